@@ -1,0 +1,66 @@
+//! What the command line may say when something did not work: one line that says what failed, on what, why and what to
+//! do, a stable code for `--json`, and the exit status of DESIGN.md 7.
+
+use crate::text::SafeText;
+use serde::Serialize;
+
+/// Exit statuses of DESIGN.md 7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// The operation failed.
+    Failed = 1,
+    /// Wrong usage.
+    Usage = 2,
+    /// Refused by the core; the code is printed.
+    Refused = 3,
+    /// No such request, job or file.
+    NotFound = 4,
+    /// The share cannot be reached.
+    Share = 5,
+    /// State is missing or damaged.
+    State = 6,
+    /// `--wait`: the package did not succeed.
+    PackageFailed = 7,
+    /// `check`, `lint`, `status` found something.
+    Findings = 10,
+}
+
+/// An error as an operator meets it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, thiserror::Error)]
+#[error("{message}. {remedy}")]
+pub struct Failure {
+    /// A stable kebab-case word, e.g. `no-such-request` or `ins-missing`.
+    pub code: String,
+    /// What failed, on what, and why. No full stop at its end.
+    pub message: SafeText,
+    /// What to do about it, as a sentence.
+    pub remedy: SafeText,
+    /// The exit status that goes with it.
+    #[serde(default = "failed")]
+    pub exit: ExitCode,
+}
+
+/// [`Exit`] as it crosses the socket.
+pub type ExitCode = u8;
+
+fn failed() -> ExitCode {
+    Exit::Failed as u8
+}
+
+impl Failure {
+    /// A failure with its exit status, stable code, sentence and remedy.
+    pub fn new(exit: Exit, code: &str, message: impl AsRef<str>, remedy: impl AsRef<str>) -> Self {
+        Self {
+            code: code.to_owned(),
+            message: SafeText::new(message.as_ref()),
+            remedy: SafeText::new(remedy.as_ref()),
+            exit: exit as u8,
+        }
+    }
+}
+
+/// What most functions at the edges return.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;

@@ -1,0 +1,434 @@
+//! The documents that every view is made of: the console draws them, the command line prints them as text or as JSON,
+//! and the socket carries them. Field names are the contract of DESIGN.md 7.
+
+use crate::clock::Wall;
+use crate::decision::{Group, State, Verdict};
+use crate::error::Failure;
+use crate::site::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
+use crate::site::instruction::{Platform, Problem, Restarts, RunWhen};
+use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// `list`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ListDoc {
+    /// Who this machine is.
+    pub machine: Option<MachineId>,
+    /// The site of the instruction file in force.
+    pub site: Option<SiteCode>,
+    /// Which share it came from.
+    pub source: Option<SafeText>,
+    /// When a share was last seen with a valid file.
+    pub polled_at: Option<Wall>,
+    /// Of the instruction file in force.
+    pub serial: Option<u64>,
+    /// `running`, `stopped`, or `history-lost` and the like appended by the problems.
+    pub service: ServiceState,
+    /// While a hold is in force.
+    pub held_until: Option<Wall>,
+    /// Faults and warnings of share, instruction file, history and configuration.
+    pub problems: Vec<Problem>,
+    /// In the order in which they are shown: running, then by mandatory time, then by id.
+    pub requests: Vec<RequestDoc>,
+}
+
+/// Whether a service holds the executor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceState {
+    /// It holds the lock and answers.
+    Running,
+    /// Nobody holds the lock, or only a command for a moment.
+    Stopped,
+}
+
+/// One request: R of DESIGN.md 7.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequestDoc {
+    /// None where a rejected record has no valid one.
+    pub request_id: Option<RequestId>,
+    /// Where valid.
+    pub job_id: Option<JobId>,
+    /// Where valid.
+    pub package_id: Option<PackageId>,
+    /// Name.
+    pub package: SafeText,
+    /// Name.
+    pub command: SafeText,
+    /// The group it is shown in.
+    pub group: Group,
+    /// Its state.
+    pub state: State,
+    /// Since when, as far as this machine saw it.
+    pub since: Option<Wall>,
+    /// As an instant.
+    pub offer_after: Option<Wall>,
+    /// As an instant; None: never mandatory.
+    pub mandatory_after: Option<Wall>,
+    /// As an instant; None: never expires.
+    pub expire_after: Option<Wall>,
+    /// The next automatic run if nothing but time changes.
+    pub next_run: Option<Wall>,
+    /// Codes of the gates that do not pass.
+    pub blocked_by: Vec<String>,
+    /// In words.
+    pub why: SafeText,
+    /// The newest attempt's number; 0: none.
+    pub attempt: u32,
+    /// While a deferral is in force.
+    pub deferred_until: Option<Wall>,
+    /// Where in the instruction file, for rejected records.
+    #[serde(default)]
+    pub problems: Vec<Problem>,
+    /// Of the newest attempt.
+    #[serde(default)]
+    pub exit_code: Option<i64>,
+    /// Of the newest attempt, at most 128 characters.
+    #[serde(default)]
+    pub result: Option<SafeText>,
+    /// While it runs: what is known of it.
+    #[serde(default)]
+    pub run: Option<RunDoc>,
+}
+
+/// A run under way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunDoc {
+    /// When it was launched.
+    pub started_at: Wall,
+    /// Its time limit in seconds.
+    pub max_run_time_s: u64,
+    /// When it last wrote output; None: nothing yet.
+    pub last_output_at: Option<Wall>,
+    /// The newest line of its output.
+    pub last_line: Option<SafeText>,
+    /// The transcript that grows.
+    pub transcript: Option<SafeText>,
+}
+
+/// `show`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShowDoc {
+    /// The fields of R.
+    #[serde(flatten)]
+    pub request: RequestDoc,
+    /// As one line, quoted where needed.
+    pub command_line: Option<SafeText>,
+    /// Empty: any.
+    pub platforms: Vec<Platform>,
+    /// None for a request that is only in history.
+    pub run_when: Option<RunWhen>,
+    /// In seconds.
+    pub max_run_time_s: Option<u64>,
+    /// Whether it restarts the machine.
+    pub restarts: Option<Restarts>,
+    /// All gates.
+    pub gates: Vec<GateDoc>,
+    /// All attempts.
+    pub attempts: Vec<AttemptDoc>,
+    /// All deferrals, spent ones too.
+    pub deferrals: Vec<DeferralDoc>,
+    /// What an operator may do now, and why not.
+    pub allowed: Vec<AllowedDoc>,
+    /// Who it would run as.
+    pub run_as: SafeText,
+}
+
+/// One gate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateDoc {
+    /// Which.
+    pub gate: String,
+    /// Whether it passes.
+    pub verdict: Verdict,
+    /// Why not.
+    pub code: Option<String>,
+    /// In words.
+    pub evidence: SafeText,
+    /// When it changes by time.
+    pub next_change: Option<Wall>,
+    /// `time`, `event` or `never`.
+    pub changes_on: String,
+}
+
+/// What an operator may do with a request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AllowedDoc {
+    /// `run`, `rerun`, `defer`, `undefer`, `stop`.
+    pub verb: String,
+    /// Whether the core would carry it out as it stands, without overrides.
+    pub ok: bool,
+    /// The refusal's code.
+    pub code: Option<String>,
+    /// In words; for `run` also which gates an override could pass.
+    pub why: SafeText,
+    /// The gates that would have to be named with `--override`; only where that would be enough.
+    #[serde(default)]
+    pub overrides: Vec<String>,
+}
+
+/// One attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AttemptDoc {
+    /// Which request.
+    pub request_id: RequestId,
+    /// Counted from 1.
+    pub attempt: u32,
+    /// Its state.
+    pub state: State,
+    /// Durable from here.
+    pub claimed_at: Wall,
+    /// Launched.
+    pub started_at: Option<Wall>,
+    /// Process tree ended.
+    pub ended_at: Option<Wall>,
+    /// What the package returned.
+    pub exit_code: Option<i64>,
+    /// In words.
+    pub result: SafeText,
+    /// `service` or the operator.
+    pub by: SafeText,
+    /// The operator's words.
+    pub reason: SafeText,
+    /// Path of the transcript, where there is one.
+    pub transcript: Option<SafeText>,
+    /// The package's name at that time.
+    pub package: SafeText,
+}
+
+/// One deferral.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeferralDoc {
+    /// When it was set.
+    pub at: Wall,
+    /// By whom.
+    pub who: SafeText,
+    /// Until when.
+    pub until: Wall,
+    /// Why.
+    pub reason: SafeText,
+    /// When and by whom it was ended before its time.
+    pub ended_at: Option<Wall>,
+}
+
+/// `explain`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExplainDoc {
+    /// Which.
+    pub request_id: RequestId,
+    /// The package's name.
+    pub package: SafeText,
+    /// Its state.
+    pub state: State,
+    /// The next automatic run.
+    pub next_run: Option<Wall>,
+    /// It will never run by itself.
+    pub never: bool,
+    /// In words.
+    pub why: SafeText,
+    /// All gates.
+    pub gates: Vec<GateDoc>,
+    /// What an operator may do.
+    pub allowed: Vec<AllowedDoc>,
+}
+
+/// `status`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusDoc {
+    /// Who this machine is.
+    pub machine: Option<MachineId>,
+    /// Its host name.
+    pub host: SafeText,
+    /// Whether a service holds the executor.
+    pub service: ServiceState,
+    /// When the share is looked at next.
+    pub poll_due: Option<Wall>,
+    /// While a hold is in force.
+    pub held_until: Option<Wall>,
+    /// The clock can be believed.
+    pub clock_ok: bool,
+    /// A restart that a package caused is pending.
+    pub restart_pending: bool,
+    /// By state, all states that occur.
+    pub counts: BTreeMap<String, u32>,
+    /// How many are logged on; None: unknown.
+    pub users: Option<u32>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+    /// `[role]` of the configuration.
+    pub role: SafeText,
+    /// The frozen period in force, if any: until when.
+    pub frozen_until: Option<Wall>,
+    /// When a share was last seen with a valid file.
+    pub polled_at: Option<Wall>,
+    /// `signed` or `permissions`: the latter is shown as a standing UNSIGNED mark.
+    pub trust: SafeText,
+    /// The executor's lock: who holds it, pid, since when.
+    pub lock: Option<SafeText>,
+    /// The machine's zone: its name and the offset from UTC now, in seconds east.
+    pub zone: SafeText,
+    /// Seconds east of UTC.
+    pub utc_offset_s: i32,
+    /// Whether the caller may operate; with the reason if not.
+    pub may_operate: bool,
+    /// The version that answers.
+    pub version: SafeText,
+}
+
+/// `who`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WhoDoc {
+    /// `logind`, `utmp`, `wts` or `unknown`.
+    pub source: String,
+    /// Log-ons.
+    pub sessions: Vec<SessionDoc>,
+    /// Network connections: never log-ons.
+    pub connections: Vec<SessionDoc>,
+    /// Why it is unknown.
+    #[serde(default)]
+    pub note: Option<SafeText>,
+}
+
+/// One session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionDoc {
+    /// Account.
+    pub user: SafeText,
+    /// Terminal or display.
+    pub terminal: SafeText,
+    /// Host it came from; `console` when local.
+    pub from: SafeText,
+    /// Log-on time.
+    pub since: Option<Wall>,
+    /// Seconds without input.
+    pub idle_s: Option<u64>,
+    /// Screen locked.
+    pub locked: Option<bool>,
+    /// `console`, `remote` or `network`.
+    pub kind: String,
+    /// Requests that wait for this session to end.
+    #[serde(default)]
+    pub holds: Vec<RequestId>,
+    /// Does not count, by `[users] ignore`.
+    #[serde(default)]
+    pub ignored: bool,
+}
+
+/// `run`, `rerun`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunResultDoc {
+    /// Which.
+    pub request_id: RequestId,
+    /// Its number.
+    pub attempt: u32,
+    /// At the time of return.
+    pub state: State,
+    /// Once it has ended.
+    pub exit_code: Option<i64>,
+    /// Once it has ended.
+    pub result: Option<SafeText>,
+    /// Once launched.
+    pub started_at: Option<Wall>,
+    /// Once it has ended.
+    pub ended_at: Option<Wall>,
+}
+
+/// `defer`, `undefer`, `stop`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChangedDoc {
+    /// Which.
+    pub request_id: RequestId,
+    /// Its state now.
+    pub state: State,
+    /// While a deferral is in force.
+    pub deferred_until: Option<Wall>,
+}
+
+/// `hold`, `unhold`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HoldDoc {
+    /// None: no hold.
+    pub held_until: Option<Wall>,
+    /// Why.
+    pub reason: Option<SafeText>,
+}
+
+/// `poll`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PollDoc {
+    /// Of the file now in force.
+    pub serial: Option<u64>,
+    /// Requests in the file.
+    pub requests: u32,
+    /// Which share answered.
+    pub source: Option<SafeText>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// `history`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HistoryDoc {
+    /// Newest first.
+    pub attempts: Vec<AttemptDoc>,
+}
+
+/// `audit`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditDoc {
+    /// Oldest first.
+    pub entries: Vec<AuditEntryDoc>,
+}
+
+/// One entry of the audit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditEntryDoc {
+    /// When.
+    pub at: Wall,
+    /// Account name.
+    pub who: SafeText,
+    /// Its number; None on Windows.
+    pub uid: Option<u32>,
+    /// Terminal of the caller.
+    pub terminal: Option<SafeText>,
+    /// Where the SSH connection came from.
+    pub from: Option<SafeText>,
+    /// What was asked for.
+    pub verb: String,
+    /// For what.
+    pub request_id: Option<RequestId>,
+    /// The operator's words.
+    pub reason: Option<SafeText>,
+    /// `asked` before it is carried out; `done`, or the refusal's code, after.
+    pub result: SafeText,
+}
+
+/// `audit verify`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VerifyDoc {
+    /// The chain holds from its first event to its head, and the head is the mark's.
+    pub ok: bool,
+    /// Events checked.
+    pub entries: u64,
+    /// The first one that does not fit.
+    pub first_bad: Option<u64>,
+}
+
+/// With `--dry-run`: what would be done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DryRunDoc {
+    /// Always true.
+    pub dry_run: bool,
+    /// In words.
+    pub would: SafeText,
+    /// For what.
+    pub request_id: Option<RequestId>,
+}
+
+/// Standard error with `--json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ErrorDoc {
+    /// What failed.
+    pub error: Failure,
+}

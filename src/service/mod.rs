@@ -1,0 +1,1 @@
+//! The service: polls the share, runs what is due, reports.

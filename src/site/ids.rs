@@ -1,0 +1,128 @@
+//! Identifiers (FORMATS.md 2). Read without case, kept in upper case; nothing else is accepted where an id is
+//! expected, so an id is always a safe file name.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+
+/// Why a text is not an id: what was wanted and what was found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{found:?} is not a {kind}: wanted {length} of A-Z and 0-9, like {example}")]
+pub struct BadId {
+    /// The kind of id, in words.
+    pub kind: &'static str,
+    /// How many characters it has.
+    pub length: usize,
+    /// An example of a good one.
+    pub example: &'static str,
+    /// What stood there, at most 40 characters of it.
+    pub found: String,
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $length:literal, $example:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; $length]);
+
+        impl $name {
+            /// The id in upper case.
+            pub fn as_str(&self) -> &str {
+                // Only ASCII gets past `from_str`.
+                std::str::from_utf8(&self.0).unwrap_or_default()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadId;
+            fn from_str(text: &str) -> Result<Self, BadId> {
+                let bad = || BadId {
+                    kind: $kind,
+                    length: $length,
+                    example: $example,
+                    found: text.chars().take(40).collect(),
+                };
+                let bytes: [u8; $length] = text.as_bytes().try_into().map_err(|_| bad())?;
+                if !bytes.iter().all(u8::is_ascii_alphanumeric) {
+                    return Err(bad());
+                }
+                Ok(Self(bytes.map(|b| b.to_ascii_uppercase())))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+id!(
+    /// The code of a site, e.g. `BP0`.
+    SiteCode, "site code", 3, "BP0"
+);
+id!(
+    /// SMSID: the id of a target computer, e.g. `BP004000`.
+    MachineId, "machine id", 8, "BP004000"
+);
+id!(
+    /// PackageID, e.g. `BP00000A`.
+    PackageId, "package id", 8, "BP00000A"
+);
+id!(
+    /// JobID, e.g. `BP0000AA`.
+    JobId, "job id", 8, "BP0000AA"
+);
+id!(
+    /// RequestID: one delivery of a job to one machine, e.g. `BP0000Y`. The key of the machine's history.
+    RequestId, "request id", 7, "BP0000Y"
+);
+
+macro_rules! site_of {
+    ($($name:ident),*) => {$(
+        impl $name {
+            /// The site that gave this id: its first three characters.
+            pub fn site(&self) -> SiteCode {
+                SiteCode([self.0[0], self.0[1], self.0[2]])
+            }
+        }
+    )*};
+}
+site_of!(MachineId, PackageId, JobId, RequestId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_without_case_and_kept_in_upper_case() {
+        assert_eq!("bp0000y".parse::<RequestId>().map(|i| i.to_string()), Ok("BP0000Y".into()));
+        assert_eq!("BP004000".parse::<MachineId>().map(|i| i.site().to_string()), Ok("BP0".into()));
+    }
+
+    #[test]
+    fn nothing_but_an_id_passes_for_one() {
+        for bad in ["", "BP0000", "BP0000YY", "../../x", "BP0000\n", "BP000Ü", "BP 000Y", "BP0000\0"] {
+            assert!(bad.parse::<RequestId>().is_err(), "{bad:?}");
+        }
+    }
+}
