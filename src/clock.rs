@@ -1,7 +1,7 @@
 //! Time as values: `Wall` for gates, `Monotonic` for run times and countdowns, `Zone` for local times. Nothing here
 //! but [`System`] reads a clock; the pure cores get their time as an argument.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Timelike, Utc};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub enum LocalKind {
 }
 
 /// The rules of a time zone, as a value. Built from the system's zone data at the edge.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone {
     name: String,
     rules: tz::TimeZone,
@@ -57,3 +57,134 @@ pub enum ZoneError {
     #[error("the data of time zone {0:?} cannot be read: {1}")]
     Damaged(String, String),
 }
+
+/// The one place that reads the wall clock. Called at the edges, never by a core.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct System;
+
+impl System {
+    /// What the wall clock says. Whether it can be believed is a fact of the host.
+    pub fn now() -> Wall {
+        Utc::now()
+    }
+}
+
+/// No zone has ever been further from UTC than this, so a time this far away on either side sees every clock change
+/// that could concern it.
+const FAR: i64 = 26 * 3600;
+
+impl Zone {
+    /// Coordinated universal time.
+    pub fn utc() -> Zone {
+        Zone { name: "UTC".to_owned(), rules: tz::TimeZone::utc() }
+    }
+
+    /// A zone from the bytes of a file of the system's zone data (RFC 8536). `name` is how messages name it.
+    ///
+    /// # Errors
+    /// [`ZoneError::Damaged`] where the bytes are not such a file.
+    pub fn from_tzif(name: &str, bytes: &[u8]) -> Result<Zone, ZoneError> {
+        match tz::TimeZone::from_tz_data(bytes) {
+            Ok(rules) => Ok(Zone { name: name.to_owned(), rules }),
+            Err(e) => Err(ZoneError::Damaged(name.to_owned(), e.to_string())),
+        }
+    }
+
+    /// A zone from a rule as POSIX writes it in `TZ`, e.g. `CET-1CEST,M3.5.0,M10.5.0/3`. No file is ever read.
+    ///
+    /// # Errors
+    /// [`ZoneError::Damaged`] where the text is not such a rule.
+    pub fn from_posix(name: &str, tz_string: &str) -> Result<Zone, ZoneError> {
+        // The crate would first look for a file of that name: it is given no folder and no way to read.
+        let pure = tz::TimeZoneSettings::new(&[], |_| Err("zone files are read by the host".into()));
+        match pure.parse_posix_tz(tz_string) {
+            Ok(rules) => Ok(Zone { name: name.to_owned(), rules }),
+            Err(e) => Err(ZoneError::Damaged(name.to_owned(), e.to_string())),
+        }
+    }
+
+    /// How the zone was named when it was read.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Seconds east of UTC at an instant.
+    pub fn offset_at(&self, at: Wall) -> i32 {
+        self.offset_at_unix(at.timestamp())
+    }
+
+    fn offset_at_unix(&self, seconds: i64) -> i32 {
+        match self.rules.find_local_time_type(seconds) {
+            Ok(kind) => kind.ut_offset(),
+            // Data without a rule for the time after its last transition: what held last goes on.
+            Err(_) => {
+                let zone = self.rules.as_ref();
+                let last = zone.transitions().last().map_or(0, |t| t.local_time_type_index());
+                zone.local_time_types().get(last).map_or(0, |kind| kind.ut_offset())
+            }
+        }
+    }
+
+    /// What a clock on the wall of this zone shows at an instant.
+    pub fn to_local(&self, at: Wall) -> NaiveDateTime {
+        let utc = at.naive_utc();
+        utc.checked_add_signed(TimeDelta::seconds(self.offset_at(at).into())).unwrap_or(utc)
+    }
+
+    /// The instant of a local time (FORMATS.md 3): one that a clock change skips means the first instant after the gap,
+    /// one that occurs twice means the first.
+    pub fn resolve(&self, local: NaiveDateTime) -> (Wall, LocalKind) {
+        let seconds = local.and_utc().timestamp();
+        let before = self.offset_at_unix(seconds.saturating_sub(FAR));
+        let after = self.offset_at_unix(seconds.saturating_add(FAR));
+        let plain = earlier(local, before);
+        if before == after && self.offset_at(plain) == before {
+            return (plain, LocalKind::Plain);
+        }
+        self.resolve_near_change(local).unwrap_or((plain, LocalKind::Plain))
+    }
+
+    /// The same, looking at every clock change of the zone.
+    fn resolve_near_change(&self, local: NaiveDateTime) -> Option<(Wall, LocalKind)> {
+        use tz::datetime::FoundDateTimeKind::{Normal, Skipped};
+        let found = tz::DateTime::find(
+            local.year(),
+            u8::try_from(local.month()).ok()?,
+            u8::try_from(local.day()).ok()?,
+            u8::try_from(local.hour()).ok()?,
+            u8::try_from(local.minute()).ok()?,
+            u8::try_from(local.second()).ok()?,
+            0,
+            self.rules.as_ref(),
+        );
+        let found = found.ok()?.into_inner();
+        let twice = found.iter().filter(|kind| matches!(kind, Normal(_))).count() > 1;
+        match found.first()? {
+            Normal(at) => {
+                let nanos = local.and_utc().timestamp_subsec_nanos();
+                let at = DateTime::from_timestamp(at.unix_time(), nanos)?;
+                Some((at, if twice { LocalKind::Fold } else { LocalKind::Plain }))
+            }
+            Skipped { after_transition, .. } => {
+                Some((DateTime::from_timestamp(after_transition.unix_time(), 0)?, LocalKind::Gap))
+            }
+        }
+    }
+}
+
+fn earlier(local: NaiveDateTime, offset: i32) -> Wall {
+    local.checked_sub_signed(TimeDelta::seconds(offset.into())).unwrap_or(local).and_utc()
+}
+
+impl When {
+    /// The instant this means on a machine in that zone.
+    pub fn resolve(&self, zone: &Zone) -> Wall {
+        match *self {
+            When::Instant(at) => at,
+            When::Local(local) => zone.resolve(local).0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
