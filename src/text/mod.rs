@@ -1,28 +1,54 @@
 //! `SafeText`: the only text that drawing, printing and log writing accept. It is made where bytes enter, so that no
 //! byte from a share, a package, a log, the user table or an operator steers a terminal or forges a row
-//! (PROMISES.md 6, P13). Making it twice changes nothing.
+//! (PROMISES.md 6, P13). `make` holds the rules, `cells` measures and cuts, `spoken` shows durations and instants.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// Text that is safe to send to any terminal: one line, no control, format or invisible characters.
+mod cells;
+mod make;
+mod spoken;
+#[cfg(test)]
+mod tests;
+
+pub use make::{MAX_BYTES, MAX_MARKS};
+pub use spoken::{duration, local, parse_duration, time, time_of_day};
+
+/// Text that is safe to send to any terminal: one line, no control, format or invisible characters, at most
+/// [`MAX_BYTES`] bytes. Making it twice changes nothing.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SafeText(String);
 
 impl SafeText {
     /// Makes any text safe. Line breaks appear as `^J`; use [`SafeText::lines`] to keep them as lines.
+    ///
+    /// Control characters appear as `^[`, C1 ones and everything invisible as `<U+0085>`, a tab as blanks to the next
+    /// multiple of eight cells of this text, other kinds of blank as a blank, and a cluster on whose width terminals
+    /// disagree as `?`.
     pub fn new(raw: &str) -> Self {
-        Self(raw.chars().map(|c| if c.is_control() { '?' } else { c }).collect())
+        Self(make::safe(raw))
     }
 
-    /// Makes bytes safe: what is not UTF-8 appears as `\xNN`.
+    /// Makes bytes safe: what is not UTF-8 appears as `\xNN`, byte by byte.
     pub fn from_bytes(raw: &[u8]) -> Self {
-        Self::new(&String::from_utf8_lossy(raw))
+        match std::str::from_utf8(raw) {
+            Ok(text) => Self::new(text),
+            Err(_) => Self::new(&make::with_bytes_shown(raw)),
+        }
     }
 
-    /// The text, one safe line for each of its lines (LF, CRLF).
+    /// The text, one safe line for each of its lines (LF, CRLF). A break at the very end starts no further line.
     pub fn lines(raw: &str) -> Vec<SafeText> {
         raw.lines().map(SafeText::new).collect()
+    }
+
+    /// The same for bytes.
+    pub fn lines_of_bytes(raw: &[u8]) -> Vec<SafeText> {
+        let mut lines: Vec<&[u8]> = raw.split(|b| *b == b'\n').collect();
+        if lines.last().is_some_and(|last| last.is_empty()) {
+            lines.pop();
+        }
+        lines.into_iter().map(|line| SafeText::from_bytes(line.strip_suffix(b"\r").unwrap_or(line))).collect()
     }
 
     /// The safe characters.
@@ -33,6 +59,11 @@ impl SafeText {
     /// No characters at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The safe characters, owned.
+    pub fn into_string(self) -> String {
+        self.0
     }
 }
 
@@ -45,6 +76,24 @@ impl fmt::Display for SafeText {
 impl fmt::Debug for SafeText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.0)
+    }
+}
+
+impl AsRef<str> for SafeText {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq<str> for SafeText {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl PartialEq<&str> for SafeText {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == *other
     }
 }
 

@@ -1,0 +1,73 @@
+//! The one place where a duration or an instant is put into words for an operator, and where a duration is read.
+//! Pure: the time now and the zone are arguments.
+
+use crate::clock::Wall;
+use chrono::{Datelike, NaiveDateTime, TimeDelta};
+use std::time::Duration;
+
+/// A duration in its two largest units, rounded down: `41s`, `3m12s`, `8m`, `2h`, `2h 5m`, `3d 4h`.
+pub fn duration(d: Duration) -> String {
+    let s = d.as_secs();
+    let (days, hours, minutes, seconds) = (s / 86_400, s / 3600 % 24, s / 60 % 60, s % 60);
+    match (days, hours, minutes, seconds) {
+        (0, 0, 0, s) => format!("{s}s"),
+        (0, 0, m, 0) => format!("{m}m"),
+        (0, 0, m, s) => format!("{m}m{s:02}s"),
+        (0, h, 0, _) => format!("{h}h"),
+        (0, h, m, _) => format!("{h}h {m}m"),
+        (d, 0, ..) => format!("{d}d"),
+        (d, h, ..) => format!("{d}d {h}h"),
+    }
+}
+
+/// Reads `<number>s|m|h|d`, e.g. `90s`, `2h`. Fractions, blanks and other units are refused.
+///
+/// # Errors
+/// A sentence without a full stop that says what was read and what was expected.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let refuse = || {
+        let shown = super::SafeText::new(text).fit_ascii(40);
+        format!("\"{shown}\" is not a duration: write a number and one of s, m, h, d, e.g. 90s, 20m, 2h, 7d")
+    };
+    let unit = match text.as_bytes().last() {
+        Some(b's') => 1,
+        Some(b'm') => 60,
+        Some(b'h') => 3600,
+        Some(b'd') => 86_400,
+        _ => return Err(refuse()),
+    };
+    let digits = &text[..text.len() - 1];
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(refuse());
+    }
+    let too_long = || format!("\"{}\" is longer than 100 years", super::SafeText::new(text).fit_ascii(40));
+    let seconds = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).ok_or_else(too_long)?;
+    // Further than this, adding it to a time could leave the calendar.
+    if seconds > 100 * 366 * 86_400 {
+        return Err(too_long());
+    }
+    Ok(Duration::from_secs(seconds))
+}
+
+/// An instant on the operator's wall clock: `14:01` today, `Tue 22:00` within six days, else `2026-12-22 22:00`.
+/// `offset` gives the seconds east of UTC at an instant.
+pub fn time(at: Wall, now: Wall, offset: impl Fn(Wall) -> i32) -> String {
+    let (here, today) = (local(at, &offset), local(now, &offset).date());
+    match here.date().signed_duration_since(today).num_days().abs() {
+        0 => here.format("%H:%M").to_string(),
+        1..=6 => here.format("%a %H:%M").to_string(),
+        _ if (0..=9999).contains(&here.year()) => here.format("%Y-%m-%d %H:%M").to_string(),
+        _ => "out of range".to_owned(),
+    }
+}
+
+/// The clock alone, with seconds: `14:01:58`, as rows of a log show it.
+pub fn time_of_day(at: Wall, offset: impl Fn(Wall) -> i32) -> String {
+    local(at, offset).format("%H:%M:%S").to_string()
+}
+
+/// What the wall clock shows at an instant where the offset (seconds east of UTC) is as given.
+pub fn local(at: Wall, offset: impl Fn(Wall) -> i32) -> NaiveDateTime {
+    let utc = at.naive_utc();
+    utc.checked_add_signed(TimeDelta::seconds(i64::from(offset(at)))).unwrap_or(utc)
+}
