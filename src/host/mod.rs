@@ -1,4 +1,18 @@
 //! What the operating system knows and does: who is logged on, facts, processes, locks, files. Everything that differs
 //! between systems is in `unix/` and `windows/` behind the functions of this folder.
 
+pub mod account;
+pub mod durable;
+pub mod facts;
+pub mod lock;
 pub mod paths;
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+use unix as sys;
+
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+use windows as sys;

@@ -1,0 +1,121 @@
+//! Accounts, groups, and who may operate (PROMISES.md 5). The executor asks here who its caller is; nothing that the
+//! caller says about itself decides.
+
+use super::sys;
+use crate::executor::protocol::Actor;
+use crate::text::SafeText;
+use std::path::{Path, PathBuf};
+
+/// An account of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// As the system's name service spells it; the number where it has no name.
+    pub name: SafeText,
+    /// Its number; None on Windows.
+    pub uid: Option<u32>,
+    /// Its primary group; None on Windows.
+    pub gid: Option<u32>,
+    /// Its security identifier as text; None on Unix.
+    pub sid: Option<String>,
+    /// Its home folder.
+    pub home: PathBuf,
+}
+
+/// The account that this process acts as.
+pub fn current() -> Account {
+    sys::account::current()
+}
+
+/// An account by its name.
+pub fn by_name(name: &str) -> Option<Account> {
+    sys::account::by_name(name)
+}
+
+/// An account by its number.
+pub fn by_uid(uid: u32) -> Option<Account> {
+    sys::account::by_uid(uid)
+}
+
+/// The number of a group.
+pub fn group_id(name: &str) -> Option<u32> {
+    sys::account::group_id(name)
+}
+
+/// All groups of an account, its primary one included.
+pub fn groups(account: &Account) -> Vec<u32> {
+    sys::account::groups(account)
+}
+
+/// Who has the right to operate one installation.
+#[derive(Debug, Clone, Default)]
+pub struct Rights {
+    /// The account of the service: the owner of the state folder.
+    pub(super) owner: Option<u32>,
+    /// The operators' group; None where there is no such group, so that nobody has the right through it.
+    pub(super) operators: Option<u32>,
+}
+
+impl Rights {
+    /// The rights of the installation whose state is in `state`, with `[operators] group`. Read anew for each call, so
+    /// that a group made later counts at once.
+    pub fn of(state: &Path, operators_group: &str) -> Rights {
+        Rights { owner: sys::account::owner_of(state), operators: group_id(operators_group) }
+    }
+}
+
+/// The rule: root, the owner of the state folder, and the members of the operators' group may operate.
+pub fn may_operate(uid: u32, groups: &[u32], rights: &Rights) -> bool {
+    uid == 0 || rights.owner == Some(uid) || rights.operators.is_some_and(|g| groups.contains(&g))
+}
+
+/// Who this process is, for calls that do not cross the socket.
+pub fn caller(rights: &Rights) -> Actor {
+    sys::account::caller(rights)
+}
+
+/// The client's address in `SSH_CONNECTION` (`address port address port`). The caller's own word: shown, never
+/// decided upon.
+pub(super) fn ssh_origin(connection: &str) -> Option<SafeText> {
+    let address: String = connection.split_whitespace().next()?.chars().take(64).collect();
+    Some(SafeText::new(&address))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn only_root_the_owner_and_the_group_may_operate() {
+        let rights = Rights { owner: Some(500), operators: Some(77) };
+        assert!(may_operate(0, &[], &rights));
+        assert!(may_operate(500, &[], &rights));
+        assert!(may_operate(1000, &[5, 77], &rights));
+        assert!(!may_operate(1000, &[5, 500], &rights));
+    }
+
+    #[test]
+    fn a_missing_group_gives_nobody_the_right() {
+        let rights = Rights { owner: Some(500), operators: None };
+        assert!(!may_operate(1000, &[0, 77], &rights));
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Rights::of(dir.path(), "no-such-group-here").operators, None);
+    }
+
+    #[test]
+    fn this_process_may_operate_what_it_owns() {
+        let dir = tempfile::tempdir().unwrap();
+        let actor = caller(&Rights::of(dir.path(), "no-such-group-here"));
+        assert!(actor.may_operate);
+        assert!(!actor.name.is_empty());
+        assert_eq!(actor.uid, current().uid);
+    }
+
+    #[test]
+    fn the_origin_is_the_first_word_made_safe() {
+        assert_eq!(ssh_origin("192.0.2.7 50000 192.0.2.1 22").unwrap().as_str(), "192.0.2.7");
+        assert!(!ssh_origin("\u{1b}[2Jx 1 2 3").unwrap().as_str().contains('\u{1b}'));
+        assert!(ssh_origin(&"x".repeat(5000)).unwrap().as_str().len() <= 64);
+        assert_eq!(ssh_origin("  "), None);
+    }
+}

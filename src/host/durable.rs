@@ -1,0 +1,198 @@
+//! Writing so that it survives a power cut: whole or not at all, synced with its folder. Everything that pcm keeps
+//! outside its database is written through here.
+
+use super::sys;
+use crate::text::SafeText;
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Replaces `path` with `bytes`: a reader sees the old content or the new, never a part, and after the return the new
+/// one is on disk.
+///
+/// # Errors
+/// Any failure to write, sync or rename; the old content is then still there.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = write_temporary(path, bytes)?;
+    let done = sys::durable::rename_over(&temporary, path);
+    finish(path, &temporary, done)
+}
+
+/// Makes `path` with `bytes`, durably.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] where there is such a file already, which is left as it is; any failure to write
+/// or sync.
+pub fn create_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = write_temporary(path, bytes)?;
+    let done = match sys::durable::rename_new(&temporary, path) {
+        // File servers that cannot do it in one step can still make a file exclusively.
+        Err(e) if e.kind() == io::ErrorKind::Unsupported => {
+            let _ = fs::remove_file(&temporary);
+            write_exclusively(path, bytes)
+        }
+        other => other,
+    };
+    finish(path, &temporary, done)
+}
+
+/// Puts what was renamed, made or removed in a folder on disk.
+///
+/// # Errors
+/// A failed sync: nothing in the folder is known to be durable, and a second try would prove nothing.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    sys::durable::sync_dir(path)
+}
+
+/// Makes a folder that only this account can enter (mode 0700), with the folders above it (0755), and syncs each new
+/// one and the folder it stands in. One that is already there keeps its mode.
+///
+/// # Errors
+/// Where something else stands at that path, or a folder cannot be made or synced.
+pub fn make_private_dir(path: &Path) -> io::Result<()> {
+    let is_dir = |p: &Path| fs::metadata(p).map(|m| m.is_dir());
+    match is_dir(path) {
+        Ok(true) => return Ok(()),
+        Ok(false) => return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder")),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e),
+    }
+    let mut missing: Vec<&Path> = Vec::new();
+    let mut base = path.parent();
+    while let Some(p) = base.filter(|p| !p.as_os_str().is_empty() && is_dir(p).is_err()) {
+        missing.push(p);
+        base = p.parent();
+    }
+    for above in missing.iter().rev() {
+        make_and_sync(above, 0o755)?;
+    }
+    make_and_sync(path, 0o700)
+}
+
+fn make_and_sync(path: &Path, mode: u32) -> io::Result<()> {
+    match sys::durable::make_dir(path, mode) {
+        // Somebody else made it in between: as good.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        other => other?,
+    }
+    sync_dir(path)?;
+    sync_dir(folder_of(path))
+}
+
+/// Syncs every local writable file system, so that what a package wrote survives a power cut before its success is
+/// recorded (P3). Network, FUSE and memory ones are left out. `deadline` holds for all together; a file system that
+/// does not answer by then is left to a thread of its own.
+///
+/// # Errors
+/// Which file systems are not known to be durable and why, as a sentence.
+pub fn sync_local_file_systems(deadline: Duration) -> Result<(), SafeText> {
+    sys::durable::sync_local_file_systems(deadline)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A synced file beside `path`, on the same file system and under a name that no reader takes for content.
+fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let Some(name) = path.file_name() else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"));
+    };
+    loop {
+        let mut temporary = OsString::from(".");
+        temporary.push(name);
+        temporary.push(format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+        let temporary = folder_of(path).join(temporary);
+        match write_exclusively(&temporary, bytes) {
+            // Left by an earlier process with this pid.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            other => return other.map(|()| temporary),
+        }
+    }
+}
+
+fn write_exclusively(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let done = fill(&mut file, bytes);
+    if done.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    done
+}
+
+fn fill(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn finish(path: &Path, temporary: &Path, done: io::Result<()>) -> io::Result<()> {
+    if done.is_err() {
+        let _ = fs::remove_file(temporary);
+    }
+    done?;
+    sync_dir(folder_of(path))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<String> {
+        fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn writing_replaces_the_whole_file_and_leaves_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("exit");
+        write(&file, b"a long first content").unwrap();
+        write(&file, b"short").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"short");
+        assert_eq!(names(dir.path()), ["exit"]);
+    }
+
+    #[test]
+    fn creating_never_overwrites() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("started");
+        create_new(&file, b"first").unwrap();
+        assert_eq!(create_new(&file, b"second").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&file).unwrap(), b"first");
+        assert_eq!(names(dir.path()), ["started"]);
+    }
+
+    #[test]
+    fn a_failed_write_leaves_no_temporary_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let taken = dir.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        fs::write(taken.join("x"), b"").unwrap();
+        assert!(write(&taken, b"bytes").is_err());
+        assert_eq!(names(dir.path()), ["taken"]);
+    }
+
+    #[test]
+    fn a_private_folder_is_made_with_what_is_above_it_and_twice_is_as_good() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("var/lib/pcm");
+        make_private_dir(&deep).unwrap();
+        make_private_dir(&deep).unwrap();
+        assert!(deep.is_dir());
+        let file = dir.path().join("file");
+        fs::write(&file, b"").unwrap();
+        assert!(make_private_dir(&file).is_err());
+        assert!(make_private_dir(&file.join("below")).is_err());
+    }
+
+    #[test]
+    fn the_local_file_systems_can_be_synced() {
+        if let Err(why) = sync_local_file_systems(Duration::from_secs(20)) {
+            panic!("{why}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Locks that name their holder (DESIGN.md 5): the executor's, and one for each run. The lock of the operating system
+//! is what counts, and it ends with its process; the text only says who it is.
+
+use super::sys;
+use crate::clock::{System, Wall};
+use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Who holds a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// What it is: `service`, or a command and its account.
+    pub who: SafeText,
+    /// For messages only: liveness is the lock, never a pid.
+    pub pid: u32,
+    /// When it was taken.
+    pub since: Wall,
+}
+
+/// A lock that this process holds until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct ExclusiveLock {
+    file: File,
+    path: PathBuf,
+}
+
+/// How long somebody who only looks may stand in the way.
+const LOOKING: Duration = Duration::from_millis(500);
+
+impl ExclusiveLock {
+    /// Takes the lock, or answers None where another process, or another place in this one, has it. `holder_text` says
+    /// who takes it.
+    ///
+    /// # Errors
+    /// Where the file cannot be made, locked or written.
+    pub fn try_take(path: &Path, holder_text: &str) -> io::Result<Option<ExclusiveLock>> {
+        let start = Instant::now();
+        loop {
+            let file = open(path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::Error(e)) => return Err(e),
+                Err(TryLockError::WouldBlock) => {
+                    // `is_held` looks by a shared lock of a moment; only an exclusive one is a holder.
+                    match file.try_lock_shared() {
+                        Err(TryLockError::Error(e)) => return Err(e),
+                        Err(TryLockError::WouldBlock) => return Ok(None),
+                        Ok(()) => file.unlock()?,
+                    }
+                    if start.elapsed() > LOOKING {
+                        return Ok(None);
+                    }
+                    std::thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
+            }
+            // Removed or replaced between the opening and the lock: it would guard a file that nobody else sees.
+            if !sys::lock::is_at(&file, path)? {
+                continue;
+            }
+            let mut lock = ExclusiveLock { file, path: path.to_owned() };
+            lock.write_holder(holder_text)?;
+            return Ok(Some(lock));
+        }
+    }
+
+    /// Takes the lock as soon as it is free. `keep_waiting` is asked about ten times a second with the present holder;
+    /// its `false` ends the waiting with None.
+    ///
+    /// # Errors
+    /// As [`ExclusiveLock::try_take`].
+    pub fn wait_take(
+        path: &Path,
+        holder_text: &str,
+        mut keep_waiting: impl FnMut(Option<Holder>) -> bool,
+    ) -> io::Result<Option<ExclusiveLock>> {
+        loop {
+            if let Some(lock) = ExclusiveLock::try_take(path, holder_text)? {
+                return Ok(Some(lock));
+            }
+            if !keep_waiting(read_holder(path)) {
+                return Ok(None);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// The locked file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn write_holder(&mut self, who: &str) -> io::Result<()> {
+        let holder = Holder { who: SafeText::new(who), pid: std::process::id(), since: System::now() };
+        let text = serde_json::to_string(&holder)?;
+        match sys::lock::holder_file(&self.path) {
+            // A mandatory lock keeps others from reading the locked file itself.
+            Some(beside) => std::fs::write(beside, text),
+            None => {
+                self.file.set_len(0)?;
+                self.file.rewind()?;
+                self.file.write_all(text.as_bytes())
+            }
+        }
+    }
+}
+
+impl Drop for ExclusiveLock {
+    fn drop(&mut self) {
+        // Unlocked by word and not only by closing: a child between fork and exec still has a copy of the descriptor.
+        let _ = self.file.unlock();
+    }
+}
+
+/// Who holds the lock; None where nobody does, or where the holder has not yet said who it is.
+pub fn holder(path: &Path) -> Option<Holder> {
+    if is_held(path) { read_holder(path) } else { None }
+}
+
+/// Whether a living process holds the lock. Where that cannot be found out it counts as held: a run is not taken for
+/// dead because a file could not be opened.
+pub fn is_held(path: &Path) -> bool {
+    match File::open(path) {
+        Err(e) => e.kind() != io::ErrorKind::NotFound,
+        Ok(file) => match file.try_lock_shared() {
+            Ok(()) => {
+                let _ = file.unlock();
+                false
+            }
+            Err(_) => true,
+        },
+    }
+}
+
+fn read_holder(path: &Path) -> Option<Holder> {
+    let beside = sys::lock::holder_file(path);
+    let mut text = String::new();
+    File::open(beside.as_deref().unwrap_or(path)).ok()?.take(4096).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn one_holds_it_and_the_others_see_who() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        assert!(!is_held(&path));
+        let lock = ExclusiveLock::try_take(&path, "service").unwrap().unwrap();
+        assert!(ExclusiveLock::try_take(&path, "other").unwrap().is_none());
+        let seen = holder(&path).unwrap();
+        assert_eq!((seen.who.as_str(), seen.pid), ("service", std::process::id()));
+        assert!(is_held(&path));
+        drop(lock);
+        assert!(!is_held(&path));
+        assert_eq!(holder(&path), None);
+    }
+
+    #[test]
+    fn a_shorter_holder_leaves_nothing_of_a_longer_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        drop(ExclusiveLock::try_take(&path, &"x".repeat(500)).unwrap().unwrap());
+        let _lock = ExclusiveLock::try_take(&path, "y").unwrap().unwrap();
+        assert_eq!(holder(&path).unwrap().who.as_str(), "y");
+    }
+
+    #[test]
+    fn those_who_look_do_not_keep_anyone_from_taking_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|s| {
+            for _ in 0..3 {
+                s.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        is_held(&path);
+                    }
+                });
+            }
+            let taken = (0..200).filter(|_| ExclusiveLock::try_take(&path, "t").unwrap().is_some()).count();
+            stop.store(true, Ordering::Relaxed);
+            assert_eq!(taken, 200);
+        });
+    }
+
+    #[test]
+    fn waiting_ends_when_it_is_free_or_when_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let first = ExclusiveLock::try_take(&path, "first").unwrap().unwrap();
+        assert!(ExclusiveLock::wait_take(&path, "second", |_| false).unwrap().is_none());
+        let mut first = Some(first);
+        let second = ExclusiveLock::wait_take(&path, "second", |who| {
+            if first.take().is_some() {
+                assert_eq!(who.unwrap().who.as_str(), "first");
+            }
+            true
+        });
+        assert!(second.unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_that_was_removed_and_made_anew_is_taken_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        std::fs::write(&path, b"not a holder").unwrap();
+        assert_eq!(holder(&path), None);
+        let _lock = ExclusiveLock::try_take(&path, "me").unwrap().unwrap();
+        assert!(is_held(&path));
+    }
+}

@@ -1,0 +1,93 @@
+//! Accounts on Unix, behind `host::account`. Names come from the system's name service, so that accounts of a
+//! directory count like local ones.
+
+use super::proc;
+use crate::executor::protocol::Actor;
+use crate::host::account::{Account, Rights, may_operate, ssh_origin};
+use crate::text::SafeText;
+use nix::unistd::{Gid, Group, Uid, User};
+use std::ffi::CString;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+pub fn current() -> Account {
+    let uid = Uid::effective().as_raw();
+    by_uid(uid).unwrap_or_else(|| nameless(uid, Gid::effective().as_raw()))
+}
+
+pub fn by_name(name: &str) -> Option<Account> {
+    User::from_name(name).ok().flatten().map(account)
+}
+
+pub fn by_uid(uid: u32) -> Option<Account> {
+    User::from_uid(Uid::from_raw(uid)).ok().flatten().map(account)
+}
+
+fn account(user: User) -> Account {
+    Account {
+        name: SafeText::new(&user.name),
+        uid: Some(user.uid.as_raw()),
+        gid: Some(user.gid.as_raw()),
+        sid: None,
+        home: user.dir,
+    }
+}
+
+/// An account that the name service does not know, as in containers.
+fn nameless(uid: u32, gid: u32) -> Account {
+    Account {
+        name: SafeText::new(&uid.to_string()),
+        uid: Some(uid),
+        gid: Some(gid),
+        sid: None,
+        home: PathBuf::from("/"),
+    }
+}
+
+pub fn group_id(name: &str) -> Option<u32> {
+    Group::from_name(name).ok().flatten().map(|g| g.gid.as_raw())
+}
+
+pub fn groups(account: &Account) -> Vec<u32> {
+    let (Ok(name), Some(gid)) = (CString::new(account.name.as_str()), account.gid) else { return Vec::new() };
+    match nix::unistd::getgrouplist(&name, Gid::from_raw(gid)) {
+        Ok(groups) => groups.into_iter().map(Gid::as_raw).collect(),
+        Err(_) => vec![gid],
+    }
+}
+
+pub fn owner_of(path: &Path) -> Option<u32> {
+    std::fs::metadata(path).ok().map(|m| m.uid())
+}
+
+pub fn caller(rights: &Rights) -> Actor {
+    let mut groups: Vec<u32> =
+        rustix::process::getgroups().unwrap_or_default().into_iter().map(|g| g.as_raw()).collect();
+    groups.push(Gid::effective().as_raw());
+    let connection = std::env::var_os("SSH_CONNECTION");
+    Actor {
+        from: connection.and_then(|c| ssh_origin(&c.to_string_lossy())),
+        terminal: own_terminal(),
+        ..actor(Uid::effective().as_raw(), &groups, std::process::id(), rights)
+    }
+}
+
+/// What the kernel says about a process and its account. Terminal and origin are added by whoever knows them better.
+pub fn actor(uid: u32, groups: &[u32], pid: u32, rights: &Rights) -> Actor {
+    Actor {
+        name: by_uid(uid).map_or_else(|| SafeText::new(&uid.to_string()), |a| a.name),
+        uid: Some(uid),
+        login_uid: proc::login_uid(pid),
+        terminal: None,
+        from: None,
+        may_operate: may_operate(uid, groups, rights),
+    }
+}
+
+fn own_terminal() -> Option<SafeText> {
+    let name = |fd: std::os::fd::BorrowedFd<'_>| rustix::termios::ttyname(fd, Vec::new()).ok();
+    let found = name(rustix::stdio::stdin())
+        .or_else(|| name(rustix::stdio::stdout()))
+        .or_else(|| name(rustix::stdio::stderr()))?;
+    Some(SafeText::from_bytes(found.as_bytes()))
+}

@@ -1,0 +1,8 @@
+//! Linux behind the functions of `host`. Nothing outside `host` calls this.
+
+pub mod account;
+pub mod durable;
+pub mod facts;
+pub mod lock;
+mod mounts;
+pub mod proc;

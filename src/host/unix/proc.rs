@@ -1,0 +1,92 @@
+//! `/proc/<pid>` as values: who a process is, whose child, since when. Read, never believed to be still true.
+
+use std::fs;
+use std::io::Read as _;
+
+/// From `/proc/<pid>/stat` (proc_pid_stat(5)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    pub pid: u32,
+    /// One letter; `Z` and `X` are dead.
+    pub state: u8,
+    pub parent: u32,
+    pub session: u32,
+    /// Device number of the controlling terminal; 0: none.
+    pub terminal: u32,
+    /// Clock ticks since boot. With the pid it names one process within a boot.
+    pub start_time: u64,
+}
+
+impl Stat {
+    pub fn is_dead(&self) -> bool {
+        matches!(self.state, b'Z' | b'X')
+    }
+}
+
+/// None where there is no such process.
+pub fn stat(pid: u32) -> Option<Stat> {
+    parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn parse(text: &[u8]) -> Option<Stat> {
+    // The name stands in brackets and may itself hold brackets and blanks: the last one ends it.
+    let end = text.iter().rposition(|b| *b == b')')?;
+    let pid = std::str::from_utf8(text.split(|b| *b == b' ').next()?).ok()?.parse().ok()?;
+    let rest = std::str::from_utf8(text.get(end + 1..)?).ok()?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    let number = |i: usize| fields.get(i).and_then(|f| f.parse::<i64>().ok());
+    Some(Stat {
+        pid,
+        state: *fields.first()?.as_bytes().first()?,
+        parent: u32::try_from(number(1)?).ok()?,
+        session: u32::try_from(number(3)?).ok()?,
+        terminal: number(4)? as u32,
+        start_time: fields.get(19)?.parse().ok()?,
+    })
+}
+
+/// Every process that can be seen, dead ones included.
+pub fn all() -> Vec<Stat> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.flatten().filter_map(|e| stat(e.file_name().to_str()?.parse().ok()?)).collect()
+}
+
+/// The account that logged in and from which the process descends; None where the kernel keeps none.
+pub fn login_uid(pid: u32) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/loginuid")).ok()?;
+    text.trim().parse().ok().filter(|uid| *uid != u32::MAX)
+}
+
+/// A variable of the environment that the process was started with, where it may be read. It is that process's own
+/// word.
+pub fn environment(pid: u32, name: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    fs::File::open(format!("/proc/{pid}/environ")).ok()?.take(1 << 20).read_to_end(&mut bytes).ok()?;
+    let start = format!("{name}=");
+    let value = bytes.split(|b| *b == 0).find_map(|v| v.strip_prefix(start.as_bytes()))?;
+    Some(String::from_utf8_lossy(value).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_process_name_cannot_forge_the_other_fields() {
+        let text = b"42 (a) Z 1 (b) S 7 42 41 34816 42 4194304 1 0 0 0 0 0 0 0 20 0 1 0 987654 1 1";
+        let stat = parse(text).unwrap();
+        assert_eq!((stat.pid, stat.state, stat.parent, stat.session), (42, b'S', 7, 41));
+        assert_eq!((stat.terminal, stat.start_time), (34816, 987654));
+        assert_eq!(parse(b"42 (cut"), None);
+        assert_eq!(parse(b""), None);
+    }
+
+    #[test]
+    fn this_process_sees_itself_and_its_parent() {
+        let me = stat(std::process::id()).unwrap();
+        assert_eq!(me.parent, std::os::unix::process::parent_id());
+        assert!(all().contains(&stat(1).unwrap()) || stat(1).is_some());
+        assert!(!me.is_dead());
+    }
+}
