@@ -3,9 +3,16 @@
 
 use crate::site::ids::MachineId;
 use crate::site::instruction::Problem;
+use crate::site::instruction::command::platform_programs;
 use crate::text::SafeText;
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub(crate) mod read;
+mod starter;
+
+pub use starter::Starter;
 
 /// The whole configuration, with the defaults of FORMATS.md 9 filled in.
 #[derive(Debug, Clone)]
@@ -231,12 +238,82 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The bare program names that may be started: the platform's list, and what `[execute] programs` adds.
+    pub fn all_programs(&self) -> Vec<String> {
+        let platform = platform_programs(std::env::consts::OS).iter().map(|p| (*p).to_owned());
+        let mut all: Vec<String> = Vec::new();
+        for program in platform.chain(self.programs.iter().cloned()) {
+            if !all.contains(&program) {
+                all.push(program);
+            }
+        }
+        all
+    }
+
     /// Reads a configuration from its text. `file` is how messages name it.
     ///
     /// # Errors
     /// Every problem of the file, in the order of its lines.
     pub fn parse(text: &str, file: &str) -> Result<Config, Vec<Problem>> {
-        let _ = (text, file);
-        Ok(Config::default())
+        read::parse(text.as_bytes(), file)
+    }
+
+    /// Reads a configuration from its file.
+    ///
+    /// # Errors
+    /// [`LoadError::Missing`] where there is none; every problem of the file otherwise.
+    pub fn load(path: &Path) -> Result<Config, LoadError> {
+        let file = path.display().to_string();
+        let unreadable = |message: String| {
+            LoadError::Bad(vec![Problem {
+                code: "policy-unreadable".to_owned(),
+                file: file.as_str().into(),
+                line: None,
+                field: None,
+                message: message.into(),
+            }])
+        };
+        let opened = match std::fs::File::open(path) {
+            Ok(opened) => opened,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(LoadError::Missing(path.to_owned()));
+            }
+            Err(e) => return Err(unreadable(format!("cannot be opened: {e}"))),
+        };
+        let mut bytes = Vec::new();
+        let read = opened.take(MAX_CONFIG_BYTES + 1).read_to_end(&mut bytes);
+        read.map_err(|e| unreadable(format!("cannot be read: {e}")))?;
+        if bytes.len() as u64 > MAX_CONFIG_BYTES {
+            return Err(unreadable(format!("larger than {MAX_CONFIG_BYTES} bytes")));
+        }
+        read::parse(&bytes, &file).map_err(LoadError::Bad)
+    }
+}
+
+/// The largest configuration that is read, in bytes.
+const MAX_CONFIG_BYTES: u64 = 1 << 20;
+
+/// Why there is no configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadError {
+    /// The file does not exist: this machine is not enrolled.
+    Missing(PathBuf),
+    /// It exists and cannot be used: every problem of it.
+    Bad(Vec<Problem>),
+}
+
+impl LoadError {
+    /// The problems as they are shown; a missing file is one, too.
+    pub fn problems(&self) -> Vec<Problem> {
+        match self {
+            LoadError::Bad(problems) => problems.clone(),
+            LoadError::Missing(path) => vec![Problem {
+                code: "policy-unreadable".to_owned(),
+                file: path.display().to_string().into(),
+                line: None,
+                field: None,
+                message: "there is no such file: `pcm init` writes one".into(),
+            }],
+        }
     }
 }

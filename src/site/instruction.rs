@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub mod command;
+pub mod parse;
+
 /// The largest instruction file that is read, in bytes.
 pub const MAX_BYTES: u64 = 1 << 20;
 /// The most requests in one file.
@@ -42,7 +45,7 @@ pub enum Entry {
 }
 
 /// A request that cannot be used, with what could be read of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rejected {
     /// Where the id itself is valid.
     pub request_id: Option<RequestId>,

@@ -1,0 +1,391 @@
+//! One `[[request]]` after the other: fields, contradictions, command lines, duplicates.
+
+use super::{Defaults, Element, MALFORMED};
+use crate::clock::{Wall, When};
+use crate::site::fields::{self, Fields, Source};
+use crate::site::ids::{JobId, PackageId, RequestId};
+use crate::site::instruction::{
+    CommandLine, ContentHash, Entry, Outcome, Platform, Problem, Rejected, Request, Restarts, RunWhen,
+    command,
+};
+use chrono::TimeDelta;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use toml::de::DeValue;
+
+/// The longest time any request may run.
+const LONGEST_RUN: Duration = Duration::from_secs(24 * 3_600);
+/// The most entries of `depends_on`, `platforms` and `exit_codes`.
+const MAX_LIST: usize = 256;
+/// How far two local times of one instant may be apart: times of both kinds are compared only beyond it.
+const WIDEST_OFFSET: TimeDelta = TimeDelta::hours(26);
+
+const PLATFORMS: &[(&str, Platform)] = &[
+    ("linux-x86_64", Platform::LinuxX86_64),
+    ("linux-aarch64", Platform::LinuxAarch64),
+    ("windows-x86", Platform::WindowsX86),
+    ("windows-x86_64", Platform::WindowsX86_64),
+];
+const RUN_WHEN: &[(&str, RunWhen)] =
+    &[("any", RunWhen::Any), ("no-user", RunWhen::NoUser), ("user", RunWhen::User)];
+const RESTARTS: &[(&str, Restarts)] =
+    &[("no", Restarts::No), ("program", Restarts::Program), ("pcm", Restarts::Pcm)];
+const OUTCOMES: &[(&str, Outcome)] = &[
+    ("success", Outcome::Success),
+    ("restart", Outcome::Restart),
+    ("retry", Outcome::Retry),
+    ("failure", Outcome::Failure),
+];
+
+/// Collects the requests of one file.
+pub(super) struct Reader<'s, 't> {
+    source: &'s Source<'t>,
+    defaults: &'s Defaults,
+    issued: Wall,
+    entries: Vec<Entry>,
+    /// What the entries say, without places: to tell identical ones from differing ones.
+    said: Vec<String>,
+    lines: Vec<u32>,
+    warnings: Vec<Problem>,
+}
+
+impl<'s, 't> Reader<'s, 't> {
+    pub(super) fn new(source: &'s Source<'t>, defaults: &'s Defaults, issued: Wall) -> Self {
+        Self {
+            source,
+            defaults,
+            issued,
+            entries: Vec::new(),
+            said: Vec::new(),
+            lines: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Reads the request with this number, counted from 1.
+    pub(super) fn add(&mut self, number: usize, element: Element<'s, 't>) {
+        let path = format!("request[{number}]");
+        let at = element.span().start;
+        self.lines.push(self.source.line(at));
+        self.said.push(canonical(element.get_ref()));
+        let DeValue::Table(table) = element.get_ref() else {
+            let message = format!("wanted a [[request]] table, found {}", fields::found(element.get_ref()));
+            let problems = vec![self.source.problem(at, Some(&path), message)];
+            self.entries.push(Entry::Rejected(Rejected { problems, ..Rejected::default() }));
+            return;
+        };
+        let mut fields = Fields::at(self.source, table, path, at);
+        let read = self.request(&mut fields);
+        self.warnings.extend(fields.unknown());
+        let problems = fields.finish();
+        self.entries.push(match read {
+            Ok(request) if problems.is_empty() => Entry::Good(Box::new(request)),
+            Ok(request) => Entry::Rejected(rejected(&request, problems)),
+            Err(unusable) => Entry::Rejected(Rejected { problems, ..unusable }),
+        });
+    }
+
+    /// The entries with duplicates settled, and the warnings.
+    pub(super) fn finish(mut self) -> (Vec<Entry>, Vec<Problem>) {
+        let mut places: BTreeMap<RequestId, Vec<usize>> = BTreeMap::new();
+        for (i, entry) in self.entries.iter().enumerate() {
+            if let Some(id) = id_of(entry) {
+                places.entry(id).or_default().push(i);
+            }
+        }
+        let mut dropped = vec![false; self.entries.len()];
+        for (id, places) in places.iter().filter(|(_, places)| places.len() > 1) {
+            if places.iter().all(|other| self.identical(places[0], *other)) {
+                for other in &places[1..] {
+                    dropped[*other] = true;
+                }
+                continue;
+            }
+            for place in places {
+                let others = places.iter().filter(|p| *p != place).take(5);
+                let others: Vec<_> = others.map(|p| self.lines[*p].to_string()).collect();
+                self.reject_duplicate(
+                    *place,
+                    format!("{id} is also at line {} and differs", others.join(", ")),
+                );
+            }
+        }
+        let mut dropped = dropped.into_iter();
+        self.entries.retain(|_| !dropped.next().unwrap_or(false));
+        (self.entries, self.warnings)
+    }
+
+    fn identical(&self, a: usize, b: usize) -> bool {
+        match (&self.entries[a], &self.entries[b]) {
+            (Entry::Good(a), Entry::Good(b)) => {
+                let unplaced = |r: &Request| Request { line: 0, ..r.clone() };
+                unplaced(a) == unplaced(b)
+            }
+            (Entry::Rejected(_), Entry::Rejected(_)) => self.said[a] == self.said[b],
+            _ => false,
+        }
+    }
+
+    fn reject_duplicate(&mut self, place: usize, message: String) {
+        let problem = Problem {
+            code: "duplicate".to_owned(),
+            file: self.source.file.clone(),
+            line: Some(self.lines[place]),
+            field: Some(format!("request[{}].request_id", place + 1).into()),
+            message: message.into(),
+        };
+        let entry = &mut self.entries[place];
+        match entry {
+            Entry::Rejected(rejected) => rejected.problems.push(problem),
+            Entry::Good(request) => *entry = Entry::Rejected(rejected(request, vec![problem])),
+        }
+    }
+
+    /// All fields of one request, every problem in `f`. Err: what could be read where the rest is unusable.
+    fn request(&self, f: &mut Fields<'s, 't>) -> Result<Request, Rejected> {
+        let request_id = f.need("request_id", fields::parsed::<RequestId>);
+        let job_id = f.need("job_id", fields::parsed::<JobId>);
+        let package_id = f.need("package_id", fields::parsed::<PackageId>);
+        let package = f.need("package", fields::words);
+        let command = f.need("command", fields::words);
+        let command_line = self.command_line(f);
+        let (automated, background) = kind(f);
+        let times = times(f);
+        let platforms = list_of(f, "platforms", fields::one_of(PLATFORMS));
+        let run_when = f.get("run_when", fields::one_of(RUN_WHEN)).unwrap_or_default();
+        let max_run_time = f.get("max_run_time", run_time).unwrap_or(self.defaults.max_run_time);
+        let restarts = f.get("restarts", fields::one_of(RESTARTS)).unwrap_or_default();
+        let ignore_windows = f.get("ignore_windows", fields::boolean).unwrap_or(false);
+        let disk_space = f.get("disk_space", fields::size);
+        let depends_on = list_of(f, "depends_on", fields::parsed::<RequestId>);
+        let suspended = f.get("suspended", fields::boolean).unwrap_or(false);
+        let content_sha256 = f.get("content_sha256", content_hash);
+        let exit_codes = exit_codes(f);
+        if let Some(id) = request_id
+            && depends_on.contains(&id)
+        {
+            f.wrong_as("contradiction", "depends_on", format!("{id} depends on itself"));
+        }
+
+        let unusable = Rejected {
+            request_id,
+            job_id,
+            package_id,
+            package: package.clone(),
+            command: command.clone(),
+            problems: Vec::new(),
+        };
+        let (Some(request_id), Some(job_id), Some(package_id)) = (request_id, job_id, package_id) else {
+            return Err(unusable);
+        };
+        let (Some(package), Some(command), Some(command_line)) = (package, command, command_line) else {
+            return Err(unusable);
+        };
+        Ok(Request {
+            request_id,
+            job_id,
+            package_id,
+            package,
+            command,
+            command_line,
+            automated,
+            background,
+            offer_after: times.offer.unwrap_or(When::Instant(self.issued)),
+            mandatory_after: times.mandatory,
+            expire_after: times.expire,
+            platforms,
+            run_when,
+            max_run_time,
+            restarts,
+            ignore_windows,
+            disk_space,
+            depends_on,
+            suspended,
+            content_sha256,
+            exit_codes,
+            line: f.line(),
+        })
+    }
+
+    /// The command line, split and checked. What is refused has a code of its own.
+    fn command_line(&self, f: &mut Fields<'s, 't>) -> Option<CommandLine> {
+        const KEY: &str = "command_line";
+        let words = f.need(KEY, |v| match v {
+            DeValue::String(line) => Ok(command::split(line)),
+            DeValue::Array(words) => {
+                let words = words.iter().map(|w| fields::text(w.get_ref()).map(str::to_owned));
+                words.collect::<Result<Vec<_>, _>>().map(Ok)
+            }
+            other => Err(format!(
+                "wanted a string like \"setup.sh --silent\" or an array of strings, found {}",
+                fields::found(other)
+            )),
+        })?;
+        match words.and_then(|words| command::command_line(words, &self.defaults.programs)) {
+            Ok(line) => Some(line),
+            Err(why) => {
+                f.wrong_as("command-refused", KEY, why);
+                None
+            }
+        }
+    }
+}
+
+/// `automated` and `background`, with what one says about the other.
+fn kind(f: &mut Fields<'_, '_>) -> (bool, bool) {
+    let automated = f.get("automated", fields::boolean);
+    let background = f.get("background", fields::boolean).unwrap_or(false);
+    if background && automated == Some(false) {
+        let message =
+            "a background command runs without a user: automated = false excludes background = true";
+        f.wrong_as("contradiction", "automated", message);
+    }
+    (automated.unwrap_or(false) || background, background)
+}
+
+struct Times {
+    offer: Option<When>,
+    mandatory: Option<When>,
+    expire: Option<When>,
+}
+
+/// The three times. Only written ones contradict each other: a file that is published again has a later `issued`.
+fn times(f: &mut Fields<'_, '_>) -> Times {
+    let offer = f.get("offer_after", fields::when);
+    let mandatory = f.get("mandatory_after", fields::when);
+    let expire = f.get("expire_after", fields::when);
+    let mut exclude = |key: &str, message: &str| f.wrong_as("contradiction", key, message);
+    if let (Some(offer), Some(mandatory)) = (offer, mandatory)
+        && order(mandatory, offer) == Order::Before
+    {
+        exclude("mandatory_after", "it is before offer_after");
+    }
+    for (name, other) in [("mandatory_after", mandatory), ("offer_after", offer)] {
+        if let (Some(expire), Some(other)) = (expire, other)
+            && order(expire, other) != Order::Other
+        {
+            exclude("expire_after", &format!("it is not after {name}"));
+        }
+    }
+    Times { offer, mandatory, expire }
+}
+
+#[derive(PartialEq, Eq)]
+enum Order {
+    Before,
+    Same,
+    /// After, or it depends on the machine's zone.
+    Other,
+}
+
+fn order(a: When, b: When) -> Order {
+    let exact = |ordering: std::cmp::Ordering| match ordering {
+        std::cmp::Ordering::Less => Order::Before,
+        std::cmp::Ordering::Equal => Order::Same,
+        std::cmp::Ordering::Greater => Order::Other,
+    };
+    let surely_before = |a: chrono::NaiveDateTime, b: chrono::NaiveDateTime| {
+        if b.signed_duration_since(a) > WIDEST_OFFSET { Order::Before } else { Order::Other }
+    };
+    match (a, b) {
+        (When::Instant(a), When::Instant(b)) => exact(a.cmp(&b)),
+        (When::Local(a), When::Local(b)) => exact(a.cmp(&b)),
+        (When::Instant(a), When::Local(b)) => surely_before(a.naive_utc(), b),
+        (When::Local(a), When::Instant(b)) => surely_before(a, b.naive_utc()),
+    }
+}
+
+fn run_time(value: &DeValue<'_>) -> Result<Duration, String> {
+    let time = fields::some_time(value)?;
+    if time > LONGEST_RUN { Err(format!("at most 24h, found {}", fields::found(value))) } else { Ok(time) }
+}
+
+fn content_hash(value: &DeValue<'_>) -> Result<ContentHash, String> {
+    let text = fields::text(value)?;
+    ContentHash::try_from(text.to_owned())
+        .map_err(|wanted| format!("{wanted}, found {}", fields::found(value)))
+}
+
+/// A list without repetitions, bounded.
+fn list_of<'s, 't, T: PartialEq>(
+    f: &mut Fields<'s, 't>,
+    key: &'static str,
+    read: impl FnMut(&'s DeValue<'t>) -> Result<T, String>,
+) -> Vec<T> {
+    let all = f.list(key, read).unwrap_or_default();
+    if all.len() > MAX_LIST {
+        f.wrong(key, format!("more than {MAX_LIST} entries"));
+        return Vec::new();
+    }
+    let mut once = Vec::new();
+    for value in all {
+        if !once.contains(&value) {
+            once.push(value);
+        }
+    }
+    once
+}
+
+/// What differs from the default table. The keys are data: exit codes as decimal numbers.
+fn exit_codes(f: &mut Fields<'_, '_>) -> BTreeMap<i64, Outcome> {
+    let mut codes = BTreeMap::new();
+    let Some(mut table) = f.table("exit_codes") else { return codes };
+    let entries: Vec<_> = table.entries().collect();
+    if entries.len() > MAX_LIST {
+        f.wrong("exit_codes", format!("more than {MAX_LIST} entries"));
+        return codes;
+    }
+    for (key, at, value) in entries {
+        let shown = fields::cut(key, 40);
+        // One way to write a number, so that no code can stand there twice.
+        let Some(code) = key.parse::<i64>().ok().filter(|n| n.to_string() == key) else {
+            table.wrong_at(MALFORMED, &shown, at, "an exit code is a decimal number, like \"3010\"");
+            continue;
+        };
+        match fields::one_of(OUTCOMES)(value) {
+            Ok(outcome) => {
+                codes.insert(code, outcome);
+            }
+            Err(message) => table.wrong_at(MALFORMED, &shown, at, message),
+        }
+    }
+    f.absorb(table.finish());
+    codes
+}
+
+fn rejected(request: &Request, problems: Vec<Problem>) -> Rejected {
+    Rejected {
+        request_id: Some(request.request_id),
+        job_id: Some(request.job_id),
+        package_id: Some(request.package_id),
+        package: Some(request.package.clone()),
+        command: Some(request.command.clone()),
+        problems,
+    }
+}
+
+fn id_of(entry: &Entry) -> Option<RequestId> {
+    match entry {
+        Entry::Good(request) => Some(request.request_id),
+        Entry::Rejected(rejected) => rejected.request_id,
+    }
+}
+
+/// A value as one text without its places.
+fn canonical(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::Table(table) => {
+            let entries = table.iter().map(|(k, v)| format!("{:?}={}", k.get_ref(), canonical(v.get_ref())));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+        }
+        DeValue::Array(array) => {
+            let elements = array.iter().map(|v| canonical(v.get_ref()));
+            format!("[{}]", elements.collect::<Vec<_>>().join(","))
+        }
+        DeValue::String(text) => format!("{text:?}"),
+        DeValue::Integer(n) => n.to_string(),
+        DeValue::Float(n) => n.to_string(),
+        DeValue::Boolean(b) => b.to_string(),
+        DeValue::Datetime(d) => d.to_string(),
+    }
+}
