@@ -1,7 +1,19 @@
 //! The decision core (DESIGN.md 4): a pure function from instructions, history, facts, policy, zone and time to every
 //! gate of every request. It knows no clock, no file and no thread. The service, the command line and the console all
 //! ask this one.
+//!
+//! `model` holds its inputs and outputs, `decide` the function, `gates` one file for each kind of gate, `window` the
+//! maintenance windows, `why` and `words` what an operator reads, `judge` what an operator may do.
 
+mod decide;
+mod gates;
 pub mod model;
+#[cfg(test)]
+mod tests;
+mod why;
+pub mod window;
+pub mod words;
+mod world;
 
+pub use decide::{decide, decide_one, due_in_order, next_instant};
 pub use model::*;

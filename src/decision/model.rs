@@ -349,9 +349,15 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// The codes of all gates that do not pass, in order.
+    /// The codes of all gates that do not pass, in order, each once.
     pub fn blocked_by(&self) -> Vec<Code> {
-        self.gates.iter().filter_map(|g| g.code).collect()
+        let mut codes: Vec<Code> = Vec::new();
+        for code in self.gates.iter().filter_map(|g| g.code) {
+            if !codes.contains(&code) {
+                codes.push(code);
+            }
+        }
+        codes
     }
 }
 

@@ -1,0 +1,263 @@
+//! The function itself: every request to its gates, its state by the precedence of DESIGN.md 3, and its next run. Called
+//! by the service at every step, by every view, and by `judge` and `simulate`.
+
+use super::gates;
+use super::model::{Attempt, Change, Code, Decision, Gate, GateResult, Group, Inputs, State, Verdict};
+use super::window::Opening;
+use super::words::earlier;
+use super::world::{Subject, World, newest, running};
+use super::{gates::opening, why};
+use crate::clock::Wall;
+use crate::site::ids::RequestId;
+use crate::site::instruction::{Entry, Rejected};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What the core says of every request: those of the instruction file in its order, then those that are only in
+/// history, by id. Pure: the same inputs give the same decisions.
+pub fn decide(inputs: &Inputs) -> Vec<Decision> {
+    let world = World::new(inputs);
+    let entries = inputs.instructions.file.as_ref().map(|f| f.requests.as_slice()).unwrap_or_default();
+    let mut decisions = Vec::with_capacity(entries.len() + inputs.history.attempts.len());
+    let mut published = BTreeSet::new();
+    for (index, entry) in entries.iter().enumerate() {
+        decisions.push(of_entry(&world, index, entry));
+        published.extend(entry_id(entry));
+    }
+    for (id, attempts) in &inputs.history.attempts {
+        if let Some(attempt) = attempts.last().filter(|_| !published.contains(id)) {
+            decisions.push(of_withdrawn(&world, *id, attempt));
+        }
+    }
+    decisions
+}
+
+/// What the core says of one request: the first with this id. None: neither published nor in history.
+pub fn decide_one(inputs: &Inputs, id: RequestId) -> Option<Decision> {
+    one(&World::new(inputs), id)
+}
+
+pub(super) fn one(world: &World, id: RequestId) -> Option<Decision> {
+    let entries = world.inputs.instructions.file.as_ref().map(|f| f.requests.as_slice()).unwrap_or_default();
+    match entries.iter().enumerate().find(|(_, e)| entry_id(e) == Some(id)) {
+        Some((index, entry)) => Some(of_entry(world, index, entry)),
+        None => newest(world.inputs, &id).map(|attempt| of_withdrawn(world, id, attempt)),
+    }
+}
+
+/// The id of an entry, where it is valid.
+pub(super) fn entry_id(entry: &Entry) -> Option<RequestId> {
+    match entry {
+        Entry::Good(request) => Some(request.request_id),
+        Entry::Rejected(rejected) => rejected.request_id,
+    }
+}
+
+fn of_entry(world: &World, index: usize, entry: &Entry) -> Decision {
+    match entry {
+        Entry::Good(request) => of_subject(world, &Subject::new(world.inputs, index, request)),
+        Entry::Rejected(rejected) => of_rejected(world, index, rejected),
+    }
+}
+
+/// A usable request.
+fn of_subject(world: &World, subject: &Subject) -> Decision {
+    let (request, gates) = (subject.request, gates::of_request(world, subject));
+    let state = state(world, subject, &gates);
+    let next_run =
+        if matches!(state.group(), Group::Pending) { next_run(world, subject, &gates) } else { None };
+    let never = gates.iter().any(never);
+    Decision {
+        request_id: Some(request.request_id),
+        job_id: Some(request.job_id),
+        package_id: Some(request.package_id),
+        package: request.package.clone(),
+        command: request.command.clone(),
+        why: why::of_subject(world, subject, state, &gates, next_run),
+        state,
+        gates,
+        next_run,
+        never,
+        offer_after: Some(subject.offer),
+        mandatory_after: subject.mandatory,
+        expire_after: subject.expire,
+        attempt: subject.newest.map_or(0, |a| a.number),
+        deferred_until: subject.deferred_until(world.now),
+        entry: Some(subject.entry),
+    }
+}
+
+fn never(gate: &GateResult) -> bool {
+    gate.verdict != Verdict::Pass && gate.change == Change::Never
+}
+
+/// A record that cannot be used. What history holds of its id is not overwritten by that.
+fn of_rejected(world: &World, index: usize, rejected: &Rejected) -> Decision {
+    let attempt = rejected.request_id.as_ref().and_then(|id| newest(world.inputs, id));
+    let gates = gates::of_rejected(world, rejected);
+    Decision {
+        request_id: rejected.request_id,
+        job_id: rejected.job_id,
+        package_id: rejected.package_id,
+        package: rejected.package.clone().unwrap_or_default(),
+        command: rejected.command.clone().unwrap_or_default(),
+        state: attempt.map_or(State::Rejected, |a| a.state),
+        next_run: None,
+        never: gates.iter().any(never),
+        why: match attempt {
+            Some(attempt) => why::of_attempt(world, attempt, None),
+            None => why::of_rejected(rejected),
+        },
+        gates,
+        offer_after: None,
+        mandatory_after: None,
+        expire_after: None,
+        attempt: attempt.map_or(0, |a| a.number),
+        deferred_until: None,
+        entry: Some(index),
+    }
+}
+
+/// A request that is no longer published, with the attempts it had.
+fn of_withdrawn(world: &World, id: RequestId, attempt: &Attempt) -> Decision {
+    Decision {
+        request_id: Some(id),
+        job_id: Some(attempt.job_id),
+        package_id: Some(attempt.package_id),
+        package: attempt.package.clone(),
+        command: attempt.command.clone(),
+        state: attempt.state,
+        gates: Vec::new(),
+        next_run: None,
+        never: !running(attempt.state),
+        why: why::of_attempt(world, attempt, None),
+        offer_after: None,
+        mandatory_after: None,
+        expire_after: None,
+        attempt: attempt.number,
+        deferred_until: None,
+        entry: None,
+    }
+}
+
+/// The precedence of DESIGN.md 3.
+fn state(world: &World, subject: &Subject, gates: &[GateResult]) -> State {
+    let code = |gate: Gate| gates.iter().find(|g| g.gate == gate).and_then(|g| g.code);
+    let blocks = |gate: Gate| gates.iter().any(|g| g.gate == gate && g.verdict == Verdict::Block);
+    let unusable = if blocks(Gate::Record) || blocks(Gate::Trust) {
+        Some(State::Rejected)
+    } else if code(Gate::Platform).is_some() || code(Gate::Kind) == Some(Code::NeedsInput) {
+        Some(State::NotApplicable)
+    } else if subject.expired(world.now) {
+        Some(State::Expired)
+    } else {
+        None
+    };
+    if let Some(attempt) = subject.newest {
+        // What was attempted is shown as such. Only while another attempt may still follow by itself is it pending.
+        if subject.retry_at().is_none() || unusable.is_some() {
+            return attempt.state;
+        }
+    } else if subject.adopted.is_some() {
+        return State::Succeeded;
+    }
+    if let Some(state) = unusable {
+        return state;
+    }
+    if code(Gate::Offer).is_some() {
+        State::Scheduled
+    } else if code(Gate::History) == Some(Code::RetryLater) {
+        State::RetryWait
+    } else if code(Gate::Deferral).is_some() {
+        State::Deferred
+    } else if code(Gate::Mandatory).is_some() || code(Gate::Kind).is_some() {
+        State::Offered
+    } else if gates.iter().any(|g| g.verdict != Verdict::Pass) {
+        State::Waiting
+    } else {
+        State::Due
+    }
+}
+
+/// The more rounds than a hold, all freezes and windows between them can need.
+const ROUNDS: usize = 4_096;
+
+/// The first instant from now on at which every gate passes if nothing but time changes: the share goes on answering
+/// if it answers now, and everything else stays as it is. None: an event is needed, or it is too late by then.
+fn next_run(world: &World, subject: &Subject, gates: &[GateResult]) -> Option<Wall> {
+    let needs_more = |g: &GateResult| g.verdict != Verdict::Pass && !matches!(g.change, Change::At(_));
+    if gates.iter().any(needs_more) {
+        return None;
+    }
+    let deferred = subject.deferral.and_then(|d| d.until);
+    let earliest = [subject.mandatory, subject.retry_at(), deferred].into_iter().flatten();
+    let mut t = earliest.fold(world.now.max(subject.offer), Wall::max);
+    for _ in 0..ROUNDS {
+        t = world.free_from(t);
+        match opening(world, subject, t)? {
+            Opening::Always | Opening::Open { .. } => return in_time(world, subject, t).then_some(t),
+            Opening::Closed { next } | Opening::TooShort { next, .. } => t = next,
+            Opening::NeverFits { .. } => return None,
+        }
+        if !in_time(world, subject, t) {
+            return None;
+        }
+    }
+    None
+}
+
+/// Whether neither the request nor the instruction file has run out by then.
+fn in_time(world: &World, subject: &Subject, t: Wall) -> bool {
+    let instructions = world.inputs.instructions;
+    let valid = instructions.file.as_ref().and_then(|f| f.valid_until).is_none_or(|end| t < end);
+    // While the share answers, it is taken to go on answering.
+    let fresh = instructions.fault.is_none() || world.stale_from().is_some_and(|stale| t < stale);
+    !subject.expired(t) && valid && fresh
+}
+
+/// What the service starts, in order: by mandatory time, then by RequestID. Indexes into `decisions`.
+pub fn due_in_order(decisions: &[Decision]) -> Vec<usize> {
+    let mut due: Vec<usize> = (0..decisions.len()).filter(|i| decisions[*i].state == State::Due).collect();
+    due.sort_by_key(|i| (decisions[*i].mandatory_after, decisions[*i].request_id));
+    due
+}
+
+/// The earliest instant after `now` at which a gate of a request that is pending or running can change by time. None:
+/// only events change anything.
+pub fn next_instant(decisions: &[Decision], now: Wall) -> Option<Wall> {
+    let live = decisions.iter().filter(|d| matches!(d.state.group(), Group::Pending | Group::Running));
+    let changes = live.flat_map(|d| &d.gates).filter_map(|g| match g.change {
+        Change::At(at) if at > now => Some(at),
+        _ => None,
+    });
+    changes.min()
+}
+
+/// What kept an expired request from running, as far as time tells it: the code at the last second before it expired.
+pub(super) fn missed(world: &World, subject: &Subject) -> Option<Code> {
+    let last = earlier(subject.expire?, Duration::from_secs(1));
+    let request = subject.request;
+    if !request.background {
+        return Some(Code::ApplicationOnly);
+    }
+    match subject.mandatory {
+        None => return Some(Code::Optional),
+        Some(at) if last < at => return Some(Code::NotMandatoryYet),
+        _ => {}
+    }
+    if subject.deferred_until(last).is_some() {
+        return Some(Code::Deferred);
+    }
+    if world.inputs.history.hold.as_ref().is_some_and(|h| h.at <= last && last < h.until) {
+        return Some(Code::Held);
+    }
+    if world.free_from(last) > last {
+        return Some(Code::Frozen);
+    }
+    match opening(world, subject, last)? {
+        Opening::Always | Opening::Open { .. } => None,
+        Opening::Closed { .. } => Some(Code::WindowClosed),
+        Opening::TooShort { .. } => Some(Code::WindowTooShort),
+        Opening::NeverFits { .. } => Some(Code::WindowNeverFits),
+    }
+}

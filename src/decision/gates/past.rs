@@ -1,0 +1,81 @@
+//! The gate about what this machine has already done.
+
+use super::super::model::{Attempt, Change, Code, Gate, GateResult, State};
+use super::super::words::stamp;
+use super::super::world::{Subject, World, running};
+use super::{block, pass};
+use crate::clock::Wall;
+use crate::site::ids::RequestId;
+use crate::text::SafeText;
+
+/// Not attempted before, or another attempt is due by policy.
+pub(super) fn history(world: &World, subject: &Subject) -> GateResult {
+    let id = &subject.request.request_id;
+    if let Some(closed) = closed(world, id, subject.newest, subject.adopted, subject.retry_at()) {
+        return closed;
+    }
+    match subject.newest {
+        None => pass(Gate::History, Change::Event, "never attempted on this machine"),
+        Some(attempt) => {
+            let evidence =
+                format!("attempt {} asked to be repeated; {}", attempt.number, ended(world, attempt));
+            pass(Gate::History, Change::Event, evidence)
+        }
+    }
+}
+
+/// Why history keeps a request from running by itself; None: it does not.
+pub(super) fn closed(
+    world: &World,
+    id: &RequestId,
+    newest: Option<&Attempt>,
+    adopted: Option<Wall>,
+    retry_at: Option<Wall>,
+) -> Option<GateResult> {
+    let gate = Gate::History;
+    if let Some(why) = &world.inputs.history.lost {
+        let evidence = format!("{why}; an operator has to decide with pcm init --adopt=done or not-done");
+        return Some(block(gate, Code::HistoryLost, Change::Event, evidence));
+    }
+    let Some(attempt) = newest else {
+        let adopted = stamp(adopted?, world.inputs.zone);
+        let evidence = format!("an operator adopted {id} as done on {adopted}");
+        return Some(block(gate, Code::Done, Change::Never, evidence));
+    };
+    if running(attempt.state) {
+        let since = stamp(attempt.started_at.unwrap_or(attempt.claimed_at), world.inputs.zone);
+        let evidence = format!("attempt {} is {} since {since}", attempt.number, attempt.state);
+        return Some(block(gate, Code::Done, Change::Event, evidence));
+    }
+    match retry_at {
+        Some(at) if world.now < at => {
+            let (n, at_words) = (attempt.number, stamp(at, world.inputs.zone));
+            let evidence = format!("attempt {n} asked to be repeated; the next is due at {at_words}");
+            Some(block(gate, Code::RetryLater, Change::At(at), evidence))
+        }
+        Some(_) => None,
+        None if attempt.state == State::Interrupted => {
+            let evidence = format!(
+                "attempt {} began {} and its outcome is not known; pcm rerun {id} is an operator's decision",
+                attempt.number,
+                stamp(attempt.claimed_at, world.inputs.zone)
+            );
+            Some(block(gate, Code::Interrupted, Change::Never, evidence))
+        }
+        None => {
+            let evidence = format!("attempt {} {}", attempt.number, ended(world, attempt));
+            Some(block(gate, Code::Done, Change::Never, evidence))
+        }
+    }
+}
+
+/// `failed Sun 2026-11-22 22:00 +01:00: exit 17`
+fn ended(world: &World, attempt: &Attempt) -> String {
+    let at = stamp(attempt.ended_at.unwrap_or(attempt.claimed_at), world.inputs.zone);
+    let result = match (attempt.result.is_empty(), attempt.exit_code) {
+        (false, _) => attempt.result.clone(),
+        (true, Some(code)) => SafeText::from(format!("exit {code}")),
+        (true, None) => return format!("{} {at}", attempt.state),
+    };
+    format!("{} {at}: {result}", attempt.state)
+}

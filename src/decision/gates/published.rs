@@ -1,0 +1,166 @@
+//! Gates about what came from the share: source, record, trust, platform, kind, job.
+
+use super::super::model::{Change, Code, ContentFact, Gate, GateResult, TrustVerdict};
+use super::super::words::{between, stamp};
+use super::super::world::{Subject, World, newest};
+use super::{block, pass, unknown};
+use crate::site::instruction::{Platform, Problem};
+use crate::text::duration;
+
+/// A valid instruction file is held and fresh enough.
+pub(super) fn source(world: &World) -> GateResult {
+    let (gate, inputs) = (Gate::Source, world.inputs);
+    let instructions = inputs.instructions;
+    let fault = instructions.fault.as_ref();
+    let why = fault.and_then(|f| f.problems.first()).map(place).unwrap_or_default();
+    let Some(file) = &instructions.file else {
+        let code = fault.map_or(Code::ShareMissing, |f| source_code(f.code));
+        return block(gate, code, Change::Event, format!("no valid instruction file is held. {why}"));
+    };
+    // The share is there and has nothing for this machine: what is held was withdrawn.
+    if let Some(fault) = fault.filter(|f| f.code == Code::InsMissing) {
+        let evidence = format!(
+            "the share holds no instruction file for {}; the held one was withdrawn. {why}",
+            file.machine
+        );
+        return block(gate, fault.code, Change::Event, evidence);
+    }
+    if let Some(end) = file.valid_until.filter(|end| world.now >= *end) {
+        let end = stamp(end, inputs.zone);
+        let evidence =
+            format!("the instruction file with serial {} was valid until {end}. {why}", file.serial);
+        return block(gate, Code::ShareStale, Change::Event, evidence);
+    }
+    let (Some(seen), Some(stale)) = (instructions.share_seen, world.stale_from()) else {
+        let evidence = format!("when a share was last seen is not known. {why}");
+        return unknown(gate, Code::ShareStale, evidence);
+    };
+    let age = duration(between(seen, world.now));
+    if world.now >= stale {
+        let limit = duration(inputs.policy.config.share.stale_after);
+        let seen = stamp(seen, inputs.zone);
+        let evidence = format!("no share was seen since {seen}, {age} ago; the limit is {limit}. {why}");
+        return block(gate, Code::ShareStale, Change::Event, evidence);
+    }
+    let next = file.valid_until.map_or(stale, |end| end.min(stale));
+    let evidence = match fault {
+        None => format!("serial {}, share seen {age} ago", file.serial),
+        Some(_) => format!("serial {} stays in force; the share was seen {age} ago. {why}", file.serial),
+    };
+    pass(gate, Change::At(next), evidence)
+}
+
+/// The codes of this gate; whatever else is wrong with the newest file, no valid one is there.
+fn source_code(code: Code) -> Code {
+    match code {
+        Code::ShareMissing | Code::ShareDenied | Code::ShareStale | Code::InsMissing => code,
+        _ => Code::InsMissing,
+    }
+}
+
+/// A problem with its place, as evidence.
+pub(super) fn place(problem: &Problem) -> String {
+    match problem.line {
+        Some(line) => format!("{}, line {line}: {}", problem.file, problem.message),
+        None => format!("{}: {}", problem.file, problem.message),
+    }
+}
+
+/// A usable record is well-formed.
+pub(super) fn record(subject: &Subject) -> GateResult {
+    pass(Gate::Record, Change::Event, format!("well-formed, line {}", subject.request.line))
+}
+
+/// Who published it, and whether somebody else could have written its files.
+pub(super) fn trust(world: &World, subject: &Subject) -> GateResult {
+    let file = of_file(world);
+    match content(world, subject) {
+        Some(ContentFact::Loose(why)) if file.code.is_none() => {
+            block(Gate::Trust, Code::LoosePermissions, Change::Event, why.clone())
+        }
+        _ => file,
+    }
+}
+
+/// The trust in the instruction file as such.
+pub(super) fn of_file(world: &World) -> GateResult {
+    match &world.inputs.instructions.trust {
+        TrustVerdict::Trusted(by) => pass(Gate::Trust, Change::Event, by.clone()),
+        TrustVerdict::Refused(code, why) => block(Gate::Trust, *code, Change::Event, why.clone()),
+        TrustVerdict::Unchecked => {
+            unknown(Gate::Trust, Code::Unsigned, "who published the instruction file was not checked yet")
+        }
+    }
+}
+
+/// What is known of the request's content.
+pub(super) fn content<'a>(world: &World<'a>, subject: &Subject) -> Option<&'a ContentFact> {
+    subject.request.content_sha256.as_ref().and_then(|hash| world.inputs.facts.content.get(hash))
+}
+
+/// The platform's word.
+fn word(platform: Platform) -> &'static str {
+    match platform {
+        Platform::LinuxX86_64 => "linux-x86_64",
+        Platform::LinuxAarch64 => "linux-aarch64",
+        Platform::WindowsX86 => "windows-x86",
+        Platform::WindowsX86_64 => "windows-x86_64",
+    }
+}
+
+/// The platforms a request is made for, e.g. `windows-x86, windows-x86_64`.
+pub(in super::super) fn platforms(subject: &Subject) -> String {
+    subject.request.platforms.iter().map(|p| word(*p)).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn platform(world: &World, subject: &Subject) -> GateResult {
+    let (gate, wanted) = (Gate::Platform, &subject.request.platforms);
+    let own = world.inputs.facts.platform;
+    match own {
+        _ if wanted.is_empty() => pass(gate, Change::Never, "for any platform"),
+        Some(own) if wanted.contains(&own) => {
+            pass(gate, Change::Never, format!("for {}", platforms(subject)))
+        }
+        _ => {
+            let own = own.map_or("a platform that packages are not made for", word);
+            let evidence = format!("for {}; this machine is {own}", platforms(subject));
+            block(gate, Code::Platform, Change::Never, evidence)
+        }
+    }
+}
+
+/// Whether the service may run it at all.
+pub(super) fn kind(subject: &Subject) -> GateResult {
+    let (gate, request) = (Gate::Kind, subject.request);
+    if !request.automated {
+        let evidence = "it needs a user's input (not automated), so pcm never runs it";
+        block(gate, Code::NeedsInput, Change::Never, evidence)
+    } else if !request.background {
+        let evidence = "automated but not a background task: the service skips it, an operator may run it";
+        block(gate, Code::ApplicationOnly, Change::Never, evidence)
+    } else {
+        pass(gate, Change::Never, "automated background task")
+    }
+}
+
+/// Not suspended, and all it depends on has succeeded.
+pub(super) fn job(world: &World, subject: &Subject) -> GateResult {
+    let (gate, request) = (Gate::Job, subject.request);
+    if request.suspended {
+        let evidence = format!("the publisher suspended job {} (line {})", request.job_id, request.line);
+        return block(gate, Code::Suspended, Change::Event, evidence);
+    }
+    let missing = request.depends_on.iter().find(|id| world.succeeded(id) != Some(true));
+    if let Some(id) = missing {
+        let how = match newest(world.inputs, id) {
+            Some(attempt) => format!("is {} (attempt {})", attempt.state, attempt.number),
+            None => "was never run on this machine".to_owned(),
+        };
+        let evidence = format!("{id} has to succeed first; it {how}");
+        return block(gate, Code::Dependency, Change::Event, evidence);
+    }
+    match request.depends_on.len() {
+        0 => pass(gate, Change::Event, "active, depends on nothing"),
+        _ => pass(gate, Change::Event, "active, all it depends on has succeeded"),
+    }
+}

@@ -1,0 +1,130 @@
+//! Gates that open and close by time: offer, expiry, mandatory, hold, deferral, window.
+
+use super::super::model::{Change, Code, Gate, GateResult};
+use super::super::window::Opening;
+use super::super::words::{between, earlier, later, stamp};
+use super::super::world::{Subject, World};
+use super::{block, pass, unknown};
+use crate::clock::Wall;
+use crate::text::duration;
+use std::time::Duration;
+
+pub(super) fn offer(world: &World, subject: &Subject) -> GateResult {
+    let (gate, at) = (Gate::Offer, subject.offer);
+    if world.now < at {
+        let evidence = format!("offered from {}", stamp(at, world.inputs.zone));
+        return block(gate, Code::NotOffered, Change::At(at), evidence);
+    }
+    pass(gate, Change::Never, format!("offered since {}", stamp(at, world.inputs.zone)))
+}
+
+pub(super) fn expiry(world: &World, subject: &Subject) -> GateResult {
+    let gate = Gate::Expiry;
+    match subject.expire {
+        None => pass(gate, Change::Never, "never expires"),
+        Some(at) if world.now >= at => {
+            let evidence = format!("expired {}", stamp(at, world.inputs.zone));
+            block(gate, Code::Expired, Change::Never, evidence)
+        }
+        Some(at) => pass(gate, Change::At(at), format!("expires {}", stamp(at, world.inputs.zone))),
+    }
+}
+
+pub(super) fn mandatory(world: &World, subject: &Subject) -> GateResult {
+    let gate = Gate::Mandatory;
+    match subject.mandatory {
+        None => block(gate, Code::Optional, Change::Never, "never mandatory: only an operator runs it"),
+        Some(at) if world.now < at => {
+            let evidence = format!("mandatory from {}", stamp(at, world.inputs.zone));
+            block(gate, Code::NotMandatoryYet, Change::At(at), evidence)
+        }
+        Some(at) => pass(gate, Change::Never, format!("mandatory since {}", stamp(at, world.inputs.zone))),
+    }
+}
+
+/// The operator's hold, and freezes of the site and the machine.
+pub(super) fn hold(world: &World) -> GateResult {
+    let (gate, now, zone) = (Gate::Hold, world.now, world.inputs.zone);
+    let free = world.free_from(now);
+    if let Some(hold) = world.inputs.history.hold.as_ref().filter(|h| now < h.until) {
+        let evidence = format!(
+            "{} holds all automatic runs until {}: {:?}",
+            hold.by,
+            stamp(hold.until, zone),
+            hold.reason
+        );
+        return block(gate, Code::Held, Change::At(free), evidence);
+    }
+    if let Some(freeze) = world.freezes.iter().find(|f| f.from <= now && now < f.until) {
+        let evidence =
+            format!("{} is frozen until {}: {:?}", freeze.whose, stamp(freeze.until, zone), freeze.reason);
+        return block(gate, Code::Frozen, Change::At(free), evidence);
+    }
+    match world.freezes.iter().filter(|f| now < f.from && f.from < f.until).map(|f| f.from).min() {
+        Some(next) => {
+            pass(gate, Change::At(next), format!("no hold; the next freeze begins {}", stamp(next, zone)))
+        }
+        None => pass(gate, Change::Event, "no hold, no freeze"),
+    }
+}
+
+pub(super) fn deferral(world: &World, subject: &Subject) -> GateResult {
+    let gate = Gate::Deferral;
+    match (subject.deferral, subject.deferred_until(world.now)) {
+        (Some(deferral), Some(until)) => {
+            let until_words = stamp(until, world.inputs.zone);
+            let evidence = format!("{} deferred it until {until_words}: {:?}", deferral.by, deferral.reason);
+            block(gate, Code::Deferred, Change::At(until), evidence)
+        }
+        _ => pass(gate, Change::Event, "not deferred"),
+    }
+}
+
+/// What the windows say of a request at an instant; None: they do not concern it, or cannot be read.
+pub(in super::super) fn opening(world: &World, subject: &Subject, t: Wall) -> Option<Opening> {
+    if subject.request.ignore_windows {
+        return Some(Opening::Always);
+    }
+    world.calendar.as_ref().ok().map(|calendar| calendar.at(t, subject.request.max_run_time))
+}
+
+pub(super) fn window(world: &World, subject: &Subject) -> GateResult {
+    let (gate, now, need) = (Gate::Window, world.now, subject.request.max_run_time);
+    let zone = world.inputs.policy.window_zone.as_ref().unwrap_or(world.inputs.zone);
+    let stamp = |at: Wall| stamp(at, zone);
+    let need_words = duration(need);
+    match opening(world, subject, now) {
+        None => {
+            let why = world.calendar.as_ref().err().cloned().unwrap_or_default();
+            unknown(gate, Code::PolicyUnreadable, why)
+        }
+        Some(Opening::Always) if subject.request.ignore_windows => {
+            pass(gate, Change::Event, "it ignores maintenance windows")
+        }
+        Some(Opening::Always) => pass(gate, Change::Event, "no maintenance windows: always open"),
+        Some(Opening::Open { until }) => {
+            // Exactly long enough still fits; a second later it does not.
+            let closes = later(earlier(until, need), Duration::from_secs(1));
+            let evidence = format!("open until {}; it may take {need_words}", stamp(until));
+            pass(gate, Change::At(closes), evidence)
+        }
+        Some(Opening::TooShort { until, next }) => {
+            let left = duration(between(now, until));
+            let evidence = format!(
+                "open until {}: {left} left, it may take {need_words}; the next one long enough opens {}",
+                stamp(until),
+                stamp(next)
+            );
+            block(gate, Code::WindowTooShort, Change::At(next), evidence)
+        }
+        Some(Opening::Closed { next }) => {
+            let evidence = format!("closed; the next one long enough for {need_words} opens {}", stamp(next));
+            block(gate, Code::WindowClosed, Change::At(next), evidence)
+        }
+        Some(Opening::NeverFits { longest }) => {
+            let longest = duration(longest);
+            let evidence = format!("it may take {need_words}; the longest maintenance window is {longest}");
+            block(gate, Code::WindowNeverFits, Change::Never, evidence)
+        }
+    }
+}

@@ -1,0 +1,5 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! The decision core by its rules.
+
+mod gates;
+mod scene;

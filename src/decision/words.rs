@@ -1,0 +1,97 @@
+//! Times and sizes in an operator's words, on top of `text::spoken`: in evidence, in the list's column, in refusals.
+//! Pure; called by the gates and the refusals.
+
+use crate::clock::{Wall, Zone};
+use crate::text;
+use chrono::{Datelike, TimeDelta, Timelike};
+use std::fmt::Write;
+use std::time::Duration;
+
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// The whole time with its day and offset: `Sun 2026-11-22 22:00 +01:00`; seconds only where there are any.
+pub fn stamp(at: Wall, zone: &Zone) -> String {
+    let local = zone.to_local(at);
+    let date = local.date();
+    // By hand: every gate of every request shows a time, and chrono's formatting is several times slower.
+    let mut text = String::with_capacity(32);
+    let day = DAYS[date.weekday().num_days_from_monday() as usize % 7];
+    let _ = write!(text, "{day} {:04}-{:02}-{:02} ", date.year(), date.month(), date.day());
+    let _ = write!(text, "{:02}:{:02}", local.hour(), local.minute());
+    if local.second() != 0 {
+        let _ = write!(text, ":{:02}", local.second());
+    }
+    let offset = zone.offset_at(at);
+    let sign = if offset < 0 { '-' } else { '+' };
+    let minutes = offset.unsigned_abs() / 60;
+    let _ = write!(text, " {sign}{:02}:{:02}", minutes / 60, minutes % 60);
+    text
+}
+
+/// A time for a narrow column: `22:00` today, `Tue 22:00` within six days, else the date too.
+pub fn short(at: Wall, now: Wall, zone: &Zone) -> String {
+    text::time(at, now, |t| zone.offset_at(t))
+}
+
+/// From one instant to a later one; nothing if it is not later.
+pub fn between(from: Wall, until: Wall) -> Duration {
+    until.signed_duration_since(from).to_std().unwrap_or_default()
+}
+
+/// A number of bytes: `512 B`, `200 MB`, `1.5 GB`, in powers of ten as disks are sold.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if n < 1000 {
+        return format!("{n} B");
+    }
+    let mut tenths = n / 100;
+    let mut unit = 0;
+    while tenths >= 10_000 && unit + 1 < UNITS.len() {
+        tenths /= 1000;
+        unit += 1;
+    }
+    match tenths % 10 {
+        0 => format!("{} {}", tenths / 10, UNITS[unit]),
+        t => format!("{}.{t} {}", tenths / 10, UNITS[unit]),
+    }
+}
+
+/// `at + duration`, or the last instant there is.
+pub(super) fn later(at: Wall, duration: Duration) -> Wall {
+    let delta = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+    at.checked_add_signed(delta).unwrap_or(Wall::MAX_UTC)
+}
+
+/// `at - duration`, or the first instant there is.
+pub(super) fn earlier(at: Wall, duration: Duration) -> Wall {
+    let delta = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+    at.checked_sub_signed(delta).unwrap_or(Wall::MIN_UTC)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_stamp_has_day_date_time_and_offset() {
+        let at = |text| chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc();
+        let paris = Zone::from_posix("Europe/Paris", "CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        assert_eq!(stamp(at("2026-11-22T21:00:00Z"), &paris), "Sun 2026-11-22 22:00 +01:00");
+        let st_johns = Zone::from_posix("X", "NST3:30").unwrap();
+        assert_eq!(stamp(at("2026-11-22T21:00:05Z"), &st_johns), "Sun 2026-11-22 17:30:05 -03:30");
+    }
+
+    #[test]
+    fn sizes_have_one_unit() {
+        for (n, text) in [
+            (999, "999 B"),
+            (1_000, "1 kB"),
+            (200_000_000, "200 MB"),
+            (1_500_000_000, "1.5 GB"),
+            (u64::MAX, "18446.7 PB"),
+        ] {
+            assert_eq!(bytes(n), text);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What all requests of one decision share, worked out once: freezes as instants, the calendar of windows, a pending
+//! restart. And what one request brings along: its times as instants, its attempts, its deferral. Called by `decide`,
+//! `judge` and `simulate`; the gates read it.
+
+use super::model::{Attempt, Deferrals, Inputs, State};
+use super::window::Calendar;
+use super::words::later;
+use crate::clock::Wall;
+use crate::site::ids::RequestId;
+use crate::site::instruction::Request;
+use crate::text::SafeText;
+
+/// Shared by all requests.
+pub(super) struct World<'a> {
+    pub inputs: &'a Inputs<'a>,
+    pub now: Wall,
+    /// Of the site and of the machine.
+    pub freezes: Vec<Freeze<'a>>,
+    /// The evidence where the windows cannot be read.
+    pub calendar: Result<Calendar<'a>, SafeText>,
+    /// A package that succeeded in this boot and wants a restart.
+    pub restart: Option<(RequestId, &'a Attempt)>,
+}
+
+/// A freeze as instants.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Freeze<'a> {
+    pub from: Wall,
+    pub until: Wall,
+    pub reason: &'a SafeText,
+    /// `the site` or `this machine`.
+    pub whose: &'static str,
+}
+
+impl<'a> World<'a> {
+    pub fn new(inputs: &'a Inputs<'a>) -> World<'a> {
+        let site = inputs.instructions.site_freezes.iter().map(|f| (f, "the site"));
+        let own = inputs.policy.config.freezes.iter().map(|f| (f, "this machine"));
+        let freezes = site.chain(own).map(|(f, whose)| Freeze {
+            from: f.from.resolve(inputs.zone),
+            until: f.until.resolve(inputs.zone),
+            reason: &f.reason,
+            whose,
+        });
+        let calendar = match &inputs.policy.window_zone {
+            Ok(zone) => {
+                Calendar::new(&inputs.policy.config.windows.weekly, zone, inputs.now).map_err(SafeText::from)
+            }
+            Err(why) => Err(why.clone()),
+        };
+        let restart = inputs.history.attempts.iter().find_map(|(id, attempts)| {
+            let pending =
+                |a: &&Attempt| a.state == State::SucceededRestart && a.boot_id == inputs.facts.boot_id;
+            attempts.iter().find(pending).map(|a| (*id, a))
+        });
+        World { inputs, now: inputs.now, freezes: freezes.collect(), calendar, restart }
+    }
+
+    /// The first instant from `t` on at which neither the operator's hold nor a freeze is in force.
+    pub fn free_from(&self, t: Wall) -> Wall {
+        let mut free = t;
+        // Each round passes at least one of them for good.
+        loop {
+            let before = free;
+            if let Some(hold) = &self.inputs.history.hold {
+                free = free.max(hold.until);
+            }
+            for freeze in &self.freezes {
+                if freeze.from <= free && free < freeze.until {
+                    free = freeze.until;
+                }
+            }
+            if free == before {
+                return free;
+            }
+        }
+    }
+
+    /// When the held instruction file stops being good enough if no share is seen from now on.
+    pub fn stale_from(&self) -> Option<Wall> {
+        let seen = self.inputs.instructions.share_seen?;
+        // It may be exactly that old; older it may not be.
+        let stale = later(seen, self.inputs.policy.config.share.stale_after);
+        Some(later(stale, std::time::Duration::from_secs(1)))
+    }
+
+    /// Whether the newest attempt of a request, or its adoption, is a success; None: never attempted.
+    pub fn succeeded(&self, id: &RequestId) -> Option<bool> {
+        match newest(self.inputs, id) {
+            Some(attempt) => Some(attempt.state.is_success()),
+            None => self.inputs.history.adopted.get(id).map(|_| true),
+        }
+    }
+}
+
+/// The newest attempt of a request.
+pub(super) fn newest<'a>(inputs: &Inputs<'a>, id: &RequestId) -> Option<&'a Attempt> {
+    inputs.history.attempts.get(id).and_then(|attempts| attempts.last())
+}
+
+/// One usable request with what history holds of it.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub entry: usize,
+    pub request: &'a Request,
+    pub offer: Wall,
+    pub mandatory: Option<Wall>,
+    pub expire: Option<Wall>,
+    pub newest: Option<&'a Attempt>,
+    pub adopted: Option<Wall>,
+    pub deferral: Option<&'a Deferrals>,
+}
+
+impl<'a> Subject<'a> {
+    pub fn new(inputs: &Inputs<'a>, entry: usize, request: &'a Request) -> Subject<'a> {
+        let id = &request.request_id;
+        Subject {
+            entry,
+            request,
+            offer: request.offer_after.resolve(inputs.zone),
+            mandatory: request.mandatory_after.map(|w| w.resolve(inputs.zone)),
+            expire: request.expire_after.map(|w| w.resolve(inputs.zone)),
+            newest: newest(inputs, id),
+            adopted: inputs.history.adopted.get(id).copied(),
+            deferral: inputs.history.deferrals.get(id),
+        }
+    }
+
+    /// Whether it may ever start without an operator.
+    pub fn by_itself(&self) -> bool {
+        self.request.automated && self.request.background && self.mandatory.is_some()
+    }
+
+    /// When the next attempt is due by policy: only for what runs by itself and has ended.
+    pub fn retry_at(&self) -> Option<Wall> {
+        let attempt = self.newest.filter(|a| !running(a.state))?;
+        attempt.retry_at.filter(|_| self.by_itself())
+    }
+
+    /// The deferral's end while it is in force.
+    pub fn deferred_until(&self, t: Wall) -> Option<Wall> {
+        self.deferral.and_then(|d| d.until).filter(|until| t < *until)
+    }
+
+    /// Whether the time to expire has come.
+    pub fn expired(&self, t: Wall) -> bool {
+        self.expire.is_some_and(|e| t >= e)
+    }
+}
+
+/// Claimed and not ended.
+pub(super) fn running(state: State) -> bool {
+    matches!(state, State::Running | State::Stopping | State::Countdown)
+}
