@@ -1,0 +1,215 @@
+//! The one place where the command line writes: pages of safe lines, JSON documents, errors. A reader that has gone
+//! away (`| head`) ends the program quietly.
+
+use super::table::{Table, wrap};
+use crate::error::{Exit, Failure, Result};
+use crate::executor::view::ErrorDoc;
+use crate::text::SafeText;
+use serde::Serialize;
+use std::io::{IsTerminal, Write};
+
+/// How a piece of text is set off. No colour is named here: bold and dim are right on every background.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// As it is.
+    Plain,
+    /// What to look at first.
+    Strong,
+    /// Titles and what is known anyway.
+    Dim,
+}
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    tone: Tone,
+    text: SafeText,
+}
+
+impl Line {
+    /// A line in one tone; it is made safe here, whatever its parts were.
+    pub fn toned(tone: Tone, text: impl AsRef<str>) -> Self {
+        Self { tone, text: SafeText::new(text.as_ref()) }
+    }
+}
+
+/// Lines, built by the views.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    lines: Vec<Line>,
+    width: Option<usize>,
+}
+
+impl Page {
+    /// An empty page; `None`: as wide as it needs to be.
+    pub fn new(width: Option<usize>) -> Self {
+        Self { lines: Vec::new(), width }
+    }
+
+    /// A line, wrapped where the terminal is narrower, with the same indent.
+    pub fn line(&mut self, text: impl AsRef<str>) -> &mut Self {
+        self.toned(Tone::Plain, text)
+    }
+
+    /// A line to look at first.
+    pub fn strong(&mut self, text: impl AsRef<str>) -> &mut Self {
+        self.toned(Tone::Strong, text)
+    }
+
+    fn toned(&mut self, tone: Tone, text: impl AsRef<str>) -> &mut Self {
+        let safe = SafeText::new(text.as_ref());
+        let body = safe.as_str().trim_start_matches(' ');
+        let indent = safe.as_str().len() - body.len();
+        let width = self.width.map_or(0, |w| w.saturating_sub(indent).max(10));
+        for part in wrap(body, width) {
+            self.lines.push(Line::toned(tone, format!("{}{part}", " ".repeat(indent))));
+        }
+        self
+    }
+
+    /// An empty line, unless the page is empty or ends with one.
+    pub fn blank(&mut self) -> &mut Self {
+        if self.lines.last().is_some_and(|l| !l.text.is_empty()) {
+            self.lines.push(Line::toned(Tone::Plain, ""));
+        }
+        self
+    }
+
+    /// A table.
+    pub fn table(&mut self, table: &Table) -> &mut Self {
+        self.lines.extend(table.lines(self.width));
+        self
+    }
+
+    /// The text alone, for tests and snapshots.
+    pub fn to_text(&self) -> String {
+        self.lines.iter().map(|l| format!("{}\n", l.text)).collect()
+    }
+}
+
+/// Where output goes and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Out {
+    /// `--json`
+    pub json: bool,
+    /// `--quiet`
+    pub quiet: bool,
+    /// Columns of the terminal; None: not a terminal.
+    pub width: Option<usize>,
+    /// Bold and dim may be used.
+    pub style: bool,
+}
+
+impl Out {
+    /// From the flags and what standard output is.
+    pub fn new(json: bool, quiet: bool, no_color: bool) -> Self {
+        let terminal = std::io::stdout().is_terminal();
+        let size = ratatui::crossterm::terminal::size().ok();
+        let width = size.map(|(columns, _)| usize::from(columns)).filter(|c| terminal && *c > 0);
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+            || std::env::var_os("TERM").is_some_and(|v| v == "dumb");
+        Self { json, quiet, width, style: terminal && !no_color && !plain }
+    }
+
+    /// Prints a view: its document with `--json`, its page otherwise.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn view<T: Serialize>(&self, doc: &T, page: impl FnOnce() -> Page) -> Result<()> {
+        if self.json { self.document(doc) } else { self.page(&page()) }
+    }
+
+    /// Prints a page.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn page(&self, page: &Page) -> Result<()> {
+        let mut bytes = String::new();
+        for line in &page.lines {
+            match line.tone {
+                Tone::Strong if self.style => bytes.push_str(&format!("\x1b[1m{}\x1b[0m\n", line.text)),
+                Tone::Dim if self.style => bytes.push_str(&format!("\x1b[2m{}\x1b[0m\n", line.text)),
+                _ => bytes.push_str(&format!("{}\n", line.text)),
+            }
+        }
+        self.write(&bytes)
+    }
+
+    /// Prints one line of text at once, as it happens.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn say(&self, text: &SafeText) -> Result<()> {
+        self.write(&format!("{text}\n"))
+    }
+
+    /// Prints one JSON document, readable for people too.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn document<T: Serialize>(&self, doc: &T) -> Result<()> {
+        let text = serde_json::to_string_pretty(doc).map_err(unprintable)?;
+        self.write(&(text + "\n"))
+    }
+
+    /// Prints one JSON object of a stream, in one line.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn object<T: Serialize>(&self, doc: &T) -> Result<()> {
+        let text = serde_json::to_string(doc).map_err(unprintable)?;
+        self.write(&(text + "\n"))
+    }
+
+    fn write(&self, text: &str) -> Result<()> {
+        if self.quiet {
+            return Ok(());
+        }
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|e| {
+            if e.kind() == std::io::ErrorKind::BrokenPipe {
+                return Failure::new(Exit::Done, READER_GONE, "the reader of the output has gone", "");
+            }
+            let why = format!("cannot write to standard output: {e}");
+            Failure::new(Exit::Failed, "output", why, "Check where it is redirected to and the space there")
+        })
+    }
+
+    /// Prints an error on standard error: one line, or the error document.
+    pub fn error(&self, failure: &Failure) {
+        if failure.code == READER_GONE {
+            return;
+        }
+        let text = if self.json {
+            serde_json::to_string(&ErrorDoc { error: failure.clone() }).unwrap_or_default()
+        } else {
+            one_line(failure)
+        };
+        // Nobody is left to be told if standard error fails too.
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+
+    /// Says something beside the result, on standard error: warnings and where things are.
+    pub fn note(&self, text: impl AsRef<str>) {
+        if !self.quiet && !self.json {
+            let _ = writeln!(std::io::stderr().lock(), "pcm: {}", SafeText::new(text.as_ref()));
+        }
+    }
+}
+
+/// The code by which a broken pipe travels up; never printed.
+const READER_GONE: &str = "reader-gone";
+
+fn unprintable(e: serde_json::Error) -> Failure {
+    Failure::new(Exit::Failed, "output", format!("the document cannot be written as JSON: {e}"), "Report this")
+}
+
+/// `pcm: what failed, on what, why. What to do.`
+pub fn one_line(failure: &Failure) -> String {
+    let mut text = format!("pcm: {}", failure.message.as_str().trim_end_matches('.'));
+    if !failure.remedy.is_empty() {
+        text.push_str(&format!(". {}", failure.remedy.as_str().trim_end_matches('.')));
+    }
+    text.push_str(&format!(" [{}]", failure.code));
+    SafeText::new(&text).to_string()
+}

@@ -1,0 +1,179 @@
+//! Which installation is meant: flags, then environment, then the system's defaults (DESIGN.md 6), and its
+//! configuration. Every verb starts here.
+
+use super::args::Global;
+use super::time::absolute;
+use crate::config::Config;
+use crate::error::{Exit, Failure, Result};
+use crate::host::paths::Layout;
+use crate::site::instruction::Problem;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The installation that is meant, and what its configuration says.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Its folders.
+    pub layout: Layout,
+    /// Its configuration with `--share` and `--machine` in force; the defaults where there is none.
+    pub config: Config,
+    /// What became of the configuration file.
+    pub read: Read,
+    /// `pcm`, with the flags that were given to name the installation.
+    pub pcm: String,
+}
+
+/// What became of the configuration file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Read {
+    /// It was read.
+    Good,
+    /// There is none.
+    Absent,
+    /// It is there and cannot be used.
+    Bad(Vec<Problem>),
+}
+
+/// The folders of DESIGN.md 6 where nothing else is said.
+#[derive(Debug, Clone)]
+pub struct Defaults {
+    /// `pcm.toml`
+    pub config: PathBuf,
+    /// State folder.
+    pub state: PathBuf,
+    /// Log folder.
+    pub log: PathBuf,
+    /// Socket or pipe.
+    pub socket: PathBuf,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            config: "/etc/pcm/pcm.toml".into(),
+            state: "/var/lib/pcm".into(),
+            log: "/var/log/pcm".into(),
+            socket: "/run/pcm/pcm.sock".into(),
+        }
+    }
+}
+
+/// Folders from flags, environment and defaults, without `[log] dir`.
+pub fn layout(global: &Global, env: impl Fn(&str) -> Option<OsString>, defaults: &Defaults) -> Layout {
+    let named = |flag: &Option<PathBuf>, name: &str| {
+        let env = || env(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        flag.clone().or_else(env).map(|p| absolute(&p))
+    };
+    let config = named(&global.config, "PCM_CONFIG").unwrap_or_else(|| defaults.config.clone());
+    match named(&global.state, "PCM_STATE") {
+        Some(state) => Layout { config, log: state.join("log"), socket: state.join("pcm.sock"), state },
+        None => Layout {
+            config,
+            state: defaults.state.clone(),
+            log: defaults.log.clone(),
+            socket: defaults.socket.clone(),
+        },
+    }
+}
+
+impl Setup {
+    /// Reads the configuration of the installation that flags and environment name. A configuration that cannot be
+    /// used is not an error here: see [`Setup::usable`].
+    ///
+    /// # Errors
+    /// `--config` names a file that is not there, and `must_exist`.
+    pub fn resolve(global: &Global, must_exist: bool) -> Result<Setup> {
+        let mut layout = layout(global, |name| std::env::var_os(name), &Defaults::default());
+        let shown = layout.config.display().to_string();
+        let (mut config, read) = match std::fs::read_to_string(&layout.config) {
+            Ok(text) => match Config::parse(&text, &shown) {
+                Ok(config) => (config, Read::Good),
+                Err(problems) => (Config::default(), Read::Bad(problems)),
+            },
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                if must_exist && global.config.is_some() {
+                    return Err(Failure::new(
+                        Exit::NotFound,
+                        "no-such-file",
+                        format!("there is no configuration {shown}"),
+                        format!("Correct --config, or make one: {} init", command(global)),
+                    ));
+                }
+                (Config::default(), Read::Absent)
+            }
+            Err(e) => (Config::default(), Read::Bad(vec![unreadable(&shown, &e)])),
+        };
+        if let Some(machine) = global.machine {
+            config.machine = Some(machine);
+        }
+        if !global.share.is_empty() {
+            config.shares = global.share.iter().map(|p| absolute(p)).collect();
+        }
+        if let Some(dir) = &config.log.dir {
+            let beside = layout.config.parent().unwrap_or(Path::new("."));
+            layout.log = beside.join(dir);
+        }
+        Ok(Setup { layout, config, read, pcm: command(global) })
+    }
+
+    /// The same, where the configuration is needed to go on.
+    ///
+    /// # Errors
+    /// It cannot be used; or this machine is not enrolled.
+    pub fn usable(self) -> Result<Setup> {
+        if let Read::Bad(problems) = &self.read {
+            return Err(bad_configuration(&self.layout.config, problems));
+        }
+        if self.config.machine.is_none() {
+            let file = self.layout.config.display();
+            let message = match self.read {
+                Read::Absent => format!("this machine is not enrolled: there is no {file}"),
+                _ => format!("this machine is not enrolled: {file} does not say `machine = \"…\"`"),
+            };
+            let init = format!("{} init --machine SMSID --share LOCATION", self.pcm);
+            let remedy = format!("Enrol it with `{init}`, or look at `pcm demo` first");
+            return Err(Failure::new(Exit::Failed, "not-enrolled", message, remedy));
+        }
+        Ok(self)
+    }
+}
+
+/// Every problem of a configuration, in one line.
+pub fn bad_configuration(file: &Path, problems: &[Problem]) -> Failure {
+    let each: Vec<String> = problems.iter().map(super::view::problem_words).collect();
+    Failure::new(
+        Exit::Failed,
+        "policy-unreadable",
+        format!("the configuration {} cannot be used: {}", file.display(), each.join("; ")),
+        "Correct the file; until then nothing runs by itself",
+    )
+}
+
+fn unreadable(file: &str, e: &std::io::Error) -> Problem {
+    Problem {
+        code: "policy-unreadable".into(),
+        file: file.into(),
+        line: None,
+        field: None,
+        message: e.to_string().into(),
+    }
+}
+
+/// `pcm`, and the flags that name the installation, quoted for a shell.
+fn command(global: &Global) -> String {
+    let mut text = "pcm".to_owned();
+    let flags = [("--config", &global.config), ("--state", &global.state)];
+    for (flag, value) in flags.into_iter().filter_map(|(f, v)| Some((f, v.as_ref()?))) {
+        text.push_str(&format!(" {flag} {}", quoted(&value.display().to_string())));
+    }
+    text
+}
+
+/// A word as a shell wants it.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}

@@ -1,0 +1,81 @@
+//! What the verbs that change something print.
+
+use super::{outcome, problems};
+use crate::cli::out::Page;
+use crate::cli::time::Look;
+use crate::decision::{Group, State};
+use crate::executor::view::{ChangedDoc, DryRunDoc, HoldDoc, PollDoc, RunResultDoc};
+
+/// `pcm run`, `pcm rerun`: at the time of return.
+pub fn run_result(doc: &RunResultDoc, look: &Look) -> Page {
+    let mut page = Page::new(look.width);
+    let what = format!("{} attempt {} is {}", doc.request_id, doc.attempt, doc.state);
+    let took = match (doc.started_at, doc.ended_at) {
+        (Some(from), Some(to)) => format!(" after {}", look.between(from, to)),
+        _ => String::new(),
+    };
+    let how = outcome(doc.exit_code, doc.result.as_ref().map_or("", |r| r.as_str()));
+    let how = if how.is_empty() { how } else { format!(": {how}") };
+    page.line(format!("{what}{took}{how}."));
+    if doc.state.group() == Group::Running {
+        page.line(format!("See how it goes: {} show {}", look.pcm, doc.request_id));
+    }
+    page
+}
+
+/// `pcm defer`, `pcm undefer`, `pcm stop`
+pub fn changed(doc: &ChangedDoc, look: &Look) -> Page {
+    let mut page = Page::new(look.width);
+    match doc.deferred_until {
+        Some(until) if doc.state == State::Deferred => {
+            page.line(format!("{} is deferred until {}.", doc.request_id, look.time_and_distance(until)))
+        }
+        Some(until) => page.line(format!(
+            "{} is {}, and deferred until {}.",
+            doc.request_id,
+            doc.state,
+            look.time_and_distance(until)
+        )),
+        None => page.line(format!("{} is {}.", doc.request_id, doc.state)),
+    };
+    page
+}
+
+/// `pcm hold`, `pcm unhold`
+pub fn hold(doc: &HoldDoc, look: &Look) -> Page {
+    let mut page = Page::new(look.width);
+    match doc.held_until {
+        Some(until) => {
+            let why = doc.reason.as_ref().filter(|r| !r.is_empty()).map(|r| format!(": \"{r}\""));
+            page.line(format!(
+                "HELD until {}{}. Nothing starts by itself; what runs goes on.",
+                look.time_and_distance(until),
+                why.unwrap_or_default()
+            ))
+        }
+        None => page.line("Not held. Packages start by themselves."),
+    };
+    page
+}
+
+/// `pcm poll`
+pub fn poll(doc: &PollDoc, look: &Look) -> Page {
+    let mut page = Page::new(look.width);
+    let from = doc.source.as_ref().map(|s| format!(" from {s}")).unwrap_or_default();
+    match doc.serial {
+        Some(serial) => {
+            let requests = super::count(doc.requests as usize, "request");
+            page.line(format!("Instructions {serial}{from}, {requests}."))
+        }
+        None => page.line("No instruction file."),
+    };
+    problems(&mut page, &doc.problems);
+    page
+}
+
+/// Anything with `--dry-run`
+pub fn dry_run(doc: &DryRunDoc, look: &Look) -> Page {
+    let mut page = Page::new(look.width);
+    page.line(format!("Would {}. Nothing was done.", doc.would.as_str().trim_end_matches('.')));
+    page
+}

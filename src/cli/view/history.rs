@@ -1,0 +1,110 @@
+//! `pcm history`, `pcm audit`, `pcm audit verify`.
+
+use super::{count, mark, outcome, tone};
+use crate::cli::out::{Page, Tone};
+use crate::cli::table::{Table, fixed, words};
+use crate::cli::time::Look;
+use crate::executor::view::{AttemptDoc, AuditDoc, HistoryDoc, VerifyDoc};
+
+/// `pcm history`
+pub fn attempts(doc: &HistoryDoc, look: &Look) -> Page {
+    let mut page = Page::new(look.width);
+    if doc.attempts.is_empty() {
+        page.line("No attempt is recorded.");
+        return page;
+    }
+    page.line(look.zone_line()).blank();
+    table(&mut page, &doc.attempts, true, look);
+    page
+}
+
+/// Attempts as rows; with the request where there are several.
+pub fn table(page: &mut Page, attempts: &[AttemptDoc], several: bool, look: &Look) {
+    let columns = [
+        fixed(""),
+        fixed(if several { "REQUEST" } else { "" }),
+        fixed("#"),
+        fixed("STATE"),
+        fixed("BEGAN"),
+        fixed("TOOK"),
+        words(if several { "PACKAGE" } else { "" }, 12),
+        words("RESULT", 16),
+        words("BY", 12),
+    ];
+    let mut table = Table::new(if several { 0 } else { 2 }, &columns);
+    for a in attempts {
+        let only_several = |text: String| if several { text } else { String::new() };
+        let took = match (a.started_at, a.ended_at) {
+            (Some(from), Some(to)) => look.between(from, to),
+            (Some(from), None) => format!("{} so far", look.between(from, look.now)),
+            (None, _) => String::new(),
+        };
+        table.row(
+            tone(a.state),
+            [
+                mark(a.state).to_owned(),
+                only_several(a.request_id.to_string()),
+                a.attempt.to_string(),
+                a.state.to_string(),
+                look.time(a.started_at.unwrap_or(a.claimed_at)),
+                took,
+                only_several(a.package.to_string()),
+                outcome(a.exit_code, a.result.as_str()),
+                if a.reason.is_empty() { a.by.to_string() } else { format!("{}: \"{}\"", a.by, a.reason) },
+            ],
+        );
+    }
+    page.table(&table);
+}
+
+/// `pcm audit`
+pub fn audit(doc: &AuditDoc, look: &Look) -> Page {
+    let mut page = Page::new(look.width);
+    if doc.entries.is_empty() {
+        page.line("Nobody has done anything yet.");
+        return page;
+    }
+    page.line(look.zone_line()).blank();
+    let columns = [
+        fixed("WHEN"),
+        words("WHO", 10),
+        words("FROM", 8),
+        fixed("VERB"),
+        fixed("REQUEST"),
+        words("RESULT", 10),
+        words("REASON", 14),
+    ];
+    let mut table = Table::new(0, &columns);
+    for e in &doc.entries {
+        let uid = e.uid.map(|u| format!(" ({u})")).unwrap_or_default();
+        let from: Vec<String> = [&e.terminal, &e.from].into_iter().flatten().map(ToString::to_string).collect();
+        let request = e.request_id.map(|r| r.to_string()).unwrap_or_default();
+        table.row(
+            Tone::Plain,
+            [
+                look.stamp(e.at),
+                format!("{}{uid}", e.who),
+                from.join(" "),
+                e.verb.clone(),
+                request,
+                e.result.to_string(),
+                e.reason.as_ref().map(ToString::to_string).unwrap_or_default(),
+            ],
+        );
+    }
+    page.table(&table);
+    page
+}
+
+/// `pcm audit verify`
+pub fn verify(doc: &VerifyDoc, look: &Look) -> Page {
+    let mut page = Page::new(look.width);
+    match (doc.ok, doc.first_bad) {
+        (true, _) => page.line(format!("The chain of {} holds.", count(doc.entries as usize, "event"))),
+        (false, Some(bad)) => page.strong(format!(
+            "THE CHAIN IS BROKEN at event {bad}: it, or one before it, was changed after it was written."
+        )),
+        (false, None) => page.strong("THE CHAIN DOES NOT END WHERE ITS MARK SAYS: events are missing at its end."),
+    };
+    page
+}

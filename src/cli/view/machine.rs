@@ -1,0 +1,167 @@
+//! `pcm status` and `pcm who`: the machine.
+
+use super::{count, pairs, problems};
+use crate::cli::out::{Page, Tone};
+use crate::cli::table::{Table, fixed, words};
+use crate::cli::time::{Look, zone_words};
+use crate::decision::State;
+use crate::executor::view::{ServiceState, SessionDoc, StatusDoc, WhoDoc};
+use crate::text;
+use std::time::Duration;
+
+/// What is wrong, each as a sentence with the command that helps; empty: all is well. This is what exit status 10 of
+/// `pcm status` means.
+pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
+    let of = |states: &[State]| states.iter().filter_map(|s| doc.counts.get(s.as_str())).sum::<u32>() as usize;
+    let mut found = Vec::new();
+    if doc.service == ServiceState::Stopped {
+        found.push(format!("The service is not running, so nothing runs by itself: start `{pcm} service run`."));
+    }
+    let mut states = |states: &[State], what: &str, how: String| {
+        if of(states) > 0 {
+            found.push(format!("{} {what}: {how}", count(of(states), "request")));
+        }
+    };
+    states(
+        &[State::Failed, State::TimedOut],
+        "failed",
+        format!("`{pcm} history` says how, `{pcm} rerun REQUEST --reason ...` tries again."),
+    );
+    states(
+        &[State::Interrupted],
+        "interrupted, its outcome unknown",
+        format!("see what it left behind, then `{pcm} rerun REQUEST --reason ...`."),
+    );
+    states(&[State::Rejected], "rejected", format!("`{pcm} list` says why; its publisher has to correct it."));
+    if !doc.clock_ok {
+        found.push("The clock cannot be believed, so nothing runs by itself: set it.".to_owned());
+    }
+    let real = doc.problems.iter().filter(|p| p.code != "warning").count();
+    if real > 0 {
+        found.push(format!("{}, below.", count(real, "problem")));
+    }
+    found
+}
+
+/// `pcm status`
+pub fn status(doc: &StatusDoc, look: &Look) -> Page {
+    let mut page = Page::new(look.width);
+    let machine = doc.machine.map_or_else(|| "Not enrolled".to_owned(), |m| m.to_string());
+    let role = if doc.role.is_empty() { String::new() } else { format!(" ({})", doc.role.as_str().to_uppercase()) };
+    page.strong(format!("{machine} on {}{role}, {}", doc.host, look.stamp(look.now)));
+    page.line(format!("Times are local: {}.", zone_words(doc.zone.as_str(), doc.utc_offset_s))).blank();
+
+    let found = findings(doc, &look.pcm);
+    let service = match (doc.service, &doc.lock) {
+        (ServiceState::Running, Some(lock)) => format!("running: {lock}"),
+        (ServiceState::Running, None) => "running".to_owned(),
+        (ServiceState::Stopped, Some(lock)) => format!("NOT RUNNING; the lock is held: {lock}"),
+        (ServiceState::Stopped, None) => "NOT RUNNING".to_owned(),
+    };
+    let automatic = match (doc.held_until, doc.frozen_until, doc.service) {
+        (Some(until), _, _) => format!("HELD until {}; `{} unhold` ends it", look.time_and_distance(until), look.pcm),
+        (None, Some(until), _) => format!("FROZEN until {}", look.time_and_distance(until)),
+        (None, None, ServiceState::Running) => "on".to_owned(),
+        (None, None, ServiceState::Stopped) => "OFF without a service".to_owned(),
+    };
+    let mut share = match doc.polled_at {
+        Some(at) => format!("seen {}", look.distance(at)),
+        None => "not seen yet".to_owned(),
+    };
+    if let Some(due) = doc.poll_due {
+        share.push_str(&format!(", next look {}", look.distance(due)));
+    }
+    let trust = match doc.trust.as_str() {
+        "permissions" => "UNSIGNED: who may write to the share decides what runs here".to_owned(),
+        other => other.to_owned(),
+    };
+    let requests: Vec<String> = State::ALL
+        .iter()
+        .filter_map(|s| doc.counts.get(s.as_str()).filter(|n| **n > 0).map(|n| format!("{n} {s}")))
+        .collect();
+    let none = || "none".to_owned();
+    pairs(
+        &mut page,
+        [
+            ("service", service),
+            ("automatic runs", automatic),
+            ("share", share),
+            ("trust", trust),
+            ("requests", if requests.is_empty() { none() } else { requests.join(", ") }),
+            ("logged on", doc.users.map_or_else(|| "UNKNOWN, which is not nobody".to_owned(), |n| n.to_string())),
+            ("clock", if doc.clock_ok { "ok".to_owned() } else { "NOT TO BE BELIEVED".to_owned() }),
+            ("restart", if doc.restart_pending { "PENDING, by a package".to_owned() } else { "none pending".to_owned() }),
+            ("you", if doc.may_operate { "may operate".to_owned() } else { "may look, not operate".to_owned() }),
+            ("version", doc.version.to_string()),
+        ],
+    );
+    page.blank();
+    if found.is_empty() {
+        page.line("All is well.");
+    }
+    for finding in &found {
+        page.strong(format!("! {finding}"));
+    }
+    problems(&mut page, &doc.problems);
+    page
+}
+
+/// `pcm who`
+pub fn who(doc: &WhoDoc, look: &Look) -> Page {
+    let mut page = Page::new(look.width);
+    if doc.source == "unknown" {
+        let why = doc.note.as_ref().map(|n| format!(": {n}")).unwrap_or_default();
+        page.strong(format!("Who is logged on is unknown{why}."));
+        page.line("That is not nobody: packages that ask for users or for none wait.");
+    } else if doc.sessions.is_empty() {
+        page.line(format!("Nobody is logged on, says {}.", doc.source));
+    } else {
+        page.line(format!("{} by {}. {}", count(doc.sessions.len(), "log-on"), doc.source, look.zone_line())).blank();
+        sessions(&mut page, &doc.sessions, look);
+    }
+    if !doc.connections.is_empty() {
+        page.blank().line("Network connections (they never count as log-ons)");
+        sessions(&mut page, &doc.connections, look);
+    }
+    page
+}
+
+fn sessions(page: &mut Page, sessions: &[SessionDoc], look: &Look) {
+    let columns = [
+        words("USER", 8),
+        words("TERMINAL", 8),
+        words("FROM", 10),
+        fixed("SINCE"),
+        fixed("IDLE"),
+        fixed("KIND"),
+        words("NOTES", 12),
+    ];
+    let mut table = Table::new(0, &columns);
+    for s in sessions {
+        let mut notes = Vec::new();
+        match s.locked {
+            Some(true) => notes.push("locked".to_owned()),
+            Some(false) | None => {}
+        }
+        if s.ignored {
+            notes.push("does not count".to_owned());
+        }
+        if !s.holds.is_empty() {
+            let ids: Vec<String> = s.holds.iter().map(ToString::to_string).collect();
+            notes.push(format!("holds {}", ids.join(", ")));
+        }
+        table.row(
+            Tone::Plain,
+            [
+                s.user.to_string(),
+                s.terminal.to_string(),
+                s.from.to_string(),
+                look.time_or(s.since, ""),
+                s.idle_s.map_or_else(|| "?".to_owned(), |i| text::duration(Duration::from_secs(i))),
+                s.kind.clone(),
+                notes.join(", "),
+            ],
+        );
+    }
+    page.table(&table);
+}

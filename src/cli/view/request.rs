@@ -1,0 +1,221 @@
+//! `pcm show` and `pcm explain`: one request in full.
+
+use super::{pairs, said};
+use crate::cli::out::{Page, Tone};
+use crate::cli::table::{Table, fixed, words};
+use crate::cli::time::Look;
+use crate::decision::Verdict;
+use crate::executor::view::{AllowedDoc, ExplainDoc, GateDoc, ShowDoc};
+use crate::site::ids::RequestId;
+use crate::site::instruction::{Restarts, RunWhen};
+use crate::text;
+use std::time::Duration;
+
+/// `pcm explain`: state, why, next run, gates, what may be done.
+pub fn explain(doc: &ExplainDoc, look: &Look) -> Page {
+    let mut page = Page::new(look.width);
+    page.strong(format!("{} {} is {}.", doc.request_id, doc.package, doc.state));
+    if !doc.why.is_empty() {
+        page.line(format!("Why: {}.", bare(doc.why.as_str())));
+    }
+    page.line(next_run(doc, look)).line(look.zone_line());
+    page.blank();
+    gates(&mut page, &doc.gates, look);
+    allowed(&mut page, doc.request_id, &doc.allowed, look);
+    page
+}
+
+fn next_run(doc: &ExplainDoc, look: &Look) -> String {
+    if doc.state.group() == crate::decision::Group::Running {
+        return "Next run: it is under way.".to_owned();
+    }
+    match (doc.next_run, doc.never) {
+        (Some(at), _) if at <= look.now => "Next run: at the service's next step.".to_owned(),
+        (Some(at), _) => format!("Next run: {}, if nothing but time changes.", look.time_and_distance(at)),
+        (None, true) => {
+            let because: Vec<String> = blocking(&doc.gates)
+                .filter(|g| g.changes_on == "never")
+                .map(|g| bare(g.evidence.as_str()).to_owned())
+                .collect();
+            if because.is_empty() {
+                "Next run: never by itself.".to_owned()
+            } else {
+                format!("Next run: never by itself, because {}.", because.join("; "))
+            }
+        }
+        (None, false) => {
+            let waits: Vec<&str> =
+                blocking(&doc.gates).filter(|g| g.changes_on == "event").map(|g| g.gate.as_str()).collect();
+            match waits.as_slice() {
+                [] => "Next run: not known.".to_owned(),
+                waits => format!("Next run: as soon as this changes: {}.", waits.join(", ")),
+            }
+        }
+    }
+}
+
+fn blocking(gates: &[GateDoc]) -> impl Iterator<Item = &GateDoc> {
+    gates.iter().filter(|g| g.verdict != Verdict::Pass)
+}
+
+/// A sentence without its full stop.
+fn bare(text: &str) -> &str {
+    text.trim_end_matches('.')
+}
+
+fn gates(page: &mut Page, gates: &[GateDoc], look: &Look) {
+    if gates.is_empty() {
+        page.line("It is not in the instruction file any more; only history knows it.");
+        return;
+    }
+    let mut table = Table::new(0, &[fixed("GATE"), fixed(""), words("EVIDENCE", 30), words("CHANGES", 12)]);
+    for gate in gates {
+        let (verdict, tone) = match gate.verdict {
+            Verdict::Pass => ("pass", Tone::Plain),
+            Verdict::Block => ("BLOCK", Tone::Strong),
+            Verdict::Unknown => ("UNKNOWN", Tone::Strong),
+        };
+        let evidence = match &gate.code {
+            Some(code) => format!("{} [{code}]", bare(gate.evidence.as_str())),
+            None => bare(gate.evidence.as_str()).to_owned(),
+        };
+        let changes = match (gate.next_change, gate.changes_on.as_str(), gate.verdict) {
+            (Some(at), _, _) => look.time_and_distance(at),
+            // What passes and needs an event to close is of no interest.
+            (None, _, Verdict::Pass) => String::new(),
+            (None, "event", _) => "when that changes".to_owned(),
+            (None, _, _) => "never".to_owned(),
+        };
+        table.row(tone, [gate.gate.clone(), verdict.to_owned(), evidence, changes]);
+    }
+    page.table(&table);
+}
+
+/// What an operator may do, with the exact command; then what not, with the reason.
+fn allowed(page: &mut Page, id: RequestId, allowed: &[AllowedDoc], look: &Look) {
+    let possible = |a: &&AllowedDoc| a.ok || !a.overrides.is_empty();
+    if allowed.iter().any(|a| possible(&a)) {
+        page.blank().line("You may:");
+        for a in allowed.iter().filter(possible) {
+            page.strong(format!("  {}", suggestion(id, a, look)));
+            if !a.why.is_empty() {
+                page.line(format!("      {}", a.why));
+            }
+        }
+    }
+    if allowed.iter().any(|a| !possible(&a)) {
+        page.blank().line("Not possible now:");
+        let mut table = Table::new(2, &[fixed(""), words("", 30)]);
+        for a in allowed.iter().filter(|a| !possible(a)) {
+            let code = a.code.as_deref().map(|c| format!(" [{c}]")).unwrap_or_default();
+            table.row(Tone::Plain, [a.verb.clone(), format!("{}{code}", bare(a.why.as_str()))]);
+        }
+        page.table(&table);
+    }
+}
+
+/// The command to paste.
+fn suggestion(id: RequestId, a: &AllowedDoc, look: &Look) -> String {
+    let mut text = format!("{} {} {id}", look.pcm, a.verb);
+    if a.verb == "defer" {
+        text.push_str(" --for 2h");
+    }
+    if !a.overrides.is_empty() {
+        text.push_str(&format!(" --override {}", a.overrides.join(",")));
+    }
+    if matches!(a.verb.as_str(), "defer" | "stop" | "rerun") || !a.overrides.is_empty() {
+        text.push_str(" --reason \"...\"");
+    }
+    text
+}
+
+/// `pcm show`
+pub fn show(doc: &ShowDoc, look: &Look) -> Page {
+    let r = &doc.request;
+    let mut page = Page::new(look.width);
+    let id = r.request_id.map_or_else(|| "?".to_owned(), |id| id.to_string());
+    page.strong(format!("{id} {} is {}.", r.package, r.state));
+    if !r.why.is_empty() {
+        page.line(format!("Why: {}.", bare(r.why.as_str())));
+    }
+    page.line(look.zone_line()).blank();
+    let seconds = |s: u64| text::duration(Duration::from_secs(s));
+    let time = |at| look.time_or(at, "");
+    let platforms: Vec<String> = doc
+        .platforms
+        .iter()
+        .filter_map(|p| serde_json::to_value(p).ok()?.as_str().map(ToOwned::to_owned))
+        .collect();
+    let known = doc.run_when.is_some();
+    pairs(
+        &mut page,
+        [
+            ("command", r.command.to_string()),
+            ("command line", doc.command_line.as_ref().map(ToString::to_string).unwrap_or_default()),
+            ("runs as", doc.run_as.to_string()),
+            ("package, job", [r.package_id.map(|i| i.to_string()), r.job_id.map(|i| i.to_string())].into_iter().flatten().collect::<Vec<_>>().join(", ")),
+            ("state since", r.since.map(|at| look.time_and_distance(at)).unwrap_or_default()),
+            ("offered", time(r.offer_after)),
+            ("mandatory", if known { look.time_or(r.mandatory_after, "never: it is optional") } else { time(r.mandatory_after) }),
+            ("expires", if known { look.time_or(r.expire_after, "never") } else { time(r.expire_after) }),
+            ("next run", r.next_run.map(|at| look.time_and_distance(at)).unwrap_or_default()),
+            ("deferred", r.deferred_until.map(|at| format!("until {}", look.time_and_distance(at))).unwrap_or_default()),
+            ("users", doc.run_when.map(run_when).unwrap_or_default().to_owned()),
+            ("time limit", doc.max_run_time_s.map(seconds).unwrap_or_default()),
+            ("restarts", doc.restarts.map(restarts).unwrap_or_default().to_owned()),
+            ("platforms", if known && platforms.is_empty() { "any".to_owned() } else { platforms.join(", ") }),
+        ],
+    );
+    if let Some(run) = &r.run {
+        page.blank().strong(format!(
+            "Running for {} of {}",
+            look.between(run.started_at, look.now),
+            seconds(run.max_run_time_s)
+        ));
+        if let (Some(at), Some(line)) = (run.last_output_at, &run.last_line) {
+            page.line(format!("  output {}: {line}", look.distance(at)));
+        }
+        if let Some(path) = &run.transcript {
+            page.line(format!("  transcript {path}"));
+        }
+    }
+    super::problems(&mut page, &r.problems);
+    page.blank();
+    gates(&mut page, &doc.gates, look);
+    if !doc.attempts.is_empty() {
+        page.blank().line("Attempts");
+        super::history::table(&mut page, &doc.attempts, false, look);
+    }
+    if !doc.deferrals.is_empty() {
+        page.blank().line("Deferrals");
+        for d in &doc.deferrals {
+            let ended = d.ended_at.map(|at| format!(", ended {}", look.time(at))).unwrap_or_default();
+            page.line(format!(
+                "  {}  until {}{ended}, {}",
+                look.stamp(d.at),
+                look.time(d.until),
+                said(d.who.as_str(), d.reason.as_str())
+            ));
+        }
+    }
+    if let Some(id) = r.request_id {
+        allowed(&mut page, id, &doc.allowed, look);
+    }
+    page
+}
+
+fn run_when(when: RunWhen) -> &'static str {
+    match when {
+        RunWhen::Any => "whoever is logged on",
+        RunWhen::NoUser => "only while nobody is logged on",
+        RunWhen::User => "only while somebody is logged on",
+    }
+}
+
+fn restarts(restarts: Restarts) -> &'static str {
+    match restarts {
+        Restarts::No => "no",
+        Restarts::Program => "THE PROGRAM RESTARTS THIS MACHINE",
+        Restarts::Pcm => "PCM RESTARTS THIS MACHINE AFTERWARDS, where its configuration allows that",
+    }
+}
