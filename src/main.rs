@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! `pcm`: arguments in, exit status out.
+
+fn main() -> std::process::ExitCode {
+    pcm::cli::main(std::env::args_os())
+}

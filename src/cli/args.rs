@@ -204,7 +204,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "R")]
     pub reason: Option<String>,
     /// Gates to pass over, e.g. window,users
-    #[arg(long = "override", value_name = "GATES", value_delimiter = ',')]
+    #[arg(long = "override", value_name = "GATES", value_delimiter = ',', value_parser = parse_gate)]
     pub overrides: Vec<Gate>,
     /// How to wait.
     #[command(flatten)]
@@ -221,11 +221,16 @@ pub struct RerunArgs {
     #[arg(long, value_name = "R")]
     pub reason: String,
     /// Gates to pass over, e.g. window,users
-    #[arg(long = "override", value_name = "GATES", value_delimiter = ',')]
+    #[arg(long = "override", value_name = "GATES", value_delimiter = ',', value_parser = parse_gate)]
     pub overrides: Vec<Gate>,
     /// How to wait.
     #[command(flatten)]
     pub wait: WaitArgs,
+}
+
+/// A gate's name. Any gate is taken here, since the core says which ones may be passed over; the message names those.
+fn parse_gate(text: &str) -> Result<Gate, String> {
+    text.trim().parse().map_err(|_| "wanted some of hold, deferral, window, users, clock, host".to_owned())
 }
 
 /// Whether `run` and `rerun` stay until the end.

@@ -1,1 +1,206 @@
-//! The command line (DESIGN.md 7): one file a command family; every view as text and as JSON.
+//! The command line (DESIGN.md 7): one file a command family; every view as text and as JSON. `main.rs` calls [`main`];
+//! nothing else outside this folder does.
+
+mod act;
+mod args;
+mod follow;
+mod out;
+mod setup;
+mod table;
+mod time;
+mod view;
+
+use crate::clock::{System, Wall, Zone};
+use crate::error::{Exit, Failure, Result};
+use crate::executor::client::{Ask, Client};
+use crate::executor::protocol::{Answer, Call};
+use args::{AuditVerb, Cli, Verb};
+use clap::Parser;
+use out::Out;
+use setup::Setup;
+use std::ffi::OsString;
+use std::process::ExitCode;
+use time::Look;
+
+/// Runs `pcm` with these arguments, the program's name first.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(e) => return usage(&e, &args),
+    };
+    let out = Out::new(cli.global.json, cli.global.quiet, cli.global.no_color);
+    match run(cli, out) {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(failure) => {
+            out.error(&failure);
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+/// Help and version on standard output; wrong usage in two lines, or as the error document.
+fn usage(e: &clap::Error, args: &[OsString]) -> ExitCode {
+    if !e.use_stderr() {
+        // A reader that has gone needs no help.
+        let _ = e.print();
+        return ExitCode::SUCCESS;
+    }
+    let given = |flag: &str| args.iter().take_while(|a| *a != "--").any(|a| a == flag);
+    let (message, usage) = usage_words(&e.render().to_string());
+    let failure = Failure::new(Exit::Usage, "usage", message, usage);
+    Out::new(given("--json"), false, true).error(&failure);
+    ExitCode::from(Exit::Usage as u8)
+}
+
+/// Clap's several lines as what is wrong, and how it is used.
+fn usage_words(text: &str) -> (String, String) {
+    let words = |lines: &mut dyn Iterator<Item = &str>| {
+        let parts: Vec<&str> = lines.map(str::trim).filter(|l| !l.is_empty()).collect();
+        parts.join(" ")
+    };
+    let more = |l: &&str| !l.starts_with("For more information");
+    let wrong = words(&mut text.lines().take_while(|l| !l.starts_with("Usage:")).filter(more));
+    let usage = words(&mut text.lines().filter(|l| l.starts_with("Usage:")));
+    let help = if usage.is_empty() { "`pcm VERB --help` says how it is used".to_owned() } else { usage };
+    (wrong.trim_start_matches("error: ").to_owned(), help)
+}
+
+/// What every verb has at hand.
+pub(crate) struct App {
+    out: Out,
+    setup: Setup,
+    zone: Zone,
+    now: Wall,
+    dry_run: bool,
+}
+
+impl App {
+    /// A way to the executor of a machine that is enrolled.
+    fn client(&self) -> Result<Client> {
+        let setup = self.setup.clone().usable()?;
+        Ok(Client { layout: setup.layout, config: setup.config })
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            width: self.out.width,
+            now: System::now(),
+            zone: self.zone.clone(),
+            pcm: self.setup.pcm.clone(),
+        }
+    }
+
+    /// Asks and prints the answer.
+    fn ask(&self, call: &Call) -> Result<Exit> {
+        self.other(self.client()?.call(call)?)
+    }
+
+    /// Prints any answer as the document it is.
+    fn other(&self, answer: Answer) -> Result<Exit> {
+        let (out, look) = (&self.out, self.look());
+        match &answer {
+            Answer::List(doc) => out.view(doc, || view::list(doc, view::Selection::All, &look))?,
+            Answer::Show(doc) => out.view(doc, || view::show(doc, &look))?,
+            Answer::Explain(doc) => out.view(doc, || view::explain(doc, &look))?,
+            Answer::Status(doc) => {
+                out.view(doc, || view::status(doc, &look))?;
+                let well = view::findings(doc, &look.pcm).is_empty();
+                return Ok(if well { Exit::Done } else { Exit::Findings });
+            }
+            Answer::Who(doc) => out.view(doc, || view::who(doc, &look))?,
+            Answer::History(doc) => out.view(doc, || view::attempts(doc, &look))?,
+            Answer::Audit(doc) => out.view(doc, || view::audit(doc, &look))?,
+            Answer::Verify(doc) => {
+                out.view(doc, || view::verify(doc, &look))?;
+                return Ok(if doc.ok { Exit::Done } else { Exit::State });
+            }
+            Answer::Run(doc) => out.view(doc, || view::run_result(doc, &look))?,
+            Answer::Changed(doc) => out.view(doc, || view::changed(doc, &look))?,
+            Answer::Hold(doc) => out.view(doc, || view::hold(doc, &look))?,
+            Answer::Poll(doc) => out.view(doc, || view::poll(doc, &look))?,
+            Answer::DryRun(doc) => out.view(doc, || view::dry_run(doc, &look))?,
+            Answer::Failed(failure) => return Err(failure.clone()),
+        }
+        Ok(Exit::Done)
+    }
+
+    /// `pcm list`: with `--json` too, only what was selected.
+    fn list(&self, args: &args::ListArgs) -> Result<Exit> {
+        let answer = self.client()?.call(&Call::List)?;
+        let Answer::List(mut doc) = answer else { return self.other(answer) };
+        let selection = view::Selection::from(args);
+        if self.out.json {
+            doc.requests.retain(|r| selection.has(r.group));
+            self.out.document(&doc)?;
+        } else {
+            self.out.page(&view::list(&doc, selection, &self.look()))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn run(cli: Cli, out: Out) -> Result<Exit> {
+    check(&cli)?;
+    let makes_one = matches!(cli.verb, Some(Verb::Init(_) | Verb::Demo(_) | Verb::Site(_)));
+    let setup = Setup::resolve(&cli.global, !makes_one)?;
+    let zone = crate::host::facts::local_zone().map_err(|e| {
+        Failure::new(Exit::Failed, "zone", e.to_string(), "Correct TZ or the system's time zone")
+    })?;
+    let app = App { out, setup, zone, now: System::now(), dry_run: cli.global.dry_run };
+    match cli.verb {
+        None => missing(),
+        Some(verb) => carry_out(&app, verb),
+    }
+}
+
+/// What clap's tree cannot say.
+fn check(cli: &Cli) -> Result<()> {
+    let wrong = |message: &str, remedy: &str| Err(Failure::new(Exit::Usage, "usage", message, remedy));
+    let changes = cli.verb.as_ref().is_some_and(Verb::changes);
+    if cli.global.dry_run && !changes {
+        return wrong("--dry-run goes with verbs that change something", "Leave it out: nothing would change");
+    }
+    let console = cli.console != args::ConsoleFlags::default();
+    if console && cli.verb.is_some() {
+        return wrong(
+            "--read-only, --ascii, --slow and --theme belong to the console",
+            "Leave them out, or use them without a verb",
+        );
+    }
+    Ok(())
+}
+
+fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
+    match verb {
+        Verb::Status => app.ask(&Call::Status),
+        Verb::List(args) => app.list(&args),
+        Verb::Show(args) => app.ask(&Call::Show { request: args.request }),
+        Verb::Explain(args) => app.ask(&Call::Explain { request: args.request }),
+        Verb::Run(args) => act::run(app, args),
+        Verb::Rerun(args) => act::rerun(app, args),
+        Verb::Defer(args) => act::defer(app, args),
+        Verb::Undefer(args) => act::undefer(app, args.request),
+        Verb::Stop(args) => act::stop(app, args),
+        Verb::Hold(args) => act::hold(app, args),
+        Verb::Unhold => act::unhold(app),
+        Verb::Poll => act::poll(app),
+        Verb::Who => app.ask(&Call::Who),
+        Verb::History(args) => app.ask(&Call::History { request: args.request }),
+        Verb::Audit(args) => app.ask(match args.what {
+            None => &Call::Audit,
+            Some(AuditVerb::Verify) => &Call::AuditVerify,
+        }),
+        Verb::Demo(_)
+        | Verb::Log(_)
+        | Verb::Init(_)
+        | Verb::Site(_)
+        | Verb::Package(_)
+        | Verb::Service(_)
+        | Verb::RunHost { .. } => missing(),
+    }
+}
+
+fn missing() -> Result<Exit> {
+    Err(Failure::new(Exit::Failed, "missing", "this is not built in yet", "Wait for the next build"))
+}

@@ -1,7 +1,7 @@
 //! The one place where the command line writes: pages of safe lines, JSON documents, errors. A reader that has gone
 //! away (`| head`) ends the program quietly.
 
-use super::table::{Table, wrap};
+use super::table::Table;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::view::ErrorDoc;
 use crate::text::SafeText;
@@ -57,12 +57,22 @@ impl Page {
     }
 
     fn toned(&mut self, tone: Tone, text: impl AsRef<str>) -> &mut Self {
-        let safe = SafeText::new(text.as_ref());
-        let body = safe.as_str().trim_start_matches(' ');
-        let indent = safe.as_str().len() - body.len();
-        let width = self.width.map_or(0, |w| w.saturating_sub(indent).max(10));
-        for part in wrap(body, width) {
-            self.lines.push(Line::toned(tone, format!("{}{part}", " ".repeat(indent))));
+        let body = text.as_ref().trim_start_matches(' ');
+        let indent = text.as_ref().len() - body.len();
+        let width = self.width.map_or(usize::MAX, |w| w.saturating_sub(indent).max(10));
+        for part in SafeText::new(body).wrap(width) {
+            self.lines.push(Line::toned(tone, format!("{}{part}", " ".repeat(indent)).trim_end()));
+        }
+        self
+    }
+
+    /// A line with a mark before it; what is wrapped stands under the text.
+    pub fn item(&mut self, mark: &str, text: impl AsRef<str>) -> &mut Self {
+        let width = self.width.map_or(usize::MAX, |w| w.saturating_sub(mark.len()).max(10));
+        let mut lead = mark.to_owned();
+        for part in SafeText::new(text.as_ref()).wrap(width) {
+            self.lines.push(Line::toned(Tone::Strong, format!("{lead}{part}").trim_end()));
+            lead = " ".repeat(mark.len());
         }
         self
     }
@@ -210,6 +220,8 @@ pub fn one_line(failure: &Failure) -> String {
     if !failure.remedy.is_empty() {
         text.push_str(&format!(". {}", failure.remedy.as_str().trim_end_matches('.')));
     }
-    text.push_str(&format!(" [{}]", failure.code));
+    if failure.code != "usage" {
+        text.push_str(&format!(" [{}]", failure.code));
+    }
     SafeText::new(&text).to_string()
 }

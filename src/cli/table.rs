@@ -1,10 +1,8 @@
 //! Columns for a terminal of any width: cells are measured by what a terminal shows, wrapped at blanks where the line
 //! is too short, and never cut, so that no reason is lost. Used by every view.
 
-use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
-
 use super::out::{Line, Tone};
+use crate::text::SafeText;
 
 /// One column.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +26,7 @@ pub const fn words(title: &'static str, least: usize) -> Column {
 #[derive(Debug, Clone)]
 pub struct Table {
     columns: Vec<Column>,
-    rows: Vec<(Tone, Vec<String>)>,
+    rows: Vec<(Tone, Vec<SafeText>)>,
     indent: usize,
 }
 
@@ -43,8 +41,8 @@ impl Table {
 
     /// One more row; missing cells are empty.
     pub fn row(&mut self, tone: Tone, cells: impl IntoIterator<Item = String>) {
-        let mut cells: Vec<String> = cells.into_iter().collect();
-        cells.resize(self.columns.len(), String::new());
+        let mut cells: Vec<SafeText> = cells.into_iter().map(SafeText::from).collect();
+        cells.resize(self.columns.len(), SafeText::default());
         self.rows.push((tone, cells));
     }
 
@@ -57,10 +55,10 @@ impl Table {
     pub fn lines(&self, width: Option<usize>) -> Vec<Line> {
         let widths = self.widths(width);
         let titled = self.columns.iter().any(|c| !c.title.is_empty());
-        let titles = (Tone::Dim, self.columns.iter().map(|c| c.title.to_owned()).collect::<Vec<_>>());
+        let titles = (Tone::Dim, self.columns.iter().map(|c| SafeText::new(c.title)).collect::<Vec<_>>());
         let mut lines = Vec::new();
         for (tone, cells) in titled.then_some(&titles).into_iter().chain(&self.rows) {
-            let wrapped: Vec<Vec<String>> = cells.iter().zip(&widths).map(|(c, w)| wrap(c, *w)).collect();
+            let wrapped: Vec<Vec<SafeText>> = cells.iter().zip(&widths).map(|(c, w)| c.wrap((*w).max(1))).collect();
             let height = wrapped.iter().map(Vec::len).max().unwrap_or(0).max(1);
             for i in 0..height {
                 let mut text = " ".repeat(self.indent);
@@ -68,10 +66,10 @@ impl Table {
                     if *width == 0 {
                         continue;
                     }
-                    let part = cell.get(i).map_or("", String::as_str);
-                    text.push_str(part);
+                    let part = cell.get(i).cloned().unwrap_or_default();
+                    text.push_str(part.pad(*width).as_str());
                     if column + 1 < widths.len() {
-                        text.push_str(&" ".repeat((width + 2).saturating_sub(part.width())));
+                        text.push_str("  ");
                     }
                 }
                 lines.push(Line::toned(*tone, text.trim_end()));
@@ -86,7 +84,7 @@ impl Table {
         let mut widths: Vec<usize> = (0..self.columns.len())
             .map(|i| {
                 let cells = self.rows.iter().map(|(_, cells)| cells[i].width()).max().unwrap_or(0);
-                if filled(i) { cells.max(self.columns[i].title.width()) } else { 0 }
+                if filled(i) { cells.max(self.columns[i].title.len()) } else { 0 }
             })
             .collect();
         let Some(limit) = limit else { return widths };
@@ -110,30 +108,45 @@ impl Table {
     }
 }
 
-/// Text broken at blanks into lines of at most `width` columns; a word that is longer is broken between clusters.
-/// `width` 0 means no limit.
-pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    if width == 0 || text.width() <= width {
-        return if text.is_empty() { Vec::new() } else { vec![text.to_owned()] };
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::out::Page;
+
+    fn page(width: Option<usize>) -> String {
+        let mut table = Table::new(0, &[fixed("ID"), words("NAME", 6), words("WHY", 10)]);
+        table.row(Tone::Plain, ["BP0000Y".into(), "日本語フォント".into(), "user anna is logged on".into()]);
+        table.row(Tone::Plain, ["BP00010".into(), "Agent".into(), String::new()]);
+        let mut page = Page::new(width);
+        page.table(&table);
+        page.to_text()
     }
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for word in text.split(' ').filter(|w| !w.is_empty()) {
-        if !line.is_empty() && line.width() + 1 + word.width() > width {
-            lines.push(std::mem::take(&mut line));
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        for cluster in word.graphemes(true) {
-            if !line.is_empty() && line.width() + cluster.width() > width {
-                lines.push(std::mem::take(&mut line));
-            }
-            line.push_str(cluster);
+
+    #[test]
+    fn columns_align_by_what_a_terminal_shows() {
+        let text = page(None);
+        let at = |line: &str, word: &str| {
+            crate::text::SafeText::new(line.split(word).next().unwrap_or_default()).width()
+        };
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(at(lines[0], "WHY"), at(lines[1], "user"));
+    }
+
+    #[test]
+    fn narrow_terminals_wrap_and_lose_nothing() {
+        let text = page(Some(34));
+        assert!(text.lines().all(|l| crate::text::SafeText::new(l).width() <= 34), "{text}");
+        for word in ["anna", "logged", "BP0000Y", "Agent"] {
+            assert!(text.contains(word), "{text}");
         }
     }
-    if !line.is_empty() {
-        lines.push(line);
+
+    #[test]
+    fn a_column_without_any_content_is_not_shown() {
+        let mut table = Table::new(0, &[fixed("A"), fixed("B"), fixed("C")]);
+        table.row(Tone::Plain, ["1".into(), String::new(), "3".into()]);
+        let mut page = Page::new(None);
+        page.table(&table);
+        assert_eq!(page.to_text(), "A  C\n1  3\n");
     }
-    lines
 }

@@ -23,7 +23,7 @@ pub struct Look {
 impl Look {
     /// `14:01`, `Tue 22:00` or `2026-12-22 22:00`.
     pub fn time(&self, at: Wall) -> String {
-        text::time(at, self.now, |at| self.zone.offset(at))
+        text::time(at, self.now, |at| self.zone.offset_at(at))
     }
 
     /// The same, or a word.
@@ -53,12 +53,12 @@ impl Look {
 
     /// `2026-11-22 14:01:58`
     pub fn stamp(&self, at: Wall) -> String {
-        text::local(at, |at| self.zone.offset(at)).format("%Y-%m-%d %H:%M:%S").to_string()
+        text::local(at, |at| self.zone.offset_at(at)).format("%Y-%m-%d %H:%M:%S").to_string()
     }
 
     /// `Times are local: Europe/Berlin, UTC+01:00.`
     pub fn zone_line(&self) -> String {
-        format!("Times are local: {}.", zone_words(self.zone.name(), self.zone.offset(self.now)))
+        format!("Times are local: {}.", zone_words(self.zone.name(), self.zone.offset_at(self.now)))
     }
 }
 
@@ -112,14 +112,14 @@ pub fn parse_time(text: &str, side: Side, now: Wall, zone: &Zone) -> Result<Wall
         )
     };
     if let Some(local) = parse_local(text) {
-        return Ok(zone.instant(local).0);
+        return Ok(zone.resolve(local).0);
     }
     let (day, clock) = match text.split_once(' ') {
         Some((day, clock)) => (Some(parse_weekday(day).ok_or_else(refuse)?), clock.trim()),
         None => (None, text),
     };
     let clock = parse_clock(clock).ok_or_else(refuse)?;
-    let today = text::local(now, |at| zone.offset(at)).date();
+    let today = text::local(now, |at| zone.offset_at(at)).date();
     nearest(today, day, clock, side, now, zone).ok_or_else(refuse)
 }
 
@@ -137,7 +137,7 @@ fn nearest(
             Side::Next => today.checked_add_days(Days::new(distance))?,
             Side::Last => today.checked_sub_days(Days::new(distance))?,
         };
-        let (at, _) = zone.instant(date.and_time(clock));
+        let (at, _) = zone.resolve(date.and_time(clock));
         let fits = day.is_none_or(|day| day == date.weekday());
         let beyond = if side == Side::Next { at > now } else { at <= now };
         (fits && beyond).then_some(at)
@@ -163,4 +163,86 @@ fn parse_weekday(text: &str) -> Option<Weekday> {
 /// A path made absolute against the current folder, so that it means the same to a service and after a change of folder.
 pub fn absolute(path: &std::path::Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use chrono::TimeZone;
+
+    fn berlin() -> Zone {
+        Zone::from_posix("Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3").unwrap()
+    }
+
+    /// Tuesday 2026-11-24 14:02 in Berlin.
+    fn now() -> Wall {
+        chrono::Utc.with_ymd_and_hms(2026, 11, 24, 13, 2, 0).unwrap()
+    }
+
+    fn parsed(text: &str, side: Side) -> String {
+        parse_time(text, side, now(), &berlin()).map_or_else(|e| e, |at| at.to_rfc3339())
+    }
+
+    #[test]
+    fn a_time_of_day_is_the_next_or_the_last_such() {
+        assert_eq!(parsed("22:00", Side::Next), "2026-11-24T21:00:00+00:00");
+        assert_eq!(parsed("14:02", Side::Next), "2026-11-25T13:02:00+00:00");
+        assert_eq!(parsed("22:00", Side::Last), "2026-11-23T21:00:00+00:00");
+        assert_eq!(parsed("14:02", Side::Last), "2026-11-24T13:02:00+00:00");
+    }
+
+    #[test]
+    fn a_weekday_is_the_next_or_the_last_such() {
+        assert_eq!(parsed("Tue 22:00", Side::Next), "2026-11-24T21:00:00+00:00");
+        assert_eq!(parsed("tuesday 09:00", Side::Next), "2026-12-01T08:00:00+00:00");
+        assert_eq!(parsed("Mon 22:00", Side::Next), "2026-11-30T21:00:00+00:00");
+        assert_eq!(parsed("Tue 22:00", Side::Last), "2026-11-17T21:00:00+00:00");
+    }
+
+    #[test]
+    fn a_date_is_local_and_rfc_3339_is_where_it_says() {
+        assert_eq!(parsed("2026-12-22 22:00", Side::Next), "2026-12-22T21:00:00+00:00");
+        assert_eq!(parsed("2026-07-01T22:00", Side::Next), "2026-07-01T20:00:00+00:00");
+        assert_eq!(parsed("2026-12-22T22:00:00Z", Side::Next), "2026-12-22T22:00:00+00:00");
+        assert_eq!(parsed("2026-12-22 22:00:00-05:00", Side::Next), "2026-12-23T03:00:00+00:00");
+        assert_eq!(parsed("2026-12-22", Side::Next), "2026-12-21T23:00:00+00:00");
+    }
+
+    #[test]
+    fn a_time_that_a_clock_change_skips_is_the_first_instant_after_the_gap() {
+        assert_eq!(parsed("2027-03-28 02:30", Side::Next), "2027-03-28T01:00:00+00:00");
+        // Twice: the first.
+        assert_eq!(parsed("2027-10-31 02:30", Side::Next), "2027-10-31T00:30:00+00:00");
+    }
+
+    #[test]
+    fn a_duration_is_so_long_ago_where_a_past_time_is_wanted() {
+        assert_eq!(parsed("2h", Side::Last), "2026-11-24T11:02:00+00:00");
+        assert!(parsed("2h", Side::Next).contains("is not a time"));
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused_with_examples() {
+        for bad in ["", "25:00", "noon", "Xyz 22:00", "22.00", "2026-02-30 10:00"] {
+            assert!(parsed(bad, Side::Next).contains("write 22:00"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn spans_are_positive() {
+        assert_eq!(parse_span("90m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(parse_span("3d"), Ok(Duration::from_secs(3 * 86_400)));
+        assert!(parse_span("0m").is_err() && parse_span("-1h").is_err() && parse_span("2").is_err());
+    }
+
+    #[test]
+    fn distances_are_said_on_both_sides_of_now() {
+        let look = Look { width: None, now: now(), zone: berlin(), pcm: "pcm".into() };
+        assert_eq!(look.time_and_distance(now() + chrono::Duration::hours(2)), "16:02 (in 2h)");
+        assert_eq!(look.time_and_distance(now() - chrono::Duration::minutes(3)), "13:59 (3m ago)");
+        assert_eq!(look.distance(now()), "now");
+        assert_eq!(look.zone_line(), "Times are local: Europe/Berlin, UTC+01:00.");
+        assert_eq!(zone_words("America/St_Johns", -12_600), "America/St_Johns, UTC-03:30");
+    }
 }

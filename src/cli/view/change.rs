@@ -9,7 +9,7 @@ use crate::executor::view::{ChangedDoc, DryRunDoc, HoldDoc, PollDoc, RunResultDo
 /// `pcm run`, `pcm rerun`: at the time of return.
 pub fn run_result(doc: &RunResultDoc, look: &Look) -> Page {
     let mut page = Page::new(look.width);
-    let what = format!("{} attempt {} is {}", doc.request_id, doc.attempt, doc.state);
+    let what = format!("{} attempt {} {}", doc.request_id, doc.attempt, super::state_words(doc.state));
     let took = match (doc.started_at, doc.ended_at) {
         (Some(from), Some(to)) => format!(" after {}", look.between(from, to)),
         _ => String::new(),
@@ -31,12 +31,12 @@ pub fn changed(doc: &ChangedDoc, look: &Look) -> Page {
             page.line(format!("{} is deferred until {}.", doc.request_id, look.time_and_distance(until)))
         }
         Some(until) => page.line(format!(
-            "{} is {}, and deferred until {}.",
+            "{} {}, and is deferred until {}.",
             doc.request_id,
-            doc.state,
+            super::state_words(doc.state),
             look.time_and_distance(until)
         )),
-        None => page.line(format!("{} is {}.", doc.request_id, doc.state)),
+        None => page.line(format!("{} {}.", doc.request_id, super::state_words(doc.state))),
     };
     page
 }

@@ -100,7 +100,7 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
         page.line("All is well.");
     }
     for finding in &found {
-        page.strong(format!("! {finding}"));
+        page.item("! ", finding);
     }
     problems(&mut page, &doc.problems);
     page

@@ -71,6 +71,30 @@ fn tone(state: State) -> Tone {
     if matches!(mark(state), "*" | "!") { Tone::Strong } else { Tone::Plain }
 }
 
+/// The state as the rest of a sentence that begins with a name.
+fn state_words(state: State) -> &'static str {
+    match state {
+        State::Scheduled => "is scheduled: it is not offered yet",
+        State::Offered => "is offered",
+        State::Deferred => "is deferred",
+        State::RetryWait => "waits to be tried again",
+        State::Waiting => "is waiting",
+        State::Due => "is due",
+        State::Countdown => "counts down to its start",
+        State::Running => "is running",
+        State::Stopping => "is being stopped",
+        State::Succeeded => "succeeded",
+        State::SucceededRestart => "succeeded, and a restart is pending",
+        State::Failed => "failed",
+        State::TimedOut => "was ended by its time limit",
+        State::Stopped => "was stopped by an operator",
+        State::Interrupted => "was interrupted: how it ended is unknown",
+        State::Expired => "expired before it ran",
+        State::NotApplicable => "does not apply to this machine",
+        State::Rejected => "is rejected",
+    }
+}
+
 /// `1 request`, `4 requests`.
 fn count(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }

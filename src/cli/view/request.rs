@@ -1,6 +1,6 @@
 //! `pcm show` and `pcm explain`: one request in full.
 
-use super::{pairs, said};
+use super::{pairs, said, state_words};
 use crate::cli::out::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// `pcm explain`: state, why, next run, gates, what may be done.
 pub fn explain(doc: &ExplainDoc, look: &Look) -> Page {
     let mut page = Page::new(look.width);
-    page.strong(format!("{} {} is {}.", doc.request_id, doc.package, doc.state));
+    page.strong(format!("{} {} {}.", doc.request_id, doc.package, state_words(doc.state)));
     if !doc.why.is_empty() {
         page.line(format!("Why: {}.", bare(doc.why.as_str())));
     }
@@ -45,10 +45,10 @@ fn next_run(doc: &ExplainDoc, look: &Look) -> String {
         }
         (None, false) => {
             let waits: Vec<&str> =
-                blocking(&doc.gates).filter(|g| g.changes_on == "event").map(|g| g.gate.as_str()).collect();
+                blocking(&doc.gates).filter(|g| g.changes_on == "event").map(|g| bare(g.evidence.as_str())).collect();
             match waits.as_slice() {
                 [] => "Next run: not known.".to_owned(),
-                waits => format!("Next run: as soon as this changes: {}.", waits.join(", ")),
+                waits => format!("Next run: no time can be named; first this has to change: {}.", waits.join("; ")),
             }
         }
     }
@@ -134,7 +134,7 @@ pub fn show(doc: &ShowDoc, look: &Look) -> Page {
     let r = &doc.request;
     let mut page = Page::new(look.width);
     let id = r.request_id.map_or_else(|| "?".to_owned(), |id| id.to_string());
-    page.strong(format!("{id} {} is {}.", r.package, r.state));
+    page.strong(format!("{id} {} {}.", r.package, state_words(r.state)));
     if !r.why.is_empty() {
         page.line(format!("Why: {}.", bare(r.why.as_str())));
     }

@@ -1,0 +1,104 @@
+//! The verbs that ask the executor to do something: run, rerun, defer, undefer, stop, hold, unhold, poll. They ask, wait
+//! where that was wanted, and print the answer; whether it is allowed is decided by the core alone.
+
+use super::args::{DeferArgs, HoldArgs, RerunArgs, RunArgs, StopArgs, UntilArgs, WaitArgs};
+use super::time::{Side, parse_time};
+use super::{App, follow, view};
+use crate::clock::Wall;
+use crate::error::{Exit, Failure, Result};
+use crate::executor::client::Ask;
+use crate::executor::protocol::{Answer, Call};
+use crate::executor::view::RunResultDoc;
+use crate::site::ids::RequestId;
+use crate::text::SafeText;
+
+/// `pcm run`
+pub fn run(app: &App, args: RunArgs) -> Result<Exit> {
+    let reason = args.reason.as_deref().map(SafeText::new);
+    start(app, args.request, false, reason, args.overrides, args.wait)
+}
+
+/// `pcm rerun`
+pub fn rerun(app: &App, args: RerunArgs) -> Result<Exit> {
+    start(app, args.request, true, Some(SafeText::new(&args.reason)), args.overrides, args.wait)
+}
+
+fn start(
+    app: &App,
+    request: RequestId,
+    rerun: bool,
+    reason: Option<SafeText>,
+    overrides: Vec<crate::decision::Gate>,
+    wait: WaitArgs,
+) -> Result<Exit> {
+    if wait.follow && app.out.json {
+        let why = "--follow prints the package's output, which is no JSON document";
+        return Err(Failure::new(Exit::Usage, "usage", why, "Use --wait with --json, or --follow without it"));
+    }
+    let client = app.client()?;
+    let answer = client.call(&Call::Run { request, rerun, reason, overrides, dry_run: app.dry_run })?;
+    let Answer::Run(launched) = answer else { return app.other(answer) };
+    if !wait.wait && !wait.follow {
+        return finish(app, &launched, false);
+    }
+    if wait.follow {
+        app.out.page(&view::run_result(&launched, &app.look()))?;
+    }
+    let ended = follow::until_ended(app, &client, &launched, wait.follow)?;
+    finish(app, &ended, true)
+}
+
+fn finish(app: &App, doc: &RunResultDoc, waited: bool) -> Result<Exit> {
+    app.out.view(doc, || view::run_result(doc, &app.look()))?;
+    let failed = waited && !doc.state.is_success();
+    Ok(if failed { Exit::PackageFailed } else { Exit::Done })
+}
+
+/// `pcm defer`
+pub fn defer(app: &App, args: DeferArgs) -> Result<Exit> {
+    let until = until(app, &args.until)?;
+    let reason = Some(SafeText::new(&args.reason));
+    app.ask(&Call::Defer { request: args.request, until, reason, dry_run: app.dry_run })
+}
+
+/// `pcm undefer`
+pub fn undefer(app: &App, request: RequestId) -> Result<Exit> {
+    app.ask(&Call::Undefer { request, dry_run: app.dry_run })
+}
+
+/// `pcm stop`
+pub fn stop(app: &App, args: StopArgs) -> Result<Exit> {
+    let reason = Some(SafeText::new(&args.reason));
+    app.ask(&Call::Stop { request: args.request, reason, dry_run: app.dry_run })
+}
+
+/// `pcm hold`
+pub fn hold(app: &App, args: HoldArgs) -> Result<Exit> {
+    let until = until(app, &args.until)?;
+    app.ask(&Call::Hold { until, reason: Some(SafeText::new(&args.reason)), dry_run: app.dry_run })
+}
+
+/// `pcm unhold`
+pub fn unhold(app: &App) -> Result<Exit> {
+    app.ask(&Call::Unhold { dry_run: app.dry_run })
+}
+
+/// `pcm poll`
+pub fn poll(app: &App) -> Result<Exit> {
+    app.ask(&Call::Poll { dry_run: app.dry_run })
+}
+
+/// The instant that `--until` or `--for` means; never one that has passed.
+fn until(app: &App, args: &UntilArgs) -> Result<Wall> {
+    let refuse = |why: String| Failure::new(Exit::Usage, "usage", why, "Name a time to come");
+    if let Some(span) = args.span {
+        let span = chrono::Duration::from_std(span).map_err(|e| refuse(e.to_string()))?;
+        return Ok(app.now + span);
+    }
+    let text = args.until.as_deref().unwrap_or_default();
+    let at = parse_time(text, Side::Next, app.now, &app.zone).map_err(|why| refuse(format!("--until: {why}")))?;
+    if at <= app.now {
+        return Err(refuse(format!("--until: {text:?} has passed: it is {}", app.look().stamp(app.now))));
+    }
+    Ok(at)
+}

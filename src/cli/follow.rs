@@ -1,0 +1,119 @@
+//! Waiting for a run to end, and printing its transcript while it grows: `pcm run --wait` and `--follow`. The package
+//! goes on whatever becomes of this process.
+
+use super::App;
+use crate::error::{Exit, Failure, Result};
+use crate::executor::client::{Ask, Client};
+use crate::executor::protocol::{Answer, Call};
+use crate::executor::view::{AttemptDoc, RunResultDoc};
+use crate::text::SafeText;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How often the executor is asked.
+const STEP: Duration = Duration::from_millis(250);
+/// How long an executor that does not answer (a service being restarted) is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks until the attempt has ended.
+///
+/// # Errors
+/// The executor does not answer for a minute, or does not know the attempt; standard output is gone.
+pub fn until_ended(app: &App, client: &Client, run: &RunResultDoc, print: bool) -> Result<RunResultDoc> {
+    let mut transcript = Transcript::new(app.setup.layout.transcript(&format!("{}-{}", run.request_id, run.attempt)));
+    let mut answered = Instant::now();
+    loop {
+        let attempt = match client.call(&Call::Show { request: run.request_id }) {
+            Ok(Answer::Show(doc)) => doc.attempts.iter().find(|a| a.attempt == run.attempt).cloned(),
+            Ok(_) => None,
+            Err(failure) if answered.elapsed() > PATIENCE => return Err(failure),
+            Err(_) => {
+                std::thread::sleep(STEP);
+                continue;
+            }
+        };
+        let Some(attempt) = attempt else {
+            if answered.elapsed() > PATIENCE {
+                let what = format!("attempt {} of {} is not in the history", run.attempt, run.request_id);
+                return Err(Failure::new(Exit::State, "history-lost", what, "See `pcm status`"));
+            }
+            std::thread::sleep(STEP);
+            continue;
+        };
+        answered = Instant::now();
+        if let Some(path) = &attempt.transcript {
+            transcript.path = PathBuf::from(path.as_str());
+        }
+        let ended = attempt.ended_at.is_some() || attempt.state.is_terminal();
+        if print {
+            transcript.print(app, ended)?;
+        }
+        if ended {
+            return Ok(result(&attempt));
+        }
+        std::thread::sleep(STEP);
+    }
+}
+
+fn result(attempt: &AttemptDoc) -> RunResultDoc {
+    RunResultDoc {
+        request_id: attempt.request_id,
+        attempt: attempt.attempt,
+        state: attempt.state,
+        exit_code: attempt.exit_code,
+        result: Some(attempt.result.clone()),
+        started_at: attempt.started_at,
+        ended_at: attempt.ended_at,
+    }
+}
+
+/// A transcript that is printed as it grows.
+struct Transcript {
+    path: PathBuf,
+    read: u64,
+    /// The beginning of a line whose end has not been written yet.
+    rest: Vec<u8>,
+    refused: bool,
+}
+
+impl Transcript {
+    fn new(path: PathBuf) -> Self {
+        Self { path, read: 0, rest: Vec::new(), refused: false }
+    }
+
+    /// Prints the lines that are complete; at the end also one that is not.
+    fn print(&mut self, app: &App, end: bool) -> Result<()> {
+        let mut more = Vec::new();
+        let read = File::open(&self.path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(self.read))?;
+            file.take(4 << 20).read_to_end(&mut more)
+        });
+        match read {
+            Ok(n) => self.read += n as u64,
+            // It is made when the package is launched, so it may not be there yet.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) if !self.refused => {
+                self.refused = true;
+                app.out.note(format!("cannot read the output in {}: {e}; still waiting", self.path.display()));
+            }
+            Err(_) => {}
+        }
+        self.rest.extend(more);
+        while let Some(i) = self.rest.iter().position(|b| *b == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=i).collect();
+            app.out.say(&SafeText::from_bytes(trim(&line)))?;
+        }
+        if end && !self.rest.is_empty() {
+            let line = std::mem::take(&mut self.rest);
+            app.out.say(&SafeText::from_bytes(trim(&line)))?;
+        }
+        Ok(())
+    }
+}
+
+fn trim(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}

@@ -1,0 +1,337 @@
+//! Each view on 80 columns, as a tired administrator sees it.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::cli::time::Look;
+use crate::clock::{Wall, Zone};
+use crate::decision::{Gate, State, Verdict};
+use crate::executor::view::*;
+use crate::site::instruction::{Problem, Restarts, RunWhen};
+use chrono::{Duration, TimeZone, Utc};
+use std::collections::BTreeMap;
+
+fn now() -> Wall {
+    Utc.with_ymd_and_hms(2026, 11, 24, 13, 2, 0).unwrap()
+}
+
+fn look(width: usize) -> Look {
+    let zone = Zone::from_posix("Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+    Look { width: Some(width), now: now(), zone, pcm: "pcm".into() }
+}
+
+fn later(minutes: i64) -> Wall {
+    now() + Duration::minutes(minutes)
+}
+
+fn request(id: &str, package: &str, state: State, why: &str) -> RequestDoc {
+    RequestDoc {
+        request_id: id.parse().ok(),
+        job_id: "BP0000AA".parse().ok(),
+        package_id: "BP00000A".parse().ok(),
+        package: package.into(),
+        command: "Typical".into(),
+        group: state.group(),
+        state,
+        since: Some(later(-30)),
+        offer_after: Some(later(-600)),
+        mandatory_after: Some(later(-2)),
+        expire_after: Some(later(60 * 24 * 30)),
+        next_run: None,
+        blocked_by: Vec::new(),
+        why: why.into(),
+        attempt: 0,
+        deferred_until: None,
+        problems: Vec::new(),
+        exit_code: None,
+        result: None,
+        run: None,
+    }
+}
+
+fn problem() -> Problem {
+    Problem {
+        code: "malformed".into(),
+        file: "pcmins.box/BP004000.INS".into(),
+        line: Some(41),
+        field: Some("request[7].max_run_time".into()),
+        message: "\"two hours\" is not a duration: write e.g. 2h".into(),
+    }
+}
+
+fn list_doc() -> ListDoc {
+    let mut running = request("BP00010", "OpenSSL fix", State::Running, "running");
+    running.run = Some(RunDoc {
+        started_at: later(-3),
+        max_run_time_s: 1800,
+        last_output_at: Some(now() - Duration::seconds(4)),
+        last_line: Some("Unpacking".into()),
+        transcript: None,
+    });
+    let mut rejected = request("BP0001B", "Broken tool", State::Rejected, "");
+    rejected.problems.push(problem());
+    rejected.mandatory_after = None;
+    let mut optional = request("BP00013", "Agent 7", State::Offered, "optional: run it when you like");
+    optional.mandatory_after = None;
+    ListDoc {
+        machine: "BP004000".parse().ok(),
+        site: "BP0".parse().ok(),
+        source: Some("/mnt/sms_shr".into()),
+        polled_at: Some(later(-8)),
+        serial: Some(42),
+        service: ServiceState::Running,
+        held_until: None,
+        problems: Vec::new(),
+        requests: vec![
+            running,
+            request(
+                "BP0000Y",
+                "Acme Workstation 4.0",
+                State::Waiting,
+                "user anna is logged on; the window opens at 22:00 and is long enough",
+            ),
+            optional,
+            request("BP00009", "Old agent", State::Expired, "never ran: window closed"),
+            request("BP00007", "Printer driver", State::Failed, "exit 17 after 41s"),
+            rejected,
+        ],
+    }
+}
+
+fn gate(gate: Gate, verdict: Verdict, code: Option<&str>, evidence: &str, on: &str) -> GateDoc {
+    GateDoc {
+        gate: gate.to_string(),
+        verdict,
+        code: code.map(ToOwned::to_owned),
+        evidence: evidence.into(),
+        next_change: (on == "time").then(|| later(418)),
+        changes_on: on.into(),
+    }
+}
+
+fn allowed(verb: &str, ok: bool, code: Option<&str>, why: &str, overrides: &[&str]) -> AllowedDoc {
+    AllowedDoc {
+        verb: verb.into(),
+        ok,
+        code: code.map(ToOwned::to_owned),
+        why: why.into(),
+        overrides: overrides.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn explain_doc() -> ExplainDoc {
+    ExplainDoc {
+        request_id: "BP0000Y".parse().unwrap(),
+        package: "Acme Workstation 4.0".into(),
+        state: State::Waiting,
+        next_run: None,
+        never: false,
+        why: "user anna is logged on; the window opens at 22:00".into(),
+        gates: vec![
+            gate(Gate::Source, Verdict::Pass, None, "instructions 42 from /mnt/sms_shr, seen 8m ago", "time"),
+            gate(Gate::Window, Verdict::Block, Some("window-closed"), "next window Tue 22:00-06:00", "time"),
+            gate(Gate::Users, Verdict::Block, Some("user-logged-on"), "anna on pts/0 since 09:12, idle 0s", "event"),
+            gate(Gate::Executor, Verdict::Pass, None, "nothing else is running", "event"),
+        ],
+        allowed: vec![
+            allowed("run", false, Some("user-logged-on"), "passes over window and users", &["window", "users"]),
+            allowed("defer", true, None, "at most until Tue 12:00", &[]),
+            allowed("rerun", false, Some("not-attempted"), "it has not been attempted", &[]),
+        ],
+    }
+}
+
+fn attempt(number: u32, state: State, exit: i64, result: &str) -> AttemptDoc {
+    AttemptDoc {
+        request_id: "BP0000Y".parse().unwrap(),
+        attempt: number,
+        state,
+        claimed_at: later(-90),
+        started_at: Some(later(-90)),
+        ended_at: Some(later(-89)),
+        exit_code: Some(exit),
+        result: result.into(),
+        by: if number == 1 { "service".into() } else { "ola".into() },
+        reason: if number == 1 { "".into() } else { "disk was full".into() },
+        transcript: None,
+        package: "Acme Workstation 4.0".into(),
+    }
+}
+
+fn status_doc() -> StatusDoc {
+    StatusDoc {
+        machine: "BP004000".parse().ok(),
+        host: "web-01".into(),
+        service: ServiceState::Running,
+        poll_due: Some(later(52)),
+        held_until: None,
+        clock_ok: true,
+        restart_pending: false,
+        counts: BTreeMap::from([("waiting".to_owned(), 1), ("succeeded".to_owned(), 41)]),
+        users: Some(2),
+        problems: Vec::new(),
+        role: "production".into(),
+        frozen_until: None,
+        polled_at: Some(later(-8)),
+        trust: "permissions".into(),
+        lock: Some("service, pid 812, since 08:01".into()),
+        zone: "Europe/Berlin".into(),
+        utc_offset_s: 3600,
+        may_operate: true,
+        version: "0.1.0".into(),
+    }
+}
+
+fn shown(page: Page) -> String {
+    page.to_text()
+}
+
+#[test]
+fn list_fits_80_columns_and_loses_no_reason() {
+    insta::assert_snapshot!(shown(list(&list_doc(), Selection::Default, &look(80))));
+}
+
+#[test]
+fn explain_reads_like_an_answer() {
+    insta::assert_snapshot!(shown(explain(&explain_doc(), &look(80))));
+}
+
+#[test]
+fn explain_says_never_and_because() {
+    let mut doc = explain_doc();
+    (doc.state, doc.never, doc.why) = (State::Expired, true, "never ran".into());
+    doc.gates.push(gate(Gate::Expiry, Verdict::Block, Some("expired"), "expired Mon 22:00", "never"));
+    let text = shown(explain(&doc, &look(80)));
+    assert!(text.contains("Next run: never by itself, because expired Mon 22:00."), "{text}");
+}
+
+#[test]
+fn show_holds_everything_that_is_known() {
+    let doc = ShowDoc {
+        request: request("BP0000Y", "Acme Workstation 4.0", State::Failed, "exit 17 after 1m"),
+        command_line: Some("setup.sh --silent".into()),
+        platforms: Vec::new(),
+        run_when: Some(RunWhen::NoUser),
+        max_run_time_s: Some(7200),
+        restarts: Some(Restarts::Program),
+        gates: explain_doc().gates,
+        attempts: vec![attempt(2, State::Failed, 17, "exit 17"), attempt(1, State::Failed, 17, "disk full")],
+        deferrals: vec![DeferralDoc {
+            at: later(-600),
+            who: "ola".into(),
+            until: later(-300),
+            reason: "release".into(),
+            ended_at: None,
+        }],
+        allowed: explain_doc().allowed,
+        run_as: "root".into(),
+    };
+    insta::assert_snapshot!(shown(show(&doc, &look(80))));
+}
+
+#[test]
+fn status_says_that_all_is_well_or_what_is_wrong_and_what_to_do() {
+    assert_eq!(findings(&status_doc(), "pcm"), Vec::<String>::new());
+    insta::assert_snapshot!("status_well", shown(status(&status_doc(), &look(80))));
+    let mut doc = status_doc();
+    doc.service = ServiceState::Stopped;
+    doc.lock = None;
+    doc.counts.extend([("failed".to_owned(), 2), ("rejected".to_owned(), 1)]);
+    doc.problems.push(problem());
+    doc.users = None;
+    assert_eq!(findings(&doc, "pcm").len(), 4);
+    insta::assert_snapshot!("status_bad", shown(status(&doc, &look(80))));
+}
+
+#[test]
+fn a_warning_alone_is_no_finding() {
+    let mut doc = status_doc();
+    doc.problems.push(Problem { code: "warning".into(), ..problem() });
+    assert!(findings(&doc, "pcm").is_empty());
+}
+
+#[test]
+fn unknown_users_are_not_nobody() {
+    let doc = WhoDoc {
+        source: "unknown".into(),
+        sessions: Vec::new(),
+        connections: Vec::new(),
+        note: Some("there is no logind and no /run/utmp".into()),
+    };
+    let text = shown(who(&doc, &look(80)));
+    assert!(text.contains("unknown") && text.contains("not nobody") && !text.contains("Nobody is logged on"));
+}
+
+#[test]
+fn sessions_show_what_they_hold_up() {
+    let session = SessionDoc {
+        user: "anna".into(),
+        terminal: "pts/0".into(),
+        from: "10.1.2.3".into(),
+        since: Some(later(-230)),
+        idle_s: Some(12),
+        locked: Some(true),
+        kind: "remote".into(),
+        holds: vec!["BP0000Y".parse().unwrap()],
+        ignored: false,
+    };
+    let doc = WhoDoc { source: "logind".into(), sessions: vec![session], connections: Vec::new(), note: None };
+    insta::assert_snapshot!(shown(who(&doc, &look(80))));
+}
+
+#[test]
+fn history_and_audit_are_tables() {
+    let doc = HistoryDoc { attempts: vec![attempt(2, State::Succeeded, 0, ""), attempt(1, State::Failed, 17, "")] };
+    insta::assert_snapshot!("history", shown(attempts(&doc, &look(80))));
+    let entry = AuditEntryDoc {
+        at: later(-5),
+        who: "ola".into(),
+        uid: Some(1000),
+        terminal: Some("pts/3".into()),
+        from: Some("10.1.2.9".into()),
+        verb: "defer".into(),
+        request_id: "BP0000Y".parse().ok(),
+        reason: Some("release of the month, asked by accounting".into()),
+        result: "done".into(),
+    };
+    insta::assert_snapshot!("audit", shown(audit(&AuditDoc { entries: vec![entry] }, &look(80))));
+}
+
+#[test]
+fn no_view_is_wider_than_its_terminal() {
+    for width in [40, 60, 80, 132] {
+        let look = look(width);
+        let pages = [
+            list(&list_doc(), Selection::All, &look),
+            explain(&explain_doc(), &look),
+            status(&status_doc(), &look),
+        ];
+        for page in pages {
+            for line in page.to_text().lines() {
+                let wide = crate::text::SafeText::new(line).width();
+                assert!(wide <= width, "{wide} > {width}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn changes_are_said_in_one_sentence() {
+    let look = look(80);
+    let id = "BP0000Y".parse().unwrap();
+    let deferred = ChangedDoc { request_id: id, state: State::Deferred, deferred_until: Some(later(120)) };
+    assert_eq!(shown(changed(&deferred, &look)), "BP0000Y is deferred until 16:02 (in 2h).\n");
+    let held = HoldDoc { held_until: Some(later(120)), reason: Some("move".into()) };
+    assert!(shown(hold(&held, &look)).starts_with("HELD until 16:02 (in 2h): \"move\"."));
+    let ended = RunResultDoc {
+        request_id: id,
+        attempt: 1,
+        state: State::Failed,
+        exit_code: Some(17),
+        result: Some("".into()),
+        started_at: Some(later(-3)),
+        ended_at: Some(later(-2)),
+    };
+    assert_eq!(shown(run_result(&ended, &look)), "BP0000Y attempt 1 failed after 1m: exit 17.\n");
+    let dry = DryRunDoc { dry_run: true, would: "run BP0000Y as root".into(), request_id: Some(id) };
+    assert_eq!(shown(dry_run(&dry, &look)), "Would run BP0000Y as root. Nothing was done.\n");
+}
