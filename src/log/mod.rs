@@ -1,2 +1,13 @@
 //! Logs: the formats that are read and written (FORMATS.md 8), following files over rotation, merging several by time,
 //! search and counts.
+//!
+//! bytes -> `follow` (files, rotation) -> `parse` (lines to records, by `formats`) -> `merge` -> `search`, `histogram`;
+//! `write` is the only writer. Called by the console, `pcm log` and the service.
+
+pub mod formats;
+pub mod parse;
+mod record;
+#[cfg(test)]
+mod tests;
+
+pub use record::{Level, Record, Zoned, zoned};

@@ -20,6 +20,9 @@ pub use spoken::{duration, local, parse_duration, time, time_of_day};
 pub struct SafeText(String);
 
 impl SafeText {
+    /// No text.
+    pub const EMPTY: SafeText = SafeText(String::new());
+
     /// Makes any text safe. Line breaks appear as `^J`; use [`SafeText::lines`] to keep them as lines.
     ///
     /// Control characters appear as `^[`, C1 ones and everything invisible as `<U+0085>`, a tab as blanks to the next

@@ -1,0 +1,209 @@
+//! Times as logs write them: local, in seven shapes, with or without an offset that may be wrong.
+
+use super::scan::Scan;
+use crate::clock::Wall;
+use crate::text::SafeText;
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+
+/// The time of a record before a zone is applied to it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stamp {
+    /// As it was written.
+    pub text: SafeText,
+    /// The local time, if it is one.
+    pub local: Option<NaiveDateTime>,
+    /// Minutes to add to local time to get UTC (west positive), if written as a plain number.
+    pub bias: Option<i32>,
+    /// The bias was written with two signs, as `+-240`: what its writer meant is not known.
+    pub odd_sign: bool,
+}
+
+impl Stamp {
+    /// The instant, and whether the record's own offset made it. An offset is believed when it is one that exists on
+    /// Earth and nothing speaks for its writer having turned the sign round, which is assumed where this machine's own
+    /// zone has exactly the opposite offset at that time.
+    pub fn resolve(&self, zone: &dyn Fn(NaiveDateTime) -> Option<Wall>) -> (Option<Wall>, bool) {
+        let Some(local) = self.local else { return (None, false) };
+        let here = zone(local);
+        let Some(bias) = self.bias.filter(|b| (-14 * 60..=12 * 60).contains(b) && b % 15 == 0) else {
+            return (here, false);
+        };
+        let Some(by_bias) = local.checked_add_signed(TimeDelta::minutes(bias.into())) else {
+            return (here, false);
+        };
+        let by_bias = by_bias.and_utc();
+        let bias_here = here.map(|at| at.signed_duration_since(local.and_utc()).num_minutes());
+        let agrees = bias_here == Some(bias.into());
+        let turned_round = bias != 0 && bias_here == Some((-bias).into());
+        if turned_round || (self.odd_sign && !agrees) {
+            (here.or(Some(by_bias)), false)
+        } else {
+            (Some(by_bias), true)
+        }
+    }
+
+    /// Format A: `04/09/97 17:11:08`.
+    pub fn classic(text: &str) -> Option<Stamp> {
+        let mut scan = Scan(text);
+        let date = us_date(&mut scan, "/")?;
+        scan.lit(" ")?;
+        scan.blanks();
+        let time = clock(&mut scan)?;
+        scan.end()?;
+        Some(Stamp::of(text, date.and_time(time)))
+    }
+
+    /// Formats B and C: `Tue Nov 10 17:56:25 1998`, with a fraction and the name of a zone.
+    pub fn asctime(text: &str) -> Option<Stamp> {
+        let mut scan = Scan(text);
+        let weekday = scan.letters();
+        if weekday.len() != 3 {
+            return None;
+        }
+        scan.blanks();
+        let month = month(scan.letters())?;
+        scan.blanks();
+        let day = scan.number(1, 2)?;
+        scan.lit(" ")?;
+        scan.blanks();
+        let time = clock(&mut scan)?;
+        scan.lit(" ")?;
+        scan.blanks();
+        let year = i32::try_from(scan.number(4, 4)?).ok()?;
+        if !scan.0.is_empty() {
+            scan.lit(" ")?;
+        }
+        Some(Stamp::of(text, NaiveDate::from_ymd_opt(year, month, day)?.and_time(time)))
+    }
+
+    /// Format D: `05-24-2013 03:56:30.447+240`.
+    pub fn server(text: &str) -> Option<Stamp> {
+        let mut scan = Scan(text);
+        let date = us_date(&mut scan, "-")?;
+        scan.lit(" ")?;
+        scan.blanks();
+        let time = clock(&mut scan)?;
+        let (bias, odd_sign) = bias(scan.0)?;
+        Some(Stamp { bias, odd_sign, ..Stamp::of(text, date.and_time(time)) })
+    }
+
+    /// Format E: `date="10-14-2013"`, `time="09:30:55.935+300"`.
+    pub fn cmtrace(date: &str, time: &str) -> Stamp {
+        let text = SafeText::new(format!("{date} {time}").trim());
+        let read = || {
+            let mut scan = Scan(date.trim());
+            let date = us_date(&mut scan, "-")?;
+            scan.end()?;
+            let mut scan = Scan(time.trim());
+            let time = clock(&mut scan)?;
+            Some((date.and_time(time), bias(scan.0)))
+        };
+        match read() {
+            Some((local, bias)) => {
+                let (bias, odd_sign) = bias.unwrap_or_default();
+                Stamp { text, local: Some(local), bias, odd_sign }
+            }
+            None => Stamp { text, ..Stamp::default() },
+        }
+    }
+
+    /// Format F: `1/12/99 4:49:44 PM`, or a clock of 24 hours.
+    pub fn export(text: &str) -> Option<Stamp> {
+        let mut scan = Scan(text.trim());
+        let date = us_date(&mut scan, "/")?;
+        scan.lit(" ")?;
+        scan.blanks();
+        let mut time = clock(&mut scan)?;
+        scan.blanks();
+        let half = scan.letters().to_ascii_uppercase();
+        scan.end()?;
+        use chrono::Timelike;
+        match half.as_str() {
+            "" => {}
+            "AM" | "PM" if (1..=12).contains(&time.hour()) => {
+                let hour = time.hour() % 12 + if half == "PM" { 12 } else { 0 };
+                time = time.with_hour(hour)?;
+            }
+            _ => return None,
+        }
+        Some(Stamp::of(text, date.and_time(time)))
+    }
+
+    fn of(text: &str, local: NaiveDateTime) -> Stamp {
+        Stamp { text: SafeText::new(text), local: Some(local), bias: None, odd_sign: false }
+    }
+}
+
+/// Month, day, year in two or four digits: 70 to 99 are of the last century.
+fn us_date(scan: &mut Scan, between: &str) -> Option<NaiveDate> {
+    let month = scan.number(1, 2)?;
+    scan.lit(between)?;
+    let day = scan.number(1, 2)?;
+    scan.lit(between)?;
+    let digits = scan.digits(2, 4)?;
+    let year: i32 = digits.parse().ok()?;
+    let year = match digits.len() {
+        2 if year >= 70 => 1900 + year,
+        2 => 2000 + year,
+        4 => year,
+        _ => return None,
+    };
+    NaiveDate::from_ymd_opt(year, month, day)
+}
+
+/// `17:11:08` or `03:56:30.447`, with any fraction up to nine digits.
+fn clock(scan: &mut Scan) -> Option<NaiveTime> {
+    let hour = scan.number(1, 2)?;
+    scan.lit(":")?;
+    let minute = scan.number(1, 2)?;
+    scan.lit(":")?;
+    let second = scan.number(1, 2)?;
+    let mut nanos = 0;
+    if scan.lit(".").is_some() {
+        let digits = scan.digits(1, 9)?;
+        nanos = digits
+            .bytes()
+            .chain(std::iter::repeat(b'0'))
+            .take(9)
+            .fold(0, |n, b| n * 10 + u32::from(b - b'0'));
+    }
+    // The leap second is shown as the one before it.
+    NaiveTime::from_hms_nano_opt(
+        hour,
+        minute,
+        second.min(59).max(if second > 60 { second } else { 0 }),
+        nanos,
+    )
+}
+
+fn month(word: &str) -> Option<u32> {
+    const MONTHS: [&str; 12] =
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    let word = word.to_ascii_lowercase();
+    MONTHS.iter().position(|m| *m == word).and_then(|at| u32::try_from(at + 1).ok())
+}
+
+/// What follows the clock: nothing, blanks, `+300`, `-60`, `+-240`. The outer `None`: something else follows.
+#[allow(clippy::type_complexity)]
+fn bias(text: &str) -> Option<(Option<i32>, bool)> {
+    let text = text.trim();
+    let (negative, rest) = match text.as_bytes().first() {
+        None => return Some((None, false)),
+        Some(b'+') => (false, &text[1..]),
+        Some(b'-') => (true, &text[1..]),
+        Some(_) => return None,
+    };
+    if rest.trim().is_empty() {
+        return Some((None, false));
+    }
+    let (odd, inner, digits) = match rest.as_bytes().first() {
+        Some(b'+') => (true, false, &rest[1..]),
+        Some(b'-') => (true, true, &rest[1..]),
+        _ => (false, false, rest),
+    };
+    let mut scan = Scan(digits);
+    let minutes = i32::try_from(scan.number(1, 4)?).ok()?;
+    scan.end()?;
+    let minutes = if negative != inner { -minutes } else { minutes };
+    Some((Some(minutes), odd))
+}

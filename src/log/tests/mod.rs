@@ -1,0 +1,37 @@
+#![allow(clippy::unwrap_used)]
+mod corpus;
+mod fuzz;
+mod parse;
+
+use super::{Record, Zoned};
+use crate::clock::Wall;
+use crate::log::parse::Parser;
+use chrono::TimeDelta;
+use std::sync::Arc;
+
+/// A zone that is so many minutes west of UTC all year.
+pub fn west(minutes: i64) -> Zoned {
+    Arc::new(move |local| Some((local + TimeDelta::minutes(minutes)).and_utc()))
+}
+
+pub fn at(text: &str) -> Wall {
+    chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc()
+}
+
+/// All records of a file, in UTC where a record does not say.
+pub fn read(bytes: impl AsRef<[u8]>) -> Vec<Record> {
+    read_at(bytes, west(0))
+}
+
+pub fn read_at(bytes: impl AsRef<[u8]>, zone: Zoned) -> Vec<Record> {
+    let mut parser = Parser::new("x.log".into(), zone);
+    let mut records = Vec::new();
+    parser.push(bytes.as_ref(), &mut records);
+    parser.finish(&mut records);
+    records
+}
+
+/// So many cases; a failing one is printed, and becomes a test of its own instead of a file of seeds.
+pub fn cases(cases: u32) -> proptest::prelude::ProptestConfig {
+    proptest::prelude::ProptestConfig { cases, failure_persistence: None, ..Default::default() }
+}
