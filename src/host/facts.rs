@@ -67,9 +67,7 @@ pub fn is_network_fs(path: &Path) -> Option<String> {
 
 /// The nearest folder above that exists, or the path itself.
 fn existing(path: &Path) -> Option<&Path> {
-    path.ancestors()
-        .map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p })
-        .find(|p| p.exists())
+    path.ancestors().map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p }).find(|p| p.exists())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod durable;
 pub mod facts;
 pub mod lock;
 pub mod paths;
+pub mod process;
 
 #[cfg(unix)]
 mod unix;

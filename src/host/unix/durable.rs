@@ -43,9 +43,14 @@ pub fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
 
 pub fn sync_local_file_systems(deadline: Duration) -> Result<(), SafeText> {
     let read = |path: &str| {
-        fs::read_to_string(path).map_err(|e| SafeText::new(&format!("{path} cannot be read ({e}), so nothing was synced")))
+        fs::read_to_string(path)
+            .map_err(|e| SafeText::new(&format!("{path} cannot be read ({e}), so nothing was synced")))
     };
-    sync_mounts(mounts::local_writable(&read("/proc/self/mountinfo")?, &read("/proc/filesystems")?), deadline, sync_one)
+    sync_mounts(
+        mounts::local_writable(&read("/proc/self/mountinfo")?, &read("/proc/filesystems")?),
+        deadline,
+        sync_one,
+    )
 }
 
 fn sync_mounts(
@@ -80,7 +85,11 @@ fn sync_mounts(
         }
     }
     bad.extend(waiting.iter().map(|p| format!("{}: no answer within {deadline:?}", p.display())));
-    if bad.is_empty() { Ok(()) } else { Err(SafeText::new(&format!("not known to be durable: {}", bad.join("; ")))) }
+    if bad.is_empty() {
+        Ok(())
+    } else {
+        Err(SafeText::new(&format!("not known to be durable: {}", bad.join("; "))))
+    }
 }
 
 /// Syncs the file system behind the first of its mount points that can be entered and is not covered by another one.
@@ -135,7 +144,8 @@ mod tests {
     #[test]
     fn a_failed_sync_is_told_with_its_place() {
         let failing = |_: &[Mount]| Err(Errno::IO.into());
-        let said = sync_mounts(vec![mount("0:1"), mount("0:2")], Duration::from_secs(5), failing).unwrap_err();
+        let said =
+            sync_mounts(vec![mount("0:1"), mount("0:2")], Duration::from_secs(5), failing).unwrap_err();
         assert!(said.as_str().starts_with("not known to be durable: /: "), "{said}");
     }
 

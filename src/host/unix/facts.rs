@@ -126,7 +126,8 @@ pub fn network_fs(path: &Path) -> Option<String> {
         FUSE => {
             let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
             let path = path.canonicalize().ok()?;
-            let kind = mounts::parse(&table).into_iter().rfind(|m| path.starts_with(&m.point) && m.is_fuse())?.kind;
+            let kind =
+                mounts::parse(&table).into_iter().rfind(|m| path.starts_with(&m.point) && m.is_fuse())?.kind;
             // Block devices and container layers are local although a process serves them.
             return (kind != "fuseblk" && kind != "fuse.fuse-overlayfs").then_some(kind);
         }

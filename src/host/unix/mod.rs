@@ -5,4 +5,5 @@ pub mod durable;
 pub mod facts;
 pub mod lock;
 mod mounts;
-pub mod proc;
+mod proc;
+pub mod process;

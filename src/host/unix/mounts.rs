@@ -64,9 +64,8 @@ fn unescape(text: &str) -> PathBuf {
 pub fn local_writable(table: &str, filesystems: &str) -> Vec<Mount> {
     // Local although they stand on no single block device.
     const LOCAL: [&str; 7] = ["overlay", "aufs", "zfs", "bcachefs", "ubifs", "jffs2", "nilfs2"];
-    let nodev = |kind: &str| {
-        filesystems.lines().filter_map(|l| l.strip_prefix("nodev")).any(|l| l.trim() == kind)
-    };
+    let nodev =
+        |kind: &str| filesystems.lines().filter_map(|l| l.strip_prefix("nodev")).any(|l| l.trim() == kind);
     parse(table)
         .into_iter()
         .filter(|m| !m.read_only && !m.is_fuse())

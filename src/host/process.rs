@@ -1,0 +1,187 @@
+//! Processes for the run host (DESIGN.md 5): started so that they outlive the service, launched without a shell, reaped
+//! and ended with everything that descends from them. The executor starts run hosts; a run host owns one [`Tree`].
+
+use super::account::Account;
+use super::sys;
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::io::{self, PipeWriter};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout};
+use std::time::Duration;
+
+/// Names one process for ever: a pid alone is given out again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessIdentity {
+    /// Its number.
+    pub pid: u32,
+    /// When it started, in the system's own unit since boot.
+    pub start_time: u64,
+    /// [`super::facts::boot_id`]
+    pub boot_id: String,
+}
+
+/// A living process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// When it started, in the system's own unit since boot.
+    pub start_time: u64,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ended {
+    /// It returned this.
+    Code(i64),
+    /// This signal ended it.
+    Signal(i32),
+}
+
+/// What a wait for the tree brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reaped {
+    /// This one has ended. Escaped descendants come here too.
+    One {
+        /// Its number.
+        pid: u32,
+        /// How.
+        ended: Ended,
+    },
+    /// The time was up.
+    NothingYet,
+    /// The whole tree has ended.
+    NoChildren,
+}
+
+/// How a package is launched.
+#[derive(Debug)]
+pub struct LaunchSpec {
+    /// The very file that is executed; never searched for, never given to a shell.
+    pub program: PathBuf,
+    /// Without the program's own name.
+    pub args: Vec<String>,
+    /// The whole environment: nothing is inherited.
+    pub env: Vec<(String, String)>,
+    /// Its working folder.
+    pub cwd: PathBuf,
+    /// Another account than this process's own.
+    pub run_as: Option<Account>,
+    /// Takes both standard output and standard error.
+    pub output: PipeWriter,
+}
+
+/// A process that outlives its maker's session, and the two pipes to it.
+#[derive(Debug)]
+pub struct Detached {
+    /// Its number.
+    pub pid: u32,
+    /// Its standard input; closing it is what it sees when its maker dies.
+    pub stdin: ChildStdin,
+    /// Its standard output.
+    pub stdout: ChildStdout,
+    /// For reaping it while its maker lives.
+    pub child: Child,
+}
+
+/// Starts `exe` in a session of its own (Unix) or outside of this process's console and job (Windows): working folder
+/// `/`, no terminal, default signals, no open files but the two pipes. `exe` must be absolute.
+///
+/// # Errors
+/// Where it cannot be started.
+pub fn spawn_detached(exe: &Path, args: &[OsString]) -> io::Result<Detached> {
+    sys::process::spawn_detached(exe, args)
+}
+
+/// From now on this process is ended by nothing but SIGKILL and its own will: hang-ups, interrupts, terminations and
+/// broken pipes are ignored. What it launches gets the defaults back.
+pub fn ignore_hangups() {
+    sys::process::ignore_hangups();
+}
+
+/// Everything that descends from the calling process, wherever it went: it becomes the parent of what loses its own.
+/// One per process; it reaps every child of the process, so nothing else in it may wait for children.
+#[derive(Debug)]
+pub struct Tree(sys::process::Tree);
+
+impl Tree {
+    /// Makes this process the reaper of all its descendants.
+    ///
+    /// # Errors
+    /// Where the system refuses.
+    pub fn own() -> io::Result<Tree> {
+        sys::process::Tree::own().map(Tree)
+    }
+
+    /// Starts a package: no shell, no terminal, standard input empty, a process group of its own. In a process that
+    /// leads its session (the run host) the package stays in that session, by which [`leftovers`] finds it; from any
+    /// other it gets a new one.
+    ///
+    /// # Errors
+    /// Where the program cannot be executed as it stands; nothing of it ran.
+    pub fn launch(&mut self, spec: LaunchSpec) -> io::Result<u32> {
+        self.0.launch(spec)
+    }
+
+    /// Waits until something of the tree ends, at most `timeout`.
+    ///
+    /// # Errors
+    /// Only where the system's wait itself fails.
+    pub fn wait_any(&mut self, timeout: Duration) -> io::Result<Reaped> {
+        self.0.wait_any(timeout)
+    }
+
+    /// What is alive of it now.
+    pub fn processes(&self) -> Vec<Process> {
+        self.0.processes()
+    }
+
+    /// Asks everything in it to end: SIGTERM (Windows: nothing can be asked, so nothing happens).
+    pub fn terminate(&self) {
+        self.0.terminate();
+    }
+
+    /// Ends everything in it, escaped, stopped and multiplying processes too, and reaps what is reaped by it. Returns
+    /// how each of those ended once nothing is left.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::TimedOut`] where something still lives after `deadline`.
+    pub fn kill(&mut self, deadline: Duration) -> io::Result<Vec<(u32, Ended)>> {
+        self.0.kill(deadline)
+    }
+}
+
+/// The living descendants of a process, itself not included.
+pub fn descendants(of_pid: u32) -> Vec<Process> {
+    sys::process::descendants(of_pid)
+}
+
+/// The identity of a living process.
+pub fn identity(pid: u32) -> Option<ProcessIdentity> {
+    let start_time = sys::process::start_time(pid)?;
+    Some(ProcessIdentity { pid, start_time, boot_id: super::facts::boot_id() })
+}
+
+/// Whether that very process still lives.
+pub fn alive(who: &ProcessIdentity) -> bool {
+    who.boot_id == super::facts::boot_id() && sys::process::start_time(who.pid) == Some(who.start_time)
+}
+
+/// What a dead run host left alive: the processes of its session, and those whose environment holds all of `marks`
+/// (such as `PCM_REQUEST_ID` and `PCM_ATTEMPT`), so that one that left the session is found too. Empty after a restart
+/// of the machine.
+pub fn leftovers(run_host: &ProcessIdentity, marks: &[(String, String)]) -> Vec<Process> {
+    if run_host.boot_id == super::facts::boot_id() {
+        sys::process::leftovers(run_host, marks)
+    } else {
+        Vec::new()
+    }
+}
+
+/// Ends what [`leftovers`] finds, again and again until it finds nothing. False where something still lives after
+/// `deadline`.
+pub fn kill_leftovers(run_host: &ProcessIdentity, marks: &[(String, String)], deadline: Duration) -> bool {
+    sys::process::kill_until_none(deadline, || leftovers(run_host, marks))
+}

@@ -1,0 +1,152 @@
+//! Starting processes: what the child does between fork and exec. Only async-signal-safe calls are made there, since
+//! the parent has threads.
+
+#![allow(unsafe_code)]
+
+use crate::host::account;
+use crate::host::process::{Detached, LaunchSpec};
+use std::ffi::{CString, OsString, c_char};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+pub fn ignore_hangups() {
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGPIPE] {
+        // SAFETY: ignoring a signal installs no handler, and the numbers are valid.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
+pub fn spawn_detached(exe: &Path, args: &[OsString]) -> io::Result<Detached> {
+    let mut command = Command::new(exe);
+    command.args(args).current_dir("/");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // SAFETY: only async-signal-safe calls.
+    unsafe {
+        command.pre_exec(|| {
+            check(libc::setsid())?;
+            reset()
+        });
+    }
+    let mut child = command.spawn()?;
+    match (child.stdin.take(), child.stdout.take()) {
+        (Some(stdin), Some(stdout)) => Ok(Detached { pid: child.id(), stdin, stdout, child }),
+        _ => Err(io::Error::other("the pipes are missing")),
+    }
+}
+
+/// The arrays for execve, made before the fork because the child must not allocate.
+struct Exec {
+    program: CString,
+    argv: Vec<CString>,
+    env: Vec<CString>,
+}
+
+/// Starts a package as a child of this process.
+pub fn launch(spec: LaunchSpec) -> io::Result<Child> {
+    let exec = Exec::new(&spec)?;
+    let switch = switch(&spec)?;
+    let me = rustix::process::getpid();
+    let leads_session = rustix::process::getsid(None)? == me;
+    let mut command = Command::new(&spec.program);
+    command.current_dir(&spec.cwd).stdin(Stdio::null());
+    command.stdout(spec.output.try_clone()?).stderr(spec.output);
+    // SAFETY: only async-signal-safe calls; `exec` was made before the fork and lives in the closure.
+    unsafe {
+        command.pre_exec(move || {
+            if leads_session {
+                check(libc::setpgid(0, 0))?;
+            } else {
+                check(libc::setsid())?;
+            }
+            if let Some((uid, gid, groups)) = &switch {
+                check(libc::setgroups(groups.len(), groups.as_ptr()))?;
+                check(libc::setresgid(*gid, *gid, *gid))?;
+                check(libc::setresuid(*uid, *uid, *uid))?;
+            }
+            libc::umask(0o022);
+            reset()?;
+            Err(exec.run())
+        });
+    }
+    command.spawn()
+}
+
+/// Uid, gid and groups to switch to; None where the package runs as this process's own account.
+fn switch(spec: &LaunchSpec) -> io::Result<Option<(u32, u32, Vec<u32>)>> {
+    let Some(account) = &spec.run_as else { return Ok(None) };
+    match (account.uid, account.gid) {
+        (Some(uid), _) if uid == rustix::process::geteuid().as_raw() => Ok(None),
+        (Some(uid), Some(gid)) => Ok(Some((uid, gid, account::groups(account)))),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "the account has no number")),
+    }
+}
+
+impl Exec {
+    fn new(spec: &LaunchSpec) -> io::Result<Exec> {
+        let text = |s: &[u8]| {
+            CString::new(s).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a zero byte"))
+        };
+        let program = text(spec.program.as_os_str().as_bytes())?;
+        let mut argv = vec![program.clone()];
+        for arg in &spec.args {
+            argv.push(text(arg.as_bytes())?);
+        }
+        let env: io::Result<_> = spec.env.iter().map(|(k, v)| text(format!("{k}={v}").as_bytes())).collect();
+        Ok(Exec { program, argv, env: env? })
+    }
+
+    /// Executes the program; returns only with the error. The standard library's own exec would hand a file without
+    /// a known format to a shell, which is what must never happen.
+    fn run(&self) -> io::Error {
+        const MOST: usize = 4096;
+        if self.argv.len() >= MOST || self.env.len() >= MOST {
+            return io::Error::from_raw_os_error(libc::E2BIG);
+        }
+        // On the stack: nothing is allocated between fork and exec.
+        let mut argv: [*const c_char; MOST] = [std::ptr::null(); MOST];
+        let mut env: [*const c_char; MOST] = [std::ptr::null(); MOST];
+        for (to, from) in argv.iter_mut().zip(&self.argv) {
+            *to = from.as_ptr();
+        }
+        for (to, from) in env.iter_mut().zip(&self.env) {
+            *to = from.as_ptr();
+        }
+        // SAFETY: both arrays end with a null pointer and point at strings that `self` owns.
+        unsafe { libc::execve(self.program.as_ptr(), argv.as_ptr(), env.as_ptr()) };
+        io::Error::last_os_error()
+    }
+}
+
+/// Default signals, none blocked, every descriptor above 2 closed on exec.
+fn reset() -> io::Result<()> {
+    const CLOSE_RANGE_CLOEXEC: libc::c_uint = 4;
+    // An action as the kernel takes it, all zero: the default. The C library would refuse the numbers that it keeps for
+    // itself, and they too may have been ignored by whoever started this process.
+    let default = [0_usize; 8];
+    // SAFETY: async-signal-safe; `default` is as large as any kernel's sigaction, and numbers that are no signals or
+    // cannot be changed are refused without harm. An old kernel without close_range is one on which everything was
+    // opened close-on-exec anyway.
+    unsafe {
+        for signal in 1..=64 {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                std::ptr::null_mut::<usize>(),
+                8_usize,
+            );
+        }
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut none);
+        check(libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut()))?;
+        libc::syscall(libc::SYS_close_range, 3 as libc::c_uint, libc::c_uint::MAX, CLOSE_RANGE_CLOEXEC);
+    }
+    Ok(())
+}
+
+fn check(result: libc::c_int) -> io::Result<()> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
