@@ -7,7 +7,9 @@
 
 mod decide;
 mod gates;
+mod judge;
 pub mod model;
+mod remedy;
 #[cfg(test)]
 mod tests;
 mod why;
@@ -16,4 +18,6 @@ pub mod words;
 mod world;
 
 pub use decide::{decide, decide_one, due_in_order, next_instant};
+pub use judge::{OVERRIDABLE, allowed, deferral_adds, judge, judge_hold};
 pub use model::*;
+pub use remedy::remedy;

@@ -12,40 +12,41 @@ pub(super) fn source(world: &World) -> GateResult {
     let (gate, inputs) = (Gate::Source, world.inputs);
     let instructions = inputs.instructions;
     let fault = instructions.fault.as_ref();
-    let why = fault.and_then(|f| f.problems.first()).map(place).unwrap_or_default();
+    // What is wrong with the newest look at the share goes with every sentence of this gate.
+    let why = fault.and_then(|f| f.problems.first()).map(place);
+    let why = why.map(|place| format!(". {place}")).unwrap_or_default();
     let Some(file) = &instructions.file else {
         let code = fault.map_or(Code::ShareMissing, |f| source_code(f.code));
-        return block(gate, code, Change::Event, format!("no valid instruction file is held. {why}"));
+        return block(gate, code, Change::Event, format!("no valid instruction file is held{why}"));
     };
     // The share is there and has nothing for this machine: what is held was withdrawn.
     if let Some(fault) = fault.filter(|f| f.code == Code::InsMissing) {
         let evidence = format!(
-            "the share holds no instruction file for {}; the held one was withdrawn. {why}",
+            "the share holds no instruction file for {}; the held one was withdrawn{why}",
             file.machine
         );
         return block(gate, fault.code, Change::Event, evidence);
     }
     if let Some(end) = file.valid_until.filter(|end| world.now >= *end) {
         let end = stamp(end, inputs.zone);
-        let evidence =
-            format!("the instruction file with serial {} was valid until {end}. {why}", file.serial);
+        let evidence = format!("the instruction file with serial {} was valid until {end}{why}", file.serial);
         return block(gate, Code::ShareStale, Change::Event, evidence);
     }
     let (Some(seen), Some(stale)) = (instructions.share_seen, world.stale_from()) else {
-        let evidence = format!("when a share was last seen is not known. {why}");
+        let evidence = format!("when a share was last seen is not known{why}");
         return unknown(gate, Code::ShareStale, evidence);
     };
     let age = duration(between(seen, world.now));
     if world.now >= stale {
         let limit = duration(inputs.policy.config.share.stale_after);
         let seen = stamp(seen, inputs.zone);
-        let evidence = format!("no share was seen since {seen}, {age} ago; the limit is {limit}. {why}");
+        let evidence = format!("no share was seen since {seen}, {age} ago; the limit is {limit}{why}");
         return block(gate, Code::ShareStale, Change::Event, evidence);
     }
     let next = file.valid_until.map_or(stale, |end| end.min(stale));
     let evidence = match fault {
         None => format!("serial {}, share seen {age} ago", file.serial),
-        Some(_) => format!("serial {} stays in force; the share was seen {age} ago. {why}", file.serial),
+        Some(_) => format!("serial {} stays in force; the share was seen {age} ago{why}", file.serial),
     };
     pass(gate, Change::At(next), evidence)
 }

@@ -2,4 +2,5 @@
 //! The decision core by its rules.
 
 mod gates;
+mod judge;
 mod scene;

@@ -1,0 +1,317 @@
+//! What an operator may do (DESIGN.md 4, PROMISES.md 5): every verb on a request is allowed or refused here, with a code
+//! and a remedy. The console and the command line only show the answer. Whether the person may operate at all is the
+//! executor's question.
+
+use super::decide::one;
+use super::model::{Change, Code, Decision, Gate, GateResult, Group, Inputs, Refusal, State, Verb, Verdict};
+use super::remedy::remedy;
+use super::words::{earlier, later, stamp};
+use super::world::World;
+use crate::clock::Wall;
+use crate::executor::view::AllowedDoc;
+use crate::site::ids::RequestId;
+use crate::text::{SafeText, duration};
+use std::time::Duration;
+
+/// The gates that an operator can pass by naming them, with a reason.
+pub const OVERRIDABLE: [Gate; 6] =
+    [Gate::Hold, Gate::Deferral, Gate::Window, Gate::Users, Gate::Clock, Gate::Host];
+
+/// Whether an operator's wish may be carried out now.
+///
+/// # Errors
+/// The refusal. `reason-required` comes last: nothing else stands in the way then.
+pub fn judge(inputs: &Inputs, request: RequestId, verb: &Verb) -> Result<Decision, Refusal> {
+    let world = World::new(inputs);
+    let Some(decision) = one(&world, request) else {
+        let why = format!("{request} is neither in the instruction file nor in this machine's history");
+        return Err(refusal("no-such-request", why, "pcm list --all shows every request of this machine"));
+    };
+    let asked = Asked { inputs, id: request, decision: &decision };
+    asked.check(verb)?;
+    Ok(decision)
+}
+
+/// Whether all automatic runs may be held until then.
+///
+/// # Errors
+/// `until-past`, `reason-required`.
+pub fn judge_hold(inputs: &Inputs, until: Wall, reason: Option<&SafeText>) -> Result<(), Refusal> {
+    in_future(inputs, until)?;
+    needs_reason(reason, "a hold")
+}
+
+/// How much a deferral until then adds to the time a request was deferred in all: what lies after its mandatory time
+/// and after the deferral already in force. History adds the same, so that the limit means what it says.
+pub fn deferral_adds(decision: &Decision, now: Wall, until: Wall) -> Duration {
+    let already = [decision.mandatory_after, decision.deferred_until].into_iter().flatten();
+    let from = already.fold(now, Wall::max);
+    until.signed_duration_since(from).to_std().unwrap_or_default()
+}
+
+/// What an operator may do with a request now, verb by verb. Unknown requests allow nothing.
+pub fn allowed(inputs: &Inputs, request: RequestId) -> Vec<AllowedDoc> {
+    let world = World::new(inputs);
+    let Some(decision) = one(&world, request) else { return Vec::new() };
+    let asked = Asked { inputs, id: request, decision: &decision };
+    let reason = || Some(SafeText::from("-"));
+    let run = |overrides| Verb::Run { overrides, reason: reason() };
+    let rerun = |overrides| Verb::Rerun { overrides, reason: reason() };
+    // The shortest deferral: if that is refused, all are.
+    let until = later(inputs.now, Duration::from_secs(1));
+    vec![
+        asked.document("run", &run),
+        asked.document("rerun", &rerun),
+        asked.document("defer", &|_| Verb::Defer { until, reason: reason() }),
+        asked.document("undefer", &|_| Verb::Undefer),
+        asked.document("stop", &|_| Verb::Stop { reason: reason() }),
+    ]
+}
+
+struct Asked<'a> {
+    inputs: &'a Inputs<'a>,
+    id: RequestId,
+    decision: &'a Decision,
+}
+
+impl Asked<'_> {
+    fn check(&self, verb: &Verb) -> Result<(), Refusal> {
+        match verb {
+            Verb::Run { overrides, reason } => {
+                self.run(overrides)?;
+                if overrides.is_empty() { Ok(()) } else { needs_reason(reason.as_ref(), "an override") }
+            }
+            Verb::Rerun { overrides, reason } => {
+                self.rerun(overrides)?;
+                needs_reason(reason.as_ref(), "another attempt")
+            }
+            Verb::Defer { until, reason } => {
+                self.defer(*until)?;
+                needs_reason(reason.as_ref(), "a deferral")
+            }
+            Verb::Undefer => self.undefer(),
+            Verb::Stop { reason } => {
+                self.stop()?;
+                needs_reason(reason.as_ref(), "stopping a package")
+            }
+        }
+    }
+
+    /// The first attempt.
+    fn run(&self, overrides: &[Gate]) -> Result<(), Refusal> {
+        self.published()?;
+        overridable(overrides)?;
+        let id = self.id;
+        // Also while a retry is due by policy: what was attempted is never `run` again.
+        if self.decision.attempt > 0 && self.code(Gate::History) != Some(Code::HistoryLost) {
+            let code = self.code(Gate::History).filter(|c| *c == Code::Interrupted).unwrap_or(Code::Done);
+            let (n, state) = (self.decision.attempt, self.decision.state);
+            let why = format!("{id} was attempted before: attempt {n} is {state}");
+            return Err(refusal(code.as_str(), why, remedy(code, id)));
+        }
+        self.gates(overrides, |gate| gate.gate == Gate::Mandatory || gate.code == Some(Code::ApplicationOnly))
+    }
+
+    /// A further attempt.
+    fn rerun(&self, overrides: &[Gate]) -> Result<(), Refusal> {
+        self.published()?;
+        overridable(overrides)?;
+        let id = self.id;
+        let adopted = self.inputs.history.adopted.contains_key(&id);
+        if self.decision.attempt == 0 && !adopted && self.code(Gate::History) != Some(Code::HistoryLost) {
+            let why = format!("{id} was never attempted on this machine");
+            return Err(refusal("not-attempted", why, format!("pcm run {id} makes the first attempt")));
+        }
+        if self.decision.state.group() == Group::Running {
+            let why = format!("attempt {} of {id} is {}", self.decision.attempt, self.decision.state);
+            return Err(refusal("busy", why, format!("Wait for its end, or pcm stop {id} --reason WHY")));
+        }
+        self.gates(overrides, |gate| {
+            gate.gate == Gate::Mandatory
+                || matches!(
+                    gate.code,
+                    Some(Code::ApplicationOnly | Code::Done | Code::Interrupted | Code::RetryLater)
+                )
+        })
+    }
+
+    /// Every gate that neither the verb passes by itself nor the operator by name: first those that nobody can pass.
+    fn gates(&self, overrides: &[Gate], by_itself: impl Fn(&GateResult) -> bool) -> Result<(), Refusal> {
+        let closed: Vec<&GateResult> = self
+            .decision
+            .gates
+            .iter()
+            .filter(|g| g.verdict != Verdict::Pass && !by_itself(g) && !overrides.contains(&g.gate))
+            .collect();
+        if let Some(hard) = closed.iter().find(|g| !OVERRIDABLE.contains(&g.gate)) {
+            return Err(self.closed(hard));
+        }
+        let Some(first) = closed.first() else { return Ok(()) };
+        let names: Vec<&str> = closed.iter().map(|g| g.gate.as_str()).collect();
+        let mut refused = self.closed(first);
+        let all: Vec<String> = closed.iter().map(|g| format!("{}: {}", g.gate, g.evidence)).collect();
+        refused.why = all.join("; ").into();
+        refused.remedy =
+            format!("To run it all the same: --override {} --reason WHY", names.join(",")).into();
+        Err(refused)
+    }
+
+    /// The refusal by a gate.
+    fn closed(&self, gate: &GateResult) -> Refusal {
+        let code = gate.code.unwrap_or(Code::PolicyUnreadable);
+        refusal(code.as_str(), format!("{}: {}", gate.gate, gate.evidence), remedy(code, self.id))
+    }
+
+    fn defer(&self, until: Wall) -> Result<(), Refusal> {
+        self.published()?;
+        let (id, zone) = (self.id, self.inputs.zone);
+        let policy = &self.inputs.policy.config.deferral;
+        // What never runs by itself, or has already done so, cannot be postponed.
+        let ended = |g: &&GateResult| {
+            g.verdict != Verdict::Pass && (g.change == Change::Never || g.gate == Gate::History)
+        };
+        let final_gate = self.decision.gates.iter().filter(|g| g.code != Some(Code::RetryLater));
+        let final_gate = final_gate.filter(|g| g.gate != Gate::Window).find(ended);
+        if let Some(gate) = final_gate {
+            return Err(self.closed(gate));
+        }
+        if self.decision.state.group() != Group::Pending {
+            let closed = self.decision.gates.iter().find(|g| g.verdict == Verdict::Block);
+            return Err(closed.map_or_else(|| self.not_pending(), |g| self.closed(g)));
+        }
+        in_future(self.inputs, until)?;
+        let spent = self.inputs.history.deferrals.get(&id);
+        let (count, total) = spent.map_or((0, 0), |d| (d.count, d.total_s));
+        if count >= policy.max_count {
+            let why = format!("{id} was deferred {count} times; the limit is {}", policy.max_count);
+            let help =
+                format!("Let it run, or pcm hold --until TIME --reason WHY for the whole machine; {LIMITS}");
+            return Err(refusal("deferral-limit", why, help));
+        }
+        let adds = deferral_adds(self.decision, self.inputs.now, until);
+        let all = Duration::from_secs(total).saturating_add(adds);
+        if all > policy.max_total {
+            let (all, limit) = (duration(all), duration(policy.max_total));
+            let why = format!("{id} would be deferred for {all} in all; the limit is {limit}");
+            return Err(refusal("deferral-limit", why, format!("Choose an earlier time; {LIMITS}")));
+        }
+        if let Some(expires) = self.decision.expire_after {
+            let last = earlier(expires, policy.never_within);
+            if until > last {
+                let left = duration(super::words::between(self.inputs.now, expires));
+                let why = format!("{id} expires {}, in {left}", stamp(expires, zone));
+                let help = if last > self.inputs.now {
+                    format!("Defer it until {} at the latest; {LIMITS}", stamp(last, zone))
+                } else {
+                    format!("It cannot be deferred any more; {LIMITS}")
+                };
+                return Err(refusal("deferral-too-late", why, help));
+            }
+        }
+        Ok(())
+    }
+
+    fn not_pending(&self) -> Refusal {
+        let why = format!("{} is {}", self.id, self.decision.state);
+        refusal(Code::Done.as_str(), why, remedy(Code::Done, self.id))
+    }
+
+    fn undefer(&self) -> Result<(), Refusal> {
+        if self.decision.deferred_until.is_some() {
+            return Ok(());
+        }
+        let why = format!("no deferral of {} is in force", self.id);
+        Err(refusal("not-deferred", why, format!("pcm explain {} says what else keeps it", self.id)))
+    }
+
+    /// Also during the countdown: then the executor names it as running, and no attempt exists yet.
+    fn stop(&self) -> Result<(), Refusal> {
+        let counted_down = self.inputs.facts.running.as_ref().is_some_and(|(id, _)| *id == self.id);
+        if matches!(self.decision.state, State::Running | State::Stopping | State::Countdown) || counted_down
+        {
+            return Ok(());
+        }
+        let why = format!("{} is {}", self.id, self.decision.state);
+        Err(refusal("not-running", why, "pcm list shows what is running"))
+    }
+
+    /// Only what is still published can be run or postponed.
+    fn published(&self) -> Result<(), Refusal> {
+        if self.decision.entry.is_some() {
+            return Ok(());
+        }
+        let why = format!("{} is in this machine's history but no longer in the instruction file", self.id);
+        Err(refusal(
+            "no-such-request",
+            why,
+            "Ask the publisher to send the job again; its new request has a new id",
+        ))
+    }
+
+    fn code(&self, gate: Gate) -> Option<Code> {
+        self.decision.gates.iter().find(|g| g.gate == gate).and_then(|g| g.code)
+    }
+
+    fn document(&self, name: &str, verb: &dyn Fn(Vec<Gate>) -> Verb) -> AllowedDoc {
+        let verb_name = name.to_owned();
+        let Err(refused) = self.check(&verb(Vec::new())) else {
+            let why = SafeText::from(what(name, self.decision));
+            return AllowedDoc { verb: verb_name, ok: true, code: None, why, overrides: Vec::new() };
+        };
+        let closed =
+            |gate: &Gate| self.decision.gates.iter().any(|g| g.gate == *gate && g.verdict != Verdict::Pass);
+        let named: Vec<Gate> = OVERRIDABLE.into_iter().filter(closed).collect();
+        let enough = !named.is_empty() && self.check(&verb(named.clone())).is_ok();
+        let overrides = if enough { named } else { Vec::new() };
+        AllowedDoc {
+            verb: verb_name,
+            ok: false,
+            code: Some(refused.code),
+            why: format!("{}. {}", refused.why, refused.remedy).into(),
+            overrides: overrides.iter().map(|g| g.to_string()).collect(),
+        }
+    }
+}
+
+const LIMITS: &str = "the limits are [deferral] in pcm.toml";
+
+/// What an allowed verb would do.
+fn what(verb: &str, decision: &Decision) -> String {
+    match verb {
+        "run" => "starts the first attempt now".to_owned(),
+        "rerun" => format!("starts attempt {} now, with a reason", decision.attempt + 1),
+        "defer" => "postpones it, with a reason".to_owned(),
+        "undefer" => "ends the deferral".to_owned(),
+        _ => "ends the package and all its processes, with a reason".to_owned(),
+    }
+}
+
+fn refusal(code: &str, why: impl Into<SafeText>, remedy: impl Into<SafeText>) -> Refusal {
+    Refusal { code: code.to_owned(), why: why.into(), remedy: remedy.into() }
+}
+
+fn overridable(named: &[Gate]) -> Result<(), Refusal> {
+    let Some(bad) = named.iter().find(|g| !OVERRIDABLE.contains(g)) else { return Ok(()) };
+    let why = format!("the gate {bad} cannot be overridden by anybody");
+    let names: Vec<&str> = OVERRIDABLE.iter().map(|g| g.as_str()).collect();
+    Err(refusal("not-permitted", why, format!("What can be named: {}", names.join(", "))))
+}
+
+fn needs_reason(reason: Option<&SafeText>, what: &str) -> Result<(), Refusal> {
+    if reason.is_some_and(|r| !r.as_str().trim().is_empty()) {
+        return Ok(());
+    }
+    Err(refusal(
+        "reason-required",
+        format!("{what} needs a reason, which is kept in the audit"),
+        "Add --reason WHY",
+    ))
+}
+
+fn in_future(inputs: &Inputs, until: Wall) -> Result<(), Refusal> {
+    if until > inputs.now {
+        return Ok(());
+    }
+    let (until, now) = (stamp(until, inputs.zone), stamp(inputs.now, inputs.zone));
+    Err(refusal("until-past", format!("{until} is not in the future; it is {now}"), "Name a later time"))
+}
