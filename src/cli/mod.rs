@@ -7,6 +7,8 @@ mod follow;
 mod out;
 mod setup;
 mod table;
+#[cfg(test)]
+mod tests;
 mod time;
 mod view;
 
@@ -67,12 +69,14 @@ fn usage_words(text: &str) -> (String, String) {
 }
 
 /// What every verb has at hand.
+#[derive(Clone)]
 pub(crate) struct App {
     out: Out,
     setup: Setup,
     zone: Zone,
     now: Wall,
     dry_run: bool,
+    no_color: bool,
 }
 
 impl App {
@@ -147,7 +151,7 @@ fn run(cli: Cli, out: Out) -> Result<Exit> {
     let zone = crate::host::facts::local_zone().map_err(|e| {
         Failure::new(Exit::Failed, "zone", e.to_string(), "Correct TZ or the system's time zone")
     })?;
-    let app = App { out, setup, zone, now: System::now(), dry_run: cli.global.dry_run };
+    let app = App { out, setup, zone, now: System::now(), dry_run: cli.global.dry_run, no_color: cli.global.no_color };
     match cli.verb {
         None => missing(),
         Some(verb) => carry_out(&app, verb),

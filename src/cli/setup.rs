@@ -3,9 +3,10 @@
 
 use super::args::Global;
 use super::time::absolute;
-use crate::config::Config;
+use crate::config::{Config, LoadError};
 use crate::error::{Exit, Failure, Result};
 use crate::host::paths::Layout;
+use crate::site::ids::MachineId;
 use crate::site::instruction::Problem;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -19,8 +20,33 @@ pub struct Setup {
     pub config: Config,
     /// What became of the configuration file.
     pub read: Read,
+    /// `--share` and `--machine`.
+    pub flags: Flags,
+    /// `--machine` names another one than the configuration.
+    pub machine_differs: bool,
     /// `pcm`, with the flags that were given to name the installation.
     pub pcm: String,
+}
+
+/// What flags say in place of the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--machine`
+    pub machine: Option<MachineId>,
+    /// `--share`
+    pub shares: Vec<PathBuf>,
+}
+
+impl Flags {
+    /// Puts them in force.
+    pub fn put(&self, config: &mut Config) {
+        if self.machine.is_some() {
+            config.machine = self.machine;
+        }
+        if !self.shares.is_empty() {
+            config.shares = self.shares.clone();
+        }
+    }
 }
 
 /// What became of the configuration file.
@@ -84,36 +110,28 @@ impl Setup {
     /// `--config` names a file that is not there, and `must_exist`.
     pub fn resolve(global: &Global, must_exist: bool) -> Result<Setup> {
         let mut layout = layout(global, |name| std::env::var_os(name), &Defaults::default());
-        let shown = layout.config.display().to_string();
-        let (mut config, read) = match std::fs::read_to_string(&layout.config) {
-            Ok(text) => match Config::parse(&text, &shown) {
-                Ok(config) => (config, Read::Good),
-                Err(problems) => (Config::default(), Read::Bad(problems)),
-            },
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                if must_exist && global.config.is_some() {
-                    return Err(Failure::new(
-                        Exit::NotFound,
-                        "no-such-file",
-                        format!("there is no configuration {shown}"),
-                        format!("Correct --config, or make one: {} init", command(global)),
-                    ));
-                }
-                (Config::default(), Read::Absent)
+        let (mut config, read) = match Config::load(&layout.config) {
+            Ok(config) => (config, Read::Good),
+            Err(LoadError::Bad(problems)) => (Config::default(), Read::Bad(problems)),
+            Err(LoadError::Missing(file)) if must_exist && global.config.is_some() => {
+                return Err(Failure::new(
+                    Exit::NotFound,
+                    "no-such-file",
+                    format!("there is no configuration {}", file.display()),
+                    format!("Correct --config, or make one: {} init", command(global)),
+                ));
             }
-            Err(e) => (Config::default(), Read::Bad(vec![unreadable(&shown, &e)])),
+            Err(LoadError::Missing(_)) => (Config::default(), Read::Absent),
         };
-        if let Some(machine) = global.machine {
-            config.machine = Some(machine);
-        }
-        if !global.share.is_empty() {
-            config.shares = global.share.iter().map(|p| absolute(p)).collect();
-        }
+        let configured = config.machine;
+        let flags = Flags { machine: global.machine, shares: global.share.iter().map(|p| absolute(p)).collect() };
+        flags.put(&mut config);
         if let Some(dir) = &config.log.dir {
             let beside = layout.config.parent().unwrap_or(Path::new("."));
             layout.log = beside.join(dir);
         }
-        Ok(Setup { layout, config, read, pcm: command(global) })
+        let machine_differs = config.machine != configured;
+        Ok(Setup { layout, config, read, flags, machine_differs, pcm: command(global) })
     }
 
     /// The same, where the configuration is needed to go on.
@@ -147,16 +165,6 @@ pub fn bad_configuration(file: &Path, problems: &[Problem]) -> Failure {
         format!("the configuration {} cannot be used: {}", file.display(), each.join("; ")),
         "Correct the file; until then nothing runs by itself",
     )
-}
-
-fn unreadable(file: &str, e: &std::io::Error) -> Problem {
-    Problem {
-        code: "policy-unreadable".into(),
-        file: file.into(),
-        line: None,
-        field: None,
-        message: e.to_string().into(),
-    }
 }
 
 /// `pcm`, and the flags that name the installation, quoted for a shell.

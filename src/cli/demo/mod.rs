@@ -1,0 +1,172 @@
+//! `pcm demo`: a sandbox site in a temporary folder, with packages that become due in the next minutes, a service, and
+//! the console on it. Nothing outside the folder is touched, and no rights are needed.
+
+mod child;
+mod headless;
+mod packages;
+mod site;
+mod tail;
+
+pub use child::main as service_main;
+
+use super::App;
+use super::args::DemoArgs;
+use super::setup::{Flags, Read, Setup};
+use crate::clock::System;
+use crate::config::Config;
+use crate::error::{Exit, Failure, Result};
+use crate::executor::client::{Ask, Client};
+use crate::executor::protocol::{Answer, Call};
+use crate::host::lock;
+use crate::host::paths::Layout;
+use crate::site::ids::RequestId;
+use crate::text::SafeText;
+use child::Service;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long `--headless` watches where nothing else is said.
+const SPAN: Duration = Duration::from_secs(30);
+/// How long a run may take to end once it was stopped.
+const STOPPED: Duration = Duration::from_secs(15);
+
+/// `pcm demo`
+pub fn run(app: &App, args: &DemoArgs) -> Result<Exit> {
+    if std::env::consts::OS == "windows" {
+        let why = "the demo's packages are scripts for /bin/sh, which this system does not have";
+        return Err(Failure::new(Exit::Failed, "demo", why, "Try it on Linux"));
+    }
+    if !args.headless && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+        let remedy = "Use a terminal, or: pcm demo --headless --for 30s";
+        return Err(Failure::new(Exit::Usage, "no-terminal", "the console needs a terminal", remedy));
+    }
+    let folder = Folder::make()?;
+    let demo = prepare(&folder.path)?;
+    app.out.note(format!("the demo is in {}: share, state and log", folder.path.display()));
+    let mut service = Service::start(&demo.layout)?;
+    let client = Client::new(demo.layout.clone(), demo.config.clone());
+    let shown = App { setup: demo.clone(), ..app.clone() };
+    let result = if args.headless {
+        headless::watch(&shown, &client, args.span.unwrap_or(SPAN), || !service.has_ended())
+    } else {
+        super::start::console(&shown, &args.console, Some("DEMO"))
+    };
+    if args.headless {
+        stop_runs(&client);
+    }
+    service.end();
+    leave(app, &demo.layout, folder, args.keep);
+    result.map(|()| Exit::Done)
+}
+
+/// The demo's folder; removed with everything in it unless it is kept.
+struct Folder {
+    path: PathBuf,
+    held: Option<tempfile::TempDir>,
+}
+
+impl Folder {
+    fn make() -> Result<Folder> {
+        let cannot = |e: std::io::Error| {
+            let what = format!("cannot make a folder in {}: {e}", std::env::temp_dir().display());
+            Failure::new(Exit::Failed, "demo", what, "Set TMPDIR to a folder of yours")
+        };
+        let held = tempfile::Builder::new().prefix("pcm-demo-").tempdir().map_err(cannot)?;
+        // The share is checked from the root down; a link on the way would only confuse what is shown.
+        let path = held.path().canonicalize().map_err(cannot)?;
+        Ok(Folder { path, held: Some(held) })
+    }
+
+    /// Leaves it where it is.
+    fn keep(mut self) {
+        if let Some(held) = self.held.take() {
+            let _ = held.keep();
+        }
+    }
+}
+
+/// The share, a configuration, an empty history, and one deferral by an operator's own call.
+fn prepare(folder: &Path) -> Result<Setup> {
+    let layout = Layout {
+        config: folder.join("pcm.toml"),
+        state: folder.join("state"),
+        log: folder.join("log"),
+        socket: folder.join("state").join("pcm.sock"),
+    };
+    let share = folder.join("share");
+    let start = System::now();
+    site::write(&share, start)?;
+    let text = format!(
+        "# The demo's machine. Everything of it is in this folder.\nmachine = \"{}\"\nshares = [{:?}]\n\
+         polling_interval = \"15s\"\nrole = \"demo\"\n\n[run]\ncountdown = \"0s\"\nafter_boot = \"0s\"\n\n\
+         [trust]\nmode = \"permissions\"\n\n[log]\ndir = {:?}\n",
+        packages::MACHINE,
+        share.display().to_string(),
+        layout.log.display().to_string(),
+    );
+    crate::host::durable::create_new(&layout.config, text.as_bytes()).map_err(|e| site::cannot(&layout.config, &e))?;
+    let config = Config::load(&layout.config)
+        .map_err(|e| super::setup::bad_configuration(&layout.config, &e.problems()))?;
+    crate::executor::init::init(&layout, &config, None)?;
+    let client = Client::new(layout.clone(), config.clone());
+    client.call(&Call::Poll { dry_run: false })?;
+    if let Ok(request) = packages::DEFERRED.parse::<RequestId>() {
+        let until = start + chrono::Duration::hours(1);
+        let reason = Some(SafeText::new("month-end closing, asked by accounting"));
+        client.call(&Call::Defer { request, until, reason, dry_run: false })?;
+    }
+    let pcm = format!(
+        "pcm --config {} --state {}",
+        super::setup::quoted(&layout.config.display().to_string()),
+        super::setup::quoted(&layout.state.display().to_string())
+    );
+    Ok(Setup { layout, config, read: Read::Good, flags: Flags::default(), machine_differs: false, pcm })
+}
+
+/// Ends what runs: without a terminal nobody is there to wait for it.
+fn stop_runs(client: &Client) {
+    let Ok(Answer::List(list)) = client.call(&Call::List) else { return };
+    for request in list.requests.iter().filter(|r| r.group == crate::decision::Group::Running) {
+        if let Some(request) = request.request_id {
+            let reason = Some(SafeText::new("the demo ends"));
+            // What has ended in between needs no stopping.
+            let _ = client.call(&Call::Stop { request, reason, dry_run: false });
+        }
+    }
+    let start = Instant::now();
+    while running(client.layout()) > 0 && start.elapsed() < STOPPED {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// How many runs live; their locks say so.
+fn running(layout: &Layout) -> usize {
+    let runs = std::fs::read_dir(layout.runs()).into_iter().flatten().flatten();
+    runs.filter(|run| lock::is_held(&run.path().join("lock"))).count()
+}
+
+/// Waits until nothing runs in the folder, then removes it.
+fn leave(app: &App, layout: &Layout, folder: Folder, keep: bool) {
+    let path = folder.path.display().to_string();
+    if keep {
+        folder.keep();
+        app.out.note(format!("the demo's folder is kept: {path}"));
+        return;
+    }
+    if running(layout) > 0 {
+        app.out.note(format!(
+            "leaving the console ends no package: {} of the demo still run; {path} is removed when they are done \
+             (Ctrl-C leaves it there)",
+            running(layout)
+        ));
+        while running(layout) > 0 {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    if let Some(held) = folder.held
+        && let Err(e) = held.close()
+    {
+        app.out.note(format!("cannot remove {path}: {e}"));
+    }
+}

@@ -1,0 +1,120 @@
+//! `pcm init`: enrols this machine. Writes a configuration where there is none, then has the executor make or check the
+//! history. What an operator wrote is not rewritten, and healthy state is left as it is.
+
+use super::App;
+use super::args::{AdoptArg, InitArgs};
+use super::out::Page;
+use super::setup::{Read, bad_configuration};
+use crate::config::{Starter, TrustMode};
+use crate::error::{Exit, Failure, Result};
+use crate::executor::history::Adopt;
+use crate::executor::init::init;
+use crate::executor::protocol::Answer;
+use crate::executor::view::DryRunDoc;
+use crate::host::durable;
+use crate::text::SafeText;
+use serde::Serialize;
+use std::path::Path;
+
+/// `init --json`
+#[derive(Debug, Serialize)]
+struct InitDoc {
+    machine: crate::site::ids::MachineId,
+    config: SafeText,
+    config_written: bool,
+    state: SafeText,
+    #[serde(flatten)]
+    state_of_history: crate::executor::init::InitDoc,
+}
+
+/// `pcm init`
+pub fn run(app: &App, args: &InitArgs, shares_given: bool) -> Result<Exit> {
+    let (setup, layout) = (&app.setup, &app.setup.layout);
+    if let Read::Bad(problems) = &setup.read {
+        return Err(bad_configuration(&layout.config, problems));
+    }
+    let new = setup.read == Read::Absent;
+    let Some(machine) = setup.config.machine else {
+        let remedy = format!("Say which: {} init --machine SMSID --share LOCATION", setup.pcm);
+        return Err(Failure::new(Exit::Usage, "usage", "nothing says who this machine is", remedy));
+    };
+    if !new && (shares_given || args.trust.is_some() || setup.machine_differs) {
+        return Err(Failure::new(
+            Exit::Usage,
+            "configured",
+            format!("{} is there already and is not rewritten", layout.config.display()),
+            "Edit `machine`, `shares` and `[trust] mode` there, and run init without --machine, --share and --trust",
+        ));
+    }
+    if app.dry_run {
+        let config = if new { "write" } else { "keep" };
+        let (file, state) = (layout.config.display(), layout.state.display());
+        let would = format!("{config} {file}, and make or check the history in {state}").into();
+        return app.other(Answer::DryRun(DryRunDoc { dry_run: true, would, request_id: None }));
+    }
+    if new {
+        write_configuration(app, machine, args.trust.map_or(TrustMode::Signed, Into::into))?;
+    }
+    let adopt = args.adopt.map(|adopt| match adopt {
+        AdoptArg::Done => Adopt::Done,
+        AdoptArg::NotDone => Adopt::NotDone,
+    });
+    let config = crate::config::Config::load(&layout.config)
+        .map_err(|e| bad_configuration(&layout.config, &e.problems()))?;
+    let doc = InitDoc {
+        machine,
+        config: layout.config.display().to_string().into(),
+        config_written: new,
+        state: layout.state.display().to_string().into(),
+        state_of_history: init(layout, &config, adopt)?,
+    };
+    app.out.view(&doc, || page(app, &doc, config.trust.mode))?;
+    Ok(Exit::Done)
+}
+
+fn write_configuration(app: &App, machine: crate::site::ids::MachineId, trust: TrustMode) -> Result<()> {
+    let layout = &app.setup.layout;
+    let mut starter = Starter::new(machine, app.setup.config.shares.clone(), trust);
+    if layout.log.starts_with(&layout.state) {
+        // A service that is started without --state would log somewhere else.
+        starter.log_dir = Some(layout.log.clone());
+    }
+    let folder = layout.config.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(folder).map_err(|e| cannot("make the folder", folder, &e))?;
+    durable::create_new(&layout.config, starter.text().as_bytes()).map_err(|e| cannot("write", &layout.config, &e))
+}
+
+fn cannot(what: &str, path: &Path, e: &std::io::Error) -> Failure {
+    let remedy = match e.kind() {
+        std::io::ErrorKind::PermissionDenied => "Run it as root, or name folders of your own: --config FILE --state DIR",
+        _ => "Correct that and run it again",
+    };
+    Failure::new(Exit::Failed, "init", format!("cannot {what} {}: {e}", path.display()), remedy)
+}
+
+fn page(app: &App, doc: &InitDoc, trust: TrustMode) -> Page {
+    let mut page = Page::new(app.out.width);
+    let written = if doc.config_written { "written" } else { "left as it is" };
+    page.line(format!("{}: configuration {} {written}.", doc.machine, doc.config));
+    page.line(format!("History: {}.", doc.state_of_history.message));
+    if let Some(kept) = &doc.state_of_history.kept {
+        page.line(format!("The lost one is kept as {kept}."));
+    }
+    if doc.config_written {
+        if app.setup.config.shares.is_empty() {
+            page.line("No share is named yet: write `shares = [\"/mnt/sms_shr\"]` into the configuration.");
+        }
+        match trust {
+            TrustMode::Permissions => page.line(
+                "Trust is `permissions`: who may write to the share decides what runs here, and a share that others \
+                 than root and this account may write to is refused.",
+            ),
+            TrustMode::Signed => page.line(
+                "Trust is `signed`, and this release cannot verify signatures yet: every request stays blocked as \
+                 `unsigned`. `[trust] mode = \"permissions\"` relies on the share's owner and mode bits instead.",
+            ),
+        };
+        page.blank().line(format!("Start the service: {} service run", app.setup.pcm));
+    }
+    page
+}
