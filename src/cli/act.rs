@@ -33,7 +33,12 @@ fn start(
 ) -> Result<Exit> {
     if wait.follow && app.out.json {
         let why = "--follow prints the package's output, which is no JSON document";
-        return Err(Failure::new(Exit::Usage, "usage", why, "Use --wait with --json, or --follow without it"));
+        return Err(Failure::new(
+            Exit::Usage,
+            "usage",
+            why,
+            "Use --wait with --json, or --follow without it",
+        ));
     }
     let client = app.client()?;
     let answer = client.call(&Call::Run { request, rerun, reason, overrides, dry_run: app.dry_run })?;
@@ -96,7 +101,8 @@ fn until(app: &App, args: &UntilArgs) -> Result<Wall> {
         return Ok(app.now + span);
     }
     let text = args.until.as_deref().unwrap_or_default();
-    let at = parse_time(text, Side::Next, app.now, &app.zone).map_err(|why| refuse(format!("--until: {why}")))?;
+    let at =
+        parse_time(text, Side::Next, app.now, &app.zone).map_err(|why| refuse(format!("--until: {why}")))?;
     if at <= app.now {
         return Err(refuse(format!("--until: {text:?} has passed: it is {}", app.look().stamp(app.now))));
     }

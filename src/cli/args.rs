@@ -14,9 +14,11 @@ use std::time::Duration;
 /// Without a verb: the console. PCM_CONFIG and PCM_STATE stand in for --config and --state.
 #[derive(Debug, Parser)]
 #[command(name = "pcm", version, disable_help_subcommand = true, max_term_width = 100)]
-#[command(after_help = "Exit status: 0 done, 1 failed, 2 usage, 3 refused, 4 no such request or file, 5 share out of \
+#[command(
+    after_help = "Exit status: 0 done, 1 failed, 2 usage, 3 refused, 4 no such request or file, 5 share out of \
                         reach,\n6 state missing or damaged, 7 the package did not succeed (--wait), 10 status found \
-                        something.")]
+                        something."
+)]
 pub struct Cli {
     /// Flags of every verb.
     #[command(flatten)]

@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// The executor does not answer for a minute, or does not know the attempt; standard output is gone.
 pub fn until_ended(app: &App, client: &Client, run: &RunResultDoc, print: bool) -> Result<RunResultDoc> {
-    let mut transcript = Transcript::new(app.setup.layout.transcript(&format!("{}-{}", run.request_id, run.attempt)));
+    let mut transcript =
+        Transcript::new(app.setup.layout.transcript(&format!("{}-{}", run.request_id, run.attempt)));
     let mut answered = Instant::now();
     loop {
         let attempt = match client.call(&Call::Show { request: run.request_id }) {
@@ -96,7 +97,8 @@ impl Transcript {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) if !self.refused => {
                 self.refused = true;
-                app.out.note(format!("cannot read the output in {}: {e}; still waiting", self.path.display()));
+                app.out
+                    .note(format!("cannot read the output in {}: {e}; still waiting", self.path.display()));
             }
             Err(_) => {}
         }

@@ -81,12 +81,15 @@ fn write_configuration(app: &App, machine: crate::site::ids::MachineId, trust: T
     }
     let folder = layout.config.parent().unwrap_or(Path::new("/"));
     std::fs::create_dir_all(folder).map_err(|e| cannot("make the folder", folder, &e))?;
-    durable::create_new(&layout.config, starter.text().as_bytes()).map_err(|e| cannot("write", &layout.config, &e))
+    durable::create_new(&layout.config, starter.text().as_bytes())
+        .map_err(|e| cannot("write", &layout.config, &e))
 }
 
 fn cannot(what: &str, path: &Path, e: &std::io::Error) -> Failure {
     let remedy = match e.kind() {
-        std::io::ErrorKind::PermissionDenied => "Run it as root, or name folders of your own: --config FILE --state DIR",
+        std::io::ErrorKind::PermissionDenied => {
+            "Run it as root, or name folders of your own: --config FILE --state DIR"
+        }
         _ => "Correct that and run it again",
     };
     Failure::new(Exit::Failed, "init", format!("cannot {what} {}: {e}", path.display()), remedy)

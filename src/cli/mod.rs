@@ -151,7 +151,14 @@ fn run(cli: Cli, out: Out) -> Result<Exit> {
     let zone = crate::host::facts::local_zone().map_err(|e| {
         Failure::new(Exit::Failed, "zone", e.to_string(), "Correct TZ or the system's time zone")
     })?;
-    let app = App { out, setup, zone, now: System::now(), dry_run: cli.global.dry_run, no_color: cli.global.no_color };
+    let app = App {
+        out,
+        setup,
+        zone,
+        now: System::now(),
+        dry_run: cli.global.dry_run,
+        no_color: cli.global.no_color,
+    };
     match cli.verb {
         None => missing(),
         Some(verb) => carry_out(&app, verb),
@@ -163,7 +170,10 @@ fn check(cli: &Cli) -> Result<()> {
     let wrong = |message: &str, remedy: &str| Err(Failure::new(Exit::Usage, "usage", message, remedy));
     let changes = cli.verb.as_ref().is_some_and(Verb::changes);
     if cli.global.dry_run && !changes {
-        return wrong("--dry-run goes with verbs that change something", "Leave it out: nothing would change");
+        return wrong(
+            "--dry-run goes with verbs that change something",
+            "Leave it out: nothing would change",
+        );
     }
     let console = cli.console != args::ConsoleFlags::default();
     if console && cli.verb.is_some() {

@@ -211,7 +211,12 @@ impl Out {
 const READER_GONE: &str = "reader-gone";
 
 fn unprintable(e: serde_json::Error) -> Failure {
-    Failure::new(Exit::Failed, "output", format!("the document cannot be written as JSON: {e}"), "Report this")
+    Failure::new(
+        Exit::Failed,
+        "output",
+        format!("the document cannot be written as JSON: {e}"),
+        "Report this",
+    )
 }
 
 /// `pcm: what failed, on what, why. What to do.`

@@ -124,7 +124,8 @@ impl Setup {
             Err(LoadError::Missing(_)) => (Config::default(), Read::Absent),
         };
         let configured = config.machine;
-        let flags = Flags { machine: global.machine, shares: global.share.iter().map(|p| absolute(p)).collect() };
+        let flags =
+            Flags { machine: global.machine, shares: global.share.iter().map(|p| absolute(p)).collect() };
         flags.put(&mut config);
         if let Some(dir) = &config.log.dir {
             let beside = layout.config.parent().unwrap_or(Path::new("."));

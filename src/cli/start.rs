@@ -13,11 +13,13 @@ use std::sync::Arc;
 pub fn run(app: &App, flags: &ConsoleFlags) -> Result<Exit> {
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if !terminal || std::env::var_os("TERM").is_some_and(|t| t == "dumb") {
-        let remedy = format!("`{pcm} status` and `{pcm} list` show the same without one", pcm = app.setup.pcm);
+        let remedy =
+            format!("`{pcm} status` and `{pcm} list` show the same without one", pcm = app.setup.pcm);
         return Err(Failure::new(Exit::Usage, "no-terminal", "the console needs a terminal", remedy));
     }
     if app.out.json {
-        let remedy = format!("`{pcm} status --json` and `{pcm} list --json` show the same", pcm = app.setup.pcm);
+        let remedy =
+            format!("`{pcm} status --json` and `{pcm} list --json` show the same", pcm = app.setup.pcm);
         return Err(Failure::new(Exit::Usage, "usage", "the console does not print JSON", remedy));
     }
     let bad = matches!(app.setup.read, Read::Bad(_));
@@ -62,7 +64,9 @@ fn welcome_page(app: &App) -> Page {
     page.line(format!("There is no {} that says which machine it is.", app.setup.layout.config.display()));
     page.blank().strong("  Try it").line("    pcm demo");
     page.line("    A sandbox in a temporary folder: packages, a service, the console. Touches nothing else.");
-    page.blank().strong("  Enrol this machine").line(format!("    {pcm} init --machine SMSID --share LOCATION"));
+    page.blank()
+        .strong("  Enrol this machine")
+        .line(format!("    {pcm} init --machine SMSID --share LOCATION"));
     page.line("    Writes the configuration and an empty history. Afterwards: pcm service run");
     page.blank().strong("  Open a new site").line("    pcm site init DIR --site CODE --example SMSID");
     page.line("    Makes an instruction share with an example package for one machine.");

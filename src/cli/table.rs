@@ -58,7 +58,8 @@ impl Table {
         let titles = (Tone::Dim, self.columns.iter().map(|c| SafeText::new(c.title)).collect::<Vec<_>>());
         let mut lines = Vec::new();
         for (tone, cells) in titled.then_some(&titles).into_iter().chain(&self.rows) {
-            let wrapped: Vec<Vec<SafeText>> = cells.iter().zip(&widths).map(|(c, w)| c.wrap((*w).max(1))).collect();
+            let wrapped: Vec<Vec<SafeText>> =
+                cells.iter().zip(&widths).map(|(c, w)| c.wrap((*w).max(1))).collect();
             let height = wrapped.iter().map(Vec::len).max().unwrap_or(0).max(1);
             for i in 0..height {
                 let mut text = " ".repeat(self.indent);

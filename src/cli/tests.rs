@@ -36,9 +36,9 @@ fn every_verb_is_in_the_table_of_the_readme_with_its_flags() {
     let command = Cli::command();
     for verb in verbs(&command, "pcm") {
         let optional = verb.replace("audit verify", "audit [verify]");
-        let row = documented.iter().find(|d| {
-            [&verb, &optional].iter().any(|v| *d == *v || d.starts_with(&format!("{v} ")))
-        });
+        let row = documented
+            .iter()
+            .find(|d| [&verb, &optional].iter().any(|v| *d == *v || d.starts_with(&format!("{v} "))));
         let row = row.unwrap_or_else(|| panic!("README's table does not have `{verb}`"));
         let sub = verb.split(' ').skip(1).try_fold(&command, |c, name| c.find_subcommand(name)).unwrap();
         let own = sub.get_arguments().filter(|a| !a.is_global_set() && !a.is_hide_set());
@@ -53,7 +53,8 @@ fn every_verb_is_in_the_table_of_the_readme_with_its_flags() {
 fn the_readme_has_no_verb_that_does_not_exist() {
     let known = verbs(&Cli::command(), "pcm");
     for row in documented() {
-        let words: Vec<&str> = row.split(' ').take_while(|w| w.chars().all(|c| c.is_ascii_lowercase())).collect();
+        let words: Vec<&str> =
+            row.split(' ').take_while(|w| w.chars().all(|c| c.is_ascii_lowercase())).collect();
         assert!(known.contains(&words.join(" ")), "{row}");
     }
 }
@@ -79,11 +80,20 @@ fn folders_are_the_systems_unless_flags_or_environment_name_others() {
 
     let env = [("PCM_CONFIG", "/a/pcm.toml"), ("PCM_STATE", "/a/state")];
     let named = found(&[], &env);
-    assert_eq!((named.config.as_path(), named.state.as_path()), (Path::new("/a/pcm.toml"), Path::new("/a/state")));
-    assert_eq!((named.log.as_path(), named.socket.as_path()), (Path::new("/a/state/log"), Path::new("/a/state/pcm.sock")));
+    assert_eq!(
+        (named.config.as_path(), named.state.as_path()),
+        (Path::new("/a/pcm.toml"), Path::new("/a/state"))
+    );
+    assert_eq!(
+        (named.log.as_path(), named.socket.as_path()),
+        (Path::new("/a/state/log"), Path::new("/a/state/pcm.sock"))
+    );
 
     let flags = found(&["--state", "/b", "status"], &env);
-    assert_eq!((flags.config.as_path(), flags.socket.as_path()), (Path::new("/a/pcm.toml"), Path::new("/b/pcm.sock")));
+    assert_eq!(
+        (flags.config.as_path(), flags.socket.as_path()),
+        (Path::new("/a/pcm.toml"), Path::new("/b/pcm.sock"))
+    );
 }
 
 #[test]
@@ -93,20 +103,26 @@ fn relative_folders_become_absolute() {
         |_| None,
         &Defaults::default(),
     );
-    assert!(layout.state.is_absolute() && layout.config.is_absolute() && layout.config.ends_with("x/pcm.toml"));
+    assert!(
+        layout.state.is_absolute() && layout.config.is_absolute() && layout.config.ends_with("x/pcm.toml")
+    );
 }
 
 #[test]
 fn dry_run_goes_only_with_verbs_that_change_something() {
     let ok = |args: &[&str]| check(&Cli::try_parse_from([&["pcm"], args].concat()).unwrap()).is_ok();
-    assert!(ok(&["run", "BP0000Y", "--dry-run"]) && ok(&["--dry-run", "hold", "--for", "2h", "--reason", "x"]));
+    assert!(
+        ok(&["run", "BP0000Y", "--dry-run"]) && ok(&["--dry-run", "hold", "--for", "2h", "--reason", "x"])
+    );
     assert!(!ok(&["list", "--dry-run"]) && !ok(&["--dry-run"]) && !ok(&["log", "--dry-run"]));
     assert!(ok(&["--ascii"]) && !ok(&["--ascii", "list"]));
 }
 
 #[test]
 fn trigger_is_run() {
-    let cli = Cli::try_parse_from(["pcm", "trigger", "bp0000y", "--override", "window,users", "--reason", "x"]).unwrap();
+    let cli =
+        Cli::try_parse_from(["pcm", "trigger", "bp0000y", "--override", "window,users", "--reason", "x"])
+            .unwrap();
     let Some(Verb::Run(args)) = cli.verb else { panic!("{cli:?}") };
     assert_eq!(args.request.as_str(), "BP0000Y");
     assert_eq!(args.overrides.len(), 2);

@@ -260,7 +260,8 @@ impl Item {
 
     /// Its `[[request]]`; `content` is the hash of the package's CONTENT.
     pub fn request(&self, start: Wall, content: &str) -> String {
-        let at = |seconds: i64| (start + Duration::seconds(seconds)).to_rfc3339_opts(SecondsFormat::Secs, true);
+        let at =
+            |seconds: i64| (start + Duration::seconds(seconds)).to_rfc3339_opts(SecondsFormat::Secs, true);
         let mut text = format!(
             "[[request]]\nrequest_id = \"{SITE}00{key}\"\njob_id = \"{SITE}00J{key}\"\npackage_id = \"{}\"\n\
              package = \"{}\"\ncommand = \"{}\"\ncommand_line = \"setup.sh\"\noffer_after = {}\n",

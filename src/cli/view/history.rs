@@ -77,7 +77,8 @@ pub fn audit(doc: &AuditDoc, look: &Look) -> Page {
     let mut table = Table::new(0, &columns);
     for e in &doc.entries {
         let uid = e.uid.map(|u| format!(" ({u})")).unwrap_or_default();
-        let from: Vec<String> = [&e.terminal, &e.from].into_iter().flatten().map(ToString::to_string).collect();
+        let from: Vec<String> =
+            [&e.terminal, &e.from].into_iter().flatten().map(ToString::to_string).collect();
         let request = e.request_id.map(|r| r.to_string()).unwrap_or_default();
         table.row(
             Tone::Plain,
@@ -104,7 +105,9 @@ pub fn verify(doc: &VerifyDoc, look: &Look) -> Page {
         (false, Some(bad)) => page.strong(format!(
             "THE CHAIN IS BROKEN at event {bad}: it, or one before it, was changed after it was written."
         )),
-        (false, None) => page.strong("THE CHAIN DOES NOT END WHERE ITS MARK SAYS: events are missing at its end."),
+        (false, None) => {
+            page.strong("THE CHAIN DOES NOT END WHERE ITS MARK SAYS: events are missing at its end.")
+        }
     };
     page
 }

@@ -124,7 +124,7 @@ fn why(request: &RequestDoc, look: &Look) -> String {
         }
         return text;
     }
-    let mut text = request.why.to_string();
+    let mut text = super::why_words(&request.why);
     if text.is_empty()
         && let Some(problem) = request.problems.first()
     {

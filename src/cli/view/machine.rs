@@ -12,10 +12,13 @@ use std::time::Duration;
 /// What is wrong, each as a sentence with the command that helps; empty: all is well. This is what exit status 10 of
 /// `pcm status` means.
 pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
-    let of = |states: &[State]| states.iter().filter_map(|s| doc.counts.get(s.as_str())).sum::<u32>() as usize;
+    let of =
+        |states: &[State]| states.iter().filter_map(|s| doc.counts.get(s.as_str())).sum::<u32>() as usize;
     let mut found = Vec::new();
     if doc.service == ServiceState::Stopped {
-        found.push(format!("The service is not running, so nothing runs by itself: start `{pcm} service run`."));
+        found.push(format!(
+            "The service is not running, so nothing runs by itself: start `{pcm} service run`."
+        ));
     }
     let mut states = |states: &[State], what: &str, how: String| {
         if of(states) > 0 {
@@ -32,7 +35,11 @@ pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
         "interrupted, its outcome unknown",
         format!("see what it left behind, then `{pcm} rerun REQUEST --reason ...`."),
     );
-    states(&[State::Rejected], "rejected", format!("`{pcm} list` says why; its publisher has to correct it."));
+    states(
+        &[State::Rejected],
+        "rejected",
+        format!("`{pcm} list` says why; its publisher has to correct it."),
+    );
     if !doc.clock_ok {
         found.push("The clock cannot be believed, so nothing runs by itself: set it.".to_owned());
     }
@@ -47,7 +54,8 @@ pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
 pub fn status(doc: &StatusDoc, look: &Look) -> Page {
     let mut page = Page::new(look.width);
     let machine = doc.machine.map_or_else(|| "Not enrolled".to_owned(), |m| m.to_string());
-    let role = if doc.role.is_empty() { String::new() } else { format!(" ({})", doc.role.as_str().to_uppercase()) };
+    let role =
+        if doc.role.is_empty() { String::new() } else { format!(" ({})", doc.role.as_str().to_uppercase()) };
     page.strong(format!("{machine} on {}{role}, {}", doc.host, look.stamp(look.now)));
     page.line(format!("Times are local: {}.", zone_words(doc.zone.as_str(), doc.utc_offset_s))).blank();
 
@@ -59,7 +67,9 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
         (ServiceState::Stopped, None) => "NOT RUNNING".to_owned(),
     };
     let automatic = match (doc.held_until, doc.frozen_until, doc.service) {
-        (Some(until), _, _) => format!("HELD until {}; `{} unhold` ends it", look.time_and_distance(until), look.pcm),
+        (Some(until), _, _) => {
+            format!("HELD until {}; `{} unhold` ends it", look.time_and_distance(until), look.pcm)
+        }
         (None, Some(until), _) => format!("FROZEN until {}", look.time_and_distance(until)),
         (None, None, ServiceState::Running) => "on".to_owned(),
         (None, None, ServiceState::Stopped) => "OFF without a service".to_owned(),
@@ -88,10 +98,23 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
             ("share", share),
             ("trust", trust),
             ("requests", if requests.is_empty() { none() } else { requests.join(", ") }),
-            ("logged on", doc.users.map_or_else(|| "UNKNOWN, which is not nobody".to_owned(), |n| n.to_string())),
+            (
+                "logged on",
+                doc.users.map_or_else(|| "UNKNOWN, which is not nobody".to_owned(), |n| n.to_string()),
+            ),
             ("clock", if doc.clock_ok { "ok".to_owned() } else { "NOT TO BE BELIEVED".to_owned() }),
-            ("restart", if doc.restart_pending { "PENDING, by a package".to_owned() } else { "none pending".to_owned() }),
-            ("you", if doc.may_operate { "may operate".to_owned() } else { "may look, not operate".to_owned() }),
+            (
+                "restart",
+                if doc.restart_pending {
+                    "PENDING, by a package".to_owned()
+                } else {
+                    "none pending".to_owned()
+                },
+            ),
+            (
+                "you",
+                if doc.may_operate { "may operate".to_owned() } else { "may look, not operate".to_owned() },
+            ),
             ("version", doc.version.to_string()),
         ],
     );
@@ -116,7 +139,8 @@ pub fn who(doc: &WhoDoc, look: &Look) -> Page {
     } else if doc.sessions.is_empty() {
         page.line(format!("Nobody is logged on, says {}.", doc.source));
     } else {
-        page.line(format!("{} by {}. {}", count(doc.sessions.len(), "log-on"), doc.source, look.zone_line())).blank();
+        page.line(format!("{} by {}. {}", count(doc.sessions.len(), "log-on"), doc.source, look.zone_line()))
+            .blank();
         sessions(&mut page, &doc.sessions, look);
     }
     if !doc.connections.is_empty() {

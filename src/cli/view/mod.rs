@@ -95,6 +95,11 @@ fn state_words(state: State) -> &'static str {
     }
 }
 
+/// The core's few words, which name the console's key for what the command line calls `pcm run`.
+fn why_words(why: &crate::text::SafeText) -> String {
+    why.as_str().trim_end_matches('.').replace("r runs it", "`pcm run` runs it")
+}
+
 /// `1 request`, `4 requests`.
 fn count(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }

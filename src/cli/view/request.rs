@@ -1,6 +1,6 @@
 //! `pcm show` and `pcm explain`: one request in full.
 
-use super::{pairs, said, state_words};
+use super::{pairs, said, state_words, why_words};
 use crate::cli::out::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
@@ -16,7 +16,7 @@ pub fn explain(doc: &ExplainDoc, look: &Look) -> Page {
     let mut page = Page::new(look.width);
     page.strong(format!("{} {} {}.", doc.request_id, doc.package, state_words(doc.state)));
     if !doc.why.is_empty() {
-        page.line(format!("Why: {}.", bare(doc.why.as_str())));
+        page.line(format!("Why: {}.", why_words(&doc.why)));
     }
     page.line(next_run(doc, look)).line(look.zone_line());
     page.blank();
@@ -44,11 +44,15 @@ fn next_run(doc: &ExplainDoc, look: &Look) -> String {
             }
         }
         (None, false) => {
-            let waits: Vec<&str> =
-                blocking(&doc.gates).filter(|g| g.changes_on == "event").map(|g| bare(g.evidence.as_str())).collect();
+            let waits: Vec<&str> = blocking(&doc.gates)
+                .filter(|g| g.changes_on == "event")
+                .map(|g| bare(g.evidence.as_str()))
+                .collect();
             match waits.as_slice() {
                 [] => "Next run: not known.".to_owned(),
-                waits => format!("Next run: no time can be named; first this has to change: {}.", waits.join("; ")),
+                waits => {
+                    format!("Next run: no time can be named; first this has to change: {}.", waits.join("; "))
+                }
             }
         }
     }
@@ -136,7 +140,7 @@ pub fn show(doc: &ShowDoc, look: &Look) -> Page {
     let id = r.request_id.map_or_else(|| "?".to_owned(), |id| id.to_string());
     page.strong(format!("{id} {} {}.", r.package, state_words(r.state)));
     if !r.why.is_empty() {
-        page.line(format!("Why: {}.", bare(r.why.as_str())));
+        page.line(format!("Why: {}.", why_words(&r.why)));
     }
     page.line(look.zone_line()).blank();
     let seconds = |s: u64| text::duration(Duration::from_secs(s));
@@ -153,17 +157,39 @@ pub fn show(doc: &ShowDoc, look: &Look) -> Page {
             ("command", r.command.to_string()),
             ("command line", doc.command_line.as_ref().map(ToString::to_string).unwrap_or_default()),
             ("runs as", doc.run_as.to_string()),
-            ("package, job", [r.package_id.map(|i| i.to_string()), r.job_id.map(|i| i.to_string())].into_iter().flatten().collect::<Vec<_>>().join(", ")),
+            (
+                "package, job",
+                [r.package_id.map(|i| i.to_string()), r.job_id.map(|i| i.to_string())]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            ),
             ("state since", r.since.map(|at| look.time_and_distance(at)).unwrap_or_default()),
             ("offered", time(r.offer_after)),
-            ("mandatory", if known { look.time_or(r.mandatory_after, "never: it is optional") } else { time(r.mandatory_after) }),
+            (
+                "mandatory",
+                if known {
+                    look.time_or(r.mandatory_after, "never: it is optional")
+                } else {
+                    time(r.mandatory_after)
+                },
+            ),
             ("expires", if known { look.time_or(r.expire_after, "never") } else { time(r.expire_after) }),
             ("next run", r.next_run.map(|at| look.time_and_distance(at)).unwrap_or_default()),
-            ("deferred", r.deferred_until.map(|at| format!("until {}", look.time_and_distance(at))).unwrap_or_default()),
+            (
+                "deferred",
+                r.deferred_until
+                    .map(|at| format!("until {}", look.time_and_distance(at)))
+                    .unwrap_or_default(),
+            ),
             ("users", doc.run_when.map(run_when).unwrap_or_default().to_owned()),
             ("time limit", doc.max_run_time_s.map(seconds).unwrap_or_default()),
             ("restarts", doc.restarts.map(restarts).unwrap_or_default().to_owned()),
-            ("platforms", if known && platforms.is_empty() { "any".to_owned() } else { platforms.join(", ") }),
+            (
+                "platforms",
+                if known && platforms.is_empty() { "any".to_owned() } else { platforms.join(", ") },
+            ),
         ],
     );
     if let Some(run) = &r.run {

@@ -129,11 +129,23 @@ fn explain_doc() -> ExplainDoc {
         gates: vec![
             gate(Gate::Source, Verdict::Pass, None, "instructions 42 from /mnt/sms_shr, seen 8m ago", "time"),
             gate(Gate::Window, Verdict::Block, Some("window-closed"), "next window Tue 22:00-06:00", "time"),
-            gate(Gate::Users, Verdict::Block, Some("user-logged-on"), "anna on pts/0 since 09:12, idle 0s", "event"),
+            gate(
+                Gate::Users,
+                Verdict::Block,
+                Some("user-logged-on"),
+                "anna on pts/0 since 09:12, idle 0s",
+                "event",
+            ),
             gate(Gate::Executor, Verdict::Pass, None, "nothing else is running", "event"),
         ],
         allowed: vec![
-            allowed("run", false, Some("user-logged-on"), "passes over window and users", &["window", "users"]),
+            allowed(
+                "run",
+                false,
+                Some("user-logged-on"),
+                "passes over window and users",
+                &["window", "users"],
+            ),
             allowed("defer", true, None, "at most until Tue 12:00", &[]),
             allowed("rerun", false, Some("not-attempted"), "it has not been attempted", &[]),
         ],
@@ -274,13 +286,15 @@ fn sessions_show_what_they_hold_up() {
         holds: vec!["BP0000Y".parse().unwrap()],
         ignored: false,
     };
-    let doc = WhoDoc { source: "logind".into(), sessions: vec![session], connections: Vec::new(), note: None };
+    let doc =
+        WhoDoc { source: "logind".into(), sessions: vec![session], connections: Vec::new(), note: None };
     insta::assert_snapshot!(shown(who(&doc, &look(80))));
 }
 
 #[test]
 fn history_and_audit_are_tables() {
-    let doc = HistoryDoc { attempts: vec![attempt(2, State::Succeeded, 0, ""), attempt(1, State::Failed, 17, "")] };
+    let doc =
+        HistoryDoc { attempts: vec![attempt(2, State::Succeeded, 0, ""), attempt(1, State::Failed, 17, "")] };
     insta::assert_snapshot!("history", shown(attempts(&doc, &look(80))));
     let entry = AuditEntryDoc {
         at: later(-5),
