@@ -1,6 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-//! The decision core by its rules.
+//! The decision core by its rules: each gate and code alone, what an operator may do, states, windows minute by
+//! minute, and what holds in every world.
 
 mod gates;
 mod judge;
 mod scene;
+mod states;
+mod windows;
+mod worlds;
