@@ -4,7 +4,7 @@
 use super::sys;
 use crate::text::SafeText;
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -116,7 +116,7 @@ fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
 }
 
 fn write_exclusively(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut file = sys::durable::options().write(true).create_new(true).open(path)?;
     let done = fill(&mut file, bytes);
     if done.is_err() {
         let _ = fs::remove_file(path);

@@ -5,7 +5,7 @@ use super::sys;
 use crate::clock::{System, Wall};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -144,7 +144,7 @@ fn read_holder(path: &Path) -> Option<Holder> {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+    sys::durable::options().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 #[cfg(test)]

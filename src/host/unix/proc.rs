@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::sync::LazyLock;
 
 /// From `/proc/<pid>/stat` (proc_pid_stat(5)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,21 @@ fn parse(text: &[u8]) -> Option<Stat> {
 pub fn all() -> Vec<Stat> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries.flatten().filter_map(|e| stat(e.file_name().to_str()?.parse().ok()?)).collect()
+}
+
+/// The children of a process, from each of its threads; empty where it has gone. None where this kernel keeps no such
+/// list.
+pub fn children(pid: u32) -> Option<Vec<u32>> {
+    static KEPT: LazyLock<bool> = LazyLock::new(|| fs::exists("/proc/thread-self/children").unwrap_or(false));
+    if !*KEPT {
+        return None;
+    }
+    let mut found = Vec::new();
+    for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        let list = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        found.extend(list.split_ascii_whitespace().filter_map(|p| p.parse::<u32>().ok()));
+    }
+    Some(found)
 }
 
 /// The account that logged in and from which the process descends; None where the kernel keeps none.

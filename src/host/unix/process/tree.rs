@@ -65,7 +65,7 @@ impl Tree {
         let end = Instant::now() + deadline;
         let mut ended = Vec::new();
         loop {
-            kill_all(|| descendants(std::process::id()));
+            kill_all(|| children(std::process::id()));
             loop {
                 self.drain();
                 match reap()? {
@@ -135,22 +135,42 @@ pub fn descendants(of_pid: u32) -> Vec<Process> {
     found
 }
 
-/// Stops all that `find` finds, until it finds nothing new, and kills them then: what multiplies faster than it is
-/// killed must first stand still.
-fn kill_all(find: impl Fn() -> Vec<Process>) {
+/// Kills what `roots` finds and everything below it. What multiplies faster than it is killed must first stand still:
+/// each process is stopped before its children are looked up, so it can make no more of them, and the looking goes on
+/// until it finds nothing new.
+fn kill_all(roots: impl Fn() -> Vec<Process>) {
+    // One look can miss a process that comes while its parent goes.
+    const LOOKS: u32 = 3;
     let mut stopped = HashSet::new();
-    loop {
-        let new: Vec<Process> = find().into_iter().filter(|p| !stopped.contains(p)).collect();
-        if new.is_empty() {
-            break;
+    let mut in_vain = 0;
+    while in_vain < LOOKS {
+        in_vain += 1;
+        let mut look = roots();
+        while let Some(process) = look.pop() {
+            if stopped.insert(process) {
+                signal(process, Signal::STOP);
+                in_vain = 0;
+            }
+            look.extend(children(process.pid));
         }
-        for process in new {
-            signal(process, Signal::STOP);
-            stopped.insert(process);
+        if stopped.is_empty() {
+            return;
         }
     }
     for process in stopped {
         signal(process, Signal::KILL);
+    }
+}
+
+/// The living children of one process. The kernel's own list is short and quick, where it was built with one.
+fn children(of_pid: u32) -> Vec<Process> {
+    let living = |pids: Vec<u32>| {
+        let stats = pids.into_iter().filter_map(proc::stat).filter(|s| !s.is_dead());
+        stats.map(|s| Process { pid: s.pid, start_time: s.start_time }).collect()
+    };
+    match proc::children(of_pid) {
+        Some(pids) => living(pids),
+        None => living(proc::all().iter().filter(|s| s.parent == of_pid).map(|s| s.pid).collect()),
     }
 }
 
