@@ -5,6 +5,7 @@ use super::sys;
 use crate::clock::{System, Wall};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,12 @@ pub struct Holder {
     pub pid: u32,
     /// When it was taken.
     pub since: Wall,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (pid {}, since {})", self.who, self.pid, self.since.format("%Y-%m-%dT%H:%M:%SZ"))
+    }
 }
 
 /// A lock that this process holds until it is dropped or the process ends.
