@@ -8,6 +8,7 @@ pub mod ipc;
 pub mod lock;
 pub mod paths;
 pub mod process;
+pub mod sessions;
 
 #[cfg(unix)]
 mod unix;

@@ -8,3 +8,4 @@ pub mod lock;
 mod mounts;
 mod proc;
 pub mod process;
+pub mod sessions;

@@ -1,0 +1,71 @@
+//! Connections to the file shares of this machine, as Samba's own tool lists them. Shown only; where there is no Samba,
+//! or it does not answer, there are none to show.
+
+use super::MOST;
+use crate::executor::view::SessionDoc;
+use crate::text::SafeText;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+const TOOL: &str = "/usr/bin/smbstatus";
+/// It starts a process, and a view is asked several times a second.
+const FRESH: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Bytes of its output.
+const LIMIT: u64 = 4 << 20;
+
+pub fn connections() -> Vec<SessionDoc> {
+    static LAST: Mutex<Option<(Instant, Vec<SessionDoc>)>> = Mutex::new(None);
+    if !Path::new(TOOL).exists() || !Path::new("/run/samba").exists() {
+        return Vec::new();
+    }
+    let Ok(mut last) = LAST.lock() else { return Vec::new() };
+    match &*last {
+        Some((at, list)) if at.elapsed() < FRESH => list.clone(),
+        _ => {
+            let list = parse(&ask().unwrap_or_default());
+            *last = Some((Instant::now(), list.clone()));
+            list
+        }
+    }
+}
+
+fn ask() -> Option<String> {
+    let mut command = Command::new(TOOL);
+    command.args(["--json", "--processes"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().ok()?;
+    let output = child.stdout.take()?;
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let _ = output.take(LIMIT).read_to_string(&mut text);
+        let _ = tell.send(text);
+    });
+    let text = told.recv_timeout(PATIENCE).ok();
+    let _ = child.kill();
+    let _ = child.wait();
+    text
+}
+
+pub fn parse(text: &str) -> Vec<SessionDoc> {
+    let Ok(doc) = serde_json::from_str::<serde_json::Value>(text) else { return Vec::new() };
+    let Some(sessions) = doc.get("sessions").and_then(|s| s.as_object()) else { return Vec::new() };
+    let field = |s: &serde_json::Value, name: &str| {
+        SafeText::new(s.get(name).and_then(|v| v.as_str()).unwrap_or_default())
+    };
+    let connection = |s: &serde_json::Value| SessionDoc {
+        user: field(s, "username"),
+        terminal: SafeText::new("smb"),
+        from: field(s, "remote_machine"),
+        since: None,
+        idle_s: None,
+        locked: None,
+        kind: "network".to_owned(),
+        holds: Vec::new(),
+        ignored: false,
+    };
+    sessions.values().take(MOST).map(connection).collect()
+}
