@@ -173,7 +173,7 @@ fn quiet(program: &str, args: &[&str]) -> Command {
 
 #[test]
 fn sessions_are_read_from_a_logind_on_a_bus() {
-    let installed = quiet("python3", &["-c", "import dbusmock"]).status().is_ok_and(|s| s.success());
+    let installed = quiet("/usr/bin/python3", &["-c", "import dbusmock"]).status().is_ok_and(|s| s.success());
     let dir = tempfile::tempdir().unwrap();
     let address = format!("unix:path={}", dir.path().join("bus").display());
     let mut daemon =
@@ -184,7 +184,7 @@ fn sessions_are_read_from_a_logind_on_a_bus() {
     let mut first = String::new();
     BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut first).unwrap();
     let _daemon = Running(daemon);
-    let mut mock = quiet("python3", &["-m", "dbusmock", "--system", "--template", "logind"]);
+    let mut mock = quiet("/usr/bin/python3", &["-m", "dbusmock", "--system", "--template", "logind"]);
     let _mock = Running(mock.env("DBUS_SYSTEM_BUS_ADDRESS", &address).stdout(Stdio::null()).spawn().unwrap());
 
     let bus = logind::Bus::At(address.clone());
@@ -207,7 +207,7 @@ fn add_session(address: &str, args: [&str; 4]) -> bool {
         o.AddSession(a[2],a[3],dbus.UInt32(int(a[4])),a[5],True,dbus_interface='org.freedesktop.DBus.Mock')";
     let mut all = vec!["-c", script, address];
     all.extend(args);
-    quiet("python3", &all).status().is_ok_and(|s| s.success())
+    quiet("/usr/bin/python3", &all).status().is_ok_and(|s| s.success())
 }
 
 #[test]
