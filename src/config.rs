@@ -9,9 +9,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) mod read;
+mod read;
 mod starter;
 
+pub(crate) use read::read_freeze;
 pub use starter::Starter;
 
 /// The whole configuration, with the defaults of FORMATS.md 9 filled in.
@@ -317,3 +318,6 @@ impl LoadError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,8 @@ pub(super) fn parse(bytes: &[u8], file: &str) -> Result<Config, Vec<Problem>> {
     let source = Source::decode(bytes, file, CODE).map_err(|p| vec![p])?;
     let (table, errors) = DeTable::parse_recoverable(source.text);
     let mut problems: Vec<Problem> = errors.iter().map(|e| source.syntax(e)).collect();
+    // One thing that is wrong makes the parser stumble several times in its line.
+    problems.dedup_by_key(|p| p.line);
     // What the parser could not make sense of, it replaces by something; no second complaint about that.
     let broken: BTreeSet<_> = problems.iter().map(|p| p.line).collect();
 
@@ -72,7 +74,7 @@ fn config(top: &mut Fields<'_, '_>) -> Config {
         set(&mut c.windows.zone, f.get("zone", nonempty));
     });
     for mut f in top.tables("freeze") {
-        c.freezes.extend(freeze(&mut f));
+        c.freezes.extend(read_freeze(&mut f));
         close(top, f);
     }
     section(top, "deferral", |f| {
@@ -123,7 +125,7 @@ fn config(top: &mut Fields<'_, '_>) -> Config {
 }
 
 /// One `[[freeze]]`, here and in the site file. None: a problem is reported.
-pub(crate) fn freeze(f: &mut Fields<'_, '_>) -> Option<Freeze> {
+pub(crate) fn read_freeze(f: &mut Fields<'_, '_>) -> Option<Freeze> {
     let from = f.need("from", fields::when);
     let until = f.need("until", fields::when);
     let reason = f.get("reason", fields::words).unwrap_or_default();

@@ -6,7 +6,9 @@ pub mod durable;
 pub mod facts;
 pub mod ipc;
 pub mod lock;
+pub mod open;
 pub mod paths;
+pub mod perms;
 pub mod process;
 pub mod sessions;
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 pub mod command;
 pub mod parse;
+pub mod render;
 
 /// The largest instruction file that is read, in bytes.
 pub const MAX_BYTES: u64 = 1 << 20;

@@ -4,3 +4,6 @@
 pub mod fields;
 pub mod ids;
 pub mod instruction;
+pub mod share;
+pub mod site_file;
+pub mod trust;

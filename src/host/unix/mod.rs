@@ -6,6 +6,8 @@ pub mod facts;
 pub mod ipc;
 pub mod lock;
 mod mounts;
+pub mod open;
+pub mod perms;
 mod proc;
 pub mod process;
 pub mod sessions;

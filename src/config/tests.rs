@@ -1,0 +1,259 @@
+//! The key table of FORMATS.md 9.
+#![allow(clippy::unwrap_used)]
+
+use super::{Config, LoadError, LogFormat, Starter, TrustMode};
+use crate::clock::When;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Every key with a value that is not its default.
+const ALL: &str = r#"
+machine = "bp004000"
+shares = ["/mnt/a", "/mnt/b"]
+polling_interval = "90s"
+role = "production"
+[run]
+max_run_time = "1h"
+countdown = "0s"
+after_boot = "1m"
+retries = 1
+retry_after = "2m"
+run_as = "deploy"
+[execute]
+programs = ["zypper", "snap"]
+[windows]
+weekly = ["Sat 22:00-06:00"]
+zone = "Europe/Berlin"
+[[freeze]]
+from = 2026-12-20T00:00:00
+until = 2027-01-04T00:00:00
+reason = "end of year"
+[[freeze]]
+from = 2027-12-20T00:00:00Z
+until = 2028-01-04T00:00:00+01:00
+[deferral]
+max_count = 1
+max_total = "1d"
+never_within = "2h"
+[users]
+ignore = ["backup"]
+busy_within = "5m"
+[restart]
+allow = true
+countdown = "1m"
+[share]
+stale_after = "2d"
+timeout = "3s"
+[trust]
+mode = "permissions"
+dir = "/etc/pcm/keys"
+[operators]
+group = "wheel"
+[notify]
+command = ["/usr/local/bin/page-someone", "now"]
+[check]
+backup = ["/usr/local/bin/backup-is-fresh"]
+[retention]
+transcripts = "10d"
+stage = "3d"
+[log]
+dir = "/srv/log"
+format = "classic"
+max_size = "1MB"
+keep = 9
+files = ["/var/log/x/*.LOG"]
+[console]
+theme = "night"
+keymap = "/etc/pcm/keymap.toml"
+roles = { production = "red", test = "green" }
+"#;
+
+/// Lines and fields of all errors.
+fn errors(text: &str) -> Vec<(u32, String)> {
+    let problems = Config::parse(text, "pcm.toml").unwrap_err();
+    assert!(problems.iter().all(|p| p.code == "policy-unreadable" && p.file.as_str() == "pcm.toml"));
+    let field = |f: &Option<crate::text::SafeText>| f.as_ref().map(ToString::to_string).unwrap_or_default();
+    problems.iter().map(|p| (p.line.unwrap(), field(&p.field))).collect()
+}
+
+#[test]
+fn an_empty_file_is_the_defaults() {
+    let config = Config::parse("", "pcm.toml").unwrap();
+    assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+    assert_eq!(config.trust.mode, TrustMode::Signed);
+    assert_eq!(config.log.dir, None);
+}
+
+#[test]
+fn every_key_of_the_table_is_read() {
+    let c = Config::parse(ALL, "pcm.toml").unwrap();
+    let s = Duration::from_secs;
+    assert_eq!(c.machine.unwrap().as_str(), "BP004000");
+    assert_eq!(c.shares, [PathBuf::from("/mnt/a"), PathBuf::from("/mnt/b")]);
+    assert_eq!((c.polling_interval, c.role.as_str()), (s(90), "production"));
+    assert_eq!((c.run.max_run_time, c.run.countdown, c.run.after_boot), (s(3_600), s(0), s(60)));
+    assert_eq!((c.run.retries, c.run.retry_after, c.run.run_as.as_deref()), (1, s(120), Some("deploy")));
+    assert_eq!(c.programs, ["zypper", "snap"]);
+    assert!(c.all_programs().ends_with(&["zypper".to_owned(), "snap".to_owned()]));
+    assert_eq!(
+        (c.windows.weekly, c.windows.zone.as_str()),
+        (vec!["Sat 22:00-06:00".to_owned()], "Europe/Berlin")
+    );
+    assert_eq!(c.freezes.len(), 2);
+    assert!(matches!(c.freezes[0].from, When::Local(_)) && matches!(c.freezes[1].until, When::Instant(_)));
+    assert_eq!((c.freezes[0].reason.as_str(), c.freezes[1].reason.as_str()), ("end of year", ""));
+    assert_eq!(
+        (c.deferral.max_count, c.deferral.max_total, c.deferral.never_within),
+        (1, s(86_400), s(7_200))
+    );
+    assert_eq!((c.users.ignore, c.users.busy_within), (vec!["backup".to_owned()], s(300)));
+    assert_eq!((c.restart.allow, c.restart.countdown), (true, s(60)));
+    assert_eq!((c.share.stale_after, c.share.timeout), (s(172_800), s(3)));
+    assert_eq!((c.trust.mode, c.trust.dir), (TrustMode::Permissions, Some("/etc/pcm/keys".into())));
+    assert_eq!(c.operators_group, "wheel");
+    assert_eq!(c.notify, ["/usr/local/bin/page-someone", "now"]);
+    assert_eq!(c.backup, ["/usr/local/bin/backup-is-fresh"]);
+    assert_eq!((c.retention.transcripts, c.retention.stage), (s(864_000), s(259_200)));
+    assert_eq!((c.log.dir, c.log.format), (Some("/srv/log".into()), LogFormat::Classic));
+    assert_eq!((c.log.max_size, c.log.keep), (1 << 20, 9));
+    assert_eq!(c.log.files, ["/var/log/x/*.LOG"]);
+    assert_eq!((c.console.theme.as_str(), c.console.keymap), ("night", Some("/etc/pcm/keymap.toml".into())));
+    let roles = [("production".to_owned(), "red".to_owned()), ("test".to_owned(), "green".to_owned())];
+    assert_eq!(c.console.roles, roles);
+}
+
+#[test]
+fn the_original_line_ends_and_a_byte_order_mark_make_no_difference() {
+    let plain = format!("{:?}", Config::parse(ALL, "f").unwrap());
+    let windows = format!("\u{feff}{}", ALL.replace('\n', "\r\n"));
+    assert_eq!(format!("{:?}", Config::parse(&windows, "f").unwrap()), plain);
+}
+
+#[test]
+fn all_errors_are_told_at_once_with_their_lines() {
+    let text = "machine = \"BP\"\nshares = [\"relative\", 5]\ncolour = 1\n[run]\nretries = -1\nspeed = 2\n[nothing]\na = 1\n[log]\nformat = \"html\"\n";
+    let expected = [
+        (1, "machine"),
+        (2, "shares[1]"),
+        (2, "shares[2]"),
+        (3, "colour"),
+        (5, "run.retries"),
+        (6, "run.speed"),
+        (7, "nothing"),
+        (10, "log.format"),
+    ];
+    assert_eq!(errors(text), expected.map(|(l, f)| (l, f.to_owned())));
+}
+
+#[test]
+fn a_syntax_error_does_not_hide_the_other_errors() {
+    assert_eq!(
+        errors("machine = = 5\n[run]\nretries = \"three\"\n[users\nignore = 1\n")
+            .iter()
+            .map(|e| e.0)
+            .collect::<Vec<_>>(),
+        [1, 3, 4, 5]
+    );
+}
+
+#[test]
+fn each_wrong_value_is_an_error_at_its_line() {
+    for (text, field) in [
+        ("machine = 4000", "machine"),
+        ("shares = \"/mnt\"", "shares"),
+        ("polling_interval = \"0m\"", "polling_interval"),
+        ("polling_interval = 60", "polling_interval"),
+        ("polling_interval = \"1w\"", "polling_interval"),
+        ("run.max_run_time = \"25h\"", "run.max_run_time"),
+        ("run.retries = 5000000000", "run.retries"),
+        ("run = 5", "run"),
+        ("execute.programs = [\"/bin/x\"]", "execute.programs[1]"),
+        ("execute.programs = [\"x y\"]", "execute.programs[1]"),
+        ("windows.weekly = [5]", "windows.weekly[1]"),
+        ("windows.zone = \"\"", "windows.zone"),
+        ("freeze = [{ from = 2026-01-01T00:00:00 }]", "freeze[1].until"),
+        ("freeze = [{ from = 2026-01-01T00:00:00, until = 2026-01-01T00:00:00 }]", "freeze[1].until"),
+        ("restart.allow = \"yes\"", "restart.allow"),
+        ("trust.mode = \"none\"", "trust.mode"),
+        ("trust.dir = \"keys\"", "trust.dir"),
+        ("notify.command = \"mail\"", "notify.command"),
+        ("notify.command = [\"mail\"]", "notify.command"),
+        ("log.max_size = \"1 B\"", "log.max_size"),
+        ("log.max_size = 10", "log.max_size"),
+        ("console.roles = { a = 1 }", "console.roles.a"),
+    ] {
+        assert_eq!(errors(&format!("\n{text}\n")), [(2, field.to_owned())], "{text}");
+    }
+}
+
+#[test]
+fn a_shell_is_refused_on_the_list_of_programs() {
+    for shell in
+        ["sh", "bash", "cmd.exe", "CMD.EXE", "cmd", "powershell", "PowerShell.exe", "pwsh", "zsh", "env"]
+    {
+        let text = format!("[execute]\nprograms = [\"zypper\", \"{shell}\"]\n");
+        assert_eq!(errors(&text), [(2, "execute.programs[2]".to_owned())], "{shell}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_told_apart_from_a_bad_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pcm.toml");
+    assert_eq!(Config::load(&path).unwrap_err(), LoadError::Missing(path.clone()));
+    std::fs::write(&path, "machine = 5\n").unwrap();
+    let Err(LoadError::Bad(problems)) = Config::load(&path) else { panic!() };
+    assert_eq!(problems[0].line, Some(1));
+    std::fs::write(&path, b"role = \"\xff\"\n").unwrap();
+    assert!(matches!(Config::load(&path), Err(LoadError::Bad(_))));
+    std::fs::write(&path, ALL).unwrap();
+    assert!(Config::load(&path).is_ok());
+    assert!(matches!(Config::load(dir.path()), Err(LoadError::Bad(_))));
+}
+
+#[test]
+fn a_new_configuration_says_what_was_asked_for_and_nothing_else() {
+    let machine = "BP004000".parse().unwrap();
+    let plain = Starter::new(machine, vec!["/mnt/a \"b\"".into(), "/c\\d".into()], TrustMode::Permissions);
+    let config = Config::parse(&plain.text(), "pcm.toml").unwrap();
+    assert_eq!(config.machine, Some(machine));
+    assert_eq!(config.shares, plain.shares);
+    assert_eq!(config.trust.mode, TrustMode::Permissions);
+    let expected = Config {
+        machine: Some(machine),
+        shares: plain.shares.clone(),
+        trust: super::Trust { mode: TrustMode::Permissions, dir: None },
+        ..Config::default()
+    };
+    assert_eq!(format!("{config:?}"), format!("{expected:?}"));
+
+    let full = Starter {
+        log_dir: Some("/tmp/log".into()),
+        polling_interval: Some("5s".into()),
+        role: "test".into(),
+        trust: TrustMode::Signed,
+        ..plain
+    };
+    let config = Config::parse(&full.text(), "pcm.toml").unwrap();
+    assert_eq!((config.log.dir, config.role.as_str()), (Some("/tmp/log".into()), "test"));
+    assert_eq!((config.polling_interval, config.trust.mode), (Duration::from_secs(5), TrustMode::Signed));
+}
+
+#[test]
+fn the_comments_of_a_new_configuration_are_its_defaults() {
+    let machine = "BP004000".parse().unwrap();
+    let text = Starter::new(machine, vec![], TrustMode::Signed).text();
+    // Each commented key, put in force, has to be readable and to change nothing but what is marked as an example.
+    let examples = ["role", "weekly", "dir", "from", "until", "reason", "[[freeze]]", "run_as"];
+    for line in text.lines().filter_map(|l| l.strip_prefix("# ")) {
+        let key = line.split(' ').next().unwrap();
+        if !line.contains(" = ") || examples.contains(&key) {
+            continue;
+        }
+        let section =
+            text.lines().take_while(|l| *l != format!("# {line}")).filter(|l| l.starts_with('[')).last();
+        let in_force = format!("{}\n{line}\n", section.unwrap_or_default());
+        let config = Config::parse(&in_force, "f").unwrap_or_else(|e| panic!("{in_force}: {e:?}"));
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()), "{in_force}");
+    }
+}

@@ -1,0 +1,59 @@
+//! Who could have written a file: owners, mode bits, and whether the file system's mode bits mean anything
+//! (PROMISES.md 4, mode `permissions`). Called by `site::trust` on the very files and folders that were opened.
+
+use super::open::{Folder, RegularFile};
+use super::sys;
+use std::path::{Path, PathBuf};
+
+/// The accounts that may write what is trusted: root, and the service's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writers {
+    pub(super) inner: sys::perms::Writers,
+}
+
+impl Writers {
+    /// Root and the account that this process acts as.
+    pub fn this_process() -> Self {
+        Self { inner: sys::perms::Writers::this_process() }
+    }
+
+    /// Root and the owner of this folder, which is the service's account where it is the state folder.
+    pub fn owner_of(state: &Path) -> Self {
+        Self { inner: sys::perms::Writers::owner_of(state) }
+    }
+}
+
+/// Somebody else could have written it: what, why, and how that is mended, in words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}: {remedy}")]
+pub struct Loose {
+    /// What is wrong, with the path, its owner and its mode.
+    pub why: String,
+    /// The command that mends it.
+    pub remedy: String,
+}
+
+/// Checks every folder above a share, following the links on the way, and the share's own folder. Returns where the
+/// share really is.
+///
+/// # Errors
+/// The first folder or link that somebody else could change.
+pub fn check_way_to(share: &Path, writers: &Writers) -> Result<PathBuf, Loose> {
+    sys::perms::check_way_to(share, &writers.inner)
+}
+
+/// Checks an open folder on the share.
+///
+/// # Errors
+/// Where somebody else could change it, or its mode bits are not real.
+pub fn check_folder(folder: &Folder, writers: &Writers) -> Result<(), Loose> {
+    sys::perms::check_folder(&folder.inner, &folder.path, &writers.inner)
+}
+
+/// Checks an open file on the share.
+///
+/// # Errors
+/// Where somebody else could change it, or its mode bits are not real.
+pub fn check_file(file: &RegularFile, writers: &Writers) -> Result<(), Loose> {
+    sys::perms::check_file(&file.file, &file.path, &writers.inner)
+}

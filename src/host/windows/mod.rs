@@ -1,0 +1,4 @@
+//! Windows behind the functions of `host`. Nothing outside `host` calls this.
+
+pub mod open;
+pub mod perms;

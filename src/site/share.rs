@@ -1,0 +1,317 @@
+//! Reading a share: the one bounded way to read a file of it, and the look at all configured shares that finds the
+//! instruction file in force. No state, no locks, no threads: the caller runs it where a share that hangs does no harm
+//! (PROMISES.md 4, P8).
+
+use super::ids::MachineId;
+use super::instruction::parse::{Defaults, parse};
+use super::instruction::{self, InstructionFile, Problem};
+use super::site_file::{self, SiteFile};
+use super::trust::Judge;
+use crate::decision::{Code, SourceFault, TrustVerdict};
+use crate::host::open::{Folder, OpenError, RegularFile};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// The folder of the instruction files.
+pub const INS_FOLDER: &str = "pcmins.box";
+/// The most names in it that are looked through for one that differs in case.
+const MAX_NAMES: usize = 100_000;
+
+/// Reads a regular file with one name, without following a link, without waiting for a pipe, and never more than
+/// `limit` bytes and one.
+///
+/// # Errors
+/// [`OpenError`]
+pub fn open_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, OpenError> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else {
+        return Err(OpenError::Missing);
+    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    read_bounded(&mut Folder::open(folder)?.file(name)?, limit)
+}
+
+/// Reads an open file, never more than `limit` bytes and one.
+///
+/// # Errors
+/// [`OpenError::TooLarge`], or what reading gave.
+pub fn read_bounded(file: &mut RegularFile, limit: u64) -> Result<Vec<u8>, OpenError> {
+    if file.size > limit {
+        return Err(OpenError::TooLarge(limit));
+    }
+    let mut bytes = Vec::new();
+    (&mut file.file).take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(OpenError::TooLarge(limit)) } else { Ok(bytes) }
+}
+
+/// What is looked for, and how it is judged.
+#[derive(Debug, Clone)]
+pub struct Looking<'a> {
+    /// In the order of preference.
+    pub shares: &'a [PathBuf],
+    /// Whose instruction file.
+    pub machine: MachineId,
+    /// Who may have published it.
+    pub judge: &'a Judge,
+    /// What the configuration says where a request does not.
+    pub defaults: &'a Defaults,
+}
+
+/// What a look at all shares gave.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    /// The valid instruction file: a trusted one before others, then the highest serial, then the first share.
+    pub found: Option<Found>,
+    /// Why there is none; set where `found` is not.
+    pub fault: Option<SourceFault>,
+    /// What is wrong with the shares that were not used, and warnings of the one that was.
+    pub problems: Vec<Problem>,
+    /// A share of this site answered: with a valid file, or by having none for this machine.
+    pub answered: bool,
+}
+
+/// A valid instruction file. Whether it may come into force is said by `trust`: one that is refused must not replace a
+/// held one that was trusted.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// To be held in the state folder.
+    pub bytes: Vec<u8>,
+    /// What they say.
+    pub file: InstructionFile,
+    /// How the trust check ended.
+    pub trust: TrustVerdict,
+    /// As configured.
+    pub share: PathBuf,
+    /// `PCM.SITE`, to be held beside it: its freezes stay in force while the share is away.
+    pub site_bytes: Vec<u8>,
+    /// What they say.
+    pub site: SiteFile,
+}
+
+/// What one share answered.
+enum Answer {
+    Found(Box<Found>),
+    Fault(Code, Vec<Problem>),
+}
+
+/// Looks at every configured share.
+pub fn look(looking: &Looking<'_>) -> Look {
+    let mut look = Look::default();
+    let mut faults: Vec<(Code, Vec<Problem>)> = Vec::new();
+    for share in looking.shares {
+        match look_at(looking, share) {
+            Answer::Fault(code, problems) => {
+                look.answered |= code == Code::InsMissing;
+                faults.push((code, problems));
+            }
+            Answer::Found(found) => {
+                look.answered = true;
+                let better = look.found.as_ref().is_none_or(|best| rank(&found) > rank(best));
+                if better {
+                    look.found = Some(*found);
+                }
+            }
+        }
+    }
+    if let Some(found) = &look.found {
+        look.problems.extend(found.site.warnings.iter().chain(&found.file.warnings).cloned());
+        look.problems.extend(faults.into_iter().flat_map(|(_, problems)| problems));
+        return look;
+    }
+    if looking.shares.is_empty() {
+        let nothing =
+            problem(Code::ShareMissing, Path::new("pcm.toml"), "no share is configured: set shares");
+        faults.push((Code::ShareMissing, vec![nothing]));
+    }
+    // The one that came furthest says most; of equals the first.
+    let furthest = faults.iter().map(|(code, _)| progress(*code)).max();
+    let at = faults.iter().position(|(code, _)| Some(progress(*code)) == furthest);
+    if let Some(at) = at {
+        let (code, problems) = faults.remove(at);
+        look.fault = Some(SourceFault { code, problems });
+    }
+    look.problems.extend(faults.into_iter().flat_map(|(_, problems)| problems));
+    look
+}
+
+/// Reads the instruction file that is held in the state folder.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_held(
+    bytes: &[u8],
+    machine: MachineId,
+    defaults: &Defaults,
+) -> Result<InstructionFile, Vec<Problem>> {
+    parse(bytes, machine, &format!("held {machine}.INS"), defaults)
+}
+
+/// What is odd about a new file's serial, seen against the one in force: `rollback` where it is lower, or equal with
+/// other bytes. In mode `signed` that refuses the new file, otherwise it is a warning.
+pub fn serial_problem(
+    held: (&InstructionFile, &[u8]),
+    new: (&InstructionFile, &[u8]),
+    file: &str,
+) -> Option<Problem> {
+    let (old_serial, new_serial) = (held.0.serial, new.0.serial);
+    let message = match new_serial.cmp(&old_serial) {
+        std::cmp::Ordering::Greater => return None,
+        std::cmp::Ordering::Equal if held.1 == new.1 => return None,
+        std::cmp::Ordering::Equal => format!("serial {new_serial} was seen before with another content"),
+        std::cmp::Ordering::Less => {
+            format!("serial {new_serial} is lower than {old_serial}, which was seen before")
+        }
+    };
+    Some(Problem {
+        code: Code::Rollback.as_str().to_owned(),
+        file: file.into(),
+        line: None,
+        field: Some("serial".into()),
+        message: message.into(),
+    })
+}
+
+fn rank(found: &Found) -> (bool, u64) {
+    // An untrusted file with a high serial must not keep a trusted one out.
+    (matches!(found.trust, TrustVerdict::Trusted(_)), found.file.serial)
+}
+
+fn progress(code: Code) -> u8 {
+    match code {
+        Code::ShareMissing => 0,
+        Code::ShareDenied => 1,
+        Code::InsMissing => 2,
+        _ => 3,
+    }
+}
+
+fn look_at(looking: &Looking<'_>, share: &Path) -> Answer {
+    let root = match Folder::open(share) {
+        Ok(root) => root,
+        Err(e) => {
+            let code = fault_code(&e, Code::ShareMissing);
+            let remedy = if e == OpenError::Missing { ": is the share mounted?" } else { "" };
+            return Answer::Fault(code, vec![problem(code, share, &format!("the share: {e}{remedy}"))]);
+        }
+    };
+    let (site_bytes, site) = match site_of(&root) {
+        Ok(site) => site,
+        Err((code, problems)) => return Answer::Fault(code, problems),
+    };
+    let machine = looking.machine;
+    let none = || {
+        let path = share.join(INS_FOLDER).join(format!("{machine}.INS"));
+        let message = "the share is there and has no instruction file for this machine";
+        Answer::Fault(Code::InsMissing, vec![problem(Code::InsMissing, &path, message)])
+    };
+    let folder = match root.folder(INS_FOLDER) {
+        Ok(folder) => folder,
+        Err(OpenError::Missing) => return none(),
+        Err(e) => return fault(&e, &share.join(INS_FOLDER)),
+    };
+    let mut problems = Vec::new();
+    // A publisher may be replacing it just now: what does not parse is read again at once.
+    for _ in 0..2 {
+        let (mut open, name) = match open_ins(&folder, machine) {
+            Ok(Some(open)) => open,
+            Ok(None) => return none(),
+            Err((e, path)) => return fault(&e, &path),
+        };
+        let path = folder.path().join(&name);
+        let bytes = match read_bounded(&mut open, instruction::MAX_BYTES) {
+            Ok(bytes) => bytes,
+            Err(e) => return fault(&e, &path),
+        };
+        let file = match parse(&bytes, machine, &path.display().to_string(), looking.defaults) {
+            Ok(file) => file,
+            Err(found) => {
+                problems = found;
+                continue;
+            }
+        };
+        if file.site != site.site {
+            let message = format!("it is of site {}, and the share is of site {}", file.site, site.site);
+            return Answer::Fault(Code::Malformed, vec![problem(Code::Malformed, &path, &message)]);
+        }
+        let trust = looking.judge.instruction_file(share, &[&root, &folder], &open);
+        let share = share.to_owned();
+        return Answer::Found(Box::new(Found { bytes, file, trust, share, site_bytes, site }));
+    }
+    Answer::Fault(Code::Malformed, problems)
+}
+
+/// `PCM.SITE`, without which the share is not mounted.
+fn site_of(root: &Folder) -> Result<(Vec<u8>, SiteFile), (Code, Vec<Problem>)> {
+    let path = root.path().join(site_file::NAME);
+    let read = || read_bounded(&mut root.file(site_file::NAME)?, site_file::MAX_BYTES);
+    let mut problems = Vec::new();
+    for _ in 0..2 {
+        let bytes = match read() {
+            Ok(bytes) => bytes,
+            Err(OpenError::Missing) => {
+                let message = "it is missing, so this folder is not taken for a share: is the share mounted?";
+                return Err((Code::ShareMissing, vec![problem(Code::ShareMissing, &path, message)]));
+            }
+            Err(e) => {
+                let code = fault_code(&e, Code::Malformed);
+                return Err((code, vec![problem(code, &path, &e.to_string())]));
+            }
+        };
+        match site_file::parse(&bytes, &path.display().to_string()) {
+            Ok(site) => return Ok((bytes, site)),
+            Err(found) => problems = found,
+        }
+    }
+    Err((Code::Malformed, problems))
+}
+
+/// The instruction file of a machine, whatever the case of its name; the upper-case name goes first.
+fn open_ins(
+    folder: &Folder,
+    machine: MachineId,
+) -> Result<Option<(RegularFile, String)>, (OpenError, PathBuf)> {
+    let wanted = format!("{machine}.INS");
+    match folder.file(&wanted) {
+        Ok(file) => return Ok(Some((file, wanted))),
+        Err(OpenError::Missing) => {}
+        Err(e) => return Err((e, folder.path().join(&wanted))),
+    }
+    let mut names = folder.names(MAX_NAMES).map_err(|e| (e, folder.path().to_owned()))?;
+    names.sort();
+    let other = names.iter().filter_map(|n| n.to_str()).find(|n| n.eq_ignore_ascii_case(&wanted));
+    match other {
+        None => Ok(None),
+        Some(name) => match folder.file(name) {
+            Ok(file) => Ok(Some((file, name.to_owned()))),
+            // Replaced between listing and opening.
+            Err(OpenError::Missing) => Ok(None),
+            Err(e) => Err((e, folder.path().join(name))),
+        },
+    }
+}
+
+fn fault(e: &OpenError, path: &Path) -> Answer {
+    let code = fault_code(e, Code::Malformed);
+    Answer::Fault(code, vec![problem(code, path, &e.to_string())])
+}
+
+/// The code of an error: denied and I/O errors are the share's, everything else is `otherwise`.
+fn fault_code(e: &OpenError, otherwise: Code) -> Code {
+    match e {
+        OpenError::Denied => Code::ShareDenied,
+        OpenError::Io(_) => Code::ShareMissing,
+        _ => otherwise,
+    }
+}
+
+fn problem(code: Code, path: &Path, message: &str) -> Problem {
+    Problem {
+        code: code.as_str().to_owned(),
+        file: path.display().to_string().into(),
+        line: None,
+        field: None,
+        message: message.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

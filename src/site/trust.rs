@@ -1,0 +1,56 @@
+//! Who could have published what is on a share (PROMISES.md 4). Mode `permissions` looks at owners and mode bits of the
+//! very files and folders that were opened; mode `signed` refuses everything until there are signatures to check.
+
+use crate::config::TrustMode;
+use crate::decision::{Code, TrustVerdict};
+use crate::host::open::{Folder, RegularFile};
+use crate::host::perms::{self, Loose, Writers};
+use std::path::Path;
+
+/// The rule of one machine.
+#[derive(Debug, Clone)]
+pub struct Judge {
+    /// `[trust] mode`
+    pub mode: TrustMode,
+    /// Who may write what is trusted in mode `permissions`.
+    pub writers: Writers,
+}
+
+impl Judge {
+    /// The mode, with root and the account of this process as the writers.
+    pub fn of(mode: TrustMode) -> Self {
+        Self { mode, writers: Writers::this_process() }
+    }
+
+    /// Judges an instruction file: the file, the folders it was opened through from the share's own on, and all above.
+    pub fn instruction_file(&self, share: &Path, folders: &[&Folder], file: &RegularFile) -> TrustVerdict {
+        match self.mode {
+            TrustMode::Signed => TrustVerdict::Refused(
+                Code::Unsigned,
+                "mode \"signed\" needs a signature, and this version of pcm cannot check any: nothing runs; \
+                 [trust] mode = \"permissions\" relies on the owners and modes of the share instead"
+                    .into(),
+            ),
+            TrustMode::Permissions => match self.loose(share, folders, std::slice::from_ref(file)) {
+                None => TrustVerdict::Trusted(
+                    "permissions: only root and the service's account can write it".into(),
+                ),
+                Some(loose) => TrustVerdict::Refused(Code::LoosePermissions, loose.to_string().into()),
+            },
+        }
+    }
+
+    /// The first thing of a package that somebody else could have written. In mode `signed` the signature binds the
+    /// content by its hash, so owners and modes do not matter.
+    pub fn loose(&self, share: &Path, folders: &[&Folder], files: &[RegularFile]) -> Option<Loose> {
+        if self.mode == TrustMode::Signed {
+            return None;
+        }
+        let check = || {
+            perms::check_way_to(share, &self.writers)?;
+            folders.iter().try_for_each(|folder| perms::check_folder(folder, &self.writers))?;
+            files.iter().try_for_each(|file| perms::check_file(file, &self.writers))
+        };
+        check().err()
+    }
+}
