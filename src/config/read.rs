@@ -54,8 +54,7 @@ fn set<T>(place: &mut T, value: Option<T>) {
 }
 
 fn config(top: &mut Fields<'_, '_>) -> Config {
-    let mut c = Config::default();
-    c.machine = top.get("machine", fields::parsed);
+    let mut c = Config { machine: top.get("machine", fields::parsed), ..Config::default() };
     set(&mut c.shares, top.list("shares", folder));
     set(&mut c.polling_interval, top.get("polling_interval", fields::some_time));
     set(&mut c.role, top.get("role", |v| fields::text(v).map(Into::into)));

@@ -149,7 +149,7 @@ fn duration(d: Duration) -> String {
 
 fn size(bytes: u64) -> String {
     let unit = [(40, "TB"), (30, "GB"), (20, "MB"), (10, "KB")];
-    match unit.iter().find(|(shift, _)| bytes > 0 && bytes % (1 << shift) == 0) {
+    match unit.iter().find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1 << shift)) {
         Some((shift, unit)) => format!("{} {unit}", bytes >> shift),
         None => format!("{bytes} B"),
     }
