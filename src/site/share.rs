@@ -8,7 +8,8 @@ use super::instruction::{self, InstructionFile, Problem};
 use super::site_file::{self, SiteFile};
 use super::trust::Judge;
 use crate::decision::{Code, SourceFault, TrustVerdict};
-use crate::host::open::{Folder, OpenError, RegularFile};
+pub use crate::host::open::OpenError;
+use crate::host::open::{Folder, RegularFile};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 

@@ -53,4 +53,16 @@ impl Judge {
         };
         check().err()
     }
+
+    /// The same for a folder and a file whose way from the root was checked before.
+    pub fn loose_below(&self, folder: &Folder, file: Option<&RegularFile>) -> Option<Loose> {
+        if self.mode == TrustMode::Signed {
+            return None;
+        }
+        let check = || {
+            perms::check_folder(folder, &self.writers)?;
+            file.map_or(Ok(()), |file| perms::check_file(file, &self.writers))
+        };
+        check().err()
+    }
 }

@@ -1,0 +1,341 @@
+//! Copying a package's files from a share to this machine, and proving them.
+
+use super::{Content, FILES, MAX_BYTES, NAME, hash_of, hash_reader, list_path, parse_content, words};
+use crate::decision::ContentFact;
+use crate::host::durable;
+use crate::host::open::{Folder, OpenError, RegularFile, make_enterable, make_runnable};
+use crate::site::ids::PackageId;
+use crate::site::instruction::ContentHash;
+use crate::site::share::read_bounded;
+use crate::site::trust::Judge;
+use crate::text::SafeText;
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write as _};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// The folder of all packages on a share.
+const PACKAGES: &str = "packages";
+/// How names of copies that are under way begin.
+const UNFINISHED: &str = ".copy-";
+/// A copy that was not finished for this long is nobody's any more.
+const ABANDONED: Duration = Duration::from_secs(24 * 3_600);
+
+/// Whether this content is complete in the stage folder. Cheap: the folder gets its name only after every file in it was
+/// proven and synced.
+pub fn is_staged(stage_root: &Path, hash: &ContentHash) -> bool {
+    list_path(stage_root, hash).is_file() && stage_root.join(hash.as_str()).is_dir()
+}
+
+/// Copies a package's files from a share into `<stage_root>/<sha256>/`, each proven by the hash in `CONTENT` while it is
+/// copied, and `CONTENT` by the hash that was published. What is staged already is left as it is.
+///
+/// Touches the share: may hang with it. Nothing but the stage folder is written.
+pub fn stage(
+    share: &Path,
+    package: PackageId,
+    hash: &ContentHash,
+    stage_root: &Path,
+    judge: &Judge,
+) -> ContentFact {
+    if is_staged(stage_root, hash) {
+        return ContentFact::Staged;
+    }
+    match copy(share, package, hash, stage_root, judge) {
+        Ok(()) => ContentFact::Staged,
+        Err(fact) => fact,
+    }
+}
+
+/// Hashes everything that is staged again: exactly the files of the list, each with its size and hash, nothing else.
+/// Content that fails is no longer staged, so that the next [`stage`] copies it anew.
+///
+/// # Errors
+/// The first thing that differs.
+pub fn verify_staged(stage_root: &Path, hash: &ContentHash) -> Result<(), SafeText> {
+    let verified = verify(stage_root, hash);
+    if verified.is_err() {
+        // Without its list it does not count as staged; the files stay for whoever wants to see what happened.
+        let _ = fs::remove_file(list_path(stage_root, hash));
+    }
+    verified
+}
+
+/// Removes staged content, for instance when nothing refers to it any more.
+///
+/// # Errors
+/// As the system reports them.
+pub fn discard_staged(stage_root: &Path, hash: &ContentHash) -> std::io::Result<()> {
+    let gone = |result: std::io::Result<()>| match result {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    };
+    gone(fs::remove_file(list_path(stage_root, hash)))?;
+    gone(fs::remove_dir_all(stage_root.join(hash.as_str())))
+}
+
+fn copy(
+    share: &Path,
+    package: PackageId,
+    hash: &ContentHash,
+    stage_root: &Path,
+    judge: &Judge,
+) -> Result<(), ContentFact> {
+    let here =
+        |path: &Path, e: std::io::Error| ContentFact::Missing(words(format!("{}: {e}", path.display())));
+    durable::make_private_dir(stage_root).map_err(|e| here(stage_root, e))?;
+    remove_abandoned(stage_root);
+
+    let source = Source::open(share, package, judge)?;
+    let (list, content) = source.content(hash)?;
+    let target = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(stage_root);
+    let target = target.map_err(|e| here(stage_root, e))?;
+    copy_files(&source, &content, target.path())?;
+
+    // The order makes the folder's final name the proof of all that is in it.
+    let finished = stage_root.join(hash.as_str());
+    let place = || {
+        sync_folders(target.path())?;
+        make_enterable(target.path())?;
+        discard_staged(stage_root, hash)?;
+        durable::write(&list_path(stage_root, hash), &list)?;
+        fs::rename(target.path(), &finished)?;
+        durable::sync_dir(stage_root)
+    };
+    let placed = place().map_err(|e| here(&finished, e));
+    if placed.is_ok() {
+        // It has another name now; there is nothing left to remove.
+        let _ = target.keep();
+    }
+    placed
+}
+
+/// The folders of a package on a share, opened and judged.
+struct Source<'a> {
+    share: &'a Path,
+    judge: &'a Judge,
+    root: Folder,
+    packages: Folder,
+    package: Folder,
+}
+
+impl<'a> Source<'a> {
+    fn open(share: &'a Path, package: PackageId, judge: &'a Judge) -> Result<Self, ContentFact> {
+        let root = Folder::open(share).map_err(|e| missing(share, &e))?;
+        let packages = folder(&root, PACKAGES)?;
+        let package = folder(&packages, package.as_str())?;
+        Ok(Self { share, judge, root, packages, package })
+    }
+
+    /// `CONTENT`, proven by the hash that was published.
+    fn content(&self, hash: &ContentHash) -> Result<(Vec<u8>, Content), ContentFact> {
+        let mut file = self.package.file(NAME).map_err(|e| missing(&self.package.path().join(NAME), &e))?;
+        self.way_is_tight(&file)?;
+        let path = file.path.clone();
+        let list = read_bounded(&mut file, MAX_BYTES).map_err(|e| missing(&path, &e))?;
+        if super::hash_bytes(&list) != *hash {
+            let why = format!("{} is not the one that was published: its hash differs", path.display());
+            return Err(ContentFact::Mismatch(words(why)));
+        }
+        let content = parse_content(&list);
+        let content =
+            content.map_err(|e| ContentFact::Mismatch(words(format!("{}: {e}", path.display()))))?;
+        Ok((list, content))
+    }
+
+    fn way_is_tight(&self, file: &RegularFile) -> Result<(), ContentFact> {
+        let folders = [&self.root, &self.packages, &self.package];
+        match self.judge.loose(self.share, &folders, std::slice::from_ref(file)) {
+            Some(loose) => Err(ContentFact::Loose(words(loose.to_string()))),
+            None => Ok(()),
+        }
+    }
+
+    /// A folder or file below the package: the way to it is known to be tight.
+    fn is_tight(&self, folder: &Folder, file: Option<&RegularFile>) -> Result<(), ContentFact> {
+        match self.judge.loose_below(folder, file) {
+            Some(loose) => Err(ContentFact::Loose(words(loose.to_string()))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Copies every file of the list. The folders on the way are opened one below the other and stay open while the files in
+/// them are copied; sorted paths make that few.
+fn copy_files(source: &Source<'_>, content: &Content, target: &Path) -> Result<(), ContentFact> {
+    let files = match content.files.is_empty() {
+        true => return Ok(()),
+        false => folder(&source.package, FILES)?,
+    };
+    source.is_tight(&files, None)?;
+    let mut open: Vec<(String, Folder)> = Vec::new();
+    for file in &content.files {
+        let mut names: Vec<&str> = file.path.split('/').collect();
+        let Some(name) = names.pop() else { continue };
+        let common = open.iter().zip(&names).take_while(|((open, _), name)| open == *name).count();
+        open.truncate(common);
+        for folder_name in &names[common..] {
+            let above = open.last().map_or(&files, |(_, folder)| folder);
+            let next = folder(above, folder_name)?;
+            source.is_tight(&next, None)?;
+            open.push(((*folder_name).to_owned(), next));
+        }
+        let from = open.last().map_or(&files, |(_, folder)| folder);
+        let opened = from.file(name).map_err(|e| missing(&from.path().join(name), &e))?;
+        source.is_tight(from, Some(&opened))?;
+        let to = target.join(&file.path);
+        if let Some(above) = to.parent() {
+            make_folders(above)
+                .map_err(|e| ContentFact::Missing(words(format!("{}: {e}", above.display()))))?;
+        }
+        copy_file(opened, &to, file.size, &file.sha256)?;
+    }
+    Ok(())
+}
+
+fn copy_file(from: RegularFile, to: &Path, size: u64, sha256: &ContentHash) -> Result<(), ContentFact> {
+    let differs = |why: &str| ContentFact::Mismatch(words(format!("{}: {why}", from.path.display())));
+    let failed = |at: &Path, e: std::io::Error| ContentFact::Missing(words(format!("{}: {e}", at.display())));
+    let mut target = OpenOptions::new().write(true).create_new(true).open(to).map_err(|e| failed(to, e))?;
+    let mut hasher = Sha256::new();
+    let mut copied = 0;
+    let mut buffer = vec![0; 64 << 10];
+    let mut limited = (&from.file).take(size.saturating_add(1));
+    loop {
+        let read = limited.read(&mut buffer).map_err(|e| failed(&from.path, e))?;
+        if read == 0 {
+            break;
+        }
+        copied += read as u64;
+        hasher.update(&buffer[..read]);
+        target.write_all(&buffer[..read]).map_err(|e| failed(to, e))?;
+    }
+    if copied != size {
+        return Err(differs(&format!("its size is not {size} bytes, as CONTENT says")));
+    }
+    if hash_of(hasher) != *sha256 {
+        return Err(differs("its hash is not the one in CONTENT"));
+    }
+    let finish = || {
+        make_runnable(&target)?;
+        target.sync_all()
+    };
+    finish().map_err(|e| failed(to, e))
+}
+
+fn make_folders(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent() {
+        make_folders(above)?;
+    }
+    fs::create_dir(path)?;
+    make_enterable(path)
+}
+
+fn sync_folders(root: &Path) -> std::io::Result<()> {
+    for entry in walkdir::WalkDir::new(root).contents_first(true) {
+        let entry = entry?;
+        if entry.file_type().is_dir() {
+            durable::sync_dir(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_abandoned(stage_root: &Path) {
+    let Ok(entries) = fs::read_dir(stage_root) else { return };
+    for entry in entries.flatten() {
+        let old = || {
+            let changed = entry.metadata().and_then(|m| m.modified()).ok()?;
+            SystemTime::now().duration_since(changed).ok()
+        };
+        let unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+        if unfinished && old().is_some_and(|age| age > ABANDONED) {
+            // Only room is lost where it cannot be removed.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn verify(stage_root: &Path, hash: &ContentHash) -> Result<(), SafeText> {
+    let failed = |path: &Path, why: &str| words(format!("staged content, {}: {why}", path.display()));
+    let list_name = format!("{}.{NAME}", hash.as_str());
+    let root = Folder::open(stage_root).map_err(|e| failed(stage_root, &e.to_string()))?;
+    let list = root.file(&list_name).and_then(|mut file| read_bounded(&mut file, MAX_BYTES));
+    let list = list.map_err(|e| failed(&stage_root.join(&list_name), &e.to_string()))?;
+    if super::hash_bytes(&list) != *hash {
+        return Err(failed(&stage_root.join(&list_name), "it was changed after it was staged"));
+    }
+    let content = parse_content(&list).map_err(|e| words(e.to_string()))?;
+
+    let mut expected: BTreeMap<&str, (BTreeSet<&str>, Vec<usize>)> =
+        BTreeMap::from([("", Default::default())]);
+    for (i, file) in content.files.iter().enumerate() {
+        let (mut folder, mut name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
+        expected.entry(folder).or_default().1.push(i);
+        // Each folder on the way is a name in the one above it.
+        loop {
+            let known = !expected.entry(folder).or_default().0.insert(name);
+            if folder.is_empty() || known {
+                break;
+            }
+            (folder, name) = folder.rsplit_once('/').unwrap_or(("", folder));
+        }
+    }
+    let top =
+        root.folder(hash.as_str()).map_err(|e| failed(&stage_root.join(hash.as_str()), &e.to_string()))?;
+    verify_folder(&top, "", &expected, &content, &failed)
+}
+
+type Expected<'a> = BTreeMap<&'a str, (BTreeSet<&'a str>, Vec<usize>)>;
+
+fn verify_folder(
+    folder: &Folder,
+    path: &str,
+    expected: &Expected<'_>,
+    content: &Content,
+    failed: &dyn Fn(&Path, &str) -> SafeText,
+) -> Result<(), SafeText> {
+    let Some((names, files)) = expected.get(path) else { return Ok(()) };
+    let found = folder.names(names.len() + 1).map_err(|e| failed(folder.path(), &e.to_string()))?;
+    if let Some(extra) = found.iter().find(|n| n.to_str().is_none_or(|n| !names.contains(n))) {
+        return Err(failed(&folder.path().join(extra), "it was not published"));
+    }
+    for file in files.iter().map(|i| &content.files[*i]) {
+        let name = file.path.rsplit('/').next().unwrap_or_default();
+        let at = folder.path().join(name);
+        let opened = folder.file(name).map_err(|e| failed(&at, &e.to_string()))?;
+        let hashed = hash_reader((&opened.file).take(file.size.saturating_add(1)));
+        let (sha256, size) = hashed.map_err(|e| failed(&at, &e.to_string()))?;
+        if size != file.size || sha256 != file.sha256 {
+            return Err(failed(&at, "it was changed after it was staged"));
+        }
+    }
+    for name in names {
+        let below = if path.is_empty() { (*name).to_owned() } else { format!("{path}/{name}") };
+        if expected.contains_key(below.as_str()) {
+            let next = folder.folder(name).map_err(|e| failed(&folder.path().join(name), &e.to_string()))?;
+            verify_folder(&next, &below, expected, content, failed)?;
+        }
+    }
+    Ok(())
+}
+
+fn folder(above: &Folder, name: &str) -> Result<Folder, ContentFact> {
+    above.folder(name).map_err(|e| missing(&above.path().join(name), &e))
+}
+
+fn missing(path: &Path, e: &OpenError) -> ContentFact {
+    let why = words(format!("{}: {e}", path.display()));
+    match e {
+        // Not what was published, and waiting does not mend it.
+        OpenError::NotRegular | OpenError::NotFolder | OpenError::Linked | OpenError::TooLarge(_) => {
+            ContentFact::Mismatch(why)
+        }
+        OpenError::Missing | OpenError::Denied | OpenError::Io(_) => ContentFact::Missing(why),
+    }
+}
