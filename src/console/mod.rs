@@ -1,1 +1,13 @@
 //! The console (UX.md): a pure `app`, drivers that carry out its effects, drawing, keys, themes and the terminal.
+
+pub mod app;
+pub mod drivers;
+pub mod keymap;
+mod run;
+pub mod term;
+pub mod theme;
+pub mod ui;
+#[cfg(test)]
+mod tests;
+
+pub use run::{Options, run};

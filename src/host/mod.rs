@@ -11,6 +11,7 @@ pub mod paths;
 pub mod perms;
 pub mod process;
 pub mod sessions;
+pub mod signals;
 
 #[cfg(unix)]
 mod unix;

@@ -11,3 +11,4 @@ pub mod perms;
 mod proc;
 pub mod process;
 pub mod sessions;
+pub mod signals;

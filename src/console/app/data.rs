@@ -1,0 +1,165 @@
+//! What the executor last said, with its age and with why there is nothing newer. Nothing is ever shown without one of
+//! the two.
+
+use crate::clock::Wall;
+use crate::decision::{Group, State};
+use crate::error::Failure;
+use crate::executor::view::*;
+use crate::site::ids::RequestId;
+use crate::site::instruction::Problem;
+use crate::text::SafeText;
+use std::collections::BTreeMap;
+
+/// How many requests' details are kept at most.
+const MAX_SHOWN: usize = 32;
+/// Without an answer for so many seconds, what is shown is old.
+const OLD_AFTER: i64 = 10;
+
+/// A document, or not yet, or not any more.
+#[derive(Debug, Clone)]
+pub struct Held<T> {
+    /// The newest one.
+    pub value: Option<T>,
+    /// When it came.
+    pub at: Option<Wall>,
+    /// Why the newest question gave none, and since when that is so.
+    pub fault: Option<(Failure, Wall)>,
+}
+
+impl<T> Default for Held<T> {
+    fn default() -> Self {
+        Held { value: None, at: None, fault: None }
+    }
+}
+
+impl<T> Held<T> {
+    /// Takes an answer.
+    pub fn take(&mut self, answer: Result<T, Failure>, now: Wall) {
+        match answer {
+            Ok(value) => *self = Held { value: Some(value), at: Some(now), fault: None },
+            Err(failure) => {
+                let since = self.fault.as_ref().map_or(now, |(_, since)| *since);
+                self.fault = Some((failure, since));
+            }
+        }
+    }
+
+    /// Whether it is too old to be believed without a mark.
+    pub fn stale(&self, now: Wall) -> bool {
+        self.fault.is_some() || self.at.is_some_and(|at| (now - at).num_seconds() > OLD_AFTER)
+    }
+}
+
+/// Everything the executor said.
+#[derive(Debug, Clone, Default)]
+pub struct Data {
+    /// All requests.
+    pub list: Held<ListDoc>,
+    /// The machine at a glance.
+    pub status: Held<StatusDoc>,
+    /// Who is logged on.
+    pub who: Held<WhoDoc>,
+    /// Attempts.
+    pub history: Held<HistoryDoc>,
+    /// Who did what.
+    pub audit: Held<AuditDoc>,
+    /// Details by request.
+    shows: BTreeMap<RequestId, Held<ShowDoc>>,
+    /// Explanations: only the newest is kept.
+    pub explain: Option<(RequestId, Held<ExplainDoc>)>,
+}
+
+impl Data {
+    /// The newest details of a request.
+    pub fn shown(&self, request: RequestId) -> Option<&ShowDoc> {
+        self.shows.get(&request)?.value.as_ref()
+    }
+
+    /// The same with its age.
+    pub fn show(&self, request: RequestId) -> Option<&Held<ShowDoc>> {
+        self.shows.get(&request)
+    }
+
+    /// Takes details of a request.
+    pub fn take_show(&mut self, request: RequestId, answer: Result<ShowDoc, Failure>, now: Wall) {
+        if self.shows.len() >= MAX_SHOWN && !self.shows.contains_key(&request) {
+            let oldest = self.shows.iter().min_by_key(|(_, held)| held.at).map(|(id, _)| *id);
+            if let Some(oldest) = oldest {
+                self.shows.remove(&oldest);
+            }
+        }
+        self.shows.entry(request).or_default().take(answer, now);
+    }
+
+    /// All requests, in the order of the executor.
+    pub fn requests(&self) -> &[RequestDoc] {
+        self.list.value.as_ref().map_or(&[], |list| &list.requests)
+    }
+
+    /// One of them.
+    pub fn request(&self, id: RequestId) -> Option<&RequestDoc> {
+        self.requests().iter().find(|r| r.request_id == Some(id))
+    }
+
+    /// While a hold is in force: until when.
+    pub fn held_until(&self) -> Option<Wall> {
+        let status = self.status.value.as_ref().and_then(|s| s.held_until);
+        status.or_else(|| self.list.value.as_ref().and_then(|l| l.held_until))
+    }
+
+    /// What is wrong, worst first, each once. Warnings come last.
+    pub fn problems(&self) -> Vec<&Problem> {
+        let list = self.list.value.iter().flat_map(|l| &l.problems);
+        let status = self.status.value.iter().flat_map(|s| &s.problems);
+        let mut all: Vec<&Problem> = Vec::new();
+        for problem in status.chain(list) {
+            if !all.contains(&problem) {
+                all.push(problem);
+            }
+        }
+        all.sort_by_key(|p| p.code == "warning");
+        all
+    }
+
+    /// How many requests are in a group.
+    pub fn count(&self, group: Group) -> usize {
+        self.requests().iter().filter(|r| r.group == group).count()
+    }
+
+    /// How many attempts ended without success.
+    pub fn failed(&self) -> usize {
+        self.requests().iter().filter(|r| is_failure(r.state)).count()
+    }
+
+    /// Whether something is running or about to, so that times on the screen move each second.
+    pub fn moving(&self) -> bool {
+        self.requests().iter().any(|r| r.group == Group::Running)
+    }
+
+    /// Names of those who are logged on and count; None: unknown.
+    pub fn users(&self) -> Option<Vec<&SessionDoc>> {
+        let who = self.who.value.as_ref()?;
+        if who.source == "unknown" {
+            return None;
+        }
+        Some(who.sessions.iter().filter(|s| !s.ignored).collect())
+    }
+
+    /// Why the executor gives no answer, and since when.
+    pub fn silence(&self) -> Option<(&Failure, Wall)> {
+        let (failure, since) = self.list.fault.as_ref().or(self.status.fault.as_ref())?;
+        Some((failure, *since))
+    }
+
+    /// The machine's id and host, as far as known.
+    pub fn machine(&self) -> Option<SafeText> {
+        let list = self.list.value.as_ref().and_then(|l| l.machine);
+        let id = self.status.value.as_ref().and_then(|s| s.machine).or(list)?;
+        Some(SafeText::new(id.as_str()))
+    }
+}
+
+/// An attempt that ended, and not well.
+pub fn is_failure(state: State) -> bool {
+    state.group() == Group::Executed && !state.is_success()
+}

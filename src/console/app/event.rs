@@ -1,0 +1,111 @@
+//! What reaches the app and what it wants done: events in, effects out. Everything else in `app` is pure between them.
+
+use crate::clock::Wall;
+use crate::console::keymap::Key;
+use crate::error::Failure;
+use crate::executor::protocol::{Answer, Call};
+use crate::site::ids::RequestId;
+use crate::text::SafeText;
+
+/// A fact.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A key went down.
+    Key(Key),
+    /// Text was pasted; it counts only where text is typed.
+    Paste(SafeText),
+    /// The terminal has this size now.
+    Resize(u16, u16),
+    /// It is this late now; about once a second.
+    Tick(Wall),
+    /// The executor answered an [`Effect::Ask`].
+    Answered {
+        /// The one that was given with the question.
+        id: u64,
+        /// The document, or why there is none.
+        answer: Result<Answer, Failure>,
+    },
+    /// New log lines, oldest first.
+    Log(Vec<LogLine>),
+    /// Something happened to a log file: rotated, truncated, gone; or it cannot be read.
+    LogNote(SafeText),
+    /// The newest lines of the transcript that is followed.
+    Transcript {
+        /// Of which request.
+        request: RequestId,
+        /// Of which attempt.
+        attempt: u32,
+        /// Its last lines, oldest first.
+        lines: Vec<SafeText>,
+        /// Lines before those were left out.
+        cut: bool,
+        /// Why it cannot be read.
+        fault: Option<SafeText>,
+    },
+    /// The terminal is ours again after a suspension, or after somebody else wrote on it.
+    Resumed,
+}
+
+/// An intention that drivers carry out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Ask the executor; answered by [`Event::Answered`] with this id.
+    Ask {
+        /// Unlike all others.
+        id: u64,
+        /// What.
+        call: Call,
+        /// What is being done, for whoever waits for it.
+        label: SafeText,
+    },
+    /// Follow the transcript of an attempt from now on, or none.
+    Transcript(Option<(RequestId, u32)>),
+    /// Draw everything anew, whatever is believed to be there.
+    Redraw,
+    /// Give the terminal back until the process is continued.
+    Suspend,
+    /// End the console.
+    Quit,
+}
+
+/// How bad a log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// More than one wants to know.
+    Verbose,
+    /// What was done.
+    Info,
+    /// What may become bad.
+    Warning,
+    /// What is.
+    Error,
+}
+
+impl LogLevel {
+    /// As it is shown.
+    pub fn word(self) -> &'static str {
+        match self {
+            LogLevel::Verbose => "verbose",
+            LogLevel::Info => "info",
+            LogLevel::Warning => "warning",
+            LogLevel::Error => "error",
+        }
+    }
+}
+
+/// One record of a log, or one of its further lines.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogLine {
+    /// Name of the file without its folder.
+    pub file: SafeText,
+    /// When, where the record says.
+    pub time: Option<Wall>,
+    /// How bad.
+    pub level: LogLevel,
+    /// Who wrote it.
+    pub component: SafeText,
+    /// What.
+    pub text: SafeText,
+    /// It belongs to the record of the line before.
+    pub continued: bool,
+}

@@ -1,0 +1,338 @@
+//! The pure part of the console: events in, effects out. It knows no clock, no file and no thread; the time comes with
+//! events. `command` is the table of what can be done, `refresh` asks the executor, `act` carries out commands, and each
+//! view keeps its own state.
+
+mod act;
+pub mod command;
+pub mod data;
+pub mod dialog;
+pub mod event;
+pub mod input;
+pub mod list;
+pub mod logpane;
+pub mod overlay;
+mod refresh;
+pub mod rows;
+pub mod until;
+pub mod words;
+
+pub use event::{Effect, Event, LogLevel, LogLine};
+
+use crate::clock::{Wall, Zone};
+use crate::console::keymap::{Key, Keymap};
+use crate::executor::view::RequestDoc;
+use crate::site::ids::RequestId;
+use crate::text::SafeText;
+use command::Id;
+use data::Data;
+use list::Cursor;
+use logpane::LogPane;
+use overlay::Overlay;
+use refresh::Asks;
+use rows::Rows;
+use tui_logger::TuiWidgetState;
+
+/// What the console was started with, as far as the app needs it.
+#[derive(Debug, Clone)]
+pub struct AppOptions {
+    /// Nothing may be changed from here.
+    pub read_only: bool,
+    /// A word beside the machine's name, e.g. `DEMO`.
+    pub title: Option<SafeText>,
+    /// The machine's own zone.
+    pub zone: Zone,
+    /// Which keys mean what.
+    pub keymap: Keymap,
+}
+
+/// A screen of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum View {
+    Overview,
+    Packages,
+    Log,
+    Who,
+    History,
+    Diagnostics,
+}
+
+impl View {
+    /// Its number and name, as the header of the view shows them.
+    pub fn title(self) -> &'static str {
+        match self {
+            View::Overview => "1 OVERVIEW",
+            View::Packages => "2 PACKAGES",
+            View::Log => "3 LOG",
+            View::Who => "4 LOGGED ON",
+            View::History => "6 HISTORY AND AUDIT",
+            View::Diagnostics => "8 DIAGNOSTICS",
+        }
+    }
+}
+
+/// The pane that has the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Focus {
+    /// A list of requests, or a view's first pane.
+    List,
+    /// Who is logged on, or a view's second pane.
+    Second,
+    /// A log.
+    Log,
+}
+
+/// Something to be said once.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// What.
+    pub text: SafeText,
+    /// It did not work.
+    pub error: bool,
+    /// When it was said.
+    pub at: Option<Wall>,
+}
+
+/// The newest lines of a run's output.
+#[derive(Debug, Clone)]
+pub struct Transcript {
+    /// Of which request.
+    pub request: RequestId,
+    /// Of which attempt.
+    pub attempt: u32,
+    /// Oldest first.
+    pub lines: Vec<SafeText>,
+    /// Lines before those were left out.
+    pub cut: bool,
+    /// Why it cannot be read.
+    pub fault: Option<SafeText>,
+}
+
+/// Everything the console knows and shows.
+pub struct App {
+    /// As started.
+    pub options: AppOptions,
+    /// The terminal's width and height.
+    pub size: (u16, u16),
+    /// The time of the newest tick; None before the first.
+    pub now: Option<Wall>,
+    /// What the executor said.
+    pub data: Data,
+    /// What is shown.
+    pub view: View,
+    /// The pane of the overview that has the keys.
+    overview_focus: Focus,
+    /// The second pane of the history view has the keys.
+    audit_focus: bool,
+    /// The overview's requests.
+    pub overview: Rows,
+    /// All requests.
+    pub packages: Rows,
+    /// The row of the list of those logged on.
+    pub who: Cursor,
+    /// The row of the list of attempts.
+    pub history: Cursor,
+    /// The row of the audit.
+    pub audit: Cursor,
+    /// The log.
+    pub log: LogPane,
+    /// Where the traces stand.
+    pub diagnostics: TuiWidgetState,
+    /// What lies over the view, the newest last.
+    pub overlays: Vec<Overlay>,
+    /// The transcript that is followed.
+    pub transcript: Option<Transcript>,
+    transcript_wanted: Option<(RequestId, u32)>,
+    /// Said, until the next key.
+    pub message: Option<Message>,
+    asks: Asks,
+}
+
+impl App {
+    /// A console that knows nothing yet.
+    pub fn new(options: AppOptions) -> App {
+        App {
+            options,
+            size: (80, 24),
+            now: None,
+            data: Data::default(),
+            view: View::Overview,
+            overview_focus: Focus::List,
+            audit_focus: false,
+            overview: Rows::overview(),
+            packages: Rows::packages(),
+            who: Cursor::default(),
+            history: Cursor::default(),
+            audit: Cursor::default(),
+            log: LogPane::default(),
+            diagnostics: TuiWidgetState::new(),
+            overlays: Vec::new(),
+            transcript: None,
+            transcript_wanted: None,
+            message: None,
+            asks: Asks::default(),
+        }
+    }
+
+    /// Takes an event; returns what is to be done about it.
+    #[must_use]
+    pub fn update(&mut self, event: Event) -> Vec<Effect> {
+        let mut effects = match event {
+            Event::Key(key) => self.key(key),
+            Event::Paste(text) => {
+                self.paste(text.as_str());
+                Vec::new()
+            }
+            Event::Resize(width, height) => {
+                self.size = (width, height);
+                Vec::new()
+            }
+            Event::Tick(now) => {
+                self.tick(now);
+                Vec::new()
+            }
+            Event::Answered { id, answer } => self.answered(id, answer),
+            Event::Log(lines) => {
+                self.log.push(lines);
+                Vec::new()
+            }
+            Event::LogNote(note) => {
+                self.log.note = (!note.is_empty()).then_some(note);
+                Vec::new()
+            }
+            Event::Transcript { request, attempt, lines, cut, fault } => {
+                if self.transcript_wanted == Some((request, attempt)) {
+                    self.transcript = Some(Transcript { request, attempt, lines, cut, fault });
+                }
+                Vec::new()
+            }
+            Event::Resumed => vec![Effect::Redraw],
+        };
+        effects.extend(self.refresh());
+        effects.extend(self.follow_transcript());
+        effects
+    }
+
+    /// The pane that has the keys.
+    pub fn focus(&self) -> Focus {
+        match self.view {
+            View::Overview => self.overview_focus,
+            View::Log => Focus::Log,
+            View::History if self.audit_focus => Focus::Second,
+            _ => Focus::List,
+        }
+    }
+
+    /// The list of requests of this view, if it has one.
+    pub fn rows(&self) -> Option<&Rows> {
+        match self.view {
+            View::Overview => Some(&self.overview),
+            View::Packages => Some(&self.packages),
+            _ => None,
+        }
+    }
+
+    fn rows_mut(&mut self) -> Option<&mut Rows> {
+        match self.view {
+            View::Overview => Some(&mut self.overview),
+            View::Packages => Some(&mut self.packages),
+            _ => None,
+        }
+    }
+
+    /// The log pane.
+    pub fn log_pane(&self) -> &LogPane {
+        &self.log
+    }
+
+    /// The selected request of this view's list.
+    pub fn selected_row(&self) -> Option<&RequestDoc> {
+        self.rows()?.selected(&self.data, self.now)
+    }
+
+    /// The request that commands are about: the one in the topmost overlay, else the selected one.
+    pub fn subject(&self) -> Option<RequestId> {
+        if let Some(request) = self.overlays.iter().rev().find_map(Overlay::request) {
+            return Some(request);
+        }
+        match self.view {
+            View::History if !self.audit_focus => {
+                let attempts = &self.data.history.value.as_ref()?.attempts;
+                Some(attempts.get(self.history.row(attempts.len()))?.request_id)
+            }
+            _ => self.selected_row()?.request_id,
+        }
+    }
+
+    /// What is being done for longer than a second, and for how long.
+    pub fn busy(&self) -> Option<(&SafeText, i64)> {
+        self.asks.slowest(self.now?)
+    }
+
+    /// Whether text is being typed, so that characters are no commands.
+    pub fn typing(&self) -> bool {
+        match self.overlays.last() {
+            Some(Overlay::Confirm(_) | Overlay::Palette(_)) => true,
+            Some(_) => false,
+            None => {
+                (self.focus() == Focus::Log && self.log.typing.is_some())
+                    || self.rows().is_some_and(|rows| rows.typing.is_some() && self.focus() == Focus::List)
+            }
+        }
+    }
+
+    /// Says what is wrong with how the console was started.
+    pub fn warn(&mut self, text: SafeText) {
+        self.say(text, true);
+    }
+
+    fn say(&mut self, text: impl Into<SafeText>, error: bool) {
+        self.message = Some(Message { text: text.into(), error, at: self.now });
+    }
+
+    fn paste(&mut self, text: &str) {
+        let focus = self.focus();
+        match self.overlays.last_mut() {
+            Some(Overlay::Confirm(confirm)) => confirm.paste(text),
+            Some(Overlay::Palette(palette)) => palette.paste(text),
+            Some(_) => {}
+            None if focus == Focus::Log => {
+                if let Some(input) = self.log.typing.as_mut() {
+                    input.insert(text);
+                }
+            }
+            None => {
+                if let Some(input) = self.rows_mut().and_then(|rows| rows.typing.as_mut()) {
+                    input.insert(text);
+                }
+            }
+        }
+    }
+
+    fn key(&mut self, key: Key) -> Vec<Effect> {
+        // What was said has been read, unless it is what is waited for.
+        self.message = None;
+        if key == Key::Ctrl('z') {
+            return vec![Effect::Suspend];
+        }
+        if self.typing() {
+            return self.typed(key);
+        }
+        match self.options.keymap.command(key, command::contexts(self)) {
+            Some(id) => self.command(id),
+            None => Vec::new(),
+        }
+    }
+
+    /// A command by key or from the palette: done, or said why not.
+    fn command(&mut self, id: Id) -> Vec<Effect> {
+        match command::enabled(self, id) {
+            Ok(()) => self.act(id),
+            Err(why) => {
+                let command = id.command();
+                self.say(SafeText::new(&format!("{}: {why}", command.name)), true);
+                Vec::new()
+            }
+        }
+    }
+}

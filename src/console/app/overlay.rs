@@ -1,0 +1,162 @@
+//! What lies over a view: details, explanation, confirmation, help, palette, problems.
+
+use super::command::{COMMANDS, Command, Id};
+use super::dialog::Confirm;
+use super::input::Input;
+use super::list::{Cursor, Scroll};
+use crate::site::ids::RequestId;
+use std::cell::Cell;
+
+/// One layer.
+#[derive(Debug, Clone)]
+pub enum Overlay {
+    /// Everything about one request.
+    Details(Box<Details>),
+    /// Why it has or has not run.
+    Explain(RequestId, Scroll),
+    /// An action that waits for a yes.
+    Confirm(Box<Confirm>),
+    /// Keys.
+    Help(Scroll),
+    /// Commands by name.
+    Palette(Palette),
+    /// Everything that is wrong.
+    Problems(Scroll),
+}
+
+impl Overlay {
+    /// The request it is about.
+    pub fn request(&self) -> Option<RequestId> {
+        match self {
+            Overlay::Details(details) => Some(details.request),
+            Overlay::Explain(request, _) => Some(*request),
+            Overlay::Confirm(confirm) => confirm.request,
+            _ => None,
+        }
+    }
+}
+
+/// Where the details of a request stand.
+#[derive(Debug, Clone)]
+pub struct Details {
+    /// Which.
+    pub request: RequestId,
+    /// The facts.
+    pub scroll: Scroll,
+    /// The transcript has the keys.
+    pub transcript: bool,
+    /// How many lines of the transcript are below the pane.
+    below: usize,
+    height: Cell<usize>,
+    len: Cell<usize>,
+}
+
+impl Details {
+    /// At the top of the facts, at the end of the transcript.
+    pub fn new(request: RequestId) -> Details {
+        Details {
+            request,
+            scroll: Scroll::default(),
+            transcript: false,
+            below: 0,
+            height: Cell::new(1),
+            len: Cell::new(0),
+        }
+    }
+
+    /// The lines of the transcript that are drawn.
+    pub fn window(&self, len: usize, height: usize) -> std::ops::Range<usize> {
+        self.height.set(height);
+        self.len.set(len);
+        let end = len - self.below.min(len.saturating_sub(height));
+        end.saturating_sub(height)..end
+    }
+
+    /// How many lines are below.
+    pub fn below(&self) -> usize {
+        self.below.min(self.len.get().saturating_sub(self.height.get()))
+    }
+
+    /// Moves as a command says, in the part that has the keys.
+    pub fn moved(&mut self, id: Id) -> bool {
+        if !self.transcript {
+            return self.scroll.moved(id);
+        }
+        let (below, page) = (self.below(), self.height.get().max(2) - 1);
+        self.below = match id {
+            Id::Up => below + 1,
+            Id::Down => below.saturating_sub(1),
+            Id::PageUp => below + page,
+            Id::PageDown => below.saturating_sub(page),
+            Id::HalfUp => below + page.div_ceil(2),
+            Id::HalfDown => below.saturating_sub(page.div_ceil(2)),
+            Id::Top => usize::MAX / 2,
+            Id::Bottom => 0,
+            _ => return false,
+        };
+        self.below = self.below();
+        true
+    }
+
+    /// New lines came: what is read stays where it is.
+    pub fn grown(&mut self, by: usize) {
+        if self.below > 0 {
+            self.below += by;
+        }
+    }
+}
+
+/// The palette.
+#[derive(Debug, Clone)]
+pub struct Palette {
+    /// What is typed.
+    pub input: Input,
+    /// The selected command among those found.
+    pub cursor: Cursor,
+}
+
+impl Palette {
+    /// With nothing typed.
+    pub fn new() -> Palette {
+        Palette { input: Input::new(60), cursor: Cursor::default() }
+    }
+
+    /// Takes pasted text.
+    pub fn paste(&mut self, text: &str) {
+        self.input.insert(text);
+        self.cursor.select(0);
+    }
+
+    /// The commands that what is typed may mean, best first.
+    pub fn found(&self) -> Vec<&'static Command> {
+        let typed = self.input.text().trim().to_lowercase();
+        let mut found: Vec<(u32, &Command)> =
+            COMMANDS.iter().filter_map(|c| Some((rank(&typed, c)?, c))).collect();
+        found.sort_by_key(|(rank, _)| *rank);
+        found.into_iter().map(|(_, command)| command).collect()
+    }
+}
+
+impl Default for Palette {
+    fn default() -> Self {
+        Palette::new()
+    }
+}
+
+/// How well a command fits what is typed; the less the better. Its letters have to occur in order.
+fn rank(typed: &str, command: &Command) -> Option<u32> {
+    if typed.is_empty() || command.name == typed {
+        return Some(0);
+    }
+    if command.name.starts_with(typed) {
+        return Some(1);
+    }
+    if command.name.contains(typed) {
+        return Some(2);
+    }
+    if command.words.contains(typed) {
+        return Some(3);
+    }
+    let mut name = command.name.chars();
+    typed.chars().all(|wanted| name.any(|c| c == wanted)).then_some(4)
+}

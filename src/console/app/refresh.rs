@@ -1,0 +1,219 @@
+//! Asking the executor: what is wanted now, what is under way and for how long, and where an answer goes.
+
+use super::overlay::Overlay;
+use super::words;
+use super::{App, Effect, View};
+use crate::clock::Wall;
+use crate::error::Failure;
+use crate::executor::protocol::{Answer, Call};
+use crate::safe;
+use crate::text::SafeText;
+use std::collections::BTreeMap;
+
+/// A question under way.
+#[derive(Debug, Clone)]
+struct Asked {
+    call: Call,
+    label: SafeText,
+    since: Option<Wall>,
+}
+
+/// Questions under way, and when each kind was last asked.
+#[derive(Debug, Clone, Default)]
+pub struct Asks {
+    next: u64,
+    under_way: BTreeMap<u64, Asked>,
+    last: Vec<(Call, Wall)>,
+}
+
+impl Asks {
+    fn start(&mut self, call: Call, label: SafeText, now: Option<Wall>) -> Effect {
+        self.next += 1;
+        let id = self.next;
+        if let Some(now) = now {
+            self.last.retain(|(known, _)| *known != call);
+            self.last.push((call.clone(), now));
+            if self.last.len() > 64 {
+                self.last.remove(0);
+            }
+        }
+        self.under_way.insert(id, Asked { call: call.clone(), label: label.clone(), since: now });
+        Effect::Ask { id, call, label }
+    }
+
+    /// Whether a question is wanted again: not under way, and last asked so many seconds ago.
+    fn wanted(&self, call: &Call, now: Wall, every: i64) -> bool {
+        let under_way = self.under_way.values().any(|asked| asked.call == *call);
+        let last = self.last.iter().find(|(known, _)| known == call).map(|(_, at)| *at);
+        // Ticks come a little early or late: half a second less is a second.
+        !under_way && last.is_none_or(|at| (now - at).num_milliseconds() > every * 1000 - 500 || at > now)
+    }
+
+    /// The question that has been under way longest, if for over a second.
+    pub fn slowest(&self, now: Wall) -> Option<(&SafeText, i64)> {
+        let asked = self.under_way.values().filter_map(|a| Some((a, (now - a.since?).num_seconds())));
+        asked.filter(|(_, s)| *s > 1).max_by_key(|(a, s)| (a.call.changes(), *s)).map(|(a, s)| (&a.label, s))
+    }
+}
+
+impl App {
+    /// What is to be asked now.
+    pub(super) fn refresh(&mut self) -> Vec<Effect> {
+        let Some(now) = self.now else { return Vec::new() };
+        // An executor that gives no answer is asked less often.
+        let pause = match self.data.silence() {
+            Some((_, since)) if (now - since).num_seconds() > 10 => 5,
+            _ => 1,
+        };
+        let mut wanted: Vec<(Call, SafeText, i64)> = vec![
+            (Call::List, "reading the list of requests".into(), pause),
+            (Call::Status, "reading the machine's status".into(), pause),
+            (Call::Who, "asking who is logged on".into(), pause),
+        ];
+        if let Some(request) = self.subject() {
+            wanted.push((Call::Show { request }, safe!("reading the details of {request}"), pause));
+        }
+        if let Some(Overlay::Explain(request, _)) = self.overlays.last() {
+            let request = *request;
+            wanted.push((Call::Explain { request }, safe!("asking why {request} has or has not run"), pause));
+        }
+        if self.view == View::History {
+            wanted.push((Call::History { request: None }, "reading the history".into(), 3));
+            wanted.push((Call::Audit, "reading the audit".into(), 3));
+        }
+        let mut effects = Vec::new();
+        for (call, label, every) in wanted {
+            if self.asks.wanted(&call, now, every) {
+                effects.push(self.asks.start(call, label, Some(now)));
+            }
+        }
+        effects
+    }
+
+    /// Asks for something now, whenever it was last asked.
+    pub(super) fn ask(&mut self, call: Call, label: SafeText) -> Effect {
+        self.asks.start(call, label, self.now)
+    }
+
+    /// Forgets when things were asked, so that the effect of an action shows at once.
+    fn ask_anew(&mut self) {
+        self.asks.last.clear();
+    }
+
+    /// The transcript that should be followed: of the newest attempt of the request whose details are open.
+    pub(super) fn follow_transcript(&mut self) -> Vec<Effect> {
+        let request = self.overlays.iter().rev().find_map(|overlay| match overlay {
+            Overlay::Details(details) => Some(details.request),
+            _ => None,
+        });
+        let wanted = request.and_then(|request| {
+            let attempts = &self.data.shown(request)?.attempts;
+            let newest = attempts.iter().filter(|a| a.transcript.is_some()).map(|a| a.attempt).max()?;
+            Some((request, newest))
+        });
+        if wanted == self.transcript_wanted {
+            return Vec::new();
+        }
+        self.transcript_wanted = wanted;
+        self.transcript = None;
+        vec![Effect::Transcript(wanted)]
+    }
+
+    pub(super) fn tick(&mut self, now: Wall) {
+        self.now = Some(now);
+        if let Some(message) = &mut self.message {
+            let at = *message.at.get_or_insert(now);
+            let patience = if message.error { 60 } else { 15 };
+            if (now - at).num_seconds() > patience {
+                self.message = None;
+            }
+        }
+    }
+
+    pub(super) fn answered(&mut self, id: u64, answer: Result<Answer, Failure>) -> Vec<Effect> {
+        let Some(asked) = self.asks.under_way.remove(&id) else { return Vec::new() };
+        // The time of the question, if no tick came since: an answer is never newer than that.
+        let now = self.now.or(asked.since).unwrap_or_default();
+        let unexpected = |call: &Call| {
+            Failure::new(
+                crate::error::Exit::Failed,
+                "unexpected-answer",
+                format!("the executor gave another answer than was asked for ({})", verb(call)),
+                "Restart the service: it may be of another version than this console",
+            )
+        };
+        macro_rules! take {
+            ($variant:ident, $held:expr) => {{
+                let answer = answer.and_then(|answer| match answer {
+                    Answer::$variant(doc) => Ok(doc),
+                    _ => Err(unexpected(&asked.call)),
+                });
+                $held.take(answer, now)
+            }};
+        }
+        match &asked.call {
+            Call::List => take!(List, self.data.list),
+            Call::Status => take!(Status, self.data.status),
+            Call::Who => take!(Who, self.data.who),
+            Call::History { .. } => take!(History, self.data.history),
+            Call::Audit => take!(Audit, self.data.audit),
+            Call::Show { request } => {
+                let answer = answer.and_then(|answer| match answer {
+                    Answer::Show(doc) => Ok(*doc),
+                    _ => Err(unexpected(&asked.call)),
+                });
+                // Only what was asked after a dialog was opened counts for it.
+                self.data.take_show(*request, answer, asked.since.unwrap_or(now));
+                let data = &self.data;
+                if let Some(Overlay::Confirm(confirm)) = self.overlays.last_mut() {
+                    confirm.settle(data);
+                }
+            }
+            Call::Explain { request } => {
+                let mut held = match self.data.explain.take() {
+                    Some((known, held)) if known == *request => held,
+                    _ => super::data::Held::default(),
+                };
+                take!(Explain, held);
+                self.data.explain = Some((*request, held));
+            }
+            _ => {
+                self.ask_anew();
+                self.told(&asked, answer, now);
+            }
+        }
+        Vec::new()
+    }
+
+    /// Says what became of an action.
+    fn told(&mut self, asked: &Asked, answer: Result<Answer, Failure>, now: Wall) {
+        let zone = &self.options.zone;
+        let verb = verb(&asked.call);
+        let (text, error) = match answer {
+            Err(failure) => (safe!("{verb}: {} [{}]. {}", failure.message, failure.code, failure.remedy), true),
+            Ok(Answer::Run(run)) => {
+                (safe!("{verb} {}: attempt {} is {}", run.request_id, run.attempt, run.state), false)
+            }
+            Ok(Answer::Changed(changed)) => {
+                let until = changed.deferred_until.map(|at| format!(" until {}", words::when_and_far(at, now, zone)));
+                (safe!("{verb} {}: it is {}{}", changed.request_id, changed.state, until.unwrap_or_default()), false)
+            }
+            Ok(Answer::Hold(hold)) => match hold.held_until {
+                Some(at) => (safe!("held: no automatic runs until {}", words::when_and_far(at, now, zone)), false),
+                None => ("the hold has ended: automatic runs again".into(), false),
+            },
+            Ok(Answer::Poll(poll)) => {
+                let serial = poll.serial.map_or("no instruction file".into(), |n| format!("serial {n}"));
+                let wrong = poll.problems.iter().filter(|p| p.code != "warning").count();
+                let wrong = if wrong > 0 { format!(", {}", words::count(wrong, "problem")) } else { String::new() };
+                (safe!("poll: {serial}, {}{wrong}", words::count(poll.requests as usize, "request")), !wrong.is_empty())
+            }
+            Ok(_) => (safe!("{verb}: done"), false),
+        };
+        self.say(text, error);
+    }
+}
+
+fn verb(call: &Call) -> &'static str {
+    call.verb_if_changing().unwrap_or("view")
+}

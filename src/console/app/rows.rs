@@ -1,0 +1,205 @@
+//! A list of requests: which ones, in which order, which is selected, and what is filtered out. The overview and the
+//! packages view each have one.
+
+use super::command::Id;
+use super::data::{Data, is_failure};
+use super::input::Input;
+use super::list::Cursor;
+use crate::clock::Wall;
+use crate::console::keymap::Key;
+use crate::decision::Group;
+use crate::executor::view::RequestDoc;
+use crate::text::SafeText;
+use std::cell::RefCell;
+
+/// Successes stay in the overview for so many seconds.
+const FRESH: i64 = 1800;
+
+/// The orders in which a list can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sort {
+    /// By group, then as the executor gave it: by mandatory time, then id.
+    #[default]
+    Group,
+    /// By state.
+    State,
+    /// By the package's name.
+    Name,
+    /// By mandatory time, whatever the group.
+    Time,
+}
+
+impl Sort {
+    /// As it is shown.
+    pub fn word(self) -> &'static str {
+        match self {
+            Sort::Group => "group",
+            Sort::State => "state",
+            Sort::Name => "name",
+            Sort::Time => "time",
+        }
+    }
+}
+
+/// A list of requests.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// Everything, or only what an operator should see at a glance.
+    pub everything: bool,
+    /// Order.
+    pub sort: Sort,
+    /// Words that rows must have, or must not have after a `!`.
+    pub filter: String,
+    /// While the filter is typed.
+    pub typing: Option<Input>,
+    cursor: Cursor,
+    /// What is selected, so that it stays selected when rows come and go.
+    key: RefCell<Option<RowKey>>,
+}
+
+/// What a row is known by: its request id, or for a record without one its place in the file.
+type RowKey = (Option<crate::site::ids::RequestId>, SafeText, Option<u32>);
+
+fn key_of(row: &RequestDoc) -> RowKey {
+    (row.request_id, row.package.clone(), row.problems.first().and_then(|p| p.line))
+}
+
+impl Rows {
+    /// What an operator should see at a glance.
+    pub fn overview() -> Rows {
+        Rows {
+            everything: false,
+            sort: Sort::default(),
+            filter: String::new(),
+            typing: None,
+            cursor: Cursor::default(),
+            key: RefCell::new(None),
+        }
+    }
+
+    /// Everything.
+    pub fn packages() -> Rows {
+        Rows { everything: true, ..Rows::overview() }
+    }
+
+    /// The rows, in order.
+    pub fn rows<'d>(&self, data: &'d Data, now: Option<Wall>) -> Vec<&'d RequestDoc> {
+        let in_sight = |row: &&RequestDoc| match row.group {
+            Group::Skipped => self.everything,
+            Group::Executed if !is_failure(row.state) => {
+                let age = row.since.zip(now).map_or(i64::MAX, |(since, now)| (now - since).num_seconds());
+                self.everything || age < FRESH
+            }
+            _ => true,
+        };
+        let filter = self.typing.as_ref().map_or(self.filter.as_str(), Input::text).to_lowercase();
+        let mut rows: Vec<_> =
+            data.requests().iter().filter(in_sight).filter(|row| matches(row, &filter)).collect();
+        match self.sort {
+            Sort::Group => rows.sort_by_key(|row| rank(row)),
+            Sort::State => rows.sort_by_key(|row| row.state),
+            Sort::Name => rows.sort_by_key(|row| row.package.as_str().to_lowercase()),
+            Sort::Time => rows.sort_by_key(|row| (row.mandatory_after.is_none(), row.mandatory_after)),
+        }
+        rows
+    }
+
+    /// Where the selected row is among these.
+    pub fn position(&self, rows: &[&RequestDoc]) -> usize {
+        let mut key = self.key.borrow_mut();
+        let at = key.as_ref().and_then(|key| rows.iter().position(|row| key_of(row) == *key));
+        let at = at.unwrap_or_else(|| self.cursor.row(rows.len()));
+        if key.is_none() {
+            // From the first list on a row is selected, not a place.
+            *key = rows.get(at).map(|row| key_of(row));
+        }
+        at
+    }
+
+    /// The selected row.
+    pub fn selected<'d>(&self, data: &'d Data, now: Option<Wall>) -> Option<&'d RequestDoc> {
+        let rows = self.rows(data, now);
+        rows.get(self.position(&rows)).copied()
+    }
+
+    /// The rows to draw when there is room for so many lines.
+    pub fn window(&self, rows: &[&RequestDoc], height: usize) -> std::ops::Range<usize> {
+        let mut cursor = self.cursor.clone();
+        cursor.select(self.position(rows));
+        let window = cursor.window(rows.len(), height);
+        // The page's height and top belong to the list, the copy was only asked about another row.
+        self.cursor.adopt(&cursor);
+        window
+    }
+
+    /// Moves as a command says; false if it is no movement.
+    pub fn moved(&mut self, id: Id, data: &Data, now: Option<Wall>) -> bool {
+        let rows = self.rows(data, now);
+        self.cursor.select(self.position(&rows));
+        let moved = self.cursor.moved(id, rows.len());
+        *self.key.borrow_mut() = rows.get(self.cursor.row(rows.len())).map(|row| key_of(row));
+        moved
+    }
+
+    /// The next order.
+    pub fn resort(&mut self) -> Sort {
+        self.sort = match self.sort {
+            Sort::Group => Sort::State,
+            Sort::State => Sort::Name,
+            Sort::Name => Sort::Time,
+            Sort::Time => Sort::Group,
+        };
+        self.sort
+    }
+
+    /// Takes a key while the filter is typed.
+    pub fn key(&mut self, key: Key) {
+        let Some(input) = self.typing.as_mut() else { return };
+        match key {
+            Key::Esc | Key::Ctrl('c') => self.typing = None,
+            Key::Enter => {
+                self.filter = input.text().trim().to_owned();
+                self.typing = None;
+            }
+            key => {
+                input.key(key);
+            }
+        }
+    }
+
+    /// One step back; false if nothing is filtered.
+    pub fn back(&mut self) -> bool {
+        !std::mem::take(&mut self.filter).is_empty()
+    }
+}
+
+/// What wants attention first comes first; what is done comes last.
+fn rank(row: &RequestDoc) -> u8 {
+    match row.group {
+        Group::Running => 0,
+        Group::Pending => 1,
+        Group::Expired => 2,
+        Group::Executed if is_failure(row.state) => 3,
+        Group::Rejected => 4,
+        Group::Executed => 5,
+        Group::Skipped => 6,
+    }
+}
+
+/// Every word must occur in the row; after a `!` none may.
+fn matches(row: &RequestDoc, filter: &str) -> bool {
+    let (inverted, words) = match filter.trim().strip_prefix('!') {
+        Some(words) => (true, words),
+        None => (false, filter),
+    };
+    if words.trim().is_empty() {
+        return true;
+    }
+    let id = row.request_id.map(|id| id.to_string()).unwrap_or_default();
+    let text = format!("{id} {} {} {} {} {}", row.package, row.command, row.state, row.group, row.why).to_lowercase();
+    if inverted {
+        !words.split_whitespace().any(|word| text.contains(word))
+    } else {
+        words.split_whitespace().all(|word| text.contains(word))
+    }
+}

@@ -1,0 +1,36 @@
+//! The console's edge: threads that carry out effects and report events. None of them waits for another, so nothing
+//! blocks the keys.
+
+pub mod ask;
+pub mod keys;
+pub mod logs;
+pub mod transcript;
+
+use crate::console::app::Event;
+use std::sync::mpsc::Sender;
+
+/// What reaches the main loop.
+#[derive(Debug)]
+pub enum Input {
+    /// Something for the app.
+    Event(Event),
+    /// The terminal is gone.
+    Gone,
+    /// End in order.
+    Terminate,
+    /// The process was stopped and continued by others.
+    Continued,
+}
+
+/// Starts a thread of the console.
+///
+/// # Errors
+/// The system has no more threads.
+pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    std::thread::Builder::new().name(format!("console-{name}")).spawn(body).map(drop)
+}
+
+/// Sends an event; false once nobody listens any more.
+pub fn send(to: &Sender<Input>, event: Event) -> bool {
+    to.send(Input::Event(event)).is_ok()
+}

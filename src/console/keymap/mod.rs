@@ -1,0 +1,232 @@
+//! Keys: what they are called, how a name is read, and which command each means. The defaults stand beside the commands
+//! in `app::command`; a file of the user's replaces some (`[console] keymap`), and all its mistakes are told at once.
+
+use crate::console::app::command::{COMMANDS, Context, Id};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// A key that means something to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// A character, as the keyboard's layout gives it.
+    Char(char),
+    /// The same with Ctrl.
+    Ctrl(char),
+    /// Return.
+    Enter,
+    /// Escape.
+    Esc,
+    /// Tabulator.
+    Tab,
+    /// Shift with it.
+    BackTab,
+    /// Delete to the left.
+    Backspace,
+    /// Delete to the right.
+    Delete,
+    /// Cursor up.
+    Up,
+    /// Cursor down.
+    Down,
+    /// Cursor left.
+    Left,
+    /// Cursor right.
+    Right,
+    /// To the start.
+    Home,
+    /// To the end.
+    End,
+    /// A page up.
+    PageUp,
+    /// A page down.
+    PageDown,
+}
+
+const NAMED: &[(&str, Key)] = &[
+    ("Enter", Key::Enter),
+    ("Esc", Key::Esc),
+    ("Tab", Key::Tab),
+    ("Shift-Tab", Key::BackTab),
+    ("Backspace", Key::Backspace),
+    ("Delete", Key::Delete),
+    ("Up", Key::Up),
+    ("Down", Key::Down),
+    ("Left", Key::Left),
+    ("Right", Key::Right),
+    ("Home", Key::Home),
+    ("End", Key::End),
+    ("PgUp", Key::PageUp),
+    ("PgDn", Key::PageDown),
+    ("Space", Key::Char(' ')),
+];
+
+impl Key {
+    /// What a terminal's key event means; None for releases and for keys that mean nothing here.
+    pub fn of(event: KeyEvent) -> Option<Key> {
+        if event.kind == KeyEventKind::Release {
+            return None;
+        }
+        let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
+        let alt = event.modifiers.contains(KeyModifiers::ALT);
+        Some(match event.code {
+            // Alt with Ctrl is how some layouts type a character (AltGr).
+            KeyCode::Char(c) if ctrl && !alt => Key::Ctrl(c.to_ascii_lowercase()),
+            KeyCode::Char(c) if !alt || ctrl => Key::Char(c),
+            KeyCode::Enter => Key::Enter,
+            KeyCode::Esc => Key::Esc,
+            KeyCode::Tab if event.modifiers.contains(KeyModifiers::SHIFT) => Key::BackTab,
+            KeyCode::Tab => Key::Tab,
+            KeyCode::BackTab => Key::BackTab,
+            KeyCode::Backspace => Key::Backspace,
+            KeyCode::Delete => Key::Delete,
+            KeyCode::Up => Key::Up,
+            KeyCode::Down => Key::Down,
+            KeyCode::Left => Key::Left,
+            KeyCode::Right => Key::Right,
+            KeyCode::Home => Key::Home,
+            KeyCode::End => Key::End,
+            KeyCode::PageUp => Key::PageUp,
+            KeyCode::PageDown => Key::PageDown,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((name, _)) = NAMED.iter().find(|(_, key)| key == self) {
+            return f.pad(name);
+        }
+        match self {
+            Key::Char(c) => f.pad(&c.to_string()),
+            Key::Ctrl(c) => f.pad(&format!("Ctrl-{c}")),
+            _ => f.pad("?"),
+        }
+    }
+}
+
+impl FromStr for Key {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Key, String> {
+        if let Some((_, key)) = NAMED.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
+            return Ok(*key);
+        }
+        let bare = text.strip_prefix("Ctrl-").or_else(|| text.strip_prefix("C-"));
+        let mut chars = bare.unwrap_or(text).chars();
+        match (chars.next(), chars.next(), bare.is_some()) {
+            (Some(c), None, true) => Ok(Key::Ctrl(c.to_ascii_lowercase())),
+            (Some(c), None, false) if !c.is_control() => Ok(Key::Char(c)),
+            _ => Err(format!("{text:?} is no key: one character, Ctrl-x, Enter, Esc, Tab, PgUp and the like")),
+        }
+    }
+}
+
+/// Which keys each command has.
+#[derive(Debug, Clone)]
+pub struct Keymap {
+    keys: BTreeMap<Id, Vec<Key>>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        let keys = COMMANDS.iter().map(|c| (c.id, c.keys.iter().filter_map(|k| k.parse().ok()).collect())).collect();
+        Keymap { keys }
+    }
+}
+
+impl Keymap {
+    /// The defaults with what a file puts in their place: `command = "key"` or `command = ["key", "key"]`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn with(text: &str) -> Result<Keymap, Vec<String>> {
+        let mut map = Keymap::default();
+        let mut mistakes = Vec::new();
+        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| vec![e.to_string()])?;
+        for (name, value) in table {
+            let Some(command) = COMMANDS.iter().find(|c| c.name == name) else {
+                mistakes.push(format!("there is no command {name:?}"));
+                continue;
+            };
+            let words: Vec<&str> = match &value {
+                toml::Value::String(one) => vec![one.as_str()],
+                toml::Value::Array(some) => some.iter().map(|v| v.as_str().unwrap_or_default()).collect(),
+                _ => vec![""],
+            };
+            let mut keys = Vec::new();
+            for word in words {
+                match word.parse() {
+                    Ok(key) => keys.push(key),
+                    Err(why) => mistakes.push(format!("{name}: {why}")),
+                }
+            }
+            map.keys.insert(command.id, keys);
+        }
+        mistakes.extend(map.clashes());
+        if mistakes.is_empty() { Ok(map) } else { Err(mistakes) }
+    }
+
+    /// Two commands that one key would mean at once.
+    pub fn clashes(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for (n, one) in COMMANDS.iter().enumerate() {
+            for other in &COMMANDS[n + 1..] {
+                let meet = one.contexts.iter().any(|c| other.contexts.contains(c))
+                    || one.contexts.contains(&Context::Everywhere)
+                    || other.contexts.contains(&Context::Everywhere);
+                if let Some(key) = self.of(one.id).iter().find(|k| meet && self.of(other.id).contains(k)) {
+                    all.push(format!("{key} means both {} and {}", one.name, other.name));
+                }
+            }
+        }
+        all
+    }
+
+    /// The keys of a command; the first is the one that is shown.
+    pub fn of(&self, id: Id) -> &[Key] {
+        self.keys.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The command that a key means in one of these contexts.
+    pub fn command(&self, key: Key, contexts: &[Context]) -> Option<Id> {
+        let here = |c: &Context| *c == Context::Everywhere || contexts.contains(c);
+        COMMANDS.iter().find(|c| c.contexts.iter().any(here) && self.of(c.id).contains(&key)).map(|c| c.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn no_key_means_two_things_at_once() {
+        assert_eq!(Keymap::default().clashes(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_default_key_is_a_key_and_reads_back() {
+        for command in COMMANDS {
+            for key in command.keys {
+                let read: Key = key.parse().unwrap();
+                assert_eq!(read.to_string().parse::<Key>(), Ok(read), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_mistakes_of_a_keymap_are_told_at_once() {
+        let mistakes = Keymap::with("run = \"Ctrl-Shift-Q\"\nfly = \"f\"\ndefer = \"x\"\n").unwrap_err();
+        assert_eq!(mistakes.len(), 3, "{mistakes:?}");
+    }
+
+    #[test]
+    fn a_keymap_replaces_only_what_it_names() {
+        let map = Keymap::with("run = [\"Ctrl-r\"]").unwrap();
+        assert_eq!(map.of(Id::Run), [Key::Ctrl('r')]);
+        assert_eq!(map.of(Id::Defer), [Key::Char('d')]);
+    }
+}

@@ -1,0 +1,105 @@
+//! What the terminal can do, from the environment alone: asking it could wait for an answer that never comes.
+
+use crate::console::theme::ColourLevel;
+
+/// What the terminal can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    /// How many colours.
+    pub colours: ColourLevel,
+    /// Only ASCII shows.
+    pub ascii: bool,
+    /// It may be told where a frame begins and ends; others ignore that, these few print it.
+    pub synchronized: bool,
+}
+
+/// Why there can be no console here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoTerminal(pub &'static str);
+
+impl Caps {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// `TERM` names no terminal that a screen can be drawn on.
+    pub fn of(
+        env: impl Fn(&str) -> Option<String>,
+        windows: bool,
+        no_color: bool,
+        ascii: bool,
+    ) -> Result<Caps, NoTerminal> {
+        let get = |name: &str| env(name).filter(|value| !value.is_empty());
+        let term = get("TERM").unwrap_or_default();
+        if term == "dumb" {
+            return Err(NoTerminal("TERM is dumb"));
+        }
+        if term.is_empty() && !windows {
+            return Err(NoTerminal("TERM is not set"));
+        }
+        let poor = term == "linux" || term.starts_with("vt");
+        let colour_term = get("COLORTERM").unwrap_or_default();
+        let colours = if no_color || get("NO_COLOR").is_some() {
+            ColourLevel::None
+        } else if term.starts_with("vt") {
+            // Attributes are all that a real one has.
+            ColourLevel::None
+        } else if poor {
+            ColourLevel::Ansi16
+        } else if colour_term == "truecolor" || colour_term == "24bit" || term.ends_with("-direct") || get("WT_SESSION").is_some()
+        {
+            ColourLevel::True
+        } else if term.contains("256color") {
+            ColourLevel::Indexed256
+        } else {
+            ColourLevel::Ansi16
+        };
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| get(name)).unwrap_or_default().to_lowercase();
+        let utf8 = windows || locale.contains("utf-8") || locale.contains("utf8");
+        Ok(Caps { colours, ascii: ascii || poor || !utf8, synchronized: !poor })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn caps(env: &[(&str, &str)]) -> Result<Caps, NoTerminal> {
+        let get = |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        Caps::of(get, false, false, false)
+    }
+
+    #[test]
+    fn a_modern_terminal_gets_everything() {
+        let all = caps(&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("LANG", "en_US.UTF-8")]).unwrap();
+        assert_eq!(all, Caps { colours: ColourLevel::True, ascii: false, synchronized: true });
+    }
+
+    #[test]
+    fn the_kernel_console_and_old_terminals_get_ascii_and_no_synchronized_updates() {
+        for term in ["linux", "vt100", "vt220"] {
+            let caps = caps(&[("TERM", term), ("LANG", "en_US.UTF-8")]).unwrap();
+            assert!(caps.ascii && !caps.synchronized && caps.colours <= ColourLevel::Ansi16, "{term}");
+        }
+    }
+
+    #[test]
+    fn without_a_utf8_locale_only_ascii_is_drawn() {
+        assert!(caps(&[("TERM", "xterm"), ("LANG", "C")]).unwrap().ascii);
+        assert!(caps(&[("TERM", "xterm")]).unwrap().ascii);
+        assert!(caps(&[("TERM", "xterm"), ("LC_ALL", "C"), ("LANG", "en_US.UTF-8")]).unwrap().ascii);
+    }
+
+    #[test]
+    fn no_color_means_none_unless_it_is_empty() {
+        let term = ("TERM", "xterm-256color");
+        assert_eq!(caps(&[term, ("NO_COLOR", "1")]).unwrap().colours, ColourLevel::None);
+        assert_eq!(caps(&[term, ("NO_COLOR", "")]).unwrap().colours, ColourLevel::Indexed256);
+    }
+
+    #[test]
+    fn a_dumb_terminal_is_none() {
+        assert!(caps(&[("TERM", "dumb")]).is_err());
+        assert!(caps(&[]).is_err());
+    }
+}

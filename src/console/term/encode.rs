@@ -1,0 +1,176 @@
+//! From two buffers to the fewest bytes that turn one into the other.
+
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::{Color, Modifier};
+use std::fmt::Write;
+
+/// What the terminal's pen is set to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Pen {
+    fg: Color,
+    bg: Color,
+    mods: Modifier,
+}
+
+const PLAIN: Pen = Pen { fg: Color::Reset, bg: Color::Reset, mods: Modifier::empty() };
+
+/// The modifiers that are drawn, with the numbers that turn them on.
+const MODS: [(Modifier, u8); 5] = [
+    (Modifier::BOLD, 1),
+    (Modifier::DIM, 2),
+    (Modifier::ITALIC, 3),
+    (Modifier::UNDERLINED, 4),
+    (Modifier::REVERSED, 7),
+];
+
+/// Appends what turns `before` into `after`; nothing if they are the same. The pen is left plain.
+pub fn encode(before: &Buffer, after: &Buffer, out: &mut String) {
+    let width = after.area.width;
+    let mut pen = PLAIN;
+    // Where the terminal will put the next character.
+    let mut at: Option<(u16, u16)> = None;
+    // Rows that were already erased to their end.
+    let mut erased: Option<u16> = None;
+    for (x, y, cell) in before.diff_iter(after) {
+        if erased == Some(y) {
+            continue;
+        }
+        match at {
+            Some((ax, ay)) if ay == y && ax == x => {}
+            Some((ax, ay)) if ay == y && ax < x => {
+                // A few cells that stay are as short as the jump over them.
+                let between = (ax..x).map(|n| &after[(n, y)]);
+                let same = x - ax <= 3 && between.clone().all(|c| pen_of(c) == pen && c.symbol().len() == 1);
+                if same {
+                    between.for_each(|c| out.push_str(c.symbol()));
+                } else {
+                    let _ = write!(out, "\x1b[{}C", x - ax);
+                }
+            }
+            _ => {
+                let _ = write!(out, "\x1b[{};{}H", y + 1, x + 1);
+            }
+        }
+        if is_blank(cell) && x + 4 < width && (x..width).all(|n| is_blank(&after[(n, y)])) {
+            set_pen(&mut pen, PLAIN, out);
+            out.push_str("\x1b[K");
+            erased = Some(y);
+            at = Some((x, y));
+            continue;
+        }
+        set_pen(&mut pen, pen_of(cell), out);
+        out.push_str(cell.symbol());
+        let next = x + unicode_width::UnicodeWidthStr::width(cell.symbol()).max(1) as u16;
+        // At the right edge terminals differ on where the cursor is.
+        at = (next < width).then_some((next, y));
+    }
+    set_pen(&mut pen, PLAIN, out);
+}
+
+fn pen_of(cell: &Cell) -> Pen {
+    Pen { fg: cell.fg, bg: cell.bg, mods: cell.modifier }
+}
+
+fn is_blank(cell: &Cell) -> bool {
+    cell.symbol() == " " && cell.bg == Color::Reset && !cell.modifier.intersects(Modifier::UNDERLINED | Modifier::REVERSED)
+}
+
+fn set_pen(pen: &mut Pen, to: Pen, out: &mut String) {
+    if *pen == to {
+        return;
+    }
+    let mut codes = String::new();
+    let mut code = |text: std::fmt::Arguments| {
+        if !codes.is_empty() {
+            codes.push(';');
+        }
+        let _ = codes.write_fmt(text);
+    };
+    let mut from = *pen;
+    // Bold and dim are turned off together, so taking one away starts anew.
+    if !to.mods.contains(from.mods) || to == PLAIN {
+        code(format_args!("0"));
+        from = PLAIN;
+    }
+    for (modifier, number) in MODS {
+        if to.mods.contains(modifier) && !from.mods.contains(modifier) {
+            code(format_args!("{number}"));
+        }
+    }
+    if to.fg != from.fg {
+        colour(to.fg, 30, &mut code);
+    }
+    if to.bg != from.bg {
+        colour(to.bg, 40, &mut code);
+    }
+    if codes == "0" {
+        out.push_str("\x1b[m");
+    } else if !codes.is_empty() {
+        let _ = write!(out, "\x1b[{codes}m");
+    }
+    *pen = to;
+}
+
+/// The 16 by their own short numbers, which every terminal knows; `base` is 30 for text and 40 for what is behind it.
+fn colour(colour: Color, base: u8, code: &mut impl FnMut(std::fmt::Arguments)) {
+    match colour {
+        Color::Rgb(r, g, b) => code(format_args!("{};2;{r};{g};{b}", base + 8)),
+        Color::Indexed(n) => code(format_args!("{};5;{n}", base + 8)),
+        other => match ansi(other) {
+            Some(n @ 0..8) => code(format_args!("{}", base + n)),
+            Some(n) => code(format_args!("{}", base + 52 + n)),
+            None => code(format_args!("{}", base + 9)),
+        },
+    }
+}
+
+/// A colour's number among the 16.
+fn ansi(colour: Color) -> Option<u8> {
+    crate::console::theme::ANSI.iter().position(|known| *known == colour).map(|n| n as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use ratatui::layout::Rect;
+    use ratatui::style::Style;
+
+    fn shown(parser: &vt100::Parser) -> String {
+        parser.screen().contents()
+    }
+
+    #[test]
+    fn nothing_changed_is_no_byte() {
+        let buffer = Buffer::empty(Rect::new(0, 0, 20, 5));
+        let mut out = String::new();
+        encode(&buffer, &buffer.clone(), &mut out);
+        assert_eq!(out, "");
+    }
+
+    #[test]
+    fn a_terminal_shows_what_the_buffer_holds_whatever_came_before() {
+        let area = Rect::new(0, 0, 24, 4);
+        let mut before = Buffer::empty(area);
+        let mut terminal = vt100::Parser::new(4.try_into().unwrap(), 24.try_into().unwrap(), 0);
+        let texts = [
+            ["one", "漢字 two", "", "end"],
+            ["on", "a 漢字", "third line to the edge..", ""],
+            ["", "", "", ""],
+            ["漢漢漢漢漢漢漢漢漢漢漢漢", "x", "é e", "       mid"],
+        ];
+        for lines in texts {
+            let mut after = Buffer::empty(area);
+            for (y, line) in (0..).zip(lines) {
+                let style = if y % 2 == 0 { Style::new() } else { Style::new().add_modifier(Modifier::BOLD) };
+                after.set_string(0, y, line, style);
+            }
+            let mut out = String::new();
+            encode(&before, &after, &mut out);
+            terminal.process(out.as_bytes());
+            let want: Vec<String> = lines.iter().map(|l| l.trim_end().to_owned()).collect();
+            assert_eq!(shown(&terminal), want.join("\n").trim_end(), "{out:?}");
+            before = after;
+        }
+    }
+}

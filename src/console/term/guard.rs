@@ -1,0 +1,117 @@
+//! Entering and leaving the terminal: one guard, left on every way out, once.
+
+use crate::text::SafeText;
+use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use ratatui::crossterm::queue;
+use ratatui::crossterm::style::ResetColor;
+use ratatui::crossterm::terminal::{
+    DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::ThreadId;
+
+/// The terminal is ours. Process-wide, since there is one terminal and a panic may come from any thread.
+static OURS: AtomicBool = AtomicBool::new(false);
+/// The thread that draws.
+static DRAWER: Mutex<Option<ThreadId>> = Mutex::new(None);
+
+/// Names of the console's own threads begin with this.
+pub const THREADS: &str = "console-";
+
+/// The terminal is ours while this lives.
+pub struct Guard {
+    _private: (),
+}
+
+impl Guard {
+    /// Takes the terminal and sees to it that a panic gives it back.
+    ///
+    /// # Errors
+    /// The terminal cannot be set up; it is as it was.
+    pub fn enter() -> io::Result<Guard> {
+        *DRAWER.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current().id());
+        catch_panics();
+        take()?;
+        Ok(Guard { _private: () })
+    }
+
+    /// Gives the terminal back, runs `between`, takes it again.
+    ///
+    /// # Errors
+    /// It cannot be taken again.
+    pub fn away(&mut self, between: impl FnOnce()) -> io::Result<()> {
+        leave();
+        between();
+        take()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        leave();
+    }
+}
+
+fn take() -> io::Result<()> {
+    enable_raw_mode()?;
+    OURS.store(true, Ordering::SeqCst);
+    let mut bytes = Vec::new();
+    // Lines never wrap: what is drawn at the edge stays there on every terminal.
+    queue!(bytes, EnterAlternateScreen, Hide, EnableBracketedPaste, DisableLineWrap)?;
+    let mut out = io::stdout().lock();
+    out.write_all(&bytes)?;
+    out.flush()
+}
+
+/// Gives the terminal back, if it is ours. Safe to call from anywhere, any number of times.
+pub fn leave() {
+    if !OURS.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let mut bytes = Vec::new();
+    // What fails here has no one to be told.
+    let _ = queue!(bytes, ResetColor, EnableLineWrap, DisableBracketedPaste, LeaveAlternateScreen, Show);
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(&bytes);
+    let _ = out.flush();
+    let _ = disable_raw_mode();
+}
+
+/// The terminal is gone: from now on nothing is written to it.
+pub fn leave_dead() {
+    OURS.store(false, Ordering::SeqCst);
+}
+
+/// Log, restore, print; and end, where a thread of ours would otherwise be missing unnoticed.
+fn catch_panics() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !OURS.load(Ordering::SeqCst) {
+                before(info);
+                return;
+            }
+            let said = info.payload_as_str().unwrap_or("no message");
+            let place = info.location().map(ToString::to_string).unwrap_or_default();
+            let said = SafeText::new(&format!("pcm: internal error at {place}: {said}"));
+            tracing::error!("{said}");
+            let here = std::thread::current();
+            let drawer = *DRAWER.lock().unwrap_or_else(PoisonError::into_inner) == Some(here.id());
+            if !drawer && !here.name().is_some_and(|name| name.starts_with(THREADS)) {
+                // Somebody else's: it is in the log, the screen is not theirs.
+                return;
+            }
+            leave();
+            let mut error = io::stderr().lock();
+            let _ = writeln!(error, "{said}");
+            let _ = writeln!(error, "pcm: packages go on running; `pcm status` shows the same without a screen");
+            if !drawer {
+                std::process::exit(101);
+            }
+        }));
+    });
+}

@@ -1,0 +1,72 @@
+//! What is on the screen and what should be: a frame is the difference, in one write.
+
+use super::encode::encode;
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use std::io::{self, Write};
+
+/// The screen as it is believed to be.
+pub struct Screen {
+    shown: Buffer,
+    synchronized: bool,
+    bytes: u64,
+}
+
+/// A cell that nobody draws, so that everything differs from it.
+fn unknown() -> Cell {
+    let mut cell = Cell::new("?");
+    cell.set_style(Style::new().add_modifier(Modifier::CROSSED_OUT));
+    cell
+}
+
+impl Screen {
+    /// A screen of which nothing is known.
+    pub fn new(width: u16, height: u16, synchronized: bool) -> Screen {
+        Screen { shown: Buffer::filled(Rect::new(0, 0, width, height), unknown()), synchronized, bytes: 0 }
+    }
+
+    /// Forgets what is on it: the next frame draws every cell.
+    pub fn forget(&mut self, width: u16, height: u16) {
+        self.shown = Buffer::filled(Rect::new(0, 0, width, height), unknown());
+    }
+
+    /// Its size.
+    pub fn size(&self) -> Rect {
+        self.shown.area
+    }
+
+    /// Bytes written so far.
+    pub fn written(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Shows a frame; writes nothing if that is what is shown already.
+    ///
+    /// # Errors
+    /// The terminal does not take it.
+    pub fn show(&mut self, frame: Buffer, out: &mut impl Write) -> io::Result<()> {
+        if frame.area != self.shown.area {
+            self.shown = Buffer::filled(frame.area, unknown());
+        }
+        let mut text = String::new();
+        if self.synchronized {
+            text.push_str(BEGIN);
+        }
+        let empty = text.len();
+        encode(&self.shown, &frame, &mut text);
+        if text.len() == empty {
+            return Ok(());
+        }
+        if self.synchronized {
+            text.push_str(END);
+        }
+        self.shown = frame;
+        self.bytes += text.len() as u64;
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+}
+
+const BEGIN: &str = "\x1b[?2026h";
+const END: &str = "\x1b[?2026l";

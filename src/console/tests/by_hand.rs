@@ -1,0 +1,38 @@
+//! The console on the fake executor in a real terminal, to be looked at:
+//! `PCM_CONSOLE_BY_HAND=1 cargo test --lib console_by_hand -- --nocapture`
+
+use super::fake::Fake;
+use crate::clock::System;
+use crate::config::Config;
+use crate::console::{Options, run};
+use crate::host::paths::Layout;
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+#[test]
+fn console_by_hand() {
+    let var = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+    if var("PCM_CONSOLE_BY_HAND").is_none() || !std::io::stdin().is_terminal() {
+        println!("skipped: set PCM_CONSOLE_BY_HAND and run it in a terminal");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let layout = Layout { config: at("pcm.toml"), state: at("state"), log: at("log"), socket: at("sock") };
+    std::fs::create_dir_all(layout.log.join("runs")).unwrap();
+    let output: String = (1..200).map(|n| format!("unpacking file {n} of 300\n")).collect();
+    std::fs::write(layout.transcript("BP00010-1"), output).unwrap();
+    std::fs::write(layout.transcript("BP00007-1"), "looking for printers\nno printer found\n").unwrap();
+    let log: String = super::stage::log_lines()
+        .iter()
+        .map(|line| format!("[{}] Package Command Manager ==> {}\n", line.time.unwrap().format("%m/%d/%y %H:%M:%S"), line.text))
+        .collect();
+    std::fs::write(layout.pacman_log(), log).unwrap();
+    let options = Options {
+        read_only: var("PCM_RO").is_some(),
+        theme: var("PCM_THEME"),
+        ascii: var("PCM_ASCII").is_some(),
+        ..Options::default()
+    };
+    run(options, Arc::new(Fake::around(System::now())), &layout, &Config::default()).unwrap();
+}

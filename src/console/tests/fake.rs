@@ -1,0 +1,468 @@
+//! An executor that answers from a table: a dozen requests on one machine, in every state that matters to a view.
+
+use crate::clock::Wall;
+use crate::decision::{Group, State, Verdict};
+use crate::error::{Exit, Failure, Result};
+use crate::executor::client::Ask;
+use crate::executor::protocol::{Answer, Call};
+use crate::executor::view::*;
+use crate::safe;
+use crate::site::ids::RequestId;
+use crate::site::instruction::{Problem, Restarts, RunWhen};
+use crate::text::SafeText;
+use chrono::TimeDelta;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+/// Sunday 22 November 2026, 14:02 in a zone one hour east.
+pub const NOW: &str = "2026-11-22T13:02:10Z";
+
+pub fn at(text: &str) -> Wall {
+    text.parse().unwrap()
+}
+
+fn soon(seconds: i64) -> Wall {
+    at(NOW) + TimeDelta::seconds(seconds)
+}
+
+const MIN: i64 = 60;
+const HOUR: i64 = 3600;
+const DAY: i64 = 86_400;
+
+/// The fake. What it was asked to change is written down.
+pub struct Fake {
+    pub list: Mutex<ListDoc>,
+    pub status: Mutex<StatusDoc>,
+    pub who: Mutex<WhoDoc>,
+    pub changes: Mutex<Vec<Call>>,
+    pub broken: Mutex<Option<Failure>>,
+    /// Seconds that every time is moved by, so that the fake can be used by hand.
+    pub shift: TimeDelta,
+}
+
+pub fn id(text: &str) -> RequestId {
+    text.parse().unwrap()
+}
+
+struct R<'a> {
+    id: &'a str,
+    package: &'a str,
+    state: State,
+    offer: i64,
+    mandatory: Option<i64>,
+    expire: Option<i64>,
+    why: &'a str,
+}
+
+fn request(r: R) -> RequestDoc {
+    RequestDoc {
+        request_id: Some(id(r.id)),
+        job_id: Some("BP0000AA".parse().unwrap()),
+        package_id: Some("BP00000A".parse().unwrap()),
+        package: r.package.into(),
+        command: "Typical".into(),
+        group: r.state.group(),
+        state: r.state,
+        since: Some(soon(-2 * MIN)),
+        offer_after: Some(soon(r.offer)),
+        mandatory_after: r.mandatory.map(soon),
+        expire_after: r.expire.map(soon),
+        next_run: None,
+        blocked_by: Vec::new(),
+        why: r.why.into(),
+        attempt: 0,
+        deferred_until: None,
+        problems: Vec::new(),
+        exit_code: None,
+        result: None,
+        run: None,
+    }
+}
+
+/// The picture of UX.md.
+pub fn requests() -> Vec<RequestDoc> {
+    use State::*;
+    let mut all = vec![
+        request(R { id: "BP00010", package: "OpenSSL fix", state: Running, offer: -DAY, mandatory: Some(-12 * MIN - 10), expire: Some(9 * DAY), why: "running" }),
+        request(R { id: "BP0000Y", package: "Acme Workstation 4.0", state: Waiting, offer: -5 * HOUR, mandatory: Some(-130), expire: Some(30 * DAY), why: "user anna; window 22:00" }),
+        request(R { id: "BP00011", package: "Kernel (restarts)", state: Deferred, offer: -DAY, mandatory: Some(2 * DAY + 8 * HOUR - 130), expire: Some(20 * DAY), why: "until Wed 02:00 ola: \"release\"" }),
+        request(R { id: "BP00013", package: "Agent 7", state: Offered, offer: -DAY, mandatory: None, expire: None, why: "optional, r runs it" }),
+        request(R { id: "BP00014", package: "Fonts", state: Scheduled, offer: 2 * DAY + 18 * HOUR, mandatory: Some(3 * DAY + 8 * HOUR - 130), expire: Some(40 * DAY), why: "offered Wed 08:00" }),
+        request(R { id: "BP00009", package: "Old agent", state: Expired, offer: -20 * DAY, mandatory: Some(-6 * DAY + 8 * HOUR - 130), expire: Some(-DAY), why: "never ran: window closed" }),
+        request(R { id: "BP00007", package: "Printer driver", state: Failed, offer: -3 * DAY, mandatory: Some(-16 * HOUR - 130), expire: Some(8 * DAY), why: "exit 17 after 41s" }),
+        request(R { id: "BP00005", package: "Mail client 102", state: Interrupted, offer: -9 * DAY, mandatory: Some(-3 * DAY), expire: None, why: "outcome unknown; R runs it again" }),
+        request(R { id: "BP00003", package: "漢字フォント 2.1", state: Succeeded, offer: -9 * DAY, mandatory: Some(-4 * DAY), expire: None, why: "exit 0 after 2m10s" }),
+        request(R { id: "BP00002", package: "Backup agent", state: SucceededRestart, offer: -9 * DAY, mandatory: Some(-5 * DAY), expire: None, why: "exit 3010 after 9s; a restart is pending" }),
+        request(R { id: "BP00001", package: "Windows tools", state: NotApplicable, offer: -9 * DAY, mandatory: Some(-5 * DAY), expire: None, why: "made for windows-x86_64" }),
+    ];
+    all[0].attempt = 1;
+    all[0].run = Some(RunDoc {
+        started_at: soon(-192),
+        max_run_time_s: 1800,
+        last_output_at: Some(soon(-4)),
+        last_line: Some("unpacking libssl3 (3.0.18-1) ... 61%".into()),
+        transcript: Some("/var/log/pcm/runs/BP00010-1.log".into()),
+    });
+    all[1].next_run = Some(soon(8 * HOUR - 130));
+    all[1].blocked_by = vec!["window-closed".into(), "user-logged-on".into()];
+    all[2].deferred_until = Some(soon(2 * DAY + 12 * HOUR - 130));
+    all[2].next_run = all[2].deferred_until;
+    all[4].next_run = all[4].mandatory_after;
+    for row in &mut all[8..] {
+        row.since = Some(soon(-3 * DAY));
+    }
+    for n in [6, 7, 8, 9] {
+        all[n].attempt = 1;
+    }
+    all[6].exit_code = Some(17);
+    let mut bad = all[5].clone();
+    bad.request_id = None;
+    bad.package = "Broken record".into();
+    bad.state = Rejected;
+    bad.group = Group::Rejected;
+    bad.mandatory_after = None;
+    bad.offer_after = None;
+    bad.expire_after = None;
+    bad.why = "malformed: expire_after is no time".into();
+    bad.problems = vec![Problem {
+        code: "malformed".into(),
+        file: "BP004000.INS".into(),
+        line: Some(112),
+        field: Some("request[9].expire_after".into()),
+        message: "\"next week\" is no time: wanted 2026-11-22T22:00:00".into(),
+    }];
+    all.push(bad);
+    all
+}
+
+impl Fake {
+    pub fn new() -> Fake {
+        let list = ListDoc {
+            machine: Some("BP004000".parse().unwrap()),
+            site: Some("BP0".parse().unwrap()),
+            source: Some("/mnt/sms_shr".into()),
+            polled_at: Some(soon(-8 * MIN)),
+            serial: Some(42),
+            service: ServiceState::Running,
+            held_until: None,
+            problems: Vec::new(),
+            requests: requests(),
+        };
+        let status = StatusDoc {
+            machine: list.machine,
+            host: "web-01".into(),
+            service: ServiceState::Running,
+            poll_due: Some(soon(52 * MIN)),
+            held_until: None,
+            clock_ok: true,
+            restart_pending: false,
+            counts: BTreeMap::new(),
+            users: Some(2),
+            problems: Vec::new(),
+            role: "production".into(),
+            frozen_until: None,
+            polled_at: list.polled_at,
+            trust: "signed".into(),
+            lock: None,
+            zone: "Europe/Berlin".into(),
+            utc_offset_s: 3600,
+            may_operate: true,
+            version: "0.1.0".into(),
+        };
+        let session = |user: &str, terminal: &str, from: &str, idle: u64, locked: bool| SessionDoc {
+            user: user.into(),
+            terminal: terminal.into(),
+            from: from.into(),
+            since: Some(soon(-5 * HOUR)),
+            idle_s: Some(idle),
+            locked: Some(locked),
+            kind: if from == "console" { "console" } else { "remote" }.into(),
+            holds: Vec::new(),
+            ignored: false,
+        };
+        let mut who = WhoDoc {
+            source: "logind".into(),
+            sessions: vec![
+                session("anna", "pts/0", "10.1.2.3", 20, false),
+                session("kiosk", "tty1", "console", 3 * 3600 + 60, true),
+            ],
+            connections: Vec::new(),
+            note: None,
+        };
+        who.sessions[0].holds = vec![id("BP0000Y")];
+        Fake {
+            list: Mutex::new(list),
+            status: Mutex::new(status),
+            who: Mutex::new(who),
+            changes: Mutex::default(),
+            broken: Mutex::default(),
+            shift: TimeDelta::zero(),
+        }
+    }
+
+    /// The same with every time moved to around now.
+    pub fn around(now: Wall) -> Fake {
+        let shift = now - at(NOW);
+        let mut fake = Fake::new();
+        fake.shift = shift;
+        let text = serde_json::to_string(&*fake.list.lock().unwrap()).unwrap();
+        *fake.list.lock().unwrap() = serde_json::from_str(&moved(&text, shift)).unwrap();
+        let text = serde_json::to_string(&*fake.status.lock().unwrap()).unwrap();
+        *fake.status.lock().unwrap() = serde_json::from_str(&moved(&text, shift)).unwrap();
+        fake
+    }
+
+    fn show(&self, request: RequestId) -> Option<ShowDoc> {
+        let list = self.list.lock().unwrap();
+        let row = list.requests.iter().find(|r| r.request_id == Some(request))?.clone();
+        Some(show(row, self.shift))
+    }
+}
+
+/// Moves all RFC 3339 times in a JSON text.
+fn moved(text: &str, by: TimeDelta) -> String {
+    let pattern = regex::Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ").unwrap();
+    pattern
+        .replace_all(text, |found: &regex::Captures| {
+            (found[0].parse::<Wall>().unwrap() + by).format("%Y-%m-%dT%H:%M:%SZ").to_string()
+        })
+        .into_owned()
+}
+
+fn gate(name: &str, verdict: Verdict, code: Option<&str>, evidence: &str, change: Option<Wall>, on: &str) -> GateDoc {
+    GateDoc {
+        gate: name.into(),
+        verdict,
+        code: code.map(Into::into),
+        evidence: evidence.into(),
+        next_change: change,
+        changes_on: on.into(),
+    }
+}
+
+fn gates(row: &RequestDoc, shift: TimeDelta) -> Vec<GateDoc> {
+    let passes = |name: &str, evidence: &str| gate(name, Verdict::Pass, None, evidence, None, "event");
+    let mut gates = vec![
+        passes("source", "serial 42 from /mnt/sms_shr, seen 8m ago"),
+        passes("record", "well-formed"),
+        passes("trust", "signed by key 8F21 (head office)"),
+        passes("platform", "linux-x86_64"),
+        passes("kind", "automated, background"),
+        passes("job", "active"),
+        passes("history", "never attempted"),
+        passes("offer", "offered since 09:00"),
+        passes("expiry", "expires Tue 22 Dec"),
+        passes("mandatory", "since 14:00"),
+        passes("hold", "no hold, no freeze"),
+        passes("deferral", "not deferred"),
+        passes("window", "always open"),
+        passes("users", "any"),
+        passes("clock", "synchronised"),
+        passes("host", "no restart pending, 31 GB free"),
+        passes("policy", "/etc/pcm/pcm.toml"),
+        passes("content", "staged, 3f9a…21"),
+        passes("executor", "free"),
+    ];
+    let mut set = |new: GateDoc| {
+        let old = gates.iter_mut().find(|g| g.gate == new.gate).unwrap();
+        *old = new;
+    };
+    use Verdict::{Block, Unknown};
+    match row.state {
+        State::Waiting => {
+            let opens = soon(8 * HOUR - 130) + shift;
+            set(gate("window", Block, Some("window-closed"), "the next one is Sun 22:00-06:00", Some(opens), "time"));
+            set(gate("users", Block, Some("user-logged-on"), "run_when no-user, and anna is logged on (pts/0, idle 0m)", None, "event"));
+        }
+        State::Deferred => {
+            set(gate("mandatory", Block, Some("not-mandatory-yet"), "mandatory Tue 22:00", row.mandatory_after, "time"));
+            set(gate("deferral", Block, Some("deferred"), "by ola: \"release\", 1 of 3", row.deferred_until, "time"));
+            set(gate("users", Unknown, Some("users-unknown"), "logind does not answer", None, "event"));
+        }
+        State::Running => set(gate("history", Block, Some("done"), "attempt 1 is running", None, "event")),
+        State::Offered => set(gate("mandatory", Block, Some("optional"), "never mandatory", None, "never")),
+        State::Scheduled => {
+            set(gate("offer", Block, Some("not-offered"), "offered from Wed 08:00", row.offer_after, "time"));
+        }
+        State::Expired => set(gate("expiry", Block, Some("expired"), "since yesterday 14:02", None, "never")),
+        _ => set(gate("history", Block, Some("done"), "attempt 1 ended", None, "never")),
+    }
+    gates
+}
+
+fn allowed(row: &RequestDoc) -> Vec<AllowedDoc> {
+    let no = |verb: &str, code: &str, why: &str| AllowedDoc {
+        verb: verb.into(),
+        ok: false,
+        code: Some(code.into()),
+        why: why.into(),
+        overrides: Vec::new(),
+    };
+    let yes = |verb: &str| AllowedDoc {
+        verb: verb.into(),
+        ok: true,
+        code: None,
+        why: SafeText::default(),
+        overrides: Vec::new(),
+    };
+    let mut run = no("run", "done", "it has been attempted; rerun makes another attempt");
+    let mut rerun = no("rerun", "not-attempted", "it was never attempted");
+    let mut defer = no("defer", "done", "it is not pending");
+    let mut undefer = no("undefer", "not-deferred", "it is not deferred");
+    let mut stop = no("stop", "not-running", "it is not running");
+    match row.state {
+        State::Waiting => {
+            run = no("run", "window-closed", "window closed; anna is logged on");
+            run.overrides = vec!["window".into(), "users".into()];
+            defer = yes("defer");
+        }
+        State::Deferred => {
+            run = no("run", "deferred", "deferred until Wed 02:00");
+            run.overrides = vec!["deferral".into()];
+            defer = yes("defer");
+            undefer = yes("undefer");
+        }
+        State::Offered => run = yes("run"),
+        State::Scheduled => run = no("run", "not-offered", "not offered before Wed 08:00"),
+        State::Running => stop = yes("stop"),
+        State::Expired => {
+            run = no("run", "expired", "it has expired");
+            defer = no("defer", "deferral-too-late", "not allowed, it has expired");
+        }
+        State::Failed | State::Interrupted => rerun = yes("rerun"),
+        _ => {}
+    }
+    vec![run, rerun, defer, undefer, stop]
+}
+
+fn show(row: RequestDoc, shift: TimeDelta) -> ShowDoc {
+    let attempts = if row.attempt == 0 { Vec::new() } else { vec![attempt(&row, shift)] };
+    let deferrals = match row.deferred_until {
+        Some(until) => vec![DeferralDoc {
+            at: soon(-DAY) + shift,
+            who: "ola".into(),
+            until,
+            reason: "release".into(),
+            ended_at: None,
+        }],
+        None => Vec::new(),
+    };
+    ShowDoc {
+        command_line: Some("setup.sh --silent --prefix \"/opt/acme workstation\"".into()),
+        platforms: Vec::new(),
+        run_when: Some(if row.state == State::Waiting { RunWhen::NoUser } else { RunWhen::Any }),
+        max_run_time_s: Some(1800),
+        restarts: Some(if row.package.as_str().contains("Kernel") { Restarts::Program } else { Restarts::No }),
+        gates: gates(&row, shift),
+        attempts,
+        deferrals,
+        allowed: allowed(&row),
+        run_as: "root".into(),
+        request: row,
+    }
+}
+
+fn attempt(row: &RequestDoc, shift: TimeDelta) -> AttemptDoc {
+    let started = row.run.as_ref().map_or(soon(-16 * HOUR) + shift, |run| run.started_at);
+    let ended = row.run.is_none().then(|| started + TimeDelta::seconds(41));
+    AttemptDoc {
+        request_id: row.request_id.unwrap(),
+        attempt: 1,
+        state: row.state,
+        claimed_at: started,
+        started_at: Some(started),
+        ended_at: ended,
+        exit_code: row.exit_code,
+        result: if row.state == State::Failed { "exit 17: no printer found".into() } else { SafeText::default() },
+        by: "service".into(),
+        reason: SafeText::default(),
+        transcript: Some(safe!("/var/log/pcm/runs/{}-1.log", row.request_id.unwrap())),
+        package: row.package.clone(),
+    }
+}
+
+impl Ask for Fake {
+    fn call(&self, call: &Call) -> Result<Answer> {
+        if let Some(failure) = &*self.broken.lock().unwrap() {
+            return Err(failure.clone());
+        }
+        let missing = || Failure::new(Exit::NotFound, "no-such-request", "there is no such request", "Look at the list");
+        if call.changes() {
+            self.changes.lock().unwrap().push(call.clone());
+        }
+        Ok(match call {
+            Call::List => Answer::List(self.list.lock().unwrap().clone()),
+            Call::Status => Answer::Status(self.status.lock().unwrap().clone()),
+            Call::Who => Answer::Who(self.who.lock().unwrap().clone()),
+            Call::Show { request } => Answer::Show(Box::new(self.show(*request).ok_or_else(missing)?)),
+            Call::Explain { request } => {
+                let show = self.show(*request).ok_or_else(missing)?;
+                Answer::Explain(ExplainDoc {
+                    request_id: *request,
+                    package: show.request.package.clone(),
+                    state: show.request.state,
+                    next_run: show.request.next_run,
+                    never: show.request.group != Group::Pending,
+                    why: show.request.why.clone(),
+                    gates: show.gates,
+                    allowed: show.allowed,
+                })
+            }
+            Call::History { .. } => {
+                let list = self.list.lock().unwrap();
+                let tried = list.requests.iter().filter(|r| r.attempt > 0);
+                Answer::History(HistoryDoc { attempts: tried.map(|r| attempt(r, self.shift)).collect() })
+            }
+            Call::Audit => {
+                let entry = |ago: i64, who: &str, verb: &str, what: Option<&str>, reason: &str, result: &str| AuditEntryDoc {
+                    at: soon(-ago) + self.shift,
+                    who: who.into(),
+                    uid: Some(1000),
+                    terminal: Some("pts/3".into()),
+                    from: Some("10.1.2.9".into()),
+                    verb: verb.into(),
+                    request_id: what.map(id),
+                    reason: (!reason.is_empty()).then(|| reason.into()),
+                    result: result.into(),
+                };
+                Answer::Audit(AuditDoc {
+                    entries: vec![
+                        entry(DAY + 1, "ola", "defer", Some("BP00011"), "release", "asked"),
+                        entry(DAY, "ola", "defer", Some("BP00011"), "release", "done"),
+                        entry(HOUR, "mallory", "run", Some("BP0000Y"), "just because", "not-permitted"),
+                        entry(8 * MIN, "root", "poll", None, "", "done"),
+                    ],
+                })
+            }
+            Call::AuditVerify => Answer::Verify(VerifyDoc { ok: true, entries: 4, first_bad: None }),
+            Call::Run { request, .. } => Answer::Run(RunResultDoc {
+                request_id: *request,
+                attempt: 1,
+                state: State::Running,
+                exit_code: None,
+                result: None,
+                started_at: Some(soon(0)),
+                ended_at: None,
+            }),
+            Call::Defer { request, until, .. } => Answer::Changed(ChangedDoc {
+                request_id: *request,
+                state: State::Deferred,
+                deferred_until: Some(*until),
+            }),
+            Call::Undefer { request, .. } | Call::Stop { request, .. } => {
+                Answer::Changed(ChangedDoc { request_id: *request, state: State::Waiting, deferred_until: None })
+            }
+            Call::Hold { until, reason, .. } => {
+                self.status.lock().unwrap().held_until = Some(*until);
+                Answer::Hold(HoldDoc { held_until: Some(*until), reason: reason.clone() })
+            }
+            Call::Unhold { .. } => {
+                self.status.lock().unwrap().held_until = None;
+                Answer::Hold(HoldDoc { held_until: None, reason: None })
+            }
+            Call::Poll { .. } => {
+                Answer::Poll(PollDoc { serial: Some(42), requests: 12, source: None, problems: Vec::new() })
+            }
+        })
+    }
+}

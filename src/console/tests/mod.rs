@@ -1,0 +1,9 @@
+//! Keys in, screen out: the whole app with a fake executor, drawn to text.
+#![allow(clippy::unwrap_used)]
+
+mod by_hand;
+mod fake;
+mod robust;
+mod rules;
+mod screens;
+mod stage;

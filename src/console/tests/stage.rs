@@ -1,0 +1,145 @@
+//! The stage of a test: the app, the fake executor, a terminal's size and a clock that the test turns.
+
+use super::fake::{Fake, NOW, at};
+use crate::clock::{Wall, Zone};
+use crate::console::app::{App, AppOptions, Effect, Event, LogLevel, LogLine};
+use crate::console::keymap::{Key, Keymap};
+use crate::console::theme::{ColourLevel, Theme};
+use crate::console::ui::{self, ASCII, Glyphs, UNICODE};
+use crate::executor::client::Ask;
+use chrono::TimeDelta;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+pub struct Stage {
+    pub app: App,
+    pub fake: Fake,
+    pub now: Wall,
+    pub size: (u16, u16),
+    pub ascii: bool,
+    pub quit: bool,
+    pub effects: Vec<Effect>,
+}
+
+/// Lines like those the service writes.
+pub fn log_lines() -> Vec<LogLine> {
+    let line = |seconds: i64, level: LogLevel, text: &str| LogLine {
+        file: "PACMAN.LOG".into(),
+        time: Some(at(NOW) + TimeDelta::seconds(seconds)),
+        level,
+        component: "PCM".into(),
+        text: text.into(),
+        continued: false,
+    };
+    use LogLevel::*;
+    vec![
+        line(-700, Info, "Looking for instruction file: /mnt/sms_shr/pcmins.box/BP004000.INS"),
+        line(-699, Error, "Executing BP00007 failed: exit 17, no printer found"),
+        line(-650, Warning, "Share /mnt/sms_shr answered after 4s"),
+        line(-600, Warning, "BP00012: unknown key \"colour\" in PACMAN.INS line 88"),
+        line(-192, Info, "Executing command line: setup.sh --silent"),
+        line(-12, Info, "Packages before filter: 7"),
+        line(-12, Info, "Packages after filter: 5"),
+        line(-9, Info, "Job still running (3m12s)"),
+    ]
+}
+
+impl Stage {
+    pub fn new(width: u16, height: u16) -> Stage {
+        Stage::with(width, height, Fake::new(), false)
+    }
+
+    pub fn with(width: u16, height: u16, fake: Fake, read_only: bool) -> Stage {
+        let zone = Zone::from_posix("Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let options = AppOptions { read_only, title: None, zone, keymap: Keymap::default() };
+        let mut stage = Stage {
+            app: App::new(options),
+            fake,
+            now: at(NOW),
+            size: (width, height),
+            ascii: false,
+            quit: false,
+            effects: Vec::new(),
+        };
+        stage.event(Event::Resize(width, height));
+        stage.event(Event::Log(log_lines()));
+        stage.tick(0);
+        stage.tick(0);
+        stage
+    }
+
+    /// Lets time pass; the executor answers at once.
+    pub fn tick(&mut self, seconds: i64) {
+        self.now += TimeDelta::seconds(seconds);
+        self.event(Event::Tick(self.now));
+    }
+
+    pub fn event(&mut self, event: Event) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            for effect in self.app.update(event) {
+                match &effect {
+                    Effect::Ask { id, call, .. } => {
+                        events.push(Event::Answered { id: *id, answer: self.fake.call(call) });
+                    }
+                    Effect::Quit => self.quit = true,
+                    Effect::Transcript(Some((request, attempt))) => {
+                        let lines = (1..40).map(|n| format!("step {n} of 60").as_str().into()).collect();
+                        events.push(Event::Transcript {
+                            request: *request,
+                            attempt: *attempt,
+                            lines,
+                            cut: false,
+                            fault: None,
+                        });
+                    }
+                    _ => {}
+                }
+                self.effects.push(effect);
+            }
+        }
+    }
+
+    /// Keys by name, separated by blanks; `'text'` is typed.
+    pub fn keys(&mut self, keys: &str) -> &mut Stage {
+        for word in keys.split(' ').filter(|w| !w.is_empty()) {
+            if let Some(text) = word.strip_prefix('\'') {
+                for c in text.trim_end_matches('\'').chars() {
+                    self.event(Event::Key(Key::Char(if c == '_' { ' ' } else { c })));
+                }
+            } else {
+                self.event(Event::Key(word.parse().unwrap()));
+            }
+        }
+        self
+    }
+
+    pub fn buffer(&self, theme: &Theme) -> Buffer {
+        let glyphs: &'static Glyphs = if self.ascii { &ASCII } else { &UNICODE };
+        let mut buffer = Buffer::empty(Rect::new(0, 0, self.size.0, self.size.1));
+        ui::draw(&self.app, theme, glyphs, &mut buffer);
+        buffer
+    }
+
+    /// What is on the screen, without blanks at the ends of lines.
+    pub fn screen(&self) -> String {
+        let theme = Theme::load("default", None, ColourLevel::True).unwrap();
+        text(&self.buffer(&theme))
+    }
+}
+
+pub fn text(buffer: &Buffer) -> String {
+    let mut out = String::new();
+    for y in buffer.area.top()..buffer.area.bottom() {
+        let mut line = String::new();
+        let mut x = 0;
+        while x < buffer.area.right() {
+            let symbol = buffer[(x, y)].symbol();
+            line.push_str(symbol);
+            x += unicode_width::UnicodeWidthStr::width(symbol).max(1) as u16;
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}

@@ -1,0 +1,213 @@
+//! The surface that panes draw on: lines of words, rules and fills inside an area. It cuts what does not fit and says
+//! so, and it never draws outside its area.
+
+use super::glyphs::Glyphs;
+use super::line::{Line, Word, fit};
+use crate::console::theme::{Scope, Theme};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// A buffer with the look of everything.
+pub struct Canvas<'a> {
+    /// What becomes of the next frame.
+    pub buffer: &'a mut Buffer,
+    /// Styles.
+    pub theme: &'a Theme,
+    /// Symbols.
+    pub glyphs: &'static Glyphs,
+}
+
+impl Canvas<'_> {
+    /// The whole of it.
+    pub fn area(&self) -> Rect {
+        self.buffer.area
+    }
+
+    /// Gives a whole area one style and blanks.
+    pub fn fill(&mut self, area: Rect, scope: Scope) {
+        let (area, style) = (area.intersection(self.buffer.area), self.style(scope));
+        for y in area.top()..area.bottom() {
+            for x in area.left()..area.right() {
+                if let Some(cell) = self.buffer.cell_mut((x, y)) {
+                    cell.reset();
+                    cell.set_style(style);
+                }
+            }
+        }
+    }
+
+    /// Gives an area a style and leaves its characters.
+    pub fn paint(&mut self, area: Rect, scope: Scope) {
+        let (area, style) = (area.intersection(self.buffer.area), self.style(scope));
+        for y in area.top()..area.bottom() {
+            for x in area.left()..area.right() {
+                if let Some(cell) = self.buffer.cell_mut((x, y)) {
+                    let symbol = cell.symbol().to_owned();
+                    cell.reset();
+                    cell.set_symbol(&symbol).set_style(style);
+                }
+            }
+        }
+    }
+
+    /// The style of a scope.
+    pub fn style(&self, scope: Scope) -> Style {
+        self.theme.style(scope)
+    }
+
+    /// One word at a place, cut at `right`; returns the column after it.
+    pub fn word(&mut self, x: u16, y: u16, right: u16, word: &Word, scope: Scope) -> u16 {
+        let style = self.style(scope);
+        self.styled(x, y, right, word.as_str(), style)
+    }
+
+    fn styled(&mut self, mut x: u16, y: u16, right: u16, text: &str, style: Style) -> u16 {
+        let right = right.min(self.buffer.area.right());
+        if y >= self.buffer.area.bottom() || y < self.buffer.area.top() {
+            return x;
+        }
+        for cluster in text.graphemes(true) {
+            let width = cluster.width() as u16;
+            if width == 0 {
+                continue;
+            }
+            if x + width > right {
+                break;
+            }
+            if self.glyphs.ascii && !cluster.is_ascii() {
+                for _ in 0..width {
+                    if let Some(cell) = self.buffer.cell_mut((x, y)) {
+                        cell.set_symbol("?").set_style(style);
+                    }
+                    x += 1;
+                }
+                continue;
+            }
+            if let Some(cell) = self.buffer.cell_mut((x, y)) {
+                cell.set_symbol(cluster).set_style(style);
+            }
+            // What a wide cluster covers is not a cell of its own.
+            for covered in x + 1..x + width {
+                if let Some(cell) = self.buffer.cell_mut((covered, y)) {
+                    cell.reset();
+                    cell.set_style(style);
+                }
+            }
+            x += width;
+        }
+        x
+    }
+
+    /// One line at the top of an area; the rest of that line keeps what it has, or takes the line's own style.
+    pub fn line(&mut self, area: Rect, line: &Line) {
+        if area.height == 0 || area.width == 0 {
+            return;
+        }
+        let right = area.right();
+        let mut x = area.x;
+        let cut_at = usize::from(area.width);
+        if line.width() > cut_at {
+            let mut room = cut_at;
+            for (word, scope) in &line.words {
+                let width = word.as_str().width();
+                if width < room || (width == room && false) {
+                    x = self.word(x, area.y, right, word, *scope);
+                    room -= width;
+                } else {
+                    let (text, _) = fit_always(word.as_str(), room, self.glyphs.cut);
+                    let style = self.style(*scope);
+                    self.styled(x, area.y, right, &text, style);
+                    break;
+                }
+            }
+        } else {
+            for (word, scope) in &line.words {
+                x = self.word(x, area.y, right, word, *scope);
+            }
+        }
+        if let Some(over) = line.over {
+            self.paint(Rect { height: 1, ..area }, over);
+        }
+    }
+
+    /// Lines from the top of an area down, as many as fit; returns how many were drawn.
+    pub fn lines(&mut self, area: Rect, lines: &[Line]) -> u16 {
+        let shown = lines.len().min(usize::from(area.height)) as u16;
+        for (row, line) in (0..shown).zip(lines) {
+            self.line(Rect { y: area.y + row, height: 1, ..area }, line);
+        }
+        shown
+    }
+
+    /// A rule over the width of an area, with words on it at the left and at the right.
+    pub fn rule(&mut self, area: Rect, left: &Line, right: &Line, focus: bool) {
+        if area.height == 0 {
+            return;
+        }
+        let scope = if focus { Scope::RuleFocus } else { Scope::Rule };
+        let style = self.style(scope);
+        for x in area.left()..area.right() {
+            self.styled(x, area.y, area.right(), self.glyphs.horizontal, style);
+        }
+        let room = area.width.saturating_sub(4);
+        let left_width = (left.width() as u16).min(room);
+        if left_width > 0 {
+            let at = Rect { x: area.x + 2, width: left_width + 2, ..area };
+            self.line(Rect { height: 1, ..at }, &Line::of(" ", scope).join(left.clone()).add(" ", scope));
+        }
+        let right_width = right.width() as u16;
+        if right_width > 0 && left_width + right_width + 10 <= area.width {
+            let at = Rect { x: area.right() - right_width - 4, width: right_width + 2, ..area };
+            self.line(Rect { height: 1, ..at }, &Line::of(" ", scope).join(right.clone()).add(" ", scope));
+        }
+    }
+
+    /// A line down the left edge of an area.
+    pub fn edge(&mut self, area: Rect) {
+        let style = self.style(Scope::Rule);
+        for y in area.top()..area.bottom() {
+            self.styled(area.x, y, area.x + 1, self.glyphs.vertical, style);
+        }
+    }
+
+    /// A framed box, emptied, with its name in the frame; returns its inside.
+    pub fn frame(&mut self, area: Rect, title: &Line) -> Rect {
+        let area = area.intersection(self.buffer.area);
+        self.fill(area, Scope::Dialog);
+        if area.width < 4 || area.height < 3 {
+            return Rect { width: 0, height: 0, ..area };
+        }
+        let border = self.style(Scope::DialogBorder);
+        let [tl, tr, bl, br] = self.glyphs.corners;
+        let (right, bottom) = (area.right() - 1, area.bottom() - 1);
+        for x in area.left()..=right {
+            self.styled(x, area.top(), right + 1, self.glyphs.horizontal, border);
+            self.styled(x, bottom, right + 1, self.glyphs.horizontal, border);
+        }
+        for y in area.top()..=bottom {
+            self.styled(area.left(), y, right + 1, self.glyphs.vertical, border);
+            self.styled(right, y, right + 1, self.glyphs.vertical, border);
+        }
+        for (x, y, corner) in
+            [(area.left(), area.top(), tl), (right, area.top(), tr), (area.left(), bottom, bl), (right, bottom, br)]
+        {
+            self.styled(x, y, right + 1, corner, border);
+        }
+        let name = Line::of(" ", Scope::DialogBorder).join(title.clone()).add(" ", Scope::DialogBorder);
+        let room = area.width - 4;
+        self.line(Rect { x: area.x + 2, width: room.min(name.width() as u16), height: 1, ..area }, &name);
+        Rect { x: area.x + 2, y: area.y + 1, width: area.width - 4, height: area.height - 2 }
+    }
+}
+
+/// Like [`fit`], and with the mark even where the text itself would just fit: more follows it.
+fn fit_always(text: &str, width: usize, cut: &str) -> (String, usize) {
+    if text.width() > width {
+        return fit(text, width, cut);
+    }
+    let (text, used) = fit(text, width.saturating_sub(cut.width()), "");
+    (format!("{text}{cut}"), used + cut.width())
+}

@@ -1,0 +1,211 @@
+//! The confirmation: what is done, on which machine, as whom, whether it restarts, who loses work, what is overridden.
+
+use super::canvas::Canvas;
+use super::facts::{Telling, restarts};
+use super::line::Line;
+use super::{centred, header};
+use crate::clock::Wall;
+use crate::console::app::command::Id;
+use crate::console::app::dialog::{Confirm, Field};
+use crate::console::app::input::Input;
+use crate::console::app::{App, until, words};
+use crate::console::theme::Scope;
+use crate::executor::view::SessionDoc;
+use crate::safe;
+use crate::site::instruction::Restarts;
+use ratatui::layout::Rect;
+
+/// Draws the dialog.
+pub fn draw(app: &App, confirm: &Confirm, now: Wall, canvas: &mut Canvas, area: Rect) {
+    let width = area.width.saturating_sub(4).min(84);
+    let telling =
+        Telling { now, zone: app.options.zone.clone(), glyphs: canvas.glyphs, width: usize::from(width) - 4 };
+    let lines = lines(app, confirm, &telling);
+    let dialog = centred(area, width, lines.len() as u16 + 2);
+    let inside = canvas.frame(dialog, &title(app, confirm));
+    // Where it does not fit, what takes the keys is what is seen.
+    let (height, len) = (usize::from(inside.height), lines.len());
+    let focused = lines.iter().position(|(_, field)| *field == Some(confirm.focus)).unwrap_or(0);
+    let top = if len <= height {
+        0
+    } else if confirm.focus == Field::Question {
+        len - height
+    } else {
+        (focused + 1).saturating_sub(height).max(focused.saturating_sub(height / 2)).min(len - height)
+    };
+    for (y, (line, _)) in (inside.y..inside.bottom()).zip(&lines[top..]) {
+        canvas.line(Rect { y, height: 1, ..inside }, line);
+    }
+}
+
+/// Action, request and machine.
+fn title(app: &App, confirm: &Confirm) -> Line {
+    let verb = confirm.id.command().name.to_uppercase();
+    let mut line = Line::of(safe!("{verb}"), Scope::DialogTitle);
+    if let Some(request) = confirm.request {
+        line.push(safe!(" {request}"), Scope::DialogTitle);
+    }
+    line.add(" on ", Scope::DialogBorder).join(header::identity(app, 24))
+}
+
+type Row = (Line, Option<Field>);
+
+fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
+    let data = &app.data;
+    let mut plain: Vec<Line> = Vec::new();
+    if let Some(request) = confirm.request
+        && let Some(row) = data.request(request)
+    {
+        let package = Line::of(&row.package, Scope::Strong).add("  ", Scope::Text);
+        plain.extend(telling.fact("package", package.add(row.state.as_str(), Scope::of_state(row.state))));
+    }
+    plain.extend(telling.fact("does", Line::of(does(confirm.id), Scope::Text)));
+    if matches!(confirm.id, Id::Run | Id::Rerun)
+        && let Some(show) = confirm.show(data)
+    {
+        if let Some(command) = &show.command_line {
+            plain.extend(telling.fact("command", Line::of(command, Scope::Strong)));
+        }
+        let limit = show.max_run_time_s.map(|s| format!(", for at most {}", words::span(s as i64)));
+        let run_as = Line::of(safe!("{}{}", show.run_as, limit.unwrap_or_default()), Scope::Text);
+        plain.extend(telling.fact("as", run_as));
+        let danger = show.restarts.is_some_and(|r| r != Restarts::No);
+        let scope = if danger { Scope::DialogDanger } else { Scope::Text };
+        plain.extend(telling.fact("restart", Line::of(restarts(show), scope)));
+    }
+    if matches!(confirm.id, Id::Run | Id::Rerun | Id::Stop) {
+        plain.extend(logged_on(app, telling));
+    }
+    if confirm.id == Id::Stop
+        && let Some(row) = confirm.request.and_then(|id| data.request(id))
+    {
+        plain.extend(telling.running(row));
+    }
+    let mut rows: Vec<Row> = plain.into_iter().map(|line| (line, None)).collect();
+    if confirm.waiting(data) {
+        rows.push((Line::new(), None));
+        rows.push((Line::of("asking the executor what this would do", Scope::Dim), None));
+    }
+    let overrides = confirm.overrides(data);
+    if !overrides.is_empty() {
+        rows.push((Line::new(), None));
+        rows.push((Line::of("It overrides what holds it back; tick each with Space:", Scope::DialogDanger), None));
+    }
+    for (n, name) in overrides.iter().enumerate() {
+        let field = Field::Gate(n);
+        let tick = if confirm.ticked.contains(name) { "[x] " } else { "[ ] " };
+        let (focus, pointer) = if confirm.focus == field { (Scope::InputFocus, "> ") } else { (Scope::Text, "  ") };
+        let mut line = Line::of(pointer, focus).add(tick, focus).cell(safe!("{name}"), 10, "", focus);
+        if let Some(gate) = confirm.gate(data, name) {
+            line = line.add(&gate.evidence, Scope::Text).add(telling.change(gate), Scope::Dim);
+        }
+        for (part, line) in line.wrap(telling.width, 16).into_iter().enumerate() {
+            rows.push((line, (part == 0).then_some(field)));
+        }
+    }
+    rows.push((Line::new(), None));
+    if confirm.asks_until() {
+        rows.push((input("until", &confirm.until, confirm.focus == Field::Until, telling, until::FORMS), Some(Field::Until)));
+        let read = match until::parse(confirm.until.text(), telling.now, &telling.zone) {
+            Ok(at) => Line::of(
+                safe!("= {} {}", telling.when(at), words::offset(at, &telling.zone)),
+                Scope::MessageInfo,
+            ),
+            Err(_) if confirm.until.text().is_empty() => Line::of("", Scope::Dim),
+            Err(why) => Line::of(why, Scope::MessageError),
+        };
+        rows.push((Line::new().pad_to(11).join(read), None));
+    }
+    if confirm.asks_reason(data) {
+        let hint = "needed; it goes into the audit";
+        rows.push((input("reason", &confirm.reason, confirm.focus == Field::Reason, telling, hint), Some(Field::Reason)));
+        rows.push((Line::new(), None));
+    }
+    rows.extend(question(app, confirm, telling));
+    rows
+}
+
+fn question(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
+    let obstacle = confirm.obstacle(&app.data, telling.now, &telling.zone);
+    let here = confirm.focus == Field::Question;
+    let typing = matches!(confirm.focus, Field::Until | Field::Reason);
+    let pointer = if here { "> " } else { "  " };
+    let mut rows = Vec::new();
+    let yes = if obstacle.is_none() && !typing { Scope::Key } else { Scope::KeyOff };
+    let no = if typing { Scope::KeyOff } else { Scope::Key };
+    let mut line = Line::of(pointer, Scope::Key);
+    line = line.add("y", yes).add(" carries it out   ", Scope::Text).add("n", no).add(", ", Scope::Text);
+    line = line.add("Esc", Scope::Key).add(" cancel", Scope::Text);
+    if confirm.fields(&app.data).len() > 1 {
+        line = line.add("   ", Scope::Text).add("Tab", Scope::Key).add(" next", Scope::Text);
+    }
+    rows.push((line, Some(Field::Question)));
+    let said = confirm.complaint.clone().map(|why| (why, Scope::MessageError));
+    let said = said.or(obstacle.map(|why| (why, Scope::Dim)));
+    let text = match said {
+        Some((why, scope)) => Line::of("  ", Scope::Text).add(why, scope),
+        None if typing => Line::of("  Tab or Enter goes on to the question", Scope::Dim),
+        None => Line::new(),
+    };
+    rows.extend(text.wrap(telling.width, 2).into_iter().map(|line| (line, None)));
+    rows
+}
+
+fn input(name: &'static str, input: &Input, focus: bool, telling: &Telling, hint: &'static str) -> Line {
+    let room = telling.width.saturating_sub(12).max(8);
+    let scope = if focus { Scope::InputFocus } else { Scope::Input };
+    let pointer = if focus { "> " } else { "  " };
+    let line = Line::of(pointer, Scope::Key).cell(name, 9, "", Scope::Dim);
+    if input.text().is_empty() && !focus {
+        return line.add(hint, Scope::Dim);
+    }
+    // The end near the cursor is what one wants to see.
+    let before = input.before();
+    let skipped = before.width().saturating_sub(room.saturating_sub(2));
+    let text = if focus { safe!("{before}_{}", input.after()) } else { input.safe() };
+    let shown = if focus { text.skip(skipped) } else { text };
+    let line = line.cell(shown, room.min(40).max(input.text().len() + 2).min(room), telling.glyphs.cut, scope);
+    if focus && input.text().is_empty() { line.add(safe!("  {hint}"), Scope::Dim) } else { line }
+}
+
+/// What an action does, in a sentence.
+fn does(id: Id) -> &'static str {
+    match id {
+        Id::Run => "runs it now, without notice to those logged on",
+        Id::Rerun => "runs it again, as a further attempt",
+        Id::Defer => "does not start by itself before the time you give",
+        Id::Undefer => "ends the deferral: it starts when every other gate passes",
+        Id::Stop => "ends its run and every process it started; it will not run again by itself",
+        Id::Hold => "nothing starts by itself on this machine before the time you give; what runs goes on",
+        Id::Unhold => "automatic runs again; what is due starts at once",
+        _ => "",
+    }
+}
+
+/// Who is logged on and may lose work.
+fn logged_on(app: &App, telling: &Telling) -> Vec<Line> {
+    let line = match app.data.users() {
+        None => Line::of("cannot be known; somebody may lose work", Scope::DialogDanger),
+        Some(users) if users.is_empty() => Line::of("nobody", Scope::Text),
+        Some(users) => {
+            let mut line = Line::new();
+            for (n, user) in users.iter().enumerate() {
+                if n > 0 {
+                    line.push(", ", Scope::Text);
+                }
+                line.push(&user.user, Scope::DialogDanger);
+                line.push(safe!(" ({}{})", user.terminal, presence(user)), Scope::Text);
+            }
+            line
+        }
+    };
+    telling.fact("logged on", line)
+}
+
+fn presence(user: &SessionDoc) -> String {
+    match (user.locked, user.idle_s) {
+        (Some(true), _) => ", locked".into(),
+        (_, Some(seconds)) => format!(", idle {}", words::idle(seconds)),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,58 @@
+//! The pane beside the list: what matters of the selected request, as much as there is room for.
+
+use super::canvas::Canvas;
+use super::facts::Telling;
+use super::line::Line;
+use crate::clock::Wall;
+use crate::console::app::App;
+use crate::console::theme::Scope;
+use crate::safe;
+use ratatui::layout::Rect;
+
+/// Draws the details of the selected request.
+pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
+    let telling = Telling {
+        now,
+        zone: app.options.zone.clone(),
+        glyphs: canvas.glyphs,
+        width: usize::from(area.width),
+    };
+    let Some(row) = app.selected_row() else {
+        canvas.lines(area, &[Line::of("nothing is selected", Scope::Dim)]);
+        return;
+    };
+    let mut lines = telling.title(row);
+    lines.extend(telling.reasons(row));
+    lines.extend(telling.running(row));
+    let held = row.request_id.and_then(|id| app.data.show(id));
+    let room = usize::from(area.height);
+    match held.map(|held| (&held.value, &held.fault)) {
+        Some((Some(show), _)) => {
+            let life = telling.life(row);
+            if !life.is_empty() && room > lines.len() + life.len() + 4 {
+                lines.push(Line::new());
+                lines.extend(life);
+            }
+            lines.push(Line::new());
+            lines.extend(telling.gates_short(&show.gates));
+            let attempts = telling.attempts(&show.attempts);
+            if !attempts.is_empty() && lines.len() < room {
+                lines.push(Line::new());
+                lines.extend(attempts);
+            }
+            let command = telling.command(show);
+            if lines.len() + command.len() < room {
+                lines.push(Line::new());
+                lines.extend(command);
+            }
+        }
+        Some((None, Some((failure, _)))) => lines.push(Line::of(safe!("{failure}"), Scope::MessageError)),
+        None if row.request_id.is_none() => {}
+        _ => lines.push(Line::of("asking the executor", Scope::Dim)),
+    }
+    if lines.len() > room && room > 0 {
+        lines.truncate(room - 1);
+        lines.push(Line::of(safe!("{} Enter shows more", canvas.glyphs.more[1]), Scope::Dim));
+    }
+    canvas.lines(area, &lines);
+}

@@ -1,0 +1,160 @@
+//! The details of a request over the whole body: facts, life, all gates, attempts, deferrals; and the transcript of its
+//! newest attempt, live while it runs, beside or below them.
+
+use super::canvas::Canvas;
+use super::facts::Telling;
+use super::line::Line;
+use crate::clock::Wall;
+use crate::console::app::App;
+use crate::console::app::overlay::Details;
+use crate::console::theme::Scope;
+use crate::decision::Group;
+use crate::executor::view::ShowDoc;
+use crate::safe;
+use ratatui::layout::Rect;
+
+/// Draws the details.
+pub fn draw(app: &App, details: &Details, now: Wall, canvas: &mut Canvas, body: Rect) {
+    canvas.fill(body, Scope::Background);
+    let show = app.data.shown(details.request);
+    let attempted = show.is_some_and(|show| !show.attempts.is_empty());
+    let (facts, transcript) = match (attempted, body.width >= 120, body.height >= 14) {
+        (false, ..) => (body, None),
+        (true, true, _) => {
+            let width = body.width / 2;
+            let right = Rect { x: body.x + width, width: body.width - width, ..body };
+            (Rect { width: width - 1, ..body }, Some(right))
+        }
+        (true, false, true) => {
+            let running = show.is_some_and(|show| show.request.group == Group::Running);
+            let height = if running || details.transcript { body.height * 3 / 5 } else { body.height * 2 / 5 };
+            let lower = Rect { y: body.bottom() - height, height, ..body };
+            (Rect { height: body.height - height, ..body }, Some(lower))
+        }
+        (true, false, false) if details.transcript => (Rect { height: 0, ..body }, Some(body)),
+        (true, false, false) => (body, None),
+    };
+    draw_facts(app, details, show, now, canvas, facts);
+    if let (Some(area), Some(show)) = (transcript, show) {
+        draw_transcript(app, details, show, canvas, area);
+    }
+}
+
+fn draw_facts(app: &App, details: &Details, show: Option<&ShowDoc>, now: Wall, canvas: &mut Canvas, area: Rect) {
+    if area.height < 2 {
+        return;
+    }
+    let inside = Rect { x: area.x + 1, y: area.y + 1, width: area.width - 2, height: area.height - 1 };
+    let telling = Telling {
+        now,
+        zone: app.options.zone.clone(),
+        glyphs: canvas.glyphs,
+        width: usize::from(inside.width),
+    };
+    let lines = match (show, app.data.request(details.request)) {
+        (Some(show), _) => facts(&telling, show),
+        (None, Some(row)) => {
+            let mut lines = telling.title(row);
+            lines.extend(telling.reasons(row));
+            lines.push(Line::new());
+            match app.data.show(details.request).and_then(|held| held.fault.as_ref()) {
+                Some((failure, _)) => lines.push(Line::of(safe!("{failure}"), Scope::MessageError)),
+                None => lines.push(Line::of("asking the executor", Scope::Dim)),
+            }
+            lines
+        }
+        (None, None) => vec![Line::of("asking the executor", Scope::Dim)],
+    };
+    let window = details.scroll.window(lines.len(), usize::from(inside.height));
+    let rest = lines.len() - window.end;
+    let below = if rest > 0 { safe!("{} {rest} more lines", canvas.glyphs.more[1]) } else { "".into() };
+    let focus = !details.transcript;
+    let scope = if focus { Scope::TitleFocus } else { Scope::Title };
+    let title = Line::of(safe!("DETAILS {}", details.request), scope);
+    let right = if below.is_empty() { Line::new() } else { Line::of(below, Scope::Dim) };
+    canvas.rule(area, &title, &right, focus);
+    canvas.lines(inside, &lines[window]);
+}
+
+/// Everything, in the order in which one asks.
+fn facts(telling: &Telling, show: &ShowDoc) -> Vec<Line> {
+    let row = &show.request;
+    let heading = |text: &'static str| [Line::new(), Line::of(text, Scope::Title)];
+    let mut lines = telling.title(row);
+    lines.extend(telling.reasons(row));
+    lines.extend(telling.running(row));
+    lines.extend(telling.command(show));
+    let life = telling.life(row);
+    if !life.is_empty() {
+        lines.push(Line::new());
+        lines.extend(life);
+    }
+    lines.extend(heading("GATES"));
+    if show.gates.is_empty() {
+        lines.push(Line::of("none: it is no longer in the instruction file", Scope::Dim));
+    }
+    lines.extend(telling.gates_full(&show.gates));
+    lines.extend(heading("ATTEMPTS"));
+    if show.attempts.is_empty() {
+        lines.push(Line::of("none yet", Scope::Dim));
+    }
+    lines.extend(telling.attempts(&show.attempts));
+    if !show.deferrals.is_empty() {
+        lines.extend(heading("DEFERRALS"));
+        lines.extend(telling.deferrals(show));
+    }
+    lines.extend(heading("ALLOWED NOW"));
+    for allowed in &show.allowed {
+        let (word, scope) = match (allowed.ok, allowed.overrides.is_empty()) {
+            (true, _) => ("yes", Scope::GatePass),
+            (false, false) => ("with overrides", Scope::GateUnknown),
+            (false, true) => ("no", Scope::GateBlock),
+        };
+        let mut line = Line::new().cell(safe!("{}", allowed.verb), 9, "", Scope::Strong).add(word, scope);
+        if !allowed.why.is_empty() && !allowed.ok {
+            line.push(safe!("  {}", allowed.why), Scope::Text);
+        }
+        lines.extend(line.wrap(telling.width, 14));
+    }
+    lines
+}
+
+fn draw_transcript(app: &App, details: &Details, show: &ShowDoc, canvas: &mut Canvas, area: Rect) {
+    let transcript = app.transcript.as_ref().filter(|t| t.request == details.request);
+    let live = show.request.group == Group::Running;
+    let newest = show.attempts.iter().map(|a| a.attempt).max().unwrap_or(0);
+    let attempt = transcript.map_or(newest, |t| t.attempt);
+    let inside = Rect { x: area.x + 1, y: area.y + 1, width: area.width - 2, height: area.height - 1 };
+    let mut lines: Vec<Line> = Vec::new();
+    match transcript {
+        Some(transcript) => {
+            if let Some(fault) = &transcript.fault {
+                lines.push(Line::of(fault, Scope::MessageError));
+            }
+            if transcript.cut {
+                lines.push(Line::of("(the beginning is in the file)", Scope::Dim));
+            }
+            let width = usize::from(inside.width);
+            for text in &transcript.lines {
+                lines.extend(text.wrap(width.max(1)).into_iter().map(|line| Line::of(line, Scope::Text)));
+            }
+            if transcript.lines.is_empty() && transcript.fault.is_none() {
+                lines.push(Line::of("no output yet", Scope::Dim));
+            }
+        }
+        None if show.attempts.iter().all(|a| a.transcript.is_none()) => {
+            lines.push(Line::of("this attempt left no transcript", Scope::Dim));
+        }
+        None => lines.push(Line::of("reading the transcript", Scope::Dim)),
+    }
+    let window = details.window(lines.len(), usize::from(inside.height));
+    let scope = if details.transcript { Scope::TitleFocus } else { Scope::Title };
+    let title = Line::of(safe!("TRANSCRIPT of attempt {attempt}"), scope);
+    let right = match (details.below(), live) {
+        (0, true) => Line::of("LIVE", Scope::StateRunning),
+        (0, false) => Line::of("ended", Scope::Dim),
+        (n, _) => Line::of(safe!("PAUSED {n} lines below"), Scope::HeaderMark),
+    };
+    canvas.rule(area, &title, &right, details.transcript);
+    canvas.lines(inside, &lines[window]);
+}

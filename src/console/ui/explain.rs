@@ -1,0 +1,62 @@
+//! Why a request has or has not run, in the order in which one asks, and what would change that.
+
+use super::canvas::Canvas;
+use super::facts::Telling;
+use super::line::Line;
+use super::centred;
+use crate::clock::Wall;
+use crate::console::app::App;
+use crate::console::app::list::Scroll;
+use crate::console::theme::Scope;
+use crate::safe;
+use crate::site::ids::RequestId;
+use ratatui::layout::Rect;
+
+/// Draws the explanation.
+pub fn draw(app: &App, request: RequestId, scroll: &Scroll, now: Wall, canvas: &mut Canvas, body: Rect) {
+    let width = body.width.saturating_sub(4).min(96);
+    let telling =
+        Telling { now, zone: app.options.zone.clone(), glyphs: canvas.glyphs, width: usize::from(width) - 4 };
+    let held = app.data.explain.as_ref().filter(|(known, _)| *known == request).map(|(_, held)| held);
+    let lines = match held.map(|held| (&held.value, &held.fault)) {
+        Some((Some(doc), _)) => {
+            let mut lines = Line::of(&doc.package, Scope::Strong)
+                .add(" is ", Scope::Text)
+                .add(doc.state.as_str(), Scope::of_state(doc.state))
+                .add(safe!(": {}", doc.why), Scope::Text)
+                .wrap(telling.width, 0);
+            lines.extend(match (doc.next_run, doc.never) {
+                (Some(at), _) => telling.fact("next run", Line::of(telling.when(at), Scope::Strong)),
+                (None, true) => telling.fact("next run", Line::of("never by itself", Scope::Strong)),
+                (None, false) => telling.fact("next run", Line::of("when what is below has changed", Scope::Strong)),
+            });
+            lines.push(Line::new());
+            lines.extend(telling.gates_full(&doc.gates));
+            lines.push(Line::new());
+            for allowed in &doc.allowed {
+                let mut line = Line::new().cell(safe!("{}", allowed.verb), 9, "", Scope::Strong);
+                line.push(if allowed.ok { "yes" } else { "no: " }, if allowed.ok { Scope::GatePass } else { Scope::GateBlock });
+                if !allowed.ok {
+                    line.push(&allowed.why, Scope::Text);
+                }
+                if !allowed.overrides.is_empty() {
+                    line.push(safe!(" (possible when {} is overridden)", allowed.overrides.join(", ")), Scope::Dim);
+                }
+                lines.extend(line.wrap(telling.width, 13));
+            }
+            lines
+        }
+        Some((None, Some((failure, _)))) => Line::of(safe!("{failure}"), Scope::MessageError).wrap(telling.width, 0),
+        _ => vec![Line::of("asking the executor", Scope::Dim)],
+    };
+    let height = (lines.len() as u16 + 2).min(body.height);
+    let area = centred(body, width, height);
+    let inside = canvas.frame(area, &Line::of(safe!("EXPLAIN {request}"), Scope::DialogTitle));
+    let window = scroll.window(lines.len(), usize::from(inside.height));
+    let rest = lines.len() - window.end;
+    canvas.lines(inside, &lines[window]);
+    if rest > 0 {
+        let more = Line::of(safe!(" {} {rest} more lines ", canvas.glyphs.more[1]), Scope::DialogBorder);
+        canvas.line(Rect { x: area.x + 2, y: area.bottom() - 1, width: area.width - 4, height: 1 }, &more);
+    }
+}

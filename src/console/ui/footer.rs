@@ -1,0 +1,69 @@
+//! The last line: what was said, what is being done, or the keys that matter here.
+
+use super::canvas::Canvas;
+use super::line::Line;
+use crate::console::app::command::{COMMANDS, Command, Context, Id, contexts, enabled};
+use crate::console::app::overlay::Overlay;
+use crate::console::app::{App, words};
+use crate::console::theme::Scope;
+use crate::safe;
+use ratatui::layout::Rect;
+
+/// Draws the footer.
+pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
+    let width = usize::from(area.width);
+    if let Some(message) = &app.message {
+        let scope = if message.error { Scope::MessageError } else { Scope::MessageInfo };
+        canvas.line(area, &Line::of(if message.error { "! " } else { "  " }, scope).add(&message.text, scope));
+        return;
+    }
+    if let Some((label, seconds)) = app.busy() {
+        let line = Line::of(safe!("  {label} ... {}", words::span(seconds)), Scope::MessageInfo);
+        canvas.line(area, &line);
+        return;
+    }
+    let line = match app.overlays.last() {
+        Some(Overlay::Confirm(_)) => Line::of("  y yes  n no  Tab next  Space ticks  Esc cancels", Scope::Footer),
+        Some(Overlay::Palette(_)) => Line::of("  type to find  Enter does it  Esc closes", Scope::Footer),
+        _ => keys(app, width),
+    };
+    canvas.line(area, &line);
+}
+
+/// As many keys as fit, the most wanted ones, in the order of the table; `?` always.
+fn keys(app: &App, width: usize) -> Line {
+    let here = contexts(app);
+    let fits_here =
+        |c: &&Command| c.footer > 0 && c.contexts.iter().any(|x| *x == Context::Everywhere || here.contains(x));
+    let mut wanted: Vec<&Command> = COMMANDS.iter().filter(fits_here).collect();
+    // In a log its own keys come first.
+    let own = |c: &Command| c.contexts.iter().any(|x| *x != Context::Everywhere && here.contains(x));
+    let log = here.contains(&Context::Log);
+    let rank = |c: &Command| c.footer + if log && own(c) { 10 } else { 0 };
+    let off = |c: &Command| enabled(app, c.id).is_err();
+    // What can be done now goes before what cannot.
+    wanted.sort_by_key(|c| std::cmp::Reverse((c.id == Id::Help, !off(c), rank(c))));
+    let mut chosen = Vec::new();
+    let mut used = 0;
+    for command in wanted {
+        let Some(key) = app.options.keymap.of(command.id).first() else { continue };
+        let wide = key.to_string().len() + 1 + command.short.len() + 2;
+        if used + wide <= width + 1 {
+            used += wide;
+            chosen.push(command);
+        }
+    }
+    chosen.sort_by_key(|c| (c.id == Id::Help, c.id == Id::Palette, c.id));
+    let mut line = Line::new();
+    for command in chosen {
+        let Some(key) = app.options.keymap.of(command.id).first() else { continue };
+        let (key_scope, word_scope) =
+            if off(command) { (Scope::KeyOff, Scope::KeyOff) } else { (Scope::Key, Scope::Footer) };
+        if !line.words.is_empty() {
+            line.push("  ", Scope::Footer);
+        }
+        line.push(safe!("{key}"), key_scope);
+        line.push(safe!(" {}", command.short), word_scope);
+    }
+    line
+}

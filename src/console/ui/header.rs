@@ -1,0 +1,198 @@
+//! The first lines: which machine this is and whether anything runs by itself; the groups and their counts; and, where
+//! something is wrong, the worst of it.
+
+use super::canvas::Canvas;
+use super::line::Line;
+use crate::clock::Wall;
+use crate::console::app::{App, words};
+use crate::console::theme::Scope;
+use crate::decision::Group;
+use crate::executor::view::ServiceState;
+use crate::safe;
+use ratatui::layout::Rect;
+
+/// Draws the header; returns how many lines it took.
+pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) -> u16 {
+    canvas.paint(Rect { height: 1, ..area }, Scope::Header);
+    let width = usize::from(area.width);
+    let line = (0..5).map(|tight| first(app, now, tight)).find(|line| line.width() <= width);
+    let line = line.unwrap_or_else(|| first(app, now, 4));
+    canvas.line(Rect { height: 1, ..area }, &line);
+    canvas.line(Rect { y: area.y + 1, height: 1, ..area }, &groups(app, width));
+    match wrong(app, now) {
+        Some(line) if area.height > 12 => {
+            canvas.line(Rect { y: area.y + 2, height: 1, ..area }, &line);
+            3
+        }
+        _ => 2,
+    }
+}
+
+/// The machine, its host, its role; at most so many cells for the host.
+pub fn identity(app: &App, host_width: usize) -> Line {
+    let mut line = Line::new();
+    match app.data.machine() {
+        Some(machine) => line.push(machine, Scope::HeaderMachine),
+        None => line.push("(no machine)", Scope::HeaderMachine),
+    }
+    if let Some(status) = &app.data.status.value {
+        if !status.host.is_empty() {
+            line.push(" ", Scope::Header);
+            line.push(status.host.fit_ascii(host_width), Scope::HeaderMachine);
+        }
+        if !status.role.is_empty() {
+            line.push(" ", Scope::Header);
+            line.push(safe!("{}", status.role.as_str().to_uppercase()).fit_ascii(16), Scope::HeaderRole);
+        }
+    }
+    line
+}
+
+/// Whether a service is there and anything runs by itself.
+pub fn service(app: &App, now: Wall, short: bool) -> Line {
+    let zone = &app.options.zone;
+    let status = app.data.status.value.as_ref();
+    let running = status.map(|s| s.service).or(app.data.list.value.as_ref().map(|l| l.service));
+    let mut line = Line::of(if short { "svc " } else { "service " }, Scope::Header);
+    if let Some((_, since)) = app.data.silence() {
+        line.push(safe!("NO ANSWER {}", words::age((now - since).num_seconds())), Scope::HeaderAlarm);
+    } else {
+        match running {
+            Some(ServiceState::Running) => line.push("ok", Scope::HeaderOk),
+            Some(ServiceState::Stopped) => line.push("STOPPED", Scope::HeaderAlarm),
+            None => line.push("...", Scope::Header),
+        }
+    }
+    line.push(if short { " " } else { "   " }, Scope::Header);
+    let frozen = status.and_then(|s| s.frozen_until);
+    if let Some(until) = app.data.held_until() {
+        line.push(safe!("HELD until {}", words::when(until, now, zone)), Scope::HeaderAlarm);
+    } else if let Some(until) = frozen {
+        line.push(safe!("FROZEN until {}", words::when(until, now, zone)), Scope::HeaderAlarm);
+    } else if running == Some(ServiceState::Stopped) {
+        line.push("auto OFF", Scope::HeaderAlarm);
+    } else if app.data.problems().iter().any(|p| p.code == "history-lost") {
+        line.push("auto OFF, history lost", Scope::HeaderAlarm);
+    } else if running.is_some() {
+        line.push("auto ", Scope::Header);
+        line.push("ON", Scope::HeaderOk);
+    }
+    line
+}
+
+fn first(app: &App, now: Wall, tight: usize) -> Line {
+    let zone = &app.options.zone;
+    let gap = ["   ", "   ", "  ", " ", " "][tight];
+    let mut line = Line::new();
+    if let Some(title) = &app.options.title {
+        line.push(title.fit_ascii(12), Scope::HeaderMark);
+        line.push(" ", Scope::Header);
+    }
+    line = line.join(identity(app, [32, 20, 16, 12, 8][tight]));
+    if app.options.read_only || app.data.status.value.as_ref().is_some_and(|s| !s.may_operate) {
+        line.push(" [RO]", Scope::HeaderMark);
+    }
+    if app.data.status.value.as_ref().is_some_and(|s| s.trust.as_str() == "permissions") {
+        line.push(" UNSIGNED", Scope::HeaderMark);
+    }
+    line.push(gap, Scope::Header);
+    line = line.join(service(app, now, tight > 1));
+    line.push(gap, Scope::Header);
+    line = line.join(share(app, now, tight > 0));
+    line.push(gap, Scope::Header);
+    line.push(safe!("{} {}", words::clock(now, zone), words::offset(now, zone)), Scope::Header);
+    line
+}
+
+/// How old what is known from the share is.
+fn share(app: &App, now: Wall, short: bool) -> Line {
+    let status = app.data.status.value.as_ref();
+    let list = app.data.list.value.as_ref();
+    let polled = status.and_then(|s| s.polled_at).or(list.and_then(|l| l.polled_at));
+    let Some(at) = polled else {
+        let known = status.is_some() || list.is_some();
+        return Line::of(if known { "share never seen" } else { "share ..." }, if known { Scope::HeaderAlarm } else { Scope::Header });
+    };
+    let seconds = (now - at).num_seconds();
+    let age = words::age(seconds);
+    let overdue = status.and_then(|s| s.poll_due).is_some_and(|due| (now - due).num_seconds() > 120);
+    let faulty = app.data.problems().iter().any(|p| p.code.starts_with("share-") || p.code == "ins-missing");
+    if overdue || faulty {
+        return Line::of(safe!("~share {age} old"), Scope::HeaderMark);
+    }
+    Line::of(if seconds < 10 { safe!("share now") } else if short { safe!("share {age}") } else { safe!("share {age} old") }, Scope::Header)
+}
+
+/// The groups with their counts; the one of the selected row in brackets.
+fn groups(app: &App, width: usize) -> Line {
+    let data = &app.data;
+    if data.list.value.is_none() {
+        return Line::of("waiting for the executor's first answer", Scope::Dim);
+    }
+    let selected = app.selected_row().map(|row| row.group);
+    let mut parts = Vec::new();
+    for group in [Group::Pending, Group::Running, Group::Expired] {
+        parts.push((title(group), data.count(group), selected == Some(group), group == Group::Expired));
+    }
+    let failed = app.selected_row().is_some_and(|row| crate::console::app::data::is_failure(row.state));
+    parts.push(("Failed", data.failed(), failed, true));
+    parts.push(("Executed", data.count(Group::Executed), selected == Some(Group::Executed) && !failed, false));
+    parts.push(("Rejected", data.count(Group::Rejected), selected == Some(Group::Rejected), true));
+    if data.count(Group::Skipped) > 0 {
+        parts.push(("Skipped", data.count(Group::Skipped), selected == Some(Group::Skipped), false));
+    }
+    let mut line = Line::new();
+    let marks = parts.iter().any(|p| p.2);
+    let bare: usize = parts.iter().map(|(word, n, ..)| word.len() + n.to_string().len() + 3).sum();
+    let gap = if bare > width { " " } else { "  " };
+    for (n, (word, count, here, alarming)) in parts.into_iter().enumerate() {
+        if n > 0 {
+            line.push(gap, Scope::Group);
+        } else if marks && !here {
+            line.push(" ", Scope::Group);
+        }
+        let scope = match (count, here) {
+            (1.., _) if alarming => Scope::GroupAlarm,
+            (_, true) => Scope::GroupActive,
+            (0, _) => Scope::Dim,
+            _ => Scope::Group,
+        };
+        line.push(if here { safe!("[{word} {count}]") } else { safe!("{word} {count}") }, scope);
+    }
+    line
+}
+
+fn title(group: Group) -> &'static str {
+    match group {
+        Group::Pending => "Pending",
+        Group::Running => "Running",
+        Group::Executed => "Executed",
+        Group::Expired => "Expired",
+        Group::Skipped => "Skipped",
+        Group::Rejected => "Rejected",
+    }
+}
+
+/// The worst of what is wrong, in one line.
+fn wrong(app: &App, now: Wall) -> Option<Line> {
+    if let Some((failure, since)) = app.data.silence() {
+        let age = words::age((now - since).num_seconds());
+        let known = if app.data.list.value.is_some() { "; what is shown is as old" } else { "" };
+        return Some(
+            Line::of("! ", Scope::MessageError)
+                .add(safe!("no answer for {age}: {}{known}. {}", failure.message, failure.remedy), Scope::MessageError),
+        );
+    }
+    let problems = app.data.problems();
+    let bad: Vec<_> = problems.iter().filter(|p| p.code != "warning").collect();
+    let worst = bad.first()?;
+    let more = match bad.len() - 1 {
+        0 => String::new(),
+        n => format!("  (+{n}, w shows all)"),
+    };
+    Some(
+        Line::of("! ", Scope::MessageError)
+            .add(safe!("{}: ", worst.code), Scope::MessageError)
+            .add(safe!("{}{more}", worst.message), Scope::Text),
+    )
+}

@@ -1,0 +1,126 @@
+//! View 6: what was attempted on this machine, newest first, and who did what.
+
+use super::canvas::Canvas;
+use super::line::Line;
+use crate::clock::Wall;
+use crate::console::app::data::Held;
+use crate::console::app::{App, Focus, words};
+use crate::console::theme::Scope;
+use crate::executor::view::{AttemptDoc, AuditEntryDoc};
+use crate::safe;
+use ratatui::layout::Rect;
+
+/// Draws attempts above, audit below.
+pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
+    let upper = Rect { height: body.height / 2, ..body };
+    let lower = Rect { y: upper.bottom(), height: body.height - upper.height, ..body };
+    let focus = app.focus() == Focus::Second;
+    let zone = &app.options.zone;
+    let wide = body.width >= 100;
+
+    let attempts = app.data.history.value.as_ref().map(|h| h.attempts.as_slice());
+    let inside = head(canvas, upper, "ATTEMPTS", attempts.map(<[_]>::len), !focus && app.overlays.is_empty());
+    match attempts {
+        Some([]) => note(canvas, inside, "nothing was attempted on this machine yet"),
+        Some(attempts) => {
+            let at = app.history.row(attempts.len());
+            let window = app.history.window(attempts.len(), usize::from(inside.height));
+            for (y, n) in (inside.y..).zip(window) {
+                let mut line = attempt(&attempts[n], now, zone, wide);
+                if n == at {
+                    line.over = Some(if focus { Scope::SelectionIdle } else { Scope::Selection });
+                }
+                canvas.line(Rect { y, height: 1, ..inside }, &line);
+            }
+        }
+        None => fault(canvas, inside, &app.data.history),
+    }
+
+    let entries = app.data.audit.value.as_ref().map(|a| a.entries.as_slice());
+    let inside = head(canvas, lower, "AUDIT", entries.map(<[_]>::len), focus && app.overlays.is_empty());
+    match entries {
+        Some([]) => note(canvas, inside, "no operator has done anything here yet"),
+        Some(entries) => {
+            let at = app.audit.row(entries.len());
+            let window = app.audit.window(entries.len(), usize::from(inside.height));
+            for (y, n) in (inside.y..).zip(window) {
+                // Oldest first as it is kept; newest first as one reads.
+                let mut line = entry(&entries[entries.len() - 1 - n], now, zone);
+                if n == at {
+                    line.over = Some(if focus { Scope::Selection } else { Scope::SelectionIdle });
+                }
+                canvas.line(Rect { y, height: 1, ..inside }, &line);
+            }
+        }
+        None => fault(canvas, inside, &app.data.audit),
+    }
+}
+
+fn head(canvas: &mut Canvas, area: Rect, name: &'static str, count: Option<usize>, focus: bool) -> Rect {
+    let scope = if focus { Scope::TitleFocus } else { Scope::Title };
+    let count = count.map(|n| format!(" {n}")).unwrap_or_default();
+    let title = Line::of(safe!("{name}{count}"), scope);
+    canvas.rule(area, &title, &Line::of("newest first", Scope::Dim), focus);
+    Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }
+}
+
+fn note(canvas: &mut Canvas, area: Rect, text: &'static str) {
+    canvas.line(area, &Line::of("  ", Scope::Text).add(text, Scope::Dim));
+}
+
+fn fault<T>(canvas: &mut Canvas, area: Rect, held: &Held<T>) {
+    match &held.fault {
+        Some((failure, _)) => {
+            canvas.line(area, &Line::of("  ", Scope::Text).add(safe!("{failure}"), Scope::MessageError));
+        }
+        None => note(canvas, area, "asking the executor"),
+    }
+}
+
+fn attempt(doc: &AttemptDoc, now: Wall, zone: &crate::clock::Zone, wide: bool) -> Line {
+    let at = doc.started_at.unwrap_or(doc.claimed_at);
+    let took = match (doc.started_at, doc.ended_at) {
+        (Some(start), Some(end)) => words::span((end - start).num_seconds()),
+        (Some(start), None) => format!("{}...", words::span((now - start).num_seconds())),
+        _ => "-".into(),
+    };
+    let exit = doc.exit_code.map_or(String::new(), |code| format!("exit {code}"));
+    let time = if wide { words::full(at, zone) } else { words::stamp(at, now, zone) };
+    let mut line = Line::of("  ", Scope::Text)
+        .cell(safe!("{time}"), if wide { 20 } else { 12 }, "", Scope::Dim)
+        .cell(safe!("{}#{}", doc.request_id, doc.attempt), 11, "", Scope::Text)
+        .cell(&doc.package, if wide { 32 } else { 18 }, "~", Scope::Text)
+        .add(" ", Scope::Text)
+        .cell(doc.state.as_str(), if wide { 18 } else { 12 }, "~", Scope::of_state(doc.state))
+        .cell(safe!("{took}"), 9, "~", Scope::Text)
+        .cell(safe!("{exit}"), 9, "~", Scope::Text)
+        .add(safe!("by {}", doc.by), Scope::Dim);
+    if !doc.reason.is_empty() {
+        line.push(safe!(" \"{}\"", doc.reason), Scope::Text);
+    }
+    if !doc.result.is_empty() {
+        line.push(safe!(" {}", doc.result), Scope::Dim);
+    }
+    line
+}
+
+fn entry(doc: &AuditEntryDoc, now: Wall, zone: &crate::clock::Zone) -> Line {
+    let refused = !matches!(doc.result.as_str(), "done" | "asked");
+    let result = if refused { Scope::MessageError } else { Scope::Text };
+    let from = doc.from.as_ref().or(doc.terminal.as_ref());
+    let who = match from {
+        Some(from) => safe!("{} ({from})", doc.who),
+        None => doc.who.clone(),
+    };
+    let mut line = Line::of("  ", Scope::Text)
+        .cell(safe!("{}", words::stamp(doc.at, now, zone)), 12, "", Scope::Dim)
+        .cell(who, 22, "~", Scope::Text)
+        .add(" ", Scope::Text)
+        .cell(safe!("{}", doc.verb), 9, "~", Scope::Strong)
+        .cell(doc.request_id.map_or_else(Default::default, |id| safe!("{id}")), 8, "", Scope::Text)
+        .cell(&doc.result, 16, "~", result);
+    if let Some(reason) = &doc.reason {
+        line.push(safe!("\"{reason}\""), Scope::Text);
+    }
+    line
+}

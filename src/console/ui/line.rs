@@ -1,0 +1,183 @@
+//! Lines of styled words, the material of every pane. A word is one of our own or a [`SafeText`]: nothing else can be
+//! put on the screen.
+
+use crate::console::theme::Scope;
+use crate::text::SafeText;
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// A word that may be drawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// One of our own.
+    Own(&'static str),
+    /// One that came from elsewhere, or was put together.
+    Safe(SafeText),
+}
+
+impl Word {
+    /// Its characters.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Word::Own(text) => text,
+            Word::Safe(text) => text.as_str(),
+        }
+    }
+}
+
+impl From<&'static str> for Word {
+    fn from(text: &'static str) -> Self {
+        Word::Own(text)
+    }
+}
+
+impl From<SafeText> for Word {
+    fn from(text: SafeText) -> Self {
+        Word::Safe(text)
+    }
+}
+
+impl From<&SafeText> for Word {
+    fn from(text: &SafeText) -> Self {
+        Word::Safe(text.clone())
+    }
+}
+
+/// One line: words with their scopes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Line {
+    /// From left to right.
+    pub words: Vec<(Word, Scope)>,
+    /// Drawn over the words' own styles: the selected row.
+    pub over: Option<Scope>,
+}
+
+impl Line {
+    /// An empty line.
+    pub fn new() -> Line {
+        Line::default()
+    }
+
+    /// A line of one word.
+    pub fn of(word: impl Into<Word>, scope: Scope) -> Line {
+        Line::new().add(word, scope)
+    }
+
+    /// The line with one more word, without a blank between.
+    #[must_use]
+    pub fn add(mut self, word: impl Into<Word>, scope: Scope) -> Line {
+        self.push(word, scope);
+        self
+    }
+
+    /// Puts one more word at its end.
+    pub fn push(&mut self, word: impl Into<Word>, scope: Scope) {
+        self.words.push((word.into(), scope));
+    }
+
+    /// The line, filled with blanks up to this column.
+    #[must_use]
+    pub fn pad_to(mut self, column: usize) -> Line {
+        let missing = column.saturating_sub(self.width());
+        if missing > 0 {
+            self.push(SafeText::new(&" ".repeat(missing)), Scope::Text);
+        }
+        self
+    }
+
+    /// The line with a word cut or filled to exactly this many cells.
+    #[must_use]
+    pub fn cell(mut self, word: impl Into<Word>, width: usize, cut: &'static str, scope: Scope) -> Line {
+        let word = word.into();
+        let (text, used) = fit(word.as_str(), width, cut);
+        self.push(SafeText::new(&format!("{text}{}", " ".repeat(width - used))), scope);
+        self
+    }
+
+    /// The line with another one at its end.
+    #[must_use]
+    pub fn join(mut self, other: Line) -> Line {
+        self.words.extend(other.words);
+        self
+    }
+
+    /// How many cells it takes.
+    pub fn width(&self) -> usize {
+        self.words.iter().map(|(word, _)| word.as_str().width()).sum()
+    }
+
+    /// Its characters.
+    pub fn plain(&self) -> String {
+        self.words.iter().map(|(word, _)| word.as_str()).collect()
+    }
+
+    /// The line as several that are at most this wide, broken at blanks where there are any; the further ones begin with
+    /// this many blanks.
+    pub fn wrap(&self, width: usize, indent: usize) -> Vec<Line> {
+        if self.width() <= width || width == 0 {
+            return vec![self.clone()];
+        }
+        let indent = indent.min(width / 2);
+        let mut lines = Vec::new();
+        let (mut line, mut used) = (Line::new(), 0);
+        for (word, scope) in &self.words {
+            for piece in word.as_str().split_inclusive(' ') {
+                let bare = piece.trim_end().width();
+                if used + bare > width && used > if lines.is_empty() { 0 } else { indent } {
+                    lines.push(std::mem::take(&mut line));
+                    line.push(SafeText::new(&" ".repeat(indent)), Scope::Text);
+                    used = indent;
+                }
+                for cluster in piece.graphemes(true) {
+                    if used + cluster.width() > width {
+                        if cluster == " " {
+                            continue;
+                        }
+                        lines.push(std::mem::take(&mut line));
+                        line.push(SafeText::new(&" ".repeat(indent)), Scope::Text);
+                        used = indent;
+                    }
+                    used += cluster.width();
+                    append(&mut line, cluster, *scope);
+                }
+            }
+        }
+        lines.push(line);
+        for line in &mut lines {
+            line.over = self.over;
+        }
+        lines
+    }
+}
+
+/// Adds a cluster of a safe text to the last word if that has the same scope, so that a line stays a few words.
+fn append(line: &mut Line, cluster: &str, scope: Scope) {
+    if let Some((Word::Safe(text), last)) = line.words.last_mut()
+        && *last == scope
+    {
+        *text = SafeText::new(&format!("{}{cluster}", text.as_str()));
+    } else {
+        line.push(SafeText::new(cluster), scope);
+    }
+}
+
+/// As much of a text as fits into so many cells, with a mark where it was cut, and the cells it takes.
+pub fn fit(text: &str, width: usize, cut: &str) -> (String, usize) {
+    if text.width() <= width {
+        return (text.to_owned(), text.width());
+    }
+    let room = width.saturating_sub(cut.width());
+    let (mut out, mut used) = (String::new(), 0);
+    for cluster in text.graphemes(true) {
+        if used + cluster.width() > room {
+            break;
+        }
+        used += cluster.width();
+        out.push_str(cluster);
+    }
+    if width >= cut.width() {
+        out.push_str(cut);
+        used += cut.width();
+    }
+    (out, used)
+}

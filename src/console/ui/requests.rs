@@ -1,0 +1,221 @@
+//! A list of requests: mark, id, package, state, mandatory time, and in words why it has not run or what is next.
+
+use super::canvas::Canvas;
+use super::line::Line;
+use crate::clock::Wall;
+use crate::console::app::data::is_failure;
+use crate::console::app::rows::Rows;
+use crate::console::app::{App, Focus, words};
+use crate::console::theme::Scope;
+use crate::decision::{Group, State};
+use crate::executor::view::RequestDoc;
+use crate::safe;
+use crate::text::SafeText;
+use ratatui::layout::Rect;
+
+/// Widths of the columns.
+struct Columns {
+    package: usize,
+    state: usize,
+    mandatory: usize,
+    next: usize,
+    why: usize,
+}
+
+impl Columns {
+    fn new(width: usize, rows: &[&RequestDoc]) -> Columns {
+        // Mark, id and the blanks between.
+        let rest = width.saturating_sub(2 + 8);
+        let longest = rows.iter().map(|r| state_word(r.state).len()).max().unwrap_or(0);
+        let state = longest.clamp(9, if width < 100 { 11 } else { 17 }) + 1;
+        let mandatory = if width < 50 { 0 } else { 10 };
+        let next = if width >= 110 { 10 } else { 0 };
+        let room = rest.saturating_sub(state + mandatory + next);
+        let names = rows.iter().map(|r| name(r).width()).max().unwrap_or(0).max(12);
+        let package = (room * 2 / 5).clamp(12, 40).min(names + 1).min(room.max(12));
+        Columns { package, state, mandatory, next, why: room.saturating_sub(package) }
+    }
+}
+
+/// A request's name: the package, with its command where there are several words to spare.
+fn name(row: &RequestDoc) -> &SafeText {
+    &row.package
+}
+
+/// A state in a column: its own word, or a shorter one that is as clear.
+fn state_word(state: State) -> &'static str {
+    match state {
+        State::SucceededRestart => "done+restart",
+        State::NotApplicable => "n/a",
+        other => other.as_str(),
+    }
+}
+
+/// Draws the list of this view.
+pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
+    let Some(list) = app.rows() else { return };
+    let rows = list.rows(&app.data, app.now);
+    let columns = Columns::new(usize::from(area.width), &rows);
+    let focus = app.focus() == Focus::List && app.overlays.is_empty();
+    canvas.line(Rect { height: 1, ..area }, &head(list, &columns, focus));
+    let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    if rows.is_empty() {
+        let mut lines = vec![Line::new()];
+        lines.extend(empty(app, list, now).wrap(usize::from(area.width).saturating_sub(4), 0));
+        canvas.lines(Rect { x: below.x + 2, width: below.width.saturating_sub(2), ..below }, &lines);
+        return;
+    }
+    // The last line tells of rows below, unless all fit.
+    let height = usize::from(below.height);
+    let height = if rows.len() > height { height.saturating_sub(1).max(1) } else { height };
+    let window = list.window(&rows, height);
+    let selected = list.position(&rows);
+    let stale = app.data.list.stale(now);
+    let mut y = below.y;
+    for at in window.clone() {
+        let mut line = row(app, rows[at], at == selected, &columns, canvas.glyphs.cut, now);
+        if at == selected {
+            line.over = Some(if focus { Scope::Selection } else { Scope::SelectionIdle });
+        } else if stale {
+            line.over = Some(Scope::Stale);
+        }
+        canvas.line(Rect { y, height: 1, ..below }, &line);
+        y += 1;
+    }
+    if window.len() < rows.len() && y < below.bottom() {
+        canvas.line(Rect { y, height: 1, ..below }, &beyond(&rows, window, canvas.glyphs.more));
+    }
+}
+
+fn head(list: &Rows, c: &Columns, focus: bool) -> Line {
+    let scope = if focus { Scope::TitleFocus } else { Scope::Column };
+    if let Some(input) = &list.typing {
+        return Line::of("  find: ", Scope::TitleFocus)
+            .add(input.before(), Scope::InputFocus)
+            .add("_", Scope::InputFocus)
+            .add("   Enter keeps, Esc drops, !word inverts", Scope::Dim);
+    }
+    let mut line = Line::of("  ", scope).cell("REQUEST", 8, "", scope).cell("PACKAGE", c.package, "", scope);
+    line = line.cell("STATE", c.state, "", scope).cell("MANDATORY", c.mandatory, "", scope);
+    line = line.cell("NEXT RUN", c.next, "", scope);
+    if list.filter.is_empty() {
+        line.add("WHY NOT / NEXT", scope)
+    } else {
+        line.add(safe!("find: {}  (Esc drops)", list.filter), Scope::HeaderMark)
+    }
+}
+
+fn row(app: &App, row: &RequestDoc, selected: bool, c: &Columns, cut: &'static str, now: Wall) -> Line {
+    let zone = &app.options.zone;
+    let state = Scope::of_state(row.state);
+    let mark = if selected { ">" } else { mark(row) };
+    let id = row.request_id.map_or_else(|| "-".into(), |id| safe!("{id}"));
+    let text = if row.group == Group::Skipped { Scope::Dim } else { Scope::Text };
+    let mut line = Line::of(mark, state).add(" ", Scope::Text).cell(id, 8, cut, text);
+    line = line.cell(name(row).fit_to(c.package - 1, cut), c.package, cut, text);
+    line = line.cell(state_word(row.state), c.state, cut, state);
+    if c.mandatory > 0 {
+        let mandatory = row.mandatory_after.map_or_else(|| "never".into(), |at| words::when(at, now, zone));
+        let known = row.group != Group::Rejected || row.mandatory_after.is_some();
+        let shown = if known { SafeText::new(&mandatory) } else { "-".into() };
+        line = line.cell(shown, c.mandatory, cut, text);
+    }
+    if c.next > 0 {
+        let next = row.next_run.map_or_else(String::new, |at| words::when(at, now, zone));
+        line = line.cell(SafeText::new(&next), c.next, cut, text);
+    }
+    line.cell(why(row, now), c.why, cut, text)
+}
+
+trait FitTo {
+    fn fit_to(&self, width: usize, cut: &'static str) -> SafeText;
+}
+
+impl FitTo for SafeText {
+    fn fit_to(&self, width: usize, cut: &'static str) -> SafeText {
+        SafeText::new(&super::line::fit(self.as_str(), width, cut).0)
+    }
+}
+
+/// A symbol that stands for the state where there is no colour.
+fn mark(row: &RequestDoc) -> &'static str {
+    match row.group {
+        Group::Running => "*",
+        Group::Expired => "x",
+        Group::Executed if is_failure(row.state) => "!",
+        Group::Rejected => "!",
+        Group::Executed => "+",
+        Group::Pending | Group::Skipped => " ",
+    }
+}
+
+/// Why it has not run, or what it is doing; what moves with the clock is put together here.
+pub fn why(row: &RequestDoc, now: Wall) -> SafeText {
+    match (row.state, &row.run, row.next_run) {
+        (State::Running | State::Stopping, Some(run), _) => {
+            let elapsed = words::span((now - run.started_at).num_seconds());
+            let limit = words::span(run.max_run_time_s as i64);
+            let output = match run.last_output_at {
+                Some(at) => format!("output {} ago", words::span((now - at).num_seconds())),
+                None => "no output yet".into(),
+            };
+            let stopping = if row.state == State::Stopping { "stopping, " } else { "" };
+            safe!("{stopping}{elapsed}/{limit}, {output}")
+        }
+        (State::Countdown, _, Some(at)) if at > now => {
+            safe!("starts in {}", words::span((at - now).num_seconds()))
+        }
+        _ => row.why.clone(),
+    }
+}
+
+/// What is above and below the window: nothing bad goes out of sight unsaid.
+fn beyond(rows: &[&RequestDoc], window: std::ops::Range<usize>, arrows: [&'static str; 2]) -> Line {
+    let (above, below) = (&rows[..window.start], &rows[window.end..]);
+    let mut line = Line::of("  ", Scope::Dim);
+    for (part, arrow) in [(above, arrows[0]), (below, arrows[1])] {
+        if part.is_empty() {
+            continue;
+        }
+        line.push(safe!("{arrow} {} more ", part.len()), Scope::Dim);
+        let failed = part.iter().filter(|r| is_failure(r.state)).count();
+        let expired = part.iter().filter(|r| r.group == Group::Expired).count();
+        let rejected = part.iter().filter(|r| r.group == Group::Rejected).count();
+        for (n, word) in [(failed, "failed"), (expired, "expired"), (rejected, "rejected")] {
+            if n > 0 {
+                line.push(safe!("{n} {word} "), Scope::GroupAlarm);
+            }
+        }
+        line.push(" ", Scope::Dim);
+    }
+    line
+}
+
+/// Why there is nothing to see.
+fn empty(app: &App, list: &Rows, now: Wall) -> Line {
+    let dim = |text: SafeText| Line::of(text, Scope::Dim);
+    let Some(doc) = &app.data.list.value else {
+        return match &app.data.list.fault {
+            Some((failure, since)) => Line::of(
+                safe!("no answer for {}: {failure}", words::age((now - *since).num_seconds())),
+                Scope::MessageError,
+            ),
+            None => dim("asking the executor".into()),
+        };
+    };
+    if !list.filter.is_empty() || list.typing.is_some() {
+        return dim("no row has these words; Esc drops the filter".into());
+    }
+    if doc.serial.is_none() {
+        let why = app.data.problems().first().map(|p| format!(": {}", p.message)).unwrap_or_default();
+        return Line::of(safe!("no instruction file is in force{why}"), Scope::MessageError);
+    }
+    if !list.everything && !doc.requests.is_empty() {
+        return dim(safe!(
+            "nothing is pending, running, expired or failed; {} done or skipped: 2 shows all",
+            doc.requests.len()
+        ));
+    }
+    let serial = doc.serial.unwrap_or_default();
+    dim(safe!("instruction file serial {serial} holds no requests for this machine"))
+}
