@@ -5,9 +5,9 @@ pub mod drivers;
 pub mod keymap;
 mod run;
 pub mod term;
-pub mod theme;
-pub mod ui;
 #[cfg(test)]
 mod tests;
+pub mod theme;
+pub mod ui;
 
 pub use run::{Options, run};

@@ -11,9 +11,9 @@ use crate::clock::{System, Zone};
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Ask;
+use crate::host::facts;
 use crate::host::paths::Layout;
 use crate::host::signals::{self, Signal};
-use crate::host::facts;
 use crate::safe;
 use crate::text::SafeText;
 use ratatui::buffer::Buffer;
@@ -54,7 +54,8 @@ pub fn run(options: Options, ask: Arc<dyn Ask>, layout: &Layout, config: &Config
         Ok(zone) => (zone, None),
         Err(e) => (Zone::utc(), Some(safe!("{e}; times are shown in UTC"))),
     };
-    let app = App::new(AppOptions { read_only: options.read_only, title: options.title.clone(), zone, keymap });
+    let app =
+        App::new(AppOptions { read_only: options.read_only, title: options.title.clone(), zone, keymap });
     let failed = |e: std::io::Error| {
         Failure::new(
             Exit::Failed,
@@ -162,7 +163,8 @@ impl Console {
                     }
                     Input::Terminate => return Ok(()),
                     // After a Ctrl-Z of ours the terminal was taken again already.
-                    Input::Continued if self.resumed.is_some_and(|at| at.elapsed() < Duration::from_secs(2)) => {}
+                    Input::Continued
+                        if self.resumed.is_some_and(|at| at.elapsed() < Duration::from_secs(2)) => {}
                     Input::Continued => {
                         self.guard.away(|| ())?;
                         self.forget();
@@ -252,7 +254,8 @@ fn theme(options: &Options, config: &Config, caps: Caps) -> Result<(Theme, Optio
 /// Where the user's own themes are.
 fn theme_folder() -> Option<PathBuf> {
     let var = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let base = var("XDG_CONFIG_HOME").or_else(|| var("APPDATA")).or_else(|| Some(var("HOME")?.join(".config")));
+    let base =
+        var("XDG_CONFIG_HOME").or_else(|| var("APPDATA")).or_else(|| Some(var("HOME")?.join(".config")));
     Some(base?.join("pcm").join("themes"))
 }
 

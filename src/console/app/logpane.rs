@@ -229,7 +229,8 @@ impl LogPane {
             Some(number) => self.shown.partition_point(|n| *n < number),
             None => self.end(),
         };
-        let fits = |at: &usize| self.shown.get(*at).and_then(|n| self.line(*n)).is_some_and(|l| holds(self, l));
+        let fits =
+            |at: &usize| self.shown.get(*at).and_then(|n| self.line(*n)).is_some_and(|l| holds(self, l));
         let found = if forward {
             (here + 1..self.shown.len()).find(fits)
         } else {
@@ -263,7 +264,9 @@ impl LogPane {
                     pane.search.as_ref().is_some_and(|pattern| pane.found(pattern, line))
                 });
                 if !found {
-                    return Some(if id == Id::NextMatch { "no match below" } else { "no match above" }.into());
+                    return Some(
+                        if id == Id::NextMatch { "no match below" } else { "no match above" }.into(),
+                    );
                 }
             }
             Id::NextError | Id::PrevError => {
@@ -276,7 +279,9 @@ impl LogPane {
             Id::OnlyMatches => {
                 self.only = !self.only;
                 self.refilter();
-                return Some(if self.only { "only matches are shown; & shows all" } else { "all lines" }.into());
+                return Some(
+                    if self.only { "only matches are shown; & shows all" } else { "all lines" }.into(),
+                );
             }
             Id::Level => {
                 self.level = match self.level {
@@ -321,9 +326,9 @@ impl LogPane {
                         self.set_search(Some(pattern));
                         self.typing = None;
                         // Backwards from the newest line: that is where one looks.
-                        return self.command(Id::PrevMatch).map(|_| {
-                            SafeText::new(&format!("nothing matches {text}; Esc ends the search"))
-                        });
+                        return self
+                            .command(Id::PrevMatch)
+                            .map(|_| SafeText::new(&format!("nothing matches {text}; Esc ends the search")));
                     }
                     Err(why) => self.bad_pattern = Some(why),
                 }

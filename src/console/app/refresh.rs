@@ -190,23 +190,40 @@ impl App {
         let zone = &self.options.zone;
         let verb = verb(&asked.call);
         let (text, error) = match answer {
-            Err(failure) => (safe!("{verb}: {} [{}]. {}", failure.message, failure.code, failure.remedy), true),
+            Err(failure) => {
+                (safe!("{verb}: {} [{}]. {}", failure.message, failure.code, failure.remedy), true)
+            }
             Ok(Answer::Run(run)) => {
                 (safe!("{verb} {}: attempt {} is {}", run.request_id, run.attempt, run.state), false)
             }
             Ok(Answer::Changed(changed)) => {
-                let until = changed.deferred_until.map(|at| format!(" until {}", words::when_and_far(at, now, zone)));
-                (safe!("{verb} {}: it is {}{}", changed.request_id, changed.state, until.unwrap_or_default()), false)
+                let until =
+                    changed.deferred_until.map(|at| format!(" until {}", words::when_and_far(at, now, zone)));
+                (
+                    safe!(
+                        "{verb} {}: it is {}{}",
+                        changed.request_id,
+                        changed.state,
+                        until.unwrap_or_default()
+                    ),
+                    false,
+                )
             }
             Ok(Answer::Hold(hold)) => match hold.held_until {
-                Some(at) => (safe!("held: no automatic runs until {}", words::when_and_far(at, now, zone)), false),
+                Some(at) => {
+                    (safe!("held: no automatic runs until {}", words::when_and_far(at, now, zone)), false)
+                }
                 None => ("the hold has ended: automatic runs again".into(), false),
             },
             Ok(Answer::Poll(poll)) => {
                 let serial = poll.serial.map_or("no instruction file".into(), |n| format!("serial {n}"));
                 let wrong = poll.problems.iter().filter(|p| p.code != "warning").count();
-                let wrong = if wrong > 0 { format!(", {}", words::count(wrong, "problem")) } else { String::new() };
-                (safe!("poll: {serial}, {}{wrong}", words::count(poll.requests as usize, "request")), !wrong.is_empty())
+                let wrong =
+                    if wrong > 0 { format!(", {}", words::count(wrong, "problem")) } else { String::new() };
+                (
+                    safe!("poll: {serial}, {}{wrong}", words::count(poll.requests as usize, "request")),
+                    !wrong.is_empty(),
+                )
             }
             Ok(_) => (safe!("{verb}: done"), false),
         };

@@ -196,7 +196,8 @@ fn matches(row: &RequestDoc, filter: &str) -> bool {
         return true;
     }
     let id = row.request_id.map(|id| id.to_string()).unwrap_or_default();
-    let text = format!("{id} {} {} {} {} {}", row.package, row.command, row.state, row.group, row.why).to_lowercase();
+    let text = format!("{id} {} {} {} {} {}", row.package, row.command, row.state, row.group, row.why)
+        .to_lowercase();
     if inverted {
         !words.split_whitespace().any(|word| text.contains(word))
     } else {

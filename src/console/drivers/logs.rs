@@ -2,8 +2,8 @@
 
 use super::{Input, send, spawn};
 use crate::clock::{Wall, Zone};
-use crate::console::app::{Event, LogLevel, LogLine};
 use crate::config::Config;
+use crate::console::app::{Event, LogLevel, LogLine};
 use crate::host::paths::Layout;
 use crate::log::{Level, Record};
 use crate::text::SafeText;
@@ -33,7 +33,10 @@ pub trait Source: Send {
 ///
 /// # Errors
 /// The system has no more threads.
-pub fn start(open: impl FnOnce() -> Box<dyn Source> + Send + 'static, to: &Sender<Input>) -> std::io::Result<()> {
+pub fn start(
+    open: impl FnOnce() -> Box<dyn Source> + Send + 'static,
+    to: &Sender<Input>,
+) -> std::io::Result<()> {
     let to = to.clone();
     spawn("logs", move || {
         let mut source = open();
@@ -68,7 +71,8 @@ fn split(record: Record) -> Vec<LogLine> {
         Level::Warning => LogLevel::Warning,
         Level::Error => LogLevel::Error,
     };
-    let (file, time, component): (SafeText, Option<Wall>, SafeText) = (record.file, record.time, record.component);
+    let (file, time, component): (SafeText, Option<Wall>, SafeText) =
+        (record.file, record.time, record.component);
     let line = |(n, text): (usize, SafeText)| LogLine {
         file: file.clone(),
         time,
@@ -90,7 +94,11 @@ impl Source for Nothing {
 }
 
 /// What the configuration says is to be followed; else the logs in the log folder.
-pub fn follow(layout: &Layout, config: &Config, zone: Zone) -> impl FnOnce() -> Box<dyn Source> + Send + 'static {
+pub fn follow(
+    layout: &Layout,
+    config: &Config,
+    zone: Zone,
+) -> impl FnOnce() -> Box<dyn Source> + Send + 'static {
     let mut patterns: Vec<PathBuf> = config.log.files.iter().map(PathBuf::from).collect();
     if patterns.is_empty() {
         patterns.push(layout.log.join("*.LOG"));

@@ -119,7 +119,9 @@ impl FromStr for Key {
         match (chars.next(), chars.next(), bare.is_some()) {
             (Some(c), None, true) => Ok(Key::Ctrl(c.to_ascii_lowercase())),
             (Some(c), None, false) if !c.is_control() => Ok(Key::Char(c)),
-            _ => Err(format!("{text:?} is no key: one character, Ctrl-x, Enter, Esc, Tab, PgUp and the like")),
+            _ => {
+                Err(format!("{text:?} is no key: one character, Ctrl-x, Enter, Esc, Tab, PgUp and the like"))
+            }
         }
     }
 }
@@ -132,7 +134,8 @@ pub struct Keymap {
 
 impl Default for Keymap {
     fn default() -> Self {
-        let keys = COMMANDS.iter().map(|c| (c.id, c.keys.iter().filter_map(|k| k.parse().ok()).collect())).collect();
+        let keys =
+            COMMANDS.iter().map(|c| (c.id, c.keys.iter().filter_map(|k| k.parse().ok()).collect())).collect();
         Keymap { keys }
     }
 }

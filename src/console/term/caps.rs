@@ -45,7 +45,10 @@ impl Caps {
             ColourLevel::None
         } else if poor {
             ColourLevel::Ansi16
-        } else if colour_term == "truecolor" || colour_term == "24bit" || term.ends_with("-direct") || get("WT_SESSION").is_some()
+        } else if colour_term == "truecolor"
+            || colour_term == "24bit"
+            || term.ends_with("-direct")
+            || get("WT_SESSION").is_some()
         {
             ColourLevel::True
         } else if term.contains("256color") {
@@ -53,7 +56,11 @@ impl Caps {
         } else {
             ColourLevel::Ansi16
         };
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| get(name)).unwrap_or_default().to_lowercase();
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .iter()
+            .find_map(|name| get(name))
+            .unwrap_or_default()
+            .to_lowercase();
         let utf8 = windows || locale.contains("utf-8") || locale.contains("utf8");
         Ok(Caps { colours, ascii: ascii || poor || !utf8, synchronized: !poor })
     }
@@ -65,13 +72,15 @@ mod tests {
     use super::*;
 
     fn caps(env: &[(&str, &str)]) -> Result<Caps, NoTerminal> {
-        let get = |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let get =
+            |name: &str| env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         Caps::of(get, false, false, false)
     }
 
     #[test]
     fn a_modern_terminal_gets_everything() {
-        let all = caps(&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("LANG", "en_US.UTF-8")]).unwrap();
+        let all =
+            caps(&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("LANG", "en_US.UTF-8")]).unwrap();
         assert_eq!(all, Caps { colours: ColourLevel::True, ascii: false, synchronized: true });
     }
 

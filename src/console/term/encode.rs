@@ -72,7 +72,9 @@ fn pen_of(cell: &Cell) -> Pen {
 }
 
 fn is_blank(cell: &Cell) -> bool {
-    cell.symbol() == " " && cell.bg == Color::Reset && !cell.modifier.intersects(Modifier::UNDERLINED | Modifier::REVERSED)
+    cell.symbol() == " "
+        && cell.bg == Color::Reset
+        && !cell.modifier.intersects(Modifier::UNDERLINED | Modifier::REVERSED)
 }
 
 fn set_pen(pen: &mut Pen, to: Pen, out: &mut String) {

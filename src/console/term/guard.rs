@@ -6,7 +6,8 @@ use ratatui::crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use ratatui::crossterm::queue;
 use ratatui::crossterm::style::ResetColor;
 use ratatui::crossterm::terminal::{
-    DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+    enable_raw_mode,
 };
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,7 +109,8 @@ fn catch_panics() {
             leave();
             let mut error = io::stderr().lock();
             let _ = writeln!(error, "{said}");
-            let _ = writeln!(error, "pcm: packages go on running; `pcm status` shows the same without a screen");
+            let _ =
+                writeln!(error, "pcm: packages go on running; `pcm status` shows the same without a screen");
             if !drawer {
                 std::process::exit(101);
             }

@@ -25,7 +25,13 @@ fn console_by_hand() {
     std::fs::write(layout.transcript("BP00007-1"), "looking for printers\nno printer found\n").unwrap();
     let log: String = super::stage::log_lines()
         .iter()
-        .map(|line| format!("[{}] Package Command Manager ==> {}\n", line.time.unwrap().format("%m/%d/%y %H:%M:%S"), line.text))
+        .map(|line| {
+            format!(
+                "[{}] Package Command Manager ==> {}\n",
+                line.time.unwrap().format("%m/%d/%y %H:%M:%S"),
+                line.text
+            )
+        })
         .collect();
     std::fs::write(layout.pacman_log(), log).unwrap();
     let options = Options {

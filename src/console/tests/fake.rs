@@ -83,17 +83,105 @@ fn request(r: R) -> RequestDoc {
 pub fn requests() -> Vec<RequestDoc> {
     use State::*;
     let mut all = vec![
-        request(R { id: "BP00010", package: "OpenSSL fix", state: Running, offer: -DAY, mandatory: Some(-12 * MIN - 10), expire: Some(9 * DAY), why: "running" }),
-        request(R { id: "BP0000Y", package: "Acme Workstation 4.0", state: Waiting, offer: -5 * HOUR, mandatory: Some(-130), expire: Some(30 * DAY), why: "user anna; window 22:00" }),
-        request(R { id: "BP00011", package: "Kernel (restarts)", state: Deferred, offer: -DAY, mandatory: Some(2 * DAY + 8 * HOUR - 130), expire: Some(20 * DAY), why: "until Wed 02:00 ola: \"release\"" }),
-        request(R { id: "BP00013", package: "Agent 7", state: Offered, offer: -DAY, mandatory: None, expire: None, why: "optional, r runs it" }),
-        request(R { id: "BP00014", package: "Fonts", state: Scheduled, offer: 2 * DAY + 18 * HOUR, mandatory: Some(3 * DAY + 8 * HOUR - 130), expire: Some(40 * DAY), why: "offered Wed 08:00" }),
-        request(R { id: "BP00009", package: "Old agent", state: Expired, offer: -20 * DAY, mandatory: Some(-6 * DAY + 8 * HOUR - 130), expire: Some(-DAY), why: "never ran: window closed" }),
-        request(R { id: "BP00007", package: "Printer driver", state: Failed, offer: -3 * DAY, mandatory: Some(-16 * HOUR - 130), expire: Some(8 * DAY), why: "exit 17 after 41s" }),
-        request(R { id: "BP00005", package: "Mail client 102", state: Interrupted, offer: -9 * DAY, mandatory: Some(-3 * DAY), expire: None, why: "outcome unknown; R runs it again" }),
-        request(R { id: "BP00003", package: "漢字フォント 2.1", state: Succeeded, offer: -9 * DAY, mandatory: Some(-4 * DAY), expire: None, why: "exit 0 after 2m10s" }),
-        request(R { id: "BP00002", package: "Backup agent", state: SucceededRestart, offer: -9 * DAY, mandatory: Some(-5 * DAY), expire: None, why: "exit 3010 after 9s; a restart is pending" }),
-        request(R { id: "BP00001", package: "Windows tools", state: NotApplicable, offer: -9 * DAY, mandatory: Some(-5 * DAY), expire: None, why: "made for windows-x86_64" }),
+        request(R {
+            id: "BP00010",
+            package: "OpenSSL fix",
+            state: Running,
+            offer: -DAY,
+            mandatory: Some(-12 * MIN - 10),
+            expire: Some(9 * DAY),
+            why: "running",
+        }),
+        request(R {
+            id: "BP0000Y",
+            package: "Acme Workstation 4.0",
+            state: Waiting,
+            offer: -5 * HOUR,
+            mandatory: Some(-130),
+            expire: Some(30 * DAY),
+            why: "user anna; window 22:00",
+        }),
+        request(R {
+            id: "BP00011",
+            package: "Kernel (restarts)",
+            state: Deferred,
+            offer: -DAY,
+            mandatory: Some(2 * DAY + 8 * HOUR - 130),
+            expire: Some(20 * DAY),
+            why: "until Wed 02:00 ola: \"release\"",
+        }),
+        request(R {
+            id: "BP00013",
+            package: "Agent 7",
+            state: Offered,
+            offer: -DAY,
+            mandatory: None,
+            expire: None,
+            why: "optional, r runs it",
+        }),
+        request(R {
+            id: "BP00014",
+            package: "Fonts",
+            state: Scheduled,
+            offer: 2 * DAY + 18 * HOUR,
+            mandatory: Some(3 * DAY + 8 * HOUR - 130),
+            expire: Some(40 * DAY),
+            why: "offered Wed 08:00",
+        }),
+        request(R {
+            id: "BP00009",
+            package: "Old agent",
+            state: Expired,
+            offer: -20 * DAY,
+            mandatory: Some(-6 * DAY + 8 * HOUR - 130),
+            expire: Some(-DAY),
+            why: "never ran: window closed",
+        }),
+        request(R {
+            id: "BP00007",
+            package: "Printer driver",
+            state: Failed,
+            offer: -3 * DAY,
+            mandatory: Some(-16 * HOUR - 130),
+            expire: Some(8 * DAY),
+            why: "exit 17 after 41s",
+        }),
+        request(R {
+            id: "BP00005",
+            package: "Mail client 102",
+            state: Interrupted,
+            offer: -9 * DAY,
+            mandatory: Some(-3 * DAY),
+            expire: None,
+            why: "outcome unknown; R runs it again",
+        }),
+        request(R {
+            id: "BP00003",
+            package: "漢字フォント 2.1",
+            state: Succeeded,
+            offer: -9 * DAY,
+            mandatory: Some(-4 * DAY),
+            expire: None,
+            why: "exit 0 after 2m10s",
+        }),
+        request(R {
+            id: "BP00002",
+            package: "Backup agent",
+            state: SucceededRestart,
+            offer: -9 * DAY,
+            mandatory: Some(-5 * DAY),
+            expire: None,
+            why: "exit 3010 after 9s; a restart is pending",
+        }),
+        request(R {
+            id: "BP00001",
+            package: "Windows tools",
+            state: NotApplicable,
+            offer: -9 * DAY,
+            mandatory: Some(-5 * DAY),
+            expire: None,
+            why: "made for windows-x86_64",
+        }),
     ];
     all[0].attempt = 1;
     all[0].run = Some(RunDoc {
@@ -229,7 +317,14 @@ fn moved(text: &str, by: TimeDelta) -> String {
         .into_owned()
 }
 
-fn gate(name: &str, verdict: Verdict, code: Option<&str>, evidence: &str, change: Option<Wall>, on: &str) -> GateDoc {
+fn gate(
+    name: &str,
+    verdict: Verdict,
+    code: Option<&str>,
+    evidence: &str,
+    change: Option<Wall>,
+    on: &str,
+) -> GateDoc {
     GateDoc {
         gate: name.into(),
         verdict,
@@ -271,12 +366,40 @@ fn gates(row: &RequestDoc, shift: TimeDelta) -> Vec<GateDoc> {
     match row.state {
         State::Waiting => {
             let opens = soon(8 * HOUR - 130) + shift;
-            set(gate("window", Block, Some("window-closed"), "the next one is Sun 22:00-06:00", Some(opens), "time"));
-            set(gate("users", Block, Some("user-logged-on"), "run_when no-user, and anna is logged on (pts/0, idle 0m)", None, "event"));
+            set(gate(
+                "window",
+                Block,
+                Some("window-closed"),
+                "the next one is Sun 22:00-06:00",
+                Some(opens),
+                "time",
+            ));
+            set(gate(
+                "users",
+                Block,
+                Some("user-logged-on"),
+                "run_when no-user, and anna is logged on (pts/0, idle 0m)",
+                None,
+                "event",
+            ));
         }
         State::Deferred => {
-            set(gate("mandatory", Block, Some("not-mandatory-yet"), "mandatory Tue 22:00", row.mandatory_after, "time"));
-            set(gate("deferral", Block, Some("deferred"), "by ola: \"release\", 1 of 3", row.deferred_until, "time"));
+            set(gate(
+                "mandatory",
+                Block,
+                Some("not-mandatory-yet"),
+                "mandatory Tue 22:00",
+                row.mandatory_after,
+                "time",
+            ));
+            set(gate(
+                "deferral",
+                Block,
+                Some("deferred"),
+                "by ola: \"release\", 1 of 3",
+                row.deferred_until,
+                "time",
+            ));
             set(gate("users", Unknown, Some("users-unknown"), "logind does not answer", None, "event"));
         }
         State::Running => set(gate("history", Block, Some("done"), "attempt 1 is running", None, "event")),
@@ -352,7 +475,11 @@ fn show(row: RequestDoc, shift: TimeDelta) -> ShowDoc {
         platforms: Vec::new(),
         run_when: Some(if row.state == State::Waiting { RunWhen::NoUser } else { RunWhen::Any }),
         max_run_time_s: Some(1800),
-        restarts: Some(if row.package.as_str().contains("Kernel") { Restarts::Program } else { Restarts::No }),
+        restarts: Some(if row.package.as_str().contains("Kernel") {
+            Restarts::Program
+        } else {
+            Restarts::No
+        }),
         gates: gates(&row, shift),
         attempts,
         deferrals,
@@ -373,7 +500,11 @@ fn attempt(row: &RequestDoc, shift: TimeDelta) -> AttemptDoc {
         started_at: Some(started),
         ended_at: ended,
         exit_code: row.exit_code,
-        result: if row.state == State::Failed { "exit 17: no printer found".into() } else { SafeText::default() },
+        result: if row.state == State::Failed {
+            "exit 17: no printer found".into()
+        } else {
+            SafeText::default()
+        },
         by: "service".into(),
         reason: SafeText::default(),
         transcript: Some(safe!("/var/log/pcm/runs/{}-1.log", row.request_id.unwrap())),
@@ -386,7 +517,9 @@ impl Ask for Fake {
         if let Some(failure) = &*self.broken.lock().unwrap() {
             return Err(failure.clone());
         }
-        let missing = || Failure::new(Exit::NotFound, "no-such-request", "there is no such request", "Look at the list");
+        let missing = || {
+            Failure::new(Exit::NotFound, "no-such-request", "there is no such request", "Look at the list")
+        };
         if call.changes() {
             self.changes.lock().unwrap().push(call.clone());
         }
@@ -414,17 +547,20 @@ impl Ask for Fake {
                 Answer::History(HistoryDoc { attempts: tried.map(|r| attempt(r, self.shift)).collect() })
             }
             Call::Audit => {
-                let entry = |ago: i64, who: &str, verb: &str, what: Option<&str>, reason: &str, result: &str| AuditEntryDoc {
-                    at: soon(-ago) + self.shift,
-                    who: who.into(),
-                    uid: Some(1000),
-                    terminal: Some("pts/3".into()),
-                    from: Some("10.1.2.9".into()),
-                    verb: verb.into(),
-                    request_id: what.map(id),
-                    reason: (!reason.is_empty()).then(|| reason.into()),
-                    result: result.into(),
-                };
+                let entry =
+                    |ago: i64, who: &str, verb: &str, what: Option<&str>, reason: &str, result: &str| {
+                        AuditEntryDoc {
+                            at: soon(-ago) + self.shift,
+                            who: who.into(),
+                            uid: Some(1000),
+                            terminal: Some("pts/3".into()),
+                            from: Some("10.1.2.9".into()),
+                            verb: verb.into(),
+                            request_id: what.map(id),
+                            reason: (!reason.is_empty()).then(|| reason.into()),
+                            result: result.into(),
+                        }
+                    };
                 Answer::Audit(AuditDoc {
                     entries: vec![
                         entry(DAY + 1, "ola", "defer", Some("BP00011"), "release", "asked"),
@@ -449,9 +585,11 @@ impl Ask for Fake {
                 state: State::Deferred,
                 deferred_until: Some(*until),
             }),
-            Call::Undefer { request, .. } | Call::Stop { request, .. } => {
-                Answer::Changed(ChangedDoc { request_id: *request, state: State::Waiting, deferred_until: None })
-            }
+            Call::Undefer { request, .. } | Call::Stop { request, .. } => Answer::Changed(ChangedDoc {
+                request_id: *request,
+                state: State::Waiting,
+                deferred_until: None,
+            }),
             Call::Hold { until, reason, .. } => {
                 self.status.lock().unwrap().held_until = Some(*until);
                 Answer::Hold(HoldDoc { held_until: Some(*until), reason: reason.clone() })

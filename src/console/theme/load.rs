@@ -131,9 +131,9 @@ fn read_own(name: &str, folder: Option<&Path>) -> Result<Option<String>, String>
     }
     let path = folder.join(format!("{name}.toml"));
     match std::fs::metadata(&path) {
-        Ok(meta) if meta.is_file() && meta.len() <= MAX_BYTES => {
-            std::fs::read_to_string(&path).map(Some).map_err(|e| format!("{} cannot be read: {e}", path.display()))
-        }
+        Ok(meta) if meta.is_file() && meta.len() <= MAX_BYTES => std::fs::read_to_string(&path)
+            .map(Some)
+            .map_err(|e| format!("{} cannot be read: {e}", path.display())),
         Ok(_) => Err(format!("{} is no theme file", path.display())),
         Err(_) => Ok(None),
     }
@@ -153,7 +153,11 @@ fn style(value: &toml::Value, palette: &BTreeMap<String, String>) -> Result<Styl
                             style = style.add_modifier(modifier(word.as_str().unwrap_or_default())?);
                         }
                     }
-                    _ => return Err(format!("wanted `fg`, `bg` (text) or `mods` (list), found `{key} = {value}`")),
+                    _ => {
+                        return Err(format!(
+                            "wanted `fg`, `bg` (text) or `mods` (list), found `{key} = {value}`"
+                        ));
+                    }
                 }
             }
             Ok(style)

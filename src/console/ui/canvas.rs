@@ -191,9 +191,12 @@ impl Canvas<'_> {
             self.styled(area.left(), y, right + 1, self.glyphs.vertical, border);
             self.styled(right, y, right + 1, self.glyphs.vertical, border);
         }
-        for (x, y, corner) in
-            [(area.left(), area.top(), tl), (right, area.top(), tr), (area.left(), bottom, bl), (right, bottom, br)]
-        {
+        for (x, y, corner) in [
+            (area.left(), area.top(), tl),
+            (right, area.top(), tr),
+            (area.left(), bottom, bl),
+            (right, bottom, br),
+        ] {
             self.styled(x, y, right + 1, corner, border);
         }
         let name = Line::of(" ", Scope::DialogBorder).join(title.clone()).add(" ", Scope::DialogBorder);

@@ -89,12 +89,16 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
     let overrides = confirm.overrides(data);
     if !overrides.is_empty() {
         rows.push((Line::new(), None));
-        rows.push((Line::of("It overrides what holds it back; tick each with Space:", Scope::DialogDanger), None));
+        rows.push((
+            Line::of("It overrides what holds it back; tick each with Space:", Scope::DialogDanger),
+            None,
+        ));
     }
     for (n, name) in overrides.iter().enumerate() {
         let field = Field::Gate(n);
         let tick = if confirm.ticked.contains(name) { "[x] " } else { "[ ] " };
-        let (focus, pointer) = if confirm.focus == field { (Scope::InputFocus, "> ") } else { (Scope::Text, "  ") };
+        let (focus, pointer) =
+            if confirm.focus == field { (Scope::InputFocus, "> ") } else { (Scope::Text, "  ") };
         let mut line = Line::of(pointer, focus).add(tick, focus).cell(safe!("{name}"), 10, "", focus);
         if let Some(gate) = confirm.gate(data, name) {
             line = line.add(&gate.evidence, Scope::Text).add(telling.change(gate), Scope::Dim);
@@ -105,7 +109,10 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
     }
     rows.push((Line::new(), None));
     if confirm.asks_until() {
-        rows.push((input("until", &confirm.until, confirm.focus == Field::Until, telling, until::FORMS), Some(Field::Until)));
+        rows.push((
+            input("until", &confirm.until, confirm.focus == Field::Until, telling, until::FORMS),
+            Some(Field::Until),
+        ));
         let read = match until::parse(confirm.until.text(), telling.now, &telling.zone) {
             Ok(at) => Line::of(
                 safe!("= {} {}", telling.when(at), words::offset(at, &telling.zone)),
@@ -118,7 +125,10 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
     }
     if confirm.asks_reason(data) {
         let hint = "needed; it goes into the audit";
-        rows.push((input("reason", &confirm.reason, confirm.focus == Field::Reason, telling, hint), Some(Field::Reason)));
+        rows.push((
+            input("reason", &confirm.reason, confirm.focus == Field::Reason, telling, hint),
+            Some(Field::Reason),
+        ));
         rows.push((Line::new(), None));
     }
     rows.extend(question(app, confirm, telling));
@@ -164,7 +174,8 @@ fn input(name: &'static str, input: &Input, focus: bool, telling: &Telling, hint
     let skipped = before.width().saturating_sub(room.saturating_sub(2));
     let text = if focus { safe!("{before}_{}", input.after()) } else { input.safe() };
     let shown = if focus { text.skip(skipped) } else { text };
-    let line = line.cell(shown, room.min(40).max(input.text().len() + 2).min(room), telling.glyphs.cut, scope);
+    let line =
+        line.cell(shown, room.min(40).max(input.text().len() + 2).min(room), telling.glyphs.cut, scope);
     if focus && input.text().is_empty() { line.add(safe!("  {hint}"), Scope::Dim) } else { line }
 }
 

@@ -27,7 +27,8 @@ pub fn draw(app: &App, details: &Details, now: Wall, canvas: &mut Canvas, body: 
         }
         (true, false, true) => {
             let running = show.is_some_and(|show| show.request.group == Group::Running);
-            let height = if running || details.transcript { body.height * 3 / 5 } else { body.height * 2 / 5 };
+            let height =
+                if running || details.transcript { body.height * 3 / 5 } else { body.height * 2 / 5 };
             let lower = Rect { y: body.bottom() - height, height, ..body };
             (Rect { height: body.height - height, ..body }, Some(lower))
         }
@@ -40,7 +41,14 @@ pub fn draw(app: &App, details: &Details, now: Wall, canvas: &mut Canvas, body: 
     }
 }
 
-fn draw_facts(app: &App, details: &Details, show: Option<&ShowDoc>, now: Wall, canvas: &mut Canvas, area: Rect) {
+fn draw_facts(
+    app: &App,
+    details: &Details,
+    show: Option<&ShowDoc>,
+    now: Wall,
+    canvas: &mut Canvas,
+    area: Rect,
+) {
     if area.height < 2 {
         return;
     }

@@ -1,9 +1,9 @@
 //! Why a request has or has not run, in the order in which one asks, and what would change that.
 
 use super::canvas::Canvas;
+use super::centred;
 use super::facts::Telling;
 use super::line::Line;
-use super::centred;
 use crate::clock::Wall;
 use crate::console::app::App;
 use crate::console::app::list::Scroll;
@@ -28,25 +28,35 @@ pub fn draw(app: &App, request: RequestId, scroll: &Scroll, now: Wall, canvas: &
             lines.extend(match (doc.next_run, doc.never) {
                 (Some(at), _) => telling.fact("next run", Line::of(telling.when(at), Scope::Strong)),
                 (None, true) => telling.fact("next run", Line::of("never by itself", Scope::Strong)),
-                (None, false) => telling.fact("next run", Line::of("when what is below has changed", Scope::Strong)),
+                (None, false) => {
+                    telling.fact("next run", Line::of("when what is below has changed", Scope::Strong))
+                }
             });
             lines.push(Line::new());
             lines.extend(telling.gates_full(&doc.gates));
             lines.push(Line::new());
             for allowed in &doc.allowed {
                 let mut line = Line::new().cell(safe!("{}", allowed.verb), 9, "", Scope::Strong);
-                line.push(if allowed.ok { "yes" } else { "no: " }, if allowed.ok { Scope::GatePass } else { Scope::GateBlock });
+                line.push(
+                    if allowed.ok { "yes" } else { "no: " },
+                    if allowed.ok { Scope::GatePass } else { Scope::GateBlock },
+                );
                 if !allowed.ok {
                     line.push(&allowed.why, Scope::Text);
                 }
                 if !allowed.overrides.is_empty() {
-                    line.push(safe!(" (possible when {} is overridden)", allowed.overrides.join(", ")), Scope::Dim);
+                    line.push(
+                        safe!(" (possible when {} is overridden)", allowed.overrides.join(", ")),
+                        Scope::Dim,
+                    );
                 }
                 lines.extend(line.wrap(telling.width, 13));
             }
             lines
         }
-        Some((None, Some((failure, _)))) => Line::of(safe!("{failure}"), Scope::MessageError).wrap(telling.width, 0),
+        Some((None, Some((failure, _)))) => {
+            Line::of(safe!("{failure}"), Scope::MessageError).wrap(telling.width, 0)
+        }
         _ => vec![Line::of("asking the executor", Scope::Dim)],
     };
     let height = (lines.len() as u16 + 2).min(body.height);

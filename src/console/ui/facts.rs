@@ -48,16 +48,17 @@ impl Telling {
             lines.extend(self.fact("next run", Line::of(self.when(at), Scope::Text)));
         }
         if let Some(at) = row.deferred_until {
-            lines.extend(self.fact("deferred", Line::of(safe!("until {}", self.when(at)), Scope::StateDeferred)));
+            lines.extend(
+                self.fact("deferred", Line::of(safe!("until {}", self.when(at)), Scope::StateDeferred)),
+            );
         }
         for problem in &row.problems {
             let line = problem.line.map(|n| format!(":{n}")).unwrap_or_default();
             let field = problem.field.as_ref().map(|f| format!(" {f}")).unwrap_or_default();
             let place = safe!("{}{line}{field}: ", problem.file);
-            lines.extend(self.fact(
-                "wrong",
-                Line::of(place, Scope::Dim).add(&problem.message, Scope::MessageError),
-            ));
+            lines.extend(
+                self.fact("wrong", Line::of(place, Scope::Dim).add(&problem.message, Scope::MessageError)),
+            );
         }
         lines
     }
@@ -97,8 +98,11 @@ impl Telling {
         if let Some(limit) = show.max_run_time_s {
             how += &format!(", at most {}", words::span(limit as i64));
         }
-        lines.extend(self.fact("runs", Line::of(safe!("{how}, {}, {}", restarts(show), run_when(show)), Scope::Text)));
-        let ids = [request.job_id.map(|j| format!("job {j}")), request.package_id.map(|p| format!("package {p}"))];
+        lines.extend(
+            self.fact("runs", Line::of(safe!("{how}, {}, {}", restarts(show), run_when(show)), Scope::Text)),
+        );
+        let ids =
+            [request.job_id.map(|j| format!("job {j}")), request.package_id.map(|p| format!("package {p}"))];
         let ids: Vec<_> = ids.into_iter().flatten().collect();
         if !ids.is_empty() {
             lines.extend(self.fact("part of", Line::of(safe!("{}", ids.join(", ")), Scope::Dim)));
@@ -150,7 +154,8 @@ impl Telling {
             Verdict::Block => (self.glyphs.block, "block"),
             Verdict::Unknown => (self.glyphs.unknown, "unknown"),
         };
-        let line = Line::of(symbol, scope).add(" ", Scope::Text).cell(SafeText::new(&gate.gate), 10, "", scope);
+        let line =
+            Line::of(symbol, scope).add(" ", Scope::Text).cell(SafeText::new(&gate.gate), 10, "", scope);
         if verdict { line.cell(word, 9, "", scope) } else { line }
     }
 

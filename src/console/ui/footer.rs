@@ -14,7 +14,8 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
     let width = usize::from(area.width);
     if let Some(message) = &app.message {
         let scope = if message.error { Scope::MessageError } else { Scope::MessageInfo };
-        canvas.line(area, &Line::of(if message.error { "! " } else { "  " }, scope).add(&message.text, scope));
+        canvas
+            .line(area, &Line::of(if message.error { "! " } else { "  " }, scope).add(&message.text, scope));
         return;
     }
     if let Some((label, seconds)) = app.busy() {
@@ -23,7 +24,9 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
         return;
     }
     let line = match app.overlays.last() {
-        Some(Overlay::Confirm(_)) => Line::of("  y yes  n no  Tab next  Space ticks  Esc cancels", Scope::Footer),
+        Some(Overlay::Confirm(_)) => {
+            Line::of("  y yes  n no  Tab next  Space ticks  Esc cancels", Scope::Footer)
+        }
         Some(Overlay::Palette(_)) => Line::of("  type to find  Enter does it  Esc closes", Scope::Footer),
         _ => keys(app, width),
     };
@@ -33,8 +36,9 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
 /// As many keys as fit, the most wanted ones, in the order of the table; `?` always.
 fn keys(app: &App, width: usize) -> Line {
     let here = contexts(app);
-    let fits_here =
-        |c: &&Command| c.footer > 0 && c.contexts.iter().any(|x| *x == Context::Everywhere || here.contains(x));
+    let fits_here = |c: &&Command| {
+        c.footer > 0 && c.contexts.iter().any(|x| *x == Context::Everywhere || here.contains(x))
+    };
     let mut wanted: Vec<&Command> = COMMANDS.iter().filter(fits_here).collect();
     // In a log its own keys come first.
     let own = |c: &Command| c.contexts.iter().any(|x| *x != Context::Everywhere && here.contains(x));

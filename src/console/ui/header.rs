@@ -111,7 +111,10 @@ fn share(app: &App, now: Wall, short: bool) -> Line {
     let polled = status.and_then(|s| s.polled_at).or(list.and_then(|l| l.polled_at));
     let Some(at) = polled else {
         let known = status.is_some() || list.is_some();
-        return Line::of(if known { "share never seen" } else { "share ..." }, if known { Scope::HeaderAlarm } else { Scope::Header });
+        return Line::of(
+            if known { "share never seen" } else { "share ..." },
+            if known { Scope::HeaderAlarm } else { Scope::Header },
+        );
     };
     let seconds = (now - at).num_seconds();
     let age = words::age(seconds);
@@ -120,7 +123,16 @@ fn share(app: &App, now: Wall, short: bool) -> Line {
     if overdue || faulty {
         return Line::of(safe!("~share {age} old"), Scope::HeaderMark);
     }
-    Line::of(if seconds < 10 { safe!("share now") } else if short { safe!("share {age}") } else { safe!("share {age} old") }, Scope::Header)
+    Line::of(
+        if seconds < 10 {
+            safe!("share now")
+        } else if short {
+            safe!("share {age}")
+        } else {
+            safe!("share {age} old")
+        },
+        Scope::Header,
+    )
 }
 
 /// The groups with their counts; the one of the selected row in brackets.
@@ -136,7 +148,12 @@ fn groups(app: &App, width: usize) -> Line {
     }
     let failed = app.selected_row().is_some_and(|row| crate::console::app::data::is_failure(row.state));
     parts.push(("Failed", data.failed(), failed, true));
-    parts.push(("Executed", data.count(Group::Executed), selected == Some(Group::Executed) && !failed, false));
+    parts.push((
+        "Executed",
+        data.count(Group::Executed),
+        selected == Some(Group::Executed) && !failed,
+        false,
+    ));
     parts.push(("Rejected", data.count(Group::Rejected), selected == Some(Group::Rejected), true));
     if data.count(Group::Skipped) > 0 {
         parts.push(("Skipped", data.count(Group::Skipped), selected == Some(Group::Skipped), false));
@@ -178,10 +195,10 @@ fn wrong(app: &App, now: Wall) -> Option<Line> {
     if let Some((failure, since)) = app.data.silence() {
         let age = words::age((now - since).num_seconds());
         let known = if app.data.list.value.is_some() { "; what is shown is as old" } else { "" };
-        return Some(
-            Line::of("! ", Scope::MessageError)
-                .add(safe!("no answer for {age}: {}{known}. {}", failure.message, failure.remedy), Scope::MessageError),
-        );
+        return Some(Line::of("! ", Scope::MessageError).add(
+            safe!("no answer for {age}: {}{known}. {}", failure.message, failure.remedy),
+            Scope::MessageError,
+        ));
     }
     let problems = app.data.problems();
     let bad: Vec<_> = problems.iter().filter(|p| p.code != "warning").collect();

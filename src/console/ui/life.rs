@@ -34,7 +34,8 @@ pub fn lines(row: &RequestDoc, now: Wall, zone: &Zone, glyphs: &'static Glyphs, 
 
     let mut bar = Line::new();
     for x in 0..width {
-        let passed = ticks.iter().enumerate().filter(|(n, _)| at_tick(*n) <= x).map(|(_, (name, _))| *name).last();
+        let passed =
+            ticks.iter().enumerate().filter(|(n, _)| at_tick(*n) <= x).map(|(_, (name, _))| *name).last();
         let (glyph, scope) = match passed {
             None => (glyphs.life[0], Scope::LifeBefore),
             Some("offered") => (glyphs.life[1], Scope::LifeOffered),
@@ -49,8 +50,11 @@ pub fn lines(row: &RequestDoc, now: Wall, zone: &Zone, glyphs: &'static Glyphs, 
             bar.push(glyph, scope);
         }
     }
-    let mut labels: Vec<(usize, &'static str, String)> =
-        ticks.iter().enumerate().map(|(n, (name, at))| (at_tick(n), *name, words::when(*at, now, zone))).collect();
+    let mut labels: Vec<(usize, &'static str, String)> = ticks
+        .iter()
+        .enumerate()
+        .map(|(n, (name, at))| (at_tick(n), *name, words::when(*at, now, zone)))
+        .collect();
     labels.push((now_at, "now", words::clock(now, zone)));
     labels.sort_by_key(|(at, name, _)| (*at, *name == "now"));
     let (mut names, mut times) = (Line::new(), Line::new());
@@ -64,17 +68,31 @@ pub fn lines(row: &RequestDoc, now: Wall, zone: &Zone, glyphs: &'static Glyphs, 
         let length = name.len().max(time.len());
         let least = if n == 0 { 0 } else { end + 1 };
         // Under its tick, but not over its neighbour and not so far right that others find no room.
-        let start = at.saturating_sub(length / 2).max(least).min(width.saturating_sub(rest.saturating_sub(1)).max(least));
+        let start = at
+            .saturating_sub(length / 2)
+            .max(least)
+            .min(width.saturating_sub(rest.saturating_sub(1)).max(least));
         rest -= length + 1;
         let scope = if name == "now" { Scope::LifeNow } else { Scope::Dim };
         names = names.pad_to(start).cell(name, length, "", scope);
-        times = times.pad_to(start).cell(safe!("{time}"), length, "", if name == "now" { scope } else { Scope::Text });
+        times = times.pad_to(start).cell(
+            safe!("{time}"),
+            length,
+            "",
+            if name == "now" { scope } else { Scope::Text },
+        );
         end = start + length;
     }
     vec![bar, names, times]
 }
 
-fn position(ticks: &[(&str, Wall)], now: Wall, at_tick: impl Fn(usize) -> usize, lead: usize, width: usize) -> usize {
+fn position(
+    ticks: &[(&str, Wall)],
+    now: Wall,
+    at_tick: impl Fn(usize) -> usize,
+    lead: usize,
+    width: usize,
+) -> usize {
     let passed = ticks.iter().filter(|(_, at)| *at <= now).count();
     if passed == 0 {
         return lead / 2;

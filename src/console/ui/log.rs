@@ -97,7 +97,10 @@ fn titles(pane: &LogPane, focus: bool) -> (Line, Line) {
     }
     let (all, shown) = pane.counts();
     if shown < all {
-        right.push(safe!("{}{shown} of {all} lines", if errors + warnings > 0 { "; " } else { "" }), Scope::Dim);
+        right.push(
+            safe!("{}{shown} of {all} lines", if errors + warnings > 0 { "; " } else { "" }),
+            Scope::Dim,
+        );
     }
     (title, right)
 }

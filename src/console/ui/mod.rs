@@ -120,7 +120,13 @@ fn overview(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
     canvas.edge(right);
     let inside = |area: Rect| Rect { x: area.x + 2, width: area.width - 2, ..area };
     detail::draw(app, now, canvas, inside(detail));
-    who::draw(app, now, canvas, Rect { x: who.x + 1, width: who.width - 1, ..who }, app.focus() == Focus::Second);
+    who::draw(
+        app,
+        now,
+        canvas,
+        Rect { x: who.x + 1, width: who.width - 1, ..who },
+        app.focus() == Focus::Second,
+    );
     let corner = Line::of(canvas.glyphs.tee, Scope::Rule);
     canvas.line(Rect { x: who.x, y: who.y, width: 1, height: 1 }, &corner);
     log::draw(app, now, canvas, log, app.focus() == Focus::Log);
@@ -157,10 +163,5 @@ fn stack(area: Rect, first: u16, second: u16) -> [Rect; 3] {
 /// An area in the middle of another, no larger than that.
 fn centred(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
-    Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + (area.height - height) / 2,
-        width,
-        height,
-    }
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
 }

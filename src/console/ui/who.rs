@@ -13,7 +13,9 @@ use ratatui::layout::Rect;
 /// How many lines the pane would like for its rows.
 pub fn lines_wanted(app: &App) -> u16 {
     match &app.data.who.value {
-        Some(who) => ((who.sessions.len() + who.connections.len()).max(1) + usize::from(who.note.is_some())) as u16,
+        Some(who) => {
+            ((who.sessions.len() + who.connections.len()).max(1) + usize::from(who.note.is_some())) as u16
+        }
         None => 1,
     }
 }
@@ -55,7 +57,10 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
     }
     if who.source == "unknown" {
         let note = who.note.clone().unwrap_or_else(|| "the system does not say".into());
-        lines.push((Line::of(safe!("  who is logged on cannot be known: {note}"), Scope::MessageError), false));
+        lines.push((
+            Line::of(safe!("  who is logged on cannot be known: {note}"), Scope::MessageError),
+            false,
+        ));
     } else if all.is_empty() {
         lines.push((Line::of("  nobody is logged on", Scope::Dim), false));
     }
@@ -97,7 +102,8 @@ struct Columns {
 
 impl Columns {
     fn new(all: &[&SessionDoc], width: usize, whole: bool) -> Columns {
-        let longest = |of: &dyn Fn(&SessionDoc) -> &SafeText| all.iter().map(|s| of(s).width()).max().unwrap_or(0);
+        let longest =
+            |of: &dyn Fn(&SessionDoc) -> &SafeText| all.iter().map(|s| of(s).width()).max().unwrap_or(0);
         let most = if width >= 100 { 32 } else { 15 };
         Columns {
             user: longest(&|s| &s.user).clamp(6, most) + 1,
@@ -119,7 +125,8 @@ impl Columns {
     }
 
     fn row(&self, session: &SessionDoc, now: Wall, app: &App) -> Line {
-        let away = session.locked == Some(true) || session.idle_s.is_some_and(|s| s >= 900) || session.ignored;
+        let away =
+            session.locked == Some(true) || session.idle_s.is_some_and(|s| s >= 900) || session.ignored;
         let scope = if away { Scope::UserIdle } else { Scope::UserActive };
         let cut = "~";
         let terminal = if self.whole { self.terminal.max(9) } else { self.terminal };
@@ -130,7 +137,8 @@ impl Columns {
         let idle = session.idle_s.map_or("?".into(), words::idle);
         if self.whole {
             let since = session.since.map_or("?".into(), |at| words::when(at, now, &app.options.zone));
-            line = line.cell(safe!("{since}"), 11, cut, Scope::Text).cell(safe!("{idle}"), 7, cut, Scope::Text);
+            line =
+                line.cell(safe!("{since}"), 11, cut, Scope::Text).cell(safe!("{idle}"), 7, cut, Scope::Text);
             line = line.cell(safe!("{}", session.kind), 9, cut, Scope::Text);
         } else {
             line = line.cell(safe!("idle {idle}"), 10, cut, Scope::Text);
@@ -146,7 +154,10 @@ impl Columns {
         }
         if !session.holds.is_empty() {
             let ids: Vec<_> = session.holds.iter().map(ToString::to_string).collect();
-            line.push(safe!("{}{}", if self.whole { "" } else { "holds " }, ids.join(" ")), Scope::StateWaiting);
+            line.push(
+                safe!("{}{}", if self.whole { "" } else { "holds " }, ids.join(" ")),
+                Scope::StateWaiting,
+            );
         }
         line
     }

@@ -22,7 +22,8 @@ impl Confirm {
     /// Puts the keys where something is still missing, when the executor's answer changed what is asked.
     pub fn settle(&mut self, data: &Data) {
         let fields = self.fields(data);
-        let untouched = self.ticked.is_empty() && self.until.text().is_empty() && self.reason.text().is_empty();
+        let untouched =
+            self.ticked.is_empty() && self.until.text().is_empty() && self.reason.text().is_empty();
         if !fields.contains(&self.focus) || (untouched && self.focus == Field::Question) {
             self.focus = fields.first().copied().unwrap_or(Field::Question);
         }

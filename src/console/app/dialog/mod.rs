@@ -121,11 +121,14 @@ impl Confirm {
         if self.request.is_some() {
             match self.allowed(data) {
                 None => return Some("the executor does not offer this".into()),
-                Some(allowed) if !allowed.ok && allowed.overrides.is_empty() => return Some(allowed.why.clone()),
+                Some(allowed) if !allowed.ok && allowed.overrides.is_empty() => {
+                    return Some(allowed.why.clone());
+                }
                 Some(_) => {}
             }
         }
-        let unticked: Vec<_> = self.overrides(data).iter().filter(|g| !self.ticked.contains(*g)).cloned().collect();
+        let unticked: Vec<_> =
+            self.overrides(data).iter().filter(|g| !self.ticked.contains(*g)).cloned().collect();
         if !unticked.is_empty() {
             return Some(safe!("tick what is passed over: {}", unticked.join(", ")));
         }
