@@ -3,13 +3,15 @@
 //! ask this one.
 //!
 //! `model` holds its inputs and outputs, `decide` the function, `gates` one file for each kind of gate, `window` the
-//! maintenance windows, `why` and `words` what an operator reads, `judge` what an operator may do.
+//! maintenance windows, `why` and `words` what an operator reads, `judge` what an operator may do, `simulate`
+//! the same on a virtual clock.
 
 mod decide;
 mod gates;
 mod judge;
 pub mod model;
 mod remedy;
+pub mod simulate;
 #[cfg(test)]
 mod tests;
 mod why;

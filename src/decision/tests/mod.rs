@@ -5,6 +5,7 @@
 mod gates;
 mod judge;
 mod scene;
+mod simulate;
 mod states;
 mod windows;
 mod worlds;

@@ -80,6 +80,16 @@ fn a_window_is_as_long_as_the_night_is() {
 }
 
 #[test]
+fn windows_that_touch_are_one_also_around_the_end_of_the_week() {
+    let windows = ["Mon 00:00-02:00".to_owned(), "Sun 22:00-24:00".to_owned()];
+    let zone = Zone::utc();
+    let calendar = Calendar::new(&windows, &zone, at("2026-11-22T12:00:00Z")).unwrap();
+    let night = at("2026-11-22T22:00:00Z");
+    assert_eq!(calendar.at(night, minutes(240)), Opening::Open { until: at("2026-11-23T02:00:00Z") });
+    assert_eq!(calendar.at(night, minutes(241)), Opening::NeverFits { longest: minutes(240) });
+}
+
+#[test]
 fn what_a_clock_change_skips_between_two_windows_makes_them_one() {
     let london = Zone::from_posix("Europe/London", "GMT0BST,M3.5.0/1,M10.5.0").unwrap();
     let windows = ["Sun 00:00-01:00".to_owned(), "Sun 02:00-03:00".to_owned()];

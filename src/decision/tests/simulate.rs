@@ -1,0 +1,119 @@
+//! The virtual clock: it starts what the service would start, when the service would start it.
+
+use super::super::model::*;
+use super::super::simulate::*;
+use super::scene::*;
+use crate::clock::{Wall, When};
+use chrono::TimeDelta;
+
+fn run(scene: &Scene, days: i64, assumptions: &Assumptions) -> Vec<Timeline> {
+    simulate(&scene.inputs(), scene.now, scene.now + TimeDelta::days(days), assumptions)
+}
+
+fn states(timeline: &Timeline) -> Vec<(String, State, Option<Code>)> {
+    timeline.changes.iter().map(|s| (s.at.format("%a %H:%M").to_string(), s.state, s.code)).collect()
+}
+
+fn at_hours(n: i64) -> Wall {
+    now() + TimeDelta::hours(n)
+}
+
+#[test]
+fn a_request_goes_through_its_states_and_ends_well() {
+    let mut scene = Scene::due();
+    scene.request().offer_after = When::Instant(at_hours(1));
+    scene.request().mandatory_after = Some(When::Instant(at_hours(2)));
+    scene.windows(&["Sun 22:00-06:00"]);
+    let timeline = &run(&scene, 3, &Assumptions::default())[0];
+    assert_eq!(
+        states(timeline),
+        [
+            ("Sun 12:00".into(), State::Scheduled, Some(Code::NotOffered)),
+            ("Sun 13:00".into(), State::Offered, Some(Code::NotMandatoryYet)),
+            ("Sun 14:00".into(), State::Waiting, Some(Code::WindowClosed)),
+            ("Sun 22:00".into(), State::Due, None),
+            ("Sun 22:00".into(), State::Running, Some(Code::Done)),
+            ("Sun 22:30".into(), State::Succeeded, Some(Code::Done)),
+        ]
+    );
+    assert_eq!((timeline.at, timeline.never), (Some(at_hours(10)), false));
+}
+
+#[test]
+fn one_after_the_other_and_what_no_longer_fits_takes_the_next_window() {
+    let mut scene = Scene::due().with(|s| s.windows(&["Sun 13:00-14:10", "Tue 03:00-04:00"]));
+    for (name, minutes_ago) in [("BP00001", 90), ("BP00002", 30)] {
+        let mut one = request(name);
+        one.mandatory_after = Some(When::Instant(now() - TimeDelta::minutes(minutes_ago)));
+        scene.add(one);
+    }
+    let starts = |assumptions| -> Vec<_> {
+        let format =
+            |t: Timeline| (t.request_id.unwrap().to_string(), t.at.unwrap().format("%a %H:%M").to_string());
+        run(&scene, 7, &assumptions).into_iter().map(format).collect()
+    };
+    let named = |times: [&str; 3]| -> Vec<_> {
+        [ID, "BP00001", "BP00002"].iter().zip(times).map(|(n, t)| (n.to_string(), t.to_owned())).collect()
+    };
+    assert_eq!(starts(Assumptions::default()), named(["Sun 13:30", "Sun 13:00", "Tue 03:00"]));
+    let quick = Assumptions { runs_take: RunTime::Nothing, ..Assumptions::default() };
+    assert_eq!(starts(quick), named(["Sun 13:00", "Sun 13:00", "Sun 13:00"]));
+}
+
+#[test]
+fn a_dependency_runs_first_whatever_the_order() {
+    let mut scene = Scene::due();
+    scene.request().depends_on = vec![id("BP00009")];
+    let mut other = request("BP00009");
+    other.mandatory_after = Some(When::Instant(now() + TimeDelta::hours(1)));
+    scene.add(other);
+    let timelines = run(&scene, 2, &Assumptions::default());
+    assert_eq!(timelines[1].at, Some(at_hours(1)));
+    assert_eq!(timelines[0].at, Some(at_hours(1) + TimeDelta::minutes(30)));
+}
+
+#[test]
+fn what_runs_already_ends_at_its_limit_and_makes_room() {
+    let mut scene = Scene::due();
+    scene.add(request(OTHER));
+    scene.attempted(OTHER, vec![attempt(1, State::Running)]);
+    scene.facts.running = Some((id(OTHER), now() - TimeDelta::minutes(10)));
+    let timelines = run(&scene, 1, &Assumptions::default());
+    assert_eq!(timelines[0].at, Some(now() + TimeDelta::minutes(20)));
+    assert_eq!((timelines[1].at, timelines[1].changes.last().unwrap().state), (None, State::Succeeded));
+}
+
+#[test]
+fn what_never_runs_says_so_and_what_needs_an_event_does_not() {
+    let mut scene = Scene::due();
+    scene.request().mandatory_after = None;
+    let mut waits = request(OTHER);
+    waits.content_sha256 = Some(hash());
+    scene.add(waits);
+    let timelines = run(&scene, 30, &Assumptions::default());
+    assert_eq!((timelines[0].at, timelines[0].never), (None, true));
+    assert_eq!((timelines[1].at, timelines[1].never), (None, false));
+    assert_eq!(timelines[1].why, "files not copied");
+    let arriving = Assumptions { content_arrives: true, ..Assumptions::default() };
+    assert_eq!(run(&scene, 30, &arriving)[1].at, Some(now()));
+}
+
+#[test]
+fn users_can_be_assumed() {
+    let mut scene = Scene::due();
+    scene.request().run_when = crate::site::instruction::RunWhen::NoUser;
+    scene.facts.users = None;
+    assert_eq!(run(&scene, 1, &Assumptions::default())[0].at, None);
+    let nobody = Assumptions { users: Some(Vec::new()), ..Assumptions::default() };
+    assert_eq!(run(&scene, 1, &nobody)[0].at, Some(now()));
+}
+
+#[test]
+fn what_expires_before_its_window_never_runs() {
+    let mut scene = Scene::due().with(|s| s.windows(&["Sun 22:00-06:00"]));
+    scene.request().expire_after = Some(When::Instant(at_hours(9)));
+    let timeline = &run(&scene, 7, &Assumptions::default())[0];
+    assert_eq!((timeline.at, timeline.never), (None, true));
+    assert_eq!(timeline.changes.last().map(|s| (s.at, s.state)), Some((at_hours(9), State::Expired)));
+    assert_eq!(timeline.why, "never ran: window closed");
+}
