@@ -5,6 +5,8 @@ pub mod content;
 pub mod fields;
 pub mod ids;
 pub mod instruction;
+pub mod mif;
+pub mod report;
 pub mod share;
 pub mod site_file;
 pub mod trust;

@@ -1,0 +1,185 @@
+//! What a machine writes to its share: the machine report (FORMATS.md 6), and the one way to replace a file there.
+//! Called by the service; reports are read by the rollout view.
+
+use super::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
+use super::instruction::Platform;
+use crate::clock::Wall;
+use crate::decision::{Code, State};
+use crate::host::durable;
+use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+/// The largest machine report, in bytes.
+pub const MAX_BYTES: u64 = 512 << 10;
+/// The folder of the machine reports.
+pub const FOLDER: &str = "machines";
+/// The longest result in it, in characters.
+pub const MAX_RESULT: usize = 128;
+
+/// One machine's own account of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineReport {
+    /// Always 1.
+    pub format: u32,
+    /// Whose.
+    pub machine: MachineId,
+    /// The site of the instruction file in force.
+    pub site: Option<SiteCode>,
+    /// Its host name.
+    pub host: SafeText,
+    /// None: none that packages are made for.
+    pub platform: Option<Platform>,
+    /// The version that reports.
+    pub pcm_version: SafeText,
+    /// By the machine's own clock, which no other machine relies on.
+    pub reported_at: Wall,
+    /// When a share was last seen with a valid file.
+    pub polled_at: Option<Wall>,
+    /// In seconds.
+    pub polling_interval_s: u64,
+    /// Of the file in force.
+    pub instruction_serial: Option<u64>,
+    /// Which share it came from.
+    pub source: Option<SafeText>,
+    /// How many are logged on, never their names; None: unknown.
+    pub users: Option<u32>,
+    /// A restart that a package caused is pending.
+    pub restart_pending: bool,
+    /// The clock can be believed.
+    pub clock_ok: bool,
+    /// Everything in the file in force, and what was attempted.
+    pub requests: Vec<ReportedRequest>,
+    /// The newest hash of the audit chain, so that rewriting it shows.
+    pub audit_head: Option<SafeText>,
+}
+
+/// One request in a machine report. Nothing secret: no command line, no output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedRequest {
+    /// Which.
+    pub request_id: RequestId,
+    /// Where known.
+    pub job_id: Option<JobId>,
+    /// Where known.
+    pub package_id: Option<PackageId>,
+    /// Its state.
+    pub state: State,
+    /// Since when, as far as the machine saw it.
+    pub since: Option<Wall>,
+    /// The newest attempt's number; 0: none.
+    pub attempt: u32,
+    /// The gates that do not pass.
+    pub blocked_by: Vec<Code>,
+    /// When one of them changes by time.
+    pub next_change: Option<Wall>,
+    /// Of the newest attempt.
+    pub exit_code: Option<i64>,
+    /// Of the newest attempt, in words, at most [`MAX_RESULT`] characters.
+    pub result: Option<SafeText>,
+    /// Of the newest attempt.
+    pub started_at: Option<Wall>,
+    /// Of the newest attempt.
+    pub ended_at: Option<Wall>,
+}
+
+/// Why a machine report cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// Over [`MAX_BYTES`].
+    #[error("the report is larger than {MAX_BYTES} bytes")]
+    TooLarge,
+    /// Not the JSON that is wanted.
+    #[error("the report is malformed: {0}")]
+    Malformed(SafeText),
+}
+
+impl MachineReport {
+    /// The bytes of the file. Where they would be too many, the results are left out, of what worked first.
+    ///
+    /// # Errors
+    /// [`ReportError::TooLarge`] if that is not enough.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ReportError> {
+        let mut report = self.clone();
+        for request in &mut report.requests {
+            request.result = request
+                .result
+                .as_ref()
+                .map(|r| SafeText::new(&super::fields::cut(r.as_str(), MAX_RESULT - 1)));
+        }
+        let left_out: [fn(&ReportedRequest) -> bool; 3] = [|_| false, |r| r.state.is_success(), |_| true];
+        for leave_out in left_out {
+            for request in report.requests.iter_mut().filter(|r| leave_out(r)) {
+                request.result = None;
+            }
+            let mut bytes = serde_json::to_vec(&report).map_err(malformed)?;
+            bytes.push(b'\n');
+            if bytes.len() as u64 <= MAX_BYTES {
+                return Ok(bytes);
+            }
+        }
+        Err(ReportError::TooLarge)
+    }
+
+    /// Reads a report that another machine wrote.
+    ///
+    /// # Errors
+    /// [`ReportError`]
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ReportError> {
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(ReportError::TooLarge);
+        }
+        let report: Self = serde_json::from_slice(bytes).map_err(malformed)?;
+        match report.format {
+            1 => Ok(report),
+            other => Err(ReportError::Malformed(format!("wanted format 1, found {other}").into())),
+        }
+    }
+
+    /// Whether nothing but the time of looking differs, so that there is nothing new to report.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let timeless =
+            |report: &Self| Self { reported_at: Wall::default(), polled_at: None, ..report.clone() };
+        timeless(self) == timeless(other)
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // as `map_err` hands it over
+fn malformed(e: serde_json::Error) -> ReportError {
+    ReportError::Malformed(SafeText::new(&e.to_string()))
+}
+
+/// Replaces a file on the share: a temporary name in the same folder, synced, then renamed. A file server may refuse the
+/// rename while another machine reads the old file; that is tried a few times within a second.
+///
+/// # Errors
+/// As the system reports them; the old content is then still there.
+pub fn write_replacing(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    const WAITS_MS: [u64; 4] = [20, 80, 250, 500];
+    for wait in WAITS_MS {
+        match durable::write(path, bytes) {
+            Err(e) if may_pass(&e, path) => std::thread::sleep(Duration::from_millis(wait)),
+            other => return other,
+        }
+    }
+    durable::write(path, bytes)
+}
+
+/// Whether an error is what an open handle of somebody else causes. A folder that may not be written is no such thing.
+fn may_pass(e: &io::Error, path: &Path) -> bool {
+    match e.kind() {
+        io::ErrorKind::ResourceBusy | io::ErrorKind::ExecutableFileBusy | io::ErrorKind::Interrupted => true,
+        io::ErrorKind::PermissionDenied => std::env::consts::OS == "windows" && path.is_file(),
+        _ => false,
+    }
+}
+
+/// The name of one attempt's result in `despoolr.box/<SMSID>/`.
+pub fn result_name(request: RequestId, attempt: u32) -> String {
+    format!("{request}-{attempt}.MIF")
+}
+
+#[cfg(test)]
+mod tests;
