@@ -12,6 +12,7 @@ pub mod perms;
 pub mod process;
 pub mod sessions;
 pub mod signals;
+pub mod tail;
 
 #[cfg(unix)]
 mod unix;

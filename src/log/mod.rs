@@ -4,10 +4,15 @@
 //! bytes -> `follow` (files, rotation) -> `parse` (lines to records, by `formats`) -> `merge` -> `search`, `histogram`;
 //! `write` is the only writer. Called by the console, `pcm log` and the service.
 
+pub mod follow;
 pub mod formats;
+pub mod histogram;
+pub mod merge;
 pub mod parse;
 mod record;
+pub mod search;
 #[cfg(test)]
 mod tests;
+pub mod write;
 
 pub use record::{Level, Record, Zoned, zoned};

@@ -108,6 +108,12 @@ impl Parser {
         !self.buffer.is_empty() || self.pending.is_some()
     }
 
+    /// From here on records have line 0: the file is no longer the one whose lines were counted.
+    pub fn forget_line_numbers(&mut self) {
+        self.line = 0;
+        self.counts_lines = false;
+    }
+
     /// Bytes held at the moment: never more than a few hundred KiB.
     pub fn held_bytes(&self) -> usize {
         self.buffer.capacity() + self.pending.as_ref().map_or(0, |p| p.bytes)

@@ -12,3 +12,4 @@ mod proc;
 pub mod process;
 pub mod sessions;
 pub mod signals;
+pub mod tail;

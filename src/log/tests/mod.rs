@@ -1,7 +1,12 @@
 #![allow(clippy::unwrap_used)]
 mod corpus;
+mod follow;
+mod follow_model;
 mod fuzz;
+mod merge;
 mod parse;
+mod search;
+mod write;
 
 use super::{Record, Zoned};
 use crate::clock::Wall;

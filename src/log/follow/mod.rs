@@ -1,0 +1,434 @@
+//! Following several logs at once over every way in which they are rotated: renamed, copied and truncated, deleted and
+//! made again, rewritten in place at the same size. Loses and doubles nothing, or says that it may have (PROMISES.md,
+//! P17). Called by the console and `pcm log`, which call [`Follower::poll`] again and again.
+//!
+//! `one` reads a single file and notices that what it has read is no longer there; `patterns` lists names; this file
+//! decides which file is which.
+
+mod one;
+mod patterns;
+
+use super::{Record, Zoned};
+use crate::host::tail::{self, FileId};
+use crate::text::SafeText;
+use one::{Followed, Print, Relation, Step};
+use patterns::Patterns;
+use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// How much one poll reads of one file, and of all.
+const FILE_BYTES: usize = 512 * 1024;
+const POLL_BYTES: usize = 4 << 20;
+/// A file that has lost its name is read for so many more polls: its writer may not know yet.
+const GRACE_POLLS: u32 = 100;
+/// Too little of a file to recognise a copy by.
+const RECOGNISABLE: u64 = 64;
+/// For so many polls a file too small to be recognised may be a copy that has just begun.
+const UNRECOGNISED_POLLS: u32 = 2;
+const MOST_FILES: usize = 256;
+
+/// What a poll has to tell. The file is named as in [`Record::file`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A record.
+    Record(Record),
+    /// The file was rotated, renamed or removed; all that was written to it has been read. What follows under its name
+    /// is a new file.
+    Rotated {
+        /// Which.
+        file: SafeText,
+    },
+    /// The file was cut or rewritten in place. What was written between the last look and that moment may be missing;
+    /// where a copy of the file was found, it was read to its end, and only what came after the copy may be.
+    Truncated {
+        /// Which.
+        file: SafeText,
+        /// The copy.
+        copy: Option<SafeText>,
+    },
+    /// Something cannot be read. Said once, and again when it changes.
+    Problem {
+        /// Which file or pattern.
+        file: SafeText,
+        /// What the matter is.
+        message: SafeText,
+    },
+}
+
+/// A copy of what is being followed. It is not told again, but held open, so that its identity stays its own.
+struct Copied {
+    path: PathBuf,
+    id: FileId,
+    file: File,
+    /// What of it is known to be a copy.
+    print: Print,
+}
+
+/// Follows the files of some patterns.
+pub struct Follower {
+    patterns: Patterns,
+    zone: Zoned,
+    files: Vec<Followed>,
+    copies: Vec<Copied>,
+    small: HashMap<FileId, u32>,
+    queue: VecDeque<Event>,
+    problems: HashMap<PathBuf, String>,
+    behind: bool,
+    turn: usize,
+}
+
+impl Follower {
+    /// Follows the files that `patterns` name now or will name later (`*` in the file's name stands for anything). Of
+    /// those that exist the last `last` records are told first: `usize::MAX` for all, 0 for none. Nothing fails here: what
+    /// cannot be read is told as [`Event::Problem`].
+    pub fn open<P: AsRef<Path>>(patterns: &[P], zone: Zoned, last: usize) -> Follower {
+        let mut follower = Follower {
+            patterns: Patterns::new(patterns),
+            zone,
+            files: Vec::new(),
+            copies: Vec::new(),
+            small: HashMap::new(),
+            queue: VecDeque::new(),
+            problems: HashMap::new(),
+            behind: false,
+            turn: 0,
+        };
+        for path in follower.candidates().0 {
+            let Ok(Some(id)) = follower.identity(&path) else { continue };
+            if follower.files.iter().any(|f| f.id == id) || follower.files.len() >= MOST_FILES {
+                continue;
+            }
+            match Followed::open_last(&path, &follower.zone, last) {
+                Ok((file, records)) => {
+                    follower.queue.extend(records.into_iter().map(Event::Record));
+                    follower.files.push(file);
+                }
+                Err(e) => follower.problem(&path, &e.to_string()),
+            }
+        }
+        follower.behind = true;
+        follower
+    }
+
+    /// What is new. Never waits, and does a bounded amount of work: while [`Follower::behind`] there is more to be had
+    /// at once.
+    pub fn poll(&mut self) -> Vec<Event> {
+        self.behind = false;
+        let fresh = self.sort_names();
+        let mut budget = POLL_BYTES;
+        self.read_all(&mut budget);
+        for path in fresh {
+            if self.take_up(&path) {
+                let last = self.files.len() - 1;
+                self.read_one(last, &mut budget);
+            }
+        }
+        self.drop_retired();
+        self.queue.drain(..).collect()
+    }
+
+    /// Whether the last poll stopped because it had done enough, not because there was nothing left.
+    pub fn behind(&self) -> bool {
+        self.behind
+    }
+
+    /// Reads on until nothing is left, and gives out what waits for further lines: for a reader who does not follow.
+    pub fn finish(mut self) -> Vec<Event> {
+        let mut events = self.poll();
+        while self.behind {
+            events.extend(self.poll());
+        }
+        for file in &mut self.files {
+            events.extend(file.finish().into_iter().map(Event::Record));
+        }
+        events
+    }
+
+    /// The files that are being followed, by the names that records carry.
+    pub fn files(&self) -> Vec<SafeText> {
+        self.files.iter().filter(|f| f.retired.is_none()).map(|f| f.name.clone()).collect()
+    }
+
+    /// What there may be to follow, and whether that is not known for sure.
+    fn candidates(&mut self) -> (Vec<PathBuf>, bool) {
+        let (paths, problems) = self.patterns.paths();
+        let unsure = !problems.is_empty();
+        for (path, message) in problems {
+            self.problem(&path, &message);
+        }
+        (paths, unsure)
+    }
+
+    fn identity(&mut self, path: &Path) -> Result<Option<FileId>, ()> {
+        match tail::identity_at(path) {
+            Ok(id) => {
+                if id.is_some() {
+                    self.problems.remove(path);
+                } else if path.exists() {
+                    self.problem(path, "not a regular file");
+                }
+                Ok(id)
+            }
+            Err(e) => {
+                self.problem(path, &e.to_string());
+                Err(())
+            }
+        }
+    }
+
+    /// Whether what was a copy still is none of its own. If it has grown on its own, it is followed from where it
+    /// differs; `false`: it is another file now.
+    fn is_still_a_copy(&mut self, path: &Path, id: FileId) -> bool {
+        let Some(index) = self.copies.iter().position(|copy| copy.id == id) else { return false };
+        let copy = &mut self.copies[index];
+        let len = copy.file.metadata().map_or(0, |meta| meta.len());
+        let begins_so = copy.print.is_in(&mut copy.file);
+        if begins_so && len == copy.print.offset {
+            return true;
+        }
+        let mut relations = self.files.iter_mut().map(|f| f.relation_to(&mut copy.file, len));
+        if begins_so && relations.any(|relation| relation == Relation::Copy) {
+            copy.print = Print::of(&mut copy.file, len).unwrap_or_default();
+            return true;
+        }
+        let copy = self.copies.swap_remove(index);
+        if !begins_so {
+            // Whatever it got on its own before that was never seen.
+            self.queue.push_back(Event::Truncated { file: one::name_of(path), copy: None });
+            return false;
+        }
+        match Followed::from_offset(path, copy.file, id, &self.zone, copy.print.offset) {
+            Ok(file) => self.files.push(file),
+            Err(e) => self.problem(path, &e.to_string()),
+        }
+        true
+    }
+
+    fn problem(&mut self, path: &Path, message: &str) {
+        if self.problems.get(path).is_some_and(|said| said == message) {
+            return;
+        }
+        // Names come from folders that others write to.
+        if self.problems.len() > 1000 {
+            self.problems.clear();
+        }
+        self.problems.insert(path.to_owned(), message.to_owned());
+        self.queue.push_back(Event::Problem { file: one::name_of(path), message: SafeText::new(message) });
+    }
+
+    /// Finds out which of the files that are followed have which names now. Returns the names of files that are new.
+    fn sort_names(&mut self) -> Vec<PathBuf> {
+        let mut fresh = Vec::new();
+        let mut seen = vec![false; self.files.len()];
+        let mut copies_seen = Vec::new();
+        let (paths, mut unsure) = self.candidates();
+        for path in paths {
+            let Ok(id) = self.identity(&path) else {
+                unsure = true;
+                continue;
+            };
+            let Some(id) = id else { continue };
+            if let Some(index) = self.files.iter().position(|f| f.id == id) {
+                let file = &mut self.files[index];
+                if file.path != path && !seen[index] && !leads_to(&file.path, id) {
+                    file.renamed = file.retired.is_none();
+                    file.path = path;
+                }
+                file.retired = None;
+                seen[index] = true;
+            } else if self.copies.iter().any(|copy| copy.id == id) {
+                copies_seen.push(id);
+                if !self.is_still_a_copy(&path, id) {
+                    fresh.push(path);
+                }
+                seen.resize(self.files.len(), true);
+            } else {
+                fresh.push(path);
+            }
+        }
+        let unnamed: Vec<(PathBuf, FileId)> = self
+            .copies
+            .iter()
+            .filter(|copy| !copies_seen.contains(&copy.id))
+            .map(|copy| (copy.path.clone(), copy.id))
+            .collect();
+        for (path, id) in unnamed.into_iter().filter(|_| !unsure) {
+            // It may have grown on its own before it lost its name.
+            if self.is_still_a_copy(&path, id) {
+                self.copies.retain(|copy| copy.id != id);
+            }
+        }
+        seen.resize(self.files.len(), false);
+        for (file, seen) in self.files.iter_mut().zip(seen) {
+            // A folder that cannot be listed at the moment says nothing about its files.
+            if !seen && file.retired.is_none() && !unsure {
+                file.renamed = true;
+                file.retired = Some(GRACE_POLLS);
+            }
+        }
+        fresh
+    }
+
+    fn read_all(&mut self, budget: &mut usize) {
+        let count = self.files.len();
+        self.turn = self.turn.wrapping_add(1);
+        for step in 0..count {
+            self.read_one((self.turn + step) % count, budget);
+        }
+    }
+
+    /// Reads what is new in one file and finds out what became of it.
+    fn read_one(&mut self, index: usize, budget: &mut usize) {
+        let mut share = FILE_BYTES.min(*budget);
+        let before = share;
+        // A file can be rewritten again and again; the next poll is soon enough for the third time.
+        for _ in 0..2 {
+            let mut records = Vec::new();
+            let file = &mut self.files[index];
+            let step = file.advance(&mut share, &mut records);
+            self.queue.extend(records.into_iter().map(Event::Record));
+            match step {
+                Ok(Step::Current) => {
+                    let file = &mut self.files[index];
+                    if std::mem::take(&mut file.renamed) {
+                        self.queue.push_back(Event::Rotated { file: file.name.clone() });
+                    }
+                    break;
+                }
+                Ok(Step::More) => {
+                    self.behind = true;
+                    break;
+                }
+                Ok(Step::Changed) => self.rewritten(index),
+                Err(e) => {
+                    let path = self.files[index].path.clone();
+                    self.problem(&path, &e.to_string());
+                    break;
+                }
+            }
+        }
+        *budget -= before - share;
+    }
+
+    /// What was read of a file is no longer in it. If a copy of it is at hand, reading goes on there and nothing is lost.
+    fn rewritten(&mut self, index: usize) {
+        let file = &mut self.files[index];
+        if let Some(records) = file.cut_at_its_end() {
+            self.queue.extend(records.into_iter().map(Event::Record));
+            self.queue.push_back(Event::Truncated { file: file.name.clone(), copy: None });
+            return;
+        }
+        let (print, mut parser) = file.start_again(&self.zone);
+        let (path, name) = (file.path.clone(), file.name.clone());
+        match self.find_copy(&path, &print) {
+            Some((copy_path, copy, id)) => {
+                self.copies.retain(|copy| copy.id != id);
+                let told = Event::Truncated { file: name.clone(), copy: Some(one::name_of(&copy_path)) };
+                let mut copy = Followed::go_on(copy_path, name, copy, id, print, parser);
+                copy.retired = Some(GRACE_POLLS);
+                self.files.push(copy);
+                let mut share = FILE_BYTES;
+                self.read_one(self.files.len() - 1, &mut share);
+                self.queue.push_back(told);
+            }
+            None => {
+                let mut records = Vec::new();
+                parser.finish(&mut records);
+                self.queue.extend(records.into_iter().map(Event::Record));
+                self.queue.push_back(Event::Truncated { file: name, copy: None });
+            }
+        }
+    }
+
+    /// The longest of the files beside `path` that begin as the lost one did and hold at least all that was read of it.
+    fn find_copy(&self, path: &Path, print: &Print) -> Option<(PathBuf, File, FileId)> {
+        let copies = patterns::siblings(path).into_iter().filter_map(|sibling| {
+            let id = tail::identity_at(&sibling).ok()??;
+            if self.files.iter().any(|f| f.id == id) {
+                return None;
+            }
+            let (mut file, id) = tail::open(&sibling).ok()?;
+            let len = file.metadata().ok()?.len();
+            print.is_in(&mut file).then_some((len, sibling, file, id))
+        });
+        copies.max_by_key(|(len, ..)| *len).map(|(_, sibling, file, id)| (sibling, file, id))
+    }
+
+    /// Begins to follow a file that has appeared, unless it is a copy of one that is followed.
+    fn take_up(&mut self, path: &Path) -> bool {
+        let (mut file, id) = match tail::open(path) {
+            Ok(opened) => opened,
+            // Gone again.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return false,
+            Err(e) => {
+                self.problem(path, &e.to_string());
+                return false;
+            }
+        };
+        let len = file.metadata().map_or(0, |meta| meta.len());
+        if len == 0 {
+            return false;
+        }
+        if len < RECOGNISABLE && self.files.iter().any(|f| f.print.offset >= RECOGNISABLE) {
+            let polls = self.small.entry(id).or_default();
+            *polls += 1;
+            if *polls <= UNRECOGNISED_POLLS {
+                return false;
+            }
+        }
+        self.small.remove(&id);
+        if self.small.len() > MOST_FILES {
+            self.small.clear();
+        }
+        let mut from = 0;
+        for original in &mut self.files {
+            match original.relation_to(&mut file, len) {
+                Relation::None => {}
+                _ if original.retired.is_some() && original.print.is_in(&mut file) => {
+                    // Replaced by a file that holds the same and perhaps more: go on there.
+                    original.move_to(path, file, id);
+                    return false;
+                }
+                Relation::Copy => {
+                    self.copies.truncate(MOST_FILES);
+                    let print = Print::of(&mut file, len).unwrap_or_default();
+                    self.copies.push(Copied { path: path.to_owned(), id, file, print });
+                    return false;
+                }
+                Relation::Continues => from = from.max(original.print.offset),
+            }
+        }
+        if self.files.len() >= MOST_FILES {
+            self.problem(path, "not followed: too many files match");
+            return false;
+        }
+        match Followed::from_offset(path, file, id, &self.zone, from) {
+            Ok(file) => self.files.push(file),
+            Err(e) => {
+                self.problem(path, &e.to_string());
+                return false;
+            }
+        }
+        true
+    }
+
+    fn drop_retired(&mut self) {
+        let mut kept = Vec::with_capacity(self.files.len());
+        for mut file in self.files.drain(..) {
+            match &mut file.retired {
+                Some(0) => self.queue.extend(file.finish().into_iter().map(Event::Record)),
+                Some(polls) => {
+                    *polls -= 1;
+                    kept.push(file);
+                }
+                None => kept.push(file),
+            }
+        }
+        self.files = kept;
+    }
+}
+
+fn leads_to(path: &Path, id: FileId) -> bool {
+    tail::identity_at(path).is_ok_and(|found| found == Some(id))
+}

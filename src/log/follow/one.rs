@@ -1,0 +1,316 @@
+//! One file that is followed: reading on, and noticing that what was read is no longer there. Called by `log::follow`.
+
+use crate::host::tail::{self, FileId};
+use crate::log::parse::Parser;
+use crate::log::{Record, Zoned};
+use crate::text::SafeText;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+const CHUNK: usize = 64 * 1024;
+/// How much of the beginning and of the end of what was read is remembered.
+const PRINT: usize = 1024;
+/// Looking for the last records starts with this much of the end of a file, and stops at that much.
+const FIRST_WINDOW: u64 = 128 * 1024;
+const LAST_WINDOW: u64 = 32 << 20;
+/// Lines before the window are counted up to here; beyond it their numbers are not known.
+const MOST_COUNTED: u64 = 64 << 20;
+
+/// What a file is recognised by: how much of it was read, and both ends of that.
+#[derive(Debug, Clone, Default)]
+pub struct Print {
+    /// Bytes read.
+    pub offset: u64,
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl Print {
+    /// Of the first `offset` bytes of a file.
+    pub fn of(file: &mut File, offset: u64) -> io::Result<Print> {
+        let head = read_at(file, 0, PRINT.min(len_of(offset)))?;
+        let end = offset.min(PRINT as u64);
+        let tail = read_at(file, offset - end, len_of(end))?;
+        Ok(Print { offset, head, tail })
+    }
+
+    /// Whether a file holds what was read, at the same place.
+    pub fn is_in(&self, file: &mut File) -> bool {
+        self.check(file).unwrap_or(false)
+    }
+
+    fn check(&self, file: &mut File) -> io::Result<bool> {
+        Ok(file.metadata()?.len() >= self.offset
+            && read_at(file, 0, self.head.len())? == self.head
+            && read_at(file, self.offset - self.tail.len() as u64, self.tail.len())? == self.tail)
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.offset += bytes.len() as u64;
+        let room = PRINT - self.head.len();
+        // The head is only known while everything before it was read.
+        if self.head.len() as u64 == self.offset - bytes.len() as u64 {
+            self.head.extend_from_slice(&bytes[..room.min(bytes.len())]);
+        }
+        self.tail.extend_from_slice(&bytes[bytes.len().saturating_sub(PRINT)..]);
+        let surplus = self.tail.len().saturating_sub(PRINT);
+        self.tail.drain(..surplus);
+    }
+}
+
+/// How far [`Followed::advance`] came.
+pub enum Step {
+    /// To the end of the file.
+    Current,
+    /// As far as it was allowed to.
+    More,
+    /// What was read before is no longer there.
+    Changed,
+}
+
+/// What one file has to do with another that is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// Nothing.
+    None,
+    /// It is a copy, or the beginning of one.
+    Copy,
+    /// It holds all that was read of the other, and then something else.
+    Continues,
+}
+
+/// A file that is followed.
+pub struct Followed {
+    pub path: PathBuf,
+    pub name: SafeText,
+    pub id: FileId,
+    pub print: Print,
+    /// It has lost its name: polls until it is given up.
+    pub retired: Option<u32>,
+    /// It has another name or none since the last time that this was told.
+    pub renamed: bool,
+    file: File,
+    parser: Parser,
+    idle: u32,
+}
+
+/// How records name a file: without its folder.
+pub fn name_of(path: &Path) -> SafeText {
+    SafeText::new(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy())
+}
+
+impl Followed {
+    /// A file read from its beginning.
+    pub fn from_start(path: &Path, file: File, id: FileId, zone: &Zoned) -> Self {
+        let name = name_of(path);
+        let parser = Parser::new(name.clone(), zone.clone());
+        Self::go_on(path.to_owned(), name, file, id, Print::default(), parser)
+    }
+
+    /// A file of which a part was already read, under this or another name.
+    pub fn go_on(
+        path: PathBuf,
+        name: SafeText,
+        file: File,
+        id: FileId,
+        print: Print,
+        parser: Parser,
+    ) -> Self {
+        Self { path, name, id, print, retired: None, renamed: false, file, parser, idle: 0 }
+    }
+
+    /// Opens a file and reads its last `last` records.
+    pub fn open_last(path: &Path, zone: &Zoned, last: usize) -> io::Result<(Self, Vec<Record>)> {
+        let (file, id) = tail::open(path)?;
+        let mut this = Self::from_start(path, file, id, zone);
+        if last == usize::MAX {
+            return Ok((this, Vec::new()));
+        }
+        let len = this.file.metadata()?.len();
+        let mut window = FIRST_WINDOW;
+        loop {
+            let start = this.line_near(len.saturating_sub(window))?;
+            this.start_at(start, zone)?;
+            let mut records = Vec::new();
+            this.read_up_to(len, &mut records)?;
+            // One more than asked for, because the first one may be cut.
+            if records.len() > last || start == 0 || window >= LAST_WINDOW {
+                this.parser.flush(&mut records);
+                let surplus = records.len().saturating_sub(last);
+                records.drain(..surplus);
+                return Ok((this, records));
+            }
+            window *= 4;
+        }
+    }
+
+    /// Reads on. What comes is given out only if everything before it is still what it was, so that a file rewritten in
+    /// between is not taken for a longer one.
+    pub fn advance(&mut self, share: &mut usize, records: &mut Vec<Record>) -> io::Result<Step> {
+        let mut idle = true;
+        loop {
+            let chunk = read_at(&mut self.file, self.print.offset, CHUNK.min(*share))?;
+            if !self.print.check(&mut self.file)? {
+                return Ok(Step::Changed);
+            }
+            if chunk.is_empty() {
+                break;
+            }
+            idle = false;
+            self.parser.push(&chunk, records);
+            self.print.add(&chunk);
+            *share -= chunk.len();
+        }
+        if self.file.metadata()?.len() > self.print.offset {
+            return Ok(Step::More);
+        }
+        self.idle = if idle { self.idle.saturating_add(1) } else { 0 };
+        match (self.idle, self.retired) {
+            // Nothing has come for a whole poll: a record that could have got further lines is complete.
+            (1, _) => self.parser.flush(records),
+            (2, Some(_)) => self.parser.finish(records),
+            _ => {}
+        }
+        Ok(Step::Current)
+    }
+
+    /// Everything that is still held.
+    pub fn finish(&mut self) -> Vec<Record> {
+        let mut records = Vec::new();
+        self.parser.finish(&mut records);
+        records
+    }
+
+    /// If the file only lost its end, goes on where it ends now. `None`: it has another beginning, or none.
+    pub fn cut_at_its_end(&mut self) -> Option<Vec<Record>> {
+        let len = self.file.metadata().ok()?.len();
+        let head = self.print.head.len().min(len_of(len));
+        let begins_alike = len < self.print.offset
+            && head >= 64
+            && read_at(&mut self.file, 0, head).ok()? == self.print.head[..head];
+        if !begins_alike {
+            return None;
+        }
+        self.print = Print::of(&mut self.file, len).ok()?;
+        let records = self.finish();
+        self.parser.forget_line_numbers();
+        Some(records)
+    }
+
+    /// Starts at the beginning again. Returns what was read and the parser that read it.
+    pub fn start_again(&mut self, zone: &Zoned) -> (Print, Parser) {
+        self.idle = 0;
+        let parser = std::mem::replace(&mut self.parser, Parser::new(self.name.clone(), zone.clone()));
+        (std::mem::take(&mut self.print), parser)
+    }
+
+    /// Goes on in another file that holds what was read of this one.
+    pub fn move_to(&mut self, path: &Path, file: File, id: FileId) {
+        self.path = path.to_owned();
+        self.file = file;
+        self.id = id;
+        self.retired = None;
+        self.renamed = false;
+    }
+
+    /// What another file of `len` bytes has to do with this one.
+    pub fn relation_to(&mut self, other: &mut File, len: u64) -> Relation {
+        if self.print.offset < 64 {
+            return Relation::None;
+        }
+        let holds_all = len >= self.print.offset && self.print.is_in(other);
+        if !self.print.is_in(&mut self.file) {
+            // Truncated since the last look: all that is known is what was read.
+            return if holds_all { Relation::Copy } else { Relation::None };
+        }
+        let end = len.min(PRINT as u64);
+        let mut same = |at: u64| {
+            let (Ok(here), Ok(there)) =
+                (read_at(&mut self.file, at, len_of(end)), read_at(other, at, len_of(end)))
+            else {
+                return false;
+            };
+            here == there && here.len() == len_of(end)
+        };
+        // A file longer than this one is not equal to it at its own end.
+        if same(0) && same(len - end) {
+            Relation::Copy
+        } else if holds_all {
+            Relation::Continues
+        } else {
+            Relation::None
+        }
+    }
+
+    /// A file of which the first `at` bytes are known already.
+    pub fn from_offset(path: &Path, file: File, id: FileId, zone: &Zoned, at: u64) -> io::Result<Self> {
+        let mut this = Self::from_start(path, file, id, zone);
+        this.start_at(at, zone)?;
+        Ok(this)
+    }
+
+    /// Reads on from here, as if everything before it had been read.
+    fn start_at(&mut self, start: u64, zone: &Zoned) -> io::Result<()> {
+        let line = self.line_at(start)?;
+        self.parser = Parser::starting_at(self.name.clone(), zone.clone(), line);
+        self.print = Print::of(&mut self.file, start)?;
+        Ok(())
+    }
+
+    /// Where the first whole line at or after `at` begins.
+    fn line_near(&mut self, at: u64) -> io::Result<u64> {
+        if at == 0 {
+            return Ok(0);
+        }
+        // From one byte before, so that a line that begins exactly here counts.
+        let window = read_at(&mut self.file, at - 1, len_of(FIRST_WINDOW))?;
+        Ok(match window.iter().position(|b| *b == b'\n') {
+            Some(end) => at + end as u64,
+            // One line longer than any should be: read it from its middle.
+            None => at,
+        })
+    }
+
+    /// The number of the line at `at`; 0 where counting would take too long.
+    fn line_at(&mut self, at: u64) -> io::Result<u64> {
+        if at > MOST_COUNTED {
+            return Ok(0);
+        }
+        let (mut line, mut from) = (1, 0);
+        while from < at {
+            let bytes = read_at(&mut self.file, from, CHUNK.min(len_of(at - from)))?;
+            if bytes.is_empty() {
+                break;
+            }
+            line += bytes.iter().filter(|b| **b == b'\n').count() as u64;
+            from += bytes.len() as u64;
+        }
+        Ok(line)
+    }
+
+    fn read_up_to(&mut self, len: u64, records: &mut Vec<Record>) -> io::Result<()> {
+        while self.print.offset < len {
+            let chunk =
+                read_at(&mut self.file, self.print.offset, CHUNK.min(len_of(len - self.print.offset)))?;
+            if chunk.is_empty() {
+                break;
+            }
+            self.parser.push(&chunk, records);
+            self.print.add(&chunk);
+        }
+        Ok(())
+    }
+}
+
+fn len_of(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+/// Up to `len` bytes from `at` on; fewer at the end of the file.
+fn read_at(file: &mut File, at: u64, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(len);
+    file.seek(SeekFrom::Start(at))?;
+    file.take(len as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,81 @@
+//! Names of files: patterns to paths, and what stands beside a file. Bounded, because folders can be hostile.
+
+use crate::log::search::wildcard;
+use std::path::{Path, PathBuf};
+
+const MOST_ENTRIES: usize = 10_000;
+/// What log rotation packs is not text any more.
+const PACKED: [&str; 6] = ["gz", "bz2", "xz", "zst", "zip", "7z"];
+
+/// Paths in whose file name `*` stands for anything.
+pub struct Patterns(Vec<PathBuf>);
+
+impl Patterns {
+    pub fn new<P: AsRef<Path>>(patterns: &[P]) -> Self {
+        Self(patterns.iter().map(|p| p.as_ref().to_owned()).collect())
+    }
+
+    /// What they name at the moment, in order, each once; and what is wrong with the patterns. A plain name is listed
+    /// whether the file exists or not.
+    pub fn paths(&self) -> (Vec<PathBuf>, Vec<(PathBuf, String)>) {
+        let (mut paths, mut problems) = (Vec::new(), Vec::new());
+        for pattern in &self.0 {
+            let name = pattern.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            let folder = match pattern.parent() {
+                Some(folder) if !folder.as_os_str().is_empty() => folder,
+                _ => Path::new("."),
+            };
+            if folder.to_string_lossy().contains('*') {
+                problems
+                    .push((pattern.clone(), "only the name of the file may hold *, not a folder".to_owned()));
+            } else if name.contains('*') {
+                match names_in(folder) {
+                    Ok(names) => paths.extend(
+                        names
+                            .into_iter()
+                            .filter(|n| wildcard(&name, n) && !is_packed(n))
+                            .map(|n| folder.join(n)),
+                    ),
+                    // A folder that will be made later.
+                    Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(e) => problems.push((pattern.clone(), e.to_string())),
+                }
+            } else {
+                paths.push(pattern.clone());
+            }
+        }
+        let mut seen = std::collections::HashSet::new();
+        paths.retain(|path| seen.insert(path.clone()));
+        (paths, problems)
+    }
+}
+
+/// Files beside `path` whose names begin as its own does: where rotation puts copies.
+pub fn siblings(path: &Path) -> Vec<PathBuf> {
+    let Some(stem) = path.file_stem().map(|s| s.to_string_lossy().into_owned()) else { return Vec::new() };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let names = names_in(folder).unwrap_or_default();
+    names
+        .into_iter()
+        .filter(|name| name.starts_with(&stem) && !is_packed(name))
+        .map(|name| folder.join(name))
+        .filter(|other| other != path)
+        .collect()
+}
+
+fn names_in(folder: &Path) -> std::io::Result<Vec<String>> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)?
+        .take(MOST_ENTRIES)
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let kind = entry.file_type().ok()?;
+            if kind.is_file() || kind.is_symlink() { entry.file_name().into_string().ok() } else { None }
+        })
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+fn is_packed(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|e| PACKED.contains(&e.to_string_lossy().to_lowercase().as_str()))
+}

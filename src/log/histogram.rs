@@ -1,0 +1,60 @@
+//! How many errors and warnings there were, and when. Pure.
+
+use super::{Level, Record};
+use crate::clock::Wall;
+use chrono::TimeDelta;
+
+/// Counts of one stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Bucket {
+    /// From here, up to the next bucket's.
+    pub from: Wall,
+    /// Records of level error.
+    pub errors: u32,
+    /// Records of level warning.
+    pub warnings: u32,
+    /// Records of every level.
+    pub total: u32,
+}
+
+/// Counts the records from `from` up to `until` (not included) in `buckets` stretches of equal length. Records without
+/// a time count where the one above them does.
+pub fn histogram<'a>(
+    records: impl IntoIterator<Item = &'a Record>,
+    from: Wall,
+    until: Wall,
+    buckets: usize,
+) -> Vec<Bucket> {
+    let span = until.signed_duration_since(from).num_milliseconds();
+    let Ok(count) = i64::try_from(buckets) else { return Vec::new() };
+    if span <= 0 || count == 0 {
+        return Vec::new();
+    }
+    let start = |index: i64| {
+        let offset = i128::from(span) * i128::from(index) / i128::from(count);
+        from + TimeDelta::milliseconds(i64::try_from(offset).unwrap_or(span))
+    };
+    let mut all: Vec<Bucket> =
+        (0..count).map(|i| Bucket { from: start(i), errors: 0, warnings: 0, total: 0 }).collect();
+    for record in records {
+        let Some(at) = record.near.filter(|at| (from..until).contains(at)) else { continue };
+        let index = all.partition_point(|bucket| bucket.from <= at);
+        let Some(bucket) = index.checked_sub(1).and_then(|index| all.get_mut(index)) else { continue };
+        bucket.total = bucket.total.saturating_add(1);
+        match record.level {
+            Level::Error => bucket.errors = bucket.errors.saturating_add(1),
+            Level::Warning => bucket.warnings = bucket.warnings.saturating_add(1),
+            Level::Info | Level::Verbose => {}
+        }
+    }
+    all
+}
+
+/// Errors and warnings in all: `1 error, 2 warnings` of the console's log pane.
+pub fn totals<'a>(records: impl IntoIterator<Item = &'a Record>) -> (usize, usize) {
+    records.into_iter().fold((0, 0), |(errors, warnings), record| match record.level {
+        Level::Error => (errors + 1, warnings),
+        Level::Warning => (errors, warnings + 1),
+        Level::Info | Level::Verbose => (errors, warnings),
+    })
+}

@@ -1,0 +1,356 @@
+//! Real files, rotated in every way.
+
+use super::west;
+use crate::log::follow::{Event, Follower};
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+fn record(n: usize) -> String {
+    format!(
+        "<![LOG[record {n}]LOG]!><time=\"09:30:{:02}.{:03}+000\" date=\"10-14-2013\" component=\"c\" context=\"\" type=\"1\" thread=\"1\" file=\"\">\n",
+        n / 1000 % 60,
+        n % 1000
+    )
+}
+
+fn append(path: &Path, text: &str) {
+    let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+fn append_records(path: &Path, numbers: std::ops::Range<usize>) {
+    append(path, &numbers.map(record).collect::<String>());
+}
+
+/// What polling tells until nothing is left, in words: `7` for record 7, `R` for rotated, `T` for truncated, `C` where a copy was found.
+fn told(follower: &mut Follower) -> Vec<String> {
+    let mut told = Vec::new();
+    loop {
+        for event in follower.poll() {
+            told.push(match event {
+                Event::Record(r) => r.full_text().trim_start_matches("record ").to_owned(),
+                Event::Rotated { .. } => "R".to_owned(),
+                Event::Truncated { copy: None, .. } => "T".to_owned(),
+                Event::Truncated { .. } => "C".to_owned(),
+                Event::Problem { file, message } => format!("P {file} {message}"),
+            });
+        }
+        if !follower.behind() {
+            return told;
+        }
+    }
+}
+
+struct Fixture {
+    _dir: tempfile::TempDir,
+    log: PathBuf,
+}
+
+impl Fixture {
+    fn new() -> Fixture {
+        let dir = tempfile::tempdir().unwrap();
+        Fixture { log: dir.path().join("PACMAN.LOG"), _dir: dir }
+    }
+
+    fn beside(&self, name: &str) -> PathBuf {
+        self.log.with_file_name(name)
+    }
+
+    fn follow(&self, last: usize) -> Follower {
+        Follower::open(&[&self.log], west(0), last)
+    }
+
+    fn follow_all(&self, last: usize) -> Follower {
+        Follower::open(&[self.beside("*.LOG")], west(0), last)
+    }
+}
+
+#[test]
+fn the_last_records_come_first_and_then_what_is_new() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..100);
+    let mut follower = f.follow(3);
+    assert_eq!(told(&mut follower), ["97", "98", "99"]);
+    assert!(told(&mut follower).is_empty());
+    append_records(&f.log, 100..102);
+    assert_eq!(told(&mut follower), ["100", "101"]);
+    assert_eq!(told(&mut f.follow(0)), [] as [&str; 0]);
+    assert_eq!(told(&mut f.follow(usize::MAX)).len(), 102);
+    assert_eq!(told(&mut f.follow(1000)).len(), 102);
+}
+
+#[test]
+fn line_numbers_are_those_of_the_file_also_when_only_its_end_is_read() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..5000);
+    let mut follower = f.follow(2);
+    let lines: Vec<u64> =
+        follower.poll().into_iter().map(|e| if let Event::Record(r) = e { r.line } else { 0 }).collect();
+    assert_eq!(lines, [4999, 5000]);
+}
+
+#[test]
+fn half_a_line_is_not_told_until_it_is_whole() {
+    let f = Fixture::new();
+    append(&f.log, &record(1)[..40]);
+    let mut follower = f.follow(10);
+    assert!(told(&mut follower).is_empty());
+    append(&f.log, &record(1)[40..100]);
+    assert!(told(&mut follower).is_empty());
+    append(&f.log, &record(1)[100..]);
+    assert_eq!(told(&mut follower), ["1"]);
+}
+
+#[test]
+fn a_record_that_may_go_on_is_told_after_one_quiet_poll() {
+    let f = Fixture::new();
+    append(&f.log, "");
+    let mut follower = f.follow(10);
+    append(&f.log, "[04/09/97 17:11:08] P ==> first\n");
+    assert!(told(&mut follower).is_empty());
+    append(&f.log, "  goes on\n");
+    assert!(told(&mut follower).is_empty());
+    assert_eq!(told(&mut follower), ["first\n  goes on"]);
+    append(&f.log, "[04/09/97 17:11:08] P ==> second\n");
+    let end: Vec<String> = follower
+        .finish()
+        .into_iter()
+        .filter_map(|e| if let Event::Record(r) = e { Some(r.full_text()) } else { None })
+        .collect();
+    assert_eq!(end, ["second"]);
+}
+
+#[test]
+fn renaming_loses_and_doubles_nothing() {
+    for name in ["PACMAN.LOG.1", "PACMAN-20261122-140158.LOG", "elsewhere.txt"] {
+        for all in [false, true] {
+            let f = Fixture::new();
+            append_records(&f.log, 0..10);
+            let mut follower = if all { f.follow_all(5) } else { f.follow(5) };
+            assert_eq!(told(&mut follower), ["5", "6", "7", "8", "9"]);
+            append_records(&f.log, 10..12);
+            fs::rename(&f.log, f.beside(name)).unwrap();
+            append_records(&f.log, 12..14);
+            assert_eq!(told(&mut follower), ["10", "11", "R", "12", "13"], "{name} {all}");
+            append_records(&f.beside(name), 14..15);
+            append_records(&f.log, 15..16);
+            let mut rest = told(&mut follower);
+            rest.sort();
+            assert_eq!(rest, ["14", "15"], "the writer did not know yet");
+        }
+    }
+}
+
+#[test]
+fn a_chain_of_renamed_files_is_told_once() {
+    let f = Fixture::new();
+    let mut follower = Follower::open(&[f.beside("PACMAN.LOG*")], west(0), 5);
+    let mut all = Vec::new();
+    for turn in 0..5 {
+        append_records(&f.log, turn * 10..turn * 10 + 7);
+        all.extend(told(&mut follower));
+        append_records(&f.log, turn * 10 + 7..turn * 10 + 10);
+        for n in (1..4).rev() {
+            let from = f.beside(&format!("PACMAN.LOG.{n}"));
+            if from.exists() {
+                fs::rename(from, f.beside(&format!("PACMAN.LOG.{}", n + 1))).unwrap();
+            }
+        }
+        fs::rename(&f.log, f.beside("PACMAN.LOG.1")).unwrap();
+    }
+    all.extend(told(&mut follower));
+    all.retain(|word| word != "R");
+    assert_eq!(all, (0..50).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn copying_and_truncating_loses_nothing_where_the_copy_is_beside_it() {
+    for name in ["PACMAN.LOG.1", "PACMAN-20261122-140158.LOG"] {
+        for all in [false, true] {
+            let f = Fixture::new();
+            append_records(&f.log, 0..10);
+            let mut follower = if all { f.follow_all(2) } else { f.follow(2) };
+            assert_eq!(told(&mut follower), ["8", "9"]);
+            append_records(&f.log, 10..13);
+            fs::copy(&f.log, f.beside(name)).unwrap();
+            OpenOptions::new().write(true).open(&f.log).unwrap().set_len(0).unwrap();
+            append_records(&f.log, 13..30);
+            let mut got = told(&mut follower);
+            let at = got.iter().position(|w| w == "C").unwrap();
+            got.remove(at);
+            assert_eq!(got, (10..30).map(|n| n.to_string()).collect::<Vec<_>>(), "{name} {all}");
+            assert!(told(&mut follower).is_empty());
+            append_records(&f.log, 30..31);
+            assert_eq!(told(&mut follower), ["30"]);
+        }
+    }
+}
+
+#[test]
+fn a_copy_that_is_seen_before_the_truncation_is_not_told_again() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..10);
+    let mut follower = f.follow_all(2);
+    told(&mut follower);
+    append_records(&f.log, 10..13);
+    let copy = f.beside("PACMAN-1.LOG");
+    // Half of it first, as a slow copy would be.
+    let bytes = fs::read(&f.log).unwrap();
+    append(&copy, std::str::from_utf8(&bytes[..700]).unwrap());
+    assert_eq!(told(&mut follower), ["10", "11", "12"]);
+    append(&copy, std::str::from_utf8(&bytes[700..]).unwrap());
+    assert!(told(&mut follower).is_empty());
+    OpenOptions::new().write(true).open(&f.log).unwrap().set_len(0).unwrap();
+    assert_eq!(told(&mut follower), ["C"]);
+    append_records(&f.log, 13..14);
+    assert_eq!(told(&mut follower), ["13"]);
+}
+
+#[test]
+fn a_file_that_only_began_like_another_is_told_from_where_it_differs() {
+    let f = Fixture::new();
+    let banner = "=".repeat(100) + "\n";
+    append(&f.log, &banner);
+    append_records(&f.log, 0..3);
+    let mut follower = f.follow_all(3);
+    told(&mut follower);
+    let other = f.beside("OTHER.LOG");
+    append(&other, &banner);
+    assert!(told(&mut follower).is_empty());
+    append_records(&other, 3..5);
+    assert_eq!(told(&mut follower), ["3", "4"]);
+}
+
+#[test]
+fn truncating_without_a_copy_is_said() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..10);
+    let mut follower = f.follow(1);
+    assert_eq!(told(&mut follower), ["9"]);
+    fs::write(&f.log, record(10)).unwrap();
+    assert_eq!(told(&mut follower), ["T", "10"]);
+    append_records(&f.log, 11..12);
+    assert_eq!(told(&mut follower), ["11"]);
+}
+
+#[test]
+fn rewriting_at_the_same_size_or_longer_is_noticed() {
+    for more in [0, 1, 50] {
+        let f = Fixture::new();
+        append_records(&f.log, 10..20);
+        let mut follower = f.follow(1);
+        assert_eq!(told(&mut follower), ["19"]);
+        let text: String = (20..30 + more).map(record).collect();
+        // In place: the same inode, never shorter at any time that a poll could see.
+        OpenOptions::new().write(true).open(&f.log).unwrap().write_all(text.as_bytes()).unwrap();
+        let mut want = vec!["T".to_owned()];
+        want.extend((20..30 + more).map(|n| n.to_string()));
+        assert_eq!(told(&mut follower), want);
+    }
+}
+
+#[test]
+fn losing_its_end_does_not_tell_the_rest_again() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..50);
+    let mut follower = f.follow(1);
+    told(&mut follower);
+    let keep = (0..40).map(record).collect::<String>().len() as u64;
+    OpenOptions::new().write(true).open(&f.log).unwrap().set_len(keep).unwrap();
+    assert_eq!(told(&mut follower), ["T"]);
+    append_records(&f.log, 50..51);
+    assert_eq!(told(&mut follower), ["50"]);
+}
+
+#[test]
+fn deleting_and_making_again_loses_and_doubles_nothing() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..3);
+    let mut follower = f.follow(9);
+    assert_eq!(told(&mut follower), ["0", "1", "2"]);
+    append_records(&f.log, 3..4);
+    fs::remove_file(&f.log).unwrap();
+    append_records(&f.log, 4..6);
+    assert_eq!(told(&mut follower), ["3", "R", "4", "5"]);
+    fs::remove_file(&f.log).unwrap();
+    assert_eq!(told(&mut follower), ["R"]);
+    append_records(&f.log, 6..7);
+    assert_eq!(told(&mut follower), ["6"]);
+}
+
+#[test]
+fn replacing_a_file_by_a_longer_one_tells_only_what_was_added() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..5);
+    let mut follower = f.follow(1);
+    told(&mut follower);
+    let new = f.beside("new");
+    append_records(&new, 0..7);
+    fs::rename(&new, &f.log).unwrap();
+    let mut got = told(&mut follower);
+    got.extend(told(&mut follower));
+    assert_eq!(got, ["R", "5", "6"]);
+}
+
+#[test]
+fn a_hole_left_by_a_writer_that_does_not_append_is_not_text() {
+    use std::io::{Seek, SeekFrom};
+    let f = Fixture::new();
+    append_records(&f.log, 0..5);
+    let mut follower = f.follow(1);
+    told(&mut follower);
+    let mut file = OpenOptions::new().write(true).open(&f.log).unwrap();
+    file.set_len(0).unwrap();
+    file.seek(SeekFrom::Start(100_000)).unwrap();
+    file.write_all(record(5).as_bytes()).unwrap();
+    assert_eq!(told(&mut follower), ["T", "5"]);
+}
+
+#[test]
+fn files_that_appear_later_are_followed_from_their_beginning() {
+    let f = Fixture::new();
+    let mut follower = f.follow_all(5);
+    assert!(told(&mut follower).is_empty());
+    append_records(&f.beside("a.LOG"), 0..3);
+    append_records(&f.beside("b.txt"), 3..6);
+    assert_eq!(told(&mut follower), ["0", "1", "2"]);
+    assert_eq!(follower.files(), ["a.LOG"]);
+}
+
+#[test]
+fn one_poll_does_a_bounded_amount_of_work() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..20_000);
+    let mut follower = f.follow(usize::MAX);
+    let first = follower.poll().len();
+    assert!(first > 0 && first < 10_000 && follower.behind());
+    assert_eq!(first + told(&mut follower).len(), 20_000);
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_without_waiting() {
+    let f = Fixture::new();
+    fs::create_dir(&f.log).unwrap();
+    let mut follower = f.follow(1);
+    assert_eq!(told(&mut follower), ["P PACMAN.LOG not a regular file"]);
+    assert!(told(&mut follower).is_empty(), "said once");
+    assert!(told(&mut Follower::open(&["/x*/y.log"], west(0), 1))[0].contains("not a folder"));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_waited_for() {
+    let f = Fixture::new();
+    let mut follower = f.follow(1);
+    assert!(told(&mut follower).is_empty());
+    append_records(&f.log, 0..2);
+    assert_eq!(told(&mut follower), ["0", "1"]);
+}
+
+#[test]
+fn packed_logs_are_not_text() {
+    let f = Fixture::new();
+    append_records(&f.beside("PACMAN.LOG.2.gz"), 0..2);
+    let mut follower = Follower::open(&[f.beside("PACMAN.LOG*")], west(0), 5);
+    assert!(told(&mut follower).is_empty());
+}

@@ -1,0 +1,191 @@
+//! `PACMAN.LOG`, the log that pcm writes: format E, or A where the configuration says `classic` (FORMATS.md 8). One
+//! write a record, so that several processes can write to one file. Called by the service and by verbs that act.
+
+use super::Level;
+use crate::clock::Wall;
+use crate::config::LogFormat;
+use crate::text::SafeText;
+use chrono::{NaiveDateTime, TimeDelta};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// The writer. It keeps no file open: after a rotation by others, a deletion, or a full disk, the next record finds its
+/// way by itself.
+#[derive(Debug)]
+pub struct PacmanLog {
+    path: PathBuf,
+    format: LogFormat,
+    max_size: u64,
+    keep: u32,
+}
+
+impl PacmanLog {
+    /// The log `name` in the folder `dir`, which is made if it is missing. At `max_size` bytes it is rotated to
+    /// `NAME-YYYYMMDD-HHMMSS.LOG` (local time), of which the newest `keep` are kept.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or something that is no regular file has the name.
+    pub fn open(
+        dir: &Path,
+        name: &str,
+        format: LogFormat,
+        max_size: u64,
+        keep: u32,
+    ) -> io::Result<PacmanLog> {
+        std::fs::create_dir_all(dir)?;
+        let log = PacmanLog { path: dir.join(name), format, max_size: max_size.max(4096), keep };
+        log.check_kind()?;
+        Ok(log)
+    }
+
+    /// Where it is written.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes one record. `utc_offset_s` is the zone's offset at `now`, in seconds east of UTC.
+    ///
+    /// # Errors
+    /// The record could not be written (a full disk, say), or it was written but the rotation before it failed. The
+    /// next call tries both again.
+    pub fn log(
+        &mut self,
+        level: Level,
+        component: &str,
+        text: &SafeText,
+        now: Wall,
+        utc_offset_s: i32,
+    ) -> io::Result<()> {
+        self.check_kind()?;
+        let bias = -(utc_offset_s / 60);
+        let local =
+            now.naive_utc().checked_sub_signed(TimeDelta::minutes(bias.into())).unwrap_or(now.naive_utc());
+        let mut record = match self.format {
+            LogFormat::Cmtrace => cmtrace_line(level, component, text, local, bias),
+            LogFormat::Classic => classic_line(text, local),
+        };
+        let rotated = self.rotate_if_full(record.len() as u64, local);
+        // Opened for reading too: to see whether the last record is whole.
+        let mut file = OpenOptions::new().append(true).read(true).create(true).open(&self.path)?;
+        if ends_within_a_line(&mut file)? {
+            record.insert(0, '\n');
+        }
+        // One system call, unless the disk is full in the middle of it.
+        file.write_all(record.as_bytes())?;
+        rotated
+    }
+
+    fn check_kind(&self) -> io::Result<()> {
+        match std::fs::metadata(&self.path) {
+            // A pipe would stop the service until somebody reads it.
+            Ok(meta) if !meta.is_file() => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{} is no regular file", self.path.display()),
+            )),
+            Ok(_) => Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn rotate_if_full(&self, more: u64, local: NaiveDateTime) -> io::Result<()> {
+        let size = match std::fs::metadata(&self.path) {
+            Ok(meta) => meta.len(),
+            Err(_) => return Ok(()),
+        };
+        if size == 0 || size.saturating_add(more) <= self.max_size {
+            return Ok(());
+        }
+        std::fs::rename(&self.path, self.free_name(local)?)?;
+        self.drop_old()
+    }
+
+    /// A name for the rotated file that is not taken: rotations within one second get the seconds after it.
+    fn free_name(&self, local: NaiveDateTime) -> io::Result<PathBuf> {
+        let (stem, extension) = self.name_parts();
+        for second in 0..3600 {
+            let at = local.checked_add_signed(TimeDelta::seconds(second)).unwrap_or(local);
+            let path = self.path.with_file_name(format!("{stem}-{}{extension}", at.format("%Y%m%d-%H%M%S")));
+            if path.symlink_metadata().is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+                return Ok(path);
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::AlreadyExists, "no free name for the rotated log"))
+    }
+
+    /// `PACMAN` and `.LOG`.
+    fn name_parts(&self) -> (String, String) {
+        let part = |part: Option<&std::ffi::OsStr>| part.map(|p| p.to_string_lossy().into_owned());
+        let extension = part(self.path.extension()).map_or_else(String::new, |e| format!(".{e}"));
+        (part(self.path.file_stem()).unwrap_or_default(), extension)
+    }
+
+    /// The rotated files, the oldest first: their names are their times.
+    pub fn rotated(&self) -> io::Result<Vec<PathBuf>> {
+        let (stem, extension) = self.name_parts();
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(self.path.parent().unwrap_or(Path::new(".")))? {
+            let path = entry?.path();
+            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            let stamp = name
+                .strip_prefix(&format!("{stem}-"))
+                .and_then(|rest| rest.strip_suffix(&extension))
+                .unwrap_or_default();
+            let shape: String = stamp.chars().map(|c| if c.is_ascii_digit() { '9' } else { c }).collect();
+            if shape == "99999999-999999" {
+                found.push(path);
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    fn drop_old(&self) -> io::Result<()> {
+        let rotated = self.rotated()?;
+        let surplus = rotated.len().saturating_sub(usize::try_from(self.keep).unwrap_or(usize::MAX));
+        for path in &rotated[..surplus] {
+            match std::fs::remove_file(path) {
+                // Another process was quicker.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A crash or a full disk may have left half a record; what follows must not become part of it.
+fn ends_within_a_line(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    Ok(file.read(&mut last)? == 1 && last[0] != b'\n')
+}
+
+/// One line of format E with its line break. `bias`: minutes to add to local time to get UTC, west positive.
+fn cmtrace_line(level: Level, component: &str, text: &SafeText, local: NaiveDateTime, bias: i32) -> String {
+    // An end mark in the text would let it forge what follows. Readers take what is left for text.
+    let text = text.as_str().replace("]LOG]!>", "]LOG] !>");
+    let component = SafeText::new(component).as_str().replace('"', "'");
+    let kind = match level {
+        Level::Verbose => 0,
+        Level::Info => 1,
+        Level::Warning => 2,
+        Level::Error => 3,
+    };
+    format!(
+        "<![LOG[{text}]LOG]!><time=\"{}{bias:+04}\" date=\"{}\" component=\"{component}\" context=\"\" type=\"{kind}\" \
+         thread=\"{}\" file=\"\">\n",
+        local.format("%H:%M:%S%.3f"),
+        local.format("%m-%d-%Y"),
+        std::process::id(),
+    )
+}
+
+/// One line of format A with its line break, as the original wrote it.
+fn classic_line(text: &SafeText, local: NaiveDateTime) -> String {
+    format!("[{}] Package Command Manager ==> {text}\n", local.format("%m/%d/%y %H:%M:%S"))
+}
