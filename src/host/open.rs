@@ -126,6 +126,14 @@ pub fn make_enterable(path: &Path) -> io::Result<()> {
     sys::open::make_enterable(path)
 }
 
+/// Makes a file readable by everyone and writable by its owner (mode 0644), whatever the umask.
+///
+/// # Errors
+/// As the system reports them.
+pub fn make_readable(path: &Path) -> io::Result<()> {
+    sys::open::make_readable(path)
+}
+
 fn one_name(name: &str) -> Result<&str, OpenError> {
     let bad = name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\', '\0', ':']);
     if bad { Err(OpenError::Missing) } else { Ok(name) }

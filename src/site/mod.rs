@@ -6,6 +6,7 @@ pub mod fields;
 pub mod ids;
 pub mod instruction;
 pub mod mif;
+pub mod publish;
 pub mod report;
 pub mod share;
 pub mod site_file;

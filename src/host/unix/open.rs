@@ -86,6 +86,10 @@ pub fn make_enterable(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, Permissions::from_mode(0o755))
 }
 
+pub fn make_readable(path: &Path) -> io::Result<()> {
+    std::fs::set_permissions(path, Permissions::from_mode(0o644))
+}
+
 fn error(e: Errno) -> OpenError {
     match e {
         Errno::PERM => OpenError::Denied,

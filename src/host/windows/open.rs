@@ -105,3 +105,7 @@ pub fn make_runnable(_: &File) -> io::Result<()> {
 pub fn make_enterable(_: &Path) -> io::Result<()> {
     Ok(())
 }
+
+pub fn make_readable(_: &Path) -> io::Result<()> {
+    Ok(())
+}
