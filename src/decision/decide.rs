@@ -1,12 +1,12 @@
 //! The function itself: every request to its gates, its state by the precedence of DESIGN.md 3, and its next run. Called
 //! by the service at every step, by every view, and by `judge` and `simulate`.
 
-use super::gates;
+use super::gates::{Gates, opening};
 use super::model::{Attempt, Change, Code, Decision, Gate, GateResult, Group, Inputs, State, Verdict};
+use super::why;
 use super::window::Opening;
 use super::words::earlier;
 use super::world::{Subject, World, newest, running};
-use super::{gates::opening, why};
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Rejected};
@@ -17,11 +17,12 @@ use std::time::Duration;
 /// history, by id. Pure: the same inputs give the same decisions.
 pub fn decide(inputs: &Inputs) -> Vec<Decision> {
     let world = World::new(inputs);
+    let gates = Gates::new(&world);
     let entries = inputs.instructions.file.as_ref().map(|f| f.requests.as_slice()).unwrap_or_default();
     let mut decisions = Vec::with_capacity(entries.len() + inputs.history.attempts.len());
     let mut published = BTreeSet::new();
     for (index, entry) in entries.iter().enumerate() {
-        decisions.push(of_entry(&world, index, entry));
+        decisions.push(of_entry(&gates, index, entry));
         published.extend(entry_id(entry));
     }
     for (id, attempts) in &inputs.history.attempts {
@@ -40,7 +41,7 @@ pub fn decide_one(inputs: &Inputs, id: RequestId) -> Option<Decision> {
 pub(super) fn one(world: &World, id: RequestId) -> Option<Decision> {
     let entries = world.inputs.instructions.file.as_ref().map(|f| f.requests.as_slice()).unwrap_or_default();
     match entries.iter().enumerate().find(|(_, e)| entry_id(e) == Some(id)) {
-        Some((index, entry)) => Some(of_entry(world, index, entry)),
+        Some((index, entry)) => Some(of_entry(&Gates::new(world), index, entry)),
         None => newest(world.inputs, &id).map(|attempt| of_withdrawn(world, id, attempt)),
     }
 }
@@ -53,16 +54,16 @@ pub(super) fn entry_id(entry: &Entry) -> Option<RequestId> {
     }
 }
 
-fn of_entry(world: &World, index: usize, entry: &Entry) -> Decision {
+fn of_entry(gates: &Gates, index: usize, entry: &Entry) -> Decision {
     match entry {
-        Entry::Good(request) => of_subject(world, &Subject::new(world.inputs, index, request)),
-        Entry::Rejected(rejected) => of_rejected(world, index, rejected),
+        Entry::Good(request) => of_subject(gates, &Subject::new(gates.world.inputs, index, request)),
+        Entry::Rejected(rejected) => of_rejected(gates, index, rejected),
     }
 }
 
 /// A usable request.
-fn of_subject(world: &World, subject: &Subject) -> Decision {
-    let (request, gates) = (subject.request, gates::of_request(world, subject));
+fn of_subject(gates: &Gates, subject: &Subject) -> Decision {
+    let (world, request, gates) = (gates.world, subject.request, gates.of_request(subject));
     let state = state(world, subject, &gates);
     let next_run =
         if matches!(state.group(), Group::Pending) { next_run(world, subject, &gates) } else { None };
@@ -92,9 +93,9 @@ fn never(gate: &GateResult) -> bool {
 }
 
 /// A record that cannot be used. What history holds of its id is not overwritten by that.
-fn of_rejected(world: &World, index: usize, rejected: &Rejected) -> Decision {
+fn of_rejected(gates: &Gates, index: usize, rejected: &Rejected) -> Decision {
+    let (world, gates) = (gates.world, gates.of_rejected(rejected));
     let attempt = rejected.request_id.as_ref().and_then(|id| newest(world.inputs, id));
-    let gates = gates::of_rejected(world, rejected);
     Decision {
         request_id: rejected.request_id,
         job_id: rejected.job_id,

@@ -4,28 +4,47 @@
 use crate::clock::{Wall, Zone};
 use crate::text;
 use chrono::{Datelike, TimeDelta, Timelike};
-use std::fmt::Write;
 use std::time::Duration;
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /// The whole time with its day and offset: `Sun 2026-11-22 22:00 +01:00`; seconds only where there are any.
 pub fn stamp(at: Wall, zone: &Zone) -> String {
-    let local = zone.to_local(at);
-    let date = local.date();
-    // By hand: every gate of every request shows a time, and chrono's formatting is several times slower.
-    let mut text = String::with_capacity(32);
-    let day = DAYS[date.weekday().num_days_from_monday() as usize % 7];
-    let _ = write!(text, "{day} {:04}-{:02}-{:02} ", date.year(), date.month(), date.day());
-    let _ = write!(text, "{:02}:{:02}", local.hour(), local.minute());
-    if local.second() != 0 {
-        let _ = write!(text, ":{:02}", local.second());
-    }
     let offset = zone.offset_at(at);
-    let sign = if offset < 0 { '-' } else { '+' };
-    let minutes = offset.unsigned_abs() / 60;
-    let _ = write!(text, " {sign}{:02}:{:02}", minutes / 60, minutes % 60);
+    let local = text::local(at, |_| offset);
+    let (date, time) = (local.date(), local.time());
+    // By hand: nearly every gate of every request shows a time, and formatting is several times slower.
+    let mut text = String::with_capacity(32);
+    text.push_str(DAYS[date.weekday().num_days_from_monday() as usize % 7]);
+    text.push(' ');
+    match u32::try_from(date.year()) {
+        Ok(year) if year < 10_000 => {
+            two_digits(&mut text, year / 100);
+            two_digits(&mut text, year);
+        }
+        _ => text.push_str(&date.year().to_string()),
+    }
+    for (before, number) in [('-', date.month()), ('-', date.day()), (' ', time.hour()), (':', time.minute())]
+    {
+        text.push(before);
+        two_digits(&mut text, number);
+    }
+    if time.second() != 0 {
+        text.push(':');
+        two_digits(&mut text, time.second());
+    }
+    text.push_str(if offset < 0 { " -" } else { " +" });
+    two_digits(&mut text, offset.unsigned_abs() / 3600);
+    text.push(':');
+    two_digits(&mut text, offset.unsigned_abs() / 60 % 60);
     text
+}
+
+/// The last two digits of a number.
+fn two_digits(text: &mut String, number: u32) {
+    for digit in [number / 10 % 10, number % 10] {
+        text.push(char::from_digit(digit, 10).unwrap_or('?'));
+    }
 }
 
 /// A time for a narrow column: `22:00` today, `Tue 22:00` within six days, else the date too.

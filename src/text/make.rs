@@ -22,9 +22,14 @@ const WINDOW: usize = 1024;
 const ZWJ: char = '\u{200D}';
 const KEYCAP: char = '\u{20E3}';
 
+/// Whether a text is its own safe form at a glance: printable ASCII of a reasonable length.
+pub(super) fn plain(raw: &str) -> bool {
+    raw.len() <= MAX_BYTES && raw.bytes().all(|b| (0x20..0x7F).contains(&b))
+}
+
 /// The safe form of `raw`.
 pub(super) fn safe(raw: &str) -> String {
-    if raw.len() <= MAX_BYTES && raw.bytes().all(|b| (0x20..0x7F).contains(&b)) {
+    if plain(raw) {
         return raw.to_owned();
     }
     let mut out = Out::default();

@@ -108,7 +108,7 @@ impl From<&str> for SafeText {
 
 impl From<String> for SafeText {
     fn from(raw: String) -> Self {
-        SafeText::new(&raw)
+        if make::plain(&raw) { Self(raw) } else { Self::new(&raw) }
     }
 }
 

@@ -115,11 +115,7 @@ pub(super) fn content(world: &World, subject: &Subject) -> GateResult {
 }
 
 /// Nothing else is running. `id`: the request in question, where it has an id.
-pub(super) fn executor(world: &World, id: &RequestId) -> GateResult {
-    other_running(world, Some(id))
-}
-
-pub(super) fn other_running(world: &World, id: Option<&RequestId>) -> GateResult {
+pub(super) fn executor(world: &World, id: Option<&RequestId>) -> GateResult {
     let gate = Gate::Executor;
     match &world.inputs.facts.running {
         Some((other, since)) if Some(other) != id => {

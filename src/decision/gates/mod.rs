@@ -13,32 +13,53 @@ use super::world::{Subject, World};
 use crate::text::SafeText;
 
 pub(super) use published::platforms;
-pub(super) use rejected::of_rejected;
 pub(super) use times::opening;
 
-/// Every gate of a usable request, in order.
-pub(super) fn of_request(world: &World, subject: &Subject) -> Vec<GateResult> {
-    vec![
-        published::source(world),
-        published::record(subject),
-        published::trust(world, subject),
-        published::platform(world, subject),
-        published::kind(subject),
-        published::job(world, subject),
-        past::history(world, subject),
-        times::offer(world, subject),
-        times::expiry(world, subject),
-        times::mandatory(world, subject),
-        times::hold(world),
-        times::deferral(world, subject),
-        times::window(world, subject),
-        machine::users(world, subject),
-        machine::clock(world),
-        machine::host(world, subject),
-        machine::policy(world),
-        machine::content(world, subject),
-        machine::executor(world, &subject.request.request_id),
-    ]
+/// All gates of one world. Those that are the same for every request are judged once.
+pub(super) struct Gates<'w> {
+    pub world: &'w World<'w>,
+    source: GateResult,
+    hold: GateResult,
+    clock: GateResult,
+    policy: GateResult,
+}
+
+impl<'w> Gates<'w> {
+    pub fn new(world: &'w World<'w>) -> Gates<'w> {
+        Gates {
+            world,
+            source: published::source(world),
+            hold: times::hold(world),
+            clock: machine::clock(world),
+            policy: machine::policy(world),
+        }
+    }
+
+    /// Every gate of a usable request, in order.
+    pub fn of_request(&self, subject: &Subject) -> Vec<GateResult> {
+        let world = self.world;
+        vec![
+            self.source.clone(),
+            published::record(subject),
+            published::trust(world, subject),
+            published::platform(world, subject),
+            published::kind(subject),
+            published::job(world, subject),
+            past::history(world, subject),
+            times::offer(world, subject),
+            times::expiry(world, subject),
+            times::mandatory(world, subject),
+            self.hold.clone(),
+            times::deferral(world, subject),
+            times::window(world, subject),
+            machine::users(world, subject),
+            self.clock.clone(),
+            machine::host(world, subject),
+            self.policy.clone(),
+            machine::content(world, subject),
+            machine::executor(world, Some(&subject.request.request_id)),
+        ]
+    }
 }
 
 fn pass(gate: Gate, change: Change, evidence: impl Into<SafeText>) -> GateResult {

@@ -8,8 +8,11 @@ use crate::clock::When;
 use crate::site::instruction::*;
 use chrono::TimeDelta;
 
+/// A state, and what brings a request into it.
+type Layer = (State, fn(&mut Scene));
+
 /// Lays the obstacles of the precedence on one request, from the weakest to the strongest.
-fn layers() -> Vec<(State, fn(&mut Scene))> {
+fn layers() -> Vec<Layer> {
     vec![
         (State::Due, |_| ()),
         (State::Waiting, |s| s.windows(&["Mon 03:00-04:00"])),
