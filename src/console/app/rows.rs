@@ -84,17 +84,8 @@ impl Rows {
 
     /// The rows, in order.
     pub fn rows<'d>(&self, data: &'d Data, now: Option<Wall>) -> Vec<&'d RequestDoc> {
-        let in_sight = |row: &&RequestDoc| match row.group {
-            Group::Skipped => self.everything,
-            Group::Executed if !is_failure(row.state) => {
-                let age = row.since.zip(now).map_or(i64::MAX, |(since, now)| (now - since).num_seconds());
-                self.everything || age < FRESH
-            }
-            _ => true,
-        };
         let filter = self.typing.as_ref().map_or(self.filter.as_str(), Input::text).to_lowercase();
-        let mut rows: Vec<_> =
-            data.requests().iter().filter(in_sight).filter(|row| matches(row, &filter)).collect();
+        let mut rows: Vec<_> = data.requests().iter().filter(|row| self.has(row, &filter, now)).collect();
         match self.sort {
             Sort::Group => rows.sort_by_key(|row| rank(row)),
             Sort::State => rows.sort_by_key(|row| row.state),
@@ -102,6 +93,19 @@ impl Rows {
             Sort::Time => rows.sort_by_key(|row| (row.mandatory_after.is_none(), row.mandatory_after)),
         }
         rows
+    }
+
+    /// Whether a row is in this list.
+    fn has(&self, row: &RequestDoc, filter: &str, now: Option<Wall>) -> bool {
+        let in_sight = match row.group {
+            Group::Skipped => self.everything,
+            Group::Executed if !is_failure(row.state) => {
+                let age = row.since.zip(now).map_or(i64::MAX, |(since, now)| (now - since).num_seconds());
+                self.everything || age < FRESH
+            }
+            _ => true,
+        };
+        in_sight && matches(row, filter)
     }
 
     /// Where the selected row is among these.
@@ -118,6 +122,15 @@ impl Rows {
 
     /// The selected row.
     pub fn selected<'d>(&self, data: &'d Data, now: Option<Wall>) -> Option<&'d RequestDoc> {
+        // Asked several times a frame: the row is usually still there, and then nothing has to be sorted.
+        if let Some(key) = &*self.key.borrow()
+            && let Some(row) = data.requests().iter().find(|row| key_of(row) == *key)
+        {
+            let filter = self.typing.as_ref().map_or(self.filter.as_str(), Input::text).to_lowercase();
+            if self.has(row, &filter, now) {
+                return Some(row);
+            }
+        }
         let rows = self.rows(data, now);
         rows.get(self.position(&rows)).copied()
     }

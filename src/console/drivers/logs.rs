@@ -2,10 +2,12 @@
 
 use super::{Input, send, spawn};
 use crate::clock::{Wall, Zone};
-use crate::config::Config;
 use crate::console::app::{Event, LogLevel, LogLine};
+use crate::config::Config;
 use crate::host::paths::Layout;
-use crate::log::{Level, Record};
+use crate::log::follow::{self, Follower};
+use crate::log::{Level, Record, zoned};
+use crate::safe;
 use crate::text::SafeText;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
@@ -33,10 +35,7 @@ pub trait Source: Send {
 ///
 /// # Errors
 /// The system has no more threads.
-pub fn start(
-    open: impl FnOnce() -> Box<dyn Source> + Send + 'static,
-    to: &Sender<Input>,
-) -> std::io::Result<()> {
+pub fn start(open: impl FnOnce() -> Box<dyn Source> + Send + 'static, to: &Sender<Input>) -> std::io::Result<()> {
     let to = to.clone();
     spawn("logs", move || {
         let mut source = open();
@@ -71,8 +70,7 @@ fn split(record: Record) -> Vec<LogLine> {
         Level::Warning => LogLevel::Warning,
         Level::Error => LogLevel::Error,
     };
-    let (file, time, component): (SafeText, Option<Wall>, SafeText) =
-        (record.file, record.time, record.component);
+    let (file, time, component): (SafeText, Option<Wall>, SafeText) = (record.file, record.time, record.component);
     let line = |(n, text): (usize, SafeText)| LogLine {
         file: file.clone(),
         time,
@@ -84,27 +82,26 @@ fn split(record: Record) -> Vec<LogLine> {
     record.text.into_iter().enumerate().map(line).collect()
 }
 
-/// Nothing to follow.
-struct Nothing;
+/// How many records of a file's end are shown at first.
+const LAST: usize = 500;
 
-impl Source for Nothing {
+impl Source for Follower {
     fn poll(&mut self) -> Vec<News> {
-        Vec::new()
+        let news = |event| match event {
+            follow::Event::Record(record) => News::Record(record),
+            follow::Event::Rotated { file } => News::Note(safe!("{file} was rotated; what follows is a new file")),
+            follow::Event::Truncated { file } => News::Note(safe!("{file} was cut; lines may be missing here")),
+            follow::Event::Problem { file, message } => News::Note(safe!("{file}: {message}")),
+        };
+        Follower::poll(self).into_iter().map(news).collect()
     }
 }
 
 /// What the configuration says is to be followed; else the logs in the log folder.
-pub fn follow(
-    layout: &Layout,
-    config: &Config,
-    zone: Zone,
-) -> impl FnOnce() -> Box<dyn Source> + Send + 'static {
+pub fn follow(layout: &Layout, config: &Config, zone: Zone) -> impl FnOnce() -> Box<dyn Source> + Send + 'static {
     let mut patterns: Vec<PathBuf> = config.log.files.iter().map(PathBuf::from).collect();
     if patterns.is_empty() {
         patterns.push(layout.log.join("*.LOG"));
     }
-    move || {
-        let _ = (patterns, zone);
-        Box::new(Nothing)
-    }
+    move || Box::new(Follower::open(&patterns, zoned(zone), LAST))
 }

@@ -3,7 +3,7 @@
 use super::canvas::Canvas;
 use super::facts::{Telling, restarts};
 use super::line::Line;
-use super::{centred, header};
+use super::{centred, dialog_width, header};
 use crate::clock::Wall;
 use crate::console::app::command::Id;
 use crate::console::app::dialog::{Confirm, Field};
@@ -17,7 +17,7 @@ use ratatui::layout::Rect;
 
 /// Draws the dialog.
 pub fn draw(app: &App, confirm: &Confirm, now: Wall, canvas: &mut Canvas, area: Rect) {
-    let width = area.width.saturating_sub(4).min(84);
+    let width = dialog_width(area, 80);
     let telling =
         Telling { now, zone: app.options.zone.clone(), glyphs: canvas.glyphs, width: usize::from(width) - 4 };
     let lines = lines(app, confirm, &telling);
@@ -100,10 +100,14 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
         let (focus, pointer) =
             if confirm.focus == field { (Scope::InputFocus, "> ") } else { (Scope::Text, "  ") };
         let mut line = Line::of(pointer, focus).add(tick, focus).cell(safe!("{name}"), 10, "", focus);
-        if let Some(gate) = confirm.gate(data, name) {
-            line = line.add(&gate.evidence, Scope::Text).add(telling.change(gate), Scope::Dim);
-        }
-        for (part, line) in line.wrap(telling.width, 16).into_iter().enumerate() {
+        let lines = match confirm.gate(data, name) {
+            Some(gate) => {
+                line = line.add(&gate.evidence, Scope::Text);
+                telling.with_change(line, gate, 16)
+            }
+            None => vec![line],
+        };
+        for (part, line) in lines.into_iter().enumerate() {
             rows.push((line, (part == 0).then_some(field)));
         }
     }
@@ -121,7 +125,7 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
             Err(_) if confirm.until.text().is_empty() => Line::of("", Scope::Dim),
             Err(why) => Line::of(why, Scope::MessageError),
         };
-        rows.push((Line::new().pad_to(11).join(read), None));
+        rows.push((Line::new().pad_to(12).join(read), None));
     }
     if confirm.asks_reason(data) {
         let hint = "needed; it goes into the audit";
@@ -165,7 +169,7 @@ fn input(name: &'static str, input: &Input, focus: bool, telling: &Telling, hint
     let room = telling.width.saturating_sub(12).max(8);
     let scope = if focus { Scope::InputFocus } else { Scope::Input };
     let pointer = if focus { "> " } else { "  " };
-    let line = Line::of(pointer, Scope::Key).cell(name, 9, "", Scope::Dim);
+    let line = Line::of(pointer, Scope::Key).cell(name, 10, "", Scope::Dim);
     if input.text().is_empty() && !focus {
         return line.add(hint, Scope::Dim);
     }

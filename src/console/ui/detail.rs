@@ -34,7 +34,12 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
                 lines.extend(life);
             }
             lines.push(Line::new());
-            lines.extend(telling.gates_short(&show.gates));
+            let all = telling.gates_full(&show.gates);
+            if lines.len() + all.len() <= room {
+                lines.extend(all);
+            } else {
+                lines.extend(telling.gates_short(&show.gates));
+            }
             let attempts = telling.attempts(&show.attempts);
             if !attempts.is_empty() && lines.len() < room {
                 lines.push(Line::new());

@@ -91,12 +91,14 @@ fn facts(telling: &Telling, show: &ShowDoc) -> Vec<Line> {
     let mut lines = telling.title(row);
     lines.extend(telling.reasons(row));
     lines.extend(telling.running(row));
-    lines.extend(telling.command(show));
+    lines.extend(telling.gates_closed(&show.gates));
     let life = telling.life(row);
     if !life.is_empty() {
         lines.push(Line::new());
         lines.extend(life);
     }
+    lines.push(Line::new());
+    lines.extend(telling.command(show));
     lines.extend(heading("GATES"));
     if show.gates.is_empty() {
         lines.push(Line::of("none: it is no longer in the instruction file", Scope::Dim));

@@ -1,7 +1,7 @@
 //! Why a request has or has not run, in the order in which one asks, and what would change that.
 
 use super::canvas::Canvas;
-use super::centred;
+use super::{centred, dialog_width};
 use super::facts::Telling;
 use super::line::Line;
 use crate::clock::Wall;
@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 
 /// Draws the explanation.
 pub fn draw(app: &App, request: RequestId, scroll: &Scroll, now: Wall, canvas: &mut Canvas, body: Rect) {
-    let width = body.width.saturating_sub(4).min(96);
+    let width = dialog_width(body, 96);
     let telling =
         Telling { now, zone: app.options.zone.clone(), glyphs: canvas.glyphs, width: usize::from(width) - 4 };
     let held = app.data.explain.as_ref().filter(|(known, _)| *known == request).map(|(_, held)| held);

@@ -13,6 +13,9 @@ use crate::safe;
 use crate::site::instruction::{Restarts, RunWhen};
 use crate::text::SafeText;
 
+/// Where facts begin, after their names.
+const HEAD: usize = 12;
+
 /// With what facts are put into words.
 pub struct Telling {
     /// Now.
@@ -28,7 +31,7 @@ pub struct Telling {
 impl Telling {
     /// A fact with its name before it; further lines stand below the fact.
     pub fn fact(&self, name: &'static str, fact: Line) -> Vec<Line> {
-        let head = if name.is_empty() { 0 } else { 11 };
+        let head = if name.is_empty() { 0 } else { HEAD };
         Line::new().cell(name, head, "", Scope::Dim).join(fact).wrap(self.width, head)
     }
 
@@ -72,7 +75,7 @@ impl Telling {
     pub fn running(&self, row: &RequestDoc) -> Vec<Line> {
         let Some(run) = &row.run else { return Vec::new() };
         let elapsed = (self.now - run.started_at).num_seconds().max(0);
-        let cells = self.width.saturating_sub(11 + 14).clamp(8, 40);
+        let cells = self.width.saturating_sub(HEAD + 14).clamp(8, 40);
         let limit = (run.max_run_time_s as i64).max(1);
         let full = usize::try_from(elapsed.min(limit) * cells as i64 / limit).unwrap_or(0).min(cells);
         let (done, todo) = (self.glyphs.bar[0].repeat(full), self.glyphs.bar[1].repeat(cells - full));
@@ -110,20 +113,26 @@ impl Telling {
         lines
     }
 
-    /// The gates that close with their evidence, then the names of those that pass.
-    pub fn gates_short(&self, gates: &[GateDoc]) -> Vec<Line> {
+    /// The gates that close, with their evidence.
+    pub fn gates_closed(&self, gates: &[GateDoc]) -> Vec<Line> {
         let mut lines = Vec::new();
         for gate in gates.iter().filter(|g| g.verdict != Verdict::Pass) {
             let line = self.gate_head(gate, false).add(&gate.evidence, Scope::Text);
-            lines.extend(line.add(self.change(gate), Scope::Dim).wrap(self.width, 12));
+            lines.extend(self.with_change(line, gate, HEAD));
         }
+        lines
+    }
+
+    /// The gates that close with their evidence, then the names of those that pass.
+    pub fn gates_short(&self, gates: &[GateDoc]) -> Vec<Line> {
+        let mut lines = self.gates_closed(gates);
         let passing: Vec<&str> =
             gates.iter().filter(|g| g.verdict == Verdict::Pass).map(|g| g.gate.as_str()).collect();
         if !passing.is_empty() {
             let line = Line::of(self.glyphs.pass, Scope::GatePass)
                 .add(" pass      ", Scope::GatePass)
                 .add(safe!("{}", passing.join(" ")), Scope::Dim);
-            lines.extend(line.wrap(self.width, 12));
+            lines.extend(line.wrap(self.width, HEAD));
         }
         lines
     }
@@ -138,9 +147,11 @@ impl Telling {
                 if let Some(code) = &gate.code {
                     line.push(safe!(" [{code}]"), Scope::of_verdict(gate.verdict));
                 }
-                line.push(self.change(gate), Scope::Dim);
-            } else if let Some(at) = gate.next_change {
-                line.push(safe!("; closes {}", self.when(at)), Scope::Dim);
+                lines.extend(self.with_change(line, gate, 21));
+                continue;
+            }
+            if let Some(at) = gate.next_change {
+                line.push(safe!(", until {}", self.when(at)), Scope::Dim);
             }
             lines.extend(line.wrap(self.width, 21));
         }
@@ -159,11 +170,22 @@ impl Telling {
         if verdict { line.cell(word, 9, "", scope) } else { line }
     }
 
+    /// A closed gate with when it can next change: on the same line, or below it.
+    pub fn with_change(&self, line: Line, gate: &GateDoc, indent: usize) -> Vec<Line> {
+        let change = self.change(gate);
+        if line.width() + 2 + change.width() <= self.width {
+            return vec![line.add("; ", Scope::Dim).add(change, Scope::Dim)];
+        }
+        let mut lines = line.wrap(self.width, indent);
+        lines.extend(Line::new().pad_to(indent).add(change, Scope::Dim).wrap(self.width, indent));
+        lines
+    }
+
     /// When a closed gate can next change.
-    pub fn change(&self, gate: &GateDoc) -> SafeText {
+    fn change(&self, gate: &GateDoc) -> SafeText {
         match (gate.next_change, gate.changes_on.as_str()) {
-            (Some(at), _) => safe!("; changes {}", self.when(at)),
-            (None, "never") => "; never changes".into(),
+            (Some(at), _) => safe!("changes {}", self.when(at)),
+            (None, "never") => "never changes".into(),
             (None, _) => SafeText::new(event_words(&gate.gate)),
         }
     }
@@ -227,14 +249,14 @@ impl Telling {
 /// What opens a gate that no clock opens.
 fn event_words(gate: &str) -> &'static str {
     match gate {
-        "users" => "; changes when somebody logs on or off",
-        "source" => "; changes when the share answers",
-        "executor" => "; changes when the run ends",
-        "content" => "; changes at the next look at the share",
-        "job" => "; changes when the publisher or what it depends on does",
-        "history" => "; changes by an operator's rerun",
-        "mandatory" | "kind" => "; an operator can run it",
-        _ => "; changes by an event",
+        "users" => "changes when somebody logs on or off",
+        "source" => "changes when the share answers",
+        "executor" => "changes when the run ends",
+        "content" => "changes at the next look at the share",
+        "job" => "changes when the publisher or what it depends on does",
+        "history" => "an operator can rerun it",
+        "mandatory" | "kind" => "an operator can run it",
+        _ => "changes by an event",
     }
 }
 

@@ -45,8 +45,8 @@ fn keys(app: &App, width: usize) -> Line {
     let log = here.contains(&Context::Log);
     let rank = |c: &Command| c.footer + if log && own(c) { 10 } else { 0 };
     let off = |c: &Command| enabled(app, c.id).is_err();
-    // What can be done now goes before what cannot.
-    wanted.sort_by_key(|c| std::cmp::Reverse((c.id == Id::Help, !off(c), rank(c))));
+    // The same keys whatever is selected, so that each keeps its place.
+    wanted.sort_by_key(|c| std::cmp::Reverse((c.id == Id::Help, rank(c))));
     let mut chosen = Vec::new();
     let mut used = 0;
     for command in wanted {

@@ -15,9 +15,15 @@ use ratatui::layout::Rect;
 pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) -> u16 {
     canvas.paint(Rect { height: 1, ..area }, Scope::Header);
     let width = usize::from(area.width);
-    let line = (0..5).map(|tight| first(app, now, tight)).find(|line| line.width() <= width);
-    let line = line.unwrap_or_else(|| first(app, now, 4));
-    canvas.line(Rect { height: 1, ..area }, &line);
+    let line = (0..7).map(|tight| first(app, now, tight)).find(|line| line.width() <= width);
+    let line = line.unwrap_or_else(|| first(app, now, 6));
+    // The clock stands at the right edge, whatever there is before it.
+    let mut clock = Line::new();
+    clock.words.extend(line.words.last().cloned());
+    let head = Line { words: line.words[..line.words.len() - 1].to_vec(), over: None };
+    let at = area.right().saturating_sub(clock.width() as u16).max(head.width() as u16);
+    canvas.line(Rect { height: 1, ..area }, &head);
+    canvas.line(Rect { x: at, width: area.right().saturating_sub(at), height: 1, ..area }, &clock);
     canvas.line(Rect { y: area.y + 1, height: 1, ..area }, &groups(app, width));
     match wrong(app, now) {
         Some(line) if area.height > 12 => {
@@ -36,7 +42,7 @@ pub fn identity(app: &App, host_width: usize) -> Line {
         None => line.push("(no machine)", Scope::HeaderMachine),
     }
     if let Some(status) = &app.data.status.value {
-        if !status.host.is_empty() {
+        if !status.host.is_empty() && host_width > 0 {
             line.push(" ", Scope::Header);
             line.push(status.host.fit_ascii(host_width), Scope::HeaderMachine);
         }
@@ -49,11 +55,16 @@ pub fn identity(app: &App, host_width: usize) -> Line {
 }
 
 /// Whether a service is there and anything runs by itself.
-pub fn service(app: &App, now: Wall, short: bool) -> Line {
-    let zone = &app.options.zone;
+pub fn service(app: &App, now: Wall, tight: usize) -> Line {
     let status = app.data.status.value.as_ref();
     let running = status.map(|s| s.service).or(app.data.list.value.as_ref().map(|l| l.service));
-    let mut line = Line::of(if short { "svc " } else { "service " }, Scope::Header);
+    let mut line = Line::new();
+    let well = app.data.silence().is_none() && running == Some(ServiceState::Running);
+    if well && tight > 4 {
+        // What is well is the first to go.
+        return line.join(automatic(app, now, running));
+    }
+    line.push(if tight > 1 { "svc " } else { "service " }, Scope::Header);
     if let Some((_, since)) = app.data.silence() {
         line.push(safe!("NO ANSWER {}", words::age((now - since).num_seconds())), Scope::HeaderAlarm);
     } else {
@@ -63,7 +74,14 @@ pub fn service(app: &App, now: Wall, short: bool) -> Line {
             None => line.push("...", Scope::Header),
         }
     }
-    line.push(if short { " " } else { "   " }, Scope::Header);
+    line.push(if tight > 1 { " " } else { "   " }, Scope::Header);
+    line.join(automatic(app, now, running))
+}
+
+/// Whether anything runs by itself, and if not, until when.
+fn automatic(app: &App, now: Wall, running: Option<ServiceState>) -> Line {
+    let (zone, status) = (&app.options.zone, app.data.status.value.as_ref());
+    let mut line = Line::new();
     let frozen = status.and_then(|s| s.frozen_until);
     if let Some(until) = app.data.held_until() {
         line.push(safe!("HELD until {}", words::when(until, now, zone)), Scope::HeaderAlarm);
@@ -82,13 +100,13 @@ pub fn service(app: &App, now: Wall, short: bool) -> Line {
 
 fn first(app: &App, now: Wall, tight: usize) -> Line {
     let zone = &app.options.zone;
-    let gap = ["   ", "   ", "  ", " ", " "][tight];
+    let gap = ["   ", "   ", "  ", " ", " ", " ", " "][tight];
     let mut line = Line::new();
     if let Some(title) = &app.options.title {
         line.push(title.fit_ascii(12), Scope::HeaderMark);
         line.push(" ", Scope::Header);
     }
-    line = line.join(identity(app, [32, 20, 16, 12, 8][tight]));
+    line = line.join(identity(app, [32, 20, 16, 12, 8, 0, 0][tight]));
     if app.options.read_only || app.data.status.value.as_ref().is_some_and(|s| !s.may_operate) {
         line.push(" [RO]", Scope::HeaderMark);
     }
@@ -96,11 +114,14 @@ fn first(app: &App, now: Wall, tight: usize) -> Line {
         line.push(" UNSIGNED", Scope::HeaderMark);
     }
     line.push(gap, Scope::Header);
-    line = line.join(service(app, now, tight > 1));
+    line = line.join(service(app, now, tight));
+    if tight < 6 {
+        line.push(gap, Scope::Header);
+        line = line.join(share(app, now, tight > 0));
+    }
     line.push(gap, Scope::Header);
-    line = line.join(share(app, now, tight > 0));
-    line.push(gap, Scope::Header);
-    line.push(safe!("{} {}", words::clock(now, zone), words::offset(now, zone)), Scope::Header);
+    let offset = if tight < 6 { format!(" {}", words::offset(now, zone)) } else { String::new() };
+    line.push(safe!("{}{offset}", words::clock(now, zone)), Scope::Header);
     line
 }
 
@@ -121,7 +142,8 @@ fn share(app: &App, now: Wall, short: bool) -> Line {
     let overdue = status.and_then(|s| s.poll_due).is_some_and(|due| (now - due).num_seconds() > 120);
     let faulty = app.data.problems().iter().any(|p| p.code.starts_with("share-") || p.code == "ins-missing");
     if overdue || faulty {
-        return Line::of(safe!("~share {age} old"), Scope::HeaderMark);
+        let old = if short { "" } else { " old" };
+        return Line::of(safe!("~share {age}{old}"), Scope::HeaderMark);
     }
     Line::of(
         if seconds < 10 {
@@ -158,23 +180,24 @@ fn groups(app: &App, width: usize) -> Line {
     if data.count(Group::Skipped) > 0 {
         parts.push(("Skipped", data.count(Group::Skipped), selected == Some(Group::Skipped), false));
     }
-    let mut line = Line::new();
-    let marks = parts.iter().any(|p| p.2);
+    // Brackets take the place of blanks, so that nothing moves when the selection does.
     let bare: usize = parts.iter().map(|(word, n, ..)| word.len() + n.to_string().len() + 3).sum();
-    let gap = if bare > width { " " } else { "  " };
-    for (n, (word, count, here, alarming)) in parts.into_iter().enumerate() {
-        if n > 0 {
-            line.push(gap, Scope::Group);
-        } else if marks && !here {
-            line.push(" ", Scope::Group);
-        }
+    let tight = bare > width + 1;
+    let mut line = Line::new();
+    for (word, count, here, alarming) in parts {
         let scope = match (count, here) {
             (1.., _) if alarming => Scope::GroupAlarm,
             (_, true) => Scope::GroupActive,
             (0, _) => Scope::Dim,
             _ => Scope::Group,
         };
-        line.push(if here { safe!("[{word} {count}]") } else { safe!("{word} {count}") }, scope);
+        line.push(if here { "[" } else { " " }, Scope::GroupActive);
+        line.push(safe!("{word} {count}"), scope);
+        match (here, tight) {
+            (true, _) => line.push("]", Scope::GroupActive),
+            (false, false) => line.push(" ", Scope::Group),
+            (false, true) => {}
+        }
     }
     line
 }

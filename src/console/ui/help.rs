@@ -1,7 +1,7 @@
 //! Help and palette, both from the table of commands: every key with what it does, and why it does nothing now.
 
 use super::canvas::Canvas;
-use super::centred;
+use super::{centred, dialog_width};
 use super::line::Line;
 use crate::console::app::App;
 use crate::console::app::command::{COMMANDS, Command, Context, Section, enabled};
@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 
 /// Draws the keys of what is below the help.
 pub fn draw(app: &App, scroll: &Scroll, canvas: &mut Canvas, body: Rect) {
-    let width = body.width.saturating_sub(2).min(100);
+    let width = dialog_width(body, 100);
     let inner = usize::from(width).saturating_sub(4);
     let here = context_below(app);
     let mut lines = Vec::new();
@@ -61,7 +61,7 @@ fn context_below(app: &App) -> &'static [Context] {
 
 /// Draws the palette.
 pub fn palette(app: &App, palette: &Palette, canvas: &mut Canvas, body: Rect) {
-    let width = body.width.saturating_sub(2).min(90);
+    let width = dialog_width(body, 100);
     let found = palette.found();
     let area = centred(body, width, (COMMANDS.len() as u16 + 4).min(body.height));
     let inside = canvas.frame(area, &Line::of("COMMANDS", Scope::DialogTitle));

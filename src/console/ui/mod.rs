@@ -76,7 +76,7 @@ fn too_small(app: &App, now: Wall, canvas: &mut Canvas) {
     let area = canvas.area();
     let (pending, failed) = (app.data.count(crate::decision::Group::Pending), app.data.failed());
     let mut line = header::identity(app, 12);
-    line = line.add(" ", Scope::Text).join(header::service(app, now, true));
+    line = line.add(" ", Scope::Text).join(header::service(app, now, 4));
     line.push(crate::safe!(" {pending} pending, {failed} failed; "), Scope::Text);
     line.push("too small, 40x10 at least", Scope::HeaderMark);
     let lines = line.wrap(usize::from(area.width), 0);
@@ -107,10 +107,10 @@ fn overview(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
         log::draw(app, now, canvas, log, app.focus() == Focus::Log);
         return;
     }
-    let log_height = (body.height / 3).max(6);
+    let log_height = (body.height * 3 / 10).max(6);
     let upper = Rect { height: body.height - log_height, ..body };
     let log = Rect { y: upper.bottom(), height: log_height, ..body };
-    let detail_width = (area.width * 2 / 5).clamp(44, 84);
+    let detail_width = (area.width * 3 / 8).clamp(44, 80);
     let list = Rect { width: upper.width - detail_width, ..upper };
     let right = Rect { x: list.right(), width: detail_width, ..upper };
     let who_height = (users + 1).min(upper.height / 3).max(2);
@@ -135,7 +135,7 @@ fn overview(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
 /// View 2: every request, with the details of the selected one beside or below it.
 fn packages(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
     if body.width >= WIDE {
-        let detail_width = (body.width * 2 / 5).clamp(44, 84);
+        let detail_width = (body.width * 3 / 8).clamp(44, 80);
         let list = Rect { width: body.width - detail_width, ..body };
         let right = Rect { x: list.right(), width: detail_width, ..body };
         requests::draw(app, now, canvas, list);
@@ -158,6 +158,11 @@ fn stack(area: Rect, first: u16, second: u16) -> [Rect; 3] {
     let first = Rect { height: first.min(area.height), ..area };
     let second = Rect { y: first.bottom(), height: second.min(area.bottom() - first.bottom()), ..area };
     [first, second, Rect { y: second.bottom(), height: area.bottom() - second.bottom(), ..area }]
+}
+
+/// How wide a dialog is: as wide as it likes, or the whole width where only rags would be left beside it.
+fn dialog_width(area: Rect, liked: u16) -> u16 {
+    if area.width < liked + 12 { area.width } else { liked }
 }
 
 /// An area in the middle of another, no larger than that.

@@ -1,7 +1,7 @@
 //! Everything that is wrong, with its place.
 
 use super::canvas::Canvas;
-use super::centred;
+use super::{centred, dialog_width};
 use super::line::Line;
 use crate::console::app::App;
 use crate::console::app::list::Scroll;
@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 
 /// Draws the list of problems, first those of the selected record.
 pub fn draw(app: &App, scroll: &Scroll, canvas: &mut Canvas, body: Rect) {
-    let width = body.width.saturating_sub(2).min(100);
+    let width = dialog_width(body, 100);
     let inner = usize::from(width).saturating_sub(4);
     let mut lines = Vec::new();
     let own = app.selected_row().map(|row| row.problems.iter().collect::<Vec<_>>()).unwrap_or_default();

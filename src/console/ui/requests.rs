@@ -19,6 +19,7 @@ struct Columns {
     state: usize,
     mandatory: usize,
     next: usize,
+    command: usize,
     why: usize,
 }
 
@@ -27,13 +28,15 @@ impl Columns {
         // Mark, id and the blanks between.
         let rest = width.saturating_sub(2 + 8);
         let longest = rows.iter().map(|r| state_word(r.state).len()).max().unwrap_or(0);
-        let state = longest.clamp(9, if width < 100 { 11 } else { 17 }) + 1;
+        let state = longest.clamp(9, 12) + 1;
         let mandatory = if width < 50 { 0 } else { 10 };
         let next = if width >= 110 { 10 } else { 0 };
-        let room = rest.saturating_sub(state + mandatory + next);
+        let longest = rows.iter().map(|r| r.command.width()).max().unwrap_or(0);
+        let command = if width >= 110 { longest.clamp(8, 16) + 1 } else { 0 };
+        let room = rest.saturating_sub(state + mandatory + next + command);
         let names = rows.iter().map(|r| name(r).width()).max().unwrap_or(0).max(12);
-        let package = (room * 2 / 5).clamp(12, 40).min(names + 1).min(room.max(12));
-        Columns { package, state, mandatory, next, why: room.saturating_sub(package) }
+        let package = (room * 9 / 20).clamp(12, 40).min(names + 1).min(room.max(12));
+        Columns { package, state, mandatory, next, command, why: room.saturating_sub(package) }
     }
 }
 
@@ -96,6 +99,9 @@ fn head(list: &Rows, c: &Columns, focus: bool) -> Line {
             .add("   Enter keeps, Esc drops, !word inverts", Scope::Dim);
     }
     let mut line = Line::of("  ", scope).cell("REQUEST", 8, "", scope).cell("PACKAGE", c.package, "", scope);
+    if c.command > 0 {
+        line = line.cell("COMMAND", c.command, "", scope);
+    }
     line = line.cell("STATE", c.state, "", scope).cell("MANDATORY", c.mandatory, "", scope);
     line = line.cell("NEXT RUN", c.next, "", scope);
     if list.filter.is_empty() {
@@ -113,6 +119,9 @@ fn row(app: &App, row: &RequestDoc, selected: bool, c: &Columns, cut: &'static s
     let text = if row.group == Group::Skipped { Scope::Dim } else { Scope::Text };
     let mut line = Line::of(mark, state).add(" ", Scope::Text).cell(id, 8, cut, text);
     line = line.cell(name(row).fit_to(c.package - 1, cut), c.package, cut, text);
+    if c.command > 0 {
+        line = line.cell(row.command.fit_to(c.command - 1, cut), c.command, cut, Scope::Dim);
+    }
     line = line.cell(state_word(row.state), c.state, cut, state);
     if c.mandatory > 0 {
         let mandatory = row.mandatory_after.map_or_else(|| "never".into(), |at| words::when(at, now, zone));

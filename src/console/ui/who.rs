@@ -106,9 +106,9 @@ impl Columns {
             |of: &dyn Fn(&SessionDoc) -> &SafeText| all.iter().map(|s| of(s).width()).max().unwrap_or(0);
         let most = if width >= 100 { 32 } else { 15 };
         Columns {
-            user: longest(&|s| &s.user).clamp(6, most) + 1,
-            terminal: longest(&|s| &s.terminal).clamp(6, 10) + 1,
-            from: longest(&|s| &s.from).clamp(7, most) + 1,
+            user: longest(&|s| &s.user).clamp(4, most) + 1,
+            terminal: longest(&|s| &s.terminal).clamp(4, 10) + 1,
+            from: longest(&|s| &s.from).clamp(4, most) + 1,
             whole,
         }
     }
@@ -141,7 +141,7 @@ impl Columns {
                 line.cell(safe!("{since}"), 11, cut, Scope::Text).cell(safe!("{idle}"), 7, cut, Scope::Text);
             line = line.cell(safe!("{}", session.kind), 9, cut, Scope::Text);
         } else {
-            line = line.cell(safe!("idle {idle}"), 10, cut, Scope::Text);
+            line = line.cell(safe!("idle {idle}"), 9, cut, Scope::Text);
         }
         if session.kind == "network" {
             line.push("network connection, not a log-on ", Scope::Dim);
