@@ -27,8 +27,6 @@ pub enum Event {
     },
     /// New log lines, oldest first.
     Log(Vec<LogLine>),
-    /// Something happened to a log file: rotated, truncated, gone; or it cannot be read.
-    LogNote(SafeText),
     /// The newest lines of the transcript that is followed.
     Transcript {
         /// Of which request.

@@ -59,8 +59,6 @@ pub struct LogPane {
     pub shift: usize,
     /// The line that the newest jump went to.
     pub hit: Option<u64>,
-    /// What happened to the files.
-    pub note: Option<SafeText>,
     height: Cell<usize>,
 }
 
@@ -82,7 +80,6 @@ impl Default for LogPane {
             time: TimeDisplay::default(),
             shift: 0,
             hit: None,
-            note: None,
             height: Cell::new(1),
         }
     }

@@ -196,10 +196,6 @@ impl App {
                 self.log.push(lines);
                 Vec::new()
             }
-            Event::LogNote(note) => {
-                self.log.note = (!note.is_empty()).then_some(note);
-                Vec::new()
-            }
             Event::Transcript { request, attempt, lines, cut, fault } => {
                 if self.transcript_wanted == Some((request, attempt)) {
                     self.transcript = Some(Transcript { request, attempt, lines, cut, fault });

@@ -2,8 +2,8 @@
 
 use super::{Input, send, spawn};
 use crate::clock::{Wall, Zone};
-use crate::console::app::{Event, LogLevel, LogLine};
 use crate::config::Config;
+use crate::console::app::{Event, LogLevel, LogLine};
 use crate::host::paths::Layout;
 use crate::log::follow::{self, Follower};
 use crate::log::{Level, Record, zoned};
@@ -21,8 +21,13 @@ const LOOK: Duration = Duration::from_millis(300);
 pub enum News {
     /// A record.
     Record(Record),
-    /// Something happened to a file that the reader should know.
-    Note(SafeText),
+    /// Something happened to a file that the reader should know; it stands where it happened.
+    Note {
+        /// Which.
+        file: SafeText,
+        /// What.
+        text: SafeText,
+    },
 }
 
 /// Where records come from: the real follower, or a fake in tests.
@@ -35,27 +40,22 @@ pub trait Source: Send {
 ///
 /// # Errors
 /// The system has no more threads.
-pub fn start(open: impl FnOnce() -> Box<dyn Source> + Send + 'static, to: &Sender<Input>) -> std::io::Result<()> {
+pub fn start(
+    open: impl FnOnce() -> Box<dyn Source> + Send + 'static,
+    to: &Sender<Input>,
+) -> std::io::Result<()> {
     let to = to.clone();
     spawn("logs", move || {
         let mut source = open();
         loop {
             let mut lines = Vec::new();
-            let mut note = None;
             for news in source.poll() {
                 match news {
                     News::Record(record) => lines.extend(split(record)),
-                    News::Note(text) => note = Some(text),
+                    News::Note { file, text } => lines.push(note(file, text)),
                 }
             }
-            // New lines make a note of what was before them old.
-            let fresh = !lines.is_empty();
-            if fresh && !send(&to, Event::Log(lines)) {
-                return;
-            }
-            if let Some(note) = note
-                && !send(&to, Event::LogNote(note))
-            {
+            if !lines.is_empty() && !send(&to, Event::Log(lines)) {
                 return;
             }
             std::thread::sleep(LOOK);
@@ -70,7 +70,8 @@ fn split(record: Record) -> Vec<LogLine> {
         Level::Warning => LogLevel::Warning,
         Level::Error => LogLevel::Error,
     };
-    let (file, time, component): (SafeText, Option<Wall>, SafeText) = (record.file, record.time, record.component);
+    let (file, time, component): (SafeText, Option<Wall>, SafeText) =
+        (record.file, record.time, record.component);
     let line = |(n, text): (usize, SafeText)| LogLine {
         file: file.clone(),
         time,
@@ -82,6 +83,11 @@ fn split(record: Record) -> Vec<LogLine> {
     record.text.into_iter().enumerate().map(line).collect()
 }
 
+fn note(file: SafeText, text: SafeText) -> LogLine {
+    let component = SafeText::default();
+    LogLine { file, time: None, level: LogLevel::Warning, component, text, continued: false }
+}
+
 /// How many records of a file's end are shown at first.
 const LAST: usize = 500;
 
@@ -89,16 +95,29 @@ impl Source for Follower {
     fn poll(&mut self) -> Vec<News> {
         let news = |event| match event {
             follow::Event::Record(record) => News::Record(record),
-            follow::Event::Rotated { file } => News::Note(safe!("{file} was rotated; what follows is a new file")),
-            follow::Event::Truncated { file } => News::Note(safe!("{file} was cut; lines may be missing here")),
-            follow::Event::Problem { file, message } => News::Note(safe!("{file}: {message}")),
+            follow::Event::Rotated { file } => {
+                News::Note { text: safe!("-- {file} was rotated, a new one follows --"), file }
+            }
+            follow::Event::Truncated { file, copy: None } => {
+                News::Note { text: safe!("-- {file} was cut; lines may be missing here --"), file }
+            }
+            follow::Event::Truncated { file, copy: Some(copy) } => {
+                News::Note { text: safe!("-- {file} was cut after it was copied to {copy} --"), file }
+            }
+            follow::Event::Problem { file, message } => {
+                News::Note { text: safe!("-- {file}: {message} --"), file }
+            }
         };
         Follower::poll(self).into_iter().map(news).collect()
     }
 }
 
 /// What the configuration says is to be followed; else the logs in the log folder.
-pub fn follow(layout: &Layout, config: &Config, zone: Zone) -> impl FnOnce() -> Box<dyn Source> + Send + 'static {
+pub fn follow(
+    layout: &Layout,
+    config: &Config,
+    zone: Zone,
+) -> impl FnOnce() -> Box<dyn Source> + Send + 'static {
     let mut patterns: Vec<PathBuf> = config.log.files.iter().map(PathBuf::from).collect();
     if patterns.is_empty() {
         patterns.push(layout.log.join("*.LOG"));

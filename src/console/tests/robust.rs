@@ -38,9 +38,26 @@ const HOSTILE: &[&str] = &[
 
 fn keys(dice: &mut Dice) -> Key {
     let named = [
-        Key::Enter, Key::Esc, Key::Tab, Key::BackTab, Key::Backspace, Key::Delete, Key::Up, Key::Down, Key::Left,
-        Key::Right, Key::Home, Key::End, Key::PageUp, Key::PageDown, Key::Ctrl('u'), Key::Ctrl('d'), Key::Ctrl('w'),
-        Key::Ctrl('k'), Key::Ctrl('l'), Key::Ctrl('z'),
+        Key::Enter,
+        Key::Esc,
+        Key::Tab,
+        Key::BackTab,
+        Key::Backspace,
+        Key::Delete,
+        Key::Up,
+        Key::Down,
+        Key::Left,
+        Key::Right,
+        Key::Home,
+        Key::End,
+        Key::PageUp,
+        Key::PageDown,
+        Key::Ctrl('u'),
+        Key::Ctrl('d'),
+        Key::Ctrl('w'),
+        Key::Ctrl('k'),
+        Key::Ctrl('l'),
+        Key::Ctrl('z'),
     ];
     match dice.roll(4) {
         0 => named[dice.roll(named.len())],

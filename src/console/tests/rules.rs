@@ -37,7 +37,8 @@ fn y_runs_what_nothing_holds_back() {
     assert!(stage.screen().contains("RUN BP00013 on BP004000 web-01 PRODUCTION"), "{}", stage.screen());
     assert!(changes(&stage).is_empty());
     stage.keys("y");
-    let run = Call::Run { request: id("BP00013"), rerun: false, reason: None, overrides: vec![], dry_run: false };
+    let run =
+        Call::Run { request: id("BP00013"), rerun: false, reason: None, overrides: vec![], dry_run: false };
     assert_eq!(changes(&stage), [run]);
     assert!(stage.screen().contains("run BP00013: attempt 1 is running"), "{}", stage.screen());
 }
@@ -98,7 +99,10 @@ fn in_a_text_field_y_and_n_are_letters() {
     stage.keys("x 'yn");
     assert!(changes(&stage).is_empty());
     stage.keys("Enter y");
-    assert_eq!(changes(&stage), [Call::Stop { request: id("BP00010"), reason: Some("yn".into()), dry_run: false }]);
+    assert_eq!(
+        changes(&stage),
+        [Call::Stop { request: id("BP00010"), reason: Some("yn".into()), dry_run: false }]
+    );
 }
 
 #[test]
@@ -343,7 +347,7 @@ fn every_view_and_every_command_is_reached_by_its_key_and_from_the_palette() {
     stage.keys(": 'history Enter");
     assert_eq!(stage.app.view, View::History);
     stage.tick(1);
-    assert!(stage.screen().contains("no printer found") && stage.screen().contains("not-permitted"));
+    assert!(stage.screen().contains("exit 17") && stage.screen().contains("not-permitted"));
     stage.keys("1 : 'unhold Enter");
     assert!(stage.screen().contains("unhold: there is no hold"), "{}", stage.screen());
 }
@@ -353,7 +357,9 @@ fn help_lists_every_key_of_the_view_and_marks_what_is_off() {
     let mut stage = Stage::new(120, 70);
     stage.keys("?");
     let screen = stage.screen();
-    for command in COMMANDS.iter().filter(|c| !c.contexts.contains(&crate::console::app::command::Context::Log)) {
+    for command in
+        COMMANDS.iter().filter(|c| !c.contexts.contains(&crate::console::app::command::Context::Log))
+    {
         assert!(screen.contains(command.words), "{} is missing in\n{screen}", command.name);
     }
     assert!(screen.contains("not now: there is no hold"));
@@ -390,11 +396,18 @@ fn details_follow_the_transcript_of_the_newest_attempt() {
     let mut stage = on("BP00010");
     stage.keys("Enter");
     assert!(stage.effects.contains(&Effect::Transcript(Some((id("BP00010"), 1)))));
-    assert!(stage.screen().contains("step 39 of 60") && stage.screen().contains("LIVE"), "{}", stage.screen());
+    assert!(
+        stage.screen().contains("step 39 of 60") && stage.screen().contains("LIVE"),
+        "{}",
+        stage.screen()
+    );
     stage.keys("Tab PgUp");
     assert!(stage.screen().contains("PAUSED"), "{}", stage.screen());
     stage.keys("q");
-    assert_eq!(stage.effects.iter().rev().find(|e| matches!(e, Effect::Transcript(_))), Some(&Effect::Transcript(None)));
+    assert_eq!(
+        stage.effects.iter().rev().find(|e| matches!(e, Effect::Transcript(_))),
+        Some(&Effect::Transcript(None))
+    );
 }
 
 #[test]

@@ -63,7 +63,9 @@ fn everything_that_alarms_at_80x24() {
             file: "/mnt/sms_shr".into(),
             line: None,
             field: None,
-            message: "/mnt/sms_shr cannot be reached: no such device; the held file of serial 42 stays in force".into(),
+            message:
+                "/mnt/sms_shr cannot be reached: no such device; the held file of serial 42 stays in force"
+                    .into(),
         }];
     }
     insta::assert_snapshot!(Stage::with(80, 24, fake, false).screen());

@@ -178,8 +178,8 @@ fn input(name: &'static str, input: &Input, focus: bool, telling: &Telling, hint
     let skipped = before.width().saturating_sub(room.saturating_sub(2));
     let text = if focus { safe!("{before}_{}", input.after()) } else { input.safe() };
     let shown = if focus { text.skip(skipped) } else { text };
-    let line =
-        line.cell(shown, room.min(40).max(input.text().len() + 2).min(room), telling.glyphs.cut, scope);
+    let width = (shown.width() + 1).max(16).min(room);
+    let line = line.cell(shown, width, telling.glyphs.cut, scope);
     if focus && input.text().is_empty() { line.add(safe!("  {hint}"), Scope::Dim) } else { line }
 }
 

@@ -1,9 +1,9 @@
 //! Why a request has or has not run, in the order in which one asks, and what would change that.
 
 use super::canvas::Canvas;
-use super::{centred, dialog_width};
 use super::facts::Telling;
 use super::line::Line;
+use super::{centred, dialog_width};
 use crate::clock::Wall;
 use crate::console::app::App;
 use crate::console::app::list::Scroll;
@@ -32,9 +32,14 @@ pub fn draw(app: &App, request: RequestId, scroll: &Scroll, now: Wall, canvas: &
                     telling.fact("next run", Line::of("when what is below has changed", Scope::Strong))
                 }
             });
+            let closed = telling.gates_closed(&doc.gates);
+            if !closed.is_empty() {
+                lines.push(Line::new());
+                lines.push(Line::of("What holds it back:", Scope::Title));
+                lines.extend(closed);
+            }
             lines.push(Line::new());
-            lines.extend(telling.gates_full(&doc.gates));
-            lines.push(Line::new());
+            lines.push(Line::of("What an operator may do:", Scope::Title));
             for allowed in &doc.allowed {
                 let mut line = Line::new().cell(safe!("{}", allowed.verb), 9, "", Scope::Strong);
                 line.push(
@@ -52,6 +57,9 @@ pub fn draw(app: &App, request: RequestId, scroll: &Scroll, now: Wall, canvas: &
                 }
                 lines.extend(line.wrap(telling.width, 13));
             }
+            lines.push(Line::new());
+            lines.push(Line::of("Every gate, in the order in which one asks:", Scope::Title));
+            lines.extend(telling.gates_full(&doc.gates));
             lines
         }
         Some((None, Some((failure, _)))) => {

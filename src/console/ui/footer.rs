@@ -3,6 +3,7 @@
 use super::canvas::Canvas;
 use super::line::Line;
 use crate::console::app::command::{COMMANDS, Command, Context, Id, contexts, enabled};
+use crate::console::app::dialog::Field;
 use crate::console::app::overlay::Overlay;
 use crate::console::app::{App, words};
 use crate::console::theme::Scope;
@@ -24,9 +25,11 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
         return;
     }
     let line = match app.overlays.last() {
-        Some(Overlay::Confirm(_)) => {
-            Line::of("  y yes  n no  Tab next  Space ticks  Esc cancels", Scope::Footer)
-        }
+        Some(Overlay::Confirm(confirm)) => match confirm.focus {
+            Field::Gate(_) => Line::of("  Space ticks  Tab next  y yes  n no  Esc cancels", Scope::Footer),
+            Field::Question => Line::of("  y yes  n no  Esc cancels", Scope::Footer),
+            _ => Line::of("  Tab or Enter next  Shift-Tab back  Esc cancels", Scope::Footer),
+        },
         Some(Overlay::Palette(_)) => Line::of("  type to find  Enter does it  Esc closes", Scope::Footer),
         _ => keys(app, width),
     };

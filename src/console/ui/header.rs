@@ -180,6 +180,21 @@ fn groups(app: &App, width: usize) -> Line {
     if data.count(Group::Skipped) > 0 {
         parts.push(("Skipped", data.count(Group::Skipped), selected == Some(Group::Skipped), false));
     }
+    if width < 70 {
+        // What is done can be looked up; what is wrong has to be seen.
+        parts.retain(|(word, count, ..)| *count > 0 && !matches!(*word, "Executed" | "Skipped"));
+    }
+    if width < 52 {
+        for part in &mut parts {
+            part.0 = match part.0 {
+                "Pending" => "Pend",
+                "Running" => "Run",
+                "Expired" => "Exp",
+                "Failed" => "Fail",
+                _ => "Rej",
+            };
+        }
+    }
     // Brackets take the place of blanks, so that nothing moves when the selection does.
     let bare: usize = parts.iter().map(|(word, n, ..)| word.len() + n.to_string().len() + 3).sum();
     let tight = bare > width + 1;

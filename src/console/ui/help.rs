@@ -1,8 +1,8 @@
 //! Help and palette, both from the table of commands: every key with what it does, and why it does nothing now.
 
 use super::canvas::Canvas;
-use super::{centred, dialog_width};
 use super::line::Line;
+use super::{centred, dialog_width};
 use crate::console::app::App;
 use crate::console::app::command::{COMMANDS, Command, Context, Section, enabled};
 use crate::console::app::list::Scroll;

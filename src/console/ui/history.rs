@@ -24,6 +24,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
         Some([]) => note(canvas, inside, "nothing was attempted on this machine yet"),
         Some(attempts) => {
             let at = app.history.row(attempts.len());
+            let inside = whole(canvas, inside, &attempt_words(&attempts[at]));
             let window = app.history.window(attempts.len(), usize::from(inside.height));
             for (y, n) in (inside.y..).zip(window) {
                 let mut line = attempt(&attempts[n], now, zone, wide);
@@ -42,6 +43,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
         Some([]) => note(canvas, inside, "no operator has done anything here yet"),
         Some(entries) => {
             let at = app.audit.row(entries.len());
+            let inside = whole(canvas, inside, &entry_words(&entries[entries.len() - 1 - at]));
             let window = app.audit.window(entries.len(), usize::from(inside.height));
             for (y, n) in (inside.y..).zip(window) {
                 // Oldest first as it is kept; newest first as one reads.
@@ -77,6 +79,49 @@ fn fault<T>(canvas: &mut Canvas, area: Rect, held: &Held<T>) {
     }
 }
 
+/// Says the selected row in full on the last lines of an area, where there are some to spare; the rest is the list's.
+fn whole(canvas: &mut Canvas, area: Rect, words: &Line) -> Rect {
+    let lines = words.wrap(usize::from(area.width), 2);
+    let height = lines.len().min(3) as u16;
+    if area.height < height + 4 {
+        return area;
+    }
+    let list = Rect { height: area.height - height, ..area };
+    canvas.lines(Rect { y: list.bottom(), height, ..area }, &lines);
+    list
+}
+
+fn attempt_words(doc: &AttemptDoc) -> Line {
+    let mut line = Line::of(safe!("> {} attempt {}: ", doc.request_id, doc.attempt), Scope::Strong);
+    line.push(doc.state.as_str(), Scope::of_state(doc.state));
+    line.push(safe!(", by {}", doc.by), Scope::Text);
+    if !doc.reason.is_empty() {
+        line.push(safe!(", because \"{}\"", doc.reason), Scope::Text);
+    }
+    if !doc.result.is_empty() {
+        line.push(safe!(": {}", doc.result), Scope::Text);
+    }
+    line.add("; Enter shows more", Scope::Dim)
+}
+
+fn entry_words(doc: &AuditEntryDoc) -> Line {
+    let mut line = Line::of(safe!("> {} by {}", doc.verb, doc.who), Scope::Strong);
+    if let Some(uid) = doc.uid {
+        line.push(safe!(" (uid {uid})"), Scope::Text);
+    }
+    for (name, value) in [(" on ", &doc.terminal), (" from ", &doc.from)] {
+        if let Some(value) = value {
+            line.push(name, Scope::Dim);
+            line.push(value, Scope::Text);
+        }
+    }
+    line.push(safe!(": {}", doc.result), Scope::Strong);
+    if let Some(reason) = &doc.reason {
+        line.push(safe!(", because \"{reason}\""), Scope::Text);
+    }
+    line
+}
+
 fn attempt(doc: &AttemptDoc, now: Wall, zone: &crate::clock::Zone, wide: bool) -> Line {
     let at = doc.started_at.unwrap_or(doc.claimed_at);
     let took = match (doc.started_at, doc.ended_at) {
@@ -89,12 +134,15 @@ fn attempt(doc: &AttemptDoc, now: Wall, zone: &crate::clock::Zone, wide: bool) -
     let mut line = Line::of("  ", Scope::Text)
         .cell(safe!("{time}"), if wide { 20 } else { 12 }, "", Scope::Dim)
         .cell(safe!("{}#{}", doc.request_id, doc.attempt), 11, "", Scope::Text)
-        .cell(&doc.package, if wide { 32 } else { 18 }, "~", Scope::Text)
+        .cell(&doc.package, if wide { 32 } else { 20 }, "~", Scope::Text)
         .add(" ", Scope::Text)
-        .cell(doc.state.as_str(), if wide { 18 } else { 12 }, "~", Scope::of_state(doc.state))
-        .cell(safe!("{took}"), 9, "~", Scope::Text)
-        .cell(safe!("{exit}"), 9, "~", Scope::Text)
-        .add(safe!("by {}", doc.by), Scope::Dim);
+        .cell(doc.state.as_str(), if wide { 18 } else { 13 }, "~", Scope::of_state(doc.state))
+        .cell(safe!("{took}"), 10, "~", Scope::Text)
+        .cell(safe!("{exit}"), 9, "~", Scope::Text);
+    if !wide {
+        return line;
+    }
+    line.push(safe!("by {}", doc.by), Scope::Dim);
     if !doc.reason.is_empty() {
         line.push(safe!(" \"{}\"", doc.reason), Scope::Text);
     }

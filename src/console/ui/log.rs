@@ -32,12 +32,6 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
         inside.height -= 1;
         canvas.line(Rect { y: inside.bottom(), height: 1, ..inside }, &line);
     }
-    if let Some(note) = &pane.note
-        && inside.height > 1
-    {
-        inside.height -= 1;
-        canvas.line(Rect { y: inside.bottom(), height: 1, ..inside }, &Line::of(note, Scope::HeaderMark));
-    }
     let height = usize::from(inside.height);
     let files = pane.several_files();
     let mut lines: Vec<Line> = Vec::new();

@@ -110,7 +110,7 @@ fn overview(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
     let log_height = (body.height * 3 / 10).max(6);
     let upper = Rect { height: body.height - log_height, ..body };
     let log = Rect { y: upper.bottom(), height: log_height, ..body };
-    let detail_width = (area.width * 3 / 8).clamp(44, 80);
+    let detail_width = (area.width * 3 / 8).clamp(46, 80);
     let list = Rect { width: upper.width - detail_width, ..upper };
     let right = Rect { x: list.right(), width: detail_width, ..upper };
     let who_height = (users + 1).min(upper.height / 3).max(2);
@@ -135,7 +135,7 @@ fn overview(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
 /// View 2: every request, with the details of the selected one beside or below it.
 fn packages(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
     if body.width >= WIDE {
-        let detail_width = (body.width * 3 / 8).clamp(44, 80);
+        let detail_width = (body.width * 3 / 8).clamp(46, 80);
         let list = Rect { width: body.width - detail_width, ..body };
         let right = Rect { x: list.right(), width: detail_width, ..body };
         requests::draw(app, now, canvas, list);

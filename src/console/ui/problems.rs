@@ -1,8 +1,8 @@
 //! Everything that is wrong, with its place.
 
 use super::canvas::Canvas;
-use super::{centred, dialog_width};
 use super::line::Line;
+use super::{centred, dialog_width};
 use crate::console::app::App;
 use crate::console::app::list::Scroll;
 use crate::console::theme::Scope;
