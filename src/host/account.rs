@@ -74,13 +74,6 @@ pub fn caller(rights: &Rights) -> Actor {
     sys::account::caller(rights)
 }
 
-/// The client's address in `SSH_CONNECTION` (`address port address port`). The caller's own word: shown, never
-/// decided upon.
-pub(super) fn ssh_origin(connection: &str) -> Option<SafeText> {
-    let address: String = connection.split_whitespace().next()?.chars().take(64).collect();
-    Some(SafeText::new(&address))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -99,13 +92,5 @@ mod tests {
         assert!(actor.may_operate);
         assert!(!actor.name.is_empty());
         assert_eq!(actor.uid, current().uid);
-    }
-
-    #[test]
-    fn the_origin_is_the_first_word_made_safe() {
-        assert_eq!(ssh_origin("192.0.2.7 50000 192.0.2.1 22").unwrap().as_str(), "192.0.2.7");
-        assert!(!ssh_origin("\u{1b}[2Jx 1 2 3").unwrap().as_str().contains('\u{1b}'));
-        assert!(ssh_origin(&"x".repeat(5000)).unwrap().as_str().len() <= 64);
-        assert_eq!(ssh_origin("  "), None);
     }
 }

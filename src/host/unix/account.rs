@@ -3,7 +3,7 @@
 
 use super::proc;
 use crate::executor::protocol::Actor;
-use crate::host::account::{Account, Rights, may_operate, ssh_origin};
+use crate::host::account::{Account, Rights, may_operate};
 use crate::text::SafeText;
 use nix::unistd::{Gid, Group, Uid, User};
 use std::ffi::CString;
@@ -100,8 +100,16 @@ fn own_terminal() -> Option<SafeText> {
     Some(SafeText::from_bytes(found.as_bytes()))
 }
 
+/// The client's address in `SSH_CONNECTION` (`address port address port`). The caller's own word: shown, never
+/// decided upon.
+pub fn ssh_origin(connection: &str) -> Option<SafeText> {
+    let address: String = connection.split_whitespace().next()?.chars().take(64).collect();
+    Some(SafeText::new(&address))
+}
+
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -112,5 +120,13 @@ mod tests {
         assert!(may_operate(&1000, &[5, 77], &rights));
         assert!(!may_operate(&1000, &[5, 500], &rights));
         assert!(!may_operate(&1000, &[0, 77], &Rights::new(Some(500), None)));
+    }
+
+    #[test]
+    fn the_origin_is_the_first_word_made_safe() {
+        assert_eq!(ssh_origin("192.0.2.7 50000 192.0.2.1 22").unwrap().as_str(), "192.0.2.7");
+        assert!(!ssh_origin("\u{1b}[2Jx 1 2 3").unwrap().as_str().contains('\u{1b}'));
+        assert!(ssh_origin(&"x".repeat(5000)).unwrap().as_str().len() <= 64);
+        assert_eq!(ssh_origin("  "), None);
     }
 }

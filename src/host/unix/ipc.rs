@@ -1,8 +1,9 @@
 //! The local socket on Linux, behind `host::ipc`.
 
-use super::{account, proc};
+use super::account::{self, ssh_origin};
+use super::proc;
 use crate::executor::protocol::Actor;
-use crate::host::account::{Rights, ssh_origin};
+use crate::host::account::Rights;
 use crate::text::SafeText;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;

@@ -1,0 +1,95 @@
+//! Accounts on Windows, behind `host::account`: security identifiers as `S-1-…` texts.
+
+use super::security;
+use crate::executor::protocol::Actor;
+use crate::host::account::{Account, Rights, may_operate};
+use crate::text::SafeText;
+use std::path::{Path, PathBuf};
+
+/// The identifier of an account or a group.
+pub type Id = String;
+
+const SYSTEM: &str = "S-1-5-18";
+const ADMINISTRATORS: &str = "S-1-5-32-544";
+
+/// The system itself, and elevated administrators: without elevation the group is in the token only to deny.
+pub fn is_root(account: &Id, groups: &[Id]) -> bool {
+    account == SYSTEM || groups.iter().any(|g| g == ADMINISTRATORS)
+}
+
+pub fn current() -> Account {
+    let sid = security::own_token().map(|t| t.account).unwrap_or_default();
+    account(sid)
+}
+
+pub fn by_name(name: &str) -> Option<Account> {
+    security::sid_of_name(name).map(account)
+}
+
+/// Windows numbers no accounts.
+pub fn by_uid(_uid: u32) -> Option<Account> {
+    None
+}
+
+fn account(sid: String) -> Account {
+    let name = security::name_of_sid(&sid).unwrap_or_else(|| sid.clone());
+    Account {
+        name: SafeText::new(&name),
+        uid: None,
+        gid: None,
+        sid: Some(sid),
+        home: std::env::var_os("USERPROFILE").map_or_else(|| PathBuf::from(r"C:\"), PathBuf::from),
+    }
+}
+
+pub fn group_id(name: &str) -> Option<Id> {
+    security::sid_of_name(name)
+}
+
+pub fn owner_of(path: &Path) -> Option<Id> {
+    security::owner_of(path)
+}
+
+pub fn caller(rights: &Rights) -> Actor {
+    match security::own_token() {
+        Ok(token) => actor(&token, rights),
+        Err(_) => nobody(),
+    }
+}
+
+/// Who a token stands for.
+pub fn actor(token: &security::Token, rights: &Rights) -> Actor {
+    Actor {
+        name: account(token.account.clone()).name,
+        may_operate: may_operate(&token.account, &token.groups, rights),
+        ..nobody()
+    }
+}
+
+/// Who could not be found out: it may look and do nothing.
+pub fn nobody() -> Actor {
+    Actor {
+        name: SafeText::new("unknown"),
+        uid: None,
+        login_uid: None,
+        terminal: None,
+        from: None,
+        may_operate: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_system_administrators_the_owner_and_the_group_may_operate() {
+        let id = |s: &str| s.to_owned();
+        let rights = Rights::new(Some(id("S-1-5-21-1-500")), Some(id("S-1-5-21-1-77")));
+        assert!(may_operate(&id(SYSTEM), &[], &rights));
+        assert!(may_operate(&id("S-1-5-21-1-9"), &[id(ADMINISTRATORS)], &rights));
+        assert!(may_operate(&id("S-1-5-21-1-500"), &[], &rights));
+        assert!(may_operate(&id("S-1-5-21-1-9"), &[id("S-1-5-21-1-77")], &rights));
+        assert!(!may_operate(&id("S-1-5-21-1-9"), &[id("S-1-5-32-545")], &rights));
+    }
+}

@@ -1,0 +1,118 @@
+//! Durable steps on Windows, behind `host::durable`.
+
+#![allow(unsafe_code)]
+
+use super::{security, wide};
+use crate::text::SafeText;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION};
+use windows_sys::Win32::Storage::FileSystem::{
+    CreateDirectoryW, GetDriveTypeW, GetLogicalDrives, MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH,
+    MoveFileExW,
+};
+
+/// What `GetDriveTypeW` answers for a disk of this machine.
+const DRIVE_FIXED: u32 = 3;
+
+/// For new files; their folder's access list is inherited.
+pub fn options() -> OpenOptions {
+    OpenOptions::new()
+}
+
+/// Replaces `to`, on disk when it returns. A scanner or a reader may hold the old file open for a moment.
+pub fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let start = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        match move_file(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) {
+            Err(e) if is_busy(&e) && start.elapsed() < PATIENCE && !to.is_dir() => {
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_millis(100));
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Renames unless `to` exists.
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    move_file(from, to, MOVEFILE_WRITE_THROUGH)
+}
+
+fn is_busy(e: &io::Error) -> bool {
+    let code = e.raw_os_error().and_then(|c| u32::try_from(c).ok());
+    matches!(code, Some(ERROR_ACCESS_DENIED | ERROR_SHARING_VIOLATION))
+}
+
+fn move_file(from: &Path, to: &Path, flags: u32) -> io::Result<()> {
+    let (from, to) = (wide(from), wide(to));
+    // SAFETY: both texts end with a zero.
+    let done = unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), flags) };
+    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// NTFS keeps names in its journal, and the moves above write through: there is no sync of a folder to be had.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    fs::metadata(path).map(drop)
+}
+
+/// A private one (0700) is for the system, administrators and its owner; any other inherits.
+pub fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
+    const PRIVATE: &str = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;OW)";
+    if mode != 0o700 {
+        return fs::create_dir(path);
+    }
+    let path = wide(path);
+    security::with_attributes(PRIVATE, |attributes| {
+        // SAFETY: the text ends with a zero, and the attributes live during the call.
+        let done = unsafe { CreateDirectoryW(path.as_ptr(), attributes) };
+        if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    })
+}
+
+pub fn sync_local_file_systems(deadline: Duration) -> Result<(), SafeText> {
+    let end = Instant::now() + deadline;
+    let (tell, told) = mpsc::channel();
+    let mut waiting = fixed_drives();
+    for drive in waiting.clone() {
+        let tell = tell.clone();
+        std::thread::spawn(move || {
+            let volume = OpenOptions::new().write(true).open(format!(r"\\.\{drive}:"));
+            let _ = tell.send((drive, volume.and_then(|v: File| v.sync_all())));
+        });
+    }
+    let mut bad = Vec::new();
+    while !waiting.is_empty() {
+        let Ok((drive, done)) = told.recv_timeout(end.saturating_duration_since(Instant::now())) else {
+            break;
+        };
+        waiting.retain(|d| *d != drive);
+        if let Err(e) = done {
+            bad.push(format!("{drive}: {e}"));
+        }
+    }
+    bad.extend(waiting.iter().map(|d| format!("{d}: no answer within {deadline:?}")));
+    if bad.is_empty() {
+        Ok(())
+    } else {
+        Err(SafeText::new(&format!("not known to be durable: {}", bad.join("; "))))
+    }
+}
+
+fn fixed_drives() -> Vec<char> {
+    // SAFETY: it takes nothing and returns a set of bits.
+    let drives = unsafe { GetLogicalDrives() };
+    let present =
+        ('A'..='Z').enumerate().filter(|(bit, _)| drives & (1 << bit) != 0).map(|(_, letter)| letter);
+    let fixed = |letter: &char| {
+        let root = wide(format!(r"{letter}:\"));
+        // SAFETY: the text ends with a zero.
+        unsafe { GetDriveTypeW(root.as_ptr()) == DRIVE_FIXED }
+    };
+    present.filter(fixed).collect()
+}
