@@ -5,7 +5,7 @@
 use super::decide::one;
 use super::model::{Change, Code, Decision, Gate, GateResult, Group, Inputs, Refusal, State, Verb, Verdict};
 use super::remedy::remedy;
-use super::words::{earlier, later, stamp};
+use super::words::{between, earlier, later, stamp};
 use super::world::World;
 use crate::clock::Wall;
 use crate::executor::view::AllowedDoc;
@@ -35,18 +35,10 @@ pub fn judge(inputs: &Inputs, request: RequestId, verb: &Verb) -> Result<Decisio
 /// Whether all automatic runs may be held until then.
 ///
 /// # Errors
-/// `until-past`, `reason-required`.
+/// `until-passed`, `reason-required`.
 pub fn judge_hold(inputs: &Inputs, until: Wall, reason: Option<&SafeText>) -> Result<(), Refusal> {
     in_future(inputs, until)?;
     needs_reason(reason, "a hold")
-}
-
-/// How much a deferral until then adds to the time a request was deferred in all: what lies after its mandatory time
-/// and after the deferral already in force. History adds the same, so that the limit means what it says.
-pub fn deferral_adds(decision: &Decision, now: Wall, until: Wall) -> Duration {
-    let already = [decision.mandatory_after, decision.deferred_until].into_iter().flatten();
-    let from = already.fold(now, Wall::max);
-    until.signed_duration_since(from).to_std().unwrap_or_default()
 }
 
 /// What an operator may do with a request now, verb by verb. Unknown requests allow nothing.
@@ -188,8 +180,10 @@ impl Asked<'_> {
                 format!("Let it run, or pcm hold --until TIME --reason WHY for the whole machine; {LIMITS}");
             return Err(refusal("deferral-limit", why, help));
         }
-        let adds = deferral_adds(self.decision, self.inputs.now, until);
-        let all = Duration::from_secs(total).saturating_add(adds);
+        // A new deferral ends the one in force, whose rest then no longer counts.
+        let rest = self.decision.deferred_until.map_or(Duration::ZERO, |end| between(self.inputs.now, end));
+        let adds = between(self.inputs.now, until);
+        let all = Duration::from_secs(total).saturating_sub(rest).saturating_add(adds);
         if all > policy.max_total {
             let (all, limit) = (duration(all), duration(policy.max_total));
             let why = format!("{id} would be deferred for {all} in all; the limit is {limit}");
@@ -198,7 +192,7 @@ impl Asked<'_> {
         if let Some(expires) = self.decision.expire_after {
             let last = earlier(expires, policy.never_within);
             if until > last {
-                let left = duration(super::words::between(self.inputs.now, expires));
+                let left = duration(between(self.inputs.now, expires));
                 let why = format!("{id} expires {}, in {left}", stamp(expires, zone));
                 let help = if last > self.inputs.now {
                     format!("Defer it until {} at the latest; {LIMITS}", stamp(last, zone))
@@ -313,5 +307,5 @@ fn in_future(inputs: &Inputs, until: Wall) -> Result<(), Refusal> {
         return Ok(());
     }
     let (until, now) = (stamp(until, inputs.zone), stamp(inputs.now, inputs.zone));
-    Err(refusal("until-past", format!("{until} is not in the future; it is {now}"), "Name a later time"))
+    Err(refusal("until-passed", format!("{until} is not in the future; it is {now}"), "Name a later time"))
 }

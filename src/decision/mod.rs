@@ -20,6 +20,6 @@ pub mod words;
 mod world;
 
 pub use decide::{decide, decide_one, due_in_order, next_instant};
-pub use judge::{OVERRIDABLE, allowed, deferral_adds, judge, judge_hold};
+pub use judge::{OVERRIDABLE, allowed, judge, judge_hold};
 pub use model::*;
 pub use remedy::remedy;

@@ -476,7 +476,7 @@ pub struct Deferrals {
     pub reason: SafeText,
     /// How often this request was deferred.
     pub count: u32,
-    /// For how long in all, in seconds.
+    /// For how long in all, in seconds: the one in force to its end, an ended one while it was in force.
     pub total_s: u64,
 }
 

@@ -1,12 +1,11 @@
 //! What an operator may do: which gates a trigger passes by itself, which by name, which never, and the other verbs.
 
 use super::super::model::*;
-use super::super::{OVERRIDABLE, allowed, deferral_adds, judge, judge_hold};
+use super::super::{OVERRIDABLE, allowed, judge, judge_hold};
 use super::scene::*;
 use crate::clock::{Wall, When};
 use crate::text::SafeText;
 use chrono::TimeDelta;
-use std::time::Duration;
 
 fn reason() -> Option<SafeText> {
     Some("the customer waits".into())
@@ -300,7 +299,7 @@ fn only_what_is_pending_and_runs_by_itself_can_be_deferred() {
 #[test]
 fn a_deferral_needs_a_time_to_come_and_a_reason() {
     for until in [now(), now() - TimeDelta::seconds(1)] {
-        refused(&Scene::due(), &defer(until), "until-past");
+        refused(&Scene::due(), &defer(until), "until-passed");
     }
     let until = now() + TimeDelta::hours(1);
     refused(&Scene::due(), &Verb::Defer { until, reason: None }, "reason-required");
@@ -320,16 +319,14 @@ fn deferrals_are_limited_by_count_and_by_time_in_all() {
 }
 
 #[test]
-fn time_before_the_mandatory_time_and_before_the_deferral_in_force_is_not_counted_twice() {
+fn a_new_deferral_ends_the_one_in_force_whose_rest_no_longer_counts() {
     let mut scene = Scene::due();
-    scene.request().mandatory_after = Some(When::Instant(now() + TimeDelta::days(10)));
-    let adds = |s: &Scene, until| deferral_adds(&s.decision(), now(), until);
-    assert_eq!(adds(&scene, now() + TimeDelta::days(9)), Duration::ZERO);
-    assert_eq!(adds(&scene, now() + TimeDelta::days(12)), Duration::from_secs(2 * 86_400));
-    carried_out(&scene, &defer(now() + TimeDelta::days(17)));
-    refused(&scene, &defer(now() + TimeDelta::days(18)), "deferral-limit");
-    scene.deferred(now() + TimeDelta::days(11));
-    assert_eq!(adds(&scene, now() + TimeDelta::days(12)), Duration::from_secs(86_400));
+    scene.deferred(now() + TimeDelta::days(5));
+    // Set a day ago: one day is spent, five are to come.
+    scene.history.deferrals.get_mut(&id(ID)).unwrap().total_s = 6 * 86_400;
+    carried_out(&scene, &defer(now() + TimeDelta::days(6)));
+    refused(&scene, &defer(now() + TimeDelta::days(6) + TimeDelta::seconds(1)), "deferral-limit");
+    carried_out(&scene, &defer(now() + TimeDelta::hours(1)));
 }
 
 #[test]
@@ -366,7 +363,7 @@ fn a_hold_needs_a_time_to_come_and_a_reason() {
     let (soon, why) = (now() + TimeDelta::hours(1), reason());
     assert_eq!(hold(soon, why.as_ref()), Ok(()));
     assert_eq!(hold(soon, None), Err("reason-required".into()));
-    assert_eq!(hold(now(), why.as_ref()), Err("until-past".into()));
+    assert_eq!(hold(now(), why.as_ref()), Err("until-passed".into()));
 }
 
 #[test]
