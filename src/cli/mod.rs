@@ -4,7 +4,9 @@
 mod act;
 mod args;
 mod follow;
+mod init;
 mod out;
+mod service;
 mod setup;
 mod table;
 #[cfg(test)]
@@ -83,7 +85,7 @@ impl App {
     /// A way to the executor of a machine that is enrolled.
     fn client(&self) -> Result<Client> {
         let setup = self.setup.clone().usable()?;
-        Ok(Client { layout: setup.layout, config: setup.config })
+        Ok(Client::new(setup.layout, setup.config))
     }
 
     fn look(&self) -> Look {
@@ -205,13 +207,10 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
             None => &Call::Audit,
             Some(AuditVerb::Verify) => &Call::AuditVerify,
         }),
-        Verb::Demo(_)
-        | Verb::Log(_)
-        | Verb::Init(_)
-        | Verb::Site(_)
-        | Verb::Package(_)
-        | Verb::Service(_)
-        | Verb::RunHost { .. } => missing(),
+        Verb::Demo(_) | Verb::Log(_) | Verb::Site(_) | Verb::Package(_) => missing(),
+        Verb::Init(args) => init::run(app, &args, false),
+        Verb::Service(_) => service::run(&app.setup),
+        Verb::RunHost { dir } => std::process::exit(crate::executor::run_host::main(&dir).into()),
     }
 }
 

@@ -1,6 +1,22 @@
 //! The executor core (DESIGN.md 5): history, claim, staging, run host, outcome, and the calls by which the service, the
 //! command line and the console use it. One executor per machine, guarded by a lock that names its holder.
+//!
+//! In reading order: what is asked and answered (`protocol`, `view`, `wire`, `client`); the pure parts (`attempt`: the
+//! claim protocol, `outcome`: what an end means, `clock_guard`); what is durable (`history`, `run_folder`, `outbox`); the
+//! `engine` that puts them together; the `run_host` that owns a run.
 
+pub mod attempt;
 pub mod client;
+pub mod clock_guard;
+pub mod engine;
+pub mod history;
+pub mod init;
+pub mod journal;
+pub mod outbox;
+pub mod outcome;
 pub mod protocol;
+pub mod run_folder;
+pub mod run_host;
+pub mod transcript;
 pub mod view;
+pub mod wire;

@@ -72,6 +72,29 @@ pub fn make_private_dir(path: &Path) -> io::Result<()> {
     make_and_sync(path, 0o700)
 }
 
+/// Makes a folder that everybody may pass through and only this account may list (mode 0711): sockets and stages are
+/// below. One that is already there keeps its mode.
+///
+/// # Errors
+/// As [`make_private_dir`].
+pub fn make_passage_dir(path: &Path) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|m| m.is_dir()) {
+        return Ok(());
+    }
+    if let Some(above) = path.parent().filter(|p| !p.as_os_str().is_empty() && !p.exists()) {
+        make_passage_dir(above)?;
+    }
+    make_and_sync(path, 0o711)
+}
+
+/// Takes every right to this file from others.
+///
+/// # Errors
+/// What the system refuses.
+pub fn make_private_file(path: &Path) -> io::Result<()> {
+    sys::durable::make_private_file(path)
+}
+
 fn make_and_sync(path: &Path, mode: u32) -> io::Result<()> {
     match sys::durable::make_dir(path, mode) {
         // Somebody else made it in between: as good.

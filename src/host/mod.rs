@@ -10,8 +10,10 @@ pub mod open;
 pub mod paths;
 pub mod perms;
 pub mod process;
+pub mod programs;
 pub mod sessions;
 pub mod signals;
+pub mod stop;
 pub mod tail;
 
 #[cfg(unix)]

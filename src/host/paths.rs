@@ -32,6 +32,10 @@ impl Layout {
     pub fn held(&self) -> PathBuf {
         self.state.join("held.INS")
     }
+    /// `held.SITE`: the site file that came with it.
+    pub fn held_site(&self) -> PathBuf {
+        self.state.join("held.SITE")
+    }
     /// `stage`
     pub fn stage(&self) -> PathBuf {
         self.state.join("stage")

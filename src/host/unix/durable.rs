@@ -48,6 +48,10 @@ pub fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
     DirBuilder::new().mode(mode).create(path)
 }
 
+pub fn make_private_file(path: &Path) -> io::Result<()> {
+    Ok(rustix::fs::chmod(path, Mode::RUSR | Mode::WUSR)?)
+}
+
 pub fn sync_local_file_systems(deadline: Duration) -> Result<(), SafeText> {
     let read = |path: &str| {
         fs::read_to_string(path)

@@ -10,6 +10,8 @@ pub mod open;
 pub mod perms;
 mod proc;
 pub mod process;
+pub mod programs;
 pub mod sessions;
 pub mod signals;
+pub mod stop;
 pub mod tail;

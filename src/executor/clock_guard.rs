@@ -1,0 +1,131 @@
+//! Whether the wall clock can be believed (PROMISES.md 3): compared with the time since boot within one boot, with the
+//! last recorded time across boots, and with the age of this program. Pure: time is an argument.
+
+use crate::clock::{Monotonic, Wall};
+use crate::text::SafeText;
+use chrono::TimeDelta;
+use std::time::Duration;
+
+/// A clock may go back this far without being suspected.
+const TOLERANCE: TimeDelta = TimeDelta::minutes(10);
+/// After this long of steady running it is believed again.
+const STEADY: Duration = Duration::from_secs(3600);
+/// This program was not built before: 2026-11-01 in seconds since 1970.
+const BUILT: i64 = 1_793_491_200;
+
+/// Watches the wall clock.
+#[derive(Debug, Clone, Default)]
+pub struct ClockGuard {
+    /// The newest pair of readings.
+    seen: Option<(Wall, Monotonic)>,
+    suspect: Option<(SafeText, Monotonic)>,
+}
+
+impl ClockGuard {
+    /// Takes a pair of readings.
+    pub fn step(&mut self, wall: Wall, mono: Monotonic) {
+        if let Some((old_wall, old_mono)) = self.seen {
+            let passed = TimeDelta::from_std(mono.since(old_mono)).unwrap_or(TimeDelta::MAX);
+            let back = old_wall.checked_add_signed(passed).map_or(TimeDelta::zero(), |wanted| wanted - wall);
+            if back > TOLERANCE {
+                self.suspect(format!("the clock went back {} min", back.num_minutes()), mono);
+            }
+        }
+        self.seen = Some((wall, mono));
+        if wall.timestamp() < BUILT {
+            self.suspect(format!("the clock says {}, before this pcm was built", wall.date_naive()), mono);
+        } else if let Some((_, since)) = self.suspect
+            && mono.since(since) >= STEADY
+        {
+            self.suspect = None;
+        }
+    }
+
+    /// Takes the last time that an executor recorded before it ended.
+    pub fn last_known(&mut self, last: Wall, now: Wall) {
+        if last - now > TOLERANCE {
+            let mono = self.seen.map_or(Monotonic::default(), |(_, mono)| mono);
+            self.suspect(
+                format!("the clock is {} min behind its last recorded time", (last - now).num_minutes()),
+                mono,
+            );
+        }
+    }
+
+    fn suspect(&mut self, why: String, mono: Monotonic) {
+        self.suspect = Some((SafeText::new(&why), mono));
+    }
+
+    /// Why it cannot be believed now.
+    pub fn suspect_why(&self) -> Option<&SafeText> {
+        self.suspect.as_ref().map(|(why, _)| why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn at(minutes: i64) -> Wall {
+        "2026-11-22T12:00:00Z".parse::<Wall>().unwrap() + TimeDelta::minutes(minutes)
+    }
+
+    fn mono(minutes: u64) -> Monotonic {
+        Monotonic(Duration::from_secs(minutes * 60))
+    }
+
+    #[test]
+    fn a_steady_clock_is_believed_and_small_corrections_are_too() {
+        let mut guard = ClockGuard::default();
+        for minute in 0..1000 {
+            let wobble = i64::from(minute % 7 == 0) * -9;
+            guard.step(at(i64::from(minute) + wobble), mono(minute.try_into().unwrap()));
+            assert_eq!(guard.suspect_why(), None, "minute {minute}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_went_back_is_suspected_for_an_hour_of_steady_running() {
+        let mut guard = ClockGuard::default();
+        guard.step(at(0), mono(0));
+        guard.step(at(-60), mono(1));
+        assert!(guard.suspect_why().is_some());
+        for minute in 1..60 {
+            guard.step(at(-60 + minute), mono(1 + u64::try_from(minute).unwrap()));
+            assert!(guard.suspect_why().is_some(), "minute {minute}");
+        }
+        guard.step(at(0), mono(61));
+        assert_eq!(guard.suspect_why(), None);
+    }
+
+    #[test]
+    fn a_clock_older_than_the_program_is_never_believed() {
+        let mut guard = ClockGuard::default();
+        for hour in 0..5 {
+            guard.step(
+                "2001-01-01T00:00:00Z".parse::<Wall>().unwrap() + TimeDelta::hours(hour),
+                mono(60 * hour as u64),
+            );
+            assert!(guard.suspect_why().is_some());
+        }
+    }
+
+    #[test]
+    fn a_clock_behind_the_last_recorded_time_is_suspected() {
+        let mut guard = ClockGuard::default();
+        guard.step(at(0), mono(0));
+        guard.last_known(at(9), at(0));
+        assert_eq!(guard.suspect_why(), None);
+        guard.last_known(at(11), at(0));
+        assert!(guard.suspect_why().is_some());
+    }
+
+    #[test]
+    fn a_clock_that_jumps_forward_is_not_suspected_of_going_back() {
+        let mut guard = ClockGuard::default();
+        guard.step(at(0), mono(0));
+        guard.step(at(10_000), mono(1));
+        assert_eq!(guard.suspect_why(), None);
+    }
+}

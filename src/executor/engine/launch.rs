@@ -1,0 +1,358 @@
+//! From a decision to a package that runs: verify, claim, folder, mark, run host, *go* (PROMISES.md 2). The order is kept
+//! by `attempt::Attempt`; this file carries its effects out.
+
+use super::{Engine, Past};
+use crate::clock::Wall;
+use crate::decision::{Attempt as AttemptView, ContentFact, Decision, State};
+use crate::executor::attempt::{Attempt, Effect, Event, Phase};
+use crate::executor::history::{AttemptRow, ResultRow};
+use crate::executor::outcome::{self, RetryPolicy};
+use crate::executor::run_folder::{RunFolder, RunSpec};
+use crate::executor::run_host;
+use crate::host::process::{self, Detached};
+use crate::host::{facts, programs};
+use crate::site::content;
+use crate::site::ids::RequestId;
+use crate::site::instruction::{CommandLine, Entry, Program, Request};
+use crate::text::SafeText;
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Between the polite signal and the other one.
+const GRACE_S: u64 = 10;
+/// How long a run host may take to say that it is ready: two syncs on a busy disk.
+const READY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Why nothing was launched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaunchError {
+    /// What was decided does not hold any more.
+    NotNow(SafeText),
+    /// It could not be claimed: no attempt came of it.
+    NotClaimed(SafeText),
+    /// Claimed and proven not launched; recorded, to be retried by policy.
+    NotLaunched(SafeText),
+}
+
+impl LaunchError {
+    /// In words.
+    pub fn why(&self) -> &SafeText {
+        match self {
+            LaunchError::NotNow(why) | LaunchError::NotClaimed(why) | LaunchError::NotLaunched(why) => why,
+        }
+    }
+}
+
+/// Who starts it and why.
+pub(super) struct Cause {
+    pub by: SafeText,
+    pub reason: SafeText,
+    pub overrides: Vec<String>,
+}
+
+impl Engine {
+    /// The requests that are due now, in the order in which they run.
+    pub fn due(&self, now: Wall) -> Vec<RequestId> {
+        let decisions = self.decide(now);
+        crate::decision::due_in_order(&decisions)
+            .into_iter()
+            .filter_map(|i| decisions[i].request_id)
+            .collect()
+    }
+
+    /// Starts a request that is due, for the service.
+    ///
+    /// # Errors
+    /// Why nothing was launched; it is in the log too.
+    pub fn launch_due(&mut self, request: RequestId, now: Wall) -> Result<u32, LaunchError> {
+        assert!(self.lock.is_some(), "only the executor launches");
+        let decisions = self.decide(now);
+        let decision = decisions.iter().find(|d| d.request_id == Some(request) && d.state == State::Due);
+        let Some(decision) = decision else {
+            return Err(LaunchError::NotNow("it is not due any more".into()));
+        };
+        let cause = Cause { by: "service".into(), reason: SafeText::default(), overrides: Vec::new() };
+        self.launch(&decision.clone(), &cause, now)
+    }
+
+    /// Claims and launches what the core has just allowed.
+    pub(super) fn launch(
+        &mut self,
+        decision: &Decision,
+        cause: &Cause,
+        now: Wall,
+    ) -> Result<u32, LaunchError> {
+        let Some(request) = self.request_of(decision) else {
+            return Err(LaunchError::NotNow("it is no longer in the instruction file".into()));
+        };
+        self.verify_content(&request).map_err(LaunchError::NotNow)?;
+        let row = self.new_row(&request, decision.attempt + 1, cause, now);
+        let spec = self.spec(&request, &row);
+        let words = show_command(&request.command_line);
+        self.journal.info(
+            now,
+            &format!(
+                "Executing command line: {words} ({}, attempt {})",
+                request.request_id, row.attempt.number
+            ),
+        );
+        let outcome = self.carry_out(&row, &spec, now);
+        self.reread();
+        match outcome {
+            Phase::Launched => {
+                self.mark_running(&row);
+                Ok(row.attempt.number)
+            }
+            Phase::Abandoned(why) => {
+                self.journal.error(now, &format!("{} was not started, its claim failed: {why}", row.run()));
+                Err(LaunchError::NotClaimed(why))
+            }
+            Phase::NotLaunched(why) => {
+                self.journal.error(now, &format!("{} was not launched: {why}", row.run()));
+                self.record_not_launched(&row, &why, now);
+                Err(LaunchError::NotLaunched(why))
+            }
+            other => unreachable!("the claim protocol rests in {other:?}"),
+        }
+    }
+
+    /// Carries out the effects of the claim protocol until it rests.
+    fn carry_out(&mut self, row: &AttemptRow, spec: &RunSpec, now: Wall) -> Phase {
+        let folder = RunFolder::of(&self.layout.runs(), &row.run());
+        let mut attempt = Attempt::default();
+        let mut effect = attempt.begin();
+        let mut host: Option<Host> = None;
+        while effect != Effect::Rest {
+            let done = match effect {
+                Effect::CommitClaim => self.with_history(|history| history.claim(now, row)),
+                Effect::ReadClaim => match self.read_claim(row) {
+                    Ok(false) => {
+                        effect = attempt.step(Event::ClaimAbsent);
+                        continue;
+                    }
+                    Ok(true) => {
+                        effect = attempt.step(Event::ClaimPresent);
+                        continue;
+                    }
+                    Err(e) => Err(e),
+                },
+                Effect::MakeFolder => folder.create(spec).map_err(|e| SafeText::new(&e.to_string())),
+                Effect::WriteMark => self.with_history(|history| history.write_mark()),
+                Effect::StartHost => start_host(&folder).map(|started| host = Some(started)),
+                Effect::SayGo => match &mut host {
+                    Some(host) => host.say_go().map_err(|e| SafeText::new(&e.to_string())),
+                    None => unreachable!("ready without a run host"),
+                },
+                Effect::LetHostGo => {
+                    host = None;
+                    Ok(())
+                }
+                Effect::Rest => break,
+            };
+            effect = attempt.step(match done {
+                Ok(()) => Event::Done,
+                Err(why) => Event::Failed(why),
+            });
+        }
+        if let Some(host) = host {
+            self.child = Some(host.child);
+        }
+        attempt.phase().clone()
+    }
+
+    fn with_history<T>(
+        &mut self,
+        act: impl FnOnce(&mut crate::executor::history::History) -> crate::executor::history::Result<T>,
+    ) -> Result<T, SafeText> {
+        match &mut self.past {
+            Past::Open(history) => act(history).map_err(|e| SafeText::new(&e.to_string())),
+            Past::Read => Err("this process only views".into()),
+            Past::Lost(lost) => Err(lost.evidence.clone()),
+        }
+    }
+
+    fn read_claim(&mut self, row: &AttemptRow) -> Result<bool, SafeText> {
+        self.with_history(|history| history.has_claim(row.request, row.attempt.number))
+    }
+
+    /// Launched is already true: a failure to record it is told, and the run's own lock says it until it is recorded.
+    fn mark_running(&mut self, row: &AttemptRow) {
+        let now = facts::now();
+        let noted = self.with_history(|history| {
+            history.progress(now, row.request, row.attempt.number, State::Running, now)
+        });
+        if let Err(e) = noted {
+            self.journal.error(now, &format!("{} runs, which could not be recorded: {e}", row.run()));
+        }
+        self.reread();
+        self.note_states(now);
+    }
+
+    pub(super) fn record_not_launched(&mut self, row: &AttemptRow, why: &SafeText, now: Wall) {
+        let judged = outcome::retried(
+            now,
+            &format!("not launched: {why}"),
+            row.attempt.number,
+            &self.retry_policy(row),
+        );
+        let result = ResultRow {
+            state: judged.state,
+            retry_at: judged.retry_at,
+            started_at: None,
+            ended_at: Some(now),
+            exit_code: None,
+            result: judged.result,
+        };
+        self.record_end(row, &result, now);
+    }
+
+    /// The retry policy for an attempt, with its request's expiry where it is still listed.
+    pub(super) fn retry_policy(&self, row: &AttemptRow) -> RetryPolicy {
+        let run = &self.policy.config.run;
+        let expires = self
+            .find_request(row.request)
+            .and_then(|request| request.expire_after)
+            .map(|when| when.resolve(&self.zone));
+        RetryPolicy { retries: run.retries, after: run.retry_after, expires }
+    }
+
+    pub(super) fn find_request(&self, id: RequestId) -> Option<&Request> {
+        self.instructions.file.as_ref()?.requests.iter().find_map(|entry| match entry {
+            Entry::Good(request) if request.request_id == id => Some(&**request),
+            _ => None,
+        })
+    }
+
+    fn request_of(&self, decision: &Decision) -> Option<Request> {
+        match self.instructions.file.as_ref()?.requests.get(decision.entry?)? {
+            Entry::Good(request) => Some((**request).clone()),
+            Entry::Rejected(_) => None,
+        }
+    }
+
+    /// What was verified is what is executed (P11): the stage is hashed again directly before the claim.
+    fn verify_content(&mut self, request: &Request) -> Result<(), SafeText> {
+        let Some(hash) = &request.content_sha256 else { return Ok(()) };
+        content::verify_staged(&self.layout.stage(), hash).map_err(|why| {
+            self.content.insert(hash.clone(), ContentFact::Mismatch(why.clone()));
+            why
+        })
+    }
+
+    fn new_row(&self, request: &Request, number: u32, cause: &Cause, now: Wall) -> AttemptRow {
+        AttemptRow {
+            request: request.request_id,
+            attempt: AttemptView {
+                number,
+                state: State::Running,
+                retry_at: None,
+                package: request.package.clone(),
+                command: request.command.clone(),
+                job_id: request.job_id,
+                package_id: request.package_id,
+                claimed_at: now,
+                started_at: None,
+                ended_at: None,
+                exit_code: None,
+                result: SafeText::default(),
+                by: cause.by.clone(),
+                reason: cause.reason.clone(),
+                boot_id: facts::boot_id(),
+            },
+            content: request.content_sha256.clone(),
+            exit_codes: request.exit_codes.clone(),
+            max_run_time_s: request.max_run_time.as_secs(),
+            overrides: cause.overrides.clone(),
+        }
+    }
+
+    fn spec(&self, request: &Request, row: &AttemptRow) -> RunSpec {
+        let run = row.run();
+        let folder = RunFolder::of(&self.layout.runs(), &run);
+        let package_dir = match &request.content_sha256 {
+            Some(hash) => self.layout.stage().join(hash.as_str()),
+            None => folder.out(),
+        };
+        let text = |s: &dyn ToString| s.to_string();
+        let mut env = programs::clean_environment();
+        env.extend([
+            ("PCM_REQUEST_ID".into(), text(&request.request_id)),
+            ("PCM_PACKAGE_ID".into(), text(&request.package_id)),
+            ("PCM_JOB_ID".into(), text(&request.job_id)),
+            ("PCM_MACHINE_ID".into(), self.policy.config.machine.map(|m| m.to_string()).unwrap_or_default()),
+            ("PCM_PACKAGE_DIR".into(), package_dir.display().to_string()),
+            ("PCM_STATUS_MIF".into(), folder.status_mif().display().to_string()),
+            ("PCM_ATTEMPT".into(), text(&row.attempt.number)),
+        ]);
+        RunSpec {
+            transcript: self.layout.transcript(&run),
+            run,
+            program: request.command_line.program.clone(),
+            args: request.command_line.args.clone(),
+            env,
+            package_dir,
+            max_run_time_s: row.max_run_time_s,
+            grace_s: GRACE_S,
+            run_as: self.policy.config.run.run_as.clone(),
+        }
+    }
+}
+
+/// A run host that said that it is ready.
+struct Host {
+    child: Child,
+    say: ChildStdin,
+}
+
+impl Host {
+    fn say_go(&mut self) -> io::Result<()> {
+        self.say.write_all(format!("{}\n", run_host::GO).as_bytes())?;
+        self.say.flush()
+    }
+}
+
+/// Starts the run host and waits until it says that it is ready. On an error its standard input is closed, so that it
+/// exits without launching anything, however late it gets there.
+fn start_host(folder: &RunFolder) -> Result<Host, SafeText> {
+    let failed = |e: io::Error| SafeText::new(&format!("the run host could not be started: {e}"));
+    let exe = programs::own_executable().map_err(failed)?;
+    let Detached { stdin, stdout, child, .. } =
+        process::spawn_detached(&exe, &["run-host".into(), folder.path().into()]).map_err(failed)?;
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = BufReader::new(stdout).read_line(&mut line);
+        // Nobody waits any more after the deadline; that is no error.
+        let _ = tell.send(read.map(|_| line));
+    });
+    match told.recv_timeout(READY_DEADLINE) {
+        Ok(Ok(line)) if line.trim_end() == run_host::READY => Ok(Host { child, say: stdin }),
+        Ok(Ok(_)) => Err("the run host ended before it was ready".into()),
+        Ok(Err(e)) => Err(failed(e)),
+        Err(_) => Err("the run host was not ready in time".into()),
+    }
+}
+
+/// A command line as an operator reads it: quoted where it has blanks.
+pub(super) fn show_command(line: &CommandLine) -> SafeText {
+    let program = match &line.program {
+        Program::InPackage(path) => path,
+        Program::Listed(name) => name,
+    };
+    let mut words = String::new();
+    for word in std::iter::once(program).chain(&line.args) {
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        if word.is_empty() || word.contains([' ', '\t', '"']) {
+            words.push('"');
+            words.push_str(&word.replace('"', "\\\""));
+            words.push('"');
+        } else {
+            words.push_str(word);
+        }
+    }
+    SafeText::new(&words)
+}

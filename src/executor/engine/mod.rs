@@ -1,0 +1,362 @@
+//! The executor: what the service runs as, and what a command takes on for a moment when no service is there. It puts
+//! the pure parts (decision, claim protocol, outcome) together with the history, the clock and the machine. Views and
+//! actions are the calls of `protocol`; `launch` and `watch` are the two ends of a run; `source` takes what a look at
+//! the share brought.
+
+mod actions;
+mod docs;
+mod launch;
+mod source;
+mod watch;
+
+pub use launch::LaunchError;
+pub use source::{PollJob, PollNews};
+
+use super::clock_guard::ClockGuard;
+use super::history::{History, Lost, Snapshot};
+use super::journal::Journal;
+use crate::clock::{Wall, Zone};
+use crate::config::Config;
+use crate::decision::{self, ContentFact, Decision, Facts, Inputs, Instructions, Policy, UserFact};
+use crate::error::{Exit, Failure, Result};
+use crate::host::paths::Layout;
+use crate::host::sessions::LoggedOn;
+use crate::host::{facts, lock::ExclusiveLock, programs, sessions};
+use crate::site::instruction::ContentHash;
+use crate::text::SafeText;
+use std::collections::BTreeMap;
+use std::process::Child;
+use std::time::Duration;
+
+/// Who is logged on is asked again after this long.
+const USERS_FRESH: Duration = Duration::from_secs(5);
+
+/// How the history is reached.
+enum Past {
+    /// Open for writing: this is the executor.
+    Open(Box<History>),
+    /// Read once for a view.
+    Read,
+    /// It cannot be believed.
+    Lost(Lost),
+}
+
+/// One machine's executor, or a view of it.
+pub struct Engine {
+    layout: Layout,
+    policy: Policy,
+    zone: Zone,
+    /// Held while this is the executor.
+    lock: Option<ExclusiveLock>,
+    past: Past,
+    snapshot: Snapshot,
+    instructions: Instructions,
+    content: BTreeMap<ContentHash, ContentFact>,
+    /// Faults of the shares that are not in force, and warnings.
+    notes: Vec<crate::site::instruction::Problem>,
+    users: LoggedOn,
+    users_asked: crate::clock::Monotonic,
+    clock: ClockGuard,
+    journal: Journal,
+    /// The run host that this process started; reaped, never waited for.
+    child: Option<Child>,
+    /// When the share is looked at next; only the service knows.
+    poll_due: Option<Wall>,
+    service: bool,
+    /// The share that gave the file in force.
+    share: Option<std::path::PathBuf>,
+    /// The bytes of the file in force, once it was believed.
+    held_bytes: Option<Vec<u8>>,
+    /// Results and reports go to the share.
+    outbox: super::outbox::Outbox,
+}
+
+impl Engine {
+    /// The executor itself. The lock must be held by the caller and stays with the engine.
+    ///
+    /// # Errors
+    /// The state folder cannot be used, or the machine's zone cannot be read. A lost history is no error: the engine
+    /// stays up and says so.
+    pub fn executor(layout: &Layout, config: &Config, lock: ExclusiveLock, service: bool) -> Result<Engine> {
+        if let Some(fs) = facts::is_network_fs(&layout.state) {
+            return Err(Failure::new(
+                Exit::State,
+                "state-on-network",
+                format!("the state folder {} is on {fs}, a network file system", layout.state.display()),
+                "History there could be lost or locked by another machine: name a local folder with --state",
+            ));
+        }
+        let (past, snapshot) = match History::open(layout) {
+            Ok(history) => match history.snapshot() {
+                Ok(snapshot) => (Past::Open(Box::new(history)), snapshot),
+                Err(e) => lost(Lost { evidence: SafeText::new(&e.to_string()), never_created: false }),
+            },
+            Err(lost_history) => lost(lost_history),
+        };
+        let mut engine = Self::new(layout, config, past, snapshot)?;
+        engine.lock = Some(lock);
+        engine.service = service;
+        engine.remember_clock();
+        Ok(engine)
+    }
+
+    /// A view for whoever may read the state folder while nobody holds the executor.
+    ///
+    /// # Errors
+    /// The machine's zone cannot be read.
+    pub fn viewer(layout: &Layout, config: &Config) -> Result<Engine> {
+        let (past, snapshot) = match History::read(layout) {
+            Ok(snapshot) => (Past::Read, snapshot),
+            Err(lost_history) => lost(lost_history),
+        };
+        let mut engine = Self::new(layout, config, past, snapshot)?;
+        engine.journal = Journal::open(layout, config).mute();
+        Ok(engine)
+    }
+
+    fn new(layout: &Layout, config: &Config, past: Past, snapshot: Snapshot) -> Result<Engine> {
+        let zone = facts::local_zone().map_err(|e| {
+            Failure::new(Exit::Failed, "zone-unreadable", e.to_string(), "Times cannot be judged without it")
+        })?;
+        let mut engine = Engine {
+            layout: layout.clone(),
+            policy: policy(config, &zone),
+            zone,
+            lock: None,
+            past,
+            snapshot,
+            instructions: Instructions::default(),
+            content: BTreeMap::new(),
+            notes: Vec::new(),
+            users: sessions::logged_on(),
+            users_asked: facts::monotonic(),
+            clock: ClockGuard::default(),
+            journal: Journal::open(layout, config),
+            child: None,
+            poll_due: None,
+            service: false,
+            share: None,
+            held_bytes: None,
+            outbox: super::outbox::Outbox::at(&layout.outbox()),
+        };
+        engine.load_held();
+        engine.clock.step(facts::now(), facts::monotonic());
+        Ok(engine)
+    }
+
+    /// Everything a decision depends on besides the time, and the decisions.
+    pub fn decide(&self, now: Wall) -> Vec<Decision> {
+        self.with_inputs(now, decision::decide)
+    }
+
+    fn with_inputs<T>(&self, now: Wall, ask: impl FnOnce(&Inputs) -> T) -> T {
+        let facts = self.facts();
+        ask(&Inputs {
+            instructions: &self.instructions,
+            history: &self.snapshot.view,
+            facts: &facts,
+            policy: &self.policy,
+            zone: &self.zone,
+            now,
+        })
+    }
+
+    fn facts(&self) -> Facts {
+        let ignored = &self.policy.config.users.ignore;
+        Facts {
+            platform: facts::platform(),
+            users: self.users.known().map(|sessions| {
+                sessions
+                    .iter()
+                    .filter(|s| !ignored.iter().any(|name| name == s.user.as_str()))
+                    .map(|s| UserFact {
+                        name: s.user.clone(),
+                        terminal: s.terminal.clone(),
+                        idle: s.idle_s.map(Duration::from_secs),
+                    })
+                    .collect()
+            }),
+            clock_suspect: self.clock.suspect_why().cloned(),
+            boot_id: facts::boot_id(),
+            disk_free: facts::disk_free(&self.layout.state),
+            running: self
+                .running()
+                .map(|row| (row.request, row.attempt.started_at.unwrap_or(row.attempt.claimed_at))),
+            content: self.content.clone(),
+            programs: programs::allowed(&self.policy.config.programs),
+        }
+    }
+
+    /// The attempt that is under way, if any.
+    fn running(&self) -> Option<&super::history::AttemptRow> {
+        self.snapshot.attempts.iter().find(|row| row.attempt.state.group() == decision::Group::Running)
+    }
+
+    /// Refreshes what is asked of the machine rather than told: clock, users, a history that came back.
+    pub fn refresh(&mut self, now: Wall) {
+        let mono = facts::monotonic();
+        self.clock.step(now, mono);
+        if mono.since(self.users_asked) >= USERS_FRESH {
+            self.users = sessions::logged_on();
+            self.users_asked = mono;
+        }
+        if matches!(self.past, Past::Lost(_)) && self.lock.is_some() {
+            self.reopen(now);
+        }
+        if let Some(child) = &mut self.child
+            && !matches!(child.try_wait(), Ok(None))
+        {
+            self.child = None;
+        }
+    }
+
+    /// `pcm init --adopt` may have put things right.
+    fn reopen(&mut self, now: Wall) {
+        match History::open(&self.layout) {
+            Ok(history) => {
+                if let Ok(snapshot) = history.snapshot() {
+                    self.past = Past::Open(Box::new(history));
+                    self.snapshot = snapshot;
+                    self.journal.info(now, "History is there again.");
+                }
+            }
+            Err(now_lost) => {
+                let (past, snapshot) = lost(now_lost);
+                self.past = past;
+                self.snapshot = snapshot;
+            }
+        }
+    }
+
+    /// The history, if it can be written.
+    fn history(&mut self) -> Result<&mut History> {
+        match &mut self.past {
+            Past::Open(history) => Ok(history),
+            Past::Read => Err(Failure::new(
+                Exit::Failed,
+                "not-executor",
+                "this process only views",
+                "That is a defect of pcm: report it",
+            )),
+            Past::Lost(lost) => Err(history_lost(lost)),
+        }
+    }
+
+    /// Reads back what a transition changed. A history that can be written and not read is lost.
+    fn reread(&mut self) {
+        if let Past::Open(history) = &self.past {
+            match history.snapshot() {
+                Ok(snapshot) => self.snapshot = snapshot,
+                Err(e) => {
+                    let evidence = SafeText::new(&e.to_string());
+                    (self.past, self.snapshot) = lost(Lost { evidence, never_created: false });
+                }
+            }
+        }
+    }
+
+    /// Records each change of state once. Errors are told and change nothing: the next step tries again.
+    pub fn note_states(&mut self, now: Wall) {
+        let changes: Vec<_> = self
+            .decide(now)
+            .iter()
+            .filter_map(|d| Some((d.request_id?, d.state)))
+            .filter(|(id, state)| self.snapshot.since.get(id).is_none_or(|(seen, _)| seen != state))
+            .collect();
+        if changes.is_empty() {
+            return;
+        }
+        if let Past::Open(history) = &mut self.past {
+            match history.note_states(now, &changes) {
+                Ok(()) => {
+                    for (id, state) in changes {
+                        self.snapshot.since.insert(id, (state, now));
+                    }
+                }
+                Err(e) => self.journal.error(now, &format!("A change of state was not recorded: {e}")),
+            }
+        }
+    }
+
+    /// When the next gate changes by time; the service sleeps until then.
+    pub fn next_instant(&self, now: Wall) -> Option<Wall> {
+        decision::next_instant(&self.decide(now), now)
+    }
+
+    /// A run is under way.
+    pub fn is_running(&self) -> bool {
+        self.running().is_some()
+    }
+
+    /// What this executor says in `PACMAN.LOG`.
+    pub fn journal(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+
+    /// Results and reports on their way to the share.
+    pub fn outbox(&mut self) -> &mut super::outbox::Outbox {
+        &mut self.outbox
+    }
+
+    /// The service says when it looks at the share next.
+    pub fn set_poll_due(&mut self, due: Option<Wall>) {
+        self.poll_due = due;
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.policy.config
+    }
+
+    /// Takes a configuration that was read again, or keeps the old one and closes the policy gate.
+    pub fn set_config(&mut self, read: std::result::Result<Config, SafeText>) {
+        match read {
+            Ok(config) => self.policy = policy(&config, &self.zone),
+            Err(why) => self.policy.unreadable = Some(why),
+        }
+    }
+
+    /// The clock of the last run of this executor, so that one that went back over a restart is noticed.
+    fn remember_clock(&mut self) {
+        if let Past::Open(history) = &self.past
+            && let Ok(Some(last)) = history.meta("last_time")
+            && let Ok(last) = last.parse::<Wall>()
+        {
+            self.clock.last_known(last, facts::now());
+        }
+    }
+
+    /// Writes down the time, so that the next start can see a clock that went back. Called about once a minute.
+    pub fn record_clock(&mut self, now: Wall) {
+        if self.clock.suspect_why().is_none()
+            && let Past::Open(history) = &mut self.past
+        {
+            // Only a hint for the next start: a failure here is noticed by whatever writes next.
+            let _ = history.set_meta("last_time", &now.to_rfc3339());
+        }
+    }
+}
+
+fn lost(lost: Lost) -> (Past, Snapshot) {
+    let mut snapshot = Snapshot::default();
+    snapshot.view.lost = Some(lost.evidence.clone());
+    (Past::Lost(lost), snapshot)
+}
+
+/// The refusal of whatever needs the history.
+pub fn history_lost(lost: &Lost) -> Failure {
+    let remedy = if lost.never_created {
+        "Create it with: pcm init"
+    } else {
+        "Look at what is listed, then decide: pcm init --adopt=done, or --adopt=not-done to let what is due run"
+    };
+    Failure::new(Exit::Refused, "history-lost", format!("history is lost: {}", lost.evidence), remedy)
+}
+
+fn policy(config: &Config, local: &Zone) -> Policy {
+    let window_zone = match config.windows.zone.as_str() {
+        "local" => Ok(local.clone()),
+        name => facts::zone(name).map_err(|e| SafeText::new(&e.to_string())),
+    };
+    Policy { config: config.clone(), unreadable: None, window_zone }
+}

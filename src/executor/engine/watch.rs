@@ -1,0 +1,163 @@
+//! From a package that runs to its recorded end: adopt, recover, judge, record, report. Called at every step, also for
+//! what an executor before this one has started.
+
+use super::{Engine, Past};
+use crate::clock::Wall;
+use crate::decision::{Group, State};
+use crate::executor::attempt::{self, Recovery};
+use crate::executor::history::{AttemptRow, ResultRow};
+use crate::executor::outcome::{self, ExitRecord, MifSays};
+use crate::executor::run_folder::RunFolder;
+use crate::host::open::OpenError;
+use crate::site::{mif, share};
+use crate::text::SafeText;
+use std::time::Duration;
+
+/// `Job still running` is said once a minute at most.
+const STILL_RUNNING: Duration = Duration::from_secs(60);
+
+/// One attempt to end what a dead run host left; the next look tries again.
+const END_DEADLINE: Duration = Duration::from_secs(2);
+
+impl Engine {
+    /// Looks after every attempt that has not ended.
+    pub fn watch(&mut self, now: Wall) {
+        let open: Vec<AttemptRow> = self
+            .snapshot
+            .attempts
+            .iter()
+            .filter(|row| row.attempt.state.group() == Group::Running)
+            .cloned()
+            .collect();
+        for row in open {
+            self.watch_one(&row, now);
+        }
+    }
+
+    /// Whether an attempt has ended that nobody has recorded yet.
+    pub fn has_unrecorded_end(&self) -> bool {
+        self.snapshot.attempts.iter().filter(|row| row.attempt.state.group() == Group::Running).any(|row| {
+            let folder = RunFolder::of(&self.layout.runs(), &row.run());
+            folder.find().is_ok_and(|found| attempt::recover(found) != Recovery::Adopt)
+        })
+    }
+
+    fn watch_one(&mut self, row: &AttemptRow, now: Wall) {
+        let folder = RunFolder::of(&self.layout.runs(), &row.run());
+        let found = match folder.find() {
+            Ok(found) => found,
+            Err(e) => {
+                self.journal.error(now, &format!("{}: what became of it cannot be read yet: {e}", row.run()));
+                return;
+            }
+        };
+        match attempt::recover(found) {
+            Recovery::Adopt => self.still_running(row, now),
+            Recovery::Final(exit) => self.ended(row, &folder, &exit, now),
+            Recovery::NotLaunched => self.record_not_launched(row, &"its run host never started".into(), now),
+            Recovery::EndThenInterrupted => {
+                // Stays `busy` until the next look finds nothing alive.
+                self.journal
+                    .error(now, &format!("{}: its run host is gone; what is left of it is ended", row.run()));
+                if !folder.end_leftovers(END_DEADLINE) {
+                    self.journal.error(now, &format!("{}: something of it still lives", row.run()));
+                }
+            }
+            Recovery::Interrupted => self.interrupted(row, now),
+        }
+    }
+
+    fn still_running(&mut self, row: &AttemptRow, now: Wall) {
+        if self.journal.once_in(STILL_RUNNING, &row.run(), now) {
+            let since = row.attempt.started_at.unwrap_or(row.attempt.claimed_at);
+            let elapsed = (now - since).to_std().unwrap_or_default();
+            self.journal.info(
+                now,
+                &format!("Job still running ({}, {})", crate::text::duration(elapsed), row.request),
+            );
+        }
+    }
+
+    fn interrupted(&mut self, row: &AttemptRow, now: Wall) {
+        let why = if row.attempt.boot_id == crate::host::facts::boot_id() {
+            "its run host ended without a word; the outcome is unknown"
+        } else {
+            "the machine restarted while it ran; the outcome is unknown"
+        };
+        self.journal
+            .error(now, &format!("{} is interrupted: {why}. It is not repeated by itself.", row.run()));
+        let result = ResultRow {
+            state: State::Interrupted,
+            retry_at: None,
+            started_at: row.attempt.started_at,
+            ended_at: None,
+            exit_code: None,
+            result: why.into(),
+        };
+        self.record_end(row, &result, now);
+    }
+
+    fn ended(&mut self, row: &AttemptRow, folder: &RunFolder, exit: &ExitRecord, now: Wall) {
+        let says = read_mif(folder);
+        let judged =
+            outcome::judge(exit, &says, &row.exit_codes, row.attempt.number, &self.retry_policy(row));
+        if let Some(lost) = &exit.not_synced {
+            self.journal.warning(now, &format!("{}: not known to survive a power cut: {lost}", row.run()));
+        }
+        if let Some(error) = &exit.error {
+            self.journal.warning(now, &format!("{}: {error}", row.run()));
+        }
+        let result = ResultRow {
+            state: judged.state,
+            retry_at: judged.retry_at,
+            started_at: Some(exit.started_at),
+            ended_at: Some(exit.ended_at),
+            exit_code: exit.exit_code,
+            result: judged.result,
+        };
+        let line = format!("Job completed. {}: {}, {}", row.run(), result.state, result.result);
+        if result.state.is_success() {
+            self.journal.info(now, &line)
+        } else {
+            self.journal.error(now, &line)
+        }
+        self.record_end(row, &result, now);
+    }
+
+    /// History first, then the report: a result that could not be recorded is tried again at the next step.
+    pub(super) fn record_end(&mut self, row: &AttemptRow, result: &ResultRow, now: Wall) {
+        let Past::Open(history) = &mut self.past else { return };
+        if let Err(e) = history.finish(now, row.request, row.attempt.number, result) {
+            self.journal.error(now, &format!("The end of {} was not recorded: {e}", row.run()));
+            return;
+        }
+        self.reread();
+        self.note_states(now);
+        let Some(machine) = self.policy.config.machine else { return };
+        self.journal.info(now, &format!("Reporting job status. {}: {}", row.run(), result.state));
+        let text = mif::render(&mif::Result {
+            machine,
+            request: row.request,
+            package: row.attempt.package.clone(),
+            success: result.state.is_success(),
+            description: SafeText::new(&format!("{}: {}", result.state, result.result)),
+            at: now,
+        });
+        let name = format!("{}.MIF", row.run());
+        if let Err(e) = self.outbox.put(&name, text.as_bytes()) {
+            self.journal.error(now, &format!("The result {name} could not be put into the outbox: {e}"));
+        }
+    }
+}
+
+/// What the package wrote about itself; a file that cannot be opened as one counts as malformed, never as success.
+fn read_mif(folder: &RunFolder) -> MifSays {
+    match share::open_bounded(&folder.status_mif(), mif::MAX_BYTES) {
+        Ok(bytes) => match mif::parse(&bytes) {
+            Ok(status) => MifSays::Status { success: status.success, description: status.description },
+            Err(e) => MifSays::Malformed(SafeText::new(&e.to_string())),
+        },
+        Err(OpenError::Missing) => MifSays::Nothing,
+        Err(e) => MifSays::Malformed(SafeText::new(&e.to_string())),
+    }
+}

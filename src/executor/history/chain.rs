@@ -1,0 +1,121 @@
+//! The chain of events: each carries the hash of the one before, so that a changed byte shows (PROMISES.md P14). Audit
+//! entries are events like any other: who did what stands in the same chain as what became of it.
+
+use super::rows::RowError;
+use crate::clock::Wall;
+use crate::executor::view::AuditEntryDoc;
+use crate::site::ids::RequestId;
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// How many events there are and the hash of the newest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainState {
+    /// Events are numbered from 1 without gaps.
+    pub events: u64,
+    /// 64 hex digits; of no event: zeros.
+    pub hash: String,
+}
+
+impl Default for ChainState {
+    fn default() -> Self {
+        Self { events: 0, hash: "0".repeat(64) }
+    }
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// `claim`, `launched`, `ended`, `state`, `deferred`, `audit` …
+    pub kind: &'static str,
+    /// What it is about.
+    pub request: Option<RequestId>,
+    /// JSON.
+    pub body: String,
+}
+
+impl Event {
+    /// An event whose body is the JSON of `body`.
+    pub fn new(kind: &'static str, request: Option<RequestId>, body: &impl Serialize) -> Self {
+        // Bodies are our own structs of strings and numbers: they have no map with odd keys that could fail.
+        let body = serde_json::to_string(body).unwrap_or_else(|e| format!("{{\"unprintable\":\"{e}\"}}"));
+        Self { kind, request, body }
+    }
+}
+
+/// The hash of an event covers its number, time, kind, subject, body, and the hash before it; lengths are part of what
+/// is hashed, so that nothing can move from one field to the next.
+fn hash(previous: &str, seq: u64, at: &str, kind: &str, request: &str, body: &str) -> String {
+    let mut sha = Sha256::new();
+    sha.update(previous.as_bytes());
+    sha.update(seq.to_be_bytes());
+    for field in [at, kind, request, body] {
+        sha.update((field.len() as u64).to_be_bytes());
+        sha.update(field.as_bytes());
+    }
+    sha.finalize().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+pub(super) fn append(
+    db: &Connection,
+    head: &ChainState,
+    at: Wall,
+    event: &Event,
+) -> rusqlite::Result<ChainState> {
+    let seq = head.events + 1;
+    let at = at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let request = event.request.map(|r| r.to_string());
+    let hash = hash(&head.hash, seq, &at, event.kind, request.as_deref().unwrap_or(""), &event.body);
+    db.prepare_cached(
+        "INSERT INTO events (seq, at, kind, request, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![seq as i64, at, event.kind, request, event.body, hash])?;
+    Ok(ChainState { events: seq, hash })
+}
+
+/// Walks the whole chain.
+///
+/// # Errors
+/// What the database says. A chain that does not hold is no error: `Err(first bad event)` inside.
+pub fn verify(db: &Connection) -> rusqlite::Result<Result<ChainState, u64>> {
+    let mut statement = db.prepare("SELECT seq, at, kind, request, body, hash FROM events ORDER BY seq")?;
+    let mut rows = statement.query([])?;
+    let mut head = ChainState::default();
+    while let Some(row) = rows.next()? {
+        let seq: i64 = row.get(0)?;
+        let wanted = head.events + 1;
+        let request: Option<String> = row.get(3)?;
+        let (at, kind, body, stored): (String, String, String, String) =
+            (row.get(1)?, row.get(2)?, row.get(4)?, row.get(5)?);
+        let computed = hash(&head.hash, wanted, &at, &kind, request.as_deref().unwrap_or(""), &body);
+        if seq != wanted as i64 || stored != computed {
+            return Ok(Err(wanted));
+        }
+        head = ChainState { events: wanted, hash: stored };
+    }
+    Ok(Ok(head))
+}
+
+/// The hash of event number `seq`, to compare with a mark that is behind the database.
+pub(super) fn hash_at(db: &Connection, seq: u64) -> rusqlite::Result<Option<String>> {
+    use rusqlite::OptionalExtension;
+    if seq == 0 {
+        return Ok(Some(ChainState::default().hash));
+    }
+    db.query_row("SELECT hash FROM events WHERE seq = ?1", [seq as i64], |row| row.get(0)).optional()
+}
+
+/// The entries of the audit, oldest first.
+pub(super) fn read_audit(db: &Connection) -> Result<Vec<AuditEntryDoc>, RowError> {
+    let mut statement = db.prepare("SELECT seq, body FROM events WHERE kind = 'audit' ORDER BY seq")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+    let mut entries = Vec::new();
+    for row in rows {
+        let (seq, body) = row?;
+        let entry = serde_json::from_str(&body)
+            .map_err(|e| RowError::Content(format!("event {seq} is not an audit entry: {e}")))?;
+        entries.push(entry);
+    }
+    Ok(entries)
+}

@@ -1,0 +1,265 @@
+//! Whether history can be believed (PROMISES.md 2, P4), and the two ways in which an operator makes it believable:
+//! `pcm init` on a new machine, `pcm init --adopt` after a loss. Lost, damaged or older history never causes a run.
+
+use super::chain::{self, ChainState};
+use super::mark::Mark;
+use super::{History, connect, rows, schema};
+use crate::clock::Wall;
+use crate::executor::history::chain::Event;
+use crate::host::durable;
+use crate::host::paths::Layout;
+use crate::site::ids::RequestId;
+use crate::text::SafeText;
+use rusqlite::{OpenFlags, params};
+use std::io;
+
+/// History is `history-lost`: the evidence, as a clause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// What was found.
+    pub evidence: SafeText,
+    /// There never was a history here: no database, no mark.
+    pub never_created: bool,
+}
+
+impl Lost {
+    pub(super) fn new(evidence: impl AsRef<str>) -> Self {
+        Self { evidence: SafeText::new(evidence.as_ref()), never_created: false }
+    }
+}
+
+/// A history that can be believed.
+pub(super) struct Healthy {
+    pub history: History,
+    /// It has events that the mark does not know: the executor died between the two.
+    pub ahead_of_mark: bool,
+}
+
+pub(super) fn open_healthy(layout: &Layout, flags: OpenFlags) -> Result<Healthy, Lost> {
+    let file = layout.history();
+    let mark_file = layout.mark();
+    let mark = Mark::read(&mark_file).map_err(|e| Lost::new(format!("{}: {e}", mark_file.display())))?;
+    match std::fs::metadata(&file) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return Err(match mark {
+                None => Lost {
+                    evidence: SafeText::new(&format!("there is no history at {} yet", file.display())),
+                    never_created: true,
+                },
+                Some(mark) => Lost::new(format!(
+                    "{} is missing, and {} says that it held {} events",
+                    file.display(),
+                    mark_file.display(),
+                    mark.events
+                )),
+            });
+        }
+        Err(e) => return Err(Lost::new(format!("{} cannot be opened: {e}", file.display()))),
+        Ok(_) => {}
+    }
+    let damaged = |e: rusqlite::Error| Lost::new(format!("{} is damaged or unreadable: {e}", file.display()));
+    let db = connect(&file, flags).map_err(damaged)?;
+    let found = schema::version(&db).map_err(damaged)?;
+    if found > schema::VERSION || found < 1 {
+        return Err(Lost::new(format!(
+            "{} has tables of version {found}; this pcm knows 1 to {}",
+            file.display(),
+            schema::VERSION
+        )));
+    }
+    let check: String = db.pragma_query_value(None, "integrity_check", |row| row.get(0)).map_err(damaged)?;
+    if check != "ok" {
+        return Err(Lost::new(format!("{} is damaged: {check}", file.display())));
+    }
+    let generation = schema::meta(&db, "generation").map_err(damaged)?.unwrap_or_default();
+    let head = chain::verify(&db).map_err(damaged)?.map_err(|bad| {
+        Lost::new(format!("{}: event {bad} does not fit the chain, it was changed", file.display()))
+    })?;
+    rows::agree_with_events(&db)
+        .map_err(damaged)?
+        .map_err(|what| Lost::new(format!("{}: {what}", file.display())))?;
+    let ahead_of_mark = against_mark(&db, &generation, &head, mark, layout)?;
+    if let Some(why) = schema::meta(&db, "not_adopted").map_err(damaged)? {
+        return Err(Lost::new(why));
+    }
+    let history = History { db, file, mark_file, generation, head };
+    Ok(Healthy { history, ahead_of_mark })
+}
+
+/// Compares the database with its mark: true where the database is ahead.
+fn against_mark(
+    db: &rusqlite::Connection,
+    generation: &str,
+    head: &ChainState,
+    mark: Option<Mark>,
+    layout: &Layout,
+) -> Result<bool, Lost> {
+    let file = layout.history();
+    let Some(mark) = mark else {
+        return Err(Lost::new(format!("its mark {} is missing", layout.mark().display())));
+    };
+    if mark.generation != generation {
+        return Err(Lost::new(format!(
+            "{} is of generation {generation}, the mark is of {}",
+            file.display(),
+            mark.generation
+        )));
+    }
+    if mark.events > head.events {
+        return Err(Lost::new(format!(
+            "{} has {} events, the mark knows of {}: it was replaced by an older one",
+            file.display(),
+            head.events,
+            mark.events
+        )));
+    }
+    let there = chain::hash_at(db, mark.events).map_err(|e| Lost::new(e.to_string()))?;
+    if there.as_deref() != Some(mark.head.as_str()) {
+        return Err(Lost::new(format!(
+            "{}: event {} is not the one that the mark knows",
+            file.display(),
+            mark.events
+        )));
+    }
+    Ok(mark.events < head.events)
+}
+
+/// What the operator decides about everything that is now listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adopt {
+    /// It has been carried out already; nothing of it runs by itself.
+    Done,
+    /// It has not; whatever is due runs.
+    NotDone,
+}
+
+/// What `pcm init` did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InitOutcome {
+    /// A new history.
+    Created,
+    /// It was healthy; nothing changed.
+    Healthy,
+    /// A new history, with this many requests adopted as done; the old file, if there was one, is kept under this name.
+    Adopted(usize, Option<std::path::PathBuf>),
+}
+
+/// Creates a history where there never was one; changes nothing where it is healthy. `earlier` is set where the share
+/// holds earlier results of this machine: then the new history is closed until it is adopted.
+///
+/// # Errors
+/// `Lost`: it needs `adopt`. Nothing has changed then, except that a closed new history may be there.
+pub fn init(
+    layout: &Layout,
+    now: Wall,
+    generation: &str,
+    earlier: Option<&str>,
+) -> Result<InitOutcome, Lost> {
+    match open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_WRITE) {
+        Ok(_) => Ok(InitOutcome::Healthy),
+        Err(lost) if lost.never_created => {
+            create(layout, now, generation, &[], earlier).map_err(Lost::new)?;
+            match earlier {
+                None => Ok(InitOutcome::Created),
+                Some(why) => Err(Lost::new(why)),
+            }
+        }
+        Err(lost) => Err(lost),
+    }
+}
+
+/// Starts a new history in place of a lost one. The old file is kept beside it for whoever wants to look.
+///
+/// # Errors
+/// What failed; the old file may already have been moved aside, which leaves history lost and nothing running.
+pub fn adopt(
+    layout: &Layout,
+    now: Wall,
+    generation: &str,
+    adopt: Adopt,
+    listed: &[RequestId],
+) -> Result<InitOutcome, String> {
+    if open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_WRITE).is_ok() {
+        return Ok(InitOutcome::Healthy);
+    }
+    let file = layout.history();
+    let mut kept = None;
+    if std::fs::symlink_metadata(&file).is_ok() {
+        let aside = file.with_file_name(format!("history.db.lost-{}", now.format("%Y%m%dT%H%M%SZ")));
+        std::fs::rename(&file, &aside)
+            .map_err(|e| format!("{} cannot be moved aside: {e}", file.display()))?;
+        kept = Some(aside);
+    }
+    // A journal of the old file would be rolled back into the new one.
+    for suffix in ["-journal", "-wal", "-shm"] {
+        let mut name = file.clone().into_os_string();
+        name.push(suffix);
+        match std::fs::remove_file(&name) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(format!("{} cannot be removed: {e}", name.display()));
+            }
+            _ => {}
+        }
+    }
+    let adopted = if adopt == Adopt::Done { listed } else { &[] };
+    create(layout, now, generation, adopted, None)?;
+    Ok(InitOutcome::Adopted(adopted.len(), kept))
+}
+
+fn create(
+    layout: &Layout,
+    now: Wall,
+    generation: &str,
+    adopted: &[RequestId],
+    not_adopted: Option<&str>,
+) -> Result<(), String> {
+    let file = layout.history();
+    // Made under another name and renamed, so that a history is there whole or not at all.
+    let new = file.with_file_name("history.db.new");
+    let _ = std::fs::remove_file(&new);
+    let failed = |e: rusqlite::Error| format!("{}: {e}", new.display());
+    let db =
+        connect(&new, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(failed)?;
+    schema::create(&db, generation).map_err(failed)?;
+    if let Some(why) = not_adopted {
+        schema::set_meta(&db, "not_adopted", why).map_err(failed)?;
+    }
+    let mut history = History {
+        db,
+        file: new.clone(),
+        mark_file: layout.mark(),
+        generation: generation.to_owned(),
+        head: ChainState::default(),
+    };
+    history
+        .transition(now, |tx, events| {
+            events.push(Event::new("created", None, &serde_json::json!({ "generation": generation })));
+            for request in adopted {
+                let at = now.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+                tx.execute(
+                    "INSERT INTO adopted (request, at) VALUES (?1, ?2)",
+                    params![request.as_str(), at],
+                )?;
+                events.push(Event::new("adopted-as-done", Some(*request), &serde_json::json!({})));
+            }
+            Ok(())
+        })
+        .map_err(|e| e.to_string())?;
+    restrict(&new).map_err(|e| format!("{}: {e}", new.display()))?;
+    let head = history.head.clone();
+    drop(history);
+    // The mark goes first: dying between the two leaves a mark without a history, which is lost and runs nothing,
+    // while a history without its mark could be an old one put back.
+    Mark { generation: generation.to_owned(), events: head.events, head: head.hash }
+        .write(&layout.mark())
+        .map_err(|e| format!("{}: {e}", layout.mark().display()))?;
+    durable::write(&layout.state.join("generation"), generation.as_bytes())
+        .map_err(|e| format!("{}: {e}", layout.state.join("generation").display()))?;
+    std::fs::rename(&new, &file).map_err(|e| format!("{}: {e}", file.display()))?;
+    durable::sync_dir(&layout.state).map_err(|e| format!("{}: {e}", layout.state.display()))
+}
+
+/// Reasons and names in it are for operators; others read them through the executor.
+fn restrict(file: &std::path::Path) -> io::Result<()> {
+    crate::host::durable::make_private_file(file)
+}

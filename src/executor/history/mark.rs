@@ -1,0 +1,55 @@
+//! `pcm.mark`, beside the configuration and so away from the state folder: what the history was at the newest claim,
+//! deferral or hold. A history behind it has been replaced by an older one (PROMISES.md 2).
+
+use crate::host::durable;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::Path;
+
+/// Generation, number of events and head of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Of the history it belongs to.
+    pub generation: String,
+    /// How many events there were.
+    pub events: u64,
+    /// The hash of the newest.
+    pub head: String,
+}
+
+/// A mark is three short fields; whatever is longer is not one.
+const MAX_BYTES: u64 = 4096;
+
+impl Mark {
+    /// Reads the mark; `None` where there is none.
+    ///
+    /// # Errors
+    /// It is there and cannot be read as a mark.
+    pub fn read(file: &Path) -> io::Result<Option<Mark>> {
+        match std::fs::metadata(file) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e),
+            Ok(meta) if !meta.is_file() || meta.len() > MAX_BYTES => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "it is not a file of the size of a mark",
+                ));
+            }
+            Ok(_) => {}
+        }
+        let text = std::fs::read(file)?;
+        serde_json::from_slice(&text).map(Some).map_err(|e| {
+            io::Error::new(io::ErrorKind::InvalidData, format!("it does not read as a mark: {e}"))
+        })
+    }
+
+    /// Replaces the mark, durably.
+    ///
+    /// # Errors
+    /// The old mark is still there.
+    pub fn write(&self, file: &Path) -> io::Result<()> {
+        let mut text = serde_json::to_vec(self).map_err(io::Error::other)?;
+        text.push(b'\n');
+        durable::write(file, &text)
+    }
+}

@@ -1,0 +1,237 @@
+//! This machine's history (DESIGN.md 5, PROMISES.md 2): attempts, deferrals, the hold, and an append-only chain of
+//! events, in SQLite with a rollback journal and `synchronous = EXTRA`; one transaction a transition. Only the executor
+//! writes it. Whether it can be believed is judged in `health`, against the mark in `mark`.
+
+mod chain;
+mod health;
+mod mark;
+mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use chain::{ChainState, Event, verify};
+pub use health::{Adopt, InitOutcome, Lost, adopt, init};
+pub use mark::Mark;
+pub use rows::{AttemptRow, DeferralRow, ResultRow};
+
+use crate::clock::Wall;
+use crate::decision::HistoryView;
+use crate::executor::view::AuditEntryDoc;
+use crate::host::paths::Layout;
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Why a transition could not be recorded. Nothing of it is durable.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The database refused or failed.
+    #[error("history {file}: {source}", file = .file.display())]
+    Database {
+        /// The database.
+        file: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The mark beside the configuration could not be written.
+    #[error("mark {file}: {source}", file = .file.display())]
+    Mark {
+        /// The mark.
+        file: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A row holds what this version cannot read.
+    #[error("history {file}: {what}", file = .file.display())]
+    Content {
+        /// The database.
+        file: PathBuf,
+        /// Which row and why.
+        what: String,
+    },
+}
+
+/// What most functions of the history return.
+pub type Result<T> = std::result::Result<T, HistoryError>;
+
+/// The open history of the one executor. Dropping it closes the database.
+pub struct History {
+    db: Connection,
+    file: PathBuf,
+    mark_file: PathBuf,
+    generation: String,
+    head: ChainState,
+}
+
+/// Writers wait this long for a lock (PROMISES.md 2).
+const BUSY: Duration = Duration::from_secs(5);
+
+impl History {
+    /// Opens the history for writing and judges its health.
+    ///
+    /// # Errors
+    /// `Lost` with the evidence where it is missing, damaged, of another generation or behind its mark.
+    pub fn open(layout: &Layout) -> std::result::Result<History, Lost> {
+        let opened = health::open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let mut history = opened.history;
+        if opened.ahead_of_mark {
+            // The executor died between a commit and the mark: the database is the newer of the two, so it leads.
+            history.write_mark().map_err(|e| Lost::new(format!("its mark cannot be moved forward: {e}")))?;
+        }
+        history.migrate().map_err(|e| Lost::new(e.to_string()))?;
+        Ok(history)
+    }
+
+    /// Reads everything a view needs in one short transaction and closes the database again.
+    ///
+    /// # Errors
+    /// As [`History::open`].
+    pub fn read(layout: &Layout) -> std::result::Result<Snapshot, Lost> {
+        let history = health::open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_ONLY)?.history;
+        history.snapshot().map_err(|e| Lost::new(e.to_string()))
+    }
+
+    /// Everything a view needs, read in one transaction.
+    ///
+    /// # Errors
+    /// Whatever the database says; rows that cannot be understood are an error, never left out.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        let tx = self.db.unchecked_transaction().map_err(|e| self.database(e))?;
+        let snapshot = Snapshot {
+            view: self.content(rows::view(&tx))?,
+            attempts: self.content(rows::attempts(&tx))?,
+            deferrals: self.content(rows::deferrals(&tx))?,
+            since: self.content(rows::since(&tx))?,
+        };
+        Ok(snapshot)
+    }
+
+    /// The entries of the audit, oldest first.
+    ///
+    /// # Errors
+    /// In words, what the database says.
+    pub fn audit_entries(&self) -> std::result::Result<Vec<AuditEntryDoc>, String> {
+        self.content(chain::read_audit(&self.db)).map_err(|e| e.to_string())
+    }
+
+    /// The entries of the audit, for a view.
+    ///
+    /// # Errors
+    /// In words, why the history cannot be read or believed.
+    pub fn read_audit(layout: &Layout) -> std::result::Result<Vec<AuditEntryDoc>, String> {
+        let opened = health::open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        opened.map_err(|lost| lost.evidence.to_string())?.history.audit_entries()
+    }
+
+    /// Walks the chain of the file as it is, believed or not: how many events hold, and the first that does not.
+    ///
+    /// # Errors
+    /// In words, why it cannot be read at all.
+    pub fn verify(layout: &Layout) -> std::result::Result<(u64, Option<u64>), String> {
+        let file = layout.history();
+        let failed = |e: rusqlite::Error| format!("{} cannot be read: {e}", file.display());
+        let db = connect(&file, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+        Ok(match chain::verify(&db).map_err(failed)? {
+            Ok(head) => (head.events, None),
+            Err(bad) => (bad - 1, Some(bad)),
+        })
+    }
+
+    /// Number of events and hash of the newest.
+    pub fn head(&self) -> &ChainState {
+        &self.head
+    }
+
+    /// The generation this history was created as.
+    pub fn generation(&self) -> &str {
+        &self.generation
+    }
+
+    /// One transition: `change` writes its rows and names its events; all of it is durable on return, or none.
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub fn transition<T>(
+        &mut self,
+        at: Wall,
+        change: impl FnOnce(&Transaction, &mut Vec<Event>) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let file = self.file.clone();
+        let database = |source| HistoryError::Database { file: file.clone(), source };
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
+        let mut events = Vec::new();
+        let value = change(&tx, &mut events).map_err(database)?;
+        let mut head = self.head.clone();
+        for event in &events {
+            head = chain::append(&tx, &head, at, event).map_err(database)?;
+        }
+        tx.commit().map_err(database)?;
+        self.head = head;
+        Ok(value)
+    }
+
+    /// Writes generation, number of events and head of the chain beside the configuration, durably.
+    ///
+    /// # Errors
+    /// The mark is then the old one.
+    pub fn write_mark(&mut self) -> Result<()> {
+        let mark = Mark {
+            generation: self.generation.clone(),
+            events: self.head.events,
+            head: self.head.hash.clone(),
+        };
+        mark.write(&self.mark_file)
+            .map_err(|source| HistoryError::Mark { file: self.mark_file.clone(), source })
+    }
+
+    /// Reads one value of the `meta` table.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub fn meta(&self, key: &str) -> Result<Option<String>> {
+        schema::meta(&self.db, key).map_err(|e| self.database(e))
+    }
+
+    fn migrate(&mut self) -> Result<()> {
+        schema::migrate(&mut self.db)
+            .map_err(|source| HistoryError::Database { file: self.file.clone(), source })
+    }
+
+    fn database(&self, source: rusqlite::Error) -> HistoryError {
+        HistoryError::Database { file: self.file.clone(), source }
+    }
+
+    fn content<T>(&self, read: std::result::Result<T, rows::RowError>) -> Result<T> {
+        read.map_err(|e| match e {
+            rows::RowError::Database(source) => self.database(source),
+            rows::RowError::Content(what) => HistoryError::Content { file: self.file.clone(), what },
+        })
+    }
+}
+
+/// What the views show of the history.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// For the decision core.
+    pub view: HistoryView,
+    /// All attempts, oldest first.
+    pub attempts: Vec<AttemptRow>,
+    /// All deferrals, oldest first.
+    pub deferrals: Vec<DeferralRow>,
+    /// Since when each request is in its state, as far as it was seen.
+    pub since: std::collections::BTreeMap<crate::site::ids::RequestId, (crate::decision::State, Wall)>,
+}
+
+/// Opens the database file with the settings that P1 rests on.
+fn connect(file: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let db = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(BUSY)?;
+    if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
+        db.pragma_update(None, "journal_mode", "DELETE")?;
+        db.pragma_update(None, "synchronous", "EXTRA")?;
+        db.pragma_update(None, "fullfsync", true)?;
+    }
+    db.pragma_update(None, "trusted_schema", false)?;
+    Ok(db)
+}

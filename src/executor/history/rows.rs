@@ -1,0 +1,422 @@
+//! The current rows beside the events: attempts, deferrals, the hold, what was adopted, and since when a state is seen.
+
+use super::chain::Event;
+use super::{History, Result};
+use crate::clock::Wall;
+use crate::decision::{Attempt, Deferrals, HistoryView, Hold, State};
+use crate::executor::view::AuditEntryDoc;
+use crate::site::ids::RequestId;
+use crate::site::instruction::{ContentHash, Outcome};
+use crate::text::SafeText;
+use rusqlite::{Connection, Transaction, params};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Why rows cannot be read.
+#[derive(Debug)]
+pub(super) enum RowError {
+    /// The database failed.
+    Database(rusqlite::Error),
+    /// A row holds what this version cannot read.
+    Content(String),
+}
+
+impl From<rusqlite::Error> for RowError {
+    fn from(e: rusqlite::Error) -> Self {
+        RowError::Database(e)
+    }
+}
+
+/// One attempt with everything that is needed to finish it without the instruction file it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRow {
+    /// Which request.
+    pub request: RequestId,
+    /// What decisions see of it.
+    #[serde(flatten)]
+    pub attempt: Attempt,
+    /// The content it was claimed with.
+    pub content: Option<ContentHash>,
+    /// What its exit codes mean where that differs from the default table.
+    pub exit_codes: BTreeMap<i64, Outcome>,
+    /// Its time limit in seconds.
+    pub max_run_time_s: u64,
+    /// The gates the operator passed over, by name.
+    pub overrides: Vec<String>,
+}
+
+impl AttemptRow {
+    /// `<RequestID>-<attempt>`: the name of its folder and of its transcript.
+    pub fn run(&self) -> String {
+        format!("{}-{}", self.request, self.attempt.number)
+    }
+}
+
+/// One deferral.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeferralRow {
+    /// Which request.
+    pub request: RequestId,
+    /// When it was set.
+    pub at: Wall,
+    /// By whom.
+    pub who: SafeText,
+    /// Until when.
+    pub until: Wall,
+    /// Why.
+    pub reason: SafeText,
+    /// When it was ended before its time.
+    pub ended_at: Option<Wall>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ResultRow {
+    /// One of the group Executed.
+    pub state: State,
+    /// Set where another attempt is due.
+    pub retry_at: Option<Wall>,
+    /// When it was launched, where that is known.
+    pub started_at: Option<Wall>,
+    /// When its process tree had ended, where that is known.
+    pub ended_at: Option<Wall>,
+    /// What the package returned.
+    pub exit_code: Option<i64>,
+    /// In words, at most 128 characters.
+    pub result: SafeText,
+}
+
+impl History {
+    /// The claim: durable before anything is launched, or an error and no claim at all.
+    ///
+    /// # Errors
+    /// The claim must then be taken as absent only after it was read again ([`History::has_claim`]).
+    pub fn claim(&mut self, at: Wall, row: &AttemptRow) -> Result<()> {
+        let json = json(row);
+        self.transition(at, |tx, events| {
+            // The primary key is the promise: a second claim of the same attempt cannot be inserted.
+            tx.execute(
+                "INSERT INTO attempts (request, number, row) VALUES (?1, ?2, ?3)",
+                params![row.request.as_str(), row.attempt.number, json],
+            )?;
+            events.push(Event::new("claim", Some(row.request), row));
+            Ok(())
+        })
+    }
+
+    /// Whether this attempt is claimed, asked of the file and not of memory.
+    ///
+    /// # Errors
+    /// It cannot be known.
+    pub fn has_claim(&self, request: RequestId, number: u32) -> Result<bool> {
+        self.db
+            .query_row(
+                "SELECT EXISTS (SELECT 1 FROM attempts WHERE request = ?1 AND number = ?2)",
+                params![request.as_str(), number],
+                |row| row.get(0),
+            )
+            .map_err(|e| self.database(e))
+    }
+
+    /// The attempt is launched, or is being stopped.
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub fn progress(
+        &mut self,
+        at: Wall,
+        request: RequestId,
+        number: u32,
+        state: State,
+        started: Wall,
+    ) -> Result<()> {
+        assert!(state.group() == crate::decision::Group::Running, "progress is not an end");
+        self.change_attempt(at, request, number, "progress", |row| {
+            if !row.attempt.state.is_terminal() {
+                row.attempt.state = state;
+                row.attempt.started_at = Some(started);
+            }
+        })
+    }
+
+    /// The end of an attempt. A terminal state is never overwritten (DEFECTS Q152229).
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub fn finish(&mut self, at: Wall, request: RequestId, number: u32, result: &ResultRow) -> Result<()> {
+        assert!(result.state.is_terminal(), "{} is not an end", result.state);
+        self.change_attempt(at, request, number, "ended", |row| {
+            if row.attempt.state.is_terminal() {
+                return;
+            }
+            row.attempt.state = result.state;
+            row.attempt.retry_at = result.retry_at;
+            row.attempt.started_at = result.started_at.or(row.attempt.started_at);
+            row.attempt.ended_at = result.ended_at;
+            row.attempt.exit_code = result.exit_code;
+            row.attempt.result = result.result.clone();
+        })
+    }
+
+    fn change_attempt(
+        &mut self,
+        at: Wall,
+        request: RequestId,
+        number: u32,
+        kind: &'static str,
+        change: impl FnOnce(&mut AttemptRow),
+    ) -> Result<()> {
+        self.transition(at, |tx, events| {
+            let old: String = tx.query_row(
+                "SELECT row FROM attempts WHERE request = ?1 AND number = ?2",
+                params![request.as_str(), number],
+                |row| row.get(0),
+            )?;
+            let mut row: AttemptRow = serde_json::from_str(&old).map_err(unreadable)?;
+            change(&mut row);
+            tx.execute(
+                "UPDATE attempts SET row = ?3 WHERE request = ?1 AND number = ?2",
+                params![request.as_str(), number, json(&row)],
+            )?;
+            events.push(Event::new(kind, Some(request), &row));
+            Ok(())
+        })
+    }
+
+    /// A deferral; it takes the place of the one in force.
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub fn defer(&mut self, row: &DeferralRow) -> Result<()> {
+        self.transition(row.at, |tx, events| {
+            end_deferral(tx, row.request, row.at)?;
+            tx.execute(
+                "INSERT INTO deferrals (request, at, who, until, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    row.request.as_str(),
+                    stamp(row.at),
+                    row.who.as_str(),
+                    stamp(row.until),
+                    row.reason.as_str()
+                ],
+            )?;
+            let body = serde_json::json!({"who": row.who, "until": stamp(row.until), "reason": row.reason});
+            events.push(Event::new("deferred", Some(row.request), &body));
+            Ok(())
+        })
+    }
+
+    /// Ends the deferral in force.
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub fn undefer(&mut self, at: Wall, request: RequestId, who: &SafeText) -> Result<()> {
+        self.transition(at, |tx, events| {
+            end_deferral(tx, request, at)?;
+            events.push(Event::new("undeferred", Some(request), &serde_json::json!({ "who": who })));
+            Ok(())
+        })
+    }
+
+    /// Sets or ends the hold.
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub fn set_hold(&mut self, at: Wall, hold: Option<&Hold>, who: &SafeText) -> Result<()> {
+        self.transition(at, |tx, events| {
+            tx.execute("DELETE FROM hold", [])?;
+            if let Some(hold) = hold {
+                tx.execute("INSERT INTO hold (id, row) VALUES (1, ?1)", [json(hold)])?;
+            }
+            events.push(Event::new(
+                if hold.is_some() { "held" } else { "unheld" },
+                None,
+                &serde_json::json!({"who": who, "hold": hold}),
+            ));
+            Ok(())
+        })
+    }
+
+    /// An entry of the audit.
+    ///
+    /// # Errors
+    /// It is not recorded; the action must not be carried out.
+    pub fn audit(&mut self, entry: &AuditEntryDoc) -> Result<()> {
+        self.transition(entry.at, |_, events| {
+            events.push(Event::new("audit", entry.request_id, entry));
+            Ok(())
+        })
+    }
+
+    /// Records changes of state, each once.
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub fn note_states(&mut self, at: Wall, changes: &[(RequestId, State)]) -> Result<()> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.transition(at, |tx, events| {
+            for (request, state) in changes {
+                tx.execute(
+                    "INSERT INTO seen (request, state, since) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (request) DO UPDATE SET state = ?2, since = ?3",
+                    params![request.as_str(), state.as_str(), stamp(at)],
+                )?;
+                events.push(Event::new("state", Some(*request), &serde_json::json!({ "state": state })));
+            }
+            Ok(())
+        })
+    }
+
+    /// Remembers a value across restarts, outside the chain: nothing that a decision about a run rests on.
+    ///
+    /// # Errors
+    /// The old value stays.
+    pub fn set_meta(&mut self, key: &str, value: &str) -> Result<()> {
+        super::schema::set_meta(&self.db, key, value).map_err(|e| self.database(e))
+    }
+}
+
+fn end_deferral(tx: &Transaction, request: RequestId, at: Wall) -> rusqlite::Result<()> {
+    tx.execute(
+        "UPDATE deferrals SET ended_at = ?2 WHERE request = ?1 AND ended_at IS NULL",
+        params![request.as_str(), stamp(at)],
+    )?;
+    Ok(())
+}
+
+/// What decisions need.
+pub(super) fn view(db: &Connection) -> std::result::Result<HistoryView, RowError> {
+    let mut view = HistoryView::default();
+    for row in attempts(db)? {
+        view.attempts.entry(row.request).or_default().push(row.attempt);
+    }
+    for row in deferrals(db)? {
+        let entry: &mut Deferrals = view.deferrals.entry(row.request).or_default();
+        // An undone deferral counts for the time it was in force, one in force for all of it.
+        let until = row.ended_at.unwrap_or(row.until).min(row.until);
+        entry.count += 1;
+        entry.total_s += u64::try_from((until - row.at).num_seconds()).unwrap_or(0);
+        if row.ended_at.is_none() {
+            entry.until = Some(row.until);
+            entry.by = row.who;
+            entry.reason = row.reason;
+        }
+    }
+    let mut statement = db.prepare("SELECT row FROM hold")?;
+    for row in statement.query_map([], |row| row.get::<_, String>(0))? {
+        view.hold =
+            Some(serde_json::from_str(&row?).map_err(|e| RowError::Content(format!("the hold: {e}")))?);
+    }
+    let mut statement = db.prepare("SELECT request, at FROM adopted")?;
+    for row in statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))? {
+        let (request, at) = row?;
+        view.adopted.insert(id(&request)?, time(&at)?);
+    }
+    Ok(view)
+}
+
+pub(super) fn attempts(db: &Connection) -> std::result::Result<Vec<AttemptRow>, RowError> {
+    let mut statement = db.prepare("SELECT request, number, row FROM attempts ORDER BY request, number")?;
+    let rows = statement.query_map([], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?, row.get::<_, String>(2)?))
+    })?;
+    let mut attempts: Vec<AttemptRow> = Vec::new();
+    for row in rows {
+        let (request, number, text) = row?;
+        let row: AttemptRow = serde_json::from_str(&text)
+            .map_err(|e| RowError::Content(format!("attempt {number} of {request}: {e}")))?;
+        if row.request.as_str() != request || row.attempt.number != number {
+            return Err(RowError::Content(format!(
+                "attempt {number} of {request} holds another attempt's row"
+            )));
+        }
+        attempts.push(row);
+    }
+    attempts.sort_by_key(|row| (row.attempt.claimed_at, row.request, row.attempt.number));
+    Ok(attempts)
+}
+
+/// Compares the attempts with what the chain says of them: the rows stand beside it and carry no hash of their own, so
+/// one that was changed or removed shows only here. `Err` inside: the first difference, in words.
+pub(super) fn agree_with_events(db: &Connection) -> rusqlite::Result<std::result::Result<(), String>> {
+    let mut told: BTreeMap<(String, u32), String> = BTreeMap::new();
+    let mut statement = db.prepare(
+        "SELECT request, json_extract(body, '$.number'), body FROM events
+         WHERE kind IN ('claim', 'progress', 'ended') ORDER BY seq",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        told.insert((row.get(0)?, row.get(1)?), row.get(2)?);
+    }
+    let mut statement = db.prepare("SELECT request, number, row FROM attempts")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (request, number, text): (String, u32, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if told.remove(&(request.clone(), number)).as_ref() != Some(&text) {
+            return Ok(Err(format!("attempt {number} of {request} is not what its events say")));
+        }
+    }
+    Ok(match told.into_keys().next() {
+        Some((request, number)) => Err(format!("attempt {number} of {request} was removed")),
+        None => Ok(()),
+    })
+}
+
+pub(super) fn deferrals(db: &Connection) -> std::result::Result<Vec<DeferralRow>, RowError> {
+    let mut statement =
+        db.prepare("SELECT request, at, who, until, reason, ended_at FROM deferrals ORDER BY id")?;
+    let rows = statement.query_map([], |row| {
+        let texts: [String; 5] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+        Ok((texts, row.get::<_, Option<String>>(5)?))
+    })?;
+    let mut deferrals = Vec::new();
+    for row in rows {
+        let ([request, at, who, until, reason], ended_at) = row?;
+        deferrals.push(DeferralRow {
+            request: id(&request)?,
+            at: time(&at)?,
+            who: SafeText::new(&who),
+            until: time(&until)?,
+            reason: SafeText::new(&reason),
+            ended_at: ended_at.as_deref().map(time).transpose()?,
+        });
+    }
+    Ok(deferrals)
+}
+
+pub(super) fn since(db: &Connection) -> std::result::Result<BTreeMap<RequestId, (State, Wall)>, RowError> {
+    let mut statement = db.prepare("SELECT request, state, since FROM seen")?;
+    let rows = statement.query_map([], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+    })?;
+    let mut since = BTreeMap::new();
+    for row in rows {
+        let (request, state, at) = row?;
+        let state = state.parse().map_err(|e| RowError::Content(format!("the state of {request}: {e}")))?;
+        since.insert(id(&request)?, (state, time(&at)?));
+    }
+    Ok(since)
+}
+
+fn json(value: &impl Serialize) -> String {
+    // Rows are our own structs; a failure would be a key that is not a string, and the integer keys become strings.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn stamp(at: Wall) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+fn time(text: &str) -> std::result::Result<Wall, RowError> {
+    text.parse().map_err(|e| RowError::Content(format!("{text:?} is not a time: {e}")))
+}
+
+fn id(text: &str) -> std::result::Result<RequestId, RowError> {
+    text.parse().map_err(|e: crate::site::ids::BadId| RowError::Content(e.to_string()))
+}
+
+fn unreadable(e: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(e))
+}

@@ -1,0 +1,239 @@
+//! The history against itself: what is written is read back, what is changed is found, what is older is refused.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::decision::{Attempt, State};
+use crate::site::ids::RequestId;
+use crate::text::SafeText;
+use std::fs;
+
+struct Machine {
+    dir: tempfile::TempDir,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let machine = Self { dir: tempfile::tempdir().unwrap() };
+        fs::create_dir(machine.layout().state).unwrap();
+        fs::create_dir(machine.dir.path().join("etc")).unwrap();
+        assert_eq!(init(&machine.layout(), at(0), "g1", None), Ok(InitOutcome::Created));
+        machine
+    }
+
+    fn layout(&self) -> Layout {
+        let path = |name: &str| self.dir.path().join(name);
+        Layout {
+            config: path("etc/pcm.toml"),
+            state: path("state"),
+            log: path("log"),
+            socket: path("state/pcm.sock"),
+        }
+    }
+
+    fn open(&self) -> std::result::Result<History, Lost> {
+        History::open(&self.layout())
+    }
+}
+
+fn at(minutes: i64) -> Wall {
+    "2026-11-22T12:00:00Z".parse::<Wall>().unwrap() + chrono::TimeDelta::minutes(minutes)
+}
+
+fn id(n: usize) -> RequestId {
+    format!("BP0{n:04}").parse().unwrap()
+}
+
+fn row(request: RequestId, number: u32) -> AttemptRow {
+    AttemptRow {
+        request,
+        attempt: Attempt {
+            number,
+            state: State::Running,
+            retry_at: None,
+            package: "Acme".into(),
+            command: "Typical".into(),
+            job_id: "BP0000AA".parse().unwrap(),
+            package_id: "BP00000A".parse().unwrap(),
+            claimed_at: at(1),
+            started_at: None,
+            ended_at: None,
+            exit_code: None,
+            result: SafeText::default(),
+            by: "service".into(),
+            reason: SafeText::default(),
+            boot_id: "boot".into(),
+        },
+        content: None,
+        exit_codes: [(17, crate::site::instruction::Outcome::Success)].into(),
+        max_run_time_s: 60,
+        overrides: Vec::new(),
+    }
+}
+
+fn ended(state: State) -> ResultRow {
+    ResultRow {
+        state,
+        retry_at: None,
+        started_at: Some(at(1)),
+        ended_at: Some(at(2)),
+        exit_code: Some(0),
+        result: "exit 0".into(),
+    }
+}
+
+#[test]
+fn what_is_written_is_read_back_after_opening_again() {
+    let machine = Machine::new();
+    let mut history = machine.open().unwrap();
+    history.claim(at(1), &row(id(1), 1)).unwrap();
+    history.progress(at(1), id(1), 1, State::Running, at(1)).unwrap();
+    history.finish(at(2), id(1), 1, &ended(State::Succeeded)).unwrap();
+    let deferral = DeferralRow {
+        request: id(2),
+        at: at(3),
+        who: "ola".into(),
+        until: at(63),
+        reason: "release".into(),
+        ended_at: None,
+    };
+    history.defer(&deferral).unwrap();
+    drop(history);
+    let snapshot = machine.open().unwrap().snapshot().unwrap();
+    assert_eq!(snapshot.attempts[0].attempt.state, State::Succeeded);
+    assert_eq!(snapshot.attempts[0].exit_codes, row(id(1), 1).exit_codes);
+    assert_eq!(snapshot.view.deferrals[&id(2)].until, Some(at(63)));
+    assert_eq!(snapshot.view.deferrals[&id(2)].total_s, 3600);
+}
+
+#[test]
+fn an_attempt_cannot_be_claimed_twice_and_the_second_claim_changes_nothing() {
+    let machine = Machine::new();
+    let mut history = machine.open().unwrap();
+    history.claim(at(1), &row(id(1), 1)).unwrap();
+    let head = history.head().clone();
+    assert!(history.claim(at(2), &row(id(1), 1)).is_err());
+    assert_eq!(history.head(), &head);
+    assert!(history.has_claim(id(1), 1).unwrap() && !history.has_claim(id(1), 2).unwrap());
+}
+
+#[test]
+fn a_terminal_state_is_never_overwritten() {
+    let machine = Machine::new();
+    let mut history = machine.open().unwrap();
+    history.claim(at(1), &row(id(1), 1)).unwrap();
+    history.finish(at(2), id(1), 1, &ended(State::Failed)).unwrap();
+    history.finish(at(3), id(1), 1, &ended(State::Succeeded)).unwrap();
+    history.progress(at(4), id(1), 1, State::Stopping, at(4)).unwrap();
+    assert_eq!(history.snapshot().unwrap().attempts[0].attempt.state, State::Failed);
+}
+
+#[test]
+fn a_database_ahead_of_its_mark_moves_the_mark_and_one_behind_is_lost() {
+    let machine = Machine::new();
+    let before = fs::read(machine.layout().history()).unwrap();
+    let mut history = machine.open().unwrap();
+    history.claim(at(1), &row(id(1), 1)).unwrap();
+    drop(history);
+    drop(machine.open().unwrap());
+    let mark = Mark::read(&machine.layout().mark()).unwrap().unwrap();
+    assert_eq!(mark.events, 2, "created and claimed");
+    fs::write(machine.layout().history(), before).unwrap();
+    let lost = machine.open().err().unwrap();
+    assert!(lost.evidence.as_str().contains("older"), "{}", lost.evidence);
+}
+
+#[test]
+fn another_generation_or_a_missing_mark_is_lost() {
+    let (one, other) = (Machine::new(), Machine { dir: tempfile::tempdir().unwrap() });
+    fs::create_dir(other.layout().state).unwrap();
+    fs::create_dir(other.dir.path().join("etc")).unwrap();
+    init(&other.layout(), at(0), "g2", None).unwrap();
+    fs::copy(other.layout().history(), one.layout().history()).unwrap();
+    assert!(one.open().err().unwrap().evidence.as_str().contains("generation"));
+    fs::remove_file(other.layout().mark()).unwrap();
+    assert!(other.open().err().unwrap().evidence.as_str().contains("mark"));
+}
+
+/// Truncated at every length and flipped at many bytes: it is either found out, or nothing that decides is different.
+#[test]
+fn no_mutilation_of_the_file_makes_an_attempt_disappear() {
+    let machine = Machine::new();
+    let mut history = machine.open().unwrap();
+    history.claim(at(1), &row(id(1), 1)).unwrap();
+    history.write_mark().unwrap();
+    drop(history);
+    let whole = fs::read(machine.layout().history()).unwrap();
+    let mut mutilations: Vec<Vec<u8>> = (0..whole.len()).step_by(997).map(|n| whole[..n].to_vec()).collect();
+    for at in (0..whole.len()).step_by(61) {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 0x10;
+        mutilations.push(flipped);
+    }
+    assert!(mutilations.len() > 100);
+    let mut found = 0;
+    for bytes in mutilations {
+        fs::write(machine.layout().history(), bytes).unwrap();
+        match machine.open() {
+            Err(_) => found += 1,
+            Ok(history) => {
+                // A snapshot that cannot be read makes the history lost, as the executor takes it.
+                let Ok(snapshot) = history.snapshot() else { continue };
+                let there = snapshot.view.attempts.get(&id(1));
+                assert_eq!(there, Some(&vec![row(id(1), 1).attempt]), "it changed unnoticed");
+            }
+        }
+    }
+    assert!(found > 0);
+}
+
+#[test]
+fn events_can_be_neither_changed_nor_deleted_through_the_database() {
+    let machine = Machine::new();
+    let history = machine.open().unwrap();
+    assert!(history.db.execute("UPDATE events SET body = '{}'", []).is_err());
+    assert!(history.db.execute("DELETE FROM events", []).is_err());
+}
+
+#[test]
+fn adoption_keeps_the_lost_file_and_lists_what_counts_as_done() {
+    let machine = Machine::new();
+    fs::write(machine.layout().history(), b"not a database").unwrap();
+    assert!(machine.open().is_err());
+    let done = adopt(&machine.layout(), at(5), "g2", Adopt::Done, &[id(1), id(2)]).unwrap();
+    let InitOutcome::Adopted(2, Some(kept)) = done else { panic!("{done:?}") };
+    assert_eq!(fs::read(kept).unwrap(), b"not a database");
+    let view = machine.open().unwrap().snapshot().unwrap().view;
+    assert_eq!(view.adopted.len(), 2);
+}
+
+#[test]
+fn a_row_that_was_changed_or_removed_beside_the_chain_is_found() {
+    for change in [
+        "DELETE FROM attempts",
+        "UPDATE attempts SET row = replace(row, 'running', 'stopped')",
+        "UPDATE attempts SET request = 'BP00009'",
+    ] {
+        let machine = Machine::new();
+        let mut history = machine.open().unwrap();
+        history.claim(at(1), &row(id(1), 1)).unwrap();
+        drop(history);
+        rusqlite::Connection::open(machine.layout().history()).unwrap().execute_batch(change).unwrap();
+        assert!(machine.open().is_err(), "{change}");
+    }
+}
+
+#[test]
+fn the_chain_finds_the_first_event_that_was_changed() {
+    let machine = Machine::new();
+    let mut history = machine.open().unwrap();
+    for n in 1..20 {
+        history.claim(at(1), &row(id(n), 1)).unwrap();
+    }
+    drop(history);
+    let db = rusqlite::Connection::open(machine.layout().history()).unwrap();
+    db.execute_batch("DROP TRIGGER events_are_not_changed; UPDATE events SET at = '2001-01-01T00:00:00.000Z' WHERE seq = 7")
+        .unwrap();
+    drop(db);
+    assert_eq!(History::verify(&machine.layout()), Ok((6, Some(7))));
+    assert!(machine.open().is_err());
+}

@@ -1,0 +1,159 @@
+//! `pcm init`: makes this machine ready, once, and adopts a lost history when an operator says so. On healthy state it
+//! changes nothing.
+
+use super::engine::Engine;
+use super::history::{self, Adopt, InitOutcome};
+use crate::config::Config;
+use crate::error::{Exit, Failure, Result};
+use crate::host::lock::ExclusiveLock;
+use crate::host::paths::Layout;
+use crate::host::{durable, facts};
+use crate::site::ids::{MachineId, RequestId};
+use crate::text::SafeText;
+use serde::Serialize;
+use std::path::Path;
+use std::time::Duration;
+
+/// `init --json`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct InitDoc {
+    /// `created`, `healthy` or `adopted`.
+    pub history: &'static str,
+    /// How many requests were adopted as done.
+    pub adopted: usize,
+    /// The lost history, kept under this name.
+    pub kept: Option<SafeText>,
+    /// In words.
+    pub message: SafeText,
+}
+
+/// One `init` at a time; the executor's own lock may be held by a service that waits for exactly this.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// Makes state and history. The configuration is written before, by the caller.
+///
+/// # Errors
+/// `history-lost` where only `adopt` helps; whatever the system refuses.
+pub fn init(layout: &Layout, config: &Config, adopt: Option<Adopt>) -> Result<InitDoc> {
+    if let Some(fs) = facts::is_network_fs(&layout.state) {
+        return Err(Failure::new(
+            Exit::State,
+            "state-on-network",
+            format!("the state folder {} is on {fs}, a network file system", layout.state.display()),
+            "Name a local folder with --state",
+        ));
+    }
+    make_folders(layout)?;
+    let file = layout.state.join("init.lock");
+    let until = facts::monotonic().0 + LOCK_WAIT;
+    let lock = ExclusiveLock::wait_take(&file, "pcm init", |_| facts::monotonic().0 < until)
+        .map_err(|e| failed(&file, &e))?;
+    let Some(_lock) = lock else {
+        return Err(Failure::new(
+            Exit::Failed,
+            "init-busy",
+            "another pcm init is at work",
+            "Try again when it has ended",
+        ));
+    };
+    let now = facts::now();
+    let generation = new_generation().map_err(|e| failed(&layout.state, &std::io::Error::other(e)))?;
+    let done = match adopt {
+        None => history::init(layout, now, &generation, earlier_results(config).as_deref())
+            .map_err(|lost| super::engine::history_lost(&lost))?,
+        Some(adopt) => {
+            history::adopt(layout, now, &generation, adopt, &listed(layout, config)?).map_err(|why| {
+                Failure::new(
+                    Exit::State,
+                    "adopt-failed",
+                    why,
+                    "Look at the rights of the state folder, and try again",
+                )
+            })?
+        }
+    };
+    Ok(told(layout, done))
+}
+
+fn told(layout: &Layout, done: InitOutcome) -> InitDoc {
+    let file = layout.history();
+    match done {
+        InitOutcome::Created => InitDoc {
+            history: "created",
+            adopted: 0,
+            kept: None,
+            message: SafeText::new(&format!("history created at {}", file.display())),
+        },
+        InitOutcome::Healthy => InitDoc {
+            history: "healthy",
+            adopted: 0,
+            kept: None,
+            message: SafeText::new(&format!("history at {} is healthy; nothing changed", file.display())),
+        },
+        InitOutcome::Adopted(adopted, kept) => InitDoc {
+            history: "adopted",
+            adopted,
+            message: SafeText::new(&format!("a new history is in force; {adopted} requests count as done")),
+            kept: kept.map(|path| SafeText::new(&path.display().to_string())),
+        },
+    }
+}
+
+/// Everybody may pass through the state folder to the socket in it, and look at nothing else.
+fn make_folders(layout: &Layout) -> Result<()> {
+    durable::make_passage_dir(&layout.state).map_err(|e| failed(&layout.state, &e))?;
+    for folder in [layout.stage(), layout.runs(), layout.outbox()] {
+        durable::make_passage_dir(&folder).map_err(|e| failed(&folder, &e))?;
+    }
+    let runs = layout.log.join("runs");
+    std::fs::create_dir_all(&runs).map_err(|e| failed(&runs, &e))
+}
+
+/// Everything that is listed now: from the share, or else from the held file.
+fn listed(layout: &Layout, config: &Config) -> Result<Vec<RequestId>> {
+    let mut engine = Engine::viewer(layout, config)?;
+    engine.look_now();
+    Ok(engine.listed())
+}
+
+/// Earlier results of this machine on a share: then a new history is not the whole of it (PROMISES.md 2).
+fn earlier_results(config: &Config) -> Option<String> {
+    let machine = config.machine?;
+    config.shares.iter().find_map(|share| {
+        let folder = share.join("despoolr.box").join(machine.as_str());
+        let any = std::fs::read_dir(&folder).ok()?.next().is_some();
+        any.then(|| {
+            format!("this history is new, while {} holds earlier results of {machine}", folder.display())
+        })
+    })
+}
+
+/// Differs for every history that was ever made on any machine.
+fn new_generation() -> rusqlite::Result<String> {
+    rusqlite::Connection::open_in_memory()?
+        .query_row("SELECT lower(hex(randomblob(16)))", [], |row| row.get(0))
+}
+
+fn failed(path: &Path, e: &std::io::Error) -> Failure {
+    Failure::new(
+        Exit::State,
+        "state-unusable",
+        format!("{} cannot be made or used: {e}", path.display()),
+        "Run pcm init as root or as the account of the service, or name a folder of yours with --state",
+    )
+}
+
+/// A machine that is configured.
+///
+/// # Errors
+/// No machine is named.
+pub fn machine(config: &Config) -> Result<MachineId> {
+    config.machine.ok_or_else(|| {
+        Failure::new(
+            Exit::Usage,
+            "not-enrolled",
+            "this machine has no id yet",
+            "Enrol it with: pcm init --share LOCATION --machine SMSID",
+        )
+    })
+}

@@ -1,0 +1,113 @@
+//! What the executor says in `PACMAN.LOG`. A log that cannot be written never stops anything; that it could not is said
+//! on standard error, once until it works again.
+
+use crate::clock::Wall;
+use crate::config::{self, Config};
+use crate::host::facts;
+use crate::host::paths::Layout;
+use crate::log::Level;
+use crate::log::write::PacmanLog;
+use crate::text::SafeText;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The component that log viewers show.
+const COMPONENT: &str = "pcmsvc";
+
+/// The executor's pen.
+pub struct Journal {
+    folder: PathBuf,
+    config: config::Log,
+    /// Opened with the first line: a view writes none, and so makes no file.
+    log: Option<PacmanLog>,
+    muted: bool,
+    /// The newest failure to write, until one succeeds.
+    fault: Option<SafeText>,
+    said: BTreeMap<String, Wall>,
+}
+
+impl Journal {
+    /// The log of this installation. The file is made when the first line is written.
+    pub fn open(layout: &Layout, config: &Config) -> Self {
+        Self {
+            folder: layout.log.clone(),
+            config: config.log.clone(),
+            log: None,
+            muted: false,
+            fault: None,
+            said: BTreeMap::new(),
+        }
+    }
+
+    /// For a view: it says nothing to anybody.
+    pub fn mute(mut self) -> Self {
+        self.muted = true;
+        self
+    }
+
+    /// What goes as it should.
+    pub fn info(&mut self, now: Wall, text: &str) {
+        self.say(now, Level::Info, text);
+    }
+
+    /// What an operator may want to look at.
+    pub fn warning(&mut self, now: Wall, text: &str) {
+        self.say(now, Level::Warning, text);
+    }
+
+    /// What went wrong.
+    pub fn error(&mut self, now: Wall, text: &str) {
+        self.say(now, Level::Error, text);
+    }
+
+    /// Why the log cannot be written at the moment.
+    pub fn fault(&self) -> Option<&SafeText> {
+        self.fault.as_ref()
+    }
+
+    /// True at most once in `period` for each `what`.
+    pub fn once_in(&mut self, period: Duration, what: &str, now: Wall) -> bool {
+        let due = self
+            .said
+            .get(what)
+            .is_none_or(|last| (now - *last).to_std().is_ok_and(|passed| passed >= period));
+        if due {
+            if self.said.len() > 1_000 {
+                self.said.clear();
+            }
+            self.said.insert(what.to_owned(), now);
+        }
+        due
+    }
+
+    fn say(&mut self, now: Wall, level: Level, text: &str) {
+        if self.muted {
+            return;
+        }
+        let offset = facts::local_zone().map_or(0, |zone| zone.offset_at(now));
+        match self.write(level, &SafeText::new(text), now, offset) {
+            Ok(()) => self.fault = None,
+            Err(e) => {
+                let why = SafeText::new(&format!("the log cannot be written: {e}"));
+                if self.fault.as_ref() != Some(&why) {
+                    eprintln!("pcm: {why}");
+                }
+                self.fault = Some(why);
+            }
+        }
+    }
+
+    fn write(&mut self, level: Level, text: &SafeText, now: Wall, offset: i32) -> io::Result<()> {
+        let log = match &mut self.log {
+            Some(log) => log,
+            none => {
+                let c = &self.config;
+                std::fs::create_dir_all(&self.folder)?;
+                none.insert(PacmanLog::open(&self.folder, "PACMAN.LOG", c.format, c.max_size, c.keep)?)
+            }
+        };
+        log.log(level, COMPONENT, text, now, offset)
+    }
+}

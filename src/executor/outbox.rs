@@ -1,0 +1,70 @@
+//! Results on their way to the share: durable here first, so that a share that is away loses none (PROMISES.md P6). The
+//! executor puts; whoever is at work on the share takes, away from the executor's own thread.
+
+use crate::host::durable;
+use crate::site::ids::MachineId;
+use crate::site::report::write_replacing;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The most results that wait; the oldest is left where it is and said.
+const MAX_WAITING: usize = 10_000;
+
+/// `outbox/` in the state folder.
+#[derive(Debug, Clone)]
+pub struct Outbox(PathBuf);
+
+impl Outbox {
+    /// The outbox at this folder.
+    pub fn at(folder: &Path) -> Self {
+        Self(folder.to_owned())
+    }
+
+    /// Keeps a result until it is delivered. `name` is made of ids and so a safe file name.
+    ///
+    /// # Errors
+    /// It could not be written durably.
+    pub fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        durable::make_private_dir(&self.0)?;
+        durable::write(&self.0.join(name), bytes)
+    }
+
+    /// What waits, oldest name first.
+    pub fn waiting(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(&self.0) else { return Vec::new() };
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| name.ends_with(".MIF"))
+            .take(MAX_WAITING)
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Carries everything that waits to the share, and removes what has arrived.
+    ///
+    /// # Errors
+    /// The first one that could not be written; it and what is behind it stay.
+    pub fn deliver(&self, share: &Path, machine: MachineId) -> io::Result<usize> {
+        let folder = share.join("despoolr.box").join(machine.as_str());
+        let mut delivered = 0;
+        for name in self.waiting() {
+            let bytes = std::fs::read(self.0.join(&name))?;
+            if delivered == 0 {
+                make_folder(&folder)?;
+            }
+            write_replacing(&folder.join(&name), &bytes)?;
+            std::fs::remove_file(self.0.join(&name))?;
+            delivered += 1;
+        }
+        Ok(delivered)
+    }
+}
+
+/// Only the machine's own folder is made: a missing `despoolr.box` means that this is not the share it was.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    match std::fs::create_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,283 @@
+//! What the end of a run means (DESIGN.md 5): how it was ended, then a status MIF, then the exit code by table. Pure.
+
+use crate::clock::Wall;
+use crate::decision::State;
+use crate::site::instruction::Outcome;
+use crate::text::SafeText;
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The longest result that is kept, in characters (FORMATS.md 6 and 7).
+pub const MAX_RESULT: usize = 128;
+
+/// Why the process tree ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndedBy {
+    /// Of its own accord.
+    Itself,
+    /// Its time limit.
+    TimeLimit,
+    /// An operator's stop.
+    Operator,
+    /// It could not be started at all.
+    NotStarted,
+    /// The executor went away before it said *go*: nothing was launched.
+    NeverTold,
+}
+
+/// What the run host writes once the whole process tree is gone: `runs/<run>/exit`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitRecord {
+    /// Why it ended.
+    pub ended_by: EndedBy,
+    /// Of the package's first process; None where a signal ended it or it never started.
+    pub exit_code: Option<i64>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Launched.
+    pub started_at: Wall,
+    /// Tree gone and files synced.
+    pub ended_at: Wall,
+    /// By the monotonic clock, in milliseconds.
+    pub ran_ms: u64,
+    /// Why the package's files are not known to survive a power cut; None: they do.
+    pub not_synced: Option<SafeText>,
+    /// Why it could not be started.
+    pub error: Option<SafeText>,
+    /// Processes that were still there when the first one had ended.
+    pub left_behind: bool,
+}
+
+/// What the status MIF said, if the package wrote one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MifSays {
+    /// Nothing written.
+    Nothing,
+    /// A valid one.
+    Status {
+        /// `Success`.
+        success: bool,
+        /// The package's words.
+        description: SafeText,
+    },
+    /// One that cannot be read: it counts as failure (DEFECTS Q190135).
+    Malformed(SafeText),
+}
+
+/// What a retry needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct RetryPolicy {
+    /// How many further attempts.
+    pub retries: u32,
+    /// How long after the end.
+    pub after: Duration,
+    /// The request's expire time: no retry is due at or past it.
+    pub expires: Option<Wall>,
+}
+
+/// How the attempt ended, as history keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// One of the group Executed.
+    pub state: State,
+    /// Set where another attempt is due.
+    pub retry_at: Option<Wall>,
+    /// In words.
+    pub result: SafeText,
+}
+
+/// Judges the end of attempt number `number`.
+pub fn judge(
+    exit: &ExitRecord,
+    mif: &MifSays,
+    table: &BTreeMap<i64, Outcome>,
+    number: u32,
+    retry: &RetryPolicy,
+) -> Judged {
+    let ran = crate::text::duration(Duration::from_millis(exit.ran_ms));
+    let plain = |state, words: String| Judged { state, retry_at: None, result: short(&words) };
+    match exit.ended_by {
+        EndedBy::NotStarted => {
+            let why = exit.error.as_ref().map_or("no reason given", |e| e.as_str());
+            return plain(State::Failed, format!("could not be started: {why}"));
+        }
+        EndedBy::NeverTold => {
+            return retried(exit.ended_at, "not launched, the executor went away", number, retry);
+        }
+        EndedBy::TimeLimit => return plain(State::TimedOut, format!("ended by its time limit after {ran}")),
+        EndedBy::Operator => return plain(State::Stopped, format!("stopped after {ran}")),
+        EndedBy::Itself => {}
+    }
+    let returned = match (exit.exit_code, exit.signal) {
+        (Some(code), _) => format!("exit {code} after {ran}"),
+        (None, Some(signal)) => format!("ended by signal {signal} after {ran}"),
+        (None, None) => format!("ended after {ran}"),
+    };
+    let outcome = match exit.exit_code {
+        Some(code) => outcome_of(code, table),
+        None => Outcome::Failure,
+    };
+    match mif {
+        MifSays::Malformed(why) => plain(State::Failed, format!("its status MIF is malformed: {why}")),
+        MifSays::Status { success: true, description } => {
+            // The MIF says whether it worked; that a restart is wanted is something only the exit code says.
+            let state = if outcome == Outcome::Restart { State::SucceededRestart } else { State::Succeeded };
+            plain(state, or(description, &returned))
+        }
+        MifSays::Status { success: false, description } => plain(State::Failed, or(description, &returned)),
+        MifSays::Nothing => match outcome {
+            Outcome::Success => plain(State::Succeeded, returned),
+            Outcome::Restart => plain(State::SucceededRestart, format!("{returned}, restart pending")),
+            Outcome::Failure => plain(State::Failed, returned),
+            Outcome::Retry => retried(exit.ended_at, &returned, number, retry),
+        },
+    }
+}
+
+/// What becomes of an attempt that ended as `retry`, or was proven not launched: another one is due, within policy.
+pub fn retried(ended: Wall, words: &str, number: u32, retry: &RetryPolicy) -> Judged {
+    let at = TimeDelta::from_std(retry.after).ok().and_then(|after| ended.checked_add_signed(after));
+    match at {
+        _ if number > retry.retries => Judged {
+            state: State::Failed,
+            retry_at: None,
+            result: short(&format!("{words}, gave up after {number} attempts")),
+        },
+        Some(at) if retry.expires.is_none_or(|expires| at < expires) => Judged {
+            state: State::Failed,
+            retry_at: Some(at),
+            result: short(&format!("{words}, to be retried")),
+        },
+        _ => Judged {
+            state: State::Failed,
+            retry_at: None,
+            result: short(&format!("{words}, expires before a retry")),
+        },
+    }
+}
+
+/// The default table of DESIGN.md 5 with what the publisher changed.
+fn outcome_of(code: i64, table: &BTreeMap<i64, Outcome>) -> Outcome {
+    table.get(&code).copied().unwrap_or(match code {
+        0 => Outcome::Success,
+        3010 | 1641 => Outcome::Restart,
+        1618 => Outcome::Retry,
+        _ => Outcome::Failure,
+    })
+}
+
+fn or(description: &SafeText, otherwise: &str) -> String {
+    if description.is_empty() { otherwise.to_owned() } else { description.as_str().to_owned() }
+}
+
+fn short(words: &str) -> SafeText {
+    SafeText::new(&words.chars().take(MAX_RESULT).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn exit(code: i64) -> ExitRecord {
+        let at: Wall = "2026-11-22T22:00:00Z".parse().unwrap();
+        ExitRecord {
+            ended_by: EndedBy::Itself,
+            exit_code: Some(code),
+            signal: None,
+            started_at: at,
+            ended_at: at,
+            ran_ms: 41_000,
+            not_synced: None,
+            error: None,
+            left_behind: false,
+        }
+    }
+
+    fn policy() -> RetryPolicy {
+        RetryPolicy { retries: 3, after: Duration::from_secs(600), expires: None }
+    }
+
+    fn judged(code: i64) -> Judged {
+        judge(&exit(code), &MifSays::Nothing, &BTreeMap::new(), 1, &policy())
+    }
+
+    #[test]
+    fn the_default_table_holds_for_every_code() {
+        for code in -5..5000 {
+            let state = judged(code).state;
+            let wanted = match code {
+                0 => State::Succeeded,
+                3010 | 1641 => State::SucceededRestart,
+                _ => State::Failed,
+            };
+            assert_eq!(state, wanted, "exit code {code}");
+            assert_eq!(judged(code).retry_at.is_some(), code == 1618, "exit code {code}");
+        }
+    }
+
+    #[test]
+    fn a_status_mif_wins_over_the_exit_code() {
+        let says = |success| MifSays::Status { success, description: "as told".into() };
+        for code in [0, 1, 17, 1618, -1] {
+            let good = judge(&exit(code), &says(true), &BTreeMap::new(), 1, &policy());
+            assert_eq!((good.state, good.retry_at), (State::Succeeded, None));
+            let bad = judge(&exit(code), &says(false), &BTreeMap::new(), 1, &policy());
+            assert_eq!((bad.state, bad.result.as_str()), (State::Failed, "as told"));
+        }
+        let restart = judge(&exit(3010), &says(true), &BTreeMap::new(), 1, &policy());
+        assert_eq!(restart.state, State::SucceededRestart);
+    }
+
+    #[test]
+    fn a_malformed_status_mif_is_a_failure_with_its_reason() {
+        let says = MifSays::Malformed("line 3: no value".into());
+        let judged = judge(&exit(0), &says, &BTreeMap::new(), 1, &policy());
+        assert_eq!(judged.state, State::Failed);
+        assert!(judged.result.as_str().contains("line 3"), "{}", judged.result);
+    }
+
+    #[test]
+    fn the_publishers_table_changes_only_what_it_names() {
+        let table = BTreeMap::from([(17, Outcome::Success), (0, Outcome::Failure)]);
+        let state = |code| judge(&exit(code), &MifSays::Nothing, &table, 1, &policy()).state;
+        assert_eq!(state(17), State::Succeeded);
+        assert_eq!(state(0), State::Failed);
+        assert_eq!(state(3010), State::SucceededRestart);
+    }
+
+    #[test]
+    fn a_retry_is_bounded_in_number_and_by_expiry() {
+        let last = judge(&exit(1618), &MifSays::Nothing, &BTreeMap::new(), 4, &policy());
+        assert_eq!((last.state, last.retry_at), (State::Failed, None));
+        let third = judge(&exit(1618), &MifSays::Nothing, &BTreeMap::new(), 3, &policy());
+        assert!(third.retry_at.is_some());
+        let expires = Some("2026-11-22T22:10:00Z".parse().unwrap());
+        let late =
+            judge(&exit(1618), &MifSays::Nothing, &BTreeMap::new(), 1, &RetryPolicy { expires, ..policy() });
+        assert_eq!(late.retry_at, None, "at expire after is too late");
+    }
+
+    #[test]
+    fn how_it_was_ended_counts_before_what_it_returned() {
+        let ended = |ended_by| {
+            let exit = ExitRecord { ended_by, ..exit(0) };
+            let says = MifSays::Status { success: true, description: "fine".into() };
+            judge(&exit, &says, &BTreeMap::new(), 1, &policy()).state
+        };
+        assert_eq!(ended(EndedBy::TimeLimit), State::TimedOut);
+        assert_eq!(ended(EndedBy::Operator), State::Stopped);
+        assert_eq!(ended(EndedBy::NotStarted), State::Failed);
+    }
+
+    #[test]
+    fn a_signal_is_a_failure_that_names_it() {
+        let exit = ExitRecord { exit_code: None, signal: Some(11), ..exit(0) };
+        let judged = judge(&exit, &MifSays::Nothing, &BTreeMap::new(), 1, &policy());
+        assert_eq!(judged.state, State::Failed);
+        assert!(judged.result.as_str().contains("signal 11"), "{}", judged.result);
+    }
+}

@@ -1,0 +1,204 @@
+//! `runs/<RequestID>-<attempt>/`: what the executor and the run host of one attempt tell each other, and what is left
+//! of it when either of them is gone.
+
+use super::attempt::Found;
+use super::outcome::ExitRecord;
+use crate::host::process::Process;
+use crate::host::process::ProcessIdentity;
+use crate::host::{durable, lock, process};
+use crate::site::instruction::Program;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Everything the run host needs to know. It reads nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSpec {
+    /// `<RequestID>-<attempt>`.
+    pub run: String,
+    /// What is started.
+    pub program: Program,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// The whole environment.
+    pub env: Vec<(String, String)>,
+    /// The staged package, or the run's own folder where there is none.
+    pub package_dir: PathBuf,
+    /// The whole process tree is ended after this many seconds.
+    pub max_run_time_s: u64,
+    /// Between the polite signal and the other one, in seconds.
+    pub grace_s: u64,
+    /// Where its output goes.
+    pub transcript: PathBuf,
+    /// The account it runs as; None: the service's own.
+    pub run_as: Option<String>,
+}
+
+/// Written durably by the run host before it says that it is ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// The run host.
+    pub host: ProcessIdentity,
+}
+
+/// One run's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFolder(PathBuf);
+
+/// Records are a few hundred bytes; whatever is longer is not one.
+const MAX_RECORD: u64 = 1 << 20;
+
+impl RunFolder {
+    /// The folder of the run of this name below `runs`.
+    pub fn of(runs: &Path, run: &str) -> Self {
+        Self(runs.join(run))
+    }
+
+    /// A folder by its path.
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Held by the run host as long as it lives: liveness is this lock, never a pid.
+    pub fn lock(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
+    /// Written before *ready*.
+    pub fn started(&self) -> PathBuf {
+        self.0.join("started")
+    }
+
+    /// Written when the tree is gone and synced.
+    pub fn exit(&self) -> PathBuf {
+        self.0.join("exit")
+    }
+
+    /// Exists once an operator wants the run to end.
+    pub fn stop(&self) -> PathBuf {
+        self.0.join("stop")
+    }
+
+    /// The package's own, writable for the account that runs it.
+    pub fn out(&self) -> PathBuf {
+        self.0.join("out")
+    }
+
+    /// Where the package may write its status MIF.
+    pub fn status_mif(&self) -> PathBuf {
+        self.out().join("status.mif")
+    }
+
+    fn spec(&self) -> PathBuf {
+        self.0.join("spec.json")
+    }
+
+    /// Makes the folder with the spec in it, and syncs both and the parents.
+    ///
+    /// # Errors
+    /// What failed. A folder that is there already is an error: a run has one, once.
+    pub fn create(&self, spec: &RunSpec) -> io::Result<()> {
+        if let Some(runs) = self.0.parent() {
+            durable::make_private_dir(runs)?;
+        }
+        if std::fs::symlink_metadata(&self.0).is_ok() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the run's folder is there already"));
+        }
+        durable::make_private_dir(&self.0)?;
+        durable::make_private_dir(&self.out())?;
+        durable::create_new(&self.spec(), &serde_json::to_vec(spec).map_err(io::Error::other)?)
+    }
+
+    /// Reads the spec.
+    ///
+    /// # Errors
+    /// It is missing or damaged.
+    pub fn read_spec(&self) -> io::Result<RunSpec> {
+        read_record(&self.spec())
+    }
+
+    /// The exit record; None where there is none.
+    ///
+    /// # Errors
+    /// It is there and cannot be read: then nothing may be concluded from it.
+    pub fn read_exit(&self) -> io::Result<Option<ExitRecord>> {
+        absent_is_none(read_record(&self.exit()))
+    }
+
+    /// Which process hosts the run; None where it never got that far.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    pub fn read_started(&self) -> io::Result<Option<Started>> {
+        absent_is_none(read_record(&self.started()))
+    }
+
+    /// Asks the run host to end the tree. Asking twice is asking once.
+    ///
+    /// # Errors
+    /// It could not be written; nothing was asked.
+    pub fn ask_to_stop(&self) -> io::Result<()> {
+        match durable::create_new(&self.stop(), b"stop\n") {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            other => other,
+        }
+    }
+
+    /// What a dead run host left alive: found by its session, and by an environment that names this very run.
+    pub fn leftovers(&self) -> Vec<Process> {
+        match self.read_started() {
+            Ok(Some(started)) => process::leftovers(&started.host, &self.marks()),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Ends what is left alive; false where something still lives after `deadline`.
+    pub fn end_leftovers(&self, deadline: Duration) -> bool {
+        match self.read_started() {
+            Ok(Some(started)) => process::kill_leftovers(&started.host, &self.marks(), deadline),
+            _ => true,
+        }
+    }
+
+    /// The path is absolute and of this installation, so that no other run has the same.
+    fn marks(&self) -> [(String, String); 1] {
+        [("PCM_STATUS_MIF".into(), self.status_mif().display().to_string())]
+    }
+
+    /// What is left of the run, for `attempt::recover`.
+    ///
+    /// # Errors
+    /// It cannot be known now; ask again later, conclude nothing.
+    pub fn find(&self) -> io::Result<Found<ExitRecord>> {
+        // The lock is asked before the records: a host that ends in between has written its exit record first.
+        let lock_held = lock::is_held(&self.lock());
+        let exit = self.read_exit()?;
+        let started = self.read_started();
+        let survivors = !lock_held && exit.is_none() && !self.leftovers().is_empty();
+        // A `started` that cannot be read was there: the host may have been told to go.
+        Ok(Found { exit, lock_held, started: !matches!(started, Ok(None)), survivors })
+    }
+}
+
+fn read_record<T: serde::de::DeserializeOwned>(path: &Path) -> io::Result<T> {
+    let meta = std::fs::symlink_metadata(path)?;
+    if !meta.is_file() || meta.len() > MAX_RECORD {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} is no record", path.display())));
+    }
+    serde_json::from_slice(&std::fs::read(path)?)
+        .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {e}", path.display())))
+}
+
+fn absent_is_none<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Ok(record) => Ok(Some(record)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}

@@ -1,0 +1,264 @@
+//! `pcm run-host DIR`: the small process that owns one run (DESIGN.md 5). It is started by the executor in a session of
+//! its own, launches the package only when told to, waits until the whole process tree is gone, and writes the exit
+//! record. It outlives the service, the console and the SSH session.
+
+use super::outcome::{EndedBy, ExitRecord};
+use super::run_folder::{RunFolder, RunSpec, Started};
+use super::transcript::Transcript;
+use crate::host::process::{self, Ended, LaunchSpec, Reaped, Tree};
+use crate::host::{account, durable, facts, lock, programs};
+use crate::site::instruction::Program;
+use crate::text::SafeText;
+use std::io::{self, BufRead, Read, Write};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often stop, time limit and children are looked at.
+const TICK: Duration = Duration::from_millis(50);
+/// How long the sync of one file system may take before the result says that it is not known to be durable.
+const SYNC_DEADLINE: Duration = Duration::from_secs(60);
+/// One attempt to end a tree whole.
+const KILL_DEADLINE: Duration = Duration::from_secs(5);
+/// After the tree is gone, the output pipe is read for this long at most: a process outside the tree may hold it open.
+const OUTPUT_DEADLINE: Duration = Duration::from_secs(2);
+
+/// What is said to the executor once `started` is durable.
+pub const READY: &str = "ready";
+/// What the executor answers.
+pub const GO: &str = "go";
+
+/// Runs one attempt to its end. The exit status only says whether the protocol was followed: the result of the package
+/// is in the exit record.
+pub fn main(dir: &Path) -> u8 {
+    match host(&RunFolder::at(dir)) {
+        Ok(()) => 0,
+        Err(e) => {
+            // The executor reads this up to *ready*; afterwards nobody does, and the folder tells the rest.
+            let _ = writeln!(io::stderr(), "pcm run-host: {}: {e}", dir.display());
+            1
+        }
+    }
+}
+
+fn host(folder: &RunFolder) -> io::Result<()> {
+    process::ignore_hangups();
+    let mut tree = Tree::own()?;
+    let spec = folder.read_spec()?;
+    let Some(_lock) = lock::ExclusiveLock::try_take(&folder.lock(), "run host")? else {
+        return Err(io::Error::other("another run host has this run"));
+    };
+    // `create_new` guards the promise a second time: a run that was ever started is not started again.
+    let Some(host) = process::identity(std::process::id()) else {
+        return Err(io::Error::other("this process cannot be told from others"));
+    };
+    let started = Started { host };
+    durable::create_new(&folder.started(), &serde_json::to_vec(&started).map_err(io::Error::other)?)?;
+    if !told_to_go()? {
+        return write_exit(folder, &not_started(EndedBy::NeverTold, None));
+    }
+    let record = match run(folder, &spec, &mut tree) {
+        Ok(record) => record,
+        Err(e) => not_started(EndedBy::NotStarted, Some(SafeText::new(&e.to_string()))),
+    };
+    write_exit(folder, &record)
+}
+
+/// Says that it is ready and waits for the answer; end of file, or anything else, is a no.
+fn told_to_go() -> io::Result<bool> {
+    let mut out = io::stdout();
+    if writeln!(out, "{READY}").and_then(|()| out.flush()).is_err() {
+        return Ok(false);
+    }
+    let mut answer = String::new();
+    io::stdin().lock().take(16).read_line(&mut answer)?;
+    Ok(answer.trim_end() == GO && answer.ends_with('\n'))
+}
+
+fn not_started(ended_by: EndedBy, error: Option<SafeText>) -> ExitRecord {
+    let now = facts::now();
+    ExitRecord {
+        ended_by,
+        exit_code: None,
+        signal: None,
+        started_at: now,
+        ended_at: now,
+        ran_ms: 0,
+        not_synced: None,
+        error,
+        left_behind: false,
+    }
+}
+
+fn write_exit(folder: &RunFolder, record: &ExitRecord) -> io::Result<()> {
+    durable::write(&folder.exit(), &serde_json::to_vec(record).map_err(io::Error::other)?)
+}
+
+/// Launches the package and sees it to its end.
+///
+/// # Errors
+/// It could not be launched; there is no process of it.
+fn run(folder: &RunFolder, spec: &RunSpec, tree: &mut Tree) -> io::Result<ExitRecord> {
+    let run_as = match &spec.run_as {
+        Some(name) => Some(account::by_name(name).ok_or_else(|| {
+            io::Error::other(format!("the account {name:?} of [run] run_as is not known here"))
+        })?),
+        None => None,
+    };
+    let program = resolve(&spec.program, &spec.package_dir)?;
+    let (reader, writer) = io::pipe()?;
+    let started_at = facts::now();
+    let clock = facts::monotonic();
+    let pid = tree.launch(LaunchSpec {
+        program,
+        args: spec.args.clone(),
+        env: spec.env.clone(),
+        cwd: spec.package_dir.clone(),
+        run_as,
+        output: writer,
+    })?;
+    let output = keep_output(reader, &spec.transcript, &folder.path().join("output.log"));
+    let mut end = End {
+        limit: Duration::from_secs(spec.max_run_time_s),
+        grace: Duration::from_secs(spec.grace_s),
+        begun: None,
+    };
+    let mut status = None;
+    let mut left_behind = false;
+    loop {
+        match tree.wait_any(TICK)? {
+            Reaped::One { pid: reaped, ended } if reaped == pid => status = Some(ended),
+            Reaped::One { .. } => {}
+            Reaped::NothingYet => {
+                left_behind |= status.is_some();
+                for (reaped, ended) in end.look(folder, tree, facts::monotonic().since(clock)) {
+                    if reaped == pid {
+                        status = Some(ended);
+                    }
+                }
+            }
+            Reaped::NoChildren => break,
+        }
+    }
+    let ran = facts::monotonic().since(clock);
+    let lost_output = output.finish();
+    let not_synced = durable::sync_local_file_systems(SYNC_DEADLINE).err();
+    let (exit_code, signal) = match status {
+        Some(Ended::Code(code)) => (Some(code), None),
+        Some(Ended::Signal(signal)) => (None, Some(signal)),
+        None => (None, None),
+    };
+    Ok(ExitRecord {
+        ended_by: end.begun.map_or(EndedBy::Itself, |begun| begun.by),
+        exit_code,
+        signal,
+        started_at,
+        ended_at: facts::now(),
+        ran_ms: u64::try_from(ran.as_millis()).unwrap_or(u64::MAX),
+        not_synced,
+        error: lost_output,
+        left_behind,
+    })
+}
+
+/// A path inside the package, or a listed bare name looked for in the system's own folders only.
+fn resolve(program: &Program, package_dir: &Path) -> io::Result<PathBuf> {
+    match program {
+        Program::InPackage(path) => Ok(package_dir.join(path)),
+        Program::Listed(name) => programs::find(name).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                format!("{name:?} is in none of the system's program folders"),
+            )
+        }),
+    }
+}
+
+/// The end of the tree, when it does not end by itself.
+struct End {
+    limit: Duration,
+    grace: Duration,
+    begun: Option<Begun>,
+}
+
+struct Begun {
+    by: EndedBy,
+    since: Duration,
+}
+
+impl End {
+    /// Looks whether the tree is to end, and ends it: politely, then after the grace for good and whole. Returns what
+    /// was reaped on the way.
+    fn look(&mut self, folder: &RunFolder, tree: &mut Tree, ran: Duration) -> Vec<(u32, Ended)> {
+        match &self.begun {
+            None => {
+                let by = if folder.stop().exists() {
+                    EndedBy::Operator
+                } else if ran >= self.limit {
+                    EndedBy::TimeLimit
+                } else {
+                    return Vec::new();
+                };
+                tree.terminate();
+                self.begun = Some(Begun { by, since: ran });
+                Vec::new()
+            }
+            // What still lives after this is tried again at the next look.
+            Some(begun) if ran.saturating_sub(begun.since) >= self.grace => {
+                tree.kill(KILL_DEADLINE).unwrap_or_default()
+            }
+            Some(_) => Vec::new(),
+        }
+    }
+}
+
+/// The thread that copies the package's output into its transcript.
+struct Output {
+    thread: JoinHandle<Option<SafeText>>,
+}
+
+fn keep_output(mut from: io::PipeReader, transcript: &Path, fallback: &Path) -> Output {
+    // Where the log folder cannot be written, the run's own folder can: its claim was.
+    let kept = Transcript::create(transcript).or_else(|_| Transcript::create(fallback));
+    let thread = std::thread::spawn(move || {
+        let (mut kept, mut error) = match kept {
+            Ok(kept) => (Some(kept), None),
+            Err(e) => (None, Some(e)),
+        };
+        let mut buffer = [0; 64 << 10];
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => break,
+                // Reading goes on without a transcript, or the package would block on a full pipe.
+                Ok(n) => {
+                    if let Some(Err(e)) = kept.as_mut().map(|kept| kept.push(&buffer[..n])) {
+                        kept = None;
+                        error = Some(e);
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => {
+                    error = Some(e);
+                    break;
+                }
+            }
+        }
+        let finished = kept.map_or(Ok(()), Transcript::finish);
+        error.or(finished.err()).map(|e| SafeText::new(&format!("output was lost: {e}")))
+    });
+    Output { thread }
+}
+
+impl Output {
+    /// Waits for the end of the output, within reason; what was lost of it.
+    fn finish(self) -> Option<SafeText> {
+        let clock = facts::monotonic();
+        while !self.thread.is_finished() {
+            if facts::monotonic().since(clock) > OUTPUT_DEADLINE {
+                return Some("the output is still held open by a process outside the package's tree".into());
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        self.thread.join().unwrap_or_else(|_| Some("output was lost: its reader failed".into()))
+    }
+}

@@ -1,0 +1,39 @@
+//! Programs and environment of packages: the bare names that may be started, where the system keeps them, and the clean
+//! environment that a package gets. The executor and the run host call it.
+
+use super::sys;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The bare names that may be started: the platform's own (FORMATS.md 3) and `[execute] programs`. Never a shell.
+pub fn allowed(configured: &[String]) -> Vec<String> {
+    sys::programs::DEFAULT.iter().map(|name| (*name).to_owned()).chain(configured.iter().cloned()).collect()
+}
+
+/// Where the system keeps a program of this name: its own folders only, whatever `PATH` says.
+pub fn find(name: &str) -> Option<PathBuf> {
+    if name.is_empty() || name.contains(['/', '\\', ':']) || name.starts_with('.') {
+        return None;
+    }
+    sys::programs::folders().into_iter().map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// What every package finds in its environment besides the `PCM_` variables: nothing is inherited.
+pub fn clean_environment() -> Vec<(String, String)> {
+    sys::programs::environment()
+}
+
+/// The file this process was started from, also after it was replaced by another version.
+///
+/// # Errors
+/// It is not there any more.
+pub fn own_executable() -> io::Result<PathBuf> {
+    let exe = std::env::current_exe()?;
+    if exe.is_file() {
+        return Ok(exe);
+    }
+    // Linux names a file that was replaced so; its successor stands under the old name.
+    let text = exe.to_string_lossy();
+    let successor = Path::new(text.strip_suffix(" (deleted)").unwrap_or(&text)).to_owned();
+    if successor.is_file() { Ok(successor) } else { Err(io::ErrorKind::NotFound.into()) }
+}

@@ -1,0 +1,167 @@
+//! When the share is looked at: at the interval, sooner after a fault, at once when asked, and once more directly before
+//! an automatic launch. Pure: time is an argument.
+
+use crate::clock::Monotonic;
+use std::time::Duration;
+
+/// After a fault the share is looked at again this soon; doubled each time, up to the interval.
+const FIRST_RETRY: Duration = Duration::from_secs(30);
+/// A look this young is good enough for a launch.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// Where the polling stands.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    interval: Duration,
+    /// One access to the share may take this long.
+    timeout: Duration,
+    due: Monotonic,
+    /// The look under way, since when.
+    looking: Option<Monotonic>,
+    /// The newest look that ended, well or not.
+    looked: Option<Monotonic>,
+    faults: u32,
+}
+
+/// Whether an automatic launch may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recheck {
+    /// The share was asked just now, or does not answer in time: what is held is in force.
+    Go,
+    /// A look is under way: wait for it.
+    Wait,
+    /// Start a look.
+    Look,
+}
+
+impl Schedule {
+    /// A schedule that is due at once.
+    pub fn new(interval: Duration, timeout: Duration, now: Monotonic) -> Self {
+        Self { interval, timeout, due: now, looking: None, looked: None, faults: 0 }
+    }
+
+    /// The configuration was read again.
+    pub fn set(&mut self, interval: Duration, timeout: Duration, now: Monotonic) {
+        (self.interval, self.timeout) = (interval, timeout);
+        self.due = self.due.min(Monotonic(now.0 + interval));
+    }
+
+    /// A look is to be started now.
+    pub fn is_due(&self, now: Monotonic) -> bool {
+        self.looking.is_none() && now >= self.due
+    }
+
+    /// The look under way has not answered within its deadline.
+    pub fn overdue(&self, now: Monotonic, shares: usize) -> bool {
+        let limit =
+            self.timeout.saturating_mul(u32::try_from(shares.max(1)).unwrap_or(1)) + Duration::from_secs(1);
+        self.looking.is_some_and(|since| now.since(since) > limit)
+    }
+
+    /// A look is asked for.
+    pub fn ask(&mut self, now: Monotonic) {
+        self.due = now;
+    }
+
+    /// A look was started.
+    pub fn started(&mut self, now: Monotonic) {
+        self.looking = Some(now);
+    }
+
+    /// A look ended, well or with a fault; or it was given up.
+    pub fn ended(&mut self, now: Monotonic, fault: bool) {
+        self.looking = None;
+        self.looked = Some(now);
+        self.faults = if fault { self.faults.saturating_add(1) } else { 0 };
+        let wait = if fault {
+            FIRST_RETRY.saturating_mul(1 << (self.faults - 1).min(16)).min(self.interval)
+        } else {
+            self.interval
+        };
+        self.due = Monotonic(now.0 + wait);
+    }
+
+    /// Before an automatic launch.
+    pub fn recheck(&self, now: Monotonic) -> Recheck {
+        match (self.looking, self.looked) {
+            (Some(since), _) if now.since(since) <= self.timeout => Recheck::Wait,
+            (Some(_), _) => Recheck::Go,
+            (None, Some(at)) if now.since(at) <= FRESH => Recheck::Go,
+            (None, _) => Recheck::Look,
+        }
+    }
+
+    /// How long until the next look.
+    pub fn due_in(&self, now: Monotonic) -> Duration {
+        self.due.since(now)
+    }
+
+    /// The interval in force.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Monotonic {
+        Monotonic(Duration::from_secs(seconds))
+    }
+
+    fn schedule() -> Schedule {
+        Schedule::new(Duration::from_secs(3600), Duration::from_secs(10), at(0))
+    }
+
+    #[test]
+    fn the_first_look_is_due_at_once_and_the_next_after_the_interval() {
+        let mut s = schedule();
+        assert!(s.is_due(at(0)));
+        s.started(at(0));
+        assert!(!s.is_due(at(5000)), "one look at a time");
+        s.ended(at(1), false);
+        assert!(!s.is_due(at(3600)));
+        assert!(s.is_due(at(3601)));
+    }
+
+    #[test]
+    fn faults_are_looked_at_again_sooner_and_ever_later_up_to_the_interval() {
+        let mut s = schedule();
+        let mut now = 0;
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            s.started(at(now));
+            s.ended(at(now), true);
+            let wait = s.due_in(at(now)).as_secs();
+            waits.push(wait);
+            now += wait;
+        }
+        assert_eq!(waits, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
+        s.started(at(now));
+        s.ended(at(now), false);
+        assert_eq!(s.due_in(at(now)).as_secs(), 3600);
+    }
+
+    #[test]
+    fn a_launch_waits_for_a_look_and_not_for_a_share_that_hangs() {
+        let mut s = schedule();
+        assert_eq!(s.recheck(at(0)), Recheck::Look);
+        s.started(at(0));
+        assert_eq!(s.recheck(at(10)), Recheck::Wait);
+        assert_eq!(s.recheck(at(11)), Recheck::Go);
+        s.ended(at(12), true);
+        assert_eq!(s.recheck(at(20)), Recheck::Go);
+        assert_eq!(s.recheck(at(23)), Recheck::Look);
+    }
+
+    #[test]
+    fn polling_every_second_asks_every_second() {
+        let mut s = Schedule::new(Duration::from_secs(1), Duration::from_secs(10), at(0));
+        for second in 0..100 {
+            assert!(s.is_due(at(second)));
+            s.started(at(second));
+            s.ended(at(second), second % 3 == 0);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The service's end of the local socket: bounded connections, one request in flight on each, idle ones dropped
+//! (PROMISES.md 5). It only carries; the service's own loop answers.
+
+use crate::error::{Exit, Failure};
+use crate::executor::protocol::{Actor, Answer, Call};
+use crate::executor::wire;
+use crate::host::account::Rights;
+use crate::host::ipc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+/// Connections at once; more wait in the system's queue.
+const CONNECTIONS: usize = 64;
+/// A connection without a request for this long is dropped.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// A call on its way to the service's loop.
+pub struct Asked {
+    /// What.
+    pub call: Call,
+    /// By whom, as the system says.
+    pub actor: Actor,
+    /// Where the answer goes. Nobody may be waiting any more.
+    pub answer: oneshot::Sender<Answer>,
+}
+
+/// Accepts until the service ends.
+pub async fn serve(mut listener: ipc::Listener, rights: Rights, calls: mpsc::Sender<Asked>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let calls = calls.clone();
+                let rights = rights.clone();
+                tokio::spawn(async move {
+                    let actor = peer.actor(&rights);
+                    // A peer that goes away or talks nonsense ends its own connection and nothing else.
+                    let _ = converse(stream, actor, calls).await;
+                    drop(place);
+                });
+            }
+            Err(e) => {
+                // Out of descriptors, mostly: it heals when connections end.
+                tracing::warn!("accept: {e}");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+async fn converse(
+    mut stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    actor: Actor,
+    calls: mpsc::Sender<Asked>,
+) -> std::io::Result<()> {
+    loop {
+        let read = tokio::time::timeout(IDLE, wire::read_async::<Call>(&mut stream, wire::MAX_CALL)).await;
+        let call = match read {
+            Err(_) | Ok(Ok(None)) => return Ok(()),
+            Ok(Ok(Some(call))) => call,
+            Ok(Err(e)) => {
+                let failure = Failure::new(
+                    Exit::Usage,
+                    "bad-call",
+                    format!("that call is not understood: {e}"),
+                    "Use a pcm of the same version",
+                );
+                send(&mut stream, &Answer::Failed(failure)).await?;
+                return Ok(());
+            }
+        };
+        let (answer, answered) = oneshot::channel();
+        if calls.send(Asked { call, actor: actor.clone(), answer }).await.is_err() {
+            return Ok(());
+        }
+        let Ok(answer) = answered.await else { return Ok(()) };
+        send(&mut stream, &answer).await?;
+    }
+}
+
+async fn send(stream: &mut (impl tokio::io::AsyncWrite + Unpin), answer: &Answer) -> std::io::Result<()> {
+    let bytes = wire::encode(answer)?;
+    // A peer that does not read must not keep its place for ever.
+    tokio::time::timeout(IDLE, stream.write_all(&bytes))
+        .await
+        .map_err(|_| std::io::ErrorKind::TimedOut)??;
+    stream.flush().await
+}

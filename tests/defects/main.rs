@@ -1,0 +1,15 @@
+//! What broke in the original, each as a test named after its article (DEFECTS.md). They run the real binary on a real
+//! share.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/pty.rs"]
+mod pty;
+
+mod console;
+mod order;
+mod repeat;
+mod skipped;
+mod time;

@@ -1,0 +1,143 @@
+//! Lost, damaged or older history never causes a run; an operator's adoption is the way out.
+
+use super::common::*;
+use std::fs;
+
+/// A machine that has run one request, and has another one due, with its service stopped.
+fn with_history() -> Site {
+    let mut site = Site::new();
+    let hash = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", hash.clone())]);
+    site.json(&["run", "BP0000Y", "--wait"]);
+    site.publish(&[
+        Request::due("BP0000Y").set("content_sha256", hash.clone()),
+        Request::due("BP0000Z").set("content_sha256", hash),
+    ]);
+    site
+}
+
+/// The service runs nothing, says so everywhere, and `init --adopt` is the way out.
+fn runs_nothing_until_adopted(site: &Site) {
+    let _service = site.service();
+    site.wait_log("Packages before filter: 2");
+    let polls = || site.log().matches("Looking for instruction file").count();
+    let before = polls();
+    wait_for("two more polls", || polls() >= before + 2);
+    assert_eq!((site.ran("ran BP0000Y"), site.ran("ran BP0000Z")), (1, 0), "{}", site.log());
+    let list = site.json(&["list", "--all"]);
+    let problems = list["problems"].as_array().unwrap();
+    assert!(problems.iter().any(|p| p["code"] == "history-lost"), "{list}");
+    for request in list["requests"].as_array().unwrap() {
+        assert!(request["blocked_by"].as_array().unwrap().iter().any(|c| c == "history-lost"), "{request}");
+    }
+    assert_eq!(site.refused(&["history"], 6)["code"], "history-lost");
+    assert_eq!(site.refused(&["run", "BP0000Z"], 3)["code"], "history-lost");
+    assert_eq!(
+        site.pcm(&["init"]).status.code().map(|code| code != 0),
+        Some(true),
+        "init alone does not adopt"
+    );
+    let adopted = site.pcm(&["init", "--adopt=done"]);
+    assert!(adopted.status.success(), "{}", text(&adopted));
+    wait_for("the service sees the new history", || {
+        site.json(&["list"])["problems"].as_array().unwrap().iter().all(|p| p["code"] != "history-lost")
+    });
+    let before = polls();
+    wait_for("two more polls", || polls() >= before + 2);
+    assert_eq!(site.ran("ran BP0000Z"), 0, "what was adopted as done does not run by itself");
+}
+
+#[test]
+fn a_deleted_history_runs_nothing_until_it_is_adopted() {
+    let site = with_history();
+    fs::remove_file(site.state().join("history.db")).unwrap();
+    runs_nothing_until_adopted(&site);
+}
+
+#[test]
+fn a_truncated_history_runs_nothing_until_it_is_adopted() {
+    let site = with_history();
+    let file = fs::File::options().write(true).open(site.state().join("history.db")).unwrap();
+    let half = file.metadata().unwrap().len() / 2;
+    file.set_len(half).unwrap();
+    runs_nothing_until_adopted(&site);
+}
+
+#[test]
+fn a_zeroed_history_runs_nothing_until_it_is_adopted() {
+    let site = with_history();
+    let path = site.state().join("history.db");
+    let length = fs::metadata(&path).unwrap().len();
+    fs::write(&path, vec![0; usize::try_from(length).unwrap()]).unwrap();
+    runs_nothing_until_adopted(&site);
+}
+
+#[test]
+fn yesterdays_history_runs_nothing_until_it_is_adopted() {
+    let site = Site::new();
+    let old = fs::read(site.state().join("history.db")).unwrap();
+    drop(site);
+    let mut site = Site::new();
+    let yesterday = fs::read(site.state().join("history.db")).unwrap();
+    assert_ne!(old, yesterday, "every history is of a generation of its own");
+    let hash = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", hash.clone())]);
+    site.json(&["run", "BP0000Y", "--wait"]);
+    fs::write(site.state().join("history.db"), yesterday).unwrap();
+    site.publish(&[
+        Request::due("BP0000Y").set("content_sha256", hash.clone()),
+        Request::due("BP0000Z").set("content_sha256", hash),
+    ]);
+    runs_nothing_until_adopted(&site);
+}
+
+#[test]
+fn any_changed_byte_of_an_event_is_found() {
+    let site = with_history();
+    let path = site.state().join("history.db");
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(14).position(|w| w == b"\"verb\":\"run\",\"").unwrap();
+    bytes[at + 8] = b'R';
+    fs::write(&path, bytes).unwrap();
+    let verified = site.pcm(&["audit", "verify", "--json"]);
+    let doc: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!((doc["ok"].as_bool(), doc["first_bad"].is_u64()), (Some(false), true), "{doc}");
+}
+
+#[test]
+fn a_machine_without_a_history_runs_nothing_and_names_init() {
+    let mut site = Site::bare("");
+    fs::create_dir(site.state()).unwrap();
+    let hash = site.package("BP00000A", &site.say("ran"));
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+    let _service = site.service();
+    site.wait_log("Packages before filter: 1");
+    assert_eq!(site.ran("ran"), 0);
+    let problems = site.json(&["list"])["problems"].take();
+    assert!(problems.to_string().contains("pcm init"), "{problems}");
+    assert!(site.pcm(&["init"]).status.success());
+    site.wait_state("BP0000Y", "succeeded");
+}
+
+#[test]
+fn init_on_a_healthy_state_changes_nothing() {
+    let site = with_history();
+    let before = fs::read(site.state().join("history.db")).unwrap();
+    for args in [&["init"][..], &["init", "--adopt=done"], &["init", "--adopt=not-done"]] {
+        let output = site.pcm(args);
+        assert!(output.status.success(), "{}", text(&output));
+    }
+    assert_eq!(fs::read(site.state().join("history.db")).unwrap(), before);
+}
+
+#[test]
+fn a_new_history_of_a_machine_with_earlier_results_is_closed() {
+    let site = Site::bare("");
+    let results = site.share().join("despoolr.box").join(MACHINE);
+    make_dir(&results);
+    write(&results.join("BP0000X-1.MIF"), b"an earlier life");
+    let init = site.pcm(&["init"]);
+    assert!(!init.status.success(), "{}", text(&init));
+    assert!(text(&init).contains("earlier results"), "{}", text(&init));
+    assert!(site.pcm(&["init", "--adopt=not-done"]).status.success());
+}

@@ -1,0 +1,13 @@
+//! The real binary on a real share: service, run, views and actions from outside, by the contract of DESIGN.md 7.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod actions;
+mod crash;
+mod history;
+mod packages;
+mod service;
+mod share;

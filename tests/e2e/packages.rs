@@ -1,0 +1,134 @@
+//! What packages do, good and nasty, and what they end as.
+
+use super::common::*;
+
+/// Runs one package to its end; its newest attempt.
+fn run(script: &str, change: impl FnOnce(Request) -> Request) -> (Site, serde_json::Value) {
+    let mut site = Site::new();
+    let hash = site.package("BP00000A", script);
+    site.publish(&[change(Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\"")))]);
+    let output = site.pcm(&["run", "BP0000Y", "--wait", "--json"]);
+    let doc = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&output)));
+    (site, doc)
+}
+
+fn mif(status: &str, description: &str) -> String {
+    format!(
+        "cat > \"$PCM_STATUS_MIF\" <<EOF\nSTART COMPONENT\nNAME = \"WORKSTATION\"\n  START GROUP\n  NAME = \"InstallStatus\"\n  ID = 1\n  CLASS = \"MICROSOFT|JOBSTATUS|1.0\"\n    START ATTRIBUTE\n    NAME = \"Status\"\n    ID = 1\n    TYPE = STRING(16)\n    VALUE = \"{status}\"\n    END ATTRIBUTE\n    START ATTRIBUTE\n    NAME = \"Description\"\n    ID = 2\n    TYPE = STRING(128)\n    VALUE = \"{description}\"\n    END ATTRIBUTE\n  END GROUP\nEND COMPONENT\nEOF\n"
+    )
+}
+
+#[test]
+fn a_status_mif_wins_over_the_exit_code() {
+    let (_site, doc) = run(&format!("{}exit 4", mif("Success", "all is well")), |r| r);
+    assert_eq!((doc["state"].as_str(), doc["result"].as_str()), (Some("succeeded"), Some("all is well")));
+    let (_site, doc) = run(&mif("Failed", "no room for the new version"), |r| r);
+    assert_eq!(
+        (doc["state"].as_str(), doc["result"].as_str()),
+        (Some("failed"), Some("no room for the new version"))
+    );
+}
+
+#[test]
+fn a_malformed_status_mif_is_a_failure_although_the_exit_code_is_0() {
+    let (_site, doc) = run("echo nonsense > \"$PCM_STATUS_MIF\"", |r| r);
+    assert_eq!(doc["state"], "failed");
+    assert!(doc["result"].as_str().unwrap().contains("MIF"), "{doc}");
+}
+
+#[test]
+fn a_launcher_that_exits_while_its_children_install_is_not_done_until_they_are() {
+    let mut site = Site::new();
+    let script = format!(
+        "(setsid sh -c 'sleep 2; {}' >/dev/null 2>&1 &) ; exit 0",
+        site.say("child").replace('\'', "'\\''")
+    );
+    let hash = site.package("BP00000A", &script);
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+    let doc = site.json(&["run", "BP0000Y", "--wait"]);
+    assert_eq!(doc["state"], "succeeded");
+    assert_eq!(site.ran("child"), 1, "it had not ended before its child had");
+}
+
+#[test]
+fn a_package_over_its_time_limit_is_ended_whole_although_it_ignores_sigterm() {
+    let (site, doc) = run(
+        "trap '' TERM; (trap '' TERM; setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done') & while :; do sleep 1; done",
+        |r| r.set("max_run_time", "\"2s\""),
+    );
+    assert_eq!(doc["state"], "timed-out", "{doc}");
+    let mark = format!("PCM_STATUS_MIF={}", site.state().display());
+    let alive = std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+        String::from_utf8_lossy(&std::fs::read(entry.path().join("environ")).unwrap_or_default())
+            .contains(&mark)
+    });
+    assert!(!alive, "something of it survived");
+}
+
+#[test]
+fn the_publishers_exit_codes_count() {
+    let (_site, doc) = run("exit 17", |r| r.set("exit_codes", "{ \"17\" = \"success\" }"));
+    assert_eq!((doc["state"].as_str(), doc["exit_code"].as_i64()), (Some("succeeded"), Some(17)));
+}
+
+#[test]
+fn busy_is_retried_by_policy_with_a_claim_of_its_own() {
+    let mut site = Site::with_config("[run]\nretry_after = \"2s\"\nretries = 2\n");
+    let hash =
+        site.package("BP00000A", &format!("{}; test $PCM_ATTEMPT = 2 || exit 82; exit 0", site.say("ran")));
+    site.publish(&[Request::due("BP0000Y")
+        .set("content_sha256", format!("\"{hash}\""))
+        .set("exit_codes", "{ \"82\" = \"retry\" }")]);
+    let _service = site.service();
+    site.wait_state("BP0000Y", "retry-wait");
+    site.wait_state("BP0000Y", "succeeded");
+    let attempts = site.json(&["history", "BP0000Y"])["attempts"].take();
+    assert_eq!((attempts[0]["attempt"].as_i64(), attempts[1]["attempt"].as_i64()), (Some(2), Some(1)));
+    assert_eq!(site.ran("ran"), 2);
+}
+
+#[test]
+fn hostile_output_reaches_no_view_unescaped() {
+    let (site, _) = run("printf 'a\\033[2Jb\\rforged\\n'; exit 1", |r| {
+        r.set("package", "\"evil \\u001b]0;x\\u0007 name\"")
+    });
+    for args in
+        [&["list", "--all"][..], &["show", "BP0000Y"], &["history"], &["explain", "BP0000Y"], &["log"]]
+    {
+        let output = site.pcm(args);
+        let bad = output.stdout.iter().chain(&output.stderr).any(|b| *b < 0x20 && *b != b'\n' || *b == 0x7f);
+        assert!(!bad, "pcm {args:?}: {:?}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
+fn content_that_was_changed_on_the_share_is_not_run() {
+    let mut site = Site::new();
+    let hash = site.package("BP00000A", &site.say("good"));
+    site.package("BP00000A", &site.say("evil"));
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+    let _service = site.service();
+    site.wait_state("BP0000Y", "waiting");
+    wait_for("the mismatch is told", || {
+        site.request("BP0000Y").unwrap()["blocked_by"][0] == "content-mismatch"
+    });
+    assert_eq!(site.refused(&["run", "BP0000Y"], 3)["code"], "content-mismatch");
+    assert_eq!((site.ran("good"), site.ran("evil")), (0, 0));
+}
+
+#[test]
+fn a_staged_copy_that_was_changed_is_not_run() {
+    let mut site = Site::new();
+    let hash = site.package("BP00000A", &site.say("good"));
+    site.publish(&[Request::due("BP0000Y")
+        .set("content_sha256", format!("\"{hash}\""))
+        .set("mandatory_after", "")]);
+    let _service = site.service();
+    let staged = site.state().join("stage").join(&hash).join("setup.sh");
+    wait_for("it is staged", || staged.is_file());
+    std::fs::write(&staged, format!("#!/bin/sh\n{}\n", site.say("evil"))).unwrap();
+    wait_for("no run of what was changed", || {
+        !site.pcm(&["run", "BP0000Y", "--wait"]).status.success() || site.ran("good") > 0
+    });
+    assert_eq!(site.ran("evil"), 0);
+}

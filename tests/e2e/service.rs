@@ -1,0 +1,112 @@
+//! The main job: a share, a service, a package at its time.
+
+use super::common::*;
+
+/// The article's own example.
+#[test]
+fn the_service_runs_a_background_mandatory_request_at_its_time_and_says_so_in_the_log() {
+    let mut site = Site::new();
+    let hash = site.package("BP00000A", &format!("echo installing; {}", site.say("ran")));
+    let mandatory = now() + seconds(3);
+    site.publish(&[Request::due("BP0000Y")
+        .set("content_sha256", format!("\"{hash}\""))
+        .mandatory(mandatory)]);
+    let _service = site.service();
+    site.wait_state("BP0000Y", "succeeded");
+    let ins = site.share().join("pcmins.box").join(format!("{MACHINE}.INS"));
+    for phrase in [
+        &format!("Looking for instruction file: {}", ins.display()),
+        "Packages before filter: 1",
+        "Packages after filter: 1",
+        "New packages found.",
+        "No new packages found.",
+        "Executing command line: setup.sh --silent",
+        "Job completed.",
+        "Reporting job status.",
+        "sleeping ",
+    ] {
+        site.wait_log(phrase);
+    }
+    let attempt = site.json(&["history", "BP0000Y"])["attempts"][0].take();
+    assert_eq!((attempt["attempt"].as_i64(), attempt["state"].as_str()), (Some(1), Some("succeeded")));
+    assert_eq!((attempt["exit_code"].as_i64(), attempt["by"].as_str()), (Some(0), Some("service")));
+    let transcript = std::fs::read_to_string(attempt["transcript"].as_str().unwrap()).unwrap();
+    assert_eq!(transcript, "installing\n");
+    let result = site.share().join("despoolr.box").join(MACHINE).join("BP0000Y-1.MIF");
+    wait_for("the result on the share", || result.is_file());
+    let report = site.share().join("machines").join(format!("{MACHINE}.json"));
+    wait_for("the machine report with the result", || {
+        std::fs::read(&report)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
+            .is_some_and(|doc| doc["requests"][0]["state"] == "succeeded")
+    });
+}
+
+#[test]
+fn a_package_sees_a_clean_environment_no_terminal_and_an_empty_standard_input() {
+    let mut site = Site::new();
+    let script =
+        "env | sort; echo --; cat; echo eof; pwd; tty; test -r \"$PCM_PACKAGE_DIR/setup.sh\" && echo own";
+    let hash = site.package("BP00000A", script);
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+    let run = site.json(&["run", "BP0000Y", "--wait"]);
+    assert_eq!(run["state"], "succeeded");
+    let show = site.json(&["show", "BP0000Y"]);
+    let transcript = std::fs::read_to_string(show["attempts"][0]["transcript"].as_str().unwrap()).unwrap();
+    let keys: Vec<_> =
+        transcript.lines().take_while(|l| *l != "--").filter_map(|l| l.split('=').next()).collect();
+    for key in [
+        "PCM_REQUEST_ID",
+        "PCM_PACKAGE_ID",
+        "PCM_JOB_ID",
+        "PCM_MACHINE_ID",
+        "PCM_PACKAGE_DIR",
+        "PCM_STATUS_MIF",
+        "PCM_ATTEMPT",
+    ] {
+        assert!(keys.contains(&key), "{key} is missing:\n{transcript}");
+    }
+    for key in &keys {
+        let expected = key.starts_with("PCM_")
+            || ["PATH", "LANG", "HOME", "DEBIAN_FRONTEND", "PWD", "OLDPWD", "SHLVL", "_"].contains(key);
+        assert!(expected, "{key} was inherited:\n{transcript}");
+    }
+    assert!(
+        !keys.contains(&"PCM_CONFIG") && transcript.contains("eof") && transcript.contains("not a tty"),
+        "{transcript}"
+    );
+    assert!(transcript.ends_with("own\n"), "{transcript}");
+}
+
+#[test]
+fn one_package_at_a_time_and_the_other_says_that_it_waits_for_it() {
+    let mut site = Site::new();
+    let slow = format!("\"{}\"", site.package("BP00000A", &format!("{}; sleep 4", site.say("ran"))));
+    site.publish(&[
+        Request::due("BP00001").set("content_sha256", slow.clone()),
+        Request::due("BP00002").set("content_sha256", slow).set("mandatory_after", "2026-11-01T02:00:00Z"),
+    ]);
+    let _service = site.service();
+    site.wait_state("BP00001", "running");
+    site.wait_state("BP00002", "waiting");
+    assert_eq!(site.request("BP00002").unwrap()["blocked_by"][0], "busy");
+    assert_eq!(site.refused(&["run", "BP00002"], 3)["code"], "busy");
+    site.wait_state("BP00002", "succeeded");
+}
+
+#[test]
+fn a_starting_service_waits_for_the_one_that_holds_the_executor() {
+    let site = Site::new();
+    let first = site.service();
+    let mut second = site.command(&["service", "run"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut says = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(second.stderr.take().unwrap()), &mut says)
+        .unwrap();
+    assert!(says.contains("pcm service") && says.contains("held by"), "it names the holder: {says}");
+    assert!(second.try_wait().unwrap().is_none(), "it does not exit because of it");
+    first.terminate();
+    wait_for("the second one takes over", || site.json(&["list"])["service"] == "running");
+    second.kill().unwrap();
+    second.wait().unwrap();
+}
