@@ -25,6 +25,29 @@ impl SafeText {
         self.fit_with(cells, '~')
     }
 
+    /// Every cluster that is not ASCII as `?`, in as many cells as it had: for terminals that show ASCII only. Lines and
+    /// corners of boxes become `-`, `|` and `+`, dots and quotes what looks like them.
+    pub fn ascii(&self) -> SafeText {
+        if self.0.is_ascii() {
+            return self.clone();
+        }
+        let mut shown = String::with_capacity(self.0.len());
+        for (cluster, cells) in self.clusters() {
+            match cluster {
+                _ if cluster.is_ascii() => shown.push_str(cluster),
+                "…" => shown.push('~'),
+                "─" | "━" | "–" | "—" | "‐" | "‑" => shown.push('-'),
+                "│" | "┃" => shown.push('|'),
+                "┌" | "┐" | "└" | "┘" | "├" | "┤" | "┬" | "┴" | "┼" => shown.push('+'),
+                "‘" | "’" => shown.push('\''),
+                "“" | "”" => shown.push('"'),
+                "•" | "·" => shown.push('.'),
+                _ => shown.push_str(&"??"[..cells.min(2)]),
+            }
+        }
+        SafeText(shown)
+    }
+
     /// [`SafeText::fit`] with the blanks that make it exactly `cells` wide.
     pub fn pad(&self, cells: usize) -> SafeText {
         let mut fitted = self.fit(cells);

@@ -73,7 +73,7 @@ impl Folder {
 }
 
 #[allow(unsafe_code)]
-fn information(file: &File) -> io::Result<BY_HANDLE_FILE_INFORMATION> {
+pub(super) fn information(file: &File) -> io::Result<BY_HANDLE_FILE_INFORMATION> {
     let mut info = BY_HANDLE_FILE_INFORMATION::default();
     // SAFETY: the handle is open while `file` is borrowed, and `info` is the structure that the call fills.
     let done = unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut info) };
@@ -81,7 +81,7 @@ fn information(file: &File) -> io::Result<BY_HANDLE_FILE_INFORMATION> {
 }
 
 #[allow(unsafe_code)]
-fn is_disk_file(file: &File) -> bool {
+pub(super) fn is_disk_file(file: &File) -> bool {
     // SAFETY: the handle is open while `file` is borrowed.
     unsafe { GetFileType(file.as_raw_handle()) == FILE_TYPE_DISK }
 }

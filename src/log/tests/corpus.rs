@@ -40,7 +40,7 @@ fn every_record_of_the_real_logs_is_found() {
         let (lost, loose) = match name.as_str() {
             "Busted-CcmRepair.log" => (1, 2),
             "Busted-CcmMessaging.log" => (1, 1),
-            // Ten characters of UTF-16 after megabytes of nothing.
+            // Ten characters of UTF-16 after a long stretch of NULs.
             "wedmtrace.log" => (0, 1),
             _ => (0, 0),
         };

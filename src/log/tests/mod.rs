@@ -36,7 +36,9 @@ pub fn read_at(bytes: impl AsRef<[u8]>, zone: Zoned) -> Vec<Record> {
     records
 }
 
-/// So many cases; a failing one is printed, and becomes a test of its own instead of a file of seeds.
+/// So many cases, `PCM_CASES` times as many where that is set; a failing one is printed, and becomes a test of its own instead of a file of seeds.
 pub fn cases(cases: u32) -> proptest::prelude::ProptestConfig {
+    let times = std::env::var("PCM_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let cases = cases.saturating_mul(times);
     proptest::prelude::ProptestConfig { cases, failure_persistence: None, ..Default::default() }
 }

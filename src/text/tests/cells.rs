@@ -57,3 +57,11 @@ fn rows_break_at_blanks_where_there_are_any() {
     assert_eq!(SafeText::from("abcdefgh").wrap(3), ["abc", "def", "gh"]);
     assert_eq!(SafeText::from("").wrap(3), [""]);
 }
+
+#[test]
+fn text_for_ascii_terminals_keeps_its_width() {
+    let text = SafeText::from("naïve 漢字 “x” │─┐ a…");
+    assert_eq!(text.ascii(), "na?ve ???? \"x\" |-+ a~");
+    assert_eq!(text.ascii().width(), text.width());
+    assert_eq!(text.fit_ascii(9).ascii(), "na?ve ??~");
+}
