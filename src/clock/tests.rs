@@ -195,4 +195,19 @@ proptest! {
         let wanted = zone.to_local(day + TimeDelta::hours(12)) + TimeDelta::minutes(minute * 3);
         prop_assert_eq!(zone.resolve(wanted), naive(&zone, wanted));
     }
+
+    /// Also at the ends of the calendar.
+    #[test]
+    fn any_local_time_has_an_instant(seconds in any::<i64>()) {
+        for posix in ["GMT0BST,M3.5.0/1,M10.5.0", "<+14>-14", "<-12>12"] {
+            let zone = Zone::from_posix("Z", posix).unwrap();
+            let any = DateTime::from_timestamp(seconds % 8_210_000_000_000, 0).unwrap();
+            for t in [any, Wall::MIN_UTC, Wall::MAX_UTC] {
+                let (resolved, _) = zone.resolve(t.naive_utc());
+                let away = resolved.signed_duration_since(t).num_hours().abs();
+                prop_assert!(away <= 14, "{} h", away);
+                let _ = zone.to_local(t);
+            }
+        }
+    }
 }

@@ -96,13 +96,18 @@ fn never(gate: &GateResult) -> bool {
 fn of_rejected(gates: &Gates, index: usize, rejected: &Rejected) -> Decision {
     let (world, gates) = (gates.world, gates.of_rejected(rejected));
     let attempt = rejected.request_id.as_ref().and_then(|id| newest(world.inputs, id));
+    let adopted = rejected.request_id.as_ref().and_then(|id| world.inputs.history.adopted.get(id));
     Decision {
         request_id: rejected.request_id,
         job_id: rejected.job_id,
         package_id: rejected.package_id,
         package: rejected.package.clone().unwrap_or_default(),
         command: rejected.command.clone().unwrap_or_default(),
-        state: attempt.map_or(State::Rejected, |a| a.state),
+        state: match (attempt, adopted) {
+            (Some(attempt), _) => attempt.state,
+            (None, Some(_)) => State::Succeeded,
+            (None, None) => State::Rejected,
+        },
         next_run: None,
         never: gates.iter().any(never),
         why: match attempt {

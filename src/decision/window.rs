@@ -167,7 +167,8 @@ impl<'a> Calendar<'a> {
     /// they are sorted; a clock change that skips what lies between two of them makes them one.
     fn weeks(&self, t: Wall, from: i64, until: i64) -> Vec<(Wall, Wall)> {
         let local = self.zone.to_local(t);
-        let monday = local.date() - TimeDelta::days(local.weekday().num_days_from_monday().into());
+        let since_monday = TimeDelta::days(local.weekday().num_days_from_monday().into());
+        let Some(monday) = local.date().checked_sub_signed(since_monday) else { return Vec::new() };
         let monday = monday.and_time(chrono::NaiveTime::MIN);
         let mut spans: Vec<(Wall, Wall)> = Vec::new();
         for week in from..until {

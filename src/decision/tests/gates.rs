@@ -146,6 +146,9 @@ mod record {
         scene.attempted(ID, vec![attempt(1, State::Succeeded)]);
         let decision = scene.decision();
         assert_eq!((decision.state, decision.attempt), (State::Succeeded, 1));
+        scene.history.attempts.clear();
+        scene.history.adopted.insert(id(ID), now());
+        assert_eq!(scene.decision().state, State::Succeeded, "adopted as done too");
     }
 }
 

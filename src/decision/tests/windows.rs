@@ -199,7 +199,7 @@ fn text(window: &(u32, u32, u32)) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn windows_agree_with_every_minute_painted(
@@ -235,5 +235,20 @@ proptest! {
         if let Ok(Weekly { start, minutes }) = parse(&text) {
             prop_assert!(start < 7 * 1440 && (1..=1440).contains(&minutes));
         }
+    }
+
+    #[test]
+    fn no_time_is_too_far_away(seconds in i64::MIN..i64::MAX, need in 0u64..u64::MAX) {
+        let far = chrono::DateTime::from_timestamp(seconds % 8_210_000_000_000, 0).unwrap();
+        let london = Zone::from_posix("Europe/London", "GMT0BST,M3.5.0/1,M10.5.0").unwrap();
+        let windows = ["Sun 22:00-06:00".to_owned()];
+        for around in [far, at("2026-11-22T12:00:00Z"), Wall::MIN_UTC, Wall::MAX_UTC] {
+            let calendar = Calendar::new(&windows, &london, around).unwrap();
+            for t in [far, Wall::MIN_UTC, Wall::MAX_UTC] {
+                let opening = calendar.at(t, std::time::Duration::from_secs(need));
+                prop_assert_ne!(opening, Opening::Always);
+            }
+        }
+        prop_assert!(!crate::decision::words::stamp(far, &london).is_empty());
     }
 }
