@@ -5,7 +5,7 @@ use super::attempt::Found;
 use super::outcome::ExitRecord;
 use crate::host::process::Process;
 use crate::host::process::ProcessIdentity;
-use crate::host::{durable, lock, process};
+use crate::host::{account, durable, lock, process};
 use crate::site::instruction::Program;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -105,13 +105,26 @@ impl RunFolder {
     /// What failed. A folder that is there already is an error: a run has one, once.
     pub fn create(&self, spec: &RunSpec) -> io::Result<()> {
         if let Some(runs) = self.0.parent() {
-            durable::make_private_dir(runs)?;
+            durable::make_passage_dir(runs)?;
         }
         if std::fs::symlink_metadata(&self.0).is_ok() {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the run's folder is there already"));
         }
-        durable::make_private_dir(&self.0)?;
-        durable::make_private_dir(&self.out())?;
+        match &spec.run_as {
+            None => {
+                durable::make_private_dir(&self.0)?;
+                durable::make_private_dir(&self.out())?;
+            }
+            // Another account passes through to its own folder and sees nothing else.
+            Some(name) => {
+                durable::make_passage_dir(&self.0)?;
+                durable::make_private_dir(&self.out())?;
+                let account = account::by_name(name).ok_or_else(|| {
+                    io::Error::other(format!("the account {name:?} of [run] run_as is not known here"))
+                })?;
+                account::give(&self.out(), &account)?;
+            }
+        }
         durable::create_new(&self.spec(), &serde_json::to_vec(spec).map_err(io::Error::other)?)
     }
 

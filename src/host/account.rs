@@ -36,6 +36,14 @@ pub fn by_uid(uid: u32) -> Option<Account> {
     sys::account::by_uid(uid)
 }
 
+/// Makes an account the owner of a folder or file.
+///
+/// # Errors
+/// Where this process may not do that.
+pub fn give(path: &Path, to: &Account) -> std::io::Result<()> {
+    sys::account::give(path, to)
+}
+
 /// What the system knows accounts and groups by: a number on Unix, a security identifier on Windows.
 pub use sys::account::Id;
 

@@ -31,6 +31,8 @@ const WATCH: Duration = Duration::from_millis(250);
 const LAUNCH_RETRY: Duration = Duration::from_secs(10);
 /// A clock reading is kept for the next start this often.
 const CLOCK_RECORD: Duration = Duration::from_secs(60);
+/// What is old is cleaned up this often.
+const CLEAN_UP: Duration = Duration::from_secs(3600);
 /// Workers given up because the share hangs; more are not started, the share is then simply away.
 const MAX_GIVEN_UP: usize = 3;
 
@@ -123,6 +125,7 @@ struct Service<'a> {
     reporting: Reporting,
     no_launch_before: Monotonic,
     clock_recorded: Monotonic,
+    cleaned_up: Monotonic,
     look_failed: bool,
 }
 
@@ -146,6 +149,7 @@ impl<'a> Service<'a> {
             reporting,
             no_launch_before: mono,
             clock_recorded: mono,
+            cleaned_up: mono,
             look_failed: false,
         }
     }
@@ -186,6 +190,10 @@ impl<'a> Service<'a> {
         if mono.since(self.clock_recorded) >= CLOCK_RECORD {
             self.engine.record_clock(now);
             self.clock_recorded = mono;
+        }
+        if mono.since(self.cleaned_up) >= CLEAN_UP {
+            self.engine.clean_up(now);
+            self.cleaned_up = mono;
         }
         let due_in = self.schedule.due_in(mono);
         self.engine.set_poll_due(chrono::TimeDelta::from_std(due_in).ok().map(|wait| now + wait));

@@ -95,11 +95,6 @@ impl Schedule {
     pub fn due_in(&self, now: Monotonic) -> Duration {
         self.due.since(now)
     }
-
-    /// The interval in force.
-    pub fn interval(&self) -> Duration {
-        self.interval
-    }
 }
 
 #[cfg(test)]

@@ -132,3 +132,60 @@ fn a_staged_copy_that_was_changed_is_not_run() {
     });
     assert_eq!(site.ran("evil"), 0);
 }
+
+#[test]
+fn a_staged_copy_that_was_changed_is_copied_anew_by_the_service() {
+    let mut site = Site::new();
+    let hash = site.package("BP00000A", &site.say("good"));
+    let request = Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""));
+    site.publish(&[request.clone().mandatory(now() + seconds(4))]);
+    let _service = site.service();
+    let staged = site.state().join("stage").join(&hash).join("setup.sh");
+    wait_for("it is staged", || staged.is_file());
+    std::fs::write(&staged, format!("#!/bin/sh\n{}\n", site.say("evil"))).unwrap();
+    site.wait_state("BP0000Y", "succeeded");
+    assert_eq!((site.ran("good"), site.ran("evil")), (1, 0));
+}
+
+#[test]
+fn a_package_runs_as_the_account_of_the_configuration_and_can_write_its_status_mif() {
+    if !std::process::Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n") {
+        println!("skipped: only root can run packages as another account");
+        return;
+    }
+    let mut site = Site::with_config("[run]\nrun_as = \"nobody\"\n");
+    let hash = site.package("BP00000A", &format!("{}id -un; exit 3", mif("Success", "written by nobody")));
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+    // The way to the state folder must be open for that account, as it is at /var/lib/pcm.
+    mode(site.path("").as_path(), 0o755);
+    let doc = site.json(&["run", "BP0000Y", "--wait"]);
+    assert_eq!(
+        (doc["state"].as_str(), doc["result"].as_str()),
+        (Some("succeeded"), Some("written by nobody"))
+    );
+    let show = site.json(&["show", "BP0000Y"]);
+    assert_eq!(show["run_as"], "nobody");
+    let transcript = std::fs::read_to_string(show["attempts"][0]["transcript"].as_str().unwrap()).unwrap();
+    assert_eq!(transcript, "nobody\n");
+}
+
+#[test]
+fn the_notify_command_is_told_of_a_failure_as_json() {
+    let mut site = Site::bare("");
+    let told = site.path("told");
+    let config = std::fs::read_to_string(site.config()).unwrap();
+    let notify = format!("{config}[notify]\ncommand = [\"/bin/sh\", \"-c\", \"cat > {}\"]\n", told.display());
+    write(&site.config(), notify.as_bytes());
+    assert!(site.pcm(&["init"]).status.success());
+    let hash = site.package("BP00000A", "exit 17");
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+    let _service = site.service();
+    site.wait_state("BP0000Y", "failed");
+    let mut notice = serde_json::Value::Null;
+    wait_for("the command is told", || {
+        notice = std::fs::read(&told).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
+        notice.is_object()
+    });
+    assert_eq!((notice["event"].as_str(), notice["request_id"].as_str()), (Some("failed"), Some("BP0000Y")));
+    assert_eq!(notice["machine"], MACHINE);
+}

@@ -180,6 +180,8 @@ impl Engine {
     /// Launched is already true: a failure to record it is told, and the run's own lock says it until it is recorded.
     fn mark_running(&mut self, row: &AttemptRow) {
         let now = facts::now();
+        // "Still running" is news only after a while.
+        self.journal.once_in(super::watch::STILL_RUNNING, &row.run(), now);
         let noted = self.with_history(|history| {
             history.progress(now, row.request, row.attempt.number, State::Running, now)
         });

@@ -6,6 +6,8 @@
 mod actions;
 mod docs;
 mod launch;
+mod notify;
+mod retention;
 mod source;
 mod watch;
 
@@ -30,6 +32,9 @@ use std::time::Duration;
 
 /// Who is logged on is asked again after this long.
 const USERS_FRESH: Duration = Duration::from_secs(5);
+
+/// A lost history is said in the log this often.
+const LOST_SAID: Duration = Duration::from_secs(3600);
 
 /// How the history is reached.
 enum Past {
@@ -203,10 +208,22 @@ impl Engine {
         if matches!(self.past, Past::Lost(_)) && self.lock.is_some() {
             self.reopen(now);
         }
+        self.say_lost(now);
         if let Some(child) = &mut self.child
             && !matches!(child.try_wait(), Ok(None))
         {
             self.child = None;
+        }
+    }
+
+    /// A lost history is loud: in the log, and to whoever is to be told.
+    fn say_lost(&mut self, now: Wall) {
+        if let Past::Lost(lost) = &self.past
+            && self.journal.once_in(LOST_SAID, "history-lost", now)
+        {
+            let why = history_lost(lost).to_string();
+            self.journal.error(now, &format!("history-lost: nothing runs by itself: {why}"));
+            self.notify("history-lost", None, &why, now);
         }
     }
 
@@ -257,12 +274,12 @@ impl Engine {
 
     /// Records each change of state once. Errors are told and change nothing: the next step tries again.
     pub fn note_states(&mut self, now: Wall) {
-        let changes: Vec<_> = self
-            .decide(now)
-            .iter()
-            .filter_map(|d| Some((d.request_id?, d.state)))
-            .filter(|(id, state)| self.snapshot.since.get(id).is_none_or(|(seen, _)| seen != state))
-            .collect();
+        let seen = &self.snapshot.since;
+        let mut changed = self.decide(now);
+        changed.retain(|d| {
+            d.request_id.is_some_and(|id| seen.get(&id).is_none_or(|(state, _)| *state != d.state))
+        });
+        let changes: Vec<_> = changed.iter().filter_map(|d| Some((d.request_id?, d.state))).collect();
         if changes.is_empty() {
             return;
         }
@@ -271,6 +288,9 @@ impl Engine {
                 Ok(()) => {
                     for (id, state) in changes {
                         self.snapshot.since.insert(id, (state, now));
+                    }
+                    for decision in &changed {
+                        self.notify_state(decision, now);
                     }
                 }
                 Err(e) => self.journal.error(now, &format!("A change of state was not recorded: {e}")),

@@ -143,6 +143,7 @@ impl Engine {
         self.notes = look.problems;
         if look.answered {
             self.instructions.share_seen = Some(now);
+            self.remember_seen(now);
         }
         match look.found {
             Some(found) => self.take_found(found, now),
@@ -221,6 +222,16 @@ impl Engine {
                     _ => {}
                 }
             }
+        }
+    }
+
+    /// When the share was seen is told to the next start by the age of the held file.
+    fn remember_seen(&self, now: Wall) {
+        if self.lock.is_some()
+            && let Ok(file) = std::fs::File::options().write(true).open(self.layout.held())
+        {
+            // A hint: an older time only makes what is held stale sooner.
+            let _ = file.set_modified(now.into());
         }
     }
 

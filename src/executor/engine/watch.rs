@@ -14,7 +14,7 @@ use crate::text::SafeText;
 use std::time::Duration;
 
 /// `Job still running` is said once a minute at most.
-const STILL_RUNNING: Duration = Duration::from_secs(60);
+pub(super) const STILL_RUNNING: Duration = Duration::from_secs(60);
 
 /// One attempt to end what a dead run host left; the next look tries again.
 const END_DEADLINE: Duration = Duration::from_secs(2);

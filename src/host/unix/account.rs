@@ -107,6 +107,10 @@ pub fn ssh_origin(connection: &str) -> Option<SafeText> {
     Some(SafeText::new(&address))
 }
 
+pub fn give(path: &Path, to: &Account) -> std::io::Result<()> {
+    std::os::unix::fs::chown(path, to.uid, to.gid)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -1,0 +1,88 @@
+//! `[notify] command`: told of what an operator would want to be woken for. It gets JSON on its standard input, is not
+//! waited for, and is ended when it takes too long.
+
+use super::Engine;
+use crate::clock::Wall;
+use crate::decision::{Decision, State};
+use crate::site::ids::RequestId;
+use serde::Serialize;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// Paging somebody may take this long.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What the command reads.
+#[derive(Serialize)]
+struct Notice<'a> {
+    /// `failed`, `interrupted`, `missed` or `history-lost`.
+    event: &'a str,
+    machine: Option<String>,
+    host: String,
+    at: Wall,
+    request_id: Option<RequestId>,
+    package: Option<String>,
+    state: Option<State>,
+    message: String,
+}
+
+impl Engine {
+    /// Tells of a request's new state, if it is one to tell of.
+    pub(super) fn notify_state(&mut self, decision: &Decision, now: Wall) {
+        let event = match decision.state {
+            State::Failed | State::TimedOut => "failed",
+            State::Interrupted => "interrupted",
+            State::Expired if decision.mandatory_after.is_some() => "missed",
+            _ => return,
+        };
+        self.notify(event, Some(decision), decision.why.as_str(), now);
+    }
+
+    /// Tells of something; only the service does.
+    pub(super) fn notify(&mut self, event: &str, about: Option<&Decision>, message: &str, now: Wall) {
+        let Some((program, args)) = self.policy.config.notify.split_first().filter(|_| self.service) else {
+            return;
+        };
+        let notice = Notice {
+            event,
+            machine: self.policy.config.machine.map(|id| id.to_string()),
+            host: crate::host::facts::host_name().to_string(),
+            at: now,
+            request_id: about.and_then(|d| d.request_id),
+            package: about.map(|d| d.package.to_string()),
+            state: about.map(|d| d.state),
+            message: message.to_owned(),
+        };
+        let Ok(json) = serde_json::to_vec(&notice) else { return };
+        let child = Command::new(program)
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        match child {
+            Ok(child) => drop(std::thread::spawn(move || see_through(child, &json))),
+            Err(e) => {
+                self.journal.error(now, &format!("[notify] command {program:?} could not be started: {e}"))
+            }
+        }
+    }
+}
+
+/// Hands over the notice and sees the command to its end, or ends it.
+fn see_through(mut child: std::process::Child, json: &[u8]) {
+    let stdin = child.stdin.take();
+    let json = json.to_owned();
+    // A command that reads nothing must not hold up the thread that ends it.
+    std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&json)));
+    let clock = crate::host::facts::monotonic();
+    while matches!(child.try_wait(), Ok(None)) {
+        if crate::host::facts::monotonic().since(clock) > LIMIT {
+            let _ = child.kill();
+            let _ = child.wait();
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+}
