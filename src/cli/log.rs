@@ -3,56 +3,119 @@
 use super::App;
 use super::args::{LevelArg, LogArgs};
 use super::time::{Side, parse_time, zone_words};
-use crate::clock::{Wall, Zone};
+use crate::clock::Zone;
 use crate::error::{Exit, Failure, Result};
-use crate::log::{Level, Record};
+use crate::log::follow::{Event, Follower};
+use crate::log::merge::merge;
+use crate::log::search::{Filter, Search};
+use crate::log::{Level, Record, zoned};
+use crate::text::SafeText;
 use chrono::NaiveDate;
-use regex::Regex;
+use std::path::PathBuf;
+use std::time::Duration;
 
-/// Which records are shown.
-pub struct Filter {
-    grep: Option<Regex>,
-    level: Level,
-    since: Option<Wall>,
-    component: Option<String>,
+/// How many records `-f` begins with where no filter says otherwise.
+const BEFORE: usize = 20;
+/// How often a followed log is looked at.
+const STEP: Duration = Duration::from_millis(250);
+
+/// `pcm log`
+pub fn run(app: &App, args: &LogArgs) -> Result<Exit> {
+    let filter = filter(app, args)?;
+    let files = files(app, args)?;
+    let several = files.len() > 1 || files.iter().any(|f| f.to_string_lossy().contains('*'));
+    let mut printer = Printer { app, filter, rows: Rows::new(app.zone.clone(), several, app.out.width.is_some()) };
+    if !args.follow {
+        let events = Follower::open(&files, zoned(app.zone.clone()), usize::MAX).finish();
+        printer.print(events)?;
+        return Ok(Exit::Done);
+    }
+    let before = if printer.filter.is_empty() { BEFORE } else { usize::MAX };
+    let mut follower = Follower::open(&files, zoned(app.zone.clone()), before);
+    loop {
+        printer.print(follower.poll())?;
+        if !follower.behind() {
+            std::thread::sleep(STEP);
+        }
+    }
 }
 
-impl Filter {
-    fn new(app: &App, args: &LogArgs) -> Result<Filter> {
-        let wrong = |why: String, remedy: &str| Failure::new(Exit::Usage, "usage", why, remedy);
-        let grep = match &args.grep {
-            None => None,
-            Some(re) => Some(Regex::new(re).map_err(|e| {
-                let why = e.to_string();
-                let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                wrong(
-                    format!("--grep: {re:?} is not a regular expression: {why}"),
-                    "Put a \\ before ( [ * + ? . to mean it as it is",
-                )
-            })?),
-        };
-        let since = match &args.since {
-            None => None,
-            Some(text) => Some(
-                parse_time(text, Side::Last, app.now, &app.zone)
-                    .map_err(|why| wrong(format!("--since: {why}"), "Name a time that has passed"))?,
-            ),
-        };
-        let level = match args.level {
-            None | Some(LevelArg::Verbose) => Level::Verbose,
-            Some(LevelArg::Info) => Level::Info,
-            Some(LevelArg::Warning) => Level::Warning,
-            Some(LevelArg::Error) => Level::Error,
-        };
-        Ok(Filter { grep, level, since, component: args.component.clone() })
-    }
+fn filter(app: &App, args: &LogArgs) -> Result<Filter> {
+    let wrong = |why: String, remedy: &str| Failure::new(Exit::Usage, "usage", why, remedy);
+    let text = args.grep.as_deref().map(Search::new).transpose().map_err(|why| {
+        wrong(format!("--grep: {why}"), "Put a \\ before ( [ * + ? . where it means itself")
+    })?;
+    let since = args.since.as_deref().map(|text| parse_time(text, Side::Last, app.now, &app.zone)).transpose();
+    let since = since.map_err(|why| wrong(format!("--since: {why}"), "Name a time that has passed"))?;
+    let level = args.level.map(|level| match level {
+        LevelArg::Verbose => Level::Verbose,
+        LevelArg::Info => Level::Info,
+        LevelArg::Warning => Level::Warning,
+        LevelArg::Error => Level::Error,
+    });
+    Ok(Filter { text, level, component: args.component.clone(), since, ..Filter::default() })
+}
 
-    /// Whether a record is shown. One without any time counts as old.
-    pub fn passes(&self, record: &Record) -> bool {
-        record.level >= self.level
-            && self.since.is_none_or(|since| record.near.is_some_and(|at| at >= since))
-            && self.component.as_ref().is_none_or(|c| record.component.as_str().eq_ignore_ascii_case(c))
-            && self.grep.as_ref().is_none_or(|re| re.is_match(&record.full_text()))
+/// The files that are named, or those of the configuration, or all of the log folder.
+fn files(app: &App, args: &LogArgs) -> Result<Vec<PathBuf>> {
+    if !args.files.is_empty() {
+        let missing = args.files.iter().find(|f| !f.to_string_lossy().contains('*') && !f.exists());
+        return match missing {
+            Some(file) if !args.follow => Err(Failure::new(
+                Exit::NotFound,
+                "no-such-file",
+                format!("there is no file {}", file.display()),
+                "Correct its name, or wait for it with -f",
+            )),
+            _ => Ok(args.files.clone()),
+        };
+    }
+    let configured = &app.setup.config.log.files;
+    if !configured.is_empty() {
+        return Ok(configured.iter().map(PathBuf::from).collect());
+    }
+    let folder = &app.setup.layout.log;
+    if !args.follow && !folder.is_dir() {
+        return Err(Failure::new(
+            Exit::NotFound,
+            "no-such-file",
+            format!("there is no log folder {}", folder.display()),
+            "Name a file, or start the service, which makes it",
+        ));
+    }
+    Ok(vec![folder.join("*.LOG")])
+}
+
+struct Printer<'a> {
+    app: &'a App,
+    filter: Filter,
+    rows: Rows,
+}
+
+impl Printer<'_> {
+    /// Prints what came at once in the order of its times, and says what may be missing.
+    fn print(&mut self, events: Vec<Event>) -> Result<()> {
+        let mut records = Vec::new();
+        for event in events {
+            match event {
+                Event::Record(record) => records.push(record),
+                Event::Rotated { .. } => {}
+                Event::Truncated { file } => {
+                    self.app.out.note(format!("{file} was cut: what was written just before may be missing"));
+                }
+                Event::Problem { file, message } => self.app.out.note(format!("{file}: {message}")),
+            }
+        }
+        for record in merge([records]).iter().filter(|r| self.filter.matches(r)) {
+            if self.app.out.json {
+                self.app.out.object(record)?;
+            } else {
+                for row in self.rows.of(record) {
+                    self.app.out.say(&SafeText::new(&row))?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
