@@ -125,6 +125,9 @@ pub enum Verb {
     Package(PackageArgs),
     /// The service
     Service(ServiceArgs),
+    /// The demo's service; started by the demo only
+    #[command(hide = true)]
+    DemoService,
     /// Owns one run; started by the executor only
     #[command(hide = true)]
     RunHost {

@@ -28,12 +28,13 @@ struct InitDoc {
 }
 
 /// `pcm init`
-pub fn run(app: &App, args: &InitArgs, shares_given: bool) -> Result<Exit> {
+pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
     let (setup, layout) = (&app.setup, &app.setup.layout);
     if let Read::Bad(problems) = &setup.read {
         return Err(bad_configuration(&layout.config, problems));
     }
     let new = setup.read == Read::Absent;
+    let shares_given = !setup.flags.shares.is_empty();
     let Some(machine) = setup.config.machine else {
         let remedy = format!("Say which: {} init --machine SMSID --share LOCATION", setup.pcm);
         return Err(Failure::new(Exit::Usage, "usage", "nothing says who this machine is", remedy));

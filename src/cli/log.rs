@@ -23,16 +23,16 @@ const STEP: Duration = Duration::from_millis(250);
 pub fn run(app: &App, args: &LogArgs) -> Result<Exit> {
     let filter = filter(app, args)?;
     let files = files(app, args)?;
-    let several = files.len() > 1 || files.iter().any(|f| f.to_string_lossy().contains('*'));
-    let mut printer = Printer { app, filter, rows: Rows::new(app.zone.clone(), several, app.out.width.is_some()) };
+    let mut printer = Printer { app, filter, rows: Rows::new(app.zone.clone(), app.out.width.is_some()) };
+    let all = !args.follow || !printer.filter.is_empty();
+    let mut follower = Follower::open(&files, zoned(app.zone.clone()), if all { usize::MAX } else { BEFORE });
+    printer.rows.several = follower.files().len() > 1;
     if !args.follow {
-        let events = Follower::open(&files, zoned(app.zone.clone()), usize::MAX).finish();
-        printer.print(events)?;
+        printer.print(follower.finish())?;
         return Ok(Exit::Done);
     }
-    let before = if printer.filter.is_empty() { BEFORE } else { usize::MAX };
-    let mut follower = Follower::open(&files, zoned(app.zone.clone()), before);
     loop {
+        printer.rows.several |= follower.files().len() > 1;
         printer.print(follower.poll())?;
         if !follower.behind() {
             std::thread::sleep(STEP);
@@ -45,7 +45,8 @@ fn filter(app: &App, args: &LogArgs) -> Result<Filter> {
     let text = args.grep.as_deref().map(Search::new).transpose().map_err(|why| {
         wrong(format!("--grep: {why}"), "Put a \\ before ( [ * + ? . where it means itself")
     })?;
-    let since = args.since.as_deref().map(|text| parse_time(text, Side::Last, app.now, &app.zone)).transpose();
+    let since =
+        args.since.as_deref().map(|text| parse_time(text, Side::Last, app.now, &app.zone)).transpose();
     let since = since.map_err(|why| wrong(format!("--since: {why}"), "Name a time that has passed"))?;
     let level = args.level.map(|level| match level {
         LevelArg::Verbose => Level::Verbose,
@@ -100,9 +101,12 @@ impl Printer<'_> {
             match event {
                 Event::Record(record) => records.push(record),
                 Event::Rotated { .. } => {}
-                Event::Truncated { file } => {
-                    self.app.out.note(format!("{file} was cut: what was written just before may be missing"));
-                }
+                Event::Truncated { file, copy } => self.app.out.note(match copy {
+                    Some(copy) => format!(
+                        "{file} was cut; read on from {copy}, what came after that copy may be missing"
+                    ),
+                    None => format!("{file} was cut: what was written just before may be missing"),
+                }),
                 Event::Problem { file, message } => self.app.out.note(format!("{file}: {message}")),
             }
         }
@@ -130,8 +134,8 @@ pub struct Rows {
 
 impl Rows {
     /// No row yet.
-    pub fn new(zone: Zone, several: bool, terminal: bool) -> Self {
-        Self { zone, several, terminal, date: None }
+    pub fn new(zone: Zone, terminal: bool) -> Self {
+        Self { zone, several: false, terminal, date: None }
     }
 
     /// The lines of one record.
@@ -166,5 +170,48 @@ impl Rows {
             rows.push(format!("{}{line}", if i == 0 { &lead } else { &indent }).trim_end().to_owned());
         }
         rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use chrono::TimeZone;
+
+    fn record(minute: u32, level: Level, text: &[&str]) -> Record {
+        let time = chrono::Utc.with_ymd_and_hms(2026, 11, 24, 23, minute, 5).unwrap();
+        Record {
+            file: "PACMAN.LOG".into(),
+            line: 1,
+            time: Some(time),
+            offset_trusted: true,
+            component: "pcmsvc".into(),
+            level,
+            thread: SafeText::default(),
+            source: SafeText::default(),
+            text: text.iter().map(|t| SafeText::new(t)).collect(),
+            time_text: SafeText::default(),
+            near: Some(time),
+        }
+    }
+
+    #[test]
+    fn on_a_terminal_the_date_is_said_when_it_changes() {
+        let zone = Zone::from_posix("X", "XST-0:30").unwrap();
+        let mut rows = Rows::new(zone, true);
+        let first = rows.of(&record(10, Level::Info, &["one"]));
+        assert_eq!(first, ["-- Tue 2026-11-24, X, UTC+00:30 --", "23:40:05   [pcmsvc] one"]);
+        assert_eq!(rows.of(&record(11, Level::Error, &["two"])), ["23:41:05 E [pcmsvc] two"]);
+        assert_eq!(rows.of(&record(40, Level::Info, &["x"]))[0], "-- Wed 2026-11-25, X, UTC+00:30 --");
+    }
+
+    #[test]
+    fn elsewhere_every_row_has_its_date_and_further_lines_stand_under_the_first() {
+        let mut rows = Rows::new(Zone::utc(), false);
+        rows.several = true;
+        let text = rows.of(&record(1, Level::Warning, &["one", "two"]));
+        assert_eq!(text[0], "2026-11-24 23:01:05 W PACMAN.LOG: [pcmsvc] one");
+        assert_eq!(text[1], "                      two");
     }
 }

@@ -7,7 +7,7 @@ use super::time::absolute;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::protocol::Answer;
 use crate::executor::view::DryRunDoc;
-use crate::site::content::write::write_content;
+use crate::site::content::write_content;
 use crate::site::ids::PackageId;
 use crate::text::SafeText;
 use serde::Serialize;
@@ -39,7 +39,10 @@ pub fn package(app: &App, verb: &PackageVerb) -> Result<Exit> {
     app.out.view(&doc, || {
         // The hash is longer than what is left of a line beside anything else, and is there to be copied.
         let mut page = Page::new(None);
-        page.line(format!("{}: {} files, {} bytes. For the instruction file:", doc.package, doc.files, doc.bytes));
+        page.line(format!(
+            "{}: {} files, {} bytes. For the instruction file:",
+            doc.package, doc.files, doc.bytes
+        ));
         page.line(format!("content_sha256 = \"{}\"", doc.content_sha256));
         page
     })?;
@@ -51,7 +54,8 @@ fn folder(app: &App, named: &Path) -> Result<PathBuf> {
     if named.is_dir() {
         return Ok(absolute(named));
     }
-    let missing = |message: String, remedy: &str| Err(Failure::new(Exit::NotFound, "no-such-package", message, remedy));
+    let missing =
+        |message: String, remedy: &str| Err(Failure::new(Exit::NotFound, "no-such-package", message, remedy));
     let Ok(id) = named.to_string_lossy().parse::<PackageId>() else {
         let message = format!("there is no folder {}", named.display());
         return missing(message, "Name a package's folder, or its id, like BP00000A, with --share");
@@ -63,7 +67,10 @@ fn folder(app: &App, named: &Path) -> Result<PathBuf> {
     let mut folders = shares.iter().map(|share| share.join("packages").join(id.as_str()));
     match folders.find(|f| f.is_dir()) {
         Some(folder) => Ok(folder),
-        None => missing(format!("no share has packages/{id}"), "Name the share with --share, or the package's folder"),
+        None => missing(
+            format!("no share has packages/{id}"),
+            "Name the share with --share, or the package's folder",
+        ),
     }
 }
 

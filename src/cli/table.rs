@@ -30,6 +30,9 @@ pub struct Table {
     indent: usize,
 }
 
+/// From this width on, columns stand two blanks apart.
+const WIDE: usize = 100;
+
 /// How narrow any column gets on a terminal that is too narrow for all of them.
 const NARROWEST: usize = 4;
 
@@ -53,13 +56,17 @@ impl Table {
 
     /// The lines, none of them wider than `width` unless that is absurdly small.
     pub fn lines(&self, width: Option<usize>) -> Vec<Line> {
-        let widths = self.widths(width);
+        let gap = if width.is_some_and(|w| w < WIDE) { 1 } else { 2 };
+        let widths = self.widths(width, gap);
         let titled = self.columns.iter().any(|c| !c.title.is_empty());
         let titles = (Tone::Dim, self.columns.iter().map(|c| SafeText::new(c.title)).collect::<Vec<_>>());
         let mut lines = Vec::new();
         for (tone, cells) in titled.then_some(&titles).into_iter().chain(&self.rows) {
-            let wrapped: Vec<Vec<SafeText>> =
-                cells.iter().zip(&widths).map(|(c, w)| c.wrap((*w).max(1))).collect();
+            let wrapped: Vec<Vec<SafeText>> = cells
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| if *width == 0 { Vec::new() } else { cell.wrap(*width) })
+                .collect();
             let height = wrapped.iter().map(Vec::len).max().unwrap_or(0).max(1);
             for i in 0..height {
                 let mut text = " ".repeat(self.indent);
@@ -70,7 +77,7 @@ impl Table {
                     let part = cell.get(i).cloned().unwrap_or_default();
                     text.push_str(part.pad(*width).as_str());
                     if column + 1 < widths.len() {
-                        text.push_str("  ");
+                        text.push_str(&" ".repeat(gap));
                     }
                 }
                 lines.push(Line::toned(*tone, text.trim_end()));
@@ -80,7 +87,7 @@ impl Table {
     }
 
     /// The width of each column: 0 where it has nothing to show.
-    fn widths(&self, limit: Option<usize>) -> Vec<usize> {
+    fn widths(&self, limit: Option<usize>, gap: usize) -> Vec<usize> {
         let filled = |i: usize| self.rows.iter().any(|(_, cells)| !cells[i].is_empty());
         let mut widths: Vec<usize> = (0..self.columns.len())
             .map(|i| {
@@ -91,7 +98,7 @@ impl Table {
         let Some(limit) = limit else { return widths };
         let total = |widths: &[usize]| {
             let shown = widths.iter().filter(|w| **w > 0).count();
-            self.indent + widths.iter().sum::<usize>() + 2 * shown.saturating_sub(1)
+            self.indent + widths.iter().sum::<usize>() + gap * shown.saturating_sub(1)
         };
         for desperate in [false, true] {
             while total(&widths) > limit {

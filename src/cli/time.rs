@@ -26,6 +26,16 @@ impl Look {
         text::time(at, self.now, |at| self.zone.offset_at(at))
     }
 
+    /// The same in at most 10 columns: days that are further away come without a time.
+    pub fn short(&self, at: Wall) -> String {
+        let (here, today) = (self.zone.to_local(at).date(), self.zone.to_local(self.now).date());
+        match here.signed_duration_since(today).num_days().abs() {
+            0..=6 => self.time(at),
+            _ if here.year() == today.year() => here.format("%-d %b").to_string(),
+            _ => here.format("%Y-%m-%d").to_string(),
+        }
+    }
+
     /// The same, or a word.
     pub fn time_or(&self, at: Option<Wall>, otherwise: &str) -> String {
         at.map_or_else(|| otherwise.to_owned(), |at| self.time(at))

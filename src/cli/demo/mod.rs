@@ -105,7 +105,8 @@ fn prepare(folder: &Path) -> Result<Setup> {
         share.display().to_string(),
         layout.log.display().to_string(),
     );
-    crate::host::durable::create_new(&layout.config, text.as_bytes()).map_err(|e| site::cannot(&layout.config, &e))?;
+    crate::host::durable::create_new(&layout.config, text.as_bytes())
+        .map_err(|e| site::cannot(&layout.config, &e))?;
     let config = Config::load(&layout.config)
         .map_err(|e| super::setup::bad_configuration(&layout.config, &e.problems()))?;
     crate::executor::init::init(&layout, &config, None)?;

@@ -75,13 +75,14 @@ pub const ITEMS: &[Item] = &[
     },
     Item {
         key: "05",
-        package: "Kernel 6.18",
+        // Not by itself: once a restart is pending, nothing else starts, and the demo would be over.
+        package: "Kernel 6.18 (restarts)",
         command: "Unattended",
         script: "echo 'Unpacking'\nsleep 3\necho 'Boot entry written; a restart is needed'\nexit 3010\n",
         offer: -DAY,
-        mandatory: Some(100),
+        mandatory: None,
         expire: None,
-        more: SILENT,
+        more: "automated = true\nbackground = true\nrestarts = \"program\"\n",
     },
     Item {
         key: "06",
@@ -109,7 +110,7 @@ pub const ITEMS: &[Item] = &[
         command: "Silent",
         script: "echo '142 certificates'\nsleep 1\n",
         offer: -DAY,
-        mandatory: Some(240),
+        mandatory: Some(150),
         expire: None,
         more: SILENT,
     },

@@ -5,7 +5,7 @@ use super::packages::{ITEMS, Item, MACHINE, SITE, instructions};
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::durable;
-use crate::site::content::write::write_content;
+use crate::site::content::write_content;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -26,7 +26,8 @@ pub fn write(share: &Path, start: Wall) -> Result<()> {
         hashes.insert(item.package_id(), write_content(&package)?.sha256);
         private(&package.join("CONTENT"))?;
     }
-    let hash = |item: &Item| hashes.get(&item.package_id()).map(|h| h.as_str().to_owned()).unwrap_or_default();
+    let hash =
+        |item: &Item| hashes.get(&item.package_id()).map(|h| h.as_str().to_owned()).unwrap_or_default();
     file_at(&share.join("pcmins.box").join(format!("{MACHINE}.INS")), &instructions(start, hash))
 }
 

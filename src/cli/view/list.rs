@@ -107,7 +107,7 @@ fn source(doc: &ListDoc, look: &Look) -> String {
 
 fn mandatory(request: &RequestDoc, look: &Look) -> String {
     match (request.mandatory_after, request.state) {
-        (Some(at), _) => look.time(at),
+        (Some(at), _) => look.short(at),
         (None, State::Rejected) => String::new(),
         (None, _) => "never".to_owned(),
     }

@@ -4,7 +4,7 @@ use super::{pairs, said, state_words, why_words};
 use crate::cli::out::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
-use crate::decision::Verdict;
+use crate::decision::{Gate, Group, Verdict};
 use crate::executor::view::{AllowedDoc, ExplainDoc, GateDoc, ShowDoc};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
@@ -15,8 +15,9 @@ use std::time::Duration;
 pub fn explain(doc: &ExplainDoc, look: &Look) -> Page {
     let mut page = Page::new(look.width);
     page.strong(format!("{} {} {}.", doc.request_id, doc.package, state_words(doc.state)));
-    if !doc.why.is_empty() {
-        page.line(format!("Why: {}.", why_words(&doc.why)));
+    let why = why(doc);
+    if !why.is_empty() {
+        page.line(why);
     }
     page.line(next_run(doc, look)).line(look.zone_line());
     page.blank();
@@ -25,37 +26,47 @@ pub fn explain(doc: &ExplainDoc, look: &Look) -> Page {
     page
 }
 
+/// The first sentence after the state: from the gates, whose evidence is whole where the list has only a few words.
+fn why(doc: &ExplainDoc) -> String {
+    let gate = |name: Gate| doc.gates.iter().find(|g| g.gate == name.as_str());
+    match doc.state.group() {
+        Group::Running => format!("So far: {}.", why_words(&doc.why)),
+        Group::Executed => match gate(Gate::History) {
+            Some(history) => format!("What happened: {}.", bare(history.evidence.as_str())),
+            None => format!("What happened: {}.", why_words(&doc.why)),
+        },
+        _ => {
+            let reasons = reasons(&doc.gates);
+            if reasons.is_empty() { String::new() } else { format!("Why not now: {}.", reasons.join("; ")) }
+        }
+    }
+}
+
+/// What stands in the way, each once. That something else runs passes by itself, so it counts only where it is all.
+fn reasons(gates: &[GateDoc]) -> Vec<&str> {
+    let own = || blocking(gates).filter(|g| g.gate != Gate::Executor.as_str());
+    // A rejected record makes most gates unknown: what says so is the record's own gate.
+    let said = |g: &&GateDoc| g.verdict == Verdict::Block || !own().any(|o| o.verdict == Verdict::Block);
+    let mut found: Vec<&str> = Vec::new();
+    for gate in own().filter(said) {
+        let evidence = bare(gate.evidence.as_str());
+        if !found.contains(&evidence) {
+            found.push(evidence);
+        }
+    }
+    if found.is_empty() { blocking(gates).map(|g| bare(g.evidence.as_str())).collect() } else { found }
+}
+
 fn next_run(doc: &ExplainDoc, look: &Look) -> String {
-    if doc.state.group() == crate::decision::Group::Running {
-        return "Next run: it is under way.".to_owned();
-    }
-    match (doc.next_run, doc.never) {
-        (Some(at), _) if at <= look.now => "Next run: at the service's next step.".to_owned(),
-        (Some(at), _) => format!("Next run: {}, if nothing but time changes.", look.time_and_distance(at)),
-        (None, true) => {
-            let because: Vec<String> = blocking(&doc.gates)
-                .filter(|g| g.changes_on == "never")
-                .map(|g| bare(g.evidence.as_str()).to_owned())
-                .collect();
-            if because.is_empty() {
-                "Next run: never by itself.".to_owned()
-            } else {
-                format!("Next run: never by itself, because {}.", because.join("; "))
-            }
-        }
-        (None, false) => {
-            let waits: Vec<&str> = blocking(&doc.gates)
-                .filter(|g| g.changes_on == "event")
-                .map(|g| bare(g.evidence.as_str()))
-                .collect();
-            match waits.as_slice() {
-                [] => "Next run: not known.".to_owned(),
-                waits => {
-                    format!("Next run: no time can be named; first this has to change: {}.", waits.join("; "))
-                }
-            }
-        }
-    }
+    let text = match (doc.state.group(), doc.next_run, doc.never) {
+        (Group::Running, ..) => "it is under way.".to_owned(),
+        (Group::Executed, None, _) => "none by itself; it has had its attempt.".to_owned(),
+        (_, Some(at), _) if at <= look.now => "at the service's next step.".to_owned(),
+        (_, Some(at), _) => format!("{}, if nothing but time changes.", look.time_and_distance(at)),
+        (_, None, true) => "never by itself.".to_owned(),
+        (_, None, false) => "as soon as that has changed; no time can be named.".to_owned(),
+    };
+    format!("Next run: {text}")
 }
 
 fn blocking(gates: &[GateDoc]) -> impl Iterator<Item = &GateDoc> {
@@ -73,17 +84,24 @@ fn gates(page: &mut Page, gates: &[GateDoc], look: &Look) {
         return;
     }
     let mut table = Table::new(0, &[fixed("GATE"), fixed(""), words("EVIDENCE", 30), words("CHANGES", 12)]);
+    let mut said = None;
     for gate in gates {
         let (verdict, tone) = match gate.verdict {
             Verdict::Pass => ("pass", Tone::Plain),
             Verdict::Block => ("BLOCK", Tone::Strong),
             Verdict::Unknown => ("UNKNOWN", Tone::Strong),
         };
+        // Said once: a rejected record makes a dozen gates unknown for the same reason.
+        let again = gate.verdict == Verdict::Unknown && said == Some(&gate.evidence);
+        said = Some(&gate.evidence);
         let evidence = match &gate.code {
+            _ if again => "the same".to_owned(),
             Some(code) => format!("{} [{code}]", bare(gate.evidence.as_str())),
             None => bare(gate.evidence.as_str()).to_owned(),
         };
         let changes = match (gate.next_change, gate.changes_on.as_str(), gate.verdict) {
+            _ if again => String::new(),
+            (Some(at), _, Verdict::Pass) => format!("until {}", look.time(at)),
             (Some(at), _, _) => look.time_and_distance(at),
             // What passes and needs an event to close is of no interest.
             (None, _, Verdict::Pass) => String::new(),
@@ -107,10 +125,15 @@ fn allowed(page: &mut Page, id: RequestId, allowed: &[AllowedDoc], look: &Look) 
             }
         }
     }
-    if allowed.iter().any(|a| !possible(&a)) {
+    // That what does not run cannot be stopped, and the like, nobody asks.
+    let told = |a: &&AllowedDoc| {
+        let plain = ["not-attempted", "not-deferred", "not-running"];
+        !possible(a) && !a.code.as_deref().is_some_and(|c| plain.contains(&c))
+    };
+    if allowed.iter().any(|a| told(&a)) {
         page.blank().line("Not possible now:");
         let mut table = Table::new(2, &[fixed(""), words("", 30)]);
-        for a in allowed.iter().filter(|a| !possible(a)) {
+        for a in allowed.iter().filter(told) {
             let code = a.code.as_deref().map(|c| format!(" [{c}]")).unwrap_or_default();
             table.row(Tone::Plain, [a.verb.clone(), format!("{}{code}", bare(a.why.as_str()))]);
         }

@@ -213,7 +213,17 @@ fn explain_says_never_and_because() {
     (doc.state, doc.never, doc.why) = (State::Expired, true, "never ran".into());
     doc.gates.push(gate(Gate::Expiry, Verdict::Block, Some("expired"), "expired Mon 22:00", "never"));
     let text = shown(explain(&doc, &look(80)));
-    assert!(text.contains("Next run: never by itself, because expired Mon 22:00."), "{text}");
+    assert!(text.contains("expired Mon 22:00.\nNext run: never by itself."), "{text}");
+}
+
+#[test]
+fn explain_leaves_out_what_nobody_asks() {
+    let mut doc = explain_doc();
+    doc.gates[3] = gate(Gate::Executor, Verdict::Block, Some("busy"), "BP00010 runs", "event");
+    let text = shown(explain(&doc, &look(80)));
+    let answer = text.split("GATE").next().unwrap_or_default();
+    assert!(!answer.contains("BP00010 runs"), "{text}");
+    assert!(!text.contains("Not possible now"), "{text}");
 }
 
 #[test]
