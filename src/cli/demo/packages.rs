@@ -300,7 +300,8 @@ pub fn instructions(start: Wall, content: impl Fn(&Item) -> String) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::site::instruction::{Defaults, Entry, InstructionFile, parse};
+    use crate::site::instruction::parse::{Defaults, parse};
+    use crate::site::instruction::{Entry, InstructionFile};
 
     fn parsed() -> InstructionFile {
         let start = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
