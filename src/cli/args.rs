@@ -128,6 +128,12 @@ pub enum Verb {
     /// The demo's service; started by the demo only
     #[command(hide = true)]
     DemoService,
+    /// Removes a demo's folder when it is done; started by the demo only
+    #[command(hide = true)]
+    DemoSweep {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// Owns one run; started by the executor only
     #[command(hide = true)]
     RunHost {

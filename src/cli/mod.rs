@@ -222,6 +222,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Service(ServiceArgs { what: ServiceVerb::Run }) => service::run(&app.setup),
         Verb::Demo(args) => demo::run(app, &args),
         Verb::DemoService => demo::service_main(app.setup.clone()),
+        Verb::DemoSweep { dir } => demo::sweep_main(&dir),
         Verb::RunHost { dir } => Ok(run_host(&dir)), // not reached: see `run`
     }
 }

@@ -8,7 +8,9 @@ use crate::error::{Exit, Failure, Result};
 use crate::executor::protocol::Answer;
 use crate::executor::view::DryRunDoc;
 use crate::site::content::write_content;
-use crate::site::ids::PackageId;
+use crate::clock::Wall;
+use crate::site::ids::{MachineId, PackageId, RequestId, SiteCode};
+use crate::site::publish::site_init;
 use crate::text::SafeText;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -78,10 +80,53 @@ fn would(app: &App, would: String) -> Result<Exit> {
     app.other(Answer::DryRun(DryRunDoc { dry_run: true, would: would.into(), request_id: None }))
 }
 
+/// `site init --json`
+#[derive(Debug, Serialize)]
+struct SiteDoc {
+    dir: SafeText,
+    site: SiteCode,
+    machine: Option<MachineId>,
+    request_id: Option<RequestId>,
+    mandatory_after: Option<Wall>,
+    /// Why trust mode `permissions` would refuse this place.
+    loose: Option<SafeText>,
+}
+
 /// `pcm site …`
 pub fn site(app: &App, verb: &SiteVerb) -> Result<Exit> {
     let SiteVerb::Init { dir, site, example } = verb;
     let dir = absolute(dir);
-    let _ = (app, dir, site, example);
+    if app.dry_run {
+        return would(app, format!("make a share for site {site} in {}", dir.display()));
+    }
+    let made = site_init(&dir, *site, *example, app.now)?;
+    let doc = SiteDoc {
+        dir: made.dir.display().to_string().into(),
+        site: made.site,
+        machine: made.example.as_ref().map(|e| e.machine),
+        request_id: made.example.as_ref().map(|e| e.request),
+        mandatory_after: made.example.as_ref().map(|e| e.mandatory_after),
+        loose: made.loose,
+    };
+    app.out.view(&doc, || site_page(app, &doc))?;
     Ok(Exit::Done)
+}
+
+fn site_page(app: &App, doc: &SiteDoc) -> Page {
+    let look = app.look();
+    let mut page = Page::new(app.out.width);
+    page.line(format!("The share of site {} is in {}.", doc.site, doc.dir));
+    if let (Some(machine), Some(request), Some(at)) = (doc.machine, doc.request_id, doc.mandatory_after) {
+        let at = look.time_and_distance(at);
+        page.line(format!("Request {request} for {machine} becomes mandatory at {at}. {}", look.zone_line()));
+    }
+    if let Some(loose) = &doc.loose {
+        page.strong(format!("Trust mode `permissions` would refuse this place: {loose}."));
+    }
+    let machine = doc.machine.map_or_else(|| "SMSID".to_owned(), |m| m.to_string());
+    let share = super::setup::quoted(doc.dir.as_str());
+    page.blank().line("On the machine:");
+    page.line(format!("  {} init --machine {machine} --share {share} --trust permissions", app.setup.pcm));
+    page.line(format!("  {} service run", app.setup.pcm));
+    page
 }

@@ -5,9 +5,11 @@ mod child;
 mod headless;
 mod packages;
 mod site;
+mod sweep;
 mod tail;
 
 pub use child::main as service_main;
+pub use sweep::main as sweep_main;
 
 use super::App;
 use super::args::DemoArgs;
@@ -26,6 +28,10 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// The first line of a demo's configuration; nothing without it is ever removed.
+const MARK: &str = "# The demo's machine. Everything of it is in this folder.";
+/// How a demo's folder is named.
+const PREFIX: &str = "pcm-demo-";
 /// How long `--headless` watches where nothing else is said.
 const SPAN: Duration = Duration::from_secs(30);
 /// How long a run may take to end once it was stopped.
@@ -72,7 +78,7 @@ impl Folder {
             let what = format!("cannot make a folder in {}: {e}", std::env::temp_dir().display());
             Failure::new(Exit::Failed, "demo", what, "Set TMPDIR to a folder of yours")
         };
-        let held = tempfile::Builder::new().prefix("pcm-demo-").tempdir().map_err(cannot)?;
+        let held = tempfile::Builder::new().prefix(PREFIX).tempdir().map_err(cannot)?;
         // The share is checked from the root down; a link on the way would only confuse what is shown.
         let path = held.path().canonicalize().map_err(cannot)?;
         Ok(Folder { path, held: Some(held) })
@@ -98,8 +104,8 @@ fn prepare(folder: &Path) -> Result<Setup> {
     let start = System::now();
     site::write(&share, start)?;
     let text = format!(
-        "# The demo's machine. Everything of it is in this folder.\nmachine = \"{}\"\nshares = [{:?}]\n\
-         polling_interval = \"15s\"\nrole = \"demo\"\n\n[run]\ncountdown = \"0s\"\nafter_boot = \"0s\"\n\n\
+        "{MARK}\nmachine = \"{}\"\nshares = [{:?}]\n\
+         polling_interval = \"15s\"\n\n[run]\ncountdown = \"0s\"\nafter_boot = \"0s\"\n\n\
          [trust]\nmode = \"permissions\"\n\n[log]\ndir = {:?}\n",
         packages::MACHINE,
         share.display().to_string(),
@@ -147,27 +153,26 @@ fn running(layout: &Layout) -> usize {
     runs.filter(|run| lock::is_held(&run.path().join("lock"))).count()
 }
 
-/// Waits until nothing runs in the folder, then removes it.
+/// Removes the folder, at once or when nothing runs in it any more.
 fn leave(app: &App, layout: &Layout, folder: Folder, keep: bool) {
-    let path = folder.path.display().to_string();
+    let path = folder.path.clone();
+    let shown = path.display();
     if keep {
         folder.keep();
-        app.out.note(format!("the demo's folder is kept: {path}"));
+        app.out.note(format!("the demo's folder is kept: {shown}"));
         return;
     }
-    if running(layout) > 0 {
-        app.out.note(format!(
-            "leaving the console ends no package: {} of the demo still run; {path} is removed when they are done \
-             (Ctrl-C leaves it there)",
-            running(layout)
-        ));
-        while running(layout) > 0 {
-            std::thread::sleep(Duration::from_millis(100));
+    let running = running(layout);
+    if running == 0 {
+        if let Some(Err(e)) = folder.held.map(tempfile::TempDir::close) {
+            app.out.note(format!("cannot remove {shown}: {e}"));
         }
+        return;
     }
-    if let Some(held) = folder.held
-        && let Err(e) = held.close()
-    {
-        app.out.note(format!("cannot remove {path}: {e}"));
-    }
+    let what = if running == 1 { "a package still runs".to_owned() } else { format!("{running} packages still run") };
+    folder.keep();
+    app.out.note(match sweep::start(&path) {
+        Ok(()) => format!("leaving the console ends no package: {what}; {shown} is removed when that is done"),
+        Err(e) => format!("leaving the console ends no package: {what}; remove {shown} afterwards ({e})"),
+    });
 }
