@@ -47,7 +47,7 @@ fn start(
         return finish(app, &launched, false);
     }
     if wait.follow {
-        app.out.page(&view::run_result(&launched, &app.look()))?;
+        app.out.say(&SafeText::new(&format!("{request} attempt {} runs; its output:", launched.attempt)))?;
     }
     let ended = follow::until_ended(app, &client, &launched, wait.follow)?;
     finish(app, &ended, true)

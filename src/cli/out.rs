@@ -91,7 +91,8 @@ impl Page {
         self
     }
 
-    /// The text alone, for tests and snapshots.
+    /// The text alone, for snapshots.
+    #[cfg(test)]
     pub fn to_text(&self) -> String {
         self.lines.iter().map(|l| format!("{}\n", l.text)).collect()
     }

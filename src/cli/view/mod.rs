@@ -101,7 +101,7 @@ fn why_words(why: &crate::text::SafeText) -> String {
 }
 
 /// `1 request`, `4 requests`.
-fn count(n: usize, one: &str) -> String {
+pub fn count(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") }
 }
 
