@@ -169,10 +169,16 @@ fn leave(app: &App, layout: &Layout, folder: Folder, keep: bool) {
         }
         return;
     }
-    let what = if running == 1 { "a package still runs".to_owned() } else { format!("{running} packages still run") };
+    let what = if running == 1 {
+        "a package still runs".to_owned()
+    } else {
+        format!("{running} packages still run")
+    };
     folder.keep();
     app.out.note(match sweep::start(&path) {
-        Ok(()) => format!("leaving the console ends no package: {what}; {shown} is removed when that is done"),
+        Ok(()) => {
+            format!("leaving the console ends no package: {what}; {shown} is removed when that is done")
+        }
         Err(e) => format!("leaving the console ends no package: {what}; remove {shown} afterwards ({e})"),
     });
 }

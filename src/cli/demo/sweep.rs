@@ -38,7 +38,8 @@ pub fn main(folder: &Path) -> Result<Exit> {
         }
         std::thread::sleep(Duration::from_millis(200));
     }
-    std::fs::remove_dir_all(folder).map_err(|e| refuse(format!("cannot remove {}: {e}", folder.display())))?;
+    std::fs::remove_dir_all(folder)
+        .map_err(|e| refuse(format!("cannot remove {}: {e}", folder.display())))?;
     Ok(Exit::Done)
 }
 

@@ -211,15 +211,18 @@ impl Engine {
             }
             let id = decision.request_id.map_or_else(|| "without a valid id".to_owned(), |id| id.to_string());
             let name = format!("Package (Request ID) {} ({id})", decision.package);
-            for gate in decision.gates.iter().filter(|gate| gate.verdict != Verdict::Pass) {
-                match (gate.gate, gate.code) {
-                    (Gate::Kind, Some(Code::ApplicationOnly)) => self
+            // The first gate that closes for good says it; what follows from it is noise.
+            let skips = [Gate::Record, Gate::Trust, Gate::Platform, Gate::Kind];
+            let first = decision.gates.iter().find(|g| g.verdict != Verdict::Pass && skips.contains(&g.gate));
+            if let Some(gate) = first {
+                match gate.code {
+                    Some(Code::ApplicationOnly) => self
                         .journal
                         .info(now, &format!("{name} is not marked for service-only execution, skipping it.")),
-                    (Gate::Record | Gate::Trust | Gate::Platform | Gate::Kind, Some(code)) => {
+                    Some(code) => {
                         self.journal.warning(now, &format!("{name} is skipped: {code}: {}", gate.evidence));
                     }
-                    _ => {}
+                    None => {}
                 }
             }
         }

@@ -10,7 +10,11 @@ use std::path::Path;
 pub fn open(path: &Path) -> io::Result<File> {
     let file = File::open(path)?;
     // Names of devices and pipes open what they name.
-    if is_disk_file(&file) { Ok(file) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")) }
+    if is_disk_file(&file) {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+    }
 }
 
 pub fn identity(file: &File) -> io::Result<FileId> {
