@@ -86,6 +86,10 @@ scopes! {
     DialogTitle = "ui.dialog.title",
     /// What may do harm.
     DialogDanger = "ui.dialog.danger",
+    /// A word that says in which mode a pane is.
+    Mark = "ui.mark",
+    /// The same where that is the ordinary one.
+    MarkOk = "ui.mark.ok",
     /// What a search found.
     Match = "ui.match",
     /// Scheduled.

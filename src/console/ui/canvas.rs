@@ -28,7 +28,7 @@ impl Canvas<'_> {
 
     /// Gives a whole area one style and blanks.
     pub fn fill(&mut self, area: Rect, scope: Scope) {
-        let (area, style) = (area.intersection(self.buffer.area), self.style(scope));
+        let (area, style) = (area.intersection(self.buffer.area), self.whole(scope));
         for y in area.top()..area.bottom() {
             for x in area.left()..area.right() {
                 if let Some(cell) = self.buffer.cell_mut((x, y)) {
@@ -41,7 +41,7 @@ impl Canvas<'_> {
 
     /// Gives an area a style and leaves its characters.
     pub fn paint(&mut self, area: Rect, scope: Scope) {
-        let (area, style) = (area.intersection(self.buffer.area), self.style(scope));
+        let (area, style) = (area.intersection(self.buffer.area), self.whole(scope));
         for y in area.top()..area.bottom() {
             for x in area.left()..area.right() {
                 if let Some(cell) = self.buffer.cell_mut((x, y)) {
@@ -58,6 +58,11 @@ impl Canvas<'_> {
         self.theme.style(scope)
     }
 
+    /// The same where nothing lies behind it but the background.
+    fn whole(&self, scope: Scope) -> Style {
+        self.style(Scope::Background).patch(self.style(scope))
+    }
+
     /// One word at a place, cut at `right`; returns the column after it.
     pub fn word(&mut self, x: u16, y: u16, right: u16, word: &Word, scope: Scope) -> u16 {
         let style = self.style(scope);
@@ -66,6 +71,7 @@ impl Canvas<'_> {
 
     fn styled(&mut self, mut x: u16, y: u16, right: u16, text: &str, style: Style) -> u16 {
         let right = right.min(self.buffer.area.right());
+        let style = Style { fg: style.fg.or(self.style(Scope::Background).fg), ..style };
         if y >= self.buffer.area.bottom() || y < self.buffer.area.top() {
             return x;
         }
@@ -79,26 +85,28 @@ impl Canvas<'_> {
             }
             if self.glyphs.ascii && !cluster.is_ascii() {
                 for _ in 0..width {
-                    if let Some(cell) = self.buffer.cell_mut((x, y)) {
-                        cell.set_symbol("?").set_style(style);
-                    }
+                    self.put(x, y, "?", style);
                     x += 1;
                 }
                 continue;
             }
-            if let Some(cell) = self.buffer.cell_mut((x, y)) {
-                cell.set_symbol(cluster).set_style(style);
-            }
+            self.put(x, y, cluster, style);
             // What a wide cluster covers is not a cell of its own.
             for covered in x + 1..x + width {
-                if let Some(cell) = self.buffer.cell_mut((covered, y)) {
-                    cell.reset();
-                    cell.set_style(style);
-                }
+                self.put(covered, y, " ", style);
             }
             x += width;
         }
         x
+    }
+
+    /// One cell: its style is its own, only the background may be what lies there.
+    fn put(&mut self, x: u16, y: u16, symbol: &str, style: Style) {
+        if let Some(cell) = self.buffer.cell_mut((x, y)) {
+            let behind = cell.bg;
+            cell.reset();
+            cell.set_symbol(symbol).set_bg(behind).set_style(style);
+        }
     }
 
     /// One line at the top of an area; the rest of that line keeps what it has, or takes the line's own style.

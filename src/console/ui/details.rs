@@ -163,7 +163,7 @@ fn draw_transcript(app: &App, details: &Details, show: &ShowDoc, canvas: &mut Ca
     let right = match (details.below(), live) {
         (0, true) => Line::of("LIVE", Scope::StateRunning),
         (0, false) => Line::of("ended", Scope::Dim),
-        (n, _) => Line::of(safe!("PAUSED {n} lines below"), Scope::HeaderMark),
+        (n, _) => Line::of(safe!("PAUSED {n} lines below"), Scope::Mark),
     };
     canvas.rule(area, &title, &right, details.transcript);
     canvas.lines(inside, &lines[window]);

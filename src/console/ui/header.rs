@@ -206,7 +206,7 @@ fn groups(app: &App, width: usize) -> Line {
             (0, _) => Scope::Dim,
             _ => Scope::Group,
         };
-        line.push(if here { "[" } else { " " }, Scope::GroupActive);
+        line.push(if here { "[" } else { " " }, if here { Scope::GroupActive } else { Scope::Group });
         line.push(safe!("{word} {count}"), scope);
         match (here, tight) {
             (true, _) => line.push("]", Scope::GroupActive),

@@ -66,13 +66,13 @@ fn titles(pane: &LogPane, focus: bool) -> (Line, Line) {
     let file = pane.file().cloned().unwrap_or_default();
     let mut title = Line::of(safe!("LOG {file}"), scope);
     if pane.follow {
-        title.push(" FOLLOW", Scope::HeaderOk);
+        title.push(" FOLLOW", Scope::MarkOk);
     } else {
         let new = if pane.unseen > 0 { safe!(" PAUSED +{} new", pane.unseen) } else { " PAUSED".into() };
-        title.push(new, Scope::HeaderMark);
+        title.push(new, Scope::Mark);
     }
     if pane.level > LogLevel::Verbose {
-        title.push(safe!(" {}+", pane.level.word()), Scope::HeaderMark);
+        title.push(safe!(" {}+", pane.level.word()), Scope::Mark);
     }
     if let Some(search) = pane.search() {
         let only = if pane.only { " only" } else { "" };

@@ -107,7 +107,7 @@ fn head(list: &Rows, c: &Columns, focus: bool) -> Line {
     if list.filter.is_empty() {
         line.add("WHY NOT / NEXT", scope)
     } else {
-        line.add(safe!("find: {}  (Esc drops)", list.filter), Scope::HeaderMark)
+        line.add(safe!("find: {}  (Esc drops)", list.filter), Scope::Mark)
     }
 }
 

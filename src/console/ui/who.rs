@@ -83,7 +83,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
     shown.extend(lines[heads..][window].iter().cloned());
     canvas.lines(inside, &shown);
     if rest > 0 && !focus {
-        let more = Line::of(safe!("+{rest} more"), Scope::HeaderMark);
+        let more = Line::of(safe!("+{rest} more"), Scope::Mark);
         let width = more.width() as u16 + 1;
         if area.width > width + 24 {
             let at = Rect { x: area.right() - width - 2, y: area.y, width, height: 1 };
