@@ -134,6 +134,20 @@ pub fn make_readable(path: &Path) -> io::Result<()> {
     sys::open::make_readable(path)
 }
 
+/// Makes a folder that only its owner can enter (mode 0700), whatever the umask.
+///
+/// # Errors
+/// As the system reports them.
+pub fn make_private(path: &Path) -> io::Result<()> {
+    sys::open::make_private(path)
+}
+
+/// Tests of modes have to mean the same under any umask.
+#[cfg(test)]
+pub fn usual_umask() {
+    sys::open::usual_umask();
+}
+
 fn one_name(name: &str) -> Result<&str, OpenError> {
     let bad = name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\', '\0', ':']);
     if bad { Err(OpenError::Missing) } else { Ok(name) }

@@ -95,10 +95,9 @@ pub fn parse_content(bytes: &[u8]) -> Result<Content, BadContent> {
             return Err(bad(number, format!("more than {MAX_FILES} files")));
         }
         let file = parse_line(line).map_err(|why| bad(number, why))?;
-        if let Some(before) = content.files.last() {
-            if file.path.as_bytes() <= before.path.as_bytes() {
-                return Err(bad(number, "the paths are not sorted by their bytes, each once".into()));
-            }
+        let before = content.files.last().map(|before| before.path.as_bytes());
+        if before.is_some_and(|before| file.path.as_bytes() <= before) {
+            return Err(bad(number, "the paths are not sorted by their bytes, each once".into()));
         }
         if open::NAMES_WITHOUT_CASE && !folded.insert(file.path.to_lowercase()) {
             return Err(bad(number, format!("{:?} differs from another path in case only", file.path)));

@@ -1,5 +1,9 @@
 //! What is on the instruction share: identifiers, site file, instruction files, packages, results and reports, and the
 //! one bounded way to open any of it. Everything here treats what it reads as hostile (FORMATS.md, PROMISES.md 4).
+//!
+//! In reading order: what an id is (`ids`), how a TOML value gets its line and field (`fields`), what is published
+//! (`site_file`, `instruction`, `content`), how a share is read and judged (`share`, `trust`), what a machine writes back
+//! (`mif`, `report`), and how a new share is made (`publish`).
 
 pub mod content;
 pub mod fields;

@@ -194,7 +194,7 @@ fn look_at(looking: &Looking<'_>, share: &Path) -> Answer {
             return Answer::Fault(code, vec![problem(code, share, &format!("the share: {e}{remedy}"))]);
         }
     };
-    let (site_bytes, site) = match site_of(&root) {
+    let site = match site_of(&root) {
         Ok(site) => site,
         Err((code, problems)) => return Answer::Fault(code, problems),
     };
@@ -229,25 +229,42 @@ fn look_at(looking: &Looking<'_>, share: &Path) -> Answer {
                 continue;
             }
         };
-        if file.site != site.site {
-            let message = format!("it is of site {}, and the share is of site {}", file.site, site.site);
+        if file.site != site.site.site {
+            let message = format!("it is of site {}, and the share is of site {}", file.site, site.site.site);
             return Answer::Fault(Code::Malformed, vec![problem(Code::Malformed, &path, &message)]);
         }
-        let trust = looking.judge.instruction_file(share, &[&root, &folder], &open);
+        let trust = looking.judge.publication(share, &[&root, &folder], &[&site.open, &open]);
         let share = share.to_owned();
-        return Answer::Found(Box::new(Found { bytes, file, trust, share, site_bytes, site }));
+        return Answer::Found(Box::new(Found {
+            bytes,
+            file,
+            trust,
+            share,
+            site_bytes: site.bytes,
+            site: site.site,
+        }));
     }
     Answer::Fault(Code::Malformed, problems)
 }
 
+/// `PCM.SITE` as it was read.
+struct SiteRead {
+    open: RegularFile,
+    bytes: Vec<u8>,
+    site: SiteFile,
+}
+
 /// `PCM.SITE`, without which the share is not mounted.
-fn site_of(root: &Folder) -> Result<(Vec<u8>, SiteFile), (Code, Vec<Problem>)> {
+fn site_of(root: &Folder) -> Result<SiteRead, (Code, Vec<Problem>)> {
     let path = root.path().join(site_file::NAME);
-    let read = || read_bounded(&mut root.file(site_file::NAME)?, site_file::MAX_BYTES);
+    let read = || {
+        let mut open = root.file(site_file::NAME)?;
+        read_bounded(&mut open, site_file::MAX_BYTES).map(|bytes| (open, bytes))
+    };
     let mut problems = Vec::new();
     for _ in 0..2 {
-        let bytes = match read() {
-            Ok(bytes) => bytes,
+        let (open, bytes) = match read() {
+            Ok(read) => read,
             Err(OpenError::Missing) => {
                 let message = "it is missing, so this folder is not taken for a share: is the share mounted?";
                 return Err((Code::ShareMissing, vec![problem(Code::ShareMissing, &path, message)]));
@@ -258,7 +275,7 @@ fn site_of(root: &Folder) -> Result<(Vec<u8>, SiteFile), (Code, Vec<Problem>)> {
             }
         };
         match site_file::parse(&bytes, &path.display().to_string()) {
-            Ok(site) => return Ok((bytes, site)),
+            Ok(site) => return Ok(SiteRead { open, bytes, site }),
             Err(found) => problems = found,
         }
     }

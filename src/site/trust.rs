@@ -22,8 +22,9 @@ impl Judge {
         Self { mode, writers: Writers::this_process() }
     }
 
-    /// Judges an instruction file: the file, the folders it was opened through from the share's own on, and all above.
-    pub fn instruction_file(&self, share: &Path, folders: &[&Folder], file: &RegularFile) -> TrustVerdict {
+    /// Judges an instruction file: it and the site file beside it, the folders they were opened through from the share's
+    /// own on, and all above.
+    pub fn publication(&self, share: &Path, folders: &[&Folder], files: &[&RegularFile]) -> TrustVerdict {
         match self.mode {
             TrustMode::Signed => TrustVerdict::Refused(
                 Code::Unsigned,
@@ -31,7 +32,7 @@ impl Judge {
                  [trust] mode = \"permissions\" relies on the owners and modes of the share instead"
                     .into(),
             ),
-            TrustMode::Permissions => match self.loose(share, folders, std::slice::from_ref(file)) {
+            TrustMode::Permissions => match self.loose(share, folders, files) {
                 None => TrustVerdict::Trusted(
                     "permissions: only root and the service's account can write it".into(),
                 ),
@@ -42,7 +43,7 @@ impl Judge {
 
     /// The first thing of a package that somebody else could have written. In mode `signed` the signature binds the
     /// content by its hash, so owners and modes do not matter.
-    pub fn loose(&self, share: &Path, folders: &[&Folder], files: &[RegularFile]) -> Option<Loose> {
+    pub fn loose(&self, share: &Path, folders: &[&Folder], files: &[&RegularFile]) -> Option<Loose> {
         if self.mode == TrustMode::Signed {
             return None;
         }

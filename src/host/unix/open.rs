@@ -90,6 +90,15 @@ pub fn make_readable(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, Permissions::from_mode(0o644))
 }
 
+pub fn make_private(path: &Path) -> io::Result<()> {
+    std::fs::set_permissions(path, Permissions::from_mode(0o700))
+}
+
+#[cfg(test)]
+pub fn usual_umask() {
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+}
+
 fn error(e: Errno) -> OpenError {
     match e {
         Errno::PERM => OpenError::Denied,

@@ -3,7 +3,7 @@
 use super::{Content, FILES, MAX_BYTES, NAME, hash_of, hash_reader, list_path, parse_content, words};
 use crate::decision::ContentFact;
 use crate::host::durable;
-use crate::host::open::{Folder, OpenError, RegularFile, make_enterable, make_runnable};
+use crate::host::open::{Folder, OpenError, RegularFile, make_enterable, make_private, make_runnable};
 use crate::site::ids::PackageId;
 use crate::site::instruction::ContentHash;
 use crate::site::share::read_bounded;
@@ -92,6 +92,7 @@ fn copy(
     let (list, content) = source.content(hash)?;
     let target = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(stage_root);
     let target = target.map_err(|e| here(stage_root, e))?;
+    make_private(target.path()).map_err(|e| here(target.path(), e))?;
     copy_files(&source, &content, target.path())?;
 
     // The order makes the folder's final name the proof of all that is in it.
@@ -147,7 +148,7 @@ impl<'a> Source<'a> {
 
     fn way_is_tight(&self, file: &RegularFile) -> Result<(), ContentFact> {
         let folders = [&self.root, &self.packages, &self.package];
-        match self.judge.loose(self.share, &folders, std::slice::from_ref(file)) {
+        match self.judge.loose(self.share, &folders, &[file]) {
             Some(loose) => Err(ContentFact::Loose(words(loose.to_string()))),
             None => Ok(()),
         }

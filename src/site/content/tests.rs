@@ -1,5 +1,5 @@
 //! Lists, copies and proofs.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::type_complexity)]
 
 use super::*;
 use crate::config::TrustMode;
@@ -19,6 +19,7 @@ struct Site {
 
 impl Site {
     fn new(files: &[(&str, &[u8])]) -> Site {
+        open::usual_umask();
         let site = Site { share: tempfile::tempdir().unwrap(), stage: tempfile::tempdir().unwrap() };
         fs::create_dir_all(site.package().join(FILES)).unwrap();
         for (path, bytes) in files {

@@ -19,6 +19,7 @@ fn machine() -> MachineId {
 }
 
 fn made() -> (tempfile::TempDir, Made) {
+    open::usual_umask();
     let dir = tempfile::tempdir().unwrap();
     let made = site_init(&dir.path().join("share"), "BP0".parse().unwrap(), Some(machine()), now()).unwrap();
     (dir, made)

@@ -10,7 +10,7 @@ fn report(requests: usize) -> MachineReport {
         request_id: format!("BP0{i:04}").parse().unwrap(),
         job_id: Some("BP0000AA".parse().unwrap()),
         package_id: Some("BP00000A".parse().unwrap()),
-        state: if i % 2 == 0 { State::Succeeded } else { State::Failed },
+        state: if i.is_multiple_of(2) { State::Succeeded } else { State::Failed },
         since: Some(at),
         attempt: 1,
         blocked_by: vec![Code::Optional, Code::WindowClosed],

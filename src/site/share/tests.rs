@@ -22,6 +22,7 @@ fn ins(serial: u64) -> String {
 
 /// A share with a site file and this instruction file, writable by its owner only.
 fn share(serial: u64) -> tempfile::TempDir {
+    crate::host::open::usual_umask();
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("PCM.SITE"), SITE).unwrap();
     fs::create_dir(dir.path().join("pcmins.box")).unwrap();

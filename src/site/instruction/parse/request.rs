@@ -17,6 +17,8 @@ use toml::de::DeValue;
 const LONGEST_RUN: Duration = Duration::from_secs(24 * 3_600);
 /// The most entries of `depends_on`, `platforms` and `exit_codes`.
 const MAX_LIST: usize = 256;
+/// The most problems kept of one request: a thousand hostile ones must not fill the memory.
+const MAX_PROBLEMS: usize = 20;
 /// How far two local times of one instant may be apart: times of both kinds are compared only beyond it.
 const WIDEST_OFFSET: TimeDelta = TimeDelta::hours(26);
 
@@ -77,7 +79,8 @@ impl<'s, 't> Reader<'s, 't> {
         let mut fields = Fields::at(self.source, table, path, at);
         let read = self.request(&mut fields);
         self.warnings.extend(fields.unknown());
-        let problems = fields.finish();
+        let mut problems = fields.finish();
+        problems.truncate(MAX_PROBLEMS);
         self.entries.push(match read {
             Ok(request) if problems.is_empty() => Entry::Good(Box::new(request)),
             Ok(request) => Entry::Rejected(rejected(&request, problems)),

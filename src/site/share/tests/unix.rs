@@ -108,7 +108,9 @@ fn whatever_others_can_write_is_named_with_its_mode_and_the_remedy() {
     let dir = share(7);
     let ins = ins_path(dir.path());
     let folder = dir.path().join("pcmins.box");
+    let site = dir.path().join("PCM.SITE");
     for (path, mode, good) in [
+        (site.as_path(), 0o666, 0o644),
         (ins.as_path(), 0o664, 0o644),
         (ins.as_path(), 0o646, 0o644),
         (folder.as_path(), 0o775, 0o755),
