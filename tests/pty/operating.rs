@@ -1,0 +1,106 @@
+//! An operator at work: run, defer, stop, with keys.
+
+use super::common::*;
+use super::pty::Terminal;
+
+/// One optional request with this script, `%ran%` in it says so to the witness, and a service.
+fn optional(script: &str) -> (Site, Service) {
+    let mut site = Site::new();
+    let hash = site.package("BP00000A", &script.replace("%ran%", &site.say("ran")));
+    site.publish(&[Request::due("BP0000Y")
+        .set("content_sha256", format!("\"{hash}\""))
+        .set("mandatory_after", "")]);
+    let service = site.service();
+    let staged = site.state().join("stage").join(&hash).join("setup.sh");
+    wait_for("it is staged", || staged.is_file());
+    (site, service)
+}
+
+#[test]
+fn a_package_is_triggered_with_keys_and_seen_to_succeed() {
+    let (site, _service) = optional("echo working; %ran%");
+    let mut console = Terminal::start(&site.command(&[]), 80, 24);
+    console.wait("BP0000Y");
+    console.wait("offered");
+    console.keys("r");
+    // The question says what, where and as whom, before anything happens.
+    console.wait("Acme Workstation 4.0");
+    console.wait_until("the question", |s| s.contains(MACHINE) && s.contains("as "));
+    assert_eq!(site.ran("ran"), 0);
+    console.keys("\r");
+    console.keys("y");
+    console.wait("succeeded");
+    assert_eq!(site.ran("ran"), 1, "Enter alone did not confirm, y did, once");
+    console.keys("q");
+    assert_eq!(console.wait_exit(), 0);
+    let audit = site.json(&["audit"])["entries"].take();
+    assert_eq!((audit[0]["verb"].as_str(), audit[0]["request_id"].as_str()), (Some("run"), Some("BP0000Y")));
+}
+
+#[test]
+fn a_confirmation_that_is_declined_does_nothing() {
+    let (site, _service) = optional("%ran%");
+    let mut console = Terminal::start(&site.command(&[]), 80, 24);
+    console.wait("offered");
+    for no in ["n", "\x1b"] {
+        console.keys("r");
+        console.wait_until("the question", |s| s.contains("as "));
+        console.keys(no);
+        console.wait_until("the list again", |s| !s.contains("as "));
+    }
+    console.keys("q");
+    assert_eq!(console.wait_exit(), 0);
+    assert_eq!(site.json(&["audit"])["entries"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn a_mandatory_package_is_deferred_with_a_reason() {
+    let mut site = Site::new();
+    let hash = site.package("BP00000A", &site.say("ran"));
+    site.publish(&[Request::due("BP0000Y")
+        .set("content_sha256", format!("\"{hash}\""))
+        .mandatory(now() + seconds(3600))]);
+    let _service = site.service();
+    let mut console = Terminal::start(&site.command(&[]), 100, 30);
+    console.wait("BP0000Y");
+    console.keys("d");
+    console.wait_until("the form", |s| s.to_lowercase().contains("reason"));
+    console.keys("2h\t");
+    console.keys("release week");
+    console.wait("release week");
+    console.keys("\r");
+    console.keys("y");
+    console.wait("deferred");
+    site.wait_state("BP0000Y", "deferred");
+    assert_eq!(site.json(&["show", "BP0000Y"])["deferrals"][0]["reason"], "release week");
+}
+
+#[test]
+fn quitting_while_a_package_runs_does_not_end_it() {
+    let (site, _service) = optional("sleep 3; %ran%");
+    let mut console = Terminal::start(&site.command(&[]), 80, 24);
+    console.wait("offered");
+    console.keys("r");
+    console.wait_until("the question", |s| s.contains("as "));
+    console.keys("y");
+    console.wait("running");
+    console.keys("q");
+    assert_eq!(console.wait_exit(), 0);
+    site.wait_state("BP0000Y", "succeeded");
+    assert_eq!(site.ran("ran"), 1);
+}
+
+#[test]
+fn the_help_names_the_keys_and_read_only_says_so() {
+    let (site, _service) = optional("%ran%");
+    let mut console = Terminal::start(&site.command(&["--read-only"]), 80, 24);
+    console.wait("[RO]");
+    console.keys("?");
+    console.wait_until("the help", |s| s.contains("run this request") && s.contains("postpone"));
+    console.keys("\x1b");
+    console.wait("LOGGED ON");
+    console.keys("ry");
+    console.keys("q");
+    assert_eq!(console.wait_exit(), 0);
+    assert_eq!(site.ran("ran"), 0);
+}
