@@ -1,4 +1,41 @@
 //! pcm: an operator console and an executor for unattended software deployment.
+//!
+//! What an operator sees, and the folder that makes each part of it:
+//!
+//! ```text
+//!  BP004000 web-01 PRODUCTION   service ok   auto ON   share 8m old        14:02 +01:00   console/ui/header.rs
+//!  [Pending 4]  Running 1  Expired 1  Failed 1  Executed 41                                executor/engine/docs.rs
+//!    REQUEST PACKAGE              STATE     MANDATORY WHY NOT / NEXT
+//!  * BP00010 OpenSSL fix          running   13:50     3m12s/30m, output 4s ago             executor/run_host.rs
+//!  > BP0000Y Acme Workstation 4.0 waiting   14:00     user anna; window 22:00              decision/
+//!    BP00011 Kernel (restarts)    deferred  Tue 22:00 Wed 02:00 ola: "release"             executor/history/
+//!  ! BP00007 Printer driver       failed    Sun 22:00 exit 17 after 41s                    executor/outcome.rs
+//!  -- LOGGED ON 2 ---------------------------------------------------------
+//!    anna   pts/0  10.1.2.3  idle 0m  holds BP0000Y                                        host/sessions.rs
+//!  -- LOG PACMAN.LOG FOLLOW ---------------------------- 1 error, 2 warnings --
+//!  14:01:58 Packages before filter: 7                                                      log/
+//!  Tab pane  r run  d defer  x stop  e explain  h hold  p poll  / find  ?                  console/keymap/
+//! ```
+//!
+//! The way of the data:
+//!
+//! ```text
+//!  share --bytes--> site --typed, bounded, trusted--> decision --verdicts--> executor --claim, run, outcome--> history
+//!    ^                                                   ^                      |                                 |
+//!    |                                                   |                      v                                 |
+//!    +------- machine report, results (service) ---------+---- host facts   run host -> package                   |
+//!    ^                                                                                                            |
+//!    +------------------------------------------------------------------------------------------------------------+
+//!
+//!  console and cli stand beside it: they ask the executor (executor/client.rs) and show its documents (executor/view.rs)
+//! ```
+//!
+//! `decision`, `console::app`, the claim protocol (`executor/attempt.rs`) and log parsing know no clock, no file and no
+//! thread: the time is an argument. Only `text::SafeText` reaches a terminal. What differs between systems is in
+//! `host/unix` and `host/windows`.
+//!
+//! The modules in reading order: `text`, `clock`, `error`, `config`, `site`, `decision`, `host`, `executor`, `service`,
+//! `log`, `console`, `cli`.
 
 pub mod cli;
 pub mod clock;

@@ -237,9 +237,8 @@ impl Engine {
     /// What was verified is what is executed (P11): the stage is hashed again directly before the claim.
     fn verify_content(&mut self, request: &Request) -> Result<(), SafeText> {
         let Some(hash) = &request.content_sha256 else { return Ok(()) };
-        content::verify_staged(&self.layout.stage(), hash).map_err(|why| {
+        content::verify_staged(&self.layout.stage(), hash).inspect_err(|why| {
             self.content.insert(hash.clone(), ContentFact::Mismatch(why.clone()));
-            why
         })
     }
 
