@@ -11,5 +11,6 @@ mod pty;
 mod console;
 mod order;
 mod repeat;
+mod share;
 mod skipped;
 mod time;
