@@ -211,11 +211,4 @@ mod tests {
         assert!(make_private_dir(&file).is_err());
         assert!(make_private_dir(&file.join("below")).is_err());
     }
-
-    #[test]
-    fn the_local_file_systems_can_be_synced() {
-        if let Err(why) = sync_local_file_systems(Duration::from_secs(20)) {
-            panic!("{why}");
-        }
-    }
 }

@@ -153,6 +153,13 @@ mod tests {
     }
 
     #[test]
+    fn the_local_file_systems_can_be_synced() {
+        if let Err(why) = sync_local_file_systems(Duration::from_secs(20)) {
+            panic!("{why}");
+        }
+    }
+
+    #[test]
     fn a_failed_sync_is_told_with_its_place() {
         let failing = |_: &[Mount]| Err(Errno::IO.into());
         let said =

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION};
+use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, SetFileSecurityW};
 use windows_sys::Win32::Storage::FileSystem::{
     CreateDirectoryW, GetDriveTypeW, GetLogicalDrives, MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH,
     MoveFileExW,
@@ -75,6 +76,18 @@ pub fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
     })
 }
 
+/// For the system, administrators and its owner only.
+pub fn make_private_file(path: &Path) -> io::Result<()> {
+    let path = wide(path);
+    security::with_attributes("D:P(A;;FA;;;SY)(A;;FA;;;BA)(A;;FA;;;OW)", |attributes| {
+        // SAFETY: the text ends with a zero, and the descriptor lives during the call.
+        let done = unsafe {
+            SetFileSecurityW(path.as_ptr(), DACL_SECURITY_INFORMATION, attributes.lpSecurityDescriptor)
+        };
+        if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    })
+}
+
 pub fn sync_local_file_systems(deadline: Duration) -> Result<(), SafeText> {
     let end = Instant::now() + deadline;
     let (tell, told) = mpsc::channel();
@@ -115,4 +128,27 @@ fn fixed_drives() -> Vec<char> {
         unsafe { GetDriveTypeW(root.as_ptr()) == DRIVE_FIXED }
     };
     present.filter(fixed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_drive_that_cannot_be_synced_is_named() {
+        // Only an administrator may, so that either outcome is right here.
+        if let Err(why) = sync_local_file_systems(Duration::from_secs(20)) {
+            assert!(why.as_str().starts_with("not known to be durable: "), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_private_file_can_still_be_read_by_its_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("history.db");
+        fs::write(&file, b"x").unwrap();
+        make_private_file(&file).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"x");
+    }
 }

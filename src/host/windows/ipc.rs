@@ -13,13 +13,15 @@ use std::os::windows::io::{AsRawHandle as _, FromRawHandle as _, IntoRawHandle a
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::net::windows::named_pipe::NamedPipeServer;
-use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_PIPE_BUSY, INVALID_HANDLE_VALUE};
+use windows_sys::Win32::Foundation::{
+    ERROR_ACCESS_DENIED, ERROR_FILE_NOT_FOUND, ERROR_PIPE_BUSY, GetLastError, INVALID_HANDLE_VALUE,
+};
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_FLAG_FIRST_PIPE_INSTANCE, FILE_FLAG_OVERLAPPED, PIPE_ACCESS_DUPLEX, SECURITY_IDENTIFICATION,
 };
 use windows_sys::Win32::System::Pipes::{
     CreateNamedPipeW, GetNamedPipeClientProcessId, PIPE_READMODE_BYTE, PIPE_REJECT_REMOTE_CLIENTS,
-    PIPE_TYPE_BYTE, PIPE_UNLIMITED_INSTANCES, PIPE_WAIT, PeekNamedPipe,
+    PIPE_TYPE_BYTE, PIPE_UNLIMITED_INSTANCES, PIPE_WAIT, PeekNamedPipe, WaitNamedPipeW,
 };
 use windows_sys::Win32::System::RemoteDesktop::ProcessIdToSessionId;
 
@@ -58,10 +60,12 @@ enum Instance {
 impl Listener {
     pub fn bind(path: &Path) -> io::Result<Listener> {
         let name = pipe_name(path);
+        let in_use = || io::Error::new(io::ErrorKind::AddrInUse, "another process answers there");
+        if is_served(&name) {
+            return Err(in_use());
+        }
         match instance(&name, true) {
-            Err(e) if e.raw_os_error() == i32::try_from(ERROR_ACCESS_DENIED).ok() => {
-                Err(io::Error::new(io::ErrorKind::AddrInUse, "another process answers there"))
-            }
+            Err(e) if e.raw_os_error() == i32::try_from(ERROR_ACCESS_DENIED).ok() => Err(in_use()),
             other => Ok(Listener { name, next: Some(Instance::Bound(other?)) }),
         }
     }
@@ -95,6 +99,14 @@ impl Listener {
             }
         }
     }
+}
+
+/// Whether the pipe has an instance of anybody's, free or busy.
+#[allow(unsafe_code)]
+fn is_served(name: &OsString) -> bool {
+    let name = wide(name);
+    // SAFETY: the text ends with a zero. One millisecond: only the answer counts.
+    unsafe { WaitNamedPipeW(name.as_ptr(), 1) != 0 || GetLastError() != ERROR_FILE_NOT_FOUND }
 }
 
 #[allow(unsafe_code)]
