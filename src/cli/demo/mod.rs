@@ -79,6 +79,8 @@ impl Folder {
             Failure::new(Exit::Failed, "demo", what, "Set TMPDIR to a folder of yours")
         };
         let held = tempfile::Builder::new().prefix(PREFIX).tempdir().map_err(cannot)?;
+        // A umask such as 0002 would let others write beside the share, which trust mode `permissions` refuses.
+        crate::host::open::make_enterable(held.path()).map_err(cannot)?;
         // The share is checked from the root down; a link on the way would only confuse what is shown.
         let path = held.path().canonicalize().map_err(cannot)?;
         Ok(Folder { path, held: Some(held) })
@@ -117,7 +119,14 @@ fn prepare(folder: &Path) -> Result<Setup> {
         .map_err(|e| super::setup::bad_configuration(&layout.config, &e.problems()))?;
     crate::executor::init::init(&layout, &config, None)?;
     let client = Client::new(layout.clone(), config.clone());
-    client.call(&Call::Poll { dry_run: false })?;
+    let polled = client.call(&Call::Poll { dry_run: false })?;
+    if let Answer::Poll(doc) = polled
+        && doc.serial.is_none()
+    {
+        let why: Vec<String> = doc.problems.iter().map(super::view::problem_words).collect();
+        let why = format!("the demo's own share is refused: {}", why.join("; "));
+        return Err(Failure::new(Exit::Failed, "demo", why, "Set TMPDIR to a folder below which only you can write"));
+    }
     if let Ok(request) = packages::DEFERRED.parse::<RequestId>() {
         let until = start + chrono::Duration::hours(1);
         let reason = Some(SafeText::new("month-end closing, asked by accounting"));

@@ -4,7 +4,7 @@
 use super::packages::{ITEMS, Item, MACHINE, SITE, instructions};
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
-use crate::host::durable;
+use crate::host::{durable, open};
 use crate::site::content::write_content;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub fn write(share: &Path, start: Wall) -> Result<()> {
         file_at(&package.join("package.toml"), &item.definition())?;
         file_at(&package.join("files").join("setup.sh"), &item.script())?;
         hashes.insert(item.package_id(), write_content(&package)?.sha256);
-        private(&package.join("CONTENT"))?;
+        readable(&package.join("CONTENT"))?;
     }
     let hash =
         |item: &Item| hashes.get(&item.package_id()).map(|h| h.as_str().to_owned()).unwrap_or_default();
@@ -32,17 +32,17 @@ pub fn write(share: &Path, start: Wall) -> Result<()> {
 }
 
 fn folder_at(path: &Path) -> Result<()> {
-    durable::make_private_dir(path).map_err(|e| cannot(path, &e))
+    durable::make_private_dir(path).and_then(|()| open::make_enterable(path)).map_err(|e| cannot(path, &e))
 }
 
 fn file_at(path: &Path, text: &str) -> Result<()> {
     durable::create_new(path, text.as_bytes()).map_err(|e| cannot(path, &e))?;
-    private(path)
+    readable(path)
 }
 
 /// A umask such as 0002 would let the account's group write to it.
-fn private(path: &Path) -> Result<()> {
-    durable::make_private_file(path).map_err(|e| cannot(path, &e))
+fn readable(path: &Path) -> Result<()> {
+    open::make_readable(path).map_err(|e| cannot(path, &e))
 }
 
 /// Something of the demo's folder cannot be written.
