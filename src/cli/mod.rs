@@ -22,6 +22,7 @@ use crate::clock::{System, Wall, Zone};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::{Ask, Client};
 use crate::executor::protocol::{Answer, Call};
+use crate::executor::view::ServiceState;
 use args::{AuditVerb, Cli, ServiceArgs, ServiceVerb, Verb};
 use clap::Parser;
 use out::Out;
@@ -86,10 +87,23 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// A way to the executor of a machine that is enrolled.
+    /// A way to the executor of a machine that is enrolled. Where the configuration cannot be used, or not be read by
+    /// this account, a service that runs still answers.
     fn client(&self) -> Result<Client> {
-        let setup = self.setup.clone().usable()?;
-        Ok(Client::new(setup.layout, setup.config))
+        let client = Client::new(self.setup.layout.clone(), self.setup.config.clone());
+        match self.setup.clone().usable() {
+            Ok(_) => Ok(client),
+            Err(failure) if matches!(self.setup.read, setup::Read::Bad(_)) => {
+                match client.call(&Call::Status) {
+                    Ok(Answer::Status(doc)) if doc.service == ServiceState::Running => {
+                        self.out.note(format!("{}; the service answers", failure.message));
+                        Ok(client)
+                    }
+                    _ => Err(failure),
+                }
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     fn look(&self) -> Look {

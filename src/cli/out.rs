@@ -224,7 +224,8 @@ fn unprintable(e: serde_json::Error) -> Failure {
 pub fn one_line(failure: &Failure) -> String {
     let mut text = format!("pcm: {}", failure.message.as_str().trim_end_matches('.'));
     if !failure.remedy.is_empty() {
-        text.push_str(&format!(". {}", failure.remedy.as_str().trim_end_matches('.')));
+        let stop = if text.ends_with(['?', '!']) { "" } else { "." };
+        text.push_str(&format!("{stop} {}", failure.remedy.as_str().trim_end_matches('.')));
     }
     if failure.code != "usage" {
         text.push_str(&format!(" [{}]", failure.code));

@@ -42,8 +42,10 @@ pub fn package(app: &App, verb: &PackageVerb) -> Result<Exit> {
         // The hash is longer than what is left of a line beside anything else, and is there to be copied.
         let mut page = Page::new(None);
         page.line(format!(
-            "{}: {} files, {} bytes. For the instruction file:",
-            doc.package, doc.files, doc.bytes
+            "{}: {}, {} bytes. For the instruction file:",
+            doc.package,
+            super::view::count(doc.files, "file"),
+            doc.bytes
         ));
         page.line(format!("content_sha256 = \"{}\"", doc.content_sha256));
         page

@@ -67,7 +67,7 @@ fn welcome_page(app: &App) -> Page {
     page.blank()
         .strong("  Enrol this machine")
         .line(format!("    {pcm} init --machine SMSID --share LOCATION"));
-    page.line("    Writes the configuration and an empty history. Afterwards: pcm service run");
+    page.line(format!("    Writes the configuration and an empty history. Afterwards: {pcm} service run"));
     page.blank().strong("  Open a new site").line("    pcm site init DIR --site CODE --example SMSID");
     page.line("    Makes an instruction share with an example package for one machine.");
     page.blank().line("d and Enter starts the demo, Enter alone leaves:");

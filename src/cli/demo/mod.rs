@@ -125,7 +125,12 @@ fn prepare(folder: &Path) -> Result<Setup> {
     {
         let why: Vec<String> = doc.problems.iter().map(super::view::problem_words).collect();
         let why = format!("the demo's own share is refused: {}", why.join("; "));
-        return Err(Failure::new(Exit::Failed, "demo", why, "Set TMPDIR to a folder below which only you can write"));
+        return Err(Failure::new(
+            Exit::Failed,
+            "demo",
+            why,
+            "Set TMPDIR to a folder below which only you can write",
+        ));
     }
     if let Ok(request) = packages::DEFERRED.parse::<RequestId>() {
         let until = start + chrono::Duration::hours(1);
