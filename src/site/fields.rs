@@ -67,12 +67,28 @@ impl<'t> Source<'t> {
         }
     }
 
-    /// What the TOML parser complained about.
+    /// What the TOML parser complained about, with the key that its line begins with.
     pub fn syntax(&self, error: &toml::de::Error) -> Problem {
         // Where the text simply ends, the last line that has something in it is the one to look at.
         let end = self.text.trim_end().len();
         let at = error.span().map_or(end, |s| s.start.min(end));
-        self.problem(at, None, format!("not valid TOML: {}", cut(error.message(), 200)))
+        let message = error.message();
+        let said = match message.split_once(", expected ") {
+            // The parser's own names of kinds of strings help nobody.
+            Some((said, wanted)) if !wanted.starts_with('`') => said,
+            _ => message,
+        };
+        let key = self.key_of(at);
+        self.problem(at, key, format!("not valid TOML: {}", cut(said, 200)))
+    }
+
+    /// The key at the beginning of the line of a byte offset.
+    fn key_of(&self, offset: usize) -> Option<&'t str> {
+        let line = self.line_starts.partition_point(|start| *start <= offset).checked_sub(1)?;
+        let text = self.text[*self.line_starts.get(line)?..].lines().next()?;
+        let key = text.split_once('=')?.0.trim();
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        (!key.is_empty() && key.len() <= 60 && key.chars().all(plain)).then_some(key)
     }
 }
 

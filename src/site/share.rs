@@ -7,6 +7,7 @@ use super::instruction::parse::{Defaults, parse};
 use super::instruction::{self, InstructionFile, Problem};
 use super::site_file::{self, SiteFile};
 use super::trust::Judge;
+use crate::config::TrustMode;
 use crate::decision::{Code, SourceFault, TrustVerdict};
 pub use crate::host::open::OpenError;
 use crate::host::open::{Folder, RegularFile};
@@ -64,7 +65,8 @@ pub struct Look {
     pub found: Option<Found>,
     /// Why there is none; set where `found` is not.
     pub fault: Option<SourceFault>,
-    /// What is wrong with the shares that were not used, and warnings of the one that was.
+    /// What is wrong with the shares that were not used, and warnings of the site file of the one that was. Those of the
+    /// instruction file stand in it.
     pub problems: Vec<Problem>,
     /// A share of this site answered: with a valid file, or by having none for this machine.
     pub answered: bool,
@@ -114,7 +116,7 @@ pub fn look(looking: &Looking<'_>) -> Look {
         }
     }
     if let Some(found) = &look.found {
-        look.problems.extend(found.site.warnings.iter().chain(&found.file.warnings).cloned());
+        look.problems.extend(found.site.warnings.iter().cloned());
         look.problems.extend(faults.into_iter().flat_map(|(_, problems)| problems));
         return look;
     }
@@ -146,28 +148,31 @@ pub fn parse_held(
     parse(bytes, machine, &format!("held {machine}.INS"), defaults)
 }
 
-/// What is odd about a new file's serial, seen against the one in force: `rollback` where it is lower, or equal with
-/// other bytes. In mode `signed` that refuses the new file, otherwise it is a warning.
+/// What is odd about a new file's serial, seen against the one in force: it is lower, or equal with other bytes. In mode
+/// `signed` that is `rollback` and refuses the new file, otherwise it is a warning.
 pub fn serial_problem(
+    mode: TrustMode,
     held: (&InstructionFile, &[u8]),
     new: (&InstructionFile, &[u8]),
     file: &str,
 ) -> Option<Problem> {
-    let (old_serial, new_serial) = (held.0.serial, new.0.serial);
-    let message = match new_serial.cmp(&old_serial) {
+    let (old, new_serial) = (held.0.serial, new.0.serial);
+    let odd = match new_serial.cmp(&old) {
         std::cmp::Ordering::Greater => return None,
         std::cmp::Ordering::Equal if held.1 == new.1 => return None,
         std::cmp::Ordering::Equal => format!("serial {new_serial} was seen before with another content"),
-        std::cmp::Ordering::Less => {
-            format!("serial {new_serial} is lower than {old_serial}, which was seen before")
-        }
+        std::cmp::Ordering::Less => format!("serial {new_serial} is lower than {old}, which was seen before"),
+    };
+    let code = match mode {
+        TrustMode::Signed => Code::Rollback.as_str(),
+        TrustMode::Permissions => "warning",
     };
     Some(Problem {
-        code: Code::Rollback.as_str().to_owned(),
+        code: code.to_owned(),
         file: file.into(),
         line: None,
         field: Some("serial".into()),
-        message: message.into(),
+        message: format!("{odd}: give each publication a higher one").into(),
     })
 }
 

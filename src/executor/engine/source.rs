@@ -174,7 +174,9 @@ impl Engine {
         }
         let file_name = format!("{}.INS", found.file.machine);
         if let (Some(old), Some(bytes)) = (&self.instructions.file, &self.held_bytes) {
-            self.notes.extend(share::serial_problem((old, bytes), (&found.file, &found.bytes), &file_name));
+            let mode = self.policy.config.trust.mode;
+            let new = (&found.file, found.bytes.as_slice());
+            self.notes.extend(share::serial_problem(mode, (old, bytes), new, &file_name));
         }
         let known: BTreeSet<RequestId> = self.listed().into_iter().collect();
         self.instructions.file = Some(found.file);

@@ -244,14 +244,16 @@ fn a_serial_that_does_not_grow_is_told() {
     let read = |text: &str| parse(text.as_bytes(), machine, "f", &defaults()).unwrap();
     let (old, new) = (ins(5), ins(6));
     let (old_file, new_file) = (read(&old), read(&new));
-    let compare = |a: (&_, &String), b: (&_, &String)| {
-        serial_problem((a.0, a.1.as_bytes()), (b.0, b.1.as_bytes()), "f").map(|p| p.code)
+    let compare = |mode, a: (&_, &String), b: (&_, &String)| {
+        serial_problem(mode, (a.0, a.1.as_bytes()), (b.0, b.1.as_bytes()), "f").map(|p| p.code)
     };
-    assert_eq!(compare((&old_file, &old), (&new_file, &new)), None);
-    assert_eq!(compare((&old_file, &old), (&old_file, &old)), None);
-    assert_eq!(compare((&new_file, &new), (&old_file, &old)).as_deref(), Some("rollback"));
     let other = format!("{old}# changed\n");
-    assert_eq!(compare((&old_file, &old), (&old_file, &other)).as_deref(), Some("rollback"));
+    for (mode, code) in [(TrustMode::Signed, "rollback"), (TrustMode::Permissions, "warning")] {
+        assert_eq!(compare(mode, (&old_file, &old), (&new_file, &new)), None);
+        assert_eq!(compare(mode, (&old_file, &old), (&old_file, &old)), None);
+        assert_eq!(compare(mode, (&new_file, &new), (&old_file, &old)).as_deref(), Some(code));
+        assert_eq!(compare(mode, (&old_file, &old), (&old_file, &other)).as_deref(), Some(code));
+    }
 }
 
 #[test]

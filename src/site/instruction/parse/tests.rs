@@ -209,10 +209,13 @@ fn no_prefix_of_a_valid_file_says_anything_but_the_whole() {
 
 #[test]
 fn a_file_that_is_no_toml_is_rejected_with_the_line() {
-    assert_eq!(refusal(&FULL.replace("automated = true", "automated = = true")), [at("malformed", 15, "")]);
+    assert_eq!(
+        refusal(&FULL.replace("automated = true", "automated = = true")),
+        [at("malformed", 15, "automated")]
+    );
     assert_eq!(
         refusal(&FULL.replace("command = \"Typical\"", "command = \"Typical")),
-        [at("malformed", 13, "")]
+        [at("malformed", 13, "command")]
     );
     assert_eq!(refusal(""), [at("malformed", 0, "")]);
     assert_eq!(refusal(" \r\n\n"), [at("malformed", 0, "")]);
@@ -226,7 +229,7 @@ fn a_file_that_is_no_toml_is_rejected_with_the_line() {
 #[test]
 fn a_duplicate_key_rejects_the_file_with_the_line() {
     let twice = FULL.replace("suspended = false", "suspended = false\nsuspended = false");
-    assert_eq!(refusal(&twice), [at("malformed", 28, "")]);
+    assert_eq!(refusal(&twice), [at("malformed", 28, "suspended")]);
     assert_eq!(refusal(&FULL.replace("serial = 42  ", "serial = 42\nserial = 42  "))[0].1, 5);
 }
 
