@@ -87,6 +87,12 @@ pub fn run(options: Options, ask: Arc<dyn Ask>, layout: &Layout, config: &Config
     for note in [theme_note, zone_note].into_iter().flatten() {
         console.app.warn(note);
     }
+    tracing::info!(
+        "console on a terminal of {width}x{height}, {:?} colours, theme {}, {}",
+        caps.colours,
+        console.theme.name,
+        if caps.ascii { "ASCII" } else { "UTF-8" },
+    );
     let _keys = drivers::keys::start(&to).map_err(failed)?;
     let _ = to.send(Input::Event(Event::Resize(width, height)));
     match console.turn(&from) {
@@ -184,7 +190,7 @@ impl Console {
         for effect in self.app.update(event) {
             match effect {
                 Effect::Ask { id, call, label } => {
-                    tracing::debug!("{label}");
+                    tracing::trace!("{label}");
                     self.asker.ask(id, call);
                 }
                 Effect::Transcript(wanted) => {

@@ -19,6 +19,12 @@ impl App {
             self.view = view;
             return Vec::new();
         }
+        let (data, now) = (&self.data, self.now);
+        match self.view {
+            View::Overview => self.overview.pin(data, now),
+            View::Packages => self.packages.pin(data, now),
+            _ => {}
+        }
         match id {
             Id::Quit => match self.overlays.pop() {
                 Some(_) => Vec::new(),

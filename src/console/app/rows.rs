@@ -10,7 +10,6 @@ use crate::console::keymap::Key;
 use crate::decision::Group;
 use crate::executor::view::RequestDoc;
 use crate::text::SafeText;
-use std::cell::RefCell;
 
 /// Successes stay in the overview for so many seconds.
 const FRESH: i64 = 1800;
@@ -54,7 +53,7 @@ pub struct Rows {
     pub typing: Option<Input>,
     cursor: Cursor,
     /// What is selected, so that it stays selected when rows come and go.
-    key: RefCell<Option<RowKey>>,
+    key: Option<RowKey>,
 }
 
 /// What a row is known by: its request id, or for a record without one its place in the file.
@@ -73,7 +72,7 @@ impl Rows {
             filter: String::new(),
             typing: None,
             cursor: Cursor::default(),
-            key: RefCell::new(None),
+            key: None,
         }
     }
 
@@ -110,20 +109,23 @@ impl Rows {
 
     /// Where the selected row is among these.
     pub fn position(&self, rows: &[&RequestDoc]) -> usize {
-        let mut key = self.key.borrow_mut();
-        let at = key.as_ref().and_then(|key| rows.iter().position(|row| key_of(row) == *key));
-        let at = at.unwrap_or_else(|| self.cursor.row(rows.len()));
-        if key.is_none() {
-            // From the first list on a row is selected, not a place.
-            *key = rows.get(at).map(|row| key_of(row));
+        let key = self.key.as_ref();
+        let at = key.and_then(|key| rows.iter().position(|row| key_of(row) == *key));
+        at.unwrap_or_else(|| self.cursor.row(rows.len()))
+    }
+
+    /// From now on this row is selected, wherever it moves to. Until an operator has done something with the list it is
+    /// the first place that is selected.
+    pub fn pin(&mut self, data: &Data, now: Option<Wall>) {
+        if self.key.is_none() {
+            self.key = self.selected(data, now).map(key_of);
         }
-        at
     }
 
     /// The selected row.
     pub fn selected<'d>(&self, data: &'d Data, now: Option<Wall>) -> Option<&'d RequestDoc> {
         // Asked several times a frame: the row is usually still there, and then nothing has to be sorted.
-        if let Some(key) = &*self.key.borrow()
+        if let Some(key) = &self.key
             && let Some(row) = data.requests().iter().find(|row| key_of(row) == *key)
         {
             let filter = self.typing.as_ref().map_or(self.filter.as_str(), Input::text).to_lowercase();
@@ -150,7 +152,7 @@ impl Rows {
         let rows = self.rows(data, now);
         self.cursor.select(self.position(&rows));
         let moved = self.cursor.moved(id, rows.len());
-        *self.key.borrow_mut() = rows.get(self.cursor.row(rows.len())).map(|row| key_of(row));
+        self.key = rows.get(self.cursor.row(rows.len())).map(|row| key_of(row));
         moved
     }
 

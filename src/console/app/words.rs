@@ -14,15 +14,19 @@ pub fn span(seconds: i64) -> String {
     text::duration(Duration::from_secs(seconds.max(0).unsigned_abs()))
 }
 
-/// How old, to the coarsest unit that says something: `now`, `40s`, `8m`, `3h`, `2d`. It changes seldom.
+/// How old, to the coarsest unit that says something: `<1m`, `8m`, `3h`, `2d`. It changes seldom.
 pub fn age(seconds: i64) -> String {
     match seconds {
-        ..10 => "now".into(),
-        10..60 => format!("{}s", seconds / 10 * 10),
+        ..60 => "<1m".into(),
         60..3600 => format!("{}m", seconds / 60),
         3600..172_800 => format!("{}h", seconds / 3600),
         _ => format!("{}d", seconds / DAY),
     }
+}
+
+/// How long something has been wrong, in steps of ten seconds at first.
+pub fn since(seconds: i64) -> String {
+    if seconds < 60 { format!("{}s", seconds.max(0) / 10 * 10) } else { age(seconds) }
 }
 
 /// How long somebody has been idle, in minutes at the finest: `0m`, `12m`, `3h`, `2d`.
@@ -134,7 +138,7 @@ mod tests {
     #[test]
     fn ages_are_coarse_so_that_they_change_seldom() {
         let all = [0, 9, 41, 60, 3599, 7200, 2 * DAY].map(age);
-        assert_eq!(all, ["now", "now", "40s", "1m", "59m", "2h", "2d"]);
+        assert_eq!(all, ["<1m", "<1m", "<1m", "1m", "59m", "2h", "2d"]);
         assert_eq!(span(-5), "0s");
     }
 

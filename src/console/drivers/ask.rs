@@ -2,10 +2,15 @@
 
 use super::{Input, send, spawn};
 use crate::console::app::Event;
+use crate::error::Result;
 use crate::executor::client::Ask;
-use crate::executor::protocol::Call;
+use crate::executor::protocol::{Answer, Call};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+/// An answer that took longer is told.
+const SLOW: Duration = Duration::from_millis(1500);
 
 /// Where questions go.
 pub struct Asker {
@@ -30,12 +35,25 @@ impl Asker {
     }
 }
 
+/// What views ask every second is only worth a word when it fails or takes long.
+fn told(call: &Call, answer: &Result<Answer>, took: Duration) {
+    let what = call.verb_if_changing().unwrap_or("a view");
+    match answer {
+        Err(e) => tracing::warn!("{what}: {e}"),
+        Ok(_) if took > SLOW => tracing::warn!("{what}: answered after {} ms", took.as_millis()),
+        Ok(_) if call.changes() => tracing::info!("{what}: answered after {} ms", took.as_millis()),
+        Ok(_) => tracing::trace!("{what}: answered after {} ms", took.as_millis()),
+    }
+}
+
 fn lane(name: &str, ask: &Arc<dyn Ask>, to: &Sender<Input>) -> std::io::Result<Sender<(u64, Call)>> {
     let (questions, asked) = channel::<(u64, Call)>();
     let (ask, to) = (Arc::clone(ask), to.clone());
     spawn(name, move || {
         for (id, call) in asked {
+            let since = Instant::now();
             let answer = ask.call(&call);
+            told(&call, &answer, since.elapsed());
             if !send(&to, Event::Answered { id, answer }) {
                 return;
             }

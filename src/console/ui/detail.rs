@@ -6,6 +6,7 @@ use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::App;
 use crate::console::theme::Scope;
+use crate::decision::Group;
 use crate::safe;
 use ratatui::layout::Rect;
 
@@ -33,20 +34,29 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
                 lines.push(Line::new());
                 lines.extend(life);
             }
+            let attempts = telling.attempts(&show.attempts);
+            // Of what was attempted the attempts matter, of what was not what holds it back.
+            let attempted = matches!(row.group, Group::Executed | Group::Running);
+            if attempted && !attempts.is_empty() {
+                lines.push(Line::new());
+                lines.extend(attempts.iter().cloned());
+                let command = telling.command(show);
+                lines.push(Line::new());
+                lines.extend(command);
+            }
             lines.push(Line::new());
             let all = telling.gates_full(&show.gates);
             if lines.len() + all.len() <= room {
                 lines.extend(all);
-            } else {
+            } else if !attempted {
                 lines.extend(telling.gates_short(&show.gates));
             }
-            let attempts = telling.attempts(&show.attempts);
-            if !attempts.is_empty() && lines.len() < room {
+            if !attempted && !attempts.is_empty() && lines.len() < room {
                 lines.push(Line::new());
                 lines.extend(attempts);
             }
             let command = telling.command(show);
-            if lines.len() + command.len() < room {
+            if !attempted && lines.len() + command.len() < room {
                 lines.push(Line::new());
                 lines.extend(command);
             }

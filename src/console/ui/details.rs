@@ -91,7 +91,9 @@ fn facts(telling: &Telling, show: &ShowDoc) -> Vec<Line> {
     let mut lines = telling.title(row);
     lines.extend(telling.reasons(row));
     lines.extend(telling.running(row));
-    lines.extend(telling.gates_closed(&show.gates));
+    if !matches!(row.group, Group::Executed | Group::Running) {
+        lines.extend(telling.gates_closed(&show.gates));
+    }
     let life = telling.life(row);
     if !life.is_empty() {
         lines.push(Line::new());

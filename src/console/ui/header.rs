@@ -66,7 +66,7 @@ pub fn service(app: &App, now: Wall, tight: usize) -> Line {
     }
     line.push(if tight > 1 { "svc " } else { "service " }, Scope::Header);
     if let Some((_, since)) = app.data.silence() {
-        line.push(safe!("NO ANSWER {}", words::age((now - since).num_seconds())), Scope::HeaderAlarm);
+        line.push(safe!("NO ANSWER {}", words::since((now - since).num_seconds())), Scope::HeaderAlarm);
     } else {
         match running {
             Some(ServiceState::Running) => line.push("ok", Scope::HeaderOk),
@@ -145,16 +145,7 @@ fn share(app: &App, now: Wall, short: bool) -> Line {
         let old = if short { "" } else { " old" };
         return Line::of(safe!("~share {age}{old}"), Scope::HeaderMark);
     }
-    Line::of(
-        if seconds < 10 {
-            safe!("share now")
-        } else if short {
-            safe!("share {age}")
-        } else {
-            safe!("share {age} old")
-        },
-        Scope::Header,
-    )
+    Line::of(if short { safe!("share {age}") } else { safe!("share {age} old") }, Scope::Header)
 }
 
 /// The groups with their counts; the one of the selected row in brackets.
@@ -231,7 +222,7 @@ fn title(group: Group) -> &'static str {
 /// The worst of what is wrong, in one line.
 fn wrong(app: &App, now: Wall) -> Option<Line> {
     if let Some((failure, since)) = app.data.silence() {
-        let age = words::age((now - since).num_seconds());
+        let age = words::since((now - since).num_seconds());
         let known = if app.data.list.value.is_some() { "; what is shown is as old" } else { "" };
         return Some(Line::of("! ", Scope::MessageError).add(
             safe!("no answer for {age}: {}{known}. {}", failure.message, failure.remedy),

@@ -206,7 +206,7 @@ fn empty(app: &App, list: &Rows, now: Wall) -> Line {
     let Some(doc) = &app.data.list.value else {
         return match &app.data.list.fault {
             Some((failure, since)) => Line::of(
-                safe!("no answer for {}: {failure}", words::age((now - *since).num_seconds())),
+                safe!("no answer for {}: {failure}", words::since((now - *since).num_seconds())),
                 Scope::MessageError,
             ),
             None => dim("asking the executor".into()),

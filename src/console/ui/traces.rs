@@ -34,7 +34,7 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
         .output_target(true)
         .output_file(false)
         .output_line(false)
-        .title_target("modules")
+        .title_target("")
         .title_log("traces")
         .state(&app.diagnostics)
         .render(inside, canvas.buffer);

@@ -57,10 +57,10 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
     }
     if who.source == "unknown" {
         let note = who.note.clone().unwrap_or_else(|| "the system does not say".into());
-        lines.push((
-            Line::of(safe!("  who is logged on cannot be known: {note}"), Scope::MessageError),
-            false,
-        ));
+        let said = Line::of(safe!("  who is logged on cannot be known: {note}"), Scope::MessageError);
+        let room = if whole { 8 } else { 2 };
+        let wrapped = said.wrap(usize::from(area.width), 2);
+        lines.extend(wrapped.into_iter().take(room).map(|line| (line, false)));
     } else if all.is_empty() {
         lines.push((Line::of("  nobody is logged on", Scope::Dim), false));
     }
