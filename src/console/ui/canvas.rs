@@ -121,7 +121,7 @@ impl Canvas<'_> {
             let mut room = cut_at;
             for (word, scope) in &line.words {
                 let width = word.as_str().width();
-                if width < room || (width == room && false) {
+                if width < room {
                     x = self.word(x, area.y, right, word, *scope);
                     room -= width;
                 } else {

@@ -28,14 +28,18 @@ pub fn lines(row: &RequestDoc, now: Wall, zone: &Zone, glyphs: &'static Glyphs, 
     let lead = width / 8;
     let open_end = row.expire_after.is_none();
     let spans = ticks.len() - 1 + usize::from(open_end);
-    let part = if spans == 0 { 0 } else { (width - 2 * lead) / spans };
+    let part = (width - 2 * lead).checked_div(spans).unwrap_or(0);
     let at_tick = |n: usize| lead + n * part;
     let now_at = position(&ticks, now, at_tick, lead, width);
 
     let mut bar = Line::new();
     for x in 0..width {
-        let passed =
-            ticks.iter().enumerate().filter(|(n, _)| at_tick(*n) <= x).map(|(_, (name, _))| *name).last();
+        let passed = ticks
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| at_tick(*n) <= x)
+            .map(|(_, (name, _))| *name)
+            .next_back();
         let (glyph, scope) = match passed {
             None => (glyphs.life[0], Scope::LifeBefore),
             Some("offered") => (glyphs.life[1], Scope::LifeOffered),
