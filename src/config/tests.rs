@@ -257,3 +257,24 @@ fn the_comments_of_a_new_configuration_are_its_defaults() {
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()), "{in_force}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_the_parser_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
+        let _ = super::read::parse(&bytes, "f");
+        let _ = crate::site::site_file::parse(&bytes, "f");
+    }
+
+    #[test]
+    fn damage_to_a_whole_configuration_is_an_error_or_another_configuration_and_never_a_panic(
+        at in 0..ALL.len(), byte in proptest::prelude::any::<u8>(), cut in 0..60usize
+    ) {
+        let mut bytes = ALL.as_bytes().to_vec();
+        bytes[at] = byte;
+        let _ = super::read::parse(&bytes, "f");
+        bytes.drain(at..(at + cut).min(bytes.len()));
+        if let Err(problems) = super::read::parse(&bytes, "f") {
+            proptest::prop_assert!(problems.iter().all(|p| p.line.is_some()));
+        }
+    }
+}

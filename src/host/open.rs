@@ -28,6 +28,9 @@ pub enum OpenError {
     /// More bytes than are read of such a file.
     #[error("it is larger than {0} bytes")]
     TooLarge(u64),
+    /// More names than are read of such a folder.
+    #[error("it holds more than {0} names")]
+    TooMany(usize),
     /// Anything else, in the system's words.
     #[error("{0}")]
     Io(String),
@@ -91,7 +94,7 @@ impl Folder {
     /// The names in it, in no order.
     ///
     /// # Errors
-    /// [`OpenError`]; more than `most` names are [`OpenError::TooLarge`].
+    /// [`OpenError`]; more than `most` names are [`OpenError::TooMany`].
     pub fn names(&self, most: usize) -> Result<Vec<OsString>, OpenError> {
         self.inner.names(most)
     }

@@ -61,7 +61,7 @@ impl Folder {
                 continue;
             }
             if names.len() == most {
-                return Err(OpenError::TooLarge(most as u64));
+                return Err(OpenError::TooMany(most));
             }
             names.push(name.to_owned());
         }

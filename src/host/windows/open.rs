@@ -64,7 +64,7 @@ impl Folder {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.0)? {
             if names.len() == most {
-                return Err(OpenError::TooLarge(most as u64));
+                return Err(OpenError::TooMany(most));
             }
             names.push(entry?.file_name());
         }

@@ -333,10 +333,8 @@ fn folder(above: &Folder, name: &str) -> Result<Folder, ContentFact> {
 fn missing(path: &Path, e: &OpenError) -> ContentFact {
     let why = words(format!("{}: {e}", path.display()));
     match e {
-        // Not what was published, and waiting does not mend it.
-        OpenError::NotRegular | OpenError::NotFolder | OpenError::Linked | OpenError::TooLarge(_) => {
-            ContentFact::Mismatch(why)
-        }
         OpenError::Missing | OpenError::Denied | OpenError::Io(_) => ContentFact::Missing(why),
+        // Not what was published, and waiting does not mend it.
+        _ => ContentFact::Mismatch(why),
     }
 }

@@ -239,12 +239,13 @@ fn files_beside_the_listed_ones_are_not_copied() {
 
 #[test]
 fn content_changed_after_staging_is_found_before_the_launch_and_copied_anew() {
-    let cases: [&dyn Fn(&Site, &ContentHash); 6] = [
+    let cases: [&dyn Fn(&Site, &ContentHash); 7] = [
         &|s, h| fs::write(s.staged(h, "d/a"), b"sam3").unwrap(),
         &|s, h| fs::write(s.staged(h, "d/a"), b"same and more").unwrap(),
         &|s, h| fs::remove_file(s.staged(h, "d/a")).unwrap(),
         &|s, h| fs::write(s.staged(h, "d/extra"), b"").unwrap(),
         &|s, h| fs::create_dir(s.staged(h, "extra")).unwrap(),
+        &|s, h| (0..9).for_each(|i| fs::write(s.staged(h, &format!("{i}")), b"").unwrap()),
         &|s, h| fs::write(list_path(s.stage.path(), h), b"").unwrap(),
     ];
     for (i, spoil) in cases.iter().enumerate() {

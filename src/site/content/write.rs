@@ -1,6 +1,6 @@
 //! `pcm package content`: writes the list of a package's files.
 
-use super::{Content, ContentFile, FILES, MAX_FILES, NAME, check_path, hash_reader};
+use super::{Content, ContentFile, FILES, MAX_BYTES, MAX_FILES, NAME, check_path, hash_reader};
 use crate::error::{Exit, Failure};
 use crate::host::{durable, open};
 use crate::site::instruction::ContentHash;
@@ -18,7 +18,8 @@ pub struct Written {
     pub bytes: u64,
 }
 
-/// Hashes everything in `files` of a package's folder and writes `CONTENT` beside it.
+/// Hashes everything in `files` of a package's folder and writes `CONTENT` beside it. Folders without files are not
+/// published.
 ///
 /// # Errors
 /// Everything that cannot be published, in one message: links, pipes, names that another system would not read the
@@ -59,6 +60,9 @@ pub fn write_content(package: &Path) -> Result<Written, Failure> {
     }
     content.files.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
     let text = content.text();
+    if text.len() as u64 > MAX_BYTES {
+        return Err(cannot(&package.display().to_string(), "the paths of its files are too long in all"));
+    }
     let list = package.join(NAME);
     durable::write(&list, text.as_bytes())
         .map_err(|e| cannot(&list.display().to_string(), &e.to_string()))?;
