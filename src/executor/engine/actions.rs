@@ -263,21 +263,7 @@ impl Engine {
 
     fn check_hold(&self, call: &Call, now: Wall) -> Result<()> {
         let Call::Hold { until, reason, .. } = call else { return Ok(()) };
-        if reason.as_ref().is_none_or(SafeText::is_empty) {
-            return Err(refused(Refusal {
-                code: "reason-required".into(),
-                why: "a hold needs a reason: somebody else will have to understand it".into(),
-                remedy: "Give one with --reason".into(),
-            }));
-        }
-        if *until <= now {
-            return Err(refused(Refusal {
-                code: "until-passed".into(),
-                why: SafeText::new(&format!("{} is not in the future", self.local(*until))),
-                remedy: "Name a later time".into(),
-            }));
-        }
-        Ok(())
+        self.with_inputs(now, |inputs| decision::judge_hold(inputs, *until, reason.as_ref())).map_err(refused)
     }
 
     pub(super) fn hold_doc(&self) -> HoldDoc {

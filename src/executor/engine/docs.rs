@@ -3,7 +3,9 @@
 use super::launch::show_command;
 use super::{Engine, Past, history_lost};
 use crate::clock::Wall;
-use crate::decision::{self, Change, Code, Decision, GateResult, Group, State, TrustVerdict, Verdict};
+use crate::decision::{
+    self, Change, Code, ContentFact, Decision, GateResult, Group, State, TrustVerdict, Verdict,
+};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::{AttemptRow, History};
 use crate::executor::protocol::{Actor, Answer, Call};
@@ -124,7 +126,15 @@ impl Engine {
     }
 
     fn allowed(&self, id: RequestId, now: Wall) -> Vec<AllowedDoc> {
-        self.with_inputs(now, |inputs| decision::allowed(inputs, id))
+        let mut facts = self.facts();
+        if self.lock.is_none() {
+            // Nobody stages for a view; a command copies what it runs before it asks.
+            let hash = self.find_request(id).and_then(|request| request.content_sha256.clone());
+            if let Some(hash) = hash.filter(|_| self.instructions.fault.is_none()) {
+                facts.content.entry(hash).or_insert(ContentFact::Staged);
+            }
+        }
+        self.with_facts(&facts, now, |inputs| decision::allowed(inputs, id))
     }
 
     fn show(&self, id: RequestId, now: Wall) -> Result<ShowDoc> {

@@ -155,11 +155,14 @@ impl Engine {
     }
 
     fn with_inputs<T>(&self, now: Wall, ask: impl FnOnce(&Inputs) -> T) -> T {
-        let facts = self.facts();
+        self.with_facts(&self.facts(), now, ask)
+    }
+
+    fn with_facts<T>(&self, facts: &Facts, now: Wall, ask: impl FnOnce(&Inputs) -> T) -> T {
         ask(&Inputs {
             instructions: &self.instructions,
             history: &self.snapshot.view,
-            facts: &facts,
+            facts,
             policy: &self.policy,
             zone: &self.zone,
             now,
