@@ -5,6 +5,7 @@ use crate::site::ids::MachineId;
 use crate::site::instruction::Problem;
 use crate::site::instruction::command::platform_programs;
 use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -85,7 +86,7 @@ pub struct Windows {
 }
 
 /// A period without automatic runs, by configuration or site file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Freeze {
     /// From here.
     pub from: crate::clock::When,
@@ -143,7 +144,7 @@ pub struct Trust {
 }
 
 /// What makes a publication believable (PROMISES.md 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TrustMode {
     /// A signature by a key in the trust folder.
     Signed,

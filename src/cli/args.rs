@@ -140,6 +140,9 @@ pub enum Verb {
         /// The run's folder.
         dir: PathBuf,
     },
+    /// Touches a share once; started by the executor only
+    #[command(hide = true)]
+    ShareReader,
 }
 
 impl Verb {

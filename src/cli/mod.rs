@@ -170,6 +170,9 @@ fn run(cli: Cli, out: Out) -> Result<Exit> {
         // It owns a package: whatever is wrong with configuration or zone data must not keep it from its work.
         return Ok(run_host(dir));
     }
+    if let Some(Verb::ShareReader) = &cli.verb {
+        return Ok(helper(crate::executor::reader::main()));
+    }
     let makes_one = matches!(cli.verb, Some(Verb::Init(_) | Verb::Demo(_) | Verb::Site(_)));
     let setup = Setup::resolve(&cli.global, !makes_one)?;
     let zone = crate::host::facts::local_zone().map_err(|e| {
@@ -237,14 +240,18 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Demo(args) => demo::run(app, &args),
         Verb::DemoService => demo::service_main(app.setup.clone()),
         Verb::DemoSweep { dir } => demo::sweep_main(&dir),
-        Verb::RunHost { dir } => Ok(run_host(&dir)), // not reached: see `run`
+        // Not reached: see `run`.
+        Verb::RunHost { dir } => Ok(run_host(&dir)),
+        Verb::ShareReader => Ok(helper(crate::executor::reader::main())),
     }
 }
 
 /// The exit status of a run host only says whether its protocol was followed; the package's own is in the exit record.
 fn run_host(dir: &std::path::Path) -> Exit {
-    match crate::executor::run_host::main(dir) {
-        0 => Exit::Done,
-        _ => Exit::Failed,
-    }
+    helper(crate::executor::run_host::main(dir))
+}
+
+/// Processes that only pcm itself starts say no more than whether they could do their work.
+fn helper(status: u8) -> Exit {
+    if status == 0 { Exit::Done } else { Exit::Failed }
 }

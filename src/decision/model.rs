@@ -395,7 +395,7 @@ pub struct Instructions {
 }
 
 /// Why the newest look at the share gave no valid instruction file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceFault {
     /// `share-missing`, `share-denied`, `ins-missing`, `malformed`, `loose-permissions` …
     pub code: Code,
@@ -404,7 +404,7 @@ pub struct SourceFault {
 }
 
 /// How the trust check ended.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum TrustVerdict {
     /// Believable, and by what.
     Trusted(SafeText),
@@ -526,7 +526,7 @@ pub struct UserFact {
 }
 
 /// The state of a content on this machine. Absent from the map: not staged.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ContentFact {
     /// Copied and verified.
     Staged,

@@ -15,6 +15,7 @@ pub mod journal;
 pub mod outbox;
 pub mod outcome;
 pub mod protocol;
+pub mod reader;
 pub mod run_folder;
 pub mod run_host;
 pub mod transcript;

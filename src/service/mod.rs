@@ -8,20 +8,24 @@ mod worker;
 
 use crate::clock::{Monotonic, Wall};
 use crate::config::Config;
+use crate::decision::ContentFact;
 use crate::error::{Exit, Failure, Result};
-use crate::executor::engine::{Engine, LaunchError, PollNews};
+use crate::executor::engine::{Engine, LaunchError};
 use crate::executor::init;
 use crate::executor::protocol::{Actor, Answer, Call};
+use crate::executor::reader::{DELIVER_DEADLINE, STAGE_DEADLINE, ShareJob, ShareNews};
 use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
 use crate::host::{account, facts, ipc, stop};
+use crate::site::instruction::ContentHash;
 use crate::text::{SafeText, duration};
 use reporting::Reporting;
 use schedule::{Recheck, Schedule};
 use server::Asked;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use worker::{Job, News, Worker};
+use worker::{News, Worker};
 
 /// Steps are at most this far apart (PROMISES.md 3).
 const STEP: Duration = Duration::from_secs(30);
@@ -33,8 +37,6 @@ const LAUNCH_RETRY: Duration = Duration::from_secs(10);
 const CLOCK_RECORD: Duration = Duration::from_secs(60);
 /// What is old is cleaned up this often.
 const CLEAN_UP: Duration = Duration::from_secs(3600);
-/// Workers given up because the share hangs; more are not started, the share is then simply away.
-const MAX_GIVEN_UP: usize = 3;
 
 /// Runs until it is asked to end. Packages that run go on without it.
 ///
@@ -62,7 +64,10 @@ pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config
         let rights = account::Rights::of(&layout.state, &config.operators_group);
         let (calls, asked) = mpsc::channel(16);
         tokio::spawn(server::serve(listener, rights, calls));
-        Service::new(engine, &read_config).live(asked).await;
+        let (news, heard) = mpsc::unbounded_channel();
+        let start = |name| Worker::start(name, news.clone()).map_err(|e| cannot("start its threads", &e));
+        let workers = (start("looks")?, start("carries")?);
+        Service::new(engine, &read_config, workers).live(asked, heard).await;
         Ok(())
     })
 }
@@ -114,58 +119,54 @@ struct Service<'a> {
     engine: Engine,
     read_config: &'a dyn Fn() -> std::result::Result<Config, SafeText>,
     schedule: Schedule,
-    worker: Option<Worker>,
-    /// The number of the worker whose news count.
-    worker_id: u64,
-    given_up: usize,
-    news: mpsc::UnboundedSender<(u64, News)>,
-    heard: Option<mpsc::UnboundedReceiver<(u64, News)>>,
+    looks: Worker,
+    carries: Worker,
+    /// Contents that are being copied.
+    staging: BTreeSet<ContentHash>,
     /// Operators who wait for the end of a look.
     waiting: Vec<(Call, Actor, oneshot::Sender<Answer>)>,
     reporting: Reporting,
     no_launch_before: Monotonic,
     clock_recorded: Monotonic,
     cleaned_up: Monotonic,
-    look_failed: bool,
 }
 
 impl<'a> Service<'a> {
-    fn new(engine: Engine, read_config: &'a dyn Fn() -> std::result::Result<Config, SafeText>) -> Self {
+    fn new(
+        engine: Engine,
+        read_config: &'a dyn Fn() -> std::result::Result<Config, SafeText>,
+        (looks, carries): (Worker, Worker),
+    ) -> Self {
         let mono = facts::monotonic();
         let config = engine.config();
         let schedule = Schedule::new(config.polling_interval, config.share.timeout, mono);
-        let (news, heard) = mpsc::unbounded_channel();
         let reporting = Reporting::new(config.machine, config.polling_interval);
         Self {
             engine,
             read_config,
             schedule,
-            worker: None,
-            worker_id: 0,
-            given_up: 0,
-            news,
-            heard: Some(heard),
+            looks,
+            carries,
+            staging: BTreeSet::new(),
             waiting: Vec::new(),
             reporting,
             no_launch_before: mono,
             clock_recorded: mono,
             cleaned_up: mono,
-            look_failed: false,
         }
     }
 
-    async fn live(mut self, mut asked: mpsc::Receiver<Asked>) {
+    async fn live(mut self, mut asked: mpsc::Receiver<Asked>, mut heard: mpsc::UnboundedReceiver<News>) {
         let now = facts::now();
         let version = env!("CARGO_PKG_VERSION");
         self.engine.journal().info(now, &format!("Package Command Manager service {version} started."));
-        let Some(mut heard) = self.heard.take() else { return };
         let mut stopping = std::pin::pin!(stop::requested());
         loop {
             let wake = self.step();
             tokio::select! {
                 () = &mut stopping => break,
                 Some(asked) = asked.recv() => self.answer(asked),
-                Some((worker, news)) = heard.recv() => self.hear(worker, news),
+                Some(news) = heard.recv() => self.hear(news),
                 () = tokio::time::sleep(wake) => {}
             }
         }
@@ -179,9 +180,6 @@ impl<'a> Service<'a> {
         self.engine.refresh(now);
         self.engine.watch(now);
         self.engine.note_states(now);
-        if self.schedule.overdue(mono, self.engine.config().shares.len()) {
-            self.give_up_look(now, mono);
-        }
         if self.schedule.is_due(mono) {
             self.start_look(mono);
         }
@@ -240,8 +238,9 @@ impl<'a> Service<'a> {
 
     fn start_look(&mut self, mono: Monotonic) {
         self.reload();
-        let job = Job::Poll(Box::new(self.engine.poll_job()));
-        if self.hand_over(job) {
+        if let Some((job, deadline)) = self.engine.look_job()
+            && self.looks.give(job, deadline)
+        {
             self.schedule.started(mono);
         } else {
             self.schedule.ended(mono, true);
@@ -260,64 +259,55 @@ impl<'a> Service<'a> {
         self.schedule.set(config.polling_interval, config.share.timeout, facts::monotonic());
     }
 
-    fn hand_over(&mut self, job: Job) -> bool {
-        if self.worker.is_none() {
-            if self.given_up >= MAX_GIVEN_UP {
-                return false;
-            }
-            self.worker_id += 1;
-            match Worker::start(self.worker_id, self.news.clone()) {
-                Ok(worker) => self.worker = Some(worker),
-                Err(e) => {
-                    self.engine.journal().error(facts::now(), &format!("No thread for the share: {e}"));
-                    return false;
-                }
-            }
-        }
-        let given = self.worker.as_ref().is_some_and(|worker| worker.give(job));
-        if !given {
-            self.worker = None;
-        }
-        given
-    }
-
-    fn give_up_look(&mut self, now: Wall, mono: Monotonic) {
-        self.worker = None;
-        self.given_up += 1;
-        self.engine.look_gave_nothing(now);
-        self.reporting.given_up(mono);
-        self.schedule.ended(mono, true);
-        self.answer_waiting(now);
-    }
-
-    fn hear(&mut self, worker: u64, news: News) {
+    fn hear(&mut self, (job, news): News) {
         let (now, mono) = (facts::now(), facts::monotonic());
-        if worker != self.worker_id || self.worker.is_none() {
-            // A worker that was given up came back after all: its news are old, and its place is free again.
-            if matches!(news, News::Poll(PollNews::Finished)) {
-                self.given_up = self.given_up.saturating_sub(1);
+        match (job, news) {
+            (ShareJob::Look { .. }, news) => self.hear_look(news, now, mono),
+            (ShareJob::Stage { hash, .. }, news) => {
+                self.staging.remove(&hash);
+                let fact = match news {
+                    Ok(ShareNews::Staged(_, fact)) => fact,
+                    Ok(_) => return,
+                    Err(why) => ContentFact::Missing(why),
+                };
+                self.engine.take(ShareNews::Staged(hash, fact), now);
             }
-            return;
-        }
-        match news {
-            News::Poll(PollNews::Finished) => {
-                self.schedule.ended(mono, self.look_failed);
-                let wait = duration(self.schedule.due_in(mono));
-                self.engine.say_sleeping(self.schedule.due_in(mono), &wait, now);
-                self.answer_waiting(now);
-            }
-            News::Poll(news) => {
-                if let PollNews::Looked(look) = &news {
-                    self.look_failed = look.found.is_none();
-                }
-                self.engine.take(news, now);
-            }
-            News::Reported(result) => {
+            (ShareJob::Deliver { .. }, news) => {
+                let result = match news {
+                    Ok(ShareNews::Delivered(result)) => result,
+                    Ok(_) => return,
+                    Err(why) => Err(why),
+                };
                 if let Some(line) = self.reporting.ended(&result, mono) {
                     self.engine.journal().warning(now, &line);
                 }
             }
         }
+    }
+
+    fn hear_look(&mut self, news: std::result::Result<ShareNews, SafeText>, now: Wall, mono: Monotonic) {
+        let fault = match news {
+            Ok(ShareNews::Looked(look)) => {
+                let fault = look.found.is_none();
+                self.engine.take(ShareNews::Looked(look), now);
+                fault
+            }
+            Ok(_) => true,
+            Err(why) => {
+                self.engine.look_gave_nothing(&why, now);
+                true
+            }
+        };
+        for job in self.engine.stage_jobs() {
+            let ShareJob::Stage { hash, .. } = &job else { continue };
+            if self.staging.insert(hash.clone()) && !self.carries.give(job.clone(), STAGE_DEADLINE) {
+                self.staging.remove(hash);
+            }
+        }
+        self.schedule.ended(mono, fault);
+        let wait = self.schedule.due_in(mono);
+        self.engine.say_sleeping(wait, &duration(wait), now);
+        self.answer_waiting(now);
     }
 
     fn report(&mut self, now: Wall, mono: Monotonic) {
@@ -328,8 +318,8 @@ impl<'a> Service<'a> {
             return;
         }
         let Some(report) = self.reporting.take(now) else { return };
-        let outbox = self.engine.outbox().clone();
-        if self.hand_over(Job::Report { share, machine, report, outbox }) {
+        let outbox = self.engine.outbox().folder();
+        if self.carries.give(ShareJob::Deliver { share, machine, report, outbox }, DELIVER_DEADLINE) {
             self.reporting.started();
         }
     }

@@ -55,24 +55,16 @@ impl Reporting {
         waiting || changed || now >= self.periodic
     }
 
-    /// The report to be delivered, as bytes.
-    pub fn take(&mut self, now: Wall) -> Option<Vec<u8>> {
+    /// The report to be delivered, as JSON.
+    pub fn take(&mut self, now: Wall) -> Option<String> {
         let report = self.next.as_mut()?;
         report.reported_at = now;
-        report.to_bytes().ok()
+        String::from_utf8(report.to_bytes().ok()?).ok()
     }
 
     /// It is on its way.
     pub fn started(&mut self) {
         self.under_way = true;
-    }
-
-    /// Whoever carried it hangs with the share.
-    pub fn given_up(&mut self, now: Monotonic) {
-        if self.under_way {
-            // Said by the look that was given up with it.
-            let _ = self.ended(&Err("the share does not answer".into()), now);
-        }
     }
 
     /// It has arrived or not; what the log should say about it.

@@ -51,13 +51,6 @@ impl Schedule {
         self.looking.is_none() && now >= self.due
     }
 
-    /// The look under way has not answered within its deadline.
-    pub fn overdue(&self, now: Monotonic, shares: usize) -> bool {
-        let limit =
-            self.timeout.saturating_mul(u32::try_from(shares.max(1)).unwrap_or(1)) + Duration::from_secs(1);
-        self.looking.is_some_and(|since| now.since(since) > limit)
-    }
-
     /// A look is asked for.
     pub fn ask(&mut self, now: Monotonic) {
         self.due = now;

@@ -18,7 +18,7 @@ pub const MAX_BYTES: u64 = 1 << 20;
 pub const MAX_REQUESTS: usize = 1_000;
 
 /// A valid instruction file. Single requests may still be rejected.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstructionFile {
     /// The site that published it.
     pub site: SiteCode,
@@ -37,7 +37,7 @@ pub struct InstructionFile {
 }
 
 /// One `[[request]]`: usable, or rejected with its reasons.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Entry {
     /// Every field is valid.
     Good(Box<Request>),
@@ -46,7 +46,7 @@ pub enum Entry {
 }
 
 /// A request that cannot be used, with what could be read of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
     /// Where the id itself is valid.
     pub request_id: Option<RequestId>,
@@ -78,7 +78,7 @@ pub struct Problem {
 }
 
 /// One delivery of a job to this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// The key of the machine's history.
     pub request_id: RequestId,

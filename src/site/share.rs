@@ -11,6 +11,7 @@ use crate::config::TrustMode;
 use crate::decision::{Code, SourceFault, TrustVerdict};
 pub use crate::host::open::OpenError;
 use crate::host::open::{Folder, RegularFile};
+use serde::{Deserialize, Serialize};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -59,7 +60,7 @@ pub struct Looking<'a> {
 }
 
 /// What a look at all shares gave.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Look {
     /// The valid instruction file: a trusted one before others, then the highest serial, then the first share.
     pub found: Option<Found>,
@@ -74,7 +75,7 @@ pub struct Look {
 
 /// A valid instruction file. Whether it may come into force is said by `trust`: one that is refused must not replace a
 /// held one that was trusted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Found {
     /// To be held in the state folder.
     pub bytes: Vec<u8>,

@@ -5,6 +5,7 @@ use super::ids::SiteCode;
 use super::instruction::Problem;
 use crate::config::{Freeze, read_freeze};
 use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use toml::de::DeTable;
 
@@ -15,7 +16,7 @@ pub const MAX_BYTES: u64 = 64 << 10;
 const MALFORMED: &str = "malformed";
 
 /// What a site says about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteFile {
     /// The first three characters of all its ids.
     pub site: SiteCode,

@@ -7,12 +7,13 @@ mod actions;
 mod docs;
 mod launch;
 mod notify;
+mod polling;
+mod report;
 mod retention;
 mod source;
 mod watch;
 
 pub use launch::LaunchError;
-pub use source::{PollJob, PollNews};
 
 use super::clock_guard::ClockGuard;
 use super::history::{History, Lost, Snapshot};

@@ -1,0 +1,76 @@
+//! This machine's own account of itself, for the share (FORMATS.md 6).
+
+use super::Engine;
+use crate::clock::Wall;
+use crate::decision::{self, Decision, Group, Verdict};
+use crate::host::facts;
+use crate::site::ids::MachineId;
+use crate::site::report::{MachineReport, ReportedRequest};
+use crate::text::SafeText;
+
+impl Engine {
+    /// The newest hash of the chain, so that rewriting it shows on the share.
+    fn chain_head(&self) -> Option<SafeText> {
+        match &self.past {
+            super::Past::Open(history) => Some(SafeText::new(&history.head().hash)),
+            _ => None,
+        }
+    }
+
+    /// This machine's own account of itself (FORMATS.md 6).
+    pub fn report(&self, now: Wall, machine: MachineId) -> MachineReport {
+        let file = self.instructions.file.as_ref();
+        let requests = self.decide(now).iter().filter_map(|d| self.reported(d)).collect();
+        MachineReport {
+            format: 1,
+            machine,
+            site: file.map(|f| f.site),
+            host: facts::host_name(),
+            platform: facts::platform(),
+            pcm_version: env!("CARGO_PKG_VERSION").into(),
+            reported_at: now,
+            polled_at: self.instructions.share_seen,
+            polling_interval_s: self.policy.config.polling_interval.as_secs(),
+            instruction_serial: file.map(|f| f.serial),
+            source: self.instructions.source.clone(),
+            users: self.facts().users.and_then(|users| u32::try_from(users.len()).ok()),
+            restart_pending: self.restart_pending(),
+            clock_ok: self.clock.suspect_why().is_none(),
+            requests,
+            audit_head: self.chain_head(),
+        }
+    }
+
+    fn reported(&self, d: &Decision) -> Option<ReportedRequest> {
+        let request_id = d.request_id?;
+        let newest =
+            self.snapshot.attempts.iter().rev().find(|row| row.request == request_id).map(|row| &row.attempt);
+        let by_time = d.gates.iter().filter(|gate| gate.verdict != Verdict::Pass);
+        let next_change = by_time
+            .filter_map(|gate| match gate.change {
+                decision::Change::At(at) => Some(at),
+                _ => None,
+            })
+            .min();
+        let over = d.state.group() == Group::Executed;
+        Some(ReportedRequest {
+            request_id,
+            job_id: d.job_id,
+            package_id: d.package_id,
+            state: d.state,
+            since: self
+                .snapshot
+                .since
+                .get(&request_id)
+                .filter(|(state, _)| *state == d.state)
+                .map(|(_, at)| *at),
+            attempt: d.attempt,
+            blocked_by: if over { Vec::new() } else { d.blocked_by() },
+            next_change: next_change.filter(|_| !over),
+            exit_code: newest.and_then(|attempt| attempt.exit_code),
+            result: newest.map(|attempt| attempt.result.clone()).filter(|text| !text.is_empty()),
+            started_at: newest.and_then(|attempt| attempt.started_at),
+            ended_at: newest.and_then(|attempt| attempt.ended_at),
+        })
+    }
+}
