@@ -29,7 +29,7 @@ impl Site {
     }
 
     fn package(&self) -> PathBuf {
-        self.share.path().join("packages/BP00000A")
+        self.share.path().join("packages").join("BP00000A")
     }
 
     fn file(&self, path: &str) -> PathBuf {

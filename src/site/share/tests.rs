@@ -32,7 +32,7 @@ fn share(serial: u64) -> tempfile::TempDir {
 }
 
 fn ins_path(share: &Path) -> PathBuf {
-    share.join("pcmins.box/BP004000.INS")
+    share.join("pcmins.box").join("BP004000.INS")
 }
 
 fn defaults() -> Defaults {
