@@ -69,9 +69,15 @@ impl Client {
         account::caller(&account::Rights::of(&self.layout.state, &self.config.operators_group))
     }
 
-    fn remote(&self, mut stream: ipc::Client, call: &Call) -> io::Result<Answer> {
-        wire::write(&mut stream, call)?;
-        wire::read(&mut stream, wire::MAX_ANSWER)
+    fn remote(&self, mut stream: ipc::Client, call: &Call) -> Result<Answer> {
+        wire::write(&mut stream, call).and_then(|()| wire::read(&mut stream, wire::MAX_ANSWER)).map_err(|e| {
+            Failure::new(
+                Exit::Failed,
+                "executor-not-answering",
+                format!("the service at {} does not answer: {e}", self.layout.socket.display()),
+                "Look at its end of PACMAN.LOG with: pcm log",
+            )
+        })
     }
 
     /// Carries out a change in-process: the lock is held for decide, claim and launch, and no longer.
@@ -81,12 +87,17 @@ impl Client {
             *view = None;
         }
         let until = facts::monotonic().0 + LOCK_WAIT;
+        let mut service = None;
         let lock = ExclusiveLock::wait_take(&self.layout.lock(), actor.name.as_str(), |_| {
-            facts::monotonic().0 < until
+            // Whoever has it may be a service that has only just started.
+            service = ipc::connect(&self.layout.socket, CHANGE_TIMEOUT).ok();
+            service.is_none() && facts::monotonic().0 < until
         })
         .map_err(|e| self.no_lock(&e))?;
-        let Some(lock) = lock else {
-            return Err(self.executor_busy());
+        let lock = match (lock, service) {
+            (Some(lock), _) => lock,
+            (None, Some(stream)) => return self.remote(stream, call),
+            (None, None) => return Err(self.executor_busy()),
         };
         let mut engine = Engine::executor(&self.layout, &self.config, lock, false)?;
         let now = facts::now();
@@ -178,14 +189,7 @@ impl Ask for Client {
     fn call(&self, call: &Call) -> Result<Answer> {
         let timeout = if call.changes() { CHANGE_TIMEOUT } else { VIEW_TIMEOUT };
         let answer = match ipc::connect(&self.layout.socket, timeout) {
-            Ok(stream) => self.remote(stream, call).map_err(|e| {
-                Failure::new(
-                    Exit::Failed,
-                    "executor-not-answering",
-                    format!("the service at {} does not answer: {e}", self.layout.socket.display()),
-                    "Look at its end of PACMAN.LOG with: pcm log",
-                )
-            })?,
+            Ok(stream) => self.remote(stream, call)?,
             Err(_) if call.changes() => self.change(call)?,
             Err(_) => self.local_view(call)?,
         };

@@ -9,5 +9,6 @@ mod actions;
 mod crash;
 mod history;
 mod packages;
+mod rights;
 mod service;
 mod share;

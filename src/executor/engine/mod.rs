@@ -109,8 +109,22 @@ impl Engine {
     /// A view for whoever may read the state folder while nobody holds the executor.
     ///
     /// # Errors
-    /// The machine's zone cannot be read.
+    /// The machine's zone cannot be read, or this account may not read the state folder.
     pub fn viewer(layout: &Layout, config: &Config) -> Result<Engine> {
+        if let Err(e) = std::fs::File::open(layout.history())
+            && e.kind() == std::io::ErrorKind::PermissionDenied
+        {
+            // Not being allowed to look is no loss of history.
+            return Err(Failure::new(
+                Exit::State,
+                "state-unreadable",
+                format!(
+                    "no service is running, and {} may not be read by this account",
+                    layout.history().display()
+                ),
+                "Start the service, which answers everybody, or look as root or the owner of the state folder",
+            ));
+        }
         let (past, snapshot) = match History::read(layout) {
             Ok(snapshot) => (Past::Read, snapshot),
             Err(lost_history) => lost(lost_history),

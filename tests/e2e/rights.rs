@@ -1,0 +1,86 @@
+//! Who may view and who may operate: the kernel's word about the peer decides (PROMISES.md 5, P14).
+
+use super::common::*;
+use std::os::unix::process::CommandExt;
+use std::process::Output;
+
+/// The same command as the account `nobody`; None, with the skip printed, where that cannot be tried.
+fn as_nobody(site: &Site, args: &[&str]) -> Option<Output> {
+    let root = std::process::Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
+    let mut command = site.command(args);
+    command.uid(65_534).gid(65_534);
+    match command.output() {
+        Ok(output) if root => Some(output),
+        _ => {
+            println!("skipped: needs root, and a binary that other accounts may start");
+            None
+        }
+    }
+}
+
+fn one_due() -> Site {
+    let mut site = Site::new();
+    mode(&site.path(""), 0o755);
+    let hash = site.package("BP00000A", &site.say("ran"));
+    site.publish(&[Request::due("BP0000Y")
+        .set("content_sha256", format!("\"{hash}\""))
+        .set("mandatory_after", "")]);
+    site
+}
+
+#[test]
+fn an_account_without_rights_may_view_and_not_operate_and_its_try_is_recorded() {
+    let site = one_due();
+    let _service = site.service();
+    let Some(list) = as_nobody(&site, &["list", "--json"]) else { return };
+    assert!(list.status.success(), "{}", text(&list));
+    let status = as_nobody(&site, &["status", "--json"]).unwrap();
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status["may_operate"], false);
+    for args in [
+        &["run", "BP0000Y"][..],
+        &["hold", "--for", "1h", "--reason", "x"],
+        &["poll"],
+        &["run", "BP0000Y", "--override", "hold", "--reason", "x"],
+    ] {
+        let output = as_nobody(&site, args).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {}", text(&output));
+        assert!(text(&output).contains("not-permitted"), "{}", text(&output));
+    }
+    assert_eq!(site.ran("ran"), 0);
+    let entries = site.json(&["audit"])["entries"].take();
+    let entries = entries.as_array().unwrap();
+    assert_eq!(entries.len(), 4, "{entries:?}");
+    for entry in entries {
+        assert_eq!((entry["uid"].as_u64(), entry["result"].as_str()), (Some(65_534), Some("not-permitted")));
+    }
+}
+
+#[test]
+fn without_a_service_an_account_without_rights_is_told_so_and_nothing_is_lost() {
+    let site = one_due();
+    let Some(list) = as_nobody(&site, &["list"]) else { return };
+    assert_eq!(list.status.code(), Some(6), "{}", text(&list));
+    assert!(text(&list).contains("may not be read"), "{}", text(&list));
+    assert!(!text(&list).contains("history-lost"), "{}", text(&list));
+    let run = as_nobody(&site, &["run", "BP0000Y"]).unwrap();
+    assert_eq!(run.status.code(), Some(3), "{}", text(&run));
+    assert_eq!(site.ran("ran"), 0);
+}
+
+#[test]
+fn nonsense_on_the_socket_ends_its_own_connection_and_nothing_else() {
+    use std::io::{Read, Write};
+    let site = one_due();
+    let _service = site.service();
+    let socket = site.state().join("pcm.sock");
+    for bytes in [&b"GET / HTTP/1.0\r\n\r\n"[..], &[0; 64], &[0xff; 4096], &[0, 0, 0, 0, 2, b'{', b'}']] {
+        let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+        let _ = stream.write_all(bytes);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert!(answer.is_empty() || String::from_utf8_lossy(&answer).contains("bad-call"));
+    }
+    assert_eq!(site.json(&["list"])["service"], "running");
+}
