@@ -2,18 +2,20 @@
 //! made again, rewritten in place at the same size. Loses and doubles nothing, or says that it may have (PROMISES.md,
 //! P17). Called by the console and `pcm log`, which call [`Follower::poll`] again and again.
 //!
-//! `one` reads a single file and notices that what it has read is no longer there; `patterns` lists names; this file
-//! decides which file is which.
+//! `one` reads a single file and notices that what it has read is no longer there; `patterns` lists names; `names` decides
+//! which file is which.
 
+mod names;
 mod one;
 mod patterns;
 
-use super::{Record, Zoned};
+use super::{Record, Zoned, merge};
 use crate::host::tail::{self, FileId};
 use crate::text::SafeText;
-use one::{Followed, Print, Relation, Step};
+use names::TakenUp;
+use one::{Followed, Print, Step};
 use patterns::Patterns;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -71,7 +73,10 @@ pub struct Follower {
     zone: Zoned,
     files: Vec<Followed>,
     copies: Vec<Copied>,
+    /// Files too small to be told from the beginning of a copy, and for how many polls they have been.
     small: HashMap<FileId, u32>,
+    /// What stood beside the files at the last poll.
+    beside: HashSet<FileId>,
     queue: VecDeque<Event>,
     problems: HashMap<PathBuf, String>,
     behind: bool,
@@ -89,11 +94,13 @@ impl Follower {
             files: Vec::new(),
             copies: Vec::new(),
             small: HashMap::new(),
+            beside: HashSet::new(),
             queue: VecDeque::new(),
             problems: HashMap::new(),
             behind: false,
             turn: 0,
         };
+        let mut first = Vec::new();
         for path in follower.candidates().0 {
             let Ok(Some(id)) = follower.identity(&path) else { continue };
             if follower.files.iter().any(|f| f.id == id) || follower.files.len() >= MOST_FILES {
@@ -101,12 +108,14 @@ impl Follower {
             }
             match Followed::open_last(&path, &follower.zone, last) {
                 Ok((file, records)) => {
-                    follower.queue.extend(records.into_iter().map(Event::Record));
+                    first.push(records);
                     follower.files.push(file);
                 }
                 Err(e) => follower.problem(&path, &e.to_string()),
             }
         }
+        follower.queue.extend(merge::merge(first).into_iter().map(Event::Record));
+        follower.beside = follower.beside();
         follower.behind = true;
         follower
     }
@@ -115,13 +124,27 @@ impl Follower {
     /// at once.
     pub fn poll(&mut self) -> Vec<Event> {
         self.behind = false;
-        let fresh = self.sort_names();
+        let names = self.sort_names();
         let mut budget = POLL_BYTES;
         self.read_all(&mut budget);
-        for path in fresh {
-            if self.take_up(&path) {
-                let last = self.files.len() - 1;
-                self.read_one(last, &mut budget);
+        for found in names.between {
+            let id = found.id;
+            match self.take_up(found) {
+                TakenUp::Followed => {
+                    let last = self.files.len() - 1;
+                    self.files[last].retired = Some(GRACE_POLLS);
+                    self.read_one(last, &mut budget);
+                }
+                TakenUp::Not => {}
+                TakenUp::Later => drop(self.beside.remove(&id)),
+            }
+        }
+        for found in names.fresh {
+            let id = found.id;
+            match self.take_up(found) {
+                TakenUp::Followed => self.read_one(self.files.len() - 1, &mut budget),
+                TakenUp::Not => {}
+                TakenUp::Later => drop(self.beside.remove(&id)),
             }
         }
         self.drop_retired();
@@ -150,61 +173,6 @@ impl Follower {
         self.files.iter().filter(|f| f.retired.is_none()).map(|f| f.name.clone()).collect()
     }
 
-    /// What there may be to follow, and whether that is not known for sure.
-    fn candidates(&mut self) -> (Vec<PathBuf>, bool) {
-        let (paths, problems) = self.patterns.paths();
-        let unsure = !problems.is_empty();
-        for (path, message) in problems {
-            self.problem(&path, &message);
-        }
-        (paths, unsure)
-    }
-
-    fn identity(&mut self, path: &Path) -> Result<Option<FileId>, ()> {
-        match tail::identity_at(path) {
-            Ok(id) => {
-                if id.is_some() {
-                    self.problems.remove(path);
-                } else if path.exists() {
-                    self.problem(path, "not a regular file");
-                }
-                Ok(id)
-            }
-            Err(e) => {
-                self.problem(path, &e.to_string());
-                Err(())
-            }
-        }
-    }
-
-    /// Whether what was a copy still is none of its own. If it has grown on its own, it is followed from where it
-    /// differs; `false`: it is another file now.
-    fn is_still_a_copy(&mut self, path: &Path, id: FileId) -> bool {
-        let Some(index) = self.copies.iter().position(|copy| copy.id == id) else { return false };
-        let copy = &mut self.copies[index];
-        let len = copy.file.metadata().map_or(0, |meta| meta.len());
-        let begins_so = copy.print.is_in(&mut copy.file);
-        if begins_so && len == copy.print.offset {
-            return true;
-        }
-        let mut relations = self.files.iter_mut().map(|f| f.relation_to(&mut copy.file, len));
-        if begins_so && relations.any(|relation| relation == Relation::Copy) {
-            copy.print = Print::of(&mut copy.file, len).unwrap_or_default();
-            return true;
-        }
-        let copy = self.copies.swap_remove(index);
-        if !begins_so {
-            // Whatever it got on its own before that was never seen.
-            self.queue.push_back(Event::Truncated { file: one::name_of(path), copy: None });
-            return false;
-        }
-        match Followed::from_offset(path, copy.file, id, &self.zone, copy.print.offset) {
-            Ok(file) => self.files.push(file),
-            Err(e) => self.problem(path, &e.to_string()),
-        }
-        true
-    }
-
     fn problem(&mut self, path: &Path, message: &str) {
         if self.problems.get(path).is_some_and(|said| said == message) {
             return;
@@ -215,59 +183,6 @@ impl Follower {
         }
         self.problems.insert(path.to_owned(), message.to_owned());
         self.queue.push_back(Event::Problem { file: one::name_of(path), message: SafeText::new(message) });
-    }
-
-    /// Finds out which of the files that are followed have which names now. Returns the names of files that are new.
-    fn sort_names(&mut self) -> Vec<PathBuf> {
-        let mut fresh = Vec::new();
-        let mut seen = vec![false; self.files.len()];
-        let mut copies_seen = Vec::new();
-        let (paths, mut unsure) = self.candidates();
-        for path in paths {
-            let Ok(id) = self.identity(&path) else {
-                unsure = true;
-                continue;
-            };
-            let Some(id) = id else { continue };
-            if let Some(index) = self.files.iter().position(|f| f.id == id) {
-                let file = &mut self.files[index];
-                if file.path != path && !seen[index] && !leads_to(&file.path, id) {
-                    file.renamed = file.retired.is_none();
-                    file.path = path;
-                }
-                file.retired = None;
-                seen[index] = true;
-            } else if self.copies.iter().any(|copy| copy.id == id) {
-                copies_seen.push(id);
-                if !self.is_still_a_copy(&path, id) {
-                    fresh.push(path);
-                }
-                seen.resize(self.files.len(), true);
-            } else {
-                fresh.push(path);
-            }
-        }
-        let unnamed: Vec<(PathBuf, FileId)> = self
-            .copies
-            .iter()
-            .filter(|copy| !copies_seen.contains(&copy.id))
-            .map(|copy| (copy.path.clone(), copy.id))
-            .collect();
-        for (path, id) in unnamed.into_iter().filter(|_| !unsure) {
-            // It may have grown on its own before it lost its name.
-            if self.is_still_a_copy(&path, id) {
-                self.copies.retain(|copy| copy.id != id);
-            }
-        }
-        seen.resize(self.files.len(), false);
-        for (file, seen) in self.files.iter_mut().zip(seen) {
-            // A folder that cannot be listed at the moment says nothing about its files.
-            if !seen && file.retired.is_none() && !unsure {
-                file.renamed = true;
-                file.retired = Some(GRACE_POLLS);
-            }
-        }
-        fresh
     }
 
     fn read_all(&mut self, budget: &mut usize) {
@@ -355,64 +270,6 @@ impl Follower {
         copies.max_by_key(|(len, ..)| *len).map(|(_, sibling, file, id)| (sibling, file, id))
     }
 
-    /// Begins to follow a file that has appeared, unless it is a copy of one that is followed.
-    fn take_up(&mut self, path: &Path) -> bool {
-        let (mut file, id) = match tail::open(path) {
-            Ok(opened) => opened,
-            // Gone again.
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return false,
-            Err(e) => {
-                self.problem(path, &e.to_string());
-                return false;
-            }
-        };
-        let len = file.metadata().map_or(0, |meta| meta.len());
-        if len == 0 {
-            return false;
-        }
-        if len < RECOGNISABLE && self.files.iter().any(|f| f.print.offset >= RECOGNISABLE) {
-            let polls = self.small.entry(id).or_default();
-            *polls += 1;
-            if *polls <= UNRECOGNISED_POLLS {
-                return false;
-            }
-        }
-        self.small.remove(&id);
-        if self.small.len() > MOST_FILES {
-            self.small.clear();
-        }
-        let mut from = 0;
-        for original in &mut self.files {
-            match original.relation_to(&mut file, len) {
-                Relation::None => {}
-                _ if original.retired.is_some() && original.print.is_in(&mut file) => {
-                    // Replaced by a file that holds the same and perhaps more: go on there.
-                    original.move_to(path, file, id);
-                    return false;
-                }
-                Relation::Copy => {
-                    self.copies.truncate(MOST_FILES);
-                    let print = Print::of(&mut file, len).unwrap_or_default();
-                    self.copies.push(Copied { path: path.to_owned(), id, file, print });
-                    return false;
-                }
-                Relation::Continues => from = from.max(original.print.offset),
-            }
-        }
-        if self.files.len() >= MOST_FILES {
-            self.problem(path, "not followed: too many files match");
-            return false;
-        }
-        match Followed::from_offset(path, file, id, &self.zone, from) {
-            Ok(file) => self.files.push(file),
-            Err(e) => {
-                self.problem(path, &e.to_string());
-                return false;
-            }
-        }
-        true
-    }
-
     fn drop_retired(&mut self) {
         let mut kept = Vec::with_capacity(self.files.len());
         for mut file in self.files.drain(..) {
@@ -427,8 +284,4 @@ impl Follower {
         }
         self.files = kept;
     }
-}
-
-fn leads_to(path: &Path, id: FileId) -> bool {
-    tail::identity_at(path).is_ok_and(|found| found == Some(id))
 }

@@ -83,6 +83,8 @@ pub enum Relation {
 /// A file that is followed.
 pub struct Followed {
     pub path: PathBuf,
+    /// The path under which it was found first: what its rotated forms are called after.
+    pub followed_as: PathBuf,
     pub name: SafeText,
     pub id: FileId,
     pub print: Print,
@@ -117,7 +119,18 @@ impl Followed {
         print: Print,
         parser: Parser,
     ) -> Self {
-        Self { path, name, id, print, retired: None, renamed: false, file, parser, idle: 0 }
+        Self {
+            followed_as: path.clone(),
+            path,
+            name,
+            id,
+            print,
+            retired: None,
+            renamed: false,
+            file,
+            parser,
+            idle: 0,
+        }
     }
 
     /// Opens a file and reads its last `last` records.

@@ -15,6 +15,20 @@ impl Patterns {
         Self(patterns.iter().map(|p| p.as_ref().to_owned()).collect())
     }
 
+    /// The names without `*`.
+    pub fn plain(&self) -> impl Iterator<Item = &PathBuf> {
+        self.0.iter().filter(|path| !path.to_string_lossy().contains('*'))
+    }
+
+    /// Whether one of them stands for this path.
+    pub fn name(&self, path: &Path) -> bool {
+        let name =
+            |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        self.0
+            .iter()
+            .any(|pattern| pattern.parent() == path.parent() && wildcard(&name(pattern), &name(path)))
+    }
+
     /// What they name at the moment, in order, each once; and what is wrong with the patterns. A plain name is listed
     /// whether the file exists or not.
     pub fn paths(&self) -> (Vec<PathBuf>, Vec<(PathBuf, String)>) {
@@ -52,15 +66,25 @@ impl Patterns {
 
 /// Files beside `path` whose names begin as its own does: where rotation puts copies.
 pub fn siblings(path: &Path) -> Vec<PathBuf> {
-    let Some(stem) = path.file_stem().map(|s| s.to_string_lossy().into_owned()) else { return Vec::new() };
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let names = names_in(folder).unwrap_or_default();
-    names
-        .into_iter()
-        .filter(|name| name.starts_with(&stem) && !is_packed(name))
-        .map(|name| folder.join(name))
-        .filter(|other| other != path)
-        .collect()
+    let (Some(folder), Some(stem)) = (path.parent(), path.file_stem()) else { return Vec::new() };
+    let mut found = beginning_with(&[(folder.to_owned(), stem.to_string_lossy().into_owned())]);
+    found.retain(|other| other != path);
+    found
+}
+
+/// Files of some folders whose names begin so. Each folder is listed once.
+pub fn beginning_with(stems: &[(PathBuf, String)]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let folders: std::collections::BTreeSet<&Path> =
+        stems.iter().map(|(folder, _)| folder.as_path()).collect();
+    for folder in folders {
+        let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let begins =
+            |name: &str| stems.iter().any(|(other, stem)| other == folder && name.starts_with(stem.as_str()));
+        let names = names_in(listed).unwrap_or_default().into_iter();
+        found.extend(names.filter(|n| !is_packed(n) && begins(n)).map(|n| folder.join(n)));
+    }
+    found
 }
 
 fn names_in(folder: &Path) -> std::io::Result<Vec<String>> {

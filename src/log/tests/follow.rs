@@ -354,3 +354,82 @@ fn packed_logs_are_not_text() {
     let mut follower = Follower::open(&[f.beside("PACMAN.LOG*")], west(0), 5);
     assert!(told(&mut follower).is_empty());
 }
+
+#[test]
+fn a_file_rotated_before_anybody_saw_it_is_told_too() {
+    for chain in [false, true] {
+        let f = Fixture::new();
+        append_records(&f.log, 0..2);
+        append_records(&f.beside("PACMAN.LOG.old"), 90..95);
+        let mut follower = f.follow(2);
+        assert_eq!(told(&mut follower), ["0", "1"]);
+        append_records(&f.log, 2..3);
+        for (n, name) in ["PACMAN-20261122-140158.LOG", "PACMAN-20261122-140159.LOG"].iter().enumerate() {
+            if chain && f.beside("PACMAN.LOG.1").exists() {
+                fs::rename(f.beside("PACMAN.LOG.1"), f.beside("PACMAN.LOG.2")).unwrap();
+            }
+            let name = if chain { "PACMAN.LOG.1" } else { name };
+            fs::rename(&f.log, f.beside(name)).unwrap();
+            append_records(&f.log, 3 + n..4 + n);
+        }
+        assert_eq!(told(&mut follower), ["2", "R", "3", "4"]);
+        append_records(&f.log, 5..6);
+        assert_eq!(told(&mut follower), ["5"]);
+    }
+}
+
+#[test]
+fn the_last_records_of_several_files_come_in_the_order_of_time() {
+    let f = Fixture::new();
+    append_records(&f.beside("a.LOG"), 2..4);
+    append_records(&f.beside("b.LOG"), 0..2);
+    append_records(&f.beside("b.LOG"), 4..6);
+    assert_eq!(told(&mut f.follow_all(10)), ["0", "1", "2", "3", "4", "5"]);
+}
+
+/// The writer rotates as fast as it can while the reader looks as often as it can.
+#[test]
+fn a_writer_that_rotates_while_it_is_followed_loses_and_doubles_nothing() {
+    use crate::log::{Level, write::PacmanLog};
+    for pattern in ["PACMAN.LOG", "*.LOG"] {
+        let f = Fixture::new();
+        let mut follower = Follower::open(&[f.beside(pattern)], west(0), 0);
+        let done = std::sync::atomic::AtomicBool::new(false);
+        let mut got: Vec<usize> = Vec::new();
+        let mut take = |events: Vec<Event>| {
+            for event in events {
+                match event {
+                    Event::Record(r) => got.push(r.full_text().parse().unwrap()),
+                    Event::Rotated { .. } => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            let (done, dir) = (&done, f.log.parent().unwrap());
+            scope.spawn(move || {
+                let mut log =
+                    PacmanLog::open(dir, "PACMAN.LOG", crate::config::LogFormat::Cmtrace, 6000, 1000)
+                        .unwrap();
+                for n in 0..2000 {
+                    log.log(Level::Info, "c", &n.to_string().into(), super::at("2026-11-22T14:00:00Z"), 0)
+                        .unwrap();
+                }
+                done.store(true, std::sync::atomic::Ordering::SeqCst);
+            });
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                take(follower.poll());
+            }
+        });
+        for _ in 0..5 {
+            take(follower.poll());
+        }
+        got.sort_unstable();
+        let missing: Vec<_> = (0..2000).filter(|n| got.binary_search(n).is_err()).collect();
+        let doubled: Vec<_> = got.windows(2).filter(|two| two[0] == two[1]).collect();
+        assert!(
+            missing.is_empty() && doubled.is_empty(),
+            "{pattern}: missing {missing:?}, doubled {doubled:?}"
+        );
+    }
+}
