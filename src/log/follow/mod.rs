@@ -75,6 +75,8 @@ pub struct Follower {
     copies: Vec<Copied>,
     /// Files too small to be told from the beginning of a copy, and for how many polls they have been.
     small: HashMap<FileId, u32>,
+    /// How rotated forms of the files begin, by folder.
+    stems: HashSet<(PathBuf, String)>,
     /// What stood beside the files at the last poll.
     beside: HashSet<FileId>,
     queue: VecDeque<Event>,
@@ -94,6 +96,7 @@ impl Follower {
             files: Vec::new(),
             copies: Vec::new(),
             small: HashMap::new(),
+            stems: HashSet::new(),
             beside: HashSet::new(),
             queue: VecDeque::new(),
             problems: HashMap::new(),
@@ -101,7 +104,9 @@ impl Follower {
             turn: 0,
         };
         let mut first = Vec::new();
-        for path in follower.candidates().0 {
+        let paths = follower.candidates().0;
+        follower.remember_stems(&paths);
+        for path in paths {
             let Ok(Some(id)) = follower.identity(&path) else { continue };
             if follower.files.iter().any(|f| f.id == id) || follower.files.len() >= MOST_FILES {
                 continue;
@@ -115,7 +120,7 @@ impl Follower {
             }
         }
         follower.queue.extend(merge::merge(first).into_iter().map(Event::Record));
-        follower.beside = follower.beside();
+        follower.beside = follower.beside().into_iter().map(|(id, _)| id).collect();
         follower.behind = true;
         follower
     }

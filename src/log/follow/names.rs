@@ -3,7 +3,6 @@
 use super::one::{self, Followed, Print, Relation};
 use super::{Copied, Event, Follower, GRACE_POLLS, MOST_FILES, RECOGNISABLE, UNRECOGNISED_POLLS, patterns};
 use crate::host::tail::{self, FileId};
-use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -40,15 +39,20 @@ impl Follower {
         // rotated by now.
         let before = self.beside();
         let mut fresh: Vec<Found> = Vec::new();
+        let mut absent = Vec::new();
         let mut seen = vec![false; self.files.len()];
         let mut copies_seen = Vec::new();
         let (paths, mut unsure) = self.candidates();
+        self.remember_stems(&paths);
         for path in paths {
             let Ok(id) = self.identity(&path) else {
                 unsure.extend(path.parent().map(Path::to_owned));
                 continue;
             };
-            let Some(id) = id else { continue };
+            let Some(id) = id else {
+                absent.push(path);
+                continue;
+            };
             if let Some(index) = self.files.iter().position(|f| f.id == id) {
                 let file = &mut self.files[index];
                 if file.path != path && !seen[index] && !leads_to(&file.path, id) {
@@ -90,7 +94,10 @@ impl Follower {
             }
         }
         let between = self.between(&fresh);
-        self.beside = before;
+        // While a name leads to nothing, its file may just have been rotated: what stands there stays new.
+        let is_open = |path: &Path| absent.iter().any(|name| begins_as(name, path));
+        let known = before.into_iter().filter(|(id, path)| self.beside.contains(id) || !is_open(path));
+        self.beside = known.map(|(id, _)| id).collect();
         Names { fresh, between }
     }
 
@@ -106,20 +113,26 @@ impl Follower {
         }
     }
 
-    /// Names after which rotated forms are called, with their folders.
-    fn stems(&self) -> Vec<(PathBuf, String)> {
-        let followed = self.files.iter().filter(|f| f.retired.is_none() || f.renamed).map(|f| &f.followed_as);
-        let paths = followed.chain(self.patterns.plain());
-        let stems = paths.filter_map(|path| {
-            Some((path.parent()?.to_owned(), path.file_stem()?.to_string_lossy().into_owned()))
-        });
-        stems.collect::<HashSet<_>>().into_iter().collect()
+    /// Names after which rotated forms are called, with their folders: every name that ever matched.
+    pub(super) fn remember_stems(&mut self, paths: &[PathBuf]) {
+        // Rotated files may match as well, and their names never come again.
+        if self.stems.len() > 4 * MOST_FILES {
+            self.stems.clear();
+        }
+        for path in paths.iter().chain(self.patterns.plain()) {
+            if let (Some(folder), Some(stem)) = (path.parent(), path.file_stem()) {
+                self.stems.insert((folder.to_owned(), stem.to_string_lossy().into_owned()));
+            }
+        }
     }
 
     /// Files that stand where rotation puts those that are followed.
-    pub(super) fn beside(&self) -> HashSet<FileId> {
-        let paths = patterns::beginning_with(&self.stems());
-        paths.into_iter().filter_map(|path| tail::identity_at(&path).ok()?).collect()
+    pub(super) fn beside(&self) -> Vec<(FileId, PathBuf)> {
+        let stems: Vec<_> = self.stems.iter().cloned().collect();
+        patterns::beginning_with(&stems)
+            .into_iter()
+            .filter_map(|path| Some((tail::identity_at(&path).ok()??, path)))
+            .collect()
     }
 
     /// Files that had a followed name for so short a time that no poll saw them under it: they are new, stand beside it,
@@ -127,7 +140,7 @@ impl Follower {
     fn between(&mut self, fresh: &[Found]) -> Vec<Found> {
         let changed = self.files.iter().filter(|f| f.renamed).map(|f| &f.followed_as);
         let changed: Vec<PathBuf> = changed.chain(fresh.iter().map(|found| &found.path)).cloned().collect();
-        let mut stems = self.stems();
+        let mut stems: Vec<_> = self.stems.iter().cloned().collect();
         stems.retain(|(folder, stem)| {
             changed.iter().any(|path| {
                 path.parent() == Some(folder)
@@ -264,4 +277,11 @@ impl Follower {
 
 fn leads_to(path: &Path, id: FileId) -> bool {
     tail::identity_at(path).is_ok_and(|found| found == Some(id))
+}
+
+/// Whether a file stands beside another and is called as that one's rotated forms are.
+fn begins_as(name: &Path, path: &Path) -> bool {
+    let text =
+        |part: Option<&std::ffi::OsStr>| part.map(|p| p.to_string_lossy().into_owned()).unwrap_or_default();
+    name.parent() == path.parent() && text(path.file_name()).starts_with(&text(name.file_stem()))
 }
