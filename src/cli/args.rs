@@ -127,7 +127,11 @@ pub enum Verb {
     Service(ServiceArgs),
     /// The demo's service; started by the demo only
     #[command(hide = true)]
-    DemoService,
+    DemoService {
+        /// The folder stays afterwards.
+        #[arg(long)]
+        keep: bool,
+    },
     /// Removes a demo's folder when it is done; started by the demo only
     #[command(hide = true)]
     DemoSweep {

@@ -238,7 +238,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Package(args) => publish::package(app, &args.what),
         Verb::Service(ServiceArgs { what: ServiceVerb::Run }) => service::run(&app.setup),
         Verb::Demo(args) => demo::run(app, &args),
-        Verb::DemoService => demo::service_main(app.setup.clone()),
+        Verb::DemoService { keep } => demo::service_main(app.setup.clone(), keep),
         Verb::DemoSweep { dir } => demo::sweep_main(&dir),
         // Not reached: see `run`.
         Verb::RunHost { dir } => Ok(run_host(&dir)),

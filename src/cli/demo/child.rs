@@ -5,6 +5,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::host::paths::Layout;
 use crate::host::process::{Detached, spawn_detached};
 use std::io::Read;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The running service. Dropping it, by whatever end of the demo, ends the service: its standard input closes.
@@ -17,15 +18,16 @@ impl Service {
     ///
     /// # Errors
     /// The program cannot be found or started.
-    pub fn start(layout: &Layout) -> Result<Service> {
+    pub fn start(layout: &Layout, keep: bool) -> Result<Service> {
         let cannot = |e: std::io::Error| {
             Failure::new(Exit::Failed, "demo", format!("cannot start the demo's service: {e}"), "Report this")
         };
         let exe = std::env::current_exe().map_err(cannot)?;
-        let flag = |flag: &str, path: &std::path::Path| [flag.into(), path.as_os_str().to_owned()];
+        let flag = |flag: &str, path: &Path| [flag.into(), path.as_os_str().to_owned()];
         let mut args = vec!["demo-service".into()];
         args.extend(flag("--config", &layout.config));
         args.extend(flag("--state", &layout.state));
+        args.extend(keep.then(|| "--keep".into()));
         Ok(Service { process: spawn_detached(&exe, &args).map_err(cannot)? })
     }
 
@@ -49,12 +51,16 @@ impl Service {
     }
 }
 
-/// The hidden verb: the service, until standard input ends.
-pub fn main(setup: Setup) -> Result<Exit> {
-    std::thread::spawn(|| {
+/// The hidden verb: the service, until standard input ends. Then it sees to it that the folder goes, whatever ended the
+/// demo.
+pub fn main(setup: Setup, keep: bool) -> Result<Exit> {
+    let folder = setup.layout.config.parent().map(Path::to_owned).unwrap_or_default();
+    std::thread::spawn(move || {
         let mut byte = [0];
         while matches!(std::io::stdin().read(&mut byte), Ok(n) if n > 0) {}
-        // The demo has gone. The service keeps nothing that an end at any moment could spoil.
+        // Where it cannot be started the folder stays in the temporary folder, as after any crash.
+        let _ = if keep { Ok(()) } else { super::sweep::start(&folder) };
+        // The service keeps nothing that an end at any moment could spoil.
         std::process::exit(0);
     });
     crate::cli::service::run(&setup)

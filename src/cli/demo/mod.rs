@@ -34,6 +34,8 @@ const MARK: &str = "# The demo's machine. Everything of it is in this folder.";
 const PREFIX: &str = "pcm-demo-";
 /// How long `--headless` watches where nothing else is said.
 const SPAN: Duration = Duration::from_secs(30);
+/// How long the folder of a demo in which nothing runs may take to go.
+const REMOVED: Duration = Duration::from_secs(3);
 /// How long a run may take to end once it was stopped.
 const STOPPED: Duration = Duration::from_secs(15);
 
@@ -50,7 +52,8 @@ pub fn run(app: &App, args: &DemoArgs) -> Result<Exit> {
     let folder = Folder::make()?;
     let demo = prepare(&folder.path)?;
     app.out.note(format!("the demo is in {}: share, state and log", folder.path.display()));
-    let mut service = Service::start(&demo.layout)?;
+    let mut service = Service::start(&demo.layout, args.keep)?;
+    let folder = folder.hand_over();
     let client = Client::new(demo.layout.clone(), demo.config.clone());
     let shown = App { setup: demo.clone(), ..app.clone() };
     let result = if args.headless {
@@ -62,14 +65,14 @@ pub fn run(app: &App, args: &DemoArgs) -> Result<Exit> {
         stop_runs(&client);
     }
     service.end();
-    leave(app, &demo.layout, folder, args.keep);
+    leave(app, &demo.layout, &folder, args.keep);
     result.map(|()| Exit::Done)
 }
 
-/// The demo's folder; removed with everything in it unless it is kept.
+/// The demo's folder while it is being made; removed with everything in it where that fails.
 struct Folder {
     path: PathBuf,
-    held: Option<tempfile::TempDir>,
+    held: tempfile::TempDir,
 }
 
 impl Folder {
@@ -83,14 +86,13 @@ impl Folder {
         crate::host::open::make_enterable(held.path()).map_err(cannot)?;
         // The share is checked from the root down; a link on the way would only confuse what is shown.
         let path = held.path().canonicalize().map_err(cannot)?;
-        Ok(Folder { path, held: Some(held) })
+        Ok(Folder { path, held })
     }
 
-    /// Leaves it where it is.
-    fn keep(mut self) {
-        if let Some(held) = self.held.take() {
-            let _ = held.keep();
-        }
+    /// From now on it is removed by what comes after the service, so that it goes however the demo ends.
+    fn hand_over(self) -> PathBuf {
+        let _ = self.held.keep();
+        self.path
     }
 }
 
@@ -167,32 +169,27 @@ fn running(layout: &Layout) -> usize {
     runs.filter(|run| lock::is_held(&run.path().join("lock"))).count()
 }
 
-/// Removes the folder, at once or when nothing runs in it any more.
-fn leave(app: &App, layout: &Layout, folder: Folder, keep: bool) {
-    let path = folder.path.clone();
-    let shown = path.display();
+/// Says what becomes of the folder, and waits for its end where that is near.
+fn leave(app: &App, layout: &Layout, folder: &Path, keep: bool) {
+    let shown = folder.display();
     if keep {
-        folder.keep();
         app.out.note(format!("the demo's folder is kept: {shown}"));
         return;
     }
-    let running = running(layout);
-    if running == 0 {
-        if let Some(Err(e)) = folder.held.map(tempfile::TempDir::close) {
-            app.out.note(format!("cannot remove {shown}: {e}"));
+    let what = match running(layout) {
+        0 => {
+            let start = Instant::now();
+            while folder.exists() && start.elapsed() < REMOVED {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            if folder.exists() && std::fs::remove_dir_all(folder).is_err() {
+                app.out.note(format!("{shown} could not be removed"));
+            }
+            return;
         }
-        return;
-    }
-    let what = if running == 1 {
-        "a package still runs".to_owned()
-    } else {
-        format!("{running} packages still run")
+        1 => "a package still runs".to_owned(),
+        n => format!("{n} packages still run"),
     };
-    folder.keep();
-    app.out.note(match sweep::start(&path) {
-        Ok(()) => {
-            format!("leaving the console ends no package: {what}; {shown} is removed when that is done")
-        }
-        Err(e) => format!("leaving the console ends no package: {what}; remove {shown} afterwards ({e})"),
-    });
+    app.out
+        .note(format!("leaving the console ends no package: {what}; {shown} is removed when that is done"));
 }

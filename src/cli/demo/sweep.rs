@@ -36,7 +36,7 @@ pub fn main(folder: &Path) -> Result<Exit> {
         if start.elapsed() > LIMIT {
             return Err(refuse(format!("something still runs in {}", folder.display())));
         }
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(50));
     }
     std::fs::remove_dir_all(folder)
         .map_err(|e| refuse(format!("cannot remove {}: {e}", folder.display())))?;
