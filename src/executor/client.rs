@@ -105,7 +105,8 @@ impl Client {
         if let Call::Poll { dry_run } = call {
             return engine.poll_in_process(call, &actor, *dry_run);
         }
-        if matches!(call, Call::Run { .. }) {
+        // A view has just shown what is on the share, so what it showed can be acted on.
+        if matches!(call, Call::Run { .. } | Call::Defer { .. } | Call::Undefer { .. }) {
             engine.poll_now();
         }
         Ok(engine.act(call, &actor, facts::now()))

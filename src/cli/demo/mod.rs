@@ -45,7 +45,8 @@ pub fn run(app: &App, args: &DemoArgs) -> Result<Exit> {
         let why = "the demo's packages are scripts for /bin/sh, which this system does not have";
         return Err(Failure::new(Exit::Failed, "demo", why, "Try it on Linux"));
     }
-    if !args.headless && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    if !args.headless && !terminal {
         let remedy = "Use a terminal, or: pcm demo --headless --for 30s";
         return Err(Failure::new(Exit::Usage, "no-terminal", "the console needs a terminal", remedy));
     }

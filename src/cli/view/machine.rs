@@ -163,9 +163,8 @@ fn sessions(page: &mut Page, sessions: &[SessionDoc], look: &Look) {
     let mut table = Table::new(0, &columns);
     for s in sessions {
         let mut notes = Vec::new();
-        match s.locked {
-            Some(true) => notes.push("locked".to_owned()),
-            Some(false) | None => {}
+        if s.locked == Some(true) {
+            notes.push("locked".to_owned());
         }
         if s.ignored {
             notes.push("does not count".to_owned());

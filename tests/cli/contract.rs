@@ -1,0 +1,91 @@
+//! Exit statuses and error documents (DESIGN.md 7).
+
+use crate::{command, enrolled, pcm, text};
+use std::process::Stdio;
+
+/// The exit status and the code of the error document; nothing may be on standard output.
+fn refused(dir: &std::path::Path, args: &[&str]) -> (i32, String) {
+    let done = pcm(dir, &[args, &["--json"]].concat());
+    assert_eq!(text(&done.stdout), "", "{args:?}");
+    let document: serde_json::Value = serde_json::from_slice(&done.stderr).unwrap();
+    let error = &document["error"];
+    assert!(error["message"].is_string() && error["remedy"].is_string(), "{document}");
+    (done.status.code().unwrap(), error["code"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn every_refusal_has_its_exit_status_and_its_code() {
+    let dir = enrolled();
+    let of = |args: &[&str]| refused(dir.path(), args);
+    assert_eq!(of(&["explain", "BP0ZZZZ"]), (4, "no-such-request".into()));
+    assert_eq!(of(&["undefer", "BP0000Y"]), (3, "not-deferred".into()));
+    assert_eq!(of(&["rerun", "BP0000Y", "--reason", "x"]).0, 3);
+    assert_eq!(of(&["defer", "BP0000Y", "--reason", "x"]), (2, "usage".into()));
+    assert_eq!(of(&["defer", "BP0000Y", "--until", "2001-01-01", "--reason", "x"]), (2, "usage".into()));
+    assert_eq!(of(&["nonsense"]), (2, "usage".into()));
+    assert_eq!(of(&["status", "--dry-run"]), (2, "usage".into()));
+    assert_eq!(of(&["log", "missing.log"]), (4, "no-such-file".into()));
+    std::fs::rename(dir.path().join("share"), dir.path().join("gone")).unwrap();
+    assert_eq!(of(&["poll"]), (5, "share-missing".into()));
+    std::fs::remove_file(dir.path().join("state/history.db")).unwrap();
+    assert_eq!(of(&["history"]), (6, "history-lost".into()));
+}
+
+#[test]
+fn a_machine_that_is_not_enrolled_says_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let done = pcm(dir.path(), &["list"]);
+    let said = text(&done.stderr);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("not enrolled") && said.contains("init --machine"), "{said}");
+}
+
+#[test]
+fn without_a_service_status_finds_something() {
+    let dir = enrolled();
+    assert_eq!(pcm(dir.path(), &["status"]).status.code(), Some(10));
+    let quiet = pcm(dir.path(), &["status", "--quiet"]);
+    assert_eq!((quiet.status.code(), quiet.stdout.len(), quiet.stderr.len()), (Some(10), 0, 0));
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let dir = enrolled();
+    let would = pcm(dir.path(), &["hold", "--for", "2h", "--reason", "x", "--dry-run", "--json"]);
+    let would: serde_json::Value = serde_json::from_slice(&would.stdout).unwrap();
+    assert_eq!(would["dry_run"], true);
+    let status = pcm(dir.path(), &["status", "--json"]);
+    let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert!(status["held_until"].is_null());
+}
+
+#[test]
+fn what_was_done_is_visible_to_the_next_view() {
+    let dir = enrolled();
+    assert!(pcm(dir.path(), &["defer", "BP0000Y", "--for", "2h", "--reason", "release"]).status.success());
+    let list = pcm(dir.path(), &["list", "--json"]);
+    let list: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
+    assert_eq!(list["requests"][0]["state"], "deferred");
+    assert!(pcm(dir.path(), &["hold", "--for", "1h", "--reason", "move"]).status.success());
+    assert!(text(&pcm(dir.path(), &["list"]).stdout).contains("HELD until"));
+    let audit = text(&pcm(dir.path(), &["audit"]).stdout);
+    assert!(audit.contains("defer") && audit.contains("release") && audit.contains("hold"), "{audit}");
+    assert!(pcm(dir.path(), &["audit", "verify"]).status.success());
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_pcm_quietly() {
+    let dir = enrolled();
+    let mut child =
+        command(dir.path(), &["list"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let done = child.wait_with_output().unwrap();
+    assert_eq!((done.status.code(), text(&done.stderr)), (Some(0), String::new()));
+}
+
+#[test]
+fn hostile_arguments_reach_no_terminal_as_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let done = pcm(dir.path(), &["explain", "\u{1b}]0;x\u{7}"]);
+    assert!(!done.stderr.contains(&0x1b) && !done.stderr.contains(&7), "{}", text(&done.stderr));
+}

@@ -1,0 +1,38 @@
+//! The README's way from nothing to a package that has run.
+
+use crate::{enrolled, pcm, text};
+
+#[test]
+fn from_an_empty_folder_to_a_package_that_has_run() {
+    let dir = enrolled();
+    let list = pcm(dir.path(), &["list"]);
+    assert!(text(&list.stdout).contains("BP0000Y"), "{}", text(&list.stdout));
+
+    let run = pcm(dir.path(), &["run", "BP0000Y", "--follow"]);
+    let said = text(&run.stdout);
+    assert_eq!(run.status.code(), Some(0), "{said}{}", text(&run.stderr));
+    assert!(said.contains("step 1 of") && said.contains("attempt 1 succeeded"), "{said}");
+
+    let history = pcm(dir.path(), &["history", "--json"]);
+    let history: serde_json::Value = serde_json::from_slice(&history.stdout).unwrap();
+    assert_eq!(history["attempts"][0]["state"], "succeeded");
+}
+
+#[test]
+fn init_on_healthy_state_changes_nothing() {
+    let dir = enrolled();
+    let files = ["pcm.toml", "pcm.mark", "state/history.db"];
+    let before: Vec<_> = files.iter().map(|f| std::fs::read(dir.path().join(f)).unwrap()).collect();
+    assert!(pcm(dir.path(), &["init"]).status.success());
+    let after: Vec<_> = files.iter().map(|f| std::fs::read(dir.path().join(f)).unwrap()).collect();
+    assert!(before == after);
+}
+
+#[test]
+fn the_hash_of_a_package_is_the_one_in_the_instruction_file() {
+    let dir = enrolled();
+    let content = pcm(dir.path(), &["package", "content", "BP00000A", "--json"]);
+    let content: serde_json::Value = serde_json::from_slice(&content.stdout).unwrap();
+    let ins = std::fs::read_to_string(dir.path().join("share/pcmins.box/BP004000.INS")).unwrap();
+    assert!(ins.contains(content["content_sha256"].as_str().unwrap()));
+}
