@@ -22,6 +22,7 @@ pub fn command(dir: &Path, args: &[&str]) -> Command {
     command
 }
 
+/// What it printed.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
