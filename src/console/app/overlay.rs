@@ -132,7 +132,7 @@ impl Palette {
         let typed = self.input.text().trim().to_lowercase();
         let mut found: Vec<(u32, &Command)> =
             COMMANDS.iter().filter_map(|c| Some((rank(&typed, c)?, c))).collect();
-        found.sort_by_key(|(rank, _)| *rank);
+        found.sort_by_key(|(rank, command)| (*rank, command.section as u8));
         found.into_iter().map(|(_, command)| command).collect()
     }
 }

@@ -15,8 +15,14 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
     let width = usize::from(area.width);
     if let Some(message) = &app.message {
         let scope = if message.error { Scope::MessageError } else { Scope::MessageInfo };
-        canvas
-            .line(area, &Line::of(if message.error { "! " } else { "  " }, scope).add(&message.text, scope));
+        let said = Line::of(if message.error { "! " } else { "  " }, scope).add(&message.text, scope);
+        // A reason that is cut off is none: it may take some lines of what is above.
+        let mut lines = said.wrap(width, 2);
+        lines.truncate(usize::from(area.y.min(4)) + 1);
+        let height = lines.len() as u16;
+        let over = Rect { y: area.bottom() - height, height, ..area };
+        canvas.fill(over, Scope::Background);
+        canvas.lines(over, &lines);
         return;
     }
     if let Some((label, seconds)) = app.busy() {

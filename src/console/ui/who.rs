@@ -13,9 +13,7 @@ use ratatui::layout::Rect;
 /// How many lines the pane would like for its rows.
 pub fn lines_wanted(app: &App) -> u16 {
     match &app.data.who.value {
-        Some(who) => {
-            ((who.sessions.len() + who.connections.len()).max(1) + usize::from(who.note.is_some())) as u16
-        }
+        Some(who) => (who.sessions.len() + who.connections.len()).max(1) as u16,
         None => 1,
     }
 }
@@ -57,10 +55,13 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
     }
     if who.source == "unknown" {
         let note = who.note.clone().unwrap_or_else(|| "the system does not say".into());
-        let said = Line::of(safe!("  who is logged on cannot be known: {note}"), Scope::MessageError);
-        let room = if whole { 8 } else { 2 };
-        let wrapped = said.wrap(usize::from(area.width), 2);
-        lines.extend(wrapped.into_iter().take(room).map(|line| (line, false)));
+        let said = if whole {
+            safe!("  who is logged on cannot be known: {note}")
+        } else {
+            "  cannot be known; 4 shows why".into()
+        };
+        let wrapped = Line::of(said, Scope::MessageError).wrap(usize::from(area.width), 2);
+        lines.extend(wrapped.into_iter().map(|line| (line, false)));
     } else if all.is_empty() {
         lines.push((Line::of("  nobody is logged on", Scope::Dim), false));
     }
