@@ -45,6 +45,9 @@ pub struct AppOptions {
     pub keymap: Keymap,
 }
 
+/// From this width on the details of the selected row stand beside the list.
+pub const WIDE: u16 = 104;
+
 /// A screen of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]

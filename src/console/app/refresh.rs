@@ -2,8 +2,9 @@
 
 use super::overlay::Overlay;
 use super::words;
-use super::{App, Effect, View};
+use super::{App, Effect, View, WIDE};
 use crate::clock::Wall;
+use crate::decision::Group;
 use crate::error::Failure;
 use crate::executor::protocol::{Answer, Call};
 use crate::safe;
@@ -100,13 +101,19 @@ impl App {
         self.asks.last.clear();
     }
 
-    /// The transcript that should be followed: of the newest attempt of the request whose details are open.
+    /// The transcript that should be followed: of the newest attempt of the request whose details are open, or of the
+    /// selected one while it runs and there is room for its output beside the list.
     pub(super) fn follow_transcript(&mut self) -> Vec<Effect> {
         let request = self.overlays.iter().rev().find_map(|overlay| match overlay {
             Overlay::Details(details) => Some(details.request),
             _ => None,
         });
-        let wanted = request.and_then(|request| {
+        let beside = || {
+            let running =
+                self.selected_row().filter(|row| self.size.0 >= WIDE && row.group == Group::Running);
+            running.and_then(|row| row.request_id)
+        };
+        let wanted = request.or_else(beside).and_then(|request| {
             let attempts = &self.data.shown(request)?.attempts;
             let newest = attempts.iter().filter(|a| a.transcript.is_some()).map(|a| a.attempt).max()?;
             Some((request, newest))

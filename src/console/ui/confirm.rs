@@ -84,7 +84,12 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
     let mut rows: Vec<Row> = plain.into_iter().map(|line| (line, None)).collect();
     if confirm.waiting(data) {
         rows.push((Line::new(), None));
-        rows.push((Line::of("asking the executor what this would do", Scope::Dim), None));
+        let fault = confirm.request.and_then(|id| data.show(id)).and_then(|held| held.fault.as_ref());
+        let said = match fault {
+            Some((failure, _)) => Line::of(safe!("{failure}"), Scope::MessageError),
+            None => Line::of("asking the executor what this would do", Scope::Dim),
+        };
+        rows.extend(said.wrap(telling.width, 0).into_iter().map(|line| (line, None)));
     }
     let overrides = confirm.overrides(data);
     if !overrides.is_empty() {

@@ -7,6 +7,7 @@ use crate::clock::Wall;
 use crate::console::app::App;
 use crate::console::theme::Scope;
 use crate::decision::Group;
+use crate::executor::view::RequestDoc;
 use crate::safe;
 use ratatui::layout::Rect;
 
@@ -23,6 +24,12 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
         return;
     };
     let mut lines = telling.title(row);
+    if row.group == Group::Running
+        && let Some(tail) = output(app, row, &telling, usize::from(area.height))
+    {
+        canvas.lines(area, &tail);
+        return;
+    }
     lines.extend(telling.reasons(row));
     lines.extend(telling.running(row));
     let held = row.request_id.and_then(|id| app.data.show(id));
@@ -70,4 +77,26 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
         lines.push(Line::of(safe!("{} Enter shows more", canvas.glyphs.more[1]), Scope::Dim));
     }
     canvas.lines(area, &lines);
+}
+
+/// A run with the end of its output, as much as there is room for; None while there is no output.
+fn output(app: &App, row: &RequestDoc, telling: &Telling, room: usize) -> Option<Vec<Line>> {
+    let transcript = app.transcript.as_ref().filter(|t| Some(t.request) == row.request_id)?;
+    if transcript.lines.is_empty() {
+        return None;
+    }
+    let mut lines = telling.title(row);
+    lines.extend(telling.reasons(row));
+    lines.extend(telling.progress(row));
+    let life = telling.life(row);
+    if room > lines.len() + life.len() + 8 {
+        lines.push(Line::new());
+        lines.extend(life);
+    }
+    lines.push(Line::new());
+    lines.push(Line::of("OUTPUT ", Scope::Title).add("LIVE", Scope::StateRunning));
+    let left = room.saturating_sub(lines.len());
+    let from = transcript.lines.len().saturating_sub(left);
+    lines.extend(transcript.lines[from..].iter().map(|text| Line::of(text, Scope::Text)));
+    Some(lines)
 }

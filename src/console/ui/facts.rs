@@ -73,6 +73,15 @@ impl Telling {
 
     /// How a run goes: elapsed of its limit as a bar, and its newest line.
     pub fn running(&self, row: &RequestDoc) -> Vec<Line> {
+        let mut lines = self.progress(row);
+        if let Some(text) = row.run.as_ref().and_then(|run| run.last_line.as_ref()) {
+            lines.extend(self.fact("output", Line::of(text, Scope::Text)));
+        }
+        lines
+    }
+
+    /// Elapsed of its limit as a bar.
+    pub fn progress(&self, row: &RequestDoc) -> Vec<Line> {
         let Some(run) = &row.run else { return Vec::new() };
         let elapsed = (self.now - run.started_at).num_seconds().max(0);
         let cells = self.width.saturating_sub(HEAD + 14).clamp(8, 40);
@@ -82,11 +91,7 @@ impl Telling {
         let line = Line::of(safe!("{done}"), Scope::StateRunning)
             .add(safe!("{todo}"), Scope::Dim)
             .add(safe!(" {} of {}", words::span(elapsed), words::span(limit)), Scope::Text);
-        let mut lines = self.fact("running", line);
-        if let Some(text) = &run.last_line {
-            lines.extend(self.fact("output", Line::of(text, Scope::Text)));
-        }
-        lines
+        self.fact("running", line)
     }
 
     /// What it is and how it would run.

@@ -24,7 +24,7 @@ pub use glyphs::{ASCII, Glyphs, UNICODE};
 
 use crate::clock::Wall;
 use crate::console::app::overlay::Overlay;
-use crate::console::app::{App, Focus, View};
+use crate::console::app::{App, Focus, View, WIDE};
 use crate::console::theme::{Scope, Theme};
 use canvas::Canvas;
 use line::Line;
@@ -35,8 +35,6 @@ use ratatui::layout::Rect;
 const PANES: (u16, u16) = (60, 15);
 /// Below this one line says so.
 const LEAST: (u16, u16) = (40, 10);
-/// From here on the details of the selected row stand at the right.
-const WIDE: u16 = 104;
 
 /// Draws the app over the whole buffer.
 pub fn draw(app: &App, theme: &Theme, glyphs: &'static Glyphs, buffer: &mut Buffer) {

@@ -60,7 +60,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
     let rows = list.rows(&app.data, app.now);
     let columns = Columns::new(usize::from(area.width), &rows);
     let focus = app.focus() == Focus::List && app.overlays.is_empty();
-    canvas.line(Rect { height: 1, ..area }, &head(list, &columns, focus));
+    canvas.line(Rect { height: 1, ..area }, &head(list, &columns, focus, app.data.list.stale(now)));
     let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
     if rows.is_empty() {
         let mut lines = vec![Line::new()];
@@ -90,7 +90,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
     }
 }
 
-fn head(list: &Rows, c: &Columns, focus: bool) -> Line {
+fn head(list: &Rows, c: &Columns, focus: bool, stale: bool) -> Line {
     let scope = if focus { Scope::TitleFocus } else { Scope::Column };
     if let Some(input) = &list.typing {
         return Line::of("  find: ", Scope::TitleFocus)
@@ -98,7 +98,9 @@ fn head(list: &Rows, c: &Columns, focus: bool) -> Line {
             .add("_", Scope::InputFocus)
             .add("   Enter keeps, Esc drops, !word inverts", Scope::Dim);
     }
-    let mut line = Line::of("  ", scope).cell("REQUEST", 8, "", scope).cell("PACKAGE", c.package, "", scope);
+    let mut line = Line::of(if stale { "~ " } else { "  " }, scope)
+        .cell("REQUEST", 8, "", scope)
+        .cell("PACKAGE", c.package, "", scope);
     if c.command > 0 {
         line = line.cell("COMMAND", c.command, "", scope);
     }
