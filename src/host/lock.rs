@@ -56,7 +56,8 @@ impl ExclusiveLock {
                     match file.try_lock_shared() {
                         Err(TryLockError::Error(e)) => return Err(e),
                         Err(TryLockError::WouldBlock) => return Ok(None),
-                        Ok(()) => file.unlock()?,
+                        // Closing the file, a moment later, ends it too.
+                        Ok(()) => drop(file.unlock()),
                     }
                     if start.elapsed() > LOOKING {
                         return Ok(None);

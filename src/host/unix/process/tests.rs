@@ -111,7 +111,7 @@ fn a_package_has_no_terminal_no_input_and_default_signals_and_shares_nothing_ope
         let mut tree = Tree::own().unwrap();
         // A descriptor that is inherited unless it is closed on purpose.
         let leak = rustix::io::dup(std::fs::File::open("/etc/passwd").unwrap()).unwrap();
-        let script = "read x; ls -l /proc/$$/fd | grep -c -- '->'; grep -E 'Sig(Ign|Blk)' /proc/$$/status; \
+        let script = "read x; ls -l /proc/$$/fd | grep -c -- '->'; grep -E 'Sig(Ign|Blk)' /proc/self/status; \
             cat /proc/$$/stat; echo err >&2; pwd; umask";
         let (pid, mut reader) = launch(&mut tree, script);
         let mut text = String::new();
@@ -265,7 +265,7 @@ fn an_identity_outlives_its_process_but_not_its_boot() {
 
 #[test]
 fn a_detached_process_has_its_own_session_and_ends_with_its_pipe() {
-    let script = "read x; echo \"$x\"; pwd; grep -E 'Sig(Ign|Blk)' /proc/$$/status";
+    let script = "read x; echo \"$x\"; pwd; grep -E 'Sig(Ign|Blk)' /proc/self/status";
     let mut detached = spawn_detached(Path::new("/bin/sh"), &["-c".into(), script.into()]).unwrap();
     let stat = proc::stat(detached.pid).unwrap();
     assert_eq!((stat.session, stat.terminal), (detached.pid, 0));
