@@ -165,6 +165,7 @@ impl Verb {
                 | Verb::Init(_)
                 | Verb::Site(_)
                 | Verb::Package(_)
+                | Verb::Service(ServiceArgs { what: ServiceVerb::Install | ServiceVerb::Uninstall })
         )
     }
 }
@@ -464,4 +465,10 @@ pub struct ServiceArgs {
 pub enum ServiceVerb {
     /// Be the service, in the foreground, until SIGTERM
     Run,
+    /// Have the system start it, now and at every start of the machine
+    Install,
+    /// Undo that; history and configuration stay
+    Uninstall,
+    /// Whether it is installed, and who is the executor
+    Status,
 }

@@ -23,7 +23,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::executor::client::{Ask, Client};
 use crate::executor::protocol::{Answer, Call};
 use crate::executor::view::ServiceState;
-use args::{AuditVerb, Cli, ServiceArgs, ServiceVerb, Verb};
+use args::{AuditVerb, Cli, Verb};
 use clap::Parser;
 use out::Out;
 use setup::Setup;
@@ -236,7 +236,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Init(args) => init::run(app, &args),
         Verb::Site(args) => publish::site(app, &args.what),
         Verb::Package(args) => publish::package(app, &args.what),
-        Verb::Service(ServiceArgs { what: ServiceVerb::Run }) => service::run(&app.setup),
+        Verb::Service(args) => service::carry_out(app, &args.what),
         Verb::Demo(args) => demo::run(app, &args),
         Verb::DemoService { keep } => demo::service_main(app.setup.clone(), keep),
         Verb::DemoSweep { dir } => demo::sweep_main(&dir),

@@ -1,9 +1,41 @@
-//! `pcm service run`.
+//! `pcm service run|install|uninstall|status`.
 
+use super::App;
+use super::args::ServiceVerb;
+use super::out::Page;
 use super::setup::{Setup, bad_configuration};
 use crate::config::Config;
-use crate::error::{Exit, Result};
+use crate::error::{Exit, Failure, Result};
+use crate::executor::protocol::Answer;
+use crate::executor::view::DryRunDoc;
+use crate::host::supervisor::{self, Registration};
+use crate::host::{durable, lock, programs};
 use crate::text::SafeText;
+use serde::Serialize;
+use std::process::Command;
+
+/// `service install|uninstall|status --json`
+#[derive(Debug, Serialize)]
+struct ServiceDoc {
+    /// The system's supervisor knows it.
+    installed: bool,
+    /// Where that stands.
+    file: SafeText,
+    /// Somebody is the executor now: who, pid, since.
+    executor: Option<SafeText>,
+    /// What was done or found, in words.
+    message: SafeText,
+}
+
+/// Carries out one of them.
+pub fn carry_out(app: &App, verb: &ServiceVerb) -> Result<Exit> {
+    match verb {
+        ServiceVerb::Run => run(&app.setup),
+        ServiceVerb::Install => install(app),
+        ServiceVerb::Uninstall => uninstall(app),
+        ServiceVerb::Status => status(app),
+    }
+}
 
 /// Is the service until it is asked to end. The configuration is read again by it from time to time; what flags said
 /// stays in force.
@@ -16,5 +48,121 @@ pub fn run(setup: &Setup) -> Result<Exit> {
         Ok(config)
     };
     crate::service::run(&setup.layout, read)?;
+    Ok(Exit::Done)
+}
+
+/// The registration of this very installation: the flags of this call are part of it.
+fn registration(app: &App) -> Result<Registration> {
+    let exe = programs::own_executable().map_err(|e| {
+        Failure::new(
+            Exit::Failed,
+            "service",
+            format!("pcm's own file is not to be found: {e}"),
+            "Install pcm again",
+        )
+    })?;
+    let mut command = vec![exe.display().to_string()];
+    command.extend(app.setup.naming_flags());
+    command.extend(["service".to_owned(), "run".to_owned()]);
+    supervisor::registration(&command).ok_or_else(|| {
+        Failure::new(
+            Exit::Failed,
+            "no-supervisor",
+            "pcm knows no way to register a service on this system",
+            "Let whatever starts services here run: pcm service run",
+        )
+    })
+}
+
+fn install(app: &App) -> Result<Exit> {
+    app.setup.clone().usable()?;
+    let registration = registration(app)?;
+    let file = registration.file.display().to_string();
+    if app.dry_run {
+        let start = registration.text.lines().find(|line| line.starts_with("ExecStart=")).unwrap_or_default();
+        let would = format!("write {file} with {start}, and start the service");
+        return app.other(Answer::DryRun(DryRunDoc { dry_run: true, would: would.into(), request_id: None }));
+    }
+    durable::write(&registration.file, registration.text.as_bytes()).map_err(|e| {
+        Failure::new(Exit::Failed, "service", format!("{file} cannot be written: {e}"), "Run it as root")
+    })?;
+    let message = if supervisor::is_running() {
+        tell_supervisor(&registration.enable)?;
+        format!("{file} is written, and the service is started.")
+    } else {
+        format!("{file} is written. systemd does not run here, so the service is not started.")
+    };
+    told(app, &registration, &message)
+}
+
+fn uninstall(app: &App) -> Result<Exit> {
+    let registration = registration(app)?;
+    let file = registration.file.display().to_string();
+    if app.dry_run {
+        let would = format!("stop the service and remove {file}; history and configuration stay");
+        return app.other(Answer::DryRun(DryRunDoc { dry_run: true, would: would.into(), request_id: None }));
+    }
+    if !supervisor::is_registered(&registration) {
+        return told(app, &registration, "The service is not installed; nothing changed.");
+    }
+    if supervisor::is_running() {
+        tell_supervisor(&registration.disable)?;
+    }
+    std::fs::remove_file(&registration.file).map_err(|e| {
+        Failure::new(Exit::Failed, "service", format!("{file} cannot be removed: {e}"), "Run it as root")
+    })?;
+    told(
+        app,
+        &registration,
+        &format!("{file} is removed. History and configuration stay; a running package goes on."),
+    )
+}
+
+fn status(app: &App) -> Result<Exit> {
+    let registration = registration(app)?;
+    let message = match (supervisor::is_registered(&registration), supervisor::is_running()) {
+        (true, true) => "The service is installed.",
+        (true, false) => "The service is installed, and systemd does not run here.",
+        (false, _) => "The service is not installed; `pcm service install` does that.",
+    };
+    told(app, &registration, message)
+}
+
+fn tell_supervisor(commands: &[Vec<String>]) -> Result<()> {
+    for command in commands {
+        let Some((program, args)) = command.split_first() else { continue };
+        let words = command.join(" ");
+        let failed = |why: String| {
+            Failure::new(
+                Exit::Failed,
+                "service",
+                format!("`{words}` failed: {why}"),
+                "Correct that and run it again",
+            )
+        };
+        let output = Command::new(program).args(args).output().map_err(|e| failed(e.to_string()))?;
+        if !output.status.success() {
+            return Err(failed(SafeText::from_bytes(output.stderr.trim_ascii()).to_string()));
+        }
+    }
+    Ok(())
+}
+
+fn told(app: &App, registration: &Registration, message: &str) -> Result<Exit> {
+    let doc = ServiceDoc {
+        installed: supervisor::is_registered(registration),
+        file: registration.file.display().to_string().into(),
+        executor: lock::holder(&app.setup.layout.lock()).map(|holder| holder.to_string().into()),
+        message: message.into(),
+    };
+    app.out.view(&doc, || {
+        let mut page = Page::new(app.out.width);
+        page.line(message.to_owned());
+        page.line(match &doc.executor {
+            Some(holder) => format!("The executor is held by {holder}."),
+            None => "Nobody holds the executor: nothing runs by itself.".to_owned(),
+        });
+        page
+    })?;
     Ok(Exit::Done)
 }

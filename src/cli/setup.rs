@@ -28,6 +28,28 @@ pub struct Setup {
     pub pcm: String,
 }
 
+impl Setup {
+    /// The flags by which another process means this very installation; none where it is the system's own.
+    pub fn naming_flags(&self) -> Vec<String> {
+        let default = Defaults::default();
+        let mut flags = Vec::new();
+        let mut add = |flag: &str, value: String| flags.extend([flag.to_owned(), value]);
+        if self.layout.config != default.config {
+            add("--config", self.layout.config.display().to_string());
+        }
+        if self.layout.state != default.state {
+            add("--state", self.layout.state.display().to_string());
+        }
+        for share in &self.flags.shares {
+            add("--share", share.display().to_string());
+        }
+        if let Some(machine) = self.flags.machine {
+            add("--machine", machine.to_string());
+        }
+        flags
+    }
+}
+
 /// What flags say in place of the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {

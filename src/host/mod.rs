@@ -14,6 +14,7 @@ pub mod programs;
 pub mod sessions;
 pub mod signals;
 pub mod stop;
+pub mod supervisor;
 pub mod tail;
 
 #[cfg(unix)]

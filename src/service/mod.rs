@@ -16,7 +16,7 @@ use crate::executor::protocol::{Actor, Answer, Call};
 use crate::executor::reader::{DELIVER_DEADLINE, STAGE_DEADLINE, ShareJob, ShareNews};
 use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
-use crate::host::{account, facts, ipc, stop};
+use crate::host::{account, facts, ipc, stop, supervisor};
 use crate::site::instruction::ContentHash;
 use crate::text::{SafeText, duration};
 use reporting::Reporting;
@@ -60,6 +60,7 @@ pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config
         .map_err(|e| cannot("start its threads", &e))?;
     runtime.block_on(async {
         let listener = bind(layout)?;
+        supervisor::ready();
         let engine = Engine::executor(layout, &config, lock, true)?;
         let rights = account::Rights::of(&layout.state, &config.operators_group);
         let (calls, asked) = mpsc::channel(16);
@@ -170,6 +171,7 @@ impl<'a> Service<'a> {
                 () = tokio::time::sleep(wake) => {}
             }
         }
+        supervisor::stopping();
         let running = if self.engine.is_running() { "; the running package goes on" } else { "" };
         self.engine.journal().info(facts::now(), &format!("The service ends{running}."));
     }
@@ -177,6 +179,7 @@ impl<'a> Service<'a> {
     /// One step: everything is compared with the time anew (DEFECTS Q163488). Returns how long to sleep at most.
     fn step(&mut self) -> Duration {
         let (now, mono) = (facts::now(), facts::monotonic());
+        supervisor::alive();
         self.engine.refresh(now);
         self.engine.watch(now);
         self.engine.note_states(now);
@@ -199,7 +202,8 @@ impl<'a> Service<'a> {
     }
 
     fn sleep(&self, now: Wall, mono: Monotonic) -> Duration {
-        let mut wake = STEP.min(self.schedule.due_in(mono).max(Duration::from_millis(50)));
+        let step = supervisor::patience().map_or(STEP, |patience| STEP.min(patience / 3));
+        let mut wake = step.min(self.schedule.due_in(mono).max(Duration::from_millis(50)));
         if let Some(next) = self.engine.next_instant(now) {
             // A little later than the instant itself, so that the comparison has changed when we look.
             let until = (next - now).to_std().unwrap_or_default() + Duration::from_millis(1);

@@ -14,4 +14,5 @@ pub mod programs;
 pub mod sessions;
 pub mod signals;
 pub mod stop;
+pub mod supervisor;
 pub mod tail;

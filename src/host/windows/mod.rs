@@ -13,6 +13,7 @@ mod security;
 pub mod sessions;
 pub mod signals;
 pub mod stop;
+pub mod supervisor;
 pub mod tail;
 mod zone;
 
