@@ -50,7 +50,7 @@ impl Starter {
         };
         format!(
             r#"# Configuration of the Package Command Manager. What is commented out shows its default.
-# Durations are a number and s, m, h or d. `pcm check` reports all errors of this file at once.
+# Durations are a number and s, m, h or d. All errors of this file are reported at once, with their lines.
 
 machine = "{machine}"
 shares = [{shares}]
