@@ -157,7 +157,7 @@ fn told(app: &App, registration: &Registration, message: &str) -> Result<Exit> {
     };
     app.out.view(&doc, || {
         let mut page = Page::new(app.out.width);
-        page.line(message.to_owned());
+        page.line(message);
         page.line(match &doc.executor {
             Some(holder) => format!("The executor is held by {holder}."),
             None => "Nobody holds the executor: nothing runs by itself.".to_owned(),
