@@ -50,7 +50,10 @@ impl Look {
     pub fn distance(&self, at: Wall) -> String {
         let ahead = at.signed_duration_since(self.now);
         match (ahead.to_std(), (-ahead).to_std()) {
-            (Ok(ahead), _) if ahead.as_secs() > 0 => format!("in {}", text::duration(ahead)),
+            // Rounded up: two hours from a moment ago are "in 2h".
+            (Ok(ahead), _) if !ahead.is_zero() => {
+                format!("in {}", text::duration(ahead + Duration::from_millis(999)))
+            }
             (_, Ok(ago)) if ago.as_secs() > 0 => format!("{} ago", text::duration(ago)),
             _ => "now".to_owned(),
         }
@@ -74,8 +77,8 @@ impl Look {
 
 /// `Europe/Berlin, UTC+01:00`, or `UTC`.
 pub fn zone_words(name: &str, east: i32) -> String {
-    if name == "UTC" && east == 0 {
-        return name.to_owned();
+    if east == 0 && ["UTC", "Etc/UTC"].contains(&name) {
+        return "UTC".to_owned();
     }
     let sign = if east < 0 { '-' } else { '+' };
     let minutes = east.unsigned_abs() / 60;

@@ -8,7 +8,7 @@ use crate::decision::{Gate, Group, Verdict};
 use crate::executor::view::{AllowedDoc, ExplainDoc, GateDoc, ShowDoc};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
-use crate::text;
+use crate::text::{self, SafeText};
 use std::time::Duration;
 
 /// `pcm explain`: state, why, next run, gates, what may be done.
@@ -84,7 +84,7 @@ fn gates(page: &mut Page, gates: &[GateDoc], look: &Look) {
         return;
     }
     let mut table = Table::new(0, &[fixed("GATE"), fixed(""), words("EVIDENCE", 30), words("CHANGES", 12)]);
-    let mut said = None;
+    let mut said: Vec<&SafeText> = Vec::new();
     for gate in gates {
         let (verdict, tone) = match gate.verdict {
             Verdict::Pass => ("pass", Tone::Plain),
@@ -92,8 +92,8 @@ fn gates(page: &mut Page, gates: &[GateDoc], look: &Look) {
             Verdict::Unknown => ("UNKNOWN", Tone::Strong),
         };
         // Said once: a rejected record makes a dozen gates unknown for the same reason.
-        let again = gate.verdict == Verdict::Unknown && said == Some(&gate.evidence);
-        said = Some(&gate.evidence);
+        let again = gate.verdict == Verdict::Unknown && said.contains(&&gate.evidence);
+        said.push(&gate.evidence);
         let evidence = match &gate.code {
             _ if again => "the same".to_owned(),
             Some(code) => format!("{} [{code}]", bare(gate.evidence.as_str())),
