@@ -47,6 +47,7 @@ impl Follower {
         for path in paths {
             let Ok(id) = self.identity(&path) else {
                 unsure.extend(path.parent().map(Path::to_owned));
+                absent.push(path);
                 continue;
             };
             let Some(id) = id else {
@@ -64,11 +65,17 @@ impl Follower {
             } else if self.copies.iter().any(|copy| copy.id == id) {
                 copies_seen.push(id);
                 if !self.is_still_a_copy(&path, id) {
-                    fresh.extend(self.found(path));
+                    match self.found(path.clone()) {
+                        Some(found) => fresh.push(found),
+                        None => absent.push(path),
+                    }
                 }
                 seen.resize(self.files.len(), true);
             } else if !fresh.iter().any(|found| found.id == id) {
-                fresh.extend(self.found(path));
+                match self.found(path.clone()) {
+                    Some(found) => fresh.push(found),
+                    None => absent.push(path),
+                }
             }
         }
         // A folder that cannot be listed at the moment says nothing about its files.
@@ -184,7 +191,7 @@ impl Follower {
             Ok(id) => {
                 if id.is_some() {
                     self.problems.remove(path);
-                } else if path.exists() {
+                } else if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
                     self.problem(path, "not a regular file");
                 }
                 Ok(id)
