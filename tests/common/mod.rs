@@ -80,7 +80,12 @@ impl Site {
 
     /// As [`Site::new`], with further lines in `pcm.toml`.
     pub fn with_config(extra: &str) -> Self {
-        let site = Self::bare(extra);
+        Self::with_config_in(&std::env::temp_dir(), extra)
+    }
+
+    /// As [`Site::with_config`], in a folder of this folder.
+    pub fn with_config_in(parent: &Path, extra: &str) -> Self {
+        let site = Self::bare_in(parent, extra);
         let init = site.pcm(&["init"]);
         assert!(init.status.success(), "{}", text(&init));
         site
@@ -88,7 +93,12 @@ impl Site {
 
     /// As [`Site::with_config`], before `pcm init`.
     pub fn bare(extra: &str) -> Self {
-        let site = Self { dir: tempfile::Builder::new().prefix("pcm-test-").tempdir().unwrap(), serial: 0 };
+        Self::bare_in(&std::env::temp_dir(), extra)
+    }
+
+    fn bare_in(parent: &Path, extra: &str) -> Self {
+        let dir = tempfile::Builder::new().prefix("pcm-test-").tempdir_in(parent).unwrap();
+        let site = Self { dir, serial: 0 };
         for folder in ["pcmins.box", "packages", "jobs", "machines", "despoolr.box"] {
             make_dir(&site.share().join(folder));
         }

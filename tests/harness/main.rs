@@ -1,0 +1,31 @@
+//! The adversary: the real binary is killed and starved at its system calls, killed at random, and given the nastiest
+//! packages there are. What has to hold (PROMISES.md P1, P2, P4, P6, P7, P15): whatever dies, a package runs at most once
+//! per attempt and attempt 1 at most once ever, its end is known or honestly unknown, and nothing is lost.
+//!
+//! `cargo test --test harness` is the bounded form, about a minute and a half on two slow cores: a seeded sample. Longer:
+//!
+//! | variable | meaning | bounded | full |
+//! | --- | --- | --- | --- |
+//! | `PCM_HARNESS=full` | every point, long outputs | | |
+//! | `PCM_HARNESS_POINTS=n` | system calls at which a process is killed | 40 | all |
+//! | `PCM_HARNESS_ERRORS=n` | system calls that fail | 40 | all |
+//! | `PCM_HARNESS_KILLS=n` | random `kill -9` | 60 | 2,000 |
+//! | `PCM_HARNESS_SEED=n` | another sample | 1 | 1 |
+//! | `PCM_HARNESS_THREADS=n` | points at once | 3 | 3 |
+//! | `PCM_HARNESS_POINT=role:call:n:fault` | this point alone, as a failure prints it | | |
+//!
+//! For example `PCM_HARNESS=full cargo test --test harness -- kill_at_every`. Figures go to standard error even when all is well.
+//! The witness lies outside of what is tested: each package appends a line with its request and attempt, synced.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod ground;
+mod knobs;
+mod nasty;
+mod nasty_files;
+mod points;
+mod random;
+mod trace;
