@@ -37,6 +37,9 @@ const USERS_FRESH: Duration = Duration::from_secs(5);
 /// A lost history is said in the log this often.
 const LOST_SAID: Duration = Duration::from_secs(3600);
 
+/// A failure to write the history is said this often.
+const NOT_WRITTEN_SAID: Duration = Duration::from_secs(60);
+
 /// How the history is reached.
 enum Past {
     /// Open for writing: this is the executor.
@@ -311,8 +314,21 @@ impl Engine {
                         self.notify_state(decision, now);
                     }
                 }
-                Err(e) => self.journal.error(now, &format!("A change of state was not recorded: {e}")),
+                Err(e) => self.not_written(&format!("A change of state was not recorded: {e}"), now),
             }
+        }
+    }
+
+    /// The history did not take something. It may have been deleted or replaced under this executor: then it is lost
+    /// here as it would be for one that starts. A disk that is full only for now leaves it readable and believed.
+    fn not_written(&mut self, what: &str, now: Wall) {
+        if self.journal.once_in(NOT_WRITTEN_SAID, what, now) {
+            self.journal.error(now, what);
+        }
+        if matches!(self.past, Past::Open(_))
+            && let Err(gone) = History::read(&self.layout)
+        {
+            (self.past, self.snapshot) = lost(gone);
         }
     }
 
@@ -369,8 +385,10 @@ impl Engine {
         if self.clock.suspect_why().is_none()
             && let Past::Open(history) = &mut self.past
         {
-            // Only a hint for the next start: a failure here is noticed by whatever writes next.
-            let _ = history.set_meta("last_time", &now.to_rfc3339());
+            // Only a hint for the next start, but also how an idle executor notices that its history has gone.
+            if let Err(e) = history.set_meta("last_time", &now.to_rfc3339()) {
+                self.not_written(&format!("The time was not recorded: {e}"), now);
+            }
         }
     }
 }

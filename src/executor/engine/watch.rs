@@ -16,6 +16,9 @@ use std::time::Duration;
 /// `Job still running` is said once a minute at most.
 pub(super) const STILL_RUNNING: Duration = Duration::from_secs(60);
 
+/// What cannot be recorded is tried again at every step, and said once a minute at most.
+const NOT_RECORDED: Duration = Duration::from_secs(60);
+
 /// One attempt to end what a dead run host left; the next look tries again.
 const END_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -84,8 +87,10 @@ impl Engine {
         } else {
             "the machine restarted while it ran; the outcome is unknown"
         };
-        self.journal
-            .error(now, &format!("{} is interrupted: {why}. It is not repeated by itself.", row.run()));
+        if self.says_end(row, now) {
+            self.journal
+                .error(now, &format!("{} is interrupted: {why}. It is not repeated by itself.", row.run()));
+        }
         let result = ResultRow {
             state: State::Interrupted,
             retry_at: None,
@@ -101,12 +106,6 @@ impl Engine {
         let says = read_mif(folder);
         let judged =
             outcome::judge(exit, &says, &row.exit_codes, row.attempt.number, &self.retry_policy(row));
-        if let Some(lost) = &exit.not_synced {
-            self.journal.warning(now, &format!("{}: not known to survive a power cut: {lost}", row.run()));
-        }
-        if let Some(error) = &exit.error {
-            self.journal.warning(now, &format!("{}: {error}", row.run()));
-        }
         let result = ResultRow {
             state: judged.state,
             retry_at: judged.retry_at,
@@ -115,20 +114,36 @@ impl Engine {
             exit_code: exit.exit_code,
             result: judged.result,
         };
+        if self.says_end(row, now) {
+            self.say_ended(row, exit, &result, now);
+        }
+        self.record_end(row, &result, now);
+    }
+
+    fn says_end(&mut self, row: &AttemptRow, now: Wall) -> bool {
+        self.journal.once_in(NOT_RECORDED, &format!("end of {}", row.run()), now)
+    }
+
+    fn say_ended(&mut self, row: &AttemptRow, exit: &ExitRecord, result: &ResultRow, now: Wall) {
+        if let Some(lost) = &exit.not_synced {
+            self.journal.warning(now, &format!("{}: not known to survive a power cut: {lost}", row.run()));
+        }
+        if let Some(error) = &exit.error {
+            self.journal.warning(now, &format!("{}: {error}", row.run()));
+        }
         let line = format!("Job completed. {}: {}, {}", row.run(), result.state, result.result);
         if result.state.is_success() {
             self.journal.info(now, &line)
         } else {
             self.journal.error(now, &line)
         }
-        self.record_end(row, &result, now);
     }
 
     /// History first, then the report: a result that could not be recorded is tried again at the next step.
     pub(super) fn record_end(&mut self, row: &AttemptRow, result: &ResultRow, now: Wall) {
         let Past::Open(history) = &mut self.past else { return };
         if let Err(e) = history.finish(now, row.request, row.attempt.number, result) {
-            self.journal.error(now, &format!("The end of {} was not recorded: {e}", row.run()));
+            self.not_written(&format!("The end of {} was not recorded: {e}", row.run()), now);
             return;
         }
         self.reread();
