@@ -148,7 +148,9 @@ impl Ground {
                 return Err(format!("attempt {key:?} is twice in the history"));
             }
         }
-        tally.judge().map_err(|why| format!("{why}\nhistory: {history}\nwitness: {witness}\n{}", self.log()))?;
+        tally
+            .judge()
+            .map_err(|why| format!("{why}\nhistory: {history}\nwitness: {witness}\n{}", self.log()))?;
         Ok(tally)
     }
 }
@@ -215,13 +217,15 @@ pub fn kill_9(pid: u32) {
 fn with_mark(files: &[&str], mark: &str) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         let marked = |file: &&str| {
             let bytes = fs::read(entry.path().join(file)).unwrap_or_default();
             String::from_utf8_lossy(&bytes).contains(mark)
         };
         // The dead have no environment and no command line.
-        if pid != std::process::id() && files.iter().any(|file| marked(file)) {
+        if pid != std::process::id() && files.iter().any(marked) {
             found.push(pid);
         }
     }

@@ -53,7 +53,11 @@ fn runs_to(script: &str, change: impl FnOnce(Request) -> Request, state: &str, w
     let ground = nasty(script, change);
     let attempt = ended(&ground);
     let result = attempt["result"].as_str().unwrap_or_default();
-    assert!(attempt["state"] == state && result.contains(words), "{state}, {words}: {attempt}\n{}", ground.log());
+    assert!(
+        attempt["state"] == state && result.contains(words),
+        "{state}, {words}: {attempt}\n{}",
+        ground.log()
+    );
     ground
 }
 

@@ -65,10 +65,9 @@ impl FromStr for Point {
             nth: nth.parse().map_err(|e| format!("{text}: {e}"))?,
             fault: match fault {
                 "SIGKILL" => Fault::Kill,
-                error => Fault::Error {
-                    name: error.trim_end_matches('+').to_owned(),
-                    from: error.ends_with('+'),
-                },
+                error => {
+                    Fault::Error { name: error.trim_end_matches('+').to_owned(), from: error.ends_with('+') }
+                }
             },
         })
     }
@@ -89,9 +88,8 @@ impl Point {
 
 /// Whether strace is there and may do it; otherwise says why the test is skipped.
 pub fn possible() -> bool {
-    let tried = Command::new("strace")
-        .args(["-o", "/dev/null", "-e", "inject=getppid:error=EIO", "true"])
-        .output();
+    let tried =
+        Command::new("strace").args(["-o", "/dev/null", "-e", "inject=getppid:error=EIO", "true"]).output();
     match tried {
         Ok(output) if output.status.success() => true,
         Ok(output) => {

@@ -132,11 +132,7 @@ impl Engine {
             self.journal.warning(now, &format!("{}: {error}", row.run()));
         }
         let line = format!("Job completed. {}: {}, {}", row.run(), result.state, result.result);
-        if result.state.is_success() {
-            self.journal.info(now, &line)
-        } else {
-            self.journal.error(now, &line)
-        }
+        if result.state.is_success() { self.journal.info(now, &line) } else { self.journal.error(now, &line) }
     }
 
     /// History first, then the report: a result that could not be recorded is tried again at the next step.
