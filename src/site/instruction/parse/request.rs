@@ -5,8 +5,8 @@ use crate::clock::{Wall, When};
 use crate::site::fields::{self, Fields, Source};
 use crate::site::ids::{JobId, PackageId, RequestId};
 use crate::site::instruction::{
-    CommandLine, ContentHash, Entry, Outcome, Platform, Problem, Rejected, Request, Restarts, RunWhen,
-    command,
+    CommandLine, ContentHash, Entry, Outcome, Platform, Problem, Program, Rejected, Request, Restarts,
+    RunWhen, command,
 };
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
@@ -79,6 +79,13 @@ impl<'s, 't> Reader<'s, 't> {
         let mut fields = Fields::at(self.source, table, path, at);
         let read = self.request(&mut fields);
         self.warnings.extend(fields.unknown());
+        if read.as_ref().is_ok_and(names_a_file_that_is_not_copied) {
+            let message = "the program is a file of the package, and without content_sha256 nothing is copied: \
+                           it cannot be started";
+            let field = format!("request[{number}].command_line");
+            let at = table.get("command_line").map_or(at, |v| v.span().start);
+            self.warnings.push(self.source.problem(at, Some(&field), message));
+        }
         let mut problems = fields.finish();
         problems.truncate(MAX_PROBLEMS);
         self.entries.push(match read {
@@ -232,6 +239,13 @@ impl<'s, 't> Reader<'s, 't> {
             }
         }
     }
+}
+
+/// Such a request could only fail. Names on the list of any platform are left alone: the file may be for another one.
+fn names_a_file_that_is_not_copied(request: &Request) -> bool {
+    let Program::InPackage(path) = &request.command_line.program else { return false };
+    let mut listed = ["linux", "windows"].iter().flat_map(|os| command::platform_programs(os));
+    request.content_sha256.is_none() && !listed.any(|name| name.eq_ignore_ascii_case(path))
 }
 
 /// `automated` and `background`, with what one says about the other.

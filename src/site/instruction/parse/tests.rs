@@ -296,7 +296,8 @@ fn unknown_keys_are_warnings_with_their_place() {
     let text = format!("colour = 1\n{HEAD}{REQUEST}colour = \"red\"\n[request.deep]\na = 1\n{END}more = 1\n");
     let file = read(&text).unwrap();
     assert!(matches!(file.requests[0], Entry::Good(_)));
-    let mut places: Vec<_> = file.warnings.iter().map(place).collect();
+    let unknown = file.warnings.iter().filter(|w| w.message.as_str().contains("not known"));
+    let mut places: Vec<_> = unknown.map(place).collect();
     places.sort_by_key(|p| p.1);
     assert_eq!(
         places,
@@ -307,6 +308,20 @@ fn unknown_keys_are_warnings_with_their_place() {
             at("warning", 21, "end.more"),
         ]
     );
+}
+
+#[test]
+fn a_program_of_a_package_that_is_not_copied_is_a_warning() {
+    let warnings = with("").warnings;
+    assert_eq!(
+        warnings.iter().map(place).collect::<Vec<_>>(),
+        [at("warning", 13, "request[1].command_line")]
+    );
+    assert_eq!(read(FULL).unwrap().warnings, []);
+    for listed in ["dpkg -i", "DNF install", "msiexec.exe /i"] {
+        let text = format!("{HEAD}{}{END}", REQUEST.replace("setup.sh --silent", listed));
+        assert_eq!(read(&text).unwrap().warnings, [], "{listed}");
+    }
 }
 
 #[test]
