@@ -310,3 +310,37 @@ fn traces() {
     tui_logger::set_default_level(tui_logger::LevelFilter::Info);
     let _ = tracing_subscriber::registry().with(tui_logger::TuiTracingSubscriberLayer).try_init();
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::console::theme::ColourLevel;
+
+    const CAPS: Caps = Caps { colours: ColourLevel::True, ascii: false, synchronized: true };
+
+    fn chosen(options: &Options, role: &str) -> Theme {
+        let mut config = Config { role: role.into(), ..Config::default() };
+        config.console.roles = vec![("production".into(), "production".into())];
+        theme(options, &config, CAPS).unwrap().0
+    }
+
+    #[test]
+    fn a_role_may_have_a_theme_of_its_own_and_the_command_line_comes_first() {
+        assert_eq!(chosen(&Options::default(), "production").name, "production");
+        assert_eq!(chosen(&Options::default(), "test").name, "default");
+        let named = Options { theme: Some("nord".into()), ..Options::default() };
+        assert_eq!(chosen(&named, "production").name, "nord");
+    }
+
+    #[test]
+    fn a_wrong_theme_of_the_configuration_is_told_and_does_not_keep_the_console_away() {
+        let mut config = Config::default();
+        config.console.theme = "nobody".into();
+        let (shown, note) = theme(&Options::default(), &config, CAPS).unwrap();
+        assert_eq!(shown.name, "default");
+        assert!(note.unwrap().as_str().contains("nobody"));
+        let named = Options { theme: Some("nobody".into()), ..Options::default() };
+        assert_eq!(theme(&named, &config, CAPS).unwrap_err().exit, Exit::Usage as u8);
+    }
+}

@@ -94,6 +94,11 @@ impl Rows {
         rows
     }
 
+    /// How many rows there are without the filter: what the panes' sizes go by, so that typing moves none.
+    pub fn unfiltered(&self, data: &Data, now: Option<Wall>) -> usize {
+        data.requests().iter().filter(|row| self.has(row, "", now)).count()
+    }
+
     /// Whether a row is in this list.
     fn has(&self, row: &RequestDoc, filter: &str, now: Option<Wall>) -> bool {
         let in_sight = match row.group {

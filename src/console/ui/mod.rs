@@ -84,7 +84,7 @@ fn too_small(app: &App, now: Wall, canvas: &mut Canvas) {
 /// View 1: everything at a glance.
 fn overview(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
     let area = canvas.area();
-    let listed = app.overview.rows(&app.data, app.now).len() as u16;
+    let listed = app.overview.unfiltered(&app.data, app.now) as u16;
     if area.width < PANES.0 || area.height < PANES.1 {
         match app.focus() {
             Focus::Log => log::draw(app, now, canvas, body, true),

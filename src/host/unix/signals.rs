@@ -2,17 +2,18 @@
 
 use crate::host::signals::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 use std::io;
 
 /// See `host::signals::listen`.
 pub fn listen(mut on: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGHUP, SIGCONT])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCONT])?;
     std::thread::Builder::new().name("console-signals".into()).spawn(move || {
         for signal in signals.forever() {
             on(match signal {
-                SIGTERM => Signal::Terminate,
+                // Keys send none of these while the terminal is raw: somebody else did.
+                SIGTERM | SIGINT | SIGQUIT => Signal::Terminate,
                 SIGHUP => Signal::HangUp,
                 _ => Signal::Continue,
             });
