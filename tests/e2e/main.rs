@@ -7,8 +7,10 @@ mod common;
 
 mod actions;
 mod crash;
+mod hang;
 mod history;
 mod packages;
+mod policy;
 mod rights;
 mod service;
 mod share;

@@ -1,0 +1,81 @@
+//! A share that hangs stalls neither schedule, views nor time limits (PROMISES.md P8): a real FUSE file system that never
+//! answers is mounted over the share while everything runs.
+
+use super::common::*;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The mounted file system; unmounted when dropped.
+struct Hang {
+    child: Child,
+    at: std::path::PathBuf,
+}
+
+impl Hang {
+    /// None, with the skip printed, where FUSE or its Python module is missing.
+    fn over(at: &Path) -> Option<Self> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/hang.py");
+        let mut child = Command::new("/usr/bin/python3")
+            .arg(script)
+            .arg(at)
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .ok()?;
+        let mounted = || {
+            let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+            mounts.lines().any(|line| line.split(' ').nth(4) == at.to_str())
+        };
+        let up = wait_for_or(Duration::from_secs(10), || mounted() || !matches!(child.try_wait(), Ok(None)));
+        if up.is_err() || !mounted() {
+            println!("skipped: no FUSE here, or no python3-fusepy");
+            let _ = child.kill();
+            return None;
+        }
+        Some(Self { child, at: at.to_owned() })
+    }
+}
+
+impl Drop for Hang {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = Command::new("umount").arg("-l").arg(&self.at).stderr(Stdio::null()).status();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_share_that_hangs_stalls_neither_views_nor_schedule_nor_time_limits() {
+    let mut site = Site::with_config("[share]\ntimeout = \"2s\"\n");
+    let quick = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
+    let slow = format!("\"{}\"", site.package("BP00000B", "sleep 300"));
+    site.publish(&[
+        Request::due("BP00001").set("content_sha256", quick).mandatory(now() + seconds(9)),
+        Request::due("BP00002")
+            .set("package_id", "\"BP00000B\"")
+            .set("content_sha256", slow)
+            .set("max_run_time", "\"3s\"")
+            .mandatory(now() + seconds(8)),
+    ]);
+    let _service = site.service();
+    for package in ["BP00001", "BP00002"] {
+        wait_for("it is staged", || {
+            let blocked = site.request(package).unwrap()["blocked_by"].take();
+            !blocked.as_array().unwrap().iter().any(|code| code == "content-missing")
+        });
+    }
+    let Some(hang) = Hang::over(&site.share()) else { return };
+    wait_for("the share is said to be away", || {
+        let clock = Instant::now();
+        let list = site.json(&["list"]);
+        assert!(clock.elapsed() < Duration::from_secs(2), "a view took {:?}", clock.elapsed());
+        list["problems"].to_string().contains("share-missing")
+    });
+    // Both run from what is held, at their time, and the time limit holds.
+    site.wait_state("BP00002", "timed-out");
+    site.wait_state("BP00001", "succeeded");
+    assert_eq!(site.ran("ran"), 1);
+    drop(hang);
+    wait_for("the share is back", || !site.json(&["list"])["problems"].to_string().contains("share-missing"));
+}
