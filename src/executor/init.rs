@@ -60,7 +60,7 @@ pub fn init(layout: &Layout, config: &Config, adopt: Option<Adopt>) -> Result<In
     let generation = new_generation().map_err(|e| failed(&layout.state, &std::io::Error::other(e)))?;
     let done = match adopt {
         None => history::init(layout, now, &generation, earlier_results(config).as_deref())
-            .map_err(|lost| super::engine::history_lost(&lost))?,
+            .map_err(|lost| Failure { exit: Exit::State as u8, ..super::engine::history_lost(&lost) })?,
         Some(adopt) => {
             history::adopt(layout, now, &generation, adopt, &listed(layout, config)?).map_err(|why| {
                 Failure::new(
