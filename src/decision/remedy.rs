@@ -13,9 +13,7 @@ pub fn remedy(code: Code, id: RequestId) -> String {
             "Bring the share back or ask the publisher for a newer instruction file, then pcm poll"
         }
         Code::InsMissing => "Ask the publisher for an instruction file for this machine, then pcm poll",
-        Code::Malformed | Code::Contradiction | Code::Duplicate => {
-            "The publisher has to correct the record; pcm site lint finds the same"
-        }
+        Code::Malformed | Code::Contradiction | Code::Duplicate => "The publisher has to correct the record",
         Code::CommandRefused => {
             "The publisher has to correct the command line, or [execute] programs has to name the program"
         }

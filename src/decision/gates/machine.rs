@@ -5,7 +5,8 @@ use super::super::words::{between, bytes, stamp};
 use super::super::world::{Subject, World};
 use super::{block, pass, published, unknown};
 use crate::site::ids::RequestId;
-use crate::site::instruction::RunWhen;
+
+use crate::site::instruction::{Program, RunWhen};
 use crate::text::duration;
 
 /// `anna on pts/0 (idle 3m), kiosk on tty1`, at most four of them.
@@ -98,7 +99,18 @@ pub(super) fn policy(world: &World) -> GateResult {
 pub(super) fn content(world: &World, subject: &Subject) -> GateResult {
     let gate = Gate::Content;
     if subject.request.content_sha256.is_none() {
-        return pass(gate, Change::Event, "nothing to copy");
+        return match &subject.request.command_line.program {
+            Program::Listed(_) => pass(gate, Change::Event, "nothing to copy"),
+            // It could only fail, and would use up its first attempt.
+            Program::InPackage(path) => block(
+                gate,
+                Code::ContentMissing,
+                Change::Event,
+                format!(
+                    "{path} is a file of the package, and the record has no content_sha256 to copy it by"
+                ),
+            ),
+        };
     }
     match published::content(world, subject) {
         Some(ContentFact::Staged) => pass(gate, Change::Event, "copied and verified"),

@@ -59,7 +59,7 @@ pub fn request(name: &str) -> Request {
         package_id: "BP00000A".parse().unwrap(),
         package: "Acme Workstation 4.0".into(),
         command: "Typical".into(),
-        command_line: CommandLine { program: Program::InPackage("setup.sh".into()), args: Vec::new() },
+        command_line: CommandLine { program: Program::Listed("apt-get".into()), args: Vec::new() },
         automated: true,
         background: true,
         offer_after: When::Instant(now() - TimeDelta::hours(2)),
