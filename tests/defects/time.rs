@@ -58,5 +58,6 @@ fn q163488_a_mandatory_time_that_passes_between_polls_starts_the_package() {
     let attempt = site.json(&["history", "BP0000Y"])["attempts"][0].take();
     let claimed: chrono::DateTime<chrono::Utc> = attempt["claimed_at"].as_str().unwrap().parse().unwrap();
     assert!(claimed >= mandatory - seconds(1), "never before mandatory after");
-    assert!(claimed - mandatory < seconds(5), "late by {}", claimed - mandatory);
+    // The next poll is an hour away: whatever started it, it was the time.
+    assert!(claimed - mandatory < seconds(30), "late by {}", claimed - mandatory);
 }

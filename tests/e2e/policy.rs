@@ -8,7 +8,7 @@ fn a_configuration_that_cannot_be_read_stops_automatic_runs_until_it_is_mended()
     let hash = site.package("BP00000A", &site.say("ran"));
     site.publish(&[Request::due("BP0000Y")
         .set("content_sha256", format!("\"{hash}\""))
-        .mandatory(now() + seconds(7))]);
+        .mandatory(now() + seconds(15))]);
     let _service = site.service();
     site.wait_state("BP0000Y", "offered");
     let good = std::fs::read(site.config()).unwrap();

@@ -109,7 +109,7 @@ fn a_job_that_is_cancelled_directly_before_its_time_does_not_start() {
     let hash = site.package("BP00000A", &site.say("ran"));
     site.publish(&[Request::due("BP0000Y")
         .set("content_sha256", format!("\"{hash}\""))
-        .mandatory(now() + seconds(16))]);
+        .mandatory(now() + seconds(25))]);
     let _service = site.service();
     site.wait_state("BP0000Y", "offered");
     site.publish(&[]);
