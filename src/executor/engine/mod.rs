@@ -40,6 +40,9 @@ const LOST_SAID: Duration = Duration::from_secs(3600);
 /// A failure to write the history is said this often.
 const NOT_WRITTEN_SAID: Duration = Duration::from_secs(60);
 
+/// The database, its journal, its folder, the mark.
+const DESCRIPTORS: usize = 4;
+
 /// How the history is reached.
 enum Past {
     /// Open for writing: this is the executor.
@@ -324,6 +327,12 @@ impl Engine {
     fn not_written(&mut self, what: &str, now: Wall) {
         if self.journal.once_in(NOT_WRITTEN_SAID, what, now) {
             self.journal.error(now, what);
+        }
+        // Reading it back takes some descriptors. Where there are none, nothing is known of it: that is no loss.
+        let room: std::io::Result<Vec<_>> =
+            (0..DESCRIPTORS).map(|_| std::fs::File::open(self.layout.mark())).collect();
+        if room.is_err_and(|e| e.kind() != std::io::ErrorKind::NotFound) {
+            return;
         }
         if matches!(self.past, Past::Open(_))
             && let Err(gone) = History::read(&self.layout)
