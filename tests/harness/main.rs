@@ -28,4 +28,5 @@ mod nasty;
 mod nasty_files;
 mod points;
 mod random;
+mod service;
 mod trace;

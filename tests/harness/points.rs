@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-const ROLES: [Role; 2] = [Role::Executor, Role::RunHost];
+const ROLES: [Role; 3] = [Role::Executor, Role::RunHost, Role::Recorder];
 
 /// Which calls can fail in which way.
 const ERRORS: [(&str, &[&str]); 3] = [
@@ -71,14 +71,8 @@ fn kill_at_every_system_call_and_it_runs_once_or_says_that_it_is_interrupted() {
             all.extend((1..=times).map(|nth| Point { role, call: call.clone(), nth, fault: Fault::Kill }));
         }
     }
-    // Half of a small sample for the run host, which makes fewer calls and has more to lose.
-    let wanted = number("PCM_HARNESS_POINTS", 40, usize::MAX);
-    let (executor, host): (Vec<_>, Vec<_>) = all.into_iter().partition(|p| p.role == Role::Executor);
-    let mut chance = Chance::new(seed());
-    let mut chosen = spread(&executor, wanted.div_ceil(2), &mut chance);
-    chosen.extend(spread(&host, wanted.div_ceil(2), &mut chance));
-    let possible = executor.len() + host.len();
-    carry_out("kills at system calls", chosen, possible);
+    let chosen = sample(&all, number("PCM_HARNESS_POINTS", 40, usize::MAX));
+    carry_out("kills at system calls", chosen, all.len());
 }
 
 #[test]
@@ -97,13 +91,20 @@ fn an_error_at_every_system_call_runs_nothing_twice_and_heals() {
             }
         }
     }
-    let wanted = number("PCM_HARNESS_ERRORS", 40, usize::MAX);
-    let possible = all.len();
-    let (executor, host): (Vec<_>, Vec<_>) = all.into_iter().partition(|p| p.role == Role::Executor);
+    let chosen = sample(&all, number("PCM_HARNESS_ERRORS", 40, usize::MAX));
+    carry_out("errors at system calls", chosen, all.len());
+}
+
+/// As many of each role: the run host makes the fewest calls and has the most to lose.
+fn sample(all: &[Point], wanted: usize) -> Vec<Point> {
     let mut chance = Chance::new(seed());
-    let mut chosen = spread(&executor, wanted.div_ceil(2), &mut chance);
-    chosen.extend(spread(&host, wanted.div_ceil(2), &mut chance));
-    carry_out("errors at system calls", chosen, possible);
+    ROLES
+        .into_iter()
+        .flat_map(|role| {
+            let own: Vec<Point> = all.iter().filter(|p| p.role == role).cloned().collect();
+            spread(&own, wanted.div_ceil(ROLES.len()), &mut chance)
+        })
+        .collect()
 }
 
 #[test]

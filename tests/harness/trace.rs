@@ -21,6 +21,8 @@ pub enum Role {
     Executor,
     /// `pcm run-host`, which runs the package and writes the exit record.
     RunHost,
+    /// `pcm list` without a service, which takes the exit record into history before it shows it.
+    Recorder,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +47,7 @@ impl fmt::Display for Point {
         let role = match self.role {
             Role::Executor => "executor",
             Role::RunHost => "run-host",
+            Role::Recorder => "recorder",
         };
         let fault = match &self.fault {
             Fault::Kill => "SIGKILL".to_owned(),
@@ -60,7 +63,12 @@ impl FromStr for Point {
         let parts: Vec<&str> = text.split(':').collect();
         let [role, call, nth, fault] = parts[..] else { return Err(format!("no point: {text}")) };
         Ok(Point {
-            role: if role == "executor" { Role::Executor } else { Role::RunHost },
+            role: match role {
+                "executor" => Role::Executor,
+                "run-host" => Role::RunHost,
+                "recorder" => Role::Recorder,
+                _ => return Err(format!("no role: {role}")),
+            },
             call: call.to_owned(),
             nth: nth.parse().map_err(|e| format!("{text}: {e}"))?,
             fault: match fault {
@@ -144,6 +152,7 @@ pub fn run(ground: &Ground, request: &str, role: Role, options: &[String]) -> Re
     match role {
         Role::Executor => run_executor(ground, request, options),
         Role::RunHost => run_host(ground, request, options),
+        Role::Recorder => record(ground, request, options),
     }
 }
 
@@ -152,18 +161,33 @@ pub fn run_point(ground: &Ground, request: &str, point: &Point) -> Result<Traced
     run(ground, request, point.role, &point.options())
 }
 
-fn arguments(ground: &Ground, request: &str) -> Vec<String> {
+fn arguments(ground: &Ground, verb: &[&str]) -> Vec<String> {
     let text = |path: PathBuf| path.display().to_string();
     ["--config".into(), text(ground.config()), "--state".into(), text(ground.state())]
         .into_iter()
-        .chain(["run".into(), request.into()])
+        .chain(verb.iter().map(|word| (*word).to_owned()))
         .collect()
 }
 
 fn run_executor(ground: &Ground, request: &str, options: &[String]) -> Result<Traced, String> {
+    below_strace(ground, &["run", request], options)
+}
+
+fn record(ground: &Ground, request: &str, options: &[String]) -> Result<Traced, String> {
+    let launched = ground.pcm(&["run", request]);
+    if !launched.status.success() {
+        return Err(text(&launched));
+    }
+    let exit = ground.state().join(format!("runs/{request}-1/exit"));
+    wait_for_or(Duration::from_secs(60), || exit.is_file() && ground.run_hosts().is_empty())
+        .map_err(|()| "the run host does not end".to_owned())?;
+    below_strace(ground, &["list", "--all", "--json"], options)
+}
+
+fn below_strace(ground: &Ground, verb: &[&str], options: &[String]) -> Result<Traced, String> {
     let (trace, errors) = (ground.path("trace"), ground.path("trace.err"));
     let mut command = Command::new("strace");
-    command.arg("-o").arg(&trace).args(options).arg(PCM).args(arguments(ground, request));
+    command.arg("-o").arg(&trace).args(options).arg(PCM).args(arguments(ground, verb));
     end(command, &errors)?;
     Ok(Traced { trace: read(&trace), stderr: read(&errors) })
 }
@@ -185,7 +209,7 @@ fn run_host(ground: &Ground, request: &str, options: &[String]) -> Result<Traced
     fs::write(&wrapper, script).map_err(|e| e.to_string())?;
     fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).map_err(|e| e.to_string())?;
     let mut command = Command::new(&pcm);
-    command.args(arguments(ground, request));
+    command.args(arguments(ground, &["run", request]));
     // The executor waits for its lock until the script has taken its executable's place.
     let lock = fs::File::options().write(true).create(true).truncate(false).open(ground.state().join("lock"));
     let lock = lock.map_err(|e| e.to_string())?;

@@ -1,0 +1,60 @@
+//! Faults in the running service (PROMISES.md P15): no space, no descriptors, I/O errors for a while. Nothing runs twice,
+//! it is said, and when the fault is gone the same service goes on.
+
+use super::common::*;
+use super::ground::{CONFIG, Ground, id};
+use super::trace;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// With these calls failing in every thread of the service while a request becomes due; then without.
+fn heals(calls: &str, error: &str, words: &str) {
+    if !trace::possible() {
+        return;
+    }
+    let mut ground = Ground::new(CONFIG);
+    let hash = ground.package("BP00000A", &ground.say("ran"));
+    let due = now() + seconds(4);
+    ground.publish(&[Request::due(&id(0)).set("content_sha256", format!("\"{hash}\"")).mandatory(due)]);
+    let service = ground.service();
+    ground.wait_state(&id(0), "offered");
+    let out = ground.path("service.trace");
+    let mut tracer = Command::new("strace")
+        .args(["-f", "-b", "execve", "-e", &format!("trace={calls}")])
+        .args(["-e", &format!("inject={calls}:error={error}"), "-p", &service.child.id().to_string()])
+        .arg("-o")
+        .arg(&out)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let injected = || std::fs::read_to_string(&out).is_ok_and(|trace| trace.contains("(INJECTED)"));
+    let met = wait_for_or(Duration::from_secs(20), || injected() && now() > due + seconds(3));
+    // SIGINT lets go of the service; it was made for that.
+    Command::new("kill").args(["-INT", &tracer.id().to_string()]).status().unwrap();
+    tracer.wait().unwrap();
+    met.unwrap_or_else(|()| panic!("{error} of {calls} was never met\n{}", ground.log()));
+    ground.settle(Duration::from_secs(90)).unwrap_or_else(|why| panic!("{error} of {calls}: {why}"));
+    let said = std::fs::read_to_string(ground.path("service.err")).unwrap_or_default();
+    assert!(!said.contains("panicked at"), "{error} of {calls}: {said}");
+    service.terminate();
+    assert!(ground.log().contains(words), "{error} of {calls} was not said\n{}", ground.log());
+    assert!(!ground.log().contains("History is there again"), "{error} of {calls} was taken for a loss");
+    let tally = ground.tally().unwrap_or_else(|why| panic!("{error} of {calls}: {why}"));
+    assert_eq!(tally.count("succeeded"), 1, "{error} of {calls}: {tally:?}\n{}", ground.log());
+}
+
+#[test]
+fn a_service_without_space_for_a_while_runs_nothing_twice_and_heals() {
+    heals("pwrite64,ftruncate,fsync,fdatasync,mkdir", "ENOSPC", "was not started");
+}
+
+#[test]
+fn a_service_whose_disk_errs_for_a_while_runs_nothing_twice_and_heals() {
+    heals("fsync,fdatasync", "EIO", "was not started");
+}
+
+#[test]
+fn a_service_without_descriptors_for_a_while_runs_nothing_twice_and_heals() {
+    heals("openat,pipe2,socketpair", "EMFILE", "");
+}
