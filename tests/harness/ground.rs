@@ -233,7 +233,7 @@ fn with_mark(files: &[&str], mark: &str) -> Vec<u32> {
 }
 
 /// Where sites are made: memory, if programs may be executed from there.
-pub fn memory() -> &'static Path {
+fn memory() -> &'static Path {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
     FOUND.get_or_init(|| {
         let memory = Path::new("/dev/shm");

@@ -1,7 +1,7 @@
 //! Nasty packages: each ends as what it is, and none of its processes is alive a second after its end.
 
 use super::common::*;
-use super::ground::{Ground, id, memory};
+use super::ground::{Ground, id};
 use super::knobs::{full, say};
 use serde_json::Value;
 use std::process::{Child, Stdio};
@@ -190,9 +190,4 @@ fn one_that_deletes_the_history_stops_everything_and_nothing_is_repeated() {
     let before = polls();
     wait_for("two more polls", || polls() >= before + 2);
     assert_eq!(ground.ran("ran"), 1, "{}", ground.log());
-}
-
-#[test]
-fn the_sites_of_the_harness_are_where_programs_run() {
-    assert!(memory().is_dir());
 }

@@ -71,7 +71,7 @@ fn kill_at_every_system_call_and_it_runs_once_or_says_that_it_is_interrupted() {
             all.extend((1..=times).map(|nth| Point { role, call: call.clone(), nth, fault: Fault::Kill }));
         }
     }
-    let chosen = sample(&all, number("PCM_HARNESS_POINTS", 40, usize::MAX));
+    let chosen = sample(&all, number("PCM_HARNESS_POINTS", 30, usize::MAX));
     carry_out("kills at system calls", chosen, all.len());
 }
 
@@ -91,7 +91,7 @@ fn an_error_at_every_system_call_runs_nothing_twice_and_heals() {
             }
         }
     }
-    let chosen = sample(&all, number("PCM_HARNESS_ERRORS", 40, usize::MAX));
+    let chosen = sample(&all, number("PCM_HARNESS_ERRORS", 30, usize::MAX));
     carry_out("errors at system calls", chosen, all.len());
 }
 
