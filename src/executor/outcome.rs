@@ -105,7 +105,7 @@ pub fn judge(
             return plain(State::Failed, format!("could not be started: {why}"));
         }
         EndedBy::NeverTold => {
-            return retried(exit.ended_at, "not launched, the executor went away", number, retry);
+            return not_launched(exit.ended_at, "the executor went away", number, retry);
         }
         EndedBy::TimeLimit => return plain(State::TimedOut, format!("ended by its time limit after {ran}")),
         EndedBy::Operator => return plain(State::Stopped, format!("stopped after {ran}")),
@@ -137,8 +137,20 @@ pub fn judge(
     }
 }
 
-/// What becomes of an attempt that ended as `retry`, or was proven not launched: another one is due, within policy.
-pub fn retried(ended: Wall, words: &str, number: u32, retry: &RetryPolicy) -> Judged {
+/// What becomes of an attempt that was proven not launched. Nothing ran, so the limit on retries does not count: when
+/// the disk has room again it heals by itself (PROMISES.md P15), trying ever more seldom.
+pub fn not_launched(ended: Wall, why: &str, number: u32, retry: &RetryPolicy) -> Judged {
+    let wait =
+        retry.after.saturating_mul(1 << number.saturating_sub(1).min(16)).min(LONGEST_WAIT.max(retry.after));
+    let patient = RetryPolicy { retries: u32::MAX, after: wait, ..*retry };
+    retried(ended, &format!("not launched: {why}"), number, &patient)
+}
+
+/// Between attempts that are not launched.
+const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3600);
+
+/// What becomes of an attempt that ended as `retry`: another one is due, within policy.
+fn retried(ended: Wall, words: &str, number: u32, retry: &RetryPolicy) -> Judged {
     let at = TimeDelta::from_std(retry.after).ok().and_then(|after| ended.checked_add_signed(after));
     match at {
         _ if number > retry.retries => Judged {
@@ -259,6 +271,17 @@ mod tests {
         let late =
             judge(&exit(1618), &MifSays::Nothing, &BTreeMap::new(), 1, &RetryPolicy { expires, ..policy() });
         assert_eq!(late.retry_at, None, "at expire after is too late");
+    }
+
+    #[test]
+    fn what_was_never_launched_is_tried_for_ever_and_ever_more_seldom() {
+        let ended: Wall = "2026-11-22T22:00:00Z".parse().unwrap();
+        let wait = |number| {
+            (not_launched(ended, "no space", number, &policy()).retry_at.unwrap() - ended).num_minutes()
+        };
+        assert_eq!([1, 2, 3, 4, 5, 6, 7, 100].map(wait), [10, 20, 40, 80, 160, 320, 360, 360]);
+        let expires = Some("2026-11-22T22:05:00Z".parse().unwrap());
+        assert_eq!(not_launched(ended, "no space", 1, &RetryPolicy { expires, ..policy() }).retry_at, None);
     }
 
     #[test]

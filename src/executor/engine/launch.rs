@@ -193,12 +193,7 @@ impl Engine {
     }
 
     pub(super) fn record_not_launched(&mut self, row: &AttemptRow, why: &SafeText, now: Wall) {
-        let judged = outcome::retried(
-            now,
-            &format!("not launched: {why}"),
-            row.attempt.number,
-            &self.retry_policy(row),
-        );
+        let judged = outcome::not_launched(now, why.as_str(), row.attempt.number, &self.retry_policy(row));
         let result = ResultRow {
             state: judged.state,
             retry_at: judged.retry_at,
