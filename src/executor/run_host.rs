@@ -54,7 +54,8 @@ fn host(folder: &RunFolder) -> io::Result<()> {
     };
     let started = Started { host };
     durable::create_new(&folder.started(), &serde_json::to_vec(&started).map_err(io::Error::other)?)?;
-    if !told_to_go()? {
+    // An answer that cannot be read is none: nothing is launched, and the record says so.
+    if !told_to_go().unwrap_or(false) {
         return write_exit(folder, &not_started(EndedBy::NeverTold, None));
     }
     let record = match run(folder, &spec, &mut tree) {
