@@ -124,6 +124,8 @@ struct Service<'a> {
     carries: Worker,
     /// Contents that are being copied.
     staging: BTreeSet<ContentHash>,
+    /// Somebody asked for a look while one was under way: that one may have missed what they mean.
+    look_again: bool,
     /// Operators who wait for the end of a look.
     waiting: Vec<(Call, Actor, oneshot::Sender<Answer>)>,
     reporting: Reporting,
@@ -149,6 +151,7 @@ impl<'a> Service<'a> {
             looks,
             carries,
             staging: BTreeSet::new(),
+            look_again: false,
             waiting: Vec::new(),
             reporting,
             no_launch_before: mono,
@@ -309,6 +312,10 @@ impl<'a> Service<'a> {
             }
         }
         self.schedule.ended(mono, fault);
+        if std::mem::take(&mut self.look_again) {
+            self.schedule.ask(mono);
+            return;
+        }
         let wait = self.schedule.due_in(mono);
         self.engine.say_sleeping(wait, &duration(wait), now);
         self.answer_waiting(now);
@@ -339,6 +346,7 @@ impl<'a> Service<'a> {
             {
                 Ok(()) => {
                     self.waiting.push((call, actor, answer));
+                    self.look_again |= self.schedule.is_looking();
                     self.schedule.ask(facts::monotonic());
                 }
                 Err(failure) => drop(answer.send(Answer::Failed(failure))),

@@ -51,6 +51,11 @@ impl Schedule {
         self.looking.is_none() && now >= self.due
     }
 
+    /// A look is under way.
+    pub fn is_looking(&self) -> bool {
+        self.looking.is_some()
+    }
+
     /// A look is asked for.
     pub fn ask(&mut self, now: Monotonic) {
         self.due = now;
