@@ -134,6 +134,12 @@ impl Console {
                     leave_dead();
                     return Ok(());
                 }
+                // A change of size whose event was lost in a storm of them shows at the next second all the same.
+                if let Ok((width, height)) = terminal::size()
+                    && (width, height) != self.app.size
+                {
+                    let _ = self.take(Event::Resize(width, height))?;
+                }
                 let now = System::now();
                 tui_logger::move_events();
                 if self.take(Event::Tick(now))? {
