@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+const ROLE: &str = "PCM_TEST_ALONE";
+
 /// Runs `body` in a process of its own: this test binary again, with only this test.
 fn alone(test: &str, body: impl FnOnce()) {
-    const ROLE: &str = "PCM_TEST_ALONE";
     if std::env::var_os(ROLE).is_some() {
         return body();
     }
@@ -76,6 +77,25 @@ fn the_exit_code_or_the_signal_is_told() {
         assert_eq!(wait_for(&mut tree, pid), Ended::Signal(9));
         assert_eq!(tree.wait_any(Duration::ZERO).unwrap(), Reaped::NoChildren);
     });
+}
+
+/// In a container the session of this process may lie outside of it, and then has no number here.
+#[test]
+fn a_package_starts_where_the_session_lies_outside_the_container() {
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        command.args(["--pid", "--fork", "--mount-proc"]).stdin(Stdio::null());
+        command
+    };
+    if !unshare().arg("true").output().is_ok_and(|o| o.status.success()) {
+        return println!("SKIPPED: no PID namespace can be made here");
+    }
+    let name = "host::unix::process::tests::the_exit_code_or_the_signal_is_told";
+    let mut command = unshare();
+    command.arg(std::env::current_exe().unwrap()).args(["--exact", name]).env_remove(ROLE);
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
 #[test]
