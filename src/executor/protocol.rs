@@ -105,6 +105,19 @@ pub enum Call {
 }
 
 impl Call {
+    /// The one request that it is about.
+    pub fn request(&self) -> Option<RequestId> {
+        match self {
+            Call::Show { request }
+            | Call::Explain { request }
+            | Call::Run { request, .. }
+            | Call::Defer { request, .. }
+            | Call::Undefer { request, .. }
+            | Call::Stop { request, .. } => Some(*request),
+            _ => None,
+        }
+    }
+
     /// Whether it changes something, so that it needs the right to operate and is audited.
     pub fn changes(&self) -> bool {
         self.verb_if_changing().is_some()

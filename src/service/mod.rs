@@ -128,6 +128,8 @@ struct Service<'a> {
     look_again: bool,
     /// Operators who wait for the end of a look.
     waiting: Vec<(Call, Actor, oneshot::Sender<Answer>)>,
+    /// Calls about requests that the first look may bring; they are answered when it has ended.
+    early: Vec<Asked>,
     reporting: Reporting,
     no_launch_before: Monotonic,
     clock_recorded: Monotonic,
@@ -153,6 +155,7 @@ impl<'a> Service<'a> {
             staging: BTreeSet::new(),
             look_again: false,
             waiting: Vec::new(),
+            early: Vec::new(),
             reporting,
             no_launch_before: mono,
             clock_recorded: mono,
@@ -251,6 +254,7 @@ impl<'a> Service<'a> {
             self.schedule.started(mono);
         } else {
             self.schedule.ended(mono, true);
+            self.answer_early();
         }
     }
 
@@ -312,6 +316,7 @@ impl<'a> Service<'a> {
             }
         }
         self.schedule.ended(mono, fault);
+        self.answer_early();
         if std::mem::take(&mut self.look_again) {
             self.schedule.ask(mono);
             return;
@@ -336,8 +341,11 @@ impl<'a> Service<'a> {
     }
 
     fn answer(&mut self, asked: Asked) {
-        let Asked { call, actor, answer } = asked;
         let now = facts::now();
+        if !self.schedule.has_looked() && asked.call.request().is_some_and(|id| !self.engine.knows(id, now)) {
+            return self.early.push(asked);
+        }
+        let Asked { call, actor, answer } = asked;
         if let Call::Poll { dry_run: false } = call {
             match self
                 .engine
@@ -360,6 +368,13 @@ impl<'a> Service<'a> {
         };
         // Whoever asked may have gone away; what was done stays done.
         let _ = answer.send(reply);
+    }
+
+    /// A look has ended: what asked too early is known by now, or is not there.
+    fn answer_early(&mut self) {
+        for asked in std::mem::take(&mut self.early) {
+            self.answer(asked);
+        }
     }
 
     fn answer_waiting(&mut self, now: Wall) {

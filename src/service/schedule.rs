@@ -56,6 +56,11 @@ impl Schedule {
         self.looking.is_some()
     }
 
+    /// A look has ended since the start, well or not.
+    pub fn has_looked(&self) -> bool {
+        self.looked.is_some()
+    }
+
     /// A look is asked for.
     pub fn ask(&mut self, now: Monotonic) {
         self.due = now;

@@ -34,9 +34,23 @@ fn a_deferred_request_does_not_start_until_its_time_and_then_starts() {
 }
 
 #[test]
+fn an_action_right_after_the_start_waits_for_the_first_look() {
+    let mut site = Site::new();
+    one_soon(&mut site, 600);
+    for _ in 0..3 {
+        let service = site.service();
+        // Whether or not the first look has ended: what is published is known.
+        site.json(&["defer", "BP0000Y", "--for", "2h", "--reason", "a release"]);
+        site.refused(&["explain", "BP0NONE"], 4);
+        service.kill();
+        std::fs::remove_file(site.state().join("held.INS")).unwrap();
+    }
+}
+
+#[test]
 fn undefer_starts_a_deferred_request_at_once() {
     let mut site = Site::new();
-    one_soon(&mut site, 4);
+    one_soon(&mut site, 10);
     let _service = site.service();
     site.json(&["defer", "BP0000Y", "--for", "2h", "--reason", "a release"]);
     site.wait_state("BP0000Y", "deferred");

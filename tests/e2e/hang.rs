@@ -82,3 +82,18 @@ fn a_share_that_hangs_stalls_neither_views_nor_schedule_nor_time_limits() {
     drop(hang);
     wait_for("the share is back", || !site.json(&["list"])["problems"].to_string().contains("share-missing"));
 }
+
+#[test]
+fn what_the_first_look_may_still_bring_is_not_denied_before_it_has_ended() {
+    let mut site = Site::with_config("[share]\ntimeout = \"4s\"\n");
+    site.publish(&[Request::due("BP0000Y")]);
+    let Some(_hang) = Hang::over(&site.share()) else { return };
+    let mut service = site.command(&["service", "run"]).spawn().unwrap();
+    site.wait_log("started.");
+    let start = Instant::now();
+    site.refused(&["explain", "BP0000Y"], 4);
+    let waited = start.elapsed();
+    service.kill().unwrap();
+    service.wait().unwrap();
+    assert!(waited > Duration::from_secs(2), "it said no after {waited:?}, before it could know");
+}

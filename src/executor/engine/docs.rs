@@ -114,6 +114,11 @@ impl Engine {
         [self.layout.transcript(&row.run()), own].into_iter().find(|path| path.is_file())
     }
 
+    /// Whether the instruction file or the history has this request.
+    pub fn knows(&self, id: RequestId, now: Wall) -> bool {
+        self.decision_of(id, now).is_ok()
+    }
+
     fn decision_of(&self, id: RequestId, now: Wall) -> Result<Decision> {
         self.decide(now).into_iter().find(|d| d.request_id == Some(id)).ok_or_else(|| {
             Failure::new(
