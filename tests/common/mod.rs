@@ -258,6 +258,12 @@ impl Site {
             .spawn()
             .unwrap();
         let service = Service { child };
+        self.wait_service();
+        service
+    }
+
+    /// Waits until a service answers.
+    pub fn wait_service(&self) {
         wait_for_or(Duration::from_secs(20), || {
             let status = self.pcm(&["status", "--json"]);
             serde_json::from_slice::<Value>(&status.stdout).is_ok_and(|doc| doc["service"] == "running")
@@ -268,7 +274,6 @@ impl Site {
                 fs::read_to_string(self.path("service.err")).unwrap_or_default()
             )
         });
-        service
     }
 }
 

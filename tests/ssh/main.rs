@@ -1,0 +1,12 @@
+//! pcm over a real SSH connection: sshd on a loopback port, a terminal of 80 by 24, the real service behind it.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/pty.rs"]
+mod pty;
+#[path = "../common/sshd.rs"]
+mod sshd;
+
+mod killed;
