@@ -162,7 +162,7 @@ impl Client {
             }
             if engine.has_unrecorded_end() {
                 self.record_ends();
-                engine.reread_view(&self.layout);
+                engine.reread_view();
             }
             *held = Some(View { engine, read: mono, looked: looked.unwrap_or(mono) });
         }

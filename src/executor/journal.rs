@@ -1,27 +1,17 @@
 //! What the executor says in `PACMAN.LOG`. A log that cannot be written never stops anything; that it could not is said
 //! on standard error, once until it works again.
 
+use super::world::World;
 use crate::clock::Wall;
-use crate::config::{self, Config};
-use crate::host::facts;
-use crate::host::paths::Layout;
 use crate::log::Level;
-use crate::log::write::PacmanLog;
 use crate::text::SafeText;
 use std::collections::BTreeMap;
-use std::io;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
-
-/// The component that log viewers show.
-const COMPONENT: &str = "pcmsvc";
 
 /// The executor's pen.
 pub struct Journal {
-    folder: PathBuf,
-    config: config::Log,
-    /// Opened with the first line: a view writes none, and so makes no file.
-    log: Option<PacmanLog>,
+    world: Arc<dyn World>,
     muted: bool,
     /// The newest failure to write, until one succeeds.
     fault: Option<SafeText>,
@@ -30,21 +20,13 @@ pub struct Journal {
 
 impl Journal {
     /// The log of this installation. The file is made when the first line is written.
-    pub fn open(layout: &Layout, config: &Config) -> Self {
-        Self {
-            folder: layout.log.clone(),
-            config: config.log.clone(),
-            log: None,
-            muted: false,
-            fault: None,
-            said: BTreeMap::new(),
-        }
+    pub fn of(world: Arc<dyn World>) -> Self {
+        Self { world, muted: false, fault: None, said: BTreeMap::new() }
     }
 
     /// For a view: it says nothing to anybody.
-    pub fn mute(mut self) -> Self {
+    pub fn mute(&mut self) {
         self.muted = true;
-        self
     }
 
     /// What goes as it should.
@@ -86,8 +68,7 @@ impl Journal {
         if self.muted {
             return;
         }
-        let offset = facts::local_zone().map_or(0, |zone| zone.offset_at(now));
-        match self.write(level, &SafeText::new(text), now, offset) {
+        match self.world.log(level, &SafeText::new(text), now) {
             Ok(()) => self.fault = None,
             Err(e) => {
                 let why = SafeText::new(&format!("the log cannot be written: {e}"));
@@ -97,17 +78,5 @@ impl Journal {
                 self.fault = Some(why);
             }
         }
-    }
-
-    fn write(&mut self, level: Level, text: &SafeText, now: Wall, offset: i32) -> io::Result<()> {
-        let log = match &mut self.log {
-            Some(log) => log,
-            none => {
-                let c = &self.config;
-                std::fs::create_dir_all(&self.folder)?;
-                none.insert(PacmanLog::open(&self.folder, "PACMAN.LOG", c.format, c.max_size, c.keep)?)
-            }
-        };
-        log.log(level, COMPONENT, text, now, offset)
     }
 }

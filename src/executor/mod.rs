@@ -3,7 +3,7 @@
 //!
 //! In reading order: what is asked and answered (`protocol`, `view`, `wire`, `client`); the pure parts (`attempt`: the
 //! claim protocol, `outcome`: what an end means, `clock_guard`); what is durable (`history`, `run_folder`, `outbox`); the
-//! `engine` that puts them together; the `run_host` that owns a run.
+//! `engine` that puts them together, and the `world` it does that in; the `run_host` that owns a run.
 
 pub mod attempt;
 pub mod client;
@@ -21,3 +21,4 @@ pub mod run_host;
 pub mod transcript;
 pub mod view;
 pub mod wire;
+pub mod world;

@@ -1,6 +1,7 @@
 //! Threads that wait for share readers, so that the service's loop does not: one for looks, one for what may take longer
 //! (staging, reports). Each has one process at a share at a time.
 
+use super::steps::Carrier;
 use crate::executor::reader::{ShareJob, ShareNews};
 use crate::text::SafeText;
 use std::sync::mpsc;
@@ -32,9 +33,11 @@ impl Worker {
         })?;
         Ok(Worker { jobs })
     }
+}
 
-    /// Hands over a job with its deadline; false if the thread is gone.
-    pub fn give(&self, job: ShareJob, deadline: Duration) -> bool {
+impl Carrier for Worker {
+    /// False if the thread is gone.
+    fn give(&self, job: ShareJob, deadline: Duration) -> bool {
         self.jobs.send((job, deadline)).is_ok()
     }
 }

@@ -7,7 +7,6 @@ use crate::decision::{self, Decision, Group, Hold, Refusal, State, Verb};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::DeferralRow;
 use crate::executor::protocol::{Actor, Answer, Call, MAX_REASON};
-use crate::executor::run_folder::RunFolder;
 use crate::executor::view::{AuditEntryDoc, ChangedDoc, DryRunDoc, HoldDoc, RunResultDoc};
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
@@ -245,7 +244,7 @@ impl Engine {
                 remedy: "Look at its state with: pcm list".into(),
             }));
         };
-        RunFolder::of(&self.layout.runs(), &row.run()).ask_to_stop().map_err(|e| {
+        self.world.ask_to_stop(&row.run()).map_err(|e| {
             Failure::new(
                 Exit::Failed,
                 "stop-failed",
@@ -305,7 +304,7 @@ impl Engine {
     pub(super) fn run_as(&self) -> SafeText {
         match &self.policy.config.run.run_as {
             Some(name) => SafeText::new(name),
-            None => crate::host::account::current().name,
+            None => self.world.account(),
         }
     }
 

@@ -9,14 +9,11 @@ use crate::decision::{
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::{AttemptRow, History};
 use crate::executor::protocol::{Actor, Answer, Call};
-use crate::executor::run_folder::RunFolder;
 use crate::executor::view::*;
-use crate::host::{facts, lock};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Problem};
 use crate::text::SafeText;
 use std::collections::BTreeMap;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 impl Engine {
@@ -97,8 +94,8 @@ impl Engine {
     }
 
     fn run_doc(&self, row: &AttemptRow) -> RunDoc {
-        let transcript = self.transcript(row);
-        let (last_output_at, last_line) = transcript.as_deref().map(newest_line).unwrap_or_default();
+        let transcript = self.world.transcript(&row.run());
+        let (last_output_at, last_line) = self.world.last_output(&row.run());
         RunDoc {
             started_at: row.attempt.started_at.unwrap_or(row.attempt.claimed_at),
             max_run_time_s: row.max_run_time_s,
@@ -106,12 +103,6 @@ impl Engine {
             last_line,
             transcript: transcript.map(|path| SafeText::new(&path.display().to_string())),
         }
-    }
-
-    /// The transcript of a run: in the log folder, or in the run's own where that could not be written.
-    fn transcript(&self, row: &AttemptRow) -> Option<std::path::PathBuf> {
-        let own = RunFolder::of(&self.layout.runs(), &row.run()).path().join("output.log");
-        [self.layout.transcript(&row.run()), own].into_iter().find(|path| path.is_file())
     }
 
     /// Whether the instruction file or the history has this request.
@@ -132,7 +123,7 @@ impl Engine {
 
     fn allowed(&self, id: RequestId, now: Wall) -> Vec<AllowedDoc> {
         let mut facts = self.facts();
-        if self.lock.is_none() {
+        if !self.executes {
             // Nobody stages for a view; a command copies what it runs before it asks.
             let hash = self.find_request(id).and_then(|request| request.content_sha256.clone());
             if let Some(hash) = hash.filter(|_| self.instructions.fault.is_none()) {
@@ -198,7 +189,10 @@ impl Engine {
             result: row.attempt.result.clone(),
             by: row.attempt.by.clone(),
             reason: row.attempt.reason.clone(),
-            transcript: self.transcript(row).map(|path| SafeText::new(&path.display().to_string())),
+            transcript: self
+                .world
+                .transcript(&row.run())
+                .map(|path| SafeText::new(&path.display().to_string())),
             package: row.attempt.package.clone(),
         }
     }
@@ -209,7 +203,7 @@ impl Engine {
         if let Some(id) = request
             && self.attempts_of(id).next().is_none()
         {
-            self.decision_of(id, facts::now())?;
+            self.decision_of(id, self.world.now())?;
         }
         let attempts =
             self.snapshot.attempts.iter().rev().filter(|row| request.is_none_or(|id| row.request == id));
@@ -252,7 +246,7 @@ impl Engine {
         };
         StatusDoc {
             machine: config.machine,
-            host: facts::host_name(),
+            host: self.world.host_name(),
             service: self.service_state(),
             poll_due: self.poll_due,
             held_until: self.held_until(now),
@@ -265,7 +259,7 @@ impl Engine {
             frozen_until: self.frozen_until(now),
             polled_at: self.instructions.share_seen,
             trust: trust.into(),
-            lock: lock::holder(&self.layout.lock()).map(|holder| SafeText::new(&holder.to_string())),
+            lock: self.world.lock_holder(),
             zone: SafeText::new(self.zone.name()),
             utc_offset_s: self.zone.offset_at(now),
             may_operate: actor.may_operate,
@@ -274,7 +268,7 @@ impl Engine {
     }
 
     pub(super) fn restart_pending(&self) -> bool {
-        let boot = facts::boot_id();
+        let boot = self.world.boot_id();
         self.snapshot
             .attempts
             .iter()
@@ -400,23 +394,4 @@ fn state_failure(why: &str) -> Failure {
         why,
         "Look at the rights and the health of the state folder",
     )
-}
-
-/// When a transcript was last written and its newest whole line.
-fn newest_line(path: &Path) -> (Option<Wall>, Option<SafeText>) {
-    const WINDOW: u64 = 4096;
-    let read = || -> std::io::Result<(Wall, Vec<u8>)> {
-        let mut file = std::fs::File::open(path)?;
-        let meta = file.metadata()?;
-        file.seek(SeekFrom::Start(meta.len().saturating_sub(WINDOW)))?;
-        let mut bytes = Vec::new();
-        file.take(WINDOW).read_to_end(&mut bytes)?;
-        Ok((meta.modified()?.into(), bytes))
-    };
-    let Ok((modified, bytes)) = read() else { return (None, None) };
-    let line = bytes.split(|b| *b == b'\n' || *b == b'\r').rfind(|line| !line.trim_ascii().is_empty());
-    match line {
-        Some(line) => (Some(modified), Some(SafeText::from_bytes(line.trim_ascii()))),
-        None => (None, None),
-    }
 }

@@ -8,22 +8,14 @@ use crate::executor::attempt::{Attempt, Effect, Event, Phase};
 use crate::executor::history::{AttemptRow, ResultRow};
 use crate::executor::outcome::{self, RetryPolicy};
 use crate::executor::run_folder::{RunFolder, RunSpec};
-use crate::executor::run_host;
-use crate::host::process::{self, Detached};
-use crate::host::{facts, programs};
-use crate::site::content;
+use crate::executor::world::Host;
+use crate::host::programs;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{CommandLine, Entry, Program, Request};
 use crate::text::SafeText;
-use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin};
-use std::sync::mpsc;
-use std::time::Duration;
 
 /// Between the polite signal and the other one.
 const GRACE_S: u64 = 10;
-/// How long a run host may take to say that it is ready: two syncs on a busy disk.
-const READY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Why nothing was launched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +59,7 @@ impl Engine {
     /// # Errors
     /// Why nothing was launched; it is in the log too.
     pub fn launch_due(&mut self, request: RequestId, now: Wall) -> Result<u32, LaunchError> {
-        assert!(self.lock.is_some(), "only the executor launches");
+        assert!(self.executes, "only the executor launches");
         let decisions = self.decide(now);
         let decision = decisions.iter().find(|d| d.request_id == Some(request) && d.state == State::Due);
         let Some(decision) = decision else {
@@ -120,10 +112,10 @@ impl Engine {
 
     /// Carries out the effects of the claim protocol until it rests.
     fn carry_out(&mut self, row: &AttemptRow, spec: &RunSpec, now: Wall) -> Phase {
-        let folder = RunFolder::of(&self.layout.runs(), &row.run());
+        let run = row.run();
         let mut attempt = Attempt::default();
         let mut effect = attempt.begin();
-        let mut host: Option<Host> = None;
+        let mut host: Option<Box<dyn Host>> = None;
         while effect != Effect::Rest {
             let done = match effect {
                 Effect::CommitClaim => self.with_history(|history| history.claim(now, row)),
@@ -138,9 +130,11 @@ impl Engine {
                     }
                     Err(e) => Err(e),
                 },
-                Effect::MakeFolder => folder.create(spec).map_err(|e| SafeText::new(&e.to_string())),
+                Effect::MakeFolder => {
+                    self.world.create_run(&run, spec).map_err(|e| SafeText::new(&e.to_string()))
+                }
                 Effect::WriteMark => self.with_history(|history| history.write_mark()),
-                Effect::StartHost => start_host(&folder).map(|started| host = Some(started)),
+                Effect::StartHost => self.world.start_host(&run).map(|started| host = Some(started)),
                 Effect::SayGo => match &mut host {
                     Some(host) => host.say_go().map_err(|e| SafeText::new(&e.to_string())),
                     None => unreachable!("ready without a run host"),
@@ -157,7 +151,7 @@ impl Engine {
             });
         }
         if let Some(host) = host {
-            self.child = Some(host.child);
+            host.let_be();
         }
         attempt.phase().clone()
     }
@@ -179,7 +173,7 @@ impl Engine {
 
     /// Launched is already true: a failure to record it is told, and the run's own lock says it until it is recorded.
     fn mark_running(&mut self, row: &AttemptRow) {
-        let now = facts::now();
+        let now = self.world.now();
         // "Still running" is news only after a while.
         self.journal.once_in(super::watch::STILL_RUNNING, &row.run(), now);
         let noted = self.with_history(|history| {
@@ -232,7 +226,7 @@ impl Engine {
     /// What was verified is what is executed (P11): the stage is hashed again directly before the claim.
     fn verify_content(&mut self, request: &Request) -> Result<(), SafeText> {
         let Some(hash) = &request.content_sha256 else { return Ok(()) };
-        content::verify_staged(&self.layout.stage(), hash).inspect_err(|why| {
+        self.world.verify_staged(hash).inspect_err(|why| {
             self.content.insert(hash.clone(), ContentFact::Mismatch(why.clone()));
         })
     }
@@ -255,7 +249,7 @@ impl Engine {
                 result: SafeText::default(),
                 by: cause.by.clone(),
                 reason: cause.reason.clone(),
-                boot_id: facts::boot_id(),
+                boot_id: self.world.boot_id(),
             },
             content: request.content_sha256.clone(),
             exit_codes: request.exit_codes.clone(),
@@ -293,41 +287,6 @@ impl Engine {
             grace_s: GRACE_S,
             run_as: self.policy.config.run.run_as.clone(),
         }
-    }
-}
-
-/// A run host that said that it is ready.
-struct Host {
-    child: Child,
-    say: ChildStdin,
-}
-
-impl Host {
-    fn say_go(&mut self) -> io::Result<()> {
-        self.say.write_all(format!("{}\n", run_host::GO).as_bytes())?;
-        self.say.flush()
-    }
-}
-
-/// Starts the run host and waits until it says that it is ready. On an error its standard input is closed, so that it
-/// exits without launching anything, however late it gets there.
-fn start_host(folder: &RunFolder) -> Result<Host, SafeText> {
-    let failed = |e: io::Error| SafeText::new(&format!("the run host could not be started: {e}"));
-    let exe = programs::own_executable().map_err(failed)?;
-    let Detached { stdin, stdout, child, .. } =
-        process::spawn_detached(&exe, &["run-host".into(), folder.path().into()]).map_err(failed)?;
-    let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut line = String::new();
-        let read = BufReader::new(stdout).read_line(&mut line);
-        // Nobody waits any more after the deadline; that is no error.
-        let _ = tell.send(read.map(|_| line));
-    });
-    match told.recv_timeout(READY_DEADLINE) {
-        Ok(Ok(line)) if line.trim_end() == run_host::READY => Ok(Host { child, say: stdin }),
-        Ok(Ok(_)) => Err("the run host ended before it was ready".into()),
-        Ok(Err(e)) => Err(failed(e)),
-        Err(_) => Err("the run host was not ready in time".into()),
     }
 }
 

@@ -18,17 +18,19 @@ pub use launch::LaunchError;
 use super::clock_guard::ClockGuard;
 use super::history::{History, Lost, Snapshot};
 use super::journal::Journal;
+use super::world::{RealWorld, Store, World};
 use crate::clock::{Wall, Zone};
 use crate::config::Config;
 use crate::decision::{self, ContentFact, Decision, Facts, Inputs, Instructions, Policy, UserFact};
 use crate::error::{Exit, Failure, Result};
 use crate::host::paths::Layout;
 use crate::host::sessions::LoggedOn;
-use crate::host::{facts, lock::ExclusiveLock, programs, sessions};
+use crate::host::{lock::ExclusiveLock, programs};
 use crate::site::instruction::ContentHash;
 use crate::text::SafeText;
 use std::collections::BTreeMap;
-use std::process::Child;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Who is logged on is asked again after this long.
@@ -39,9 +41,6 @@ const LOST_SAID: Duration = Duration::from_secs(3600);
 
 /// A failure to write the history is said this often.
 const NOT_WRITTEN_SAID: Duration = Duration::from_secs(60);
-
-/// The database, its journal, its folder, the mark.
-const DESCRIPTORS: usize = 4;
 
 /// How the history is reached.
 enum Past {
@@ -55,11 +54,14 @@ enum Past {
 
 /// One machine's executor, or a view of it.
 pub struct Engine {
+    world: Arc<dyn World>,
     layout: Layout,
     policy: Policy,
     zone: Zone,
-    /// Held while this is the executor.
+    /// Held while this is the executor of a real machine.
     lock: Option<ExclusiveLock>,
+    /// This is the executor, and no view.
+    executes: bool,
     past: Past,
     snapshot: Snapshot,
     instructions: Instructions,
@@ -70,17 +72,13 @@ pub struct Engine {
     users_asked: crate::clock::Monotonic,
     clock: ClockGuard,
     journal: Journal,
-    /// The run host that this process started; reaped, never waited for.
-    child: Option<Child>,
     /// When the share is looked at next; only the service knows.
     poll_due: Option<Wall>,
     service: bool,
     /// The share that gave the file in force.
-    share: Option<std::path::PathBuf>,
+    share: Option<PathBuf>,
     /// The bytes of the file in force, once it was believed.
     held_bytes: Option<Vec<u8>>,
-    /// Results and reports go to the share.
-    outbox: super::outbox::Outbox,
 }
 
 impl Engine {
@@ -90,23 +88,32 @@ impl Engine {
     /// The state folder cannot be used, or the machine's zone cannot be read. A lost history is no error: the engine
     /// stays up and says so.
     pub fn executor(layout: &Layout, config: &Config, lock: ExclusiveLock, service: bool) -> Result<Engine> {
-        if let Some(fs) = facts::is_network_fs(&layout.state) {
-            return Err(Failure::new(
-                Exit::State,
-                "state-on-network",
-                format!("the state folder {} is on {fs}, a network file system", layout.state.display()),
-                "History there could be lost or locked by another machine: name a local folder with --state",
-            ));
-        }
-        let (past, snapshot) = match History::open(layout) {
+        let world = RealWorld::new(layout, &config.log);
+        world.check_local()?;
+        let mut engine = Self::executor_in(Arc::new(world), layout, config, service)?;
+        engine.lock = Some(lock);
+        Ok(engine)
+    }
+
+    /// The executor of any world. Nobody else may be the executor there.
+    ///
+    /// # Errors
+    /// The zone cannot be read.
+    pub fn executor_in(
+        world: Arc<dyn World>,
+        layout: &Layout,
+        config: &Config,
+        service: bool,
+    ) -> Result<Engine> {
+        let (past, snapshot) = match world.open_history() {
             Ok(history) => match history.snapshot() {
                 Ok(snapshot) => (Past::Open(Box::new(history)), snapshot),
                 Err(e) => lost(Lost { evidence: SafeText::new(&e.to_string()), never_created: false }),
             },
             Err(lost_history) => lost(lost_history),
         };
-        let mut engine = Self::new(layout, config, past, snapshot)?;
-        engine.lock = Some(lock);
+        let mut engine = Self::new(world, layout, config, past, snapshot)?;
+        engine.executes = true;
         engine.service = service;
         engine.remember_clock();
         Ok(engine)
@@ -117,56 +124,50 @@ impl Engine {
     /// # Errors
     /// The machine's zone cannot be read, or this account may not read the state folder.
     pub fn viewer(layout: &Layout, config: &Config) -> Result<Engine> {
-        if let Err(e) = std::fs::File::open(layout.history())
-            && e.kind() == std::io::ErrorKind::PermissionDenied
-        {
-            // Not being allowed to look is no loss of history.
-            return Err(Failure::new(
-                Exit::State,
-                "state-unreadable",
-                format!(
-                    "no service is running, and {} may not be read by this account",
-                    layout.history().display()
-                ),
-                "Start the service, which answers everybody, or look as root or the owner of the state folder",
-            ));
-        }
-        let (past, snapshot) = match History::read(layout) {
+        let world = RealWorld::new(layout, &config.log);
+        world.check_readable()?;
+        let (past, snapshot) = match world.read_history() {
             Ok(snapshot) => (Past::Read, snapshot),
             Err(lost_history) => lost(lost_history),
         };
-        let mut engine = Self::new(layout, config, past, snapshot)?;
-        engine.journal = Journal::open(layout, config).mute();
+        let mut engine = Self::new(Arc::new(world), layout, config, past, snapshot)?;
+        engine.journal.mute();
         Ok(engine)
     }
 
-    fn new(layout: &Layout, config: &Config, past: Past, snapshot: Snapshot) -> Result<Engine> {
-        let zone = facts::local_zone().map_err(|e| {
+    fn new(
+        world: Arc<dyn World>,
+        layout: &Layout,
+        config: &Config,
+        past: Past,
+        snapshot: Snapshot,
+    ) -> Result<Engine> {
+        let zone = world.zone("local").map_err(|e| {
             Failure::new(Exit::Failed, "zone-unreadable", e.to_string(), "Times cannot be judged without it")
         })?;
         let mut engine = Engine {
             layout: layout.clone(),
-            policy: policy(config, &zone),
+            policy: policy(config, &*world, &zone),
             zone,
             lock: None,
+            executes: false,
             past,
             snapshot,
             instructions: Instructions::default(),
             content: BTreeMap::new(),
             notes: Vec::new(),
-            users: sessions::logged_on(),
-            users_asked: facts::monotonic(),
+            users: world.logged_on(),
+            users_asked: world.monotonic(),
             clock: ClockGuard::default(),
-            journal: Journal::open(layout, config),
-            child: None,
+            journal: Journal::of(Arc::clone(&world)),
             poll_due: None,
             service: false,
             share: None,
             held_bytes: None,
-            outbox: super::outbox::Outbox::at(&layout.outbox()),
+            world,
         };
         engine.load_held();
-        engine.clock.step(facts::now(), facts::monotonic());
+        engine.clock.step(engine.world.now(), engine.world.monotonic());
         Ok(engine)
     }
 
@@ -193,7 +194,7 @@ impl Engine {
     fn facts(&self) -> Facts {
         let ignored = &self.policy.config.users.ignore;
         Facts {
-            platform: facts::platform(),
+            platform: self.world.platform(),
             users: self.users.known().map(|sessions| {
                 sessions
                     .iter()
@@ -206,8 +207,8 @@ impl Engine {
                     .collect()
             }),
             clock_suspect: self.clock.suspect_why().cloned(),
-            boot_id: facts::boot_id(),
-            disk_free: facts::disk_free(&self.layout.state),
+            boot_id: self.world.boot_id(),
+            disk_free: self.world.disk_free(),
             running: self
                 .running()
                 .map(|row| (row.request, row.attempt.started_at.unwrap_or(row.attempt.claimed_at))),
@@ -223,21 +224,17 @@ impl Engine {
 
     /// Refreshes what is asked of the machine rather than told: clock, users, a history that came back.
     pub fn refresh(&mut self, now: Wall) {
-        let mono = facts::monotonic();
+        let mono = self.world.monotonic();
         self.clock.step(now, mono);
         if mono.since(self.users_asked) >= USERS_FRESH {
-            self.users = sessions::logged_on();
+            self.users = self.world.logged_on();
             self.users_asked = mono;
         }
-        if matches!(self.past, Past::Lost(_)) && self.lock.is_some() {
+        if matches!(self.past, Past::Lost(_)) && self.executes {
             self.reopen(now);
         }
         self.say_lost(now);
-        if let Some(child) = &mut self.child
-            && !matches!(child.try_wait(), Ok(None))
-        {
-            self.child = None;
-        }
+        self.world.reap();
     }
 
     /// A lost history is loud: in the log, and to whoever is to be told.
@@ -253,7 +250,7 @@ impl Engine {
 
     /// `pcm init --adopt` may have put things right.
     fn reopen(&mut self, now: Wall) {
-        match History::open(&self.layout) {
+        match self.world.open_history() {
             Ok(history) => {
                 if let Ok(snapshot) = history.snapshot() {
                     self.past = Past::Open(Box::new(history));
@@ -329,13 +326,11 @@ impl Engine {
             self.journal.error(now, what);
         }
         // Reading it back takes some descriptors. Where there are none, nothing is known of it: that is no loss.
-        let room: std::io::Result<Vec<_>> =
-            (0..DESCRIPTORS).map(|_| std::fs::File::open(self.layout.mark())).collect();
-        if room.is_err_and(|e| e.kind() != std::io::ErrorKind::NotFound) {
+        if !self.world.can_look() {
             return;
         }
         if matches!(self.past, Past::Open(_))
-            && let Err(gone) = History::read(&self.layout)
+            && let Err(gone) = self.world.read_history()
         {
             (self.past, self.snapshot) = lost(gone);
         }
@@ -356,9 +351,14 @@ impl Engine {
         &mut self.journal
     }
 
-    /// Results and reports on their way to the share.
-    pub fn outbox(&mut self) -> &mut super::outbox::Outbox {
-        &mut self.outbox
+    /// All that this executor touches outside of itself.
+    pub fn world(&self) -> &Arc<dyn World> {
+        &self.world
+    }
+
+    /// Where results wait, for whoever carries them to the share.
+    pub fn outbox(&self) -> PathBuf {
+        self.layout.outbox()
     }
 
     /// The service says when it looks at the share next.
@@ -374,7 +374,7 @@ impl Engine {
     /// Takes a configuration that was read again, or keeps the old one and closes the policy gate.
     pub fn set_config(&mut self, read: std::result::Result<Config, SafeText>) {
         match read {
-            Ok(config) => self.policy = policy(&config, &self.zone),
+            Ok(config) => self.policy = policy(&config, &*self.world, &self.zone),
             Err(why) => self.policy.unreadable = Some(why),
         }
     }
@@ -385,7 +385,7 @@ impl Engine {
             && let Ok(Some(last)) = history.meta("last_time")
             && let Ok(last) = last.parse::<Wall>()
         {
-            self.clock.last_known(last, facts::now());
+            self.clock.last_known(last, self.world.now());
         }
     }
 
@@ -418,10 +418,10 @@ pub fn history_lost(lost: &Lost) -> Failure {
     Failure::new(Exit::Refused, "history-lost", format!("history is lost: {}", lost.evidence), remedy)
 }
 
-fn policy(config: &Config, local: &Zone) -> Policy {
+fn policy(config: &Config, world: &dyn World, local: &Zone) -> Policy {
     let window_zone = match config.windows.zone.as_str() {
         "local" => Ok(local.clone()),
-        name => facts::zone(name).map_err(|e| SafeText::new(&e.to_string())),
+        name => world.zone(name).map_err(|e| SafeText::new(&e.to_string())),
     };
     Policy { config: config.clone(), unreadable: None, window_zone }
 }

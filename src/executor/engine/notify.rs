@@ -6,12 +6,6 @@ use crate::clock::Wall;
 use crate::decision::{Decision, State};
 use crate::site::ids::RequestId;
 use serde::Serialize;
-use std::io::Write;
-use std::process::{Command, Stdio};
-use std::time::Duration;
-
-/// Paging somebody may take this long.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// What the command reads.
 #[derive(Serialize)]
@@ -47,7 +41,7 @@ impl Engine {
         let notice = Notice {
             event,
             machine: self.policy.config.machine.map(|id| id.to_string()),
-            host: crate::host::facts::host_name().to_string(),
+            host: self.world.host_name().to_string(),
             at: now,
             request_id: about.and_then(|d| d.request_id),
             package: about.map(|d| d.package.to_string()),
@@ -55,34 +49,8 @@ impl Engine {
             message: message.to_owned(),
         };
         let Ok(json) = serde_json::to_vec(&notice) else { return };
-        let child = Command::new(program)
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        match child {
-            Ok(child) => drop(std::thread::spawn(move || see_through(child, &json))),
-            Err(e) => {
-                self.journal.error(now, &format!("[notify] command {program:?} could not be started: {e}"))
-            }
+        if let Err(e) = self.world.notify(program, args, &json) {
+            self.journal.error(now, &format!("[notify] command {program:?} could not be started: {e}"));
         }
-    }
-}
-
-/// Hands over the notice and sees the command to its end, or ends it.
-fn see_through(mut child: std::process::Child, json: &[u8]) {
-    let stdin = child.stdin.take();
-    let json = json.to_owned();
-    // A command that reads nothing must not hold up the thread that ends it.
-    std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&json)));
-    let clock = crate::host::facts::monotonic();
-    while matches!(child.try_wait(), Ok(None)) {
-        if crate::host::facts::monotonic().since(clock) > LIMIT {
-            let _ = child.kill();
-            let _ = child.wait();
-            return;
-        }
-        std::thread::park_timeout(Duration::from_millis(100));
     }
 }

@@ -7,9 +7,6 @@ use crate::error::Result;
 use crate::executor::protocol::{Actor, Answer, Call};
 use crate::executor::reader::{STAGE_DEADLINE, ShareJob, look_deadline};
 use crate::executor::view::{DryRunDoc, PollDoc};
-use crate::host::facts;
-use crate::host::paths::Layout;
-use crate::site::content;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Entry, Problem};
 use crate::text::SafeText;
@@ -33,7 +30,7 @@ impl Engine {
     /// What may yet run on this machine, has files, and is not staged.
     pub fn stage_jobs(&self) -> Vec<ShareJob> {
         let (Some(share), Some(file)) = (&self.share, &self.instructions.file) else { return Vec::new() };
-        let platform = facts::platform();
+        let platform = self.world.platform();
         let mut seen = BTreeSet::new();
         file.requests
             .iter()
@@ -57,7 +54,7 @@ impl Engine {
     }
 
     fn is_staged(&self, hash: &ContentHash) -> bool {
-        self.content.get(hash) == Some(&ContentFact::Staged) && content::is_staged(&self.layout.stage(), hash)
+        self.content.get(hash) == Some(&ContentFact::Staged) && self.world.is_staged(hash)
     }
 
     fn succeeded(&self, id: RequestId) -> bool {
@@ -87,9 +84,9 @@ impl Engine {
     pub fn poll_now(&mut self) {
         self.look_now();
         for job in self.stage_jobs() {
-            match job.run(STAGE_DEADLINE) {
-                Ok(news) => self.take(news, facts::now()),
-                Err(why) => self.journal.error(facts::now(), &format!("Content is not staged: {why}")),
+            match self.world.ask_share(&job, STAGE_DEADLINE) {
+                Ok(news) => self.take(news, self.world.now()),
+                Err(why) => self.journal.error(self.world.now(), &format!("Content is not staged: {why}")),
             }
         }
     }
@@ -97,16 +94,16 @@ impl Engine {
     /// Looks, for a view: nothing is staged.
     pub fn look_now(&mut self) {
         let Some((job, deadline)) = self.look_job() else { return };
-        match job.run(deadline) {
-            Ok(news) => self.take(news, facts::now()),
-            Err(why) => self.look_gave_nothing(&why, facts::now()),
+        match self.world.ask_share(&job, deadline) {
+            Ok(news) => self.take(news, self.world.now()),
+            Err(why) => self.look_gave_nothing(&why, self.world.now()),
         }
         self.find_staged();
     }
 
     /// `poll` in this process.
     pub fn poll_in_process(&mut self, call: &Call, actor: &Actor, dry_run: bool) -> Result<Answer> {
-        let now = facts::now();
+        let now = self.world.now();
         self.may(call, actor, "poll", now)?;
         if dry_run {
             let would = SafeText::new(&format!("read the instruction file now (asked by {})", actor.name));
@@ -114,7 +111,7 @@ impl Engine {
         }
         self.record_poll(call, actor, "asked", now)?;
         self.poll_now();
-        self.polled(call, actor, facts::now()).map(Answer::Poll)
+        self.polled(call, actor, self.world.now()).map(Answer::Poll)
     }
 
     /// A poll is recorded where history can be written; a lost history does not keep anybody from looking.
@@ -161,8 +158,8 @@ impl Engine {
     }
 
     /// The history was changed by another process; a view reads it again.
-    pub fn reread_view(&mut self, layout: &Layout) {
-        if let Ok(snapshot) = crate::executor::history::History::read(layout) {
+    pub fn reread_view(&mut self) {
+        if let Ok(snapshot) = self.world.read_history() {
             self.snapshot = snapshot;
         }
     }

@@ -3,7 +3,6 @@
 use super::Engine;
 use crate::clock::Wall;
 use crate::decision::{self, Decision, Group, Verdict};
-use crate::host::facts;
 use crate::site::ids::MachineId;
 use crate::site::report::{MachineReport, ReportedRequest};
 use crate::text::SafeText;
@@ -25,8 +24,8 @@ impl Engine {
             format: 1,
             machine,
             site: file.map(|f| f.site),
-            host: facts::host_name(),
-            platform: facts::platform(),
+            host: self.world.host_name(),
+            platform: self.world.platform(),
             pcm_version: env!("CARGO_PKG_VERSION").into(),
             reported_at: now,
             polled_at: self.instructions.share_seen,

@@ -3,11 +3,9 @@
 
 use super::Engine;
 use crate::clock::Wall;
-use crate::site::content;
+use crate::executor::history::AttemptRow;
 use crate::site::instruction::{ContentHash, Entry};
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::time::Duration;
 
 impl Engine {
     /// Removes what is older than the configuration keeps.
@@ -18,18 +16,17 @@ impl Engine {
             .attempts
             .iter()
             .filter(|row| !row.attempt.state.is_terminal())
-            .map(|row| format!("{}.log", row.run()))
+            .map(AttemptRow::run)
             .collect();
         let mut removed = 0;
-        for (name, path) in old_entries(&self.layout.log.join("runs"), keep.transcripts, now) {
-            if name.ends_with(".log") && !open.contains(&name) && std::fs::remove_file(&path).is_ok() {
+        for run in self.world.old_transcripts(keep.transcripts, now) {
+            if !open.contains(&run) && self.world.discard_transcript(&run) {
                 removed += 1;
             }
         }
         let needed = self.needed_content();
-        for (name, _) in old_entries(&self.layout.stage(), keep.stage, now) {
-            let Ok(hash) = ContentHash::try_from(name) else { continue };
-            if !needed.contains(&hash) && content::discard_staged(&self.layout.stage(), &hash).is_ok() {
+        for hash in self.world.old_content(keep.stage, now) {
+            if !needed.contains(&hash) && self.world.discard_content(&hash) {
                 self.content.remove(&hash);
                 removed += 1;
             }
@@ -54,17 +51,4 @@ impl Engine {
             .filter_map(|row| row.content.clone());
         listed.chain(running).collect()
     }
-}
-
-/// Entries of a folder that were last changed longer ago than `age`.
-fn old_entries(folder: &Path, age: Duration, now: Wall) -> Vec<(String, std::path::PathBuf)> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    entries
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            let changed = Wall::from(entry.metadata().ok()?.modified().ok()?);
-            let old = (now - changed).to_std().is_ok_and(|passed| passed > age);
-            old.then(|| Some((entry.file_name().into_string().ok()?, entry.path())))?
-        })
-        .collect()
 }

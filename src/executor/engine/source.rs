@@ -6,12 +6,11 @@ use crate::clock::Wall;
 use crate::config::TrustMode;
 use crate::decision::{Code, ContentFact, Decision, Gate, Instructions, SourceFault, TrustVerdict, Verdict};
 use crate::executor::reader::ShareNews;
-use crate::host::durable;
 use crate::site::ids::RequestId;
 use crate::site::instruction::parse::Defaults;
 use crate::site::instruction::{ContentHash, Entry, Problem};
 use crate::site::share::{self, Found, Look};
-use crate::site::{content, instruction, site_file};
+use crate::site::site_file;
 use crate::text::SafeText;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -82,7 +81,7 @@ impl Engine {
         self.instructions.file = Some(found.file);
         self.instructions.site_freezes = found.site.freezes;
         if !refused {
-            if self.lock.is_some() && self.held_bytes.as_ref() != Some(&found.bytes) {
+            if self.executes && self.held_bytes.as_ref() != Some(&found.bytes) {
                 self.hold_file(&found.bytes, &found.site_bytes, now);
             }
             self.held_bytes = Some(found.bytes);
@@ -132,21 +131,16 @@ impl Engine {
 
     /// When the share was seen is told to the next start by the age of the held file.
     fn remember_seen(&self, now: Wall) {
-        if self.lock.is_some()
-            && let Ok(file) = std::fs::File::options().write(true).open(self.layout.held())
-        {
-            // A hint: an older time only makes what is held stale sooner.
-            let _ = file.set_modified(now.into());
+        if self.executes {
+            self.world.share_seen(now);
         }
     }
 
     /// The last valid file is kept for the time when no share can be reached; the site file with it, so that its freezes
     /// stay in force.
     fn hold_file(&mut self, bytes: &[u8], site: &[u8], now: Wall) {
-        for (path, bytes) in [(self.layout.held_site(), site), (self.layout.held(), bytes)] {
-            if let Err(e) = durable::write(&path, bytes) {
-                self.journal.error(now, &format!("{} could not be written: {e}", path.display()));
-            }
+        if let Err(why) = self.world.hold(bytes, site) {
+            self.journal.error(now, &why);
         }
     }
 
@@ -154,11 +148,10 @@ impl Engine {
     /// in a folder that only the service's account can write.
     pub(super) fn load_held(&mut self) {
         let Some(machine) = self.policy.config.machine else { return };
-        let path = self.layout.held();
-        let Ok(bytes) = share::open_bounded(&path, instruction::MAX_BYTES) else { return };
+        let Some(held) = self.world.held() else { return };
+        let bytes = held.file;
         match share::parse_held(&bytes, machine, &Defaults::of(&self.policy.config)) {
             Ok(file) => {
-                let seen = std::fs::metadata(&path).and_then(|meta| meta.modified()).ok().map(Wall::from);
                 let trust = match self.policy.config.trust.mode {
                     TrustMode::Permissions => {
                         TrustVerdict::Trusted("permissions, when it was taken from the share".into())
@@ -167,11 +160,10 @@ impl Engine {
                         TrustVerdict::Refused(Code::Unsigned, "there is no signature to check".into())
                     }
                 };
-                let site = share::open_bounded(&self.layout.held_site(), site_file::MAX_BYTES).ok();
-                let site = site.and_then(|bytes| site_file::parse(&bytes, "held PCM.SITE").ok());
+                let site = held.site.and_then(|bytes| site_file::parse(&bytes, "held PCM.SITE").ok());
                 self.instructions = Instructions {
                     file: Some(file),
-                    share_seen: seen,
+                    share_seen: held.seen,
                     trust,
                     site_freezes: site.map(|site| site.freezes).unwrap_or_default(),
                     ..Instructions::default()
@@ -196,7 +188,7 @@ impl Engine {
             })
             .collect();
         for hash in hashes {
-            if content::is_staged(&self.layout.stage(), &hash) {
+            if self.world.is_staged(&hash) {
                 self.content.insert(hash, ContentFact::Staged);
             }
         }

@@ -6,10 +6,8 @@ use crate::clock::Wall;
 use crate::decision::{Group, State};
 use crate::executor::attempt::{self, Recovery};
 use crate::executor::history::{AttemptRow, ResultRow};
-use crate::executor::outcome::{self, ExitRecord, MifSays};
-use crate::executor::run_folder::RunFolder;
-use crate::host::open::OpenError;
-use crate::site::{mif, share};
+use crate::executor::outcome::{self, ExitRecord};
+use crate::site::mif;
 use crate::text::SafeText;
 use std::time::Duration;
 
@@ -40,14 +38,12 @@ impl Engine {
     /// Whether an attempt has ended that nobody has recorded yet.
     pub fn has_unrecorded_end(&self) -> bool {
         self.snapshot.attempts.iter().filter(|row| row.attempt.state.group() == Group::Running).any(|row| {
-            let folder = RunFolder::of(&self.layout.runs(), &row.run());
-            folder.find().is_ok_and(|found| attempt::recover(found) != Recovery::Adopt)
+            self.world.find_run(&row.run()).is_ok_and(|found| attempt::recover(found) != Recovery::Adopt)
         })
     }
 
     fn watch_one(&mut self, row: &AttemptRow, now: Wall) {
-        let folder = RunFolder::of(&self.layout.runs(), &row.run());
-        let found = match folder.find() {
+        let found = match self.world.find_run(&row.run()) {
             Ok(found) => found,
             Err(e) => {
                 self.journal.error(now, &format!("{}: what became of it cannot be read yet: {e}", row.run()));
@@ -56,13 +52,13 @@ impl Engine {
         };
         match attempt::recover(found) {
             Recovery::Adopt => self.still_running(row, now),
-            Recovery::Final(exit) => self.ended(row, &folder, &exit, now),
+            Recovery::Final(exit) => self.ended(row, &exit, now),
             Recovery::NotLaunched => self.record_not_launched(row, &"its run host never started".into(), now),
             Recovery::EndThenInterrupted => {
                 // Stays `busy` until the next look finds nothing alive.
                 self.journal
                     .error(now, &format!("{}: its run host is gone; what is left of it is ended", row.run()));
-                if !folder.end_leftovers(END_DEADLINE) {
+                if !self.world.end_leftovers(&row.run(), END_DEADLINE) {
                     self.journal.error(now, &format!("{}: something of it still lives", row.run()));
                 }
             }
@@ -82,7 +78,7 @@ impl Engine {
     }
 
     fn interrupted(&mut self, row: &AttemptRow, now: Wall) {
-        let why = if row.attempt.boot_id == crate::host::facts::boot_id() {
+        let why = if row.attempt.boot_id == self.world.boot_id() {
             "its run host ended without a word; the outcome is unknown"
         } else {
             "the machine restarted while it ran; the outcome is unknown"
@@ -102,8 +98,8 @@ impl Engine {
         self.record_end(row, &result, now);
     }
 
-    fn ended(&mut self, row: &AttemptRow, folder: &RunFolder, exit: &ExitRecord, now: Wall) {
-        let says = read_mif(folder);
+    fn ended(&mut self, row: &AttemptRow, exit: &ExitRecord, now: Wall) {
+        let says = self.world.read_mif(&row.run());
         let judged =
             outcome::judge(exit, &says, &row.exit_codes, row.attempt.number, &self.retry_policy(row));
         let result = ResultRow {
@@ -155,20 +151,8 @@ impl Engine {
             at: now,
         });
         let name = format!("{}.MIF", row.run());
-        if let Err(e) = self.outbox.put(&name, text.as_bytes()) {
+        if let Err(e) = self.world.put_result(&name, text.as_bytes()) {
             self.journal.error(now, &format!("The result {name} could not be put into the outbox: {e}"));
         }
-    }
-}
-
-/// What the package wrote about itself; a file that cannot be opened as one counts as malformed, never as success.
-fn read_mif(folder: &RunFolder) -> MifSays {
-    match share::open_bounded(&folder.status_mif(), mif::MAX_BYTES) {
-        Ok(bytes) => match mif::parse(&bytes) {
-            Ok(status) => MifSays::Status { success: status.success, description: status.description },
-            Err(e) => MifSays::Malformed(SafeText::new(&e.to_string())),
-        },
-        Err(OpenError::Missing) => MifSays::Nothing,
-        Err(e) => MifSays::Malformed(SafeText::new(&e.to_string())),
     }
 }

@@ -1,0 +1,171 @@
+//! All that the executor touches outside of itself, behind one interface: clocks, facts, runs, what is kept on disk, the
+//! share. `real` is the machine; tests simulate one that fails in every way. The engine and the service's steps call it,
+//! and reach for nothing else.
+
+mod real;
+
+pub use real::RealWorld;
+
+use super::attempt::Found;
+use super::history::{History, Lost, Snapshot};
+use super::outcome::{ExitRecord, MifSays};
+use super::reader::{ShareJob, ShareNews};
+use super::run_folder::RunSpec;
+use crate::clock::{Monotonic, Wall, Zone, ZoneError};
+use crate::host::sessions::LoggedOn;
+use crate::log::Level;
+use crate::site::instruction::{ContentHash, Platform};
+use crate::text::SafeText;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The outside of an executor.
+pub trait World: Machine + Runs + Store {}
+
+impl<T: Machine + Runs + Store> World for T {}
+
+/// Clocks and facts, as they are at the moment of the call, and two errands: to the share and to whoever is told.
+pub trait Machine: Send + Sync {
+    /// What the wall clock says.
+    fn now(&self) -> Wall;
+    /// Time since the machine started.
+    fn monotonic(&self) -> Monotonic;
+    /// Names this boot.
+    fn boot_id(&self) -> String;
+    /// A zone by name, or `local`.
+    ///
+    /// # Errors
+    /// An unknown or damaged zone; never another one in its place.
+    fn zone(&self, name: &str) -> Result<Zone, ZoneError>;
+    /// What packages must name to run here.
+    fn platform(&self) -> Option<Platform>;
+    /// Bytes free for the state folder.
+    fn disk_free(&self) -> Option<u64>;
+    /// The machine's name.
+    fn host_name(&self) -> SafeText;
+    /// The account of this process.
+    fn account(&self) -> SafeText;
+    /// Who is logged on.
+    fn logged_on(&self) -> LoggedOn;
+    /// Carries out one job at the share, for at most `deadline`.
+    ///
+    /// # Errors
+    /// Why there is no answer; nothing may be concluded from it.
+    fn ask_share(&self, job: &ShareJob, deadline: Duration) -> Result<ShareNews, SafeText>;
+    /// Starts `[notify] command` with this on its standard input, and does not wait for it.
+    ///
+    /// # Errors
+    /// It could not be started.
+    fn notify(&self, program: &str, args: &[String], json: &[u8]) -> io::Result<()>;
+}
+
+/// Runs by their name, `<RequestID>-<attempt>`: their folders and run hosts.
+pub trait Runs: Send + Sync {
+    /// Makes the run's folder with the spec in it, and syncs both and the parents.
+    ///
+    /// # Errors
+    /// What failed. A folder that is there already is an error: a run has one, once.
+    fn create_run(&self, run: &str, spec: &RunSpec) -> io::Result<()>;
+    /// Starts the run host and waits until it says that it is ready. After an error it launches nothing, however late it
+    /// gets there.
+    ///
+    /// # Errors
+    /// It did not become ready.
+    fn start_host(&self, run: &str) -> Result<Box<dyn Host>, SafeText>;
+    /// What is left of a run, for `attempt::recover`.
+    ///
+    /// # Errors
+    /// It cannot be known now; conclude nothing.
+    fn find_run(&self, run: &str) -> io::Result<Found<ExitRecord>>;
+    /// What the package wrote about itself.
+    fn read_mif(&self, run: &str) -> MifSays;
+    /// Asks the run host to end the tree. Asking twice is asking once.
+    ///
+    /// # Errors
+    /// Nothing was asked.
+    fn ask_to_stop(&self, run: &str) -> io::Result<()>;
+    /// Ends what a dead run host left alive; false where something still lives after `deadline`.
+    fn end_leftovers(&self, run: &str, deadline: Duration) -> bool;
+    /// Reaps the run host that this process started, if it has ended.
+    fn reap(&self);
+    /// The run's transcript, where there is one.
+    fn transcript(&self, run: &str) -> Option<PathBuf>;
+    /// When that was last written, and its newest whole line.
+    fn last_output(&self, run: &str) -> (Option<Wall>, Option<SafeText>);
+}
+
+/// A run host that is ready and waits for its word. Dropping it without *go* lets it exit: nothing is launched.
+pub trait Host {
+    /// Says *go*.
+    ///
+    /// # Errors
+    /// Whether it arrived is unknown.
+    fn say_go(&mut self) -> io::Result<()>;
+    /// The executor is done with it: it may live on, and is reaped when it ends.
+    fn let_be(self: Box<Self>);
+}
+
+/// The instruction file that was kept for the time when no share can be reached.
+pub struct Held {
+    /// Of the instruction file.
+    pub file: Vec<u8>,
+    /// Of the site file that came with it.
+    pub site: Option<Vec<u8>>,
+    /// When a share was last seen.
+    pub seen: Option<Wall>,
+}
+
+/// What is kept on this machine's disk.
+pub trait Store: Send + Sync {
+    /// Opens the history for writing and judges its health.
+    ///
+    /// # Errors
+    /// It cannot be believed.
+    fn open_history(&self) -> Result<History, Lost>;
+    /// Reads it once, for a view.
+    ///
+    /// # Errors
+    /// It cannot be believed.
+    fn read_history(&self) -> Result<Snapshot, Lost>;
+    /// Whether there is a history at all that this process could judge: without descriptors nothing is known of it.
+    fn can_look(&self) -> bool;
+    /// Keeps instruction file and site file, durably.
+    ///
+    /// # Errors
+    /// What was kept before is kept still, in words.
+    fn hold(&self, file: &[u8], site: &[u8]) -> Result<(), String>;
+    /// What is kept.
+    fn held(&self) -> Option<Held>;
+    /// Remembers that a share was seen. A hint: an older time only makes what is held stale sooner.
+    fn share_seen(&self, at: Wall);
+    /// Whether this content is staged.
+    fn is_staged(&self, hash: &ContentHash) -> bool;
+    /// Hashes staged content again.
+    ///
+    /// # Errors
+    /// It is not what was verified.
+    fn verify_staged(&self, hash: &ContentHash) -> Result<(), SafeText>;
+    /// Staged content that was last changed longer ago than `age`.
+    fn old_content(&self, age: Duration, now: Wall) -> Vec<ContentHash>;
+    /// Removes staged content; whether it is gone.
+    fn discard_content(&self, hash: &ContentHash) -> bool;
+    /// Transcripts, by the run's name, that were last written longer ago than `age`.
+    fn old_transcripts(&self, age: Duration, now: Wall) -> Vec<String>;
+    /// Removes the transcript of a run; whether it is gone.
+    fn discard_transcript(&self, run: &str) -> bool;
+    /// Keeps a result until it is delivered to the share.
+    ///
+    /// # Errors
+    /// It could not be written durably.
+    fn put_result(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
+    /// Whether results wait to be delivered.
+    fn results_wait(&self) -> bool;
+    /// Adds a line to `PACMAN.LOG`.
+    ///
+    /// # Errors
+    /// It could not be written.
+    fn log(&self, level: Level, text: &SafeText, now: Wall) -> io::Result<()>;
+    /// Who holds the executor's lock, in words.
+    fn lock_holder(&self) -> Option<SafeText>;
+}

@@ -1,0 +1,381 @@
+//! The machine as it is: files below the installation's folders, the system's clocks, run hosts as processes.
+
+use super::{Held, Host, Machine, Runs, Store};
+use crate::clock::{Monotonic, Wall, Zone, ZoneError};
+use crate::config;
+use crate::error::{Exit, Failure};
+use crate::executor::attempt::Found;
+use crate::executor::history::{History, Lost, Snapshot};
+use crate::executor::outbox::Outbox;
+use crate::executor::outcome::{ExitRecord, MifSays};
+use crate::executor::reader::{ShareJob, ShareNews};
+use crate::executor::run_folder::{RunFolder, RunSpec};
+use crate::executor::run_host;
+use crate::host::open::OpenError;
+use crate::host::paths::Layout;
+use crate::host::process::{self, Detached};
+use crate::host::sessions::{self, LoggedOn};
+use crate::host::{account, durable, facts, lock, programs};
+use crate::log::Level;
+use crate::log::write::PacmanLog;
+use crate::site::instruction::{self, ContentHash, Platform};
+use crate::site::{content, mif, share, site_file};
+use crate::text::SafeText;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+/// How long a run host may take to say that it is ready: two syncs on a busy disk.
+const READY_DEADLINE: Duration = Duration::from_secs(30);
+/// Paging somebody may take this long.
+const NOTIFY_LIMIT: Duration = Duration::from_secs(60);
+/// What reading a history back takes: the database, its journal, its folder, the mark.
+const DESCRIPTORS: usize = 4;
+/// The component that log viewers show.
+const COMPONENT: &str = "pcmsvc";
+
+/// The world of one installation.
+pub struct RealWorld {
+    layout: Layout,
+    log_config: config::Log,
+    /// Opened with the first line: a view writes none, and so makes no file.
+    log: Mutex<Option<PacmanLog>>,
+    outbox: Outbox,
+    /// The run host that this process started; reaped, never waited for.
+    child: Arc<Mutex<Option<Child>>>,
+}
+
+impl RealWorld {
+    /// The world of the installation at `layout`.
+    pub fn new(layout: &Layout, log: &config::Log) -> Self {
+        Self {
+            layout: layout.clone(),
+            log_config: log.clone(),
+            log: Mutex::default(),
+            outbox: Outbox::at(&layout.outbox()),
+            child: Arc::default(),
+        }
+    }
+
+    /// History on a network file system could be lost or locked by another machine: it is refused.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn check_local(&self) -> crate::error::Result<()> {
+        let Some(fs) = facts::is_network_fs(&self.layout.state) else { return Ok(()) };
+        Err(Failure::new(
+            Exit::State,
+            "state-on-network",
+            format!("the state folder {} is on {fs}, a network file system", self.layout.state.display()),
+            "History there could be lost or locked by another machine: name a local folder with --state",
+        ))
+    }
+
+    /// Not being allowed to look is no loss of history.
+    ///
+    /// # Errors
+    /// This account may not read the state folder.
+    pub fn check_readable(&self) -> crate::error::Result<()> {
+        let history = self.layout.history();
+        match File::open(&history) {
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Err(Failure::new(
+                Exit::State,
+                "state-unreadable",
+                format!("no service is running, and {} may not be read by this account", history.display()),
+                "Start the service, which answers everybody, or look as root or the owner of the state folder",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn folder(&self, run: &str) -> RunFolder {
+        RunFolder::of(&self.layout.runs(), run)
+    }
+}
+
+impl Machine for RealWorld {
+    fn now(&self) -> Wall {
+        facts::now()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        facts::monotonic()
+    }
+
+    fn boot_id(&self) -> String {
+        facts::boot_id()
+    }
+
+    fn zone(&self, name: &str) -> Result<Zone, ZoneError> {
+        facts::zone(name)
+    }
+
+    fn platform(&self) -> Option<Platform> {
+        facts::platform()
+    }
+
+    fn disk_free(&self) -> Option<u64> {
+        facts::disk_free(&self.layout.state)
+    }
+
+    fn host_name(&self) -> SafeText {
+        facts::host_name()
+    }
+
+    fn account(&self) -> SafeText {
+        account::current().name
+    }
+
+    fn logged_on(&self) -> LoggedOn {
+        sessions::logged_on()
+    }
+
+    fn ask_share(&self, job: &ShareJob, deadline: Duration) -> Result<ShareNews, SafeText> {
+        job.run(deadline)
+    }
+
+    fn notify(&self, program: &str, args: &[String], json: &[u8]) -> io::Result<()> {
+        let child = Command::new(program)
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let json = json.to_owned();
+        std::thread::spawn(move || see_through(child, json));
+        Ok(())
+    }
+}
+
+/// Hands over the notice and sees the command to its end, or ends it.
+fn see_through(mut child: Child, json: Vec<u8>) {
+    let stdin = child.stdin.take();
+    // A command that reads nothing must not hold up the thread that ends it.
+    std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&json)));
+    let clock = facts::monotonic();
+    while matches!(child.try_wait(), Ok(None)) {
+        if facts::monotonic().since(clock) > NOTIFY_LIMIT {
+            let _ = child.kill();
+            let _ = child.wait();
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+}
+
+impl Runs for RealWorld {
+    fn create_run(&self, run: &str, spec: &RunSpec) -> io::Result<()> {
+        self.folder(run).create(spec)
+    }
+
+    fn start_host(&self, run: &str) -> Result<Box<dyn Host>, SafeText> {
+        let failed = |e: io::Error| SafeText::new(&format!("the run host could not be started: {e}"));
+        let exe = programs::own_executable().map_err(failed)?;
+        let folder = self.folder(run);
+        let Detached { stdin, stdout, child, .. } =
+            process::spawn_detached(&exe, &["run-host".into(), folder.path().into()]).map_err(failed)?;
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = BufReader::new(stdout).read_line(&mut line);
+            // Nobody waits any more after the deadline; that is no error.
+            let _ = tell.send(read.map(|_| line));
+        });
+        // On an error its standard input is closed here.
+        match told.recv_timeout(READY_DEADLINE) {
+            Ok(Ok(line)) if line.trim_end() == run_host::READY => {
+                Ok(Box::new(RealHost { say: stdin, child, left: Arc::clone(&self.child) }))
+            }
+            Ok(Ok(_)) => Err("the run host ended before it was ready".into()),
+            Ok(Err(e)) => Err(failed(e)),
+            Err(_) => Err("the run host was not ready in time".into()),
+        }
+    }
+
+    fn find_run(&self, run: &str) -> io::Result<Found<ExitRecord>> {
+        self.folder(run).find()
+    }
+
+    /// A file that cannot be opened as one counts as malformed, never as success.
+    fn read_mif(&self, run: &str) -> MifSays {
+        match share::open_bounded(&self.folder(run).status_mif(), mif::MAX_BYTES) {
+            Ok(bytes) => match mif::parse(&bytes) {
+                Ok(status) => MifSays::Status { success: status.success, description: status.description },
+                Err(e) => MifSays::Malformed(SafeText::new(&e.to_string())),
+            },
+            Err(OpenError::Missing) => MifSays::Nothing,
+            Err(e) => MifSays::Malformed(SafeText::new(&e.to_string())),
+        }
+    }
+
+    fn ask_to_stop(&self, run: &str) -> io::Result<()> {
+        self.folder(run).ask_to_stop()
+    }
+
+    fn end_leftovers(&self, run: &str, deadline: Duration) -> bool {
+        self.folder(run).end_leftovers(deadline)
+    }
+
+    fn reap(&self) {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = child.as_mut()
+            && !matches!(host.try_wait(), Ok(None))
+        {
+            *child = None;
+        }
+    }
+
+    /// In the log folder, or in the run's own where that could not be written.
+    fn transcript(&self, run: &str) -> Option<PathBuf> {
+        let own = self.folder(run).path().join("output.log");
+        [self.layout.transcript(run), own].into_iter().find(|path| path.is_file())
+    }
+
+    fn last_output(&self, run: &str) -> (Option<Wall>, Option<SafeText>) {
+        self.transcript(run).as_deref().map(newest_line).unwrap_or_default()
+    }
+}
+
+/// A run host as a process.
+struct RealHost {
+    say: ChildStdin,
+    child: Child,
+    left: Arc<Mutex<Option<Child>>>,
+}
+
+impl Host for RealHost {
+    fn say_go(&mut self) -> io::Result<()> {
+        self.say.write_all(format!("{}\n", run_host::GO).as_bytes())?;
+        self.say.flush()
+    }
+
+    fn let_be(self: Box<Self>) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.child);
+    }
+}
+
+/// When a transcript was last written and its newest whole line.
+fn newest_line(path: &Path) -> (Option<Wall>, Option<SafeText>) {
+    const WINDOW: u64 = 4096;
+    let read = || -> io::Result<(Wall, Vec<u8>)> {
+        let mut file = File::open(path)?;
+        let meta = file.metadata()?;
+        file.seek(SeekFrom::Start(meta.len().saturating_sub(WINDOW)))?;
+        let mut bytes = Vec::new();
+        file.take(WINDOW).read_to_end(&mut bytes)?;
+        Ok((meta.modified()?.into(), bytes))
+    };
+    let Ok((modified, bytes)) = read() else { return (None, None) };
+    let line = bytes.split(|b| *b == b'\n' || *b == b'\r').rfind(|line| !line.trim_ascii().is_empty());
+    match line {
+        Some(line) => (Some(modified), Some(SafeText::from_bytes(line.trim_ascii()))),
+        None => (None, None),
+    }
+}
+
+impl Store for RealWorld {
+    fn open_history(&self) -> Result<History, Lost> {
+        History::open(&self.layout)
+    }
+
+    fn read_history(&self) -> Result<Snapshot, Lost> {
+        History::read(&self.layout)
+    }
+
+    fn can_look(&self) -> bool {
+        let room: io::Result<Vec<_>> = (0..DESCRIPTORS).map(|_| File::open(self.layout.mark())).collect();
+        !room.is_err_and(|e| e.kind() != io::ErrorKind::NotFound)
+    }
+
+    fn hold(&self, file: &[u8], site: &[u8]) -> Result<(), String> {
+        for (path, bytes) in [(self.layout.held_site(), site), (self.layout.held(), file)] {
+            durable::write(&path, bytes)
+                .map_err(|e| format!("{} could not be written: {e}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn held(&self) -> Option<Held> {
+        let path = self.layout.held();
+        Some(Held {
+            file: share::open_bounded(&path, instruction::MAX_BYTES).ok()?,
+            site: share::open_bounded(&self.layout.held_site(), site_file::MAX_BYTES).ok(),
+            seen: std::fs::metadata(&path).and_then(|meta| meta.modified()).ok().map(Wall::from),
+        })
+    }
+
+    /// By the age of the held file.
+    fn share_seen(&self, at: Wall) {
+        if let Ok(file) = File::options().write(true).open(self.layout.held()) {
+            let _ = file.set_modified(at.into());
+        }
+    }
+
+    fn is_staged(&self, hash: &ContentHash) -> bool {
+        content::is_staged(&self.layout.stage(), hash)
+    }
+
+    fn verify_staged(&self, hash: &ContentHash) -> Result<(), SafeText> {
+        content::verify_staged(&self.layout.stage(), hash)
+    }
+
+    fn old_content(&self, age: Duration, now: Wall) -> Vec<ContentHash> {
+        let names = old_entries(&self.layout.stage(), age, now).into_iter();
+        names.filter_map(|name| ContentHash::try_from(name).ok()).collect()
+    }
+
+    fn discard_content(&self, hash: &ContentHash) -> bool {
+        content::discard_staged(&self.layout.stage(), hash).is_ok()
+    }
+
+    fn old_transcripts(&self, age: Duration, now: Wall) -> Vec<String> {
+        let names = old_entries(&self.layout.log.join("runs"), age, now);
+        names.iter().filter_map(|name| Some(name.strip_suffix(".log")?.to_owned())).collect()
+    }
+
+    fn discard_transcript(&self, run: &str) -> bool {
+        std::fs::remove_file(self.layout.transcript(run)).is_ok()
+    }
+
+    fn put_result(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.outbox.put(name, bytes)
+    }
+
+    fn results_wait(&self) -> bool {
+        !self.outbox.waiting().is_empty()
+    }
+
+    fn log(&self, level: Level, text: &SafeText, now: Wall) -> io::Result<()> {
+        let offset = facts::local_zone().map_or(0, |zone| zone.offset_at(now));
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = match &mut *log {
+            Some(log) => log,
+            none => {
+                let c = &self.log_config;
+                std::fs::create_dir_all(&self.layout.log)?;
+                none.insert(PacmanLog::open(&self.layout.log, "PACMAN.LOG", c.format, c.max_size, c.keep)?)
+            }
+        };
+        log.log(level, COMPONENT, text, now, offset)
+    }
+
+    fn lock_holder(&self) -> Option<SafeText> {
+        lock::holder(&self.layout.lock()).map(|holder| SafeText::new(&holder.to_string()))
+    }
+}
+
+/// Names of a folder's entries that were last changed longer ago than `age`.
+fn old_entries(folder: &Path, age: Duration, now: Wall) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let changed = Wall::from(entry.metadata().ok()?.modified().ok()?);
+            let old = (now - changed).to_std().is_ok_and(|passed| passed > age);
+            old.then(|| entry.file_name().into_string().ok())?
+        })
+        .collect()
+}

@@ -1,0 +1,308 @@
+//! What the service does at one step, with what it hears and what it is asked in between. It waits for nothing and knows
+//! no thread: `run` drives it with the system's clock and workers, tests with simulated ones.
+
+use super::reporting::Reporting;
+use super::schedule::{Recheck, Schedule};
+use super::server::Asked;
+use super::worker::News;
+use crate::clock::{Monotonic, Wall};
+use crate::config::Config;
+use crate::decision::ContentFact;
+use crate::executor::engine::{Engine, LaunchError};
+use crate::executor::protocol::{Actor, Answer, Call};
+use crate::executor::reader::{DELIVER_DEADLINE, STAGE_DEADLINE, ShareJob, ShareNews};
+use crate::executor::world::World;
+use crate::site::instruction::ContentHash;
+use crate::text::{SafeText, duration};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Steps are at most this far apart (PROMISES.md 3).
+const STEP: Duration = Duration::from_secs(30);
+/// While a package runs its end is looked for this often.
+const WATCH: Duration = Duration::from_millis(250);
+/// A launch that failed is tried again after this long.
+const LAUNCH_RETRY: Duration = Duration::from_secs(10);
+/// A clock reading is kept for the next start this often.
+const CLOCK_RECORD: Duration = Duration::from_secs(60);
+/// What is old is cleaned up this often.
+const CLEAN_UP: Duration = Duration::from_secs(3600);
+
+/// Whoever carries jobs to the share, one after the other, and brings the news back later.
+pub trait Carrier {
+    /// Hands over a job with its deadline; false if nobody will carry it.
+    fn give(&self, job: ShareJob, deadline: Duration) -> bool;
+}
+
+/// The state of the loop.
+pub struct Steps<'a> {
+    pub engine: Engine,
+    world: Arc<dyn World>,
+    read_config: &'a dyn Fn() -> std::result::Result<Config, SafeText>,
+    schedule: Schedule,
+    looks: Box<dyn Carrier + 'a>,
+    carries: Box<dyn Carrier + 'a>,
+    /// Contents that are being copied.
+    staging: BTreeSet<ContentHash>,
+    /// Somebody asked for a look while one was under way: that one may have missed what they mean.
+    look_again: bool,
+    /// Operators who wait for the end of a look.
+    waiting: Vec<(Call, Actor, oneshot::Sender<Answer>)>,
+    /// Calls about requests that the first look may bring; they are answered when it has ended.
+    early: Vec<Asked>,
+    reporting: Reporting,
+    no_launch_before: Monotonic,
+    clock_recorded: Monotonic,
+    cleaned_up: Monotonic,
+}
+
+impl<'a> Steps<'a> {
+    /// A service that has made no step yet; `looks` and `carries` are its two ways to the share.
+    pub fn new(
+        engine: Engine,
+        read_config: &'a dyn Fn() -> std::result::Result<Config, SafeText>,
+        (looks, carries): (Box<dyn Carrier + 'a>, Box<dyn Carrier + 'a>),
+    ) -> Self {
+        let world = Arc::clone(engine.world());
+        let mono = world.monotonic();
+        let config = engine.config();
+        let schedule = Schedule::new(config.polling_interval, config.share.timeout, mono);
+        let reporting = Reporting::new(config.machine, config.polling_interval);
+        Self {
+            engine,
+            world,
+            read_config,
+            schedule,
+            looks,
+            carries,
+            staging: BTreeSet::new(),
+            look_again: false,
+            waiting: Vec::new(),
+            early: Vec::new(),
+            reporting,
+            no_launch_before: mono,
+            clock_recorded: mono,
+            cleaned_up: mono,
+        }
+    }
+
+    /// Says that the service is there.
+    pub fn started(&mut self) {
+        let version = env!("CARGO_PKG_VERSION");
+        let line = format!("Package Command Manager service {version} started.");
+        self.engine.journal().info(self.world.now(), &line);
+    }
+
+    /// Says that it ends.
+    pub fn ending(&mut self) {
+        let running = if self.engine.is_running() { "; the running package goes on" } else { "" };
+        self.engine.journal().info(self.world.now(), &format!("The service ends{running}."));
+    }
+
+    /// One step: everything is compared with the time anew (DEFECTS Q163488). Returns how long to sleep at most.
+    pub fn step(&mut self) -> Duration {
+        let (now, mono) = (self.world.now(), self.world.monotonic());
+        self.engine.refresh(now);
+        self.engine.watch(now);
+        self.engine.note_states(now);
+        if self.schedule.is_due(mono) {
+            self.start_look(mono);
+        }
+        self.launch(now, mono);
+        self.report(now, mono);
+        if mono.since(self.clock_recorded) >= CLOCK_RECORD {
+            self.engine.record_clock(now);
+            self.clock_recorded = mono;
+        }
+        if mono.since(self.cleaned_up) >= CLEAN_UP {
+            self.engine.clean_up(now);
+            self.cleaned_up = mono;
+        }
+        let due_in = self.schedule.due_in(mono);
+        self.engine.set_poll_due(chrono::TimeDelta::from_std(due_in).ok().map(|wait| now + wait));
+        self.sleep(now, mono)
+    }
+
+    fn sleep(&self, now: Wall, mono: Monotonic) -> Duration {
+        let wake = self.next_change(now, mono).min(STEP);
+        if self.engine.is_running() { wake.min(WATCH) } else { wake }
+    }
+
+    /// Until the next thing that it does by the clock. What happens outside is not known here.
+    pub fn next_change(&self, now: Wall, mono: Monotonic) -> Duration {
+        let mut wake = self.schedule.due_in(mono).max(Duration::from_millis(50));
+        if let Some(next) = self.engine.next_instant(now) {
+            // A little later than the instant itself, so that the comparison has changed when we look.
+            let until = (next - now).to_std().unwrap_or_default() + Duration::from_millis(1);
+            wake = wake.min(until);
+        }
+        if mono < self.no_launch_before {
+            wake = wake.min(self.no_launch_before.since(mono));
+        }
+        wake
+    }
+
+    /// Starts what is due, one at a time, in order.
+    fn launch(&mut self, now: Wall, mono: Monotonic) {
+        if self.engine.is_running() || mono < self.no_launch_before {
+            return;
+        }
+        let Some(request) = self.engine.due(now).first().copied() else { return };
+        match self.schedule.recheck(mono) {
+            Recheck::Wait => return,
+            Recheck::Look => return self.start_look(mono),
+            Recheck::Go => {}
+        }
+        match self.engine.launch_due(request, now) {
+            Ok(_) => {}
+            Err(LaunchError::NotNow(why)) => {
+                self.engine.journal().warning(now, &format!("{request} is not started now: {why}"));
+                self.schedule.ask(mono);
+                self.no_launch_before = Monotonic(mono.0 + LAUNCH_RETRY);
+            }
+            Err(_) => self.no_launch_before = Monotonic(mono.0 + LAUNCH_RETRY),
+        }
+    }
+
+    fn start_look(&mut self, mono: Monotonic) {
+        self.reload();
+        if let Some((job, deadline)) = self.engine.look_job()
+            && self.looks.give(job, deadline)
+        {
+            self.schedule.started(mono);
+        } else {
+            self.schedule.ended(mono, true);
+            self.answer_early();
+        }
+    }
+
+    /// The configuration is read again with every look; one that cannot be read closes the policy gate and is loud.
+    fn reload(&mut self) {
+        let read = (self.read_config)();
+        if let Err(why) = &read {
+            let line = format!("The configuration cannot be read, nothing runs by itself: {why}");
+            self.engine.journal().error(self.world.now(), &line);
+        }
+        self.engine.set_config(read);
+        let config = self.engine.config();
+        self.schedule.set(config.polling_interval, config.share.timeout, self.world.monotonic());
+    }
+
+    /// What came of a job at the share.
+    pub fn hear(&mut self, (job, news): News) {
+        let (now, mono) = (self.world.now(), self.world.monotonic());
+        match (job, news) {
+            (ShareJob::Look { .. }, news) => self.hear_look(news, now, mono),
+            (ShareJob::Stage { hash, .. }, news) => {
+                self.staging.remove(&hash);
+                let fact = match news {
+                    Ok(ShareNews::Staged(_, fact)) => fact,
+                    Ok(_) => return,
+                    Err(why) => ContentFact::Missing(why),
+                };
+                self.engine.take(ShareNews::Staged(hash, fact), now);
+            }
+            (ShareJob::Deliver { .. }, news) => {
+                let result = match news {
+                    Ok(ShareNews::Delivered(result)) => result,
+                    Ok(_) => return,
+                    Err(why) => Err(why),
+                };
+                if let Some(line) = self.reporting.ended(&result, mono) {
+                    self.engine.journal().warning(now, &line);
+                }
+            }
+        }
+    }
+
+    fn hear_look(&mut self, news: std::result::Result<ShareNews, SafeText>, now: Wall, mono: Monotonic) {
+        let fault = match news {
+            Ok(ShareNews::Looked(look)) => {
+                let fault = look.found.is_none();
+                self.engine.take(ShareNews::Looked(look), now);
+                fault
+            }
+            Ok(_) => true,
+            Err(why) => {
+                self.engine.look_gave_nothing(&why, now);
+                true
+            }
+        };
+        for job in self.engine.stage_jobs() {
+            let ShareJob::Stage { hash, .. } = &job else { continue };
+            if self.staging.insert(hash.clone()) && !self.carries.give(job.clone(), STAGE_DEADLINE) {
+                self.staging.remove(hash);
+            }
+        }
+        self.schedule.ended(mono, fault);
+        self.answer_early();
+        if std::mem::take(&mut self.look_again) {
+            self.schedule.ask(mono);
+            return;
+        }
+        let wait = self.schedule.due_in(mono);
+        self.engine.say_sleeping(wait, &duration(wait), now);
+        self.answer_waiting(now);
+    }
+
+    fn report(&mut self, now: Wall, mono: Monotonic) {
+        let Some(machine) = self.engine.config().machine else { return };
+        let Some(share) = self.engine.share_in_force() else { return };
+        let waiting = self.world.results_wait();
+        if !self.reporting.wanted(mono, waiting, || self.engine.report(now, machine)) {
+            return;
+        }
+        let Some(report) = self.reporting.take(now) else { return };
+        let outbox = self.engine.outbox();
+        if self.carries.give(ShareJob::Deliver { share, machine, report, outbox }, DELIVER_DEADLINE) {
+            self.reporting.started();
+        }
+    }
+
+    /// Answers whoever asked, now or after the look they wait for.
+    pub fn answer(&mut self, asked: Asked) {
+        let now = self.world.now();
+        if !self.schedule.has_looked() && asked.call.request().is_some_and(|id| !self.engine.knows(id, now)) {
+            return self.early.push(asked);
+        }
+        let Asked { call, actor, answer } = asked;
+        if let Call::Poll { dry_run: false } = call {
+            match self
+                .engine
+                .may(&call, &actor, "poll", now)
+                .and_then(|()| self.engine.record_poll(&call, &actor, "asked", now))
+            {
+                Ok(()) => {
+                    self.waiting.push((call, actor, answer));
+                    self.look_again |= self.schedule.is_looking();
+                    self.schedule.ask(self.world.monotonic());
+                }
+                Err(failure) => drop(answer.send(Answer::Failed(failure))),
+            }
+            return;
+        }
+        let reply = if call.changes() {
+            self.engine.act(&call, &actor, now)
+        } else {
+            self.engine.view(&call, &actor, now)
+        };
+        // Whoever asked may have gone away; what was done stays done.
+        let _ = answer.send(reply);
+    }
+
+    /// A look has ended: what asked too early is known by now, or is not there.
+    fn answer_early(&mut self) {
+        for asked in std::mem::take(&mut self.early) {
+            self.answer(asked);
+        }
+    }
+
+    fn answer_waiting(&mut self, now: Wall) {
+        for (call, actor, answer) in std::mem::take(&mut self.waiting) {
+            let doc = self.engine.polled(&call, &actor, now);
+            let _ = answer.send(doc.map_or_else(Answer::Failed, Answer::Poll));
+        }
+    }
+}
