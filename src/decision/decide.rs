@@ -65,8 +65,11 @@ fn of_entry(gates: &Gates, index: usize, entry: &Entry) -> Decision {
 fn of_subject(gates: &Gates, subject: &Subject) -> Decision {
     let (world, request, gates) = (gates.world, subject.request, gates.of_request(subject));
     let state = state(world, subject, &gates);
-    let next_run =
-        if matches!(state.group(), Group::Pending) { next_run(world, subject, &gates) } else { None };
+    let next_run = match state {
+        State::Countdown => world.announced(subject),
+        _ if state.group() == Group::Pending => next_run(world, subject, &gates),
+        _ => None,
+    };
     let never = gates.iter().any(never);
     Decision {
         request_id: Some(request.request_id),
@@ -104,7 +107,7 @@ fn of_rejected(gates: &Gates, index: usize, rejected: &Rejected) -> Decision {
         package: rejected.package.clone().unwrap_or_default(),
         command: rejected.command.clone().unwrap_or_default(),
         state: match (attempt, adopted) {
-            (Some(attempt), _) => attempt.state,
+            (Some(attempt), _) => world.shown(attempt),
             (None, Some(_)) => State::Succeeded,
             (None, None) => State::Rejected,
         },
@@ -132,7 +135,7 @@ fn of_withdrawn(world: &World, id: RequestId, attempt: &Attempt) -> Decision {
         package_id: Some(attempt.package_id),
         package: attempt.package.clone(),
         command: attempt.command.clone(),
-        state: attempt.state,
+        state: world.shown(attempt),
         gates: Vec::new(),
         next_run: None,
         never: !running(attempt.state),
@@ -162,7 +165,7 @@ fn state(world: &World, subject: &Subject, gates: &[GateResult]) -> State {
     if let Some(attempt) = subject.newest {
         // What was attempted is shown as such. Only while another attempt may still follow by itself is it pending.
         if subject.retry_at().is_none() || unusable.is_some() {
-            return attempt.state;
+            return world.shown(attempt);
         }
     } else if subject.adopted.is_some() {
         return State::Succeeded;
@@ -180,6 +183,8 @@ fn state(world: &World, subject: &Subject, gates: &[GateResult]) -> State {
         State::Offered
     } else if gates.iter().any(|g| g.verdict != Verdict::Pass) {
         State::Waiting
+    } else if world.announced(subject).is_some() {
+        State::Countdown
     } else {
         State::Due
     }
@@ -196,7 +201,8 @@ fn next_run(world: &World, subject: &Subject, gates: &[GateResult]) -> Option<Wa
         return None;
     }
     let deferred = subject.deferral.and_then(|d| d.until);
-    let earliest = [subject.mandatory, subject.retry_at(), deferred].into_iter().flatten();
+    let earliest =
+        [subject.mandatory, subject.retry_at(), deferred, world.settled_from()].into_iter().flatten();
     let mut t = earliest.fold(world.now.max(subject.offer), Wall::max);
     for _ in 0..ROUNDS {
         t = world.free_from(t);

@@ -114,7 +114,7 @@ impl Asked<'_> {
             let why = format!("{id} was never attempted on this machine");
             return Err(refusal("not-attempted", why, format!("pcm run {id} makes the first attempt")));
         }
-        if self.decision.state.group() == Group::Running {
+        if matches!(self.decision.state, State::Running | State::Stopping) {
             let why = format!("attempt {} of {id} is {}", self.decision.attempt, self.decision.state);
             return Err(refusal("busy", why, format!("Wait for its end, or pcm stop {id} --reason WHY")));
         }
@@ -167,7 +167,7 @@ impl Asked<'_> {
         if let Some(gate) = final_gate {
             return Err(self.closed(gate));
         }
-        if self.decision.state.group() != Group::Pending {
+        if self.decision.state.group() != Group::Pending && self.decision.state != State::Countdown {
             let closed = self.decision.gates.iter().find(|g| g.verdict == Verdict::Block);
             return Err(closed.map_or_else(|| self.not_pending(), |g| self.closed(g)));
         }
@@ -218,11 +218,9 @@ impl Asked<'_> {
         Err(refusal("not-deferred", why, format!("pcm explain {} says what else keeps it", self.id)))
     }
 
-    /// Also during the countdown: then the executor names it as running, and no attempt exists yet.
+    /// Also during the countdown: no attempt exists then, and none comes of it.
     fn stop(&self) -> Result<(), Refusal> {
-        let counted_down = self.inputs.facts.running.as_ref().is_some_and(|(id, _)| *id == self.id);
-        if matches!(self.decision.state, State::Running | State::Stopping | State::Countdown) || counted_down
-        {
+        if matches!(self.decision.state, State::Running | State::Stopping | State::Countdown) {
             return Ok(());
         }
         let why = format!("{} is {}", self.id, self.decision.state);

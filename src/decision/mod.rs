@@ -2,11 +2,12 @@
 //! gate of every request. It knows no clock, no file and no thread. The service, the command line and the console all
 //! ask this one.
 //!
-//! `model` holds its inputs and outputs, `decide` the function, `gates` one file for each kind of gate, `window` the
-//! maintenance windows, `why` and `words` what an operator reads, `judge` what an operator may do, `simulate`
-//! the same on a virtual clock.
+//! `model` holds its inputs and outputs, `facts` what they say of the machine, `decide` the function, `gates` one file
+//! for each kind of gate, `window` the maintenance windows, `why` and `words` what an operator reads, `judge` what an
+//! operator may do, `simulate` the same on a virtual clock.
 
 mod decide;
+mod facts;
 mod gates;
 mod judge;
 pub mod model;
@@ -23,3 +24,4 @@ pub use decide::{decide, decide_one, due_in_order, next_instant};
 pub use judge::{OVERRIDABLE, allowed, judge, judge_hold};
 pub use model::*;
 pub use remedy::remedy;
+pub use world::shown;

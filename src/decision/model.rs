@@ -1,13 +1,13 @@
 //! What the decision core takes and gives: its inputs, states, gates and codes, in the words of DESIGN.md 2 to 4.
 
+pub use super::facts::*;
 use crate::clock::{Wall, Zone};
 use crate::config::{Config, Freeze};
 use crate::site::ids::{JobId, PackageId, RequestId};
-use crate::site::instruction::{ContentHash, InstructionFile, Platform, Problem};
+use crate::site::instruction::{InstructionFile, Problem};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
@@ -491,51 +491,6 @@ pub struct Hold {
     pub reason: SafeText,
     /// When.
     pub at: Wall,
-}
-
-/// What the machine is like.
-#[derive(Debug, Clone)]
-pub struct Facts {
-    /// Its platform; None: none that packages are made for.
-    pub platform: Option<Platform>,
-    /// Who is logged on, without the ignored accounts; None: cannot be known.
-    pub users: Option<Vec<UserFact>>,
-    /// Why the clock cannot be believed.
-    pub clock_suspect: Option<SafeText>,
-    /// This boot.
-    pub boot_id: String,
-    /// Free bytes where the state folder is; None: unknown.
-    pub disk_free: Option<u64>,
-    /// The request that runs now, since when.
-    pub running: Option<(RequestId, Wall)>,
-    /// What is staged, by content hash.
-    pub content: BTreeMap<ContentHash, ContentFact>,
-    /// The bare program names that may be started.
-    pub programs: Vec<String>,
-}
-
-/// Somebody who is logged on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserFact {
-    /// Account.
-    pub name: SafeText,
-    /// Terminal or display.
-    pub terminal: SafeText,
-    /// Since when without input, if known.
-    pub idle: Option<Duration>,
-}
-
-/// The state of a content on this machine. Absent from the map: not staged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ContentFact {
-    /// Copied and verified.
-    Staged,
-    /// Could not be copied; why.
-    Missing(SafeText),
-    /// What the share holds differs from what was published; where.
-    Mismatch(SafeText),
-    /// Somebody else could have written the package's files.
-    Loose(SafeText),
 }
 
 /// What the configuration allows, or why it cannot be read.

@@ -48,7 +48,7 @@ pub fn remedy(code: Code, id: RequestId) -> String {
         Code::NoUser => "Wait until a user logs on",
         Code::UsersUnknown => "Make log-ons known to the system (logind or utmp)",
         Code::ClockSuspect => "Synchronise the clock and wait an hour",
-        Code::RestartPending => "Restart the machine",
+        Code::RestartPending => "pcm restart now, or restart the machine by hand",
         Code::Booting => "Wait until the machine has been up for a while",
         Code::OnBattery => "Connect the power supply",
         Code::DiskSpace => "Free space where the state folder is",

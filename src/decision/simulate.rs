@@ -134,6 +134,8 @@ impl<'a> Virtual<'a> {
         if let Some(users) = &assumptions.users {
             facts.users = Some(users.clone());
         }
+        // What is announced is due; the virtual machine gives no notice.
+        facts.countdown = None;
         let instructions = inputs.instructions.clone();
         let mut world = Virtual {
             inputs,

@@ -26,7 +26,7 @@ pub(super) fn of_subject(
         },
         State::RetryWait => match (subject.newest, subject.retry_at()) {
             (Some(attempt), Some(at)) => {
-                format!("attempt {} at {}; {}", attempt.number + 1, short(at), outcome(attempt))
+                format!("attempt {} at {}; {}", attempt.number + 1, short(at), outcome(world, attempt))
             }
             _ => String::new(),
         },
@@ -47,8 +47,11 @@ pub(super) fn of_subject(
             let code = trust.and_then(|g| g.code).map(|c| c.as_str()).unwrap_or("rejected");
             return SafeText::from(code);
         }
-        State::Countdown
-        | State::Running
+        State::Countdown => match world.announced(subject) {
+            Some(at) => format!("starts in {}, announced", duration(between(world.now, at))),
+            None => String::new(),
+        },
+        State::Running
         | State::Stopping
         | State::Succeeded
         | State::SucceededRestart
@@ -109,7 +112,11 @@ fn reason(world: &World, subject: &Subject, gate: &GateResult, code: Code) -> St
         _ => String::new(),
     };
     let fixed = match code {
-        Code::UserLoggedOn => return users(world.inputs.facts.users.as_deref().unwrap_or_default()),
+        Code::UserLoggedOn => {
+            let within = world.inputs.policy.config.users.busy_within;
+            let users = world.inputs.facts.users.as_deref().unwrap_or_default();
+            return users_words(&users.iter().filter(|u| !u.is_away(within)).collect::<Vec<_>>());
+        }
         Code::Dependency => {
             let missing = subject.request.depends_on.iter().find(|id| world.succeeded(id) != Some(true));
             return missing.map(|id| format!("after {id}")).unwrap_or_default();
@@ -135,6 +142,8 @@ fn reason(world: &World, subject: &Subject, gate: &GateResult, code: Code) -> St
         Code::HistoryLost => "history lost",
         Code::ClockSuspect => "clock suspect",
         Code::RestartPending => "restart pending",
+        Code::Booting => return format!("just started, until {at}"),
+        Code::OnBattery => "on battery",
         Code::PolicyUnreadable => "configuration unreadable",
         Code::ContentMissing => "files not copied",
         Code::ContentMismatch => "files differ",
@@ -155,7 +164,7 @@ fn reason(world: &World, subject: &Subject, gate: &GateResult, code: Code) -> St
 }
 
 /// `user anna`, `users anna, bob`, `users anna, bob +2`
-fn users(users: &[UserFact]) -> String {
+fn users_words(users: &[&UserFact]) -> String {
     match users {
         [one] => format!("user {}", one.name),
         [one, two] => format!("users {}, {}", one.name, two.name),
@@ -193,7 +202,7 @@ pub(super) fn of_rejected(rejected: &Rejected) -> SafeText {
 pub(super) fn of_attempt(world: &World, attempt: &Attempt, subject: Option<&Subject>) -> SafeText {
     let now = world.now;
     let text = match attempt.state {
-        State::Running | State::Stopping | State::Countdown => {
+        State::Running | State::Stopping => {
             let elapsed = duration(between(attempt.started_at.unwrap_or(attempt.claimed_at), now));
             match subject {
                 Some(s) => format!("{elapsed}/{}", duration(s.request.max_run_time)),
@@ -201,18 +210,18 @@ pub(super) fn of_attempt(world: &World, attempt: &Attempt, subject: Option<&Subj
             }
         }
         State::Interrupted => "outcome unknown; rerun is yours".to_owned(),
-        _ => outcome(attempt),
+        _ => outcome(world, attempt),
     };
     text.into()
 }
 
 /// `exit 17 after 41s`
-fn outcome(attempt: &Attempt) -> String {
+fn outcome(world: &World, attempt: &Attempt) -> String {
     let took = match (attempt.started_at, attempt.ended_at) {
         (Some(from), Some(until)) => format!(" after {}", duration(between(from, until))),
         _ => String::new(),
     };
-    match (attempt.state, attempt.exit_code) {
+    match (world.shown(attempt), attempt.exit_code) {
         (State::Succeeded, _) => format!("done{took}"),
         (State::SucceededRestart, _) => format!("done{took}, restart wanted"),
         (State::TimedOut, _) => format!("time limit{took}"),

@@ -76,6 +76,22 @@ impl<'a> World<'a> {
         }
     }
 
+    /// When the machine has been up for `[run] after_boot`; None: when it started is not known.
+    pub fn settled_from(&self) -> Option<Wall> {
+        self.inputs.facts.host.started.map(|at| later(at, self.inputs.policy.config.run.after_boot))
+    }
+
+    /// When the countdown of a request that is announced ends.
+    pub fn announced(&self, subject: &Subject) -> Option<Wall> {
+        let announced = self.inputs.facts.countdown.filter(|c| c.request == subject.request.request_id);
+        announced.map(|c| c.ends)
+    }
+
+    /// The state of an attempt as it is shown: a restart is pending until the machine has restarted.
+    pub fn shown(&self, attempt: &Attempt) -> State {
+        shown(attempt, &self.inputs.facts.boot_id)
+    }
+
     /// When the held instruction file stops being good enough if no share is seen from now on.
     pub fn stale_from(&self) -> Option<Wall> {
         let seen = self.inputs.instructions.share_seen?;
@@ -145,6 +161,14 @@ impl<'a> Subject<'a> {
     /// Whether the time to expire has come.
     pub fn expired(&self, t: Wall) -> bool {
         self.expire.is_some_and(|e| t >= e)
+    }
+}
+
+/// The state of an attempt in this boot: what wanted a restart has had it once the machine runs in another one.
+pub fn shown(attempt: &Attempt, boot_id: &str) -> State {
+    match attempt.state {
+        State::SucceededRestart if attempt.boot_id != boot_id => State::Succeeded,
+        state => state,
     }
 }
 

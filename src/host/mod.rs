@@ -9,6 +9,7 @@ pub mod lock;
 pub mod open;
 pub mod paths;
 pub mod perms;
+pub mod power;
 pub mod process;
 pub mod programs;
 pub mod sessions;

@@ -104,6 +104,7 @@ impl Site {
         }
         write(&site.share().join("PCM.SITE"), b"format = 1\nsite = \"BP0\"\nname = \"Head office\"\n");
         make_dir(&site.path("etc"));
+        let extra = &at_once(extra);
         let interval = if extra.contains("polling_interval") { "" } else { "polling_interval = \"1s\"\n" };
         let config = format!(
             "machine = \"{MACHINE}\"\nshares = [{:?}]\n{interval}{extra}\n[trust]\nmode = \"permissions\"\n",
@@ -342,6 +343,21 @@ pub fn text(output: &Output) -> String {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     )
+}
+
+/// The same lines, with what is due starting at once: whether somebody is logged on and for how long the machine has
+/// been up is nothing that most tests are about. What the lines say of it themselves stays.
+fn at_once(extra: &str) -> String {
+    let mut lines = String::new();
+    for key in ["after_boot", "countdown"] {
+        if !extra.contains(&format!("\n{key} = ")) || !extra.contains("[run]\n") {
+            lines += &format!("{key} = \"0s\"\n");
+        }
+    }
+    match extra.split_once("[run]\n") {
+        Some((before, after)) => format!("{before}[run]\n{lines}{after}"),
+        None => format!("{extra}\n[run]\n{lines}"),
+    }
 }
 
 /// A folder with the mode that trust mode `permissions` wants, whatever the umask is.

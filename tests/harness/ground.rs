@@ -12,7 +12,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Retries soon, so that a test does not wait ten minutes for one.
-pub const CONFIG: &str = "[run]\nretry_after = \"1s\"\nretries = 20\n";
+pub const CONFIG: &str =
+    "[run]\nafter_boot = \"0s\"\ncountdown = \"0s\"\nretry_after = \"1s\"\nretries = 20\n";
 
 pub struct Ground {
     site: Site,

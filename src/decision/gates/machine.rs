@@ -1,47 +1,63 @@
-//! Gates about this computer: users, clock, host, policy, content, executor.
+//! Gates about this computer: users, clock, policy, content, executor.
 
 use super::super::model::{Change, Code, ContentFact, Gate, GateResult, UserFact};
-use super::super::words::{between, bytes, stamp};
+use super::super::words::{between, stamp};
 use super::super::world::{Subject, World};
 use super::{block, pass, published, unknown};
 use crate::site::ids::RequestId;
-
 use crate::site::instruction::{Program, RunWhen};
 use crate::text::duration;
 
-/// `anna on pts/0 (idle 3m), kiosk on tty1`, at most four of them.
-fn names(users: &[UserFact]) -> String {
-    let mut words: Vec<String> = users
-        .iter()
-        .take(4)
-        .map(|user| match user.idle {
-            Some(idle) => format!("{} on {} (idle {})", user.name, user.terminal, duration(idle)),
-            None => format!("{} on {}", user.name, user.terminal),
-        })
-        .collect();
-    if users.len() > 4 {
-        words.push(format!("{} more", users.len() - 4));
+/// `anna on pts/0 (idle 3m), kiosk on tty1 (idle 3h, locked)`, at most four of them.
+fn names<'a>(users: impl IntoIterator<Item = &'a UserFact>) -> String {
+    let mut more = 0;
+    let mut words: Vec<String> = Vec::new();
+    for user in users {
+        if words.len() == 4 {
+            more += 1;
+            continue;
+        }
+        let idle = user.idle.map(|idle| format!("idle {}", duration(idle)));
+        let locked = (user.locked == Some(true)).then(|| "locked".to_owned());
+        let known: Vec<String> = idle.into_iter().chain(locked).collect();
+        words.push(match known.is_empty() {
+            true => format!("{} on {}", user.name, user.terminal),
+            false => format!("{} on {} ({})", user.name, user.terminal, known.join(", ")),
+        });
+    }
+    if more > 0 {
+        words.push(format!("{more} more"));
     }
     words.join(", ")
 }
 
-/// `run_when` against who is logged on.
+/// `run_when` against who is logged on. Who has not touched the machine for `[users] busy_within` keeps nothing waiting.
 pub(super) fn users(world: &World, subject: &Subject) -> GateResult {
     let gate = Gate::Users;
-    match (subject.request.run_when, &world.inputs.facts.users) {
-        (RunWhen::Any, _) => pass(gate, Change::Never, "runs whoever is logged on"),
-        (_, None) => unknown(gate, Code::UsersUnknown, "who is logged on cannot be known on this machine"),
-        (RunWhen::NoUser, Some(users)) if users.is_empty() => {
-            pass(gate, Change::Event, "nobody is logged on")
+    let users = match (subject.request.run_when, &world.inputs.facts.users) {
+        (RunWhen::Any, _) => return pass(gate, Change::Never, "runs whoever is logged on"),
+        (_, None) => {
+            return unknown(gate, Code::UsersUnknown, "who is logged on cannot be known on this machine");
         }
-        (RunWhen::NoUser, Some(users)) => {
-            let evidence = format!("it wants nobody logged on: {}", names(users));
-            block(gate, Code::UserLoggedOn, Change::Event, evidence)
-        }
-        (RunWhen::User, Some(users)) if users.is_empty() => {
+        (_, Some(users)) => users,
+    };
+    let within = world.inputs.policy.config.users.busy_within;
+    let mut busy = users.iter().filter(|user| !user.is_away(within)).peekable();
+    match subject.request.run_when {
+        RunWhen::User if users.is_empty() => {
             block(gate, Code::NoUser, Change::Event, "it wants a user logged on, nobody is")
         }
-        (RunWhen::User, Some(users)) => pass(gate, Change::Event, format!("logged on: {}", names(users))),
+        RunWhen::User => pass(gate, Change::Event, format!("logged on: {}", names(users))),
+        _ if users.is_empty() => pass(gate, Change::Event, "nobody is logged on"),
+        _ if busy.peek().is_none() => {
+            let away = duration(within);
+            let evidence = format!("nobody has been busy for {away}: {}", names(users));
+            pass(gate, Change::Event, evidence)
+        }
+        _ => {
+            let evidence = format!("it wants nobody logged on: {}", names(busy));
+            block(gate, Code::UserLoggedOn, Change::Event, evidence)
+        }
     }
 }
 
@@ -49,39 +65,6 @@ pub(super) fn clock(world: &World) -> GateResult {
     match &world.inputs.facts.clock_suspect {
         Some(why) => block(Gate::Clock, Code::ClockSuspect, Change::Event, why.clone()),
         None => pass(Gate::Clock, Change::Event, "the clock is believable"),
-    }
-}
-
-/// A pending restart and disk space.
-pub(super) fn host(world: &World, subject: &Subject) -> GateResult {
-    restart(world).unwrap_or_else(|| disk(world, subject))
-}
-
-fn restart(world: &World) -> Option<GateResult> {
-    let (id, attempt) = world.restart?;
-    let ended = stamp(attempt.ended_at.unwrap_or(attempt.claimed_at), world.inputs.zone);
-    let evidence =
-        format!("{id} ({}) succeeded {ended} and wants a restart; restart the machine", attempt.package);
-    Some(block(Gate::Host, Code::RestartPending, Change::Event, evidence))
-}
-
-fn disk(world: &World, subject: &Subject) -> GateResult {
-    let gate = Gate::Host;
-    match (subject.request.disk_space, world.inputs.facts.disk_free) {
-        (None, _) => pass(gate, Change::Event, "no restart pending"),
-        (Some(need), None) => {
-            let evidence = format!("it needs {} and the free space cannot be known", bytes(need));
-            unknown(gate, Code::DiskSpace, evidence)
-        }
-        (Some(need), Some(free)) if free < need => {
-            let evidence =
-                format!("it needs {}, {} are free where the state folder is", bytes(need), bytes(free));
-            block(gate, Code::DiskSpace, Change::Event, evidence)
-        }
-        (Some(need), Some(free)) => {
-            let evidence = format!("no restart pending; {} free of {} needed", bytes(free), bytes(need));
-            pass(gate, Change::Event, evidence)
-        }
     }
 }
 

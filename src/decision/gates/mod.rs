@@ -1,7 +1,8 @@
 //! The gates (DESIGN.md 4), in the order in which they are shown: `published` looks at what came from the share, `past`
-//! at history, `times` at the clock, `machine` at this computer. Each gate is one function from world and request to a
+//! at history, `times` at the clock, `machine` and `host` at this computer. Each gate is one function from world and request to a
 //! verdict with its code, its evidence in words, and when it can next change. Called by `decide`.
 
+mod host;
 mod machine;
 mod past;
 mod published;
@@ -54,7 +55,7 @@ impl<'w> Gates<'w> {
             times::window(world, subject),
             machine::users(world, subject),
             self.clock.clone(),
-            machine::host(world, subject),
+            host::host(world, subject),
             self.policy.clone(),
             machine::content(world, subject),
             machine::executor(world, Some(&subject.request.request_id)),

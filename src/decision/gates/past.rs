@@ -75,7 +75,7 @@ fn ended(world: &World, attempt: &Attempt) -> String {
     let result = match (attempt.result.is_empty(), attempt.exit_code) {
         (false, _) => attempt.result.clone(),
         (true, Some(code)) => SafeText::from(format!("exit {code}")),
-        (true, None) => return format!("{} {at}", attempt.state),
+        (true, None) => return format!("{} {at}", world.shown(attempt)),
     };
-    format!("{} {at}: {result}", attempt.state)
+    format!("{} {at}: {result}", world.shown(attempt))
 }

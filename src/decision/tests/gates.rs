@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 /// The scene is due but for one gate, which says this.
 #[track_caller]
-fn only(scene: &Scene, gate: Gate, code: Code, verdict: Verdict, change: Change) -> GateResult {
+pub fn only(scene: &Scene, gate: Gate, code: Code, verdict: Verdict, change: Change) -> GateResult {
     assert_eq!(Scene::due().decision().state, State::Due, "without the obstacle it is due");
     let decision = scene.decision();
     let closed: Vec<_> = decision.gates.iter().filter(|g| g.verdict != Verdict::Pass).collect();
@@ -22,7 +22,7 @@ fn only(scene: &Scene, gate: Gate, code: Code, verdict: Verdict, change: Change)
 }
 
 #[track_caller]
-fn blocks(scene: &Scene, gate: Gate, code: Code, change: Change) -> GateResult {
+pub fn blocks(scene: &Scene, gate: Gate, code: Code, change: Change) -> GateResult {
     only(scene, gate, code, Verdict::Block, change)
 }
 
@@ -504,93 +504,5 @@ mod windows {
             scene.request().ignore_windows = true;
             assert_eq!(scene.decision().state, State::Waiting, "nothing fails open");
         }
-    }
-}
-
-mod machine {
-    use super::*;
-
-    fn wanting(run_when: RunWhen, users: Option<Vec<UserFact>>) -> Scene {
-        Scene::due().with(|s| {
-            s.request().run_when = run_when;
-            s.facts.users = users;
-        })
-    }
-
-    #[test]
-    fn users_are_as_run_when_wants_them_and_unknown_closes() {
-        let somebody = || Some(vec![user("anna")]);
-        for users in [None, Some(Vec::new()), somebody()] {
-            assert_eq!(wanting(RunWhen::Any, users).decision().state, State::Due);
-        }
-        let scene = wanting(RunWhen::NoUser, somebody());
-        let gate = blocks(&scene, Gate::Users, Code::UserLoggedOn, Change::Event);
-        assert_eq!(gate.evidence, "it wants nobody logged on: anna on pts/0 (idle 3m)");
-        assert_eq!(scene.decision().why, "user anna");
-        blocks(&wanting(RunWhen::User, Some(Vec::new())), Gate::Users, Code::NoUser, Change::Event);
-        for run_when in [RunWhen::NoUser, RunWhen::User] {
-            only(&wanting(run_when, None), Gate::Users, Code::UsersUnknown, Verdict::Unknown, Change::Event);
-        }
-        assert_eq!(wanting(RunWhen::NoUser, Some(Vec::new())).decision().state, State::Due);
-        assert_eq!(wanting(RunWhen::User, somebody()).decision().state, State::Due);
-    }
-
-    #[test]
-    fn a_clock_that_cannot_be_believed_closes() {
-        let scene = Scene::due().with(|s| s.facts.clock_suspect = Some("it went back 3 h".into()));
-        blocks(&scene, Gate::Clock, Code::ClockSuspect, Change::Event);
-    }
-
-    #[test]
-    fn a_restart_that_a_package_wants_closes_until_the_next_boot() {
-        let mut scene = Scene::due();
-        scene.attempted(OTHER, vec![attempt(1, State::SucceededRestart)]);
-        let gate = blocks(&scene, Gate::Host, Code::RestartPending, Change::Event);
-        assert!(
-            gate.evidence.as_str().starts_with("BP0000X (Acme Workstation 4.0) succeeded"),
-            "{}",
-            gate.evidence
-        );
-        assert_eq!(scene.with(|s| s.facts.boot_id = "boot-2".into()).decision().state, State::Due);
-    }
-
-    #[test]
-    fn disk_space_is_needed_and_unknown_space_closes() {
-        let mut scene = Scene::due();
-        scene.request().disk_space = Some(200_000_000);
-        scene.facts.disk_free = Some(200_000_000);
-        assert_eq!(scene.decision().state, State::Due);
-        scene.facts.disk_free = Some(199_999_999);
-        let gate = blocks(&scene, Gate::Host, Code::DiskSpace, Change::Event);
-        assert_eq!(gate.evidence, "it needs 200 MB, 199.9 MB are free where the state folder is");
-        scene.facts.disk_free = None;
-        only(&scene, Gate::Host, Code::DiskSpace, Verdict::Unknown, Change::Event);
-    }
-
-    #[test]
-    fn a_configuration_that_cannot_be_read_closes() {
-        let scene = Scene::due().with(|s| s.policy.unreadable = Some("pcm.toml, line 3: unknown key".into()));
-        blocks(&scene, Gate::Policy, Code::PolicyUnreadable, Change::Event);
-    }
-
-    #[test]
-    fn content_has_to_be_staged_and_verified() {
-        let mut scene = Scene::due();
-        scene.request().content_sha256 = Some(hash());
-        blocks(&scene, Gate::Content, Code::ContentMissing, Change::Event);
-        scene.facts.content.insert(hash(), ContentFact::Missing("the share is away".into()));
-        blocks(&scene, Gate::Content, Code::ContentMissing, Change::Event);
-        scene.facts.content.insert(hash(), ContentFact::Mismatch("files/setup.sh differs".into()));
-        blocks(&scene, Gate::Content, Code::ContentMismatch, Change::Event);
-        scene.facts.content.insert(hash(), ContentFact::Staged);
-        assert_eq!(scene.decision().state, State::Due);
-    }
-
-    #[test]
-    fn one_package_at_a_time() {
-        let scene = Scene::due().with(|s| s.facts.running = Some((id(OTHER), now() - TimeDelta::minutes(4))));
-        let gate = blocks(&scene, Gate::Executor, Code::Busy, Change::Event);
-        assert_eq!(gate.evidence, "BP0000X runs since Sun 2026-11-22 11:56 +00:00, 4m");
-        assert_eq!(scene.decision().why, "BP0000X runs");
     }
 }

@@ -4,6 +4,7 @@
 
 mod gates;
 mod judge;
+mod machine;
 mod scene;
 mod simulate;
 mod states;

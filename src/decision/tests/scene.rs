@@ -100,7 +100,7 @@ pub fn attempt(number: u32, state: State) -> Attempt {
 }
 
 pub fn user(name: &str) -> UserFact {
-    UserFact { name: name.into(), terminal: "pts/0".into(), idle: Some(minutes(3)) }
+    UserFact { name: name.into(), terminal: "pts/0".into(), idle: Some(minutes(3)), locked: None }
 }
 
 pub fn problem(code: &str) -> Problem {
@@ -143,8 +143,14 @@ impl Scene {
                 users: Some(Vec::new()),
                 clock_suspect: None,
                 boot_id: "boot-1".into(),
+                host: HostFacts {
+                    started: Some(now() - TimeDelta::days(3)),
+                    power: Power::Mains,
+                    restart_wanted: None,
+                },
                 disk_free: Some(10_000_000_000),
                 running: None,
+                countdown: None,
                 content: BTreeMap::new(),
                 programs: Vec::new(),
             },

@@ -21,13 +21,16 @@ use super::journal::Journal;
 use super::world::{RealWorld, Store, World};
 use crate::clock::{Wall, Zone};
 use crate::config::Config;
-use crate::decision::{self, ContentFact, Decision, Facts, Inputs, Instructions, Policy, UserFact};
+use crate::decision::{
+    self, ContentFact, Decision, Facts, HostFacts, Inputs, Instructions, Policy, UserFact,
+};
 use crate::error::{Exit, Failure, Result};
 use crate::host::paths::Layout;
 use crate::host::sessions::LoggedOn;
 use crate::host::{lock::ExclusiveLock, programs};
 use crate::site::instruction::ContentHash;
 use crate::text::SafeText;
+use chrono::SubsecRound as _;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,6 +73,8 @@ pub struct Engine {
     notes: Vec<crate::site::instruction::Problem>,
     users: LoggedOn,
     users_asked: crate::clock::Monotonic,
+    /// Power and start, asked as often.
+    host: HostFacts,
     clock: ClockGuard,
     journal: Journal,
     /// When the share is looked at next; only the service knows.
@@ -158,6 +163,7 @@ impl Engine {
             notes: Vec::new(),
             users: world.logged_on(),
             users_asked: world.monotonic(),
+            host: host_facts(&*world),
             clock: ClockGuard::default(),
             journal: Journal::of(Arc::clone(&world)),
             poll_due: None,
@@ -203,15 +209,18 @@ impl Engine {
                         name: s.user.clone(),
                         terminal: s.terminal.clone(),
                         idle: s.idle_s.map(Duration::from_secs),
+                        locked: s.locked,
                     })
                     .collect()
             }),
             clock_suspect: self.clock.suspect_why().cloned(),
             boot_id: self.world.boot_id(),
+            host: self.host.clone(),
             disk_free: self.world.disk_free(),
             running: self
                 .running()
                 .map(|row| (row.request, row.attempt.started_at.unwrap_or(row.attempt.claimed_at))),
+            countdown: None,
             content: self.content.clone(),
             programs: programs::allowed(&self.policy.config.programs),
         }
@@ -229,6 +238,7 @@ impl Engine {
         if mono.since(self.users_asked) >= USERS_FRESH {
             self.users = self.world.logged_on();
             self.users_asked = mono;
+            self.host = host_facts(&*self.world);
         }
         if matches!(self.past, Past::Lost(_)) && self.executes {
             self.reopen(now);
@@ -399,6 +409,16 @@ impl Engine {
                 self.not_written(&format!("The time was not recorded: {e}"), now);
             }
         }
+    }
+}
+
+fn host_facts(world: &dyn World) -> HostFacts {
+    let up = chrono::TimeDelta::from_std(world.monotonic().0).ok();
+    HostFacts {
+        // To the second: the two clocks are read one after the other.
+        started: up.and_then(|up| world.now().checked_sub_signed(up)).map(|at| at.trunc_subsecs(0)),
+        power: world.power(),
+        restart_wanted: world.restart_wanted(),
     }
 }
 

@@ -12,6 +12,7 @@ use super::outcome::{ExitRecord, MifSays};
 use super::reader::{ShareJob, ShareNews};
 use super::run_folder::RunSpec;
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
+use crate::host::power::Power;
 use crate::host::sessions::LoggedOn;
 use crate::log::Level;
 use crate::site::instruction::{ContentHash, Platform};
@@ -48,6 +49,14 @@ pub trait Machine: Send + Sync {
     fn account(&self) -> SafeText;
     /// Who is logged on.
     fn logged_on(&self) -> LoggedOn;
+    /// What it runs on.
+    fn power(&self) -> Power {
+        Power::Mains
+    }
+    /// What of the system itself wants a restart, in words.
+    fn restart_wanted(&self) -> Option<SafeText> {
+        None
+    }
     /// Carries out one job at the share, for at most `deadline`.
     ///
     /// # Errors

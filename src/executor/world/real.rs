@@ -14,6 +14,7 @@ use crate::executor::run_host;
 use crate::host::open::OpenError;
 use crate::host::paths::Layout;
 use crate::host::process::{self, Detached};
+use crate::host::power::{self, Power};
 use crate::host::sessions::{self, LoggedOn};
 use crate::host::{account, durable, facts, lock, programs};
 use crate::log::Level;
@@ -131,6 +132,14 @@ impl Machine for RealWorld {
 
     fn logged_on(&self) -> LoggedOn {
         sessions::logged_on()
+    }
+
+    fn power(&self) -> Power {
+        power::source()
+    }
+
+    fn restart_wanted(&self) -> Option<SafeText> {
+        power::restart_wanted()
     }
 
     fn ask_share(&self, job: &ShareJob, deadline: Duration) -> Result<ShareNews, SafeText> {

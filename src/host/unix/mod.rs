@@ -8,6 +8,7 @@ pub mod lock;
 mod mounts;
 pub mod open;
 pub mod perms;
+pub mod power;
 mod proc;
 pub mod process;
 pub mod programs;

@@ -7,6 +7,7 @@ pub mod ipc;
 pub mod lock;
 pub mod open;
 pub mod perms;
+pub mod power;
 pub mod process;
 pub mod programs;
 mod security;

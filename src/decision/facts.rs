@@ -1,0 +1,89 @@
+//! What decisions need to know of the machine itself: who is logged on, what is staged, power, when it started. Part of
+//! the core's inputs (`model`); the executor fills it in at every step from what `host` reads.
+
+use crate::clock::Wall;
+pub use crate::host::power::Power;
+use crate::site::ids::RequestId;
+use crate::site::instruction::{ContentHash, Platform};
+use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What the machine is like.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Its platform; None: none that packages are made for.
+    pub platform: Option<Platform>,
+    /// Who is logged on, without the ignored accounts; None: cannot be known.
+    pub users: Option<Vec<UserFact>>,
+    /// Why the clock cannot be believed.
+    pub clock_suspect: Option<SafeText>,
+    /// This boot.
+    pub boot_id: String,
+    /// Power, and the start of the machine.
+    pub host: HostFacts,
+    /// Free bytes where the state folder is; None: unknown.
+    pub disk_free: Option<u64>,
+    /// The request that runs now, since when.
+    pub running: Option<(RequestId, Wall)>,
+    /// The request whose start is announced; it is in no history yet.
+    pub countdown: Option<Announced>,
+    /// What is staged, by content hash.
+    pub content: BTreeMap<ContentHash, ContentFact>,
+    /// The bare program names that may be started.
+    pub programs: Vec<String>,
+}
+
+/// What the machine says of its own state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostFacts {
+    /// When it started, by the wall clock as it stands now; None: cannot be known.
+    pub started: Option<Wall>,
+    /// What it runs on.
+    pub power: Power,
+    /// What else wants a restart, in words: evidence only, never a reason of its own.
+    pub restart_wanted: Option<SafeText>,
+}
+
+/// An automatic run that is announced and not launched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announced {
+    /// Which.
+    pub request: RequestId,
+    /// When its countdown ends, by the wall clock as it stands now.
+    pub ends: Wall,
+}
+
+/// Somebody who is logged on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserFact {
+    /// Account.
+    pub name: SafeText,
+    /// Terminal or display.
+    pub terminal: SafeText,
+    /// Since when without input, if known.
+    pub idle: Option<Duration>,
+    /// Whether the screen is locked, if known.
+    pub locked: Option<bool>,
+}
+
+impl UserFact {
+    /// Logged on, and not at work: without input for `[users] busy_within`, or, where that cannot be known, locked.
+    pub fn is_away(&self, busy_within: Duration) -> bool {
+        self.idle.map_or(self.locked == Some(true), |idle| idle >= busy_within)
+    }
+}
+
+/// The state of a content on this machine. Absent from the map: not staged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ContentFact {
+    /// Copied and verified.
+    Staged,
+    /// Could not be copied; why.
+    Missing(SafeText),
+    /// What the share holds differs from what was published; where.
+    Mismatch(SafeText),
+    /// Somebody else could have written the package's files.
+    Loose(SafeText),
+}
