@@ -115,7 +115,7 @@ impl Out {
     /// From the flags and what standard output is.
     pub fn new(json: bool, quiet: bool, no_color: bool) -> Self {
         let terminal = std::io::stdout().is_terminal();
-        let size = ratatui::crossterm::terminal::size().ok();
+        let size = crate::host::terminal::size();
         let width = size.map(|(columns, _)| usize::from(columns)).filter(|c| terminal && *c > 0);
         let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
             || std::env::var_os("TERM").is_some_and(|v| v == "dumb");

@@ -8,6 +8,7 @@ pub mod term;
 #[cfg(test)]
 mod tests;
 pub mod theme;
+mod turn;
 pub mod ui;
 
 pub use run::{Options, run};

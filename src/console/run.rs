@@ -1,29 +1,29 @@
-//! The main loop: events to the app, its effects to the drivers, frames to the terminal. It is the only place of the
-//! console that reads a clock.
+//! The start of the console: what the terminal can do, theme, keys, drivers; then `turn` until the end.
 
-use super::app::{App, AppOptions, Effect, Event};
+use super::app::{App, AppOptions, Event};
 use super::drivers::{self, Input, ask::Asker, logs, transcript};
 use super::keymap::Keymap;
-use super::term::{Caps, Guard, Screen, leave, leave_dead};
+use super::term::out::{Out, Sent};
+use super::term::pace::Pace;
+use super::term::{self, Caps, Guard, Screen, leave, leave_dead};
 use super::theme::Theme;
+use super::turn::Console;
 use super::ui;
-use crate::clock::{System, Zone};
+use crate::clock::Zone;
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Ask;
 use crate::host::facts;
 use crate::host::paths::Layout;
 use crate::host::signals::{self, Signal};
+use crate::host::terminal;
 use crate::safe;
 use crate::text::SafeText;
-use ratatui::buffer::Buffer;
-use ratatui::crossterm::terminal;
-use ratatui::layout::Rect;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 /// How the console was started.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +32,7 @@ pub struct Options {
     pub read_only: bool,
     /// Draw ASCII only.
     pub ascii: bool,
-    /// A slow line: at most 5 frames a second.
+    /// A slow line: at most 5 frames a second, and no more bytes than 9,600 baud carry.
     pub slow: bool,
     /// No colours.
     pub no_color: bool,
@@ -71,29 +71,29 @@ pub fn run(options: Options, ask: Arc<dyn Ask>, layout: &Layout, config: &Config
     logs::start(logs::follow(layout, config, app.options.zone.clone()), &to).map_err(failed)?;
     listen(&to).map_err(failed)?;
     let glyphs = if caps.ascii { &ui::ASCII } else { &ui::UNICODE };
-    let guard = Guard::enter().map_err(failed)?;
-    let (width, height) = terminal::size().unwrap_or((80, 24));
-    let mut console = Console {
-        app,
-        theme,
-        glyphs,
-        screen: Screen::new(width, height, caps.synchronized),
-        guard,
-        asker,
-        transcripts,
-        pause: Duration::from_millis(if options.slow { 200 } else { 33 }),
-        resumed: None,
-    };
+    let rate = slow_rate(options.slow, terminal::speed());
+    let sent = to.clone();
+    let out = Out::start(rate, move |what| {
+        let _ = sent.send(if what == Sent::Done { Input::Out } else { Input::Gone });
+    })
+    .map_err(failed)?;
+    let guard = Guard::enter(caps.alternate).map_err(failed)?;
+    let (width, height) = term::size();
+    let mut screen = Screen::new(width, height, caps.synchronized);
+    screen.cleared(width, height);
+    let pace = if rate.is_some() { Pace::slow() } else { Pace::fast() };
+    let mut console = Console { app, theme, glyphs, screen, guard, asker, transcripts, out, pace, resumed: None };
     for note in [theme_note, zone_note].into_iter().flatten() {
         console.app.warn(note);
     }
     tracing::info!(
-        "console on a terminal of {width}x{height}, {:?} colours, theme {}, {}",
+        "console on a terminal of {width}x{height}, {:?} colours, theme {}, {}{}",
         caps.colours,
         console.theme.name,
         if caps.ascii { "ASCII" } else { "UTF-8" },
+        rate.map(|rate| format!(", a slow line of {rate} bytes/s")).unwrap_or_default(),
     );
-    let _keys = drivers::keys::start(&to).map_err(failed)?;
+    let _keys = drivers::keys::start(&to, rate.is_some()).map_err(failed)?;
     let _ = to.send(Input::Event(Event::Resize(width, height)));
     match console.turn(&from) {
         Ok(()) => Ok(()),
@@ -109,123 +109,14 @@ pub fn run(options: Options, ask: Arc<dyn Ask>, layout: &Layout, config: &Config
     }
 }
 
-struct Console {
-    app: App,
-    theme: Theme,
-    glyphs: &'static ui::Glyphs,
-    screen: Screen,
-    guard: Guard,
-    asker: Asker,
-    transcripts: Sender<Option<(crate::site::ids::RequestId, u32)>>,
-    /// The least time between two frames.
-    pause: Duration,
-    /// When Ctrl-Z was last come back from.
-    resumed: Option<Instant>,
-}
-
-impl Console {
-    fn turn(&mut self, from: &Receiver<Input>) -> std::io::Result<()> {
-        let mut drawn: Option<Instant> = None;
-        let mut changed = true;
-        let mut tick = Instant::now();
-        loop {
-            if Instant::now() >= tick {
-                if signals::terminal_gone() {
-                    leave_dead();
-                    return Ok(());
-                }
-                // A change of size whose event was lost in a storm of them shows at the next second all the same.
-                if let Ok((width, height)) = terminal::size()
-                    && (width, height) != self.app.size
-                {
-                    let _ = self.take(Event::Resize(width, height))?;
-                }
-                let now = System::now();
-                tui_logger::move_events();
-                if self.take(Event::Tick(now))? {
-                    return Ok(());
-                }
-                // The next one when the wall clock's second changes, so that its minute shows when it begins.
-                let into = u64::from(now.timestamp_subsec_millis() % 1000);
-                tick = Instant::now() + Duration::from_millis(1001 - into);
-                changed = true;
-            }
-            let due = drawn.map_or(tick, |drawn| drawn + self.pause);
-            if changed && (drawn.is_none() || Instant::now() >= due) {
-                self.draw()?;
-                drawn = Some(Instant::now());
-                changed = false;
-            }
-            let until = if changed { due.min(tick) } else { tick };
-            let mut input = match from.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(input) => Some(input),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            };
-            while let Some(one) = input {
-                match one {
-                    Input::Event(event) => {
-                        if self.take(event)? {
-                            return Ok(());
-                        }
-                    }
-                    Input::Gone => {
-                        leave_dead();
-                        return Ok(());
-                    }
-                    Input::Terminate => return Ok(()),
-                    // After a Ctrl-Z of ours the terminal was taken again already.
-                    Input::Continued
-                        if self.resumed.is_some_and(|at| at.elapsed() < Duration::from_secs(2)) => {}
-                    Input::Continued => {
-                        self.guard.away(|| ())?;
-                        self.forget();
-                    }
-                }
-                changed = true;
-                input = from.try_recv().ok();
-            }
-        }
-    }
-
-    /// One event and its effects; true: the console ends.
-    fn take(&mut self, event: Event) -> std::io::Result<bool> {
-        if let Event::Resize(width, height) = event {
-            self.screen.forget(width, height);
-        }
-        for effect in self.app.update(event) {
-            match effect {
-                Effect::Ask { id, call, label } => {
-                    tracing::trace!("{label}");
-                    self.asker.ask(id, call);
-                }
-                Effect::Transcript(wanted) => {
-                    let _ = self.transcripts.send(wanted);
-                }
-                Effect::Redraw => self.forget(),
-                Effect::Suspend => {
-                    self.guard.away(signals::stop_self)?;
-                    self.resumed = Some(Instant::now());
-                    self.forget();
-                }
-                Effect::Quit => return Ok(true),
-            }
-        }
-        Ok(false)
-    }
-
-    fn forget(&mut self) {
-        let (width, height) = terminal::size().unwrap_or((80, 24));
-        self.app.size = (width, height);
-        self.screen.forget(width, height);
-    }
-
-    fn draw(&mut self) -> std::io::Result<()> {
-        let Rect { width, height, .. } = self.screen.size();
-        let mut frame = Buffer::empty(Rect::new(0, 0, width, height));
-        ui::draw(&self.app, &self.theme, self.glyphs, &mut frame);
-        self.screen.show(frame, &mut std::io::stdout().lock())
-    }
+/// Bytes a second of a line that is slow, because the operator says so or because it is set up for less than what
+/// pseudo-terminals are set up for where nobody knows.
+fn slow_rate(told: bool, baud: Option<u32>) -> Option<u32> {
+    const UNKNOWN: u32 = 38_400;
+    const ASSUMED: u32 = 9_600;
+    let known = baud.filter(|baud| *baud < UNKNOWN);
+    // A start bit, eight bits and a stop bit.
+    known.or(told.then_some(ASSUMED)).map(|baud| (baud / 10).max(1))
 }
 
 /// What the terminal can do, or the sentence that says why there is none.
@@ -297,7 +188,7 @@ fn listen(to: &Sender<Input>) -> std::io::Result<()> {
             let _ = to.send(Input::Terminate);
             // A terminal that takes no more bytes must not keep the process.
             let late = || {
-                std::thread::sleep(Duration::from_secs(2));
+                std::thread::sleep(Duration::from_millis(900));
                 std::process::exit(143);
             };
             if drivers::spawn("end", late).is_err() {
@@ -306,6 +197,9 @@ fn listen(to: &Sender<Input>) -> std::io::Result<()> {
         }
         Signal::Continue => {
             let _ = to.send(Input::Continued);
+        }
+        Signal::Resize => {
+            let _ = to.send(Input::Resized);
         }
     })
 }
@@ -323,7 +217,7 @@ mod tests {
     use super::*;
     use crate::console::theme::ColourLevel;
 
-    const CAPS: Caps = Caps { colours: ColourLevel::True, ascii: false, synchronized: true };
+    const CAPS: Caps = Caps { colours: ColourLevel::True, ascii: false, synchronized: true, alternate: true };
 
     fn chosen(options: &Options, role: &str) -> Theme {
         let mut config = Config { role: role.into(), ..Config::default() };
@@ -337,6 +231,16 @@ mod tests {
         assert_eq!(chosen(&Options::default(), "test").name, "default");
         let named = Options { theme: Some("nord".into()), ..Options::default() };
         assert_eq!(chosen(&named, "production").name, "nord");
+    }
+
+    #[test]
+    fn a_line_is_slow_when_it_is_set_up_so_or_when_the_operator_says_so() {
+        assert_eq!(slow_rate(false, Some(38_400)), None);
+        assert_eq!(slow_rate(false, Some(115_200)), None);
+        assert_eq!(slow_rate(false, None), None);
+        assert_eq!(slow_rate(false, Some(9_600)), Some(960));
+        assert_eq!(slow_rate(true, Some(38_400)), Some(960));
+        assert_eq!(slow_rate(true, Some(19_200)), Some(1_920), "what the line says is better than a guess");
     }
 
     #[test]

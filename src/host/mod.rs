@@ -17,6 +17,7 @@ pub mod signals;
 pub mod stop;
 pub mod supervisor;
 pub mod tail;
+pub mod terminal;
 
 #[cfg(unix)]
 mod unix;

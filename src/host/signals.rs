@@ -11,6 +11,8 @@ pub enum Signal {
     HangUp,
     /// Running again after having been stopped.
     Continue,
+    /// The terminal has another size.
+    Resize,
 }
 
 /// Calls `on` for every such signal from now on, in a thread of its own.

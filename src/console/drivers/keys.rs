@@ -1,18 +1,22 @@
-//! Reads keys in a thread of its own: crossterm may spin or hang once the terminal is gone, and then only this thread
-//! does, while the main loop sees to the end.
+//! Reads keys in a thread of its own, so that neither drawing nor the executor keeps them waiting.
 
 use super::{Input, send, spawn};
 use crate::console::app::Event;
 use crate::console::keymap::Key;
+use crate::console::term::input::Decoder;
+use crate::host::terminal::{self, Got};
 use crate::text::SafeText;
-use ratatui::crossterm::event::{self, Event as Terminal};
+use ratatui::crossterm::event::Event as Terminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How soon the thread notices that it is not wanted any more.
 const LOOK: Duration = Duration::from_millis(250);
+/// How long an Esc waits for what would make it an arrow key; on a slow line its bytes come one by one.
+const ESC: Duration = Duration::from_millis(25);
+const ESC_SLOW: Duration = Duration::from_millis(150);
 
 /// Ends the thread when it is dropped.
 pub struct Keys {
@@ -29,31 +33,39 @@ impl Drop for Keys {
 ///
 /// # Errors
 /// The system has no more threads.
-pub fn start(to: &Sender<Input>) -> std::io::Result<Keys> {
+pub fn start(to: &Sender<Input>, slow: bool) -> std::io::Result<Keys> {
     let (to, stop) = (to.clone(), Arc::new(AtomicBool::new(false)));
     let stopped = Arc::clone(&stop);
     spawn("keys", move || {
+        let mut decoder = Decoder::new(if slow { ESC_SLOW } else { ESC });
+        let mut bytes = Vec::new();
         while !stopped.load(Ordering::SeqCst) {
-            match event::poll(LOOK).and_then(|ready| if ready { event::read().map(Some) } else { Ok(None) }) {
-                Ok(None) => {}
-                Ok(Some(read)) => {
-                    let event = match read {
-                        Terminal::Key(key) => Key::of(key).map(Event::Key),
-                        Terminal::Paste(text) => Some(Event::Paste(SafeText::new(&text))),
-                        Terminal::Resize(width, height) => Some(Event::Resize(width, height)),
-                        _ => None,
-                    };
-                    if event.is_some_and(|event| !send(&to, event)) {
-                        return;
-                    }
-                }
+            let limit = decoder.waits(Instant::now()).map_or(LOOK, |left| left.min(LOOK));
+            let mut events = Vec::new();
+            match terminal::read(&mut bytes, limit) {
+                Ok(Got::Nothing) => decoder.idle(Instant::now(), &mut events),
+                Ok(Got::Bytes) => decoder.feed(&bytes, Instant::now(), &mut events),
+                Ok(Got::Event(event)) => events.push(event),
                 Err(e) => {
                     tracing::warn!("no more keys: {e}");
                     let _ = to.send(Input::Gone);
                     return;
                 }
             }
+            bytes.clear();
+            if !events.into_iter().filter_map(meant).all(|event| send(&to, event)) {
+                return;
+            }
         }
     })?;
     Ok(Keys { stop })
+}
+
+fn meant(event: Terminal) -> Option<Event> {
+    match event {
+        Terminal::Key(key) => Key::of(key).map(Event::Key),
+        Terminal::Paste(text) => Some(Event::Paste(SafeText::new(&text))),
+        Terminal::Resize(width, height) => Some(Event::Resize(width, height)),
+        _ => None,
+    }
 }

@@ -20,6 +20,10 @@ pub enum Input {
     Terminate,
     /// The process was stopped and continued by others.
     Continued,
+    /// The terminal has another size.
+    Resized,
+    /// The last frame has gone out.
+    Out,
 }
 
 /// Starts a thread of the console.

@@ -11,6 +11,8 @@ pub struct Caps {
     pub ascii: bool,
     /// It may be told where a frame begins and ends; others ignore that, these few print it.
     pub synchronized: bool,
+    /// It has another screen to draw on, so that what was there before comes back.
+    pub alternate: bool,
 }
 
 /// Why there can be no console here.
@@ -62,7 +64,7 @@ impl Caps {
             .unwrap_or_default()
             .to_lowercase();
         let utf8 = windows || locale.contains("utf-8") || locale.contains("utf8");
-        Ok(Caps { colours, ascii: ascii || poor || !utf8, synchronized: !poor })
+        Ok(Caps { colours, ascii: ascii || poor || !utf8, synchronized: !poor, alternate: !poor })
     }
 }
 
@@ -81,7 +83,7 @@ mod tests {
     fn a_modern_terminal_gets_everything() {
         let all =
             caps(&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("LANG", "en_US.UTF-8")]).unwrap();
-        assert_eq!(all, Caps { colours: ColourLevel::True, ascii: false, synchronized: true });
+        assert_eq!(all, Caps { colours: ColourLevel::True, ascii: false, synchronized: true, alternate: true });
     }
 
     #[test]

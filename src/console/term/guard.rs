@@ -1,13 +1,15 @@
 //! Entering and leaving the terminal: one guard, left on every way out, once.
 
+use super::out;
+use crate::host::terminal;
 use crate::text::SafeText;
-use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::cursor::{Hide, MoveTo, Show};
 use ratatui::crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use ratatui::crossterm::queue;
 use ratatui::crossterm::style::ResetColor;
 use ratatui::crossterm::terminal::{
-    DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
-    enable_raw_mode,
+    Clear, ClearType, DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
 };
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +18,8 @@ use std::thread::ThreadId;
 
 /// The terminal is ours. Process-wide, since there is one terminal and a panic may come from any thread.
 static OURS: AtomicBool = AtomicBool::new(false);
+/// It has no second screen: ours is cleared away at the end.
+static ONE_SCREEN: AtomicBool = AtomicBool::new(false);
 /// The thread that draws.
 static DRAWER: Mutex<Option<ThreadId>> = Mutex::new(None);
 
@@ -28,11 +32,12 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Takes the terminal and sees to it that a panic gives it back.
+    /// Takes the terminal, cleared, and sees to it that a panic gives it back. `alternate`: it has a second screen.
     ///
     /// # Errors
     /// The terminal cannot be set up; it is as it was.
-    pub fn enter() -> io::Result<Guard> {
+    pub fn enter(alternate: bool) -> io::Result<Guard> {
+        ONE_SCREEN.store(!alternate, Ordering::SeqCst);
         *DRAWER.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current().id());
         catch_panics();
         take()?;
@@ -60,24 +65,30 @@ fn take() -> io::Result<()> {
     enable_raw_mode()?;
     OURS.store(true, Ordering::SeqCst);
     let mut bytes = Vec::new();
-    // Lines never wrap: what is drawn at the edge stays there on every terminal.
-    queue!(bytes, EnterAlternateScreen, Hide, EnableBracketedPaste, DisableLineWrap)?;
-    let mut out = io::stdout().lock();
-    out.write_all(&bytes)?;
-    out.flush()
+    if !ONE_SCREEN.load(Ordering::SeqCst) {
+        queue!(bytes, EnterAlternateScreen)?;
+    }
+    // Lines never wrap: what is drawn at the edge stays there on every terminal. Cleared once, here, so that the first
+    // frame of a slow line is only what is not blank.
+    queue!(bytes, ResetColor, Clear(ClearType::All), Hide, EnableBracketedPaste, DisableLineWrap)?;
+    terminal::write(&bytes)
 }
 
-/// Gives the terminal back, if it is ours. Safe to call from anywhere, any number of times.
+/// Gives the terminal back, if it is ours. Safe to call from anywhere, any number of times; waits for a terminal that
+/// takes nothing for less than a second.
 pub fn leave() {
     if !OURS.swap(false, Ordering::SeqCst) {
         return;
     }
     let mut bytes = Vec::new();
     // What fails here has no one to be told.
-    let _ = queue!(bytes, ResetColor, EnableLineWrap, DisableBracketedPaste, LeaveAlternateScreen, Show);
-    let mut out = io::stdout().lock();
-    let _ = out.write_all(&bytes);
-    let _ = out.flush();
+    let _ = queue!(bytes, ResetColor, EnableLineWrap, DisableBracketedPaste);
+    let _ = if ONE_SCREEN.load(Ordering::SeqCst) {
+        queue!(bytes, Clear(ClearType::All), MoveTo(0, 0), Show)
+    } else {
+        queue!(bytes, LeaveAlternateScreen, Show)
+    };
+    out::last(&bytes);
     let _ = disable_raw_mode();
 }
 

@@ -31,6 +31,11 @@ impl Screen {
         self.shown = Buffer::filled(Rect::new(0, 0, width, height), unknown());
     }
 
+    /// It was just cleared: what is blank needs no byte.
+    pub fn cleared(&mut self, width: u16, height: u16) {
+        self.shown = Buffer::empty(Rect::new(0, 0, width, height));
+    }
+
     /// Its size.
     pub fn size(&self) -> Rect {
         self.shown.area

@@ -17,3 +17,4 @@ pub mod signals;
 pub mod stop;
 pub mod supervisor;
 pub mod tail;
+pub mod terminal;

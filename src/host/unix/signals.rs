@@ -2,19 +2,20 @@
 
 use crate::host::signals::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
 use std::io;
 
 /// See `host::signals::listen`.
 pub fn listen(mut on: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCONT])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCONT, SIGWINCH])?;
     std::thread::Builder::new().name("console-signals".into()).spawn(move || {
         for signal in signals.forever() {
             on(match signal {
                 // Keys send none of these while the terminal is raw: somebody else did.
                 SIGTERM | SIGINT | SIGQUIT => Signal::Terminate,
                 SIGHUP => Signal::HangUp,
+                SIGWINCH => Signal::Resize,
                 _ => Signal::Continue,
             });
         }

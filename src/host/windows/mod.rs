@@ -16,6 +16,7 @@ pub mod signals;
 pub mod stop;
 pub mod supervisor;
 pub mod tail;
+pub mod terminal;
 mod zone;
 
 use std::ffi::OsStr;

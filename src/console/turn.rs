@@ -1,0 +1,174 @@
+//! The main loop: events to the app, its effects to the drivers, frames to the terminal. It is the only place of the
+//! console that reads a clock. `run` makes it and lets it turn.
+
+use super::app::{App, Effect, Event};
+use super::drivers::{Input, ask::Asker};
+use super::term::out::Out;
+use super::term::pace::{Pace, Wanted};
+use super::term::{self, Guard, Screen, leave_dead};
+use super::theme::Theme;
+use super::ui;
+use crate::clock::System;
+use crate::host::signals;
+use crate::site::ids::RequestId;
+use ratatui::buffer::Buffer;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+/// Everything of a console that runs.
+pub struct Console {
+    pub(super) app: App,
+    pub(super) theme: Theme,
+    pub(super) glyphs: &'static ui::Glyphs,
+    pub(super) screen: Screen,
+    pub(super) guard: Guard,
+    pub(super) asker: Asker,
+    pub(super) transcripts: Sender<Option<(RequestId, u32)>>,
+    pub(super) out: Out,
+    pub(super) pace: Pace,
+    /// When Ctrl-Z was last come back from.
+    pub(super) resumed: Option<Instant>,
+}
+
+/// What became of an input.
+enum After {
+    /// Perhaps a frame.
+    Draw(Wanted),
+    /// The console ends.
+    End,
+    /// The same, without a byte to the terminal.
+    EndDead,
+}
+
+impl Console {
+    /// Runs until the operator quits or the terminal is gone.
+    ///
+    /// # Errors
+    /// The terminal cannot be taken back after a suspension, or a frame cannot be made.
+    pub fn turn(&mut self, from: &Receiver<Input>) -> std::io::Result<()> {
+        let mut wanted = Wanted::Key;
+        let mut tick = Instant::now();
+        loop {
+            let now = Instant::now();
+            if now >= tick {
+                if signals::terminal_gone() {
+                    leave_dead();
+                    return Ok(());
+                }
+                let wall = System::now();
+                tui_logger::move_events();
+                if self.take(Event::Tick(wall))? {
+                    return Ok(());
+                }
+                // The next one when the wall clock's second changes, so that its minute shows when it begins.
+                let into = u64::from(wall.timestamp_subsec_millis() % 1000);
+                tick = now + Duration::from_millis(1001 - into);
+                wanted = wanted.max(Wanted::News);
+            }
+            self.pace.refill_until(now);
+            // What is asked for while a frame is still going out is drawn once it has: the thread that sends it says so.
+            let mut until = tick;
+            if wanted != Wanted::No && self.out.is_free() {
+                let due = self.pace.due(wanted, self.out.line(), now);
+                if due <= now {
+                    self.draw()?;
+                    wanted = Wanted::No;
+                } else {
+                    until = due.min(tick);
+                }
+            }
+            let mut input = match from.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(input) => Some(input),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            while let Some(one) = input {
+                match self.input(one)? {
+                    After::Draw(more) => wanted = wanted.max(more),
+                    After::End => return Ok(()),
+                    After::EndDead => {
+                        leave_dead();
+                        return Ok(());
+                    }
+                }
+                input = from.try_recv().ok();
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) -> std::io::Result<After> {
+        Ok(match input {
+            Input::Event(event) => {
+                let waited = matches!(event, Event::Key(_) | Event::Paste(_) | Event::Resize(..));
+                if self.take(event)? {
+                    return Ok(After::End);
+                }
+                After::Draw(if waited { Wanted::Key } else { Wanted::News })
+            }
+            Input::Resized => {
+                let (width, height) = term::size();
+                if self.take(Event::Resize(width, height))? { After::End } else { After::Draw(Wanted::Key) }
+            }
+            Input::Out => After::Draw(Wanted::No),
+            Input::Gone => After::EndDead,
+            Input::Terminate => After::End,
+            // After a Ctrl-Z of ours the terminal was taken again already.
+            Input::Continued if self.resumed.is_some_and(|at| at.elapsed() < Duration::from_secs(2)) => {
+                After::Draw(Wanted::No)
+            }
+            Input::Continued => {
+                self.guard.away(|| ())?;
+                self.cleared();
+                After::Draw(Wanted::Key)
+            }
+        })
+    }
+
+    /// One event and its effects; true: the console ends.
+    fn take(&mut self, event: Event) -> std::io::Result<bool> {
+        if let Event::Resize(width, height) = event {
+            self.screen.forget(width, height);
+        }
+        for effect in self.app.update(event) {
+            match effect {
+                Effect::Ask { id, call, label } => {
+                    tracing::trace!("{label}");
+                    self.asker.ask(id, call);
+                }
+                Effect::Transcript(wanted) => {
+                    let _ = self.transcripts.send(wanted);
+                }
+                Effect::Redraw => {
+                    self.app.size = term::size();
+                    self.screen.forget(self.app.size.0, self.app.size.1);
+                }
+                Effect::Suspend => {
+                    self.guard.away(signals::stop_self)?;
+                    self.resumed = Some(Instant::now());
+                    self.cleared();
+                }
+                Effect::Quit => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    /// The terminal was just taken again, with whatever size it has by now.
+    fn cleared(&mut self) {
+        self.app.size = term::size();
+        self.screen.cleared(self.app.size.0, self.app.size.1);
+    }
+
+    fn draw(&mut self) -> std::io::Result<()> {
+        let mut frame = Buffer::empty(self.screen.size());
+        ui::draw(&self.app, &self.theme, self.glyphs, &mut frame);
+        let mut bytes = Vec::new();
+        self.screen.show(frame, &mut bytes)?;
+        if !bytes.is_empty() {
+            let now = Instant::now();
+            self.pace.drawn(now);
+            self.out.send(bytes, now);
+        }
+        Ok(())
+    }
+}

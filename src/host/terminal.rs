@@ -1,0 +1,56 @@
+//! The terminal as a device: what it sends, how fast it takes bytes, its size. `console::term` gives both directions
+//! their meaning. No function here sends anything of its own to the terminal.
+
+use super::sys;
+use ratatui::crossterm::event::Event;
+use std::io;
+use std::time::Duration;
+
+/// What [`read`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Got {
+    /// Nothing within the time.
+    Nothing,
+    /// Bytes, appended to the buffer.
+    Bytes,
+    /// A key or a size, where the system hands out these and not bytes (Windows).
+    Event(Event),
+}
+
+/// Waits for input, at most so long.
+///
+/// # Errors
+/// The terminal is gone, or cannot be read.
+pub fn read(buffer: &mut Vec<u8>, limit: Duration) -> io::Result<Got> {
+    sys::terminal::read(buffer, limit)
+}
+
+/// Writes all of it, past the standard library's buffer and lock; may wait as long as the terminal takes nothing.
+///
+/// # Errors
+/// The terminal is gone.
+pub fn write(bytes: &[u8]) -> io::Result<()> {
+    sys::terminal::write(bytes)
+}
+
+/// Waits until the line has carried what was written, where the system knows (serial lines). Elsewhere it returns at
+/// once.
+pub fn drain() {
+    sys::terminal::drain();
+}
+
+/// Drops what was written and not taken yet, so that a writer that waits for it goes on.
+pub fn discard() {
+    sys::terminal::discard();
+}
+
+/// Columns and rows, as the system knows them; None where it does not, as on most serial lines.
+pub fn size() -> Option<(u16, u16)> {
+    sys::terminal::size().filter(|(columns, rows)| *columns > 0 && *rows > 0)
+}
+
+/// Bits a second of the line as it is set up. Pseudo-terminals say what whoever made them knew: `sshd` hands on the
+/// client's, the others leave the system's 38,400 or nothing at all.
+pub fn speed() -> Option<u32> {
+    sys::terminal::speed().filter(|baud| *baud > 0)
+}

@@ -1,0 +1,68 @@
+//! See `host::terminal`.
+
+use crate::host::terminal::Got;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::termios::{QueueSelector, tcdrain, tcflush, tcgetattr, tcgetwinsize};
+use std::io;
+use std::time::Duration;
+
+/// One read takes this much; what is left is there at the next poll, which is level-triggered.
+const CHUNK: usize = 4096;
+
+pub fn read(buffer: &mut Vec<u8>, limit: Duration) -> io::Result<Got> {
+    let stdin = io::stdin();
+    let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+    let limit =
+        Timespec { tv_sec: limit.as_secs().try_into().unwrap_or(1), tv_nsec: limit.subsec_nanos().into() };
+    match poll(&mut fds, Some(&limit)) {
+        Ok(0) | Err(Errno::INTR) => return Ok(Got::Nothing),
+        Ok(_) => {}
+        Err(e) => return Err(e.into()),
+    }
+    let mut bytes = [0; CHUNK];
+    match rustix::io::read(&stdin, &mut bytes) {
+        // A terminal has no end: it was taken away.
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(n) => {
+            buffer.extend_from_slice(&bytes[..n]);
+            Ok(Got::Bytes)
+        }
+        Err(Errno::INTR | Errno::AGAIN) => Ok(Got::Nothing),
+        Err(e) => Err(e.into()),
+    }
+}
+
+pub fn write(mut bytes: &[u8]) -> io::Result<()> {
+    let stdout = io::stdout();
+    while !bytes.is_empty() {
+        match rustix::io::write(&stdout, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => bytes = &bytes[n..],
+            Err(Errno::INTR) => {}
+            // Whoever shares the terminal made it non-blocking: wait for room instead of asking in a circle.
+            Err(Errno::AGAIN) => {
+                let _ = poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], None);
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
+}
+
+pub fn drain() {
+    let _ = tcdrain(io::stdout());
+}
+
+pub fn discard() {
+    let _ = tcflush(io::stdout(), QueueSelector::OFlush);
+}
+
+pub fn size() -> Option<(u16, u16)> {
+    let size = tcgetwinsize(io::stdout()).or_else(|_| tcgetwinsize(io::stdin())).ok()?;
+    Some((size.ws_col, size.ws_row))
+}
+
+pub fn speed() -> Option<u32> {
+    Some(tcgetattr(io::stdout()).ok()?.output_speed())
+}

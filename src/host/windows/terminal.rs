@@ -1,0 +1,28 @@
+//! See `host::terminal`. The Windows console hands out keys, not bytes, and has no line behind it.
+
+use crate::host::terminal::Got;
+use ratatui::crossterm::{event, terminal};
+use std::io::{self, Write};
+use std::time::Duration;
+
+pub fn read(_buffer: &mut Vec<u8>, limit: Duration) -> io::Result<Got> {
+    if event::poll(limit)? { event::read().map(Got::Event) } else { Ok(Got::Nothing) }
+}
+
+pub fn write(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+pub fn drain() {}
+
+pub fn discard() {}
+
+pub fn size() -> Option<(u16, u16)> {
+    terminal::size().ok()
+}
+
+pub fn speed() -> Option<u32> {
+    None
+}
