@@ -82,7 +82,8 @@ pub fn run(options: Options, ask: Arc<dyn Ask>, layout: &Layout, config: &Config
     let mut screen = Screen::new(width, height, caps.synchronized);
     screen.cleared(width, height);
     let pace = if rate.is_some() { Pace::slow() } else { Pace::fast() };
-    let mut console = Console { app, theme, glyphs, screen, guard, asker, transcripts, out, pace, resumed: None };
+    let mut console =
+        Console { app, theme, glyphs, screen, guard, asker, transcripts, out, pace, resumed: None };
     for note in [theme_note, zone_note].into_iter().flatten() {
         console.app.warn(note);
     }

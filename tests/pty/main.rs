@@ -4,8 +4,14 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/escapes.rs"]
+mod escapes;
 #[path = "../common/pty.rs"]
 mod pty;
 
+mod contract;
 mod leaving;
 mod operating;
+mod panicking;
+mod poor;
+mod slow;

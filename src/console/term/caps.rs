@@ -83,7 +83,10 @@ mod tests {
     fn a_modern_terminal_gets_everything() {
         let all =
             caps(&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("LANG", "en_US.UTF-8")]).unwrap();
-        assert_eq!(all, Caps { colours: ColourLevel::True, ascii: false, synchronized: true, alternate: true });
+        assert_eq!(
+            all,
+            Caps { colours: ColourLevel::True, ascii: false, synchronized: true, alternate: true }
+        );
     }
 
     #[test]

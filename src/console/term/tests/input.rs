@@ -100,7 +100,9 @@ fn a_paste_without_an_end_gives_the_keys_back_and_one_without_a_limit_is_cut() {
 
 #[test]
 fn answers_that_nobody_here_asked_for_are_no_keys() {
-    for answer in ["\x1b[5;7R", "\x1b[?62;4c", "\x1b]11;rgb:0000/0000/0000\x1b\\", "\x1bP1$r0m\x1b\\", "\x1b]0;q\x07"] {
+    for answer in
+        ["\x1b[5;7R", "\x1b[?62;4c", "\x1b]11;rgb:0000/0000/0000\x1b\\", "\x1bP1$r0m\x1b\\", "\x1b]0;q\x07"]
+    {
         assert_eq!(decoded(answer.as_bytes(), 1), [], "{answer:?}");
     }
 }
