@@ -12,6 +12,7 @@ pub mod engine;
 pub mod history;
 pub mod init;
 pub mod journal;
+pub mod lookout;
 pub mod outbox;
 pub mod outcome;
 pub mod protocol;

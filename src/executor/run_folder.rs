@@ -3,10 +3,10 @@
 
 use super::attempt::Found;
 use super::outcome::ExitRecord;
-use crate::host::process::Process;
-use crate::host::process::ProcessIdentity;
+use crate::host::process::{Process, ProcessIdentity, Traces};
 use crate::host::{account, durable, lock, process};
 use crate::site::instruction::Program;
+use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,12 @@ pub struct RunSpec {
 pub struct Started {
     /// The run host.
     pub host: ProcessIdentity,
+    /// What holds the processes of the run together, where one could be made ([`process::Tree::enclose`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<PathBuf>,
+    /// Why none could be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_cgroup: Option<SafeText>,
 }
 
 /// One run's folder.
@@ -152,6 +158,11 @@ impl RunFolder {
         absent_is_none(read_record(&self.started()))
     }
 
+    /// Why nothing but the run host itself holds this run's processes together; None where something does.
+    pub fn no_cgroup(&self) -> Option<SafeText> {
+        self.read_started().ok().flatten().and_then(|started| started.no_cgroup)
+    }
+
     /// Asks the run host to end the tree. Asking twice is asking once.
     ///
     /// # Errors
@@ -163,10 +174,20 @@ impl RunFolder {
         }
     }
 
-    /// What a dead run host left alive: found by its session, and by an environment that names this very run.
+    /// What the run host sees of its tree, for the case that it dies. No restart of the machine has a use for it, so
+    /// it is not synced.
+    ///
+    /// # Errors
+    /// It could not be written; the list before it stands.
+    pub fn write_seen(&self, seen: &[Process]) -> io::Result<()> {
+        replace(&self.0.join("seen"), &serde_json::to_vec(seen).map_err(io::Error::other)?)
+    }
+
+    /// What a dead run host left alive: found by its control group, its session, an environment that names this very
+    /// run, and the list that it kept.
     pub fn leftovers(&self) -> Vec<Process> {
         match self.read_started() {
-            Ok(Some(started)) => process::leftovers(&started.host, &self.marks()),
+            Ok(Some(started)) => process::leftovers(&started.host, &self.traces(&started)),
             _ => Vec::new(),
         }
     }
@@ -174,14 +195,18 @@ impl RunFolder {
     /// Ends what is left alive; false where something still lives after `deadline`.
     pub fn end_leftovers(&self, deadline: Duration) -> bool {
         match self.read_started() {
-            Ok(Some(started)) => process::kill_leftovers(&started.host, &self.marks(), deadline),
+            Ok(Some(started)) => process::kill_leftovers(&started.host, &self.traces(&started), deadline),
             _ => true,
         }
     }
 
-    /// The path is absolute and of this installation, so that no other run has the same.
-    fn marks(&self) -> [(String, String); 1] {
-        [("PCM_STATUS_MIF".into(), self.status_mif().display().to_string())]
+    fn traces(&self, started: &Started) -> Traces {
+        Traces {
+            // The path is absolute and of this installation, so that no other run has the same.
+            marks: vec![("PCM_STATUS_MIF".into(), self.status_mif().display().to_string())],
+            cgroup: started.cgroup.clone(),
+            seen: read_record(&self.0.join("seen")).unwrap_or_default(),
+        }
     }
 
     /// What is left of the run, for `attempt::recover`.
@@ -206,6 +231,13 @@ fn read_record<T: serde::de::DeserializeOwned>(path: &Path) -> io::Result<T> {
     }
     serde_json::from_slice(&std::fs::read(path)?)
         .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {e}", path.display())))
+}
+
+/// Whole or not at all for whoever reads it, as long as the machine runs.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    std::fs::write(&new, bytes)?;
+    std::fs::rename(&new, path)
 }
 
 fn absent_is_none<T>(read: io::Result<T>) -> io::Result<Option<T>> {

@@ -2,6 +2,7 @@
 //! its own, launches the package only when told to, waits until the whole process tree is gone, and writes the exit
 //! record. It outlives the service, the console and the SSH session.
 
+use super::lookout::Lookout;
 use super::outcome::{EndedBy, ExitRecord};
 use super::run_folder::{RunFolder, RunSpec, Started};
 use super::transcript::Transcript;
@@ -52,7 +53,11 @@ fn host(folder: &RunFolder) -> io::Result<()> {
     let Some(host) = process::identity(std::process::id()) else {
         return Err(io::Error::other("this process cannot be told from others"));
     };
-    let started = Started { host };
+    let (cgroup, no_cgroup) = match tree.enclose(&spec.run) {
+        Ok(cgroup) => (cgroup, None),
+        Err(why) => (None, Some(why)),
+    };
+    let started = Started { host, cgroup, no_cgroup };
     durable::create_new(&folder.started(), &serde_json::to_vec(&started).map_err(io::Error::other)?)?;
     // An answer that cannot be read is none: nothing is launched, and the record says so.
     if !told_to_go().unwrap_or(false) {
@@ -126,19 +131,25 @@ fn run(folder: &RunFolder, spec: &RunSpec, tree: &mut Tree) -> io::Result<ExitRe
     };
     let mut status = None;
     let mut left_behind = false;
+    let mut lookout = Lookout::default();
+    let mut looked = Duration::ZERO;
     loop {
         match tree.wait_any(TICK)? {
             Reaped::One { pid: reaped, ended } if reaped == pid => status = Some(ended),
             Reaped::One { .. } => {}
-            Reaped::NothingYet => {
-                left_behind |= status.is_some();
-                for (reaped, ended) in end.look(folder, tree, facts::monotonic().since(clock)) {
-                    if reaped == pid {
-                        status = Some(ended);
-                    }
+            Reaped::NothingYet => left_behind |= status.is_some(),
+            Reaped::NoChildren => break,
+        }
+        // Also while one process after the other is reaped: a tree that never rests has a time limit too.
+        let ran = facts::monotonic().since(clock);
+        if ran.saturating_sub(looked) >= TICK {
+            looked = ran;
+            for (reaped, ended) in end.look(folder, tree, ran) {
+                if reaped == pid {
+                    status = Some(ended);
                 }
             }
-            Reaped::NoChildren => break,
+            lookout.look(folder, tree, ran);
         }
     }
     let ran = facts::monotonic().since(clock);

@@ -3,6 +3,7 @@
 
 use super::account::Account;
 use super::sys;
+use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::io::{self, PipeWriter};
@@ -22,7 +23,7 @@ pub struct ProcessIdentity {
 }
 
 /// A living process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Process {
     /// Its number.
     pub pid: u32,
@@ -125,6 +126,21 @@ impl Tree {
         self.0.launch(spec)
     }
 
+    /// From now on what is launched is held by more than its descent, so that it is found after this process has died:
+    /// by a control group of this name (Linux). Its folder is for [`Traces`]; None where the system's own way needs no
+    /// trace (a job object of Windows ends with its maker).
+    ///
+    /// # Errors
+    /// Why none can be made here; the tree works without.
+    pub fn enclose(&mut self, name: &str) -> Result<Option<PathBuf>, SafeText> {
+        self.0.enclose(name).map_err(|why| SafeText::new(&why))
+    }
+
+    /// Whether what was launched may get away when this process dies, so that [`Traces::seen`] is worth keeping.
+    pub fn is_open(&self) -> bool {
+        self.0.is_open()
+    }
+
     /// Waits until something of the tree ends, at most `timeout`.
     ///
     /// # Errors
@@ -169,12 +185,22 @@ pub fn alive(who: &ProcessIdentity) -> bool {
     who.boot_id == super::facts::boot_id() && sys::process::start_time(who.pid) == Some(who.start_time)
 }
 
-/// What a dead run host left alive: the processes of its session, and those whose environment holds all of `marks`
-/// (such as `PCM_REQUEST_ID` and `PCM_ATTEMPT`), so that one that left the session is found too. Empty after a restart
-/// of the machine.
-pub fn leftovers(run_host: &ProcessIdentity, marks: &[(String, String)]) -> Vec<Process> {
+/// By what the processes of a run are found after its run host has died, besides its session.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Traces {
+    /// All of these are in the environment of each; a process may have cleared its own.
+    pub marks: Vec<(String, String)>,
+    /// What [`Tree::enclose`] gave.
+    pub cgroup: Option<PathBuf>,
+    /// What the run host saw of its tree before it died.
+    pub seen: Vec<Process>,
+}
+
+/// What a dead run host left alive: the processes of its session, and those with its `traces`. Empty after a
+/// restart of the machine.
+pub fn leftovers(run_host: &ProcessIdentity, traces: &Traces) -> Vec<Process> {
     if run_host.boot_id == super::facts::boot_id() {
-        sys::process::leftovers(run_host, marks)
+        sys::process::leftovers(run_host, traces)
     } else {
         Vec::new()
     }
@@ -182,6 +208,13 @@ pub fn leftovers(run_host: &ProcessIdentity, marks: &[(String, String)]) -> Vec<
 
 /// Ends what [`leftovers`] finds, again and again until it finds nothing. False where something still lives after
 /// `deadline`.
-pub fn kill_leftovers(run_host: &ProcessIdentity, marks: &[(String, String)], deadline: Duration) -> bool {
-    sys::process::kill_until_none(deadline, || leftovers(run_host, marks))
+pub fn kill_leftovers(run_host: &ProcessIdentity, traces: &Traces, deadline: Duration) -> bool {
+    if run_host.boot_id == super::facts::boot_id() {
+        sys::process::kill_at_once(traces);
+    }
+    let ended = sys::process::kill_until_none(deadline, || leftovers(run_host, traces));
+    if ended {
+        sys::process::release(traces);
+    }
+    ended
 }

@@ -7,6 +7,7 @@ mod common;
 
 mod actions;
 mod crash;
+mod escape;
 mod hang;
 mod history;
 mod packages;

@@ -102,6 +102,15 @@ tree 6
 }
 
 #[test]
+fn one_whose_processes_come_and_go_without_a_pause_has_a_time_limit_all_the_same() {
+    // Each is an orphan within milliseconds, so the run host has always one to reap.
+    let script = "trap '' TERM; while :; do (sleep 0.01 &); done";
+    let begun = Instant::now();
+    runs_to(script, limited, "timed-out", "time limit");
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn one_that_prints_without_end_is_neither_blocked_nor_does_it_fill_the_disk() {
     let bytes: u64 = if full() { 10_000_000_000 } else { 200_000_000 };
     let begun = Instant::now();

@@ -132,7 +132,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     fn mount(device: &str) -> Mount {
-        Mount { device: device.into(), point: "/".into(), kind: "ext4".into(), read_only: false }
+        let (root, point, kind) = ("/".into(), "/".into(), "ext4".into());
+        Mount { device: device.into(), root, point, kind, options: "rw".into(), read_only: false }
     }
 
     #[test]

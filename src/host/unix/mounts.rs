@@ -9,9 +9,13 @@ use std::path::PathBuf;
 pub struct Mount {
     /// `major:minor`
     pub device: String,
+    /// Which part of the file system is mounted.
+    pub root: PathBuf,
     pub point: PathBuf,
     /// File system type, e.g. `ext4` or `fuse.sshfs`.
     pub kind: String,
+    /// Of the file system itself, with commas between them.
+    pub options: String,
     pub read_only: bool,
 }
 
@@ -30,12 +34,19 @@ fn line(line: &str) -> Option<Mount> {
     let (left, right) = line.split_once(" - ")?;
     let mut left = left.split(' ').skip(2);
     let device = left.next()?.to_owned();
-    let (point, options) = (left.nth(1)?, left.next()?);
+    let (root, point, options) = (left.next()?, left.next()?, left.next()?);
     let mut right = right.split(' ');
     let kind = right.next()?.to_owned();
     let super_options = right.nth(1).unwrap_or("");
     let read_only = [options, super_options].iter().any(|o| o.split(',').any(|o| o == "ro"));
-    Some(Mount { device, point: unescape(point), kind, read_only })
+    Some(Mount {
+        device,
+        root: unescape(root),
+        point: unescape(point),
+        kind,
+        options: super_options.to_owned(),
+        read_only,
+    })
 }
 
 /// Blanks, tabs, line breaks and backslashes stand as `\ooo`.

@@ -47,6 +47,7 @@ pub fn registration(command: &[String]) -> Option<Registration> {
 }
 
 /// `KillMode=process` is what lets a package outlive the service: run hosts and packages stay when it is restarted.
+/// `Delegate` lets each run have a control group below the service's own.
 fn unit(command: &[String]) -> String {
     let command: Vec<String> = command.iter().map(|word| quote(word)).collect();
     format!(
@@ -62,6 +63,7 @@ fn unit(command: &[String]) -> String {
          RestartSec=5\n\
          WatchdogSec={WATCHDOG_S}\n\
          KillMode=process\n\
+         Delegate=yes\n\
          UMask=0022\n\
          RuntimeDirectory=pcm\n\
          RuntimeDirectoryMode=0755\n\

@@ -1,13 +1,14 @@
-//! Processes on Linux, behind `host::process`: `spawn` starts them, `tree` reaps and ends them, `leftovers` finds those
-//! of a dead run host.
+//! Processes on Linux, behind `host::process`: `spawn` starts them, `tree` reaps and ends them, `cgroup` holds them
+//! together, `leftovers` finds those of a dead run host.
 
+mod cgroup;
 mod leftovers;
 mod spawn;
 #[cfg(test)]
 mod tests;
 mod tree;
 
-pub use leftovers::leftovers;
+pub use leftovers::{kill_at_once, leftovers, release};
 pub use spawn::{ignore_hangups, spawn_detached};
 pub use tree::{Tree, descendants, kill_until_none};
 

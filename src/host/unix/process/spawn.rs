@@ -6,7 +6,9 @@
 use super::super::account;
 use crate::host::process::{Detached, LaunchSpec};
 use std::ffi::{CString, OsString, c_char};
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -44,19 +46,25 @@ struct Exec {
     env: Vec<CString>,
 }
 
-/// Starts a package as a child of this process.
-pub fn launch(spec: LaunchSpec) -> io::Result<Child> {
+/// Starts a package as a child of this process, in the control group whose entrance this is. One that cannot enter runs
+/// outside of it: the caller looks.
+pub fn launch(spec: LaunchSpec, entrance: Option<&File>) -> io::Result<Child> {
     let exec = Exec::new(&spec)?;
     let switch = switch(&spec)?;
     // SAFETY: both take no pointer. Compared as plain numbers: in a container whose session was made outside of it the
     // session is 0, which is no process id.
     let leads_session = unsafe { libc::getsid(0) == libc::getpid() };
+    let entrance = entrance.map(|file| file.as_raw_fd());
     let mut command = Command::new(&spec.program);
     command.current_dir(&spec.cwd).stdin(Stdio::null());
     command.stdout(spec.output.try_clone()?).stderr(spec.output);
-    // SAFETY: only async-signal-safe calls; `exec` was made before the fork and lives in the closure.
+    // SAFETY: only async-signal-safe calls; `exec` was made before the fork and lives in the closure,
+    // and the caller keeps the entrance open.
     unsafe {
         command.pre_exec(move || {
+            if let Some(entrance) = entrance {
+                libc::write(entrance, b"0".as_ptr().cast(), 1);
+            }
             if leads_session {
                 check(libc::setpgid(0, 0))?;
             } else {

@@ -312,7 +312,8 @@ fn what_a_dead_run_host_left_is_found_by_session_or_environment_and_killed() {
     host.child.kill().unwrap();
     host.child.wait().unwrap();
     let marks =
-        [("PCM_REQUEST_ID".to_owned(), "BP0LEFT".to_owned()), ("PCM_ATTEMPT".to_owned(), "1".to_owned())];
+        vec![("PCM_REQUEST_ID".to_owned(), "BP0LEFT".to_owned()), ("PCM_ATTEMPT".to_owned(), "1".to_owned())];
+    let marks = Traces { marks, ..Traces::default() };
     let found = || {
         let mut found: Vec<u32> = leftovers(&who, &marks).iter().map(|p| p.pid).collect();
         found.sort();
@@ -327,4 +328,27 @@ fn what_a_dead_run_host_left_is_found_by_session_or_environment_and_killed() {
     assert!(found().is_empty());
     assert!(expected.iter().all(|pid| super::start_time(*pid).is_none()));
     assert_eq!(who.boot_id, facts::boot_id());
+}
+
+#[test]
+fn a_control_group_holds_what_left_session_and_environment_and_ends_it_at_once() {
+    alone("a_control_group_holds_what_left_session_and_environment_and_ends_it_at_once", || {
+        let mut tree = Tree::own().unwrap();
+        let group = match tree.enclose("BP0TEST-1") {
+            Ok(group) => group.unwrap(),
+            Err(why) => return println!("SKIPPED: no control group can be made here: {why}"),
+        };
+        let script = "env -i /usr/bin/setsid /bin/sh -c 'echo $$; exec sleep 60' & wait";
+        let (pid, reader) = launch(&mut tree, script);
+        assert!(!tree.is_open());
+        let escapee = read_pid(&mut BufReader::new(reader));
+        let who = identity(std::process::id()).unwrap();
+        let traces = Traces { cgroup: Some(group.clone()), ..Traces::default() };
+        let found: Vec<u32> = leftovers(&who, &traces).iter().map(|p| p.pid).collect();
+        assert!(found.contains(&escapee) && found.contains(&pid), "{found:?}");
+        assert!(kill_leftovers(&who, &traces, Duration::from_secs(10)));
+        assert!(tree.kill(Duration::from_secs(10)).unwrap().contains(&(pid, Ended::Signal(9))));
+        drop(tree);
+        assert!(!group.exists(), "it goes with the tree");
+    });
 }

@@ -2,6 +2,7 @@
 //! among its descendants, so no `setsid` and no double fork leads out of it, and "no children" means that all is over.
 
 use super::super::proc::{self, Stat};
+use super::cgroup::Cgroup;
 use crate::host::process::{Ended, LaunchSpec, Process, Reaped};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
@@ -9,6 +10,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How often an end is looked for where no signal told of it.
@@ -18,6 +20,17 @@ const STEP: Duration = Duration::from_millis(20);
 pub struct Tree {
     /// Readable after a child's end.
     wake: UnixStream,
+    cgroup: Option<Cgroup>,
+    /// Something was launched that the group does not hold.
+    open: bool,
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        if let Some(group) = &self.cgroup {
+            group.remove();
+        }
+    }
 }
 
 impl Tree {
@@ -26,11 +39,26 @@ impl Tree {
         let (wake, tell) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         signal_hook::low_level::pipe::register(libc::SIGCHLD, tell)?;
-        Ok(Tree { wake })
+        Ok(Tree { wake, cgroup: None, open: false })
+    }
+
+    pub fn enclose(&mut self, name: &str) -> Result<Option<PathBuf>, String> {
+        let group = Cgroup::make(name)?;
+        let path = group.path().to_owned();
+        self.cgroup = Some(group);
+        Ok(Some(path))
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     pub fn launch(&mut self, spec: LaunchSpec) -> io::Result<u32> {
-        super::spawn::launch(spec).map(|child| child.id())
+        let entrance = self.cgroup.as_ref().and_then(|group| group.entrance().ok());
+        let pid = super::spawn::launch(spec, entrance.as_ref())?.id();
+        // It is not reaped yet, so the number is its own.
+        self.open |= !self.cgroup.as_ref().is_some_and(|group| group.holds(pid));
+        Ok(pid)
     }
 
     pub fn wait_any(&mut self, timeout: Duration) -> io::Result<Reaped> {
@@ -65,6 +93,9 @@ impl Tree {
         let end = Instant::now() + deadline;
         let mut ended = Vec::new();
         loop {
+            if let Some(group) = &self.cgroup {
+                group.kill();
+            }
             kill_all(|| children(std::process::id()));
             loop {
                 self.drain();

@@ -7,7 +7,7 @@ mod tree;
 pub use tree::Tree;
 
 use super::security::open_process;
-use crate::host::process::{Detached, Process, ProcessIdentity};
+use crate::host::process::{Detached, Process, ProcessIdentity, Traces};
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
@@ -119,9 +119,15 @@ fn parents() -> Vec<(u32, u32)> {
 }
 
 /// A run host's job ends with it, and everything in it: nothing is ever left.
-pub fn leftovers(_run_host: &ProcessIdentity, _marks: &[(String, String)]) -> Vec<Process> {
+pub fn leftovers(_run_host: &ProcessIdentity, _traces: &Traces) -> Vec<Process> {
     Vec::new()
 }
+
+/// There is never anything to end.
+pub fn kill_at_once(_traces: &Traces) {}
+
+/// Nor to remove.
+pub fn release(_traces: &Traces) {}
 
 #[allow(unsafe_code)]
 pub fn kill_until_none(deadline: Duration, find: impl Fn() -> Vec<Process>) -> bool {

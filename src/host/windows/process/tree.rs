@@ -8,6 +8,7 @@ use crate::host::process::{Ended, LaunchSpec, Process, Reaped};
 use std::io;
 use std::os::windows::io::{AsRawHandle as _, FromRawHandle as _, OwnedHandle};
 use std::os::windows::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use windows_sys::Win32::Foundation::HANDLE;
@@ -55,6 +56,15 @@ impl Tree {
             );
             if done == 0 { Err(io::Error::last_os_error()) } else { Ok(Tree { job, children: Vec::new() }) }
         }
+    }
+
+    /// The job is what encloses it, and ends with this process.
+    pub fn enclose(&mut self, _name: &str) -> Result<Option<PathBuf>, String> {
+        Ok(None)
+    }
+
+    pub fn is_open(&self) -> bool {
+        false
     }
 
     pub fn launch(&mut self, spec: LaunchSpec) -> io::Result<u32> {
