@@ -159,7 +159,7 @@ impl RunFolder {
     }
 
     /// Why nothing but the run host itself holds this run's processes together; None where something does.
-    pub fn no_cgroup(&self) -> Option<SafeText> {
+    pub fn unheld(&self) -> Option<SafeText> {
         self.read_started().ok().flatten().and_then(|started| started.no_cgroup)
     }
 

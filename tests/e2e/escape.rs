@@ -21,7 +21,7 @@ fn ends_without_a_trace(site: &Site) {
     site.wait_state("BP0000Y", "interrupted");
     let pid = std::fs::read_to_string(site.path("pid")).unwrap();
     let line = std::fs::read(format!("/proc/{}/cmdline", pid.trim())).unwrap_or_default();
-    let lives = String::from_utf8_lossy(&line).starts_with("sleep\0296");
+    let lives = String::from_utf8_lossy(&line).replace("\0", " ").starts_with("sleep 296");
     if lives {
         Command::new("kill").args(["-9", pid.trim()]).status().unwrap();
     }

@@ -182,14 +182,7 @@ impl Engine {
         if let Err(e) = noted {
             self.journal.error(now, &format!("{} runs, which could not be recorded: {e}", row.run()));
         }
-        if let Some(why) = RunFolder::of(&self.layout.runs(), &row.run()).no_cgroup()
-            && self.journal.once_in(Duration::MAX, "no control group", now)
-        {
-            self.journal.warning(now, &format!(
-                "A package has no control group of its own here ({why}): what leaves its session and its environment \
-                 is found by the run host only, while that lives"
-            ));
-        }
+        self.say_unheld(row, now);
         self.reread();
         self.note_states(now);
     }

@@ -66,6 +66,21 @@ impl Engine {
         }
     }
 
+    /// Says once where the system gives nothing to hold a package together by.
+    pub(super) fn say_unheld(&mut self, row: &AttemptRow, now: Wall) {
+        if let Some(why) = self.world.unheld(&row.run())
+            && self.journal.once_in(Duration::MAX, "no control group", now)
+        {
+            self.journal.warning(
+                now,
+                &format!(
+                    "A package has no control group of its own here ({why}): what leaves its session and clears its \
+                     environment is known to its run host only"
+                ),
+            );
+        }
+    }
+
     fn still_running(&mut self, row: &AttemptRow, now: Wall) {
         if self.journal.once_in(STILL_RUNNING, &row.run(), now) {
             let since = row.attempt.started_at.unwrap_or(row.attempt.claimed_at);

@@ -96,6 +96,11 @@ pub trait Runs: Send + Sync {
     fn ask_to_stop(&self, run: &str) -> io::Result<()>;
     /// Ends what a dead run host left alive; false where something still lives after `deadline`.
     fn end_leftovers(&self, run: &str, deadline: Duration) -> bool;
+    /// Why nothing but its run host holds the processes of this run together; None where something does.
+    fn unheld(&self, run: &str) -> Option<SafeText> {
+        let _ = run;
+        None
+    }
     /// Reaps the run host that this process started, if it has ended.
     fn reap(&self);
     /// The run's transcript, where there is one.

@@ -228,6 +228,10 @@ impl Runs for RealWorld {
         self.folder(run).end_leftovers(deadline)
     }
 
+    fn unheld(&self, run: &str) -> Option<SafeText> {
+        self.folder(run).unheld()
+    }
+
     fn reap(&self) {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(host) = child.as_mut()
