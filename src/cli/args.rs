@@ -92,6 +92,8 @@ pub enum Verb {
     Show(OneRequest),
     /// Why it has not run, when it will, and what you may do about it
     Explain(OneRequest),
+    /// What will run when in the next days, what never will, and why
+    Simulate(SimulateArgs),
     /// Run a request now
     #[command(visible_alias = "trigger")]
     Run(RunArgs),
@@ -212,6 +214,39 @@ pub struct OneRequest {
     #[arg(value_name = "REQUEST")]
     pub request: RequestId,
 }
+
+/// `pcm simulate`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SIMULATE_HELP)]
+pub struct SimulateArgs {
+    /// Only this request; the others run all the same
+    #[arg(value_name = "REQUEST")]
+    pub request: Option<RequestId>,
+    /// An instruction file that need not be published, instead of the one in force
+    #[arg(long, value_name = "FILE.INS")]
+    pub file: Option<PathBuf>,
+    /// Where the virtual clock starts (default: now): 22:00, "Tue 22:00", "2026-12-22 22:00", RFC 3339, or 2h from now
+    #[arg(long, value_name = "T")]
+    pub from: Option<String>,
+    /// Until when (default: 7d later): the same, or a duration
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// What is taken for granted (repeatable), e.g. users=none
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub assume: Vec<String>,
+}
+
+/// The keys of `--assume`; a test holds them against what is read.
+const SIMULATE_HELP: &str = "\
+To assume:
+  users=none, users=anna,bob        who will be logged on
+  window=none, window=\"Sat 22:00-06:00, Sun 00:00-24:00\"
+  hold=none, freeze=none, deferral=none
+  clock=ok, restart=none, boot=long-ago, power=mains, disk=ok
+  share=ok, share=missing           whether the share answers
+  content=copied, content=as-it-is  files that are still to be copied
+  platform=any                      requests for other platforms, too
+  runs=longest, runs=none, runs=10m how long each run takes; it always succeeds";
 
 /// `pcm run`
 #[derive(Debug, Clone, Args)]

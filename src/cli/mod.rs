@@ -11,6 +11,7 @@ mod out;
 mod publish;
 mod service;
 mod setup;
+mod simulate;
 mod start;
 mod table;
 #[cfg(test)]
@@ -139,6 +140,7 @@ impl App {
                 out.view(doc, || view::verify(doc, &look))?;
                 return Ok(if doc.ok { Exit::Done } else { Exit::State });
             }
+            Answer::Simulate(doc) => out.view(doc, || view::simulate(doc, None, &look))?,
             Answer::Run(doc) => out.view(doc, || view::run_result(doc, &look))?,
             Answer::Changed(doc) => out.view(doc, || view::changed(doc, &look))?,
             Answer::Hold(doc) => out.view(doc, || view::hold(doc, &look))?,
@@ -218,6 +220,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::List(args) => app.list(&args),
         Verb::Show(args) => app.ask(&Call::Show { request: args.request }),
         Verb::Explain(args) => app.ask(&Call::Explain { request: args.request }),
+        Verb::Simulate(args) => simulate::run(app, &args),
         Verb::Run(args) => act::run(app, args),
         Verb::Rerun(args) => act::rerun(app, args),
         Verb::Defer(args) => act::defer(app, args),

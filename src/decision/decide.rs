@@ -33,6 +33,22 @@ pub fn decide(inputs: &Inputs) -> Vec<Decision> {
     decisions
 }
 
+/// The same for some of them, in place: `decisions` is what [`decide`] gave for the same instruction file, `which` are
+/// places in it.
+pub(super) fn decide_some(inputs: &Inputs, decisions: &mut [Decision], which: &[usize]) {
+    let world = World::new(inputs);
+    let gates = Gates::new(&world);
+    let entries = inputs.instructions.file.as_ref().map(|f| f.requests.as_slice()).unwrap_or_default();
+    for index in which {
+        let Some(old) = decisions.get_mut(*index) else { continue };
+        if let Some(entry) = entries.get(*index) {
+            *old = of_entry(&gates, *index, entry);
+        } else if let Some((id, attempt)) = old.request_id.and_then(|id| Some((id, newest(inputs, &id)?))) {
+            *old = of_withdrawn(&world, id, attempt);
+        }
+    }
+}
+
 /// What the core says of one request: the first with this id. None: neither published nor in history.
 pub fn decide_one(inputs: &Inputs, id: RequestId) -> Option<Decision> {
     one(&World::new(inputs), id)

@@ -56,7 +56,7 @@ pub struct Announced {
 }
 
 /// Somebody who is logged on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserFact {
     /// Account.
     pub name: SafeText,

@@ -1,38 +1,56 @@
 //! The same decision on a virtual clock: when each request will run if nothing happens but time, or that it never will
 //! and why. It steps from one gate change to the next, starts what is due as the service would, and lets every run
-//! succeed. Pure; called by `pcm simulate` and by forecasts.
+//! succeed. Pure; called by `pcm simulate` and by forecasts. `assume` holds what is taken for granted, `machine` the
+//! machine as it will be.
 
-use super::decide::{decide, due_in_order, next_instant};
-use super::model::{
-    Attempt, Code, ContentFact, Decision, Facts, HistoryView, Inputs, Instructions, State, UserFact,
-};
-use super::words::later;
-use super::world::running;
-use crate::clock::Wall;
+mod assume;
+mod machine;
+
+pub use assume::{Assumptions, Content, Obstacle, RunTime, possible};
+
+use super::decide::{due_in_order, next_instant};
+use super::model::{Change, Code, Decision, Facts, Group, HistoryView, Inputs, Instructions, Policy, State};
+use crate::clock::{Wall, Zone};
 use crate::site::ids::RequestId;
-use crate::site::instruction::{Entry, Request};
 use crate::text::SafeText;
-use std::time::Duration;
+use machine::Machine;
 
-/// What is taken for granted about the time to come, beside that every run succeeds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Assumptions {
-    /// How long runs take.
-    pub runs_take: RunTime,
-    /// Who will be logged on; None: as the facts say.
-    pub users: Option<Vec<UserFact>>,
-    /// Files that are not copied yet will have been copied. Wrong or loose ones stay so.
-    pub content_arrives: bool,
+/// What a decision depends on beside the time, owned: so that a simulation needs nobody's lock.
+#[derive(Debug, Clone)]
+pub struct Situation {
+    /// What is published for this machine.
+    pub instructions: Instructions,
+    /// What was attempted, deferred and held here.
+    pub history: HistoryView,
+    /// What the machine is like now.
+    pub facts: Facts,
+    /// What the configuration allows.
+    pub policy: Policy,
+    /// The machine's own zone.
+    pub zone: Zone,
 }
 
-/// How long runs take.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum RunTime {
-    /// As long as they may: `max_run_time`.
-    #[default]
-    Longest,
-    /// No time at all.
-    Nothing,
+impl Situation {
+    /// The same at an instant, as the core takes it.
+    pub fn inputs(&self, now: Wall) -> Inputs<'_> {
+        Inputs {
+            instructions: &self.instructions,
+            history: &self.history,
+            facts: &self.facts,
+            policy: &self.policy,
+            zone: &self.zone,
+            now,
+        }
+    }
+}
+
+/// What becomes of all requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Course {
+    /// How far it was followed: as wanted, or less where too much would have happened.
+    pub until: Wall,
+    /// In the order of `decide`.
+    pub timelines: Vec<Timeline>,
 }
 
 /// What becomes of one request.
@@ -40,14 +58,18 @@ pub enum RunTime {
 pub struct Timeline {
     /// None where a rejected record has no valid one.
     pub request_id: Option<RequestId>,
+    /// The package's name.
+    pub package: SafeText,
     /// When it starts by itself.
     pub at: Option<Wall>,
     /// It never will, whatever happens.
     pub never: bool,
-    /// In a few words, as the list would say at the end.
+    /// What opens the way where it runs; else, as the list would say it at the end, why it does not.
     pub why: SafeText,
     /// Every change of state or of the first code in the way; the first entry is where it begins.
     pub changes: Vec<Step>,
+    /// What was in the way when it was last seen waiting, in an operator's words.
+    waited_for: Vec<String>,
 }
 
 /// From here on.
@@ -61,178 +83,122 @@ pub struct Step {
     pub code: Option<Code>,
 }
 
-/// More steps than any real file needs in a year; a bound all the same.
-const MAX_STEPS: usize = 100_000;
+/// More decisions of one request than any real file needs in a year; a bound all the same, of some seconds.
+const MAX_WORK: usize = 4_000_000;
 
-/// What becomes of every request from one instant until another (not included), in the order of `decide`. The share is
-/// taken to go on answering if it answers now.
-pub fn simulate(inputs: &Inputs, from: Wall, until: Wall, assumptions: &Assumptions) -> Vec<Timeline> {
-    let mut world = Virtual::new(inputs, from, assumptions);
-    let mut timelines: Vec<Timeline> = Vec::new();
-    for _ in 0..MAX_STEPS {
-        let decisions = world.decide();
-        note(&mut timelines, &decisions, world.now);
-        if world.run.is_none()
-            && let Some(index) = due_in_order(&decisions).first()
-            && world.start(&decisions[*index])
+/// What becomes of every request from one instant until another (not included). The clock starts at `from`: nothing is
+/// taken to have happened between now and then. The share is taken to go on answering if it answers now.
+pub fn simulate(inputs: &Inputs, from: Wall, until: Wall, assumptions: &Assumptions) -> Course {
+    let mut machine = Machine::new(inputs, from, assumptions);
+    let mut decisions = machine.decide();
+    let mut timelines: Vec<Timeline> = decisions.iter().map(Timeline::new).collect();
+    let mut changed: Vec<usize> = (0..decisions.len()).collect();
+    let mut work = 0;
+    loop {
+        for index in &changed {
+            timelines[*index].note(&decisions[*index], &machine);
+        }
+        work += changed.len().max(1);
+        if work > MAX_WORK {
+            return Course { until: machine.now, timelines };
+        }
+        let due = if machine.run.is_none() { due_in_order(&decisions).first().copied() } else { None };
+        if let Some(index) = due
+            && machine.start(&decisions[index])
         {
-            timelines[*index].at.get_or_insert(world.now);
-            continue;
+            timelines[index].starts(machine.now);
+            changed = which(&decisions, live);
+        } else {
+            let change = next_instant(&decisions, machine.now);
+            let end = machine.run.as_ref().map(|run| run.ends);
+            let Some(next) = change.into_iter().chain(end).min().filter(|next| *next < until) else {
+                return Course { until, timelines };
+            };
+            machine.now = next;
+            // The end of a run can open anything; time only what says that it changes now.
+            changed = match machine.end_what_is_over() {
+                true => which(&decisions, live),
+                false => which(&decisions, |d| live(d) && changes_at(d).is_some_and(|at| at <= next)),
+            };
         }
-        let change = next_instant(&decisions, world.now);
-        let end = world.run.as_ref().map(|run| run.ends);
-        let Some(next) = change.into_iter().chain(end).min().filter(|next| *next < until) else { break };
-        world.now = next;
-        world.end_what_is_over();
+        machine.decide_again(&mut decisions, &changed);
     }
-    timelines
 }
 
-/// Adds what changed.
-fn note(timelines: &mut Vec<Timeline>, decisions: &[Decision], now: Wall) {
-    for (index, decision) in decisions.iter().enumerate() {
-        if index == timelines.len() {
-            timelines.push(Timeline {
-                request_id: decision.request_id,
-                at: None,
-                never: false,
-                why: SafeText::default(),
-                changes: Vec::new(),
-            });
+fn which(decisions: &[Decision], wanted: impl Fn(&Decision) -> bool) -> Vec<usize> {
+    (0..decisions.len()).filter(|index| wanted(&decisions[*index])).collect()
+}
+
+/// Whether anything can still become of it.
+fn live(decision: &Decision) -> bool {
+    matches!(decision.state.group(), Group::Pending | Group::Running)
+}
+
+fn changes_at(decision: &Decision) -> Option<Wall> {
+    let at = |change| if let Change::At(at) = change { Some(at) } else { None };
+    decision.gates.iter().filter_map(|gate| at(gate.change)).min()
+}
+
+impl Timeline {
+    fn new(decision: &Decision) -> Timeline {
+        Timeline {
+            request_id: decision.request_id,
+            package: decision.package.clone(),
+            at: None,
+            never: false,
+            why: SafeText::default(),
+            changes: Vec::new(),
+            waited_for: Vec::new(),
         }
-        let timeline = &mut timelines[index];
-        let step = Step { at: now, state: decision.state, code: decision.gates.iter().find_map(|g| g.code) };
+    }
+
+    fn note(&mut self, decision: &Decision, machine: &Machine) {
+        let code = decision.gates.iter().find_map(|gate| gate.code);
+        let step = Step { at: machine.now, state: decision.state, code };
         let same = |last: &Step| (last.state, last.code) == (step.state, step.code);
-        if !timeline.changes.last().is_some_and(same) {
-            timeline.changes.push(step);
+        if !self.changes.last().is_some_and(same) {
+            self.changes.push(step);
         }
-        timeline.never = timeline.at.is_none() && decision.never;
-        timeline.why.clone_from(&decision.why);
-    }
-}
-
-/// The machine as it will be: its own copies of what changes while time passes.
-struct Virtual<'a> {
-    inputs: &'a Inputs<'a>,
-    now: Wall,
-    instructions: Instructions,
-    history: HistoryView,
-    facts: Facts,
-    run: Option<Run>,
-    runs_take: RunTime,
-}
-
-/// What runs on the virtual machine.
-struct Run {
-    id: RequestId,
-    ends: Wall,
-}
-
-impl<'a> Virtual<'a> {
-    fn new(inputs: &'a Inputs<'a>, from: Wall, assumptions: &Assumptions) -> Virtual<'a> {
-        let mut facts = inputs.facts.clone();
-        if let Some(users) = &assumptions.users {
-            facts.users = Some(users.clone());
-        }
-        // What is announced is due; the virtual machine gives no notice.
-        facts.countdown = None;
-        let instructions = inputs.instructions.clone();
-        let mut world = Virtual {
-            inputs,
-            now: from,
-            instructions,
-            history: inputs.history.clone(),
-            facts,
-            run: None,
-            runs_take: assumptions.runs_take,
-        };
-        if assumptions.content_arrives {
-            world.copy_everything();
-        }
-        // What runs already ends as well, at its time limit.
-        if let Some((id, since)) = world.facts.running {
-            let take = world.request(id).map_or(inputs.policy.config.run.max_run_time, |r| r.max_run_time);
-            world.run = Some(Run { id, ends: later(since, world.takes(take)).max(from) });
-            world.end_what_is_over();
-        }
-        world
-    }
-
-    fn takes(&self, longest: Duration) -> Duration {
-        match self.runs_take {
-            RunTime::Longest => longest,
-            RunTime::Nothing => Duration::ZERO,
-        }
-    }
-
-    fn copy_everything(&mut self) {
-        let entries = self.instructions.file.iter().flat_map(|f| &f.requests);
-        for entry in entries {
-            let Entry::Good(request) = entry else { continue };
-            let Some(hash) = &request.content_sha256 else { continue };
-            let here = self.facts.content.entry(hash.clone()).or_insert(ContentFact::Staged);
-            if matches!(here, ContentFact::Missing(_)) {
-                *here = ContentFact::Staged;
+        if self.at.is_none() {
+            self.never = decision.never;
+            self.why.clone_from(&decision.why);
+            if decision.state.group() == Group::Pending && decision.state != State::Due {
+                let codes = decision.blocked_by();
+                self.waited_for = codes.iter().map(|code| opened(*code, machine)).collect();
             }
         }
     }
 
-    fn decide(&mut self) -> Vec<Decision> {
-        if self.instructions.fault.is_none() && self.instructions.share_seen.is_some() {
-            self.instructions.share_seen = Some(self.now);
-        }
-        decide(&Inputs {
-            instructions: &self.instructions,
-            history: &self.history,
-            facts: &self.facts,
-            policy: self.inputs.policy,
-            zone: self.inputs.zone,
-            now: self.now,
-        })
-    }
-
-    fn request(&self, id: RequestId) -> Option<&Request> {
-        self.instructions.file.iter().flat_map(|f| &f.requests).find_map(|entry| match entry {
-            Entry::Good(request) if request.request_id == id => Some(&**request),
-            _ => None,
-        })
-    }
-
-    /// Starts what is due. False: it cannot be started, and nothing has changed.
-    fn start(&mut self, decision: &Decision) -> bool {
-        let Some(request) = decision.request_id.and_then(|id| self.request(id)) else { return false };
-        let (id, ends) = (request.request_id, later(self.now, self.takes(request.max_run_time)));
-        let attempt = Attempt {
-            number: decision.attempt + 1,
-            state: State::Running,
-            retry_at: None,
-            package: request.package.clone(),
-            command: request.command.clone(),
-            job_id: request.job_id,
-            package_id: request.package_id,
-            claimed_at: self.now,
-            started_at: Some(self.now),
-            ended_at: None,
-            exit_code: None,
-            result: SafeText::default(),
-            by: "service".into(),
-            reason: SafeText::default(),
-            boot_id: self.facts.boot_id.clone(),
-        };
-        self.history.attempts.entry(id).or_default().push(attempt);
-        self.facts.running = Some((id, self.now));
-        self.run = Some(Run { id, ends });
-        self.end_what_is_over();
-        true
-    }
-
-    fn end_what_is_over(&mut self) {
-        let Some(run) = self.run.take_if(|run| run.ends <= self.now) else { return };
-        self.facts.running = None;
-        let newest = self.history.attempts.get_mut(&run.id).and_then(|attempts| attempts.last_mut());
-        if let Some(attempt) = newest.filter(|a| running(a.state)) {
-            attempt.state = State::Succeeded;
-            attempt.ended_at = Some(run.ends);
+    fn starts(&mut self, now: Wall) {
+        if self.at.is_none() {
+            self.at = Some(now);
+            self.never = false;
+            self.why = match self.waited_for.as_slice() {
+                [] => "nothing is in its way".into(),
+                words => words.join("; ").into(),
+            };
         }
     }
+}
+
+/// What happens when this code goes, in a few words.
+fn opened(code: Code, machine: &Machine) -> String {
+    let text = match code {
+        Code::NotOffered => "it is offered",
+        Code::NotMandatoryYet => "its mandatory time comes",
+        Code::Held => "the hold ends",
+        Code::Frozen => "the freeze ends",
+        Code::Deferred => "its deferral ends",
+        Code::WindowClosed | Code::WindowTooShort => "the maintenance window opens",
+        Code::RetryLater => "its next attempt is due",
+        Code::Dependency => "what it depends on has succeeded",
+        Code::Busy => {
+            return match &machine.run {
+                Some(run) => format!("{} ends", run.id),
+                None => "the run before it ends".to_owned(),
+            };
+        }
+        other => return format!("{other} is over"),
+    };
+    text.to_owned()
 }

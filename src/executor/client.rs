@@ -188,7 +188,8 @@ impl Client {
 
 impl Ask for Client {
     fn call(&self, call: &Call) -> Result<Answer> {
-        let timeout = if call.changes() { CHANGE_TIMEOUT } else { VIEW_TIMEOUT };
+        let long = call.changes() || matches!(call, Call::Simulate(_));
+        let timeout = if long { CHANGE_TIMEOUT } else { VIEW_TIMEOUT };
         let answer = match ipc::connect(&self.layout.socket, timeout) {
             Ok(stream) => self.remote(stream, call)?,
             Err(_) if call.changes() => self.change(call)?,

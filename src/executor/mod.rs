@@ -3,7 +3,8 @@
 //!
 //! In reading order: what is asked and answered (`protocol`, `view`, `wire`, `client`); the pure parts (`attempt`: the
 //! claim protocol, `outcome`: what an end means, `clock_guard`); what is durable (`history`, `run_folder`, `outbox`); the
-//! `engine` that puts them together, and the `world` it does that in; the `run_host` that owns a run.
+//! `engine` that puts them together, and the `world` it does that in; the `run_host` that owns a run; `simulate`, what
+//! will become of everything.
 
 pub mod attempt;
 pub mod client;
@@ -19,6 +20,7 @@ pub mod protocol;
 pub mod reader;
 pub mod run_folder;
 pub mod run_host;
+pub mod simulate;
 pub mod transcript;
 pub mod view;
 pub mod wire;

@@ -43,6 +43,8 @@ pub enum Call {
     Audit,
     /// Checks the chain.
     AuditVerify,
+    /// What will become of the requests; answered beside the service's loop.
+    Simulate(super::simulate::Wanted),
     /// The first attempt (`rerun`: a further one), now.
     Run {
         /// Which.
@@ -114,6 +116,7 @@ impl Call {
             | Call::Defer { request, .. }
             | Call::Undefer { request, .. }
             | Call::Stop { request, .. } => Some(*request),
+            Call::Simulate(wanted) => wanted.request,
             _ => None,
         }
     }
@@ -138,6 +141,7 @@ impl Call {
             | Call::Show { .. }
             | Call::Explain { .. }
             | Call::Status
+            | Call::Simulate(_)
             | Call::Who
             | Call::History { .. }
             | Call::Audit
@@ -166,6 +170,8 @@ pub enum Answer {
     Audit(AuditDoc),
     /// To `AuditVerify`.
     Verify(VerifyDoc),
+    /// To `Simulate`.
+    Simulate(SimulateDoc),
     /// To `Run`.
     Run(RunResultDoc),
     /// To `Defer`, `Undefer`, `Stop`.

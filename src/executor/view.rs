@@ -195,6 +195,9 @@ pub struct AttemptDoc {
     pub transcript: Option<SafeText>,
     /// The package's name at that time.
     pub package: SafeText,
+    /// When another attempt is due by policy.
+    #[serde(default)]
+    pub retry_at: Option<Wall>,
 }
 
 /// One deferral.
@@ -413,6 +416,53 @@ pub struct VerifyDoc {
     pub entries: u64,
     /// The first one that does not fit.
     pub first_bad: Option<u64>,
+}
+
+/// `simulate`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SimulateDoc {
+    /// Where the virtual clock started.
+    pub from: Wall,
+    /// How far it went.
+    pub until: Wall,
+    /// As far as was asked.
+    pub complete: bool,
+    /// Whose instruction file.
+    pub machine: Option<MachineId>,
+    /// Of the instruction file.
+    pub serial: Option<u64>,
+    /// Everything that is taken for granted, in words.
+    pub assumed: Vec<SafeText>,
+    /// In the order of the instruction file, then what only history knows.
+    pub requests: Vec<SimulatedDoc>,
+}
+
+/// What becomes of one request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SimulatedDoc {
+    /// None where a rejected record has no valid one.
+    pub request_id: Option<RequestId>,
+    /// The package's name.
+    pub package: SafeText,
+    /// When it starts by itself; None: not in this time.
+    pub at: Option<Wall>,
+    /// It never will by itself.
+    pub never: bool,
+    /// What opens the way, or why it does not run.
+    pub why: SafeText,
+    /// Every change of state, and of the first code in the way.
+    pub changes: Vec<StepDoc>,
+}
+
+/// From here on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepDoc {
+    /// When.
+    pub at: Wall,
+    /// The state.
+    pub state: State,
+    /// The first gate's code that does not pass.
+    pub code: Option<String>,
 }
 
 /// With `--dry-run`: what would be done.

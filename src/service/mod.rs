@@ -76,6 +76,10 @@ async fn live(
             Some(news) = heard.recv() => steps.hear(news),
             () = tokio::time::sleep(wake) => {}
         }
+        // They take seconds where much is published, and the loop has runs to watch.
+        for simulation in steps.simulations() {
+            std::thread::spawn(move || simulation.run());
+        }
     }
     supervisor::stopping();
     steps.ending();

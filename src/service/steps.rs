@@ -8,9 +8,11 @@ use super::worker::News;
 use crate::clock::{Monotonic, Wall};
 use crate::config::Config;
 use crate::decision::ContentFact;
+use crate::decision::simulate::Situation;
 use crate::executor::engine::{Engine, LaunchError};
 use crate::executor::protocol::{Actor, Answer, Call};
 use crate::executor::reader::{DELIVER_DEADLINE, STAGE_DEADLINE, ShareJob, ShareNews};
+use crate::executor::simulate::{self, Wanted};
 use crate::executor::world::World;
 use crate::site::instruction::ContentHash;
 use crate::text::{SafeText, duration};
@@ -36,6 +38,22 @@ pub trait Carrier {
     fn give(&self, job: ShareJob, deadline: Duration) -> bool;
 }
 
+/// A simulation on its way: everything it needs, and where its answer goes.
+pub struct Simulation {
+    situation: Situation,
+    wanted: Wanted,
+    answer: oneshot::Sender<Answer>,
+}
+
+impl Simulation {
+    /// Runs it, for up to some seconds, and answers.
+    pub fn run(self) {
+        let doc = simulate::run(&self.situation, &self.wanted);
+        // Whoever asked may have gone away.
+        let _ = self.answer.send(doc.map_or_else(Answer::Failed, Answer::Simulate));
+    }
+}
+
 /// The state of the loop.
 pub struct Steps<'a> {
     pub engine: Engine,
@@ -52,6 +70,8 @@ pub struct Steps<'a> {
     waiting: Vec<(Call, Actor, oneshot::Sender<Answer>)>,
     /// Calls about requests that the first look may bring; they are answered when it has ended.
     early: Vec<Asked>,
+    /// Simulations that were asked for.
+    simulations: Vec<Simulation>,
     reporting: Reporting,
     no_launch_before: Monotonic,
     clock_recorded: Monotonic,
@@ -81,6 +101,7 @@ impl<'a> Steps<'a> {
             look_again: false,
             waiting: Vec::new(),
             early: Vec::new(),
+            simulations: Vec::new(),
             reporting,
             no_launch_before: mono,
             clock_recorded: mono,
@@ -268,6 +289,9 @@ impl<'a> Steps<'a> {
             return self.early.push(asked);
         }
         let Asked { call, actor, answer } = asked;
+        if let Call::Simulate(wanted) = call {
+            return self.simulations.push(Simulation { situation: self.engine.situation(), wanted, answer });
+        }
         if let Call::Poll { dry_run: false } = call {
             match self
                 .engine
@@ -290,6 +314,11 @@ impl<'a> Steps<'a> {
         };
         // Whoever asked may have gone away; what was done stays done.
         let _ = answer.send(reply);
+    }
+
+    /// What was asked for and takes longer than a step: to be run beside it.
+    pub fn simulations(&mut self) -> Vec<Simulation> {
+        std::mem::take(&mut self.simulations)
     }
 
     /// A look has ended: what asked too early is known by now, or is not there.

@@ -15,3 +15,4 @@ mod policy;
 mod rights;
 mod service;
 mod share;
+mod simulate;

@@ -6,6 +6,7 @@ mod history;
 mod list;
 mod machine;
 mod request;
+mod simulate;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ pub use history::{attempts, audit, verify};
 pub use list::{Selection, list};
 pub use machine::{findings, status, who};
 pub use request::{explain, show};
+pub use simulate::simulate;
 
 use super::out::{Page, Tone};
 use super::table::{Table, fixed, words};

@@ -166,6 +166,7 @@ fn attempt(number: u32, state: State, exit: i64, result: &str) -> AttemptDoc {
         reason: if number == 1 { "".into() } else { "disk was full".into() },
         transcript: None,
         package: "Acme Workstation 4.0".into(),
+        retry_at: None,
     }
 }
 
@@ -271,6 +272,90 @@ fn a_warning_alone_is_no_finding() {
     assert!(findings(&doc, "pcm").is_empty());
 }
 
+fn simulate_doc() -> SimulateDoc {
+    let step = |minutes, state, code: Option<&str>| StepDoc {
+        at: later(minutes),
+        state,
+        code: code.map(Into::into),
+    };
+    let one =
+        |id: &str, package: &str, at: Option<i64>, never, why: &str, changes: Vec<StepDoc>| SimulatedDoc {
+            request_id: id.parse().ok(),
+            package: package.into(),
+            at: at.map(later),
+            never,
+            why: why.into(),
+            changes,
+        };
+    SimulateDoc {
+        from: now(),
+        until: later(7 * 24 * 60),
+        complete: true,
+        machine: "BP004000".parse().ok(),
+        serial: Some(42),
+        assumed: vec![
+            "every run succeeds and takes as long as its time limit allows".into(),
+            "it stays as it is now that anna is logged on".into(),
+        ],
+        requests: vec![
+            one(
+                "BP0000Y",
+                "Acme Workstation 4.0",
+                Some(478),
+                false,
+                "the maintenance window opens",
+                vec![
+                    step(0, State::Offered, Some("not-mandatory-yet")),
+                    step(60, State::Waiting, Some("window-closed")),
+                    step(478, State::Due, None),
+                    step(478, State::Running, Some("done")),
+                    step(598, State::Succeeded, Some("done")),
+                ],
+            ),
+            one(
+                "BP0000Z",
+                "Office suite",
+                Some(598),
+                false,
+                "BP0000Y ends",
+                vec![step(0, State::Waiting, None)],
+            ),
+            one(
+                "BP00010",
+                "Agent",
+                None,
+                false,
+                "user anna",
+                vec![step(0, State::Waiting, Some("user-logged-on"))],
+            ),
+            one(
+                "BP00011",
+                "Fonts",
+                None,
+                true,
+                "optional, r runs it",
+                vec![step(0, State::Offered, Some("optional"))],
+            ),
+            one(
+                "BP00012",
+                "Driver",
+                None,
+                true,
+                "done after 3m",
+                vec![step(0, State::Succeeded, Some("done"))],
+            ),
+        ],
+    }
+}
+
+#[test]
+fn a_simulation_says_what_runs_what_waits_and_what_never_runs() {
+    let doc = simulate_doc();
+    insta::assert_snapshot!("simulate_all", shown(simulate(&doc, None, &look(80))));
+    let one = SimulateDoc { requests: doc.requests[..1].to_vec(), complete: false, ..doc };
+    insta::assert_snapshot!("simulate_one", shown(simulate(&one, "BP0000Y".parse().ok(), &look(80))));
+}
+
 #[test]
 fn unknown_users_are_not_nobody() {
     let doc = WhoDoc {
@@ -328,6 +413,7 @@ fn no_view_is_wider_than_its_terminal() {
             list(&list_doc(), Selection::All, &look),
             explain(&explain_doc(), &look),
             status(&status_doc(), &look),
+            simulate(&simulate_doc(), None, &look),
         ];
         for page in pages {
             for line in page.to_text().lines() {

@@ -334,6 +334,7 @@ fn attempt(row: &RequestDoc, shift: TimeDelta) -> AttemptDoc {
         reason: SafeText::default(),
         transcript: Some(safe!("/var/log/pcm/runs/{}-1.log", row.request_id.unwrap())),
         package: row.package.clone(),
+        retry_at: None,
     }
 }
 
@@ -395,6 +396,15 @@ impl Ask for Fake {
                     ],
                 })
             }
+            Call::Simulate(wanted) => Answer::Simulate(SimulateDoc {
+                from: wanted.from,
+                until: wanted.until,
+                complete: true,
+                machine: None,
+                serial: None,
+                assumed: Vec::new(),
+                requests: Vec::new(),
+            }),
             Call::AuditVerify => Answer::Verify(VerifyDoc { ok: true, entries: 4, first_bad: None }),
             Call::Run { request, .. } => Answer::Run(RunResultDoc {
                 request_id: *request,

@@ -2,6 +2,7 @@
 //! The decision core by its rules: each gate and code alone, what an operator may do, states, windows minute by
 //! minute, and what holds in every world.
 
+mod assume;
 mod gates;
 mod judge;
 mod machine;

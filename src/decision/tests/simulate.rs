@@ -7,7 +7,7 @@ use crate::clock::{Wall, When};
 use chrono::TimeDelta;
 
 fn run(scene: &Scene, days: i64, assumptions: &Assumptions) -> Vec<Timeline> {
-    simulate(&scene.inputs(), scene.now, scene.now + TimeDelta::days(days), assumptions)
+    simulate(&scene.inputs(), scene.now, scene.now + TimeDelta::days(days), assumptions).timelines
 }
 
 fn states(timeline: &Timeline) -> Vec<(String, State, Option<Code>)> {
@@ -94,7 +94,7 @@ fn what_never_runs_says_so_and_what_needs_an_event_does_not() {
     assert_eq!((timelines[0].at, timelines[0].never), (None, true));
     assert_eq!((timelines[1].at, timelines[1].never), (None, false));
     assert_eq!(timelines[1].why, "files not copied");
-    let arriving = Assumptions { content_arrives: true, ..Assumptions::default() };
+    let arriving = Assumptions { content: Content::Arrives, ..Assumptions::default() };
     assert_eq!(run(&scene, 30, &arriving)[1].at, Some(now()));
 }
 

@@ -225,7 +225,7 @@ proptest! {
         // The virtual clock finds the same, unless what runs now ends before.
         if scene.facts.running.is_none() {
             let until = grid(800);
-            let timelines = simulate(&scene.inputs(), scene.now, until, &Assumptions::default());
+            let timelines = simulate(&scene.inputs(), scene.now, until, &Assumptions::default()).timelines;
             let found = timelines.iter().find(|t| t.request_id == Some(id(ID))).unwrap();
             prop_assert_eq!(found.at, decision.next_run.filter(|t| *t < until));
         }

@@ -24,6 +24,9 @@ impl Engine {
             Call::Show { request } => self.show(*request, now).map(|doc| Answer::Show(Box::new(doc))),
             Call::Explain { request } => self.explain(*request, now).map(Answer::Explain),
             Call::Status => Ok(Answer::Status(self.status(actor, now))),
+            Call::Simulate(wanted) => {
+                crate::executor::simulate::run(&self.situation(), wanted).map(Answer::Simulate)
+            }
             Call::Who => Ok(Answer::Who(self.who(now))),
             Call::History { request } => self.history_doc(*request).map(Answer::History),
             Call::Audit => self.audit().map(Answer::Audit),
@@ -31,6 +34,17 @@ impl Engine {
             _ => Err(Failure::new(Exit::Failed, "not-a-view", "this call changes something", "Report it")),
         };
         answer.unwrap_or_else(Answer::Failed)
+    }
+
+    /// What decisions depend on beside the time, for whoever simulates.
+    pub fn situation(&self) -> decision::simulate::Situation {
+        decision::simulate::Situation {
+            instructions: self.instructions.clone(),
+            history: self.snapshot.view.clone(),
+            facts: self.facts(),
+            policy: self.policy.clone(),
+            zone: self.zone.clone(),
+        }
     }
 
     fn list(&self, now: Wall) -> ListDoc {
@@ -194,6 +208,7 @@ impl Engine {
                 .transcript(&row.run())
                 .map(|path| SafeText::new(&path.display().to_string())),
             package: row.attempt.package.clone(),
+            retry_at: row.attempt.retry_at,
         }
     }
 

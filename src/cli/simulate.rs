@@ -1,0 +1,248 @@
+//! `pcm simulate`: what will become of the requests in force, answered by the executor; or of an instruction file that
+//! need not be published, worked out here with what this machine tells of itself.
+
+use super::args::SimulateArgs;
+use super::setup::Read;
+use super::time::{Side, parse_time};
+use super::{App, view};
+use crate::clock::Wall;
+use crate::config::{Config, Freeze};
+use crate::decision::simulate::{Assumptions, Content, Obstacle, Situation};
+use crate::decision::{
+    Attempt, Deferrals, Facts, Group, HistoryView, Hold, HostFacts, Instructions, Policy, State,
+    TrustVerdict, UserFact,
+};
+use crate::error::{Exit, Failure, Result};
+use crate::executor::client::Ask;
+use crate::executor::protocol::{Answer, Call};
+use crate::executor::simulate::{self, Wanted};
+use crate::executor::view::{AttemptDoc, RequestDoc, SessionDoc, SimulateDoc};
+use crate::host::{facts, power, sessions};
+use crate::site::ids::MachineId;
+use crate::site::instruction::parse::{Defaults, parse};
+use crate::site::instruction::{self, InstructionFile};
+use crate::site::share::{OpenError, open_bounded};
+use crate::site::site_file;
+use crate::text::{SafeText, parse_duration};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// How much is simulated where nothing else is said, in days.
+const DAYS: i64 = 7;
+
+/// `pcm simulate`
+pub fn run(app: &App, args: &SimulateArgs) -> Result<Exit> {
+    let mut assume = Assumptions { content: Content::Arrives, ..Assumptions::default() };
+    for text in &args.assume {
+        assume.add(text).map_err(|why| usage("--assume", &why))?;
+    }
+    let from = match &args.from {
+        Some(text) => time(app, "--from", text, app.now)?,
+        None => app.now,
+    };
+    let until = match &args.until {
+        Some(text) => time(app, "--until", text, from)?,
+        None => from + chrono::TimeDelta::days(DAYS),
+    };
+    let wanted = Wanted { request: args.request, from, until, assume };
+    let doc = match &args.file {
+        Some(file) => unpublished(app, file, wanted)?,
+        None => match app.client()?.call(&Call::Simulate(wanted))? {
+            Answer::Simulate(doc) => doc,
+            other => return app.other(other),
+        },
+    };
+    app.out.view(&doc, || view::simulate(&doc, args.request, &app.look()))?;
+    Ok(Exit::Done)
+}
+
+fn usage(flag: &str, why: &str) -> Failure {
+    Failure::new(Exit::Usage, "usage", format!("{flag}: {why}"), "`pcm simulate --help` says how it is used")
+}
+
+/// A time as of `base`, or a duration after it.
+fn time(app: &App, flag: &str, text: &str, base: Wall) -> Result<Wall> {
+    if let Ok(span) = parse_duration(text.trim()) {
+        let span = chrono::TimeDelta::from_std(span).map_err(|e| usage(flag, &e.to_string()))?;
+        return Ok(base + span);
+    }
+    parse_time(text, Side::Next, base, &app.zone).map_err(|why| usage(flag, &why))
+}
+
+/// An instruction file as if it were published now. Needs no configuration and no rights but to read the file.
+fn unpublished(app: &App, path: &Path, mut wanted: Wanted) -> Result<SimulateDoc> {
+    let bytes = open_bounded(path, instruction::MAX_BYTES).map_err(|e| unreadable(path, &e))?;
+    let configured = matches!(app.setup.read, Read::Good);
+    let machine = named_in(&bytes).or(app.setup.config.machine).ok_or_else(|| malformed(path, &[]))?;
+    let here = configured && app.setup.config.machine == Some(machine);
+    let config = if here { app.setup.config.clone() } else { Config::default() };
+    let file = parse(&bytes, machine, &path.display().to_string(), &Defaults::of(&config));
+    let file = file.map_err(|problems| malformed(path, &problems))?;
+    let mut notes: Vec<SafeText> = vec!["the file is published now and believed".into()];
+    let history = if here {
+        known(app).unwrap_or_else(|failure| {
+            notes.push(
+                format!("nothing was run here yet, for what was is not told: {}", failure.message).into(),
+            );
+            HistoryView::default()
+        })
+    } else {
+        notes.push(
+            format!("{machine} is another machine: nothing was run there yet; no windows, no freezes").into(),
+        );
+        wanted.assume.users.get_or_insert_default();
+        wanted.assume.without.extend([Obstacle::Platform, Obstacle::Power, Obstacle::Disk, Obstacle::Boot]);
+        HistoryView::default()
+    };
+    let situation = situation(app, config, file, history, path)?;
+    let mut doc = simulate::run(&situation, &wanted)?;
+    doc.assumed.splice(0..0, notes);
+    Ok(doc)
+}
+
+/// Whose file it says it is, by the first line that does: also of a file with a syntax error further down, so that the
+/// error can be told. Whatever is wrong with that line is told when the file is read as such.
+fn named_in(bytes: &[u8]) -> Option<MachineId> {
+    String::from_utf8_lossy(bytes).lines().find_map(|line| {
+        let value = line.trim().strip_prefix("machine")?.trim_start().strip_prefix('=')?;
+        value.split(['"', '\'']).nth(1)?.parse().ok()
+    })
+}
+
+fn unreadable(path: &Path, e: &OpenError) -> Failure {
+    let exit = if matches!(e, OpenError::Missing) { Exit::NotFound } else { Exit::Failed };
+    let code = if matches!(e, OpenError::Missing) { "no-such-file" } else { "unreadable" };
+    Failure::new(exit, code, format!("{} cannot be read: {e}", path.display()), "Name an instruction file")
+}
+
+fn malformed(path: &Path, problems: &[instruction::Problem]) -> Failure {
+    let words: Vec<String> = problems.iter().map(view::problem_words).collect();
+    let why = if words.is_empty() {
+        "it does not say for which machine it is".to_owned()
+    } else {
+        words.join("; ")
+    };
+    let message = format!("{} would be refused as a whole: {why}", path.display());
+    Failure::new(Exit::Failed, "malformed", message, "Correct it before it is published")
+}
+
+/// What this machine has behind it, from the same answers as list and history.
+fn known(app: &App) -> Result<HistoryView> {
+    let client = app.client()?;
+    let other = || Failure::new(Exit::Failed, "not-told", "the executor tells something else", "Report it");
+    let Answer::List(list) = client.call(&Call::List)? else { return Err(other()) };
+    let Answer::History(history) = client.call(&Call::History { request: None })? else {
+        return Err(other());
+    };
+    let Answer::Status(status) = client.call(&Call::Status)? else { return Err(other()) };
+    let mut view = HistoryView::default();
+    for request in &list.requests {
+        let Some(id) = request.request_id else { continue };
+        if let Some(until) = request.deferred_until {
+            view.deferrals.insert(
+                id,
+                Deferrals { until: Some(until), by: "an operator".into(), ..Deferrals::default() },
+            );
+        }
+        if request.state == State::Succeeded && request.attempt == 0 {
+            view.adopted.insert(id, request.since.unwrap_or(app.now));
+        }
+        let attempts = history.attempts.iter().rev().filter(|a| a.request_id == id);
+        let attempts: Vec<Attempt> =
+            attempts.filter_map(|a| attempt(a, request, status.restart_pending)).collect();
+        if !attempts.is_empty() {
+            view.attempts.insert(id, attempts);
+        }
+    }
+    let reason = "as pcm status says".into();
+    view.hold = status.held_until.map(|until| Hold { until, by: "an operator".into(), reason, at: app.now });
+    Ok(view)
+}
+
+fn attempt(doc: &AttemptDoc, request: &RequestDoc, restart_pending: bool) -> Option<Attempt> {
+    let same_boot = restart_pending && doc.state == State::SucceededRestart;
+    Some(Attempt {
+        number: doc.attempt,
+        state: doc.state,
+        retry_at: doc.retry_at,
+        package: doc.package.clone(),
+        command: request.command.clone(),
+        job_id: request.job_id?,
+        package_id: request.package_id?,
+        claimed_at: doc.claimed_at,
+        started_at: doc.started_at,
+        ended_at: doc.ended_at,
+        exit_code: doc.exit_code,
+        result: doc.result.clone(),
+        by: doc.by.clone(),
+        reason: doc.reason.clone(),
+        boot_id: if same_boot { facts::boot_id() } else { String::new() },
+    })
+}
+
+/// This machine on which the file was just read from a share.
+fn situation(
+    app: &App,
+    config: Config,
+    file: InstructionFile,
+    history: HistoryView,
+    path: &Path,
+) -> Result<Situation> {
+    let window_zone = facts::zone(&config.windows.zone).map_err(|e| SafeText::new(&e.to_string()));
+    let users = sessions::logged_on();
+    let ignored = |name: &SafeText| config.users.ignore.iter().any(|ignored| ignored == name.as_str());
+    let user = |s: &SessionDoc| UserFact {
+        name: s.user.clone(),
+        terminal: s.terminal.clone(),
+        idle: s.idle_s.map(Duration::from_secs),
+        locked: s.locked,
+    };
+    let uptime = chrono::TimeDelta::from_std(facts::monotonic().0).unwrap_or_default();
+    let running = history.attempts.iter().find_map(|(id, attempts)| {
+        let newest = attempts.last().filter(|a| a.state.group() == Group::Running)?;
+        Some((*id, newest.started_at.unwrap_or(newest.claimed_at)))
+    });
+    Ok(Situation {
+        instructions: Instructions {
+            file: Some(file),
+            share_seen: Some(app.now),
+            fault: None,
+            trust: TrustVerdict::Trusted("taken for granted".into()),
+            source: Some(SafeText::new(&path.display().to_string())),
+            site_freezes: site_freezes(path)?,
+        },
+        history,
+        facts: Facts {
+            platform: facts::platform(),
+            users: users.known().map(|all| all.iter().filter(|s| !ignored(&s.user)).map(user).collect()),
+            clock_suspect: None,
+            boot_id: facts::boot_id(),
+            host: HostFacts {
+                started: Some(app.now - uptime),
+                power: power::source(),
+                restart_wanted: power::restart_wanted(),
+            },
+            disk_free: facts::disk_free(&app.setup.layout.state),
+            running,
+            countdown: None,
+            content: BTreeMap::new(),
+            programs: config.all_programs(),
+        },
+        policy: Policy { config, unreadable: None, window_zone },
+        zone: app.zone.clone(),
+    })
+}
+
+/// The freezes of the site file beside the folder of the instruction files, where the file lies on a share.
+fn site_freezes(path: &Path) -> Result<Vec<Freeze>> {
+    let Some(share) = path.parent().and_then(Path::parent) else { return Ok(Vec::new()) };
+    let site = share.join(site_file::NAME);
+    let bytes = match open_bounded(&site, site_file::MAX_BYTES) {
+        Ok(bytes) => bytes,
+        Err(OpenError::Missing) => return Ok(Vec::new()),
+        Err(e) => return Err(unreadable(&site, &e)),
+    };
+    let read = site_file::parse(&bytes, &site.display().to_string());
+    read.map(|file| file.freezes).map_err(|problems| malformed(&site, &problems))
+}

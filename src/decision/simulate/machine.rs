@@ -1,0 +1,211 @@
+//! The machine as it will be: its own copies of what changes while time passes, with the assumptions in force. `simulate`
+//! moves its clock and starts what is due.
+
+use super::super::decide::{decide, decide_some};
+use super::super::model::{
+    Attempt, Code, ContentFact, Decision, Facts, HistoryView, Inputs, Instructions, Policy, Power,
+    SourceFault, State,
+};
+use super::super::words::later;
+use super::super::world::running;
+use super::assume::{Assumptions, Content, Obstacle, RunTime};
+use crate::clock::Wall;
+use crate::site::ids::RequestId;
+use crate::site::instruction::{Entry, Request};
+use crate::text::SafeText;
+use std::time::Duration;
+
+pub(super) struct Machine<'a> {
+    inputs: &'a Inputs<'a>,
+    pub now: Wall,
+    instructions: Instructions,
+    history: HistoryView,
+    facts: Facts,
+    policy: Policy,
+    /// What runs on it.
+    pub run: Option<Run>,
+    runs_take: RunTime,
+}
+
+/// A run on the virtual machine.
+pub(super) struct Run {
+    pub id: RequestId,
+    pub ends: Wall,
+}
+
+impl<'a> Machine<'a> {
+    pub fn new(inputs: &'a Inputs<'a>, from: Wall, assumptions: &Assumptions) -> Machine<'a> {
+        let mut machine = Machine {
+            inputs,
+            now: from,
+            instructions: inputs.instructions.clone(),
+            history: inputs.history.clone(),
+            facts: inputs.facts.clone(),
+            policy: inputs.policy.clone(),
+            run: None,
+            runs_take: assumptions.runs_take,
+        };
+        // What is announced is due; the virtual machine gives no notice.
+        machine.facts.countdown = None;
+        machine.assume(assumptions);
+        // What runs already ends as well, at its time limit.
+        if let Some((id, since)) = machine.facts.running {
+            let take = machine.request(id).map_or(inputs.policy.config.run.max_run_time, |r| r.max_run_time);
+            machine.run = Some(Run { id, ends: later(since, machine.takes(take)).max(from) });
+            machine.end_what_is_over();
+        }
+        machine
+    }
+
+    fn assume(&mut self, assumptions: &Assumptions) {
+        if let Some(users) = &assumptions.users {
+            self.facts.users = Some(users.clone());
+        }
+        if let Some(windows) = &assumptions.windows {
+            self.policy.config.windows.weekly.clone_from(windows);
+        }
+        match assumptions.share {
+            Some(true) => {
+                self.instructions.fault = None;
+                self.instructions.share_seen = Some(self.now);
+            }
+            Some(false) => {
+                self.instructions.fault =
+                    Some(SourceFault { code: Code::ShareMissing, problems: Vec::new() });
+            }
+            None => {}
+        }
+        match assumptions.content {
+            Content::AsItIs => {}
+            Content::Arrives => self.copy(false),
+            Content::Copied => self.copy(true),
+        }
+        for obstacle in &assumptions.without {
+            self.without(*obstacle);
+        }
+    }
+
+    fn without(&mut self, obstacle: Obstacle) {
+        match obstacle {
+            Obstacle::Hold => self.history.hold = None,
+            Obstacle::Freeze => {
+                self.instructions.site_freezes.clear();
+                self.policy.config.freezes.clear();
+            }
+            Obstacle::Deferral => self.history.deferrals.clear(),
+            Obstacle::Clock => self.facts.clock_suspect = None,
+            Obstacle::Restart => {
+                // Another boot than that of any attempt: whatever was pending is done.
+                self.facts.boot_id = "assumed".to_owned();
+            }
+            Obstacle::Boot => self.facts.host.started = Some(Wall::UNIX_EPOCH),
+            Obstacle::Power => self.facts.host.power = Power::Mains,
+            Obstacle::Disk => self.facts.disk_free = Some(u64::MAX),
+            Obstacle::Platform => {
+                let entries = self.instructions.file.iter_mut().flat_map(|file| &mut file.requests);
+                for entry in entries {
+                    if let Entry::Good(request) = entry {
+                        request.platforms.clear();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies what is not there; `tried`: also what could not be copied before.
+    fn copy(&mut self, tried: bool) {
+        let entries = self.instructions.file.iter().flat_map(|file| &file.requests);
+        for entry in entries {
+            let Entry::Good(request) = entry else { continue };
+            let Some(hash) = &request.content_sha256 else { continue };
+            let here = self.facts.content.entry(hash.clone()).or_insert(ContentFact::Staged);
+            if tried && matches!(here, ContentFact::Missing(_)) {
+                *here = ContentFact::Staged;
+            }
+        }
+    }
+
+    fn takes(&self, longest: Duration) -> Duration {
+        match self.runs_take {
+            RunTime::Longest => longest,
+            RunTime::Nothing => Duration::ZERO,
+            RunTime::About(time) => time.min(longest),
+        }
+    }
+
+    /// What is decided of every request now.
+    pub fn decide(&mut self) -> Vec<Decision> {
+        self.see_share();
+        decide(&self.inputs_now())
+    }
+
+    /// Decides anew about some of them, by their places in what `decide` gave.
+    pub fn decide_again(&mut self, decisions: &mut [Decision], which: &[usize]) {
+        self.see_share();
+        decide_some(&self.inputs_now(), decisions, which);
+    }
+
+    fn see_share(&mut self) {
+        if self.instructions.fault.is_none() && self.instructions.share_seen.is_some() {
+            self.instructions.share_seen = Some(self.now);
+        }
+    }
+
+    fn inputs_now(&self) -> Inputs<'_> {
+        Inputs {
+            instructions: &self.instructions,
+            history: &self.history,
+            facts: &self.facts,
+            policy: &self.policy,
+            zone: self.inputs.zone,
+            now: self.now,
+        }
+    }
+
+    fn request(&self, id: RequestId) -> Option<&Request> {
+        self.instructions.file.iter().flat_map(|file| &file.requests).find_map(|entry| match entry {
+            Entry::Good(request) if request.request_id == id => Some(&**request),
+            _ => None,
+        })
+    }
+
+    /// Starts what is due. False: it cannot be started, and nothing has changed.
+    pub fn start(&mut self, decision: &Decision) -> bool {
+        let Some(request) = decision.request_id.and_then(|id| self.request(id)) else { return false };
+        let (id, ends) = (request.request_id, later(self.now, self.takes(request.max_run_time)));
+        let attempt = Attempt {
+            number: decision.attempt + 1,
+            state: State::Running,
+            retry_at: None,
+            package: request.package.clone(),
+            command: request.command.clone(),
+            job_id: request.job_id,
+            package_id: request.package_id,
+            claimed_at: self.now,
+            started_at: Some(self.now),
+            ended_at: None,
+            exit_code: None,
+            result: SafeText::default(),
+            by: "service".into(),
+            reason: SafeText::default(),
+            boot_id: self.facts.boot_id.clone(),
+        };
+        self.history.attempts.entry(id).or_default().push(attempt);
+        self.facts.running = Some((id, self.now));
+        self.run = Some(Run { id, ends });
+        self.end_what_is_over();
+        true
+    }
+
+    /// Ends what has had its time; false: nothing has.
+    pub fn end_what_is_over(&mut self) -> bool {
+        let Some(run) = self.run.take_if(|run| run.ends <= self.now) else { return false };
+        self.facts.running = None;
+        let newest = self.history.attempts.get_mut(&run.id).and_then(|attempts| attempts.last_mut());
+        if let Some(attempt) = newest.filter(|a| running(a.state)) {
+            attempt.state = State::Succeeded;
+            attempt.ended_at = Some(run.ends);
+        }
+        true
+    }
+}

@@ -1,0 +1,78 @@
+//! `pcm simulate` as a document: the decision core's virtual clock on a machine's situation. Called by whoever is the
+//! executor, and by the command line for an instruction file that is not published.
+
+use super::view::{SimulateDoc, SimulatedDoc, StepDoc};
+use crate::clock::Wall;
+use crate::decision::simulate::{Assumptions, Situation, Timeline, simulate};
+use crate::error::{Exit, Failure, Result};
+use crate::site::ids::RequestId;
+use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
+
+/// The longest time that is simulated, in days.
+pub const MAX_DAYS: i64 = 400;
+
+/// What is to be simulated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// Only this one; the others run all the same.
+    pub request: Option<RequestId>,
+    /// Where the virtual clock starts.
+    pub from: Wall,
+    /// Not included.
+    pub until: Wall,
+    /// What is taken for granted.
+    pub assume: Assumptions,
+}
+
+/// Runs the simulation. Takes up to some seconds of one processor.
+///
+/// # Errors
+/// No such request; a time that is empty or too long.
+pub fn run(situation: &Situation, wanted: &Wanted) -> Result<SimulateDoc> {
+    let usage = |why: &str| Failure::new(Exit::Usage, "usage", why, "Name times with --from and --until");
+    if wanted.until <= wanted.from {
+        return Err(usage("the simulation would end before it begins"));
+    }
+    if wanted.until - wanted.from > chrono::TimeDelta::days(MAX_DAYS) {
+        return Err(usage(&format!("that is longer than {MAX_DAYS} days")));
+    }
+    let course = simulate(&situation.inputs(wanted.from), wanted.from, wanted.until, &wanted.assume);
+    let asked = |t: &&Timeline| wanted.request.is_none() || t.request_id == wanted.request;
+    let requests: Vec<SimulatedDoc> = course.timelines.iter().filter(asked).map(document).collect();
+    if let (Some(id), true) = (wanted.request, requests.is_empty()) {
+        return Err(Failure::new(
+            Exit::NotFound,
+            "no-such-request",
+            format!("{id} is neither in the instruction file nor in this machine's history"),
+            "pcm list --all shows every request of this machine",
+        ));
+    }
+    let file = situation.instructions.file.as_ref();
+    Ok(SimulateDoc {
+        from: wanted.from,
+        until: course.until,
+        complete: course.until == wanted.until,
+        machine: file.map(|file| file.machine),
+        serial: file.map(|file| file.serial),
+        assumed: wanted.assume.words(&situation.instructions, &situation.facts),
+        requests,
+    })
+}
+
+fn document(timeline: &Timeline) -> SimulatedDoc {
+    let step = |step: &crate::decision::simulate::Step| StepDoc {
+        at: step.at,
+        state: step.state,
+        code: step.code.map(|code| code.to_string()),
+    };
+    SimulatedDoc {
+        request_id: timeline.request_id,
+        package: timeline.package.clone(),
+        at: timeline.at,
+        never: timeline.never,
+        why: SafeText::new(timeline.why.as_str().trim_end_matches('.')),
+        changes: timeline.changes.iter().map(step).collect(),
+    }
+}
