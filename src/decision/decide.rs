@@ -245,7 +245,7 @@ fn in_time(world: &World, subject: &Subject, t: Wall) -> bool {
 
 /// What the service starts, in order: by mandatory time, then by RequestID. Indexes into `decisions`.
 pub fn due_in_order(decisions: &[Decision]) -> Vec<usize> {
-    let mut due: Vec<usize> = (0..decisions.len()).filter(|i| decisions[*i].state == State::Due).collect();
+    let mut due: Vec<usize> = (0..decisions.len()).filter(|i| decisions[*i].state.is_ready()).collect();
     due.sort_by_key(|i| (decisions[*i].mandatory_after, decisions[*i].request_id));
     due
 }

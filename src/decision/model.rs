@@ -267,6 +267,11 @@ impl State {
         matches!(self.group(), Group::Executed | Group::Expired)
     }
 
+    /// Every gate passes; it may be announced.
+    pub const fn is_ready(self) -> bool {
+        matches!(self, State::Due | State::Countdown)
+    }
+
     /// An attempt that ended well.
     pub const fn is_success(self) -> bool {
         matches!(self, State::Succeeded | State::SucceededRestart)

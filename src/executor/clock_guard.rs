@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// A clock may go back this far without being suspected.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(10);
+/// Further ahead than this in one leap is a jump, and no correction.
+const JUMP: TimeDelta = TimeDelta::hours(24);
 /// After this long of steady running it is believed again.
 const STEADY: Duration = Duration::from_secs(3600);
 /// This program was not built before: 2026-11-01 in seconds since 1970.
@@ -19,6 +21,7 @@ pub struct ClockGuard {
     /// The newest pair of readings.
     seen: Option<(Wall, Monotonic)>,
     suspect: Option<(SafeText, Monotonic)>,
+    jumped: bool,
 }
 
 impl ClockGuard {
@@ -27,6 +30,7 @@ impl ClockGuard {
         if let Some((old_wall, old_mono)) = self.seen {
             let passed = TimeDelta::from_std(mono.since(old_mono)).unwrap_or(TimeDelta::MAX);
             let back = old_wall.checked_add_signed(passed).map_or(TimeDelta::zero(), |wanted| wanted - wall);
+            self.jumped |= -back > JUMP;
             if back > TOLERANCE {
                 self.suspect(format!("the clock went back {} min", back.num_minutes()), mono);
             }
@@ -41,8 +45,10 @@ impl ClockGuard {
         }
     }
 
-    /// Takes the last time that an executor recorded before it ended.
+    /// Takes the last time that an executor recorded before it ended. A machine that was off for days looks no different
+    /// from one whose clock is wrong by days.
     pub fn last_known(&mut self, last: Wall, now: Wall) {
+        self.jumped |= now - last > JUMP;
         if last - now > TOLERANCE {
             let mono = self.seen.map_or(Monotonic::default(), |(_, mono)| mono);
             self.suspect(
@@ -54,6 +60,11 @@ impl ClockGuard {
 
     fn suspect(&mut self, why: String, mono: Monotonic) {
         self.suspect = Some((SafeText::new(&why), mono));
+    }
+
+    /// Whether the clock jumped forward by more than a day since this was last asked.
+    pub fn take_jump(&mut self) -> bool {
+        std::mem::take(&mut self.jumped)
     }
 
     /// Why it cannot be believed now.
@@ -119,6 +130,22 @@ mod tests {
         assert_eq!(guard.suspect_why(), None);
         guard.last_known(at(11), at(0));
         assert!(guard.suspect_why().is_some());
+    }
+
+    #[test]
+    fn only_a_leap_of_more_than_a_day_is_a_jump() {
+        let day = 24 * 60;
+        let mut guard = ClockGuard::default();
+        guard.step(at(0), mono(0));
+        guard.step(at(day), mono(0));
+        guard.step(at(3 * day), mono(2 * 24 * 60));
+        assert!(!guard.take_jump(), "a day, and two days of sleep");
+        guard.step(at(4 * day + 1), mono(2 * 24 * 60));
+        assert_eq!((guard.take_jump(), guard.take_jump()), (true, false));
+        guard.last_known(at(0), at(day));
+        assert!(!guard.take_jump());
+        guard.last_known(at(0), at(day + 1));
+        assert!(guard.take_jump());
     }
 
     #[test]

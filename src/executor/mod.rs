@@ -2,18 +2,20 @@
 //! command line and the console use it. One executor per machine, guarded by a lock that names its holder.
 //!
 //! In reading order: what is asked and answered (`protocol`, `view`, `wire`, `client`); the pure parts (`attempt`: the
-//! claim protocol, `outcome`: what an end means, `clock_guard`); what is durable (`history`, `run_folder`, `outbox`); the
-//! `engine` that puts them together, and the `world` it does that in; the `run_host` that owns a run; `simulate`, what
-//! will become of everything.
+//! claim protocol, `outcome`: what an end means, `clock_guard`, `countdown`, `notice`); what is durable (`history`,
+//! `run_folder`, `outbox`); the `engine` that puts them together, and the `world` it does that in; the `run_host` that owns
+//! a run; `simulate`, what will become of everything.
 
 pub mod attempt;
 pub mod client;
 pub mod clock_guard;
+pub mod countdown;
 pub mod engine;
 pub mod history;
 pub mod init;
 pub mod journal;
 pub mod lookout;
+pub mod notice;
 pub mod outbox;
 pub mod outcome;
 pub mod protocol;

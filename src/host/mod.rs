@@ -6,6 +6,7 @@ pub mod durable;
 pub mod facts;
 pub mod ipc;
 pub mod lock;
+pub mod notice;
 pub mod open;
 pub mod paths;
 pub mod perms;

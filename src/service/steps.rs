@@ -159,6 +159,9 @@ impl<'a> Steps<'a> {
             let until = (next - now).to_std().unwrap_or_default() + Duration::from_millis(1);
             wake = wake.min(until);
         }
+        if let Some(count) = self.engine.countdown_wake() {
+            wake = wake.min(count + Duration::from_millis(1));
+        }
         if mono < self.no_launch_before {
             wake = wake.min(self.no_launch_before.since(mono));
         }
@@ -167,10 +170,12 @@ impl<'a> Steps<'a> {
 
     /// Starts what is due, one at a time, in order.
     fn launch(&mut self, now: Wall, mono: Monotonic) {
-        if self.engine.is_running() || mono < self.no_launch_before {
-            return;
+        if self.engine.is_running() {
+            return self.engine.countdown_is_over();
         }
-        let Some(request) = self.engine.due(now).first().copied() else { return };
+        let Some(request) = self.engine.count_down(now).filter(|_| mono >= self.no_launch_before) else {
+            return;
+        };
         match self.schedule.recheck(mono) {
             Recheck::Wait => return,
             Recheck::Look => return self.start_look(mono),

@@ -15,6 +15,8 @@ pub const MACHINE: &str = "BP004000";
 pub struct Site {
     dir: tempfile::TempDir,
     serial: u64,
+    /// The system bus that pcm asks for logind; None: the machine's.
+    pub bus: Option<String>,
 }
 
 /// One `[[request]]`, with fields that tests change.
@@ -98,7 +100,7 @@ impl Site {
 
     fn bare_in(parent: &Path, extra: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("pcm-test-").tempdir_in(parent).unwrap();
-        let site = Self { dir, serial: 0 };
+        let site = Self { dir, serial: 0, bus: None };
         for folder in ["pcmins.box", "packages", "jobs", "machines", "despoolr.box"] {
             make_dir(&site.share().join(folder));
         }
@@ -193,6 +195,9 @@ impl Site {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pcm"));
         command.arg("--config").arg(self.config()).arg("--state").arg(self.state()).args(args);
         command.env_remove("PCM_CONFIG").env_remove("PCM_STATE").env("TZ", "UTC").stdin(Stdio::null());
+        if let Some(bus) = &self.bus {
+            command.env("DBUS_SYSTEM_BUS_ADDRESS", bus);
+        }
         command
     }
 

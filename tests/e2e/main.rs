@@ -4,8 +4,11 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/logind.rs"]
+mod logind;
 
 mod actions;
+mod countdown;
 mod crash;
 mod escape;
 mod hang;

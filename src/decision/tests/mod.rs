@@ -3,6 +3,7 @@
 //! minute, and what holds in every world.
 
 mod assume;
+mod countdown;
 mod gates;
 mod judge;
 mod machine;

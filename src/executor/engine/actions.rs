@@ -108,8 +108,11 @@ impl Engine {
                 format!("end the deferral of {request}")
             }
             Call::Stop { request, .. } => {
-                self.judged(call, now)?;
-                format!("end the whole process tree of {request}")
+                let decision = self.judged(call, now)?;
+                match decision.state {
+                    State::Countdown => format!("end the countdown of {request}; it was not started yet"),
+                    _ => format!("end the whole process tree of {request}"),
+                }
             }
             Call::Hold { until, .. } => {
                 self.check_hold(call, now)?;
@@ -169,7 +172,11 @@ impl Engine {
             }
             Call::Stop { request, .. } => {
                 self.judged(call, now)?;
-                self.stop(*request, actor, now)?;
+                if self.announced().is_some_and(|announced| announced.request == *request) {
+                    self.stop_countdown(*request, actor, reason(call), now)?;
+                } else {
+                    self.stop(*request, actor, now)?;
+                }
                 Ok(Answer::Changed(self.changed(*request, now)))
             }
             Call::Hold { until, reason, .. } => {
@@ -226,7 +233,7 @@ impl Engine {
     }
 
     /// A hold or deferral is durable in the history and known to the mark before it is answered.
-    fn change(
+    pub(super) fn change(
         &mut self,
         act: impl FnOnce(&mut crate::executor::history::History) -> crate::executor::history::Result<()>,
     ) -> Result<()> {
@@ -297,7 +304,7 @@ impl Engine {
         }
     }
 
-    fn local(&self, at: Wall) -> String {
+    pub(super) fn local(&self, at: Wall) -> String {
         self.zone.to_local(at).format("%Y-%m-%d %H:%M").to_string()
     }
 

@@ -1,7 +1,7 @@
 //! The documents of the views, made from decisions, history and what the machine says of itself.
 
 use super::launch::show_command;
-use super::{Engine, Past, history_lost};
+use super::{Engine, Past, history_lost, user_fact};
 use crate::clock::Wall;
 use crate::decision::{
     self, Change, Code, ContentFact, Decision, GateResult, Group, State, TrustVerdict, Verdict,
@@ -352,10 +352,10 @@ impl Engine {
             .filter(|d| d.state == State::Waiting && d.blocked_by().contains(&Code::UserLoggedOn))
             .filter_map(|d| d.request_id)
             .collect();
-        let ignored = &self.policy.config.users.ignore;
+        let users = &self.policy.config.users;
         for session in &mut doc.sessions {
-            session.ignored = ignored.iter().any(|name| name == session.user.as_str());
-            if !session.ignored {
+            session.ignored = users.ignore.iter().any(|name| name == session.user.as_str());
+            if !session.ignored && !user_fact(session).is_away(users.busy_within) {
                 session.holds = waiting.clone();
             }
         }

@@ -45,15 +45,6 @@ pub(super) struct Cause {
 }
 
 impl Engine {
-    /// The requests that are due now, in the order in which they run.
-    pub fn due(&self, now: Wall) -> Vec<RequestId> {
-        let decisions = self.decide(now);
-        crate::decision::due_in_order(&decisions)
-            .into_iter()
-            .filter_map(|i| decisions[i].request_id)
-            .collect()
-    }
-
     /// Starts a request that is due, for the service.
     ///
     /// # Errors
@@ -61,7 +52,7 @@ impl Engine {
     pub fn launch_due(&mut self, request: RequestId, now: Wall) -> Result<u32, LaunchError> {
         assert!(self.executes, "only the executor launches");
         let decisions = self.decide(now);
-        let decision = decisions.iter().find(|d| d.request_id == Some(request) && d.state == State::Due);
+        let decision = decisions.iter().find(|d| d.request_id == Some(request) && d.state.is_ready());
         let Some(decision) = decision else {
             return Err(LaunchError::NotNow("it is not due any more".into()));
         };

@@ -4,6 +4,7 @@
 //! the share brought.
 
 mod actions;
+mod announce;
 mod docs;
 mod launch;
 mod notify;
@@ -16,8 +17,10 @@ mod watch;
 pub use launch::LaunchError;
 
 use super::clock_guard::ClockGuard;
+use super::countdown::Countdown;
 use super::history::{History, Lost, Snapshot};
 use super::journal::Journal;
+use super::view::SessionDoc;
 use super::world::{RealWorld, Store, World};
 use crate::clock::{Wall, Zone};
 use crate::config::Config;
@@ -76,6 +79,8 @@ pub struct Engine {
     /// Power and start, asked as often.
     host: HostFacts,
     clock: ClockGuard,
+    /// Only the service counts down.
+    countdown: Countdown,
     journal: Journal,
     /// When the share is looked at next; only the service knows.
     poll_due: Option<Wall>,
@@ -165,6 +170,7 @@ impl Engine {
             users_asked: world.monotonic(),
             host: host_facts(&*world),
             clock: ClockGuard::default(),
+            countdown: Countdown::default(),
             journal: Journal::of(Arc::clone(&world)),
             poll_due: None,
             service: false,
@@ -205,12 +211,7 @@ impl Engine {
                 sessions
                     .iter()
                     .filter(|s| !ignored.iter().any(|name| name == s.user.as_str()))
-                    .map(|s| UserFact {
-                        name: s.user.clone(),
-                        terminal: s.terminal.clone(),
-                        idle: s.idle_s.map(Duration::from_secs),
-                        locked: s.locked,
-                    })
+                    .map(user_fact)
                     .collect()
             }),
             clock_suspect: self.clock.suspect_why().cloned(),
@@ -220,7 +221,7 @@ impl Engine {
             running: self
                 .running()
                 .map(|row| (row.request, row.attempt.started_at.unwrap_or(row.attempt.claimed_at))),
-            countdown: None,
+            countdown: self.announced(),
             content: self.content.clone(),
             programs: programs::allowed(&self.policy.config.programs),
         }
@@ -244,6 +245,7 @@ impl Engine {
             self.reopen(now);
         }
         self.say_lost(now);
+        self.say_untold(now);
         self.world.reap();
     }
 
@@ -409,6 +411,15 @@ impl Engine {
                 self.not_written(&format!("The time was not recorded: {e}"), now);
             }
         }
+    }
+}
+
+fn user_fact(session: &SessionDoc) -> UserFact {
+    UserFact {
+        name: session.user.clone(),
+        terminal: session.terminal.clone(),
+        idle: session.idle_s.map(Duration::from_secs),
+        locked: session.locked,
     }
 }
 

@@ -12,6 +12,8 @@ use super::outcome::{ExitRecord, MifSays};
 use super::reader::{ShareJob, ShareNews};
 use super::run_folder::RunSpec;
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
+use crate::executor::view::SessionDoc;
+use crate::host::notice::{Notice, Untold};
 use crate::host::power::Power;
 use crate::host::sessions::LoggedOn;
 use crate::log::Level;
@@ -62,6 +64,12 @@ pub trait Machine: Send + Sync {
     /// # Errors
     /// Why there is no answer; nothing may be concluded from it.
     fn ask_share(&self, job: &ShareJob, deadline: Duration) -> Result<ShareNews, SafeText>;
+    /// Tells those who are logged on, and does not wait for it.
+    fn tell(&self, _to: &[SessionDoc], _notice: &Notice) {}
+    /// Who could not be told, as far as that has turned out since this was last asked.
+    fn untold(&self) -> Vec<Untold> {
+        Vec::new()
+    }
     /// Starts `[notify] command` with this on its standard input, and does not wait for it.
     ///
     /// # Errors

@@ -11,6 +11,8 @@ use crate::executor::outcome::{ExitRecord, MifSays};
 use crate::executor::reader::{ShareJob, ShareNews};
 use crate::executor::run_folder::{RunFolder, RunSpec};
 use crate::executor::run_host;
+use crate::executor::view::SessionDoc;
+use crate::host::notice::{self, Notice, Untold};
 use crate::host::open::OpenError;
 use crate::host::paths::Layout;
 use crate::host::power::{self, Power};
@@ -47,6 +49,8 @@ pub struct RealWorld {
     outbox: Outbox,
     /// The run host that this process started; reaped, never waited for.
     child: Arc<Mutex<Option<Child>>>,
+    /// Who could not be told, until somebody asks.
+    untold: Arc<Mutex<Vec<Untold>>>,
 }
 
 impl RealWorld {
@@ -58,6 +62,7 @@ impl RealWorld {
             log: Mutex::default(),
             outbox: Outbox::at(&layout.outbox()),
             child: Arc::default(),
+            untold: Arc::default(),
         }
     }
 
@@ -144,6 +149,23 @@ impl Machine for RealWorld {
 
     fn ask_share(&self, job: &ShareJob, deadline: Duration) -> Result<ShareNews, SafeText> {
         job.run(deadline)
+    }
+
+    fn tell(&self, to: &[SessionDoc], notice: &Notice) {
+        let (to, words, untold) = (to.to_vec(), notice.clone(), Arc::clone(&self.untold));
+        let told = std::thread::Builder::new().name("notice".into()).spawn(move || {
+            let missed = notice::tell(&to, &words);
+            untold.lock().unwrap_or_else(PoisonError::into_inner).extend(missed);
+        });
+        if let Err(e) = told {
+            let why = SafeText::new(&e.to_string());
+            let nobody = Untold { user: "everybody".into(), terminal: "every terminal".into(), why };
+            self.untold.lock().unwrap_or_else(PoisonError::into_inner).push(nobody);
+        }
+    }
+
+    fn untold(&self) -> Vec<Untold> {
+        std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn notify(&self, program: &str, args: &[String], json: &[u8]) -> io::Result<()> {

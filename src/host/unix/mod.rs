@@ -6,6 +6,7 @@ pub mod facts;
 pub mod ipc;
 pub mod lock;
 mod mounts;
+pub mod notice;
 pub mod open;
 pub mod perms;
 pub mod power;

@@ -5,6 +5,7 @@ pub mod durable;
 pub mod facts;
 pub mod ipc;
 pub mod lock;
+pub mod notice;
 pub mod open;
 pub mod perms;
 pub mod power;

@@ -18,6 +18,7 @@ const MOST: usize = 1000;
 /// One session with a user.
 #[derive(Debug, Clone, Default)]
 struct Session {
+    number: u32,
     user: String,
     /// `Console`, `RDP-Tcp#1`, or nothing once disconnected.
     station: String,
@@ -38,6 +39,12 @@ pub fn logged_on() -> LoggedOn {
         }
         None => LoggedOn::unknown("the terminal services list no sessions, not even their own"),
     }
+}
+
+/// The sessions that have a user, with number, account and station.
+pub(super) fn numbers() -> Vec<(u32, SafeText, SafeText)> {
+    let sessions = list().unwrap_or_default().into_iter();
+    sessions.map(|s| (s.number, SafeText::new(&s.user), SafeText::new(&s.station))).collect()
 }
 
 /// None where not even the session of the services is listed, which every machine has.
@@ -64,6 +71,7 @@ fn list() -> Option<Vec<Session>> {
 /// The row must come from the system's table, which is still held.
 unsafe fn session(row: &WTS_SESSION_INFOW) -> Session {
     let mut found = Session {
+        number: row.SessionId,
         user: text(row.SessionId, WTSUserName),
         client: text(row.SessionId, WTSClientName),
         disconnected: row.State == WTSDisconnected,
