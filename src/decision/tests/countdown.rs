@@ -65,8 +65,8 @@ fn the_announced_repetition_of_a_retry_can_be_made_at_once() {
 fn the_virtual_clock_starts_what_is_announced() {
     let scene = announced();
     let until = now() + TimeDelta::days(1);
-    let timelines = simulate(&scene.inputs(), now(), until, &Assumptions::default());
-    assert!(timelines[0].at.is_some());
+    let course = simulate(&scene.inputs(), now(), until, &Assumptions::default());
+    assert!(course.timelines[0].at.is_some());
 }
 
 /// DEFECTS: a deferral never survives into running after expiry, however long it was allowed to be.
