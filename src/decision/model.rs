@@ -310,7 +310,7 @@ pub struct GateResult {
     pub verdict: Verdict,
     /// Why not; `None` on pass.
     pub code: Option<Code>,
-    /// In words, with file and line, clock or user.
+    /// In words, with file and line, clock or user. Empty where many requests were decided at once.
     pub evidence: SafeText,
     /// When it can next change.
     pub change: Change,

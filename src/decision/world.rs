@@ -20,6 +20,8 @@ pub(super) struct World<'a> {
     pub calendar: Result<Calendar<'a>, SafeText>,
     /// A package that succeeded in this boot and wants a restart.
     pub restart: Option<(RequestId, &'a Attempt)>,
+    /// Gates tell their evidence.
+    tells: bool,
 }
 
 /// A freeze as instants.
@@ -33,6 +35,17 @@ pub(super) struct Freeze<'a> {
 }
 
 impl<'a> World<'a> {
+    /// For whoever wants to be told why: every gate comes with its evidence in words.
+    pub fn telling(inputs: &'a Inputs<'a>) -> World<'a> {
+        World { tells: true, ..World::new(inputs) }
+    }
+
+    /// Evidence, where anybody wants to be told. Writing it takes several times as long as deciding.
+    pub fn tell<T: Into<SafeText>>(&self, words: impl FnOnce() -> T) -> SafeText {
+        if self.tells { words().into() } else { SafeText::EMPTY }
+    }
+
+    /// For whoever only wants the verdicts.
     pub fn new(inputs: &'a Inputs<'a>) -> World<'a> {
         let site = inputs.instructions.site_freezes.iter().map(|f| (f, "the site"));
         let own = inputs.policy.config.freezes.iter().map(|f| (f, "this machine"));
@@ -53,7 +66,7 @@ impl<'a> World<'a> {
                 |a: &&Attempt| a.state == State::SucceededRestart && a.boot_id == inputs.facts.boot_id;
             attempts.iter().find(pending).map(|a| (*id, a))
         });
-        World { inputs, now: inputs.now, freezes: freezes.collect(), calendar, restart }
+        World { inputs, now: inputs.now, freezes: freezes.collect(), calendar, restart, tells: false }
     }
 
     /// The first instant from `t` on at which neither the operator's hold nor a freeze is in force.

@@ -9,17 +9,18 @@ use crate::text::duration;
 
 const GATE: Gate = Gate::Host;
 
-/// Restart, start, power, disk space, in this order.
-pub(super) fn host(world: &World, subject: &Subject) -> GateResult {
-    restart(world).or_else(|| booting(world)).or_else(|| power(world)).unwrap_or_else(|| disk(world, subject))
+/// What is in the way of every request alike: restart, start, power, in this order.
+pub(super) fn of_all(world: &World) -> Option<GateResult> {
+    restart(world).or_else(|| booting(world)).or_else(|| power(world))
 }
 
 /// Only what a package of pcm's wants closes; what else wants a restart is evidence.
 fn restart(world: &World) -> Option<GateResult> {
     let (id, attempt) = world.restart?;
     let ended = stamp(attempt.ended_at.unwrap_or(attempt.claimed_at), world.inputs.zone);
-    let evidence =
-        format!("{id} ({}) succeeded {ended} and wants a restart; pcm restart now does it", attempt.package);
+    let evidence = world.tell(|| {
+        format!("{id} ({}) succeeded {ended} and wants a restart; pcm restart now does it", attempt.package)
+    });
     Some(block(GATE, Code::RestartPending, Change::Event, evidence))
 }
 
@@ -29,15 +30,15 @@ fn booting(world: &World) -> Option<GateResult> {
         return None;
     }
     let Some(started) = world.inputs.facts.host.started else {
-        return Some(unknown(GATE, Code::Booting, "when the machine started cannot be known"));
+        return Some(unknown(GATE, Code::Booting, world.tell(|| "when the machine started cannot be known")));
     };
     let settled = world.settled_from()?;
     (world.now < settled).then(|| {
         let (ago, wait) = (duration(between(started, world.now)), duration(wait));
         let settled_words = stamp(settled, world.inputs.zone);
-        let evidence = format!(
-            "the machine started {ago} ago; nothing runs by itself for {wait}, until {settled_words}"
-        );
+        let evidence = world.tell(|| {
+            format!("the machine started {ago} ago; nothing runs by itself for {wait}, until {settled_words}")
+        });
         block(GATE, Code::Booting, Change::At(settled), evidence)
     })
 }
@@ -45,34 +46,42 @@ fn booting(world: &World) -> Option<GateResult> {
 fn power(world: &World) -> Option<GateResult> {
     match &world.inputs.facts.host.power {
         Power::Mains => None,
-        Power::Battery(what) => {
-            Some(block(GATE, Code::OnBattery, Change::Event, format!("the machine runs on battery: {what}")))
-        }
+        Power::Battery(what) => Some(block(
+            GATE,
+            Code::OnBattery,
+            Change::Event,
+            world.tell(|| format!("the machine runs on battery: {what}")),
+        )),
         Power::Unknown(why) => {
-            let evidence = format!("whether the machine runs on battery cannot be known: {why}");
+            let evidence =
+                world.tell(|| format!("whether the machine runs on battery cannot be known: {why}"));
             Some(unknown(GATE, Code::OnBattery, evidence))
         }
     }
 }
 
-fn disk(world: &World, subject: &Subject) -> GateResult {
-    let quiet = match &world.inputs.facts.host.restart_wanted {
+/// Where nothing is in the way of all: the space that this request needs.
+pub(super) fn disk(world: &World, subject: &Subject) -> GateResult {
+    let quiet = || match &world.inputs.facts.host.restart_wanted {
         Some(what) => format!("no restart pending for pcm's packages (but {what}); mains power"),
         None => "no restart pending, mains power".to_owned(),
     };
     match (subject.request.disk_space, world.inputs.facts.disk_free) {
-        (None, _) => pass(GATE, Change::Event, quiet),
+        (None, _) => pass(GATE, Change::Event, world.tell(quiet)),
         (Some(need), None) => {
-            let evidence = format!("it needs {} and the free space cannot be known", bytes(need));
+            let evidence =
+                world.tell(|| format!("it needs {} and the free space cannot be known", bytes(need)));
             unknown(GATE, Code::DiskSpace, evidence)
         }
         (Some(need), Some(free)) if free < need => {
-            let evidence =
-                format!("it needs {}, {} are free where the state folder is", bytes(need), bytes(free));
+            let evidence = world.tell(|| {
+                format!("it needs {}, {} are free where the state folder is", bytes(need), bytes(free))
+            });
             block(GATE, Code::DiskSpace, Change::Event, evidence)
         }
         (Some(need), Some(free)) => {
-            let evidence = format!("{quiet}; {} free of {} needed", bytes(free), bytes(need));
+            let evidence =
+                world.tell(|| format!("{}; {} free of {} needed", quiet(), bytes(free), bytes(need)));
             pass(GATE, Change::Event, evidence)
         }
     }

@@ -35,9 +35,13 @@ fn names<'a>(users: impl IntoIterator<Item = &'a UserFact>) -> String {
 pub(super) fn users(world: &World, subject: &Subject) -> GateResult {
     let gate = Gate::Users;
     let users = match (subject.request.run_when, &world.inputs.facts.users) {
-        (RunWhen::Any, _) => return pass(gate, Change::Never, "runs whoever is logged on"),
+        (RunWhen::Any, _) => return pass(gate, Change::Never, world.tell(|| "runs whoever is logged on")),
         (_, None) => {
-            return unknown(gate, Code::UsersUnknown, "who is logged on cannot be known on this machine");
+            return unknown(
+                gate,
+                Code::UsersUnknown,
+                world.tell(|| "who is logged on cannot be known on this machine"),
+            );
         }
         (_, Some(users)) => users,
     };
@@ -45,17 +49,17 @@ pub(super) fn users(world: &World, subject: &Subject) -> GateResult {
     let mut busy = users.iter().filter(|user| !user.is_away(within)).peekable();
     match subject.request.run_when {
         RunWhen::User if users.is_empty() => {
-            block(gate, Code::NoUser, Change::Event, "it wants a user logged on, nobody is")
+            block(gate, Code::NoUser, Change::Event, world.tell(|| "it wants a user logged on, nobody is"))
         }
-        RunWhen::User => pass(gate, Change::Event, format!("logged on: {}", names(users))),
-        _ if users.is_empty() => pass(gate, Change::Event, "nobody is logged on"),
+        RunWhen::User => pass(gate, Change::Event, world.tell(|| format!("logged on: {}", names(users)))),
+        _ if users.is_empty() => pass(gate, Change::Event, world.tell(|| "nobody is logged on")),
         _ if busy.peek().is_none() => {
-            let away = duration(within);
-            let evidence = format!("nobody has been busy for {away}: {}", names(users));
+            let evidence =
+                world.tell(|| format!("nobody has been busy for {}: {}", duration(within), names(users)));
             pass(gate, Change::Event, evidence)
         }
         _ => {
-            let evidence = format!("it wants nobody logged on: {}", names(busy));
+            let evidence = world.tell(|| format!("it wants nobody logged on: {}", names(busy)));
             block(gate, Code::UserLoggedOn, Change::Event, evidence)
         }
     }
@@ -63,8 +67,8 @@ pub(super) fn users(world: &World, subject: &Subject) -> GateResult {
 
 pub(super) fn clock(world: &World) -> GateResult {
     match &world.inputs.facts.clock_suspect {
-        Some(why) => block(Gate::Clock, Code::ClockSuspect, Change::Event, why.clone()),
-        None => pass(Gate::Clock, Change::Event, "the clock is believable"),
+        Some(why) => block(Gate::Clock, Code::ClockSuspect, Change::Event, world.tell(|| why.clone())),
+        None => pass(Gate::Clock, Change::Event, world.tell(|| "the clock is believable")),
     }
 }
 
@@ -73,8 +77,8 @@ pub(super) fn policy(world: &World) -> GateResult {
     let gate = Gate::Policy;
     let windows = world.calendar.as_ref().err();
     match world.inputs.policy.unreadable.as_ref().or(windows) {
-        Some(why) => block(gate, Code::PolicyUnreadable, Change::Event, why.clone()),
-        None => pass(gate, Change::Event, "the configuration is readable"),
+        Some(why) => block(gate, Code::PolicyUnreadable, Change::Event, world.tell(|| why.clone())),
+        None => pass(gate, Change::Event, world.tell(|| "the configuration is readable")),
     }
 }
 
@@ -83,27 +87,34 @@ pub(super) fn content(world: &World, subject: &Subject) -> GateResult {
     let gate = Gate::Content;
     if subject.request.content_sha256.is_none() {
         return match &subject.request.command_line.program {
-            Program::Listed(_) => pass(gate, Change::Event, "nothing to copy"),
+            Program::Listed(_) => pass(gate, Change::Event, world.tell(|| "nothing to copy")),
             // It could only fail, and would use up its first attempt.
             Program::InPackage(path) => block(
                 gate,
                 Code::ContentMissing,
                 Change::Event,
-                format!(
-                    "{path} is a file of the package, and the record has no content_sha256 to copy it by"
-                ),
+                world.tell(|| {
+                    format!(
+                        "{path} is a file of the package, and the record has no content_sha256 to copy it by"
+                    )
+                }),
             ),
         };
     }
     match published::content(world, subject) {
-        Some(ContentFact::Staged) => pass(gate, Change::Event, "copied and verified"),
-        Some(ContentFact::Missing(why)) => block(gate, Code::ContentMissing, Change::Event, why.clone()),
-        Some(ContentFact::Mismatch(why)) => block(gate, Code::ContentMismatch, Change::Event, why.clone()),
+        Some(ContentFact::Staged) => pass(gate, Change::Event, world.tell(|| "copied and verified")),
+        Some(ContentFact::Missing(why)) => {
+            block(gate, Code::ContentMissing, Change::Event, world.tell(|| why.clone()))
+        }
+        Some(ContentFact::Mismatch(why)) => {
+            block(gate, Code::ContentMismatch, Change::Event, world.tell(|| why.clone()))
+        }
         Some(ContentFact::Loose(why)) => {
-            block(gate, Code::ContentMissing, Change::Event, format!("not copied: {why}"))
+            block(gate, Code::ContentMissing, Change::Event, world.tell(|| format!("not copied: {why}")))
         }
         None => {
-            let evidence = format!("the files of {} are not copied yet", subject.request.package_id);
+            let evidence =
+                world.tell(|| format!("the files of {} are not copied yet", subject.request.package_id));
             block(gate, Code::ContentMissing, Change::Event, evidence)
         }
     }
@@ -114,10 +125,12 @@ pub(super) fn executor(world: &World, id: Option<&RequestId>) -> GateResult {
     let gate = Gate::Executor;
     match &world.inputs.facts.running {
         Some((other, since)) if Some(other) != id => {
-            let elapsed = duration(between(*since, world.now));
-            let evidence = format!("{other} runs since {}, {elapsed}", stamp(*since, world.inputs.zone));
+            let evidence = world.tell(|| {
+                let elapsed = duration(between(*since, world.now));
+                format!("{other} runs since {}, {elapsed}", stamp(*since, world.inputs.zone))
+            });
             block(gate, Code::Busy, Change::Event, evidence)
         }
-        _ => pass(gate, Change::Event, "nothing else is running"),
+        _ => pass(gate, Change::Event, world.tell(|| "nothing else is running")),
     }
 }

@@ -1,6 +1,7 @@
 //! The gates (DESIGN.md 4), in the order in which they are shown: `published` looks at what came from the share, `past`
-//! at history, `times` at the clock, `machine` and `host` at this computer. Each gate is one function from world and request to a
-//! verdict with its code, its evidence in words, and when it can next change. Called by `decide`.
+//! at history, `times` at the clock, `machine` and `host` at this computer. Each gate is one function from world and
+//! request to a verdict with its code, its evidence in words where the world wants to be told, and when it can next
+//! change. Called by `decide`.
 
 mod host;
 mod machine;
@@ -23,6 +24,8 @@ pub(super) struct Gates<'w> {
     hold: GateResult,
     clock: GateResult,
     policy: GateResult,
+    /// Where the host is in the way of all of them.
+    host: Option<GateResult>,
 }
 
 impl<'w> Gates<'w> {
@@ -33,6 +36,7 @@ impl<'w> Gates<'w> {
             hold: times::hold(world),
             clock: machine::clock(world),
             policy: machine::policy(world),
+            host: host::of_all(world),
         }
     }
 
@@ -41,10 +45,10 @@ impl<'w> Gates<'w> {
         let world = self.world;
         vec![
             self.source.clone(),
-            published::record(subject),
+            published::record(world, subject),
             published::trust(world, subject),
             published::platform(world, subject),
-            published::kind(subject),
+            published::kind(world, subject),
             published::job(world, subject),
             past::history(world, subject),
             times::offer(world, subject),
@@ -55,7 +59,7 @@ impl<'w> Gates<'w> {
             times::window(world, subject),
             machine::users(world, subject),
             self.clock.clone(),
-            host::host(world, subject),
+            self.host.clone().unwrap_or_else(|| host::disk(world, subject)),
             self.policy.clone(),
             machine::content(world, subject),
             machine::executor(world, Some(&subject.request.request_id)),

@@ -15,10 +15,11 @@ pub(super) fn history(world: &World, subject: &Subject) -> GateResult {
         return closed;
     }
     match subject.newest {
-        None => pass(Gate::History, Change::Event, "never attempted on this machine"),
+        None => pass(Gate::History, Change::Event, world.tell(|| "never attempted on this machine")),
         Some(attempt) => {
-            let evidence =
-                format!("attempt {} asked to be repeated; {}", attempt.number, ended(world, attempt));
+            let evidence = world.tell(|| {
+                format!("attempt {} asked to be repeated; {}", attempt.number, ended(world, attempt))
+            });
             pass(Gate::History, Change::Event, evidence)
         }
     }
@@ -34,36 +35,42 @@ pub(super) fn closed(
 ) -> Option<GateResult> {
     let gate = Gate::History;
     if let Some(why) = &world.inputs.history.lost {
-        let evidence = format!("{why}; an operator has to decide with pcm init --adopt=done or not-done");
+        let evidence =
+            world.tell(|| format!("{why}; an operator has to decide with pcm init --adopt=done or not-done"));
         return Some(block(gate, Code::HistoryLost, Change::Event, evidence));
     }
     let Some(attempt) = newest else {
-        let adopted = stamp(adopted?, world.inputs.zone);
-        let evidence = format!("an operator adopted {id} as done on {adopted}");
+        let adopted = adopted?;
+        let evidence = world
+            .tell(|| format!("an operator adopted {id} as done on {}", stamp(adopted, world.inputs.zone)));
         return Some(block(gate, Code::Done, Change::Never, evidence));
     };
     if running(attempt.state) {
-        let since = stamp(attempt.started_at.unwrap_or(attempt.claimed_at), world.inputs.zone);
-        let evidence = format!("attempt {} is {} since {since}", attempt.number, attempt.state);
+        let evidence = world.tell(|| {
+            let since = stamp(attempt.started_at.unwrap_or(attempt.claimed_at), world.inputs.zone);
+            format!("attempt {} is {} since {since}", attempt.number, attempt.state)
+        });
         return Some(block(gate, Code::Done, Change::Event, evidence));
     }
     match retry_at {
         Some(at) if world.now < at => {
-            let (n, at_words) = (attempt.number, stamp(at, world.inputs.zone));
-            let evidence = format!("attempt {n} asked to be repeated; the next is due at {at_words}");
+            let evidence = world.tell(|| {
+                let (n, at) = (attempt.number, stamp(at, world.inputs.zone));
+                format!("attempt {n} asked to be repeated; the next is due at {at}")
+            });
             Some(block(gate, Code::RetryLater, Change::At(at), evidence))
         }
         Some(_) => None,
         None if attempt.state == State::Interrupted => {
-            let evidence = format!(
+            let evidence = world.tell(|| format!(
                 "attempt {} began {} and its outcome is not known; pcm rerun {id} is an operator's decision",
                 attempt.number,
                 stamp(attempt.claimed_at, world.inputs.zone)
-            );
+            ));
             Some(block(gate, Code::Interrupted, Change::Never, evidence))
         }
         None => {
-            let evidence = format!("attempt {} {}", attempt.number, ended(world, attempt));
+            let evidence = world.tell(|| format!("attempt {} {}", attempt.number, ended(world, attempt)));
             Some(block(gate, Code::Done, Change::Never, evidence))
         }
     }

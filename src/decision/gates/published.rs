@@ -17,37 +17,46 @@ pub(super) fn source(world: &World) -> GateResult {
     let why = why.map(|place| format!(". {place}")).unwrap_or_default();
     let Some(file) = &instructions.file else {
         let code = fault.map_or(Code::ShareMissing, |f| source_code(f.code));
-        return block(gate, code, Change::Event, format!("no valid instruction file is held{why}"));
+        return block(
+            gate,
+            code,
+            Change::Event,
+            world.tell(|| format!("no valid instruction file is held{why}")),
+        );
     };
     // The share is there and has nothing for this machine: what is held was withdrawn.
     if let Some(fault) = fault.filter(|f| f.code == Code::InsMissing) {
-        let evidence = format!(
-            "the share holds no instruction file for {}; the held one was withdrawn{why}",
-            file.machine
-        );
+        let evidence = world.tell(|| {
+            format!(
+                "the share holds no instruction file for {}; the held one was withdrawn{why}",
+                file.machine
+            )
+        });
         return block(gate, fault.code, Change::Event, evidence);
     }
     if let Some(end) = file.valid_until.filter(|end| world.now >= *end) {
         let end = stamp(end, inputs.zone);
-        let evidence = format!("the instruction file with serial {} was valid until {end}{why}", file.serial);
+        let evidence = world
+            .tell(|| format!("the instruction file with serial {} was valid until {end}{why}", file.serial));
         return block(gate, Code::ShareStale, Change::Event, evidence);
     }
     let (Some(seen), Some(stale)) = (instructions.share_seen, world.stale_from()) else {
-        let evidence = format!("when a share was last seen is not known{why}");
+        let evidence = world.tell(|| format!("when a share was last seen is not known{why}"));
         return unknown(gate, Code::ShareStale, evidence);
     };
     let age = duration(between(seen, world.now));
     if world.now >= stale {
         let limit = duration(inputs.policy.config.share.stale_after);
         let seen = stamp(seen, inputs.zone);
-        let evidence = format!("no share was seen since {seen}, {age} ago; the limit is {limit}{why}");
+        let evidence =
+            world.tell(|| format!("no share was seen since {seen}, {age} ago; the limit is {limit}{why}"));
         return block(gate, Code::ShareStale, Change::Event, evidence);
     }
     let next = file.valid_until.map_or(stale, |end| end.min(stale));
-    let evidence = match fault {
+    let evidence = world.tell(|| match fault {
         None => format!("serial {}, share seen {age} ago", file.serial),
         Some(_) => format!("serial {} stays in force; the share was seen {age} ago{why}", file.serial),
-    };
+    });
     pass(gate, Change::At(next), evidence)
 }
 
@@ -68,8 +77,8 @@ pub(super) fn place(problem: &Problem) -> String {
 }
 
 /// A usable record is well-formed.
-pub(super) fn record(subject: &Subject) -> GateResult {
-    pass(Gate::Record, Change::Event, format!("well-formed, line {}", subject.request.line))
+pub(super) fn record(world: &World, subject: &Subject) -> GateResult {
+    pass(Gate::Record, Change::Event, world.tell(|| format!("well-formed, line {}", subject.request.line)))
 }
 
 /// Who published it, and whether somebody else could have written its files.
@@ -77,7 +86,7 @@ pub(super) fn trust(world: &World, subject: &Subject) -> GateResult {
     let file = of_file(world);
     match content(world, subject) {
         Some(ContentFact::Loose(why)) if file.code.is_none() => {
-            block(Gate::Trust, Code::LoosePermissions, Change::Event, why.clone())
+            block(Gate::Trust, Code::LoosePermissions, Change::Event, world.tell(|| why.clone()))
         }
         _ => file,
     }
@@ -86,11 +95,15 @@ pub(super) fn trust(world: &World, subject: &Subject) -> GateResult {
 /// The trust in the instruction file as such.
 pub(super) fn of_file(world: &World) -> GateResult {
     match &world.inputs.instructions.trust {
-        TrustVerdict::Trusted(by) => pass(Gate::Trust, Change::Event, by.clone()),
-        TrustVerdict::Refused(code, why) => block(Gate::Trust, *code, Change::Event, why.clone()),
-        TrustVerdict::Unchecked => {
-            unknown(Gate::Trust, Code::Unsigned, "who published the instruction file was not checked yet")
+        TrustVerdict::Trusted(by) => pass(Gate::Trust, Change::Event, world.tell(|| by.clone())),
+        TrustVerdict::Refused(code, why) => {
+            block(Gate::Trust, *code, Change::Event, world.tell(|| why.clone()))
         }
+        TrustVerdict::Unchecked => unknown(
+            Gate::Trust,
+            Code::Unsigned,
+            world.tell(|| "who published the instruction file was not checked yet"),
+        ),
     }
 }
 
@@ -118,29 +131,30 @@ pub(super) fn platform(world: &World, subject: &Subject) -> GateResult {
     let (gate, wanted) = (Gate::Platform, &subject.request.platforms);
     let own = world.inputs.facts.platform;
     match own {
-        _ if wanted.is_empty() => pass(gate, Change::Never, "for any platform"),
+        _ if wanted.is_empty() => pass(gate, Change::Never, world.tell(|| "for any platform")),
         Some(own) if wanted.contains(&own) => {
-            pass(gate, Change::Never, format!("for {}", platforms(subject)))
+            pass(gate, Change::Never, world.tell(|| format!("for {}", platforms(subject))))
         }
         _ => {
             let own = own.map_or("a platform that packages are not made for", word);
-            let evidence = format!("for {}; this machine is {own}", platforms(subject));
+            let evidence = world.tell(|| format!("for {}; this machine is {own}", platforms(subject)));
             block(gate, Code::Platform, Change::Never, evidence)
         }
     }
 }
 
 /// Whether the service may run it at all.
-pub(super) fn kind(subject: &Subject) -> GateResult {
+pub(super) fn kind(world: &World, subject: &Subject) -> GateResult {
     let (gate, request) = (Gate::Kind, subject.request);
     if !request.automated {
-        let evidence = "it needs a user's input (not automated), so pcm never runs it";
+        let evidence = world.tell(|| "it needs a user's input (not automated), so pcm never runs it");
         block(gate, Code::NeedsInput, Change::Never, evidence)
     } else if !request.background {
-        let evidence = "automated but not a background task: the service skips it, an operator may run it";
+        let evidence = world
+            .tell(|| "automated but not a background task: the service skips it, an operator may run it");
         block(gate, Code::ApplicationOnly, Change::Never, evidence)
     } else {
-        pass(gate, Change::Never, "automated background task")
+        pass(gate, Change::Never, world.tell(|| "automated background task"))
     }
 }
 
@@ -148,20 +162,22 @@ pub(super) fn kind(subject: &Subject) -> GateResult {
 pub(super) fn job(world: &World, subject: &Subject) -> GateResult {
     let (gate, request) = (Gate::Job, subject.request);
     if request.suspended {
-        let evidence = format!("the publisher suspended job {} (line {})", request.job_id, request.line);
+        let evidence =
+            world.tell(|| format!("the publisher suspended job {} (line {})", request.job_id, request.line));
         return block(gate, Code::Suspended, Change::Event, evidence);
     }
     let missing = request.depends_on.iter().find(|id| world.succeeded(id) != Some(true));
     if let Some(id) = missing {
-        let how = match newest(world.inputs, id) {
-            Some(attempt) => format!("is {} (attempt {})", attempt.state, attempt.number),
-            None => "was never run on this machine".to_owned(),
-        };
-        let evidence = format!("{id} has to succeed first; it {how}");
+        let evidence = world.tell(|| match newest(world.inputs, id) {
+            Some(attempt) => {
+                format!("{id} has to succeed first; it is {} (attempt {})", attempt.state, attempt.number)
+            }
+            None => format!("{id} has to succeed first; it was never run on this machine"),
+        });
         return block(gate, Code::Dependency, Change::Event, evidence);
     }
     match request.depends_on.len() {
-        0 => pass(gate, Change::Event, "active, depends on nothing"),
-        _ => pass(gate, Change::Event, "active, all it depends on has succeeded"),
+        0 => pass(gate, Change::Event, world.tell(|| "active, depends on nothing")),
+        _ => pass(gate, Change::Event, world.tell(|| "active, all it depends on has succeeded")),
     }
 }

@@ -2,7 +2,7 @@
 //! rest is unknown.
 
 use super::super::model::{Change, Code, Gate, GateResult};
-use super::super::world::newest;
+use super::super::world::{World, newest};
 use super::{Gates, block, machine, past, published, unknown};
 use crate::site::instruction::Rejected;
 
@@ -10,10 +10,10 @@ impl Gates<'_> {
     /// Every gate of a rejected record, in order.
     pub fn of_rejected(&self, rejected: &Rejected) -> Vec<GateResult> {
         let (world, code) = (self.world, code(rejected));
-        let places: Vec<String> = rejected.problems.iter().map(published::place).collect();
+        let places = || rejected.problems.iter().map(published::place).collect::<Vec<_>>().join("; ");
         let judge = |gate: &Gate| match *gate {
             Gate::Source => self.source.clone(),
-            Gate::Record => block(Gate::Record, code, Change::Event, places.join("; ")),
+            Gate::Record => block(Gate::Record, code, Change::Event, world.tell(places)),
             Gate::Trust => published::of_file(world),
             Gate::Hold => self.hold.clone(),
             Gate::Clock => self.clock.clone(),
@@ -24,16 +24,16 @@ impl Gates<'_> {
                     let adopted = world.inputs.history.adopted.get(id).copied();
                     past::closed(world, id, newest(world.inputs, id), adopted, None)
                 });
-                known.unwrap_or_else(|| cannot_judge(Gate::History, code))
+                known.unwrap_or_else(|| cannot_judge(world, Gate::History, code))
             }
-            other => cannot_judge(other, code),
+            other => cannot_judge(world, other, code),
         };
         Gate::ALL.iter().map(judge).collect()
     }
 }
 
-fn cannot_judge(gate: Gate, code: Code) -> GateResult {
-    unknown(gate, code, "cannot be judged: the record is rejected")
+fn cannot_judge(world: &World, gate: Gate, code: Code) -> GateResult {
+    unknown(gate, code, world.tell(|| "cannot be judged: the record is rejected"))
 }
 
 /// The code of the first problem.

@@ -12,33 +12,44 @@ use std::time::Duration;
 pub(super) fn offer(world: &World, subject: &Subject) -> GateResult {
     let (gate, at) = (Gate::Offer, subject.offer);
     if world.now < at {
-        let evidence = format!("offered from {}", stamp(at, world.inputs.zone));
+        let evidence = world.tell(|| format!("offered from {}", stamp(at, world.inputs.zone)));
         return block(gate, Code::NotOffered, Change::At(at), evidence);
     }
-    pass(gate, Change::Never, format!("offered since {}", stamp(at, world.inputs.zone)))
+    pass(gate, Change::Never, world.tell(|| format!("offered since {}", stamp(at, world.inputs.zone))))
 }
 
 pub(super) fn expiry(world: &World, subject: &Subject) -> GateResult {
     let gate = Gate::Expiry;
     match subject.expire {
-        None => pass(gate, Change::Never, "never expires"),
+        None => pass(gate, Change::Never, world.tell(|| "never expires")),
         Some(at) if world.now >= at => {
-            let evidence = format!("expired {}", stamp(at, world.inputs.zone));
+            let evidence = world.tell(|| format!("expired {}", stamp(at, world.inputs.zone)));
             block(gate, Code::Expired, Change::Never, evidence)
         }
-        Some(at) => pass(gate, Change::At(at), format!("expires {}", stamp(at, world.inputs.zone))),
+        Some(at) => {
+            pass(gate, Change::At(at), world.tell(|| format!("expires {}", stamp(at, world.inputs.zone))))
+        }
     }
 }
 
 pub(super) fn mandatory(world: &World, subject: &Subject) -> GateResult {
     let gate = Gate::Mandatory;
     match subject.mandatory {
-        None => block(gate, Code::Optional, Change::Never, "never mandatory: only an operator runs it"),
+        None => block(
+            gate,
+            Code::Optional,
+            Change::Never,
+            world.tell(|| "never mandatory: only an operator runs it"),
+        ),
         Some(at) if world.now < at => {
-            let evidence = format!("mandatory from {}", stamp(at, world.inputs.zone));
+            let evidence = world.tell(|| format!("mandatory from {}", stamp(at, world.inputs.zone)));
             block(gate, Code::NotMandatoryYet, Change::At(at), evidence)
         }
-        Some(at) => pass(gate, Change::Never, format!("mandatory since {}", stamp(at, world.inputs.zone))),
+        Some(at) => pass(
+            gate,
+            Change::Never,
+            world.tell(|| format!("mandatory since {}", stamp(at, world.inputs.zone))),
+        ),
     }
 }
 
@@ -47,24 +58,29 @@ pub(super) fn hold(world: &World) -> GateResult {
     let (gate, now, zone) = (Gate::Hold, world.now, world.inputs.zone);
     let free = world.free_from(now);
     if let Some(hold) = world.inputs.history.hold.as_ref().filter(|h| now < h.until) {
-        let evidence = format!(
-            "{} holds all automatic runs until {}: {:?}",
-            hold.by,
-            stamp(hold.until, zone),
-            hold.reason
-        );
+        let evidence = world.tell(|| {
+            format!(
+                "{} holds all automatic runs until {}: {:?}",
+                hold.by,
+                stamp(hold.until, zone),
+                hold.reason
+            )
+        });
         return block(gate, Code::Held, Change::At(free), evidence);
     }
     if let Some(freeze) = world.freezes.iter().find(|f| f.from <= now && now < f.until) {
-        let evidence =
-            format!("{} is frozen until {}: {:?}", freeze.whose, stamp(freeze.until, zone), freeze.reason);
+        let evidence = world.tell(|| {
+            format!("{} is frozen until {}: {:?}", freeze.whose, stamp(freeze.until, zone), freeze.reason)
+        });
         return block(gate, Code::Frozen, Change::At(free), evidence);
     }
     match world.freezes.iter().filter(|f| now < f.from && f.from < f.until).map(|f| f.from).min() {
-        Some(next) => {
-            pass(gate, Change::At(next), format!("no hold; the next freeze begins {}", stamp(next, zone)))
-        }
-        None => pass(gate, Change::Event, "no hold, no freeze"),
+        Some(next) => pass(
+            gate,
+            Change::At(next),
+            world.tell(|| format!("no hold; the next freeze begins {}", stamp(next, zone))),
+        ),
+        None => pass(gate, Change::Event, world.tell(|| "no hold, no freeze")),
     }
 }
 
@@ -72,11 +88,13 @@ pub(super) fn deferral(world: &World, subject: &Subject) -> GateResult {
     let gate = Gate::Deferral;
     match (subject.deferral, subject.deferred_until(world.now)) {
         (Some(deferral), Some(until)) => {
-            let until_words = stamp(until, world.inputs.zone);
-            let evidence = format!("{} deferred it until {until_words}: {:?}", deferral.by, deferral.reason);
+            let evidence = world.tell(|| {
+                let until = stamp(until, world.inputs.zone);
+                format!("{} deferred it until {until}: {:?}", deferral.by, deferral.reason)
+            });
             block(gate, Code::Deferred, Change::At(until), evidence)
         }
-        _ => pass(gate, Change::Event, "not deferred"),
+        _ => pass(gate, Change::Event, world.tell(|| "not deferred")),
     }
 }
 
@@ -92,38 +110,47 @@ pub(super) fn window(world: &World, subject: &Subject) -> GateResult {
     let (gate, now, need) = (Gate::Window, world.now, subject.request.max_run_time);
     let zone = world.inputs.policy.window_zone.as_ref().unwrap_or(world.inputs.zone);
     let stamp = |at: Wall| stamp(at, zone);
-    let need_words = duration(need);
     match opening(world, subject, now) {
         None => {
-            let why = world.calendar.as_ref().err().cloned().unwrap_or_default();
-            unknown(gate, Code::PolicyUnreadable, why)
+            let why = || world.calendar.as_ref().err().cloned().unwrap_or_default();
+            unknown(gate, Code::PolicyUnreadable, world.tell(why))
         }
         Some(Opening::Always) if subject.request.ignore_windows => {
-            pass(gate, Change::Event, "it ignores maintenance windows")
+            pass(gate, Change::Event, world.tell(|| "it ignores maintenance windows"))
         }
-        Some(Opening::Always) => pass(gate, Change::Event, "no maintenance windows: always open"),
+        Some(Opening::Always) => {
+            pass(gate, Change::Event, world.tell(|| "no maintenance windows: always open"))
+        }
         Some(Opening::Open { until }) => {
             // Exactly long enough still fits; a second later it does not.
             let closes = later(earlier(until, need), Duration::from_secs(1));
-            let evidence = format!("open until {}; it may take {need_words}", stamp(until));
+            let evidence =
+                world.tell(|| format!("open until {}; it may take {}", stamp(until), duration(need)));
             pass(gate, Change::At(closes), evidence)
         }
         Some(Opening::TooShort { until, next }) => {
-            let left = duration(between(now, until));
-            let evidence = format!(
-                "open until {}: {left} left, it may take {need_words}; the next one long enough opens {}",
-                stamp(until),
-                stamp(next)
-            );
+            let evidence = world.tell(|| {
+                format!(
+                    "open until {}: {} left, it may take {}; the next one long enough opens {}",
+                    stamp(until),
+                    duration(between(now, until)),
+                    duration(need),
+                    stamp(next)
+                )
+            });
             block(gate, Code::WindowTooShort, Change::At(next), evidence)
         }
         Some(Opening::Closed { next }) => {
-            let evidence = format!("closed; the next one long enough for {need_words} opens {}", stamp(next));
+            let evidence = world.tell(|| {
+                format!("closed; the next one long enough for {} opens {}", duration(need), stamp(next))
+            });
             block(gate, Code::WindowClosed, Change::At(next), evidence)
         }
         Some(Opening::NeverFits { longest }) => {
-            let longest = duration(longest);
-            let evidence = format!("it may take {need_words}; the longest maintenance window is {longest}");
+            let evidence = world.tell(|| {
+                let (need, longest) = (duration(need), duration(longest));
+                format!("it may take {need}; the longest maintenance window is {longest}")
+            });
             block(gate, Code::WindowNeverFits, Change::Never, evidence)
         }
     }

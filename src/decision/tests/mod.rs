@@ -10,5 +10,7 @@ mod machine;
 mod scene;
 mod simulate;
 mod states;
+mod stepping;
 mod windows;
 mod worlds;
+mod zones;

@@ -223,7 +223,9 @@ impl Scene {
     pub fn decision(&self) -> Decision {
         let one = decide_one(&self.inputs(), id(ID)).unwrap();
         let all = self.decide();
-        assert_eq!(all.iter().find(|d| d.request_id == Some(id(ID))), Some(&one), "one and all agree");
+        let mut untold = one.clone();
+        untold.gates.iter_mut().for_each(|gate| gate.evidence = SafeText::EMPTY);
+        assert_eq!(all.iter().find(|d| d.request_id == Some(id(ID))), Some(&untold), "one and all agree");
         one
     }
 }

@@ -11,13 +11,13 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 
 /// A quarter of an hour, counted from noon: everything in these worlds happens on this grid.
-fn grid(n: i64) -> Wall {
+pub fn grid(n: i64) -> Wall {
     now() + TimeDelta::minutes(n * 15)
 }
 
 /// What can be in the way, each with some likelihood.
 #[derive(Debug, Clone)]
-struct Ways {
+pub struct Ways {
     offer: i64,
     mandatory: Option<i64>,
     expire: Option<i64>,
@@ -29,13 +29,13 @@ struct Ways {
     windows: Vec<(usize, u32, u32)>,
     valid_until: Option<i64>,
     share: Option<i64>,
-    attempt: u8,
+    pub attempt: u8,
     retry: i64,
     rare: u16,
     zone: usize,
 }
 
-fn ways() -> impl Strategy<Value = Ways> {
+pub fn ways() -> impl Strategy<Value = Ways> {
     let maybe = |range: std::ops::Range<i64>| proptest::option::of(range);
     let first =
         (-40i64..60, maybe(-20..200), maybe(1..700), 0u8..12, 1u64..12, maybe(-10..200), maybe(-10..200));
@@ -74,7 +74,7 @@ fn zone(which: usize) -> Zone {
     Zone::from_posix("Z", posix).unwrap()
 }
 
-fn scene(ways: &Ways) -> Scene {
+pub fn scene(ways: &Ways) -> Scene {
     let mut scene = Scene::due();
     let instant = |n: i64| When::Instant(grid(n));
     {
@@ -143,7 +143,7 @@ fn scene(ways: &Ways) -> Scene {
 }
 
 /// The same world later, if nothing but time changes: a share that answers goes on answering.
-fn later(scene: &Scene, t: Wall) -> Scene {
+pub fn later(scene: &Scene, t: Wall) -> Scene {
     let mut scene = scene.clone();
     if scene.instructions.fault.is_none() && scene.instructions.share_seen.is_some() {
         scene.instructions.share_seen = Some(t);

@@ -125,7 +125,7 @@ impl Engine {
     }
 
     fn decision_of(&self, id: RequestId, now: Wall) -> Result<Decision> {
-        self.decide(now).into_iter().find(|d| d.request_id == Some(id)).ok_or_else(|| {
+        self.with_inputs(now, |inputs| decision::decide_one(inputs, id)).ok_or_else(|| {
             Failure::new(
                 Exit::NotFound,
                 "no-such-request",

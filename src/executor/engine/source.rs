@@ -4,7 +4,9 @@
 use super::Engine;
 use crate::clock::Wall;
 use crate::config::TrustMode;
-use crate::decision::{Code, ContentFact, Decision, Gate, Instructions, SourceFault, TrustVerdict, Verdict};
+use crate::decision::{
+    Code, ContentFact, Decision, Gate, Instructions, SourceFault, TrustVerdict, Verdict, decide_one,
+};
 use crate::executor::reader::ShareNews;
 use crate::site::ids::RequestId;
 use crate::site::instruction::parse::Defaults;
@@ -97,6 +99,13 @@ impl Engine {
         }
     }
 
+    /// In whose way a gate is, and how: decisions of many are made without it.
+    fn evidence(&self, decision: &Decision, gate: Gate, now: Wall) -> SafeText {
+        let told = decision.request_id.and_then(|id| self.with_inputs(now, |inputs| decide_one(inputs, id)));
+        let found = told.and_then(|told| told.gates.into_iter().find(|g| g.gate == gate));
+        found.map_or_else(|| decision.why.clone(), |gate| gate.evidence)
+    }
+
     /// The phrases of the original, with every skip said in words (DEFECTS Q174933, Q165147).
     fn tell_found(&mut self, known: &BTreeSet<RequestId>, now: Wall) {
         let decisions = self.decide(now);
@@ -121,7 +130,8 @@ impl Engine {
                         .journal
                         .info(now, &format!("{name} is not marked for service-only execution, skipping it.")),
                     Some(code) => {
-                        self.journal.warning(now, &format!("{name} is skipped: {code}: {}", gate.evidence));
+                        let why = self.evidence(decision, gate.gate, now);
+                        self.journal.warning(now, &format!("{name} is skipped: {code}: {why}"));
                     }
                     None => {}
                 }
