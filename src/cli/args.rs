@@ -1,6 +1,7 @@
 //! The command line as clap sees it (DESIGN.md 7): global flags, console flags, verbs. Nothing here reads a file or a
 //! clock; `cli::run` carries the parsed line out, and the README's table is checked against this tree.
 
+use super::host::HostName;
 use super::time::parse_span;
 use crate::config::TrustMode;
 use crate::decision::Gate;
@@ -47,6 +48,12 @@ pub struct Global {
     /// Machine id, instead of the configured one
     #[arg(long, global = true, value_name = "SMSID")]
     pub machine: Option<MachineId>,
+    /// Do it on another machine, through ssh; --machine then says which one it has to be
+    #[arg(long, global = true, value_name = "NAME")]
+    pub host: Option<HostName>,
+    /// What the machine has to be; passed on by --host
+    #[arg(long, global = true, value_name = "SMSID", hide = true)]
+    pub expect_machine: Option<MachineId>,
     /// Print JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -127,6 +134,13 @@ pub enum Verb {
     Package(PackageArgs),
     /// The service
     Service(ServiceArgs),
+    /// Print what makes a shell complete verbs and flags, e.g. for bash: source <(pcm completions bash)
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, e.g. for: pcm man | man -l -
+    Man,
     /// The demo's service; started by the demo only
     #[command(hide = true)]
     DemoService {

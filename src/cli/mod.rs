@@ -3,10 +3,13 @@
 
 mod act;
 mod args;
+mod completions;
 mod demo;
 mod follow;
+mod host;
 mod init;
 mod log;
+mod man;
 mod out;
 mod publish;
 mod service;
@@ -40,8 +43,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(e) => return usage(&e, &args),
     };
     let out = Out::new(cli.global.json, cli.global.quiet, cli.global.no_color);
-    match run(cli, out) {
-        Ok(exit) => ExitCode::from(exit as u8),
+    let done = match &cli.global.host {
+        Some(host) => check(&cli).and_then(|()| host::run(host, &cli, &args[1..])),
+        None => run(cli, out).map(|exit| exit as u8),
+    };
+    match done {
+        Ok(exit) => ExitCode::from(exit),
         Err(failure) => {
             out.error(&failure);
             ExitCode::from(failure.exit)
@@ -175,6 +182,11 @@ fn run(cli: Cli, out: Out) -> Result<Exit> {
     if let Some(Verb::ShareReader) = &cli.verb {
         return Ok(helper(crate::executor::reader::main()));
     }
+    match &cli.verb {
+        Some(Verb::Completions { shell }) => return completions::print(*shell, &out),
+        Some(Verb::Man) => return man::print(&out),
+        _ => {}
+    }
     let makes_one = matches!(cli.verb, Some(Verb::Init(_) | Verb::Demo(_) | Verb::Site(_)));
     let setup = Setup::resolve(&cli.global, !makes_one)?;
     let zone = crate::host::facts::local_zone().map_err(|e| {
@@ -188,6 +200,9 @@ fn run(cli: Cli, out: Out) -> Result<Exit> {
         dry_run: cli.global.dry_run,
         no_color: cli.global.no_color,
     };
+    if let Some(expected) = cli.global.expect_machine {
+        host::is_meant(&app, expected)?;
+    }
     match cli.verb {
         None => start::run(&app, &cli.console),
         Some(verb) => carry_out(&app, verb),
@@ -246,6 +261,8 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         // Not reached: see `run`.
         Verb::RunHost { dir } => Ok(run_host(&dir)),
         Verb::ShareReader => Ok(helper(crate::executor::reader::main())),
+        Verb::Completions { shell } => completions::print(shell, &app.out),
+        Verb::Man => man::print(&app.out),
     }
 }
 

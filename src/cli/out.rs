@@ -154,6 +154,14 @@ impl Out {
         self.write(&format!("{text}\n"))
     }
 
+    /// Prints a text of our own as it is: a script, a manual page.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn text(&self, text: &str) -> Result<()> {
+        self.write(text)
+    }
+
     /// Prints one JSON document, readable for people too.
     ///
     /// # Errors

@@ -54,3 +54,10 @@ pub fn size() -> Option<(u16, u16)> {
 pub fn speed() -> Option<u32> {
     sys::terminal::speed().filter(|baud| *baud > 0)
 }
+
+/// Lets another program take the place of this process, with its terminal and its signals. It returns only if that
+/// program cannot be started; where a process cannot be replaced (Windows) it waits for the program and ends with its
+/// exit status.
+pub fn hand_over(program: std::process::Command) -> io::Error {
+    sys::terminal::hand_over(program)
+}

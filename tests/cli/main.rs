@@ -2,9 +2,16 @@
 //! statuses and error documents.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod contract;
 mod demo;
+#[cfg(unix)]
+mod host;
 mod newcomer;
+#[cfg(unix)]
+mod twins;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -24,10 +24,15 @@ pub struct Sshd {
 impl Sshd {
     /// None, with the skip printed, where OpenSSH is missing or does not let this account in.
     pub fn start() -> Option<Self> {
+        Self::start_with("")
+    }
+
+    /// The same with further lines of configuration.
+    pub fn start_with(extra: &str) -> Option<Self> {
         let mut last = String::new();
         // A port is free when it is looked for; somebody else may have it a moment later.
         for _ in 0..3 {
-            match Self::listen() {
+            match Self::listen(extra) {
                 Ok(server) => return Some(server),
                 Err(why) => last = why,
             }
@@ -36,7 +41,7 @@ impl Sshd {
         None
     }
 
-    fn listen() -> Result<Self, String> {
+    fn listen(extra: &str) -> Result<Self, String> {
         let sshd = PLACES.iter().find(|path| Path::new(path).exists()).ok_or("no sshd")?;
         let account = said("id", &["-un"])?;
         let dir = tempfile::Builder::new().prefix("pcm-sshd-").tempdir().map_err(|e| e.to_string())?;
@@ -53,7 +58,7 @@ impl Sshd {
         let config = format!(
             "ListenAddress 127.0.0.1\nPort {port}\nHostKey {at}/host\nAuthorizedKeysFile {at}/user.pub\n\
              PidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\n\
-             KbdInteractiveAuthentication no\nPrintMotd no\nPrintLastLog no\nMaxStartups 100\n"
+             KbdInteractiveAuthentication no\nPrintMotd no\nPrintLastLog no\nMaxStartups 100\n{extra}\n"
         );
         fs::write(dir.path().join("config"), config).map_err(|e| e.to_string())?;
         let log = fs::File::create(dir.path().join("log")).map_err(|e| e.to_string())?;
@@ -95,14 +100,32 @@ impl Sshd {
     }
 
     fn ssh(&self, options: &[&str]) -> Command {
-        let mut client = Command::new("ssh");
-        client.args(["-F", "/dev/null", "-i"]).arg(self.dir.path().join("user")).args(options);
-        for option in ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "IdentitiesOnly=yes"] {
-            client.args(["-o", option]);
-        }
-        client.args(["-o", "LogLevel=ERROR", "-o", "BatchMode=yes", "-p", &self.port.to_string()]);
-        client.arg(format!("{}@127.0.0.1", self.account)).env_remove("SSH_AUTH_SOCK").stdin(Stdio::null());
+        let mut words = self.client().into_iter();
+        let mut client = Command::new(words.next().unwrap());
+        client.args(words).args(options).arg(self.account()).env_remove("SSH_AUTH_SOCK").stdin(Stdio::null());
         client
+    }
+
+    /// The client with the options that it needs to get here.
+    pub fn client(&self) -> Vec<String> {
+        let key = self.dir.path().join("user").display().to_string();
+        let mut words: Vec<String> = ["ssh", "-F", "/dev/null", "-i", &key].map(str::to_owned).to_vec();
+        for option in [
+            "StrictHostKeyChecking=no",
+            "UserKnownHostsFile=/dev/null",
+            "IdentitiesOnly=yes",
+            "LogLevel=ERROR",
+            "BatchMode=yes",
+        ] {
+            words.extend(["-o".to_owned(), option.to_owned()]);
+        }
+        words.extend(["-p".to_owned(), self.port.to_string()]);
+        words
+    }
+
+    /// Who it lets in, and where it is.
+    pub fn account(&self) -> String {
+        format!("{}@127.0.0.1", self.account)
     }
 
     /// Every process of its sessions: sshd's own ones, what runs in them, and what that has started.

@@ -4,9 +4,13 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/escapes.rs"]
+mod escapes;
 #[path = "../common/pty.rs"]
 mod pty;
 #[path = "../common/sshd.rs"]
 mod sshd;
 
+mod host;
 mod killed;
+mod operating;

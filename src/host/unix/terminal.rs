@@ -5,6 +5,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::termios::{QueueSelector, tcdrain, tcflush, tcgetattr, tcgetwinsize};
 use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::Duration;
 
 /// One read takes this much; what is left is there at the next poll, which is level-triggered.
@@ -65,4 +67,8 @@ pub fn size() -> Option<(u16, u16)> {
 
 pub fn speed() -> Option<u32> {
     Some(tcgetattr(io::stdout()).ok()?.output_speed())
+}
+
+pub fn hand_over(mut program: Command) -> io::Error {
+    program.exec()
 }

@@ -3,6 +3,7 @@
 use crate::host::terminal::Got;
 use ratatui::crossterm::{event, terminal};
 use std::io::{self, Write};
+use std::process::Command;
 use std::time::Duration;
 
 pub fn read(_buffer: &mut Vec<u8>, limit: Duration) -> io::Result<Got> {
@@ -25,4 +26,11 @@ pub fn size() -> Option<(u16, u16)> {
 
 pub fn speed() -> Option<u32> {
     None
+}
+
+pub fn hand_over(mut program: Command) -> io::Error {
+    match program.status() {
+        Ok(status) => std::process::exit(status.code().unwrap_or(1)),
+        Err(e) => e,
+    }
 }

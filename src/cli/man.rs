@@ -1,0 +1,106 @@
+//! `pcm man`: the manual page, in one, from the same tree as the help.
+
+use super::args::Cli;
+use super::out::Out;
+use crate::error::{Exit, Failure, Result};
+use clap::{Arg, Command, CommandFactory};
+use clap_mangen::Man;
+use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
+
+/// What the tree does not say: folders and variables.
+const ENVIRONMENT: [(&str, &str); 5] = [
+    ("PCM_CONFIG", "The configuration file, as --config."),
+    ("PCM_STATE", "The state folder, as --state."),
+    ("PCM_SSH", "The program and its options with which --host connects, instead of ssh."),
+    ("NO_COLOR", "Not empty: no colours."),
+    ("TERM, COLORTERM, LANG", "What the terminal can do; it is never asked."),
+];
+const FILES: [(&str, &str); 4] = [
+    ("/etc/pcm/pcm.toml", "The configuration."),
+    ("/var/lib/pcm", "The state: history, staged content, runs."),
+    ("/var/log/pcm/PACMAN.LOG", "The log; a transcript of each run is in runs/ beside it."),
+    ("~/.config/pcm/themes", "Themes of the console that replace those of the same name."),
+];
+
+/// Prints it.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn print(out: &Out) -> Result<Exit> {
+    let page = page().map_err(|e| {
+        Failure::new(Exit::Failed, "output", format!("the manual page cannot be made: {e}"), "Report this")
+    })?;
+    out.text(&page)?;
+    Ok(Exit::Done)
+}
+
+fn page() -> std::io::Result<String> {
+    let mut command = Cli::command();
+    command.build();
+    let man = Man::new(command.clone());
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    let mut verbs = Roff::default();
+    verbs.control("SH", ["VERBS"]);
+    verb_sections(&command, "pcm", &mut verbs);
+    verbs.to_writer(&mut page)?;
+    man.render_options_section(&mut page)?;
+    let mut rest = Roff::default();
+    for (title, lines) in [("ENVIRONMENT", &ENVIRONMENT[..]), ("FILES", &FILES[..])] {
+        rest.control("SH", [title]);
+        for (name, words) in lines {
+            rest.control("TP", []).text([bold(*name)]).text([roman(*words)]);
+        }
+    }
+    rest.to_writer(&mut page)?;
+    man.render_extra_section(&mut page)?;
+    man.render_version_section(&mut page)?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// Each verb with its arguments, its words, and its own flags.
+fn verb_sections(command: &Command, before: &str, roff: &mut Roff) {
+    for sub in command.get_subcommands().filter(|s| !s.is_hide_set()) {
+        let name = format!("{before} {}", sub.get_name());
+        if !(sub.has_subcommands() && sub.is_subcommand_required_set()) {
+            let mut title = vec![bold(&name)];
+            for argument in sub.get_positionals() {
+                title.push(roman(" "));
+                title.push(italic(shown(argument)));
+            }
+            roff.control("TP", []).text(title);
+            let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+            let aliases: Vec<&str> = sub.get_visible_aliases().collect();
+            let also =
+                if aliases.is_empty() { String::new() } else { format!(" (also: {})", aliases.join(", ")) };
+            roff.text([roman(format!("{about}{also}."))]);
+            let own = |a: &&Arg| !a.is_positional() && !a.is_global_set() && !a.is_hide_set();
+            for flag in sub.get_arguments().filter(own).filter(|a| a.get_id() != "help") {
+                roff.control("RS", []).control("TP", []).text(flag_words(flag));
+                roff.text([roman(flag.get_help().map(ToString::to_string).unwrap_or_default())]);
+                roff.control("RE", []);
+            }
+        }
+        verb_sections(sub, &name, roff);
+    }
+}
+
+fn shown(argument: &Arg) -> String {
+    let names = argument.get_value_names().unwrap_or_default();
+    let name = names.first().map_or_else(|| argument.get_id().as_str().to_uppercase(), ToString::to_string);
+    if argument.is_required_set() { name } else { format!("[{name}]") }
+}
+
+fn flag_words(flag: &Arg) -> Vec<Inline> {
+    let short = flag.get_short().map(|c| format!("-{c}, ")).unwrap_or_default();
+    let mut words = vec![bold(format!("{short}--{}", flag.get_long().unwrap_or_default()))];
+    if flag.get_action().takes_values() {
+        let names = flag.get_value_names().unwrap_or_default();
+        words.push(roman(" "));
+        words.extend(names.iter().map(|name| italic(name.as_str())));
+    }
+    words
+}
