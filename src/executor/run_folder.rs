@@ -3,6 +3,7 @@
 
 use super::attempt::Found;
 use super::outcome::ExitRecord;
+use crate::clock::Wall;
 use crate::host::process::{Process, ProcessIdentity, Traces};
 use crate::host::{account, durable, lock, process};
 use crate::site::instruction::Program;
@@ -46,6 +47,15 @@ pub struct Started {
     /// Why none could be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_cgroup: Option<SafeText>,
+}
+
+/// A package that appears to wait for input; nothing is known for certain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waits {
+    /// Since when it does nothing else.
+    pub since: Wall,
+    /// Which process of it, and at what.
+    pub what: SafeText,
 }
 
 /// One run's folder.
@@ -181,6 +191,19 @@ impl RunFolder {
     /// It could not be written; the list before it stands.
     pub fn write_seen(&self, seen: &[Process]) -> io::Result<()> {
         replace(&self.0.join("seen"), &serde_json::to_vec(seen).map_err(io::Error::other)?)
+    }
+
+    /// Says that the package appears to wait for input, or that it does not any more.
+    ///
+    /// # Errors
+    /// It could not be written; what was said before stands.
+    pub fn write_waits(&self, waits: Option<&Waits>) -> io::Result<()> {
+        replace(&self.0.join("watch"), &serde_json::to_vec(&waits).map_err(io::Error::other)?)
+    }
+
+    /// Whether the package appears to wait for input, as its run host sees it; only while that lives.
+    pub fn waits(&self) -> Option<Waits> {
+        read_record(&self.0.join("watch")).unwrap_or_default()
     }
 
     /// What a dead run host left alive: found by its control group, its session, an environment that names this very

@@ -12,6 +12,8 @@ use crate::site::instruction::Program;
 use crate::text::SafeText;
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -131,7 +133,7 @@ fn run(folder: &RunFolder, spec: &RunSpec, tree: &mut Tree) -> io::Result<ExitRe
     };
     let mut status = None;
     let mut left_behind = false;
-    let mut lookout = Lookout::default();
+    let mut lookout = Lookout::new(end.limit);
     let mut looked = Duration::ZERO;
     loop {
         match tree.wait_any(TICK)? {
@@ -149,7 +151,7 @@ fn run(folder: &RunFolder, spec: &RunSpec, tree: &mut Tree) -> io::Result<ExitRe
                     status = Some(ended);
                 }
             }
-            lookout.look(folder, tree, ran);
+            lookout.look(folder, tree, ran, output.written());
         }
     }
     let ran = facts::monotonic().since(clock);
@@ -227,11 +229,15 @@ impl End {
 /// The thread that copies the package's output into its transcript.
 struct Output {
     thread: JoinHandle<Option<SafeText>>,
+    /// Bytes so far.
+    written: Arc<AtomicU64>,
 }
 
 fn keep_output(mut from: io::PipeReader, transcript: &Path, fallback: &Path) -> Output {
     // Where the log folder cannot be written, the run's own folder can: its claim was.
     let kept = Transcript::create(transcript).or_else(|_| Transcript::create(fallback));
+    let written = Arc::new(AtomicU64::new(0));
+    let count = written.clone();
     let thread = std::thread::spawn(move || {
         let (mut kept, mut error) = match kept {
             Ok(kept) => (Some(kept), None),
@@ -243,6 +249,7 @@ fn keep_output(mut from: io::PipeReader, transcript: &Path, fallback: &Path) -> 
                 Ok(0) => break,
                 // Reading goes on without a transcript, or the package would block on a full pipe.
                 Ok(n) => {
+                    count.fetch_add(n as u64, Ordering::Relaxed);
                     if let Some(Err(e)) = kept.as_mut().map(|kept| kept.push(&buffer[..n])) {
                         kept = None;
                         error = Some(e);
@@ -258,10 +265,14 @@ fn keep_output(mut from: io::PipeReader, transcript: &Path, fallback: &Path) -> 
         let finished = kept.map_or(Ok(()), Transcript::finish);
         error.or(finished.err()).map(|e| SafeText::new(&format!("output was lost: {e}")))
     });
-    Output { thread }
+    Output { thread, written }
 }
 
 impl Output {
+    fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
     /// Waits for the end of the output, within reason; what was lost of it.
     fn finish(self) -> Option<SafeText> {
         let clock = facts::monotonic();

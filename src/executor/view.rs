@@ -92,6 +92,9 @@ pub struct RequestDoc {
     pub run: Option<RunDoc>,
 }
 
+/// What is said of a run of which that is believed, and no more than believed.
+pub const WAITS_FOR_INPUT: &str = "appears to wait for input";
+
 /// A run under way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunDoc {
@@ -105,6 +108,9 @@ pub struct RunDoc {
     pub last_line: Option<SafeText>,
     /// The transcript that grows.
     pub transcript: Option<SafeText>,
+    /// It appears to wait for input: which process, at what.
+    #[serde(default)]
+    pub waits_for_input: Option<SafeText>,
 }
 
 /// `show`

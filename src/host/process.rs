@@ -57,6 +57,27 @@ pub enum Reaped {
     NoChildren,
 }
 
+/// What a tree is doing, as far as the system tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activity {
+    /// Processor time used by everything that is or was in it, to a hundredth of a second. It only grows, but for what
+    /// ends without being waited for.
+    pub cpu: Duration,
+    /// One that is blocked reading what nothing in the tree writes.
+    pub blocked: Option<Blocked>,
+}
+
+/// A process that appears to wait for somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    /// Which.
+    pub process: Process,
+    /// Its own name for itself.
+    pub name: SafeText,
+    /// What it does, e.g. `reads the terminal /dev/pts/3`.
+    pub on: SafeText,
+}
+
 /// How a package is launched.
 #[derive(Debug)]
 pub struct LaunchSpec {
@@ -152,6 +173,11 @@ impl Tree {
     /// What is alive of it now.
     pub fn processes(&self) -> Vec<Process> {
         self.0.processes()
+    }
+
+    /// What it is doing; None where the system does not tell.
+    pub fn activity(&self) -> Option<Activity> {
+        self.0.activity()
     }
 
     /// Asks everything in it to end: SIGTERM (Windows: nothing can be asked, so nothing happens).

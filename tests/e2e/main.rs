@@ -13,6 +13,7 @@ mod crash;
 mod escape;
 mod hang;
 mod history;
+mod input;
 mod packages;
 mod policy;
 mod rights;

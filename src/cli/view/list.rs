@@ -6,7 +6,7 @@ use crate::cli::out::Page;
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
 use crate::decision::{Group, State};
-use crate::executor::view::{ListDoc, RequestDoc, ServiceState};
+use crate::executor::view::{ListDoc, RequestDoc, ServiceState, WAITS_FOR_INPUT};
 use crate::text;
 
 /// Which groups are listed.
@@ -119,6 +119,7 @@ fn why(request: &RequestDoc, look: &Look) -> String {
         let limit = text::duration(std::time::Duration::from_secs(run.max_run_time_s));
         let mut text = format!("{} of {limit}", look.between(run.started_at, look.now));
         match run.last_output_at {
+            _ if run.waits_for_input.is_some() => text.push_str(&format!(", {WAITS_FOR_INPUT}")),
             Some(at) => text.push_str(&format!(", output {}", look.distance(at))),
             None => text.push_str(", no output yet"),
         }

@@ -5,7 +5,7 @@ use crate::cli::out::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
 use crate::decision::{Gate, Group, Verdict};
-use crate::executor::view::{AllowedDoc, ExplainDoc, GateDoc, ShowDoc};
+use crate::executor::view::{AllowedDoc, ExplainDoc, GateDoc, ShowDoc, WAITS_FOR_INPUT};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
 use crate::text::{self, SafeText};
@@ -223,6 +223,9 @@ pub fn show(doc: &ShowDoc, look: &Look) -> Page {
         ));
         if let (Some(at), Some(line)) = (run.last_output_at, &run.last_line) {
             page.line(format!("  output {}: {line}", look.distance(at)));
+        }
+        if let Some(what) = &run.waits_for_input {
+            page.line(format!("  {WAITS_FOR_INPUT}: {what}"));
         }
         if let Some(path) = &run.transcript {
             page.line(format!("  transcript {path}"));

@@ -66,6 +66,7 @@ fn list_doc() -> ListDoc {
         last_output_at: Some(now() - Duration::seconds(4)),
         last_line: Some("Unpacking".into()),
         transcript: None,
+        waits_for_input: None,
     });
     let mut rejected = request("BP0001B", "Broken tool", State::Rejected, "");
     rejected.problems.push(problem());

@@ -8,7 +8,7 @@ use crate::clock::{Wall, Zone};
 use crate::console::app::words;
 use crate::console::theme::Scope;
 use crate::decision::Verdict;
-use crate::executor::view::{AttemptDoc, GateDoc, RequestDoc, ShowDoc};
+use crate::executor::view::{AttemptDoc, GateDoc, RequestDoc, ShowDoc, WAITS_FOR_INPUT};
 use crate::safe;
 use crate::site::instruction::{Restarts, RunWhen};
 use crate::text::SafeText;
@@ -76,6 +76,9 @@ impl Telling {
         let mut lines = self.progress(row);
         if let Some(text) = row.run.as_ref().and_then(|run| run.last_line.as_ref()) {
             lines.extend(self.fact("output", Line::of(text, Scope::Text)));
+        }
+        if let Some(what) = row.run.as_ref().and_then(|run| run.waits_for_input.as_ref()) {
+            lines.extend(self.fact("input", Line::of(safe!("{WAITS_FOR_INPUT}: {what}"), Scope::Strong)));
         }
         lines
     }

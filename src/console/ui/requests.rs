@@ -8,7 +8,7 @@ use crate::console::app::rows::Rows;
 use crate::console::app::{App, Focus, words};
 use crate::console::theme::Scope;
 use crate::decision::{Group, State};
-use crate::executor::view::RequestDoc;
+use crate::executor::view::{RequestDoc, WAITS_FOR_INPUT};
 use crate::safe;
 use crate::text::SafeText;
 use ratatui::layout::Rect;
@@ -167,6 +167,7 @@ pub fn why(row: &RequestDoc, now: Wall) -> SafeText {
             let elapsed = words::span((now - run.started_at).num_seconds());
             let limit = words::span(run.max_run_time_s as i64);
             let output = match run.last_output_at {
+                _ if run.waits_for_input.is_some() => WAITS_FOR_INPUT.into(),
                 Some(at) => format!("output {} ago", words::span((now - at).num_seconds())),
                 None => "no output yet".into(),
             };

@@ -68,6 +68,9 @@ impl Engine {
     fn request_doc(&self, d: &Decision) -> RequestDoc {
         let newest = d.request_id.and_then(|id| self.attempts_of(id).last());
         let since = d.request_id.and_then(|id| self.snapshot.since.get(&id));
+        let run =
+            newest.filter(|row| row.attempt.state.group() == Group::Running).map(|row| self.run_doc(row));
+        let waits = run.as_ref().is_some_and(|run| run.waits_for_input.is_some());
         RequestDoc {
             request_id: d.request_id,
             job_id: d.job_id,
@@ -83,15 +86,13 @@ impl Engine {
             expire_after: d.expire_after,
             next_run: d.next_run,
             blocked_by: d.blocked_by().iter().map(ToString::to_string).collect(),
-            why: d.why.clone(),
+            why: if waits { SafeText::new(&format!("{}, {WAITS_FOR_INPUT}", d.why)) } else { d.why.clone() },
             attempt: d.attempt,
             deferred_until: d.deferred_until,
             problems: self.entry_problems(d),
             exit_code: newest.and_then(|row| row.attempt.exit_code),
             result: newest.map(|row| row.attempt.result.clone()).filter(|text| !text.is_empty()),
-            run: newest
-                .filter(|row| row.attempt.state.group() == Group::Running)
-                .map(|row| self.run_doc(row)),
+            run,
         }
     }
 
@@ -116,6 +117,7 @@ impl Engine {
             last_output_at,
             last_line,
             transcript: transcript.map(|path| SafeText::new(&path.display().to_string())),
+            waits_for_input: self.world.waits_for_input(&row.run()).map(|waits| waits.what),
         }
     }
 

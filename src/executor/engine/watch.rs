@@ -7,6 +7,7 @@ use crate::decision::{Group, State};
 use crate::executor::attempt::{self, Recovery};
 use crate::executor::history::{AttemptRow, ResultRow};
 use crate::executor::outcome::{self, ExitRecord};
+use crate::executor::view::WAITS_FOR_INPUT;
 use crate::site::mif;
 use crate::text::SafeText;
 use std::time::Duration;
@@ -88,6 +89,19 @@ impl Engine {
             self.journal.info(
                 now,
                 &format!("Job still running ({}, {})", crate::text::duration(elapsed), row.request),
+            );
+        }
+        if let Some(waits) = self.world.waits_for_input(&row.run())
+            && self.journal.once_in(Duration::MAX, &format!("{} waits since {}", row.run(), waits.since), now)
+        {
+            self.journal.warning(
+                now,
+                &format!(
+                    "{} {WAITS_FOR_INPUT}: {}. Its time limit ends it; pcm stop {} ends it now.",
+                    row.run(),
+                    waits.what,
+                    row.request
+                ),
             );
         }
     }

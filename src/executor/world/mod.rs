@@ -10,7 +10,7 @@ use super::attempt::Found;
 use super::history::{History, Lost, Snapshot};
 use super::outcome::{ExitRecord, MifSays};
 use super::reader::{ShareJob, ShareNews};
-use super::run_folder::RunSpec;
+use super::run_folder::{RunSpec, Waits};
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
 use crate::executor::view::SessionDoc;
 use crate::host::notice::{Notice, Untold};
@@ -106,6 +106,11 @@ pub trait Runs: Send + Sync {
     fn end_leftovers(&self, run: &str, deadline: Duration) -> bool;
     /// Why nothing but its run host holds the processes of this run together; None where something does.
     fn unheld(&self, run: &str) -> Option<SafeText> {
+        let _ = run;
+        None
+    }
+    /// Whether the package of this run appears to wait for input.
+    fn waits_for_input(&self, run: &str) -> Option<Waits> {
         let _ = run;
         None
     }

@@ -9,7 +9,7 @@ use crate::executor::history::{History, Lost, Snapshot};
 use crate::executor::outbox::Outbox;
 use crate::executor::outcome::{ExitRecord, MifSays};
 use crate::executor::reader::{ShareJob, ShareNews};
-use crate::executor::run_folder::{RunFolder, RunSpec};
+use crate::executor::run_folder::{RunFolder, RunSpec, Waits};
 use crate::executor::run_host;
 use crate::executor::view::SessionDoc;
 use crate::host::notice::{self, Notice, Untold};
@@ -252,6 +252,10 @@ impl Runs for RealWorld {
 
     fn unheld(&self, run: &str) -> Option<SafeText> {
         self.folder(run).unheld()
+    }
+
+    fn waits_for_input(&self, run: &str) -> Option<Waits> {
+        self.folder(run).waits()
     }
 
     fn reap(&self) {

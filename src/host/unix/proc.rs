@@ -16,6 +16,10 @@ pub struct Stat {
     pub terminal: u32,
     /// Clock ticks since boot. With the pid it names one process within a boot.
     pub start_time: u64,
+    /// Processor time in clock ticks: its own.
+    pub own_ticks: u64,
+    /// And that of the children that it has reaped, and theirs.
+    pub reaped_ticks: u64,
 }
 
 impl Stat {
@@ -36,6 +40,7 @@ fn parse(text: &[u8]) -> Option<Stat> {
     let rest = std::str::from_utf8(text.get(end + 1..)?).ok()?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
     let number = |i: usize| fields.get(i).and_then(|f| f.parse::<i64>().ok());
+    let ticks = |i: usize| u64::try_from(number(i)?.checked_add(number(i + 1)?)?).ok();
     Some(Stat {
         pid,
         state: *fields.first()?.as_bytes().first()?,
@@ -43,6 +48,8 @@ fn parse(text: &[u8]) -> Option<Stat> {
         session: u32::try_from(number(3)?).ok()?,
         terminal: number(4)? as u32,
         start_time: fields.get(19)?.parse().ok()?,
+        own_ticks: ticks(11)?,
+        reaped_ticks: ticks(13)?,
     })
 }
 
@@ -65,6 +72,28 @@ pub fn children(pid: u32) -> Option<Vec<u32>> {
         found.extend(list.split_ascii_whitespace().filter_map(|p| p.parse::<u32>().ok()));
     }
     Some(found)
+}
+
+/// The name of the program, as the process itself may have set it.
+pub fn name(pid: u32) -> Option<String> {
+    let bytes = fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
+}
+
+/// The system call in which a thread sleeps, with its arguments; None where it runs, sleeps in none, or may not be
+/// looked at (proc_pid_syscall(5)).
+pub fn sleeps_in(pid: u32, thread: u32) -> Option<(i64, Vec<u64>)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/syscall")).ok()?;
+    let mut words = text.split_ascii_whitespace();
+    let number = words.next()?.parse().ok().filter(|n| *n >= 0)?;
+    let arguments = words.filter_map(|w| u64::from_str_radix(w.strip_prefix("0x")?, 16).ok()).take(6);
+    Some((number, arguments.collect()))
+}
+
+/// The threads of a process.
+pub fn threads(pid: u32) -> Vec<u32> {
+    let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    entries.filter_map(|e| e.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// The account that logged in and from which the process descends; None where the kernel keeps none.
@@ -90,10 +119,11 @@ mod tests {
 
     #[test]
     fn a_process_name_cannot_forge_the_other_fields() {
-        let text = b"42 (a) Z 1 (b) S 7 42 41 34816 42 4194304 1 0 0 0 0 0 0 0 20 0 1 0 987654 1 1";
+        let text = b"42 (a) Z 1 (b) S 7 42 41 34816 42 4194304 1 0 0 0 1 2 30 40 20 0 1 0 987654 1 1";
         let stat = parse(text).unwrap();
         assert_eq!((stat.pid, stat.state, stat.parent, stat.session), (42, b'S', 7, 41));
         assert_eq!((stat.terminal, stat.start_time), (34816, 987654));
+        assert_eq!((stat.own_ticks, stat.reaped_ticks), (3, 70));
         assert_eq!(parse(b"42 (cut"), None);
         assert_eq!(parse(b""), None);
     }

@@ -151,6 +151,7 @@ pub fn requests() -> Vec<RequestDoc> {
         last_output_at: Some(soon(-4)),
         last_line: Some("unpacking libssl3 (3.0.18-1) ... 61%".into()),
         transcript: Some("/var/log/pcm/runs/BP00010-1.log".into()),
+        waits_for_input: None,
     });
     all[1].next_run = Some(soon(8 * HOUR - 130));
     all[1].blocked_by = vec!["window-closed".into(), "user-logged-on".into()];

@@ -1,7 +1,8 @@
 //! Processes on Linux, behind `host::process`: `spawn` starts them, `tree` reaps and ends them, `cgroup` holds them
-//! together, `leftovers` finds those of a dead run host.
+//! together, `input` sees whether they wait for somebody, `leftovers` finds those of a dead run host.
 
 mod cgroup;
+mod input;
 mod leftovers;
 mod spawn;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::super::proc::{self, Stat};
 use super::cgroup::Cgroup;
-use crate::host::process::{Ended, LaunchSpec, Process, Reaped};
+use crate::host::process::{Activity, Ended, LaunchSpec, Process, Reaped};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 
 /// How often an end is looked for where no signal told of it.
 const STEP: Duration = Duration::from_millis(20);
+
+/// The unit of processor times in /proc, the same on every machine that pcm is built for (USER_HZ).
+const TICK: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
 pub struct Tree {
@@ -79,6 +82,15 @@ impl Tree {
 
     pub fn processes(&self) -> Vec<Process> {
         descendants(std::process::id())
+    }
+
+    pub fn activity(&self) -> Option<Activity> {
+        let processes = self.processes();
+        let ticks = processes.iter().filter_map(|p| proc::stat(p.pid)).map(|s| s.own_ticks + s.reaped_ticks);
+        // What has ended was reaped by something in the tree, or here.
+        let reaped = proc::stat(std::process::id())?.reaped_ticks;
+        let cpu = TICK * u32::try_from(ticks.sum::<u64>() + reaped).unwrap_or(u32::MAX);
+        Some(Activity { cpu, blocked: super::input::blocked(&processes) })
     }
 
     pub fn terminate(&self) {

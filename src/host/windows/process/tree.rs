@@ -4,7 +4,7 @@
 #![allow(unsafe_code)]
 
 use super::start_time;
-use crate::host::process::{Ended, LaunchSpec, Process, Reaped};
+use crate::host::process::{Activity, Ended, LaunchSpec, Process, Reaped};
 use std::io;
 use std::os::windows::io::{AsRawHandle as _, FromRawHandle as _, OwnedHandle};
 use std::os::windows::process::CommandExt as _;
@@ -158,6 +158,11 @@ impl Tree {
         let pids =
             list.iter().skip(1).take_while(|pid| **pid != 0).filter_map(|pid| u32::try_from(*pid).ok());
         pids.filter_map(|pid| Some(Process { pid, start_time: start_time(pid)? })).collect()
+    }
+
+    /// What a process waits for is not told to others.
+    pub fn activity(&self) -> Option<Activity> {
+        None
     }
 
     /// There is no way to ask a process without a window to end.
