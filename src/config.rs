@@ -49,8 +49,8 @@ pub struct Config {
     pub operators_group: String,
     /// `[notify] command`
     pub notify: Vec<String>,
-    /// `[check] backup`
-    pub backup: Vec<String>,
+    /// `[check]`
+    pub check: Check,
     /// `[retention]`
     pub retention: Retention,
     /// `[log]`
@@ -152,6 +152,17 @@ pub enum TrustMode {
     Permissions,
 }
 
+/// `[check]`
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// A command that ends with 0 where there is a backup to go back to.
+    pub backup: Vec<String>,
+    /// A file that the site's backup writes when it has ended.
+    pub backup_marker: Option<PathBuf>,
+    /// How old it may be.
+    pub backup_within: Duration,
+}
+
 /// `[retention]`
 #[derive(Debug, Clone)]
 pub struct Retention {
@@ -225,7 +236,7 @@ impl Default for Config {
             trust: Trust { mode: TrustMode::Signed, dir: None },
             operators_group: "pcm-operators".into(),
             notify: Vec::new(),
-            backup: Vec::new(),
+            check: Check { backup: Vec::new(), backup_marker: None, backup_within: minutes(24 * 60) },
             retention: Retention { transcripts: minutes(90 * 24 * 60), stage: minutes(30 * 24 * 60) },
             log: Log {
                 dir: None,

@@ -17,8 +17,8 @@ use std::time::Duration;
 #[command(name = "pcm", version, disable_help_subcommand = true, max_term_width = 100)]
 #[command(
     after_help = "Exit status: 0 done, 1 failed, 2 usage, 3 refused, 4 no such request or file, 5 share out of \
-                        reach,\n6 state missing or damaged, 7 the package did not succeed (--wait), 10 status found \
-                        something."
+                        reach,\n6 state missing or damaged, 7 the package did not succeed (--wait), 10 status or \
+                        check found something."
 )]
 pub struct Cli {
     /// Flags of every verb.
@@ -126,6 +126,10 @@ pub enum Verb {
     History(HistoryArgs),
     /// Who did what, when; `audit verify` checks the chain
     Audit(AuditArgs),
+    /// Is this machine ready? Every item of the checklist with its evidence; exit status 10 where one fails
+    ///
+    /// What this account cannot see is `unknown`, says why, and fails nothing. Needs no service and no rights.
+    Check,
     /// Enrol this machine: configuration and an empty history; nothing changes where both are healthy
     Init(InitArgs),
     /// Make an instruction share
@@ -163,6 +167,9 @@ pub enum Verb {
     /// Touches a share once; started by the executor only
     #[command(hide = true)]
     ShareReader,
+    /// Tries what the service does, as its account; started by `pcm check` only
+    #[command(hide = true)]
+    CheckProbe,
 }
 
 impl Verb {

@@ -3,6 +3,7 @@
 
 mod act;
 mod args;
+mod check;
 mod completions;
 mod demo;
 mod follow;
@@ -44,7 +45,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let out = Out::new(cli.global.json, cli.global.quiet, cli.global.no_color);
     let done = match &cli.global.host {
-        Some(host) => check(&cli).and_then(|()| host::run(host, &cli, &args[1..])),
+        Some(host) => usable_flags(&cli).and_then(|()| host::run(host, &cli, &args[1..])),
         None => run(cli, out).map(|exit| exit as u8),
     };
     match done {
@@ -148,6 +149,10 @@ impl App {
                 return Ok(if doc.ok { Exit::Done } else { Exit::State });
             }
             Answer::Simulate(doc) => out.view(doc, || view::simulate(doc, None, &look))?,
+            Answer::Check(doc) => {
+                out.view(doc, || view::check(doc, look.width))?;
+                return Ok(if doc.ok { Exit::Done } else { Exit::Findings });
+            }
             Answer::Run(doc) => out.view(doc, || view::run_result(doc, &look))?,
             Answer::Changed(doc) => out.view(doc, || view::changed(doc, &look))?,
             Answer::Hold(doc) => out.view(doc, || view::hold(doc, &look))?,
@@ -174,7 +179,7 @@ impl App {
 }
 
 fn run(cli: Cli, out: Out) -> Result<Exit> {
-    check(&cli)?;
+    usable_flags(&cli)?;
     if let Some(Verb::RunHost { dir }) = &cli.verb {
         // It owns a package: whatever is wrong with configuration or zone data must not keep it from its work.
         return Ok(run_host(dir));
@@ -187,8 +192,11 @@ fn run(cli: Cli, out: Out) -> Result<Exit> {
         Some(Verb::Man) => return man::print(&out),
         _ => {}
     }
-    let makes_one = matches!(cli.verb, Some(Verb::Init(_) | Verb::Demo(_) | Verb::Site(_)));
-    let setup = Setup::resolve(&cli.global, !makes_one)?;
+    if let Some(Verb::CheckProbe) = &cli.verb {
+        return Ok(helper(crate::executor::check::probe::main()));
+    }
+    let works_without = matches!(cli.verb, Some(Verb::Init(_) | Verb::Demo(_) | Verb::Site(_) | Verb::Check));
+    let setup = Setup::resolve(&cli.global, !works_without)?;
     let zone = crate::host::facts::local_zone().map_err(|e| {
         Failure::new(Exit::Failed, "zone", e.to_string(), "Correct TZ or the system's time zone")
     })?;
@@ -210,7 +218,7 @@ fn run(cli: Cli, out: Out) -> Result<Exit> {
 }
 
 /// What clap's tree cannot say.
-fn check(cli: &Cli) -> Result<()> {
+fn usable_flags(cli: &Cli) -> Result<()> {
     let wrong = |message: &str, remedy: &str| Err(Failure::new(Exit::Usage, "usage", message, remedy));
     let changes = cli.verb.as_ref().is_some_and(Verb::changes);
     if cli.global.dry_run && !changes {
@@ -250,6 +258,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
             None => &Call::Audit,
             Some(AuditVerb::Verify) => &Call::AuditVerify,
         }),
+        Verb::Check => check::run(app),
         Verb::Log(args) => log::run(app, &args),
         Verb::Init(args) => init::run(app, &args),
         Verb::Site(args) => publish::site(app, &args.what),
@@ -263,6 +272,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::ShareReader => Ok(helper(crate::executor::reader::main())),
         Verb::Completions { shell } => completions::print(shell, &app.out),
         Verb::Man => man::print(&app.out),
+        Verb::CheckProbe => Ok(helper(crate::executor::check::probe::main())),
     }
 }
 

@@ -31,15 +31,8 @@ pub struct Setup {
 impl Setup {
     /// The flags by which another process means this very installation; none where it is the system's own.
     pub fn naming_flags(&self) -> Vec<String> {
-        let default = Defaults::default();
-        let mut flags = Vec::new();
+        let mut flags = self.layout.naming_flags();
         let mut add = |flag: &str, value: String| flags.extend([flag.to_owned(), value]);
-        if self.layout.config != default.config {
-            add("--config", self.layout.config.display().to_string());
-        }
-        if self.layout.state != default.state {
-            add("--state", self.layout.state.display().to_string());
-        }
         for share in &self.flags.shares {
             add("--share", share.display().to_string());
         }
@@ -82,32 +75,8 @@ pub enum Read {
     Bad(Vec<Problem>),
 }
 
-/// The folders of DESIGN.md 6 where nothing else is said.
-#[derive(Debug, Clone)]
-pub struct Defaults {
-    /// `pcm.toml`
-    pub config: PathBuf,
-    /// State folder.
-    pub state: PathBuf,
-    /// Log folder.
-    pub log: PathBuf,
-    /// Socket or pipe.
-    pub socket: PathBuf,
-}
-
-impl Default for Defaults {
-    fn default() -> Self {
-        Self {
-            config: "/etc/pcm/pcm.toml".into(),
-            state: "/var/lib/pcm".into(),
-            log: "/var/log/pcm".into(),
-            socket: "/run/pcm/pcm.sock".into(),
-        }
-    }
-}
-
 /// Folders from flags, environment and defaults, without `[log] dir`.
-pub fn layout(global: &Global, env: impl Fn(&str) -> Option<OsString>, defaults: &Defaults) -> Layout {
+pub fn layout(global: &Global, env: impl Fn(&str) -> Option<OsString>, defaults: &Layout) -> Layout {
     let named = |flag: &Option<PathBuf>, name: &str| {
         let env = || env(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         flag.clone().or_else(env).map(|p| absolute(&p))
@@ -131,7 +100,7 @@ impl Setup {
     /// # Errors
     /// `--config` names a file that is not there, and `must_exist`.
     pub fn resolve(global: &Global, must_exist: bool) -> Result<Setup> {
-        let mut layout = layout(global, |name| std::env::var_os(name), &Defaults::default());
+        let mut layout = layout(global, |name| std::env::var_os(name), &Layout::system());
         let (mut config, read) = match Config::load(&layout.config) {
             Ok(config) => (config, Read::Good),
             Err(LoadError::Bad(problems)) => (Config::default(), Read::Bad(problems)),

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::args::{Cli, Global, Verb};
-use super::setup::{Defaults, layout, quoted};
-use super::{check, usage_words};
+use super::setup::{layout, quoted};
+use super::{usable_flags, usage_words};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::path::Path;
@@ -67,7 +67,7 @@ fn clap_accepts_its_own_tree() {
 fn found(args: &[&str], env: &[(&str, &str)]) -> crate::host::paths::Layout {
     let cli = Cli::try_parse_from([&["pcm"], args].concat()).unwrap();
     let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v));
-    layout(&cli.global, env, &Defaults::default())
+    layout(&cli.global, env, &crate::host::paths::Layout::system())
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn relative_folders_become_absolute() {
     let layout = layout(
         &Global { state: Some("state".into()), config: Some("./x/pcm.toml".into()), ..Global::default() },
         |_| None,
-        &Defaults::default(),
+        &crate::host::paths::Layout::system(),
     );
     assert!(
         layout.state.is_absolute() && layout.config.is_absolute() && layout.config.ends_with("x/pcm.toml")
@@ -110,7 +110,7 @@ fn relative_folders_become_absolute() {
 
 #[test]
 fn dry_run_goes_only_with_verbs_that_change_something() {
-    let ok = |args: &[&str]| check(&Cli::try_parse_from([&["pcm"], args].concat()).unwrap()).is_ok();
+    let ok = |args: &[&str]| usable_flags(&Cli::try_parse_from([&["pcm"], args].concat()).unwrap()).is_ok();
     assert!(
         ok(&["run", "BP0000Y", "--dry-run"]) && ok(&["--dry-run", "hold", "--for", "2h", "--reason", "x"])
     );

@@ -101,7 +101,11 @@ fn config(top: &mut Fields<'_, '_>) -> Config {
     });
     section(top, "operators", |f| set(&mut c.operators_group, f.get("group", nonempty)));
     section(top, "notify", |f| set(&mut c.notify, command(f, "command")));
-    section(top, "check", |f| set(&mut c.backup, command(f, "backup")));
+    section(top, "check", |f| {
+        set(&mut c.check.backup, command(f, "backup"));
+        c.check.backup_marker = f.get("backup_marker", folder);
+        set(&mut c.check.backup_within, f.get("backup_within", fields::some_time));
+    });
     section(top, "retention", |f| {
         set(&mut c.retention.transcripts, f.get("transcripts", fields::duration));
         set(&mut c.retention.stage, f.get("stage", fields::duration));

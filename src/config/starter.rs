@@ -102,6 +102,10 @@ mode = "{mode}"
 [operators]
 # group = "pcm-operators"
 
+[check]
+# backup = []                     # e.g. ["/usr/local/bin/backup-is-fresh"]: ends with 0 where there is a backup
+# backup_within = "24h"           # how old a file that the backup writes may be: backup_marker names it
+
 [retention]
 # transcripts = "90d"
 # stage = "30d"

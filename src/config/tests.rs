@@ -53,6 +53,8 @@ group = "wheel"
 command = ["/usr/local/bin/page-someone", "now"]
 [check]
 backup = ["/usr/local/bin/backup-is-fresh"]
+backup_marker = "/var/backups/last"
+backup_within = "2d"
 [retention]
 transcripts = "10d"
 stage = "3d"
@@ -112,7 +114,9 @@ fn every_key_of_the_table_is_read() {
     assert_eq!((c.trust.mode, c.trust.dir), (TrustMode::Permissions, Some("/etc/pcm/keys".into())));
     assert_eq!(c.operators_group, "wheel");
     assert_eq!(c.notify, ["/usr/local/bin/page-someone", "now"]);
-    assert_eq!(c.backup, ["/usr/local/bin/backup-is-fresh"]);
+    assert_eq!(c.check.backup, ["/usr/local/bin/backup-is-fresh"]);
+    assert_eq!(c.check.backup_marker.as_deref(), Some(std::path::Path::new("/var/backups/last")));
+    assert_eq!(c.check.backup_within, s(2 * 86_400));
     assert_eq!((c.retention.transcripts, c.retention.stage), (s(864_000), s(259_200)));
     assert_eq!((c.log.dir, c.log.format), (Some("/srv/log".into()), LogFormat::Classic));
     assert_eq!((c.log.max_size, c.log.keep), (1 << 20, 9));

@@ -1,11 +1,12 @@
 //! The one way in which the command line and the console reach the executor: through the socket of whoever holds the
 //! lock, or in-process when nobody does. It holds no lock between calls (DEFECTS Q160853).
 
+use super::check::{self, ConfigRead, Subject};
 use super::engine::Engine;
 use super::protocol::{Actor, Answer, Call};
 use super::wire;
 use crate::clock::Monotonic;
-use crate::config::Config;
+use crate::config::{Config, LoadError};
 use crate::error::{Exit, Failure, Result};
 use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
@@ -78,6 +79,41 @@ impl Client {
                 "Look at its end of PACMAN.LOG with: pcm log",
             )
         })
+    }
+
+    /// Asks the service, and nobody else.
+    ///
+    /// # Errors
+    /// No service answers; or its refusal.
+    pub fn from_service(&self, call: &Call) -> Result<Answer> {
+        let stream = ipc::connect(&self.layout.socket, VIEW_TIMEOUT).map_err(|e| {
+            Failure::new(
+                Exit::Failed,
+                "no-service",
+                format!("no service answers at {}: {e}", self.layout.socket.display()),
+                "Start the service",
+            )
+        })?;
+        match self.remote(stream, call)? {
+            Answer::Failed(failure) => Err(failure),
+            answer => Ok(answer),
+        }
+    }
+
+    /// The checklist looks for itself, service or not.
+    fn check(&self) -> Answer {
+        let read = match Config::load(&self.layout.config) {
+            Ok(_) => ConfigRead::Good,
+            Err(LoadError::Missing(_)) => ConfigRead::Absent,
+            Err(LoadError::Bad(problems)) => ConfigRead::Bad(problems),
+        };
+        let pcm = std::iter::once("pcm".to_owned()).chain(self.layout.naming_flags()).collect::<Vec<_>>();
+        Answer::Check(check::check(&Subject {
+            layout: self.layout.clone(),
+            config: self.config.clone(),
+            read,
+            pcm: pcm.join(" "),
+        }))
     }
 
     /// Carries out a change in-process: the lock is held for decide, claim and launch, and no longer.
@@ -188,6 +224,9 @@ impl Client {
 
 impl Ask for Client {
     fn call(&self, call: &Call) -> Result<Answer> {
+        if *call == Call::Check {
+            return Ok(self.check());
+        }
         let long = call.changes() || matches!(call, Call::Simulate(_));
         let timeout = if long { CHANGE_TIMEOUT } else { VIEW_TIMEOUT };
         let answer = match ipc::connect(&self.layout.socket, timeout) {

@@ -4,13 +4,16 @@
 //! In reading order: what is asked and answered (`protocol`, `view`, `wire`, `client`); the pure parts (`attempt`: the
 //! claim protocol, `outcome`: what an end means, `clock_guard`, `countdown`, `notice`); what is durable (`history`,
 //! `run_folder`, `outbox`); the `engine` that puts them together, and the `world` it does that in; the `run_host` that owns
-//! a run; `simulate`, what will become of everything.
+//! a run; `simulate`, what will become of everything; `check`, whether
+//! this machine is ready.
 
 pub mod attempt;
+pub mod check;
 pub mod client;
 pub mod clock_guard;
 pub mod countdown;
 pub mod engine;
+pub mod helper;
 pub mod history;
 pub mod init;
 pub mod journal;

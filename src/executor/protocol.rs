@@ -45,6 +45,8 @@ pub enum Call {
     AuditVerify,
     /// What will become of the requests; answered beside the service's loop.
     Simulate(super::simulate::Wanted),
+    /// Whether this machine is ready. Never crosses the socket: whoever asks looks for itself, service or not.
+    Check,
     /// The first attempt (`rerun`: a further one), now.
     Run {
         /// Which.
@@ -145,7 +147,8 @@ impl Call {
             | Call::Who
             | Call::History { .. }
             | Call::Audit
-            | Call::AuditVerify => None,
+            | Call::AuditVerify
+            | Call::Check => None,
         }
     }
 }
@@ -172,6 +175,8 @@ pub enum Answer {
     Verify(VerifyDoc),
     /// To `Simulate`.
     Simulate(SimulateDoc),
+    /// To `Check`.
+    Check(CheckDoc),
     /// To `Run`.
     Run(RunResultDoc),
     /// To `Defer`, `Undefer`, `Stop`.

@@ -2,14 +2,15 @@
 //! is killed when it passes its deadline, so that a share that hangs stalls nothing (PROMISES.md 4, P8). The service's
 //! workers and single commands start it; it asks nothing of the executor.
 
+use super::helper;
 use super::outbox::Outbox;
-use super::wire;
 use crate::config::TrustMode;
 use crate::decision::ContentFact;
-use crate::host::programs;
+use crate::host::account::Account;
 use crate::site::ids::{MachineId, PackageId};
 use crate::site::instruction::ContentHash;
 use crate::site::instruction::parse::Defaults;
+use crate::site::report::MachineReport;
 use crate::site::share::{self, Look, Looking};
 use crate::site::trust::Judge;
 use crate::site::{content, report};
@@ -17,12 +18,7 @@ use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
 use std::time::Duration;
-
-/// The longest job or answer: an instruction file of 1 MiB as JSON numbers, and what it says.
-const MAX_MESSAGE: usize = 64 << 20;
 
 /// One thing to be done at a share.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -64,6 +60,13 @@ pub enum ShareJob {
         /// Where results wait.
         outbox: PathBuf,
     },
+    /// Read a machine's own report.
+    Report {
+        /// In the order of preference.
+        shares: Vec<PathBuf>,
+        /// Whose.
+        machine: MachineId,
+    },
 }
 
 /// What came of it.
@@ -75,6 +78,17 @@ pub enum ShareNews {
     Staged(ContentHash, ContentFact),
     /// How many results arrived with the report, or why it did not.
     Delivered(Result<usize, SafeText>),
+    /// The machine report that was found.
+    Reported(Box<Reported>),
+}
+
+/// A machine's own report, as it stands on the shares.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Reported {
+    /// Where, and what it says.
+    pub found: Option<(SafeText, MachineReport)>,
+    /// Why there is none that can be read, each with its path.
+    pub faults: Vec<SafeText>,
 }
 
 impl ShareJob {
@@ -90,6 +104,9 @@ impl ShareJob {
                 let fact = content::stage(share, *package, hash, stage, &Judge::of(*trust));
                 ShareNews::Staged(hash.clone(), fact)
             }
+            ShareJob::Report { shares, machine } => {
+                ShareNews::Reported(Box::new(read_report(shares, *machine)))
+            }
             ShareJob::Deliver { share, machine, report, outbox } => {
                 ShareNews::Delivered(deliver(share, *machine, report, &Outbox::at(outbox)))
             }
@@ -101,43 +118,40 @@ impl ShareJob {
     /// # Errors
     /// Why there is no answer: the share hangs, or no process can be had. Nothing may be concluded from it.
     pub fn run(&self, deadline: Duration) -> Result<ShareNews, SafeText> {
-        let failed = |e: io::Error| SafeText::new(&format!("the share reader failed: {e}"));
-        let mut child = Command::new(programs::own_executable().map_err(failed)?)
-            .arg("share-reader")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(failed)?;
-        let (Some(mut stdin), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err("the share reader has no pipes".into());
-        };
-        let job = wire::encode(self).map_err(failed)?;
-        let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || {
-            let answer = io::Write::write_all(&mut stdin, &job)
-                .and_then(|()| wire::read::<ShareNews>(&mut stdout, MAX_MESSAGE));
-            // Nobody waits any more after the deadline.
-            let _ = tell.send(answer);
-        });
-        let answer = match told.recv_timeout(deadline) {
-            Ok(answer) => answer.map_err(failed),
-            Err(_) => {
-                let _ = child.kill();
-                Err(SafeText::new(&format!("it does not answer within {}", crate::text::duration(deadline))))
-            }
-        };
-        // Even a killed process can hang in the system's own call: it is reaped when it is gone, and not waited for.
-        std::thread::spawn(move || child.wait());
-        answer
+        self.run_as(None, deadline)
+    }
+
+    /// The same as another account, to see the share as the service does.
+    ///
+    /// # Errors
+    /// As [`ShareJob::run`]; or this account may not act as that one.
+    pub fn run_as(&self, account: Option<&Account>, deadline: Duration) -> Result<ShareNews, SafeText> {
+        helper::ask("share-reader", "the share reader", self, account, deadline)
     }
 }
 
 /// `pcm share-reader`: one job from standard input, its news to standard output.
 pub fn main() -> u8 {
-    let job: io::Result<ShareJob> = wire::read(&mut io::stdin().lock(), MAX_MESSAGE);
-    let told = job.and_then(|job| wire::write(&mut io::stdout().lock(), &job.carry_out()));
-    u8::from(told.is_err())
+    helper::serve(|job: ShareJob| job.carry_out())
+}
+
+/// The report of a machine on the first of these shares that has one.
+fn read_report(shares: &[PathBuf], machine: MachineId) -> Reported {
+    let mut reported = Reported::default();
+    for share in shares {
+        let path = share.join(report::FOLDER).join(format!("{machine}.json"));
+        let read = share::open_bounded(&path, report::MAX_BYTES)
+            .map_err(|e| e.to_string())
+            .and_then(|bytes| MachineReport::from_bytes(&bytes).map_err(|e| e.to_string()));
+        match read {
+            Ok(report) => {
+                reported.found = Some((SafeText::new(&path.display().to_string()), report));
+                return reported;
+            }
+            Err(why) => reported.faults.push(SafeText::new(&format!("{}: {why}", path.display()))),
+        }
+    }
+    reported
 }
 
 /// Payload first: the results, then the report that speaks of them (DEFECTS Q138241).

@@ -471,6 +471,35 @@ pub struct StepDoc {
     pub code: Option<String>,
 }
 
+/// `check`, `site lint`, `package lint`: one row an item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckDoc {
+    /// No item is `block`. What is `unknown` is shown and fails nothing.
+    pub ok: bool,
+    /// In the order in which they are shown.
+    pub items: Vec<CheckItem>,
+}
+
+impl CheckDoc {
+    /// From its rows.
+    pub fn of(items: Vec<CheckItem>) -> CheckDoc {
+        CheckDoc { ok: items.iter().all(|i| i.verdict != Verdict::Block), items }
+    }
+}
+
+/// One thing that was checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckItem {
+    /// A stable kebab-case word.
+    pub item: SafeText,
+    /// `unknown` where it could not be seen; the evidence says why.
+    pub verdict: Verdict,
+    /// In words.
+    pub evidence: SafeText,
+    /// What to do about it; None on pass.
+    pub remedy: Option<SafeText>,
+}
+
 /// With `--dry-run`: what would be done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DryRunDoc {

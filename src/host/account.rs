@@ -36,6 +36,16 @@ pub fn by_uid(uid: u32) -> Option<Account> {
     sys::account::by_uid(uid)
 }
 
+/// The account that owns a file or folder; None where there is none, or nobody may know.
+pub fn owner(path: &Path) -> Option<Account> {
+    sys::account::owner(path)
+}
+
+/// Whether this process may do everything here: root; on Windows the system and elevated administrators.
+pub fn is_administrator() -> bool {
+    sys::account::is_administrator()
+}
+
 /// Makes an account the owner of a folder or file.
 ///
 /// # Errors

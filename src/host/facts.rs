@@ -38,6 +38,12 @@ pub fn disk_free(path: &Path) -> Option<u64> {
     sys::facts::disk_free(existing(path)?)
 }
 
+/// Whether programs may be started where `path` is or would be: not on a file system mounted `noexec`. None where it
+/// cannot be known.
+pub fn may_execute(path: &Path) -> Option<bool> {
+    sys::facts::may_execute(existing(path)?)
+}
+
 /// This machine's host name.
 pub fn host_name() -> SafeText {
     SafeText::new(&sys::facts::host_name())

@@ -16,6 +16,27 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// The installation of the system itself.
+    pub fn system() -> Layout {
+        super::sys::paths::system()
+    }
+
+    /// The flags by which another process means this very installation; none where it is the system's own.
+    pub fn naming_flags(&self) -> Vec<String> {
+        let system = Layout::system();
+        let mut flags = Vec::new();
+        let named = [("--config", &self.config, &system.config), ("--state", &self.state, &system.state)];
+        for (flag, here, _) in named.into_iter().filter(|(_, here, there)| here != there) {
+            flags.extend([flag.to_owned(), here.display().to_string()]);
+        }
+        flags
+    }
+
+    /// Where `*.pub` are: as configured in `[trust] dir`, or beside the configuration.
+    pub fn trust_folder(&self, configured: Option<&Path>) -> PathBuf {
+        configured.map_or_else(|| self.config.with_file_name("trust.d"), Path::to_owned)
+    }
+
     /// `history.db`
     pub fn history(&self) -> PathBuf {
         self.state.join("history.db")

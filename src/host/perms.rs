@@ -33,6 +33,9 @@ pub struct Loose {
     pub remedy: String,
 }
 
+/// Whether owners and mode bits mean anything on this system.
+pub const ARE_REAL: bool = sys::perms::ARE_REAL;
+
 /// Checks every folder above a share, following the links on the way, and the share's own folder. Returns where the
 /// share really is.
 ///

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::io::{self, PipeWriter};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout};
+use std::process::{Child, ChildStdin, ChildStdout, Command};
 use std::time::Duration;
 
 /// Names one process for ever: a pid alone is given out again.
@@ -115,6 +115,36 @@ pub struct Detached {
 /// Where it cannot be started.
 pub fn spawn_detached(exe: &Path, args: &[OsString]) -> io::Result<Detached> {
     sys::process::spawn_detached(exe, args)
+}
+
+/// Has a command start as another account, with all of that account's groups.
+///
+/// # Errors
+/// Where this system or this account cannot do that.
+pub fn act_as(command: &mut Command, account: &Account) -> io::Result<()> {
+    sys::process::act_as(command, account)
+}
+
+/// The file that a running process was started from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Where it stood when the process was started.
+    pub path: PathBuf,
+    /// Another file stands there now, or none.
+    pub replaced: bool,
+}
+
+/// The file that a process was started from.
+///
+/// # Errors
+/// There is no such process, or this account may not know.
+pub fn image(pid: u32) -> io::Result<Image> {
+    sys::process::image(pid)
+}
+
+/// The account that a process acts as; None where it cannot be known.
+pub fn account_of(pid: u32) -> Option<Account> {
+    sys::process::account_of(pid)
 }
 
 /// From now on this process is ended by nothing but SIGKILL and its own will: hang-ups, interrupts, terminations and

@@ -18,6 +18,14 @@ pub fn find(name: &str) -> Option<PathBuf> {
     sys::programs::folders().into_iter().map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
+/// Puts a program that ends with success into a folder, to try whether programs can be started there.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_probe(folder: &Path) -> io::Result<PathBuf> {
+    sys::programs::write_probe(folder)
+}
+
 /// What every package finds in its environment besides the `PCM_` variables: nothing is inherited.
 pub fn clean_environment() -> Vec<(String, String)> {
     sys::programs::environment()

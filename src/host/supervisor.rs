@@ -49,7 +49,87 @@ pub fn is_running() -> bool {
     sys::supervisor::is_running()
 }
 
+/// What the system's supervisor would start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Registered {
+    /// Nothing.
+    No,
+    /// This installation.
+    Yes {
+        /// Where that stands.
+        file: PathBuf,
+    },
+    /// Another one, or this one otherwise than [`registration`] says.
+    Otherwise {
+        /// Where that stands.
+        file: PathBuf,
+        /// The line that says what is started.
+        starts: String,
+    },
+    /// It is registered, and not started with the machine.
+    Disabled {
+        /// Where that stands.
+        file: PathBuf,
+    },
+    /// It cannot be known.
+    Unknown(String),
+}
+
+/// How a registration stands. Only what is started counts, not the rest of the file, which is the administrator's.
+pub fn registered(wanted: &Registration) -> Registered {
+    let file = wanted.file.clone();
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Registered::No,
+        Err(e) => return Registered::Unknown(format!("{}: {e}", file.display())),
+    };
+    let line = |text: &str| text.lines().find(|l| l.starts_with(START)).unwrap_or_default().to_owned();
+    let starts = line(&text);
+    if starts != line(&wanted.text) {
+        return Registered::Otherwise { file, starts };
+    }
+    if sys::supervisor::is_enabled(&file) { Registered::Yes { file } } else { Registered::Disabled { file } }
+}
+
+/// What the line begins with that says what is started.
+const START: &str = "ExecStart=";
+
 /// Whether a service is registered.
 pub fn is_registered(registration: &Registration) -> bool {
     Path::new(&registration.file).is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn wanted(folder: &Path) -> Registration {
+        let text = "[Service]\nExecStart=/usr/bin/pcm service run\nRestart=always\n".to_owned();
+        Registration { file: folder.join("pcm.service"), text, enable: Vec::new(), disable: Vec::new() }
+    }
+
+    #[test]
+    fn only_what_is_started_says_whether_it_is_this_service() {
+        let dir = tempfile::tempdir().unwrap();
+        let wanted = wanted(dir.path());
+        assert_eq!(registered(&wanted), Registered::No);
+        std::fs::write(&wanted.file, wanted.text.replace("Restart=always", "Nice=5")).unwrap();
+        assert_eq!(registered(&wanted), Registered::Disabled { file: wanted.file.clone() });
+        std::fs::write(&wanted.file, wanted.text.replace("/usr/bin", "/opt")).unwrap();
+        let starts = "ExecStart=/opt/pcm service run".to_owned();
+        assert_eq!(registered(&wanted), Registered::Otherwise { file: wanted.file.clone(), starts });
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_wanted_by_the_usual_target_is_started_with_the_machine() {
+        let dir = tempfile::tempdir().unwrap();
+        let wanted = wanted(dir.path());
+        std::fs::write(&wanted.file, &wanted.text).unwrap();
+        std::fs::create_dir(dir.path().join("multi-user.target.wants")).unwrap();
+        let link = dir.path().join("multi-user.target.wants/pcm.service");
+        std::os::unix::fs::symlink(&wanted.file, link).unwrap();
+        assert_eq!(registered(&wanted), Registered::Yes { file: wanted.file.clone() });
+    }
 }

@@ -240,6 +240,8 @@ impl<'a> Steps<'a> {
                     self.engine.journal().warning(now, &line);
                 }
             }
+            // Only `pcm check` reads reports.
+            (ShareJob::Report { .. }, _) => {}
         }
     }
 

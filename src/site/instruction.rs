@@ -11,6 +11,7 @@ use std::time::Duration;
 pub mod command;
 pub mod parse;
 pub mod render;
+pub mod silent;
 
 /// The largest instruction file that is read, in bytes.
 pub const MAX_BYTES: u64 = 1 << 20;

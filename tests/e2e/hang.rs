@@ -7,14 +7,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The mounted file system; unmounted when dropped.
-struct Hang {
+pub(super) struct Hang {
     child: Child,
     at: std::path::PathBuf,
 }
 
 impl Hang {
     /// None, with the skip printed, where FUSE or its Python module is missing.
-    fn over(at: &Path) -> Option<Self> {
+    pub(super) fn over(at: &Path) -> Option<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/hang.py");
         let mut child = Command::new("/usr/bin/python3")
             .arg(script)

@@ -8,6 +8,7 @@ mod common;
 mod logind;
 
 mod actions;
+mod check;
 mod countdown;
 mod crash;
 mod escape;

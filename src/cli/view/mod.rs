@@ -2,6 +2,7 @@
 //! width. What a view prints with `--json` is the document itself.
 
 mod change;
+mod check;
 mod history;
 mod list;
 mod machine;
@@ -11,6 +12,7 @@ mod simulate;
 mod tests;
 
 pub use change::{changed, dry_run, hold, poll, run_result};
+pub use check::check;
 pub use history::{attempts, audit, verify};
 pub use list::{Selection, list};
 pub use machine::{findings, status, who};

@@ -405,6 +405,7 @@ impl Ask for Fake {
                 assumed: Vec::new(),
                 requests: Vec::new(),
             }),
+            Call::Check => Answer::Check(checklist()),
             Call::AuditVerify => Answer::Verify(VerifyDoc { ok: true, entries: 4, first_bad: None }),
             Call::Run { request, .. } => Answer::Run(RunResultDoc {
                 request_id: *request,
@@ -438,4 +439,31 @@ impl Ask for Fake {
             }
         })
     }
+}
+
+/// A machine that is not quite ready.
+fn checklist() -> CheckDoc {
+    let item = |item: &str, verdict: Verdict, evidence: &str, remedy: &str| CheckItem {
+        item: item.into(),
+        verdict,
+        evidence: evidence.into(),
+        remedy: (!remedy.is_empty()).then(|| remedy.into()),
+    };
+    CheckDoc::of(vec![
+        item(
+            "silent",
+            Verdict::Block,
+            "1 command needs input from a user, whom pcm never asks: BP00012",
+            "Have it published with a command that asks nothing, and `automated = true`",
+        ),
+        item("background", Verdict::Pass, "9 of 11 commands still to run are for the service", ""),
+        item("service-running", Verdict::Pass, "service (pid 812, since 08:00), and it answers", ""),
+        item(
+            "backup",
+            Verdict::Unknown,
+            "nothing says how a backup of this machine is recognised",
+            "Name a command or a file in the configuration",
+        ),
+        item("disk", Verdict::Pass, "12.4 GB free for state; 3.1 GB free for log", ""),
+    ])
 }

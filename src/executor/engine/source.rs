@@ -30,7 +30,7 @@ impl Engine {
                 }
                 self.content.insert(hash, fact);
             }
-            ShareNews::Delivered(_) => {}
+            ShareNews::Delivered(_) | ShareNews::Reported(_) => {}
         }
         self.note_states(now);
     }

@@ -18,8 +18,20 @@ pub fn is_root(account: &Id, _groups: &[Id]) -> bool {
 }
 
 pub fn current() -> Account {
-    let uid = Uid::effective().as_raw();
-    by_uid(uid).unwrap_or_else(|| nameless(uid, Gid::effective().as_raw()))
+    of_uid(Uid::effective().as_raw(), Gid::effective().as_raw())
+}
+
+/// An account by its number, with this group where it has no name.
+pub fn of_uid(uid: u32, gid: u32) -> Account {
+    by_uid(uid).unwrap_or_else(|| nameless(uid, gid))
+}
+
+pub fn owner(path: &Path) -> Option<Account> {
+    std::fs::metadata(path).ok().map(|m| of_uid(m.uid(), m.gid()))
+}
+
+pub fn is_administrator() -> bool {
+    Uid::effective().is_root()
 }
 
 pub fn by_name(name: &str) -> Option<Account> {

@@ -37,6 +37,11 @@ pub fn disk_free(path: &Path) -> Option<u64> {
     v.f_bavail.checked_mul(v.f_frsize)
 }
 
+pub fn may_execute(path: &Path) -> Option<bool> {
+    let flags = statvfs(path).ok()?.f_flag;
+    Some(!flags.contains(rustix::fs::StatVfsMountFlags::NOEXEC))
+}
+
 pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

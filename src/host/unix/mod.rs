@@ -8,6 +8,7 @@ pub mod lock;
 mod mounts;
 pub mod notice;
 pub mod open;
+pub mod paths;
 pub mod perms;
 pub mod power;
 mod proc;

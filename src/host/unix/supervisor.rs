@@ -46,6 +46,12 @@ pub fn registration(command: &[String]) -> Option<Registration> {
     })
 }
 
+/// What `systemctl enable` makes of `WantedBy=multi-user.target`.
+pub fn is_enabled(unit: &Path) -> bool {
+    let link = unit.with_file_name("multi-user.target.wants").join(UNIT);
+    link.symlink_metadata().is_ok()
+}
+
 /// `KillMode=process` is what lets a package outlive the service: run hosts and packages stay when it is restarted.
 /// `Delegate` lets each run have a control group below the service's own.
 fn unit(command: &[String]) -> String {

@@ -31,6 +31,10 @@ pub fn by_uid(_uid: u32) -> Option<Account> {
     None
 }
 
+pub fn of_sid(sid: String) -> Account {
+    account(sid)
+}
+
 fn account(sid: String) -> Account {
     let name = security::name_of_sid(&sid).unwrap_or_else(|| sid.clone());
     Account {
@@ -40,6 +44,14 @@ fn account(sid: String) -> Account {
         sid: Some(sid),
         home: std::env::var_os("USERPROFILE").map_or_else(|| PathBuf::from(r"C:\"), PathBuf::from),
     }
+}
+
+pub fn owner(path: &Path) -> Option<Account> {
+    security::owner_of(path).map(account)
+}
+
+pub fn is_administrator() -> bool {
+    security::own_token().is_ok_and(|t| is_root(&t.account, &t.groups))
 }
 
 pub fn group_id(name: &str) -> Option<Id> {

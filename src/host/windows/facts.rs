@@ -67,6 +67,11 @@ pub fn disk_free(path: &Path) -> Option<u64> {
     (done != 0).then_some(free)
 }
 
+/// No file system of Windows is mounted so.
+pub fn may_execute(_path: &Path) -> Option<bool> {
+    Some(true)
+}
+
 pub fn host_name() -> String {
     let mut name = [0_u16; 256];
     let mut length = 256;

@@ -7,6 +7,7 @@ pub mod ipc;
 pub mod lock;
 pub mod notice;
 pub mod open;
+pub mod paths;
 pub mod perms;
 pub mod power;
 pub mod process;

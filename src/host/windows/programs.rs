@@ -1,6 +1,7 @@
 //! Programs and environment on Windows, behind `host::programs`.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 pub const DEFAULT: &[&str] = &["msiexec.exe"];
 
@@ -11,6 +12,12 @@ fn root() -> String {
 
 pub fn folders() -> Vec<PathBuf> {
     vec![PathBuf::from(root()).join("System32"), PathBuf::from(root())]
+}
+
+pub fn write_probe(folder: &Path) -> io::Result<PathBuf> {
+    let path = folder.join("probe.exe");
+    std::fs::copy(PathBuf::from(root()).join("System32").join("hostname.exe"), &path)?;
+    Ok(path)
 }
 
 pub fn environment() -> Vec<(String, String)> {

@@ -17,6 +17,10 @@ pub fn is_running() -> bool {
     false
 }
 
+pub fn is_enabled(_file: &std::path::Path) -> bool {
+    false
+}
+
 pub fn registration(_command: &[String]) -> Option<Registration> {
     None
 }

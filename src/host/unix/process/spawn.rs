@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 use super::super::account;
+use crate::host::account::Account;
 use crate::host::process::{Detached, LaunchSpec};
 use std::ffi::{CString, OsString, c_char};
 use std::fs::File;
@@ -70,10 +71,8 @@ pub fn launch(spec: LaunchSpec, entrance: Option<&File>) -> io::Result<Child> {
             } else {
                 check(libc::setsid())?;
             }
-            if let Some((uid, gid, groups)) = &switch {
-                check(libc::setgroups(groups.len(), groups.as_ptr()))?;
-                check(libc::setresgid(*gid, *gid, *gid))?;
-                check(libc::setresuid(*uid, *uid, *uid))?;
+            if let Some(switch) = &switch {
+                become_account(switch)?;
             }
             libc::umask(0o022);
             reset()?;
@@ -83,9 +82,33 @@ pub fn launch(spec: LaunchSpec, entrance: Option<&File>) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Uid, gid and groups to switch to; None where the package runs as this process's own account.
-fn switch(spec: &LaunchSpec) -> io::Result<Option<(u32, u32, Vec<u32>)>> {
-    let Some(account) = &spec.run_as else { return Ok(None) };
+pub fn act_as(command: &mut Command, account: &Account) -> io::Result<()> {
+    if let Some(switch) = switch_to(account)? {
+        // SAFETY: only async-signal-safe calls; the groups were asked for before the fork.
+        unsafe { command.pre_exec(move || become_account(&switch)) };
+    }
+    Ok(())
+}
+
+/// Uid, gid and groups.
+type Switch = (u32, u32, Vec<u32>);
+
+/// Called between fork and exec.
+fn become_account((uid, gid, groups): &Switch) -> io::Result<()> {
+    // SAFETY: async-signal-safe, and the list is as long as it is said to be.
+    unsafe {
+        check(libc::setgroups(groups.len(), groups.as_ptr()))?;
+        check(libc::setresgid(*gid, *gid, *gid))?;
+        check(libc::setresuid(*uid, *uid, *uid))
+    }
+}
+
+/// What to switch to; None where the package runs as this process's own account.
+fn switch(spec: &LaunchSpec) -> io::Result<Option<Switch>> {
+    spec.run_as.as_ref().map_or(Ok(None), switch_to)
+}
+
+fn switch_to(account: &Account) -> io::Result<Option<Switch>> {
     match (account.uid, account.gid) {
         (Some(uid), _) if uid == rustix::process::geteuid().as_raw() => Ok(None),
         (Some(uid), Some(gid)) => Ok(Some((uid, gid, account::groups(account)))),

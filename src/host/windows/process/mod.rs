@@ -7,13 +7,14 @@ mod tree;
 pub use tree::Tree;
 
 use super::security::open_process;
-use crate::host::process::{Detached, Process, ProcessIdentity, Traces};
+use crate::host::account::Account;
+use crate::host::process::{Detached, Image, Process, ProcessIdentity, Traces};
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
 use std::os::windows::io::AsRawHandle as _;
 use std::os::windows::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, FILETIME, INVALID_HANDLE_VALUE};
@@ -23,8 +24,8 @@ use windows_sys::Win32::System::Diagnostics::ToolHelp::{
 };
 use windows_sys::Win32::System::Threading::{
     CREATE_BREAKAWAY_FROM_JOB, CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, GetProcessTimes,
-    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, TerminateProcess,
-    WaitForSingleObject,
+    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, QueryFullProcessImageNameW,
+    TerminateProcess, WaitForSingleObject,
 };
 
 /// The process has ended; its handle is signalled.
@@ -52,6 +53,30 @@ pub fn spawn_detached(exe: &Path, args: &[OsString]) -> io::Result<Detached> {
 pub fn ignore_hangups() {
     // SAFETY: without a handler this only sets a flag of the process.
     unsafe { SetConsoleCtrlHandler(None, 1) };
+}
+
+pub fn act_as(_command: &mut Command, _account: &Account) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "pcm cannot act as another account on Windows"))
+}
+
+/// A file that runs cannot be replaced on Windows, only renamed; the system then gives its new name.
+#[allow(unsafe_code)]
+pub fn image(pid: u32) -> io::Result<Image> {
+    let process = open_process(pid, PROCESS_QUERY_LIMITED_INFORMATION)?;
+    let mut text = [0_u16; 1024];
+    let mut length = text.len() as u32;
+    // SAFETY: the handle is open, and the text is as long as is said.
+    let done =
+        unsafe { QueryFullProcessImageNameW(process.as_raw_handle(), 0, text.as_mut_ptr(), &raw mut length) };
+    if done == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Image { path: PathBuf::from(super::narrow(&text)), replaced: false })
+}
+
+pub fn account_of(pid: u32) -> Option<Account> {
+    let token = super::security::token(pid).ok()?;
+    Some(super::account::of_sid(token.account))
 }
 
 /// In units of 100 ns; None for what has ended.

@@ -1,0 +1,142 @@
+//! What `gather` found and `judge` judges, as values.
+
+use super::Subject;
+use super::probe::Tried;
+use crate::clock::{Wall, Zone};
+use crate::error::Failure;
+use crate::executor::reader::Reported;
+use crate::executor::view::{ListDoc, StatusDoc};
+use crate::host::account::Account;
+use crate::host::lock::Holder;
+use crate::host::process::Image;
+use crate::host::sessions::LoggedOn;
+use crate::host::supervisor::Registered;
+use crate::site::instruction::{InstructionFile, Platform, Request};
+use crate::site::share::Look;
+use crate::text::SafeText;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that was found.
+pub(super) struct Facts {
+    pub subject: Subject,
+    pub now: Wall,
+    pub zone: Zone,
+    /// The account that looks.
+    pub me: Account,
+    /// This machine's host name.
+    pub host: SafeText,
+    /// The account of `[run] run_as`; None where there is none of that name.
+    pub run_as: Option<Account>,
+    /// It may see and try everything.
+    pub administrator: bool,
+    pub views: Views,
+    /// A look at the shares; None without a machine or a share.
+    pub look: Option<Result<Look, SafeText>>,
+    /// The machine report; None as above.
+    pub report: Option<Result<Reported, SafeText>>,
+    /// The instruction file: of the share, or else the held one.
+    pub file: Option<InstructionFile>,
+    /// Where it was read.
+    pub file_from: SafeText,
+    pub service: Service,
+    pub users: LoggedOn,
+    /// What was tried as the service's account, or why it was not.
+    pub tried: Result<Tried, SafeText>,
+    pub backup: Backup,
+    pub folders: Folders,
+    /// What somebody else could change, each with how that is mended.
+    pub loose: Vec<(String, String)>,
+    /// Whether that could be looked at on this system at all.
+    pub modes_are_real: bool,
+    pub platform: Option<Platform>,
+}
+
+/// What the executor says, or why it says nothing.
+pub(super) struct Views {
+    pub list: Result<ListDoc, Failure>,
+    pub status: Result<StatusDoc, Failure>,
+}
+
+/// The service, seen from outside.
+pub(super) struct Service {
+    /// Who holds the executor.
+    pub holder: Option<Holder>,
+    /// The account that the holder's process acts as.
+    pub acts_as: Option<Account>,
+    /// The file that the holder's process was started from; None without a holder.
+    pub image: Option<Result<Image, String>>,
+    /// When the program that is installed was written.
+    pub installed_at: Option<Wall>,
+    /// The program that would be started.
+    pub installed: Option<PathBuf>,
+    /// None: pcm knows no supervisor on this system.
+    pub registered: Option<Registered>,
+    /// The supervisor is there to be asked.
+    pub supervised: bool,
+}
+
+/// What a backup command or marker said.
+pub(super) enum Backup {
+    /// Nothing is configured.
+    NotSet,
+    /// It was not asked, and why.
+    NotAsked(String),
+    /// It was.
+    Asked {
+        /// What the marker says: its age.
+        marker: Option<Result<Duration, String>>,
+        /// What the command said: its exit code and first line, or why it gave none.
+        command: Option<Result<(i32, SafeText), String>>,
+    },
+}
+
+/// State and log.
+pub(super) struct Folders {
+    /// The state folder: its owner, or why that cannot be known.
+    pub state: Result<Account, std::io::ErrorKind>,
+    /// The network file system that it is on.
+    pub network: Option<String>,
+    pub free: Option<u64>,
+    pub log_free: Option<u64>,
+    /// `PACMAN.LOG`: when it was last written.
+    pub log_written: Result<Wall, std::io::ErrorKind>,
+}
+
+impl Facts {
+    /// What is still to run on this machine: not settled, and made for its platform.
+    pub fn open_requests(&self) -> Vec<&Request> {
+        let fits =
+            |r: &&Request| r.platforms.is_empty() || self.platform.is_some_and(|p| r.platforms.contains(&p));
+        self.unsettled_requests().into_iter().filter(fits).collect()
+    }
+
+    /// The requests of the instruction file that have not been settled yet, for whatever platform.
+    pub fn unsettled_requests(&self) -> Vec<&Request> {
+        use crate::decision::Group;
+        use crate::site::instruction::Entry;
+        let settled = |request: &Request| {
+            let Ok(list) = &self.views.list else { return false };
+            let row = list.requests.iter().find(|r| r.request_id == Some(request.request_id));
+            row.is_some_and(|r| matches!(r.group, Group::Executed | Group::Expired | Group::Rejected))
+        };
+        let entries = self.file.iter().flat_map(|file| &file.requests);
+        entries
+            .filter_map(|entry| match entry {
+                Entry::Good(request) => Some(&**request),
+                Entry::Rejected(_) => None,
+            })
+            .filter(|request| !settled(request))
+            .collect()
+    }
+
+    /// The service's account: the owner of the state folder.
+    pub fn owner(&self) -> Result<Account, std::io::ErrorKind> {
+        self.folders.state.clone()
+    }
+
+    /// `pcm`, with the flags that name the installation.
+    pub fn pcm(&self) -> &str {
+        &self.subject.pcm
+    }
+}

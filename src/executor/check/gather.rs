@@ -1,0 +1,263 @@
+//! Looking: at the share through its reader, at the executor through the client, at the machine, all at once. Whatever
+//! hangs ends at its own deadline and is reported as not known.
+
+use super::facts::{Facts, Folders, Service, Views};
+use super::probe::{self, Tried};
+use super::{ConfigRead, Subject, backup};
+use crate::clock::Zone;
+use crate::error::{Exit, Failure, Result};
+use crate::executor::client::{Ask, Client};
+use crate::executor::protocol::{Answer, Call};
+use crate::executor::reader::{DELIVER_DEADLINE, Reported, ShareJob, ShareNews, look_deadline};
+use crate::host::account::{self, Account};
+use crate::host::perms::{self, Writers};
+use crate::host::{facts, lock, process, programs, sessions, supervisor};
+use crate::site::instruction::InstructionFile;
+use crate::site::instruction::parse::Defaults;
+use crate::site::share::{self, Look};
+use crate::text::SafeText;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+pub(super) fn gather(subject: &Subject) -> Facts {
+    let now = facts::now();
+    let (layout, config) = (&subject.layout, &subject.config);
+    let me = account::current();
+    let administrator = account::is_administrator();
+    let owner = account::owner(&layout.state);
+    // The service's account where it is another one and this process may act as it.
+    let other = owner.clone().filter(|owner| administrator && !same(owner, &me));
+    let loose = loose(subject);
+    let refuse = loose.first().filter(|_| administrator).map(|(why, _)| why.clone());
+    let (views, look, report, users, tried, backup) = thread::scope(|s| {
+        let views = s.spawn(|| views(subject));
+        let look = s.spawn(|| look(subject, other.as_ref()));
+        let report = s.spawn(|| report(subject, other.as_ref()));
+        let users = s.spawn(sessions::logged_on);
+        let tried = s.spawn(|| tried(subject, owner.as_ref(), other.as_ref(), &me, administrator));
+        let backup = s.spawn(|| backup::ask(&config.check, now, refuse));
+        let failed = || SafeText::from("looking at it failed: report this");
+        (
+            views.join().unwrap_or_else(|_| Views::failed()),
+            look.join().unwrap_or_else(|_| Some(Err(failed()))),
+            report.join().unwrap_or_else(|_| Some(Err(failed()))),
+            users.join().unwrap_or_else(|_| sessions::LoggedOn::unknown("looking at it failed")),
+            tried.join().unwrap_or_else(|_| Err(failed())),
+            backup.join().unwrap_or_else(|_| super::facts::Backup::NotAsked(failed().into_string())),
+        )
+    });
+    let (file, file_from) = instructions(subject, look.as_ref());
+    Facts {
+        subject: subject.clone(),
+        now,
+        zone: facts::local_zone().unwrap_or_else(|_| Zone::utc()),
+        service: service(subject),
+        folders: folders(subject),
+        modes_are_real: perms::ARE_REAL,
+        platform: facts::platform(),
+        host: facts::host_name(),
+        run_as: config.run.run_as.as_deref().and_then(account::by_name),
+        me,
+        administrator,
+        views,
+        look,
+        report,
+        file,
+        file_from,
+        users,
+        tried,
+        backup,
+        loose,
+    }
+}
+
+fn same(a: &Account, b: &Account) -> bool {
+    (a.uid, &a.sid) == (b.uid, &b.sid)
+}
+
+impl Views {
+    fn failed() -> Views {
+        let why = || Failure::new(Exit::Failed, "view-failed", "looking at it failed", "Report this");
+        Views { list: Err(why()), status: Err(why()) }
+    }
+}
+
+/// What the executor says. Where the configuration cannot be used, only a service that runs is asked: what this process
+/// would decide by defaults is nothing to judge by.
+fn views(subject: &Subject) -> Views {
+    let client = Client::new(subject.layout.clone(), subject.config.clone());
+    let usable = subject.read == ConfigRead::Good && subject.config.machine.is_some();
+    let ask = |call: &Call| -> Result<Answer> {
+        if usable {
+            return client.call(call);
+        }
+        client.from_service(call)
+    };
+    let status = ask(&Call::Status).and_then(|answer| match answer {
+        Answer::Status(doc) => Ok(doc),
+        _ => Err(unexpected()),
+    });
+    let list = ask(&Call::List).and_then(|answer| match answer {
+        Answer::List(doc) => Ok(doc),
+        _ => Err(unexpected()),
+    });
+    Views { list, status }
+}
+
+fn unexpected() -> Failure {
+    Failure::new(
+        Exit::Failed,
+        "unexpected-answer",
+        "the service gave another answer than was asked for",
+        "Restart the service: it may be of another version than this pcm",
+    )
+}
+
+fn look(subject: &Subject, other: Option<&Account>) -> Option<std::result::Result<Look, SafeText>> {
+    let config = &subject.config;
+    let machine = config.machine?;
+    if config.shares.is_empty() {
+        return None;
+    }
+    let job = ShareJob::Look {
+        shares: config.shares.clone(),
+        machine,
+        trust: config.trust.mode,
+        max_run_time: config.run.max_run_time,
+        programs: config.all_programs(),
+    };
+    let deadline = look_deadline(config.shares.len(), config.share.timeout);
+    Some(match job.run_as(other, deadline) {
+        Ok(ShareNews::Looked(look)) => Ok(*look),
+        Ok(_) => Err("the share reader gave another answer than was asked for".into()),
+        Err(why) => Err(why),
+    })
+}
+
+fn report(subject: &Subject, other: Option<&Account>) -> Option<std::result::Result<Reported, SafeText>> {
+    let config = &subject.config;
+    let machine = config.machine?;
+    if config.shares.is_empty() {
+        return None;
+    }
+    let job = ShareJob::Report { shares: config.shares.clone(), machine };
+    let deadline = look_deadline(config.shares.len(), config.share.timeout).min(DELIVER_DEADLINE);
+    Some(match job.run_as(other, deadline) {
+        Ok(ShareNews::Reported(reported)) => Ok(*reported),
+        Ok(_) => Err("the share reader gave another answer than was asked for".into()),
+        Err(why) => Err(why),
+    })
+}
+
+/// The instruction file as the share has it, else the one that is held.
+fn instructions(
+    subject: &Subject,
+    look: Option<&std::result::Result<Look, SafeText>>,
+) -> (Option<InstructionFile>, SafeText) {
+    if let Some(Ok(Look { found: Some(found), .. })) = look {
+        return (Some(found.file.clone()), SafeText::new(&found.share.display().to_string()));
+    }
+    let held = subject.layout.held();
+    let read = || {
+        let bytes = share::open_bounded(&held, crate::site::instruction::MAX_BYTES).ok()?;
+        share::parse_held(&bytes, subject.config.machine?, &Defaults::of(&subject.config)).ok()
+    };
+    (read(), SafeText::new(&held.display().to_string()))
+}
+
+fn service(subject: &Subject) -> Service {
+    let layout = &subject.layout;
+    let holder = lock::holder(&layout.lock());
+    let installed = programs::own_executable().ok();
+    let command = installed.as_ref().map(|exe| {
+        let mut command = vec![exe.display().to_string()];
+        command.extend(layout.naming_flags());
+        command.extend(["service".to_owned(), "run".to_owned()]);
+        command
+    });
+    Service {
+        acts_as: holder.as_ref().and_then(|h| process::account_of(h.pid)),
+        image: holder.as_ref().map(|h| process::image(h.pid).map_err(|e| e.to_string())),
+        holder,
+        installed_at: installed
+            .as_deref()
+            .and_then(|exe| Some(std::fs::metadata(exe).ok()?.modified().ok()?.into())),
+        registered: command
+            .and_then(|command| supervisor::registration(&command))
+            .map(|wanted| supervisor::registered(&wanted)),
+        supervised: supervisor::is_running(),
+        installed,
+    }
+}
+
+fn folders(subject: &Subject) -> Folders {
+    let layout = &subject.layout;
+    let kind = |e: std::io::Error| e.kind();
+    let log_written = std::fs::metadata(layout.pacman_log()).and_then(|m| m.modified()).map(Into::into);
+    Folders {
+        state: match std::fs::metadata(&layout.state) {
+            Ok(meta) if !meta.is_dir() => Err(std::io::ErrorKind::NotADirectory),
+            Ok(_) => account::owner(&layout.state).ok_or(std::io::ErrorKind::PermissionDenied),
+            Err(e) => Err(e.kind()),
+        },
+        network: facts::is_network_fs(&layout.state),
+        free: facts::disk_free(&layout.state),
+        log_free: facts::disk_free(&layout.log),
+        log_written: log_written.map_err(kind),
+    }
+}
+
+/// Program, configuration, mark and trust folder: whoever may change one of them decides what runs here.
+fn loose(subject: &Subject) -> Vec<(String, String)> {
+    if !perms::ARE_REAL {
+        return Vec::new();
+    }
+    let (layout, config) = (&subject.layout, &subject.config);
+    let writers = match layout.state.exists() {
+        true => Writers::owner_of(&layout.state),
+        false => Writers::this_process(),
+    };
+    let holder =
+        lock::holder(&layout.lock()).and_then(|h| process::image(h.pid).ok()).map(|image| image.path);
+    let mut paths: Vec<PathBuf> = programs::own_executable().ok().into_iter().chain(holder).collect();
+    paths.extend([layout.config.clone(), layout.mark(), layout.state.clone()]);
+    paths.push(layout.trust_folder(config.trust.dir.as_deref()));
+    paths.extend(config.check.backup.first().map(PathBuf::from));
+    paths.extend(config.notify.first().map(PathBuf::from));
+    let mut found: Vec<(String, String)> = Vec::new();
+    for path in paths.iter().filter(|path| Path::exists(path)) {
+        if let Err(loose) = perms::check_way_to(path, &writers) {
+            let one = (loose.why, loose.remedy);
+            if !found.contains(&one) {
+                found.push(one);
+            }
+        }
+    }
+    found
+}
+
+fn tried(
+    subject: &Subject,
+    owner: Option<&Account>,
+    other: Option<&Account>,
+    me: &Account,
+    administrator: bool,
+) -> std::result::Result<Tried, SafeText> {
+    let layout = &subject.layout;
+    let Some(owner) = owner else {
+        return Err(SafeText::new(&format!("there is no state folder {} yet", layout.state.display())));
+    };
+    if !administrator && !same(owner, me) {
+        return Err(SafeText::new(&format!(
+            "only root or the service's account, {}, can try it",
+            owner.name
+        )));
+    }
+    let job = probe::Job {
+        state: vec![layout.state.clone(), layout.runs(), layout.outbox()],
+        log: vec![layout.log.clone(), layout.log.join("runs")],
+        stage: layout.stage(),
+        run_as: subject.config.run.run_as.clone(),
+    };
+    probe::ask(&job, other)
+}

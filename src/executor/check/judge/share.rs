@@ -1,0 +1,247 @@
+//! The share: reachable, with instructions that are believed and current; the machine's own report on it; how often it
+//! is looked at.
+
+use super::super::facts::Facts;
+use super::{ago, block, count, item, named, not_enrolled, pass, stamp, unknown};
+use crate::config::TrustMode;
+use crate::decision::{Code, TrustVerdict};
+use crate::executor::view::{CheckItem, ServiceState};
+use crate::site::instruction::{Entry, Problem};
+use crate::text;
+use std::time::Duration;
+
+/// What the original needed between two polls, so that a result was processed before it looked again (DEFECTS Q166765).
+const ORIGINAL_INTERVAL: Duration = Duration::from_secs(20 * 60);
+/// A report may be this much later than the interval says: a busy share, a restart of the service.
+const REPORT_SLACK: Duration = Duration::from_secs(5 * 60);
+
+pub fn share(facts: &Facts) -> CheckItem {
+    let shares: Vec<String> = facts.subject.config.shares.iter().map(|s| s.display().to_string()).collect();
+    let findings = match &facts.look {
+        None => vec![not_enrolled(facts)],
+        Some(Err(why)) => vec![block(
+            format!("{}: {why}", shares.join(", ")),
+            "See whether its server answers and it is mounted; what is held stays in force meanwhile",
+        )],
+        Some(Ok(look)) => match (&look.found, &look.fault) {
+            (Some(found), _) => {
+                let mut findings = vec![pass(format!(
+                    "{} is site {}, \"{}\", and answers",
+                    found.share.display(),
+                    found.site.site,
+                    found.site.name
+                ))];
+                // Others that were configured and not used.
+                let faults = look.problems.iter().filter(|p| p.code != "warning");
+                findings.extend(
+                    faults.map(|p| block(place(p), "Put that share right, or take it out of `shares`")),
+                );
+                findings
+            }
+            (None, Some(fault)) => {
+                let remedy = match fault.code {
+                    Code::ShareMissing => "Mount the share, or correct `shares` in the configuration",
+                    Code::ShareDenied => "Give the service's account the right to read it",
+                    // The share is well; what is missing on it is `instructions`.
+                    _ => {
+                        let found = pass(format!("{} answers", shares.join(", ")));
+                        return item("share", vec![found]);
+                    }
+                };
+                let problems = fault.problems.iter().map(|p| block(place(p), remedy));
+                problems.collect()
+            }
+            (None, None) => vec![unknown("the share gave neither a file nor a reason", "Report this")],
+        },
+    };
+    item("share", findings)
+}
+
+pub fn instructions(facts: &Facts) -> CheckItem {
+    let mut findings = Vec::new();
+    match &facts.look {
+        None => findings.push(not_enrolled(facts)),
+        Some(Ok(look)) if look.found.is_none() => {
+            let fault =
+                look.fault.as_ref().filter(|f| !matches!(f.code, Code::ShareMissing | Code::ShareDenied));
+            let problems = fault.into_iter().flat_map(|f| &f.problems);
+            findings.extend(problems.map(|p| {
+                let remedy = if p.code == Code::InsMissing.as_str() {
+                    "Publish one for this machine, or correct `machine` in the configuration"
+                } else {
+                    "Have the publisher correct it: pcm site lint DIR finds all of it"
+                };
+                block(place(p), remedy)
+            }));
+        }
+        _ => {}
+    }
+    match &facts.file {
+        None if findings.is_empty() => {
+            findings.push(unknown("there is none that could be read", "See `share`"));
+        }
+        None => {}
+        Some(file) => {
+            let rejected: Vec<String> = file
+                .requests
+                .iter()
+                .filter_map(|entry| match entry {
+                    Entry::Rejected(rejected) => rejected.problems.first().map(place),
+                    Entry::Good(_) => None,
+                })
+                .collect();
+            if !rejected.is_empty() {
+                findings.push(block(
+                    format!("{} rejected: {}", count(rejected.len(), "request"), named(&rejected)),
+                    "Have the publisher correct it: pcm site lint DIR finds all of it",
+                ));
+            }
+            if let Some(until) = file.valid_until.filter(|until| *until <= facts.now) {
+                findings.push(block(
+                    format!(
+                        "serial {} was valid until {} and is not in force any more",
+                        file.serial,
+                        stamp(until, facts)
+                    ),
+                    "Have the instructions published again",
+                ));
+            }
+            findings.push(pass(format!(
+                "serial {} of {}, {}, from {}",
+                file.serial,
+                stamp(file.issued, facts),
+                count(file.requests.len(), "request"),
+                facts.file_from
+            )));
+        }
+    }
+    item("instructions", findings)
+}
+
+pub fn machine_report(facts: &Facts) -> CheckItem {
+    let interval = facts.subject.config.polling_interval;
+    let finding = match &facts.report {
+        None => not_enrolled(facts),
+        Some(Err(why)) => unknown(format!("the share was not read: {why}"), "See `share`"),
+        Some(Ok(reported)) => match &reported.found {
+            None => {
+                let faults: Vec<&str> = reported.faults.iter().map(|f| f.as_str()).collect();
+                match facts.look.as_ref().is_some_and(|l| l.as_ref().is_ok_and(|l| l.answered)) {
+                    true => block(
+                        format!("this machine is not among the site's reports: {}", faults.join("; ")),
+                        format!(
+                            "The service writes it; if it runs, see in `{} log` why it could not",
+                            facts.pcm()
+                        ),
+                    ),
+                    false => unknown("the share does not answer as one", "See `share`"),
+                }
+            }
+            Some((file, report)) => {
+                let may_be = interval.saturating_mul(2).saturating_add(REPORT_SLACK);
+                let age = crate::decision::words::between(report.reported_at, facts.now);
+                let host = &facts.host;
+                if Some(report.machine) != facts.subject.config.machine {
+                    block(
+                        format!("{file} is the report of {}", report.machine),
+                        "Two machines must not have one id: correct `machine` in one configuration",
+                    )
+                } else if report.host != *host {
+                    block(
+                        format!("{file} was written by {}, and this is {host}", report.host),
+                        "If this machine was renamed, wait for its next report; otherwise two machines have one id",
+                    )
+                } else if age > may_be {
+                    block(
+                        format!(
+                            "{file} is of {}, {}, older than two polling intervals",
+                            stamp(report.reported_at, facts),
+                            ago(report.reported_at, facts)
+                        ),
+                        format!("See in `{} log` why the service does not report", facts.pcm()),
+                    )
+                } else {
+                    pass(format!("{file}, {}, by pcm {}", ago(report.reported_at, facts), report.pcm_version))
+                }
+            }
+        },
+    };
+    item("machine-report", vec![finding])
+}
+
+pub fn polling_interval(facts: &Facts) -> CheckItem {
+    let config = &facts.subject.config;
+    let (interval, stale) = (config.polling_interval, config.share.stale_after);
+    let finding = if interval >= stale {
+        block(
+            format!(
+                "polling every {} is not more often than instructions grow stale ([share] stale_after {}): between two \
+                 polls nothing would run",
+                text::duration(interval),
+                text::duration(stale)
+            ),
+            "Poll more often, or let them grow older",
+        )
+    } else if interval < ORIGINAL_INTERVAL {
+        pass(format!(
+            "every {}. The original needed at least 20m, or a package ran again before its result had been processed; \
+             here this machine's own history decides, so it does not matter",
+            text::duration(interval)
+        ))
+    } else {
+        pass(format!("every {}, which is at least 20m", text::duration(interval)))
+    };
+    item("polling-interval", vec![finding])
+}
+
+pub fn trust(facts: &Facts) -> CheckItem {
+    let config = &facts.subject.config;
+    let mut findings = Vec::new();
+    for (why, remedy) in &facts.loose {
+        findings.push(block(why.clone(), remedy.clone()));
+    }
+    if facts.modes_are_real {
+        findings.push(pass(
+            "program, configuration and state can be changed by root and the service's account only",
+        ));
+    } else {
+        findings.push(unknown(
+            "who may change program and configuration cannot be told on this system yet",
+            "See that only administrators can",
+        ));
+    }
+    if config.trust.mode == TrustMode::Permissions {
+        findings.push(pass("UNSIGNED: who may write to the share decides what runs here"));
+    }
+    match facts.look.as_ref().and_then(|look| look.as_ref().ok()).and_then(|look| look.found.as_ref()) {
+        Some(found) => match &found.trust {
+            TrustVerdict::Trusted(why) => {
+                findings.push(pass(format!("the instruction file is believed: {why}")))
+            }
+            TrustVerdict::Refused(code, why) => findings.push(block(
+                format!("the instruction file is not believed ({code}): {why}"),
+                match code {
+                    Code::Unsigned => "Decide for `[trust] mode = \"permissions\"`, or have it signed",
+                    _ => "Put it right on the share; until then nothing of it runs",
+                },
+            )),
+            TrustVerdict::Unchecked => {
+                findings.push(unknown("the instruction file was not judged", "See `share`"))
+            }
+        },
+        None if facts.look.is_none() => findings.push(not_enrolled(facts)),
+        None => findings.push(unknown("no instruction file could be read to judge", "See `share`")),
+    }
+    item("trust", findings)
+}
+
+fn place(problem: &Problem) -> String {
+    let line = problem.line.map(|line| format!(", line {line}")).unwrap_or_default();
+    let field = problem.field.as_ref().map(|field| format!(", {field}")).unwrap_or_default();
+    format!("{}{line}{field}: {}", problem.file, problem.message)
+}
+
+/// Whether the service runs, as far as it says so.
+pub(super) fn service_runs(facts: &Facts) -> bool {
+    facts.views.status.as_ref().is_ok_and(|s| s.service == ServiceState::Running)
+}

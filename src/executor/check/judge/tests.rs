@@ -1,0 +1,207 @@
+//! What cannot be made to happen on any machine that runs tests: supervisors, versions, limits.
+#![allow(clippy::unwrap_used)]
+
+use super::super::facts::{Backup, Folders, Service, Views};
+use super::super::probe::Tried;
+use super::super::{ConfigRead, Subject};
+use super::{CheckItem, Facts, SafeText, Verdict, Wall, judge};
+use crate::clock::Zone;
+use crate::config::Config;
+use crate::error::{Exit, Failure};
+use crate::executor::view::{ServiceState, StatusDoc};
+use crate::host::account::Account;
+use crate::host::lock::Holder;
+use crate::host::paths::Layout;
+use crate::host::process::Image;
+use crate::host::sessions::LoggedOn;
+use crate::host::supervisor::Registered;
+use crate::site::instruction::Platform;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+fn someone(name: &str, uid: u32) -> Account {
+    Account { name: name.into(), uid: Some(uid), gid: Some(uid), sid: None, home: "/".into() }
+}
+
+fn unit() -> PathBuf {
+    "/etc/systemd/system/pcm.service".into()
+}
+
+/// A machine on which all is well and nothing is published.
+fn well() -> Facts {
+    let now: Wall = "2026-11-22T13:00:00Z".parse().unwrap();
+    let done = || Ok(SafeText::from("done"));
+    let config = Config {
+        machine: Some("BP004000".parse().unwrap()),
+        shares: vec!["/mnt/share".into()],
+        ..Config::default()
+    };
+    Facts {
+        subject: Subject { layout: Layout::system(), config, read: ConfigRead::Good, pcm: "pcm".into() },
+        now,
+        zone: Zone::utc(),
+        me: someone("root", 0),
+        host: "web-01".into(),
+        run_as: None,
+        administrator: true,
+        views: Views {
+            list: Err(Failure::new(Exit::Failed, "x", "no list", "Wait")),
+            status: Ok(StatusDoc {
+                machine: None,
+                host: "web-01".into(),
+                service: ServiceState::Running,
+                poll_due: None,
+                held_until: None,
+                clock_ok: true,
+                restart_pending: false,
+                counts: BTreeMap::new(),
+                users: Some(0),
+                problems: Vec::new(),
+                role: "".into(),
+                frozen_until: None,
+                polled_at: Some(now),
+                trust: "signed".into(),
+                lock: None,
+                zone: "UTC".into(),
+                utc_offset_s: 0,
+                may_operate: true,
+                version: env!("CARGO_PKG_VERSION").into(),
+            }),
+        },
+        look: None,
+        report: None,
+        file: None,
+        file_from: "the share".into(),
+        service: Service {
+            holder: Some(Holder { who: "pcm service".into(), pid: 7, since: now }),
+            acts_as: Some(someone("root", 0)),
+            image: Some(Ok(Image { path: "/usr/local/bin/pcm".into(), replaced: false })),
+            installed_at: Some(now),
+            installed: Some("/usr/local/bin/pcm".into()),
+            registered: Some(Registered::Yes { file: unit() }),
+            supervised: true,
+        },
+        users: LoggedOn { source: "logind", sessions: Vec::new(), connections: Vec::new(), note: None },
+        tried: Ok(Tried {
+            by: "root".into(),
+            state: done(),
+            log: done(),
+            stage: done(),
+            no_exec: false,
+            process: done(),
+        }),
+        backup: Backup::NotSet,
+        folders: Folders {
+            state: Ok(someone("root", 0)),
+            network: None,
+            free: Some(1 << 40),
+            log_free: Some(1 << 40),
+            log_written: Ok(now),
+        },
+        loose: Vec::new(),
+        modes_are_real: true,
+        platform: Some(Platform::LinuxX86_64),
+    }
+}
+
+/// The row of an item after something was changed.
+fn row(name: &str, change: impl FnOnce(&mut Facts)) -> CheckItem {
+    let mut facts = well();
+    change(&mut facts);
+    judge(&facts).items.into_iter().find(|i| i.item.as_str() == name).unwrap()
+}
+
+#[track_caller]
+fn is(row: &CheckItem, verdict: Verdict, evidence: &str) {
+    assert_eq!(row.verdict, verdict, "{row:?}");
+    assert!(row.evidence.as_str().contains(evidence), "{row:?}");
+    assert_eq!(row.remedy.is_none(), verdict == Verdict::Pass, "{row:?}");
+}
+
+#[test]
+fn a_service_is_installed_when_the_system_starts_this_one_with_the_machine() {
+    let with = |registered: Option<Registered>, supervised: bool| {
+        row("service-installed", |f| (f.service.registered, f.service.supervised) = (registered, supervised))
+    };
+    let otherwise = || Registered::Otherwise { file: unit(), starts: "ExecStart=/opt/other".into() };
+    is(&with(Some(Registered::Yes { file: unit() }), true), Verdict::Pass, "pcm.service starts it");
+    is(&with(Some(Registered::No), true), Verdict::Block, "nothing starts the service");
+    is(&with(Some(otherwise()), true), Verdict::Block, "ExecStart=/opt/other");
+    is(&with(Some(Registered::Disabled { file: unit() }), true), Verdict::Block, "is not started");
+    is(&with(Some(Registered::No), false), Verdict::Unknown, "systemd does not run here");
+    is(&with(None, false), Verdict::Unknown, "no way to register");
+}
+
+#[test]
+fn a_service_of_another_version_is_to_be_restarted() {
+    is(&row("service-version", |_| {}), Verdict::Pass, "runs what is installed");
+    let other = row("service-version", |f| f.views.status.as_mut().unwrap().version = "0.0.9".into());
+    is(&other, Verdict::Block, "version 0.0.9");
+    let unseen = row("service-version", |f| f.service.image = Some(Err("denied".into())));
+    is(&unseen, Verdict::Pass, "only root and its own account");
+}
+
+#[test]
+fn a_holder_that_does_not_answer_is_not_a_running_service() {
+    let silent = Failure::new(Exit::Failed, "executor-not-answering", "silence", "Wait");
+    is(&row("service-running", |f| f.views.status = Err(silent)), Verdict::Block, "nothing answers");
+    is(&row("service-running", |_| {}), Verdict::Pass, "pcm service (pid 7");
+}
+
+#[test]
+fn an_account_that_may_start_no_process_runs_nothing() {
+    let limited = row("rights-process", |f| {
+        f.tried.as_mut().unwrap().process = Err("cannot be started: resource temporarily unavailable".into());
+    });
+    is(&limited, Verdict::Block, "temporarily unavailable");
+    is(&row("rights-process", |_| {}), Verdict::Pass, "as root: done");
+}
+
+#[test]
+fn a_service_that_is_not_roots_cannot_run_packages_as_somebody_else() {
+    let other = |f: &mut Facts| {
+        f.folders.state = Ok(someone("pcm", 4711));
+        f.service.acts_as = Some(someone("pcm", 4711));
+    };
+    is(&row("account", other), Verdict::Pass, "only what that account may");
+    let as_me = row("account", |f| {
+        other(f);
+        f.subject.config.run.run_as = Some("ola".into());
+        f.run_as = Some(someone("ola", 1000));
+    });
+    is(&as_me, Verdict::Block, "only a service of root's can do");
+    let strange = row("account", |f| f.service.acts_as = Some(someone("ola", 1000)));
+    is(&strange, Verdict::Block, "runs as ola, and its state belongs to root");
+}
+
+#[test]
+fn state_on_a_network_file_system_and_a_full_disk_fail() {
+    is(&row("state", |f| f.folders.network = Some("nfs4".into())), Verdict::Block, "nfs4");
+    is(&row("disk", |f| f.folders.log_free = Some(1_000_000)), Verdict::Block, "1 MB is free for log");
+    is(&row("disk", |_| {}), Verdict::Pass, "free for state");
+}
+
+#[test]
+fn a_platform_without_packages_fails() {
+    is(&row("platform", |f| f.platform = None), Verdict::Block, "no packages are made");
+}
+
+#[test]
+fn a_silent_log_of_a_running_service_fails() {
+    let at = "2026-11-22T09:00:00Z".parse().unwrap();
+    is(&row("log", |f| f.folders.log_written = Ok(at)), Verdict::Block, "4h ago");
+    is(&row("log", |f| f.folders.log_written = Ok(f.now)), Verdict::Pass, "last written 0s ago");
+}
+
+#[test]
+fn what_is_unknown_fails_nothing_and_what_is_wrong_hides_nothing() {
+    let unknown = judge(&well());
+    assert!(unknown.ok && unknown.items.iter().any(|i| i.verdict == Verdict::Unknown));
+    let mut facts = well();
+    facts.loose = vec![("a is loose".into(), "chmod a".into()), ("b is loose".into(), "chmod b".into())];
+    let doc = judge(&facts);
+    assert!(!doc.ok);
+    let row = doc.items.iter().find(|i| i.item.as_str() == "trust").unwrap();
+    assert_eq!(row.evidence.as_str(), "a is loose; b is loose");
+    assert_eq!(row.remedy.as_ref().unwrap().as_str(), "chmod a. chmod b");
+}

@@ -1,0 +1,45 @@
+//! The readiness checklist (DESIGN.md 7, `pcm check`): is this machine ready to be sent packages to? `gather` looks, with
+//! deadlines, `judge` says what it means, `probe` tries as the service's account what the service does. It needs no
+//! service and no rights: what this account cannot see is `unknown` and says why. The command line and the console call
+//! [`check`].
+
+mod backup;
+mod facts;
+mod gather;
+mod judge;
+pub mod probe;
+
+use super::view::CheckDoc;
+use crate::config::Config;
+use crate::host::paths::Layout;
+use crate::site::instruction::Problem;
+
+/// Which installation is checked, and how to speak of it.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// Its folders.
+    pub layout: Layout,
+    /// The configuration in force; the defaults where it cannot be used.
+    pub config: Config,
+    /// What became of the configuration file.
+    pub read: ConfigRead,
+    /// `pcm`, with the flags that name the installation.
+    pub pcm: String,
+}
+
+/// What became of the configuration file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConfigRead {
+    /// It was read.
+    Good,
+    /// There is none.
+    Absent,
+    /// It is there and cannot be used.
+    Bad(Vec<Problem>),
+}
+
+/// Looks at everything once. Takes as long as the slowest thing that is looked at, and never longer than the deadlines of
+/// share, probe and backup command.
+pub fn check(subject: &Subject) -> CheckDoc {
+    judge::judge(&gather::gather(subject))
+}

@@ -1,0 +1,166 @@
+//! `pcm check-probe`: tries, as the service's account, what the service does all the time: write its state and its log,
+//! copy a program to the stage and start it as the account that packages run as. A process of its own, because it may act
+//! as another account than whoever asks.
+
+use crate::executor::helper;
+use crate::host::account::{self, Account};
+use crate::host::process::{Ended, LaunchSpec, Reaped, Tree};
+use crate::host::{durable, facts, open, programs};
+use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What is to be tried.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Job {
+    /// The folders that the service writes in its state.
+    pub state: Vec<PathBuf>,
+    /// The folders that it writes its logs to.
+    pub log: Vec<PathBuf>,
+    /// Where packages are staged.
+    pub stage: PathBuf,
+    /// `[run] run_as`
+    pub run_as: Option<String>,
+}
+
+/// What came of it: what was done, or what did not work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tried {
+    /// The account that tried.
+    pub by: SafeText,
+    /// Writing the state.
+    pub state: Result<SafeText, SafeText>,
+    /// Writing the log.
+    pub log: Result<SafeText, SafeText>,
+    /// Starting a program from the stage.
+    pub stage: Result<SafeText, SafeText>,
+    /// The stage is on a file system on which nothing may be started.
+    pub no_exec: bool,
+    /// Starting a process at all.
+    pub process: Result<SafeText, SafeText>,
+}
+
+/// The probe may take this long: a few syncs on a busy disk.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// The program it starts may.
+const RUN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Tries it as `account`, or as the account of this process.
+///
+/// # Errors
+/// Why nothing was tried.
+pub fn ask(job: &Job, account: Option<&Account>) -> Result<Tried, SafeText> {
+    helper::ask("check-probe", "the probe", job, account, DEADLINE)
+}
+
+/// `pcm check-probe`
+pub fn main() -> u8 {
+    helper::serve(|job: Job| carry_out(&job))
+}
+
+fn carry_out(job: &Job) -> Tried {
+    let no_exec = facts::may_execute(&job.stage) == Some(false);
+    let state = write_all(&job.state);
+    let log = write_all(&job.log);
+    let stage = from_stage(job);
+    let process = match &stage {
+        Ok(_) => Ok("a program was started and ended as it should".into()),
+        Err(_) => by_itself(),
+    };
+    Tried { by: account::current().name, state, log, stage, no_exec, process }
+}
+
+fn write_all(folders: &[PathBuf]) -> Result<SafeText, SafeText> {
+    for folder in folders {
+        write_in(folder).map_err(|e| safe(format!("{} cannot be written: {e}", folder.display())))?;
+    }
+    let names: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
+    Ok(safe(format!("wrote a file in {}", names.join(", "))))
+}
+
+/// Makes, syncs and removes a file.
+fn write_in(folder: &Path) -> io::Result<()> {
+    let file = folder.join(own_name());
+    durable::create_new(&file, b"pcm check\n")?;
+    std::fs::remove_file(&file)
+}
+
+fn own_name() -> String {
+    format!(".check-{}", std::process::id())
+}
+
+/// Copies a program to the stage and starts it, as a package is started.
+fn from_stage(job: &Job) -> Result<SafeText, SafeText> {
+    let folder = job.stage.join(own_name());
+    let tried = start_from(&folder, job.run_as.as_deref());
+    let _ = std::fs::remove_dir_all(&folder);
+    let by = tried.map_err(|why| safe(format!("a program in {}: {why}", job.stage.display())))?;
+    Ok(safe(format!("a program in {} was started as {by}", job.stage.display())))
+}
+
+fn start_from(folder: &Path, run_as: Option<&str>) -> Result<SafeText, String> {
+    let run_as = match run_as {
+        Some(name) => Some(
+            account::by_name(name)
+                .ok_or_else(|| format!("the account {name:?} of [run] run_as is not known here"))?,
+        ),
+        None => None,
+    };
+    let words = |what: &'static str| move |e: io::Error| format!("{what}: {e}");
+    durable::make_private_dir(folder).map_err(words("its folder cannot be made"))?;
+    open::make_enterable(folder).map_err(words("its folder cannot be made"))?;
+    let program = programs::write_probe(folder).map_err(words("it cannot be written"))?;
+    let by = run_as.clone().unwrap_or_else(account::current).name;
+    run(program, Vec::new(), folder, run_as).map_err(|why| format!("it cannot be started as {by}: {why}"))?;
+    Ok(by)
+}
+
+/// This very program, to tell a stage that starts nothing from an account that may start nothing.
+fn by_itself() -> Result<SafeText, SafeText> {
+    let exe = programs::own_executable().map_err(|e| safe(format!("pcm's own file: {e}")))?;
+    let shown = exe.display().to_string();
+    run(exe, vec!["--version".into()], Path::new("/"), None)
+        .map(|()| safe(format!("{shown} was started")))
+        .map_err(|why| safe(format!("{shown} cannot be started: {why}")))
+}
+
+/// Starts a program that has to end with success, and sees it to its end.
+fn run(program: PathBuf, args: Vec<String>, cwd: &Path, run_as: Option<Account>) -> Result<(), String> {
+    let text = |e: io::Error| e.to_string();
+    let (mut output, writer) = io::pipe().map_err(text)?;
+    let mut tree = Tree::own().map_err(text)?;
+    let env = programs::clean_environment();
+    let spec = LaunchSpec { program, args, env, cwd: cwd.to_owned(), run_as, output: writer };
+    let pid = tree.launch(spec).map_err(text)?;
+    let until = facts::monotonic().0 + RUN_DEADLINE;
+    let mut how = None;
+    loop {
+        match tree.wait_any(until.saturating_sub(facts::monotonic().0)).map_err(text)? {
+            Reaped::One { pid: ended, ended: Ended::Code(code) } if ended == pid => {
+                how = Some(format!("it ended with exit {code}"));
+                if code == 0 {
+                    return Ok(());
+                }
+            }
+            Reaped::One { pid: ended, ended: Ended::Signal(signal) } if ended == pid => {
+                how = Some(format!("signal {signal} ended it"));
+            }
+            Reaped::One { .. } => {}
+            Reaped::NoChildren => break,
+            Reaped::NothingYet => {
+                let _ = tree.kill(RUN_DEADLINE);
+                return Err(format!("it did not end within {}", crate::text::duration(RUN_DEADLINE)));
+            }
+        }
+    }
+    let mut said = String::new();
+    let _ = (&mut output).take(1024).read_to_string(&mut said);
+    let said = said.lines().next().map(|line| format!(": {line}")).unwrap_or_default();
+    Err(format!("{}{said}", how.unwrap_or_else(|| "it ended unseen".into())))
+}
+
+fn safe(text: impl AsRef<str>) -> SafeText {
+    SafeText::new(text.as_ref())
+}

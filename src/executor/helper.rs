@@ -1,0 +1,64 @@
+//! A process of pcm's own that does one thing and is killed when it takes too long: what touches a share, or tries
+//! something as another account. The job goes to its standard input and the answer comes from its standard output.
+
+use super::wire;
+use crate::host::account::Account;
+use crate::host::{process, programs};
+use crate::text::SafeText;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// The longest job or answer: an instruction file of 1 MiB as JSON numbers, and what it says.
+const MAX_MESSAGE: usize = 64 << 20;
+
+/// Has `pcm VERB` do a job, as `account` where one is given, for at most `deadline`. `what` names it in messages.
+///
+/// # Errors
+/// Why there is no answer: it hangs, or no process can be had. Nothing may be concluded from it.
+pub fn ask<A: DeserializeOwned + Send + 'static>(
+    verb: &str,
+    what: &str,
+    job: &impl Serialize,
+    account: Option<&Account>,
+    deadline: Duration,
+) -> Result<A, SafeText> {
+    let failed = |e: io::Error| SafeText::new(&format!("{what} failed: {e}"));
+    let mut command = Command::new(programs::own_executable().map_err(failed)?);
+    command.arg(verb).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    if let Some(account) = account {
+        process::act_as(&mut command, account).map_err(failed)?;
+    }
+    let mut child = command.spawn().map_err(failed)?;
+    let (Some(mut stdin), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(SafeText::new(&format!("{what} has no pipes")));
+    };
+    let job = wire::encode(job).map_err(failed)?;
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let answer =
+            io::Write::write_all(&mut stdin, &job).and_then(|()| wire::read::<A>(&mut stdout, MAX_MESSAGE));
+        // Nobody waits any more after the deadline.
+        let _ = tell.send(answer);
+    });
+    let answer = match told.recv_timeout(deadline) {
+        Ok(answer) => answer.map_err(failed),
+        Err(_) => {
+            let _ = child.kill();
+            Err(SafeText::new(&format!("it does not answer within {}", crate::text::duration(deadline))))
+        }
+    };
+    // Even a killed process can hang in the system's own call: it is reaped when it is gone, and not waited for.
+    std::thread::spawn(move || child.wait());
+    answer
+}
+
+/// The helper's side: reads its job, does it, answers. The exit status only says whether that could be done.
+pub fn serve<J: DeserializeOwned, A: Serialize>(carry_out: impl FnOnce(J) -> A) -> u8 {
+    let job: io::Result<J> = wire::read(&mut io::stdin().lock(), MAX_MESSAGE);
+    let told = job.and_then(|job| wire::write(&mut io::stdout().lock(), &carry_out(job)));
+    u8::from(told.is_err())
+}

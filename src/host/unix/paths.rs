@@ -1,0 +1,12 @@
+//! The folders of a Linux installation (DESIGN.md 6), behind `host::paths`.
+
+use crate::host::paths::Layout;
+
+pub fn system() -> Layout {
+    Layout {
+        config: "/etc/pcm/pcm.toml".into(),
+        state: "/var/lib/pcm".into(),
+        log: "/var/log/pcm".into(),
+        socket: "/run/pcm/pcm.sock".into(),
+    }
+}

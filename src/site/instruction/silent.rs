@@ -1,0 +1,96 @@
+//! Command lines that would ask somebody, although they are published as automated: what is known of the programs that
+//! every system has. Of a package's own program only its publisher knows. Used by `pcm check` and `pcm site lint`.
+
+use super::{CommandLine, Program};
+
+/// Why a command line would not be silent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// As a sentence without its full stop.
+    pub why: String,
+    /// What the command line should have.
+    pub remedy: &'static str,
+}
+
+/// What speaks against a command line; None where nothing is known.
+pub fn doubt(line: &CommandLine) -> Option<Doubt> {
+    let name = match &line.program {
+        Program::Listed(name) => name.as_str(),
+        Program::InPackage(path) => path.rsplit('/').next().unwrap_or(path),
+    };
+    let name = name.to_ascii_lowercase();
+    let has =
+        |wanted: &[&str]| line.args.iter().any(|arg| wanted.contains(&arg.to_ascii_lowercase().as_str()));
+    let changes = |verbs: &[&str]| line.args.iter().any(|arg| verbs.contains(&arg.as_str()));
+    let short = |letter: char| {
+        line.args.iter().any(|a| a.starts_with('-') && !a.starts_with("--") && a.contains(letter))
+    };
+    match name.as_str() {
+        "msiexec" | "msiexec.exe" => {
+            let quiet = line.args.iter().any(|arg| {
+                let arg = arg.to_ascii_lowercase();
+                let switch = arg.strip_prefix(['/', '-']);
+                switch.is_some_and(|s| matches!(s, "q" | "qn" | "qn+" | "qb!" | "qb-!" | "quiet" | "passive"))
+            });
+            (!quiet).then(|| Doubt {
+                why: "msiexec without /qn or /quiet shows windows and waits for a user".into(),
+                remedy: "/qn among its arguments",
+            })
+        }
+        "apt-get" | "apt" => {
+            let asks = changes(&["install", "remove", "purge", "upgrade", "dist-upgrade", "autoremove"]);
+            let yes = has(&["--yes", "--assume-yes", "--force-yes"]) || short('y');
+            (asks && !yes).then(|| Doubt {
+                why: format!("{name} without -y asks before it goes on, and stops when nobody answers"),
+                remedy: "-y among its arguments",
+            })
+        }
+        "dnf" | "yum" | "zypper" => {
+            let asks =
+                changes(&["install", "remove", "erase", "update", "upgrade", "autoremove", "in", "rm"]);
+            let yes = has(&["--assumeyes", "--non-interactive"]) || short('y') || short('n');
+            (asks && !yes).then(|| Doubt {
+                why: format!("{name} without -y asks before it goes on, and stops when nobody answers"),
+                remedy: "-y among its arguments",
+            })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::site::instruction::command;
+
+    fn of(line: &str) -> Option<Doubt> {
+        let programs = ["msiexec.exe", "apt-get", "dnf", "dpkg"].map(str::to_owned);
+        doubt(&command::command_line(command::split(line).unwrap(), &programs).unwrap())
+    }
+
+    #[test]
+    fn programs_that_ask_are_known_by_what_their_command_line_lacks() {
+        for line in
+            ["msiexec.exe /i a.msi", "msiexec.exe /i a.msi /qf", "apt-get install acme", "dnf install acme"]
+        {
+            assert!(of(line).is_some(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_same_programs_told_to_be_silent_are_not_doubted() {
+        for line in [
+            "msiexec.exe /i a.msi /QN",
+            "msiexec.exe /x {1} /quiet",
+            "apt-get -y install acme",
+            "apt-get install -qqy acme",
+            "apt-get update",
+            "dnf install --assumeyes acme",
+            "dpkg -i acme.deb",
+            "setup.sh",
+        ] {
+            assert_eq!(of(line), None, "{line}");
+        }
+    }
+}
