@@ -7,7 +7,7 @@ use super::term::out::{Out, Sent};
 use super::term::pace::Pace;
 use super::term::{self, Caps, Guard, Screen, leave, leave_dead};
 use super::theme::Theme;
-use super::turn::Console;
+use super::turn::{Beside, Console};
 use super::ui;
 use crate::clock::Zone;
 use crate::config::Config;
@@ -54,8 +54,16 @@ pub fn run(options: Options, ask: Arc<dyn Ask>, layout: &Layout, config: &Config
         Ok(zone) => (zone, None),
         Err(e) => (Zone::utc(), Some(safe!("{e}; times are shown in UTC"))),
     };
-    let app =
-        App::new(AppOptions { read_only: options.read_only, title: options.title.clone(), zone, keymap });
+    let mut app = App::new(AppOptions {
+        read_only: options.read_only,
+        title: options.title.clone(),
+        zone,
+        keymap,
+        // Where nothing but the oldest is understood, a clipboard is not either.
+        clipboard: caps.synchronized,
+    });
+    let seen = drivers::seen::file();
+    app.data.seen = seen.as_deref().map(drivers::seen::load).unwrap_or_default();
     let failed = |e: std::io::Error| {
         Failure::new(
             Exit::Failed,
@@ -82,8 +90,9 @@ pub fn run(options: Options, ask: Arc<dyn Ask>, layout: &Layout, config: &Config
     let mut screen = Screen::new(width, height, caps.synchronized);
     screen.cleared(width, height);
     let pace = if rate.is_some() { Pace::slow() } else { Pace::fast() };
+    let beside = Beside::new(&to, seen);
     let mut console =
-        Console { app, theme, glyphs, screen, guard, asker, transcripts, out, pace, resumed: None };
+        Console { app, theme, glyphs, screen, guard, asker, transcripts, out, pace, resumed: None, beside };
     for note in [theme_note, zone_note].into_iter().flatten() {
         console.app.warn(note);
     }

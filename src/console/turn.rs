@@ -2,16 +2,18 @@
 //! console that reads a clock. `run` makes it and lets it turn.
 
 use super::app::{App, Effect, Event};
-use super::drivers::{Input, ask::Asker};
+use super::drivers::clipboard::{Way, sequence};
+use super::drivers::{self, Input, ask::Asker};
 use super::term::out::Out;
 use super::term::pace::{Pace, Wanted};
 use super::term::{self, Guard, Screen, leave_dead};
 use super::theme::Theme;
 use super::ui;
 use crate::clock::System;
-use crate::host::signals;
+use crate::host::{signals, terminal};
 use crate::site::ids::RequestId;
 use ratatui::buffer::Buffer;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -28,6 +30,26 @@ pub struct Console {
     pub(super) pace: Pace,
     /// When Ctrl-Z was last come back from.
     pub(super) resumed: Option<Instant>,
+    pub(super) beside: Beside,
+}
+
+/// What is done beside the screen.
+pub struct Beside {
+    /// Where drivers send what they have to say.
+    to: Sender<Input>,
+    /// Where it is kept what has been seen.
+    seen: Option<PathBuf>,
+    /// Bytes that go out before the next frame: the clipboard's, the mouse's.
+    first: Vec<u8>,
+    /// The bare terminal shows lines to be selected; the next key ends that.
+    plain: bool,
+}
+
+impl Beside {
+    /// Nothing yet.
+    pub fn new(to: &Sender<Input>, seen: Option<PathBuf>) -> Beside {
+        Beside { to: to.clone(), seen, first: Vec::new(), plain: false }
+    }
 }
 
 /// What became of an input.
@@ -129,6 +151,11 @@ impl Console {
         if let Event::Resize(width, height) = event {
             self.screen.forget(width, height);
         }
+        if self.beside.plain && matches!(event, Event::Key(_)) {
+            self.guard.away(|| ())?;
+            self.cleared();
+            return Ok(false);
+        }
         for effect in self.app.update(event) {
             match effect {
                 Effect::Ask { id, call, label } => {
@@ -137,6 +164,25 @@ impl Console {
                 }
                 Effect::Transcript(wanted) => {
                     let _ = self.transcripts.send(wanted);
+                }
+                Effect::Save { path, lines } => drivers::save::start(path, lines, &self.beside.to)?,
+                Effect::Copy(lines) => {
+                    let way = Way::of(|name| std::env::var(name).ok());
+                    self.beside.first.extend(sequence(&lines, way).into_bytes());
+                }
+                Effect::Mouse(on) => self.beside.first.extend(term::mouse(on)),
+                Effect::Plain(lines) => {
+                    let mut text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+                    text.push_str("-- Enter goes back to the console --\n");
+                    term::leave();
+                    self.beside.plain = true;
+                    terminal::write(text.as_bytes())?;
+                }
+                Effect::Seen(line) => {
+                    let kept = self.beside.seen.as_deref().map(|path| drivers::seen::keep(path, &line));
+                    if let Some(Err(e)) = kept {
+                        tracing::warn!("what has been seen cannot be kept for the next start: {e}");
+                    }
                 }
                 Effect::Redraw => {
                     self.app.size = term::size();
@@ -155,14 +201,18 @@ impl Console {
 
     /// The terminal was just taken again, with whatever size it has by now.
     fn cleared(&mut self) {
+        self.beside.plain = false;
         self.app.size = term::size();
         self.screen.cleared(self.app.size.0, self.app.size.1);
     }
 
     fn draw(&mut self) -> std::io::Result<()> {
+        if self.beside.plain {
+            return Ok(());
+        }
         let mut frame = Buffer::empty(self.screen.size());
         ui::draw(&self.app, &self.theme, self.glyphs, &mut frame);
-        let mut bytes = Vec::new();
+        let mut bytes = std::mem::take(&mut self.beside.first);
         self.screen.show(frame, &mut bytes)?;
         if !bytes.is_empty() {
             let now = Instant::now();

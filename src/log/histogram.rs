@@ -25,6 +25,16 @@ pub fn histogram<'a>(
     until: Wall,
     buckets: usize,
 ) -> Vec<Bucket> {
+    count(records.into_iter().filter_map(|record| Some((record.near?, record.level))), from, until, buckets)
+}
+
+/// The same of bare instants and levels.
+pub fn count(
+    points: impl IntoIterator<Item = (Wall, Level)>,
+    from: Wall,
+    until: Wall,
+    buckets: usize,
+) -> Vec<Bucket> {
     let span = until.signed_duration_since(from).num_milliseconds();
     let Ok(count) = i64::try_from(buckets) else { return Vec::new() };
     if span <= 0 || count == 0 {
@@ -36,12 +46,11 @@ pub fn histogram<'a>(
     };
     let mut all: Vec<Bucket> =
         (0..count).map(|i| Bucket { from: start(i), errors: 0, warnings: 0, total: 0 }).collect();
-    for record in records {
-        let Some(at) = record.near.filter(|at| (from..until).contains(at)) else { continue };
+    for (at, level) in points.into_iter().filter(|(at, _)| (from..until).contains(at)) {
         let index = all.partition_point(|bucket| bucket.from <= at);
         let Some(bucket) = index.checked_sub(1).and_then(|index| all.get_mut(index)) else { continue };
         bucket.total = bucket.total.saturating_add(1);
-        match record.level {
+        match level {
             Level::Error => bucket.errors = bucket.errors.saturating_add(1),
             Level::Warning => bucket.warnings = bucket.warnings.saturating_add(1),
             Level::Info | Level::Verbose => {}

@@ -10,10 +10,34 @@ use std::collections::{HashMap, VecDeque};
 /// more than this it was wrong before.
 const SET_BACK: TimeDelta = TimeDelta::hours(3);
 
+/// Where the lines of several files stand among each other.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    last: HashMap<SafeText, Wall>,
+}
+
+impl Places {
+    /// The instant at which a record of this file stands: its own, or that of the one above it where it has none or its
+    /// clock was set back a little.
+    pub fn place(&mut self, file: &SafeText, near: Option<Wall>) -> Wall {
+        let last = self.last.get(file).copied();
+        let at = match (near, last) {
+            (Some(at), Some(last)) if at < last && last.signed_duration_since(at) <= SET_BACK => last,
+            (Some(at), _) => at,
+            // A record of which nothing is known stands after the one above it, or before everything.
+            (None, last) => last.unwrap_or(Wall::MIN_UTC),
+        };
+        if last != Some(at) {
+            self.last.insert(file.clone(), at);
+        }
+        at
+    }
+}
+
 /// Records of several files, merged as they come in. Keeps the newest `capacity`.
 pub struct Merged {
     records: VecDeque<(Wall, Record)>,
-    last: HashMap<SafeText, Wall>,
+    places: Places,
     capacity: usize,
     dropped: u64,
 }
@@ -21,22 +45,13 @@ pub struct Merged {
 impl Merged {
     /// Nothing yet. `capacity` is at least one.
     pub fn new(capacity: usize) -> Self {
-        Self { records: VecDeque::new(), last: HashMap::new(), capacity: capacity.max(1), dropped: 0 }
+        Self { records: VecDeque::new(), places: Places::default(), capacity: capacity.max(1), dropped: 0 }
     }
 
     /// Puts a record where it belongs: after all that are as old or older. Returns its index, or `None` if it is older
     /// than everything and there is no room left.
     pub fn push(&mut self, record: Record) -> Option<usize> {
-        let last = self.last.get(&record.file).copied();
-        let at = match (record.near, last) {
-            (Some(at), Some(last)) if at < last && last.signed_duration_since(at) <= SET_BACK => last,
-            (Some(at), _) => at,
-            // A record of which nothing is known stands after the one above it, or before everything.
-            (None, last) => last.unwrap_or(Wall::MIN_UTC),
-        };
-        if last != Some(at) {
-            self.last.insert(record.file.clone(), at);
-        }
+        let at = self.places.place(&record.file, record.near);
         let index = self.records.partition_point(|(other, _)| *other <= at);
         if self.records.len() >= self.capacity {
             self.dropped += 1;

@@ -1,7 +1,8 @@
 //! What each command does, and what typed keys do where text is typed.
 
 use super::command::Id;
-use super::dialog::{Confirm, Outcome};
+use super::copy::MAX_COPY;
+use super::dialog::{Confirm, Outcome, SaveAs, Saving};
 use super::list::Scroll;
 use super::overlay::{Details, Overlay, Palette};
 use super::{App, Effect, Focus, View};
@@ -16,6 +17,7 @@ impl App {
     pub(super) fn act(&mut self, id: Id) -> Vec<Effect> {
         if let Some(view) = id.view() {
             self.overlays.clear();
+            self.came_from = None;
             self.view = view;
             return Vec::new();
         }
@@ -49,7 +51,41 @@ impl App {
                 vec![self.ask(Call::Poll { dry_run: false }, "reading the instruction file".into())]
             }
             Id::Run | Id::Rerun | Id::Defer | Id::Undefer | Id::Stop => self.confirm(id),
-            Id::Hold | Id::Unhold => self.open(Overlay::Confirm(Box::new(Confirm::new(id, None, self.now)))),
+            Id::Hold | Id::Unhold => {
+                self.open(Overlay::Confirm(Box::new(Confirm::new(id, Vec::new(), self.now))))
+            }
+            Id::Mark => {
+                self.mark();
+                Vec::new()
+            }
+            Id::InvertMarks => {
+                self.invert_marks();
+                Vec::new()
+            }
+            Id::Seen => self.see(),
+            Id::LogAt => {
+                self.log_at_start();
+                Vec::new()
+            }
+            Id::Copy => self.copy(),
+            Id::Plain => vec![Effect::Plain(self.copied())],
+            Id::Save => self.save(),
+            Id::KeyFile => {
+                let text = self.options.keymap.file();
+                let lines = text.lines().map(SafeText::new).collect();
+                let save = SaveAs::new("keymap", "toml", lines, None, &self.options.zone);
+                self.open(Overlay::Save(Box::new(save)))
+            }
+            Id::Results => self.open(Overlay::Results),
+            Id::Mouse => {
+                self.mouse = !self.mouse;
+                let said = match self.mouse {
+                    true => "the mouse clicks and scrolls here; with Shift most terminals still select",
+                    false => "the mouse is the terminal's",
+                };
+                self.say(said, false);
+                vec![Effect::Mouse(self.mouse)]
+            }
             Id::NextPane => {
                 self.turn(1);
                 Vec::new()
@@ -77,7 +113,7 @@ impl App {
         }
     }
 
-    fn open(&mut self, overlay: Overlay) -> Vec<Effect> {
+    pub(super) fn open(&mut self, overlay: Overlay) -> Vec<Effect> {
         // The same layer twice helps nobody.
         let same = |other: &Overlay| std::mem::discriminant(other) == std::mem::discriminant(&overlay);
         self.overlays.retain(|other| !same(other));
@@ -87,10 +123,77 @@ impl App {
 
     /// A confirmation, with details that are newer than it: what is confirmed is what is shown.
     fn confirm(&mut self, id: Id) -> Vec<Effect> {
-        let Some(request) = self.subject() else { return Vec::new() };
-        let mut effects = self.open(Overlay::Confirm(Box::new(Confirm::new(id, Some(request), self.now))));
-        effects.push(self.ask(Call::Show { request }, safe!("asking what {} would do", id.command().name)));
+        let requests = self.subjects();
+        let mut effects = self.open(Overlay::Confirm(Box::new(Confirm::new(id, requests.clone(), self.now))));
+        for request in requests {
+            effects
+                .push(self.ask(Call::Show { request }, safe!("asking what {} would do", id.command().name)));
+        }
         effects
+    }
+
+    /// Lets what expired or failed go from the overview, or brings it back.
+    fn see(&mut self) -> Vec<Effect> {
+        let rows: Vec<_> = self.subjects().into_iter().filter_map(|id| self.data.request(id)).collect();
+        let keys: Vec<String> = rows.into_iter().filter_map(|row| self.data.seen_key(row)).collect();
+        let back = keys.iter().all(|key| self.data.seen.contains(key));
+        let mut effects = Vec::new();
+        for key in keys {
+            effects.push(Effect::Seen(format!("{}{key}", if back { "-" } else { "" })));
+            if back {
+                self.data.seen.remove(&key);
+            } else {
+                self.data.seen.insert(key);
+            }
+        }
+        self.marked.clear();
+        let n = super::words::count(effects.len(), "row");
+        let said = match back {
+            true => safe!("{n} stay in sight again"),
+            false => safe!("{n} seen; view 2 keeps what the overview lets go, v there brings it back"),
+        };
+        self.say(said, false);
+        effects
+    }
+
+    /// To the log at the moment the newest attempt of the request in question started.
+    fn log_at_start(&mut self) {
+        let Some(at) = self.started() else { return };
+        let overlays = std::mem::take(&mut self.overlays);
+        self.came_from = Some((self.view, overlays));
+        self.view = View::Log;
+        if let Some(why) = self.log.go_to(at) {
+            self.say(why, true);
+        }
+    }
+
+    fn copy(&mut self) -> Vec<Effect> {
+        let lines = self.copied();
+        let bytes = lines.iter().map(|line| line.as_str().len() + 1).sum::<usize>().saturating_sub(1);
+        if bytes > MAX_COPY {
+            let said =
+                safe!("copy: {bytes} bytes are more than terminals take, {MAX_COPY}; Y shows them, S saves");
+            self.say(said, true);
+            return Vec::new();
+        }
+        let what = super::words::count(lines.len(), "line");
+        let said = safe!(
+            "{what}, {bytes} bytes, given to the terminal's clipboard; where that does nothing, Y shows them"
+        );
+        self.say(said, false);
+        vec![Effect::Copy(lines)]
+    }
+
+    fn save(&mut self) -> Vec<Effect> {
+        let what = match self.overlays.last() {
+            Some(Overlay::Details(details)) if details.transcript => safe!("{}-transcript", details.request),
+            Some(Overlay::Details(details)) => safe!("{}", details.request),
+            Some(Overlay::Explain(request, _)) => safe!("{request}-explain"),
+            Some(_) => "text".into(),
+            None => "log".into(),
+        };
+        let save = SaveAs::new(what.as_str(), "txt", self.saved(), self.now, &self.options.zone);
+        self.open(Overlay::Save(Box::new(save)))
     }
 
     fn details(&mut self) -> Vec<Effect> {
@@ -103,6 +206,18 @@ impl App {
     /// One step back: the topmost layer, what is filtered or searched, the pane, at last the view.
     fn back(&mut self) {
         if self.overlays.pop().is_some() {
+            return;
+        }
+        let searching = self.log.has_search();
+        if self.view == View::Log
+            && !searching
+            && let Some((view, overlays)) = self.came_from.take()
+        {
+            (self.view, self.overlays) = (view, overlays);
+            return;
+        }
+        if self.rows().is_some() && self.focus() == Focus::List && !self.marked.is_empty() {
+            self.marked.clear();
             return;
         }
         let gone_back = match self.focus() {
@@ -137,7 +252,7 @@ impl App {
     }
 
     /// Movements, and the commands of a log.
-    fn moved(&mut self, id: Id) {
+    pub(super) fn moved(&mut self, id: Id) {
         match self.overlays.last_mut() {
             Some(Overlay::Details(details)) => {
                 details.moved(id);
@@ -145,6 +260,12 @@ impl App {
             }
             Some(Overlay::Explain(_, scroll) | Overlay::Help(scroll) | Overlay::Problems(scroll)) => {
                 scroll.moved(id);
+                return;
+            }
+            Some(Overlay::Results) => {
+                if let Some(results) = &mut self.results {
+                    results.scroll.moved(id);
+                }
                 return;
             }
             Some(_) => return,
@@ -180,6 +301,8 @@ impl App {
                     Id::Down => TuiWidgetEvent::DownKey,
                     Id::Left => TuiWidgetEvent::LeftKey,
                     Id::Right => TuiWidgetEvent::RightKey,
+                    Id::Louder => TuiWidgetEvent::PlusKey,
+                    Id::Quieter => TuiWidgetEvent::MinusKey,
                     Id::PageUp => TuiWidgetEvent::PrevPageKey,
                     Id::PageDown => TuiWidgetEvent::NextPageKey,
                     Id::Bottom => TuiWidgetEvent::EscapeKey,
@@ -197,7 +320,7 @@ impl App {
         match self.overlays.last_mut() {
             Some(Overlay::Confirm(confirm)) => {
                 let outcome = confirm.key(key, &self.data, now, &self.options.zone);
-                let (request, name) = (confirm.request, confirm.id.command().name);
+                let (id, request, name) = (confirm.id, confirm.request(), confirm.id.command().name);
                 match outcome {
                     Outcome::Open => Vec::new(),
                     Outcome::Cancel => {
@@ -211,6 +334,10 @@ impl App {
                         let label: SafeText = safe!("{name}{what}");
                         self.say(safe!("{label}: asked"), false);
                         vec![self.ask(call, label)]
+                    }
+                    Outcome::DoEach(calls, refused) => {
+                        self.overlays.pop();
+                        self.ask_many(id, calls, refused)
                     }
                 }
             }
@@ -238,6 +365,18 @@ impl App {
                         palette.cursor.select(0);
                     }
                     Vec::new()
+                }
+            },
+            Some(Overlay::Save(save)) => match save.key(key) {
+                Saving::Open => Vec::new(),
+                Saving::Cancel => {
+                    self.overlays.pop();
+                    self.say("nothing was saved", false);
+                    Vec::new()
+                }
+                Saving::Write(path, lines) => {
+                    self.overlays.pop();
+                    vec![Effect::Save { path, lines }]
                 }
             },
             Some(_) => Vec::new(),

@@ -8,10 +8,10 @@ use crate::executor::view::*;
 use crate::site::ids::RequestId;
 use crate::site::instruction::Problem;
 use crate::text::SafeText;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many requests' details are kept at most.
-const MAX_SHOWN: usize = 32;
+const MAX_SHOWN: usize = 64;
 /// Without an answer for so many seconds, what is shown is old.
 const OLD_AFTER: i64 = 10;
 
@@ -65,6 +65,8 @@ pub struct Data {
     pub audit: Held<AuditDoc>,
     /// Details by request.
     shows: BTreeMap<RequestId, Held<ShowDoc>>,
+    /// What an operator has seen of what expired or failed, as [`seen_key`] names it.
+    pub seen: BTreeSet<String>,
     /// Explanations: only the newest is kept.
     pub explain: Option<(RequestId, Held<ExplainDoc>)>,
 }
@@ -119,6 +121,24 @@ impl Data {
         }
         all.sort_by_key(|p| p.code == "warning");
         all
+    }
+
+    /// What this row is known by among those that have been seen; None for what cannot be: it is neither expired nor
+    /// failed.
+    pub fn seen_key(&self, row: &RequestDoc) -> Option<String> {
+        let request = row.request_id.filter(|_| row.group == Group::Expired || is_failure(row.state))?;
+        let machine = self.list.value.as_ref()?.machine?;
+        Some(format!("{machine} {request} {} {}", row.state, row.attempt))
+    }
+
+    /// Whether an operator has seen that this expired or failed.
+    pub fn is_seen(&self, row: &RequestDoc) -> bool {
+        !self.seen.is_empty() && self.seen_key(row).is_some_and(|key| self.seen.contains(&key))
+    }
+
+    /// How many rows that fit have been seen by no operator.
+    pub fn unseen(&self, fits: impl Fn(&RequestDoc) -> bool) -> usize {
+        self.requests().iter().filter(|row| fits(row) && !self.is_seen(row)).count()
     }
 
     /// How many requests are in a group.

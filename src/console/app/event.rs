@@ -40,6 +40,29 @@ pub enum Event {
         /// Why it cannot be read.
         fault: Option<SafeText>,
     },
+    /// A driver has something to say about what it was told to do.
+    Said {
+        /// What.
+        text: SafeText,
+        /// It did not work.
+        error: bool,
+    },
+    /// The left button of the mouse went down here.
+    Click {
+        /// Column.
+        x: u16,
+        /// Row.
+        y: u16,
+    },
+    /// The mouse's wheel turned here.
+    Wheel {
+        /// Column.
+        x: u16,
+        /// Row.
+        y: u16,
+        /// Towards the operator.
+        down: bool,
+    },
     /// The terminal is ours again after a suspension, or after somebody else wrote on it.
     Resumed,
 }
@@ -58,6 +81,21 @@ pub enum Effect {
     },
     /// Follow the transcript of an attempt from now on, or none.
     Transcript(Option<(RequestId, u32)>),
+    /// Write these lines to a new file; answered by [`Event::Said`]. Never over one that exists.
+    Save {
+        /// As it was typed.
+        path: String,
+        /// What.
+        lines: Vec<SafeText>,
+    },
+    /// Give these lines to the terminal's clipboard (OSC 52); the app has seen to their length.
+    Copy(Vec<SafeText>),
+    /// Leave the screen and print these lines, until a key is pressed.
+    Plain(Vec<SafeText>),
+    /// Have the terminal report click and wheel, or leave the mouse to it.
+    Mouse(bool),
+    /// Keep for the next start that something has been seen, or, after a `-`, has not.
+    Seen(String),
     /// Draw everything anew, whatever is believed to be there.
     Redraw,
     /// Give the terminal back until the process is continued.
@@ -91,6 +129,17 @@ impl LogLevel {
     }
 }
 
+impl From<LogLevel> for crate::log::Level {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Verbose => crate::log::Level::Verbose,
+            LogLevel::Info => crate::log::Level::Info,
+            LogLevel::Warning => crate::log::Level::Warning,
+            LogLevel::Error => crate::log::Level::Error,
+        }
+    }
+}
+
 /// One record of a log, or one of its further lines.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogLine {
@@ -98,6 +147,8 @@ pub struct LogLine {
     pub file: SafeText,
     /// When, where the record says.
     pub time: Option<Wall>,
+    /// The same, or that of the record above it in its file: where it stands among those of other files.
+    pub near: Option<Wall>,
     /// How bad.
     pub level: LogLevel,
     /// Who wrote it.

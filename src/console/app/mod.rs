@@ -4,12 +4,15 @@
 
 mod act;
 pub mod command;
+pub mod copy;
 pub mod data;
 pub mod dialog;
 pub mod event;
 pub mod input;
 pub mod list;
 pub mod logpane;
+pub mod marks;
+mod mouse;
 pub mod overlay;
 mod refresh;
 pub mod rows;
@@ -17,6 +20,7 @@ pub mod until;
 pub mod words;
 
 pub use event::{Effect, Event, LogLevel, LogLine};
+pub use mouse::Spot;
 
 use crate::clock::{Wall, Zone};
 use crate::console::keymap::{Key, Keymap};
@@ -30,6 +34,7 @@ use logpane::LogPane;
 use overlay::Overlay;
 use refresh::Asks;
 use rows::Rows;
+use std::collections::BTreeSet;
 use tui_logger::TuiWidgetState;
 
 /// What the console was started with, as far as the app needs it.
@@ -43,6 +48,8 @@ pub struct AppOptions {
     pub zone: Zone,
     /// Which keys mean what.
     pub keymap: Keymap,
+    /// The terminal may have a clipboard that it can be given text for (OSC 52).
+    pub clipboard: bool,
 }
 
 /// From this width on the details of the selected row stand beside the list.
@@ -141,6 +148,16 @@ pub struct App {
     pub log: LogPane,
     /// Where the traces stand.
     pub diagnostics: TuiWidgetState,
+    /// Requests that the operator marked.
+    pub marked: BTreeSet<RequestId>,
+    /// What became of the newest action on several requests.
+    pub results: Option<marks::Results>,
+    /// The mouse is ours.
+    pub mouse: bool,
+    /// Where things were drawn, for the mouse.
+    pub spots: mouse::Spots,
+    /// Where the log was entered from, to go back there.
+    came_from: Option<(View, Vec<Overlay>)>,
     /// What lies over the view, the newest last.
     pub overlays: Vec<Overlay>,
     /// The transcript that is followed.
@@ -169,6 +186,11 @@ impl App {
             audit: Cursor::default(),
             log: LogPane::default(),
             diagnostics: TuiWidgetState::new(),
+            marked: BTreeSet::new(),
+            results: None,
+            mouse: false,
+            spots: mouse::Spots::default(),
+            came_from: None,
             overlays: Vec::new(),
             transcript: None,
             transcript_wanted: None,
@@ -203,6 +225,18 @@ impl App {
                 if self.transcript_wanted == Some((request, attempt)) {
                     self.transcript = Some(Transcript { request, attempt, lines, cut, fault });
                 }
+                Vec::new()
+            }
+            Event::Said { text, error } => {
+                self.say(text, error);
+                Vec::new()
+            }
+            Event::Click { x, y } => {
+                self.click(x, y);
+                Vec::new()
+            }
+            Event::Wheel { x, y, down } => {
+                self.wheel(x, y, down);
                 Vec::new()
             }
             Event::Resumed => vec![Effect::Redraw],
@@ -263,6 +297,24 @@ impl App {
         }
     }
 
+    /// When the newest attempt of the request in question started.
+    pub fn started(&self) -> Option<Wall> {
+        if self.overlays.is_empty()
+            && self.view == View::History
+            && !self.audit_focus
+            && let Some(history) = &self.data.history.value
+        {
+            let attempt = history.attempts.get(self.history.row(history.attempts.len()))?;
+            return attempt.started_at.or(Some(attempt.claimed_at));
+        }
+        let request = self.subject()?;
+        if let Some(run) = self.data.request(request).and_then(|row| row.run.as_ref()) {
+            return Some(run.started_at);
+        }
+        let newest = self.data.shown(request)?.attempts.iter().max_by_key(|attempt| attempt.attempt)?;
+        newest.started_at.or(Some(newest.claimed_at))
+    }
+
     /// What is being done for longer than a second, and for how long.
     pub fn busy(&self) -> Option<(&SafeText, i64)> {
         self.asks.slowest(self.now?)
@@ -271,7 +323,7 @@ impl App {
     /// Whether text is being typed, so that characters are no commands.
     pub fn typing(&self) -> bool {
         match self.overlays.last() {
-            Some(Overlay::Confirm(_) | Overlay::Palette(_)) => true,
+            Some(Overlay::Confirm(_) | Overlay::Palette(_) | Overlay::Save(_)) => true,
             Some(_) => false,
             None => {
                 (self.focus() == Focus::Log && self.log.typing.is_some())
@@ -294,6 +346,7 @@ impl App {
         match self.overlays.last_mut() {
             Some(Overlay::Confirm(confirm)) => confirm.paste(text),
             Some(Overlay::Palette(palette)) => palette.paste(text),
+            Some(Overlay::Save(save)) => save.path.insert(text),
             Some(_) => {}
             None if focus == Focus::Log => {
                 if let Some(input) = self.log.typing.as_mut() {

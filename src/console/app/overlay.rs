@@ -1,7 +1,7 @@
 //! What lies over a view: details, explanation, confirmation, help, palette, problems.
 
 use super::command::{COMMANDS, Command, Id};
-use super::dialog::Confirm;
+use super::dialog::{Confirm, SaveAs};
 use super::input::Input;
 use super::list::{Cursor, Scroll};
 use crate::site::ids::RequestId;
@@ -22,6 +22,10 @@ pub enum Overlay {
     Palette(Palette),
     /// Everything that is wrong.
     Problems(Scroll),
+    /// What became of the newest action on several requests; it is the app's.
+    Results,
+    /// A file's name is asked for.
+    Save(Box<SaveAs>),
 }
 
 impl Overlay {
@@ -30,7 +34,7 @@ impl Overlay {
         match self {
             Overlay::Details(details) => Some(details.request),
             Overlay::Explain(request, _) => Some(*request),
-            Overlay::Confirm(confirm) => confirm.request,
+            Overlay::Confirm(confirm) => confirm.request(),
             _ => None,
         }
     }
@@ -143,7 +147,8 @@ impl Default for Palette {
     }
 }
 
-/// How well a command fits what is typed; the less the better. Its letters have to occur in order.
+/// How well a command fits what is typed; the less the better. Every word that is typed has to occur in it, as a word's
+/// beginning, inside one, or at least letter by letter in the order of one.
 fn rank(typed: &str, command: &Command) -> Option<u32> {
     if typed.is_empty() || command.name == typed {
         return Some(0);
@@ -154,9 +159,22 @@ fn rank(typed: &str, command: &Command) -> Option<u32> {
     if command.name.contains(typed) {
         return Some(2);
     }
-    if command.words.contains(typed) {
-        return Some(3);
+    let text = format!("{} {} {}", command.name, command.short, command.words).to_lowercase();
+    let words = || text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let begins = |wanted: &str| words().any(|word| word.starts_with(wanted));
+    let in_order = |wanted: &str| {
+        // From the first letter on: otherwise nearly everything fits.
+        words().chain([command.name]).any(|word| {
+            let mut letters = word.chars();
+            word.starts_with(wanted.chars().next().unwrap_or_default())
+                && wanted.chars().all(|wanted| letters.any(|c| c == wanted))
+        })
+    };
+    let all = |fits: &dyn Fn(&str) -> bool| typed.split_whitespace().all(fits);
+    match () {
+        () if all(&begins) => Some(3),
+        () if all(&|wanted| text.contains(wanted)) => Some(4),
+        () if all(&in_order) => Some(5),
+        () => None,
     }
-    let mut name = command.name.chars();
-    typed.chars().all(|wanted| name.any(|c| c == wanted)).then_some(4)
 }

@@ -34,7 +34,7 @@ impl Asks {
         if let Some(now) = now {
             self.last.retain(|(known, _)| *known != call);
             self.last.push((call.clone(), now));
-            if self.last.len() > 64 {
+            if self.last.len() > 128 {
                 self.last.remove(0);
             }
         }
@@ -73,6 +73,14 @@ impl App {
         ];
         if let Some(request) = self.subject() {
             wanted.push((Call::Show { request }, safe!("reading the details of {request}"), pause));
+        }
+        if let Some(Overlay::Confirm(confirm)) = self.overlays.last()
+            && confirm.requests.len() > 1
+        {
+            let of = |request: &crate::site::ids::RequestId| {
+                (Call::Show { request: *request }, safe!("reading the details of {request}"), 5)
+            };
+            wanted.extend(confirm.requests.iter().map(of));
         }
         if let Some(Overlay::Explain(request, _)) = self.overlays.last() {
             let request = *request;
@@ -159,7 +167,10 @@ impl App {
             }};
         }
         match &asked.call {
-            Call::List => take!(List, self.data.list),
+            Call::List => {
+                take!(List, self.data.list);
+                self.prune_marks();
+            }
             Call::Status => take!(Status, self.data.status),
             Call::Who => take!(Who, self.data.who),
             Call::History { .. } => take!(History, self.data.history),
@@ -186,14 +197,14 @@ impl App {
             }
             _ => {
                 self.ask_anew();
-                self.told(&asked, answer, now);
+                self.told(id, &asked, answer, now);
             }
         }
         Vec::new()
     }
 
     /// Says what became of an action.
-    fn told(&mut self, asked: &Asked, answer: Result<Answer, Failure>, now: Wall) {
+    fn told(&mut self, id: u64, asked: &Asked, answer: Result<Answer, Failure>, now: Wall) {
         let zone = &self.options.zone;
         let verb = verb(&asked.call);
         let (text, error) = match answer {
@@ -234,7 +245,9 @@ impl App {
             }
             Ok(_) => (safe!("{verb}: done"), false),
         };
-        self.say(text, error);
+        if !self.fate(id, text.clone(), error) {
+            self.say(text, error);
+        }
     }
 }
 

@@ -84,7 +84,8 @@ impl Rows {
     /// The rows, in order.
     pub fn rows<'d>(&self, data: &'d Data, now: Option<Wall>) -> Vec<&'d RequestDoc> {
         let filter = self.typing.as_ref().map_or(self.filter.as_str(), Input::text).to_lowercase();
-        let mut rows: Vec<_> = data.requests().iter().filter(|row| self.has(row, &filter, now)).collect();
+        let mut rows: Vec<_> =
+            data.requests().iter().filter(|row| self.has(row, &filter, data, now)).collect();
         match self.sort {
             Sort::Group => rows.sort_by_key(|row| rank(row)),
             Sort::State => rows.sort_by_key(|row| row.state),
@@ -96,18 +97,18 @@ impl Rows {
 
     /// How many rows there are without the filter: what the panes' sizes go by, so that typing moves none.
     pub fn unfiltered(&self, data: &Data, now: Option<Wall>) -> usize {
-        data.requests().iter().filter(|row| self.has(row, "", now)).count()
+        data.requests().iter().filter(|row| self.has(row, "", data, now)).count()
     }
 
     /// Whether a row is in this list.
-    fn has(&self, row: &RequestDoc, filter: &str, now: Option<Wall>) -> bool {
+    fn has(&self, row: &RequestDoc, filter: &str, data: &Data, now: Option<Wall>) -> bool {
         let in_sight = match row.group {
             Group::Skipped => self.everything,
             Group::Executed if !is_failure(row.state) => {
                 let age = row.since.zip(now).map_or(i64::MAX, |(since, now)| (now - since).num_seconds());
                 self.everything || age < FRESH
             }
-            _ => true,
+            _ => self.everything || !data.is_seen(row),
         };
         in_sight && matches(row, filter)
     }
@@ -134,7 +135,7 @@ impl Rows {
             && let Some(row) = data.requests().iter().find(|row| key_of(row) == *key)
         {
             let filter = self.typing.as_ref().map_or(self.filter.as_str(), Input::text).to_lowercase();
-            if self.has(row, &filter, now) {
+            if self.has(row, &filter, data, now) {
                 return Some(row);
             }
         }
@@ -159,6 +160,13 @@ impl Rows {
         let moved = self.cursor.moved(id, rows.len());
         self.key = rows.get(self.cursor.row(rows.len())).map(|row| key_of(row));
         moved
+    }
+
+    /// Selects the row in this place.
+    pub fn select(&mut self, at: usize, data: &Data, now: Option<Wall>) {
+        let rows = self.rows(data, now);
+        self.cursor.select(at);
+        self.key = rows.get(self.cursor.row(rows.len())).map(|row| key_of(row));
     }
 
     /// The next order.

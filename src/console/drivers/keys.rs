@@ -6,7 +6,7 @@ use crate::console::keymap::Key;
 use crate::console::term::input::Decoder;
 use crate::host::terminal::{self, Got};
 use crate::text::SafeText;
-use ratatui::crossterm::event::Event as Terminal;
+use ratatui::crossterm::event::{Event as Terminal, MouseButton, MouseEvent, MouseEventKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -66,6 +66,18 @@ fn meant(event: Terminal) -> Option<Event> {
         Terminal::Key(key) => Key::of(key).map(Event::Key),
         Terminal::Paste(text) => Some(Event::Paste(SafeText::new(&text))),
         Terminal::Resize(width, height) => Some(Event::Resize(width, height)),
+        Terminal::Mouse(mouse) => moused(mouse),
+        _ => None,
+    }
+}
+
+/// Only the left button and the wheel mean anything.
+fn moused(mouse: MouseEvent) -> Option<Event> {
+    let (x, y) = (mouse.column, mouse.row);
+    match mouse.kind {
+        MouseEventKind::Down(MouseButton::Left) => Some(Event::Click { x, y }),
+        MouseEventKind::ScrollDown => Some(Event::Wheel { x, y, down: true }),
+        MouseEventKind::ScrollUp => Some(Event::Wheel { x, y, down: false }),
         _ => None,
     }
 }

@@ -70,11 +70,12 @@ fn split(record: Record) -> Vec<LogLine> {
         Level::Warning => LogLevel::Warning,
         Level::Error => LogLevel::Error,
     };
-    let (file, time, component): (SafeText, Option<Wall>, SafeText) =
-        (record.file, record.time, record.component);
+    let (file, time, near, component): (SafeText, Option<Wall>, Option<Wall>, SafeText) =
+        (record.file, record.time, record.near, record.component);
     let line = |(n, text): (usize, SafeText)| LogLine {
         file: file.clone(),
         time,
+        near,
         level,
         component: component.clone(),
         text,
@@ -85,7 +86,7 @@ fn split(record: Record) -> Vec<LogLine> {
 
 fn note(file: SafeText, text: SafeText) -> LogLine {
     let component = SafeText::default();
-    LogLine { file, time: None, level: LogLevel::Warning, component, text, continued: false }
+    LogLine { file, time: None, near: None, level: LogLevel::Warning, component, text, continued: false }
 }
 
 /// How many records of a file's end are shown at first.

@@ -2,8 +2,11 @@
 //! blocks the keys.
 
 pub mod ask;
+pub mod clipboard;
 pub mod keys;
 pub mod logs;
+pub mod save;
+pub mod seen;
 pub mod transcript;
 
 use crate::console::app::Event;

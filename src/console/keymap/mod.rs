@@ -1,5 +1,9 @@
 //! Keys: what they are called, how a name is read, and which command each means. The defaults stand beside the commands
-//! in `app::command`; a file of the user's replaces some (`[console] keymap`), and all its mistakes are told at once.
+//! in `app::command`; a file of the user's replaces some (`[console] keymap`), see `file`.
+
+mod file;
+#[cfg(test)]
+mod tests;
 
 use crate::console::app::command::{COMMANDS, Context, Id};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -141,53 +145,6 @@ impl Default for Keymap {
 }
 
 impl Keymap {
-    /// The defaults with what a file puts in their place: `command = "key"` or `command = ["key", "key"]`.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn with(text: &str) -> Result<Keymap, Vec<String>> {
-        let mut map = Keymap::default();
-        let mut mistakes = Vec::new();
-        let table: toml::Table = text.parse().map_err(|e: toml::de::Error| vec![e.to_string()])?;
-        for (name, value) in table {
-            let Some(command) = COMMANDS.iter().find(|c| c.name == name) else {
-                mistakes.push(format!("there is no command {name:?}"));
-                continue;
-            };
-            let words: Vec<&str> = match &value {
-                toml::Value::String(one) => vec![one.as_str()],
-                toml::Value::Array(some) => some.iter().map(|v| v.as_str().unwrap_or_default()).collect(),
-                _ => vec![""],
-            };
-            let mut keys = Vec::new();
-            for word in words {
-                match word.parse() {
-                    Ok(key) => keys.push(key),
-                    Err(why) => mistakes.push(format!("{name}: {why}")),
-                }
-            }
-            map.keys.insert(command.id, keys);
-        }
-        mistakes.extend(map.clashes());
-        if mistakes.is_empty() { Ok(map) } else { Err(mistakes) }
-    }
-
-    /// Two commands that one key would mean at once.
-    pub fn clashes(&self) -> Vec<String> {
-        let mut all = Vec::new();
-        for (n, one) in COMMANDS.iter().enumerate() {
-            for other in &COMMANDS[n + 1..] {
-                let meet = one.contexts.iter().any(|c| other.contexts.contains(c))
-                    || one.contexts.contains(&Context::Everywhere)
-                    || other.contexts.contains(&Context::Everywhere);
-                if let Some(key) = self.of(one.id).iter().find(|k| meet && self.of(other.id).contains(k)) {
-                    all.push(format!("{key} means both {} and {}", one.name, other.name));
-                }
-            }
-        }
-        all
-    }
-
     /// The keys of a command; the first is the one that is shown.
     pub fn of(&self, id: Id) -> &[Key] {
         self.keys.get(&id).map_or(&[], Vec::as_slice)
@@ -197,39 +154,5 @@ impl Keymap {
     pub fn command(&self, key: Key, contexts: &[Context]) -> Option<Id> {
         let here = |c: &Context| *c == Context::Everywhere || contexts.contains(c);
         COMMANDS.iter().find(|c| c.contexts.iter().any(here) && self.of(c.id).contains(&key)).map(|c| c.id)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn no_key_means_two_things_at_once() {
-        assert_eq!(Keymap::default().clashes(), Vec::<String>::new());
-    }
-
-    #[test]
-    fn every_default_key_is_a_key_and_reads_back() {
-        for command in COMMANDS {
-            for key in command.keys {
-                let read: Key = key.parse().unwrap();
-                assert_eq!(read.to_string().parse::<Key>(), Ok(read), "{key}");
-            }
-        }
-    }
-
-    #[test]
-    fn all_mistakes_of_a_keymap_are_told_at_once() {
-        let mistakes = Keymap::with("run = \"Ctrl-Shift-Q\"\nfly = \"f\"\ndefer = \"x\"\n").unwrap_err();
-        assert_eq!(mistakes.len(), 3, "{mistakes:?}");
-    }
-
-    #[test]
-    fn a_keymap_replaces_only_what_it_names() {
-        let map = Keymap::with("run = [\"Ctrl-r\"]").unwrap();
-        assert_eq!(map.of(Id::Run), [Key::Ctrl('r')]);
-        assert_eq!(map.of(Id::Defer), [Key::Char('d')]);
     }
 }

@@ -23,6 +23,12 @@ static ONE_SCREEN: AtomicBool = AtomicBool::new(false);
 /// The thread that draws.
 static DRAWER: Mutex<Option<ThreadId>> = Mutex::new(None);
 
+/// Click and wheel are reported.
+static MOUSE: AtomicBool = AtomicBool::new(false);
+/// Buttons and wheel only, never motion, in numbers that any width fits into.
+const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+
 /// Names of the console's own threads begin with this.
 pub const THREADS: &str = "console-";
 
@@ -55,6 +61,12 @@ impl Guard {
     }
 }
 
+/// The bytes that have the terminal report click and wheel, or not; leaving it takes that back.
+pub fn mouse(on: bool) -> &'static [u8] {
+    MOUSE.store(on, Ordering::SeqCst);
+    if on { MOUSE_ON } else { MOUSE_OFF }
+}
+
 impl Drop for Guard {
     fn drop(&mut self) {
         leave();
@@ -71,6 +83,9 @@ fn take() -> io::Result<()> {
     // Lines never wrap: what is drawn at the edge stays there on every terminal. Cleared once, here, so that the first
     // frame of a slow line is only what is not blank.
     queue!(bytes, ResetColor, Clear(ClearType::All), Hide, EnableBracketedPaste, DisableLineWrap)?;
+    if MOUSE.load(Ordering::SeqCst) {
+        bytes.extend(MOUSE_ON);
+    }
     terminal::write(&bytes)
 }
 
@@ -81,6 +96,9 @@ pub fn leave() {
         return;
     }
     let mut bytes = Vec::new();
+    if MOUSE.load(Ordering::SeqCst) {
+        bytes.extend(MOUSE_OFF);
+    }
     // What fails here has no one to be told.
     let _ = queue!(bytes, ResetColor, EnableLineWrap, DisableBracketedPaste);
     let _ = if ONE_SCREEN.load(Ordering::SeqCst) {

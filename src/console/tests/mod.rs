@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod by_hand;
+mod edge;
 mod fake;
+mod many;
 mod robust;
 mod rules;
 mod screens;

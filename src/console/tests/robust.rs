@@ -63,7 +63,8 @@ fn keys(dice: &mut Dice) -> Key {
         0 => named[dice.roll(named.len())],
         1 => Key::Char(char::from(32 + dice.roll(95) as u8)),
         2 => {
-            let command = &COMMANDS[dice.roll(COMMANDS.len())];
+            let with_keys: Vec<_> = COMMANDS.iter().filter(|c| !c.keys.is_empty()).collect();
+            let command = with_keys[dice.roll(with_keys.len())];
             command.keys[dice.roll(command.keys.len())].parse().unwrap()
         }
         _ => Key::Char(['é', '漢', '\u{301}', 'y', 'n', '/', ':', 'j'][dice.roll(8)]),

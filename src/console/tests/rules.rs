@@ -2,7 +2,7 @@
 
 use super::fake::{Fake, at, id};
 use super::stage::Stage;
-use crate::console::app::command::{COMMANDS, Id, enabled};
+use crate::console::app::command::{COMMANDS, Context, Id, enabled};
 use crate::console::app::{Effect, Event, View};
 use crate::console::keymap::Key;
 use crate::decision::Gate;
@@ -354,12 +354,10 @@ fn every_view_and_every_command_is_reached_by_its_key_and_from_the_palette() {
 
 #[test]
 fn help_lists_every_key_of_the_view_and_marks_what_is_off() {
-    let mut stage = Stage::new(120, 70);
+    let mut stage = Stage::new(120, 110);
     stage.keys("?");
     let screen = stage.screen();
-    for command in
-        COMMANDS.iter().filter(|c| !c.contexts.contains(&crate::console::app::command::Context::Log))
-    {
+    for command in COMMANDS.iter().filter(|c| c.is_of(&[Context::Requests])) {
         assert!(screen.contains(command.words), "{} is missing in\n{screen}", command.name);
     }
     assert!(screen.contains("not now: there is no hold"));

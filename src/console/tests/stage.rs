@@ -26,6 +26,7 @@ pub fn log_lines() -> Vec<LogLine> {
     let line = |seconds: i64, level: LogLevel, text: &str| LogLine {
         file: "PACMAN.LOG".into(),
         time: Some(at(NOW) + TimeDelta::seconds(seconds)),
+        near: Some(at(NOW) + TimeDelta::seconds(seconds)),
         level,
         component: "PCM".into(),
         text: text.into(),
@@ -51,7 +52,7 @@ impl Stage {
 
     pub fn with(width: u16, height: u16, fake: Fake, read_only: bool) -> Stage {
         let zone = Zone::from_posix("Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
-        let options = AppOptions { read_only, title: None, zone, keymap: Keymap::default() };
+        let options = AppOptions { read_only, title: None, zone, keymap: Keymap::default(), clipboard: true };
         let mut stage = Stage {
             app: App::new(options),
             fake,

@@ -181,6 +181,15 @@ impl Canvas<'_> {
         }
     }
 
+    /// Says on the lower edge of a box how much more there is below.
+    pub fn below(&mut self, area: Rect, rest: usize) {
+        if rest > 0 && area.width > 4 && area.height > 0 {
+            let more = crate::safe!(" {} {rest} more, PgDn ", self.glyphs.more[1]);
+            let edge = Rect { x: area.x + 2, y: area.bottom() - 1, width: area.width - 4, height: 1 };
+            self.line(edge, &Line::of(more, Scope::DialogBorder));
+        }
+    }
+
     /// A framed box, emptied, with its name in the frame; returns its inside.
     pub fn frame(&mut self, area: Rect, title: &Line) -> Rect {
         let area = area.intersection(self.buffer.area);

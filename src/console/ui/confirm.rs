@@ -3,7 +3,7 @@
 use super::canvas::Canvas;
 use super::facts::{Telling, restarts};
 use super::line::Line;
-use super::{centred, dialog_width, header};
+use super::{centred, dialog_width, header, many};
 use crate::clock::Wall;
 use crate::console::app::command::Id;
 use crate::console::app::dialog::{Confirm, Field};
@@ -42,8 +42,10 @@ pub fn draw(app: &App, confirm: &Confirm, now: Wall, canvas: &mut Canvas, area: 
 fn title(app: &App, confirm: &Confirm) -> Line {
     let verb = confirm.id.command().name.to_uppercase();
     let mut line = Line::of(safe!("{verb}"), Scope::DialogTitle);
-    if let Some(request) = confirm.request {
-        line.push(safe!(" {request}"), Scope::DialogTitle);
+    match confirm.requests[..] {
+        [] => {}
+        [request] => line.push(safe!(" {request}"), Scope::DialogTitle),
+        _ => line.push(safe!(" {} REQUESTS", confirm.requests.len()), Scope::DialogTitle),
     }
     line.add(" on ", Scope::DialogBorder).join(header::identity(app, 24))
 }
@@ -53,15 +55,18 @@ type Row = (Line, Option<Field>);
 fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
     let data = &app.data;
     let mut plain: Vec<Line> = Vec::new();
-    if let Some(request) = confirm.request
+    if confirm.requests.len() > 1 {
+        plain.extend(many::lines(app, confirm, telling));
+    }
+    if let Some(request) = confirm.request()
         && let Some(row) = data.request(request)
     {
         let package = Line::of(&row.package, Scope::Strong).add("  ", Scope::Text);
         plain.extend(telling.fact("package", package.add(row.state.as_str(), Scope::of_state(row.state))));
     }
-    plain.extend(telling.fact("does", Line::of(does(confirm.id), Scope::Text)));
+    plain.extend(telling.fact("does", Line::of(does(confirm), Scope::Text)));
     if matches!(confirm.id, Id::Run | Id::Rerun)
-        && let Some(show) = confirm.show(data)
+        && let Some(show) = confirm.request().and_then(|request| confirm.show(data, request))
     {
         if let Some(command) = &show.command_line {
             plain.extend(telling.fact("command", Line::of(command, Scope::Strong)));
@@ -77,14 +82,14 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
         plain.extend(logged_on(app, telling));
     }
     if confirm.id == Id::Stop
-        && let Some(row) = confirm.request.and_then(|id| data.request(id))
+        && let Some(row) = confirm.request().and_then(|id| data.request(id))
     {
         plain.extend(telling.running(row));
     }
     let mut rows: Vec<Row> = plain.into_iter().map(|line| (line, None)).collect();
     if confirm.waiting(data) {
         rows.push((Line::new(), None));
-        let fault = confirm.request.and_then(|id| data.show(id)).and_then(|held| held.fault.as_ref());
+        let fault = confirm.request().and_then(|id| data.show(id)).and_then(|held| held.fault.as_ref());
         let said = match fault {
             Some((failure, _)) => Line::of(safe!("{failure}"), Scope::MessageError),
             None => Line::of("asking the executor what this would do", Scope::Dim),
@@ -189,8 +194,14 @@ fn input(name: &'static str, input: &Input, focus: bool, telling: &Telling, hint
 }
 
 /// What an action does, in a sentence.
-fn does(id: Id) -> &'static str {
-    match id {
+fn does(confirm: &Confirm) -> &'static str {
+    let several = confirm.requests.len() > 1;
+    match confirm.id {
+        Id::Run if several => "runs each of them now, one after the other, without notice to those logged on",
+        Id::Rerun if several => "runs each of them again, one after the other, as a further attempt",
+        Id::Defer if several => "none of them starts by itself before the time you give",
+        Id::Undefer if several => "ends their deferrals: each starts when every other gate passes",
+        Id::Stop if several => "ends their runs and every process they started",
         Id::Run => "runs it now, without notice to those logged on",
         Id::Rerun => "runs it again, as a further attempt",
         Id::Defer => "does not start by itself before the time you give",

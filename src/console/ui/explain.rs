@@ -71,10 +71,6 @@ pub fn draw(app: &App, request: RequestId, scroll: &Scroll, now: Wall, canvas: &
     let area = centred(body, width, height);
     let inside = canvas.frame(area, &Line::of(safe!("EXPLAIN {request}"), Scope::DialogTitle));
     let window = scroll.window(lines.len(), usize::from(inside.height));
-    let rest = lines.len() - window.end;
+    canvas.below(area, lines.len() - window.end);
     canvas.lines(inside, &lines[window]);
-    if rest > 0 {
-        let more = Line::of(safe!(" {} {rest} more lines ", canvas.glyphs.more[1]), Scope::DialogBorder);
-        canvas.line(Rect { x: area.x + 2, y: area.bottom() - 1, width: area.width - 4, height: 1 }, &more);
-    }
 }

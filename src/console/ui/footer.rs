@@ -36,6 +36,10 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
             Field::Question => Line::of("  y yes  n no  Esc cancels", Scope::Footer),
             _ => Line::of("  Tab or Enter next  Shift-Tab back  Esc cancels", Scope::Footer),
         },
+        Some(Overlay::Help(_)) => {
+            Line::of("  PgDn more  j k scroll  : any command  q or Esc closes", Scope::Footer)
+        }
+        Some(Overlay::Save(_)) => Line::of("  Enter writes  Esc drops", Scope::Footer),
         Some(Overlay::Palette(_)) => Line::of("  type to find  Enter does it  Esc closes", Scope::Footer),
         _ => keys(app, width),
     };
@@ -45,9 +49,7 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
 /// As many keys as fit, the most wanted ones, in the order of the table; `?` always.
 fn keys(app: &App, width: usize) -> Line {
     let here = contexts(app);
-    let fits_here = |c: &&Command| {
-        c.footer > 0 && c.contexts.iter().any(|x| *x == Context::Everywhere || here.contains(x))
-    };
+    let fits_here = |c: &&Command| c.footer > 0 && c.is_of(here);
     let mut wanted: Vec<&Command> = COMMANDS.iter().filter(fits_here).collect();
     // In a log its own keys come first.
     let own = |c: &Command| c.contexts.iter().any(|x| *x != Context::Everywhere && here.contains(x));

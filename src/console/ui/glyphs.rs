@@ -31,6 +31,8 @@ pub struct Glyphs {
     pub thumb: &'static str,
     /// A full and an empty part of a progress bar.
     pub bar: [&'static str; 2],
+    /// A column of a histogram, from low to high.
+    pub levels: &'static [&'static str],
     /// Between facts.
     pub dot: &'static str,
     /// There is more above, below.
@@ -53,6 +55,7 @@ pub const UNICODE: Glyphs = Glyphs {
     now: "●",
     thumb: "█",
     bar: ["█", "░"],
+    levels: &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     dot: "·",
     more: ["↑", "↓"],
 };
@@ -73,6 +76,7 @@ pub const ASCII: Glyphs = Glyphs {
     now: "@",
     thumb: "#",
     bar: ["#", "."],
-    dot: ",",
+    levels: &["_", "-", "=", "#"],
+    dot: ".",
     more: ["^", "v"],
 };

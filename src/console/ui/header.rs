@@ -156,11 +156,15 @@ fn groups(app: &App, width: usize) -> Line {
     }
     let selected = app.selected_row().map(|row| row.group);
     let mut parts = Vec::new();
+    // What an operator has seen is still counted, but alarms nobody.
+    let expired = data.unseen(|row| row.group == Group::Expired) > 0;
     for group in [Group::Pending, Group::Running, Group::Expired] {
-        parts.push((title(group), data.count(group), selected == Some(group), group == Group::Expired));
+        let alarming = group == Group::Expired && expired;
+        parts.push((title(group), data.count(group), selected == Some(group), alarming));
     }
     let failed = app.selected_row().is_some_and(|row| crate::console::app::data::is_failure(row.state));
-    parts.push(("Failed", data.failed(), failed, true));
+    let fresh = data.unseen(|row| crate::console::app::data::is_failure(row.state)) > 0;
+    parts.push(("Failed", data.failed(), failed, fresh));
     parts.push((
         "Executed",
         data.count(Group::Executed),

@@ -4,59 +4,86 @@ use super::canvas::Canvas;
 use super::line::Line;
 use super::{centred, dialog_width};
 use crate::console::app::App;
-use crate::console::app::command::{COMMANDS, Command, Context, Section, enabled};
+use crate::console::app::command::{COMMANDS, Command, Id, Section, contexts_below, enabled};
 use crate::console::app::list::Scroll;
-use crate::console::app::overlay::{Overlay, Palette};
-use crate::console::app::{Focus, View};
+use crate::console::app::overlay::Palette;
 use crate::console::theme::Scope;
 use crate::safe;
 use ratatui::layout::Rect;
 
-/// Draws the keys of what is below the help.
+/// Draws the keys of what is below the help: all at a glance, then each in words and why it does nothing now.
 pub fn draw(app: &App, scroll: &Scroll, canvas: &mut Canvas, body: Rect) {
     let width = dialog_width(body, 100);
     let inner = usize::from(width).saturating_sub(4);
-    let here = context_below(app);
-    let mut lines = Vec::new();
+    let here = contexts_below(app);
+    let of_here: Vec<&Command> = COMMANDS.iter().filter(|c| c.is_of(here)).collect();
+    let key = |id: Id| app.options.keymap.of(id).first().map(ToString::to_string).unwrap_or_default();
+    let ways = safe!(
+        "{} closes or leaves, {} goes a step back, {} finds any command by its words; more below: {}",
+        key(Id::Quit),
+        key(Id::Back),
+        key(Id::Palette),
+        key(Id::PageDown)
+    );
+    let mut lines = Line::of(ways, Scope::Dim).wrap(inner, 0);
+    lines.extend(card(app, &of_here, inner));
+    lines.push(Line::new());
+    let marks = "Marks: * running  ! failed or rejected  x expired  + done  # marked  ~ old  > selected";
+    lines.extend(Line::of(marks, Scope::Dim).wrap(inner, 7));
     for section in Section::ALL {
-        let of_here = |c: &&Command| {
-            c.section == section && c.contexts.iter().any(|x| *x == Context::Everywhere || here.contains(x))
-        };
-        let commands: Vec<_> = COMMANDS.iter().filter(of_here).collect();
-        if commands.is_empty() {
-            continue;
-        }
-        if !lines.is_empty() {
+        let mut commands = of_here.iter().filter(|c| c.section == section).peekable();
+        if commands.peek().is_some() {
             lines.push(Line::new());
+            lines.push(Line::of(section.title(), Scope::Title));
         }
-        lines.push(Line::of(section.title(), Scope::Title));
         for command in commands {
             lines.extend(row(app, command, true).wrap(inner, 14));
         }
     }
-    lines.push(Line::new());
-    lines.push(Line::of("Marks: * running  ! failed or rejected  x expired  ~ old  > selected", Scope::Dim));
     let height = (lines.len() as u16 + 2).min(body.height);
     let area = centred(body, width, height);
     let title = Line::of(safe!("KEYS of {}", app.view.title()), Scope::DialogTitle);
     let inside = canvas.frame(area, &title);
     let window = scroll.window(lines.len(), usize::from(inside.height));
-    let rest = lines.len() - window.end;
+    canvas.below(area, lines.len() - window.end);
     canvas.lines(inside, &lines[window]);
-    if rest > 0 {
-        let more = Line::of(safe!(" {} {rest} more, PgDn ", canvas.glyphs.more[1]), Scope::DialogBorder);
-        canvas.line(Rect { x: area.x + 2, y: area.bottom() - 1, width: area.width - 4, height: 1 }, &more);
-    }
 }
 
-/// Where the keys go once the help is closed.
-fn context_below(app: &App) -> &'static [Context] {
-    let layers = app.overlays.iter().filter(|layer| !matches!(layer, Overlay::Help(_))).count();
-    match (layers, app.view, app.focus()) {
-        (0, _, Focus::Log) => &[Context::Log],
-        (0, View::Overview | View::Packages, Focus::List) => &[Context::Requests],
-        _ => &[Context::Other],
+/// Every key with a word or two, by section, in as many columns as there is room for.
+fn card(app: &App, commands: &[&Command], width: usize) -> Vec<Line> {
+    let mut cells: Vec<(Line, bool)> = Vec::new();
+    for section in Section::ALL {
+        let with_keys = commands.iter().filter(|c| c.section == section);
+        let mut with_keys =
+            with_keys.filter_map(|c| Some((*c, app.options.keymap.of(c.id).first()?))).peekable();
+        if with_keys.peek().is_some() {
+            cells.push((Line::of(section.title(), Scope::Title), true));
+        }
+        for (command, key) in with_keys {
+            let on = enabled(app, command.id).is_ok();
+            let (key_scope, scope) = if on { (Scope::Key, Scope::Text) } else { (Scope::KeyOff, Scope::Dim) };
+            let line = Line::new().cell(safe!("{key}"), 10, "", key_scope).add(command.short, scope);
+            cells.push((line, false));
+        }
     }
+    let columns = (width / 25).clamp(1, 4);
+    let wide = width / columns;
+    let mut height = cells.len().div_ceil(columns);
+    // A title does not stand alone at the foot of a column.
+    while cells.chunks(height.max(1)).any(|part| part.last().is_some_and(|(_, title)| *title)) {
+        height += 1;
+    }
+    (0..height)
+        .map(|row| {
+            let mut line = Line::new();
+            for (column, part) in cells.chunks(height).enumerate() {
+                if let Some((cell, _)) = part.get(row) {
+                    line = line.pad_to(column * wide).join(cell.clone());
+                }
+            }
+            line
+        })
+        .collect()
 }
 
 /// Draws the palette.
@@ -92,7 +119,9 @@ fn row(app: &App, command: &Command, help: bool) -> Line {
     let keys: Vec<_> = app.options.keymap.of(command.id).iter().map(ToString::to_string).collect();
     let why = enabled(app, command.id).err();
     let (key, text) = if why.is_some() { (Scope::KeyOff, Scope::Dim) } else { (Scope::Key, Scope::Text) };
-    let mut line = if help {
+    let mut line = if help && keys.is_empty() {
+        Line::of("  ", text).cell(command.name, 12, "", text)
+    } else if help {
         Line::of("  ", text).cell(safe!("{}", keys.join(" ")), 12, "", key)
     } else {
         Line::new().cell(command.name, 16, "", text).cell(safe!("{}", keys.join(" ")), 12, "", key)

@@ -4,7 +4,7 @@ use super::canvas::Canvas;
 use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::data::Held;
-use crate::console::app::{App, Focus, words};
+use crate::console::app::{App, Focus, Spot, words};
 use crate::console::theme::Scope;
 use crate::executor::view::{AttemptDoc, AuditEntryDoc};
 use crate::safe;
@@ -15,6 +15,8 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
     let upper = Rect { height: body.height / 2, ..body };
     let lower = Rect { y: upper.bottom(), height: body.height - upper.height, ..body };
     let focus = app.focus() == Focus::Second;
+    app.spots.add(upper, Spot::Pane(Focus::List));
+    app.spots.add(lower, Spot::Pane(Focus::Second));
     let zone = &app.options.zone;
     let wide = body.width >= 100;
 

@@ -1,11 +1,13 @@
 //! The log: as a pane of the overview, and as a view of its own. What is cut off says so.
 
 use super::canvas::Canvas;
+use super::glyphs::Glyphs;
 use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::logpane::{LogPane, TimeDisplay};
-use crate::console::app::{App, LogLevel, LogLine, View, words};
+use crate::console::app::{App, Focus, LogLevel, LogLine, Spot, View, words};
 use crate::console::theme::Scope;
+use crate::log::histogram::Bucket;
 use crate::safe;
 use crate::text::SafeText;
 use ratatui::layout::Rect;
@@ -17,9 +19,15 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
     }
     let focus = focus && app.overlays.is_empty();
     let pane = &app.log;
-    let (title, right) = titles(pane, focus);
+    app.spots.add(area, Spot::Pane(Focus::Log));
+    let (title, right) = titles(pane, focus, area.width);
     canvas.rule(area, &title, &right, focus);
     let mut inside = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    if app.view == View::Log && area.height >= 14 {
+        let bars = histogram(app, now, canvas.glyphs, usize::from(area.width));
+        let used = canvas.lines(inside, &bars);
+        inside = Rect { y: inside.y + used, height: inside.height - used, ..inside };
+    }
     if let Some(input) = &pane.typing {
         let line = Line::of("/", Scope::Key)
             .add(input.before(), Scope::InputFocus)
@@ -33,12 +41,16 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
         canvas.line(Rect { y: inside.bottom(), height: 1, ..inside }, &line);
     }
     let height = usize::from(inside.height);
-    let files = pane.several_files();
+    let files = pane.files().len() > 1;
     let mut lines: Vec<Line> = Vec::new();
     // From the bottom up, so that wrapped lines push the oldest out.
-    for (number, record) in pane.window(height).rev() {
-        let line = line(pane, record, files, now, app);
-        let hit = pane.hit == Some(number);
+    for (key, record) in pane.window(height).rev() {
+        let mut line = line(pane, record, files, now, app);
+        if pane.marked() > 0 {
+            // The column is there as soon as there is a mark, for all lines alike.
+            line.words.insert(0, (if pane.is_marked(key) { "# " } else { "  " }.into(), Scope::Mark));
+        }
+        let hit = pane.hit == Some(key);
         let mut parts = if pane.wrap && app.view == View::Log {
             line.wrap(usize::from(inside.width), 11)
         } else {
@@ -61,9 +73,16 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
     canvas.lines(inside, &lines);
 }
 
-fn titles(pane: &LogPane, focus: bool) -> (Line, Line) {
+fn titles(pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
     let scope = if focus { Scope::TitleFocus } else { Scope::Title };
-    let file = pane.file().cloned().unwrap_or_default();
+    let file = match pane.files().len() {
+        0 | 1 => pane.file().cloned().unwrap_or_default(),
+        n => {
+            let names: Vec<_> = pane.files().map(SafeText::as_str).collect();
+            let all = safe!("{}", names.join(" "));
+            if all.width() < usize::from(width) / 3 { all } else { safe!("{n} files by time") }
+        }
+    };
     let mut title = Line::of(safe!("LOG {file}"), scope);
     if pane.follow {
         title.push(" FOLLOW", Scope::MarkOk);
@@ -73,6 +92,12 @@ fn titles(pane: &LogPane, focus: bool) -> (Line, Line) {
     }
     if pane.level > LogLevel::Verbose {
         title.push(safe!(" {}+", pane.level.word()), Scope::Mark);
+    }
+    if let Some(component) = &pane.component {
+        title.push(safe!(" only {component}"), Scope::Mark);
+    }
+    if pane.marked() > 0 {
+        title.push(safe!(" {} marked", pane.marked()), Scope::Mark);
     }
     if let Some(search) = pane.search() {
         let only = if pane.only { " only" } else { "" };
@@ -90,7 +115,10 @@ fn titles(pane: &LogPane, focus: bool) -> (Line, Line) {
         right.push(safe!("{}", words::count(warnings, "warning")), Scope::LogWarning);
     }
     let (all, shown) = pane.counts();
-    if shown < all {
+    if pane.dropped() > 0 {
+        let sep = if errors + warnings > 0 { "; " } else { "" };
+        right.push(safe!("{sep}newest {all} lines, the rest is in the file"), Scope::Dim);
+    } else if shown < all {
         right.push(
             safe!("{}{shown} of {all} lines", if errors + warnings > 0 { "; " } else { "" }),
             Scope::Dim,
@@ -99,10 +127,44 @@ fn titles(pane: &LogPane, focus: bool) -> (Line, Line) {
     (title, right)
 }
 
+/// Errors and warnings by time, a line each, where there are any and a stretch of time to divide.
+fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, width: usize) -> Vec<Line> {
+    let zone = &app.options.zone;
+    let (errors, warnings) = app.log.faults();
+    // What stands to the right of the bars: the time of their ends, and of one of them.
+    let room = if width >= 60 { 24 } else { 0 };
+    let buckets = app.log.histogram(width.saturating_sub(3 + room).max(1));
+    let (Some(first), Some(second)) = (buckets.first(), buckets.get(1)) else { return Vec::new() };
+    if errors + warnings == 0 || width < 20 {
+        return Vec::new();
+    }
+    let step = (second.from - first.from).num_seconds().max(1);
+    let last = first.from + (second.from - first.from) * i32::try_from(buckets.len()).unwrap_or(1);
+    let ends = safe!("  {} to {}", words::stamp(first.from, now, zone), words::stamp(last, now, zone));
+    let ends =
+        if ends.width() <= room { ends } else { safe!("  from {}", words::stamp(first.from, now, zone)) };
+    let of = |name: &'static str, scope: Scope, count: &dyn Fn(&Bucket) -> u32, right: SafeText| {
+        let most = buckets.iter().map(count).max().unwrap_or(0).max(1);
+        let mut line = Line::of(name, scope);
+        for run in buckets.chunk_by(|a, b| count(a) == count(b)) {
+            let (glyph, scope) = match count(&run[0]) {
+                0 => (glyphs.dot, Scope::Dim),
+                n => (glyphs.levels[(n as usize * glyphs.levels.len()).div_ceil(most as usize) - 1], scope),
+            };
+            line.push(safe!("{}", glyph.repeat(run.len())), scope);
+        }
+        if room > 0 { line.add(right, Scope::Dim) } else { line }
+    };
+    vec![
+        of("E  ", Scope::LogError, &|b| b.errors, ends),
+        of("W  ", Scope::LogWarning, &|b| b.warnings, safe!("  {} a column", words::span(step))),
+    ]
+}
+
 fn nothing(pane: &LogPane) -> SafeText {
     let (all, _) = pane.counts();
     if all > 0 {
-        safe!("none of {all} lines passes level and filter; l and & change them")
+        safe!("none of {all} lines passes level, component and filter; l, c and & change them")
     } else {
         "nothing was written yet".into()
     }

@@ -15,8 +15,10 @@ mod history;
 mod life;
 pub mod line;
 mod log;
+mod many;
 mod problems;
 mod requests;
+mod results;
 mod traces;
 mod who;
 
@@ -39,6 +41,7 @@ const LEAST: (u16, u16) = (40, 10);
 /// Draws the app over the whole buffer.
 pub fn draw(app: &App, theme: &Theme, glyphs: &'static Glyphs, buffer: &mut Buffer) {
     let mut canvas = Canvas { buffer, theme, glyphs };
+    app.spots.clear();
     let area = canvas.area();
     canvas.fill(area, Scope::Background);
     let Some(now) = app.now else { return };
@@ -65,6 +68,8 @@ pub fn draw(app: &App, theme: &Theme, glyphs: &'static Glyphs, buffer: &mut Buff
             Overlay::Help(scroll) => help::draw(app, scroll, &mut canvas, body),
             Overlay::Palette(palette) => help::palette(app, palette, &mut canvas, body),
             Overlay::Problems(scroll) => problems::draw(app, scroll, &mut canvas, body),
+            Overlay::Results => results::draw(app, &mut canvas, body),
+            Overlay::Save(save) => results::save(save, &mut canvas, body),
         }
     }
     footer::draw(app, &mut canvas, footer);

@@ -35,6 +35,7 @@ pub fn draw(app: &App, scroll: &Scroll, canvas: &mut Canvas, body: Rect) {
     let area = centred(body, width, (lines.len() as u16 + 2).min(body.height));
     let inside = canvas.frame(area, &Line::of("WHAT IS WRONG", Scope::DialogTitle));
     let window = scroll.window(lines.len(), usize::from(inside.height));
+    canvas.below(area, lines.len() - window.end);
     canvas.lines(inside, &lines[window]);
 }
 

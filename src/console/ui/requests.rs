@@ -4,8 +4,8 @@ use super::canvas::Canvas;
 use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::data::is_failure;
-use crate::console::app::rows::Rows;
-use crate::console::app::{App, Focus, words};
+use crate::console::app::rows::{Rows, Sort};
+use crate::console::app::{App, Focus, Spot, words};
 use crate::console::theme::Scope;
 use crate::decision::{Group, State};
 use crate::executor::view::{RequestDoc, WAITS_FOR_INPUT};
@@ -60,7 +60,8 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
     let rows = list.rows(&app.data, app.now);
     let columns = Columns::new(usize::from(area.width), &rows);
     let focus = app.focus() == Focus::List && app.overlays.is_empty();
-    canvas.line(Rect { height: 1, ..area }, &head(list, &columns, focus, app.data.list.stale(now)));
+    app.spots.add(area, Spot::Pane(Focus::List));
+    canvas.line(Rect { height: 1, ..area }, &head(app, list, &columns, focus, app.data.list.stale(now)));
     let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
     if rows.is_empty() {
         let mut lines = vec![Line::new()];
@@ -83,6 +84,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
             line.over = Some(Scope::Stale);
         }
         canvas.line(Rect { y, height: 1, ..below }, &line);
+        app.spots.add(Rect { y, height: 1, ..below }, Spot::Row(at));
         y += 1;
     }
     if window.len() < rows.len() && y < below.bottom() {
@@ -90,7 +92,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
     }
 }
 
-fn head(list: &Rows, c: &Columns, focus: bool, stale: bool) -> Line {
+fn head(app: &App, list: &Rows, c: &Columns, focus: bool, stale: bool) -> Line {
     let scope = if focus { Scope::TitleFocus } else { Scope::Column };
     if let Some(input) = &list.typing {
         return Line::of("  find: ", Scope::TitleFocus)
@@ -106,11 +108,24 @@ fn head(list: &Rows, c: &Columns, focus: bool, stale: bool) -> Line {
     }
     line = line.cell("STATE", c.state, "", scope).cell("MANDATORY", c.mandatory, "", scope);
     line = line.cell("NEXT RUN", c.next, "", scope);
-    if list.filter.is_empty() {
-        line.add("WHY NOT / NEXT", scope)
-    } else {
-        line.add(safe!("find: {}  (Esc drops)", list.filter), Scope::Mark)
+    // What a list is not as it comes stands where the reasons are: those explain themselves.
+    let mut said = Line::new();
+    if !app.marked.is_empty() {
+        said.push(safe!("{} marked  ", app.marked.len()), Scope::Mark);
     }
+    if !list.filter.is_empty() {
+        said.push(safe!("find: {}  ", list.filter), Scope::Mark);
+    }
+    if list.sort != Sort::Group {
+        said.push(safe!("by {}  ", list.sort.word()), Scope::Mark);
+    }
+    if said.words.is_empty() {
+        return line.add("WHY NOT / NEXT", scope);
+    }
+    if !app.marked.is_empty() || !list.filter.is_empty() {
+        said.push("(Esc drops)", Scope::Dim);
+    }
+    line.join(said)
 }
 
 fn row(app: &App, row: &RequestDoc, selected: bool, c: &Columns, cut: &'static str, now: Wall) -> Line {
@@ -119,7 +134,9 @@ fn row(app: &App, row: &RequestDoc, selected: bool, c: &Columns, cut: &'static s
     let mark = if selected { ">" } else { mark(row) };
     let id = row.request_id.map_or_else(|| "-".into(), |id| safe!("{id}"));
     let text = if row.group == Group::Skipped { Scope::Dim } else { Scope::Text };
-    let mut line = Line::of(mark, state).add(" ", Scope::Text).cell(id, 8, cut, text);
+    let marked = row.request_id.is_some_and(|id| app.marked.contains(&id));
+    let mut line =
+        Line::of(mark, state).add(if marked { "#" } else { " " }, Scope::Mark).cell(id, 8, cut, text);
     line = line.cell(name(row).fit_to(c.package - 1, cut), c.package, cut, text);
     if c.command > 0 {
         line = line.cell(row.command.fit_to(c.command - 1, cut), c.command, cut, Scope::Dim);
@@ -224,7 +241,7 @@ fn empty(app: &App, list: &Rows, now: Wall) -> Line {
     }
     if !list.everything && !doc.requests.is_empty() {
         return dim(safe!(
-            "nothing is pending, running, expired or failed; {} done or skipped: 2 shows all",
+            "nothing is pending, running, or expired or failed and not yet seen; {} others: 2 shows all",
             doc.requests.len()
         ));
     }

@@ -3,7 +3,7 @@
 use super::canvas::Canvas;
 use super::line::Line;
 use crate::clock::Wall;
-use crate::console::app::{App, View, words};
+use crate::console::app::{App, Focus, Spot, View, words};
 use crate::console::theme::Scope;
 use crate::executor::view::SessionDoc;
 use crate::safe;
@@ -24,6 +24,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
         return;
     }
     let whole = app.view == View::Who;
+    app.spots.add(area, Spot::Pane(Focus::Second));
     let focus = focus && app.overlays.is_empty();
     let scope = if focus { Scope::TitleFocus } else { Scope::Title };
     let held = &app.data.who;

@@ -73,8 +73,8 @@ impl Confirm {
 
     fn yes(&mut self, data: &Data, now: Wall, zone: &Zone) -> Outcome {
         self.complaint = self.obstacle(data, now, zone);
-        match (&self.complaint, self.call(data, now, zone)) {
-            (None, Some(call)) => Outcome::Do(call),
+        match (&self.complaint, self.outcome(data, now, zone)) {
+            (None, Some(outcome)) => outcome,
             _ => Outcome::Open,
         }
     }

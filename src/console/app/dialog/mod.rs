@@ -2,6 +2,9 @@
 //! carries it out, `n` and Esc cancel, Enter alone never does.
 
 mod keys;
+mod save;
+
+pub use save::{SaveAs, Saving};
 
 use super::data::Data;
 use super::input::Input;
@@ -21,8 +24,8 @@ use std::collections::BTreeSet;
 pub struct Confirm {
     /// What.
     pub id: Id,
-    /// On which request; None: on the machine.
-    pub request: Option<RequestId>,
+    /// On which requests; none: on the machine.
+    pub requests: Vec<RequestId>,
     /// Until when, where that is asked.
     pub until: Input,
     /// Why, where that is asked.
@@ -59,20 +62,43 @@ pub enum Outcome {
     Cancel,
     /// Do it.
     Do(Call),
+    /// Do it for each of these, and tell of those for which the core would refuse it.
+    DoEach(Vec<(RequestId, Call)>, Vec<(RequestId, SafeText)>),
+}
+
+/// What the core says of the action on one request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Say<'d> {
+    /// Nothing yet.
+    Waiting,
+    /// It carries it out as it stands.
+    Yes,
+    /// It does once these gates are passed over by name.
+    With(&'d [String]),
+    /// It does not, and why.
+    No(SafeText),
 }
 
 impl Confirm {
     /// A dialog for this action.
-    pub fn new(id: Id, request: Option<RequestId>, opened: Option<Wall>) -> Confirm {
+    pub fn new(id: Id, requests: Vec<RequestId>, opened: Option<Wall>) -> Confirm {
         Confirm {
             id,
-            request,
+            requests,
             until: Input::new(40),
             reason: Input::new(MAX_REASON),
             ticked: BTreeSet::new(),
             focus: if matches!(id, Id::Defer | Id::Hold) { Field::Until } else { Field::Question },
             opened,
             complaint: None,
+        }
+    }
+
+    /// The request, if it is about one.
+    pub fn request(&self) -> Option<RequestId> {
+        match self.requests[..] {
+            [one] => Some(one),
+            _ => None,
         }
     }
 
@@ -86,31 +112,58 @@ impl Confirm {
         matches!(self.id, Id::Defer | Id::Hold | Id::Stop | Id::Rerun) || !self.overrides(data).is_empty()
     }
 
-    /// The newest details of the request, if they are newer than the dialog.
-    pub fn show<'d>(&self, data: &'d Data) -> Option<&'d ShowDoc> {
-        let held = data.show(self.request?)?;
+    /// The newest details of a request, if they are newer than the dialog.
+    pub fn show<'d>(&self, data: &'d Data, request: RequestId) -> Option<&'d ShowDoc> {
+        let held = data.show(request)?;
         (held.at >= self.opened).then_some(held.value.as_ref()).flatten()
     }
 
-    /// What the core says of this action.
-    pub fn allowed<'d>(&self, data: &'d Data) -> Option<&'d AllowedDoc> {
-        let verb = self.id.verb()?;
-        self.show(data)?.allowed.iter().find(|a| a.verb == verb)
+    /// What the core says of this action on one of its requests.
+    pub fn says<'d>(&self, data: &'d Data, request: RequestId) -> Say<'d> {
+        let Some(show) = self.show(data, request) else {
+            return match data.show(request).and_then(|held| held.fault.as_ref()) {
+                Some((failure, since)) if Some(*since) >= self.opened => Say::No(failure.message.clone()),
+                _ => Say::Waiting,
+            };
+        };
+        let verb = self.id.verb();
+        match show.allowed.iter().find(|allowed| Some(allowed.verb.as_str()) == verb) {
+            None => Say::No("the executor does not offer this".into()),
+            Some(AllowedDoc { ok: true, .. }) => Say::Yes,
+            Some(allowed) if allowed.overrides.is_empty() => Say::No(allowed.why.clone()),
+            Some(allowed) => Say::With(&allowed.overrides),
+        }
     }
 
-    /// The gates that would have to be overridden, by name.
-    pub fn overrides<'d>(&self, data: &'d Data) -> &'d [String] {
-        self.allowed(data).map_or(&[], |allowed| if allowed.ok { &[] } else { &allowed.overrides })
+    /// The same of each of them.
+    pub fn says_each<'d>(&self, data: &'d Data) -> Vec<(RequestId, Say<'d>)> {
+        self.requests.iter().map(|request| (*request, self.says(data, *request))).collect()
     }
 
-    /// What is known of one of those gates.
+    /// The gates that would have to be overridden, by name, each once.
+    pub fn overrides(&self, data: &Data) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        for (_, said) in self.says_each(data) {
+            let Say::With(gates) = said else { continue };
+            for gate in gates {
+                if !all.contains(gate) {
+                    all.push(gate.clone());
+                }
+            }
+        }
+        all
+    }
+
+    /// What is known of one of those gates, of the first request that it holds back.
     pub fn gate<'d>(&self, data: &'d Data, name: &str) -> Option<&'d GateDoc> {
-        self.show(data)?.gates.iter().find(|gate| gate.gate == name)
+        let held_back = |request: &&RequestId| matches!(self.says(data, **request), Say::With(gates) if gates.iter().any(|gate| gate == name));
+        let request = self.requests.iter().find(held_back)?;
+        self.show(data, *request)?.gates.iter().find(|gate| gate.gate == name)
     }
 
     /// Still waiting for the executor's word.
     pub fn waiting(&self, data: &Data) -> bool {
-        self.request.is_some() && self.show(data).is_none()
+        self.requests.iter().any(|request| self.says(data, *request) == Say::Waiting)
     }
 
     /// What keeps `y` from carrying it out; None: nothing.
@@ -118,17 +171,15 @@ impl Confirm {
         if self.waiting(data) {
             return Some("the executor has not answered yet".into());
         }
-        if self.request.is_some() {
-            match self.allowed(data) {
-                None => return Some("the executor does not offer this".into()),
-                Some(allowed) if !allowed.ok && allowed.overrides.is_empty() => {
-                    return Some(allowed.why.clone());
-                }
-                Some(_) => {}
-            }
+        let said = self.says_each(data);
+        if let [(_, Say::No(why))] = &said[..] {
+            return Some(why.clone());
+        }
+        if !said.is_empty() && said.iter().all(|(_, say)| matches!(say, Say::No(_))) {
+            return Some("the core refuses it for each of them".into());
         }
         let unticked: Vec<_> =
-            self.overrides(data).iter().filter(|g| !self.ticked.contains(*g)).cloned().collect();
+            self.overrides(data).into_iter().filter(|g| !self.ticked.contains(g)).collect();
         if !unticked.is_empty() {
             return Some(safe!("tick what is passed over: {}", unticked.join(", ")));
         }
@@ -143,15 +194,35 @@ impl Confirm {
         None
     }
 
-    /// The call that carries it out.
-    pub fn call(&self, data: &Data, now: Wall, zone: &Zone) -> Option<Call> {
+    /// What carries it out.
+    pub fn outcome(&self, data: &Data, now: Wall, zone: &Zone) -> Option<Outcome> {
+        if self.requests.len() < 2 {
+            return self.call(self.request(), data, now, zone).map(Outcome::Do);
+        }
+        let (mut calls, mut refused) = (Vec::new(), Vec::new());
+        for (request, said) in self.says_each(data) {
+            match said {
+                Say::No(why) => refused.push((request, why)),
+                _ => calls.push((request, self.call(Some(request), data, now, zone)?)),
+            }
+        }
+        Some(Outcome::DoEach(calls, refused))
+    }
+
+    fn call(&self, request: Option<RequestId>, data: &Data, now: Wall, zone: &Zone) -> Option<Call> {
         let (reason, dry_run) = (self.reason.value(), false);
         let until = || until::parse(self.until.text(), now, zone).ok();
-        let overrides =
-            || self.overrides(data).iter().filter_map(|gate| gate.parse::<Gate>().ok()).collect::<Vec<_>>();
-        Some(match (self.id, self.request) {
+        // Of several requests each is given only what holds it back itself.
+        let overrides = |request| match self.says(data, request) {
+            Say::With(gates) => gates.iter().filter_map(|gate| gate.parse::<Gate>().ok()).collect(),
+            _ => Vec::new(),
+        };
+        Some(match (self.id, request) {
             (Id::Run | Id::Rerun, Some(request)) => {
-                Call::Run { request, rerun: self.id == Id::Rerun, reason, overrides: overrides(), dry_run }
+                let (rerun, overrides) = (self.id == Id::Rerun, overrides(request));
+                // Without something that is passed over no reason is asked for, whatever others of them need.
+                let reason = reason.filter(|_| rerun || !overrides.is_empty());
+                Call::Run { request, rerun, reason, overrides, dry_run }
             }
             (Id::Defer, Some(request)) => Call::Defer { request, until: until()?, reason, dry_run },
             (Id::Undefer, Some(request)) => Call::Undefer { request, dry_run },

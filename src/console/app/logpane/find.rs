@@ -1,0 +1,151 @@
+//! Searching a log, and showing only some of it: by pattern, level and component.
+
+use super::LogPane;
+use crate::console::app::command::Id;
+use crate::console::app::event::{LogLevel, LogLine};
+use crate::console::app::input::Input;
+use crate::console::keymap::Key;
+use crate::safe;
+use crate::text::SafeText;
+use regex::{Regex, RegexBuilder};
+
+/// A pattern may not grow larger than this when it is compiled, in bytes.
+const MAX_PATTERN: usize = 1 << 20;
+
+impl LogPane {
+    /// Whether something is searched for.
+    pub fn has_search(&self) -> bool {
+        self.search.is_some()
+    }
+
+    /// The pattern that is searched for.
+    pub fn search(&self) -> Option<&Regex> {
+        self.search.as_ref()
+    }
+
+    pub(super) fn passes(&self, line: &LogLine) -> bool {
+        line.level >= self.level
+            && self.component.as_ref().is_none_or(|wanted| line.component == *wanted)
+            && !(self.only && self.search.as_ref().is_some_and(|p| !self.found(p, line)))
+    }
+
+    pub(super) fn found(&self, pattern: &Regex, line: &LogLine) -> bool {
+        pattern.is_match(line.text.as_str()) || pattern.is_match(line.component.as_str())
+    }
+
+    fn refilter(&mut self) {
+        let passing = self.lines.iter().filter(|(_, line)| self.passes(line));
+        self.shown = passing.map(|(key, _)| *key).collect();
+        let below = self.shown.len() - self.shown.partition_point(|key| *key <= self.bottom);
+        self.unseen = self.unseen.min(below);
+    }
+
+    pub(super) fn start_search(&mut self) {
+        self.typing = Some(Input::new(200));
+        self.bad_pattern = None;
+    }
+
+    pub(super) fn turn_only(&mut self) -> SafeText {
+        self.only = !self.only;
+        self.refilter();
+        if self.only { "only matches are shown; & shows all" } else { "all lines" }.into()
+    }
+
+    pub(super) fn turn_level(&mut self) -> SafeText {
+        self.level = match self.level {
+            LogLevel::Verbose => LogLevel::Info,
+            LogLevel::Info => LogLevel::Warning,
+            LogLevel::Warning => LogLevel::Error,
+            LogLevel::Error => LogLevel::Verbose,
+        };
+        self.refilter();
+        safe!("shown from level {}", self.level.word())
+    }
+
+    pub(super) fn turn_component(&mut self) -> SafeText {
+        let mut named = self.components.keys().filter(|name| !name.is_empty()).peekable();
+        if named.peek().is_none() {
+            return "these lines name no component".into();
+        }
+        self.component = match &self.component {
+            None => named.next().cloned(),
+            Some(here) => named.find(|name| *name > here).cloned(),
+        };
+        self.refilter();
+        match &self.component {
+            Some(name) => safe!("only what {name} wrote"),
+            None => "what every component wrote".into(),
+        }
+    }
+
+    /// Takes a key while a search is typed.
+    pub fn key(&mut self, key: Key) -> Option<SafeText> {
+        let input = self.typing.as_mut()?;
+        match key {
+            Key::Esc | Key::Ctrl('c') => {
+                self.typing = None;
+                self.bad_pattern = None;
+            }
+            Key::Enter => {
+                let text = input.text().to_owned();
+                if text.is_empty() {
+                    self.set_search(None);
+                    self.typing = None;
+                    return None;
+                }
+                match compile(&text) {
+                    Ok(pattern) => {
+                        self.set_search(Some(pattern));
+                        self.typing = None;
+                        // Backwards from the newest line: that is where one looks.
+                        return self
+                            .command(Id::PrevMatch)
+                            .map(|_| safe!("nothing matches {text}; Esc ends the search"));
+                    }
+                    Err(why) => self.bad_pattern = Some(why),
+                }
+            }
+            key => {
+                input.key(key);
+                self.bad_pattern = compile(input.text()).err();
+            }
+        }
+        None
+    }
+
+    fn set_search(&mut self, pattern: Option<Regex>) {
+        self.search = pattern;
+        self.hit = None;
+        self.only = self.only && self.search.is_some();
+        self.refilter();
+    }
+
+    /// One step back: ends the search, follows again, shows every component, and the left edge; false if there was
+    /// nothing to go back from.
+    pub fn back(&mut self) -> bool {
+        if self.search.is_some() {
+            self.set_search(None);
+        } else if !self.follow {
+            self.resume();
+        } else if self.component.take().is_some() {
+            self.refilter();
+        } else if self.shift > 0 {
+            self.shift = 0;
+        } else {
+            return false;
+        }
+        true
+    }
+}
+
+/// A pattern without regard to case unless it has capitals.
+fn compile(text: &str) -> Result<Regex, SafeText> {
+    RegexBuilder::new(text)
+        .case_insensitive(!text.chars().any(char::is_uppercase))
+        .size_limit(MAX_PATTERN)
+        .build()
+        .map_err(|why| {
+            let why = why.to_string();
+            SafeText::new(why.lines().last().unwrap_or("not a pattern").trim())
+        })
+}

@@ -1,0 +1,282 @@
+//! The log pane, in the overview and as a view of its own. The lines of all files live here in the order of time, each
+//! with a key that never changes, so that what one reads stays where it is whatever comes in. `moves` gets about in
+//! them, `find` searches and filters; the drawing is in `ui::log`.
+
+mod find;
+mod moves;
+#[cfg(test)]
+mod tests;
+
+use super::event::{LogLevel, LogLine};
+use super::input::Input;
+use crate::clock::Wall;
+use crate::log::histogram::{Bucket, count};
+use crate::log::merge::Places;
+use crate::text::SafeText;
+use regex::Regex;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How many lines are kept; older ones are in the file.
+pub const MAX_LINES: usize = 20_000;
+
+/// A line's place: the instant at which it stands among the others, and the number in which it came.
+pub type Key = (Wall, u64);
+
+/// How a record's time is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimeDisplay {
+    /// `14:01:58`
+    #[default]
+    Clock,
+    /// With the date.
+    Full,
+    /// Not at all.
+    Hidden,
+}
+
+/// The lines and how they are looked at.
+#[derive(Debug, Clone)]
+pub struct LogPane {
+    lines: VecDeque<(Key, LogLine)>,
+    /// The number of the next line that comes.
+    next: u64,
+    places: Places,
+    /// Lines that did not fit any more.
+    dropped: u64,
+    errors: usize,
+    warnings: usize,
+    files: BTreeMap<SafeText, usize>,
+    components: BTreeMap<SafeText, usize>,
+    /// The lines that pass level, component and filter, oldest first.
+    shown: VecDeque<Key>,
+    /// The newest line is at the bottom and stays there.
+    pub follow: bool,
+    /// The line at the bottom while not following.
+    bottom: Key,
+    /// Lines that came below since.
+    pub unseen: usize,
+    search: Option<Regex>,
+    /// While a search is typed.
+    pub typing: Option<Input>,
+    /// Why what is typed is no pattern.
+    pub bad_pattern: Option<SafeText>,
+    /// Only what the search finds.
+    pub only: bool,
+    /// The least level that is shown.
+    pub level: LogLevel,
+    /// Only what this component wrote.
+    pub component: Option<SafeText>,
+    /// Wrap long lines.
+    pub wrap: bool,
+    /// How times are shown.
+    pub time: TimeDisplay,
+    /// Columns cut at the left.
+    pub shift: usize,
+    /// The line that the newest jump went to; it moves with the keys from then on.
+    pub hit: Option<Key>,
+    /// What the operator marked.
+    marks: BTreeSet<Key>,
+    height: Cell<usize>,
+    /// The counts by time, for a width, as long as nothing came.
+    counted: RefCell<Option<(u64, usize, Vec<Bucket>)>>,
+}
+
+impl Default for LogPane {
+    fn default() -> Self {
+        LogPane {
+            lines: VecDeque::new(),
+            next: 0,
+            places: Places::default(),
+            dropped: 0,
+            errors: 0,
+            warnings: 0,
+            files: BTreeMap::new(),
+            components: BTreeMap::new(),
+            shown: VecDeque::new(),
+            follow: true,
+            bottom: (Wall::MIN_UTC, 0),
+            unseen: 0,
+            search: None,
+            typing: None,
+            bad_pattern: None,
+            only: false,
+            level: LogLevel::Verbose,
+            component: None,
+            wrap: false,
+            time: TimeDisplay::default(),
+            shift: 0,
+            hit: None,
+            marks: BTreeSet::new(),
+            height: Cell::new(1),
+            counted: RefCell::new(None),
+        }
+    }
+}
+
+impl LogPane {
+    /// Takes new lines: of one file in its own order, of several by their times.
+    pub fn push(&mut self, lines: Vec<LogLine>) {
+        for line in lines {
+            let key = (self.places.place(&line.file, line.near), self.next);
+            self.next += 1;
+            if self.lines.len() >= MAX_LINES {
+                self.dropped += 1;
+                if self.lines.front().is_some_and(|(oldest, _)| key < *oldest) {
+                    continue;
+                }
+                self.forget_oldest();
+            }
+            self.tally(&line, true);
+            if self.passes(&line) {
+                insert(&mut self.shown, key, |known| *known);
+                if !self.follow && key > self.bottom {
+                    self.unseen += 1;
+                }
+            }
+            insert(&mut self.lines, (key, line), |(known, _)| *known);
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((key, line)) = self.lines.pop_front() else { return };
+        self.tally(&line, false);
+        self.marks.remove(&key);
+        while self.shown.front().is_some_and(|known| *known <= key) {
+            self.shown.pop_front();
+        }
+    }
+
+    fn tally(&mut self, line: &LogLine, comes: bool) {
+        let add = |n: &mut usize| *n = if comes { *n + 1 } else { n.saturating_sub(1) };
+        for (names, name) in [(&mut self.files, &line.file), (&mut self.components, &line.component)] {
+            let n = names.entry(name.clone()).or_default();
+            add(n);
+            if *n == 0 {
+                names.remove(name);
+            }
+        }
+        match line.level {
+            LogLevel::Error if !line.continued => add(&mut self.errors),
+            LogLevel::Warning if !line.continued => add(&mut self.warnings),
+            _ => {}
+        }
+    }
+
+    /// No line at all yet.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// How many lines there are and how many of them are shown.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.lines.len(), self.shown.len())
+    }
+
+    /// How many older lines were let go; they are in the file.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Errors and warnings among the lines kept.
+    pub fn faults(&self) -> (usize, usize) {
+        (self.errors, self.warnings)
+    }
+
+    /// The files that lines are here of.
+    pub fn files(&self) -> impl ExactSizeIterator<Item = &SafeText> {
+        self.files.keys()
+    }
+
+    /// The newest line's file.
+    pub fn file(&self) -> Option<&SafeText> {
+        self.lines.back().map(|(_, line)| &line.file)
+    }
+
+    /// Whether the operator marked this line.
+    pub fn is_marked(&self, key: Key) -> bool {
+        self.marks.contains(&key)
+    }
+
+    /// How many lines are marked.
+    pub fn marked(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// When the oldest line was written that has a time.
+    pub fn begins(&self) -> Option<Wall> {
+        self.lines.iter().map(|((at, _), _)| *at).find(|at| *at != Wall::MIN_UTC)
+    }
+
+    /// Errors and warnings by time over so many columns, from the oldest line that has a time to the newest. Empty where
+    /// there is no stretch of time to divide.
+    pub fn histogram(&self, columns: usize) -> Vec<Bucket> {
+        let mut counted = self.counted.borrow_mut();
+        if let Some((next, width, buckets)) = &*counted
+            && (*next, *width) == (self.next, columns)
+        {
+            return buckets.clone();
+        }
+        let until = self.lines.back().map(|((at, _), _)| *at);
+        let buckets = match (self.begins(), until) {
+            (Some(from), Some(last)) => {
+                let points = self.lines.iter().filter(|(_, line)| !line.continued);
+                let points = points.map(|((at, _), line)| (*at, line.level.into()));
+                count(points, from, last + chrono::TimeDelta::seconds(1), columns)
+            }
+            _ => Vec::new(),
+        };
+        *counted = Some((self.next, columns, buckets.clone()));
+        buckets
+    }
+
+    /// The lines to be drawn when there is room for so many, oldest first, each with its key.
+    pub fn window(&self, height: usize) -> impl DoubleEndedIterator<Item = (Key, &LogLine)> {
+        self.height.set(height.max(1));
+        let end = self.end();
+        let start = end.saturating_sub(height);
+        self.shown.range(start..end).filter_map(|key| Some((*key, self.line(*key)?)))
+    }
+
+    /// All lines that pass level, component and filter: what is saved.
+    pub fn shown(&self) -> impl Iterator<Item = &LogLine> {
+        self.shown.iter().filter_map(|key| self.line(*key))
+    }
+
+    /// What is copied: the marked lines, else the one that was jumped to, else those on the screen.
+    pub fn chosen(&self) -> Vec<&LogLine> {
+        if !self.marks.is_empty() {
+            return self.marks.iter().filter_map(|key| self.line(*key)).collect();
+        }
+        match self.hit {
+            Some(key) => self.line(key).into_iter().collect(),
+            None => self.window(self.height.get()).map(|(_, line)| line).collect(),
+        }
+    }
+
+    /// Where in `shown` the pane ends.
+    fn end(&self) -> usize {
+        if self.follow {
+            return self.shown.len();
+        }
+        let height = self.height.get();
+        let end = self.shown.partition_point(|key| *key <= self.bottom);
+        end.max(height.min(self.shown.len()))
+    }
+
+    fn line(&self, key: Key) -> Option<&LogLine> {
+        let at = self.lines.partition_point(|(known, _)| *known < key);
+        self.lines.get(at).filter(|(known, _)| *known == key).map(|(_, line)| line)
+    }
+}
+
+/// Puts something where its key belongs, which is nearly always the end.
+fn insert<T>(into: &mut VecDeque<T>, new: T, key: impl Fn(&T) -> Key) {
+    let place = key(&new);
+    if into.back().is_none_or(|last| key(last) < place) {
+        into.push_back(new);
+    } else {
+        let at = into.partition_point(|known| key(known) < place);
+        into.insert(at, new);
+    }
+}

@@ -1,0 +1,177 @@
+//! Getting about in a log: following and pausing, scrolling, jumps to matches, errors, marks and times.
+
+use super::{Key, LogPane, TimeDisplay};
+use crate::clock::Wall;
+use crate::console::app::command::Id;
+use crate::console::app::event::{LogLevel, LogLine};
+use crate::safe;
+use crate::text::SafeText;
+
+impl LogPane {
+    /// Carries out a command of the log; the text says what came of it where that is not to be seen.
+    pub fn command(&mut self, id: Id) -> Option<SafeText> {
+        let page = self.height.get().max(2) as isize - 1;
+        let half = (page + 1) / 2;
+        match id {
+            Id::Down => self.step(1),
+            Id::Up => self.step(-1),
+            Id::PageDown => self.step(page),
+            Id::PageUp => self.step(-page),
+            Id::HalfDown => self.step(half),
+            Id::HalfUp => self.step(-half),
+            Id::Top => self.step(isize::MIN + 1),
+            Id::Bottom => self.resume(),
+            Id::Left => self.shift = self.shift.saturating_sub(8),
+            Id::Right => self.shift = (self.shift + 8).min(4096),
+            Id::Follow if self.follow => self.pause(),
+            Id::Follow => self.resume(),
+            Id::Search => self.start_search(),
+            Id::NextMatch | Id::PrevMatch => {
+                let forward = id == Id::NextMatch;
+                let fits = |pane: &LogPane, _: Key, line: &LogLine| {
+                    pane.search.as_ref().is_some_and(|pattern| pane.found(pattern, line))
+                };
+                return self.seek(forward, "match", fits);
+            }
+            Id::NextError | Id::PrevError => {
+                let bad =
+                    |_: &LogPane, _: Key, line: &LogLine| line.level >= LogLevel::Warning && !line.continued;
+                return self.seek(id == Id::NextError, "error or warning", bad);
+            }
+            Id::NextMark | Id::PrevMark => {
+                let marked = |pane: &LogPane, key: Key, _: &LogLine| pane.marks.contains(&key);
+                return self.seek(id == Id::NextMark, "marked line", marked);
+            }
+            Id::LogMark => return self.mark(),
+            Id::OnlyMatches => return Some(self.turn_only()),
+            Id::Level => return Some(self.turn_level()),
+            Id::Component => return Some(self.turn_component()),
+            Id::Wrap => self.wrap = !self.wrap,
+            Id::TimeDisplay => {
+                self.time = match self.time {
+                    TimeDisplay::Clock => TimeDisplay::Full,
+                    TimeDisplay::Full => TimeDisplay::Hidden,
+                    TimeDisplay::Hidden => TimeDisplay::Clock,
+                };
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// Stays at the lines that are shown now.
+    fn pause(&mut self) {
+        if self.follow {
+            self.follow = false;
+            self.unseen = 0;
+            self.bottom = self.shown.back().copied().unwrap_or(self.bottom);
+        }
+    }
+
+    pub(super) fn resume(&mut self) {
+        self.follow = true;
+        self.unseen = 0;
+        self.hit = None;
+    }
+
+    /// Moves the line that was jumped to, if one was, else the whole pane.
+    fn step(&mut self, by: isize) {
+        let Some(hit) = self.hit else {
+            self.scroll(by);
+            return;
+        };
+        let here = self.shown.partition_point(|key| *key < hit);
+        let to = here.saturating_add_signed(by).min(self.shown.len().saturating_sub(1));
+        self.hit = self.shown.get(to).copied();
+        let (end, height) = (self.end(), self.height.get());
+        if to >= end {
+            self.ends_at(to + 1);
+        } else if to < end.saturating_sub(height) {
+            self.ends_at(to + height);
+        }
+    }
+
+    fn scroll(&mut self, by: isize) {
+        if by < 0 {
+            self.pause();
+        } else if self.follow {
+            return;
+        }
+        self.ends_at(self.end().saturating_add_signed(by));
+    }
+
+    /// The pane ends before this place in `shown`. What stands at the bottom has been seen.
+    fn ends_at(&mut self, end: usize) {
+        let end = end.clamp(self.height.get().min(self.shown.len()), self.shown.len());
+        if let Some(bottom) = end.checked_sub(1).and_then(|last| self.shown.get(last)) {
+            self.bottom = *bottom;
+        }
+        self.unseen = self.unseen.min(self.shown.len() - end);
+    }
+
+    /// Shows a line near the middle of the pane.
+    fn jump(&mut self, at: usize) {
+        self.pause();
+        self.hit = self.shown.get(at).copied();
+        self.ends_at(at + self.height.get() / 2 + 1);
+    }
+
+    /// To the next (or previous) shown line that fits; else says that there is none.
+    fn seek(
+        &mut self,
+        forward: bool,
+        what: &str,
+        holds: impl Fn(&LogPane, Key, &LogLine) -> bool,
+    ) -> Option<SafeText> {
+        let here = match self.hit {
+            Some(hit) => self.shown.partition_point(|key| *key < hit),
+            None => self.end(),
+        };
+        let fits = |at: &usize| {
+            let key = self.shown.get(*at).copied();
+            key.and_then(|key| Some((key, self.line(key)?))).is_some_and(|(key, line)| holds(self, key, line))
+        };
+        let found = if forward {
+            (here + 1..self.shown.len()).find(fits)
+        } else {
+            (0..here.min(self.shown.len())).rev().find(fits)
+        };
+        match found {
+            Some(at) => {
+                self.jump(at);
+                None
+            }
+            None => Some(safe!("no {what} {}", if forward { "below" } else { "above" })),
+        }
+    }
+
+    /// Marks the line that was jumped to, else the one at the bottom; or takes its mark away.
+    fn mark(&mut self) -> Option<SafeText> {
+        self.pause();
+        let key = self.hit.or_else(|| self.shown.get(self.end().checked_sub(1)?).copied())?;
+        self.hit = Some(key);
+        if !self.marks.remove(&key) {
+            self.marks.insert(key);
+        }
+        Some(match self.marks.len() {
+            0 => "no line is marked".into(),
+            n => safe!("{n} marked; u and U go from one to the next, y copies them"),
+        })
+    }
+
+    /// To the first shown line at or after an instant; the text says why it is not there, if it is not.
+    pub fn go_to(&mut self, at: Wall) -> Option<SafeText> {
+        // A log writes whole seconds, a run's start has parts of one.
+        let at = at - chrono::TimeDelta::milliseconds(i64::from(at.timestamp_subsec_millis()));
+        let found = self.shown.partition_point(|(place, _)| *place < at);
+        if found >= self.shown.len() {
+            return Some(match self.lines.is_empty() {
+                true => "no log line is here yet".into(),
+                false => "no line that is shown was written since".into(),
+            });
+        }
+        let before = self.begins().is_some_and(|begins| begins > at);
+        self.jump(found);
+        before.then(|| "it began before the oldest line that is here; older ones are in the file".into())
+    }
+}

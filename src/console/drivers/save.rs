@@ -1,0 +1,78 @@
+//! Writes what is shown to a new file. What exists is never written over, and a link is not followed.
+
+use super::{Input, send, spawn};
+use crate::console::app::Event;
+use crate::safe;
+use crate::text::SafeText;
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+
+/// Starts writing; what became of it comes as an event.
+///
+/// # Errors
+/// The system has no more threads.
+pub fn start(path: String, lines: Vec<SafeText>, to: &Sender<Input>) -> std::io::Result<()> {
+    let to = to.clone();
+    spawn("save", move || {
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let event = match write(&expand(&path, home.as_deref()), &lines) {
+            Ok((path, bytes)) => {
+                let text = safe!("saved {} lines, {bytes} bytes, to {}", lines.len(), path.display());
+                Event::Said { text, error: false }
+            }
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+                let text = safe!("save: {path} exists, nothing was written; give another name");
+                Event::Said { text, error: true }
+            }
+            Err(e) => Event::Said { text: safe!("save: {path}: {e}"), error: true },
+        };
+        send(&to, event);
+    })
+}
+
+/// `~/` is the home folder, as a shell would have it.
+fn expand(path: &str, home: Option<&Path>) -> PathBuf {
+    match (path.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(path),
+    }
+}
+
+fn write(path: &Path, lines: &[SafeText]) -> std::io::Result<(PathBuf, usize)> {
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut out = BufWriter::new(file);
+    let mut bytes = 0;
+    for line in lines {
+        writeln!(out, "{line}")?;
+        bytes += line.as_str().len() + 1;
+    }
+    out.flush()?;
+    // What was typed may be relative: the operator wants to know where it is.
+    Ok((std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_file_that_exists_is_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kept.txt");
+        std::fs::write(&path, "precious").unwrap();
+        let lines = ["one".into(), "two".into()];
+        assert_eq!(write(&path, &lines).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+        let (_, bytes) = write(&folder.path().join("new.txt"), &lines).unwrap();
+        assert_eq!(bytes, 8);
+        assert_eq!(std::fs::read_to_string(folder.path().join("new.txt")).unwrap(), "one\ntwo\n");
+    }
+
+    #[test]
+    fn a_tilde_is_the_home_folder() {
+        assert_eq!(expand("~/a", Some(Path::new("/home/ola"))), Path::new("/home/ola/a"));
+        assert_eq!(expand("a~/b", Some(Path::new("/home/ola"))), Path::new("a~/b"));
+    }
+}

@@ -1,0 +1,209 @@
+//! What goes to the terminal and to files beside the screen: copy, plain, save, mouse; and where commands are found.
+
+use super::fake::{Fake, id};
+use super::stage::{Stage, log_lines};
+use crate::console::app::command::{COMMANDS, Id, enabled};
+use crate::console::app::copy::MAX_COPY;
+use crate::console::app::{Effect, Event, Focus, View};
+use crate::console::keymap::Key;
+
+fn copied(stage: &Stage) -> Vec<String> {
+    let last = stage.effects.iter().rev().find_map(|effect| match effect {
+        Effect::Copy(lines) => Some(lines.iter().map(ToString::to_string).collect()),
+        _ => None,
+    });
+    last.unwrap_or_default()
+}
+
+#[test]
+fn y_copies_what_is_selected_or_marked_and_says_how_much() {
+    let mut stage = Stage::new(80, 24);
+    stage.keys("g j y");
+    let lines = copied(&stage);
+    assert_eq!(
+        lines,
+        [
+            "BP0000Y Acme Workstation 4.0 waiting mandatory 2026-11-22 14:00:00 +01:00: user anna; window 22:00"
+        ]
+    );
+    let bytes = format!("1 line, {} bytes, given to the terminal's clipboard", lines[0].len());
+    assert!(stage.screen().contains(&bytes), "{}", stage.screen());
+    stage.keys("Space Space y");
+    assert_eq!(copied(&stage).len(), 2);
+    stage.keys("Esc e y");
+    assert!(copied(&stage).iter().any(|line| line.starts_with("gate window: ")));
+    stage.keys("q 3");
+    let _ = stage.screen();
+    stage.keys("y");
+    assert_eq!(copied(&stage).len(), log_lines().len());
+    stage.keys("m k m y");
+    assert_eq!(copied(&stage).len(), 2);
+    stage.keys("4 y");
+    assert!(copied(&stage)[0].starts_with("anna pts/0 from 10.1.2.3"));
+}
+
+#[test]
+fn more_than_terminals_take_is_not_copied_in_part_but_refused() {
+    let mut stage = Stage::new(80, 24);
+    let mut line = log_lines().remove(0);
+    line.text = "x".repeat(1000).as_str().into();
+    stage.event(Event::Log(vec![line; 200]));
+    stage.keys("3");
+    let _ = stage.screen();
+    for _ in 0..100 {
+        stage.keys("m k");
+    }
+    stage.keys("y");
+    assert!(copied(&stage).is_empty());
+    let said = format!("more than terminals take, {MAX_COPY}");
+    assert!(stage.screen().replace("\n  ", " ").contains(&said), "{}", stage.screen());
+}
+
+#[test]
+fn without_a_clipboard_there_is_the_bare_terminal() {
+    let mut stage = Stage::new(80, 24);
+    stage.app.options.clipboard = false;
+    stage.keys("j y");
+    assert!(copied(&stage).is_empty() && stage.screen().contains("Y shows it to be selected"));
+    stage.keys("Y");
+    assert!(matches!(stage.effects.last(), Some(Effect::Plain(lines)) if lines.len() == 1));
+}
+
+#[test]
+fn s_saves_every_line_that_is_shown_under_a_name_that_is_proposed() {
+    let mut stage = Stage::new(80, 24);
+    stage.keys("3 l l S");
+    let screen = stage.screen();
+    assert!(screen.contains("SAVE log") && screen.contains("3 lines to a new file"), "{screen}");
+    assert!(screen.contains("pcm-log-20261122-140210.txt"), "{screen}");
+    stage.keys("Enter");
+    let Some(Effect::Save { path, lines }) = stage.effects.last().cloned() else { panic!("not saved") };
+    assert_eq!((path.as_str(), lines.len()), ("pcm-log-20261122-140210.txt", 3));
+    assert!(
+        lines[0].as_str().starts_with("2026-11-22 13:50:31 +01:00 PACMAN.LOG error PCM: Executing BP00007")
+    );
+    stage.event(Event::Said { text: "save: x exists, nothing was written".into(), error: true });
+    assert!(stage.screen().contains("nothing was written"));
+    stage.keys("S Esc");
+    assert!(stage.app.overlays.is_empty() && stage.screen().contains("nothing was saved"));
+}
+
+#[test]
+fn the_whole_keymap_is_saved_as_a_file_from_the_palette() {
+    let mut stage = Stage::new(80, 24);
+    stage.keys(": 'key_file Enter Ctrl-u '/tmp/k.toml Enter");
+    let Some(Effect::Save { path, lines }) = stage.effects.last() else { panic!("not saved") };
+    assert_eq!(path, "/tmp/k.toml");
+    assert!(lines.iter().any(|line| line.as_str().starts_with("run = [\"r\"]")));
+}
+
+#[test]
+fn the_mouse_is_the_terminals_until_it_is_asked_for() {
+    let mut stage = Stage::new(80, 24);
+    assert!(!stage.app.mouse);
+    stage.keys("M");
+    assert!(stage.effects.contains(&Effect::Mouse(true)));
+    let _ = stage.screen();
+    let row = stage.screen().lines().position(|line| line.contains("BP00013")).unwrap() as u16;
+    stage.event(Event::Click { x: 20, y: row });
+    assert_eq!(stage.app.subject(), Some(id("BP00013")));
+    let log = stage.screen().lines().position(|line| line.contains("LOG PACMAN.LOG")).unwrap() as u16;
+    stage.event(Event::Click { x: 20, y: log + 1 });
+    assert_eq!(stage.app.focus(), Focus::Log);
+    stage.event(Event::Wheel { x: 20, y: row, down: true });
+    let _ = stage.screen();
+    stage.event(Event::Click { x: 20, y: 3 });
+    stage.keys("Enter");
+    stage.event(Event::Click { x: 20, y: row });
+    assert_eq!(stage.app.overlays.len(), 1, "a click closes nothing");
+    stage.keys("q M");
+    assert!(stage.effects.contains(&Effect::Mouse(false)));
+}
+
+#[test]
+fn a_paste_executes_nothing_anywhere() {
+    let script = "r\ny\nx\ny\nq\n:quit\nR\u{1b}y";
+    for keys in ["", "2", "3", "4", "6", "8", "?", "j Enter", "j e", "w", "Space Space r", "g j r", "x"] {
+        let mut stage = Stage::new(80, 24);
+        stage.keys(keys);
+        stage.event(Event::Paste(script.into()));
+        stage.tick(1);
+        assert!(stage.fake.changes.lock().unwrap().is_empty() && !stage.quit, "after {keys:?}");
+    }
+}
+
+#[test]
+fn every_command_is_in_the_palette_by_any_of_its_words_and_says_why_it_does_nothing_now() {
+    let mut stage = Stage::new(80, 24);
+    for command in COMMANDS {
+        let Some(word) = command.words.split(|c: char| !c.is_alphanumeric()).find(|w| w.len() > 3) else {
+            continue;
+        };
+        stage.keys(":");
+        for c in word.to_lowercase().chars() {
+            stage.event(Event::Key(Key::Char(c)));
+        }
+        let Some(crate::console::app::overlay::Overlay::Palette(palette)) = stage.app.overlays.last() else {
+            panic!("no palette")
+        };
+        assert!(palette.found().iter().any(|found| found.id == command.id), "{} by {word:?}", command.name);
+        stage.keys("Esc");
+    }
+    stage.keys(": 'search Enter");
+    assert!(stage.screen().contains("search: only in a log; 3 shows it"), "{}", stage.screen());
+}
+
+#[test]
+fn whoever_has_never_seen_it_finds_how_to_run_defer_explain_search_see_who_is_there_and_leave() {
+    let mut stage = Stage::new(80, 24);
+    let first = stage.screen();
+    for found in ["r run", "d defer", "e explain", "/ find", "? help", "LOGGED ON 2", "LOG PACMAN.LOG"] {
+        assert!(first.contains(found), "{found}\n{first}");
+    }
+    stage.keys("?");
+    let help = stage.screen();
+    let cells: String = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for found in
+        ["r run", "d defer", "e explain", "/ find", "3 log", "4 logged on", "q quit", "q closes or leaves"]
+    {
+        assert!(cells.contains(found), "{found}\n{help}");
+    }
+    for (typed, id) in [
+        ("run now", Id::Run),
+        ("postpone", Id::Defer),
+        ("why", Id::Explain),
+        ("search log", Id::Search),
+        ("who", Id::Who),
+        ("leave", Id::Quit),
+        ("exit", Id::Quit),
+    ] {
+        stage.keys("Esc :");
+        for c in typed.chars() {
+            stage.event(Event::Key(Key::Char(c)));
+        }
+        let Some(crate::console::app::overlay::Overlay::Palette(palette)) = stage.app.overlays.last() else {
+            panic!("no palette")
+        };
+        assert!(palette.found().iter().take(3).any(|found| found.id == id), "{typed}\n{}", stage.screen());
+    }
+}
+
+#[test]
+fn what_was_said_goes_away_after_a_while_and_by_the_clock_alone() {
+    let mut stage = Stage::new(80, 24);
+    stage.keys("s");
+    assert!(stage.screen().contains("sorted by"));
+    stage.tick(10);
+    assert!(stage.screen().contains("sorted by"));
+    stage.tick(6);
+    assert!(!stage.screen().contains("sorted by") && stage.screen().contains("? help"));
+}
+
+#[test]
+fn levels_of_the_traces_are_changed_only_where_they_are_shown() {
+    let mut stage = Stage::with(80, 24, Fake::new(), false);
+    assert!(enabled(&stage.app, Id::Louder).is_err());
+    stage.keys("8");
+    assert_eq!(stage.app.view, View::Diagnostics);
+    assert!(enabled(&stage.app, Id::Louder).is_ok() && enabled(&stage.app, Id::Quieter).is_ok());
+}
