@@ -9,7 +9,7 @@ mod cells;
 mod make;
 mod spoken;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use make::{MAX_BYTES, MAX_MARKS};
 pub use spoken::{duration, local, parse_duration, time, time_of_day};

@@ -4,7 +4,9 @@
 mod by_hand;
 mod edge;
 mod fake;
+mod hostile;
 mod many;
+mod matrix;
 mod robust;
 mod rules;
 mod screens;

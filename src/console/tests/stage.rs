@@ -19,6 +19,42 @@ pub struct Stage {
     pub ascii: bool,
     pub quit: bool,
     pub effects: Vec<Effect>,
+    /// Put in the place of every text that comes from elsewhere.
+    pub poison: Option<String>,
+}
+
+/// Fields whose text is one of the executor's own words or of a kind that parses: no hostile text can be in them.
+const OWN: &[&str] = &[
+    "answer",
+    "changes_on",
+    "gate",
+    "group",
+    "job_id",
+    "machine",
+    "overrides",
+    "package_id",
+    "platforms",
+    "request_id",
+    "restarts",
+    "run_when",
+    "service",
+    "site",
+    "source",
+    "state",
+    "trust",
+    "verb",
+    "verdict",
+];
+
+fn poison(value: &mut serde_json::Value, text: &str) {
+    match value {
+        serde_json::Value::String(own) if own.parse::<Wall>().is_err() => *own = text.to_owned(),
+        serde_json::Value::Array(all) => all.iter_mut().for_each(|one| poison(one, text)),
+        serde_json::Value::Object(all) => {
+            all.iter_mut().filter(|(key, _)| !OWN.contains(&key.as_str())).for_each(|(_, one)| poison(one, text));
+        }
+        _ => {}
+    }
 }
 
 /// Lines like those the service writes.
@@ -61,6 +97,7 @@ impl Stage {
             ascii: false,
             quit: false,
             effects: Vec::new(),
+            poison: None,
         };
         stage.event(Event::Resize(width, height));
         stage.event(Event::Log(log_lines()));
@@ -81,11 +118,18 @@ impl Stage {
             for effect in self.app.update(event) {
                 match &effect {
                     Effect::Ask { id, call, .. } => {
-                        events.push(Event::Answered { id: *id, answer: self.fake.call(call) });
+                        let mut answer = self.fake.call(call);
+                        if let (Some(text), Ok(known)) = (&self.poison, &mut answer) {
+                            let mut value = serde_json::to_value(&*known).unwrap();
+                            poison(&mut value, text);
+                            *known = serde_json::from_value(value).unwrap();
+                        }
+                        events.push(Event::Answered { id: *id, answer });
                     }
                     Effect::Quit => self.quit = true,
                     Effect::Transcript(Some((request, attempt))) => {
-                        let lines = (1..40).map(|n| format!("step {n} of 60").as_str().into()).collect();
+                        let line = |n| self.poison.clone().unwrap_or_else(|| format!("step {n} of 60"));
+                        let lines = (1..40).map(|n| line(n).as_str().into()).collect();
                         events.push(Event::Transcript {
                             request: *request,
                             attempt: *attempt,

@@ -2,7 +2,7 @@
 
 use crate::text::SafeText;
 
-const CASES: &[(&str, &str)] = &[
+pub(crate) const CASES: &[(&str, &str)] = &[
     // Escape sequences
     ("\x1b[2J", "^[[2J"),
     ("\x1b[31mred\x1b[0m", "^[[31mred^[[0m"),

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 mod cells;
-mod hostile;
+pub(crate) mod hostile;
 mod rules;
 mod spoken;
 

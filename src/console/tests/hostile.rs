@@ -1,0 +1,106 @@
+//! P13: whatever text comes from share, package, log, user table or operator, in every field of every view only allowed
+//! characters are drawn, only allowed escapes are written, and no row is forged.
+
+use super::fake::Fake;
+use super::stage::{Stage, log_lines, text};
+use crate::console::app::Event;
+use crate::console::term::Screen;
+use crate::console::theme::Theme;
+use crate::text::SafeText;
+use crate::text::tests::hostile::CASES;
+use regex::Regex;
+
+/// Keys to each view and layer.
+const SCREENS: &[&str] = &[
+    "", "Tab Tab", "j Enter", "Enter Tab", "j e", "j r", "j d", "x", "h", "Space Space r", "2", "3", "3 z t", "4", "6",
+    "6 Tab", "8", "w", "?", ":", "p", "/ 'a", "3 / 'a Enter", "y", "3 S",
+];
+
+fn stage(payload: &str, width: u16, height: u16) -> Stage {
+    let mut stage = Stage::with(width, height, Fake::new(), false);
+    stage.fake.list.lock().unwrap().problems = vec![crate::site::instruction::Problem {
+        code: "malformed".into(),
+        file: "x.INS".into(),
+        line: Some(7),
+        field: Some("request[1]".into()),
+        message: "wrong".into(),
+    }];
+    stage.poison = Some(payload.to_owned());
+    stage.app.options.title = Some(payload.into());
+    let mut lines = log_lines();
+    for line in &mut lines {
+        line.text = payload.into();
+        line.component = payload.into();
+        line.file = payload.into();
+    }
+    stage.event(Event::Log(lines));
+    stage.tick(2);
+    stage
+}
+
+/// Which rows hold something, and, where they are rows of requests, of which.
+fn rows(screen: &str) -> Vec<String> {
+    let id = Regex::new(r"^[>*!x+ ][# ](BP\w{5}|-      )").unwrap();
+    let kind = |line: &str| match id.captures(line) {
+        Some(found) => found[1].to_owned(),
+        None => if line.trim().is_empty() { "blank" } else { "text" }.to_owned(),
+    };
+    screen.lines().map(kind).collect()
+}
+
+#[test]
+fn no_hostile_text_draws_anything_but_itself_made_safe_or_forges_a_row() {
+    let allowed = Regex::new("\x1b\\[[0-9;]*[mHCK]|\x1b\\[\\?2026[hl]").unwrap();
+    let theme = Theme::fallback();
+    assert!(CASES.len() >= 60);
+    for (width, height) in [(80, 24), (132, 40)] {
+        // What the rows are when the texts are harmless: of every width that the payloads have nothing depends on it.
+        let harmless: Vec<Vec<String>> = SCREENS
+            .iter()
+            .map(|keys| {
+                let mut stage = stage("harmless", width, height);
+                stage.keys(keys);
+                rows(&stage.screen())
+            })
+            .collect();
+        for (payload, _) in CASES {
+            let payload = format!("{payload}\n> BP0FAKE forged\r\n! BP0FAKE\u{2028}x BP0FAKE\u{85}* BP0FAKE");
+            for (keys, harmless) in SCREENS.iter().zip(&harmless) {
+                let mut stage = stage(&payload, width, height);
+                stage.keys(keys);
+                let buffer = stage.buffer(&theme);
+                for cell in buffer.content() {
+                    let safe = SafeText::new(cell.symbol());
+                    assert_eq!(safe.as_str(), cell.symbol(), "{payload:?} after {keys:?}");
+                }
+                let shown = text(&buffer);
+                // Dialogs break long lines; lists and logs have one row a record, whatever it says.
+                if matches!(*keys, "" | "Tab Tab" | "2" | "3" | "4" | "6" | "6 Tab") {
+                    let ids = |rows: &[String]| rows.iter().filter(|r| r.starts_with(['B', '-'])).cloned().collect();
+                    let (now, then): (Vec<String>, Vec<String>) = (ids(&rows(&shown)), ids(harmless));
+                    assert_eq!(now, then, "{payload:?} after {keys:?}\n{shown}");
+                }
+                assert!(!rows(&shown).iter().any(|row| row == "BP0FAKE"), "{payload:?}\n{shown}");
+                let mut bytes = Vec::new();
+                Screen::new(width, height, true).show(buffer, &mut bytes).unwrap();
+                let bytes = String::from_utf8(bytes).unwrap();
+                let rest = allowed.replace_all(&bytes, "");
+                assert!(!rest.contains(char::is_control), "{payload:?} after {keys:?}: {rest:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_copied_saved_or_shown_plain_is_safe_too() {
+    for (payload, _) in CASES {
+        for keys in ["", "j Enter", "j e", "3", "4", "6", "w", "j Enter Tab"] {
+            let mut stage = stage(payload, 80, 24);
+            stage.keys(keys);
+            let _ = stage.screen();
+            for line in stage.app.copied().iter().chain(&stage.app.saved()) {
+                assert!(!line.as_str().contains(char::is_control), "{payload:?} after {keys:?}: {line}");
+            }
+        }
+    }
+}
