@@ -29,6 +29,7 @@ const OWN: &[&str] = &[
     "changes_on",
     "gate",
     "group",
+    "holds",
     "job_id",
     "machine",
     "overrides",
@@ -51,7 +52,9 @@ fn poison(value: &mut serde_json::Value, text: &str) {
         serde_json::Value::String(own) if own.parse::<Wall>().is_err() => *own = text.to_owned(),
         serde_json::Value::Array(all) => all.iter_mut().for_each(|one| poison(one, text)),
         serde_json::Value::Object(all) => {
-            all.iter_mut().filter(|(key, _)| !OWN.contains(&key.as_str())).for_each(|(_, one)| poison(one, text));
+            all.iter_mut()
+                .filter(|(key, _)| !OWN.contains(&key.as_str()))
+                .for_each(|(_, one)| poison(one, text));
         }
         _ => {}
     }
