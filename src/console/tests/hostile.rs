@@ -8,6 +8,7 @@ use crate::console::term::Screen;
 use crate::console::theme::Theme;
 use crate::text::SafeText;
 use crate::text::tests::hostile::CASES;
+use ratatui::buffer::Cell;
 use regex::Regex;
 
 /// Keys to each view and layer.
@@ -38,6 +39,9 @@ const SCREENS: &[&str] = &[
     "y",
     "3 S",
 ];
+
+/// From anywhere to the first view with nothing open, marked, filtered or searched.
+const HOME: &str = "Esc Esc Esc Esc 3 Esc Esc 2 Esc 1 Esc Esc g";
 
 fn stage(payload: &str, width: u16, height: u16) -> Stage {
     let mut stage = Stage::with(width, height, Fake::new(), false);
@@ -76,23 +80,25 @@ fn no_hostile_text_draws_anything_but_itself_made_safe_or_forges_a_row() {
     let allowed = Regex::new("\x1b\\[[0-9;]*[mHCK]|\x1b\\[\\?2026[hl]").unwrap();
     let theme = Theme::fallback();
     assert!(CASES.len() >= 60);
-    for (width, height) in [(80, 24), (132, 40)] {
+    // Wide ones have panes of their own, but the same words in them: a few payloads are enough there.
+    for (width, height, every) in [(80, 24, 1), (132, 40, 12)] {
         // What the rows are when the texts are harmless: of every width that the payloads have nothing depends on it.
+        let mut tame = stage("harmless", width, height);
         let harmless: Vec<Vec<String>> = SCREENS
             .iter()
             .map(|keys| {
-                let mut stage = stage("harmless", width, height);
-                stage.keys(keys);
-                rows(&stage.screen())
+                tame.keys(HOME).keys(keys);
+                rows(&tame.screen())
             })
             .collect();
-        for (payload, _) in CASES {
+        for (payload, _) in CASES.iter().step_by(every) {
             let payload = format!("{payload}\n> BP0FAKE forged\r\n! BP0FAKE\u{2028}x BP0FAKE\u{85}* BP0FAKE");
+            let mut stage = stage(&payload, width, height);
             for (keys, harmless) in SCREENS.iter().zip(&harmless) {
-                let mut stage = stage(&payload, width, height);
-                stage.keys(keys);
+                stage.keys(HOME).keys(keys);
                 let buffer = stage.buffer(&theme);
-                for cell in buffer.content() {
+                let ordinary = |cell: &&Cell| matches!(cell.symbol().as_bytes(), [b' '..=b'~']);
+                for cell in buffer.content().iter().filter(|cell| !ordinary(cell)) {
                     let safe = SafeText::new(cell.symbol());
                     assert_eq!(safe.as_str(), cell.symbol(), "{payload:?} after {keys:?}");
                 }

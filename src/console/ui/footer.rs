@@ -17,7 +17,7 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
         let scope = if message.error { Scope::MessageError } else { Scope::MessageInfo };
         let said = Line::of(if message.error { "! " } else { "  " }, scope).add(&message.text, scope);
         // A reason that is cut off is none: it may take some lines of what is above.
-        let mut lines = said.wrap(width, 2);
+        let mut lines = said.wrap(width, 4);
         lines.truncate(usize::from(area.y.min(4)) + 1);
         let height = lines.len() as u16;
         let over = Rect { y: area.bottom() - height, height, ..area };

@@ -83,7 +83,7 @@ fn fault<T>(canvas: &mut Canvas, area: Rect, held: &Held<T>) {
 
 /// Says the selected row in full on the last lines of an area, where there are some to spare; the rest is the list's.
 fn whole(canvas: &mut Canvas, area: Rect, words: &Line) -> Rect {
-    let lines = words.wrap(usize::from(area.width), 2);
+    let lines = words.wrap(usize::from(area.width), 4);
     let height = lines.len().min(3) as u16;
     if area.height < height + 4 {
         return area;

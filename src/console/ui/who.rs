@@ -61,7 +61,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
         } else {
             "  cannot be known; 4 shows why".into()
         };
-        let wrapped = Line::of(said, Scope::MessageError).wrap(usize::from(area.width), 2);
+        let wrapped = Line::of(said, Scope::MessageError).wrap(usize::from(area.width), 4);
         lines.extend(wrapped.into_iter().map(|line| (line, false)));
     } else if all.is_empty() {
         lines.push((Line::of("  nobody is logged on", Scope::Dim), false));
