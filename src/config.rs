@@ -123,6 +123,8 @@ pub struct Restart {
     pub allow: bool,
     /// Notice before it.
     pub countdown: Duration,
+    /// What restarts the machine; empty: the system's own way.
+    pub command: Vec<String>,
 }
 
 /// `[share]`
@@ -231,7 +233,7 @@ impl Default for Config {
             freezes: Vec::new(),
             deferral: Deferral { max_count: 3, max_total: minutes(7 * 24 * 60), never_within: minutes(60) },
             users: Users { ignore: Vec::new(), busy_within: minutes(15) },
-            restart: Restart { allow: false, countdown: minutes(15) },
+            restart: Restart { allow: false, countdown: minutes(15), command: Vec::new() },
             share: Share { stale_after: minutes(24 * 60), timeout: Duration::from_secs(10) },
             trust: Trust { mode: TrustMode::Signed, dir: None },
             operators_group: "pcm-operators".into(),

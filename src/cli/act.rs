@@ -94,7 +94,7 @@ pub fn poll(app: &App) -> Result<Exit> {
 }
 
 /// The instant that `--until` or `--for` means; never one that has passed.
-fn until(app: &App, args: &UntilArgs) -> Result<Wall> {
+pub fn until(app: &App, args: &UntilArgs) -> Result<Wall> {
     let refuse = |why: String| Failure::new(Exit::Usage, "usage", why, "Name a time to come");
     if let Some(span) = args.span {
         let span = chrono::Duration::from_std(span).map_err(|e| refuse(e.to_string()))?;

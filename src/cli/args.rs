@@ -116,6 +116,8 @@ pub enum Verb {
     Hold(HoldArgs),
     /// Automatic runs again
     Unhold,
+    /// A restart that a package wants: do it now, later, or not by pcm
+    Restart(RestartArgs),
     /// Read the instruction file now
     Poll,
     /// Who is logged on
@@ -184,6 +186,7 @@ impl Verb {
                 | Verb::Stop(_)
                 | Verb::Hold(_)
                 | Verb::Unhold
+                | Verb::Restart(_)
                 | Verb::Poll
                 | Verb::Init(_)
                 | Verb::Site(_)
@@ -354,6 +357,40 @@ pub struct HoldArgs {
     /// Why
     #[arg(long, value_name = "R")]
     pub reason: String,
+}
+
+/// `pcm restart`
+#[derive(Debug, Clone, Args)]
+pub struct RestartArgs {
+    /// What.
+    #[command(subcommand)]
+    pub what: RestartWhat,
+}
+
+/// `pcm restart …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum RestartWhat {
+    /// Tell whoever is logged on, and restart the machine; never while a package runs
+    Now {
+        /// Why
+        #[arg(long, value_name = "R")]
+        reason: Option<String>,
+    },
+    /// Not by itself before a time
+    Defer {
+        /// Until when.
+        #[command(flatten)]
+        until: UntilArgs,
+        /// Why
+        #[arg(long, value_name = "R")]
+        reason: Option<String>,
+    },
+    /// Not by itself; it stays pending until the machine is restarted by hand
+    Cancel {
+        /// Why
+        #[arg(long, value_name = "R")]
+        reason: Option<String>,
+    },
 }
 
 /// `pcm stop`

@@ -13,6 +13,7 @@ mod log;
 mod man;
 mod out;
 mod publish;
+mod restart;
 mod service;
 mod setup;
 mod simulate;
@@ -156,6 +157,7 @@ impl App {
             Answer::Run(doc) => out.view(doc, || view::run_result(doc, &look))?,
             Answer::Changed(doc) => out.view(doc, || view::changed(doc, &look))?,
             Answer::Hold(doc) => out.view(doc, || view::hold(doc, &look))?,
+            Answer::Restart(doc) => out.view(doc, || view::restart(doc, &look))?,
             Answer::Poll(doc) => out.view(doc, || view::poll(doc, &look))?,
             Answer::DryRun(doc) => out.view(doc, || view::dry_run(doc, &look))?,
             Answer::Failed(failure) => return Err(failure.clone()),
@@ -251,6 +253,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Stop(args) => act::stop(app, args),
         Verb::Hold(args) => act::hold(app, args),
         Verb::Unhold => act::unhold(app),
+        Verb::Restart(args) => restart::run(app, args.what),
         Verb::Poll => act::poll(app),
         Verb::Who => app.ask(&Call::Who),
         Verb::History(args) => app.ask(&Call::History { request: args.request }),

@@ -9,7 +9,7 @@ use crate::clock::Wall;
 use crate::config::{Config, Freeze};
 use crate::decision::simulate::{Assumptions, Content, Obstacle, Situation};
 use crate::decision::{
-    Attempt, Deferrals, Facts, Group, HistoryView, Hold, HostFacts, Instructions, Policy, State,
+    Attempt, Deferrals, Facts, Group, HistoryView, Hold, HostFacts, Instructions, Policy, RestartRule, State,
     TrustVerdict, UserFact,
 };
 use crate::error::{Exit, Failure, Result};
@@ -178,6 +178,7 @@ fn attempt(doc: &AttemptDoc, request: &RequestDoc, restart_pending: bool) -> Opt
         by: doc.by.clone(),
         reason: doc.reason.clone(),
         boot_id: if same_boot { facts::boot_id() } else { String::new() },
+        restart: RestartRule::default(),
     })
 }
 

@@ -88,6 +88,7 @@ fn config(top: &mut Fields<'_, '_>) -> Config {
     section(top, "restart", |f| {
         set(&mut c.restart.allow, f.get("allow", fields::boolean));
         set(&mut c.restart.countdown, f.get("countdown", fields::duration));
+        set(&mut c.restart.command, command(f, "command"));
     });
     section(top, "share", |f| {
         set(&mut c.share.stale_after, f.get("stale_after", fields::some_time));

@@ -12,6 +12,7 @@ mod gates;
 mod judge;
 pub mod model;
 mod remedy;
+mod restart;
 pub mod simulate;
 #[cfg(test)]
 mod tests;
@@ -24,4 +25,5 @@ pub use decide::{decide, decide_one, due_in_order, next_instant};
 pub use judge::{OVERRIDABLE, allowed, judge, judge_hold};
 pub use model::*;
 pub use remedy::remedy;
+pub use restart::{RestartPlan, RestartState, RestartVerb, judge_restart, restart_plan};
 pub use world::shown;

@@ -4,7 +4,7 @@ pub use super::facts::*;
 use crate::clock::{Wall, Zone};
 use crate::config::{Config, Freeze};
 use crate::site::ids::{JobId, PackageId, RequestId};
-use crate::site::instruction::{InstructionFile, Problem};
+use crate::site::instruction::{InstructionFile, Problem, Request, Restarts, RunWhen};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -433,6 +433,8 @@ pub struct HistoryView {
     pub deferrals: BTreeMap<RequestId, Deferrals>,
     /// The hold in force.
     pub hold: Option<Hold>,
+    /// What an operator last said about a restart.
+    pub restart: Option<RestartOrder>,
 }
 
 /// One execution of a request.
@@ -467,6 +469,44 @@ pub struct Attempt {
     /// The operator's words.
     pub reason: SafeText,
     /// The boot it ran in.
+    pub boot_id: String,
+    /// What its request said about a restart after it.
+    #[serde(default)]
+    pub restart: RestartRule,
+}
+
+/// What a request says about a restart after it: kept with the attempt, since the request may be withdrawn by then.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartRule {
+    /// Who restarts the machine.
+    pub restarts: Restarts,
+    /// Under which presence of users.
+    pub run_when: RunWhen,
+    /// Whether windows concern it.
+    pub ignore_windows: bool,
+}
+
+impl RestartRule {
+    /// Of a request.
+    pub fn of(request: &Request) -> RestartRule {
+        let (restarts, run_when, ignore_windows) =
+            (request.restarts, request.run_when, request.ignore_windows);
+        RestartRule { restarts, run_when, ignore_windows }
+    }
+}
+
+/// What an operator wants to become of a pending restart, in this boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartOrder {
+    /// Not before; None: not by pcm.
+    pub until: Option<Wall>,
+    /// Who said so.
+    pub by: SafeText,
+    /// Why.
+    pub reason: SafeText,
+    /// When.
+    pub at: Wall,
+    /// In which boot.
     pub boot_id: String,
 }
 

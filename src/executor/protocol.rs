@@ -3,7 +3,7 @@
 
 use super::view::*;
 use crate::clock::Wall;
-use crate::decision::Gate;
+use crate::decision::{Gate, RestartVerb};
 use crate::error::Failure;
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
@@ -101,6 +101,15 @@ pub enum Call {
         /// Only say what would be done.
         dry_run: bool,
     },
+    /// What to do about a pending restart.
+    Restart {
+        /// Now, later, or not by pcm.
+        verb: RestartVerb,
+        /// Why.
+        reason: Option<SafeText>,
+        /// Only say what would be done.
+        dry_run: bool,
+    },
     /// Read the instruction file now.
     Poll {
         /// Only say what would be done.
@@ -138,6 +147,9 @@ impl Call {
             Call::Stop { .. } => Some("stop"),
             Call::Hold { .. } => Some("hold"),
             Call::Unhold { .. } => Some("unhold"),
+            Call::Restart { verb: RestartVerb::Now, .. } => Some("restart now"),
+            Call::Restart { verb: RestartVerb::Defer(_), .. } => Some("restart defer"),
+            Call::Restart { verb: RestartVerb::Cancel, .. } => Some("restart cancel"),
             Call::Poll { .. } => Some("poll"),
             Call::List
             | Call::Show { .. }
@@ -183,6 +195,8 @@ pub enum Answer {
     Changed(ChangedDoc),
     /// To `Hold`, `Unhold`.
     Hold(HoldDoc),
+    /// To `Restart`.
+    Restart(RestartDoc),
     /// To `Poll`.
     Poll(PollDoc),
     /// To anything with `dry_run`.

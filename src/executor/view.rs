@@ -2,7 +2,7 @@
 //! and the socket carries them. Field names are the contract of DESIGN.md 7.
 
 use crate::clock::Wall;
-use crate::decision::{Group, State, Verdict};
+use crate::decision::{Group, RestartState, State, Verdict};
 use crate::error::Failure;
 use crate::site::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
 use crate::site::instruction::{Platform, Problem, Restarts, RunWhen};
@@ -259,6 +259,9 @@ pub struct StatusDoc {
     pub clock_ok: bool,
     /// A restart that a package caused is pending.
     pub restart_pending: bool,
+    /// Where it stands.
+    #[serde(default)]
+    pub restart: Option<RestartDoc>,
     /// By state, all states that occur.
     pub counts: BTreeMap<String, u32>,
     /// How many are logged on; None: unknown.
@@ -361,6 +364,27 @@ pub struct HoldDoc {
     pub held_until: Option<Wall>,
     /// Why.
     pub reason: Option<SafeText>,
+}
+
+/// `restart`: where a pending restart stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RestartDoc {
+    /// A package wants one, and the machine has not restarted since.
+    pub restart_pending: bool,
+    /// `none`, `by-hand`, `cancelled`, `deferred`, `waiting`, `due`, `countdown`, `asked`.
+    pub state: RestartState,
+    /// Whose packages want it.
+    pub requests: Vec<RequestId>,
+    /// When it is announced for.
+    pub restarts_at: Option<Wall>,
+    /// While it is deferred.
+    pub deferred_until: Option<Wall>,
+    /// When what is in the way can next change by time.
+    pub next_change: Option<Wall>,
+    /// What is in the way.
+    pub code: Option<String>,
+    /// In words.
+    pub why: SafeText,
 }
 
 /// `poll`

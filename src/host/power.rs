@@ -23,3 +23,8 @@ pub fn source() -> Power {
 pub fn restart_wanted() -> Option<SafeText> {
     sys::power::restart_wanted()
 }
+
+/// The command that restarts this machine: program and arguments.
+pub fn restart_command() -> Vec<String> {
+    sys::power::restart_command()
+}

@@ -131,6 +131,7 @@ impl<'a> Steps<'a> {
         if self.schedule.is_due(mono) {
             self.start_look(mono);
         }
+        self.engine.restart_step(now);
         self.launch(now, mono);
         self.report(now, mono);
         if mono.since(self.clock_recorded) >= CLOCK_RECORD {
@@ -159,7 +160,7 @@ impl<'a> Steps<'a> {
             let until = (next - now).to_std().unwrap_or_default() + Duration::from_millis(1);
             wake = wake.min(until);
         }
-        if let Some(count) = self.engine.countdown_wake() {
+        for count in [self.engine.countdown_wake(), self.engine.restart_wake()].into_iter().flatten() {
             wake = wake.min(count + Duration::from_millis(1));
         }
         if mono < self.no_launch_before {

@@ -213,6 +213,13 @@ impl Site {
             .unwrap_or_else(|e| panic!("pcm {args:?}: {e}: {}", text(&output)))
     }
 
+    /// A view with `--json`, whatever its exit status says of what it found.
+    pub fn json_of(&self, args: &[&str]) -> Value {
+        let output = self.pcm(&[args, &["--json"]].concat());
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|e| panic!("pcm {args:?}: {e}: {}", text(&output)))
+    }
+
     /// A verb that has to fail with this exit status; the error document.
     pub fn refused(&self, args: &[&str], status: i32) -> Value {
         let output = self.pcm(&[args, &["--json"]].concat());

@@ -17,6 +17,7 @@ mod history;
 mod input;
 mod packages;
 mod policy;
+mod restart;
 mod rights;
 mod service;
 mod share;

@@ -3,8 +3,9 @@
 use super::{outcome, problems};
 use crate::cli::out::Page;
 use crate::cli::time::Look;
-use crate::decision::{Group, State};
-use crate::executor::view::{ChangedDoc, DryRunDoc, HoldDoc, PollDoc, RunResultDoc};
+use crate::clock::Wall;
+use crate::decision::{Group, RestartState, State};
+use crate::executor::view::{ChangedDoc, DryRunDoc, HoldDoc, PollDoc, RestartDoc, RunResultDoc};
 
 /// `pcm run`, `pcm rerun`: at the time of return.
 pub fn run_result(doc: &RunResultDoc, look: &Look) -> Page {
@@ -56,6 +57,27 @@ pub fn hold(doc: &HoldDoc, look: &Look) -> Page {
         None => page.line("Not held. Packages start by themselves."),
     };
     page
+}
+
+/// `pcm restart`
+pub fn restart(doc: &RestartDoc, look: &Look) -> Page {
+    let mut page = Page::new(look.width);
+    page.line(format!("{}.", restart_words(doc, look)));
+    page
+}
+
+/// Where a restart stands, as a sentence without its full stop.
+pub fn restart_words(doc: &RestartDoc, look: &Look) -> String {
+    let at = |at: Option<Wall>| at.map(|at| look.time_and_distance(at)).unwrap_or_default();
+    match doc.state {
+        RestartState::None => "No restart is pending".to_owned(),
+        RestartState::ByHand => format!("PENDING, `{} restart now` does it: {}", look.pcm, doc.why),
+        RestartState::Cancelled => format!("PENDING, and not done by pcm: {}", doc.why),
+        RestartState::Deferred => format!("PENDING, deferred until {}: {}", at(doc.deferred_until), doc.why),
+        RestartState::Waiting | RestartState::Due => format!("PENDING: {}", doc.why),
+        RestartState::Countdown => format!("THE MACHINE RESTARTS {}: {}", at(doc.restarts_at), doc.why),
+        RestartState::Asked => "THE MACHINE RESTARTS NOW: the system was asked for it".to_owned(),
+    }
 }
 
 /// `pcm poll`

@@ -105,10 +105,10 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
             ("clock", if doc.clock_ok { "ok".to_owned() } else { "NOT TO BE BELIEVED".to_owned() }),
             (
                 "restart",
-                if doc.restart_pending {
-                    "PENDING, by a package".to_owned()
-                } else {
-                    "none pending".to_owned()
+                match &doc.restart {
+                    Some(restart) if restart.restart_pending => super::change::restart_words(restart, look),
+                    _ if doc.restart_pending => "PENDING, by a package".to_owned(),
+                    _ => "none pending".to_owned(),
                 },
             ),
             (

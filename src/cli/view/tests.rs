@@ -180,6 +180,7 @@ fn status_doc() -> StatusDoc {
         held_until: None,
         clock_ok: true,
         restart_pending: false,
+        restart: None,
         counts: BTreeMap::from([("waiting".to_owned(), 1), ("succeeded".to_owned(), 41)]),
         users: Some(2),
         problems: Vec::new(),

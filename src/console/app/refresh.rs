@@ -233,6 +233,7 @@ impl App {
                 }
                 None => ("the hold has ended: automatic runs again".into(), false),
             },
+            Ok(Answer::Restart(restart)) => (safe!("{}", restart.why), false),
             Ok(Answer::Poll(poll)) => {
                 let serial = poll.serial.map_or("no instruction file".into(), |n| format!("serial {n}"));
                 let wrong = poll.problems.iter().filter(|p| p.code != "warning").count();

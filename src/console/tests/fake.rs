@@ -69,6 +69,7 @@ impl Fake {
             held_until: None,
             clock_ok: true,
             restart_pending: false,
+            restart: None,
             counts: BTreeMap::new(),
             users: Some(2),
             problems: Vec::new(),
@@ -434,6 +435,16 @@ impl Ask for Fake {
                 self.status.lock().unwrap().held_until = None;
                 Answer::Hold(HoldDoc { held_until: None, reason: None })
             }
+            Call::Restart { .. } => Answer::Restart(RestartDoc {
+                restart_pending: true,
+                state: crate::decision::RestartState::Cancelled,
+                requests: Vec::new(),
+                restarts_at: None,
+                deferred_until: None,
+                next_change: None,
+                code: None,
+                why: "an operator's".into(),
+            }),
             Call::Poll { .. } => {
                 Answer::Poll(PollDoc { serial: Some(42), requests: 12, source: None, problems: Vec::new() })
             }

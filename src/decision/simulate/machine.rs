@@ -4,7 +4,7 @@
 use super::super::decide::{decide, decide_some};
 use super::super::model::{
     Attempt, Code, ContentFact, Decision, Facts, HistoryView, Inputs, Instructions, Policy, Power,
-    SourceFault, State,
+    RestartRule, SourceFault, State,
 };
 use super::super::words::later;
 use super::super::world::running;
@@ -189,6 +189,7 @@ impl<'a> Machine<'a> {
             by: "service".into(),
             reason: SafeText::default(),
             boot_id: self.facts.boot_id.clone(),
+            restart: RestartRule::of(request),
         };
         self.history.attempts.entry(id).or_default().push(attempt);
         self.facts.running = Some((id, self.now));

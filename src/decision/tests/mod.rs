@@ -7,6 +7,7 @@ mod countdown;
 mod gates;
 mod judge;
 mod machine;
+mod restart;
 mod scene;
 mod simulate;
 mod states;

@@ -96,6 +96,7 @@ pub fn attempt(number: u32, state: State) -> Attempt {
         by: "service".into(),
         reason: SafeText::default(),
         boot_id: "boot-1".into(),
+        restart: RestartRule::default(),
     }
 }
 

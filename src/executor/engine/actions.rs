@@ -122,6 +122,7 @@ impl Engine {
                 Some(hold) => format!("end the hold that {} set until {}", hold.by, self.local(hold.until)),
                 None => "change nothing: there is no hold".into(),
             },
+            Call::Restart { verb, .. } => self.would_restart(*verb, now)?,
             _ => "read the instruction file now".into(),
         };
         Ok(DryRunDoc {
@@ -133,8 +134,12 @@ impl Engine {
 
     fn carry_out_call(&mut self, call: &Call, actor: &Actor, now: Wall) -> Result<Answer> {
         match call {
+            Call::Restart { verb, reason, .. } => {
+                self.restart_act(*verb, actor, reason.as_ref(), now).map(Answer::Restart)
+            }
             Call::Run { request, overrides, .. } => {
                 let decision = self.judged(call, now)?;
+                self.not_restarting()?;
                 let cause = Cause {
                     by: actor.name.clone(),
                     reason: reason(call).cloned().unwrap_or_default(),
@@ -357,6 +362,7 @@ fn dry(call: &Call) -> bool {
         | Call::Stop { dry_run, .. }
         | Call::Hold { dry_run, .. }
         | Call::Unhold { dry_run }
+        | Call::Restart { dry_run, .. }
         | Call::Poll { dry_run } => *dry_run,
         _ => false,
     }
@@ -377,7 +383,8 @@ fn reason(call: &Call) -> Option<&SafeText> {
         Call::Run { reason, .. }
         | Call::Defer { reason, .. }
         | Call::Stop { reason, .. }
-        | Call::Hold { reason, .. } => reason.as_ref(),
+        | Call::Hold { reason, .. }
+        | Call::Restart { reason, .. } => reason.as_ref(),
         _ => None,
     }
 }

@@ -21,12 +21,6 @@ impl Engine {
     pub fn count_down(&mut self, now: Wall) -> Option<RequestId> {
         let mono = self.world.monotonic();
         let notice = self.policy.config.run.countdown;
-        if self.clock.take_jump() {
-            let line =
-                format!("The clock jumped by more than a day: nothing starts for {}.", duration(notice));
-            self.journal.warning(now, &line);
-            self.countdown.clock_jumped(mono, notice);
-        }
         let decisions = self.decide(now);
         let first = due_in_order(&decisions).first().map(|index| &decisions[*index]);
         let first = first.and_then(|d| Some((d.request_id?, room(d, now))));
@@ -44,6 +38,19 @@ impl Engine {
             self.note_states(now);
         }
         act.start
+    }
+
+    /// After a jump of the clock everything that is announced is announced anew, in full.
+    pub(super) fn see_jump(&mut self, now: Wall) {
+        if !self.clock.take_jump() {
+            return;
+        }
+        let mono = self.world.monotonic();
+        let notice = self.policy.config.run.countdown;
+        let line = format!("The clock jumped by more than a day: nothing starts for {}.", duration(notice));
+        self.journal.warning(now, &line);
+        self.countdown.clock_jumped(mono, notice);
+        self.restart.clock_jumped(mono, self.policy.config.restart.countdown);
     }
 
     /// It was launched, and is announced no more.
@@ -73,7 +80,13 @@ impl Engine {
     fn announce(&mut self, request: RequestId, left: Duration, now: Wall) {
         let Some(record) = self.find_request(request) else { return };
         let (package, restarts) = (record.package.clone(), record.restarts);
-        let what = format!("{request} starts in {}", duration(left));
+        if left.is_zero() && self.users.known().is_none_or(<[_]>::is_empty) {
+            return;
+        }
+        let what = match left.is_zero() {
+            true => format!("{request} starts now"),
+            false => format!("{request} starts in {}", duration(left)),
+        };
         let may_restart = restarts == Restarts::Pcm && self.policy.config.restart.allow;
         let notice = self.from(now, |from| from.run(&package, left, restarts, may_restart));
         self.tell(&what, &notice, now);

@@ -269,6 +269,7 @@ impl Engine {
             held_until: self.held_until(now),
             clock_ok: self.clock.suspect_why().is_none(),
             restart_pending: self.restart_pending(),
+            restart: Some(self.restart_doc(now)),
             counts,
             users: self.facts().users.and_then(|users| u32::try_from(users.len()).ok()),
             problems: self.problems(),

@@ -3,7 +3,7 @@
 
 use super::{Engine, Past};
 use crate::clock::Wall;
-use crate::decision::{Attempt as AttemptView, ContentFact, Decision, State};
+use crate::decision::{Attempt as AttemptView, ContentFact, Decision, RestartRule, State};
 use crate::executor::attempt::{Attempt, Effect, Event, Phase};
 use crate::executor::history::{AttemptRow, ResultRow};
 use crate::executor::outcome::{self, RetryPolicy};
@@ -242,6 +242,7 @@ impl Engine {
                 by: cause.by.clone(),
                 reason: cause.reason.clone(),
                 boot_id: self.world.boot_id(),
+                restart: RestartRule::of(request),
             },
             content: request.content_sha256.clone(),
             exit_codes: request.exit_codes.clone(),

@@ -10,6 +10,7 @@ mod launch;
 mod notify;
 mod polling;
 mod report;
+mod restart;
 mod retention;
 mod source;
 mod watch;
@@ -20,6 +21,7 @@ use super::clock_guard::ClockGuard;
 use super::countdown::Countdown;
 use super::history::{History, Lost, Snapshot};
 use super::journal::Journal;
+use super::restart::Restart;
 use super::view::SessionDoc;
 use super::world::{RealWorld, Store, World};
 use crate::clock::{Wall, Zone};
@@ -81,6 +83,7 @@ pub struct Engine {
     clock: ClockGuard,
     /// Only the service counts down.
     countdown: Countdown,
+    restart: Restart,
     journal: Journal,
     /// When the share is looked at next; only the service knows.
     poll_due: Option<Wall>,
@@ -171,6 +174,7 @@ impl Engine {
             host: host_facts(&*world),
             clock: ClockGuard::default(),
             countdown: Countdown::default(),
+            restart: Restart::default(),
             journal: Journal::of(Arc::clone(&world)),
             poll_due: None,
             service: false,
@@ -246,6 +250,10 @@ impl Engine {
         }
         self.say_lost(now);
         self.say_untold(now);
+        self.see_jump(now);
+        if self.service {
+            self.world.keep_up(self.is_running());
+        }
         self.world.reap();
     }
 

@@ -8,6 +8,7 @@ use crate::executor::attempt::{self, Recovery};
 use crate::executor::history::{AttemptRow, ResultRow};
 use crate::executor::outcome::{self, ExitRecord};
 use crate::executor::view::WAITS_FOR_INPUT;
+use crate::site::instruction::Restarts;
 use crate::site::mif;
 use crate::text::SafeText;
 use std::time::Duration;
@@ -131,8 +132,13 @@ impl Engine {
         let says = self.world.read_mif(&row.run());
         let judged =
             outcome::judge(exit, &says, &row.exit_codes, row.attempt.number, &self.retry_policy(row));
+        // What wants pcm to restart the machine wants it whatever its exit code says of restarts.
+        let state = match judged.state {
+            State::Succeeded if row.attempt.restart.restarts == Restarts::Pcm => State::SucceededRestart,
+            state => state,
+        };
         let result = ResultRow {
-            state: judged.state,
+            state,
             retry_at: judged.retry_at,
             started_at: Some(exit.started_at),
             ended_at: Some(exit.ended_at),

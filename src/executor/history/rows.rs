@@ -3,7 +3,7 @@
 use super::chain::Event;
 use super::{History, Result};
 use crate::clock::Wall;
-use crate::decision::{Attempt, Deferrals, HistoryView, Hold, State};
+use crate::decision::{Attempt, Deferrals, HistoryView, Hold, RestartOrder, State};
 use crate::executor::view::AuditEntryDoc;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Outcome};
@@ -11,6 +11,9 @@ use crate::text::SafeText;
 use rusqlite::{Connection, Transaction, params};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// The key of what an operator said about a restart, in `meta`.
+const RESTART: &str = "restart";
 
 /// Why rows cannot be read.
 #[derive(Debug)]
@@ -237,6 +240,29 @@ impl History {
         })
     }
 
+    /// What an operator wants to become of a pending restart; it takes the place of what was said before.
+    ///
+    /// # Errors
+    /// Nothing has changed then.
+    pub fn order_restart(&mut self, order: &RestartOrder) -> Result<()> {
+        self.transition(order.at, |tx, events| {
+            super::schema::set_meta(tx, RESTART, &json(order))?;
+            events.push(Event::new("restart-ordered", None, order));
+            Ok(())
+        })
+    }
+
+    /// The system is about to be asked to restart the machine.
+    ///
+    /// # Errors
+    /// It is not recorded; the machine must not be restarted.
+    pub fn note_restart(&mut self, at: Wall, by: &SafeText, why: &SafeText) -> Result<()> {
+        self.transition(at, |_, events| {
+            events.push(Event::new("restart", None, &serde_json::json!({ "by": by, "why": why })));
+            Ok(())
+        })
+    }
+
     /// An entry of the audit.
     ///
     /// # Errors
@@ -308,6 +334,10 @@ pub(super) fn view(db: &Connection) -> std::result::Result<HistoryView, RowError
     for row in statement.query_map([], |row| row.get::<_, String>(0))? {
         view.hold =
             Some(serde_json::from_str(&row?).map_err(|e| RowError::Content(format!("the hold: {e}")))?);
+    }
+    if let Some(order) = super::schema::meta(db, RESTART)? {
+        let order = serde_json::from_str(&order);
+        view.restart = Some(order.map_err(|e| RowError::Content(format!("the order about a restart: {e}")))?);
     }
     let mut statement = db.prepare("SELECT request, at FROM adopted")?;
     for row in statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))? {

@@ -62,6 +62,7 @@ fn row(request: RequestId, number: u32) -> AttemptRow {
             by: "service".into(),
             reason: SafeText::default(),
             boot_id: "boot".into(),
+            restart: Default::default(),
         },
         content: None,
         exit_codes: [(17, crate::site::instruction::Outcome::Success)].into(),

@@ -70,6 +70,19 @@ pub trait Machine: Send + Sync {
     fn untold(&self) -> Vec<Untold> {
         Vec::new()
     }
+    /// Asks the system to restart the machine, by this command or in its own way, and does not wait for it.
+    ///
+    /// # Errors
+    /// It was not asked.
+    fn restart(&self, _command: &[String]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Why asking the system for a restart turned out to fail, since this was last asked.
+    fn restart_failures(&self) -> Vec<SafeText> {
+        Vec::new()
+    }
+    /// Keeps the system from being shut down while a package runs, where it offers that; called at every step.
+    fn keep_up(&self, _wanted: bool) {}
     /// Starts `[notify] command` with this on its standard input, and does not wait for it.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use crate::executor::reader::{ShareJob, ShareNews};
 use crate::executor::run_folder::{RunFolder, RunSpec, Waits};
 use crate::executor::run_host;
 use crate::executor::view::SessionDoc;
+use crate::host::inhibit::Inhibit;
 use crate::host::notice::{self, Notice, Untold};
 use crate::host::open::OpenError;
 use crate::host::paths::Layout;
@@ -51,6 +52,9 @@ pub struct RealWorld {
     child: Arc<Mutex<Option<Child>>>,
     /// Who could not be told, until somebody asks.
     untold: Arc<Mutex<Vec<Untold>>>,
+    /// How the commands for a restart ended that did not end well.
+    restart_failures: Arc<Mutex<Vec<SafeText>>>,
+    inhibit: Inhibit,
 }
 
 impl RealWorld {
@@ -63,6 +67,8 @@ impl RealWorld {
             outbox: Outbox::at(&layout.outbox()),
             child: Arc::default(),
             untold: Arc::default(),
+            restart_failures: Arc::default(),
+            inhibit: Inhibit::default(),
         }
     }
 
@@ -166,6 +172,34 @@ impl Machine for RealWorld {
 
     fn untold(&self) -> Vec<Untold> {
         std::mem::take(&mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn restart(&self, command: &[String]) -> io::Result<()> {
+        let own = power::restart_command();
+        let words = if command.is_empty() { &own } else { command };
+        let Some((program, args)) = words.split_first() else { return Err(io::ErrorKind::NotFound.into()) };
+        let mut asked = Command::new(program);
+        asked.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = asked.spawn().map_err(|e| io::Error::new(e.kind(), format!("{program}: {e}")))?;
+        let (failures, program) = (Arc::clone(&self.restart_failures), program.clone());
+        std::thread::spawn(move || {
+            let Ok(output) = child.wait_with_output() else { return };
+            if !output.status.success() {
+                let said = String::from_utf8_lossy(&output.stderr);
+                let why =
+                    format!("{program}: {}: {}", output.status, said.lines().next().unwrap_or_default());
+                failures.lock().unwrap_or_else(PoisonError::into_inner).push(SafeText::new(&why));
+            }
+        });
+        Ok(())
+    }
+
+    fn restart_failures(&self) -> Vec<SafeText> {
+        std::mem::take(&mut *self.restart_failures.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn keep_up(&self, wanted: bool) {
+        self.inhibit.set(wanted);
     }
 
     fn notify(&self, program: &str, args: &[String], json: &[u8]) -> io::Result<()> {

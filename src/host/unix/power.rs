@@ -20,6 +20,16 @@ pub fn restart_wanted() -> Option<SafeText> {
     restart_wanted_in(Path::new("/run"))
 }
 
+/// systemd where it is in charge, which knows of inhibitors; else what every system has.
+pub fn restart_command() -> Vec<String> {
+    let words: &[&str] = if Path::new("/run/systemd/system").is_dir() {
+        &["/usr/bin/systemctl", "reboot"]
+    } else {
+        &["/sbin/shutdown", "-r", "now"]
+    };
+    words.iter().map(ToString::to_string).collect()
+}
+
 /// What one folder of supplies says. A machine without a battery of its own is on the mains, whatever else is listed.
 fn source_in(folder: &Path) -> Power {
     let entries = match fs::read_dir(folder) {

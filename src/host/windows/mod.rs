@@ -3,6 +3,7 @@
 pub mod account;
 pub mod durable;
 pub mod facts;
+pub mod inhibit;
 pub mod ipc;
 pub mod lock;
 pub mod notice;

@@ -49,6 +49,13 @@ pub fn restart_wanted() -> Option<SafeText> {
     RESTART.iter().find(|(_, key)| exists(key)).map(|(whose, _)| SafeText::new(&format!("{whose} wants one")))
 }
 
+/// Planned, by an installation.
+pub fn restart_command() -> Vec<String> {
+    let root = std::env::var("SystemRoot").unwrap_or_else(|_| "C:\\Windows".to_owned());
+    let program = format!("{root}\\System32\\shutdown.exe");
+    [program.as_str(), "/r", "/t", "0", "/d", "p:4:2"].map(str::to_owned).to_vec()
+}
+
 fn exists(key: &str) -> bool {
     let key = wide(key);
     let mut opened = std::ptr::null_mut();
