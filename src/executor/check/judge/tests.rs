@@ -54,6 +54,7 @@ fn well() -> Facts {
                 held_until: None,
                 clock_ok: true,
                 restart_pending: false,
+                restart: None,
                 counts: BTreeMap::new(),
                 users: Some(0),
                 problems: Vec::new(),
