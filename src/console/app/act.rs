@@ -7,7 +7,9 @@ use super::list::Scroll;
 use super::overlay::{Details, Overlay, Palette};
 use super::{App, Effect, Focus, View};
 use crate::console::keymap::Key;
+use crate::decision::simulate::Assumptions;
 use crate::executor::protocol::Call;
+use crate::executor::simulate::Wanted;
 use crate::safe;
 use crate::text::SafeText;
 use tui_logger::TuiWidgetEvent;
@@ -77,6 +79,7 @@ impl App {
                 self.open(Overlay::Save(Box::new(save)))
             }
             Id::Results => self.open(Overlay::Results),
+            Id::Week => self.week(),
             Id::Mouse => {
                 self.mouse = !self.mouse;
                 let said = match self.mouse {
@@ -128,6 +131,17 @@ impl App {
         for request in requests {
             effects
                 .push(self.ask(Call::Show { request }, safe!("asking what {} would do", id.command().name)));
+        }
+        effects
+    }
+
+    /// The week to come, reckoned anew each time it is opened.
+    fn week(&mut self) -> Vec<Effect> {
+        let mut effects = self.open(Overlay::Week(Scroll::default()));
+        if let Some(now) = self.now {
+            let until = now + chrono::TimeDelta::days(7);
+            let wanted = Wanted { request: None, from: now, until, assume: Assumptions::default() };
+            effects.push(self.ask(Call::Simulate(wanted), "reckoning the week to come".into()));
         }
         effects
     }
@@ -258,7 +272,12 @@ impl App {
                 details.moved(id);
                 return;
             }
-            Some(Overlay::Explain(_, scroll) | Overlay::Help(scroll) | Overlay::Problems(scroll)) => {
+            Some(
+                Overlay::Explain(_, scroll)
+                | Overlay::Help(scroll)
+                | Overlay::Problems(scroll)
+                | Overlay::Week(scroll),
+            ) => {
                 scroll.moved(id);
                 return;
             }

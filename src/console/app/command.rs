@@ -137,6 +137,7 @@ commands! {
     Bottom "bottom" ["G" "End"] "bottom" "to the last row; in a log this follows again" Moving [Everywhere] 0;
     Left "left" ["Left"] "left" "to the left in long lines" Moving [Everywhere] 0;
     Right "right" ["Right"] "right" "to the right in long lines" Moving [Everywhere] 0;
+    Week "week" ["t"] "timeline" "what runs when in the week to come, if nothing but time changes" Views [Requests Other] 0;
     LogAt "log-of-run" ["l"] "log of its run" "the log at the moment its newest run started; Esc comes back" Views [Requests Other] 0;
     PrevPane "previous-pane" ["Shift-Tab"] "pane" "the pane before has the keys" Moving [Everywhere] 0;
     Back "back" ["Esc"] "back" "one step back; never quits" Moving [Everywhere] 0;

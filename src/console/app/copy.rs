@@ -4,7 +4,9 @@ use super::overlay::Overlay;
 use super::{App, Focus, LogLine, View, words};
 use crate::clock::Zone;
 use crate::decision::Verdict;
-use crate::executor::view::{AllowedDoc, AttemptDoc, AuditEntryDoc, GateDoc, RequestDoc, SessionDoc};
+use crate::executor::view::{
+    AllowedDoc, AttemptDoc, AuditEntryDoc, GateDoc, RequestDoc, SessionDoc, SimulatedDoc,
+};
 use crate::safe;
 use crate::text::SafeText;
 
@@ -100,6 +102,16 @@ impl App {
                 let problems = self.data.problems();
                 let told = problems.iter().map(|p| safe!("{} {}: {}", p.code, place(p), p.message));
                 silence.into_iter().chain(told).collect()
+            }
+            Overlay::Week(_) => {
+                let requests = self.data.week.value.as_ref().map_or(&[][..], |week| &week.requests);
+                let id = |r: &SimulatedDoc| r.request_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+                let when = |r: &SimulatedDoc| match (r.at, r.never) {
+                    (Some(at), _) => format!("runs {}", stamp(at, zone)),
+                    (None, true) => "never runs by itself".to_owned(),
+                    (None, false) => "does not run in this week".to_owned(),
+                };
+                requests.iter().map(|r| safe!("{} {} {}: {}", id(r), r.package, when(r), r.why)).collect()
             }
             Overlay::Results => {
                 let Some(results) = &self.results else { return Vec::new() };

@@ -63,6 +63,8 @@ pub struct Data {
     pub history: Held<HistoryDoc>,
     /// Who did what.
     pub audit: Held<AuditDoc>,
+    /// The week to come, as it was last asked for.
+    pub week: Held<SimulateDoc>,
     /// Details by request.
     shows: BTreeMap<RequestId, Held<ShowDoc>>,
     /// What an operator has seen of what expired or failed, as [`seen_key`] names it.

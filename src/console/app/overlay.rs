@@ -24,6 +24,8 @@ pub enum Overlay {
     Problems(Scroll),
     /// What became of the newest action on several requests; it is the app's.
     Results,
+    /// What runs when in the week to come.
+    Week(Scroll),
     /// A file's name is asked for.
     Save(Box<SaveAs>),
 }

@@ -173,6 +173,7 @@ impl App {
             }
             Call::Status => take!(Status, self.data.status),
             Call::Who => take!(Who, self.data.who),
+            Call::Simulate(_) => take!(Simulate, self.data.week),
             Call::History { .. } => take!(History, self.data.history),
             Call::Audit => take!(Audit, self.data.audit),
             Call::Show { request } => {

@@ -15,6 +15,8 @@ const SLOW: Duration = Duration::from_millis(1500);
 /// Where questions go.
 pub struct Asker {
     views: Sender<(u64, Call)>,
+    /// What takes seconds of a processor keeps no view waiting either.
+    slow: Sender<(u64, Call)>,
     actions: Sender<(u64, Call)>,
 }
 
@@ -24,12 +26,20 @@ impl Asker {
     /// # Errors
     /// The system has no more threads.
     pub fn start(ask: &Arc<dyn Ask>, to: &Sender<Input>) -> std::io::Result<Asker> {
-        Ok(Asker { views: lane("views", ask, to)?, actions: lane("actions", ask, to)? })
+        Ok(Asker {
+            views: lane("views", ask, to)?,
+            slow: lane("slow", ask, to)?,
+            actions: lane("actions", ask, to)?,
+        })
     }
 
     /// Asks; never waits.
     pub fn ask(&self, id: u64, call: Call) {
-        let lane = if call.changes() { &self.actions } else { &self.views };
+        let lane = match &call {
+            Call::Simulate(_) => &self.slow,
+            call if call.changes() => &self.actions,
+            _ => &self.views,
+        };
         // A lane that has ended ended the console with it.
         let _ = lane.send((id, call));
     }

@@ -6,6 +6,7 @@ use crate::console::app::command::{COMMANDS, Id, enabled};
 use crate::console::app::copy::MAX_COPY;
 use crate::console::app::{Effect, Event, Focus, View};
 use crate::console::keymap::Key;
+use crate::executor::protocol::Call;
 
 fn copied(stage: &Stage) -> Vec<String> {
     let last = stage.effects.iter().rev().find_map(|effect| match effect {
@@ -163,9 +164,16 @@ fn whoever_has_never_seen_it_finds_how_to_run_defer_explain_search_see_who_is_th
     stage.keys("?");
     let help = stage.screen();
     let cells: String = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    for found in
-        ["r run", "d defer", "e explain", "/ find", "3 log", "4 logged on", "q quit", "q closes or leaves"]
-    {
+    for found in [
+        "r run",
+        "d defer",
+        "e explain",
+        "/ find",
+        "3 log",
+        "4 logged on",
+        "q quit",
+        "q leaves, Esc goes a step back",
+    ] {
         assert!(cells.contains(found), "{found}\n{help}");
     }
     for (typed, id) in [
@@ -206,4 +214,25 @@ fn levels_of_the_traces_are_changed_only_where_they_are_shown() {
     stage.keys("8");
     assert_eq!(stage.app.view, View::Diagnostics);
     assert!(enabled(&stage.app, Id::Louder).is_ok() && enabled(&stage.app, Id::Quieter).is_ok());
+}
+
+#[test]
+fn the_week_to_come_shows_when_each_runs_and_why_others_do_not() {
+    let mut stage = Stage::new(80, 40);
+    stage.keys("t");
+    let asked =
+        stage.effects.iter().filter(|e| matches!(e, Effect::Ask { call: Call::Simulate(_), .. })).count();
+    assert_eq!(asked, 1);
+    let screen = stage.screen();
+    assert!(screen.contains("THE WEEK TO COME as of 14:02"), "{screen}");
+    let line = screen.lines().find(|line| line.starts_with("│ BP00014")).unwrap();
+    assert!(line.contains(".R+") && line.contains("Wed 22:00"), "{screen}");
+    assert!(screen.lines().any(|line| line.starts_with("│ BP00013") && line.contains("never")), "{screen}");
+    // It is reckoned once, not at every step: it costs the executor seconds.
+    for _ in 0..20 {
+        stage.tick(5);
+    }
+    let asked =
+        stage.effects.iter().filter(|e| matches!(e, Effect::Ask { call: Call::Simulate(_), .. })).count();
+    assert_eq!(asked, 1);
 }

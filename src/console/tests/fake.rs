@@ -339,6 +339,23 @@ fn attempt(row: &RequestDoc, shift: TimeDelta) -> AttemptDoc {
     }
 }
 
+/// It waits as it does now, runs when the list says, and is done.
+fn course(row: &RequestDoc, from: Wall) -> SimulatedDoc {
+    let step = |at: Wall, state: State| StepDoc { at, state, code: None };
+    let mut changes = vec![step(from, row.state)];
+    if let Some(at) = row.next_run {
+        changes.extend([step(at, State::Running), step(at + TimeDelta::seconds(1800), State::Succeeded)]);
+    }
+    SimulatedDoc {
+        request_id: row.request_id,
+        package: row.package.clone(),
+        at: row.next_run,
+        never: row.next_run.is_none(),
+        why: row.why.clone(),
+        changes,
+    }
+}
+
 impl Ask for Fake {
     fn call(&self, call: &Call) -> Result<Answer> {
         if let Some(failure) = &*self.broken.lock().unwrap() {
@@ -403,8 +420,15 @@ impl Ask for Fake {
                 complete: true,
                 machine: None,
                 serial: None,
-                assumed: Vec::new(),
-                requests: Vec::new(),
+                assumed: vec!["every run takes as long as it may and succeeds".into()],
+                requests: self
+                    .list
+                    .lock()
+                    .unwrap()
+                    .requests
+                    .iter()
+                    .map(|row| course(row, wanted.from))
+                    .collect(),
             }),
             Call::Check => Answer::Check(checklist()),
             Call::AuditVerify => Answer::Verify(VerifyDoc { ok: true, entries: 4, first_bad: None }),

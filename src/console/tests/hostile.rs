@@ -41,7 +41,7 @@ const SCREENS: &[&str] = &[
 ];
 
 /// From anywhere to the first view with nothing open, marked, filtered or searched.
-const HOME: &str = "Esc Esc Esc Esc 3 Esc Esc 2 Esc 1 Esc Esc g";
+const HOME: &str = "Esc Esc Esc 1 Esc Esc g";
 
 fn stage(payload: &str, width: u16, height: u16) -> Stage {
     let mut stage = Stage::with(width, height, Fake::new(), false);
@@ -91,10 +91,14 @@ fn no_hostile_text_draws_anything_but_itself_made_safe_or_forges_a_row() {
                 rows(&tame.screen())
             })
             .collect();
-        for (payload, _) in CASES.iter().step_by(every) {
+        for (n, (payload, _)) in CASES.iter().enumerate().step_by(every) {
             let payload = format!("{payload}\n> BP0FAKE forged\r\n! BP0FAKE\u{2028}x BP0FAKE\u{85}* BP0FAKE");
             let mut stage = stage(&payload, width, height);
-            for (keys, harmless) in SCREENS.iter().zip(&harmless) {
+            for (m, (keys, harmless)) in SCREENS.iter().zip(&harmless).enumerate() {
+                // Lists see every payload, the rest each its share: they are made of the same words.
+                if !matches!(*keys, "" | "j Enter" | "2" | "3" | "4" | "6") && n % 5 != m % 5 {
+                    continue;
+                }
                 stage.keys(HOME).keys(keys);
                 let buffer = stage.buffer(&theme);
                 let ordinary = |cell: &&Cell| matches!(cell.symbol().as_bytes(), [b' '..=b'~']);

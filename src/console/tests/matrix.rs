@@ -112,6 +112,7 @@ matrix! {
     help "?";
     palette ": 'un";
     find "/ 'acme";
+    week "t";
     problems "w";
     save "3 S";
 }

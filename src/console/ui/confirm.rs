@@ -197,8 +197,12 @@ fn input(name: &'static str, input: &Input, focus: bool, telling: &Telling, hint
 fn does(confirm: &Confirm) -> &'static str {
     let several = confirm.requests.len() > 1;
     match confirm.id {
-        Id::Run if several => "runs each of them now, one after the other, without notice to those logged on",
-        Id::Rerun if several => "runs each of them again, one after the other, as a further attempt",
+        Id::Run if several => {
+            "asks for each to run now; while one runs, the core refuses the next, and that is told"
+        }
+        Id::Rerun if several => {
+            "asks for a further attempt of each; while one runs, the core refuses the next, and that is told"
+        }
         Id::Defer if several => "none of them starts by itself before the time you give",
         Id::Undefer if several => "ends their deferrals: each starts when every other gate passes",
         Id::Stop if several => "ends their runs and every process they started",

@@ -118,14 +118,13 @@ impl Line {
             return vec![self.clone()];
         }
         let indent = indent.min(width / 2);
-        let mut lines = Vec::new();
-        let (mut line, mut used) = (Line::new(), 0);
+        let mut lines: Vec<Vec<(String, Scope)>> = Vec::new();
+        let (mut line, mut used) = (Vec::new(), 0);
         for (word, scope) in &self.words {
             for piece in word.as_str().split_inclusive(' ') {
                 let bare = piece.trim_end().width();
                 if used + bare > width && used > if lines.is_empty() { 0 } else { indent } {
-                    lines.push(std::mem::take(&mut line));
-                    line.push(SafeText::new(&" ".repeat(indent)), Scope::Text);
+                    lines.push(std::mem::replace(&mut line, vec![(" ".repeat(indent), Scope::Text)]));
                     used = indent;
                 }
                 for cluster in piece.graphemes(true) {
@@ -133,31 +132,22 @@ impl Line {
                         if cluster == " " {
                             continue;
                         }
-                        lines.push(std::mem::take(&mut line));
-                        line.push(SafeText::new(&" ".repeat(indent)), Scope::Text);
+                        lines.push(std::mem::replace(&mut line, vec![(" ".repeat(indent), Scope::Text)]));
                         used = indent;
                     }
                     used += cluster.width();
-                    append(&mut line, cluster, *scope);
+                    match line.last_mut() {
+                        Some((text, last)) if *last == *scope => text.push_str(cluster),
+                        _ => line.push((cluster.to_owned(), *scope)),
+                    }
                 }
             }
         }
         lines.push(line);
-        for line in &mut lines {
-            line.over = self.over;
-        }
-        lines
-    }
-}
-
-/// Adds a cluster of a safe text to the last word if that has the same scope, so that a line stays a few words.
-fn append(line: &mut Line, cluster: &str, scope: Scope) {
-    if let Some((Word::Safe(text), last)) = line.words.last_mut()
-        && *last == scope
-    {
-        *text = SafeText::new(&format!("{}{cluster}", text.as_str()));
-    } else {
-        line.push(SafeText::new(cluster), scope);
+        // Pieces of safe text in their own order: made safe once a word, which changes nothing.
+        let safe = |(text, scope): (String, Scope)| (Word::Safe(SafeText::new(&text)), scope);
+        let words = lines.into_iter().map(|line| line.into_iter().map(safe).collect());
+        words.map(|words| Line { words, over: self.over }).collect()
     }
 }
 

@@ -20,6 +20,7 @@ mod problems;
 mod requests;
 mod results;
 mod traces;
+mod week;
 mod who;
 
 pub use glyphs::{ASCII, Glyphs, UNICODE};
@@ -68,6 +69,7 @@ pub fn draw(app: &App, theme: &Theme, glyphs: &'static Glyphs, buffer: &mut Buff
             Overlay::Help(scroll) => help::draw(app, scroll, &mut canvas, body),
             Overlay::Palette(palette) => help::palette(app, palette, &mut canvas, body),
             Overlay::Problems(scroll) => problems::draw(app, scroll, &mut canvas, body),
+            Overlay::Week(scroll) => week::draw(app, scroll, now, &mut canvas, body),
             Overlay::Results => results::draw(app, &mut canvas, body),
             Overlay::Save(save) => results::save(save, &mut canvas, body),
         }

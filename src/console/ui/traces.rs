@@ -12,7 +12,7 @@ use tui_logger::{TuiLoggerLevelOutput, TuiLoggerSmartWidget};
 
 /// Draws the traces.
 pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
-    let hint = Line::of("arrows choose a module and its level, Tab hides the modules", Scope::Dim);
+    let hint = Line::of("up down module, left right shown, + - collected, Tab hides", Scope::Dim);
     let focus = app.overlays.is_empty();
     canvas.rule(area, &Line::of("DIAGNOSTICS", Scope::TitleFocus), &hint, focus);
     let inside = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };

@@ -1,0 +1,133 @@
+//! The week to come: a line a request, a letter for each stretch of time, and when it runs or why it does not.
+
+use super::canvas::Canvas;
+use super::line::Line;
+use super::{centred, dialog_width};
+use crate::clock::Wall;
+use crate::console::app::list::Scroll;
+use crate::console::app::{App, words};
+use crate::console::theme::Scope;
+use crate::decision::{Group, State};
+use crate::executor::view::{SimulateDoc, SimulatedDoc};
+use crate::safe;
+use ratatui::layout::Rect;
+
+/// Draws the timeline.
+pub fn draw(app: &App, scroll: &Scroll, now: Wall, canvas: &mut Canvas, body: Rect) {
+    let width = dialog_width(body, 116);
+    let inner = usize::from(width).saturating_sub(4);
+    let held = &app.data.week;
+    let mut lines = match (&held.value, &held.fault) {
+        (_, Some((failure, _))) => Line::of(safe!("{failure}"), Scope::MessageError).wrap(inner, 4),
+        (None, None) => vec![Line::of("asking the executor what will run when", Scope::Dim)],
+        (Some(week), None) => timeline(app, week, now, inner, canvas.glyphs.cut),
+    };
+    if lines.is_empty() {
+        lines.push(Line::of("there are no requests", Scope::Dim));
+    }
+    let area = centred(body, width, (lines.len() as u16 + 2).min(body.height));
+    let title = match &held.value {
+        Some(week) => safe!("THE WEEK TO COME as of {}", words::stamp(week.from, now, &app.options.zone)),
+        None => "THE WEEK TO COME".into(),
+    };
+    let inside = canvas.frame(area, &Line::of(title, Scope::DialogTitle));
+    let window = scroll.window(lines.len(), usize::from(inside.height));
+    canvas.below(area, lines.len() - window.end);
+    canvas.lines(inside, &lines[window]);
+}
+
+fn timeline(app: &App, week: &SimulateDoc, now: Wall, width: usize, cut: &'static str) -> Vec<Line> {
+    let zone = &app.options.zone;
+    let name = if width >= 70 { 17 } else { 0 };
+    let when = 10;
+    // So many columns a day; where there is room, what is left says why.
+    let a_day = (width.saturating_sub(8 + name + when) / 7).clamp(1, 8);
+    let columns = a_day * 7;
+    let step = (week.until - week.from) / columns as i32;
+    // A day's name stands where its midnight is on this machine.
+    let date = |column: usize| zone.to_local(week.from + step * column as i32).date();
+    let mut ruler: Vec<char> = vec![' '; columns];
+    for column in (0..columns).filter(|column| date(*column) != date(column + 1)) {
+        let text = if a_day >= 4 { date(column + 1).format("|%a").to_string() } else { "|".to_owned() };
+        for (place, letter) in ruler.iter_mut().skip(column).zip(text.chars()) {
+            *place = letter;
+        }
+    }
+    let ruler: String = ruler.into_iter().collect();
+    let head = Line::new().pad_to(8 + name).add(safe!("{ruler}"), Scope::Column);
+    let mut lines = vec![head.add(" RUNS", Scope::Column)];
+    let mut requests: Vec<&SimulatedDoc> = week.requests.iter().filter(|r| is_to_come(r)).collect();
+    requests.sort_by_key(|r| (r.at.is_none(), r.at, r.never));
+    for request in &requests {
+        let id = request.request_id.map_or_else(|| "-".into(), |id| safe!("{id}"));
+        let mut line = Line::new().cell(id, 8, "", Scope::Text);
+        if name > 0 {
+            line = line.cell(&request.package, name - 1, cut, Scope::Text).add(" ", Scope::Text);
+        }
+        for column in 0..columns {
+            let (from, until) = (week.from + step * column as i32, week.from + step * (column as i32 + 1));
+            let (letter, scope) = letter(request, from, until);
+            line.push(letter, scope);
+        }
+        let running = request.changes.first().is_some_and(|step| step.state.group() == Group::Running);
+        let (runs, scope) = match (request.at, request.never) {
+            (None, _) if running => (" now".into(), Scope::StateRunning),
+            (Some(at), _) => (safe!(" {}", words::when(at, now, zone)), Scope::Strong),
+            (None, true) => (" never".into(), Scope::Dim),
+            (None, false) => (" later".into(), Scope::Dim),
+        };
+        lines.push(line.add(runs, scope));
+        let why = Line::new().pad_to(8).add(&request.why, Scope::Dim);
+        lines.extend(why.wrap(width, 8));
+    }
+    let ended = week.requests.len() - requests.len();
+    lines.push(Line::new());
+    let legend =
+        ". scheduled  o offered  d deferred  w waiting  R runs  + done  x expired  ! rejected or failed";
+    lines.extend(Line::of(legend, Scope::Dim).wrap(width, 4));
+    if ended > 0 {
+        lines.extend(
+            Line::of(safe!("{ended} more had their attempt or are skipped"), Scope::Dim).wrap(width, 4),
+        );
+    }
+    if !week.complete {
+        let said = safe!("followed until {} only: too much happens", words::when_long(week.until, now, zone));
+        lines.extend(Line::of(said, Scope::MessageError).wrap(width, 4));
+    }
+    for assumed in &week.assumed {
+        lines.extend(Line::of("taken for granted: ", Scope::Dim).add(assumed, Scope::Dim).wrap(width, 4));
+    }
+    lines
+}
+
+/// Whether anything is still to come of it.
+fn is_to_come(request: &SimulatedDoc) -> bool {
+    let group = request.changes.first().map(|step| step.state.group());
+    request.at.is_some() || matches!(group, Some(Group::Pending | Group::Running))
+}
+
+/// What a stretch of time looks like: a run in it, however short, else how it ends.
+fn letter(request: &SimulatedDoc, from: Wall, until: Wall) -> (&'static str, Scope) {
+    let before = request.changes.iter().take_while(|step| step.at < until);
+    let runs = |state: State| state.group() == Group::Running;
+    let here = before.clone().filter(|step| step.at >= from).any(|step| runs(step.state));
+    match before.last().map(|step| step.state) {
+        _ if here || request.at.is_some_and(|at| (from..until).contains(&at)) => ("R", Scope::StateRunning),
+        None => (" ", Scope::Text),
+        Some(state) => (of(state), Scope::of_state(state)),
+    }
+}
+
+fn of(state: State) -> &'static str {
+    match state {
+        State::Scheduled => ".",
+        State::Offered => "o",
+        State::Deferred => "d",
+        State::Waiting | State::RetryWait | State::Due => "w",
+        State::Countdown | State::Running | State::Stopping => "R",
+        State::Succeeded | State::SucceededRestart => "+",
+        State::Expired => "x",
+        State::NotApplicable => " ",
+        State::Failed | State::TimedOut | State::Stopped | State::Interrupted | State::Rejected => "!",
+    }
+}
