@@ -1,7 +1,7 @@
 //! `pcm check`: every item fails for a reason that was really made, and passes where it was not.
 
 use super::common::*;
-use super::hang::Hang;
+use super::hanging::Hang;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::symlink;

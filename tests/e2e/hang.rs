@@ -2,48 +2,8 @@
 //! answers is mounted over the share while everything runs.
 
 use super::common::*;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use super::hanging::Hang;
 use std::time::{Duration, Instant};
-
-/// The mounted file system; unmounted when dropped.
-pub(super) struct Hang {
-    child: Child,
-    at: std::path::PathBuf,
-}
-
-impl Hang {
-    /// None, with the skip printed, where FUSE or its Python module is missing.
-    pub(super) fn over(at: &Path) -> Option<Self> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/hang.py");
-        let mut child = Command::new("/usr/bin/python3")
-            .arg(script)
-            .arg(at)
-            .stderr(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .ok()?;
-        let mounted = || {
-            let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-            mounts.lines().any(|line| line.split(' ').nth(4) == at.to_str())
-        };
-        let up = wait_for_or(Duration::from_secs(10), || mounted() || !matches!(child.try_wait(), Ok(None)));
-        if up.is_err() || !mounted() {
-            println!("skipped: no FUSE here, or no python3-fusepy");
-            let _ = child.kill();
-            return None;
-        }
-        Some(Self { child, at: at.to_owned() })
-    }
-}
-
-impl Drop for Hang {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = Command::new("umount").arg("-l").arg(&self.at).stderr(Stdio::null()).status();
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 fn a_share_that_hangs_stalls_neither_views_nor_schedule_nor_time_limits() {

@@ -4,6 +4,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/hanging.rs"]
+mod hanging;
 #[path = "../common/logind.rs"]
 mod logind;
 

@@ -6,10 +6,13 @@
 mod common;
 #[path = "../common/escapes.rs"]
 mod escapes;
+#[path = "../common/hanging.rs"]
+mod hanging;
 #[path = "../common/pty.rs"]
 mod pty;
 
 mod contract;
+mod latency;
 mod leaving;
 mod operating;
 mod panicking;
