@@ -43,5 +43,10 @@ pub fn own_executable() -> io::Result<PathBuf> {
     // Linux names a file that was replaced so; its successor stands under the old name.
     let text = exe.to_string_lossy();
     let successor = Path::new(text.strip_suffix(" (deleted)").unwrap_or(&text)).to_owned();
-    if successor.is_file() { Ok(successor) } else { Err(io::ErrorKind::NotFound.into()) }
+    if successor.is_file() {
+        Ok(successor)
+    } else {
+        let why = format!("pcm's own program is gone: {}", successor.display());
+        Err(io::Error::new(io::ErrorKind::NotFound, why))
+    }
 }

@@ -19,6 +19,7 @@ mod history;
 mod input;
 mod packages;
 mod policy;
+mod reboot;
 mod restart;
 mod rights;
 mod service;
