@@ -121,8 +121,8 @@ fn restart_wanted_in(run: &Path) -> Option<SafeText> {
     names.dedup();
     let names = match names.as_slice() {
         [] => String::new(),
-        [some @ ..] if some.len() <= 3 => format!(" for {}", some.join(", ")),
-        [some @ ..] => format!(" for {} and {} more", some[..3].join(", "), some.len() - 3),
+        some if some.len() <= 3 => format!(" for {}", some.join(", ")),
+        some => format!(" for {} and {} more", some[..3].join(", "), some.len() - 3),
     };
     Some(SafeText::new(&format!("the system wants one{names}: {}", run.join("reboot-required").display())))
 }
