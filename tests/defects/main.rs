@@ -5,10 +5,13 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/logind.rs"]
+mod logind;
 #[path = "../common/pty.rs"]
 mod pty;
 
 mod console;
+mod countdown;
 mod order;
 mod repeat;
 mod share;

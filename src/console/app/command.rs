@@ -104,6 +104,8 @@ commands! {
     Details "details" ["Enter"] "details" "gates, life, attempts and transcript" Actions [Requests Other] 4;
     Hold "hold" ["h"] "hold" "no automatic runs on this machine until a time" Actions [Everywhere] 7;
     Unhold "unhold" ["H"] "unhold" "automatic runs again" Actions [Everywhere] 2;
+    Restart "restart" [] "restart" "restart the machine now, where a package wants that" Actions [Everywhere] 0;
+    CancelRestart "cancel-restart" [] "cancel restart" "pcm does not restart the machine by itself; it stays pending" Actions [Everywhere] 0;
     Poll "poll" ["p"] "poll" "read the instruction file now" Actions [Everywhere] 6;
     Filter "filter" ["/"] "find" "show only rows with these words (!words: only rows without)" Lists [Requests] 6;
     Sort "sort" ["s"] "sort" "by the next order: as published, by state, by name, by time" Lists [Requests] 0;
@@ -182,7 +184,8 @@ impl Id {
 
     /// Whether it changes something on the machine.
     pub fn operates(self) -> bool {
-        self.verb().is_some() || matches!(self, Id::Hold | Id::Unhold | Id::Poll)
+        self.verb().is_some()
+            || matches!(self, Id::Hold | Id::Unhold | Id::Poll | Id::Restart | Id::CancelRestart)
     }
 
     /// The core's word for it, where it is something done to a request.
@@ -265,6 +268,9 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
                 Some(_) => "the record has no valid request id; Enter shows where it is wrong".into(),
                 None => "no request is selected".into(),
             })
+        }
+        Id::Restart | Id::CancelRestart if app.data.restart().is_none() => {
+            Err("no restart is pending".into())
         }
         Id::Unhold if app.data.held_until().is_none() => Err("there is no hold".into()),
         Id::NextMatch | Id::PrevMatch | Id::OnlyMatches if !app.log_pane().has_search() => {

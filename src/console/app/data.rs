@@ -105,6 +105,11 @@ impl Data {
         self.requests().iter().find(|r| r.request_id == Some(id))
     }
 
+    /// A restart that is pending.
+    pub fn restart(&self) -> Option<&RestartDoc> {
+        self.status.value.as_ref()?.restart.as_ref().filter(|restart| restart.restart_pending)
+    }
+
     /// While a hold is in force: until when.
     pub fn held_until(&self) -> Option<Wall> {
         let status = self.status.value.as_ref().and_then(|s| s.held_until);

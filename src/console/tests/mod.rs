@@ -7,6 +7,7 @@ mod fake;
 mod hostile;
 mod many;
 mod matrix;
+mod restart;
 mod robust;
 mod rules;
 mod screens;

@@ -10,6 +10,7 @@ use crate::console::app::dialog::{Confirm, Field};
 use crate::console::app::input::Input;
 use crate::console::app::{App, until, words};
 use crate::console::theme::Scope;
+use crate::decision::State;
 use crate::executor::view::SessionDoc;
 use crate::safe;
 use crate::site::instruction::Restarts;
@@ -64,7 +65,7 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
         let package = Line::of(&row.package, Scope::Strong).add("  ", Scope::Text);
         plain.extend(telling.fact("package", package.add(row.state.as_str(), Scope::of_state(row.state))));
     }
-    plain.extend(telling.fact("does", Line::of(does(confirm), Scope::Text)));
+    plain.extend(telling.fact("does", Line::of(does(app, confirm), Scope::Text)));
     if matches!(confirm.id, Id::Run | Id::Rerun)
         && let Some(show) = confirm.request().and_then(|request| confirm.show(data, request))
     {
@@ -78,7 +79,10 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
         let scope = if danger { Scope::DialogDanger } else { Scope::Text };
         plain.extend(telling.fact("restart", Line::of(restarts(show), scope)));
     }
-    if matches!(confirm.id, Id::Run | Id::Rerun | Id::Stop) {
+    if let Some(restart) = data.restart().filter(|_| matches!(confirm.id, Id::Restart | Id::CancelRestart)) {
+        plain.extend(telling.fact("pending", Line::of(&restart.why, Scope::Text)));
+    }
+    if matches!(confirm.id, Id::Run | Id::Rerun | Id::Stop | Id::Restart) {
         plain.extend(logged_on(app, telling));
     }
     if confirm.id == Id::Stop
@@ -194,7 +198,7 @@ fn input(name: &'static str, input: &Input, focus: bool, telling: &Telling, hint
 }
 
 /// What an action does, in a sentence.
-fn does(confirm: &Confirm) -> &'static str {
+fn does(app: &App, confirm: &Confirm) -> &'static str {
     let several = confirm.requests.len() > 1;
     match confirm.id {
         Id::Run if several => {
@@ -210,11 +214,22 @@ fn does(confirm: &Confirm) -> &'static str {
         Id::Rerun => "runs it again, as a further attempt",
         Id::Defer => "does not start by itself before the time you give",
         Id::Undefer => "ends the deferral: it starts when every other gate passes",
+        Id::Stop if counts_down(app, confirm) => {
+            "ends its countdown: it is not started, and not announced again soon"
+        }
         Id::Stop => "ends its run and every process it started; it will not run again by itself",
         Id::Hold => "nothing starts by itself on this machine before the time you give; what runs goes on",
+        Id::Restart => "tells whoever is logged on and restarts the machine at once: what is open is lost",
+        Id::CancelRestart => "pcm does not restart the machine by itself; the restart stays pending",
         Id::Unhold => "automatic runs again; what is due starts at once",
         _ => "",
     }
+}
+
+/// It is announced and was not launched.
+fn counts_down(app: &App, confirm: &Confirm) -> bool {
+    let row = confirm.request().and_then(|request| app.data.request(request));
+    row.is_some_and(|row| row.state == State::Countdown)
 }
 
 /// Who is logged on and may lose work.

@@ -6,9 +6,10 @@ use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::{App, words};
 use crate::console::theme::Scope;
-use crate::decision::Group;
+use crate::decision::{Group, RestartState, State};
 use crate::executor::view::ServiceState;
 use crate::safe;
+use crate::text::SafeText;
 use ratatui::layout::Rect;
 
 /// Draws the header; returns how many lines it took.
@@ -91,11 +92,28 @@ fn automatic(app: &App, now: Wall, running: Option<ServiceState>) -> Line {
         line.push("auto OFF", Scope::HeaderAlarm);
     } else if app.data.problems().iter().any(|p| p.code == "history-lost") {
         line.push("auto OFF, history lost", Scope::HeaderAlarm);
+    } else if let Some(words) = announced(app, now) {
+        line.push(words, Scope::HeaderAlarm);
     } else if running.is_some() {
         line.push("auto ", Scope::Header);
         line.push("ON", Scope::HeaderOk);
     }
     line
+}
+
+/// A restart, or a start that users were told of. While a restart is pending nothing starts by itself.
+fn announced(app: &App, now: Wall) -> Option<SafeText> {
+    let left = |at: Wall| words::span((at - now).num_seconds().max(0));
+    if let Some(restart) = app.data.restart() {
+        return Some(match (restart.state, restart.restarts_at) {
+            (RestartState::Asked, _) => "RESTARTS NOW".into(),
+            (_, Some(at)) => safe!("RESTARTS in {}", left(at)),
+            _ => "RESTART PENDING".into(),
+        });
+    }
+    let rows = &app.data.list.value.as_ref()?.requests;
+    let row = rows.iter().find(|row| row.state == State::Countdown)?;
+    Some(safe!("{} STARTS in {}", row.request_id?, left(row.next_run?)))
 }
 
 fn first(app: &App, now: Wall, tight: usize) -> Line {

@@ -11,7 +11,7 @@ use super::input::Input;
 use super::until;
 use crate::clock::{Wall, Zone};
 use crate::console::app::command::Id;
-use crate::decision::Gate;
+use crate::decision::{Gate, RestartVerb};
 use crate::executor::protocol::{Call, MAX_REASON};
 use crate::executor::view::{AllowedDoc, GateDoc, ShowDoc};
 use crate::safe;
@@ -229,6 +229,8 @@ impl Confirm {
             (Id::Stop, Some(request)) => Call::Stop { request, reason, dry_run },
             (Id::Hold, _) => Call::Hold { until: until()?, reason, dry_run },
             (Id::Unhold, _) => Call::Unhold { dry_run },
+            (Id::Restart, _) => Call::Restart { verb: RestartVerb::Now, reason, dry_run },
+            (Id::CancelRestart, _) => Call::Restart { verb: RestartVerb::Cancel, reason, dry_run },
             _ => return None,
         })
     }
