@@ -137,8 +137,14 @@ impl Terminal {
 
     /// When the byte of this number came, counted from the start.
     pub fn came(&self, number: usize) -> Option<Duration> {
+        self.came_at(number).map(|at| at.duration_since(self.started))
+    }
+
+    /// The same as an instant.
+    pub fn came_at(&self, number: usize) -> Option<Instant> {
         let seen = self.seen.lock().unwrap();
-        seen.marks.iter().find(|(_, count)| *count >= number).map(|(at, _)| at.duration_since(self.started))
+        let at = seen.marks.partition_point(|(_, count)| *count < number);
+        seen.marks.get(at).map(|(at, _)| *at)
     }
 
     /// Whether the terminal is in its alternate screen.
@@ -257,12 +263,13 @@ impl Line {
                 free = free.max(Instant::now()) + Duration::from_secs_f64(n as f64 / f64::from(rate));
                 std::thread::sleep(free.saturating_duration_since(Instant::now()));
             }
+            let at = Instant::now();
             {
                 let mut seen = into.lock().unwrap();
                 seen.screen.process(&buffer[..n]);
                 seen.bytes.extend(&buffer[..n]);
                 let count = seen.bytes.len();
-                seen.marks.push((Instant::now(), count));
+                seen.marks.push((at, count));
             }
             while self.held.load(Ordering::SeqCst) {
                 std::thread::sleep(Duration::from_millis(5));

@@ -11,7 +11,9 @@ mod hanging;
 #[path = "../common/pty.rs"]
 mod pty;
 
+mod checker;
 mod contract;
+mod hostile;
 mod latency;
 mod leaving;
 mod operating;

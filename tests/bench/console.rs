@@ -1,0 +1,295 @@
+//! How long a key waits, and what an idle console costs: `cargo bench --bench console`. The real console in a real
+//! terminal on a real service with 1,000 requests, 50,000 attempts in its history and 200 people logged on. Prints
+//! figures; UX.md 3 and its goals (1 ms in the median, 5 ms at the 99th percentile) are printed beside them.
+//! `PCM_BENCH_SECONDS` is how long the costs are measured for (60), `PCM_BENCH_KEYS` how many keys a view gets (200).
+#![allow(clippy::unwrap_used)]
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/escapes.rs"]
+mod escapes;
+#[path = "../common/pty.rs"]
+mod pty;
+
+use common::{Request, Site, now, seconds, wait_for_or};
+use pcm::decision::{Attempt, State};
+use pcm::executor::history::{AttemptRow, History};
+use pcm::host::paths::Layout;
+use pty::Terminal;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const REQUESTS: usize = 1_000;
+const ATTEMPTS: usize = 50_000;
+const SESSIONS: usize = 200;
+
+fn main() {
+    // `cargo bench` passes flags of its own harness; there is one bench here.
+    let keys = told("PCM_BENCH_KEYS", 200);
+    let time = Duration::from_secs(told("PCM_BENCH_SECONDS", 60) as u64);
+    // In memory, where there is such a folder: the history is made by a hundred thousand synced writes.
+    let parent = if Path::new("/dev/shm").is_dir() { Path::new("/dev/shm") } else { &std::env::temp_dir() };
+    let mut site = Site::with_config_in(parent, "polling_interval = \"60m\"");
+    let requests: Vec<Request> = (0..REQUESTS).map(request).collect();
+    site.publish(&requests);
+    site.package("BP00000A", "true");
+    history(&site);
+    let mut service = service(&site);
+    println!("{REQUESTS} requests, {ATTEMPTS} attempts, {} logged on", sessions(&site));
+    println!("goals: a key in 1 ms (median), 5 ms (99th percentile), none over 50 ms\n");
+    println!("{:<46}{:>9}{:>9}{:>9}{:>9}", "a key until its bytes", "median", "99 %", "worst", "bytes");
+    for (cols, rows) in [(80, 24), (200, 50)] {
+        let view = |name: &str, open: &str, shown: &str, keys_of: &[&str]| {
+            let mut console = console(&site, cols, rows);
+            for key in open.split(' ').filter(|k| !k.is_empty()) {
+                console.keys(key);
+            }
+            console.wait(shown);
+            console.wait_quiet(Duration::from_millis(700));
+            let waits = waits(&mut console, keys_of, keys);
+            row(&format!("{cols}x{rows} {name}"), &waits);
+            console.keys("\x1b");
+            console.keys("\x03");
+            console.wait_exit();
+        };
+        view("overview, j k", "", "BP1000", &["j", "j", "k"]);
+        view("packages, j and pages", "2", "BP1000", &["j", "\x1b[6~", "k"]);
+        view("packages, a filter typed", "2 /", "/", &["n", "u", "m", "\x7f"]);
+        view("packages, sorted anew", "2", "BP1000", &["s"]);
+        view("history, j and pages", "6", "ATTEMPTS 50000", &["j", "\x1b[6~", "k"]);
+        view("logged on, j k", "4", "user1", &["j", "j", "k"]);
+        view("details opened and closed", "", "BP1000", &["\r", "q"]);
+        view("help opened and closed", "", "BP1000", &["?", "q"]);
+    }
+    let log = site.state().join("log/PACMAN.LOG");
+    rushing(&log, || {
+        let mut console = console(&site, 80, 24);
+        console.wait("rushes by");
+        row("80x24 overview, 1,000 log lines/s", &waits(&mut console, &["j", "j", "k"], keys));
+        console.keys("3");
+        row("80x24 log, 1,000 log lines/s, scrolled", &waits(&mut console, &["k", "k", "j", "G"], keys));
+    });
+    println!("\n{:<30}{:>9}{:>9}{:>12}{:>12}{:>10}", "cost of a minute", "bytes", "draws", "console CPU", "service CPU", "memory");
+    for (name, open) in [("idle, overview", ""), ("idle, history", "6")] {
+        let mut console = console(&site, 80, 24);
+        console.keys(open);
+        console.wait_quiet(Duration::from_secs(2));
+        cost(name, &console, &service, time);
+    }
+    rushing(&log, || {
+        let mut console = console(&site, 80, 24);
+        console.keys("3");
+        console.wait("rushes by");
+        cost("a log of 1,000 lines/s", &console, &service, time);
+    });
+    let _ = service.kill();
+    let _ = service.wait();
+}
+
+fn told(name: &str, otherwise: usize) -> usize {
+    std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise)
+}
+
+/// A mixture as a site has it: most far in the future, some optional.
+fn request(n: usize) -> Request {
+    let request = Request::due(&format!("BP1{n:04}"))
+        .set("package", format!("\"Package number {n} of the site\""))
+        .set("expire_after", "2031-01-01T00:00:00Z");
+    match n % 3 {
+        0 => request.set("mandatory_after", ""),
+        1 => request.mandatory(now() + seconds(86_400 * (1 + n as i64))),
+        _ => request.set("offer_after", "2030-01-01T00:00:00Z").set("mandatory_after", "2030-06-01T00:00:00Z"),
+    }
+}
+
+/// Attempts of requests that have been withdrawn since, as years leave them behind.
+fn history(site: &Site) {
+    let since = Instant::now();
+    let layout = Layout {
+        config: site.config(),
+        state: site.state(),
+        log: site.state().join("log"),
+        socket: site.state().join("pcm.sock"),
+    };
+    let mut history = History::open(&layout).unwrap();
+    let begin = now() - seconds(86_400 * 365);
+    for n in 0..ATTEMPTS {
+        let at = begin + seconds(n as i64 * 600);
+        let state = if n % 10 == 0 { State::Failed } else { State::Succeeded };
+        let row = AttemptRow {
+            request: format!("BP2{:04}", n / 50).parse().unwrap(),
+            attempt: Attempt {
+                number: (n % 50 + 1) as u32,
+                state,
+                retry_at: None,
+                package: format!("Package number {}", n / 50).as_str().into(),
+                command: "Typical".into(),
+                job_id: "BP0000AA".parse().unwrap(),
+                package_id: "BP00000A".parse().unwrap(),
+                claimed_at: at,
+                started_at: Some(at),
+                ended_at: Some(at + seconds(41)),
+                exit_code: Some(i64::from(state == State::Failed) * 17),
+                result: "exit status as the table says after 41s".into(),
+                by: "service".into(),
+                reason: "".into(),
+                boot_id: "b".into(),
+            },
+            content: None,
+            exit_codes: Default::default(),
+            max_run_time_s: 1800,
+            overrides: Vec::new(),
+        };
+        history.claim(at, &row).unwrap();
+    }
+    history.write_mark().unwrap();
+    println!("history of {ATTEMPTS} attempts made in {:.0?}", since.elapsed());
+}
+
+/// The service, where possible with a table of users of its own: in a mount namespace with another `/run`.
+fn service(site: &Site) -> Child {
+    let mut table = Vec::new();
+    for n in 0..SESSIONS {
+        let mut record = vec![0u8; 384];
+        record[0] = 7;
+        record[4..8].copy_from_slice(&(std::process::id() as i32).to_ne_bytes());
+        for (at, text) in [(8, format!("pts/{n}")), (44, format!("user{n}")), (76, format!("10.1.{}.{}", n / 250, n % 250))] {
+            record[at..at + text.len()].copy_from_slice(text.as_bytes());
+        }
+        record[340..344].copy_from_slice(&(now().timestamp() as u32 - n as u32 * 60).to_ne_bytes());
+        table.extend(record);
+    }
+    std::fs::write(site.path("utmp"), table).unwrap();
+    let inner = site.command(&["service", "run"]);
+    let script = format!("mount -t tmpfs tmpfs /run && cp '{}' /run/utmp && exec \"$@\"", site.path("utmp").display());
+    let mut command = Command::new("unshare");
+    command.args(["-m", "--propagation", "private", "sh", "-c", &script, "sh"]).arg(inner.get_program()).args(inner.get_args());
+    command.envs(inner.get_envs().filter_map(|(k, v)| Some((k, v?))));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn();
+    let up = |child: &mut std::io::Result<Child>| {
+        wait_for_or(Duration::from_secs(60), || {
+            child.as_mut().is_ok_and(|c| c.try_wait().is_ok_and(|s| s.is_none())) && answers(site)
+        })
+    };
+    if child.as_mut().is_ok_and(|c| {
+        std::thread::sleep(Duration::from_millis(300));
+        c.try_wait().is_ok_and(|s| s.is_none())
+    }) && up(&mut child).is_ok()
+    {
+        return child.unwrap();
+    }
+    println!("SKIPPED: no mount namespace here, so those logged on are the machine's own");
+    let mut child = site.command(&["service", "run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    up(&mut child).unwrap();
+    child.unwrap()
+}
+
+fn answers(site: &Site) -> bool {
+    let status = site.pcm(&["status", "--json"]);
+    serde_json::from_slice::<serde_json::Value>(&status.stdout).is_ok_and(|doc| doc["service"] == "running")
+        && site.json(&["list", "--all"])["requests"].as_array().is_some_and(|all| all.len() == REQUESTS)
+}
+
+fn sessions(site: &Site) -> usize {
+    site.json(&["who"])["sessions"].as_array().map_or(0, Vec::len)
+}
+
+fn console(site: &Site, cols: u16, rows: u16) -> Terminal {
+    let console = Terminal::start(&site.command(&[]), cols, rows);
+    console.wait("BP1000");
+    console
+}
+
+/// Presses keys at odd moments; how long each took to its first byte, and its bytes.
+fn waits(console: &mut Terminal, keys: &[&str], count: usize) -> Vec<(Duration, usize)> {
+    let mut waits = Vec::new();
+    for n in 0..count {
+        // Not in step with the console's own second.
+        std::thread::sleep(Duration::from_millis(41 + (n * 37 % 83) as u64));
+        let before = console.count();
+        let since = Instant::now();
+        console.keys(keys[n % keys.len()]);
+        let came = wait_for_or_spin(Duration::from_secs(2), || console.count() > before);
+        if let Some(at) = came.then(|| console.came_at(before + 1)).flatten() {
+            waits.push((at.saturating_duration_since(since), console.count() - before));
+        }
+    }
+    waits
+}
+
+/// As `wait_for_or`, looking more often than what is measured takes.
+fn wait_for_or_spin(limit: Duration, condition: impl Fn() -> bool) -> bool {
+    let end = Instant::now() + limit;
+    while Instant::now() < end {
+        if condition() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_micros(300));
+    }
+    false
+}
+
+fn row(name: &str, waits: &[(Duration, usize)]) {
+    let mut times: Vec<Duration> = waits.iter().map(|(wait, _)| *wait).collect();
+    let mut bytes: Vec<usize> = waits.iter().map(|(_, bytes)| *bytes).collect();
+    times.sort_unstable();
+    bytes.sort_unstable();
+    let ms = |at: usize| format!("{:.2} ms", times[at].as_secs_f64() * 1000.0);
+    let last = times.len() - 1;
+    println!("{name:<46}{:>9}{:>9}{:>9}{:>9}", ms(last / 2), ms(last * 99 / 100), ms(last), bytes[last / 2]);
+}
+
+fn cost(name: &str, console: &Terminal, service: &Child, time: Duration) {
+    let (bytes, ours, theirs) = (console.count(), ticks(console.pid()), ticks(service.id()));
+    std::thread::sleep(time);
+    let minute = 60.0 / time.as_secs_f64();
+    let output = console.bytes();
+    let text = String::from_utf8_lossy(&output[bytes..]).into_owned();
+    println!(
+        "{name:<30}{:>9.0}{:>9.0}{:>10.2} s{:>10.2} s{:>7} MiB",
+        text.len() as f64 * minute,
+        escapes::frames(&text).len() as f64 * minute,
+        (ticks(console.pid()) - ours) as f64 / 100.0 * minute,
+        (ticks(service.id()) - theirs) as f64 / 100.0 * minute,
+        resident(console.pid()),
+    );
+}
+
+/// Processor time so far, in hundredths of a second.
+fn ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<u64> = stat.rsplit(')').next().unwrap().split_whitespace().filter_map(|f| f.parse().ok()).collect();
+    fields.get(10).zip(fields.get(11)).map_or(0, |(user, system)| user + system)
+}
+
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmRSS")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+/// While this goes on, the log grows by a thousand lines a second.
+fn rushing(log: &Path, during: impl FnOnce()) {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut file = std::fs::OpenOptions::new().append(true).open(log).unwrap();
+            let mut n = 0;
+            while !stop.load(Ordering::SeqCst) {
+                let mut lines = String::new();
+                for _ in 0..50 {
+                    n += 1;
+                    lines += &format!("line {n} of a log that rushes by, as long as lines of logs usually are\n");
+                }
+                file.write_all(lines.as_bytes()).unwrap();
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
+        during();
+        stop.store(true, Ordering::SeqCst);
+    });
+}
