@@ -11,7 +11,7 @@ mod escapes;
 #[path = "../common/pty.rs"]
 mod pty;
 
-use common::{Request, Site, now, seconds, wait_for_or};
+use common::{Request, Service, Site, now, seconds, wait_for_or};
 use pcm::decision::{Attempt, State};
 use pcm::executor::history::{AttemptRow, History};
 use pcm::host::paths::Layout;
@@ -37,7 +37,7 @@ fn main() {
     site.publish(&requests);
     site.package("BP00000A", "true");
     history(&site);
-    let mut service = service(&site);
+    let service = service(&site);
     println!("{REQUESTS} requests, {ATTEMPTS} attempts, {} logged on", sessions(&site));
     println!("goals: a key in 1 ms (median), 5 ms (99th percentile), none over 50 ms\n");
     println!("{:<46}{:>9}{:>9}{:>9}{:>9}", "a key until its bytes", "median", "99 %", "worst", "bytes");
@@ -48,7 +48,7 @@ fn main() {
                 console.keys(key);
             }
             console.wait(shown);
-            console.wait_quiet(Duration::from_millis(700));
+            std::thread::sleep(Duration::from_secs(1));
             let waits = waits(&mut console, keys_of, keys);
             row(&format!("{cols}x{rows} {name}"), &waits);
             console.keys("\x1b");
@@ -72,11 +72,14 @@ fn main() {
         console.keys("3");
         row("80x24 log, 1,000 log lines/s, scrolled", &waits(&mut console, &["k", "k", "j", "G"], keys));
     });
-    println!("\n{:<30}{:>9}{:>9}{:>12}{:>12}{:>10}", "cost of a minute", "bytes", "draws", "console CPU", "service CPU", "memory");
+    println!(
+        "\n{:<30}{:>9}{:>9}{:>12}{:>12}{:>10}",
+        "cost of a minute", "bytes", "draws", "console CPU", "service CPU", "memory"
+    );
     for (name, open) in [("idle, overview", ""), ("idle, history", "6")] {
         let mut console = console(&site, 80, 24);
         console.keys(open);
-        console.wait_quiet(Duration::from_secs(2));
+        std::thread::sleep(Duration::from_secs(3));
         cost(name, &console, &service, time);
     }
     rushing(&log, || {
@@ -85,8 +88,6 @@ fn main() {
         console.wait("rushes by");
         cost("a log of 1,000 lines/s", &console, &service, time);
     });
-    let _ = service.kill();
-    let _ = service.wait();
 }
 
 fn told(name: &str, otherwise: usize) -> usize {
@@ -101,7 +102,9 @@ fn request(n: usize) -> Request {
     match n % 3 {
         0 => request.set("mandatory_after", ""),
         1 => request.mandatory(now() + seconds(86_400 * (1 + n as i64))),
-        _ => request.set("offer_after", "2030-01-01T00:00:00Z").set("mandatory_after", "2030-06-01T00:00:00Z"),
+        _ => {
+            request.set("offer_after", "2030-01-01T00:00:00Z").set("mandatory_after", "2030-06-01T00:00:00Z")
+        }
     }
 }
 
@@ -137,6 +140,7 @@ fn history(site: &Site) {
                 by: "service".into(),
                 reason: "".into(),
                 boot_id: "b".into(),
+                restart: Default::default(),
             },
             content: None,
             exit_codes: Default::default(),
@@ -150,13 +154,15 @@ fn history(site: &Site) {
 }
 
 /// The service, where possible with a table of users of its own: in a mount namespace with another `/run`.
-fn service(site: &Site) -> Child {
+fn service(site: &Site) -> Service {
     let mut table = Vec::new();
     for n in 0..SESSIONS {
         let mut record = vec![0u8; 384];
         record[0] = 7;
         record[4..8].copy_from_slice(&(std::process::id() as i32).to_ne_bytes());
-        for (at, text) in [(8, format!("pts/{n}")), (44, format!("user{n}")), (76, format!("10.1.{}.{}", n / 250, n % 250))] {
+        for (at, text) in
+            [(8, format!("pts/{n}")), (44, format!("user{n}")), (76, format!("10.1.{}.{}", n / 250, n % 250))]
+        {
             record[at..at + text.len()].copy_from_slice(text.as_bytes());
         }
         record[340..344].copy_from_slice(&(now().timestamp() as u32 - n as u32 * 60).to_ne_bytes());
@@ -164,9 +170,13 @@ fn service(site: &Site) -> Child {
     }
     std::fs::write(site.path("utmp"), table).unwrap();
     let inner = site.command(&["service", "run"]);
-    let script = format!("mount -t tmpfs tmpfs /run && cp '{}' /run/utmp && exec \"$@\"", site.path("utmp").display());
+    let script =
+        format!("mount -t tmpfs tmpfs /run && cp '{}' /run/utmp && exec \"$@\"", site.path("utmp").display());
     let mut command = Command::new("unshare");
-    command.args(["-m", "--propagation", "private", "sh", "-c", &script, "sh"]).arg(inner.get_program()).args(inner.get_args());
+    command
+        .args(["-m", "--propagation", "private", "sh", "-c", &script, "sh"])
+        .arg(inner.get_program())
+        .args(inner.get_args());
     command.envs(inner.get_envs().filter_map(|(k, v)| Some((k, v?))));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn();
@@ -180,12 +190,12 @@ fn service(site: &Site) -> Child {
         c.try_wait().is_ok_and(|s| s.is_none())
     }) && up(&mut child).is_ok()
     {
-        return child.unwrap();
+        return Service { child: child.unwrap() };
     }
     println!("SKIPPED: no mount namespace here, so those logged on are the machine's own");
     let mut child = site.command(&["service", "run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     up(&mut child).unwrap();
-    child.unwrap()
+    Service { child: child.unwrap() }
 }
 
 fn answers(site: &Site) -> bool {
@@ -243,8 +253,8 @@ fn row(name: &str, waits: &[(Duration, usize)]) {
     println!("{name:<46}{:>9}{:>9}{:>9}{:>9}", ms(last / 2), ms(last * 99 / 100), ms(last), bytes[last / 2]);
 }
 
-fn cost(name: &str, console: &Terminal, service: &Child, time: Duration) {
-    let (bytes, ours, theirs) = (console.count(), ticks(console.pid()), ticks(service.id()));
+fn cost(name: &str, console: &Terminal, service: &Service, time: Duration) {
+    let (bytes, ours, theirs) = (console.count(), ticks(console.pid()), ticks(service.child.id()));
     std::thread::sleep(time);
     let minute = 60.0 / time.as_secs_f64();
     let output = console.bytes();
@@ -254,7 +264,7 @@ fn cost(name: &str, console: &Terminal, service: &Child, time: Duration) {
         text.len() as f64 * minute,
         escapes::frames(&text).len() as f64 * minute,
         (ticks(console.pid()) - ours) as f64 / 100.0 * minute,
-        (ticks(service.id()) - theirs) as f64 / 100.0 * minute,
+        (ticks(service.child.id()) - theirs) as f64 / 100.0 * minute,
         resident(console.pid()),
     );
 }
@@ -262,7 +272,8 @@ fn cost(name: &str, console: &Terminal, service: &Child, time: Duration) {
 /// Processor time so far, in hundredths of a second.
 fn ticks(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<u64> = stat.rsplit(')').next().unwrap().split_whitespace().filter_map(|f| f.parse().ok()).collect();
+    let fields: Vec<u64> =
+        stat.rsplit(')').next().unwrap().split_whitespace().filter_map(|f| f.parse().ok()).collect();
     fields.get(10).zip(fields.get(11)).map_or(0, |(user, system)| user + system)
 }
 
@@ -283,7 +294,8 @@ fn rushing(log: &Path, during: impl FnOnce()) {
                 let mut lines = String::new();
                 for _ in 0..50 {
                     n += 1;
-                    lines += &format!("line {n} of a log that rushes by, as long as lines of logs usually are\n");
+                    lines +=
+                        &format!("line {n} of a log that rushes by, as long as lines of logs usually are\n");
                 }
                 file.write_all(lines.as_bytes()).unwrap();
                 std::thread::sleep(Duration::from_millis(50));

@@ -9,17 +9,79 @@ use std::time::Duration;
 
 /// What somebody would send who wants the terminal, or who wants an operator to read something else.
 const PAYLOADS: &[&str] = &[
-    "\x1b[2J", "\x1b[H", "\x1b[31mred", "\x1b[8mhidden", "\x1b[5mblink", "\x1b[20;1H", "\x1b[1A\x1b[2K", "\x1b[?1049l",
-    "\x1b[?25h", "\x1b[?1000h", "\x1b[?2004l", "\x1b[?2026l", "\x1b[6n", "\x1b[c", "\x1b[>c", "\x1b[0x", "\x1b[5i", "\x1b[4i",
-    "\x1b[!p", "\x1b[1;3r", "\x1b[7l", "\x1bc", "\x1b7\x1b8", "\x1bM", "\x1bD", "\x1b#8", "\x1b(0lqk", "\x1b%G",
-    "\x1b]0;title\x07", "\x1b]2;title\x1b\\", "\x1b]52;c;cm0gLXJmIH4=\x07", "\x1b]8;;http://evil/\x1b\\click\x1b]8;;\x1b\\",
-    "\x1b]4;1;rgb:00/00/00\x07", "\x1b]11;?\x07", "\x1b]1337;File=inline=1:AAAA\x07", "\x1bP$q\"p\x1b\\", "\x1bP+q544e\x1b\\",
-    "\x1bPq#0!99~\x1b\\", "\x1b_Gf=100;AAAA\x1b\\", "\x1b^pm\x1b\\", "\x1bXsos\x1b\\", "\x1b", "\x1b[", "\x1b]", "\u{9b}2J",
-    "\u{9d}0;x\u{9c}", "\u{90}q\u{9c}", "\u{85}", "\u{84}\u{8d}", "a\x08\x08\x08b", "bell\x07", "\x0e\x0f", "\x7f\x7f", "\x0b\x0c",
-    "\x05", "\x18\x1a", "\r> BP9EVIL forged    succeeded", "\n> BP9EVIL forged    succeeded",
-    "\u{2028}> BP9EVIL forged    succeeded", "user\u{202e}gpj.exe", "\u{2066}x\u{2069}", "ro\u{200b}ot", "\u{feff}x",
-    "ad\u{ad}min", "e\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}\u{307}", "\u{e0041}\u{e007f}", "\u{e000}", "👩\u{200d}👩\u{200d}👧",
-    "漢字漢字漢字漢字漢字漢字漢字漢字", "\t\t\t", "%s%n%x", "$(id)`id`", "'\"\\",
+    "\x1b[2J",
+    "\x1b[H",
+    "\x1b[31mred",
+    "\x1b[8mhidden",
+    "\x1b[5mblink",
+    "\x1b[20;1H",
+    "\x1b[1A\x1b[2K",
+    "\x1b[?1049l",
+    "\x1b[?25h",
+    "\x1b[?1000h",
+    "\x1b[?2004l",
+    "\x1b[?2026l",
+    "\x1b[6n",
+    "\x1b[c",
+    "\x1b[>c",
+    "\x1b[0x",
+    "\x1b[5i",
+    "\x1b[4i",
+    "\x1b[!p",
+    "\x1b[1;3r",
+    "\x1b[7l",
+    "\x1bc",
+    "\x1b7\x1b8",
+    "\x1bM",
+    "\x1bD",
+    "\x1b#8",
+    "\x1b(0lqk",
+    "\x1b%G",
+    "\x1b]0;title\x07",
+    "\x1b]2;title\x1b\\",
+    "\x1b]52;c;cm0gLXJmIH4=\x07",
+    "\x1b]8;;http://evil/\x1b\\click\x1b]8;;\x1b\\",
+    "\x1b]4;1;rgb:00/00/00\x07",
+    "\x1b]11;?\x07",
+    "\x1b]1337;File=inline=1:AAAA\x07",
+    "\x1bP$q\"p\x1b\\",
+    "\x1bP+q544e\x1b\\",
+    "\x1bPq#0!99~\x1b\\",
+    "\x1b_Gf=100;AAAA\x1b\\",
+    "\x1b^pm\x1b\\",
+    "\x1bXsos\x1b\\",
+    "\x1b",
+    "\x1b[",
+    "\x1b]",
+    "\u{9b}2J",
+    "\u{9d}0;x\u{9c}",
+    "\u{90}q\u{9c}",
+    "\u{85}",
+    "\u{84}\u{8d}",
+    "a\x08\x08\x08b",
+    "bell\x07",
+    "\x0e\x0f",
+    "\x7f\x7f",
+    "\x0b\x0c",
+    "\x05",
+    "\x18\x1a",
+    "\r> BP9EVIL forged    succeeded",
+    "\n> BP9EVIL forged    succeeded",
+    "\u{2028}> BP9EVIL forged    succeeded",
+    "user\u{202e}gpj.exe",
+    "\u{2066}x\u{2069}",
+    "ro\u{200b}ot",
+    "\u{feff}x",
+    "ad\u{ad}min",
+    "e\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}\u{307}",
+    "\u{e0041}\u{e007f}",
+    "\u{e000}",
+    "👩\u{200d}👩\u{200d}👧",
+    "漢字漢字漢字漢字漢字漢字漢字漢字",
+    "\t\t\t",
+    "%s%n%x",
+    "$(id)`id`",
+    "'\"\\",
 ];
 
 /// As TOML wants it in a basic string.
@@ -67,7 +129,8 @@ fn besieged() -> (Site, Service) {
     let mut requests: Vec<Request> =
         PAYLOADS.iter().enumerate().map(|(n, payload)| with(&format!("BP1{n:04}"), payload)).collect();
     requests.push(with("BP0000Y", "The one that runs \x1b[2J"));
-    let later = Request::due("BP0000Z").set("content_sha256", format!("\"{hash}\"")).mandatory(now() + seconds(7200));
+    let later =
+        Request::due("BP0000Z").set("content_sha256", format!("\"{hash}\"")).mandatory(now() + seconds(7200));
     requests.push(later);
     // Keys and values that nobody knows, so that the messages about them carry the text as well.
     requests.push(with("BP0000W", "x").set("offer_after", toml("\x1b[31msoon")));
@@ -82,7 +145,8 @@ fn besieged() -> (Site, Service) {
     }
     let hold = site.pcm(&["hold", "--for", "1h", "--reason", "held \x1b[31m\u{202e}"]);
     assert!(hold.status.success(), "{}", text(&hold));
-    let run = site.pcm(&["run", "BP0000Y", "--reason", "run \x1b[2J \u{9b}31m", "--override", "hold", "--follow"]);
+    let run =
+        site.pcm(&["run", "BP0000Y", "--reason", "run \x1b[2J \u{9b}31m", "--override", "hold", "--follow"]);
     assert!(run.status.code() == Some(7) && !run.stdout.contains(&0x1b), "{}", text(&run));
     // Somebody else's log beside PACMAN.LOG, with such a name, and bytes that are no text at all.
     let mut log: Vec<u8> = PAYLOADS.join(" end\n").into_bytes();
@@ -109,9 +173,10 @@ fn no_hostile_text_reaches_the_terminal_or_forges_a_row_in_any_view() {
             assert_eq!(row, None, "{}", console.screen());
         };
         let visit = [
-            "1", "\r", "G", "\x1b", "e", "\x1b", "2", "\x1b[6~", "\x1b[6~", "G", "k", "k", "\r", "G", "\x1b", "e", "\x1b", "s", "s",
-            "3", "g", "z", "\x1b[6~", "G", "<", "<", "l", "t", "4", "6", "\r", "G", "\x1b", "\t", "j", "j", "j", "8", "w", "G", "\x1b", ":",
-            "\x1b", "?", "G", "\x1b", "1", "g", "j", "j", "r", "\x1b", "d", "\x1b", "x", "\x1b",
+            "1", "\r", "G", "\x1b", "e", "\x1b", "2", "\x1b[6~", "\x1b[6~", "G", "k", "k", "\r", "G", "\x1b",
+            "e", "\x1b", "s", "s", "3", "g", "z", "\x1b[6~", "G", "<", "<", "l", "t", "4", "6", "\r", "G",
+            "\x1b", "\t", "j", "j", "j", "8", "w", "G", "\x1b", ":", "\x1b", "?", "G", "\x1b", "1", "g", "j",
+            "j", "r", "\x1b", "d", "\x1b", "x", "\x1b",
         ];
         for keys in visit {
             console.keys(keys);
@@ -139,7 +204,10 @@ fn no_hostile_text_reaches_the_terminal_or_forges_a_row_in_any_view() {
         let output = String::from_utf8(bytes).unwrap();
         assert!(!outside_frames(&output).contains('^'), "all text is in frames");
         // They did arrive, in words.
-        seen += ["^[[2J", "^[]0;", "<U+202E>", "<U+009B>"].iter().filter(|shown| output.contains(**shown)).count();
+        seen += ["^[[2J", "^[]0;", "<U+202E>", "<U+009B>"]
+            .iter()
+            .filter(|shown| output.contains(**shown))
+            .count();
         println!("{cols}x{rows}: {} frames, {} bytes", frames(&output).len(), output.len());
     }
     assert!(seen >= 8, "the texts were on the screen: {seen}");

@@ -87,8 +87,12 @@ impl App {
             wanted.push((Call::Explain { request }, safe!("asking why {request} has or has not run"), pause));
         }
         if self.view == View::History {
-            wanted.push((Call::History { request: None }, "reading the history".into(), 3));
-            wanted.push((Call::Audit, "reading the audit".into(), 3));
+            // What is long is read less often; an action asks anew at once.
+            let every = |rows: Option<usize>| 3 + rows.unwrap_or(0) as i64 / 2_000;
+            let attempts = self.data.history.value.as_ref().map(|h| h.attempts.len());
+            wanted.push((Call::History { request: None }, "reading the history".into(), every(attempts)));
+            let entries = self.data.audit.value.as_ref().map(|a| a.entries.len());
+            wanted.push((Call::Audit, "reading the audit".into(), every(entries)));
         }
         let mut effects = Vec::new();
         for (call, label, every) in wanted {

@@ -66,7 +66,7 @@ impl Engine {
     }
 
     fn request_doc(&self, d: &Decision) -> RequestDoc {
-        let newest = d.request_id.and_then(|id| self.attempts_of(id).last());
+        let newest = d.request_id.and_then(|id| self.attempts_of(id).next_back());
         let since = d.request_id.and_then(|id| self.snapshot.since.get(&id));
         let run =
             newest.filter(|row| row.attempt.state.group() == Group::Running).map(|row| self.run_doc(row));
@@ -105,7 +105,7 @@ impl Engine {
     }
 
     fn attempts_of(&self, id: RequestId) -> impl DoubleEndedIterator<Item = &AttemptRow> {
-        self.snapshot.attempts.iter().filter(move |row| row.request == id)
+        self.snapshot.attempts_of(id)
     }
 
     fn run_doc(&self, row: &AttemptRow) -> RunDoc {
@@ -222,9 +222,12 @@ impl Engine {
         {
             self.decision_of(id, self.world.now())?;
         }
-        let attempts =
-            self.snapshot.attempts.iter().rev().filter(|row| request.is_none_or(|id| row.request == id));
-        Ok(HistoryDoc { attempts: attempts.map(|row| self.attempt_doc(row)).collect() })
+        let doc = |row| self.attempt_doc(row);
+        let attempts = match request {
+            Some(id) => self.attempts_of(id).rev().map(doc).collect(),
+            None => self.snapshot.attempts.iter().rev().map(doc).collect(),
+        };
+        Ok(HistoryDoc { attempts })
     }
 
     fn audit(&self) -> Result<AuditDoc> {

@@ -58,7 +58,7 @@ impl Engine {
     }
 
     fn succeeded(&self, id: RequestId) -> bool {
-        self.snapshot.attempts.iter().any(|row| row.request == id && row.attempt.state.is_success())
+        self.snapshot.attempts_of(id).any(|row| row.attempt.state.is_success())
     }
 
     /// A look without an answer: what is held stays in force.

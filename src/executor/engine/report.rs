@@ -42,8 +42,7 @@ impl Engine {
 
     fn reported(&self, d: &Decision) -> Option<ReportedRequest> {
         let request_id = d.request_id?;
-        let newest =
-            self.snapshot.attempts.iter().rev().find(|row| row.request == request_id).map(|row| &row.attempt);
+        let newest = self.snapshot.attempts_of(request_id).next_back().map(|row| &row.attempt);
         let by_time = d.gates.iter().filter(|gate| gate.verdict != Verdict::Pass);
         let next_change = by_time
             .filter_map(|gate| match gate.change {

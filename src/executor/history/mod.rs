@@ -98,9 +98,11 @@ impl History {
     /// Whatever the database says; rows that cannot be understood are an error, never left out.
     pub fn snapshot(&self) -> Result<Snapshot> {
         let tx = self.db.unchecked_transaction().map_err(|e| self.database(e))?;
+        let attempts = self.content(rows::attempts(&tx))?;
         let snapshot = Snapshot {
             view: self.content(rows::view(&tx))?,
-            attempts: self.content(rows::attempts(&tx))?,
+            places: places(&attempts),
+            attempts,
             deferrals: self.content(rows::deferrals(&tx))?,
             since: self.content(rows::since(&tx))?,
         };
@@ -221,6 +223,26 @@ pub struct Snapshot {
     pub deferrals: Vec<DeferralRow>,
     /// Since when each request is in its state, as far as it was seen.
     pub since: std::collections::BTreeMap<crate::site::ids::RequestId, (crate::decision::State, Wall)>,
+    /// Where each request's attempts are among all.
+    places: std::collections::BTreeMap<crate::site::ids::RequestId, Vec<usize>>,
+}
+
+impl Snapshot {
+    /// The attempts of a request, oldest first. Views ask for each of a thousand requests, so it looks at no others.
+    pub fn attempts_of(
+        &self,
+        request: crate::site::ids::RequestId,
+    ) -> impl DoubleEndedIterator<Item = &AttemptRow> {
+        self.places.get(&request).into_iter().flatten().filter_map(|at| self.attempts.get(*at))
+    }
+}
+
+fn places(attempts: &[AttemptRow]) -> std::collections::BTreeMap<crate::site::ids::RequestId, Vec<usize>> {
+    let mut places = std::collections::BTreeMap::<_, Vec<usize>>::new();
+    for (at, row) in attempts.iter().enumerate() {
+        places.entry(row.request).or_default().push(at);
+    }
+    places
 }
 
 /// Opens the database file with the settings that P1 rests on.
