@@ -138,7 +138,8 @@ fn a_random_walk_of_keys_events_and_sizes_never_panics_and_shows_only_safe_text(
         stage.ascii = seed % 2 == 0;
         let mut screen = Screen::new(80, 24, true);
         for _ in 0..150 {
-            match dice.roll(12) {
+            let (x, y) = (dice.roll(220) as u16, dice.roll(70) as u16);
+            match dice.roll(14) {
                 0 => {
                     stage.size = (1 + dice.roll(220) as u16, 1 + dice.roll(70) as u16);
                     let (width, height) = stage.size;
@@ -151,6 +152,8 @@ fn a_random_walk_of_keys_events_and_sizes_never_panics_and_shows_only_safe_text(
                     stage.event(Event::Log(lines));
                 }
                 3 => stage.event(Event::Paste(HOSTILE[dice.roll(HOSTILE.len())].into())),
+                12 => stage.event(Event::Click { x, y }),
+                13 => stage.event(Event::Wheel { x, y, down: dice.roll(2) == 0 }),
                 4 | 5 => stage.tick(dice.roll(5) as i64),
                 _ => {
                     let key = keys(&mut dice);

@@ -122,6 +122,47 @@ fn text_of_true_colour_themes_stands_out_from_what_is_behind_it() {
     }
 }
 
+/// The 16 colours as xterm shows them, the paper beside.
+fn xterm(colour: Color) -> Option<Color> {
+    const SHOWN: [(u8, u8, u8); 16] = [
+        (0, 0, 0),
+        (205, 0, 0),
+        (0, 205, 0),
+        (205, 205, 0),
+        (0, 0, 238),
+        (205, 0, 205),
+        (0, 205, 205),
+        (229, 229, 229),
+        (127, 127, 127),
+        (255, 0, 0),
+        (0, 255, 0),
+        (255, 255, 0),
+        (92, 92, 255),
+        (255, 0, 255),
+        (0, 255, 255),
+        (255, 255, 255),
+    ];
+    let n = ANSI.iter().position(|known| *known == colour)?;
+    let (r, g, b) = SHOWN[n];
+    Some(Color::Rgb(r, g, b))
+}
+
+#[test]
+fn the_16_colours_stand_out_from_the_paper_that_a_theme_is_for() {
+    let (black, white) = (Color::Rgb(0, 0, 0), Color::Rgb(255, 255, 255));
+    for (name, paper) in
+        [("default", black), ("production", black), ("deuteranopia", black), ("light", white)]
+    {
+        let theme = Theme::load(name, None, ColourLevel::Ansi16).unwrap();
+        for scope in Scope::ALL {
+            let Some(fg) = theme.style(*scope).fg.and_then(xterm).and_then(luminance) else { continue };
+            let paper = luminance(paper).unwrap();
+            let contrast = (fg.max(paper) + 0.05) / (fg.min(paper) + 0.05);
+            assert!(contrast >= 3.5, "{name}: {} has a contrast of {contrast:.1}", scope.name());
+        }
+    }
+}
+
 #[test]
 fn selection_and_alarm_are_told_by_more_than_colour_where_there_is_none() {
     let mono = Theme::load("mono", None, ColourLevel::None).unwrap();
@@ -129,6 +170,24 @@ fn selection_and_alarm_are_told_by_more_than_colour_where_there_is_none() {
     assert!(mono.style(Scope::HeaderAlarm).add_modifier.contains(Modifier::REVERSED));
     assert!(mono.style(Scope::StateFailed).add_modifier.contains(Modifier::BOLD));
 }
+
+const ANSI_WORDS: &[&str] = &[
+    "black",
+    "red",
+    "green",
+    "yellow",
+    "blue",
+    "magenta",
+    "cyan",
+    "gray",
+    "white",
+    "on_black",
+    "on_red",
+    "on_green",
+    "on_yellow",
+    "on_blue",
+    "on_white",
+];
 
 #[test]
 fn no_colour_is_named_outside_the_themes() {
@@ -147,7 +206,10 @@ fn no_colour_is_named_outside_the_themes() {
                             line[at + 7..].chars().take_while(|c| c.is_alphanumeric()).collect();
                         !matches!(word.as_str(), "Reset" | "Rgb" | "Indexed")
                     });
-                    if named {
+                    // Neither by the methods of ratatui that name one, nor by the bytes that set one.
+                    let stylized = ANSI_WORDS.iter().any(|word| line.contains(&format!(".{word}()")));
+                    let bytes = line.contains("x1b[3") && !line.contains("Regex");
+                    if named || stylized || bytes && !path.to_string_lossy().contains("tests") {
                         found.push(format!("{}:{}: {line}", path.display(), n + 1));
                     }
                 }
