@@ -14,6 +14,7 @@ mod check;
 mod countdown;
 mod crash;
 mod escape;
+mod gates;
 mod hang;
 mod history;
 mod input;

@@ -1,0 +1,632 @@
+//! Every gate and code of DESIGN.md 4 on the real binary: an obstacle that stands alone is seen by its code, its
+//! evidence and its next change in `explain --json`; taken away, the package runs.
+
+use super::common::*;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+
+/// What is in the way, and how it goes away.
+struct Row {
+    gate: &'static str,
+    code: &'static str,
+    /// `block` or `unknown`.
+    verdict: &'static str,
+    /// `time`, `event` or `never`.
+    changes: &'static str,
+    /// What the evidence names.
+    evidence: &'static str,
+    /// Further lines of `pcm.toml`.
+    config: &'static str,
+    /// Puts it there: the request that is looked at is `BP0000Y`.
+    put: fn(&mut Ground) -> Vec<Request>,
+    /// Takes it away; the request then runs, by itself or because this runs it.
+    remove: fn(&mut Ground),
+}
+
+/// A site with one good package, and a service.
+struct Ground {
+    site: Site,
+    service: Option<Service>,
+    hash: String,
+}
+
+const ID: &str = "BP0000Y";
+
+impl Ground {
+    /// A request that would run at once.
+    fn request(&self) -> Request {
+        self.named(ID)
+    }
+
+    fn named(&self, id: &str) -> Request {
+        Request::due(id).set("content_sha256", format!("\"{}\"", self.hash))
+    }
+
+    fn publish_good(&mut self) {
+        let good = self.request();
+        self.site.publish(&[good]);
+    }
+
+    fn replace_in_config(&self, old: &str, new: &str) {
+        let text = fs::read_to_string(self.site.config()).unwrap();
+        assert!(text.contains(old), "{old} is not in {text}");
+        write(&self.site.config(), text.replace(old, new).as_bytes());
+    }
+
+    fn ins(&self) -> std::path::PathBuf {
+        self.site.share().join("pcmins.box").join(format!("{MACHINE}.INS"))
+    }
+
+    fn gates(&self) -> Vec<Value> {
+        self.site.json(&["explain", ID])["gates"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The gates that do not pass; what is unknown because the record is rejected says nothing of its own.
+    fn closed(&self) -> Vec<(String, String)> {
+        let word = |gate: &Value, key: &str| gate[key].as_str().unwrap_or_default().to_owned();
+        let closed = self.gates();
+        let own = closed.iter().filter(|g| !word(g, "evidence").contains("the record is rejected"));
+        own.filter(|g| g["verdict"] != "pass").map(|g| (word(g, "gate"), word(g, "code"))).collect()
+    }
+}
+
+/// The rest is blocked by the obstacle alone; it names itself; without it the package runs.
+fn check(row: &Row) {
+    let mut ground = Ground { site: Site::with_config(row.config), service: None, hash: String::new() };
+    ground.hash = ground.site.package("BP00000A", &ground.site.say("ran"));
+    let requests = (row.put)(&mut ground);
+    if !requests.is_empty() {
+        ground.site.publish(&requests);
+    }
+    if ground.service.is_none() {
+        ground.service = Some(ground.site.service());
+    }
+    let wanted = vec![(row.gate.to_owned(), row.code.to_owned())];
+    let mut last = Vec::new();
+    wait_for_or(std::time::Duration::from_secs(30), || {
+        last = ground.closed();
+        let gate = || ground.gates().into_iter().find(|g| g["gate"] == row.gate);
+        last == wanted && gate().is_some_and(|g| g["changes_on"] == row.changes)
+    })
+    .unwrap_or_else(|()| panic!("{}: {last:?}, not alone\n{}", row.code, ground.site.log()));
+    let all = ground.gates();
+    let order: Vec<&str> = all.iter().filter_map(|g| g["gate"].as_str()).collect();
+    assert_eq!(order.len(), 19, "every gate is shown: {order:?}");
+    let gate = all.iter().find(|g| g["gate"] == row.gate).unwrap();
+    assert_eq!(gate["verdict"], row.verdict, "{gate}");
+    assert_eq!(gate["changes_on"], row.changes, "{gate}");
+    assert_eq!(gate["next_change"].is_string(), row.changes == "time", "{gate}");
+    let evidence = gate["evidence"].as_str().unwrap();
+    assert!(evidence.contains(row.evidence), "{}: {evidence:?} does not name {:?}", row.code, row.evidence);
+    let listed = ground.site.request(ID).unwrap();
+    assert_eq!(listed["blocked_by"][0], row.code, "{listed}");
+    assert_ne!(listed["why"], "", "{listed}");
+    let before = ground.site.ran(&format!("ran {ID}"));
+    (row.remove)(&mut ground);
+    wait_for_or(std::time::Duration::from_secs(60), || ground.site.ran(&format!("ran {ID}")) > before)
+        .unwrap_or_else(|()| {
+            panic!("{} is gone and it does not run: {:?}\n{}", row.code, ground.closed(), ground.site.log())
+        });
+    ground.site.wait_state(ID, "succeeded");
+}
+
+fn rows(names: &[&str]) {
+    for row in ROWS.iter().filter(|row| names.contains(&row.code)) {
+        check(row);
+    }
+}
+
+fn run_it(ground: &mut Ground) {
+    ground.site.json(&["run", ID, "--wait"]);
+}
+
+/// A window that is closed now for hours, as the configuration writes it.
+const CLOSED: &str = "[windows]\nweekly = [\"CLOSED\"]\n";
+
+fn other_day() -> String {
+    (now() + chrono::TimeDelta::days(3)).format("%a").to_string()
+}
+
+const ROWS: &[Row] = &[
+    Row {
+        gate: "source",
+        code: "share-stale",
+        verdict: "block",
+        changes: "event",
+        evidence: "no share was seen since",
+        config: "[share]\nstale_after = \"3s\"\n",
+        put: |g| {
+            // Held back by time until the share is gone.
+            let later = g.request().mandatory(now() + seconds(12));
+            g.site.publish(&[later]);
+            g.service = Some(g.site.service());
+            g.site.wait_state(ID, "offered");
+            fs::rename(g.site.share(), g.site.path("unmounted")).unwrap();
+            Vec::new()
+        },
+        remove: |g| fs::rename(g.site.path("unmounted"), g.site.share()).unwrap(),
+    },
+    Row {
+        gate: "source",
+        code: "ins-missing",
+        verdict: "block",
+        changes: "event",
+        evidence: "withdrawn",
+        config: "",
+        put: |g| {
+            let later = g.request().mandatory(now() + seconds(12));
+            g.site.publish(&[later]);
+            g.service = Some(g.site.service());
+            g.site.wait_state(ID, "offered");
+            fs::remove_file(g.ins()).unwrap();
+            Vec::new()
+        },
+        remove: Ground::publish_good,
+    },
+    Row {
+        gate: "record",
+        code: "malformed",
+        verdict: "block",
+        changes: "event",
+        evidence: "BP004000.INS, line ",
+        config: "",
+        put: |g| vec![g.request().set("max_run_time", "\"soon\"")],
+        remove: Ground::publish_good,
+    },
+    Row {
+        gate: "record",
+        code: "contradiction",
+        verdict: "block",
+        changes: "event",
+        evidence: "BP004000.INS, line ",
+        config: "",
+        put: |g| vec![g.request().set("expire_after", "2026-11-01T00:30:00Z")],
+        remove: Ground::publish_good,
+    },
+    Row {
+        gate: "record",
+        code: "duplicate",
+        verdict: "block",
+        changes: "event",
+        evidence: "BP004000.INS, line ",
+        config: "",
+        put: |g| vec![g.request(), g.request().set("command", "\"Another\"")],
+        remove: Ground::publish_good,
+    },
+    Row {
+        gate: "record",
+        code: "command-refused",
+        verdict: "block",
+        changes: "event",
+        evidence: "BP004000.INS, line ",
+        config: "",
+        put: |g| vec![g.request().set("command_line", "'..\\setup.sh'")],
+        remove: Ground::publish_good,
+    },
+    Row {
+        gate: "trust",
+        code: "loose-permissions",
+        verdict: "block",
+        changes: "event",
+        evidence: "mode 0666",
+        config: "",
+        put: |g| {
+            g.publish_good();
+            mode(&g.ins(), 0o666);
+            Vec::new()
+        },
+        remove: |g| mode(&g.ins(), 0o644),
+    },
+    Row {
+        gate: "platform",
+        code: "platform",
+        verdict: "block",
+        changes: "never",
+        evidence: "for windows-x86; this machine is",
+        config: "",
+        put: |g| {
+            // Nothing to copy: what is for another platform is not copied here.
+            let bare = g.request().set("command_line", "\"dpkg --version\"").set("content_sha256", "");
+            vec![bare.set("platforms", "[\"windows-x86\"]")]
+        },
+        remove: Ground::publish_good,
+    },
+    Row {
+        gate: "kind",
+        code: "needs-input",
+        verdict: "block",
+        changes: "never",
+        evidence: "needs a user's input",
+        config: "",
+        put: |g| vec![g.request().set("background", "").set("automated", "")],
+        remove: Ground::publish_good,
+    },
+    Row {
+        gate: "kind",
+        code: "application-only",
+        verdict: "block",
+        changes: "never",
+        evidence: "not a background task",
+        config: "",
+        put: |g| vec![g.request().set("background", "false")],
+        remove: run_it,
+    },
+    Row {
+        gate: "job",
+        code: "suspended",
+        verdict: "block",
+        changes: "event",
+        evidence: "suspended job BP0000AA (line ",
+        config: "",
+        put: |g| vec![g.request().set("suspended", "true")],
+        remove: Ground::publish_good,
+    },
+    Row {
+        gate: "job",
+        code: "dependency",
+        verdict: "block",
+        changes: "event",
+        evidence: "BP0000X has to succeed first",
+        config: "",
+        put: |g| {
+            vec![
+                g.named("BP0000X").set("mandatory_after", ""),
+                g.request().set("depends_on", "[\"BP0000X\"]"),
+            ]
+        },
+        remove: |g| drop(g.site.json(&["run", "BP0000X", "--wait"])),
+    },
+    Row {
+        gate: "history",
+        code: "done",
+        verdict: "block",
+        changes: "never",
+        evidence: "attempt 1 succeeded",
+        config: "",
+        put: |g| vec![g.request()],
+        remove: |g| drop(g.site.json(&["rerun", ID, "--reason", "again", "--wait"])),
+    },
+    Row {
+        gate: "history",
+        code: "retry-later",
+        verdict: "block",
+        changes: "time",
+        evidence: "attempt 1 asked to be repeated",
+        config: "[run]\nretry_after = \"6s\"\n",
+        put: |g| {
+            let once = format!("[ $PCM_ATTEMPT = 1 ] && exit 17\n{}", g.site.say("ran"));
+            g.hash = g.site.package("BP00000A", &once);
+            vec![g.request().set("exit_codes", "{ \"17\" = \"retry\" }")]
+        },
+        remove: |_| {},
+    },
+    Row {
+        gate: "history",
+        code: "history-lost",
+        verdict: "block",
+        changes: "event",
+        evidence: "pcm init --adopt",
+        config: "",
+        put: |g| {
+            g.publish_good();
+            fs::remove_file(g.site.state().join("history.db")).unwrap();
+            Vec::new()
+        },
+        remove: |g| {
+            let adopted = g.site.pcm(&["init", "--adopt=not-done"]);
+            assert!(adopted.status.success(), "{}", text(&adopted));
+        },
+    },
+    Row {
+        gate: "expiry",
+        code: "expired",
+        verdict: "block",
+        changes: "never",
+        evidence: "expired ",
+        config: "",
+        put: |g| vec![g.request().set("expire_after", "2026-11-01T02:00:00Z")],
+        remove: Ground::publish_good,
+    },
+    Row {
+        gate: "mandatory",
+        code: "not-mandatory-yet",
+        verdict: "block",
+        changes: "time",
+        evidence: "mandatory from ",
+        config: "",
+        put: |g| vec![g.request().mandatory(now() + seconds(8))],
+        remove: |_| {},
+    },
+    Row {
+        gate: "mandatory",
+        code: "optional",
+        verdict: "block",
+        changes: "never",
+        evidence: "only an operator runs it",
+        config: "",
+        put: |g| vec![g.request().set("mandatory_after", "")],
+        remove: run_it,
+    },
+    Row {
+        gate: "hold",
+        code: "held",
+        verdict: "block",
+        changes: "time",
+        evidence: "\"audit of the month\"",
+        config: "",
+        put: |g| {
+            g.site.json(&["hold", "--for", "2h", "--reason", "audit of the month"]);
+            vec![g.request()]
+        },
+        remove: |g| drop(g.site.json(&["unhold"])),
+    },
+    Row {
+        gate: "hold",
+        code: "frozen",
+        verdict: "block",
+        changes: "time",
+        evidence: "this machine is frozen until",
+        config: "[[freeze]]\nfrom = 2026-11-01T00:00:00\nuntil = 2036-01-01T00:00:00\nreason = \"end of year\"\n",
+        put: |g| vec![g.request()],
+        remove: |g| g.replace_in_config("until = 2036-01-01", "until = 2026-11-02"),
+    },
+    Row {
+        gate: "deferral",
+        code: "deferred",
+        verdict: "block",
+        changes: "time",
+        evidence: "\"release\"",
+        config: "",
+        put: |g| {
+            let later = g.request().mandatory(now() + seconds(12));
+            g.site.publish(&[later]);
+            g.service = Some(g.site.service());
+            g.site.wait_state(ID, "offered");
+            g.site.json(&["defer", ID, "--for", "2h", "--reason", "release"]);
+            Vec::new()
+        },
+        remove: |g| drop(g.site.json(&["undefer", ID])),
+    },
+    Row {
+        gate: "window",
+        code: "window-closed",
+        verdict: "block",
+        changes: "time",
+        evidence: "the next one long enough",
+        config: CLOSED,
+        put: |g| {
+            g.replace_in_config("CLOSED", &format!("{} 03:00-06:00", other_day()));
+            vec![g.request()]
+        },
+        remove: |g| g.replace_in_config("weekly = [", "weekly = [] # ["),
+    },
+    Row {
+        gate: "window",
+        code: "window-too-short",
+        verdict: "block",
+        changes: "time",
+        evidence: "left, it may take 23h",
+        config: CLOSED,
+        put: |g| {
+            // All of today and tomorrow's first hours: never 23 hours left, whatever the time is now.
+            let today = now().format("%a").to_string();
+            let other = other_day();
+            g.replace_in_config("CLOSED", &format!("{today} 00:00-24:00\", \"{other} 00:00-24:00"));
+            let from_one = g.request().set("max_run_time", "\"23h\"");
+            vec![from_one]
+        },
+        remove: Ground::publish_good,
+    },
+    Row {
+        gate: "window",
+        code: "window-never-fits",
+        verdict: "block",
+        changes: "never",
+        evidence: "the longest maintenance window is 3h",
+        config: CLOSED,
+        put: |g| {
+            g.replace_in_config("CLOSED", &format!("{} 03:00-06:00", other_day()));
+            vec![g.request().set("max_run_time", "\"20h\"")]
+        },
+        remove: |g| g.replace_in_config("weekly = [", "weekly = [] # ["),
+    },
+    Row {
+        gate: "clock",
+        code: "clock-suspect",
+        verdict: "block",
+        changes: "event",
+        evidence: "behind its last recorded time",
+        config: "",
+        put: |g| {
+            last_time(g, now() + chrono::TimeDelta::days(2));
+            vec![g.request()]
+        },
+        remove: |g| {
+            g.service = None;
+            last_time(g, now());
+            g.service = Some(g.site.service());
+        },
+    },
+    Row {
+        gate: "host",
+        code: "restart-pending",
+        verdict: "block",
+        changes: "event",
+        evidence: "BP0000X (Acme Workstation 4.0)",
+        config: "",
+        put: |g| {
+            let restart = g.site.package("BP00000B", "exit 17");
+            let first = g.named("BP0000X").set("package_id", "\"BP00000B\"");
+            let first = first.set("exit_codes", "{ \"17\" = \"restart\" }");
+            vec![
+                first.set("content_sha256", format!("\"{restart}\"")),
+                g.request().set("depends_on", "[\"BP0000X\"]"),
+            ]
+        },
+        remove: |g| {
+            drop(g.site.json(&["run", ID, "--override", "host", "--reason", "it may wait", "--wait"]))
+        },
+    },
+    Row {
+        gate: "host",
+        code: "booting",
+        verdict: "block",
+        changes: "time",
+        evidence: "the machine started",
+        config: "[run]\nafter_boot = \"9000d\"\n",
+        put: |g| vec![g.request()],
+        remove: |g| g.replace_in_config("9000d", "0s"),
+    },
+    Row {
+        gate: "host",
+        code: "disk-space",
+        verdict: "block",
+        changes: "event",
+        evidence: "it needs 900 TB",
+        config: "",
+        put: |g| vec![g.request().set("disk_space", "\"900 TB\"")],
+        remove: Ground::publish_good,
+    },
+    Row {
+        gate: "policy",
+        code: "policy-unreadable",
+        verdict: "block",
+        changes: "event",
+        evidence: "pcm.toml, line ",
+        config: "",
+        put: |g| {
+            let later = g.request().mandatory(now() + seconds(12));
+            g.site.publish(&[later]);
+            g.service = Some(g.site.service());
+            g.site.wait_state(ID, "offered");
+            g.replace_in_config("[trust]", "nonsense = 1\n[trust]");
+            Vec::new()
+        },
+        remove: |g| g.replace_in_config("nonsense = 1\n", ""),
+    },
+    Row {
+        gate: "content",
+        code: "content-missing",
+        verdict: "block",
+        changes: "event",
+        evidence: "BP00000C",
+        config: "",
+        put: |g| vec![g.request().set("package_id", "\"BP00000C\"")],
+        remove: |g| drop(g.site.package("BP00000C", &g.site.say("ran"))),
+    },
+    Row {
+        gate: "content",
+        code: "content-mismatch",
+        verdict: "block",
+        changes: "event",
+        evidence: "setup.sh",
+        config: "",
+        put: |g| {
+            write(&g.site.share().join("packages/BP00000A/files/setup.sh"), b"#!/bin/sh\nexit 1\n");
+            vec![g.request()]
+        },
+        remove: |g| drop(g.site.package("BP00000A", &g.site.say("ran"))),
+    },
+    Row {
+        gate: "executor",
+        code: "busy",
+        verdict: "block",
+        changes: "event",
+        evidence: "BP0000X runs since",
+        config: "",
+        put: |g| {
+            let slow =
+                g.site.package("BP00000B", "while [ ! -e \"$PCM_PACKAGE_DIR/../go\" ]; do sleep 0.2; done");
+            let first = g
+                .named("BP0000X")
+                .set("package_id", "\"BP00000B\"")
+                .set("mandatory_after", "2026-11-01T00:30:00Z");
+            vec![first.set("content_sha256", format!("\"{slow}\"")), g.request()]
+        },
+        remove: |g| drop(g.site.json(&["stop", "BP0000X", "--reason", "make room"])),
+    },
+];
+
+/// Codes that no share, state or configuration of a test can bring about, and where they are checked instead.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("share-missing", "without any file held there is no request to explain: defects::share"),
+    ("share-denied", "the same, and root is denied nothing: site::share"),
+    ("unsigned", "e2e tests of signatures"),
+    ("bad-signature", "e2e tests of signatures"),
+    ("rollback", "e2e tests of signatures"),
+    ("interrupted", "e2e::crash"),
+    ("not-offered", "a request that is not offered is not mandatory either: decision::tests::gates"),
+    ("user-logged-on", "nobody logs on in a test: decision::tests::machine"),
+    ("no-user", "nobody logs on in a test: decision::tests::machine"),
+    ("users-unknown", "depends on the machine: decision::tests::machine"),
+    ("on-battery", "no battery in a test: decision::tests::machine"),
+];
+
+/// The clock that the last executor wrote down.
+fn last_time(ground: &Ground, at: chrono::DateTime<chrono::Utc>) {
+    let db = rusqlite::Connection::open(ground.site.state().join("history.db")).unwrap();
+    db.execute(
+        "INSERT INTO meta (key, value) VALUES ('last_time', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1",
+        [at.to_rfc3339()],
+    )
+    .unwrap();
+}
+
+#[test]
+fn every_code_is_in_the_table_or_checked_elsewhere() {
+    let mut seen: BTreeSet<&str> = ROWS.iter().map(|row| row.code).collect();
+    seen.extend(ELSEWHERE.iter().map(|(code, _)| *code));
+    let all: BTreeSet<&str> = pcm::decision::Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(seen, all);
+}
+
+#[test]
+fn source_alone_blocks_and_opens() {
+    rows(&["share-stale", "ins-missing"]);
+}
+
+#[test]
+fn record_alone_blocks_and_opens() {
+    rows(&["malformed", "contradiction", "duplicate", "command-refused"]);
+}
+
+#[test]
+fn trust_platform_and_kind_alone_block_and_open() {
+    rows(&["loose-permissions", "platform", "needs-input", "application-only"]);
+}
+
+#[test]
+fn job_and_executor_alone_block_and_open() {
+    rows(&["suspended", "dependency", "busy"]);
+}
+
+#[test]
+fn history_alone_blocks_and_opens() {
+    rows(&["done", "retry-later", "history-lost"]);
+}
+
+#[test]
+fn times_alone_block_and_open() {
+    rows(&["expired", "not-mandatory-yet", "optional"]);
+}
+
+#[test]
+fn holds_freezes_and_deferrals_alone_block_and_open() {
+    rows(&["held", "frozen", "deferred"]);
+}
+
+#[test]
+fn windows_alone_block_and_open() {
+    rows(&["window-closed", "window-too-short", "window-never-fits"]);
+}
+
+#[test]
+fn clock_host_and_policy_alone_block_and_open() {
+    rows(&["clock-suspect", "restart-pending", "booting", "disk-space", "policy-unreadable"]);
+}
+
+#[test]
+fn content_alone_blocks_and_opens() {
+    rows(&["content-missing", "content-mismatch"]);
+}
