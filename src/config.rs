@@ -25,6 +25,8 @@ pub struct Config {
     pub shares: Vec<PathBuf>,
     /// How often the instruction file is read.
     pub polling_interval: Duration,
+    /// Who says so: the machine's own word goes before the site's.
+    pub polling_by: PollingBy,
     /// A word for the operator, e.g. `production`.
     pub role: SafeText,
     /// `[run]`
@@ -57,6 +59,18 @@ pub struct Config {
     pub log: Log,
     /// `[console]`
     pub console: Console,
+}
+
+/// Who says how often the instruction file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PollingBy {
+    /// `polling_interval` of `pcm.toml`.
+    Configuration,
+    /// `polling_interval` of `PCM.SITE`.
+    Site,
+    /// Neither.
+    Default,
 }
 
 /// `[run]`
@@ -219,6 +233,7 @@ impl Default for Config {
             machine: None,
             shares: Vec::new(),
             polling_interval: minutes(60),
+            polling_by: PollingBy::Default,
             role: SafeText::default(),
             run: Run {
                 max_run_time: minutes(120),
@@ -253,6 +268,14 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Takes what the site file says, for what this machine does not say itself.
+    pub fn obey_site(&mut self, polling_interval: Option<Duration>) {
+        if self.polling_by != PollingBy::Configuration {
+            self.polling_by = polling_interval.map_or(PollingBy::Default, |_| PollingBy::Site);
+            self.polling_interval = polling_interval.unwrap_or(Config::default().polling_interval);
+        }
+    }
+
     /// The bare program names that may be started: the platform's list, and what `[execute] programs` adds.
     pub fn all_programs(&self) -> Vec<String> {
         let platform = platform_programs(std::env::consts::OS).iter().map(|p| (*p).to_owned());

@@ -1,6 +1,6 @@
 //! Reading `pcm.toml`: the key table of FORMATS.md 9. Used by `Config::parse` only.
 
-use super::{Config, Freeze, LogFormat, TrustMode};
+use super::{Config, Freeze, LogFormat, PollingBy, TrustMode};
 use crate::clock::When;
 use crate::site::fields::{self, Fields, Source};
 use crate::site::instruction::Problem;
@@ -56,7 +56,9 @@ fn set<T>(place: &mut T, value: Option<T>) {
 fn config(top: &mut Fields<'_, '_>) -> Config {
     let mut c = Config { machine: top.get("machine", fields::parsed), ..Config::default() };
     set(&mut c.shares, top.list("shares", folder));
-    set(&mut c.polling_interval, top.get("polling_interval", fields::some_time));
+    if let Some(own) = top.get("polling_interval", fields::some_time) {
+        (c.polling_interval, c.polling_by) = (own, PollingBy::Configuration);
+    }
     set(&mut c.role, top.get("role", |v| fields::text(v).map(Into::into)));
 
     section(top, "run", |f| {

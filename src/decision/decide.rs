@@ -6,7 +6,7 @@ use super::model::{Attempt, Change, Code, Decision, Gate, GateResult, Group, Inp
 use super::why;
 use super::window::Opening;
 use super::words::earlier;
-use super::world::{Subject, World, newest, running};
+use super::world::{Subject, Windows, World, newest, running};
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Rejected};
@@ -36,8 +36,8 @@ pub fn decide(inputs: &Inputs) -> Vec<Decision> {
 
 /// The same for some of them, in place: `decisions` is what [`decide`] gave for the same instruction file, `which` are
 /// places in it.
-pub(super) fn decide_some(inputs: &Inputs, decisions: &mut [Decision], which: &[usize]) {
-    let world = World::new(inputs);
+pub(super) fn decide_some(inputs: &Inputs, windows: Windows, decisions: &mut [Decision], which: &[usize]) {
+    let world = World::with(inputs, windows);
     let gates = Gates::new(&world);
     let entries = inputs.instructions.file.as_ref().map(|f| f.requests.as_slice()).unwrap_or_default();
     for index in which {

@@ -4,7 +4,7 @@
 //!
 //! `model` holds its inputs and outputs, `facts` what they say of the machine, `decide` the function, `gates` one file
 //! for each kind of gate, `window` the maintenance windows, `why` and `words` what an operator reads, `judge` what an
-//! operator may do, `simulate` the same on a virtual clock.
+//! operator may do, `simulate` the same on a virtual clock, `retold` what history says of the past.
 
 mod decide;
 mod facts;
@@ -13,6 +13,7 @@ mod judge;
 pub mod model;
 mod remedy;
 mod restart;
+mod retold;
 pub mod simulate;
 #[cfg(test)]
 mod tests;
@@ -26,4 +27,5 @@ pub use judge::{OVERRIDABLE, allowed, judge, judge_hold};
 pub use model::*;
 pub use remedy::remedy;
 pub use restart::{RestartPlan, RestartState, RestartVerb, judge_restart, restart_plan};
+pub use retold::{Asked as Retelling, Blocked, Trail, TrailStep};
 pub use world::shown;

@@ -171,7 +171,7 @@ fn opening(world: &World, by_pcm: &[&Attempt]) -> Result<Opening, String> {
     if by_pcm.iter().all(|a| a.restart.ignore_windows) {
         return Ok(Opening::Always);
     }
-    match &world.calendar {
+    match world.calendar.as_ref() {
         Ok(calendar) => Ok(calendar.at(world.now, Duration::ZERO)),
         Err(why) => Err(why.to_string()),
     }

@@ -13,7 +13,7 @@ use super::model::{Change, Code, Decision, Facts, Group, HistoryView, Inputs, In
 use crate::clock::{Wall, Zone};
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
-use machine::Machine;
+use machine::{Machine, policy_of};
 
 /// What a decision depends on beside the time, owned: so that a simulation needs nobody's lock.
 #[derive(Debug, Clone)]
@@ -89,7 +89,8 @@ const MAX_WORK: usize = 4_000_000;
 /// What becomes of every request from one instant until another (not included). The clock starts at `from`: nothing is
 /// taken to have happened between now and then. The share is taken to go on answering if it answers now.
 pub fn simulate(inputs: &Inputs, from: Wall, until: Wall, assumptions: &Assumptions) -> Course {
-    let mut machine = Machine::new(inputs, from, assumptions);
+    let policy = policy_of(inputs, assumptions);
+    let mut machine = Machine::new(inputs, &policy, from, assumptions);
     let mut decisions = machine.decide();
     let mut timelines: Vec<Timeline> = decisions.iter().map(Timeline::new).collect();
     let mut changed: Vec<usize> = (0..decisions.len()).collect();

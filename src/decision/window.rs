@@ -5,6 +5,7 @@
 use super::words::later;
 use crate::clock::{Wall, Zone};
 use chrono::{Datelike, NaiveDateTime, TimeDelta};
+use std::cell::OnceCell;
 use std::time::Duration;
 
 const DAY: u32 = 24 * 60;
@@ -12,6 +13,9 @@ const WEEK: u32 = 7 * DAY;
 
 /// Every clock change of a year is seen within this many weeks.
 const HORIZON_WEEKS: i64 = 57;
+
+/// Requests are mandatory and expire within this many weeks, most of them.
+const WIDE: i64 = 56;
 
 /// One weekly window, in minutes from Monday 00:00 local time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +101,9 @@ pub struct Calendar<'a> {
     near: Vec<(Wall, Wall)>,
     /// Which times `near` answers for.
     near_range: (Wall, Wall),
+    /// The same for about a year around that time, made where somebody asks for it.
+    wide: OnceCell<Vec<(Wall, Wall)>>,
+    around: Wall,
 }
 
 impl<'a> Calendar<'a> {
@@ -111,8 +118,14 @@ impl<'a> Calendar<'a> {
                 parse(text).map_err(|e| format!("the maintenance window {text:?} cannot be read: {e}"))?;
             windows.push(window);
         }
-        let mut calendar =
-            Calendar { zone, weekly: merge(windows), near: Vec::new(), near_range: (around, around) };
+        let mut calendar = Calendar {
+            zone,
+            weekly: merge(windows),
+            near: Vec::new(),
+            near_range: (around, around),
+            wide: OnceCell::new(),
+            around,
+        };
         if !calendar.weekly.is_empty() {
             calendar.near = calendar.weeks(around, -2, 6);
             let a_month = TimeDelta::weeks(4);
@@ -129,6 +142,8 @@ impl<'a> Calendar<'a> {
         let fresh;
         let spans = if self.near_range.0 <= t && t < self.near_range.1 {
             &self.near
+        } else if t.signed_duration_since(self.around).num_weeks().abs() < WIDE {
+            self.wide.get_or_init(|| self.weeks(self.around, -WIDE - 2, WIDE + 6))
         } else {
             fresh = self.weeks(t, -2, 6);
             &fresh

@@ -57,21 +57,15 @@ pub fn between(from: Wall, until: Wall) -> Duration {
     until.signed_duration_since(from).to_std().unwrap_or_default()
 }
 
-/// A number of bytes: `512 B`, `200 MB`, `1.5 GB`, in powers of ten as disks are sold.
+/// A number of bytes: `512 B`, `200 MB`, `1.5 GB`, in steps of 1024 as publishers' `disk_space` is read, so that their
+/// own figure comes back.
 pub fn bytes(n: u64) -> String {
-    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
-    if n < 1000 {
-        return format!("{n} B");
-    }
-    let mut tenths = n / 100;
-    let mut unit = 0;
-    while tenths >= 10_000 && unit + 1 < UNITS.len() {
-        tenths /= 1000;
-        unit += 1;
-    }
-    match tenths % 10 {
-        0 => format!("{} {}", tenths / 10, UNITS[unit]),
-        t => format!("{}.{t} {}", tenths / 10, UNITS[unit]),
+    const UNITS: [&str; 6] = ["B", "KB", "MB", "GB", "TB", "PB"];
+    let unit = UNITS.len().min(1 + n.checked_ilog2().unwrap_or(0) as usize / 10) - 1;
+    let step = 1_u128 << (10 * unit);
+    match u128::from(n) * 10 / step {
+        tenths if unit == 0 || tenths % 10 == 0 => format!("{} {}", tenths / 10, UNITS[unit]),
+        tenths => format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]),
     }
 }
 
@@ -104,11 +98,13 @@ mod tests {
     #[test]
     fn sizes_have_one_unit() {
         for (n, text) in [
-            (999, "999 B"),
-            (1_000, "1 kB"),
-            (200_000_000, "200 MB"),
-            (1_500_000_000, "1.5 GB"),
-            (u64::MAX, "18446.7 PB"),
+            (0, "0 B"),
+            (1_023, "1023 B"),
+            (1 << 10, "1 KB"),
+            (200 << 20, "200 MB"),
+            (3 << 29, "1.5 GB"),
+            (900 << 40, "900 TB"),
+            (u64::MAX, "16383.9 PB"),
         ] {
             assert_eq!(bytes(n), text);
         }

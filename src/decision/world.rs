@@ -2,13 +2,14 @@
 //! restart. And what one request brings along: its times as instants, its attempts, its deferral. Called by `decide`,
 //! `judge` and `simulate`; the gates read it.
 
-use super::model::{Attempt, Deferrals, Inputs, State};
+use super::model::{Attempt, Deferrals, Inputs, Policy, State};
 use super::window::Calendar;
 use super::words::later;
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
 use crate::site::instruction::Request;
 use crate::text::SafeText;
+use std::rc::Rc;
 
 /// Shared by all requests.
 pub(super) struct World<'a> {
@@ -17,11 +18,22 @@ pub(super) struct World<'a> {
     /// Of the site and of the machine.
     pub freezes: Vec<Freeze<'a>>,
     /// The evidence where the windows cannot be read.
-    pub calendar: Result<Calendar<'a>, SafeText>,
+    pub calendar: Windows<'a>,
     /// A package that succeeded in this boot and wants a restart.
     pub restart: Option<(RequestId, &'a Attempt)>,
     /// Gates tell their evidence.
     tells: bool,
+}
+
+/// The windows, or why they cannot be read. Kept from one decision to the next by whoever decides again and again.
+pub(super) type Windows<'a> = Rc<Result<Calendar<'a>, SafeText>>;
+
+/// The windows of a policy, ready for questions around an instant.
+pub(super) fn windows(policy: &Policy, around: Wall) -> Windows<'_> {
+    Rc::new(match &policy.window_zone {
+        Ok(zone) => Calendar::new(&policy.config.windows.weekly, zone, around).map_err(SafeText::from),
+        Err(why) => Err(why.clone()),
+    })
 }
 
 /// A freeze as instants.
@@ -47,6 +59,11 @@ impl<'a> World<'a> {
 
     /// For whoever only wants the verdicts.
     pub fn new(inputs: &'a Inputs<'a>) -> World<'a> {
+        World::with(inputs, windows(inputs.policy, inputs.now))
+    }
+
+    /// The same where the windows of this policy are at hand.
+    pub fn with(inputs: &'a Inputs<'a>, calendar: Windows<'a>) -> World<'a> {
         let site = inputs.instructions.site_freezes.iter().map(|f| (f, "the site"));
         let own = inputs.policy.config.freezes.iter().map(|f| (f, "this machine"));
         let freezes = site.chain(own).map(|(f, whose)| Freeze {
@@ -55,12 +72,6 @@ impl<'a> World<'a> {
             reason: &f.reason,
             whose,
         });
-        let calendar = match &inputs.policy.window_zone {
-            Ok(zone) => {
-                Calendar::new(&inputs.policy.config.windows.weekly, zone, inputs.now).map_err(SafeText::from)
-            }
-            Err(why) => Err(why.clone()),
-        };
         let restart = inputs.history.attempts.iter().find_map(|(id, attempts)| {
             let pending =
                 |a: &&Attempt| a.state == State::SucceededRestart && a.boot_id == inputs.facts.boot_id;

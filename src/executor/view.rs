@@ -2,6 +2,7 @@
 //! and the socket carries them. Field names are the contract of DESIGN.md 7.
 
 use crate::clock::Wall;
+use crate::config::PollingBy;
 use crate::decision::{Group, RestartState, State, Verdict};
 use crate::error::Failure;
 use crate::site::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
@@ -240,6 +241,23 @@ pub struct ExplainDoc {
     pub gates: Vec<GateDoc>,
     /// What an operator may do.
     pub allowed: Vec<AllowedDoc>,
+    /// What history says of how it came to that, in sentences without their full stops.
+    #[serde(default)]
+    pub told: Vec<SafeText>,
+    /// When it should have run and did not, as recorded at the time; oldest first.
+    #[serde(default)]
+    pub blocked: Vec<BlockedDoc>,
+}
+
+/// A time in which a request should have run and did not.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BlockedDoc {
+    /// From here.
+    pub from: Wall,
+    /// Until here; None: still.
+    pub until: Option<Wall>,
+    /// What was in the way; None: nobody looked, or it was not recorded.
+    pub codes: Option<Vec<String>>,
 }
 
 /// `status`
@@ -286,6 +304,16 @@ pub struct StatusDoc {
     pub may_operate: bool,
     /// The version that answers.
     pub version: SafeText,
+    /// How often the share is looked at.
+    #[serde(default)]
+    pub polling_interval_s: u64,
+    /// Who says so.
+    #[serde(default = "by_default")]
+    pub polling_by: PollingBy,
+}
+
+fn by_default() -> PollingBy {
+    PollingBy::Default
 }
 
 /// `who`

@@ -44,6 +44,14 @@ impl Reporting {
         }
     }
 
+    /// Another polling interval is in force; this machine's moment within it stays in proportion.
+    pub fn set_interval(&mut self, interval: Duration) {
+        if interval != self.interval && !self.interval.is_zero() {
+            self.jitter = self.jitter.mul_f64(interval.as_secs_f64() / self.interval.as_secs_f64());
+            self.interval = interval;
+        }
+    }
+
     /// Whether something is to be delivered now: results that wait, a change, or the time for it.
     pub fn wanted(&mut self, now: Monotonic, waiting: bool, make: impl FnOnce() -> MachineReport) -> bool {
         if self.under_way || now < self.not_before {

@@ -213,8 +213,14 @@ impl<'a> Steps<'a> {
             self.engine.journal().error(self.world.now(), &line);
         }
         self.engine.set_config(read);
+        self.keep_intervals(self.world.monotonic());
+    }
+
+    /// As the configuration says, or the site file that came with a look.
+    fn keep_intervals(&mut self, mono: Monotonic) {
         let config = self.engine.config();
-        self.schedule.set(config.polling_interval, config.share.timeout, self.world.monotonic());
+        self.schedule.set(config.polling_interval, config.share.timeout, mono);
+        self.reporting.set_interval(config.polling_interval);
     }
 
     /// What came of a job at the share.
@@ -251,6 +257,7 @@ impl<'a> Steps<'a> {
             Ok(ShareNews::Looked(look)) => {
                 let fault = look.found.is_none();
                 self.engine.take(ShareNews::Looked(look), now);
+                self.keep_intervals(mono);
                 fault
             }
             Ok(_) => true,

@@ -48,6 +48,15 @@ impl Ground {
         self.site.publish(&[good]);
     }
 
+    /// Only its mandatory time is not there yet: everything else is ready, so that what comes now is the only obstacle.
+    fn wait_for_its_time(&mut self) {
+        let later = self.request().mandatory(now() + seconds(12));
+        self.site.publish(&[later]);
+        self.service = Some(self.site.service());
+        let only = vec![("mandatory".to_owned(), "not-mandatory-yet".to_owned())];
+        wait_for("it is ready but for its time", || self.closed() == only);
+    }
+
     fn replace_in_config(&self, old: &str, new: &str) {
         let text = fs::read_to_string(self.site.config()).unwrap();
         assert!(text.contains(old), "{old} is not in {text}");
@@ -138,10 +147,7 @@ const ROWS: &[Row] = &[
         config: "[share]\nstale_after = \"3s\"\n",
         put: |g| {
             // Held back by time until the share is gone.
-            let later = g.request().mandatory(now() + seconds(12));
-            g.site.publish(&[later]);
-            g.service = Some(g.site.service());
-            g.site.wait_state(ID, "offered");
+            g.wait_for_its_time();
             fs::rename(g.site.share(), g.site.path("unmounted")).unwrap();
             Vec::new()
         },
@@ -155,10 +161,7 @@ const ROWS: &[Row] = &[
         evidence: "withdrawn",
         config: "",
         put: |g| {
-            let later = g.request().mandatory(now() + seconds(12));
-            g.site.publish(&[later]);
-            g.service = Some(g.site.service());
-            g.site.wait_state(ID, "offered");
+            g.wait_for_its_time();
             fs::remove_file(g.ins()).unwrap();
             Vec::new()
         },
@@ -379,10 +382,7 @@ const ROWS: &[Row] = &[
         evidence: "\"release\"",
         config: "",
         put: |g| {
-            let later = g.request().mandatory(now() + seconds(12));
-            g.site.publish(&[later]);
-            g.service = Some(g.site.service());
-            g.site.wait_state(ID, "offered");
+            g.wait_for_its_time();
             g.site.json(&["defer", ID, "--for", "2h", "--reason", "release"]);
             Vec::new()
         },
@@ -474,9 +474,9 @@ const ROWS: &[Row] = &[
         verdict: "block",
         changes: "time",
         evidence: "the machine started",
-        config: "[run]\nafter_boot = \"9000d\"\n",
+        config: "[run]\nafter_boot = \"3000d\"\n",
         put: |g| vec![g.request()],
-        remove: |g| g.replace_in_config("9000d", "0s"),
+        remove: |g| g.replace_in_config("3000d", "0s"),
     },
     Row {
         gate: "host",
@@ -496,10 +496,7 @@ const ROWS: &[Row] = &[
         evidence: "pcm.toml, line ",
         config: "",
         put: |g| {
-            let later = g.request().mandatory(now() + seconds(12));
-            g.site.publish(&[later]);
-            g.service = Some(g.site.service());
-            g.site.wait_state(ID, "offered");
+            g.wait_for_its_time();
             g.replace_in_config("[trust]", "nonsense = 1\n[trust]");
             Vec::new()
         },

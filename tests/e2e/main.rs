@@ -19,6 +19,7 @@ mod hang;
 mod history;
 mod input;
 mod packages;
+mod past;
 mod policy;
 mod reboot;
 mod restart;

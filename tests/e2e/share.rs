@@ -135,3 +135,32 @@ fn pipes_and_links_in_the_place_of_the_instruction_file_hold_nothing_up() {
     wait_for("polls go on", || polls() >= before + 3);
     assert!(!site.log().contains("root:"), "nothing of the link's target is read");
 }
+
+/// `polling_interval` of `PCM.SITE` is obeyed by machines that do not say themselves.
+#[test]
+fn the_site_says_how_often_where_the_machine_does_not() {
+    let mut site = Site::with_config("# The polling_interval is the site's.");
+    let of_site = |interval: &str| {
+        format!("format = 1\nsite = \"BP0\"\nname = \"Head office\"\npolling_interval = \"{interval}\"\n")
+    };
+    write(&site.share().join("PCM.SITE"), of_site("1s").as_bytes());
+    site.publish(&[Request::due("BP0000Y").set("mandatory_after", "")]);
+    let status = || {
+        let output = site.pcm(&["status", "--json"]);
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
+    };
+    let _service = site.service();
+    let looks = || site.log().matches("Looking for instruction file").count();
+    wait_for("several looks within an hour", || looks() >= 4);
+    assert_eq!(
+        (status()["polling_interval_s"].as_u64(), status()["polling_by"].as_str()),
+        (Some(1), Some("site"))
+    );
+    let text = String::from_utf8(site.pcm(&["status"]).stdout).unwrap();
+    assert!(text.contains("every 1s as the site says"), "{text}");
+    // The machine's own word goes before the site's.
+    let config = std::fs::read_to_string(site.config()).unwrap();
+    write(&site.config(), format!("polling_interval = \"2h\"\n{config}").as_bytes());
+    wait_for("the machine's own interval", || status()["polling_by"] == "configuration");
+    assert_eq!(status()["polling_interval_s"], 7200);
+}

@@ -4,6 +4,7 @@ use super::{count, pairs, problems};
 use crate::cli::out::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::{Look, zone_words};
+use crate::config::PollingBy;
 use crate::decision::State;
 use crate::executor::view::{ServiceState, SessionDoc, StatusDoc, WhoDoc};
 use crate::text;
@@ -81,6 +82,12 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
     if let Some(due) = doc.poll_due {
         share.push_str(&format!(", next look {}", look.distance(due)));
     }
+    let every = text::duration(Duration::from_secs(doc.polling_interval_s));
+    share.push_str(&match doc.polling_by {
+        PollingBy::Configuration => format!(", every {every}"),
+        PollingBy::Site => format!(", every {every} as the site says"),
+        PollingBy::Default => format!(", every {every} by default"),
+    });
     let trust = match doc.trust.as_str() {
         "permissions" => "UNSIGNED: who may write to the share decides what runs here".to_owned(),
         other => other.to_owned(),

@@ -20,11 +20,39 @@ pub fn explain(doc: &ExplainDoc, look: &Look) -> Page {
         page.line(why);
     }
     page.line(next_run(doc, look)).line(look.zone_line());
+    past(&mut page, doc, look);
     page.blank();
     gates(&mut page, &doc.gates, look);
     allowed(&mut page, doc.request_id, &doc.allowed, look);
     page
 }
+
+/// How it came to that, as history recorded it.
+fn past(page: &mut Page, doc: &ExplainDoc, look: &Look) {
+    if doc.told.is_empty() && doc.blocked.is_empty() {
+        return;
+    }
+    page.blank().line("How it came to that:");
+    for told in &doc.told {
+        page.item("  - ", told);
+    }
+    let mut table = Table::new(2, &[fixed("FROM"), fixed("UNTIL"), words("WHAT WAS IN THE WAY", 20)]);
+    // The newest are what is asked about; the document has all of them.
+    for span in doc.blocked.iter().skip(doc.blocked.len().saturating_sub(MOST_SPANS)) {
+        let what = match span.codes.as_deref() {
+            None => "not known: nobody looked, or it was not recorded".to_owned(),
+            Some([]) => "another package ran".to_owned(),
+            Some(codes) => codes.join(", "),
+        };
+        table.row(Tone::Plain, [look.time(span.from), look.time_or(span.until, "now"), what]);
+    }
+    if !table.is_empty() {
+        page.table(&table);
+    }
+}
+
+/// How many times in which something was in the way are printed.
+const MOST_SPANS: usize = 12;
 
 /// The first sentence after the state: from the gates, whose evidence is whole where the list has only a few words.
 fn why(doc: &ExplainDoc) -> String {

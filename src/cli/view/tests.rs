@@ -150,6 +150,8 @@ fn explain_doc() -> ExplainDoc {
             allowed("defer", true, None, "at most until Tue 12:00", &[]),
             allowed("rerun", false, Some("not-attempted"), "it has not been attempted", &[]),
         ],
+        told: Vec::new(),
+        blocked: Vec::new(),
     }
 }
 
@@ -193,6 +195,8 @@ fn status_doc() -> StatusDoc {
         utc_offset_s: 3600,
         may_operate: true,
         version: "0.1.0".into(),
+        polling_interval_s: 3600,
+        polling_by: crate::config::PollingBy::Default,
     }
 }
 
@@ -272,6 +276,32 @@ fn a_warning_alone_is_no_finding() {
     let mut doc = status_doc();
     doc.problems.push(Problem { code: "warning".into(), ..problem() });
     assert!(findings(&doc, "pcm").is_empty());
+}
+
+#[test]
+fn explain_tells_how_it_came_to_that() {
+    let span = |from, until, codes: Option<&[&str]>| BlockedDoc {
+        from: later(from),
+        until: Some(later(until)),
+        codes: codes.map(|codes| codes.iter().map(ToString::to_string).collect()),
+    };
+    let doc = ExplainDoc {
+        state: State::Expired,
+        told: vec![
+            "it expired 13:02 without an attempt".into(),
+            "had nobody been logged on 11:02, it would have run then".into(),
+        ],
+        blocked: vec![
+            span(-300, -120, Some(&["window-closed", "user-logged-on"])),
+            span(-120, -90, Some(&["user-logged-on"])),
+            span(-90, -80, None),
+            span(-80, -60, Some(&[])),
+        ],
+        ..explain_doc()
+    };
+    let text = shown(explain(&doc, &look(80)));
+    let past = text.split_once("How it came to that:").unwrap().1.split_once("GATE").unwrap().0;
+    insta::assert_snapshot!(past);
 }
 
 fn simulate_doc() -> SimulateDoc {

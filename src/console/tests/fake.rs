@@ -82,6 +82,8 @@ impl Fake {
             utc_offset_s: 3600,
             may_operate: true,
             version: "0.1.0".into(),
+            polling_interval_s: 3600,
+            polling_by: crate::config::PollingBy::Default,
         };
         let session = |user: &str, terminal: &str, from: &str, idle: u64, locked: bool| SessionDoc {
             user: user.into(),
@@ -383,6 +385,8 @@ impl Ask for Fake {
                     why: show.request.why.clone(),
                     gates: show.gates,
                     allowed: show.allowed,
+                    told: Vec::new(),
+                    blocked: Vec::new(),
                 })
             }
             Call::History { .. } => {

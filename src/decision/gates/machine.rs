@@ -75,7 +75,7 @@ pub(super) fn clock(world: &World) -> GateResult {
 /// The configuration and all windows can be read.
 pub(super) fn policy(world: &World) -> GateResult {
     let gate = Gate::Policy;
-    let windows = world.calendar.as_ref().err();
+    let windows = world.calendar.as_ref().as_ref().err();
     match world.inputs.policy.unreadable.as_ref().or(windows) {
         Some(why) => block(gate, Code::PolicyUnreadable, Change::Event, world.tell(|| why.clone())),
         None => pass(gate, Change::Event, world.tell(|| "the configuration is readable")),

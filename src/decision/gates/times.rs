@@ -103,7 +103,7 @@ pub(in super::super) fn opening(world: &World, subject: &Subject, t: Wall) -> Op
     if subject.request.ignore_windows {
         return Some(Opening::Always);
     }
-    world.calendar.as_ref().ok().map(|calendar| calendar.at(t, subject.request.max_run_time))
+    world.calendar.as_ref().as_ref().ok().map(|calendar| calendar.at(t, subject.request.max_run_time))
 }
 
 pub(super) fn window(world: &World, subject: &Subject) -> GateResult {
@@ -112,7 +112,7 @@ pub(super) fn window(world: &World, subject: &Subject) -> GateResult {
     let stamp = |at: Wall| stamp(at, zone);
     match opening(world, subject, now) {
         None => {
-            let why = || world.calendar.as_ref().err().cloned().unwrap_or_default();
+            let why = || world.calendar.as_ref().as_ref().err().cloned().unwrap_or_default();
             unknown(gate, Code::PolicyUnreadable, world.tell(why))
         }
         Some(Opening::Always) if subject.request.ignore_windows => {

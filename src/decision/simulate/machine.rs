@@ -7,7 +7,7 @@ use super::super::model::{
     RestartRule, SourceFault, State,
 };
 use super::super::words::later;
-use super::super::world::running;
+use super::super::world::{Windows, running, windows};
 use super::assume::{Assumptions, Content, Obstacle, RunTime};
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
@@ -21,7 +21,8 @@ pub(super) struct Machine<'a> {
     instructions: Instructions,
     history: HistoryView,
     facts: Facts,
-    policy: Policy,
+    policy: &'a Policy,
+    windows: Windows<'a>,
     /// What runs on it.
     pub run: Option<Run>,
     runs_take: RunTime,
@@ -33,15 +34,34 @@ pub(super) struct Run {
     pub ends: Wall,
 }
 
+/// The configuration under these assumptions.
+pub(super) fn policy_of(inputs: &Inputs, assumptions: &Assumptions) -> Policy {
+    let mut policy = inputs.policy.clone();
+    if let Some(windows) = &assumptions.windows {
+        policy.config.windows.weekly.clone_from(windows);
+    }
+    if assumptions.without.contains(&Obstacle::Freeze) {
+        policy.config.freezes.clear();
+    }
+    policy
+}
+
 impl<'a> Machine<'a> {
-    pub fn new(inputs: &'a Inputs<'a>, from: Wall, assumptions: &Assumptions) -> Machine<'a> {
+    /// `policy`: what [`policy_of`] made of the inputs' own.
+    pub fn new(
+        inputs: &'a Inputs<'a>,
+        policy: &'a Policy,
+        from: Wall,
+        assumptions: &Assumptions,
+    ) -> Machine<'a> {
         let mut machine = Machine {
             inputs,
             now: from,
             instructions: inputs.instructions.clone(),
             history: inputs.history.clone(),
             facts: inputs.facts.clone(),
-            policy: inputs.policy.clone(),
+            policy,
+            windows: windows(policy, from),
             run: None,
             runs_take: assumptions.runs_take,
         };
@@ -60,9 +80,6 @@ impl<'a> Machine<'a> {
     fn assume(&mut self, assumptions: &Assumptions) {
         if let Some(users) = &assumptions.users {
             self.facts.users = Some(users.clone());
-        }
-        if let Some(windows) = &assumptions.windows {
-            self.policy.config.windows.weekly.clone_from(windows);
         }
         match assumptions.share {
             Some(true) => {
@@ -88,10 +105,7 @@ impl<'a> Machine<'a> {
     fn without(&mut self, obstacle: Obstacle) {
         match obstacle {
             Obstacle::Hold => self.history.hold = None,
-            Obstacle::Freeze => {
-                self.instructions.site_freezes.clear();
-                self.policy.config.freezes.clear();
-            }
+            Obstacle::Freeze => self.instructions.site_freezes.clear(),
             Obstacle::Deferral => self.history.deferrals.clear(),
             Obstacle::Clock => self.facts.clock_suspect = None,
             Obstacle::Restart => {
@@ -142,7 +156,7 @@ impl<'a> Machine<'a> {
     /// Decides anew about some of them, by their places in what `decide` gave.
     pub fn decide_again(&mut self, decisions: &mut [Decision], which: &[usize]) {
         self.see_share();
-        decide_some(&self.inputs_now(), decisions, which);
+        decide_some(&self.inputs_now(), self.windows.clone(), decisions, which);
     }
 
     fn see_share(&mut self) {
@@ -156,7 +170,7 @@ impl<'a> Machine<'a> {
             instructions: &self.instructions,
             history: &self.history,
             facts: &self.facts,
-            policy: &self.policy,
+            policy: self.policy,
             zone: self.inputs.zone,
             now: self.now,
         }

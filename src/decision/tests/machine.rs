@@ -130,10 +130,10 @@ fn a_restart_that_a_package_wants_closes_until_the_next_boot() {
 #[test]
 fn disk_space_is_needed_and_unknown_space_closes() {
     let mut scene = Scene::due();
-    scene.request().disk_space = Some(200_000_000);
-    scene.facts.disk_free = Some(200_000_000);
+    scene.request().disk_space = Some(200 << 20);
+    scene.facts.disk_free = Some(200 << 20);
     assert_eq!(scene.decision().state, State::Due);
-    scene.facts.disk_free = Some(199_999_999);
+    scene.facts.disk_free = Some((200 << 20) - 1);
     let gate = blocks(&scene, Gate::Host, Code::DiskSpace, Change::Event);
     assert_eq!(gate.evidence, "it needs 200 MB, 199.9 MB are free where the state folder is");
     scene.facts.disk_free = None;

@@ -8,6 +8,7 @@ mod gates;
 mod judge;
 mod machine;
 mod restart;
+mod retold;
 mod scene;
 mod simulate;
 mod states;

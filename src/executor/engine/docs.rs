@@ -181,6 +181,7 @@ impl Engine {
 
     fn explain(&self, id: RequestId, now: Wall) -> Result<ExplainDoc> {
         let decision = self.decision_of(id, now)?;
+        let (told, blocked) = self.retold(&decision, id, now);
         Ok(ExplainDoc {
             request_id: id,
             package: decision.package.clone(),
@@ -190,6 +191,8 @@ impl Engine {
             why: decision.why.clone(),
             gates: decision.gates.iter().map(gate_doc).collect(),
             allowed: self.allowed(id, now),
+            told,
+            blocked,
         })
     }
 
@@ -285,6 +288,8 @@ impl Engine {
             utc_offset_s: self.zone.offset_at(now),
             may_operate: actor.may_operate,
             version: env!("CARGO_PKG_VERSION").into(),
+            polling_interval_s: config.polling_interval.as_secs(),
+            polling_by: config.polling_by,
         }
     }
 

@@ -8,6 +8,7 @@ mod announce;
 mod docs;
 mod launch;
 mod notify;
+mod noting;
 mod polling;
 mod report;
 mod restart;
@@ -92,6 +93,10 @@ pub struct Engine {
     share: Option<PathBuf>,
     /// The bytes of the file in force, once it was believed.
     held_bytes: Option<Vec<u8>>,
+    /// How often the site wants to be asked.
+    site_polling: Option<Duration>,
+    /// What was noted in the way of requests that wait, and until when this service has looked.
+    noting: noting::Noting,
 }
 
 impl Engine {
@@ -179,6 +184,8 @@ impl Engine {
             poll_due: None,
             service: false,
             share: None,
+            site_polling: None,
+            noting: noting::Noting::default(),
             held_bytes: None,
             world,
         };
@@ -313,32 +320,6 @@ impl Engine {
         }
     }
 
-    /// Records each change of state once. Errors are told and change nothing: the next step tries again.
-    pub fn note_states(&mut self, now: Wall) {
-        let seen = &self.snapshot.since;
-        let mut changed = self.decide(now);
-        changed.retain(|d| {
-            d.request_id.is_some_and(|id| seen.get(&id).is_none_or(|(state, _)| *state != d.state))
-        });
-        let changes: Vec<_> = changed.iter().filter_map(|d| Some((d.request_id?, d.state))).collect();
-        if changes.is_empty() {
-            return;
-        }
-        if let Past::Open(history) = &mut self.past {
-            match history.note_states(now, &changes) {
-                Ok(()) => {
-                    for (id, state) in changes {
-                        self.snapshot.since.insert(id, (state, now));
-                    }
-                    for decision in &changed {
-                        self.notify_state(decision, now);
-                    }
-                }
-                Err(e) => self.not_written(&format!("A change of state was not recorded: {e}"), now),
-            }
-        }
-    }
-
     /// The history did not take something. It may have been deleted or replaced under this executor: then it is lost
     /// here as it would be for one that starts. A disk that is full only for now leaves it readable and believed.
     fn not_written(&mut self, what: &str, now: Wall) {
@@ -394,7 +375,10 @@ impl Engine {
     /// Takes a configuration that was read again, or keeps the old one and closes the policy gate.
     pub fn set_config(&mut self, read: std::result::Result<Config, SafeText>) {
         match read {
-            Ok(config) => self.policy = policy(&config, &*self.world, &self.zone),
+            Ok(mut config) => {
+                config.obey_site(self.site_polling);
+                self.policy = policy(&config, &*self.world, &self.zone);
+            }
             Err(why) => self.policy.unreadable = Some(why),
         }
     }
@@ -406,6 +390,7 @@ impl Engine {
             && let Ok(last) = last.parse::<Wall>()
         {
             self.clock.last_known(last, self.world.now());
+            self.noting.looked(last);
         }
     }
 

@@ -82,6 +82,8 @@ impl Engine {
         let known: BTreeSet<RequestId> = self.listed().into_iter().collect();
         self.instructions.file = Some(found.file);
         self.instructions.site_freezes = found.site.freezes;
+        self.site_polling = found.site.polling_interval;
+        self.policy.config.obey_site(self.site_polling);
         if !refused {
             if self.executes && self.held_bytes.as_ref() != Some(&found.bytes) {
                 self.hold_file(&found.bytes, &found.site_bytes, now);
@@ -171,6 +173,8 @@ impl Engine {
                     }
                 };
                 let site = held.site.and_then(|bytes| site_file::parse(&bytes, "held PCM.SITE").ok());
+                self.site_polling = site.as_ref().and_then(|site| site.polling_interval);
+                self.policy.config.obey_site(self.site_polling);
                 self.instructions = Instructions {
                     file: Some(file),
                     share_seen: held.seen,

@@ -9,11 +9,13 @@ mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 pub use chain::{ChainState, Event, verify};
 pub use health::{Adopt, InitOutcome, Lost, adopt, init};
 pub use mark::Mark;
 pub use rows::{AttemptRow, DeferralRow, ResultRow};
+pub use trail::Noted;
 
 use crate::clock::Wall;
 use crate::decision::HistoryView;

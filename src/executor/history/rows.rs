@@ -274,27 +274,6 @@ impl History {
         })
     }
 
-    /// Records changes of state, each once.
-    ///
-    /// # Errors
-    /// Nothing has changed then.
-    pub fn note_states(&mut self, at: Wall, changes: &[(RequestId, State)]) -> Result<()> {
-        if changes.is_empty() {
-            return Ok(());
-        }
-        self.transition(at, |tx, events| {
-            for (request, state) in changes {
-                tx.execute(
-                    "INSERT INTO seen (request, state, since) VALUES (?1, ?2, ?3)
-                     ON CONFLICT (request) DO UPDATE SET state = ?2, since = ?3",
-                    params![request.as_str(), state.as_str(), stamp(at)],
-                )?;
-                events.push(Event::new("state", Some(*request), &serde_json::json!({ "state": state })));
-            }
-            Ok(())
-        })
-    }
-
     /// Remembers a value across restarts, outside the chain: nothing that a decision about a run rests on.
     ///
     /// # Errors
@@ -435,11 +414,11 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-fn stamp(at: Wall) -> String {
+pub(super) fn stamp(at: Wall) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
-fn time(text: &str) -> std::result::Result<Wall, RowError> {
+pub(super) fn time(text: &str) -> std::result::Result<Wall, RowError> {
     text.parse().map_err(|e| RowError::Content(format!("{text:?} is not a time: {e}")))
 }
 

@@ -9,7 +9,7 @@ use crate::site::instruction::Problem;
 use std::io::ErrorKind;
 
 /// Below this, in bytes, a machine is short of space whatever is published to it.
-const LEAST_FREE: u64 = 100_000_000;
+const LEAST_FREE: u64 = 100 << 20;
 /// The service says something at every poll; a log that is this many intervals old says that it cannot.
 const SILENT_POLLS: u32 = 3;
 

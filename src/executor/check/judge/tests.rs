@@ -67,6 +67,8 @@ fn well() -> Facts {
                 utc_offset_s: 0,
                 may_operate: true,
                 version: env!("CARGO_PKG_VERSION").into(),
+                polling_interval_s: 3600,
+                polling_by: crate::config::PollingBy::Default,
             }),
         },
         look: None,
@@ -178,7 +180,7 @@ fn a_service_that_is_not_roots_cannot_run_packages_as_somebody_else() {
 #[test]
 fn state_on_a_network_file_system_and_a_full_disk_fail() {
     is(&row("state", |f| f.folders.network = Some("nfs4".into())), Verdict::Block, "nfs4");
-    is(&row("disk", |f| f.folders.log_free = Some(1_000_000)), Verdict::Block, "1 MB is free for log");
+    is(&row("disk", |f| f.folders.log_free = Some(1 << 20)), Verdict::Block, "1 MB is free for log");
     is(&row("disk", |_| {}), Verdict::Pass, "free for state");
 }
 

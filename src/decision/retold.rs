@@ -1,0 +1,239 @@
+//! Why a request ran when it did, or why it never did, from what history recorded at the time (`explain`). Nothing is
+//! worked out anew for the past: what was not recorded is said to be unknown. Pure; called by the executor's views.
+
+use super::model::{Attempt, Code, State};
+use super::words::{between, short};
+use crate::clock::{Wall, Zone};
+use crate::text::{SafeText, duration};
+use std::time::Duration;
+
+/// What history recorded of one request's states, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trail {
+    /// Each change of its state, and of what was in its way.
+    pub steps: Vec<TrailStep>,
+    /// When no executor looked: from, until.
+    pub unwatched: Vec<(Wall, Wall)>,
+}
+
+/// From here on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrailStep {
+    /// When it was noticed.
+    pub at: Wall,
+    /// The state.
+    pub state: State,
+    /// What was in the way besides another package that ran, where it waited; None: not recorded.
+    pub codes: Option<Vec<Code>>,
+}
+
+/// A time in which it should have run and did not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    /// From here.
+    pub from: Wall,
+    /// Until here; None: still.
+    pub until: Option<Wall>,
+    /// What was in the way; empty: only another package that ran. None: nobody looked, or it was not recorded.
+    pub codes: Option<Vec<Code>>,
+}
+
+/// What is asked about.
+pub struct Asked<'a> {
+    /// What history recorded.
+    pub trail: &'a Trail,
+    /// Its mandatory time.
+    pub mandatory: Option<Wall>,
+    /// Its expire time.
+    pub expire: Option<Wall>,
+    /// The attempt that is explained, and the gates that its operator passed over.
+    pub attempt: Option<(&'a Attempt, &'a [String])>,
+    /// Its state now.
+    pub state: State,
+    /// Now, and how times are written.
+    pub now: Wall,
+    /// The machine's own.
+    pub zone: &'a Zone,
+}
+
+/// A run this long after its mandatory time is late: the service looks at least every half minute.
+const LATE: Duration = Duration::from_secs(120);
+
+impl Asked<'_> {
+    /// Every time in which it should have run and did not, oldest first; up to the start of the attempt, to expiry, or
+    /// to now. An operator's deferral counts: it is a reason like any other.
+    pub fn blocked(&self) -> Vec<Blocked> {
+        let end = self.attempt.map(|(attempt, _)| attempt.claimed_at);
+        let end = end.or(self.expire.filter(|at| *at <= self.now));
+        let last = end.unwrap_or(self.now);
+        let mut found: Vec<Blocked> = Vec::new();
+        let steps = &self.trail.steps;
+        for (index, step) in steps.iter().enumerate().filter(|(_, step)| step.at < last) {
+            if !matches!(step.state, State::Waiting | State::Deferred | State::RetryWait) {
+                continue;
+            }
+            // Deferred before its time is no delay yet.
+            let from = self.mandatory.map_or(step.at, |at| at.max(step.at));
+            let next = steps.get(index + 1).map(|next| next.at.min(last));
+            let until = next.unwrap_or(last);
+            let open = next.is_none() && end.is_none();
+            self.watched(from, until, open, &step.codes, &mut found);
+        }
+        found
+    }
+
+    /// One step without the times in which nobody looked.
+    fn watched(
+        &self,
+        mut from: Wall,
+        until: Wall,
+        open: bool,
+        codes: &Option<Vec<Code>>,
+        found: &mut Vec<Blocked>,
+    ) {
+        let gaps = self.trail.unwatched.iter().filter(|(start, end)| *start < until && *end > from);
+        for (start, end) in gaps.copied().collect::<Vec<_>>() {
+            add(found, from, Some(start), codes.clone());
+            add(found, start.max(from), Some(end.min(until)), None);
+            from = end;
+        }
+        add(found, from, (!open).then_some(until), codes.clone());
+    }
+
+    /// The story in sentences, each without its full stop.
+    pub fn told(&self) -> Vec<SafeText> {
+        let blocked = self.blocked();
+        let mut told = Vec::new();
+        match self.attempt {
+            Some((attempt, overrides)) => told.extend(self.started(attempt, overrides, &blocked)),
+            None if self.state == State::Expired => told.extend(self.missed(&blocked)),
+            None => {}
+        }
+        told.into_iter().map(SafeText::from).collect()
+    }
+
+    fn time(&self, at: Wall) -> String {
+        short(at, self.now, self.zone)
+    }
+
+    fn started(&self, attempt: &Attempt, overrides: &[String], blocked: &[Blocked]) -> Vec<String> {
+        let (n, at) = (attempt.number, self.time(attempt.claimed_at));
+        if attempt.by != "service" {
+            let over =
+                if overrides.is_empty() { String::new() } else { format!(", over {}", overrides.join(", ")) };
+            let reason =
+                if attempt.reason.is_empty() { String::new() } else { format!(": \"{}\"", attempt.reason) };
+            return vec![format!("{} started attempt {n} {at}{over}{reason}", attempt.by)];
+        }
+        let mut told = Vec::new();
+        let mandatory = self.mandatory.filter(|m| *m <= attempt.claimed_at && n == 1);
+        let late = mandatory.map(|m| between(m, attempt.claimed_at)).filter(|late| *late > LATE);
+        let when = match (mandatory, late) {
+            (Some(m), Some(late)) => {
+                format!(", {} after its mandatory time, {}", duration(late), self.time(m))
+            }
+            (Some(_), None) => ", at its mandatory time".to_owned(),
+            _ => String::new(),
+        };
+        told.push(format!("the service started attempt {n} by itself {at}{when}"));
+        match blocked.last() {
+            Some(Blocked { codes: Some(codes), until: Some(until), .. })
+                if is_near(*until, attempt.claimed_at) =>
+            {
+                told.push(format!("what opened last: {}", opened(codes)));
+            }
+            None if late.is_some() => told.push("why it did not run before is not recorded".to_owned()),
+            _ => {}
+        }
+        told
+    }
+
+    fn missed(&self, blocked: &[Blocked]) -> Vec<String> {
+        let Some(expire) = self.expire else { return Vec::new() };
+        let mut told = vec![format!("it expired {} without an attempt", self.time(expire))];
+        let seen_before = self.trail.steps.iter().any(|step| step.at < expire);
+        if !seen_before {
+            told.push("this machine first looked at it after that".to_owned());
+            return told;
+        }
+        if let Some(m) = self.mandatory.filter(|m| *m >= expire) {
+            told.push(format!("its mandatory time, {}, was never reached", self.time(m)));
+            return told;
+        }
+        // The first moment at which a single thing was in the way, for each such thing.
+        let mut named: Vec<Option<Code>> = Vec::new();
+        for span in blocked {
+            let alone = match span.codes.as_deref() {
+                Some([]) => None,
+                Some([one]) => Some(*one),
+                _ => continue,
+            };
+            if !named.contains(&alone) {
+                named.push(alone);
+                told.push(format!("{} {}, it would have run then", without(alone), self.time(span.from)));
+            }
+        }
+        if blocked.iter().any(|span| span.codes.is_none()) {
+            told.push("part of that time nobody looked, or it was not recorded".to_owned());
+        }
+        if blocked.is_empty() && self.mandatory.is_some() {
+            told.push("what was in its way is not recorded".to_owned());
+        }
+        told
+    }
+}
+
+/// The executor noticed and acted within a step or two.
+fn is_near(a: Wall, b: Wall) -> bool {
+    between(a, b) <= LATE
+}
+
+/// Adds a time, or lengthens the one before where nothing else is in the way.
+fn add(found: &mut Vec<Blocked>, from: Wall, until: Option<Wall>, codes: Option<Vec<Code>>) {
+    if until.is_some_and(|until| until <= from) {
+        return;
+    }
+    match found.last_mut().filter(|last| last.until == Some(from) && last.codes == codes) {
+        Some(last) => last.until = until,
+        None => found.push(Blocked { from, until, codes }),
+    }
+}
+
+/// `the maintenance window and no user busy`: what had to become true.
+fn opened(codes: &[Code]) -> String {
+    match codes {
+        [] => "the package that ran before ended".to_owned(),
+        codes => codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ") + " was over",
+    }
+}
+
+/// `had nobody been logged on`, to be followed by a time. None: another package ran.
+fn without(code: Option<Code>) -> &'static str {
+    match code {
+        None | Some(Code::Busy) => "had no other package been running",
+        Some(Code::UserLoggedOn) => "had nobody been logged on",
+        Some(Code::NoUser) => "had somebody been logged on",
+        Some(Code::UsersUnknown) => "had it been known who is logged on",
+        Some(Code::WindowClosed | Code::WindowTooShort | Code::WindowNeverFits) => {
+            "had a long enough maintenance window been open"
+        }
+        Some(Code::Held) => "had nobody held the machine",
+        Some(Code::Frozen) => "had there been no freeze",
+        Some(Code::Deferred) => "had it not been deferred",
+        Some(Code::RestartPending) => "had the machine been restarted",
+        Some(Code::Booting) => "had the machine been up for longer",
+        Some(Code::OnBattery) => "had the machine been on mains power",
+        Some(Code::DiskSpace) => "had there been disk space",
+        Some(Code::ClockSuspect) => "had the clock been believable",
+        Some(Code::PolicyUnreadable) => "had the configuration been readable",
+        Some(Code::ContentMissing | Code::ContentMismatch) => "had its files been there",
+        Some(Code::ShareMissing | Code::ShareDenied | Code::ShareStale | Code::InsMissing) => {
+            "had the share been there"
+        }
+        Some(Code::Dependency) => "had what it depends on succeeded",
+        Some(Code::Suspended) => "had the job not been suspended",
+        Some(Code::HistoryLost) => "had the history been there",
+        Some(Code::RetryLater) => "had its next attempt been due",
+        Some(_) => "had that not been in the way",
+    }
+}

@@ -1,0 +1,112 @@
+//! What the executor notes of every request at each step, so that `explain` can tell later how it came to that: changes of
+//! state, what is in the way of those that wait, and the times in which nobody looked. And the telling.
+
+use super::{Engine, Past};
+use crate::clock::Wall;
+use crate::decision::{Code, Decision, Retelling, State};
+use crate::executor::history::{History, Noted};
+use crate::executor::view::BlockedDoc;
+use crate::site::ids::RequestId;
+use crate::text::SafeText;
+use chrono::TimeDelta;
+use std::collections::BTreeMap;
+
+/// A service looks every half minute and writes the time down once a minute: what is longer was no looking.
+const UNWATCHED: TimeDelta = TimeDelta::minutes(3);
+
+/// What this executor has noted.
+#[derive(Default)]
+pub(super) struct Noting {
+    /// What was in the way of requests that wait, when it last changed.
+    codes: BTreeMap<RequestId, Vec<Code>>,
+    /// Until when a service has looked.
+    looked: Option<Wall>,
+}
+
+impl Noting {
+    /// A service before this one looked until then.
+    pub fn looked(&mut self, until: Wall) {
+        self.looked = Some(until);
+    }
+}
+
+/// What is noted of a request: its state, and where it waits what is in its way. That another package runs is in the
+/// history anyway and would be noted again and again for each one that waits for its turn.
+fn noted(decision: &Decision) -> Option<Noted> {
+    let waits = matches!(decision.state, State::Waiting | State::Deferred | State::RetryWait);
+    let codes = || decision.blocked_by().into_iter().filter(|code| *code != Code::Busy).collect();
+    Some(Noted { request: decision.request_id?, state: decision.state, codes: waits.then(codes) })
+}
+
+impl Engine {
+    /// Records each change of state once, and each change of what is in the way. Errors are told and change nothing: the
+    /// next step tries again.
+    pub fn note_states(&mut self, now: Wall) {
+        let decisions = self.decide(now);
+        let changed: Vec<(&Decision, Noted)> = decisions
+            .iter()
+            .filter_map(|d| Some((d, noted(d)?)))
+            .filter(|(_, noted)| self.is_news(noted))
+            .collect();
+        let unwatched = self.noting.looked.filter(|at| self.service && now - *at > UNWATCHED);
+        if let Past::Open(history) = &mut self.past
+            && !(changed.is_empty() && unwatched.is_none())
+        {
+            let gap = unwatched.map_or(Ok(()), |from| history.note_unwatched(from, now));
+            let changes: Vec<Noted> = changed.iter().map(|(_, noted)| noted.clone()).collect();
+            if let Err(e) = gap.and_then(|()| history.note_states(now, &changes)) {
+                return self.not_written(&format!("A change of state was not recorded: {e}"), now);
+            }
+            for (decision, noted) in changed {
+                let before = self.snapshot.since.get(&noted.request);
+                if before.is_none_or(|(state, _)| *state != noted.state) {
+                    self.snapshot.since.insert(noted.request, (noted.state, now));
+                    self.notify_state(decision, now);
+                }
+                match noted.codes {
+                    Some(codes) => self.noting.codes.insert(noted.request, codes),
+                    None => self.noting.codes.remove(&noted.request),
+                };
+            }
+        }
+        self.noting.looked = Some(now);
+    }
+
+    /// A command that is the executor for a moment notes states only: what is in the way is the service's to follow.
+    fn is_news(&self, noted: &Noted) -> bool {
+        let state = self.snapshot.since.get(&noted.request).map(|(state, _)| *state);
+        state != Some(noted.state)
+            || self.service && noted.codes.as_ref() != self.noting.codes.get(&noted.request)
+    }
+
+    /// How it came to that, from what was recorded at the time; nothing where that cannot be read.
+    pub(super) fn retold(
+        &self,
+        decision: &Decision,
+        id: RequestId,
+        now: Wall,
+    ) -> (Vec<SafeText>, Vec<BlockedDoc>) {
+        let trail = match &self.past {
+            Past::Open(history) => history.trail(id).ok(),
+            Past::Read => History::read_trail(&self.layout, id).ok(),
+            Past::Lost(_) => None,
+        };
+        let Some(trail) = trail else { return (Vec::new(), Vec::new()) };
+        let newest = self.snapshot.attempts.iter().rfind(|row| row.request == id);
+        let retelling = Retelling {
+            trail: &trail,
+            mandatory: decision.mandatory_after,
+            expire: decision.expire_after,
+            attempt: newest.map(|row| (&row.attempt, row.overrides.as_slice())),
+            state: decision.state,
+            now,
+            zone: &self.zone,
+        };
+        let blocked = retelling.blocked().into_iter().map(|span| BlockedDoc {
+            from: span.from,
+            until: span.until,
+            codes: span.codes.map(|codes| codes.iter().map(ToString::to_string).collect()),
+        });
+        (retelling.told(), blocked.collect())
+    }
+}
