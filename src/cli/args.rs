@@ -17,8 +17,8 @@ use std::time::Duration;
 #[command(name = "pcm", version, disable_help_subcommand = true, max_term_width = 100)]
 #[command(
     after_help = "Exit status: 0 done, 1 failed, 2 usage, 3 refused, 4 no such request or file, 5 share out of \
-                        reach,\n6 state missing or damaged, 7 the package did not succeed (--wait), 10 status or \
-                        check found something."
+                        reach,\n6 state missing or damaged, 7 the package did not succeed (--wait), 10 status, check \
+                        or lint found something."
 )]
 pub struct Cli {
     /// Flags of every verb.
@@ -134,7 +134,7 @@ pub enum Verb {
     Check,
     /// Enrol this machine: configuration and an empty history; nothing changes where both are healthy
     Init(InitArgs),
-    /// Make an instruction share
+    /// Make an instruction share, or see what is wrong with one
     Site(SiteArgs),
     /// Prepare packages on a share
     Package(PackageArgs),
@@ -189,7 +189,7 @@ impl Verb {
                 | Verb::Restart(_)
                 | Verb::Poll
                 | Verb::Init(_)
-                | Verb::Site(_)
+                | Verb::Site(SiteArgs { what: SiteVerb::Init { .. } })
                 | Verb::Package(_)
                 | Verb::Service(ServiceArgs { what: ServiceVerb::Install | ServiceVerb::Uninstall })
         )
@@ -523,6 +523,18 @@ pub enum SiteVerb {
         /// With an example package, and an instruction file for this machine
         #[arg(long, value_name = "SMSID")]
         example: Option<MachineId>,
+    },
+    /// Everything that is wrong on a share, or in one instruction file; exit status 10 where something is
+    Lint {
+        /// The share, or one SMSID.INS; the configured share without it
+        #[arg(value_name = "DIR|FILE")]
+        what: Option<PathBuf>,
+        /// What times without a zone mean: a zone's name, as the machines have it (default: this machine's)
+        #[arg(long, value_name = "ZONE")]
+        zone: Option<String>,
+        /// Hash every file of every package, too
+        #[arg(long)]
+        hashes: bool,
     },
 }
 

@@ -9,6 +9,7 @@ mod demo;
 mod follow;
 mod host;
 mod init;
+mod lint;
 mod log;
 mod man;
 mod out;

@@ -1,4 +1,4 @@
-//! `pcm site init` and `pcm package content`: what a publisher does with a share.
+//! `pcm site` and `pcm package content`: what a publisher does with a share.
 
 use super::App;
 use super::args::{PackageVerb, SiteVerb};
@@ -96,7 +96,12 @@ struct SiteDoc {
 
 /// `pcm site …`
 pub fn site(app: &App, verb: &SiteVerb) -> Result<Exit> {
-    let SiteVerb::Init { dir, site, example } = verb;
+    let (dir, site, example) = match verb {
+        SiteVerb::Init { dir, site, example } => (dir, site, example),
+        SiteVerb::Lint { what, zone, hashes } => {
+            return super::lint::run(app, what.as_deref(), zone.as_deref(), *hashes);
+        }
+    };
     let dir = absolute(dir);
     if app.dry_run {
         return would(app, format!("make a share for site {site} in {}", dir.display()));

@@ -103,7 +103,7 @@ fn unpublished(app: &App, path: &Path, mut wanted: Wanted) -> Result<SimulateDoc
 
 /// Whose file it says it is, by the first line that does: also of a file with a syntax error further down, so that the
 /// error can be told. Whatever is wrong with that line is told when the file is read as such.
-fn named_in(bytes: &[u8]) -> Option<MachineId> {
+pub(super) fn named_in(bytes: &[u8]) -> Option<MachineId> {
     String::from_utf8_lossy(bytes).lines().find_map(|line| {
         let value = line.trim().strip_prefix("machine")?.trim_start().strip_prefix('=')?;
         value.split(['"', '\'']).nth(1)?.parse().ok()

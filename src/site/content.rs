@@ -163,7 +163,7 @@ pub fn hash_bytes(bytes: &[u8]) -> ContentHash {
 }
 
 /// The SHA-256 and the number of all bytes that a reader gives.
-fn hash_reader(mut from: impl Read) -> std::io::Result<(ContentHash, u64)> {
+pub(super) fn hash_reader(mut from: impl Read) -> std::io::Result<(ContentHash, u64)> {
     let mut hasher = Sha256::new();
     let mut size = 0;
     let mut buffer = vec![0; 64 << 10];

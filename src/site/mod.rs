@@ -3,12 +3,13 @@
 //!
 //! In reading order: what an id is (`ids`), how a TOML value gets its line and field (`fields`), what is published
 //! (`site_file`, `instruction`, `content`), how a share is read and judged (`share`, `trust`), what a machine writes back
-//! (`mif`, `report`), and how a new share is made (`publish`).
+//! (`mif`, `report`), how a new share is made (`publish`), and what can be wrong with one (`lint`).
 
 pub mod content;
 pub mod fields;
 pub mod ids;
 pub mod instruction;
+pub mod lint;
 pub mod mif;
 pub mod publish;
 pub mod report;

@@ -89,3 +89,31 @@ fn hostile_arguments_reach_no_terminal_as_they_are() {
     let done = pcm(dir.path(), &["explain", "\u{1b}]0;x\u{7}"]);
     assert!(!done.stderr.contains(&0x1b) && !done.stderr.contains(&7), "{}", text(&done.stderr));
 }
+
+#[test]
+fn a_share_is_linted_by_folder_by_file_and_as_configured() {
+    let dir = enrolled();
+    let share = dir.path().join("share");
+    let lint = |args: &[&str]| {
+        let done = pcm(dir.path(), &[&["site", "lint", "--json"], args].concat());
+        let doc: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(done.status.code(), Some(if doc["ok"] == true { 0 } else { 10 }), "{doc}");
+        doc
+    };
+    let configured = lint(&[]);
+    assert_eq!(configured["ok"], true, "{configured}");
+    assert_eq!(configured, lint(&[share.to_str().unwrap()]));
+    let file = share.join("pcmins.box/BP004000.INS");
+    assert_eq!(lint(&[file.to_str().unwrap()])["ok"], true);
+    let wrong = std::fs::read_to_string(&file).unwrap().replace("background = true", "background = false");
+    let draft = dir.path().join("draft.INS");
+    std::fs::write(&draft, wrong).unwrap();
+    let doc = lint(&[draft.to_str().unwrap()]);
+    let item = doc["items"].as_array().unwrap().iter().find(|i| i["verdict"] == "block").unwrap();
+    assert_eq!(item["item"], "contradictions");
+    assert!(item["evidence"].as_str().unwrap().contains("draft.INS, line "), "{item}");
+    let of = |args: &[&str]| refused(dir.path(), &[&["site", "lint"], args].concat());
+    assert_eq!(of(&["/no/such/share"]), (4, "no-such-file".into()));
+    assert_eq!(of(&["--zone", "Atlantis/Capital"]), (2, "usage".into()));
+    assert_eq!(of(&["--dry-run"]), (2, "usage".into()));
+}

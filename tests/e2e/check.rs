@@ -361,7 +361,7 @@ fn a_restart_that_is_pending_stands_in_the_way() {
     let doc = check(&site);
     assert!(item(&doc, "restarts")["evidence"].as_str().unwrap().contains("BP0000Y"), "{doc}");
     site.json(&["run", "BP0000Y", "--wait"]);
-    fails(&check(&site), "restarts", "is pending", "Restart the machine");
+    fails(&check(&site), "restarts", "is pending", "restart now");
 }
 
 #[test]

@@ -16,6 +16,27 @@ fn with_history() -> Site {
     site
 }
 
+/// List, checklist, log and status, which is what the console's header and its list of problems show.
+fn says_so_everywhere(site: &Site, service: bool) {
+    for view in ["list", "status"] {
+        let shown = site.pcm(&[view, "--json"]);
+        let doc: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+        let problems = doc["problems"].as_array().unwrap();
+        let lost = problems.iter().find(|p| p["code"] == "history-lost").unwrap_or_else(|| panic!("{view}: {doc}"));
+        assert!(lost["message"].as_str().unwrap().contains("pcm init --adopt"), "{view}: {lost}");
+    }
+    let checked = site.pcm(&["check", "--json"]);
+    assert_eq!(checked.status.code(), Some(10), "{}", text(&checked));
+    let doc: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let row = doc["items"].as_array().unwrap().iter().find(|i| i["item"] == "history").unwrap();
+    assert_eq!(row["verdict"], "block");
+    assert!(row["evidence"].as_str().unwrap().starts_with("history-lost: "), "{row}");
+    assert!(row["remedy"].as_str().unwrap().contains("init --adopt=done"), "{row}");
+    if service {
+        site.wait_log("history-lost: nothing runs by itself");
+    }
+}
+
 /// The service runs nothing, says so everywhere, and `init --adopt` is the way out.
 fn runs_nothing_until_adopted(site: &Site) {
     let _service = site.service();
@@ -30,6 +51,7 @@ fn runs_nothing_until_adopted(site: &Site) {
     for request in list["requests"].as_array().unwrap() {
         assert!(request["blocked_by"].as_array().unwrap().iter().any(|c| c == "history-lost"), "{request}");
     }
+    says_so_everywhere(site, true);
     assert_eq!(site.refused(&["history"], 6)["code"], "history-lost");
     assert_eq!(site.refused(&["run", "BP0000Z"], 3)["code"], "history-lost");
     assert_eq!(
@@ -51,6 +73,7 @@ fn runs_nothing_until_adopted(site: &Site) {
 fn a_deleted_history_runs_nothing_until_it_is_adopted() {
     let site = with_history();
     fs::remove_file(site.state().join("history.db")).unwrap();
+    says_so_everywhere(&site, false);
     runs_nothing_until_adopted(&site);
 }
 

@@ -104,3 +104,20 @@ fn the_help_names_the_keys_and_read_only_says_so() {
     assert_eq!(console.wait_exit(), 0);
     assert_eq!(site.ran("ran"), 0);
 }
+
+#[test]
+fn a_lost_history_is_said_by_the_console_and_by_its_checklist() {
+    let (site, service) = optional("%ran%");
+    service.terminate();
+    std::fs::remove_file(site.state().join("history.db")).unwrap();
+    let _service = site.service();
+    let mut console = Terminal::start(&site.command(&[]), 80, 24);
+    console.wait("history-lost");
+    console.keys("7");
+    console.wait("READINESS");
+    console.wait_until("the row of the history", |s| {
+        s.lines().any(|line| line.contains("FAIL history") && line.contains("history-lost"))
+    });
+    console.keys("q");
+    assert_eq!(console.wait_exit(), 0);
+}

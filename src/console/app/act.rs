@@ -49,6 +49,10 @@ impl App {
                 Some(request) => self.open(Overlay::Explain(request, Scroll::default())),
                 None => Vec::new(),
             },
+            Id::Check => {
+                self.view = View::Readiness;
+                self.check_again()
+            }
             Id::Poll => {
                 vec![self.ask(Call::Poll { dry_run: false }, "reading the instruction file".into())]
             }
@@ -313,6 +317,10 @@ impl App {
             (View::History, _) => {
                 let len = self.data.history.value.as_ref().map_or(0, |history| history.attempts.len());
                 self.history.moved(id, len);
+            }
+            (View::Readiness, _) => {
+                let len = self.data.check.value.as_ref().map_or(0, |check| check.items.len());
+                self.readiness.moved(id, len);
             }
             (View::Diagnostics, _) => {
                 let event = match id {

@@ -18,6 +18,8 @@ pub enum Context {
     Requests,
     /// A log has the keys.
     Log,
+    /// The checklist has the keys.
+    Readiness,
     /// Any other pane.
     Other,
 }
@@ -106,6 +108,7 @@ commands! {
     Unhold "unhold" ["H"] "unhold" "automatic runs again" Actions [Everywhere] 2;
     Restart "restart" [] "restart" "restart the machine now, where a package wants that" Actions [Everywhere] 0;
     CancelRestart "cancel-restart" [] "cancel restart" "pcm does not restart the machine by itself; it stays pending" Actions [Everywhere] 0;
+    Check "check" ["c"] "check again" "go through the readiness checklist again" Actions [Readiness] 9;
     Poll "poll" ["p"] "poll" "read the instruction file now" Actions [Everywhere] 6;
     Filter "filter" ["/"] "find" "show only rows with these words (!words: only rows without)" Lists [Requests] 6;
     Sort "sort" ["s"] "sort" "by the next order: as published, by state, by name, by time" Lists [Requests] 0;
@@ -148,6 +151,7 @@ commands! {
     Log "log" ["3"] "log" "view 3: the log" Views [Everywhere] 0;
     Who "who" ["4"] "logged on" "view 4: who is logged on" Views [Everywhere] 0;
     History "history" ["6"] "history" "view 6: attempts and audit" Views [Everywhere] 0;
+    Readiness "readiness" ["7"] "readiness" "view 7: is this machine ready, item by item" Views [Everywhere] 0;
     Diagnostics "diagnostics" ["8"] "diagnostics" "view 8: pcm's own traces" Views [Everywhere] 0;
     Problems "problems" ["w"] "what is wrong" "every problem of share, instructions, history and configuration" Console [Everywhere] 0;
     Palette "palette" [":"] "all" "every command by name" Console [Everywhere] 5;
@@ -177,6 +181,7 @@ impl Id {
             Id::Log => View::Log,
             Id::Who => View::Who,
             Id::History => View::History,
+            Id::Readiness => View::Readiness,
             Id::Diagnostics => View::Diagnostics,
             _ => return None,
         })
@@ -212,6 +217,7 @@ pub fn contexts_below(app: &App) -> &'static [Context] {
     match (covered, app.view, app.focus()) {
         (true, ..) => &[Context::Other],
         (false, _, Focus::Log) => &[Context::Log],
+        (false, View::Readiness, _) => &[Context::Readiness],
         (false, View::Overview | View::Packages, Focus::List) => &[Context::Requests],
         _ => &[Context::Other],
     }

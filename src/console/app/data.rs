@@ -65,6 +65,8 @@ pub struct Data {
     pub audit: Held<AuditDoc>,
     /// The week to come, as it was last asked for.
     pub week: Held<SimulateDoc>,
+    /// The readiness checklist.
+    pub check: Held<CheckDoc>,
     /// Details by request.
     shows: BTreeMap<RequestId, Held<ShowDoc>>,
     /// What an operator has seen of what expired or failed, as [`seen_key`] names it.

@@ -64,6 +64,7 @@ pub enum View {
     Log,
     Who,
     History,
+    Readiness,
     Diagnostics,
 }
 
@@ -76,6 +77,7 @@ impl View {
             View::Log => "3 LOG",
             View::Who => "4 LOGGED ON",
             View::History => "6 HISTORY AND AUDIT",
+            View::Readiness => "7 READINESS",
             View::Diagnostics => "8 DIAGNOSTICS",
         }
     }
@@ -144,6 +146,8 @@ pub struct App {
     pub history: Cursor,
     /// The row of the audit.
     pub audit: Cursor,
+    /// The row of the checklist.
+    pub readiness: Cursor,
     /// The log.
     pub log: LogPane,
     /// Where the traces stand.
@@ -184,6 +188,7 @@ impl App {
             who: Cursor::default(),
             history: Cursor::default(),
             audit: Cursor::default(),
+            readiness: Cursor::default(),
             log: LogPane::default(),
             diagnostics: TuiWidgetState::new(),
             marked: BTreeSet::new(),

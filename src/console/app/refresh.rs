@@ -11,6 +11,9 @@ use crate::safe;
 use crate::text::SafeText;
 use std::collections::BTreeMap;
 
+/// What is being done while the checklist is gone through.
+const CHECKING: &str = "going through the checklist";
+
 /// A question under way.
 #[derive(Debug, Clone)]
 struct Asked {
@@ -94,6 +97,10 @@ impl App {
             let entries = self.data.audit.value.as_ref().map(|a| a.entries.len());
             wanted.push((Call::Audit, "reading the audit".into(), every(entries)));
         }
+        // Once when it is first looked at, then when it is asked for: it touches more than a view of the executor does.
+        if self.view == View::Readiness && self.data.check.at.is_none() && self.data.check.fault.is_none() {
+            wanted.push((Call::Check, CHECKING.into(), pause));
+        }
         let mut effects = Vec::new();
         for (call, label, every) in wanted {
             if self.asks.wanted(&call, now, every) {
@@ -106,6 +113,19 @@ impl App {
     /// Asks for something now, whenever it was last asked.
     pub(super) fn ask(&mut self, call: Call, label: SafeText) -> Effect {
         self.asks.start(call, label, self.now)
+    }
+
+    /// Goes through the checklist again, unless that is under way.
+    pub(super) fn check_again(&mut self) -> Vec<Effect> {
+        if self.checking() {
+            return Vec::new();
+        }
+        vec![self.ask(Call::Check, CHECKING.into())]
+    }
+
+    /// The checklist is being gone through.
+    pub fn checking(&self) -> bool {
+        self.asks.under_way.values().any(|asked| asked.call == Call::Check)
     }
 
     /// Forgets when things were asked, so that the effect of an action shows at once.
@@ -180,6 +200,7 @@ impl App {
             Call::Simulate(_) => take!(Simulate, self.data.week),
             Call::History { .. } => take!(History, self.data.history),
             Call::Audit => take!(Audit, self.data.audit),
+            Call::Check => take!(Check, self.data.check),
             Call::Show { request } => {
                 let answer = answer.and_then(|answer| match answer {
                     Answer::Show(doc) => Ok(*doc),

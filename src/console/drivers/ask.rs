@@ -1,4 +1,4 @@
-//! Asks the executor. Views and actions have a thread each: a view that hangs on a share keeps no action waiting.
+//! Asks the executor. Views, actions and the checklist have a thread each: what hangs on a share keeps no other waiting.
 
 use super::{Input, send, spawn};
 use crate::console::app::Event;
@@ -15,7 +15,7 @@ const SLOW: Duration = Duration::from_millis(1500);
 /// Where questions go.
 pub struct Asker {
     views: Sender<(u64, Call)>,
-    /// What takes seconds of a processor keeps no view waiting either.
+    /// What takes seconds of a processor, or looks at the share itself, keeps no view waiting either.
     slow: Sender<(u64, Call)>,
     actions: Sender<(u64, Call)>,
 }
@@ -36,7 +36,7 @@ impl Asker {
     /// Asks; never waits.
     pub fn ask(&self, id: u64, call: Call) {
         let lane = match &call {
-            Call::Simulate(_) => &self.slow,
+            Call::Simulate(_) | Call::Check => &self.slow,
             call if call.changes() => &self.actions,
             _ => &self.views,
         };

@@ -338,6 +338,7 @@ fn every_view_and_every_command_is_reached_by_its_key_and_from_the_palette() {
         ("3", View::Log),
         ("4", View::Who),
         ("6", View::History),
+        ("7", View::Readiness),
         ("8", View::Diagnostics),
         ("1", View::Overview),
     ] {
@@ -420,4 +421,35 @@ fn no_question_is_asked_twice_at_once_and_none_more_than_once_a_second() {
     stage.tick(1);
     let lists = stage.effects.iter().filter(|e| matches!(e, Effect::Ask { call: Call::List, .. })).count();
     assert_eq!(lists, 1);
+}
+
+#[test]
+fn the_checklist_is_gone_through_once_and_again_when_asked_for() {
+    let mut stage = Stage::new(80, 24);
+    stage.keys("7");
+    let screen = stage.screen();
+    assert!(screen.contains("READINESS 1 failed, 1 not seen"), "{screen}");
+    assert!(screen.contains("Have it published with a command that asks nothing"), "{screen}");
+    let first = stage_age(&screen);
+    for _ in 0..5 {
+        stage.tick(60);
+    }
+    assert_eq!(stage_age(&stage.screen()), first, "nothing is looked at again by itself");
+    stage.keys("c");
+    assert_ne!(stage_age(&stage.screen()), first);
+    stage.keys("j j j");
+    assert!(stage.screen().contains("Name a command or a file"), "{}", stage.screen());
+    stage.keys("?");
+    assert!(stage.screen().contains("c         check again"), "{}", stage.screen());
+    stage.keys("Esc");
+    stage.tick(60);
+    let before = stage_age(&stage.screen());
+    stage.keys(": 'check_again Enter");
+    assert_ne!(stage_age(&stage.screen()), before, "the palette has it, too");
+}
+
+/// When the checklist was looked at, as its title says.
+fn stage_age(screen: &str) -> String {
+    let title = screen.lines().find(|l| l.contains("READINESS")).unwrap_or_default();
+    title.split("looked at").nth(1).unwrap_or_else(|| panic!("{screen}")).trim().to_owned()
 }

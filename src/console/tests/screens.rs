@@ -26,6 +26,8 @@ screens! {
     log_at_80x24 80 24 "3";
     who_at_80x24 80 24 "4";
     history_at_80x24 80 24 "6";
+    readiness_at_80x24 80 24 "7";
+    readiness_at_40x15 40 15 "7 j j j";
     details_at_80x24 80 24 "j Enter";
     details_of_a_run_at_80x24 80 24 "Enter";
     details_of_a_run_at_120x36 120 36 "Enter";

@@ -17,6 +17,7 @@ pub mod line;
 mod log;
 mod many;
 mod problems;
+mod readiness;
 mod requests;
 mod results;
 mod traces;
@@ -59,6 +60,7 @@ pub fn draw(app: &App, theme: &Theme, glyphs: &'static Glyphs, buffer: &mut Buff
         View::Log => log::draw(app, now, &mut canvas, body, true),
         View::Who => who::draw(app, now, &mut canvas, body, true),
         View::History => history::draw(app, now, &mut canvas, body),
+        View::Readiness => readiness::draw(app, now, &mut canvas, body),
         View::Diagnostics => traces::draw(app, &mut canvas, body),
     }
     for overlay in &app.overlays {

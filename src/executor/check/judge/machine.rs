@@ -131,7 +131,7 @@ pub fn restarts(facts: &Facts) -> CheckItem {
     {
         findings.push(block(
             "a restart that a package asked for is pending, and until it has happened nothing else runs by itself",
-            "Restart the machine when nobody loses by it",
+            format!("`{} restart now` tells whoever is logged on and does it", facts.pcm()),
         ));
     }
     let open = facts.open_requests();

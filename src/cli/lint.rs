@@ -1,0 +1,99 @@
+//! `pcm site lint`: a whole share, or one instruction file before it is published.
+
+use super::App;
+use super::setup::Read;
+use super::time::absolute;
+use crate::config::TrustMode;
+use crate::decision::window::{Calendar, Opening};
+use crate::error::{Exit, Failure, Result};
+use crate::executor::protocol::Answer;
+use crate::executor::view::{CheckDoc, CheckItem};
+use crate::host::facts;
+use crate::host::open::OpenError;
+use crate::site::instruction::Request;
+use crate::site::instruction::command::platform_programs;
+use crate::site::instruction::parse::Defaults;
+use crate::site::lint::{self, Asked};
+use crate::site::share::{INS_FOLDER, open_bounded};
+use crate::text;
+use std::path::{Path, PathBuf};
+
+/// Judges what is named, or the configured share.
+pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> Result<Exit> {
+    let path = path(app, what)?;
+    let zone = match zone {
+        None => app.zone.clone(),
+        Some(name) => facts::zone(name).map_err(|e| {
+            Failure::new(Exit::Usage, "usage", e.to_string(), "Name a zone like Europe/Paris with --zone")
+        })?,
+    };
+    // A share is for machines of all systems, whatever this one is.
+    let mut defaults = Defaults::of(&app.setup.config);
+    for system in ["linux", "windows"] {
+        defaults.programs.extend(platform_programs(system).iter().map(|p| (*p).to_owned()));
+    }
+    let configured = app.setup.read == Read::Good;
+    let windows = &app.setup.config.windows;
+    let window_zone = match windows.zone.as_str() {
+        "local" => zone.clone(),
+        name => facts::zone(name).map_err(|e| {
+            Failure::new(Exit::Failed, "zone", e.to_string(), "Correct [windows] zone of the configuration")
+        })?,
+    };
+    let calendar = Calendar::new(&windows.weekly, &window_zone, app.now).map_err(|why| {
+        Failure::new(Exit::Failed, "policy-unreadable", why, "Correct [windows] weekly of the configuration")
+    })?;
+    let fits = |request: &Request| match calendar.at(app.now, request.max_run_time) {
+        Opening::NeverFits { longest } => Some(format!(
+            "it may run {}, and the longest maintenance window is {}",
+            text::duration(request.max_run_time),
+            text::duration(longest)
+        )),
+        _ => None,
+    };
+    let asked = Asked {
+        zone: &zone,
+        defaults: &defaults,
+        now: app.now,
+        fits: (configured && !windows.weekly.is_empty())
+            .then_some(&fits as &dyn Fn(&Request) -> Option<String>),
+        modes: crate::host::perms::ARE_REAL
+            && !(configured && app.setup.config.trust.mode == TrustMode::Signed),
+        hashes,
+    };
+    let found = if path.is_dir() {
+        lint::share(&path, &asked)
+    } else {
+        let bytes =
+            open_bounded(&path, crate::site::instruction::MAX_BYTES).map_err(|e| unreadable(&path, &e))?;
+        let named = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+        let Some(machine) = named.or_else(|| super::simulate::named_in(&bytes)) else {
+            let message = format!("{} says of no machine that it is for it", path.display());
+            return Err(Failure::new(Exit::Failed, "malformed", message, "Name it SMSID.INS"));
+        };
+        lint::file(&path, machine, &asked)
+    };
+    let items = found.map_err(|e| unreadable(&path, &e))?.rows().into_iter().map(|row| CheckItem {
+        item: row.item.into(),
+        verdict: row.verdict,
+        evidence: row.evidence.into(),
+        remedy: row.remedy.map(Into::into),
+    });
+    app.other(Answer::Check(CheckDoc::of(items.collect())))
+}
+
+fn path(app: &App, what: Option<&Path>) -> Result<PathBuf> {
+    if let Some(path) = what {
+        return Ok(absolute(path));
+    }
+    app.setup.config.shares.first().cloned().ok_or_else(|| {
+        Failure::new(Exit::Usage, "usage", "no share is known here", "Name it: pcm site lint DIR")
+    })
+}
+
+fn unreadable(path: &Path, e: &OpenError) -> Failure {
+    let missing = matches!(e, OpenError::Missing);
+    let (exit, code) = if missing { (Exit::NotFound, "no-such-file") } else { (Exit::Failed, "unreadable") };
+    let remedy = format!("Name a share, the folder above {INS_FOLDER}, or one instruction file");
+    Failure::new(exit, code, format!("{} cannot be read: {e}", path.display()), remedy)
+}

@@ -1,0 +1,207 @@
+//! The packages that requests name: there, listed as they are, with the program that is to be started. Each package is
+//! looked at once, however many machines it goes to.
+
+use super::{Asked, Found, count};
+use crate::host::open::{Folder, OpenError};
+use crate::site::content::{self, Content, ContentFile, hash_bytes, hash_reader, parse_content};
+use crate::site::ids::PackageId;
+use crate::site::instruction::{ContentHash, Program, Request};
+use crate::site::share::read_bounded;
+use crate::site::trust::Judge;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// The folder of the packages.
+const FOLDER: &str = "packages";
+/// The deepest that folders of a package are looked into.
+const MAX_DEPTH: usize = 64;
+/// So many faults of one package are told.
+const FAULTS: usize = 5;
+
+/// What was looked at already.
+#[derive(Default)]
+pub(super) struct Packages {
+    packages: BTreeMap<PackageId, Option<Listed>>,
+    asked: BTreeSet<(PackageId, ContentHash)>,
+    programs: BTreeSet<(PackageId, String)>,
+}
+
+/// A package's list, as far as it is needed again.
+struct Listed {
+    hash: ContentHash,
+}
+
+impl Packages {
+    /// How many packages were looked at.
+    pub fn len(&self) -> usize {
+        self.packages.len()
+    }
+
+    /// Judges what a request needs of its package.
+    pub fn judge(
+        &mut self,
+        root: &Folder,
+        request: &Request,
+        here: &str,
+        asked: &Asked<'_>,
+        found: &mut Found,
+    ) {
+        let Some(wanted) = &request.content_sha256 else { return };
+        let id = request.package_id;
+        if !self.packages.contains_key(&id) {
+            let listed = look(root, id, asked, found);
+            self.packages.insert(id, listed);
+        }
+        let Some(Some(listed)) = self.packages.get(&id) else { return };
+        if listed.hash != *wanted {
+            if self.asked.insert((id, wanted.clone())) {
+                found.block(
+                    "content",
+                    format!(
+                        "{here}: content_sha256 is {}…, and {FOLDER}/{id}/{} is {}…",
+                        &wanted.as_str()[..12],
+                        content::NAME,
+                        &listed.hash.as_str()[..12]
+                    ),
+                    format!("Publish it with content_sha256 = \"{}\"", listed.hash.as_str()),
+                );
+            }
+            return;
+        }
+        if let Program::InPackage(path) = &request.command_line.program
+            && self.programs.insert((id, path.clone()))
+            && let Ok(content) = read_list(root, id).map(|(content, _)| content)
+            && !content.files.iter().any(|f| f.path == *path)
+        {
+            found.block(
+                "content",
+                format!("{here}: the program {path:?} is not among the files of {FOLDER}/{id}"),
+                "Correct command_line, or put the program into the package",
+            );
+        }
+    }
+}
+
+fn read_list(root: &Folder, id: PackageId) -> Result<(Content, ContentHash), String> {
+    let words = |e: OpenError| e.to_string();
+    let package = root.folder(FOLDER).map_err(words)?.folder(id.as_str()).map_err(words)?;
+    let mut open = package.file(content::NAME).map_err(|e| format!("{}: {e}", content::NAME))?;
+    let bytes = read_bounded(&mut open, content::MAX_BYTES).map_err(|e| format!("{}: {e}", content::NAME))?;
+    let content = parse_content(&bytes).map_err(|e| e.to_string())?;
+    Ok((content, hash_bytes(&bytes)))
+}
+
+/// Looks at a package once: its list, and whether its files are what is listed.
+fn look(root: &Folder, id: PackageId, asked: &Asked<'_>, found: &mut Found) -> Option<Listed> {
+    let shown = root.path().join(FOLDER).join(id.as_str()).display().to_string();
+    let (content, hash) = match read_list(root, id) {
+        Ok(read) => read,
+        Err(why) => {
+            found.block(
+                "content",
+                format!("{shown}: {why}"),
+                format!("Put the package there, and list its files: pcm package content {shown}"),
+            );
+            return None;
+        }
+    };
+    let mut walk = Walk {
+        wanted: content.files.iter().map(|f| (f.path.as_str(), f)).collect(),
+        hashes: asked.hashes,
+        judge: asked.modes.then(|| Judge::of(crate::config::TrustMode::Permissions)),
+        faults: Vec::new(),
+        loose: Vec::new(),
+    };
+    let opened = root.folder(FOLDER).and_then(|f| f.folder(id.as_str()));
+    match opened.and_then(|package| package.folder(content::FILES).map(|files| (package, files))) {
+        Ok((package, files)) => {
+            walk.modes(&package);
+            walk.folder(&files, "", 0);
+        }
+        Err(_) if content.files.is_empty() => {}
+        Err(e) => walk.faults.push(format!("{}: {e}", content::FILES)),
+    }
+    let missing: Vec<String> =
+        walk.wanted.keys().map(|path| format!("{path} is listed and missing")).collect();
+    walk.faults.extend(missing);
+    if !walk.faults.is_empty() {
+        let more = walk.faults.len().saturating_sub(FAULTS);
+        walk.faults.truncate(FAULTS);
+        let more = if more == 0 { String::new() } else { format!(" and {}", count(more, "other fault")) };
+        found.block(
+            "content",
+            format!("{shown}: {}{more}", walk.faults.join("; ")),
+            format!("List the files again: pcm package content {shown}; then publish the new content_sha256"),
+        );
+    }
+    for (why, remedy) in walk.loose {
+        found.block("modes", why, remedy);
+    }
+    Some(Listed { hash })
+}
+
+/// Compares what is there with what is listed.
+struct Walk<'a> {
+    /// What was not met yet.
+    wanted: BTreeMap<&'a str, &'a ContentFile>,
+    hashes: bool,
+    judge: Option<Judge>,
+    faults: Vec<String>,
+    loose: Vec<(String, String)>,
+}
+
+impl Walk<'_> {
+    fn modes(&mut self, folder: &Folder) {
+        if let Some(loose) = self.judge.as_ref().and_then(|judge| judge.loose_below(folder, None)) {
+            self.loose.push((loose.why, loose.remedy));
+        }
+    }
+
+    fn folder(&mut self, folder: &Folder, below: &str, depth: usize) {
+        self.modes(folder);
+        let names = match folder.names(content::MAX_FILES) {
+            Ok(names) => names,
+            Err(e) => return self.faults.push(format!("{}: {e}", folder.path().display())),
+        };
+        for name in names {
+            let Some(name) = name.to_str() else {
+                self.faults.push(format!("{below}{}: its name is not UTF-8", Path::new(&name).display()));
+                continue;
+            };
+            let path = format!("{below}{name}");
+            match folder.file(name) {
+                Ok(open) => {
+                    if let Some(loose) = self.judge.as_ref().and_then(|j| j.loose_below(folder, Some(&open)))
+                    {
+                        self.loose.push((loose.why, loose.remedy));
+                    }
+                    self.file(&path, open);
+                }
+                Err(OpenError::NotRegular) if depth < MAX_DEPTH && folder.folder(name).is_ok() => {
+                    if let Ok(inner) = folder.folder(name) {
+                        self.folder(&inner, &format!("{path}/"), depth + 1);
+                    }
+                }
+                Err(e) => self.faults.push(format!("{path}: {e}")),
+            }
+        }
+    }
+
+    fn file(&mut self, path: &str, open: crate::host::open::RegularFile) {
+        let Some(listed) = self.wanted.remove(path) else {
+            self.faults.push(format!("{path} is there and not listed"));
+            return;
+        };
+        if open.size != listed.size {
+            self.faults.push(format!("{path} has {} bytes, listed are {}", open.size, listed.size));
+            return;
+        }
+        if self.hashes {
+            match hash_reader(open.file) {
+                Ok((hash, _)) if hash == listed.sha256 => {}
+                Ok(_) => self.faults.push(format!("{path} has another content than is listed")),
+                Err(e) => self.faults.push(format!("{path}: {e}")),
+            }
+        }
+    }
+}
