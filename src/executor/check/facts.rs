@@ -130,6 +130,12 @@ impl Facts {
             .collect()
     }
 
+    /// How often the share is looked at: as the executor says, since a site may say it for its machines.
+    pub fn polling_interval(&self) -> Duration {
+        let configured = self.subject.config.polling_interval;
+        self.views.status.as_ref().map_or(configured, |s| Duration::from_secs(s.polling_interval_s))
+    }
+
     /// The service's account: the owner of the state folder.
     pub fn owner(&self) -> Result<Account, std::io::ErrorKind> {
         self.folders.state.clone()

@@ -119,7 +119,7 @@ pub fn instructions(facts: &Facts) -> CheckItem {
 }
 
 pub fn machine_report(facts: &Facts) -> CheckItem {
-    let interval = facts.subject.config.polling_interval;
+    let interval = facts.polling_interval();
     let finding = match &facts.report {
         None => not_enrolled(facts),
         Some(Err(why)) => unknown(format!("the share was not read: {why}"), "See `share`"),
@@ -171,7 +171,7 @@ pub fn machine_report(facts: &Facts) -> CheckItem {
 
 pub fn polling_interval(facts: &Facts) -> CheckItem {
     let config = &facts.subject.config;
-    let (interval, stale) = (config.polling_interval, config.share.stale_after);
+    let (interval, stale) = (facts.polling_interval(), config.share.stale_after);
     let finding = if interval >= stale {
         block(
             format!(

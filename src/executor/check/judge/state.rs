@@ -96,11 +96,7 @@ pub fn log(facts: &Facts) -> CheckItem {
             )
         }));
     }
-    let patience = facts
-        .subject
-        .config
-        .polling_interval
-        .saturating_mul(SILENT_POLLS)
+    let patience = facts.polling_interval().saturating_mul(SILENT_POLLS)
         .max(std::time::Duration::from_secs(120));
     findings.push(match &facts.folders.log_written {
         Ok(at) if runs && words::between(*at, facts.now) > patience => block(
