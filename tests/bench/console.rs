@@ -51,9 +51,6 @@ fn main() {
             std::thread::sleep(Duration::from_secs(1));
             let waits = waits(&mut console, keys_of, keys);
             row(&format!("{cols}x{rows} {name}"), &waits);
-            console.keys("\x1b");
-            console.keys("\x03");
-            console.wait_exit();
         };
         view("overview, j k", "", "BP1000", &["j", "j", "k"]);
         view("packages, j and pages", "2", "BP1000", &["j", "\x1b[6~", "k"]);
@@ -199,9 +196,10 @@ fn service(site: &Site) -> Service {
 }
 
 fn answers(site: &Site) -> bool {
-    let status = site.pcm(&["status", "--json"]);
-    serde_json::from_slice::<serde_json::Value>(&status.stdout).is_ok_and(|doc| doc["service"] == "running")
-        && site.json(&["list", "--all"])["requests"].as_array().is_some_and(|all| all.len() == REQUESTS)
+    let list = site.pcm(&["list", "--pending", "--json"]);
+    serde_json::from_slice::<serde_json::Value>(&list.stdout).is_ok_and(|doc| {
+        doc["service"] == "running" && doc["requests"].as_array().is_some_and(|all| all.len() == REQUESTS)
+    })
 }
 
 fn sessions(site: &Site) -> usize {
