@@ -11,6 +11,7 @@ mod hanging;
 #[path = "../common/pty.rs"]
 mod pty;
 
+mod beside;
 mod checker;
 mod contract;
 mod hostile;
