@@ -18,6 +18,8 @@ pub mod history;
 pub mod init;
 pub mod journal;
 pub mod lookout;
+#[cfg(test)]
+pub mod mutants;
 pub mod notice;
 pub mod outbox;
 pub mod outcome;

@@ -4,6 +4,8 @@
 mod reporting;
 mod schedule;
 mod server;
+#[cfg(test)]
+mod simulation;
 mod steps;
 mod worker;
 

@@ -22,7 +22,7 @@ pub(super) fn expiry(world: &World, subject: &Subject) -> GateResult {
     let gate = Gate::Expiry;
     match subject.expire {
         None => pass(gate, Change::Never, world.tell(|| "never expires")),
-        Some(at) if world.now >= at => {
+        Some(at) if subject.expired(world.now) => {
             let evidence = world.tell(|| format!("expired {}", stamp(at, world.inputs.zone)));
             block(gate, Code::Expired, Change::Never, evidence)
         }

@@ -3,9 +3,11 @@
 
 use super::{Engine, Past};
 use crate::clock::Wall;
-use crate::decision::{Attempt as AttemptView, ContentFact, Decision, RestartRule, State};
+use crate::decision::{self, Attempt as AttemptView, Code, ContentFact, Decision, RestartRule, State};
 use crate::executor::attempt::{Attempt, Effect, Event, Phase};
 use crate::executor::history::{AttemptRow, ResultRow};
+#[cfg(test)]
+use crate::executor::mutants::{self, Mutant};
 use crate::executor::outcome::{self, RetryPolicy};
 use crate::executor::run_folder::{RunFolder, RunSpec};
 use crate::executor::world::Host;
@@ -109,6 +111,8 @@ impl Engine {
         let mut host: Option<Box<dyn Host>> = None;
         while effect != Effect::Rest {
             let done = match effect {
+                #[cfg(test)]
+                Effect::CommitClaim if mutants::on(Mutant::ClaimAfterLaunch) => Ok(()),
                 Effect::CommitClaim => self.with_history(|history| history.claim(now, row)),
                 Effect::ReadClaim => match self.read_claim(row) {
                     Ok(false) => {
@@ -124,8 +128,14 @@ impl Engine {
                 Effect::MakeFolder => {
                     self.world.create_run(&run, spec).map_err(|e| SafeText::new(&e.to_string()))
                 }
+                #[cfg(test)]
+                Effect::WriteMark if mutants::on(Mutant::NoMark) => Ok(()),
                 Effect::WriteMark => self.with_history(|history| history.write_mark()),
                 Effect::StartHost => self.world.start_host(&run).map(|started| host = Some(started)),
+                Effect::SayGo if self.has_expired(row.request) => {
+                    effect = attempt.step(Event::Withdrawn("it expired while it was being started".into()));
+                    continue;
+                }
                 Effect::SayGo => match &mut host {
                     Some(host) => host.say_go().map_err(|e| SafeText::new(&e.to_string())),
                     None => unreachable!("ready without a run host"),
@@ -141,13 +151,17 @@ impl Engine {
                 Err(why) => Event::Failed(why),
             });
         }
+        #[cfg(test)]
+        if mutants::on(Mutant::ClaimAfterLaunch) {
+            let _ = self.with_history(|history| history.claim(now, row));
+        }
         if let Some(host) = host {
             host.let_be();
         }
         attempt.phase().clone()
     }
 
-    fn with_history<T>(
+    pub(super) fn with_history<T>(
         &mut self,
         act: impl FnOnce(&mut crate::executor::history::History) -> crate::executor::history::Result<T>,
     ) -> Result<T, SafeText> {
@@ -156,6 +170,12 @@ impl Engine {
             Past::Read => Err("this process only views".into()),
             Past::Lost(lost) => Err(lost.evidence.clone()),
         }
+    }
+
+    /// A run host may take its time to be ready; what expires meanwhile does not start any more.
+    fn has_expired(&self, request: RequestId) -> bool {
+        let decision = self.with_inputs(self.world.now(), |inputs| decision::decide_one(inputs, request));
+        decision.is_some_and(|d| d.gates.iter().any(|g| g.code == Some(Code::Expired)))
     }
 
     fn read_claim(&mut self, row: &AttemptRow) -> Result<bool, SafeText> {

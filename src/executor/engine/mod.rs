@@ -91,6 +91,8 @@ pub struct Engine {
     service: bool,
     /// The share that gave the file in force.
     share: Option<PathBuf>,
+    /// Results of runs may still be owed to the outbox.
+    owes: bool,
     /// The bytes of the file in force, once it was believed.
     held_bytes: Option<Vec<u8>>,
     /// How often the site wants to be asked.
@@ -186,6 +188,10 @@ impl Engine {
             share: None,
             site_polling: None,
             noting: noting::Noting::default(),
+            #[cfg(not(test))]
+            owes: true,
+            #[cfg(test)]
+            owes: !super::mutants::on(super::mutants::Mutant::ReportForgotten),
             held_bytes: None,
             world,
         };
@@ -335,6 +341,8 @@ impl Engine {
         {
             (self.past, self.snapshot) = lost(gone);
         }
+        // One that was put in its place may be believable all the same: it is opened anew then.
+        self.reread();
     }
 
     /// When the next gate changes by time; the service sleeps until then.

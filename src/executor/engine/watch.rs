@@ -6,6 +6,8 @@ use crate::clock::Wall;
 use crate::decision::{Group, State};
 use crate::executor::attempt::{self, Recovery};
 use crate::executor::history::{AttemptRow, ResultRow};
+#[cfg(test)]
+use crate::executor::mutants::{self, Mutant};
 use crate::executor::outcome::{self, ExitRecord};
 use crate::executor::view::WAITS_FOR_INPUT;
 use crate::site::instruction::Restarts;
@@ -35,6 +37,7 @@ impl Engine {
         for row in open {
             self.watch_one(&row, now);
         }
+        self.report_ends(now);
     }
 
     /// Whether an attempt has ended that nobody has recorded yet.
@@ -119,6 +122,9 @@ impl Engine {
         }
         let result = ResultRow {
             state: State::Interrupted,
+            #[cfg(test)]
+            retry_at: mutants::on(Mutant::RerunInterrupted).then_some(now),
+            #[cfg(not(test))]
             retry_at: None,
             started_at: row.attempt.started_at,
             ended_at: None,
@@ -173,21 +179,43 @@ impl Engine {
             self.not_written(&format!("The end of {} was not recorded: {e}", row.run()), now);
             return;
         }
+        self.owes = true;
         self.reread();
         self.note_states(now);
-        let Some(machine) = self.policy.config.machine else { return };
-        self.journal.info(now, &format!("Reporting job status. {}: {}", row.run(), result.state));
-        let text = mif::render(&mif::Result {
-            machine,
-            request: row.request,
-            package: row.attempt.package.clone(),
-            success: result.state.is_success(),
-            description: SafeText::new(&format!("{}: {}", result.state, result.result)),
-            at: now,
-        });
-        let name = format!("{}.MIF", row.run());
-        if let Err(e) = self.world.put_result(&name, text.as_bytes()) {
-            self.journal.error(now, &format!("The result {name} could not be put into the outbox: {e}"));
+        self.report_ends(now);
+    }
+
+    /// Puts the results of what has ended into the outbox, also those that an executor before this one still owed.
+    fn report_ends(&mut self, now: Wall) {
+        let Past::Open(history) = &self.past else { return };
+        let Some(machine) = self.policy.config.machine.filter(|_| self.owes) else { return };
+        let Ok(owed) = history.owed() else { return };
+        let mut left = false;
+        for (run, at) in owed {
+            let Some(row) = self.snapshot.attempts.iter().find(|row| row.run() == run) else { continue };
+            let attempt = &row.attempt;
+            self.journal.info(now, &format!("Reporting job status. {run}: {}", attempt.state));
+            let text = mif::render(&mif::Result {
+                machine,
+                request: row.request,
+                package: attempt.package.clone(),
+                success: attempt.state.is_success(),
+                description: SafeText::new(&format!("{}: {}", attempt.state, attempt.result)),
+                at,
+            });
+            let name = format!("{run}.MIF");
+            match self.world.put_result(&name, text.as_bytes()) {
+                // Put there twice it is the same.
+                Ok(()) => left |= self.with_history(|history| history.reported(&run)).is_err(),
+                Err(e) => {
+                    left = true;
+                    if self.journal.once_in(NOT_RECORDED, &name, now) {
+                        let line = format!("The result {name} could not be put into the outbox: {e}");
+                        self.journal.error(now, &line);
+                    }
+                }
+            }
         }
+        self.owes = left;
     }
 }

@@ -97,6 +97,17 @@ pub fn verify(db: &Connection) -> rusqlite::Result<Result<ChainState, u64>> {
     Ok(Ok(head))
 }
 
+/// The newest event as the file says it, unchecked.
+pub(super) fn newest(db: &Connection) -> rusqlite::Result<ChainState> {
+    use rusqlite::OptionalExtension;
+    let newest = db
+        .query_row("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1", [], |row| {
+            Ok(ChainState { events: row.get::<_, i64>(0)?.unsigned_abs(), hash: row.get(1)? })
+        })
+        .optional()?;
+    Ok(newest.unwrap_or_default())
+}
+
 /// The hash of event number `seq`, to compare with a mark that is behind the database.
 pub(super) fn hash_at(db: &Connection, seq: u64) -> rusqlite::Result<Option<String>> {
     use rusqlite::OptionalExtension;

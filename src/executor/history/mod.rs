@@ -3,6 +3,8 @@
 //! writes it. Whether it can be believed is judged in `health`, against the mark in `mark`.
 
 mod chain;
+#[cfg(test)]
+pub mod faults;
 mod health;
 mod mark;
 mod rows;
@@ -100,6 +102,7 @@ impl History {
     /// Whatever the database says; rows that cannot be understood are an error, never left out.
     pub fn snapshot(&self) -> Result<Snapshot> {
         let tx = self.db.unchecked_transaction().map_err(|e| self.database(e))?;
+        same(&tx, &self.head, &self.file)?;
         let attempts = self.content(rows::attempts(&tx))?;
         let snapshot = Snapshot {
             view: self.content(rows::view(&tx))?,
@@ -164,13 +167,20 @@ impl History {
         let file = self.file.clone();
         let database = |source| HistoryError::Database { file: file.clone(), source };
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
+        same(&tx, &self.head, &file)?;
         let mut events = Vec::new();
         let value = change(&tx, &mut events).map_err(database)?;
         let mut head = self.head.clone();
         for event in &events {
             head = chain::append(&tx, &head, at, event).map_err(database)?;
         }
-        tx.commit().map_err(database)?;
+        if let Err(e) = commit(tx) {
+            // It may be on disk all the same. The chain goes on from what is there, or nothing could follow it.
+            if chain::newest(&self.db).is_ok_and(|newest| newest == head) {
+                self.head = head;
+            }
+            return Err(database(e));
+        }
         self.head = head;
         Ok(value)
     }
@@ -185,6 +195,9 @@ impl History {
             events: self.head.events,
             head: self.head.hash.clone(),
         };
+        #[cfg(test)]
+        faults::point("mark")
+            .map_err(|source| HistoryError::Mark { file: self.mark_file.clone(), source })?;
         mark.write(&self.mark_file)
             .map_err(|source| HistoryError::Mark { file: self.mark_file.clone(), source })
     }
@@ -212,6 +225,32 @@ impl History {
             rows::RowError::Content(what) => HistoryError::Content { file: self.file.clone(), what },
         })
     }
+}
+
+/// The file may be replaced under its executor, also in place. What it holds then is not what was judged when it was
+/// opened, and says nothing about what has run.
+fn same(db: &Connection, head: &ChainState, file: &Path) -> Result<()> {
+    let newest =
+        chain::newest(db).map_err(|source| HistoryError::Database { file: file.to_owned(), source })?;
+    if newest == *head {
+        return Ok(());
+    }
+    Err(HistoryError::Content {
+        file: file.to_owned(),
+        what: format!(
+            "it ends with event {}, and this executor knows event {}: it was replaced",
+            newest.events, head.events
+        ),
+    })
+}
+
+fn commit(tx: Transaction) -> rusqlite::Result<()> {
+    #[cfg(test)]
+    faults::database("commit")?;
+    tx.commit()?;
+    #[cfg(test)]
+    faults::database("committed")?;
+    Ok(())
 }
 
 /// What the views show of the history.

@@ -176,7 +176,11 @@ impl History {
                 |row| row.get(0),
             )?;
             let mut row: AttemptRow = serde_json::from_str(&old).map_err(unreadable)?;
+            let ended = row.attempt.state.is_terminal();
             change(&mut row);
+            if row.attempt.state.is_terminal() && !ended {
+                super::schema::set_meta(tx, &owed(&row.run()), &stamp(at))?;
+            }
             tx.execute(
                 "UPDATE attempts SET row = ?3 WHERE request = ?1 AND number = ?2",
                 params![request.as_str(), number, json(&row)],
@@ -184,6 +188,35 @@ impl History {
             events.push(Event::new(kind, Some(request), &row));
             Ok(())
         })
+    }
+
+    /// The runs that have ended and whose result is not in the outbox yet, with the time at which the end was recorded.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub fn owed(&self) -> Result<Vec<(String, Wall)>> {
+        let read = || -> std::result::Result<Vec<_>, RowError> {
+            let mut statement =
+                self.db.prepare("SELECT key, value FROM meta WHERE key LIKE ?1 || '%' ORDER BY key")?;
+            let rows = statement
+                .query_map([OWED], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+            let mut runs = Vec::new();
+            for row in rows {
+                let (key, at) = row?;
+                runs.push((key[OWED.len()..].to_owned(), time(&at)?));
+            }
+            Ok(runs)
+        };
+        self.content(read())
+    }
+
+    /// The result of a run is in the outbox.
+    ///
+    /// # Errors
+    /// It stays owed, and is put there once more: the same under the same name.
+    pub fn reported(&mut self, run: &str) -> Result<()> {
+        let done = self.db.execute("DELETE FROM meta WHERE key = ?1", [owed(run)]);
+        done.map(|_| ()).map_err(|e| self.database(e))
     }
 
     /// A deferral; it takes the place of the one in force.
@@ -281,6 +314,13 @@ impl History {
     pub fn set_meta(&mut self, key: &str, value: &str) -> Result<()> {
         super::schema::set_meta(&self.db, key, value).map_err(|e| self.database(e))
     }
+}
+
+/// A result that is still to be put into the outbox: written with the end itself, so that a crash in between loses none.
+const OWED: &str = "owed:";
+
+fn owed(run: &str) -> String {
+    format!("{OWED}{run}")
 }
 
 fn end_deferral(tx: &Transaction, request: RequestId, at: Wall) -> rusqlite::Result<()> {

@@ -1,0 +1,171 @@
+//! The promises that are looked at after every step: no state is lost or overwritten, and what was recorded is what the
+//! run hosts have written down.
+
+use super::witness;
+use super::world::{Inner, SimWorld};
+use crate::decision::{Group, State};
+use crate::executor::engine::Engine;
+use crate::executor::protocol::{Actor, Answer, Call};
+use crate::executor::view::AttemptDoc;
+use crate::site::ids::RequestId;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was seen so far.
+#[derive(Default)]
+pub struct Checks {
+    /// Attempts that have ended.
+    ended: BTreeMap<String, AttemptDoc>,
+    /// Runs of a history that was given up: their folders stay, and say nothing about attempts of the same number.
+    old_runs: BTreeSet<String>,
+    /// An earlier history was put back: an end may be recorded, and reported, once more.
+    replaced: bool,
+}
+
+fn actor() -> Actor {
+    Actor { name: "check".into(), uid: None, login_uid: None, terminal: None, from: None, may_operate: false }
+}
+
+fn run_of(attempt: &AttemptDoc) -> String {
+    format!("{}-{}", attempt.request_id, attempt.attempt)
+}
+
+impl Checks {
+    /// What the history says of all attempts; nothing while it is lost.
+    pub fn attempts(&self, engine: Option<&mut Engine>) -> Vec<AttemptDoc> {
+        let Some(engine) = engine else { return Vec::new() };
+        let now = engine.world().now();
+        match engine.view(&Call::History { request: None }, &actor(), now) {
+            Answer::History(doc) => doc.attempts,
+            _ => Vec::new(),
+        }
+    }
+
+    /// The history went back to an earlier one: what had ended since then ends again.
+    pub fn history_replaced(&mut self) {
+        self.ended.clear();
+        self.replaced = true;
+    }
+
+    /// An operator has decided: another history begins.
+    pub fn adopted(&mut self, world: &SimWorld) {
+        self.ended.clear();
+        let inner = world.lock();
+        self.old_runs = inner.hosts.keys().cloned().collect();
+    }
+
+    pub fn after_step(&mut self, world: &SimWorld, engine: &mut Engine) {
+        let attempts = self.attempts(Some(engine));
+        let now = engine.world().now();
+        let decisions = engine.decide(now);
+        let listed = engine.listed();
+        let mut inner = world.lock();
+        for attempt in attempts.iter().filter(|a| a.state.is_terminal()) {
+            self.ended_attempt(&mut inner, attempt);
+        }
+        let mut shown = BTreeSet::new();
+        for decision in &decisions {
+            if let Some(id) = decision.request_id.filter(|id| !shown.insert(*id)) {
+                inner.violation(format!("P2: {id} is shown twice"));
+            }
+            let expired = decision.expire_after.is_some_and(|at| at <= now);
+            if decision.state == State::Deferred && expired {
+                inner.violation(format!("{:?} is deferred past its expiry", decision.request_id));
+            }
+            if decision.state == State::Due && expired {
+                inner.violation(format!("P5: {:?} is due at its expiry", decision.request_id));
+            }
+        }
+        let wanted: BTreeSet<RequestId> =
+            listed.into_iter().chain(attempts.iter().map(|attempt| attempt.request_id)).collect();
+        if wanted != shown {
+            inner.violation(format!("P2: {wanted:?} are known, {shown:?} are shown"));
+        }
+        let running = attempts.iter().filter(|a| a.state.group() == Group::Running).count();
+        if running > 1 {
+            inner.violation(format!("{running} packages run at the same time"));
+        }
+        let packages = inner.hosts.values().filter(|host| host.package_alive && host.alive).count();
+        if packages > 1 {
+            inner.violation(format!("{packages} packages are alive at the same time"));
+        }
+    }
+
+    fn ended_attempt(&mut self, inner: &mut Inner, attempt: &AttemptDoc) {
+        let run = run_of(attempt);
+        if let Some(before) = self.ended.get(&run) {
+            if before != attempt {
+                inner.violation(format!("an end was overwritten: {before:?} by {attempt:?}"));
+            }
+            return;
+        }
+        inner.figures.ended += 1;
+        self.ended.insert(run.clone(), attempt.clone());
+        if self.old_runs.contains(&run) {
+            return;
+        }
+        let launched = inner.witness.iter().any(|launch| launch.run == run);
+        let truth = witness::truth(inner, &run);
+        let unlaunched = attempt.result.as_str().starts_with("not launched");
+        match (truth, attempt.state) {
+            (Some((_, state)), recorded) if state != recorded => {
+                inner.violation(format!("P6: {run} ended as {state}, {recorded} is recorded"));
+            }
+            (Some(_), _) if launched && unlaunched => {
+                inner.violation(format!("P6: {run} was launched, and recorded as not launched"));
+            }
+            (Some(_), _) => {}
+            (None, State::Interrupted) => inner.figures.interrupted += 1,
+            (None, _) if unlaunched && !launched => {}
+            (None, recorded) => {
+                inner
+                    .violation(format!("P6: {run} has no exit record, {recorded} is recorded ({attempt:?})"));
+            }
+        }
+        let installed = inner.disk.exists("installed", &run);
+        if attempt.state.is_success() && !installed {
+            inner.violation(format!("P3: {run} is {} and its files are not there", attempt.state));
+        }
+    }
+
+    /// All is quiet: every attempt has ended, and its result has arrived at the share, once.
+    pub fn at_rest(&mut self, world: &SimWorld, engine: Option<&mut Engine>) {
+        let attempts = self.attempts(engine);
+        let mut inner = world.lock();
+        for attempt in &attempts {
+            let run = run_of(attempt);
+            if !attempt.state.is_terminal() {
+                // A retry may be under way at any time; it must not be one that nobody looks after.
+                let alive = inner.hosts.get(&run).is_some_and(|host| host.alive);
+                if !alive {
+                    inner.violation(format!("{run} is {} for ever", attempt.state));
+                }
+                continue;
+            }
+            if self.old_runs.contains(&run) {
+                continue;
+            }
+            let wanted = format!("{}: ", attempt.state);
+            match inner.share.results.get(&format!("{run}.MIF")).cloned() {
+                None => inner.violation(format!("the result of {run} has never arrived at the share")),
+                Some(texts) => {
+                    let good = |text: &Vec<u8>| String::from_utf8_lossy(text).contains(&wanted);
+                    if !texts.iter().any(good) {
+                        inner.violation(format!(
+                            "{run} is {} and was reported as something else",
+                            attempt.state
+                        ));
+                    }
+                    if texts.len() > 1 && !self.replaced {
+                        let count = texts.len();
+                        inner.violation(format!("{run} was reported in {count} ways"));
+                    }
+                }
+            }
+        }
+        for run in attempts.iter().filter(|a| a.state.is_success()).map(run_of) {
+            if !inner.disk.exists("installed", &run) && !self.old_runs.contains(&run) {
+                inner.violation(format!("P3: {run} succeeded and its files are not there"));
+            }
+        }
+    }
+}

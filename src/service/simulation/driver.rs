@@ -1,0 +1,493 @@
+//! What happens in a simulated world: time passes, the service steps, operators act, and everything that can die dies.
+
+use super::check::Checks;
+use super::hosts;
+use super::random::Random;
+use super::share::{Mood, SimCarrier};
+use super::store;
+use super::world::{Crash, Death, Fault, Figures, SimWorld};
+use super::{Failure, World};
+use crate::config::Config;
+use crate::executor::engine::Engine;
+use crate::executor::history::{self, InitOutcome, Mark, faults};
+use crate::executor::protocol::{Actor, Answer, Call};
+use crate::host::paths::Layout;
+use crate::service::server::Asked;
+use crate::service::steps::Steps;
+use crate::text::SafeText;
+use chrono::TimeDelta;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// More steps of the service than this in one step of the simulation: the machine sleeps for the rest of the time.
+const MOST_STEPS: u32 = 40;
+
+/// Where the history of a seed is: in memory, where the system has such a folder.
+fn folder() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.unwrap()
+}
+
+/// One simulation.
+pub struct Sim<'a> {
+    pub world: Arc<SimWorld>,
+    read_config: &'a dyn Fn() -> Result<Config, SafeText>,
+    pub service: Option<Steps<'a>>,
+    random: Random,
+    pub checks: Checks,
+    /// A copy of the history's file, and how many events it had.
+    backup: Option<(Vec<u8>, u64)>,
+}
+
+/// Runs one seed.
+pub fn run(seed: u64, steps: u32) -> Result<Figures, Box<Failure>> {
+    let folder = folder();
+    let layout = Layout {
+        config: folder.path().join("etc/pcm.toml"),
+        state: folder.path().join("state"),
+        log: folder.path().join("log"),
+        socket: folder.path().join("sock"),
+    };
+    for dir in ["etc", "state"] {
+        std::fs::create_dir(folder.path().join(dir)).unwrap();
+    }
+    let mut random = Random::new(seed);
+    let world = Arc::new(SimWorld::new(Random::new(random.next()), layout.clone()));
+    let made = history::init(&layout, world.lock().wall, "00000001", None);
+    assert_eq!(made, Ok(InitOutcome::Created));
+    let hooked = Arc::clone(&world);
+    faults::set(Some(Box::new(move |name| hooked.point(name, name != "committed"))));
+    let config = Arc::clone(&world);
+    let read_config = move || Ok(config.lock().config.clone());
+    let mut sim = Sim {
+        world: Arc::clone(&world),
+        read_config: &read_config,
+        service: None,
+        random,
+        checks: Checks::default(),
+        backup: None,
+    };
+    let mut done = 0;
+    while done < steps && sim.broken().is_none() {
+        sim.step();
+        done += 1;
+    }
+    if sim.broken().is_none() {
+        sim.end_quietly();
+    }
+    faults::set(None);
+    let broken = sim.broken();
+    let mut inner = world.lock();
+    inner.figures.steps += u64::from(done);
+    match broken {
+        None => Ok(inner.figures.clone()),
+        Some(what) => {
+            Err(Box::new(Failure { seed, step: done, what, events: inner.events.drain(..).collect() }))
+        }
+    }
+}
+
+impl<'a> Sim<'a> {
+    /// What promise is broken, if one is.
+    fn broken(&self) -> Option<Vec<String>> {
+        let found = &self.world.lock().violations;
+        (!found.is_empty()).then(|| found.clone())
+    }
+
+    /// Does something in the service's process, which may die of it.
+    fn in_service<T>(&mut self, act: impl FnOnce(&mut Steps<'a>) -> T) -> Option<T> {
+        let mut service = self.service.take()?;
+        match catch_unwind(AssertUnwindSafe(|| act(&mut service))) {
+            Ok(done) => {
+                self.service = Some(service);
+                Some(done)
+            }
+            Err(payload) if payload.is::<Crash>() => {
+                drop(service);
+                self.bury();
+                None
+            }
+            Err(payload) => {
+                let what = payload
+                    .downcast_ref::<String>()
+                    .cloned()
+                    .or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string));
+                let Some(what) = what else { resume_unwind(payload) };
+                self.world.lock().violation(format!("the service panics: {what}"));
+                None
+            }
+        }
+    }
+
+    /// The service's process is gone, and maybe more.
+    fn bury(&mut self) {
+        self.service = None;
+        let mut inner = self.world.lock();
+        inner.figures.crashes += 1;
+        inner.fault = None;
+        let died = inner.died.take();
+        let waiting: Vec<String> = inner.hosts.keys().cloned().collect();
+        for run in waiting {
+            inner.close_pipe(&run);
+        }
+        inner.forget_jobs();
+        match died {
+            Some(Death::Machine) => inner.machine_crash(),
+            Some(Death::ServiceAndHost) => hosts::kill_hosts(&mut inner),
+            _ => {}
+        }
+    }
+
+    fn die(&mut self, death: Death) {
+        {
+            let mut inner = self.world.lock();
+            inner.note(format!("{death:?} dies"));
+            inner.died = Some(death);
+        }
+        self.service = None;
+        self.bury();
+    }
+
+    fn start(&mut self) {
+        let world: Arc<SimWorld> = Arc::clone(&self.world);
+        let (layout, config) = (world.layout.clone(), (self.read_config)().unwrap());
+        let outside = Arc::new(World(Arc::clone(&world)));
+        let made = catch_unwind(AssertUnwindSafe(|| Engine::executor_in(outside, &layout, &config, true)));
+        match made {
+            Ok(engine) => {
+                let carrier = |worker| Box::new(SimCarrier { world: Arc::clone(&world), worker });
+                let steps = Steps::new(engine.unwrap(), self.read_config, (carrier(0), carrier(1)));
+                self.service = Some(steps);
+                world.lock().note("the service starts".into());
+            }
+            Err(payload) if payload.is::<Crash>() => self.bury(),
+            Err(payload) => resume_unwind(payload),
+        }
+    }
+
+    /// Time passes, and the service does what it does.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.world.lock().mono + time;
+        let boot = self.world.lock().boot;
+        for _ in 0..MOST_STEPS {
+            self.one_step();
+            let (now, mono) = {
+                let inner = self.world.lock();
+                if inner.boot != boot || inner.mono >= end || !inner.violations.is_empty() {
+                    return;
+                }
+                (inner.wall, inner.mono)
+            };
+            let wake = match &self.service {
+                Some(service) => service.next_change(now, crate::clock::Monotonic(mono)),
+                None => Duration::MAX,
+            };
+            let target = mono.saturating_add(wake.max(Duration::from_millis(1))).min(end);
+            self.world.lock().advance(target);
+            self.hear();
+        }
+        let mut inner = self.world.lock();
+        while inner.mono < end {
+            inner.advance(end);
+        }
+        drop(inner);
+        self.hear();
+        self.one_step();
+    }
+
+    fn one_step(&mut self) {
+        self.in_service(Steps::step);
+        self.world.lock().figures.service_steps += 1;
+        if let Some(service) = &mut self.service {
+            self.checks.after_step(&self.world, &mut service.engine);
+        }
+    }
+
+    fn hear(&mut self) {
+        loop {
+            let Some(news) = self.world.lock().news.pop_front() else { return };
+            self.in_service(|service| service.hear(news));
+        }
+    }
+
+    /// Something happens.
+    fn step(&mut self) {
+        let up = self.service.is_some();
+        if !up && self.random.chance(60) {
+            self.start();
+        }
+        match self.random.below(100) {
+            0..=25 => self.seconds(1, 120),
+            26..=39 => self.seconds(60, 3600),
+            40..=43 => self.seconds(3600, 100_000),
+            44..=49 => self.exactly(),
+            50..=52 => self.clock_jumps(),
+            53..=56 => self.world.lock().share_event(),
+            57..=60 => self.world.lock().publish(),
+            61..=64 => self.users(),
+            65..=77 => self.operator(),
+            78..=80 => self.die(Death::Service),
+            81..=82 => self.kill_host(),
+            83 => self.die(Death::ServiceAndHost),
+            84 => self.die(Death::Machine),
+            85..=90 => self.arm(),
+            91..=92 => self.fill_disk(),
+            93 => self.lose_history(),
+            94 => self.back_up(),
+            95..=96 => self.adopt(),
+            _ => self.fresh(),
+        }
+        self.pass(Duration::from_millis(20));
+    }
+
+    fn seconds(&mut self, from: i64, until: i64) {
+        let seconds = self.random.between(from, until).unsigned_abs();
+        self.pass(Duration::from_secs(seconds));
+    }
+
+    /// To exactly an instant at which something of a request changes, or just before.
+    fn exactly(&mut self) {
+        let (now, mut instants) = {
+            let inner = self.world.lock();
+            let at = |when: crate::clock::When| when.resolve(&inner.zone);
+            let all = inner
+                .published
+                .values()
+                .flat_map(|r| [Some(at(r.offer_after)), r.mandatory_after.map(&at), r.expire_after.map(&at)]);
+            let soon = inner.wall + TimeDelta::hours(30);
+            let all: Vec<_> = all.flatten().filter(|t| *t > inner.wall && *t < soon).collect();
+            (inner.wall, all)
+        };
+        instants.sort();
+        if instants.is_empty() {
+            return;
+        }
+        let to = *self.random.pick(&instants) - TimeDelta::milliseconds(self.random.between(0, 1) * 700);
+        // The machine may have been asleep, so that nothing was looked at on the way.
+        let mut span = (to - now).to_std().unwrap_or_default();
+        if self.random.chance(50) {
+            let before = span.saturating_sub(Duration::from_secs(12));
+            self.pass(before);
+            let now = self.world.lock().wall;
+            span = (to - now).to_std().unwrap_or_default();
+        }
+        let mut inner = self.world.lock();
+        let target = inner.mono + span;
+        while inner.mono < target {
+            inner.advance(target);
+        }
+    }
+
+    fn clock_jumps(&mut self) {
+        let mut inner = self.world.lock();
+        let minutes = *self.random.pick(&[-90, -30, -5, 5, 45, 600]);
+        inner.wall += TimeDelta::minutes(minutes) + TimeDelta::seconds(self.random.between(0, 59));
+        inner.note(format!("the clock jumps by {minutes} min"));
+    }
+
+    fn users(&mut self) {
+        let mut inner = self.world.lock();
+        inner.users = match self.random.below(6) {
+            0 => None,
+            1 | 2 => Some(vec!["anna"]),
+            _ => Some(Vec::new()),
+        };
+        let users = format!("users: {:?}", inner.users);
+        inner.note(users);
+    }
+
+    fn kill_host(&mut self) {
+        hosts::kill_hosts(&mut self.world.lock());
+    }
+
+    fn arm(&mut self) {
+        let fault = match self.random.below(10) {
+            0..=4 => Fault::Error,
+            5..=7 => Fault::Dies(Death::Service),
+            8 => Fault::Dies(Death::ServiceAndHost),
+            _ => Fault::Dies(Death::Machine),
+        };
+        hosts::arm(&mut self.world.lock(), fault);
+    }
+
+    fn fill_disk(&mut self) {
+        let mut inner = self.world.lock();
+        inner.disk_full = !inner.disk_full;
+        let full = inner.disk_full;
+        inner.note(format!("disk full: {full}"));
+    }
+
+    /// Faults end, so that not everything stands still all the time.
+    fn fresh(&mut self) {
+        let mut inner = self.world.lock();
+        inner.disk_full = false;
+        inner.share.mood = Mood::Well;
+        inner.users = Some(Vec::new());
+        inner.note("everything is well".into());
+        drop(inner);
+        self.adopt();
+    }
+
+    fn back_up(&mut self) {
+        if self.world.lock().lost {
+            return;
+        }
+        let bytes = std::fs::read(self.world.layout.history()).unwrap_or_default();
+        self.backup = events(&self.world.layout).map(|events| (bytes, events));
+    }
+
+    /// The history's file is deleted, or replaced by an older one: by another file, or in place.
+    fn lose_history(&mut self) {
+        let file = self.world.layout.history();
+        let mark = Mark::read(&self.world.layout.mark()).ok().flatten();
+        let how = self.random.below(3);
+        let mut inner = self.world.lock();
+        if inner.lost {
+            return;
+        }
+        match (&self.backup, how) {
+            (Some((bytes, events)), 1 | 2) => {
+                if how == 1 {
+                    let _ = std::fs::remove_file(&file);
+                }
+                std::fs::write(&file, bytes).unwrap();
+                // What is behind by no claim is as good as the newest: the rest is found again in the runs' folders.
+                inner.lost = mark.is_none_or(|mark| mark.events > *events);
+                let lost = inner.lost;
+                inner.note(format!("history is replaced by one of {events} events, lost: {lost}"));
+            }
+            _ => {
+                let _ = std::fs::remove_file(&file);
+                inner.lost = true;
+                inner.note("history is deleted".into());
+            }
+        }
+        inner.figures.losses += 1;
+        drop(inner);
+        self.checks.history_replaced();
+    }
+
+    fn adopt(&mut self) {
+        if !self.world.lock().lost {
+            return;
+        }
+        // It is said before anybody adopts it; the executor must have seen it, if it is there.
+        self.pass(Duration::from_secs(65));
+        self.world.lock().fault = None;
+        let done = self.random.chance(50);
+        let adopted = store::adopt(&self.world, done);
+        let mut inner = self.world.lock();
+        match adopted {
+            Ok(()) => {
+                inner.lost = false;
+                inner.epoch += 1;
+                inner.held_until = None;
+                inner.deferred.clear();
+                inner.note(format!("adopted as {}", if done { "done" } else { "not done" }));
+                self.backup = None;
+                drop(inner);
+                self.checks.adopted(&self.world);
+            }
+            Err(why) => inner.note(format!("adoption fails: {why}")),
+        }
+    }
+
+    fn operator(&mut self) {
+        let (now, ids) = {
+            let inner = self.world.lock();
+            (inner.wall, inner.published.keys().copied().collect::<Vec<_>>())
+        };
+        let request = *self.random.pick(&ids);
+        let until = now + TimeDelta::minutes(self.random.between(1, 900));
+        let reason = Some(SafeText::new("simulated"));
+        let dry_run = false;
+        let overrides = if self.random.chance(30) { vec![crate::decision::Gate::Window] } else { Vec::new() };
+        let call = match self.random.below(9) {
+            0 | 1 => Call::Run { request, rerun: false, reason, overrides, dry_run },
+            2 => Call::Run { request, rerun: true, reason, overrides, dry_run },
+            3 => Call::Defer { request, until, reason, dry_run },
+            4 => Call::Undefer { request, dry_run },
+            5 => Call::Stop { request, reason, dry_run },
+            6 => Call::Hold { until, reason, dry_run },
+            7 => Call::Unhold { dry_run },
+            _ => Call::Poll { dry_run },
+        };
+        self.ask(call);
+    }
+
+    /// Asks the service as an operator, and remembers what it promised.
+    pub fn ask(&mut self, call: Call) {
+        if self.service.is_none() {
+            return;
+        }
+        self.world.lock().note(format!("operator: {call:?}"));
+        let actor = Actor {
+            name: "ola".into(),
+            uid: Some(0),
+            login_uid: None,
+            terminal: None,
+            from: None,
+            may_operate: true,
+        };
+        let (answer, mut answered) = oneshot::channel();
+        let asked = Asked { call: call.clone(), actor, answer };
+        self.in_service(|service| service.answer(asked));
+        let answer = answered.try_recv().ok();
+        let mut inner = self.world.lock();
+        inner.figures.actions += 1;
+        let said = match &answer {
+            Some(Answer::Failed(failure)) => failure.code.clone(),
+            Some(_) => "done".into(),
+            None => "no answer".into(),
+        };
+        inner.note(format!("answer: {said}"));
+        let done = said == "done";
+        match call {
+            Call::Hold { until, .. } if done => inner.held_until = Some(until),
+            // Whether it counts is not known where it failed.
+            Call::Hold { .. } | Call::Unhold { .. } => inner.held_until = None,
+            Call::Defer { request, until, .. } if done => drop(inner.deferred.insert(request, until)),
+            Call::Defer { request, .. } | Call::Undefer { request, .. } => {
+                if said != "deferral-limit" && said != "deferral-too-late" {
+                    inner.deferred.remove(&request);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// No more faults: everything comes to rest, every result arrives, and another start changes nothing.
+    fn end_quietly(&mut self) {
+        for _ in 0..2 {
+            self.fresh();
+            self.world.lock().fault = None;
+            if self.service.is_none() {
+                self.start();
+            }
+            for _ in 0..8 {
+                self.pass(Duration::from_secs(3 * 3600));
+            }
+        }
+        self.checks.at_rest(&self.world, self.service.as_mut().map(|service| &mut service.engine));
+        let before = self.checks.attempts(self.service.as_mut().map(|service| &mut service.engine));
+        self.die(Death::Service);
+        self.start();
+        self.pass(Duration::from_secs(120));
+        let after = self.checks.attempts(self.service.as_mut().map(|service| &mut service.engine));
+        // What another day brings may still start; what has ended stays as it is.
+        if before.iter().any(|row| !after.contains(row)) {
+            self.world.lock().violation(format!("another start changes {before:?} to {after:?}"));
+        }
+    }
+}
+
+/// How many events the history's file holds.
+fn events(layout: &Layout) -> Option<u64> {
+    let db =
+        rusqlite::Connection::open_with_flags(layout.history(), rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let count: i64 = db.ok()?.query_row("SELECT COUNT(*) FROM events", [], |row| row.get(0)).ok()?;
+    u64::try_from(count).ok()
+}

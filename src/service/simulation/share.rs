@@ -1,0 +1,224 @@
+//! The simulated share and the two workers that go there: it vanishes, hangs, is half written or rolled back, and takes
+//! results.
+
+use super::random::Random;
+use super::site;
+use super::world::{Inner, SimWorld};
+use crate::clock::Wall;
+use crate::decision::{Code, ContentFact, SourceFault, TrustVerdict};
+use crate::executor::reader::{ShareJob, ShareNews};
+use crate::service::steps::Carrier;
+use crate::site::instruction::parse::{Defaults, parse};
+use crate::site::instruction::{InstructionFile, render};
+use crate::site::share::{Found, Look};
+use crate::site::site_file;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+const SITE_FILE: &str = "format = 1\nsite = \"BP0\"\nname = \"Simulated\"\n";
+
+/// How the share is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    Well,
+    Gone,
+    Hangs,
+    NoFile,
+    HalfWritten,
+    RolledBack,
+    Untrusted,
+}
+
+/// What is on the share.
+#[derive(Debug, Clone)]
+pub struct SimShare {
+    pub mood: Mood,
+    pub file: InstructionFile,
+    /// The highest number of a request so far; none is used twice.
+    pub numbers: u64,
+    /// What was published before that.
+    pub older: Option<InstructionFile>,
+    /// Results that arrived, each with every different content it ever had.
+    pub results: BTreeMap<String, BTreeSet<Vec<u8>>>,
+    pub reports: u64,
+}
+
+impl SimShare {
+    pub fn new(random: &mut Random, now: Wall) -> Self {
+        let file = site::publication(random, 1, now);
+        Self {
+            mood: Mood::Well,
+            numbers: file.requests.len() as u64,
+            file,
+            older: None,
+            results: BTreeMap::new(),
+            reports: 0,
+        }
+    }
+}
+
+/// One job on its way.
+#[derive(Debug, Clone)]
+pub struct Job {
+    job: ShareJob,
+    pub done_at: Duration,
+    /// Its answer is that there is none.
+    hangs: bool,
+    worker: u8,
+    /// Whoever waited for it has died.
+    forgotten: bool,
+}
+
+/// One of the service's two workers.
+pub struct SimCarrier {
+    pub world: Arc<SimWorld>,
+    pub worker: u8,
+}
+
+impl Carrier for SimCarrier {
+    fn give(&self, job: ShareJob, deadline: Duration) -> bool {
+        let mut inner = self.world.lock();
+        let mine = inner.jobs.iter().filter(|job| job.worker == self.worker && !job.forgotten);
+        let free_at = mine.map(|job| job.done_at).max().unwrap_or(inner.mono).max(inner.mono);
+        let latency = Duration::from_millis(*inner.random.pick(&[1, 5, 50, 2000]));
+        let hangs = inner.share.mood == Mood::Hangs || latency > deadline;
+        let done_at = free_at + if hangs { deadline } else { latency };
+        inner.jobs.push(Job { job, done_at, hangs, worker: self.worker, forgotten: false });
+        true
+    }
+}
+
+impl Inner {
+    /// The service is gone. Readers under way may still do what they were asked for; nobody hears of it.
+    pub fn forget_jobs(&mut self) {
+        self.news.clear();
+        let Inner { jobs, random, .. } = self;
+        jobs.retain(|_| random.chance(50));
+        jobs.iter_mut().for_each(|job| job.forgotten = true);
+    }
+
+    /// Ends the jobs that are done by now; true if the service hears of one.
+    pub fn finish_jobs(&mut self) -> bool {
+        let now = self.mono;
+        let (done, rest): (Vec<Job>, Vec<Job>) = self.jobs.drain(..).partition(|job| job.done_at <= now);
+        self.jobs = rest;
+        let mut heard = false;
+        for job in done {
+            let hangs = job.hangs || self.share.mood == Mood::Hangs;
+            let answer = if hangs {
+                // A delivery may have got somewhere before it was ended.
+                if let ShareJob::Deliver { .. } = job.job
+                    && !job.hangs
+                {
+                    self.deliver(1);
+                }
+                Err("it does not answer".into())
+            } else {
+                Ok(self.carry_out(&job.job))
+            };
+            if !job.forgotten {
+                self.news.push_back((job.job, answer));
+                heard = true;
+            }
+        }
+        heard
+    }
+
+    fn carry_out(&mut self, job: &ShareJob) -> ShareNews {
+        match job {
+            ShareJob::Look { .. } => ShareNews::Looked(Box::new(self.look())),
+            ShareJob::Stage { hash, .. } => {
+                let fact = if matches!(self.share.mood, Mood::Well | Mood::RolledBack | Mood::HalfWritten) {
+                    self.staged.insert(hash.clone());
+                    ContentFact::Staged
+                } else {
+                    ContentFact::Missing("the share is away".into())
+                };
+                ShareNews::Staged(hash.clone(), fact)
+            }
+            ShareJob::Deliver { .. } if self.share.mood == Mood::Gone => {
+                ShareNews::Delivered(Err("the share is away".into()))
+            }
+            ShareJob::Deliver { .. } => {
+                let delivered = self.deliver(usize::MAX);
+                self.share.reports += 1;
+                ShareNews::Delivered(Ok(delivered))
+            }
+        }
+    }
+
+    /// Payload first, one by one: written there, then removed here.
+    fn deliver(&mut self, most: usize) -> usize {
+        let names: Vec<String> = self.disk.names("outbox").into_iter().take(most).collect();
+        for name in &names {
+            let Some(bytes) = self.disk.read("outbox", name) else { continue };
+            self.share.results.entry(name.clone()).or_default().insert(bytes);
+            self.disk.remove("outbox", name);
+        }
+        names.len()
+    }
+
+    fn look(&mut self) -> Look {
+        let fault = |code: Code| Look {
+            fault: Some(SourceFault { code, problems: Vec::new() }),
+            answered: code == Code::InsMissing,
+            ..Look::default()
+        };
+        let defaults = Defaults::of(&self.config);
+        let (file, trust) = match self.share.mood {
+            Mood::Gone | Mood::Hangs => return fault(Code::ShareMissing),
+            Mood::NoFile => return fault(Code::InsMissing),
+            Mood::RolledBack => (self.share.older.as_ref(), true),
+            Mood::Untrusted => (None, false),
+            Mood::Well | Mood::HalfWritten => (None, true),
+        };
+        let mut bytes = render::render(file.unwrap_or(&self.share.file)).into_bytes();
+        if self.share.mood == Mood::HalfWritten {
+            let length = usize::try_from(self.random.below(bytes.len() as u64)).unwrap_or(0);
+            bytes.truncate(length);
+        }
+        match parse(&bytes, site::machine(), "BP004000.INS", &defaults) {
+            Err(problems) => Look { problems, ..fault(Code::Malformed) },
+            Ok(file) => {
+                let trust = match trust {
+                    true => TrustVerdict::Trusted("simulated".into()),
+                    false => TrustVerdict::Refused(Code::LoosePermissions, "anybody may write it".into()),
+                };
+                let site = site_file::parse(SITE_FILE.as_bytes(), "PCM.SITE").unwrap();
+                let found = Found {
+                    bytes,
+                    file,
+                    trust,
+                    share: PathBuf::from(site::SHARE),
+                    site_bytes: SITE_FILE.into(),
+                    site,
+                };
+                Look { found: Some(found), answered: true, ..Look::default() }
+            }
+        }
+    }
+
+    /// Something else is published.
+    pub fn publish(&mut self) {
+        let (wall, Inner { random, share, .. }) = (self.wall, &mut *self);
+        let newer = site::republish(random, &share.file, wall, &mut share.numbers);
+        share.older = Some(std::mem::replace(&mut share.file, newer));
+        self.remember_published();
+        let serial = self.share.file.serial;
+        self.note(format!("serial {serial} is published"));
+    }
+
+    /// The share changes its mood.
+    pub fn share_event(&mut self) {
+        use Mood::*;
+        let mood =
+            *self.random.pick(&[Well, Well, Well, Gone, Hangs, NoFile, HalfWritten, RolledBack, Untrusted]);
+        if mood != RolledBack || self.share.older.is_some() {
+            self.share.mood = mood;
+        }
+        let mood = self.share.mood;
+        self.note(format!("the share: {mood:?}"));
+    }
+}

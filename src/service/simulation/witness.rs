@@ -1,0 +1,200 @@
+//! The witness of every launch: it stands outside of the executor, remembers what was launched whatever is lost, and says
+//! at that very moment whether it was right.
+
+use super::world::{Inner, Launch};
+use crate::clock::Wall;
+use crate::decision::State;
+use crate::executor::history::{AttemptRow, Mark};
+use crate::executor::outcome::{EndedBy, ExitRecord};
+use crate::site::ids::RequestId;
+use crate::site::instruction::{Outcome, Request};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+/// `<RequestID>-<attempt>` taken apart.
+pub fn request_of(run: &str) -> RequestId {
+    run.split('-').next().unwrap_or_default().parse().unwrap()
+}
+
+/// A package starts now.
+pub fn launched(inner: &mut Inner, run: &str) {
+    let request = request_of(run);
+    inner.figures.launches += 1;
+    if inner.witness.iter().any(|launch| launch.run == run) {
+        inner.violation(format!("P1: {run} is launched a second time"));
+    }
+    match claim(inner, run) {
+        Ok(row) => {
+            if row.attempt.by.as_str() == "service" {
+                by_itself(inner, &request, run);
+            } else {
+                times(inner, &request, run, false);
+            }
+        }
+        Err(why) => inner.violation(format!("P1: {run} is launched without a durable claim: {why}")),
+    }
+    let epoch = inner.epoch;
+    inner.witness.push(Launch { run: run.to_owned(), epoch });
+}
+
+fn connect(inner: &Inner) -> Result<Connection, String> {
+    Connection::open_with_flags(inner.layout.history(), OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(|e| e.to_string())
+}
+
+/// An attempt, read from the file and not asked of the executor.
+fn attempt(inner: &Inner, run: &str) -> Result<AttemptRow, String> {
+    let (request, number) = run.split_once('-').ok_or("no run")?;
+    let row: Option<String> = connect(inner)?
+        .query_row("SELECT row FROM attempts WHERE request = ?1 AND number = ?2", [request, number], |row| {
+            row.get(0)
+        })
+        .optional()
+        .map_err(|e| e.to_string())?;
+    serde_json::from_str(&row.ok_or("there is none")?).map_err(|e| e.to_string())
+}
+
+/// The claim; the mark must know it, too.
+fn claim(inner: &Inner, run: &str) -> Result<AttemptRow, String> {
+    let db = connect(inner)?;
+    let row = attempt(inner, run)?;
+    let request = row.request.as_str();
+    if row.attempt.state != State::Running {
+        return Err(format!("it is {} already", row.attempt.state));
+    }
+    let seq: u64 = db
+        .query_row("SELECT MAX(seq) FROM events WHERE kind = 'claim' AND request = ?1", [request], |row| {
+            row.get::<_, i64>(0)
+        })
+        .map_err(|e| e.to_string())?
+        .unsigned_abs();
+    match Mark::read(&inner.layout.mark()) {
+        Ok(Some(mark)) if mark.events >= seq => Ok(row),
+        other => Err(format!("the claim is event {seq}, the mark says {other:?}")),
+    }
+}
+
+/// Not before the offer, not at or after the expiry, nor before it is mandatory where nobody asked for it.
+fn times(inner: &mut Inner, request: &RequestId, run: &str, by_itself: bool) {
+    let Some(r) = inner.published.get(request).cloned() else {
+        return inner.violation(format!("{run} is launched and was never published"));
+    };
+    let at = |when: crate::clock::When| when.resolve(&inner.zone);
+    let (offer, mandatory, expire) = (at(r.offer_after), r.mandatory_after.map(&at), r.expire_after.map(&at));
+    let wall = inner.wall;
+    if wall < offer {
+        inner.violation(format!("P5: {run} is launched before its offer time {offer}"));
+    }
+    if expire.is_some_and(|expire| wall >= expire) {
+        inner.violation(format!("P5: {run} is launched at {wall}, at or after its expiry {expire:?}"));
+    }
+    if by_itself && mandatory.is_none_or(|mandatory| wall < mandatory) {
+        inner.violation(format!("P5: {run} is launched by itself before it is mandatory, {mandatory:?}"));
+    }
+}
+
+/// A launch that no operator asked for.
+fn by_itself(inner: &mut Inner, request: &RequestId, run: &str) {
+    times(inner, request, run, true);
+    if inner.lost {
+        inner.violation(format!("P4: {run} is launched by itself while history is lost"));
+    }
+    let wall = inner.wall;
+    if inner.held_until.is_some_and(|until| wall < until) {
+        inner.violation(format!("{run} is launched by itself during a hold"));
+    }
+    if inner.deferred.get(request).is_some_and(|until| wall < *until) {
+        inner.violation(format!("{run} is launched by itself while it is deferred"));
+    }
+    if inner.adopted.contains(request) {
+        inner.violation(format!("P4: {run} is launched by itself, an operator said that it is done"));
+    }
+    if let Err(why) = follows(inner, run) {
+        inner.violation(format!("P1: {run} is launched by itself after {why}"));
+    }
+    let key = |inner: &Inner, id: &RequestId| {
+        let r = inner.published.get(id)?;
+        Some((r.mandatory_after?.resolve(&inner.zone), *id))
+    };
+    let mine: Option<(Wall, RequestId)> = key(inner, request);
+    for other in due(inner) {
+        if other != *request && key(inner, &other) < mine {
+            inner.violation(format!("P5: {run} is launched before {other}, which is due and comes first"));
+        }
+    }
+}
+
+/// An attempt by itself is the first, or follows one that asked to be repeated, or one that was never launched and was
+/// rightly begun.
+fn follows(inner: &Inner, run: &str) -> Result<(), String> {
+    let (request, number) = run.split_once('-').ok_or("no run")?;
+    let number: u32 = number.parse().map_err(|_| "no number")?;
+    for earlier in (1..number).rev() {
+        let earlier = format!("{request}-{earlier}");
+        if inner.witness.iter().any(|launch| launch.run == earlier && launch.epoch == inner.epoch) {
+            return match truth(inner, &earlier) {
+                Some((Outcome::Retry, _)) => Ok(()),
+                Some((outcome, _)) => Err(format!("{earlier}, which ended as {outcome:?}")),
+                None => Err(format!("{earlier}, which has no known end")),
+            };
+        }
+        if attempt(inner, &earlier)?.attempt.by.as_str() != "service" {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// What the history says is due.
+fn due(inner: &Inner) -> Vec<RequestId> {
+    let read = || -> rusqlite::Result<Vec<String>> {
+        let db = Connection::open_with_flags(inner.layout.history(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let mut statement = db.prepare("SELECT request FROM seen WHERE state = 'due'")?;
+        statement.query_map([], |row| row.get(0))?.collect()
+    };
+    let still = |id: &RequestId| inner.published_now(id).is_some();
+    read().unwrap_or_default().iter().filter_map(|id| id.parse().ok()).filter(still).collect()
+}
+
+impl Inner {
+    /// A request as it stands on the share now.
+    pub fn published_now(&self, id: &RequestId) -> Option<&Request> {
+        self.share.file.requests.iter().find_map(|entry| match entry {
+            crate::site::instruction::Entry::Good(r) if r.request_id == *id => Some(&**r),
+            _ => None,
+        })
+    }
+}
+
+/// How a run ended as its run host has written it down, and the state that follows from it. None: no record.
+pub fn truth(inner: &Inner, run: &str) -> Option<(Outcome, State)> {
+    let bytes = inner.disk.read(&format!("runs/{run}"), "exit")?;
+    let record: ExitRecord = serde_json::from_slice(&bytes).ok()?;
+    let host = inner.hosts.get(run)?;
+    let table = inner.published.get(&request_of(run)).map(|r| r.exit_codes.clone()).unwrap_or_default();
+    Some(match record.ended_by {
+        EndedBy::TimeLimit => (Outcome::Failure, State::TimedOut),
+        EndedBy::Operator => (Outcome::Failure, State::Stopped),
+        // Nothing was launched: it may be tried again.
+        EndedBy::NeverTold => (Outcome::Retry, State::Failed),
+        EndedBy::NotStarted => (Outcome::Failure, State::Failed),
+        EndedBy::Itself => {
+            let code = record.exit_code?;
+            let by_code = table.get(&code).copied().unwrap_or(match code {
+                0 => Outcome::Success,
+                3010 => Outcome::Restart,
+                1618 => Outcome::Retry,
+                _ => Outcome::Failure,
+            });
+            match (host.behaviour.mif, by_code) {
+                (super::site::Mif::Malformed | super::site::Mif::Failure, _) => {
+                    (Outcome::Failure, State::Failed)
+                }
+                (_, Outcome::Restart) => (Outcome::Restart, State::SucceededRestart),
+                (super::site::Mif::Success, _) | (_, Outcome::Success) => {
+                    (Outcome::Success, State::Succeeded)
+                }
+                (_, outcome) => (outcome, State::Failed),
+            }
+        }
+    })
+}
