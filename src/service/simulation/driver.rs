@@ -222,7 +222,8 @@ impl<'a> Sim<'a> {
         match self.random.below(100) {
             0..=25 => self.seconds(1, 120),
             26..=39 => self.seconds(60, 3600),
-            40..=43 => self.seconds(3600, 100_000),
+            40..=41 => self.seconds(3600, 100_000),
+            42..=43 => self.to_an_end(),
             44..=49 => self.exactly(),
             50..=52 => self.clock_jumps(),
             53..=56 => self.world.lock().share_event(),
@@ -248,9 +249,10 @@ impl<'a> Sim<'a> {
         self.pass(Duration::from_secs(seconds));
     }
 
-    /// To exactly an instant at which something of a request changes, or just before.
+    /// To exactly an instant at which something of a request changes. The machine may have been asleep until then, or
+    /// held by an operator who lets it go at that very instant.
     fn exactly(&mut self) {
-        let (now, mut instants) = {
+        let mut instants: Vec<_> = {
             let inner = self.world.lock();
             let at = |when: crate::clock::When| when.resolve(&inner.zone);
             let all = inner
@@ -258,26 +260,53 @@ impl<'a> Sim<'a> {
                 .values()
                 .flat_map(|r| [Some(at(r.offer_after)), r.mandatory_after.map(&at), r.expire_after.map(&at)]);
             let soon = inner.wall + TimeDelta::hours(30);
-            let all: Vec<_> = all.flatten().filter(|t| *t > inner.wall && *t < soon).collect();
-            (inner.wall, all)
+            all.flatten().filter(|t| *t > inner.wall + TimeDelta::seconds(30) && *t < soon).collect()
         };
         instants.sort();
         if instants.is_empty() {
             return;
         }
-        let to = *self.random.pick(&instants) - TimeDelta::milliseconds(self.random.between(0, 1) * 700);
-        // The machine may have been asleep, so that nothing was looked at on the way.
-        let mut span = (to - now).to_std().unwrap_or_default();
-        if self.random.chance(50) {
-            let before = span.saturating_sub(Duration::from_secs(12));
-            self.pass(before);
-            let now = self.world.lock().wall;
-            span = (to - now).to_std().unwrap_or_default();
+        let to = *self.random.pick(&instants);
+        let held = self.random.chance(50);
+        let now = self.world.lock().wall;
+        if held {
+            let until = now + TimeDelta::days(3);
+            self.ask(Call::Hold { until, reason: Some("simulated".into()), dry_run: false });
         }
-        let mut inner = self.world.lock();
-        let target = inner.mono + span;
-        while inner.mono < target {
-            inner.advance(target);
+        if held || self.random.chance(50) {
+            self.pass((to - now).to_std().unwrap_or_default().saturating_sub(Duration::from_secs(5)));
+            self.ask(Call::Poll { dry_run: false });
+            self.pass(Duration::from_secs(3));
+        }
+        {
+            let mut inner = self.world.lock();
+            let target = inner.mono + (to - inner.wall).to_std().unwrap_or_default();
+            while inner.mono < target {
+                inner.advance(target);
+            }
+        }
+        if held {
+            self.ask(Call::Unhold { dry_run: false });
+        }
+    }
+
+    /// Until a package that runs has ended and its end is known; then the power may be cut.
+    fn to_an_end(&mut self) {
+        for _ in 0..20 {
+            let next = {
+                let inner = self.world.lock();
+                let hosts = inner.hosts.values().filter(|host| host.alive);
+                hosts
+                    .filter_map(super::hosts::SimHost::next_event)
+                    .min()
+                    .map(|at| at.saturating_sub(inner.mono))
+            };
+            let Some(next) = next else { break };
+            self.pass(next + Duration::from_millis(1));
+        }
+        self.pass(Duration::from_secs(1));
+        if self.random.chance(40) {
+            self.die(Death::Machine);
         }
     }
 

@@ -384,9 +384,32 @@ pub fn kill_hosts(inner: &mut Inner) {
     inner.note("the run host is killed".into());
 }
 
+/// The effects around a launch and an end.
+const POINTS: &[&str] = &[
+    "commit",
+    "committed",
+    "mark",
+    "folder",
+    "folder made",
+    "folder synced",
+    "start host",
+    "host started",
+    "ready",
+    "go",
+    "gone",
+    "find",
+    "write outbox",
+    "written outbox",
+    "write held",
+];
+
 /// What can go wrong at the next effects.
 pub fn arm(inner: &mut Inner, fault: Fault) {
-    let after = u32::try_from(inner.random.below(40)).unwrap_or(0);
-    inner.fault = Some((after, fault));
-    inner.note(format!("in {after} effects: {fault:?}"));
+    let (at, after) = match inner.random.chance(60) {
+        true => (Some(*inner.random.pick(POINTS)), inner.random.below(3)),
+        false => (None, inner.random.below(40)),
+    };
+    let after = u32::try_from(after).unwrap_or(0);
+    inner.fault = Some((after, at, fault));
+    inner.note(format!("in {after} effects ({}): {fault:?}", at.unwrap_or("any")));
 }

@@ -69,7 +69,8 @@ pub struct Inner {
     pub staged: BTreeSet<ContentHash>,
     /// The time stamp of the held file.
     pub seen: Option<Wall>,
-    pub fault: Option<(u32, Fault)>,
+    /// What happens after so many more effects; only those of this name count, where there is one.
+    pub fault: Option<(u32, Option<&'static str>, Fault)>,
     pub died: Option<Death>,
     pub hosts: BTreeMap<String, SimHost>,
     pub share: SimShare,
@@ -185,8 +186,9 @@ impl SimWorld {
         let mut inner = self.lock();
         inner.figures.effects += 1;
         let fault = match &mut inner.fault {
-            Some((0, fault)) => Some(*fault),
-            Some((left, _)) => {
+            Some((_, Some(wanted), _)) if !name.starts_with(*wanted) => None,
+            Some((0, _, fault)) => Some(*fault),
+            Some((left, _, _)) => {
                 *left -= 1;
                 None
             }
