@@ -6,7 +6,7 @@ use super::random::Random;
 use super::share::{Mood, SimCarrier};
 use super::store;
 use super::world::{Crash, Death, Fault, Figures, SimWorld};
-use super::{Failure, World};
+use super::{Failure, Focus, World};
 use crate::config::Config;
 use crate::executor::engine::Engine;
 use crate::executor::history::{self, InitOutcome, Mark, faults};
@@ -40,10 +40,11 @@ pub struct Sim<'a> {
     pub checks: Checks,
     /// A copy of the history's file, and how many events it had.
     backup: Option<(Vec<u8>, u64)>,
+    focus: Option<Focus>,
 }
 
 /// Runs one seed.
-pub fn run(seed: u64, steps: u32) -> Result<Figures, Box<Failure>> {
+pub fn run(seed: u64, steps: u32, focus: Option<Focus>) -> Result<Figures, Box<Failure>> {
     let folder = folder();
     let layout = Layout {
         config: folder.path().join("etc/pcm.toml"),
@@ -69,6 +70,7 @@ pub fn run(seed: u64, steps: u32) -> Result<Figures, Box<Failure>> {
         random,
         checks: Checks::default(),
         backup: None,
+        focus,
     };
     let mut done = 0;
     while done < steps && sim.broken().is_none() {
@@ -218,6 +220,16 @@ impl<'a> Sim<'a> {
         let up = self.service.is_some();
         if !up && self.random.chance(60) {
             self.start();
+        }
+        match self.focus.filter(|_| self.random.chance(50)) {
+            Some(Focus::Instants) => return self.exactly(),
+            Some(Focus::Ends) => return self.to_an_end(),
+            Some(Focus::At(point)) => {
+                let death = *self.random.pick(&[Death::Service, Death::ServiceAndHost, Death::Machine]);
+                self.world.lock().fault = Some((0, Some(point), Fault::Dies(death)));
+                return self.seconds(60, 3600);
+            }
+            None => {}
         }
         match self.random.below(100) {
             0..=25 => self.seconds(1, 120),

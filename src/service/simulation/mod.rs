@@ -54,10 +54,26 @@ impl std::fmt::Display for Failure {
     }
 }
 
+/// What happens more often than everything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Focus {
+    /// Exact instants.
+    Instants,
+    /// Ends of packages, and power cuts after them.
+    Ends,
+    /// Deaths at the effect of this name.
+    At(&'static str),
+}
+
 /// Runs one seed, with one of the deliberate defects where that is wanted.
-pub fn run(seed: u64, steps: u32, mutant: Option<Mutant>) -> Result<Figures, Box<Failure>> {
+pub fn run(
+    seed: u64,
+    steps: u32,
+    mutant: Option<Mutant>,
+    focus: Option<Focus>,
+) -> Result<Figures, Box<Failure>> {
     mutants::set(mutant);
-    let result = driver::run(seed, steps);
+    let result = driver::run(seed, steps, focus);
     mutants::set(None);
     result
 }
