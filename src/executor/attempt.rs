@@ -233,6 +233,36 @@ mod tests {
     }
 
     #[test]
+    fn after_a_crash_at_any_point_nothing_runs_a_second_time() {
+        let (mut states, mut points, mut double_runs) = (0, 0, 0);
+        let start = Attempt::default();
+        walk(&start, start.begin(), &mut Vec::new(), &mut |attempt, done| {
+            states += 1;
+            let withdrawn = matches!(attempt.phase(), Phase::NotLaunched(_)) && done.contains(&Effect::SayGo);
+            // The newest effect may have been carried out or not; the run host may live; its package may be left.
+            for bits in 0..8_u8 {
+                let [lost, host_lives, package_left] = [1, 2, 4].map(|bit| bits & bit != 0);
+                let carried_out = &done[..done.len() - usize::from(lost && !done.is_empty())];
+                let launched = carried_out.contains(&Effect::SayGo) && !withdrawn;
+                let started = carried_out.contains(&Effect::StartHost);
+                let found: Found<()> = Found {
+                    exit: None,
+                    lock_held: started && host_lives,
+                    started,
+                    survivors: launched && !host_lives && package_left,
+                };
+                points += 1;
+                let claimed = carried_out.contains(&Effect::CommitClaim);
+                let again = !claimed || recover(found) == Recovery::NotLaunched;
+                double_runs += u32::from(again && launched);
+            }
+        });
+        println!("claim protocol: {states} states, {points} crash points, {double_runs} double runs");
+        assert!(states >= 15 && points >= 8 * states, "{states} states, {points} crash points");
+        assert_eq!(double_runs, 0);
+    }
+
+    #[test]
     fn every_failure_ends_in_a_phase_that_says_what_is_known() {
         let start = Attempt::default();
         walk(&start, start.begin(), &mut Vec::new(), &mut |attempt, done| {

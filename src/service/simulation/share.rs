@@ -138,6 +138,8 @@ impl Inner {
                 };
                 ShareNews::Staged(hash.clone(), fact)
             }
+            // Only `pcm check` reads reports.
+            ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
             ShareJob::Deliver { .. } if self.share.mood == Mood::Gone => {
                 ShareNews::Delivered(Err("the share is away".into()))
             }
