@@ -136,7 +136,8 @@ impl Asked<'_> {
             _ => String::new(),
         };
         told.push(format!("the service started attempt {n} by itself {at}{when}"));
-        match blocked.last() {
+        // What was at its time needs no reason: its files arriving a moment before are none.
+        match blocked.last().filter(|_| late.is_some()) {
             Some(Blocked { codes: Some(codes), until: Some(until), .. })
                 if is_near(*until, attempt.claimed_at) =>
             {

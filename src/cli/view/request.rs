@@ -5,7 +5,7 @@ use crate::cli::out::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
 use crate::decision::{Gate, Group, Verdict};
-use crate::executor::view::{AllowedDoc, ExplainDoc, GateDoc, ShowDoc, WAITS_FOR_INPUT};
+use crate::executor::view::{AllowedDoc, BlockedDoc, ExplainDoc, GateDoc, ShowDoc, WAITS_FOR_INPUT};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
 use crate::text::{self, SafeText};
@@ -29,7 +29,13 @@ pub fn explain(doc: &ExplainDoc, look: &Look) -> Page {
 
 /// How it came to that, as history recorded it.
 fn past(page: &mut Page, doc: &ExplainDoc, look: &Look) {
-    if doc.told.is_empty() && doc.blocked.is_empty() {
+    // What lasted for less than a minute, between one look and the next, explains nothing to anybody.
+    let lasted = |span: &&BlockedDoc| {
+        let until = span.until.unwrap_or(look.now);
+        span.until.is_none() || until - span.from >= chrono::TimeDelta::minutes(1)
+    };
+    let blocked: Vec<&BlockedDoc> = doc.blocked.iter().filter(lasted).collect();
+    if doc.told.is_empty() && blocked.is_empty() {
         return;
     }
     page.blank().line("How it came to that:");
@@ -38,7 +44,7 @@ fn past(page: &mut Page, doc: &ExplainDoc, look: &Look) {
     }
     let mut table = Table::new(2, &[fixed("FROM"), fixed("UNTIL"), words("WHAT WAS IN THE WAY", 20)]);
     // The newest are what is asked about; the document has all of them.
-    for span in doc.blocked.iter().skip(doc.blocked.len().saturating_sub(MOST_SPANS)) {
+    for span in &blocked[blocked.len().saturating_sub(MOST_SPANS)..] {
         let what = match span.codes.as_deref() {
             None => "not known: nobody looked, or it was not recorded".to_owned(),
             Some([]) => "another package ran".to_owned(),
