@@ -274,6 +274,7 @@ fn what(verb: &str, decision: &Decision) -> String {
         "rerun" => format!("starts attempt {} now, with a reason", decision.attempt + 1),
         "defer" => "postpones it, with a reason".to_owned(),
         "undefer" => "ends the deferral".to_owned(),
+        _ if decision.state == State::Countdown => "ends the countdown: it is not started".to_owned(),
         _ => "ends the package and all its processes, with a reason".to_owned(),
     }
 }

@@ -13,6 +13,7 @@ mod actions;
 mod check;
 mod countdown;
 mod crash;
+mod deferral;
 mod escape;
 mod gates;
 mod hang;

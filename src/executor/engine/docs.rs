@@ -200,7 +200,7 @@ impl Engine {
         AttemptDoc {
             request_id: row.request,
             attempt: row.attempt.number,
-            state: row.attempt.state,
+            state: decision::shown(&row.attempt, &self.world.boot_id()),
             claimed_at: row.attempt.claimed_at,
             started_at: row.attempt.started_at,
             ended_at: row.attempt.ended_at,

@@ -30,6 +30,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// How long a run host may take to say that it is ready: two syncs on a busy disk.
@@ -52,6 +53,8 @@ pub struct RealWorld {
     child: Arc<Mutex<Option<Child>>>,
     /// Who could not be told, until somebody asks.
     untold: Arc<Mutex<Vec<Untold>>>,
+    /// Notices under way.
+    telling: Mutex<Vec<JoinHandle<()>>>,
     /// How the commands for a restart ended that did not end well.
     restart_failures: Arc<Mutex<Vec<SafeText>>>,
     inhibit: Inhibit,
@@ -67,6 +70,7 @@ impl RealWorld {
             outbox: Outbox::at(&layout.outbox()),
             child: Arc::default(),
             untold: Arc::default(),
+            telling: Mutex::default(),
             restart_failures: Arc::default(),
             inhibit: Inhibit::default(),
         }
@@ -105,6 +109,16 @@ impl RealWorld {
 
     fn folder(&self, run: &str) -> RunFolder {
         RunFolder::of(&self.layout.runs(), run)
+    }
+}
+
+/// A command that ends at once has told everybody first; that takes as long as `host::notice` gives it, at most.
+impl Drop for RealWorld {
+    fn drop(&mut self) {
+        for telling in self.telling.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            // A notice that panicked keeps nobody from ending.
+            let _ = telling.join();
+        }
     }
 }
 
@@ -163,10 +177,17 @@ impl Machine for RealWorld {
             let missed = notice::tell(&to, &words);
             untold.lock().unwrap_or_else(PoisonError::into_inner).extend(missed);
         });
-        if let Err(e) = told {
-            let why = SafeText::new(&e.to_string());
-            let nobody = Untold { user: "everybody".into(), terminal: "every terminal".into(), why };
-            self.untold.lock().unwrap_or_else(PoisonError::into_inner).push(nobody);
+        match told {
+            Ok(telling) => {
+                let mut all = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+                all.retain(|telling| !telling.is_finished());
+                all.push(telling);
+            }
+            Err(e) => {
+                let why = SafeText::new(&e.to_string());
+                let nobody = Untold { user: "everybody".into(), terminal: "every terminal".into(), why };
+                self.untold.lock().unwrap_or_else(PoisonError::into_inner).push(nobody);
+            }
         }
     }
 
