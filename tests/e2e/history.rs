@@ -22,7 +22,8 @@ fn says_so_everywhere(site: &Site, service: bool) {
         let shown = site.pcm(&[view, "--json"]);
         let doc: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
         let problems = doc["problems"].as_array().unwrap();
-        let lost = problems.iter().find(|p| p["code"] == "history-lost").unwrap_or_else(|| panic!("{view}: {doc}"));
+        let lost =
+            problems.iter().find(|p| p["code"] == "history-lost").unwrap_or_else(|| panic!("{view}: {doc}"));
         assert!(lost["message"].as_str().unwrap().contains("pcm init --adopt"), "{view}: {lost}");
     }
     let checked = site.pcm(&["check", "--json"]);

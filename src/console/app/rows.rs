@@ -223,12 +223,27 @@ fn matches(row: &RequestDoc, filter: &str) -> bool {
     if words.trim().is_empty() {
         return true;
     }
-    let id = row.request_id.map(|id| id.to_string()).unwrap_or_default();
-    let text = format!("{id} {} {} {} {} {}", row.package, row.command, row.state, row.group, row.why)
-        .to_lowercase();
-    if inverted {
-        !words.split_whitespace().any(|word| text.contains(word))
-    } else {
-        words.split_whitespace().all(|word| text.contains(word))
+    let id = row.request_id.as_ref().map_or("", |id| id.as_str());
+    let fields = [
+        id,
+        row.package.as_str(),
+        row.command.as_str(),
+        row.state.as_str(),
+        row.group.as_str(),
+        row.why.as_str(),
+    ];
+    let found = |word: &str| fields.iter().any(|field| contains(field, word));
+    if inverted { !words.split_whitespace().any(found) } else { words.split_whitespace().all(found) }
+}
+
+/// Whether a word in lower case is in a text, whatever that one's case. Thousands of rows are looked through for each
+/// key, so nothing is copied unless it has to be.
+fn contains(text: &str, word: &str) -> bool {
+    if text.is_ascii() {
+        return text
+            .as_bytes()
+            .windows(word.len().max(1))
+            .any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
     }
+    text.to_lowercase().contains(word)
 }

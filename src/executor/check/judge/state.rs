@@ -96,8 +96,8 @@ pub fn log(facts: &Facts) -> CheckItem {
             )
         }));
     }
-    let patience = facts.polling_interval().saturating_mul(SILENT_POLLS)
-        .max(std::time::Duration::from_secs(120));
+    let patience =
+        facts.polling_interval().saturating_mul(SILENT_POLLS).max(std::time::Duration::from_secs(120));
     findings.push(match &facts.folders.log_written {
         Ok(at) if runs && words::between(*at, facts.now) > patience => block(
             format!("{} was last written {}, although the service runs", file.display(), ago(*at, facts)),
