@@ -223,7 +223,7 @@ impl<'a> Sim<'a> {
         }
         match self.focus.filter(|_| self.random.chance(50)) {
             Some(Focus::Instants) => return self.exactly(),
-            Some(Focus::Ends) => return self.to_an_end(),
+            Some(Focus::Ends) => return self.await_an_end(),
             Some(Focus::At(point)) => {
                 let death = *self.random.pick(&[Death::Service, Death::ServiceAndHost, Death::Machine]);
                 self.world.lock().fault = Some((0, Some(point), Fault::Dies(death)));
@@ -235,7 +235,7 @@ impl<'a> Sim<'a> {
             0..=25 => self.seconds(1, 120),
             26..=39 => self.seconds(60, 3600),
             40..=41 => self.seconds(3600, 100_000),
-            42..=43 => self.to_an_end(),
+            42..=43 => self.await_an_end(),
             44..=49 => self.exactly(),
             50..=52 => self.clock_jumps(),
             53..=56 => self.world.lock().share_event(),
@@ -303,7 +303,7 @@ impl<'a> Sim<'a> {
     }
 
     /// Until a package that runs has ended and its end is known; then the power may be cut.
-    fn to_an_end(&mut self) {
+    fn await_an_end(&mut self) {
         for _ in 0..20 {
             let next = {
                 let inner = self.world.lock();
@@ -491,10 +491,10 @@ impl<'a> Sim<'a> {
             // Whether it counts is not known where it failed.
             Call::Hold { .. } | Call::Unhold { .. } => inner.held_until = None,
             Call::Defer { request, until, .. } if done => drop(inner.deferred.insert(request, until)),
-            Call::Defer { request, .. } | Call::Undefer { request, .. } => {
-                if said != "deferral-limit" && said != "deferral-too-late" {
-                    inner.deferred.remove(&request);
-                }
+            Call::Defer { request, .. } | Call::Undefer { request, .. }
+                if said != "deferral-limit" && said != "deferral-too-late" =>
+            {
+                inner.deferred.remove(&request);
             }
             _ => {}
         }
