@@ -10,14 +10,16 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// The writer. It keeps no file open: after a rotation by others, a deletion, or a full disk, the next record finds its
-/// way by itself.
+/// The writer. It opens the file anew for each record: after a rotation by others, a deletion, or a full disk, the next
+/// one finds its way by itself.
 #[derive(Debug)]
 pub struct PacmanLog {
     path: PathBuf,
     format: LogFormat,
     max_size: u64,
     keep: u32,
+    /// The file of the last record, for the time when no other can be opened.
+    kept: Option<File>,
 }
 
 impl PacmanLog {
@@ -34,7 +36,7 @@ impl PacmanLog {
         keep: u32,
     ) -> io::Result<PacmanLog> {
         std::fs::create_dir_all(dir)?;
-        let log = PacmanLog { path: dir.join(name), format, max_size: max_size.max(4096), keep };
+        let log = PacmanLog { path: dir.join(name), format, max_size: max_size.max(4096), keep, kept: None };
         log.check_kind()?;
         Ok(log)
     }
@@ -67,8 +69,12 @@ impl PacmanLog {
         };
         let rotated = self.rotate_if_full(record.len() as u64, local);
         // Opened for reading too: to see whether the last record is whole.
-        let mut file = OpenOptions::new().append(true).read(true).create(true).open(&self.path)?;
-        if ends_within_a_line(&mut file)? {
+        let file = match OpenOptions::new().append(true).read(true).create(true).open(&self.path) {
+            Ok(file) => self.kept.insert(file),
+            // Without a descriptor to spare, that there is none is still said: in the file of the last record.
+            Err(e) => self.kept.as_mut().filter(|kept| is_at(kept, &self.path)).ok_or(e)?,
+        };
+        if ends_within_a_line(file)? {
             record.insert(0, '\n');
         }
         // One system call, unless the disk is full in the middle of it.
@@ -153,6 +159,12 @@ impl PacmanLog {
         }
         Ok(())
     }
+}
+
+/// Whether this is the file at that path, as far as can be told without opening it.
+fn is_at(file: &File, path: &Path) -> bool {
+    let length = |meta: std::fs::Metadata| meta.len();
+    matches!((file.metadata().map(length), std::fs::metadata(path).map(length)), (Ok(a), Ok(b)) if a == b)
 }
 
 /// A crash or a full disk may have left half a record; what follows must not become part of it.

@@ -165,3 +165,16 @@ fn a_new_history_of_a_machine_with_earlier_results_is_closed() {
     assert!(text(&init).contains("earlier results"), "{}", text(&init));
     assert!(site.pcm(&["init", "--adopt=not-done"]).status.success());
 }
+
+#[test]
+fn a_history_of_a_newer_version_runs_nothing_and_is_not_taken_for_damaged() {
+    let site = with_history();
+    let db = rusqlite::Connection::open(site.state().join("history.db")).unwrap();
+    db.pragma_update(None, "user_version", 1_000).unwrap();
+    drop(db);
+    let _service = site.service();
+    site.wait_log("Packages before filter: 2");
+    let list = site.json(&["list", "--all"])["problems"].to_string();
+    assert!(list.contains("history-lost") && list.contains("newer pcm"), "{list}");
+    assert_eq!(site.ran("ran BP0000Z"), 0);
+}

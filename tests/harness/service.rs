@@ -56,5 +56,5 @@ fn a_service_whose_disk_errs_for_a_while_runs_nothing_twice_and_heals() {
 
 #[test]
 fn a_service_without_descriptors_for_a_while_runs_nothing_twice_and_heals() {
-    heals("openat,pipe2,socketpair", "EMFILE", "");
+    heals("openat,pipe2,socketpair", "EMFILE", "Too many open files");
 }

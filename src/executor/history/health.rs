@@ -60,12 +60,16 @@ pub(super) fn open_healthy(layout: &Layout, flags: OpenFlags) -> Result<Healthy,
     let damaged = |e: rusqlite::Error| Lost::new(format!("{} is damaged or unreadable: {e}", file.display()));
     let db = connect(&file, flags).map_err(damaged)?;
     let found = schema::version(&db).map_err(damaged)?;
-    if found > schema::VERSION || found < 1 {
+    if found > schema::VERSION {
         return Err(Lost::new(format!(
-            "{} has tables of version {found}; this pcm knows 1 to {}",
+            "{} was written by a newer pcm: its tables are of version {found}, this one knows {}; it is not damaged, \
+             install the newer pcm again",
             file.display(),
             schema::VERSION
         )));
+    }
+    if found < 1 {
+        return Err(Lost::new(format!("{} has no tables of pcm", file.display())));
     }
     let check: String = db.pragma_query_value(None, "integrity_check", |row| row.get(0)).map_err(damaged)?;
     if check != "ok" {
