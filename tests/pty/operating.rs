@@ -115,6 +115,7 @@ fn a_lost_history_is_said_by_the_console_and_by_its_checklist() {
     console.wait("history-lost");
     console.keys("7");
     console.wait("READINESS");
+    console.keys("G");
     console.wait_until("the row of the history", |s| {
         s.lines().any(|line| line.contains("FAIL history") && line.contains("history-lost"))
     });
