@@ -55,8 +55,7 @@ pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> 
         zone: &zone,
         defaults: &defaults,
         now: app.now,
-        fits: (configured && !windows.weekly.is_empty())
-            .then_some(&fits as &dyn Fn(&Request) -> Option<String>),
+        fits: (configured && !windows.weekly.is_empty()).then_some(&fits as &lint::Fits),
         modes: crate::host::perms::ARE_REAL
             && !(configured && app.setup.config.trust.mode == TrustMode::Signed),
         hashes,

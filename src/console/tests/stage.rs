@@ -33,6 +33,7 @@ const OWN: &[&str] = &[
     "job_id",
     "machine",
     "overrides",
+    "polling_by",
     "package_id",
     "platforms",
     "request_id",

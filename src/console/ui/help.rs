@@ -19,7 +19,7 @@ pub fn draw(app: &App, scroll: &Scroll, canvas: &mut Canvas, body: Rect) {
     let of_here: Vec<&Command> = COMMANDS.iter().filter(|c| c.is_of(here)).collect();
     let key = |id: Id| app.options.keymap.of(id).first().map(ToString::to_string).unwrap_or_default();
     let ways = safe!(
-        "{} leaves, {} goes a step back, {} finds any command by its words, {} shows more",
+        "{} leaves, {} goes a step back, {} finds any command, {} shows more",
         key(Id::Quit),
         key(Id::Back),
         key(Id::Palette),

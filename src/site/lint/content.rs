@@ -48,11 +48,8 @@ impl Packages {
     ) {
         let Some(wanted) = &request.content_sha256 else { return };
         let id = request.package_id;
-        if !self.packages.contains_key(&id) {
-            let listed = look(root, id, asked, found);
-            self.packages.insert(id, listed);
-        }
-        let Some(Some(listed)) = self.packages.get(&id) else { return };
+        let listed = self.packages.entry(id).or_insert_with(|| look(root, id, asked, found));
+        let Some(listed) = listed else { return };
         if listed.hash != *wanted {
             if self.asked.insert((id, wanted.clone())) {
                 found.block(

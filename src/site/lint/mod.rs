@@ -15,6 +15,9 @@ use super::instruction::{Problem, Request};
 use crate::clock::{Wall, Zone};
 use crate::decision::Verdict;
 
+/// Why a request fits into none of a machine's windows, if so.
+pub type Fits<'a> = dyn Fn(&Request) -> Option<String> + 'a;
+
 /// What is asked, and by which rules.
 pub struct Asked<'a> {
     /// What times without a zone mean.
@@ -24,7 +27,7 @@ pub struct Asked<'a> {
     /// When it is asked.
     pub now: Wall,
     /// Why a request fits into none of a machine's windows; None where no windows are known.
-    pub fits: Option<&'a dyn Fn(&Request) -> Option<String>>,
+    pub fits: Option<&'a Fits<'a>>,
     /// Owners and mode bits decide who is believed.
     pub modes: bool,
     /// Hash every file of every package, too.
