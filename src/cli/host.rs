@@ -12,7 +12,7 @@ use crate::site::ids::MachineId;
 use crate::site::instruction::command::split;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{IsTerminal, Read};
+use std::io::{IsTerminal, Read, Write as _};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
 
@@ -178,7 +178,7 @@ fn carried_out(mut command: Command, program: &str, host: &HostName) -> Result<u
         )),
         Some(code) => {
             for line in said.lines() {
-                eprintln!("{}", crate::text::SafeText::new(line));
+                let _ = writeln!(std::io::stderr(), "{}", crate::text::SafeText::new(line));
             }
             Ok(u8::try_from(code).unwrap_or(Exit::Failed as u8))
         }

@@ -6,6 +6,7 @@ use crate::clock::Wall;
 use crate::log::Level;
 use crate::text::SafeText;
 use std::collections::BTreeMap;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,7 +74,8 @@ impl Journal {
             Err(e) => {
                 let why = SafeText::new(&format!("the log cannot be written: {e}"));
                 if self.fault.as_ref() != Some(&why) {
-                    eprintln!("pcm: {why}");
+                    // Not with `eprintln!`: it panics where even that cannot be written, on a disk as full as the log's.
+                    let _ = writeln!(io::stderr(), "pcm: {why}");
                 }
                 self.fault = Some(why);
             }

@@ -18,6 +18,7 @@ use crate::host::paths::Layout;
 use crate::host::{account, ipc, stop, supervisor};
 use crate::text::SafeText;
 use server::Asked;
+use std::io::Write as _;
 use steps::{Carrier, Steps};
 use tokio::sync::mpsc;
 use worker::{News, Worker};
@@ -94,7 +95,9 @@ fn take_lock(layout: &Layout) -> Result<ExclusiveLock> {
     let taken = ExclusiveLock::wait_take(&path, "pcm service", |holder| {
         if !said {
             let holder = holder.map_or_else(|| "somebody".into(), |h| h.to_string());
-            eprintln!("pcm service: waiting for the executor, which is held by {}", SafeText::new(&holder));
+            let line =
+                format!("pcm service: waiting for the executor, which is held by {}", SafeText::new(&holder));
+            let _ = writeln!(std::io::stderr(), "{line}");
             said = true;
         }
         true

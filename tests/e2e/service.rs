@@ -110,3 +110,21 @@ fn a_starting_service_waits_for_the_one_that_holds_the_executor() {
     second.kill().unwrap();
     second.wait().unwrap();
 }
+
+/// Neither the log nor standard error can be written: on a full disk they often share it.
+#[test]
+fn a_service_that_can_say_nothing_anywhere_runs_what_is_due() {
+    let mut site = Site::new();
+    let hash = site.package("BP00000A", &site.say("ran"));
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+    let log = site.state().join("log");
+    let _ = std::fs::remove_dir_all(&log);
+    std::fs::write(&log, b"in the way").unwrap();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut service = site.command(&["service", "run"]).stderr(full).spawn().unwrap();
+    site.wait_state("BP0000Y", "succeeded");
+    assert_eq!(site.ran("ran"), 1);
+    assert!(service.try_wait().unwrap().is_none(), "it is still there");
+    service.kill().unwrap();
+    service.wait().unwrap();
+}
