@@ -65,7 +65,7 @@ impl Terminal {
         let (cols, rows) = if kind.sizeless { (0, 0) } else { (kind.cols, kind.rows) };
         let pair =
             native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
-        if let (Some(baud), Some(name)) = (kind.baud, pair.master.tty_name()) {
+        if let (Some(baud), Some(name)) = (kind.baud, device(&*pair.master)) {
             set_speed(&name, baud);
         }
         let mut builder = CommandBuilder::new(command.get_program());
@@ -231,7 +231,7 @@ impl Terminal {
 
     /// The device, as programs in the terminal see it.
     pub fn device(&self) -> Option<PathBuf> {
-        self.master.as_ref().and_then(|master| master.tty_name())
+        self.master.as_deref().and_then(device)
     }
 
     pub fn pid(&self) -> u32 {
@@ -281,6 +281,16 @@ impl Line {
         drop(reader);
         into.lock().unwrap().ended = true;
     }
+}
+
+#[cfg(unix)]
+fn device(master: &(dyn MasterPty + Send + 'static)) -> Option<PathBuf> {
+    master.tty_name()
+}
+
+#[cfg(not(unix))]
+fn device(_master: &(dyn MasterPty + Send + 'static)) -> Option<PathBuf> {
+    None
 }
 
 #[cfg(unix)]

@@ -32,8 +32,8 @@ pub fn launched(inner: &mut Inner, run: &str) {
         }
         Err(why) => inner.violation(format!("P1: {run} is launched without a durable claim: {why}")),
     }
-    let epoch = inner.epoch;
-    inner.witness.push(Launch { run: run.to_owned(), epoch });
+    let (epoch, boot) = (inner.epoch, inner.boot);
+    inner.witness.push(Launch { run: run.to_owned(), epoch, boot });
 }
 
 fn connect(inner: &Inner) -> Result<Connection, String> {

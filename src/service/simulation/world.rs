@@ -50,6 +50,8 @@ pub struct Launch {
     pub run: String,
     /// Which history it belongs to: an operator who adopts as not done starts a new count.
     pub epoch: u32,
+    /// In which boot.
+    pub boot: u32,
 }
 
 /// Everything that changes.

@@ -6,7 +6,6 @@ use crate::config::TrustMode;
 use crate::decision::{ContentFact, TrustVerdict};
 use crate::site::content;
 use crate::site::instruction::parse::Defaults;
-use crate::site::mif;
 use crate::site::share::{Looking, look};
 use crate::site::trust::Judge;
 
@@ -115,6 +114,6 @@ fn the_example_really_runs_prints_its_progress_and_reports_success() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("step 1 of 5") && text.contains("step 5 of 5"), "{text}");
-    let status = mif::parse(&fs::read(&mif_path).unwrap()).unwrap();
+    let status = crate::site::mif::parse(&fs::read(&mif_path).unwrap()).unwrap();
     assert!(status.success);
 }
