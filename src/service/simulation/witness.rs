@@ -92,6 +92,14 @@ fn times(inner: &mut Inner, request: &RequestId, run: &str, by_itself: bool) {
     }
 }
 
+/// An operator asked for an earlier attempt of it since: what follows by itself are that one's retries.
+fn asked_for(inner: &Inner, request: &RequestId, run: &str) -> bool {
+    let number: u32 = run.rsplit('-').next().and_then(|number| number.parse().ok()).unwrap();
+    (1..number).any(|n| {
+        attempt(inner, &format!("{request}-{n}")).is_ok_and(|row| row.attempt.by.as_str() != "service")
+    })
+}
+
 /// A launch that no operator asked for.
 fn by_itself(inner: &mut Inner, request: &RequestId, run: &str) {
     times(inner, request, run, true);
@@ -105,7 +113,7 @@ fn by_itself(inner: &mut Inner, request: &RequestId, run: &str) {
     if inner.deferred.get(request).is_some_and(|until| wall < *until) {
         inner.violation(format!("{run} is launched by itself while it is deferred"));
     }
-    if inner.adopted.contains(request) {
+    if inner.adopted.contains(request) && !asked_for(inner, request, run) {
         inner.violation(format!("P4: {run} is launched by itself, an operator said that it is done"));
     }
     if let Err(why) = follows(inner, run) {
