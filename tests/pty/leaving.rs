@@ -194,7 +194,7 @@ fn ctrl_z_gives_the_shell_back_and_fg_the_console() {
         terminal.wait("still 42");
         // While the console was away the terminal became another one.
         terminal.resize(100, 30);
-        terminal.keys("fg; clear\r");
+        terminal.keys("clear; fg\r");
         wait_for("the console in the new size", || terminal.rows()[29].contains("? help"));
         assert!(terminal.alternate());
     }

@@ -96,7 +96,10 @@ fn the_help_names_the_keys_and_read_only_says_so() {
     let mut console = Terminal::start(&site.command(&["--read-only"]), 80, 24);
     console.wait("[RO]");
     console.keys("?");
-    console.wait_until("the help", |s| s.contains("run this request") && s.contains("postpone"));
+    console.wait_until("the help", |s| s.contains("KEYS of") && s.contains("run") && s.contains("defer"));
+    // Below the keys every command stands in words.
+    console.keys("\x1b[6~");
+    console.wait("run this request now");
     console.keys("\x1b");
     console.wait("LOGGED ON");
     console.keys("ry");

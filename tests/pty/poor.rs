@@ -12,7 +12,7 @@ fn the_kernels_console_and_old_terminals_get_only_what_they_know() {
         let mut console = Terminal::start_as(&site.command(&[]), 80, 24, term);
         console.wait("BP10000");
         console.keys("?");
-        console.wait("run this request");
+        console.wait("KEYS of");
         console.keys("\x1b");
         console.wait("LOGGED ON");
         console.keys("q");

@@ -83,14 +83,23 @@ fn mark(under_way: bool) {
 
 /// How long a terminal that is left may take for the frame on its way, and again for the last bytes.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// A writer that was woken fills what was dropped within this.
+const STEP: Duration = Duration::from_millis(5);
 
 /// The last bytes before the terminal is left. What it has not taken by then is dropped, and if it takes nothing at all
 /// nobody waits for it.
 pub fn last(bytes: &[u8]) {
     let mut last = Vec::new();
     if !settled(PATIENCE) {
+        // What is dropped makes room for the rest of a frame that is larger than all that the system holds.
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            terminal::discard();
+            if settled(STEP) {
+                break;
+            }
+        }
         terminal::discard();
-        settled(PATIENCE);
         // Whatever sequence was cut off there: CAN ends it.
         last.push(0x18);
     }
