@@ -30,7 +30,15 @@ pub fn read(buffer: &mut Vec<u8>, limit: Duration) -> io::Result<Got> {
 /// # Errors
 /// The terminal is gone.
 pub fn write(bytes: &[u8]) -> io::Result<()> {
-    sys::terminal::write(bytes)
+    write_while(bytes, || true).map(|_| ())
+}
+
+/// The same as long as it is wanted; false: it was cut off. On Windows it is asked once, at the beginning.
+///
+/// # Errors
+/// The terminal is gone.
+pub fn write_while(bytes: &[u8], wanted: impl Fn() -> bool) -> io::Result<bool> {
+    sys::terminal::write_while(bytes, wanted)
 }
 
 /// Waits until the line has carried what was written, where the system knows (serial lines). Elsewhere it returns at
@@ -39,7 +47,7 @@ pub fn drain() {
     sys::terminal::drain();
 }
 
-/// Drops what was written and not taken yet, so that a writer that waits for it goes on.
+/// Drops what was written and not taken yet.
 pub fn discard() {
     sys::terminal::discard();
 }

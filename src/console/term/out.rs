@@ -3,6 +3,7 @@
 
 use crate::console::drivers::spawn;
 use crate::host::terminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 /// Whether a frame is on its way. Process-wide, since there is one terminal and it may be left from any thread.
 static UNDER_WAY: Mutex<bool> = Mutex::new(false);
 static GONE_OUT: Condvar = Condvar::new();
+/// The terminal is being left and takes nothing: what is left of a frame is not wanted any more.
+static LEAVING: AtomicBool = AtomicBool::new(false);
 
 /// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +41,11 @@ impl Out {
         let (frames, taken) = sync_channel::<Vec<u8>>(1);
         spawn("out", move || {
             for frame in taken {
-                let sent = terminal::write(&frame);
+                let sent = terminal::write_while(&frame, || !LEAVING.load(Ordering::SeqCst));
                 // A serial line's own buffer holds seconds of what it carries.
-                terminal::drain();
+                if matches!(sent, Ok(true)) {
+                    terminal::drain();
+                }
                 mark(false);
                 told(if sent.is_ok() { Sent::Done } else { Sent::Gone });
             }
@@ -83,22 +88,15 @@ fn mark(under_way: bool) {
 
 /// How long a terminal that is left may take for the frame on its way, and again for the last bytes.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// A writer that was woken fills what was dropped within this.
-const STEP: Duration = Duration::from_millis(5);
 
 /// The last bytes before the terminal is left. What it has not taken by then is dropped, and if it takes nothing at all
 /// nobody waits for it.
 pub fn last(bytes: &[u8]) {
     let mut last = Vec::new();
     if !settled(PATIENCE) {
-        // What is dropped makes room for the rest of a frame that is larger than all that the system holds.
-        let end = Instant::now() + PATIENCE;
-        while Instant::now() < end {
-            terminal::discard();
-            if settled(STEP) {
-                break;
-            }
-        }
+        LEAVING.store(true, Ordering::SeqCst);
+        settled(PATIENCE);
+        LEAVING.store(false, Ordering::SeqCst);
         terminal::discard();
         // Whatever sequence was cut off there: CAN ends it.
         last.push(0x18);

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// One read takes this much; what is left is there at the next poll, which is level-triggered.
 const CHUNK: usize = 4096;
+/// The kernel hands out the room of a terminal in pieces of this size.
+const PIECE: usize = 256;
 
 pub fn read(buffer: &mut Vec<u8>, limit: Duration) -> io::Result<Got> {
     let stdin = io::stdin();
@@ -35,21 +37,27 @@ pub fn read(buffer: &mut Vec<u8>, limit: Duration) -> io::Result<Got> {
     }
 }
 
-pub fn write(mut bytes: &[u8]) -> io::Result<()> {
+pub fn write_while(mut bytes: &[u8], wanted: impl Fn() -> bool) -> io::Result<bool> {
     let stdout = io::stdout();
+    let step = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
     while !bytes.is_empty() {
-        match rustix::io::write(&stdout, bytes) {
+        if !wanted() {
+            return Ok(false);
+        }
+        // Never more than there is room for: a write that blocks is not ended by emptying the queue.
+        match poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], Some(&step)) {
+            Ok(0) | Err(Errno::INTR) => continue,
+            Ok(_) => {}
+            Err(e) => return Err(e.into()),
+        }
+        match rustix::io::write(&stdout, &bytes[..bytes.len().min(PIECE)]) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(n) => bytes = &bytes[n..],
-            Err(Errno::INTR) => {}
-            // Whoever shares the terminal made it non-blocking: wait for room instead of asking in a circle.
-            Err(Errno::AGAIN) => {
-                let _ = poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], None);
-            }
+            Err(Errno::INTR | Errno::AGAIN) => {}
             Err(e) => return Err(e.into()),
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 pub fn drain() {

@@ -10,10 +10,13 @@ pub fn read(_buffer: &mut Vec<u8>, limit: Duration) -> io::Result<Got> {
     if event::poll(limit)? { event::read().map(Got::Event) } else { Ok(Got::Nothing) }
 }
 
-pub fn write(bytes: &[u8]) -> io::Result<()> {
+pub fn write_while(bytes: &[u8], wanted: impl Fn() -> bool) -> io::Result<bool> {
+    if !wanted() {
+        return Ok(false);
+    }
     let mut out = io::stdout().lock();
     out.write_all(bytes)?;
-    out.flush()
+    out.flush().map(|()| true)
 }
 
 pub fn drain() {}
