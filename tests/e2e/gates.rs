@@ -2,6 +2,7 @@
 //! evidence and its next change in `explain --json`; taken away, the package runs.
 
 use super::common::*;
+use super::logind::Logind;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -549,13 +550,13 @@ const ROWS: &[Row] = &[
 const ELSEWHERE: &[(&str, &str)] = &[
     ("share-missing", "without any file held there is no request to explain: defects::share"),
     ("share-denied", "the same, and root is denied nothing: site::share"),
-    ("unsigned", "e2e tests of signatures"),
-    ("bad-signature", "e2e tests of signatures"),
-    ("rollback", "e2e tests of signatures"),
+    ("unsigned", "mode signed, with the whole file: e2e::share"),
+    ("bad-signature", "nothing verifies signatures yet, so nothing gives this code"),
+    ("rollback", "a serial that does not grow is told, and blocks nothing before signatures do: site::share"),
     ("interrupted", "e2e::crash"),
     ("not-offered", "a request that is not offered is not mandatory either: decision::tests::gates"),
-    ("user-logged-on", "nobody logs on in a test: decision::tests::machine"),
-    ("no-user", "nobody logs on in a test: decision::tests::machine"),
+    ("user-logged-on", "below, where logind can be imitated"),
+    ("no-user", "the same"),
     ("users-unknown", "depends on the machine: decision::tests::machine"),
     ("on-battery", "no battery in a test: decision::tests::machine"),
 ];
@@ -596,6 +597,43 @@ fn trust_platform_and_kind_alone_block_and_open() {
 #[test]
 fn job_and_executor_alone_block_and_open() {
     rows(&["suspended", "dependency", "busy"]);
+}
+
+/// One who is logged on where nobody may be, and nobody where somebody has to be.
+#[test]
+fn users_alone_block_and_open() {
+    // No such device: how long she has been idle is logind's word alone, and not that of a terminal of this machine.
+    let terminal = "pts/4000";
+    for (run_when, code) in [("no-user", "user-logged-on"), ("user", "no-user")] {
+        let mut site = Site::with_config("");
+        let Some(logind) = Logind::start(&site.path(".")) else { return };
+        site.bus = Some(logind.address.clone());
+        if code == "user-logged-on" {
+            logind.log_on("c1", "anna", terminal);
+        }
+        let hash = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
+        let request =
+            Request::due(ID).set("content_sha256", hash).set("run_when", &format!("\"{run_when}\""));
+        site.publish(&[request]);
+        let service = site.service();
+        let ground = Ground { site, service: Some(service), hash: String::new() };
+        let wanted = vec![("users".to_owned(), code.to_owned())];
+        let mut last = Vec::new();
+        wait_for_or(std::time::Duration::from_secs(30), || {
+            last = ground.closed();
+            last == wanted
+        })
+        .unwrap_or_else(|()| panic!("{code}: {last:?}, not alone"));
+        let gate = ground.gates().into_iter().find(|gate| gate["gate"] == "users").unwrap();
+        assert_eq!((&gate["verdict"], &gate["changes_on"]), (&"block".into(), &"event".into()), "{gate}");
+        assert_eq!(gate["evidence"].as_str().unwrap().contains("anna"), code == "user-logged-on", "{gate}");
+        match code {
+            "user-logged-on" => logind.log_off("c1"),
+            _ => logind.log_on("c1", "anna", terminal),
+        }
+        ground.site.wait_state(ID, "succeeded");
+        assert_eq!(ground.site.ran("ran"), 1);
+    }
 }
 
 #[test]
