@@ -24,7 +24,8 @@ pub struct Decoder {
     held: Vec<u8>,
     /// Within a paste: what came so far.
     paste: Option<Vec<u8>>,
-    since: Instant,
+    /// When the newest bytes came; None: none have.
+    since: Option<Instant>,
     /// How long an Esc waits for what would make it another key.
     patience: Duration,
 }
@@ -32,7 +33,7 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder in which an Esc counts once nothing has followed it for so long.
     pub fn new(patience: Duration) -> Decoder {
-        Decoder { held: Vec::new(), paste: None, since: Instant::now(), patience }
+        Decoder { held: Vec::new(), paste: None, since: None, patience }
     }
 
     /// How long to wait for more before [`Decoder::idle`] is to be called; None: nothing is held back.
@@ -42,12 +43,12 @@ impl Decoder {
             (None, false) => self.patience,
             (None, true) => return None,
         };
-        Some((self.since + limit).saturating_duration_since(now))
+        Some((self.since? + limit).saturating_duration_since(now))
     }
 
     /// Takes bytes that came at `now`.
     pub fn feed(&mut self, bytes: &[u8], now: Instant, out: &mut Vec<Event>) {
-        self.since = now;
+        self.since = Some(now);
         self.held.extend_from_slice(bytes);
         let held = std::mem::take(&mut self.held);
         let mut rest = held.as_slice();
