@@ -211,12 +211,14 @@ fn state(world: &World, subject: &Subject, gates: &[GateResult]) -> State {
 const ROUNDS: usize = 4_096;
 
 /// The first instant from now on at which every gate passes if nothing but time changes: the share goes on answering
-/// if it answers now, and everything else stays as it is. None: an event is needed, or it is too late by then.
+/// if it answers now, a run that is under way has ended by then, and everything else stays as it is. None: an event is
+/// needed, or it is too late by then.
 fn next_run(world: &World, subject: &Subject, gates: &[GateResult]) -> Option<Wall> {
-    let needs_more = |g: &GateResult| g.verdict != Verdict::Pass && !matches!(g.change, Change::At(_));
-    if gates.iter().any(needs_more) {
+    let closed = || gates.iter().filter(|g| g.verdict != Verdict::Pass);
+    if closed().any(|g| g.gate != Gate::Executor && !matches!(g.change, Change::At(_))) {
         return None;
     }
+    let busy = closed().any(|g| g.gate == Gate::Executor);
     let deferred = subject.deferral.and_then(|d| d.until);
     let earliest =
         [subject.mandatory, subject.retry_at(), deferred, world.settled_from()].into_iter().flatten();
@@ -224,7 +226,10 @@ fn next_run(world: &World, subject: &Subject, gates: &[GateResult]) -> Option<Wa
     for _ in 0..ROUNDS {
         t = world.free_from(t);
         match opening(world, subject, t)? {
-            Opening::Always | Opening::Open { .. } => return in_time(world, subject, t).then_some(t),
+            Opening::Always | Opening::Open { .. } => {
+                let waits_for_its_end = busy && t <= world.now;
+                return (!waits_for_its_end && in_time(world, subject, t)).then_some(t);
+            }
             Opening::Closed { next } | Opening::TooShort { next, .. } => t = next,
             Opening::NeverFits { .. } => return None,
         }

@@ -216,3 +216,21 @@ fn q174933_a_background_job_that_is_not_mandatory_says_that_it_never_runs_by_its
     assert_eq!(decision.blocked_by(), [Code::Optional]);
     assert_eq!(decision.why, "optional, r runs it");
 }
+
+/// A run that is under way is over one day: it hides no time at which something else starts.
+#[test]
+fn what_runs_now_does_not_hide_when_something_else_runs_later() {
+    let tomorrow = now() + TimeDelta::days(1);
+    let busy = |s: &mut Scene| s.facts.running = Some((id(OTHER), now()));
+    let mut later = Scene::due().with(busy);
+    later.request().mandatory_after = Some(When::Instant(tomorrow));
+    assert_eq!(later.decision().next_run, Some(tomorrow));
+    // What is due waits for the end of the run, and nobody knows when that is.
+    assert_eq!(Scene::due().with(busy).decision().next_run, None);
+    // With another thing in the way that no time opens, no time is named.
+    let held_up = later.with(|s| {
+        s.request().run_when = RunWhen::NoUser;
+        s.facts.users = Some(vec![user("anna")]);
+    });
+    assert_eq!(held_up.decision().next_run, None);
+}
