@@ -65,6 +65,29 @@ pub struct RunFolder(PathBuf);
 /// Records are a few hundred bytes; whatever is longer is not one.
 const MAX_RECORD: u64 = 1 << 20;
 
+/// Moves the folders of a history that is not in force any more out of the way, into `aside`: the next one counts its
+/// attempts from 1 again, and must meet neither a folder of the same name nor, worse, the exit record of another run.
+/// A run that still goes on keeps its folder.
+///
+/// # Errors
+/// What could not be moved; calling it again goes on.
+pub fn set_aside(runs: &Path, aside: &Path) -> io::Result<()> {
+    let entries = match std::fs::read_dir(runs) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if lock::is_held(&RunFolder::at(&entry.path()).lock()) {
+            continue;
+        }
+        durable::make_private_dir(aside)?;
+        std::fs::rename(entry.path(), aside.join(entry.file_name()))?;
+    }
+    durable::sync_dir(runs)?;
+    if aside.is_dir() { durable::sync_dir(aside) } else { Ok(()) }
+}
+
 impl RunFolder {
     /// The folder of the run of this name below `runs`.
     pub fn of(runs: &Path, run: &str) -> Self {

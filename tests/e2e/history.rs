@@ -115,6 +115,27 @@ fn yesterdays_history_runs_nothing_until_it_is_adopted() {
     runs_nothing_until_adopted(&site);
 }
 
+/// The folders of the runs before it are out of the way: what is due runs at once, as attempt 1, with its own outcome.
+#[test]
+fn what_is_adopted_as_not_done_runs_anew_and_meets_nothing_of_the_runs_before() {
+    let site = with_history();
+    let old = site.state().join("runs/BP0000Y-1/exit");
+    assert!(old.is_file());
+    fs::remove_file(site.state().join("history.db")).unwrap();
+    let adopted = site.pcm(&["init", "--adopt=not-done"]);
+    assert!(adopted.status.success(), "{}", text(&adopted));
+    assert!(!old.exists());
+    let _service = site.service();
+    site.wait_state("BP0000Y", "succeeded");
+    assert_eq!(
+        (site.ran("ran BP0000Y 1"), site.request("BP0000Y").unwrap()["attempt"].as_i64()),
+        (2, Some(1))
+    );
+    let aside = fs::read_dir(site.state()).unwrap().flatten().map(|entry| entry.path());
+    let kept = |path: std::path::PathBuf| path.join("BP0000Y-1/exit").is_file();
+    assert!(aside.filter(|path| path.to_string_lossy().contains("runs.lost-")).any(kept), "they are kept");
+}
+
 #[test]
 fn any_changed_byte_of_an_event_is_found() {
     let site = with_history();

@@ -6,6 +6,7 @@ use super::mark::Mark;
 use super::{History, connect, rows, schema};
 use crate::clock::Wall;
 use crate::executor::history::chain::Event;
+use crate::executor::run_folder;
 use crate::host::durable;
 use crate::host::paths::Layout;
 use crate::site::ids::RequestId;
@@ -187,9 +188,13 @@ pub fn adopt(
         return Ok(InitOutcome::Healthy);
     }
     let file = layout.history();
+    let stamp = now.format("%Y%m%dT%H%M%SZ");
+    let runs = layout.runs();
+    run_folder::set_aside(&runs, &runs.with_file_name(format!("runs.lost-{stamp}")))
+        .map_err(|e| format!("what is in {} cannot be moved aside: {e}", runs.display()))?;
     let mut kept = None;
     if std::fs::symlink_metadata(&file).is_ok() {
-        let aside = file.with_file_name(format!("history.db.lost-{}", now.format("%Y%m%dT%H%M%SZ")));
+        let aside = file.with_file_name(format!("history.db.lost-{stamp}"));
         std::fs::rename(&file, &aside)
             .map_err(|e| format!("{} cannot be moved aside: {e}", file.display()))?;
         kept = Some(aside);

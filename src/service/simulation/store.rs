@@ -105,6 +105,8 @@ impl Store for super::World {
 }
 
 /// What an operator's `pcm init --adopt` makes of the history.
+/// The folders of earlier runs stay where they are: here a new history meets them, as it does where they could not be
+/// moved aside. Runs that had a namesake are left out of the checks.
 pub fn adopt(world: &SimWorld, done: bool) -> Result<(), String> {
     let mut inner = world.lock();
     let listed: Vec<_> = inner
