@@ -612,8 +612,7 @@ fn users_alone_block_and_open() {
             logind.log_on("c1", "anna", terminal);
         }
         let hash = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
-        let request =
-            Request::due(ID).set("content_sha256", hash).set("run_when", &format!("\"{run_when}\""));
+        let request = Request::due(ID).set("content_sha256", hash).set("run_when", format!("\"{run_when}\""));
         site.publish(&[request]);
         let service = site.service();
         let ground = Ground { site, service: Some(service), hash: String::new() };
