@@ -210,13 +210,16 @@ proptest! {
     fn the_next_run_is_the_first_step_at_which_it_is_due(ways in ways()) {
         let scene = scene(&ways);
         let decision = scene.decision();
-        let due = |t: &Wall| decide_one(&later(&scene, *t).inputs(), id(ID)).unwrap().state == State::Due;
+        // What runs now is taken to have ended by then; what could start but for it has no time that can be named.
+        let free = scene.clone().with(|s| s.facts.running = None);
+        let due = |t: &Wall| decide_one(&later(&free, *t).inputs(), id(ID)).unwrap().state == State::Due;
         let first = (0..800).map(grid).find(due);
         match decision.next_run {
+            None if scene.facts.running.is_some() && first == Some(scene.now) => {}
             Some(t) if t < grid(800) => {
                 prop_assert_eq!(first, Some(t));
                 if t > scene.now {
-                    let before = later(&scene, t - TimeDelta::seconds(1));
+                    let before = later(&free, t - TimeDelta::seconds(1));
                     prop_assert!(closed(&before.decision()), "a second earlier it is not yet due");
                 }
             }
