@@ -99,7 +99,7 @@ impl Asked<'_> {
             let code = self.code(Gate::History).filter(|c| *c == Code::Interrupted).unwrap_or(Code::Done);
             let (n, state) = (self.decision.attempt, self.decision.state);
             let why = format!("{id} was attempted before: attempt {n} is {state}");
-            return Err(refusal(code.as_str(), why, remedy(code, id)));
+            return Err(refusal(code.as_str(), why, self.under_way().unwrap_or_else(|| remedy(code, id))));
         }
         self.gates(overrides, |gate| gate.gate == Gate::Mandatory || gate.code == Some(Code::ApplicationOnly))
     }
@@ -114,9 +114,9 @@ impl Asked<'_> {
             let why = format!("{id} was never attempted on this machine");
             return Err(refusal("not-attempted", why, format!("pcm run {id} makes the first attempt")));
         }
-        if matches!(self.decision.state, State::Running | State::Stopping) {
+        if let Some(help) = self.under_way() {
             let why = format!("attempt {} of {id} is {}", self.decision.attempt, self.decision.state);
-            return Err(refusal("busy", why, format!("Wait for its end, or pcm stop {id} --reason WHY")));
+            return Err(refusal("busy", why, help));
         }
         self.gates(overrides, |gate| {
             gate.gate == Gate::Mandatory
@@ -151,7 +151,15 @@ impl Asked<'_> {
     /// The refusal by a gate.
     fn closed(&self, gate: &GateResult) -> Refusal {
         let code = gate.code.unwrap_or(Code::PolicyUnreadable);
-        refusal(code.as_str(), format!("{}: {}", gate.gate, gate.evidence), remedy(code, self.id))
+        let help = self.under_way().filter(|_| gate.gate == Gate::History);
+        let help = help.unwrap_or_else(|| remedy(code, self.id));
+        refusal(code.as_str(), format!("{}: {}", gate.gate, gate.evidence), help)
+    }
+
+    /// What helps while the request itself runs: no further attempt can be made then.
+    fn under_way(&self) -> Option<String> {
+        let running = matches!(self.decision.state, State::Running | State::Stopping);
+        running.then(|| format!("Wait for its end, or pcm stop {} --reason WHY", self.id))
     }
 
     fn defer(&self, until: Wall) -> Result<(), Refusal> {
@@ -160,7 +168,7 @@ impl Asked<'_> {
         let policy = &self.inputs.policy.config.deferral;
         // What never runs by itself, or has already done so, cannot be postponed.
         let ended = |g: &&GateResult| {
-            g.verdict != Verdict::Pass && (g.change == Change::Never || g.gate == Gate::History)
+            g.verdict == Verdict::Block && (g.change == Change::Never || g.gate == Gate::History)
         };
         let final_gate = self.decision.gates.iter().filter(|g| g.code != Some(Code::RetryLater));
         let final_gate = final_gate.filter(|g| g.gate != Gate::Window).find(ended);

@@ -247,6 +247,9 @@ pub struct ExplainDoc {
     /// When it should have run and did not, as recorded at the time; oldest first.
     #[serde(default)]
     pub blocked: Vec<BlockedDoc>,
+    /// Path of the transcript of its newest attempt, where there is one.
+    #[serde(default)]
+    pub transcript: Option<SafeText>,
 }
 
 /// A time in which a request should have run and did not.

@@ -19,6 +19,9 @@ pub fn explain(doc: &ExplainDoc, look: &Look) -> Page {
     if !why.is_empty() {
         page.line(why);
     }
+    if let Some(path) = &doc.transcript {
+        page.line(format!("Its output: {path}"));
+    }
     page.line(next_run(doc, look)).line(look.zone_line());
     past(&mut page, doc, look);
     page.blank();

@@ -152,6 +152,7 @@ fn explain_doc() -> ExplainDoc {
         ],
         told: Vec::new(),
         blocked: Vec::new(),
+        transcript: None,
     }
 }
 
@@ -276,6 +277,13 @@ fn a_warning_alone_is_no_finding() {
     let mut doc = status_doc();
     doc.problems.push(Problem { code: "warning".into(), ..problem() });
     assert!(findings(&doc, "pcm").is_empty());
+}
+
+#[test]
+fn explain_of_what_has_run_says_where_its_output_is() {
+    let transcript = Some("/var/log/pcm/runs/BP0000Y-1.log".into());
+    let doc = ExplainDoc { state: State::Failed, transcript, ..explain_doc() };
+    assert!(shown(explain(&doc, &look(80))).contains("\nIts output: /var/log/pcm/runs/BP0000Y-1.log\n"));
 }
 
 #[test]

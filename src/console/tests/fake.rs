@@ -387,6 +387,7 @@ impl Ask for Fake {
                     allowed: show.allowed,
                     told: Vec::new(),
                     blocked: Vec::new(),
+                    transcript: None,
                 })
             }
             Call::History { .. } => {

@@ -165,7 +165,8 @@ fn a_rejected_record_cannot_be_triggered() {
         problems: vec![problem("contradiction")],
     })];
     for verb in [run(&OVERRIDABLE), defer(now() + TimeDelta::hours(1))] {
-        refused(&scene, &verb, "contradiction");
+        let refusal = refused(&scene, &verb, "contradiction");
+        assert!(refusal.why.as_str().starts_with("record: "), "by what is wrong itself: {refusal:?}");
     }
 }
 
@@ -230,8 +231,11 @@ fn a_rerun_needs_an_attempt_that_has_ended() {
     assert!(refusal.remedy.as_str().contains("pcm run BP0000Y"));
     for state in [State::Running, State::Stopping] {
         let scene = Scene::due().with(|s| s.attempted(ID, vec![attempt(1, state)]));
-        refused(&scene, &rerun(&[]), "busy");
-        refused(&scene, &run(&[]), "done");
+        let later = defer(now() + TimeDelta::hours(1));
+        for (verb, code) in [(rerun(&[]), "busy"), (run(&[]), "done"), (later, "done")] {
+            let refusal = refused(&scene, &verb, code);
+            assert!(refusal.remedy.as_str().starts_with("Wait for its end, or pcm stop"), "{refusal:?}");
+        }
     }
     let adopted = Scene::due().with(|s| {
         s.history.adopted.insert(id(ID), now());

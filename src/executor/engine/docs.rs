@@ -193,7 +193,12 @@ impl Engine {
             allowed: self.allowed(id, now),
             told,
             blocked,
+            transcript: self.attempts_of(id).last().and_then(|row| self.transcript_of(row)),
         })
+    }
+
+    fn transcript_of(&self, row: &AttemptRow) -> Option<SafeText> {
+        self.world.transcript(&row.run()).map(|path| SafeText::new(&path.display().to_string()))
     }
 
     fn attempt_doc(&self, row: &AttemptRow) -> AttemptDoc {
@@ -208,10 +213,7 @@ impl Engine {
             result: row.attempt.result.clone(),
             by: row.attempt.by.clone(),
             reason: row.attempt.reason.clone(),
-            transcript: self
-                .world
-                .transcript(&row.run())
-                .map(|path| SafeText::new(&path.display().to_string())),
+            transcript: self.transcript_of(row),
             package: row.attempt.package.clone(),
             retry_at: row.attempt.retry_at,
         }
