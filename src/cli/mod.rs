@@ -172,6 +172,9 @@ impl App {
         let Answer::List(mut doc) = answer else { return self.other(answer) };
         let selection = view::Selection::from(args);
         if self.out.json {
+            // A program that reads it finds every problem in one place; for people each stands in its request's row.
+            let of_requests: Vec<_> = doc.requests.iter().flat_map(|r| r.problems.clone()).collect();
+            doc.problems.extend(of_requests);
             doc.requests.retain(|r| selection.has(r.group));
             self.out.document(&doc)?;
         } else {

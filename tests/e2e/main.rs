@@ -14,6 +14,7 @@ mod check;
 mod countdown;
 mod crash;
 mod deferral;
+mod documents;
 mod escape;
 mod gates;
 mod hang;
