@@ -16,6 +16,8 @@ pub enum Phase {
     Marked,
     /// The run host holds its lock, has written `started` and waits.
     Ready,
+    /// The history knows which run host it is, whatever becomes of the run's folder.
+    Hosted,
     /// It was told to go.
     Launched,
     /// Nothing was claimed and nothing was launched.
@@ -52,6 +54,8 @@ pub enum Effect {
     WriteMark,
     /// Start the run host and wait until it says that it is ready.
     StartHost,
+    /// Commit which run host it is: from here on nobody can prove that nothing was launched by deleting the run's folder.
+    RecordHost,
     /// Answer *go*.
     SayGo,
     /// Close the pipe without *go*: the host exits and nothing was launched.
@@ -107,12 +111,15 @@ impl Attempt {
             (Phase::Claimed | Phase::Prepared, None, Event::Failed(why)) => {
                 (Phase::NotLaunched(why), Effect::Rest)
             }
-            (Phase::Marked, None, Event::Done) => (Phase::Ready, Effect::SayGo),
-            (Phase::Marked, None, Event::Failed(why)) => (Phase::NotLaunched(why), Effect::LetHostGo),
-            (Phase::Ready, None, Event::Done) => (Phase::Launched, Effect::Rest),
-            (Phase::Ready, None, Event::Withdrawn(why)) => (Phase::NotLaunched(why), Effect::LetHostGo),
+            (Phase::Marked, None, Event::Done) => (Phase::Ready, Effect::RecordHost),
+            (Phase::Ready, None, Event::Done) => (Phase::Hosted, Effect::SayGo),
+            (Phase::Marked | Phase::Ready, None, Event::Failed(why)) => {
+                (Phase::NotLaunched(why), Effect::LetHostGo)
+            }
+            (Phase::Hosted, None, Event::Done) => (Phase::Launched, Effect::Rest),
+            (Phase::Hosted, None, Event::Withdrawn(why)) => (Phase::NotLaunched(why), Effect::LetHostGo),
             // Whether *go* arrived is unknown: the run host's lock and records say what became of it.
-            (Phase::Ready, None, Event::Failed(_)) => (Phase::Launched, Effect::Rest),
+            (Phase::Hosted, None, Event::Failed(_)) => (Phase::Launched, Effect::Rest),
             (Phase::NotLaunched(why), None, Event::Done | Event::Failed(_)) => {
                 (Phase::NotLaunched(why), Effect::Rest)
             }
@@ -121,8 +128,8 @@ impl Attempt {
             }
         };
         self.phase = phase;
-        // The promise itself, kept in release builds: nothing says *go* before claim, folder and mark are durable.
-        assert!(effect != Effect::SayGo || self.phase == Phase::Ready, "go before the claim is durable");
+        // The promise itself, kept in release builds: nothing says *go* before claim, folder, mark and host are durable.
+        assert!(effect != Effect::SayGo || self.phase == Phase::Hosted, "go before the claim is durable");
         effect
     }
 }
@@ -134,7 +141,7 @@ pub struct Found<E> {
     pub exit: Option<E>,
     /// Somebody holds the lock in its run folder.
     pub lock_held: bool,
-    /// `started` was written: a run host was there, and may have been told to go.
+    /// `started` was written, or the history knows the run host: one was there, and may have been told to go.
     pub started: bool,
     /// Processes of its session are still there.
     pub survivors: bool,
@@ -220,6 +227,7 @@ mod tests {
                 Effect::MakeFolder,
                 Effect::WriteMark,
                 Effect::StartHost,
+                Effect::RecordHost,
                 Effect::SayGo,
             ];
             if done.contains(&Effect::SayGo) {
@@ -239,16 +247,18 @@ mod tests {
         walk(&start, start.begin(), &mut Vec::new(), &mut |attempt, done| {
             states += 1;
             let withdrawn = matches!(attempt.phase(), Phase::NotLaunched(_)) && done.contains(&Effect::SayGo);
-            // The newest effect may have been carried out or not; the run host may live; its package may be left.
-            for bits in 0..8_u8 {
-                let [lost, host_lives, package_left] = [1, 2, 4].map(|bit| bits & bit != 0);
+            // The newest effect may have been carried out or not; the run host may live; its package may be left, and may
+            // have deleted the folder of its run.
+            for bits in 0..16_u8 {
+                let [lost, host_lives, package_left, folder_gone] = [1, 2, 4, 8].map(|bit| bits & bit != 0);
                 let carried_out = &done[..done.len() - usize::from(lost && !done.is_empty())];
                 let launched = carried_out.contains(&Effect::SayGo) && !withdrawn;
-                let started = carried_out.contains(&Effect::StartHost);
+                let folder_gone = folder_gone && launched;
+                let written = carried_out.contains(&Effect::StartHost) && !folder_gone;
                 let found: Found<()> = Found {
                     exit: None,
-                    lock_held: started && host_lives,
-                    started,
+                    lock_held: written && host_lives,
+                    started: written || carried_out.contains(&Effect::RecordHost),
                     survivors: launched && !host_lives && package_left,
                 };
                 points += 1;
@@ -258,7 +268,7 @@ mod tests {
             }
         });
         println!("claim protocol: {states} states, {points} crash points, {double_runs} double runs");
-        assert!(states >= 15 && points >= 8 * states, "{states} states, {points} crash points");
+        assert!(states >= 15 && points >= 16 * states, "{states} states, {points} crash points");
         assert_eq!(double_runs, 0);
     }
 

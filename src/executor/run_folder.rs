@@ -229,21 +229,14 @@ impl RunFolder {
         read_record(&self.0.join("watch")).unwrap_or_default()
     }
 
-    /// What a dead run host left alive: found by its control group, its session, an environment that names this very
-    /// run, and the list that it kept.
-    pub fn leftovers(&self) -> Vec<Process> {
-        match self.read_started() {
-            Ok(Some(started)) => process::leftovers(&started.host, &self.traces(&started)),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Ends what is left alive; false where something still lives after `deadline`.
-    pub fn end_leftovers(&self, deadline: Duration) -> bool {
-        match self.read_started() {
-            Ok(Some(started)) => process::kill_leftovers(&started.host, &self.traces(&started), deadline),
-            _ => true,
-        }
+    /// Ends what a dead run host left alive; false where something still lives after `deadline`. `known` is the run host
+    /// as the history knows it.
+    pub fn end_leftovers(&self, known: Option<&Started>, deadline: Duration) -> bool {
+        let started = self.read_started().ok().flatten();
+        started
+            .as_ref()
+            .or(known)
+            .is_none_or(|started| process::kill_leftovers(&started.host, &self.traces(started), deadline))
     }
 
     fn traces(&self, started: &Started) -> Traces {
@@ -255,18 +248,25 @@ impl RunFolder {
         }
     }
 
-    /// What is left of the run, for `attempt::recover`.
+    /// What is left of the run, for `attempt::recover`. `known` is the run host as the history knows it: the package may
+    /// have deleted what stands here, also the lock.
     ///
     /// # Errors
     /// It cannot be known now; ask again later, conclude nothing.
-    pub fn find(&self) -> io::Result<Found<ExitRecord>> {
-        // The lock is asked before the records: a host that ends in between has written its exit record first.
-        let lock_held = lock::is_held(&self.lock());
-        let exit = self.read_exit()?;
+    pub fn find(&self, known: Option<&Started>) -> io::Result<Found<ExitRecord>> {
         let started = self.read_started();
-        let survivors = !lock_held && exit.is_none() && !self.leftovers().is_empty();
         // A `started` that cannot be read was there: the host may have been told to go.
-        Ok(Found { exit, lock_held, started: !matches!(started, Ok(None)), survivors })
+        let was_started = !matches!(started, Ok(None));
+        let started = started.ok().flatten();
+        let host = started.as_ref().or(known);
+        // Whether it lives is asked before the exit record: a host that ends in between has written that first.
+        let lock_held = lock::is_held(&self.lock()) || host.is_some_and(|h| process::alive(&h.host));
+        let exit = self.read_exit()?;
+        // Its control group, its session, an environment that names this very run, and the list that it kept.
+        let survivors = !lock_held
+            && exit.is_none()
+            && host.is_some_and(|h| !process::leftovers(&h.host, &self.traces(h)).is_empty());
+        Ok(Found { exit, lock_held, started: was_started || known.is_some(), survivors })
     }
 }
 

@@ -143,6 +143,7 @@ fn history(site: &Site) {
             exit_codes: Default::default(),
             max_run_time_s: 1800,
             overrides: Vec::new(),
+            host: None,
         };
         history.claim(at, &row).unwrap();
     }

@@ -76,11 +76,6 @@ impl Ground {
         with_mark(&["cmdline"], &format!("run-host\0{}", self.state().display()))
     }
 
-    /// Packages of this site, and what they started.
-    pub fn packages(&self) -> Vec<u32> {
-        with_mark(&["environ"], &format!("PCM_STATUS_MIF={}", self.state().display()))
-    }
-
     /// Every request has ended and nothing is to be retried.
     pub fn settle(&self, limit: Duration) -> Result<(), String> {
         let mut last = String::new();

@@ -12,6 +12,7 @@
 //! | `PCM_HARNESS_KILLS=n` | random `kill -9` | 60 | 2,000 |
 //! | `PCM_HARNESS_SEED=n` | another sample | 1 | 1 |
 //! | `PCM_HARNESS_THREADS=n` | points at once | 3 | 3 |
+//! | `PCM_HARNESS_ONLY=text` | only points whose name contains it, `executor:fcntl` | | |
 //! | `PCM_HARNESS_POINT=role:call:n:fault` | this point alone, as a failure prints it | | |
 //!
 //! For example `PCM_HARNESS=full cargo test --test harness -- kill_at_every`. A point takes about 0.8 s, a random kill half
@@ -25,11 +26,16 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/pty.rs"]
+mod pty;
 
 mod ground;
+mod keeper;
 mod knobs;
 mod nasty;
+mod nasty_clock;
 mod nasty_files;
+mod nasty_state;
 mod points;
 mod random;
 mod service;

@@ -87,7 +87,7 @@ impl Engine {
         self.reread();
         match outcome {
             Phase::Launched => {
-                self.mark_running(&row);
+                self.say_running(&row);
                 Ok(row.attempt.number)
             }
             Phase::Abandoned(why) => {
@@ -132,6 +132,7 @@ impl Engine {
                 Effect::WriteMark if mutants::on(Mutant::NoMark) => Ok(()),
                 Effect::WriteMark => self.with_history(|history| history.write_mark()),
                 Effect::StartHost => self.world.start_host(&run).map(|started| host = Some(started)),
+                Effect::RecordHost => self.record_host(row),
                 Effect::SayGo if self.has_expired(row.request) => {
                     effect = attempt.step(Event::Withdrawn("it expired while it was being started".into()));
                     continue;
@@ -182,19 +183,18 @@ impl Engine {
         self.with_history(|history| history.has_claim(row.request, row.attempt.number))
     }
 
-    /// Launched is already true: a failure to record it is told, and the run's own lock says it until it is recorded.
-    fn mark_running(&mut self, row: &AttemptRow) {
+    /// Which run host it is, and that it is about to be launched.
+    fn record_host(&mut self, row: &AttemptRow) -> Result<(), SafeText> {
+        let host = self.world.host_of(&row.run()).map_err(|e| SafeText::new(&e.to_string()))?;
+        let now = self.world.now();
+        self.with_history(|history| history.hosted(now, row.request, row.attempt.number, host))
+    }
+
+    fn say_running(&mut self, row: &AttemptRow) {
         let now = self.world.now();
         // "Still running" is news only after a while.
         self.journal.once_in(super::watch::STILL_RUNNING, &row.run(), now);
-        let noted = self.with_history(|history| {
-            history.progress(now, row.request, row.attempt.number, State::Running, now)
-        });
-        if let Err(e) = noted {
-            self.journal.error(now, &format!("{} runs, which could not be recorded: {e}", row.run()));
-        }
         self.say_unheld(row, now);
-        self.reread();
         self.note_states(now);
     }
 
@@ -268,6 +268,7 @@ impl Engine {
             exit_codes: request.exit_codes.clone(),
             max_run_time_s: request.max_run_time.as_secs(),
             overrides: cause.overrides.clone(),
+            host: None,
         }
     }
 

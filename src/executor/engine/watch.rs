@@ -4,7 +4,7 @@
 use super::{Engine, Past};
 use crate::clock::Wall;
 use crate::decision::{Group, State};
-use crate::executor::attempt::{self, Recovery};
+use crate::executor::attempt::{self, Found, Recovery};
 use crate::executor::history::{AttemptRow, ResultRow};
 #[cfg(test)]
 use crate::executor::mutants::{self, Mutant};
@@ -13,6 +13,7 @@ use crate::executor::view::WAITS_FOR_INPUT;
 use crate::site::instruction::Restarts;
 use crate::site::mif;
 use crate::text::SafeText;
+use std::io;
 use std::time::Duration;
 
 /// `Job still running` is said once a minute at most.
@@ -42,13 +43,15 @@ impl Engine {
 
     /// Whether an attempt has ended that nobody has recorded yet.
     pub fn has_unrecorded_end(&self) -> bool {
-        self.snapshot.attempts.iter().filter(|row| row.attempt.state.group() == Group::Running).any(|row| {
-            self.world.find_run(&row.run()).is_ok_and(|found| attempt::recover(found) != Recovery::Adopt)
-        })
+        self.snapshot
+            .attempts
+            .iter()
+            .filter(|row| row.attempt.state.group() == Group::Running)
+            .any(|row| self.find_run(row).is_ok_and(|found| attempt::recover(found) != Recovery::Adopt))
     }
 
     fn watch_one(&mut self, row: &AttemptRow, now: Wall) {
-        let found = match self.world.find_run(&row.run()) {
+        let found = match self.find_run(row) {
             Ok(found) => found,
             Err(e) => {
                 self.journal.error(now, &format!("{}: what became of it cannot be read yet: {e}", row.run()));
@@ -63,12 +66,19 @@ impl Engine {
                 // Stays `busy` until the next look finds nothing alive.
                 self.journal
                     .error(now, &format!("{}: its run host is gone; what is left of it is ended", row.run()));
-                if !self.world.end_leftovers(&row.run(), END_DEADLINE) {
+                if !self.world.end_leftovers(&row.run(), row.host.as_ref(), END_DEADLINE) {
                     self.journal.error(now, &format!("{}: something of it still lives", row.run()));
                 }
             }
             Recovery::Interrupted => self.interrupted(row, now),
         }
+    }
+
+    /// What is left of a run. The folder says it, and where a package has deleted that, the history.
+    fn find_run(&self, row: &AttemptRow) -> io::Result<Found<ExitRecord>> {
+        let mut found = self.world.find_run(&row.run(), row.host.as_ref())?;
+        found.started |= row.attempt.started_at.is_some();
+        Ok(found)
     }
 
     /// Says once where the system gives nothing to hold a package together by.

@@ -4,6 +4,7 @@ use super::chain::Event;
 use super::{History, Result};
 use crate::clock::Wall;
 use crate::decision::{Attempt, Deferrals, HistoryView, Hold, RestartOrder, State};
+use crate::executor::run_folder::Started;
 use crate::executor::view::AuditEntryDoc;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Outcome};
@@ -46,6 +47,9 @@ pub struct AttemptRow {
     pub max_run_time_s: u64,
     /// The gates the operator passed over, by name.
     pub overrides: Vec<String>,
+    /// Its run host, once there is one. What the run's folder says of it can be deleted by the package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Started>,
 }
 
 impl AttemptRow {
@@ -79,7 +83,7 @@ pub struct ResultRow {
     pub state: State,
     /// Set where another attempt is due.
     pub retry_at: Option<Wall>,
-    /// When it was launched, where that is known.
+    /// When it was launched, where it was.
     pub started_at: Option<Wall>,
     /// When its process tree had ended, where that is known.
     pub ended_at: Option<Wall>,
@@ -121,7 +125,18 @@ impl History {
             .map_err(|e| self.database(e))
     }
 
-    /// The attempt is launched, or is being stopped.
+    /// The attempt is about to be launched by this run host: durable before it is told to go.
+    ///
+    /// # Errors
+    /// It must not be told to go.
+    pub fn hosted(&mut self, at: Wall, request: RequestId, number: u32, host: Option<Started>) -> Result<()> {
+        self.change_attempt(at, request, number, "progress", |row| {
+            row.attempt.started_at = Some(at);
+            row.host = host;
+        })
+    }
+
+    /// The attempt is being stopped.
     ///
     /// # Errors
     /// Nothing has changed then.
@@ -154,7 +169,7 @@ impl History {
             }
             row.attempt.state = result.state;
             row.attempt.retry_at = result.retry_at;
-            row.attempt.started_at = result.started_at.or(row.attempt.started_at);
+            row.attempt.started_at = result.started_at;
             row.attempt.ended_at = result.ended_at;
             row.attempt.exit_code = result.exit_code;
             row.attempt.result = result.result.clone();

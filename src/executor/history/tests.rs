@@ -68,6 +68,7 @@ fn row(request: RequestId, number: u32) -> AttemptRow {
         exit_codes: [(17, crate::site::instruction::Outcome::Success)].into(),
         max_run_time_s: 60,
         overrides: Vec::new(),
+        host: None,
     }
 }
 

@@ -10,7 +10,7 @@ use super::attempt::Found;
 use super::history::{History, Lost, Snapshot};
 use super::outcome::{ExitRecord, MifSays};
 use super::reader::{ShareJob, ShareNews};
-use super::run_folder::{RunSpec, Waits};
+use super::run_folder::{RunSpec, Started, Waits};
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
 use crate::executor::view::SessionDoc;
 use crate::host::notice::{Notice, Untold};
@@ -103,11 +103,21 @@ pub trait Runs: Send + Sync {
     /// # Errors
     /// It did not become ready.
     fn start_host(&self, run: &str) -> Result<Box<dyn Host>, SafeText>;
-    /// What is left of a run, for `attempt::recover`.
+    /// The run host of a run that is ready, as it can be found again without the run's folder; None where there is no
+    /// other way than the folder.
+    ///
+    /// # Errors
+    /// It cannot be known: it must not be told to go.
+    fn host_of(&self, run: &str) -> io::Result<Option<Started>> {
+        let _ = run;
+        Ok(None)
+    }
+    /// What is left of a run, for `attempt::recover`. `host` is its run host as the history knows it: a package may have
+    /// deleted the run's folder.
     ///
     /// # Errors
     /// It cannot be known now; conclude nothing.
-    fn find_run(&self, run: &str) -> io::Result<Found<ExitRecord>>;
+    fn find_run(&self, run: &str, host: Option<&Started>) -> io::Result<Found<ExitRecord>>;
     /// What the package wrote about itself.
     fn read_mif(&self, run: &str) -> MifSays;
     /// Asks the run host to end the tree. Asking twice is asking once.
@@ -116,7 +126,7 @@ pub trait Runs: Send + Sync {
     /// Nothing was asked.
     fn ask_to_stop(&self, run: &str) -> io::Result<()>;
     /// Ends what a dead run host left alive; false where something still lives after `deadline`.
-    fn end_leftovers(&self, run: &str, deadline: Duration) -> bool;
+    fn end_leftovers(&self, run: &str, host: Option<&Started>, deadline: Duration) -> bool;
     /// Why nothing but its run host holds the processes of this run together; None where something does.
     fn unheld(&self, run: &str) -> Option<SafeText> {
         let _ = run;

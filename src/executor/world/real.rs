@@ -9,7 +9,7 @@ use crate::executor::history::{History, Lost, Snapshot};
 use crate::executor::outbox::Outbox;
 use crate::executor::outcome::{ExitRecord, MifSays};
 use crate::executor::reader::{ShareJob, ShareNews};
-use crate::executor::run_folder::{RunFolder, RunSpec, Waits};
+use crate::executor::run_folder::{RunFolder, RunSpec, Started, Waits};
 use crate::executor::run_host;
 use crate::executor::view::SessionDoc;
 use crate::host::inhibit::Inhibit;
@@ -281,8 +281,15 @@ impl Runs for RealWorld {
         }
     }
 
-    fn find_run(&self, run: &str) -> io::Result<Found<ExitRecord>> {
-        self.folder(run).find()
+    fn host_of(&self, run: &str) -> io::Result<Option<Started>> {
+        match self.folder(run).read_started()? {
+            Some(started) => Ok(Some(started)),
+            None => Err(io::Error::new(io::ErrorKind::NotFound, "the run host's record is not there")),
+        }
+    }
+
+    fn find_run(&self, run: &str, host: Option<&Started>) -> io::Result<Found<ExitRecord>> {
+        self.folder(run).find(host)
     }
 
     /// A file that cannot be opened as one counts as malformed, never as success.
@@ -301,8 +308,8 @@ impl Runs for RealWorld {
         self.folder(run).ask_to_stop()
     }
 
-    fn end_leftovers(&self, run: &str, deadline: Duration) -> bool {
-        self.folder(run).end_leftovers(deadline)
+    fn end_leftovers(&self, run: &str, host: Option<&Started>, deadline: Duration) -> bool {
+        self.folder(run).end_leftovers(host, deadline)
     }
 
     fn unheld(&self, run: &str) -> Option<SafeText> {

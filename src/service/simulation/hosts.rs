@@ -7,7 +7,7 @@ use crate::clock::Wall;
 use crate::executor::attempt::Found;
 use crate::executor::mutants::{self, Mutant};
 use crate::executor::outcome::{EndedBy, ExitRecord, MifSays};
-use crate::executor::run_folder::RunSpec;
+use crate::executor::run_folder::{RunSpec, Started};
 use crate::executor::world::{Host, Runs};
 use crate::text::SafeText;
 use std::io;
@@ -311,7 +311,7 @@ impl Runs for super::World {
         Ok(Box::new(handle))
     }
 
-    fn find_run(&self, run: &str) -> io::Result<Found<ExitRecord>> {
+    fn find_run(&self, run: &str, _: Option<&Started>) -> io::Result<Found<ExitRecord>> {
         self.point("find", false)?;
         let inner = self.lock();
         let host = inner.hosts.get(run);
@@ -352,7 +352,7 @@ impl Runs for super::World {
         self.point("stop asked", false)
     }
 
-    fn end_leftovers(&self, run: &str, _: Duration) -> bool {
+    fn end_leftovers(&self, run: &str, _: Option<&Started>, _: Duration) -> bool {
         let mut inner = self.lock();
         if inner.random.chance(20) {
             return false;
