@@ -59,11 +59,12 @@ pub fn run(options: Options, ask: Arc<dyn Ask>, layout: &Layout, config: &Config
         title: options.title.clone(),
         zone,
         keymap,
+        terminal: terminal::name().map(|name| SafeText::new(&name)),
         // Where nothing but the oldest is understood, a clipboard is not either.
         clipboard: caps.synchronized,
     });
     let seen = drivers::seen::file();
-    app.data.seen = seen.as_deref().map(drivers::seen::load).unwrap_or_default();
+    app.data.all_seen(seen.as_deref().map(drivers::seen::load).unwrap_or_default());
     let failed = |e: std::io::Error| {
         Failure::new(
             Exit::Failed,
@@ -76,6 +77,7 @@ pub fn run(options: Options, ask: Arc<dyn Ask>, layout: &Layout, config: &Config
     traces();
     let asker = Asker::start(&ask, &to).map_err(failed)?;
     let transcripts = transcript::start(layout, &to).map_err(failed)?;
+    let discard = drivers::discard().map_err(failed)?;
     logs::start(logs::follow(layout, config, app.options.zone.clone()), &to).map_err(failed)?;
     listen(&to).map_err(failed)?;
     let glyphs = if caps.ascii { &ui::ASCII } else { &ui::UNICODE };
@@ -91,8 +93,20 @@ pub fn run(options: Options, ask: Arc<dyn Ask>, layout: &Layout, config: &Config
     screen.cleared(width, height);
     let pace = if rate.is_some() { Pace::slow() } else { Pace::fast() };
     let beside = Beside::new(&to, seen);
-    let mut console =
-        Console { app, theme, glyphs, screen, guard, asker, transcripts, out, pace, resumed: None, beside };
+    let mut console = Console {
+        app,
+        theme,
+        glyphs,
+        screen,
+        guard,
+        asker,
+        transcripts,
+        discard,
+        out,
+        pace,
+        resumed: None,
+        beside,
+    };
     for note in [theme_note, zone_note].into_iter().flatten() {
         console.app.warn(note);
     }

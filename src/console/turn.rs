@@ -10,6 +10,7 @@ use super::term::{self, Guard, Screen, leave_dead};
 use super::theme::Theme;
 use super::ui;
 use crate::clock::System;
+use crate::executor::protocol::Answer;
 use crate::host::{signals, terminal};
 use crate::site::ids::RequestId;
 use ratatui::buffer::Buffer;
@@ -26,6 +27,8 @@ pub struct Console {
     pub(super) guard: Guard,
     pub(super) asker: Asker,
     pub(super) transcripts: Sender<Option<(RequestId, u32)>>,
+    /// Takes what nobody wants any more.
+    pub(super) discard: Sender<Box<Answer>>,
     pub(super) out: Out,
     pub(super) pace: Pace,
     /// When Ctrl-Z was last come back from.
@@ -183,6 +186,9 @@ impl Console {
                     if let Some(Err(e)) = kept {
                         tracing::warn!("what has been seen cannot be kept for the next start: {e}");
                     }
+                }
+                Effect::Discard(old) => {
+                    let _ = self.discard.send(old);
                 }
                 Effect::Redraw => {
                     self.app.size = term::size();

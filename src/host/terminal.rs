@@ -52,6 +52,11 @@ pub fn discard() {
     sys::terminal::discard();
 }
 
+/// The terminal's own name, as the table of sessions has it: `pts/3`, `tty1`. None where nothing has one.
+pub fn name() -> Option<String> {
+    sys::terminal::name()
+}
+
 /// Columns and rows, as the system knows them; None where it does not, as on most serial lines.
 pub fn size() -> Option<(u16, u16)> {
     sys::terminal::size().filter(|(columns, rows)| *columns > 0 && *rows > 0)

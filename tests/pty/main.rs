@@ -8,6 +8,8 @@ mod common;
 mod escapes;
 #[path = "../common/hanging.rs"]
 mod hanging;
+#[path = "../common/logind.rs"]
+mod logind;
 #[path = "../common/pty.rs"]
 mod pty;
 
@@ -17,6 +19,7 @@ mod contract;
 mod hostile;
 mod latency;
 mod leaving;
+mod notices;
 mod operating;
 mod panicking;
 mod poor;

@@ -154,15 +154,11 @@ impl App {
     fn see(&mut self) -> Vec<Effect> {
         let rows: Vec<_> = self.subjects().into_iter().filter_map(|id| self.data.request(id)).collect();
         let keys: Vec<String> = rows.into_iter().filter_map(|row| self.data.seen_key(row)).collect();
-        let back = keys.iter().all(|key| self.data.seen.contains(key));
+        let back = keys.iter().all(|key| self.data.has_seen(key));
         let mut effects = Vec::new();
         for key in keys {
             effects.push(Effect::Seen(format!("{}{key}", if back { "-" } else { "" })));
-            if back {
-                self.data.seen.remove(&key);
-            } else {
-                self.data.seen.insert(key);
-            }
+            self.data.mark_seen(key, !back);
         }
         self.marked.clear();
         let n = super::words::count(effects.len(), "row");

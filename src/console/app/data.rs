@@ -24,24 +24,36 @@ pub struct Held<T> {
     pub at: Option<Wall>,
     /// Why the newest question gave none, and since when that is so.
     pub fault: Option<(Failure, Wall)>,
+    /// How many documents came so far: what was worked out of one holds as long as this stays.
+    revision: u64,
 }
 
 impl<T> Default for Held<T> {
     fn default() -> Self {
-        Held { value: None, at: None, fault: None }
+        Held { value: None, at: None, fault: None, revision: 0 }
     }
 }
 
 impl<T> Held<T> {
-    /// Takes an answer.
-    pub fn take(&mut self, answer: Result<T, Failure>, now: Wall) {
+    /// Takes an answer; gives back the document that is out of date with it, for whoever has the time to let it go.
+    pub fn take(&mut self, answer: Result<T, Failure>, now: Wall) -> Option<T> {
         match answer {
-            Ok(value) => *self = Held { value: Some(value), at: Some(now), fault: None },
+            Ok(value) => {
+                let revision = self.revision + 1;
+                let next = Held { value: Some(value), at: Some(now), fault: None, revision };
+                std::mem::replace(self, next).value
+            }
             Err(failure) => {
                 let since = self.fault.as_ref().map_or(now, |(_, since)| *since);
                 self.fault = Some((failure, since));
+                None
             }
         }
+    }
+
+    /// How many documents came so far.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// Whether it is too old to be believed without a mark.
@@ -70,7 +82,9 @@ pub struct Data {
     /// Details by request.
     shows: BTreeMap<RequestId, Held<ShowDoc>>,
     /// What an operator has seen of what expired or failed, as [`seen_key`] names it.
-    pub seen: BTreeSet<String>,
+    seen: BTreeSet<String>,
+    /// Counts every change of those.
+    seen_changes: u64,
     /// Explanations: only the newest is kept.
     pub explain: Option<(RequestId, Held<ExplainDoc>)>,
 }
@@ -138,6 +152,32 @@ impl Data {
         let request = row.request_id.filter(|_| row.group == Group::Expired || is_failure(row.state))?;
         let machine = self.list.value.as_ref()?.machine?;
         Some(format!("{machine} {request} {} {}", row.state, row.attempt))
+    }
+
+    /// What has been seen, as it was kept since an earlier start.
+    pub fn all_seen(&mut self, keys: BTreeSet<String>) {
+        self.seen = keys;
+        self.seen_changes += 1;
+    }
+
+    /// This has been seen, or, taken back, has not.
+    pub fn mark_seen(&mut self, key: String, seen: bool) {
+        if seen {
+            self.seen.insert(key);
+        } else {
+            self.seen.remove(&key);
+        }
+        self.seen_changes += 1;
+    }
+
+    /// Whether what this key names has been seen.
+    pub fn has_seen(&self, key: &str) -> bool {
+        self.seen.contains(key)
+    }
+
+    /// What lists of requests are made of has not changed as long as this has not.
+    pub fn revision(&self) -> (u64, u64) {
+        (self.list.revision(), self.seen_changes)
     }
 
     /// Whether an operator has seen that this expired or failed.

@@ -35,6 +35,8 @@ pub enum Event {
         attempt: u32,
         /// Its last lines, oldest first.
         lines: Vec<SafeText>,
+        /// The number of the first of them, counted from where its reading began.
+        first: usize,
         /// Lines before those were left out.
         cut: bool,
         /// Why it cannot be read.
@@ -96,6 +98,9 @@ pub enum Effect {
     Mouse(bool),
     /// Keep for the next start that something has been seen, or, after a `-`, has not.
     Seen(String),
+    /// Let go of a document that is out of date. The memory of tens of thousands of rows is given back beside the loop
+    /// that keys wait for.
+    Discard(Box<Answer>),
     /// Draw everything anew, whatever is believed to be there.
     Redraw,
     /// Give the terminal back until the process is continued.

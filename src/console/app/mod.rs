@@ -13,9 +13,11 @@ pub mod list;
 pub mod logpane;
 pub mod marks;
 mod mouse;
+mod notices;
 pub mod overlay;
 mod refresh;
 pub mod rows;
+pub mod transcript;
 pub mod until;
 pub mod words;
 
@@ -35,6 +37,7 @@ use overlay::Overlay;
 use refresh::Asks;
 use rows::Rows;
 use std::collections::BTreeSet;
+use transcript::Transcript;
 use tui_logger::TuiWidgetState;
 
 /// What the console was started with, as far as the app needs it.
@@ -48,6 +51,8 @@ pub struct AppOptions {
     pub zone: Zone,
     /// Which keys mean what.
     pub keymap: Keymap,
+    /// The terminal's name as the table of those who are logged on has it, e.g. `pts/3`.
+    pub terminal: Option<SafeText>,
     /// The terminal may have a clipboard that it can be given text for (OSC 52).
     pub clipboard: bool,
 }
@@ -105,21 +110,6 @@ pub struct Message {
     pub at: Option<Wall>,
 }
 
-/// The newest lines of a run's output.
-#[derive(Debug, Clone)]
-pub struct Transcript {
-    /// Of which request.
-    pub request: RequestId,
-    /// Of which attempt.
-    pub attempt: u32,
-    /// Oldest first.
-    pub lines: Vec<SafeText>,
-    /// Lines before those were left out.
-    pub cut: bool,
-    /// Why it cannot be read.
-    pub fault: Option<SafeText>,
-}
-
 /// Everything the console knows and shows.
 pub struct App {
     /// As started.
@@ -170,6 +160,7 @@ pub struct App {
     /// Said, until the next key.
     pub message: Option<Message>,
     asks: Asks,
+    notices: notices::Notices,
 }
 
 impl App {
@@ -201,12 +192,14 @@ impl App {
             transcript_wanted: None,
             message: None,
             asks: Asks::default(),
+            notices: notices::Notices::default(),
         }
     }
 
     /// Takes an event; returns what is to be done about it.
     #[must_use]
     pub fn update(&mut self, event: Event) -> Vec<Effect> {
+        let news = matches!(event, Event::Tick(_) | Event::Answered { .. });
         let mut effects = match event {
             Event::Key(key) => self.key(key),
             Event::Paste(text) => {
@@ -226,9 +219,9 @@ impl App {
                 self.log.push(lines);
                 Vec::new()
             }
-            Event::Transcript { request, attempt, lines, cut, fault } => {
+            Event::Transcript { request, attempt, lines, first, cut, fault } => {
                 if self.transcript_wanted == Some((request, attempt)) {
-                    self.transcript = Some(Transcript { request, attempt, lines, cut, fault });
+                    self.transcript = Some(Transcript::new(request, attempt, lines, first, cut, fault));
                 }
                 Vec::new()
             }
@@ -248,6 +241,9 @@ impl App {
         };
         effects.extend(self.refresh());
         effects.extend(self.follow_transcript());
+        if news && self.written_over() {
+            effects.push(Effect::Redraw);
+        }
         effects
     }
 

@@ -4,8 +4,8 @@ use super::command::{COMMANDS, Command, Id};
 use super::dialog::{Confirm, SaveAs};
 use super::input::Input;
 use super::list::{Cursor, Scroll};
+use super::transcript::Standing;
 use crate::site::ids::RequestId;
-use std::cell::Cell;
 
 /// One layer.
 #[derive(Debug, Clone)]
@@ -51,64 +51,19 @@ pub struct Details {
     pub scroll: Scroll,
     /// The transcript has the keys.
     pub transcript: bool,
-    /// How many lines of the transcript are below the pane.
-    below: usize,
-    height: Cell<usize>,
-    len: Cell<usize>,
+    /// The reader's place in the transcript.
+    pub standing: Standing,
 }
 
 impl Details {
     /// At the top of the facts, at the end of the transcript.
     pub fn new(request: RequestId) -> Details {
-        Details {
-            request,
-            scroll: Scroll::default(),
-            transcript: false,
-            below: 0,
-            height: Cell::new(1),
-            len: Cell::new(0),
-        }
-    }
-
-    /// The lines of the transcript that are drawn.
-    pub fn window(&self, len: usize, height: usize) -> std::ops::Range<usize> {
-        self.height.set(height);
-        self.len.set(len);
-        let end = len - self.below.min(len.saturating_sub(height));
-        end.saturating_sub(height)..end
-    }
-
-    /// How many lines are below.
-    pub fn below(&self) -> usize {
-        self.below.min(self.len.get().saturating_sub(self.height.get()))
+        Details { request, scroll: Scroll::default(), transcript: false, standing: Standing::default() }
     }
 
     /// Moves as a command says, in the part that has the keys.
     pub fn moved(&mut self, id: Id) -> bool {
-        if !self.transcript {
-            return self.scroll.moved(id);
-        }
-        let (below, page) = (self.below(), self.height.get().max(2) - 1);
-        self.below = match id {
-            Id::Up => below + 1,
-            Id::Down => below.saturating_sub(1),
-            Id::PageUp => below + page,
-            Id::PageDown => below.saturating_sub(page),
-            Id::HalfUp => below + page.div_ceil(2),
-            Id::HalfDown => below.saturating_sub(page.div_ceil(2)),
-            Id::Top => usize::MAX / 2,
-            Id::Bottom => 0,
-            _ => return false,
-        };
-        self.below = self.below();
-        true
-    }
-
-    /// New lines came: what is read stays where it is.
-    pub fn grown(&mut self, by: usize) {
-        if self.below > 0 {
-            self.below += by;
-        }
+        if self.transcript { self.standing.moved(id) } else { self.scroll.moved(id) }
     }
 }
 

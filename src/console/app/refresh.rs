@@ -187,20 +187,21 @@ impl App {
                     Answer::$variant(doc) => Ok(doc),
                     _ => Err(unexpected(&asked.call)),
                 });
-                $held.take(answer, now)
+                $held.take(answer, now).map(Answer::$variant)
             }};
         }
+        let mut old = None;
         match &asked.call {
             Call::List => {
-                take!(List, self.data.list);
+                old = take!(List, self.data.list);
                 self.prune_marks();
             }
-            Call::Status => take!(Status, self.data.status),
-            Call::Who => take!(Who, self.data.who),
-            Call::Simulate(_) => take!(Simulate, self.data.week),
-            Call::History { .. } => take!(History, self.data.history),
-            Call::Audit => take!(Audit, self.data.audit),
-            Call::Check => take!(Check, self.data.check),
+            Call::Status => old = take!(Status, self.data.status),
+            Call::Who => old = take!(Who, self.data.who),
+            Call::Simulate(_) => old = take!(Simulate, self.data.week),
+            Call::History { .. } => old = take!(History, self.data.history),
+            Call::Audit => old = take!(Audit, self.data.audit),
+            Call::Check => old = take!(Check, self.data.check),
             Call::Show { request } => {
                 let answer = answer.and_then(|answer| match answer {
                     Answer::Show(doc) => Ok(*doc),
@@ -218,7 +219,7 @@ impl App {
                     Some((known, held)) if known == *request => held,
                     _ => super::data::Held::default(),
                 };
-                take!(Explain, held);
+                old = take!(Explain, held);
                 self.data.explain = Some((*request, held));
             }
             _ => {
@@ -226,7 +227,7 @@ impl App {
                 self.told(id, &asked, answer, now);
             }
         }
-        Vec::new()
+        old.map(|old| Effect::Discard(Box::new(old))).into_iter().collect()
     }
 
     /// Says what became of an action.

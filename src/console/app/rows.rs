@@ -10,6 +10,8 @@ use crate::console::keymap::Key;
 use crate::decision::Group;
 use crate::executor::view::RequestDoc;
 use crate::text::SafeText;
+use chrono::TimeDelta;
+use std::cell::RefCell;
 
 /// Successes stay in the overview for so many seconds.
 const FRESH: i64 = 1800;
@@ -54,13 +56,45 @@ pub struct Rows {
     cursor: Cursor,
     /// What is selected, so that it stays selected when rows come and go.
     key: Option<RowKey>,
+    /// Asked for several times a frame and worked out once.
+    shown: RefCell<Shown>,
+}
+
+/// Which rows a list has.
+#[derive(Debug, Clone, Default)]
+struct Shown {
+    /// Of what: the revision of what the executor said and the operator has seen, the filter, the order. None: of nothing
+    /// yet.
+    of: Option<((u64, u64), String, Sort)>,
+    /// From when on, and until when: then the next success leaves the overview.
+    holds: (Option<Wall>, Option<Wall>),
+    /// Places in the executor's list, in the order of this one.
+    order: Vec<usize>,
+    /// How many there are without the filter.
+    unfiltered: usize,
+}
+
+impl Shown {
+    /// Whether it is still so.
+    fn holds(&self, now: Option<Wall>) -> bool {
+        let (from, until) = self.holds;
+        now >= from && until.is_none_or(|until| now.is_some_and(|now| now < until))
+    }
 }
 
 /// What a row is known by: its request id, or for a record without one its place in the file.
 type RowKey = (Option<crate::site::ids::RequestId>, SafeText, Option<u32>);
 
 fn key_of(row: &RequestDoc) -> RowKey {
-    (row.request_id, row.package.clone(), row.problems.first().and_then(|p| p.line))
+    (row.request_id, row.package.clone(), place_of(row))
+}
+
+fn place_of(row: &RequestDoc) -> Option<u32> {
+    row.problems.first().and_then(|p| p.line)
+}
+
+fn has_key(row: &RequestDoc, key: &RowKey) -> bool {
+    row.request_id == key.0 && row.package == key.1 && place_of(row) == key.2
 }
 
 impl Rows {
@@ -73,6 +107,7 @@ impl Rows {
             typing: None,
             cursor: Cursor::default(),
             key: None,
+            shown: RefCell::default(),
         }
     }
 
@@ -83,40 +118,76 @@ impl Rows {
 
     /// The rows, in order.
     pub fn rows<'d>(&self, data: &'d Data, now: Option<Wall>) -> Vec<&'d RequestDoc> {
-        let filter = self.typing.as_ref().map_or(self.filter.as_str(), Input::text).to_lowercase();
-        let mut rows: Vec<_> =
-            data.requests().iter().filter(|row| self.has(row, &filter, data, now)).collect();
-        match self.sort {
-            Sort::Group => rows.sort_by_key(|row| rank(row)),
-            Sort::State => rows.sort_by_key(|row| row.state),
-            Sort::Name => rows.sort_by_key(|row| row.package.as_str().to_lowercase()),
-            Sort::Time => rows.sort_by_key(|row| (row.mandatory_after.is_none(), row.mandatory_after)),
-        }
-        rows
+        let all = data.requests();
+        self.look(data, now, |shown| shown.order.iter().map(|at| &all[*at]).collect())
     }
 
     /// How many rows there are without the filter: what the panes' sizes go by, so that typing moves none.
     pub fn unfiltered(&self, data: &Data, now: Option<Wall>) -> usize {
-        data.requests().iter().filter(|row| self.has(row, "", data, now)).count()
+        self.look(data, now, |shown| shown.unfiltered)
     }
 
-    /// Whether a row is in this list.
-    fn has(&self, row: &RequestDoc, filter: &str, data: &Data, now: Option<Wall>) -> bool {
-        let in_sight = match row.group {
-            Group::Skipped => self.everything,
-            Group::Executed if !is_failure(row.state) => {
-                let age = row.since.zip(now).map_or(i64::MAX, |(since, now)| (now - since).num_seconds());
-                self.everything || age < FRESH
+    /// What is asked of the rows, which are worked out anew if they may have changed.
+    fn look<T>(&self, data: &Data, now: Option<Wall>, ask: impl FnOnce(&Shown) -> T) -> T {
+        let filter = self.typing.as_ref().map_or(self.filter.as_str(), Input::text);
+        let mut shown = self.shown.borrow_mut();
+        let same = shown.of.as_ref().is_some_and(|(revision, known, sort)| {
+            *revision == data.revision() && known == filter && *sort == self.sort
+        });
+        if !same || !shown.holds(now) {
+            *shown = self.worked_out(data, now, filter);
+        }
+        ask(&shown)
+    }
+
+    fn worked_out(&self, data: &Data, now: Option<Wall>, filter: &str) -> Shown {
+        let all = data.requests();
+        let of = Some((data.revision(), filter.to_owned(), self.sort));
+        let filter = filter.to_lowercase();
+        let (mut order, mut unfiltered, mut until) = (Vec::new(), 0, None);
+        for (at, row) in all.iter().enumerate() {
+            let (in_sight, leaves) = self.in_sight(row, data, now);
+            if !in_sight {
+                continue;
             }
-            _ => self.everything || !data.is_seen(row),
-        };
-        in_sight && matches(row, filter)
+            unfiltered += 1;
+            until = until.into_iter().chain(leaves).min();
+            if matches(row, &filter) {
+                order.push(at);
+            }
+        }
+        match self.sort {
+            Sort::Group => order.sort_by_key(|at| rank(&all[*at])),
+            Sort::State => order.sort_by_key(|at| all[*at].state),
+            Sort::Name => order.sort_by_cached_key(|at| all[*at].package.as_str().to_lowercase()),
+            Sort::Time => order.sort_by_key(|at| {
+                let mandatory = all[*at].mandatory_after;
+                (mandatory.is_none(), mandatory)
+            }),
+        }
+        Shown { of, holds: (now, until), order, unfiltered }
+    }
+
+    /// Whether a row is in this list when nothing is filtered, and when it leaves it by itself.
+    fn in_sight(&self, row: &RequestDoc, data: &Data, now: Option<Wall>) -> (bool, Option<Wall>) {
+        if self.everything {
+            return (true, None);
+        }
+        match row.group {
+            Group::Skipped => (false, None),
+            Group::Executed if !is_failure(row.state) => {
+                let leaves = row.since.and_then(|since| since.checked_add_signed(TimeDelta::seconds(FRESH)));
+                let fresh = leaves.zip(now).is_some_and(|(leaves, now)| now < leaves);
+                (fresh, leaves.filter(|_| fresh))
+            }
+            _ => (!data.is_seen(row), None),
+        }
     }
 
     /// Where the selected row is among these.
     pub fn position(&self, rows: &[&RequestDoc]) -> usize {
         let key = self.key.as_ref();
-        let at = key.and_then(|key| rows.iter().position(|row| key_of(row) == *key));
+        let at = key.and_then(|key| rows.iter().position(|row| has_key(row, key)));
         at.unwrap_or_else(|| self.cursor.row(rows.len()))
     }
 
@@ -130,15 +201,6 @@ impl Rows {
 
     /// The selected row.
     pub fn selected<'d>(&self, data: &'d Data, now: Option<Wall>) -> Option<&'d RequestDoc> {
-        // Asked several times a frame: the row is usually still there, and then nothing has to be sorted.
-        if let Some(key) = &self.key
-            && let Some(row) = data.requests().iter().find(|row| key_of(row) == *key)
-        {
-            let filter = self.typing.as_ref().map_or(self.filter.as_str(), Input::text).to_lowercase();
-            if self.has(row, &filter, data, now) {
-                return Some(row);
-            }
-        }
         let rows = self.rows(data, now);
         rows.get(self.position(&rows)).copied()
     }

@@ -10,7 +10,8 @@ pub mod seen;
 pub mod transcript;
 
 use crate::console::app::Event;
-use std::sync::mpsc::Sender;
+use crate::executor::protocol::Answer;
+use std::sync::mpsc::{Sender, channel};
 
 /// What reaches the main loop.
 #[derive(Debug)]
@@ -35,6 +36,16 @@ pub enum Input {
 /// The system has no more threads.
 pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     std::thread::Builder::new().name(format!("console-{name}")).spawn(body).map(drop)
+}
+
+/// A thread that lets go of documents: what took many allocations to build takes as long to give back.
+///
+/// # Errors
+/// The system has no more threads.
+pub fn discard() -> std::io::Result<Sender<Box<Answer>>> {
+    let (to, old) = channel();
+    spawn("discard", move || old.into_iter().for_each(drop))?;
+    Ok(to)
 }
 
 /// Sends an event; false once nobody listens any more.

@@ -29,6 +29,7 @@ pub fn start(layout: &Layout, to: &Sender<Input>) -> std::io::Result<Sender<Want
     let (layout, to) = (layout.clone(), to.clone());
     spawn("transcript", move || {
         let mut following: Wanted = None;
+        let mut tail = Tail::default();
         let mut told: Option<Result<u64, String>> = None;
         loop {
             let next = match following {
@@ -36,7 +37,7 @@ pub fn start(layout: &Layout, to: &Sender<Input>) -> std::io::Result<Sender<Want
                 Some(_) => wanted.recv_timeout(LOOK),
             };
             match next {
-                Ok(next) => (following, told) = (next, None),
+                Ok(next) => (following, told, tail) = (next, None, Tail::default()),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -46,11 +47,14 @@ pub fn start(layout: &Layout, to: &Sender<Input>) -> std::io::Result<Sender<Want
             if told.as_ref() == Some(&length) {
                 continue;
             }
-            let event = match tail(&path) {
-                Ok((lines, cut)) => Event::Transcript { request, attempt, lines, cut, fault: None },
+            let event = match tail.read(&path) {
+                Ok(lines) => {
+                    let (first, cut) = (tail.first, tail.from > 0);
+                    Event::Transcript { request, attempt, lines, first, cut, fault: None }
+                }
                 Err(e) => {
                     let fault = Some(safe!("{} cannot be read: {e}", path.display()));
-                    Event::Transcript { request, attempt, lines: Vec::new(), cut: false, fault }
+                    Event::Transcript { request, attempt, lines: Vec::new(), first: 0, cut: false, fault }
                 }
             };
             told = Some(length);
@@ -62,22 +66,36 @@ pub fn start(layout: &Layout, to: &Sender<Input>) -> std::io::Result<Sender<Want
     Ok(want)
 }
 
-/// The last lines of a file, and whether there are more before them.
-fn tail(path: &Path) -> std::io::Result<(Vec<SafeText>, bool)> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    let from = length.saturating_sub(TAIL);
-    file.seek(SeekFrom::Start(from))?;
-    let mut bytes = Vec::new();
-    file.take(TAIL).read_to_end(&mut bytes)?;
-    let whole = if from == 0 {
-        &bytes[..]
-    } else {
-        // A line that is cut off at its start is none.
-        let start = bytes.iter().position(|b| *b == b'\n').map_or(0, |n| n + 1);
-        &bytes[start..]
-    };
-    Ok((SafeText::lines_of_bytes(whole), from > 0))
+/// The end of a file, as it was last read.
+#[derive(Default)]
+struct Tail {
+    /// Where it begins in the file, and what stood there.
+    from: u64,
+    bytes: Vec<u8>,
+    /// The number of its first line.
+    first: usize,
+}
+
+impl Tail {
+    /// The last lines of the file; a line keeps its number when the file grows.
+    fn read(&mut self, path: &Path) -> std::io::Result<Vec<SafeText>> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        let mut from = length.saturating_sub(TAIL);
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.take(TAIL).read_to_end(&mut bytes)?;
+        if from > 0 {
+            // A line that is cut off at its start is none.
+            let start = bytes.iter().position(|b| *b == b'\n').map_or(0, |n| n + 1);
+            bytes.drain(..start);
+            from += start as u64;
+        }
+        let gone = usize::try_from(from.saturating_sub(self.from)).unwrap_or(usize::MAX);
+        self.first += self.bytes[..gone.min(self.bytes.len())].iter().filter(|b| **b == b'\n').count();
+        (self.from, self.bytes) = (from, bytes);
+        Ok(SafeText::lines_of_bytes(&self.bytes))
+    }
 }
 
 #[cfg(test)]
@@ -86,14 +104,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_whole_lines_of_a_long_transcript_are_shown_and_it_says_so() {
+    fn only_whole_lines_of_a_long_transcript_are_shown_and_each_keeps_its_number() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.log");
-        let text: String = (0..40_000).map(|n| format!("line number {n}\n")).collect();
-        std::fs::write(&path, &text).unwrap();
-        let (lines, cut) = tail(&path).unwrap();
-        assert!(cut && lines.iter().all(|l| l.as_str().starts_with("line number ")));
-        assert_eq!(lines.last().unwrap().as_str(), "line number 39999");
+        let write = |lines: usize| {
+            let text: String = (0..lines).map(|n| format!("line number {n}\n")).collect();
+            std::fs::write(&path, text).unwrap();
+        };
+        let mut tail = Tail::default();
+        let mut number_of = None;
+        for written in [40_000, 40_001, 43_000, 90_000] {
+            write(written);
+            let lines = tail.read(&path).unwrap();
+            assert!(tail.from > 0 && lines.iter().all(|l| l.as_str().starts_with("line number ")));
+            assert_eq!(lines.last().unwrap().as_str(), format!("line number {}", written - 1));
+            let shift = written - lines.len() - tail.first;
+            // What was missed between two looks cannot be counted.
+            if written < 90_000 {
+                assert_eq!(*number_of.get_or_insert(shift), shift, "at {written}");
+            }
+        }
     }
 
     #[test]
@@ -101,7 +131,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.log");
         std::fs::write(&path, "one\n\u{1b}[31mtwo\n").unwrap();
-        let (lines, cut) = tail(&path).unwrap();
-        assert!(!cut && lines.len() == 2 && !lines[1].as_str().contains('\u{1b}'));
+        let mut tail = Tail::default();
+        let lines = tail.read(&path).unwrap();
+        assert!(tail.from == 0 && lines.len() == 2 && !lines[1].as_str().contains('\u{1b}'));
     }
 }

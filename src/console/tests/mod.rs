@@ -12,3 +12,4 @@ mod robust;
 mod rules;
 mod screens;
 mod stage;
+mod told;

@@ -92,7 +92,14 @@ impl Stage {
 
     pub fn with(width: u16, height: u16, fake: Fake, read_only: bool) -> Stage {
         let zone = Zone::from_posix("Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
-        let options = AppOptions { read_only, title: None, zone, keymap: Keymap::default(), clipboard: true };
+        let options = AppOptions {
+            read_only,
+            title: None,
+            zone,
+            keymap: Keymap::default(),
+            terminal: None,
+            clipboard: true,
+        };
         let mut stage = Stage {
             app: App::new(options),
             fake,
@@ -131,6 +138,7 @@ impl Stage {
                         events.push(Event::Answered { id: *id, answer });
                     }
                     Effect::Quit => self.quit = true,
+                    Effect::Discard(_) => continue,
                     Effect::Transcript(Some((request, attempt))) => {
                         let line = |n| self.poison.clone().unwrap_or_else(|| format!("step {n} of 60"));
                         let lines = (1..40).map(|n| line(n).as_str().into()).collect();
@@ -138,6 +146,7 @@ impl Stage {
                             request: *request,
                             attempt: *attempt,
                             lines,
+                            first: 0,
                             cut: false,
                             fault: None,
                         });

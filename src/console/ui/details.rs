@@ -146,10 +146,6 @@ fn draw_transcript(app: &App, details: &Details, show: &ShowDoc, canvas: &mut Ca
             if transcript.cut {
                 lines.push(Line::of("(the beginning is in the file)", Scope::Dim));
             }
-            let width = usize::from(inside.width);
-            for text in &transcript.lines {
-                lines.extend(text.wrap(width.max(1)).into_iter().map(|line| Line::of(line, Scope::Text)));
-            }
             if transcript.lines.is_empty() && transcript.fault.is_none() {
                 lines.push(Line::of("no output yet", Scope::Dim));
             }
@@ -159,14 +155,23 @@ fn draw_transcript(app: &App, details: &Details, show: &ShowDoc, canvas: &mut Ca
         }
         None => lines.push(Line::of("reading the transcript", Scope::Dim)),
     }
-    let window = details.window(lines.len(), usize::from(inside.height));
+    let rows = transcript.map(|transcript| (transcript, transcript.rows(usize::from(inside.width))));
+    let all = rows.as_ref().map_or(&[][..], |(_, rows)| rows);
+    let heads = lines.len();
+    let window = details.standing.window(heads, all, usize::from(inside.height));
+    lines.drain(..window.start.min(heads));
+    for at in window.start.max(heads)..window.end {
+        if let Some((transcript, rows)) = &rows {
+            lines.push(Line::of(transcript.text(&rows[at - heads]), Scope::Text));
+        }
+    }
     let scope = if details.transcript { Scope::TitleFocus } else { Scope::Title };
     let title = Line::of(safe!("TRANSCRIPT of attempt {attempt}"), scope);
-    let right = match (details.below(), live) {
+    let right = match (details.standing.below(), live) {
         (0, true) => Line::of("LIVE", Scope::StateRunning),
         (0, false) => Line::of("ended", Scope::Dim),
         (n, _) => Line::of(safe!("PAUSED {n} lines below"), Scope::Mark),
     };
     canvas.rule(area, &title, &right, details.transcript);
-    canvas.lines(inside, &lines[window]);
+    canvas.lines(inside, &lines);
 }

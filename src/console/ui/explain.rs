@@ -8,6 +8,7 @@ use crate::clock::Wall;
 use crate::console::app::App;
 use crate::console::app::list::Scroll;
 use crate::console::theme::Scope;
+use crate::decision::Group;
 use crate::safe;
 use crate::site::ids::RequestId;
 use ratatui::layout::Rect;
@@ -35,7 +36,9 @@ pub fn draw(app: &App, request: RequestId, scroll: &Scroll, now: Wall, canvas: &
             let closed = telling.gates_closed(&doc.gates);
             if !closed.is_empty() {
                 lines.push(Line::new());
-                lines.push(Line::of("What holds it back:", Scope::Title));
+                let again = matches!(doc.state.group(), Group::Running | Group::Executed);
+                let head = if again { "Why it does not start again:" } else { "What holds it back:" };
+                lines.push(Line::of(head, Scope::Title));
                 lines.extend(closed);
             }
             lines.push(Line::new());

@@ -194,7 +194,7 @@ impl Telling {
         match (gate.next_change, gate.changes_on.as_str()) {
             (Some(at), _) => safe!("changes {}", self.when(at)),
             (None, "never") => "never changes".into(),
-            (None, _) => SafeText::new(event_words(&gate.gate)),
+            (None, _) => SafeText::new(event_words(&gate.gate, gate.code.as_deref())),
         }
     }
 
@@ -255,14 +255,15 @@ impl Telling {
 }
 
 /// What opens a gate that no clock opens.
-fn event_words(gate: &str) -> &'static str {
+fn event_words(gate: &str, code: Option<&str>) -> &'static str {
     match gate {
         "users" => "changes when somebody logs on or off",
         "source" => "changes when the share answers",
         "executor" => "changes when the run ends",
         "content" => "changes at the next look at the share",
         "job" => "changes when the publisher or what it depends on does",
-        "history" => "an operator can rerun it",
+        "history" if code == Some("history-lost") => "changes when an operator decides, pcm init --adopt",
+        "history" => "changes when the run ends",
         "mandatory" | "kind" => "an operator can run it",
         _ => "changes by an event",
     }

@@ -29,7 +29,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
             let inside = whole(canvas, inside, &attempt_words(&attempts[at]));
             let window = app.history.window(attempts.len(), usize::from(inside.height));
             for (y, n) in (inside.y..).zip(window) {
-                let mut line = attempt(&attempts[n], now, zone, wide);
+                let mut line = attempt(&attempts[n], n == at, now, zone, wide);
                 if n == at {
                     line.over = Some(if focus { Scope::SelectionIdle } else { Scope::Selection });
                 }
@@ -49,7 +49,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
             let window = app.audit.window(entries.len(), usize::from(inside.height));
             for (y, n) in (inside.y..).zip(window) {
                 // Oldest first as it is kept; newest first as one reads.
-                let mut line = entry(&entries[entries.len() - 1 - n], now, zone);
+                let mut line = entry(&entries[entries.len() - 1 - n], n == at, now, zone);
                 if n == at {
                     line.over = Some(if focus { Scope::Selection } else { Scope::SelectionIdle });
                 }
@@ -94,7 +94,7 @@ fn whole(canvas: &mut Canvas, area: Rect, words: &Line) -> Rect {
 }
 
 fn attempt_words(doc: &AttemptDoc) -> Line {
-    let mut line = Line::of(safe!("> {} attempt {}: ", doc.request_id, doc.attempt), Scope::Strong);
+    let mut line = Line::of(safe!("  {} attempt {}: ", doc.request_id, doc.attempt), Scope::Strong);
     line.push(doc.state.as_str(), Scope::of_state(doc.state));
     line.push(safe!(", by {}", doc.by), Scope::Text);
     if !doc.reason.is_empty() {
@@ -107,7 +107,7 @@ fn attempt_words(doc: &AttemptDoc) -> Line {
 }
 
 fn entry_words(doc: &AuditEntryDoc) -> Line {
-    let mut line = Line::of(safe!("> {} by {}", doc.verb, doc.who), Scope::Strong);
+    let mut line = Line::of(safe!("  {} by {}", doc.verb, doc.who), Scope::Strong);
     if let Some(uid) = doc.uid {
         line.push(safe!(" (uid {uid})"), Scope::Text);
     }
@@ -124,7 +124,7 @@ fn entry_words(doc: &AuditEntryDoc) -> Line {
     line
 }
 
-fn attempt(doc: &AttemptDoc, now: Wall, zone: &crate::clock::Zone, wide: bool) -> Line {
+fn attempt(doc: &AttemptDoc, selected: bool, now: Wall, zone: &crate::clock::Zone, wide: bool) -> Line {
     let at = doc.started_at.unwrap_or(doc.claimed_at);
     let took = match (doc.started_at, doc.ended_at) {
         (Some(start), Some(end)) => words::span((end - start).num_seconds()),
@@ -133,7 +133,7 @@ fn attempt(doc: &AttemptDoc, now: Wall, zone: &crate::clock::Zone, wide: bool) -
     };
     let exit = doc.exit_code.map_or(String::new(), |code| format!("exit {code}"));
     let time = if wide { words::full(at, zone) } else { words::stamp(at, now, zone) };
-    let mut line = Line::of("  ", Scope::Text)
+    let mut line = Line::of(if selected { "> " } else { "  " }, Scope::Text)
         .cell(safe!("{time}"), if wide { 20 } else { 12 }, "", Scope::Dim)
         .cell(safe!("{}#{}", doc.request_id, doc.attempt), 11, "", Scope::Text)
         .cell(&doc.package, if wide { 32 } else { 20 }, "~", Scope::Text)
@@ -154,7 +154,7 @@ fn attempt(doc: &AttemptDoc, now: Wall, zone: &crate::clock::Zone, wide: bool) -
     line
 }
 
-fn entry(doc: &AuditEntryDoc, now: Wall, zone: &crate::clock::Zone) -> Line {
+fn entry(doc: &AuditEntryDoc, selected: bool, now: Wall, zone: &crate::clock::Zone) -> Line {
     let refused = !matches!(doc.result.as_str(), "done" | "asked");
     let result = if refused { Scope::MessageError } else { Scope::Text };
     let from = doc.from.as_ref().or(doc.terminal.as_ref());
@@ -162,7 +162,7 @@ fn entry(doc: &AuditEntryDoc, now: Wall, zone: &crate::clock::Zone) -> Line {
         Some(from) => safe!("{} ({from})", doc.who),
         None => doc.who.clone(),
     };
-    let mut line = Line::of("  ", Scope::Text)
+    let mut line = Line::of(if selected { "> " } else { "  " }, Scope::Text)
         .cell(safe!("{}", words::stamp(doc.at, now, zone)), 12, "", Scope::Dim)
         .cell(who, 22, "~", Scope::Text)
         .add(" ", Scope::Text)

@@ -94,6 +94,15 @@ impl Line {
         self
     }
 
+    /// The same with at least one blank after the word, also where it is cut; without a width nothing at all.
+    #[must_use]
+    pub fn column(self, word: impl Into<Word>, width: usize, cut: &'static str, scope: Scope) -> Line {
+        match width.checked_sub(1) {
+            Some(room) => self.cell(word, room, cut, scope).add(" ", scope),
+            None => self,
+        }
+    }
+
     /// The line with another one at its end.
     #[must_use]
     pub fn join(mut self, other: Line) -> Line {

@@ -33,7 +33,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
     let list = in_full(canvas, inside, selected);
     let window = app.readiness.window(items.len(), usize::from(list.height));
     for (y, n) in (list.y..).zip(window) {
-        let mut line = row(&items[n], items);
+        let mut line = row(&items[n], n == at, items);
         if n == at {
             line.over = Some(if focus { Scope::Selection } else { Scope::SelectionIdle });
         }
@@ -73,10 +73,10 @@ fn word(verdict: Verdict) -> (&'static str, Scope) {
     }
 }
 
-fn row(item: &CheckItem, all: &[CheckItem]) -> Line {
+fn row(item: &CheckItem, selected: bool, all: &[CheckItem]) -> Line {
     let (word, scope) = word(item.verdict);
     let name = all.iter().map(|i| i.item.width()).max().unwrap_or(0);
-    Line::of("  ", Scope::Text)
+    Line::of(if selected { "> " } else { "  " }, Scope::Text)
         .cell(word, 5, "", scope)
         .cell(&item.item, name + 1, "", Scope::Text)
         .add(&item.evidence, if item.verdict == Verdict::Pass { Scope::Dim } else { Scope::Text })
@@ -86,7 +86,7 @@ fn row(item: &CheckItem, all: &[CheckItem]) -> Line {
 fn in_full(canvas: &mut Canvas, area: Rect, item: &CheckItem) -> Rect {
     let width = usize::from(area.width);
     let (word, scope) = word(item.verdict);
-    let mut lines = Line::of("> ", Scope::Strong)
+    let mut lines = Line::of("  ", Scope::Strong)
         .add(&item.item, Scope::Strong)
         .add(" ", Scope::Text)
         .add(word, scope)

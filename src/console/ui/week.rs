@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 
 /// Draws the timeline.
 pub fn draw(app: &App, scroll: &Scroll, now: Wall, canvas: &mut Canvas, body: Rect) {
-    let width = dialog_width(body, 116);
+    let width = dialog_width(body, 132);
     let inner = usize::from(width).saturating_sub(4);
     let held = &app.data.week;
     let mut lines = match (&held.value, &held.fault) {
@@ -38,8 +38,11 @@ pub fn draw(app: &App, scroll: &Scroll, now: Wall, canvas: &mut Canvas, body: Re
 
 fn timeline(app: &App, week: &SimulateDoc, now: Wall, width: usize, cut: &'static str) -> Vec<Line> {
     let zone = &app.options.zone;
-    let name = if width >= 70 { 17 } else { 0 };
     let when = 10;
+    // Names in full where the days have room beside them.
+    let longest = week.requests.iter().map(|r| r.package.width()).max().unwrap_or(0).clamp(16, 40);
+    let name =
+        if width >= 70 { (longest + 1).min(17 + width.saturating_sub(8 + 17 + when + 7 * 7)) } else { 0 };
     // So many columns a day; where there is room, what is left says why.
     let a_day = (width.saturating_sub(8 + name + when) / 7).clamp(1, 8);
     let columns = a_day * 7;
@@ -82,9 +85,7 @@ fn timeline(app: &App, week: &SimulateDoc, now: Wall, width: usize, cut: &'stati
     }
     let ended = week.requests.len() - requests.len();
     lines.push(Line::new());
-    let legend =
-        ". scheduled  o offered  d deferred  w waiting  R runs  + done  x expired  ! rejected or failed";
-    lines.extend(Line::of(legend, Scope::Dim).wrap(width, 4));
+    lines.extend(legend(width));
     if ended > 0 {
         lines.extend(
             Line::of(safe!("{ended} more had their attempt or are skipped"), Scope::Dim).wrap(width, 4),
@@ -96,6 +97,36 @@ fn timeline(app: &App, week: &SimulateDoc, now: Wall, width: usize, cut: &'stati
     }
     for assumed in &week.assumed {
         lines.extend(Line::of("taken for granted: ", Scope::Dim).add(assumed, Scope::Dim).wrap(width, 4));
+    }
+    lines
+}
+
+/// What the letters mean; no line ends between a letter and its meaning.
+fn legend(width: usize) -> Vec<Line> {
+    let shown = [
+        State::Scheduled,
+        State::Offered,
+        State::Deferred,
+        State::Waiting,
+        State::Running,
+        State::Succeeded,
+        State::Expired,
+        State::Failed,
+    ];
+    let meaning = |state| match state {
+        State::Running => "runs",
+        State::Succeeded => "done",
+        State::Failed => "failed",
+        other => other.as_str(),
+    };
+    let mut lines = vec![Line::new()];
+    for state in shown {
+        let part =
+            Line::of(of(state), Scope::of_state(state)).add(safe!(" {}  ", meaning(state)), Scope::Dim);
+        match lines.last_mut() {
+            Some(line) if line.width() + part.width() <= width + 2 => line.words.extend(part.words),
+            _ => lines.push(part),
+        }
     }
     lines
 }

@@ -48,11 +48,11 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
         canvas.line(inside, &Line::of("  ", Scope::Text).add(why, Scope::Dim));
         return;
     };
-    let mut lines: Vec<(Line, bool)> = Vec::new();
     let all: Vec<&SessionDoc> = who.sessions.iter().chain(&who.connections).collect();
-    let columns = Columns::new(&all, usize::from(area.width), whole);
+    let columns = Columns::new(&all, usize::from(area.width), whole, canvas.glyphs.cut);
+    let mut lines: Vec<Line> = Vec::new();
     if whole && !all.is_empty() {
-        lines.push((columns.head(), false));
+        lines.push(columns.head());
     }
     if who.source == "unknown" {
         let note = who.note.clone().unwrap_or_else(|| "the system does not say".into());
@@ -61,29 +61,18 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
         } else {
             "  cannot be known; 4 shows why".into()
         };
-        let wrapped = Line::of(said, Scope::MessageError).wrap(usize::from(area.width), 4);
-        lines.extend(wrapped.into_iter().map(|line| (line, false)));
+        lines.extend(Line::of(said, Scope::MessageError).wrap(usize::from(area.width), 4));
     } else if all.is_empty() {
-        lines.push((Line::of("  nobody is logged on", Scope::Dim), false));
+        lines.push(Line::of("  nobody is logged on", Scope::Dim));
     }
-    for session in &all {
-        lines.push((columns.row(session, now, app), true));
-    }
-    let heads = lines.iter().filter(|(_, row)| !row).count();
-    if focus && !all.is_empty() {
-        let selected = heads + app.who.row(all.len());
-        if let Some((line, _)) = lines.get_mut(selected) {
-            line.over = Some(Scope::Selection);
-        }
-    }
-    // Heads stay, rows scroll.
-    let lines: Vec<Line> = lines.into_iter().map(|(line, _)| line).collect();
-    let room = usize::from(inside.height).saturating_sub(heads);
-    let window = app.who.window(all.len(), room);
+    // Heads stay, rows scroll; hundreds of them are made only as far as they are seen.
+    let window = app.who.window(all.len(), usize::from(inside.height).saturating_sub(lines.len()));
     let rest = all.len() - window.len();
-    let mut shown: Vec<Line> = lines[..heads].to_vec();
-    shown.extend(lines[heads..][window].iter().cloned());
-    canvas.lines(inside, &shown);
+    for at in window {
+        let selected = focus && at == app.who.row(all.len());
+        lines.push(columns.row(all[at], selected, now, app));
+    }
+    canvas.lines(inside, &lines);
     if rest > 0 && !focus {
         let more = Line::of(safe!("+{rest} more"), Scope::Mark);
         let width = more.width() as u16 + 1;
@@ -94,73 +83,89 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
     }
 }
 
-/// Widths of the columns.
+/// Widths of the columns, each with the blank after it.
 struct Columns {
     user: usize,
     terminal: usize,
     from: usize,
     whole: bool,
+    cut: &'static str,
 }
 
+/// As wide as the heads and what stands below them.
+const SINCE: usize = 11;
+const IDLE: usize = 7;
+const KIND: usize = 9;
+/// `idle 12m `
+const IDLE_SHORT: usize = 9;
+
 impl Columns {
-    fn new(all: &[&SessionDoc], width: usize, whole: bool) -> Columns {
+    /// Where somebody comes from is cut before anything else is: how long they are idle and what waits for them is what an
+    /// operator decides by.
+    fn new(all: &[&SessionDoc], width: usize, whole: bool, cut: &'static str) -> Columns {
         let longest =
             |of: &dyn Fn(&SessionDoc) -> &SafeText| all.iter().map(|s| of(s).width()).max().unwrap_or(0);
         let most = if width >= 100 { 32 } else { 15 };
-        Columns {
-            user: longest(&|s| &s.user).clamp(4, most) + 1,
-            terminal: longest(&|s| &s.terminal).clamp(4, 10) + 1,
-            from: longest(&|s| &s.from).clamp(4, most) + 1,
-            whole,
-        }
+        let user = longest(&|s| &s.user).clamp(4, most) + 1;
+        let terminal = longest(&|s| &s.terminal).clamp(if whole { 8 } else { 4 }, 10) + 1;
+        let times = if whole { SINCE + IDLE + KIND } else { IDLE_SHORT };
+        let held = all.iter().map(|s| holds(s, whole).width()).max().unwrap_or(0).clamp(5, 23);
+        let room = width.saturating_sub(2 + user + terminal + times + held);
+        let from = longest(&|s| &s.from).clamp(4, 46) + 1;
+        Columns { user, terminal, from: if room < 7 { 0 } else { from.min(room) }, whole, cut }
     }
 
     fn head(&self) -> Line {
         Line::of("  ", Scope::Column)
             .cell("USER", self.user, "", Scope::Column)
-            .cell("TERMINAL", self.terminal.max(9), "", Scope::Column)
+            .cell("TERMINAL", self.terminal, "", Scope::Column)
             .cell("FROM", self.from, "", Scope::Column)
-            .cell("SINCE", 11, "", Scope::Column)
-            .cell("IDLE", 7, "", Scope::Column)
-            .cell("KIND", 9, "", Scope::Column)
+            .cell("SINCE", SINCE, "", Scope::Column)
+            .cell("IDLE", IDLE, "", Scope::Column)
+            .cell("KIND", KIND, "", Scope::Column)
             .add("HOLDS", Scope::Column)
     }
 
-    fn row(&self, session: &SessionDoc, now: Wall, app: &App) -> Line {
+    fn row(&self, session: &SessionDoc, selected: bool, now: Wall, app: &App) -> Line {
         let away =
             session.locked == Some(true) || session.idle_s.is_some_and(|s| s >= 900) || session.ignored;
         let scope = if away { Scope::UserIdle } else { Scope::UserActive };
-        let cut = "~";
-        let terminal = if self.whole { self.terminal.max(9) } else { self.terminal };
-        let mut line = Line::of("  ", scope)
-            .cell(&session.user, self.user, cut, scope)
-            .cell(&session.terminal, terminal, cut, Scope::Text)
-            .cell(&session.from, self.from, cut, Scope::Text);
+        let mut line = Line::of(if selected { "> " } else { "  " }, scope)
+            .column(&session.user, self.user, self.cut, scope)
+            .column(&session.terminal, self.terminal, self.cut, Scope::Text)
+            .column(&session.from, self.from, self.cut, Scope::Text);
         let idle = session.idle_s.map_or("?".into(), words::idle);
         if self.whole {
             let since = session.since.map_or("?".into(), |at| words::when(at, now, &app.options.zone));
-            line =
-                line.cell(safe!("{since}"), 11, cut, Scope::Text).cell(safe!("{idle}"), 7, cut, Scope::Text);
-            line = line.cell(safe!("{}", session.kind), 9, cut, Scope::Text);
+            line = line
+                .column(safe!("{since}"), SINCE, self.cut, Scope::Text)
+                .column(safe!("{idle}"), IDLE, self.cut, Scope::Text)
+                .column(safe!("{}", session.kind), KIND, self.cut, Scope::Text);
         } else {
-            line = line.cell(safe!("idle {idle}"), 9, cut, Scope::Text);
+            line = line.column(safe!("idle {idle}"), IDLE_SHORT, self.cut, Scope::Text);
         }
-        if session.kind == "network" {
-            line.push("network connection, not a log-on ", Scope::Dim);
-        }
-        if session.locked == Some(true) {
-            line.push("locked ", Scope::Dim);
-        }
-        if session.ignored {
-            line.push("does not count ", Scope::Dim);
-        }
-        if !session.holds.is_empty() {
-            let ids: Vec<_> = session.holds.iter().map(ToString::to_string).collect();
-            line.push(
-                safe!("{}{}", if self.whole { "" } else { "holds " }, ids.join(" ")),
-                Scope::StateWaiting,
-            );
-        }
+        line = line.join(holds(session, self.whole));
+        line.over = selected.then_some(Scope::Selection);
         line
     }
+}
+
+/// What else is to be known of a session, and which requests wait for it to end.
+fn holds(session: &SessionDoc, whole: bool) -> Line {
+    let mut line = Line::new();
+    if session.kind == "network" {
+        line.push("network connection, not a log-on ", Scope::Dim);
+    }
+    if session.locked == Some(true) {
+        line.push("locked ", Scope::Dim);
+    }
+    if session.ignored {
+        line.push("does not count ", Scope::Dim);
+    }
+    if !session.holds.is_empty() {
+        let ids: Vec<_> = session.holds.iter().map(ToString::to_string).collect();
+        let head = if whole { "" } else { "holds " };
+        line.push(safe!("{head}{}", ids.join(" ")), Scope::StateWaiting);
+    }
+    line
 }

@@ -68,6 +68,11 @@ pub fn discard() {
     let _ = tcflush(io::stdout(), QueueSelector::OFlush);
 }
 
+pub fn name() -> Option<String> {
+    let path = std::fs::read_link("/proc/self/fd/1").ok()?;
+    Some(path.strip_prefix("/dev").ok()?.to_str()?.to_owned())
+}
+
 pub fn size() -> Option<(u16, u16)> {
     let size = tcgetwinsize(io::stdout()).or_else(|_| tcgetwinsize(io::stdin())).ok()?;
     Some((size.ws_col, size.ws_row))

@@ -23,6 +23,10 @@ pub fn drain() {}
 
 pub fn discard() {}
 
+pub fn name() -> Option<String> {
+    None
+}
+
 pub fn size() -> Option<(u16, u16)> {
     terminal::size().ok()
 }

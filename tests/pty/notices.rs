@@ -1,0 +1,32 @@
+//! The service tells everybody who is logged on, the operator at the console as well: what it writes on that terminal
+//! does not stay on the console's screen.
+
+use super::common::*;
+use super::logind::Logind;
+use super::pty::Terminal;
+
+#[test]
+fn a_notice_on_the_consoles_own_terminal_does_not_stay_on_its_screen() {
+    let mut site = Site::with_config("[run]\ncountdown = \"4s\"\n");
+    let Some(logind) = Logind::start(&site.path(".")) else { return };
+    site.bus = Some(logind.address.clone());
+    let hash = site.package("BP00000A", &site.say("ran"));
+    let soon = now() + seconds(20);
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\"")).mandatory(soon)]);
+    let _service = site.service();
+    let mut console = Terminal::start(&site.command(&[]), 80, 24);
+    let Some(device) = console.device() else { return };
+    logind.log_on("c1", "anna", device.strip_prefix("/dev").unwrap().to_str().unwrap());
+    console.wait("BP0000Y");
+    console.wait("anna");
+    site.wait_state("BP0000Y", "succeeded");
+    let told = |console: &Terminal| String::from_utf8_lossy(&console.bytes()).contains("Message from pcm");
+    assert!(told(&console), "the service wrote on this terminal");
+    console.wait_until("the console alone", |screen| {
+        let footer = screen.lines().last().unwrap_or_default();
+        !screen.contains("Message from") && !screen.contains("save your work") && footer.contains("? help")
+    });
+    assert_eq!(console.rows()[0].matches("BP004000").count(), 1, "{}", console.screen());
+    console.keys("q");
+    assert_eq!(console.wait_exit(), 0);
+}
