@@ -24,7 +24,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(width: usize, beside: bool, rows: &[&RequestDoc]) -> Columns {
+    fn new(width: usize, rows: &[&RequestDoc]) -> Columns {
         // Mark, id and the blanks between.
         let rest = width.saturating_sub(2 + 8);
         let longest = rows.iter().map(|r| state_word(r.state).len()).max().unwrap_or(0);
@@ -35,9 +35,7 @@ impl Columns {
         let command = if width >= 110 { longest.clamp(8, 16) + 1 } else { 0 };
         let room = rest.saturating_sub(state + mandatory + next + command);
         let names = rows.iter().map(|r| name(r).width()).max().unwrap_or(0).max(12);
-        // Where the details stand beside the list they say the reason in full.
-        let share = if beside { room * 11 / 20 } else { room * 9 / 20 };
-        let package = share.clamp(12, 40).min(names + 1).min(room.max(12));
+        let package = (room * 9 / 20).clamp(12, 40).min(names + 1).min(room.max(12));
         Columns { package, state, mandatory, next, command, why: room.saturating_sub(package) }
     }
 }
@@ -60,8 +58,7 @@ fn state_word(state: State) -> &'static str {
 pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
     let Some(list) = app.rows() else { return };
     let rows = list.rows(&app.data, app.now);
-    let beside = area.width < canvas.area().width;
-    let columns = Columns::new(usize::from(area.width), beside, &rows);
+    let columns = Columns::new(usize::from(area.width), &rows);
     let focus = app.focus() == Focus::List && app.overlays.is_empty();
     app.spots.add(area, Spot::Pane(Focus::List));
     canvas.line(Rect { height: 1, ..area }, &head(app, list, &columns, focus, app.data.list.stale(now)));

@@ -88,6 +88,8 @@ struct Columns {
     user: usize,
     terminal: usize,
     from: usize,
+    since: usize,
+    kind: usize,
     whole: bool,
     cut: &'static str,
 }
@@ -108,11 +110,13 @@ impl Columns {
         let most = if width >= 100 { 32 } else { 15 };
         let user = longest(&|s| &s.user).clamp(4, most) + 1;
         let terminal = longest(&|s| &s.terminal).clamp(if whole { 8 } else { 4 }, 10) + 1;
-        let times = if whole { SINCE + IDLE + KIND } else { IDLE_SHORT };
+        // On a small screen they go before what an operator decides by.
+        let (since, kind) = if whole && width >= 60 { (SINCE, KIND) } else { (0, 0) };
+        let times = since + kind + if whole { IDLE } else { IDLE_SHORT };
         let held = all.iter().map(|s| holds(s, whole).width()).max().unwrap_or(0).clamp(5, 23);
         let room = width.saturating_sub(2 + user + terminal + times + held);
         let from = longest(&|s| &s.from).clamp(4, 46) + 1;
-        Columns { user, terminal, from: if room < 7 { 0 } else { from.min(room) }, whole, cut }
+        Columns { user, terminal, from: if room < 7 { 0 } else { from.min(room) }, since, kind, whole, cut }
     }
 
     fn head(&self) -> Line {
@@ -120,9 +124,9 @@ impl Columns {
             .cell("USER", self.user, "", Scope::Column)
             .cell("TERMINAL", self.terminal, "", Scope::Column)
             .cell("FROM", self.from, "", Scope::Column)
-            .cell("SINCE", SINCE, "", Scope::Column)
+            .cell("SINCE", self.since, "", Scope::Column)
             .cell("IDLE", IDLE, "", Scope::Column)
-            .cell("KIND", KIND, "", Scope::Column)
+            .cell("KIND", self.kind, "", Scope::Column)
             .add("HOLDS", Scope::Column)
     }
 
@@ -138,9 +142,9 @@ impl Columns {
         if self.whole {
             let since = session.since.map_or("?".into(), |at| words::when(at, now, &app.options.zone));
             line = line
-                .column(safe!("{since}"), SINCE, self.cut, Scope::Text)
+                .column(safe!("{since}"), self.since, self.cut, Scope::Text)
                 .column(safe!("{idle}"), IDLE, self.cut, Scope::Text)
-                .column(safe!("{}", session.kind), KIND, self.cut, Scope::Text);
+                .column(safe!("{}", session.kind), self.kind, self.cut, Scope::Text);
         } else {
             line = line.column(safe!("idle {idle}"), IDLE_SHORT, self.cut, Scope::Text);
         }
