@@ -258,7 +258,7 @@ fn on_the_way(pid: u32) -> Duration {
         let name = std::fs::read_to_string(task.path().join("comm")).ok()?;
         let ours = ["pcm", "console-keys", "console-out"].contains(&name.trim());
         let stat = std::fs::read_to_string(task.path().join("schedstat")).ok().filter(|_| ours)?;
-        stat.split_whitespace().next()?.parse().ok()
+        stat.split_whitespace().next()?.parse::<u64>().ok()
     });
     Duration::from_nanos(nanoseconds.sum())
 }
