@@ -19,6 +19,7 @@ mod escape;
 mod gates;
 mod hang;
 mod history;
+mod idle;
 mod input;
 mod packages;
 mod past;

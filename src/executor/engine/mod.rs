@@ -404,13 +404,13 @@ impl Engine {
 
     /// Writes down the time, so that the next start can see a clock that went back. Called about once a minute.
     pub fn record_clock(&mut self, now: Wall) {
-        if self.clock.suspect_why().is_none()
-            && let Past::Open(history) = &mut self.past
+        // A time that is not believed is written where nobody takes it for one: this is also how an executor that has
+        // nothing to do notices that its history has gone.
+        let key = if self.clock.suspect_why().is_none() { "last_time" } else { "suspect_time" };
+        if let Past::Open(history) = &mut self.past
+            && let Err(e) = history.set_meta(key, &now.to_rfc3339())
         {
-            // Only a hint for the next start, but also how an idle executor notices that its history has gone.
-            if let Err(e) = history.set_meta("last_time", &now.to_rfc3339()) {
-                self.not_written(&format!("The time was not recorded: {e}"), now);
-            }
+            self.not_written(&format!("The time was not recorded: {e}"), now);
         }
     }
 }

@@ -327,6 +327,7 @@ impl History {
     /// # Errors
     /// The old value stays.
     pub fn set_meta(&mut self, key: &str, value: &str) -> Result<()> {
+        super::same(&self.db, &self.head, &self.file)?;
         super::schema::set_meta(&self.db, key, value).map_err(|e| self.database(e))
     }
 }
