@@ -5,7 +5,7 @@ use super::sys;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The service answers from now on.
+/// The service has made its first step and answers.
 pub fn ready() {
     sys::supervisor::notify_ready();
 }

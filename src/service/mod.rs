@@ -45,7 +45,6 @@ pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config
         .map_err(|e| cannot("start its threads", &e))?;
     runtime.block_on(async {
         let listener = bind(layout)?;
-        supervisor::ready();
         let engine = Engine::executor(layout, &config, lock, true)?;
         let rights = account::Rights::of(&layout.state, &config.operators_group);
         let (calls, asked) = mpsc::channel(16);
@@ -67,9 +66,14 @@ async fn live(
 ) {
     steps.started();
     let mut stopping = std::pin::pin!(stop::requested());
+    let mut ready = false;
     loop {
         supervisor::alive();
         let mut wake = steps.step();
+        // The first step has asked somebody else to look at the share, which may take its time (DEFECTS Q178662).
+        if !std::mem::replace(&mut ready, true) {
+            supervisor::ready();
+        }
         if let Some(patience) = supervisor::patience() {
             wake = wake.min(patience / 3);
         }

@@ -30,3 +30,4 @@ mod rights;
 mod service;
 mod share;
 mod simulate;
+mod supervisor;
