@@ -6,6 +6,7 @@ use crate::executor::protocol::{Actor, Answer, Call};
 use crate::executor::wire;
 use crate::host::account::Rights;
 use crate::host::ipc;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -15,6 +16,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 const CONNECTIONS: usize = 64;
 /// A connection without a request for this long is dropped.
 const IDLE: Duration = Duration::from_secs(30);
+/// The one connection that there is a descriptor for is not kept from the next for longer.
+const BRIEF: Duration = Duration::from_secs(3);
 
 /// A call on its way to the service's loop.
 pub struct Asked {
@@ -29,6 +32,8 @@ pub struct Asked {
 /// Accepts until the service ends.
 pub async fn serve(mut listener: ipc::Listener, rights: Rights, calls: mpsc::Sender<Asked>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    // Kept for the case that there are no descriptors any more: that is when an operator asks what is wrong.
+    let mut spare = io::pipe().ok();
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
@@ -43,9 +48,18 @@ pub async fn serve(mut listener: ipc::Listener, rights: Rights, calls: mpsc::Sen
                 });
             }
             Err(e) => {
-                // Out of descriptors, mostly: it heals when connections end.
+                // Out of descriptors, mostly: it heals when connections end. Until then there is one at a time.
                 tracing::warn!("accept: {e}");
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                drop(spare.take());
+                match tokio::time::timeout(Duration::from_millis(200), listener.accept()).await {
+                    Ok(Ok((stream, peer))) => {
+                        let actor = peer.actor(&rights);
+                        let _ = tokio::time::timeout(BRIEF, converse(stream, actor, calls.clone())).await;
+                    }
+                    Ok(Err(_)) => tokio::time::sleep(Duration::from_millis(200)).await,
+                    Err(_) => {}
+                }
+                spare = io::pipe().ok();
             }
         }
     }

@@ -8,6 +8,8 @@ mod common;
 mod hanging;
 #[path = "../common/logind.rs"]
 mod logind;
+#[path = "../common/pty.rs"]
+mod pty;
 
 mod actions;
 mod check;
@@ -30,4 +32,5 @@ mod rights;
 mod service;
 mod share;
 mod simulate;
+mod starved;
 mod supervisor;

@@ -29,12 +29,22 @@ fn heals(calls: &str, error: &str, words: &str) {
         .spawn()
         .unwrap();
     let injected = || std::fs::read_to_string(&out).is_ok_and(|trace| trace.contains("(INJECTED)"));
-    let met = wait_for_or(Duration::from_secs(20), || injected() && now() > due + seconds(3));
+    // Beside the log it is said in the views, which the same service answers.
+    let said = |view: &str| ground.json_of(&[view])["problems"].to_string().contains("\"state-unwritable\"");
+    let met = wait_for_or(Duration::from_secs(60), || injected() && said("list") && said("status"));
+    let state = || {
+        let items = ground.json_of(&["check"])["items"].take();
+        items.as_array().unwrap().iter().find(|item| item["item"] == "state").unwrap().clone()
+    };
+    let checked = state();
     // SIGINT lets go of the service; it was made for that.
     Command::new("kill").args(["-INT", &tracer.id().to_string()]).status().unwrap();
     tracer.wait().unwrap();
-    met.unwrap_or_else(|()| panic!("{error} of {calls} was never met\n{}", ground.log()));
+    met.unwrap_or_else(|()| panic!("{error} of {calls} was never met, or not said\n{}", ground.log()));
+    assert_eq!(checked["verdict"], "block", "{error} of {calls}: {checked}");
     ground.settle(Duration::from_secs(90)).unwrap_or_else(|why| panic!("{error} of {calls}: {why}"));
+    wait_for("it is not said any more", || !said("list") && !said("status"));
+    assert_eq!(state()["verdict"], "pass");
     let said = std::fs::read_to_string(ground.path("service.err")).unwrap_or_default();
     assert!(!said.contains("panicked at"), "{error} of {calls}: {said}");
     service.terminate();

@@ -347,6 +347,10 @@ impl Engine {
         if let Some(why) = self.clock.suspect_why() {
             problems.push(problem(Code::ClockSuspect.as_str(), Path::new("clock"), why.as_str()));
         }
+        if let (Past::Open(_), Some((what, _))) = (&self.past, &self.unwritten) {
+            let message = format!("{what}; nothing runs by itself until the history can be written again");
+            problems.push(problem("state-unwritable", &self.layout.history(), message));
+        }
         if let Some(why) = self.journal.fault() {
             problems.push(problem("log-unwritable", &self.layout.pacman_log(), why.as_str()));
         }

@@ -91,7 +91,9 @@ impl Engine {
                 Ok(row.attempt.number)
             }
             Phase::Abandoned(why) => {
-                self.journal.error(now, &format!("{} was not started, its claim failed: {why}", row.run()));
+                let what = format!("{} was not started, its claim failed: {why}", row.run());
+                self.journal.error(now, &what);
+                self.unwritten = Some((SafeText::new(&what), self.world.monotonic()));
                 Err(LaunchError::NotClaimed(why))
             }
             Phase::NotLaunched(why) => {

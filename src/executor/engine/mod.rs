@@ -48,6 +48,9 @@ const USERS_FRESH: Duration = Duration::from_secs(5);
 /// A lost history is said in the log this often.
 const LOST_SAID: Duration = Duration::from_secs(3600);
 
+/// While the history cannot be written, that is tried again this often.
+const WRITE_AGAIN: Duration = Duration::from_secs(5);
+
 /// A failure to write the history is said this often.
 const NOT_WRITTEN_SAID: Duration = Duration::from_secs(60);
 
@@ -93,6 +96,8 @@ pub struct Engine {
     share: Option<PathBuf>,
     /// Results of runs may still be owed to the outbox.
     owes: bool,
+    /// What could not be written into the history, until something can, and when that was tried last.
+    unwritten: Option<(SafeText, crate::clock::Monotonic)>,
     /// The bytes of the file in force, once it was believed.
     held_bytes: Option<Vec<u8>>,
     /// How often the site wants to be asked.
@@ -193,6 +198,7 @@ impl Engine {
             #[cfg(test)]
             owes: !super::mutants::on(super::mutants::Mutant::ReportForgotten),
             held_bytes: None,
+            unwritten: None,
             world,
         };
         engine.load_held();
@@ -260,6 +266,9 @@ impl Engine {
         }
         if matches!(self.past, Past::Lost(_)) && self.executes {
             self.reopen(now);
+        }
+        if self.unwritten.as_ref().is_some_and(|(_, tried)| mono.since(*tried) >= WRITE_AGAIN) {
+            self.record_clock(now);
         }
         self.say_lost(now);
         self.say_untold(now);
@@ -332,6 +341,7 @@ impl Engine {
         if self.journal.once_in(NOT_WRITTEN_SAID, what, now) {
             self.journal.error(now, what);
         }
+        self.unwritten = Some((SafeText::new(what), self.world.monotonic()));
         // Reading it back takes some descriptors. Where there are none, nothing is known of it: that is no loss.
         if !self.world.can_look() {
             return;
@@ -407,10 +417,10 @@ impl Engine {
         // A time that is not believed is written where nobody takes it for one: this is also how an executor that has
         // nothing to do notices that its history has gone.
         let key = if self.clock.suspect_why().is_none() { "last_time" } else { "suspect_time" };
-        if let Past::Open(history) = &mut self.past
-            && let Err(e) = history.set_meta(key, &now.to_rfc3339())
-        {
-            self.not_written(&format!("The time was not recorded: {e}"), now);
+        let Past::Open(history) = &mut self.past else { return };
+        match history.set_meta(key, &now.to_rfc3339()) {
+            Ok(()) => self.unwritten = None,
+            Err(e) => self.not_written(&format!("The time was not recorded: {e}"), now),
         }
     }
 }

@@ -30,7 +30,17 @@ pub fn state(facts: &Facts) -> CheckItem {
             unknown(format!("{state} cannot be seen: {kind}"), format!("Look as root: {} check", facts.pcm()))
         }
     };
-    item("state", vec![finding])
+    let mut findings = vec![finding];
+    if let Ok(status) = &facts.views.status {
+        let unwritable = status.problems.iter().filter(|p| p.code == "state-unwritable");
+        findings.extend(unwritable.map(|p| {
+            block(
+                p.message.to_string(),
+                "Make room there, or see what is wrong with that disk; it heals by itself",
+            )
+        }));
+    }
+    item("state", findings)
 }
 
 pub fn history(facts: &Facts) -> CheckItem {
