@@ -28,6 +28,7 @@ use worker::{News, Worker};
 /// # Errors
 /// It could not start: no machine id, no state folder, no lock, no socket.
 pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config, SafeText>) -> Result<()> {
+    let spare = server::Spare::keep();
     let config = read_config().map_err(|why| {
         Failure::new(
             Exit::Usage,
@@ -48,7 +49,7 @@ pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config
         let engine = Engine::executor(layout, &config, lock, true)?;
         let rights = account::Rights::of(&layout.state, &config.operators_group);
         let (calls, asked) = mpsc::channel(16);
-        tokio::spawn(server::serve(listener, rights, calls));
+        tokio::spawn(server::serve(listener, rights, calls, spare));
         let (news, heard) = mpsc::unbounded_channel();
         let start = |name| Worker::start(name, news.clone()).map_err(|e| cannot("start its threads", &e));
         let workers: (Box<dyn Carrier>, Box<dyn Carrier>) =

@@ -29,11 +29,28 @@ pub struct Asked {
     pub answer: oneshot::Sender<Answer>,
 }
 
+/// Descriptors kept for the case that there are no others any more: that is when an operator asks what is wrong.
+pub struct Spare(Option<(io::PipeReader, io::PipeWriter)>);
+
+impl Spare {
+    /// To be called first of all.
+    pub fn keep() -> Self {
+        Self(io::pipe().ok())
+    }
+
+    fn give(&mut self) {
+        self.0 = None;
+    }
+}
+
 /// Accepts until the service ends.
-pub async fn serve(mut listener: ipc::Listener, rights: Rights, calls: mpsc::Sender<Asked>) {
+pub async fn serve(
+    mut listener: ipc::Listener,
+    rights: Rights,
+    calls: mpsc::Sender<Asked>,
+    mut spare: Spare,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
-    // Kept for the case that there are no descriptors any more: that is when an operator asks what is wrong.
-    let mut spare = io::pipe().ok();
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
@@ -50,7 +67,7 @@ pub async fn serve(mut listener: ipc::Listener, rights: Rights, calls: mpsc::Sen
             Err(e) => {
                 // Out of descriptors, mostly: it heals when connections end. Until then there is one at a time.
                 tracing::warn!("accept: {e}");
-                drop(spare.take());
+                spare.give();
                 match tokio::time::timeout(Duration::from_millis(200), listener.accept()).await {
                     Ok(Ok((stream, peer))) => {
                         let actor = peer.actor(&rights);
@@ -59,7 +76,7 @@ pub async fn serve(mut listener: ipc::Listener, rights: Rights, calls: mpsc::Sen
                     Ok(Err(_)) => tokio::time::sleep(Duration::from_millis(200)).await,
                     Err(_) => {}
                 }
-                spare = io::pipe().ok();
+                spare = Spare::keep();
             }
         }
     }

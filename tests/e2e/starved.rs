@@ -33,7 +33,7 @@ fn is_said(site: &Site, words: &str) {
     let items = site.json_of(&["check"])["items"].take();
     let state = items.as_array().unwrap().iter().find(|item| item["item"] == "state").unwrap().clone();
     assert_eq!(state["verdict"], "block", "{state}");
-    let mut console = Terminal::start(&site.command(&[]), 120, 40);
+    let console = Terminal::start(&site.command(&[]), 120, 40);
     console.wait(words);
     drop(console);
     assert_eq!(site.ran("ran"), 0);
