@@ -1,8 +1,11 @@
 //! Time as values: `Wall` for gates, `Monotonic` for run times and countdowns, `Zone` for local times. Nothing here
 //! but [`System`] reads a clock; the pure cores get their time as an argument.
 
+mod spans;
+
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Timelike, Utc};
 use serde::{Deserialize, Serialize};
+use spans::Spans;
 use std::time::Duration;
 
 /// An instant on the wall clock, in UTC.
@@ -45,6 +48,7 @@ pub enum LocalKind {
 pub struct Zone {
     name: String,
     rules: tz::TimeZone,
+    spans: Spans,
 }
 
 /// Why a zone cannot be used.
@@ -76,7 +80,12 @@ const FAR: i64 = 26 * 3600;
 impl Zone {
     /// Coordinated universal time.
     pub fn utc() -> Zone {
-        Zone { name: "UTC".to_owned(), rules: tz::TimeZone::utc() }
+        Zone::of("UTC", tz::TimeZone::utc())
+    }
+
+    fn of(name: &str, rules: tz::TimeZone) -> Zone {
+        let spans = Spans::new(&rules, |seconds| offset_by(&rules, seconds));
+        Zone { name: name.to_owned(), rules, spans }
     }
 
     /// A zone from the bytes of a file of the system's zone data (RFC 8536). `name` is how messages name it.
@@ -85,7 +94,7 @@ impl Zone {
     /// [`ZoneError::Damaged`] where the bytes are not such a file.
     pub fn from_tzif(name: &str, bytes: &[u8]) -> Result<Zone, ZoneError> {
         match tz::TimeZone::from_tz_data(bytes) {
-            Ok(rules) => Ok(Zone { name: name.to_owned(), rules }),
+            Ok(rules) => Ok(Zone::of(name, rules)),
             Err(e) => Err(ZoneError::Damaged(name.to_owned(), e.to_string())),
         }
     }
@@ -98,7 +107,7 @@ impl Zone {
         // The crate would first look for a file of that name: it is given no folder and no way to read.
         let pure = tz::TimeZoneSettings::new(&[], |_| Err("zone files are read by the host".into()));
         match pure.parse_posix_tz(tz_string) {
-            Ok(rules) => Ok(Zone { name: name.to_owned(), rules }),
+            Ok(rules) => Ok(Zone::of(name, rules)),
             Err(e) => Err(ZoneError::Damaged(name.to_owned(), e.to_string())),
         }
     }
@@ -114,15 +123,7 @@ impl Zone {
     }
 
     fn offset_at_unix(&self, seconds: i64) -> i32 {
-        match self.rules.find_local_time_type(seconds) {
-            Ok(kind) => kind.ut_offset(),
-            // Data without a rule for the time after its last transition: what held last goes on.
-            Err(_) => {
-                let zone = self.rules.as_ref();
-                let last = zone.transitions().last().map_or(0, |t| t.local_time_type_index());
-                zone.local_time_types().get(last).map_or(0, |kind| kind.ut_offset())
-            }
-        }
+        self.spans.at(seconds).map_or_else(|| offset_by(&self.rules, seconds), |span| span.offset)
     }
 
     /// What a clock on the wall of this zone shows at an instant.
@@ -135,10 +136,11 @@ impl Zone {
     /// one that occurs twice means the first.
     pub fn resolve(&self, local: NaiveDateTime) -> (Wall, LocalKind) {
         let seconds = local.and_utc().timestamp();
-        let before = self.offset_at_unix(seconds.saturating_sub(FAR));
-        let after = self.offset_at_unix(seconds.saturating_add(FAR));
-        let plain = earlier(local, before);
-        if before == after && self.offset_at(plain) == before {
+        let (before, after) = (seconds.saturating_sub(FAR), seconds.saturating_add(FAR));
+        let span = self.spans.at(before);
+        let offset = span.map_or_else(|| offset_by(&self.rules, before), |span| span.offset);
+        let plain = earlier(local, offset);
+        if span.is_some_and(|span| after < span.until) {
             return (plain, LocalKind::Plain);
         }
         self.resolve_near_change(local).unwrap_or((plain, LocalKind::Plain))
@@ -168,6 +170,19 @@ impl Zone {
             Skipped { after_transition, .. } => {
                 Some((DateTime::from_timestamp(after_transition.unix_time(), 0)?, LocalKind::Gap))
             }
+        }
+    }
+}
+
+/// Seconds east of UTC, worked out from the rules.
+fn offset_by(rules: &tz::TimeZone, seconds: i64) -> i32 {
+    match rules.find_local_time_type(seconds) {
+        Ok(kind) => kind.ut_offset(),
+        // Data without a rule for the time after its last transition: what held last goes on.
+        Err(_) => {
+            let zone = rules.as_ref();
+            let last = zone.transitions().last().map_or(0, |t| t.local_time_type_index());
+            zone.local_time_types().get(last).map_or(0, |kind| kind.ut_offset())
         }
     }
 }

@@ -103,6 +103,42 @@ fn a_whole_day_that_apia_never_had_means_the_start_of_the_next() {
     }
 }
 
+/// The table is asked instead of the rules: at each clock change, a second before it, and anywhere.
+fn the_table_agrees(zone: &Zone, anywhere: impl IntoIterator<Item = i64>) {
+    let changes = zone.spans.changes();
+    let near = changes.iter().flat_map(|at| [at - 1, *at, at + 1]);
+    for seconds in near.chain(anywhere) {
+        assert_eq!(
+            zone.offset_at_unix(seconds),
+            offset_by(&zone.rules, seconds),
+            "{} at {seconds}",
+            zone.name()
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn the_table_of_offsets_says_what_the_rules_say(
+        standard in -12i32..12,
+        (start, end) in ((1u32..=12, 1u32..=5, 0u32..7, -30i32..60), (1u32..=12, 1u32..=5, 0u32..7, -30i32..60)),
+        days in proptest::option::of((0u32..=365, 1u32..=365)),
+        anywhere in proptest::collection::vec(-5_000_000_000i64..8_000_000_000, 50),
+    ) {
+        let week = |(month, week, day, hour)| format!("M{month}.{week}.{day}/{hour}");
+        let (start, end) = match days {
+            None => (week(start), week(end)),
+            Some((from_zero, from_one)) => (format!("{from_zero}"), format!("J{from_one}")),
+        };
+        // Rules that contradict themselves are refused.
+        if let Ok(zone) = Zone::from_posix("Z", &format!("AAA{standard}BBB,{start},{end}")) {
+            the_table_agrees(&zone, anywhere);
+        }
+    }
+}
+
 #[test]
 fn every_zone_of_the_system_is_read() {
     let mut read = 0;
@@ -117,6 +153,7 @@ fn every_zone_of_the_system_is_read() {
                 // Far beyond the last transition written in the file.
                 let far = at("2400-07-01T00:00:00Z");
                 assert_eq!(zone.resolve(zone.to_local(far)).0, far, "{}", zone.name());
+                the_table_agrees(&zone, (-60..240).map(|n| n * 20_000_003));
                 read += 1;
             }
         }

@@ -6,29 +6,38 @@ use super::model::{Attempt, Change, Code, Decision, Gate, GateResult, Group, Inp
 use super::why;
 use super::window::Opening;
 use super::words::earlier;
-use super::world::{Subject, Windows, World, newest, running};
+use super::world::{Subject, Windows, Words, World, newest, running};
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Rejected};
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What the core says of every request: those of the instruction file in its order, then those that are only in
 /// history, by id. Pure: the same inputs give the same decisions. The gates' evidence is left empty, since nobody reads
 /// that of a thousand requests: [`decide_one`] has it.
 pub fn decide(inputs: &Inputs) -> Vec<Decision> {
-    let world = World::new(inputs);
-    let gates = Gates::new(&world);
+    all(&World::new(inputs, Words::List))
+}
+
+/// The same for whoever acts on it and shows it to nobody: `package`, `command` and `why` are left empty, too.
+pub fn verdicts(inputs: &Inputs) -> Vec<Decision> {
+    all(&World::new(inputs, Words::Nothing))
+}
+
+fn all(world: &World) -> Vec<Decision> {
+    let inputs = world.inputs;
+    let gates = Gates::new(world);
     let entries = inputs.instructions.file.as_ref().map(|f| f.requests.as_slice()).unwrap_or_default();
     let mut decisions = Vec::with_capacity(entries.len() + inputs.history.attempts.len());
-    let mut published = BTreeSet::new();
-    for (index, entry) in entries.iter().enumerate() {
-        decisions.push(of_entry(&gates, index, entry));
-        published.extend(entry_id(entry));
-    }
+    decisions.extend(entries.iter().enumerate().map(|(index, entry)| of_entry(&gates, index, entry)));
+    // Files are written in order as a rule, and then there is nothing to sort.
+    let mut published: Vec<RequestId> = entries.iter().filter_map(entry_id).collect();
+    published.sort_unstable();
+    let mut published = published.into_iter().peekable();
     for (id, attempts) in &inputs.history.attempts {
-        if let Some(attempt) = attempts.last().filter(|_| !published.contains(id)) {
-            decisions.push(of_withdrawn(&world, *id, attempt));
+        while published.next_if(|listed| listed < id).is_some() {}
+        if let Some(attempt) = attempts.last().filter(|_| published.peek() != Some(id)) {
+            decisions.push(of_withdrawn(world, *id, attempt));
         }
     }
     decisions
@@ -37,7 +46,7 @@ pub fn decide(inputs: &Inputs) -> Vec<Decision> {
 /// The same for some of them, in place: `decisions` is what [`decide`] gave for the same instruction file, `which` are
 /// places in it.
 pub(super) fn decide_some(inputs: &Inputs, windows: Windows, decisions: &mut [Decision], which: &[usize]) {
-    let world = World::with(inputs, windows);
+    let world = World::with(inputs, windows, Words::List);
     let gates = Gates::new(&world);
     let entries = inputs.instructions.file.as_ref().map(|f| f.requests.as_slice()).unwrap_or_default();
     for index in which {
@@ -52,7 +61,7 @@ pub(super) fn decide_some(inputs: &Inputs, windows: Windows, decisions: &mut [De
 
 /// What the core says of one request, with the evidence of every gate: the first with this id. None: neither published nor in history.
 pub fn decide_one(inputs: &Inputs, id: RequestId) -> Option<Decision> {
-    one(&World::telling(inputs), id)
+    one(&World::new(inputs, Words::Evidence), id)
 }
 
 pub(super) fn one(world: &World, id: RequestId) -> Option<Decision> {
@@ -92,9 +101,9 @@ fn of_subject(gates: &Gates, subject: &Subject) -> Decision {
         request_id: Some(request.request_id),
         job_id: Some(request.job_id),
         package_id: Some(request.package_id),
-        package: request.package.clone(),
-        command: request.command.clone(),
-        why: why::of_subject(world, subject, state, &gates, next_run),
+        package: world.show(|| request.package.clone()),
+        command: world.show(|| request.command.clone()),
+        why: world.show(|| why::of_subject(world, subject, state, &gates, next_run)),
         state,
         gates,
         next_run,
@@ -121,8 +130,8 @@ fn of_rejected(gates: &Gates, index: usize, rejected: &Rejected) -> Decision {
         request_id: rejected.request_id,
         job_id: rejected.job_id,
         package_id: rejected.package_id,
-        package: rejected.package.clone().unwrap_or_default(),
-        command: rejected.command.clone().unwrap_or_default(),
+        package: world.show(|| rejected.package.clone().unwrap_or_default()),
+        command: world.show(|| rejected.command.clone().unwrap_or_default()),
         state: match (attempt, adopted) {
             (Some(attempt), _) => world.shown(attempt),
             (None, Some(_)) => State::Succeeded,
@@ -130,10 +139,10 @@ fn of_rejected(gates: &Gates, index: usize, rejected: &Rejected) -> Decision {
         },
         next_run: None,
         never: gates.iter().any(never),
-        why: match attempt {
+        why: world.show(|| match attempt {
             Some(attempt) => why::of_attempt(world, attempt, None),
             None => why::of_rejected(rejected),
-        },
+        }),
         gates,
         offer_after: None,
         mandatory_after: None,
@@ -150,13 +159,13 @@ fn of_withdrawn(world: &World, id: RequestId, attempt: &Attempt) -> Decision {
         request_id: Some(id),
         job_id: Some(attempt.job_id),
         package_id: Some(attempt.package_id),
-        package: attempt.package.clone(),
-        command: attempt.command.clone(),
+        package: world.show(|| attempt.package.clone()),
+        command: world.show(|| attempt.command.clone()),
         state: world.shown(attempt),
         gates: Vec::new(),
         next_run: None,
         never: !running(attempt.state),
-        why: why::of_attempt(world, attempt, None),
+        why: world.show(|| why::of_attempt(world, attempt, None)),
         offer_after: None,
         mandatory_after: None,
         expire_after: None,
@@ -166,10 +175,15 @@ fn of_withdrawn(world: &World, id: RequestId, attempt: &Attempt) -> Decision {
     }
 }
 
+/// One of all gates, which are in their order.
+fn of(gates: &[GateResult], gate: Gate) -> Option<&GateResult> {
+    gates.get(gate as usize).filter(|found| found.gate == gate)
+}
+
 /// The precedence of DESIGN.md 3.
 fn state(world: &World, subject: &Subject, gates: &[GateResult]) -> State {
-    let code = |gate: Gate| gates.iter().find(|g| g.gate == gate).and_then(|g| g.code);
-    let blocks = |gate: Gate| gates.iter().any(|g| g.gate == gate && g.verdict == Verdict::Block);
+    let code = |gate| of(gates, gate).and_then(|g| g.code);
+    let blocks = |gate| of(gates, gate).is_some_and(|g| g.verdict == Verdict::Block);
     let unusable = if blocks(Gate::Record) || blocks(Gate::Trust) {
         Some(State::Rejected)
     } else if code(Gate::Platform).is_some() || code(Gate::Kind) == Some(Code::NeedsInput) {

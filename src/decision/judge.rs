@@ -6,7 +6,7 @@ use super::decide::one;
 use super::model::{Change, Code, Decision, Gate, GateResult, Group, Inputs, Refusal, State, Verb, Verdict};
 use super::remedy::remedy;
 use super::words::{between, earlier, later, stamp};
-use super::world::World;
+use super::world::{Words, World};
 use crate::clock::Wall;
 use crate::executor::view::AllowedDoc;
 use crate::site::ids::RequestId;
@@ -22,7 +22,7 @@ pub const OVERRIDABLE: [Gate; 6] =
 /// # Errors
 /// The refusal. `reason-required` comes last: nothing else stands in the way then.
 pub fn judge(inputs: &Inputs, request: RequestId, verb: &Verb) -> Result<Decision, Refusal> {
-    let world = World::telling(inputs);
+    let world = World::new(inputs, Words::Evidence);
     let Some(decision) = one(&world, request) else {
         let why = format!("{request} is neither in the instruction file nor in this machine's history");
         return Err(refusal("no-such-request", why, "pcm list --all shows every request of this machine"));
@@ -43,7 +43,7 @@ pub fn judge_hold(inputs: &Inputs, until: Wall, reason: Option<&SafeText>) -> Re
 
 /// What an operator may do with a request now, verb by verb. Unknown requests allow nothing.
 pub fn allowed(inputs: &Inputs, request: RequestId) -> Vec<AllowedDoc> {
-    let world = World::telling(inputs);
+    let world = World::new(inputs, Words::Evidence);
     let Some(decision) = one(&world, request) else { return Vec::new() };
     let asked = Asked { inputs, id: request, decision: &decision };
     let reason = || Some(SafeText::from("-"));

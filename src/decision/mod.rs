@@ -22,7 +22,7 @@ pub mod window;
 pub mod words;
 mod world;
 
-pub use decide::{decide, decide_one, due_in_order, next_instant};
+pub use decide::{decide, decide_one, due_in_order, next_instant, verdicts};
 pub use judge::{OVERRIDABLE, allowed, judge, judge_hold};
 pub use model::*;
 pub use remedy::remedy;

@@ -4,7 +4,7 @@
 use super::model::{Attempt, Code, Inputs, Refusal, RestartOrder, State};
 use super::window::Opening;
 use super::words::{between, stamp};
-use super::world::World;
+use super::world::{Words, World};
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
@@ -65,7 +65,7 @@ pub enum RestartVerb {
 
 /// What becomes of a pending restart, as things stand.
 pub fn restart_plan(inputs: &Inputs) -> RestartPlan {
-    let world = World::new(inputs);
+    let world = World::new(inputs, Words::Nothing);
     let pending = pending(inputs);
     let first = pending.first().map(|(id, attempt)| format!("{id} ({}) wants a restart", attempt.package));
     let mut plan = RestartPlan {

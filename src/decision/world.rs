@@ -2,7 +2,7 @@
 //! restart. And what one request brings along: its times as instants, its attempts, its deferral. Called by `decide`,
 //! `judge` and `simulate`; the gates read it.
 
-use super::model::{Attempt, Deferrals, Inputs, Policy, State};
+use super::model::{Attempt, ContentFact, Deferrals, Inputs, Policy, State};
 use super::window::Calendar;
 use super::words::later;
 use crate::clock::Wall;
@@ -21,8 +21,19 @@ pub(super) struct World<'a> {
     pub calendar: Windows<'a>,
     /// A package that succeeded in this boot and wants a restart.
     pub restart: Option<(RequestId, &'a Attempt)>,
-    /// Gates tell their evidence.
-    tells: bool,
+    /// How much is put into words.
+    words: Words,
+}
+
+/// How much is put into words: that takes several times as long as deciding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Words {
+    /// Nothing: for whoever acts on the verdicts.
+    Nothing,
+    /// What a list shows of each request.
+    List,
+    /// That, and the evidence of every gate.
+    Evidence,
 }
 
 /// The windows, or why they cannot be read. Kept from one decision to the next by whoever decides again and again.
@@ -47,23 +58,23 @@ pub(super) struct Freeze<'a> {
 }
 
 impl<'a> World<'a> {
-    /// For whoever wants to be told why: every gate comes with its evidence in words.
-    pub fn telling(inputs: &'a Inputs<'a>) -> World<'a> {
-        World { tells: true, ..World::new(inputs) }
-    }
-
-    /// Evidence, where anybody wants to be told. Writing it takes several times as long as deciding.
+    /// Evidence, where anybody wants to be told.
     pub fn tell<T: Into<SafeText>>(&self, words: impl FnOnce() -> T) -> SafeText {
-        if self.tells { words().into() } else { SafeText::EMPTY }
+        if self.words == Words::Evidence { words().into() } else { SafeText::EMPTY }
     }
 
-    /// For whoever only wants the verdicts.
-    pub fn new(inputs: &'a Inputs<'a>) -> World<'a> {
-        World::with(inputs, windows(inputs.policy, inputs.now))
+    /// What a list shows, where somebody looks at one.
+    pub fn show(&self, words: impl FnOnce() -> SafeText) -> SafeText {
+        if self.words >= Words::List { words() } else { SafeText::EMPTY }
+    }
+
+    /// Of an instant.
+    pub fn new(inputs: &'a Inputs<'a>, words: Words) -> World<'a> {
+        World::with(inputs, windows(inputs.policy, inputs.now), words)
     }
 
     /// The same where the windows of this policy are at hand.
-    pub fn with(inputs: &'a Inputs<'a>, calendar: Windows<'a>) -> World<'a> {
+    pub fn with(inputs: &'a Inputs<'a>, calendar: Windows<'a>, words: Words) -> World<'a> {
         let site = inputs.instructions.site_freezes.iter().map(|f| (f, "the site"));
         let own = inputs.policy.config.freezes.iter().map(|f| (f, "this machine"));
         let freezes = site.chain(own).map(|(f, whose)| Freeze {
@@ -77,7 +88,7 @@ impl<'a> World<'a> {
                 |a: &&Attempt| a.state == State::SucceededRestart && a.boot_id == inputs.facts.boot_id;
             attempts.iter().find(pending).map(|a| (*id, a))
         });
-        World { inputs, now: inputs.now, freezes: freezes.collect(), calendar, restart, tells: false }
+        World { inputs, now: inputs.now, freezes: freezes.collect(), calendar, restart, words }
     }
 
     /// The first instant from `t` on at which neither the operator's hold nor a freeze is in force.
@@ -149,6 +160,8 @@ pub(super) struct Subject<'a> {
     pub newest: Option<&'a Attempt>,
     pub adopted: Option<Wall>,
     pub deferral: Option<&'a Deferrals>,
+    /// What is known of its content.
+    pub content: Option<&'a ContentFact>,
 }
 
 impl<'a> Subject<'a> {
@@ -163,6 +176,7 @@ impl<'a> Subject<'a> {
             newest: newest(inputs, id),
             adopted: inputs.history.adopted.get(id).copied(),
             deferral: inputs.history.deferrals.get(id),
+            content: request.content_sha256.as_ref().and_then(|hash| inputs.facts.content.get(hash)),
         }
     }
 

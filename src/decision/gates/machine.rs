@@ -3,7 +3,7 @@
 use super::super::model::{Change, Code, ContentFact, Gate, GateResult, UserFact};
 use super::super::words::{between, stamp};
 use super::super::world::{Subject, World};
-use super::{block, pass, published, unknown};
+use super::{block, pass, unknown};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Program, RunWhen};
 use crate::text::duration;
@@ -101,7 +101,7 @@ pub(super) fn content(world: &World, subject: &Subject) -> GateResult {
             ),
         };
     }
-    match published::content(world, subject) {
+    match subject.content {
         Some(ContentFact::Staged) => pass(gate, Change::Event, world.tell(|| "copied and verified")),
         Some(ContentFact::Missing(why)) => {
             block(gate, Code::ContentMissing, Change::Event, world.tell(|| why.clone()))

@@ -84,7 +84,7 @@ pub(super) fn record(world: &World, subject: &Subject) -> GateResult {
 /// Who published it, and whether somebody else could have written its files.
 pub(super) fn trust(world: &World, subject: &Subject) -> GateResult {
     let file = of_file(world);
-    match content(world, subject) {
+    match subject.content {
         Some(ContentFact::Loose(why)) if file.code.is_none() => {
             block(Gate::Trust, Code::LoosePermissions, Change::Event, world.tell(|| why.clone()))
         }
@@ -105,11 +105,6 @@ pub(super) fn of_file(world: &World) -> GateResult {
             world.tell(|| "who published the instruction file was not checked yet"),
         ),
     }
-}
-
-/// What is known of the request's content.
-pub(super) fn content<'a>(world: &World<'a>, subject: &Subject) -> Option<&'a ContentFact> {
-    subject.request.content_sha256.as_ref().and_then(|hash| world.inputs.facts.content.get(hash))
 }
 
 /// The platform's word.

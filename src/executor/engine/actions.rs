@@ -298,7 +298,7 @@ impl Engine {
     }
 
     fn changed(&self, request: RequestId, now: Wall) -> ChangedDoc {
-        let decisions = self.decide(now);
+        let decisions = self.verdicts(now);
         let decision = decisions.iter().find(|d| d.request_id == Some(request));
         let stopping =
             self.running().is_some_and(|row| row.request == request && row.attempt.state == State::Stopping);

@@ -21,7 +21,7 @@ impl Engine {
     pub fn count_down(&mut self, now: Wall) -> Option<RequestId> {
         let mono = self.world.monotonic();
         let notice = self.policy.config.run.countdown;
-        let decisions = self.decide(now);
+        let decisions = self.verdicts(now);
         let first = due_in_order(&decisions).first().map(|index| &decisions[*index]);
         let first = first.and_then(|d| Some((d.request_id?, room(d, now))));
         let attended = self.facts().users.is_none_or(|users| !users.is_empty());

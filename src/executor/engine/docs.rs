@@ -259,7 +259,7 @@ impl Engine {
     }
 
     fn status(&self, actor: &Actor, now: Wall) -> StatusDoc {
-        let decisions = self.decide(now);
+        let decisions = self.verdicts(now);
         let mut counts = BTreeMap::new();
         for decision in &decisions {
             *counts.entry(decision.state.to_string()).or_insert(0) += 1;
@@ -364,7 +364,7 @@ impl Engine {
     fn who(&self, now: Wall) -> WhoDoc {
         let mut doc = self.users.doc();
         let waiting: Vec<RequestId> = self
-            .decide(now)
+            .verdicts(now)
             .iter()
             .filter(|d| d.state == State::Waiting && d.blocked_by().contains(&Code::UserLoggedOn))
             .filter_map(|d| d.request_id)

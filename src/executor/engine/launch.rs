@@ -53,7 +53,7 @@ impl Engine {
     /// Why nothing was launched; it is in the log too.
     pub fn launch_due(&mut self, request: RequestId, now: Wall) -> Result<u32, LaunchError> {
         assert!(self.executes, "only the executor launches");
-        let decisions = self.decide(now);
+        let decisions = self.verdicts(now);
         let decision = decisions.iter().find(|d| d.request_id == Some(request) && d.state.is_ready());
         let Some(decision) = decision else {
             return Err(LaunchError::NotNow("it is not due any more".into()));

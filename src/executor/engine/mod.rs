@@ -206,9 +206,14 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Everything a decision depends on besides the time, and the decisions.
+    /// The decisions, with the words of a list.
     pub fn decide(&self, now: Wall) -> Vec<Decision> {
         self.with_inputs(now, decision::decide)
+    }
+
+    /// The same without words: what every step asks for, several times.
+    fn verdicts(&self, now: Wall) -> Vec<Decision> {
+        self.with_inputs(now, decision::verdicts)
     }
 
     fn with_inputs<T>(&self, now: Wall, ask: impl FnOnce(&Inputs) -> T) -> T {
@@ -357,7 +362,7 @@ impl Engine {
 
     /// When the next gate changes by time; the service sleeps until then.
     pub fn next_instant(&self, now: Wall) -> Option<Wall> {
-        decision::next_instant(&self.decide(now), now)
+        decision::next_instant(&self.verdicts(now), now)
     }
 
     /// A run is under way.

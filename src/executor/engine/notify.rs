@@ -3,7 +3,7 @@
 
 use super::Engine;
 use crate::clock::Wall;
-use crate::decision::{Decision, State};
+use crate::decision::{self, Decision, State};
 use crate::site::ids::RequestId;
 use serde::Serialize;
 
@@ -30,7 +30,12 @@ impl Engine {
             State::Expired if decision.mandatory_after.is_some() => "missed",
             _ => return,
         };
-        self.notify(event, Some(decision), decision.why.as_str(), now);
+        // Of a thousand decisions none has words; here one is told.
+        let told = decision
+            .request_id
+            .and_then(|id| self.with_inputs(now, |inputs| decision::decide_one(inputs, id)));
+        let Some(told) = told else { return };
+        self.notify(event, Some(&told), told.why.as_str(), now);
     }
 
     /// Tells of something; only the service does.

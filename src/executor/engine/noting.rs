@@ -42,7 +42,7 @@ impl Engine {
     /// Records each change of state once, and each change of what is in the way. Errors are told and change nothing: the
     /// next step tries again.
     pub fn note_states(&mut self, now: Wall) {
-        let decisions = self.decide(now);
+        let decisions = self.verdicts(now);
         let changed: Vec<(&Decision, Noted)> = decisions
             .iter()
             .filter_map(|d| Some((d, noted(d)?)))

@@ -19,7 +19,7 @@ impl Engine {
     /// This machine's own account of itself (FORMATS.md 6).
     pub fn report(&self, now: Wall, machine: MachineId) -> MachineReport {
         let file = self.instructions.file.as_ref();
-        let requests = self.decide(now).iter().filter_map(|d| self.reported(d)).collect();
+        let requests = self.verdicts(now).iter().filter_map(|d| self.reported(d)).collect();
         MachineReport {
             format: 1,
             machine,
