@@ -35,6 +35,13 @@ pub struct Facts {
     pub programs: Vec<String>,
 }
 
+impl Facts {
+    /// Somebody is logged on, or may be: who that is has to be told before something starts by itself.
+    pub fn attended(&self) -> bool {
+        self.users.as_ref().is_none_or(|users| !users.is_empty())
+    }
+}
+
 /// What the machine says of its own state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostFacts {

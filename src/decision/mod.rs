@@ -4,8 +4,10 @@
 //!
 //! `model` holds its inputs and outputs, `facts` what they say of the machine, `decide` the function, `gates` one file
 //! for each kind of gate, `window` the maintenance windows, `why` and `words` what an operator reads, `judge` what an
-//! operator may do, `simulate` the same on a virtual clock, `retold` what history says of the past.
+//! operator may do, `countdown` and `restart_count` what is announced before it begins, `simulate` the same on a virtual
+//! clock, `retold` what history says of the past.
 
+pub mod countdown;
 mod decide;
 mod facts;
 mod gates;
@@ -13,6 +15,7 @@ mod judge;
 pub mod model;
 mod remedy;
 mod restart;
+pub mod restart_count;
 mod retold;
 pub mod simulate;
 #[cfg(test)]

@@ -103,27 +103,45 @@ pub fn simulate(inputs: &Inputs, from: Wall, until: Wall, assumptions: &Assumpti
         if work > MAX_WORK {
             return Course { until: machine.now, timelines };
         }
-        let due = if machine.run.is_none() { due_in_order(&decisions).first().copied() } else { None };
-        if let Some(index) = due
-            && machine.start(&decisions[index])
-        {
-            timelines[index].starts(machine.now);
-            changed = which(&decisions, live);
-        } else {
-            let change = next_instant(&decisions, machine.now);
-            let end = machine.run.as_ref().map(|run| run.ends);
-            let Some(next) = change.into_iter().chain(end).min().filter(|next| *next < until) else {
-                return Course { until, timelines };
-            };
-            machine.now = next;
-            // The end of a run can open anything; time only what says that it changes now.
-            changed = match machine.end_what_is_over() {
-                true => which(&decisions, live),
-                false => which(&decisions, |d| live(d) && changes_at(d).is_some_and(|at| at <= next)),
-            };
-        }
+        changed = match step(&mut machine, &decisions, &mut timelines) {
+            Some(changed) => changed,
+            None => {
+                let change = next_instant(&decisions, machine.now);
+                let next = change.into_iter().chain(machine.next()).min();
+                let Some(next) = next.filter(|next| *next < until) else {
+                    return Course { until, timelines };
+                };
+                machine.now = next;
+                // The end of a run can open anything; time only what says that it changes now.
+                match machine.end_what_is_over() {
+                    true => which(&decisions, live),
+                    false => which(&decisions, |d| live(d) && changes_at(d).is_some_and(|at| at <= next)),
+                }
+            }
+        };
         machine.decide_again(&mut decisions, &changed);
     }
+}
+
+/// What the service does at this instant, in its order: restart the machine, count down, start. The places of what has
+/// to be decided anew; None: nothing is to be done before time passes.
+fn step(machine: &mut Machine, decisions: &[Decision], timelines: &mut [Timeline]) -> Option<Vec<usize>> {
+    if machine.restart_step() {
+        return Some((0..decisions.len()).collect());
+    }
+    if machine.run.is_some() {
+        return None;
+    }
+    let first = due_in_order(decisions).first().copied();
+    let (start, announced) = machine.count_down(first.map(|index| &decisions[index]));
+    if let Some(index) = first.filter(|_| start)
+        && machine.start(&decisions[index])
+    {
+        timelines[index].starts(machine.now);
+        return Some(which(decisions, live));
+    }
+    let named = |d: &Decision| d.request_id.is_some_and(|id| announced.contains(&id));
+    (!announced.is_empty()).then(|| which(decisions, named))
 }
 
 fn which(decisions: &[Decision], wanted: impl Fn(&Decision) -> bool) -> Vec<usize> {
@@ -193,6 +211,8 @@ fn opened(code: Code, machine: &Machine) -> String {
         Code::WindowClosed | Code::WindowTooShort => "the maintenance window opens",
         Code::RetryLater => "its next attempt is due",
         Code::Dependency => "what it depends on has succeeded",
+        Code::RestartPending => "the machine has restarted",
+        Code::Booting => "the machine is up for long enough",
         Code::Busy => {
             return match &machine.run {
                 Some(run) => format!("{} ends", run.id),

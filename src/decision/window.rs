@@ -4,7 +4,7 @@
 
 use super::words::later;
 use crate::clock::{Wall, Zone};
-use chrono::{Datelike, NaiveDateTime, TimeDelta};
+use chrono::{Datelike, NaiveDateTime, SubsecRound as _, TimeDelta};
 use std::cell::OnceCell;
 use std::time::Duration;
 
@@ -152,7 +152,8 @@ impl<'a> Calendar<'a> {
         let ahead = spans.get(first..).unwrap_or_default();
         let fits = |from: Wall, end: Wall| later(from, need) <= end;
         let open = ahead.first().filter(|(start, _)| *start <= t).map(|(_, end)| *end);
-        if let Some(until) = open.filter(|end| fits(t, *end)) {
+        // To the second: whoever wakes at the opening looks a moment after it, and what is exactly as long still fits.
+        if let Some(until) = open.filter(|end| fits(t.trunc_subsecs(0), *end)) {
             return Opening::Open { until };
         }
         let next =

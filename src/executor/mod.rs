@@ -2,8 +2,8 @@
 //! command line and the console use it. One executor per machine, guarded by a lock that names its holder.
 //!
 //! In reading order: what is asked and answered (`protocol`, `view`, `wire`, `client`); the pure parts (`attempt`: the
-//! claim protocol, `outcome`: what an end means, `clock_guard`, `countdown`, `restart`, `notice`); what is durable (`history`,
-//! `run_folder`, `outbox`); the `engine` that puts them together, and the `world` it does that in; the `run_host` that owns
+//! claim protocol, `outcome`: what an end means, `clock_guard`, `notice`); what is durable (`history`, `run_folder`,
+//! `outbox`); the `engine` that puts them together, and the `world` it does that in; the `run_host` that owns
 //! a run; `simulate`, what will become of everything; `check`, whether
 //! this machine is ready.
 
@@ -11,7 +11,6 @@ pub mod attempt;
 pub mod check;
 pub mod client;
 pub mod clock_guard;
-pub mod countdown;
 pub mod engine;
 pub mod helper;
 pub mod history;
@@ -25,7 +24,6 @@ pub mod outbox;
 pub mod outcome;
 pub mod protocol;
 pub mod reader;
-pub mod restart;
 pub mod run_folder;
 pub mod run_host;
 pub mod simulate;

@@ -1,6 +1,8 @@
 //! The service (`pcm service run`): one loop that holds the executor, polls the share through a worker, runs what is due
 //! in order, answers the socket, and reports. The loop itself never touches the share and never waits for a package.
 
+#[cfg(test)]
+mod agreement;
 mod reporting;
 mod schedule;
 mod server;

@@ -43,7 +43,7 @@ pub enum Content {
     /// Nothing is copied any more.
     #[default]
     AsItIs,
-    /// What was not tried yet arrives at once. What could not be copied stays away.
+    /// What was not tried yet arrives at once, where the share answers. What could not be copied stays away.
     Arrives,
     /// That arrives, too. What differs or could have been written by somebody else stays out.
     Copied,
@@ -169,8 +169,10 @@ impl Assumptions {
             (None, None) => "the share goes on answering".into(),
             (None, Some(fault)) => format!("the share stays as it is now: {}", fault.code),
         });
+        let answers = self.share.unwrap_or(instructions.fault.is_none());
         match self.content {
             Content::AsItIs => words.push("no files are copied any more".into()),
+            Content::Arrives if !answers => words.push("no files are copied before the share answers".into()),
             Content::Arrives => words.push("files that are still to be copied arrive in time".into()),
             Content::Copied => words.push("all files arrive, also those that could not be copied yet".into()),
         }

@@ -1,17 +1,20 @@
 //! The machine as it will be: its own copies of what changes while time passes, with the assumptions in force. `simulate`
 //! moves its clock and starts what is due.
 
+use super::super::countdown::{self, Countdown, room};
 use super::super::decide::{decide, decide_some};
 use super::super::model::{
     Attempt, Code, ContentFact, Decision, Facts, HistoryView, Inputs, Instructions, Policy, Power,
     RestartRule, SourceFault, State,
 };
-use super::super::words::later;
+use super::super::restart::{RestartState, restart_plan};
+use super::super::restart_count::{self, Restart};
+use super::super::words::{between, later};
 use super::super::world::{Windows, running, windows};
 use super::assume::{Assumptions, Content, Obstacle, RunTime};
-use crate::clock::Wall;
+use crate::clock::{Monotonic, Wall};
 use crate::site::ids::RequestId;
-use crate::site::instruction::{Entry, Request};
+use crate::site::instruction::{Entry, Request, Restarts};
 use crate::text::SafeText;
 use std::time::Duration;
 
@@ -26,6 +29,12 @@ pub(super) struct Machine<'a> {
     /// What runs on it.
     pub run: Option<Run>,
     runs_take: RunTime,
+    /// Where the virtual clock began; the other clock counts from there.
+    began: Wall,
+    countdown: Countdown,
+    restart: Restart,
+    /// How often it has restarted.
+    boots: u32,
 }
 
 /// A run on the virtual machine.
@@ -64,9 +73,15 @@ impl<'a> Machine<'a> {
             windows: windows(policy, from),
             run: None,
             runs_take: assumptions.runs_take,
+            began: from,
+            countdown: Countdown::default(),
+            restart: Restart::default(),
+            boots: 0,
         };
-        // What is announced is due; the virtual machine gives no notice.
-        machine.facts.countdown = None;
+        if let Some(announced) = machine.facts.countdown {
+            let left = between(from, announced.ends);
+            machine.countdown = Countdown::going_on(announced.request, left, machine.monotonic());
+        }
         machine.assume(assumptions);
         // What runs already ends as well, at its time limit.
         if let Some((id, since)) = machine.facts.running {
@@ -94,6 +109,8 @@ impl<'a> Machine<'a> {
         }
         match assumptions.content {
             Content::AsItIs => {}
+            // From a share that does not answer nothing arrives.
+            Content::Arrives if self.instructions.fault.is_some() => {}
             Content::Arrives => self.copy(false),
             Content::Copied => self.copy(true),
         }
@@ -159,6 +176,62 @@ impl<'a> Machine<'a> {
         decide_some(&self.inputs_now(), self.windows.clone(), decisions, which);
     }
 
+    fn monotonic(&self) -> Monotonic {
+        Monotonic(between(self.began, self.now))
+    }
+
+    /// One step of the countdown, as the service makes it. `first`: what is due, first in order. Returns whether that may
+    /// start now, and the requests that are announced no more or from now on.
+    pub fn count_down(&mut self, first: Option<&Decision>) -> (bool, Vec<RequestId>) {
+        let due = first.and_then(|d| Some((d.request_id?, room(d, self.now))));
+        let notice = self.policy.config.run.countdown;
+        let seen = countdown::Seen { due, attended: self.facts.attended(), notice };
+        let act = self.countdown.step(self.monotonic(), &seen);
+        let announced = self.countdown.announced(self.monotonic(), self.now);
+        let before = std::mem::replace(&mut self.facts.countdown, announced);
+        let changed = if before == announced { [None, None] } else { [before, announced] };
+        (act.start.is_some(), changed.into_iter().flatten().map(|a| a.request).collect())
+    }
+
+    /// One step of a pending restart, as the service makes it. True: the machine has restarted, which takes no time here.
+    pub fn restart_step(&mut self) -> bool {
+        if !self.restart_is_pending() {
+            return false;
+        }
+        let plan = restart_plan(&self.inputs_now());
+        let (due, attended) = (plan.state == RestartState::Due, self.facts.attended());
+        let notice = self.policy.config.restart.countdown;
+        let seen = restart_count::Seen { due, room: plan.room, attended, notice };
+        // Without a countdown it takes two steps.
+        let mut restarts = false;
+        for _ in 0..2 {
+            restarts |= self.restart.step(self.monotonic(), &seen).restart;
+        }
+        if restarts {
+            self.boots += 1;
+            self.facts.boot_id = format!("simulated-{}", self.boots);
+            self.facts.host.started = self.facts.host.started.map(|_| self.now);
+            self.facts.countdown = None;
+            (self.countdown, self.restart) = (Countdown::default(), Restart::default());
+        }
+        restarts
+    }
+
+    fn restart_is_pending(&self) -> bool {
+        let wants = |a: &Attempt| a.state == State::SucceededRestart && a.boot_id == self.facts.boot_id;
+        self.policy.config.restart.allow && self.history.attempts.values().flatten().any(wants)
+    }
+
+    /// When something begins, ends or opens that is no gate of a request: what is announced starts, what runs ends, what
+    /// keeps the machine from its restart is over.
+    pub fn next(&self) -> Option<Wall> {
+        let mono = self.monotonic();
+        let counts = [self.countdown.wake(mono), self.restart.wake(mono)].into_iter().flatten();
+        let counted = counts.map(|left| later(self.now, left));
+        let restart = self.restart_is_pending().then(|| restart_plan(&self.inputs_now()).next).flatten();
+        counted.chain(restart).chain(self.run.as_ref().map(|run| run.ends)).filter(|at| *at > self.now).min()
+    }
+
     fn see_share(&mut self) {
         if self.instructions.fault.is_none() && self.instructions.share_seen.is_some() {
             self.instructions.share_seen = Some(self.now);
@@ -207,6 +280,8 @@ impl<'a> Machine<'a> {
         };
         self.history.attempts.entry(id).or_default().push(attempt);
         self.facts.running = Some((id, self.now));
+        self.facts.countdown = None;
+        self.countdown.launched();
         self.run = Some(Run { id, ends });
         self.end_what_is_over();
         true
@@ -218,7 +293,11 @@ impl<'a> Machine<'a> {
         self.facts.running = None;
         let newest = self.history.attempts.get_mut(&run.id).and_then(|attempts| attempts.last_mut());
         if let Some(attempt) = newest.filter(|a| running(a.state)) {
-            attempt.state = State::Succeeded;
+            // As the engine judges it: what wants pcm to restart the machine wants it.
+            attempt.state = match attempt.restart.restarts {
+                Restarts::Pcm => State::SucceededRestart,
+                Restarts::No | Restarts::Program => State::Succeeded,
+            };
             attempt.ended_at = Some(run.ends);
         }
         true

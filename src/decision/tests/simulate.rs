@@ -4,6 +4,7 @@ use super::super::model::*;
 use super::super::simulate::*;
 use super::scene::*;
 use crate::clock::{Wall, When};
+use crate::site::instruction::Restarts;
 use chrono::TimeDelta;
 
 fn run(scene: &Scene, days: i64, assumptions: &Assumptions) -> Vec<Timeline> {
@@ -116,4 +117,63 @@ fn what_expires_before_its_window_never_runs() {
     assert_eq!((timeline.at, timeline.never), (None, true));
     assert_eq!(timeline.changes.last().map(|s| (s.at, s.state)), Some((at_hours(9), State::Expired)));
     assert_eq!(timeline.why, "never ran: window closed");
+}
+
+#[test]
+fn users_who_are_logged_on_are_given_their_countdown_and_the_start_is_after_it() {
+    let mut scene = Scene::due().with(|s| s.facts.users = Some(vec![user("anna")]));
+    let five = TimeDelta::minutes(5);
+    assert_eq!(
+        states(&run(&scene, 1, &Assumptions::default())[0]),
+        [
+            ("Sun 12:00".into(), State::Due, None),
+            ("Sun 12:00".into(), State::Countdown, None),
+            ("Sun 12:05".into(), State::Running, Some(Code::Done)),
+            ("Sun 12:35".into(), State::Succeeded, Some(Code::Done)),
+        ]
+    );
+    let start = |scene: &Scene, assume: &Assumptions| run(scene, 1, assume)[0].at;
+    let nobody = Assumptions { users: Some(Vec::new()), ..Assumptions::default() };
+    assert_eq!(start(&scene, &nobody), Some(now()), "nobody is told");
+    scene.facts.users = None;
+    assert_eq!(start(&scene, &Assumptions::default()), Some(now() + five), "somebody may be there");
+    // A countdown under way goes on where it is.
+    let ends = now() + TimeDelta::seconds(90);
+    scene.facts.countdown = Some(Announced { request: id(ID), ends });
+    assert_eq!(start(&scene, &Assumptions::default()), Some(ends));
+    // As short as it has to be for the request to start at all.
+    scene.facts.countdown = None;
+    scene.request().expire_after = Some(When::Instant(now() + TimeDelta::minutes(3)));
+    let at = start(&scene, &Assumptions::default()).unwrap();
+    assert!(at > now() + TimeDelta::minutes(2) && at < now() + TimeDelta::minutes(3), "{at}");
+}
+
+#[test]
+fn a_package_that_wants_the_machine_restarted_keeps_the_others_waiting_until_that_is_done() {
+    let mut scene = Scene::due();
+    scene.request().restarts = Restarts::Pcm;
+    let mut next = request("BP0000Z");
+    next.mandatory_after = Some(When::Instant(now()));
+    scene.add(next);
+    let timelines = run(&scene, 1, &Assumptions::default());
+    assert_eq!(timelines[0].changes.last().unwrap().state, State::SucceededRestart);
+    assert_eq!((timelines[1].at, timelines[1].why.as_str()), (None, "restart pending"));
+    // Where pcm may restart it: in the window, and then it has to be up for a while.
+    scene.policy.config.restart.allow = true;
+    scene.windows(&["Sun 12:00-13:00", "Sun 22:00-23:00"]);
+    let after = |minutes| Some(now() + TimeDelta::minutes(minutes));
+    assert_eq!(
+        run(&scene, 1, &Assumptions::default())[1].at,
+        after(600),
+        "the rest of this window is too short"
+    );
+    scene.policy.config.run.after_boot = minutes(0);
+    assert_eq!(run(&scene, 1, &Assumptions::default())[1].at, after(30));
+    scene.held(now() + TimeDelta::minutes(5));
+    scene.windows(&[]);
+    scene.policy.config.run.after_boot = minutes(10);
+    let timelines = run(&scene, 1, &Assumptions::default());
+    assert_eq!((timelines[0].at, timelines[1].at), (after(5), after(45)));
+    assert_eq!(timelines[1].why, "the machine is up for long enough");
+    assert_eq!(timelines[0].changes.last().unwrap().state, State::Succeeded, "restarted");
 }

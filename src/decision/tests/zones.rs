@@ -189,3 +189,15 @@ fn a_window_over_the_end_of_the_week_touches_the_first_of_the_next() {
     scene.request().max_run_time = minutes(121);
     assert_eq!(scene.decision().blocked_by(), [Code::WindowNeverFits]);
 }
+
+#[test]
+fn what_is_exactly_as_long_as_the_window_still_fits_a_moment_after_it_opens() {
+    let mut scene = Scene::due().with(|s| s.windows(&["Sun 12:00-12:30"]));
+    let at = |millis| scene.now + TimeDelta::milliseconds(millis);
+    let (moment, second) = (at(999), at(1000));
+    scene.now = moment;
+    let decision = scene.decision();
+    assert_eq!(decision.state, State::Due, "{}", decision.why);
+    scene.now = second;
+    assert_eq!(scene.decision().blocked_by(), [Code::WindowTooShort]);
+}

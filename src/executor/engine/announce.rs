@@ -3,8 +3,8 @@
 
 use super::Engine;
 use crate::clock::Wall;
+use crate::decision::countdown::{Seen, room};
 use crate::decision::{Announced, Group, State, due_in_order};
-use crate::executor::countdown::{Seen, room};
 use crate::executor::history::DeferralRow;
 use crate::executor::notice::From;
 use crate::executor::protocol::Actor;
@@ -24,7 +24,7 @@ impl Engine {
         let decisions = self.verdicts(now);
         let first = due_in_order(&decisions).first().map(|index| &decisions[*index]);
         let first = first.and_then(|d| Some((d.request_id?, room(d, now))));
-        let attended = self.facts().users.is_none_or(|users| !users.is_empty());
+        let attended = self.facts().attended();
         let act = self.countdown.step(mono, &Seen { due: first, attended, notice });
         if let Some(request) = act.given_up {
             self.say_given_up(request, now);

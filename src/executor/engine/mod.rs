@@ -19,14 +19,14 @@ mod watch;
 pub use launch::LaunchError;
 
 use super::clock_guard::ClockGuard;
-use super::countdown::Countdown;
 use super::history::{History, Lost, Snapshot};
 use super::journal::Journal;
-use super::restart::Restart;
 use super::view::SessionDoc;
 use super::world::{RealWorld, Store, World};
 use crate::clock::{Wall, Zone};
 use crate::config::Config;
+use crate::decision::countdown::Countdown;
+use crate::decision::restart_count::Restart;
 use crate::decision::{
     self, ContentFact, Decision, Facts, HostFacts, Inputs, Instructions, Policy, UserFact,
 };

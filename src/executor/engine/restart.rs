@@ -4,10 +4,10 @@
 use super::Engine;
 use super::actions::refused;
 use crate::clock::Wall;
+use crate::decision::restart_count::Seen;
 use crate::decision::{self, RestartOrder, RestartPlan, RestartState, RestartVerb};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::protocol::Actor;
-use crate::executor::restart::Seen;
 use crate::executor::view::RestartDoc;
 use crate::text::{SafeText, duration};
 use chrono::SubsecRound as _;
@@ -22,7 +22,7 @@ impl Engine {
             self.restart.failed(mono);
         }
         let plan = self.restart_plan(now);
-        let attended = self.facts().users.is_none_or(|users| !users.is_empty());
+        let attended = self.facts().attended();
         let notice = self.policy.config.restart.countdown;
         let due = plan.state == RestartState::Due;
         let act = self.restart.step(mono, &Seen { due, room: plan.room, attended, notice });

@@ -1,9 +1,10 @@
 //! Notice before an automatic run as a pure state machine (DESIGN.md 5): what is due and who may be logged on go in, whom
 //! to tell and what to start come out. It counts on the monotonic clock and writes nothing: a service that starts anew
-//! counts anew, in full. The engine steps it; `restart` counts with the same [`Count`].
+//! counts anew, in full. The engine steps it, and so does `simulate` on a virtual clock; `restart_count` counts with the
+//! same [`Count`].
 
+use super::model::{Announced, Change, Decision, Gate, Verdict};
 use crate::clock::{Monotonic, Wall};
-use crate::decision::{Announced, Change, Decision, Gate, Verdict};
 use crate::site::ids::RequestId;
 use chrono::TimeDelta;
 use std::time::Duration;
@@ -119,6 +120,11 @@ impl Countdown {
             act.start = Some(request);
         }
         act
+    }
+
+    /// As it stands where one was announced before, with so much of it left.
+    pub fn going_on(request: RequestId, left: Duration, now: Monotonic) -> Countdown {
+        Countdown { counting: Some((request, Count::start(now, left))), ..Countdown::default() }
     }
 
     /// The clock jumped forward by more than a day: the full countdown before anything starts (PROMISES.md 3).

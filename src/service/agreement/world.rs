@@ -1,0 +1,341 @@
+//! The machine of a random world as the engine gets it: nothing fails and nothing takes time, but packages. The history
+//! is the real one.
+
+use super::site::{self, Mood, Plan};
+use crate::clock::{Monotonic, Wall, Zone, ZoneError};
+use crate::decision::{Code, ContentFact, Power, SourceFault, TrustVerdict};
+use crate::executor::attempt::Found;
+use crate::executor::history::{History, Lost, Snapshot};
+use crate::executor::outcome::{EndedBy, ExitRecord, MifSays};
+use crate::executor::reader::{ShareJob, ShareNews};
+use crate::executor::run_folder::RunSpec;
+use crate::executor::world::{Held, Host, Machine, Runs, Store};
+use crate::host::paths::Layout;
+use crate::host::power::Power as Supply;
+use crate::host::sessions::LoggedOn;
+use crate::log::Level;
+use crate::service::steps::Carrier;
+use crate::service::worker::News;
+use crate::site::ids::RequestId;
+use crate::site::instruction::parse::{Defaults, parse};
+use crate::site::instruction::{ContentHash, Platform, render};
+use crate::site::share::{self, Look};
+use crate::site::site_file;
+use crate::text::SafeText;
+use chrono::TimeDelta;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// What changes.
+pub struct Inner {
+    pub wall: Wall,
+    /// Since this boot.
+    pub mono: Duration,
+    boot: u32,
+    /// The service asked for a restart.
+    pub restarts: bool,
+    /// Limits of the runs that were prepared, by name.
+    limits: BTreeMap<String, Duration>,
+    runs: BTreeMap<String, Run>,
+    /// Every launch, in order.
+    pub launches: Vec<(RequestId, Wall)>,
+    pub news: VecDeque<News>,
+}
+
+struct Run {
+    started: Wall,
+    ends: Wall,
+}
+
+/// A random world.
+pub struct World {
+    pub plan: Plan,
+    pub layout: Layout,
+    bytes: Vec<u8>,
+    inner: Mutex<Inner>,
+}
+
+/// The same as the engine and its carriers hold it.
+#[derive(Clone)]
+pub struct Shared(pub Arc<World>);
+
+impl World {
+    pub fn new(plan: Plan, layout: Layout) -> World {
+        let inner = Inner {
+            wall: plan.from,
+            mono: plan.up,
+            boot: 1,
+            restarts: false,
+            limits: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            launches: Vec::new(),
+            news: VecDeque::new(),
+        };
+        let bytes = render::render(&plan.file).into_bytes();
+        World { plan, layout, bytes, inner: Mutex::new(inner) }
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    fn carry_out(&self, job: &ShareJob) -> ShareNews {
+        match job {
+            ShareJob::Look { .. } => ShareNews::Looked(Box::new(self.look())),
+            ShareJob::Stage { hash, .. } => {
+                ShareNews::Staged(hash.clone(), self.plan.contents.get(hash).cloned().unwrap())
+            }
+            ShareJob::Deliver { .. } => ShareNews::Delivered(Ok(0)),
+            ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
+        }
+    }
+
+    fn look(&self) -> Look {
+        let fault = |code: Code| Look {
+            fault: Some(SourceFault { code, problems: Vec::new() }),
+            answered: code == Code::InsMissing,
+            ..Look::default()
+        };
+        let trust = match self.plan.mood {
+            Mood::Gone => return fault(Code::ShareMissing),
+            Mood::NoFile => return fault(Code::InsMissing),
+            Mood::Untrusted => TrustVerdict::Refused(Code::LoosePermissions, "anybody may write it".into()),
+            Mood::Well => TrustVerdict::Trusted("it is a random world".into()),
+        };
+        let defaults = Defaults::of(&self.plan.config);
+        let found = share::Found {
+            bytes: self.bytes.clone(),
+            file: parse(&self.bytes, site::machine(), "BP004000.INS", &defaults).unwrap(),
+            trust,
+            share: PathBuf::from(site::SHARE),
+            site_bytes: self.plan.site_file.clone().into_bytes(),
+            site: site_file::parse(self.plan.site_file.as_bytes(), "PCM.SITE").unwrap(),
+        };
+        Look { found: Some(found), answered: true, ..Look::default() }
+    }
+}
+
+impl Inner {
+    /// Lets time pass, at most until a package ends.
+    pub fn advance(&mut self, wait: Duration) {
+        let ends = self.runs.values().map(|run| run.ends).filter(|ends| *ends > self.wall).min();
+        let left = ends.and_then(|ends| (ends - self.wall).to_std().ok()).unwrap_or(Duration::MAX);
+        let wait = wait.min(left);
+        self.mono += wait;
+        self.wall += TimeDelta::from_std(wait).unwrap();
+    }
+
+    /// The machine is up again; that takes no time here.
+    pub fn start_again(&mut self) {
+        (self.restarts, self.mono) = (false, Duration::ZERO);
+        self.boot += 1;
+        self.news.clear();
+    }
+}
+
+impl Carrier for Shared {
+    fn give(&self, job: ShareJob, _: Duration) -> bool {
+        let news = self.0.carry_out(&job);
+        self.0.lock().news.push_back((job, Ok(news)));
+        true
+    }
+}
+
+impl Machine for Shared {
+    fn now(&self) -> Wall {
+        self.0.lock().wall
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        Monotonic(self.0.lock().mono)
+    }
+
+    fn boot_id(&self) -> String {
+        format!("boot-{}", self.0.lock().boot)
+    }
+
+    fn zone(&self, name: &str) -> Result<Zone, ZoneError> {
+        Ok(if name == "local" { self.0.plan.zone.clone() } else { self.0.plan.other_zone.clone() })
+    }
+
+    fn platform(&self) -> Option<Platform> {
+        self.0.plan.platform
+    }
+
+    fn disk_free(&self) -> Option<u64> {
+        self.0.plan.disk_free
+    }
+
+    fn host_name(&self) -> SafeText {
+        "random".into()
+    }
+
+    fn account(&self) -> SafeText {
+        "root".into()
+    }
+
+    fn logged_on(&self) -> LoggedOn {
+        self.0.plan.logged_on()
+    }
+
+    fn power(&self) -> Supply {
+        let power: &Power = &self.0.plan.power;
+        power.clone()
+    }
+
+    fn restart(&self, _: &[String]) -> io::Result<()> {
+        self.0.lock().restarts = true;
+        Ok(())
+    }
+
+    fn ask_share(&self, _: &ShareJob, _: Duration) -> Result<ShareNews, SafeText> {
+        Err("this service asks by its carriers only".into())
+    }
+
+    fn notify(&self, _: &str, _: &[String], _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A run host that is ready.
+struct Handle {
+    world: Arc<World>,
+    run: String,
+}
+
+impl Host for Handle {
+    fn say_go(&mut self) -> io::Result<()> {
+        let mut inner = self.world.lock();
+        let limit = inner.limits.get(&self.run).copied().unwrap_or_default();
+        let started = inner.wall;
+        let ends = started + TimeDelta::from_std(self.world.plan.takes(limit)).unwrap();
+        inner.runs.insert(self.run.clone(), Run { started, ends });
+        let (request, _) = self.run.split_once('-').unwrap();
+        inner.launches.push((request.parse().unwrap(), started));
+        Ok(())
+    }
+
+    fn let_be(self: Box<Self>) {}
+}
+
+impl Runs for Shared {
+    fn create_run(&self, run: &str, spec: &RunSpec) -> io::Result<()> {
+        self.0.lock().limits.insert(run.to_owned(), Duration::from_secs(spec.max_run_time_s));
+        Ok(())
+    }
+
+    fn start_host(&self, run: &str) -> Result<Box<dyn Host>, SafeText> {
+        Ok(Box::new(Handle { world: Arc::clone(&self.0), run: run.to_owned() }))
+    }
+
+    fn find_run(&self, run: &str) -> io::Result<Found<ExitRecord>> {
+        let inner = self.0.lock();
+        let exit = inner.runs.get(run).filter(|run| run.ends <= inner.wall).map(|run| ExitRecord {
+            ended_by: EndedBy::Itself,
+            exit_code: Some(0),
+            signal: None,
+            started_at: run.started,
+            ended_at: run.ends,
+            ran_ms: u64::try_from((run.ends - run.started).num_milliseconds()).unwrap(),
+            not_synced: None,
+            error: None,
+            left_behind: false,
+        });
+        let lock_held = exit.is_none() && inner.runs.contains_key(run);
+        Ok(Found { lock_held, started: inner.runs.contains_key(run), survivors: false, exit })
+    }
+
+    fn read_mif(&self, _: &str) -> MifSays {
+        MifSays::Nothing
+    }
+
+    fn ask_to_stop(&self, _: &str) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn end_leftovers(&self, _: &str, _: Duration) -> bool {
+        true
+    }
+
+    fn reap(&self) {}
+
+    fn transcript(&self, _: &str) -> Option<PathBuf> {
+        None
+    }
+
+    fn last_output(&self, _: &str) -> (Option<Wall>, Option<SafeText>) {
+        (None, None)
+    }
+}
+
+impl Store for Shared {
+    fn open_history(&self) -> Result<History, Lost> {
+        History::open(&self.0.layout)
+    }
+
+    fn read_history(&self) -> Result<Snapshot, Lost> {
+        History::read(&self.0.layout)
+    }
+
+    fn can_look(&self) -> bool {
+        true
+    }
+
+    fn hold(&self, _: &[u8], _: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn held(&self) -> Option<Held> {
+        let seen = self.0.plan.held?;
+        let site = self.0.plan.site_file.clone().into_bytes();
+        Some(Held { file: self.0.bytes.clone(), site: Some(site), seen: Some(seen) })
+    }
+
+    fn share_seen(&self, _: Wall) {}
+
+    fn is_staged(&self, hash: &ContentHash) -> bool {
+        self.0.plan.contents.get(hash) == Some(&ContentFact::Staged)
+    }
+
+    fn verify_staged(&self, hash: &ContentHash) -> Result<(), SafeText> {
+        if self.is_staged(hash) { Ok(()) } else { Err("it is not there".into()) }
+    }
+
+    fn old_content(&self, _: Duration, _: Wall) -> Vec<ContentHash> {
+        Vec::new()
+    }
+
+    fn discard_content(&self, _: &ContentHash) -> bool {
+        false
+    }
+
+    fn old_transcripts(&self, _: Duration, _: Wall) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn discard_transcript(&self, _: &str) -> bool {
+        false
+    }
+
+    fn put_result(&self, _: &str, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn results_wait(&self) -> bool {
+        false
+    }
+
+    fn log(&self, _: Level, text: &SafeText, now: Wall) -> io::Result<()> {
+        if std::env::var_os("PCM_AGREEMENT_SEED").is_some() {
+            println!("{} {text}", now.format("%m-%d %H:%M:%S%.3f"));
+        }
+        Ok(())
+    }
+
+    fn lock_holder(&self) -> Option<SafeText> {
+        None
+    }
+}
