@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+// The same few lines; they are no part of that simulation.
+#[allow(clippy::duplicate_mod)]
 #[path = "../simulation/random.rs"]
 mod random;
 mod site;

@@ -103,6 +103,11 @@ const ZONES: &[&str] = &[
     "<+00>0<+02>-2,M3.5.0/1,M10.5.0/3",
 ];
 
+fn zone(r: &mut Random) -> Zone {
+    let rule: &&str = r.pick(ZONES);
+    Zone::from_posix("local", rule).unwrap()
+}
+
 /// An instant from so many hours before or after `around`; mostly on a quarter of an hour.
 fn near(r: &mut Random, around: Wall, hours: std::ops::RangeInclusive<i64>) -> Wall {
     let quarters = r.between(hours.start() * 4, hours.end() * 4);
@@ -116,7 +121,6 @@ fn written(r: &mut Random, zone: &Zone, at: Wall) -> When {
 }
 
 pub fn plan(r: &mut Random) -> Plan {
-    let zone = |rule: &str| Zone::from_posix("local", rule).unwrap();
     // An ordinary day, or shortly before one of the changes of the clock.
     let from = *r.pick(&[
         "2026-11-22T12:00:00Z",
@@ -129,7 +133,7 @@ pub fn plan(r: &mut Random) -> Plan {
         "2027-10-02T06:00:00Z",
     ]);
     let from = from.parse::<Wall>().unwrap() + TimeDelta::seconds(*r.pick(&[0, 0, 1, 433, 900]));
-    let own = zone(*r.pick(ZONES));
+    let own = zone(r);
     let count = r.between(1, 8);
     let requests: Vec<Request> = (1..=count).map(|n| request(r, n, count, from, &own)).collect();
     let mood = match r.below(40) {
@@ -142,7 +146,7 @@ pub fn plan(r: &mut Random) -> Plan {
     let mut plan = Plan {
         from,
         until: from + TimeDelta::hours(r.between(12, 80)),
-        other_zone: zone(*r.pick(ZONES)),
+        other_zone: zone(r),
         config: config(r, from, &own),
         file: InstructionFile {
             site: "BP0".parse().unwrap(),
