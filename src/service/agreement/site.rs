@@ -397,6 +397,7 @@ fn attempt(r: &mut Random, request: &Request, from: Wall) -> (AttemptRow, Option
         exit_codes: BTreeMap::new(),
         max_run_time_s: request.max_run_time.as_secs(),
         overrides: Vec::new(),
+        host: None,
     };
     let result = ResultRow {
         state,

@@ -8,7 +8,7 @@ use crate::executor::attempt::Found;
 use crate::executor::history::{History, Lost, Snapshot};
 use crate::executor::outcome::{EndedBy, ExitRecord, MifSays};
 use crate::executor::reader::{ShareJob, ShareNews};
-use crate::executor::run_folder::RunSpec;
+use crate::executor::run_folder::{RunSpec, Started};
 use crate::executor::world::{Held, Host, Machine, Runs, Store};
 use crate::host::paths::Layout;
 use crate::host::power::Power as Supply;
@@ -231,7 +231,7 @@ impl Runs for Shared {
         Ok(Box::new(Handle { world: Arc::clone(&self.0), run: run.to_owned() }))
     }
 
-    fn find_run(&self, run: &str) -> io::Result<Found<ExitRecord>> {
+    fn find_run(&self, run: &str, _: Option<&Started>) -> io::Result<Found<ExitRecord>> {
         let inner = self.0.lock();
         let exit = inner.runs.get(run).filter(|run| run.ends <= inner.wall).map(|run| ExitRecord {
             ended_by: EndedBy::Itself,
@@ -256,7 +256,7 @@ impl Runs for Shared {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn end_leftovers(&self, _: &str, _: Duration) -> bool {
+    fn end_leftovers(&self, _: &str, _: Option<&Started>, _: Duration) -> bool {
         true
     }
 
