@@ -23,7 +23,15 @@ impl Listener {
         sys::ipc::Listener::bind(path).map(Listener)
     }
 
-    /// The next connection, and who it is.
+    /// Listens anew where somebody deleted the socket file: nobody would find it any more.
+    ///
+    /// # Errors
+    /// It cannot be made there, or cannot be looked for; trying again later may succeed.
+    pub fn restore(&mut self) -> io::Result<()> {
+        self.0.restore()
+    }
+
+    /// The next connection, and who it is. Giving up the call loses none.
     ///
     /// # Errors
     /// Where the system cannot accept now, such as for want of descriptors; the next call may succeed.

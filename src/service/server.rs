@@ -16,6 +16,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 const CONNECTIONS: usize = 64;
 /// A connection without a request for this long is dropped.
 const IDLE: Duration = Duration::from_secs(30);
+/// Whether anybody can still find the socket is looked at where nobody has come for so long.
+const RESTORE: Duration = Duration::from_secs(2);
 /// The one connection that there is a descriptor for is not kept from the next for longer.
 const BRIEF: Duration = Duration::from_secs(3);
 
@@ -53,7 +55,14 @@ pub async fn serve(
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
-        match listener.accept().await {
+        let Ok(accepted) = tokio::time::timeout(RESTORE, listener.accept()).await else {
+            // Packages run as root and delete what they like.
+            if let Err(e) = listener.restore() {
+                tracing::warn!("the socket cannot be made again: {e}");
+            }
+            continue;
+        };
+        match accepted {
             Ok((stream, peer)) => {
                 let calls = calls.clone();
                 let rights = rights.clone();

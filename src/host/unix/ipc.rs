@@ -86,6 +86,19 @@ impl Listener {
         })
     }
 
+    pub fn restore(&mut self) -> io::Result<()> {
+        match fs::symlink_metadata(&self.path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let anew = Listener::bind(&self.path)?;
+                // Nothing of the old one is there to be removed, and the system may have given its number to the new one.
+                self.made = (0, 0);
+                *self = anew;
+                Ok(())
+            }
+            other => other.map(|_| ()),
+        }
+    }
+
     pub async fn accept(&mut self) -> io::Result<(tokio::net::UnixStream, Peer)> {
         if let State::Bound(listener) = &mut self.state {
             let Some(listener) = listener.take() else { return Err(io::ErrorKind::NotConnected.into()) };
