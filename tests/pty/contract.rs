@@ -75,6 +75,32 @@ fn frames_are_synchronized_updates_and_only_entering_stands_outside() {
     }
 }
 
+/// Calls of the process that write, so far.
+fn writes(console: &Terminal) -> u64 {
+    let io = std::fs::read_to_string(format!("/proc/{}/io", console.pid())).unwrap();
+    io.lines().find_map(|line| line.strip_prefix("syscw: ")).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_whole_screen_is_one_write() {
+    let (site, _service) = still(60);
+    let mut console = Terminal::start(&site.command(&[]), 200, 50);
+    console.wait("BP10000");
+    console.wait_quiet(Duration::from_secs(1));
+    const SCREENS: u64 = 10;
+    let (bytes, before) = (console.count(), writes(&console));
+    for _ in 0..SCREENS {
+        let shown = console.count();
+        console.keys("\x0c");
+        wait_for("it is drawn anew", || console.count() > shown + 2_000);
+        console.wait_quiet(Duration::from_millis(100));
+    }
+    let (bytes, used) = (console.count() - bytes, writes(&console) - before);
+    println!("{SCREENS} screens, {bytes} bytes, {used} writes");
+    // Questions to the service, a few each second, are writes as well.
+    assert!(used < 4 * SCREENS, "{used} writes for {bytes} bytes");
+}
+
 #[test]
 fn a_terminal_that_answers_nothing_is_asked_nothing_and_does_not_delay_the_start() {
     let (site, _service) = still(3);

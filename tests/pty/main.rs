@@ -17,6 +17,7 @@ mod beside;
 mod checker;
 mod contract;
 mod hostile;
+mod keys;
 mod latency;
 mod leaving;
 mod notices;

@@ -90,7 +90,7 @@ fn card(app: &App, commands: &[&Command], width: usize) -> Vec<Line> {
 pub fn palette(app: &App, palette: &Palette, canvas: &mut Canvas, body: Rect) {
     let width = dialog_width(body, 100);
     let found = palette.found();
-    let area = centred(body, width, (COMMANDS.len() as u16 + 4).min(body.height));
+    let area = centred(body, width, (COMMANDS.len() as u16 + 7).min(body.height));
     let inside = canvas.frame(area, &Line::of("COMMANDS", Scope::DialogTitle));
     if inside.height == 0 {
         return;
@@ -100,7 +100,14 @@ pub fn palette(app: &App, palette: &Palette, canvas: &mut Canvas, body: Rect) {
         .add("_", Scope::InputFocus)
         .add(palette.input.after(), Scope::InputFocus);
     canvas.line(Rect { height: 1, ..inside }, &typed);
-    let list = Rect { y: inside.y + 1, height: inside.height - 1, ..inside };
+    // The selected one in full below the others: why it does nothing now is what is cut off first.
+    let full = if inside.height >= 10 { 3 } else { 0 };
+    let list = Rect { y: inside.y + 1, height: inside.height - 1 - full, ..inside };
+    if let Some(command) = found.get(palette.cursor.row(found.len())).filter(|_| full > 0) {
+        let below = Rect { y: list.bottom(), height: full, ..inside };
+        let words = Line::of(command.name, Scope::Strong).add(safe!(": {}", command.words), Scope::Text);
+        canvas.lines(below, &with_why(words, app, command).wrap(usize::from(inside.width), 2));
+    }
     if found.is_empty() {
         canvas.line(list, &Line::of("no command is called that", Scope::Dim));
     }
@@ -117,8 +124,8 @@ pub fn palette(app: &App, palette: &Palette, canvas: &mut Canvas, body: Rect) {
 /// A command with its keys, its words, and why it does nothing now.
 fn row(app: &App, command: &Command, help: bool) -> Line {
     let keys: Vec<_> = app.options.keymap.of(command.id).iter().map(ToString::to_string).collect();
-    let why = enabled(app, command.id).err();
-    let (key, text) = if why.is_some() { (Scope::KeyOff, Scope::Dim) } else { (Scope::Key, Scope::Text) };
+    let on = enabled(app, command.id).is_ok();
+    let (key, text) = if on { (Scope::Key, Scope::Text) } else { (Scope::KeyOff, Scope::Dim) };
     let mut line = if help && keys.is_empty() {
         Line::of("  ", text).cell(command.name, 12, "", text)
     } else if help {
@@ -127,7 +134,12 @@ fn row(app: &App, command: &Command, help: bool) -> Line {
         Line::new().cell(command.name, 16, "", text).cell(safe!("{}", keys.join(" ")), 12, "", key)
     };
     line.push(command.words, text);
-    if let Some(why) = why {
+    with_why(line, app, command)
+}
+
+/// Why it does nothing now, if that is so.
+fn with_why(mut line: Line, app: &App, command: &Command) -> Line {
+    if let Err(why) = enabled(app, command.id) {
         line.push(safe!(" - not now: {why}"), Scope::Stale);
     }
     line

@@ -38,7 +38,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
         title.push(" ~", Scope::Stale);
     }
     let source = match &held.value {
-        Some(who) if whole => Line::of(safe!("from {}", who.source), Scope::Dim),
+        Some(who) if whole && who.source != "unknown" => Line::of(safe!("from {}", who.source), Scope::Dim),
         _ => Line::new(),
     };
     canvas.rule(area, &title, &source, focus);

@@ -2,11 +2,14 @@
 
 use crate::host::terminal::Got;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
-use rustix::termios::{QueueSelector, tcdrain, tcflush, tcgetattr, tcgetwinsize};
+use rustix::termios::{QueueSelector, isatty, tcdrain, tcflush, tcgetattr, tcgetwinsize};
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// One read takes this much; what is left is there at the next poll, which is level-triggered.
@@ -37,20 +40,35 @@ pub fn read(buffer: &mut Vec<u8>, limit: Duration) -> io::Result<Got> {
     }
 }
 
+/// The terminal, opened once more so as not to wait: then a frame is one write, and standard output stays for everybody
+/// else what it was. None where it cannot be opened, as after `su`.
+fn unwaiting() -> Option<&'static OwnedFd> {
+    static OPENED: OnceLock<Option<OwnedFd>> = OnceLock::new();
+    let open = || {
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        openat(CWD, "/proc/self/fd/1", flags, Mode::empty()).ok().filter(|opened| isatty(opened))
+    };
+    OPENED.get_or_init(open).as_ref()
+}
+
 pub fn write_while(mut bytes: &[u8], wanted: impl Fn() -> bool) -> io::Result<bool> {
     let stdout = io::stdout();
+    let (terminal, most) = match unwaiting() {
+        Some(opened) => (opened.as_fd(), usize::MAX),
+        // Never more than there is room for: a write that blocks is not ended by emptying the queue.
+        None => (stdout.as_fd(), PIECE),
+    };
     let step = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
     while !bytes.is_empty() {
         if !wanted() {
             return Ok(false);
         }
-        // Never more than there is room for: a write that blocks is not ended by emptying the queue.
-        match poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], Some(&step)) {
+        match poll(&mut [PollFd::new(&terminal, PollFlags::OUT)], Some(&step)) {
             Ok(0) | Err(Errno::INTR) => continue,
             Ok(_) => {}
             Err(e) => return Err(e.into()),
         }
-        match rustix::io::write(&stdout, &bytes[..bytes.len().min(PIECE)]) {
+        match rustix::io::write(terminal, &bytes[..bytes.len().min(most)]) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(n) => bytes = &bytes[n..],
             Err(Errno::INTR | Errno::AGAIN) => {}
