@@ -39,6 +39,7 @@ fn main() {
     site.publish(&requests);
     site.package("BP00000A", "true");
     history(&site);
+    transcript(&site);
     let service = service(&site);
     println!("{REQUESTS} requests, {ATTEMPTS} attempts, {} logged on", sessions(&site));
     println!("goals: a key in 1 ms (median), 5 ms (99th percentile), none over 50 ms\n");
@@ -65,6 +66,10 @@ fn main() {
         view("logged on, j k", "4", "user1", &["j", "j", "k"]);
         view("details opened and closed", "", "BP1000", &["\r", "q"]);
         view("help opened and closed", "", "BP1000", &["?", "q"]);
+        view("commands, typed", ":", "COMMANDS", &["d", "e", "\x7f"]);
+        view("explanation, j k", "e", "Every gate", &["j", "k"]);
+        view("the week to come, j and pages", "t", "RUNS", &["j", "\x1b[6~", "k"]);
+        view("a transcript of 256 KB, scrolled", "6 \r \t", "a package that talks", &["k", "k", "j"]);
     }
     let log = site.state().join("log/PACMAN.LOG");
     rushing(&log, || {
@@ -154,6 +159,20 @@ fn history(site: &Site) {
     }
     history.write_mark().unwrap();
     println!("history of {ATTEMPTS} attempts made in {:.0?}", since.elapsed());
+}
+
+/// What the newest of them wrote: more than is shown of it.
+fn transcript(site: &Site) {
+    let folder = site.state().join("log/runs");
+    std::fs::create_dir_all(&folder).unwrap();
+    let line = |n: usize| {
+        format!(
+            "line {n} of a package that talks, sometimes{} more than fits\n",
+            " a good deal".repeat(n % 9)
+        )
+    };
+    let text: String = (0..6_000).map(line).collect();
+    std::fs::write(folder.join(format!("BP2{:04}-50.log", ATTEMPTS / 50 - 1)), text).unwrap();
 }
 
 /// The service, where possible with a table of users of its own: in a mount namespace with another `/run`.

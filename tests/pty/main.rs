@@ -20,6 +20,7 @@ mod hostile;
 mod keys;
 mod latency;
 mod leaving;
+mod newcomer;
 mod notices;
 mod operating;
 mod panicking;

@@ -8,7 +8,7 @@ use crate::executor::view::*;
 use crate::site::ids::RequestId;
 use crate::site::instruction::Problem;
 use crate::text::SafeText;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// How many requests' details are kept at most.
 const MAX_SHOWN: usize = 64;
@@ -134,16 +134,19 @@ impl Data {
 
     /// What is wrong, worst first, each once. Warnings come last.
     pub fn problems(&self) -> Vec<&Problem> {
-        let list = self.list.value.iter().flat_map(|l| &l.problems);
-        let status = self.status.value.iter().flat_map(|s| &s.problems);
-        let mut all: Vec<&Problem> = Vec::new();
-        for problem in status.chain(list) {
-            if !all.contains(&problem) {
-                all.push(problem);
-            }
-        }
+        let mut known = HashSet::new();
+        let mut all: Vec<&Problem> = self
+            .all_problems()
+            .filter(|p| known.insert((&p.code, &p.file, p.line, &p.field, &p.message)))
+            .collect();
         all.sort_by_key(|p| p.code == "warning");
         all
+    }
+
+    /// The same as it comes, some of it twice.
+    pub fn all_problems(&self) -> impl Iterator<Item = &Problem> {
+        let list = self.list.value.iter().flat_map(|l| &l.problems);
+        self.status.value.iter().flat_map(|s| &s.problems).chain(list)
     }
 
     /// What this row is known by among those that have been seen; None for what cannot be: it is neither expired nor

@@ -72,6 +72,8 @@ struct Shown {
     order: Vec<usize>,
     /// How many there are without the filter.
     unfiltered: usize,
+    /// The place of the selected row in the executor's list, once it was asked for.
+    selected: Option<Option<usize>>,
 }
 
 impl Shown {
@@ -128,7 +130,7 @@ impl Rows {
     }
 
     /// What is asked of the rows, which are worked out anew if they may have changed.
-    fn look<T>(&self, data: &Data, now: Option<Wall>, ask: impl FnOnce(&Shown) -> T) -> T {
+    fn look<T>(&self, data: &Data, now: Option<Wall>, ask: impl FnOnce(&mut Shown) -> T) -> T {
         let filter = self.typing.as_ref().map_or(self.filter.as_str(), Input::text);
         let mut shown = self.shown.borrow_mut();
         let same = shown.of.as_ref().is_some_and(|(revision, known, sort)| {
@@ -137,7 +139,7 @@ impl Rows {
         if !same || !shown.holds(now) {
             *shown = self.worked_out(data, now, filter);
         }
-        ask(&shown)
+        ask(&mut shown)
     }
 
     fn worked_out(&self, data: &Data, now: Option<Wall>, filter: &str) -> Shown {
@@ -165,7 +167,7 @@ impl Rows {
                 (mandatory.is_none(), mandatory)
             }),
         }
-        Shown { of, holds: (now, until), order, unfiltered }
+        Shown { of, holds: (now, until), order, unfiltered, selected: None }
     }
 
     /// Whether a row is in this list when nothing is filtered, and when it leaves it by itself.
@@ -201,8 +203,16 @@ impl Rows {
 
     /// The selected row.
     pub fn selected<'d>(&self, data: &'d Data, now: Option<Wall>) -> Option<&'d RequestDoc> {
-        let rows = self.rows(data, now);
-        rows.get(self.position(&rows)).copied()
+        // Every command asks for it to say whether it would do something.
+        let all = data.requests();
+        let at = self.look(data, now, |shown| {
+            *shown.selected.get_or_insert_with(|| {
+                let keyed =
+                    self.key.as_ref().and_then(|key| shown.order.iter().find(|at| has_key(&all[**at], key)));
+                keyed.or_else(|| shown.order.get(self.cursor.row(shown.order.len()))).copied()
+            })
+        });
+        at.map(|at| &all[at])
     }
 
     /// The rows to draw when there is room for so many lines.
@@ -220,6 +230,7 @@ impl Rows {
         let rows = self.rows(data, now);
         self.cursor.select(self.position(&rows));
         let moved = self.cursor.moved(id, rows.len());
+        self.shown.get_mut().selected = None;
         self.key = rows.get(self.cursor.row(rows.len())).map(|row| key_of(row));
         moved
     }
@@ -228,6 +239,7 @@ impl Rows {
     pub fn select(&mut self, at: usize, data: &Data, now: Option<Wall>) {
         let rows = self.rows(data, now);
         self.cursor.select(at);
+        self.shown.get_mut().selected = None;
         self.key = rows.get(self.cursor.row(rows.len())).map(|row| key_of(row));
     }
 

@@ -2,7 +2,7 @@
 //! so, and it never draws outside its area.
 
 use super::glyphs::Glyphs;
-use super::line::{Line, Word, fit};
+use super::line::{Line, Word, cells, fit};
 use crate::console::theme::{Scope, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -75,6 +75,15 @@ impl Canvas<'_> {
         if y >= self.buffer.area.bottom() || y < self.buffer.area.top() {
             return x;
         }
+        if text.is_ascii() {
+            // Nearly all there is: a byte a cell.
+            let room = usize::from(right.saturating_sub(x));
+            for at in 0..text.len().min(room) {
+                self.put(x, y, &text[at..=at], style);
+                x += 1;
+            }
+            return x;
+        }
         for cluster in text.graphemes(true) {
             let width = cluster.width() as u16;
             if width == 0 {
@@ -120,7 +129,7 @@ impl Canvas<'_> {
         if line.width() > cut_at {
             let mut room = cut_at;
             for (word, scope) in &line.words {
-                let width = word.as_str().width();
+                let width = cells(word.as_str());
                 if width < room {
                     x = self.word(x, area.y, right, word, *scope);
                     room -= width;

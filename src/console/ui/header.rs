@@ -90,7 +90,7 @@ fn automatic(app: &App, now: Wall, running: Option<ServiceState>) -> Line {
         line.push(safe!("FROZEN until {}", words::when(until, now, zone)), Scope::HeaderAlarm);
     } else if running == Some(ServiceState::Stopped) {
         line.push("auto OFF", Scope::HeaderAlarm);
-    } else if app.data.problems().iter().any(|p| p.code == "history-lost") {
+    } else if app.data.all_problems().any(|p| p.code == "history-lost") {
         line.push("auto OFF, history lost", Scope::HeaderAlarm);
     } else if let Some(words) = announced(app, now) {
         line.push(words, Scope::HeaderAlarm);
@@ -158,7 +158,7 @@ fn share(app: &App, now: Wall, short: bool) -> Line {
     let seconds = (now - at).num_seconds();
     let age = words::age(seconds);
     let overdue = status.and_then(|s| s.poll_due).is_some_and(|due| (now - due).num_seconds() > 120);
-    let faulty = app.data.problems().iter().any(|p| p.code.starts_with("share-") || p.code == "ins-missing");
+    let faulty = app.data.all_problems().any(|p| p.code.starts_with("share-") || p.code == "ins-missing");
     if overdue || faulty {
         let old = if short { "" } else { " old" };
         return Line::of(safe!("~share {age}{old}"), Scope::HeaderMark);

@@ -112,7 +112,7 @@ impl Line {
 
     /// How many cells it takes.
     pub fn width(&self) -> usize {
-        self.words.iter().map(|(word, _)| word.as_str().width()).sum()
+        self.words.iter().map(|(word, _)| cells(word.as_str())).sum()
     }
 
     /// Its characters.
@@ -131,10 +131,16 @@ impl Line {
         let (mut line, mut used) = (Vec::new(), 0);
         for (word, scope) in &self.words {
             for piece in word.as_str().split_inclusive(' ') {
-                let bare = piece.trim_end().width();
+                let bare = cells(piece.trim_end());
                 if used + bare > width && used > if lines.is_empty() { 0 } else { indent } {
                     lines.push(std::mem::replace(&mut line, vec![(" ".repeat(indent), Scope::Text)]));
                     used = indent;
+                }
+                let whole = cells(piece);
+                if used + whole <= width {
+                    used += whole;
+                    add(&mut line, piece, *scope);
+                    continue;
                 }
                 for cluster in piece.graphemes(true) {
                     if used + cluster.width() > width {
@@ -145,10 +151,7 @@ impl Line {
                         used = indent;
                     }
                     used += cluster.width();
-                    match line.last_mut() {
-                        Some((text, last)) if *last == *scope => text.push_str(cluster),
-                        _ => line.push((cluster.to_owned(), *scope)),
-                    }
+                    add(&mut line, cluster, *scope);
                 }
             }
         }
@@ -160,10 +163,24 @@ impl Line {
     }
 }
 
+/// Cells that a text takes; nearly all of it is ASCII, a byte a cell.
+pub fn cells(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.width() }
+}
+
+/// Puts a piece at the end of a line, to what is there of the same scope.
+fn add(line: &mut Vec<(String, Scope)>, piece: &str, scope: Scope) {
+    match line.last_mut() {
+        Some((text, last)) if *last == scope => text.push_str(piece),
+        _ => line.push((piece.to_owned(), scope)),
+    }
+}
+
 /// As much of a text as fits into so many cells, with a mark where it was cut, and the cells it takes.
 pub fn fit(text: &str, width: usize, cut: &str) -> (String, usize) {
-    if text.width() <= width {
-        return (text.to_owned(), text.width());
+    let whole = cells(text);
+    if whole <= width {
+        return (text.to_owned(), whole);
     }
     let room = width.saturating_sub(cut.width());
     let (mut out, mut used) = (String::new(), 0);

@@ -10,6 +10,7 @@ use crate::console::theme::Scope;
 use crate::decision::{Group, State};
 use crate::executor::view::{SimulateDoc, SimulatedDoc};
 use crate::safe;
+use chrono::TimeDelta;
 use ratatui::layout::Rect;
 
 /// Draws the timeline.
@@ -17,14 +18,13 @@ pub fn draw(app: &App, scroll: &Scroll, now: Wall, canvas: &mut Canvas, body: Re
     let width = dialog_width(body, 132);
     let inner = usize::from(width).saturating_sub(4);
     let held = &app.data.week;
-    let mut lines = match (&held.value, &held.fault) {
-        (_, Some((failure, _))) => Line::of(safe!("{failure}"), Scope::MessageError).wrap(inner, 4),
-        (None, None) => vec![Line::of("asking the executor what will run when", Scope::Dim)],
-        (Some(week), None) => timeline(app, week, now, inner, canvas.glyphs.cut),
+    let text = |lines: Vec<Line>| lines.into_iter().map(Row::Text).collect::<Vec<_>>();
+    let table = held.value.as_ref().map(|week| Table::new(app, week, now, inner, canvas.glyphs.cut));
+    let lines = match (&table, &held.fault) {
+        (_, Some((failure, _))) => text(Line::of(safe!("{failure}"), Scope::MessageError).wrap(inner, 4)),
+        (None, None) => text(vec![Line::of("asking the executor what will run when", Scope::Dim)]),
+        (Some(table), None) => table.rows(),
     };
-    if lines.is_empty() {
-        lines.push(Line::of("there are no requests", Scope::Dim));
-    }
     let area = centred(body, width, (lines.len() as u16 + 2).min(body.height));
     let title = match &held.value {
         Some(week) => safe!("THE WEEK TO COME as of {}", words::stamp(week.from, now, &app.options.zone)),
@@ -33,39 +33,99 @@ pub fn draw(app: &App, scroll: &Scroll, now: Wall, canvas: &mut Canvas, body: Re
     let inside = canvas.frame(area, &Line::of(title, Scope::DialogTitle));
     let window = scroll.window(lines.len(), usize::from(inside.height));
     canvas.below(area, lines.len() - window.end);
-    canvas.lines(inside, &lines[window]);
+    let drawn = lines[window].iter().map(|row| match (row, &table) {
+        (Row::Text(line), _) => line.clone(),
+        (Row::Bar(request), Some(table)) => table.bar(request),
+        (Row::Bar(_), None) => Line::new(),
+    });
+    canvas.lines(inside, &drawn.collect::<Vec<_>>());
 }
 
-fn timeline(app: &App, week: &SimulateDoc, now: Wall, width: usize, cut: &'static str) -> Vec<Line> {
-    let zone = &app.options.zone;
-    let when = 10;
-    // Names in full where the days have room beside them.
-    let longest = week.requests.iter().map(|r| r.package.width()).max().unwrap_or(0).clamp(16, 40);
-    let name =
-        if width >= 70 { (longest + 1).min(17 + width.saturating_sub(8 + 17 + when + 7 * 7)) } else { 0 };
-    // So many columns a day; where there is room, what is left says why.
-    let a_day = (width.saturating_sub(8 + name + when) / 7).clamp(1, 8);
-    let columns = a_day * 7;
-    let step = (week.until - week.from) / columns as i32;
-    // A day's name stands where its midnight is on this machine.
-    let date = |column: usize| zone.to_local(week.from + step * column as i32).date();
-    let mut ruler: Vec<char> = vec![' '; columns];
-    for column in (0..columns).filter(|column| date(*column) != date(column + 1)) {
-        let text = if a_day >= 4 { date(column + 1).format("|%a").to_string() } else { "|".to_owned() };
-        for (place, letter) in ruler.iter_mut().skip(column).zip(text.chars()) {
-            *place = letter;
-        }
+/// A row of the timeline. Bars of a thousand requests are made only as far as they are seen.
+enum Row<'w> {
+    Text(Line),
+    Bar(&'w SimulatedDoc),
+}
+
+/// The week and how it is laid out.
+struct Table<'w> {
+    app: &'w App,
+    week: &'w SimulateDoc,
+    now: Wall,
+    width: usize,
+    cut: &'static str,
+    /// Cells of a package's name with the blank after it.
+    name: usize,
+    /// Cells of the bars, and how long one of them is.
+    columns: usize,
+    step: TimeDelta,
+}
+
+impl<'w> Table<'w> {
+    fn new(app: &'w App, week: &'w SimulateDoc, now: Wall, width: usize, cut: &'static str) -> Table<'w> {
+        let when = 10;
+        // Names in full where the days have room beside them.
+        let longest = week.requests.iter().map(|r| r.package.width()).max().unwrap_or(0).clamp(16, 40);
+        let name =
+            if width >= 70 { (longest + 1).min(17 + width.saturating_sub(8 + 17 + when + 7 * 7)) } else { 0 };
+        // So many columns a day; where there is room, what is left says why.
+        let a_day = (width.saturating_sub(8 + name + when) / 7).clamp(1, 8);
+        let columns = a_day * 7;
+        let step = (week.until - week.from) / columns as i32;
+        Table { app, week, now, width, cut, name, columns, step }
     }
-    let ruler: String = ruler.into_iter().collect();
-    let head = Line::new().pad_to(8 + name).add(safe!("{ruler}"), Scope::Column);
-    let mut lines = vec![head.add(" RUNS", Scope::Column)];
-    let mut requests: Vec<&SimulatedDoc> = week.requests.iter().filter(|r| is_to_come(r)).collect();
-    requests.sort_by_key(|r| (r.at.is_none(), r.at, r.never));
-    for request in &requests {
+
+    fn rows(&self) -> Vec<Row<'w>> {
+        let Table { week, now, width, name, columns, step, .. } = *self;
+        let zone = &self.app.options.zone;
+        // A day's name stands where its midnight is on this machine.
+        let date = |column: usize| zone.to_local(week.from + step * column as i32).date();
+        let mut ruler: Vec<char> = vec![' '; columns];
+        for column in (0..columns).filter(|column| date(*column) != date(column + 1)) {
+            let text =
+                if columns >= 28 { date(column + 1).format("|%a").to_string() } else { "|".to_owned() };
+            for (place, letter) in ruler.iter_mut().skip(column).zip(text.chars()) {
+                *place = letter;
+            }
+        }
+        let ruler: String = ruler.into_iter().collect();
+        let head = Line::new().pad_to(8 + name).add(safe!("{ruler}"), Scope::Column);
+        let mut rows = vec![Row::Text(head.add(" RUNS", Scope::Column))];
+        let mut requests: Vec<&SimulatedDoc> = week.requests.iter().filter(|r| is_to_come(r)).collect();
+        requests.sort_by_key(|r| (r.at.is_none(), r.at, r.never));
+        for request in &requests {
+            rows.push(Row::Bar(request));
+            let why = Line::new().pad_to(8).add(&request.why, Scope::Dim);
+            rows.extend(why.wrap(width, 8).into_iter().map(Row::Text));
+        }
+        let mut lines = Vec::new();
+        let ended = week.requests.len() - requests.len();
+        lines.push(Line::new());
+        lines.extend(legend(width));
+        if ended > 0 {
+            lines.extend(
+                Line::of(safe!("{ended} more had their attempt or are skipped"), Scope::Dim).wrap(width, 4),
+            );
+        }
+        if !week.complete {
+            let said =
+                safe!("followed until {} only: too much happens", words::when_long(week.until, now, zone));
+            lines.extend(Line::of(said, Scope::MessageError).wrap(width, 4));
+        }
+        for assumed in &week.assumed {
+            lines.extend(Line::of("taken for granted: ", Scope::Dim).add(assumed, Scope::Dim).wrap(width, 4));
+        }
+        rows.extend(lines.into_iter().map(Row::Text));
+        rows
+    }
+
+    fn bar(&self, request: &SimulatedDoc) -> Line {
+        let Table { week, now, name, columns, step, .. } = *self;
+        let zone = &self.app.options.zone;
         let id = request.request_id.map_or_else(|| "-".into(), |id| safe!("{id}"));
         let mut line = Line::new().cell(id, 8, "", Scope::Text);
         if name > 0 {
-            line = line.cell(&request.package, name - 1, cut, Scope::Text).add(" ", Scope::Text);
+            line = line.cell(&request.package, name - 1, self.cut, Scope::Text).add(" ", Scope::Text);
         }
         for column in 0..columns {
             let (from, until) = (week.from + step * column as i32, week.from + step * (column as i32 + 1));
@@ -79,26 +139,8 @@ fn timeline(app: &App, week: &SimulateDoc, now: Wall, width: usize, cut: &'stati
             (None, true) => (" never".into(), Scope::Dim),
             (None, false) => (" later".into(), Scope::Dim),
         };
-        lines.push(line.add(runs, scope));
-        let why = Line::new().pad_to(8).add(&request.why, Scope::Dim);
-        lines.extend(why.wrap(width, 8));
+        line.add(runs, scope)
     }
-    let ended = week.requests.len() - requests.len();
-    lines.push(Line::new());
-    lines.extend(legend(width));
-    if ended > 0 {
-        lines.extend(
-            Line::of(safe!("{ended} more had their attempt or are skipped"), Scope::Dim).wrap(width, 4),
-        );
-    }
-    if !week.complete {
-        let said = safe!("followed until {} only: too much happens", words::when_long(week.until, now, zone));
-        lines.extend(Line::of(said, Scope::MessageError).wrap(width, 4));
-    }
-    for assumed in &week.assumed {
-        lines.extend(Line::of("taken for granted: ", Scope::Dim).add(assumed, Scope::Dim).wrap(width, 4));
-    }
-    lines
 }
 
 /// What the letters mean; no line ends between a letter and its meaning.
