@@ -5,6 +5,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/hanging.rs"]
+mod hanging;
 #[path = "../common/logind.rs"]
 mod logind;
 #[path = "../common/pty.rs"]
@@ -12,11 +14,15 @@ mod pty;
 
 mod console;
 mod countdown;
+mod lost;
 mod order;
+mod proof;
 mod repeat;
+mod service;
 mod share;
 mod skipped;
 mod time;
+mod tree;
 
 /// The rows of time, expiry, order, skip and countdown, and the tests that check each: by the service from outside here,
 /// and in the core, where every second can be looked at. One line an article or a group of them.
@@ -104,7 +110,7 @@ const CHECKED: &[(&str, &[&str])] = &[
 
 #[test]
 fn every_test_that_is_named_for_an_article_exists() {
-    for (articles, tests) in CHECKED {
+    for (articles, tests) in CHECKED.iter().chain(proof::CHECKED) {
         for test in *tests {
             let (file, name) = test.split_once("::").unwrap();
             let text =
