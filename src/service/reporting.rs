@@ -97,3 +97,95 @@ impl Reporting {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::collections::BTreeMap;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn at(seconds: u64) -> Monotonic {
+        Monotonic(Duration::from_secs(seconds))
+    }
+
+    /// It says something else for each number.
+    fn report(serial: u64) -> MachineReport {
+        MachineReport {
+            format: 1,
+            machine: "BP004000".parse().unwrap(),
+            site: None,
+            host: "box".into(),
+            platform: None,
+            pcm_version: "0".into(),
+            reported_at: "2026-11-22T12:00:00Z".parse().unwrap(),
+            polled_at: None,
+            polling_interval_s: 3600,
+            instruction_serial: Some(serial),
+            source: None,
+            users: None,
+            restart_pending: false,
+            clock_ok: true,
+            requests: Vec::new(),
+            audit_head: None,
+        }
+    }
+
+    /// Asks at every second; the seconds at which something was delivered.
+    fn delivered(reporting: &mut Reporting, seconds: u64, says: impl Fn(u64) -> u64) -> Vec<u64> {
+        let mut when = Vec::new();
+        for second in 0..seconds {
+            if reporting.wanted(at(second), false, || report(says(second))) {
+                reporting.started();
+                when.push(second);
+                assert_eq!(reporting.ended(&Ok(0), at(second)), None);
+            }
+        }
+        when
+    }
+
+    #[test]
+    fn q140389_the_machines_of_a_site_report_at_moments_spread_over_the_interval() {
+        let mut minutes: BTreeMap<u64, usize> = BTreeMap::new();
+        for n in 0..3_000 {
+            let machine = format!("BP0{n:05}").parse().unwrap();
+            let mut reporting = Reporting::new(Some(machine), HOUR);
+            // All were started at once; what counts is when each comes again.
+            assert!(reporting.wanted(at(0), false, || report(1)));
+            reporting.started();
+            reporting.ended(&Ok(0), at(0));
+            let next = reporting.periodic.0.as_secs();
+            assert!(!reporting.wanted(at(next - 1), false, || report(1)));
+            assert!(reporting.wanted(at(next + 1), false, || report(1)));
+            *minutes.entry(next / 60).or_default() += 1;
+        }
+        let (most, first) = (minutes.values().max().unwrap(), minutes.keys().next().unwrap());
+        assert!(minutes.len() >= 15 && *first >= 44, "in {} minutes, from minute {first}", minutes.len());
+        assert!(*most < 3_000 / 15 * 3 / 2, "{most} of 3,000 in one minute");
+    }
+
+    #[test]
+    fn q188042_a_change_is_reported_at_once_and_what_stays_only_once_in_an_interval() {
+        let mut reporting = Reporting::new(None, HOUR);
+        let when = delivered(&mut reporting, 7_300, |second| u64::from(second >= 100));
+        assert_eq!(when, [0, 100, 3_700]);
+    }
+
+    #[test]
+    fn q230242_a_share_that_refuses_is_asked_ever_less_often() {
+        let mut reporting = Reporting::new(None, HOUR);
+        let mut tried = Vec::new();
+        for second in 0..20_000 {
+            if reporting.wanted(at(second), true, || report(second)) {
+                reporting.started();
+                tried.push(second);
+                let told = reporting.ended(&Err("permission denied".into()), at(second)).unwrap();
+                assert!(told.contains("permission denied") && told.contains("tried again in"), "{told}");
+            }
+        }
+        let waits: Vec<u64> = tried.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(waits.windows(2).all(|pair| pair[1] == (pair[0] * 2).min(3_600)), "{waits:?}");
+        assert_eq!((waits[0], *waits.last().unwrap()), (15, 3_600));
+    }
+}
