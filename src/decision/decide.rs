@@ -89,11 +89,13 @@ fn of_entry(gates: &Gates, index: usize, entry: &Entry) -> Decision {
 
 /// A usable request.
 fn of_subject(gates: &Gates, subject: &Subject) -> Decision {
-    let (world, request, gates) = (gates.world, subject.request, gates.of_request(subject));
+    let (world, request) = (gates.world, subject.request);
+    let opening = opening(world, subject, world.now);
+    let gates = gates.of_request(subject, opening);
     let state = state(world, subject, &gates);
     let next_run = match state {
         State::Countdown => world.announced(subject),
-        _ if state.group() == Group::Pending => next_run(world, subject, &gates),
+        _ if state.group() == Group::Pending => next_run(world, subject, &gates, opening),
         _ => None,
     };
     let never = gates.iter().any(never);
@@ -227,7 +229,7 @@ const ROUNDS: usize = 4_096;
 /// The first instant from now on at which every gate passes if nothing but time changes: the share goes on answering
 /// if it answers now, a run that is under way has ended by then, and everything else stays as it is. None: an event is
 /// needed, or it is too late by then.
-fn next_run(world: &World, subject: &Subject, gates: &[GateResult]) -> Option<Wall> {
+fn next_run(world: &World, subject: &Subject, gates: &[GateResult], now: Option<Opening>) -> Option<Wall> {
     let closed = || gates.iter().filter(|g| g.verdict != Verdict::Pass);
     if closed().any(|g| g.gate != Gate::Executor && !matches!(g.change, Change::At(_))) {
         return None;
@@ -239,7 +241,8 @@ fn next_run(world: &World, subject: &Subject, gates: &[GateResult]) -> Option<Wa
     let mut t = earliest.fold(world.now.max(subject.offer), Wall::max);
     for _ in 0..ROUNDS {
         t = world.free_from(t);
-        match opening(world, subject, t)? {
+        let then = if t == world.now { now } else { opening(world, subject, t) };
+        match then? {
             Opening::Always | Opening::Open { .. } => {
                 let waits_for_its_end = busy && t <= world.now;
                 return (!waits_for_its_end && in_time(world, subject, t)).then_some(t);

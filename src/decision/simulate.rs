@@ -9,7 +9,7 @@ mod machine;
 pub use assume::{Assumptions, Content, Obstacle, RunTime, possible};
 
 use super::decide::{due_in_order, next_instant};
-use super::model::{Change, Code, Decision, Facts, Group, HistoryView, Inputs, Instructions, Policy, State};
+use super::model::{Code, Decision, Facts, Group, HistoryView, Inputs, Instructions, Policy, State};
 use crate::clock::{Wall, Zone};
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
@@ -94,10 +94,14 @@ pub fn simulate(inputs: &Inputs, from: Wall, until: Wall, assumptions: &Assumpti
     let mut decisions = machine.decide();
     let mut timelines: Vec<Timeline> = decisions.iter().map(Timeline::new).collect();
     let mut changed: Vec<usize> = (0..decisions.len()).collect();
+    // When a gate of each can next change by time, where anything can still become of it: looked at in every round.
+    let mut next_of: Vec<Option<Wall>> = vec![None; decisions.len()];
     let mut work = 0;
     loop {
         for index in &changed {
-            timelines[*index].note(&decisions[*index], &machine);
+            let decision = &decisions[*index];
+            timelines[*index].note(decision, &machine);
+            next_of[*index] = next_instant(std::slice::from_ref(decision), machine.now);
         }
         work += changed.len().max(1);
         if work > MAX_WORK {
@@ -106,8 +110,7 @@ pub fn simulate(inputs: &Inputs, from: Wall, until: Wall, assumptions: &Assumpti
         changed = match step(&mut machine, &decisions, &mut timelines) {
             Some(changed) => changed,
             None => {
-                let change = next_instant(&decisions, machine.now);
-                let next = change.into_iter().chain(machine.next()).min();
+                let next = next_of.iter().copied().flatten().chain(machine.next()).min();
                 let Some(next) = next.filter(|next| *next < until) else {
                     return Course { until, timelines };
                 };
@@ -115,7 +118,9 @@ pub fn simulate(inputs: &Inputs, from: Wall, until: Wall, assumptions: &Assumpti
                 // The end of a run can open anything; time only what says that it changes now.
                 match machine.end_what_is_over() {
                     true => which(&decisions, live),
-                    false => which(&decisions, |d| live(d) && changes_at(d).is_some_and(|at| at <= next)),
+                    false => {
+                        (0..next_of.len()).filter(|i| next_of[*i].is_some_and(|at| at <= next)).collect()
+                    }
                 }
             }
         };
@@ -151,11 +156,6 @@ fn which(decisions: &[Decision], wanted: impl Fn(&Decision) -> bool) -> Vec<usiz
 /// Whether anything can still become of it.
 fn live(decision: &Decision) -> bool {
     matches!(decision.state.group(), Group::Pending | Group::Running)
-}
-
-fn changes_at(decision: &Decision) -> Option<Wall> {
-    let at = |change| if let Change::At(at) = change { Some(at) } else { None };
-    decision.gates.iter().filter_map(|gate| at(gate.change)).min()
 }
 
 impl Timeline {

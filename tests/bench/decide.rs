@@ -195,23 +195,24 @@ fn main() {
     config.windows.weekly =
         vec!["Sat 22:00-06:00".into(), "Sun 22:00-06:00".into(), "Wed 20:00-23:00".into()];
     let zone = Zone::from_posix("Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
-    let (instructions, history, facts) = (instructions(&config), history(), facts());
+    let (mut instructions, history, facts) = (instructions(&config), history(), facts());
     let policy = Policy { config, unreadable: None, window_zone: Ok(zone.clone()) };
-    let inputs = |now| Inputs {
-        instructions: &instructions,
-        history: &history,
-        facts: &facts,
-        policy: &policy,
-        zone: &zone,
-        now,
-    };
     for (when, at) in [
         ("none mandatory yet", now()),
         ("half of them mandatory", "2026-12-14T12:00:00Z".parse().unwrap()),
         ("in a window", "2026-12-16T20:00:00Z".parse().unwrap()),
         ("most of them expired", "2027-01-25T12:00:00Z".parse().unwrap()),
     ] {
-        let inputs = inputs(at);
+        // The share was seen just now, whenever that is.
+        instructions.share_seen = Some(at);
+        let inputs = Inputs {
+            instructions: &instructions,
+            history: &history,
+            facts: &facts,
+            policy: &policy,
+            zone: &zone,
+            now: at,
+        };
         let mut states: BTreeMap<State, usize> = BTreeMap::new();
         decide(&inputs).iter().for_each(|d| *states.entry(d.state).or_default() += 1);
         let states: Vec<String> = states.iter().map(|(state, n)| format!("{n} {state}")).collect();
@@ -233,7 +234,15 @@ fn main() {
         print("  each by itself, with all its evidence (explain)", told, reference);
     }
     println!();
-    let inputs = inputs(now());
+    instructions.share_seen = Some(now());
+    let inputs = Inputs {
+        instructions: &instructions,
+        history: &history,
+        facts: &facts,
+        policy: &policy,
+        zone: &zone,
+        now: now(),
+    };
     let assume = Assumptions { content: Content::Arrives, ..Assumptions::default() };
     for days in [7, 60] {
         let until = now() + chrono::TimeDelta::days(days);

@@ -11,6 +11,7 @@ mod rejected;
 mod times;
 
 use super::model::{Change, Code, Gate, GateResult, Verdict};
+use super::window::Opening;
 use super::world::{Subject, World};
 use crate::text::SafeText;
 
@@ -40,8 +41,8 @@ impl<'w> Gates<'w> {
         }
     }
 
-    /// Every gate of a usable request, in order.
-    pub fn of_request(&self, subject: &Subject) -> Vec<GateResult> {
+    /// Every gate of a usable request, in order. `opening`: what the windows say of it now.
+    pub fn of_request(&self, subject: &Subject, opening: Option<Opening>) -> Vec<GateResult> {
         let world = self.world;
         vec![
             self.source.clone(),
@@ -56,7 +57,7 @@ impl<'w> Gates<'w> {
             times::mandatory(world, subject),
             self.hold.clone(),
             times::deferral(world, subject),
-            times::window(world, subject),
+            times::window(world, subject, opening),
             machine::users(world, subject),
             self.clock.clone(),
             self.host.clone().unwrap_or_else(|| host::disk(world, subject)),

@@ -106,11 +106,11 @@ pub(in super::super) fn opening(world: &World, subject: &Subject, t: Wall) -> Op
     world.calendar.as_ref().as_ref().ok().map(|calendar| calendar.at(t, subject.request.max_run_time))
 }
 
-pub(super) fn window(world: &World, subject: &Subject) -> GateResult {
+pub(super) fn window(world: &World, subject: &Subject, opening: Option<Opening>) -> GateResult {
     let (gate, now, need) = (Gate::Window, world.now, subject.request.max_run_time);
     let zone = world.inputs.policy.window_zone.as_ref().unwrap_or(world.inputs.zone);
     let stamp = |at: Wall| stamp(at, zone);
-    match opening(world, subject, now) {
+    match opening {
         None => {
             let why = || world.calendar.as_ref().as_ref().err().cloned().unwrap_or_default();
             unknown(gate, Code::PolicyUnreadable, world.tell(why))

@@ -225,9 +225,9 @@ impl<'a> Machine<'a> {
     /// When something begins, ends or opens that is no gate of a request: what is announced starts, what runs ends, what
     /// keeps the machine from its restart is over.
     pub fn next(&self) -> Option<Wall> {
-        let mono = self.monotonic();
-        let counts = [self.countdown.wake(mono), self.restart.wake(mono)].into_iter().flatten();
-        let counted = counts.map(|left| later(self.now, left));
+        // Who is told once more before the end is no matter here.
+        let start = self.facts.countdown.map(|announced| announced.ends);
+        let counted = start.into_iter().chain(self.restart.announced(self.monotonic(), self.now));
         let restart = self.restart_is_pending().then(|| restart_plan(&self.inputs_now()).next).flatten();
         counted.chain(restart).chain(self.run.as_ref().map(|run| run.ends)).filter(|at| *at > self.now).min()
     }

@@ -360,9 +360,10 @@ impl Engine {
         self.reread();
     }
 
-    /// When the next gate changes by time; the service sleeps until then.
+    /// When the next gate changes by time, of a request or of a pending restart; the service sleeps until then.
     pub fn next_instant(&self, now: Wall) -> Option<Wall> {
-        decision::next_instant(&self.verdicts(now), now)
+        let gates = decision::next_instant(&self.verdicts(now), now);
+        gates.into_iter().chain(self.restart_opens(now)).min()
     }
 
     /// A run is under way.

@@ -55,6 +55,11 @@ impl Engine {
         self.restart.wake(self.world.monotonic())
     }
 
+    /// When what is in the way of a pending restart can next change by time.
+    pub(super) fn restart_opens(&self, now: Wall) -> Option<Wall> {
+        self.restart_plan(now).next.filter(|at| *at > now)
+    }
+
     fn restart_plan(&self, now: Wall) -> RestartPlan {
         self.with_inputs(now, decision::restart_plan)
     }
