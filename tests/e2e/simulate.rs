@@ -68,6 +68,7 @@ fn a_service_that_runs_answers_and_assumptions_open_what_is_closed() {
     site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
     let _service = site.service();
     site.wait_state("BP0000Y", "waiting");
+    wait_for("its files are copied", || site.request("BP0000Y").unwrap()["next_run"].is_string());
     let list = site.request("BP0000Y").unwrap();
     let doc = site.json(&["simulate"]);
     assert_eq!(find(&doc, "BP0000Y")["at"], list["next_run"], "the same as the list says");
