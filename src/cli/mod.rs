@@ -159,6 +159,7 @@ impl App {
             Answer::Changed(doc) => out.view(doc, || view::changed(doc, &look))?,
             Answer::Hold(doc) => out.view(doc, || view::hold(doc, &look))?,
             Answer::Restart(doc) => out.view(doc, || view::restart(doc, &look))?,
+            Answer::Told(doc) => out.view(doc, || view::told(doc, &look))?,
             Answer::Poll(doc) => out.view(doc, || view::poll(doc, &look))?,
             Answer::DryRun(doc) => out.view(doc, || view::dry_run(doc, &look))?,
             Answer::Failed(failure) => return Err(failure.clone()),

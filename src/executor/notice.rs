@@ -61,6 +61,11 @@ impl From<'_> {
         self.notice(vec![what.into(), then.into(), format!("Why: {why}").into()])
     }
 
+    /// What an operator has to say.
+    pub fn operator(&self, who: &SafeText, text: &SafeText) -> Notice {
+        self.notice(vec![text.clone(), format!("({who}, operator of this computer)").into()])
+    }
+
     /// What was announced does not happen.
     pub fn called_off(&self, what: &SafeText) -> Notice {
         self.notice(vec![format!("{what}: called off for now.").into()])

@@ -110,6 +110,13 @@ pub enum Call {
         /// Only say what would be done.
         dry_run: bool,
     },
+    /// Tell everybody who is logged on, on their terminals.
+    Notice {
+        /// What.
+        text: Option<SafeText>,
+        /// Only say what would be done.
+        dry_run: bool,
+    },
     /// Read the instruction file now.
     Poll {
         /// Only say what would be done.
@@ -150,6 +157,7 @@ impl Call {
             Call::Restart { verb: RestartVerb::Now, .. } => Some("restart now"),
             Call::Restart { verb: RestartVerb::Defer(_), .. } => Some("restart defer"),
             Call::Restart { verb: RestartVerb::Cancel, .. } => Some("restart cancel"),
+            Call::Notice { .. } => Some("notice"),
             Call::Poll { .. } => Some("poll"),
             Call::List
             | Call::Show { .. }
@@ -197,6 +205,8 @@ pub enum Answer {
     Hold(HoldDoc),
     /// To `Restart`.
     Restart(RestartDoc),
+    /// To `Notice`.
+    Told(ToldDoc),
     /// To `Poll`.
     Poll(PollDoc),
     /// To anything with `dry_run`.

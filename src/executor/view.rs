@@ -397,6 +397,13 @@ pub struct HoldDoc {
     pub reason: Option<SafeText>,
 }
 
+/// To whom a notice is on its way; who could not be told is in the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ToldDoc {
+    /// `anna on pts/3`, one for each.
+    pub told: Vec<SafeText>,
+}
+
 /// `restart`: where a pending restart stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RestartDoc {

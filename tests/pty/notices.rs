@@ -27,6 +27,23 @@ fn a_notice_on_the_consoles_own_terminal_does_not_stay_on_its_screen() {
         !screen.contains("Message from") && !screen.contains("save your work") && footer.contains("? help")
     });
     assert_eq!(console.rows()[0].matches("BP004000").count(), 1, "{}", console.screen());
+    // And what an operator has to say.
+    console.keys("4T");
+    console.wait("NOTICE on BP004000");
+    console.keys("log off at six please\r");
+    console
+        .wait_until("the question", |screen| screen.contains("y carries it out") && screen.contains("> y"));
+    console.keys("y");
+    console.wait("notice to anna on pts/");
+    let text = || String::from_utf8_lossy(&console.bytes()).into_owned();
+    wait_for("it is on the terminal", || text().contains("operator of this computer"));
+    console.wait_until("the console alone", |screen| !screen.contains("operator of this computer"));
+    let audit = site.json(&["audit"])["entries"].take();
+    let last = audit.as_array().unwrap().iter().rfind(|entry| entry["verb"] == "notice").unwrap();
+    assert_eq!(
+        (last["result"].as_str(), last["reason"].as_str()),
+        (Some("done"), Some("log off at six please"))
+    );
     console.keys("q");
     assert_eq!(console.wait_exit(), 0);
 }

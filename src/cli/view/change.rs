@@ -5,7 +5,7 @@ use crate::cli::out::Page;
 use crate::cli::time::Look;
 use crate::clock::Wall;
 use crate::decision::{Group, RestartState, State};
-use crate::executor::view::{ChangedDoc, DryRunDoc, HoldDoc, PollDoc, RestartDoc, RunResultDoc};
+use crate::executor::view::{ChangedDoc, DryRunDoc, HoldDoc, PollDoc, RestartDoc, RunResultDoc, ToldDoc};
 
 /// `pcm run`, `pcm rerun`: at the time of return.
 pub fn run_result(doc: &RunResultDoc, look: &Look) -> Page {
@@ -39,6 +39,14 @@ pub fn changed(doc: &ChangedDoc, look: &Look) -> Page {
         )),
         None => page.line(format!("{} {}.", doc.request_id, super::state_words(doc.state))),
     };
+    page
+}
+
+/// To whom a notice is on its way.
+pub fn told(doc: &ToldDoc, look: &Look) -> Page {
+    let mut page = Page::new(look.width);
+    let names: Vec<&str> = doc.told.iter().map(|name| name.as_str()).collect();
+    page.line(format!("Notice to {}.", names.join(", ")));
     page
 }
 

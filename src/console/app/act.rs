@@ -57,7 +57,7 @@ impl App {
                 vec![self.ask(Call::Poll { dry_run: false }, "reading the instruction file".into())]
             }
             Id::Run | Id::Rerun | Id::Defer | Id::Undefer | Id::Stop => self.confirm(id),
-            Id::Hold | Id::Unhold | Id::Restart | Id::CancelRestart => {
+            Id::Hold | Id::Unhold | Id::Restart | Id::CancelRestart | Id::Notice => {
                 self.open(Overlay::Confirm(Box::new(Confirm::new(id, Vec::new(), self.now))))
             }
             Id::Mark => {

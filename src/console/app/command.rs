@@ -20,6 +20,8 @@ pub enum Context {
     Log,
     /// The checklist has the keys.
     Readiness,
+    /// Those who are logged on have the keys.
+    Who,
     /// Any other pane.
     Other,
 }
@@ -109,6 +111,7 @@ commands! {
     Restart "restart" [] "restart" "restart the machine now, where a package wants that" Actions [Everywhere] 0;
     CancelRestart "cancel-restart" [] "cancel restart" "pcm does not restart the machine by itself; it stays pending" Actions [Everywhere] 0;
     Check "check" ["c"] "check again" "go through the readiness checklist again" Actions [Readiness] 9;
+    Notice "notice" ["T"] "tell them" "tell everybody who is logged on something, on their terminals" Actions [Who] 9;
     Poll "poll" ["p"] "poll" "read the instruction file now" Actions [Everywhere] 6;
     Filter "filter" ["/"] "find" "show only rows with these words (!words: only rows without)" Lists [Requests] 6;
     Sort "sort" ["s"] "sort" "by the next order: as published, by state, by name, by time" Lists [Requests] 0;
@@ -190,7 +193,7 @@ impl Id {
     /// Whether it changes something on the machine.
     pub fn operates(self) -> bool {
         self.verb().is_some()
-            || matches!(self, Id::Hold | Id::Unhold | Id::Poll | Id::Restart | Id::CancelRestart)
+            || matches!(self, Id::Hold | Id::Unhold | Id::Poll | Id::Restart | Id::CancelRestart | Id::Notice)
     }
 
     /// The core's word for it, where it is something done to a request.
@@ -219,6 +222,7 @@ pub fn contexts_below(app: &App) -> &'static [Context] {
         (false, _, Focus::Log) => &[Context::Log],
         (false, View::Readiness, _) => &[Context::Readiness],
         (false, View::Overview | View::Packages, Focus::List) => &[Context::Requests],
+        (false, View::Who, _) | (false, View::Overview, Focus::Second) => &[Context::Who, Context::Other],
         _ => &[Context::Other],
     }
 }
@@ -233,6 +237,7 @@ impl Command {
     fn elsewhere(&self) -> &'static str {
         match self.contexts {
             [Context::Log, ..] => "only in a log; 3 shows it",
+            [Context::Who] => "only where those who are logged on have the keys; 4 shows them",
             [Context::Requests] => "only in a list of requests; 1 and 2 have one",
             _ => "not in this pane",
         }
@@ -277,6 +282,9 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
         }
         Id::Restart | Id::CancelRestart if app.data.restart().is_none() => {
             Err("no restart is pending".into())
+        }
+        Id::Notice if app.data.users().is_some_and(|users| users.is_empty()) => {
+            Err("nobody is logged on".into())
         }
         Id::Unhold if app.data.held_until().is_none() => Err("there is no hold".into()),
         Id::NextMatch | Id::PrevMatch | Id::OnlyMatches if !app.log_pane().has_search() => {

@@ -23,6 +23,14 @@ struct About {
 pub struct Notices {
     about: Option<About>,
     again: Option<Wall>,
+    sent: bool,
+}
+
+impl Notices {
+    /// An operator's own notice is on its way.
+    pub fn sent(&mut self) {
+        self.sent = true;
+    }
 }
 
 impl App {
@@ -36,7 +44,8 @@ impl App {
         let runs = rows.map(|row| (row.request_id, row.state)).collect();
         let restart = self.data.restart().map(|restart| (restart.state, restart.restarts_at));
         let about = About { runs, restart };
-        let changed = self.notices.about.as_ref().is_some_and(|known| *known != about);
+        let sent = std::mem::take(&mut self.notices.sent);
+        let changed = sent || self.notices.about.as_ref().is_some_and(|known| *known != about);
         self.notices.about = Some(about);
         let again = self.now.zip(self.notices.again).is_some_and(|(now, again)| now >= again);
         if changed {

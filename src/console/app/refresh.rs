@@ -261,6 +261,11 @@ impl App {
                 None => ("the hold has ended: automatic runs again".into(), false),
             },
             Ok(Answer::Restart(restart)) => (safe!("{}", restart.why), false),
+            Ok(Answer::Told(doc)) => {
+                self.notices.sent();
+                let names: Vec<&str> = doc.told.iter().map(SafeText::as_str).collect();
+                (safe!("notice to {}", names.join(", ")), false)
+            }
             Ok(Answer::Poll(poll)) => {
                 let serial = poll.serial.map_or("no instruction file".into(), |n| format!("serial {n}"));
                 let wrong = poll.problems.iter().filter(|p| p.code != "warning").count();

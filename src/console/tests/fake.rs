@@ -464,6 +464,7 @@ impl Ask for Fake {
                 self.status.lock().unwrap().held_until = None;
                 Answer::Hold(HoldDoc { held_until: None, reason: None })
             }
+            Call::Notice { .. } => Answer::Told(ToldDoc { told: vec!["anna on pts/0".into()] }),
             Call::Restart { .. } => Answer::Restart(RestartDoc {
                 restart_pending: true,
                 state: crate::decision::RestartState::Cancelled,

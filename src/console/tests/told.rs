@@ -4,6 +4,7 @@ use super::fake::{NOW, at, id};
 use super::stage::Stage;
 use crate::console::app::Effect;
 use crate::decision::{Group, RestartState, State};
+use crate::executor::protocol::Call;
 use crate::executor::view::RestartDoc;
 
 /// A console on this terminal; anna is logged on at `pts/0`.
@@ -66,4 +67,26 @@ fn a_terminal_that_nobody_is_logged_on_at_is_not_drawn_anew() {
         stage.tick(1);
     }
     assert_eq!(redraws(&stage), 0);
+}
+
+#[test]
+fn an_operator_tells_those_who_are_logged_on_after_a_question() {
+    let mut stage = on("pts/0");
+    // Only where they are listed: elsewhere the key would be one more that is pressed by mistake.
+    stage.keys("T");
+    assert!(!stage.screen().contains("NOTICE"), "{}", stage.screen());
+    stage.keys("4");
+    assert!(stage.screen().lines().last().unwrap().contains("T tell them"), "{}", stage.screen());
+    stage.keys("T");
+    assert!(stage.screen().contains("NOTICE on BP004000 web-01 PRODUCTION"), "{}", stage.screen());
+    assert!(stage.screen().contains("anna (pts/0"), "to whom: {}", stage.screen());
+    stage.keys("Enter y");
+    assert!(stage.screen().contains("what are they to be told?"), "{}", stage.screen());
+    stage.keys("Shift-Tab 'log_off_at_six_please' Enter Enter");
+    assert!(stage.fake.changes.lock().unwrap().is_empty(), "Enter alone never confirms");
+    stage.keys("y");
+    let text = Some("log off at six please".into());
+    assert_eq!(stage.fake.changes.lock().unwrap()[..], [Call::Notice { text, dry_run: false }]);
+    assert!(stage.screen().contains("notice to anna on pts/0"), "{}", stage.screen());
+    assert_eq!(redraws(&stage), 1, "it came here too");
 }

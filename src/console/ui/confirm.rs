@@ -82,7 +82,7 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
     if let Some(restart) = data.restart().filter(|_| matches!(confirm.id, Id::Restart | Id::CancelRestart)) {
         plain.extend(telling.fact("pending", Line::of(&restart.why, Scope::Text)));
     }
-    if matches!(confirm.id, Id::Run | Id::Rerun | Id::Stop | Id::Restart) {
+    if matches!(confirm.id, Id::Run | Id::Rerun | Id::Stop | Id::Restart | Id::Notice) {
         plain.extend(logged_on(app, telling));
     }
     if confirm.id == Id::Stop
@@ -142,9 +142,12 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
         rows.push((Line::new().pad_to(12).join(read), None));
     }
     if confirm.asks_reason(data) {
-        let hint = "needed; it goes into the audit";
+        let (name, hint) = match confirm.asks_text() {
+            true => ("text", "what they read, with your name; it goes into the audit"),
+            false => ("reason", "needed; it goes into the audit"),
+        };
         rows.push((
-            input("reason", &confirm.reason, confirm.focus == Field::Reason, telling, hint),
+            input(name, &confirm.reason, confirm.focus == Field::Reason, telling, hint),
             Some(Field::Reason),
         ));
         rows.push((Line::new(), None));
@@ -220,6 +223,7 @@ fn does(app: &App, confirm: &Confirm) -> &'static str {
         Id::Stop => "ends its run and every process it started; it will not run again by itself",
         Id::Hold => "nothing starts by itself on this machine before the time you give; what runs goes on",
         Id::Restart => "tells whoever is logged on and restarts the machine at once: what is open is lost",
+        Id::Notice => "writes it at once on the terminals of those who are logged on, over what they show",
         Id::CancelRestart => "pcm does not restart the machine by itself; the restart stays pending",
         Id::Unhold => "automatic runs again; what is due starts at once",
         _ => "",

@@ -118,6 +118,7 @@ impl Engine {
                 self.check_hold(call, now)?;
                 format!("start nothing by itself on this machine until {}", self.local(*until))
             }
+            Call::Notice { .. } => "tell everybody who is logged on, on their terminals".into(),
             Call::Unhold { .. } => match &self.snapshot.view.hold {
                 Some(hold) => format!("end the hold that {} set until {}", hold.by, self.local(hold.until)),
                 None => "change nothing: there is no hold".into(),
@@ -196,6 +197,9 @@ impl Engine {
                 let line = format!("Held until {} by {}: {}", self.local(*until), hold.by, hold.reason);
                 self.journal.warning(now, &line);
                 Ok(Answer::Hold(self.hold_doc()))
+            }
+            Call::Notice { text, .. } => {
+                self.tell_for(actor, text.as_ref().unwrap_or(&SafeText::EMPTY), now).map(Answer::Told)
             }
             Call::Unhold { .. } => {
                 if self.snapshot.view.hold.is_some() {
@@ -362,6 +366,7 @@ fn dry(call: &Call) -> bool {
         | Call::Stop { dry_run, .. }
         | Call::Hold { dry_run, .. }
         | Call::Unhold { dry_run }
+        | Call::Notice { dry_run, .. }
         | Call::Restart { dry_run, .. }
         | Call::Poll { dry_run } => *dry_run,
         _ => false,
@@ -384,6 +389,7 @@ fn reason(call: &Call) -> Option<&SafeText> {
         | Call::Defer { reason, .. }
         | Call::Stop { reason, .. }
         | Call::Hold { reason, .. }
+        | Call::Notice { text: reason, .. }
         | Call::Restart { reason, .. } => reason.as_ref(),
         _ => None,
     }

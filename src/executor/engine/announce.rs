@@ -5,9 +5,11 @@ use super::Engine;
 use crate::clock::Wall;
 use crate::decision::countdown::{Seen, room};
 use crate::decision::{Announced, Group, State, due_in_order};
+use crate::error::{Exit, Failure, Result};
 use crate::executor::history::DeferralRow;
 use crate::executor::notice::From;
 use crate::executor::protocol::Actor;
+use crate::executor::view::ToldDoc;
 use crate::host::notice::Notice;
 use crate::site::ids::RequestId;
 use crate::site::instruction::Restarts;
@@ -110,6 +112,31 @@ impl Engine {
         let names: Vec<String> = sessions.iter().map(|s| format!("{} on {}", s.user, s.terminal)).collect();
         self.world.tell(sessions, notice);
         self.journal.info(now, &format!("{what}. Notice to {}.", names.join(", ")));
+    }
+
+    /// An operator's own words for everybody who is logged on.
+    pub(super) fn tell_for(&mut self, actor: &Actor, text: &SafeText, now: Wall) -> Result<ToldDoc> {
+        let nobody = |code: &str, why: &str| {
+            Failure::new(
+                Exit::Refused,
+                code,
+                format!("{why}, so nobody was told"),
+                "pcm who says who is there",
+            )
+        };
+        if text.as_str().trim().is_empty() {
+            return Err(Failure::new(Exit::Usage, "no-text", "a notice says something", "Say what"));
+        }
+        let Some(sessions) = self.users.known() else {
+            return Err(nobody("users-unknown", "who is logged on cannot be known"));
+        };
+        if sessions.is_empty() {
+            return Err(nobody("no-user", "nobody is logged on"));
+        }
+        let told = sessions.iter().map(|s| format!("{} on {}", s.user, s.terminal).as_str().into()).collect();
+        let notice = self.from(now, |from| from.operator(&actor.name, text));
+        self.tell(&format!("{} says \"{text}\"", actor.name), &notice, now);
+        Ok(ToldDoc { told })
     }
 
     /// Who could not be told is in the log.

@@ -88,7 +88,11 @@ impl Confirm {
             until: Input::new(40),
             reason: Input::new(MAX_REASON),
             ticked: BTreeSet::new(),
-            focus: if matches!(id, Id::Defer | Id::Hold) { Field::Until } else { Field::Question },
+            focus: match id {
+                Id::Defer | Id::Hold => Field::Until,
+                Id::Notice => Field::Reason,
+                _ => Field::Question,
+            },
             opened,
             complaint: None,
         }
@@ -107,9 +111,15 @@ impl Confirm {
         matches!(self.id, Id::Defer | Id::Hold)
     }
 
+    /// Whether it asks for what is to be said, in the place of a reason.
+    pub fn asks_text(&self) -> bool {
+        self.id == Id::Notice
+    }
+
     /// Whether it needs a reason: always for what stops, postpones or repeats, else where a gate is overridden.
     pub fn asks_reason(&self, data: &Data) -> bool {
-        matches!(self.id, Id::Defer | Id::Hold | Id::Stop | Id::Rerun) || !self.overrides(data).is_empty()
+        matches!(self.id, Id::Defer | Id::Hold | Id::Stop | Id::Rerun | Id::Notice)
+            || !self.overrides(data).is_empty()
     }
 
     /// The newest details of a request, if they are newer than the dialog.
@@ -189,7 +199,9 @@ impl Confirm {
             return Some(why);
         }
         if self.asks_reason(data) && self.reason.value().is_none() {
-            return Some("a reason is needed".into());
+            return Some(
+                if self.asks_text() { "what are they to be told?" } else { "a reason is needed" }.into(),
+            );
         }
         None
     }
@@ -229,6 +241,7 @@ impl Confirm {
             (Id::Stop, Some(request)) => Call::Stop { request, reason, dry_run },
             (Id::Hold, _) => Call::Hold { until: until()?, reason, dry_run },
             (Id::Unhold, _) => Call::Unhold { dry_run },
+            (Id::Notice, _) => Call::Notice { text: reason, dry_run },
             (Id::Restart, _) => Call::Restart { verb: RestartVerb::Now, reason, dry_run },
             (Id::CancelRestart, _) => Call::Restart { verb: RestartVerb::Cancel, reason, dry_run },
             _ => return None,
