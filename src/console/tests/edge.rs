@@ -236,3 +236,66 @@ fn the_week_to_come_shows_when_each_runs_and_why_others_do_not() {
         stage.effects.iter().filter(|e| matches!(e, Effect::Ask { call: Call::Simulate(_), .. })).count();
     assert_eq!(asked, 1);
 }
+
+#[test]
+fn every_frame_every_dialog_and_every_entry_of_the_audit_names_the_machine_and_its_role() {
+    for keys in ["1", "2", "3", "4", "6", "7", "8", "?", ":", "e", "Enter", "w", "t", "3 S"] {
+        let mut stage = Stage::new(80, 24);
+        stage.keys(keys);
+        assert!(stage.screen().starts_with("BP004000 web-01 PRODUCTION "), "{keys}: {}", stage.screen());
+    }
+    for (keys, verb) in [("r", "RUN BP0000Y"), ("d", "DEFER BP0000Y"), ("h", "HOLD"), ("4 T", "NOTICE")] {
+        let mut stage = Stage::new(80, 24);
+        stage.keys("2");
+        while !stage.screen().lines().any(|line| line.starts_with("> BP0000Y")) {
+            stage.keys("j");
+        }
+        stage.keys(keys);
+        let title = format!("{verb} on BP004000 web-01 PRODUCTION ");
+        assert!(stage.screen().contains(&title), "{keys}: {}", stage.screen());
+    }
+    let mut stage = Stage::new(80, 24);
+    stage.keys("6 Tab");
+    assert!(stage.screen().contains("  BP004000 web-01 PRODUCTION poll by root"), "{}", stage.screen());
+}
+
+#[test]
+fn what_takes_longer_than_a_second_is_said_with_how_long_and_keys_are_taken_meanwhile() {
+    let mut stage = Stage::new(80, 24);
+    let mut app = std::mem::replace(&mut stage.app, Stage::new(80, 24).app);
+    // Nobody answers.
+    for seconds in [1, 2, 5] {
+        let _ = app.update(Event::Tick(stage.now + chrono::TimeDelta::seconds(seconds)));
+    }
+    let _ = app.update(Event::Key("2".parse().unwrap()));
+    stage.app = app;
+    let last = stage.screen().lines().last().unwrap().to_owned();
+    assert!(last.contains(" ... 4s"), "{last}");
+    assert!(stage.screen().contains("SELECTED"), "{}", stage.screen());
+}
+
+#[test]
+fn our_own_text_has_no_character_that_is_wider_than_a_cell_or_a_picture() {
+    fn walk(folder: &std::path::Path, see: &mut dyn FnMut(&std::path::Path, &str)) {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            match entry.path() {
+                path if path.is_dir() && !path.ends_with("tests") => walk(&path, see),
+                path if path.extension().is_some_and(|ext| ext == "rs") => {
+                    see(&path, &std::fs::read_to_string(&path).unwrap());
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut seen = 0;
+    walk(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/console")), &mut |path, text| {
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for c in code.chars().filter(|c| !c.is_ascii()) {
+            seen += 1;
+            let wide = unicode_width::UnicodeWidthChar::width(c) != Some(1);
+            let picture = matches!(u32::from(c), 0x2600..=0x27BF | 0x1F000..=0x1FAFF | 0xFE0F);
+            assert!(!wide && !picture, "{c:?} in {}", path.display());
+        }
+    });
+    assert!(seen > 20, "symbols were looked at: {seen}");
+}

@@ -1,6 +1,7 @@
 //! View 6: what was attempted on this machine, newest first, and who did what.
 
 use super::canvas::Canvas;
+use super::header::identity;
 use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::data::Held;
@@ -40,12 +41,13 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
     }
 
     let entries = app.data.audit.value.as_ref().map(|a| a.entries.as_slice());
-    let inside = head(canvas, lower, "AUDIT", entries.map(<[_]>::len), focus && app.overlays.is_empty());
+    let count = entries.map(<[_]>::len);
+    let inside = head(canvas, lower, "AUDIT", count, focus && app.overlays.is_empty());
     match entries {
         Some([]) => note(canvas, inside, "no operator has done anything here yet"),
         Some(entries) => {
             let at = app.audit.row(entries.len());
-            let inside = whole(canvas, inside, &entry_words(&entries[entries.len() - 1 - at]));
+            let inside = whole(canvas, inside, &entry_words(app, &entries[entries.len() - 1 - at]));
             let window = app.audit.window(entries.len(), usize::from(inside.height));
             for (y, n) in (inside.y..).zip(window) {
                 // Oldest first as it is kept; newest first as one reads.
@@ -106,8 +108,9 @@ fn attempt_words(doc: &AttemptDoc) -> Line {
     line.add("; Enter shows more", Scope::Dim)
 }
 
-fn entry_words(doc: &AuditEntryDoc) -> Line {
-    let mut line = Line::of(safe!("  {} by {}", doc.verb, doc.who), Scope::Strong);
+fn entry_words(app: &App, doc: &AuditEntryDoc) -> Line {
+    let mut line = Line::of("  ", Scope::Text).join(identity(app, 24));
+    line.push(safe!(" {} by {}", doc.verb, doc.who), Scope::Strong);
     if let Some(uid) = doc.uid {
         line.push(safe!(" (uid {uid})"), Scope::Text);
     }
