@@ -113,7 +113,8 @@ impl Columns {
         // On a small screen they go before what an operator decides by.
         let (since, kind) = if whole && width >= 60 { (SINCE, KIND) } else { (0, 0) };
         let times = since + kind + if whole { IDLE } else { IDLE_SHORT };
-        let held = all.iter().map(|s| holds(s, whole).width()).max().unwrap_or(0).clamp(5, 23);
+        let least = if whole { 5 } else { 0 };
+        let held = all.iter().map(|s| holds(s, whole).width()).max().unwrap_or(0).clamp(least, 23);
         let room = width.saturating_sub(2 + user + terminal + times + held);
         let from = longest(&|s| &s.from).clamp(4, 46) + 1;
         Columns { user, terminal, from: if room < 7 { 0 } else { from.min(room) }, since, kind, whole, cut }
