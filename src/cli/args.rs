@@ -466,7 +466,8 @@ pub enum AuditVerb {
 /// `pcm init`
 #[derive(Debug, Clone, Args)]
 pub struct InitArgs {
-    /// What to do with everything listed, where history was lost or the machine is taken over
+    /// What to do with everything listed, where history was lost or the machine is taken over; while a package runs,
+    /// nothing is adopted
     #[arg(long, value_enum, value_name = "WHAT")]
     pub adopt: Option<AdoptArg>,
     /// What makes a publication believable; written into a new configuration

@@ -67,7 +67,7 @@ pub fn init(layout: &Layout, config: &Config, adopt: Option<Adopt>) -> Result<In
                     Exit::State,
                     "adopt-failed",
                     why,
-                    "Look at the rights of the state folder, and try again",
+                    "Wait for what still runs, look at the rights of the state folder, and try again",
                 )
             })?
         }

@@ -65,22 +65,37 @@ pub struct RunFolder(PathBuf);
 /// Records are a few hundred bytes; whatever is longer is not one.
 const MAX_RECORD: u64 = 1 << 20;
 
+/// What a dead run host left alive is ended within this time before its folder is moved.
+const END_DEADLINE: Duration = Duration::from_secs(5);
+
 /// Moves the folders of a history that is not in force any more out of the way, into `aside`: the next one counts its
 /// attempts from 1 again, and must meet neither a folder of the same name nor, worse, the exit record of another run.
-/// A run that still goes on keeps its folder.
+/// The next history knows nothing of a run that still goes on, would record nothing of its end and start another beside
+/// it: then nothing is moved. What a dead run host left alive is ended, as it would have been without the loss.
 ///
 /// # Errors
-/// What could not be moved; calling it again goes on.
+/// What still runs, or could not be moved; calling it again goes on.
 pub fn set_aside(runs: &Path, aside: &Path) -> io::Result<()> {
     let entries = match std::fs::read_dir(runs) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
+        entries => entries?.collect::<io::Result<Vec<_>>>()?,
     };
-    for entry in entries {
-        let entry = entry?;
-        if lock::is_held(&RunFolder::at(&entry.path()).lock()) {
-            continue;
+    for entry in &entries {
+        let folder = RunFolder::at(&entry.path());
+        let alive = |what: &str| {
+            let run = entry.file_name();
+            Err(io::Error::new(io::ErrorKind::ResourceBusy, format!("{} {what}", run.display())))
+        };
+        // Records that cannot be read say nothing of what lives.
+        let (lives, ended) = folder.find(None).map_or((false, false), |f| (f.lock_held, f.exit.is_some()));
+        if lives || lock::is_held(&folder.lock()) {
+            return alive("still runs; it ends by itself or at its time limit");
         }
+        if !ended && !folder.end_leftovers(None, END_DEADLINE) {
+            return alive("has left processes behind that do not end");
+        }
+    }
+    for entry in &entries {
         durable::make_private_dir(aside)?;
         std::fs::rename(entry.path(), aside.join(entry.file_name()))?;
     }

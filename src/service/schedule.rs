@@ -94,6 +94,18 @@ impl Schedule {
         }
     }
 
+    /// How long until there is something to do by the clock. A look that is under way is heard of when it ends; only who
+    /// waits for it with a launch does not wait for longer than one access to the share may take.
+    pub fn wake_in(&self, now: Monotonic) -> Duration {
+        match self.looking {
+            None => self.due_in(now),
+            Some(since) if now.since(since) <= self.timeout => {
+                self.timeout.saturating_sub(now.since(since)).saturating_add(Duration::from_millis(1))
+            }
+            Some(_) => Duration::MAX,
+        }
+    }
+
     /// How long until the next look.
     pub fn due_in(&self, now: Monotonic) -> Duration {
         self.due.since(now)
@@ -151,6 +163,18 @@ mod tests {
         s.ended(at(12), true);
         assert_eq!(s.recheck(at(20)), Recheck::Go);
         assert_eq!(s.recheck(at(23)), Recheck::Look);
+    }
+
+    #[test]
+    fn a_look_that_hangs_wakes_nobody_but_a_launch_that_has_waited_for_long_enough() {
+        let mut s = schedule();
+        assert_eq!(s.wake_in(at(0)), Duration::ZERO);
+        s.started(at(0));
+        assert_eq!(s.recheck(at(3)), Recheck::Wait);
+        assert_eq!(s.recheck(Monotonic(at(3).0 + s.wake_in(at(3)))), Recheck::Go);
+        assert_eq!(s.wake_in(at(11)), Duration::MAX);
+        s.ended(at(12), false);
+        assert_eq!(s.wake_in(at(12)), Duration::from_secs(3600));
     }
 
     #[test]

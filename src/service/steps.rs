@@ -154,7 +154,7 @@ impl<'a> Steps<'a> {
 
     /// Until the next thing that it does by the clock. What happens outside is not known here.
     pub fn next_change(&self, now: Wall, mono: Monotonic) -> Duration {
-        let mut wake = self.schedule.due_in(mono).max(Duration::from_millis(50));
+        let mut wake = self.schedule.wake_in(mono).max(Duration::from_millis(50));
         if let Some(next) = self.engine.next_instant(now) {
             // A little later than the instant itself, so that the comparison has changed when we look.
             let until = (next - now).to_std().unwrap_or_default() + Duration::from_millis(1);

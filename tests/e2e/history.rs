@@ -136,6 +136,52 @@ fn what_is_adopted_as_not_done_runs_anew_and_meets_nothing_of_the_runs_before() 
     assert!(aside.filter(|path| path.to_string_lossy().contains("runs.lost-")).any(kept), "they are kept");
 }
 
+/// The new history would know nothing of that run and start another beside it.
+#[test]
+fn nothing_is_adopted_while_a_package_runs_and_what_a_dead_run_host_left_is_ended() {
+    let mut site = Site::new();
+    let hash = site.package("BP00000A", &format!("{}; exec sleep 296.5", site.say("begin")));
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+    let _service = site.service();
+    wait_for("the package has begun", || site.ran("begin") == 1);
+    fs::remove_file(site.state().join("history.db")).unwrap();
+    let folder = site.state().join("runs/BP0000Y-1");
+    let refused = site.pcm(&["init", "--adopt=done"]);
+    assert_eq!(refused.status.code(), Some(6), "{}", text(&refused));
+    assert!(text(&refused).contains("BP0000Y-1 still runs"), "{}", text(&refused));
+    assert!(folder.join("started").is_file() && !site.state().join("history.db").exists());
+    let started: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.join("started")).unwrap()).unwrap();
+    let pid = started["host"]["pid"].to_string();
+    assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+    wait_for("adopted", || site.pcm(&["init", "--adopt=done"]).status.success());
+    let mark = format!("PCM_STATUS_MIF={}", site.state().display());
+    let alive = fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+        let environ = fs::read(entry.path().join("environ")).unwrap_or_default();
+        String::from_utf8_lossy(&environ).contains(&mark)
+    });
+    assert!(!alive && !folder.exists());
+    site.wait_state("BP0000Y", "succeeded");
+    assert_eq!(site.ran("begin"), 1, "what was adopted as done does not run again");
+}
+
+/// Put back from a backup that misses nothing: it is believed, and it is another file than the one the service has open.
+#[test]
+fn a_believable_history_put_in_the_place_of_its_own_is_opened_by_the_service() {
+    let site = with_history();
+    let _service = site.service();
+    site.wait_state("BP0000Z", "succeeded");
+    site.wait_state("BP0000Y", "succeeded");
+    site.json(&["hold", "--for", "1h", "--reason", "quiet"]);
+    let file = site.state().join("history.db");
+    let bytes = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, bytes).unwrap();
+    wait_for("it takes what an operator does again", || site.pcm(&["unhold"]).status.success());
+    assert_eq!(site.json(&["history"])["attempts"].as_array().unwrap().len(), 2);
+    assert_eq!(site.json(&["audit", "verify"])["ok"], true);
+}
+
 #[test]
 fn any_changed_byte_of_an_event_is_found() {
     let site = with_history();

@@ -84,7 +84,10 @@ impl Engine {
             result: result.into(),
         };
         let recorded = self.history()?.audit(&entry);
-        recorded.map_err(|e| not_recorded(&e.to_string()))
+        recorded.map_err(|e| {
+            self.not_written("An entry of the audit was not recorded", &e, now);
+            not_recorded(&e.to_string())
+        })
     }
 
     fn dry_run(&mut self, call: &Call, actor: &Actor, now: Wall) -> Result<DryRunDoc> {

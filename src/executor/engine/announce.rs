@@ -148,7 +148,7 @@ impl Engine {
     }
 
     fn say_given_up(&mut self, request: RequestId, now: Wall) {
-        let decision = self.decide(now).into_iter().find(|d| d.request_id == Some(request));
+        let decision = self.decide(now).iter().find(|d| d.request_id == Some(request)).cloned();
         // An operator started it: that is no end of anything.
         if decision.as_ref().is_some_and(|d| matches!(d.state.group(), Group::Running | Group::Executed)) {
             return;

@@ -261,7 +261,7 @@ impl Engine {
     fn status(&self, actor: &Actor, now: Wall) -> StatusDoc {
         let decisions = self.verdicts(now);
         let mut counts = BTreeMap::new();
-        for decision in &decisions {
+        for decision in decisions.iter() {
             *counts.entry(decision.state.to_string()).or_insert(0) += 1;
         }
         let config = &self.policy.config;

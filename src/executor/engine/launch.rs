@@ -134,6 +134,8 @@ impl Engine {
                 Effect::WriteMark if mutants::on(Mutant::NoMark) => Ok(()),
                 Effect::WriteMark => self.with_history(|history| history.write_mark()),
                 Effect::StartHost => self.world.start_host(&run).map(|started| host = Some(started)),
+                #[cfg(test)]
+                Effect::RecordHost if mutants::on(Mutant::ClaimAfterLaunch) => Ok(()),
                 Effect::RecordHost => self.record_host(row),
                 Effect::SayGo if self.has_expired(row.request) => {
                     effect = attempt.step(Event::Withdrawn("it expired while it was being started".into()));

@@ -7,6 +7,7 @@ mod actions;
 mod announce;
 mod docs;
 mod launch;
+mod memo;
 mod notify;
 mod noting;
 mod polling;
@@ -19,7 +20,7 @@ mod watch;
 pub use launch::LaunchError;
 
 use super::clock_guard::ClockGuard;
-use super::history::{History, Lost, Snapshot};
+use super::history::{History, HistoryError, Lost, Snapshot};
 use super::journal::Journal;
 use super::view::SessionDoc;
 use super::world::{RealWorld, Store, World};
@@ -37,6 +38,8 @@ use crate::host::{lock::ExclusiveLock, programs};
 use crate::site::instruction::ContentHash;
 use crate::text::SafeText;
 use chrono::SubsecRound as _;
+use memo::{Memo, Watched};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,15 +71,16 @@ enum Past {
 pub struct Engine {
     world: Arc<dyn World>,
     layout: Layout,
-    policy: Policy,
+    policy: Watched<Policy>,
     zone: Zone,
     /// Held while this is the executor of a real machine.
     lock: Option<ExclusiveLock>,
     /// This is the executor, and no view.
     executes: bool,
     past: Past,
-    snapshot: Snapshot,
-    instructions: Instructions,
+    snapshot: Watched<Snapshot>,
+    instructions: Watched<Instructions>,
+    memo: RefCell<Memo>,
     content: BTreeMap<ContentHash, ContentFact>,
     /// Faults of the shares that are not in force, and warnings.
     notes: Vec<crate::site::instruction::Problem>,
@@ -172,13 +176,14 @@ impl Engine {
         })?;
         let mut engine = Engine {
             layout: layout.clone(),
-            policy: policy(config, &*world, &zone),
+            policy: Watched::new(policy(config, &*world, &zone)),
             zone,
             lock: None,
             executes: false,
             past,
-            snapshot,
-            instructions: Instructions::default(),
+            snapshot: Watched::new(snapshot),
+            instructions: Watched::new(Instructions::default()),
+            memo: RefCell::default(),
             content: BTreeMap::new(),
             notes: Vec::new(),
             users: world.logged_on(),
@@ -209,11 +214,6 @@ impl Engine {
     /// The decisions, with the words of a list.
     pub fn decide(&self, now: Wall) -> Vec<Decision> {
         self.with_inputs(now, decision::decide)
-    }
-
-    /// The same without words: what every step asks for, several times.
-    fn verdicts(&self, now: Wall) -> Vec<Decision> {
-        self.with_inputs(now, decision::verdicts)
     }
 
     fn with_inputs<T>(&self, now: Wall, ask: impl FnOnce(&Inputs) -> T) -> T {
@@ -301,14 +301,14 @@ impl Engine {
             Ok(history) => {
                 if let Ok(snapshot) = history.snapshot() {
                     self.past = Past::Open(Box::new(history));
-                    self.snapshot = snapshot;
+                    *self.snapshot = snapshot;
                     self.journal.info(now, "History is there again.");
                 }
             }
             Err(now_lost) => {
                 let (past, snapshot) = lost(now_lost);
                 self.past = past;
-                self.snapshot = snapshot;
+                *self.snapshot = snapshot;
             }
         }
     }
@@ -331,39 +331,50 @@ impl Engine {
     fn reread(&mut self) {
         if let Past::Open(history) = &self.past {
             match history.snapshot() {
-                Ok(snapshot) => self.snapshot = snapshot,
+                Ok(snapshot) => *self.snapshot = snapshot,
                 Err(e) => {
                     let evidence = SafeText::new(&e.to_string());
-                    (self.past, self.snapshot) = lost(Lost { evidence, never_created: false });
+                    (self.past, *self.snapshot) = lost(Lost { evidence, never_created: false });
                 }
             }
         }
     }
 
     /// The history did not take something. It may have been deleted or replaced under this executor: then it is lost
-    /// here as it would be for one that starts. A disk that is full only for now leaves it readable and believed.
-    fn not_written(&mut self, what: &str, now: Wall) {
-        if self.journal.once_in(NOT_WRITTEN_SAID, what, now) {
-            self.journal.error(now, what);
+    /// here as it would be for one that starts, or the one in its place is believable and is opened. A disk that is full
+    /// only for now leaves it readable and believed, and is no reason to judge all of it again at every step.
+    fn not_written(&mut self, what: &str, why: &HistoryError, now: Wall) {
+        let what = format!("{what}: {why}");
+        if self.journal.once_in(NOT_WRITTEN_SAID, &what, now) {
+            self.journal.error(now, &what);
         }
-        self.unwritten = Some((SafeText::new(what), self.world.monotonic()));
+        self.unwritten = Some((SafeText::new(&what), self.world.monotonic()));
         // Reading it back takes some descriptors. Where there are none, nothing is known of it: that is no loss.
-        if !self.world.can_look() {
+        if !self.world.can_look() || !matches!(self.past, Past::Open(_)) || !why.doubts_the_file() {
             return;
         }
-        if matches!(self.past, Past::Open(_))
-            && let Err(gone) = self.world.read_history()
-        {
-            (self.past, self.snapshot) = lost(gone);
+        // Looked at before it is opened: opening it moves its mark, which fails on a disk that is full.
+        if let Err(gone) = self.world.read_history() {
+            (self.past, *self.snapshot) = lost(gone);
+        } else if let Ok(history) = self.world.open_history() {
+            self.past = Past::Open(Box::new(history));
+            self.reread();
         }
-        // One that was put in its place may be believable all the same: it is opened anew then.
-        self.reread();
     }
 
     /// When the next gate changes by time, of a request or of a pending restart; the service sleeps until then.
     pub fn next_instant(&self, now: Wall) -> Option<Wall> {
         let gates = decision::next_instant(&self.verdicts(now), now);
         gates.into_iter().chain(self.restart_opens(now)).min()
+    }
+
+    /// Of the history that is open; None: there is none.
+    #[cfg(test)]
+    pub fn generation(&self) -> Option<String> {
+        match &self.past {
+            Past::Open(history) => Some(history.generation().to_owned()),
+            Past::Read | Past::Lost(_) => None,
+        }
     }
 
     /// A run is under way.
@@ -401,7 +412,7 @@ impl Engine {
         match read {
             Ok(mut config) => {
                 config.obey_site(self.site_polling);
-                self.policy = policy(&config, &*self.world, &self.zone);
+                *self.policy = policy(&config, &*self.world, &self.zone);
             }
             Err(why) => self.policy.unreadable = Some(why),
         }
@@ -426,7 +437,7 @@ impl Engine {
         let Past::Open(history) = &mut self.past else { return };
         match history.set_meta(key, &now.to_rfc3339()) {
             Ok(()) => self.unwritten = None,
-            Err(e) => self.not_written(&format!("The time was not recorded: {e}"), now),
+            Err(e) => self.not_written("The time was not recorded", &e, now),
         }
     }
 }

@@ -55,7 +55,7 @@ impl Engine {
             let gap = unwatched.map_or(Ok(()), |from| history.note_unwatched(from, now));
             let changes: Vec<Noted> = changed.iter().map(|(_, noted)| noted.clone()).collect();
             if let Err(e) = gap.and_then(|()| history.note_states(now, &changes)) {
-                return self.not_written(&format!("A change of state was not recorded: {e}"), now);
+                return self.not_written("A change of state was not recorded", &e, now);
             }
             for (decision, noted) in changed {
                 let before = self.snapshot.since.get(&noted.request);

@@ -143,6 +143,7 @@ impl Engine {
     /// A view that is made anew keeps what the one before it saw of the share.
     pub fn keep_source_of(&mut self, other: Engine) {
         self.instructions = other.instructions;
+        self.memo.take();
         self.notes = other.notes;
         self.share = other.share;
         self.held_bytes = other.held_bytes;
@@ -160,7 +161,7 @@ impl Engine {
     /// The history was changed by another process; a view reads it again.
     pub fn reread_view(&mut self) {
         if let Ok(snapshot) = self.world.read_history() {
-            self.snapshot = snapshot;
+            *self.snapshot = snapshot;
         }
     }
 }

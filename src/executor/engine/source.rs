@@ -175,7 +175,7 @@ impl Engine {
                 let site = held.site.and_then(|bytes| site_file::parse(&bytes, "held PCM.SITE").ok());
                 self.site_polling = site.as_ref().and_then(|site| site.polling_interval);
                 self.policy.config.obey_site(self.site_polling);
-                self.instructions = Instructions {
+                *self.instructions = Instructions {
                     file: Some(file),
                     share_seen: held.seen,
                     trust,

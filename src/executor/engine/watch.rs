@@ -186,7 +186,7 @@ impl Engine {
     pub(super) fn record_end(&mut self, row: &AttemptRow, result: &ResultRow, now: Wall) {
         let Past::Open(history) = &mut self.past else { return };
         if let Err(e) = history.finish(now, row.request, row.attempt.number, result) {
-            self.not_written(&format!("The end of {} was not recorded: {e}", row.run()), now);
+            self.not_written(&format!("The end of {} was not recorded", row.run()), &e, now);
             return;
         }
         self.owes = true;

@@ -101,7 +101,8 @@ pub fn verify(db: &Connection) -> rusqlite::Result<Result<ChainState, u64>> {
 pub(super) fn newest(db: &Connection) -> rusqlite::Result<ChainState> {
     use rusqlite::OptionalExtension;
     let newest = db
-        .query_row("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1", [], |row| {
+        .prepare_cached("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| {
             Ok(ChainState { events: row.get::<_, i64>(0)?.unsigned_abs(), hash: row.get(1)? })
         })
         .optional()?;

@@ -15,6 +15,11 @@ pub fn set(hook: Option<Hook>) {
     HOOK.set(hook);
 }
 
+/// Whether the disk is a simulated one.
+pub(super) fn simulated() -> bool {
+    HOOK.with_borrow(Option::is_some)
+}
+
 /// Passes a point of the history's way to disk.
 pub(super) fn point(name: &'static str) -> io::Result<()> {
     HOOK.with_borrow(|hook| hook.as_ref().map_or(Ok(()), |hook| hook(name)))

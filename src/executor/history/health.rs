@@ -227,9 +227,9 @@ fn create(
     let new = file.with_file_name("history.db.new");
     let _ = std::fs::remove_file(&new);
     let failed = |e: rusqlite::Error| format!("{}: {e}", new.display());
-    let db =
+    let mut db =
         connect(&new, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(failed)?;
-    schema::create(&db, generation).map_err(failed)?;
+    schema::create(&mut db, generation).map_err(failed)?;
     if let Some(why) = not_adopted {
         schema::set_meta(&db, "not_adopted", why).map_err(failed)?;
     }

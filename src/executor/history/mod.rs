@@ -56,6 +56,21 @@ pub enum HistoryError {
     },
 }
 
+impl HistoryError {
+    /// Whether what failed may be another file than the one that was opened, or damaged. A disk that is full and a lock
+    /// that somebody holds say nothing of that.
+    pub fn doubts_the_file(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
+        match self {
+            HistoryError::Database { source, .. } => {
+                !matches!(source.sqlite_error_code(), Some(DiskFull | DatabaseBusy | DatabaseLocked))
+            }
+            HistoryError::Mark { .. } => false,
+            HistoryError::Content { .. } => true,
+        }
+    }
+}
+
 /// What most functions of the history return.
 pub type Result<T> = std::result::Result<T, HistoryError>;
 
@@ -67,6 +82,9 @@ pub struct History {
     generation: String,
     head: ChainState,
 }
+
+/// All that the executor asks at every transition, and some more.
+const STATEMENTS: usize = 32;
 
 /// Writers wait this long for a lock (PROMISES.md 2).
 const BUSY: Duration = Duration::from_secs(5);
@@ -105,7 +123,7 @@ impl History {
         same(&tx, &self.head, &self.file)?;
         let attempts = self.content(rows::attempts(&tx))?;
         let snapshot = Snapshot {
-            view: self.content(rows::view(&tx))?,
+            view: self.content(rows::view(&tx, &attempts))?,
             places: places(&attempts),
             attempts,
             deferrals: self.content(rows::deferrals(&tx))?,
@@ -290,10 +308,16 @@ fn places(attempts: &[AttemptRow]) -> std::collections::BTreeMap<crate::site::id
 fn connect(file: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
     if flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
         db.pragma_update(None, "journal_mode", "DELETE")?;
         db.pragma_update(None, "synchronous", "EXTRA")?;
         db.pragma_update(None, "fullfsync", true)?;
+    }
+    // A simulated disk decides itself what it forgets, and a simulated death rolls back what it interrupts.
+    #[cfg(test)]
+    if faults::simulated() {
+        db.pragma_update(None, "synchronous", "OFF")?;
     }
     db.pragma_update(None, "trusted_schema", false)?;
     Ok(db)

@@ -211,8 +211,9 @@ impl History {
     /// Whatever the database says.
     pub fn owed(&self) -> Result<Vec<(String, Wall)>> {
         let read = || -> std::result::Result<Vec<_>, RowError> {
-            let mut statement =
-                self.db.prepare("SELECT key, value FROM meta WHERE key LIKE ?1 || '%' ORDER BY key")?;
+            let mut statement = self
+                .db
+                .prepare_cached("SELECT key, value FROM meta WHERE key LIKE ?1 || '%' ORDER BY key")?;
             let rows = statement
                 .query_map([OWED], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
             let mut runs = Vec::new();
@@ -348,10 +349,10 @@ fn end_deferral(tx: &Transaction, request: RequestId, at: Wall) -> rusqlite::Res
 }
 
 /// What decisions need.
-pub(super) fn view(db: &Connection) -> std::result::Result<HistoryView, RowError> {
+pub(super) fn view(db: &Connection, attempts: &[AttemptRow]) -> std::result::Result<HistoryView, RowError> {
     let mut view = HistoryView::default();
-    for row in attempts(db)? {
-        view.attempts.entry(row.request).or_default().push(row.attempt);
+    for row in attempts {
+        view.attempts.entry(row.request).or_default().push(row.attempt.clone());
     }
     for row in deferrals(db)? {
         let entry: &mut Deferrals = view.deferrals.entry(row.request).or_default();
@@ -365,7 +366,7 @@ pub(super) fn view(db: &Connection) -> std::result::Result<HistoryView, RowError
             entry.reason = row.reason;
         }
     }
-    let mut statement = db.prepare("SELECT row FROM hold")?;
+    let mut statement = db.prepare_cached("SELECT row FROM hold")?;
     for row in statement.query_map([], |row| row.get::<_, String>(0))? {
         view.hold =
             Some(serde_json::from_str(&row?).map_err(|e| RowError::Content(format!("the hold: {e}")))?);
@@ -374,7 +375,7 @@ pub(super) fn view(db: &Connection) -> std::result::Result<HistoryView, RowError
         let order = serde_json::from_str(&order);
         view.restart = Some(order.map_err(|e| RowError::Content(format!("the order about a restart: {e}")))?);
     }
-    let mut statement = db.prepare("SELECT request, at FROM adopted")?;
+    let mut statement = db.prepare_cached("SELECT request, at FROM adopted")?;
     for row in statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))? {
         let (request, at) = row?;
         view.adopted.insert(id(&request)?, time(&at)?);
@@ -383,7 +384,8 @@ pub(super) fn view(db: &Connection) -> std::result::Result<HistoryView, RowError
 }
 
 pub(super) fn attempts(db: &Connection) -> std::result::Result<Vec<AttemptRow>, RowError> {
-    let mut statement = db.prepare("SELECT request, number, row FROM attempts ORDER BY request, number")?;
+    let mut statement =
+        db.prepare_cached("SELECT request, number, row FROM attempts ORDER BY request, number")?;
     let rows = statement.query_map([], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?, row.get::<_, String>(2)?))
     })?;
@@ -431,7 +433,7 @@ pub(super) fn agree_with_events(db: &Connection) -> rusqlite::Result<std::result
 
 pub(super) fn deferrals(db: &Connection) -> std::result::Result<Vec<DeferralRow>, RowError> {
     let mut statement =
-        db.prepare("SELECT request, at, who, until, reason, ended_at FROM deferrals ORDER BY id")?;
+        db.prepare_cached("SELECT request, at, who, until, reason, ended_at FROM deferrals ORDER BY id")?;
     let rows = statement.query_map([], |row| {
         let texts: [String; 5] = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
         Ok((texts, row.get::<_, Option<String>>(5)?))
@@ -452,7 +454,7 @@ pub(super) fn deferrals(db: &Connection) -> std::result::Result<Vec<DeferralRow>
 }
 
 pub(super) fn since(db: &Connection) -> std::result::Result<BTreeMap<RequestId, (State, Wall)>, RowError> {
-    let mut statement = db.prepare("SELECT request, state, since FROM seen")?;
+    let mut statement = db.prepare_cached("SELECT request, state, since FROM seen")?;
     let rows = statement.query_map([], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
     })?;

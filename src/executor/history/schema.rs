@@ -30,14 +30,16 @@ CREATE TABLE adopted (request TEXT PRIMARY KEY, at TEXT NOT NULL) STRICT;
 CREATE TABLE seen (request TEXT PRIMARY KEY, state TEXT NOT NULL, since TEXT NOT NULL) STRICT;
 ";
 
-/// Makes the tables of a new history.
-pub(super) fn create(db: &Connection, generation: &str) -> rusqlite::Result<()> {
-    db.execute_batch(V1)?;
+/// Makes the tables of a new history, in one transaction: each by itself would be synced by itself.
+pub(super) fn create(db: &mut Connection, generation: &str) -> rusqlite::Result<()> {
+    let tx = db.transaction()?;
+    tx.execute_batch(V1)?;
     for step in STEPS {
-        db.execute_batch(step)?;
+        tx.execute_batch(step)?;
     }
-    set_meta(db, "generation", generation)?;
-    db.pragma_update(None, "user_version", VERSION)
+    set_meta(&tx, "generation", generation)?;
+    tx.pragma_update(None, "user_version", VERSION)?;
+    tx.commit()
 }
 
 /// Brings older tables forward, one transaction a version: a crash leaves the tables of one version or the next.
@@ -65,14 +67,14 @@ pub(super) fn version(db: &Connection) -> rusqlite::Result<i64> {
 }
 
 pub(super) fn meta(db: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
-    db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()
+    db.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([key], |row| row.get(0)).optional()
 }
 
 pub(super) fn set_meta(db: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
-    db.execute(
+    db.prepare_cached(
         "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
-        [key, value],
-    )?;
+    )?
+    .execute([key, value])?;
     Ok(())
 }
 

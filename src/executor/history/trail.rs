@@ -50,11 +50,11 @@ impl History {
         self.transition(at, |tx, events| {
             for Noted { request, state, codes } in changes {
                 // Since when it is in this state does not change with what is in its way.
-                tx.execute(
+                tx.prepare_cached(
                     "INSERT INTO seen (request, state, since) VALUES (?1, ?2, ?3) ON CONFLICT (request)
                      DO UPDATE SET since = CASE WHEN state = ?2 THEN since ELSE ?3 END, state = ?2",
-                    params![request.as_str(), state.as_str(), rows::stamp(at)],
-                )?;
+                )?
+                .execute(params![request.as_str(), state.as_str(), rows::stamp(at)])?;
                 let body = StateBody { state: *state, codes: codes.clone() };
                 events.push(Event::new("state", Some(*request), &body));
             }
