@@ -13,11 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What was seen so far.
 #[derive(Default)]
 pub struct Checks {
-    /// Attempts that have ended.
+    /// Attempts of the history in force that have ended.
     ended: BTreeMap<String, AttemptDoc>,
-    /// Runs of a history that was given up: their folders stay, and say nothing about attempts of the same number.
-    old_runs: BTreeSet<String>,
-    /// An earlier history was put back: an end may be recorded, and reported, once more.
+    /// An earlier state of the history in force was put back: an end may be recorded, and reported, once more.
     replaced: bool,
 }
 
@@ -46,11 +44,9 @@ impl Checks {
         self.replaced = true;
     }
 
-    /// An operator has decided: another history begins.
-    pub fn adopted(&mut self, world: &SimWorld) {
-        self.ended.clear();
-        let inner = world.lock();
-        self.old_runs = inner.hosts.keys().cloned().collect();
+    /// An operator has decided: another history begins, and its attempts are counted from the first.
+    pub fn adopted(&mut self) {
+        *self = Self::default();
     }
 
     pub fn after_step(&mut self, world: &SimWorld, engine: &mut Engine) {
@@ -58,12 +54,21 @@ impl Checks {
         let now = engine.world().now();
         let decisions = engine.decide(now);
         let listed = engine.listed();
+        let generation = engine.generation();
         let mut inner = world.lock();
-        for attempt in attempts.iter().filter(|a| a.state.is_terminal()) {
-            self.ended_attempt(&mut inner, attempt);
+        let epoch = generation.map(|generation| inner.generations.get(&generation).copied());
+        if epoch == Some(None) {
+            inner.violation("P4: a history is in force that no operator has made".into());
+        }
+        // A service that has not seen yet that its history was lost, and that another was adopted, shows what it knows.
+        // That it launches nothing of it is the witness's to say: it looks for the claim in the file in force.
+        if epoch == Some(Some(inner.epoch)) {
+            for attempt in attempts.iter().filter(|a| a.state.is_terminal()) {
+                self.ended_attempt(&mut inner, attempt);
+            }
         }
         let mut shown = BTreeSet::new();
-        for decision in &decisions {
+        for decision in decisions.iter() {
             if let Some(id) = decision.request_id.filter(|id| !shown.insert(*id)) {
                 inner.violation(format!("P2: {id} is shown twice"));
             }
@@ -93,7 +98,7 @@ impl Checks {
     fn ended_attempt(&mut self, inner: &mut Inner, attempt: &AttemptDoc) {
         let run = run_of(attempt);
         // A restart that was pending is done by any restart of the machine (DESIGN.md 3).
-        let restarted = inner.witness.iter().any(|launch| launch.run == run && launch.boot != inner.boot);
+        let restarted = inner.launched(&run).any(|launch| launch.boot != inner.boot);
         let now = |state| match state {
             State::SucceededRestart if restarted => State::Succeeded,
             state => state,
@@ -107,10 +112,7 @@ impl Checks {
         }
         inner.figures.ended += 1;
         self.ended.insert(run.clone(), attempt.clone());
-        if self.old_runs.contains(&run) {
-            return;
-        }
-        let launched = inner.witness.iter().any(|launch| launch.run == run);
+        let launched = inner.launched(&run).next().is_some();
         let truth = witness::truth(inner, &run);
         let unlaunched = attempt.result.as_str().starts_with("not launched");
         match (truth, attempt.state) {
@@ -148,13 +150,10 @@ impl Checks {
                 }
                 continue;
             }
-            if self.old_runs.contains(&run) {
-                continue;
-            }
             // As it ended, and not as it is shown after a restart that was pending.
             let ended = witness::truth(&inner, &run).map_or(attempt.state, |(_, state)| state);
             let wanted = format!("{ended}: ");
-            match inner.share.results.get(&format!("{run}.MIF")).cloned() {
+            match inner.share.results.get(&(format!("{run}.MIF"), inner.epoch)).cloned() {
                 None => inner.violation(format!("the result of {run} has never arrived at the share")),
                 Some(texts) => {
                     let good = |text: &Vec<u8>| String::from_utf8_lossy(text).contains(&wanted);
@@ -169,7 +168,7 @@ impl Checks {
             }
         }
         for run in attempts.iter().filter(|a| a.state.is_success()).map(run_of) {
-            if !inner.disk.exists("installed", &run) && !self.old_runs.contains(&run) {
+            if !inner.disk.exists("installed", &run) {
                 inner.violation(format!("P3: {run} succeeded and its files are not there"));
             }
         }

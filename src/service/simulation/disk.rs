@@ -28,6 +28,24 @@ impl Disk {
         true
     }
 
+    /// The folder and what is in it go by another name now.
+    pub fn rename_folder(&mut self, from: &str, to: &str) {
+        if let Some(synced) = self.folders.remove(from) {
+            self.folders.insert(to.to_owned(), synced);
+        }
+        let moved: Vec<_> = self.files.keys().filter(|(folder, _)| folder == from).cloned().collect();
+        for key in moved {
+            if let Some(file) = self.files.remove(&key) {
+                self.files.insert((to.to_owned(), key.1), file);
+            }
+        }
+    }
+
+    /// The rest of the names of the folders that begin like this.
+    pub fn folders_in(&self, path: &str) -> Vec<String> {
+        self.folders.keys().filter_map(|folder| folder.strip_prefix(path)).map(str::to_owned).collect()
+    }
+
     pub fn has_folder(&self, folder: &str) -> bool {
         self.folders.contains_key(folder)
     }

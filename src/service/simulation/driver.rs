@@ -5,17 +5,20 @@ use super::hosts;
 use super::random::Random;
 use super::share::{Mood, SimCarrier};
 use super::store;
-use super::world::{Crash, Death, Fault, Figures, SimWorld};
+use super::world::{Crash, Death, FIRST_GENERATION, Fault, Figures, SimWorld};
 use super::{Failure, Focus, World};
 use crate::config::Config;
+use crate::decision::State;
 use crate::executor::engine::Engine;
 use crate::executor::history::{self, InitOutcome, Mark, faults};
 use crate::executor::protocol::{Actor, Answer, Call};
 use crate::host::paths::Layout;
 use crate::service::server::Asked;
 use crate::service::steps::Steps;
+use crate::site::ids::RequestId;
 use crate::text::SafeText;
 use chrono::TimeDelta;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +26,22 @@ use tokio::sync::oneshot;
 
 /// More steps of the service than this in one step of the simulation: the machine sleeps for the rest of the time.
 const MOST_STEPS: u32 = 40;
+/// At the end it stays awake.
+const STEPS_AT_REST: u32 = 2_000;
 
 /// Where the history of a seed is: in memory, where the system has such a folder.
 fn folder() -> tempfile::TempDir {
     let memory = std::path::Path::new("/dev/shm");
     let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     made.unwrap()
+}
+
+/// A history as it was at some time.
+struct Backup {
+    bytes: Vec<u8>,
+    events: u64,
+    /// Which history.
+    epoch: u32,
 }
 
 /// One simulation.
@@ -38,8 +51,8 @@ pub struct Sim<'a> {
     pub service: Option<Steps<'a>>,
     random: Random,
     pub checks: Checks,
-    /// A copy of the history's file, and how many events it had.
-    backup: Option<(Vec<u8>, u64)>,
+    /// A copy of the history's file.
+    backup: Option<Backup>,
     focus: Option<Focus>,
 }
 
@@ -57,7 +70,7 @@ pub fn run(seed: u64, steps: u32, focus: Option<Focus>) -> Result<Figures, Box<F
     }
     let mut random = Random::new(seed);
     let world = Arc::new(SimWorld::new(Random::new(random.next()), layout.clone()));
-    let made = history::init(&layout, world.lock().wall, "00000001", None);
+    let made = history::init(&layout, world.lock().wall, FIRST_GENERATION, None);
     assert_eq!(made, Ok(InitOutcome::Created));
     let hooked = Arc::clone(&world);
     faults::set(Some(Box::new(move |name| hooked.point(name, name != "committed"))));
@@ -87,7 +100,8 @@ pub fn run(seed: u64, steps: u32, focus: Option<Focus>) -> Result<Figures, Box<F
     match broken {
         None => Ok(inner.figures.clone()),
         Some(what) => {
-            Err(Box::new(Failure { seed, step: done, what, events: inner.events.drain(..).collect() }))
+            let events = inner.events.drain(..).collect();
+            Err(Box::new(Failure { seed, step: done, what, events, figures: inner.figures.clone() }))
         }
     }
 }
@@ -102,6 +116,10 @@ impl<'a> Sim<'a> {
     /// Does something in the service's process, which may die of it.
     fn in_service<T>(&mut self, act: impl FnOnce(&mut Steps<'a>) -> T) -> Option<T> {
         let mut service = self.service.take()?;
+        {
+            let mut inner = self.world.lock();
+            inner.speaking = service.engine.generation().and_then(|it| inner.generations.get(&it).copied());
+        }
         match catch_unwind(AssertUnwindSafe(|| act(&mut service))) {
             Ok(done) => {
                 self.service = Some(service);
@@ -129,6 +147,8 @@ impl<'a> Sim<'a> {
         self.service = None;
         let mut inner = self.world.lock();
         inner.figures.crashes += 1;
+        inner.figures.faults += 1;
+        inner.tampered += 1;
         inner.fault = None;
         let died = inner.died.take();
         let waiting: Vec<String> = inner.hosts.keys().cloned().collect();
@@ -172,9 +192,13 @@ impl<'a> Sim<'a> {
 
     /// Time passes, and the service does what it does.
     pub fn pass(&mut self, time: Duration) {
+        self.pass_in(time, MOST_STEPS);
+    }
+
+    fn pass_in(&mut self, time: Duration, most_steps: u32) {
         let end = self.world.lock().mono + time;
         let boot = self.world.lock().boot;
-        for _ in 0..MOST_STEPS {
+        for _ in 0..most_steps {
             self.one_step();
             let (now, mono) = {
                 let inner = self.world.lock();
@@ -221,6 +245,13 @@ impl<'a> Sim<'a> {
         if !up && self.random.chance(60) {
             self.start();
         }
+        // What stands still for long shows nothing.
+        if self.random.chance(10) {
+            self.world.lock().disk_full = false;
+        }
+        if self.world.lock().lost && self.random.chance(8) {
+            self.adopt();
+        }
         match self.focus.filter(|_| self.random.chance(50)) {
             Some(Focus::Instants) => return self.exactly(),
             Some(Focus::Ends) => return self.await_an_end(),
@@ -239,8 +270,8 @@ impl<'a> Sim<'a> {
             44..=49 => self.exactly(),
             50..=52 => self.clock_jumps(),
             53..=56 => self.world.lock().share_event(),
-            57..=60 => self.world.lock().publish(),
-            61..=64 => self.users(),
+            57..=61 => self.world.lock().publish(),
+            62..=64 => self.users(),
             65..=77 => self.operator(),
             78..=80 => self.die(Death::Service),
             81..=82 => self.kill_host(),
@@ -326,6 +357,7 @@ impl<'a> Sim<'a> {
         let mut inner = self.world.lock();
         let minutes = *self.random.pick(&[-90, -30, -5, 5, 45, 600]);
         inner.wall += TimeDelta::minutes(minutes) + TimeDelta::seconds(self.random.between(0, 59));
+        inner.figures.faults += 1;
         inner.note(format!("the clock jumps by {minutes} min"));
     }
 
@@ -358,6 +390,7 @@ impl<'a> Sim<'a> {
         let mut inner = self.world.lock();
         inner.disk_full = !inner.disk_full;
         let full = inner.disk_full;
+        inner.figures.faults += u64::from(full);
         inner.note(format!("disk full: {full}"));
     }
 
@@ -377,7 +410,8 @@ impl<'a> Sim<'a> {
             return;
         }
         let bytes = std::fs::read(self.world.layout.history()).unwrap_or_default();
-        self.backup = events(&self.world.layout).map(|events| (bytes, events));
+        let epoch = self.world.lock().epoch;
+        self.backup = events(&self.world.layout).map(|events| Backup { bytes, events, epoch });
     }
 
     /// The history's file is deleted, or replaced by an older one: by another file, or in place.
@@ -390,15 +424,17 @@ impl<'a> Sim<'a> {
             return;
         }
         match (&self.backup, how) {
-            (Some((bytes, events)), 1 | 2) => {
+            (Some(Backup { bytes, events, epoch }), 1 | 2) => {
                 if how == 1 {
                     let _ = std::fs::remove_file(&file);
                 }
                 std::fs::write(&file, bytes).unwrap();
                 // What is behind by no claim is as good as the newest: the rest is found again in the runs' folders.
-                inner.lost = mark.is_none_or(|mark| mark.events > *events);
+                inner.lost = *epoch != inner.epoch || mark.is_none_or(|mark| mark.events > *events);
                 let lost = inner.lost;
-                inner.note(format!("history is replaced by one of {events} events, lost: {lost}"));
+                inner.note(format!(
+                    "history is replaced by one of epoch {epoch} with {events} events, lost: {lost}"
+                ));
             }
             _ => {
                 let _ = std::fs::remove_file(&file);
@@ -407,30 +443,39 @@ impl<'a> Sim<'a> {
             }
         }
         inner.figures.losses += 1;
+        inner.figures.faults += 1;
+        inner.tampered += 1;
         drop(inner);
         self.checks.history_replaced();
     }
 
+    /// `pcm init --adopt`: also where the history is healthy, and where the service has not noticed yet that it is not.
     fn adopt(&mut self) {
-        if !self.world.lock().lost {
+        let lost = self.world.lock().lost;
+        if !lost && self.random.chance(75) {
             return;
         }
-        // It is said before anybody adopts it; the executor must have seen it, if it is there.
-        self.pass(Duration::from_secs(65));
+        if lost && self.random.chance(80) {
+            self.pass(Duration::from_secs(65));
+        }
         self.world.lock().fault = None;
         let done = self.random.chance(50);
         let adopted = store::adopt(&self.world, done);
         let mut inner = self.world.lock();
         match adopted {
-            Ok(()) => {
-                inner.lost = false;
-                inner.epoch += 1;
-                inner.held_until = None;
-                inner.deferred.clear();
+            Ok(InitOutcome::Adopted(..)) => {
+                if !std::mem::take(&mut inner.lost) {
+                    inner.violation("P4: a healthy history was given up".into());
+                }
+                inner.figures.adoptions += 1;
                 inner.note(format!("adopted as {}", if done { "done" } else { "not done" }));
-                self.backup = None;
                 drop(inner);
-                self.checks.adopted(&self.world);
+                self.checks.adopted();
+            }
+            Ok(other) => {
+                if inner.lost {
+                    inner.violation(format!("P4: a lost history was {other:?}"));
+                }
             }
             Err(why) => inner.note(format!("adoption fails: {why}")),
         }
@@ -481,11 +526,11 @@ impl<'a> Sim<'a> {
         inner.figures.actions += 1;
         let said = match &answer {
             Some(Answer::Failed(failure)) => failure.code.clone(),
-            Some(_) => "done".into(),
+            Some(_) => "carried out".into(),
             None => "no answer".into(),
         };
         inner.note(format!("answer: {said}"));
-        let done = said == "done";
+        let done = matches!(&answer, Some(answer) if !matches!(answer, Answer::Failed(_)));
         match call {
             Call::Hold { until, .. } if done => inner.held_until = Some(until),
             // Whether it counts is not known where it failed.
@@ -508,9 +553,18 @@ impl<'a> Sim<'a> {
             if self.service.is_none() {
                 self.start();
             }
+            let mut before = BTreeSet::new();
             for _ in 0..8 {
-                self.pass(Duration::from_secs(3 * 3600));
+                self.pass_in(Duration::from_secs(3 * 3600), STEPS_AT_REST);
+                before = self.never_late(&before);
             }
+        }
+        // What a window has let in at the very end, and its retries.
+        for _ in 0..48 {
+            if self.is_quiet() {
+                break;
+            }
+            self.pass_in(Duration::from_secs(1800), STEPS_AT_REST);
         }
         self.checks.at_rest(&self.world, self.service.as_mut().map(|service| &mut service.engine));
         let before = self.checks.attempts(self.service.as_mut().map(|service| &mut service.engine));
@@ -519,9 +573,32 @@ impl<'a> Sim<'a> {
         self.pass(Duration::from_secs(120));
         let after = self.checks.attempts(self.service.as_mut().map(|service| &mut service.engine));
         // What another day brings may still start; what has ended stays as it is.
-        if before.iter().any(|row| !after.contains(row)) {
+        if before.iter().filter(|row| row.state.is_terminal()).any(|row| !after.contains(row)) {
             self.world.lock().violation(format!("another start changes {before:?} to {after:?}"));
         }
+    }
+
+    /// Nothing runs, and no result is on its way.
+    fn is_quiet(&self) -> bool {
+        let running = self.service.as_ref().is_some_and(|service| service.engine.is_running());
+        let inner = self.world.lock();
+        !running && inner.jobs.is_empty() && inner.disk.names("outbox").is_empty()
+    }
+
+    /// What is due is launched: nothing is due now that was `before`, three hours ago, and has come no further since.
+    fn never_late(&mut self, before: &BTreeSet<(RequestId, u32)>) -> BTreeSet<(RequestId, u32)> {
+        let Some(service) = &self.service else { return BTreeSet::new() };
+        if service.engine.is_running() {
+            return BTreeSet::new();
+        }
+        let decisions = service.engine.decide(service.engine.world().now());
+        let due = decisions.iter().filter(|d| d.state == State::Due);
+        let due = due.filter_map(|d| Some((d.request_id?, d.attempt))).collect::<BTreeSet<_>>();
+        for (id, attempt) in due.intersection(before) {
+            let what = format!("P5: {id} is due after attempt {attempt}, and is not launched for hours");
+            self.world.lock().violation(what);
+        }
+        due
     }
 }
 

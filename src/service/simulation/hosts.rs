@@ -381,6 +381,7 @@ pub fn kill_hosts(inner: &mut Inner) {
         let package = host.behaviour.survives && survives;
         host.die(package);
     }
+    inner.figures.faults += 1;
     inner.note("the run host is killed".into());
 }
 

@@ -38,6 +38,7 @@ pub struct Failure {
     pub step: u32,
     pub what: Vec<String>,
     pub events: Vec<String>,
+    pub figures: Figures,
 }
 
 impl std::fmt::Display for Failure {

@@ -40,9 +40,12 @@ pub struct SimShare {
     pub numbers: u64,
     /// What was published before that.
     pub older: Option<InstructionFile>,
-    /// Results that arrived, each with every different content it ever had.
-    pub results: BTreeMap<String, BTreeSet<Vec<u8>>>,
+    /// Results that arrived, by run and history, each with every different content it ever had. (On a real share the
+    /// result of the same attempt in a later history takes the place of the earlier one.)
+    pub results: BTreeMap<(String, u32), BTreeSet<Vec<u8>>>,
     pub reports: u64,
+    /// What was read last, and what it says.
+    read: Option<(Vec<u8>, InstructionFile)>,
 }
 
 impl SimShare {
@@ -55,6 +58,7 @@ impl SimShare {
             older: None,
             results: BTreeMap::new(),
             reports: 0,
+            read: None,
         }
     }
 }
@@ -156,13 +160,16 @@ impl Inner {
         let names: Vec<String> = self.disk.names("outbox").into_iter().take(most).collect();
         for name in &names {
             let Some(bytes) = self.disk.read("outbox", name) else { continue };
-            self.share.results.entry(name.clone()).or_default().insert(bytes);
+            // As `put_result` has written it: to which history it belongs, and the result.
+            let Some((epoch, bytes)) = bytes.split_first_chunk() else { continue };
+            let key = (name.clone(), u32::from_le_bytes(*epoch));
+            self.share.results.entry(key).or_default().insert(bytes.to_owned());
             self.disk.remove("outbox", name);
         }
         names.len()
     }
 
-    fn look(&mut self) -> Look {
+    pub fn look(&mut self) -> Look {
         let fault = |code: Code| Look {
             fault: Some(SourceFault { code, problems: Vec::new() }),
             answered: code == Code::InsMissing,
@@ -181,9 +188,15 @@ impl Inner {
             let length = usize::try_from(self.random.below(bytes.len() as u64)).unwrap_or(0);
             bytes.truncate(length);
         }
-        match parse(&bytes, site::machine(), "BP004000.INS", &defaults) {
+        // The same bytes are read once.
+        let read = match self.share.read.take().filter(|(read, _)| *read == bytes) {
+            Some((_, file)) => Ok(file),
+            None => parse(&bytes, site::machine(), "BP004000.INS", &defaults),
+        };
+        match read {
             Err(problems) => Look { problems, ..fault(Code::Malformed) },
             Ok(file) => {
+                self.share.read = Some((bytes.clone(), file.clone()));
                 let trust = match trust {
                     true => TrustVerdict::Trusted("simulated".into()),
                     false => TrustVerdict::Refused(Code::LoosePermissions, "anybody may write it".into()),
@@ -221,6 +234,7 @@ impl Inner {
             self.share.mood = mood;
         }
         let mood = self.share.mood;
+        self.figures.faults += u64::from(mood != Well);
         self.note(format!("the share: {mood:?}"));
     }
 }

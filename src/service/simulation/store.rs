@@ -1,13 +1,15 @@
 //! What the simulated machine keeps: the history is the real one, on a disk that can fail at each commit; everything
 //! else is on the simulated disk.
 
-use super::world::SimWorld;
+use super::world::{Inner, SimWorld};
 use crate::clock::Wall;
-use crate::executor::history::{self, Adopt, History, Lost, Snapshot};
+use crate::decision::TrustVerdict;
+use crate::executor::history::{self, Adopt, History, InitOutcome, Lost, Snapshot};
 use crate::executor::mutants::{self, Mutant};
 use crate::executor::world::{Held, Store};
 use crate::log::Level;
-use crate::site::instruction::ContentHash;
+use crate::site::instruction::parse::{Defaults, parse};
+use crate::site::instruction::{ContentHash, Entry};
 use crate::text::SafeText;
 use std::io;
 use std::time::Duration;
@@ -23,7 +25,19 @@ fn write(world: &super::World, folder: &str, name: &str, bytes: &[u8]) -> io::Re
 
 impl Store for super::World {
     fn open_history(&self) -> Result<History, Lost> {
-        let opened = History::open(&self.layout);
+        // Nobody writes to a history that is lost: until somebody outside does, it is judged as before.
+        let known = {
+            let inner = self.lock();
+            inner.judged.clone().filter(|(at, _)| *at == inner.tampered)
+        };
+        let opened = match known {
+            Some((_, lost)) => Err(lost),
+            None => History::open(&self.layout),
+        };
+        if let Err(lost) = &opened {
+            let mut inner = self.lock();
+            inner.judged = inner.lost.then(|| (inner.tampered, lost.clone()));
+        }
         if opened.is_err() && mutants::on(Mutant::LostIsEmpty) {
             let now = self.lock().wall;
             let _ = history::adopt(&self.layout, now, "00000000", Adopt::NotDone, &[]);
@@ -84,7 +98,11 @@ impl Store for super::World {
     }
 
     fn put_result(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        write(self, "outbox", name, bytes)
+        let epoch = {
+            let inner = self.lock();
+            inner.speaking.unwrap_or(inner.epoch)
+        };
+        write(self, "outbox", name, &[&epoch.to_le_bytes(), bytes].concat())
     }
 
     fn results_wait(&self) -> bool {
@@ -104,23 +122,55 @@ impl Store for super::World {
     }
 }
 
+/// As `run_folder::set_aside` does it: nothing is moved while a run goes on, and what a dead run host left is ended.
+fn set_aside(inner: &mut Inner) -> Result<(), String> {
+    let Inner { hosts, random, .. } = inner;
+    for (run, host) in hosts.iter_mut() {
+        if host.alive {
+            return Err(format!("{run} still runs"));
+        }
+        if host.package_alive {
+            if random.chance(20) {
+                return Err(format!("{run} has left processes behind that do not end"));
+            }
+            host.die(false);
+        }
+    }
+    let (epoch, runs) = (inner.epoch, inner.disk.folders_in("runs/"));
+    for run in runs {
+        inner.disk.rename_folder(&format!("runs/{run}"), &format!("runs.lost-{epoch}/{run}"));
+    }
+    // Packages of the same names come, with files of their own.
+    inner.disk.rename_folder("installed", &format!("installed before {epoch}"));
+    inner.disk.make_folder("installed");
+    inner.disk.sync_folder("installed");
+    inner.hosts.clear();
+    Ok(())
+}
+
 /// What an operator's `pcm init --adopt` makes of the history.
-/// The folders of earlier runs stay where they are: here a new history meets them, as it does where they could not be
-/// moved aside. Runs that had a namesake are left out of the checks.
-pub fn adopt(world: &SimWorld, done: bool) -> Result<(), String> {
+pub fn adopt(world: &SimWorld, done: bool) -> Result<InitOutcome, String> {
+    if History::read(&world.layout).is_ok() {
+        // Nothing is moved then, and the history says so itself.
+        return history::adopt(&world.layout, world.lock().wall, "none", Adopt::NotDone, &[]);
+    }
     let mut inner = world.lock();
-    let listed: Vec<_> = inner
-        .disk
-        .read("held", "INS")
-        .and_then(|bytes| {
-            let defaults = crate::site::instruction::parse::Defaults::of(&inner.config);
-            crate::site::instruction::parse::parse(&bytes, super::site::machine(), "held", &defaults).ok()
-        })
+    inner.tampered += 1;
+    set_aside(&mut inner)?;
+    // What the share says, or else what is held.
+    let published = inner.look().found.filter(|found| matches!(found.trust, TrustVerdict::Trusted(_)));
+    let held = || {
+        let defaults = Defaults::of(&inner.config);
+        parse(&inner.disk.read("held", "INS")?, super::site::machine(), "held", &defaults).ok()
+    };
+    let listed: Vec<_> = published
+        .map(|found| found.file)
+        .or_else(held)
         .iter()
         .flat_map(|file| &file.requests)
         .filter_map(|entry| match entry {
-            crate::site::instruction::Entry::Good(r) => Some(r.request_id),
-            crate::site::instruction::Entry::Rejected(r) => r.request_id,
+            Entry::Good(r) => Some(r.request_id),
+            Entry::Rejected(r) => r.request_id,
         })
         .collect();
     let adopt = if done { Adopt::Done } else { Adopt::NotDone };
@@ -128,8 +178,13 @@ pub fn adopt(world: &SimWorld, done: bool) -> Result<(), String> {
     let now = inner.wall;
     // Committing passes the points at which the world can fail.
     drop(inner);
-    history::adopt(&world.layout, now, &generation, adopt, &listed)?;
+    let adopted = history::adopt(&world.layout, now, &generation, adopt, &listed)?;
     inner = world.lock();
+    inner.epoch += 1;
+    let epoch = inner.epoch;
+    inner.generations.insert(generation, epoch);
     inner.adopted = if done { listed.into_iter().collect() } else { Default::default() };
-    Ok(())
+    inner.held_until = None;
+    inner.deferred.clear();
+    Ok(adopted)
 }

@@ -19,7 +19,10 @@ pub fn request_of(run: &str) -> RequestId {
 pub fn launched(inner: &mut Inner, run: &str) {
     let request = request_of(run);
     inner.figures.launches += 1;
-    if inner.witness.iter().any(|launch| launch.run == run) {
+    // An operator who adopts decides about all earlier histories: their attempts have namesakes in the new one. Those that
+    // were adopted as done are looked at in `by_itself`.
+    if inner.launched(run).next().is_some() {
+        inner.figures.double_runs += 1;
         inner.violation(format!("P1: {run} is launched a second time"));
     }
     match claim(inner, run) {
@@ -68,7 +71,11 @@ fn claim(inner: &Inner, run: &str) -> Result<AttemptRow, String> {
         .map_err(|e| e.to_string())?
         .unsigned_abs();
     match Mark::read(&inner.layout.mark()) {
-        Ok(Some(mark)) if mark.events >= seq => Ok(row),
+        Ok(Some(mark))
+            if mark.events >= seq && inner.generations.get(&mark.generation) == Some(&inner.epoch) =>
+        {
+            Ok(row)
+        }
         other => Err(format!("the claim is event {seq}, the mark says {other:?}")),
     }
 }
@@ -114,9 +121,11 @@ fn by_itself(inner: &mut Inner, request: &RequestId, run: &str) {
         inner.violation(format!("{run} is launched by itself while it is deferred"));
     }
     if inner.adopted.contains(request) && !asked_for(inner, request, run) {
+        inner.figures.double_runs += 1;
         inner.violation(format!("P4: {run} is launched by itself, an operator said that it is done"));
     }
     if let Err(why) = follows(inner, run) {
+        inner.figures.double_runs += 1;
         inner.violation(format!("P1: {run} is launched by itself after {why}"));
     }
     let key = |inner: &Inner, id: &RequestId| {
@@ -138,7 +147,7 @@ fn follows(inner: &Inner, run: &str) -> Result<(), String> {
     let number: u32 = number.parse().map_err(|_| "no number")?;
     for earlier in (1..number).rev() {
         let earlier = format!("{request}-{earlier}");
-        if inner.witness.iter().any(|launch| launch.run == earlier && launch.epoch == inner.epoch) {
+        if inner.launched(&earlier).next().is_some() {
             return match truth(inner, &earlier) {
                 Some((Outcome::Retry, _)) => Ok(()),
                 Some((outcome, _)) => Err(format!("{earlier}, which ended as {outcome:?}")),
@@ -164,6 +173,11 @@ fn due(inner: &Inner) -> Vec<RequestId> {
 }
 
 impl Inner {
+    /// The launches of a run of the history in force.
+    pub fn launched(&self, run: &str) -> impl Iterator<Item = &Launch> {
+        self.witness.iter().filter(move |launch| launch.run == run && launch.epoch == self.epoch)
+    }
+
     /// A request as it stands on the share now.
     pub fn published_now(&self, id: &RequestId) -> Option<&Request> {
         self.share.file.requests.iter().find_map(|entry| match entry {

@@ -8,6 +8,7 @@ use super::share::{Job, SimShare};
 use super::site;
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
 use crate::config::Config;
+use crate::executor::history::Lost;
 use crate::executor::reader::{ShareJob, ShareNews};
 use crate::executor::view::SessionDoc;
 use crate::executor::world::Machine;
@@ -22,6 +23,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// Of the history that a machine begins with.
+pub const FIRST_GENERATION: &str = "00000001";
 
 /// The newest events that a failure shows.
 const EVENTS: usize = 90;
@@ -48,7 +52,7 @@ pub struct Crash;
 #[derive(Debug, Clone)]
 pub struct Launch {
     pub run: String,
-    /// Which history it belongs to: an operator who adopts as not done starts a new count.
+    /// Which history it belongs to: one that an operator adopts starts a new count.
     pub epoch: u32,
     /// In which boot.
     pub boot: u32,
@@ -81,9 +85,18 @@ pub struct Inner {
     /// Every request that was ever published.
     pub published: BTreeMap<RequestId, Request>,
     pub witness: Vec<Launch>,
+    /// How many histories an operator has given up.
     pub epoch: u32,
+    /// The histories that operators have made, by generation.
+    pub generations: BTreeMap<String, u32>,
+    /// Of the history that the service has open; where it has none, it can only open the one in force.
+    pub speaking: Option<u32>,
     /// History was taken away or replaced by one behind its mark, and nobody has adopted it yet.
     pub lost: bool,
+    /// How often somebody else than the service has changed the history's files.
+    pub tampered: u64,
+    /// What was found when that was so, of a history that is lost.
+    pub judged: Option<(u64, Lost)>,
     /// A hold that was answered as set.
     pub held_until: Option<Wall>,
     pub deferred: BTreeMap<RequestId, Wall>,
@@ -103,10 +116,41 @@ pub struct Figures {
     pub crashes: u64,
     pub machine_crashes: u64,
     pub errors: u64,
+    /// Everything that went wrong on purpose: deaths, errors, a full disk, a share that is away, a clock that jumps, a
+    /// history that is lost.
+    pub faults: u64,
     pub losses: u64,
+    pub adoptions: u64,
+    /// Launches that must not have been: a second one of an attempt, or a next attempt that nobody wanted.
+    pub double_runs: u64,
     pub ended: u64,
     pub interrupted: u64,
     pub actions: u64,
+}
+
+impl std::fmt::Display for Figures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} steps, {} steps of the service, {} effects, {} actions of operators, {} launches, {} ends, {} of them \
+             interrupted; {} faults injected, among them {} crashes of the service and {} of the machine, {} errors, \
+             {} losses of history; {} adoptions; {} double runs",
+            self.steps,
+            self.service_steps,
+            self.effects,
+            self.actions,
+            self.launches,
+            self.ended,
+            self.interrupted,
+            self.faults,
+            self.crashes,
+            self.machine_crashes,
+            self.errors,
+            self.losses,
+            self.adoptions,
+            self.double_runs,
+        )
+    }
 }
 
 impl Figures {
@@ -118,7 +162,10 @@ impl Figures {
         self.crashes += o.crashes;
         self.machine_crashes += o.machine_crashes;
         self.errors += o.errors;
+        self.faults += o.faults;
         self.losses += o.losses;
+        self.adoptions += o.adoptions;
+        self.double_runs += o.double_runs;
         self.ended += o.ended;
         self.interrupted += o.interrupted;
         self.actions += o.actions;
@@ -164,7 +211,11 @@ impl SimWorld {
             news: VecDeque::new(),
             witness: Vec::new(),
             epoch: 0,
+            generations: BTreeMap::from([(FIRST_GENERATION.to_owned(), 0)]),
+            speaking: None,
             lost: false,
+            tampered: 0,
+            judged: None,
             held_until: None,
             deferred: BTreeMap::new(),
             adopted: BTreeSet::new(),
@@ -200,6 +251,7 @@ impl SimWorld {
             Some(Fault::Error) => {
                 inner.fault = None;
                 inner.figures.errors += 1;
+                inner.figures.faults += 1;
                 inner.note(format!("error at {name}"));
                 Err(io::Error::other("simulated input/output error"))
             }
