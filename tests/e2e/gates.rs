@@ -293,6 +293,27 @@ const ROWS: &[Row] = &[
     },
     Row {
         gate: "history",
+        code: "interrupted",
+        verdict: "block",
+        changes: "never",
+        evidence: "its outcome is not known",
+        config: "",
+        put: |g| {
+            let script = format!("{}\nif [ $PCM_ATTEMPT = 1 ]; then exec sleep 296; fi", g.site.say("ran"));
+            g.hash = g.site.package("BP00000A", &script);
+            g.publish_good();
+            g.service = Some(g.site.service());
+            wait_for("it runs", || g.site.ran("ran") == 1);
+            let started = fs::read(g.site.state().join("runs/BP0000Y-1/started")).unwrap();
+            let host = serde_json::from_slice::<Value>(&started).unwrap()["host"]["pid"].to_string();
+            assert!(std::process::Command::new("kill").args(["-9", &host]).status().unwrap().success());
+            g.site.wait_state(ID, "interrupted");
+            Vec::new()
+        },
+        remove: |g| drop(g.site.json(&["rerun", ID, "--reason", "it did nothing", "--wait"])),
+    },
+    Row {
+        gate: "history",
         code: "retry-later",
         verdict: "block",
         changes: "time",
@@ -553,11 +574,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("unsigned", "mode signed, with the whole file: e2e::share"),
     ("bad-signature", "nothing verifies signatures yet, so nothing gives this code"),
     ("rollback", "a serial that does not grow is told, and blocks nothing before signatures do: site::share"),
-    ("interrupted", "e2e::crash"),
     ("not-offered", "a request that is not offered is not mandatory either: decision::tests::gates"),
     ("user-logged-on", "below, where logind can be imitated"),
     ("no-user", "the same"),
-    ("users-unknown", "depends on the machine: decision::tests::machine"),
+    ("users-unknown", "below, on machines where it cannot be known"),
     ("on-battery", "no battery in a test: decision::tests::machine"),
 ];
 
@@ -635,9 +655,32 @@ fn users_alone_block_and_open() {
     }
 }
 
+/// Without logind and utmp nobody knows who is logged on: that closes as a user would, and says so.
+#[test]
+fn users_that_cannot_be_known_alone_block_until_it_does_not_matter() {
+    let mut site = Site::new();
+    site.bus = Some("unix:path=/no/such/bus".into());
+    let source = site.json(&["who"])["source"].take();
+    if source != "unknown" {
+        return println!("SKIPPED: without logind this machine knows its users from {source}");
+    }
+    let hash = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
+    let request = Request::due(ID).set("content_sha256", hash);
+    site.publish(&[request.clone().set("run_when", "\"no-user\"")]);
+    let service = site.service();
+    let mut ground = Ground { site, service: Some(service), hash: String::new() };
+    let wanted = vec![("users".to_owned(), "users-unknown".to_owned())];
+    wait_for("only the users are in its way", || ground.closed() == wanted);
+    let gate = ground.gates().into_iter().find(|gate| gate["gate"] == "users").unwrap();
+    assert_eq!((&gate["verdict"], &gate["changes_on"]), (&"unknown".into(), &"event".into()), "{gate}");
+    assert!(gate["evidence"].as_str().unwrap().contains("cannot be known"), "{gate}");
+    ground.site.publish(&[request]);
+    ground.site.wait_state(ID, "succeeded");
+}
+
 #[test]
 fn history_alone_blocks_and_opens() {
-    rows(&["done", "retry-later", "history-lost"]);
+    rows(&["done", "interrupted", "retry-later", "history-lost"]);
 }
 
 #[test]
