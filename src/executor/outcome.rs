@@ -47,7 +47,7 @@ pub struct ExitRecord {
     pub not_synced: Option<SafeText>,
     /// Why it could not be started.
     pub error: Option<SafeText>,
-    /// Processes that were still there when the first one had ended.
+    /// Processes that were still there when the first one had ended of its own accord.
     pub left_behind: bool,
 }
 
@@ -107,7 +107,14 @@ pub fn judge(
         EndedBy::NeverTold => {
             return not_launched(exit.ended_at, "the executor went away", number, retry);
         }
-        EndedBy::TimeLimit => return plain(State::TimedOut, format!("ended by its time limit after {ran}")),
+        EndedBy::TimeLimit => {
+            // A daemon, most likely: whoever reads this has to know that the package itself had ended.
+            let left = match exit.exit_code.filter(|_| exit.left_behind) {
+                Some(code) => format!(", it had left processes behind with exit {code}"),
+                None => String::new(),
+            };
+            return plain(State::TimedOut, format!("ended by its time limit after {ran}{left}"));
+        }
         EndedBy::Operator => return plain(State::Stopped, format!("stopped after {ran}")),
         EndedBy::Itself => {}
     }

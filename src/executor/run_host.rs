@@ -139,7 +139,7 @@ fn run(folder: &RunFolder, spec: &RunSpec, tree: &mut Tree) -> io::Result<ExitRe
         match tree.wait_any(TICK)? {
             Reaped::One { pid: reaped, ended } if reaped == pid => status = Some(ended),
             Reaped::One { .. } => {}
-            Reaped::NothingYet => left_behind |= status.is_some(),
+            Reaped::NothingYet => left_behind |= status.is_some() && end.begun.is_none(),
             Reaped::NoChildren => break,
         }
         // Also while one process after the other is reaped: a tree that never rests has a time limit too.

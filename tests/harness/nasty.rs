@@ -120,7 +120,10 @@ fn one_that_takes_a_terminal_and_asks_there_is_ended_by_its_limit() {
 #[test]
 fn one_that_ignores_sigterm_is_timed_out() {
     alone(|| {
-        runs_to("trap '' TERM HUP INT; while :; do sleep 1; done", limited, "timed-out", "time limit");
+        let ground =
+            runs_to("trap '' TERM HUP INT; while :; do sleep 1; done", limited, "timed-out", "time limit");
+        let attempt = ground.json(&["history"])["attempts"][0].take();
+        assert!(!attempt["result"].as_str().unwrap().contains("left"), "{attempt}");
     });
 }
 
@@ -136,13 +139,14 @@ fn one_that_forks_twice_and_leaves_is_not_done_and_its_time_limit_ends_it() {
 #[test]
 fn one_that_leaves_without_a_trace_is_ended_by_the_limit_all_the_same() {
     alone(|| {
-        let script = format!("{}; exit 0", TRACELESS.replace("%what%", "while :; do sleep 1; done"));
-        runs_to(&script, limited, "timed-out", "time limit");
+        let script = format!("{}; exit 3", TRACELESS.replace("%what%", "while :; do sleep 1; done"));
+        runs_to(&script, limited, "timed-out", "it had left processes behind with exit 3");
     });
 }
 
 /// Another session, no environment, another folder, no descriptor that leads anywhere, and no parent.
-const TRACELESS: &str = "(cd /; exec env -i /usr/bin/setsid -f /bin/sh -c 'trap \"\" TERM HUP; %what%' </dev/null >/dev/null 2>&1)";
+const TRACELESS: &str =
+    "(cd /; exec env -i /usr/bin/setsid -f /bin/sh -c 'trap \"\" HUP; %what%' </dev/null >/dev/null 2>&1)";
 
 #[test]
 fn one_that_forks_and_forks_is_ended_whole() {
@@ -246,7 +250,7 @@ fn kills_its_parent(script: &str) {
 #[test]
 fn one_whose_daemon_holds_the_output_open_is_not_done_until_the_daemon_is_or_the_limit_ends_it() {
     alone(|| {
-        runs_to("setsid sleep 299 & exit 0", limited, "timed-out", "time limit");
+        runs_to("setsid sleep 299 & exit 0", limited, "timed-out", "left processes behind with exit 0");
         let begun = Instant::now();
         runs_to("setsid sleep 2 & exit 0", |r| r, "succeeded", "exit 0");
         assert!(begun.elapsed() >= Duration::from_secs(2), "done while its daemon lived");

@@ -63,8 +63,8 @@ impl Clocked {
 }
 
 /// A package that sets the clock so and then does this, with this limit, which is one of real time.
-fn limited(shift: &str, script: &str, limit: &str, state: &str) {
-    let Some(mut clocked) = Clocked::new(CONFIG) else { return };
+fn limited(shift: &str, script: &str, limit: &str, state: &str) -> Option<Clocked> {
+    let mut clocked = Clocked::new(CONFIG)?;
     let script = format!("{}; {script}", clocked.set(shift));
     let hash = clocked.ground.package("BP00000A", &script);
     clocked.ground.publish(&[Request::due(&id(0))
@@ -74,19 +74,25 @@ fn limited(shift: &str, script: &str, limit: &str, state: &str) {
     let mut run = Service { child: clocked.command(&["run", &id(0), "--wait"]).spawn().unwrap() };
     wait_for_or(LIMIT, || !matches!(run.child.try_wait(), Ok(None)))
         .unwrap_or_else(|()| panic!("{shift}: it does not end\n{}", clocked.ground.log()));
-    none_alive(&clocked.ground, &[]);
     let attempt = clocked.ground.json(&["history", &id(0)])["attempts"][0].take();
     assert_eq!(attempt["state"], state, "{shift}: {attempt}\n{}", clocked.ground.log());
     assert!(begun.elapsed() >= Duration::from_secs(2), "{shift}: ended at once, {:?}", begun.elapsed());
+    Some(clocked)
 }
 
 #[test]
 fn one_that_sets_the_clock_forward_has_its_whole_time_and_one_that_sets_it_back_no_more() {
     alone(|| {
-        limited("+2d", "sleep 3; exit 6", "1h", "failed");
-        limited("+2d", "sleep 299", "2s", "timed-out");
-        limited("-2d", "sleep 299", "2s", "timed-out");
-        limited("-2d", "sleep 3; exit 6", "1h", "failed");
+        let grounds = std::thread::scope(|scope| {
+            let all = [
+                scope.spawn(|| limited("+2d", "sleep 3; exit 6", "1h", "failed")),
+                scope.spawn(|| limited("+2d", "sleep 299", "2s", "timed-out")),
+                scope.spawn(|| limited("-2d", "sleep 299", "2s", "timed-out")),
+                scope.spawn(|| limited("-2d", "sleep 3; exit 6", "1h", "failed")),
+            ];
+            all.map(|one| one.join().unwrap())
+        });
+        grounds.iter().flatten().for_each(|clocked| none_alive(&clocked.ground, &[]));
     });
 }
 
