@@ -13,7 +13,7 @@ fn noticed(clock_suspect: bool, replace: fn(&[u8], &Path)) {
     let yesterday = fs::read(&db).unwrap();
     let hash = site.package("BP00000A", &site.say("ran"));
     let request = Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""));
-    site.publish(&[request.clone()]);
+    site.publish(&[request]);
     site.json(&["run", "BP0000Y", "--wait"]);
     if clock_suspect {
         let later = (now() + chrono::TimeDelta::days(2)).to_rfc3339();
