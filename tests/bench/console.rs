@@ -67,7 +67,7 @@ fn main() {
         view("details opened and closed", "", "BP1000", &["\r", "q"]);
         view("help opened and closed", "", "BP1000", &["?", "q"]);
         view("commands, typed", ":", "COMMANDS", &["d", "e", "\x7f"]);
-        view("explanation, j k", "e", "Every gate", &["j", "k"]);
+        view("explanation, j k", "e", "EXPLAIN", &["j", "k"]);
         view("the week to come, j and pages", "t", "RUNS", &["j", "\x1b[6~", "k"]);
         view("a transcript of 256 KB, scrolled", "6 \r \t", "a package that talks", &["k", "k", "j"]);
     }

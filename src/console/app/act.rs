@@ -102,7 +102,9 @@ impl App {
                 Vec::new()
             }
             Id::Filter => {
-                if let Some(rows) = self.rows_mut() {
+                if let Some(filter) = self.filter_mut() {
+                    filter.start();
+                } else if let Some(rows) = self.rows_mut() {
                     rows.typing = Some(super::input::Input::with(&rows.filter, 60));
                 }
                 Vec::new()
@@ -236,7 +238,10 @@ impl App {
         }
         let gone_back = match self.focus() {
             Focus::Log => self.log.back(),
-            _ => self.rows_mut().is_some_and(|rows| rows.back()),
+            _ => {
+                self.rows_mut().is_some_and(|rows| rows.back())
+                    || self.filter_mut().is_some_and(|filter| filter.back())
+            }
         };
         if gone_back {
             return;
@@ -307,11 +312,11 @@ impl App {
                 self.who.moved(id, users);
             }
             (View::History, Focus::Second) => {
-                let len = self.data.audit.value.as_ref().map_or(0, |audit| audit.entries.len());
+                let len = self.entries().len();
                 self.audit.moved(id, len);
             }
             (View::History, _) => {
-                let len = self.data.history.value.as_ref().map_or(0, |history| history.attempts.len());
+                let len = self.attempts().len();
                 self.history.moved(id, len);
             }
             (View::Readiness, _) => {
@@ -410,7 +415,9 @@ impl App {
                 Vec::new()
             }
             None => {
-                if let Some(rows) = self.rows_mut() {
+                if let Some(filter) = self.filter_mut() {
+                    filter.key(key);
+                } else if let Some(rows) = self.rows_mut() {
                     rows.key(key);
                 }
                 Vec::new()

@@ -22,6 +22,8 @@ pub enum Context {
     Readiness,
     /// Those who are logged on have the keys.
     Who,
+    /// The attempts or the audit have the keys.
+    History,
     /// Any other pane.
     Other,
 }
@@ -113,7 +115,7 @@ commands! {
     Check "check" ["c"] "check again" "go through the readiness checklist again" Actions [Readiness] 9;
     Notice "notice" ["T"] "tell them" "tell everybody who is logged on something, on their terminals" Actions [Who] 9;
     Poll "poll" ["p"] "poll" "read the instruction file now" Actions [Everywhere] 6;
-    Filter "filter" ["/"] "find" "show only rows with these words (!words: only rows without)" Lists [Requests] 6;
+    Filter "filter" ["/"] "find" "show only rows with these words (!words: only rows without)" Lists [Requests History] 6;
     Sort "sort" ["s"] "sort" "by the next order: as published, by state, by name, by time" Lists [Requests] 0;
     Mark "mark" ["Space"] "mark" "mark this row, or not; actions are for all marked rows" Lists [Requests] 2;
     InvertMarks "invert-marks" ["*"] "invert marks" "mark what is not marked, and the reverse" Lists [Requests] 0;
@@ -220,6 +222,7 @@ pub fn contexts_below(app: &App) -> &'static [Context] {
     match (covered, app.view, app.focus()) {
         (true, ..) => &[Context::Other],
         (false, _, Focus::Log) => &[Context::Log],
+        (false, View::History, _) => &[Context::History, Context::Other],
         (false, View::Readiness, _) => &[Context::Readiness],
         (false, View::Overview | View::Packages, Focus::List) => &[Context::Requests],
         (false, View::Who, _) | (false, View::Overview, Focus::Second) => &[Context::Who, Context::Other],
@@ -238,6 +241,7 @@ impl Command {
         match self.contexts {
             [Context::Log, ..] => "only in a log; 3 shows it",
             [Context::Who] => "only where those who are logged on have the keys; 4 shows them",
+            [Context::Requests, Context::History] => "only in a list of requests, the attempts or the audit",
             [Context::Requests] => "only in a list of requests; 1 and 2 have one",
             _ => "not in this pane",
         }

@@ -8,6 +8,7 @@ pub mod copy;
 pub mod data;
 pub mod dialog;
 pub mod event;
+pub mod filter;
 pub mod input;
 pub mod list;
 pub mod logpane;
@@ -26,16 +27,18 @@ pub use mouse::Spot;
 
 use crate::clock::{Wall, Zone};
 use crate::console::keymap::{Key, Keymap};
-use crate::executor::view::RequestDoc;
+use crate::executor::view::{AttemptDoc, RequestDoc};
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
 use command::Id;
 use data::Data;
+use filter::Filter;
 use list::Cursor;
 use logpane::LogPane;
 use overlay::Overlay;
 use refresh::Asks;
 use rows::Rows;
+use std::cell::Ref;
 use std::collections::BTreeSet;
 use transcript::Transcript;
 use tui_logger::TuiWidgetState;
@@ -134,8 +137,12 @@ pub struct App {
     pub who: Cursor,
     /// The row of the list of attempts.
     pub history: Cursor,
+    /// Which attempts are listed.
+    pub attempt_filter: Filter,
     /// The row of the audit.
     pub audit: Cursor,
+    /// Which of its entries are listed.
+    pub audit_filter: Filter,
     /// The row of the checklist.
     pub readiness: Cursor,
     /// The log.
@@ -178,7 +185,9 @@ impl App {
             packages: Rows::packages(),
             who: Cursor::default(),
             history: Cursor::default(),
+            attempt_filter: Filter::default(),
             audit: Cursor::default(),
+            audit_filter: Filter::default(),
             readiness: Cursor::default(),
             log: LogPane::default(),
             diagnostics: TuiWidgetState::new(),
@@ -290,22 +299,15 @@ impl App {
             return Some(request);
         }
         match self.view {
-            View::History if !self.audit_focus => {
-                let attempts = &self.data.history.value.as_ref()?.attempts;
-                Some(attempts.get(self.history.row(attempts.len()))?.request_id)
-            }
+            View::History if !self.audit_focus => Some(self.selected_attempt()?.request_id),
             _ => self.selected_row()?.request_id,
         }
     }
 
     /// When the newest attempt of the request in question started.
     pub fn started(&self) -> Option<Wall> {
-        if self.overlays.is_empty()
-            && self.view == View::History
-            && !self.audit_focus
-            && let Some(history) = &self.data.history.value
-        {
-            let attempt = history.attempts.get(self.history.row(history.attempts.len()))?;
+        if self.overlays.is_empty() && self.view == View::History && !self.audit_focus {
+            let attempt = self.selected_attempt()?;
             return attempt.started_at.or(Some(attempt.claimed_at));
         }
         let request = self.subject()?;
@@ -314,6 +316,63 @@ impl App {
         }
         let newest = self.data.shown(request)?.attempts.iter().max_by_key(|attempt| attempt.attempt)?;
         newest.started_at.or(Some(newest.claimed_at))
+    }
+
+    /// The places of the attempts that are listed, newest first.
+    pub fn attempts(&self) -> Ref<'_, [usize]> {
+        let held = &self.data.history;
+        let all = held.value.as_ref().map_or(&[][..], |history| &history.attempts);
+        self.attempt_filter.places(held.revision(), all.len(), |at, words| {
+            let of = &all[at];
+            let fields = [
+                of.request_id.as_str(),
+                of.package.as_str(),
+                of.state.as_str(),
+                of.result.as_str(),
+                of.by.as_str(),
+                of.reason.as_str(),
+            ];
+            filter::fits(&fields, words)
+        })
+    }
+
+    fn selected_attempt(&self) -> Option<&AttemptDoc> {
+        let listed = self.attempts();
+        let at = *listed.get(self.history.row(listed.len()))?;
+        self.data.history.value.as_ref()?.attempts.get(at)
+    }
+
+    /// The places of the entries of the audit that are listed, newest first: they are kept oldest first.
+    pub fn entries(&self) -> Ref<'_, [usize]> {
+        let held = &self.data.audit;
+        let all = held.value.as_ref().map_or(&[][..], |audit| &audit.entries);
+        self.audit_filter.places(held.revision(), all.len(), |at, words| {
+            let of = &all[at];
+            let text = |text: &Option<SafeText>| text.as_ref().map(SafeText::to_string).unwrap_or_default();
+            let (from, terminal, reason) = (text(&of.from), text(&of.terminal), text(&of.reason));
+            let request = of.request_id.as_ref().map_or("", RequestId::as_str);
+            filter::fits(
+                &[of.who.as_str(), of.verb.as_str(), request, of.result.as_str(), &from, &terminal, &reason],
+                words,
+            )
+        })
+    }
+
+    /// The filter of the pane of the history view that has the keys.
+    pub fn filter(&self) -> Option<&Filter> {
+        (self.view == View::History).then_some(if self.audit_focus {
+            &self.audit_filter
+        } else {
+            &self.attempt_filter
+        })
+    }
+
+    fn filter_mut(&mut self) -> Option<&mut Filter> {
+        (self.view == View::History).then_some(if self.audit_focus {
+            &mut self.audit_filter
+        } else {
+            &mut self.attempt_filter
+        })
     }
 
     /// What is being done for longer than a second, and for how long.
@@ -329,6 +388,7 @@ impl App {
             None => {
                 (self.focus() == Focus::Log && self.log.typing.is_some())
                     || self.rows().is_some_and(|rows| rows.typing.is_some() && self.focus() == Focus::List)
+                    || self.filter().is_some_and(|filter| filter.typing.is_some())
             }
         }
     }
@@ -355,7 +415,9 @@ impl App {
                 }
             }
             None => {
-                if let Some(input) = self.rows_mut().and_then(|rows| rows.typing.as_mut()) {
+                if let Some(input) = self.filter_mut().and_then(|filter| filter.typing.as_mut()) {
+                    input.insert(text);
+                } else if let Some(input) = self.rows_mut().and_then(|rows| rows.typing.as_mut()) {
                     input.insert(text);
                 }
             }

@@ -3,6 +3,7 @@
 
 use super::command::Id;
 use super::data::{Data, is_failure};
+use super::filter::fits;
 use super::input::Input;
 use super::list::Cursor;
 use crate::clock::Wall;
@@ -288,15 +289,8 @@ fn rank(row: &RequestDoc) -> u8 {
     }
 }
 
-/// Every word must occur in the row; after a `!` none may.
+/// Whether a row has the words of a filter.
 fn matches(row: &RequestDoc, filter: &str) -> bool {
-    let (inverted, words) = match filter.trim().strip_prefix('!') {
-        Some(words) => (true, words),
-        None => (false, filter),
-    };
-    if words.trim().is_empty() {
-        return true;
-    }
     let id = row.request_id.as_ref().map_or("", |id| id.as_str());
     let fields = [
         id,
@@ -306,18 +300,5 @@ fn matches(row: &RequestDoc, filter: &str) -> bool {
         row.group.as_str(),
         row.why.as_str(),
     ];
-    let found = |word: &str| fields.iter().any(|field| contains(field, word));
-    if inverted { !words.split_whitespace().any(found) } else { words.split_whitespace().all(found) }
-}
-
-/// Whether a word in lower case is in a text, whatever that one's case. Thousands of rows are looked through for each
-/// key, so nothing is copied unless it has to be.
-fn contains(text: &str, word: &str) -> bool {
-    if text.is_ascii() {
-        return text
-            .as_bytes()
-            .windows(word.len().max(1))
-            .any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
-    }
-    text.to_lowercase().contains(word)
+    fits(&fields, filter)
 }

@@ -299,3 +299,34 @@ fn our_own_text_has_no_character_that_is_wider_than_a_cell_or_a_picture() {
     });
     assert!(seen > 20, "symbols were looked at: {seen}");
 }
+
+#[test]
+fn attempts_and_audit_are_filtered_by_words_each_for_itself_and_esc_takes_it_back() {
+    let mut stage = Stage::new(120, 36);
+    stage.keys("6");
+    let counts = |stage: &Stage, name: &str| {
+        let screen = stage.screen();
+        screen.lines().find(|line| line.contains(&format!("── {name} "))).unwrap().to_owned()
+    };
+    let all = counts(&stage, "ATTEMPTS");
+    stage.keys("/ 'FAILED'");
+    assert!(counts(&stage, "ATTEMPTS").contains("find: FAILED_"), "{}", stage.screen());
+    assert!(
+        stage.screen().contains("BP00007#1") && !stage.screen().contains("BP00010#1"),
+        "{}",
+        stage.screen()
+    );
+    stage.keys("Enter");
+    assert!(counts(&stage, "ATTEMPTS").contains(" of "), "{}", stage.screen());
+    // What is done is done to what is selected among those that are left.
+    stage.keys("Enter");
+    assert!(stage.screen().contains("DETAILS BP00007"), "{}", stage.screen());
+    stage.keys("q Tab / 'nosuchword' Enter");
+    assert!(stage.screen().contains("no row has these words"), "{}", stage.screen());
+    stage.keys("Esc");
+    assert!(!stage.screen().contains("no row has these words"), "{}", stage.screen());
+    stage.keys("Tab Esc");
+    assert_eq!(counts(&stage, "ATTEMPTS"), all);
+    stage.keys("Esc");
+    assert!(stage.screen().contains("LOG PACMAN.LOG"), "the next step back is the overview");
+}

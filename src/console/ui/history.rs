@@ -5,6 +5,7 @@ use super::header::identity;
 use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::data::Held;
+use crate::console::app::filter::Filter;
 use crate::console::app::{App, Focus, Spot, words};
 use crate::console::theme::Scope;
 use crate::executor::view::{AttemptDoc, AuditEntryDoc};
@@ -21,16 +22,20 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
     let zone = &app.options.zone;
     let wide = body.width >= 100;
 
+    let listed = app.attempts();
     let attempts = app.data.history.value.as_ref().map(|h| h.attempts.as_slice());
-    let inside = head(canvas, upper, "ATTEMPTS", attempts.map(<[_]>::len), !focus && app.overlays.is_empty());
+    let counts = attempts.map(|all| (listed.len(), all.len()));
+    let inside =
+        head(canvas, upper, "ATTEMPTS", counts, &app.attempt_filter, !focus && app.overlays.is_empty());
     match attempts {
         Some([]) => note(canvas, inside, "nothing was attempted on this machine yet"),
+        Some(_) if listed.is_empty() => note(canvas, inside, NONE_LEFT),
         Some(attempts) => {
-            let at = app.history.row(attempts.len());
-            let inside = whole(canvas, inside, &attempt_words(&attempts[at]));
-            let window = app.history.window(attempts.len(), usize::from(inside.height));
+            let at = app.history.row(listed.len());
+            let inside = whole(canvas, inside, &attempt_words(&attempts[listed[at]]));
+            let window = app.history.window(listed.len(), usize::from(inside.height));
             for (y, n) in (inside.y..).zip(window) {
-                let mut line = attempt(&attempts[n], n == at, now, zone, wide);
+                let mut line = attempt(&attempts[listed[n]], n == at, now, zone, wide);
                 if n == at {
                     line.over = Some(if focus { Scope::SelectionIdle } else { Scope::Selection });
                 }
@@ -40,18 +45,21 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
         None => fault(canvas, inside, &app.data.history),
     }
 
+    let listed = app.entries();
     let entries = app.data.audit.value.as_ref().map(|a| a.entries.as_slice());
-    let count = entries.map(<[_]>::len);
-    let inside = head(canvas, lower, "AUDIT", count, focus && app.overlays.is_empty());
+    let counts = entries.map(|all| (listed.len(), all.len()));
+    let inside = head(canvas, lower, "AUDIT", counts, &app.audit_filter, focus && app.overlays.is_empty());
     match entries {
         Some([]) => note(canvas, inside, "no operator has done anything here yet"),
+        Some(_) if listed.is_empty() => note(canvas, inside, NONE_LEFT),
         Some(entries) => {
-            let at = app.audit.row(entries.len());
-            let inside = whole(canvas, inside, &entry_words(app, &entries[entries.len() - 1 - at]));
-            let window = app.audit.window(entries.len(), usize::from(inside.height));
+            // Oldest first as it is kept; newest first as one reads.
+            let of = |n: usize| &entries[listed[listed.len() - 1 - n]];
+            let at = app.audit.row(listed.len());
+            let inside = whole(canvas, inside, &entry_words(app, of(at)));
+            let window = app.audit.window(listed.len(), usize::from(inside.height));
             for (y, n) in (inside.y..).zip(window) {
-                // Oldest first as it is kept; newest first as one reads.
-                let mut line = entry(&entries[entries.len() - 1 - n], n == at, now, zone);
+                let mut line = entry(of(n), n == at, now, zone);
                 if n == at {
                     line.over = Some(if focus { Scope::Selection } else { Scope::SelectionIdle });
                 }
@@ -62,11 +70,33 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
     }
 }
 
-fn head(canvas: &mut Canvas, area: Rect, name: &'static str, count: Option<usize>, focus: bool) -> Rect {
+const NONE_LEFT: &str = "no row has these words; Esc drops the filter";
+
+/// The rule with the pane's name, how many rows are listed, and the words that they have.
+fn head(
+    canvas: &mut Canvas,
+    area: Rect,
+    name: &'static str,
+    counts: Option<(usize, usize)>,
+    filter: &Filter,
+    focus: bool,
+) -> Rect {
     let scope = if focus { Scope::TitleFocus } else { Scope::Title };
-    let count = count.map(|n| format!(" {n}")).unwrap_or_default();
-    let title = Line::of(safe!("{name}{count}"), scope);
-    canvas.rule(area, &title, &Line::of("newest first", Scope::Dim), focus);
+    let count = match counts {
+        Some((listed, all)) if listed < all => format!(" {listed} of {all}"),
+        Some((_, all)) => format!(" {all}"),
+        None => String::new(),
+    };
+    let mut title = Line::of(safe!("{name}{count}"), scope);
+    let mut right = Line::of("newest first", Scope::Dim);
+    if let Some(input) = &filter.typing {
+        title = title.add("  find: ", Scope::TitleFocus).add(input.before(), Scope::InputFocus);
+        title = title.add("_", Scope::InputFocus).add(input.after(), Scope::InputFocus);
+        right = Line::of("Enter keeps, Esc drops", Scope::Dim);
+    } else if !filter.words.is_empty() {
+        title = title.add(safe!("  find: {}", filter.words), Scope::Mark).add(" (Esc drops)", Scope::Dim);
+    }
+    canvas.rule(area, &title, &right, focus);
     Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }
 }
 
