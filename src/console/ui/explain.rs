@@ -28,6 +28,9 @@ pub fn draw(app: &App, request: RequestId, scroll: &Scroll, now: Wall, canvas: &
                 .wrap(telling.width, 0);
             lines.extend(match (doc.next_run, doc.never) {
                 (Some(at), _) => telling.fact("next run", Line::of(telling.when(at), Scope::Strong)),
+                (None, _) if doc.state.group() == Group::Running => {
+                    telling.fact("next run", Line::of("it runs now", Scope::Strong))
+                }
                 (None, true) => telling.fact("next run", Line::of("never by itself", Scope::Strong)),
                 (None, false) => {
                     telling.fact("next run", Line::of("when what is below has changed", Scope::Strong))

@@ -1,5 +1,6 @@
 //! A list of requests: mark, id, package, state, mandatory time, and in words why it has not run or what is next.
 
+use super::PANES;
 use super::canvas::Canvas;
 use super::line::Line;
 use crate::clock::Wall;
@@ -69,11 +70,18 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
         canvas.lines(Rect { x: below.x + 2, width: below.width.saturating_sub(2), ..below }, &lines);
         return;
     }
+    let selected = list.position(&rows);
+    // A narrow column says little: the selected row's reason stands below the list in full.
+    let mut below = below;
+    if area.width < PANES.0 && below.height >= 6 {
+        below.height -= 1;
+        let reason = Line::of("  ", Scope::Text).add(why(rows[selected], now), Scope::Strong);
+        canvas.line(Rect { y: below.bottom(), height: 1, ..below }, &reason);
+    }
     // The last line tells of rows below, unless all fit.
     let height = usize::from(below.height);
     let height = if rows.len() > height { height.saturating_sub(1).max(1) } else { height };
     let window = list.window(&rows, height);
-    let selected = list.position(&rows);
     let stale = app.data.list.stale(now);
     let mut y = below.y;
     for at in window.clone() {
