@@ -1,6 +1,6 @@
 //! The same decision on a virtual clock: when each request will run if nothing happens but time, or that it never will
-//! and why. It steps from one gate change to the next, starts what is due as the service would, and lets every run
-//! succeed. Pure; called by `pcm simulate` and by forecasts. `assume` holds what is taken for granted, `machine` the
+//! and why. It steps from one gate change to the next, gives notice, starts what is due and restarts the machine as the
+//! service would, and lets every run succeed. Pure; called by `pcm simulate` and by forecasts. `assume` holds what is taken for granted, `machine` the
 //! machine as it will be.
 
 mod assume;

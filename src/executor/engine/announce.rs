@@ -1,5 +1,5 @@
 //! The countdown before an automatic run: what is due is announced, users are told, and nothing is durable before the
-//! claim. The rules are in `executor::countdown`; the service asks at every step.
+//! claim. The rules are in `decision::countdown`; the service asks at every step.
 
 use super::Engine;
 use crate::clock::Wall;
