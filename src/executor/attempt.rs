@@ -186,6 +186,9 @@ fn misjudged<E>(mut found: Found<E>) -> Found<E> {
 }
 
 #[cfg(test)]
+mod model;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
