@@ -9,7 +9,7 @@ use crate::executor::mutants::{self, Mutant};
 use crate::executor::world::{Held, Store};
 use crate::log::Level;
 use crate::site::instruction::parse::{Defaults, parse};
-use crate::site::instruction::{ContentHash, Entry};
+use crate::site::instruction::{ContentHash, Entry, InstructionFile};
 use crate::text::SafeText;
 use std::io;
 use std::time::Duration;
@@ -122,6 +122,14 @@ impl Store for super::World {
     }
 }
 
+impl Inner {
+    /// The instruction file that is kept for the time when the share is away.
+    pub fn held(&self) -> Option<InstructionFile> {
+        let defaults = Defaults::of(&self.config);
+        parse(&self.disk.read("held", "INS")?, super::site::machine(), "held", &defaults).ok()
+    }
+}
+
 /// As `run_folder::set_aside` does it: nothing is moved while a run goes on, and what a dead run host left is ended.
 fn set_aside(inner: &mut Inner) -> Result<(), String> {
     let Inner { hosts, random, .. } = inner;
@@ -159,13 +167,9 @@ pub fn adopt(world: &SimWorld, done: bool) -> Result<InitOutcome, String> {
     set_aside(&mut inner)?;
     // What the share says, or else what is held.
     let published = inner.look().found.filter(|found| matches!(found.trust, TrustVerdict::Trusted(_)));
-    let held = || {
-        let defaults = Defaults::of(&inner.config);
-        parse(&inner.disk.read("held", "INS")?, super::site::machine(), "held", &defaults).ok()
-    };
     let listed: Vec<_> = published
         .map(|found| found.file)
-        .or_else(held)
+        .or_else(|| inner.held())
         .iter()
         .flat_map(|file| &file.requests)
         .filter_map(|entry| match entry {

@@ -1,13 +1,14 @@
 //! The witness of every launch: it stands outside of the executor, remembers what was launched whatever is lost, and says
 //! at that very moment whether it was right.
 
+use super::share::Mood;
 use super::world::{Inner, Launch};
 use crate::clock::Wall;
 use crate::decision::State;
 use crate::executor::history::{AttemptRow, Mark};
 use crate::executor::outcome::{EndedBy, ExitRecord};
 use crate::site::ids::RequestId;
-use crate::site::instruction::{Outcome, Request};
+use crate::site::instruction::{Entry, InstructionFile, Outcome, Request};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 /// `<RequestID>-<attempt>` taken apart.
@@ -168,7 +169,12 @@ fn due(inner: &Inner) -> Vec<RequestId> {
         let mut statement = db.prepare("SELECT request FROM seen WHERE state = 'due'")?;
         statement.query_map([], |row| row.get(0))?.collect()
     };
-    let still = |id: &RequestId| inner.published_now(id).is_some();
+    // The history keeps the newest state of what a file put back by the share does not list any more.
+    let held = inner.held();
+    let still = |id: &RequestId| {
+        let listed = |file: &InstructionFile| find(file, id).is_some();
+        inner.published_now(id).is_some() && held.as_ref().is_none_or(listed)
+    };
     read().unwrap_or_default().iter().filter_map(|id| id.parse().ok()).filter(still).collect()
 }
 
@@ -180,11 +186,16 @@ impl Inner {
 
     /// A request as it stands on the share now.
     pub fn published_now(&self, id: &RequestId) -> Option<&Request> {
-        self.share.file.requests.iter().find_map(|entry| match entry {
-            crate::site::instruction::Entry::Good(r) if r.request_id == *id => Some(&**r),
-            _ => None,
-        })
+        let older = self.share.older.as_ref().filter(|_| self.share.mood == Mood::RolledBack);
+        find(older.unwrap_or(&self.share.file), id)
     }
+}
+
+fn find<'a>(file: &'a InstructionFile, id: &RequestId) -> Option<&'a Request> {
+    file.requests.iter().find_map(|entry| match entry {
+        Entry::Good(r) if r.request_id == *id => Some(&**r),
+        _ => None,
+    })
 }
 
 /// How a run ended as its run host has written it down, and the state that follows from it. None: no record.
