@@ -50,8 +50,12 @@ fn main() {
     for (cols, rows) in [(80, 24), (200, 50)] {
         let view = |name: &str, open: &str, shown: &str, keys_of: &[&str]| {
             let mut console = console(&site, cols, rows);
-            for key in open.split(' ').filter(|k| !k.is_empty()) {
-                console.keys(key);
+            // Keys, and after a bar what is waited for before the next ones.
+            for (n, part) in open.split('|').enumerate() {
+                match n % 2 {
+                    0 => part.split(' ').for_each(|key| console.keys(key)),
+                    _ => console.wait(part),
+                }
             }
             console.wait(shown);
             std::thread::sleep(Duration::from_secs(1));
@@ -70,7 +74,12 @@ fn main() {
         view("commands, typed", ":", "COMMANDS", &["d", "e", "\x7f"]);
         view("explanation, j k", "e", "EXPLAIN", &["j", "k"]);
         view("the week to come, j and pages", "t", "RUNS", &["j", "\x1b[6~", "k"]);
-        view("a transcript of 256 KB, scrolled", "6 \r \t", "a package that talks", &["k", "k", "j"]);
+        view(
+            "a transcript of 256 KB, scrolled",
+            "6|ATTEMPTS 50000|\r|a package that talks|\t",
+            "DETAILS",
+            &["k", "k", "j"],
+        );
     }
     let log = site.state().join("log/PACMAN.LOG");
     rushing(&log, || {
