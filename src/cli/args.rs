@@ -86,6 +86,16 @@ pub struct ConsoleFlags {
     pub theme: Option<String>,
 }
 
+impl ConsoleFlags {
+    /// Takes over what stood before the verb: `pcm --ascii demo` is `pcm demo --ascii`.
+    pub fn join(&mut self, before: Self) {
+        self.read_only |= before.read_only;
+        self.ascii |= before.ascii;
+        self.slow |= before.slow;
+        self.theme = self.theme.take().or(before.theme);
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {

@@ -185,7 +185,10 @@ impl App {
     }
 }
 
-fn run(cli: Cli, out: Out) -> Result<Exit> {
+fn run(mut cli: Cli, out: Out) -> Result<Exit> {
+    if let Some(Verb::Demo(args)) = &mut cli.verb {
+        args.console.join(std::mem::take(&mut cli.console));
+    }
     usable_flags(&cli)?;
     if let Some(Verb::RunHost { dir }) = &cli.verb {
         // It owns a package: whatever is wrong with configuration or zone data must not keep it from its work.

@@ -28,9 +28,12 @@ fn the_demo_runs_packages_and_leaves_nothing_behind() {
 #[test]
 fn without_a_terminal_the_console_names_what_shows_the_same() {
     let dir = tempfile::tempdir().unwrap();
-    let demo = command(dir.path(), &["demo"]).output().unwrap();
-    assert_eq!(demo.status.code(), Some(2));
-    assert!(text(&demo.stderr).contains("pcm demo --headless"));
+    // The console's flags may stand before the verb as well.
+    for args in [&["demo"][..], &["--ascii", "demo"]] {
+        let demo = command(dir.path(), args).output().unwrap();
+        assert_eq!(demo.status.code(), Some(2));
+        assert!(text(&demo.stderr).contains("pcm demo --headless"), "{}", text(&demo.stderr));
+    }
     let console = command(dir.path(), &[]).output().unwrap();
     assert_eq!(console.status.code(), Some(2));
     assert!(text(&console.stderr).contains("pcm status"));
