@@ -127,7 +127,7 @@ fn row(app: &App, command: &Command, help: bool) -> Line {
     let on = enabled(app, command.id).is_ok();
     let (key, text) = if on { (Scope::Key, Scope::Text) } else { (Scope::KeyOff, Scope::Dim) };
     let mut line = if help && keys.is_empty() {
-        Line::of("  ", text).cell(command.name, 12, "", text)
+        Line::of("  ", text).add(command.name, text).add(" ", text).pad_to(14)
     } else if help {
         Line::of("  ", text).cell(safe!("{}", keys.join(" ")), 12, "", key)
     } else {
