@@ -202,6 +202,20 @@ impl Terminal {
         status.unwrap().exit_code()
     }
 
+    /// Presses `q` or Ctrl-C until the program has ended; its exit status. Once may not be enough where an Esc was pressed
+    /// right before: what comes without a pause is Alt-q, and what is still open is only closed by the next.
+    pub fn quit(&mut self, key: char) -> u32 {
+        let key = [u8::try_from(key).unwrap()];
+        let (writer, child) = (self.writer.as_mut().unwrap(), &mut self.child);
+        wait_for_or(Duration::from_secs(60), || {
+            // Nobody may be left to read it.
+            let _ = writer.write_all(&key).and_then(|()| writer.flush());
+            child.try_wait().unwrap().is_some()
+        })
+        .unwrap_or_else(|()| panic!("the program does not end"));
+        self.wait_exit()
+    }
+
     /// Waits until every byte that the program wrote before its end has come.
     pub fn wait_end(&self) {
         wait_for_or(Duration::from_secs(30), || self.seen.lock().unwrap().ended).unwrap();

@@ -61,8 +61,7 @@ fn frames_are_synchronized_updates_and_only_entering_stands_outside() {
         console.keys(keys);
         console.wait_quiet(Duration::from_millis(300));
     }
-    console.keys("q");
-    assert_eq!(console.wait_exit(), 0);
+    assert_eq!(console.quit('q'), 0);
     console.wait_end();
     let output = text_of(&console.bytes());
     assert!(frames(&output).len() > 8, "{}", frames(&output).len());

@@ -75,8 +75,7 @@ fn rows_are_marked_filtered_inverted_and_sorted_and_esc_takes_it_back_without_ev
         console.wait_quiet(std::time::Duration::from_millis(300));
         assert!(console.screen().contains("LOGGED ON") || console.screen().contains("SELECTED"));
     }
-    console.keys("q");
-    assert_eq!(console.wait_exit(), 0);
+    assert_eq!(console.quit('q'), 0);
 }
 
 #[test]

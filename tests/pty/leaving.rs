@@ -252,6 +252,5 @@ fn no_size_makes_it_panic() {
         console.keys("j?\x1b");
     }
     console.wait("LOGGED ON");
-    console.keys("q");
-    assert_eq!(console.wait_exit(), 0);
+    assert_eq!(console.quit('q'), 0);
 }
