@@ -383,13 +383,14 @@ pub(super) fn view(db: &Connection, attempts: &[AttemptRow]) -> std::result::Res
     Ok(view)
 }
 
+/// All attempts, oldest first; those of one request always in the order of their numbers.
 pub(super) fn attempts(db: &Connection) -> std::result::Result<Vec<AttemptRow>, RowError> {
     let mut statement =
         db.prepare_cached("SELECT request, number, row FROM attempts ORDER BY request, number")?;
     let rows = statement.query_map([], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?, row.get::<_, String>(2)?))
     })?;
-    let mut attempts: Vec<AttemptRow> = Vec::new();
+    let mut attempts: Vec<(Wall, AttemptRow)> = Vec::new();
     for row in rows {
         let (request, number, text) = row?;
         let row: AttemptRow = serde_json::from_str(&text)
@@ -399,10 +400,16 @@ pub(super) fn attempts(db: &Connection) -> std::result::Result<Vec<AttemptRow>, 
                 "attempt {number} of {request} holds another attempt's row"
             )));
         }
-        attempts.push(row);
+        // Whoever set the clock back between two attempts has not made the later one the earlier.
+        let claimed = row.attempt.claimed_at;
+        let place = match attempts.last() {
+            Some((before, last)) if last.request == row.request => claimed.max(*before),
+            _ => claimed,
+        };
+        attempts.push((place, row));
     }
-    attempts.sort_by_key(|row| (row.attempt.claimed_at, row.request, row.attempt.number));
-    Ok(attempts)
+    attempts.sort_by_key(|(place, row)| (*place, row.request, row.attempt.number));
+    Ok(attempts.into_iter().map(|(_, row)| row).collect())
 }
 
 /// Compares the attempts with what the chain says of them: the rows stand beside it and carry no hash of their own, so

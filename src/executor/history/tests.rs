@@ -119,6 +119,28 @@ fn an_attempt_cannot_be_claimed_twice_and_the_second_claim_changes_nothing() {
 }
 
 #[test]
+fn the_newest_attempt_is_the_one_with_the_highest_number_whatever_the_clock_was() {
+    let machine = Machine::new();
+    let mut history = machine.open().unwrap();
+    let mut claim = |request, number, minute| {
+        let mut row = row(request, number);
+        row.attempt.claimed_at = at(minute);
+        history.claim(at(minute), &row).unwrap();
+        history.finish(at(minute), request, number, &ended(State::Failed)).unwrap();
+    };
+    claim(id(1), 1, 100);
+    // The clock goes back by an hour and a half.
+    claim(id(1), 2, 10);
+    claim(id(2), 1, 11);
+    let snapshot = history.snapshot().unwrap();
+    let numbers =
+        |attempts: &[crate::decision::Attempt]| attempts.iter().map(|a| a.number).collect::<Vec<_>>();
+    assert_eq!(numbers(&snapshot.view.attempts[&id(1)]), [1, 2]);
+    let shown: Vec<_> = snapshot.attempts_of(id(1)).map(|row| row.attempt.number).collect();
+    assert_eq!(shown, [1, 2]);
+}
+
+#[test]
 fn a_terminal_state_is_never_overwritten() {
     let machine = Machine::new();
     let mut history = machine.open().unwrap();
