@@ -264,20 +264,25 @@ impl Site {
 
     /// Starts the service and waits until it answers.
     pub fn service(&self) -> Service {
+        let service = self.service_begun();
+        self.wait_service();
+        service
+    }
+
+    /// Starts a service that may not live until it answers.
+    pub fn service_begun(&self) -> Service {
         let child = self
             .command(&["service", "run"])
             .stdout(Stdio::null())
             .stderr(fs::File::create(self.path("service.err")).unwrap())
             .spawn()
             .unwrap();
-        let service = Service { child };
-        self.wait_service();
-        service
+        Service { child }
     }
 
     /// Waits until a service answers.
     pub fn wait_service(&self) {
-        wait_for_or(Duration::from_secs(20), || {
+        wait_for_or(Duration::from_secs(60), || {
             let status = self.pcm(&["status", "--json"]);
             serde_json::from_slice::<Value>(&status.stdout).is_ok_and(|doc| doc["service"] == "running")
         })

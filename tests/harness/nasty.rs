@@ -230,7 +230,7 @@ fn one_that_kills_the_service_and_its_run_host_is_interrupted_by_the_next_servic
     alone(|| {
         let kill = "read pid name state service rest < /proc/$PPID/stat; kill -9 $service $PPID; sleep 299";
         let ground = nasty(&format!("%ran%; (setsid sleep 299 &); {kill}"), |r| r);
-        let mut first = ground.service();
+        let mut first = ground.service_begun();
         wait_for("it kills the service", || !matches!(first.child.try_wait(), Ok(None)));
         let service = ground.service();
         ground.wait_state(&id(0), "interrupted");

@@ -187,6 +187,8 @@ impl Engine {
         let Past::Open(history) = &mut self.past else { return };
         if let Err(e) = history.finish(now, row.request, row.attempt.number, result) {
             self.not_written(&format!("The end of {} was not recorded", row.run()), &e, now);
+            // It may be there all the same, where only the last sync failed: then it is owed to the share.
+            self.owes = true;
             return;
         }
         self.owes = true;
@@ -204,6 +206,10 @@ impl Engine {
         for (run, at) in owed {
             let Some(row) = self.snapshot.attempts.iter().find(|row| row.run() == run) else { continue };
             let attempt = &row.attempt;
+            if !attempt.state.is_terminal() {
+                left = true;
+                continue;
+            }
             self.journal.info(now, &format!("Reporting job status. {run}: {}", attempt.state));
             let text = mif::render(&mif::Result {
                 machine,
