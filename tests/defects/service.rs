@@ -33,12 +33,14 @@ fn q164657_q173073_q231378_a_second_service_waits_and_takes_over_and_a_command_t
 /// On a slow line the service did not start in time. (As the supervisor hears it: `tests/e2e/supervisor.rs`.)
 #[test]
 fn q178662_a_service_answers_before_the_share_does() {
-    let mut site = Site::with_config("[share]\ntimeout = \"60s\"\n");
+    let mut site = Site::with_config("[share]\ntimeout = \"20s\"\n");
     let hash = site.package("BP00000A", "exit 0");
     site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
     let Some(_hang) = Hang::over(&site.share()) else { return };
-    let _service = site.service();
-    assert_eq!(site.json_of(&["status"])["service"], "running");
+    let _service = site.service_begun();
+    // Whoever asks before it listens looks at the share himself, and waits for as long as that may take.
+    wait_for("its socket", || site.state().join("pcm.sock").exists());
+    site.wait_service();
     assert_eq!(site.json_of(&["status"])["polled_at"], serde_json::Value::Null, "the share has not answered");
 }
 
