@@ -7,6 +7,7 @@
 //! operator may do, `countdown` and `restart_count` what is announced before it begins, `simulate` the same on a virtual
 //! clock, `retold` what history says of the past.
 
+mod attempt;
 pub mod countdown;
 mod decide;
 mod facts;

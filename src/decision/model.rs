@@ -1,10 +1,11 @@
 //! What the decision core takes and gives: its inputs, states, gates and codes, in the words of DESIGN.md 2 to 4.
 
+pub use super::attempt::{Attempt, RestartRule};
 pub use super::facts::*;
 use crate::clock::{Wall, Zone};
 use crate::config::{Config, Freeze};
 use crate::site::ids::{JobId, PackageId, RequestId};
-use crate::site::instruction::{InstructionFile, Problem, Request, Restarts, RunWhen};
+use crate::site::instruction::{InstructionFile, Problem};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -435,64 +436,6 @@ pub struct HistoryView {
     pub hold: Option<Hold>,
     /// What an operator last said about a restart.
     pub restart: Option<RestartOrder>,
-}
-
-/// One execution of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// Counted from 1.
-    pub number: u32,
-    /// `running`, `stopping`, or one of the group Executed.
-    pub state: State,
-    /// Set where this attempt ended with a `retry` outcome and another is due: when.
-    pub retry_at: Option<Wall>,
-    /// The package's name at that time.
-    pub package: SafeText,
-    /// The command's name at that time.
-    pub command: SafeText,
-    /// At that time.
-    pub job_id: JobId,
-    /// At that time.
-    pub package_id: PackageId,
-    /// When it was claimed.
-    pub claimed_at: Wall,
-    /// When it was launched.
-    pub started_at: Option<Wall>,
-    /// When its process tree had ended.
-    pub ended_at: Option<Wall>,
-    /// What the package returned.
-    pub exit_code: Option<i64>,
-    /// In words, at most 128 characters.
-    pub result: SafeText,
-    /// `service`, or the operator.
-    pub by: SafeText,
-    /// The operator's words.
-    pub reason: SafeText,
-    /// The boot it ran in.
-    pub boot_id: String,
-    /// What its request said about a restart after it.
-    #[serde(default)]
-    pub restart: RestartRule,
-}
-
-/// What a request says about a restart after it: kept with the attempt, since the request may be withdrawn by then.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RestartRule {
-    /// Who restarts the machine.
-    pub restarts: Restarts,
-    /// Under which presence of users.
-    pub run_when: RunWhen,
-    /// Whether windows concern it.
-    pub ignore_windows: bool,
-}
-
-impl RestartRule {
-    /// Of a request.
-    pub fn of(request: &Request) -> RestartRule {
-        let (restarts, run_when, ignore_windows) =
-            (request.restarts, request.run_when, request.ignore_windows);
-        RestartRule { restarts, run_when, ignore_windows }
-    }
 }
 
 /// What an operator wants to become of a pending restart, in this boot.

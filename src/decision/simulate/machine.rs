@@ -5,7 +5,7 @@ use super::super::countdown::{self, Countdown, room};
 use super::super::decide::{decide, decide_some};
 use super::super::model::{
     Attempt, Code, ContentFact, Decision, Facts, HistoryView, Inputs, Instructions, Policy, Power,
-    RestartRule, SourceFault, State,
+    SourceFault, State,
 };
 use super::super::restart::{RestartState, restart_plan};
 use super::super::restart_count::{self, Restart};
@@ -15,7 +15,6 @@ use super::assume::{Assumptions, Content, Obstacle, RunTime};
 use crate::clock::{Monotonic, Wall};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Request, Restarts};
-use crate::text::SafeText;
 use std::time::Duration;
 
 pub(super) struct Machine<'a> {
@@ -260,24 +259,9 @@ impl<'a> Machine<'a> {
     pub fn start(&mut self, decision: &Decision) -> bool {
         let Some(request) = decision.request_id.and_then(|id| self.request(id)) else { return false };
         let (id, ends) = (request.request_id, later(self.now, self.takes(request.max_run_time)));
-        let attempt = Attempt {
-            number: decision.attempt + 1,
-            state: State::Running,
-            retry_at: None,
-            package: request.package.clone(),
-            command: request.command.clone(),
-            job_id: request.job_id,
-            package_id: request.package_id,
-            claimed_at: self.now,
-            started_at: Some(self.now),
-            ended_at: None,
-            exit_code: None,
-            result: SafeText::default(),
-            by: "service".into(),
-            reason: SafeText::default(),
-            boot_id: self.facts.boot_id.clone(),
-            restart: RestartRule::of(request),
-        };
+        let number = decision.attempt + 1;
+        let claimed = Attempt::claimed(request, number, "service".into(), self.now, &self.facts.boot_id);
+        let attempt = Attempt { started_at: Some(self.now), ..claimed };
         self.history.attempts.entry(id).or_default().push(attempt);
         self.facts.running = Some((id, self.now));
         self.facts.countdown = None;

@@ -3,7 +3,7 @@
 
 use super::{Engine, Past};
 use crate::clock::Wall;
-use crate::decision::{self, Attempt as AttemptView, Code, ContentFact, Decision, RestartRule, State};
+use crate::decision::{self, Attempt as AttemptView, Code, ContentFact, Decision};
 use crate::executor::attempt::{Attempt, Effect, Event, Phase};
 use crate::executor::history::{AttemptRow, ResultRow};
 #[cfg(test)]
@@ -248,26 +248,10 @@ impl Engine {
     }
 
     fn new_row(&self, request: &Request, number: u32, cause: &Cause, now: Wall) -> AttemptRow {
+        let claimed = AttemptView::claimed(request, number, cause.by.clone(), now, &self.world.boot_id());
         AttemptRow {
             request: request.request_id,
-            attempt: AttemptView {
-                number,
-                state: State::Running,
-                retry_at: None,
-                package: request.package.clone(),
-                command: request.command.clone(),
-                job_id: request.job_id,
-                package_id: request.package_id,
-                claimed_at: now,
-                started_at: None,
-                ended_at: None,
-                exit_code: None,
-                result: SafeText::default(),
-                by: cause.by.clone(),
-                reason: cause.reason.clone(),
-                boot_id: self.world.boot_id(),
-                restart: RestartRule::of(request),
-            },
+            attempt: AttemptView { reason: cause.reason.clone(), ..claimed },
             content: request.content_sha256.clone(),
             exit_codes: request.exit_codes.clone(),
             max_run_time_s: request.max_run_time.as_secs(),

@@ -11,8 +11,8 @@ use crate::decision::restart_count::{self, Restart};
 use crate::decision::simulate::{Assumptions, Content, Situation};
 use crate::decision::{
     Announced, Attempt, Code, ContentFact, Decision, Deferrals, Facts, HistoryView, HostFacts, Instructions,
-    Policy, RestartRule, RestartState, SourceFault, State, TrustVerdict, UserFact, due_in_order,
-    next_instant, restart_plan, verdicts,
+    Policy, RestartState, SourceFault, State, TrustVerdict, UserFact, due_in_order, next_instant,
+    restart_plan, verdicts,
 };
 use crate::executor::outcome::{self, EndedBy, ExitRecord, MifSays, RetryPolicy};
 use crate::executor::simulate::{self, Wanted};
@@ -21,7 +21,6 @@ use crate::site::ids::RequestId;
 use crate::site::instruction::parse::{Defaults, parse};
 use crate::site::instruction::{Entry, InstructionFile, Request, Restarts, render};
 use crate::site::site_file;
-use crate::text::SafeText;
 use chrono::{SubsecRound as _, TimeDelta};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -255,24 +254,9 @@ impl Plain {
         }
         let request = self.request(id).clone();
         let number = first.map_or(0, |d| d.attempt) + 1;
-        let attempt = Attempt {
-            number,
-            state: State::Running,
-            retry_at: None,
-            package: request.package.clone(),
-            command: request.command.clone(),
-            job_id: request.job_id,
-            package_id: request.package_id,
-            claimed_at: self.now,
-            started_at: Some(self.now),
-            ended_at: None,
-            exit_code: None,
-            result: SafeText::default(),
-            by: "service".into(),
-            reason: SafeText::default(),
-            boot_id: self.situation.facts.boot_id.clone(),
-            restart: RestartRule::of(&request),
-        };
+        let claimed =
+            Attempt::claimed(&request, number, "service".into(), self.now, &self.situation.facts.boot_id);
+        let attempt = Attempt { started_at: Some(self.now), ..claimed };
         self.situation.history.attempts.entry(id).or_default().push(attempt);
         self.situation.facts.running = Some((id, self.now));
         let takes = TimeDelta::from_std(self.plan.takes(request.max_run_time)).unwrap();

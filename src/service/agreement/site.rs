@@ -6,7 +6,7 @@ use super::random::Random;
 use crate::clock::{Wall, When, Zone};
 use crate::config::{Config, Freeze, PollingBy, TrustMode};
 use crate::decision::simulate::RunTime;
-use crate::decision::{Attempt, ContentFact, Hold, Power, RestartRule, State};
+use crate::decision::{Attempt, ContentFact, Hold, Power, State};
 use crate::executor::history::{AttemptRow, DeferralRow, ResultRow};
 use crate::executor::view::SessionDoc;
 use crate::host::sessions::LoggedOn;
@@ -372,24 +372,8 @@ fn attempt(r: &mut Random, request: &Request, from: Wall) -> (AttemptRow, Option
         (State::TimedOut, false),
         (State::SucceededRestart, false),
     ]);
-    let attempt = Attempt {
-        number: 1,
-        state: State::Running,
-        retry_at: None,
-        package: request.package.clone(),
-        command: request.command.clone(),
-        job_id: request.job_id,
-        package_id: request.package_id,
-        claimed_at: claimed,
-        started_at: None,
-        ended_at: None,
-        exit_code: None,
-        result: SafeText::default(),
-        by: "service".into(),
-        reason: SafeText::default(),
-        boot_id: if r.chance(50) { BOOT.into() } else { "boot-0".into() },
-        restart: RestartRule::of(request),
-    };
+    let boot = if r.chance(50) { BOOT } else { "boot-0" };
+    let attempt = Attempt::claimed(request, 1, "service".into(), claimed, boot);
     let row = AttemptRow {
         request: request.request_id,
         attempt,
