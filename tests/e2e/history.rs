@@ -165,6 +165,26 @@ fn nothing_is_adopted_while_a_package_runs_and_what_a_dead_run_host_left_is_ende
     assert_eq!(site.ran("begin"), 1, "what was adopted as done does not run again");
 }
 
+/// Its number is taken: with a history that does not know of it, another attempt would go by the same name.
+#[test]
+fn a_history_from_before_an_attempt_that_was_claimed_and_not_launched_is_not_believed() {
+    let mut site = Site::new();
+    let file = site.state().join("history.db");
+    let before = fs::read(&file).unwrap();
+    let hash = site.package("BP00000A", &site.say("ran"));
+    // What is in the way of the run's folder fails the attempt between its claim and its mark.
+    make_dir(&site.state().join("runs/BP0000Y-1"));
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+    let service = site.service();
+    site.wait_state("BP0000Y", "retry-wait");
+    let result = site.json(&["history"])["attempts"][0]["result"].to_string();
+    assert!(result.contains("not launched: ") && result.contains("folder is there already"), "{result}");
+    drop(service);
+    fs::write(&file, before).unwrap();
+    says_so_everywhere(&site, false);
+    assert_eq!(site.ran("ran"), 0);
+}
+
 /// Put back from a backup that misses nothing: it is believed, and it is another file than the one the service has open.
 #[test]
 fn a_believable_history_put_in_the_place_of_its_own_is_opened_by_the_service() {

@@ -212,6 +212,15 @@ impl Engine {
             exit_code: None,
             result: judged.result,
         };
+        // The mark is of the newest claim, also where nothing came of it: or a history without this attempt could be put
+        // in place of this one, and its number be used again. Where it cannot be written, the next claim's knows it.
+        #[cfg(test)]
+        let marks = !mutants::on(Mutant::NoMark);
+        #[cfg(not(test))]
+        let marks = true;
+        if marks {
+            let _ = self.with_history(|history| history.write_mark());
+        }
         self.record_end(row, &result, now);
     }
 

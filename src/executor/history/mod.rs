@@ -119,6 +119,7 @@ impl History {
     /// # Errors
     /// Whatever the database says; rows that cannot be understood are an error, never left out.
     pub fn snapshot(&self) -> Result<Snapshot> {
+        self.forget_pages()?;
         let tx = self.db.unchecked_transaction().map_err(|e| self.database(e))?;
         same(&tx, &self.head, &self.file)?;
         let attempts = self.content(rows::attempts(&tx))?;
@@ -184,6 +185,7 @@ impl History {
     ) -> Result<T> {
         let file = self.file.clone();
         let database = |source| HistoryError::Database { file: file.clone(), source };
+        self.forget_pages()?;
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(database)?;
         same(&tx, &self.head, &file)?;
         let mut events = Vec::new();
@@ -231,6 +233,12 @@ impl History {
     fn migrate(&mut self) -> Result<()> {
         schema::migrate(&mut self.db)
             .map_err(|source| HistoryError::Database { file: self.file.clone(), source })
+    }
+
+    /// What is looked at next is what the file holds. SQLite takes its pages for good where the file's change counter is
+    /// the one it knows, and a file put over this one in place may have the same.
+    fn forget_pages(&self) -> Result<()> {
+        self.db.execute_batch("PRAGMA shrink_memory").map_err(|e| self.database(e))
     }
 
     fn database(&self, source: rusqlite::Error) -> HistoryError {

@@ -261,3 +261,28 @@ fn the_chain_finds_the_first_event_that_was_changed() {
     assert_eq!(History::verify(&machine.layout()), Ok((6, Some(7))));
     assert!(machine.open().is_err());
 }
+
+#[test]
+fn a_file_put_over_an_open_history_is_noticed_also_where_sqlite_cannot_tell_it_by_its_change_counter() {
+    let change_counter = |bytes: &[u8]| bytes[24..28].to_vec();
+    let (machine, other) = (Machine::new(), Machine::new());
+    let mut history = machine.open().unwrap();
+    history.claim(at(1), &row(id(1), 1)).unwrap();
+    let mut another = other.open().unwrap();
+    another.claim(at(1), &row(id(2), 1)).unwrap();
+    drop(another);
+    let file = machine.layout().history();
+    let before = fs::read(&file).unwrap();
+    let put = fs::read(other.layout().history()).unwrap();
+    assert_eq!(
+        (change_counter(&put), put.len()),
+        (change_counter(&before), before.len()),
+        "a test of nothing"
+    );
+    assert_ne!(put, before);
+    fs::write(&file, &put).unwrap();
+    assert!(history.snapshot().is_err(), "pages of the file that is gone were shown");
+    let refused = history.claim(at(2), &row(id(3), 1)).unwrap_err();
+    assert!(refused.to_string().contains("it was replaced"), "{refused}");
+    assert_eq!(fs::read(&file).unwrap(), put, "something was written over it");
+}

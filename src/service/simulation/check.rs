@@ -17,6 +17,8 @@ pub struct Checks {
     ended: BTreeMap<String, AttemptDoc>,
     /// An earlier state of the history in force was put back: an end may be recorded, and reported, once more.
     replaced: bool,
+    /// That was not noticed yet: how often the service had opened a history when it happened.
+    shows_earlier: Option<u64>,
 }
 
 fn actor() -> Actor {
@@ -38,10 +40,11 @@ impl Checks {
         }
     }
 
-    /// The history went back to an earlier one: what had ended since then ends again.
-    pub fn history_replaced(&mut self) {
-        self.ended.clear();
+    /// The history went back to an earlier one: what had ended since then ends again. The service shows what it knows
+    /// until it opens that one; `opened` is how often it has opened one.
+    pub fn history_replaced(&mut self, opened: u64) {
         self.replaced = true;
+        self.shows_earlier = Some(opened);
     }
 
     /// An operator has decided: another history begins, and its attempts are counted from the first.
@@ -57,6 +60,10 @@ impl Checks {
         let generation = engine.generation();
         let mut inner = world.lock();
         let epoch = generation.map(|generation| inner.generations.get(&generation).copied());
+        if self.shows_earlier.is_some_and(|opened| inner.opened > opened) {
+            self.shows_earlier = None;
+            self.ended.clear();
+        }
         if epoch == Some(None) {
             inner.violation("P4: a history is in force that no operator has made".into());
         }

@@ -34,6 +34,9 @@ impl Store for super::World {
             Some((_, lost)) => Err(lost),
             None => History::open(&self.layout),
         };
+        if opened.is_ok() {
+            self.lock().opened += 1;
+        }
         if let Err(lost) = &opened {
             let mut inner = self.lock();
             inner.judged = inner.lost.then(|| (inner.tampered, lost.clone()));

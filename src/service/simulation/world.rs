@@ -93,6 +93,8 @@ pub struct Inner {
     pub speaking: Option<u32>,
     /// History was taken away or replaced by one behind its mark, and nobody has adopted it yet.
     pub lost: bool,
+    /// How often the service has opened a history.
+    pub opened: u64,
     /// How often somebody else than the service has changed the history's files.
     pub tampered: u64,
     /// What was found when that was so, of a history that is lost.
@@ -214,6 +216,7 @@ impl SimWorld {
             generations: BTreeMap::from([(FIRST_GENERATION.to_owned(), 0)]),
             speaking: None,
             lost: false,
+            opened: 0,
             tampered: 0,
             judged: None,
             held_until: None,

@@ -56,8 +56,9 @@ impl Sim<'_> {
         inner.figures.losses += 1;
         inner.figures.faults += 1;
         inner.tampered += 1;
+        let opened = inner.opened;
         drop(inner);
-        self.checks.history_replaced();
+        self.checks.history_replaced(opened);
     }
 
     /// `pcm init --adopt`: also where the history is healthy, and where the service has not noticed yet that it is not.
