@@ -145,6 +145,8 @@ pub struct Found<E> {
     pub started: bool,
     /// Processes of its session are still there.
     pub survivors: bool,
+    /// There is an exit record that does not read as one, and why: it was written whole, and somebody changed it since.
+    pub damaged: Option<SafeText>,
 }
 
 /// What is to be made of it.
@@ -263,6 +265,7 @@ mod tests {
                     lock_held: written && host_lives,
                     started: written || carried_out.contains(&Effect::RecordHost),
                     survivors: launched && !host_lives && package_left,
+                    damaged: None,
                 };
                 points += 1;
                 let claimed = carried_out.contains(&Effect::CommitClaim);
@@ -293,7 +296,8 @@ mod tests {
     fn recovery_never_calls_a_run_unlaunched_that_may_have_been_told_to_go() {
         for bits in 0..16_u8 {
             let [exit, lock_held, started, survivors] = [1, 2, 4, 8].map(|bit| bits & bit != 0);
-            let verdict = recover(Found { exit: exit.then_some(()), lock_held, started, survivors });
+            let found = Found { exit: exit.then_some(()), lock_held, started, survivors, damaged: None };
+            let verdict = recover(found);
             if started || lock_held || survivors || exit {
                 assert_ne!(verdict, Recovery::NotLaunched, "{bits:04b}");
             }

@@ -211,12 +211,20 @@ impl RunFolder {
         self.read_started().ok().flatten().and_then(|started| started.no_cgroup)
     }
 
-    /// Asks the run host to end the tree. Asking twice is asking once.
+    /// Asks the run host to end the tree. Asking twice is asking once. A package may have deleted the folder of its run;
+    /// the run host still looks there.
     ///
     /// # Errors
     /// It could not be written; nothing was asked.
     pub fn ask_to_stop(&self) -> io::Result<()> {
-        match durable::create_new(&self.stop(), b"stop\n") {
+        let ask = || durable::create_new(&self.stop(), b"stop\n");
+        let asked = match ask() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                durable::make_private_dir(&self.0).and_then(|()| ask())
+            }
+            other => other,
+        };
+        match asked {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             other => other,
         }
@@ -276,12 +284,19 @@ impl RunFolder {
         let host = started.as_ref().or(known);
         // Whether it lives is asked before the exit record: a host that ends in between has written that first.
         let lock_held = lock::is_held(&self.lock()) || host.is_some_and(|h| process::alive(&h.host));
-        let exit = self.read_exit()?;
+        // It was written under another name, synced and renamed: what does not read as a record has been changed since, and
+        // waiting makes it no better. What cannot be read at all may be there again soon.
+        let (exit, damaged) = match self.read_exit() {
+            Ok(exit) => (exit, None),
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => (None, Some(SafeText::new(&e.to_string()))),
+            Err(e) => return Err(e),
+        };
         // Its control group, its session, an environment that names this very run, and the list that it kept.
         let survivors = !lock_held
             && exit.is_none()
             && host.is_some_and(|h| !process::leftovers(&h.host, &self.traces(h)).is_empty());
-        Ok(Found { exit, lock_held, started: was_started || known.is_some(), survivors })
+        let started = was_started || known.is_some() || damaged.is_some();
+        Ok(Found { exit, lock_held, started, survivors, damaged })
     }
 }
 

@@ -39,6 +39,42 @@ fn a_restarted_service_adopts_a_run_that_goes_on() {
     assert_eq!((site.ran("begin"), site.ran("end")), (1, 1));
 }
 
+/// A package may do anything to the folder of its run. What is no exit record is not waited for for ever.
+#[test]
+fn a_package_that_damages_its_exit_record_ends_and_others_run_after_it() {
+    let mut site = Site::new();
+    let garbage = "cd \"${PCM_STATUS_MIF%/*}/..\"; echo garbage > exit";
+    let due = |id: &str, package: &str, what: &str| {
+        let hash = format!("\"{}\"", site.package(package, what));
+        Request::due(id).set("package_id", format!("\"{package}\"")).set("content_sha256", hash)
+    };
+    let killed = due("BP00001", "BP00000A", &format!("{garbage}; kill -9 $PPID; exec sleep 295.5"));
+    let ends = due("BP00002", "BP00000B", &format!("{garbage}; sleep 1; exit 4"));
+    site.publish(&[killed, ends]);
+    let _service = site.service();
+    site.wait_state("BP00001", "interrupted");
+    let result = site.request("BP00001").unwrap()["result"].to_string();
+    assert!(result.contains("its exit record is damaged, the outcome is unknown: "), "{result}");
+    site.wait_state("BP00002", "failed");
+    assert_eq!(site.request("BP00002").unwrap()["exit_code"], 4, "the run host's own record counts");
+}
+
+#[test]
+fn a_package_that_deleted_the_folder_of_its_run_can_be_stopped() {
+    let mut site = Site::new();
+    let script = format!(
+        "cd \"${{PCM_STATUS_MIF%/*}}/..\"; rm -rf \"$PWD\"; cd /; {}; exec sleep 294.5",
+        site.say("begin")
+    );
+    let hash = site.package("BP00000A", &script);
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+    let _service = site.service();
+    wait_for("the package has begun", || site.ran("begin") == 1);
+    site.json(&["stop", "BP0000Y", "--reason", "it hangs"]);
+    site.wait_state("BP0000Y", "stopped");
+    assert_eq!(site.ran("begin"), 1);
+}
+
 #[test]
 fn a_run_whose_host_is_killed_is_interrupted_its_processes_end_and_it_is_not_repeated() {
     let mut site = Site::new();

@@ -103,6 +103,7 @@ impl Truth {
             lock_held: host && lives,
             started: host,
             survivors: host && !lives && self.package,
+            damaged: None,
         }
     }
 

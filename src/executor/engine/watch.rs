@@ -58,6 +58,7 @@ impl Engine {
                 return;
             }
         };
+        let damaged = found.damaged.clone();
         match attempt::recover(found) {
             Recovery::Adopt => self.still_running(row, now),
             Recovery::Final(exit) => self.ended(row, &exit, now),
@@ -70,7 +71,7 @@ impl Engine {
                     self.journal.error(now, &format!("{}: something of it still lives", row.run()));
                 }
             }
-            Recovery::Interrupted => self.interrupted(row, now),
+            Recovery::Interrupted => self.interrupted(row, damaged, now),
         }
     }
 
@@ -120,11 +121,15 @@ impl Engine {
         }
     }
 
-    fn interrupted(&mut self, row: &AttemptRow, now: Wall) {
-        let why = if row.attempt.boot_id == self.world.boot_id() {
-            "its run host ended without a word; the outcome is unknown"
-        } else {
-            "the machine restarted while it ran; the outcome is unknown"
+    fn interrupted(&mut self, row: &AttemptRow, damaged: Option<SafeText>, now: Wall) {
+        let why = match damaged {
+            Some(what) => {
+                SafeText::new(&format!("its exit record is damaged, the outcome is unknown: {what}"))
+            }
+            None if row.attempt.boot_id == self.world.boot_id() => {
+                "its run host ended without a word; the outcome is unknown".into()
+            }
+            None => "the machine restarted while it ran; the outcome is unknown".into(),
         };
         if self.says_end(row, now) {
             self.journal
@@ -139,7 +144,7 @@ impl Engine {
             started_at: row.attempt.started_at,
             ended_at: None,
             exit_code: None,
-            result: why.into(),
+            result: why,
         };
         self.record_end(row, &result, now);
     }

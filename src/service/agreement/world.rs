@@ -245,7 +245,7 @@ impl Runs for Shared {
             left_behind: false,
         });
         let lock_held = exit.is_none() && inner.runs.contains_key(run);
-        Ok(Found { lock_held, started: inner.runs.contains_key(run), survivors: false, exit })
+        Ok(Found { lock_held, started: inner.runs.contains_key(run), survivors: false, exit, damaged: None })
     }
 
     fn read_mif(&self, _: &str) -> MifSays {

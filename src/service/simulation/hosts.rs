@@ -323,7 +323,7 @@ impl Runs for super::World {
         let started = inner.disk.exists(&folder(run), "started");
         let survivors =
             !lock_held && exit.is_none() && started && host.is_some_and(|host| host.package_alive);
-        Ok(Found { exit, lock_held, started, survivors })
+        Ok(Found { exit, lock_held, started, survivors, damaged: None })
     }
 
     fn read_mif(&self, run: &str) -> MifSays {
