@@ -13,7 +13,6 @@ use crate::clock::System;
 use crate::executor::protocol::Answer;
 use crate::host::{signals, terminal};
 use crate::site::ids::RequestId;
-use ratatui::buffer::Buffer;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -216,7 +215,7 @@ impl Console {
         if self.beside.plain {
             return Ok(());
         }
-        let mut frame = Buffer::empty(self.screen.size());
+        let mut frame = self.screen.frame();
         ui::draw(&self.app, &self.theme, self.glyphs, &mut frame);
         let mut bytes = std::mem::take(&mut self.beside.first);
         self.screen.show(frame, &mut bytes)?;

@@ -315,7 +315,7 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
         Id::Save if !app.can_save() => Err("there is nothing to save here".into()),
         Id::Results if app.results.is_none() => Err("nothing was done to several requests yet".into()),
         Id::Louder | Id::Quieter if app.view != View::Diagnostics => Err("only in view 8".into()),
-        Id::Problems if app.data.problems().is_empty() => Err("nothing is wrong".into()),
+        Id::Problems if !app.data.has_problems() => Err("nothing is wrong".into()),
         _ => Ok(()),
     }
 }

@@ -8,6 +8,7 @@ use crate::executor::view::*;
 use crate::site::ids::RequestId;
 use crate::site::instruction::Problem;
 use crate::text::SafeText;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// How many requests' details are kept at most.
@@ -87,6 +88,23 @@ pub struct Data {
     seen_changes: u64,
     /// Explanations: only the newest is kept.
     pub explain: Option<(RequestId, Held<ExplainDoc>)>,
+    /// Asked for several times a frame and worked out once an answer.
+    sums: RefCell<Option<Sums>>,
+}
+
+/// What is said of all requests together.
+#[derive(Debug, Clone)]
+struct Sums {
+    /// Of what: the revision of the list and of what has been seen, and of the status.
+    of: ((u64, u64), u64),
+    /// How many requests are in each group, and how many of them no operator has seen.
+    groups: BTreeMap<Group, (usize, usize)>,
+    /// The same for attempts that ended without success.
+    failed: (usize, usize),
+    /// What is announced: its place in the list.
+    countdown: Option<usize>,
+    /// The problems, worst first, each once: their places among all.
+    problems: Vec<usize>,
 }
 
 impl Data {
@@ -134,13 +152,13 @@ impl Data {
 
     /// What is wrong, worst first, each once. Warnings come last.
     pub fn problems(&self) -> Vec<&Problem> {
-        let mut known = HashSet::new();
-        let mut all: Vec<&Problem> = self
-            .all_problems()
-            .filter(|p| known.insert((&p.code, &p.file, p.line, &p.field, &p.message)))
-            .collect();
-        all.sort_by_key(|p| p.code == "warning");
-        all
+        let all: Vec<&Problem> = self.all_problems().collect();
+        self.sum(|sums| sums.problems.iter().map(|at| all[*at]).collect())
+    }
+
+    /// Whether anything is wrong.
+    pub fn has_problems(&self) -> bool {
+        self.all_problems().next().is_some()
     }
 
     /// The same as it comes, some of it twice.
@@ -188,24 +206,68 @@ impl Data {
         !self.seen.is_empty() && self.seen_key(row).is_some_and(|key| self.seen.contains(&key))
     }
 
-    /// How many rows that fit have been seen by no operator.
-    pub fn unseen(&self, fits: impl Fn(&RequestDoc) -> bool) -> usize {
-        self.requests().iter().filter(|row| fits(row) && !self.is_seen(row)).count()
-    }
-
     /// How many requests are in a group.
     pub fn count(&self, group: Group) -> usize {
-        self.requests().iter().filter(|r| r.group == group).count()
+        self.sum(|sums| sums.groups.get(&group).map_or(0, |(all, _)| *all))
+    }
+
+    /// How many of them no operator has seen.
+    pub fn unseen(&self, group: Group) -> usize {
+        self.sum(|sums| sums.groups.get(&group).map_or(0, |(_, unseen)| *unseen))
     }
 
     /// How many attempts ended without success.
     pub fn failed(&self) -> usize {
-        self.requests().iter().filter(|r| is_failure(r.state)).count()
+        self.sum(|sums| sums.failed.0)
+    }
+
+    /// How many of them no operator has seen.
+    pub fn unseen_failed(&self) -> usize {
+        self.sum(|sums| sums.failed.1)
     }
 
     /// Whether something is running or about to, so that times on the screen move each second.
     pub fn moving(&self) -> bool {
-        self.requests().iter().any(|r| r.group == Group::Running)
+        self.count(Group::Running) > 0
+    }
+
+    /// The first request that is announced and not launched.
+    pub fn countdown(&self) -> Option<&RequestDoc> {
+        self.requests().get(self.sum(|sums| sums.countdown)?)
+    }
+
+    fn sum<T>(&self, ask: impl FnOnce(&Sums) -> T) -> T {
+        let of = (self.revision(), self.status.revision());
+        let mut sums = self.sums.borrow_mut();
+        let current = sums.take().filter(|sums| sums.of == of).unwrap_or_else(|| self.summed(of));
+        ask(sums.insert(current))
+    }
+
+    fn summed(&self, of: ((u64, u64), u64)) -> Sums {
+        let mut sums =
+            Sums { of, groups: BTreeMap::new(), failed: (0, 0), countdown: None, problems: Vec::new() };
+        for (at, row) in self.requests().iter().enumerate() {
+            let unseen = usize::from(!self.is_seen(row));
+            let counts = sums.groups.entry(row.group).or_default();
+            *counts = (counts.0 + 1, counts.1 + unseen);
+            if is_failure(row.state) {
+                sums.failed = (sums.failed.0 + 1, sums.failed.1 + unseen);
+            }
+            if row.state == State::Countdown && sums.countdown.is_none() {
+                sums.countdown = Some(at);
+            }
+        }
+        let mut known = HashSet::new();
+        let all: Vec<&Problem> = self.all_problems().collect();
+        let mut once: Vec<usize> = (0..all.len())
+            .filter(|at| {
+                let p = all[*at];
+                known.insert((&p.code, &p.file, p.line, &p.field, &p.message))
+            })
+            .collect();
+        once.sort_by_key(|at| all[*at].code == "warning");
+        sums.problems = once;
+        sums
     }
 
     /// Names of those who are logged on and count; None: unknown.

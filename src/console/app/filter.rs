@@ -12,21 +12,31 @@ pub struct Filter {
     pub words: String,
     /// While they are typed.
     pub typing: Option<Input>,
-    /// The places that are left, worked out once for a revision of the rows and these words.
-    left: RefCell<Option<(u64, String, Vec<usize>)>>,
+    left: RefCell<Left>,
 }
+
+/// What was worked out of a revision of the rows: the places that each beginning of the words has left. What is typed on
+/// looks at those only, and what is taken back is there still.
+#[derive(Debug, Clone, Default)]
+struct Left {
+    of: u64,
+    levels: Vec<(String, Vec<usize>)>,
+}
+
+/// So many beginnings are kept.
+const LEVELS: usize = 8;
 
 impl Filter {
     /// The places of the rows that have the words, of so many; `fits` looks at one of them.
-    pub fn places(&self, revision: u64, len: usize, fits: impl Fn(usize, &str) -> bool) -> Ref<'_, [usize]> {
+    pub fn places(
+        &self,
+        revision: u64,
+        len: usize,
+        fits: impl Fn(usize, &Words) -> bool,
+    ) -> Ref<'_, [usize]> {
         let words = self.typing.as_ref().map_or(self.words.as_str(), Input::text);
-        let same = |(of, known, _): &(u64, String, Vec<usize>)| *of == revision && known == words;
-        if !self.left.borrow().as_ref().is_some_and(same) {
-            let wanted = words.to_lowercase();
-            let left = (0..len).filter(|at| wanted.trim().is_empty() || fits(*at, &wanted)).collect();
-            *self.left.borrow_mut() = Some((revision, words.to_owned(), left));
-        }
-        Ref::map(self.left.borrow(), |left| left.as_ref().map_or(&[][..], |(_, _, left)| left))
+        self.left.borrow_mut().work_out(revision, len, words, fits);
+        Ref::map(self.left.borrow(), |left| left.levels.last().map_or(&[][..], |(_, places)| places))
     }
 
     /// Starts typing.
@@ -55,17 +65,60 @@ impl Filter {
     }
 }
 
-/// Every word, in lower case, must occur in one of the fields; after a `!` none may.
-pub fn fits(fields: &[&str], words: &str) -> bool {
-    let (inverted, words) = match words.trim().strip_prefix('!') {
-        Some(words) => (true, words),
-        None => (false, words),
-    };
-    if words.trim().is_empty() {
-        return true;
+impl Left {
+    /// The last level is then that of these words.
+    fn work_out(&mut self, revision: u64, len: usize, words: &str, fits: impl Fn(usize, &Words) -> bool) {
+        let words = words.to_lowercase();
+        if self.of != revision {
+            *self = Left { of: revision, levels: Vec::new() };
+        }
+        // More words leave less, unless they say what must not be there.
+        while let Some((begun, _)) = self.levels.last() {
+            if *begun == words {
+                return;
+            }
+            if words.starts_with(begun.as_str()) && !words.trim_start().starts_with('!') {
+                break;
+            }
+            self.levels.pop();
+        }
+        let wanted = Words::of(&words);
+        let places = match self.levels.last() {
+            Some((_, places)) => places.iter().copied().filter(|at| fits(*at, &wanted)).collect(),
+            None => (0..len).filter(|at| fits(*at, &wanted)).collect(),
+        };
+        if self.levels.len() == LEVELS {
+            self.levels.remove(0);
+        }
+        self.levels.push((words, places));
     }
-    let found = |word: &str| fields.iter().any(|field| contains(field, word));
-    if inverted { !words.split_whitespace().any(found) } else { words.split_whitespace().all(found) }
+}
+
+/// What a filter asks for, taken apart once for all rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// None of them may occur.
+    inverted: bool,
+    /// In lower case.
+    words: Vec<String>,
+}
+
+impl Words {
+    /// Words between blanks, or what must not occur after a `!`.
+    pub fn of(text: &str) -> Words {
+        let text = text.trim().to_lowercase();
+        let (inverted, text) = match text.strip_prefix('!') {
+            Some(text) => (true, text),
+            None => (false, text.as_str()),
+        };
+        Words { inverted, words: text.split_whitespace().map(str::to_owned).collect() }
+    }
+
+    /// Every word must occur in one of the fields; after a `!` none may.
+    pub fn fit(&self, fields: &[&str]) -> bool {
+        let mut found = self.words.iter().map(|word| fields.iter().any(|field| contains(field, word)));
+        if self.inverted { !found.any(|found| found) } else { found.all(|found| found) }
+    }
 }
 
 /// Whether a word in lower case is in a text, whatever that one's case. Thousands of rows are looked through for each
@@ -76,7 +129,57 @@ fn contains(text: &str, word: &str) -> bool {
     }
     let (text, word) = (text.as_bytes(), word.as_bytes());
     let Some(first) = word.first() else { return true };
-    let starts = |at: &usize| text[*at].eq_ignore_ascii_case(first);
-    let last = (text.len() + 1).saturating_sub(word.len());
-    (0..last).filter(starts).any(|at| text[at..at + word.len()].eq_ignore_ascii_case(word))
+    let Some(last) = text.len().checked_sub(word.len()) else { return false };
+    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), &text[..=last])
+        .any(|at| text[at..at + word.len()].eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    const ROWS: [&str; 6] = ["Office suite", "Ünix tools", "office SUITE two", "", "Old agent", "ﬁ"];
+
+    fn plainly(words: &str) -> Vec<usize> {
+        let wanted = Words::of(words);
+        (0..ROWS.len()).filter(|at| wanted.fit(&[ROWS[*at]])).collect()
+    }
+
+    #[test]
+    fn a_filter_leaves_the_same_rows_however_it_was_typed() {
+        let mut filter = Filter::default();
+        let typed = [
+            "o", "of", "off", "of", "o", "", "!", "!o", "!ol", "!o", "", " ", "two o", "two off", "ün",
+            "xyz", "t",
+        ];
+        for revision in 1..3 {
+            for words in typed.iter().chain(typed.iter().rev()) {
+                (*words).clone_into(&mut filter.words);
+                let places = filter.places(revision, ROWS.len(), |at, words| words.fit(&[ROWS[at]]));
+                assert_eq!(*places, *plainly(words), "{words:?}");
+            }
+        }
+        assert_eq!(plainly("OFF sui"), [0, 2]);
+        assert_eq!(plainly("!o"), [3, 5]);
+    }
+
+    #[test]
+    fn what_is_typed_on_looks_only_at_what_was_left_and_what_is_taken_back_at_nothing() {
+        let looked = Cell::new(0);
+        let look = |filter: &Filter| {
+            looked.set(0);
+            let _ = filter.places(1, ROWS.len(), |at, words| {
+                looked.set(looked.get() + 1);
+                words.fit(&[ROWS[at]])
+            });
+            looked.get()
+        };
+        let mut filter = Filter::default();
+        let counts = ["two", "two o", "two of", "two o", "two", "tw"].map(|words| {
+            words.clone_into(&mut filter.words);
+            look(&filter)
+        });
+        assert_eq!(counts, [6, 1, 1, 0, 0, 6]);
+    }
 }

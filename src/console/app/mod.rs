@@ -332,7 +332,7 @@ impl App {
                 of.by.as_str(),
                 of.reason.as_str(),
             ];
-            filter::fits(&fields, words)
+            words.fit(&fields)
         })
     }
 
@@ -351,10 +351,15 @@ impl App {
             let text = |text: &Option<SafeText>| text.as_ref().map(SafeText::to_string).unwrap_or_default();
             let (from, terminal, reason) = (text(&of.from), text(&of.terminal), text(&of.reason));
             let request = of.request_id.as_ref().map_or("", RequestId::as_str);
-            filter::fits(
-                &[of.who.as_str(), of.verb.as_str(), request, of.result.as_str(), &from, &terminal, &reason],
-                words,
-            )
+            words.fit(&[
+                of.who.as_str(),
+                of.verb.as_str(),
+                request,
+                of.result.as_str(),
+                &from,
+                &terminal,
+                &reason,
+            ])
         })
     }
 

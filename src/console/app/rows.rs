@@ -3,9 +3,10 @@
 
 use super::command::Id;
 use super::data::{Data, is_failure};
-use super::filter::fits;
+use super::filter::Words;
 use super::input::Input;
 use super::list::Cursor;
+use super::words;
 use crate::clock::Wall;
 use crate::console::keymap::Key;
 use crate::decision::Group;
@@ -73,8 +74,45 @@ struct Shown {
     order: Vec<usize>,
     /// How many there are without the filter.
     unfiltered: usize,
-    /// The place of the selected row in the executor's list, once it was asked for.
+    /// How wide their texts are at most.
+    widest: Widest,
+    /// For each in this order, what is wrong with it.
+    alarms: Vec<Option<Alarm>>,
+    /// Which of this order is selected, once it was asked for.
     selected: Option<Option<usize>>,
+}
+
+/// Cells of the widest text of each column.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Widest {
+    /// Of the states, as a list shows them.
+    pub state: usize,
+    /// Of the commands.
+    pub command: usize,
+    /// Of the packages' names.
+    pub package: usize,
+}
+
+/// What must not go out of sight unsaid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alarm {
+    /// It ended, and not well.
+    Failed,
+    /// Its time is over.
+    Expired,
+    /// Its record cannot be used.
+    Rejected,
+}
+
+impl Alarm {
+    fn of(row: &RequestDoc) -> Option<Alarm> {
+        match row.group {
+            Group::Executed if is_failure(row.state) => Some(Alarm::Failed),
+            Group::Expired => Some(Alarm::Expired),
+            Group::Rejected => Some(Alarm::Rejected),
+            _ => None,
+        }
+    }
 }
 
 impl Shown {
@@ -130,6 +168,20 @@ impl Rows {
         self.look(data, now, |shown| shown.unfiltered)
     }
 
+    /// How wide their texts are at most.
+    pub fn widest(&self, data: &Data, now: Option<Wall>) -> Widest {
+        self.look(data, now, |shown| shown.widest)
+    }
+
+    /// How many of these rows have failed, expired or are rejected.
+    pub fn alarms(&self, data: &Data, now: Option<Wall>, of: std::ops::Range<usize>) -> [usize; 3] {
+        self.look(data, now, |shown| {
+            let all = shown.alarms.get(of).unwrap_or_default();
+            [Alarm::Failed, Alarm::Expired, Alarm::Rejected]
+                .map(|kind| all.iter().filter(|alarm| **alarm == Some(kind)).count())
+        })
+    }
+
     /// What is asked of the rows, which are worked out anew if they may have changed.
     fn look<T>(&self, data: &Data, now: Option<Wall>, ask: impl FnOnce(&mut Shown) -> T) -> T {
         let filter = self.typing.as_ref().map_or(self.filter.as_str(), Input::text);
@@ -146,7 +198,7 @@ impl Rows {
     fn worked_out(&self, data: &Data, now: Option<Wall>, filter: &str) -> Shown {
         let all = data.requests();
         let of = Some((data.revision(), filter.to_owned(), self.sort));
-        let filter = filter.to_lowercase();
+        let filter = Words::of(filter);
         let (mut order, mut unfiltered, mut until) = (Vec::new(), 0, None);
         for (at, row) in all.iter().enumerate() {
             let (in_sight, leaves) = self.in_sight(row, data, now);
@@ -168,7 +220,15 @@ impl Rows {
                 (mandatory.is_none(), mandatory)
             }),
         }
-        Shown { of, holds: (now, until), order, unfiltered, selected: None }
+        let of_all =
+            |width: fn(&RequestDoc) -> usize| order.iter().map(|at| width(&all[*at])).max().unwrap_or(0);
+        let widest = Widest {
+            state: of_all(|row| words::state(row.state).len()),
+            command: of_all(|row| row.command.width()),
+            package: of_all(|row| row.package.width()),
+        };
+        let alarms = order.iter().map(|at| Alarm::of(&all[*at])).collect();
+        Shown { of, holds: (now, until), order, unfiltered, widest, alarms, selected: None }
     }
 
     /// Whether a row is in this list when nothing is filtered, and when it leaves it by itself.
@@ -187,11 +247,9 @@ impl Rows {
         }
     }
 
-    /// Where the selected row is among these.
-    pub fn position(&self, rows: &[&RequestDoc]) -> usize {
-        let key = self.key.as_ref();
-        let at = key.and_then(|key| rows.iter().position(|row| has_key(row, key)));
-        at.unwrap_or_else(|| self.cursor.row(rows.len()))
+    /// Where the selected row is in this list.
+    pub fn position(&self, data: &Data, now: Option<Wall>) -> usize {
+        self.found(data, now).map_or(0, |(place, _)| place)
     }
 
     /// From now on this row is selected, wherever it moves to. Until an operator has done something with the list it is
@@ -204,23 +262,29 @@ impl Rows {
 
     /// The selected row.
     pub fn selected<'d>(&self, data: &'d Data, now: Option<Wall>) -> Option<&'d RequestDoc> {
-        // Every command asks for it to say whether it would do something.
+        self.found(data, now).map(|(_, at)| &data.requests()[at])
+    }
+
+    /// Where the selected row is in this list, and in the executor's. Every command asks for it to say whether it would do
+    /// something.
+    fn found(&self, data: &Data, now: Option<Wall>) -> Option<(usize, usize)> {
         let all = data.requests();
-        let at = self.look(data, now, |shown| {
-            *shown.selected.get_or_insert_with(|| {
+        self.look(data, now, |shown| {
+            let Shown { order, selected, .. } = shown;
+            let place = selected.get_or_insert_with(|| {
                 let keyed =
-                    self.key.as_ref().and_then(|key| shown.order.iter().find(|at| has_key(&all[**at], key)));
-                keyed.or_else(|| shown.order.get(self.cursor.row(shown.order.len()))).copied()
-            })
-        });
-        at.map(|at| &all[at])
+                    self.key.as_ref().and_then(|key| order.iter().position(|at| has_key(&all[*at], key)));
+                keyed.or_else(|| Some(self.cursor.row(order.len())).filter(|place| *place < order.len()))
+            });
+            place.map(|place| (place, order[place]))
+        })
     }
 
     /// The rows to draw when there is room for so many lines.
-    pub fn window(&self, rows: &[&RequestDoc], height: usize) -> std::ops::Range<usize> {
+    pub fn window(&self, data: &Data, now: Option<Wall>, height: usize) -> std::ops::Range<usize> {
         let mut cursor = self.cursor.clone();
-        cursor.select(self.position(rows));
-        let window = cursor.window(rows.len(), height);
+        cursor.select(self.position(data, now));
+        let window = cursor.window(self.look(data, now, |shown| shown.order.len()), height);
         // The page's height and top belong to the list, the copy was only asked about another row.
         self.cursor.adopt(&cursor);
         window
@@ -229,7 +293,7 @@ impl Rows {
     /// Moves as a command says; false if it is no movement.
     pub fn moved(&mut self, id: Id, data: &Data, now: Option<Wall>) -> bool {
         let rows = self.rows(data, now);
-        self.cursor.select(self.position(&rows));
+        self.cursor.select(self.position(data, now));
         let moved = self.cursor.moved(id, rows.len());
         self.shown.get_mut().selected = None;
         self.key = rows.get(self.cursor.row(rows.len())).map(|row| key_of(row));
@@ -290,7 +354,7 @@ fn rank(row: &RequestDoc) -> u8 {
 }
 
 /// Whether a row has the words of a filter.
-fn matches(row: &RequestDoc, filter: &str) -> bool {
+fn matches(row: &RequestDoc, filter: &Words) -> bool {
     let id = row.request_id.as_ref().map_or("", |id| id.as_str());
     let fields = [
         id,
@@ -300,5 +364,5 @@ fn matches(row: &RequestDoc, filter: &str) -> bool {
         row.group.as_str(),
         row.why.as_str(),
     ];
-    fits(&fields, filter)
+    filter.fit(&fields)
 }

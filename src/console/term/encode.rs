@@ -1,6 +1,7 @@
 //! From two buffers to the fewest bytes that turn one into the other.
 
 use ratatui::buffer::{Buffer, Cell};
+use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 use std::fmt::Write;
 
@@ -25,22 +26,48 @@ const MODS: [(Modifier, u8); 5] = [
 
 /// Appends what turns `before` into `after`; nothing if they are the same. The pen is left plain.
 pub fn encode(before: &Buffer, after: &Buffer, out: &mut String) {
-    let width = after.area.width;
-    let mut pen = PLAIN;
-    // Where the terminal will put the next character.
-    let mut at: Option<(u16, u16)> = None;
-    // Rows that were already erased to their end.
-    let mut erased: Option<u16> = None;
-    for (x, y, cell) in before.diff_iter(after) {
-        if erased == Some(y) {
-            continue;
+    let mut to = To { after, pen: PLAIN, at: None, erased: None, out };
+    // Most rows are as they were, which is seen sooner than what differs in a row.
+    let rows = before.content.chunks(width(before)).zip(after.content.chunks(width(after)));
+    for (y, (before, after)) in (after.area.y..).zip(rows).filter(|(_, (before, after))| before != after) {
+        let area = Rect { y, height: 1, ..to.after.area };
+        let [before, after] = [before, after].map(|row| Buffer { area, content: row.to_vec() });
+        for (x, y, cell) in before.diff_iter(&after) {
+            to.put(x, y, cell);
         }
-        match at {
+    }
+    set_pen(&mut to.pen, PLAIN, to.out);
+}
+
+/// Without columns there are no rows either.
+fn width(buffer: &Buffer) -> usize {
+    usize::from(buffer.area.width.max(1))
+}
+
+/// A terminal on the way to what it is to show.
+struct To<'a> {
+    after: &'a Buffer,
+    pen: Pen,
+    /// Where it will put the next character.
+    at: Option<(u16, u16)>,
+    /// The row that was already erased to its end.
+    erased: Option<u16>,
+    out: &'a mut String,
+}
+
+impl To<'_> {
+    fn put(&mut self, x: u16, y: u16, cell: &Cell) {
+        if self.erased == Some(y) {
+            return;
+        }
+        let (after, out, width) = (self.after, &mut *self.out, self.after.area.width);
+        match self.at {
             Some((ax, ay)) if ay == y && ax == x => {}
             Some((ax, ay)) if ay == y && ax < x => {
                 // A few cells that stay are as short as the jump over them.
                 let between = (ax..x).map(|n| &after[(n, y)]);
-                let same = x - ax <= 3 && between.clone().all(|c| pen_of(c) == pen && c.symbol().len() == 1);
+                let same =
+                    x - ax <= 3 && between.clone().all(|c| pen_of(c) == self.pen && c.symbol().len() == 1);
                 if same {
                     between.for_each(|c| out.push_str(c.symbol()));
                 } else {
@@ -52,19 +79,18 @@ pub fn encode(before: &Buffer, after: &Buffer, out: &mut String) {
             }
         }
         if is_blank(cell) && x + 4 < width && (x..width).all(|n| is_blank(&after[(n, y)])) {
-            set_pen(&mut pen, PLAIN, out);
+            set_pen(&mut self.pen, PLAIN, out);
             out.push_str("\x1b[K");
-            erased = Some(y);
-            at = Some((x, y));
-            continue;
+            self.erased = Some(y);
+            self.at = Some((x, y));
+            return;
         }
-        set_pen(&mut pen, pen_of(cell), out);
+        set_pen(&mut self.pen, pen_of(cell), out);
         out.push_str(cell.symbol());
         let next = x + unicode_width::UnicodeWidthStr::width(cell.symbol()).max(1) as u16;
         // At the right edge terminals differ on where the cursor is.
-        at = (next < width).then_some((next, y));
+        self.at = (next < width).then_some((next, y));
     }
-    set_pen(&mut pen, PLAIN, out);
 }
 
 fn pen_of(cell: &Cell) -> Pen {
@@ -135,7 +161,6 @@ fn ansi(colour: Color) -> Option<u8> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use ratatui::layout::Rect;
     use ratatui::style::Style;
 
     fn shown(parser: &vt100::Parser) -> String {

@@ -9,6 +9,8 @@ use std::io::{self, Write};
 /// The screen as it is believed to be.
 pub struct Screen {
     shown: Buffer,
+    /// What was shown before: the memory of the next frame.
+    spare: Buffer,
     synchronized: bool,
     bytes: u64,
 }
@@ -23,7 +25,8 @@ fn unknown() -> Cell {
 impl Screen {
     /// A screen of which nothing is known.
     pub fn new(width: u16, height: u16, synchronized: bool) -> Screen {
-        Screen { shown: Buffer::filled(Rect::new(0, 0, width, height), unknown()), synchronized, bytes: 0 }
+        let shown = Buffer::filled(Rect::new(0, 0, width, height), unknown());
+        Screen { shown, spare: Buffer::default(), synchronized, bytes: 0 }
     }
 
     /// Forgets what is on it: the next frame draws every cell.
@@ -39,6 +42,13 @@ impl Screen {
     /// Its size.
     pub fn size(&self) -> Rect {
         self.shown.area
+    }
+
+    /// A frame to draw on, of this size. It may hold what an earlier one did.
+    pub fn frame(&mut self) -> Buffer {
+        let mut frame = std::mem::take(&mut self.spare);
+        frame.resize(self.shown.area);
+        frame
     }
 
     /// Bytes written so far.
@@ -61,12 +71,13 @@ impl Screen {
         let empty = text.len();
         encode(&self.shown, &frame, &mut text);
         if text.len() == empty {
+            self.spare = frame;
             return Ok(());
         }
         if self.synchronized {
             text.push_str(END);
         }
-        self.shown = frame;
+        self.spare = std::mem::replace(&mut self.shown, frame);
         self.bytes += text.len() as u64;
         out.write_all(text.as_bytes())?;
         out.flush()

@@ -4,7 +4,7 @@
 use super::glyphs::Glyphs;
 use super::line::{Line, Word, cells, fit};
 use crate::console::theme::{Scope, Theme};
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_segmentation::UnicodeSegmentation;
@@ -29,13 +29,14 @@ impl Canvas<'_> {
     /// Gives a whole area one style and blanks.
     pub fn fill(&mut self, area: Rect, scope: Scope) {
         let (area, style) = (area.intersection(self.buffer.area), self.whole(scope));
+        if area.is_empty() {
+            return;
+        }
+        let mut blank = Cell::EMPTY;
+        blank.set_style(style);
         for y in area.top()..area.bottom() {
-            for x in area.left()..area.right() {
-                if let Some(cell) = self.buffer.cell_mut((x, y)) {
-                    cell.reset();
-                    cell.set_style(style);
-                }
-            }
+            let row = self.buffer.index_of(area.left(), y);
+            self.buffer.content[row..row + usize::from(area.width)].fill(blank.clone());
         }
     }
 

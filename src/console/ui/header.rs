@@ -6,7 +6,7 @@ use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::{App, words};
 use crate::console::theme::Scope;
-use crate::decision::{Group, RestartState, State};
+use crate::decision::{Group, RestartState};
 use crate::executor::view::ServiceState;
 use crate::safe;
 use crate::text::SafeText;
@@ -111,8 +111,7 @@ fn announced(app: &App, now: Wall) -> Option<SafeText> {
             _ => "RESTART PENDING".into(),
         });
     }
-    let rows = &app.data.list.value.as_ref()?.requests;
-    let row = rows.iter().find(|row| row.state == State::Countdown)?;
+    let row = app.data.countdown()?;
     Some(safe!("{} STARTS in {}", row.request_id?, left(row.next_run?)))
 }
 
@@ -175,13 +174,13 @@ fn groups(app: &App, width: usize) -> Line {
     let selected = app.selected_row().map(|row| row.group);
     let mut parts = Vec::new();
     // What an operator has seen is still counted, but alarms nobody.
-    let expired = data.unseen(|row| row.group == Group::Expired) > 0;
+    let expired = data.unseen(Group::Expired) > 0;
     for group in [Group::Pending, Group::Running, Group::Expired] {
         let alarming = group == Group::Expired && expired;
         parts.push((title(group), data.count(group), selected == Some(group), alarming));
     }
     let failed = app.selected_row().is_some_and(|row| crate::console::app::data::is_failure(row.state));
-    let fresh = data.unseen(|row| crate::console::app::data::is_failure(row.state)) > 0;
+    let fresh = data.unseen_failed() > 0;
     parts.push(("Failed", data.failed(), failed, fresh));
     parts.push((
         "Executed",

@@ -5,7 +5,7 @@ use super::canvas::Canvas;
 use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::data::is_failure;
-use crate::console::app::rows::{Rows, Sort};
+use crate::console::app::rows::{Rows, Sort, Widest};
 use crate::console::app::{App, Focus, Spot, words};
 use crate::console::theme::Scope;
 use crate::decision::{Group, State};
@@ -13,6 +13,7 @@ use crate::executor::view::{RequestDoc, WAITS_FOR_INPUT};
 use crate::safe;
 use crate::text::SafeText;
 use ratatui::layout::Rect;
+use std::ops::Range;
 
 /// Widths of the columns.
 struct Columns {
@@ -25,33 +26,17 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(width: usize, rows: &[&RequestDoc]) -> Columns {
+    fn new(width: usize, widest: Widest) -> Columns {
         // Mark, id and the blanks between.
         let rest = width.saturating_sub(2 + 8);
-        let longest = rows.iter().map(|r| state_word(r.state).len()).max().unwrap_or(0);
-        let state = longest.clamp(9, 12) + 1;
+        let state = widest.state.clamp(9, 12) + 1;
         let mandatory = if width < 50 { 0 } else { 10 };
         let next = if width >= 110 { 10 } else { 0 };
-        let longest = rows.iter().map(|r| r.command.width()).max().unwrap_or(0);
-        let command = if width >= 110 { longest.clamp(8, 16) + 1 } else { 0 };
+        let command = if width >= 110 { widest.command.clamp(8, 16) + 1 } else { 0 };
         let room = rest.saturating_sub(state + mandatory + next + command);
-        let names = rows.iter().map(|r| name(r).width()).max().unwrap_or(0).max(12);
+        let names = widest.package.max(12);
         let package = (room * 9 / 20).clamp(12, 40).min(names + 1).min(room.max(12));
         Columns { package, state, mandatory, next, command, why: room.saturating_sub(package) }
-    }
-}
-
-/// A request's name: the package, with its command where there are several words to spare.
-fn name(row: &RequestDoc) -> &SafeText {
-    &row.package
-}
-
-/// A state in a column: its own word, or a shorter one that is as clear.
-fn state_word(state: State) -> &'static str {
-    match state {
-        State::SucceededRestart => "done+restart",
-        State::NotApplicable => "n/a",
-        other => other.as_str(),
     }
 }
 
@@ -59,7 +44,7 @@ fn state_word(state: State) -> &'static str {
 pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
     let Some(list) = app.rows() else { return };
     let rows = list.rows(&app.data, app.now);
-    let columns = Columns::new(usize::from(area.width), &rows);
+    let columns = Columns::new(usize::from(area.width), list.widest(&app.data, app.now));
     let focus = app.focus() == Focus::List && app.overlays.is_empty();
     app.spots.add(area, Spot::Pane(Focus::List));
     canvas.line(Rect { height: 1, ..area }, &head(app, list, &columns, focus, app.data.list.stale(now)));
@@ -70,7 +55,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
         canvas.lines(Rect { x: below.x + 2, width: below.width.saturating_sub(2), ..below }, &lines);
         return;
     }
-    let selected = list.position(&rows);
+    let selected = list.position(&app.data, app.now);
     // A narrow column says little: the selected row's reason stands below the list in full.
     let mut below = below;
     if area.width < PANES.0 && below.height >= 6 {
@@ -81,7 +66,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
     // The last line tells of rows below, unless all fit.
     let height = usize::from(below.height);
     let height = if rows.len() > height { height.saturating_sub(1).max(1) } else { height };
-    let window = list.window(&rows, height);
+    let window = list.window(&app.data, app.now, height);
     let stale = app.data.list.stale(now);
     let mut y = below.y;
     for at in window.clone() {
@@ -96,7 +81,8 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
         y += 1;
     }
     if window.len() < rows.len() && y < below.bottom() {
-        canvas.line(Rect { y, height: 1, ..below }, &beyond(&rows, window, canvas.glyphs.more));
+        canvas
+            .line(Rect { y, height: 1, ..below }, &beyond(app, list, rows.len(), window, canvas.glyphs.more));
     }
 }
 
@@ -145,11 +131,11 @@ fn row(app: &App, row: &RequestDoc, selected: bool, c: &Columns, cut: &'static s
     let marked = row.request_id.is_some_and(|id| app.marked.contains(&id));
     let mut line =
         Line::of(mark, state).add(if marked { "#" } else { " " }, Scope::Mark).cell(id, 8, cut, text);
-    line = line.cell(name(row).fit_to(c.package - 1, cut), c.package, cut, text);
+    line = line.cell(row.package.fit_to(c.package - 1, cut), c.package, cut, text);
     if c.command > 0 {
         line = line.cell(row.command.fit_to(c.command - 1, cut), c.command, cut, Scope::Dim);
     }
-    line = line.cell(state_word(row.state), c.state, cut, state);
+    line = line.cell(words::state(row.state), c.state, cut, state);
     if c.mandatory > 0 {
         let mandatory = row.mandatory_after.map_or_else(|| "never".into(), |at| words::when(at, now, zone));
         let known = row.group != Group::Rejected || row.mandatory_after.is_some();
@@ -207,18 +193,15 @@ pub fn why(row: &RequestDoc, now: Wall) -> SafeText {
 }
 
 /// What is above and below the window: nothing bad goes out of sight unsaid.
-fn beyond(rows: &[&RequestDoc], window: std::ops::Range<usize>, arrows: [&'static str; 2]) -> Line {
-    let (above, below) = (&rows[..window.start], &rows[window.end..]);
+fn beyond(app: &App, list: &Rows, rows: usize, window: Range<usize>, arrows: [&'static str; 2]) -> Line {
     let mut line = Line::of("  ", Scope::Dim);
-    for (part, arrow) in [(above, arrows[0]), (below, arrows[1])] {
+    for (part, arrow) in [(0..window.start, arrows[0]), (window.end..rows, arrows[1])] {
         if part.is_empty() {
             continue;
         }
         line.push(safe!("{arrow} {} more ", part.len()), Scope::Dim);
-        let failed = part.iter().filter(|r| is_failure(r.state)).count();
-        let expired = part.iter().filter(|r| r.group == Group::Expired).count();
-        let rejected = part.iter().filter(|r| r.group == Group::Rejected).count();
-        for (n, word) in [(failed, "failed"), (expired, "expired"), (rejected, "rejected")] {
+        let alarms = list.alarms(&app.data, app.now, part);
+        for (n, word) in alarms.into_iter().zip(["failed", "expired", "rejected"]) {
             if n > 0 {
                 line.push(safe!("{n} {word} "), Scope::GroupAlarm);
             }

@@ -1,7 +1,7 @@
 //! The week to come: a line a request, a letter for each stretch of time, and when it runs or why it does not.
 
 use super::canvas::Canvas;
-use super::line::Line;
+use super::line::{Line, cells};
 use super::{centred, dialog_width};
 use crate::clock::Wall;
 use crate::console::app::list::Scroll;
@@ -35,16 +35,30 @@ pub fn draw(app: &App, scroll: &Scroll, now: Wall, canvas: &mut Canvas, body: Re
     canvas.below(area, lines.len() - window.end);
     let drawn = lines[window].iter().map(|row| match (row, &table) {
         (Row::Text(line), _) => line.clone(),
+        (Row::Why(request), _) => why(request),
         (Row::Bar(request), Some(table)) => table.bar(request),
         (Row::Bar(_), None) => Line::new(),
     });
     canvas.lines(inside, &drawn.collect::<Vec<_>>());
 }
 
-/// A row of the timeline. Bars of a thousand requests are made only as far as they are seen.
+/// A row of the timeline. Those of a thousand requests are made only as far as they are seen.
 enum Row<'w> {
     Text(Line),
     Bar(&'w SimulatedDoc),
+    /// Why it runs then, where that fits into one line.
+    Why(&'w SimulatedDoc),
+}
+
+/// Cells before the words below a bar.
+const INDENT: usize = 8;
+
+fn why(request: &SimulatedDoc) -> Line {
+    Line::new().pad_to(INDENT).add(&request.why, Scope::Dim)
+}
+
+fn runs_now(request: &SimulatedDoc) -> bool {
+    request.changes.first().is_some_and(|step| step.state.group() == Group::Running)
 }
 
 /// The week and how it is laid out.
@@ -92,11 +106,14 @@ impl<'w> Table<'w> {
         let head = Line::new().pad_to(8 + name).add(safe!("{ruler}"), Scope::Column);
         let mut rows = vec![Row::Text(head.add(" RUNS", Scope::Column))];
         let mut requests: Vec<&SimulatedDoc> = week.requests.iter().filter(|r| is_to_come(r)).collect();
-        requests.sort_by_key(|r| (r.at.is_none(), r.at, r.never));
+        requests.sort_by_key(|r| (!runs_now(r), r.at.is_none(), r.at, r.never));
         for request in &requests {
             rows.push(Row::Bar(request));
-            let why = Line::new().pad_to(8).add(&request.why, Scope::Dim);
-            rows.extend(why.wrap(width, 8).into_iter().map(Row::Text));
+            if INDENT + cells(request.why.as_str()) <= width {
+                rows.push(Row::Why(request));
+            } else {
+                rows.extend(why(request).wrap(width, INDENT).into_iter().map(Row::Text));
+            }
         }
         let mut lines = Vec::new();
         let ended = week.requests.len() - requests.len();
@@ -132,9 +149,8 @@ impl<'w> Table<'w> {
             let (letter, scope) = letter(request, from, until);
             line.push(letter, scope);
         }
-        let running = request.changes.first().is_some_and(|step| step.state.group() == Group::Running);
         let (runs, scope) = match (request.at, request.never) {
-            (None, _) if running => (" now".into(), Scope::StateRunning),
+            (None, _) if runs_now(request) => (" now".into(), Scope::StateRunning),
             (Some(at), _) => (safe!(" {}", words::when(at, now, zone)), Scope::Strong),
             (None, true) => (" never".into(), Scope::Dim),
             (None, false) => (" later".into(), Scope::Dim),
