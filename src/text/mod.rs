@@ -32,6 +32,11 @@ impl SafeText {
         Self(make::safe(raw))
     }
 
+    /// The same, keeping the text itself where it is safe as it is.
+    pub fn of(raw: String) -> Self {
+        Self(if make::plain(&raw) { raw } else { make::safe(&raw) })
+    }
+
     /// Makes bytes safe: what is not UTF-8 appears as `\xNN`, byte by byte.
     pub fn from_bytes(raw: &[u8]) -> Self {
         match std::str::from_utf8(raw) {

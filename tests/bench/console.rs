@@ -3,7 +3,8 @@
 //! figures; UX.md 3 and its goals (1 ms in the median, 5 ms at the 99th percentile) are printed beside them. Beside how
 //! long a key waited stands how much processor time its way through the console took: the one shows what else this
 //! machine was busy with, the other does not.
-//! `PCM_BENCH_SECONDS` is how long the costs are measured for (60), `PCM_BENCH_KEYS` how many keys a view gets (200).
+//! `PCM_BENCH_SECONDS` is how long the costs are measured for (60), `PCM_BENCH_KEYS` how many keys a view gets (200),
+//! `PCM_BENCH_ONLY=200x50 week` leaves the views whose name has these words.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../common/mod.rs"]
@@ -47,8 +48,13 @@ fn main() {
     let names = ["median", "99 %", "worst ms"];
     let [a, b, c] = names;
     println!("{:<46}{a:>9}{b:>9}{c:>10}   {a:>9}{b:>9}{c:>10}{:>8}", "", "bytes");
+    let only = std::env::var("PCM_BENCH_ONLY").unwrap_or_default();
+    let wanted = |name: &str| only.split_whitespace().all(|word| name.contains(word));
     for (cols, rows) in [(80, 24), (200, 50)] {
         let view = |name: &str, open: &str, shown: &str, keys_of: &[&str]| {
+            if !wanted(&format!("{cols}x{rows} {name}")) {
+                return;
+            }
             let mut console = console(&site, cols, rows);
             // Keys, and after a bar what is waited for before the next ones.
             for (n, part) in open.split('|').enumerate() {
@@ -72,7 +78,7 @@ fn main() {
         view("details opened and closed", "", "BP1000", &["\r", "q"]);
         view("help opened and closed", "", "BP1000", &["?", "q"]);
         view("commands, typed", ":", "COMMANDS", &["d", "e", "\x7f"]);
-        view("explanation, j k", "e", "EXPLAIN", &["j", "k"]);
+        view("explanation opened and closed", "", "BP1000", &["e", "q"]);
         view("the week to come, j and pages", "t", "RUNS", &["j", "\x1b[6~", "k"]);
         view(
             "a transcript of 256 KB, scrolled",
@@ -80,6 +86,9 @@ fn main() {
             "DETAILS",
             &["k", "k", "j"],
         );
+    }
+    if !only.is_empty() {
+        return;
     }
     let log = site.state().join("log/PACMAN.LOG");
     rushing(&log, || {

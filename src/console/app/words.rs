@@ -124,7 +124,7 @@ pub fn count(n: usize, one: &str) -> String {
 #[macro_export]
 #[doc(hidden)]
 macro_rules! safe {
-    ($($arg:tt)*) => { $crate::text::SafeText::new(&format!($($arg)*)) };
+    ($($arg:tt)*) => { $crate::text::SafeText::of(format!($($arg)*)) };
 }
 
 /// A state in a column: its own word, or a shorter one that is as clear.

@@ -80,7 +80,7 @@ impl Line {
     pub fn pad_to(mut self, column: usize) -> Line {
         let missing = column.saturating_sub(self.width());
         if missing > 0 {
-            self.push(SafeText::new(&" ".repeat(missing)), Scope::Text);
+            self.push(SafeText::of(" ".repeat(missing)), Scope::Text);
         }
         self
     }
@@ -89,8 +89,9 @@ impl Line {
     #[must_use]
     pub fn cell(mut self, word: impl Into<Word>, width: usize, cut: &'static str, scope: Scope) -> Line {
         let word = word.into();
-        let (text, used) = fit(word.as_str(), width, cut);
-        self.push(SafeText::new(&format!("{text}{}", " ".repeat(width - used))), scope);
+        let (mut text, used) = fit(word.as_str(), width, cut);
+        text.extend(std::iter::repeat_n(' ', width - used));
+        self.push(SafeText::of(text), scope);
         self
     }
 

@@ -155,7 +155,7 @@ trait FitTo {
 
 impl FitTo for SafeText {
     fn fit_to(&self, width: usize, cut: &'static str) -> SafeText {
-        SafeText::new(&super::line::fit(self.as_str(), width, cut).0)
+        SafeText::of(super::line::fit(self.as_str(), width, cut).0)
     }
 }
 

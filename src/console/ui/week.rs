@@ -10,6 +10,7 @@ use crate::console::theme::Scope;
 use crate::decision::{Group, State};
 use crate::executor::view::{SimulateDoc, SimulatedDoc};
 use crate::safe;
+use crate::text::SafeText;
 use chrono::TimeDelta;
 use ratatui::layout::Rect;
 
@@ -144,10 +145,16 @@ impl<'w> Table<'w> {
         if name > 0 {
             line = line.cell(&request.package, name - 1, self.cut, Scope::Text).add(" ", Scope::Text);
         }
-        for column in 0..columns {
-            let (from, until) = (week.from + step * column as i32, week.from + step * (column as i32 + 1));
-            let (letter, scope) = letter(request, from, until);
-            line.push(letter, scope);
+        let letters = (0..columns as i32)
+            .map(|column| letter(request, week.from + step * column, week.from + step * (column + 1)));
+        // What stays the same for days is one word.
+        let mut letters = letters.peekable();
+        while let Some((letter, scope)) = letters.next() {
+            let mut stretch = letter.to_owned();
+            while letters.next_if_eq(&(letter, scope)).is_some() {
+                stretch.push_str(letter);
+            }
+            line.push(SafeText::of(stretch), scope);
         }
         let (runs, scope) = match (request.at, request.never) {
             (None, _) if runs_now(request) => (" now".into(), Scope::StateRunning),

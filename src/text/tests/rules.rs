@@ -26,6 +26,7 @@ proptest! {
     #[test]
     fn making_twice_changes_nothing(raw in nasty_text(24)) {
         let once = SafeText::new(&raw);
+        prop_assert_eq!(SafeText::of(raw), once.clone());
         prop_assert_eq!(SafeText::new(once.as_str()), once);
     }
 
