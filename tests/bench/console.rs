@@ -69,17 +69,17 @@ fn main() {
             row(&format!("{cols}x{rows} {name}"), &waits);
         };
         view("overview, j k", "", "BP1000", &["j", "j", "k"]);
-        view("packages, j and pages", "2", "BP1000", &["j", "\x1b[6~", "k"]);
+        view("packages, j and pages", "2", "BP1000", &["j", "\x1b[6~", "k", "\x1b[5~"]);
         view("packages, a filter typed", "2 /", "/", &["n", "u", "m", "\x7f", "\x7f", "\x7f"]);
         view("packages, sorted anew", "2", "BP1000", &["s"]);
-        view("history, j and pages", "6", "ATTEMPTS 50000", &["j", "\x1b[6~", "k"]);
+        view("history, j and pages", "6", "ATTEMPTS 50000", &["j", "\x1b[6~", "k", "\x1b[5~"]);
         view("history, a filter typed", "6 /", "find:", &["n", "u", "m", "\x7f", "\x7f", "\x7f"]);
         view("logged on, j k", "4", "user1", &["j", "j", "k"]);
         view("details opened and closed", "", "BP1000", &["\r", "q"]);
         view("help opened and closed", "", "BP1000", &["?", "q"]);
-        view("commands, typed", ":", "COMMANDS", &["d", "e", "\x7f"]);
+        view("commands, typed", ":", "COMMANDS", &["d", "e", "\x7f", "\x7f"]);
         view("explanation opened and closed", "", "BP1000", &["e", "q"]);
-        view("the week to come, j and pages", "t", "RUNS", &["j", "\x1b[6~", "k"]);
+        view("the week to come, j and pages", "t", "RUNS", &["j", "\x1b[6~", "k", "\x1b[5~"]);
         view(
             "a transcript of 256 KB, scrolled",
             "6|ATTEMPTS 50000|\r|a package that talks|\t",

@@ -4,6 +4,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 use std::fmt::Write;
+use unicode_width::UnicodeWidthStr;
 
 /// What the terminal's pen is set to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,13 @@ pub fn encode(before: &Buffer, after: &Buffer, out: &mut String) {
     let rows = before.content.chunks(width(before)).zip(after.content.chunks(width(after)));
     for (y, (before, after)) in (after.area.y..).zip(rows).filter(|(_, (before, after))| before != after) {
         let area = Rect { y, height: 1, ..to.after.area };
+        if is_narrow(before) && is_narrow(after) {
+            let cells = (area.x..).zip(before.iter().zip(after));
+            cells
+                .filter(|(_, (before, after))| before != after)
+                .for_each(|(x, (_, cell))| to.put(x, y, cell));
+            continue;
+        }
         let [before, after] = [before, after].map(|row| Buffer { area, content: row.to_vec() });
         for (x, y, cell) in before.diff_iter(&after) {
             to.put(x, y, cell);
@@ -42,6 +50,11 @@ pub fn encode(before: &Buffer, after: &Buffer, out: &mut String) {
 /// Without columns there are no rows either.
 fn width(buffer: &Buffer) -> usize {
     usize::from(buffer.area.width.max(1))
+}
+
+/// Whether no character of a row reaches over its own cell.
+fn is_narrow(row: &[Cell]) -> bool {
+    row.iter().all(|cell| cell.symbol().len() == 1 || cell.symbol().width() == 1)
 }
 
 /// A terminal on the way to what it is to show.
@@ -87,7 +100,7 @@ impl To<'_> {
         }
         set_pen(&mut self.pen, pen_of(cell), out);
         out.push_str(cell.symbol());
-        let next = x + unicode_width::UnicodeWidthStr::width(cell.symbol()).max(1) as u16;
+        let next = x + cell.symbol().width().max(1) as u16;
         // At the right edge terminals differ on where the cursor is.
         self.at = (next < width).then_some((next, y));
     }

@@ -115,7 +115,11 @@ impl Canvas<'_> {
         if let Some(cell) = self.buffer.cell_mut((x, y)) {
             let behind = cell.bg;
             cell.reset();
-            cell.set_symbol(symbol).set_bg(behind).set_style(style);
+            // A cell without a symbol is a blank.
+            if symbol != " " {
+                cell.set_symbol(symbol);
+            }
+            cell.set_bg(behind).set_style(style);
         }
     }
 
