@@ -76,7 +76,8 @@ impl Ground {
         with_mark(&["cmdline"], &format!("run-host\0{}", self.state().display()))
     }
 
-    /// Every request has ended and nothing is to be retried.
+    /// Every request has ended and nothing is to be retried. Before the first look at the share a service that could keep no
+    /// copy of the instructions knows attempts only, and of no retry.
     pub fn settle(&self, limit: Duration) -> Result<(), String> {
         let mut last = String::new();
         wait_for_or(limit, || {
@@ -88,6 +89,7 @@ impl Ground {
             last = doc.to_string();
             let requests = doc["requests"].as_array().cloned().unwrap_or_default();
             !requests.is_empty()
+                && !doc["serial"].is_null()
                 && requests.iter().all(|r| r["group"] == "executed" && r["next_run"].is_null())
         })
         .map_err(|()| format!("it never settles: {last}\n{}", self.log()))
