@@ -3,6 +3,7 @@
 
 use super::common::*;
 use super::logind::Logind;
+use chrono::Timelike;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -431,10 +432,11 @@ const ROWS: &[Row] = &[
         evidence: "left, it may take 23h",
         config: CLOSED,
         put: |g| {
-            // All of today and tomorrow's first hours: never 23 hours left, whatever the time is now.
+            // Between 6 and 20 hours are left whatever the time is now: never 23, and enough for another one.
+            let half = if now().hour() < 12 { "00:00-20:00" } else { "12:00-06:00" };
             let today = now().format("%a").to_string();
             let other = other_day();
-            g.replace_in_config("CLOSED", &format!("{today} 00:00-24:00\", \"{other} 00:00-24:00"));
+            g.replace_in_config("CLOSED", &format!("{today} {half}\", \"{other} 00:00-24:00"));
             let from_one = g.request().set("max_run_time", "\"23h\"");
             vec![from_one]
         },

@@ -95,18 +95,19 @@ impl<'w> Table<'w> {
         let zone = &self.app.options.zone;
         // A day's name stands where its midnight is on this machine.
         let date = |column: usize| zone.to_local(week.from + step * column as i32).date();
+        let dates: Vec<_> = (0..=columns).map(date).collect();
         let mut ruler: Vec<char> = vec![' '; columns];
-        for column in (0..columns).filter(|column| date(*column) != date(column + 1)) {
-            let text =
-                if columns >= 28 { date(column + 1).format("|%a").to_string() } else { "|".to_owned() };
+        for (column, days) in dates.windows(2).enumerate().filter(|(_, days)| days[0] != days[1]) {
+            let text = if columns >= 28 { days[1].format("|%a").to_string() } else { "|".to_owned() };
             for (place, letter) in ruler.iter_mut().skip(column).zip(text.chars()) {
                 *place = letter;
             }
         }
         let ruler: String = ruler.into_iter().collect();
         let head = Line::new().pad_to(8 + name).add(safe!("{ruler}"), Scope::Column);
-        let mut rows = vec![Row::Text(head.add(" RUNS", Scope::Column))];
         let mut requests: Vec<&SimulatedDoc> = week.requests.iter().filter(|r| is_to_come(r)).collect();
+        let mut rows = Vec::with_capacity(2 * requests.len() + 16);
+        rows.push(Row::Text(head.add(" RUNS", Scope::Column)));
         requests.sort_by_key(|r| (!runs_now(r), r.at.is_none(), r.at, r.never));
         for request in &requests {
             rows.push(Row::Bar(request));
