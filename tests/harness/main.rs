@@ -7,8 +7,8 @@
 //! | variable | meaning | bounded | full |
 //! | --- | --- | --- | --- |
 //! | `PCM_HARNESS=full` | the column "full", and 10 GB of output | | |
-//! | `PCM_HARNESS_POINTS=n` | system calls at which a process is killed | 30 | all, about 2,800 |
-//! | `PCM_HARNESS_ERRORS=n` | system calls that fail, once and from then on | 30 | all, about 5,900 |
+//! | `PCM_HARNESS_POINTS=n` | system calls at which a process is killed | 30 | all, about 2,900 |
+//! | `PCM_HARNESS_ERRORS=n` | system calls that fail, once and from then on | 30 | all, about 6,400 |
 //! | `PCM_HARNESS_KILLS=n` | random `kill -9` | 60 | 2,000 |
 //! | `PCM_HARNESS_SEED=n` | another sample | 1 | 1 |
 //! | `PCM_HARNESS_THREADS=n` | points at once | 3 | 3 |
