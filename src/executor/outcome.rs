@@ -192,7 +192,8 @@ fn or(description: &SafeText, otherwise: &str) -> String {
     if description.is_empty() { otherwise.to_owned() } else { description.as_str().to_owned() }
 }
 
-fn short(words: &str) -> SafeText {
+/// Words as a result holds them: at most [`MAX_RESULT`] characters.
+pub fn short(words: &str) -> SafeText {
     SafeText::new(&words.chars().take(MAX_RESULT).collect::<String>())
 }
 

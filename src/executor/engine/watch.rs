@@ -124,7 +124,7 @@ impl Engine {
     fn interrupted(&mut self, row: &AttemptRow, damaged: Option<SafeText>, now: Wall) {
         let why = match damaged {
             Some(what) => {
-                SafeText::new(&format!("its exit record is damaged, the outcome is unknown: {what}"))
+                outcome::short(&format!("its exit record is damaged, the outcome is unknown: {what}"))
             }
             None if row.attempt.boot_id == self.world.boot_id() => {
                 "its run host ended without a word; the outcome is unknown".into()
