@@ -4,12 +4,13 @@ use super::fake::{Fake, NOW, at};
 use crate::clock::{Wall, Zone};
 use crate::console::app::{App, AppOptions, Effect, Event, LogLevel, LogLine};
 use crate::console::keymap::{Key, Keymap};
-use crate::console::theme::{ColourLevel, Theme};
+use crate::console::theme::{ANSI, ColourLevel, Theme};
 use crate::console::ui::{self, ASCII, Glyphs, UNICODE};
 use crate::executor::client::Ask;
 use chrono::TimeDelta;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
 
 pub struct Stage {
     pub app: App,
@@ -174,7 +175,10 @@ impl Stage {
 
     pub fn buffer(&self, theme: &Theme) -> Buffer {
         let glyphs: &'static Glyphs = if self.ascii { &ASCII } else { &UNICODE };
-        let mut buffer = Buffer::empty(Rect::new(0, 0, self.size.0, self.size.1));
+        // A frame is drawn on the memory of an earlier one: nothing of what stood there may be left.
+        let mut earlier = Cell::new("\u{2588}");
+        earlier.set_style(Style::new().fg(ANSI[1]).bg(ANSI[2]).add_modifier(Modifier::all()));
+        let mut buffer = Buffer::filled(Rect::new(0, 0, self.size.0, self.size.1), earlier);
         ui::draw(&self.app, theme, glyphs, &mut buffer);
         buffer
     }
