@@ -213,13 +213,12 @@ impl Engine {
             result: judged.result,
         };
         // The mark is of the newest claim, also where nothing came of it: or a history without this attempt could be put
-        // in place of this one, and its number be used again. Where it cannot be written, the next claim's knows it.
-        #[cfg(test)]
-        let marks = !mutants::on(Mutant::NoMark);
-        #[cfg(not(test))]
-        let marks = true;
-        if marks {
-            let _ = self.with_history(|history| history.write_mark());
+        // in place of this one, and its number be used again. Where it cannot be written, that is said and the end recorded
+        // all the same: the next mark knows both.
+        if let Past::Open(history) = &mut self.past
+            && let Err(e) = history.write_mark()
+        {
+            self.not_written(&format!("The mark does not know the claim of {}", row.run()), &e, now);
         }
         self.record_end(row, &result, now);
     }
