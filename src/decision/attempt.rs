@@ -67,6 +67,16 @@ impl Attempt {
             restart: RestartRule::of(request),
         }
     }
+
+    /// What the package returned says how it ended. A status MIF wins over that, and then the words are the package's own.
+    pub fn is_told_by_its_exit_code(&self) -> bool {
+        self.exit_code.is_some() && (self.result.is_empty() || self.result.as_str().starts_with("exit "))
+    }
+
+    /// It was claimed and is proven not to have been launched: nothing of the package ran.
+    pub fn never_launched(&self) -> bool {
+        self.state == State::Failed && self.started_at.is_none()
+    }
 }
 
 /// What a request says about a restart after it: kept with the attempt, since the request may be withdrawn by then.

@@ -3,7 +3,9 @@
 //! executor's question.
 
 use super::decide::one;
-use super::model::{Change, Code, Decision, Gate, GateResult, Group, Inputs, Refusal, State, Verb, Verdict};
+use super::model::{
+    Attempt, Change, Code, Decision, Gate, GateResult, Group, Inputs, Refusal, State, Verb, Verdict,
+};
 use super::remedy::remedy;
 use super::words::{between, earlier, later, stamp};
 use super::world::{Words, World};
@@ -94,14 +96,19 @@ impl Asked<'_> {
         self.published()?;
         overridable(overrides)?;
         let id = self.id;
-        // Also while a retry is due by policy: what was attempted is never `run` again.
-        if self.decision.attempt > 0 && self.code(Gate::History) != Some(Code::HistoryLost) {
+        // Also while a retry is due by policy: what was launched once is never `run` again.
+        let never_launched = self.newest().is_some_and(Attempt::never_launched);
+        if self.decision.attempt > 0 && self.knows_history() && !never_launched {
             let code = self.code(Gate::History).filter(|c| *c == Code::Interrupted).unwrap_or(Code::Done);
             let (n, state) = (self.decision.attempt, self.decision.state);
             let why = format!("{id} was attempted before: attempt {n} is {state}");
             return Err(refusal(code.as_str(), why, self.under_way().unwrap_or_else(|| remedy(code, id))));
         }
-        self.gates(overrides, |gate| gate.gate == Gate::Mandatory || gate.code == Some(Code::ApplicationOnly))
+        self.gates(overrides, |gate| {
+            gate.gate == Gate::Mandatory
+                || gate.code == Some(Code::ApplicationOnly)
+                || never_launched && matches!(gate.code, Some(Code::Done | Code::RetryLater))
+        })
     }
 
     /// A further attempt.
@@ -110,7 +117,7 @@ impl Asked<'_> {
         overridable(overrides)?;
         let id = self.id;
         let adopted = self.inputs.history.adopted.contains_key(&id);
-        if self.decision.attempt == 0 && !adopted && self.code(Gate::History) != Some(Code::HistoryLost) {
+        if self.decision.attempt == 0 && !adopted && self.knows_history() {
             let why = format!("{id} was never attempted on this machine");
             return Err(refusal("not-attempted", why, format!("pcm run {id} makes the first attempt")));
         }
@@ -248,6 +255,15 @@ impl Asked<'_> {
         ))
     }
 
+    /// Whether what history says of attempts can be believed.
+    fn knows_history(&self) -> bool {
+        !matches!(self.code(Gate::History), Some(Code::HistoryLost | Code::StateUnreadable))
+    }
+
+    fn newest(&self) -> Option<&Attempt> {
+        self.inputs.history.attempts.get(&self.id)?.last()
+    }
+
     fn code(&self, gate: Gate) -> Option<Code> {
         self.decision.gates.iter().find(|g| g.gate == gate).and_then(|g| g.code)
     }
@@ -278,7 +294,7 @@ const LIMITS: &str = "the limits are [deferral] in pcm.toml";
 /// What an allowed verb would do.
 fn what(verb: &str, decision: &Decision) -> String {
     match verb {
-        "run" => "starts the first attempt now".to_owned(),
+        "run" => format!("starts attempt {} now", decision.attempt + 1),
         "rerun" => format!("starts attempt {} now, with a reason", decision.attempt + 1),
         "defer" => "postpones it, with a reason".to_owned(),
         "undefer" => "ends the deferral".to_owned(),

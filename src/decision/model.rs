@@ -131,6 +131,8 @@ words!(
         Interrupted = "interrupted",
         /// History is missing, damaged or older than its mark.
         HistoryLost = "history-lost",
+        /// History cannot be read now, which says nothing about what is in it.
+        StateUnreadable = "state-unreadable",
         /// A retry that is not due yet.
         RetryLater = "retry-later",
         /// Before offer after.
@@ -426,6 +428,8 @@ pub enum TrustVerdict {
 pub struct HistoryView {
     /// Set while history is `history-lost`: the evidence.
     pub lost: Option<SafeText>,
+    /// Set while history cannot be read: why.
+    pub unreadable: Option<SafeText>,
     /// All attempts by request, in order of their numbers. Never an empty list.
     pub attempts: BTreeMap<RequestId, Vec<Attempt>>,
     /// What an operator adopted as done without an attempt (`pcm init --adopt=done`).

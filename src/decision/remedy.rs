@@ -33,6 +33,9 @@ pub fn remedy(code: Code, id: RequestId) -> String {
             return format!("pcm rerun {id} --reason WHY makes another attempt");
         }
         Code::HistoryLost => "Decide what is done with pcm init --adopt=done or pcm init --adopt=not-done",
+        Code::StateUnreadable => {
+            "Repair the file system or the rights of the state folder; pcm goes on by itself"
+        }
         Code::RetryLater => return format!("Wait, or pcm rerun {id} --reason WHY"),
         Code::NotOffered => "Wait until it is offered, or ask the publisher for an earlier time",
         Code::Expired => "Ask the publisher to send the job again with a later expiry",

@@ -234,6 +234,7 @@ fn without(code: Option<Code>) -> &'static str {
         Some(Code::Dependency) => "had what it depends on succeeded",
         Some(Code::Suspended) => "had the job not been suspended",
         Some(Code::HistoryLost) => "had the history been there",
+        Some(Code::StateUnreadable) => "had the history been readable",
         Some(Code::RetryLater) => "had its next attempt been due",
         Some(_) => "had that not been in the way",
     }

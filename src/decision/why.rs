@@ -140,6 +140,7 @@ fn reason(world: &World, subject: &Subject, gate: &GateResult, code: Code) -> St
         Code::UsersUnknown => "users unknown",
         Code::Suspended => "suspended",
         Code::HistoryLost => "history lost",
+        Code::StateUnreadable => "history unreadable",
         Code::ClockSuspect => "clock suspect",
         Code::RestartPending => "restart pending",
         Code::Booting => return format!("just started, until {at}"),
@@ -226,8 +227,9 @@ fn outcome(world: &World, attempt: &Attempt) -> String {
         (State::SucceededRestart, _) => format!("done{took}, restart wanted"),
         (State::TimedOut, _) => format!("time limit{took}"),
         (State::Stopped, _) => format!("stopped{took}"),
-        (_, Some(code)) => format!("exit {code}{took}"),
+        (_, Some(code)) if attempt.is_told_by_its_exit_code() => format!("exit {code}{took}"),
         (_, None) if attempt.result.is_empty() => format!("failed{took}"),
-        (_, None) => attempt.result.as_str().to_owned(),
+        // A status MIF, or what kept it from being started.
+        (_, _) => attempt.result.as_str().to_owned(),
     }
 }

@@ -10,8 +10,10 @@ use std::time::Duration;
 const TOLERANCE: TimeDelta = TimeDelta::minutes(10);
 /// Further ahead than this in one leap is a jump, and no correction.
 const JUMP: TimeDelta = TimeDelta::hours(24);
-/// After this long of steady running it is believed again.
+/// After this long of steady running it is believed again, if it is synchronised.
 const STEADY: Duration = Duration::from_secs(3600);
+/// Why steady running is not enough.
+const UNSYNCHRONISED: &str = "it runs steadily now, and the system says that it is not synchronised";
 /// This program was not built before: 2026-11-01 in seconds since 1970.
 const BUILT: i64 = 1_793_491_200;
 
@@ -25,8 +27,8 @@ pub struct ClockGuard {
 }
 
 impl ClockGuard {
-    /// Takes a pair of readings.
-    pub fn step(&mut self, wall: Wall, mono: Monotonic) {
+    /// Takes a pair of readings, and whether the system says that its clock is synchronised (None: it does not say).
+    pub fn step(&mut self, wall: Wall, mono: Monotonic, synchronised: Option<bool>) {
         if let Some((old_wall, old_mono)) = self.seen {
             let passed = TimeDelta::from_std(mono.since(old_mono)).unwrap_or(TimeDelta::MAX);
             let back = old_wall.checked_add_signed(passed).map_or(TimeDelta::zero(), |wanted| wanted - wall);
@@ -38,10 +40,16 @@ impl ClockGuard {
         self.seen = Some((wall, mono));
         if wall.timestamp() < BUILT {
             self.suspect(format!("the clock says {}, before this pcm was built", wall.date_naive()), mono);
-        } else if let Some((_, since)) = self.suspect
-            && mono.since(since) >= STEADY
+        } else if let Some((why, since)) = &self.suspect
+            && mono.since(*since) >= STEADY
         {
-            self.suspect = None;
+            if synchronised == Some(false) {
+                let since = *since;
+                let first = why.as_str().split("; ").next().unwrap_or_default();
+                self.suspect(format!("{first}; {UNSYNCHRONISED}"), since);
+            } else {
+                self.suspect = None;
+            }
         }
     }
 
@@ -86,12 +94,34 @@ mod tests {
         Monotonic(Duration::from_secs(minutes * 60))
     }
 
+    fn step(guard: &mut ClockGuard, wall: Wall, mono: Monotonic) {
+        guard.step(wall, mono, Some(true));
+    }
+
+    #[test]
+    fn a_clock_that_is_not_synchronised_is_not_believed_again_however_steady_it_runs() {
+        let mut guard = ClockGuard::default();
+        guard.step(at(0), mono(0), Some(false));
+        assert_eq!(guard.suspect_why(), None, "that alone is no reason to doubt it");
+        guard.step(at(-60), mono(1), Some(false));
+        for minute in 1..200 {
+            guard.step(at(-60 + minute), mono(1 + u64::try_from(minute).unwrap()), Some(false));
+        }
+        let why = guard.suspect_why().unwrap().as_str();
+        assert_eq!(why, format!("the clock went back 61 min; {UNSYNCHRONISED}"));
+        let mut unsaid = guard.clone();
+        unsaid.step(at(140), mono(201), None);
+        assert_eq!(unsaid.suspect_why(), None, "where the system does not say, an hour is all there is");
+        guard.step(at(140), mono(201), Some(true));
+        assert_eq!(guard.suspect_why(), None);
+    }
+
     #[test]
     fn a_steady_clock_is_believed_and_small_corrections_are_too() {
         let mut guard = ClockGuard::default();
         for minute in 0..1000 {
             let wobble = i64::from(minute % 7 == 0) * -9;
-            guard.step(at(i64::from(minute) + wobble), mono(minute.try_into().unwrap()));
+            step(&mut guard, at(i64::from(minute) + wobble), mono(minute.try_into().unwrap()));
             assert_eq!(guard.suspect_why(), None, "minute {minute}");
         }
     }
@@ -99,14 +129,14 @@ mod tests {
     #[test]
     fn a_clock_that_went_back_is_suspected_for_an_hour_of_steady_running() {
         let mut guard = ClockGuard::default();
-        guard.step(at(0), mono(0));
-        guard.step(at(-60), mono(1));
+        step(&mut guard, at(0), mono(0));
+        step(&mut guard, at(-60), mono(1));
         assert!(guard.suspect_why().is_some());
         for minute in 1..60 {
-            guard.step(at(-60 + minute), mono(1 + u64::try_from(minute).unwrap()));
+            step(&mut guard, at(-60 + minute), mono(1 + u64::try_from(minute).unwrap()));
             assert!(guard.suspect_why().is_some(), "minute {minute}");
         }
-        guard.step(at(0), mono(61));
+        step(&mut guard, at(0), mono(61));
         assert_eq!(guard.suspect_why(), None);
     }
 
@@ -114,7 +144,8 @@ mod tests {
     fn a_clock_older_than_the_program_is_never_believed() {
         let mut guard = ClockGuard::default();
         for hour in 0..5 {
-            guard.step(
+            step(
+                &mut guard,
                 "2001-01-01T00:00:00Z".parse::<Wall>().unwrap() + TimeDelta::hours(hour),
                 mono(60 * hour as u64),
             );
@@ -125,7 +156,7 @@ mod tests {
     #[test]
     fn a_clock_behind_the_last_recorded_time_is_suspected() {
         let mut guard = ClockGuard::default();
-        guard.step(at(0), mono(0));
+        step(&mut guard, at(0), mono(0));
         guard.last_known(at(9), at(0));
         assert_eq!(guard.suspect_why(), None);
         guard.last_known(at(11), at(0));
@@ -136,11 +167,11 @@ mod tests {
     fn only_a_leap_of_more_than_a_day_is_a_jump() {
         let day = 24 * 60;
         let mut guard = ClockGuard::default();
-        guard.step(at(0), mono(0));
-        guard.step(at(day), mono(0));
-        guard.step(at(3 * day), mono(2 * 24 * 60));
+        step(&mut guard, at(0), mono(0));
+        step(&mut guard, at(day), mono(0));
+        step(&mut guard, at(3 * day), mono(2 * 24 * 60));
         assert!(!guard.take_jump(), "a day, and two days of sleep");
-        guard.step(at(4 * day + 1), mono(2 * 24 * 60));
+        step(&mut guard, at(4 * day + 1), mono(2 * 24 * 60));
         assert_eq!((guard.take_jump(), guard.take_jump()), (true, false));
         guard.last_known(at(0), at(day));
         assert!(!guard.take_jump());
@@ -151,8 +182,8 @@ mod tests {
     #[test]
     fn a_clock_that_jumps_forward_is_not_suspected_of_going_back() {
         let mut guard = ClockGuard::default();
-        guard.step(at(0), mono(0));
-        guard.step(at(10_000), mono(1));
+        step(&mut guard, at(0), mono(0));
+        step(&mut guard, at(10_000), mono(1));
         assert_eq!(guard.suspect_why(), None);
     }
 }

@@ -139,8 +139,34 @@ fn failed(path: &Path, e: &std::io::Error) -> Failure {
         Exit::State,
         "state-unusable",
         format!("{} cannot be made or used: {e}", path.display()),
-        "Run pcm init as root or as the account of the service, or name a folder of yours with --state",
+        remedy(e),
     )
+}
+
+/// Whether it is the disk or a lack of something, which may be over at any time, and nothing that `pcm init` or another
+/// account could change.
+pub fn passes(e: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{
+        NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem, ResourceBusy, StorageFull,
+    };
+    match e.kind() {
+        ReadOnlyFilesystem | StorageFull | ResourceBusy => true,
+        NotFound | PermissionDenied | NotADirectory => false,
+        // Input/output errors and a lack of descriptors have no kind of their own.
+        _ => e.raw_os_error().is_some(),
+    }
+}
+
+/// What helps against a state folder that cannot be used.
+pub fn remedy(e: &std::io::Error) -> &'static str {
+    match e.kind() {
+        std::io::ErrorKind::ReadOnlyFilesystem => {
+            "Its file system is read-only: see why in the kernel's log, then mount it for writing (mount -o remount,rw)"
+        }
+        std::io::ErrorKind::StorageFull => "Make room on that file system",
+        _ if passes(e) => "Look at the disk and its file system",
+        _ => "Run pcm init as root or as the account of the service, or name a folder of yours with --state",
+    }
 }
 
 /// A machine that is configured.

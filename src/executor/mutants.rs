@@ -24,6 +24,8 @@ pub enum Mutant {
     RecordBeforeSync,
     /// A history that is lost is started anew.
     LostIsEmpty,
+    /// A full disk makes the run host give up its exit record.
+    RecordGivenUp,
     /// An exit record is not looked at.
     ExitIgnored,
     /// That `started` was written is not looked at.
@@ -44,6 +46,7 @@ impl Mutant {
         Mutant::LaunchWithoutGo,
         Mutant::RecordBeforeSync,
         Mutant::LostIsEmpty,
+        Mutant::RecordGivenUp,
         Mutant::ExitIgnored,
         Mutant::StartedIgnored,
         Mutant::ReportForgotten,

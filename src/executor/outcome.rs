@@ -49,6 +49,35 @@ pub struct ExitRecord {
     pub error: Option<SafeText>,
     /// Processes that were still there when the first one had ended of its own accord.
     pub left_behind: bool,
+    /// The package had the system ask for a restart while it ran, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart_wanted: Option<SafeText>,
+}
+
+/// The longest text in an exit record, in characters: the room for a record is reserved before its run is launched.
+const MAX_TEXT: usize = 256;
+
+impl ExitRecord {
+    /// The bytes of the record, with room to spare below [`ExitRecord::ROOM`].
+    ///
+    /// # Errors
+    /// Never for our own struct of numbers and texts.
+    pub fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
+        let cut = |text: &Option<SafeText>| {
+            let text = text.as_ref()?;
+            Some(SafeText::new(&text.as_str().chars().take(MAX_TEXT).collect::<String>()))
+        };
+        let bounded = ExitRecord {
+            not_synced: cut(&self.not_synced),
+            error: cut(&self.error),
+            restart_wanted: cut(&self.restart_wanted),
+            ..self.clone()
+        };
+        serde_json::to_vec(&bounded).map_err(std::io::Error::other)
+    }
+
+    /// No record is longer, in bytes.
+    pub const ROOM: usize = 4096;
 }
 
 /// What the status MIF said, if the package wrote one.
@@ -76,6 +105,8 @@ pub struct RetryPolicy {
     pub after: Duration,
     /// The request's expire time: no retry is due at or past it.
     pub expires: Option<Wall>,
+    /// It runs by itself: what only an operator starts is not repeated without one.
+    pub by_itself: bool,
 }
 
 /// How the attempt ended, as history keeps it.
@@ -127,14 +158,22 @@ pub fn judge(
         Some(code) => outcome_of(code, table),
         None => Outcome::Failure,
     };
+    let outcome = match outcome {
+        Outcome::Success if exit.restart_wanted.is_some() => Outcome::Restart,
+        outcome => outcome,
+    };
     match mif {
         MifSays::Malformed(why) => plain(State::Failed, format!("its status MIF is malformed: {why}")),
         MifSays::Status { success: true, description } => {
-            // The MIF says whether it worked; that a restart is wanted is something only the exit code says.
-            let state = if outcome == Outcome::Restart { State::SucceededRestart } else { State::Succeeded };
+            // The MIF says whether it worked; only the exit code or the system says that a restart is wanted.
+            let restart = outcome == Outcome::Restart || exit.restart_wanted.is_some();
+            let state = if restart { State::SucceededRestart } else { State::Succeeded };
             plain(state, or(description, &returned))
         }
-        MifSays::Status { success: false, description } => plain(State::Failed, or(description, &returned)),
+        // What the package returned must not stand alone beside a failure that it does not explain.
+        MifSays::Status { success: false, description } => {
+            plain(State::Failed, or(description, &format!("its status MIF says that it failed ({returned})")))
+        }
         MifSays::Nothing => match outcome {
             Outcome::Success => plain(State::Succeeded, returned),
             Outcome::Restart => plain(State::SucceededRestart, format!("{returned}, restart pending")),
@@ -160,6 +199,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3600);
 fn retried(ended: Wall, words: &str, number: u32, retry: &RetryPolicy) -> Judged {
     let at = TimeDelta::from_std(retry.after).ok().and_then(|after| ended.checked_add_signed(after));
     match at {
+        _ if !retry.by_itself => Judged {
+            state: State::Failed,
+            retry_at: None,
+            result: short(&format!("{words}, not repeated by itself: an operator runs it")),
+        },
         _ if number > retry.retries => Judged {
             state: State::Failed,
             retry_at: None,
@@ -182,8 +226,11 @@ fn retried(ended: Wall, words: &str, number: u32, retry: &RetryPolicy) -> Judged
 fn outcome_of(code: i64, table: &BTreeMap<i64, Outcome>) -> Outcome {
     table.get(&code).copied().unwrap_or(match code {
         0 => Outcome::Success,
+        // What Windows Installer returns. Exit codes of Unix end at 255; a restart is asked for by the system's note there.
         3010 | 1641 => Outcome::Restart,
         1618 => Outcome::Retry,
+        // EX_TEMPFAIL of sysexits.h: the program itself asks to be tried again.
+        75 if cfg!(unix) => Outcome::Retry,
         _ => Outcome::Failure,
     })
 }
@@ -214,11 +261,12 @@ mod tests {
             not_synced: None,
             error: None,
             left_behind: false,
+            restart_wanted: None,
         }
     }
 
     fn policy() -> RetryPolicy {
-        RetryPolicy { retries: 3, after: Duration::from_secs(600), expires: None }
+        RetryPolicy { retries: 3, after: Duration::from_secs(600), expires: None, by_itself: true }
     }
 
     fn judged(code: i64) -> Judged {
@@ -235,7 +283,8 @@ mod tests {
                 _ => State::Failed,
             };
             assert_eq!(state, wanted, "exit code {code}");
-            assert_eq!(judged(code).retry_at.is_some(), code == 1618, "exit code {code}");
+            let retried = code == 1618 || cfg!(unix) && code == 75;
+            assert_eq!(judged(code).retry_at.is_some(), retried, "exit code {code}");
         }
     }
 
@@ -250,6 +299,58 @@ mod tests {
         }
         let restart = judge(&exit(3010), &says(true), &BTreeMap::new(), 1, &policy());
         assert_eq!(restart.state, State::SucceededRestart);
+    }
+
+    #[test]
+    fn a_failure_that_a_status_mif_tells_without_a_word_is_not_shown_as_its_exit_code() {
+        let says = MifSays::Status { success: false, description: SafeText::default() };
+        let judged = judge(&exit(0), &says, &BTreeMap::new(), 1, &policy());
+        assert_eq!(judged.state, State::Failed);
+        assert_eq!(judged.result.as_str(), "its status MIF says that it failed (exit 0 after 41s)");
+    }
+
+    #[test]
+    fn a_restart_that_the_system_was_asked_for_counts_where_the_package_succeeded() {
+        let wanted = |code| ExitRecord { restart_wanted: Some("linux-image".into()), ..exit(code) };
+        let state = |code, says: &MifSays| judge(&wanted(code), says, &BTreeMap::new(), 1, &policy()).state;
+        assert_eq!(state(0, &MifSays::Nothing), State::SucceededRestart);
+        assert_eq!(state(17, &MifSays::Nothing), State::Failed);
+        let told = |success| MifSays::Status { success, description: SafeText::default() };
+        assert_eq!(state(17, &told(true)), State::SucceededRestart);
+        assert_eq!(state(0, &told(false)), State::Failed);
+        let table = BTreeMap::from([(194, Outcome::Restart)]);
+        assert_eq!(judge(&exit(194), &MifSays::Nothing, &table, 1, &policy()).state, State::SucceededRestart);
+    }
+
+    #[test]
+    fn what_only_an_operator_starts_is_not_said_to_be_retried() {
+        let policy = RetryPolicy { by_itself: false, ..policy() };
+        for judged in [
+            judge(&exit(1618), &MifSays::Nothing, &BTreeMap::new(), 1, &policy),
+            not_launched("2026-11-22T22:00:00Z".parse().unwrap(), "no space", 1, &policy),
+        ] {
+            assert_eq!((judged.state, judged.retry_at), (State::Failed, None));
+            assert!(judged.result.as_str().ends_with("an operator runs it"), "{}", judged.result);
+        }
+    }
+
+    #[test]
+    fn the_longest_exit_record_fits_into_the_room_that_is_reserved_for_it() {
+        let long = || Some(SafeText::new(&"\u{1f600}\"\\".repeat(5000)));
+        let longest = ExitRecord {
+            ended_by: EndedBy::NeverTold,
+            exit_code: Some(i64::MIN),
+            signal: Some(i32::MIN),
+            ran_ms: u64::MAX,
+            not_synced: long(),
+            error: long(),
+            left_behind: true,
+            restart_wanted: long(),
+            ..exit(0)
+        };
+        let bytes = longest.to_bytes().unwrap();
+        assert!(bytes.len() < ExitRecord::ROOM, "{}", bytes.len());
+        serde_json::from_slice::<ExitRecord>(&bytes).unwrap();
     }
 
     #[test]

@@ -179,6 +179,8 @@ impl RunFolder {
                 account::give(&self.out(), &account)?;
             }
         }
+        // A run that could not be recorded at its end is not begun.
+        durable::Reserved::make(&self.exit(), ExitRecord::ROOM)?;
         durable::create_new(&self.spec(), &serde_json::to_vec(spec).map_err(io::Error::other)?)
     }
 
@@ -255,11 +257,36 @@ impl RunFolder {
     /// Ends what a dead run host left alive; false where something still lives after `deadline`. `known` is the run host
     /// as the history knows it.
     pub fn end_leftovers(&self, known: Option<&Started>, deadline: Duration) -> bool {
-        let started = self.read_started().ok().flatten();
-        started
-            .as_ref()
-            .or(known)
-            .is_none_or(|started| process::kill_leftovers(&started.host, &self.traces(started), deadline))
+        self.host(known)
+            .is_none_or(|started| process::kill_leftovers(&started.host, &self.traces(&started), deadline))
+    }
+
+    /// Lets the run host go on if it was stopped; whether it was.
+    pub fn wake_host(&self, known: Option<&Started>) -> bool {
+        self.host(known).is_some_and(|host| process::wake(&host.host))
+    }
+
+    /// Ends the run host and what descends from it, unless all of that has ended and the host only has to write down how.
+    /// Whether it was to be ended.
+    pub fn end_host(&self, known: Option<&Started>, deadline: Duration) -> bool {
+        let Some(host) = self.host(known).map(|started| started.host) else { return false };
+        let at_work = process::is_stopped(&host) || !process::descendants(host.pid).is_empty();
+        if at_work && process::alive(&host) {
+            process::end(&host, deadline);
+        }
+        at_work
+    }
+
+    /// Removes the control group of a run of which nothing lives.
+    pub fn release(&self, known: Option<&Started>) {
+        if let Some(started) = self.host(known) {
+            process::release(&started.host, &self.traces(&started));
+        }
+    }
+
+    /// As the folder says it, or else as the history knows it.
+    fn host(&self, known: Option<&Started>) -> Option<Started> {
+        self.read_started().ok().flatten().or_else(|| known.cloned())
     }
 
     fn traces(&self, started: &Started) -> Traces {

@@ -6,10 +6,12 @@ use super::lookout::Lookout;
 use super::outcome::{EndedBy, ExitRecord};
 use super::run_folder::{RunFolder, RunSpec, Started};
 use super::transcript::Transcript;
+use crate::host::durable::Reserved;
 use crate::host::process::{self, Ended, LaunchSpec, Reaped, Tree};
-use crate::host::{account, durable, facts, lock, programs};
+use crate::host::{account, durable, facts, lock, power, programs};
 use crate::site::instruction::Program;
 use crate::text::SafeText;
+use chrono::TimeDelta;
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +25,8 @@ const TICK: Duration = Duration::from_millis(50);
 const SYNC_DEADLINE: Duration = Duration::from_secs(60);
 /// One attempt to end a tree whole.
 const KILL_DEADLINE: Duration = Duration::from_secs(5);
+/// While the exit record cannot be written, that is tried again this often.
+const WRITE_AGAIN: Duration = Duration::from_millis(500);
 /// After the tree is gone, the output pipe is read for this long at most: a process outside the tree may hold it open.
 const OUTPUT_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -48,6 +52,7 @@ fn host(folder: &RunFolder) -> io::Result<()> {
     process::ignore_hangups();
     let mut tree = Tree::own()?;
     let spec = folder.read_spec()?;
+    let room = Reserved::open(&folder.exit())?;
     let Some(_lock) = lock::ExclusiveLock::try_take(&folder.lock(), "run host")? else {
         return Err(io::Error::other("another run host has this run"));
     };
@@ -63,13 +68,13 @@ fn host(folder: &RunFolder) -> io::Result<()> {
     durable::create_new(&folder.started(), &serde_json::to_vec(&started).map_err(io::Error::other)?)?;
     // An answer that cannot be read is none: nothing is launched, and the record says so.
     if !told_to_go().unwrap_or(false) {
-        return write_exit(folder, &not_started(EndedBy::NeverTold, None));
+        return write_exit(folder, room, &not_started(EndedBy::NeverTold, None));
     }
     let record = match run(folder, &spec, &mut tree) {
         Ok(record) => record,
         Err(e) => not_started(EndedBy::NotStarted, Some(SafeText::new(&e.to_string()))),
     };
-    write_exit(folder, &record)
+    write_exit(folder, room, &record)
 }
 
 /// Says that it is ready and waits for the answer; end of file, or anything else, is a no.
@@ -95,11 +100,26 @@ fn not_started(ended_by: EndedBy, error: Option<SafeText>) -> ExitRecord {
         not_synced: None,
         error,
         left_behind: false,
+        restart_wanted: None,
     }
 }
 
-fn write_exit(folder: &RunFolder, record: &ExitRecord) -> io::Result<()> {
-    durable::write(&folder.exit(), &serde_json::to_vec(record).map_err(io::Error::other)?)
+/// Writes the exit record. While that fails, it is tried again and the run's lock is kept: nobody else knows the result.
+///
+/// # Errors
+/// Somebody deleted the folder of the run.
+fn write_exit(folder: &RunFolder, mut room: Reserved, record: &ExitRecord) -> io::Result<()> {
+    let (path, bytes) = (folder.exit(), record.to_bytes()?);
+    loop {
+        // Where what was reserved has been deleted there may be room all the same.
+        let Err(e) = room.write(&path, &bytes).or_else(|_| durable::write(&path, &bytes)) else {
+            return Ok(());
+        };
+        if e.kind() == io::ErrorKind::NotFound {
+            return Err(e);
+        }
+        std::thread::sleep(WRITE_AGAIN);
+    }
 }
 
 /// Launches the package and sees it to its end.
@@ -115,7 +135,7 @@ fn run(folder: &RunFolder, spec: &RunSpec, tree: &mut Tree) -> io::Result<ExitRe
     };
     let program = resolve(&spec.program, &spec.package_dir)?;
     let (reader, writer) = io::pipe()?;
-    let started_at = facts::now();
+    let note = power::restart_note();
     let clock = facts::monotonic();
     let pid = tree.launch(LaunchSpec {
         program,
@@ -156,7 +176,11 @@ fn run(folder: &RunFolder, spec: &RunSpec, tree: &mut Tree) -> io::Result<ExitRe
     }
     let ran = facts::monotonic().since(clock);
     let lost_output = output.finish();
+    let restart_wanted = (power::restart_note() != note).then(power::restart_wanted).flatten();
     let not_synced = durable::sync_local_file_systems(SYNC_DEADLINE).err();
+    // By one clock: somebody may have set the wall clock in between.
+    let ended_at = facts::now();
+    let lasted = TimeDelta::from_std(facts::monotonic().since(clock)).unwrap_or_default();
     let (exit_code, signal) = match status {
         Some(Ended::Code(code)) => (Some(code), None),
         Some(Ended::Signal(signal)) => (None, Some(signal)),
@@ -166,12 +190,13 @@ fn run(folder: &RunFolder, spec: &RunSpec, tree: &mut Tree) -> io::Result<ExitRe
         ended_by: end.begun.map_or(EndedBy::Itself, |begun| begun.by),
         exit_code,
         signal,
-        started_at,
-        ended_at: facts::now(),
+        started_at: ended_at - lasted,
+        ended_at,
         ran_ms: u64::try_from(ran.as_millis()).unwrap_or(u64::MAX),
         not_synced,
         error: lost_output,
         left_behind,
+        restart_wanted,
     })
 }
 
@@ -213,6 +238,10 @@ impl End {
                 } else {
                     return Vec::new();
                 };
+                // This process may have been stopped or starved: what has ended by itself was not ended by anybody.
+                if tree.processes().is_empty() {
+                    return Vec::new();
+                }
                 tree.terminate();
                 self.begun = Some(Begun { by, since: ran });
                 Vec::new()
@@ -250,9 +279,8 @@ fn keep_output(mut from: io::PipeReader, transcript: &Path, fallback: &Path) -> 
                 // Reading goes on without a transcript, or the package would block on a full pipe.
                 Ok(n) => {
                     count.fetch_add(n as u64, Ordering::Relaxed);
-                    if let Some(Err(e)) = kept.as_mut().map(|kept| kept.push(&buffer[..n])) {
-                        kept = None;
-                        error = Some(e);
+                    if let Some(kept) = &mut kept {
+                        kept.push(&buffer[..n]);
                     }
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

@@ -471,7 +471,7 @@ pub struct AuditEntryDoc {
     pub request_id: Option<RequestId>,
     /// The operator's words.
     pub reason: Option<SafeText>,
-    /// `asked` before it is carried out; `done`, or the refusal's code, after.
+    /// `asked` before it is carried out; `done`, or the refusal's code (`already-attempted` for `done`), after.
     pub result: SafeText,
 }
 

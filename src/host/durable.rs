@@ -5,7 +5,7 @@ use super::sys;
 use crate::text::SafeText;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -37,6 +37,62 @@ pub fn create_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
         other => other,
     };
     finish(path, &temporary, done)
+}
+
+/// Room on the disk for a small file that has to be written later, however full the disk is by then. It is a file of
+/// blanks that is overwritten where it stands and then gets its name. File systems that never overwrite (btrfs, zfs) may
+/// want new room all the same: writing can fail and be tried again.
+#[derive(Debug)]
+pub struct Reserved {
+    file: File,
+    place: PathBuf,
+}
+
+impl Reserved {
+    /// Reserves `size` bytes for the file that is to be `path`, durably.
+    ///
+    /// # Errors
+    /// There is no room, or it is reserved already.
+    pub fn make(path: &Path, size: usize) -> io::Result<()> {
+        write_exclusively(&Self::place(path), &vec![b' '; size])?;
+        sync_dir(folder_of(path))
+    }
+
+    /// Takes what was reserved for `path`.
+    ///
+    /// # Errors
+    /// It is not there or cannot be written.
+    pub fn open(path: &Path) -> io::Result<Reserved> {
+        let place = Self::place(path);
+        Ok(Reserved { file: sys::durable::options().write(true).open(&place)?, place })
+    }
+
+    /// Makes `path` with `bytes`, durably, in the room that was reserved for it.
+    ///
+    /// # Errors
+    /// Nothing is at `path` then, or what was there before. Calling it again writes all of it anew, so that a sync that
+    /// failed proves nothing about the next one.
+    pub fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.file.rewind()?;
+        self.file.write_all(bytes)?;
+        self.file.set_len(bytes.len() as u64)?;
+        self.file.sync_all()?;
+        sys::durable::rename_over(&self.place, path)?;
+        sync_dir(folder_of(path))
+    }
+
+    fn place(path: &Path) -> PathBuf {
+        path.with_added_extension("room")
+    }
+}
+
+/// Reserves so many bytes for a file that is to grow, without making it longer. A file system that has no way to do that
+/// reserves nothing.
+///
+/// # Errors
+/// There is no room.
+pub fn reserve(file: &File, bytes: u64) -> io::Result<()> {
+    sys::durable::reserve(file, bytes)
 }
 
 /// Puts what was renamed, made or removed in a folder on disk.
@@ -187,6 +243,20 @@ mod tests {
         assert_eq!(create_new(&file, b"second").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&file).unwrap(), b"first");
         assert_eq!(names(dir.path()), ["started"]);
+    }
+
+    #[test]
+    fn what_room_was_reserved_for_is_written_whole_also_over_what_is_in_the_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("exit");
+        Reserved::make(&file, 4096).unwrap();
+        assert_eq!(Reserved::make(&file, 4096).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert!(!file.exists());
+        let mut room = Reserved::open(&file).unwrap();
+        fs::write(&file, b"garbage").unwrap();
+        room.write(&file, b"record").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"record");
+        assert_eq!(names(dir.path()), ["exit"]);
     }
 
     #[test]

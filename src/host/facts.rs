@@ -22,6 +22,11 @@ pub fn now() -> Wall {
     System::now()
 }
 
+/// Whether the system says that its clock is synchronised; None: it does not say.
+pub fn clock_synchronised() -> Option<bool> {
+    sys::facts::clock_synchronised()
+}
+
 /// What packages must name to run here; None where pcm knows no name for it.
 pub fn platform() -> Option<Platform> {
     match (std::env::consts::OS, std::env::consts::ARCH) {

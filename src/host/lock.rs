@@ -33,6 +33,7 @@ impl fmt::Display for Holder {
 pub struct ExclusiveLock {
     file: File,
     path: PathBuf,
+    who: String,
 }
 
 /// How long somebody who only looks may stand in the way.
@@ -70,8 +71,8 @@ impl ExclusiveLock {
             if !sys::lock::is_at(&file, path)? {
                 continue;
             }
-            let mut lock = ExclusiveLock { file, path: path.to_owned() };
-            lock.write_holder(holder_text)?;
+            let mut lock = ExclusiveLock { file, path: path.to_owned(), who: holder_text.to_owned() };
+            lock.write_holder()?;
             return Ok(Some(lock));
         }
     }
@@ -102,8 +103,26 @@ impl ExclusiveLock {
         &self.path
     }
 
-    fn write_holder(&mut self, who: &str) -> io::Result<()> {
-        let holder = Holder { who: SafeText::new(who), pid: std::process::id(), since: System::now() };
+    /// Whether this is still the lock that others see. Where somebody removed its file it is taken anew; false: another
+    /// process was faster, and holds it now.
+    ///
+    /// # Errors
+    /// It cannot be found out or made anew now; nobody else can have taken it then either.
+    pub fn keep(&mut self) -> io::Result<bool> {
+        if sys::lock::is_at(&self.file, &self.path)? {
+            return Ok(true);
+        }
+        match ExclusiveLock::try_take(&self.path, &self.who)? {
+            Some(anew) => {
+                *self = anew;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    fn write_holder(&mut self) -> io::Result<()> {
+        let holder = Holder { who: SafeText::new(&self.who), pid: std::process::id(), since: System::now() };
         let text = serde_json::to_string(&holder)?;
         match sys::lock::holder_file(&self.path) {
             // A mandatory lock keeps others from reading the locked file itself.
@@ -219,6 +238,23 @@ mod tests {
             true
         });
         assert!(second.unwrap().is_some());
+    }
+
+    #[test]
+    fn a_holder_whose_file_is_removed_takes_it_anew_unless_another_was_faster() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let mut first = ExclusiveLock::try_take(&path, "first").unwrap().unwrap();
+        assert!(first.keep().unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert!(!is_held(&path));
+        assert!(first.keep().unwrap());
+        assert!(is_held(&path) && ExclusiveLock::try_take(&path, "second").unwrap().is_none());
+        std::fs::remove_file(&path).unwrap();
+        let _second = ExclusiveLock::try_take(&path, "second").unwrap().unwrap();
+        assert!(!first.keep().unwrap());
+        drop(first);
+        assert_eq!(holder(&path).unwrap().who.as_str(), "second");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::sys;
 use crate::text::SafeText;
+use std::time::SystemTime;
 
 /// What a machine runs on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,12 @@ pub fn source() -> Power {
 /// What of the system itself wants a restart, in words; None: nothing says so. No reason for pcm to do anything.
 pub fn restart_wanted() -> Option<SafeText> {
     sys::power::restart_wanted()
+}
+
+/// When the system last wrote down that it wants a restart; None: it keeps no such note, or wants none. Another answer
+/// than before means that something has asked for one in between.
+pub fn restart_note() -> Option<SystemTime> {
+    sys::power::restart_note()
 }
 
 /// The command that restarts this machine: program and arguments.

@@ -241,6 +241,27 @@ pub fn alive(who: &ProcessIdentity) -> bool {
     who.boot_id == super::facts::boot_id() && sys::process::start_time(who.pid) == Some(who.start_time)
 }
 
+/// Whether that very process lives and somebody stopped it.
+pub fn is_stopped(who: &ProcessIdentity) -> bool {
+    alive(who) && sys::process::is_stopped(who.pid)
+}
+
+/// Lets a process go on if somebody stopped it; whether somebody had.
+pub fn wake(who: &ProcessIdentity) -> bool {
+    let stopped = is_stopped(who);
+    if stopped {
+        sys::process::wake(Process { pid: who.pid, start_time: who.start_time });
+    }
+    stopped
+}
+
+/// Ends a process and what descends from it, also what is stopped or multiplies. False where something still lives after
+/// `deadline`.
+pub fn end(who: &ProcessIdentity, deadline: Duration) -> bool {
+    let process = Process { pid: who.pid, start_time: who.start_time };
+    sys::process::kill_until_none(deadline, || alive(who).then_some(process).into_iter().collect())
+}
+
 /// By what the processes of a run are found after its run host has died, besides its session.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traces {
@@ -259,6 +280,13 @@ pub fn leftovers(run_host: &ProcessIdentity, traces: &Traces) -> Vec<Process> {
         sys::process::leftovers(run_host, traces)
     } else {
         Vec::new()
+    }
+}
+
+/// Removes the control group of a run, if nothing is left in it.
+pub fn release(run_host: &ProcessIdentity, traces: &Traces) {
+    if run_host.boot_id == super::facts::boot_id() {
+        sys::process::release(traces);
     }
 }
 

@@ -25,6 +25,9 @@ use steps::{Carrier, Steps};
 use tokio::sync::mpsc;
 use worker::{News, Worker};
 
+/// A lock that cannot be taken because of the disk is tried again this often.
+const LOCK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Runs until it is asked to end. Packages that run go on without it.
 ///
 /// # Errors
@@ -56,8 +59,7 @@ pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config
         let start = |name| Worker::start(name, news.clone()).map_err(|e| cannot("start its threads", &e));
         let workers: (Box<dyn Carrier>, Box<dyn Carrier>) =
             (Box::new(start("looks")?), Box::new(start("carries")?));
-        live(Steps::new(engine, &read_config, workers), asked, heard).await;
-        Ok(())
+        live(Steps::new(engine, &read_config, workers), asked, heard).await
     })
 }
 
@@ -66,13 +68,21 @@ async fn live(
     mut steps: Steps<'_>,
     mut asked: mpsc::Receiver<Asked>,
     mut heard: mpsc::UnboundedReceiver<News>,
-) {
+) -> Result<()> {
     steps.started();
     let mut stopping = std::pin::pin!(stop::requested());
     let mut ready = false;
     loop {
         supervisor::alive();
         let mut wake = steps.step();
+        if steps.engine.is_deposed() {
+            return Err(Failure::new(
+                Exit::Failed,
+                "lock-lost",
+                "the lock file of the executor was removed, and another process has taken the lock",
+                "That one is the executor now: see pcm service status",
+            ));
+        }
         // The first step has asked somebody else to look at the share, which may take its time (DEFECTS Q178662).
         if !std::mem::replace(&mut ready, true) {
             supervisor::ready();
@@ -93,31 +103,43 @@ async fn live(
     }
     supervisor::stopping();
     steps.ending();
+    Ok(())
 }
 
 /// A starting service waits for whoever has the lock, and never exits because of it (DEFECTS Q164657).
 fn take_lock(layout: &Layout) -> Result<ExclusiveLock> {
     let path = layout.lock();
-    let mut said = false;
-    let taken = ExclusiveLock::wait_take(&path, "pcm service", |holder| {
-        if !said {
-            let holder = holder.map_or_else(|| "somebody".into(), |h| h.to_string());
-            let line =
-                format!("pcm service: waiting for the executor, which is held by {}", SafeText::new(&holder));
-            let _ = writeln!(std::io::stderr(), "{line}");
-            said = true;
+    let mut said = String::new();
+    let mut say_once = |line: String| {
+        if line != said {
+            let _ = writeln!(std::io::stderr(), "pcm service: {}", SafeText::new(&line));
+            said = line;
         }
-        true
-    });
-    match taken {
-        Ok(Some(lock)) => Ok(lock),
-        Ok(None) => unreachable!("it waits for ever"),
-        Err(e) => Err(Failure::new(
-            Exit::State,
-            "state-unusable",
-            format!("{} cannot be locked: {e}", path.display()),
-            "Create the state folder with: pcm init",
-        )),
+    };
+    loop {
+        let taken = ExclusiveLock::wait_take(&path, "pcm service", |holder| {
+            let holder = holder.map_or_else(|| "somebody".into(), |h| h.to_string());
+            say_once(format!("waiting for the executor, which is held by {holder}"));
+            true
+        });
+        match taken {
+            Ok(Some(lock)) => return Ok(lock),
+            Ok(None) => unreachable!("it waits for ever"),
+            // That heals without a restart, as it does for a service that has started already.
+            Err(e) if init::passes(&e) => {
+                let remedy = init::remedy(&e);
+                say_once(format!("{} cannot be locked: {e}; waiting until it can. {remedy}", path.display()));
+                std::thread::sleep(LOCK_AGAIN);
+            }
+            Err(e) => {
+                return Err(Failure::new(
+                    Exit::State,
+                    "state-unusable",
+                    format!("{} cannot be locked: {e}", path.display()),
+                    "Create the state folder with: pcm init",
+                ));
+            }
+        }
     }
 }
 

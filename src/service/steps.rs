@@ -113,7 +113,9 @@ impl<'a> Steps<'a> {
     pub fn started(&mut self) {
         let version = env!("CARGO_PKG_VERSION");
         let line = format!("Package Command Manager service {version} started.");
-        self.engine.journal().info(self.world.now(), &line);
+        let now = self.world.now();
+        self.engine.journal().info(now, &line);
+        self.engine.record_clock(now);
     }
 
     /// Says that it ends.

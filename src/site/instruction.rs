@@ -189,6 +189,16 @@ pub enum Platform {
     WindowsX86_64,
 }
 
+impl Platform {
+    /// One whose programs return exit codes up to 255.
+    pub fn is_linux(self) -> bool {
+        match self {
+            Platform::LinuxX86_64 | Platform::LinuxAarch64 => true,
+            Platform::WindowsX86 | Platform::WindowsX86_64 => false,
+        }
+    }
+}
+
 /// Which presence of users a request wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -172,6 +172,7 @@ fn history(site: &Site) {
             exit_codes: Default::default(),
             max_run_time_s: 1800,
             overrides: Vec::new(),
+            started_up_ms: None,
             host: None,
         };
         history.claim(at, &row).unwrap();

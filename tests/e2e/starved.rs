@@ -3,8 +3,8 @@
 
 use super::common::*;
 use super::pty::Terminal;
+use super::small::Small;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -50,51 +50,6 @@ fn heals(site: &Site, service: Service) {
     assert!(!said.contains("panicked at"), "{said}");
     let told = ["was not recorded", "was not started"].iter().any(|words| site.log().contains(words));
     assert!(told, "{}", site.log());
-}
-
-/// A file system of its own, of three megabytes; gone with the test.
-struct Small(PathBuf);
-
-impl Small {
-    fn over(at: PathBuf) -> Option<Self> {
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=3m,mode=0755", "pcm-test"])
-            .arg(&at)
-            .output();
-        match mount {
-            Ok(output) if output.status.success() => Some(Self(at)),
-            Ok(output) => {
-                println!("SKIPPED: nothing can be mounted here: {}", text(&output));
-                None
-            }
-            Err(e) => {
-                println!("SKIPPED: no mount: {e}");
-                None
-            }
-        }
-    }
-
-    fn fill(&self) {
-        for block in ["64k", "4k", "1"] {
-            let file = self.0.join(format!("filler.{block}"));
-            // It ends when there is no room; that is no failure of the test.
-            let _ = Command::new("dd")
-                .args(["if=/dev/zero", &format!("of={}", file.display()), &format!("bs={block}")])
-                .output();
-        }
-    }
-
-    fn make_room(&self) {
-        for block in ["64k", "4k", "1"] {
-            std::fs::remove_file(self.0.join(format!("filler.{block}"))).unwrap();
-        }
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
-    }
 }
 
 #[test]

@@ -263,6 +263,7 @@ fn event_words(gate: &str, code: Option<&str>) -> &'static str {
         "content" => "changes at the next look at the share",
         "job" => "changes when the publisher or what it depends on does",
         "history" if code == Some("history-lost") => "changes when an operator decides, pcm init --adopt",
+        "history" if code == Some("state-unreadable") => "changes when the history can be read again",
         "history" => "changes when the run ends",
         "mandatory" | "kind" => "an operator can run it",
         _ => "changes by an event",

@@ -92,6 +92,8 @@ fn automatic(app: &App, now: Wall, running: Option<ServiceState>) -> Line {
         line.push("auto OFF", Scope::HeaderAlarm);
     } else if app.data.all_problems().any(|p| p.code == "history-lost") {
         line.push("auto OFF, history lost", Scope::HeaderAlarm);
+    } else if app.data.all_problems().any(|p| p.code == "state-unreadable") {
+        line.push("auto OFF, history unreadable", Scope::HeaderAlarm);
     } else if let Some(words) = announced(app, now) {
         line.push(words, Scope::HeaderAlarm);
     } else if running.is_some() {

@@ -8,6 +8,7 @@ use crate::console::app::data::Held;
 use crate::console::app::filter::Filter;
 use crate::console::app::{App, Focus, Spot, words};
 use crate::console::theme::Scope;
+use crate::decision::State;
 use crate::executor::view::{AttemptDoc, AuditEntryDoc};
 use crate::safe;
 use ratatui::layout::Rect;
@@ -164,7 +165,14 @@ fn attempt(doc: &AttemptDoc, selected: bool, now: Wall, zone: &crate::clock::Zon
         (Some(start), None) => format!("{}...", words::span((now - start).num_seconds())),
         _ => "-".into(),
     };
-    let exit = doc.exit_code.map_or(String::new(), |code| format!("exit {code}"));
+    let exit = match doc.exit_code {
+        // A failure that is told in other words than by what the package returned.
+        Some(0) if doc.state == State::Failed && !doc.result.as_str().starts_with("exit ") => {
+            "MIF".to_owned()
+        }
+        Some(code) => format!("exit {code}"),
+        None => String::new(),
+    };
     let time = if wide { words::full(at, zone) } else { words::stamp(at, now, zone) };
     let mut line = Line::of(if selected { "> " } else { "  " }, Scope::Text)
         .cell(safe!("{time}"), if wide { 20 } else { 12 }, "", Scope::Dim)

@@ -39,6 +39,11 @@ pub(super) fn closed(
             world.tell(|| format!("{why}; an operator has to decide with pcm init --adopt=done or not-done"));
         return Some(block(gate, Code::HistoryLost, Change::Event, evidence));
     }
+    if let Some(why) = &world.inputs.history.unreadable {
+        let evidence = world
+            .tell(|| format!("history is not lost and cannot be read: {why}; it goes on once it can be"));
+        return Some(block(gate, Code::StateUnreadable, Change::Event, evidence));
+    }
     let Some(attempt) = newest else {
         let adopted = adopted?;
         let evidence = world

@@ -300,6 +300,10 @@ mod history {
         scene.add(request(OTHER));
         blocks(&scene, Gate::History, Code::HistoryLost, Change::Event);
         assert!(scene.decide().iter().all(|d| d.state == State::Waiting));
+        (scene.history.lost, scene.history.unreadable) =
+            (None, Some("history.db: Input/output error".into()));
+        blocks(&scene, Gate::History, Code::StateUnreadable, Change::Event);
+        assert!(scene.decide().iter().all(|d| d.state == State::Waiting));
     }
 
     #[test]

@@ -74,6 +74,11 @@ fn obstacles() -> Vec<(Gate, Code, Scene)> {
         (Gate::History, Code::Interrupted, change(|s| s.attempted(ID, vec![attempt(1, State::Interrupted)]))),
         (Gate::History, Code::HistoryLost, change(|s| s.history.lost = Some("gone".into()))),
         (
+            Gate::History,
+            Code::StateUnreadable,
+            change(|s| s.history.unreadable = Some("the disk gives no answer".into())),
+        ),
+        (
             Gate::Offer,
             Code::NotOffered,
             change(|s| {
@@ -247,7 +252,7 @@ fn a_rerun_needs_an_attempt_that_has_ended() {
 #[test]
 fn a_rerun_passes_no_gate_but_history_that_a_trigger_would_not() {
     for (gate, code, mut scene) in obstacles() {
-        if gate == Gate::History && code != Code::HistoryLost {
+        if gate == Gate::History && !matches!(code, Code::HistoryLost | Code::StateUnreadable) {
             continue;
         }
         scene.attempted(ID, vec![attempt(1, State::Failed)]);

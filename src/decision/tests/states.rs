@@ -115,6 +115,10 @@ fn the_lists_last_column_reads_as_in_the_picture() {
         Scene::due().with(|s| s.attempted(ID, vec![one])).decision().why.to_string()
     };
     assert_eq!(ended(State::Failed, Some(17)), "exit 17 after 41s");
+    let mut told = attempt(1, State::Failed);
+    (told.exit_code, told.result) = (Some(0), "the licence has run out".into());
+    let told = Scene::due().with(|s| s.attempted(ID, vec![told]));
+    assert_eq!(told.decision().why, "the licence has run out", "by its status MIF, whatever it returned");
     assert_eq!(ended(State::Succeeded, Some(0)), "done after 41s");
     assert_eq!(ended(State::SucceededRestart, Some(3010)), "done after 41s, restart wanted");
     assert_eq!(ended(State::TimedOut, None), "time limit after 41s");

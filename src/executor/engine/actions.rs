@@ -11,6 +11,9 @@ use crate::executor::view::{AuditEntryDoc, ChangedDoc, DryRunDoc, HoldDoc, RunRe
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
 
+/// In the audit: it was carried out.
+const DONE: &str = "done";
+
 impl Engine {
     /// Carries out a call that changes something. `Poll` is the caller's: it knows the way to the share.
     pub fn act(&mut self, call: &Call, actor: &Actor, now: Wall) -> Answer {
@@ -34,7 +37,9 @@ impl Engine {
         }
         let done = self.carry_out_call(call, actor, now);
         let result = match &done {
-            Ok(_) => "done".to_owned(),
+            Ok(_) => DONE.to_owned(),
+            // The code of what was attempted already is the word for success here.
+            Err(failure) if failure.code == DONE => "already-attempted".to_owned(),
             Err(failure) => failure.code.clone(),
         };
         if let Err(e) = self.record(call, actor, verb, &result, now) {

@@ -324,7 +324,8 @@ impl Engine {
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Past::Lost(lost) = &self.past {
-            problems.push(problem("history-lost", &self.layout.history(), history_lost(lost).to_string()));
+            let failure = history_lost(lost);
+            problems.push(problem(&failure.code, &self.layout.history(), failure.to_string()));
         }
         if let Some(why) = &self.policy.unreadable {
             problems.push(problem("policy-unreadable", &self.layout.config, why.as_str()));

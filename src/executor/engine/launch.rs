@@ -69,6 +69,10 @@ impl Engine {
         cause: &Cause,
         now: Wall,
     ) -> Result<u32, LaunchError> {
+        self.keep_lock(now);
+        if self.deposed {
+            return Err(LaunchError::NotNow("another process is the executor now".into()));
+        }
         let Some(request) = self.request_of(decision) else {
             return Err(LaunchError::NotNow("it is no longer in the instruction file".into()));
         };
@@ -190,8 +194,8 @@ impl Engine {
     /// Which run host it is, and that it is about to be launched.
     fn record_host(&mut self, row: &AttemptRow) -> Result<(), SafeText> {
         let host = self.world.host_of(&row.run()).map_err(|e| SafeText::new(&e.to_string()))?;
-        let now = self.world.now();
-        self.with_history(|history| history.hosted(now, row.request, row.attempt.number, host))
+        let (now, up) = (self.world.now(), self.world.monotonic());
+        self.with_history(|history| history.hosted(now, up, row.request, row.attempt.number, host))
     }
 
     fn say_running(&mut self, row: &AttemptRow) {
@@ -203,6 +207,7 @@ impl Engine {
     }
 
     pub(super) fn record_not_launched(&mut self, row: &AttemptRow, why: &SafeText, now: Wall) {
+        self.world.release(&row.run(), row.host.as_ref());
         let judged = outcome::not_launched(now, why.as_str(), row.attempt.number, &self.retry_policy(row));
         let result = ResultRow {
             state: judged.state,
@@ -226,11 +231,10 @@ impl Engine {
     /// The retry policy for an attempt, with its request's expiry where it is still listed.
     pub(super) fn retry_policy(&self, row: &AttemptRow) -> RetryPolicy {
         let run = &self.policy.config.run;
-        let expires = self
-            .find_request(row.request)
-            .and_then(|request| request.expire_after)
-            .map(|when| when.resolve(&self.zone));
-        RetryPolicy { retries: run.retries, after: run.retry_after, expires }
+        let request = self.find_request(row.request);
+        let expires = request.and_then(|request| request.expire_after).map(|when| when.resolve(&self.zone));
+        let by_itself = request.is_none_or(|r| r.automated && r.background && r.mandatory_after.is_some());
+        RetryPolicy { retries: run.retries, after: run.retry_after, expires, by_itself }
     }
 
     pub(super) fn find_request(&self, id: RequestId) -> Option<&Request> {
@@ -264,6 +268,7 @@ impl Engine {
             exit_codes: request.exit_codes.clone(),
             max_run_time_s: request.max_run_time.as_secs(),
             overrides: cause.overrides.clone(),
+            started_up_ms: None,
             host: None,
         }
     }

@@ -10,6 +10,7 @@ mod launch;
 mod memo;
 mod notify;
 mod noting;
+mod overdue;
 mod polling;
 mod report;
 mod restart;
@@ -20,7 +21,7 @@ mod watch;
 pub use launch::LaunchError;
 
 use super::clock_guard::ClockGuard;
-use super::history::{History, HistoryError, Lost, Snapshot};
+use super::history::{Cause, History, HistoryError, Lost, Snapshot};
 use super::journal::Journal;
 use super::view::SessionDoc;
 use super::world::{RealWorld, Store, World};
@@ -77,6 +78,8 @@ pub struct Engine {
     lock: Option<ExclusiveLock>,
     /// This is the executor, and no view.
     executes: bool,
+    /// Somebody removed the lock's file and another process has taken the lock: that one is the executor now.
+    deposed: bool,
     past: Past,
     snapshot: Watched<Snapshot>,
     instructions: Watched<Instructions>,
@@ -106,6 +109,8 @@ pub struct Engine {
     held_bytes: Option<Vec<u8>>,
     /// How often the site wants to be asked.
     site_polling: Option<Duration>,
+    /// The run that ought to have ended.
+    overdue: Option<overdue::Overdue>,
     /// What was noted in the way of requests that wait, and until when this service has looked.
     noting: noting::Noting,
 }
@@ -137,7 +142,7 @@ impl Engine {
         let (past, snapshot) = match world.open_history() {
             Ok(history) => match history.snapshot() {
                 Ok(snapshot) => (Past::Open(Box::new(history)), snapshot),
-                Err(e) => lost(Lost { evidence: SafeText::new(&e.to_string()), never_created: false }),
+                Err(e) => lost(e.into()),
             },
             Err(lost_history) => lost(lost_history),
         };
@@ -180,6 +185,7 @@ impl Engine {
             zone,
             lock: None,
             executes: false,
+            deposed: false,
             past,
             snapshot: Watched::new(snapshot),
             instructions: Watched::new(Instructions::default()),
@@ -203,11 +209,13 @@ impl Engine {
             #[cfg(test)]
             owes: !super::mutants::on(super::mutants::Mutant::ReportForgotten),
             held_bytes: None,
+            overdue: None,
             unwritten: None,
             world,
         };
         engine.load_held();
-        engine.clock.step(engine.world.now(), engine.world.monotonic());
+        engine.keep_start(engine.world.now());
+        engine.clock.step(engine.world.now(), engine.world.monotonic(), engine.world.clock_synchronised());
         Ok(engine)
     }
 
@@ -263,7 +271,9 @@ impl Engine {
     /// Refreshes what is asked of the machine rather than told: clock, users, a history that came back.
     pub fn refresh(&mut self, now: Wall) {
         let mono = self.world.monotonic();
-        self.clock.step(now, mono);
+        self.keep_lock(now);
+        self.keep_start(now);
+        self.clock.step(now, mono, self.world.clock_synchronised());
         if mono.since(self.users_asked) >= USERS_FRESH {
             self.users = self.world.logged_on();
             self.users_asked = mono;
@@ -284,14 +294,39 @@ impl Engine {
         self.world.reap();
     }
 
-    /// A lost history is loud: in the log, and to whoever is to be told.
+    /// Whoever removes the file of the lock makes room for a second executor. Looked at with every step and before a
+    /// launch, so that there are never two.
+    pub(super) fn keep_lock(&mut self, now: Wall) {
+        let Some(lock) = &mut self.lock else { return };
+        match lock.keep() {
+            Ok(kept) => self.deposed |= !kept,
+            // Its folder is gone or cannot be read: said as a trouble of the history in it.
+            Err(_) => return,
+        }
+        if self.deposed && self.journal.once_in(Duration::MAX, "deposed", now) {
+            self.journal.error(
+                now,
+                "The lock of the executor was removed and another process has it: this one ends.",
+            );
+        }
+    }
+
+    /// Another process is the executor now.
+    pub fn is_deposed(&self) -> bool {
+        self.deposed
+    }
+
+    /// A history that cannot be used is loud: in the log, and to whoever is to be told.
     fn say_lost(&mut self, now: Wall) {
-        if let Past::Lost(lost) = &self.past
-            && self.journal.once_in(LOST_SAID, "history-lost", now)
-        {
-            let why = history_lost(lost).to_string();
-            self.journal.error(now, &format!("history-lost: nothing runs by itself: {why}"));
-            self.notify("history-lost", None, &why, now);
+        let Past::Lost(lost) = &self.past else { return };
+        let failure = history_lost(lost);
+        if self.journal.once_in(LOST_SAID, &failure.code, now) {
+            let why = failure.to_string();
+            self.journal.error(now, &format!("{}: nothing runs by itself: {why}", failure.code));
+            // A command that pages somebody is for what a person has to decide.
+            if lost.cause != Cause::Unreadable {
+                self.notify("history-lost", None, &why, now);
+            }
         }
     }
 
@@ -332,10 +367,7 @@ impl Engine {
         if let Past::Open(history) = &self.past {
             match history.snapshot() {
                 Ok(snapshot) => *self.snapshot = snapshot,
-                Err(e) => {
-                    let evidence = SafeText::new(&e.to_string());
-                    (self.past, *self.snapshot) = lost(Lost { evidence, never_created: false });
-                }
+                Err(e) => (self.past, *self.snapshot) = lost(e.into()),
             }
         }
     }
@@ -421,21 +453,28 @@ impl Engine {
     /// The clock of the last run of this executor, so that one that went back over a restart is noticed.
     fn remember_clock(&mut self) {
         if let Past::Open(history) = &self.past
-            && let Ok(Some(last)) = history.meta("last_time")
-            && let Ok(last) = last.parse::<Wall>()
+            && let (Ok(last), Ok(noted)) = (history.last_time(), history.noted_time())
         {
-            self.clock.last_known(last, self.world.now());
-            self.noting.looked(last);
+            if let Some(last) = last {
+                self.clock.last_known(last, self.world.now());
+            }
+            if let Some(noted) = noted {
+                self.noting.looked(noted);
+            }
         }
     }
 
-    /// Writes down the time, so that the next start can see a clock that went back. Called about once a minute.
+    /// Writes down the time, so that the next start can see a clock that went back. Called at the start and about once a
+    /// minute.
     pub fn record_clock(&mut self, now: Wall) {
         // A time that is not believed is written where nobody takes it for one: this is also how an executor that has
         // nothing to do notices that its history has gone.
-        let key = if self.clock.suspect_why().is_none() { "last_time" } else { "suspect_time" };
         let Past::Open(history) = &mut self.past else { return };
-        match history.set_meta(key, &now.to_rfc3339()) {
+        let written = match self.clock.suspect_why() {
+            None => history.set_last_time(now),
+            Some(_) => history.set_meta("suspect_time", &now.to_rfc3339()),
+        };
+        match written {
             Ok(()) => self.unwritten = None,
             Err(e) => self.not_written("The time was not recorded", &e, now),
         }
@@ -463,18 +502,31 @@ fn host_facts(world: &dyn World) -> HostFacts {
 
 fn lost(lost: Lost) -> (Past, Snapshot) {
     let mut snapshot = Snapshot::default();
-    snapshot.view.lost = Some(lost.evidence.clone());
+    let evidence = Some(lost.evidence.clone());
+    match lost.cause {
+        Cause::Unreadable => snapshot.view.unreadable = evidence,
+        Cause::NeverCreated | Cause::Lost => snapshot.view.lost = evidence,
+    }
     (Past::Lost(lost), snapshot)
 }
 
 /// The refusal of whatever needs the history.
 pub fn history_lost(lost: &Lost) -> Failure {
-    let remedy = if lost.never_created {
-        "Create it with: pcm init"
-    } else {
-        "Look at what is listed, then decide: pcm init --adopt=done, or --adopt=not-done to let what is due run"
+    let (code, what, remedy) = match lost.cause {
+        Cause::NeverCreated => ("history-lost", "history is lost", "Create it with: pcm init"),
+        Cause::Unreadable => (
+            "state-unreadable",
+            "history cannot be read",
+            "It is not lost and nothing has to be decided: repair the file system or the rights; the service goes on by \
+             itself once it can read",
+        ),
+        Cause::Lost => (
+            "history-lost",
+            "history is lost",
+            "Look at what is listed, then decide: pcm init --adopt=done, or --adopt=not-done to let what is due run",
+        ),
     };
-    Failure::new(Exit::Refused, "history-lost", format!("history is lost: {}", lost.evidence), remedy)
+    Failure::new(Exit::Refused, code, format!("{what}: {}", lost.evidence), remedy)
 }
 
 fn policy(config: &Config, world: &dyn World, local: &Zone) -> Policy {

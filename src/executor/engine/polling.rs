@@ -1,6 +1,6 @@
 //! Asking the share: the jobs of the service's workers, and the same asked by a single command or view in its own time.
 
-use super::Engine;
+use super::{Engine, Past};
 use crate::clock::Wall;
 use crate::decision::{Code, ContentFact, SourceFault};
 use crate::error::Result;
@@ -116,7 +116,7 @@ impl Engine {
 
     /// A poll is recorded where history can be written; a lost history does not keep anybody from looking.
     pub fn record_poll(&mut self, call: &Call, actor: &Actor, result: &str, now: Wall) -> Result<()> {
-        if self.snapshot.view.lost.is_some() {
+        if matches!(self.past, Past::Lost(_)) {
             self.journal.info(now, &format!("{} asked for a poll.", actor.name));
             return Ok(());
         }

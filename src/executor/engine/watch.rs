@@ -8,7 +8,7 @@ use crate::executor::attempt::{self, Found, Recovery};
 use crate::executor::history::{AttemptRow, ResultRow};
 #[cfg(test)]
 use crate::executor::mutants::{self, Mutant};
-use crate::executor::outcome::{self, ExitRecord};
+use crate::executor::outcome::{self, EndedBy, ExitRecord};
 use crate::executor::view::WAITS_FOR_INPUT;
 use crate::site::instruction::Restarts;
 use crate::site::mif;
@@ -60,7 +60,10 @@ impl Engine {
         };
         let damaged = found.damaged.clone();
         match attempt::recover(found) {
-            Recovery::Adopt => self.still_running(row, now),
+            Recovery::Adopt => {
+                self.still_running(row, now);
+                self.press(row, now);
+            }
             Recovery::Final(exit) => self.ended(row, &exit, now),
             Recovery::NotLaunched => self.record_not_launched(row, &"its run host never started".into(), now),
             Recovery::EndThenInterrupted => {
@@ -99,8 +102,7 @@ impl Engine {
 
     fn still_running(&mut self, row: &AttemptRow, now: Wall) {
         if self.journal.once_in(STILL_RUNNING, &row.run(), now) {
-            let since = row.attempt.started_at.unwrap_or(row.attempt.claimed_at);
-            let elapsed = (now - since).to_std().unwrap_or_default();
+            let elapsed = self.has_run(row, now);
             self.journal.info(
                 now,
                 &format!("Job still running ({}, {})", crate::text::duration(elapsed), row.request),
@@ -122,6 +124,13 @@ impl Engine {
     }
 
     fn interrupted(&mut self, row: &AttemptRow, damaged: Option<SafeText>, now: Wall) {
+        self.world.release(&row.run(), row.host.as_ref());
+        if let Some(result) = self.pressed(row, now) {
+            if self.says_end(row, now) {
+                self.journal.error(now, &format!("{}: {}, {}", row.run(), result.state, result.result));
+            }
+            return self.record_end(row, &result, now);
+        }
         let why = match damaged {
             Some(what) => {
                 outcome::short(&format!("its exit record is damaged, the outcome is unknown: {what}"))
@@ -161,7 +170,7 @@ impl Engine {
         let result = ResultRow {
             state,
             retry_at: judged.retry_at,
-            started_at: Some(exit.started_at),
+            started_at: (exit.ended_by != EndedBy::NeverTold).then_some(exit.started_at),
             ended_at: Some(exit.ended_at),
             exit_code: exit.exit_code,
             result: judged.result,
@@ -179,6 +188,9 @@ impl Engine {
     fn say_ended(&mut self, row: &AttemptRow, exit: &ExitRecord, result: &ResultRow, now: Wall) {
         if let Some(lost) = &exit.not_synced {
             self.journal.warning(now, &format!("{}: not known to survive a power cut: {lost}", row.run()));
+        }
+        if let Some(wanted) = &exit.restart_wanted {
+            self.journal.info(now, &format!("{}: a restart was asked for while it ran: {wanted}", row.run()));
         }
         if let Some(error) = &exit.error {
             self.journal.warning(now, &format!("{}: {error}", row.run()));

@@ -109,6 +109,21 @@ pub(super) fn newest(db: &Connection) -> rusqlite::Result<ChainState> {
     Ok(newest.unwrap_or_default())
 }
 
+/// When the newest event happened, as the file says it.
+pub(super) fn newest_time(db: &Connection) -> rusqlite::Result<Option<String>> {
+    use rusqlite::OptionalExtension;
+    db.prepare_cached("SELECT at FROM events ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()
+}
+
+/// Whether nothing but its creation is in a history that ends with `head`.
+pub(super) fn only_created(db: &Connection, head: &ChainState) -> rusqlite::Result<bool> {
+    let others: i64 =
+        db.query_row("SELECT count(*) FROM events WHERE kind <> 'created'", [], |row| row.get(0))?;
+    Ok(head.events > 0 && others == 0)
+}
+
 /// The hash of event number `seq`, to compare with a mark that is behind the database.
 pub(super) fn hash_at(db: &Connection, seq: u64) -> rusqlite::Result<Option<String>> {
     use rusqlite::OptionalExtension;

@@ -3,7 +3,7 @@
 
 use super::chain::{self, ChainState};
 use super::mark::Mark;
-use super::{History, connect, rows, schema};
+use super::{History, HistoryError, connect, rows, schema};
 use crate::clock::Wall;
 use crate::executor::history::chain::Event;
 use crate::executor::run_folder;
@@ -14,19 +14,84 @@ use crate::text::SafeText;
 use rusqlite::{OpenFlags, params};
 use std::io;
 
-/// History is `history-lost`: the evidence, as a clause.
+/// History cannot be used: the evidence, as a clause, and what kind of trouble it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lost {
     /// What was found.
     pub evidence: SafeText,
-    /// There never was a history here: no database, no mark.
-    pub never_created: bool,
+    /// What it means.
+    pub cause: Cause,
+}
+
+/// Why history cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// There never was a history here, or `pcm init` did not get to its end: nothing has run under it.
+    NeverCreated,
+    /// It cannot be read now: a failing disk, a read-only file system, missing rights, no descriptors. That says nothing
+    /// about what is in it. Once the cause is gone, it is read again and nobody has to decide anything.
+    Unreadable,
+    /// It is missing, damaged, changed, or older than its mark: an operator decides.
+    Lost,
 }
 
 impl Lost {
     pub(super) fn new(evidence: impl AsRef<str>) -> Self {
-        Self { evidence: SafeText::new(evidence.as_ref()), never_created: false }
+        Self { evidence: SafeText::new(evidence.as_ref()), cause: Cause::Lost }
     }
+
+    fn unreadable(evidence: impl AsRef<str>) -> Self {
+        Self { cause: Cause::Unreadable, ..Self::new(evidence) }
+    }
+
+    /// What the system says of a file that was looked at.
+    fn of_io(file: &std::path::Path, e: &io::Error) -> Self {
+        let evidence = format!("{}: {e}", file.display());
+        // A file that was read and does not hold what it should is no trouble of the disk.
+        if e.kind() == io::ErrorKind::InvalidData { Self::new(evidence) } else { Self::unreadable(evidence) }
+    }
+
+    /// What the database says of its file.
+    fn of_database(file: &std::path::Path, e: &rusqlite::Error) -> Self {
+        if is_trouble(e) {
+            Self::unreadable(format!("{} cannot be read: {e}", file.display()))
+        } else {
+            Self::new(format!("{} is damaged: {e}", file.display()))
+        }
+    }
+}
+
+impl From<HistoryError> for Lost {
+    fn from(e: HistoryError) -> Self {
+        let trouble = match &e {
+            HistoryError::Database { source, .. } => is_trouble(source),
+            HistoryError::Mark { .. } => true,
+            HistoryError::Content { .. } => false,
+        };
+        if trouble { Self::unreadable(e.to_string()) } else { Self::new(e.to_string()) }
+    }
+}
+
+/// Whether the disk or the system failed, which says nothing about what is in the file.
+fn is_trouble(e: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, FileLockingProtocolFailed, OutOfMemory,
+        PermissionDenied, ReadOnly, SystemIoFailure,
+    };
+    matches!(
+        e.sqlite_error_code(),
+        Some(
+            CannotOpen
+                | DatabaseBusy
+                | DatabaseLocked
+                | DiskFull
+                | FileLockingProtocolFailed
+                | OutOfMemory
+                | PermissionDenied
+                | ReadOnly
+                | SystemIoFailure
+        )
+    )
 }
 
 /// A history that can be believed.
@@ -39,13 +104,13 @@ pub(super) struct Healthy {
 pub(super) fn open_healthy(layout: &Layout, flags: OpenFlags) -> Result<Healthy, Lost> {
     let file = layout.history();
     let mark_file = layout.mark();
-    let mark = Mark::read(&mark_file).map_err(|e| Lost::new(format!("{}: {e}", mark_file.display())))?;
+    let mark = Mark::read(&mark_file).map_err(|e| Lost::of_io(&mark_file, &e))?;
     match std::fs::metadata(&file) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             return Err(match mark {
                 None => Lost {
                     evidence: SafeText::new(&format!("there is no history at {} yet", file.display())),
-                    never_created: true,
+                    cause: Cause::NeverCreated,
                 },
                 Some(mark) => Lost::new(format!(
                     "{} is missing, and {} says that it held {} events",
@@ -55,10 +120,13 @@ pub(super) fn open_healthy(layout: &Layout, flags: OpenFlags) -> Result<Healthy,
                 )),
             });
         }
-        Err(e) => return Err(Lost::new(format!("{} cannot be opened: {e}", file.display()))),
+        Err(e) => return Err(Lost::of_io(&file, &e)),
+        Ok(meta) if !meta.is_file() => {
+            return Err(Lost::new(format!("{} is no file", file.display())));
+        }
         Ok(_) => {}
     }
-    let damaged = |e: rusqlite::Error| Lost::new(format!("{} is damaged or unreadable: {e}", file.display()));
+    let damaged = |e: rusqlite::Error| Lost::of_database(&file, &e);
     let db = connect(&file, flags).map_err(damaged)?;
     let found = schema::version(&db).map_err(damaged)?;
     if found > schema::VERSION {
@@ -83,7 +151,10 @@ pub(super) fn open_healthy(layout: &Layout, flags: OpenFlags) -> Result<Healthy,
     rows::agree_with_events(&db)
         .map_err(damaged)?
         .map_err(|what| Lost::new(format!("{}: {what}", file.display())))?;
-    let ahead_of_mark = against_mark(&db, &generation, &head, mark, layout)?;
+    let Some(mark) = mark else {
+        return Err(without_mark(&db, &head, layout));
+    };
+    let ahead_of_mark = against_mark(&db, &generation, &head, &mark, layout)?;
     if let Some(why) = schema::meta(&db, "not_adopted").map_err(damaged)? {
         return Err(Lost::new(why));
     }
@@ -96,13 +167,10 @@ fn against_mark(
     db: &rusqlite::Connection,
     generation: &str,
     head: &ChainState,
-    mark: Option<Mark>,
+    mark: &Mark,
     layout: &Layout,
 ) -> Result<bool, Lost> {
     let file = layout.history();
-    let Some(mark) = mark else {
-        return Err(Lost::new(format!("its mark {} is missing", layout.mark().display())));
-    };
     if mark.generation != generation {
         return Err(Lost::new(format!(
             "{} is of generation {generation}, the mark is of {}",
@@ -118,7 +186,7 @@ fn against_mark(
             mark.events
         )));
     }
-    let there = chain::hash_at(db, mark.events).map_err(|e| Lost::new(e.to_string()))?;
+    let there = chain::hash_at(db, mark.events).map_err(|e| Lost::of_database(&file, &e))?;
     if there.as_deref() != Some(mark.head.as_str()) {
         return Err(Lost::new(format!(
             "{}: event {} is not the one that the mark knows",
@@ -127,6 +195,24 @@ fn against_mark(
         )));
     }
     Ok(mark.events < head.events)
+}
+
+/// A history without its mark may be an old one that was put back. One in which nothing has happened since it was
+/// created forgets nothing: its `pcm init` was cut off before it wrote the mark.
+fn without_mark(db: &rusqlite::Connection, head: &ChainState, layout: &Layout) -> Lost {
+    let mark = layout.mark();
+    let unfinished = || Ok(chain::only_created(db, head)? && schema::meta(db, "not_adopted")?.is_none());
+    match unfinished() {
+        Ok(true) => Lost {
+            evidence: SafeText::new(&format!(
+                "pcm init did not get to its end, {} is missing",
+                mark.display()
+            )),
+            cause: Cause::NeverCreated,
+        },
+        Ok(false) => Lost::new(format!("its mark {} is missing", mark.display())),
+        Err(e) => Lost::of_database(&layout.history(), &e),
+    }
 }
 
 /// What the operator decides about everything that is now listed.
@@ -149,8 +235,9 @@ pub enum InitOutcome {
     Adopted(usize, Option<std::path::PathBuf>),
 }
 
-/// Creates a history where there never was one; changes nothing where it is healthy. `earlier` is set where the share
-/// holds earlier results of this machine: then the new history is closed until it is adopted.
+/// Creates a history where there never was one, or none that got as far as its mark; changes nothing where it is healthy.
+/// `earlier` is set where the share holds earlier results of this machine: then the new history is closed until it is
+/// adopted.
 ///
 /// # Errors
 /// `Lost`: it needs `adopt`. Nothing has changed then, except that a closed new history may be there.
@@ -162,7 +249,7 @@ pub fn init(
 ) -> Result<InitOutcome, Lost> {
     match open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_WRITE) {
         Ok(_) => Ok(InitOutcome::Healthy),
-        Err(lost) if lost.never_created => {
+        Err(lost) if lost.cause == Cause::NeverCreated => {
             create(layout, now, generation, &[], earlier).map_err(Lost::new)?;
             match earlier {
                 None => Ok(InitOutcome::Created),
@@ -257,15 +344,16 @@ fn create(
     restrict(&new).map_err(|e| format!("{}: {e}", new.display()))?;
     let head = history.head.clone();
     drop(history);
-    // The mark goes first: dying between the two leaves a mark without a history, which is lost and runs nothing,
-    // while a history without its mark could be an old one put back.
-    Mark { generation: generation.to_owned(), events: head.events, head: head.hash }
-        .write(&layout.mark())
-        .map_err(|e| format!("{}: {e}", layout.mark().display()))?;
     durable::write(&layout.state.join("generation"), generation.as_bytes())
         .map_err(|e| format!("{}: {e}", layout.state.join("generation").display()))?;
     std::fs::rename(&new, &file).map_err(|e| format!("{}: {e}", file.display()))?;
-    durable::sync_dir(&layout.state).map_err(|e| format!("{}: {e}", layout.state.display()))
+    durable::sync_dir(&layout.state).map_err(|e| format!("{}: {e}", layout.state.display()))?;
+    #[cfg(test)]
+    super::faults::point("created").map_err(|e| e.to_string())?;
+    // The mark goes last: it counts events, and what it counts has to be there after a power cut.
+    Mark { generation: generation.to_owned(), events: head.events, head: head.hash }
+        .write(&layout.mark())
+        .map_err(|e| format!("{}: {e}", layout.mark().display()))
 }
 
 /// Reasons and names in it are for operators; others read them through the executor.

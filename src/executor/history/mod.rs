@@ -14,7 +14,7 @@ mod tests;
 mod trail;
 
 pub use chain::{ChainState, Event, verify};
-pub use health::{Adopt, InitOutcome, Lost, adopt, init};
+pub use health::{Adopt, Cause, InitOutcome, Lost, adopt, init};
 pub use mark::Mark;
 pub use rows::{AttemptRow, DeferralRow, ResultRow};
 pub use trail::Noted;
@@ -86,6 +86,10 @@ pub struct History {
 /// All that the executor asks at every transition, and some more.
 const STATEMENTS: usize = 32;
 
+/// In `meta`: the last time that was believed, and how many events there were then.
+const LAST_TIME: &str = "last_time";
+const LAST_TIME_EVENTS: &str = "last_time_events";
+
 /// Writers wait this long for a lock (PROMISES.md 2).
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -99,9 +103,9 @@ impl History {
         let mut history = opened.history;
         if opened.ahead_of_mark {
             // The executor died between a commit and the mark: the database is the newer of the two, so it leads.
-            history.write_mark().map_err(|e| Lost::new(format!("its mark cannot be moved forward: {e}")))?;
+            history.write_mark()?;
         }
-        history.migrate().map_err(|e| Lost::new(e.to_string()))?;
+        history.migrate()?;
         Ok(history)
     }
 
@@ -111,7 +115,7 @@ impl History {
     /// As [`History::open`].
     pub fn read(layout: &Layout) -> std::result::Result<Snapshot, Lost> {
         let history = health::open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_ONLY)?.history;
-        history.snapshot().map_err(|e| Lost::new(e.to_string()))
+        Ok(history.snapshot()?)
     }
 
     /// Everything a view needs, read in one transaction.
@@ -162,6 +166,45 @@ impl History {
             Ok(head) => (head.events, None),
             Err(bad) => (bad - 1, Some(bad)),
         })
+    }
+
+    /// The time that a service wrote down last.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub fn noted_time(&self) -> Result<Option<Wall>> {
+        self.meta(LAST_TIME)?.map(|text| self.content(rows::time(&text))).transpose()
+    }
+
+    /// How far the clock is known to have come: the time that was written down last, and that of the newest event where
+    /// it came after that.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub fn last_time(&self) -> Result<Option<Wall>> {
+        let noted = self.noted_time()?;
+        let known: u64 = self.meta(LAST_TIME_EVENTS)?.and_then(|text| text.parse().ok()).unwrap_or(0);
+        if self.head.events <= known {
+            return Ok(noted);
+        }
+        let newest = chain::newest_time(&self.db).map_err(|e| self.database(e))?;
+        let newest = newest.map(|text| self.content(rows::time(&text))).transpose()?;
+        Ok(noted.max(newest))
+    }
+
+    /// Writes down a time that is believed, outside the chain. Events before it say nothing about the clock any more.
+    ///
+    /// # Errors
+    /// What was written before stays.
+    pub fn set_last_time(&mut self, now: Wall) -> Result<()> {
+        same(&self.db, &self.head, &self.file)?;
+        let write = |db: &Connection, events: u64| {
+            let tx = db.unchecked_transaction()?;
+            schema::set_meta(&tx, LAST_TIME, &rows::stamp(now))?;
+            schema::set_meta(&tx, LAST_TIME_EVENTS, &events.to_string())?;
+            tx.commit()
+        };
+        write(&self.db, self.head.events).map_err(|e| self.database(e))
     }
 
     /// Number of events and hash of the newest.

@@ -2,7 +2,7 @@
 
 use super::chain::Event;
 use super::{History, Result};
-use crate::clock::Wall;
+use crate::clock::{Monotonic, Wall};
 use crate::decision::{Attempt, Deferrals, HistoryView, Hold, RestartOrder, State};
 use crate::executor::run_folder::Started;
 use crate::executor::view::AuditEntryDoc;
@@ -47,6 +47,9 @@ pub struct AttemptRow {
     pub max_run_time_s: u64,
     /// The gates the operator passed over, by name.
     pub overrides: Vec<String>,
+    /// How long the machine had been up when it was launched, in milliseconds: no setting of the clock changes that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_up_ms: Option<u64>,
     /// Its run host, once there is one. What the run's folder says of it can be deleted by the package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Started>,
@@ -129,9 +132,17 @@ impl History {
     ///
     /// # Errors
     /// It must not be told to go.
-    pub fn hosted(&mut self, at: Wall, request: RequestId, number: u32, host: Option<Started>) -> Result<()> {
+    pub fn hosted(
+        &mut self,
+        at: Wall,
+        up: Monotonic,
+        request: RequestId,
+        number: u32,
+        host: Option<Started>,
+    ) -> Result<()> {
         self.change_attempt(at, request, number, "progress", |row| {
             row.attempt.started_at = Some(at);
+            row.started_up_ms = u64::try_from(up.0.as_millis()).ok();
             row.host = host;
         })
     }

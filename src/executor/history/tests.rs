@@ -68,6 +68,7 @@ fn row(request: RequestId, number: u32) -> AttemptRow {
         exit_codes: [(17, crate::site::instruction::Outcome::Success)].into(),
         max_run_time_s: 60,
         overrides: Vec::new(),
+        started_up_ms: None,
         host: None,
     }
 }
@@ -174,8 +175,68 @@ fn another_generation_or_a_missing_mark_is_lost() {
     init(&other.layout(), at(0), "g2", None).unwrap();
     fs::copy(other.layout().history(), one.layout().history()).unwrap();
     assert!(one.open().err().unwrap().evidence.as_str().contains("generation"));
+    other.open().unwrap().claim(at(1), &row(id(1), 1)).unwrap();
     fs::remove_file(other.layout().mark()).unwrap();
-    assert!(other.open().err().unwrap().evidence.as_str().contains("mark"));
+    let lost = other.open().err().unwrap();
+    assert!(lost.evidence.as_str().contains("mark"), "{lost:?}");
+    assert_eq!(lost.cause, Cause::Lost);
+}
+
+#[test]
+fn an_init_that_was_cut_off_before_its_mark_is_made_whole_by_the_next_one() {
+    let machine = Machine { dir: tempfile::tempdir().unwrap() };
+    fs::create_dir(machine.layout().state).unwrap();
+    fs::create_dir(machine.dir.path().join("etc")).unwrap();
+    // What is on the disk when the power goes as soon as the mark is about to be written.
+    faults::set(Some(Box::new(|point| match point {
+        "created" => Err(std::io::ErrorKind::Interrupted.into()),
+        _ => Ok(()),
+    })));
+    let cut = init(&machine.layout(), at(0), "g1", None);
+    faults::set(None);
+    assert!(cut.is_err());
+    assert!(!machine.layout().mark().exists(), "the mark counts what a power cut may take away");
+    assert!(machine.layout().history().exists());
+    assert_eq!(machine.open().err().unwrap().cause, Cause::NeverCreated);
+    assert_eq!(init(&machine.layout(), at(1), "g2", None), Ok(InitOutcome::Created));
+    machine.open().unwrap();
+}
+
+#[test]
+fn a_history_of_adopted_requests_is_never_taken_for_an_init_that_was_cut_off() {
+    let machine = Machine::new();
+    fs::remove_file(machine.layout().history()).unwrap();
+    adopt(&machine.layout(), at(5), "g2", Adopt::Done, &[id(1)]).unwrap();
+    fs::remove_file(machine.layout().mark()).unwrap();
+    assert_eq!(machine.open().err().unwrap().cause, Cause::Lost);
+    assert!(init(&machine.layout(), at(6), "g3", None).is_err());
+}
+
+#[test]
+fn what_cannot_be_read_is_not_lost() {
+    let machine = Machine::new();
+    let (history, mark) = (machine.layout().history(), machine.layout().mark());
+    let kept = fs::read(&mark).unwrap();
+    for code in [
+        rusqlite::ffi::SQLITE_IOERR,
+        rusqlite::ffi::SQLITE_FULL,
+        rusqlite::ffi::SQLITE_READONLY,
+        rusqlite::ffi::SQLITE_CANTOPEN,
+        rusqlite::ffi::SQLITE_BUSY,
+    ] {
+        let source = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        let lost = Lost::from(HistoryError::Database { file: history.clone(), source });
+        assert_eq!(lost.cause, Cause::Unreadable, "{lost:?}");
+    }
+    for code in [rusqlite::ffi::SQLITE_CORRUPT, rusqlite::ffi::SQLITE_NOTADB] {
+        let source = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        let lost = Lost::from(HistoryError::Database { file: history.clone(), source });
+        assert_eq!(lost.cause, Cause::Lost, "{lost:?}");
+    }
+    fs::write(&mark, b"no mark").unwrap();
+    assert_eq!(machine.open().err().unwrap().cause, Cause::Lost);
+    fs::write(&mark, kept).unwrap();
+    machine.open().unwrap();
 }
 
 /// Truncated at every length and flipped at many bytes: it is either found out, or nothing that decides is different.

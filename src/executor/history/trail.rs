@@ -87,7 +87,7 @@ impl History {
     /// As [`History::read`].
     pub fn read_trail(layout: &Layout, request: RequestId) -> std::result::Result<Trail, Lost> {
         let history = health::open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_ONLY)?.history;
-        history.trail(request).map_err(|e| Lost::new(e.to_string()))
+        Ok(history.trail(request)?)
     }
 }
 

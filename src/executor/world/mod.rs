@@ -34,6 +34,10 @@ pub trait Machine: Send + Sync {
     fn now(&self) -> Wall;
     /// Time since the machine started.
     fn monotonic(&self) -> Monotonic;
+    /// Whether the system says that the wall clock is synchronised; None: it does not say.
+    fn clock_synchronised(&self) -> Option<bool> {
+        None
+    }
     /// Names this boot.
     fn boot_id(&self) -> String;
     /// A zone by name, or `local`.
@@ -127,6 +131,20 @@ pub trait Runs: Send + Sync {
     fn ask_to_stop(&self, run: &str) -> io::Result<()>;
     /// Ends what a dead run host left alive; false where something still lives after `deadline`.
     fn end_leftovers(&self, run: &str, host: Option<&Started>, deadline: Duration) -> bool;
+    /// Lets a run host go on that somebody stopped; whether one had.
+    fn wake_host(&self, run: &str, host: Option<&Started>) -> bool {
+        let _ = (run, host);
+        false
+    }
+    /// Ends a run host and its package. False where the run host only writes down how its package ended: it alone knows.
+    fn end_host(&self, run: &str, host: Option<&Started>) -> bool {
+        let _ = (run, host);
+        false
+    }
+    /// Removes what held the processes of a run together, which are gone.
+    fn release(&self, run: &str, host: Option<&Started>) {
+        let _ = (run, host);
+    }
     /// Why nothing but its run host holds the processes of this run together; None where something does.
     fn unheld(&self, run: &str) -> Option<SafeText> {
         let _ = run;

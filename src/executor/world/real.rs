@@ -35,6 +35,8 @@ use std::time::Duration;
 
 /// How long a run host may take to say that it is ready: two syncs on a busy disk.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
+/// One attempt to end a run host that does not do its work.
+const END_DEADLINE: Duration = Duration::from_secs(2);
 /// Paging somebody may take this long.
 const NOTIFY_LIMIT: Duration = Duration::from_secs(60);
 /// What reading a history back takes: the database, its journal, its folder, the mark.
@@ -129,6 +131,10 @@ impl Machine for RealWorld {
 
     fn monotonic(&self) -> Monotonic {
         facts::monotonic()
+    }
+
+    fn clock_synchronised(&self) -> Option<bool> {
+        facts::clock_synchronised()
     }
 
     fn boot_id(&self) -> String {
@@ -310,6 +316,18 @@ impl Runs for RealWorld {
 
     fn end_leftovers(&self, run: &str, host: Option<&Started>, deadline: Duration) -> bool {
         self.folder(run).end_leftovers(host, deadline)
+    }
+
+    fn wake_host(&self, run: &str, host: Option<&Started>) -> bool {
+        self.folder(run).wake_host(host)
+    }
+
+    fn end_host(&self, run: &str, host: Option<&Started>) -> bool {
+        self.folder(run).end_host(host, END_DEADLINE)
+    }
+
+    fn release(&self, run: &str, host: Option<&Started>) {
+        self.folder(run).release(host);
     }
 
     fn unheld(&self, run: &str) -> Option<SafeText> {

@@ -2,7 +2,7 @@
 
 use super::mounts::{self, Mount};
 use crate::text::SafeText;
-use rustix::fs::{Access, CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{Access, CWD, FallocateFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -33,6 +33,13 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
         Ok(()) => fs::remove_file(from),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(e),
         Err(_) => Err(io::ErrorKind::Unsupported.into()),
+    }
+}
+
+pub fn reserve(file: &File, bytes: u64) -> io::Result<()> {
+    match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(()),
+        other => Ok(other?),
     }
 }
 

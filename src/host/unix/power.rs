@@ -6,6 +6,7 @@ use crate::text::SafeText;
 use std::fs;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// The longest value that is read; the kernel's are below a page.
 const LONGEST: u64 = 4096;
@@ -18,6 +19,10 @@ pub fn source() -> Power {
 
 pub fn restart_wanted() -> Option<SafeText> {
     restart_wanted_in(Path::new("/run"))
+}
+
+pub fn restart_note() -> Option<SystemTime> {
+    restart_note_in(Path::new("/run"))
 }
 
 /// systemd where it is in charge, which knows of inhibitors; else what every system has.
@@ -104,6 +109,10 @@ fn value(supply: &Path, name: &str) -> io::Result<Option<String>> {
         Err(e) if matches!(e.raw_os_error(), Some(libc::ENODATA | libc::ENODEV)) => Ok(None),
         Err(e) => Err(e),
     }
+}
+
+fn restart_note_in(run: &Path) -> Option<SystemTime> {
+    fs::metadata(run.join("reboot-required")).and_then(|note| note.modified()).ok()
 }
 
 /// `/run/reboot-required`, and the packages beside it.
@@ -202,7 +211,12 @@ mod tests {
     fn what_debian_leaves_when_it_wants_a_restart_is_named() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(restart_wanted_in(dir.path()), None);
+        assert_eq!(restart_note_in(dir.path()), None);
         fs::write(dir.path().join("reboot-required"), "*** System restart required ***\n").unwrap();
+        let first = restart_note_in(dir.path()).unwrap();
+        let note = fs::File::options().append(true).open(dir.path().join("reboot-required")).unwrap();
+        note.set_modified(first + std::time::Duration::from_secs(1)).unwrap();
+        assert_ne!(restart_note_in(dir.path()), Some(first), "written again is asked for again");
         let words = |dir: &Path| restart_wanted_in(dir).unwrap().into_string();
         assert!(words(dir.path()).starts_with("the system wants one: "));
         fs::write(dir.path().join("reboot-required.pkgs"), "linux-image\nlibc6\nlinux-image\ndbus\nzlib\n")

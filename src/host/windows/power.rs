@@ -5,6 +5,7 @@
 use super::wide;
 use crate::host::power::Power;
 use crate::text::SafeText;
+use std::time::SystemTime;
 use windows_sys::Win32::System::Power::{GetSystemPowerStatus, SYSTEM_POWER_STATUS};
 use windows_sys::Win32::System::Registry::{
     HKEY_LOCAL_MACHINE, KEY_READ, KEY_WOW64_64KEY, RegCloseKey, RegOpenKeyExW,
@@ -47,6 +48,11 @@ fn judge(line: u8, flag: u8, percent: u8) -> Power {
 
 pub fn restart_wanted() -> Option<SafeText> {
     RESTART.iter().find(|(_, key)| exists(key)).map(|(whose, _)| SafeText::new(&format!("{whose} wants one")))
+}
+
+/// Packages say it by their exit codes here.
+pub fn restart_note() -> Option<SystemTime> {
+    None
 }
 
 /// Planned, by an installation.

@@ -70,6 +70,7 @@ fn situation(plan: &Plan) -> Situation {
     }
     let history = HistoryView {
         lost: plan.lost.then(|| "it is a random world".into()),
+        unreadable: None,
         attempts,
         adopted: plan.adopted.iter().map(|id| (*id, plan.from)).collect(),
         deferrals: plan.deferrals.iter().map(|row| (row.request, deferral(row.until))).collect(),
@@ -179,8 +180,9 @@ impl Plain {
             not_synced: None,
             error: None,
             left_behind: false,
+            restart_wanted: None,
         };
-        let retry = RetryPolicy { retries: 0, after: Duration::ZERO, expires: None };
+        let retry = RetryPolicy { retries: 0, after: Duration::ZERO, expires: None, by_itself: true };
         let judged = outcome::judge(&exit, &MifSays::Nothing, &request.exit_codes, attempt.number, &retry);
         attempt.state = match judged.state {
             State::Succeeded if request.restarts == Restarts::Pcm => State::SucceededRestart,

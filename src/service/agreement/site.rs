@@ -381,6 +381,7 @@ fn attempt(r: &mut Random, request: &Request, from: Wall) -> (AttemptRow, Option
         exit_codes: BTreeMap::new(),
         max_run_time_s: request.max_run_time.as_secs(),
         overrides: Vec::new(),
+        started_up_ms: None,
         host: None,
     };
     let result = ResultRow {

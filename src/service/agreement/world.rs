@@ -243,6 +243,7 @@ impl Runs for Shared {
             not_synced: None,
             error: None,
             left_behind: false,
+            restart_wanted: None,
         });
         let lock_held = exit.is_none() && inner.runs.contains_key(run);
         Ok(Found { lock_held, started: inner.runs.contains_key(run), survivors: false, exit, damaged: None })

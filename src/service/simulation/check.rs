@@ -130,6 +130,9 @@ impl Checks {
                 inner.violation(format!("P6: {run} was launched, and recorded as not launched"));
             }
             (Some(_), _) => {}
+            (None, State::Interrupted) if inner.hosts.get(&run).is_some_and(|host| host.gave_up) => {
+                inner.violation(format!("P15: {run} ended on a full disk, and how is lost"));
+            }
             (None, State::Interrupted) => inner.figures.interrupted += 1,
             (None, _) if unlaunched && !launched => {}
             (None, recorded) => {

@@ -50,6 +50,8 @@ pub struct SimHost {
     end: EndedBy,
     /// Files that are synced after the record, where a mutant does that.
     late_sync: bool,
+    /// It ended and left no record of what it knew.
+    pub gave_up: bool,
 }
 
 impl SimHost {
@@ -107,9 +109,10 @@ impl Inner {
             return self.host_ends(run);
         }
         let record = self.record(EndedBy::NeverTold, None, self.wall, Duration::ZERO);
-        self.write_exit(run, &record);
-        self.note(format!("{run} was never told to go"));
-        self.host_ends(run);
+        if self.write_exit(run, &record) {
+            self.note(format!("{run} was never told to go"));
+            self.host_ends(run);
+        }
     }
 
     fn tree_ended(&mut self, run: &str, host: &SimHost) {
@@ -133,7 +136,9 @@ impl Inner {
         }
         let code = (host.end == EndedBy::Itself).then_some(host.behaviour.code);
         let record = self.record(host.end, code, host.started, self.mono - host.since);
-        self.write_exit(run, &record);
+        if !self.write_exit(run, &record) {
+            return;
+        }
         self.host_ends(run);
         if late {
             let at = self.mono + Duration::from_secs(20);
@@ -160,13 +165,22 @@ impl Inner {
             not_synced: None,
             error: None,
             left_behind: false,
+            restart_wanted: None,
         }
     }
 
-    fn write_exit(&mut self, run: &str, record: &ExitRecord) {
-        let bytes = serde_json::to_vec(record).unwrap();
-        // The file system that the folder is on may have no room: then the outcome is lost, and honestly unknown.
-        self.write_record(run, "exit", &bytes);
+    /// False: the host tries again later. Room for the record is reserved, which helps on most file systems.
+    fn write_exit(&mut self, run: &str, record: &ExitRecord) -> bool {
+        let full = self.disk_full && self.random.chance(50);
+        let soon = self.mono + Duration::from_millis(500);
+        let Some(host) = self.hosts.get_mut(run).filter(|_| full) else {
+            self.disk.write(&folder(run), "exit", &record.to_bytes().unwrap());
+            self.disk.sync(&folder(run), "exit");
+            return true;
+        };
+        host.gave_up = mutants::on(Mutant::RecordGivenUp);
+        host.at = Some(soon);
+        host.gave_up
     }
 
     /// As `durable` writes: synced with its folder, or not there.
@@ -278,6 +292,7 @@ impl Runs for super::World {
                 at: None,
                 end: EndedBy::Itself,
                 late_sync: false,
+                gave_up: false,
             };
             inner.hosts.insert(run.to_owned(), host);
             match inner.random.below(20) {

@@ -271,6 +271,16 @@ fn command_lines_that_ask_somebody_are_found() {
 }
 
 #[test]
+fn exit_codes_that_no_program_can_return_are_found_where_only_linux_runs_it() {
+    let site = Site::new();
+    let codes = "exit_codes = { \"3010\" = \"restart\", \"-1\" = \"failure\", \"194\" = \"restart\" }\nautomated = true";
+    site.with("automated = true", codes);
+    assert_eq!(wrong(&site.rows()), Vec::<&Row>::new(), "Windows may run it");
+    site.with("automated = true", &format!("platforms = [\"linux-x86_64\"]\n{codes}"));
+    only(&site.rows(), "requests", "exit_codes names -1, 3010, and exit codes end at 255 on Linux");
+}
+
+#[test]
 fn requests_that_fit_no_window_are_found() {
     let site = Site::new();
     site.with("automated = true", "automated = true\nmax_run_time = \"5h\"");

@@ -45,10 +45,11 @@ pub fn state(facts: &Facts) -> CheckItem {
 
 pub fn history(facts: &Facts) -> CheckItem {
     let file = facts.subject.layout.history();
+    let unusable = |p: &&Problem| matches!(p.code.as_str(), "history-lost" | "state-unreadable");
     let finding = match &facts.views.list {
-        Ok(list) => match list.problems.iter().find(|p| p.code == "history-lost") {
+        Ok(list) => match list.problems.iter().find(unusable) {
             None => pass(format!("{} is whole and agrees with its mark", file.display())),
-            Some(lost) => block(format!("history-lost: {}", evidence(lost)), remedy(lost, facts.pcm())),
+            Some(found) => block(format!("{}: {}", found.code, evidence(found)), remedy(found, facts.pcm())),
         },
         Err(_) if facts.folders.state.as_ref().is_err_and(|kind| *kind == ErrorKind::NotFound) => block(
             format!("there is no history at {} yet", file.display()),
@@ -62,7 +63,9 @@ pub fn history(facts: &Facts) -> CheckItem {
 /// The problem's message is the core's refusal, a sentence with its remedy behind it.
 fn evidence(problem: &Problem) -> String {
     let text = problem.message.as_str();
-    let text = text.strip_prefix("history is lost: ").unwrap_or(text);
+    let bare =
+        ["history is lost: ", "history cannot be read: "].iter().find_map(|words| text.strip_prefix(words));
+    let text = bare.unwrap_or(text);
     text.split_once(". ").map_or(text, |(evidence, _)| evidence).to_owned()
 }
 

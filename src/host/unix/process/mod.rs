@@ -11,7 +11,7 @@ mod tree;
 
 pub use leftovers::{kill_at_once, leftovers, release};
 pub use spawn::{act_as, ignore_hangups, spawn_detached};
-pub use tree::{Tree, descendants, kill_until_none};
+pub use tree::{Tree, descendants, kill_until_none, wake};
 
 use super::{account, proc};
 use crate::host::account::Account;
@@ -25,6 +25,11 @@ use std::path::PathBuf;
 /// In clock ticks since boot; None for what is dead, even if nobody has reaped it.
 pub fn start_time(pid: u32) -> Option<u64> {
     proc::stat(pid).filter(|s| !s.is_dead()).map(|s| s.start_time)
+}
+
+/// By a signal, or by whoever traces it.
+pub fn is_stopped(pid: u32) -> bool {
+    proc::stat(pid).is_some_and(|s| matches!(s.state, b'T' | b't'))
 }
 
 pub fn image(pid: u32) -> io::Result<Image> {

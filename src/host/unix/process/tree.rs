@@ -232,6 +232,10 @@ pub fn kill_until_none(deadline: Duration, find: impl Fn() -> Vec<Process>) -> b
     }
 }
 
+pub fn wake(process: Process) {
+    signal(process, Signal::CONT);
+}
+
 /// Through a descriptor of the process, checked after it was opened: the number may have gone to another since.
 fn signal(process: Process, signal: Signal) {
     let Some(pid) = i32::try_from(process.pid).ok().and_then(Pid::from_raw) else { return };

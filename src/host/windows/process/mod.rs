@@ -100,6 +100,13 @@ pub fn start_time(pid: u32) -> Option<u64> {
     }
 }
 
+/// Nothing stops a whole process here but a debugger.
+pub fn is_stopped(_pid: u32) -> bool {
+    false
+}
+
+pub fn wake(_process: Process) {}
+
 pub fn descendants(of_pid: u32) -> Vec<Process> {
     let table = parents();
     let mut found: Vec<Process> = Vec::new();
