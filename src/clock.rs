@@ -1,11 +1,10 @@
 //! Time as values: `Wall` for gates, `Monotonic` for run times and countdowns, `Zone` for local times. Nothing here
 //! but [`System`] reads a clock; the pure cores get their time as an argument.
 
-mod spans;
-
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Timelike, Utc};
+use jiff::Timestamp;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use serde::{Deserialize, Serialize};
-use spans::Spans;
 use std::time::Duration;
 
 /// An instant on the wall clock, in UTC.
@@ -47,8 +46,7 @@ pub enum LocalKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone {
     name: String,
-    rules: tz::TimeZone,
-    spans: Spans,
+    rules: TimeZone,
 }
 
 /// Why a zone cannot be used.
@@ -73,41 +71,35 @@ impl System {
     }
 }
 
-/// No zone has ever been further from UTC than this, so a time this far away on either side sees every clock change
-/// that could concern it.
-const FAR: i64 = 26 * 3600;
-
 impl Zone {
     /// Coordinated universal time.
     pub fn utc() -> Zone {
-        Zone::of("UTC", tz::TimeZone::utc())
-    }
-
-    fn of(name: &str, rules: tz::TimeZone) -> Zone {
-        let spans = Spans::new(&rules, |seconds| offset_by(&rules, seconds));
-        Zone { name: name.to_owned(), rules, spans }
+        Zone { name: "UTC".to_owned(), rules: TimeZone::UTC }
     }
 
     /// A zone from the bytes of a file of the system's zone data (RFC 8536). `name` is how messages name it.
     ///
     /// # Errors
-    /// [`ZoneError::Damaged`] where the bytes are not such a file.
+    /// [`ZoneError::Damaged`] where the bytes are not such a file, or count leap seconds, which [`Wall`] does not.
     pub fn from_tzif(name: &str, bytes: &[u8]) -> Result<Zone, ZoneError> {
-        match tz::TimeZone::from_tz_data(bytes) {
-            Ok(rules) => Ok(Zone::of(name, rules)),
-            Err(e) => Err(ZoneError::Damaged(name.to_owned(), e.to_string())),
+        let damaged = |why: String| ZoneError::Damaged(name.to_owned(), why);
+        let rules = TimeZone::tzif(name, bytes).map_err(|e| damaged(e.to_string()))?;
+        if counts_leap_seconds(bytes) {
+            return Err(damaged(
+                "it counts leap seconds: choose the same zone outside of \"right\"".to_owned(),
+            ));
         }
+        Ok(Zone { name: name.to_owned(), rules })
     }
 
-    /// A zone from a rule as POSIX writes it in `TZ`, e.g. `CET-1CEST,M3.5.0,M10.5.0/3`. No file is ever read.
+    /// A zone from a rule as POSIX writes it in `TZ`, e.g. `CET-1CEST,M3.5.0,M10.5.0/3`. No file is ever read. A change
+    /// within a day of New Year, which no zone has, may be missed by an hour.
     ///
     /// # Errors
     /// [`ZoneError::Damaged`] where the text is not such a rule.
     pub fn from_posix(name: &str, tz_string: &str) -> Result<Zone, ZoneError> {
-        // The crate would first look for a file of that name: it is given no folder and no way to read.
-        let pure = tz::TimeZoneSettings::new(&[], |_| Err("zone files are read by the host".into()));
-        match pure.parse_posix_tz(tz_string) {
-            Ok(rules) => Ok(Zone::of(name, rules)),
+        match TimeZone::posix(tz_string) {
+            Ok(rules) => Ok(Zone { name: name.to_owned(), rules }),
             Err(e) => Err(ZoneError::Damaged(name.to_owned(), e.to_string())),
         }
     }
@@ -119,11 +111,7 @@ impl Zone {
 
     /// Seconds east of UTC at an instant.
     pub fn offset_at(&self, at: Wall) -> i32 {
-        self.offset_at_unix(at.timestamp())
-    }
-
-    fn offset_at_unix(&self, seconds: i64) -> i32 {
-        self.spans.at(seconds).map_or_else(|| offset_by(&self.rules, seconds), |span| span.offset)
+        self.rules.to_offset(within(at.timestamp())).seconds()
     }
 
     /// What a clock on the wall of this zone shows at an instant.
@@ -135,56 +123,43 @@ impl Zone {
     /// The instant of a local time (FORMATS.md 3): one that a clock change skips means the first instant after the gap,
     /// one that occurs twice means the first.
     pub fn resolve(&self, local: NaiveDateTime) -> (Wall, LocalKind) {
-        let seconds = local.and_utc().timestamp();
-        let (before, after) = (seconds.saturating_sub(FAR), seconds.saturating_add(FAR));
-        let span = self.spans.at(before);
-        let offset = span.map_or_else(|| offset_by(&self.rules, before), |span| span.offset);
-        let plain = earlier(local, offset);
-        if span.is_some_and(|span| after < span.until) {
-            return (plain, LocalKind::Plain);
-        }
-        self.resolve_near_change(local).unwrap_or((plain, LocalKind::Plain))
-    }
-
-    /// The same, looking at every clock change of the zone.
-    fn resolve_near_change(&self, local: NaiveDateTime) -> Option<(Wall, LocalKind)> {
-        use tz::datetime::FoundDateTimeKind::{Normal, Skipped};
-        let found = tz::DateTime::find(
-            local.year(),
-            u8::try_from(local.month()).ok()?,
-            u8::try_from(local.day()).ok()?,
-            u8::try_from(local.hour()).ok()?,
-            u8::try_from(local.minute()).ok()?,
-            u8::try_from(local.second()).ok()?,
-            0,
-            self.rules.as_ref(),
-        );
-        let found = found.ok()?.into_inner();
-        let twice = found.iter().filter(|kind| matches!(kind, Normal(_))).count() > 1;
-        match found.first()? {
-            Normal(at) => {
-                let nanos = local.and_utc().timestamp_subsec_nanos();
-                let at = DateTime::from_timestamp(at.unix_time(), nanos)?;
-                Some((at, if twice { LocalKind::Fold } else { LocalKind::Plain }))
-            }
-            Skipped { after_transition, .. } => {
-                Some((DateTime::from_timestamp(after_transition.unix_time(), 0)?, LocalKind::Gap))
+        let Some(civil) = civil(local) else {
+            return (earlier(local, self.offset_at(local.and_utc())), LocalKind::Plain);
+        };
+        match self.rules.to_ambiguous_timestamp(civil).offset() {
+            AmbiguousOffset::Unambiguous { offset } => (earlier(local, offset.seconds()), LocalKind::Plain),
+            AmbiguousOffset::Fold { before, .. } => (earlier(local, before.seconds()), LocalKind::Fold),
+            AmbiguousOffset::Gap { after, .. } => {
+                // Read with the clock from after the gap, the time lies before it: the gap is the next such change.
+                let read = earlier(local, after.seconds());
+                let mut changes = self.rules.following(within(read.timestamp()));
+                let gap = changes.find(|change| change.offset() == after);
+                let end = gap.and_then(|gap| DateTime::from_timestamp(gap.timestamp().as_second(), 0));
+                (end.unwrap_or(read), LocalKind::Gap)
             }
         }
     }
 }
 
-/// Seconds east of UTC, worked out from the rules.
-fn offset_by(rules: &tz::TimeZone, seconds: i64) -> i32 {
-    match rules.find_local_time_type(seconds) {
-        Ok(kind) => kind.ut_offset(),
-        // Data without a rule for the time after its last transition: what held last goes on.
-        Err(_) => {
-            let zone = rules.as_ref();
-            let last = zone.transitions().last().map_or(0, |t| t.local_time_type_index());
-            zone.local_time_types().get(last).map_or(0, |kind| kind.ut_offset())
-        }
-    }
+/// The third of the six counts in the last header of zone data; from version 2 on there are two headers.
+fn counts_leap_seconds(data: &[u8]) -> bool {
+    let header = data.windows(4).rposition(|word| word == b"TZif").unwrap_or(0);
+    data.get(header + 28..header + 32).is_some_and(|count| count != [0; 4])
+}
+
+/// The same instant; the rules know the years from -9999 to 9999, and what is beyond is taken for the first or last of
+/// them.
+fn within(seconds: i64) -> Timestamp {
+    let end = if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_second(seconds).unwrap_or(end)
+}
+
+/// The same local time; None: it lies beyond those years.
+fn civil(local: NaiveDateTime) -> Option<jiff::civil::DateTime> {
+    let small = |n: u32| i8::try_from(n).ok();
+    let (month, day) = (small(local.month())?, small(local.day())?);
+    let (hour, minute, second) = (small(local.hour())?, small(local.minute())?, small(local.second())?);
+    jiff::civil::DateTime::new(i16::try_from(local.year()).ok()?, month, day, hour, minute, second, 0).ok()
 }
 
 fn earlier(local: NaiveDateTime, offset: i32) -> Wall {

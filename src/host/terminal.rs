@@ -2,7 +2,7 @@
 //! their meaning. No function here sends anything of its own to the terminal.
 
 use super::sys;
-use ratatui::crossterm::event::Event;
+use crossterm::event::Event;
 use std::io;
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use crate::console::keymap::Key;
 use crate::console::term::input::Decoder;
 use crate::host::terminal::{self, Got};
 use crate::text::SafeText;
-use ratatui::crossterm::event::{Event as Terminal, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{Event as Terminal, MouseButton, MouseEvent, MouseEventKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;

@@ -6,7 +6,7 @@ mod file;
 mod tests;
 
 use crate::console::app::command::{COMMANDS, Context, Id};
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;

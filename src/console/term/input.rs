@@ -4,9 +4,7 @@
 //! edge-triggered poll after the first), spins when the terminal is gone, and takes an arrow key whose bytes come one
 //! by one over a slow line for Esc and letters.
 
-use ratatui::crossterm::event::{
-    Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
-};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use std::time::{Duration, Instant};
 
 /// Longer sequences than this mean nothing to us.

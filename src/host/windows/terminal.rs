@@ -1,7 +1,7 @@
 //! See `host::terminal`. The Windows console hands out keys, not bytes, and has no line behind it.
 
 use crate::host::terminal::Got;
-use ratatui::crossterm::{event, terminal};
+use crossterm::{event, terminal};
 use std::io::{self, Write};
 use std::process::Command;
 use std::time::Duration;
