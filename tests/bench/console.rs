@@ -9,16 +9,12 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../common/escapes.rs"]
-mod escapes;
-#[path = "../common/pty.rs"]
-mod pty;
 
+use common::pty::Terminal;
 use common::{Request, Service, Site, now, seconds, wait_for_or};
 use pcm::decision::{Attempt, State};
 use pcm::executor::history::{AttemptRow, History};
 use pcm::host::paths::Layout;
-use pty::Terminal;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -339,7 +335,7 @@ fn cost(name: &str, console: &Terminal, service: &Service, time: Duration) {
     println!(
         "{name:<30}{:>9.0}{:>9.0}{:>10.2} s{:>10.2} s{:>7} MiB",
         text.len() as f64 * minute,
-        escapes::frames(&text).len() as f64 * minute,
+        common::escapes::frames(&text).len() as f64 * minute,
         (ticks(console.pid()) - ours) as f64 / 100.0 * minute,
         (ticks(service.child.id()) - theirs) as f64 / 100.0 * minute,
         resident(console.pid()),

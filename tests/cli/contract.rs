@@ -1,6 +1,6 @@
 //! Exit statuses and error documents (DESIGN.md 7).
 
-use crate::{command, enrolled, pcm, text};
+use super::{command, enrolled, pcm, text};
 use std::process::Stdio;
 
 /// The exit status and the code of the error document; nothing may be on standard output.

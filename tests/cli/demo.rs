@@ -1,6 +1,6 @@
 //! `pcm demo --headless`: packages run while one watches, and the folder is gone afterwards.
 
-use crate::{command, text};
+use super::{command, text};
 
 #[test]
 fn the_demo_runs_packages_and_leaves_nothing_behind() {

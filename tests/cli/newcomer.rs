@@ -1,6 +1,6 @@
 //! The README's way from nothing to a package that has run.
 
-use crate::{enrolled, pcm, text};
+use super::{enrolled, pcm, text};
 
 #[test]
 fn from_an_empty_folder_to_a_package_that_has_run() {

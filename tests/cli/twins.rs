@@ -1,5 +1,6 @@
 //! `completions` and `man`: what shells and man make of them.
 
+use super::common::skipped;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
@@ -17,7 +18,7 @@ fn there(program: &str) -> bool {
     let found =
         Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !found {
-        println!("SKIPPED: there is no {program} here");
+        skipped(format_args!("there is no {program} here"));
     }
     found
 }
@@ -87,7 +88,7 @@ fn the_manual_page_has_every_verb_and_man_has_nothing_to_complain_about() {
     let shown = man.wait_with_output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&shown.stdout), String::from_utf8_lossy(&shown.stderr));
     if !shown.status.success() || !out.contains("VERBS") {
-        println!("SKIPPED: man shows nothing here: {err}");
+        skipped(format_args!("man shows nothing here: {err}"));
         return;
     }
     assert_eq!(err, "", "warnings of the formatter");

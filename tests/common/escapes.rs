@@ -1,6 +1,5 @@
 //! What may reach a terminal: a checker of every byte against the list of what the console sends. Made by hand from
 //! UX.md 3, not from the console's own writer.
-#![allow(dead_code)]
 
 /// Begin and end of a synchronized update.
 pub const BEGIN: &str = "\x1b[?2026h";

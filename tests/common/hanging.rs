@@ -1,7 +1,6 @@
 //! A file system on which everything hangs, mounted over a share: the Rust side of `hang.py`.
-#![allow(dead_code, clippy::unwrap_used)]
 
-use super::common::wait_for_or;
+use super::{skipped, wait_for_or};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -29,7 +28,7 @@ impl Hang {
         };
         let up = wait_for_or(Duration::from_secs(10), || mounted() || !matches!(child.try_wait(), Ok(None)));
         if up.is_err() || !mounted() {
-            println!("SKIPPED: no FUSE here, or no python3-fusepy");
+            skipped("no FUSE here, or no python3-fusepy");
             let _ = child.kill();
             return None;
         }

@@ -1,7 +1,6 @@
 //! A logind of the test's own on a private bus (python3-dbusmock), so that it is known who is logged on.
-#![allow(dead_code, clippy::unwrap_used)]
 
-use super::common::wait_for_or;
+use super::{skipped, wait_for_or};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -23,7 +22,7 @@ impl Logind {
             command
         };
         if !python(&["-c", "import dbusmock"]).status().is_ok_and(|status| status.success()) {
-            println!("SKIPPED: python3-dbusmock is not installed");
+            skipped("python3-dbusmock is not installed");
             return None;
         }
         let address = format!("unix:path={}", folder.join("bus").display());
@@ -34,7 +33,7 @@ impl Logind {
             .stderr(Stdio::null())
             .spawn();
         let Ok(mut daemon) = daemon else {
-            println!("SKIPPED: dbus-daemon is not installed");
+            skipped("dbus-daemon is not installed");
             return None;
         };
         let mut line = String::new();

@@ -1,10 +1,20 @@
 //! A site and a machine in a temporary folder, made by hand and not by pcm's own writers, and the real binary on them.
 //! Shared by all tests that run pcm from outside.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code)] // the benches use some of it
+
+pub mod escapes;
+#[cfg(unix)]
+pub mod hanging;
+#[cfg(unix)]
+pub mod logind;
+pub mod pty;
+#[cfg(unix)]
+pub mod sshd;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -151,6 +161,17 @@ impl Site {
         )
     }
 
+    /// A shell line that waits until the test has said [`Site::go`]: however busy the machine is, what it waits between is
+    /// not over before.
+    pub fn waits_for_go(&self) -> String {
+        format!("while [ ! -e '{}' ]; do sleep 0.05; done", self.path("go").display())
+    }
+
+    /// Lets the packages go on that wait.
+    pub fn go(&self) {
+        write(&self.path("go"), b"");
+    }
+
     /// Publishes a package with one script `setup.sh`; returns its content hash.
     pub fn package(&self, id: &str, script: &str) -> String {
         let files = self.share().join("packages").join(id).join("files");
@@ -248,6 +269,34 @@ impl Site {
             last == wanted
         })
         .unwrap_or_else(|()| panic!("{id} is {last}, not {wanted}\n{}", self.log()));
+    }
+
+    /// Waits until these codes are all that blocks a request: its files are copied and nothing else is under way.
+    pub fn wait_blocked(&self, id: &str, codes: &[&str]) {
+        let mut last = Value::Null;
+        wait_for_or(Duration::from_secs(30), || {
+            last = self.request(id).map_or(Value::Null, |mut request| request["blocked_by"].take());
+            last == serde_json::json!(codes)
+        })
+        .unwrap_or_else(|()| panic!("{id} is blocked by {last}, not by {codes:?} alone\n{}", self.log()));
+    }
+
+    /// Publishes this request alone, mandatory in `n` seconds from the moment at which the service has everything else
+    /// ready: starting and copying take as long as they take. That time, once the service knows it.
+    pub fn publish_for(&mut self, request: &Request, n: i64) -> chrono::DateTime<chrono::Utc> {
+        self.publish(&[request.clone().mandatory(now() + seconds(3600))]);
+        wait_for("it is ready but for its time", || {
+            self.request(&request.id)
+                .and_then(|mut request| request["blocked_by"].as_array_mut().map(std::mem::take))
+                .is_some_and(|codes| {
+                    codes.contains(&"not-mandatory-yet".into()) && !codes.contains(&"content-missing".into())
+                })
+        });
+        let soon = now() + seconds(n);
+        self.publish(&[request.clone().mandatory(soon)]);
+        let known = |request: Value| request["mandatory_after"] == stamp(soon);
+        wait_for("its time is known", || self.request(&request.id).is_some_and(known));
+        soon
     }
 
     /// `PACMAN.LOG`, as it stands.
@@ -360,6 +409,14 @@ pub fn text(output: &Output) -> String {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     )
+}
+
+/// Says of a test that it could not be made here, and why. `.ci/run` counts these lines.
+pub fn skipped(why: impl std::fmt::Display) {
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    let why = why.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    // Past the runner, which keeps back what a test prints that passes.
+    let _ = std::io::stderr().write_all(format!("SKIPPED: {name}: {why}\n").as_bytes());
 }
 
 /// The same lines, with what is due starting at once: whether somebody is logged on and for how long the machine has

@@ -1,7 +1,6 @@
 //! The real binary in a real terminal: keys in, the screen that a terminal would show out.
-#![allow(dead_code, clippy::unwrap_used)]
 
-use super::common::wait_for_or;
+use super::wait_for_or;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
 use std::path::PathBuf;

@@ -1,8 +1,7 @@
 //! A real sshd on a loopback port with keys and folders of its own, so that pcm is used as operators use it: over SSH, in
 //! a terminal that sshd made. For `pty::Terminal`; nothing of the account's own SSH configuration is read.
-#![allow(dead_code, clippy::unwrap_used)]
 
-use super::common::wait_for_or;
+use super::{skipped, wait_for_or};
 use std::ffi::OsStr;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -37,7 +36,7 @@ impl Sshd {
                 Err(why) => last = why,
             }
         }
-        println!("SKIPPED: no SSH here: {last}");
+        skipped(format_args!("no SSH here: {last}"));
         None
     }
 

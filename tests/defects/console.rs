@@ -8,10 +8,10 @@ use super::pty::Terminal;
 fn q160853_open_details_and_an_open_confirmation_do_not_block_a_mandatory_run() {
     let mut site = Site::new();
     let hash = site.package("BP00000A", &site.say("ran"));
-    site.publish(&[Request::due("BP0000Y")
-        .set("content_sha256", format!("\"{hash}\""))
-        .mandatory(now() + seconds(8))]);
+    let request = Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""));
+    site.publish(&[request.clone().mandatory(now() + seconds(3600))]);
     let _service = site.service();
+    site.wait_blocked("BP0000Y", &["not-mandatory-yet"]);
     let mut details = Terminal::start(&site.command(&[]), 120, 36);
     details.wait("BP0000Y");
     details.keys("\r");
@@ -19,7 +19,8 @@ fn q160853_open_details_and_an_open_confirmation_do_not_block_a_mandatory_run() 
     let mut asking = Terminal::start(&site.command(&[]), 80, 24);
     asking.wait("BP0000Y");
     asking.keys("r");
-    asking.wait("y");
+    asking.wait_until("the question", |screen| screen.contains("as "));
+    site.publish(&[request]);
     site.wait_state("BP0000Y", "succeeded");
     assert_eq!(site.ran("ran"), 1);
     assert!(details.child.try_wait().unwrap().is_none() && asking.child.try_wait().unwrap().is_none());

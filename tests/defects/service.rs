@@ -20,6 +20,7 @@ fn q164657_q173073_q231378_a_second_service_waits_and_takes_over_and_a_command_t
         let text = fs::read_to_string(&said).unwrap_or_default();
         text.contains("held by") && text.contains(&first.child.id().to_string())
     });
+    site.wait_blocked("BP00001", &["optional"]);
     let run = site.json(&["run", "BP00001", "--wait"]);
     assert_eq!(run["state"], "succeeded", "{run}");
     assert!(matches!(second.child.try_wait(), Ok(None)), "it waits");

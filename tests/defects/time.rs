@@ -47,11 +47,12 @@ fn q255284_a_request_that_expires_while_it_waits_its_turn_never_runs() {
 fn q163488_a_mandatory_time_that_passes_between_polls_starts_the_package() {
     let mut site = Site::with_config("polling_interval = \"60m\"");
     let hash = site.package("BP00000A", &site.say("ran"));
+    let _service = site.service();
     let mandatory = now() + seconds(4);
     site.publish(&[Request::due("BP0000Y")
         .set("content_sha256", format!("\"{hash}\""))
         .mandatory(mandatory)]);
-    let _service = site.service();
+    site.json(&["poll"]);
     site.wait_log("Packages before filter: 1");
     assert_eq!(site.state_of("BP0000Y"), "offered");
     site.wait_state("BP0000Y", "succeeded");
@@ -100,15 +101,19 @@ fn q152229_what_was_attempted_keeps_its_result_when_its_expiry_comes() {
     let mut site = Site::new();
     let good = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
     let bad = format!("\"{}\"", site.package("BP00000B", "exit 17"));
-    let expiry = now() + seconds(12);
-    let request = |id: &str, hash: String| {
-        Request::due(id).set("content_sha256", hash).set("expire_after", stamp(expiry))
+    let requests = |expiry| {
+        let request = |id: &str, hash: &str| {
+            Request::due(id).set("content_sha256", hash).set("expire_after", stamp(expiry))
+        };
+        [request("BP00001", &good), request("BP00002", &bad).set("package_id", "\"BP00000B\"")]
     };
-    site.publish(&[request("BP00001", good), request("BP00002", bad).set("package_id", "\"BP00000B\"")]);
+    site.publish(&requests(now() + seconds(3600)));
     let _service = site.service();
     site.wait_state("BP00001", "succeeded");
     site.wait_state("BP00002", "failed");
     let attempts = site.json(&["history"])["attempts"].take();
+    let expiry = now() + seconds(2);
+    site.publish(&requests(expiry));
     wait_for("their expiry has come", || now() > expiry);
     let polls = || site.log().matches("Looking for instruction file").count();
     let before = polls();

@@ -8,6 +8,11 @@ fn one_due(site: &mut Site, script: &str) {
     site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
 }
 
+/// When its only attempt was claimed.
+fn claimed(site: &Site) -> chrono::DateTime<chrono::Utc> {
+    site.json(&["history"])["attempts"][0]["claimed_at"].as_str().unwrap().parse().unwrap()
+}
+
 /// Mandatory in `n` seconds.
 fn one_soon(site: &mut Site, n: i64) {
     let hash = site.package("BP00000A", &site.say("ran"));
@@ -19,18 +24,14 @@ fn one_soon(site: &mut Site, n: i64) {
 #[test]
 fn a_deferred_request_does_not_start_until_its_time_and_then_starts() {
     let mut site = Site::new();
-    one_soon(&mut site, 5);
-    let _service = site.service();
-    site.wait_state("BP0000Y", "offered");
-    let until = now() + seconds(9);
+    one_due(&mut site, "%ran%");
+    // Before there is a service, which would start it.
+    let until = now() + seconds(6);
     let done = site.json(&["defer", "BP0000Y", "--until", &stamp(until), "--reason", "a release"]);
-    assert!(["deferred", "offered"].contains(&done["state"].as_str().unwrap()), "{done}");
-    site.wait_state("BP0000Y", "deferred");
-    assert_eq!(site.ran("ran"), 0);
+    assert_eq!(done["state"], "deferred", "{done}");
+    let _service = site.service();
     site.wait_state("BP0000Y", "succeeded");
-    let attempt = site.json(&["history"])["attempts"][0].take();
-    let claimed: chrono::DateTime<chrono::Utc> = attempt["claimed_at"].as_str().unwrap().parse().unwrap();
-    assert!(claimed >= until - seconds(1), "{claimed} before {until}");
+    assert!(claimed(&site) >= until - seconds(1), "{} before {until}", claimed(&site));
 }
 
 #[test]
@@ -50,9 +51,9 @@ fn an_action_right_after_the_start_waits_for_the_first_look() {
 #[test]
 fn undefer_starts_a_deferred_request_at_once() {
     let mut site = Site::new();
-    one_soon(&mut site, 10);
-    let _service = site.service();
+    one_due(&mut site, "%ran%");
     site.json(&["defer", "BP0000Y", "--for", "2h", "--reason", "a release"]);
+    let _service = site.service();
     site.wait_state("BP0000Y", "deferred");
     let show = site.json(&["show", "BP0000Y"]);
     assert_eq!(show["deferrals"][0]["reason"], "a release");
@@ -81,33 +82,30 @@ fn a_hold_keeps_everything_from_starting_and_unhold_lets_it_start() {
 #[test]
 fn a_hold_ends_by_itself_at_its_time() {
     let mut site = Site::new();
-    site.json(&["hold", "--for", "4s", "--reason", "a moment"]);
+    let held = site.json(&["hold", "--for", "4s", "--reason", "a moment"]);
+    let until: chrono::DateTime<chrono::Utc> = held["held_until"].as_str().unwrap().parse().unwrap();
     one_due(&mut site, "%ran%");
     let _service = site.service();
-    site.wait_state("BP0000Y", "waiting");
     site.wait_state("BP0000Y", "succeeded");
+    assert!(claimed(&site) >= until - seconds(1), "{} before {until}", claimed(&site));
 }
 
 #[test]
 fn a_freeze_of_the_machine_keeps_everything_from_starting_until_its_end() {
-    let end = now() + seconds(12);
-    let freeze = format!(
-        "[[freeze]]\nfrom = 2026-11-01T00:00:00Z\nuntil = {}\nreason = \"end of year\"\n",
-        stamp(end)
-    );
-    let mut site = Site::with_config(&freeze);
+    let far = stamp(now() + seconds(3600));
+    let mut site = Site::with_config(&format!(
+        "[[freeze]]\nfrom = 2026-11-01T00:00:00Z\nuntil = {far}\nreason = \"end of year\"\n"
+    ));
     one_due(&mut site, "%ran%");
     let _service = site.service();
-    site.wait_state("BP0000Y", "waiting");
-    let mut request = site.request("BP0000Y").unwrap();
-    assert_eq!(request["blocked_by"][0], "frozen", "{request}");
     // While its content is copied nobody can say when it runs.
-    wait_for("it has only the freeze in its way", || {
-        request = site.request("BP0000Y").unwrap();
-        request["blocked_by"].as_array().unwrap().len() == 1
-    });
-    assert_eq!(request["next_run"], stamp(end), "{request}");
+    site.wait_blocked("BP0000Y", &["frozen"]);
+    assert_eq!(site.request("BP0000Y").unwrap()["next_run"], far);
+    let end = now() + seconds(4);
+    let config = std::fs::read_to_string(site.config()).unwrap();
+    write(&site.config(), config.replace(&far, &stamp(end)).as_bytes());
     site.wait_state("BP0000Y", "succeeded");
+    assert!(claimed(&site) >= end - seconds(1), "{} before {end}", claimed(&site));
 }
 
 #[test]
@@ -164,13 +162,15 @@ fn rerun_is_a_new_attempt_with_a_reason_and_run_is_not() {
 fn without_wait_a_run_without_a_service_goes_on_and_is_recorded_later() {
     let mut site = Site::new();
     // A process of Unix returns 8 bits: a restart is told by the publisher's table there.
-    let hash = site.package("BP00000A", &format!("sleep 2; {}; exit 94", site.say("ran")));
+    let script = format!("{}; {}; exit 94", site.waits_for_go(), site.say("ran"));
+    let hash = site.package("BP00000A", &script);
     site.publish(&[Request::due("BP0000Y")
         .set("content_sha256", format!("\"{hash}\""))
         .set("exit_codes", "{ \"94\" = \"restart\" }")]);
     let run = site.json(&["run", "BP0000Y"]);
     assert_eq!((run["state"].as_str(), run["attempt"].as_i64()), (Some("running"), Some(1)));
     assert_eq!(site.state_of("BP0000Y"), "running");
+    site.go();
     site.wait_state("BP0000Y", "succeeded-restart");
     assert_eq!(site.json(&["list"])["service"], "stopped");
     assert_eq!(site.ran("ran"), 1);

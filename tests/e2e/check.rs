@@ -318,7 +318,7 @@ fn a_stage_on_a_file_system_that_starts_no_programs_is_found_by_starting_one() {
         .stderr(Stdio::null())
         .status();
     if !mount.is_ok_and(|s| s.success()) {
-        println!("SKIPPED: nothing can be mounted here");
+        skipped("nothing can be mounted here");
         return;
     }
     let _mounted = Mounted(stage);
@@ -368,7 +368,7 @@ fn a_restart_that_is_pending_stands_in_the_way() {
 fn who_asks_for_no_users_where_nobody_can_tell_waits_for_ever() {
     let site = ready("");
     if site.json(&["who"])["source"] != "unknown" {
-        println!("SKIPPED: this system says who is logged on");
+        skipped("this system says who is logged on");
         says(&check(&site), "logged-on", "pass", "");
         return;
     }
@@ -433,7 +433,7 @@ fn a_loose_configuration_gets_no_command_run_as_root() {
     mode(&site.config(), 0o666);
     let doc = check(&site);
     if !Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n") {
-        println!("SKIPPED: only root has something to lose by it");
+        skipped("only root has something to lose by it");
         return;
     }
     says(&doc, "backup", "unknown", "was not run");
@@ -489,7 +489,7 @@ fn as_nobody(site: &Site) -> Option<Value> {
     match site.command(&["check", "--json"]).uid(65_534).gid(65_534).output() {
         Ok(output) if root => Some(document(&output)),
         _ => {
-            println!("SKIPPED: needs root, and a binary that other accounts may start");
+            skipped("needs root, and a binary that other accounts may start");
             None
         }
     }
@@ -524,7 +524,7 @@ fn the_rights_of_a_service_that_is_not_roots_are_tried_as_its_account() {
         Command::new("chown").arg("-R").arg(to).arg(path).status().is_ok_and(|s| s.success())
     };
     if !chown(&site.state(), "65534:65534") {
-        println!("SKIPPED: needs root");
+        skipped("needs root");
         return;
     }
     let doc = check(&site);

@@ -5,7 +5,7 @@ use super::common::*;
 use std::process::Command;
 
 fn slow(site: &mut Site) {
-    let script = format!("{}; sleep 3; {}; exit 5", site.say("begin"), site.say("end"));
+    let script = format!("{}; {}; {}; exit 5", site.say("begin"), site.waits_for_go(), site.say("end"));
     let hash = site.package("BP00000A", &script);
     site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
 }
@@ -17,6 +17,7 @@ fn kill_9_of_the_service_during_a_run_loses_neither_the_run_nor_its_exit_status(
     let service = site.service();
     wait_for("the package has begun", || site.ran("begin") == 1);
     service.kill();
+    site.go();
     wait_for("the package ends without the service", || site.ran("end") == 1);
     let _again = site.service();
     site.wait_state("BP0000Y", "failed");
@@ -35,6 +36,7 @@ fn a_restarted_service_adopts_a_run_that_goes_on() {
     service.terminate();
     let _again = site.service();
     assert_eq!(site.state_of("BP0000Y"), "running");
+    site.go();
     site.wait_state("BP0000Y", "failed");
     assert_eq!((site.ran("begin"), site.ran("end")), (1, 1));
 }

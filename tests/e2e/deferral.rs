@@ -53,7 +53,7 @@ fn deferrals_are_limited_in_all_and_never_come_close_to_expiry() {
 fn nothing_runs_by_itself_right_after_the_start_and_an_operator_may_override_that() {
     let site = waiting("", |r| r);
     let _service = site.service();
-    site.wait_state("BP0000Y", "waiting");
+    site.wait_blocked("BP0000Y", &["booting"]);
     let explain = site.json(&["explain", "BP0000Y"]);
     let gate = explain["gates"].as_array().unwrap().iter().find(|g| g["gate"] == "host").unwrap();
     assert_eq!((&gate["code"], &gate["changes_on"]), (&"booting".into(), &"time".into()), "{gate}");

@@ -2,7 +2,7 @@
 //! happened once: a success, a failure, a deferral, a stop, a hold, a malformed record, a session of a user.
 
 use super::common::*;
-use crate::logind::Logind;
+use super::logind::Logind;
 use serde_json::Value;
 
 /// What a field may be. Absent is never allowed: what there is not is `null`.

@@ -45,7 +45,7 @@ fn one_that_hides_and_kills_its_run_host_at_once_is_found_by_its_control_group()
         // What is left of it is this test's to end.
         let pid = std::fs::read_to_string(site.path("pid")).unwrap();
         Command::new("kill").args(["-9", pid.trim()]).status().unwrap();
-        println!("SKIPPED: no control group can be made here: {}", started["no_cgroup"]);
+        skipped(format_args!("no control group can be made here: {}", started["no_cgroup"]));
         return;
     };
     ends_without_a_trace(&site);
@@ -60,7 +60,7 @@ fn a_service_that_starts_after_the_death_of_the_run_host_finds_the_control_group
     let launched = site.pcm(&["run", "BP0000Y"]);
     assert!(launched.status.success(), "{}", text(&launched));
     if started(&site)["cgroup"].is_null() {
-        println!("SKIPPED: no control group can be made here: {}", started(&site)["no_cgroup"]);
+        skipped(format_args!("no control group can be made here: {}", started(&site)["no_cgroup"]));
         return;
     }
     let host = started(&site)["host"]["pid"].to_string();
@@ -78,7 +78,7 @@ fn where_no_control_group_can_be_made_the_run_host_keeps_a_list_of_what_it_sees_
         command
     };
     if !hidden().arg("true").status().is_ok_and(|status| status.success()) {
-        println!("SKIPPED: control groups cannot be hidden here");
+        skipped("control groups cannot be hidden here");
         return;
     }
     let mut site = Site::new();

@@ -52,11 +52,9 @@ impl Ground {
 
     /// Only its mandatory time is not there yet: everything else is ready, so that what comes now is the only obstacle.
     fn wait_for_its_time(&mut self) {
-        let later = self.request().mandatory(now() + seconds(12));
-        self.site.publish(&[later]);
         self.service = Some(self.site.service());
-        let only = vec![("mandatory".to_owned(), "not-mandatory-yet".to_owned())];
-        wait_for("it is ready but for its time", || self.closed() == only);
+        let request = self.request();
+        self.site.publish_for(&request, 8);
     }
 
     fn replace_in_config(&self, old: &str, new: &str) {
@@ -361,7 +359,10 @@ const ROWS: &[Row] = &[
         changes: "time",
         evidence: "mandatory from ",
         config: "",
-        put: |g| vec![g.request().mandatory(now() + seconds(8))],
+        put: |g| {
+            g.wait_for_its_time();
+            Vec::new()
+        },
         remove: |_| {},
     },
     Row {
@@ -664,7 +665,7 @@ fn users_that_cannot_be_known_alone_block_until_it_does_not_matter() {
     site.bus = Some("unix:path=/no/such/bus".into());
     let source = site.json(&["who"])["source"].take();
     if source != "unknown" {
-        return println!("SKIPPED: without logind this machine knows its users from {source}");
+        return skipped(format_args!("without logind this machine knows its users from {source}"));
     }
     let hash = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
     let request = Request::due(ID).set("content_sha256", hash);

@@ -62,7 +62,7 @@ fn one_whose_answer_comes_after_all_is_not_reported_any_more_and_ends_as_it_shou
 #[test]
 fn one_that_asks_at_a_terminal_is_reported() {
     if !std::path::Path::new("/usr/bin/python3").exists() {
-        println!("SKIPPED: no python3, which makes a terminal here");
+        skipped("no python3, which makes a terminal here");
         return;
     }
     let ask = "exec /usr/bin/python3 -c 'import os, time\nmaster, slave = os.openpty()\nos.read(slave, 1)'";

@@ -150,7 +150,7 @@ fn a_staged_copy_that_was_changed_is_copied_anew_by_the_service() {
 #[test]
 fn a_package_runs_as_the_account_of_the_configuration_and_can_write_its_status_mif() {
     if !std::process::Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n") {
-        println!("skipped: only root can run packages as another account");
+        skipped("only root can run packages as another account");
         return;
     }
     let mut site = Site::with_config("[run]\nrun_as = \"nobody\"\n");

@@ -20,10 +20,12 @@ fn closed() -> String {
 fn a_missed_request_says_which_gate_blocked_from_when_to_when_and_what_would_have_helped() {
     let mut site = Site::with_config(&closed());
     let hash = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
-    let (mandatory, expire) = (now() + seconds(8), now() + seconds(14));
-    let request = Request::due("BP0000Y").set("content_sha256", hash).mandatory(mandatory);
-    site.publish(&[request.set("expire_after", stamp(expire)).set("max_run_time", "\"1m\"")]);
+    let request = Request::due("BP0000Y").set("content_sha256", hash).set("max_run_time", "\"1m\"");
+    site.publish(&[request.clone().mandatory(now() + seconds(3600))]);
     let _service = site.service();
+    site.wait_blocked("BP0000Y", &["not-mandatory-yet", "window-closed"]);
+    let (mandatory, expire) = (now() + seconds(4), now() + seconds(10));
+    site.publish(&[request.mandatory(mandatory).set("expire_after", stamp(expire))]);
     site.wait_state("BP0000Y", "expired");
     let doc = site.json(&["explain", "BP0000Y"]);
     assert!(told(&doc).contains("without an attempt"), "{doc}");

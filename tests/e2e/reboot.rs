@@ -31,7 +31,7 @@ fn another_boot(site: &Site) -> Option<Vec<String>> {
     if tried.is_ok_and(|tried| tried.stdout.starts_with(b"5ca1ab1e")) {
         Some(words)
     } else {
-        println!("SKIPPED: no mount namespace can be made here, so the boot stays the same");
+        skipped("no mount namespace can be made here, so the boot stays the same");
         None
     }
 }
@@ -233,7 +233,7 @@ fn a_package_that_deletes_pcms_own_program_ends_as_it_should_and_nothing_starts_
 fn an_upgrade_of_pcm_while_a_package_runs_adopts_the_run_and_records_its_true_end() {
     let mut site = Site::new();
     let program = Program::new();
-    let script = format!("{}; sleep 4; {}; exit 6", site.say("begin"), site.say("end"));
+    let script = format!("{}; {}; {}; exit 6", site.say("begin"), site.waits_for_go(), site.say("end"));
     let request = due(&site, "BP0000Y", "BP00000A", &script);
     site.publish(&[request]);
     let old = service_of(&site, &[], &program.path());
@@ -244,6 +244,7 @@ fn an_upgrade_of_pcm_while_a_package_runs_adopts_the_run_and_records_its_true_en
     let _new = service_of(&site, &[], &program.path());
     assert!(program.called_for("service run"));
     assert_eq!(site.state_of("BP0000Y"), "running", "it is adopted");
+    site.go();
     site.wait_state("BP0000Y", "failed");
     assert_eq!(attempts(&site, "BP0000Y")[0]["exit_code"], 6);
     assert_eq!((site.ran("begin"), site.ran("end"), attempts(&site, "BP0000Y").len()), (1, 1, 1));
@@ -252,7 +253,8 @@ fn an_upgrade_of_pcm_while_a_package_runs_adopts_the_run_and_records_its_true_en
 #[test]
 fn a_run_that_an_older_version_started_is_adopted_and_recorded() {
     let mut site = Site::new();
-    let request = due(&site, "BP0000Y", "BP00000A", &format!("{}; sleep 3; exit 6", site.say("begin")));
+    let script = format!("{}; {}; exit 6", site.say("begin"), site.waits_for_go());
+    let request = due(&site, "BP0000Y", "BP00000A", &script);
     site.publish(&[request]);
     let service = site.service();
     wait_for("the package has begun", || site.ran("begin") == 1);
@@ -263,6 +265,8 @@ fn a_run_that_an_older_version_started_is_adopted_and_recorded() {
     started.as_object_mut().unwrap().retain(|key, _| key == "host");
     fs::write(&path, started.to_string()).unwrap();
     let _service = site.service();
+    assert_eq!(site.state_of("BP0000Y"), "running", "it is adopted");
+    site.go();
     site.wait_state("BP0000Y", "failed");
     assert_eq!(attempts(&site, "BP0000Y")[0]["exit_code"], 6);
 }

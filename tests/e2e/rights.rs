@@ -12,7 +12,7 @@ fn as_nobody(site: &Site, args: &[&str]) -> Option<Output> {
     match command.output() {
         Ok(output) if root => Some(output),
         _ => {
-            println!("skipped: needs root, and a binary that other accounts may start");
+            skipped("needs root, and a binary that other accounts may start");
             None
         }
     }

@@ -82,16 +82,17 @@ fn a_package_sees_a_clean_environment_no_terminal_and_an_empty_standard_input() 
 #[test]
 fn one_package_at_a_time_and_the_other_says_that_it_waits_for_it() {
     let mut site = Site::new();
-    let slow = format!("\"{}\"", site.package("BP00000A", &format!("{}; sleep 4", site.say("ran"))));
+    let slow =
+        format!("\"{}\"", site.package("BP00000A", &format!("{}; {}", site.say("ran"), site.waits_for_go())));
     site.publish(&[
         Request::due("BP00001").set("content_sha256", slow.clone()),
         Request::due("BP00002").set("content_sha256", slow).set("mandatory_after", "2026-11-01T02:00:00Z"),
     ]);
     let _service = site.service();
     site.wait_state("BP00001", "running");
-    site.wait_state("BP00002", "waiting");
-    assert_eq!(site.request("BP00002").unwrap()["blocked_by"][0], "busy");
+    site.wait_blocked("BP00002", &["busy"]);
     assert_eq!(site.refused(&["run", "BP00002"], 3)["code"], "busy");
+    site.go();
     site.wait_state("BP00002", "succeeded");
 }
 

@@ -22,12 +22,8 @@ fn missing_denied_and_unpublished_are_told_apart() {
 fn the_last_valid_file_stays_in_force_while_the_share_is_away() {
     let mut site = Site::new();
     let hash = site.package("BP00000A", &site.say("ran"));
-    site.publish(&[Request::due("BP0000Y")
-        .set("content_sha256", format!("\"{hash}\""))
-        .mandatory(now() + seconds(6))]);
     let service = site.service();
-    let staged = site.state().join("stage").join(&hash).join("setup.sh");
-    wait_for("it is staged", || staged.is_file());
+    site.publish_for(&Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\"")), 5);
     fs::rename(site.share(), site.path("away")).unwrap();
     service.kill();
     let _again = site.service();

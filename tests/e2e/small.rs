@@ -17,11 +17,11 @@ impl Small {
         match mount {
             Ok(output) if output.status.success() => Some(Self(at)),
             Ok(output) => {
-                println!("SKIPPED: nothing can be mounted here: {}", text(&output));
+                skipped(format_args!("nothing can be mounted here: {}", text(&output)));
                 None
             }
             Err(e) => {
-                println!("SKIPPED: no mount: {e}");
+                skipped(format_args!("no mount: {e}"));
                 None
             }
         }

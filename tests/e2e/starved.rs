@@ -95,7 +95,7 @@ fn a_service_without_descriptors_starts_nothing_is_said_in_every_view_and_heals_
     });
     let free = (0..).find(|number| !lasting.contains(number)).unwrap();
     if !limit(&free.to_string()) {
-        println!("SKIPPED: no prlimit, or it may not limit the service");
+        skipped("no prlimit, or it may not limit the service");
         return;
     }
     is_said(&site, "Too many open files");

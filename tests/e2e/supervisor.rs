@@ -136,12 +136,12 @@ fn service_install_writes_a_unit_that_systemd_takes_and_that_keeps_packages_aliv
         .args(install.get_args());
     let tried = Command::new("unshare").args(["--mount", "true"]).output();
     if !tried.is_ok_and(|tried| tried.status.success()) || Path::new("/run/systemd/system").is_dir() {
-        println!("SKIPPED: no mount namespace can be made here, or systemd runs and would start the unit");
+        skipped("no mount namespace can be made here, or systemd runs and would start the unit");
         return;
     }
     let output = below.output().unwrap();
     if !units.join("pcm.service").is_file() && text(&output).contains("mount:") {
-        println!("SKIPPED: nothing can be mounted here: {}", text(&output));
+        skipped(format_args!("nothing can be mounted here: {}", text(&output)));
         return;
     }
     assert!(output.status.success(), "{}", text(&output));
@@ -155,7 +155,7 @@ fn service_install_writes_a_unit_that_systemd_takes_and_that_keeps_packages_aliv
         assert!(unit.lines().any(|found| found == line), "{line} in\n{unit}");
     }
     match Command::new("systemd-analyze").arg("verify").arg(units.join("pcm.service")).output() {
-        Err(e) => println!("SKIPPED: no systemd-analyze to ask: {e}"),
+        Err(e) => skipped(format_args!("no systemd-analyze to ask: {e}")),
         Ok(asked) => {
             let said = text(&asked);
             assert!(!said.lines().any(|line| line.contains("pcm.service")), "{said}");

@@ -1,6 +1,7 @@
 //! Who is alive, whatever it calls itself: each nasty package runs below a process of its own to which every orphan
 //! falls, so that nobody is hidden by a cleared environment, another name, session or folder, or closed descriptors.
 
+use super::common::skipped;
 use super::ground::kill_9;
 use super::knobs;
 use std::collections::HashMap;
@@ -27,7 +28,9 @@ pub fn alone<F: FnOnce()>(body: F) {
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
     said.lines().filter_map(|line| line.strip_prefix("harness: ")).for_each(knobs::say);
-    said.lines().filter(|line| line.starts_with("SKIPPED")).for_each(|line| println!("{line}"));
+    // Its thread has the name of the test, too.
+    let skips = said.lines().filter_map(|line| line.strip_prefix("SKIPPED: ")?.split_once(": "));
+    skips.for_each(|(_, why)| skipped(why));
 }
 
 /// Nothing outlives the process, also where the test fails.

@@ -261,7 +261,7 @@ fn one_whose_daemon_holds_the_output_open_is_not_done_until_the_daemon_is_or_the
 fn one_that_calls_itself_something_else_is_ended_all_the_same() {
     alone(|| {
         if !std::path::Path::new("/bin/bash").exists() {
-            println!("skipped: no bash, which alone can change argv[0]");
+            skipped("no bash, which alone can change argv[0]");
             return;
         }
         let script = "exec /bin/bash -c 'exec -a \"[kworker/0:0]\" sleep 299'";

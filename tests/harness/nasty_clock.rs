@@ -15,7 +15,7 @@ fn library() -> Option<PathBuf> {
     let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
     let found = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).find(|file| file.is_file());
     if found.is_none() {
-        println!("SKIPPED: no libfaketime, which alone can change the clock for one process");
+        skipped("no libfaketime, which alone can change the clock for one process");
     }
     found
 }

@@ -177,7 +177,7 @@ fn carry_out(what: &str, points: Vec<Point>, possible: usize) {
         begun.elapsed().as_secs()
     ));
     for point in &sum.bad {
-        say(&format!("again: PCM_HARNESS_POINT={point} cargo test --test harness the_point -- --nocapture"));
+        say(&format!("again: PCM_HARNESS_POINT={point} cargo test --test all the_point -- --nocapture"));
     }
     assert!(sum.bad.is_empty(), "{} points of {what} failed, see above", sum.bad.len());
     assert!(sum.met * 2 > sum.points, "few of the points were met: {} of {}", sum.met, sum.points);

@@ -25,7 +25,7 @@ fn random_kill_9_of_service_and_run_hosts_never_runs_a_package_twice() {
                 interrupted += tally.count("interrupted");
             }
             Err(why) => panic!(
-                "site {site} of PCM_HARNESS_SEED={}: {why}\nagain: PCM_HARNESS_SEED={} PCM_HARNESS_KILLS={kills} cargo test --test harness random",
+                "site {site} of PCM_HARNESS_SEED={}: {why}\nagain: PCM_HARNESS_SEED={} PCM_HARNESS_KILLS={kills} cargo test --test all harness::random",
                 seed(),
                 seed()
             ),

@@ -101,11 +101,11 @@ pub fn possible() -> bool {
     match tried {
         Ok(output) if output.status.success() => true,
         Ok(output) => {
-            println!("skipped: strace may not trace here: {}", text(&output));
+            skipped(format_args!("strace may not trace here: {}", text(&output)));
             false
         }
         Err(e) => {
-            println!("skipped: no strace: {e}");
+            skipped(format_args!("no strace: {e}"));
             false
         }
     }

@@ -137,7 +137,7 @@ fn besieged() -> (Site, Service) {
     requests.push(with("BP0000X", "x").set("run_when", toml("\x1b]0;never\x07")));
     site.publish(&requests);
     let service = site.service();
-    site.wait_state("BP0000Y", "offered");
+    site.wait_blocked("BP0000Y", &["optional"]);
     let all: String = PAYLOADS.concat().replace('\0', "");
     for payload in [&all[..200.min(all.len())], "because \x1b[2J\x1b]0;x\x07", "\r> BP9EVIL forged"] {
         let defer = site.pcm(&["defer", "BP0000Z", "--for", "1h", "--reason", payload]);

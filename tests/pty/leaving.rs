@@ -73,7 +73,7 @@ fn a_dropped_line_ends_the_console_at_once_without_a_byte_to_it() {
 #[test]
 fn a_terminal_that_goes_without_a_signal_is_noticed_as_well() {
     if Command::new("setsid").arg("--version").output().is_err() {
-        println!("SKIPPED: there is no setsid here");
+        skipped("there is no setsid here");
         return;
     }
     let (site, _service) = still(3);
@@ -171,7 +171,7 @@ fn ticks(pid: u32) -> u64 {
 #[test]
 fn ctrl_z_gives_the_shell_back_and_fg_the_console() {
     if Command::new("bash").arg("--version").output().is_err() {
-        println!("SKIPPED: there is no bash here");
+        skipped("there is no bash here");
         return;
     }
     let (site, _service) = still(3);

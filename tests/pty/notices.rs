@@ -11,14 +11,15 @@ fn a_notice_on_the_consoles_own_terminal_does_not_stay_on_its_screen() {
     let Some(logind) = Logind::start(&site.path(".")) else { return };
     site.bus = Some(logind.address.clone());
     let hash = site.package("BP00000A", &site.say("ran"));
-    let soon = now() + seconds(20);
-    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\"")).mandatory(soon)]);
+    let request = Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""));
+    site.publish(&[request.clone().mandatory(now() + seconds(3600))]);
     let _service = site.service();
     let mut console = Terminal::start(&site.command(&[]), 80, 24);
     let Some(device) = console.device() else { return };
     logind.log_on("c1", "anna", device.strip_prefix("/dev").unwrap().to_str().unwrap());
     console.wait("BP0000Y");
     console.wait("anna");
+    site.publish_for(&request, 1);
     site.wait_state("BP0000Y", "succeeded");
     let told = |console: &Terminal| String::from_utf8_lossy(&console.bytes()).contains("Message from pcm");
     assert!(told(&console), "the service wrote on this terminal");

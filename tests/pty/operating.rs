@@ -3,16 +3,18 @@
 use super::common::*;
 use super::pty::Terminal;
 
-/// One optional request with this script, `%ran%` in it says so to the witness, and a service.
+/// One optional request with this script, `%ran%` in it says so to the witness and `%go%` waits for the test, and a service.
 fn optional(script: &str) -> (Site, Service) {
     let mut site = Site::new();
-    let hash = site.package("BP00000A", &script.replace("%ran%", &site.say("ran")));
+    let hash = site.package(
+        "BP00000A",
+        &script.replace("%ran%", &site.say("ran")).replace("%go%", &site.waits_for_go()),
+    );
     site.publish(&[Request::due("BP0000Y")
         .set("content_sha256", format!("\"{hash}\""))
         .set("mandatory_after", "")]);
     let service = site.service();
-    let staged = site.state().join("stage").join(&hash).join("setup.sh");
-    wait_for("it is staged", || staged.is_file());
+    site.wait_blocked("BP0000Y", &["optional"]);
     (site, service)
 }
 
@@ -77,7 +79,7 @@ fn a_mandatory_package_is_deferred_with_a_reason() {
 
 #[test]
 fn quitting_while_a_package_runs_does_not_end_it() {
-    let (site, _service) = optional("sleep 3; %ran%");
+    let (site, _service) = optional("%go%; %ran%");
     let mut console = Terminal::start(&site.command(&[]), 80, 24);
     console.wait("offered");
     console.keys("r");
@@ -86,6 +88,7 @@ fn quitting_while_a_package_runs_does_not_end_it() {
     console.wait("running");
     console.keys("q");
     assert_eq!(console.wait_exit(), 0);
+    site.go();
     site.wait_state("BP0000Y", "succeeded");
     assert_eq!(site.ran("ran"), 1);
 }

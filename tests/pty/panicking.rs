@@ -30,7 +30,7 @@ fn in_the_terminal() {
 fn panics_in(place: &str) -> (Terminal, u32) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
-        .args(["panicking::in_the_terminal", "--exact", "--nocapture", "--test-threads=1"])
+        .args(["pty::panicking::in_the_terminal", "--exact", "--nocapture", "--test-threads=1"])
         .env(CHILD, place);
     let mut terminal = Terminal::start(&command, 80, 24);
     let status = terminal.wait_exit();

@@ -51,7 +51,7 @@ fn optional() -> Site {
 fn verbs_give_over_there_what_they_give_here_with_the_same_exit_status() {
     let Some(far) = Far::new(optional()) else { return };
     let _service = far.site.service();
-    far.site.wait_state("BP0000Y", "offered");
+    far.site.wait_blocked("BP0000Y", &["optional"]);
     for args in [
         &["list", "--json"][..],
         &["history"],

@@ -6,20 +6,19 @@ use super::sshd::Sshd;
 use std::process::Command;
 
 /// A package that an operator may run: it says that it begins and that it ends, and ends with 5.
-fn optional() -> (Site, String) {
+fn optional() -> Site {
     let mut site = Site::new();
-    let script = format!("{}; sleep 4; {}; exit 5", site.say("begin"), site.say("end"));
+    let script = format!("{}; {}; {}; exit 5", site.say("begin"), site.waits_for_go(), site.say("end"));
     let hash = site.package("BP00000A", &script);
     site.publish(&[Request::due("BP0000Y")
         .set("content_sha256", format!("\"{hash}\""))
         .set("mandatory_after", "")]);
-    (site, hash)
+    site
 }
 
 /// The package is run with keys from a console over SSH, and has begun.
-fn triggered(site: &Site, hash: &str, sshd: &Sshd) -> Terminal {
-    let staged = site.state().join("stage").join(hash).join("setup.sh");
-    wait_for("it is staged", || staged.is_file());
+fn triggered(site: &Site, sshd: &Sshd) -> Terminal {
+    site.wait_blocked("BP0000Y", &["optional"]);
     let mut console = Terminal::start(&sshd.terminal(&site.command(&[])), 80, 24);
     console.wait("offered");
     console.keys("r");
@@ -57,23 +56,24 @@ fn kill_9(pids: &[u32]) {
 #[test]
 fn kill_9_of_service_and_console_together_during_a_run_leaves_one_run_with_its_true_exit_status() {
     let Some(sshd) = Sshd::start() else { return };
-    let (site, hash) = optional();
+    let site = optional();
     let service = site.service();
-    let _console = triggered(&site, &hash, &sshd);
+    let _console = triggered(&site, &sshd);
     let consoles = sshd.processes_with(|line| line.starts_with(env!("CARGO_BIN_EXE_pcm")));
     assert_eq!(consoles.len(), 1, "{consoles:?}");
     kill_9(&[consoles[0], service.child.id()]);
     assert_eq!(site.ran("end"), 0, "they died while it ran");
+    site.go();
     once_with_its_true_exit_status(&site);
 }
 
 #[test]
 fn a_service_in_the_connection_that_breaks_leaves_one_run_with_its_true_exit_status() {
     let Some(sshd) = Sshd::start() else { return };
-    let (site, hash) = optional();
+    let site = optional();
     let service = Terminal::start(&sshd.terminal(&site.command(&["service", "run"])), 80, 24);
     site.wait_service();
-    let console = triggered(&site, &hash, &sshd);
+    let console = triggered(&site, &sshd);
     // sshd's own processes of both connections, service and console: all that a break can take with it, at once.
     let taken = sshd.processes_with(|line| {
         line.starts_with("sshd") || line.starts_with(env!("CARGO_BIN_EXE_pcm")) && !line.contains("run-host")
@@ -81,6 +81,7 @@ fn a_service_in_the_connection_that_breaks_leaves_one_run_with_its_true_exit_sta
     assert!(taken.len() >= 4, "{taken:?}");
     kill_9(&taken);
     assert_eq!(site.ran("end"), 0, "they died while it ran");
+    site.go();
     drop((service, console));
     once_with_its_true_exit_status(&site);
 }

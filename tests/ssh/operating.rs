@@ -6,17 +6,17 @@ use super::pty::Terminal;
 use super::sshd::Sshd;
 use std::time::{Duration, Instant};
 
-/// An optional package that says when it begins and ends, and what it waits for in between.
-fn optional(seconds: u32) -> (Site, Service) {
+/// An optional package that says when it begins and ends, and waits for the test in between if it is told to.
+fn optional(waits: bool) -> (Site, Service) {
     let mut site = Site::new();
-    let script = format!("{}; sleep {seconds}; {}", site.say("begin"), site.say("end"));
+    let between = if waits { site.waits_for_go() } else { ":".to_owned() };
+    let script = format!("{}; {between}; {}", site.say("begin"), site.say("end"));
     let hash = site.package("BP00000A", &script);
     site.publish(&[Request::due("BP0000Y")
         .set("content_sha256", format!("\"{hash}\""))
         .set("mandatory_after", "")]);
     let service = site.service();
-    let staged = site.state().join("stage").join(&hash).join("setup.sh");
-    wait_for("it is staged", || staged.is_file());
+    site.wait_blocked("BP0000Y", &["optional"]);
     (site, service)
 }
 
@@ -27,7 +27,7 @@ fn consoles(sshd: &Sshd) -> Vec<u32> {
 #[test]
 fn keys_and_sizes_come_through_and_the_end_leaves_nothing_behind() {
     let Some(sshd) = Sshd::start() else { return };
-    let (site, _service) = optional(0);
+    let (site, _service) = optional(false);
     let since = Instant::now();
     let mut console = Terminal::start(&sshd.terminal(&site.command(&[])), 80, 24);
     console.wait("BP0000Y");
@@ -61,7 +61,7 @@ fn keys_and_sizes_come_through_and_the_end_leaves_nothing_behind() {
 #[test]
 fn a_line_that_drops_during_a_run_ends_the_console_and_nothing_else() {
     let Some(sshd) = Sshd::start() else { return };
-    let (site, _service) = optional(4);
+    let (site, _service) = optional(true);
     let mut console = Terminal::start(&sshd.terminal(&site.command(&[])), 80, 24);
     console.wait("offered");
     console.keys("r");
@@ -76,6 +76,7 @@ fn a_line_that_drops_during_a_run_ends_the_console_and_nothing_else() {
     wait_for("console and session have gone", || sshd.processes().is_empty());
     println!("line dropped: console and session gone after {:?}", since.elapsed());
     assert_eq!(site.ran("end"), 0, "the package went on meanwhile");
+    site.go();
     site.wait_state("BP0000Y", "succeeded");
     assert_eq!((site.ran("begin"), site.ran("end")), (1, 1));
     // Whoever comes back sees what became of it.
@@ -88,7 +89,7 @@ fn a_line_that_drops_during_a_run_ends_the_console_and_nothing_else() {
 #[test]
 fn a_client_that_stops_reading_holds_up_neither_service_nor_the_end_of_the_console() {
     let Some(sshd) = Sshd::start() else { return };
-    let (site, _service) = optional(0);
+    let (site, _service) = optional(false);
     let console = Terminal::start(&sshd.terminal(&site.command(&[])), 80, 24);
     console.wait("offered");
     let pid = consoles(&sshd)[0].to_string();

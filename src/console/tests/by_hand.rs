@@ -13,7 +13,7 @@ use std::sync::Arc;
 fn console_by_hand() {
     let var = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
     if var("PCM_CONSOLE_BY_HAND").is_none() || !std::io::stdin().is_terminal() {
-        println!("skipped: set PCM_CONSOLE_BY_HAND and run it in a terminal");
+        crate::skipped("set PCM_CONSOLE_BY_HAND and run it in a terminal");
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -89,7 +89,7 @@ fn zones(case: &Case) -> Vec<Zone> {
     let system = match std::fs::read(format!("/usr/share/zoneinfo/{}", case.name)) {
         Ok(bytes) => Some(Zone::from_tzif(case.name, &bytes).unwrap()),
         Err(e) => {
-            println!("SKIPPED: no zone data of {}: {e}", case.name);
+            crate::skipped(format_args!("no zone data of {}: {e}", case.name));
             None
         }
     };

@@ -130,7 +130,7 @@ mod tests {
         let command = ["/bin/true", "--config", "/etc/my site/pcm.toml", "service", "run"].map(str::to_owned);
         std::fs::write(&file, registration(&command).unwrap().text).unwrap();
         match std::process::Command::new("systemd-analyze").arg("verify").arg(&file).output() {
-            Err(e) => println!("skipped: systemd-analyze cannot be started: {e}"),
+            Err(e) => crate::skipped(format_args!("systemd-analyze cannot be started: {e}")),
             Ok(output) => {
                 let said = String::from_utf8_lossy(&output.stderr).into_owned();
                 let about: Vec<_> = said.lines().filter(|line| line.contains("pcm.service")).collect();

@@ -17,7 +17,7 @@ fn corpus() -> Option<PathBuf> {
     );
     let found = folder.map(|folder| folder.join("cmtrace")).filter(|folder| folder.is_dir());
     if found.is_none() {
-        println!("skipped: no real logs at ../shared/corpus (or PCM_CORPUS)");
+        crate::skipped("no real logs at ../shared/corpus (or PCM_CORPUS)");
     }
     found
 }

@@ -88,7 +88,7 @@ fn a_package_starts_where_the_session_lies_outside_the_container() {
         command
     };
     if !unshare().arg("true").output().is_ok_and(|o| o.status.success()) {
-        return println!("SKIPPED: no PID namespace can be made here");
+        return crate::skipped("no PID namespace can be made here");
     }
     let name = "host::unix::process::tests::the_exit_code_or_the_signal_is_told";
     let mut command = unshare();
@@ -182,7 +182,7 @@ fn a_package_runs_as_the_account_that_it_was_given() {
         let Some(account) =
             crate::host::account::by_name("nobody").filter(|_| rustix::process::geteuid().is_root())
         else {
-            return println!("skipped: not root, or no account named nobody");
+            return crate::skipped("not root, or no account named nobody");
         };
         let mut tree = Tree::own().unwrap();
         let (reader, writer) = std::io::pipe().unwrap();
@@ -336,7 +336,7 @@ fn a_control_group_holds_what_left_session_and_environment_and_ends_it_at_once()
         let mut tree = Tree::own().unwrap();
         let group = match tree.enclose("BP0TEST-1") {
             Ok(group) => group.unwrap(),
-            Err(why) => return println!("SKIPPED: no control group can be made here: {why}"),
+            Err(why) => return crate::skipped(format_args!("no control group can be made here: {why}")),
         };
         let script = "env -i /usr/bin/setsid /bin/sh -c 'echo $$; exec sleep 60' & wait";
         let (pid, reader) = launch(&mut tree, script);

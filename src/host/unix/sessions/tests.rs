@@ -179,7 +179,7 @@ fn sessions_are_read_from_a_logind_on_a_bus() {
     let mut daemon =
         quiet("dbus-daemon", &["--session", "--nofork", "--print-address", "--address", &address]);
     let (true, Ok(mut daemon)) = (installed, daemon.stdout(Stdio::piped()).spawn()) else {
-        return println!("skipped: python3-dbusmock or dbus-daemon is not installed");
+        return crate::skipped("python3-dbusmock or dbus-daemon is not installed");
     };
     let mut first = String::new();
     BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut first).unwrap();

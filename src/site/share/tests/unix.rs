@@ -66,7 +66,7 @@ fn a_link_in_place_of_a_folder_on_the_share_is_not_followed() {
 #[test]
 fn what_may_not_be_read_is_denied_and_not_missing() {
     if is_root() {
-        println!("skipped: root may read everything");
+        crate::skipped("root may read everything");
         return;
     }
     let dir = share(7);
@@ -133,7 +133,7 @@ fn whatever_others_can_write_is_named_with_its_mode_and_the_remedy() {
 #[test]
 fn what_belongs_to_somebody_else_is_refused_with_the_owner() {
     if !is_root() {
-        println!("skipped: only root can give files away");
+        crate::skipped("only root can give files away");
         return;
     }
     let dir = share(7);
@@ -176,7 +176,7 @@ fn a_trusted_file_wins_over_an_untrusted_one_with_a_higher_serial() {
 fn a_file_system_without_real_modes_is_refused() {
     // procfs has owners and modes of its own making.
     let Ok(folder) = crate::host::open::Folder::open(Path::new("/proc/sys")) else {
-        println!("skipped: no /proc here");
+        crate::skipped("no /proc here");
         return;
     };
     let writers = crate::host::perms::Writers::this_process();

@@ -1,15 +1,7 @@
 //! The real binary on a real share: service, run, views and actions from outside, by the contract of DESIGN.md 7.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used)]
 
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../common/hanging.rs"]
-mod hanging;
-#[path = "../common/logind.rs"]
-mod logind;
-#[path = "../common/pty.rs"]
-mod pty;
+use crate::common::{self, hanging, logind, pty};
 
 mod actions;
 mod check;

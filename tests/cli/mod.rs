@@ -1,9 +1,7 @@
 //! The command line as scripts and newcomers meet it: the README's five minutes, the demo, and the contract of exit
 //! statuses and error documents.
-#![allow(clippy::unwrap_used)]
 
-#[path = "../common/mod.rs"]
-mod common;
+use crate::common;
 
 mod contract;
 mod demo;

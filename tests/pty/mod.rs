@@ -31,18 +31,8 @@
 //! | No terminal | leaving::without_a_terminal…, poor::a_dumb_terminal… | |
 //! | Scale and cost | `cargo bench --bench console` | |
 #![cfg(unix)]
-#![allow(clippy::unwrap_used)]
 
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../common/escapes.rs"]
-mod escapes;
-#[path = "../common/hanging.rs"]
-mod hanging;
-#[path = "../common/logind.rs"]
-mod logind;
-#[path = "../common/pty.rs"]
-mod pty;
+use crate::common::{self, escapes, hanging, logind, pty};
 
 mod beside;
 mod checker;

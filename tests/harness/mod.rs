@@ -2,7 +2,7 @@
 //! packages there are. What has to hold (PROMISES.md P1, P2, P4, P6, P7, P15): whatever dies, a package runs at most once
 //! per attempt and attempt 1 at most once ever, its end is known or honestly unknown, and nothing is lost.
 //!
-//! `cargo test --test harness` is the bounded form, about a minute and a half on two slow cores: a seeded sample. Longer:
+//! `cargo test --test all harness::` is the bounded form, about a minute and a half on two slow cores: a seeded sample. Longer:
 //!
 //! | variable | meaning | bounded | full |
 //! | --- | --- | --- | --- |
@@ -15,19 +15,15 @@
 //! | `PCM_HARNESS_ONLY=text` | only points whose name contains it, `executor:fcntl` | | |
 //! | `PCM_HARNESS_POINT=role:call:n:fault` | this point alone, as a failure prints it | | |
 //!
-//! For example `PCM_HARNESS=full cargo test --test harness -- kill_at_every`. A point takes about 0.8 s, a random kill half
+//! For example `PCM_HARNESS=full cargo test --test all kill_at_every`. A point takes about 0.8 s, a random kill half
 //! a second. Figures go to standard error even when all is well. Points are met in the first thread of each process; its
 //! other threads (output, syncs) die with it, and at the random kills.
 //!
 //! The witness lies outside of what is tested: each package appends a line with its request and attempt, synced. After each
 //! fault: one start without faults until everything has ended, the rules (`ground::Tally`), and a start that changes nothing.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)]
 
-#[path = "../common/mod.rs"]
-mod common;
-#[path = "../common/pty.rs"]
-mod pty;
+use crate::common::{self, pty};
 
 mod ground;
 mod keeper;
