@@ -57,3 +57,8 @@ pub(crate) fn skipped(why: impl std::fmt::Display) {
     // Past the runner, which keeps back what a test prints that passes.
     let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("SKIPPED: {name}: {why}\n").as_bytes());
 }
+
+/// What reads bytes that others wrote, for cargo-fuzz and its replay in the tests.
+#[cfg(any(test, fuzzing))]
+#[path = "../tests/fuzz/targets.rs"]
+pub mod fuzz;

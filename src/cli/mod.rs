@@ -22,7 +22,7 @@ mod start;
 mod table;
 #[cfg(test)]
 mod tests;
-mod time;
+pub(crate) mod time;
 mod view;
 
 use crate::clock::{System, Wall, Zone};

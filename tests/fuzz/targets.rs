@@ -1,0 +1,214 @@
+//! Everything that reads bytes which others wrote, each reader as a function of any bytes. It fails where the reader
+//! panics, or breaks the rule that is asserted here.
+//!
+//! This file is a module of the library, in its tests and under cargo-fuzz only, so that nothing has to be public for
+//! it. `replay.rs` runs every target in `cargo test`; `target.rs` is what cargo-fuzz runs (tests/README.md).
+#![allow(clippy::unwrap_used)]
+
+#[cfg(test)]
+mod replay;
+
+use crate::cli::time::{Side, parse_span, parse_time};
+use crate::clock::{LocalKind, When, Zone};
+use crate::config::Config;
+use crate::console::keymap::Keymap;
+use crate::console::term::input::Decoder;
+use crate::console::theme::{ColourLevel, Theme, ThemeError};
+use crate::decision::window;
+use crate::executor::protocol::Call;
+use crate::executor::wire;
+use crate::log::parse::Parser;
+use crate::log::zoned;
+use crate::site::content::parse_content;
+use crate::site::instruction::parse::{Defaults, parse};
+use crate::site::instruction::render::render;
+use crate::site::instruction::{Entry, InstructionFile, MAX_REQUESTS, Problem, Request};
+use crate::site::report::MachineReport;
+use crate::site::{mif, site_file};
+use crate::text::SafeText;
+use std::time::{Duration, Instant};
+
+/// The readers by name; the name is also the folder of its corpus and the binary of cargo-fuzz.
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("config", config),
+    ("content", content),
+    ("frame", frame),
+    ("instruction", instruction),
+    ("keymap", keymap),
+    ("keys", keys),
+    ("log", log),
+    ("mif", mif),
+    ("report", report),
+    ("site_file", site_file),
+    ("text", text),
+    ("theme", theme),
+    ("time", time),
+    ("zone", zone),
+];
+
+/// Runs the target of this name.
+pub fn run(name: &str, data: &[u8]) {
+    let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).expect("a target of the table");
+    target(data);
+}
+
+/// A refusal says why, in words that a terminal may get.
+fn refused(problems: &[Problem]) {
+    assert!(!problems.is_empty(), "refused without a reason");
+    for problem in problems {
+        assert!(!problem.message.is_empty(), "{problem:?}");
+        safe(&problem.message);
+    }
+}
+
+/// Making safe text of safe text changes nothing, so nothing in it is unsafe.
+fn safe(text: &SafeText) {
+    assert_eq!(&SafeText::new(text.as_str()), text);
+}
+
+fn config(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Err(problems) = Config::parse(text, "pcm.toml") {
+        refused(&problems);
+    }
+}
+
+/// A list that is accepted is the one way to write it.
+fn content(data: &[u8]) {
+    if let Ok(content) = parse_content(data) {
+        assert_eq!(content.text().as_bytes(), data);
+    }
+}
+
+/// A call of a local peer: what is accepted is sent on as the same call.
+fn frame(data: &[u8]) {
+    let Ok(call) = wire::read::<Call>(&mut &*data, wire::MAX_CALL) else { return };
+    let bytes = wire::encode(&call).unwrap();
+    assert_eq!(wire::read::<Call>(&mut bytes.as_slice(), wire::MAX_ANSWER).unwrap(), call);
+}
+
+/// What is accepted can be written and is then read as the same requests.
+fn instruction(data: &[u8]) {
+    let machine = "BP004000".parse().expect("a good id");
+    let defaults = Defaults::of(&Config::default());
+    let read = |bytes: &[u8]| parse(bytes, machine, "BP004000.INS", &defaults);
+    let good = |file: &InstructionFile| -> Vec<Request> {
+        let good = file.requests.iter().filter_map(|entry| match entry {
+            Entry::Good(request) => Some((**request).clone()),
+            Entry::Rejected(_) => None,
+        });
+        good.collect()
+    };
+    match read(data) {
+        Ok(file) => {
+            assert!(file.requests.len() <= MAX_REQUESTS);
+            let again = read(render(&file).as_bytes()).expect("what is rendered can be read");
+            assert_eq!(good(&again), good(&file));
+        }
+        Err(problems) => refused(&problems),
+    }
+}
+
+/// What is accepted is written as a file that means the same.
+fn keymap(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match Keymap::with(text) {
+        Ok(map) => assert_eq!(Keymap::with(&map.file()).expect("our own file").file(), map.file()),
+        Err(mistakes) => assert!(!mistakes.is_empty()),
+    }
+}
+
+/// What a terminal sends: the pieces in which it arrives change nothing.
+fn keys(data: &[u8]) {
+    let now = Instant::now();
+    let decode = |pieces: &[&[u8]]| {
+        let (mut decoder, mut events) = (Decoder::new(Duration::from_secs(1)), Vec::new());
+        pieces.iter().for_each(|piece| decoder.feed(piece, now, &mut events));
+        events
+    };
+    let (head, tail) = data.split_at(data.len() / 2);
+    assert_eq!(decode(&[head, tail]), decode(&[data]));
+}
+
+/// The pieces in which a log arrives change nothing, and only safe text comes out.
+fn log(data: &[u8]) {
+    let read = |pieces: &[&[u8]]| {
+        let (mut parser, mut records) = (Parser::new("x.log".into(), zoned(Zone::utc())), Vec::new());
+        pieces.iter().for_each(|piece| parser.push(piece, &mut records));
+        parser.finish(&mut records);
+        records
+    };
+    let records = read(&[data]);
+    records.iter().flat_map(|record| &record.text).for_each(safe);
+    let (head, tail) = data.split_at(data.len() / 2);
+    assert_eq!(read(&[head, tail]), records);
+}
+
+fn mif(data: &[u8]) {
+    match mif::parse(data) {
+        Ok(status) => safe(&status.description),
+        Err(e) => assert!(e.line > 0 && !e.why.is_empty(), "{e:?}"),
+    }
+}
+
+/// What another machine says of itself can be said again.
+fn report(data: &[u8]) {
+    let Ok(report) = MachineReport::from_bytes(data) else { return };
+    if let Ok(bytes) = report.to_bytes() {
+        let again = MachineReport::from_bytes(&bytes).expect("our own report");
+        assert_eq!(again.to_bytes().unwrap(), bytes);
+    }
+}
+
+fn site_file(data: &[u8]) {
+    if let Err(problems) = site_file::parse(data, "PCM.SITE") {
+        refused(&problems);
+    }
+}
+
+/// The only text that a terminal may get.
+fn text(data: &[u8]) {
+    let made = SafeText::from_bytes(data);
+    assert!(made.as_str().chars().all(|c| !c.is_control()), "{made:?}");
+    safe(&made);
+    SafeText::lines_of_bytes(data).iter().for_each(safe);
+}
+
+/// A theme of the user that is wrong says so.
+fn theme(data: &[u8]) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("own.toml"), data).unwrap();
+    if let Err(ThemeError::Wrong { mistakes, .. }) =
+        Theme::load("own", Some(folder.path()), ColourLevel::True)
+    {
+        assert!(!mistakes.is_empty());
+    }
+}
+
+/// Every way to write a time, a duration and a window.
+fn time(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let now = chrono::DateTime::from_timestamp(1_794_000_000, 0).expect("a time in 2026");
+    let zone = Zone::from_posix("Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+    let _ = parse_time(&text, Side::Next, now, &zone);
+    let _ = parse_time(&text, Side::Last, now, &zone);
+    if let Ok(span) = parse_span(&text) {
+        assert!(!span.is_zero());
+    }
+    if let Ok(window) = window::parse(&text) {
+        assert!(window.start < 7 * 24 * 60 && window.minutes > 0 && window.minutes <= 24 * 60, "{window:?}");
+    }
+}
+
+/// Zone data of the system, and rules: what a clock shows is a time that occurs.
+fn zone(data: &[u8]) {
+    let rule = std::str::from_utf8(data).ok().and_then(|rule| Zone::from_posix("X", rule).ok());
+    for zone in rule.into_iter().chain(Zone::from_tzif("X", data)) {
+        for seconds in [-4_000_000_000, 0, 1_794_000_000, 7_000_000_000] {
+            let at = chrono::DateTime::from_timestamp(seconds, 0).expect("a time within the calendar");
+            let shown = zone.to_local(at);
+            assert_ne!(zone.resolve(shown).1, LocalKind::Gap, "{shown}");
+            let _ = When::Local(shown).resolve(&zone);
+        }
+    }
+}
