@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+mod dependencies;
 
 mod cli;
 mod defects;
