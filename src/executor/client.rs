@@ -3,6 +3,7 @@
 
 use super::check::{self, ConfigRead, Subject};
 use super::engine::Engine;
+use super::init;
 use super::protocol::{Actor, Answer, Call};
 use super::wire;
 use crate::clock::Monotonic;
@@ -166,7 +167,7 @@ impl Client {
             Exit::State,
             "state-unusable",
             format!("{} cannot be locked: {e}", file.display()),
-            "Create the state folder with: pcm init",
+            if init::passes(e) { init::remedy(e) } else { "Create the state folder with: pcm init" },
         )
     }
 

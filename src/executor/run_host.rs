@@ -52,7 +52,7 @@ fn host(folder: &RunFolder) -> io::Result<()> {
     process::ignore_hangups();
     let mut tree = Tree::own()?;
     let spec = folder.read_spec()?;
-    let room = Reserved::open(&folder.exit())?;
+    let room = Reserved::open(&folder.exit(), ExitRecord::ROOM)?;
     let Some(_lock) = lock::ExclusiveLock::try_take(&folder.lock(), "run host")? else {
         return Err(io::Error::other("another run host has this run"));
     };

@@ -58,11 +58,15 @@ impl Reserved {
         sync_dir(folder_of(path))
     }
 
-    /// Takes what was reserved for `path`.
+    /// Takes what was reserved for `path`, or reserves it now where nobody has.
     ///
     /// # Errors
-    /// It is not there or cannot be written.
-    pub fn open(path: &Path) -> io::Result<Reserved> {
+    /// There is no room, or it cannot be written.
+    pub fn open(path: &Path, size: usize) -> io::Result<Reserved> {
+        match Self::make(path, size) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+            _ => {}
+        }
         let place = Self::place(path);
         Ok(Reserved { file: sys::durable::options().write(true).open(&place)?, place })
     }
@@ -252,7 +256,7 @@ mod tests {
         Reserved::make(&file, 4096).unwrap();
         assert_eq!(Reserved::make(&file, 4096).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert!(!file.exists());
-        let mut room = Reserved::open(&file).unwrap();
+        let mut room = Reserved::open(&file, 4096).unwrap();
         fs::write(&file, b"garbage").unwrap();
         room.write(&file, b"record").unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"record");

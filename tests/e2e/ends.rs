@@ -172,7 +172,9 @@ fn an_optional_request_that_could_not_be_launched_is_not_said_to_be_retried_and_
     let hash = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
     site.publish(&[Request::due("BP0000Y").set("content_sha256", hash).set("mandatory_after", "")]);
     let _service = site.service();
-    site.wait_state("BP0000Y", "offered");
+    wait_for("its content is staged", || {
+        site.request("BP0000Y").is_some_and(|request| !request["blocked_by"].to_string().contains("content"))
+    });
     // What is in the way of the run's folder fails the attempt between its claim and its launch.
     make_dir(&site.state().join("runs"));
     write(&site.state().join("runs/BP0000Y-1"), b"in the way");
@@ -190,4 +192,96 @@ fn an_optional_request_that_could_not_be_launched_is_not_said_to_be_retried_and_
         entries.as_array().unwrap().iter().filter_map(|e| e["result"].as_str()).collect();
     assert_eq!(results.iter().filter(|r| **r == "done").count(), 1, "only what was done: {results:?}");
     assert!(results.contains(&"already-attempted"), "{results:?}");
+}
+
+/// A file system that fails from one moment on, and is whole again once it was repaired.
+#[test]
+fn a_file_system_that_fails_is_no_loss_of_history() {
+    let mut site = Site::bare("");
+    make_dir(&site.state());
+    let image = site.path("image");
+    let made = Command::new("sh")
+        .args(["-c", "truncate -s 32M \"$0\" && mkfs.ext4 -q \"$0\" && mount -o loop \"$0\" \"$1\""])
+        .args([&image, &site.state()])
+        .output()
+        .unwrap();
+    if !made.status.success() {
+        return skipped(format!("no file system can be made and mounted here: {}", text(&made)));
+    }
+    let mounted = Small(site.state());
+    let init = site.pcm(&["init"]);
+    assert!(init.status.success(), "{}", text(&init));
+    let request = |id: &str, hash: &str| Request::due(id).set("content_sha256", format!("\"{hash}\""));
+    let hash = site.package("BP00000A", &site.say("ran"));
+    site.publish(&[request("BP00001", &hash)]);
+    let service = site.service();
+    site.wait_state("BP00001", "succeeded");
+    let shutdown =
+        "import os,fcntl,struct,sys; fcntl.ioctl(os.open(sys.argv[1],0),0x8004587D,struct.pack('I',2))";
+    let shut = Command::new("python3").args(["-c", shutdown]).arg(site.state()).output().unwrap();
+    assert!(shut.status.success(), "{}", text(&shut));
+    site.publish(&[request("BP00001", &hash), request("BP00002", &hash)]);
+    let problems = || site.json_of(&["status"])["problems"].to_string();
+    wait_for_or(Duration::from_secs(60), || problems().contains("\"state-un"))
+        .unwrap_or_else(|()| panic!("{}", problems()));
+    for _ in 0..20 {
+        assert!(!problems().contains("adopt") && !problems().contains("history-lost"), "{}", problems());
+    }
+    service.kill();
+    drop(mounted);
+    let repair = Command::new("sh")
+        .args(["-c", "e2fsck -fp \"$0\" >/dev/null; mount -o loop \"$0\" \"$1\""])
+        .args([&image, &site.state()])
+        .output()
+        .unwrap();
+    assert!(repair.status.success(), "{}", text(&repair));
+    let _mounted = Small(site.state());
+    let _service = site.service();
+    site.wait_state("BP00002", "succeeded");
+    assert_eq!((site.state_of("BP00001"), site.ran("ran")), ("succeeded".into(), 2));
+}
+
+#[test]
+fn a_service_that_starts_on_a_read_only_state_folder_names_the_cause_and_waits() {
+    let Some((mut site, small)) = small_site() else { return };
+    let remount = |how: &str| {
+        let done = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(site.state()).output();
+        assert!(done.as_ref().is_ok_and(|done| done.status.success()), "{done:?}");
+    };
+    remount("ro");
+    let refused = site.pcm(&["init"]);
+    assert!(text(&refused).contains("read-only"), "{}", text(&refused));
+    let mut service = site.service_begun();
+    let said = || std::fs::read_to_string(site.path("service.err")).unwrap_or_default();
+    wait_for("it says so", || said().contains("remount,rw"));
+    assert!(!said().contains("pcm init"), "{}", said());
+    assert!(matches!(service.child.try_wait(), Ok(None)), "it waits: {}", said());
+    remount("rw");
+    site.wait_service();
+    let say = site.say("ran");
+    runs(&mut site, &say, &[]);
+    site.wait_state("BP0000Y", "succeeded");
+    drop((service, small));
+}
+
+#[test]
+fn a_lock_that_somebody_removed_is_taken_anew_and_a_second_service_waits() {
+    let mut site = Site::new();
+    let first = site.service();
+    let held = || site.json_of(&["status"])["lock"].to_string();
+    wait_for("it holds the lock", || held().contains(&first.child.id().to_string()));
+    std::fs::remove_file(site.state().join("lock")).unwrap();
+    wait_for("it holds the lock again", || held().contains(&first.child.id().to_string()));
+    std::fs::remove_file(site.state().join("pcm.sock")).unwrap();
+    let mut second = site.service_begun();
+    let err = site.path("service.err");
+    let said = || std::fs::read_to_string(&err).unwrap_or_default();
+    wait_for("the second waits", || said().contains("waiting for the executor"));
+    let say = site.say("ran");
+    runs(&mut site, &say, &[]);
+    wait_for("one of them runs it", || site.ran("ran") == 1);
+    assert!(matches!(second.child.try_wait(), Ok(None)), "{}", said());
+    first.terminate();
+    site.wait_service();
+    assert_eq!(site.ran("ran"), 1);
 }

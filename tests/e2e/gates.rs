@@ -343,6 +343,24 @@ const ROWS: &[Row] = &[
         },
     },
     Row {
+        gate: "history",
+        code: "state-unreadable",
+        verdict: "block",
+        changes: "event",
+        evidence: "history is not lost and cannot be read: ",
+        config: "",
+        put: |g| {
+            // It cannot be read, whoever asks: a link that leads to itself.
+            g.service = None;
+            let mark = g.site.path("etc/pcm.mark");
+            fs::rename(&mark, g.site.path("kept.mark")).unwrap();
+            std::os::unix::fs::symlink(&mark, &mark).unwrap();
+            g.service = Some(g.site.service());
+            vec![g.request()]
+        },
+        remove: |g| fs::rename(g.site.path("kept.mark"), g.site.path("etc/pcm.mark")).unwrap(),
+    },
+    Row {
         gate: "expiry",
         code: "expired",
         verdict: "block",
@@ -683,7 +701,7 @@ fn users_that_cannot_be_known_alone_block_until_it_does_not_matter() {
 
 #[test]
 fn history_alone_blocks_and_opens() {
-    rows(&["done", "interrupted", "retry-later", "history-lost"]);
+    rows(&["done", "interrupted", "retry-later", "history-lost", "state-unreadable"]);
 }
 
 #[test]

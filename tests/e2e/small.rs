@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// Gone with the test.
-pub struct Small(PathBuf);
+pub struct Small(pub PathBuf);
 
 impl Small {
     /// None where nothing can be mounted, which is said.

@@ -146,3 +146,63 @@ fn one_that_sets_the_clock_forward_and_back_starts_nothing_and_closes_the_gate_o
         );
     });
 }
+
+/// A run takes as long as it takes, while it runs and in the history.
+#[test]
+fn one_that_sets_the_clock_has_run_no_longer_for_that() {
+    alone(|| {
+        let Some(mut clocked) = Clocked::new(CONFIG) else { return };
+        let go = clocked.ground.path("go").display().to_string();
+        let script = format!("{}; while [ ! -e '{go}' ]; do sleep 0.1; done; exit 6", clocked.set("+5h"));
+        let hash = clocked.ground.package("BP00000A", &script);
+        clocked.ground.publish(&[Request::due(&id(0))
+            .set("content_sha256", format!("\"{hash}\""))
+            .set("max_run_time", "\"1h\"")]);
+        let service = clocked.service();
+        let ground = &clocked.ground;
+        let time = |value: &serde_json::Value| -> chrono::DateTime<chrono::Utc> {
+            value.as_str().unwrap().parse().unwrap()
+        };
+        let ahead = || now() + seconds(5 * 3600 - 300);
+        wait_for("the run is said to have begun by the clock of now", || {
+            ground
+                .request(&id(0))
+                .is_some_and(|r| r["run"].is_object() && time(&r["run"]["started_at"]) > ahead())
+        });
+        std::fs::write(&go, b"").unwrap();
+        ground.wait_state(&id(0), "failed");
+        none_alive(ground, &[&service]);
+        let attempt = ground.json(&["history", &id(0)])["attempts"][0].take();
+        let took = time(&attempt["ended_at"]) - time(&attempt["started_at"]);
+        assert!(took < seconds(300) && took >= seconds(0), "{attempt}");
+        assert!(time(&attempt["ended_at"]) > ahead(), "{attempt}");
+    });
+}
+
+/// In the first minute of a history nothing is written down but events.
+#[test]
+fn a_clock_that_went_back_over_a_restart_is_not_believed_in_a_historys_first_minute() {
+    alone(|| {
+        let Some(mut clocked) = Clocked::new(CONFIG) else { return };
+        let hash = format!("\"{}\"", clocked.ground.package("BP00000A", &clocked.ground.say("ran")));
+        let of = |n| Request::due(&id(n)).set("content_sha256", hash.clone());
+        let gone =
+            of(1).mandatory(now() - seconds(30 * 3600)).set("expire_after", stamp(now() - seconds(3600)));
+        clocked.ground.publish(&[of(0), gone]);
+        let service = clocked.service();
+        clocked.ground.wait_state(&id(0), "succeeded");
+        assert_eq!(clocked.ground.state_of(&id(1)), "expired");
+        service.kill();
+        write(&clocked.file(), b"-1d");
+        let service = clocked.service();
+        let ground = &clocked.ground;
+        wait_for("its clock is not believed", || {
+            let gates = ground.json(&["explain", &id(1)])["gates"].take();
+            gates.as_array().unwrap().iter().any(|gate| gate["code"] == "clock-suspect")
+        });
+        let before = clocked.polls();
+        wait_for("three polls", || clocked.polls() >= before + 3);
+        none_alive(ground, &[&service]);
+        assert_eq!((ground.ran("ran"), ground.state_of(&id(1)).as_str()), (1, "waiting"), "{}", ground.log());
+    });
+}

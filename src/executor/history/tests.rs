@@ -213,6 +213,20 @@ fn a_history_of_adopted_requests_is_never_taken_for_an_init_that_was_cut_off() {
 }
 
 #[test]
+fn the_newest_event_says_how_far_the_clock_has_come_until_a_later_time_is_written_down() {
+    let machine = Machine::new();
+    let mut history = machine.open().unwrap();
+    assert_eq!((history.last_time().unwrap(), history.noted_time().unwrap()), (Some(at(0)), None));
+    history.claim(at(7), &row(id(1), 1)).unwrap();
+    assert_eq!(history.last_time().unwrap(), Some(at(7)));
+    // A clock that was ahead and is believed again now: what it said before counts no more.
+    history.set_last_time(at(3)).unwrap();
+    assert_eq!((history.last_time().unwrap(), history.noted_time().unwrap()), (Some(at(3)), Some(at(3))));
+    history.claim(at(2), &row(id(2), 1)).unwrap();
+    assert_eq!(history.last_time().unwrap(), Some(at(3)), "a clock that went back takes nothing away");
+}
+
+#[test]
 fn what_cannot_be_read_is_not_lost() {
     let machine = Machine::new();
     let (history, mark) = (machine.layout().history(), machine.layout().mark());
