@@ -6,10 +6,10 @@
 //!  BP004000 web-01 PRODUCTION   service ok   auto ON   share 8m old        14:02 +01:00   console/ui/header.rs
 //!  [Pending 4]  Running 1  Expired 1  Failed 1  Executed 41                                executor/engine/docs.rs
 //!    REQUEST PACKAGE              STATE     MANDATORY WHY NOT / NEXT
-//!  * BP00010 OpenSSL fix          running   13:50     3m12s/30m, output 4s ago             executor/run_host.rs
+//!  * BP00010 OpenSSL fix          running   13:50     3m12s/30m, output 4s ago             executor/run/run_host.rs
 //!  > BP0000Y Acme Workstation 4.0 waiting   14:00     user anna; window 22:00              decision/
 //!    BP00011 Kernel (restarts)    deferred  Tue 22:00 Wed 02:00 ola: "release"             executor/history/
-//!  ! BP00007 Printer driver       failed    Sun 22:00 exit 17 after 41s                    executor/outcome.rs
+//!  ! BP00007 Printer driver       failed    Sun 22:00 exit 17 after 41s                    executor/run/outcome.rs
 //!  -- LOGGED ON 2 ---------------------------------------------------------
 //!    anna   pts/0  10.1.2.3  idle 0m  holds BP0000Y                                        host/sessions.rs
 //!  -- LOG PACMAN.LOG FOLLOW ---------------------------- 1 error, 2 warnings --
@@ -27,16 +27,17 @@
 //!    ^                                                                                                            |
 //!    +------------------------------------------------------------------------------------------------------------+
 //!
-//!  console and cli stand beside it: they ask the executor (executor/client.rs) and show its documents (executor/view.rs)
+//!  console and cli stand beside it: they ask the executor (executor/client.rs) and show its documents (executor/talk/view.rs)
 //! ```
 //!
-//! `decision`, `console::app`, the claim protocol (`executor/attempt.rs`) and log parsing know no clock, no file and no
+//! `decision`, `console::app`, the claim protocol (`executor/run/attempt.rs`) and log parsing know no clock, no file and no
 //! thread: the time is an argument. Only `text::SafeText` reaches a terminal. What differs between systems is in
 //! `host/unix` and `host/windows`.
 //!
-//! The modules in reading order: `text`, `clock`, `error`, `config`, `site`, `decision`, `host`, `executor`, `service`,
-//! `log`, `console`, `cli`.
+//! The modules in reading order: `text`, `clock`, `error`, `fields`, `config`, `site`, `decision`, `host`, `executor`,
+//! `check`, `service`, `log`, `console`, `cli`.
 
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -44,6 +45,7 @@ pub mod console;
 pub mod decision;
 pub mod error;
 pub mod executor;
+pub mod fields;
 pub mod host;
 pub mod log;
 pub mod service;

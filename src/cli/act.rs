@@ -7,8 +7,8 @@ use super::{App, follow, view};
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Ask;
-use crate::executor::protocol::{Answer, Call};
-use crate::executor::view::RunResultDoc;
+use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::talk::view::RunResultDoc;
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
 

@@ -2,9 +2,9 @@
 
 use super::App;
 use super::setup::Read;
+use crate::check::{ConfigRead, Subject, check};
 use crate::error::{Exit, Result};
-use crate::executor::check::{ConfigRead, Subject, check};
-use crate::executor::protocol::Answer;
+use crate::executor::talk::protocol::Answer;
 
 /// Looks for itself, service or not.
 pub fn run(app: &App) -> Result<Exit> {

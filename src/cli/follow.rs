@@ -4,8 +4,8 @@
 use super::App;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::{Ask, Client};
-use crate::executor::protocol::{Answer, Call};
-use crate::executor::view::{AttemptDoc, RunResultDoc};
+use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::talk::view::{AttemptDoc, RunResultDoc};
 use crate::text::SafeText;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};

@@ -6,7 +6,7 @@ use super::args::{Cli, Verb};
 use super::setup::quoted;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Ask;
-use crate::executor::protocol::{Answer, Call};
+use crate::executor::talk::protocol::{Answer, Call};
 use crate::host::terminal;
 use crate::site::ids::MachineId;
 use crate::site::instruction::command::split;

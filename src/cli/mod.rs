@@ -28,8 +28,8 @@ mod view;
 use crate::clock::{System, Wall, Zone};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::{Ask, Client};
-use crate::executor::protocol::{Answer, Call};
-use crate::executor::view::ServiceState;
+use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::talk::view::ServiceState;
 use args::{AuditVerb, Cli, Verb};
 use clap::Parser;
 use out::Out;
@@ -195,7 +195,7 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
         return Ok(run_host(dir));
     }
     if let Some(Verb::ShareReader) = &cli.verb {
-        return Ok(helper(crate::executor::reader::main()));
+        return Ok(helper(crate::executor::share::job::main()));
     }
     match &cli.verb {
         Some(Verb::Completions { shell }) => return completions::print(*shell, &out),
@@ -203,7 +203,7 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
         _ => {}
     }
     if let Some(Verb::CheckProbe) = &cli.verb {
-        return Ok(helper(crate::executor::check::probe::main()));
+        return Ok(helper(crate::check::probe::main()));
     }
     let works_without = matches!(cli.verb, Some(Verb::Init(_) | Verb::Demo(_) | Verb::Site(_) | Verb::Check));
     let setup = Setup::resolve(&cli.global, !works_without)?;
@@ -280,16 +280,16 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::DemoSweep { dir } => demo::sweep_main(&dir),
         // Not reached: see `run`.
         Verb::RunHost { dir } => Ok(run_host(&dir)),
-        Verb::ShareReader => Ok(helper(crate::executor::reader::main())),
+        Verb::ShareReader => Ok(helper(crate::executor::share::job::main())),
         Verb::Completions { shell } => completions::print(shell, &app.out),
         Verb::Man => man::print(&app.out),
-        Verb::CheckProbe => Ok(helper(crate::executor::check::probe::main())),
+        Verb::CheckProbe => Ok(helper(crate::check::probe::main())),
     }
 }
 
 /// The exit status of a run host only says whether its protocol was followed; the package's own is in the exit record.
 fn run_host(dir: &std::path::Path) -> Exit {
-    helper(crate::executor::run_host::main(dir))
+    helper(crate::executor::run::run_host::main(dir))
 }
 
 /// Processes that only pcm itself starts say no more than whether they could do their work.

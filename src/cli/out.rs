@@ -3,7 +3,7 @@
 
 use super::table::Table;
 use crate::error::{Exit, Failure, Result};
-use crate::executor::view::ErrorDoc;
+use crate::executor::talk::view::ErrorDoc;
 use crate::text::SafeText;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};

@@ -6,7 +6,7 @@ use super::act::until;
 use super::args::RestartWhat;
 use crate::decision::RestartVerb;
 use crate::error::{Exit, Result};
-use crate::executor::protocol::Call;
+use crate::executor::talk::protocol::Call;
 use crate::text::SafeText;
 
 /// `pcm restart …`

@@ -14,9 +14,9 @@ use crate::decision::{
 };
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Ask;
-use crate::executor::protocol::{Answer, Call};
 use crate::executor::simulate::{self, Wanted};
-use crate::executor::view::{AttemptDoc, RequestDoc, SessionDoc, SimulateDoc};
+use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::talk::view::{AttemptDoc, RequestDoc, SessionDoc, SimulateDoc};
 use crate::host::{facts, power, sessions};
 use crate::site::ids::MachineId;
 use crate::site::instruction::parse::{Defaults, parse};

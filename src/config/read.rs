@@ -2,7 +2,7 @@
 
 use super::{Config, Freeze, LogFormat, PollingBy, TrustMode};
 use crate::clock::When;
-use crate::site::fields::{self, Fields, Source};
+use crate::fields::{self, Fields, Source};
 use crate::site::instruction::Problem;
 use crate::site::instruction::command::refuse_listed;
 use std::collections::BTreeSet;

@@ -10,7 +10,7 @@ use super::term::{self, Guard, Screen, leave_dead};
 use super::theme::Theme;
 use super::ui;
 use crate::clock::System;
-use crate::executor::protocol::Answer;
+use crate::executor::talk::protocol::Answer;
 use crate::host::{signals, terminal};
 use crate::site::ids::RequestId;
 use std::path::PathBuf;

@@ -10,7 +10,7 @@ use super::remedy::remedy;
 use super::words::{between, earlier, later, stamp};
 use super::world::{Words, World};
 use crate::clock::Wall;
-use crate::executor::view::AllowedDoc;
+use crate::executor::talk::view::AllowedDoc;
 use crate::site::ids::RequestId;
 use crate::text::{SafeText, duration};
 use std::time::Duration;

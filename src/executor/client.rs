@@ -1,16 +1,16 @@
 //! The one way in which the command line and the console reach the executor: through the socket of whoever holds the
 //! lock, or in-process when nobody does. It holds no lock between calls (DEFECTS Q160853).
 
-use super::check::{self, ConfigRead, Subject};
-use super::engine::Engine;
 use super::init;
-use super::protocol::{Actor, Answer, Call};
-use super::wire;
+use super::talk::protocol::{Actor, Answer, Call};
+use crate::check::{self, ConfigRead, Subject};
 use crate::clock::Monotonic;
 use crate::config::{Config, LoadError};
 use crate::error::{Exit, Failure, Result};
+use crate::executor::engine::Engine;
 use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
+use crate::host::wire;
 use crate::host::{account, facts, ipc};
 use std::io;
 use std::sync::{Arc, Mutex};

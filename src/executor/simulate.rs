@@ -1,7 +1,7 @@
 //! `pcm simulate` as a document: the decision core's virtual clock on a machine's situation. Called by whoever is the
 //! executor, and by the command line for an instruction file that is not published.
 
-use super::view::{SimulateDoc, SimulatedDoc, StepDoc};
+use super::talk::view::{SimulateDoc, SimulatedDoc, StepDoc};
 use crate::clock::Wall;
 use crate::decision::simulate::{Assumptions, Situation, Timeline, simulate};
 use crate::error::{Exit, Failure, Result};

@@ -2,7 +2,7 @@
 //! caller says about itself decides.
 
 use super::sys;
-use crate::executor::protocol::Actor;
+use crate::executor::talk::protocol::Actor;
 use crate::text::SafeText;
 use std::path::{Path, PathBuf};
 

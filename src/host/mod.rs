@@ -4,6 +4,7 @@
 pub mod account;
 pub mod durable;
 pub mod facts;
+pub mod helper;
 pub mod inhibit;
 pub mod ipc;
 pub mod lock;
@@ -20,6 +21,7 @@ pub mod stop;
 pub mod supervisor;
 pub mod tail;
 pub mod terminal;
+pub mod wire;
 
 #[cfg(unix)]
 mod unix;

@@ -2,7 +2,7 @@
 //! of its own; it takes a few seconds at most, however their terminals hang.
 
 use super::sys;
-use crate::executor::view::SessionDoc;
+use crate::executor::talk::view::SessionDoc;
 use crate::text::SafeText;
 
 /// Cells of a line; a terminal may be wider, hardly one is narrower.

@@ -2,7 +2,7 @@
 //! "nobody"; network connections are listed beside the log-ons and never count as one.
 
 use super::sys;
-use crate::executor::view::{SessionDoc, WhoDoc};
+use crate::executor::talk::view::{SessionDoc, WhoDoc};
 use crate::text::SafeText;
 
 /// Log-ons and connections, and where that was learnt.

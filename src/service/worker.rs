@@ -2,7 +2,7 @@
 //! (staging, reports). Each has one process at a share at a time.
 
 use super::steps::Carrier;
-use crate::executor::reader::{ShareJob, ShareNews};
+use crate::executor::share::job::{ShareJob, ShareNews};
 use crate::text::SafeText;
 use std::sync::mpsc;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! Status MIF (FORMATS.md 7): what a package says of itself in DMI text, read with all the variations that occur, and
 //! written in the full form. A malformed one is an error with its line, never a success. Called by the executor.
 
-use super::fields::cut;
 use super::ids::{MachineId, RequestId};
 use crate::clock::Wall;
+use crate::fields::cut;
 use crate::text::SafeText;
 
 mod token;

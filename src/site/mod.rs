@@ -6,7 +6,6 @@
 //! (`mif`, `report`), how a new share is made (`publish`), and what can be wrong with one (`lint`).
 
 pub mod content;
-pub mod fields;
 pub mod ids;
 pub mod instruction;
 pub mod lint;

@@ -107,7 +107,7 @@ impl MachineReport {
             request.result = request
                 .result
                 .as_ref()
-                .map(|r| SafeText::new(&super::fields::cut(r.as_str(), MAX_RESULT - 1)));
+                .map(|r| SafeText::new(&crate::fields::cut(r.as_str(), MAX_RESULT - 1)));
         }
         let left_out: [fn(&ReportedRequest) -> bool; 3] = [|_| false, |r| r.state.is_success(), |_| true];
         for leave_out in left_out {

@@ -62,7 +62,7 @@ pub const CHECKED: &[(&str, &[&str])] = &[
         "Q149672",
         &[
             "tests/defects/tree.rs::q149672_an_exit_code_means_what_the_table_says",
-            "src/executor/outcome.rs::the_default_table_holds_for_every_code",
+            "src/executor/run/outcome.rs::the_default_table_holds_for_every_code",
         ],
     ),
     (

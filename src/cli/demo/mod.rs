@@ -18,7 +18,7 @@ use crate::clock::System;
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::{Ask, Client};
-use crate::executor::protocol::{Answer, Call};
+use crate::executor::talk::protocol::{Answer, Call};
 use crate::host::lock;
 use crate::host::paths::Layout;
 use crate::site::ids::RequestId;

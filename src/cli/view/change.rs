@@ -5,7 +5,9 @@ use crate::cli::out::Page;
 use crate::cli::time::Look;
 use crate::clock::Wall;
 use crate::decision::{Group, RestartState, State};
-use crate::executor::view::{ChangedDoc, DryRunDoc, HoldDoc, PollDoc, RestartDoc, RunResultDoc, ToldDoc};
+use crate::executor::talk::view::{
+    ChangedDoc, DryRunDoc, HoldDoc, PollDoc, RestartDoc, RunResultDoc, ToldDoc,
+};
 
 /// `pcm run`, `pcm rerun`: at the time of return.
 pub fn run_result(doc: &RunResultDoc, look: &Look) -> Page {

@@ -4,7 +4,7 @@ use super::count;
 use crate::cli::out::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::decision::Verdict;
-use crate::executor::view::CheckDoc;
+use crate::executor::talk::view::CheckDoc;
 
 /// Every row with its evidence; remedies stand under what they mend.
 pub fn check(doc: &CheckDoc, width: Option<usize>) -> Page {

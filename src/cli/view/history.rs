@@ -4,7 +4,7 @@ use super::{count, mark, outcome, tone};
 use crate::cli::out::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
-use crate::executor::view::{AttemptDoc, AuditDoc, HistoryDoc, VerifyDoc};
+use crate::executor::talk::view::{AttemptDoc, AuditDoc, HistoryDoc, VerifyDoc};
 
 /// `pcm history`
 pub fn attempts(doc: &HistoryDoc, look: &Look) -> Page {

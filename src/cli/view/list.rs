@@ -6,7 +6,7 @@ use crate::cli::out::Page;
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
 use crate::decision::{Group, State};
-use crate::executor::view::{ListDoc, RequestDoc, ServiceState, WAITS_FOR_INPUT};
+use crate::executor::talk::view::{ListDoc, RequestDoc, ServiceState, WAITS_FOR_INPUT};
 use crate::text;
 
 /// Which groups are listed.

@@ -6,7 +6,7 @@ use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::{Look, zone_words};
 use crate::config::PollingBy;
 use crate::decision::State;
-use crate::executor::view::{ServiceState, SessionDoc, StatusDoc, WhoDoc};
+use crate::executor::talk::view::{ServiceState, SessionDoc, StatusDoc, WhoDoc};
 use crate::text;
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The documents of `executor::view` as pages of text: one function a document, pure, for 80 columns and any other
+//! The documents of `executor::talk::view` as pages of text: one function a document, pure, for 80 columns and any other
 //! width. What a view prints with `--json` is the document itself.
 
 mod change;

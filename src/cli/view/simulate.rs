@@ -5,7 +5,7 @@ use crate::cli::out::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
 use crate::decision::Group;
-use crate::executor::view::{SimulateDoc, SimulatedDoc};
+use crate::executor::talk::view::{SimulateDoc, SimulatedDoc};
 use crate::site::ids::RequestId;
 
 /// The page; `one`: the request that was asked for.

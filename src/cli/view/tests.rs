@@ -5,7 +5,7 @@ use super::*;
 use crate::cli::time::Look;
 use crate::clock::{Wall, Zone};
 use crate::decision::{Gate, State, Verdict};
-use crate::executor::view::*;
+use crate::executor::talk::view::*;
 use crate::site::instruction::{Problem, Restarts, RunWhen};
 use chrono::{Duration, TimeZone, Utc};
 use std::collections::BTreeMap;

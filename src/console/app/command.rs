@@ -5,7 +5,7 @@ use super::marks::MAX_MARKED;
 use super::overlay::Overlay;
 use super::{App, Focus, View};
 use crate::decision::Group;
-use crate::executor::view::{AllowedDoc, ServiceState};
+use crate::executor::talk::view::{AllowedDoc, ServiceState};
 use crate::safe;
 use crate::text::SafeText;
 

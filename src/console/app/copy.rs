@@ -4,7 +4,7 @@ use super::overlay::Overlay;
 use super::{App, Focus, LogLine, View, words};
 use crate::clock::Zone;
 use crate::decision::Verdict;
-use crate::executor::view::{
+use crate::executor::talk::view::{
     AllowedDoc, AttemptDoc, AuditEntryDoc, GateDoc, RequestDoc, SessionDoc, SimulatedDoc,
 };
 use crate::safe;

@@ -4,7 +4,7 @@
 use crate::clock::Wall;
 use crate::decision::{Group, State};
 use crate::error::Failure;
-use crate::executor::view::*;
+use crate::executor::talk::view::*;
 use crate::site::ids::RequestId;
 use crate::site::instruction::Problem;
 use crate::text::SafeText;

@@ -3,7 +3,7 @@
 use crate::clock::Wall;
 use crate::console::keymap::Key;
 use crate::error::Failure;
-use crate::executor::protocol::{Answer, Call};
+use crate::executor::talk::protocol::{Answer, Call};
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
 

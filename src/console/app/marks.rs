@@ -3,7 +3,7 @@
 use super::command::Id;
 use super::list::Scroll;
 use super::{App, Effect};
-use crate::executor::protocol::Call;
+use crate::executor::talk::protocol::Call;
 use crate::safe;
 use crate::site::ids::RequestId;
 use crate::text::SafeText;

@@ -27,7 +27,7 @@ pub use mouse::Spot;
 
 use crate::clock::{Wall, Zone};
 use crate::console::keymap::{Key, Keymap};
-use crate::executor::view::{AttemptDoc, RequestDoc};
+use crate::executor::talk::view::{AttemptDoc, RequestDoc};
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
 use command::Id;

@@ -6,7 +6,7 @@ use super::{App, Effect, View, WIDE};
 use crate::clock::Wall;
 use crate::decision::Group;
 use crate::error::Failure;
-use crate::executor::protocol::{Answer, Call};
+use crate::executor::talk::protocol::{Answer, Call};
 use crate::safe;
 use crate::text::SafeText;
 use std::collections::BTreeMap;

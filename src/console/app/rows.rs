@@ -10,7 +10,7 @@ use super::words;
 use crate::clock::Wall;
 use crate::console::keymap::Key;
 use crate::decision::Group;
-use crate::executor::view::RequestDoc;
+use crate::executor::talk::view::RequestDoc;
 use crate::text::SafeText;
 use chrono::TimeDelta;
 use std::cell::RefCell;

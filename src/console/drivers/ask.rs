@@ -4,7 +4,7 @@ use super::{Input, send, spawn};
 use crate::console::app::Event;
 use crate::error::Result;
 use crate::executor::client::Ask;
-use crate::executor::protocol::{Answer, Call};
+use crate::executor::talk::protocol::{Answer, Call};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};

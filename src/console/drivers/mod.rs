@@ -10,7 +10,7 @@ pub mod seen;
 pub mod transcript;
 
 use crate::console::app::Event;
-use crate::executor::protocol::Answer;
+use crate::executor::talk::protocol::Answer;
 use std::sync::mpsc::{Sender, channel};
 
 /// What reaches the main loop.

@@ -6,7 +6,7 @@ use crate::console::app::command::{COMMANDS, Id, enabled};
 use crate::console::app::copy::MAX_COPY;
 use crate::console::app::{Effect, Event, Focus, View};
 use crate::console::keymap::Key;
-use crate::executor::protocol::Call;
+use crate::executor::talk::protocol::Call;
 
 fn copied(stage: &Stage) -> Vec<String> {
     let last = stage.effects.iter().rev().find_map(|effect| match effect {

@@ -6,7 +6,7 @@ use crate::console::app::command::{Id, enabled};
 use crate::console::app::{Effect, View};
 use crate::decision::Gate;
 use crate::error::{Exit, Failure};
-use crate::executor::protocol::Call;
+use crate::executor::talk::protocol::Call;
 
 fn changes(stage: &Stage) -> Vec<Call> {
     stage.fake.changes.lock().unwrap().clone()

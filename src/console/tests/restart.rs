@@ -4,8 +4,8 @@ use super::fake::{Fake, NOW, at, id};
 use super::stage::Stage;
 use crate::console::app::command::{self, Id};
 use crate::decision::{Group, RestartState, RestartVerb, State};
-use crate::executor::protocol::Call;
-use crate::executor::view::RestartDoc;
+use crate::executor::talk::protocol::Call;
+use crate::executor::talk::view::RestartDoc;
 use chrono::TimeDelta;
 
 fn pending(state: RestartState, restarts_at: Option<i64>) -> Fake {

@@ -10,7 +10,7 @@ use crate::console::term::Screen;
 use crate::console::theme::{BUILT_IN, ColourLevel, Theme};
 use crate::decision::State;
 use crate::error::{Exit, Failure};
-use crate::executor::view::ServiceState;
+use crate::executor::talk::view::ServiceState;
 use crate::text::SafeText;
 
 /// A small generator, so that a seed tells everything.

@@ -7,7 +7,7 @@ use crate::console::app::{Effect, Event, View};
 use crate::console::keymap::Key;
 use crate::decision::Gate;
 use crate::error::{Exit, Failure};
-use crate::executor::protocol::Call;
+use crate::executor::talk::protocol::Call;
 use crate::text::SafeText;
 
 fn changes(stage: &Stage) -> Vec<Call> {
@@ -308,7 +308,7 @@ fn unsigned_frozen_and_stopped_stand_in_the_first_line() {
     let first = stage.screen().lines().next().unwrap().to_owned();
     assert!(first.contains("UNSIGNED") && first.contains("FROZEN until Tue 22:00"), "{first}");
     let fake = Fake::new();
-    fake.status.lock().unwrap().service = crate::executor::view::ServiceState::Stopped;
+    fake.status.lock().unwrap().service = crate::executor::talk::view::ServiceState::Stopped;
     let first = Stage::with(80, 24, fake, false).screen().lines().next().unwrap().to_owned();
     assert!(first.contains("STOPPED") && first.contains("auto OFF"), "{first}");
 }

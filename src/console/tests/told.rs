@@ -4,8 +4,8 @@ use super::fake::{NOW, at, id};
 use super::stage::Stage;
 use crate::console::app::Effect;
 use crate::decision::{Group, RestartState, State};
-use crate::executor::protocol::Call;
-use crate::executor::view::RestartDoc;
+use crate::executor::talk::protocol::Call;
+use crate::executor::talk::view::RestartDoc;
 
 /// A console on this terminal; anna is logged on at `pts/0`.
 fn on(terminal: &str) -> Stage {

@@ -11,7 +11,7 @@ use crate::console::app::input::Input;
 use crate::console::app::{App, until, words};
 use crate::console::theme::Scope;
 use crate::decision::State;
-use crate::executor::view::SessionDoc;
+use crate::executor::talk::view::SessionDoc;
 use crate::safe;
 use crate::site::instruction::Restarts;
 use ratatui::layout::Rect;

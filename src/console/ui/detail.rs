@@ -7,7 +7,7 @@ use crate::clock::Wall;
 use crate::console::app::App;
 use crate::console::theme::Scope;
 use crate::decision::Group;
-use crate::executor::view::RequestDoc;
+use crate::executor::talk::view::RequestDoc;
 use crate::safe;
 use ratatui::layout::Rect;
 

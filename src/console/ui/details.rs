@@ -9,7 +9,7 @@ use crate::console::app::App;
 use crate::console::app::overlay::Details;
 use crate::console::theme::Scope;
 use crate::decision::Group;
-use crate::executor::view::ShowDoc;
+use crate::executor::talk::view::ShowDoc;
 use crate::safe;
 use ratatui::layout::Rect;
 

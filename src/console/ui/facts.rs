@@ -8,7 +8,7 @@ use crate::clock::{Wall, Zone};
 use crate::console::app::words;
 use crate::console::theme::Scope;
 use crate::decision::Verdict;
-use crate::executor::view::{AttemptDoc, GateDoc, RequestDoc, ShowDoc, WAITS_FOR_INPUT};
+use crate::executor::talk::view::{AttemptDoc, GateDoc, RequestDoc, ShowDoc, WAITS_FOR_INPUT};
 use crate::safe;
 use crate::site::instruction::{Restarts, RunWhen};
 use crate::text::SafeText;

@@ -7,7 +7,7 @@ use crate::clock::Wall;
 use crate::console::app::{App, words};
 use crate::console::theme::Scope;
 use crate::decision::{Group, RestartState};
-use crate::executor::view::ServiceState;
+use crate::executor::talk::view::ServiceState;
 use crate::safe;
 use crate::text::SafeText;
 use ratatui::layout::Rect;

@@ -9,7 +9,7 @@ use crate::console::app::filter::Filter;
 use crate::console::app::{App, Focus, Spot, words};
 use crate::console::theme::Scope;
 use crate::decision::State;
-use crate::executor::view::{AttemptDoc, AuditEntryDoc};
+use crate::executor::talk::view::{AttemptDoc, AuditEntryDoc};
 use crate::safe;
 use ratatui::layout::Rect;
 

@@ -7,7 +7,7 @@ use super::line::Line;
 use crate::clock::{Wall, Zone};
 use crate::console::app::words;
 use crate::console::theme::Scope;
-use crate::executor::view::RequestDoc;
+use crate::executor::talk::view::RequestDoc;
 use crate::safe;
 
 /// Bar, names and times, at most so wide.

@@ -6,7 +6,7 @@ use crate::clock::Wall;
 use crate::console::app::{App, words};
 use crate::console::theme::Scope;
 use crate::decision::Verdict;
-use crate::executor::view::CheckItem;
+use crate::executor::talk::view::CheckItem;
 use crate::safe;
 use ratatui::layout::Rect;
 

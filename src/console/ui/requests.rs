@@ -9,7 +9,7 @@ use crate::console::app::rows::{Rows, Sort, Widest};
 use crate::console::app::{App, Focus, Spot, words};
 use crate::console::theme::Scope;
 use crate::decision::{Group, State};
-use crate::executor::view::{RequestDoc, WAITS_FOR_INPUT};
+use crate::executor::talk::view::{RequestDoc, WAITS_FOR_INPUT};
 use crate::safe;
 use crate::text::SafeText;
 use ratatui::layout::Rect;

@@ -8,7 +8,7 @@ use crate::console::app::list::Scroll;
 use crate::console::app::{App, words};
 use crate::console::theme::Scope;
 use crate::decision::{Group, State};
-use crate::executor::view::{SimulateDoc, SimulatedDoc};
+use crate::executor::talk::view::{SimulateDoc, SimulatedDoc};
 use crate::safe;
 use crate::text::SafeText;
 use chrono::TimeDelta;

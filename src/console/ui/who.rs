@@ -5,7 +5,7 @@ use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::{App, Focus, Spot, View, words};
 use crate::console::theme::Scope;
-use crate::executor::view::SessionDoc;
+use crate::executor::talk::view::SessionDoc;
 use crate::safe;
 use crate::text::SafeText;
 use ratatui::layout::Rect;

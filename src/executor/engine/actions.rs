@@ -6,8 +6,8 @@ use crate::clock::Wall;
 use crate::decision::{self, Decision, Group, Hold, Refusal, State, Verb};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::DeferralRow;
-use crate::executor::protocol::{Actor, Answer, Call, MAX_REASON};
-use crate::executor::view::{AuditEntryDoc, ChangedDoc, DryRunDoc, HoldDoc, RunResultDoc};
+use crate::executor::talk::protocol::{Actor, Answer, Call, MAX_REASON};
+use crate::executor::talk::view::{AuditEntryDoc, ChangedDoc, DryRunDoc, HoldDoc, RunResultDoc};
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
 

@@ -8,8 +8,8 @@ use crate::decision::{
 };
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::{AttemptRow, History};
-use crate::executor::protocol::{Actor, Answer, Call};
-use crate::executor::view::*;
+use crate::executor::talk::protocol::{Actor, Answer, Call};
+use crate::executor::talk::view::*;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Problem};
 use crate::text::SafeText;

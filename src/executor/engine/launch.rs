@@ -4,12 +4,12 @@
 use super::{Engine, Past};
 use crate::clock::Wall;
 use crate::decision::{self, Attempt as AttemptView, Code, ContentFact, Decision};
-use crate::executor::attempt::{Attempt, Effect, Event, Phase};
 use crate::executor::history::{AttemptRow, ResultRow};
 #[cfg(test)]
 use crate::executor::mutants::{self, Mutant};
-use crate::executor::outcome::{self, RetryPolicy};
-use crate::executor::run_folder::{RunFolder, RunSpec};
+use crate::executor::run::attempt::{Attempt, Effect, Event, Phase};
+use crate::executor::run::outcome::{self, RetryPolicy};
+use crate::executor::run::run_folder::{RunFolder, RunSpec};
 use crate::executor::world::Host;
 use crate::host::programs;
 use crate::site::ids::RequestId;

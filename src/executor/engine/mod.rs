@@ -23,7 +23,7 @@ pub use launch::LaunchError;
 use super::clock_guard::ClockGuard;
 use super::history::{Cause, History, HistoryError, Lost, Snapshot};
 use super::journal::Journal;
-use super::view::SessionDoc;
+use super::talk::view::SessionDoc;
 use super::world::{RealWorld, Store, World};
 use crate::clock::{Wall, Zone};
 use crate::config::Config;

@@ -5,7 +5,7 @@ use super::{Engine, Past};
 use crate::clock::Wall;
 use crate::decision::{Code, Decision, Retelling, State};
 use crate::executor::history::{History, Noted};
-use crate::executor::view::BlockedDoc;
+use crate::executor::talk::view::BlockedDoc;
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
 use chrono::TimeDelta;

@@ -7,7 +7,7 @@ use crate::config::TrustMode;
 use crate::decision::{
     Code, ContentFact, Decision, Gate, Instructions, SourceFault, TrustVerdict, Verdict, decide_one,
 };
-use crate::executor::reader::ShareNews;
+use crate::executor::share::job::ShareNews;
 use crate::site::ids::RequestId;
 use crate::site::instruction::parse::Defaults;
 use crate::site::instruction::{ContentHash, Entry, Problem};

@@ -4,12 +4,11 @@
 use super::{Engine, Past};
 use crate::clock::Wall;
 use crate::decision::{Group, State};
-use crate::executor::attempt::{self, Found, Recovery};
 use crate::executor::history::{AttemptRow, ResultRow};
 #[cfg(test)]
 use crate::executor::mutants::{self, Mutant};
-use crate::executor::outcome::{self, EndedBy, ExitRecord};
-use crate::executor::view::WAITS_FOR_INPUT;
+use crate::executor::run::outcome::{self, EndedBy, ExitRecord};
+use crate::executor::talk::view::WAITS_FOR_INPUT;
 use crate::site::instruction::Restarts;
 use crate::site::mif;
 use crate::text::SafeText;

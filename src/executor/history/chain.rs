@@ -3,7 +3,7 @@
 
 use super::rows::RowError;
 use crate::clock::Wall;
-use crate::executor::view::AuditEntryDoc;
+use crate::executor::talk::view::AuditEntryDoc;
 use crate::site::ids::RequestId;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};

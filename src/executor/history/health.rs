@@ -6,7 +6,7 @@ use super::mark::Mark;
 use super::{History, HistoryError, connect, rows, schema};
 use crate::clock::Wall;
 use crate::executor::history::chain::Event;
-use crate::executor::run_folder;
+use crate::executor::run::run_folder;
 use crate::host::durable;
 use crate::host::paths::Layout;
 use crate::site::ids::RequestId;

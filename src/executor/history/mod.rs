@@ -21,7 +21,7 @@ pub use trail::Noted;
 
 use crate::clock::Wall;
 use crate::decision::HistoryView;
-use crate::executor::view::AuditEntryDoc;
+use crate::executor::talk::view::AuditEntryDoc;
 use crate::host::paths::Layout;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};

@@ -6,13 +6,13 @@ mod real;
 
 pub use real::RealWorld;
 
-use super::attempt::Found;
 use super::history::{History, Lost, Snapshot};
-use super::outcome::{ExitRecord, MifSays};
-use super::reader::{ShareJob, ShareNews};
-use super::run_folder::{RunSpec, Started, Waits};
+use super::run::attempt::Found;
+use super::run::outcome::{ExitRecord, MifSays};
+use super::run::run_folder::{RunSpec, Started, Waits};
+use super::share::job::{ShareJob, ShareNews};
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
-use crate::executor::view::SessionDoc;
+use crate::executor::talk::view::SessionDoc;
 use crate::host::notice::{Notice, Untold};
 use crate::host::power::Power;
 use crate::host::sessions::LoggedOn;

@@ -2,7 +2,7 @@
 
 use super::account::{self, ssh_origin};
 use super::proc;
-use crate::executor::protocol::Actor;
+use crate::executor::talk::protocol::Actor;
 use crate::host::account::Rights;
 use crate::text::SafeText;
 use rustix::fs::{Mode, OFlags};

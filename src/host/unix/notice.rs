@@ -1,7 +1,7 @@
 //! Notices on terminals, as wall(1) writes them: only devices below `/dev` that the table of sessions names, opened
 //! without following links and without waiting, written to within a deadline. Behind `host::notice`.
 
-use crate::executor::view::SessionDoc;
+use crate::executor::talk::view::SessionDoc;
 use crate::host::notice::{Notice, Untold, lines};
 use crate::text::SafeText;
 use rustix::event::{PollFd, PollFlags, poll};

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use super::{sessions, wide};
-use crate::executor::view::SessionDoc;
+use crate::executor::talk::view::SessionDoc;
 use crate::host::notice::{Notice, Untold, lines};
 use crate::text::SafeText;
 use windows_sys::Win32::System::RemoteDesktop::WTSSendMessageW;

@@ -4,7 +4,7 @@
 
 use super::narrow;
 use crate::clock::{System, Wall};
-use crate::executor::view::SessionDoc;
+use crate::executor::talk::view::SessionDoc;
 use crate::host::sessions::LoggedOn;
 use crate::text::SafeText;
 use windows_sys::Win32::System::RemoteDesktop::{

@@ -14,7 +14,7 @@ use crate::decision::{
     Policy, RestartState, SourceFault, State, TrustVerdict, UserFact, due_in_order, next_instant,
     restart_plan, verdicts,
 };
-use crate::executor::outcome::{self, EndedBy, ExitRecord, MifSays, RetryPolicy};
+use crate::executor::run::outcome::{self, EndedBy, ExitRecord, MifSays, RetryPolicy};
 use crate::executor::simulate::{self, Wanted};
 use crate::service::schedule::{Recheck, Schedule};
 use crate::site::ids::RequestId;

@@ -8,7 +8,7 @@ use crate::config::{Config, Freeze, PollingBy, TrustMode};
 use crate::decision::simulate::RunTime;
 use crate::decision::{Attempt, ContentFact, Hold, Power, State};
 use crate::executor::history::{AttemptRow, DeferralRow, ResultRow};
-use crate::executor::view::SessionDoc;
+use crate::executor::talk::view::SessionDoc;
 use crate::host::sessions::LoggedOn;
 use crate::site::ids::{MachineId, RequestId};
 use crate::site::instruction::*;

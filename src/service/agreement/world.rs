@@ -4,11 +4,11 @@
 use super::site::{self, Mood, Plan};
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
 use crate::decision::{Code, ContentFact, Power, SourceFault, TrustVerdict};
-use crate::executor::attempt::Found;
 use crate::executor::history::{History, Lost, Snapshot};
-use crate::executor::outcome::{EndedBy, ExitRecord, MifSays};
-use crate::executor::reader::{ShareJob, ShareNews};
-use crate::executor::run_folder::{RunSpec, Started};
+use crate::executor::run::attempt::Found;
+use crate::executor::run::outcome::{EndedBy, ExitRecord, MifSays};
+use crate::executor::run::run_folder::{RunSpec, Started};
+use crate::executor::share::job::{ShareJob, ShareNews};
 use crate::executor::world::{Held, Host, Machine, Runs, Store};
 use crate::host::paths::Layout;
 use crate::host::power::Power as Supply;

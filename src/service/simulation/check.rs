@@ -5,8 +5,8 @@ use super::witness;
 use super::world::{Inner, SimWorld};
 use crate::decision::{Group, State};
 use crate::executor::engine::Engine;
-use crate::executor::protocol::{Actor, Answer, Call};
-use crate::executor::view::AttemptDoc;
+use crate::executor::talk::protocol::{Actor, Answer, Call};
+use crate::executor::talk::view::AttemptDoc;
 use crate::site::ids::RequestId;
 use std::collections::{BTreeMap, BTreeSet};
 

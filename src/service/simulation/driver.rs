@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::decision::State;
 use crate::executor::engine::Engine;
 use crate::executor::history::{self, InitOutcome, faults};
-use crate::executor::protocol::{Actor, Answer, Call};
+use crate::executor::talk::protocol::{Actor, Answer, Call};
 use crate::host::paths::Layout;
 use crate::service::server::Asked;
 use crate::service::steps::Steps;

@@ -6,7 +6,7 @@ use super::site;
 use super::world::{Inner, SimWorld};
 use crate::clock::Wall;
 use crate::decision::{Code, ContentFact, SourceFault, TrustVerdict};
-use crate::executor::reader::{ShareJob, ShareNews};
+use crate::executor::share::job::{ShareJob, ShareNews};
 use crate::service::steps::Carrier;
 use crate::site::instruction::parse::{Defaults, parse};
 use crate::site::instruction::{InstructionFile, render};

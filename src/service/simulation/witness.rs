@@ -6,7 +6,7 @@ use super::world::{Inner, Launch};
 use crate::clock::Wall;
 use crate::decision::State;
 use crate::executor::history::{AttemptRow, Mark};
-use crate::executor::outcome::{EndedBy, ExitRecord};
+use crate::executor::run::outcome::{EndedBy, ExitRecord};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, InstructionFile, Outcome, Request};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};

@@ -3,7 +3,7 @@
 //! packages and the configuration.
 
 use super::{CommandLine, Program};
-use crate::site::fields::cut;
+use crate::fields::cut;
 
 /// The most arguments.
 const MAX_ARGS: usize = 256;

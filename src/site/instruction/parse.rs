@@ -4,7 +4,7 @@
 
 use super::{InstructionFile, MAX_BYTES, MAX_REQUESTS, Problem};
 use crate::config::Config;
-use crate::site::fields::{self, Fields, Source, found};
+use crate::fields::{self, Fields, Source, found};
 use crate::site::ids::{MachineId, SiteCode};
 use std::time::Duration;
 use toml::de::{DeTable, DeValue};

@@ -1,7 +1,7 @@
 //! The words, strings and equals signs of DMI text, each with its line.
 
 use super::{MifError, error};
-use crate::site::fields::cut;
+use crate::fields::cut;
 use std::fmt;
 
 /// One piece of DMI text.

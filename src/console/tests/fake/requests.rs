@@ -2,7 +2,7 @@
 
 use super::{DAY, HOUR, MIN, id, soon};
 use crate::decision::{Group, State};
-use crate::executor::view::{RequestDoc, RunDoc};
+use crate::executor::talk::view::{RequestDoc, RunDoc};
 use crate::site::instruction::Problem;
 
 struct R<'a> {

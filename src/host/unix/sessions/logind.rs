@@ -3,7 +3,7 @@
 
 use super::{MOST, idle_of};
 use crate::clock::Wall;
-use crate::executor::view::SessionDoc;
+use crate::executor::talk::view::SessionDoc;
 use crate::text::SafeText;
 use std::collections::HashMap;
 use std::sync::mpsc;

@@ -2,7 +2,7 @@
 //! or it does not answer, there are none to show.
 
 use super::MOST;
-use crate::executor::view::SessionDoc;
+use crate::executor::talk::view::SessionDoc;
 use crate::text::SafeText;
 use std::io::Read as _;
 use std::path::Path;

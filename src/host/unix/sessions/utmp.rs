@@ -2,7 +2,7 @@
 
 use super::{MOST, idle_of};
 use crate::clock::Wall;
-use crate::executor::view::SessionDoc;
+use crate::executor::talk::view::SessionDoc;
 use crate::host::unix::proc;
 use crate::text::SafeText;
 use std::fs::File;

@@ -2,7 +2,7 @@
 
 use super::{Defaults, Element, MALFORMED};
 use crate::clock::{Wall, When};
-use crate::site::fields::{self, Fields, Source};
+use crate::fields::{self, Fields, Source};
 use crate::site::ids::{JobId, PackageId, RequestId};
 use crate::site::instruction::{
     CommandLine, ContentHash, Entry, Outcome, Platform, Problem, Program, Rejected, Request, Restarts,

@@ -8,7 +8,7 @@ use super::{CheckItem, Facts, SafeText, Verdict, Wall, judge};
 use crate::clock::Zone;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
-use crate::executor::view::{ServiceState, StatusDoc};
+use crate::executor::talk::view::{ServiceState, StatusDoc};
 use crate::host::account::Account;
 use crate::host::lock::Holder;
 use crate::host::paths::Layout;

@@ -3,7 +3,7 @@
 
 use super::super::facts::Facts;
 use super::{Finding, block, count, is, item, named, not_enrolled, pass, stamp, unknown};
-use crate::executor::view::CheckItem;
+use crate::executor::talk::view::CheckItem;
 use crate::site::instruction::{Request, silent};
 
 pub fn silent(facts: &Facts) -> CheckItem {

@@ -180,7 +180,7 @@ pub fn recover<E>(found: Found<E>) -> Recovery<E> {
 /// Does not see what a mutant is not to see.
 #[cfg(test)]
 fn misjudged<E>(mut found: Found<E>) -> Found<E> {
-    use super::mutants::{Mutant, on};
+    use crate::executor::mutants::{Mutant, on};
     found.lock_held &= !on(Mutant::LockIgnored);
     found.started &= !on(Mutant::StartedIgnored);
     found.exit = found.exit.filter(|_| !on(Mutant::ExitIgnored));

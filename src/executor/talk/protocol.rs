@@ -9,8 +9,6 @@ use crate::site::ids::RequestId;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 
-/// The largest frame, in bytes. A longer answer is sent as several.
-pub const MAX_FRAME: usize = 64 << 10;
 /// The longest reason, in characters.
 pub const MAX_REASON: usize = 400;
 
@@ -44,7 +42,7 @@ pub enum Call {
     /// Checks the chain.
     AuditVerify,
     /// What will become of the requests; answered beside the service's loop.
-    Simulate(super::simulate::Wanted),
+    Simulate(crate::executor::simulate::Wanted),
     /// Whether this machine is ready. Never crosses the socket: whoever asks looks for itself, service or not.
     Check,
     /// The first attempt (`rerun`: a further one), now.

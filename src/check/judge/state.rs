@@ -4,7 +4,7 @@ use super::super::facts::Facts;
 use super::share::service_runs;
 use super::{ago, block, item, no_view, pass, unknown};
 use crate::decision::words;
-use crate::executor::view::CheckItem;
+use crate::executor::talk::view::CheckItem;
 use crate::site::instruction::Problem;
 use std::io::ErrorKind;
 

@@ -12,7 +12,7 @@ use super::ConfigRead;
 use super::facts::Facts;
 use crate::clock::Wall;
 use crate::decision::{Verdict, words};
-use crate::executor::view::{CheckDoc, CheckItem};
+use crate::executor::talk::view::{CheckDoc, CheckItem};
 use crate::text::{self, SafeText};
 
 /// All items. The order is the contract of what is shown; the names are the contract of `--json`.

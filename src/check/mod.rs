@@ -9,8 +9,8 @@ mod gather;
 mod judge;
 pub mod probe;
 
-use super::view::CheckDoc;
 use crate::config::Config;
+use crate::executor::talk::view::CheckDoc;
 use crate::host::paths::Layout;
 use crate::site::instruction::Problem;
 

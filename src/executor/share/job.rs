@@ -2,11 +2,11 @@
 //! is killed when it passes its deadline, so that a share that hangs stalls nothing (PROMISES.md 4, P8). The service's
 //! workers and single commands start it; it asks nothing of the executor.
 
-use super::helper;
 use super::outbox::Outbox;
 use crate::config::TrustMode;
 use crate::decision::ContentFact;
 use crate::host::account::Account;
+use crate::host::helper;
 use crate::site::ids::{MachineId, PackageId};
 use crate::site::instruction::ContentHash;
 use crate::site::instruction::parse::Defaults;

@@ -2,7 +2,7 @@
 
 use super::super::facts::{Backup, Facts};
 use super::{block, count, item, named, pass, unknown};
-use crate::executor::view::{CheckItem, SessionDoc};
+use crate::executor::talk::view::{CheckItem, SessionDoc};
 use crate::site::instruction::{Request, Restarts, RunWhen};
 use crate::text;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 //! copy a program to the stage and start it as the account that packages run as. A process of its own, because it may act
 //! as another account than whoever asks.
 
-use crate::executor::helper;
 use crate::host::account::{self, Account};
+use crate::host::helper;
 use crate::host::process::{Ended, LaunchSpec, Reaped, Tree};
 use crate::host::{durable, facts, open, programs};
 use crate::text::SafeText;

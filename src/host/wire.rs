@@ -1,11 +1,12 @@
-//! Calls and answers as bytes (PROMISES.md 5): JSON in frames of at most 64 KiB, each behind a flag that says whether
+//! Messages between processes as bytes (PROMISES.md 5): JSON in frames of at most 64 KiB, each behind a flag that says whether
 //! more of it follows and a length. Both ends bound what they read.
 
-use super::protocol::MAX_FRAME;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, Read, Write};
 
+/// The largest frame, in bytes. A longer message is sent as several.
+pub const MAX_FRAME: usize = 64 << 10;
 /// The longest call; verbs, ids and a reason.
 pub const MAX_CALL: usize = MAX_FRAME;
 /// The longest answer: 50,000 attempts with room to spare.

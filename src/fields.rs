@@ -2,8 +2,8 @@
 //! first. Used for what is on the share (unknown keys are warnings) and for `pcm.toml` (unknown keys are errors).
 //! Element numbers in field names, as in `request[3]`, count from 1.
 
-use super::instruction::Problem;
 use crate::clock::{Wall, When};
+use crate::site::instruction::Problem;
 use crate::text::SafeText;
 use chrono::{NaiveDate, TimeDelta, TimeZone, Utc};
 use std::collections::BTreeSet;

@@ -6,7 +6,7 @@ use super::super::facts::Facts;
 use super::super::probe::Tried;
 use super::{Finding, block, item, not_enrolled, pass, stamp, unknown};
 use crate::decision::TrustVerdict;
-use crate::executor::view::{CheckItem, ServiceState};
+use crate::executor::talk::view::{CheckItem, ServiceState};
 use crate::host::supervisor::Registered;
 use crate::text::SafeText;
 
