@@ -2,8 +2,8 @@
 //! are errors here, unlike on the share.
 
 use crate::site::ids::MachineId;
-use crate::site::instruction::Problem;
 use crate::site::instruction::command::platform_programs;
+use crate::terms::Problem;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::io::Read;

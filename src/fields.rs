@@ -3,7 +3,7 @@
 //! Element numbers in field names, as in `request[3]`, count from 1.
 
 use crate::clock::{Wall, When};
-use crate::site::instruction::Problem;
+use crate::terms::Problem;
 use crate::text::SafeText;
 use chrono::{NaiveDate, TimeDelta, TimeZone, Utc};
 use std::collections::BTreeSet;

@@ -50,6 +50,7 @@ pub mod host;
 pub mod log;
 pub mod service;
 pub mod site;
+pub mod terms;
 pub mod text;
 
 /// Says of a test that it could not be made here, and why; `tests/common` has the same for the tests from outside.

@@ -11,8 +11,9 @@ use crate::host::lock::Holder;
 use crate::host::process::Image;
 use crate::host::sessions::LoggedOn;
 use crate::host::supervisor::Registered;
-use crate::site::instruction::{InstructionFile, Platform, Request};
+use crate::site::instruction::{InstructionFile, Request};
 use crate::site::share::Look;
+use crate::terms::Platform;
 use crate::text::SafeText;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -113,8 +114,8 @@ impl Facts {
 
     /// The requests of the instruction file that have not been settled yet, for whatever platform.
     pub fn unsettled_requests(&self) -> Vec<&Request> {
-        use crate::decision::Group;
         use crate::site::instruction::Entry;
+        use crate::terms::Group;
         let settled = |request: &Request| {
             let Ok(list) = &self.views.list else { return false };
             let row = list.requests.iter().find(|r| r.request_id == Some(request.request_id));

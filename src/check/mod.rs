@@ -12,7 +12,7 @@ pub mod probe;
 use crate::config::Config;
 use crate::executor::talk::view::CheckDoc;
 use crate::host::paths::Layout;
-use crate::site::instruction::Problem;
+use crate::terms::Problem;
 
 /// Which installation is checked, and how to speak of it.
 #[derive(Debug, Clone)]

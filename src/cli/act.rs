@@ -28,7 +28,7 @@ fn start(
     request: RequestId,
     rerun: bool,
     reason: Option<SafeText>,
-    overrides: Vec<crate::decision::Gate>,
+    overrides: Vec<crate::terms::Gate>,
     wait: WaitArgs,
 ) -> Result<Exit> {
     if wait.follow && app.out.json {

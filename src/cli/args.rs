@@ -4,8 +4,8 @@
 use super::host::HostName;
 use super::time::parse_span;
 use crate::config::TrustMode;
-use crate::decision::Gate;
 use crate::site::ids::{MachineId, RequestId, SiteCode};
+use crate::terms::Gate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use crate::config::{Config, LoadError};
 use crate::error::{Exit, Failure, Result};
 use crate::host::paths::Layout;
 use crate::site::ids::MachineId;
-use crate::site::instruction::Problem;
+use crate::terms::Problem;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

@@ -9,8 +9,8 @@ use crate::clock::Wall;
 use crate::config::{Config, Freeze};
 use crate::decision::simulate::{Assumptions, Content, Obstacle, Situation};
 use crate::decision::{
-    Attempt, Deferrals, Facts, Group, HistoryView, Hold, HostFacts, Instructions, Policy, RestartRule, State,
-    TrustVerdict, UserFact,
+    Attempt, Deferrals, Facts, HistoryView, Hold, HostFacts, Instructions, Policy, RestartRule, TrustVerdict,
+    UserFact,
 };
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Ask;
@@ -23,6 +23,7 @@ use crate::site::instruction::parse::{Defaults, parse};
 use crate::site::instruction::{self, InstructionFile};
 use crate::site::share::{OpenError, open_bounded};
 use crate::site::site_file;
+use crate::terms::{Group, Problem, State};
 use crate::text::{SafeText, parse_duration};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -116,7 +117,7 @@ fn unreadable(path: &Path, e: &OpenError) -> Failure {
     Failure::new(exit, code, format!("{} cannot be read: {e}", path.display()), "Name an instruction file")
 }
 
-fn malformed(path: &Path, problems: &[instruction::Problem]) -> Failure {
+fn malformed(path: &Path, problems: &[Problem]) -> Failure {
     let words: Vec<String> = problems.iter().map(view::problem_words).collect();
     let why = if words.is_empty() {
         "it does not say for which machine it is".to_owned()

@@ -3,8 +3,8 @@
 use super::{Config, Freeze, LogFormat, PollingBy, TrustMode};
 use crate::clock::When;
 use crate::fields::{self, Fields, Source};
-use crate::site::instruction::Problem;
 use crate::site::instruction::command::refuse_listed;
+use crate::terms::Problem;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

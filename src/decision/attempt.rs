@@ -1,9 +1,9 @@
 //! One execution of a request, as history keeps it and decisions read it.
 
-use super::model::State;
 use crate::clock::Wall;
 use crate::site::ids::{JobId, PackageId};
 use crate::site::instruction::{Request, Restarts, RunWhen};
+use crate::terms::State;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 

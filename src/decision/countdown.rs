@@ -3,9 +3,10 @@
 //! counts anew, in full. The engine steps it, and so does `simulate` on a virtual clock; `restart_count` counts with the
 //! same [`Count`].
 
-use super::model::{Announced, Change, Decision, Gate, Verdict};
+use super::model::{Announced, Change, Decision};
 use crate::clock::{Monotonic, Wall};
 use crate::site::ids::RequestId;
+use crate::terms::{Gate, Verdict};
 use chrono::TimeDelta;
 use std::time::Duration;
 

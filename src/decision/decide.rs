@@ -2,7 +2,7 @@
 //! by the service at every step, by every view, and by `judge` and `simulate`.
 
 use super::gates::{Gates, opening};
-use super::model::{Attempt, Change, Code, Decision, Gate, GateResult, Group, Inputs, State, Verdict};
+use super::model::{Attempt, Change, Decision, GateResult, Inputs};
 use super::why;
 use super::window::Opening;
 use super::words::earlier;
@@ -10,6 +10,7 @@ use super::world::{Subject, Windows, Words, World, newest, running};
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Rejected};
+use crate::terms::{Code, Gate, Group, State, Verdict};
 use std::time::Duration;
 
 /// What the core says of every request: those of the instruction file in its order, then those that are only in

@@ -4,7 +4,8 @@
 use crate::clock::Wall;
 pub use crate::host::power::Power;
 use crate::site::ids::RequestId;
-use crate::site::instruction::{ContentHash, Platform};
+use crate::site::instruction::ContentHash;
+use crate::terms::Platform;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -3,15 +3,14 @@
 //! executor's question.
 
 use super::decide::one;
-use super::model::{
-    Attempt, Change, Code, Decision, Gate, GateResult, Group, Inputs, Refusal, State, Verb, Verdict,
-};
+use super::model::{Attempt, Change, Decision, GateResult, Inputs, Refusal, Verb};
 use super::remedy::remedy;
 use super::words::{between, earlier, later, stamp};
 use super::world::{Words, World};
 use crate::clock::Wall;
 use crate::executor::talk::view::AllowedDoc;
 use crate::site::ids::RequestId;
+use crate::terms::{Code, Gate, Group, State, Verdict};
 use crate::text::{SafeText, duration};
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! What an operator can do about each code, as a sentence without its full stop. Called by the refusals; free for every
 //! view that wants to say what helps.
 
-use super::model::Code;
 use crate::site::ids::RequestId;
+use crate::terms::Code;
 
 /// What helps against this code.
 pub fn remedy(code: Code, id: RequestId) -> String {

@@ -1,13 +1,14 @@
 //! Whether pcm restarts the machine after a package that wants it (DESIGN.md 4 and 7): who wants it, what is in the way,
 //! and what an operator may do about it. Pure; the executor carries it out, every view shows it.
 
-use super::model::{Attempt, Code, Inputs, Refusal, RestartOrder, State};
+use super::model::{Attempt, Inputs, Refusal, RestartOrder};
 use super::window::Opening;
 use super::words::{between, stamp};
 use super::world::{Words, World};
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
+use crate::terms::{Code, State};
 use crate::text::{SafeText, duration};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

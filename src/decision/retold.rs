@@ -1,9 +1,10 @@
 //! Why a request ran when it did, or why it never did, from what history recorded at the time (`explain`). Nothing is
 //! worked out anew for the past: what was not recorded is said to be unknown. Pure; called by the executor's views.
 
-use super::model::{Attempt, Code, State};
+use super::model::Attempt;
 use super::words::{between, short};
 use crate::clock::{Wall, Zone};
+use crate::terms::{Code, State};
 use crate::text::{SafeText, duration};
 use std::time::Duration;
 

@@ -9,9 +9,10 @@ mod machine;
 pub use assume::{Assumptions, Content, Obstacle, RunTime, possible};
 
 use super::decide::{due_in_order, next_instant};
-use super::model::{Code, Decision, Facts, Group, HistoryView, Inputs, Instructions, Policy, State};
+use super::model::{Decision, Facts, HistoryView, Inputs, Instructions, Policy};
 use crate::clock::{Wall, Zone};
 use crate::site::ids::RequestId;
+use crate::terms::{Code, Group, State};
 use crate::text::SafeText;
 use machine::{Machine, policy_of};
 

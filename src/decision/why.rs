@@ -1,11 +1,12 @@
 //! The few words of the list's last column (UX.md 1): why a request has not run, what it is doing, how it ended.
 
 use super::decide::missed;
-use super::model::{Attempt, Change, Code, Gate, GateResult, State, UserFact, Verdict};
+use super::model::{Attempt, Change, GateResult, UserFact};
 use super::words::{between, bytes, short};
 use super::world::{Subject, World};
 use crate::clock::Wall;
 use crate::site::instruction::Rejected;
+use crate::terms::{Code, Gate, State, Verdict};
 use crate::text::{SafeText, duration};
 
 /// Of a usable request.

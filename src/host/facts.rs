@@ -3,7 +3,7 @@
 
 use super::sys;
 use crate::clock::{Monotonic, System, Wall, Zone, ZoneError};
-use crate::site::instruction::Platform;
+use crate::terms::Platform;
 use crate::text::SafeText;
 use std::path::Path;
 

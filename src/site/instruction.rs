@@ -63,21 +63,6 @@ pub struct Rejected {
     pub problems: Vec<Problem>,
 }
 
-/// Something wrong, with its place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem {
-    /// A stable word: a code of DESIGN.md 4, or `warning`.
-    pub code: String,
-    /// Which file, as an operator would name it.
-    pub file: SafeText,
-    /// Counted from 1; absent when the file could not be read at all.
-    pub line: Option<u32>,
-    /// The key, e.g. `request[3].expire_after`.
-    pub field: Option<SafeText>,
-    /// What is wrong and what was wanted.
-    pub message: SafeText,
-}
-
 /// One delivery of a job to this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -170,33 +155,6 @@ pub enum Program {
     InPackage(String),
     /// A bare name; runs only if `[execute] programs` or the platform's list has it.
     Listed(String),
-}
-
-/// A platform that packages are made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Platform {
-    /// `linux-x86_64`
-    #[serde(rename = "linux-x86_64")]
-    LinuxX86_64,
-    /// `linux-aarch64`
-    #[serde(rename = "linux-aarch64")]
-    LinuxAarch64,
-    /// `windows-x86`
-    #[serde(rename = "windows-x86")]
-    WindowsX86,
-    /// `windows-x86_64`
-    #[serde(rename = "windows-x86_64")]
-    WindowsX86_64,
-}
-
-impl Platform {
-    /// One whose programs return exit codes up to 255.
-    pub fn is_linux(self) -> bool {
-        match self {
-            Platform::LinuxX86_64 | Platform::LinuxAarch64 => true,
-            Platform::WindowsX86 | Platform::WindowsX86_64 => false,
-        }
-    }
 }
 
 /// Which presence of users a request wants.

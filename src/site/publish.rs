@@ -4,15 +4,14 @@
 use super::content::{FILES, write_content};
 use super::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
 use super::instruction::render::{quoted, render};
-use super::instruction::{
-    CommandLine, Entry, InstructionFile, Platform, Program, Request, Restarts, RunWhen,
-};
+use super::instruction::{CommandLine, Entry, InstructionFile, Program, Request, Restarts, RunWhen};
 use super::share::INS_FOLDER;
 use super::site_file;
 use crate::clock::{Wall, When};
 use crate::error::{Exit, Failure};
 use crate::host::perms::{self, Writers};
 use crate::host::{durable, facts, open};
+use crate::terms::Platform;
 use crate::text::SafeText;
 use chrono::{SubsecRound as _, TimeDelta};
 use std::fs;

@@ -2,10 +2,9 @@
 //! Called by the service; reports are read by the rollout view.
 
 use super::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
-use super::instruction::Platform;
 use crate::clock::Wall;
-use crate::decision::{Code, State};
 use crate::host::durable;
+use crate::terms::{Code, Platform, State};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::io;

@@ -4,13 +4,14 @@
 
 use super::ids::MachineId;
 use super::instruction::parse::{Defaults, parse};
-use super::instruction::{self, InstructionFile, Problem};
+use super::instruction::{self, InstructionFile};
 use super::site_file::{self, SiteFile};
 use super::trust::Judge;
 use crate::config::TrustMode;
-use crate::decision::{Code, SourceFault, TrustVerdict};
+use crate::decision::{SourceFault, TrustVerdict};
 pub use crate::host::open::OpenError;
 use crate::host::open::{Folder, RegularFile};
+use crate::terms::{Code, Problem};
 use serde::{Deserialize, Serialize};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
 //! `PCM.SITE` (FORMATS.md 1): which site a share belongs to. Its absence means "not mounted", never "nothing to do".
 
 use super::ids::SiteCode;
-use super::instruction::Problem;
 use crate::config::{Freeze, read_freeze};
 use crate::fields::{self, Fields, Source};
+use crate::terms::Problem;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -2,9 +2,10 @@
 //! very files and folders that were opened; mode `signed` refuses everything until there are signatures to check.
 
 use crate::config::TrustMode;
-use crate::decision::{Code, TrustVerdict};
+use crate::decision::TrustVerdict;
 use crate::host::open::{Folder, RegularFile};
 use crate::host::perms::{self, Loose, Writers};
+use crate::terms::Code;
 use std::path::Path;
 
 /// The rule of one machine.

@@ -12,9 +12,10 @@ mod common;
 
 use common::pty::Terminal;
 use common::{Request, Service, Site, now, seconds, wait_for_or};
-use pcm::decision::{Attempt, State};
+use pcm::decision::Attempt;
 use pcm::executor::history::{AttemptRow, History};
 use pcm::host::paths::Layout;
+use pcm::terms::State;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -7,11 +7,12 @@ use pcm::config::{Config, Freeze};
 use pcm::decision::simulate::{Assumptions, Content, simulate};
 use pcm::decision::{
     Attempt, ContentFact, Deferrals, Facts, HistoryView, HostFacts, Inputs, Instructions, Policy, Power,
-    RestartRule, State, TrustVerdict, UserFact, decide, decide_one, verdicts,
+    RestartRule, TrustVerdict, UserFact, decide, decide_one, verdicts,
 };
 use pcm::site::ids::RequestId;
+use pcm::site::instruction::ContentHash;
 use pcm::site::instruction::parse::{Defaults, parse};
-use pcm::site::instruction::{ContentHash, Platform};
+use pcm::terms::{Platform, State};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::hint::black_box;

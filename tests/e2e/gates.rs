@@ -616,7 +616,7 @@ fn last_time(ground: &Ground, at: chrono::DateTime<chrono::Utc>) {
 fn every_code_is_in_the_table_or_checked_elsewhere() {
     let mut seen: BTreeSet<&str> = ROWS.iter().map(|row| row.code).collect();
     seen.extend(ELSEWHERE.iter().map(|(code, _)| *code));
-    let all: BTreeSet<&str> = pcm::decision::Code::ALL.iter().map(|code| code.as_str()).collect();
+    let all: BTreeSet<&str> = pcm::terms::Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(seen, all);
 }
 

@@ -11,8 +11,9 @@ mod tests;
 use super::ConfigRead;
 use super::facts::Facts;
 use crate::clock::Wall;
-use crate::decision::{Verdict, words};
+use crate::decision::words;
 use crate::executor::talk::view::{CheckDoc, CheckItem};
+use crate::terms::Verdict;
 use crate::text::{self, SafeText};
 
 /// All items. The order is the contract of what is shown; the names are the contract of `--json`.

@@ -181,7 +181,7 @@ pub fn platform(facts: &Facts) -> CheckItem {
 }
 
 /// As publishers write it.
-fn name_of(platform: crate::site::instruction::Platform) -> String {
+fn name_of(platform: crate::terms::Platform) -> String {
     serde_json::to_value(platform).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 

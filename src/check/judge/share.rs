@@ -4,9 +4,10 @@
 use super::super::facts::Facts;
 use super::{ago, block, count, item, named, not_enrolled, pass, stamp, unknown};
 use crate::config::TrustMode;
-use crate::decision::{Code, TrustVerdict};
+use crate::decision::TrustVerdict;
 use crate::executor::talk::view::{CheckItem, ServiceState};
-use crate::site::instruction::{Entry, Problem};
+use crate::site::instruction::Entry;
+use crate::terms::{Code, Problem};
 use crate::text;
 use std::time::Duration;
 

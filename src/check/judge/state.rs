@@ -5,7 +5,7 @@ use super::share::service_runs;
 use super::{ago, block, item, no_view, pass, unknown};
 use crate::decision::words;
 use crate::executor::talk::view::CheckItem;
-use crate::site::instruction::Problem;
+use crate::terms::Problem;
 use std::io::ErrorKind;
 
 /// Below this, in bytes, a machine is short of space whatever is published to it.

@@ -15,7 +15,7 @@ use crate::host::paths::Layout;
 use crate::host::process::Image;
 use crate::host::sessions::LoggedOn;
 use crate::host::supervisor::Registered;
-use crate::site::instruction::Platform;
+use crate::terms::Platform;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -4,12 +4,12 @@
 use crate::cli::App;
 use crate::cli::view::{Selection, list};
 use crate::clock::System;
-use crate::decision::State;
 use crate::error::Result;
 use crate::executor::client::{Ask, Client};
 use crate::executor::talk::protocol::{Answer, Call};
 use crate::executor::talk::view::{ListDoc, RequestDoc};
 use crate::site::ids::RequestId;
+use crate::terms::State;
 use crate::text::SafeText;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

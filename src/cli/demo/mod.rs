@@ -151,7 +151,7 @@ fn prepare(folder: &Path) -> Result<Setup> {
 /// Ends what runs: without a terminal nobody is there to wait for it.
 fn stop_runs(client: &Client) {
     let Ok(Answer::List(list)) = client.call(&Call::List) else { return };
-    for request in list.requests.iter().filter(|r| r.group == crate::decision::Group::Running) {
+    for request in list.requests.iter().filter(|r| r.group == crate::terms::Group::Running) {
         if let Some(request) = request.request_id {
             let reason = Some(SafeText::new("the demo ends"));
             // What has ended in between needs no stopping.

@@ -4,10 +4,11 @@ use super::{outcome, problems};
 use crate::cli::out::Page;
 use crate::cli::time::Look;
 use crate::clock::Wall;
-use crate::decision::{Group, RestartState, State};
+use crate::decision::RestartState;
 use crate::executor::talk::view::{
     ChangedDoc, DryRunDoc, HoldDoc, PollDoc, RestartDoc, RunResultDoc, ToldDoc,
 };
+use crate::terms::{Group, State};
 
 /// `pcm run`, `pcm rerun`: at the time of return.
 pub fn run_result(doc: &RunResultDoc, look: &Look) -> Page {

@@ -3,8 +3,8 @@
 use super::count;
 use crate::cli::out::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
-use crate::decision::Verdict;
 use crate::executor::talk::view::CheckDoc;
+use crate::terms::Verdict;
 
 /// Every row with its evidence; remedies stand under what they mend.
 pub fn check(doc: &CheckDoc, width: Option<usize>) -> Page {

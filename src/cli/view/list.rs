@@ -5,8 +5,8 @@ use crate::cli::args::ListArgs;
 use crate::cli::out::Page;
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
-use crate::decision::{Group, State};
 use crate::executor::talk::view::{ListDoc, RequestDoc, ServiceState, WAITS_FOR_INPUT};
+use crate::terms::{Group, State};
 use crate::text;
 
 /// Which groups are listed.

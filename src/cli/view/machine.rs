@@ -5,8 +5,8 @@ use crate::cli::out::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::{Look, zone_words};
 use crate::config::PollingBy;
-use crate::decision::State;
 use crate::executor::talk::view::{ServiceState, SessionDoc, StatusDoc, WhoDoc};
+use crate::terms::State;
 use crate::text;
 use std::time::Duration;
 

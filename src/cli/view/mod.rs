@@ -21,8 +21,7 @@ pub use simulate::simulate;
 
 use super::out::{Page, Tone};
 use super::table::{Table, fixed, words};
-use crate::decision::State;
-use crate::site::instruction::Problem;
+use crate::terms::{Problem, State};
 
 /// `file, line 7, request[3].expire_after: what is wrong`
 pub fn problem_words(problem: &Problem) -> String {

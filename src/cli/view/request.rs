@@ -4,10 +4,10 @@ use super::{pairs, said, state_words, why_words};
 use crate::cli::out::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
-use crate::decision::{Gate, Group, Verdict};
 use crate::executor::talk::view::{AllowedDoc, BlockedDoc, ExplainDoc, GateDoc, ShowDoc, WAITS_FOR_INPUT};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
+use crate::terms::{Gate, Group, Verdict};
 use crate::text::{self, SafeText};
 use std::time::Duration;
 

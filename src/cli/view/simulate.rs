@@ -4,9 +4,9 @@ use super::{count, why_words};
 use crate::cli::out::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
-use crate::decision::Group;
 use crate::executor::talk::view::{SimulateDoc, SimulatedDoc};
 use crate::site::ids::RequestId;
+use crate::terms::Group;
 
 /// The page; `one`: the request that was asked for.
 pub fn simulate(doc: &SimulateDoc, one: Option<RequestId>, look: &Look) -> Page {

@@ -4,9 +4,9 @@
 use super::*;
 use crate::cli::time::Look;
 use crate::clock::{Wall, Zone};
-use crate::decision::{Gate, State, Verdict};
 use crate::executor::talk::view::*;
-use crate::site::instruction::{Problem, Restarts, RunWhen};
+use crate::site::instruction::{Restarts, RunWhen};
+use crate::terms::{Gate, Problem, State, Verdict};
 use chrono::{Duration, TimeZone, Utc};
 use std::collections::BTreeMap;
 

@@ -4,9 +4,9 @@
 use super::marks::MAX_MARKED;
 use super::overlay::Overlay;
 use super::{App, Focus, View};
-use crate::decision::Group;
 use crate::executor::talk::view::{AllowedDoc, ServiceState};
 use crate::safe;
+use crate::terms::Group;
 use crate::text::SafeText;
 
 /// Where a command means something.

@@ -3,11 +3,11 @@
 use super::overlay::Overlay;
 use super::{App, Focus, LogLine, View, words};
 use crate::clock::Zone;
-use crate::decision::Verdict;
 use crate::executor::talk::view::{
     AllowedDoc, AttemptDoc, AuditEntryDoc, GateDoc, RequestDoc, SessionDoc, SimulatedDoc,
 };
 use crate::safe;
+use crate::terms::Verdict;
 use crate::text::SafeText;
 
 /// The most that is given to a terminal's clipboard, in bytes before they are encoded: what common ones take.
@@ -96,7 +96,7 @@ impl App {
             }
             Overlay::Problems(_) => {
                 let silence = self.data.silence().map(|(failure, _)| safe!("{failure}"));
-                let place = |p: &crate::site::instruction::Problem| {
+                let place = |p: &crate::terms::Problem| {
                     p.line.map_or_else(|| p.file.clone(), |line| safe!("{}:{line}", p.file))
                 };
                 let problems = self.data.problems();

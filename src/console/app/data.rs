@@ -2,11 +2,10 @@
 //! the two.
 
 use crate::clock::Wall;
-use crate::decision::{Group, State};
 use crate::error::Failure;
 use crate::executor::talk::view::*;
 use crate::site::ids::RequestId;
-use crate::site::instruction::Problem;
+use crate::terms::{Group, Problem, State};
 use crate::text::SafeText;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};

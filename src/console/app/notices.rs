@@ -4,8 +4,9 @@
 
 use super::App;
 use crate::clock::Wall;
-use crate::decision::{Group, RestartState, State};
+use crate::decision::RestartState;
 use crate::site::ids::RequestId;
+use crate::terms::{Group, State};
 
 /// So many seconds after the change a notice may still be on its way to the terminal: one that takes nothing keeps the
 /// next ones waiting for two.

@@ -1,13 +1,12 @@
 //! Asking the executor: what is wanted now, what is under way and for how long, and where an answer goes.
 
 use super::overlay::Overlay;
-use super::words;
-use super::{App, Effect, View, WIDE};
+use super::{App, Effect, View, WIDE, words};
 use crate::clock::Wall;
-use crate::decision::Group;
 use crate::error::Failure;
 use crate::executor::talk::protocol::{Answer, Call};
 use crate::safe;
+use crate::terms::Group;
 use crate::text::SafeText;
 use std::collections::BTreeMap;
 

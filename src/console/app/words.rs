@@ -2,7 +2,7 @@
 //! because columns are; all of it is in the machine's own zone, which stands in the header.
 
 use crate::clock::{Wall, Zone};
-use crate::decision::State;
+use crate::terms::State;
 use crate::text;
 use chrono::Datelike;
 use std::time::Duration;

@@ -1,7 +1,6 @@
 //! An executor that answers from a table: a dozen requests on one machine, in every state that matters to a view.
 
 use crate::clock::Wall;
-use crate::decision::{Group, State, Verdict};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Ask;
 use crate::executor::talk::protocol::{Answer, Call};
@@ -9,6 +8,7 @@ use crate::executor::talk::view::*;
 use crate::safe;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
+use crate::terms::{Group, State, Verdict};
 use crate::text::SafeText;
 use chrono::TimeDelta;
 use std::collections::BTreeMap;

@@ -45,7 +45,7 @@ const HOME: &str = "Esc Esc Esc 1 Esc Esc g";
 
 fn stage(payload: &str, width: u16, height: u16) -> Stage {
     let mut stage = Stage::with(width, height, Fake::new(), false);
-    stage.fake.list.lock().unwrap().problems = vec![crate::site::instruction::Problem {
+    stage.fake.list.lock().unwrap().problems = vec![crate::terms::Problem {
         code: "malformed".into(),
         file: "x.INS".into(),
         line: Some(7),

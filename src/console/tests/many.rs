@@ -4,9 +4,9 @@ use super::fake::{Fake, id};
 use super::stage::Stage;
 use crate::console::app::command::{Id, enabled};
 use crate::console::app::{Effect, View};
-use crate::decision::Gate;
 use crate::error::{Exit, Failure};
 use crate::executor::talk::protocol::Call;
+use crate::terms::Gate;
 
 fn changes(stage: &Stage) -> Vec<Call> {
     stage.fake.changes.lock().unwrap().clone()

@@ -3,9 +3,10 @@
 use super::fake::{Fake, NOW, at, id};
 use super::stage::Stage;
 use crate::console::app::command::{self, Id};
-use crate::decision::{Group, RestartState, RestartVerb, State};
+use crate::decision::{RestartState, RestartVerb};
 use crate::executor::talk::protocol::Call;
 use crate::executor::talk::view::RestartDoc;
+use crate::terms::{Group, State};
 use chrono::TimeDelta;
 
 fn pending(state: RestartState, restarts_at: Option<i64>) -> Fake {

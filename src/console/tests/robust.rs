@@ -8,9 +8,9 @@ use crate::console::app::command::COMMANDS;
 use crate::console::keymap::Key;
 use crate::console::term::Screen;
 use crate::console::theme::{BUILT_IN, ColourLevel, Theme};
-use crate::decision::State;
 use crate::error::{Exit, Failure};
 use crate::executor::talk::view::ServiceState;
+use crate::terms::State;
 use crate::text::SafeText;
 
 /// A small generator, so that a seed tells everything.

@@ -5,9 +5,9 @@ use super::stage::Stage;
 use crate::console::app::command::{COMMANDS, Context, Id, enabled};
 use crate::console::app::{Effect, Event, View};
 use crate::console::keymap::Key;
-use crate::decision::Gate;
 use crate::error::{Exit, Failure};
 use crate::executor::talk::protocol::Call;
+use crate::terms::Gate;
 use crate::text::SafeText;
 
 fn changes(stage: &Stage) -> Vec<Call> {
@@ -86,7 +86,7 @@ fn every_overridden_gate_is_ticked_and_a_reason_given_before_y_counts() {
 fn a_gate_that_closes_while_the_dialog_is_open_has_to_be_ticked_too() {
     let mut stage = on("BP00013");
     stage.keys("r");
-    stage.fake.list.lock().unwrap().requests[3].state = crate::decision::State::Waiting;
+    stage.fake.list.lock().unwrap().requests[3].state = crate::terms::State::Waiting;
     stage.tick(2);
     stage.keys("y");
     assert!(changes(&stage).is_empty(), "{}", stage.screen());

@@ -60,7 +60,7 @@ fn everything_that_alarms_at_80x24() {
         status.may_operate = false;
         status.host = "a-rather-long-host-name-01".into();
         let mut list = fake.list.lock().unwrap();
-        list.problems = vec![crate::site::instruction::Problem {
+        list.problems = vec![crate::terms::Problem {
             code: "share-missing".into(),
             file: "/mnt/sms_shr".into(),
             line: None,

@@ -3,9 +3,10 @@
 use super::fake::{NOW, at, id};
 use super::stage::Stage;
 use crate::console::app::Effect;
-use crate::decision::{Group, RestartState, State};
+use crate::decision::RestartState;
 use crate::executor::talk::protocol::Call;
 use crate::executor::talk::view::RestartDoc;
+use crate::terms::{Group, State};
 
 /// A console on this terminal; anna is logged on at `pts/0`.
 fn on(terminal: &str) -> Stage {

@@ -1,7 +1,7 @@
 //! The scopes that a theme may give a style to. A name in a theme file covers all scopes that begin with it; the
 //! longest name wins.
 
-use crate::decision::{State, Verdict};
+use crate::terms::{State, Verdict};
 
 macro_rules! scopes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal),* $(,)?) => {

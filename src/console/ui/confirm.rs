@@ -10,10 +10,10 @@ use crate::console::app::dialog::{Confirm, Field};
 use crate::console::app::input::Input;
 use crate::console::app::{App, until, words};
 use crate::console::theme::Scope;
-use crate::decision::State;
 use crate::executor::talk::view::SessionDoc;
 use crate::safe;
 use crate::site::instruction::Restarts;
+use crate::terms::State;
 use ratatui::layout::Rect;
 
 /// Draws the dialog.

@@ -6,9 +6,9 @@ use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::App;
 use crate::console::theme::Scope;
-use crate::decision::Group;
 use crate::executor::talk::view::RequestDoc;
 use crate::safe;
+use crate::terms::Group;
 use ratatui::layout::Rect;
 
 /// Draws the details of the selected request.

@@ -8,9 +8,9 @@ use crate::clock::Wall;
 use crate::console::app::App;
 use crate::console::app::overlay::Details;
 use crate::console::theme::Scope;
-use crate::decision::Group;
 use crate::executor::talk::view::ShowDoc;
 use crate::safe;
+use crate::terms::Group;
 use ratatui::layout::Rect;
 
 /// Draws the details.

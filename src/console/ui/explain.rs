@@ -8,9 +8,9 @@ use crate::clock::Wall;
 use crate::console::app::App;
 use crate::console::app::list::Scroll;
 use crate::console::theme::Scope;
-use crate::decision::Group;
 use crate::safe;
 use crate::site::ids::RequestId;
+use crate::terms::Group;
 use ratatui::layout::Rect;
 
 /// Draws the explanation.

@@ -7,10 +7,10 @@ use super::requests::why;
 use crate::clock::{Wall, Zone};
 use crate::console::app::words;
 use crate::console::theme::Scope;
-use crate::decision::Verdict;
 use crate::executor::talk::view::{AttemptDoc, GateDoc, RequestDoc, ShowDoc, WAITS_FOR_INPUT};
 use crate::safe;
 use crate::site::instruction::{Restarts, RunWhen};
+use crate::terms::Verdict;
 use crate::text::SafeText;
 
 /// Where facts begin, after their names.

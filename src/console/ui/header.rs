@@ -6,9 +6,10 @@ use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::{App, words};
 use crate::console::theme::Scope;
-use crate::decision::{Group, RestartState};
+use crate::decision::RestartState;
 use crate::executor::talk::view::ServiceState;
 use crate::safe;
+use crate::terms::Group;
 use crate::text::SafeText;
 use ratatui::layout::Rect;
 

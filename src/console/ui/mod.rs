@@ -81,7 +81,7 @@ pub fn draw(app: &App, theme: &Theme, glyphs: &'static Glyphs, buffer: &mut Buff
 
 fn too_small(app: &App, now: Wall, canvas: &mut Canvas) {
     let area = canvas.area();
-    let (pending, failed) = (app.data.count(crate::decision::Group::Pending), app.data.failed());
+    let (pending, failed) = (app.data.count(crate::terms::Group::Pending), app.data.failed());
     let mut line = header::identity(app, 12);
     line = line.add(" ", Scope::Text).join(header::service(app, now, 4));
     line.push(crate::safe!(" {pending} pending, {failed} failed; "), Scope::Text);

@@ -7,7 +7,7 @@ use crate::console::app::App;
 use crate::console::app::list::Scroll;
 use crate::console::theme::Scope;
 use crate::safe;
-use crate::site::instruction::Problem;
+use crate::terms::Problem;
 use ratatui::layout::Rect;
 
 /// Draws the list of problems, first those of the selected record.

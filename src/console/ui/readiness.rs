@@ -5,9 +5,9 @@ use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::{App, words};
 use crate::console::theme::Scope;
-use crate::decision::Verdict;
 use crate::executor::talk::view::CheckItem;
 use crate::safe;
+use crate::terms::Verdict;
 use ratatui::layout::Rect;
 
 /// The rows that the list keeps when the selected one is said in full below it.

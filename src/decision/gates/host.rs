@@ -1,10 +1,11 @@
 //! The gate about the state of this computer: a pending restart, a start just now, power, disk space. The first of them
 //! that is in the way speaks for the gate.
 
-use super::super::model::{Change, Code, Gate, GateResult, Power};
+use super::super::model::{Change, GateResult, Power};
 use super::super::words::{between, bytes, stamp};
 use super::super::world::{Subject, World};
 use super::{block, pass, unknown};
+use crate::terms::{Code, Gate};
 use crate::text::duration;
 
 const GATE: Gate = Gate::Host;

@@ -1,11 +1,12 @@
 //! Gates about this computer: users, clock, policy, content, executor.
 
-use super::super::model::{Change, Code, ContentFact, Gate, GateResult, UserFact};
+use super::super::model::{Change, ContentFact, GateResult, UserFact};
 use super::super::words::{between, stamp};
 use super::super::world::{Subject, World};
 use super::{block, pass, unknown};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Program, RunWhen};
+use crate::terms::{Code, Gate};
 use crate::text::duration;
 
 /// `anna on pts/0 (idle 3m), kiosk on tty1 (idle 3h, locked)`, at most four of them.

@@ -10,9 +10,10 @@ mod published;
 mod rejected;
 mod times;
 
-use super::model::{Change, Code, Gate, GateResult, Verdict};
+use super::model::{Change, GateResult};
 use super::window::Opening;
 use super::world::{Subject, World};
+use crate::terms::{Code, Gate, Verdict};
 use crate::text::SafeText;
 
 pub(super) use published::platforms;

@@ -1,10 +1,10 @@
 //! Gates about what came from the share: source, record, trust, platform, kind, job.
 
-use super::super::model::{Change, Code, ContentFact, Gate, GateResult, TrustVerdict};
+use super::super::model::{Change, ContentFact, GateResult, TrustVerdict};
 use super::super::words::{between, stamp};
 use super::super::world::{Subject, World, newest};
 use super::{block, pass, unknown};
-use crate::site::instruction::{Platform, Problem};
+use crate::terms::{Code, Gate, Platform, Problem};
 use crate::text::duration;
 
 /// A valid instruction file is held and fresh enough.

@@ -1,10 +1,11 @@
 //! The gates of a record that cannot be used: its own gate blocks, what needs no record is judged as always, and the
 //! rest is unknown.
 
-use super::super::model::{Change, Code, Gate, GateResult};
+use super::super::model::{Change, GateResult};
 use super::super::world::{World, newest};
 use super::{Gates, block, machine, past, published, unknown};
 use crate::site::instruction::Rejected;
+use crate::terms::{Code, Gate};
 
 impl Gates<'_> {
     /// Every gate of a rejected record, in order.

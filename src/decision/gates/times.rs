@@ -1,11 +1,12 @@
 //! Gates that open and close by time: offer, expiry, mandatory, hold, deferral, window.
 
-use super::super::model::{Change, Code, Gate, GateResult};
+use super::super::model::{Change, GateResult};
 use super::super::window::Opening;
 use super::super::words::{between, earlier, later, stamp};
 use super::super::world::{Subject, World};
 use super::{block, pass, unknown};
 use crate::clock::Wall;
+use crate::terms::{Code, Gate};
 use crate::text::duration;
 use std::time::Duration;
 

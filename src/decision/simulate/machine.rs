@@ -4,8 +4,7 @@
 use super::super::countdown::{self, Countdown, room};
 use super::super::decide::{decide, decide_some};
 use super::super::model::{
-    Attempt, Code, ContentFact, Decision, Facts, HistoryView, Inputs, Instructions, Policy, Power,
-    SourceFault, State,
+    Attempt, ContentFact, Decision, Facts, HistoryView, Inputs, Instructions, Policy, Power, SourceFault,
 };
 use super::super::restart::{RestartState, restart_plan};
 use super::super::restart_count::{self, Restart};
@@ -15,6 +14,7 @@ use super::assume::{Assumptions, Content, Obstacle, RunTime};
 use crate::clock::{Monotonic, Wall};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Request, Restarts};
+use crate::terms::{Code, State};
 use std::time::Duration;
 
 pub(super) struct Machine<'a> {

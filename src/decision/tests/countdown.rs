@@ -5,6 +5,7 @@ use super::super::simulate::{Assumptions, simulate};
 use super::super::{due_in_order, judge};
 use super::scene::*;
 use crate::clock::When;
+use crate::terms::*;
 use chrono::TimeDelta;
 
 fn announced() -> Scene {

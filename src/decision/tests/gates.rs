@@ -3,6 +3,7 @@
 use super::super::model::*;
 use super::scene::*;
 use crate::site::instruction::*;
+use crate::terms::*;
 use chrono::TimeDelta;
 
 /// The scene is due but for one gate, which says this.

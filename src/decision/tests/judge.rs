@@ -4,6 +4,7 @@ use super::super::model::*;
 use super::super::{OVERRIDABLE, allowed, judge, judge_hold};
 use super::scene::*;
 use crate::clock::{Wall, When};
+use crate::terms::*;
 use crate::text::SafeText;
 use chrono::TimeDelta;
 
@@ -57,7 +58,7 @@ fn obstacles() -> Vec<(Gate, Code, Scene)> {
             Gate::Platform,
             Code::Platform,
             change(|s| {
-                s.request().platforms = vec![crate::site::instruction::Platform::WindowsX86];
+                s.request().platforms = vec![crate::terms::Platform::WindowsX86];
             }),
         ),
         (

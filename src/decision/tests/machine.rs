@@ -5,6 +5,7 @@ use super::super::model::*;
 use super::gates::{blocks, only};
 use super::scene::*;
 use crate::site::instruction::*;
+use crate::terms::*;
 use chrono::TimeDelta;
 
 fn wanting(run_when: RunWhen, users: Option<Vec<UserFact>>) -> Scene {

@@ -4,6 +4,7 @@ use super::super::model::*;
 use super::super::{RestartState, RestartVerb, judge_restart, restart_plan};
 use super::scene::*;
 use crate::site::instruction::*;
+use crate::terms::*;
 use chrono::TimeDelta;
 use std::time::Duration;
 

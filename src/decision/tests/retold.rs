@@ -4,6 +4,7 @@ use super::super::model::*;
 use super::super::{Blocked, Retelling, Trail, TrailStep};
 use super::scene::*;
 use crate::clock::{Wall, Zone};
+use crate::terms::*;
 use chrono::TimeDelta;
 
 fn hour(n: i64) -> Wall {

@@ -6,6 +6,7 @@ use crate::clock::{Wall, When, Zone};
 use crate::config::{Config, Freeze};
 use crate::site::ids::RequestId;
 use crate::site::instruction::*;
+use crate::terms::*;
 use crate::text::SafeText;
 use chrono::{NaiveDateTime, TimeDelta};
 use std::collections::BTreeMap;

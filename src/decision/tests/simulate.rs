@@ -5,6 +5,7 @@ use super::super::simulate::*;
 use super::scene::*;
 use crate::clock::{Wall, When};
 use crate::site::instruction::Restarts;
+use crate::terms::*;
 use chrono::TimeDelta;
 
 fn run(scene: &Scene, days: i64, assumptions: &Assumptions) -> Vec<Timeline> {

@@ -9,6 +9,7 @@ use super::worlds::{Ways, grid, later, scene, ways};
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
 use crate::site::instruction::Entry;
+use crate::terms::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 

@@ -7,6 +7,7 @@ use super::scene::*;
 use crate::clock::{Wall, When, Zone};
 use crate::config::Freeze;
 use crate::site::instruction::*;
+use crate::terms::*;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 

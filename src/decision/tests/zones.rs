@@ -5,6 +5,7 @@ use super::super::model::*;
 use super::super::simulate::{Assumptions, simulate};
 use super::scene::*;
 use crate::clock::{Wall, Zone};
+use crate::terms::*;
 use chrono::TimeDelta;
 
 /// One clock change.

@@ -3,12 +3,13 @@
 use super::launch::{Cause, LaunchError};
 use super::{Engine, Past, history_lost};
 use crate::clock::Wall;
-use crate::decision::{self, Decision, Group, Hold, Refusal, State, Verb};
+use crate::decision::{self, Decision, Hold, Refusal, Verb};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::DeferralRow;
 use crate::executor::talk::protocol::{Actor, Answer, Call, MAX_REASON};
 use crate::executor::talk::view::{AuditEntryDoc, ChangedDoc, DryRunDoc, HoldDoc, RunResultDoc};
 use crate::site::ids::RequestId;
+use crate::terms::{Group, State};
 use crate::text::SafeText;
 
 /// In the audit: it was carried out.

@@ -4,7 +4,7 @@
 use super::Engine;
 use crate::clock::Wall;
 use crate::decision::countdown::{Seen, room};
-use crate::decision::{Announced, Group, State, due_in_order};
+use crate::decision::{Announced, due_in_order};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::DeferralRow;
 use crate::executor::notice::From;
@@ -13,6 +13,7 @@ use crate::executor::talk::view::ToldDoc;
 use crate::host::notice::Notice;
 use crate::site::ids::RequestId;
 use crate::site::instruction::Restarts;
+use crate::terms::{Group, State};
 use crate::text::{SafeText, duration};
 use chrono::{SubsecRound as _, TimeDelta};
 use std::time::Duration;

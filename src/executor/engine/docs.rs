@@ -3,15 +3,14 @@
 use super::launch::show_command;
 use super::{Engine, Past, history_lost, user_fact};
 use crate::clock::Wall;
-use crate::decision::{
-    self, Change, Code, ContentFact, Decision, GateResult, Group, State, TrustVerdict, Verdict,
-};
+use crate::decision::{self, Change, ContentFact, Decision, GateResult, TrustVerdict};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::{AttemptRow, History};
 use crate::executor::talk::protocol::{Actor, Answer, Call};
 use crate::executor::talk::view::*;
 use crate::site::ids::RequestId;
-use crate::site::instruction::{Entry, Problem};
+use crate::site::instruction::Entry;
+use crate::terms::{Code, Group, Problem, State, Verdict};
 use crate::text::SafeText;
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -3,7 +3,7 @@
 
 use super::{Engine, Past};
 use crate::clock::Wall;
-use crate::decision::{self, Attempt as AttemptView, Code, ContentFact, Decision};
+use crate::decision::{self, Attempt as AttemptView, ContentFact, Decision};
 use crate::executor::history::{AttemptRow, ResultRow};
 #[cfg(test)]
 use crate::executor::mutants::{self, Mutant};
@@ -14,6 +14,7 @@ use crate::executor::world::Host;
 use crate::host::programs;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{CommandLine, Entry, Program, Request};
+use crate::terms::Code;
 use crate::text::SafeText;
 
 /// Between the polite signal and the other one.

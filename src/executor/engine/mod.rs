@@ -37,6 +37,7 @@ use crate::host::paths::Layout;
 use crate::host::sessions::LoggedOn;
 use crate::host::{lock::ExclusiveLock, programs};
 use crate::site::instruction::ContentHash;
+use crate::terms::{Group, Problem};
 use crate::text::SafeText;
 use chrono::SubsecRound as _;
 use memo::{Memo, Watched};
@@ -86,7 +87,7 @@ pub struct Engine {
     memo: RefCell<Memo>,
     content: BTreeMap<ContentHash, ContentFact>,
     /// Faults of the shares that are not in force, and warnings.
-    notes: Vec<crate::site::instruction::Problem>,
+    notes: Vec<Problem>,
     users: LoggedOn,
     users_asked: crate::clock::Monotonic,
     /// Power and start, asked as often.
@@ -265,7 +266,7 @@ impl Engine {
 
     /// The attempt that is under way, if any.
     fn running(&self) -> Option<&super::history::AttemptRow> {
-        self.snapshot.attempts.iter().find(|row| row.attempt.state.group() == decision::Group::Running)
+        self.snapshot.attempts.iter().find(|row| row.attempt.state.group() == Group::Running)
     }
 
     /// Refreshes what is asked of the machine rather than told: clock, users, a history that came back.

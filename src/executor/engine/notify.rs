@@ -3,8 +3,9 @@
 
 use super::Engine;
 use crate::clock::Wall;
-use crate::decision::{self, Decision, State};
+use crate::decision::{self, Decision};
 use crate::site::ids::RequestId;
+use crate::terms::State;
 use serde::Serialize;
 
 /// What the command reads.

@@ -3,10 +3,11 @@
 
 use super::{Engine, Past};
 use crate::clock::Wall;
-use crate::decision::{Code, Decision, Retelling, State};
+use crate::decision::{Decision, Retelling};
 use crate::executor::history::{History, Noted};
 use crate::executor::talk::view::BlockedDoc;
 use crate::site::ids::RequestId;
+use crate::terms::{Code, State};
 use crate::text::SafeText;
 use chrono::TimeDelta;
 use std::collections::BTreeMap;

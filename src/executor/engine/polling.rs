@@ -2,13 +2,14 @@
 
 use super::{Engine, Past};
 use crate::clock::Wall;
-use crate::decision::{Code, ContentFact, SourceFault};
+use crate::decision::{ContentFact, SourceFault};
 use crate::error::Result;
 use crate::executor::share::job::{STAGE_DEADLINE, ShareJob, look_deadline};
 use crate::executor::talk::protocol::{Actor, Answer, Call};
 use crate::executor::talk::view::{DryRunDoc, PollDoc};
 use crate::site::ids::RequestId;
-use crate::site::instruction::{ContentHash, Entry, Problem};
+use crate::site::instruction::{ContentHash, Entry};
+use crate::terms::{Code, Problem};
 use crate::text::SafeText;
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -2,9 +2,10 @@
 
 use super::Engine;
 use crate::clock::Wall;
-use crate::decision::{self, Decision, Group, Verdict};
+use crate::decision::{self, Decision};
 use crate::site::ids::MachineId;
 use crate::site::report::{MachineReport, ReportedRequest};
+use crate::terms::{Group, Verdict};
 use crate::text::SafeText;
 
 impl Engine {

@@ -4,15 +4,14 @@
 use super::Engine;
 use crate::clock::Wall;
 use crate::config::TrustMode;
-use crate::decision::{
-    Code, ContentFact, Decision, Gate, Instructions, SourceFault, TrustVerdict, Verdict, decide_one,
-};
+use crate::decision::{ContentFact, Decision, Instructions, SourceFault, TrustVerdict, decide_one};
 use crate::executor::share::job::ShareNews;
 use crate::site::ids::RequestId;
 use crate::site::instruction::parse::Defaults;
-use crate::site::instruction::{ContentHash, Entry, Problem};
+use crate::site::instruction::{ContentHash, Entry};
 use crate::site::share::{self, Found, Look};
 use crate::site::site_file;
+use crate::terms::{Code, Gate, Problem, Verdict};
 use crate::text::SafeText;
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -3,7 +3,6 @@
 
 use super::{Engine, Past};
 use crate::clock::Wall;
-use crate::decision::{Group, State};
 use crate::executor::history::{AttemptRow, ResultRow};
 #[cfg(test)]
 use crate::executor::mutants::{self, Mutant};
@@ -11,6 +10,7 @@ use crate::executor::run::outcome::{self, EndedBy, ExitRecord};
 use crate::executor::talk::view::WAITS_FOR_INPUT;
 use crate::site::instruction::Restarts;
 use crate::site::mif;
+use crate::terms::{Group, State};
 use crate::text::SafeText;
 use std::io;
 use std::time::Duration;

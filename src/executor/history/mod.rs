@@ -332,7 +332,7 @@ pub struct Snapshot {
     /// All deferrals, oldest first.
     pub deferrals: Vec<DeferralRow>,
     /// Since when each request is in its state, as far as it was seen.
-    pub since: std::collections::BTreeMap<crate::site::ids::RequestId, (crate::decision::State, Wall)>,
+    pub since: std::collections::BTreeMap<crate::site::ids::RequestId, (crate::terms::State, Wall)>,
     /// Where each request's attempts are among all.
     places: std::collections::BTreeMap<crate::site::ids::RequestId, Vec<usize>>,
 }

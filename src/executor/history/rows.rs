@@ -3,11 +3,12 @@
 use super::chain::Event;
 use super::{History, Result};
 use crate::clock::{Monotonic, Wall};
-use crate::decision::{Attempt, Deferrals, HistoryView, Hold, RestartOrder, State};
+use crate::decision::{Attempt, Deferrals, HistoryView, Hold, RestartOrder};
 use crate::executor::run::run_folder::Started;
 use crate::executor::talk::view::AuditEntryDoc;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Outcome};
+use crate::terms::State;
 use crate::text::SafeText;
 use rusqlite::{Connection, Transaction, params};
 use serde::{Deserialize, Serialize};
@@ -159,7 +160,7 @@ impl History {
         state: State,
         started: Wall,
     ) -> Result<()> {
-        assert!(state.group() == crate::decision::Group::Running, "progress is not an end");
+        assert!(state.group() == crate::terms::Group::Running, "progress is not an end");
         self.change_attempt(at, request, number, "progress", |row| {
             if !row.attempt.state.is_terminal() {
                 row.attempt.state = state;

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::decision::{Attempt, State};
+use crate::decision::Attempt;
 use crate::site::ids::RequestId;
+use crate::terms::State;
 use crate::text::SafeText;
 use std::fs;
 

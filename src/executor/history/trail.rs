@@ -6,9 +6,10 @@ use super::chain::Event;
 use super::rows::RowError;
 use super::{History, Lost, Result, health, rows};
 use crate::clock::Wall;
-use crate::decision::{Code, State, Trail, TrailStep};
+use crate::decision::{Trail, TrailStep};
 use crate::host::paths::Layout;
 use crate::site::ids::RequestId;
+use crate::terms::{Code, State};
 use rusqlite::{Connection, OpenFlags, params};
 use serde::{Deserialize, Serialize};
 

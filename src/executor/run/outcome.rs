@@ -1,8 +1,8 @@
 //! What the end of a run means (DESIGN.md 5): how it was ended, then a status MIF, then the exit code by table. Pure.
 
 use crate::clock::Wall;
-use crate::decision::State;
 use crate::site::instruction::Outcome;
+use crate::terms::State;
 use crate::text::SafeText;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};

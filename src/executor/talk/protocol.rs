@@ -3,9 +3,10 @@
 
 use super::view::*;
 use crate::clock::Wall;
-use crate::decision::{Gate, RestartVerb};
+use crate::decision::RestartVerb;
 use crate::error::Failure;
 use crate::site::ids::RequestId;
+use crate::terms::Gate;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 

@@ -3,10 +3,11 @@
 
 use crate::clock::Wall;
 use crate::config::PollingBy;
-use crate::decision::{Group, RestartState, State, Verdict};
+use crate::decision::RestartState;
 use crate::error::Failure;
 use crate::site::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
-use crate::site::instruction::{Platform, Problem, Restarts, RunWhen};
+use crate::site::instruction::{Restarts, RunWhen};
+use crate::terms::{Group, Platform, Problem, State, Verdict};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -10,9 +10,9 @@ use crate::decision::countdown::{self, Countdown, room};
 use crate::decision::restart_count::{self, Restart};
 use crate::decision::simulate::{Assumptions, Content, Situation};
 use crate::decision::{
-    Announced, Attempt, Code, ContentFact, Decision, Deferrals, Facts, HistoryView, HostFacts, Instructions,
-    Policy, RestartState, SourceFault, State, TrustVerdict, UserFact, due_in_order, next_instant,
-    restart_plan, verdicts,
+    Announced, Attempt, ContentFact, Decision, Deferrals, Facts, HistoryView, HostFacts, Instructions,
+    Policy, RestartState, SourceFault, TrustVerdict, UserFact, due_in_order, next_instant, restart_plan,
+    verdicts,
 };
 use crate::executor::run::outcome::{self, EndedBy, ExitRecord, MifSays, RetryPolicy};
 use crate::executor::simulate::{self, Wanted};
@@ -21,6 +21,7 @@ use crate::site::ids::RequestId;
 use crate::site::instruction::parse::{Defaults, parse};
 use crate::site::instruction::{Entry, InstructionFile, Request, Restarts, render};
 use crate::site::site_file;
+use crate::terms::{Code, State};
 use chrono::{SubsecRound as _, TimeDelta};
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 
 use super::site::{self, Mood, Plan};
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
-use crate::decision::{Code, ContentFact, Power, SourceFault, TrustVerdict};
+use crate::decision::{ContentFact, Power, SourceFault, TrustVerdict};
 use crate::executor::history::{History, Lost, Snapshot};
 use crate::executor::run::attempt::Found;
 use crate::executor::run::outcome::{EndedBy, ExitRecord, MifSays};
@@ -18,9 +18,10 @@ use crate::service::steps::Carrier;
 use crate::service::worker::News;
 use crate::site::ids::RequestId;
 use crate::site::instruction::parse::{Defaults, parse};
-use crate::site::instruction::{ContentHash, Platform, render};
+use crate::site::instruction::{ContentHash, render};
 use crate::site::share::{self, Look};
 use crate::site::site_file;
+use crate::terms::{Code, Platform};
 use crate::text::SafeText;
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, VecDeque};

@@ -3,11 +3,11 @@
 
 use super::witness;
 use super::world::{Inner, SimWorld};
-use crate::decision::{Group, State};
 use crate::executor::engine::Engine;
 use crate::executor::talk::protocol::{Actor, Answer, Call};
 use crate::executor::talk::view::AttemptDoc;
 use crate::site::ids::RequestId;
+use crate::terms::{Group, State};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was seen so far.

@@ -3,13 +3,11 @@
 mod tamper;
 
 use super::check::Checks;
-use super::hosts;
 use super::random::Random;
 use super::share::{Mood, SimCarrier};
 use super::world::{Crash, Death, FIRST_GENERATION, Fault, Figures, SimWorld};
-use super::{Failure, Focus, World};
+use super::{Failure, Focus, World, hosts};
 use crate::config::Config;
-use crate::decision::State;
 use crate::executor::engine::Engine;
 use crate::executor::history::{self, InitOutcome, faults};
 use crate::executor::talk::protocol::{Actor, Answer, Call};
@@ -17,6 +15,7 @@ use crate::host::paths::Layout;
 use crate::service::server::Asked;
 use crate::service::steps::Steps;
 use crate::site::ids::RequestId;
+use crate::terms::State;
 use crate::text::SafeText;
 use chrono::TimeDelta;
 use std::collections::BTreeSet;
@@ -407,7 +406,7 @@ impl<'a> Sim<'a> {
         let until = now + TimeDelta::minutes(self.random.between(1, 900));
         let reason = Some(SafeText::new("simulated"));
         let dry_run = false;
-        let overrides = if self.random.chance(30) { vec![crate::decision::Gate::Window] } else { Vec::new() };
+        let overrides = if self.random.chance(30) { vec![crate::terms::Gate::Window] } else { Vec::new() };
         let call = match self.random.below(9) {
             0 | 1 => Call::Run { request, rerun: false, reason, overrides, dry_run },
             2 => Call::Run { request, rerun: true, reason, overrides, dry_run },

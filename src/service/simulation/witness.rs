@@ -4,11 +4,11 @@
 use super::share::Mood;
 use super::world::{Inner, Launch};
 use crate::clock::Wall;
-use crate::decision::State;
 use crate::executor::history::{AttemptRow, Mark};
 use crate::executor::run::outcome::{EndedBy, ExitRecord};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, InstructionFile, Outcome, Request};
+use crate::terms::State;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 /// `<RequestID>-<attempt>` taken apart.

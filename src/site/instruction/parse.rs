@@ -2,10 +2,11 @@
 //! `[end]` rejects the whole file; a wrong value rejects its request only. Called by `share` for what is there and for
 //! the copy that is held in the state folder.
 
-use super::{InstructionFile, MAX_BYTES, MAX_REQUESTS, Problem};
+use super::{InstructionFile, MAX_BYTES, MAX_REQUESTS};
 use crate::config::Config;
 use crate::fields::{self, Fields, Source, found};
 use crate::site::ids::{MachineId, SiteCode};
+use crate::terms::Problem;
 use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 

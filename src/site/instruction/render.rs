@@ -1,9 +1,8 @@
 //! Writing an instruction file: what `parse` reads back to the same requests. Used by `site init`, the demo and tests.
 
-use super::{
-    CommandLine, Entry, InstructionFile, Outcome, Platform, Program, Request, Restarts, RunWhen, command,
-};
+use super::{CommandLine, Entry, InstructionFile, Outcome, Program, Request, Restarts, RunWhen, command};
 use crate::clock::{Wall, When};
+use crate::terms::Platform;
 use chrono::SecondsFormat;
 use std::fmt::Write as _;
 use std::time::Duration;

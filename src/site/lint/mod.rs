@@ -10,10 +10,10 @@ mod tests;
 
 pub use share::{file, share};
 
+use super::instruction::Request;
 use super::instruction::parse::Defaults;
-use super::instruction::{Problem, Request};
 use crate::clock::{Wall, Zone};
-use crate::decision::Verdict;
+use crate::terms::{Problem, Verdict};
 
 /// Why a request fits into none of a machine's windows, if so.
 pub type Fits<'a> = dyn Fn(&Request) -> Option<String> + 'a;

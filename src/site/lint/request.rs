@@ -3,7 +3,8 @@
 use super::{Asked, Found, place};
 use crate::clock::{LocalKind, When};
 use crate::site::ids::RequestId;
-use crate::site::instruction::{Entry, InstructionFile, Problem, Request, silent};
+use crate::site::instruction::{Entry, InstructionFile, Request, silent};
+use crate::terms::Problem;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Judges a file. `ran` says whether a request that is not in it was carried out on that machine before.

@@ -9,6 +9,7 @@ use crate::site::report::{self, MachineReport};
 use crate::site::share::{INS_FOLDER, read_bounded};
 use crate::site::site_file::{self, SiteFile};
 use crate::site::trust::Judge;
+use crate::terms::Problem;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
@@ -89,7 +90,7 @@ pub fn file(path: &Path, machine: MachineId, asked: &Asked<'_>) -> Result<Found,
     Ok(found)
 }
 
-fn refused(problems: &[instruction::Problem], found: &mut Found) {
+fn refused(problems: &[Problem], found: &mut Found) {
     for problem in problems {
         found.block("instructions", place(problem), "Correct it: until then no machine takes this file");
     }

@@ -3,10 +3,11 @@
 
 use super::{Look, Looking, look, open_bounded, serial_problem};
 use crate::config::TrustMode;
-use crate::decision::{Code, TrustVerdict};
+use crate::decision::TrustVerdict;
 use crate::host::open::OpenError;
 use crate::site::instruction::parse::{Defaults, parse};
 use crate::site::trust::Judge;
+use crate::terms::Code;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -11,11 +11,12 @@ use super::input::Input;
 use super::until;
 use crate::clock::{Wall, Zone};
 use crate::console::app::command::Id;
-use crate::decision::{Gate, RestartVerb};
+use crate::decision::RestartVerb;
 use crate::executor::talk::protocol::{Call, MAX_REASON};
 use crate::executor::talk::view::{AllowedDoc, GateDoc, ShowDoc};
 use crate::safe;
 use crate::site::ids::RequestId;
+use crate::terms::Gate;
 use crate::text::SafeText;
 use std::collections::BTreeSet;
 

@@ -1,9 +1,8 @@
 //! The requests of the fake: the picture of UX.md and what else a view may meet.
 
 use super::{DAY, HOUR, MIN, id, soon};
-use crate::decision::{Group, State};
 use crate::executor::talk::view::{RequestDoc, RunDoc};
-use crate::site::instruction::Problem;
+use crate::terms::{Group, Problem, State};
 
 struct R<'a> {
     id: &'a str,

@@ -5,9 +5,9 @@ use crate::clock::{Wall, When};
 use crate::fields::{self, Fields, Source};
 use crate::site::ids::{JobId, PackageId, RequestId};
 use crate::site::instruction::{
-    CommandLine, ContentHash, Entry, Outcome, Platform, Problem, Program, Rejected, Request, Restarts,
-    RunWhen, command,
+    CommandLine, ContentHash, Entry, Outcome, Program, Rejected, Request, Restarts, RunWhen, command,
 };
+use crate::terms::{Platform, Problem};
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -4,8 +4,9 @@
 use super::{Defaults, parse};
 use crate::clock::When;
 use crate::site::instruction::{
-    Entry, InstructionFile, Outcome, Platform, Problem, Program, Rejected, Request, Restarts, RunWhen,
+    Entry, InstructionFile, Outcome, Program, Rejected, Request, Restarts, RunWhen,
 };
+use crate::terms::{Platform, Problem};
 use proptest::prelude::*;
 use std::time::Duration;
 

@@ -5,8 +5,9 @@ use super::render;
 use crate::clock::When;
 use crate::site::instruction::parse::{Defaults, parse};
 use crate::site::instruction::{
-    CommandLine, Entry, InstructionFile, Outcome, Platform, Program, Request, Restarts, RunWhen,
+    CommandLine, Entry, InstructionFile, Outcome, Program, Request, Restarts, RunWhen,
 };
+use crate::terms::Platform;
 use crate::text::SafeText;
 use chrono::{DateTime, TimeDelta};
 use proptest::collection::{btree_map, vec};
