@@ -124,14 +124,14 @@ impl Zone {
     /// one that occurs twice means the first.
     pub fn resolve(&self, local: NaiveDateTime) -> (Wall, LocalKind) {
         let Some(civil) = civil(local) else {
-            return (earlier(local, self.offset_at(local.and_utc())), LocalKind::Plain);
+            return (instant(local, self.offset_at(local.and_utc())), LocalKind::Plain);
         };
         match self.rules.to_ambiguous_timestamp(civil).offset() {
-            AmbiguousOffset::Unambiguous { offset } => (earlier(local, offset.seconds()), LocalKind::Plain),
-            AmbiguousOffset::Fold { before, .. } => (earlier(local, before.seconds()), LocalKind::Fold),
+            AmbiguousOffset::Unambiguous { offset } => (instant(local, offset.seconds()), LocalKind::Plain),
+            AmbiguousOffset::Fold { before, .. } => (instant(local, before.seconds()), LocalKind::Fold),
             AmbiguousOffset::Gap { after, .. } => {
                 // Read with the clock from after the gap, the time lies before it: the gap is the next such change.
-                let read = earlier(local, after.seconds());
+                let read = instant(local, after.seconds());
                 let mut changes = self.rules.following(within(read.timestamp()));
                 let gap = changes.find(|change| change.offset() == after);
                 let end = gap.and_then(|gap| DateTime::from_timestamp(gap.timestamp().as_second(), 0));
@@ -162,8 +162,25 @@ fn civil(local: NaiveDateTime) -> Option<jiff::civil::DateTime> {
     jiff::civil::DateTime::new(i16::try_from(local.year()).ok()?, month, day, hour, minute, second, 0).ok()
 }
 
-fn earlier(local: NaiveDateTime, offset: i32) -> Wall {
+fn instant(local: NaiveDateTime, offset: i32) -> Wall {
     local.checked_sub_signed(TimeDelta::seconds(offset.into())).unwrap_or(local).and_utc()
+}
+
+/// From one instant to a later one; nothing if it is not later.
+pub fn between(from: Wall, until: Wall) -> Duration {
+    until.signed_duration_since(from).to_std().unwrap_or_default()
+}
+
+/// `at + duration`, or the last instant there is.
+pub fn later(at: Wall, duration: Duration) -> Wall {
+    let delta = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+    at.checked_add_signed(delta).unwrap_or(Wall::MAX_UTC)
+}
+
+/// `at - duration`, or the first instant there is.
+pub fn earlier(at: Wall, duration: Duration) -> Wall {
+    let delta = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
+    at.checked_sub_signed(delta).unwrap_or(Wall::MIN_UTC)
 }
 
 impl When {

@@ -1,8 +1,12 @@
 //! `pcm.toml` (FORMATS.md 9) as typed data. All errors of a file are reported at once, with line numbers; unknown keys
 //! are errors here, unlike on the share.
 
+use crate::log::write::LogFormat;
 use crate::site::ids::MachineId;
 use crate::site::instruction::command::platform_programs;
+use crate::site::instruction::parse::Defaults;
+use crate::site::site_file::Freeze;
+use crate::site::trust::TrustMode;
 use crate::terms::Problem;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
@@ -13,7 +17,6 @@ use std::time::Duration;
 mod read;
 mod starter;
 
-pub(crate) use read::read_freeze;
 pub use starter::Starter;
 
 /// The whole configuration, with the defaults of FORMATS.md 9 filled in.
@@ -99,17 +102,6 @@ pub struct Windows {
     pub zone: String,
 }
 
-/// A period without automatic runs, by configuration or site file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Freeze {
-    /// From here.
-    pub from: crate::clock::When,
-    /// Until here, not included.
-    pub until: crate::clock::When,
-    /// The publisher's words.
-    pub reason: SafeText,
-}
-
 /// `[deferral]`
 #[derive(Debug, Clone)]
 pub struct Deferral {
@@ -159,15 +151,6 @@ pub struct Trust {
     pub dir: Option<PathBuf>,
 }
 
-/// What makes a publication believable (PROMISES.md 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TrustMode {
-    /// A signature by a key in the trust folder.
-    Signed,
-    /// Owner and mode bits of the share.
-    Permissions,
-}
-
 /// `[check]`
 #[derive(Debug, Clone)]
 pub struct Check {
@@ -201,15 +184,6 @@ pub struct Log {
     pub keep: u32,
     /// What the console tails; patterns with `*`. Empty: `*.LOG` in the log folder.
     pub files: Vec<String>,
-}
-
-/// Which of FORMATS.md 8 is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// E
-    Cmtrace,
-    /// A
-    Classic,
 }
 
 /// `[console]`
@@ -286,6 +260,11 @@ impl Config {
             }
         }
         all
+    }
+
+    /// What holds for requests that do not say it themselves.
+    pub fn request_defaults(&self) -> Defaults {
+        Defaults { max_run_time: self.run.max_run_time, programs: self.all_programs() }
     }
 
     /// Reads a configuration from its text. `file` is how messages name it.

@@ -13,7 +13,6 @@ use crate::host::account::{self, Account};
 use crate::host::perms::{self, Writers};
 use crate::host::{facts, lock, process, programs, sessions, supervisor};
 use crate::site::instruction::InstructionFile;
-use crate::site::instruction::parse::Defaults;
 use crate::site::share::{self, Look};
 use crate::text::SafeText;
 use std::path::{Path, PathBuf};
@@ -160,7 +159,7 @@ fn instructions(
     let held = subject.layout.held();
     let read = || {
         let bytes = share::open_bounded(&held, crate::site::instruction::MAX_BYTES).ok()?;
-        share::parse_held(&bytes, subject.config.machine?, &Defaults::of(&subject.config)).ok()
+        share::parse_held(&bytes, subject.config.machine?, &subject.config.request_defaults()).ok()
     };
     (read(), SafeText::new(&held.display().to_string()))
 }

@@ -1,7 +1,7 @@
 //! The readiness checklist (DESIGN.md 7, `pcm check`): is this machine ready to be sent packages to? `gather` looks, with
 //! deadlines, `judge` says what it means, `probe` tries as the service's account what the service does. It needs no
-//! service and no rights: what this account cannot see is `unknown` and says why. The command line and the console call
-//! [`check`].
+//! service and no rights: what this account cannot see is `unknown` and says why. The command line calls [`check`], the
+//! console asks through [`CheckingClient`].
 
 mod backup;
 mod facts;
@@ -9,7 +9,10 @@ mod gather;
 mod judge;
 pub mod probe;
 
-use crate::config::Config;
+use crate::config::{Config, LoadError};
+use crate::error::Result;
+use crate::executor::client::{Ask, Client};
+use crate::executor::talk::protocol::{Answer, Call};
 use crate::executor::talk::view::CheckDoc;
 use crate::host::paths::Layout;
 use crate::terms::Problem;
@@ -42,4 +45,29 @@ pub enum ConfigRead {
 /// share, probe and backup command.
 pub fn check(subject: &Subject) -> CheckDoc {
     judge::judge(&gather::gather(subject))
+}
+
+/// A client that answers [`Call::Check`] too. The checklist asks no executor: it looks for itself, service or not.
+#[derive(Clone)]
+pub struct CheckingClient(pub Client);
+
+impl Ask for CheckingClient {
+    fn call(&self, call: &Call) -> Result<Answer> {
+        if *call != Call::Check {
+            return self.0.call(call);
+        }
+        let layout = self.0.layout();
+        let read = match Config::load(&layout.config) {
+            Ok(_) => ConfigRead::Good,
+            Err(LoadError::Missing(_)) => ConfigRead::Absent,
+            Err(LoadError::Bad(problems)) => ConfigRead::Bad(problems),
+        };
+        let pcm = std::iter::once("pcm".to_owned()).chain(layout.naming_flags()).collect::<Vec<_>>();
+        Ok(Answer::Check(check(&Subject {
+            layout: layout.clone(),
+            config: self.0.config().clone(),
+            read,
+            pcm: pcm.join(" "),
+        })))
+    }
 }

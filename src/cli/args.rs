@@ -1,10 +1,10 @@
 //! The command line as clap sees it (DESIGN.md 7): global flags, console flags, verbs. Nothing here reads a file or a
 //! clock; `cli::run` carries the parsed line out, and the README's table is checked against this tree.
 
-use super::host::HostName;
+use super::host_name::HostName;
 use super::time::parse_span;
-use crate::config::TrustMode;
 use crate::site::ids::{MachineId, RequestId, SiteCode};
+use crate::site::trust::TrustMode;
 use crate::terms::Gate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

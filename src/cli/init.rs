@@ -3,15 +3,16 @@
 
 use super::App;
 use super::args::{AdoptArg, InitArgs};
-use super::out::Page;
+use super::page::Page;
 use super::setup::{Read, bad_configuration};
-use crate::config::{Starter, TrustMode};
+use crate::config::Starter;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::Adopt;
 use crate::executor::init::init;
 use crate::executor::talk::protocol::Answer;
 use crate::executor::talk::view::DryRunDoc;
 use crate::host::durable;
+use crate::site::trust::TrustMode;
 use crate::text::SafeText;
 use serde::Serialize;
 use std::path::Path;

@@ -3,7 +3,6 @@
 use super::App;
 use super::setup::Read;
 use super::time::absolute;
-use crate::config::TrustMode;
 use crate::decision::window::{Calendar, Opening};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::talk::protocol::Answer;
@@ -12,9 +11,9 @@ use crate::host::facts;
 use crate::host::open::OpenError;
 use crate::site::instruction::Request;
 use crate::site::instruction::command::platform_programs;
-use crate::site::instruction::parse::Defaults;
 use crate::site::lint::{self, Asked};
 use crate::site::share::{INS_FOLDER, open_bounded};
+use crate::site::trust::TrustMode;
 use crate::text;
 use std::path::{Path, PathBuf};
 
@@ -28,7 +27,7 @@ pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> 
         })?,
     };
     // A share is for machines of all systems, whatever this one is.
-    let mut defaults = Defaults::of(&app.setup.config);
+    let mut defaults = app.setup.config.request_defaults();
     for system in ["linux", "windows"] {
         defaults.programs.extend(platform_programs(system).iter().map(|p| (*p).to_owned()));
     }

@@ -1,102 +1,12 @@
-//! The one place where the command line writes: pages of safe lines, JSON documents, errors. A reader that has gone
+//! The one place where the command line writes: pages, JSON documents, errors. A reader that has gone
 //! away (`| head`) ends the program quietly.
 
-use super::table::Table;
+use super::page::{Page, Tone};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::talk::view::ErrorDoc;
 use crate::text::SafeText;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
-
-/// How a piece of text is set off. No colour is named here: bold and dim are right on every background.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
-    /// As it is.
-    Plain,
-    /// What to look at first.
-    Strong,
-    /// Titles and what is known anyway.
-    Dim,
-}
-
-/// One line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    tone: Tone,
-    text: SafeText,
-}
-
-impl Line {
-    /// A line in one tone; it is made safe here, whatever its parts were.
-    pub fn toned(tone: Tone, text: impl AsRef<str>) -> Self {
-        Self { tone, text: SafeText::new(text.as_ref()) }
-    }
-}
-
-/// Lines, built by the views.
-#[derive(Debug, Clone, Default)]
-pub struct Page {
-    lines: Vec<Line>,
-    width: Option<usize>,
-}
-
-impl Page {
-    /// An empty page; `None`: as wide as it needs to be.
-    pub fn new(width: Option<usize>) -> Self {
-        Self { lines: Vec::new(), width }
-    }
-
-    /// A line, wrapped where the terminal is narrower, with the same indent.
-    pub fn line(&mut self, text: impl AsRef<str>) -> &mut Self {
-        self.toned(Tone::Plain, text)
-    }
-
-    /// A line to look at first.
-    pub fn strong(&mut self, text: impl AsRef<str>) -> &mut Self {
-        self.toned(Tone::Strong, text)
-    }
-
-    fn toned(&mut self, tone: Tone, text: impl AsRef<str>) -> &mut Self {
-        let body = text.as_ref().trim_start_matches(' ');
-        let indent = text.as_ref().len() - body.len();
-        let width = self.width.map_or(usize::MAX, |w| w.saturating_sub(indent).max(10));
-        for part in SafeText::new(body).wrap(width) {
-            self.lines.push(Line::toned(tone, format!("{}{part}", " ".repeat(indent)).trim_end()));
-        }
-        self
-    }
-
-    /// A line with a mark before it; what is wrapped stands under the text.
-    pub fn item(&mut self, mark: &str, text: impl AsRef<str>) -> &mut Self {
-        let width = self.width.map_or(usize::MAX, |w| w.saturating_sub(mark.len()).max(10));
-        let mut lead = mark.to_owned();
-        for part in SafeText::new(text.as_ref()).wrap(width) {
-            self.lines.push(Line::toned(Tone::Strong, format!("{lead}{part}").trim_end()));
-            lead = " ".repeat(mark.len());
-        }
-        self
-    }
-
-    /// An empty line, unless the page is empty or ends with one.
-    pub fn blank(&mut self) -> &mut Self {
-        if self.lines.last().is_some_and(|l| !l.text.is_empty()) {
-            self.lines.push(Line::toned(Tone::Plain, ""));
-        }
-        self
-    }
-
-    /// A table.
-    pub fn table(&mut self, table: &Table) -> &mut Self {
-        self.lines.extend(table.lines(self.width));
-        self
-    }
-
-    /// The text alone, for snapshots.
-    #[cfg(test)]
-    pub fn to_text(&self) -> String {
-        self.lines.iter().map(|l| format!("{}\n", l.text)).collect()
-    }
-}
 
 /// Where output goes and how.
 #[derive(Debug, Clone, Copy)]
@@ -136,7 +46,7 @@ impl Out {
     /// Standard output cannot be written.
     pub fn page(&self, page: &Page) -> Result<()> {
         let mut bytes = String::new();
-        for line in &page.lines {
+        for line in page.lines() {
             match line.tone {
                 Tone::Strong if self.style => bytes.push_str(&format!("\x1b[1m{}\x1b[0m\n", line.text)),
                 Tone::Dim if self.style => bytes.push_str(&format!("\x1b[2m{}\x1b[0m\n", line.text)),

@@ -2,7 +2,7 @@
 
 use super::App;
 use super::args::{PackageVerb, SiteVerb};
-use super::out::Page;
+use super::page::Page;
 use super::time::absolute;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};

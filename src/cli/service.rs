@@ -2,7 +2,7 @@
 
 use super::App;
 use super::args::ServiceVerb;
-use super::out::Page;
+use super::page::Page;
 use super::setup::{Setup, bad_configuration};
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};

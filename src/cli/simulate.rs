@@ -6,28 +6,28 @@ use super::setup::Read;
 use super::time::{Side, parse_time};
 use super::{App, view};
 use crate::clock::Wall;
-use crate::config::{Config, Freeze};
+use crate::config::Config;
 use crate::decision::simulate::{Assumptions, Content, Obstacle, Situation};
 use crate::decision::{
-    Attempt, Deferrals, Facts, HistoryView, Hold, HostFacts, Instructions, Policy, RestartRule, TrustVerdict,
-    UserFact,
+    Attempt, Deferrals, Facts, HistoryView, Hold, HostFacts, Instructions, Policy, RestartRule, UserFact,
 };
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Ask;
-use crate::executor::simulate::{self, Wanted};
-use crate::executor::talk::protocol::{Answer, Call};
-use crate::executor::talk::view::{AttemptDoc, RequestDoc, SessionDoc, SimulateDoc};
+use crate::executor::simulate;
+use crate::executor::talk::protocol::{Answer, Call, Wanted};
+use crate::executor::talk::view::{AttemptDoc, RequestDoc, SimulateDoc};
 use crate::host::{facts, power, sessions};
 use crate::site::ids::MachineId;
-use crate::site::instruction::parse::{Defaults, parse};
+use crate::site::instruction::parse::parse;
 use crate::site::instruction::{self, InstructionFile};
 use crate::site::share::{OpenError, open_bounded};
 use crate::site::site_file;
+use crate::site::site_file::Freeze;
+use crate::site::trust::TrustVerdict;
 use crate::terms::{Group, Problem, State};
 use crate::text::{SafeText, parse_duration};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 /// How much is simulated where nothing else is said, in days.
 const DAYS: i64 = 7;
@@ -78,7 +78,7 @@ fn unpublished(app: &App, path: &Path, mut wanted: Wanted) -> Result<SimulateDoc
     let machine = named_in(&bytes).or(app.setup.config.machine).ok_or_else(|| malformed(path, &[]))?;
     let here = configured && app.setup.config.machine == Some(machine);
     let config = if here { app.setup.config.clone() } else { Config::default() };
-    let file = parse(&bytes, machine, &path.display().to_string(), &Defaults::of(&config));
+    let file = parse(&bytes, machine, &path.display().to_string(), &config.request_defaults());
     let file = file.map_err(|problems| malformed(path, &problems))?;
     let mut notes: Vec<SafeText> = vec!["the file is published now and believed".into()];
     let history = if here {
@@ -194,12 +194,6 @@ fn situation(
     let window_zone = facts::zone(&config.windows.zone).map_err(|e| SafeText::new(&e.to_string()));
     let users = sessions::logged_on();
     let ignored = |name: &SafeText| config.users.ignore.iter().any(|ignored| ignored == name.as_str());
-    let user = |s: &SessionDoc| UserFact {
-        name: s.user.clone(),
-        terminal: s.terminal.clone(),
-        idle: s.idle_s.map(Duration::from_secs),
-        locked: s.locked,
-    };
     let uptime = chrono::TimeDelta::from_std(facts::monotonic().0).unwrap_or_default();
     let running = history.attempts.iter().find_map(|(id, attempts)| {
         let newest = attempts.last().filter(|a| a.state.group() == Group::Running)?;
@@ -217,7 +211,9 @@ fn situation(
         history,
         facts: Facts {
             platform: facts::platform(),
-            users: users.known().map(|all| all.iter().filter(|s| !ignored(&s.user)).map(user).collect()),
+            users: users
+                .known()
+                .map(|all| all.iter().filter(|s| !ignored(&s.user)).map(UserFact::of).collect()),
             clock_suspect: None,
             boot_id: facts::boot_id(),
             host: HostFacts {

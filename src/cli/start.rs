@@ -1,13 +1,11 @@
 //! `pcm` without a verb: the console, or, where this machine is not enrolled, what can be done about that.
 
-use super::App;
 use super::args::{ConsoleFlags, DemoArgs};
-use super::out::Page;
+use super::page::Page;
 use super::setup::Read;
+use super::{App, console};
 use crate::error::{Exit, Failure, Result};
-use crate::executor::client::Client;
 use std::io::{BufRead, IsTerminal};
-use std::sync::Arc;
 
 /// `pcm`
 pub fn run(app: &App, flags: &ConsoleFlags) -> Result<Exit> {
@@ -26,23 +24,8 @@ pub fn run(app: &App, flags: &ConsoleFlags) -> Result<Exit> {
     if !bad && app.setup.config.machine.is_none() {
         return welcome(app, flags);
     }
-    console(app, flags, None)?;
+    console::open(app, flags, None)?;
     Ok(Exit::Done)
-}
-
-/// The console of the installation that is meant.
-pub fn console(app: &App, flags: &ConsoleFlags, title: Option<&str>) -> Result<()> {
-    let setup = app.setup.clone().usable()?;
-    let client = Client::new(setup.layout.clone(), setup.config.clone());
-    let options = crate::console::Options {
-        read_only: flags.read_only,
-        ascii: flags.ascii,
-        slow: flags.slow,
-        no_color: app.no_color,
-        theme: flags.theme.clone(),
-        title: title.map(Into::into),
-    };
-    crate::console::run(options, Arc::new(client), &setup.layout, &setup.config)
 }
 
 /// What can be done on a machine that is not enrolled. The one question that pcm ever asks outside the console.

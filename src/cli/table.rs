@@ -1,7 +1,7 @@
 //! Columns for a terminal of any width: cells are measured by what a terminal shows, wrapped at blanks where the line
 //! is too short, and never cut, so that no reason is lost. Used by every view.
 
-use super::out::{Line, Tone};
+use super::page::{Line, Page, Tone};
 use crate::text::SafeText;
 
 /// One column.
@@ -116,10 +116,17 @@ impl Table {
     }
 }
 
+impl Page {
+    /// A table.
+    pub fn table(&mut self, table: &Table) -> &mut Self {
+        let lines = table.lines(self.width());
+        self.extend(lines)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::out::Page;
 
     fn page(width: Option<usize>) -> String {
         let mut table = Table::new(0, &[fixed("ID"), words("NAME", 6), words("WHY", 10)]);

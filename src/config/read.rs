@@ -1,9 +1,11 @@
 //! Reading `pcm.toml`: the key table of FORMATS.md 9. Used by `Config::parse` only.
 
-use super::{Config, Freeze, LogFormat, PollingBy, TrustMode};
-use crate::clock::When;
+use super::{Config, PollingBy};
 use crate::fields::{self, Fields, Source};
+use crate::log::write::LogFormat;
 use crate::site::instruction::command::refuse_listed;
+use crate::site::site_file::read_freeze;
+use crate::site::trust::TrustMode;
 use crate::terms::Problem;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -128,24 +130,6 @@ fn config(top: &mut Fields<'_, '_>) -> Config {
         c.console.roles = roles(f);
     });
     c
-}
-
-/// One `[[freeze]]`, here and in the site file. None: a problem is reported.
-pub(crate) fn read_freeze(f: &mut Fields<'_, '_>) -> Option<Freeze> {
-    let from = f.need("from", fields::when);
-    let until = f.need("until", fields::when);
-    let reason = f.get("reason", fields::words).unwrap_or_default();
-    let (from, until) = (from?, until?);
-    let empty = match (from, until) {
-        (When::Instant(from), When::Instant(until)) => until <= from,
-        (When::Local(from), When::Local(until)) => until <= from,
-        _ => false,
-    };
-    if empty {
-        f.wrong("until", "it is not after from");
-        return None;
-    }
-    Some(Freeze { from, until, reason })
 }
 
 /// Role to theme; the keys are the site's own words.

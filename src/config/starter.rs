@@ -1,8 +1,8 @@
 //! The text of a new `pcm.toml`, as `pcm init` and `pcm demo` write it: what is set stands there, everything else is a
 //! comment with its default.
 
-use super::TrustMode;
 use crate::site::ids::MachineId;
+use crate::site::trust::TrustMode;
 use std::path::{Path, PathBuf};
 
 /// What a new configuration says. Everything else stays at its default.

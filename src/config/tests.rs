@@ -1,8 +1,10 @@
 //! The key table of FORMATS.md 9.
 #![allow(clippy::unwrap_used)]
 
-use super::{Config, LoadError, LogFormat, PollingBy, Starter, TrustMode};
+use super::{Config, LoadError, PollingBy, Starter};
 use crate::clock::When;
+use crate::log::write::LogFormat;
+use crate::site::trust::TrustMode;
 use std::path::PathBuf;
 use std::time::Duration;
 

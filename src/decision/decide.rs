@@ -3,15 +3,13 @@
 
 use super::gates::{Gates, opening};
 use super::model::{Attempt, Change, Decision, GateResult, Inputs};
+use super::next::next_run;
 use super::why;
-use super::window::Opening;
-use super::words::earlier;
 use super::world::{Subject, Windows, Words, World, newest, running};
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Rejected};
 use crate::terms::{Code, Gate, Group, State, Verdict};
-use std::time::Duration;
 
 /// What the core says of every request: those of the instruction file in its order, then those that are only in
 /// history, by id. Pure: the same inputs give the same decisions. The gates' evidence is left empty, since nobody reads
@@ -224,49 +222,6 @@ fn state(world: &World, subject: &Subject, gates: &[GateResult]) -> State {
     }
 }
 
-/// The more rounds than a hold, all freezes and windows between them can need.
-const ROUNDS: usize = 4_096;
-
-/// The first instant from now on at which every gate passes if nothing but time changes: the share goes on answering
-/// if it answers now, a run that is under way has ended by then, and everything else stays as it is. None: an event is
-/// needed, or it is too late by then.
-fn next_run(world: &World, subject: &Subject, gates: &[GateResult], now: Option<Opening>) -> Option<Wall> {
-    let closed = || gates.iter().filter(|g| g.verdict != Verdict::Pass);
-    if closed().any(|g| g.gate != Gate::Executor && !matches!(g.change, Change::At(_))) {
-        return None;
-    }
-    let busy = closed().any(|g| g.gate == Gate::Executor);
-    let deferred = subject.deferral.and_then(|d| d.until);
-    let earliest =
-        [subject.mandatory, subject.retry_at(), deferred, world.settled_from()].into_iter().flatten();
-    let mut t = earliest.fold(world.now.max(subject.offer), Wall::max);
-    for _ in 0..ROUNDS {
-        t = world.free_from(t);
-        let then = if t == world.now { now } else { opening(world, subject, t) };
-        match then? {
-            Opening::Always | Opening::Open { .. } => {
-                let waits_for_its_end = busy && t <= world.now;
-                return (!waits_for_its_end && in_time(world, subject, t)).then_some(t);
-            }
-            Opening::Closed { next } | Opening::TooShort { next, .. } => t = next,
-            Opening::NeverFits { .. } => return None,
-        }
-        if !in_time(world, subject, t) {
-            return None;
-        }
-    }
-    None
-}
-
-/// Whether neither the request nor the instruction file has run out by then.
-fn in_time(world: &World, subject: &Subject, t: Wall) -> bool {
-    let instructions = world.inputs.instructions;
-    let valid = instructions.file.as_ref().and_then(|f| f.valid_until).is_none_or(|end| t < end);
-    // While the share answers, it is taken to go on answering.
-    let fresh = instructions.fault.is_none() || world.stale_from().is_some_and(|stale| t < stale);
-    !subject.expired(t) && valid && fresh
-}
-
 /// What the service starts, in order: by mandatory time, then by RequestID. Indexes into `decisions`.
 pub fn due_in_order(decisions: &[Decision]) -> Vec<usize> {
     let mut due: Vec<usize> = (0..decisions.len()).filter(|i| decisions[*i].state.is_ready()).collect();
@@ -283,33 +238,4 @@ pub fn next_instant(decisions: &[Decision], now: Wall) -> Option<Wall> {
         _ => None,
     });
     changes.min()
-}
-
-/// What kept an expired request from running, as far as time tells it: the code at the last second before it expired.
-pub(super) fn missed(world: &World, subject: &Subject) -> Option<Code> {
-    let last = earlier(subject.expire?, Duration::from_secs(1));
-    let request = subject.request;
-    if !request.background {
-        return Some(Code::ApplicationOnly);
-    }
-    match subject.mandatory {
-        None => return Some(Code::Optional),
-        Some(at) if last < at => return Some(Code::NotMandatoryYet),
-        _ => {}
-    }
-    if subject.deferred_until(last).is_some() {
-        return Some(Code::Deferred);
-    }
-    if world.inputs.history.hold.as_ref().is_some_and(|h| h.at <= last && last < h.until) {
-        return Some(Code::Held);
-    }
-    if world.free_from(last) > last {
-        return Some(Code::Frozen);
-    }
-    match opening(world, subject, last)? {
-        Opening::Always | Opening::Open { .. } => None,
-        Opening::Closed { .. } => Some(Code::WindowClosed),
-        Opening::TooShort { .. } => Some(Code::WindowTooShort),
-        Opening::NeverFits { .. } => Some(Code::WindowNeverFits),
-    }
 }

@@ -3,6 +3,8 @@
 
 use crate::clock::Wall;
 pub use crate::host::power::Power;
+use crate::host::sessions::Session;
+use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::instruction::ContentHash;
 use crate::terms::Platform;
@@ -77,21 +79,18 @@ pub struct UserFact {
 }
 
 impl UserFact {
+    /// Somebody as the host sees them.
+    pub fn of(session: &Session) -> UserFact {
+        UserFact {
+            name: session.user.clone(),
+            terminal: session.terminal.clone(),
+            idle: session.idle_s.map(Duration::from_secs),
+            locked: session.locked,
+        }
+    }
+
     /// Logged on, and not at work: without input for `[users] busy_within`, or, where that cannot be known, locked.
     pub fn is_away(&self, busy_within: Duration) -> bool {
         self.idle.map_or(self.locked == Some(true), |idle| idle >= busy_within)
     }
-}
-
-/// The state of a content on this machine. Absent from the map: not staged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ContentFact {
-    /// Copied and verified.
-    Staged,
-    /// Could not be copied; why.
-    Missing(SafeText),
-    /// What the share holds differs from what was published; where.
-    Mismatch(SafeText),
-    /// Somebody else could have written the package's files.
-    Loose(SafeText),
 }

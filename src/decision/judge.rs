@@ -5,13 +5,11 @@
 use super::decide::one;
 use super::model::{Attempt, Change, Decision, GateResult, Inputs, Refusal, Verb};
 use super::remedy::remedy;
-use super::words::{between, earlier, later, stamp};
 use super::world::{Words, World};
-use crate::clock::Wall;
-use crate::executor::talk::view::AllowedDoc;
+use crate::clock::{Wall, between, earlier, later};
 use crate::site::ids::RequestId;
 use crate::terms::{Code, Gate, Group, State, Verdict};
-use crate::text::{SafeText, duration};
+use crate::text::{SafeText, duration, stamp};
 use std::time::Duration;
 
 /// The gates that an operator can pass by naming them, with a reason.
@@ -42,8 +40,23 @@ pub fn judge_hold(inputs: &Inputs, until: Wall, reason: Option<&SafeText>) -> Re
     needs_reason(reason, "a hold")
 }
 
+/// Whether an operator may do one thing with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowed {
+    /// `run`, `rerun`, `defer`, `undefer`, `stop`.
+    pub verb: &'static str,
+    /// Whether the core would carry it out as it stands, without overrides.
+    pub ok: bool,
+    /// The refusal's code.
+    pub code: Option<String>,
+    /// In words.
+    pub why: SafeText,
+    /// The gates that would have to be named to pass; only where that would be enough.
+    pub overrides: Vec<Gate>,
+}
+
 /// What an operator may do with a request now, verb by verb. Unknown requests allow nothing.
-pub fn allowed(inputs: &Inputs, request: RequestId) -> Vec<AllowedDoc> {
+pub fn allowed(inputs: &Inputs, request: RequestId) -> Vec<Allowed> {
     let world = World::new(inputs, Words::Evidence);
     let Some(decision) = one(&world, request) else { return Vec::new() };
     let asked = Asked { inputs, id: request, decision: &decision };
@@ -53,11 +66,11 @@ pub fn allowed(inputs: &Inputs, request: RequestId) -> Vec<AllowedDoc> {
     // The shortest deferral: if that is refused, all are.
     let until = later(inputs.now, Duration::from_secs(1));
     vec![
-        asked.document("run", &run),
-        asked.document("rerun", &rerun),
-        asked.document("defer", &|_| Verb::Defer { until, reason: reason() }),
-        asked.document("undefer", &|_| Verb::Undefer),
-        asked.document("stop", &|_| Verb::Stop { reason: reason() }),
+        asked.verb("run", &run),
+        asked.verb("rerun", &rerun),
+        asked.verb("defer", &|_| Verb::Defer { until, reason: reason() }),
+        asked.verb("undefer", &|_| Verb::Undefer),
+        asked.verb("stop", &|_| Verb::Stop { reason: reason() }),
     ]
 }
 
@@ -267,23 +280,22 @@ impl Asked<'_> {
         self.decision.gates.iter().find(|g| g.gate == gate).and_then(|g| g.code)
     }
 
-    fn document(&self, name: &str, verb: &dyn Fn(Vec<Gate>) -> Verb) -> AllowedDoc {
-        let verb_name = name.to_owned();
+    fn verb(&self, name: &'static str, verb: &dyn Fn(Vec<Gate>) -> Verb) -> Allowed {
         let Err(refused) = self.check(&verb(Vec::new())) else {
             let why = SafeText::from(what(name, self.decision));
-            return AllowedDoc { verb: verb_name, ok: true, code: None, why, overrides: Vec::new() };
+            return Allowed { verb: name, ok: true, code: None, why, overrides: Vec::new() };
         };
         let closed =
             |gate: &Gate| self.decision.gates.iter().any(|g| g.gate == *gate && g.verdict != Verdict::Pass);
         let named: Vec<Gate> = OVERRIDABLE.into_iter().filter(closed).collect();
         let enough = !named.is_empty() && self.check(&verb(named.clone())).is_ok();
         let overrides = if enough { named } else { Vec::new() };
-        AllowedDoc {
-            verb: verb_name,
+        Allowed {
+            verb: name,
             ok: false,
             code: Some(refused.code),
             why: format!("{}. {}", refused.why, refused.remedy).into(),
-            overrides: overrides.iter().map(|g| g.to_string()).collect(),
+            overrides,
         }
     }
 }

@@ -2,10 +2,10 @@
 //! gate of every request. It knows no clock, no file and no thread. The service, the command line and the console all
 //! ask this one.
 //!
-//! `model` holds its inputs and outputs, `facts` what they say of the machine, `decide` the function, `gates` one file
-//! for each kind of gate, `window` the maintenance windows, `why` and `words` what an operator reads, `judge` what an
-//! operator may do, `countdown` and `restart_count` what is announced before it begins, `simulate` the same on a virtual
-//! clock, `retold` what history says of the past.
+//! `model` holds its inputs and outputs, `facts` what they say of the machine, `decide` the function, `next` the next
+//! run, `gates` one file for each kind of gate, `window` the maintenance windows, `why` what an operator reads, `judge`
+//! what an operator may do, `countdown` and `restart_count` what is announced before it begins, `simulate` the same on a
+//! virtual clock, `retold` what history says of the past.
 
 mod attempt;
 pub mod countdown;
@@ -14,6 +14,7 @@ mod facts;
 mod gates;
 mod judge;
 pub mod model;
+mod next;
 mod remedy;
 mod restart;
 pub mod restart_count;
@@ -23,11 +24,10 @@ pub mod simulate;
 mod tests;
 mod why;
 pub mod window;
-pub mod words;
 mod world;
 
 pub use decide::{decide, decide_one, due_in_order, next_instant, verdicts};
-pub use judge::{OVERRIDABLE, allowed, judge, judge_hold};
+pub use judge::{Allowed, OVERRIDABLE, allowed, judge, judge_hold};
 pub use model::*;
 pub use remedy::remedy;
 pub use restart::{RestartPlan, RestartState, RestartVerb, judge_restart, restart_plan};

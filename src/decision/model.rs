@@ -3,10 +3,13 @@
 pub use super::attempt::{Attempt, RestartRule};
 pub use super::facts::*;
 use crate::clock::{Wall, Zone};
-use crate::config::{Config, Freeze};
+use crate::config::Config;
 use crate::site::ids::{JobId, PackageId, RequestId};
 use crate::site::instruction::InstructionFile;
-use crate::terms::{Code, Gate, Problem, State, Verdict};
+use crate::site::share::SourceFault;
+use crate::site::site_file::Freeze;
+use crate::site::trust::TrustVerdict;
+use crate::terms::{Code, Gate, State, Verdict};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -118,27 +121,6 @@ pub struct Instructions {
     pub source: Option<SafeText>,
     /// Freezes of the site file.
     pub site_freezes: Vec<Freeze>,
-}
-
-/// Why the newest look at the share gave no valid instruction file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceFault {
-    /// `share-missing`, `share-denied`, `ins-missing`, `malformed`, `loose-permissions` …
-    pub code: Code,
-    /// With the place, as an operator needs it.
-    pub problems: Vec<Problem>,
-}
-
-/// How the trust check ended.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum TrustVerdict {
-    /// Believable, and by what.
-    Trusted(SafeText),
-    /// Not, with the code and the evidence.
-    Refused(Code, SafeText),
-    /// Not looked at yet.
-    #[default]
-    Unchecked,
 }
 
 /// What history says, as far as decisions need it.

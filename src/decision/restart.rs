@@ -3,13 +3,12 @@
 
 use super::model::{Attempt, Inputs, Refusal, RestartOrder};
 use super::window::Opening;
-use super::words::{between, stamp};
 use super::world::{Words, World};
-use crate::clock::Wall;
+use crate::clock::{Wall, between};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
 use crate::terms::{Code, State};
-use crate::text::{SafeText, duration};
+use crate::text::{SafeText, duration, stamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

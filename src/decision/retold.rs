@@ -2,10 +2,9 @@
 //! worked out anew for the past: what was not recorded is said to be unknown. Pure; called by the executor's views.
 
 use super::model::Attempt;
-use super::words::{between, short};
-use crate::clock::{Wall, Zone};
+use crate::clock::{Wall, Zone, between};
 use crate::terms::{Code, State};
-use crate::text::{SafeText, duration};
+use crate::text::{SafeText, duration, short};
 use std::time::Duration;
 
 /// What history recorded of one request's states, oldest first.

@@ -1,13 +1,12 @@
 //! The few words of the list's last column (UX.md 1): why a request has not run, what it is doing, how it ended.
 
-use super::decide::missed;
 use super::model::{Attempt, Change, GateResult, UserFact};
-use super::words::{between, bytes, short};
+use super::next::missed;
 use super::world::{Subject, World};
-use crate::clock::Wall;
+use crate::clock::{Wall, between};
 use crate::site::instruction::Rejected;
 use crate::terms::{Code, Gate, State, Verdict};
-use crate::text::{SafeText, duration};
+use crate::text::{SafeText, bytes, duration, short};
 
 /// Of a usable request.
 pub(super) fn of_subject(

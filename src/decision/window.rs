@@ -2,8 +2,7 @@
 //! time, merged where they touch, and looked at as instants, so that a clock change lengthens or shortens them as it
 //! does the night. Pure; called by the window gate and by whatever validates a configuration.
 
-use super::words::later;
-use crate::clock::{Wall, Zone};
+use crate::clock::{Wall, Zone, later};
 use chrono::{Datelike, NaiveDateTime, SubsecRound as _, TimeDelta};
 use std::cell::OnceCell;
 use std::time::Duration;

@@ -2,10 +2,10 @@
 //! restart. And what one request brings along: its times as instants, its attempts, its deferral. Called by `decide`,
 //! `judge` and `simulate`; the gates read it.
 
-use super::model::{Attempt, ContentFact, Deferrals, Inputs, Policy};
+use super::model::{Attempt, Deferrals, Inputs, Policy};
 use super::window::Calendar;
-use super::words::later;
-use crate::clock::Wall;
+use crate::clock::{Wall, later};
+use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::instruction::Request;
 use crate::terms::State;

@@ -2,16 +2,15 @@
 //! lock, or in-process when nobody does. It holds no lock between calls (DEFECTS Q160853).
 
 use super::init;
-use super::talk::protocol::{Actor, Answer, Call};
-use crate::check::{self, ConfigRead, Subject};
+use super::talk::protocol::{Answer, Call};
 use crate::clock::Monotonic;
-use crate::config::{Config, LoadError};
+use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::engine::Engine;
+use crate::host::account::Actor;
 use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
-use crate::host::wire;
-use crate::host::{account, facts, ipc};
+use crate::host::{account, facts, ipc, wire};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -99,22 +98,6 @@ impl Client {
             Answer::Failed(failure) => Err(failure),
             answer => Ok(answer),
         }
-    }
-
-    /// The checklist looks for itself, service or not.
-    fn check(&self) -> Answer {
-        let read = match Config::load(&self.layout.config) {
-            Ok(_) => ConfigRead::Good,
-            Err(LoadError::Missing(_)) => ConfigRead::Absent,
-            Err(LoadError::Bad(problems)) => ConfigRead::Bad(problems),
-        };
-        let pcm = std::iter::once("pcm".to_owned()).chain(self.layout.naming_flags()).collect::<Vec<_>>();
-        Answer::Check(check::check(&Subject {
-            layout: self.layout.clone(),
-            config: self.config.clone(),
-            read,
-            pcm: pcm.join(" "),
-        }))
     }
 
     /// Carries out a change in-process: the lock is held for decide, claim and launch, and no longer.
@@ -225,9 +208,6 @@ impl Client {
 
 impl Ask for Client {
     fn call(&self, call: &Call) -> Result<Answer> {
-        if *call == Call::Check {
-            return Ok(self.check());
-        }
         let long = call.changes() || matches!(call, Call::Simulate(_));
         let timeout = if long { CHANGE_TIMEOUT } else { VIEW_TIMEOUT };
         let answer = match ipc::connect(&self.layout.socket, timeout) {

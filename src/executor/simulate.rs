@@ -1,30 +1,14 @@
 //! `pcm simulate` as a document: the decision core's virtual clock on a machine's situation. Called by whoever is the
 //! executor, and by the command line for an instruction file that is not published.
 
+use super::talk::protocol::Wanted;
 use super::talk::view::{SimulateDoc, SimulatedDoc, StepDoc};
-use crate::clock::Wall;
-use crate::decision::simulate::{Assumptions, Situation, Timeline, simulate};
+use crate::decision::simulate::{Situation, Timeline, simulate};
 use crate::error::{Exit, Failure, Result};
-use crate::site::ids::RequestId;
 use crate::text::SafeText;
-use serde::{Deserialize, Serialize};
 
 /// The longest time that is simulated, in days.
 pub const MAX_DAYS: i64 = 400;
-
-/// What is to be simulated.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Wanted {
-    /// Only this one; the others run all the same.
-    pub request: Option<RequestId>,
-    /// Where the virtual clock starts.
-    pub from: Wall,
-    /// Not included.
-    pub until: Wall,
-    /// What is taken for granted.
-    pub assume: Assumptions,
-}
 
 /// Runs the simulation. Takes up to some seconds of one processor.
 ///

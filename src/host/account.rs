@@ -2,8 +2,8 @@
 //! caller says about itself decides.
 
 use super::sys;
-use crate::executor::talk::protocol::Actor;
 use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// An account of this machine.
@@ -85,6 +85,23 @@ pub fn may_operate(account: &Id, groups: &[Id], rights: &Rights) -> bool {
     sys::account::is_root(account, groups)
         || rights.owner.as_ref() == Some(account)
         || rights.operators.as_ref().is_some_and(|g| groups.contains(g))
+}
+
+/// Who asks, as the operating system says it (PROMISES.md 5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// Account name.
+    pub name: SafeText,
+    /// Its number; None on Windows.
+    pub uid: Option<u32>,
+    /// The account that logged in, where the kernel keeps it.
+    pub login_uid: Option<u32>,
+    /// Terminal of the caller.
+    pub terminal: Option<SafeText>,
+    /// Where the SSH connection came from.
+    pub from: Option<SafeText>,
+    /// root, the service's account, or the operators' group.
+    pub may_operate: bool,
 }
 
 /// Who this process is, for calls that do not cross the socket.

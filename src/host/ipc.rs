@@ -3,7 +3,7 @@
 
 use super::account::Rights;
 use super::sys;
-use crate::executor::talk::protocol::Actor;
+use crate::host::account::Actor;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //! of its own; it takes a few seconds at most, however their terminals hang.
 
 use super::sys;
-use crate::executor::talk::view::SessionDoc;
+use crate::host::sessions::Session;
 use crate::text::SafeText;
 
 /// Cells of a line; a terminal may be wider, hardly one is narrower.
@@ -29,7 +29,7 @@ pub struct Untold {
 }
 
 /// Tells everybody; who could not be told comes back. A terminal that is listed twice is written to once.
-pub fn tell(to: &[SessionDoc], notice: &Notice) -> Vec<Untold> {
+pub fn tell(to: &[Session], notice: &Notice) -> Vec<Untold> {
     sys::notice::tell(to, notice)
 }
 

@@ -2,8 +2,51 @@
 //! "nobody"; network connections are listed beside the log-ons and never count as one.
 
 use super::sys;
-use crate::executor::talk::view::{SessionDoc, WhoDoc};
+use crate::clock::Wall;
 use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
+
+/// One log-on or connection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    /// Account.
+    pub user: SafeText,
+    /// Terminal or display.
+    pub terminal: SafeText,
+    /// Host it came from; `console` when local.
+    pub from: SafeText,
+    /// Log-on time.
+    pub since: Option<Wall>,
+    /// Seconds without input.
+    pub idle_s: Option<u64>,
+    /// Screen locked.
+    pub locked: Option<bool>,
+    /// How the user reaches this machine.
+    pub kind: SessionKind,
+}
+
+/// How a user reaches this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SessionKind {
+    /// Sits in front of it.
+    Console,
+    /// Logged on from another machine.
+    Remote,
+    /// Uses one of its file shares, without a log-on.
+    Network,
+}
+
+impl SessionKind {
+    /// The word that documents and columns show.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SessionKind::Console => "console",
+            SessionKind::Remote => "remote",
+            SessionKind::Network => "network",
+        }
+    }
+}
 
 /// Log-ons and connections, and where that was learnt.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,9 +54,9 @@ pub struct LoggedOn {
     /// `logind`, `utmp`, `wts` or `unknown`.
     pub source: &'static str,
     /// Log-ons; of no meaning where the source is `unknown`.
-    pub sessions: Vec<SessionDoc>,
+    pub sessions: Vec<Session>,
     /// Network connections, such as those to a file share of this machine.
-    pub connections: Vec<SessionDoc>,
+    pub connections: Vec<Session>,
     /// Why it is unknown, or what stood in the way of a better source.
     pub note: Option<SafeText>,
 }
@@ -30,18 +73,8 @@ impl LoggedOn {
     }
 
     /// The log-ons; None where they cannot be known.
-    pub fn known(&self) -> Option<&[SessionDoc]> {
+    pub fn known(&self) -> Option<&[Session]> {
         (self.source != "unknown").then_some(self.sessions.as_slice())
-    }
-
-    /// As the view shows it.
-    pub fn doc(&self) -> WhoDoc {
-        WhoDoc {
-            source: self.source.to_owned(),
-            sessions: self.sessions.clone(),
-            connections: self.connections.clone(),
-            note: self.note.clone(),
-        }
     }
 }
 

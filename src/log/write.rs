@@ -3,12 +3,20 @@
 
 use super::Level;
 use crate::clock::Wall;
-use crate::config::LogFormat;
 use crate::text::SafeText;
 use chrono::{NaiveDateTime, TimeDelta};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+/// Which of FORMATS.md 8 is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// E
+    Cmtrace,
+    /// A
+    Classic,
+}
 
 /// The writer. It opens the file anew for each record: after a rotation by others, a deletion, or a full disk, the next
 /// one finds its way by itself.

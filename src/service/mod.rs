@@ -21,9 +21,9 @@ use crate::host::{account, ipc, stop, supervisor};
 use crate::text::SafeText;
 use server::Asked;
 use std::io::Write as _;
-use steps::{Carrier, Steps};
+use steps::Steps;
 use tokio::sync::mpsc;
-use worker::{News, Worker};
+use worker::{Carrier, News, Worker};
 
 /// A lock that cannot be taken because of the disk is tried again this often.
 const LOCK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);

@@ -2,10 +2,9 @@
 //! (PROMISES.md 5). It only carries; the service's own loop answers.
 
 use crate::error::{Exit, Failure};
-use crate::executor::talk::protocol::{Actor, Answer, Call};
-use crate::host::account::Rights;
-use crate::host::ipc;
-use crate::host::wire;
+use crate::executor::talk::protocol::{Answer, Call};
+use crate::host::account::{Actor, Rights};
+use crate::host::{ipc, wire};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,16 +4,17 @@
 use super::reporting::Reporting;
 use super::schedule::{Recheck, Schedule};
 use super::server::Asked;
-use super::worker::News;
+use super::worker::{Carrier, News};
 use crate::clock::{Monotonic, Wall};
 use crate::config::Config;
-use crate::decision::ContentFact;
 use crate::decision::simulate::Situation;
 use crate::executor::engine::{Engine, LaunchError};
 use crate::executor::share::job::{DELIVER_DEADLINE, STAGE_DEADLINE, ShareJob, ShareNews};
-use crate::executor::simulate::{self, Wanted};
-use crate::executor::talk::protocol::{Actor, Answer, Call};
+use crate::executor::simulate;
+use crate::executor::talk::protocol::{Answer, Call, Wanted};
 use crate::executor::world::World;
+use crate::host::account::Actor;
+use crate::site::content::ContentFact;
 use crate::site::instruction::ContentHash;
 use crate::text::{SafeText, duration};
 use std::collections::BTreeSet;
@@ -31,12 +32,6 @@ const LAUNCH_RETRY: Duration = Duration::from_secs(10);
 const CLOCK_RECORD: Duration = Duration::from_secs(60);
 /// What is old is cleaned up this often.
 const CLEAN_UP: Duration = Duration::from_secs(3600);
-
-/// Whoever carries jobs to the share, one after the other, and brings the news back later.
-pub trait Carrier {
-    /// Hands over a job with its deadline; false if nobody will carry it.
-    fn give(&self, job: ShareJob, deadline: Duration) -> bool;
-}
 
 /// A simulation on its way: everything it needs, and where its answer goes.
 pub struct Simulation {

@@ -1,7 +1,6 @@
 //! Threads that wait for share readers, so that the service's loop does not: one for looks, one for what may take longer
 //! (staging, reports). Each has one process at a share at a time.
 
-use super::steps::Carrier;
 use crate::executor::share::job::{ShareJob, ShareNews};
 use crate::text::SafeText;
 use std::sync::mpsc;
@@ -10,6 +9,12 @@ use tokio::sync::mpsc::UnboundedSender;
 
 /// What came of a job, or why there is no answer.
 pub type News = (ShareJob, Result<ShareNews, SafeText>);
+
+/// Whoever carries jobs to the share, one after the other, and brings the news back later.
+pub trait Carrier {
+    /// Hands over a job with its deadline; false if nobody will carry it.
+    fn give(&self, job: ShareJob, deadline: Duration) -> bool;
+}
 
 /// A worker; dropping it lets the thread end when it next asks for a job.
 pub struct Worker {

@@ -5,6 +5,7 @@
 use super::instruction::ContentHash;
 use crate::host::open;
 use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -45,6 +46,19 @@ pub struct ContentFile {
 pub struct Content {
     /// Sorted, without duplicates.
     pub files: Vec<ContentFile>,
+}
+
+/// The state of a content on this machine. Absent from the map: not staged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ContentFact {
+    /// Copied and verified.
+    Staged,
+    /// Could not be copied; why.
+    Missing(SafeText),
+    /// What the share holds differs from what was published; where.
+    Mismatch(SafeText),
+    /// Somebody else could have written the package's files.
+    Loose(SafeText),
 }
 
 /// A line of `CONTENT` that cannot be accepted.

@@ -3,6 +3,7 @@
 
 use super::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
 use crate::clock::{Wall, When};
+use crate::terms::{Platform, Problem};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -6,9 +6,7 @@ use super::ids::MachineId;
 use super::instruction::parse::{Defaults, parse};
 use super::instruction::{self, InstructionFile};
 use super::site_file::{self, SiteFile};
-use super::trust::Judge;
-use crate::config::TrustMode;
-use crate::decision::{SourceFault, TrustVerdict};
+use super::trust::{Judge, TrustMode, TrustVerdict};
 pub use crate::host::open::OpenError;
 use crate::host::open::{Folder, RegularFile};
 use crate::terms::{Code, Problem};
@@ -90,6 +88,15 @@ pub struct Found {
     pub site_bytes: Vec<u8>,
     /// What they say.
     pub site: SiteFile,
+}
+
+/// Why the newest look at the share gave no valid instruction file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFault {
+    /// `share-missing`, `share-denied`, `ins-missing`, `malformed`, `loose-permissions` …
+    pub code: Code,
+    /// With the place, as an operator needs it.
+    pub problems: Vec<Problem>,
 }
 
 /// What one share answered.

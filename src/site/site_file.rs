@@ -1,7 +1,7 @@
 //! `PCM.SITE` (FORMATS.md 1): which site a share belongs to. Its absence means "not mounted", never "nothing to do".
 
 use super::ids::SiteCode;
-use crate::config::{Freeze, read_freeze};
+use crate::clock::When;
 use crate::fields::{self, Fields, Source};
 use crate::terms::Problem;
 use crate::text::SafeText;
@@ -14,6 +14,17 @@ pub const NAME: &str = "PCM.SITE";
 /// The largest site file that is read, in bytes.
 pub const MAX_BYTES: u64 = 64 << 10;
 const MALFORMED: &str = "malformed";
+
+/// A period without automatic runs, by configuration or site file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freeze {
+    /// From here.
+    pub from: When,
+    /// Until here, not included.
+    pub until: When,
+    /// The publisher's words.
+    pub reason: SafeText,
+}
 
 /// What a site says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,4 +78,22 @@ pub fn parse(bytes: &[u8], file: &str) -> Result<SiteFile, Vec<Problem>> {
         }
         _ => Err(problems),
     }
+}
+
+/// One `[[freeze]]`, here and in `pcm.toml`. None: a problem is reported.
+pub fn read_freeze(f: &mut Fields<'_, '_>) -> Option<Freeze> {
+    let from = f.need("from", fields::when);
+    let until = f.need("until", fields::when);
+    let reason = f.get("reason", fields::words).unwrap_or_default();
+    let (from, until) = (from?, until?);
+    let empty = match (from, until) {
+        (When::Instant(from), When::Instant(until)) => until <= from,
+        (When::Local(from), When::Local(until)) => until <= from,
+        _ => false,
+    };
+    if empty {
+        f.wrong("until", "it is not after from");
+        return None;
+    }
+    Some(Freeze { from, until, reason })
 }

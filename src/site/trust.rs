@@ -1,12 +1,33 @@
 //! Who could have published what is on a share (PROMISES.md 4). Mode `permissions` looks at owners and mode bits of the
 //! very files and folders that were opened; mode `signed` refuses everything until there are signatures to check.
 
-use crate::config::TrustMode;
-use crate::decision::TrustVerdict;
 use crate::host::open::{Folder, RegularFile};
 use crate::host::perms::{self, Loose, Writers};
 use crate::terms::Code;
+use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
+
+/// What makes a publication believable (PROMISES.md 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TrustMode {
+    /// A signature by a key in the trust folder.
+    Signed,
+    /// Owner and mode bits of the share.
+    Permissions,
+}
+
+/// How the trust check ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum TrustVerdict {
+    /// Believable, and by what.
+    Trusted(SafeText),
+    /// Not, with the code and the evidence.
+    Refused(Code, SafeText),
+    /// Not looked at yet.
+    #[default]
+    Unchecked,
+}
 
 /// The rule of one machine.
 #[derive(Debug, Clone)]

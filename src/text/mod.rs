@@ -1,6 +1,6 @@
 //! `SafeText`: the only text that drawing, printing and log writing accept. It is made where bytes enter, so that no
 //! byte from a share, a package, a log, the user table or an operator steers a terminal or forges a row
-//! (PROMISES.md 6, P13). `make` holds the rules, `cells` measures and cuts, `spoken` shows durations and instants.
+//! (PROMISES.md 6, P13). `make` holds the rules, `cells` measures and cuts, `spoken` shows durations, instants and sizes.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -12,7 +12,7 @@ mod spoken;
 pub(crate) mod tests;
 
 pub use make::{MAX_BYTES, MAX_MARKS};
-pub use spoken::{duration, local, parse_duration, time, time_of_day};
+pub use spoken::{bytes, duration, local, parse_duration, short, stamp, time, time_of_day};
 
 /// Text that is safe to send to any terminal: one line, no control, format or invisible characters, at most
 /// [`MAX_BYTES`] bytes. Making it twice changes nothing.

@@ -1,9 +1,11 @@
-//! The one place where a duration or an instant is put into words for an operator, and where a duration is read.
+//! The one place where a duration, an instant or a size is put into words for an operator, and where a duration is read.
 //! Pure: the time now and the zone are arguments.
 
-use crate::clock::Wall;
+use crate::clock::{Wall, Zone};
 use chrono::{Datelike, NaiveDateTime, TimeDelta, Timelike};
 use std::time::Duration;
+
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /// A duration in its two largest units, rounded down: `41s`, `3m12s`, `8m`, `2h`, `2h 5m`, `3d 4h`.
 pub fn duration(d: Duration) -> String {
@@ -82,4 +84,60 @@ pub fn time_of_day(at: Wall, offset: impl Fn(Wall) -> i32) -> String {
 pub fn local(at: Wall, offset: impl Fn(Wall) -> i32) -> NaiveDateTime {
     let utc = at.naive_utc();
     utc.checked_add_signed(TimeDelta::seconds(i64::from(offset(at)))).unwrap_or(utc)
+}
+
+/// The whole time with its day and offset: `Sun 2026-11-22 22:00 +01:00`; seconds only where there are any.
+pub fn stamp(at: Wall, zone: &Zone) -> String {
+    let offset = zone.offset_at(at);
+    let local = local(at, |_| offset);
+    let (date, time) = (local.date(), local.time());
+    // By hand: nearly every gate of every request shows a time, and formatting is several times slower.
+    let mut text = String::with_capacity(32);
+    text.push_str(DAYS[date.weekday().num_days_from_monday() as usize % 7]);
+    text.push(' ');
+    match u32::try_from(date.year()) {
+        Ok(year) if year < 10_000 => {
+            two_digits(&mut text, year / 100);
+            two_digits(&mut text, year);
+        }
+        _ => text.push_str(&date.year().to_string()),
+    }
+    for (before, number) in [('-', date.month()), ('-', date.day()), (' ', time.hour()), (':', time.minute())]
+    {
+        text.push(before);
+        two_digits(&mut text, number);
+    }
+    if time.second() != 0 {
+        text.push(':');
+        two_digits(&mut text, time.second());
+    }
+    text.push_str(if offset < 0 { " -" } else { " +" });
+    two_digits(&mut text, offset.unsigned_abs() / 3600);
+    text.push(':');
+    two_digits(&mut text, offset.unsigned_abs() / 60 % 60);
+    text
+}
+
+/// The last two digits of a number.
+fn two_digits(text: &mut String, number: u32) {
+    for digit in [number / 10 % 10, number % 10] {
+        text.push(char::from_digit(digit, 10).unwrap_or('?'));
+    }
+}
+
+/// A time for a narrow column: `22:00` today, `Tue 22:00` within six days, else the date too.
+pub fn short(at: Wall, now: Wall, zone: &Zone) -> String {
+    time(at, now, |t| zone.offset_at(t))
+}
+
+/// A number of bytes: `512 B`, `200 MB`, `1.5 GB`, in steps of 1024 as publishers' `disk_space` is read, so that their
+/// own figure comes back.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "KB", "MB", "GB", "TB", "PB"];
+    let unit = UNITS.len().min(1 + n.checked_ilog2().unwrap_or(0) as usize / 10) - 1;
+    let step = 1_u128 << (10 * unit);
+    match u128::from(n) * 10 / step {
+        tenths if unit == 0 || tenths % 10 == 0 => format!("{} {}", tenths / 10, UNITS[unit]),
+        tenths => format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]),
+    }
 }

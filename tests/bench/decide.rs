@@ -3,15 +3,18 @@
 #![allow(clippy::unwrap_used)]
 
 use pcm::clock::{Wall, When, Zone};
-use pcm::config::{Config, Freeze};
+use pcm::config::Config;
 use pcm::decision::simulate::{Assumptions, Content, simulate};
 use pcm::decision::{
-    Attempt, ContentFact, Deferrals, Facts, HistoryView, HostFacts, Inputs, Instructions, Policy, Power,
-    RestartRule, TrustVerdict, UserFact, decide, decide_one, verdicts,
+    Attempt, Deferrals, Facts, HistoryView, HostFacts, Inputs, Instructions, Policy, Power, RestartRule,
+    UserFact, decide, decide_one, verdicts,
 };
+use pcm::site::content::ContentFact;
 use pcm::site::ids::RequestId;
 use pcm::site::instruction::ContentHash;
-use pcm::site::instruction::parse::{Defaults, parse};
+use pcm::site::instruction::parse::parse;
+use pcm::site::site_file::Freeze;
+use pcm::site::trust::TrustVerdict;
 use pcm::terms::{Platform, State};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -64,7 +67,8 @@ fn instructions(config: &Config) -> Instructions {
         }
     }
     text += "\n[end]\nserial = 7\n";
-    let file = parse(text.as_bytes(), "BP004000".parse().unwrap(), "bench", &Defaults::of(config)).unwrap();
+    let file =
+        parse(text.as_bytes(), "BP004000".parse().unwrap(), "bench", &config.request_defaults()).unwrap();
     assert_eq!(file.requests.len(), REQUESTS);
     let freeze = |from: &str, until: &str| Freeze {
         from: When::Local(from.parse().unwrap()),

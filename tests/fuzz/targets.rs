@@ -15,16 +15,17 @@ use crate::console::keymap::Keymap;
 use crate::console::term::input::Decoder;
 use crate::console::theme::{ColourLevel, Theme, ThemeError};
 use crate::decision::window;
-use crate::executor::protocol::Call;
-use crate::executor::wire;
+use crate::executor::talk::protocol::Call;
+use crate::host::wire;
 use crate::log::parse::Parser;
 use crate::log::zoned;
 use crate::site::content::parse_content;
-use crate::site::instruction::parse::{Defaults, parse};
+use crate::site::instruction::parse::parse;
 use crate::site::instruction::render::render;
-use crate::site::instruction::{Entry, InstructionFile, MAX_REQUESTS, Problem, Request};
+use crate::site::instruction::{Entry, InstructionFile, MAX_REQUESTS, Request};
 use crate::site::report::MachineReport;
 use crate::site::{mif, site_file};
+use crate::terms::Problem;
 use crate::text::SafeText;
 use std::time::{Duration, Instant};
 
@@ -90,7 +91,7 @@ fn frame(data: &[u8]) {
 /// What is accepted can be written and is then read as the same requests.
 fn instruction(data: &[u8]) {
     let machine = "BP004000".parse().expect("a good id");
-    let defaults = Defaults::of(&Config::default());
+    let defaults = Config::default().request_defaults();
     let read = |bytes: &[u8]| parse(bytes, machine, "BP004000.INS", &defaults);
     let good = |file: &InstructionFile| -> Vec<Request> {
         let good = file.requests.iter().filter_map(|entry| match entry {

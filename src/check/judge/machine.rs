@@ -2,7 +2,8 @@
 
 use super::super::facts::{Backup, Facts};
 use super::{block, count, item, named, pass, unknown};
-use crate::executor::talk::view::{CheckItem, SessionDoc};
+use crate::executor::talk::view::CheckItem;
+use crate::host::sessions::Session;
 use crate::site::instruction::{Request, Restarts, RunWhen};
 use crate::text;
 use std::time::Duration;
@@ -59,7 +60,7 @@ pub fn backup(facts: &Facts) -> CheckItem {
 }
 
 /// `anna on pts/0 from 10.1.2.3, idle 5m`
-fn user(session: &SessionDoc) -> String {
+fn user(session: &Session) -> String {
     let mut said = format!("{} on {}", session.user, session.terminal);
     if !session.from.is_empty() && session.from.as_str() != "console" {
         said.push_str(&format!(" from {}", session.from));
@@ -73,7 +74,7 @@ fn user(session: &SessionDoc) -> String {
 }
 
 /// Who counts: those that are not ignored.
-fn users(facts: &Facts) -> Option<Vec<&SessionDoc>> {
+fn users(facts: &Facts) -> Option<Vec<&Session>> {
     let ignored = &facts.subject.config.users.ignore;
     let known = facts.users.known()?;
     Some(known.iter().filter(|s| !ignored.iter().any(|name| name == s.user.as_str())).collect())

@@ -10,8 +10,7 @@ mod tests;
 
 use super::ConfigRead;
 use super::facts::Facts;
-use crate::clock::Wall;
-use crate::decision::words;
+use crate::clock::{Wall, between};
 use crate::executor::talk::view::{CheckDoc, CheckItem};
 use crate::terms::Verdict;
 use crate::text::{self, SafeText};
@@ -111,14 +110,14 @@ fn is(n: usize) -> &'static str {
 /// `8m ago`, or `in 8m` for what lies ahead.
 fn ago(at: Wall, facts: &Facts) -> String {
     if at > facts.now {
-        return format!("in {}", text::duration(words::between(facts.now, at)));
+        return format!("in {}", text::duration(between(facts.now, at)));
     }
-    format!("{} ago", text::duration(words::between(at, facts.now)))
+    format!("{} ago", text::duration(between(at, facts.now)))
 }
 
 /// A time with its day and offset.
 fn stamp(at: Wall, facts: &Facts) -> String {
-    words::stamp(at, &facts.zone)
+    text::stamp(at, &facts.zone)
 }
 
 /// What nobody can say of a machine that is not enrolled.

@@ -5,9 +5,9 @@ use super::super::ConfigRead;
 use super::super::facts::Facts;
 use super::super::probe::Tried;
 use super::{Finding, block, item, not_enrolled, pass, stamp, unknown};
-use crate::decision::TrustVerdict;
 use crate::executor::talk::view::{CheckItem, ServiceState};
 use crate::host::supervisor::Registered;
+use crate::site::trust::TrustVerdict;
 use crate::text::SafeText;
 
 /// The version of this program.

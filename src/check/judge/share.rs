@@ -3,10 +3,10 @@
 
 use super::super::facts::Facts;
 use super::{ago, block, count, item, named, not_enrolled, pass, stamp, unknown};
-use crate::config::TrustMode;
-use crate::decision::TrustVerdict;
+use crate::clock::between;
 use crate::executor::talk::view::{CheckItem, ServiceState};
 use crate::site::instruction::Entry;
+use crate::site::trust::{TrustMode, TrustVerdict};
 use crate::terms::{Code, Problem};
 use crate::text;
 use std::time::Duration;
@@ -140,7 +140,7 @@ pub fn machine_report(facts: &Facts) -> CheckItem {
             }
             Some((file, report)) => {
                 let may_be = interval.saturating_mul(2).saturating_add(REPORT_SLACK);
-                let age = crate::decision::words::between(report.reported_at, facts.now);
+                let age = between(report.reported_at, facts.now);
                 let host = &facts.host;
                 if Some(report.machine) != facts.subject.config.machine {
                     block(

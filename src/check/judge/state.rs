@@ -3,9 +3,10 @@
 use super::super::facts::Facts;
 use super::share::service_runs;
 use super::{ago, block, item, no_view, pass, unknown};
-use crate::decision::words;
+use crate::clock::between;
 use crate::executor::talk::view::CheckItem;
 use crate::terms::Problem;
+use crate::text;
 use std::io::ErrorKind;
 
 /// Below this, in bytes, a machine is short of space whatever is published to it.
@@ -112,7 +113,7 @@ pub fn log(facts: &Facts) -> CheckItem {
     let patience =
         facts.polling_interval().saturating_mul(SILENT_POLLS).max(std::time::Duration::from_secs(120));
     findings.push(match &facts.folders.log_written {
-        Ok(at) if runs && words::between(*at, facts.now) > patience => block(
+        Ok(at) if runs && between(*at, facts.now) > patience => block(
             format!("{} was last written {}, although the service runs", file.display(), ago(*at, facts)),
             "See whether the service is well, and restart it if it is not",
         ),
@@ -143,10 +144,10 @@ pub fn disk(facts: &Facts) -> CheckItem {
                 unknown(format!("how much is free for {} cannot be known", path.display()), "Look with: df")
             }
             Some(free) if free < LEAST_FREE => block(
-                format!("{} is free for {what} in {}", words::bytes(free), path.display()),
-                format!("Make room: at least {}", words::bytes(LEAST_FREE)),
+                format!("{} is free for {what} in {}", text::bytes(free), path.display()),
+                format!("Make room: at least {}", text::bytes(LEAST_FREE)),
             ),
-            Some(free) => pass(format!("{} free for {what}", words::bytes(free))),
+            Some(free) => pass(format!("{} free for {what}", text::bytes(free))),
         });
     }
     if let Some(free) = facts.folders.free {
@@ -156,8 +157,8 @@ pub fn disk(facts: &Facts) -> CheckItem {
                     format!(
                         "{} wants {} free, and there are {}",
                         request.request_id,
-                        words::bytes(wanted),
-                        words::bytes(free)
+                        text::bytes(wanted),
+                        text::bytes(free)
                     ),
                     format!("Make room where {} is", layout.state.display()),
                 ));

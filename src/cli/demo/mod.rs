@@ -60,7 +60,7 @@ pub fn run(app: &App, args: &DemoArgs) -> Result<Exit> {
     let result = if args.headless {
         headless::watch(&shown, &client, args.span.unwrap_or(SPAN), || !service.has_ended())
     } else {
-        super::start::console(&shown, &args.console, Some("DEMO"))
+        super::console::open(&shown, &args.console, Some("DEMO"))
     };
     if args.headless {
         stop_runs(&client);

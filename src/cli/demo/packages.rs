@@ -300,13 +300,13 @@ pub fn instructions(start: Wall, content: impl Fn(&Item) -> String) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::site::instruction::parse::{Defaults, parse};
+    use crate::site::instruction::parse::parse;
     use crate::site::instruction::{Entry, InstructionFile};
 
     fn parsed() -> InstructionFile {
         let start = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let text = instructions(start, |_| "0".repeat(64));
-        let defaults = Defaults::of(&crate::config::Config::default());
+        let defaults = crate::config::Config::default().request_defaults();
         parse(text.as_bytes(), MACHINE.parse().unwrap(), "DEM00001.INS", &defaults).unwrap()
     }
 

@@ -1,7 +1,7 @@
 //! What the verbs that change something print.
 
 use super::{outcome, problems};
-use crate::cli::out::Page;
+use crate::cli::page::Page;
 use crate::cli::time::Look;
 use crate::clock::Wall;
 use crate::decision::RestartState;

@@ -1,7 +1,7 @@
 //! `pcm check` and `pcm site lint`: one row an item, what is wrong first to be seen, and what to do about it below it.
 
 use super::count;
-use crate::cli::out::{Page, Tone};
+use crate::cli::page::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::executor::talk::view::CheckDoc;
 use crate::terms::Verdict;

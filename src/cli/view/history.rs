@@ -1,7 +1,7 @@
 //! `pcm history`, `pcm audit`, `pcm audit verify`.
 
 use super::{count, mark, outcome, tone};
-use crate::cli::out::{Page, Tone};
+use crate::cli::page::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
 use crate::executor::talk::view::{AttemptDoc, AuditDoc, HistoryDoc, VerifyDoc};

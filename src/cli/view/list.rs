@@ -2,7 +2,7 @@
 
 use super::{count, mark, problems, tone};
 use crate::cli::args::ListArgs;
-use crate::cli::out::Page;
+use crate::cli::page::Page;
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
 use crate::executor::talk::view::{ListDoc, RequestDoc, ServiceState, WAITS_FOR_INPUT};

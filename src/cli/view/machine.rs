@@ -1,7 +1,7 @@
 //! `pcm status` and `pcm who`: the machine.
 
 use super::{count, pairs, problems};
-use crate::cli::out::{Page, Tone};
+use crate::cli::page::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::{Look, zone_words};
 use crate::config::PollingBy;
@@ -188,7 +188,7 @@ fn sessions(page: &mut Page, sessions: &[SessionDoc], look: &Look) {
                 s.from.to_string(),
                 look.time_or(s.since, ""),
                 s.idle_s.map_or_else(|| "?".to_owned(), |i| text::duration(Duration::from_secs(i))),
-                s.kind.clone(),
+                s.kind.as_str().to_owned(),
                 notes.join(", "),
             ],
         );

@@ -19,7 +19,7 @@ pub use machine::{findings, status, who};
 pub use request::{explain, show};
 pub use simulate::simulate;
 
-use super::out::{Page, Tone};
+use super::page::{Page, Tone};
 use super::table::{Table, fixed, words};
 use crate::terms::{Problem, State};
 

@@ -1,7 +1,7 @@
 //! `pcm show` and `pcm explain`: one request in full.
 
 use super::{pairs, said, state_words, why_words};
-use crate::cli::out::{Page, Tone};
+use crate::cli::page::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
 use crate::executor::talk::view::{AllowedDoc, BlockedDoc, ExplainDoc, GateDoc, ShowDoc, WAITS_FOR_INPUT};

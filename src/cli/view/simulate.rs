@@ -1,7 +1,7 @@
 //! `pcm simulate`: what runs when and why, what waits, what never runs; or one request's way through its states.
 
 use super::{count, why_words};
-use crate::cli::out::{Page, Tone};
+use crate::cli::page::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
 use crate::executor::talk::view::{SimulateDoc, SimulatedDoc};

@@ -5,6 +5,7 @@ use super::*;
 use crate::cli::time::Look;
 use crate::clock::{Wall, Zone};
 use crate::executor::talk::view::*;
+use crate::host::sessions::SessionKind;
 use crate::site::instruction::{Restarts, RunWhen};
 use crate::terms::{Gate, Problem, State, Verdict};
 use chrono::{Duration, TimeZone, Utc};
@@ -417,7 +418,7 @@ fn sessions_show_what_they_hold_up() {
         since: Some(later(-230)),
         idle_s: Some(12),
         locked: Some(true),
-        kind: "remote".into(),
+        kind: SessionKind::Remote,
         holds: vec!["BP0000Y".parse().unwrap()],
         ignored: false,
     };

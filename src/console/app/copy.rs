@@ -189,6 +189,6 @@ fn session_line(session: &SessionDoc, zone: &Zone) -> SafeText {
         session.user,
         session.terminal,
         session.from,
-        session.kind
+        session.kind.as_str()
     )
 }

@@ -5,6 +5,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Ask;
 use crate::executor::talk::protocol::{Answer, Call};
 use crate::executor::talk::view::*;
+use crate::host::sessions::SessionKind;
 use crate::safe;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
@@ -92,7 +93,7 @@ impl Fake {
             since: Some(soon(-5 * HOUR)),
             idle_s: Some(idle),
             locked: Some(locked),
-            kind: if from == "console" { "console" } else { "remote" }.into(),
+            kind: if from == "console" { SessionKind::Console } else { SessionKind::Remote },
             holds: Vec::new(),
             ignored: false,
         };

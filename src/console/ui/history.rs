@@ -8,9 +8,9 @@ use crate::console::app::data::Held;
 use crate::console::app::filter::Filter;
 use crate::console::app::{App, Focus, Spot, words};
 use crate::console::theme::Scope;
-use crate::decision::State;
 use crate::executor::talk::view::{AttemptDoc, AuditEntryDoc};
 use crate::safe;
+use crate::terms::State;
 use ratatui::layout::Rect;
 
 /// Draws attempts above, audit below.

@@ -6,6 +6,7 @@ use crate::clock::Wall;
 use crate::console::app::{App, Focus, Spot, View, words};
 use crate::console::theme::Scope;
 use crate::executor::talk::view::SessionDoc;
+use crate::host::sessions::SessionKind;
 use crate::safe;
 use crate::text::SafeText;
 use ratatui::layout::Rect;
@@ -145,7 +146,7 @@ impl Columns {
             line = line
                 .column(safe!("{since}"), self.since, self.cut, Scope::Text)
                 .column(safe!("{idle}"), IDLE, self.cut, Scope::Text)
-                .column(safe!("{}", session.kind), self.kind, self.cut, Scope::Text);
+                .column(safe!("{}", session.kind.as_str()), self.kind, self.cut, Scope::Text);
         } else {
             line = line.column(safe!("idle {idle}"), IDLE_SHORT, self.cut, Scope::Text);
         }
@@ -158,7 +159,7 @@ impl Columns {
 /// What else is to be known of a session, and which requests wait for it to end.
 fn holds(session: &SessionDoc, whole: bool) -> Line {
     let mut line = Line::new();
-    if session.kind == "network" {
+    if session.kind == SessionKind::Network {
         line.push("network connection, not a log-on ", Scope::Dim);
     }
     if session.locked == Some(true) {

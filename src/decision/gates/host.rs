@@ -2,11 +2,11 @@
 //! that is in the way speaks for the gate.
 
 use super::super::model::{Change, GateResult, Power};
-use super::super::words::{between, bytes, stamp};
 use super::super::world::{Subject, World};
 use super::{block, pass, unknown};
+use crate::clock::between;
 use crate::terms::{Code, Gate};
-use crate::text::duration;
+use crate::text::{bytes, duration, stamp};
 
 const GATE: Gate = Gate::Host;
 

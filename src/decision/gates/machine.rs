@@ -1,13 +1,14 @@
 //! Gates about this computer: users, clock, policy, content, executor.
 
-use super::super::model::{Change, ContentFact, GateResult, UserFact};
-use super::super::words::{between, stamp};
+use super::super::model::{Change, GateResult, UserFact};
 use super::super::world::{Subject, World};
 use super::{block, pass, unknown};
+use crate::clock::between;
+use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Program, RunWhen};
 use crate::terms::{Code, Gate};
-use crate::text::duration;
+use crate::text::{duration, stamp};
 
 /// `anna on pts/0 (idle 3m), kiosk on tty1 (idle 3h, locked)`, at most four of them.
 fn names<'a>(users: impl IntoIterator<Item = &'a UserFact>) -> String {

@@ -1,13 +1,12 @@
 //! The gate about what this machine has already done.
 
 use super::super::model::{Attempt, Change, GateResult};
-use super::super::words::stamp;
 use super::super::world::{Subject, World, running};
 use super::{block, pass};
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
 use crate::terms::{Code, Gate, State};
-use crate::text::SafeText;
+use crate::text::{SafeText, stamp};
 
 /// Not attempted before, or another attempt is due by policy.
 pub(super) fn history(world: &World, subject: &Subject) -> GateResult {

@@ -1,11 +1,13 @@
 //! Gates about what came from the share: source, record, trust, platform, kind, job.
 
-use super::super::model::{Change, ContentFact, GateResult, TrustVerdict};
-use super::super::words::{between, stamp};
+use super::super::model::{Change, GateResult};
 use super::super::world::{Subject, World, newest};
 use super::{block, pass, unknown};
+use crate::clock::between;
+use crate::site::content::ContentFact;
+use crate::site::trust::TrustVerdict;
 use crate::terms::{Code, Gate, Platform, Problem};
-use crate::text::duration;
+use crate::text::{duration, stamp};
 
 /// A valid instruction file is held and fresh enough.
 pub(super) fn source(world: &World) -> GateResult {

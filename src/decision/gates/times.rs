@@ -2,12 +2,11 @@
 
 use super::super::model::{Change, GateResult};
 use super::super::window::Opening;
-use super::super::words::{between, earlier, later, stamp};
 use super::super::world::{Subject, World};
 use super::{block, pass, unknown};
-use crate::clock::Wall;
+use crate::clock::{Wall, between, earlier, later};
 use crate::terms::{Code, Gate};
-use crate::text::duration;
+use crate::text::{duration, stamp};
 use std::time::Duration;
 
 pub(super) fn offer(world: &World, subject: &Subject) -> GateResult {

@@ -3,17 +3,16 @@
 
 use super::super::countdown::{self, Countdown, room};
 use super::super::decide::{decide, decide_some};
-use super::super::model::{
-    Attempt, ContentFact, Decision, Facts, HistoryView, Inputs, Instructions, Policy, Power, SourceFault,
-};
+use super::super::model::{Attempt, Decision, Facts, HistoryView, Inputs, Instructions, Policy, Power};
 use super::super::restart::{RestartState, restart_plan};
 use super::super::restart_count::{self, Restart};
-use super::super::words::{between, later};
 use super::super::world::{Windows, running, windows};
 use super::assume::{Assumptions, Content, Obstacle, RunTime};
-use crate::clock::{Monotonic, Wall};
+use crate::clock::{Monotonic, Wall, between, later};
+use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Request, Restarts};
+use crate::site::share::SourceFault;
 use crate::terms::{Code, State};
 use std::time::Duration;
 

@@ -3,7 +3,9 @@
 use super::super::model::*;
 use super::super::simulate::*;
 use super::scene::*;
+use crate::site::content::ContentFact;
 use crate::site::instruction::RunWhen;
+use crate::site::share::SourceFault;
 use crate::terms::Platform;
 use crate::terms::*;
 use crate::text::SafeText;

@@ -2,7 +2,10 @@
 
 use super::super::model::*;
 use super::scene::*;
+use crate::site::content::ContentFact;
 use crate::site::instruction::*;
+use crate::site::share::SourceFault;
+use crate::site::trust::TrustVerdict;
 use crate::terms::*;
 use chrono::TimeDelta;
 

@@ -4,6 +4,7 @@ use super::super::model::*;
 use super::super::{OVERRIDABLE, allowed, judge, judge_hold};
 use super::scene::*;
 use crate::clock::{Wall, When};
+use crate::site::trust::TrustVerdict;
 use crate::terms::*;
 use crate::text::SafeText;
 use chrono::TimeDelta;
@@ -380,12 +381,11 @@ fn a_hold_needs_a_time_to_come_and_a_reason() {
 fn what_is_allowed_is_what_judging_says_with_the_overrides_that_would_be_enough() {
     for (gate, code, scene) in obstacles() {
         let docs = allowed(&scene.inputs(), id(ID));
-        let verbs: Vec<_> = docs.iter().map(|d| d.verb.as_str()).collect();
+        let verbs: Vec<_> = docs.iter().map(|d| d.verb).collect();
         assert_eq!(verbs, ["run", "rerun", "defer", "undefer", "stop"]);
         let first = judge(&scene.inputs(), id(ID), &run(&[]));
         assert_eq!((docs[0].ok, &docs[0].code), (first.is_ok(), &first.err().map(|r| r.code)), "{code}");
-        let enough: Vec<String> =
-            if OVERRIDABLE.contains(&gate) { vec![gate.to_string()] } else { Vec::new() };
+        let enough = if OVERRIDABLE.contains(&gate) { vec![gate] } else { Vec::new() };
         assert_eq!(docs[0].overrides, enough, "{code}");
         assert!(docs.iter().all(|d| !d.why.is_empty()));
     }

@@ -4,6 +4,7 @@ use super::super::decide_one;
 use super::super::model::*;
 use super::gates::{blocks, only};
 use super::scene::*;
+use crate::site::content::ContentFact;
 use crate::site::instruction::*;
 use crate::terms::*;
 use chrono::TimeDelta;

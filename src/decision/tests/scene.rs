@@ -3,9 +3,11 @@
 use super::super::model::*;
 use super::super::{decide, decide_one, verdicts};
 use crate::clock::{Wall, When, Zone};
-use crate::config::{Config, Freeze};
+use crate::config::Config;
 use crate::site::ids::RequestId;
 use crate::site::instruction::*;
+use crate::site::site_file::Freeze;
+use crate::site::trust::TrustVerdict;
 use crate::terms::*;
 use crate::text::SafeText;
 use chrono::{NaiveDateTime, TimeDelta};

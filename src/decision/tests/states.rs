@@ -6,6 +6,7 @@ use super::super::{decide, due_in_order, next_instant};
 use super::scene::*;
 use crate::clock::When;
 use crate::site::instruction::*;
+use crate::site::trust::TrustVerdict;
 use crate::terms::*;
 use chrono::TimeDelta;
 

@@ -1,7 +1,6 @@
 //! The virtual clock against plain steps: a machine that looks every quarter of an hour, decides, and starts the first
 //! that is due, as the service does. What `simulate` says must be what that machine does.
 
-use super::super::model::*;
 use super::super::simulate::{Assumptions, RunTime, simulate};
 use super::super::{decide, due_in_order};
 use super::scene::*;

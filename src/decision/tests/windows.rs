@@ -249,6 +249,6 @@ proptest! {
                 prop_assert_ne!(opening, Opening::Always);
             }
         }
-        prop_assert!(!crate::decision::words::stamp(far, &london).is_empty());
+        prop_assert!(!crate::text::stamp(far, &london).is_empty());
     }
 }

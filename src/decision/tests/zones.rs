@@ -1,7 +1,6 @@
 //! The twelve awkward clock changes, through the whole core: a mandatory time, an expiry and a window written in local
 //! time over each of them.
 
-use super::super::model::*;
 use super::super::simulate::{Assumptions, simulate};
 use super::scene::*;
 use crate::clock::{Wall, Zone};

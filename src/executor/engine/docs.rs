@@ -1,15 +1,19 @@
 //! The documents of the views, made from decisions, history and what the machine says of itself.
 
 use super::launch::show_command;
-use super::{Engine, Past, history_lost, user_fact};
+use super::{Engine, Past, history_lost};
 use crate::clock::Wall;
-use crate::decision::{self, Change, ContentFact, Decision, GateResult, TrustVerdict};
+use crate::decision::{self, Allowed, Change, Decision, GateResult, UserFact};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::{AttemptRow, History};
-use crate::executor::talk::protocol::{Actor, Answer, Call};
+use crate::executor::talk::protocol::{Answer, Call};
 use crate::executor::talk::view::*;
+use crate::host::account::Actor;
+use crate::host::sessions::Session;
+use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::instruction::Entry;
+use crate::site::trust::{TrustMode, TrustVerdict};
 use crate::terms::{Code, Group, Problem, State, Verdict};
 use crate::text::SafeText;
 use std::collections::BTreeMap;
@@ -145,7 +149,8 @@ impl Engine {
                 facts.content.entry(hash).or_insert(ContentFact::Staged);
             }
         }
-        self.with_facts(&facts, now, |inputs| decision::allowed(inputs, id))
+        let allowed = self.with_facts(&facts, now, |inputs| decision::allowed(inputs, id));
+        allowed.into_iter().map(allowed_doc).collect()
     }
 
     fn show(&self, id: RequestId, now: Wall) -> Result<ShowDoc> {
@@ -265,8 +270,8 @@ impl Engine {
         }
         let config = &self.policy.config;
         let trust = match config.trust.mode {
-            crate::config::TrustMode::Signed => "signed",
-            crate::config::TrustMode::Permissions => "permissions",
+            TrustMode::Signed => "signed",
+            TrustMode::Permissions => "permissions",
         };
         StatusDoc {
             machine: config.machine,
@@ -362,7 +367,6 @@ impl Engine {
     }
 
     fn who(&self, now: Wall) -> WhoDoc {
-        let mut doc = self.users.doc();
         let waiting: Vec<RequestId> = self
             .verdicts(now)
             .iter()
@@ -370,13 +374,46 @@ impl Engine {
             .filter_map(|d| d.request_id)
             .collect();
         let users = &self.policy.config.users;
-        for session in &mut doc.sessions {
-            session.ignored = users.ignore.iter().any(|name| name == session.user.as_str());
-            if !session.ignored && !user_fact(session).is_away(users.busy_within) {
-                session.holds = waiting.clone();
+        let log_on = |session: &Session| {
+            let mut doc = session_doc(session);
+            doc.ignored = users.ignore.iter().any(|name| name == session.user.as_str());
+            if !doc.ignored && !UserFact::of(session).is_away(users.busy_within) {
+                doc.holds = waiting.clone();
             }
+            doc
+        };
+        WhoDoc {
+            source: self.users.source.to_owned(),
+            sessions: self.users.sessions.iter().map(log_on).collect(),
+            connections: self.users.connections.iter().map(session_doc).collect(),
+            note: self.users.note.clone(),
         }
-        doc
+    }
+}
+
+/// The document of what an operator may do.
+fn allowed_doc(allowed: Allowed) -> AllowedDoc {
+    AllowedDoc {
+        verb: allowed.verb.to_owned(),
+        ok: allowed.ok,
+        code: allowed.code,
+        why: allowed.why,
+        overrides: allowed.overrides.iter().map(|gate| gate.to_string()).collect(),
+    }
+}
+
+/// The document of a log-on that counts and holds up nothing.
+fn session_doc(session: &Session) -> SessionDoc {
+    SessionDoc {
+        user: session.user.clone(),
+        terminal: session.terminal.clone(),
+        from: session.from.clone(),
+        since: session.since,
+        idle_s: session.idle_s,
+        locked: session.locked,
+        kind: session.kind,
+        holds: Vec::new(),
+        ignored: false,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{Engine, Past};
 use crate::clock::Wall;
-use crate::decision::{self, Attempt as AttemptView, ContentFact, Decision};
+use crate::decision::{self, Attempt as AttemptView, Decision};
 use crate::executor::history::{AttemptRow, ResultRow};
 #[cfg(test)]
 use crate::executor::mutants::{self, Mutant};
@@ -12,6 +12,7 @@ use crate::executor::run::outcome::{self, RetryPolicy};
 use crate::executor::run::run_folder::{RunFolder, RunSpec};
 use crate::executor::world::Host;
 use crate::host::programs;
+use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{CommandLine, Entry, Program, Request};
 use crate::terms::Code;

@@ -23,19 +23,17 @@ pub use launch::LaunchError;
 use super::clock_guard::ClockGuard;
 use super::history::{Cause, History, HistoryError, Lost, Snapshot};
 use super::journal::Journal;
-use super::talk::view::SessionDoc;
 use super::world::{RealWorld, Store, World};
 use crate::clock::{Wall, Zone};
 use crate::config::Config;
 use crate::decision::countdown::Countdown;
 use crate::decision::restart_count::Restart;
-use crate::decision::{
-    self, ContentFact, Decision, Facts, HostFacts, Inputs, Instructions, Policy, UserFact,
-};
+use crate::decision::{self, Decision, Facts, HostFacts, Inputs, Instructions, Policy, UserFact};
 use crate::error::{Exit, Failure, Result};
 use crate::host::paths::Layout;
 use crate::host::sessions::LoggedOn;
 use crate::host::{lock::ExclusiveLock, programs};
+use crate::site::content::ContentFact;
 use crate::site::instruction::ContentHash;
 use crate::terms::{Group, Problem};
 use crate::text::SafeText;
@@ -248,7 +246,7 @@ impl Engine {
                 sessions
                     .iter()
                     .filter(|s| !ignored.iter().any(|name| name == s.user.as_str()))
-                    .map(user_fact)
+                    .map(UserFact::of)
                     .collect()
             }),
             clock_suspect: self.clock.suspect_why().cloned(),
@@ -479,15 +477,6 @@ impl Engine {
             Ok(()) => self.unwritten = None,
             Err(e) => self.not_written("The time was not recorded", &e, now),
         }
-    }
-}
-
-fn user_fact(session: &SessionDoc) -> UserFact {
-    UserFact {
-        name: session.user.clone(),
-        terminal: session.terminal.clone(),
-        idle: session.idle_s.map(Duration::from_secs),
-        locked: session.locked,
     }
 }
 

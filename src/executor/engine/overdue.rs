@@ -3,9 +3,9 @@
 
 use super::Engine;
 use crate::clock::{Monotonic, Wall};
-use crate::decision::State;
 use crate::executor::history::{AttemptRow, ResultRow};
-use crate::executor::outcome;
+use crate::executor::run::outcome;
+use crate::terms::State;
 use chrono::TimeDelta;
 use std::time::Duration;
 

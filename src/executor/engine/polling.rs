@@ -2,13 +2,15 @@
 
 use super::{Engine, Past};
 use crate::clock::Wall;
-use crate::decision::{ContentFact, SourceFault};
 use crate::error::Result;
 use crate::executor::share::job::{STAGE_DEADLINE, ShareJob, look_deadline};
-use crate::executor::talk::protocol::{Actor, Answer, Call};
+use crate::executor::talk::protocol::{Answer, Call};
 use crate::executor::talk::view::{DryRunDoc, PollDoc};
+use crate::host::account::Actor;
+use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Entry};
+use crate::site::share::SourceFault;
 use crate::terms::{Code, Problem};
 use crate::text::SafeText;
 use std::collections::BTreeSet;

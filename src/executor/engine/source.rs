@@ -3,14 +3,14 @@
 
 use super::Engine;
 use crate::clock::Wall;
-use crate::config::TrustMode;
-use crate::decision::{ContentFact, Decision, Instructions, SourceFault, TrustVerdict, decide_one};
+use crate::decision::{Decision, Instructions, decide_one};
 use crate::executor::share::job::ShareNews;
+use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
-use crate::site::instruction::parse::Defaults;
 use crate::site::instruction::{ContentHash, Entry};
-use crate::site::share::{self, Found, Look};
+use crate::site::share::{self, Found, Look, SourceFault};
 use crate::site::site_file;
+use crate::site::trust::{TrustMode, TrustVerdict};
 use crate::terms::{Code, Gate, Problem, Verdict};
 use crate::text::SafeText;
 use std::collections::BTreeSet;
@@ -161,7 +161,7 @@ impl Engine {
         let Some(machine) = self.policy.config.machine else { return };
         let Some(held) = self.world.held() else { return };
         let bytes = held.file;
-        match share::parse_held(&bytes, machine, &Defaults::of(&self.policy.config)) {
+        match share::parse_held(&bytes, machine, &self.policy.config.request_defaults()) {
             Ok(file) => {
                 let trust = match self.policy.config.trust.mode {
                     TrustMode::Permissions => {

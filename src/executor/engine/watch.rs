@@ -6,6 +6,7 @@ use crate::clock::Wall;
 use crate::executor::history::{AttemptRow, ResultRow};
 #[cfg(test)]
 use crate::executor::mutants::{self, Mutant};
+use crate::executor::run::attempt::{self, Found, Recovery};
 use crate::executor::run::outcome::{self, EndedBy, ExitRecord};
 use crate::executor::talk::view::WAITS_FOR_INPUT;
 use crate::site::instruction::Restarts;

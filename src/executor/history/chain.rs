@@ -1,7 +1,7 @@
 //! The chain of events: each carries the hash of the one before, so that a changed byte shows (PROMISES.md P14). Audit
 //! entries are events like any other: who did what stands in the same chain as what became of it.
 
-use super::rows::RowError;
+use super::row_error::RowError;
 use crate::clock::Wall;
 use crate::executor::talk::view::AuditEntryDoc;
 use crate::site::ids::RequestId;

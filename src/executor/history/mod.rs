@@ -7,6 +7,7 @@ mod chain;
 pub mod faults;
 mod health;
 mod mark;
+mod row_error;
 mod rows;
 mod schema;
 #[cfg(test)]
@@ -288,10 +289,10 @@ impl History {
         HistoryError::Database { file: self.file.clone(), source }
     }
 
-    fn content<T>(&self, read: std::result::Result<T, rows::RowError>) -> Result<T> {
+    fn content<T>(&self, read: std::result::Result<T, row_error::RowError>) -> Result<T> {
         read.map_err(|e| match e {
-            rows::RowError::Database(source) => self.database(source),
-            rows::RowError::Content(what) => HistoryError::Content { file: self.file.clone(), what },
+            row_error::RowError::Database(source) => self.database(source),
+            row_error::RowError::Content(what) => HistoryError::Content { file: self.file.clone(), what },
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The current rows beside the events: attempts, deferrals, the hold, what was adopted, and since when a state is seen.
 
 use super::chain::Event;
+use super::row_error::RowError;
 use super::{History, Result};
 use crate::clock::{Monotonic, Wall};
 use crate::decision::{Attempt, Deferrals, HistoryView, Hold, RestartOrder};
@@ -16,21 +17,6 @@ use std::collections::BTreeMap;
 
 /// The key of what an operator said about a restart, in `meta`.
 const RESTART: &str = "restart";
-
-/// Why rows cannot be read.
-#[derive(Debug)]
-pub(super) enum RowError {
-    /// The database failed.
-    Database(rusqlite::Error),
-    /// A row holds what this version cannot read.
-    Content(String),
-}
-
-impl From<rusqlite::Error> for RowError {
-    fn from(e: rusqlite::Error) -> Self {
-        RowError::Database(e)
-    }
-}
 
 /// One attempt with everything that is needed to finish it without the instruction file it came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 //! each package that runs in between.
 
 use super::chain::Event;
-use super::rows::RowError;
+use super::row_error::RowError;
 use super::{History, Lost, Result, health, rows};
 use crate::clock::Wall;
 use crate::decision::{Trail, TrailStep};

@@ -3,16 +3,15 @@
 //! workers and single commands start it; it asks nothing of the executor.
 
 use super::outbox::Outbox;
-use crate::config::TrustMode;
-use crate::decision::ContentFact;
 use crate::host::account::Account;
 use crate::host::helper;
+use crate::site::content::ContentFact;
 use crate::site::ids::{MachineId, PackageId};
 use crate::site::instruction::ContentHash;
 use crate::site::instruction::parse::Defaults;
 use crate::site::report::MachineReport;
 use crate::site::share::{self, Look, Looking};
-use crate::site::trust::Judge;
+use crate::site::trust::{Judge, TrustMode};
 use crate::site::{content, report};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};

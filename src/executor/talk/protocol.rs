@@ -4,6 +4,7 @@
 use super::view::*;
 use crate::clock::Wall;
 use crate::decision::RestartVerb;
+use crate::decision::simulate::Assumptions;
 use crate::error::Failure;
 use crate::site::ids::RequestId;
 use crate::terms::Gate;
@@ -43,7 +44,7 @@ pub enum Call {
     /// Checks the chain.
     AuditVerify,
     /// What will become of the requests; answered beside the service's loop.
-    Simulate(crate::executor::simulate::Wanted),
+    Simulate(Wanted),
     /// Whether this machine is ready. Never crosses the socket: whoever asks looks for itself, service or not.
     Check,
     /// The first attempt (`rerun`: a further one), now.
@@ -172,6 +173,20 @@ impl Call {
     }
 }
 
+/// What is to be simulated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// Only this one; the others run all the same.
+    pub request: Option<RequestId>,
+    /// Where the virtual clock starts.
+    pub from: Wall,
+    /// Not included.
+    pub until: Wall,
+    /// What is taken for granted.
+    pub assume: Assumptions,
+}
+
 /// What the executor answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", content = "doc", rename_all = "kebab-case")]
@@ -212,21 +227,4 @@ pub enum Answer {
     DryRun(DryRunDoc),
     /// Refused or failed.
     Failed(Failure),
-}
-
-/// Who asks, as the operating system says it (PROMISES.md 5).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Actor {
-    /// Account name.
-    pub name: SafeText,
-    /// Its number; None on Windows.
-    pub uid: Option<u32>,
-    /// The account that logged in, where the kernel keeps it.
-    pub login_uid: Option<u32>,
-    /// Terminal of the caller.
-    pub terminal: Option<SafeText>,
-    /// Where the SSH connection came from.
-    pub from: Option<SafeText>,
-    /// root, the service's account, or the operators' group.
-    pub may_operate: bool,
 }

@@ -5,6 +5,7 @@ use crate::clock::Wall;
 use crate::config::PollingBy;
 use crate::decision::RestartState;
 use crate::error::Failure;
+use crate::host::sessions::SessionKind;
 use crate::site::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
 use crate::site::instruction::{Restarts, RunWhen};
 use crate::terms::{Group, Platform, Problem, State, Verdict};
@@ -349,8 +350,8 @@ pub struct SessionDoc {
     pub idle_s: Option<u64>,
     /// Screen locked.
     pub locked: Option<bool>,
-    /// `console`, `remote` or `network`.
-    pub kind: String,
+    /// How the user reaches this machine.
+    pub kind: SessionKind,
     /// Requests that wait for this session to end.
     #[serde(default)]
     pub holds: Vec<RequestId>,

@@ -12,10 +12,9 @@ use super::run::outcome::{ExitRecord, MifSays};
 use super::run::run_folder::{RunSpec, Started, Waits};
 use super::share::job::{ShareJob, ShareNews};
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
-use crate::executor::talk::view::SessionDoc;
 use crate::host::notice::{Notice, Untold};
 use crate::host::power::Power;
-use crate::host::sessions::LoggedOn;
+use crate::host::sessions::{LoggedOn, Session};
 use crate::log::Level;
 use crate::site::instruction::ContentHash;
 use crate::terms::Platform;
@@ -70,7 +69,7 @@ pub trait Machine: Send + Sync {
     /// Why there is no answer; nothing may be concluded from it.
     fn ask_share(&self, job: &ShareJob, deadline: Duration) -> Result<ShareNews, SafeText>;
     /// Tells those who are logged on, and does not wait for it.
-    fn tell(&self, _to: &[SessionDoc], _notice: &Notice) {}
+    fn tell(&self, _to: &[Session], _notice: &Notice) {}
     /// Who could not be told, as far as that has turned out since this was last asked.
     fn untold(&self) -> Vec<Untold> {
         Vec::new()

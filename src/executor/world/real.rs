@@ -11,14 +11,13 @@ use crate::executor::run::run_folder::{RunFolder, RunSpec, Started, Waits};
 use crate::executor::run::run_host;
 use crate::executor::share::job::{ShareJob, ShareNews};
 use crate::executor::share::outbox::Outbox;
-use crate::executor::talk::view::SessionDoc;
 use crate::host::inhibit::Inhibit;
 use crate::host::notice::{self, Notice, Untold};
 use crate::host::open::OpenError;
 use crate::host::paths::Layout;
 use crate::host::power::{self, Power};
 use crate::host::process::{self, Detached};
-use crate::host::sessions::{self, LoggedOn};
+use crate::host::sessions::{self, LoggedOn, Session};
 use crate::host::{account, durable, facts, lock, programs};
 use crate::log::Level;
 use crate::log::write::PacmanLog;
@@ -178,7 +177,7 @@ impl Machine for RealWorld {
         job.run(deadline)
     }
 
-    fn tell(&self, to: &[SessionDoc], notice: &Notice) {
+    fn tell(&self, to: &[Session], notice: &Notice) {
         let (to, words, untold) = (to.to_vec(), notice.clone(), Arc::clone(&self.untold));
         let told = std::thread::Builder::new().name("notice".into()).spawn(move || {
             let missed = notice::tell(&to, &words);

@@ -2,8 +2,7 @@
 //! directory count like local ones.
 
 use super::proc;
-use crate::executor::talk::protocol::Actor;
-use crate::host::account::{Account, Rights, may_operate};
+use crate::host::account::{Account, Actor, Rights, may_operate};
 use crate::text::SafeText;
 use nix::unistd::{Gid, Group, Uid, User};
 use std::ffi::CString;

@@ -2,19 +2,17 @@
 
 use super::account::{self, ssh_origin};
 use super::proc;
-use crate::executor::talk::protocol::Actor;
-use crate::host::account::Rights;
+use crate::host::account::{Actor, Rights};
 use crate::text::SafeText;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use std::fs;
-use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 /// What fits into `sun_path` with its closing zero.
 const LONGEST: usize = 107;

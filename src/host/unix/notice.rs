@@ -1,8 +1,8 @@
 //! Notices on terminals, as wall(1) writes them: only devices below `/dev` that the table of sessions names, opened
 //! without following links and without waiting, written to within a deadline. Behind `host::notice`.
 
-use crate::executor::talk::view::SessionDoc;
 use crate::host::notice::{Notice, Untold, lines};
+use crate::host::sessions::Session;
 use crate::text::SafeText;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// For all of them together.
 const ALL: Duration = Duration::from_secs(20);
 
-pub fn tell(to: &[SessionDoc], notice: &Notice) -> Vec<Untold> {
+pub fn tell(to: &[Session], notice: &Notice) -> Vec<Untold> {
     let bytes = screen(notice);
     let end = Instant::now() + ALL;
     let mut seen = BTreeSet::new();
@@ -85,6 +85,7 @@ fn tell_one(line: &str, bytes: &[u8], patience: Duration) -> Result<(), String> 
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::host::sessions::SessionKind;
     use portable_pty::{MasterPty, PtySize, native_pty_system};
     use std::io::Read as _;
 
@@ -95,17 +96,15 @@ mod tests {
         }
     }
 
-    fn session(user: &str, terminal: &str) -> SessionDoc {
-        SessionDoc {
+    fn session(user: &str, terminal: &str) -> Session {
+        Session {
             user: user.into(),
             terminal: terminal.into(),
             from: "console".into(),
             since: None,
             idle_s: None,
             locked: None,
-            kind: "console".into(),
-            holds: Vec::new(),
-            ignored: false,
+            kind: SessionKind::Console,
         }
     }
 

@@ -1,8 +1,7 @@
 //! Accounts on Windows, behind `host::account`: security identifiers as `S-1-…` texts.
 
 use super::security;
-use crate::executor::talk::protocol::Actor;
-use crate::host::account::{Account, Rights, may_operate};
+use crate::host::account::{Account, Actor, Rights, may_operate};
 use crate::text::SafeText;
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,7 @@
 //! The local socket on Windows, behind `host::ipc`: a named pipe that no other machine can reach.
 
 use super::{account, security, wide};
-use crate::executor::talk::protocol::Actor;
-use crate::host::account::Rights;
+use crate::host::account::{Actor, Rights};
 use crate::text::SafeText;
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsString;

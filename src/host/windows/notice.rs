@@ -3,8 +3,8 @@
 #![allow(unsafe_code)]
 
 use super::{sessions, wide};
-use crate::executor::talk::view::SessionDoc;
 use crate::host::notice::{Notice, Untold, lines};
+use crate::host::sessions::Session;
 use crate::text::SafeText;
 use windows_sys::Win32::System::RemoteDesktop::WTSSendMessageW;
 
@@ -13,7 +13,7 @@ const STYLE: u32 = 0x30 | 0x1_0000;
 /// The message closes by itself after this many seconds.
 const SHOWN: u32 = 600;
 
-pub fn tell(to: &[SessionDoc], notice: &Notice) -> Vec<Untold> {
+pub fn tell(to: &[Session], notice: &Notice) -> Vec<Untold> {
     let found = sessions::numbers();
     let mut untold = Vec::new();
     for session in to {

@@ -4,8 +4,7 @@
 
 use super::narrow;
 use crate::clock::{System, Wall};
-use crate::executor::talk::view::SessionDoc;
-use crate::host::sessions::LoggedOn;
+use crate::host::sessions::{LoggedOn, Session, SessionKind};
 use crate::text::SafeText;
 use windows_sys::Win32::System::RemoteDesktop::{
     WTS_INFO_CLASS, WTS_SESSION_INFOW, WTSActive, WTSClientName, WTSDisconnected, WTSEnumerateSessionsW,
@@ -17,7 +16,7 @@ const MOST: usize = 1000;
 
 /// One session with a user.
 #[derive(Debug, Clone, Default)]
-struct Session {
+struct WtsSession {
     number: u32,
     user: String,
     /// `Console`, `RDP-Tcp#1`, or nothing once disconnected.
@@ -34,7 +33,7 @@ pub fn logged_on() -> LoggedOn {
     match list() {
         Some(sessions) => {
             let now = System::now();
-            let sessions = sessions.into_iter().map(|s| doc(s, now)).collect();
+            let sessions = sessions.into_iter().map(|s| log_on(s, now)).collect();
             LoggedOn { source: "wts", sessions, connections: Vec::new(), note: None }
         }
         None => LoggedOn::unknown("the terminal services list no sessions, not even their own"),
@@ -48,7 +47,7 @@ pub(super) fn numbers() -> Vec<(u32, SafeText, SafeText)> {
 }
 
 /// None where not even the session of the services is listed, which every machine has.
-fn list() -> Option<Vec<Session>> {
+fn list() -> Option<Vec<WtsSession>> {
     let mut table: *mut WTS_SESSION_INFOW = std::ptr::null_mut();
     let mut count = 0;
     // SAFETY: the system allocates the table and says its length; it is given back after it has been read.
@@ -69,8 +68,8 @@ fn list() -> Option<Vec<Session>> {
 
 /// # Safety
 /// The row must come from the system's table, which is still held.
-unsafe fn session(row: &WTS_SESSION_INFOW) -> Session {
-    let mut found = Session {
+unsafe fn session(row: &WTS_SESSION_INFOW) -> WtsSession {
+    let mut found = WtsSession {
         number: row.SessionId,
         user: text(row.SessionId, WTSUserName),
         client: text(row.SessionId, WTSClientName),
@@ -135,19 +134,17 @@ fn with(session: u32, class: WTS_INFO_CLASS, read: impl FnOnce(&[u8])) {
     }
 }
 
-fn doc(session: Session, now: Wall) -> SessionDoc {
+fn log_on(session: WtsSession, now: Wall) -> Session {
     let remote = !session.client.is_empty();
     let idle = wall(session.last_input).map(|t| u64::try_from((now - t).num_seconds()).unwrap_or(0));
-    SessionDoc {
+    Session {
         user: SafeText::new(&session.user),
         terminal: SafeText::new(if session.disconnected { "disconnected" } else { &session.station }),
         from: SafeText::new(if remote { &session.client } else { "console" }),
         since: wall(session.since),
         idle_s: idle,
         locked: None,
-        kind: if remote { "remote" } else { "console" }.to_owned(),
-        holds: Vec::new(),
-        ignored: false,
+        kind: if remote { SessionKind::Remote } else { SessionKind::Console },
     }
 }
 
@@ -166,7 +163,7 @@ mod tests {
     fn a_remote_session_says_where_it_comes_from_and_how_long_it_is_idle() {
         let now = Wall::from_timestamp(1_790_000_000, 0).unwrap();
         let ticks = |unix: i64| (unix + 11_644_473_600) * 10_000_000;
-        let session = Session {
+        let session = WtsSession {
             user: "alice\u{202e}".into(),
             station: "RDP-Tcp#1".into(),
             client: "LAPTOP".into(),
@@ -174,7 +171,7 @@ mod tests {
             last_input: ticks(1_789_999_940),
             ..Default::default()
         };
-        let doc = doc(session, now);
+        let doc = log_on(session, now);
         assert_eq!((doc.from.as_str(), doc.kind.as_str(), doc.idle_s), ("LAPTOP", "remote", Some(60)));
         assert_eq!(doc.since.unwrap().timestamp(), 1_789_999_000);
     }

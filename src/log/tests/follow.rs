@@ -409,7 +409,7 @@ fn a_writer_that_rotates_while_it_is_followed_loses_and_doubles_nothing() {
             let (done, dir) = (&done, f.log.parent().unwrap());
             scope.spawn(move || {
                 let mut log =
-                    PacmanLog::open(dir, "PACMAN.LOG", crate::config::LogFormat::Cmtrace, 6000, 1000)
+                    PacmanLog::open(dir, "PACMAN.LOG", crate::log::write::LogFormat::Cmtrace, 6000, 1000)
                         .unwrap();
                 for n in 0..2000 {
                     log.log(Level::Info, "c", &n.to_string().into(), super::at("2026-11-22T14:00:00Z"), 0)

@@ -2,10 +2,9 @@
 //! or it is said that something may be missing (PROMISES.md, P17).
 
 use super::{cases, west};
-use crate::config::LogFormat;
 use crate::log::Level;
 use crate::log::follow::{Event, Follower};
-use crate::log::write::PacmanLog;
+use crate::log::write::{LogFormat, PacmanLog};
 use crate::text::SafeText;
 use proptest::prelude::*;
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 use super::{at, cases, read, read_at, west};
 use crate::clock::Wall;
-use crate::config::LogFormat::{Classic, Cmtrace};
+use crate::log::write::LogFormat::{Classic, Cmtrace};
 use crate::log::write::PacmanLog;
 use crate::log::{Level, Record};
 use crate::text::SafeText;
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::fs;
 use std::path::Path;
 
-fn open(dir: &Path, format: crate::config::LogFormat) -> PacmanLog {
+fn open(dir: &Path, format: crate::log::write::LogFormat) -> PacmanLog {
     PacmanLog::open(dir, "PACMAN.LOG", format, 10 << 20, 5).unwrap()
 }
 

@@ -10,17 +10,20 @@ use crate::decision::countdown::{self, Countdown, room};
 use crate::decision::restart_count::{self, Restart};
 use crate::decision::simulate::{Assumptions, Content, Situation};
 use crate::decision::{
-    Announced, Attempt, ContentFact, Decision, Deferrals, Facts, HistoryView, HostFacts, Instructions,
-    Policy, RestartState, SourceFault, TrustVerdict, UserFact, due_in_order, next_instant, restart_plan,
-    verdicts,
+    Announced, Attempt, Decision, Deferrals, Facts, HistoryView, HostFacts, Instructions, Policy,
+    RestartState, UserFact, due_in_order, next_instant, restart_plan, verdicts,
 };
 use crate::executor::run::outcome::{self, EndedBy, ExitRecord, MifSays, RetryPolicy};
-use crate::executor::simulate::{self, Wanted};
+use crate::executor::simulate;
+use crate::executor::talk::protocol::Wanted;
 use crate::service::schedule::{Recheck, Schedule};
+use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
-use crate::site::instruction::parse::{Defaults, parse};
+use crate::site::instruction::parse::parse;
 use crate::site::instruction::{Entry, InstructionFile, Request, Restarts, render};
+use crate::site::share::SourceFault;
 use crate::site::site_file;
+use crate::site::trust::TrustVerdict;
 use crate::terms::{Code, State};
 use chrono::{SubsecRound as _, TimeDelta};
 use std::collections::BTreeMap;
@@ -43,7 +46,7 @@ struct Plain {
 /// What the service knows after its first look.
 fn situation(plan: &Plan) -> Situation {
     let bytes = render::render(&plan.file).into_bytes();
-    let file = parse(&bytes, site::machine(), "BP004000.INS", &Defaults::of(&plan.config)).unwrap();
+    let file = parse(&bytes, site::machine(), "BP004000.INS", &plan.config.request_defaults()).unwrap();
     let looked = matches!(plan.mood, Mood::Well | Mood::Untrusted);
     let fault = match plan.mood {
         Mood::Well | Mood::Untrusted => None,

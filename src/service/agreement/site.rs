@@ -4,15 +4,17 @@
 
 use super::random::Random;
 use crate::clock::{Wall, When, Zone};
-use crate::config::{Config, Freeze, PollingBy, TrustMode};
+use crate::config::{Config, PollingBy};
 use crate::decision::simulate::RunTime;
-use crate::decision::{Attempt, ContentFact, Hold, Power};
+use crate::decision::{Attempt, Hold, Power};
 use crate::executor::history::{AttemptRow, DeferralRow, ResultRow};
-use crate::executor::talk::view::SessionDoc;
-use crate::host::sessions::LoggedOn;
+use crate::host::sessions::{LoggedOn, Session, SessionKind};
+use crate::site::content::ContentFact;
 use crate::site::ids::{MachineId, RequestId};
 use crate::site::instruction::*;
-use crate::terms::State;
+use crate::site::site_file::Freeze;
+use crate::site::trust::TrustMode;
+use crate::terms::{Platform, State};
 use crate::text::SafeText;
 use chrono::{SecondsFormat, TimeDelta};
 use std::collections::BTreeMap;
@@ -46,7 +48,7 @@ pub struct Plan {
     /// When the file was seen that is held; None: none is.
     pub held: Option<Wall>,
     pub contents: BTreeMap<ContentHash, ContentFact>,
-    pub users: Option<Vec<SessionDoc>>,
+    pub users: Option<Vec<Session>>,
     pub power: Power,
     pub up: Duration,
     pub disk_free: Option<u64>,
@@ -314,17 +316,15 @@ fn site_file(r: &mut Random, from: Wall) -> String {
     text
 }
 
-fn users(r: &mut Random) -> Option<Vec<SessionDoc>> {
-    let session = |name: &str, idle_s: Option<u64>, locked| SessionDoc {
+fn users(r: &mut Random) -> Option<Vec<Session>> {
+    let session = |name: &str, idle_s: Option<u64>, locked| Session {
         user: SafeText::new(name),
         terminal: "tty1".into(),
         from: "console".into(),
         since: None,
         idle_s,
         locked,
-        kind: "console".into(),
-        holds: Vec::new(),
-        ignored: false,
+        kind: SessionKind::Console,
     };
     match r.below(12) {
         0 => None,

@@ -3,7 +3,7 @@
 
 use super::site::{self, Mood, Plan};
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
-use crate::decision::{ContentFact, Power, SourceFault, TrustVerdict};
+use crate::decision::Power;
 use crate::executor::history::{History, Lost, Snapshot};
 use crate::executor::run::attempt::Found;
 use crate::executor::run::outcome::{EndedBy, ExitRecord, MifSays};
@@ -14,13 +14,14 @@ use crate::host::paths::Layout;
 use crate::host::power::Power as Supply;
 use crate::host::sessions::LoggedOn;
 use crate::log::Level;
-use crate::service::steps::Carrier;
-use crate::service::worker::News;
+use crate::service::worker::{Carrier, News};
+use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
-use crate::site::instruction::parse::{Defaults, parse};
+use crate::site::instruction::parse::parse;
 use crate::site::instruction::{ContentHash, render};
-use crate::site::share::{self, Look};
+use crate::site::share::{self, Look, SourceFault};
 use crate::site::site_file;
+use crate::site::trust::TrustVerdict;
 use crate::terms::{Code, Platform};
 use crate::text::SafeText;
 use chrono::TimeDelta;
@@ -106,7 +107,7 @@ impl World {
             Mood::Untrusted => TrustVerdict::Refused(Code::LoosePermissions, "anybody may write it".into()),
             Mood::Well => TrustVerdict::Trusted("it is a random world".into()),
         };
-        let defaults = Defaults::of(&self.plan.config);
+        let defaults = self.plan.config.request_defaults();
         let found = share::Found {
             bytes: self.bytes.clone(),
             file: parse(&self.bytes, site::machine(), "BP004000.INS", &defaults).unwrap(),

@@ -4,8 +4,9 @@
 use super::witness;
 use super::world::{Inner, SimWorld};
 use crate::executor::engine::Engine;
-use crate::executor::talk::protocol::{Actor, Answer, Call};
+use crate::executor::talk::protocol::{Answer, Call};
 use crate::executor::talk::view::AttemptDoc;
+use crate::host::account::Actor;
 use crate::site::ids::RequestId;
 use crate::terms::{Group, State};
 use std::collections::{BTreeMap, BTreeSet};

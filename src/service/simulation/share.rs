@@ -5,13 +5,14 @@ use super::random::Random;
 use super::site;
 use super::world::{Inner, SimWorld};
 use crate::clock::Wall;
-use crate::decision::{ContentFact, SourceFault, TrustVerdict};
 use crate::executor::share::job::{ShareJob, ShareNews};
-use crate::service::steps::Carrier;
-use crate::site::instruction::parse::{Defaults, parse};
+use crate::service::worker::Carrier;
+use crate::site::content::ContentFact;
+use crate::site::instruction::parse::parse;
 use crate::site::instruction::{InstructionFile, render};
-use crate::site::share::{Found, Look};
+use crate::site::share::{Found, Look, SourceFault};
 use crate::site::site_file;
+use crate::site::trust::TrustVerdict;
 use crate::terms::Code;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -176,7 +177,7 @@ impl Inner {
             answered: code == Code::InsMissing,
             ..Look::default()
         };
-        let defaults = Defaults::of(&self.config);
+        let defaults = self.config.request_defaults();
         let (file, trust) = match self.share.mood {
             Mood::Gone | Mood::Hangs => return fault(Code::ShareMissing),
             Mood::NoFile => return fault(Code::InsMissing),

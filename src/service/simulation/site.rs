@@ -3,9 +3,12 @@
 
 use super::random::Random;
 use crate::clock::{Wall, When, Zone};
-use crate::config::{Config, Freeze, TrustMode};
+use crate::config::Config;
 use crate::site::ids::{MachineId, RequestId};
 use crate::site::instruction::*;
+use crate::site::site_file::Freeze;
+use crate::site::trust::TrustMode;
+use crate::terms::Platform;
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -3,13 +3,13 @@
 
 use super::world::{Inner, SimWorld};
 use crate::clock::Wall;
-use crate::decision::TrustVerdict;
 use crate::executor::history::{self, Adopt, History, InitOutcome, Lost, Snapshot};
 use crate::executor::mutants::{self, Mutant};
 use crate::executor::world::{Held, Store};
 use crate::log::Level;
-use crate::site::instruction::parse::{Defaults, parse};
+use crate::site::instruction::parse::parse;
 use crate::site::instruction::{ContentHash, Entry, InstructionFile};
+use crate::site::trust::TrustVerdict;
 use crate::text::SafeText;
 use std::io;
 use std::time::Duration;
@@ -128,7 +128,7 @@ impl Store for super::World {
 impl Inner {
     /// The instruction file that is kept for the time when the share is away.
     pub fn held(&self) -> Option<InstructionFile> {
-        let defaults = Defaults::of(&self.config);
+        let defaults = self.config.request_defaults();
         parse(&self.disk.read("held", "INS")?, super::site::machine(), "held", &defaults).ok()
     }
 }

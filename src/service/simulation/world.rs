@@ -10,10 +10,9 @@ use crate::clock::{Monotonic, Wall, Zone, ZoneError};
 use crate::config::Config;
 use crate::executor::history::Lost;
 use crate::executor::share::job::{ShareJob, ShareNews};
-use crate::executor::talk::view::SessionDoc;
 use crate::executor::world::Machine;
 use crate::host::paths::Layout;
-use crate::host::sessions::LoggedOn;
+use crate::host::sessions::{LoggedOn, Session, SessionKind};
 use crate::service::worker::News;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Request};
@@ -385,16 +384,14 @@ impl Machine for super::World {
 
     fn logged_on(&self) -> LoggedOn {
         let Some(users) = &self.lock().users else { return LoggedOn::unknown("simulated") };
-        let session = |user: &&str| SessionDoc {
+        let session = |user: &&str| Session {
             user: SafeText::new(user),
             terminal: "tty1".into(),
             from: "console".into(),
             since: None,
             idle_s: Some(60),
             locked: None,
-            kind: "console".into(),
-            holds: Vec::new(),
-            ignored: false,
+            kind: SessionKind::Console,
         };
         let sessions = users.iter().map(session).collect();
         LoggedOn { source: "utmp", sessions, connections: Vec::new(), note: None }

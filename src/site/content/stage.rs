@@ -1,9 +1,9 @@
 //! Copying a package's files from a share to this machine, and proving them.
 
 use super::{Content, FILES, MAX_BYTES, NAME, hash_of, hash_reader, list_path, parse_content, words};
-use crate::decision::ContentFact;
 use crate::host::durable;
 use crate::host::open::{Folder, OpenError, RegularFile, make_enterable, make_private, make_runnable};
+use crate::site::content::ContentFact;
 use crate::site::ids::PackageId;
 use crate::site::instruction::ContentHash;
 use crate::site::share::read_bounded;

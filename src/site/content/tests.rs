@@ -2,10 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::type_complexity)]
 
 use super::*;
-use crate::config::TrustMode;
-use crate::decision::ContentFact;
+use crate::site::content::ContentFact;
 use crate::site::ids::PackageId;
-use crate::site::trust::Judge;
+use crate::site::trust::{Judge, TrustMode};
 use proptest::prelude::*;
 use std::fs;
 

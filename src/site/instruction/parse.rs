@@ -3,7 +3,6 @@
 //! the copy that is held in the state folder.
 
 use super::{InstructionFile, MAX_BYTES, MAX_REQUESTS};
-use crate::config::Config;
 use crate::fields::{self, Fields, Source, found};
 use crate::site::ids::{MachineId, SiteCode};
 use crate::terms::Problem;
@@ -22,15 +21,8 @@ const MAX_WARNINGS: usize = 100;
 pub struct Defaults {
     /// For requests without `max_run_time`.
     pub max_run_time: Duration,
-    /// The bare program names that may be started ([`Config::all_programs`]).
+    /// The bare program names that may be started (`Config::all_programs`).
     pub programs: Vec<String>,
-}
-
-impl Defaults {
-    /// As configured.
-    pub fn of(config: &Config) -> Self {
-        Self { max_run_time: config.run.max_run_time, programs: config.all_programs() }
-    }
 }
 
 /// Reads an instruction file that must be for `machine`. `file` is how messages name it.

@@ -7,7 +7,7 @@ use crate::site::content::{self, Content, ContentFile, hash_bytes, hash_reader, 
 use crate::site::ids::PackageId;
 use crate::site::instruction::{ContentHash, Program, Request};
 use crate::site::share::read_bounded;
-use crate::site::trust::Judge;
+use crate::site::trust::{Judge, TrustMode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -105,7 +105,7 @@ fn look(root: &Folder, id: PackageId, asked: &Asked<'_>, found: &mut Found) -> O
     let mut walk = Walk {
         wanted: content.files.iter().map(|f| (f.path.as_str(), f)).collect(),
         hashes: asked.hashes,
-        judge: asked.modes.then(|| Judge::of(crate::config::TrustMode::Permissions)),
+        judge: asked.modes.then(|| Judge::of(TrustMode::Permissions)),
         faults: Vec::new(),
         loose: Vec::new(),
     };

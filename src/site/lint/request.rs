@@ -5,6 +5,7 @@ use crate::clock::{LocalKind, When};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, InstructionFile, Request, silent};
 use crate::terms::Problem;
+use crate::text::stamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Judges a file. `ran` says whether a request that is not in it was carried out on that machine before.
@@ -19,7 +20,7 @@ pub(super) fn judge(
         found.block("instructions", place(warning), "Correct or remove it: no machine takes notice of it");
     }
     if let Some(until) = file.valid_until.filter(|until| *until <= asked.now) {
-        let until = crate::decision::words::stamp(until, asked.zone);
+        let until = stamp(until, asked.zone);
         found.block(
             "instructions",
             format!("{shown}: it was valid until {until}, so nothing of it runs"),
@@ -27,7 +28,7 @@ pub(super) fn judge(
         );
     }
     if file.issued > asked.now + chrono::TimeDelta::minutes(10) {
-        let issued = crate::decision::words::stamp(file.issued, asked.zone);
+        let issued = stamp(file.issued, asked.zone);
         found.block(
             "instructions",
             format!("{shown}: it was issued at {issued}, which lies ahead"),
@@ -162,7 +163,7 @@ pub(super) fn odd_time(here: &str, when: When, asked: &Asked<'_>, found: &mut Fo
         LocalKind::Gap => ("is skipped by a clock change", "the first instant after it"),
         LocalKind::Fold => ("occurs twice", "the first of the two"),
     };
-    let stamp = crate::decision::words::stamp(instant, asked.zone);
+    let stamp = stamp(instant, asked.zone);
     found.block(
         "times",
         format!("{here}: {local} {what} in {}, and means {means}, {stamp}", asked.zone.name()),

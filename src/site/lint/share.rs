@@ -8,7 +8,7 @@ use crate::site::instruction::{self, Entry, InstructionFile};
 use crate::site::report::{self, MachineReport};
 use crate::site::share::{INS_FOLDER, read_bounded};
 use crate::site::site_file::{self, SiteFile};
-use crate::site::trust::Judge;
+use crate::site::trust::{Judge, TrustMode};
 use crate::terms::Problem;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -35,7 +35,7 @@ pub fn share(dir: &Path, asked: &Asked<'_>) -> Result<Found, OpenError> {
     publishing(&root, &mut found);
     let listed = machines(&root, &mut found);
     folders(&root, &mut found);
-    let judge = asked.modes.then(|| Judge::of(crate::config::TrustMode::Permissions));
+    let judge = asked.modes.then(|| Judge::of(TrustMode::Permissions));
     if let Some(loose) = judge.as_ref().and_then(|j| j.loose(dir, &[&root], &[])) {
         found.block("modes", loose.why, loose.remedy);
     }

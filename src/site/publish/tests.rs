@@ -2,12 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::config::TrustMode;
-use crate::decision::{ContentFact, TrustVerdict};
 use crate::site::content;
+use crate::site::content::ContentFact;
 use crate::site::instruction::parse::Defaults;
 use crate::site::share::{Looking, look};
-use crate::site::trust::Judge;
+use crate::site::trust::{Judge, TrustMode, TrustVerdict};
 
 fn now() -> Wall {
     "2026-11-22T08:00:00.75Z".parse().unwrap()

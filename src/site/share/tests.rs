@@ -2,11 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{Look, Looking, look, open_bounded, serial_problem};
-use crate::config::TrustMode;
-use crate::decision::TrustVerdict;
 use crate::host::open::OpenError;
 use crate::site::instruction::parse::{Defaults, parse};
-use crate::site::trust::Judge;
+use crate::site::trust::{Judge, TrustMode, TrustVerdict};
 use crate::terms::Code;
 use std::fs;
 use std::path::{Path, PathBuf};

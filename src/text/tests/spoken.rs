@@ -1,5 +1,5 @@
-use crate::clock::Wall;
-use crate::text::{duration, parse_duration, time, time_of_day};
+use crate::clock::{Wall, Zone};
+use crate::text::{bytes, duration, parse_duration, stamp, time, time_of_day};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -89,5 +89,28 @@ proptest! {
     #[test]
     fn reading_a_duration_never_panics(text in ".{0,12}") {
         let _ = parse_duration(&text);
+    }
+}
+
+#[test]
+fn a_stamp_has_day_date_time_and_offset() {
+    let paris = Zone::from_posix("Europe/Paris", "CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+    assert_eq!(stamp(at("2026-11-22T21:00:00Z"), &paris), "Sun 2026-11-22 22:00 +01:00");
+    let st_johns = Zone::from_posix("X", "NST3:30").unwrap();
+    assert_eq!(stamp(at("2026-11-22T21:00:05Z"), &st_johns), "Sun 2026-11-22 17:30:05 -03:30");
+}
+
+#[test]
+fn sizes_have_one_unit() {
+    for (n, text) in [
+        (0, "0 B"),
+        (1_023, "1023 B"),
+        (1 << 10, "1 KB"),
+        (200 << 20, "200 MB"),
+        (3 << 29, "1.5 GB"),
+        (900 << 40, "900 TB"),
+        (u64::MAX, "16383.9 PB"),
+    ] {
+        assert_eq!(bytes(n), text);
     }
 }

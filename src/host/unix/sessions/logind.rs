@@ -3,7 +3,7 @@
 
 use super::{MOST, idle_of};
 use crate::clock::Wall;
-use crate::executor::talk::view::SessionDoc;
+use crate::host::sessions::{Session, SessionKind};
 use crate::text::SafeText;
 use std::collections::HashMap;
 use std::sync::mpsc;
@@ -24,7 +24,7 @@ pub enum Bus {
 
 /// The properties of one session that matter here.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Session {
+pub struct LogindSession {
     pub name: String,
     pub class: String,
     pub state: String,
@@ -41,7 +41,7 @@ pub struct Session {
 }
 
 /// All sessions, of any class.
-pub fn sessions(bus: Bus, patience: Duration) -> Result<Vec<Session>, String> {
+pub fn sessions(bus: Bus, patience: Duration) -> Result<Vec<LogindSession>, String> {
     let (tell, told) = mpsc::channel();
     let ask = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -61,7 +61,7 @@ pub fn sessions(bus: Bus, patience: Duration) -> Result<Vec<Session>, String> {
     told.recv_timeout(patience + Duration::from_millis(500)).map_err(|_| "no answer".to_owned())?
 }
 
-async fn list(bus: Bus) -> zbus::Result<Vec<Session>> {
+async fn list(bus: Bus) -> zbus::Result<Vec<LogindSession>> {
     let connection = match bus {
         Bus::System => zbus::Connection::system().await?,
         #[cfg(test)]
@@ -94,14 +94,14 @@ async fn list(bus: Bus) -> zbus::Result<Vec<Session>> {
     Ok(found)
 }
 
-fn session(properties: HashMap<String, OwnedVariant>) -> Session {
+fn session(properties: HashMap<String, OwnedVariant>) -> LogindSession {
     let text = |name: &str| {
         let value = properties.get(name).and_then(|v| <&str>::try_from(&**v).ok());
         value.unwrap_or_default().to_owned()
     };
     let flag = |name: &str| properties.get(name).and_then(|v| bool::try_from(&**v).ok()).unwrap_or(false);
     let time = |name: &str| properties.get(name).and_then(|v| u64::try_from(&**v).ok()).unwrap_or(0);
-    Session {
+    LogindSession {
         name: text("Name"),
         class: text("Class"),
         state: text("State"),
@@ -116,10 +116,10 @@ fn session(properties: HashMap<String, OwnedVariant>) -> Session {
     }
 }
 
-impl Session {
+impl LogindSession {
     /// As a log-on; None for what is no user: managers, greeters, background jobs, and sessions that have ended but
     /// for their last processes.
-    pub fn doc(self, now: SystemTime) -> Option<SessionDoc> {
+    pub fn log_on(self, now: SystemTime) -> Option<Session> {
         let classes = ["manager", "greeter", "background", "lock-screen"];
         if classes.iter().any(|c| self.class.starts_with(c)) || self.state == "closing" {
             return None;
@@ -136,16 +136,14 @@ impl Session {
             (true, "") => "remote",
             (true, host) => host,
         };
-        Some(SessionDoc {
+        Some(Session {
             user: SafeText::new(&self.name),
             terminal: SafeText::new(terminal),
             from: SafeText::new(from),
             since: i64::try_from(self.since).ok().filter(|t| *t != 0).and_then(Wall::from_timestamp_micros),
             idle_s: Some(idle_s),
             locked: Some(self.locked),
-            kind: if self.remote { "remote" } else { "console" }.to_owned(),
-            holds: Vec::new(),
-            ignored: false,
+            kind: if self.remote { SessionKind::Remote } else { SessionKind::Console },
         })
     }
 }

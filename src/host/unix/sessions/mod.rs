@@ -24,11 +24,11 @@ pub fn logged_on() -> LoggedOn {
     found
 }
 
-fn choose(logind: Result<Vec<logind::Session>, String>, utmp: &[&Path]) -> LoggedOn {
+fn choose(logind: Result<Vec<logind::LogindSession>, String>, utmp: &[&Path]) -> LoggedOn {
     let now = SystemTime::now();
     let no_logind = match logind {
         Ok(sessions) => {
-            let sessions = sessions.into_iter().filter_map(|s| s.doc(now)).collect();
+            let sessions = sessions.into_iter().filter_map(|s| s.log_on(now)).collect();
             return LoggedOn { source: "logind", sessions, connections: Vec::new(), note: None };
         }
         Err(why) => why,

@@ -2,7 +2,7 @@
 //! or it does not answer, there are none to show.
 
 use super::MOST;
-use crate::executor::talk::view::SessionDoc;
+use crate::host::sessions::{Session, SessionKind};
 use crate::text::SafeText;
 use std::io::Read as _;
 use std::path::Path;
@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of its output.
 const LIMIT: u64 = 4 << 20;
 
-pub fn connections() -> Vec<SessionDoc> {
-    static LAST: Mutex<Option<(Instant, Vec<SessionDoc>)>> = Mutex::new(None);
+pub fn connections() -> Vec<Session> {
+    static LAST: Mutex<Option<(Instant, Vec<Session>)>> = Mutex::new(None);
     if !Path::new(TOOL).exists() || !Path::new("/run/samba").exists() {
         return Vec::new();
     }
@@ -50,22 +50,20 @@ fn ask() -> Option<String> {
     text
 }
 
-pub fn parse(text: &str) -> Vec<SessionDoc> {
+pub fn parse(text: &str) -> Vec<Session> {
     let Ok(doc) = serde_json::from_str::<serde_json::Value>(text) else { return Vec::new() };
     let Some(sessions) = doc.get("sessions").and_then(|s| s.as_object()) else { return Vec::new() };
     let field = |s: &serde_json::Value, name: &str| {
         SafeText::new(s.get(name).and_then(|v| v.as_str()).unwrap_or_default())
     };
-    let connection = |s: &serde_json::Value| SessionDoc {
+    let connection = |s: &serde_json::Value| Session {
         user: field(s, "username"),
         terminal: SafeText::new("smb"),
         from: field(s, "remote_machine"),
         since: None,
         idle_s: None,
         locked: None,
-        kind: "network".to_owned(),
-        holds: Vec::new(),
-        ignored: false,
+        kind: SessionKind::Network,
     };
     sessions.values().take(MOST).map(connection).collect()
 }

@@ -103,7 +103,7 @@ fn a_missing_utmp_is_unknown_and_an_empty_one_is_nobody() {
 
 #[test]
 fn only_users_are_taken_from_logind() {
-    let session = |class: &str, state: &str| logind::Session {
+    let session = |class: &str, state: &str| logind::LogindSession {
         name: class.to_owned(),
         class: class.to_owned(),
         state: state.to_owned(),
@@ -126,7 +126,7 @@ fn only_users_are_taken_from_logind() {
 #[test]
 fn a_remote_idle_and_locked_session_says_so() {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000);
-    let session = logind::Session {
+    let session = logind::LogindSession {
         name: "alice".into(),
         class: "user".into(),
         remote: true,
@@ -137,7 +137,7 @@ fn a_remote_idle_and_locked_session_says_so() {
         since: 1_999_000_000 * 1_000_000,
         ..Default::default()
     };
-    let doc = session.doc(now).unwrap();
+    let doc = session.log_on(now).unwrap();
     assert_eq!((doc.from.as_str(), doc.kind.as_str()), ("192.0.2.9", "remote"));
     assert_eq!((doc.idle_s, doc.locked), (Some(90), Some(true)));
     assert_eq!(doc.since.unwrap().timestamp(), 1_999_000_000);

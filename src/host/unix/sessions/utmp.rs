@@ -2,7 +2,7 @@
 
 use super::{MOST, idle_of};
 use crate::clock::Wall;
-use crate::executor::talk::view::SessionDoc;
+use crate::host::sessions::{Session, SessionKind};
 use crate::host::unix::proc;
 use crate::text::SafeText;
 use std::fs::File;
@@ -26,11 +26,11 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// The log-ons of a table. A part of a record at its end is passed over.
-pub fn sessions(table: &[u8], now: SystemTime) -> Vec<SessionDoc> {
+pub fn sessions(table: &[u8], now: SystemTime) -> Vec<Session> {
     table.chunks_exact(RECORD).filter_map(|record| session(record, now)).take(MOST).collect()
 }
 
-fn session(record: &[u8], now: SystemTime) -> Option<SessionDoc> {
+fn session(record: &[u8], now: SystemTime) -> Option<Session> {
     if i16::from_ne_bytes(bytes(record, 0)?) != USER_PROCESS {
         return None;
     }
@@ -51,16 +51,14 @@ fn session(record: &[u8], now: SystemTime) -> Option<SessionDoc> {
     };
     // An X display is at this machine.
     let local = host.is_empty() || host.starts_with(':');
-    Some(SessionDoc {
+    Some(Session {
         user: SafeText::new(&user),
         idle_s: idle_of(&line, now),
         terminal: SafeText::new(&line),
         from: SafeText::new(if local { "console" } else { &host }),
         since: Wall::from_timestamp(seconds, 0).filter(|_| seconds > 0),
         locked: None,
-        kind: if local { "console" } else { "remote" }.to_owned(),
-        holds: Vec::new(),
-        ignored: false,
+        kind: if local { SessionKind::Console } else { SessionKind::Remote },
     })
 }
 
