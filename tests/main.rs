@@ -7,6 +7,7 @@ mod dependencies;
 
 mod cli;
 mod defects;
+mod directions;
 mod e2e;
 mod harness;
 mod pty;
