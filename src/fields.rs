@@ -39,13 +39,8 @@ impl<'t> Source<'t> {
         let text = std::str::from_utf8(bytes).map_err(|e| {
             let before = &bytes[..e.valid_up_to()];
             let line = 1 + before.iter().filter(|b| **b == b'\n').count();
-            Problem {
-                code: code.to_owned(),
-                file: file.into(),
-                line: Some(to_u32(line)),
-                field: None,
-                message: "this line is not UTF-8: save the file as UTF-8".into(),
-            }
+            let message = "this line is not UTF-8: save the file as UTF-8";
+            Problem { line: Some(to_u32(line)), ..Problem::of_file(code, file, message) }
         })?;
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Ok(Self { file: file.into(), code, text, line_starts })
@@ -58,13 +53,8 @@ impl<'t> Source<'t> {
 
     /// A problem at a place.
     pub fn problem(&self, offset: usize, field: Option<&str>, message: impl AsRef<str>) -> Problem {
-        Problem {
-            code: self.code.to_owned(),
-            file: self.file.clone(),
-            line: Some(self.line(offset)),
-            field: field.map(short),
-            message: message.as_ref().into(),
-        }
+        let (line, field) = (Some(self.line(offset)), field.map(short));
+        Problem { line, field, ..Problem::of_file(self.code, self.file.clone(), message.as_ref()) }
     }
 
     /// What the TOML parser complained about, with the key that its line begins with.

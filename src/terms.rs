@@ -4,6 +4,7 @@
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 
+/// Variants with their words: the word is what stands in JSON, in the history and on the screen.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
         $(#[$doc])*
@@ -38,143 +39,9 @@ macro_rules! words {
     };
 }
 
-words!(
-    /// One condition that must hold before a run, in the order in which they are shown.
-    Gate {
-        /// A valid, fresh instruction file is held.
-        Source = "source",
-        /// The record is well-formed.
-        Record = "record",
-        /// Who published it.
-        Trust = "trust",
-        /// This platform.
-        Platform = "platform",
-        /// Automated and background.
-        Kind = "kind",
-        /// Not suspended, dependencies succeeded.
-        Job = "job",
-        /// Not attempted before.
-        History = "history",
-        /// Offer time reached.
-        Offer = "offer",
-        /// Expire time not reached.
-        Expiry = "expiry",
-        /// Mandatory time reached.
-        Mandatory = "mandatory",
-        /// No hold, no freeze.
-        Hold = "hold",
-        /// Not deferred.
-        Deferral = "deferral",
-        /// Inside a maintenance window that is long enough.
-        Window = "window",
-        /// `run_when`.
-        Users = "users",
-        /// The clock can be believed.
-        Clock = "clock",
-        /// Restart pending, power, disk.
-        Host = "host",
-        /// Configuration readable.
-        Policy = "policy",
-        /// Content staged and verified.
-        Content = "content",
-        /// Nothing else is running.
-        Executor = "executor",
-    }
-);
+mod gates;
 
-words!(
-    /// Why a gate does not pass (DESIGN.md 4).
-    Code {
-        /// No configured share can be reached.
-        ShareMissing = "share-missing",
-        /// It is there and may not be read.
-        ShareDenied = "share-denied",
-        /// Not seen for longer than `stale_after`, or past `valid_until`.
-        ShareStale = "share-stale",
-        /// The share is there, the instruction file is not.
-        InsMissing = "ins-missing",
-        /// A field is wrong.
-        Malformed = "malformed",
-        /// Fields exclude each other.
-        Contradiction = "contradiction",
-        /// Another request with this id differs.
-        Duplicate = "duplicate",
-        /// The command line is refused.
-        CommandRefused = "command-refused",
-        /// No signature where one is required.
-        Unsigned = "unsigned",
-        /// It does not verify.
-        BadSignature = "bad-signature",
-        /// Somebody else could have written it.
-        LoosePermissions = "loose-permissions",
-        /// Older than what was seen.
-        Rollback = "rollback",
-        /// Made for another platform.
-        Platform = "platform",
-        /// Not automated.
-        NeedsInput = "needs-input",
-        /// Automated but not background.
-        ApplicationOnly = "application-only",
-        /// Suspended by the publisher.
-        Suspended = "suspended",
-        /// A request it depends on has not succeeded.
-        Dependency = "dependency",
-        /// Attempted, with a known outcome or still running.
-        Done = "done",
-        /// Attempted, outcome unknown.
-        Interrupted = "interrupted",
-        /// History is missing, damaged or older than its mark.
-        HistoryLost = "history-lost",
-        /// History cannot be read now, which says nothing about what is in it.
-        StateUnreadable = "state-unreadable",
-        /// A retry that is not due yet.
-        RetryLater = "retry-later",
-        /// Before offer after.
-        NotOffered = "not-offered",
-        /// At or after expire after.
-        Expired = "expired",
-        /// Before mandatory after.
-        NotMandatoryYet = "not-mandatory-yet",
-        /// Never mandatory.
-        Optional = "optional",
-        /// An operator's hold.
-        Held = "held",
-        /// A freeze of site or machine.
-        Frozen = "frozen",
-        /// Deferred until later.
-        Deferred = "deferred",
-        /// Outside every window.
-        WindowClosed = "window-closed",
-        /// Too little time left in this one.
-        WindowTooShort = "window-too-short",
-        /// No window is ever long enough.
-        WindowNeverFits = "window-never-fits",
-        /// Somebody is logged on.
-        UserLoggedOn = "user-logged-on",
-        /// Nobody is.
-        NoUser = "no-user",
-        /// It cannot be known.
-        UsersUnknown = "users-unknown",
-        /// The clock went back or is older than the build.
-        ClockSuspect = "clock-suspect",
-        /// A restart that pcm's packages caused is pending.
-        RestartPending = "restart-pending",
-        /// Just started.
-        Booting = "booting",
-        /// On battery.
-        OnBattery = "on-battery",
-        /// Not enough free space.
-        DiskSpace = "disk-space",
-        /// Configuration or a window cannot be read.
-        PolicyUnreadable = "policy-unreadable",
-        /// Not staged yet.
-        ContentMissing = "content-missing",
-        /// Its hash differs.
-        ContentMismatch = "content-mismatch",
-        /// Another package is running.
-        Busy = "busy",
-    }
-);
+pub use gates::{Code, CodeRow, Gate, GateRow, Listed, PassedBy};
 
 words!(
     /// The state of a request on a machine (DESIGN.md 3).
@@ -236,6 +103,86 @@ words!(
     }
 );
 
+words!(
+    /// What an operator can ask for of one request.
+    VerbKind {
+        /// The first attempt, now.
+        Run = "run",
+        /// Another attempt, now.
+        Rerun = "rerun",
+        /// Postpone it.
+        Defer = "defer",
+        /// End its deferral.
+        Undefer = "undefer",
+        /// End its run.
+        Stop = "stop",
+    }
+);
+
+words!(
+    /// Why the core refuses where no gate does (DESIGN.md 4).
+    Refused {
+        /// The caller does not operate, or nobody may override that gate.
+        NotPermitted = "not-permitted",
+        /// Neither published nor in history.
+        NoSuchRequest = "no-such-request",
+        /// There is nothing to run again.
+        NotAttempted = "not-attempted",
+        /// There is no deferral to end.
+        NotDeferred = "not-deferred",
+        /// There is no run to end.
+        NotRunning = "not-running",
+        /// Deferred too often or for too long.
+        DeferralLimit = "deferral-limit",
+        /// Too close to its expiry.
+        DeferralTooLate = "deferral-too-late",
+        /// A time that is over.
+        UntilPassed = "until-passed",
+        /// Nothing but the reason is missing.
+        ReasonRequired = "reason-required",
+        /// No package wants a restart.
+        RestartNotPending = "restart-not-pending",
+    }
+);
+
+/// Why the core refuses: a gate's code, or one that no gate has. In documents just the word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum RefusalCode {
+    /// A gate is closed.
+    Gate(Code),
+    /// Something else.
+    Other(Refused),
+}
+
+impl RefusalCode {
+    /// The word of DESIGN.md.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            RefusalCode::Gate(code) => code.as_str(),
+            RefusalCode::Other(refused) => refused.as_str(),
+        }
+    }
+}
+
+impl std::fmt::Display for RefusalCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl From<Code> for RefusalCode {
+    fn from(code: Code) -> Self {
+        RefusalCode::Gate(code)
+    }
+}
+
+impl From<Refused> for RefusalCode {
+    fn from(refused: Refused) -> Self {
+        RefusalCode::Other(refused)
+    }
+}
+
 impl State {
     /// The group of DESIGN.md 3.
     pub const fn group(self) -> Group {
@@ -269,6 +216,11 @@ impl State {
         matches!(self, State::Due | State::Countdown)
     }
 
+    /// An attempt that did not end well, or of which that is not known.
+    pub const fn is_failure(self) -> bool {
+        matches!(self.group(), Group::Executed) && !self.is_success()
+    }
+
     /// An attempt that ended well.
     pub const fn is_success(self) -> bool {
         matches!(self, State::Succeeded | State::SucceededRestart)
@@ -287,11 +239,25 @@ pub enum Verdict {
     Unknown,
 }
 
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Something does not work, or nothing runs.
+    #[default]
+    Error,
+    /// It works all the same.
+    Warning,
+}
+
 /// Something wrong, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// A stable word: a code of DESIGN.md 4, or `warning`.
     pub code: String,
+    /// How bad it is.
+    #[serde(default)]
+    pub severity: Severity,
     /// Which file, as an operator would name it.
     pub file: SafeText,
     /// Counted from 1; absent when the file could not be read at all.
@@ -300,6 +266,35 @@ pub struct Problem {
     pub field: Option<SafeText>,
     /// What is wrong and what was wanted.
     pub message: SafeText,
+}
+
+impl Problem {
+    /// Something wrong with a whole file.
+    pub fn of_file(
+        code: impl Into<String>,
+        file: impl Into<SafeText>,
+        message: impl Into<SafeText>,
+    ) -> Problem {
+        Problem {
+            code: code.into(),
+            severity: Severity::Error,
+            file: file.into(),
+            line: None,
+            field: None,
+            message: message.into(),
+        }
+    }
+
+    /// The same as a warning.
+    #[must_use]
+    pub fn into_warning(self) -> Problem {
+        Problem { code: "warning".to_owned(), severity: Severity::Warning, ..self }
+    }
+
+    /// Whether things work all the same.
+    pub fn is_warning(&self) -> bool {
+        self.severity == Severity::Warning
+    }
 }
 
 /// A platform that packages are made for.

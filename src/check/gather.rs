@@ -222,7 +222,7 @@ fn loose(subject: &Subject) -> Vec<(String, String)> {
     paths.extend([layout.config.clone(), layout.mark(), layout.state.clone()]);
     paths.push(layout.trust_folder(config.trust.dir.as_deref()));
     paths.extend(config.check.backup.first().map(PathBuf::from));
-    paths.extend(config.notify.first().map(PathBuf::from));
+    paths.extend(config.notify.command.first().map(PathBuf::from));
     let mut found: Vec<(String, String)> = Vec::new();
     for path in paths.iter().filter(|path| Path::exists(path)) {
         if let Err(loose) = perms::check_way_to(path, &writers) {

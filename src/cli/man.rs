@@ -2,6 +2,7 @@
 
 use super::args::Cli;
 use super::out::Out;
+use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use clap::{Arg, Command, CommandFactory};
 use clap_mangen::Man;
@@ -55,10 +56,33 @@ fn page() -> std::io::Result<String> {
             rest.control("TP", []).text([bold(*name)]).text([roman(*words)]);
         }
     }
+    configuration(&mut rest);
     rest.to_writer(&mut page)?;
     man.render_extra_section(&mut page)?;
     man.render_version_section(&mut page)?;
     Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// Each setting with its default or an example, and its words.
+fn configuration(roff: &mut Roff) {
+    roff.control("SH", ["CONFIGURATION"]);
+    roff.text([roman(
+        "The settings of pcm.toml with their defaults; pcm init writes a file that shows all of them.",
+    )]);
+    for section in Config::sections() {
+        for setting in &section.settings {
+            let key = match (section.name, section.repeated) {
+                ("", _) => setting.key.to_owned(),
+                (name, true) => format!("[[{name}]] {}", setting.key),
+                (name, false) => format!("[{name}] {}", setting.key),
+            };
+            let value = match (&setting.default, setting.example) {
+                (Some(default), _) => roman(format!(" = {default}")),
+                (None, example) => roman(format!(" (example: {})", example.unwrap_or_default())),
+            };
+            roff.control("TP", []).text([bold(key), value]).text([roman(format!("{}.", setting.words))]);
+        }
+    }
 }
 
 /// Each verb with its arguments, its words, and its own flags.

@@ -16,7 +16,7 @@ use crate::executor::client::Ask;
 use crate::executor::simulate;
 use crate::executor::talk::protocol::{Answer, Call, Wanted};
 use crate::executor::talk::view::{AttemptDoc, RequestDoc, SimulateDoc};
-use crate::host::{facts, power, sessions};
+use crate::host::{facts, sessions};
 use crate::site::ids::MachineId;
 use crate::site::instruction::parse::parse;
 use crate::site::instruction::{self, InstructionFile};
@@ -216,11 +216,7 @@ fn situation(
                 .map(|all| all.iter().filter(|s| !ignored(&s.user)).map(UserFact::of).collect()),
             clock_suspect: None,
             boot_id: facts::boot_id(),
-            host: HostFacts {
-                started: Some(app.now - uptime),
-                power: power::source(),
-                restart_wanted: power::restart_wanted(),
-            },
+            host: HostFacts::now(Some(app.now - uptime)),
             disk_free: facts::disk_free(&app.setup.layout.state),
             running,
             countdown: None,

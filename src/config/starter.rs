@@ -1,9 +1,12 @@
 //! The text of a new `pcm.toml`, as `pcm init` and `pcm demo` write it: what is set stands there, everything else is a
-//! comment with its default.
+//! comment with its default, from the rows of `settings`.
 
+use super::Config;
+use super::settings::Setting;
+use super::written::{Written, path, paths, string};
 use crate::site::ids::MachineId;
 use crate::site::trust::TrustMode;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What a new configuration says. Everything else stays at its default.
 #[derive(Debug, Clone)]
@@ -22,6 +25,14 @@ pub struct Starter {
     pub role: String,
 }
 
+const HEAD: &str = "\
+# Configuration of the Package Command Manager. A line that begins with # shows the default of a setting, or an example
+# where it has none. Durations are a number and s, m, h or d. All errors of this file are reported at once, with lines.
+";
+
+/// Where the words behind a setting begin.
+const WORDS_AT: usize = 34;
+
 impl Starter {
     /// For one machine on these shares, the rest at its default.
     pub fn new(machine: MachineId, shares: Vec<PathBuf>, trust: TrustMode) -> Self {
@@ -30,105 +41,69 @@ impl Starter {
 
     /// The text of the file. `Config::parse` reads it without a problem.
     pub fn text(&self) -> String {
-        let shares: Vec<String> = self.shares.iter().map(|s| quoted(s)).collect();
-        let mode = match self.trust {
-            TrustMode::Signed => "signed",
-            TrustMode::Permissions => "permissions",
+        let mut text = HEAD.to_owned();
+        for section in Config::sections() {
+            text.push('\n');
+            match (section.name, section.repeated) {
+                ("", _) => {}
+                (name, true) => text.push_str(&commented(&format!("# [[{name}]]"), section.words)),
+                (name, false) => text.push_str(&commented(&format!("[{name}]"), section.words)),
+            }
+            for setting in &section.settings {
+                text.push_str(&self.line(section.name, setting));
+            }
+        }
+        text
+    }
+
+    /// One setting: in force where it is set.
+    fn line(&self, section: &str, setting: &Setting) -> String {
+        let key = setting.key;
+        if let Some(value) = self.set(section, key) {
+            return commented(&format!("{key} = {value}"), setting.words);
+        }
+        let words = match (&setting.default, setting.example) {
+            (Some(_), Some(example)) => format!("e.g. {example}: {}", setting.words),
+            (Some(_), None) => setting.words.to_owned(),
+            (None, _) => format!("example: {}", setting.words),
         };
-        let polling = match &self.polling_interval {
-            Some(interval) => format!("polling_interval = {}", string(interval)),
-            None => r#"# polling_interval = "60m""#.to_owned(),
-        };
-        let role = if self.role.is_empty() {
-            r#"# role = "production"             # shown, and may choose a theme"#.to_owned()
-        } else {
-            format!("role = {}", string(&self.role))
-        };
-        let log_dir = match &self.log_dir {
-            Some(dir) => format!("dir = {}", quoted(dir)),
-            None => r#"# dir = "/var/log/pcm""#.to_owned(),
-        };
-        format!(
-            r#"# Configuration of the Package Command Manager. What is commented out shows its default.
-# Durations are a number and s, m, h or d. All errors of this file are reported at once, with their lines.
+        let value = setting.default.as_deref().or(setting.example).unwrap_or_default();
+        commented(&format!("# {key} = {value}"), &words)
+    }
 
-machine = "{machine}"
-shares = [{shares}]
-{polling}
-{role}
-
-[trust]
-# signed: instruction files need a signature. permissions: whoever can write to the share decides what runs here,
-# and the share is refused where anybody but root or the service's account can.
-mode = "{mode}"
-
-[run]
-# max_run_time = "2h"             # for requests that do not say
-# countdown = "5m"                # notice before an automatic run while someone is logged on
-# after_boot = "10m"
-# retries = 3
-# retry_after = "10m"
-# run_as = "root"                 # default: the service's own account
-
-[execute]
-# programs = []                   # bare names that may be started besides the platform's own; no shells
-
-[windows]
-# weekly = ["Sat 22:00-06:00"]    # default: none, which means always open
-# zone = "local"
-
-# [[freeze]]                      # no automatic runs in this period
-# from = 2026-12-20T00:00:00
-# until = 2027-01-04T00:00:00
-# reason = "end of year"
-
-[deferral]
-# max_count = 3
-# max_total = "7d"
-# never_within = "1h"             # of expire after
-
-[users]
-# ignore = []                     # accounts whose presence does not count
-# busy_within = "15m"
-
-[restart]
-# allow = false                   # whether pcm may restart the machine for `restarts = "pcm"`
-# countdown = "15m"
-
-[share]
-# stale_after = "24h"
-# timeout = "10s"
-
-[operators]
-# group = "pcm-operators"
-
-[check]
-# backup = []                     # e.g. ["/usr/local/bin/backup-is-fresh"]: ends with 0 where there is a backup
-# backup_within = "24h"           # how old a file that the backup writes may be: backup_marker names it
-
-[retention]
-# transcripts = "90d"
-# stage = "30d"
-
-[log]
-{log_dir}
-# format = "cmtrace"              # cmtrace | classic
-# max_size = "10MB"
-# keep = 5
-
-[console]
-# theme = "default"
-"#,
-            machine = self.machine,
-            shares = shares.join(", "),
-        )
+    /// What is set, as TOML.
+    fn set(&self, section: &str, key: &str) -> Option<String> {
+        match (section, key) {
+            ("", "machine") => self.machine.written(),
+            ("", "shares") => Some(paths(&self.shares)),
+            ("", "polling_interval") => self.polling_interval.as_deref().map(string),
+            ("", "role") => Some(string(&self.role)).filter(|_| !self.role.is_empty()),
+            ("trust", "mode") => self.trust.written(),
+            ("log", "dir") => self.log_dir.as_deref().map(path),
+            _ => None,
+        }
     }
 }
 
-fn quoted(path: &Path) -> String {
-    string(&path.to_string_lossy())
-}
-
-fn string(text: &str) -> String {
-    toml::Value::from(text).to_string()
+/// A line with words behind it, where they fit, or else above it.
+fn commented(line: &str, words: &str) -> String {
+    let side_by_side = format!("{line:WORDS_AT$}# {words}");
+    if words.is_empty() {
+        format!("{line}\n")
+    } else if line.len() < WORDS_AT && side_by_side.chars().count() <= 120 {
+        format!("{side_by_side}\n")
+    } else {
+        let mut above = String::new();
+        let mut width = 0;
+        for word in words.split(' ') {
+            if width == 0 || width + 1 + word.chars().count() > 118 {
+                above.push_str(if above.is_empty() { "#" } else { "\n#" });
+                width = 0;
+            }
+            above.push(' ');
+            above.push_str(word);
+            width += 1 + word.chars().count();
+        }
+        format!("{above}\n{line}\n")
+    }
 }

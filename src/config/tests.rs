@@ -97,7 +97,7 @@ fn every_key_of_the_table_is_read() {
     assert_eq!((c.polling_interval, c.role.as_str()), (s(90), "production"));
     assert_eq!((c.run.max_run_time, c.run.countdown, c.run.after_boot), (s(3_600), s(0), s(60)));
     assert_eq!((c.run.retries, c.run.retry_after, c.run.run_as.as_deref()), (1, s(120), Some("deploy")));
-    assert_eq!(c.programs, ["zypper", "snap"]);
+    assert_eq!(c.execute.programs, ["zypper", "snap"]);
     assert!(c.all_programs().ends_with(&["zypper".to_owned(), "snap".to_owned()]));
     assert_eq!(
         (c.windows.weekly, c.windows.zone.as_str()),
@@ -114,8 +114,8 @@ fn every_key_of_the_table_is_read() {
     assert_eq!((c.restart.allow, c.restart.countdown), (true, s(60)));
     assert_eq!((c.share.stale_after, c.share.timeout), (s(172_800), s(3)));
     assert_eq!((c.trust.mode, c.trust.dir), (TrustMode::Permissions, Some("/etc/pcm/keys".into())));
-    assert_eq!(c.operators_group, "wheel");
-    assert_eq!(c.notify, ["/usr/local/bin/page-someone", "now"]);
+    assert_eq!(c.operators.group, "wheel");
+    assert_eq!(c.notify.command, ["/usr/local/bin/page-someone", "now"]);
     assert_eq!(c.check.backup, ["/usr/local/bin/backup-is-fresh"]);
     assert_eq!(c.check.backup_marker.as_deref(), Some(std::path::Path::new("/var/backups/last")));
     assert_eq!(c.check.backup_within, s(2 * 86_400));
@@ -228,7 +228,7 @@ fn a_new_configuration_says_what_was_asked_for_and_nothing_else() {
     let expected = Config {
         machine: Some(machine),
         shares: plain.shares.clone(),
-        trust: super::Trust { mode: TrustMode::Permissions, dir: None },
+        trust: super::Trust { mode: TrustMode::Permissions, ..super::Trust::default() },
         ..Config::default()
     };
     assert_eq!(format!("{config:?}"), format!("{expected:?}"));
@@ -246,24 +246,86 @@ fn a_new_configuration_says_what_was_asked_for_and_nothing_else() {
 }
 
 #[test]
-fn the_comments_of_a_new_configuration_are_its_defaults() {
-    let machine = "BP004000".parse().unwrap();
-    let text = Starter::new(machine, vec![], TrustMode::Signed).text();
-    // Each commented key, put in force, has to be readable and to change nothing but what is marked as an example.
-    let examples = ["role", "weekly", "dir", "from", "until", "reason", "[[freeze]]", "run_as"];
-    for line in text.lines().filter_map(|l| l.strip_prefix("# ")) {
-        let key = line.split(' ').next().unwrap();
-        if !line.contains(" = ") || examples.contains(&key) {
-            continue;
+fn the_default_of_every_row_is_read_as_such_and_every_example_is_read() {
+    for section in Config::sections() {
+        let head = match (section.name, section.repeated) {
+            ("", _) => String::new(),
+            (name, true) => format!("[[{name}]]\n"),
+            (name, false) => format!("[{name}]\n"),
+        };
+        for setting in &section.settings {
+            let read = |written: &str| {
+                // A freeze is read as a whole, below.
+                let text = format!("{head}{} = {written}\n", setting.key);
+                Config::parse(&text, "f").unwrap_or_else(|e| panic!("{text}: {e:?}"))
+            };
+            if let Some(default) = &setting.default {
+                let mut config = read(default);
+                // Who says it is all that differs.
+                config.polling_by = PollingBy::Default;
+                assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()), "{setting:?}");
+            }
+            if let Some(example) = setting.example.filter(|_| !section.repeated) {
+                assert_ne!(format!("{:?}", read(example)), format!("{:?}", Config::default()), "{setting:?}");
+            }
+            assert!(setting.default.is_some() || setting.example.is_some(), "{setting:?}");
         }
-        let section =
-            text.lines().take_while(|l| *l != format!("# {line}")).filter(|l| l.starts_with('[')).last();
-        let in_force = format!("{}\n{line}\n", section.unwrap_or_default());
-        let mut config = Config::parse(&in_force, "f").unwrap_or_else(|e| panic!("{in_force}: {e:?}"));
-        // Who says it is all that differs.
-        config.polling_by = PollingBy::Default;
-        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()), "{in_force}");
     }
+}
+
+#[test]
+fn a_new_configuration_shows_every_setting_and_all_of_it_can_be_put_in_force() {
+    let text = Starter::new("BP004000".parse().unwrap(), vec![], TrustMode::Signed).text();
+    let is_setting = |line: &str| line.starts_with("[[") || line.split(' ').nth(1) == Some("=");
+    let uncommented = |line: &str| match line.strip_prefix("# ").filter(|bare| is_setting(bare)) {
+        Some(bare) => format!("{bare}\n"),
+        None => format!("{line}\n"),
+    };
+    let in_force: String = text.lines().map(uncommented).collect();
+    let config = Config::parse(&in_force, "f").unwrap_or_else(|e| panic!("{in_force}\n{e:?}"));
+    assert_eq!(config.freezes.len(), 1);
+    for section in Config::sections() {
+        for setting in section.settings {
+            let line = format!("{} = ", setting.key);
+            let lines = in_force.lines().filter(|l| l.starts_with(&line)).count();
+            assert!(lines > 0, "{}.{}", section.name, setting.key);
+        }
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+/// What stands in backquotes as a section in brackets and a key is a setting.
+#[test]
+fn no_text_names_a_setting_that_there_is_not() {
+    let known: Vec<(String, String)> = Config::sections()
+        .into_iter()
+        .flat_map(|s| s.settings.into_iter().map(move |key| (s.name.to_owned(), key.key.to_owned())))
+        .collect();
+    let named = regex::Regex::new(r"`\[([a-z]+)\]\s+([a-z_]+)`").unwrap();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut texts = vec![root.join("README.md")];
+    let mut folders = vec![root.join("src"), root.join(".github")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            match path.extension().and_then(|e| e.to_str()) {
+                None if path.is_dir() => folders.push(path),
+                Some("rs" | "md") => texts.push(path),
+                _ => {}
+            }
+        }
+    }
+    let mut seen = 0;
+    for path in texts {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for found in named.captures_iter(&text) {
+            let setting = (found[1].to_owned(), found[2].to_owned());
+            assert!(known.contains(&setting), "{}: {}", path.display(), &found[0]);
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen}");
 }
 
 proptest::proptest! {

@@ -9,7 +9,7 @@ use super::world::{Subject, Windows, Words, World, newest, running};
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Rejected};
-use crate::terms::{Code, Gate, Group, State, Verdict};
+use crate::terms::{Group, State, Verdict};
 
 /// What the core says of every request: those of the instruction file in its order, then those that are only in
 /// history, by id. Pure: the same inputs give the same decisions. The gates' evidence is left empty, since nobody reads
@@ -176,49 +176,56 @@ fn of_withdrawn(world: &World, id: RequestId, attempt: &Attempt) -> Decision {
     }
 }
 
-/// One of all gates, which are in their order.
-fn of(gates: &[GateResult], gate: Gate) -> Option<&GateResult> {
-    gates.get(gate as usize).filter(|found| found.gate == gate)
-}
-
 /// The precedence of DESIGN.md 3.
 fn state(world: &World, subject: &Subject, gates: &[GateResult]) -> State {
-    let code = |gate| of(gates, gate).and_then(|g| g.code);
-    let blocks = |gate| of(gates, gate).is_some_and(|g| g.verdict == Verdict::Block);
-    let unusable = if blocks(Gate::Record) || blocks(Gate::Trust) {
-        Some(State::Rejected)
-    } else if code(Gate::Platform).is_some() || code(Gate::Kind) == Some(Code::NeedsInput) {
-        Some(State::NotApplicable)
-    } else if subject.expired(world.now) {
-        Some(State::Expired)
-    } else {
-        None
-    };
+    let closed = gates.iter().filter_map(leads_to).min_by_key(|state| rank(*state));
     if let Some(attempt) = subject.newest {
         // What was attempted is shown as such. Only while another attempt may still follow by itself is it pending.
-        if subject.retry_at().is_none() || unusable.is_some() {
+        let pending = closed.is_none_or(|state| state.group() == Group::Pending);
+        if subject.retry_at().is_none() || !pending {
             return world.shown(attempt);
         }
     } else if subject.adopted.is_some() {
         return State::Succeeded;
     }
-    if let Some(state) = unusable {
-        return state;
+    match closed {
+        Some(state) => state,
+        None if world.announced(subject).is_some() => State::Countdown,
+        None => State::Due,
     }
-    if code(Gate::Offer).is_some() {
-        State::Scheduled
-    } else if code(Gate::History) == Some(Code::RetryLater) {
-        State::RetryWait
-    } else if code(Gate::Deferral).is_some() {
-        State::Deferred
-    } else if code(Gate::Mandatory).is_some() || code(Gate::Kind).is_some() {
-        State::Offered
-    } else if gates.iter().any(|g| g.verdict != Verdict::Pass) {
+}
+
+/// The state that a gate leads to; None: it passes. What is only unknown is waited for.
+fn leads_to(gate: &GateResult) -> Option<State> {
+    match (gate.verdict, gate.code) {
+        (Verdict::Pass, _) => None,
+        (Verdict::Block, Some(code)) => Some(code.row().leads_to),
+        (Verdict::Block, None) | (Verdict::Unknown, _) => Some(State::Waiting),
+    }
+}
+
+/// The place of a state that gates lead to in the precedence; the lowest goes before.
+fn rank(state: State) -> u8 {
+    match state {
+        State::Rejected => 0,
+        State::NotApplicable => 1,
+        State::Expired => 2,
+        State::Scheduled => 3,
+        State::RetryWait => 4,
+        State::Deferred => 5,
+        State::Offered => 6,
+        // No gate leads to the others; if one did, the request waits all the same.
         State::Waiting
-    } else if world.announced(subject).is_some() {
-        State::Countdown
-    } else {
-        State::Due
+        | State::Due
+        | State::Countdown
+        | State::Running
+        | State::Stopping
+        | State::Succeeded
+        | State::SucceededRestart
+        | State::Failed
+        | State::TimedOut
+        | State::Stopped
+        | State::Interrupted => 7,
     }
 }
 

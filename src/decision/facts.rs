@@ -2,7 +2,7 @@
 //! the core's inputs (`model`); the executor fills it in at every step from what `host` reads.
 
 use crate::clock::Wall;
-pub use crate::host::power::Power;
+pub use crate::host::power::{HostFacts, Power};
 use crate::host::sessions::Session;
 use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
@@ -43,17 +43,6 @@ impl Facts {
     pub fn attended(&self) -> bool {
         self.users.as_ref().is_none_or(|users| !users.is_empty())
     }
-}
-
-/// What the machine says of its own state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostFacts {
-    /// When it started, by the wall clock as it stands now; None: cannot be known.
-    pub started: Option<Wall>,
-    /// What it runs on.
-    pub power: Power,
-    /// What else wants a restart, in words: evidence only, never a reason of its own.
-    pub restart_wanted: Option<SafeText>,
 }
 
 /// An automatic run that is announced and not launched.

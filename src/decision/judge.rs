@@ -4,17 +4,18 @@
 
 use super::decide::one;
 use super::model::{Attempt, Change, Decision, GateResult, Inputs, Refusal, Verb};
-use super::remedy::remedy;
 use super::world::{Words, World};
 use crate::clock::{Wall, between, earlier, later};
 use crate::site::ids::RequestId;
-use crate::terms::{Code, Gate, Group, State, Verdict};
+use crate::terms::{Code, Gate, Group, PassedBy, RefusalCode, Refused, State, VerbKind, Verdict};
 use crate::text::{SafeText, duration, stamp};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The gates that an operator can pass by naming them, with a reason.
-pub const OVERRIDABLE: [Gate; 6] =
-    [Gate::Hold, Gate::Deferral, Gate::Window, Gate::Users, Gate::Clock, Gate::Host];
+pub fn overridable() -> impl Iterator<Item = Gate> {
+    Gate::ALL.iter().copied().filter(|gate| gate.row().overridable)
+}
 
 /// Whether an operator's wish may be carried out now.
 ///
@@ -24,7 +25,11 @@ pub fn judge(inputs: &Inputs, request: RequestId, verb: &Verb) -> Result<Decisio
     let world = World::new(inputs, Words::Evidence);
     let Some(decision) = one(&world, request) else {
         let why = format!("{request} is neither in the instruction file nor in this machine's history");
-        return Err(refusal("no-such-request", why, "pcm list --all shows every request of this machine"));
+        return Err(refusal(
+            Refused::NoSuchRequest,
+            why,
+            "pcm list --all shows every request of this machine",
+        ));
     };
     let asked = Asked { inputs, id: request, decision: &decision };
     asked.check(verb)?;
@@ -40,18 +45,19 @@ pub fn judge_hold(inputs: &Inputs, until: Wall, reason: Option<&SafeText>) -> Re
     needs_reason(reason, "a hold")
 }
 
-/// Whether an operator may do one thing with a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Whether an operator may do one thing with a request; in the documents of `show` and `explain` as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allowed {
-    /// `run`, `rerun`, `defer`, `undefer`, `stop`.
-    pub verb: &'static str,
+    /// Which.
+    pub verb: VerbKind,
     /// Whether the core would carry it out as it stands, without overrides.
     pub ok: bool,
     /// The refusal's code.
-    pub code: Option<String>,
+    pub code: Option<RefusalCode>,
     /// In words.
     pub why: SafeText,
     /// The gates that would have to be named to pass; only where that would be enough.
+    #[serde(default)]
     pub overrides: Vec<Gate>,
 }
 
@@ -61,17 +67,16 @@ pub fn allowed(inputs: &Inputs, request: RequestId) -> Vec<Allowed> {
     let Some(decision) = one(&world, request) else { return Vec::new() };
     let asked = Asked { inputs, id: request, decision: &decision };
     let reason = || Some(SafeText::from("-"));
-    let run = |overrides| Verb::Run { overrides, reason: reason() };
-    let rerun = |overrides| Verb::Rerun { overrides, reason: reason() };
     // The shortest deferral: if that is refused, all are.
     let until = later(inputs.now, Duration::from_secs(1));
-    vec![
-        asked.verb("run", &run),
-        asked.verb("rerun", &rerun),
-        asked.verb("defer", &|_| Verb::Defer { until, reason: reason() }),
-        asked.verb("undefer", &|_| Verb::Undefer),
-        asked.verb("stop", &|_| Verb::Stop { reason: reason() }),
-    ]
+    let verb = |kind: VerbKind, overrides: Vec<Gate>| match kind {
+        VerbKind::Run => Verb::Run { overrides, reason: reason() },
+        VerbKind::Rerun => Verb::Rerun { overrides, reason: reason() },
+        VerbKind::Defer => Verb::Defer { until, reason: reason() },
+        VerbKind::Undefer => Verb::Undefer,
+        VerbKind::Stop => Verb::Stop { reason: reason() },
+    };
+    VerbKind::ALL.iter().map(|kind| asked.verb(|overrides| verb(*kind, overrides))).collect()
 }
 
 struct Asked<'a> {
@@ -106,7 +111,7 @@ impl Asked<'_> {
     /// The first attempt.
     fn run(&self, overrides: &[Gate]) -> Result<(), Refusal> {
         self.published()?;
-        overridable(overrides)?;
+        all_overridable(overrides)?;
         let id = self.id;
         // Also while a retry is due by policy: what was launched once is never `run` again.
         let never_launched = self.newest().is_some_and(Attempt::never_launched);
@@ -114,56 +119,51 @@ impl Asked<'_> {
             let code = self.code(Gate::History).filter(|c| *c == Code::Interrupted).unwrap_or(Code::Done);
             let (n, state) = (self.decision.attempt, self.decision.state);
             let why = format!("{id} was attempted before: attempt {n} is {state}");
-            return Err(refusal(code.as_str(), why, self.under_way().unwrap_or_else(|| remedy(code, id))));
+            return Err(refusal(code, why, self.under_way().unwrap_or_else(|| remedy(code, id))));
         }
-        self.gates(overrides, |gate| {
-            gate.gate == Gate::Mandatory
-                || gate.code == Some(Code::ApplicationOnly)
-                || never_launched && matches!(gate.code, Some(Code::Done | Code::RetryLater))
+        self.gates(overrides, |code| match code.row().passed_by {
+            PassedBy::Run | PassedBy::OnlyRun => true,
+            PassedBy::Rerun => never_launched && code != Code::Interrupted,
+            PassedBy::Nothing => false,
         })
     }
 
     /// A further attempt.
     fn rerun(&self, overrides: &[Gate]) -> Result<(), Refusal> {
         self.published()?;
-        overridable(overrides)?;
+        all_overridable(overrides)?;
         let id = self.id;
         let adopted = self.inputs.history.adopted.contains_key(&id);
         if self.decision.attempt == 0 && !adopted && self.knows_history() {
             let why = format!("{id} was never attempted on this machine");
-            return Err(refusal("not-attempted", why, format!("pcm run {id} makes the first attempt")));
+            return Err(refusal(Refused::NotAttempted, why, format!("pcm run {id} makes the first attempt")));
         }
         if let Some(help) = self.under_way() {
             let why = format!("attempt {} of {id} is {}", self.decision.attempt, self.decision.state);
-            return Err(refusal("busy", why, help));
+            return Err(refusal(Code::Busy, why, help));
         }
-        self.gates(overrides, |gate| {
-            gate.gate == Gate::Mandatory
-                || matches!(
-                    gate.code,
-                    Some(Code::ApplicationOnly | Code::Done | Code::Interrupted | Code::RetryLater)
-                )
-        })
+        self.gates(overrides, |code| code.row().passed_by != PassedBy::Nothing)
     }
 
     /// Every gate that neither the verb passes by itself nor the operator by name: first those that nobody can pass.
-    fn gates(&self, overrides: &[Gate], by_itself: impl Fn(&GateResult) -> bool) -> Result<(), Refusal> {
+    fn gates(&self, overrides: &[Gate], by_itself: impl Fn(Code) -> bool) -> Result<(), Refusal> {
+        let passed = |g: &GateResult| g.code.is_some_and(&by_itself);
         let closed: Vec<&GateResult> = self
             .decision
             .gates
             .iter()
-            .filter(|g| g.verdict != Verdict::Pass && !by_itself(g) && !overrides.contains(&g.gate))
+            .filter(|g| g.verdict != Verdict::Pass && !passed(g) && !overrides.contains(&g.gate))
             .collect();
-        if let Some(hard) = closed.iter().find(|g| !OVERRIDABLE.contains(&g.gate)) {
+        if let Some(hard) = closed.iter().find(|g| !g.gate.row().overridable) {
             return Err(self.closed(hard));
         }
         let Some(first) = closed.first() else { return Ok(()) };
-        let names: Vec<&str> = closed.iter().map(|g| g.gate.as_str()).collect();
+        let names: Vec<Gate> = closed.iter().map(|g| g.gate).collect();
         let mut refused = self.closed(first);
         let all: Vec<String> = closed.iter().map(|g| format!("{}: {}", g.gate, g.evidence)).collect();
         refused.why = all.join("; ").into();
         refused.remedy =
-            format!("To run it all the same: --override {} --reason WHY", names.join(",")).into();
+            format!("To run it all the same: --override {} --reason WHY", Gate::join(&names, ",")).into();
         Err(refused)
     }
 
@@ -172,7 +172,7 @@ impl Asked<'_> {
         let code = gate.code.unwrap_or(Code::PolicyUnreadable);
         let help = self.under_way().filter(|_| gate.gate == Gate::History);
         let help = help.unwrap_or_else(|| remedy(code, self.id));
-        refusal(code.as_str(), format!("{}: {}", gate.gate, gate.evidence), help)
+        refusal(code, format!("{}: {}", gate.gate, gate.evidence), help)
     }
 
     /// What helps while the request itself runs: no further attempt can be made then.
@@ -205,7 +205,7 @@ impl Asked<'_> {
             let why = format!("{id} was deferred {count} times; the limit is {}", policy.max_count);
             let help =
                 format!("Let it run, or pcm hold --until TIME --reason WHY for the whole machine; {LIMITS}");
-            return Err(refusal("deferral-limit", why, help));
+            return Err(refusal(Refused::DeferralLimit, why, help));
         }
         // A new deferral ends the one in force, whose rest then no longer counts.
         let rest = self.decision.deferred_until.map_or(Duration::ZERO, |end| between(self.inputs.now, end));
@@ -214,7 +214,7 @@ impl Asked<'_> {
         if all > policy.max_total {
             let (all, limit) = (duration(all), duration(policy.max_total));
             let why = format!("{id} would be deferred for {all} in all; the limit is {limit}");
-            return Err(refusal("deferral-limit", why, format!("Choose an earlier time; {LIMITS}")));
+            return Err(refusal(Refused::DeferralLimit, why, format!("Choose an earlier time; {LIMITS}")));
         }
         if let Some(expires) = self.decision.expire_after {
             let last = earlier(expires, policy.never_within);
@@ -226,7 +226,7 @@ impl Asked<'_> {
                 } else {
                     format!("It cannot be deferred any more; {LIMITS}")
                 };
-                return Err(refusal("deferral-too-late", why, help));
+                return Err(refusal(Refused::DeferralTooLate, why, help));
             }
         }
         Ok(())
@@ -234,7 +234,7 @@ impl Asked<'_> {
 
     fn not_pending(&self) -> Refusal {
         let why = format!("{} is {}", self.id, self.decision.state);
-        refusal(Code::Done.as_str(), why, remedy(Code::Done, self.id))
+        refusal(Code::Done, why, remedy(Code::Done, self.id))
     }
 
     fn undefer(&self) -> Result<(), Refusal> {
@@ -242,7 +242,7 @@ impl Asked<'_> {
             return Ok(());
         }
         let why = format!("no deferral of {} is in force", self.id);
-        Err(refusal("not-deferred", why, format!("pcm explain {} says what else keeps it", self.id)))
+        Err(refusal(Refused::NotDeferred, why, format!("pcm explain {} says what else keeps it", self.id)))
     }
 
     /// Also during the countdown: no attempt exists then, and none comes of it.
@@ -251,7 +251,7 @@ impl Asked<'_> {
             return Ok(());
         }
         let why = format!("{} is {}", self.id, self.decision.state);
-        Err(refusal("not-running", why, "pcm list shows what is running"))
+        Err(refusal(Refused::NotRunning, why, "pcm list shows what is running"))
     }
 
     /// Only what is still published can be run or postponed.
@@ -261,7 +261,7 @@ impl Asked<'_> {
         }
         let why = format!("{} is in this machine's history but no longer in the instruction file", self.id);
         Err(refusal(
-            "no-such-request",
+            Refused::NoSuchRequest,
             why,
             "Ask the publisher to send the job again; its new request has a new id",
         ))
@@ -280,22 +280,23 @@ impl Asked<'_> {
         self.decision.gates.iter().find(|g| g.gate == gate).and_then(|g| g.code)
     }
 
-    fn verb(&self, name: &'static str, verb: &dyn Fn(Vec<Gate>) -> Verb) -> Allowed {
-        let Err(refused) = self.check(&verb(Vec::new())) else {
-            let why = SafeText::from(what(name, self.decision));
-            return Allowed { verb: name, ok: true, code: None, why, overrides: Vec::new() };
+    fn verb(&self, verb: impl Fn(Vec<Gate>) -> Verb) -> Allowed {
+        let plain = verb(Vec::new());
+        let kind = plain.kind();
+        let Err(refused) = self.check(&plain) else {
+            let why = SafeText::from(what(kind, self.decision));
+            return Allowed { verb: kind, ok: true, code: None, why, overrides: Vec::new() };
         };
         let closed =
             |gate: &Gate| self.decision.gates.iter().any(|g| g.gate == *gate && g.verdict != Verdict::Pass);
-        let named: Vec<Gate> = OVERRIDABLE.into_iter().filter(closed).collect();
+        let named: Vec<Gate> = overridable().filter(closed).collect();
         let enough = !named.is_empty() && self.check(&verb(named.clone())).is_ok();
-        let overrides = if enough { named } else { Vec::new() };
         Allowed {
-            verb: name,
+            verb: kind,
             ok: false,
             code: Some(refused.code),
             why: format!("{}. {}", refused.why, refused.remedy).into(),
-            overrides,
+            overrides: if enough { named } else { Vec::new() },
         }
     }
 }
@@ -303,26 +304,33 @@ impl Asked<'_> {
 const LIMITS: &str = "the limits are [deferral] in pcm.toml";
 
 /// What an allowed verb would do.
-fn what(verb: &str, decision: &Decision) -> String {
+fn what(verb: VerbKind, decision: &Decision) -> String {
     match verb {
-        "run" => format!("starts attempt {} now", decision.attempt + 1),
-        "rerun" => format!("starts attempt {} now, with a reason", decision.attempt + 1),
-        "defer" => "postpones it, with a reason".to_owned(),
-        "undefer" => "ends the deferral".to_owned(),
-        _ if decision.state == State::Countdown => "ends the countdown: it is not started".to_owned(),
-        _ => "ends the package and all its processes, with a reason".to_owned(),
+        VerbKind::Run => format!("starts attempt {} now", decision.attempt + 1),
+        VerbKind::Rerun => format!("starts attempt {} now, with a reason", decision.attempt + 1),
+        VerbKind::Defer => "postpones it, with a reason".to_owned(),
+        VerbKind::Undefer => "ends the deferral".to_owned(),
+        VerbKind::Stop if decision.state == State::Countdown => {
+            "ends the countdown: it is not started".to_owned()
+        }
+        VerbKind::Stop => "ends the package and all its processes, with a reason".to_owned(),
     }
 }
 
-fn refusal(code: &str, why: impl Into<SafeText>, remedy: impl Into<SafeText>) -> Refusal {
-    Refusal { code: code.to_owned(), why: why.into(), remedy: remedy.into() }
+/// What helps against this code.
+pub(super) fn remedy(code: Code, id: RequestId) -> String {
+    code.row().remedy.replace("{id}", id.as_str())
 }
 
-fn overridable(named: &[Gate]) -> Result<(), Refusal> {
-    let Some(bad) = named.iter().find(|g| !OVERRIDABLE.contains(g)) else { return Ok(()) };
+fn refusal(code: impl Into<RefusalCode>, why: impl Into<SafeText>, remedy: impl Into<SafeText>) -> Refusal {
+    Refusal { code: code.into(), why: why.into(), remedy: remedy.into() }
+}
+
+fn all_overridable(named: &[Gate]) -> Result<(), Refusal> {
+    let Some(bad) = named.iter().find(|g| !g.row().overridable) else { return Ok(()) };
     let why = format!("the gate {bad} cannot be overridden by anybody");
-    let names: Vec<&str> = OVERRIDABLE.iter().map(|g| g.as_str()).collect();
-    Err(refusal("not-permitted", why, format!("What can be named: {}", names.join(", "))))
+    let names: Vec<Gate> = overridable().collect();
+    Err(refusal(Refused::NotPermitted, why, format!("What can be named: {}", Gate::join(&names, ", "))))
 }
 
 fn needs_reason(reason: Option<&SafeText>, what: &str) -> Result<(), Refusal> {
@@ -330,7 +338,7 @@ fn needs_reason(reason: Option<&SafeText>, what: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(refusal(
-        "reason-required",
+        Refused::ReasonRequired,
         format!("{what} needs a reason, which is kept in the audit"),
         "Add --reason WHY",
     ))
@@ -341,5 +349,9 @@ fn in_future(inputs: &Inputs, until: Wall) -> Result<(), Refusal> {
         return Ok(());
     }
     let (until, now) = (stamp(until, inputs.zone), stamp(inputs.now, inputs.zone));
-    Err(refusal("until-passed", format!("{until} is not in the future; it is {now}"), "Name a later time"))
+    Err(refusal(
+        Refused::UntilPassed,
+        format!("{until} is not in the future; it is {now}"),
+        "Name a later time",
+    ))
 }

@@ -15,7 +15,6 @@ mod gates;
 mod judge;
 pub mod model;
 mod next;
-mod remedy;
 mod restart;
 pub mod restart_count;
 mod retold;
@@ -27,9 +26,8 @@ pub mod window;
 mod world;
 
 pub use decide::{decide, decide_one, due_in_order, next_instant, verdicts};
-pub use judge::{Allowed, OVERRIDABLE, allowed, judge, judge_hold};
+pub use judge::{Allowed, allowed, judge, judge_hold};
 pub use model::*;
-pub use remedy::remedy;
 pub use restart::{RestartPlan, RestartState, RestartVerb, judge_restart, restart_plan};
 pub use retold::{Asked as Retelling, Blocked, Trail, TrailStep};
 pub use world::shown;

@@ -9,7 +9,7 @@ use crate::site::instruction::InstructionFile;
 use crate::site::share::SourceFault;
 use crate::site::site_file::Freeze;
 use crate::site::trust::TrustVerdict;
-use crate::terms::{Code, Gate, State, Verdict};
+use crate::terms::{Code, Gate, RefusalCode, State, VerbKind, Verdict};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -229,11 +229,24 @@ pub enum Verb {
     },
 }
 
-/// Why the core refuses. The code is one of [`Code`] or of the refusals that are not gates (DESIGN.md 4).
+impl Verb {
+    /// Which it is.
+    pub fn kind(&self) -> VerbKind {
+        match self {
+            Verb::Run { .. } => VerbKind::Run,
+            Verb::Rerun { .. } => VerbKind::Rerun,
+            Verb::Defer { .. } => VerbKind::Defer,
+            Verb::Undefer => VerbKind::Undefer,
+            Verb::Stop { .. } => VerbKind::Stop,
+        }
+    }
+}
+
+/// Why the core refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// Kebab-case.
-    pub code: String,
+    /// A gate's code, or one of its own.
+    pub code: RefusalCode,
     /// In words.
     pub why: SafeText,
     /// What would help, as a sentence.

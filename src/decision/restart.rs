@@ -7,7 +7,7 @@ use super::world::{Words, World};
 use crate::clock::{Wall, between};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
-use crate::terms::{Code, State};
+use crate::terms::{Code, RefusalCode, Refused, State};
 use crate::text::{SafeText, duration, stamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -191,20 +191,20 @@ fn room(world: &World, by_pcm: &[&Attempt]) -> Duration {
 /// # Errors
 /// `restart-not-pending`; `busy`: never while a package runs; `until-passed`.
 pub fn judge_restart(inputs: &Inputs, verb: RestartVerb) -> Result<RestartPlan, Refusal> {
-    let refuse = |code: &str, why: String, remedy: &str| {
-        Err(Refusal { code: code.to_owned(), why: why.into(), remedy: remedy.into() })
+    let refuse = |code: RefusalCode, why: String, remedy: &str| {
+        Err(Refusal { code, why: why.into(), remedy: remedy.into() })
     };
     let plan = restart_plan(inputs);
     if plan.wanted_by.is_empty() {
         let why = "no package of pcm's wants a restart of this machine".to_owned();
-        return refuse("restart-not-pending", why, "pcm status shows when one is pending");
+        return refuse(Refused::RestartNotPending.into(), why, "pcm status shows when one is pending");
     }
     match verb {
         RestartVerb::Now => match &inputs.facts.running {
             Some((id, since)) => {
                 let why = format!("{id} runs for {}", duration(between(*since, inputs.now)));
                 refuse(
-                    Code::Busy.as_str(),
+                    Code::Busy.into(),
                     why,
                     "Wait for its end: pcm never restarts a machine while a package runs",
                 )
@@ -213,7 +213,7 @@ pub fn judge_restart(inputs: &Inputs, verb: RestartVerb) -> Result<RestartPlan, 
         },
         RestartVerb::Defer(until) if until <= inputs.now => {
             let why = format!("{} is not in the future", stamp(until, inputs.zone));
-            refuse("until-passed", why, "Name a later time")
+            refuse(Refused::UntilPassed.into(), why, "Name a later time")
         }
         RestartVerb::Defer(_) | RestartVerb::Cancel => Ok(plan),
     }

@@ -162,16 +162,17 @@ impl Asked<'_> {
             return told;
         }
         // The first moment at which a single thing was in the way, for each such thing.
-        let mut named: Vec<Option<Code>> = Vec::new();
+        let mut named: Vec<Code> = Vec::new();
         for span in blocked {
             let alone = match span.codes.as_deref() {
-                Some([]) => None,
-                Some([one]) => Some(*one),
-                _ => continue,
+                Some([]) => Code::Busy,
+                Some([one]) => *one,
+                Some([_, _, ..]) | None => continue,
             };
             if !named.contains(&alone) {
                 named.push(alone);
-                told.push(format!("{} {}, it would have run then", without(alone), self.time(span.from)));
+                let without = alone.row().without;
+                told.push(format!("{without} {}, it would have run then", self.time(span.from)));
             }
         }
         if blocked.iter().any(|span| span.codes.is_none()) {
@@ -205,37 +206,5 @@ fn opened(codes: &[Code]) -> String {
     match codes {
         [] => "the package that ran before ended".to_owned(),
         codes => codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", ") + " was over",
-    }
-}
-
-/// `had nobody been logged on`, to be followed by a time. None: another package ran.
-fn without(code: Option<Code>) -> &'static str {
-    match code {
-        None | Some(Code::Busy) => "had no other package been running",
-        Some(Code::UserLoggedOn) => "had nobody been logged on",
-        Some(Code::NoUser) => "had somebody been logged on",
-        Some(Code::UsersUnknown) => "had it been known who is logged on",
-        Some(Code::WindowClosed | Code::WindowTooShort | Code::WindowNeverFits) => {
-            "had a long enough maintenance window been open"
-        }
-        Some(Code::Held) => "had nobody held the machine",
-        Some(Code::Frozen) => "had there been no freeze",
-        Some(Code::Deferred) => "had it not been deferred",
-        Some(Code::RestartPending) => "had the machine been restarted",
-        Some(Code::Booting) => "had the machine been up for longer",
-        Some(Code::OnBattery) => "had the machine been on mains power",
-        Some(Code::DiskSpace) => "had there been disk space",
-        Some(Code::ClockSuspect) => "had the clock been believable",
-        Some(Code::PolicyUnreadable) => "had the configuration been readable",
-        Some(Code::ContentMissing | Code::ContentMismatch) => "had its files been there",
-        Some(Code::ShareMissing | Code::ShareDenied | Code::ShareStale | Code::InsMissing) => {
-            "had the share been there"
-        }
-        Some(Code::Dependency) => "had what it depends on succeeded",
-        Some(Code::Suspended) => "had the job not been suspended",
-        Some(Code::HistoryLost) => "had the history been there",
-        Some(Code::StateUnreadable) => "had the history been readable",
-        Some(Code::RetryLater) => "had its next attempt been due",
-        Some(_) => "had that not been in the way",
     }
 }

@@ -203,24 +203,8 @@ impl Timeline {
 
 /// What happens when this code goes, in a few words.
 fn opened(code: Code, machine: &Machine) -> String {
-    let text = match code {
-        Code::NotOffered => "it is offered",
-        Code::NotMandatoryYet => "its mandatory time comes",
-        Code::Held => "the hold ends",
-        Code::Frozen => "the freeze ends",
-        Code::Deferred => "its deferral ends",
-        Code::WindowClosed | Code::WindowTooShort => "the maintenance window opens",
-        Code::RetryLater => "its next attempt is due",
-        Code::Dependency => "what it depends on has succeeded",
-        Code::RestartPending => "the machine has restarted",
-        Code::Booting => "the machine is up for long enough",
-        Code::Busy => {
-            return match &machine.run {
-                Some(run) => format!("{} ends", run.id),
-                None => "the run before it ends".to_owned(),
-            };
-        }
-        other => return format!("{other} is over"),
-    };
-    text.to_owned()
+    match &machine.run {
+        Some(run) if code == Code::Busy => format!("{} ends", run.id),
+        _ => code.row().opens.to_owned(),
+    }
 }

@@ -5,7 +5,7 @@ use super::next::missed;
 use super::world::{Subject, World};
 use crate::clock::{Wall, between};
 use crate::site::instruction::Rejected;
-use crate::terms::{Code, Gate, State, Verdict};
+use crate::terms::{Code, Gate, Listed, State, Verdict};
 use crate::text::{SafeText, bytes, duration, short};
 
 /// Of a usable request.
@@ -33,7 +33,7 @@ pub(super) fn of_subject(
         State::Waiting => reasons(world, subject, gates, |_| true),
         State::Due => "starts at the next step".to_owned(),
         State::Expired => match missed(world, subject) {
-            Some(code) => format!("never ran: {}", missed_words(code)),
+            Some(code) => format!("never ran: {}", code.row().brief),
             None => "never ran".to_owned(),
         },
         State::NotApplicable => {
@@ -69,10 +69,10 @@ pub(super) fn of_subject(
 
 fn offered(world: &World, subject: &Subject, gates: &[GateResult], next_run: Option<Wall>) -> String {
     if !subject.request.background {
-        return "application only, r runs it".to_owned();
+        return Code::ApplicationOnly.row().brief.to_owned();
     }
     if subject.mandatory.is_none() {
-        return "optional, r runs it".to_owned();
+        return Code::Optional.row().brief.to_owned();
     }
     if let Some(at) = next_run {
         return format!("runs {}", short(at, world.now, world.inputs.zone));
@@ -107,61 +107,29 @@ fn reasons(
 }
 
 fn reason(world: &World, subject: &Subject, gate: &GateResult, code: Code) -> String {
-    let at = match gate.change {
-        Change::At(at) => short(at, world.now, world.inputs.zone),
-        _ => String::new(),
-    };
-    let fixed = match code {
-        Code::UserLoggedOn => {
+    let row = code.row();
+    match row.listed {
+        Listed::Silent => String::new(),
+        Listed::Brief => row.brief.to_owned(),
+        Listed::Until(words) => match gate.change {
+            Change::At(at) => format!("{words} {}", short(at, world.now, world.inputs.zone)),
+            Change::Event | Change::Never => row.brief.to_owned(),
+        },
+        Listed::Users => {
             let within = world.inputs.policy.config.users.busy_within;
             let users = world.inputs.facts.users.as_deref().unwrap_or_default();
-            return users_words(&users.iter().filter(|u| !u.is_away(within)).collect::<Vec<_>>());
+            users_words(&users.iter().filter(|u| !u.is_away(within)).collect::<Vec<_>>())
         }
-        Code::Dependency => {
+        Listed::Dependency => {
             let missing = subject.request.depends_on.iter().find(|id| world.succeeded(id) != Some(true));
-            return missing.map(|id| format!("after {id}")).unwrap_or_default();
+            missing.map(|id| format!("after {id}")).unwrap_or_default()
         }
-        Code::Busy => {
-            return world
-                .inputs
-                .facts
-                .running
-                .as_ref()
-                .map(|(id, _)| format!("{id} runs"))
-                .unwrap_or_default();
+        Listed::Running => {
+            let running = world.inputs.facts.running.as_ref();
+            running.map(|(id, _)| format!("{id} runs")).unwrap_or_default()
         }
-        Code::DiskSpace => return format!("disk: needs {}", bytes(subject.request.disk_space.unwrap_or(0))),
-        Code::Held => return format!("held until {at}"),
-        Code::Frozen => return format!("frozen until {at}"),
-        Code::WindowClosed => return format!("window {at}"),
-        Code::WindowTooShort => return format!("window too short, next {at}"),
-        Code::WindowNeverFits => "no window is long enough",
-        Code::NoUser => "nobody logged on",
-        Code::UsersUnknown => "users unknown",
-        Code::Suspended => "suspended",
-        Code::HistoryLost => "history lost",
-        Code::StateUnreadable => "history unreadable",
-        Code::ClockSuspect => "clock suspect",
-        Code::RestartPending => "restart pending",
-        Code::Booting => return format!("just started, until {at}"),
-        Code::OnBattery => "on battery",
-        Code::PolicyUnreadable => "configuration unreadable",
-        Code::ContentMissing => "files not copied",
-        Code::ContentMismatch => "files differ",
-        Code::ShareStale => "share stale",
-        Code::ShareMissing => "share missing",
-        Code::ShareDenied => "share denied",
-        Code::InsMissing => "withdrawn from the share",
-        Code::Unsigned => "not checked yet",
-        // Said by the state or by another column.
-        Code::NotMandatoryYet
-        | Code::Optional
-        | Code::NotOffered
-        | Code::Deferred
-        | Code::ApplicationOnly => "",
-        other => other.as_str(),
-    };
-    fixed.to_owned()
+        Listed::Space => format!("disk: needs {}", bytes(subject.request.disk_space.unwrap_or(0))),
+    }
 }
 
 /// `user anna`, `users anna, bob`, `users anna, bob +2`
@@ -171,20 +139,6 @@ fn users_words(users: &[&UserFact]) -> String {
         [one, two] => format!("users {}, {}", one.name, two.name),
         [one, two, rest @ ..] => format!("users {}, {} +{}", one.name, two.name, rest.len()),
         [] => String::new(),
-    }
-}
-
-fn missed_words(code: Code) -> &'static str {
-    match code {
-        Code::ApplicationOnly => "application only",
-        Code::Optional => "optional",
-        Code::NotMandatoryYet => "mandatory only later",
-        Code::Deferred => "deferred",
-        Code::Held => "held",
-        Code::Frozen => "frozen",
-        Code::WindowClosed => "window closed",
-        Code::WindowTooShort => "window too short",
-        _ => "no window long enough",
     }
 }
 

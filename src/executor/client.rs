@@ -67,7 +67,7 @@ impl Client {
     }
 
     fn actor(&self) -> Actor {
-        account::caller(&account::Rights::of(&self.layout.state, &self.config.operators_group))
+        account::caller(&account::Rights::of(&self.layout.state, &self.config.operators.group))
     }
 
     fn remote(&self, mut stream: ipc::Client, call: &Call) -> Result<Answer> {

@@ -46,11 +46,8 @@ pub fn run(situation: &Situation, wanted: &Wanted) -> Result<SimulateDoc> {
 }
 
 fn document(timeline: &Timeline) -> SimulatedDoc {
-    let step = |step: &crate::decision::simulate::Step| StepDoc {
-        at: step.at,
-        state: step.state,
-        code: step.code.map(|code| code.to_string()),
-    };
+    let step =
+        |step: &crate::decision::simulate::Step| StepDoc { at: step.at, state: step.state, code: step.code };
     SimulatedDoc {
         request_id: timeline.request_id,
         package: timeline.package.clone(),

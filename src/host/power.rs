@@ -1,6 +1,7 @@
 //! What the machine runs on, and what of its own wants a restart. The executor asks once a step; the gates judge it.
 
 use super::sys;
+use crate::clock::Wall;
 use crate::text::SafeText;
 use std::time::SystemTime;
 
@@ -15,9 +16,27 @@ pub enum Power {
     Unknown(SafeText),
 }
 
-/// What the machine runs on now.
-pub fn source() -> Power {
-    sys::power::source()
+/// What the machine says of its own state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostFacts {
+    /// When it started, by the wall clock as it stands now; None: cannot be known.
+    pub started: Option<Wall>,
+    /// What it runs on.
+    pub power: Power,
+    /// What else wants a restart, in words: evidence only, never a reason of its own.
+    pub restart_wanted: Option<SafeText>,
+}
+
+impl HostFacts {
+    /// Of a machine with nothing in the way of a run, for simulations.
+    pub fn quiet(started: Option<Wall>) -> HostFacts {
+        HostFacts { started, power: Power::Mains, restart_wanted: None }
+    }
+
+    /// Of this machine now; the caller knows the clocks, and so when it started.
+    pub fn now(started: Option<Wall>) -> HostFacts {
+        HostFacts { started, power: sys::power::source(), restart_wanted: restart_wanted() }
+    }
 }
 
 /// What of the system itself wants a restart, in words; None: nothing says so. No reason for pcm to do anything.

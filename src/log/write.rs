@@ -18,6 +18,20 @@ pub enum LogFormat {
     Classic,
 }
 
+impl LogFormat {
+    /// All of them with their words.
+    pub const WORDS: &[(&str, LogFormat)] =
+        &[("cmtrace", LogFormat::Cmtrace), ("classic", LogFormat::Classic)];
+
+    /// The word of `[log] format`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            LogFormat::Cmtrace => "cmtrace",
+            LogFormat::Classic => "classic",
+        }
+    }
+}
+
 /// The writer. It opens the file anew for each record: after a rotation by others, a deletion, or a full disk, the next
 /// one finds its way by itself.
 #[derive(Debug)]

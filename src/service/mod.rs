@@ -52,7 +52,7 @@ pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config
     runtime.block_on(async {
         let listener = bind(layout)?;
         let engine = Engine::executor(layout, &config, lock, true)?;
-        let rights = account::Rights::of(&layout.state, &config.operators_group);
+        let rights = account::Rights::of(&layout.state, &config.operators.group);
         let (calls, asked) = mpsc::channel(16);
         tokio::spawn(server::serve(listener, rights, calls, spare));
         let (news, heard) = mpsc::unbounded_channel();

@@ -172,16 +172,12 @@ pub fn serial_problem(
         std::cmp::Ordering::Equal => format!("serial {new_serial} was seen before with another content"),
         std::cmp::Ordering::Less => format!("serial {new_serial} is lower than {old}, which was seen before"),
     };
-    let code = match mode {
-        TrustMode::Signed => Code::Rollback.as_str(),
-        TrustMode::Permissions => "warning",
-    };
-    Some(Problem {
-        code: code.to_owned(),
-        file: file.into(),
-        line: None,
-        field: Some("serial".into()),
-        message: format!("{odd}: give each publication a higher one").into(),
+    let message = format!("{odd}: give each publication a higher one");
+    let problem = Problem::of_file(Code::Rollback.as_str(), file, message);
+    let problem = Problem { field: Some("serial".into()), ..problem };
+    Some(match mode {
+        TrustMode::Signed => problem,
+        TrustMode::Permissions => problem.into_warning(),
     })
 }
 
@@ -336,13 +332,7 @@ fn fault_code(e: &OpenError, otherwise: Code) -> Code {
 }
 
 fn problem(code: Code, path: &Path, message: &str) -> Problem {
-    Problem {
-        code: code.as_str().to_owned(),
-        file: path.display().to_string().into(),
-        line: None,
-        field: None,
-        message: message.into(),
-    }
+    Problem::of_file(code.as_str(), path.display().to_string(), message)
 }
 
 #[cfg(test)]

@@ -68,9 +68,7 @@ pub fn parse(bytes: &[u8], file: &str) -> Result<SiteFile, Vec<Problem>> {
         f.absorb(freeze.finish());
     }
     warnings.extend(f.unknown());
-    for warning in &mut warnings {
-        warning.code = "warning".to_owned();
-    }
+    let warnings = warnings.into_iter().map(Problem::into_warning).collect();
     let problems = f.finish();
     match (site, name) {
         (Some(site), Some(name)) if problems.is_empty() => {

@@ -17,6 +17,20 @@ pub enum TrustMode {
     Permissions,
 }
 
+impl TrustMode {
+    /// All of them with their words.
+    pub const WORDS: &[(&str, TrustMode)] =
+        &[("signed", TrustMode::Signed), ("permissions", TrustMode::Permissions)];
+
+    /// The word of `[trust] mode`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            TrustMode::Signed => "signed",
+            TrustMode::Permissions => "permissions",
+        }
+    }
+}
+
 /// How the trust check ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum TrustVerdict {

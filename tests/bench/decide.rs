@@ -6,8 +6,8 @@ use pcm::clock::{Wall, When, Zone};
 use pcm::config::Config;
 use pcm::decision::simulate::{Assumptions, Content, simulate};
 use pcm::decision::{
-    Attempt, Deferrals, Facts, HistoryView, HostFacts, Inputs, Instructions, Policy, Power, RestartRule,
-    UserFact, decide, decide_one, verdicts,
+    Attempt, Deferrals, Facts, HistoryView, HostFacts, Inputs, Instructions, Policy, RestartRule, UserFact,
+    decide, decide_one, verdicts,
 };
 use pcm::site::content::ContentFact;
 use pcm::site::ids::RequestId;
@@ -115,7 +115,7 @@ fn facts() -> Facts {
         users: Some(vec![user("anna", 30), user("kiosk", 90_000)]),
         clock_suspect: None,
         boot_id: "boot".into(),
-        host: HostFacts { started: Some(Wall::UNIX_EPOCH), power: Power::Mains, restart_wanted: None },
+        host: HostFacts::quiet(Some(Wall::UNIX_EPOCH)),
         disk_free: Some(1 << 40),
         running: None,
         countdown: None,

@@ -5,6 +5,7 @@ use super::super::facts::Facts;
 use super::{Finding, block, count, is, item, named, not_enrolled, pass, stamp, unknown};
 use crate::executor::talk::view::CheckItem;
 use crate::site::instruction::{Request, silent};
+use crate::terms::Code;
 
 pub fn silent(facts: &Facts) -> CheckItem {
     let mut findings = Vec::new();
@@ -89,9 +90,7 @@ pub fn mandatory(facts: &Facts) -> CheckItem {
     if let Err(finding) = asked(facts, &mut findings, |open, findings| {
         if let Ok(list) = &facts.views.list {
             for row in &list.requests {
-                if row.mandatory_after.is_some()
-                    && row.blocked_by.iter().any(|code| code == "window-never-fits")
-                {
+                if row.mandatory_after.is_some() && row.blocked_by.contains(&Code::WindowNeverFits) {
                     let id = row.request_id.map(|id| id.to_string()).unwrap_or_default();
                     findings.push(block(
                         format!("{id} will never run by itself: its time limit fits into no maintenance window"),

@@ -33,7 +33,7 @@ pub fn share(facts: &Facts) -> CheckItem {
                     found.site.name
                 ))];
                 // Others that were configured and not used.
-                let faults = look.problems.iter().filter(|p| p.code != "warning");
+                let faults = look.problems.iter().filter(|p| !p.is_warning());
                 findings.extend(
                     faults.map(|p| block(place(p), "Put that share right, or take it out of `shares`")),
                 );

@@ -125,7 +125,7 @@ fn why(request: &RequestDoc, look: &Look) -> String {
         }
         return text;
     }
-    let mut text = super::why_words(&request.why);
+    let mut text = super::why_words(&request.why, request.is_by_hand());
     if text.is_empty()
         && let Some(problem) = request.problems.first()
     {
@@ -135,14 +135,15 @@ fn why(request: &RequestDoc, look: &Look) -> String {
 }
 
 fn summary(doc: &ListDoc, selection: Selection) -> String {
-    let of = |group: Group| doc.requests.iter().filter(|r| r.group == group).count();
     let parts = |shown: bool| {
-        let parts: Vec<String> = Group::ALL
-            .iter()
-            .filter(|g| selection.has(**g) == shown && of(**g) > 0)
-            .map(|g| format!("{} {g}", of(*g)))
-            .collect();
-        parts.join(", ")
+        let groups = Group::ALL.iter().filter(|group| selection.has(**group) == shown);
+        let counts = groups.flat_map(|group| {
+            let of_group = || doc.requests.iter().filter(|r| r.group == *group);
+            // What failed is executed, too, and counted apart.
+            let failed = of_group().filter(|r| r.state.is_failure()).count();
+            [(of_group().count() - failed, group.as_str()), (failed, "failed")]
+        });
+        counts.filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", ")
     };
     let (shown, left_out) = (parts(true), parts(false));
     let mut text = if shown.is_empty() {

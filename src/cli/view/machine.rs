@@ -13,8 +13,7 @@ use std::time::Duration;
 /// What is wrong, each as a sentence with the command that helps; empty: all is well. This is what exit status 10 of
 /// `pcm status` means.
 pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
-    let of =
-        |states: &[State]| states.iter().filter_map(|s| doc.counts.get(s.as_str())).sum::<u32>() as usize;
+    let of = |states: &[State]| states.iter().filter_map(|s| doc.counts.get(s)).sum::<u32>() as usize;
     let mut found = Vec::new();
     if doc.service == ServiceState::Stopped {
         found.push(format!(
@@ -44,7 +43,7 @@ pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
     if !doc.clock_ok {
         found.push("The clock cannot be believed, so nothing runs by itself: set it.".to_owned());
     }
-    let real = doc.problems.iter().filter(|p| p.code != "warning").count();
+    let real = doc.problems.iter().filter(|p| !p.is_warning()).count();
     if real > 0 {
         found.push(format!("{}, below.", count(real, "problem")));
     }
@@ -94,7 +93,7 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
     };
     let requests: Vec<String> = State::ALL
         .iter()
-        .filter_map(|s| doc.counts.get(s.as_str()).filter(|n| **n > 0).map(|n| format!("{n} {s}")))
+        .filter_map(|s| doc.counts.get(s).filter(|n| **n > 0).map(|n| format!("{n} {s}")))
         .collect();
     let none = || "none".to_owned();
     pairs(

@@ -98,9 +98,10 @@ fn state_words(state: State) -> &'static str {
     }
 }
 
-/// The core's few words, which name the console's key for what the command line calls `pcm run`.
-fn why_words(why: &crate::text::SafeText) -> String {
-    why.as_str().trim_end_matches('.').replace("r runs it", "`pcm run` runs it")
+/// The core's few words; where only an operator runs it, with the command that does.
+fn why_words(why: &crate::text::SafeText, is_by_hand: bool) -> String {
+    let why = why.as_str().trim_end_matches('.');
+    if is_by_hand { format!("{why}, `pcm run` runs it") } else { why.to_owned() }
 }
 
 /// `1 request`, `4 requests`.

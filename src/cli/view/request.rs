@@ -4,10 +4,12 @@ use super::{pairs, said, state_words, why_words};
 use crate::cli::page::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
-use crate::executor::talk::view::{AllowedDoc, BlockedDoc, ExplainDoc, GateDoc, ShowDoc, WAITS_FOR_INPUT};
+use crate::executor::talk::view::{
+    AllowedDoc, BlockedDoc, ChangesOn, ExplainDoc, GateDoc, ShowDoc, WAITS_FOR_INPUT,
+};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
-use crate::terms::{Gate, Group, Verdict};
+use crate::terms::{Gate, Group, RefusalCode, Refused, VerbKind, Verdict};
 use crate::text::{self, SafeText};
 use std::time::Duration;
 
@@ -51,7 +53,7 @@ fn past(page: &mut Page, doc: &ExplainDoc, look: &Look) {
         let what = match span.codes.as_deref() {
             None => "not known: nobody looked, or it was not recorded".to_owned(),
             Some([]) => "another package ran".to_owned(),
-            Some(codes) => codes.join(", "),
+            Some(codes) => codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join(", "),
         };
         table.row(Tone::Plain, [look.time(span.from), look.time_or(span.until, "now"), what]);
     }
@@ -65,12 +67,12 @@ const MOST_SPANS: usize = 12;
 
 /// The first sentence after the state: from the gates, whose evidence is whole where the list has only a few words.
 fn why(doc: &ExplainDoc) -> String {
-    let gate = |name: Gate| doc.gates.iter().find(|g| g.gate == name.as_str());
+    let gate = |gate: Gate| doc.gates.iter().find(|g| g.gate == gate);
     match doc.state.group() {
-        Group::Running => format!("So far: {}.", why_words(&doc.why)),
+        Group::Running => format!("So far: {}.", bare(doc.why.as_str())),
         Group::Executed => match gate(Gate::History) {
             Some(history) => format!("What happened: {}.", bare(history.evidence.as_str())),
-            None => format!("What happened: {}.", why_words(&doc.why)),
+            None => format!("What happened: {}.", bare(doc.why.as_str())),
         },
         _ => {
             let reasons = reasons(&doc.gates);
@@ -81,7 +83,7 @@ fn why(doc: &ExplainDoc) -> String {
 
 /// What stands in the way, each once. That something else runs passes by itself, so it counts only where it is all.
 fn reasons(gates: &[GateDoc]) -> Vec<&str> {
-    let own = || blocking(gates).filter(|g| g.gate != Gate::Executor.as_str());
+    let own = || blocking(gates).filter(|g| g.gate != Gate::Executor);
     // A rejected record makes most gates unknown: what says so is the record's own gate.
     let said = |g: &&GateDoc| g.verdict == Verdict::Block || !own().any(|o| o.verdict == Verdict::Block);
     let mut found: Vec<&str> = Vec::new();
@@ -136,16 +138,16 @@ fn gates(page: &mut Page, gates: &[GateDoc], look: &Look) {
             Some(code) => format!("{} [{code}]", bare(gate.evidence.as_str())),
             None => bare(gate.evidence.as_str()).to_owned(),
         };
-        let changes = match (gate.next_change, gate.changes_on.as_str(), gate.verdict) {
+        let changes = match (gate.next_change, gate.changes_on, gate.verdict) {
             _ if again => String::new(),
             (Some(at), _, Verdict::Pass) => format!("until {}", look.time(at)),
             (Some(at), _, _) => look.time_and_distance(at),
             // What passes and needs an event to close is of no interest.
             (None, _, Verdict::Pass) => String::new(),
-            (None, "event", _) => "when that changes".to_owned(),
-            (None, _, _) => "never".to_owned(),
+            (None, ChangesOn::Time | ChangesOn::Event, _) => "when that changes".to_owned(),
+            (None, ChangesOn::Never, _) => "never".to_owned(),
         };
-        table.row(tone, [gate.gate.clone(), verdict.to_owned(), evidence, changes]);
+        table.row(tone, [gate.gate.to_string(), verdict.to_owned(), evidence, changes]);
     }
     page.table(&table);
 }
@@ -164,15 +166,15 @@ fn allowed(page: &mut Page, id: RequestId, allowed: &[AllowedDoc], look: &Look) 
     }
     // That what does not run cannot be stopped, and the like, nobody asks.
     let told = |a: &&AllowedDoc| {
-        let plain = ["not-attempted", "not-deferred", "not-running"];
-        !possible(a) && !a.code.as_deref().is_some_and(|c| plain.contains(&c))
+        let plain = [Refused::NotAttempted, Refused::NotDeferred, Refused::NotRunning].map(RefusalCode::from);
+        !possible(a) && !a.code.is_some_and(|code| plain.contains(&code))
     };
     if allowed.iter().any(|a| told(&a)) {
         page.blank().line("Not possible now:");
         let mut table = Table::new(2, &[fixed(""), words("", 30)]);
         for a in allowed.iter().filter(told) {
-            let code = a.code.as_deref().map(|c| format!(" [{c}]")).unwrap_or_default();
-            table.row(Tone::Plain, [a.verb.clone(), format!("{}{code}", bare(a.why.as_str()))]);
+            let code = a.code.map(|code| format!(" [{code}]")).unwrap_or_default();
+            table.row(Tone::Plain, [a.verb.to_string(), format!("{}{code}", bare(a.why.as_str()))]);
         }
         page.table(&table);
     }
@@ -181,13 +183,17 @@ fn allowed(page: &mut Page, id: RequestId, allowed: &[AllowedDoc], look: &Look) 
 /// The command to paste.
 fn suggestion(id: RequestId, a: &AllowedDoc, look: &Look) -> String {
     let mut text = format!("{} {} {id}", look.pcm, a.verb);
-    if a.verb == "defer" {
+    if a.verb == VerbKind::Defer {
         text.push_str(" --for 2h");
     }
     if !a.overrides.is_empty() {
-        text.push_str(&format!(" --override {}", a.overrides.join(",")));
+        text.push_str(&format!(" --override {}", Gate::join(&a.overrides, ",")));
     }
-    if matches!(a.verb.as_str(), "defer" | "stop" | "rerun") || !a.overrides.is_empty() {
+    let asks_why = match a.verb {
+        VerbKind::Rerun | VerbKind::Defer | VerbKind::Stop => true,
+        VerbKind::Run | VerbKind::Undefer => !a.overrides.is_empty(),
+    };
+    if asks_why {
         text.push_str(" --reason \"...\"");
     }
     text
@@ -200,7 +206,7 @@ pub fn show(doc: &ShowDoc, look: &Look) -> Page {
     let id = r.request_id.map_or_else(|| "?".to_owned(), |id| id.to_string());
     page.strong(format!("{id} {} {}.", r.package, state_words(r.state)));
     if !r.why.is_empty() {
-        page.line(format!("Why: {}.", why_words(&r.why)));
+        page.line(format!("Why: {}.", why_words(&r.why, r.is_by_hand())));
     }
     page.line(look.zone_line()).blank();
     let seconds = |s: u64| text::duration(Duration::from_secs(s));

@@ -72,6 +72,10 @@ fn all(page: &mut Page, requests: &[SimulatedDoc], look: &Look) {
     }
 }
 
+fn words_of(request: &SimulatedDoc) -> String {
+    why_words(&request.why, request.is_by_hand())
+}
+
 fn others(page: &mut Page, title: &str, requests: &[&SimulatedDoc]) {
     if requests.is_empty() {
         return;
@@ -81,7 +85,7 @@ fn others(page: &mut Page, title: &str, requests: &[&SimulatedDoc]) {
         Table::new(2, &[fixed("REQUEST"), words("PACKAGE", 16), fixed("STATE"), words("WHY NOT", 20)]);
     for request in requests {
         let state = request.changes.last().map(|step| step.state.to_string()).unwrap_or_default();
-        table.row(Tone::Plain, [id(request), request.package.to_string(), state, why_words(&request.why)]);
+        table.row(Tone::Plain, [id(request), request.package.to_string(), state, words_of(request)]);
     }
     page.table(&table);
 }
@@ -91,16 +95,16 @@ fn course(page: &mut Page, request: &SimulatedDoc, look: &Look) {
     page.blank().strong(match (request.at, request.never) {
         (Some(at), _) => format!("{name} runs {}: {}.", look.time_and_distance(at), request.why),
         (None, _) if matches!(group(request), Some(Group::Executed | Group::Running)) => {
-            format!("{name} runs now or has had its attempt: {}.", why_words(&request.why))
+            format!("{name} runs now or has had its attempt: {}.", words_of(request))
         }
-        (None, true) => format!("{name} never runs by itself: {}.", why_words(&request.why)),
-        (None, false) => format!("{name} does not run in this time: {}.", why_words(&request.why)),
+        (None, true) => format!("{name} never runs by itself: {}.", words_of(request)),
+        (None, false) => format!("{name} does not run in this time: {}.", words_of(request)),
     });
     let mut table = Table::new(2, &[fixed("FROM"), fixed("STATE"), words("IN THE WAY", 12)]);
     for step in &request.changes {
         // Once it runs, nothing is in its way any more.
         let waits = !matches!(step.state.group(), Group::Running | Group::Executed);
-        let code = step.code.clone().filter(|_| waits).unwrap_or_default();
+        let code = step.code.filter(|_| waits).map(|code| code.to_string()).unwrap_or_default();
         table.row(Tone::Plain, [look.time(step.at), step.state.to_string(), code]);
     }
     page.table(&table);

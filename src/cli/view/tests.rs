@@ -7,7 +7,7 @@ use crate::clock::{Wall, Zone};
 use crate::executor::talk::view::*;
 use crate::host::sessions::SessionKind;
 use crate::site::instruction::{Restarts, RunWhen};
-use crate::terms::{Gate, Problem, State, Verdict};
+use crate::terms::{Code, Gate, Problem, RefusalCode, Refused, Severity, State, VerbKind, Verdict};
 use chrono::{Duration, TimeZone, Utc};
 use std::collections::BTreeMap;
 
@@ -52,6 +52,7 @@ fn request(id: &str, package: &str, state: State, why: &str) -> RequestDoc {
 fn problem() -> Problem {
     Problem {
         code: "malformed".into(),
+        severity: Severity::Error,
         file: "pcmins.box/BP004000.INS".into(),
         line: Some(41),
         field: Some("request[7].max_run_time".into()),
@@ -72,7 +73,8 @@ fn list_doc() -> ListDoc {
     let mut rejected = request("BP0001B", "Broken tool", State::Rejected, "");
     rejected.problems.push(problem());
     rejected.mandatory_after = None;
-    let mut optional = request("BP00013", "Agent 7", State::Offered, "optional: run it when you like");
+    let mut optional = request("BP00013", "Agent 7", State::Offered, "optional");
+    optional.blocked_by = vec![Code::Optional];
     optional.mandatory_after = None;
     ListDoc {
         machine: "BP004000".parse().ok(),
@@ -101,23 +103,21 @@ fn list_doc() -> ListDoc {
 
 fn gate(gate: Gate, verdict: Verdict, code: Option<&str>, evidence: &str, on: &str) -> GateDoc {
     GateDoc {
-        gate: gate.to_string(),
+        gate,
         verdict,
-        code: code.map(ToOwned::to_owned),
+        code: code.map(|code| code.parse().unwrap()),
         evidence: evidence.into(),
         next_change: (on == "time").then(|| later(418)),
-        changes_on: on.into(),
+        changes_on: match on {
+            "time" => ChangesOn::Time,
+            "event" => ChangesOn::Event,
+            _ => ChangesOn::Never,
+        },
     }
 }
 
-fn allowed(verb: &str, ok: bool, code: Option<&str>, why: &str, overrides: &[&str]) -> AllowedDoc {
-    AllowedDoc {
-        verb: verb.into(),
-        ok,
-        code: code.map(ToOwned::to_owned),
-        why: why.into(),
-        overrides: overrides.iter().map(ToString::to_string).collect(),
-    }
+fn allowed(verb: VerbKind, ok: bool, code: Option<RefusalCode>, why: &str, overrides: &[Gate]) -> AllowedDoc {
+    AllowedDoc { verb, ok, code, why: why.into(), overrides: overrides.to_vec() }
 }
 
 fn explain_doc() -> ExplainDoc {
@@ -142,14 +142,20 @@ fn explain_doc() -> ExplainDoc {
         ],
         allowed: vec![
             allowed(
-                "run",
+                VerbKind::Run,
                 false,
-                Some("user-logged-on"),
+                Some(Code::UserLoggedOn.into()),
                 "passes over window and users",
-                &["window", "users"],
+                &[Gate::Window, Gate::Users],
             ),
-            allowed("defer", true, None, "at most until Tue 12:00", &[]),
-            allowed("rerun", false, Some("not-attempted"), "it has not been attempted", &[]),
+            allowed(VerbKind::Defer, true, None, "at most until Tue 12:00", &[]),
+            allowed(
+                VerbKind::Rerun,
+                false,
+                Some(Refused::NotAttempted.into()),
+                "it has not been attempted",
+                &[],
+            ),
         ],
         told: Vec::new(),
         blocked: Vec::new(),
@@ -185,7 +191,7 @@ fn status_doc() -> StatusDoc {
         clock_ok: true,
         restart_pending: false,
         restart: None,
-        counts: BTreeMap::from([("waiting".to_owned(), 1), ("succeeded".to_owned(), 41)]),
+        counts: BTreeMap::from([(State::Waiting, 1), (State::Succeeded, 41)]),
         users: Some(2),
         problems: Vec::new(),
         role: "production".into(),
@@ -266,7 +272,7 @@ fn status_says_that_all_is_well_or_what_is_wrong_and_what_to_do() {
     let mut doc = status_doc();
     doc.service = ServiceState::Stopped;
     doc.lock = None;
-    doc.counts.extend([("failed".to_owned(), 2), ("rejected".to_owned(), 1)]);
+    doc.counts.extend([(State::Failed, 2), (State::Rejected, 1)]);
     doc.problems.push(problem());
     doc.users = None;
     assert_eq!(findings(&doc, "pcm").len(), 4);
@@ -276,7 +282,7 @@ fn status_says_that_all_is_well_or_what_is_wrong_and_what_to_do() {
 #[test]
 fn a_warning_alone_is_no_finding() {
     let mut doc = status_doc();
-    doc.problems.push(Problem { code: "warning".into(), ..problem() });
+    doc.problems.push(problem().into_warning());
     assert!(findings(&doc, "pcm").is_empty());
 }
 
@@ -292,7 +298,7 @@ fn explain_tells_how_it_came_to_that() {
     let span = |from, until, codes: Option<&[&str]>| BlockedDoc {
         from: later(from),
         until: Some(later(until)),
-        codes: codes.map(|codes| codes.iter().map(ToString::to_string).collect()),
+        codes: codes.map(|codes| codes.iter().map(|code| code.parse().unwrap()).collect()),
     };
     let doc = ExplainDoc {
         state: State::Expired,
@@ -317,7 +323,7 @@ fn simulate_doc() -> SimulateDoc {
     let step = |minutes, state, code: Option<&str>| StepDoc {
         at: later(minutes),
         state,
-        code: code.map(Into::into),
+        code: code.map(|code| code.parse().unwrap()),
     };
     let one =
         |id: &str, package: &str, at: Option<i64>, never, why: &str, changes: Vec<StepDoc>| SimulatedDoc {
@@ -369,14 +375,7 @@ fn simulate_doc() -> SimulateDoc {
                 "user anna",
                 vec![step(0, State::Waiting, Some("user-logged-on"))],
             ),
-            one(
-                "BP00011",
-                "Fonts",
-                None,
-                true,
-                "optional, r runs it",
-                vec![step(0, State::Offered, Some("optional"))],
-            ),
+            one("BP00011", "Fonts", None, true, "optional", vec![step(0, State::Offered, Some("optional"))]),
             one(
                 "BP00012",
                 "Driver",

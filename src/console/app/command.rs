@@ -6,7 +6,7 @@ use super::overlay::Overlay;
 use super::{App, Focus, View};
 use crate::executor::talk::view::{AllowedDoc, ServiceState};
 use crate::safe;
-use crate::terms::Group;
+use crate::terms::{Group, VerbKind};
 use crate::text::SafeText;
 
 /// Where a command means something.
@@ -199,13 +199,13 @@ impl Id {
     }
 
     /// The core's word for it, where it is something done to a request.
-    pub fn verb(self) -> Option<&'static str> {
+    pub fn verb(self) -> Option<VerbKind> {
         Some(match self {
-            Id::Run => "run",
-            Id::Rerun => "rerun",
-            Id::Defer => "defer",
-            Id::Undefer => "undefer",
-            Id::Stop => "stop",
+            Id::Run => VerbKind::Run,
+            Id::Rerun => VerbKind::Rerun,
+            Id::Defer => VerbKind::Defer,
+            Id::Undefer => VerbKind::Undefer,
+            Id::Stop => VerbKind::Stop,
             _ => return None,
         })
     }

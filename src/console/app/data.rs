@@ -169,7 +169,7 @@ impl Data {
     /// What this row is known by among those that have been seen; None for what cannot be: it is neither expired nor
     /// failed.
     pub fn seen_key(&self, row: &RequestDoc) -> Option<String> {
-        let request = row.request_id.filter(|_| row.group == Group::Expired || is_failure(row.state))?;
+        let request = row.request_id.filter(|_| row.group == Group::Expired || row.state.is_failure())?;
         let machine = self.list.value.as_ref()?.machine?;
         Some(format!("{machine} {request} {} {}", row.state, row.attempt))
     }
@@ -249,7 +249,7 @@ impl Data {
             let unseen = usize::from(!self.is_seen(row));
             let counts = sums.groups.entry(row.group).or_default();
             *counts = (counts.0 + 1, counts.1 + unseen);
-            if is_failure(row.state) {
+            if row.state.is_failure() {
                 sums.failed = (sums.failed.0 + 1, sums.failed.1 + unseen);
             }
             if row.state == State::Countdown && sums.countdown.is_none() {
@@ -264,7 +264,7 @@ impl Data {
                 known.insert((&p.code, &p.file, p.line, &p.field, &p.message))
             })
             .collect();
-        once.sort_by_key(|at| all[*at].code == "warning");
+        once.sort_by_key(|at| all[*at].severity);
         sums.problems = once;
         sums
     }
@@ -290,9 +290,4 @@ impl Data {
         let id = self.status.value.as_ref().and_then(|s| s.machine).or(list)?;
         Some(SafeText::new(id.as_str()))
     }
-}
-
-/// An attempt that ended, and not well.
-pub fn is_failure(state: State) -> bool {
-    state.group() == Group::Executed && !state.is_success()
 }

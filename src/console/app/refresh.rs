@@ -267,7 +267,7 @@ impl App {
             }
             Ok(Answer::Poll(poll)) => {
                 let serial = poll.serial.map_or("no instruction file".into(), |n| format!("serial {n}"));
-                let wrong = poll.problems.iter().filter(|p| p.code != "warning").count();
+                let wrong = poll.problems.iter().filter(|p| !p.is_warning()).count();
                 let wrong =
                     if wrong > 0 { format!(", {}", words::count(wrong, "problem")) } else { String::new() };
                 (

@@ -2,7 +2,7 @@
 //! packages view each have one.
 
 use super::command::Id;
-use super::data::{Data, is_failure};
+use super::data::Data;
 use super::filter::Words;
 use super::input::Input;
 use super::list::Cursor;
@@ -107,7 +107,7 @@ pub enum Alarm {
 impl Alarm {
     fn of(row: &RequestDoc) -> Option<Alarm> {
         match row.group {
-            Group::Executed if is_failure(row.state) => Some(Alarm::Failed),
+            Group::Executed if row.state.is_failure() => Some(Alarm::Failed),
             Group::Expired => Some(Alarm::Expired),
             Group::Rejected => Some(Alarm::Rejected),
             _ => None,
@@ -238,7 +238,7 @@ impl Rows {
         }
         match row.group {
             Group::Skipped => (false, None),
-            Group::Executed if !is_failure(row.state) => {
+            Group::Executed if !row.state.is_failure() => {
                 let leaves = row.since.and_then(|since| since.checked_add_signed(TimeDelta::seconds(FRESH)));
                 let fresh = leaves.zip(now).is_some_and(|(leaves, now)| now < leaves);
                 (fresh, leaves.filter(|_| fresh))
@@ -346,7 +346,7 @@ fn rank(row: &RequestDoc) -> u8 {
         Group::Running => 0,
         Group::Pending => 1,
         Group::Expired => 2,
-        Group::Executed if is_failure(row.state) => 3,
+        Group::Executed if row.state.is_failure() => 3,
         Group::Rejected => 4,
         Group::Executed => 5,
         Group::Skipped => 6,

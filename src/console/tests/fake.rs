@@ -9,7 +9,7 @@ use crate::host::sessions::SessionKind;
 use crate::safe;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
-use crate::terms::{Group, State, Verdict};
+use crate::terms::{Code, Gate, Group, Refused, State, Verdict};
 use crate::text::SafeText;
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
@@ -155,12 +155,16 @@ fn gate(
     on: &str,
 ) -> GateDoc {
     GateDoc {
-        gate: name.into(),
+        gate: name.parse().unwrap(),
         verdict,
-        code: code.map(Into::into),
+        code: code.map(|code| code.parse().unwrap()),
         evidence: evidence.into(),
         next_change: change,
-        changes_on: on.into(),
+        changes_on: match on {
+            "time" => ChangesOn::Time,
+            "event" => ChangesOn::Event,
+            _ => ChangesOn::Never,
+        },
     }
 }
 
@@ -243,15 +247,19 @@ fn gates(row: &RequestDoc, shift: TimeDelta) -> Vec<GateDoc> {
 }
 
 fn allowed(row: &RequestDoc) -> Vec<AllowedDoc> {
+    let refusal = |code: &str| match code.parse::<Code>() {
+        Ok(code) => code.into(),
+        Err(_) => code.parse::<Refused>().unwrap().into(),
+    };
     let no = |verb: &str, code: &str, why: &str| AllowedDoc {
-        verb: verb.into(),
+        verb: verb.parse().unwrap(),
         ok: false,
-        code: Some(code.into()),
+        code: Some(refusal(code)),
         why: why.into(),
         overrides: Vec::new(),
     };
     let yes = |verb: &str| AllowedDoc {
-        verb: verb.into(),
+        verb: verb.parse().unwrap(),
         ok: true,
         code: None,
         why: SafeText::default(),
@@ -265,12 +273,12 @@ fn allowed(row: &RequestDoc) -> Vec<AllowedDoc> {
     match row.state {
         State::Waiting => {
             run = no("run", "window-closed", "window closed; anna is logged on");
-            run.overrides = vec!["window".into(), "users".into()];
+            run.overrides = vec![Gate::Window, Gate::Users];
             defer = yes("defer");
         }
         State::Deferred => {
             run = no("run", "deferred", "deferred until Wed 02:00");
-            run.overrides = vec!["deferral".into()];
+            run.overrides = vec![Gate::Deferral];
             defer = yes("defer");
             undefer = yes("undefer");
         }

@@ -46,11 +46,9 @@ const HOME: &str = "Esc Esc Esc 1 Esc Esc g";
 fn stage(payload: &str, width: u16, height: u16) -> Stage {
     let mut stage = Stage::with(width, height, Fake::new(), false);
     stage.fake.list.lock().unwrap().problems = vec![crate::terms::Problem {
-        code: "malformed".into(),
-        file: "x.INS".into(),
         line: Some(7),
         field: Some("request[1]".into()),
-        message: "wrong".into(),
+        ..crate::terms::Problem::of_file("malformed", "x.INS", "wrong")
     }];
     stage.poison = Some(payload.to_owned());
     stage.app.options.title = Some(payload.into());

@@ -60,15 +60,11 @@ fn everything_that_alarms_at_80x24() {
         status.may_operate = false;
         status.host = "a-rather-long-host-name-01".into();
         let mut list = fake.list.lock().unwrap();
-        list.problems = vec![crate::terms::Problem {
-            code: "share-missing".into(),
-            file: "/mnt/sms_shr".into(),
-            line: None,
-            field: None,
-            message:
-                "/mnt/sms_shr cannot be reached: no such device; the held file of serial 42 stays in force"
-                    .into(),
-        }];
+        list.problems = vec![crate::terms::Problem::of_file(
+            "share-missing",
+            "/mnt/sms_shr",
+            "/mnt/sms_shr cannot be reached: no such device; the held file of serial 42 stays in force",
+        )];
     }
     insta::assert_snapshot!(Stage::with(80, 24, fake, false).screen());
 }

@@ -27,7 +27,10 @@ pub struct Stage {
 /// Fields whose text is one of the executor's own words or of a kind that parses: no hostile text can be in them.
 const OWN: &[&str] = &[
     "answer",
+    "blocked_by",
     "changes_on",
+    "code",
+    "codes",
     "gate",
     "group",
     "holds",
@@ -41,6 +44,7 @@ const OWN: &[&str] = &[
     "restarts",
     "run_when",
     "service",
+    "severity",
     "site",
     "source",
     "state",

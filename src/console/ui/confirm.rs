@@ -108,13 +108,13 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
             None,
         ));
     }
-    for (n, name) in overrides.iter().enumerate() {
+    for (n, gate) in overrides.into_iter().enumerate() {
         let field = Field::Gate(n);
-        let tick = if confirm.ticked.contains(name) { "[x] " } else { "[ ] " };
+        let tick = if confirm.ticked.contains(&gate) { "[x] " } else { "[ ] " };
         let (focus, pointer) =
             if confirm.focus == field { (Scope::InputFocus, "> ") } else { (Scope::Text, "  ") };
-        let mut line = Line::of(pointer, focus).add(tick, focus).cell(safe!("{name}"), 10, "", focus);
-        let lines = match confirm.gate(data, name) {
+        let mut line = Line::of(pointer, focus).add(tick, focus).cell(gate.as_str(), 10, "", focus);
+        let lines = match confirm.gate(data, gate) {
             Some(gate) => {
                 line = line.add(&gate.evidence, Scope::Text);
                 telling.with_change(line, gate, 16)

@@ -10,7 +10,7 @@ use crate::console::app::list::Scroll;
 use crate::console::theme::Scope;
 use crate::safe;
 use crate::site::ids::RequestId;
-use crate::terms::Group;
+use crate::terms::{Gate, Group};
 use ratatui::layout::Rect;
 
 /// Draws the explanation.
@@ -57,7 +57,7 @@ pub fn draw(app: &App, request: RequestId, scroll: &Scroll, now: Wall, canvas: &
                 }
                 if !allowed.overrides.is_empty() {
                     line.push(
-                        safe!(" (possible when {} is overridden)", allowed.overrides.join(", ")),
+                        safe!(" (possible when {} is overridden)", Gate::join(&allowed.overrides, ", ")),
                         Scope::Dim,
                     );
                 }

@@ -7,7 +7,7 @@ use super::requests::why;
 use crate::clock::{Wall, Zone};
 use crate::console::app::words;
 use crate::console::theme::Scope;
-use crate::executor::talk::view::{AttemptDoc, GateDoc, RequestDoc, ShowDoc, WAITS_FOR_INPUT};
+use crate::executor::talk::view::{AttemptDoc, ChangesOn, GateDoc, RequestDoc, ShowDoc, WAITS_FOR_INPUT};
 use crate::safe;
 use crate::site::instruction::{Restarts, RunWhen};
 use crate::terms::Verdict;
@@ -173,8 +173,7 @@ impl Telling {
             Verdict::Block => (self.glyphs.block, "block"),
             Verdict::Unknown => (self.glyphs.unknown, "unknown"),
         };
-        let line =
-            Line::of(symbol, scope).add(" ", Scope::Text).cell(SafeText::new(&gate.gate), 10, "", scope);
+        let line = Line::of(symbol, scope).add(" ", Scope::Text).cell(gate.gate.as_str(), 10, "", scope);
         if verdict { line.cell(word, 9, "", scope) } else { line }
     }
 
@@ -191,10 +190,13 @@ impl Telling {
 
     /// When a closed gate can next change.
     fn change(&self, gate: &GateDoc) -> SafeText {
-        match (gate.next_change, gate.changes_on.as_str()) {
+        match (gate.next_change, gate.changes_on) {
             (Some(at), _) => safe!("changes {}", self.when(at)),
-            (None, "never") => "never changes".into(),
-            (None, _) => SafeText::new(event_words(&gate.gate, gate.code.as_deref())),
+            (None, ChangesOn::Never) => "never changes".into(),
+            (None, ChangesOn::Time | ChangesOn::Event) => match gate.code {
+                Some(code) => safe!("changes when {}", code.row().opens),
+                None => "changes by an event".into(),
+            },
         }
     }
 
@@ -251,22 +253,6 @@ impl Telling {
     /// A time with its distance.
     pub fn when(&self, at: Wall) -> SafeText {
         safe!("{}", words::when_and_far(at, self.now, &self.zone))
-    }
-}
-
-/// What opens a gate that no clock opens.
-fn event_words(gate: &str, code: Option<&str>) -> &'static str {
-    match gate {
-        "users" => "changes when somebody logs on or off",
-        "source" => "changes when the share answers",
-        "executor" => "changes when the run ends",
-        "content" => "changes at the next look at the share",
-        "job" => "changes when the publisher or what it depends on does",
-        "history" if code == Some("history-lost") => "changes when an operator decides, pcm init --adopt",
-        "history" if code == Some("state-unreadable") => "changes when the history can be read again",
-        "history" => "changes when the run ends",
-        "mandatory" | "kind" => "an operator can run it",
-        _ => "changes by an event",
     }
 }
 

@@ -182,12 +182,12 @@ fn groups(app: &App, width: usize) -> Line {
         let alarming = group == Group::Expired && expired;
         parts.push((title(group), data.count(group), selected == Some(group), alarming));
     }
-    let failed = app.selected_row().is_some_and(|row| crate::console::app::data::is_failure(row.state));
+    let failed = app.selected_row().is_some_and(|row| row.state.is_failure());
     let fresh = data.unseen_failed() > 0;
     parts.push(("Failed", data.failed(), failed, fresh));
     parts.push((
         "Executed",
-        data.count(Group::Executed),
+        data.count(Group::Executed) - data.failed(),
         selected == Some(Group::Executed) && !failed,
         false,
     ));
@@ -254,7 +254,7 @@ fn wrong(app: &App, now: Wall) -> Option<Line> {
         ));
     }
     let problems = app.data.problems();
-    let bad: Vec<_> = problems.iter().filter(|p| p.code != "warning").collect();
+    let bad: Vec<_> = problems.iter().filter(|p| !p.is_warning()).collect();
     let worst = bad.first()?;
     let more = match bad.len() - 1 {
         0 => String::new(),

@@ -9,6 +9,7 @@ use crate::console::theme::Scope;
 use crate::safe;
 use crate::site::ids::RequestId;
 use crate::site::instruction::Restarts;
+use crate::terms::Gate;
 use crate::text::SafeText;
 
 /// Up to so many have a line each.
@@ -71,7 +72,7 @@ fn words(say: &Say) -> (SafeText, Scope) {
     match say {
         Say::Waiting => ("asking the executor".into(), Scope::Dim),
         Say::Yes => ("as it stands".into(), Scope::GatePass),
-        Say::With(gates) => (safe!("passes over {}", gates.join(", ")), Scope::GateUnknown),
+        Say::With(gates) => (safe!("passes over {}", Gate::join(gates, ", ")), Scope::GateUnknown),
         Say::No(why) => (safe!("REFUSED: {why}"), Scope::MessageError),
     }
 }

@@ -40,7 +40,7 @@ pub fn draw(app: &App, scroll: &Scroll, canvas: &mut Canvas, body: Rect) {
 }
 
 fn told(problem: &Problem) -> Line {
-    let scope = if problem.code == "warning" { Scope::LogWarning } else { Scope::LogError };
+    let scope = if problem.is_warning() { Scope::LogWarning } else { Scope::LogError };
     let line = problem.line.map(|n| format!(":{n}")).unwrap_or_default();
     let field = problem.field.as_ref().map(|f| format!(" {f}")).unwrap_or_default();
     Line::of(safe!("{} ", problem.code), scope)

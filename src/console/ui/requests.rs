@@ -4,7 +4,6 @@ use super::PANES;
 use super::canvas::Canvas;
 use super::line::Line;
 use crate::clock::Wall;
-use crate::console::app::data::is_failure;
 use crate::console::app::rows::{Rows, Sort, Widest};
 use crate::console::app::{App, Focus, Spot, words};
 use crate::console::theme::Scope;
@@ -164,7 +163,7 @@ fn mark(row: &RequestDoc) -> &'static str {
     match row.group {
         Group::Running => "*",
         Group::Expired => "x",
-        Group::Executed if is_failure(row.state) => "!",
+        Group::Executed if row.state.is_failure() => "!",
         Group::Rejected => "!",
         Group::Executed => "+",
         Group::Pending | Group::Skipped => " ",

@@ -7,12 +7,12 @@ mod host;
 mod machine;
 mod past;
 mod published;
-mod rejected;
 mod times;
 
 use super::model::{Change, GateResult};
 use super::window::Opening;
-use super::world::{Subject, World};
+use super::world::{Subject, World, newest};
+use crate::site::instruction::Rejected;
 use crate::terms::{Code, Gate, Verdict};
 use crate::text::SafeText;
 
@@ -45,28 +45,71 @@ impl<'w> Gates<'w> {
     /// Every gate of a usable request, in order. `opening`: what the windows say of it now.
     pub fn of_request(&self, subject: &Subject, opening: Option<Opening>) -> Vec<GateResult> {
         let world = self.world;
-        vec![
-            self.source.clone(),
-            published::record(world, subject),
-            published::trust(world, subject),
-            published::platform(world, subject),
-            published::kind(world, subject),
-            published::job(world, subject),
-            past::history(world, subject),
-            times::offer(world, subject),
-            times::expiry(world, subject),
-            times::mandatory(world, subject),
-            self.hold.clone(),
-            times::deferral(world, subject),
-            times::window(world, subject, opening),
-            machine::users(world, subject),
-            self.clock.clone(),
-            self.host.clone().unwrap_or_else(|| host::disk(world, subject)),
-            self.policy.clone(),
-            machine::content(world, subject),
-            machine::executor(world, Some(&subject.request.request_id)),
-        ]
+        let judge = |gate: &Gate| match gate {
+            Gate::Source => self.source.clone(),
+            Gate::Record => published::record(world, subject),
+            Gate::Trust => published::trust(world, subject),
+            Gate::Platform => published::platform(world, subject),
+            Gate::Kind => published::kind(world, subject),
+            Gate::Job => published::job(world, subject),
+            Gate::History => past::history(world, subject),
+            Gate::Offer => times::offer(world, subject),
+            Gate::Expiry => times::expiry(world, subject),
+            Gate::Mandatory => times::mandatory(world, subject),
+            Gate::Hold => self.hold.clone(),
+            Gate::Deferral => times::deferral(world, subject),
+            Gate::Window => times::window(world, subject, opening),
+            Gate::Users => machine::users(world, subject),
+            Gate::Clock => self.clock.clone(),
+            Gate::Host => self.host.clone().unwrap_or_else(|| host::disk(world, subject)),
+            Gate::Policy => self.policy.clone(),
+            Gate::Content => machine::content(world, subject),
+            Gate::Executor => machine::executor(world, Some(&subject.request.request_id)),
+        };
+        Gate::ALL.iter().map(judge).collect()
     }
+
+    /// Every gate of a record that cannot be used, in order: its own gate blocks, what needs no record is judged as
+    /// always, and the rest cannot be known.
+    pub fn of_rejected(&self, rejected: &Rejected) -> Vec<GateResult> {
+        let (world, code) = (self.world, record_code(rejected));
+        let places = || rejected.problems.iter().map(published::place).collect::<Vec<_>>().join("; ");
+        let cannot = |gate| unknown(gate, code, world.tell(|| "cannot be judged: the record is rejected"));
+        let judge = |gate: &Gate| match *gate {
+            Gate::Source => self.source.clone(),
+            Gate::Record => block(Gate::Record, code, Change::Event, world.tell(places)),
+            Gate::Trust => published::of_file(world),
+            Gate::History => {
+                let known = rejected.request_id.as_ref().and_then(|id| {
+                    let adopted = world.inputs.history.adopted.get(id).copied();
+                    past::closed(world, id, newest(world.inputs, id), adopted, None)
+                });
+                known.unwrap_or_else(|| cannot(Gate::History))
+            }
+            Gate::Hold => self.hold.clone(),
+            Gate::Clock => self.clock.clone(),
+            Gate::Policy => self.policy.clone(),
+            Gate::Executor => machine::executor(world, rejected.request_id.as_ref()),
+            gate @ (Gate::Platform
+            | Gate::Kind
+            | Gate::Job
+            | Gate::Offer
+            | Gate::Expiry
+            | Gate::Mandatory
+            | Gate::Deferral
+            | Gate::Window
+            | Gate::Users
+            | Gate::Host
+            | Gate::Content) => cannot(gate),
+        };
+        Gate::ALL.iter().map(judge).collect()
+    }
+}
+
+/// The code of a record's first problem.
+fn record_code(rejected: &Rejected) -> Code {
+    let code = rejected.problems.first().and_then(|problem| problem.code.parse().ok());
+    code.unwrap_or(Code::Malformed)
 }
 
 fn pass(gate: Gate, change: Change, evidence: impl Into<SafeText>) -> GateResult {

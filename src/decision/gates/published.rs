@@ -62,12 +62,9 @@ pub(super) fn source(world: &World) -> GateResult {
     pass(gate, Change::At(next), evidence)
 }
 
-/// The codes of this gate; whatever else is wrong with the newest file, no valid one is there.
+/// A code of this gate; whatever else is wrong with the newest file, no valid one is there.
 fn source_code(code: Code) -> Code {
-    match code {
-        Code::ShareMissing | Code::ShareDenied | Code::ShareStale | Code::InsMissing => code,
-        _ => Code::InsMissing,
-    }
+    if code.row().gate == Gate::Source { code } else { Code::InsMissing }
 }
 
 /// A problem with its place, as evidence.

@@ -41,7 +41,8 @@ fn another_gate_that_closes_ends_it() {
 #[test]
 fn an_operator_may_run_defer_or_stop_it_and_there_is_nothing_to_repeat() {
     let scene = announced();
-    let asked = |verb: &Verb| judge(&scene.inputs(), id(ID), verb).map(|d| d.state).map_err(|r| r.code);
+    let asked =
+        |verb: &Verb| judge(&scene.inputs(), id(ID), verb).map(|d| d.state).map_err(|r| r.code.to_string());
     let reason = || Some("anna asked".into());
     let ready = Ok(State::Countdown);
     assert_eq!(asked(&Verb::Run { overrides: Vec::new(), reason: None }), ready);

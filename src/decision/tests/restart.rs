@@ -116,7 +116,9 @@ fn an_operator_defers_or_cancels_it_for_this_boot_and_for_what_wanted_it_then() 
 
 #[test]
 fn an_operator_restarts_what_is_pending_and_never_while_a_package_runs() {
-    let asked = |scene: &Scene, verb| judge_restart(&scene.inputs(), verb).map(|_| ()).map_err(|r| r.code);
+    let asked = |scene: &Scene, verb| {
+        judge_restart(&scene.inputs(), verb).map(|_| ()).map_err(|r| r.code.to_string())
+    };
     let scene = wanting(Restarts::No);
     assert_eq!(asked(&scene, RestartVerb::Now), Ok(()));
     assert_eq!(asked(&Scene::due(), RestartVerb::Now), Err("restart-not-pending".to_owned()));

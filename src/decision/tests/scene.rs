@@ -18,6 +18,9 @@ use std::time::Duration;
 pub const ID: &str = "BP0000Y";
 /// Another one.
 pub const OTHER: &str = "BP0000X";
+/// The gates that an operator can pass by naming them (DESIGN.md 4).
+pub const OVERRIDABLE: [Gate; 6] =
+    [Gate::Hold, Gate::Deferral, Gate::Window, Gate::Users, Gate::Clock, Gate::Host];
 
 pub fn at(text: &str) -> Wall {
     chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc()
@@ -110,6 +113,7 @@ pub fn user(name: &str) -> UserFact {
 pub fn problem(code: &str) -> Problem {
     Problem {
         code: code.into(),
+        severity: Severity::Error,
         file: "BP004000.INS".into(),
         line: Some(12),
         field: Some("request[0].expire_after".into()),
@@ -147,11 +151,7 @@ impl Scene {
                 users: Some(Vec::new()),
                 clock_suspect: None,
                 boot_id: "boot-1".into(),
-                host: HostFacts {
-                    started: Some(now() - TimeDelta::days(3)),
-                    power: Power::Mains,
-                    restart_wanted: None,
-                },
+                host: HostFacts::quiet(Some(now() - TimeDelta::days(3))),
                 disk_free: Some(10_000_000_000),
                 running: None,
                 countdown: None,

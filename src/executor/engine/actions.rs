@@ -10,7 +10,7 @@ use crate::executor::talk::protocol::{Answer, Call, MAX_REASON};
 use crate::executor::talk::view::{AuditEntryDoc, ChangedDoc, DryRunDoc, HoldDoc, RunResultDoc};
 use crate::host::account::Actor;
 use crate::site::ids::RequestId;
-use crate::terms::{Group, State};
+use crate::terms::{Group, Refused, State};
 use crate::text::SafeText;
 
 /// In the audit: it was carried out.
@@ -68,7 +68,7 @@ impl Engine {
         }
         // Not being able to record a refusal changes nothing about it.
         let _ = self.record(call, actor, verb, "not-permitted", now);
-        let group = &self.policy.config.operators_group;
+        let group = &self.policy.config.operators.group;
         Err(Failure::new(
             Exit::Refused,
             "not-permitted",
@@ -265,7 +265,7 @@ impl Engine {
     fn stop(&mut self, id: RequestId, actor: &Actor, now: Wall) -> Result<()> {
         let Some(row) = self.running().filter(|row| row.request == id).cloned() else {
             return Err(refused(Refusal {
-                code: "not-running".into(),
+                code: Refused::NotRunning.into(),
                 why: SafeText::new(&format!("{id} is not running")),
                 remedy: "Look at its state with: pcm list".into(),
             }));
@@ -341,8 +341,9 @@ impl Engine {
 }
 
 pub(super) fn refused(refusal: Refusal) -> Failure {
-    let exit = if refusal.code == "no-such-request" { Exit::NotFound } else { Exit::Refused };
-    Failure::new(exit, &refusal.code, refusal.why.as_str(), refusal.remedy.as_str())
+    let unknown = refusal.code == Refused::NoSuchRequest.into();
+    let exit = if unknown { Exit::NotFound } else { Exit::Refused };
+    Failure::new(exit, refusal.code.as_str(), refusal.why.as_str(), refusal.remedy.as_str())
 }
 
 fn not_recorded(why: &str) -> Failure {

@@ -3,7 +3,7 @@
 use super::launch::show_command;
 use super::{Engine, Past, history_lost};
 use crate::clock::Wall;
-use crate::decision::{self, Allowed, Change, Decision, GateResult, UserFact};
+use crate::decision::{self, Change, Decision, GateResult, UserFact};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::{AttemptRow, History};
 use crate::executor::talk::protocol::{Answer, Call};
@@ -13,8 +13,8 @@ use crate::host::sessions::Session;
 use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::instruction::Entry;
-use crate::site::trust::{TrustMode, TrustVerdict};
-use crate::terms::{Code, Group, Problem, State, Verdict};
+use crate::site::trust::TrustVerdict;
+use crate::terms::{Code, Group, Problem, State};
 use crate::text::SafeText;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -88,7 +88,7 @@ impl Engine {
             mandatory_after: d.mandatory_after,
             expire_after: d.expire_after,
             next_run: d.next_run,
-            blocked_by: d.blocked_by().iter().map(ToString::to_string).collect(),
+            blocked_by: d.blocked_by(),
             why: if waits { SafeText::new(&format!("{}, {WAITS_FOR_INPUT}", d.why)) } else { d.why.clone() },
             attempt: d.attempt,
             deferred_until: d.deferred_until,
@@ -149,8 +149,7 @@ impl Engine {
                 facts.content.entry(hash).or_insert(ContentFact::Staged);
             }
         }
-        let allowed = self.with_facts(&facts, now, |inputs| decision::allowed(inputs, id));
-        allowed.into_iter().map(allowed_doc).collect()
+        self.with_facts(&facts, now, |inputs| decision::allowed(inputs, id))
     }
 
     fn show(&self, id: RequestId, now: Wall) -> Result<ShowDoc> {
@@ -266,13 +265,9 @@ impl Engine {
         let decisions = self.verdicts(now);
         let mut counts = BTreeMap::new();
         for decision in decisions.iter() {
-            *counts.entry(decision.state.to_string()).or_insert(0) += 1;
+            *counts.entry(decision.state).or_insert(0) += 1;
         }
         let config = &self.policy.config;
-        let trust = match config.trust.mode {
-            TrustMode::Signed => "signed",
-            TrustMode::Permissions => "permissions",
-        };
         StatusDoc {
             machine: config.machine,
             host: self.world.host_name(),
@@ -288,7 +283,7 @@ impl Engine {
             role: config.role.clone(),
             frozen_until: self.frozen_until(now),
             polled_at: self.instructions.share_seen,
-            trust: trust.into(),
+            trust: config.trust.mode.as_str().into(),
             lock: self.world.lock_holder(),
             zone: SafeText::new(self.zone.name()),
             utc_offset_s: self.zone.offset_at(now),
@@ -390,18 +385,6 @@ impl Engine {
         }
     }
 }
-
-/// The document of what an operator may do.
-fn allowed_doc(allowed: Allowed) -> AllowedDoc {
-    AllowedDoc {
-        verb: allowed.verb.to_owned(),
-        ok: allowed.ok,
-        code: allowed.code,
-        why: allowed.why,
-        overrides: allowed.overrides.iter().map(|gate| gate.to_string()).collect(),
-    }
-}
-
 /// The document of a log-on that counts and holds up nothing.
 fn session_doc(session: &Session) -> SessionDoc {
     SessionDoc {
@@ -420,17 +403,17 @@ fn session_doc(session: &Session) -> SessionDoc {
 /// The document of one gate.
 pub fn gate_doc(gate: &GateResult) -> GateDoc {
     let (next_change, changes_on) = match gate.change {
-        Change::At(at) => (Some(at), "time"),
-        Change::Event => (None, "event"),
-        Change::Never => (None, "never"),
+        Change::At(at) => (Some(at), ChangesOn::Time),
+        Change::Event => (None, ChangesOn::Event),
+        Change::Never => (None, ChangesOn::Never),
     };
     GateDoc {
-        gate: gate.gate.to_string(),
+        gate: gate.gate,
         verdict: gate.verdict,
-        code: gate.code.filter(|_| gate.verdict != Verdict::Pass).map(|code| code.to_string()),
+        code: gate.code,
         evidence: gate.evidence.clone(),
         next_change,
-        changes_on: changes_on.to_owned(),
+        changes_on,
     }
 }
 
@@ -447,13 +430,7 @@ fn order(group: Group) -> u8 {
 }
 
 fn problem(code: &str, file: &Path, message: impl AsRef<str>) -> Problem {
-    Problem {
-        code: code.to_owned(),
-        file: SafeText::new(&file.display().to_string()),
-        line: None,
-        field: None,
-        message: SafeText::new(message.as_ref()),
-    }
+    Problem::of_file(code, file.display().to_string(), message.as_ref())
 }
 
 fn state_failure(why: &str) -> Failure {

@@ -258,7 +258,7 @@ impl Engine {
                 .map(|row| (row.request, row.attempt.started_at.unwrap_or(row.attempt.claimed_at))),
             countdown: self.announced(),
             content: self.content.clone(),
-            programs: programs::allowed(&self.policy.config.programs),
+            programs: programs::allowed(&self.policy.config.execute.programs),
         }
     }
 
@@ -482,12 +482,8 @@ impl Engine {
 
 fn host_facts(world: &dyn World) -> HostFacts {
     let up = chrono::TimeDelta::from_std(world.monotonic().0).ok();
-    HostFacts {
-        // To the second: the two clocks are read one after the other.
-        started: up.and_then(|up| world.now().checked_sub_signed(up)).map(|at| at.trunc_subsecs(0)),
-        power: world.power(),
-        restart_wanted: world.restart_wanted(),
-    }
+    // To the second: the two clocks are read one after the other.
+    world.host_facts(up.and_then(|up| world.now().checked_sub_signed(up)).map(|at| at.trunc_subsecs(0)))
 }
 
 fn lost(lost: Lost) -> (Past, Snapshot) {

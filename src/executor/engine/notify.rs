@@ -41,7 +41,8 @@ impl Engine {
 
     /// Tells of something; only the service does.
     pub(super) fn notify(&mut self, event: &str, about: Option<&Decision>, message: &str, now: Wall) {
-        let Some((program, args)) = self.policy.config.notify.split_first().filter(|_| self.service) else {
+        let Some((program, args)) = self.policy.config.notify.command.split_first().filter(|_| self.service)
+        else {
             return;
         };
         let notice = Notice {

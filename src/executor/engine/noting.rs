@@ -106,7 +106,7 @@ impl Engine {
         let blocked = retelling.blocked().into_iter().map(|span| BlockedDoc {
             from: span.from,
             until: span.until,
-            codes: span.codes.map(|codes| codes.iter().map(ToString::to_string).collect()),
+            codes: span.codes,
         });
         (retelling.told(), blocked.collect())
     }

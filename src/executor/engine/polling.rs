@@ -72,13 +72,7 @@ impl Engine {
         self.journal.error(now, &format!("{}: share-missing: {message}", shares.join(", ")));
         self.instructions.fault = Some(SourceFault {
             code: Code::ShareMissing,
-            problems: vec![Problem {
-                code: Code::ShareMissing.to_string(),
-                file: SafeText::new(&shares.join(", ")),
-                line: None,
-                field: None,
-                message,
-            }],
+            problems: vec![Problem::of_file(Code::ShareMissing.as_str(), shares.join(", "), message)],
         });
         self.note_states(now);
     }

@@ -167,7 +167,7 @@ impl Engine {
             restarts_at: announced.map(|at| at.round_subsecs(0)).filter(|_| state == RestartState::Countdown),
             deferred_until: plan.next.filter(|_| state == RestartState::Deferred),
             next_change: plan.next,
-            code: plan.code.map(|code| code.to_string()),
+            code: plan.code,
             why,
         }
     }

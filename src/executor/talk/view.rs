@@ -8,7 +8,7 @@ use crate::error::Failure;
 use crate::host::sessions::SessionKind;
 use crate::site::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
 use crate::site::instruction::{Restarts, RunWhen};
-use crate::terms::{Group, Platform, Problem, State, Verdict};
+use crate::terms::{Code, Gate, Group, Platform, Problem, State, Verdict};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -74,7 +74,7 @@ pub struct RequestDoc {
     /// The next automatic run if nothing but time changes.
     pub next_run: Option<Wall>,
     /// Codes of the gates that do not pass.
-    pub blocked_by: Vec<String>,
+    pub blocked_by: Vec<Code>,
     /// In words.
     pub why: SafeText,
     /// The newest attempt's number; 0: none.
@@ -148,34 +148,33 @@ pub struct ShowDoc {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GateDoc {
     /// Which.
-    pub gate: String,
+    pub gate: Gate,
     /// Whether it passes.
     pub verdict: Verdict,
     /// Why not.
-    pub code: Option<String>,
+    pub code: Option<Code>,
     /// In words.
     pub evidence: SafeText,
     /// When it changes by time.
     pub next_change: Option<Wall>,
-    /// `time`, `event` or `never`.
-    pub changes_on: String,
+    /// By what else.
+    pub changes_on: ChangesOn,
 }
 
-/// What an operator may do with a request.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AllowedDoc {
-    /// `run`, `rerun`, `defer`, `undefer`, `stop`.
-    pub verb: String,
-    /// Whether the core would carry it out as it stands, without overrides.
-    pub ok: bool,
-    /// The refusal's code.
-    pub code: Option<String>,
-    /// In words; for `run` also which gates an override could pass.
-    pub why: SafeText,
-    /// The gates that would have to be named with `--override`; only where that would be enough.
-    #[serde(default)]
-    pub overrides: Vec<String>,
+/// What can change a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangesOn {
+    /// Time alone.
+    Time,
+    /// Something that happens.
+    Event,
+    /// Nothing any more.
+    Never,
 }
+
+/// What an operator may do with a request, as the core says it.
+pub use crate::decision::Allowed as AllowedDoc;
 
 /// One attempt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -262,7 +261,7 @@ pub struct BlockedDoc {
     /// Until here; None: still.
     pub until: Option<Wall>,
     /// What was in the way; None: nobody looked, or it was not recorded.
-    pub codes: Option<Vec<String>>,
+    pub codes: Option<Vec<Code>>,
 }
 
 /// `status`
@@ -286,7 +285,8 @@ pub struct StatusDoc {
     #[serde(default)]
     pub restart: Option<RestartDoc>,
     /// By state, all states that occur.
-    pub counts: BTreeMap<String, u32>,
+    #[serde(serialize_with = "by_word")]
+    pub counts: BTreeMap<State, u32>,
     /// How many are logged on; None: unknown.
     pub users: Option<u32>,
     /// What is wrong.
@@ -315,6 +315,11 @@ pub struct StatusDoc {
     /// Who says so.
     #[serde(default = "by_default")]
     pub polling_by: PollingBy,
+}
+
+/// States in the order of their words, as in every document before.
+fn by_word<S: serde::Serializer>(counts: &BTreeMap<State, u32>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(counts.iter().map(|(state, n)| (state.as_str(), n)).collect::<BTreeMap<_, _>>())
 }
 
 fn by_default() -> PollingBy {
@@ -422,7 +427,7 @@ pub struct RestartDoc {
     /// When what is in the way can next change by time.
     pub next_change: Option<Wall>,
     /// What is in the way.
-    pub code: Option<String>,
+    pub code: Option<Code>,
     /// In words.
     pub why: SafeText,
 }
@@ -532,7 +537,22 @@ pub struct StepDoc {
     /// The state.
     pub state: State,
     /// The first gate's code that does not pass.
-    pub code: Option<String>,
+    pub code: Option<Code>,
+}
+
+impl RequestDoc {
+    /// It waits for an operator: nothing else ever runs it.
+    pub fn is_by_hand(&self) -> bool {
+        self.state == State::Offered && self.blocked_by.iter().any(|code| code.is_by_hand())
+    }
+}
+
+impl SimulatedDoc {
+    /// At its end it waits for an operator: nothing else ever runs it.
+    pub fn is_by_hand(&self) -> bool {
+        let code = self.changes.last().filter(|step| step.state == State::Offered).and_then(|step| step.code);
+        code.is_some_and(Code::is_by_hand)
+    }
 }
 
 /// `check`, `site lint`, `package lint`: one row an item.

@@ -13,7 +13,7 @@ use super::run::run_folder::{RunSpec, Started, Waits};
 use super::share::job::{ShareJob, ShareNews};
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
 use crate::host::notice::{Notice, Untold};
-use crate::host::power::Power;
+use crate::host::power::HostFacts;
 use crate::host::sessions::{LoggedOn, Session};
 use crate::log::Level;
 use crate::site::instruction::ContentHash;
@@ -55,13 +55,9 @@ pub trait Machine: Send + Sync {
     fn account(&self) -> SafeText;
     /// Who is logged on.
     fn logged_on(&self) -> LoggedOn;
-    /// What it runs on.
-    fn power(&self) -> Power {
-        Power::Mains
-    }
-    /// What of the system itself wants a restart, in words.
-    fn restart_wanted(&self) -> Option<SafeText> {
-        None
+    /// What it says of its own state, having started at that time.
+    fn host_facts(&self, started: Option<Wall>) -> HostFacts {
+        HostFacts::quiet(started)
     }
     /// Carries out one job at the share, for at most `deadline`.
     ///

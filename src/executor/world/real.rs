@@ -15,7 +15,7 @@ use crate::host::inhibit::Inhibit;
 use crate::host::notice::{self, Notice, Untold};
 use crate::host::open::OpenError;
 use crate::host::paths::Layout;
-use crate::host::power::{self, Power};
+use crate::host::power::{self, HostFacts};
 use crate::host::process::{self, Detached};
 use crate::host::sessions::{self, LoggedOn, Session};
 use crate::host::{account, durable, facts, lock, programs};
@@ -165,12 +165,8 @@ impl Machine for RealWorld {
         sessions::logged_on()
     }
 
-    fn power(&self) -> Power {
-        power::source()
-    }
-
-    fn restart_wanted(&self) -> Option<SafeText> {
-        power::restart_wanted()
+    fn host_facts(&self, started: Option<Wall>) -> HostFacts {
+        HostFacts::now(started)
     }
 
     fn ask_share(&self, job: &ShareJob, deadline: Duration) -> Result<ShareNews, SafeText> {

@@ -101,9 +101,8 @@ fn situation(plan: &Plan) -> Situation {
             clock_suspect: None,
             boot_id: site::BOOT.into(),
             host: HostFacts {
-                started: Some(plan.from - TimeDelta::from_std(plan.up).unwrap()),
                 power: plan.power.clone(),
-                restart_wanted: None,
+                ..HostFacts::quiet(Some(plan.from - TimeDelta::from_std(plan.up).unwrap()))
             },
             disk_free: plan.disk_free,
             running: None,

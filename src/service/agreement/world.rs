@@ -3,7 +3,6 @@
 
 use super::site::{self, Mood, Plan};
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
-use crate::decision::Power;
 use crate::executor::history::{History, Lost, Snapshot};
 use crate::executor::run::attempt::Found;
 use crate::executor::run::outcome::{EndedBy, ExitRecord, MifSays};
@@ -11,7 +10,7 @@ use crate::executor::run::run_folder::{RunSpec, Started};
 use crate::executor::share::job::{ShareJob, ShareNews};
 use crate::executor::world::{Held, Host, Machine, Runs, Store};
 use crate::host::paths::Layout;
-use crate::host::power::Power as Supply;
+use crate::host::power::HostFacts;
 use crate::host::sessions::LoggedOn;
 use crate::log::Level;
 use crate::service::worker::{Carrier, News};
@@ -183,9 +182,8 @@ impl Machine for Shared {
         self.0.plan.logged_on()
     }
 
-    fn power(&self) -> Supply {
-        let power: &Power = &self.0.plan.power;
-        power.clone()
+    fn host_facts(&self, started: Option<Wall>) -> HostFacts {
+        HostFacts { power: self.0.plan.power.clone(), ..HostFacts::quiet(started) }
     }
 
     fn restart(&self, _: &[String]) -> io::Result<()> {

@@ -36,13 +36,7 @@ pub fn parse(
     file: &str,
     defaults: &Defaults,
 ) -> Result<InstructionFile, Vec<Problem>> {
-    let fatal = |message: String| Problem {
-        code: MALFORMED.to_owned(),
-        file: file.into(),
-        line: None,
-        field: None,
-        message: message.into(),
-    };
+    let fatal = |message: String| Problem::of_file(MALFORMED, file, message);
     if bytes.len() as u64 > MAX_BYTES {
         return Err(vec![fatal(format!("larger than {MAX_BYTES} bytes"))]);
     }
@@ -69,9 +63,7 @@ pub fn parse(
     }
     let (requests, more) = read.finish();
     warnings.extend(more);
-    for warning in &mut warnings {
-        warning.code = "warning".to_owned();
-    }
+    let mut warnings: Vec<Problem> = warnings.into_iter().map(Problem::into_warning).collect();
     warnings.truncate(MAX_WARNINGS);
     Ok(InstructionFile {
         site: head.site,

@@ -43,7 +43,7 @@ impl Confirm {
                 if let Some(gate) = self.overrides(data).get(row)
                     && !self.ticked.remove(gate)
                 {
-                    self.ticked.insert(gate.clone());
+                    self.ticked.insert(*gate);
                 }
             }
             (Field::Gate(_), Key::Char('j')) => self.step(data, 1),

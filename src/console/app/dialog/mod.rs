@@ -32,7 +32,7 @@ pub struct Confirm {
     /// Why, where that is asked.
     pub reason: Input,
     /// The gates the operator has agreed to pass over.
-    pub ticked: BTreeSet<String>,
+    pub ticked: BTreeSet<Gate>,
     /// Where the keys go.
     pub focus: Field,
     /// When it was opened: details from before count as not yet known.
@@ -75,7 +75,7 @@ pub enum Say<'d> {
     /// It carries it out as it stands.
     Yes,
     /// It does once these gates are passed over by name.
-    With(&'d [String]),
+    With(&'d [Gate]),
     /// It does not, and why.
     No(SafeText),
 }
@@ -138,7 +138,7 @@ impl Confirm {
             };
         };
         let verb = self.id.verb();
-        match show.allowed.iter().find(|allowed| Some(allowed.verb.as_str()) == verb) {
+        match show.allowed.iter().find(|allowed| Some(allowed.verb) == verb) {
             None => Say::No("the executor does not offer this".into()),
             Some(AllowedDoc { ok: true, .. }) => Say::Yes,
             Some(allowed) if allowed.overrides.is_empty() => Say::No(allowed.why.clone()),
@@ -151,14 +151,14 @@ impl Confirm {
         self.requests.iter().map(|request| (*request, self.says(data, *request))).collect()
     }
 
-    /// The gates that would have to be overridden, by name, each once.
-    pub fn overrides(&self, data: &Data) -> Vec<String> {
-        let mut all: Vec<String> = Vec::new();
+    /// The gates that would have to be overridden, each once.
+    pub fn overrides(&self, data: &Data) -> Vec<Gate> {
+        let mut all: Vec<Gate> = Vec::new();
         for (_, said) in self.says_each(data) {
             let Say::With(gates) = said else { continue };
             for gate in gates {
                 if !all.contains(gate) {
-                    all.push(gate.clone());
+                    all.push(*gate);
                 }
             }
         }
@@ -166,10 +166,10 @@ impl Confirm {
     }
 
     /// What is known of one of those gates, of the first request that it holds back.
-    pub fn gate<'d>(&self, data: &'d Data, name: &str) -> Option<&'d GateDoc> {
-        let held_back = |request: &&RequestId| matches!(self.says(data, **request), Say::With(gates) if gates.iter().any(|gate| gate == name));
+    pub fn gate<'d>(&self, data: &'d Data, wanted: Gate) -> Option<&'d GateDoc> {
+        let held_back = |request: &&RequestId| matches!(self.says(data, **request), Say::With(gates) if gates.contains(&wanted));
         let request = self.requests.iter().find(held_back)?;
-        self.show(data, *request)?.gates.iter().find(|gate| gate.gate == name)
+        self.show(data, *request)?.gates.iter().find(|gate| gate.gate == wanted)
     }
 
     /// Still waiting for the executor's word.
@@ -192,7 +192,7 @@ impl Confirm {
         let unticked: Vec<_> =
             self.overrides(data).into_iter().filter(|g| !self.ticked.contains(g)).collect();
         if !unticked.is_empty() {
-            return Some(safe!("tick what is passed over: {}", unticked.join(", ")));
+            return Some(safe!("tick what is passed over: {}", Gate::join(&unticked, ", ")));
         }
         if self.asks_until()
             && let Err(why) = until::parse(self.until.text(), now, zone)
@@ -227,7 +227,7 @@ impl Confirm {
         let until = || until::parse(self.until.text(), now, zone).ok();
         // Of several requests each is given only what holds it back itself.
         let overrides = |request| match self.says(data, request) {
-            Say::With(gates) => gates.iter().filter_map(|gate| gate.parse::<Gate>().ok()).collect(),
+            Say::With(gates) => gates.to_vec(),
             _ => Vec::new(),
         };
         Some(match (self.id, request) {

@@ -2,7 +2,7 @@
 
 use super::{DAY, HOUR, MIN, id, soon};
 use crate::executor::talk::view::{RequestDoc, RunDoc};
-use crate::terms::{Group, Problem, State};
+use crate::terms::{Code, Group, Problem, Severity, State};
 
 struct R<'a> {
     id: &'a str,
@@ -153,7 +153,7 @@ pub fn requests() -> Vec<RequestDoc> {
         waits_for_input: None,
     });
     all[1].next_run = Some(soon(8 * HOUR - 130));
-    all[1].blocked_by = vec!["window-closed".into(), "user-logged-on".into()];
+    all[1].blocked_by = vec![Code::WindowClosed, Code::UserLoggedOn];
     all[2].deferred_until = Some(soon(2 * DAY + 12 * HOUR - 130));
     all[2].next_run = all[2].deferred_until;
     all[4].next_run = all[4].mandatory_after;
@@ -175,6 +175,7 @@ pub fn requests() -> Vec<RequestDoc> {
     bad.why = "malformed: expire_after is no time".into();
     bad.problems = vec![Problem {
         code: "malformed".into(),
+        severity: Severity::Error,
         file: "BP004000.INS".into(),
         line: Some(112),
         field: Some("request[9].expire_after".into()),

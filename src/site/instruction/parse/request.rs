@@ -7,7 +7,7 @@ use crate::site::ids::{JobId, PackageId, RequestId};
 use crate::site::instruction::{
     CommandLine, ContentHash, Entry, Outcome, Program, Rejected, Request, Restarts, RunWhen, command,
 };
-use crate::terms::{Platform, Problem};
+use crate::terms::{Code, Platform, Problem};
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -138,11 +138,9 @@ impl<'s, 't> Reader<'s, 't> {
 
     fn reject_duplicate(&mut self, place: usize, message: String) {
         let problem = Problem {
-            code: "duplicate".to_owned(),
-            file: self.source.file.clone(),
             line: Some(self.lines[place]),
             field: Some(format!("request[{}].request_id", place + 1).into()),
-            message: message.into(),
+            ..Problem::of_file(Code::Duplicate.as_str(), self.source.file.clone(), message)
         };
         let entry = &mut self.entries[place];
         match entry {

@@ -1,0 +1,324 @@
+//! Every setting of `pcm.toml` (FORMATS.md 9), one row each: its words, key, type and default, how it is read, and an
+//! example where the default says nothing. The fields of the configuration, its reader, the file that `pcm init` writes
+//! and the reference in `pcm man` are made from these rows: a new setting is its row here and its use.
+
+use super::PollingBy;
+use super::read::{
+    command, folder, list, log_size, nonempty, program, roles, run_time, section, set, some, value,
+};
+use super::written::Written;
+use crate::fields::{self, Fields};
+use crate::log::write::LogFormat;
+use crate::site::ids::MachineId;
+use crate::site::site_file::{Freeze, read_freeze};
+use crate::site::trust::TrustMode;
+use crate::text::SafeText;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One setting, as the starter file and the reference show it. Values are written as in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Within its section.
+    pub key: &'static str,
+    /// None: without a default, or with one that depends on the machine, as its words say.
+    pub default: Option<String>,
+    /// Where the default alone says too little.
+    pub example: Option<&'static str>,
+    /// A sentence without capital and full stop.
+    pub words: &'static str,
+}
+
+/// The settings of one table of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// The table's name; empty for the top of the file.
+    pub name: &'static str,
+    /// It may stand there several times, as `[[freeze]]`.
+    pub repeated: bool,
+    /// A sentence or two; may be empty.
+    pub words: &'static str,
+    /// In the order in which they are shown.
+    pub settings: Vec<Setting>,
+}
+
+macro_rules! settings {
+    (
+        $(#[doc = $config_words:literal])* $Config:ident {
+            $($(#[doc = $top_words:literal])+ $top:ident: $top_type:ty = $top_default:expr, $top_read:expr $(, like $top_example:literal)?;)*
+        }
+        besides { $($(#[doc = $more_words:literal])+ $more:ident: $more_type:ty = $more_default:expr;)* }
+        $(
+            $(#[doc = $section_words:literal])* $section:ident: $Type:ident {
+                $($(#[doc = $words:literal])+ $key:ident: $type:ty = $default:expr, $read:expr $(, like $example:literal)?;)*
+            }
+        )*
+    ) => {
+        $(#[doc = $config_words])*
+        #[derive(Debug, Clone)]
+        pub struct $Config {
+            $($(#[doc = $top_words])+ pub $top: $top_type,)*
+            $($(#[doc = $more_words])+ pub $more: $more_type,)*
+            $($(#[doc = $section_words])* pub $section: $Type,)*
+        }
+
+        impl Default for $Config {
+            fn default() -> Self {
+                Self {
+                    $($top: $top_default,)*
+                    $($more: $more_default,)*
+                    $($section: $Type::default(),)*
+                }
+            }
+        }
+
+        impl $Config {
+            /// Reads what is written; everything else stays at its default.
+            pub(super) fn read(top: &mut Fields<'_, '_>) -> $Config {
+                let mut config = $Config::default();
+                $(set(&mut config.$top, ($top_read)(top, stringify!($top)));)*
+                $(section(top, stringify!($section), |f| config.$section.read(f));)*
+                config
+            }
+
+            /// Every setting, in the order of the file.
+            pub fn sections() -> Vec<Section> {
+                let default = $Config::default();
+                vec![
+                    Section {
+                        name: "",
+                        repeated: false,
+                        words: "",
+                        settings: vec![$(Setting {
+                            key: stringify!($top),
+                            default: default.$top.written(),
+                            example: example(&[$($top_example)?]),
+                            words: concat!($($top_words),+).trim_ascii(),
+                        }),*],
+                    },
+                    $(Section {
+                        name: stringify!($section),
+                        repeated: false,
+                        words: concat!($($section_words),*).trim_ascii(),
+                        settings: vec![$(Setting {
+                            key: stringify!($key),
+                            default: default.$section.$key.written(),
+                            example: example(&[$($example)?]),
+                            words: concat!($($words),+).trim_ascii(),
+                        }),*],
+                    },)*
+                    freeze(),
+                ]
+            }
+        }
+
+        $(
+            $(#[doc = $section_words])*
+            #[derive(Debug, Clone)]
+            pub struct $Type { $($(#[doc = $words])+ pub $key: $type),* }
+
+            impl Default for $Type {
+                fn default() -> Self {
+                    Self { $($key: $default),* }
+                }
+            }
+
+            impl $Type {
+                fn read(&mut self, f: &mut Fields<'_, '_>) {
+                    $(set(&mut self.$key, ($read)(f, stringify!($key)));)*
+                }
+            }
+        )*
+    };
+}
+
+fn example(written: &[&'static str]) -> Option<&'static str> {
+    written.first().copied()
+}
+
+/// `[[freeze]]`, which the site file has, too: its reader is there.
+fn freeze() -> Section {
+    let row = |key, example, words| Setting { key, default: None, example: Some(example), words };
+    Section {
+        name: "freeze",
+        repeated: true,
+        words: "a period in which nothing runs by itself",
+        settings: vec![
+            row("from", "2026-12-20T00:00:00", "its start, by this machine's clock or with a zone"),
+            row("until", "2027-01-04T00:00:00", "its end, not included"),
+            row("reason", "\"end of year\"", "shown with it"),
+        ],
+    }
+}
+
+const fn minutes(n: u64) -> Duration {
+    Duration::from_secs(n * 60)
+}
+
+const fn hours(n: u64) -> Duration {
+    minutes(n * 60)
+}
+
+const fn days(n: u64) -> Duration {
+    hours(n * 24)
+}
+
+settings! {
+    /// The whole configuration, with the defaults of FORMATS.md 9 filled in.
+    Config {
+        /// the id of this machine, its SMSID
+        machine: Option<MachineId> = None, some(fields::parsed), like "\"BP004000\"";
+        /// the instruction shares, in order of preference
+        shares: Vec<PathBuf> = Vec::new(), list(folder), like "[\"/mnt/sms_shr\"]";
+        /// how often the instruction file is read; default: as the site says, else 1h
+        polling_interval: Duration = minutes(60), value(fields::some_time);
+        /// e.g. "production": shown, and may choose a theme
+        role: SafeText = SafeText::default(), value(|v| fields::text(v).map(SafeText::from));
+    }
+    besides {
+        /// Who says how often the instruction file is read.
+        polling_by: PollingBy = PollingBy::Default;
+        /// `[[freeze]]`: can only close.
+        freezes: Vec<Freeze> = Vec::new();
+    }
+
+    /// how packages run
+    run: Run {
+        /// time limit of requests that do not say one
+        max_run_time: Duration = hours(2), value(run_time);
+        /// notice before an automatic run while someone is, or may be, logged on
+        countdown: Duration = minutes(5), value(fields::duration);
+        /// no automatic run this soon after the machine started
+        after_boot: Duration = minutes(10), value(fields::duration);
+        /// further attempts after a `retry` outcome
+        retries: u32 = 3, value(fields::small);
+        /// how long after it the next attempt is due
+        retry_after: Duration = minutes(10), value(fields::duration);
+        /// the account that packages run as; default: the service's own
+        run_as: Option<String> = None, some(nonempty), like "\"root\"";
+    }
+
+    /// what may be started
+    execute: Execute {
+        /// bare program names that may be started besides the platform's own; no shells
+        programs: Vec<String> = Vec::new(), list(program), like "[\"zypper\"]";
+    }
+
+    /// maintenance windows: when automatic runs may start
+    windows: Windows {
+        /// the windows of each week; none: always open
+        // Parsed by `decision::window`; unreadable ones close.
+        weekly: Vec<String> = Vec::new(), list(nonempty), like "[\"Sat 22:00-06:00\"]";
+        /// "local" or the name of a time zone
+        zone: String = "local".into(), value(nonempty);
+    }
+
+    /// how far operators may postpone mandatory runs
+    deferral: Deferral {
+        /// how often one request may be deferred
+        max_count: u32 = 3, value(fields::small);
+        /// for how long in all
+        max_total: Duration = days(7), value(fields::duration);
+        /// not this close to expire after
+        never_within: Duration = hours(1), value(fields::duration);
+    }
+
+    /// who counts as logged on
+    users: Users {
+        /// accounts whose presence does not count
+        ignore: Vec<String> = Vec::new(), list(nonempty);
+        /// without input for less than this a user is busy
+        busy_within: Duration = minutes(15), value(fields::duration);
+    }
+
+    /// restarts of the machine
+    restart: Restart {
+        /// whether pcm may restart the machine for `restarts = "pcm"`
+        allow: bool = false, value(fields::boolean);
+        /// notice before it
+        countdown: Duration = minutes(15), value(fields::duration);
+        /// replaces the system's restart command
+        command: Vec<String> = Vec::new(), command, like "[\"/usr/local/bin/restart-gently\"]";
+    }
+
+    /// access to the shares
+    share: Share {
+        /// no automatic run when no share was seen for longer
+        stale_after: Duration = hours(24), value(fields::some_time);
+        /// time limit of a single access
+        timeout: Duration = Duration::from_secs(10), value(fields::some_time);
+    }
+
+    /// signed: instruction files need a signature. permissions: everybody who can write to the share decides what runs
+    /// here, and the share is refused where anybody but root or the service's account can.
+    trust: Trust {
+        /// signed | permissions
+        mode: TrustMode = TrustMode::Signed, value(fields::one_of(TrustMode::WORDS));
+        /// the folder of trusted keys; default: trust.d beside this file
+        dir: Option<PathBuf> = None, some(folder), like "\"/etc/pcm/trust.d\"";
+    }
+
+    /// who may operate besides root and the service's account
+    operators: Operators {
+        /// a group of the system; it need not exist
+        group: String = "pcm-operators".into(), value(nonempty);
+    }
+
+    /// who is told of failures
+    notify: Notify {
+        /// started for what failed, was interrupted or missed, and for a lost history; JSON on its standard input
+        command: Vec<String> = Vec::new(), command, like "[\"/usr/local/bin/page-someone\"]";
+    }
+
+    /// how pcm check finds the machine's backup
+    check: Check {
+        /// a command that ends with 0 where there is a backup to go back to
+        backup: Vec<String> = Vec::new(), command, like "[\"/usr/local/bin/backup-is-fresh\"]";
+        /// a file that the site's backup writes at its end
+        backup_marker: Option<PathBuf> = None, some(folder), like "\"/var/backups/last\"";
+        /// how old that file may be
+        backup_within: Duration = hours(24), value(fields::some_time);
+    }
+
+    /// how long things are kept
+    retention: Retention {
+        /// transcripts of runs
+        transcripts: Duration = days(90), value(fields::duration);
+        /// staged content that nothing refers to
+        stage: Duration = days(30), value(fields::duration);
+    }
+
+    /// pcm's own log
+    log: Log {
+        /// its folder; with --state DIR the default is DIR/log
+        dir: Option<PathBuf> = None, some(folder), like "\"/var/log/pcm\"";
+        /// cmtrace | classic
+        format: LogFormat = LogFormat::Cmtrace, value(fields::one_of(LogFormat::WORDS));
+        /// a new file is begun at this size, in steps of 1024
+        max_size: u64 = 10 << 20, value(log_size);
+        /// how many old files are kept
+        keep: u32 = 5, value(fields::small);
+        /// the files that the console and pcm log show; none: *.LOG in the log folder
+        files: Vec<String> = Vec::new(), list(nonempty), like "[\"/var/log/pcm/*.LOG\"]";
+    }
+
+    /// the console
+    console: Console {
+        /// the name of a theme
+        theme: String = "default".into(), value(nonempty);
+        /// a file of keys; the console's command `key-file` writes one
+        keymap: Option<PathBuf> = None, some(|v| nonempty(v).map(PathBuf::from)), like "\"/etc/pcm/keymap.toml\"";
+        /// a theme for each role
+        roles: Vec<(String, String)> = Vec::new(), roles, like "{ production = \"production\" }";
+    }
+}
+
+impl Config {
+    /// Reads `[[freeze]]`.
+    pub(super) fn read_freezes(&mut self, top: &mut Fields<'_, '_>) {
+        for mut f in top.tables("freeze") {
+            self.freezes.extend(read_freeze(&mut f));
+            super::read::close(top, f);
+        }
+    }
+}

@@ -1,0 +1,454 @@
+//! The gates and their codes (DESIGN.md 4), one row each: the word, what is said of it anywhere in pcm, and what follows
+//! from it. A new gate or code begins with its row; the compiler then points at each place that has to know it.
+
+use super::State;
+use serde::{Deserialize, Serialize};
+
+/// A list of words, each with a row of columns: every row has every column.
+macro_rules! table {
+    ($(#[$doc:meta])* $name:ident: $row:ident {
+        $($(#[$vdoc:meta])* $variant:ident = $word:literal { $($column:ident: $value:expr),* $(,)? })*
+    }) => {
+        words!($(#[$doc])* $name { $($(#[$vdoc])* $variant = $word),* });
+
+        impl $name {
+            /// Its row of the table.
+            pub const fn row(self) -> &'static $row {
+                match self { $($name::$variant => &$row { $($column: $value),* }),* }
+            }
+        }
+    };
+}
+
+/// What is known of a gate beside when it closes.
+#[derive(Debug)]
+pub struct GateRow {
+    /// An operator can pass it by naming it, with a reason.
+    pub overridable: bool,
+}
+
+/// What is known of a code beside when it applies.
+#[derive(Debug)]
+pub struct CodeRow {
+    /// The gate that closes with it. A rejected record closes others with the code of its own gate, too.
+    pub gate: Gate,
+    /// What a request is that it blocks, where no other code leads to a state before it in DESIGN.md 3. What was
+    /// attempted has the state of its attempt all the same.
+    pub leads_to: State,
+    /// Which verb passes it without naming its gate.
+    pub passed_by: PassedBy,
+    /// In a few words that stand alone, as in `never ran: window closed`.
+    pub brief: &'static str,
+    /// In the list's last column.
+    pub listed: Listed,
+    /// The start of a sentence on the past that ends with a time: `had nobody been logged on`.
+    pub without: &'static str,
+    /// What has to happen for it to go, after `when`: `the hold ends`.
+    pub opens: &'static str,
+    /// What an operator can do about it, a sentence without its full stop. `{id}` stands for the request.
+    pub remedy: &'static str,
+}
+
+impl Gate {
+    /// Their words, with this between them.
+    pub fn join(gates: &[Gate], between: &str) -> String {
+        gates.iter().map(|gate| gate.as_str()).collect::<Vec<_>>().join(between)
+    }
+}
+
+impl Code {
+    /// Only an operator's run passes it: the service never runs what has it.
+    pub fn is_by_hand(self) -> bool {
+        self.row().passed_by == PassedBy::OnlyRun
+    }
+}
+
+/// Which verb passes a code without naming its gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassedBy {
+    /// None.
+    Nothing,
+    /// The first run and any further one: the service waits until it is gone.
+    Run,
+    /// The first run and any further one: the service never runs what has it.
+    OnlyRun,
+    /// A further run only.
+    Rerun,
+}
+
+/// How a code is shown in the list's last column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// Not: the state or another column says it.
+    Silent,
+    /// By its brief words.
+    Brief,
+    /// By these words and the time of the change; where there is none by its brief words.
+    Until(&'static str),
+    /// By who is logged on and at work.
+    Users,
+    /// By the request that has to succeed first.
+    Dependency,
+    /// By the request that runs.
+    Running,
+    /// By the space that the request needs.
+    Space,
+}
+
+table! {
+    /// One condition that must hold before a run, in the order in which they are shown.
+    Gate: GateRow {
+        /// A valid, fresh instruction file is held.
+        Source = "source" { overridable: false }
+        /// The record is well-formed.
+        Record = "record" { overridable: false }
+        /// Who published it.
+        Trust = "trust" { overridable: false }
+        /// This platform.
+        Platform = "platform" { overridable: false }
+        /// Automated and background.
+        Kind = "kind" { overridable: false }
+        /// Not suspended, dependencies succeeded.
+        Job = "job" { overridable: false }
+        /// Not attempted before.
+        History = "history" { overridable: false }
+        /// Offer time reached.
+        Offer = "offer" { overridable: false }
+        /// Expire time not reached.
+        Expiry = "expiry" { overridable: false }
+        /// Mandatory time reached.
+        Mandatory = "mandatory" { overridable: false }
+        /// No hold, no freeze.
+        Hold = "hold" { overridable: true }
+        /// Not deferred.
+        Deferral = "deferral" { overridable: true }
+        /// Inside a maintenance window that is long enough.
+        Window = "window" { overridable: true }
+        /// `run_when`.
+        Users = "users" { overridable: true }
+        /// The clock can be believed.
+        Clock = "clock" { overridable: true }
+        /// Restart pending, power, disk.
+        Host = "host" { overridable: true }
+        /// Configuration readable.
+        Policy = "policy" { overridable: false }
+        /// Content staged and verified.
+        Content = "content" { overridable: false }
+        /// Nothing else is running.
+        Executor = "executor" { overridable: false }
+    }
+}
+
+table! {
+    /// Why a gate does not pass.
+    Code: CodeRow {
+        /// No configured share can be reached.
+        ShareMissing = "share-missing" {
+            gate: Gate::Source, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "share missing", listed: Listed::Brief,
+            without: "had the share been there", opens: "the share answers",
+            remedy: "Bring the share back (is it mounted?), then pcm poll",
+        }
+        /// It is there and may not be read.
+        ShareDenied = "share-denied" {
+            gate: Gate::Source, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "share denied", listed: Listed::Brief,
+            without: "had the share been there", opens: "the share can be read",
+            remedy: "Give the service's account the right to read the share, then pcm poll",
+        }
+        /// Not seen for longer than `stale_after`, or past `valid_until`.
+        ShareStale = "share-stale" {
+            gate: Gate::Source, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "share stale", listed: Listed::Brief,
+            without: "had the share been there", opens: "the share answers with a valid file",
+            remedy: "Bring the share back or ask the publisher for a newer instruction file, then pcm poll",
+        }
+        /// The share is there, the instruction file is not.
+        InsMissing = "ins-missing" {
+            gate: Gate::Source, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "withdrawn from the share", listed: Listed::Brief,
+            without: "had the share been there", opens: "the share has a file for this machine",
+            remedy: "Ask the publisher for an instruction file for this machine, then pcm poll",
+        }
+        /// A field is wrong.
+        Malformed = "malformed" {
+            gate: Gate::Record, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
+            brief: "malformed", listed: Listed::Brief,
+            without: "had its record been correct", opens: "the publisher corrects the record",
+            remedy: "The publisher has to correct the record",
+        }
+        /// Fields exclude each other.
+        Contradiction = "contradiction" {
+            gate: Gate::Record, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
+            brief: "contradiction", listed: Listed::Brief,
+            without: "had its record been correct", opens: "the publisher corrects the record",
+            remedy: "The publisher has to correct the record",
+        }
+        /// Another request with this id differs.
+        Duplicate = "duplicate" {
+            gate: Gate::Record, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
+            brief: "duplicate", listed: Listed::Brief,
+            without: "had its record been correct", opens: "the publisher corrects the record",
+            remedy: "The publisher has to correct the record",
+        }
+        /// The command line is refused.
+        CommandRefused = "command-refused" {
+            gate: Gate::Record, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
+            brief: "command refused", listed: Listed::Brief,
+            without: "had its command line been accepted", opens: "the publisher corrects the command line",
+            remedy: "The publisher has to correct the command line, or [execute] programs has to name the program",
+        }
+        /// No signature where one is required.
+        Unsigned = "unsigned" {
+            gate: Gate::Trust, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
+            brief: "not checked yet", listed: Listed::Brief,
+            without: "had its publisher been known", opens: "its publisher is known",
+            remedy: "The publisher has to sign the instruction file with a key this machine trusts",
+        }
+        /// It does not verify.
+        BadSignature = "bad-signature" {
+            gate: Gate::Trust, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
+            brief: "bad signature", listed: Listed::Brief,
+            without: "had its signature been good", opens: "the publisher signs it",
+            remedy: "The publisher has to sign the instruction file with a key this machine trusts",
+        }
+        /// Somebody else could have written it.
+        LoosePermissions = "loose-permissions" {
+            gate: Gate::Trust, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
+            brief: "loose permissions", listed: Listed::Brief,
+            without: "had nobody else been able to write it", opens: "nobody else can write it",
+            remedy: "Let only root or the service's account write to what is named, then pcm poll",
+        }
+        /// Older than what was seen.
+        Rollback = "rollback" {
+            gate: Gate::Trust, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
+            brief: "rollback", listed: Listed::Brief,
+            without: "had its serial been higher", opens: "a higher serial is published",
+            remedy: "The publisher has to publish with a higher serial",
+        }
+        /// Made for another platform.
+        Platform = "platform" {
+            gate: Gate::Platform, leads_to: State::NotApplicable, passed_by: PassedBy::Nothing,
+            brief: "for another platform", listed: Listed::Brief,
+            without: "had it been for this platform", opens: "it is published for this platform",
+            remedy: "It is for another platform; this machine needs another package",
+        }
+        /// Not automated.
+        NeedsInput = "needs-input" {
+            gate: Gate::Kind, leads_to: State::NotApplicable, passed_by: PassedBy::Nothing,
+            brief: "needs a user's input", listed: Listed::Brief,
+            without: "had it needed no input", opens: "it needs no input",
+            remedy: "It needs a user's input; ask the publisher for an automated command",
+        }
+        /// Automated but not background.
+        ApplicationOnly = "application-only" {
+            gate: Gate::Kind, leads_to: State::Offered, passed_by: PassedBy::OnlyRun,
+            brief: "application only", listed: Listed::Silent,
+            without: "had it been a background task", opens: "an operator runs it",
+            remedy: "pcm run {id} runs it",
+        }
+        /// Suspended by the publisher.
+        Suspended = "suspended" {
+            gate: Gate::Job, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "suspended", listed: Listed::Brief,
+            without: "had the job not been suspended", opens: "the publisher resumes the job",
+            remedy: "Only the publisher can resume the job",
+        }
+        /// A request it depends on has not succeeded.
+        Dependency = "dependency" {
+            gate: Gate::Job, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "waits for another request", listed: Listed::Dependency,
+            without: "had what it depends on succeeded", opens: "what it depends on has succeeded",
+            remedy: "Run what it depends on first",
+        }
+        /// Attempted, with a known outcome or still running.
+        Done = "done" {
+            gate: Gate::History, leads_to: State::Waiting, passed_by: PassedBy::Rerun,
+            brief: "done", listed: Listed::Brief,
+            without: "had it not been attempted", opens: "its run ends",
+            remedy: "pcm rerun {id} --reason WHY makes another attempt",
+        }
+        /// Attempted, outcome unknown.
+        Interrupted = "interrupted" {
+            gate: Gate::History, leads_to: State::Waiting, passed_by: PassedBy::Rerun,
+            brief: "outcome unknown", listed: Listed::Brief,
+            without: "had it not been attempted", opens: "an operator runs it again",
+            remedy: "pcm rerun {id} --reason WHY makes another attempt",
+        }
+        /// History is missing, damaged or older than its mark.
+        HistoryLost = "history-lost" {
+            gate: Gate::History, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "history lost", listed: Listed::Brief,
+            without: "had the history been there", opens: "an operator decides with pcm init --adopt",
+            remedy: "Decide what is done with pcm init --adopt=done or pcm init --adopt=not-done",
+        }
+        /// History cannot be read now, which says nothing about what is in it.
+        StateUnreadable = "state-unreadable" {
+            gate: Gate::History, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "history unreadable", listed: Listed::Brief,
+            without: "had the history been readable", opens: "the history can be read again",
+            remedy: "Repair the file system or the rights of the state folder; pcm goes on by itself",
+        }
+        /// A retry that is not due yet.
+        RetryLater = "retry-later" {
+            gate: Gate::History, leads_to: State::RetryWait, passed_by: PassedBy::Rerun,
+            brief: "retry later", listed: Listed::Brief,
+            without: "had its next attempt been due", opens: "its next attempt is due",
+            remedy: "Wait, or pcm rerun {id} --reason WHY",
+        }
+        /// Before offer after.
+        NotOffered = "not-offered" {
+            gate: Gate::Offer, leads_to: State::Scheduled, passed_by: PassedBy::Nothing,
+            brief: "not offered yet", listed: Listed::Silent,
+            without: "had it been offered", opens: "it is offered",
+            remedy: "Wait until it is offered, or ask the publisher for an earlier time",
+        }
+        /// At or after expire after.
+        Expired = "expired" {
+            gate: Gate::Expiry, leads_to: State::Expired, passed_by: PassedBy::Nothing,
+            brief: "expired", listed: Listed::Brief,
+            without: "had it not expired", opens: "it is sent again",
+            remedy: "Ask the publisher to send the job again with a later expiry",
+        }
+        /// Before mandatory after.
+        NotMandatoryYet = "not-mandatory-yet" {
+            gate: Gate::Mandatory, leads_to: State::Offered, passed_by: PassedBy::Run,
+            brief: "mandatory only later", listed: Listed::Silent,
+            without: "had it been mandatory", opens: "its mandatory time comes",
+            remedy: "pcm run {id} runs it now",
+        }
+        /// Never mandatory.
+        Optional = "optional" {
+            gate: Gate::Mandatory, leads_to: State::Offered, passed_by: PassedBy::OnlyRun,
+            brief: "optional", listed: Listed::Silent,
+            without: "had it been mandatory", opens: "an operator runs it",
+            remedy: "pcm run {id} runs it now",
+        }
+        /// An operator's hold.
+        Held = "held" {
+            gate: Gate::Hold, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "held", listed: Listed::Until("held until"),
+            without: "had nobody held the machine", opens: "the hold ends",
+            remedy: "pcm unhold ends the hold",
+        }
+        /// A freeze of site or machine.
+        Frozen = "frozen" {
+            gate: Gate::Hold, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "frozen", listed: Listed::Until("frozen until"),
+            without: "had there been no freeze", opens: "the freeze ends",
+            remedy: "Wait for the end of the freeze",
+        }
+        /// Deferred until later.
+        Deferred = "deferred" {
+            gate: Gate::Deferral, leads_to: State::Deferred, passed_by: PassedBy::Nothing,
+            brief: "deferred", listed: Listed::Silent,
+            without: "had it not been deferred", opens: "its deferral ends",
+            remedy: "pcm undefer {id} ends the deferral",
+        }
+        /// Outside every window.
+        WindowClosed = "window-closed" {
+            gate: Gate::Window, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "window closed", listed: Listed::Until("window"),
+            without: "had a long enough maintenance window been open", opens: "the maintenance window opens",
+            remedy: "Wait for the next maintenance window",
+        }
+        /// Too little time left in this one.
+        WindowTooShort = "window-too-short" {
+            gate: Gate::Window, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "window too short", listed: Listed::Until("window too short, next"),
+            without: "had a long enough maintenance window been open", opens: "the maintenance window opens",
+            remedy: "Wait for the next maintenance window",
+        }
+        /// No window is ever long enough.
+        WindowNeverFits = "window-never-fits" {
+            gate: Gate::Window, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "no window is long enough", listed: Listed::Brief,
+            without: "had a long enough maintenance window been open", opens: "a maintenance window is long enough",
+            remedy: "Give [windows] weekly a longer window, or the request a shorter max_run_time",
+        }
+        /// Somebody is logged on.
+        UserLoggedOn = "user-logged-on" {
+            gate: Gate::Users, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "user logged on", listed: Listed::Users,
+            without: "had nobody been logged on", opens: "the users log off or stop working",
+            remedy: "Ask the user to log off",
+        }
+        /// Nobody is.
+        NoUser = "no-user" {
+            gate: Gate::Users, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "nobody logged on", listed: Listed::Brief,
+            without: "had somebody been logged on", opens: "somebody logs on",
+            remedy: "Wait until a user logs on",
+        }
+        /// It cannot be known.
+        UsersUnknown = "users-unknown" {
+            gate: Gate::Users, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "users unknown", listed: Listed::Brief,
+            without: "had it been known who is logged on", opens: "it is known who is logged on",
+            remedy: "Make log-ons known to the system (logind or utmp)",
+        }
+        /// The clock went back or is older than the build.
+        ClockSuspect = "clock-suspect" {
+            gate: Gate::Clock, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "clock suspect", listed: Listed::Brief,
+            without: "had the clock been believable", opens: "the clock can be believed",
+            remedy: "Synchronise the clock and wait an hour",
+        }
+        /// A restart that pcm's packages caused is pending.
+        RestartPending = "restart-pending" {
+            gate: Gate::Host, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "restart pending", listed: Listed::Brief,
+            without: "had the machine been restarted", opens: "the machine has restarted",
+            remedy: "pcm restart now, or restart the machine by hand",
+        }
+        /// Just started.
+        Booting = "booting" {
+            gate: Gate::Host, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "just started", listed: Listed::Until("just started, until"),
+            without: "had the machine been up for longer", opens: "the machine is up for long enough",
+            remedy: "Wait until the machine has been up for a while",
+        }
+        /// On battery.
+        OnBattery = "on-battery" {
+            gate: Gate::Host, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "on battery", listed: Listed::Brief,
+            without: "had the machine been on mains power", opens: "the machine is on mains power",
+            remedy: "Connect the power supply",
+        }
+        /// Not enough free space.
+        DiskSpace = "disk-space" {
+            gate: Gate::Host, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "disk space", listed: Listed::Space,
+            without: "had there been disk space", opens: "there is enough disk space",
+            remedy: "Free space where the state folder is",
+        }
+        /// Configuration or a window cannot be read.
+        PolicyUnreadable = "policy-unreadable" {
+            gate: Gate::Policy, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "configuration unreadable", listed: Listed::Brief,
+            without: "had the configuration been readable", opens: "the configuration can be read",
+            remedy: "Correct pcm.toml; pcm check shows every error of it",
+        }
+        /// Not staged yet.
+        ContentMissing = "content-missing" {
+            gate: Gate::Content, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "files not copied", listed: Listed::Brief,
+            without: "had its files been there", opens: "its files are copied",
+            remedy: "Wait until the files are copied, or pcm poll",
+        }
+        /// Its hash differs.
+        ContentMismatch = "content-mismatch" {
+            gate: Gate::Content, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "files differ", listed: Listed::Brief,
+            without: "had its files been there", opens: "its files are as published",
+            remedy: "The publisher has to publish the package again: its files differ from what was announced",
+        }
+        /// Another package is running.
+        Busy = "busy" {
+            gate: Gate::Executor, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "another package runs", listed: Listed::Running,
+            without: "had no other package been running", opens: "the run before it ends",
+            remedy: "Wait for the package that runs, or stop it",
+        }
+    }
+}
