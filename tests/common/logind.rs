@@ -51,14 +51,18 @@ impl Logind {
         let add = format!(
             "o.AddSession('{session}','seat0',dbus.UInt32(1000),'{user}',True,dbus_interface=X); \
              s=b.get_object(N,P+'/session/{session}'); \
-             s.UpdateProperties('org.freedesktop.login1.Session',{{'TTY':'{terminal}'}},dbus_interface=X)"
+             s.UpdateProperties('org.freedesktop.login1.Session',{{'TTY':'{terminal}'}},dbus_interface=X); \
+             o.EmitSignal(M,'SessionNew','so',['{session}',P+'/session/{session}'],dbus_interface=X)"
         );
         assert!(self.ask(&add).is_some(), "{user} could not be logged on");
     }
 
     /// And off.
     pub fn log_off(&self, session: &str) {
-        let remove = format!("o.RemoveObject(P+'/session/{session}',dbus_interface=X)");
+        let remove = format!(
+            "o.RemoveObject(P+'/session/{session}',dbus_interface=X); \
+             o.EmitSignal(M,'SessionRemoved','so',['{session}',P+'/session/{session}'],dbus_interface=X)"
+        );
         assert!(self.ask(&remove).is_some());
     }
 

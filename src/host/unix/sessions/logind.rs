@@ -1,16 +1,38 @@
-//! Sessions as logind knows them (org.freedesktop.login1). Asked in a thread with a deadline, because the caller may
-//! itself be inside a runtime and a bus may hang.
+//! Sessions as logind knows them (org.freedesktop.login1). One thread keeps one connection to the bus and is woken by
+//! logind's signals; whoever asks is told what it has heard. While the bus or logind is away that is an error, and it is
+//! there again when they are.
 
 use super::{MOST, idle_of};
 use crate::clock::Wall;
 use crate::host::sessions::{Session, SessionKind};
 use crate::text::SafeText;
 use std::collections::HashMap;
-use std::sync::mpsc;
-use std::time::{Duration, SystemTime};
-use zbus::{OwnedObjectPath, OwnedVariant};
+use std::convert::Infallible;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use zbus::export::futures_core::Stream;
+use zbus::{Connection, MatchRule, MessageStream, OwnedObjectPath, OwnedVariant};
 
 const SERVICE: &str = "org.freedesktop.login1";
+const MANAGER: &str = "org.freedesktop.login1.Manager";
+const SESSION: &str = "org.freedesktop.login1.Session";
+const ROOT: &str = "/org/freedesktop/login1";
+
+/// How long the bus or logind may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A bus that cannot be reached is tried again after this long.
+const AGAIN: Duration = Duration::from_secs(5);
+/// All sessions are listed anew this often also without a signal: it shows a bus that hangs, and no lost signal matters
+/// for longer.
+const CONFIRM: Duration = Duration::from_secs(30);
+/// What was heard is not believed for longer than this.
+const STALE: Duration = Duration::from_secs(40);
+/// Signals that come faster are answered by one listing: anybody can cause them.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Which bus logind is on.
 #[derive(Debug, Clone)]
@@ -40,58 +62,162 @@ pub struct LogindSession {
     pub since: u64,
 }
 
-/// All sessions, of any class.
-pub fn sessions(bus: Bus, patience: Duration) -> Result<Vec<LogindSession>, String> {
-    let (tell, told) = mpsc::channel();
-    let ask = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let answer = match runtime {
-            Ok(runtime) => runtime.block_on(async {
-                match tokio::time::timeout(patience, list(bus)).await {
-                    Ok(answer) => answer.map_err(|e| e.to_string()),
-                    Err(_) => Err(format!("no answer within {patience:?}")),
-                }
-            }),
-            Err(e) => Err(e.to_string()),
-        };
-        let _ = tell.send(answer);
-    };
-    std::thread::Builder::new().name("logind".into()).spawn(ask).map_err(|e| e.to_string())?;
-    // The deadline inside should be enough; this one holds even if the bus blocks the thread itself.
-    told.recv_timeout(patience + Duration::from_millis(500)).map_err(|_| "no answer".to_owned())?
+/// All sessions of this machine, of any class. Waits for logind's first answer only.
+pub fn sessions() -> Result<Vec<LogindSession>, String> {
+    static WATCH: Mutex<Option<Watch>> = Mutex::new(None);
+    let mut watch = WATCH.lock().unwrap_or_else(PoisonError::into_inner);
+    if watch.as_ref().is_none_or(|watch| watch.thread.is_finished()) {
+        *watch = Some(Watch::start(Bus::System).map_err(|e| e.to_string())?);
+    }
+    watch.as_ref().map_or_else(|| Err("nobody listens to it".to_owned()), Watch::sessions)
 }
 
-async fn list(bus: Bus) -> zbus::Result<Vec<LogindSession>> {
-    let connection = match bus {
-        Bus::System => zbus::Connection::system().await?,
+/// The thread that listens to one bus, and what it has heard.
+pub struct Watch {
+    heard: Arc<Heard>,
+    thread: JoinHandle<()>,
+}
+
+/// The newest answer and when it came; none before the first.
+#[derive(Default)]
+struct Heard {
+    newest: Mutex<Option<(Instant, Result<Vec<LogindSession>, String>)>>,
+    first: Condvar,
+}
+
+impl Heard {
+    fn set(&self, answer: Result<Vec<LogindSession>, String>) {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), answer));
+        self.first.notify_all();
+    }
+}
+
+impl Watch {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// No thread can be had.
+    pub fn start(bus: Bus) -> io::Result<Watch> {
+        let heard = Arc::<Heard>::default();
+        let thread = {
+            let heard = Arc::clone(&heard);
+            std::thread::Builder::new().name("logind".into()).spawn(move || listen(&bus, &heard))?
+        };
+        Ok(Watch { heard, thread })
+    }
+
+    /// What was heard; waits for the first answer, for as long as the bus may take for it.
+    pub fn sessions(&self) -> Result<Vec<LogindSession>, String> {
+        let newest = self.heard.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.heard.first.wait_timeout_while(newest, PATIENCE, |newest| newest.is_none());
+        let (newest, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        match &*newest {
+            // The thread itself may be stuck: its deadlines are then worth nothing.
+            Some((at, _)) if at.elapsed() > STALE => Err(format!("no answer for {:?}", at.elapsed())),
+            Some((_, answer)) => answer.clone(),
+            None => Err(format!("no answer within {PATIENCE:?}")),
+        }
+    }
+}
+
+/// Until the process ends.
+fn listen(bus: &Bus, heard: &Heard) {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(async {
+            loop {
+                let Err(why) = follow(bus, heard).await;
+                heard.set(Err(why));
+                tokio::time::sleep(AGAIN).await;
+            }
+        }),
+        Err(e) => heard.set(Err(e.to_string())),
+    }
+}
+
+/// Follows logind on one connection, for as long as that lasts.
+async fn follow(bus: &Bus, heard: &Heard) -> Result<Infallible, String> {
+    let connection = in_time(connect(bus)).await?;
+    let woken = Arc::new(Notify::new());
+    // They are looked after all the time: a signal that nobody takes keeps answers from arriving.
+    let mut signals = JoinSet::new();
+    for rule in rules().map_err(|e| e.to_string())? {
+        let stream = in_time(MessageStream::for_match_rule(rule, &connection, None)).await?;
+        signals.spawn(wake(stream, Arc::clone(&woken)));
+    }
+    loop {
+        match tokio::time::timeout(PATIENCE, list(&connection)).await {
+            Ok(Ok(sessions)) => heard.set(Ok(sessions)),
+            // The bus is there, and logind is not, or not yet.
+            Ok(Err(e)) if is_reply(&e) => heard.set(Err(e.to_string())),
+            Ok(Err(e)) => return Err(e.to_string()),
+            Err(_) => return Err(format!("no answer within {PATIENCE:?}")),
+        }
+        let _ = tokio::time::timeout(CONFIRM, woken.notified()).await;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Wakes at each signal, and at the end of the connection.
+async fn wake(mut signals: MessageStream, woken: Arc<Notify>) {
+    while std::future::poll_fn(|context| std::pin::Pin::new(&mut signals).poll_next(context)).await.is_some()
+    {
+        woken.notify_one();
+    }
+    woken.notify_one();
+}
+
+/// Who logs on and off, what changes about a session, and logind itself coming and going.
+fn rules() -> zbus::Result<[MatchRule<'static>; 4]> {
+    let signal = || MatchRule::builder().msg_type(zbus::message::Type::Signal);
+    let of_logind = |interface, member| signal().sender(SERVICE).interface(interface).member(member);
+    let bus = "org.freedesktop.DBus";
+    Ok([
+        of_logind(MANAGER, "SessionNew").build()?,
+        of_logind(MANAGER, "SessionRemoved").build()?,
+        of_logind("org.freedesktop.DBus.Properties", "PropertiesChanged")
+            .path_namespace("/org/freedesktop/login1/session")
+            .build()?,
+        signal().sender(bus).interface(bus).member("NameOwnerChanged").arg(0, SERVICE).build()?,
+    ])
+}
+
+async fn in_time<T>(what: impl Future<Output = zbus::Result<T>>) -> Result<T, String> {
+    match tokio::time::timeout(PATIENCE, what).await {
+        Ok(done) => done.map_err(|e| e.to_string()),
+        Err(_) => Err(format!("no answer within {PATIENCE:?}")),
+    }
+}
+
+async fn connect(bus: &Bus) -> zbus::Result<Connection> {
+    match bus {
+        Bus::System => Connection::system().await,
         #[cfg(test)]
-        Bus::At(address) => zbus::connection::Builder::address(address.as_str()).build().await?,
-    };
-    let manager = Some("org.freedesktop.login1.Manager");
-    let reply = connection
-        .call_method(Some(SERVICE), "/org/freedesktop/login1", manager, "ListSessions", &())
-        .await?;
+        Bus::At(address) => zbus::connection::Builder::address(address.as_str()).build().await,
+    }
+}
+
+async fn list(connection: &Connection) -> zbus::Result<Vec<LogindSession>> {
+    let reply = connection.call_method(Some(SERVICE), ROOT, Some(MANAGER), "ListSessions", &()).await?;
     type Listed = (String, u32, String, String, OwnedObjectPath);
     let listed: Vec<Listed> = reply.body().deserialize()?;
     let mut found = Vec::new();
     for (_, _, _, _, path) in listed.into_iter().take(MOST) {
-        let all = connection
-            .call_method(
-                Some(SERVICE),
-                path.as_str(),
-                Some("org.freedesktop.DBus.Properties"),
-                "GetAll",
-                &("org.freedesktop.login1.Session",),
-            )
-            .await;
+        let properties = Some("org.freedesktop.DBus.Properties");
+        let all =
+            connection.call_method(Some(SERVICE), path.as_str(), properties, "GetAll", &(SESSION,)).await;
         match all {
             Ok(reply) => found.push(session(reply.body().deserialize()?)),
             // It ended since it was listed.
-            Err(zbus::Error::MethodError(..)) => {}
+            Err(e) if is_reply(&e) => {}
             Err(e) => return Err(e),
         }
     }
     Ok(found)
+}
+
+/// Somebody has answered, and the connection is well.
+fn is_reply(e: &zbus::Error) -> bool {
+    matches!(e, zbus::Error::MethodError(..) | zbus::Error::FDO(_))
 }
 
 fn session(properties: HashMap<String, OwnedVariant>) -> LogindSession {

@@ -13,13 +13,11 @@ use std::time::{Duration, SystemTime};
 
 /// Most entries that are taken from any source: a table may be hostile.
 const MOST: usize = 1000;
-/// How long logind may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// Where utmp is found, in this order.
 const UTMP: [&str; 2] = ["/run/utmp", "/var/run/utmp"];
 
 pub fn logged_on() -> LoggedOn {
-    let mut found = choose(logind::sessions(logind::Bus::System, PATIENCE), &UTMP.map(Path::new));
+    let mut found = choose(logind::sessions(), &UTMP.map(Path::new));
     found.connections = samba::connections();
     found
 }

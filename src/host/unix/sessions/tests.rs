@@ -149,10 +149,15 @@ fn a_bus_that_says_nothing_is_given_up_in_time() {
     let path = dir.path().join("bus");
     // The system accepts into its queue, and nobody ever answers.
     let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let watch = logind::Watch::start(logind::Bus::At(format!("unix:path={}", path.display()))).unwrap();
     let start = Instant::now();
-    let bus = logind::Bus::At(format!("unix:path={}", path.display()));
-    assert!(logind::sessions(bus, Duration::from_millis(200)).is_err());
+    assert!(watch.sessions().is_err());
     assert!(start.elapsed() < Duration::from_secs(5));
+    // Nobody waits a second time for what has not answered once.
+    wait_until("an answer", || watch.sessions().is_err_and(|why| !why.is_empty()));
+    let start = Instant::now();
+    assert!((0..100).all(|_| watch.sessions().is_err()));
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }
 
 /// A process that is ended with the test.
@@ -171,43 +176,130 @@ fn quiet(program: &str, args: &[&str]) -> Command {
     command
 }
 
-#[test]
-fn sessions_are_read_from_a_logind_on_a_bus() {
-    let installed = quiet("/usr/bin/python3", &["-c", "import dbusmock"]).status().is_ok_and(|s| s.success());
-    let dir = tempfile::tempdir().unwrap();
-    let address = format!("unix:path={}", dir.path().join("bus").display());
-    let mut daemon =
-        quiet("dbus-daemon", &["--session", "--nofork", "--print-address", "--address", &address]);
-    let (true, Ok(mut daemon)) = (installed, daemon.stdout(Stdio::piped()).spawn()) else {
-        return crate::skipped("python3-dbusmock or dbus-daemon is not installed");
-    };
-    let mut first = String::new();
-    BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut first).unwrap();
-    let _daemon = Running(daemon);
-    let mut mock = quiet("/usr/bin/python3", &["-m", "dbusmock", "--system", "--template", "logind"]);
-    let _mock = Running(mock.env("DBUS_SYSTEM_BUS_ADDRESS", &address).stdout(Stdio::null()).spawn().unwrap());
-
-    let bus = logind::Bus::At(address.clone());
-    let end = Instant::now() + Duration::from_secs(20);
-    while logind::sessions(bus.clone(), PATIENCE) != Ok(vec![]) {
-        assert!(Instant::now() < end, "the imitated logind did not start");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    assert!(add_session(&address, ["c1", "seat0", "1000", "alice"]), "the session could not be added");
-    let sessions = logind::sessions(bus, PATIENCE).unwrap();
-    assert_eq!(sessions.len(), 1);
-    assert_eq!(sessions[0].name, "alice");
-    assert!(choose(Ok(sessions), &[]).known().is_some());
+/// A bus of the test's own.
+struct PrivateBus {
+    address: String,
+    _daemon: Running,
 }
 
-/// `AddSession` of the imitation: session, seat, uid, user.
-fn add_session(address: &str, args: [&str; 4]) -> bool {
-    let script = "import dbus,sys; a=sys.argv; b=dbus.bus.BusConnection(a[1]); \
-        o=b.get_object('org.freedesktop.login1','/org/freedesktop/login1'); \
-        o.AddSession(a[2],a[3],dbus.UInt32(int(a[4])),a[5],True,dbus_interface='org.freedesktop.DBus.Mock')";
-    let mut all = vec!["-c", script, address];
-    all.extend(args);
-    quiet("/usr/bin/python3", &all).status().is_ok_and(|s| s.success())
+impl PrivateBus {
+    /// None, and said so, where what it takes is not installed.
+    fn start(folder: &Path) -> Option<PrivateBus> {
+        let path = folder.join("bus");
+        // What an earlier one left.
+        let _ = std::fs::remove_file(&path);
+        let address = format!("unix:path={}", path.display());
+        let mut daemon =
+            quiet("dbus-daemon", &["--session", "--nofork", "--print-address", "--address", &address]);
+        let installed = quiet("/usr/bin/python3", &["-c", "import dbusmock"]).status();
+        let (Ok(mut daemon), true) =
+            (daemon.stdout(Stdio::piped()).spawn(), installed.is_ok_and(|status| status.success()))
+        else {
+            println!("SKIPPED: python3-dbusmock or dbus-daemon is not installed");
+            return None;
+        };
+        let mut first = String::new();
+        BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        Some(PrivateBus { address, _daemon: Running(daemon) })
+    }
+
+    fn logind(&self) -> Running {
+        let mut mock = quiet("/usr/bin/python3", &["-m", "dbusmock", "--system", "--template", "logind"]);
+        mock.env("DBUS_SYSTEM_BUS_ADDRESS", &self.address).stdout(Stdio::null());
+        Running(mock.spawn().unwrap())
+    }
+
+    /// Something is done with the imitation; what that prints.
+    fn with(&self, what: &str) -> String {
+        let script = format!(
+            "import dbus,sys; b=dbus.bus.BusConnection(sys.argv[1]); P='/org/freedesktop/login1'; \
+             N='org.freedesktop.login1'; M=N+'.Manager'; X='org.freedesktop.DBus.Mock'; {what}"
+        );
+        let output = quiet("/usr/bin/python3", &["-c", &script, &self.address]).output().unwrap();
+        assert!(output.status.success(), "{what}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Logs on as the real one tells it: with a signal.
+    fn log_on(&self, session: &str, user: &str) {
+        self.with(&format!(
+            "o=b.get_object(N,P); o.AddSession('{session}','seat0',dbus.UInt32(1000),'{user}',True,dbus_interface=X); \
+             o.EmitSignal(M,'SessionNew','so',['{session}',P+'/session/{session}'],dbus_interface=X)"
+        ));
+    }
+
+    fn log_off(&self, session: &str) {
+        self.with(&format!(
+            "o=b.get_object(N,P); o.RemoveObject(P+'/session/{session}',dbus_interface=X); \
+             o.EmitSignal(M,'SessionRemoved','so',['{session}',P+'/session/{session}'],dbus_interface=X)"
+        ));
+    }
+
+    /// How many connections there are, without the one that asks.
+    fn connections(&self) -> usize {
+        self.with("print(sum(n.startswith(':') for n in b.list_names())-1)").trim().parse().unwrap()
+    }
+}
+
+/// Much less than the time after which everything is asked again without a signal.
+const SOON: Duration = Duration::from_secs(15);
+
+#[track_caller]
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + SOON;
+    while !holds() {
+        assert!(Instant::now() < end, "it never came to: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn users(watch: &logind::Watch) -> Option<Vec<String>> {
+    watch.sessions().ok().map(|all| all.into_iter().map(|session| session.name).collect())
+}
+
+#[test]
+fn logind_is_heard_on_one_connection_that_its_signals_wake() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(bus) = PrivateBus::start(dir.path()) else { return };
+    let _logind = bus.logind();
+    let watch = logind::Watch::start(logind::Bus::At(bus.address.clone())).unwrap();
+    wait_until("nobody is logged on", || users(&watch) == Some(Vec::new()));
+    let before = bus.connections();
+    bus.log_on("c1", "alice");
+    wait_until("alice is logged on", || users(&watch).is_some_and(|users| users == ["alice"]));
+    assert!(choose(watch.sessions(), &[]).known().is_some());
+    bus.with(
+        "b.get_object(N,P+'/session/c1').UpdateProperties(N+'.Session',{'LockedHint':True},dbus_interface=X)",
+    );
+    wait_until("her session is locked", || watch.sessions().is_ok_and(|all| all.iter().all(|s| s.locked)));
+    bus.log_off("c1");
+    wait_until("she is logged off", || users(&watch) == Some(Vec::new()));
+    for _ in 0..1000 {
+        assert_eq!(users(&watch), Some(Vec::new()));
+    }
+    assert_eq!(bus.connections(), before, "asking takes no connection");
+}
+
+#[test]
+fn a_logind_or_a_bus_that_goes_away_is_an_error_until_it_is_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(bus) = PrivateBus::start(dir.path()) else { return };
+    let logind = bus.logind();
+    let watch = logind::Watch::start(logind::Bus::At(bus.address.clone())).unwrap();
+    wait_until("nobody is logged on", || users(&watch) == Some(Vec::new()));
+    drop(logind);
+    wait_until("logind is away", || watch.sessions().is_err());
+    let logind = bus.logind();
+    wait_until("logind is there again", || users(&watch) == Some(Vec::new()));
+    drop((logind, bus));
+    wait_until("the bus is away", || watch.sessions().is_err());
+    assert_eq!(choose(watch.sessions(), &[]).known(), None, "nobody is not what that means");
+    let Some(bus) = PrivateBus::start(dir.path()) else { return };
+    let _logind = bus.logind();
+    bus.with("pass");
+    wait_until("the imitation has started", || bus.with("print(N in b.list_names())").trim() == "True");
+    bus.log_on("c2", "bob");
+    wait_until("bob is heard of", || users(&watch).is_some_and(|users| users == ["bob"]));
 }
 
 #[test]
