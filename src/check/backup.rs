@@ -4,6 +4,7 @@
 use super::facts::Backup;
 use crate::clock::Wall;
 use crate::config::Check;
+use crate::host::threads;
 use crate::text::SafeText;
 use std::io::Read as _;
 use std::path::Path;
@@ -41,16 +42,11 @@ fn age(marker: &Path, now: Wall) -> Result<Duration, String> {
 fn run(program: &str, args: &[String], limit: Duration) -> Result<(i32, SafeText), String> {
     let failed = |e: std::io::Error| format!("{program}: {e}");
     let (output, writer) = std::io::pipe().map_err(failed)?;
-    let mut child = Command::new(program)
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone().map_err(failed)?)
-        .stderr(writer)
-        .spawn()
-        .map_err(failed)?;
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::null()).stdout(writer.try_clone().map_err(failed)?).stderr(writer);
     // What it started may hold the pipe open for ever: nobody waits for the end of the output.
     let (tell, told) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
+    let reading = threads::start("backup", move || {
         let mut output = output;
         let mut bytes = vec![0; OUTPUT];
         let mut all = Vec::new();
@@ -62,6 +58,11 @@ fn run(program: &str, args: &[String], limit: Duration) -> Result<(i32, SafeText
             }
         }
     });
+    reading.map_err(failed)?;
+    let child = command.spawn();
+    // It holds the pipe's other end.
+    drop(command);
+    let mut child = child.map_err(failed)?;
     let start = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait().map_err(failed)? {

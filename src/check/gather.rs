@@ -16,7 +16,7 @@ use crate::site::instruction::InstructionFile;
 use crate::site::share::{self, Look};
 use crate::text::SafeText;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::thread::{self, Scope, ScopedJoinHandle};
 
 pub(super) fn gather(subject: &Subject) -> Facts {
     let now = facts::now();
@@ -29,20 +29,19 @@ pub(super) fn gather(subject: &Subject) -> Facts {
     let loose = loose(subject);
     let refuse = loose.first().filter(|_| administrator).map(|(why, _)| why.clone());
     let (views, look, report, users, tried, backup) = thread::scope(|s| {
-        let views = s.spawn(|| views(subject));
-        let look = s.spawn(|| look(subject, other.as_ref()));
-        let report = s.spawn(|| report(subject, other.as_ref()));
-        let users = s.spawn(sessions::logged_on);
-        let tried = s.spawn(|| tried(subject, owner.as_ref(), other.as_ref(), &me, administrator));
-        let backup = s.spawn(|| backup::ask(&config.check, now, refuse));
-        let failed = || SafeText::from("looking at it failed: report this");
+        let views = beside(s, || views(subject));
+        let look = beside(s, || look(subject, other.as_ref()));
+        let report = beside(s, || report(subject, other.as_ref()));
+        let users = beside(s, sessions::logged_on);
+        let tried = beside(s, || tried(subject, owner.as_ref(), other.as_ref(), &me, administrator));
+        let backup = beside(s, || backup::ask(&config.check, now, refuse));
         (
-            views.join().unwrap_or_else(|_| Views::failed()),
-            look.join().unwrap_or_else(|_| Some(Err(failed()))),
-            report.join().unwrap_or_else(|_| Some(Err(failed()))),
-            users.join().unwrap_or_else(|_| sessions::LoggedOn::unknown("looking at it failed")),
-            tried.join().unwrap_or_else(|_| Err(failed())),
-            backup.join().unwrap_or_else(|_| super::facts::Backup::NotAsked(failed().into_string())),
+            joined(views).unwrap_or_else(|why| Views::failed(&why)),
+            joined(look).unwrap_or_else(|why| Some(Err(why))),
+            joined(report).unwrap_or_else(|why| Some(Err(why))),
+            joined(users).unwrap_or_else(|why| sessions::LoggedOn::unknown(why.as_str())),
+            joined(tried).unwrap_or_else(Err),
+            joined(backup).unwrap_or_else(|why| super::facts::Backup::NotAsked(why.into_string())),
         )
     });
     let (file, file_from) = instructions(subject, look.as_ref());
@@ -70,13 +69,27 @@ pub(super) fn gather(subject: &Subject) -> Facts {
     }
 }
 
+/// Looks in a thread of its own.
+fn beside<'s, T: Send + 's>(
+    scope: &'s Scope<'s, '_>,
+    look: impl FnOnce() -> T + Send + 's,
+) -> std::io::Result<ScopedJoinHandle<'s, T>> {
+    thread::Builder::new().spawn_scoped(scope, look)
+}
+
+/// What it saw, or why there is nothing.
+fn joined<T>(look: std::io::Result<ScopedJoinHandle<'_, T>>) -> std::result::Result<T, SafeText> {
+    let look = look.map_err(|e| SafeText::new(&format!("it was not looked at: {e}")))?;
+    look.join().map_err(|_| "looking at it failed: report this".into())
+}
+
 fn same(a: &Account, b: &Account) -> bool {
     (a.uid, &a.sid) == (b.uid, &b.sid)
 }
 
 impl Views {
-    fn failed() -> Views {
-        let why = || Failure::new(Exit::Failed, "view-failed", "looking at it failed", "Report this");
+    fn failed(why: &SafeText) -> Views {
+        let why = || Failure::new(Exit::Failed, "view-failed", why.as_str(), "Try again");
         Views { list: Err(why()), status: Err(why()) }
     }
 }

@@ -3,13 +3,13 @@
 
 use super::wire;
 use crate::host::account::Account;
-use crate::host::{process, programs};
+use crate::host::{process, programs, threads};
 use crate::text::SafeText;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io;
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 /// The longest job or answer: an instruction file of 1 MiB as JSON numbers, and what it says.
@@ -32,28 +32,42 @@ pub fn ask<A: DeserializeOwned + Send + 'static>(
     if let Some(account) = account {
         process::act_as(&mut command, account).map_err(failed)?;
     }
+    let job = wire::encode(job).map_err(failed)?;
     let mut child = command.spawn().map_err(failed)?;
     let (Some(mut stdin), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(SafeText::new(&format!("{what} has no pipes")));
     };
-    let job = wire::encode(job).map_err(failed)?;
     let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || {
+    let talking = threads::start("helper", move || {
         let answer =
             io::Write::write_all(&mut stdin, &job).and_then(|()| wire::read::<A>(&mut stdout, MAX_MESSAGE));
         // Nobody waits any more after the deadline.
         let _ = tell.send(answer);
     });
-    let answer = match told.recv_timeout(deadline) {
-        Ok(answer) => answer.map_err(failed),
-        Err(_) => {
+    let answer = match talking.map(|_| told.recv_timeout(deadline)) {
+        Ok(Ok(answer)) => answer.map_err(failed),
+        Ok(Err(_)) => {
             let _ = child.kill();
             Err(SafeText::new(&format!("it does not answer within {}", crate::text::duration(deadline))))
         }
+        Err(e) => {
+            let _ = child.kill();
+            Err(failed(e))
+        }
     };
-    // Even a killed process can hang in the system's own call: it is reaped when it is gone, and not waited for.
-    std::thread::spawn(move || child.wait());
+    reap(child);
     answer
+}
+
+/// Even a killed process can hang in the system's own call: it is reaped when it is gone, and not waited for. Where there
+/// is no thread for that, it is left to a later call.
+fn reap(child: Child) {
+    static LEFT: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+    let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+    left.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+    if let Err((child, _)) = threads::give("reaper", child, |mut child| drop(child.wait())) {
+        left.push(child);
+    }
 }
 
 /// The helper's side: reads its job, does it, answers. The exit status only says whether that could be done.

@@ -39,7 +39,7 @@ impl Inhibit {
         }
         (state.asking, state.asked) = (true, Some(Instant::now()));
         let shared = Arc::clone(&self.state);
-        let asked = std::thread::Builder::new().name("inhibit".into()).spawn(move || {
+        let asked = super::threads::start("inhibit", move || {
             let taken = sys::inhibit::take("pcm", "a package is being installed");
             let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
             state.asking = false;

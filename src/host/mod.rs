@@ -21,6 +21,7 @@ pub mod stop;
 pub mod supervisor;
 pub mod tail;
 pub mod terminal;
+pub mod threads;
 pub mod wire;
 
 #[cfg(unix)]

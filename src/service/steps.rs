@@ -8,6 +8,7 @@ use super::worker::{Carrier, News};
 use crate::clock::{Monotonic, Wall};
 use crate::config::Config;
 use crate::decision::simulate::Situation;
+use crate::error::{Exit, Failure};
 use crate::executor::engine::{Engine, LaunchError};
 use crate::executor::share::job::{DELIVER_DEADLINE, STAGE_DEADLINE, ShareJob, ShareNews};
 use crate::executor::simulate;
@@ -41,6 +42,13 @@ pub struct Simulation {
 }
 
 impl Simulation {
+    /// It cannot be run.
+    pub fn refuse(self, why: &std::io::Error) {
+        let what = format!("the service has no thread for it: {why}");
+        let failure = Failure::new(Exit::Failed, "simulate-failed", what, "Try again");
+        let _ = self.answer.send(Answer::Failed(failure));
+    }
+
     /// Runs it, for up to some seconds, and answers.
     pub fn run(self) {
         let doc = simulate::run(&self.situation, &self.wanted);

@@ -4,6 +4,7 @@ use crate::cli::setup::Setup;
 use crate::error::{Exit, Failure, Result};
 use crate::host::paths::Layout;
 use crate::host::process::{Detached, spawn_detached};
+use crate::host::threads;
 use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -55,7 +56,7 @@ impl Service {
 /// demo.
 pub fn main(setup: Setup, keep: bool) -> Result<Exit> {
     let folder = setup.layout.config.parent().map(Path::to_owned).unwrap_or_default();
-    std::thread::spawn(move || {
+    let watching = threads::start("demo", move || {
         let mut byte = [0];
         while matches!(std::io::stdin().read(&mut byte), Ok(n) if n > 0) {}
         // Where it cannot be started the folder stays in the temporary folder, as after any crash.
@@ -63,5 +64,10 @@ pub fn main(setup: Setup, keep: bool) -> Result<Exit> {
         // The service keeps nothing that an end at any moment could spoil.
         std::process::exit(0);
     });
+    // Without it the service would outlive its demo.
+    watching.map_err(|e| {
+        let what = format!("the demo cannot watch for its end: {e}");
+        Failure::new(Exit::Failed, "demo-failed", what, "Close other programs and try again")
+    })?;
     crate::cli::service::run(&setup)
 }

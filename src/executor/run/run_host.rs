@@ -8,7 +8,7 @@ use super::run_folder::{RunFolder, RunSpec, Started};
 use super::transcript::Transcript;
 use crate::host::durable::Reserved;
 use crate::host::process::{self, Ended, LaunchSpec, Reaped, Tree};
-use crate::host::{account, durable, facts, lock, power, programs};
+use crate::host::{account, durable, facts, lock, power, programs, threads};
 use crate::site::instruction::Program;
 use crate::text::SafeText;
 use chrono::TimeDelta;
@@ -137,6 +137,8 @@ fn run(folder: &RunFolder, spec: &RunSpec, tree: &mut Tree) -> io::Result<ExitRe
     let (reader, writer) = io::pipe()?;
     let note = power::restart_note();
     let clock = facts::monotonic();
+    // Before the launch: a package whose output nobody could take is not started.
+    let output = keep_output(reader, &spec.transcript, &folder.path().join("output.log"))?;
     let pid = tree.launch(LaunchSpec {
         program,
         args: spec.args.clone(),
@@ -145,7 +147,6 @@ fn run(folder: &RunFolder, spec: &RunSpec, tree: &mut Tree) -> io::Result<ExitRe
         run_as,
         output: writer,
     })?;
-    let output = keep_output(reader, &spec.transcript, &folder.path().join("output.log"));
     let mut end = End {
         limit: Duration::from_secs(spec.max_run_time_s),
         grace: Duration::from_secs(spec.grace_s),
@@ -262,12 +263,12 @@ struct Output {
     written: Arc<AtomicU64>,
 }
 
-fn keep_output(mut from: io::PipeReader, transcript: &Path, fallback: &Path) -> Output {
+fn keep_output(mut from: io::PipeReader, transcript: &Path, fallback: &Path) -> io::Result<Output> {
     // Where the log folder cannot be written, the run's own folder can: its claim was.
     let kept = Transcript::create(transcript).or_else(|_| Transcript::create(fallback));
     let written = Arc::new(AtomicU64::new(0));
     let count = written.clone();
-    let thread = std::thread::spawn(move || {
+    let thread = threads::start("output", move || {
         let (mut kept, mut error) = match kept {
             Ok(kept) => (Some(kept), None),
             Err(e) => (None, Some(e)),
@@ -292,8 +293,8 @@ fn keep_output(mut from: io::PipeReader, transcript: &Path, fallback: &Path) -> 
         }
         let finished = kept.map_or(Ok(()), Transcript::finish);
         error.or(finished.err()).map(|e| SafeText::new(&format!("output was lost: {e}")))
-    });
-    Output { thread, written }
+    })?;
+    Ok(Output { thread, written })
 }
 
 impl Output {

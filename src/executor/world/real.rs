@@ -18,7 +18,7 @@ use crate::host::paths::Layout;
 use crate::host::power::{self, HostFacts};
 use crate::host::process::{self, Detached};
 use crate::host::sessions::{self, LoggedOn, Session};
-use crate::host::{account, durable, facts, lock, programs};
+use crate::host::{account, durable, facts, lock, programs, threads};
 use crate::log::Level;
 use crate::log::write::PacmanLog;
 use crate::site::instruction::{self, ContentHash};
@@ -175,7 +175,7 @@ impl Machine for RealWorld {
 
     fn tell(&self, to: &[Session], notice: &Notice) {
         let (to, words, untold) = (to.to_vec(), notice.clone(), Arc::clone(&self.untold));
-        let told = std::thread::Builder::new().name("notice".into()).spawn(move || {
+        let told = threads::start("notice", move || {
             let missed = notice::tell(&to, &words);
             untold.lock().unwrap_or_else(PoisonError::into_inner).extend(missed);
         });
@@ -203,18 +203,16 @@ impl Machine for RealWorld {
         let Some((program, args)) = words.split_first() else { return Err(io::ErrorKind::NotFound.into()) };
         let mut asked = Command::new(program);
         asked.args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let child = asked.spawn().map_err(|e| io::Error::new(e.kind(), format!("{program}: {e}")))?;
-        let (failures, program) = (Arc::clone(&self.restart_failures), program.clone());
-        std::thread::spawn(move || {
+        let (failures, name) = (Arc::clone(&self.restart_failures), program.clone());
+        let seen = see_to_its_end("restart", asked, move |child| {
             let Ok(output) = child.wait_with_output() else { return };
             if !output.status.success() {
                 let said = String::from_utf8_lossy(&output.stderr);
-                let why =
-                    format!("{program}: {}: {}", output.status, said.lines().next().unwrap_or_default());
+                let why = format!("{name}: {}: {}", output.status, said.lines().next().unwrap_or_default());
                 failures.lock().unwrap_or_else(PoisonError::into_inner).push(SafeText::new(&why));
             }
         });
-        Ok(())
+        seen.map_err(|e| io::Error::new(e.kind(), format!("{program}: {e}")))
     }
 
     fn restart_failures(&self) -> Vec<SafeText> {
@@ -226,23 +224,35 @@ impl Machine for RealWorld {
     }
 
     fn notify(&self, program: &str, args: &[String], json: &[u8]) -> io::Result<()> {
-        let child = Command::new(program)
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let json = json.to_owned();
-        std::thread::spawn(move || see_through(child, json));
-        Ok(())
+        see_to_its_end("notify", command, move |child| see_through(child, json))
     }
+}
+
+/// Starts a command that somebody sees to its end in a thread. The thread comes first: without one nothing is started
+/// that nobody would end or reap.
+fn see_to_its_end(
+    name: &str,
+    mut command: Command,
+    end: impl FnOnce(Child) + Send + 'static,
+) -> io::Result<()> {
+    let (hand, taken) = mpsc::channel();
+    threads::start(name, move || taken.recv().map(end))?;
+    // The thread lives until it has got its child or this end is gone.
+    let _ = hand.send(command.spawn()?);
+    Ok(())
 }
 
 /// Hands over the notice and sees the command to its end, or ends it.
 fn see_through(mut child: Child, json: Vec<u8>) {
     let stdin = child.stdin.take();
     // A command that reads nothing must not hold up the thread that ends it.
-    std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(&json)));
+    let telling = threads::start("notify", move || stdin.map(|mut stdin| stdin.write_all(&json)));
+    if telling.is_err() {
+        let _ = child.kill();
+    }
     let clock = facts::monotonic();
     while matches!(child.try_wait(), Ok(None)) {
         if facts::monotonic().since(clock) > NOTIFY_LIMIT {
@@ -266,12 +276,13 @@ impl Runs for RealWorld {
         let Detached { stdin, stdout, child, .. } =
             process::spawn_detached(&exe, &["run-host".into(), folder.path().into()]).map_err(failed)?;
         let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || {
+        let reading = threads::start("run host", move || {
             let mut line = String::new();
             let read = BufReader::new(stdout).read_line(&mut line);
             // Nobody waits any more after the deadline; that is no error.
             let _ = tell.send(read.map(|_| line));
         });
+        reading.map_err(failed)?;
         // On an error its standard input is closed here.
         match told.recv_timeout(READY_DEADLINE) {
             Ok(Ok(line)) if line.trim_end() == run_host::READY => {

@@ -1,6 +1,7 @@
 //! Durable steps on Linux, behind `host::durable`.
 
 use super::mounts::{self, Mount};
+use crate::host::threads;
 use crate::text::SafeText;
 use rustix::fs::{Access, CWD, FallocateFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -79,18 +80,21 @@ fn sync_mounts(
     let end = Instant::now() + deadline;
     let devices: BTreeSet<&str> = mounts.iter().map(|m| m.device.as_str()).collect();
     let (tell, told) = mpsc::channel();
-    let mut waiting = BTreeSet::new();
+    let (mut waiting, mut bad) = (BTreeSet::new(), Vec::new());
     for device in devices {
         let points: Vec<Mount> = mounts.iter().filter(|m| m.device == device).cloned().collect();
-        waiting.insert(points[0].point.clone());
         let tell = tell.clone();
         // A thread each: one disk that hangs must not keep the others from being synced in time.
-        std::thread::spawn(move || {
+        let point = points[0].point.clone();
+        let syncing = threads::start("sync", move || {
             let _ = tell.send((points[0].point.clone(), sync(&points)));
         });
+        match syncing {
+            Ok(_) => drop(waiting.insert(point)),
+            Err(e) => bad.push(format!("{}: {e}", point.display())),
+        }
     }
     drop(tell);
-    let mut bad = Vec::new();
     while !waiting.is_empty() {
         match told.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok((point, done)) => {
@@ -165,6 +169,15 @@ mod tests {
         if let Err(why) = sync_local_file_systems(Duration::from_secs(20)) {
             panic!("{why}");
         }
+    }
+
+    #[test]
+    fn a_file_system_for_which_no_thread_can_be_had_is_not_known_to_be_durable() {
+        let synced = |_: &[Mount]| Ok(());
+        let sync = || sync_mounts(vec![mount("0:1")], Duration::from_secs(5), synced);
+        let said = threads::tests::without(sync).unwrap_err();
+        assert!(said.as_str().starts_with("not known to be durable: /: "), "{said}");
+        sync().unwrap();
     }
 
     #[test]

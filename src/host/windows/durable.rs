@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use super::{security, wide};
+use crate::host::threads;
 use crate::text::SafeText;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -96,15 +97,18 @@ pub fn make_private_file(path: &Path) -> io::Result<()> {
 pub fn sync_local_file_systems(deadline: Duration) -> Result<(), SafeText> {
     let end = Instant::now() + deadline;
     let (tell, told) = mpsc::channel();
-    let mut waiting = fixed_drives();
-    for drive in waiting.clone() {
+    let (mut waiting, mut bad) = (Vec::new(), Vec::new());
+    for drive in fixed_drives() {
         let tell = tell.clone();
-        std::thread::spawn(move || {
+        let syncing = threads::start("sync", move || {
             let volume = OpenOptions::new().write(true).open(format!(r"\\.\{drive}:"));
             let _ = tell.send((drive, volume.and_then(|v: File| v.sync_all())));
         });
+        match syncing {
+            Ok(_) => waiting.push(drive),
+            Err(e) => bad.push(format!("{drive}: {e}")),
+        }
     }
-    let mut bad = Vec::new();
     while !waiting.is_empty() {
         let Ok((drive, done)) = told.recv_timeout(end.saturating_duration_since(Instant::now())) else {
             break;

@@ -3,6 +3,7 @@
 
 use super::MOST;
 use crate::host::sessions::{Session, SessionKind};
+use crate::host::threads;
 use crate::text::SafeText;
 use std::io::Read as _;
 use std::path::Path;
@@ -39,12 +40,12 @@ fn ask() -> Option<String> {
     let mut child = command.spawn().ok()?;
     let output = child.stdout.take()?;
     let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || {
+    let reading = threads::start("samba", move || {
         let mut text = String::new();
         let _ = output.take(LIMIT).read_to_string(&mut text);
         let _ = tell.send(text);
     });
-    let text = told.recv_timeout(PATIENCE).ok();
+    let text = reading.ok().and_then(|_| told.recv_timeout(PATIENCE).ok());
     let _ = child.kill();
     let _ = child.wait();
     text

@@ -1,0 +1,85 @@
+//! Threads that may not be had. `std::thread::spawn` panics where the system gives none; here that is an error, and the
+//! caller says what becomes of what was to be done.
+
+use std::io;
+use std::sync::mpsc;
+use std::thread::{Builder, JoinHandle};
+
+/// Starts a thread.
+///
+/// # Errors
+/// None can be had. What it was to do is dropped; [`give`] brings it back.
+pub fn start<T: Send + 'static>(
+    name: &str,
+    act: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    #[cfg(test)]
+    if tests::NONE.get() {
+        return Err(io::Error::new(io::ErrorKind::WouldBlock, "no thread for a test"));
+    }
+    Builder::new().name(name.into()).spawn(act)
+}
+
+/// Starts a thread and hands `what` over to it.
+///
+/// # Errors
+/// None can be had: `what` comes back.
+pub fn give<T: Send + 'static>(
+    name: &str,
+    what: T,
+    act: impl FnOnce(T) + Send + 'static,
+) -> Result<(), (T, io::Error)> {
+    let (hand, taken) = mpsc::channel();
+    match start(name, move || taken.recv().map(act)) {
+        Err(e) => Err((what, e)),
+        Ok(_) => hand.send(what).map_err(|e| (e.0, io::Error::other("the thread has ended already"))),
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::cell::Cell;
+    use std::path::Path;
+
+    thread_local! {
+        pub(super) static NONE: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Does it in a thread that can have no others.
+    pub fn without<T>(act: impl FnOnce() -> T) -> T {
+        NONE.set(true);
+        let done = act();
+        NONE.set(false);
+        done
+    }
+
+    #[test]
+    fn what_no_thread_can_be_had_for_comes_back() {
+        let (back, _) = without(|| give("test", 7, |_| unreachable!("there is no thread"))).unwrap_err();
+        assert_eq!(back, 7);
+        let (tell, told) = mpsc::channel();
+        give("test", 7, move |n| tell.send(n).unwrap()).unwrap();
+        assert_eq!(told.recv(), Ok(7));
+    }
+
+    #[test]
+    fn no_thread_is_started_in_the_way_that_panics() {
+        let mut files = 0;
+        for entry in walkdir::WalkDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+            let entry = entry.unwrap();
+            if entry.path().extension().is_none_or(|ext| ext != "rs") {
+                continue;
+            }
+            files += 1;
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            let production = text.split("\nmod tests {").next().unwrap_or_default();
+            let in_tests = entry.path().components().any(|part| part.as_os_str() == "tests");
+            let spawns = ["thread::", "s."].map(|from| format!("{from}spawn("));
+            let found = spawns.iter().find(|words| production.contains(words.as_str()));
+            assert!(in_tests || found.is_none(), "{}: {found:?}", entry.path().display());
+        }
+        assert!(files > 100, "a test of nothing: {files} files");
+    }
+}
