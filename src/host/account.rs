@@ -72,6 +72,11 @@ impl Rights {
         Rights { owner, operators }
     }
 
+    /// The owner's alone: nobody is asked who is in which group.
+    pub fn of_owner(state: &Path) -> Rights {
+        Rights { owner: sys::account::owner_of(state), operators: None }
+    }
+
     /// The rights of the installation whose state is in `state`, with `[operators] group`. Read anew for each call, so
     /// that a group made later counts at once.
     pub fn of(state: &Path, operators_group: &str) -> Rights {

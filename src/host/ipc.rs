@@ -48,10 +48,15 @@ impl Listener {
 pub struct Peer(sys::ipc::Peer);
 
 impl Peer {
-    /// The peer as an actor. Account, groups, login account and terminal are the kernel's word; the SSH origin is the
+    /// The peer as an actor. May hang with the name service. Account, groups, login account and terminal are the kernel's word; the SSH origin is the
     /// peer's own.
     pub fn actor(&self, rights: &Rights) -> Actor {
         self.0.actor(rights)
+    }
+
+    /// The peer as far as the kernel alone knows it: without a name, and waiting for nobody.
+    pub fn nameless(&self, rights: &Rights) -> Actor {
+        self.0.nameless(rights)
     }
 }
 

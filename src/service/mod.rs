@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod agreement;
+mod peers;
 mod reporting;
 mod schedule;
 mod server;
@@ -17,11 +18,12 @@ use crate::executor::engine::Engine;
 use crate::executor::init;
 use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
-use crate::host::{account, ipc, stop, supervisor};
+use crate::host::{ipc, stop, supervisor, threads};
 use crate::text::SafeText;
+use peers::Peers;
 use server::Asked;
 use std::io::Write as _;
-use steps::Steps;
+use steps::{Simulation, Steps};
 use tokio::sync::mpsc;
 use worker::{Carrier, News, Worker};
 
@@ -52,9 +54,9 @@ pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config
     runtime.block_on(async {
         let listener = bind(layout)?;
         let engine = Engine::executor(layout, &config, lock, true)?;
-        let rights = account::Rights::of(&layout.state, &config.operators.group);
+        let peers = Peers::of(&layout.state, &config.operators.group);
         let (calls, asked) = mpsc::channel(16);
-        tokio::spawn(server::serve(listener, rights, calls, spare));
+        tokio::spawn(server::serve(listener, peers, calls, spare));
         let (news, heard) = mpsc::unbounded_channel();
         let start = |name| Worker::start(name, news.clone()).map_err(|e| cannot("start its threads", &e));
         let workers: (Box<dyn Carrier>, Box<dyn Carrier>) =
@@ -98,7 +100,9 @@ async fn live(
         }
         // They take seconds where much is published, and the loop has runs to watch.
         for simulation in steps.simulations() {
-            std::thread::spawn(move || simulation.run());
+            if let Err((simulation, e)) = threads::give("simulation", simulation, Simulation::run) {
+                simulation.refuse(&e);
+            }
         }
     }
     supervisor::stopping();

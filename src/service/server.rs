@@ -1,9 +1,10 @@
 //! The service's end of the local socket: bounded connections, one request in flight on each, idle ones dropped
 //! (PROMISES.md 5). It only carries; the service's own loop answers.
 
+use super::peers::Peers;
 use crate::error::{Exit, Failure};
 use crate::executor::talk::protocol::{Answer, Call};
-use crate::host::account::{Actor, Rights};
+use crate::host::account::Actor;
 use crate::host::{ipc, wire};
 use std::io;
 use std::sync::Arc;
@@ -45,13 +46,9 @@ impl Spare {
 }
 
 /// Accepts until the service ends.
-pub async fn serve(
-    mut listener: ipc::Listener,
-    rights: Rights,
-    calls: mpsc::Sender<Asked>,
-    mut spare: Spare,
-) {
+pub async fn serve(mut listener: ipc::Listener, peers: Peers, calls: mpsc::Sender<Asked>, mut spare: Spare) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let peers = Arc::new(peers);
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let Ok(accepted) = tokio::time::timeout(RESTORE, listener.accept()).await else {
@@ -64,9 +61,9 @@ pub async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 let calls = calls.clone();
-                let rights = rights.clone();
+                let peers = Arc::clone(&peers);
                 tokio::spawn(async move {
-                    let actor = peer.actor(&rights);
+                    let actor = peers.actor(peer).await;
                     // A peer that goes away or talks nonsense ends its own connection and nothing else.
                     let _ = converse(stream, actor, calls).await;
                     drop(place);
@@ -78,7 +75,7 @@ pub async fn serve(
                 spare.give();
                 match tokio::time::timeout(Duration::from_millis(200), listener.accept()).await {
                     Ok(Ok((stream, peer))) => {
-                        let actor = peer.actor(&rights);
+                        let actor = peers.actor(peer).await;
                         let _ = tokio::time::timeout(BRIEF, converse(stream, actor, calls.clone())).await;
                     }
                     Ok(Err(_)) => tokio::time::sleep(Duration::from_millis(200)).await,

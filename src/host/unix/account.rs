@@ -93,10 +93,20 @@ pub fn caller(rights: &Rights) -> Actor {
 
 /// What the kernel says about a process and its account. Terminal and origin are added by whoever knows them better.
 pub fn actor(uid: u32, groups: &[u32], pid: u32, rights: &Rights) -> Actor {
+    let nameless = nameless_actor(uid, groups, rights);
     Actor {
-        name: by_uid(uid).map_or_else(|| SafeText::new(&uid.to_string()), |a| a.name),
-        uid: Some(uid),
+        name: by_uid(uid).map_or(nameless.name, |account| account.name),
         login_uid: proc::login_uid(pid),
+        ..nameless
+    }
+}
+
+/// The same without asking anybody.
+pub fn nameless_actor(uid: u32, groups: &[u32], rights: &Rights) -> Actor {
+    Actor {
+        name: SafeText::new(&format!("uid {uid}")),
+        uid: Some(uid),
+        login_uid: None,
         terminal: None,
         from: None,
         may_operate: may_operate(&uid, groups, rights),

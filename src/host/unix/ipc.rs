@@ -157,6 +157,10 @@ impl Peer {
             ..account::actor(self.uid, &self.groups, self.pid, rights)
         }
     }
+
+    pub fn nameless(&self, rights: &Rights) -> Actor {
+        account::nameless_actor(self.uid, &self.groups, rights)
+    }
 }
 
 /// The supplementary groups that the peer had when it connected, which its account's groups need not be any more.

@@ -163,6 +163,10 @@ impl Peer {
         let terminal = self.session.map(|s| SafeText::new(&format!("session {s}")));
         Actor { terminal, ..account::actor(&self.token, rights) }
     }
+
+    pub fn nameless(&self, rights: &Rights) -> Actor {
+        account::nameless_actor(&self.token, rights)
+    }
 }
 
 #[derive(Debug)]
