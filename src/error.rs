@@ -4,28 +4,39 @@
 use crate::text::SafeText;
 use serde::Serialize;
 
-/// Exit statuses of DESIGN.md 7.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// Done.
-    Done = 0,
-    /// The operation failed.
-    Failed = 1,
-    /// Wrong usage.
-    Usage = 2,
-    /// Refused by the core; the code is printed.
-    Refused = 3,
-    /// No such request, job or file.
-    NotFound = 4,
-    /// The share cannot be reached.
-    Share = 5,
-    /// State is missing or damaged.
-    State = 6,
-    /// `--wait`: the package did not succeed.
-    PackageFailed = 7,
-    /// `check`, `lint`, `status` found something.
-    Findings = 10,
+macro_rules! exits {
+    ($($(#[doc = $words:literal])+ $exit:ident = $status:literal;)*) => {
+        /// Exit statuses of DESIGN.md 7.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Exit { $($(#[doc = $words])+ $exit = $status),* }
+
+        impl Exit {
+            /// Each with what it means, for help and README.
+            pub const ALL: &[(Exit, &str)] = &[$((Exit::$exit, concat!($($words),+).trim_ascii())),*];
+        }
+    };
+}
+
+exits! {
+    /// done
+    Done = 0;
+    /// it failed
+    Failed = 1;
+    /// wrong usage
+    Usage = 2;
+    /// refused; the reason's code is printed
+    Refused = 3;
+    /// no such request or file
+    NotFound = 4;
+    /// the share cannot be reached
+    Share = 5;
+    /// state is missing or damaged
+    State = 6;
+    /// `--wait`: the package did not succeed
+    PackageFailed = 7;
+    /// `status`, `check` or `lint` found something
+    Findings = 10;
 }
 
 /// An error as an operator meets it.

@@ -3,6 +3,7 @@
 
 use super::host_name::HostName;
 use super::time::parse_span;
+use crate::error::Exit;
 use crate::site::ids::{MachineId, RequestId, SiteCode};
 use crate::site::trust::TrustMode;
 use crate::terms::Gate;
@@ -15,11 +16,7 @@ use std::time::Duration;
 /// Without a verb: the console. PCM_CONFIG and PCM_STATE stand in for --config and --state.
 #[derive(Debug, Parser)]
 #[command(name = "pcm", version, disable_help_subcommand = true, max_term_width = 100)]
-#[command(
-    after_help = "Exit status: 0 done, 1 failed, 2 usage, 3 refused, 4 no such request or file, 5 share out of \
-                        reach,\n6 state missing or damaged, 7 the package did not succeed (--wait), 10 status, check \
-                        or lint found something."
-)]
+#[command(after_help = exit_statuses())]
 pub struct Cli {
     /// Flags of every verb.
     #[command(flatten)]
@@ -182,6 +179,13 @@ pub enum Verb {
     /// Tries what the service does, as its account; started by `pcm check` only
     #[command(hide = true)]
     CheckProbe,
+}
+
+/// `Exit status:`, then each with its meaning.
+fn exit_statuses() -> String {
+    let rows =
+        Exit::ALL.iter().map(|(exit, words)| format!("\n{:>4}  {}", *exit as u8, words.replace('`', "")));
+    format!("Exit status:{}", rows.collect::<String>())
 }
 
 impl Verb {

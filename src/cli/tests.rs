@@ -50,6 +50,17 @@ fn every_verb_is_in_the_table_of_the_readme_with_its_flags() {
 }
 
 #[test]
+fn the_readme_has_every_exit_status_and_no_other() {
+    let readme = include_str!("../../README.md");
+    let table = readme.split_once("| exit status | meaning |\n| --- | --- |\n").unwrap().1;
+    let rows: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+    let known = crate::error::Exit::ALL;
+    let wanted: Vec<String> =
+        known.iter().map(|(exit, words)| format!("| {} | {words} |", *exit as u8)).collect();
+    assert_eq!(rows, wanted);
+}
+
+#[test]
 fn the_readme_has_no_verb_that_does_not_exist() {
     let known = verbs(&Cli::command(), "pcm");
     for row in documented() {
