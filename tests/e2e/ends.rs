@@ -80,11 +80,13 @@ fn a_transcript_on_a_full_disk_says_so_itself_and_keeps_the_last_words() {
     drop(small);
 }
 
-/// The pid of the run host of the first attempt.
+/// What the run host of the first attempt has written down of itself.
+fn started(site: &Site) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(site.state().join("runs/BP0000Y-1/started")).unwrap()).unwrap()
+}
+
 fn run_host(site: &Site) -> String {
-    let started = std::fs::read(site.state().join("runs/BP0000Y-1/started")).unwrap();
-    let started: serde_json::Value = serde_json::from_slice(&started).unwrap();
-    started["host"]["pid"].to_string()
+    started(site)["host"]["pid"].to_string()
 }
 
 fn signal(pid: &str, name: &str) {
@@ -148,6 +150,30 @@ fn a_run_host_that_never_goes_on_is_ended_with_its_package() {
     wait_ended(&site, "timed-out");
     let result = site.request("BP0000Y").unwrap()["result"].as_str().unwrap().to_owned();
     assert!(result.starts_with("ended by its time limit after "), "{result}");
+}
+
+#[test]
+fn the_control_group_of_a_run_goes_with_the_last_of_it_although_nobody_was_there() {
+    let mut site = Site::new();
+    let say = site.say("ran");
+    let script = format!("echo $$ > '{}'; {say}; exec sleep 290.5", site.path("pid").display());
+    runs(&mut site, &script, &[]);
+    let service = site.service();
+    wait_for("the package has begun", || site.ran("ran") == 1 && site.path("pid").exists());
+    let Some(group) = started(&site)["cgroup"].as_str().map(std::path::PathBuf::from) else {
+        return skipped("no control group can be made here");
+    };
+    assert!(group.exists());
+    service.kill();
+    signal(&run_host(&site), "-KILL");
+    let package = std::fs::read_to_string(site.path("pid")).unwrap();
+    signal(package.trim(), "-KILL");
+    wait_for("nothing is left in it", || {
+        std::fs::read_to_string(group.join("cgroup.procs")).is_ok_and(|list| list.is_empty())
+    });
+    let _service = site.service();
+    site.wait_state("BP0000Y", "interrupted");
+    assert!(!group.exists(), "it would stay until the next run");
 }
 
 #[test]

@@ -355,8 +355,9 @@ const ROWS: &[Row] = &[
             let mark = g.site.path("etc/pcm.mark");
             fs::rename(&mark, g.site.path("kept.mark")).unwrap();
             std::os::unix::fs::symlink(&mark, &mark).unwrap();
+            g.publish_good();
             g.service = Some(g.site.service());
-            vec![g.request()]
+            Vec::new()
         },
         remove: |g| fs::rename(g.site.path("kept.mark"), g.site.path("etc/pcm.mark")).unwrap(),
     },
