@@ -5,10 +5,10 @@ use super::facts::{Facts, Folders, Service, Views};
 use super::probe::{self, Tried};
 use super::{ConfigRead, Subject, backup};
 use crate::clock::Zone;
-use crate::error::{Exit, Failure, Result};
+use crate::error::{Exit, Failure};
 use crate::executor::client::{Ask, Client};
 use crate::executor::share::job::{DELIVER_DEADLINE, Reported, ShareJob, ShareNews, look_deadline};
-use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::talk::protocol::{Answer, View, unexpected_answer};
 use crate::host::account::{self, Account};
 use crate::host::perms::{self, Writers};
 use crate::host::{facts, lock, process, programs, sessions, supervisor};
@@ -99,30 +99,16 @@ impl Views {
 fn views(subject: &Subject) -> Views {
     let client = Client::new(subject.layout.clone(), subject.config.clone());
     let usable = subject.read == ConfigRead::Good && subject.config.machine.is_some();
-    let ask = |call: &Call| -> Result<Answer> {
-        if usable {
-            return client.call(call);
-        }
-        client.from_service(call)
-    };
-    let status = ask(&Call::Status).and_then(|answer| match answer {
+    let ask = |view: &View| if usable { client.view(view) } else { client.from_service(view) };
+    let status = ask(&View::Status).and_then(|answer| match answer {
         Answer::Status(doc) => Ok(doc),
-        _ => Err(unexpected()),
+        _ => Err(unexpected_answer()),
     });
-    let list = ask(&Call::List).and_then(|answer| match answer {
+    let list = ask(&View::List).and_then(|answer| match answer {
         Answer::List(doc) => Ok(doc),
-        _ => Err(unexpected()),
+        _ => Err(unexpected_answer()),
     });
     Views { list, status }
-}
-
-fn unexpected() -> Failure {
-    Failure::new(
-        Exit::Failed,
-        "unexpected-answer",
-        "the service gave another answer than was asked for",
-        "Restart the service: it may be of another version than this pcm",
-    )
 }
 
 fn look(subject: &Subject, other: Option<&Account>) -> Option<std::result::Result<Look, SafeText>> {

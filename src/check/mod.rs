@@ -11,8 +11,8 @@ pub mod probe;
 
 use crate::config::{Config, LoadError};
 use crate::error::Result;
-use crate::executor::client::{Ask, Client};
-use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::client::{Ask, AskAll, Client};
+use crate::executor::talk::protocol::{Change, Reply, View};
 use crate::executor::talk::view::CheckDoc;
 use crate::host::paths::Layout;
 use crate::terms::Problem;
@@ -47,15 +47,22 @@ pub fn check(subject: &Subject) -> CheckDoc {
     judge::judge(&gather::gather(subject))
 }
 
-/// A client that answers [`Call::Check`] too. The checklist asks no executor: it looks for itself, service or not.
+/// A client that goes through the checklist too, which asks no executor.
 #[derive(Clone)]
 pub struct CheckingClient(pub Client);
 
 impl Ask for CheckingClient {
-    fn call(&self, call: &Call) -> Result<Answer> {
-        if *call != Call::Check {
-            return self.0.call(call);
-        }
+    fn view(&self, view: &View) -> Reply {
+        self.0.view(view)
+    }
+
+    fn change(&self, change: &Change) -> Reply {
+        self.0.change(change)
+    }
+}
+
+impl AskAll for CheckingClient {
+    fn check(&self) -> Result<CheckDoc> {
         let layout = self.0.layout();
         let read = match Config::load(&layout.config) {
             Ok(_) => ConfigRead::Good,
@@ -63,11 +70,11 @@ impl Ask for CheckingClient {
             Err(LoadError::Bad(problems)) => ConfigRead::Bad(problems),
         };
         let pcm = std::iter::once("pcm".to_owned()).chain(layout.naming_flags()).collect::<Vec<_>>();
-        Ok(Answer::Check(check(&Subject {
+        Ok(check(&Subject {
             layout: layout.clone(),
             config: self.0.config().clone(),
             read,
             pcm: pcm.join(" "),
-        })))
+        }))
     }
 }

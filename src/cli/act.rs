@@ -5,9 +5,10 @@ use super::args::{DeferArgs, HoldArgs, RerunArgs, RunArgs, StopArgs, UntilArgs, 
 use super::time::{Side, parse_time};
 use super::{App, follow, view};
 use crate::clock::Wall;
+use crate::decision::Verb;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Ask;
-use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::talk::protocol::{Action, Answer};
 use crate::executor::talk::view::RunResultDoc;
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
@@ -15,20 +16,20 @@ use crate::text::SafeText;
 /// `pcm run`
 pub fn run(app: &App, args: RunArgs) -> Result<Exit> {
     let reason = args.reason.as_deref().map(SafeText::new);
-    start(app, args.request, false, reason, args.overrides, args.wait)
+    start(app, args.request, Verb::Run { overrides: args.overrides }, reason, args.wait)
 }
 
 /// `pcm rerun`
 pub fn rerun(app: &App, args: RerunArgs) -> Result<Exit> {
-    start(app, args.request, true, Some(SafeText::new(&args.reason)), args.overrides, args.wait)
+    let reason = Some(SafeText::new(&args.reason));
+    start(app, args.request, Verb::Rerun { overrides: args.overrides }, reason, args.wait)
 }
 
 fn start(
     app: &App,
     request: RequestId,
-    rerun: bool,
+    verb: Verb,
     reason: Option<SafeText>,
-    overrides: Vec<crate::terms::Gate>,
     wait: WaitArgs,
 ) -> Result<Exit> {
     if wait.follow && app.out.json {
@@ -41,7 +42,7 @@ fn start(
         ));
     }
     let client = app.client()?;
-    let answer = client.call(&Call::Run { request, rerun, reason, overrides, dry_run: app.dry_run })?;
+    let answer = client.change(&app.wish(Action::Request(request, verb), reason))?;
     let Answer::Run(launched) = answer else { return app.other(answer) };
     if !wait.wait && !wait.follow {
         return finish(app, &launched, false);
@@ -61,36 +62,18 @@ fn finish(app: &App, doc: &RunResultDoc, waited: bool) -> Result<Exit> {
 
 /// `pcm defer`
 pub fn defer(app: &App, args: DeferArgs) -> Result<Exit> {
-    let until = until(app, &args.until)?;
-    let reason = Some(SafeText::new(&args.reason));
-    app.ask(&Call::Defer { request: args.request, until, reason, dry_run: app.dry_run })
-}
-
-/// `pcm undefer`
-pub fn undefer(app: &App, request: RequestId) -> Result<Exit> {
-    app.ask(&Call::Undefer { request, dry_run: app.dry_run })
+    let verb = Verb::Defer { until: until(app, &args.until)? };
+    app.change(Action::Request(args.request, verb), Some(&args.reason))
 }
 
 /// `pcm stop`
 pub fn stop(app: &App, args: StopArgs) -> Result<Exit> {
-    let reason = Some(SafeText::new(&args.reason));
-    app.ask(&Call::Stop { request: args.request, reason, dry_run: app.dry_run })
+    app.change(Action::Request(args.request, Verb::Stop), Some(&args.reason))
 }
 
 /// `pcm hold`
 pub fn hold(app: &App, args: HoldArgs) -> Result<Exit> {
-    let until = until(app, &args.until)?;
-    app.ask(&Call::Hold { until, reason: Some(SafeText::new(&args.reason)), dry_run: app.dry_run })
-}
-
-/// `pcm unhold`
-pub fn unhold(app: &App) -> Result<Exit> {
-    app.ask(&Call::Unhold { dry_run: app.dry_run })
-}
-
-/// `pcm poll`
-pub fn poll(app: &App) -> Result<Exit> {
-    app.ask(&Call::Poll { dry_run: app.dry_run })
+    app.change(Action::Hold(until(app, &args.until)?), Some(&args.reason))
 }
 
 /// The instant that `--until` or `--for` means; never one that has passed.

@@ -4,7 +4,7 @@
 use super::App;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::{Ask, Client};
-use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::talk::protocol::{Answer, View};
 use crate::executor::talk::view::{AttemptDoc, RunResultDoc};
 use crate::text::SafeText;
 use std::fs::File;
@@ -26,7 +26,7 @@ pub fn until_ended(app: &App, client: &Client, run: &RunResultDoc, print: bool) 
         Transcript::new(app.setup.layout.transcript(&format!("{}-{}", run.request_id, run.attempt)));
     let mut answered = Instant::now();
     loop {
-        let attempt = match client.call(&Call::Show { request: run.request_id }) {
+        let attempt = match client.view(&View::Show(run.request_id)) {
             Ok(Answer::Show(doc)) => doc.attempts.iter().find(|a| a.attempt == run.attempt).cloned(),
             Ok(_) => None,
             Err(failure) if answered.elapsed() > PATIENCE => return Err(failure),

@@ -7,7 +7,6 @@ use super::host_name::HostName;
 use super::setup::quoted;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Ask;
-use crate::executor::talk::protocol::{Answer, Call};
 use crate::host::terminal;
 use crate::site::ids::MachineId;
 use crate::site::instruction::command::split;
@@ -155,10 +154,7 @@ fn carried_out(mut command: Command, program: &str, host: &HostName) -> Result<u
 /// # Errors
 /// It is another one, or it does not know which one it is.
 pub fn is_meant(app: &App, expected: MachineId) -> Result<()> {
-    let asked = || match app.client().ok()?.call(&Call::Status) {
-        Ok(Answer::Status(status)) => status.machine,
-        _ => None,
-    };
+    let asked = || app.client().ok()?.status().ok()?.machine;
     let here = app.setup.config.machine.or_else(asked);
     if here == Some(expected) {
         return Ok(());

@@ -29,10 +29,12 @@ pub(crate) mod time;
 mod view;
 
 use crate::clock::{System, Wall, Zone};
+use crate::decision::Verb as Wish;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::{Ask, Client};
-use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::talk::protocol::{Action, Answer, Change, View};
 use crate::executor::talk::view::ServiceState;
+use crate::text::SafeText;
 use args::{AuditVerb, Cli, Verb};
 use clap::Parser;
 use out::Out;
@@ -107,15 +109,13 @@ impl App {
         let client = Client::new(self.setup.layout.clone(), self.setup.config.clone());
         match self.setup.clone().usable() {
             Ok(_) => Ok(client),
-            Err(failure) if matches!(self.setup.read, setup::Read::Bad(_)) => {
-                match client.call(&Call::Status) {
-                    Ok(Answer::Status(doc)) if doc.service == ServiceState::Running => {
-                        self.out.note(format!("{}; the service answers", failure.message));
-                        Ok(client)
-                    }
-                    _ => Err(failure),
+            Err(failure) if matches!(self.setup.read, setup::Read::Bad(_)) => match client.status() {
+                Ok(doc) if doc.service == ServiceState::Running => {
+                    self.out.note(format!("{}; the service answers", failure.message));
+                    Ok(client)
                 }
-            }
+                _ => Err(failure),
+            },
             Err(failure) => Err(failure),
         }
     }
@@ -130,8 +130,19 @@ impl App {
     }
 
     /// Asks and prints the answer.
-    fn ask(&self, call: &Call) -> Result<Exit> {
-        self.other(self.client()?.call(call)?)
+    fn view(&self, view: &View) -> Result<Exit> {
+        self.other(self.client()?.view(view)?)
+    }
+
+    /// Asks for a change and prints what came of it.
+    fn change(&self, what: Action, reason: Option<&str>) -> Result<Exit> {
+        let change = self.wish(what, reason.map(SafeText::new));
+        self.other(self.client()?.change(&change)?)
+    }
+
+    /// A change, or only words about it with `--dry-run`.
+    fn wish(&self, what: Action, reason: Option<SafeText>) -> Change {
+        Change { what, reason, dry_run: self.dry_run }
     }
 
     /// Prints any answer as the document it is.
@@ -165,15 +176,13 @@ impl App {
             Answer::Told(doc) => out.view(doc, || view::told(doc, &look))?,
             Answer::Poll(doc) => out.view(doc, || view::poll(doc, &look))?,
             Answer::DryRun(doc) => out.view(doc, || view::dry_run(doc, &look))?,
-            Answer::Failed(failure) => return Err(failure.clone()),
         }
         Ok(Exit::Done)
     }
 
     /// `pcm list`: with `--json` too, only what was selected.
     fn list(&self, args: &args::ListArgs) -> Result<Exit> {
-        let answer = self.client()?.call(&Call::List)?;
-        let Answer::List(mut doc) = answer else { return self.other(answer) };
+        let mut doc = self.client()?.list()?;
         let selection = view::Selection::from(args);
         if self.out.json {
             // A program that reads it finds every problem in one place; for people each stands in its request's row.
@@ -252,25 +261,25 @@ fn usable_flags(cli: &Cli) -> Result<()> {
 
 fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
     match verb {
-        Verb::Status => app.ask(&Call::Status),
+        Verb::Status => app.view(&View::Status),
         Verb::List(args) => app.list(&args),
-        Verb::Show(args) => app.ask(&Call::Show { request: args.request }),
-        Verb::Explain(args) => app.ask(&Call::Explain { request: args.request }),
+        Verb::Show(args) => app.view(&View::Show(args.request)),
+        Verb::Explain(args) => app.view(&View::Explain(args.request)),
         Verb::Simulate(args) => simulate::run(app, &args),
         Verb::Run(args) => act::run(app, args),
         Verb::Rerun(args) => act::rerun(app, args),
         Verb::Defer(args) => act::defer(app, args),
-        Verb::Undefer(args) => act::undefer(app, args.request),
+        Verb::Undefer(args) => app.change(Action::Request(args.request, Wish::Undefer), None),
         Verb::Stop(args) => act::stop(app, args),
         Verb::Hold(args) => act::hold(app, args),
-        Verb::Unhold => act::unhold(app),
+        Verb::Unhold => app.change(Action::Unhold, None),
         Verb::Restart(args) => restart::run(app, args.what),
-        Verb::Poll => act::poll(app),
-        Verb::Who => app.ask(&Call::Who),
-        Verb::History(args) => app.ask(&Call::History { request: args.request }),
-        Verb::Audit(args) => app.ask(match args.what {
-            None => &Call::Audit,
-            Some(AuditVerb::Verify) => &Call::AuditVerify,
+        Verb::Poll => app.change(Action::Poll, None),
+        Verb::Who => app.view(&View::Who),
+        Verb::History(args) => app.view(&View::History(args.request)),
+        Verb::Audit(args) => app.view(match args.what {
+            None => &View::Audit,
+            Some(AuditVerb::Verify) => &View::AuditVerify,
         }),
         Verb::Check => check::run(app),
         Verb::Log(args) => log::run(app, &args),

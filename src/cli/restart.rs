@@ -6,8 +6,7 @@ use super::act::until;
 use super::args::RestartWhat;
 use crate::decision::RestartVerb;
 use crate::error::{Exit, Result};
-use crate::executor::talk::protocol::Call;
-use crate::text::SafeText;
+use crate::executor::talk::protocol::Action;
 
 /// `pcm restart …`
 pub fn run(app: &App, what: RestartWhat) -> Result<Exit> {
@@ -16,6 +15,5 @@ pub fn run(app: &App, what: RestartWhat) -> Result<Exit> {
         RestartWhat::Defer { until: at, reason } => (RestartVerb::Defer(until(app, &at)?), reason),
         RestartWhat::Cancel { reason } => (RestartVerb::Cancel, reason),
     };
-    let reason = reason.as_deref().map(SafeText::new);
-    app.ask(&Call::Restart { verb, reason, dry_run: app.dry_run })
+    app.change(Action::Restart(verb), reason.as_deref())
 }

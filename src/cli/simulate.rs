@@ -14,7 +14,7 @@ use crate::decision::{
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Ask;
 use crate::executor::simulate;
-use crate::executor::talk::protocol::{Answer, Call, Wanted};
+use crate::executor::talk::protocol::{Answer, View, Wanted, unexpected_answer};
 use crate::executor::talk::view::{AttemptDoc, RequestDoc, SimulateDoc};
 use crate::host::{facts, sessions};
 use crate::site::ids::MachineId;
@@ -49,7 +49,7 @@ pub fn run(app: &App, args: &SimulateArgs) -> Result<Exit> {
     let wanted = Wanted { request: args.request, from, until, assume };
     let doc = match &args.file {
         Some(file) => unpublished(app, file, wanted)?,
-        None => match app.client()?.call(&Call::Simulate(wanted))? {
+        None => match app.client()?.view(&View::Simulate(wanted))? {
             Answer::Simulate(doc) => doc,
             other => return app.other(other),
         },
@@ -131,12 +131,10 @@ fn malformed(path: &Path, problems: &[Problem]) -> Failure {
 /// What this machine has behind it, from the same answers as list and history.
 fn known(app: &App) -> Result<HistoryView> {
     let client = app.client()?;
-    let other = || Failure::new(Exit::Failed, "not-told", "the executor tells something else", "Report it");
-    let Answer::List(list) = client.call(&Call::List)? else { return Err(other()) };
-    let Answer::History(history) = client.call(&Call::History { request: None })? else {
-        return Err(other());
+    let (list, status) = (client.list()?, client.status()?);
+    let Answer::History(history) = client.view(&View::History(None))? else {
+        return Err(unexpected_answer());
     };
-    let Answer::Status(status) = client.call(&Call::Status)? else { return Err(other()) };
     let mut view = HistoryView::default();
     for request in &list.requests {
         let Some(id) = request.request_id else { continue };

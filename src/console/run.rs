@@ -12,7 +12,7 @@ use super::ui;
 use crate::clock::Zone;
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
-use crate::executor::client::Ask;
+use crate::executor::client::AskAll;
 use crate::host::facts;
 use crate::host::paths::Layout;
 use crate::host::signals::{self, Signal};
@@ -46,7 +46,7 @@ pub struct Options {
 ///
 /// # Errors
 /// There is no terminal (exit status 2), a theme or keymap is wrong, or the terminal fails.
-pub fn run(options: Options, ask: Arc<dyn Ask>, layout: &Layout, config: &Config) -> Result<()> {
+pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Config) -> Result<()> {
     let caps = caps(&options)?;
     let (theme, theme_note) = theme(&options, config, caps)?;
     let keymap = keymap(config)?;

@@ -160,9 +160,9 @@ impl Console {
         }
         for effect in self.app.update(event) {
             match effect {
-                Effect::Ask { id, call, label } => {
+                Effect::Ask { id, question, label } => {
                     tracing::trace!("{label}");
-                    self.asker.ask(id, call);
+                    self.asker.ask(id, question);
                 }
                 Effect::Transcript(wanted) => {
                     let _ = self.transcripts.send(wanted);

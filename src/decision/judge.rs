@@ -21,7 +21,12 @@ pub fn overridable() -> impl Iterator<Item = Gate> {
 ///
 /// # Errors
 /// The refusal. `reason-required` comes last: nothing else stands in the way then.
-pub fn judge(inputs: &Inputs, request: RequestId, verb: &Verb) -> Result<Decision, Refusal> {
+pub fn judge(
+    inputs: &Inputs,
+    request: RequestId,
+    verb: &Verb,
+    reason: Option<&SafeText>,
+) -> Result<Decision, Refusal> {
     let world = World::new(inputs, Words::Evidence);
     let Some(decision) = one(&world, request) else {
         let why = format!("{request} is neither in the instruction file nor in this machine's history");
@@ -32,7 +37,7 @@ pub fn judge(inputs: &Inputs, request: RequestId, verb: &Verb) -> Result<Decisio
         ));
     };
     let asked = Asked { inputs, id: request, decision: &decision };
-    asked.check(verb)?;
+    asked.check(verb, reason)?;
     Ok(decision)
 }
 
@@ -66,15 +71,14 @@ pub fn allowed(inputs: &Inputs, request: RequestId) -> Vec<Allowed> {
     let world = World::new(inputs, Words::Evidence);
     let Some(decision) = one(&world, request) else { return Vec::new() };
     let asked = Asked { inputs, id: request, decision: &decision };
-    let reason = || Some(SafeText::from("-"));
     // The shortest deferral: if that is refused, all are.
     let until = later(inputs.now, Duration::from_secs(1));
     let verb = |kind: VerbKind, overrides: Vec<Gate>| match kind {
-        VerbKind::Run => Verb::Run { overrides, reason: reason() },
-        VerbKind::Rerun => Verb::Rerun { overrides, reason: reason() },
-        VerbKind::Defer => Verb::Defer { until, reason: reason() },
+        VerbKind::Run => Verb::Run { overrides },
+        VerbKind::Rerun => Verb::Rerun { overrides },
+        VerbKind::Defer => Verb::Defer { until },
         VerbKind::Undefer => Verb::Undefer,
-        VerbKind::Stop => Verb::Stop { reason: reason() },
+        VerbKind::Stop => Verb::Stop,
     };
     VerbKind::ALL.iter().map(|kind| asked.verb(|overrides| verb(*kind, overrides))).collect()
 }
@@ -86,24 +90,24 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn check(&self, verb: &Verb) -> Result<(), Refusal> {
+    fn check(&self, verb: &Verb, reason: Option<&SafeText>) -> Result<(), Refusal> {
         match verb {
-            Verb::Run { overrides, reason } => {
+            Verb::Run { overrides } => {
                 self.run(overrides)?;
-                if overrides.is_empty() { Ok(()) } else { needs_reason(reason.as_ref(), "an override") }
+                if overrides.is_empty() { Ok(()) } else { needs_reason(reason, "an override") }
             }
-            Verb::Rerun { overrides, reason } => {
+            Verb::Rerun { overrides } => {
                 self.rerun(overrides)?;
-                needs_reason(reason.as_ref(), "another attempt")
+                needs_reason(reason, "another attempt")
             }
-            Verb::Defer { until, reason } => {
+            Verb::Defer { until } => {
                 self.defer(*until)?;
-                needs_reason(reason.as_ref(), "a deferral")
+                needs_reason(reason, "a deferral")
             }
             Verb::Undefer => self.undefer(),
-            Verb::Stop { reason } => {
+            Verb::Stop => {
                 self.stop()?;
-                needs_reason(reason.as_ref(), "stopping a package")
+                needs_reason(reason, "stopping a package")
             }
         }
     }
@@ -283,14 +287,15 @@ impl Asked<'_> {
     fn verb(&self, verb: impl Fn(Vec<Gate>) -> Verb) -> Allowed {
         let plain = verb(Vec::new());
         let kind = plain.kind();
-        let Err(refused) = self.check(&plain) else {
+        let reason = SafeText::from("-");
+        let Err(refused) = self.check(&plain, Some(&reason)) else {
             let why = SafeText::from(what(kind, self.decision));
             return Allowed { verb: kind, ok: true, code: None, why, overrides: Vec::new() };
         };
         let closed =
             |gate: &Gate| self.decision.gates.iter().any(|g| g.gate == *gate && g.verdict != Verdict::Pass);
         let named: Vec<Gate> = overridable().filter(closed).collect();
-        let enough = !named.is_empty() && self.check(&verb(named.clone())).is_ok();
+        let enough = !named.is_empty() && self.check(&verb(named.clone()), Some(&reason)).is_ok();
         Allowed {
             verb: kind,
             ok: false,

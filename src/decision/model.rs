@@ -196,37 +196,29 @@ pub struct Policy {
     pub window_zone: Result<Zone, SafeText>,
 }
 
-/// An operator's wish, to be judged by the core.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An operator's wish about one request, to be judged by the core.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Verb {
-    /// First attempt now; the named gates are overridden.
+    /// First attempt now; the named gates are overridden, which needs a reason.
     Run {
         /// `hold`, `deferral`, `window`, `users`, `clock`, `host`.
         overrides: Vec<Gate>,
-        /// Needed where a gate is overridden.
-        reason: Option<SafeText>,
     },
-    /// Another attempt.
+    /// Another attempt. Needs a reason.
     Rerun {
         /// As for `Run`.
         overrides: Vec<Gate>,
-        /// Always needed.
-        reason: Option<SafeText>,
     },
-    /// Postpone.
+    /// Postpone. Needs a reason.
     Defer {
         /// Until when.
         until: Wall,
-        /// Always needed.
-        reason: Option<SafeText>,
     },
     /// End the deferral.
     Undefer,
-    /// End the run.
-    Stop {
-        /// Always needed.
-        reason: Option<SafeText>,
-    },
+    /// End the run. Needs a reason.
+    Stop,
 }
 
 impl Verb {
@@ -237,7 +229,7 @@ impl Verb {
             Verb::Rerun { .. } => VerbKind::Rerun,
             Verb::Defer { .. } => VerbKind::Defer,
             Verb::Undefer => VerbKind::Undefer,
-            Verb::Stop { .. } => VerbKind::Stop,
+            Verb::Stop => VerbKind::Stop,
         }
     }
 }

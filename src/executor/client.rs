@@ -2,26 +2,116 @@
 //! lock, or in-process when nobody does. It holds no lock between calls (DEFECTS Q160853).
 
 use super::init;
-use super::talk::protocol::{Answer, Call};
+use super::talk::protocol::{Action, Answer, Call, Change, Letter, Reply, VERSION, View, unexpected_answer};
 use crate::clock::Monotonic;
 use crate::config::Config;
+use crate::decision::Verb;
 use crate::error::{Exit, Failure, Result};
-use crate::executor::engine::Engine;
+use crate::executor::engine::{Executor, Known};
+use crate::executor::talk::view::{CheckDoc, ListDoc, StatusDoc};
 use crate::host::account::Actor;
 use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
 use crate::host::{account, facts, ipc, wire};
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What answers calls: the real client, or a fake in tests of the views.
+/// What a front end asks, of the executor or of this machine itself.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Question {
+    /// A view.
+    View(View),
+    /// A change.
+    Change(Change),
+    /// Whether this machine is ready.
+    Check,
+}
+
+impl Question {
+    /// As it is named in words; the verb of a change.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Question::View(_) => "a view",
+            Question::Change(change) => change.what.verb(),
+            Question::Check => "check",
+        }
+    }
+
+    /// It changes something.
+    pub fn changes(&self) -> bool {
+        matches!(self, Question::Change(_))
+    }
+}
+
+impl From<View> for Question {
+    fn from(view: View) -> Self {
+        Question::View(view)
+    }
+}
+
+impl From<Change> for Question {
+    fn from(change: Change) -> Self {
+        Question::Change(change)
+    }
+}
+
+/// What answers: the real client, or a fake in tests of the views.
 pub trait Ask: Send + Sync {
     /// Asks and waits for the answer.
     ///
     /// # Errors
-    /// The refusal or failure, as the command line prints it. Never `Answer::Failed`.
-    fn call(&self, call: &Call) -> Result<Answer>;
+    /// The refusal or failure, as the command line prints it.
+    fn view(&self, view: &View) -> Reply;
+
+    /// Asks for a change and waits until it is made.
+    ///
+    /// # Errors
+    /// The refusal or failure, as the command line prints it.
+    fn change(&self, change: &Change) -> Reply;
+
+    /// Everything known of every request.
+    ///
+    /// # Errors
+    /// As [`Ask::view`].
+    fn list(&self) -> Result<ListDoc> {
+        match self.view(&View::List)? {
+            Answer::List(doc) => Ok(doc),
+            _ => Err(unexpected_answer()),
+        }
+    }
+
+    /// The machine at a glance.
+    ///
+    /// # Errors
+    /// As [`Ask::view`].
+    fn status(&self) -> Result<StatusDoc> {
+        match self.view(&View::Status)? {
+            Answer::Status(doc) => Ok(doc),
+            _ => Err(unexpected_answer()),
+        }
+    }
+}
+
+/// What answers all that a console asks.
+pub trait AskAll: Ask {
+    /// Whether this machine is ready: looks for itself, service or not.
+    ///
+    /// # Errors
+    /// The checklist cannot be gone through.
+    fn check(&self) -> Result<CheckDoc>;
+
+    /// Any question.
+    ///
+    /// # Errors
+    /// The refusal or failure, as it is shown.
+    fn ask(&self, question: &Question) -> Reply {
+        match question {
+            Question::View(view) => self.view(view),
+            Question::Change(change) => self.change(change),
+            Question::Check => self.check().map(Answer::Check),
+        }
+    }
 }
 
 /// A view answers from memory; what takes longer than this is not answering.
@@ -40,12 +130,12 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 pub struct Client {
     layout: Layout,
     config: Config,
-    view: Arc<Mutex<Option<View>>>,
+    seen: Arc<Mutex<Option<Seen>>>,
 }
 
-/// A view of the state folder while nobody is the executor.
-struct View {
-    engine: Engine,
+/// What was read of the state folder while nobody is the executor.
+struct Seen {
+    known: Known,
     read: Monotonic,
     looked: Monotonic,
 }
@@ -53,7 +143,7 @@ struct View {
 impl Client {
     /// A client of the installation at `layout`.
     pub fn new(layout: Layout, config: Config) -> Self {
-        Self { layout, config, view: Arc::default() }
+        Self { layout, config, seen: Arc::default() }
     }
 
     /// Where everything is.
@@ -70,22 +160,36 @@ impl Client {
         account::caller(&account::Rights::of(&self.layout.state, &self.config.operators.group))
     }
 
-    fn remote(&self, mut stream: ipc::Client, call: &Call) -> Result<Answer> {
-        wire::write(&mut stream, call).and_then(|()| wire::read(&mut stream, wire::MAX_ANSWER)).map_err(|e| {
-            Failure::new(
+    fn remote(&self, mut stream: ipc::Client, call: &Call) -> Reply {
+        let letter = Letter::of(call).map_err(io::Error::from);
+        let told = letter.and_then(|letter| wire::write(&mut stream, &letter));
+        told.and_then(|()| wire::read::<Reply>(&mut stream, wire::MAX_ANSWER))
+            .map_err(|e| self.no_answer(&e))?
+    }
+
+    fn no_answer(&self, e: &io::Error) -> Failure {
+        let socket = self.layout.socket.display();
+        if e.kind() == io::ErrorKind::InvalidData {
+            return Failure::new(
                 Exit::Failed,
                 "executor-not-answering",
-                format!("the service at {} does not answer: {e}", self.layout.socket.display()),
-                "Look at its end of PACMAN.LOG with: pcm log",
-            )
-        })
+                format!("the answer of the service at {socket} is not understood by pcm {VERSION}: {e}"),
+                "Use a pcm of the same version; a service that was updated has to be started again",
+            );
+        }
+        Failure::new(
+            Exit::Failed,
+            "executor-not-answering",
+            format!("the service at {socket} does not answer: {e}"),
+            "Look at its end of PACMAN.LOG with: pcm log",
+        )
     }
 
     /// Asks the service, and nobody else.
     ///
     /// # Errors
     /// No service answers; or its refusal.
-    pub fn from_service(&self, call: &Call) -> Result<Answer> {
+    pub fn from_service(&self, view: &View) -> Reply {
         let stream = ipc::connect(&self.layout.socket, VIEW_TIMEOUT).map_err(|e| {
             Failure::new(
                 Exit::Failed,
@@ -94,18 +198,13 @@ impl Client {
                 "Start the service",
             )
         })?;
-        match self.remote(stream, call)? {
-            Answer::Failed(failure) => Err(failure),
-            answer => Ok(answer),
-        }
+        self.remote(stream, &Call::View(view.clone()))
     }
 
     /// Carries out a change in-process: the lock is held for decide, claim and launch, and no longer.
-    fn change(&self, call: &Call) -> Result<Answer> {
+    fn change_here(&self, change: &Change) -> Reply {
         let actor = self.actor();
-        if let Ok(mut view) = self.view.lock() {
-            *view = None;
-        }
+        *self.seen() = None;
         let until = facts::monotonic().0 + LOCK_WAIT;
         let mut service = None;
         let lock = ExclusiveLock::wait_take(&self.layout.lock(), actor.name.as_str(), |_| {
@@ -116,20 +215,16 @@ impl Client {
         .map_err(|e| self.no_lock(&e))?;
         let lock = match (lock, service) {
             (Some(lock), _) => lock,
-            (None, Some(stream)) => return self.remote(stream, call),
+            (None, Some(stream)) => return self.remote(stream, &Call::Change(change.clone())),
             (None, None) => return Err(self.executor_busy()),
         };
-        let mut engine = Engine::executor(&self.layout, &self.config, lock, false)?;
-        let now = facts::now();
-        engine.watch(now);
-        if let Call::Poll { dry_run } = call {
-            return engine.poll_in_process(call, &actor, *dry_run);
-        }
+        let mut executor = Executor::new(&self.layout, &self.config, lock, false)?;
+        executor.watch(facts::now());
         // A view has just shown what is on the share, so what it showed can be acted on.
-        if matches!(call, Call::Run { .. } | Call::Defer { .. } | Call::Undefer { .. }) {
-            engine.poll_now();
+        if matches!(&change.what, Action::Request(_, verb) if *verb != Verb::Stop) {
+            executor.poll_now();
         }
-        Ok(engine.act(call, &actor, facts::now()))
+        executor.act(change, &actor, facts::now())
     }
 
     fn no_lock(&self, e: &io::Error) -> Failure {
@@ -168,28 +263,39 @@ impl Client {
         )
     }
 
-    fn local_view(&self, call: &Call) -> Result<Answer> {
-        let mut held = self.view.lock().map_err(|_| {
-            Failure::new(Exit::Failed, "view-failed", "an earlier view failed", "Start again and report it")
-        })?;
+    fn view_here(&self, view: &View) -> Reply {
         let mono = facts::monotonic();
-        let looked = held.as_ref().map(|view| view.looked).filter(|at| mono.since(*at) < LOOK_FRESH);
-        if held.as_ref().is_none_or(|view| mono.since(view.read) >= VIEW_FRESH) {
-            let mut engine = Engine::viewer(&self.layout, &self.config)?;
-            match (held.take(), looked) {
-                (Some(old), Some(_)) => engine.keep_source_of(old.engine),
-                _ => engine.look_now(),
+        let mut held = self.seen();
+        let seen = match held.take() {
+            Some(seen) if mono.since(seen.read) < VIEW_FRESH => seen,
+            older => self.see(older, mono)?,
+        };
+        held.insert(seen).known.view(view, &self.actor(), facts::now())
+    }
+
+    /// Reads the state folder, and the share where what an older look saw of it is not fresh any more.
+    fn see(&self, older: Option<Seen>, mono: Monotonic) -> Result<Seen> {
+        let mut known = Known::read(&self.layout, &self.config)?;
+        let looked = match older.filter(|older| mono.since(older.looked) < LOOK_FRESH) {
+            Some(older) => {
+                known.keep_source_of(older.known);
+                older.looked
             }
-            if engine.has_unrecorded_end() {
-                self.record_ends();
-                engine.reread_view();
+            None => {
+                known.look();
+                mono
             }
-            *held = Some(View { engine, read: mono, looked: looked.unwrap_or(mono) });
+        };
+        if known.has_unrecorded_end() {
+            self.record_ends();
+            known.reread();
         }
-        match held.as_ref() {
-            Some(view) => Ok(view.engine.view(call, &self.actor(), facts::now())),
-            None => Err(Failure::new(Exit::Failed, "view-failed", "there is no view", "Report it")),
-        }
+        Ok(Seen { known, read: mono, looked })
+    }
+
+    /// What a view that panicked has left behind is nothing: it is put back when a view is done.
+    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whoever is the executor next records the end of a run: with the right to it, that is who looks first. Anything
@@ -199,25 +305,26 @@ impl Client {
             return;
         }
         if let Ok(Some(lock)) = ExclusiveLock::try_take(&self.layout.lock(), "recording an end")
-            && let Ok(mut engine) = Engine::executor(&self.layout, &self.config, lock, false)
+            && let Ok(mut executor) = Executor::new(&self.layout, &self.config, lock, false)
         {
-            engine.watch(facts::now());
+            executor.watch(facts::now());
         }
     }
 }
 
 impl Ask for Client {
-    fn call(&self, call: &Call) -> Result<Answer> {
-        let long = call.changes() || matches!(call, Call::Simulate(_));
-        let timeout = if long { CHANGE_TIMEOUT } else { VIEW_TIMEOUT };
-        let answer = match ipc::connect(&self.layout.socket, timeout) {
-            Ok(stream) => self.remote(stream, call)?,
-            Err(_) if call.changes() => self.change(call)?,
-            Err(_) => self.local_view(call)?,
-        };
-        match answer {
-            Answer::Failed(failure) => Err(failure),
-            answer => Ok(answer),
+    fn view(&self, view: &View) -> Reply {
+        let timeout = if matches!(view, View::Simulate(_)) { CHANGE_TIMEOUT } else { VIEW_TIMEOUT };
+        match ipc::connect(&self.layout.socket, timeout) {
+            Ok(stream) => self.remote(stream, &Call::View(view.clone())),
+            Err(_) => self.view_here(view),
+        }
+    }
+
+    fn change(&self, change: &Change) -> Reply {
+        match ipc::connect(&self.layout.socket, CHANGE_TIMEOUT) {
+            Ok(stream) => self.remote(stream, &Call::Change(change.clone())),
+            Err(_) => self.change_here(change),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `pcm init`: makes this machine ready, once, and adopts a lost history when an operator says so. On healthy state it
 //! changes nothing.
 
-use super::engine::Engine;
+use super::engine::Known;
 use super::history::{self, Adopt, InitOutcome};
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
@@ -111,9 +111,9 @@ fn make_folders(layout: &Layout) -> Result<()> {
 
 /// Everything that is listed now: from the share, or else from the held file.
 fn listed(layout: &Layout, config: &Config) -> Result<Vec<RequestId>> {
-    let mut engine = Engine::viewer(layout, config)?;
-    engine.look_now();
-    Ok(engine.listed())
+    let mut known = Known::read(layout, config)?;
+    known.look();
+    Ok(known.listed())
 }
 
 /// Earlier results of this machine on a share: then a new history is not the whole of it (PROMISES.md 2).

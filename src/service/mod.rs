@@ -14,7 +14,7 @@ mod worker;
 
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
-use crate::executor::engine::Engine;
+use crate::executor::engine::Executor;
 use crate::executor::init;
 use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
@@ -53,7 +53,7 @@ pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config
         .map_err(|e| cannot("start its threads", &e))?;
     runtime.block_on(async {
         let listener = bind(layout)?;
-        let engine = Engine::executor(layout, &config, lock, true)?;
+        let executor = Executor::new(layout, &config, lock, true)?;
         let peers = Peers::of(&layout.state, &config.operators.group);
         let (calls, asked) = mpsc::channel(16);
         tokio::spawn(server::serve(listener, peers, calls, spare));
@@ -61,7 +61,7 @@ pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config
         let start = |name| Worker::start(name, news.clone()).map_err(|e| cannot("start its threads", &e));
         let workers: (Box<dyn Carrier>, Box<dyn Carrier>) =
             (Box::new(start("looks")?), Box::new(start("carries")?));
-        live(Steps::new(engine, &read_config, workers), asked, heard).await
+        live(Steps::new(executor, &read_config, workers), asked, heard).await
     })
 }
 
@@ -77,7 +77,7 @@ async fn live(
     loop {
         supervisor::alive();
         let mut wake = steps.step();
-        if steps.engine.is_deposed() {
+        if steps.executor.is_deposed() {
             return Err(Failure::new(
                 Exit::Failed,
                 "lock-lost",

@@ -2,8 +2,7 @@
 //! (PROMISES.md 5). It only carries; the service's own loop answers.
 
 use super::peers::Peers;
-use crate::error::{Exit, Failure};
-use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::talk::protocol::{Call, Letter, Reply, bad_call};
 use crate::host::account::Actor;
 use crate::host::{ipc, wire};
 use std::io;
@@ -28,7 +27,7 @@ pub struct Asked {
     /// By whom, as the system says.
     pub actor: Actor,
     /// Where the answer goes. Nobody may be waiting any more.
-    pub answer: oneshot::Sender<Answer>,
+    pub answer: oneshot::Sender<Reply>,
 }
 
 /// Descriptors kept for the case that there are no others any more: that is when an operator asks what is wrong.
@@ -93,20 +92,15 @@ async fn converse(
     calls: mpsc::Sender<Asked>,
 ) -> std::io::Result<()> {
     loop {
-        let read = tokio::time::timeout(IDLE, wire::read_async::<Call>(&mut stream, wire::MAX_CALL)).await;
-        let call = match read {
+        let read = tokio::time::timeout(IDLE, wire::read_async::<Letter>(&mut stream, wire::MAX_CALL)).await;
+        let opened = match read {
             Err(_) | Ok(Ok(None)) => return Ok(()),
-            Ok(Ok(Some(call))) => call,
-            Ok(Err(e)) => {
-                let failure = Failure::new(
-                    Exit::Usage,
-                    "bad-call",
-                    format!("that call is not understood: {e}"),
-                    "Use a pcm of the same version",
-                );
-                send(&mut stream, &Answer::Failed(failure)).await?;
-                return Ok(());
-            }
+            Ok(Ok(Some(letter))) => letter.open(),
+            Ok(Err(e)) => Err(bad_call("somebody", &e)),
+        };
+        let call = match opened {
+            Ok(call) => call,
+            Err(failure) => return send(&mut stream, &Err(failure)).await,
         };
         let (answer, answered) = oneshot::channel();
         if calls.send(Asked { call, actor: actor.clone(), answer }).await.is_err() {
@@ -117,7 +111,7 @@ async fn converse(
     }
 }
 
-async fn send(stream: &mut (impl tokio::io::AsyncWrite + Unpin), answer: &Answer) -> std::io::Result<()> {
+async fn send(stream: &mut (impl tokio::io::AsyncWrite + Unpin), answer: &Reply) -> std::io::Result<()> {
     let bytes = wire::encode(answer)?;
     // A peer that does not read must not keep its place for ever.
     tokio::time::timeout(IDLE, stream.write_all(&bytes))

@@ -9,10 +9,10 @@ use crate::clock::{Monotonic, Wall};
 use crate::config::Config;
 use crate::decision::simulate::Situation;
 use crate::error::{Exit, Failure};
-use crate::executor::engine::{Engine, LaunchError};
+use crate::executor::engine::{Executor, LaunchError};
 use crate::executor::share::job::{DELIVER_DEADLINE, STAGE_DEADLINE, ShareJob, ShareNews};
 use crate::executor::simulate;
-use crate::executor::talk::protocol::{Answer, Call, Wanted};
+use crate::executor::talk::protocol::{Action, Answer, Call, Change, Reply, View, Wanted};
 use crate::executor::world::World;
 use crate::host::account::Actor;
 use crate::site::content::ContentFact;
@@ -38,7 +38,7 @@ const CLEAN_UP: Duration = Duration::from_secs(3600);
 pub struct Simulation {
     situation: Situation,
     wanted: Wanted,
-    answer: oneshot::Sender<Answer>,
+    answer: oneshot::Sender<Reply>,
 }
 
 impl Simulation {
@@ -46,20 +46,20 @@ impl Simulation {
     pub fn refuse(self, why: &std::io::Error) {
         let what = format!("the service has no thread for it: {why}");
         let failure = Failure::new(Exit::Failed, "simulate-failed", what, "Try again");
-        let _ = self.answer.send(Answer::Failed(failure));
+        let _ = self.answer.send(Err(failure));
     }
 
     /// Runs it, for up to some seconds, and answers.
     pub fn run(self) {
         let doc = simulate::run(&self.situation, &self.wanted);
         // Whoever asked may have gone away.
-        let _ = self.answer.send(doc.map_or_else(Answer::Failed, Answer::Simulate));
+        let _ = self.answer.send(doc.map(Answer::Simulate));
     }
 }
 
 /// The state of the loop.
 pub struct Steps<'a> {
-    pub engine: Engine,
+    pub executor: Executor,
     world: Arc<dyn World>,
     read_config: &'a dyn Fn() -> std::result::Result<Config, SafeText>,
     schedule: Schedule,
@@ -70,7 +70,7 @@ pub struct Steps<'a> {
     /// Somebody asked for a look while one was under way: that one may have missed what they mean.
     look_again: bool,
     /// Operators who wait for the end of a look.
-    waiting: Vec<(Call, Actor, oneshot::Sender<Answer>)>,
+    waiting: Vec<(Change, Actor, oneshot::Sender<Reply>)>,
     /// Calls about requests that the first look may bring; they are answered when it has ended.
     early: Vec<Asked>,
     /// Simulations that were asked for.
@@ -84,17 +84,17 @@ pub struct Steps<'a> {
 impl<'a> Steps<'a> {
     /// A service that has made no step yet; `looks` and `carries` are its two ways to the share.
     pub fn new(
-        engine: Engine,
+        executor: Executor,
         read_config: &'a dyn Fn() -> std::result::Result<Config, SafeText>,
         (looks, carries): (Box<dyn Carrier + 'a>, Box<dyn Carrier + 'a>),
     ) -> Self {
-        let world = Arc::clone(engine.world());
+        let world = Arc::clone(executor.known().world());
         let mono = world.monotonic();
-        let config = engine.config();
+        let config = executor.known().config();
         let schedule = Schedule::new(config.polling_interval, config.share.timeout, mono);
         let reporting = Reporting::new(config.machine, config.polling_interval);
         Self {
-            engine,
+            executor,
             world,
             read_config,
             schedule,
@@ -117,55 +117,58 @@ impl<'a> Steps<'a> {
         let version = env!("CARGO_PKG_VERSION");
         let line = format!("Package Command Manager service {version} started.");
         let now = self.world.now();
-        self.engine.journal().info(now, &line);
-        self.engine.record_clock(now);
+        self.executor.journal().info(now, &line);
+        self.executor.record_clock(now);
     }
 
     /// Says that it ends.
     pub fn ending(&mut self) {
-        let running = if self.engine.is_running() { "; the running package goes on" } else { "" };
-        self.engine.journal().info(self.world.now(), &format!("The service ends{running}."));
+        let running = if self.executor.known().is_running() { "; the running package goes on" } else { "" };
+        self.executor.journal().info(self.world.now(), &format!("The service ends{running}."));
     }
 
     /// One step: everything is compared with the time anew (DEFECTS Q163488). Returns how long to sleep at most.
     pub fn step(&mut self) -> Duration {
         let (now, mono) = (self.world.now(), self.world.monotonic());
-        self.engine.refresh(now);
-        self.engine.watch(now);
-        self.engine.note_states(now);
+        self.executor.refresh(now);
+        self.executor.watch(now);
+        self.executor.note_states(now);
         if self.schedule.is_due(mono) {
             self.start_look(mono);
         }
-        self.engine.restart_step(now);
+        self.executor.restart_step(now);
         self.launch(now, mono);
         self.report(now, mono);
         if mono.since(self.clock_recorded) >= CLOCK_RECORD {
-            self.engine.record_clock(now);
+            self.executor.record_clock(now);
             self.clock_recorded = mono;
         }
         if mono.since(self.cleaned_up) >= CLEAN_UP {
-            self.engine.clean_up(now);
+            self.executor.clean_up(now);
             self.cleaned_up = mono;
         }
         let due_in = self.schedule.due_in(mono);
-        self.engine.set_poll_due(chrono::TimeDelta::from_std(due_in).ok().map(|wait| now + wait));
+        self.executor.set_poll_due(chrono::TimeDelta::from_std(due_in).ok().map(|wait| now + wait));
         self.sleep(now, mono)
     }
 
     fn sleep(&self, now: Wall, mono: Monotonic) -> Duration {
         let wake = self.next_change(now, mono).min(STEP);
-        if self.engine.is_running() { wake.min(WATCH) } else { wake }
+        if self.executor.known().is_running() { wake.min(WATCH) } else { wake }
     }
 
     /// Until the next thing that it does by the clock. What happens outside is not known here.
     pub fn next_change(&self, now: Wall, mono: Monotonic) -> Duration {
         let mut wake = self.schedule.wake_in(mono).max(Duration::from_millis(50));
-        if let Some(next) = self.engine.next_instant(now) {
+        if let Some(next) = self.executor.known().next_instant(now) {
             // A little later than the instant itself, so that the comparison has changed when we look.
             let until = (next - now).to_std().unwrap_or_default() + Duration::from_millis(1);
             wake = wake.min(until);
         }
-        for count in [self.engine.countdown_wake(), self.engine.restart_wake()].into_iter().flatten() {
+        for count in [self.executor.known().countdown_wake(), self.executor.known().restart_wake()]
+            .into_iter()
+            .flatten()
+        {
             wake = wake.min(count + Duration::from_millis(1));
         }
         if mono < self.no_launch_before {
@@ -176,10 +179,10 @@ impl<'a> Steps<'a> {
 
     /// Starts what is due, one at a time, in order.
     fn launch(&mut self, now: Wall, mono: Monotonic) {
-        if self.engine.is_running() {
-            return self.engine.countdown_is_over();
+        if self.executor.known().is_running() {
+            return self.executor.countdown_is_over();
         }
-        let Some(request) = self.engine.count_down(now).filter(|_| mono >= self.no_launch_before) else {
+        let Some(request) = self.executor.count_down(now).filter(|_| mono >= self.no_launch_before) else {
             return;
         };
         match self.schedule.recheck(mono) {
@@ -187,10 +190,10 @@ impl<'a> Steps<'a> {
             Recheck::Look => return self.start_look(mono),
             Recheck::Go => {}
         }
-        match self.engine.launch_due(request, now) {
+        match self.executor.launch_due(request, now) {
             Ok(_) => {}
             Err(LaunchError::NotNow(why)) => {
-                self.engine.journal().warning(now, &format!("{request} is not started now: {why}"));
+                self.executor.journal().warning(now, &format!("{request} is not started now: {why}"));
                 self.schedule.ask(mono);
                 self.no_launch_before = Monotonic(mono.0 + LAUNCH_RETRY);
             }
@@ -200,7 +203,7 @@ impl<'a> Steps<'a> {
 
     fn start_look(&mut self, mono: Monotonic) {
         self.reload();
-        if let Some((job, deadline)) = self.engine.look_job()
+        if let Some((job, deadline)) = self.executor.known().look_job()
             && self.looks.give(job, deadline)
         {
             self.schedule.started(mono);
@@ -215,15 +218,15 @@ impl<'a> Steps<'a> {
         let read = (self.read_config)();
         if let Err(why) = &read {
             let line = format!("The configuration cannot be read, nothing runs by itself: {why}");
-            self.engine.journal().error(self.world.now(), &line);
+            self.executor.journal().error(self.world.now(), &line);
         }
-        self.engine.set_config(read);
+        self.executor.set_config(read);
         self.keep_intervals(self.world.monotonic());
     }
 
     /// As the configuration says, or the site file that came with a look.
     fn keep_intervals(&mut self, mono: Monotonic) {
-        let config = self.engine.config();
+        let config = self.executor.known().config();
         self.schedule.set(config.polling_interval, config.share.timeout, mono);
         self.reporting.set_interval(config.polling_interval);
     }
@@ -240,7 +243,7 @@ impl<'a> Steps<'a> {
                     Ok(_) => return,
                     Err(why) => ContentFact::Missing(why),
                 };
-                self.engine.take(ShareNews::Staged(hash, fact), now);
+                self.executor.take_staged(hash, fact, now);
             }
             (ShareJob::Deliver { .. }, news) => {
                 let result = match news {
@@ -249,7 +252,7 @@ impl<'a> Steps<'a> {
                     Err(why) => Err(why),
                 };
                 if let Some(line) = self.reporting.ended(&result, mono) {
-                    self.engine.journal().warning(now, &line);
+                    self.executor.journal().warning(now, &line);
                 }
             }
             // Only `pcm check` reads reports.
@@ -261,17 +264,17 @@ impl<'a> Steps<'a> {
         let fault = match news {
             Ok(ShareNews::Looked(look)) => {
                 let fault = look.found.is_none();
-                self.engine.take(ShareNews::Looked(look), now);
+                self.executor.take_look(*look, now);
                 self.keep_intervals(mono);
                 fault
             }
             Ok(_) => true,
             Err(why) => {
-                self.engine.look_gave_nothing(&why, now);
+                self.executor.look_gave_nothing(&why, now);
                 true
             }
         };
-        for job in self.engine.stage_jobs() {
+        for job in self.executor.known().stage_jobs() {
             let ShareJob::Stage { hash, .. } = &job else { continue };
             if self.staging.insert(hash.clone()) && !self.carries.give(job.clone(), STAGE_DEADLINE) {
                 self.staging.remove(hash);
@@ -284,19 +287,19 @@ impl<'a> Steps<'a> {
             return;
         }
         let wait = self.schedule.due_in(mono);
-        self.engine.say_sleeping(wait, &duration(wait), now);
-        self.answer_waiting(now);
+        self.executor.say_sleeping(wait, &duration(wait), now);
+        self.answer_waiting();
     }
 
     fn report(&mut self, now: Wall, mono: Monotonic) {
-        let Some(machine) = self.engine.config().machine else { return };
-        let Some(share) = self.engine.share_in_force() else { return };
+        let Some(machine) = self.executor.known().config().machine else { return };
+        let Some(share) = self.executor.known().share_in_force() else { return };
         let waiting = self.world.results_wait();
-        if !self.reporting.wanted(mono, waiting, || self.engine.report(now, machine)) {
+        if !self.reporting.wanted(mono, waiting, || self.executor.report(now, machine)) {
             return;
         }
         let Some(report) = self.reporting.take(now) else { return };
-        let outbox = self.engine.outbox();
+        let outbox = self.executor.outbox();
         if self.carries.give(ShareJob::Deliver { share, machine, report, outbox }, DELIVER_DEADLINE) {
             self.reporting.started();
         }
@@ -305,35 +308,37 @@ impl<'a> Steps<'a> {
     /// Answers whoever asked, now or after the look they wait for.
     pub fn answer(&mut self, asked: Asked) {
         let now = self.world.now();
-        if !self.schedule.has_looked() && asked.call.request().is_some_and(|id| !self.engine.knows(id, now)) {
+        if !self.schedule.has_looked()
+            && asked.call.request().is_some_and(|id| !self.executor.known().knows(id, now))
+        {
             return self.early.push(asked);
         }
         let Asked { call, actor, answer } = asked;
-        if let Call::Simulate(wanted) = call {
-            return self.simulations.push(Simulation { situation: self.engine.situation(), wanted, answer });
-        }
-        if let Call::Poll { dry_run: false } = call {
-            match self
-                .engine
-                .may(&call, &actor, "poll", now)
-                .and_then(|()| self.engine.record_poll(&call, &actor, "asked", now))
-            {
-                Ok(()) => {
-                    self.waiting.push((call, actor, answer));
-                    self.look_again |= self.schedule.is_looking();
-                    self.schedule.ask(self.world.monotonic());
-                }
-                Err(failure) => drop(answer.send(Answer::Failed(failure))),
+        let reply = match call {
+            Call::View(View::Simulate(wanted)) => {
+                let situation = self.executor.known().situation();
+                return self.simulations.push(Simulation { situation, wanted, answer });
             }
-            return;
-        }
-        let reply = if call.changes() {
-            self.engine.act(&call, &actor, now)
-        } else {
-            self.engine.view(&call, &actor, now)
+            Call::View(view) => self.executor.view(&view, &actor, now),
+            Call::Change(poll @ Change { what: Action::Poll, dry_run: false, .. }) => {
+                return self.begin_poll(poll, actor, answer, now);
+            }
+            Call::Change(change) => self.executor.act(&change, &actor, now),
         };
         // Whoever asked may have gone away; what was done stays done.
         let _ = answer.send(reply);
+    }
+
+    /// The look is asked for; the answer comes when it has ended.
+    fn begin_poll(&mut self, poll: Change, actor: Actor, answer: oneshot::Sender<Reply>, now: Wall) {
+        match self.executor.begin_poll(&poll, &actor, now) {
+            Ok(()) => {
+                self.waiting.push((poll, actor, answer));
+                self.look_again |= self.schedule.is_looking();
+                self.schedule.ask(self.world.monotonic());
+            }
+            Err(refusal) => drop(answer.send(Err(refusal))),
+        }
     }
 
     /// What was asked for and takes longer than a step: to be run beside it.
@@ -348,10 +353,9 @@ impl<'a> Steps<'a> {
         }
     }
 
-    fn answer_waiting(&mut self, now: Wall) {
-        for (call, actor, answer) in std::mem::take(&mut self.waiting) {
-            let doc = self.engine.polled(&call, &actor, now);
-            let _ = answer.send(doc.map_or_else(Answer::Failed, Answer::Poll));
+    fn answer_waiting(&mut self) {
+        for (poll, actor, answer) in std::mem::take(&mut self.waiting) {
+            let _ = answer.send(self.executor.end_poll(&poll, &actor));
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::console::keymap::Keymap;
 use crate::console::term::input::Decoder;
 use crate::console::theme::{ColourLevel, Theme, ThemeError};
 use crate::decision::window;
-use crate::executor::talk::protocol::Call;
+use crate::executor::talk::protocol::Letter;
 use crate::host::wire;
 use crate::log::parse::Parser;
 use crate::log::zoned;
@@ -83,9 +83,11 @@ fn content(data: &[u8]) {
 
 /// A call of a local peer: what is accepted is sent on as the same call.
 fn frame(data: &[u8]) {
-    let Ok(call) = wire::read::<Call>(&mut &*data, wire::MAX_CALL) else { return };
-    let bytes = wire::encode(&call).unwrap();
-    assert_eq!(wire::read::<Call>(&mut bytes.as_slice(), wire::MAX_ANSWER).unwrap(), call);
+    let Ok(letter) = wire::read::<Letter>(&mut &*data, wire::MAX_CALL) else { return };
+    let Ok(call) = letter.open() else { return };
+    let bytes = wire::encode(&Letter::of(&call).unwrap()).unwrap();
+    let again = wire::read::<Letter>(&mut bytes.as_slice(), wire::MAX_ANSWER).unwrap();
+    assert_eq!(again.open().unwrap(), call);
 }
 
 /// What is accepted can be written and is then read as the same requests.

@@ -6,7 +6,6 @@ use crate::cli::view::{Selection, list};
 use crate::clock::System;
 use crate::error::Result;
 use crate::executor::client::{Ask, Client};
-use crate::executor::talk::protocol::{Answer, Call};
 use crate::executor::talk::view::{ListDoc, RequestDoc};
 use crate::site::ids::RequestId;
 use crate::terms::State;
@@ -27,7 +26,7 @@ pub fn watch(app: &App, client: &Client, span: Duration, mut alive: impl FnMut()
         for text in log.lines() {
             say(app, start, "log", &text)?;
         }
-        if let Ok(Answer::List(doc)) = client.call(&Call::List) {
+        if let Ok(doc) = client.list() {
             for request in &doc.requests {
                 let Some(id) = request.request_id else { continue };
                 let before = states.insert(id, request.state);

@@ -16,9 +16,10 @@ use super::args::DemoArgs;
 use super::setup::{Flags, Read, Setup};
 use crate::clock::System;
 use crate::config::Config;
+use crate::decision::Verb;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::{Ask, Client};
-use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::talk::protocol::{Action, Answer, Change};
 use crate::host::lock;
 use crate::host::paths::Layout;
 use crate::site::ids::RequestId;
@@ -122,7 +123,7 @@ fn prepare(folder: &Path) -> Result<Setup> {
         .map_err(|e| super::setup::bad_configuration(&layout.config, &e.problems()))?;
     crate::executor::init::init(&layout, &config, None)?;
     let client = Client::new(layout.clone(), config.clone());
-    let polled = client.call(&Call::Poll { dry_run: false })?;
+    let polled = client.change(&Change { what: Action::Poll, reason: None, dry_run: false })?;
     if let Answer::Poll(doc) = polled
         && doc.serial.is_none()
     {
@@ -136,9 +137,9 @@ fn prepare(folder: &Path) -> Result<Setup> {
         ));
     }
     if let Ok(request) = packages::DEFERRED.parse::<RequestId>() {
-        let until = start + chrono::Duration::hours(1);
+        let what = Action::Request(request, Verb::Defer { until: start + chrono::Duration::hours(1) });
         let reason = Some(SafeText::new("month-end closing, asked by accounting"));
-        client.call(&Call::Defer { request, until, reason, dry_run: false })?;
+        client.change(&Change { what, reason, dry_run: false })?;
     }
     let pcm = format!(
         "pcm --config {} --state {}",
@@ -150,12 +151,13 @@ fn prepare(folder: &Path) -> Result<Setup> {
 
 /// Ends what runs: without a terminal nobody is there to wait for it.
 fn stop_runs(client: &Client) {
-    let Ok(Answer::List(list)) = client.call(&Call::List) else { return };
+    let Ok(list) = client.list() else { return };
     for request in list.requests.iter().filter(|r| r.group == crate::terms::Group::Running) {
         if let Some(request) = request.request_id {
+            let what = Action::Request(request, Verb::Stop);
             let reason = Some(SafeText::new("the demo ends"));
             // What has ended in between needs no stopping.
-            let _ = client.call(&Call::Stop { request, reason, dry_run: false });
+            let _ = client.change(&Change { what, reason, dry_run: false });
         }
     }
     let start = Instant::now();

@@ -8,7 +8,7 @@ use super::overlay::{Details, Overlay, Palette};
 use super::{App, Effect, Focus, View};
 use crate::console::keymap::Key;
 use crate::decision::simulate::Assumptions;
-use crate::executor::talk::protocol::{Call, Wanted};
+use crate::executor::talk::protocol::{self, Action, Change, Wanted};
 use crate::safe;
 use crate::text::SafeText;
 use tui_logger::TuiWidgetEvent;
@@ -53,7 +53,8 @@ impl App {
                 self.check_again()
             }
             Id::Poll => {
-                vec![self.ask(Call::Poll { dry_run: false }, "reading the instruction file".into())]
+                let poll = Change { what: Action::Poll, reason: None, dry_run: false };
+                vec![self.ask(poll, "reading the instruction file".into())]
             }
             Id::Run | Id::Rerun | Id::Defer | Id::Undefer | Id::Stop => self.confirm(id),
             Id::Hold | Id::Unhold | Id::Restart | Id::CancelRestart | Id::Notice => {
@@ -134,8 +135,9 @@ impl App {
         let requests = self.subjects();
         let mut effects = self.open(Overlay::Confirm(Box::new(Confirm::new(id, requests.clone(), self.now))));
         for request in requests {
-            effects
-                .push(self.ask(Call::Show { request }, safe!("asking what {} would do", id.command().name)));
+            effects.push(
+                self.ask(protocol::View::Show(request), safe!("asking what {} would do", id.command().name)),
+            );
         }
         effects
     }
@@ -146,7 +148,7 @@ impl App {
         if let Some(now) = self.now {
             let until = now + chrono::TimeDelta::days(7);
             let wanted = Wanted { request: None, from: now, until, assume: Assumptions::default() };
-            effects.push(self.ask(Call::Simulate(wanted), "reckoning the week to come".into()));
+            effects.push(self.ask(protocol::View::Simulate(wanted), "reckoning the week to come".into()));
         }
         effects
     }
@@ -355,16 +357,16 @@ impl App {
                         self.say(safe!("{name}: cancelled, nothing was done"), false);
                         Vec::new()
                     }
-                    Outcome::Do(call) => {
+                    Outcome::Do(change) => {
                         self.overlays.pop();
                         let what = request.map(|id| format!(" {id}")).unwrap_or_default();
                         let label: SafeText = safe!("{name}{what}");
                         self.say(safe!("{label}: asked"), false);
-                        vec![self.ask(call, label)]
+                        vec![self.ask(change, label)]
                     }
-                    Outcome::DoEach(calls, refused) => {
+                    Outcome::DoEach(changes, refused) => {
                         self.overlays.pop();
-                        self.ask_many(id, calls, refused)
+                        self.ask_many(id, changes, refused)
                     }
                 }
             }

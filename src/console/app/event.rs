@@ -3,7 +3,8 @@
 use crate::clock::Wall;
 use crate::console::keymap::Key;
 use crate::error::Failure;
-use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::client::Question;
+use crate::executor::talk::protocol::Answer;
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
 
@@ -77,7 +78,7 @@ pub enum Effect {
         /// Unlike all others.
         id: u64,
         /// What.
-        call: Call,
+        question: Question,
         /// What is being done, for whoever waits for it.
         label: SafeText,
     },

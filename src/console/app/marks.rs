@@ -3,7 +3,7 @@
 use super::command::Id;
 use super::list::Scroll;
 use super::{App, Effect};
-use crate::executor::talk::protocol::Call;
+use crate::executor::talk::protocol::Change;
 use crate::safe;
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
@@ -119,12 +119,12 @@ impl App {
     pub(super) fn ask_many(
         &mut self,
         id: Id,
-        calls: Vec<(RequestId, Call)>,
+        changes: Vec<(RequestId, Change)>,
         refused: Vec<(RequestId, SafeText)>,
     ) -> Vec<Effect> {
         let (mut effects, mut fates) = (Vec::new(), Vec::new());
-        for (request, call) in calls {
-            let effect = self.ask(call, safe!("{} {request}", id.command().name));
+        for (request, change) in changes {
+            let effect = self.ask(change, safe!("{} {request}", id.command().name));
             if let Effect::Ask { id, .. } = &effect {
                 fates.push((request, Fate::Asked(*id)));
             }

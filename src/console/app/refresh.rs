@@ -4,7 +4,8 @@ use super::overlay::Overlay;
 use super::{App, Effect, View, WIDE, words};
 use crate::clock::Wall;
 use crate::error::Failure;
-use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::client::Question;
+use crate::executor::talk::protocol::{Answer, View as Seen, unexpected_answer};
 use crate::safe;
 use crate::terms::Group;
 use crate::text::SafeText;
@@ -16,7 +17,7 @@ const CHECKING: &str = "going through the checklist";
 /// A question under way.
 #[derive(Debug, Clone)]
 struct Asked {
-    call: Call,
+    question: Question,
     label: SafeText,
     since: Option<Wall>,
 }
@@ -26,28 +27,28 @@ struct Asked {
 pub struct Asks {
     next: u64,
     under_way: BTreeMap<u64, Asked>,
-    last: Vec<(Call, Wall)>,
+    last: Vec<(Question, Wall)>,
 }
 
 impl Asks {
-    fn start(&mut self, call: Call, label: SafeText, now: Option<Wall>) -> Effect {
+    fn start(&mut self, question: Question, label: SafeText, now: Option<Wall>) -> Effect {
         self.next += 1;
         let id = self.next;
         if let Some(now) = now {
-            self.last.retain(|(known, _)| *known != call);
-            self.last.push((call.clone(), now));
+            self.last.retain(|(known, _)| *known != question);
+            self.last.push((question.clone(), now));
             if self.last.len() > 128 {
                 self.last.remove(0);
             }
         }
-        self.under_way.insert(id, Asked { call: call.clone(), label: label.clone(), since: now });
-        Effect::Ask { id, call, label }
+        self.under_way.insert(id, Asked { question: question.clone(), label: label.clone(), since: now });
+        Effect::Ask { id, question, label }
     }
 
     /// Whether a question is wanted again: not under way, and last asked so many seconds ago.
-    fn wanted(&self, call: &Call, now: Wall, every: i64) -> bool {
-        let under_way = self.under_way.values().any(|asked| asked.call == *call);
-        let last = self.last.iter().find(|(known, _)| known == call).map(|(_, at)| *at);
+    fn wanted(&self, question: &Question, now: Wall, every: i64) -> bool {
+        let under_way = self.under_way.values().any(|asked| asked.question == *question);
+        let last = self.last.iter().find(|(known, _)| known == question).map(|(_, at)| *at);
         // Ticks come a little early or late: half a second less is a second.
         !under_way && last.is_none_or(|at| (now - at).num_milliseconds() > every * 1000 - 500 || at > now)
     }
@@ -55,7 +56,10 @@ impl Asks {
     /// The question that has been under way longest, if for over a second.
     pub fn slowest(&self, now: Wall) -> Option<(&SafeText, i64)> {
         let asked = self.under_way.values().filter_map(|a| Some((a, (now - a.since?).num_seconds())));
-        asked.filter(|(_, s)| *s > 1).max_by_key(|(a, s)| (a.call.changes(), *s)).map(|(a, s)| (&a.label, s))
+        asked
+            .filter(|(_, s)| *s > 1)
+            .max_by_key(|(a, s)| (a.question.changes(), *s))
+            .map(|(a, s)| (&a.label, s))
     }
 }
 
@@ -68,50 +72,54 @@ impl App {
             Some((_, since)) if (now - since).num_seconds() > 10 => 5,
             _ => 1,
         };
-        let mut wanted: Vec<(Call, SafeText, i64)> = vec![
-            (Call::List, "reading the list of requests".into(), pause),
-            (Call::Status, "reading the machine's status".into(), pause),
-            (Call::Who, "asking who is logged on".into(), pause),
+        let mut wanted: Vec<(Question, SafeText, i64)> = vec![
+            (Seen::List.into(), "reading the list of requests".into(), pause),
+            (Seen::Status.into(), "reading the machine's status".into(), pause),
+            (Seen::Who.into(), "asking who is logged on".into(), pause),
         ];
         if let Some(request) = self.subject() {
-            wanted.push((Call::Show { request }, safe!("reading the details of {request}"), pause));
+            wanted.push((Seen::Show(request).into(), safe!("reading the details of {request}"), pause));
         }
         if let Some(Overlay::Confirm(confirm)) = self.overlays.last()
             && confirm.requests.len() > 1
         {
             let of = |request: &crate::site::ids::RequestId| {
-                (Call::Show { request: *request }, safe!("reading the details of {request}"), 5)
+                (Seen::Show(*request).into(), safe!("reading the details of {request}"), 5)
             };
             wanted.extend(confirm.requests.iter().map(of));
         }
         if let Some(Overlay::Explain(request, _)) = self.overlays.last() {
             let request = *request;
-            wanted.push((Call::Explain { request }, safe!("asking why {request} has or has not run"), pause));
+            wanted.push((
+                Seen::Explain(request).into(),
+                safe!("asking why {request} has or has not run"),
+                pause,
+            ));
         }
         if self.view == View::History {
             // What is long is read less often; an action asks anew at once.
             let every = |rows: Option<usize>| 3 + rows.unwrap_or(0) as i64 / 2_000;
             let attempts = self.data.history.value.as_ref().map(|h| h.attempts.len());
-            wanted.push((Call::History { request: None }, "reading the history".into(), every(attempts)));
+            wanted.push((Seen::History(None).into(), "reading the history".into(), every(attempts)));
             let entries = self.data.audit.value.as_ref().map(|a| a.entries.len());
-            wanted.push((Call::Audit, "reading the audit".into(), every(entries)));
+            wanted.push((Seen::Audit.into(), "reading the audit".into(), every(entries)));
         }
         // Once when it is first looked at, then when it is asked for: it touches more than a view of the executor does.
         if self.view == View::Readiness && self.data.check.at.is_none() && self.data.check.fault.is_none() {
-            wanted.push((Call::Check, CHECKING.into(), pause));
+            wanted.push((Question::Check, CHECKING.into(), pause));
         }
         let mut effects = Vec::new();
-        for (call, label, every) in wanted {
-            if self.asks.wanted(&call, now, every) {
-                effects.push(self.asks.start(call, label, Some(now)));
+        for (question, label, every) in wanted {
+            if self.asks.wanted(&question, now, every) {
+                effects.push(self.asks.start(question, label, Some(now)));
             }
         }
         effects
     }
 
     /// Asks for something now, whenever it was last asked.
-    pub(super) fn ask(&mut self, call: Call, label: SafeText) -> Effect {
-        self.asks.start(call, label, self.now)
+    pub(super) fn ask(&mut self, question: impl Into<Question>, label: SafeText) -> Effect {
+        self.asks.start(question.into(), label, self.now)
     }
 
     /// Goes through the checklist again, unless that is under way.
@@ -119,12 +127,12 @@ impl App {
         if self.checking() {
             return Vec::new();
         }
-        vec![self.ask(Call::Check, CHECKING.into())]
+        vec![self.ask(Question::Check, CHECKING.into())]
     }
 
     /// The checklist is being gone through.
     pub fn checking(&self) -> bool {
-        self.asks.under_way.values().any(|asked| asked.call == Call::Check)
+        self.asks.under_way.values().any(|asked| asked.question == Question::Check)
     }
 
     /// Forgets when things were asked, so that the effect of an action shows at once.
@@ -172,39 +180,31 @@ impl App {
         let Some(asked) = self.asks.under_way.remove(&id) else { return Vec::new() };
         // The time of the question, if no tick came since: an answer is never newer than that.
         let now = self.now.or(asked.since).unwrap_or_default();
-        let unexpected = |call: &Call| {
-            Failure::new(
-                crate::error::Exit::Failed,
-                "unexpected-answer",
-                format!("the executor gave another answer than was asked for ({})", verb(call)),
-                "Restart the service: it may be of another version than this console",
-            )
-        };
         macro_rules! take {
             ($variant:ident, $held:expr) => {{
                 let answer = answer.and_then(|answer| match answer {
                     Answer::$variant(doc) => Ok(doc),
-                    _ => Err(unexpected(&asked.call)),
+                    _ => Err(unexpected_answer()),
                 });
                 $held.take(answer, now).map(Answer::$variant)
             }};
         }
         let mut old = None;
-        match &asked.call {
-            Call::List => {
+        match &asked.question {
+            Question::View(Seen::List) => {
                 old = take!(List, self.data.list);
                 self.prune_marks();
             }
-            Call::Status => old = take!(Status, self.data.status),
-            Call::Who => old = take!(Who, self.data.who),
-            Call::Simulate(_) => old = take!(Simulate, self.data.week),
-            Call::History { .. } => old = take!(History, self.data.history),
-            Call::Audit => old = take!(Audit, self.data.audit),
-            Call::Check => old = take!(Check, self.data.check),
-            Call::Show { request } => {
+            Question::View(Seen::Status) => old = take!(Status, self.data.status),
+            Question::View(Seen::Who) => old = take!(Who, self.data.who),
+            Question::View(Seen::Simulate(_)) => old = take!(Simulate, self.data.week),
+            Question::View(Seen::History(_)) => old = take!(History, self.data.history),
+            Question::View(Seen::Audit) => old = take!(Audit, self.data.audit),
+            Question::Check => old = take!(Check, self.data.check),
+            Question::View(Seen::Show(request)) => {
                 let answer = answer.and_then(|answer| match answer {
                     Answer::Show(doc) => Ok(*doc),
-                    _ => Err(unexpected(&asked.call)),
+                    _ => Err(unexpected_answer()),
                 });
                 // Only what was asked after a dialog was opened counts for it.
                 self.data.take_show(*request, answer, asked.since.unwrap_or(now));
@@ -213,7 +213,7 @@ impl App {
                     confirm.settle(data);
                 }
             }
-            Call::Explain { request } => {
+            Question::View(Seen::Explain(request)) => {
                 let mut held = match self.data.explain.take() {
                     Some((known, held)) if known == *request => held,
                     _ => super::data::Held::default(),
@@ -221,18 +221,19 @@ impl App {
                 old = take!(Explain, held);
                 self.data.explain = Some((*request, held));
             }
-            _ => {
+            // The console never asks for it.
+            Question::View(Seen::AuditVerify) => {}
+            Question::Change(change) => {
                 self.ask_anew();
-                self.told(id, &asked, answer, now);
+                self.told(id, change.what.verb(), answer, now);
             }
         }
         old.map(|old| Effect::Discard(Box::new(old))).into_iter().collect()
     }
 
     /// Says what became of an action.
-    fn told(&mut self, id: u64, asked: &Asked, answer: Result<Answer, Failure>, now: Wall) {
+    fn told(&mut self, id: u64, verb: &str, answer: Result<Answer, Failure>, now: Wall) {
         let zone = &self.options.zone;
-        let verb = verb(&asked.call);
         let (text, error) = match answer {
             Err(failure) => {
                 (safe!("{verb}: {} [{}]. {}", failure.message, failure.code, failure.remedy), true)
@@ -281,8 +282,4 @@ impl App {
             self.say(text, error);
         }
     }
-}
-
-fn verb(call: &Call) -> &'static str {
-    call.verb_if_changing().unwrap_or("view")
 }

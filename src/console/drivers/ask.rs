@@ -2,9 +2,8 @@
 
 use super::{Input, send, spawn};
 use crate::console::app::Event;
-use crate::error::Result;
-use crate::executor::client::Ask;
-use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::client::{AskAll, Question};
+use crate::executor::talk::protocol::{Reply, View};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
@@ -14,10 +13,10 @@ const SLOW: Duration = Duration::from_millis(1500);
 
 /// Where questions go.
 pub struct Asker {
-    views: Sender<(u64, Call)>,
+    views: Sender<(u64, Question)>,
     /// What takes seconds of a processor, or looks at the share itself, keeps no view waiting either.
-    slow: Sender<(u64, Call)>,
-    actions: Sender<(u64, Call)>,
+    slow: Sender<(u64, Question)>,
+    actions: Sender<(u64, Question)>,
 }
 
 impl Asker {
@@ -25,7 +24,7 @@ impl Asker {
     ///
     /// # Errors
     /// The system has no more threads.
-    pub fn start(ask: &Arc<dyn Ask>, to: &Sender<Input>) -> std::io::Result<Asker> {
+    pub fn start(ask: &Arc<dyn AskAll>, to: &Sender<Input>) -> std::io::Result<Asker> {
         Ok(Asker {
             views: lane("views", ask, to)?,
             slow: lane("slow", ask, to)?,
@@ -34,36 +33,36 @@ impl Asker {
     }
 
     /// Asks; never waits.
-    pub fn ask(&self, id: u64, call: Call) {
-        let lane = match &call {
-            Call::Simulate(_) | Call::Check => &self.slow,
-            call if call.changes() => &self.actions,
-            _ => &self.views,
+    pub fn ask(&self, id: u64, question: Question) {
+        let lane = match &question {
+            Question::View(View::Simulate(_)) | Question::Check => &self.slow,
+            Question::View(_) => &self.views,
+            Question::Change(_) => &self.actions,
         };
         // A lane that has ended ended the console with it.
-        let _ = lane.send((id, call));
+        let _ = lane.send((id, question));
     }
 }
 
 /// What views ask every second is only worth a word when it fails or takes long.
-fn told(call: &Call, answer: &Result<Answer>, took: Duration) {
-    let what = call.verb_if_changing().unwrap_or("a view");
+fn told(question: &Question, answer: &Reply, took: Duration) {
+    let what = question.verb();
     match answer {
         Err(e) => tracing::warn!("{what}: {e}"),
         Ok(_) if took > SLOW => tracing::warn!("{what}: answered after {} ms", took.as_millis()),
-        Ok(_) if call.changes() => tracing::info!("{what}: answered after {} ms", took.as_millis()),
+        Ok(_) if question.changes() => tracing::info!("{what}: answered after {} ms", took.as_millis()),
         Ok(_) => tracing::trace!("{what}: answered after {} ms", took.as_millis()),
     }
 }
 
-fn lane(name: &str, ask: &Arc<dyn Ask>, to: &Sender<Input>) -> std::io::Result<Sender<(u64, Call)>> {
-    let (questions, asked) = channel::<(u64, Call)>();
+fn lane(name: &str, ask: &Arc<dyn AskAll>, to: &Sender<Input>) -> std::io::Result<Sender<(u64, Question)>> {
+    let (questions, asked) = channel::<(u64, Question)>();
     let (ask, to) = (Arc::clone(ask), to.clone());
     spawn(name, move || {
-        for (id, call) in asked {
+        for (id, question) in asked {
             let since = Instant::now();
-            let answer = ask.call(&call);
-            told(&call, &answer, since.elapsed());
+            let answer = ask.ask(&question);
+            told(&question, &answer, since.elapsed());
             if !send(&to, Event::Answered { id, answer }) {
                 return;
             }

@@ -6,7 +6,8 @@ use crate::console::app::command::{COMMANDS, Id, enabled};
 use crate::console::app::copy::MAX_COPY;
 use crate::console::app::{Effect, Event, Focus, View};
 use crate::console::keymap::Key;
-use crate::executor::talk::protocol::Call;
+use crate::executor::client::Question;
+use crate::executor::talk::protocol;
 
 fn copied(stage: &Stage) -> Vec<String> {
     let last = stage.effects.iter().rev().find_map(|effect| match effect {
@@ -220,9 +221,13 @@ fn levels_of_the_traces_are_changed_only_where_they_are_shown() {
 fn the_week_to_come_shows_when_each_runs_and_why_others_do_not() {
     let mut stage = Stage::new(80, 40);
     stage.keys("t");
-    let asked =
-        stage.effects.iter().filter(|e| matches!(e, Effect::Ask { call: Call::Simulate(_), .. })).count();
-    assert_eq!(asked, 1);
+    let asked = |stage: &Stage| {
+        let simulates = |e: &&Effect| {
+            matches!(e, Effect::Ask { question: Question::View(protocol::View::Simulate(_)), .. })
+        };
+        stage.effects.iter().filter(simulates).count()
+    };
+    assert_eq!(asked(&stage), 1);
     let screen = stage.screen();
     assert!(screen.contains("THE WEEK TO COME as of 14:02"), "{screen}");
     let line = screen.lines().find(|line| line.starts_with("│ BP00014")).unwrap();
@@ -232,9 +237,7 @@ fn the_week_to_come_shows_when_each_runs_and_why_others_do_not() {
     for _ in 0..20 {
         stage.tick(5);
     }
-    let asked =
-        stage.effects.iter().filter(|e| matches!(e, Effect::Ask { call: Call::Simulate(_), .. })).count();
-    assert_eq!(asked, 1);
+    assert_eq!(asked(&stage), 1);
 }
 
 #[test]

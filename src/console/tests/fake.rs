@@ -1,9 +1,10 @@
 //! An executor that answers from a table: a dozen requests on one machine, in every state that matters to a view.
 
 use crate::clock::Wall;
+use crate::decision::Verb;
 use crate::error::{Exit, Failure, Result};
-use crate::executor::client::Ask;
-use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::client::{Ask, AskAll};
+use crate::executor::talk::protocol::{Action, Answer, Change, Reply, View};
 use crate::executor::talk::view::*;
 use crate::host::sessions::SessionKind;
 use crate::safe;
@@ -39,7 +40,7 @@ pub struct Fake {
     pub list: Mutex<ListDoc>,
     pub status: Mutex<StatusDoc>,
     pub who: Mutex<WhoDoc>,
-    pub changes: Mutex<Vec<Call>>,
+    pub changes: Mutex<Vec<Change>>,
     pub broken: Mutex<Option<Failure>>,
     /// Seconds that every time is moved by, so that the fake can be used by hand.
     pub shift: TimeDelta,
@@ -368,22 +369,17 @@ fn course(row: &RequestDoc, from: Wall) -> SimulatedDoc {
 }
 
 impl Ask for Fake {
-    fn call(&self, call: &Call) -> Result<Answer> {
-        if let Some(failure) = &*self.broken.lock().unwrap() {
-            return Err(failure.clone());
-        }
+    fn view(&self, view: &View) -> Reply {
+        self.works()?;
         let missing = || {
             Failure::new(Exit::NotFound, "no-such-request", "there is no such request", "Look at the list")
         };
-        if call.changes() {
-            self.changes.lock().unwrap().push(call.clone());
-        }
-        Ok(match call {
-            Call::List => Answer::List(self.list.lock().unwrap().clone()),
-            Call::Status => Answer::Status(self.status.lock().unwrap().clone()),
-            Call::Who => Answer::Who(self.who.lock().unwrap().clone()),
-            Call::Show { request } => Answer::Show(Box::new(self.show(*request).ok_or_else(missing)?)),
-            Call::Explain { request } => {
+        Ok(match view {
+            View::List => Answer::List(self.list.lock().unwrap().clone()),
+            View::Status => Answer::Status(self.status.lock().unwrap().clone()),
+            View::Who => Answer::Who(self.who.lock().unwrap().clone()),
+            View::Show(request) => Answer::Show(Box::new(self.show(*request).ok_or_else(missing)?)),
+            View::Explain(request) => {
                 let show = self.show(*request).ok_or_else(missing)?;
                 Answer::Explain(ExplainDoc {
                     request_id: *request,
@@ -399,12 +395,12 @@ impl Ask for Fake {
                     transcript: None,
                 })
             }
-            Call::History { .. } => {
+            View::History(_) => {
                 let list = self.list.lock().unwrap();
                 let tried = list.requests.iter().filter(|r| r.attempt > 0);
                 Answer::History(HistoryDoc { attempts: tried.map(|r| attempt(r, self.shift)).collect() })
             }
-            Call::Audit => {
+            View::Audit => {
                 let entry =
                     |ago: i64, who: &str, verb: &str, what: Option<&str>, reason: &str, result: &str| {
                         AuditEntryDoc {
@@ -428,7 +424,7 @@ impl Ask for Fake {
                     ],
                 })
             }
-            Call::Simulate(wanted) => Answer::Simulate(SimulateDoc {
+            View::Simulate(wanted) => Answer::Simulate(SimulateDoc {
                 from: wanted.from,
                 until: wanted.until,
                 complete: true,
@@ -444,9 +440,15 @@ impl Ask for Fake {
                     .map(|row| course(row, wanted.from))
                     .collect(),
             }),
-            Call::Check => Answer::Check(checklist()),
-            Call::AuditVerify => Answer::Verify(VerifyDoc { ok: true, entries: 4, first_bad: None }),
-            Call::Run { request, .. } => Answer::Run(RunResultDoc {
+            View::AuditVerify => Answer::Verify(VerifyDoc { ok: true, entries: 4, first_bad: None }),
+        })
+    }
+
+    fn change(&self, change: &Change) -> Reply {
+        self.works()?;
+        self.changes.lock().unwrap().push(change.clone());
+        Ok(match &change.what {
+            Action::Request(request, Verb::Run { .. } | Verb::Rerun { .. }) => Answer::Run(RunResultDoc {
                 request_id: *request,
                 attempt: 1,
                 state: State::Running,
@@ -455,26 +457,26 @@ impl Ask for Fake {
                 started_at: Some(soon(0)),
                 ended_at: None,
             }),
-            Call::Defer { request, until, .. } => Answer::Changed(ChangedDoc {
+            Action::Request(request, Verb::Defer { until }) => Answer::Changed(ChangedDoc {
                 request_id: *request,
                 state: State::Deferred,
                 deferred_until: Some(*until),
             }),
-            Call::Undefer { request, .. } | Call::Stop { request, .. } => Answer::Changed(ChangedDoc {
+            Action::Request(request, Verb::Undefer | Verb::Stop) => Answer::Changed(ChangedDoc {
                 request_id: *request,
                 state: State::Waiting,
                 deferred_until: None,
             }),
-            Call::Hold { until, reason, .. } => {
+            Action::Hold(until) => {
                 self.status.lock().unwrap().held_until = Some(*until);
-                Answer::Hold(HoldDoc { held_until: Some(*until), reason: reason.clone() })
+                Answer::Hold(HoldDoc { held_until: Some(*until), reason: change.reason.clone() })
             }
-            Call::Unhold { .. } => {
+            Action::Unhold => {
                 self.status.lock().unwrap().held_until = None;
                 Answer::Hold(HoldDoc { held_until: None, reason: None })
             }
-            Call::Notice { .. } => Answer::Told(ToldDoc { told: vec!["anna on pts/0".into()] }),
-            Call::Restart { .. } => Answer::Restart(RestartDoc {
+            Action::Notice => Answer::Told(ToldDoc { told: vec!["anna on pts/0".into()] }),
+            Action::Restart(_) => Answer::Restart(RestartDoc {
                 restart_pending: true,
                 state: crate::decision::RestartState::Cancelled,
                 requests: Vec::new(),
@@ -484,10 +486,23 @@ impl Ask for Fake {
                 code: None,
                 why: "an operator's".into(),
             }),
-            Call::Poll { .. } => {
+            Action::Poll => {
                 Answer::Poll(PollDoc { serial: Some(42), requests: 12, source: None, problems: Vec::new() })
             }
         })
+    }
+}
+
+impl AskAll for Fake {
+    fn check(&self) -> Result<CheckDoc> {
+        self.works()?;
+        Ok(checklist())
+    }
+}
+
+impl Fake {
+    fn works(&self) -> Result<()> {
+        self.broken.lock().unwrap().as_ref().map_or(Ok(()), |failure| Err(failure.clone()))
     }
 }
 

@@ -4,11 +4,12 @@ use super::fake::{Fake, id};
 use super::stage::Stage;
 use crate::console::app::command::{Id, enabled};
 use crate::console::app::{Effect, View};
+use crate::decision::Verb;
 use crate::error::{Exit, Failure};
-use crate::executor::talk::protocol::Call;
+use crate::executor::talk::protocol::{Action, Change};
 use crate::terms::Gate;
 
-fn changes(stage: &Stage) -> Vec<Call> {
+fn changes(stage: &Stage) -> Vec<Change> {
     stage.fake.changes.lock().unwrap().clone()
 }
 
@@ -65,11 +66,9 @@ fn each_is_asked_with_what_holds_it_back_itself_and_each_answer_and_refusal_is_t
         stage.screen()
     );
     stage.keys("k k k Space j Space j Space Tab 'because Enter y");
-    let run = |request: &str, overrides: &[Gate]| Call::Run {
-        request: id(request),
-        rerun: false,
+    let run = |request: &str, overrides: &[Gate]| Change {
+        what: Action::Request(id(request), Verb::Run { overrides: overrides.to_vec() }),
         reason: (!overrides.is_empty()).then(|| "because".into()),
-        overrides: overrides.to_vec(),
         dry_run: false,
     };
     assert_eq!(
@@ -170,7 +169,8 @@ fn a_marked_request_that_leaves_the_list_is_told_of_and_not_acted_on() {
 fn details_of_one_request_are_about_that_one_whatever_is_marked() {
     let mut stage = five();
     stage.keys("g j j j Enter r y");
-    assert!(matches!(&changes(&stage)[..], [Call::Run { request, .. }] if *request == id("BP00013")));
+    let run = Action::Request(id("BP00013"), Verb::Run { overrides: vec![] });
+    assert_eq!(changes(&stage).iter().map(|change| &change.what).collect::<Vec<_>>(), [&run]);
 }
 
 #[test]

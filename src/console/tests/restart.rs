@@ -4,7 +4,7 @@ use super::fake::{Fake, NOW, at, id};
 use super::stage::Stage;
 use crate::console::app::command::{self, Id};
 use crate::decision::{RestartState, RestartVerb};
-use crate::executor::talk::protocol::Call;
+use crate::executor::talk::protocol::{Action, Change};
 use crate::executor::talk::view::RestartDoc;
 use crate::terms::{Group, State};
 use chrono::TimeDelta;
@@ -57,7 +57,7 @@ fn a_pending_restart_alarms_and_is_done_or_called_off_after_a_question() {
     stage.keys("Enter");
     assert_eq!(stage.fake.changes.lock().unwrap().len(), 1, "Enter alone carries nothing out");
     stage.keys("y");
-    let asked = |verb| Call::Restart { verb, reason: None, dry_run: false };
+    let asked = |verb| Change { what: Action::Restart(verb), reason: None, dry_run: false };
     let changes = stage.fake.changes.lock().unwrap().clone();
     assert_eq!(changes, [asked(RestartVerb::Cancel), asked(RestartVerb::Now)]);
 }

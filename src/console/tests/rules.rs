@@ -5,13 +5,19 @@ use super::stage::Stage;
 use crate::console::app::command::{COMMANDS, Context, Id, enabled};
 use crate::console::app::{Effect, Event, View};
 use crate::console::keymap::Key;
+use crate::decision::Verb;
 use crate::error::{Exit, Failure};
-use crate::executor::talk::protocol::Call;
+use crate::executor::client::Question;
+use crate::executor::talk::protocol::{self, Action, Change};
 use crate::terms::Gate;
 use crate::text::SafeText;
 
-fn changes(stage: &Stage) -> Vec<Call> {
+fn changes(stage: &Stage) -> Vec<Change> {
     stage.fake.changes.lock().unwrap().clone()
+}
+
+fn asked(request: &str, verb: Verb, reason: Option<&str>) -> Change {
+    Change { what: Action::Request(id(request), verb), reason: reason.map(SafeText::from), dry_run: false }
 }
 
 /// A stage with this request selected.
@@ -37,9 +43,8 @@ fn y_runs_what_nothing_holds_back() {
     assert!(stage.screen().contains("RUN BP00013 on BP004000 web-01 PRODUCTION"), "{}", stage.screen());
     assert!(changes(&stage).is_empty());
     stage.keys("y");
-    let run =
-        Call::Run { request: id("BP00013"), rerun: false, reason: None, overrides: vec![], dry_run: false };
-    assert_eq!(changes(&stage), [run]);
+    let run = Verb::Run { overrides: vec![] };
+    assert_eq!(changes(&stage), [asked("BP00013", run, None)]);
     assert!(stage.screen().contains("run BP00013: attempt 1 is running"), "{}", stage.screen());
 }
 
@@ -72,14 +77,8 @@ fn every_overridden_gate_is_ticked_and_a_reason_given_before_y_counts() {
     assert!(stage.screen().contains("a reason is needed"));
     assert!(changes(&stage).is_empty());
     stage.keys("Tab 'release_by_phone Enter y");
-    let run = Call::Run {
-        request: id("BP0000Y"),
-        rerun: false,
-        reason: Some("release by phone".into()),
-        overrides: vec![Gate::Window, Gate::Users],
-        dry_run: false,
-    };
-    assert_eq!(changes(&stage), [run]);
+    let run = Verb::Run { overrides: vec![Gate::Window, Gate::Users] };
+    assert_eq!(changes(&stage), [asked("BP0000Y", run, Some("release by phone"))]);
 }
 
 #[test]
@@ -99,10 +98,7 @@ fn in_a_text_field_y_and_n_are_letters() {
     stage.keys("x 'yn");
     assert!(changes(&stage).is_empty());
     stage.keys("Enter y");
-    assert_eq!(
-        changes(&stage),
-        [Call::Stop { request: id("BP00010"), reason: Some("yn".into()), dry_run: false }]
-    );
+    assert_eq!(changes(&stage), [asked("BP00010", Verb::Stop, Some("yn"))]);
 }
 
 #[test]
@@ -112,8 +108,7 @@ fn defer_asks_until_when_and_why_and_shows_the_time_in_full() {
     assert!(stage.screen().contains("= Tue 24 Nov 22:00 (in 2d 7h) +01:00"), "{}", stage.screen());
     stage.keys("Enter 'release Enter y");
     let until = at("2026-11-24T21:00:00Z");
-    let defer = Call::Defer { request: id("BP0000Y"), until, reason: Some("release".into()), dry_run: false };
-    assert_eq!(changes(&stage), [defer]);
+    assert_eq!(changes(&stage), [asked("BP0000Y", Verb::Defer { until }, Some("release"))]);
     assert!(stage.screen().contains("until Tue 24 Nov 22:00"));
 }
 
@@ -122,7 +117,7 @@ fn hold_and_unhold_are_unmistakable() {
     let mut stage = Stage::new(80, 24);
     assert_eq!(why_not(&stage, Id::Unhold).unwrap(), "there is no hold");
     stage.keys("h '2h Enter 'audit Enter y");
-    assert!(matches!(&changes(&stage)[..], [Call::Hold { .. }]));
+    assert!(matches!(&changes(&stage)[..], [Change { what: Action::Hold(_), .. }]));
     stage.tick(2);
     assert!(stage.screen().contains("HELD until 16:02"), "{}", stage.screen());
     stage.keys("H y");
@@ -416,10 +411,18 @@ fn no_question_is_asked_twice_at_once_and_none_more_than_once_a_second() {
     for _ in 0..10 {
         stage.keys("j k");
     }
-    let lists = stage.effects.iter().filter(|e| matches!(e, Effect::Ask { call: Call::List, .. })).count();
+    let lists = stage
+        .effects
+        .iter()
+        .filter(|e| matches!(e, Effect::Ask { question: Question::View(protocol::View::List), .. }))
+        .count();
     assert_eq!(lists, 0);
     stage.tick(1);
-    let lists = stage.effects.iter().filter(|e| matches!(e, Effect::Ask { call: Call::List, .. })).count();
+    let lists = stage
+        .effects
+        .iter()
+        .filter(|e| matches!(e, Effect::Ask { question: Question::View(protocol::View::List), .. }))
+        .count();
     assert_eq!(lists, 1);
 }
 

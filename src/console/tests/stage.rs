@@ -6,7 +6,7 @@ use crate::console::app::{App, AppOptions, Effect, Event, LogLevel, LogLine};
 use crate::console::keymap::{Key, Keymap};
 use crate::console::theme::{ANSI, ColourLevel, Theme};
 use crate::console::ui::{self, ASCII, Glyphs, UNICODE};
-use crate::executor::client::Ask;
+use crate::executor::client::AskAll;
 use chrono::TimeDelta;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
@@ -133,8 +133,8 @@ impl Stage {
         while let Some(event) = events.pop() {
             for effect in self.app.update(event) {
                 match &effect {
-                    Effect::Ask { id, call, .. } => {
-                        let mut answer = self.fake.call(call);
+                    Effect::Ask { id, question, .. } => {
+                        let mut answer = self.fake.ask(question);
                         if let (Some(text), Ok(known)) = (&self.poison, &mut answer) {
                             let mut value = serde_json::to_value(&*known).unwrap();
                             poison(&mut value, text);

@@ -4,7 +4,7 @@ use super::fake::{NOW, at, id};
 use super::stage::Stage;
 use crate::console::app::Effect;
 use crate::decision::RestartState;
-use crate::executor::talk::protocol::Call;
+use crate::executor::talk::protocol::{Action, Change};
 use crate::executor::talk::view::RestartDoc;
 use crate::terms::{Group, State};
 
@@ -86,8 +86,9 @@ fn an_operator_tells_those_who_are_logged_on_after_a_question() {
     stage.keys("Shift-Tab 'log_off_at_six_please' Enter Enter");
     assert!(stage.fake.changes.lock().unwrap().is_empty(), "Enter alone never confirms");
     stage.keys("y");
-    let text = Some("log off at six please".into());
-    assert_eq!(stage.fake.changes.lock().unwrap()[..], [Call::Notice { text, dry_run: false }]);
+    let reason = Some("log off at six please".into());
+    let notice = Change { what: Action::Notice, reason, dry_run: false };
+    assert_eq!(stage.fake.changes.lock().unwrap()[..], [notice]);
     assert!(stage.screen().contains("notice to anna on pts/0"), "{}", stage.screen());
     assert_eq!(redraws(&stage), 1, "it came here too");
 }

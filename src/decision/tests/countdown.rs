@@ -6,6 +6,7 @@ use super::super::{due_in_order, judge};
 use super::scene::*;
 use crate::clock::When;
 use crate::terms::*;
+use crate::text::SafeText;
 use chrono::TimeDelta;
 
 fn announced() -> Scene {
@@ -41,14 +42,16 @@ fn another_gate_that_closes_ends_it() {
 #[test]
 fn an_operator_may_run_defer_or_stop_it_and_there_is_nothing_to_repeat() {
     let scene = announced();
-    let asked =
-        |verb: &Verb| judge(&scene.inputs(), id(ID), verb).map(|d| d.state).map_err(|r| r.code.to_string());
-    let reason = || Some("anna asked".into());
+    let judged = |verb: &Verb, reason: Option<&SafeText>| {
+        judge(&scene.inputs(), id(ID), verb, reason).map(|d| d.state).map_err(|r| r.code.to_string())
+    };
+    let reason = SafeText::from("anna asked");
+    let asked = |verb: &Verb| judged(verb, Some(&reason));
     let ready = Ok(State::Countdown);
-    assert_eq!(asked(&Verb::Run { overrides: Vec::new(), reason: None }), ready);
-    assert_eq!(asked(&Verb::Defer { until: now() + TimeDelta::hours(1), reason: reason() }), ready);
-    assert_eq!(asked(&Verb::Stop { reason: reason() }), ready);
-    let again = Verb::Rerun { overrides: Vec::new(), reason: reason() };
+    assert_eq!(judged(&Verb::Run { overrides: Vec::new() }, None), ready);
+    assert_eq!(asked(&Verb::Defer { until: now() + TimeDelta::hours(1) }), ready);
+    assert_eq!(asked(&Verb::Stop), ready);
+    let again = Verb::Rerun { overrides: Vec::new() };
     assert_eq!(asked(&again), Err("not-attempted".to_owned()));
 }
 
@@ -59,8 +62,8 @@ fn the_announced_repetition_of_a_retry_can_be_made_at_once() {
         s.attempted(ID, vec![Attempt { retry_at: Some(now()), ..ended }]);
     });
     assert_eq!(scene.decision().state, State::Countdown);
-    let again = Verb::Rerun { overrides: Vec::new(), reason: Some("now".into()) };
-    assert!(judge(&scene.inputs(), id(ID), &again).is_ok());
+    let again = Verb::Rerun { overrides: Vec::new() };
+    assert!(judge(&scene.inputs(), id(ID), &again, Some(&"now".into())).is_ok());
 }
 
 #[test]
@@ -101,7 +104,7 @@ fn waiting_for_a_user_is_no_deferral() {
         scene.instructions.share_seen = Some(scene.now);
         let decision = scene.decision();
         assert_eq!((decision.state, decision.deferred_until), (State::Waiting, None));
-        let verb = Verb::Defer { until: scene.now + TimeDelta::days(7), reason: Some("release".into()) };
-        assert!(judge(&scene.inputs(), id(ID), &verb).is_ok(), "day {days}");
+        let verb = Verb::Defer { until: scene.now + TimeDelta::days(7) };
+        assert!(judge(&scene.inputs(), id(ID), &verb, Some(&"release".into())).is_ok(), "day {days}");
     }
 }

@@ -14,20 +14,25 @@ fn reason() -> Option<SafeText> {
 }
 
 fn run(overrides: &[Gate]) -> Verb {
-    Verb::Run { overrides: overrides.to_vec(), reason: reason() }
+    Verb::Run { overrides: overrides.to_vec() }
 }
 
 fn rerun(overrides: &[Gate]) -> Verb {
-    Verb::Rerun { overrides: overrides.to_vec(), reason: reason() }
+    Verb::Rerun { overrides: overrides.to_vec() }
 }
 
 fn defer(until: Wall) -> Verb {
-    Verb::Defer { until, reason: reason() }
+    Verb::Defer { until }
 }
 
 #[track_caller]
 fn refused(scene: &Scene, verb: &Verb, code: &str) -> Refusal {
-    let refusal = judge(&scene.inputs(), id(ID), verb).expect_err(&format!("{verb:?} is refused"));
+    refused_for(scene, verb, reason().as_ref(), code)
+}
+
+#[track_caller]
+fn refused_for(scene: &Scene, verb: &Verb, reason: Option<&SafeText>, code: &str) -> Refusal {
+    let refusal = judge(&scene.inputs(), id(ID), verb, reason).expect_err(&format!("{verb:?} is refused"));
     assert_eq!(refusal.code.as_str(), code, "{refusal:?}");
     assert!(!refusal.why.is_empty() && !refusal.remedy.is_empty(), "{refusal:?}");
     refusal
@@ -35,7 +40,12 @@ fn refused(scene: &Scene, verb: &Verb, code: &str) -> Refusal {
 
 #[track_caller]
 fn carried_out(scene: &Scene, verb: &Verb) {
-    match judge(&scene.inputs(), id(ID), verb) {
+    carried_out_for(scene, verb, reason().as_ref());
+}
+
+#[track_caller]
+fn carried_out_for(scene: &Scene, verb: &Verb, reason: Option<&SafeText>) {
+    match judge(&scene.inputs(), id(ID), verb, reason) {
         Ok(decision) => assert_eq!(decision, scene.decision(), "as it stands"),
         Err(refusal) => panic!("{verb:?} is refused: {refusal:?}"),
     }
@@ -181,11 +191,10 @@ fn a_rejected_record_cannot_be_triggered() {
 fn an_override_needs_a_reason_and_blanks_are_none() {
     let scene = Scene::due().with(|s| s.windows(&["Sun 22:00-06:00"]));
     for reason in [None, Some(SafeText::from("")), Some(SafeText::from("  "))] {
-        refused(&scene, &Verb::Run { overrides: vec![Gate::Window], reason }, "reason-required");
+        refused_for(&scene, &run(&[Gate::Window]), reason.as_ref(), "reason-required");
     }
-    let plain = Verb::Run { overrides: Vec::new(), reason: None };
-    carried_out(&Scene::due(), &plain);
-    refused(&scene, &plain, "window-closed");
+    carried_out_for(&Scene::due(), &run(&[]), None);
+    refused_for(&scene, &run(&[]), None, "window-closed");
 }
 
 #[test]
@@ -213,7 +222,7 @@ fn what_was_attempted_is_not_run_but_rerun() {
         let refusal = refused(&scene, &run(&OVERRIDABLE), "done");
         assert!(refusal.remedy.as_str().contains("pcm rerun BP0000Y"), "{refusal:?}");
         carried_out(&scene, &rerun(&[]));
-        refused(&scene, &Verb::Rerun { overrides: Vec::new(), reason: None }, "reason-required");
+        refused_for(&scene, &rerun(&[]), None, "reason-required");
     }
     let interrupted = Scene::due().with(|s| s.attempted(ID, vec![attempt(1, State::Interrupted)]));
     refused(&interrupted, &run(&[]), "interrupted");
@@ -272,9 +281,10 @@ fn a_rerun_passes_no_gate_but_history_that_a_trigger_would_not() {
 #[test]
 fn an_unknown_or_withdrawn_request_is_no_request() {
     let scene = Scene::due();
-    let verbs = [run(&[]), rerun(&[]), defer(now()), Verb::Undefer, Verb::Stop { reason: reason() }];
+    let verbs = [run(&[]), rerun(&[]), defer(now()), Verb::Undefer, Verb::Stop];
     for verb in &verbs {
-        assert_eq!(judge(&scene.inputs(), id(OTHER), verb).unwrap_err().code.as_str(), "no-such-request");
+        let refusal = judge(&scene.inputs(), id(OTHER), verb, reason().as_ref()).unwrap_err();
+        assert_eq!(refusal.code.as_str(), "no-such-request");
     }
     let mut withdrawn = Scene::due();
     withdrawn.requests().clear();
@@ -283,7 +293,7 @@ fn an_unknown_or_withdrawn_request_is_no_request() {
         refused(&withdrawn, verb, "no-such-request");
     }
     withdrawn.attempted(ID, vec![attempt(1, State::Running)]);
-    carried_out(&withdrawn, &Verb::Stop { reason: reason() });
+    carried_out(&withdrawn, &Verb::Stop);
 }
 
 #[test]
@@ -313,7 +323,7 @@ fn a_deferral_needs_a_time_to_come_and_a_reason() {
         refused(&Scene::due(), &defer(until), "until-passed");
     }
     let until = now() + TimeDelta::hours(1);
-    refused(&Scene::due(), &Verb::Defer { until, reason: None }, "reason-required");
+    refused_for(&Scene::due(), &defer(until), None, "reason-required");
 }
 
 #[test]
@@ -360,10 +370,10 @@ fn only_a_deferral_in_force_can_be_ended_and_only_what_runs_can_be_stopped() {
     let deferred = Scene::due().with(|s| s.deferred(now() + TimeDelta::hours(1)));
     carried_out(&deferred, &Verb::Undefer);
     refused(&deferred.with(|s| s.now = now() + TimeDelta::hours(1)), &Verb::Undefer, "not-deferred");
-    refused(&Scene::due(), &Verb::Stop { reason: reason() }, "not-running");
+    refused(&Scene::due(), &Verb::Stop, "not-running");
     let running = Scene::due().with(|s| s.attempted(ID, vec![attempt(1, State::Running)]));
-    carried_out(&running, &Verb::Stop { reason: reason() });
-    refused(&running, &Verb::Stop { reason: None }, "reason-required");
+    carried_out(&running, &Verb::Stop);
+    refused_for(&running, &Verb::Stop, None, "reason-required");
 }
 
 #[test]
@@ -384,7 +394,7 @@ fn what_is_allowed_is_what_judging_says_with_the_overrides_that_would_be_enough(
         let docs = allowed(&scene.inputs(), id(ID));
         let verbs: Vec<_> = docs.iter().map(|d| d.verb.as_str()).collect();
         assert_eq!(verbs, ["run", "rerun", "defer", "undefer", "stop"]);
-        let first = judge(&scene.inputs(), id(ID), &run(&[]));
+        let first = judge(&scene.inputs(), id(ID), &run(&[]), reason().as_ref());
         assert_eq!((docs[0].ok, &docs[0].code), (first.is_ok(), &first.err().map(|r| r.code)), "{code}");
         let enough = if OVERRIDABLE.contains(&gate) { vec![gate] } else { Vec::new() };
         assert_eq!(docs[0].overrides, enough, "{code}");

@@ -1,61 +1,83 @@
 //! What an operator does: judged by the core, written into the audit before and after, carried out here (PROMISES.md 5).
 
+use super::known::refused;
 use super::launch::{Cause, LaunchError};
-use super::{Engine, Past, history_lost};
+use super::{Executor, history_lost};
 use crate::clock::Wall;
-use crate::decision::{self, Decision, Hold, Refusal, Verb};
+use crate::decision::{Hold, Refusal, Verb};
 use crate::error::{Exit, Failure, Result};
-use crate::executor::history::DeferralRow;
-use crate::executor::talk::protocol::{Answer, Call, MAX_REASON};
-use crate::executor::talk::view::{AuditEntryDoc, ChangedDoc, DryRunDoc, HoldDoc, RunResultDoc};
+use crate::executor::history::{self, DeferralRow, History};
+use crate::executor::talk::protocol::{Action, Answer, Change, MAX_REASON, Reply};
+use crate::executor::talk::view::AuditEntryDoc;
 use crate::host::account::Actor;
 use crate::site::ids::RequestId;
-use crate::terms::{Group, Refused, State};
+use crate::terms::{Refused, State};
 use crate::text::SafeText;
 
 /// In the audit: it was carried out.
 const DONE: &str = "done";
 
-impl Engine {
-    /// Carries out a call that changes something. `Poll` is the caller's: it knows the way to the share.
-    pub fn act(&mut self, call: &Call, actor: &Actor, now: Wall) -> Answer {
-        let Some(verb) = call.verb_if_changing() else {
-            return Answer::Failed(Failure::new(
-                Exit::Failed,
-                "not-a-change",
-                "this call only views",
-                "Report it",
-            ));
-        };
-        if let Err(refusal) = self.may(call, actor, verb, now) {
-            return Answer::Failed(refusal);
+impl Executor {
+    /// Carries out a change, or says what would be done. A poll looks at the share and waits for that.
+    ///
+    /// # Errors
+    /// The refusal or failure, as it is shown.
+    pub fn act(&mut self, change: &Change, actor: &Actor, now: Wall) -> Reply {
+        if change.dry_run {
+            self.permit(change, actor, now)?;
+            return self.known.would(change, actor, now).map(Answer::DryRun);
         }
-        if dry(call) {
-            return self.dry_run(call, actor, now).map_or_else(Answer::Failed, Answer::DryRun);
-        }
-        // Nothing is done that could not be recorded as asked for.
-        if let Err(e) = self.record(call, actor, verb, "asked", now) {
-            return Answer::Failed(e);
-        }
-        let done = self.carry_out_call(call, actor, now);
+        self.begin(change, actor, now)?;
+        let done = self.perform(change, actor, now);
+        self.settle(change, actor, done)
+    }
+
+    /// Whether a change may be begun at all. It is in the audit then: nothing is done that could not be recorded as asked
+    /// for.
+    ///
+    /// # Errors
+    /// The refusal, which is recorded too.
+    fn begin(&mut self, change: &Change, actor: &Actor, now: Wall) -> Result<()> {
+        self.permit(change, actor, now)?;
+        self.record(change, actor, "asked", now)
+    }
+
+    /// What came of it is recorded.
+    fn settle(&mut self, change: &Change, actor: &Actor, done: Reply) -> Reply {
+        let now = self.world.now();
         let result = match &done {
-            Ok(_) => DONE.to_owned(),
+            Ok(_) => DONE,
             // The code of what was attempted already is the word for success here.
-            Err(failure) if failure.code == DONE => "already-attempted".to_owned(),
-            Err(failure) => failure.code.clone(),
+            Err(failure) if failure.code == DONE => "already-attempted",
+            Err(failure) => &failure.code,
         };
-        if let Err(e) = self.record(call, actor, verb, &result, now) {
+        if let Err(e) = self.record(change, actor, result, now) {
+            let verb = change.what.verb();
             self.journal.error(now, &format!("The result of {verb} by {} was not recorded: {e}", actor.name));
         }
         self.note_states(now);
-        done.unwrap_or_else(Answer::Failed)
+        done
     }
 
-    /// Whether this actor may ask for it at all; a refusal is recorded.
-    pub fn may(&mut self, call: &Call, actor: &Actor, verb: &str, now: Wall) -> Result<()> {
-        if let Some(reason) = reason(call)
-            && reason.as_str().chars().count() > MAX_REASON
-        {
+    /// A poll in the service: the look is somebody else's, and ends with [`Executor::end_poll`].
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn begin_poll(&mut self, poll: &Change, actor: &Actor, now: Wall) -> Result<()> {
+        self.begin(poll, actor, now)
+    }
+
+    /// The look that was asked for has ended.
+    ///
+    /// # Errors
+    /// The fault of the share.
+    pub fn end_poll(&mut self, poll: &Change, actor: &Actor) -> Reply {
+        let found = self.polled();
+        self.settle(poll, actor, found)
+    }
+
+    fn permit(&mut self, change: &Change, actor: &Actor, now: Wall) -> Result<()> {
+        if change.reason.as_ref().is_some_and(|reason| reason.as_str().chars().count() > MAX_REASON) {
             return Err(Failure::new(
                 Exit::Usage,
                 "reason-too-long",
@@ -67,8 +89,8 @@ impl Engine {
             return Ok(());
         }
         // Not being able to record a refusal changes nothing about it.
-        let _ = self.record(call, actor, verb, "not-permitted", now);
-        let group = &self.policy.config.operators.group;
+        let _ = self.record(change, actor, "not-permitted", now);
+        let group = &self.known.config().operators.group;
         Err(Failure::new(
             Exit::Refused,
             "not-permitted",
@@ -78,192 +100,134 @@ impl Engine {
     }
 
     /// An entry of the audit.
-    pub fn record(&mut self, call: &Call, actor: &Actor, verb: &str, result: &str, now: Wall) -> Result<()> {
+    fn record(&mut self, change: &Change, actor: &Actor, result: &str, now: Wall) -> Result<()> {
+        let history = match (&mut self.history, &change.what) {
+            (Ok(history), _) => history,
+            // A lost history does not keep anybody from looking at the share.
+            (Err(_), Action::Poll) => {
+                self.journal.info(now, &format!("{} asked for a poll.", actor.name));
+                return Ok(());
+            }
+            (Err(lost), _) => return Err(history_lost(lost)),
+        };
         let entry = AuditEntryDoc {
             at: now,
             who: actor.name.clone(),
             uid: actor.uid,
             terminal: actor.terminal.clone(),
             from: actor.from.clone(),
-            verb: verb.to_owned(),
-            request_id: request(call),
-            reason: reason(call).cloned(),
+            verb: change.what.verb().to_owned(),
+            request_id: change.what.request(),
+            reason: change.reason.clone(),
             result: result.into(),
         };
-        let recorded = self.history()?.audit(&entry);
-        recorded.map_err(|e| {
+        history.audit(&entry).map_err(|e| {
             self.not_written("An entry of the audit was not recorded", &e, now);
             not_recorded(&e.to_string())
         })
     }
 
-    fn dry_run(&mut self, call: &Call, actor: &Actor, now: Wall) -> Result<DryRunDoc> {
-        let would = match call {
-            Call::Run { request, .. } => {
-                let decision = self.judged(call, now)?;
-                let account = self.run_as();
-                format!(
-                    "run {} {:?} now, attempt {}, as {account}",
-                    request,
-                    decision.package.as_str(),
-                    decision.attempt + 1
-                )
-            }
-            Call::Defer { request, until, .. } => {
-                self.judged(call, now)?;
-                format!("defer {request} until {}", self.local(*until))
-            }
-            Call::Undefer { request, .. } => {
-                self.judged(call, now)?;
-                format!("end the deferral of {request}")
-            }
-            Call::Stop { request, .. } => {
-                let decision = self.judged(call, now)?;
-                match decision.state {
-                    State::Countdown => format!("end the countdown of {request}; it was not started yet"),
-                    _ => format!("end the whole process tree of {request}"),
-                }
-            }
-            Call::Hold { until, .. } => {
-                self.check_hold(call, now)?;
-                format!("start nothing by itself on this machine until {}", self.local(*until))
-            }
-            Call::Notice { .. } => "tell everybody who is logged on, on their terminals".into(),
-            Call::Unhold { .. } => match &self.snapshot.view.hold {
-                Some(hold) => format!("end the hold that {} set until {}", hold.by, self.local(hold.until)),
-                None => "change nothing: there is no hold".into(),
-            },
-            Call::Restart { verb, .. } => self.would_restart(*verb, now)?,
-            _ => "read the instruction file now".into(),
-        };
-        Ok(DryRunDoc {
-            dry_run: true,
-            would: SafeText::new(&format!("{would} (asked by {})", actor.name)),
-            request_id: request(call),
-        })
-    }
-
-    fn carry_out_call(&mut self, call: &Call, actor: &Actor, now: Wall) -> Result<Answer> {
-        match call {
-            Call::Restart { verb, reason, .. } => {
-                self.restart_act(*verb, actor, reason.as_ref(), now).map(Answer::Restart)
-            }
-            Call::Run { request, overrides, .. } => {
-                let decision = self.judged(call, now)?;
-                self.not_restarting()?;
-                let cause = Cause {
-                    by: actor.name.clone(),
-                    reason: reason(call).cloned().unwrap_or_default(),
-                    overrides: overrides.iter().map(ToString::to_string).collect(),
-                };
-                self.journal.info(now, &format!("{request} is started by {}. {}", actor.name, cause.reason));
-                let number = self.launch(&decision, &cause, now).map_err(|e| launch_failure(*request, &e))?;
-                Ok(Answer::Run(self.run_result(*request, number)))
-            }
-            Call::Defer { request, until, reason, .. } => {
-                self.judged(call, now)?;
-                let row = DeferralRow {
-                    request: *request,
-                    at: now,
-                    who: actor.name.clone(),
-                    until: *until,
-                    reason: reason.clone().unwrap_or_default(),
-                    ended_at: None,
-                };
-                self.change(|history| history.defer(&row))?;
-                let line = format!(
-                    "{request} is deferred until {} by {}: {}",
-                    self.local(*until),
-                    row.who,
-                    row.reason
-                );
-                self.journal.info(now, &line);
-                Ok(Answer::Changed(self.changed(*request, now)))
-            }
-            Call::Undefer { request, .. } => {
-                self.judged(call, now)?;
-                self.change(|history| history.undefer(now, *request, &actor.name))?;
-                self.journal.info(now, &format!("The deferral of {request} is ended by {}.", actor.name));
-                Ok(Answer::Changed(self.changed(*request, now)))
-            }
-            Call::Stop { request, .. } => {
-                self.judged(call, now)?;
-                if self.announced().is_some_and(|announced| announced.request == *request) {
-                    self.stop_countdown(*request, actor, reason(call), now)?;
-                } else {
-                    self.stop(*request, actor, now)?;
-                }
-                Ok(Answer::Changed(self.changed(*request, now)))
-            }
-            Call::Hold { until, reason, .. } => {
-                self.check_hold(call, now)?;
+    fn perform(&mut self, change: &Change, actor: &Actor, now: Wall) -> Reply {
+        let reason = change.reason.as_ref();
+        match &change.what {
+            Action::Request(request, verb) => self.request_act(*request, verb, reason, actor, now),
+            Action::Hold(until) => {
+                self.known.judged_hold(*until, reason, now)?;
                 let hold = Hold {
                     until: *until,
                     by: actor.name.clone(),
-                    reason: reason.clone().unwrap_or_default(),
+                    reason: reason.cloned().unwrap_or_default(),
                     at: now,
                 };
                 self.change(|history| history.set_hold(now, Some(&hold), &actor.name))?;
-                let line = format!("Held until {} by {}: {}", self.local(*until), hold.by, hold.reason);
+                let until = self.known.local(*until);
+                let line = format!("Held until {until} by {}: {}", hold.by, hold.reason);
                 self.journal.warning(now, &line);
-                Ok(Answer::Hold(self.hold_doc()))
+                Ok(Answer::Hold(self.known.hold_doc()))
             }
-            Call::Notice { text, .. } => {
-                self.tell_for(actor, text.as_ref().unwrap_or(&SafeText::EMPTY), now).map(Answer::Told)
-            }
-            Call::Unhold { .. } => {
-                if self.snapshot.view.hold.is_some() {
+            Action::Unhold => {
+                if self.known.snapshot.view.hold.is_some() {
                     self.change(|history| history.set_hold(now, None, &actor.name))?;
                     self.journal.info(now, &format!("The hold is ended by {}.", actor.name));
                 }
-                Ok(Answer::Hold(self.hold_doc()))
+                Ok(Answer::Hold(self.known.hold_doc()))
             }
-            _ => Err(Failure::new(Exit::Failed, "not-a-change", "this call changes nothing", "Report it")),
+            Action::Restart(verb) => self.restart_act(*verb, actor, reason, now).map(Answer::Restart),
+            Action::Notice => self.tell_for(actor, reason.unwrap_or(&SafeText::EMPTY), now).map(Answer::Told),
+            Action::Poll => {
+                self.poll_now();
+                self.polled()
+            }
         }
     }
 
-    /// Asks the decision core, and shows its refusal.
-    fn judged(&self, call: &Call, now: Wall) -> Result<Decision> {
-        let (request, verb) = match call {
-            Call::Run { request, rerun: false, reason, overrides, .. } => {
-                (*request, Verb::Run { overrides: overrides.clone(), reason: reason.clone() })
+    fn request_act(
+        &mut self,
+        request: RequestId,
+        verb: &Verb,
+        reason: Option<&SafeText>,
+        actor: &Actor,
+        now: Wall,
+    ) -> Reply {
+        let decision = self.known.judged(request, verb, reason, now)?;
+        match verb {
+            Verb::Run { overrides } | Verb::Rerun { overrides } => {
+                self.known.not_restarting()?;
+                let cause = Cause {
+                    by: actor.name.clone(),
+                    reason: reason.cloned().unwrap_or_default(),
+                    overrides: overrides.iter().map(ToString::to_string).collect(),
+                };
+                self.journal.info(now, &format!("{request} is started by {}. {}", actor.name, cause.reason));
+                let number = self.launch(&decision, &cause, now).map_err(|e| launch_failure(request, &e))?;
+                return Ok(Answer::Run(self.known.run_result(request, number)));
             }
-            Call::Run { request, rerun: true, reason, overrides, .. } => {
-                (*request, Verb::Rerun { overrides: overrides.clone(), reason: reason.clone() })
+            Verb::Defer { until } => self.defer(request, *until, reason, actor, now)?,
+            Verb::Undefer => {
+                self.change(|history| history.undefer(now, request, &actor.name))?;
+                self.journal.info(now, &format!("The deferral of {request} is ended by {}.", actor.name));
             }
-            Call::Defer { request, until, reason, .. } => {
-                (*request, Verb::Defer { until: *until, reason: reason.clone() })
+            Verb::Stop if self.known.announced().is_some_and(|announced| announced.request == request) => {
+                self.stop_countdown(request, actor, reason, now)?;
             }
-            Call::Undefer { request, .. } => (*request, Verb::Undefer),
-            Call::Stop { request, reason, .. } => (*request, Verb::Stop { reason: reason.clone() }),
-            _ => {
-                return Err(Failure::new(
-                    Exit::Failed,
-                    "not-judged",
-                    "the core does not judge this",
-                    "Report it",
-                ));
-            }
-        };
-        if let Past::Lost(lost) = &self.past {
-            return Err(history_lost(lost));
+            Verb::Stop => self.stop(request, actor, now)?,
         }
-        self.with_inputs(now, |inputs| decision::judge(inputs, request, &verb)).map_err(refused)
+        Ok(Answer::Changed(self.known.changed(request, now)))
+    }
+
+    fn defer(
+        &mut self,
+        request: RequestId,
+        until: Wall,
+        reason: Option<&SafeText>,
+        actor: &Actor,
+        now: Wall,
+    ) -> Result<()> {
+        let row = DeferralRow {
+            request,
+            at: now,
+            who: actor.name.clone(),
+            until,
+            reason: reason.cloned().unwrap_or_default(),
+            ended_at: None,
+        };
+        self.change(|history| history.defer(&row))?;
+        let until = self.known.local(until);
+        let line = format!("{request} is deferred until {until} by {}: {}", row.who, row.reason);
+        self.journal.info(now, &line);
+        Ok(())
     }
 
     /// A hold or deferral is durable in the history and known to the mark before it is answered.
-    pub(super) fn change(
-        &mut self,
-        act: impl FnOnce(&mut crate::executor::history::History) -> crate::executor::history::Result<()>,
-    ) -> Result<()> {
-        let history = self.history()?;
+    pub(super) fn change(&mut self, act: impl FnOnce(&mut History) -> history::Result<()>) -> Result<()> {
+        let history = self.history.as_mut().map_err(|lost| history_lost(lost))?;
         let done = act(history).and_then(|()| history.write_mark());
         self.reread();
         done.map_err(|e| not_recorded(&e.to_string()))
     }
 
     fn stop(&mut self, id: RequestId, actor: &Actor, now: Wall) -> Result<()> {
-        let Some(row) = self.running().filter(|row| row.request == id).cloned() else {
+        let Some(row) = self.known.running().filter(|row| row.request == id).cloned() else {
             return Err(refused(Refusal {
                 code: Refused::NotRunning.into(),
                 why: SafeText::new(&format!("{id} is not running")),
@@ -280,70 +244,11 @@ impl Engine {
         })?;
         self.journal.warning(now, &format!("{} is being stopped by {}.", row.run(), actor.name));
         let started = row.attempt.started_at.unwrap_or(row.attempt.claimed_at);
-        let history = self.history()?;
+        let history = self.history.as_mut().map_err(|lost| history_lost(lost))?;
         let noted = history.progress(now, id, row.attempt.number, State::Stopping, started);
         self.reread();
         noted.map_err(|e| not_recorded(&e.to_string()))
     }
-
-    fn check_hold(&self, call: &Call, now: Wall) -> Result<()> {
-        let Call::Hold { until, reason, .. } = call else { return Ok(()) };
-        self.with_inputs(now, |inputs| decision::judge_hold(inputs, *until, reason.as_ref())).map_err(refused)
-    }
-
-    pub(super) fn hold_doc(&self) -> HoldDoc {
-        let hold = self.snapshot.view.hold.as_ref();
-        HoldDoc { held_until: hold.map(|h| h.until), reason: hold.map(|h| h.reason.clone()) }
-    }
-
-    fn run_result(&self, request: RequestId, number: u32) -> RunResultDoc {
-        let row =
-            self.snapshot.attempts.iter().find(|row| row.request == request && row.attempt.number == number);
-        RunResultDoc {
-            request_id: request,
-            attempt: number,
-            // A launch that could not be recorded is running all the same.
-            state: row.map_or(State::Running, |row| row.attempt.state),
-            exit_code: row.and_then(|row| row.attempt.exit_code),
-            result: row.map(|row| row.attempt.result.clone()).filter(|text| !text.is_empty()),
-            started_at: row.and_then(|row| row.attempt.started_at),
-            ended_at: row.and_then(|row| row.attempt.ended_at),
-        }
-    }
-
-    fn changed(&self, request: RequestId, now: Wall) -> ChangedDoc {
-        let decisions = self.verdicts(now);
-        let decision = decisions.iter().find(|d| d.request_id == Some(request));
-        let stopping =
-            self.running().is_some_and(|row| row.request == request && row.attempt.state == State::Stopping);
-        ChangedDoc {
-            request_id: request,
-            state: decision.map_or(if stopping { State::Stopping } else { State::Rejected }, |d| d.state),
-            deferred_until: decision.and_then(|d| d.deferred_until),
-        }
-    }
-
-    pub(super) fn local(&self, at: Wall) -> String {
-        self.zone.to_local(at).format("%Y-%m-%d %H:%M").to_string()
-    }
-
-    pub(super) fn run_as(&self) -> SafeText {
-        match &self.policy.config.run.run_as {
-            Some(name) => SafeText::new(name),
-            None => self.world.account(),
-        }
-    }
-
-    /// Some run is under way: for those who wait for a quiet moment.
-    pub fn busy(&self) -> bool {
-        self.snapshot.attempts.iter().any(|row| row.attempt.state.group() == Group::Running)
-    }
-}
-
-pub(super) fn refused(refusal: Refusal) -> Failure {
-    let unknown = refusal.code == Refused::NoSuchRequest.into();
-    let exit = if unknown { Exit::NotFound } else { Exit::Refused };
-    Failure::new(exit, refusal.code.as_str(), refusal.why.as_str(), refusal.remedy.as_str())
 }
 
 fn not_recorded(why: &str) -> Failure {
@@ -367,41 +272,4 @@ fn launch_failure(request: RequestId, error: &LaunchError) -> Failure {
         format!("{request} was not started: {}", error.why()),
         format!("See: pcm explain {request}"),
     )
-}
-
-fn dry(call: &Call) -> bool {
-    match call {
-        Call::Run { dry_run, .. }
-        | Call::Defer { dry_run, .. }
-        | Call::Undefer { dry_run, .. }
-        | Call::Stop { dry_run, .. }
-        | Call::Hold { dry_run, .. }
-        | Call::Unhold { dry_run }
-        | Call::Notice { dry_run, .. }
-        | Call::Restart { dry_run, .. }
-        | Call::Poll { dry_run } => *dry_run,
-        _ => false,
-    }
-}
-
-fn request(call: &Call) -> Option<RequestId> {
-    match call {
-        Call::Run { request, .. }
-        | Call::Defer { request, .. }
-        | Call::Undefer { request, .. }
-        | Call::Stop { request, .. } => Some(*request),
-        _ => None,
-    }
-}
-
-fn reason(call: &Call) -> Option<&SafeText> {
-    match call {
-        Call::Run { reason, .. }
-        | Call::Defer { reason, .. }
-        | Call::Stop { reason, .. }
-        | Call::Hold { reason, .. }
-        | Call::Notice { text: reason, .. }
-        | Call::Restart { reason, .. } => reason.as_ref(),
-        _ => None,
-    }
 }

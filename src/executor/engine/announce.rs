@@ -1,7 +1,7 @@
 //! The countdown before an automatic run: what is due is announced, users are told, and nothing is durable before the
 //! claim. The rules are in `decision::countdown`; the service asks at every step.
 
-use super::Engine;
+use super::Executor;
 use crate::clock::Wall;
 use crate::decision::countdown::{Seen, room};
 use crate::decision::{Announced, due_in_order};
@@ -15,26 +15,26 @@ use crate::site::ids::RequestId;
 use crate::site::instruction::Restarts;
 use crate::terms::{Group, State};
 use crate::text::{SafeText, duration};
-use chrono::{SubsecRound as _, TimeDelta};
+use chrono::TimeDelta;
 use std::time::Duration;
 
-impl Engine {
+impl Executor {
     /// One step of the countdown. The request that may be started now: it is first in order, due, and was announced for
     /// as long as it has to be.
     pub fn count_down(&mut self, now: Wall) -> Option<RequestId> {
         let mono = self.world.monotonic();
-        let notice = self.policy.config.run.countdown;
-        let decisions = self.verdicts(now);
+        let notice = self.known.config().run.countdown;
+        let decisions = self.known.verdicts(now);
         let first = due_in_order(&decisions).first().map(|index| &decisions[*index]);
         let first = first.and_then(|d| Some((d.request_id?, room(d, now))));
-        let attended = self.facts().attended();
-        let act = self.countdown.step(mono, &Seen { due: first, attended, notice });
+        let attended = self.known.facts().attended();
+        let act = self.known.countdown.step(mono, &Seen { due: first, attended, notice });
         if let Some(request) = act.given_up {
             self.say_given_up(request, now);
         }
         if let Some((request, left)) = act.tell {
             self.announce(request, left, now);
-        } else if let Some(announced) = self.announced().filter(|_| act.start.is_none()) {
+        } else if let Some(announced) = self.known.announced().filter(|_| act.start.is_none()) {
             self.say_announced(announced, now);
         }
         if act != Default::default() {
@@ -45,52 +45,41 @@ impl Engine {
 
     /// After a jump of the clock everything that is announced is announced anew, in full.
     pub(super) fn see_jump(&mut self, now: Wall) {
-        if !self.clock.take_jump() {
+        if !self.known.clock.take_jump() {
             return;
         }
         let mono = self.world.monotonic();
-        let notice = self.policy.config.run.countdown;
+        let notice = self.known.config().run.countdown;
         let line = format!("The clock jumped by more than a day: nothing starts for {}.", duration(notice));
         self.journal.warning(now, &line);
-        self.countdown.clock_jumped(mono, notice);
-        self.restart.clock_jumped(mono, self.policy.config.restart.countdown);
+        self.known.countdown.clock_jumped(mono, notice);
+        self.known.restart.clock_jumped(mono, self.known.config().restart.countdown);
     }
 
     /// It was launched, and is announced no more.
     pub fn countdown_is_over(&mut self) {
-        self.countdown.launched();
-    }
-
-    /// Until the countdown has something to do; None: nothing is announced.
-    pub fn countdown_wake(&self) -> Option<Duration> {
-        self.countdown.wake(self.world.monotonic())
-    }
-
-    /// What is announced and not launched.
-    pub(super) fn announced(&self) -> Option<Announced> {
-        let announced = self.countdown.announced(self.world.monotonic(), self.world.now())?;
-        Some(Announced { ends: announced.ends.round_subsecs(0), ..announced })
+        self.known.countdown.launched();
     }
 
     /// A countdown that nobody is told of: the clock jumped, and nobody is logged on.
     fn say_announced(&mut self, announced: Announced, now: Wall) {
         if self.journal.once_in(Duration::from_secs(3600), &format!("announced {}", announced.request), now) {
-            let line = format!("{} starts at {}.", announced.request, self.local(announced.ends));
+            let line = format!("{} starts at {}.", announced.request, self.known.local(announced.ends));
             self.journal.info(now, &line);
         }
     }
 
     fn announce(&mut self, request: RequestId, left: Duration, now: Wall) {
-        let Some(record) = self.find_request(request) else { return };
+        let Some(record) = self.known.find_request(request) else { return };
         let (package, restarts) = (record.package.clone(), record.restarts);
-        if left.is_zero() && self.users.known().is_none_or(<[_]>::is_empty) {
+        if left.is_zero() && self.known.users.known().is_none_or(<[_]>::is_empty) {
             return;
         }
         let what = match left.is_zero() {
             true => format!("{request} starts now"),
             false => format!("{request} starts in {}", duration(left)),
         };
-        let may_restart = restarts == Restarts::Pcm && self.policy.config.restart.allow;
+        let may_restart = restarts == Restarts::Pcm && self.known.config().restart.allow;
         let notice = self.from(now, |from| from.run(&package, left, restarts, may_restart));
         self.tell(&what, &notice, now);
     }
@@ -98,12 +87,12 @@ impl Engine {
     /// Words from this machine.
     pub(super) fn from(&self, now: Wall, words: impl FnOnce(&From) -> Notice) -> Notice {
         let host = self.world.host_name();
-        words(&From { host: &host, machine: self.policy.config.machine, now, zone: &self.zone })
+        words(&From { host: &host, machine: self.known.config().machine, now, zone: &self.known.zone })
     }
 
     /// Tells everybody who is logged on, and says so in the log.
     pub(super) fn tell(&mut self, what: &str, notice: &Notice, now: Wall) {
-        let Some(sessions) = self.users.known() else {
+        let Some(sessions) = self.known.users.known() else {
             let line = format!("{what}. Who is logged on cannot be known: nobody could be told.");
             return self.journal.warning(now, &line);
         };
@@ -128,7 +117,7 @@ impl Engine {
         if text.as_str().trim().is_empty() {
             return Err(Failure::new(Exit::Usage, "no-text", "a notice says something", "Say what"));
         }
-        let Some(sessions) = self.users.known() else {
+        let Some(sessions) = self.known.users.known() else {
             return Err(nobody("users-unknown", "who is logged on cannot be known"));
         };
         if sessions.is_empty() {
@@ -149,7 +138,7 @@ impl Engine {
     }
 
     fn say_given_up(&mut self, request: RequestId, now: Wall) {
-        let decision = self.decide(now).iter().find(|d| d.request_id == Some(request)).cloned();
+        let decision = self.known.decide(now).iter().find(|d| d.request_id == Some(request)).cloned();
         // An operator started it: that is no end of anything.
         if decision.as_ref().is_some_and(|d| matches!(d.state.group(), Group::Running | Group::Executed)) {
             return;
@@ -173,7 +162,7 @@ impl Engine {
         reason: Option<&SafeText>,
         now: Wall,
     ) -> crate::error::Result<()> {
-        let pause = TimeDelta::from_std(self.policy.config.run.retry_after).unwrap_or(TimeDelta::zero());
+        let pause = TimeDelta::from_std(self.known.config().run.retry_after).unwrap_or(TimeDelta::zero());
         let reason = reason.map(|r| format!(": {r}")).unwrap_or_default();
         let row = DeferralRow {
             request,
@@ -187,7 +176,7 @@ impl Engine {
         let line = format!(
             "The countdown of {request} is stopped by {}, until {}{reason}",
             row.who,
-            self.local(row.until)
+            self.known.local(row.until)
         );
         self.journal.warning(now, &line);
         Ok(())

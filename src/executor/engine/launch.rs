@@ -1,7 +1,8 @@
 //! From a decision to a package that runs: verify, claim, folder, mark, run host, *go* (PROMISES.md 2). The order is kept
 //! by `attempt::Attempt`; this file carries its effects out.
 
-use super::{Engine, Past};
+use super::Executor;
+use super::known::show_command;
 use crate::clock::Wall;
 use crate::decision::{self, Attempt as AttemptView, Decision};
 use crate::executor::history::{AttemptRow, ResultRow};
@@ -14,7 +15,7 @@ use crate::executor::world::Host;
 use crate::host::programs;
 use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
-use crate::site::instruction::{CommandLine, Entry, Program, Request};
+use crate::site::instruction::{Entry, Request};
 use crate::terms::Code;
 use crate::text::SafeText;
 
@@ -48,14 +49,13 @@ pub(super) struct Cause {
     pub overrides: Vec<String>,
 }
 
-impl Engine {
+impl Executor {
     /// Starts a request that is due, for the service.
     ///
     /// # Errors
     /// Why nothing was launched; it is in the log too.
     pub fn launch_due(&mut self, request: RequestId, now: Wall) -> Result<u32, LaunchError> {
-        assert!(self.executes, "only the executor launches");
-        let decisions = self.verdicts(now);
+        let decisions = self.known.verdicts(now);
         let decision = decisions.iter().find(|d| d.request_id == Some(request) && d.state.is_ready());
         let Some(decision) = decision else {
             return Err(LaunchError::NotNow("it is not due any more".into()));
@@ -172,20 +172,10 @@ impl Engine {
         attempt.phase().clone()
     }
 
-    pub(super) fn with_history<T>(
-        &mut self,
-        act: impl FnOnce(&mut crate::executor::history::History) -> crate::executor::history::Result<T>,
-    ) -> Result<T, SafeText> {
-        match &mut self.past {
-            Past::Open(history) => act(history).map_err(|e| SafeText::new(&e.to_string())),
-            Past::Read => Err("this process only views".into()),
-            Past::Lost(lost) => Err(lost.evidence.clone()),
-        }
-    }
-
     /// A run host may take its time to be ready; what expires meanwhile does not start any more.
     fn has_expired(&self, request: RequestId) -> bool {
-        let decision = self.with_inputs(self.world.now(), |inputs| decision::decide_one(inputs, request));
+        let decision =
+            self.known.with_inputs(self.world.now(), |inputs| decision::decide_one(inputs, request));
         decision.is_some_and(|d| d.gates.iter().any(|g| g.code == Some(Code::Expired)))
     }
 
@@ -222,7 +212,7 @@ impl Engine {
         // The mark is of the newest claim, also where nothing came of it: or a history without this attempt could be put
         // in place of this one, and its number be used again. Where it cannot be written, that is said and the end recorded
         // all the same: the next mark knows both.
-        if let Past::Open(history) = &mut self.past
+        if let Ok(history) = &mut self.history
             && let Err(e) = history.write_mark()
         {
             self.not_written(&format!("The mark does not know the claim of {}", row.run()), &e, now);
@@ -232,22 +222,16 @@ impl Engine {
 
     /// The retry policy for an attempt, with its request's expiry where it is still listed.
     pub(super) fn retry_policy(&self, row: &AttemptRow) -> RetryPolicy {
-        let run = &self.policy.config.run;
-        let request = self.find_request(row.request);
-        let expires = request.and_then(|request| request.expire_after).map(|when| when.resolve(&self.zone));
+        let run = &self.known.config().run;
+        let request = self.known.find_request(row.request);
+        let zone = &self.known.zone;
+        let expires = request.and_then(|request| request.expire_after).map(|when| when.resolve(zone));
         let by_itself = request.is_none_or(|r| r.automated && r.background && r.mandatory_after.is_some());
         RetryPolicy { retries: run.retries, after: run.retry_after, expires, by_itself }
     }
 
-    pub(super) fn find_request(&self, id: RequestId) -> Option<&Request> {
-        self.instructions.file.as_ref()?.requests.iter().find_map(|entry| match entry {
-            Entry::Good(request) if request.request_id == id => Some(&**request),
-            _ => None,
-        })
-    }
-
     fn request_of(&self, decision: &Decision) -> Option<Request> {
-        match self.instructions.file.as_ref()?.requests.get(decision.entry?)? {
+        match self.known.instructions.file.as_ref()?.requests.get(decision.entry?)? {
             Entry::Good(request) => Some((**request).clone()),
             Entry::Rejected(_) => None,
         }
@@ -257,7 +241,7 @@ impl Engine {
     fn verify_content(&mut self, request: &Request) -> Result<(), SafeText> {
         let Some(hash) = &request.content_sha256 else { return Ok(()) };
         self.world.verify_staged(hash).inspect_err(|why| {
-            self.content.insert(hash.clone(), ContentFact::Mismatch(why.clone()));
+            self.known.content.insert(hash.clone(), ContentFact::Mismatch(why.clone()));
         })
     }
 
@@ -277,9 +261,9 @@ impl Engine {
 
     fn spec(&self, request: &Request, row: &AttemptRow) -> RunSpec {
         let run = row.run();
-        let folder = RunFolder::of(&self.layout.runs(), &run);
+        let folder = RunFolder::of(&self.known.layout.runs(), &run);
         let package_dir = match &request.content_sha256 {
-            Some(hash) => self.layout.stage().join(hash.as_str()),
+            Some(hash) => self.known.layout.stage().join(hash.as_str()),
             None => folder.out(),
         };
         let text = |s: &dyn ToString| s.to_string();
@@ -288,13 +272,13 @@ impl Engine {
             ("PCM_REQUEST_ID".into(), text(&request.request_id)),
             ("PCM_PACKAGE_ID".into(), text(&request.package_id)),
             ("PCM_JOB_ID".into(), text(&request.job_id)),
-            ("PCM_MACHINE_ID".into(), self.policy.config.machine.map(|m| m.to_string()).unwrap_or_default()),
+            ("PCM_MACHINE_ID".into(), self.known.config().machine.map(|m| m.to_string()).unwrap_or_default()),
             ("PCM_PACKAGE_DIR".into(), package_dir.display().to_string()),
             ("PCM_STATUS_MIF".into(), folder.status_mif().display().to_string()),
             ("PCM_ATTEMPT".into(), text(&row.attempt.number)),
         ]);
         RunSpec {
-            transcript: self.layout.transcript(&run),
+            transcript: self.known.layout.transcript(&run),
             run,
             program: request.command_line.program.clone(),
             args: request.command_line.args.clone(),
@@ -302,29 +286,7 @@ impl Engine {
             package_dir,
             max_run_time_s: row.max_run_time_s,
             grace_s: GRACE_S,
-            run_as: self.policy.config.run.run_as.clone(),
+            run_as: self.known.config().run.run_as.clone(),
         }
     }
-}
-
-/// A command line as an operator reads it: quoted where it has blanks.
-pub(super) fn show_command(line: &CommandLine) -> SafeText {
-    let program = match &line.program {
-        Program::InPackage(path) => path,
-        Program::Listed(name) => name,
-    };
-    let mut words = String::new();
-    for word in std::iter::once(program).chain(&line.args) {
-        if !words.is_empty() {
-            words.push(' ');
-        }
-        if word.is_empty() || word.contains([' ', '\t', '"']) {
-            words.push('"');
-            words.push_str(&word.replace('"', "\\\""));
-            words.push('"');
-        } else {
-            words.push_str(word);
-        }
-    }
-    SafeText::new(&words)
 }

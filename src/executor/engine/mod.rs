@@ -1,52 +1,43 @@
-//! The executor: what the service runs as, and what a command takes on for a moment when no service is there. It puts
-//! the pure parts (decision, claim protocol, outcome) together with the history, the clock and the machine. Views and
-//! actions are the calls of `protocol`; `launch` and `watch` are the two ends of a run; `source` takes what a look at
-//! the share brought.
+//! What is known of this machine and what is done about it. `Known` answers views and judges wishes and can do nothing;
+//! `Executor` holds one with the history, the lock and the journal: the service runs as it, and a command takes it on for
+//! a moment when no service is there. It puts the pure parts (decision, claim protocol, outcome) together with the clock
+//! and the machine. `actions` are an operator's; `launch` and `watch` are the two ends of a run; `share` keeps and says
+//! what a look brought.
 
 mod actions;
 mod announce;
-mod docs;
+mod known;
 mod launch;
-mod memo;
 mod notify;
 mod noting;
 mod overdue;
-mod polling;
-mod report;
 mod restart;
 mod retention;
-mod source;
+mod share;
 mod watch;
 
+pub use known::{Known, gate_doc};
 pub use launch::LaunchError;
 
-use super::clock_guard::ClockGuard;
-use super::history::{Cause, History, HistoryError, Lost, Snapshot};
-use super::journal::Journal;
-use super::world::{RealWorld, Store, World};
-use crate::clock::{Wall, Zone};
+use crate::clock::{Monotonic, Wall};
 use crate::config::Config;
-use crate::decision::countdown::Countdown;
-use crate::decision::restart_count::Restart;
-use crate::decision::{self, Decision, Facts, HostFacts, Inputs, Instructions, Policy, UserFact};
 use crate::error::{Exit, Failure, Result};
+use crate::executor::history::{self, Cause, History, HistoryError, Lost};
+use crate::executor::journal::Journal;
+use crate::executor::talk::protocol::{Reply, View};
+use crate::executor::world::{RealWorld, World};
+use crate::host::account::Actor;
+use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
-use crate::host::sessions::LoggedOn;
-use crate::host::{lock::ExclusiveLock, programs};
-use crate::site::content::ContentFact;
-use crate::site::instruction::ContentHash;
-use crate::terms::{Group, Problem};
+use crate::site::ids::MachineId;
+use crate::site::report::MachineReport;
 use crate::text::SafeText;
-use chrono::SubsecRound as _;
-use memo::{Memo, Watched};
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use known::Standing;
+use noting::Noting;
+use overdue::Overdue;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Who is logged on is asked again after this long.
-const USERS_FRESH: Duration = Duration::from_secs(5);
 
 /// A lost history is said in the log this often.
 const LOST_SAID: Duration = Duration::from_secs(3600);
@@ -57,230 +48,138 @@ const WRITE_AGAIN: Duration = Duration::from_secs(5);
 /// A failure to write the history is said this often.
 const NOT_WRITTEN_SAID: Duration = Duration::from_secs(60);
 
-/// How the history is reached.
-enum Past {
-    /// Open for writing: this is the executor.
-    Open(Box<History>),
-    /// Read once for a view.
-    Read,
-    /// It cannot be believed.
-    Lost(Lost),
-}
-
-/// One machine's executor, or a view of it.
-pub struct Engine {
+/// One machine's executor.
+pub struct Executor {
+    known: Known,
     world: Arc<dyn World>,
-    layout: Layout,
-    policy: Watched<Policy>,
-    zone: Zone,
-    /// Held while this is the executor of a real machine.
+    /// The history, or why it cannot be believed.
+    history: std::result::Result<History, Lost>,
+    journal: Journal,
+    /// Held for as long as this is the executor of a real machine.
     lock: Option<ExclusiveLock>,
-    /// This is the executor, and no view.
-    executes: bool,
     /// Somebody removed the lock's file and another process has taken the lock: that one is the executor now.
     deposed: bool,
-    past: Past,
-    snapshot: Watched<Snapshot>,
-    instructions: Watched<Instructions>,
-    memo: RefCell<Memo>,
-    content: BTreeMap<ContentHash, ContentFact>,
-    /// Faults of the shares that are not in force, and warnings.
-    notes: Vec<Problem>,
-    users: LoggedOn,
-    users_asked: crate::clock::Monotonic,
-    /// Power and start, asked as often.
-    host: HostFacts,
-    clock: ClockGuard,
-    /// Only the service counts down.
-    countdown: Countdown,
-    restart: Restart,
-    journal: Journal,
+    /// It is the service, and no command that is the executor for a moment.
+    service: bool,
     /// When the share is looked at next; only the service knows.
     poll_due: Option<Wall>,
-    service: bool,
-    /// The share that gave the file in force.
-    share: Option<PathBuf>,
     /// Results of runs may still be owed to the outbox.
     owes: bool,
     /// What could not be written into the history, until something can, and when that was tried last.
-    unwritten: Option<(SafeText, crate::clock::Monotonic)>,
-    /// The bytes of the file in force, once it was believed.
-    held_bytes: Option<Vec<u8>>,
-    /// How often the site wants to be asked.
-    site_polling: Option<Duration>,
+    unwritten: Option<(SafeText, Monotonic)>,
     /// The run that ought to have ended.
-    overdue: Option<overdue::Overdue>,
+    overdue: Option<Overdue>,
     /// What was noted in the way of requests that wait, and until when this service has looked.
-    noting: noting::Noting,
+    noting: Noting,
 }
 
-impl Engine {
-    /// The executor itself. The lock must be held by the caller and stays with the engine.
+impl Executor {
+    /// The executor of the machine that this is. A lost history is no error: it stays up and says so.
     ///
     /// # Errors
-    /// The state folder cannot be used, or the machine's zone cannot be read. A lost history is no error: the engine
-    /// stays up and says so.
-    pub fn executor(layout: &Layout, config: &Config, lock: ExclusiveLock, service: bool) -> Result<Engine> {
+    /// The state folder cannot be used, or the machine's zone cannot be read.
+    pub fn new(layout: &Layout, config: &Config, lock: ExclusiveLock, service: bool) -> Result<Executor> {
         let world = RealWorld::new(layout, &config.log);
         world.check_local()?;
-        let mut engine = Self::executor_in(Arc::new(world), layout, config, service)?;
-        engine.lock = Some(lock);
-        Ok(engine)
+        let executor = Self::of(Arc::new(world), layout, config, service)?;
+        Ok(Executor { lock: Some(lock), ..executor })
     }
 
     /// The executor of any world. Nobody else may be the executor there.
     ///
     /// # Errors
     /// The zone cannot be read.
-    pub fn executor_in(
-        world: Arc<dyn World>,
-        layout: &Layout,
-        config: &Config,
-        service: bool,
-    ) -> Result<Engine> {
-        let (past, snapshot) = match world.open_history() {
-            Ok(history) => match history.snapshot() {
-                Ok(snapshot) => (Past::Open(Box::new(history)), snapshot),
-                Err(e) => lost(e.into()),
-            },
-            Err(lost_history) => lost(lost_history),
+    pub fn of(world: Arc<dyn World>, layout: &Layout, config: &Config, service: bool) -> Result<Executor> {
+        let opened = world.open_history().and_then(|history| match history.snapshot() {
+            Ok(snapshot) => Ok((history, snapshot)),
+            Err(e) => Err(e.into()),
+        });
+        let (history, read) = match opened {
+            Ok((history, snapshot)) => (Ok(history), Ok(snapshot)),
+            Err(lost) => (Err(lost.clone()), Err(lost)),
         };
-        let mut engine = Self::new(world, layout, config, past, snapshot)?;
-        engine.executes = true;
-        engine.service = service;
-        engine.remember_clock();
-        Ok(engine)
-    }
-
-    /// A view for whoever may read the state folder while nobody holds the executor.
-    ///
-    /// # Errors
-    /// The machine's zone cannot be read, or this account may not read the state folder.
-    pub fn viewer(layout: &Layout, config: &Config) -> Result<Engine> {
-        let world = RealWorld::new(layout, &config.log);
-        world.check_readable()?;
-        let (past, snapshot) = match world.read_history() {
-            Ok(snapshot) => (Past::Read, snapshot),
-            Err(lost_history) => lost(lost_history),
-        };
-        let mut engine = Self::new(Arc::new(world), layout, config, past, snapshot)?;
-        engine.journal.mute();
-        Ok(engine)
-    }
-
-    fn new(
-        world: Arc<dyn World>,
-        layout: &Layout,
-        config: &Config,
-        past: Past,
-        snapshot: Snapshot,
-    ) -> Result<Engine> {
-        let zone = world.zone("local").map_err(|e| {
-            Failure::new(Exit::Failed, "zone-unreadable", e.to_string(), "Times cannot be judged without it")
-        })?;
-        let mut engine = Engine {
-            layout: layout.clone(),
-            policy: Watched::new(policy(config, &*world, &zone)),
-            zone,
-            lock: None,
-            executes: false,
-            deposed: false,
-            past,
-            snapshot: Watched::new(snapshot),
-            instructions: Watched::new(Instructions::default()),
-            memo: RefCell::default(),
-            content: BTreeMap::new(),
-            notes: Vec::new(),
-            users: world.logged_on(),
-            users_asked: world.monotonic(),
-            host: host_facts(&*world),
-            clock: ClockGuard::default(),
-            countdown: Countdown::default(),
-            restart: Restart::default(),
+        let mut executor = Executor {
+            known: Known::new(Arc::clone(&world), layout, config, read)?,
+            history,
             journal: Journal::of(Arc::clone(&world)),
+            lock: None,
+            deposed: false,
+            service,
             poll_due: None,
-            service: false,
-            share: None,
-            site_polling: None,
-            noting: noting::Noting::default(),
             #[cfg(not(test))]
             owes: true,
             #[cfg(test)]
             owes: !super::mutants::on(super::mutants::Mutant::ReportForgotten),
-            held_bytes: None,
-            overdue: None,
             unwritten: None,
+            overdue: None,
+            noting: Noting::default(),
             world,
         };
-        engine.load_held();
-        engine.keep_start(engine.world.now());
-        engine.clock.step(engine.world.now(), engine.world.monotonic(), engine.world.clock_synchronised());
-        Ok(engine)
+        executor.remember_clock();
+        Ok(executor)
     }
 
-    /// The decisions, with the words of a list.
-    pub fn decide(&self, now: Wall) -> Vec<Decision> {
-        self.with_inputs(now, decision::decide)
+    /// What is known.
+    pub fn known(&self) -> &Known {
+        &self.known
     }
 
-    fn with_inputs<T>(&self, now: Wall, ask: impl FnOnce(&Inputs) -> T) -> T {
-        self.with_facts(&self.facts(), now, ask)
+    /// Answers a view, with what only the executor knows.
+    ///
+    /// # Errors
+    /// The refusal, as it is shown.
+    pub fn view(&self, view: &View, actor: &Actor, now: Wall) -> Reply {
+        let standing = Standing {
+            service: self.service,
+            poll_due: self.poll_due,
+            unwritten: self.unwritten.as_ref().map(|(what, _)| what),
+            log_fault: self.journal.fault(),
+            history: self.history.as_ref().ok(),
+        };
+        self.known.views(Some(standing), now).answer(view, actor)
     }
 
-    fn with_facts<T>(&self, facts: &Facts, now: Wall, ask: impl FnOnce(&Inputs) -> T) -> T {
-        ask(&Inputs {
-            instructions: &self.instructions,
-            history: &self.snapshot.view,
-            facts,
-            policy: &self.policy,
-            zone: &self.zone,
-            now,
-        })
+    /// This machine's own account of itself (FORMATS.md 6).
+    pub fn report(&self, now: Wall, machine: MachineId) -> MachineReport {
+        // The newest hash of the chain, so that rewriting it shows on the share.
+        let head = self.history.as_ref().ok().map(|history| SafeText::new(&history.head().hash));
+        self.known.report(now, machine, head)
     }
 
-    fn facts(&self) -> Facts {
-        let ignored = &self.policy.config.users.ignore;
-        Facts {
-            platform: self.world.platform(),
-            users: self.users.known().map(|sessions| {
-                sessions
-                    .iter()
-                    .filter(|s| !ignored.iter().any(|name| name == s.user.as_str()))
-                    .map(UserFact::of)
-                    .collect()
-            }),
-            clock_suspect: self.clock.suspect_why().cloned(),
-            boot_id: self.world.boot_id(),
-            host: self.host.clone(),
-            disk_free: self.world.disk_free(),
-            running: self
-                .running()
-                .map(|row| (row.request, row.attempt.started_at.unwrap_or(row.attempt.claimed_at))),
-            countdown: self.announced(),
-            content: self.content.clone(),
-            programs: programs::allowed(&self.policy.config.execute.programs),
-        }
+    /// Of the history that is open; None: there is none.
+    #[cfg(test)]
+    pub fn generation(&self) -> Option<String> {
+        self.history.as_ref().ok().map(|history| history.generation().to_owned())
     }
 
-    /// The attempt that is under way, if any.
-    fn running(&self) -> Option<&super::history::AttemptRow> {
-        self.snapshot.attempts.iter().find(|row| row.attempt.state.group() == Group::Running)
+    /// What this executor says in `PACMAN.LOG`.
+    pub fn journal(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+
+    /// Where results wait, for whoever carries them to the share.
+    pub fn outbox(&self) -> PathBuf {
+        self.known.layout.outbox()
+    }
+
+    /// The service says when it looks at the share next.
+    pub fn set_poll_due(&mut self, due: Option<Wall>) {
+        self.poll_due = due;
+    }
+
+    /// Takes a configuration that was read again, or keeps the old one and closes the policy gate.
+    pub fn set_config(&mut self, read: std::result::Result<Config, SafeText>) {
+        self.known.set_config(read);
     }
 
     /// Refreshes what is asked of the machine rather than told: clock, users, a history that came back.
     pub fn refresh(&mut self, now: Wall) {
-        let mono = self.world.monotonic();
         self.keep_lock(now);
-        self.keep_start(now);
-        self.clock.step(now, mono, self.world.clock_synchronised());
-        if mono.since(self.users_asked) >= USERS_FRESH {
-            self.users = self.world.logged_on();
-            self.users_asked = mono;
-            self.host = host_facts(&*self.world);
-        }
-        if matches!(self.past, Past::Lost(_)) && self.executes {
+        self.known.look_around(now);
+        if self.history.is_err() {
             self.reopen(now);
         }
+        let mono = self.world.monotonic();
         if self.unwritten.as_ref().is_some_and(|(_, tried)| mono.since(*tried) >= WRITE_AGAIN) {
             self.record_clock(now);
         }
@@ -288,14 +187,14 @@ impl Engine {
         self.say_untold(now);
         self.see_jump(now);
         if self.service {
-            self.world.keep_up(self.is_running());
+            self.world.keep_up(self.known.is_running());
         }
         self.world.reap();
     }
 
     /// Whoever removes the file of the lock makes room for a second executor. Looked at with every step and before a
     /// launch, so that there are never two.
-    pub(super) fn keep_lock(&mut self, now: Wall) {
+    fn keep_lock(&mut self, now: Wall) {
         let Some(lock) = &mut self.lock else { return };
         match lock.keep() {
             Ok(kept) => self.deposed |= !kept,
@@ -317,13 +216,13 @@ impl Engine {
 
     /// A history that cannot be used is loud: in the log, and to whoever is to be told.
     fn say_lost(&mut self, now: Wall) {
-        let Past::Lost(lost) = &self.past else { return };
-        let failure = history_lost(lost);
+        let Err(lost) = &self.history else { return };
+        let (failure, pages) = (history_lost(lost), lost.cause != Cause::Unreadable);
         if self.journal.once_in(LOST_SAID, &failure.code, now) {
             let why = failure.to_string();
             self.journal.error(now, &format!("{}: nothing runs by itself: {why}", failure.code));
             // A command that pages somebody is for what a person has to decide.
-            if lost.cause != Cause::Unreadable {
+            if pages {
                 self.notify("history-lost", None, &why, now);
             }
         }
@@ -334,40 +233,37 @@ impl Engine {
         match self.world.open_history() {
             Ok(history) => {
                 if let Ok(snapshot) = history.snapshot() {
-                    self.past = Past::Open(Box::new(history));
-                    *self.snapshot = snapshot;
+                    self.history = Ok(history);
+                    self.known.learn(snapshot);
                     self.journal.info(now, "History is there again.");
                 }
             }
-            Err(now_lost) => {
-                let (past, snapshot) = lost(now_lost);
-                self.past = past;
-                *self.snapshot = snapshot;
-            }
+            Err(lost) => self.lose(lost),
         }
     }
 
-    /// The history, if it can be written.
-    fn history(&mut self) -> Result<&mut History> {
-        match &mut self.past {
-            Past::Open(history) => Ok(history),
-            Past::Read => Err(Failure::new(
-                Exit::Failed,
-                "not-executor",
-                "this process only views",
-                "That is a defect of pcm: report it",
-            )),
-            Past::Lost(lost) => Err(history_lost(lost)),
+    fn lose(&mut self, lost: Lost) {
+        self.known.lose(lost.clone());
+        self.history = Err(lost);
+    }
+
+    /// Does something with the history, if there is one.
+    fn with_history<T>(
+        &mut self,
+        act: impl FnOnce(&mut History) -> history::Result<T>,
+    ) -> std::result::Result<T, SafeText> {
+        match &mut self.history {
+            Ok(history) => act(history).map_err(|e| SafeText::new(&e.to_string())),
+            Err(lost) => Err(lost.evidence.clone()),
         }
     }
 
     /// Reads back what a transition changed. A history that can be written and not read is lost.
     fn reread(&mut self) {
-        if let Past::Open(history) = &self.past {
-            match history.snapshot() {
-                Ok(snapshot) => *self.snapshot = snapshot,
-                Err(e) => (self.past, *self.snapshot) = lost(e.into()),
-            }
+        match self.history.as_ref().map(History::snapshot) {
+            Ok(Ok(snapshot)) => self.known.learn(snapshot),
+            Ok(Err(e)) => self.lose(e.into()),
+            Err(_) => {}
         }
     }
 
@@ -381,81 +277,25 @@ impl Engine {
         }
         self.unwritten = Some((SafeText::new(&what), self.world.monotonic()));
         // Reading it back takes some descriptors. Where there are none, nothing is known of it: that is no loss.
-        if !self.world.can_look() || !matches!(self.past, Past::Open(_)) || !why.doubts_the_file() {
+        if !self.world.can_look() || self.history.is_err() || !why.doubts_the_file() {
             return;
         }
         // Looked at before it is opened: opening it moves its mark, which fails on a disk that is full.
         if let Err(gone) = self.world.read_history() {
-            (self.past, *self.snapshot) = lost(gone);
+            self.lose(gone);
         } else if let Ok(history) = self.world.open_history() {
-            self.past = Past::Open(Box::new(history));
+            self.history = Ok(history);
             self.reread();
-        }
-    }
-
-    /// When the next gate changes by time, of a request or of a pending restart; the service sleeps until then.
-    pub fn next_instant(&self, now: Wall) -> Option<Wall> {
-        let gates = decision::next_instant(&self.verdicts(now), now);
-        gates.into_iter().chain(self.restart_opens(now)).min()
-    }
-
-    /// Of the history that is open; None: there is none.
-    #[cfg(test)]
-    pub fn generation(&self) -> Option<String> {
-        match &self.past {
-            Past::Open(history) => Some(history.generation().to_owned()),
-            Past::Read | Past::Lost(_) => None,
-        }
-    }
-
-    /// A run is under way.
-    pub fn is_running(&self) -> bool {
-        self.running().is_some()
-    }
-
-    /// What this executor says in `PACMAN.LOG`.
-    pub fn journal(&mut self) -> &mut Journal {
-        &mut self.journal
-    }
-
-    /// All that this executor touches outside of itself.
-    pub fn world(&self) -> &Arc<dyn World> {
-        &self.world
-    }
-
-    /// Where results wait, for whoever carries them to the share.
-    pub fn outbox(&self) -> PathBuf {
-        self.layout.outbox()
-    }
-
-    /// The service says when it looks at the share next.
-    pub fn set_poll_due(&mut self, due: Option<Wall>) {
-        self.poll_due = due;
-    }
-
-    /// The configuration in force.
-    pub fn config(&self) -> &Config {
-        &self.policy.config
-    }
-
-    /// Takes a configuration that was read again, or keeps the old one and closes the policy gate.
-    pub fn set_config(&mut self, read: std::result::Result<Config, SafeText>) {
-        match read {
-            Ok(mut config) => {
-                config.obey_site(self.site_polling);
-                *self.policy = policy(&config, &*self.world, &self.zone);
-            }
-            Err(why) => self.policy.unreadable = Some(why),
         }
     }
 
     /// The clock of the last run of this executor, so that one that went back over a restart is noticed.
     fn remember_clock(&mut self) {
-        if let Past::Open(history) = &self.past
+        if let Ok(history) = &self.history
             && let (Ok(last), Ok(noted)) = (history.last_time(), history.noted_time())
         {
             if let Some(last) = last {
-                self.clock.last_known(last, self.world.now());
+                self.known.clock.last_known(last, self.world.now());
             }
             if let Some(noted) = noted {
                 self.noting.looked(noted);
@@ -468,8 +308,8 @@ impl Engine {
     pub fn record_clock(&mut self, now: Wall) {
         // A time that is not believed is written where nobody takes it for one: this is also how an executor that has
         // nothing to do notices that its history has gone.
-        let Past::Open(history) = &mut self.past else { return };
-        let written = match self.clock.suspect_why() {
+        let Ok(history) = &mut self.history else { return };
+        let written = match self.known.clock.suspect_why() {
             None => history.set_last_time(now),
             Some(_) => history.set_meta("suspect_time", &now.to_rfc3339()),
         };
@@ -478,22 +318,6 @@ impl Engine {
             Err(e) => self.not_written("The time was not recorded", &e, now),
         }
     }
-}
-
-fn host_facts(world: &dyn World) -> HostFacts {
-    let up = chrono::TimeDelta::from_std(world.monotonic().0).ok();
-    // To the second: the two clocks are read one after the other.
-    world.host_facts(up.and_then(|up| world.now().checked_sub_signed(up)).map(|at| at.trunc_subsecs(0)))
-}
-
-fn lost(lost: Lost) -> (Past, Snapshot) {
-    let mut snapshot = Snapshot::default();
-    let evidence = Some(lost.evidence.clone());
-    match lost.cause {
-        Cause::Unreadable => snapshot.view.unreadable = evidence,
-        Cause::NeverCreated | Cause::Lost => snapshot.view.lost = evidence,
-    }
-    (Past::Lost(lost), snapshot)
 }
 
 /// The refusal of whatever needs the history.
@@ -513,12 +337,4 @@ pub fn history_lost(lost: &Lost) -> Failure {
         ),
     };
     Failure::new(Exit::Refused, code, format!("{what}: {}", lost.evidence), remedy)
-}
-
-fn policy(config: &Config, world: &dyn World, local: &Zone) -> Policy {
-    let window_zone = match config.windows.zone.as_str() {
-        "local" => Ok(local.clone()),
-        name => world.zone(name).map_err(|e| SafeText::new(&e.to_string())),
-    };
-    Policy { config: config.clone(), unreadable: None, window_zone }
 }

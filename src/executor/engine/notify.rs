@@ -1,7 +1,7 @@
 //! `[notify] command`: told of what an operator would want to be woken for. It gets JSON on its standard input, is not
 //! waited for, and is ended when it takes too long.
 
-use super::Engine;
+use super::Executor;
 use crate::clock::Wall;
 use crate::decision::{self, Decision};
 use crate::site::ids::RequestId;
@@ -22,7 +22,7 @@ struct Notice<'a> {
     message: String,
 }
 
-impl Engine {
+impl Executor {
     /// Tells of a request's new state, if it is one to tell of.
     pub(super) fn notify_state(&mut self, decision: &Decision, now: Wall) {
         let event = match decision.state {
@@ -34,20 +34,20 @@ impl Engine {
         // Of a thousand decisions none has words; here one is told.
         let told = decision
             .request_id
-            .and_then(|id| self.with_inputs(now, |inputs| decision::decide_one(inputs, id)));
+            .and_then(|id| self.known.with_inputs(now, |inputs| decision::decide_one(inputs, id)));
         let Some(told) = told else { return };
         self.notify(event, Some(&told), told.why.as_str(), now);
     }
 
     /// Tells of something; only the service does.
     pub(super) fn notify(&mut self, event: &str, about: Option<&Decision>, message: &str, now: Wall) {
-        let Some((program, args)) = self.policy.config.notify.command.split_first().filter(|_| self.service)
-        else {
+        let command = &self.known.config().notify.command;
+        let Some((program, args)) = command.split_first().filter(|_| self.service) else {
             return;
         };
         let notice = Notice {
             event,
-            machine: self.policy.config.machine.map(|id| id.to_string()),
+            machine: self.known.config().machine.map(|id| id.to_string()),
             host: self.world.host_name().to_string(),
             at: now,
             request_id: about.and_then(|d| d.request_id),

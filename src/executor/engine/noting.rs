@@ -1,14 +1,12 @@
 //! What the executor notes of every request at each step, so that `explain` can tell later how it came to that: changes of
 //! state, what is in the way of those that wait, and the times in which nobody looked. And the telling.
 
-use super::{Engine, Past};
+use super::Executor;
 use crate::clock::Wall;
-use crate::decision::{Decision, Retelling};
-use crate::executor::history::{History, Noted};
-use crate::executor::talk::view::BlockedDoc;
+use crate::decision::Decision;
+use crate::executor::history::Noted;
 use crate::site::ids::RequestId;
 use crate::terms::{Code, State};
-use crate::text::SafeText;
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 
@@ -39,18 +37,18 @@ fn noted(decision: &Decision) -> Option<Noted> {
     Some(Noted { request: decision.request_id?, state: decision.state, codes: waits.then(codes) })
 }
 
-impl Engine {
+impl Executor {
     /// Records each change of state once, and each change of what is in the way. Errors are told and change nothing: the
     /// next step tries again.
     pub fn note_states(&mut self, now: Wall) {
-        let decisions = self.verdicts(now);
+        let decisions = self.known.verdicts(now);
         let changed: Vec<(&Decision, Noted)> = decisions
             .iter()
             .filter_map(|d| Some((d, noted(d)?)))
             .filter(|(_, noted)| self.is_news(noted))
             .collect();
         let unwatched = self.noting.looked.filter(|at| self.service && now - *at > UNWATCHED);
-        if let Past::Open(history) = &mut self.past
+        if let Ok(history) = &mut self.history
             && !(changed.is_empty() && unwatched.is_none())
         {
             let gap = unwatched.map_or(Ok(()), |from| history.note_unwatched(from, now));
@@ -59,9 +57,9 @@ impl Engine {
                 return self.not_written("A change of state was not recorded", &e, now);
             }
             for (decision, noted) in changed {
-                let before = self.snapshot.since.get(&noted.request);
+                let before = self.known.snapshot.since.get(&noted.request);
                 if before.is_none_or(|(state, _)| *state != noted.state) {
-                    self.snapshot.since.insert(noted.request, (noted.state, now));
+                    self.known.snapshot.since.insert(noted.request, (noted.state, now));
                     self.notify_state(decision, now);
                 }
                 match noted.codes {
@@ -75,39 +73,8 @@ impl Engine {
 
     /// A command that is the executor for a moment notes states only: what is in the way is the service's to follow.
     fn is_news(&self, noted: &Noted) -> bool {
-        let state = self.snapshot.since.get(&noted.request).map(|(state, _)| *state);
+        let state = self.known.snapshot.since.get(&noted.request).map(|(state, _)| *state);
         state != Some(noted.state)
             || self.service && noted.codes.as_ref() != self.noting.codes.get(&noted.request)
-    }
-
-    /// How it came to that, from what was recorded at the time; nothing where that cannot be read.
-    pub(super) fn retold(
-        &self,
-        decision: &Decision,
-        id: RequestId,
-        now: Wall,
-    ) -> (Vec<SafeText>, Vec<BlockedDoc>) {
-        let trail = match &self.past {
-            Past::Open(history) => history.trail(id).ok(),
-            Past::Read => History::read_trail(&self.layout, id).ok(),
-            Past::Lost(_) => None,
-        };
-        let Some(trail) = trail else { return (Vec::new(), Vec::new()) };
-        let newest = self.snapshot.attempts.iter().rfind(|row| row.request == id);
-        let retelling = Retelling {
-            trail: &trail,
-            mandatory: decision.mandatory_after,
-            expire: decision.expire_after,
-            attempt: newest.map(|row| (&row.attempt, row.overrides.as_slice())),
-            state: decision.state,
-            now,
-            zone: &self.zone,
-        };
-        let blocked = retelling.blocked().into_iter().map(|span| BlockedDoc {
-            from: span.from,
-            until: span.until,
-            codes: span.codes,
-        });
-        (retelling.told(), blocked.collect())
     }
 }

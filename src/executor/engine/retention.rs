@@ -1,17 +1,18 @@
 //! `[retention]`: transcripts and staged content that are old and that nothing needs any more. Called by the service once
 //! an hour; history itself is never thinned out.
 
-use super::Engine;
+use super::Executor;
 use crate::clock::Wall;
 use crate::executor::history::AttemptRow;
-use crate::site::instruction::{ContentHash, Entry};
+use crate::site::instruction::ContentHash;
 use std::collections::BTreeSet;
 
-impl Engine {
+impl Executor {
     /// Removes what is older than the configuration keeps.
     pub fn clean_up(&mut self, now: Wall) {
-        let keep = self.policy.config.retention.clone();
+        let keep = self.known.config().retention.clone();
         let open: BTreeSet<String> = self
+            .known
             .snapshot
             .attempts
             .iter()
@@ -27,7 +28,7 @@ impl Engine {
         let needed = self.needed_content();
         for hash in self.world.old_content(keep.stage, now) {
             if !needed.contains(&hash) && self.world.discard_content(&hash) {
-                self.content.remove(&hash);
+                self.known.content.remove(&hash);
                 removed += 1;
             }
         }
@@ -38,17 +39,13 @@ impl Engine {
 
     /// What is listed, or runs.
     fn needed_content(&self) -> BTreeSet<ContentHash> {
-        let listed =
-            self.instructions.file.iter().flat_map(|file| &file.requests).filter_map(|entry| match entry {
-                Entry::Good(request) => request.content_sha256.clone(),
-                Entry::Rejected(_) => None,
-            });
         let running = self
+            .known
             .snapshot
             .attempts
             .iter()
             .filter(|row| !row.attempt.state.is_terminal())
-            .filter_map(|row| row.content.clone());
-        listed.chain(running).collect()
+            .filter_map(|row| row.content.as_ref());
+        self.known.contents().chain(running).cloned().collect()
     }
 }

@@ -1,19 +1,18 @@
 //! From a package that runs to its recorded end: adopt, recover, judge, record, report. Called at every step, also for
 //! what an executor before this one has started.
 
-use super::{Engine, Past};
+use super::Executor;
 use crate::clock::Wall;
 use crate::executor::history::{AttemptRow, ResultRow};
 #[cfg(test)]
 use crate::executor::mutants::{self, Mutant};
-use crate::executor::run::attempt::{self, Found, Recovery};
+use crate::executor::run::attempt::{self, Recovery};
 use crate::executor::run::outcome::{self, EndedBy, ExitRecord};
 use crate::executor::talk::view::WAITS_FOR_INPUT;
 use crate::site::instruction::Restarts;
 use crate::site::mif;
-use crate::terms::{Group, State};
+use crate::terms::State;
 use crate::text::SafeText;
-use std::io;
 use std::time::Duration;
 
 /// `Job still running` is said once a minute at most.
@@ -25,33 +24,18 @@ const NOT_RECORDED: Duration = Duration::from_secs(60);
 /// One attempt to end what a dead run host left; the next look tries again.
 const END_DEADLINE: Duration = Duration::from_secs(2);
 
-impl Engine {
+impl Executor {
     /// Looks after every attempt that has not ended.
     pub fn watch(&mut self, now: Wall) {
-        let open: Vec<AttemptRow> = self
-            .snapshot
-            .attempts
-            .iter()
-            .filter(|row| row.attempt.state.group() == Group::Running)
-            .cloned()
-            .collect();
+        let open: Vec<AttemptRow> = self.known.under_way().cloned().collect();
         for row in open {
             self.watch_one(&row, now);
         }
         self.report_ends(now);
     }
 
-    /// Whether an attempt has ended that nobody has recorded yet.
-    pub fn has_unrecorded_end(&self) -> bool {
-        self.snapshot
-            .attempts
-            .iter()
-            .filter(|row| row.attempt.state.group() == Group::Running)
-            .any(|row| self.find_run(row).is_ok_and(|found| attempt::recover(found) != Recovery::Adopt))
-    }
-
     fn watch_one(&mut self, row: &AttemptRow, now: Wall) {
-        let found = match self.find_run(row) {
+        let found = match self.known.find_run(row) {
             Ok(found) => found,
             Err(e) => {
                 self.journal.error(now, &format!("{}: what became of it cannot be read yet: {e}", row.run()));
@@ -78,13 +62,6 @@ impl Engine {
         }
     }
 
-    /// What is left of a run. The folder says it, and where a package has deleted that, the history.
-    fn find_run(&self, row: &AttemptRow) -> io::Result<Found<ExitRecord>> {
-        let mut found = self.world.find_run(&row.run(), row.host.as_ref())?;
-        found.started |= row.attempt.started_at.is_some();
-        Ok(found)
-    }
-
     /// Says once where the system gives nothing to hold a package together by.
     pub(super) fn say_unheld(&mut self, row: &AttemptRow, now: Wall) {
         if let Some(why) = self.world.unheld(&row.run())
@@ -102,7 +79,7 @@ impl Engine {
 
     fn still_running(&mut self, row: &AttemptRow, now: Wall) {
         if self.journal.once_in(STILL_RUNNING, &row.run(), now) {
-            let elapsed = self.has_run(row, now);
+            let elapsed = self.known.has_run(row, now);
             self.journal.info(
                 now,
                 &format!("Job still running ({}, {})", crate::text::duration(elapsed), row.request),
@@ -201,7 +178,7 @@ impl Engine {
 
     /// History first, then the report: a result that could not be recorded is tried again at the next step.
     pub(super) fn record_end(&mut self, row: &AttemptRow, result: &ResultRow, now: Wall) {
-        let Past::Open(history) = &mut self.past else { return };
+        let Ok(history) = &mut self.history else { return };
         if let Err(e) = history.finish(now, row.request, row.attempt.number, result) {
             self.not_written(&format!("The end of {} was not recorded", row.run()), &e, now);
             // It may be there all the same, where only the last sync failed: then it is owed to the share.
@@ -216,12 +193,14 @@ impl Engine {
 
     /// Puts the results of what has ended into the outbox, also those that an executor before this one still owed.
     fn report_ends(&mut self, now: Wall) {
-        let Past::Open(history) = &self.past else { return };
-        let Some(machine) = self.policy.config.machine.filter(|_| self.owes) else { return };
+        let Ok(history) = &self.history else { return };
+        let Some(machine) = self.known.config().machine.filter(|_| self.owes) else { return };
         let Ok(owed) = history.owed() else { return };
         let mut left = false;
         for (run, at) in owed {
-            let Some(row) = self.snapshot.attempts.iter().find(|row| row.run() == run) else { continue };
+            let Some(row) = self.known.snapshot.attempts.iter().find(|row| row.run() == run) else {
+                continue;
+            };
             let attempt = &row.attempt;
             if !attempt.state.is_terminal() {
                 left = true;

@@ -1,174 +1,37 @@
-//! The calls that cross the socket, and the same calls in-process. Only verbs and ids cross it, never a path, a command
-//! or an environment (PROMISES.md 5).
+//! The calls that cross the socket, and the same calls in-process: views, and changes. Only verbs and ids cross it, never
+//! a path, a command or an environment (PROMISES.md 5).
 
 use super::view::*;
 use crate::clock::Wall;
-use crate::decision::RestartVerb;
 use crate::decision::simulate::Assumptions;
-use crate::error::Failure;
+use crate::decision::{RestartVerb, Verb};
+use crate::error::{Exit, Failure};
 use crate::site::ids::RequestId;
-use crate::terms::Gate;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 
 /// The longest reason, in characters.
 pub const MAX_REASON: usize = 400;
 
+/// What this program calls its own protocol by.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// What is asked of the executor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "call", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Call {
-    /// Everything known of every request.
-    List,
-    /// One request with its gates, attempts and deferrals.
-    Show {
-        /// Which.
-        request: RequestId,
-    },
-    /// One request's gates and what may be done.
-    Explain {
-        /// Which.
-        request: RequestId,
-    },
-    /// The machine at a glance.
-    Status,
-    /// Who is logged on.
-    Who,
-    /// Attempts, newest first.
-    History {
-        /// Only of this request.
-        request: Option<RequestId>,
-    },
-    /// Who did what, when.
-    Audit,
-    /// Checks the chain.
-    AuditVerify,
-    /// What will become of the requests; answered beside the service's loop.
-    Simulate(Wanted),
-    /// Whether this machine is ready. Never crosses the socket: whoever asks looks for itself, service or not.
-    Check,
-    /// The first attempt (`rerun`: a further one), now.
-    Run {
-        /// Which.
-        request: RequestId,
-        /// A new attempt of what was attempted.
-        rerun: bool,
-        /// Why.
-        reason: Option<SafeText>,
-        /// Gates to be passed over, by name.
-        overrides: Vec<Gate>,
-        /// Only say what would be done.
-        dry_run: bool,
-    },
-    /// Postpone.
-    Defer {
-        /// Which.
-        request: RequestId,
-        /// Until when.
-        until: Wall,
-        /// Why.
-        reason: Option<SafeText>,
-        /// Only say what would be done.
-        dry_run: bool,
-    },
-    /// End a deferral.
-    Undefer {
-        /// Which.
-        request: RequestId,
-        /// Only say what would be done.
-        dry_run: bool,
-    },
-    /// End a run.
-    Stop {
-        /// Which.
-        request: RequestId,
-        /// Why.
-        reason: Option<SafeText>,
-        /// Only say what would be done.
-        dry_run: bool,
-    },
-    /// No automatic runs until then.
-    Hold {
-        /// Until when.
-        until: Wall,
-        /// Why.
-        reason: Option<SafeText>,
-        /// Only say what would be done.
-        dry_run: bool,
-    },
-    /// Automatic runs again.
-    Unhold {
-        /// Only say what would be done.
-        dry_run: bool,
-    },
-    /// What to do about a pending restart.
-    Restart {
-        /// Now, later, or not by pcm.
-        verb: RestartVerb,
-        /// Why.
-        reason: Option<SafeText>,
-        /// Only say what would be done.
-        dry_run: bool,
-    },
-    /// Tell everybody who is logged on, on their terminals.
-    Notice {
-        /// What.
-        text: Option<SafeText>,
-        /// Only say what would be done.
-        dry_run: bool,
-    },
-    /// Read the instruction file now.
-    Poll {
-        /// Only say what would be done.
-        dry_run: bool,
-    },
+    /// Changes nothing; anybody may ask.
+    View(View),
+    /// Needs the right to operate, and is audited.
+    Change(Change),
 }
 
 impl Call {
     /// The one request that it is about.
     pub fn request(&self) -> Option<RequestId> {
         match self {
-            Call::Show { request }
-            | Call::Explain { request }
-            | Call::Run { request, .. }
-            | Call::Defer { request, .. }
-            | Call::Undefer { request, .. }
-            | Call::Stop { request, .. } => Some(*request),
-            Call::Simulate(wanted) => wanted.request,
-            _ => None,
-        }
-    }
-
-    /// Whether it changes something, so that it needs the right to operate and is audited.
-    pub fn changes(&self) -> bool {
-        self.verb_if_changing().is_some()
-    }
-
-    /// The verb as it stands in the audit; None for views.
-    pub fn verb_if_changing(&self) -> Option<&'static str> {
-        match self {
-            Call::Run { rerun: false, .. } => Some("run"),
-            Call::Run { rerun: true, .. } => Some("rerun"),
-            Call::Defer { .. } => Some("defer"),
-            Call::Undefer { .. } => Some("undefer"),
-            Call::Stop { .. } => Some("stop"),
-            Call::Hold { .. } => Some("hold"),
-            Call::Unhold { .. } => Some("unhold"),
-            Call::Restart { verb: RestartVerb::Now, .. } => Some("restart now"),
-            Call::Restart { verb: RestartVerb::Defer(_), .. } => Some("restart defer"),
-            Call::Restart { verb: RestartVerb::Cancel, .. } => Some("restart cancel"),
-            Call::Notice { .. } => Some("notice"),
-            Call::Poll { .. } => Some("poll"),
-            Call::List
-            | Call::Show { .. }
-            | Call::Explain { .. }
-            | Call::Status
-            | Call::Simulate(_)
-            | Call::Who
-            | Call::History { .. }
-            | Call::Audit
-            | Call::AuditVerify
-            | Call::Check => None,
+            Call::View(view) => view.request(),
+            Call::Change(change) => change.what.request(),
         }
     }
 }
@@ -186,6 +49,145 @@ pub struct Wanted {
     /// What is taken for granted.
     pub assume: Assumptions,
 }
+
+/// A question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum View {
+    /// Everything known of every request.
+    List,
+    /// One request with its gates, attempts and deferrals.
+    Show(RequestId),
+    /// One request's gates and what may be done.
+    Explain(RequestId),
+    /// The machine at a glance.
+    Status,
+    /// Who is logged on.
+    Who,
+    /// Attempts, newest first; of one request, or all.
+    History(Option<RequestId>),
+    /// Who did what, when.
+    Audit,
+    /// Checks the chain.
+    AuditVerify,
+    /// What will become of the requests; answered beside the service's loop.
+    Simulate(Wanted),
+}
+
+impl View {
+    /// The one request that it is about.
+    fn request(&self) -> Option<RequestId> {
+        match self {
+            View::Show(request) | View::Explain(request) => Some(*request),
+            View::Simulate(wanted) => wanted.request,
+            View::List | View::Status | View::Who | View::History(_) | View::Audit | View::AuditVerify => {
+                None
+            }
+        }
+    }
+}
+
+/// An operator's wish.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// What is to be done.
+    pub what: Action,
+    /// Why, at most [`MAX_REASON`] characters; for a notice, what everybody is told.
+    pub reason: Option<SafeText>,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// What can be done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Action {
+    /// Something about one request.
+    Request(RequestId, Verb),
+    /// No automatic runs before this time.
+    Hold(Wall),
+    /// Automatic runs again.
+    Unhold,
+    /// What to do about a pending restart.
+    Restart(RestartVerb),
+    /// Tell everybody who is logged on, on their terminals.
+    Notice,
+    /// Read the instruction file now.
+    Poll,
+}
+
+impl Action {
+    /// The verb as it stands in the audit.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Action::Request(_, verb) => verb.kind().as_str(),
+            Action::Hold(_) => "hold",
+            Action::Unhold => "unhold",
+            Action::Restart(RestartVerb::Now) => "restart now",
+            Action::Restart(RestartVerb::Defer(_)) => "restart defer",
+            Action::Restart(RestartVerb::Cancel) => "restart cancel",
+            Action::Notice => "notice",
+            Action::Poll => "poll",
+        }
+    }
+
+    /// The one request that it is about.
+    pub fn request(&self) -> Option<RequestId> {
+        match self {
+            Action::Request(request, _) => Some(*request),
+            Action::Hold(_) | Action::Unhold | Action::Restart(_) | Action::Notice | Action::Poll => None,
+        }
+    }
+}
+
+/// What crosses the socket: a call, and the version of the pcm that asks.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Letter {
+    pcm: String,
+    call: serde_json::Value,
+}
+
+impl Letter {
+    /// With a call in it.
+    ///
+    /// # Errors
+    /// It cannot be told as JSON.
+    pub fn of(call: &Call) -> serde_json::Result<Letter> {
+        Ok(Letter { pcm: VERSION.to_owned(), call: serde_json::to_value(call)? })
+    }
+
+    /// What is asked.
+    ///
+    /// # Errors
+    /// The refusal of a call that another version knows and this one does not.
+    pub fn open(self) -> Result<Call, Failure> {
+        serde_json::from_value(self.call).map_err(|e| bad_call(&format!("pcm {} sent", self.pcm), &e))
+    }
+}
+
+/// The refusal of what is no call of this version.
+pub fn bad_call(who_sent: &str, why: &dyn std::fmt::Display) -> Failure {
+    Failure::new(
+        Exit::Usage,
+        "bad-call",
+        format!("{who_sent} a call that this service, pcm {VERSION}, does not understand: {why}"),
+        "Use a pcm of the same version; a service that was updated has to be started again",
+    )
+}
+
+/// The failure of whoever asked for one thing and was given another.
+pub fn unexpected_answer() -> Failure {
+    Failure::new(
+        Exit::Failed,
+        "unexpected-answer",
+        "the executor gave another answer than was asked for",
+        "Start the service again: it may be of another version than this pcm",
+    )
+}
+
+/// What crosses the socket back.
+pub type Reply = Result<Answer, Failure>;
 
 /// What the executor answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -209,9 +211,9 @@ pub enum Answer {
     Verify(VerifyDoc),
     /// To `Simulate`.
     Simulate(SimulateDoc),
-    /// To `Check`.
+    /// Of the checklist, which never crosses the socket: whoever asks looks for itself, service or not.
     Check(CheckDoc),
-    /// To `Run`.
+    /// To `Run` and `Rerun`.
     Run(RunResultDoc),
     /// To `Defer`, `Undefer`, `Stop`.
     Changed(ChangedDoc),
@@ -225,6 +227,56 @@ pub enum Answer {
     Poll(PollDoc),
     /// To anything with `dry_run`.
     DryRun(DryRunDoc),
-    /// Refused or failed.
-    Failed(Failure),
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_call_arrives_as_it_was_sent() {
+        let request: RequestId = "BP0000Y".parse().unwrap();
+        let what = Action::Request(request, Verb::Defer { until: Wall::default() });
+        let calls = [
+            Call::View(View::Show(request)),
+            Call::Change(Change { what, reason: Some("release".into()), dry_run: true }),
+            Call::Change(Change { what: Action::Restart(RestartVerb::Now), reason: None, dry_run: false }),
+        ];
+        for call in calls {
+            let bytes = serde_json::to_vec(&Letter::of(&call).unwrap()).unwrap();
+            let letter: Letter = serde_json::from_slice(&bytes).unwrap();
+            assert_eq!(letter.open().unwrap(), call);
+        }
+    }
+
+    #[test]
+    fn the_refusal_of_a_call_of_another_version_names_both_versions() {
+        let letter = Letter { pcm: "9.9.9".into(), call: serde_json::json!({"change": "everything"}) };
+        let refusal = letter.open().unwrap_err();
+        assert_eq!(refusal.code, "bad-call");
+        assert!(refusal.message.as_str().contains("pcm 9.9.9"), "{refusal}");
+        assert!(refusal.message.as_str().contains(&format!("pcm {VERSION}")), "{refusal}");
+    }
+
+    #[test]
+    fn every_change_has_a_verb_of_its_own_in_the_audit() {
+        let request: RequestId = "BP0000Y".parse().unwrap();
+        let verbs = [
+            Verb::Run { overrides: Vec::new() },
+            Verb::Rerun { overrides: Vec::new() },
+            Verb::Defer { until: Wall::default() },
+            Verb::Undefer,
+            Verb::Stop,
+        ];
+        let mut words: Vec<&str> = verbs.into_iter().map(|v| Action::Request(request, v).verb()).collect();
+        let restarts = [RestartVerb::Now, RestartVerb::Defer(Wall::default()), RestartVerb::Cancel];
+        words.extend(restarts.map(|verb| Action::Restart(verb).verb()));
+        let others = [Action::Hold(Wall::default()), Action::Unhold, Action::Notice, Action::Poll];
+        words.extend(others.iter().map(Action::verb));
+        let all = words.len();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), all, "{words:?}");
+    }
 }

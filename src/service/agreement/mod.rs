@@ -16,9 +16,9 @@ mod world;
 use crate::clock::{Monotonic, Wall};
 use crate::config::Config;
 use crate::decision::simulate::{Assumptions, Content};
-use crate::executor::engine::Engine;
+use crate::executor::engine::Executor;
 use crate::executor::history::{self, Adopt, History};
-use crate::executor::talk::protocol::{Answer, Call, Wanted};
+use crate::executor::talk::protocol::{Answer, Call, View, Wanted};
 use crate::executor::talk::view::SimulateDoc;
 use crate::host::account::Actor;
 use crate::host::paths::Layout;
@@ -102,9 +102,9 @@ impl<'a> Service<'a> {
     fn start(world: &Arc<World>, read_config: &'a dyn Fn() -> Result<Config, SafeText>) -> Service<'a> {
         let shared = Shared(Arc::clone(world));
         let config = &world.plan.config;
-        let engine = Engine::executor_in(Arc::new(shared.clone()), &world.layout, config, true).unwrap();
+        let executor = Executor::of(Arc::new(shared.clone()), &world.layout, config, true).unwrap();
         let carrier = || Box::new(shared.clone());
-        let steps = Steps::new(engine, read_config, (carrier(), carrier()));
+        let steps = Steps::new(executor, read_config, (carrier(), carrier()));
         Service { world: Arc::clone(world), read_config, steps, made: 0 }
     }
 
@@ -130,11 +130,11 @@ impl<'a> Service<'a> {
             may_operate: true,
         };
         let (answer, mut answered) = oneshot::channel();
-        let call = Call::Simulate(Wanted { request: None, from, until, assume });
+        let call = Call::View(View::Simulate(Wanted { request: None, from, until, assume }));
         self.steps.answer(Asked { call, actor, answer });
         self.steps.simulations().into_iter().for_each(|simulation| simulation.run());
         match answered.try_recv().unwrap() {
-            Answer::Simulate(doc) => doc,
+            Ok(Answer::Simulate(doc)) => doc,
             other => panic!("no simulation: {other:?}"),
         }
     }

@@ -3,8 +3,8 @@
 
 use super::witness;
 use super::world::{Inner, SimWorld};
-use crate::executor::engine::Engine;
-use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::engine::Executor;
+use crate::executor::talk::protocol::{Answer, View};
 use crate::executor::talk::view::AttemptDoc;
 use crate::host::account::Actor;
 use crate::site::ids::RequestId;
@@ -32,11 +32,11 @@ fn run_of(attempt: &AttemptDoc) -> String {
 
 impl Checks {
     /// What the history says of all attempts; nothing while it is lost.
-    pub fn attempts(&self, engine: Option<&mut Engine>) -> Vec<AttemptDoc> {
-        let Some(engine) = engine else { return Vec::new() };
-        let now = engine.world().now();
-        match engine.view(&Call::History { request: None }, &actor(), now) {
-            Answer::History(doc) => doc.attempts,
+    pub fn attempts(&self, executor: Option<&Executor>) -> Vec<AttemptDoc> {
+        let Some(executor) = executor else { return Vec::new() };
+        let now = executor.known().world().now();
+        match executor.view(&View::History(None), &actor(), now) {
+            Ok(Answer::History(doc)) => doc.attempts,
             _ => Vec::new(),
         }
     }
@@ -53,12 +53,13 @@ impl Checks {
         *self = Self::default();
     }
 
-    pub fn after_step(&mut self, world: &SimWorld, engine: &mut Engine) {
-        let attempts = self.attempts(Some(engine));
-        let now = engine.world().now();
-        let decisions = engine.decide(now);
-        let listed = engine.listed();
-        let generation = engine.generation();
+    pub fn after_step(&mut self, world: &SimWorld, executor: &Executor) {
+        let known = executor.known();
+        let attempts = self.attempts(Some(executor));
+        let now = known.world().now();
+        let decisions = known.decide(now);
+        let listed = known.listed();
+        let generation = executor.generation();
         let mut inner = world.lock();
         let epoch = generation.map(|generation| inner.generations.get(&generation).copied());
         if self.shows_earlier.is_some_and(|opened| inner.opened > opened) {
@@ -148,8 +149,8 @@ impl Checks {
     }
 
     /// All is quiet: every attempt has ended, and its result has arrived at the share, once.
-    pub fn at_rest(&mut self, world: &SimWorld, engine: Option<&mut Engine>) {
-        let attempts = self.attempts(engine);
+    pub fn at_rest(&mut self, world: &SimWorld, executor: Option<&Executor>) {
+        let attempts = self.attempts(executor);
         let mut inner = world.lock();
         for attempt in &attempts {
             let run = run_of(attempt);

@@ -8,9 +8,10 @@ use super::share::{Mood, SimCarrier};
 use super::world::{Crash, Death, FIRST_GENERATION, Fault, Figures, SimWorld};
 use super::{Failure, Focus, World, hosts};
 use crate::config::Config;
-use crate::executor::engine::Engine;
+use crate::decision::Verb;
+use crate::executor::engine::Executor;
 use crate::executor::history::{self, InitOutcome, faults};
-use crate::executor::talk::protocol::{Answer, Call};
+use crate::executor::talk::protocol::{Action, Call, Change};
 use crate::host::account::Actor;
 use crate::host::paths::Layout;
 use crate::service::server::Asked;
@@ -111,7 +112,7 @@ impl<'a> Sim<'a> {
         let mut service = self.service.take()?;
         {
             let mut inner = self.world.lock();
-            inner.speaking = service.engine.generation().and_then(|it| inner.generations.get(&it).copied());
+            inner.speaking = service.executor.generation().and_then(|it| inner.generations.get(&it).copied());
         }
         match catch_unwind(AssertUnwindSafe(|| act(&mut service))) {
             Ok(done) => {
@@ -170,11 +171,11 @@ impl<'a> Sim<'a> {
         let world: Arc<SimWorld> = Arc::clone(&self.world);
         let (layout, config) = (world.layout.clone(), (self.read_config)().unwrap());
         let outside = Arc::new(World(Arc::clone(&world)));
-        let made = catch_unwind(AssertUnwindSafe(|| Engine::executor_in(outside, &layout, &config, true)));
+        let made = catch_unwind(AssertUnwindSafe(|| Executor::of(outside, &layout, &config, true)));
         match made {
-            Ok(engine) => {
+            Ok(executor) => {
                 let carrier = |worker| Box::new(SimCarrier { world: Arc::clone(&world), worker });
-                let steps = Steps::new(engine.unwrap(), self.read_config, (carrier(0), carrier(1)));
+                let steps = Steps::new(executor.unwrap(), self.read_config, (carrier(0), carrier(1)));
                 self.service = Some(steps);
                 world.lock().note("the service starts".into());
             }
@@ -220,8 +221,8 @@ impl<'a> Sim<'a> {
     fn one_step(&mut self) {
         self.in_service(Steps::step);
         self.world.lock().figures.service_steps += 1;
-        if let Some(service) = &mut self.service {
-            self.checks.after_step(&self.world, &mut service.engine);
+        if let Some(service) = &self.service {
+            self.checks.after_step(&self.world, &service.executor);
         }
     }
 
@@ -307,11 +308,11 @@ impl<'a> Sim<'a> {
         let now = self.world.lock().wall;
         if held {
             let until = now + TimeDelta::days(3);
-            self.ask(Call::Hold { until, reason: Some("simulated".into()), dry_run: false });
+            self.ask(Action::Hold(until));
         }
         if held || self.random.chance(50) {
             self.pass((to - now).to_std().unwrap_or_default().saturating_sub(Duration::from_secs(5)));
-            self.ask(Call::Poll { dry_run: false });
+            self.ask(Action::Poll);
             self.pass(Duration::from_secs(3));
         }
         {
@@ -322,7 +323,7 @@ impl<'a> Sim<'a> {
             }
         }
         if held {
-            self.ask(Call::Unhold { dry_run: false });
+            self.ask(Action::Unhold);
         }
     }
 
@@ -405,28 +406,26 @@ impl<'a> Sim<'a> {
         };
         let request = *self.random.pick(&ids);
         let until = now + TimeDelta::minutes(self.random.between(1, 900));
-        let reason = Some(SafeText::new("simulated"));
-        let dry_run = false;
         let overrides = if self.random.chance(30) { vec![crate::terms::Gate::Window] } else { Vec::new() };
-        let call = match self.random.below(9) {
-            0 | 1 => Call::Run { request, rerun: false, reason, overrides, dry_run },
-            2 => Call::Run { request, rerun: true, reason, overrides, dry_run },
-            3 => Call::Defer { request, until, reason, dry_run },
-            4 => Call::Undefer { request, dry_run },
-            5 => Call::Stop { request, reason, dry_run },
-            6 => Call::Hold { until, reason, dry_run },
-            7 => Call::Unhold { dry_run },
-            _ => Call::Poll { dry_run },
+        let verb = match self.random.below(9) {
+            0 | 1 => Verb::Run { overrides },
+            2 => Verb::Rerun { overrides },
+            3 => Verb::Defer { until },
+            4 => Verb::Undefer,
+            5 => Verb::Stop,
+            6 => return self.ask(Action::Hold(until)),
+            7 => return self.ask(Action::Unhold),
+            _ => return self.ask(Action::Poll),
         };
-        self.ask(call);
+        self.ask(Action::Request(request, verb));
     }
 
     /// Asks the service as an operator, and remembers what it promised.
-    pub fn ask(&mut self, call: Call) {
+    pub fn ask(&mut self, what: Action) {
         if self.service.is_none() {
             return;
         }
-        self.world.lock().note(format!("operator: {call:?}"));
+        self.world.lock().note(format!("operator: {what:?}"));
         let actor = Actor {
             name: "ola".into(),
             uid: Some(0),
@@ -436,24 +435,28 @@ impl<'a> Sim<'a> {
             may_operate: true,
         };
         let (answer, mut answered) = oneshot::channel();
-        let asked = Asked { call: call.clone(), actor, answer };
+        let reason = Some(SafeText::new("simulated"));
+        let call = Call::Change(Change { what: what.clone(), reason, dry_run: false });
+        let asked = Asked { call, actor, answer };
         self.in_service(|service| service.answer(asked));
         let answer = answered.try_recv().ok();
         let mut inner = self.world.lock();
         inner.figures.actions += 1;
         let said = match &answer {
-            Some(Answer::Failed(failure)) => failure.code.clone(),
-            Some(_) => "carried out".into(),
+            Some(Err(failure)) => failure.code.clone(),
+            Some(Ok(_)) => "carried out".into(),
             None => "no answer".into(),
         };
         inner.note(format!("answer: {said}"));
-        let done = matches!(&answer, Some(answer) if !matches!(answer, Answer::Failed(_)));
-        match call {
-            Call::Hold { until, .. } if done => inner.held_until = Some(until),
+        let done = matches!(answer, Some(Ok(_)));
+        match what {
+            Action::Hold(until) if done => inner.held_until = Some(until),
             // Whether it counts is not known where it failed.
-            Call::Hold { .. } | Call::Unhold { .. } => inner.held_until = None,
-            Call::Defer { request, until, .. } if done => drop(inner.deferred.insert(request, until)),
-            Call::Defer { request, .. } | Call::Undefer { request, .. }
+            Action::Hold(_) | Action::Unhold => inner.held_until = None,
+            Action::Request(request, Verb::Defer { until }) if done => {
+                inner.deferred.insert(request, until);
+            }
+            Action::Request(request, Verb::Defer { .. } | Verb::Undefer)
                 if said != "deferral-limit" && said != "deferral-too-late" =>
             {
                 inner.deferred.remove(&request);
@@ -483,12 +486,12 @@ impl<'a> Sim<'a> {
             }
             self.pass_in(Duration::from_secs(1800), STEPS_AT_REST);
         }
-        self.checks.at_rest(&self.world, self.service.as_mut().map(|service| &mut service.engine));
-        let before = self.checks.attempts(self.service.as_mut().map(|service| &mut service.engine));
+        self.checks.at_rest(&self.world, self.service.as_ref().map(|service| &service.executor));
+        let before = self.checks.attempts(self.service.as_ref().map(|service| &service.executor));
         self.die(Death::Service);
         self.start();
         self.pass(Duration::from_secs(120));
-        let after = self.checks.attempts(self.service.as_mut().map(|service| &mut service.engine));
+        let after = self.checks.attempts(self.service.as_ref().map(|service| &service.executor));
         // What another day brings may still start; what has ended stays as it is.
         if before.iter().filter(|row| row.state.is_terminal()).any(|row| !after.contains(row)) {
             self.world.lock().violation(format!("another start changes {before:?} to {after:?}"));
@@ -497,7 +500,7 @@ impl<'a> Sim<'a> {
 
     /// Nothing runs, and no result is on its way.
     fn is_quiet(&self) -> bool {
-        let running = self.service.as_ref().is_some_and(|service| service.engine.is_running());
+        let running = self.service.as_ref().is_some_and(|service| service.executor.known().is_running());
         let inner = self.world.lock();
         !running && inner.jobs.is_empty() && inner.disk.names("outbox").is_empty()
     }
@@ -505,10 +508,10 @@ impl<'a> Sim<'a> {
     /// What is due is launched: nothing is due now that was `before`, three hours ago, and has come no further since.
     fn never_late(&mut self, before: &BTreeSet<(RequestId, u32)>) -> BTreeSet<(RequestId, u32)> {
         let Some(service) = &self.service else { return BTreeSet::new() };
-        if service.engine.is_running() {
+        if service.executor.known().is_running() {
             return BTreeSet::new();
         }
-        let decisions = service.engine.decide(service.engine.world().now());
+        let decisions = service.executor.known().decide(service.executor.known().world().now());
         let due = decisions.iter().filter(|d| d.state == State::Due);
         let due = due.filter_map(|d| Some((d.request_id?, d.attempt))).collect::<BTreeSet<_>>();
         for (id, attempt) in due.intersection(before) {

@@ -11,8 +11,8 @@ use super::input::Input;
 use super::until;
 use crate::clock::{Wall, Zone};
 use crate::console::app::command::Id;
-use crate::decision::RestartVerb;
-use crate::executor::talk::protocol::{Call, MAX_REASON};
+use crate::decision::{RestartVerb, Verb};
+use crate::executor::talk::protocol::{Action, Change, MAX_REASON};
 use crate::executor::talk::view::{AllowedDoc, GateDoc, ShowDoc};
 use crate::safe;
 use crate::site::ids::RequestId;
@@ -62,9 +62,9 @@ pub enum Outcome {
     /// Away with it.
     Cancel,
     /// Do it.
-    Do(Call),
+    Do(Change),
     /// Do it for each of these, and tell of those for which the core would refuse it.
-    DoEach(Vec<(RequestId, Call)>, Vec<(RequestId, SafeText)>),
+    DoEach(Vec<(RequestId, Change)>, Vec<(RequestId, SafeText)>),
 }
 
 /// What the core says of the action on one request.
@@ -210,42 +210,42 @@ impl Confirm {
     /// What carries it out.
     pub fn outcome(&self, data: &Data, now: Wall, zone: &Zone) -> Option<Outcome> {
         if self.requests.len() < 2 {
-            return self.call(self.request(), data, now, zone).map(Outcome::Do);
+            return self.change(self.request(), data, now, zone).map(Outcome::Do);
         }
-        let (mut calls, mut refused) = (Vec::new(), Vec::new());
+        let (mut changes, mut refused) = (Vec::new(), Vec::new());
         for (request, said) in self.says_each(data) {
             match said {
                 Say::No(why) => refused.push((request, why)),
-                _ => calls.push((request, self.call(Some(request), data, now, zone)?)),
+                _ => changes.push((request, self.change(Some(request), data, now, zone)?)),
             }
         }
-        Some(Outcome::DoEach(calls, refused))
+        Some(Outcome::DoEach(changes, refused))
     }
 
-    fn call(&self, request: Option<RequestId>, data: &Data, now: Wall, zone: &Zone) -> Option<Call> {
-        let (reason, dry_run) = (self.reason.value(), false);
+    fn change(&self, request: Option<RequestId>, data: &Data, now: Wall, zone: &Zone) -> Option<Change> {
         let until = || until::parse(self.until.text(), now, zone).ok();
         // Of several requests each is given only what holds it back itself.
         let overrides = |request| match self.says(data, request) {
             Say::With(gates) => gates.to_vec(),
             _ => Vec::new(),
         };
-        Some(match (self.id, request) {
-            (Id::Run | Id::Rerun, Some(request)) => {
-                let (rerun, overrides) = (self.id == Id::Rerun, overrides(request));
-                // Without something that is passed over no reason is asked for, whatever others of them need.
-                let reason = reason.filter(|_| rerun || !overrides.is_empty());
-                Call::Run { request, rerun, reason, overrides, dry_run }
+        let what = match (self.id, request) {
+            (Id::Run, Some(request)) => Action::Request(request, Verb::Run { overrides: overrides(request) }),
+            (Id::Rerun, Some(request)) => {
+                Action::Request(request, Verb::Rerun { overrides: overrides(request) })
             }
-            (Id::Defer, Some(request)) => Call::Defer { request, until: until()?, reason, dry_run },
-            (Id::Undefer, Some(request)) => Call::Undefer { request, dry_run },
-            (Id::Stop, Some(request)) => Call::Stop { request, reason, dry_run },
-            (Id::Hold, _) => Call::Hold { until: until()?, reason, dry_run },
-            (Id::Unhold, _) => Call::Unhold { dry_run },
-            (Id::Notice, _) => Call::Notice { text: reason, dry_run },
-            (Id::Restart, _) => Call::Restart { verb: RestartVerb::Now, reason, dry_run },
-            (Id::CancelRestart, _) => Call::Restart { verb: RestartVerb::Cancel, reason, dry_run },
+            (Id::Defer, Some(request)) => Action::Request(request, Verb::Defer { until: until()? }),
+            (Id::Undefer, Some(request)) => Action::Request(request, Verb::Undefer),
+            (Id::Stop, Some(request)) => Action::Request(request, Verb::Stop),
+            (Id::Hold, _) => Action::Hold(until()?),
+            (Id::Unhold, _) => Action::Unhold,
+            (Id::Notice, _) => Action::Notice,
+            (Id::Restart, _) => Action::Restart(RestartVerb::Now),
+            (Id::CancelRestart, _) => Action::Restart(RestartVerb::Cancel),
             _ => return None,
-        })
+        };
+        // Without something that is passed over no reason is asked for, whatever others of them need.
+        let plain = matches!(&what, Action::Request(_, Verb::Run { overrides }) if overrides.is_empty());
+        Some(Change { what, reason: self.reason.value().filter(|_| !plain), dry_run: false })
     }
 }

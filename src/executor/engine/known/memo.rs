@@ -1,14 +1,14 @@
 //! The newest decisions, kept as long as nothing has changed that they rest on: the parts of one step, and the views after
 //! it, ask for the same ones again and again.
 
-use super::Engine;
+use super::Known;
 use crate::clock::Wall;
 use crate::decision::{self, Decision, Facts};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 /// A value that counts how often it may have been changed.
-pub(super) struct Watched<T> {
+pub(in super::super) struct Watched<T> {
     value: T,
     changes: u64,
 }
@@ -33,7 +33,7 @@ impl<T> DerefMut for Watched<T> {
     }
 }
 
-/// All that decisions rest on. The zone of an engine never changes.
+/// All that decisions rest on. The zone of a machine never changes.
 #[derive(PartialEq)]
 struct Basis {
     now: Wall,
@@ -46,7 +46,7 @@ struct Basis {
 #[derive(Default)]
 pub(super) struct Memo(Option<(Basis, Arc<Vec<Decision>>)>);
 
-impl Engine {
+impl Known {
     /// The decisions of this instant without words: what every step asks for, several times.
     pub fn verdicts(&self, now: Wall) -> Arc<Vec<Decision>> {
         let changes = [self.instructions.changes, self.snapshot.changes, self.policy.changes];

@@ -1,6 +1,6 @@
 //! This machine's own account of itself, for the share (FORMATS.md 6).
 
-use super::Engine;
+use super::Known;
 use crate::clock::Wall;
 use crate::decision::{self, Decision};
 use crate::site::ids::MachineId;
@@ -8,17 +8,14 @@ use crate::site::report::{MachineReport, ReportedRequest};
 use crate::terms::{Group, Verdict};
 use crate::text::SafeText;
 
-impl Engine {
-    /// The newest hash of the chain, so that rewriting it shows on the share.
-    fn chain_head(&self) -> Option<SafeText> {
-        match &self.past {
-            super::Past::Open(history) => Some(SafeText::new(&history.head().hash)),
-            _ => None,
-        }
-    }
-
+impl Known {
     /// This machine's own account of itself (FORMATS.md 6).
-    pub fn report(&self, now: Wall, machine: MachineId) -> MachineReport {
+    pub(in super::super) fn report(
+        &self,
+        now: Wall,
+        machine: MachineId,
+        audit_head: Option<SafeText>,
+    ) -> MachineReport {
         let file = self.instructions.file.as_ref();
         let requests = self.verdicts(now).iter().filter_map(|d| self.reported(d)).collect();
         MachineReport {
@@ -37,7 +34,7 @@ impl Engine {
             restart_pending: self.restart_pending(),
             clock_ok: self.clock.suspect_why().is_none(),
             requests,
-            audit_head: self.chain_head(),
+            audit_head,
         }
     }
 

@@ -1,0 +1,79 @@
+//! What is answered to a change that was made: how things stand after it.
+
+use super::Known;
+use crate::clock::Wall;
+use crate::decision::RestartState;
+use crate::executor::talk::view::{ChangedDoc, HoldDoc, PollDoc, RestartDoc, RunResultDoc};
+use crate::site::ids::RequestId;
+use crate::terms::State;
+use chrono::SubsecRound as _;
+
+impl Known {
+    pub(in super::super) fn run_result(&self, request: RequestId, number: u32) -> RunResultDoc {
+        let row = self.attempts_of(request).find(|row| row.attempt.number == number);
+        RunResultDoc {
+            request_id: request,
+            attempt: number,
+            // A launch that could not be recorded is running all the same.
+            state: row.map_or(State::Running, |row| row.attempt.state),
+            exit_code: row.and_then(|row| row.attempt.exit_code),
+            result: row.map(|row| row.attempt.result.clone()).filter(|text| !text.is_empty()),
+            started_at: row.and_then(|row| row.attempt.started_at),
+            ended_at: row.and_then(|row| row.attempt.ended_at),
+        }
+    }
+
+    pub(in super::super) fn changed(&self, request: RequestId, now: Wall) -> ChangedDoc {
+        let decisions = self.verdicts(now);
+        let decision = decisions.iter().find(|d| d.request_id == Some(request));
+        let stopping =
+            self.running().is_some_and(|row| row.request == request && row.attempt.state == State::Stopping);
+        ChangedDoc {
+            request_id: request,
+            state: decision.map_or(if stopping { State::Stopping } else { State::Rejected }, |d| d.state),
+            deferred_until: decision.and_then(|d| d.deferred_until),
+        }
+    }
+
+    pub(in super::super) fn hold_doc(&self) -> HoldDoc {
+        let hold = self.snapshot.view.hold.as_ref();
+        HoldDoc { held_until: hold.map(|h| h.until), reason: hold.map(|h| h.reason.clone()) }
+    }
+
+    /// Where a pending restart stands.
+    pub(in super::super) fn restart_doc(&self, now: Wall) -> RestartDoc {
+        let plan = self.restart_plan(now);
+        let announced = self.restart.announced(self.world.monotonic(), self.world.now());
+        let state = match plan.state {
+            RestartState::None => RestartState::None,
+            _ if self.restart.is_asked() => RestartState::Asked,
+            RestartState::Due if announced.is_some() => RestartState::Countdown,
+            state => state,
+        };
+        let why = match state {
+            RestartState::Asked => "the system was asked to restart".into(),
+            _ => plan.why,
+        };
+        RestartDoc {
+            restart_pending: state != RestartState::None,
+            state,
+            requests: plan.wanted_by.iter().map(|(id, _)| *id).collect(),
+            restarts_at: announced.map(|at| at.round_subsecs(0)).filter(|_| state == RestartState::Countdown),
+            deferred_until: plan.next.filter(|_| state == RestartState::Deferred),
+            next_change: plan.next,
+            code: plan.code,
+            why,
+        }
+    }
+
+    /// The instruction file in force.
+    pub(in super::super) fn poll_doc(&self) -> PollDoc {
+        let file = self.instructions.file.as_ref();
+        PollDoc {
+            serial: file.map(|f| f.serial),
+            requests: file.and_then(|f| u32::try_from(f.requests.len()).ok()).unwrap_or(0),
+            source: self.instructions.source.clone(),
+            problems: self.notes.iter().chain(file.iter().flat_map(|f| &f.warnings)).cloned().collect(),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What an operator wishes, judged by the decision core: its refusals as they are shown, and with `--dry-run` what would
+//! be done.
+
+use super::Known;
+use crate::clock::Wall;
+use crate::decision::{self, Decision, Refusal, RestartPlan, RestartVerb, Verb};
+use crate::error::{Exit, Failure, Result};
+use crate::executor::talk::protocol::{Action, Change};
+use crate::executor::talk::view::DryRunDoc;
+use crate::host::account::Actor;
+use crate::site::ids::RequestId;
+use crate::terms::{Refused, State};
+use crate::text::SafeText;
+
+impl Known {
+    /// Asks the decision core about one request, and shows its refusal.
+    pub(in super::super) fn judged(
+        &self,
+        request: RequestId,
+        verb: &Verb,
+        reason: Option<&SafeText>,
+        now: Wall,
+    ) -> Result<Decision> {
+        self.believable()?;
+        self.with_inputs(now, |inputs| decision::judge(inputs, request, verb, reason)).map_err(refused)
+    }
+
+    /// The same about a hold.
+    pub(in super::super) fn judged_hold(
+        &self,
+        until: Wall,
+        reason: Option<&SafeText>,
+        now: Wall,
+    ) -> Result<()> {
+        self.with_inputs(now, |inputs| decision::judge_hold(inputs, until, reason)).map_err(refused)
+    }
+
+    /// The same about a pending restart.
+    pub(in super::super) fn judged_restart(&self, verb: RestartVerb, now: Wall) -> Result<RestartPlan> {
+        self.not_restarting()?;
+        self.with_inputs(now, |inputs| decision::judge_restart(inputs, verb)).map_err(refused)
+    }
+
+    pub(in super::super) fn restart_plan(&self, now: Wall) -> RestartPlan {
+        self.with_inputs(now, decision::restart_plan)
+    }
+
+    /// Nothing is begun on a machine that is about to restart.
+    pub(in super::super) fn not_restarting(&self) -> Result<()> {
+        if !self.restart.is_asked() {
+            return Ok(());
+        }
+        let what = "the system was asked to restart the machine";
+        Err(Failure::new(Exit::Refused, "busy", what, "Wait until it is up again"))
+    }
+
+    /// What would be done, in words.
+    pub(in super::super) fn would(&self, change: &Change, actor: &Actor, now: Wall) -> Result<DryRunDoc> {
+        let reason = change.reason.as_ref();
+        let would = match &change.what {
+            Action::Request(request, verb) => {
+                let decision = self.judged(*request, verb, reason, now)?;
+                self.would_of_request(&decision, *request, verb)
+            }
+            Action::Hold(until) => {
+                self.judged_hold(*until, reason, now)?;
+                format!("start nothing by itself on this machine until {}", self.local(*until))
+            }
+            Action::Unhold => match &self.snapshot.view.hold {
+                Some(hold) => format!("end the hold that {} set until {}", hold.by, self.local(hold.until)),
+                None => "change nothing: there is no hold".into(),
+            },
+            Action::Restart(verb) => self.would_restart(*verb, now)?,
+            Action::Notice => "tell everybody who is logged on, on their terminals".into(),
+            Action::Poll => "read the instruction file now".into(),
+        };
+        Ok(DryRunDoc {
+            dry_run: true,
+            would: SafeText::new(&format!("{would} (asked by {})", actor.name)),
+            request_id: change.what.request(),
+        })
+    }
+
+    fn would_of_request(&self, decision: &Decision, request: RequestId, verb: &Verb) -> String {
+        match verb {
+            Verb::Run { .. } | Verb::Rerun { .. } => format!(
+                "run {request} {:?} now, attempt {}, as {}",
+                decision.package.as_str(),
+                decision.attempt + 1,
+                self.run_as()
+            ),
+            Verb::Defer { until } => format!("defer {request} until {}", self.local(*until)),
+            Verb::Undefer => format!("end the deferral of {request}"),
+            Verb::Stop if decision.state == State::Countdown => {
+                format!("end the countdown of {request}; it was not started yet")
+            }
+            Verb::Stop => format!("end the whole process tree of {request}"),
+        }
+    }
+
+    fn would_restart(&self, verb: RestartVerb, now: Wall) -> Result<String> {
+        let plan = self.judged_restart(verb, now)?;
+        Ok(match verb {
+            RestartVerb::Now => format!("restart the machine now: {}", who_wants(&plan)),
+            RestartVerb::Defer(until) => {
+                format!("not restart the machine by itself before {}", self.local(until))
+            }
+            RestartVerb::Cancel => "not restart the machine by itself; the restart stays pending".to_owned(),
+        })
+    }
+}
+
+/// `BP0000Y (Acme Workstation 4.0), BP0000Z (…)`
+pub(in super::super) fn who_wants(plan: &RestartPlan) -> SafeText {
+    let names: Vec<String> = plan.wanted_by.iter().map(|(id, name)| format!("{id} ({name})")).collect();
+    format!("{} succeeded and needs a restart", names.join(", ")).into()
+}
+
+/// The core's refusal as an operator meets it.
+pub(in super::super) fn refused(refusal: Refusal) -> Failure {
+    let unknown = refusal.code == Refused::NoSuchRequest.into();
+    let exit = if unknown { Exit::NotFound } else { Exit::Refused };
+    Failure::new(exit, refusal.code.as_str(), refusal.why.as_str(), refusal.remedy.as_str())
+}

@@ -1,0 +1,164 @@
+//! The views of the machine as a whole: status, who is logged on, its history and its audit.
+
+use super::super::history_lost;
+use super::views::Views;
+use crate::clock::Wall;
+use crate::decision::UserFact;
+use crate::error::{Exit, Failure, Result};
+use crate::executor::history::History;
+use crate::executor::talk::protocol::VERSION;
+use crate::executor::talk::view::{
+    AuditDoc, HistoryDoc, ServiceState, SessionDoc, StatusDoc, VerifyDoc, WhoDoc,
+};
+use crate::host::account::Actor;
+use crate::host::sessions::Session;
+use crate::site::ids::RequestId;
+use crate::terms::{Code, State};
+use crate::text::SafeText;
+use std::collections::BTreeMap;
+
+impl Views<'_> {
+    /// History itself is an error where it is lost; the other views say so and answer (DESIGN.md 7).
+    pub(super) fn history(&self, request: Option<RequestId>) -> Result<HistoryDoc> {
+        self.believable()?;
+        if let Some(id) = request
+            && self.known.attempts_of(id).next().is_none()
+        {
+            self.known.decision_of(id, self.known.world.now())?;
+        }
+        let doc = |row| self.attempt_doc(row);
+        let attempts = match request {
+            Some(id) => self.known.attempts_of(id).rev().map(doc).collect(),
+            None => self.known.snapshot.attempts.iter().rev().map(doc).collect(),
+        };
+        Ok(HistoryDoc { attempts })
+    }
+
+    pub(super) fn audit(&self) -> Result<AuditDoc> {
+        self.believable()?;
+        let entries = match self.open_history() {
+            Some(history) => history.audit_entries(),
+            None => History::read_audit(&self.known.layout),
+        };
+        entries.map(|entries| AuditDoc { entries }).map_err(|why| state_failure(&why))
+    }
+
+    /// The chain is walked whether or not the history is believed: where it breaks is what is asked.
+    pub(super) fn audit_verify(&self) -> Result<VerifyDoc> {
+        let (entries, first_bad) = History::verify(&self.known.layout).map_err(|why| state_failure(&why))?;
+        let ok = first_bad.is_none() && self.known.lost.is_none();
+        Ok(VerifyDoc { ok, entries, first_bad })
+    }
+
+    pub(super) fn status(&self, actor: &Actor) -> StatusDoc {
+        let decisions = self.known.verdicts(self.now);
+        let mut counts = BTreeMap::new();
+        for decision in decisions.iter() {
+            *counts.entry(decision.state).or_insert(0) += 1;
+        }
+        let config = &self.known.policy.config;
+        StatusDoc {
+            machine: config.machine,
+            host: self.known.world.host_name(),
+            service: self.service_state(),
+            poll_due: self.standing.and_then(|standing| standing.poll_due),
+            held_until: self.held_until(),
+            clock_ok: self.known.clock.suspect_why().is_none(),
+            restart_pending: self.known.restart_pending(),
+            restart: Some(self.known.restart_doc(self.now)),
+            counts,
+            users: self.known.facts().users.and_then(|users| u32::try_from(users.len()).ok()),
+            problems: self.problems(),
+            role: config.role.clone(),
+            frozen_until: self.frozen_until(),
+            polled_at: self.known.instructions.share_seen,
+            trust: config.trust.mode.as_str().into(),
+            lock: self.known.world.lock_holder(),
+            zone: SafeText::new(self.known.zone.name()),
+            utc_offset_s: self.known.zone.offset_at(self.now),
+            may_operate: actor.may_operate,
+            version: VERSION.into(),
+            polling_interval_s: config.polling_interval.as_secs(),
+            polling_by: config.polling_by,
+        }
+    }
+
+    pub(super) fn held_until(&self) -> Option<Wall> {
+        self.known.snapshot.view.hold.as_ref().map(|hold| hold.until).filter(|until| *until > self.now)
+    }
+
+    fn frozen_until(&self) -> Option<Wall> {
+        let freezes = self.known.policy.config.freezes.iter().chain(&self.known.instructions.site_freezes);
+        freezes
+            .map(|freeze| (freeze.from.resolve(&self.known.zone), freeze.until.resolve(&self.known.zone)))
+            .filter(|(from, until)| *from <= self.now && self.now < *until)
+            .map(|(_, until)| until)
+            .max()
+    }
+
+    pub(super) fn service_state(&self) -> ServiceState {
+        if self.standing.is_some_and(|standing| standing.service) {
+            ServiceState::Running
+        } else {
+            ServiceState::Stopped
+        }
+    }
+
+    pub(super) fn who(&self) -> WhoDoc {
+        let waiting: Vec<RequestId> = self
+            .known
+            .verdicts(self.now)
+            .iter()
+            .filter(|d| d.state == State::Waiting && d.blocked_by().contains(&Code::UserLoggedOn))
+            .filter_map(|d| d.request_id)
+            .collect();
+        let users = &self.known.policy.config.users;
+        let log_on = |session: &Session| {
+            let mut doc = session_doc(session);
+            doc.ignored = users.ignore.iter().any(|name| name == session.user.as_str());
+            if !doc.ignored && !UserFact::of(session).is_away(users.busy_within) {
+                doc.holds = waiting.clone();
+            }
+            doc
+        };
+        let seen = &self.known.users;
+        WhoDoc {
+            source: seen.source.to_owned(),
+            sessions: seen.sessions.iter().map(log_on).collect(),
+            connections: seen.connections.iter().map(session_doc).collect(),
+            note: seen.note.clone(),
+        }
+    }
+
+    /// A view of a lost history is not refused: the state folder is damaged.
+    fn believable(&self) -> Result<()> {
+        match &self.known.lost {
+            Some(lost) => Err(Failure { exit: Exit::State as u8, ..history_lost(lost) }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn state_failure(why: &str) -> Failure {
+    Failure::new(
+        Exit::State,
+        "state-unreadable",
+        why,
+        "Look at the rights and the health of the state folder",
+    )
+}
+
+/// The document of a log-on that counts and holds up nothing.
+fn session_doc(session: &Session) -> SessionDoc {
+    SessionDoc {
+        user: session.user.clone(),
+        terminal: session.terminal.clone(),
+        from: session.from.clone(),
+        since: session.since,
+        idle_s: session.idle_s,
+        locked: session.locked,
+        kind: session.kind,
+        holds: Vec::new(),
+        ignored: false,
+    }
+}

@@ -1,0 +1,337 @@
+//! All that is known of one machine: what is published for it, what its history holds, what it says of itself, what is
+//! announced. It answers every view and judges every wish, and can do nothing about them: it has no lock, no journal and
+//! no history that could be written. A view is made of it alone; the executor holds one and keeps it true.
+
+mod done;
+mod judged;
+mod machine;
+mod memo;
+mod problems;
+mod report;
+mod runs;
+mod share;
+mod views;
+
+pub use views::gate_doc;
+
+pub(super) use judged::{refused, who_wants};
+pub(super) use share::{Keep, Taken};
+pub(super) use views::{Standing, show_command};
+
+use super::history_lost;
+use crate::clock::{Monotonic, Wall, Zone};
+use crate::config::Config;
+use crate::decision::countdown::Countdown;
+use crate::decision::restart_count::Restart;
+use crate::decision::simulate::Situation;
+use crate::decision::{self, Announced, Decision, Facts, HostFacts, Inputs, Instructions, Policy, UserFact};
+use crate::error::{Exit, Failure, Result};
+use crate::executor::clock_guard::ClockGuard;
+use crate::executor::history::{AttemptRow, Cause, Lost, Snapshot};
+use crate::executor::world::{RealWorld, Store as _, World};
+use crate::host::paths::Layout;
+use crate::host::programs;
+use crate::host::sessions::LoggedOn;
+use crate::site::content::ContentFact;
+use crate::site::ids::RequestId;
+use crate::site::instruction::{ContentHash, Entry, Request};
+use crate::terms::{Group, Problem, State};
+use crate::text::SafeText;
+use chrono::SubsecRound as _;
+use memo::{Memo, Watched};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Who is logged on is asked again after this long.
+const USERS_FRESH: Duration = Duration::from_secs(5);
+
+/// What is known of one machine.
+pub struct Known {
+    pub(super) world: Arc<dyn World>,
+    pub(super) layout: Layout,
+    pub(super) policy: Watched<Policy>,
+    pub(super) zone: Zone,
+    /// What the history holds; nothing where it is lost.
+    pub(super) snapshot: Watched<Snapshot>,
+    /// Why the history cannot be believed.
+    pub(super) lost: Option<Lost>,
+    pub(super) instructions: Watched<Instructions>,
+    memo: RefCell<Memo>,
+    pub(super) content: BTreeMap<ContentHash, ContentFact>,
+    /// Faults of the shares that are not in force, and warnings.
+    pub(super) notes: Vec<Problem>,
+    /// The share that gave the file in force.
+    share: Option<PathBuf>,
+    /// The bytes of the file in force, once it was believed.
+    held_bytes: Option<Vec<u8>>,
+    /// How often the site wants to be asked.
+    site_polling: Option<Duration>,
+    pub(super) users: LoggedOn,
+    users_asked: Monotonic,
+    /// Power and start, asked as often.
+    host: HostFacts,
+    pub(super) clock: ClockGuard,
+    /// Only the service counts down.
+    pub(super) countdown: Countdown,
+    pub(super) restart: Restart,
+}
+
+impl Known {
+    /// For whoever may read the state folder while nobody holds the executor.
+    ///
+    /// # Errors
+    /// The machine's zone cannot be read, or this account may not read the state folder.
+    pub fn read(layout: &Layout, config: &Config) -> Result<Known> {
+        let world = RealWorld::new(layout, &config.log);
+        world.check_readable()?;
+        let read = world.read_history();
+        Self::new(Arc::new(world), layout, config, read)
+    }
+
+    /// With what was read of the history.
+    pub(super) fn new(
+        world: Arc<dyn World>,
+        layout: &Layout,
+        config: &Config,
+        read: std::result::Result<Snapshot, Lost>,
+    ) -> Result<Known> {
+        let zone = world.zone("local").map_err(|e| {
+            Failure::new(Exit::Failed, "zone-unreadable", e.to_string(), "Times cannot be judged without it")
+        })?;
+        let mut known = Known {
+            layout: layout.clone(),
+            policy: Watched::new(policy(config, &*world, &zone)),
+            zone,
+            snapshot: Watched::new(Snapshot::default()),
+            lost: None,
+            instructions: Watched::new(Instructions::default()),
+            memo: RefCell::default(),
+            content: BTreeMap::new(),
+            notes: Vec::new(),
+            share: None,
+            held_bytes: None,
+            site_polling: None,
+            users: world.logged_on(),
+            users_asked: world.monotonic(),
+            host: host_facts(&*world),
+            clock: ClockGuard::default(),
+            countdown: Countdown::default(),
+            restart: Restart::default(),
+            world,
+        };
+        match read {
+            Ok(snapshot) => known.learn(snapshot),
+            Err(lost) => known.lose(lost),
+        }
+        known.load_held();
+        known.keep_start(known.world.now());
+        known.clock.step(known.world.now(), known.world.monotonic(), known.world.clock_synchronised());
+        Ok(known)
+    }
+
+    /// The history holds this.
+    pub(super) fn learn(&mut self, snapshot: Snapshot) {
+        *self.snapshot = snapshot;
+        self.lost = None;
+    }
+
+    /// The history cannot be believed: nothing is known of it.
+    pub(super) fn lose(&mut self, lost: Lost) {
+        let mut snapshot = Snapshot::default();
+        let evidence = Some(lost.evidence.clone());
+        match lost.cause {
+            Cause::Unreadable => snapshot.view.unreadable = evidence,
+            Cause::NeverCreated | Cause::Lost => snapshot.view.lost = evidence,
+        }
+        *self.snapshot = snapshot;
+        self.lost = Some(lost);
+    }
+
+    /// The history was changed by another process: a view reads it again.
+    pub fn reread(&mut self) {
+        if let Ok(snapshot) = self.world.read_history() {
+            self.learn(snapshot);
+        }
+    }
+
+    /// Asks the machine anew what it says of itself: its clocks, who is logged on, what it runs on.
+    pub(super) fn look_around(&mut self, now: Wall) {
+        let mono = self.world.monotonic();
+        self.keep_start(now);
+        self.clock.step(now, mono, self.world.clock_synchronised());
+        if mono.since(self.users_asked) >= USERS_FRESH {
+            self.users = self.world.logged_on();
+            self.users_asked = mono;
+            self.host = host_facts(&*self.world);
+        }
+    }
+
+    /// Takes a configuration that was read again, or keeps the old one and closes the policy gate.
+    pub(super) fn set_config(&mut self, read: std::result::Result<Config, SafeText>) {
+        match read {
+            Ok(mut config) => {
+                config.obey_site(self.site_polling);
+                *self.policy = policy(&config, &*self.world, &self.zone);
+            }
+            Err(why) => self.policy.unreadable = Some(why),
+        }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.policy.config
+    }
+
+    /// All that is touched outside of this process.
+    pub fn world(&self) -> &Arc<dyn World> {
+        &self.world
+    }
+
+    /// The decisions, with the words of a list.
+    pub fn decide(&self, now: Wall) -> Vec<Decision> {
+        self.with_inputs(now, decision::decide)
+    }
+
+    /// What decisions depend on beside the time, for whoever simulates.
+    pub fn situation(&self) -> Situation {
+        Situation {
+            instructions: self.instructions.clone(),
+            history: self.snapshot.view.clone(),
+            facts: self.facts(),
+            policy: self.policy.clone(),
+            zone: self.zone.clone(),
+        }
+    }
+
+    pub(super) fn with_inputs<T>(&self, now: Wall, ask: impl FnOnce(&Inputs) -> T) -> T {
+        self.with_facts(&self.facts(), now, ask)
+    }
+
+    fn with_facts<T>(&self, facts: &Facts, now: Wall, ask: impl FnOnce(&Inputs) -> T) -> T {
+        ask(&Inputs {
+            instructions: &self.instructions,
+            history: &self.snapshot.view,
+            facts,
+            policy: &self.policy,
+            zone: &self.zone,
+            now,
+        })
+    }
+
+    pub(super) fn facts(&self) -> Facts {
+        let ignored = &self.policy.config.users.ignore;
+        Facts {
+            platform: self.world.platform(),
+            users: self.users.known().map(|sessions| {
+                sessions
+                    .iter()
+                    .filter(|s| !ignored.iter().any(|name| name == s.user.as_str()))
+                    .map(UserFact::of)
+                    .collect()
+            }),
+            clock_suspect: self.clock.suspect_why().cloned(),
+            boot_id: self.world.boot_id(),
+            host: self.host.clone(),
+            disk_free: self.world.disk_free(),
+            running: self
+                .running()
+                .map(|row| (row.request, row.attempt.started_at.unwrap_or(row.attempt.claimed_at))),
+            countdown: self.announced(),
+            content: self.content.clone(),
+            programs: programs::allowed(&self.policy.config.execute.programs),
+        }
+    }
+
+    /// The attempts that have not ended.
+    pub(super) fn under_way(&self) -> impl Iterator<Item = &AttemptRow> {
+        self.snapshot.attempts.iter().filter(|row| row.attempt.state.group() == Group::Running)
+    }
+
+    /// The attempt that is under way, if any.
+    pub(super) fn running(&self) -> Option<&AttemptRow> {
+        self.under_way().next()
+    }
+
+    /// A run is under way.
+    pub fn is_running(&self) -> bool {
+        self.running().is_some()
+    }
+
+    /// What is announced and not launched.
+    pub(super) fn announced(&self) -> Option<Announced> {
+        let announced = self.countdown.announced(self.world.monotonic(), self.world.now())?;
+        Some(Announced { ends: announced.ends.round_subsecs(0), ..announced })
+    }
+
+    /// Until the countdown has something to do; None: nothing is announced.
+    pub fn countdown_wake(&self) -> Option<Duration> {
+        self.countdown.wake(self.world.monotonic())
+    }
+
+    /// Until the restart has something to do; None: it is not announced.
+    pub fn restart_wake(&self) -> Option<Duration> {
+        self.restart.wake(self.world.monotonic())
+    }
+
+    /// When the next gate changes by time, of a request or of a pending restart; the service sleeps until then.
+    pub fn next_instant(&self, now: Wall) -> Option<Wall> {
+        let gates = decision::next_instant(&self.verdicts(now), now);
+        let restart = self.restart_plan(now).next.filter(|at| *at > now);
+        gates.into_iter().chain(restart).min()
+    }
+
+    /// A package wants a restart, and the machine has not restarted since.
+    fn restart_pending(&self) -> bool {
+        let boot = self.world.boot_id();
+        self.snapshot
+            .attempts
+            .iter()
+            .any(|row| row.attempt.state == State::SucceededRestart && row.attempt.boot_id == boot)
+    }
+
+    pub(super) fn find_request(&self, id: RequestId) -> Option<&Request> {
+        self.instructions.file.as_ref()?.requests.iter().find_map(|entry| match entry {
+            Entry::Good(request) if request.request_id == id => Some(&**request),
+            _ => None,
+        })
+    }
+
+    fn attempts_of(&self, id: RequestId) -> impl DoubleEndedIterator<Item = &AttemptRow> {
+        self.snapshot.attempts_of(id)
+    }
+
+    /// The refusal of whatever needs a history that can be believed.
+    fn believable(&self) -> Result<()> {
+        self.lost.as_ref().map_or(Ok(()), |lost| Err(history_lost(lost)))
+    }
+
+    /// A time as this machine's clock shows it.
+    pub(super) fn local(&self, at: Wall) -> String {
+        self.zone.to_local(at).format("%Y-%m-%d %H:%M").to_string()
+    }
+
+    /// The account that packages run as.
+    fn run_as(&self) -> SafeText {
+        match &self.policy.config.run.run_as {
+            Some(name) => SafeText::new(name),
+            None => self.world.account(),
+        }
+    }
+}
+
+fn host_facts(world: &dyn World) -> HostFacts {
+    let up = chrono::TimeDelta::from_std(world.monotonic().0).ok();
+    // To the second: the two clocks are read one after the other.
+    world.host_facts(up.and_then(|up| world.now().checked_sub_signed(up)).map(|at| at.trunc_subsecs(0)))
+}
+
+fn policy(config: &Config, world: &dyn World, local: &Zone) -> Policy {
+    let window_zone = match config.windows.zone.as_str() {
+        "local" => Ok(local.clone()),
+        name => world.zone(name).map_err(|e| SafeText::new(&e.to_string())),
+    };
+    Policy { config: config.clone(), unreadable: None, window_zone }
+}

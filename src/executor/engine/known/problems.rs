@@ -1,0 +1,56 @@
+//! Everything that is wrong with a machine and not about one request.
+
+use super::super::history_lost;
+use super::views::Views;
+use crate::site::trust::TrustVerdict;
+use crate::terms::{Code, Problem};
+use std::path::Path;
+
+impl Views<'_> {
+    /// Everything that is wrong and not about one request.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let known = self.known;
+        let mut problems = Vec::new();
+        if let Some(lost) = &known.lost {
+            let failure = history_lost(lost);
+            problems.push(problem(&failure.code, &known.layout.history(), failure.to_string()));
+        }
+        if let Some(why) = &known.policy.unreadable {
+            problems.push(problem("policy-unreadable", &known.layout.config, why.as_str()));
+        }
+        if let Err(why) = &known.policy.window_zone {
+            problems.push(problem("policy-unreadable", &known.layout.config, why.as_str()));
+        }
+        if let Some(fault) = &known.instructions.fault {
+            problems.extend(fault.problems.clone());
+            if fault.problems.is_empty() {
+                problems.push(problem(fault.code.as_str(), Path::new("share"), "nothing valid was found"));
+            }
+        }
+        if let TrustVerdict::Refused(code, why) = &known.instructions.trust {
+            let already = problems.iter().any(|p| p.code == code.as_str());
+            if !already {
+                problems.push(problem(code.as_str(), Path::new("share"), why.as_str()));
+            }
+        }
+        if let Some(why) = known.clock.suspect_why() {
+            problems.push(problem(Code::ClockSuspect.as_str(), Path::new("clock"), why.as_str()));
+        }
+        if let Some(what) = self.standing.and_then(|s| s.unwritten.filter(|_| s.history.is_some())) {
+            let message = format!("{what}; nothing runs by itself until the history can be written again");
+            problems.push(problem("state-unwritable", &known.layout.history(), message));
+        }
+        if let Some(why) = self.standing.and_then(|standing| standing.log_fault) {
+            problems.push(problem("log-unwritable", &known.layout.pacman_log(), why.as_str()));
+        }
+        problems.extend(known.notes.iter().cloned());
+        if let Some(file) = &known.instructions.file {
+            problems.extend(file.warnings.iter().cloned());
+        }
+        problems
+    }
+}
+
+fn problem(code: &str, file: &Path, message: impl AsRef<str>) -> Problem {
+    Problem::of_file(code, file.display().to_string(), message.as_ref())
+}

@@ -1,0 +1,329 @@
+//! The documents of the views, made from what is known and from what the executor, if there is one, says of itself.
+
+use super::Known;
+use crate::clock::Wall;
+use crate::decision::{self, Change, Decision, GateResult, Retelling, Trail};
+use crate::error::{Exit, Failure, Result};
+use crate::executor::history::{AttemptRow, History};
+use crate::executor::simulate;
+use crate::executor::talk::protocol::{Answer, View};
+use crate::executor::talk::view::*;
+use crate::host::account::Actor;
+use crate::site::content::ContentFact;
+use crate::site::ids::RequestId;
+use crate::site::instruction::{CommandLine, Entry, Program};
+use crate::terms::{Group, Problem};
+use crate::text::SafeText;
+
+/// What an executor says of itself, for the views.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Standing<'a> {
+    /// It is the service.
+    pub service: bool,
+    /// When the share is looked at next.
+    pub poll_due: Option<Wall>,
+    /// What could not be written into the history, until something can.
+    pub unwritten: Option<&'a SafeText>,
+    /// Why the log cannot be written.
+    pub log_fault: Option<&'a SafeText>,
+    /// The history that it has open.
+    pub history: Option<&'a History>,
+}
+
+/// What is known, at one instant, for whoever asks.
+pub(in super::super) struct Views<'a> {
+    pub(super) known: &'a Known,
+    /// None: nobody that knows more than this is the executor.
+    pub(super) standing: Option<Standing<'a>>,
+    pub(super) now: Wall,
+}
+
+impl Known {
+    /// Answers, where nobody holds the executor.
+    ///
+    /// # Errors
+    /// The refusal, as it is shown.
+    pub fn view(&self, view: &View, actor: &Actor, now: Wall) -> Result<Answer> {
+        self.views(None, now).answer(view, actor)
+    }
+
+    pub(in super::super) fn views<'a>(&'a self, standing: Option<Standing<'a>>, now: Wall) -> Views<'a> {
+        Views { known: self, standing, now }
+    }
+
+    /// Whether the instruction file or the history has this request.
+    pub fn knows(&self, id: RequestId, now: Wall) -> bool {
+        self.decision_of(id, now).is_ok()
+    }
+
+    pub(super) fn decision_of(&self, id: RequestId, now: Wall) -> Result<Decision> {
+        self.with_inputs(now, |inputs| decision::decide_one(inputs, id)).ok_or_else(|| {
+            Failure::new(
+                Exit::NotFound,
+                "no-such-request",
+                format!("{id} is neither in the instruction file nor in the history of this machine"),
+                "See what there is with: pcm list --all",
+            )
+        })
+    }
+}
+
+impl Views<'_> {
+    /// Answers.
+    ///
+    /// # Errors
+    /// The refusal, as it is shown.
+    pub fn answer(&self, view: &View, actor: &Actor) -> Result<Answer> {
+        Ok(match view {
+            View::List => Answer::List(self.list()),
+            View::Show(request) => Answer::Show(Box::new(self.show(*request)?)),
+            View::Explain(request) => Answer::Explain(self.explain(*request)?),
+            View::Status => Answer::Status(self.status(actor)),
+            View::Who => Answer::Who(self.who()),
+            View::History(request) => Answer::History(self.history(*request)?),
+            View::Audit => Answer::Audit(self.audit()?),
+            View::AuditVerify => Answer::Verify(self.audit_verify()?),
+            View::Simulate(wanted) => Answer::Simulate(simulate::run(&self.known.situation(), wanted)?),
+        })
+    }
+
+    fn list(&self) -> ListDoc {
+        let file = self.known.instructions.file.as_ref();
+        let mut requests: Vec<_> = self.known.decide(self.now).iter().map(|d| self.request_doc(d)).collect();
+        requests
+            .sort_by_key(|r| (order(r.group), r.mandatory_after.is_none(), r.mandatory_after, r.request_id));
+        ListDoc {
+            machine: self.known.policy.config.machine,
+            site: file.map(|f| f.site),
+            source: self.known.instructions.source.clone(),
+            polled_at: self.known.instructions.share_seen,
+            serial: file.map(|f| f.serial),
+            service: self.service_state(),
+            held_until: self.held_until(),
+            problems: self.problems(),
+            requests,
+        }
+    }
+
+    fn request_doc(&self, d: &Decision) -> RequestDoc {
+        let newest = d.request_id.and_then(|id| self.known.attempts_of(id).next_back());
+        let since = d.request_id.and_then(|id| self.known.snapshot.since.get(&id));
+        let run =
+            newest.filter(|row| row.attempt.state.group() == Group::Running).map(|row| self.run_doc(row));
+        let waits = run.as_ref().is_some_and(|run| run.waits_for_input.is_some());
+        RequestDoc {
+            request_id: d.request_id,
+            job_id: d.job_id,
+            package_id: d.package_id,
+            package: d.package.clone(),
+            command: d.command.clone(),
+            group: d.state.group(),
+            state: d.state,
+            // What was seen of another state says nothing about this one.
+            since: since.filter(|(state, _)| *state == d.state).map(|(_, at)| *at),
+            offer_after: d.offer_after,
+            mandatory_after: d.mandatory_after,
+            expire_after: d.expire_after,
+            next_run: d.next_run,
+            blocked_by: d.blocked_by(),
+            why: if waits { SafeText::new(&format!("{}, {WAITS_FOR_INPUT}", d.why)) } else { d.why.clone() },
+            attempt: d.attempt,
+            deferred_until: d.deferred_until,
+            problems: self.entry_problems(d),
+            exit_code: newest.and_then(|row| row.attempt.exit_code),
+            result: newest.map(|row| row.attempt.result.clone()).filter(|text| !text.is_empty()),
+            run,
+        }
+    }
+
+    fn entry_problems(&self, d: &Decision) -> Vec<Problem> {
+        let entry =
+            self.known.instructions.file.as_ref().zip(d.entry).and_then(|(file, i)| file.requests.get(i));
+        match entry {
+            Some(Entry::Rejected(rejected)) => rejected.problems.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn run_doc(&self, row: &AttemptRow) -> RunDoc {
+        let transcript = self.known.world.transcript(&row.run());
+        let (last_output_at, last_line) = self.known.world.last_output(&row.run());
+        RunDoc {
+            started_at: row.attempt.started_at.unwrap_or(row.attempt.claimed_at),
+            max_run_time_s: row.max_run_time_s,
+            last_output_at,
+            last_line,
+            transcript: transcript.map(|path| SafeText::new(&path.display().to_string())),
+            waits_for_input: self.known.world.waits_for_input(&row.run()).map(|waits| waits.what),
+        }
+    }
+
+    fn allowed(&self, id: RequestId) -> Vec<AllowedDoc> {
+        let mut facts = self.known.facts();
+        if self.standing.is_none() {
+            // Nobody stages for a view; a command copies what it runs before it asks.
+            let hash = self.known.find_request(id).and_then(|request| request.content_sha256.clone());
+            if let Some(hash) = hash.filter(|_| self.known.instructions.fault.is_none()) {
+                facts.content.entry(hash).or_insert(ContentFact::Staged);
+            }
+        }
+        self.known.with_facts(&facts, self.now, |inputs| decision::allowed(inputs, id))
+    }
+
+    fn show(&self, id: RequestId) -> Result<ShowDoc> {
+        let decision = self.known.decision_of(id, self.now)?;
+        let request = self.known.find_request(id);
+        Ok(ShowDoc {
+            request: self.request_doc(&decision),
+            command_line: request.map(|r| show_command(&r.command_line)),
+            platforms: request.map(|r| r.platforms.clone()).unwrap_or_default(),
+            run_when: request.map(|r| r.run_when),
+            max_run_time_s: request.map(|r| r.max_run_time.as_secs()),
+            restarts: request.map(|r| r.restarts),
+            gates: decision.gates.iter().map(gate_doc).collect(),
+            attempts: self.known.attempts_of(id).map(|row| self.attempt_doc(row)).collect(),
+            deferrals: self
+                .known
+                .snapshot
+                .deferrals
+                .iter()
+                .filter(|row| row.request == id)
+                .map(|row| DeferralDoc {
+                    at: row.at,
+                    who: row.who.clone(),
+                    until: row.until,
+                    reason: row.reason.clone(),
+                    ended_at: row.ended_at,
+                })
+                .collect(),
+            allowed: self.allowed(id),
+            run_as: self.known.run_as(),
+        })
+    }
+
+    fn explain(&self, id: RequestId) -> Result<ExplainDoc> {
+        let decision = self.known.decision_of(id, self.now)?;
+        let (told, blocked) = self.retold(&decision, id);
+        Ok(ExplainDoc {
+            request_id: id,
+            package: decision.package.clone(),
+            state: decision.state,
+            next_run: decision.next_run,
+            never: decision.never,
+            why: decision.why.clone(),
+            gates: decision.gates.iter().map(gate_doc).collect(),
+            allowed: self.allowed(id),
+            told,
+            blocked,
+            transcript: self.known.attempts_of(id).last().and_then(|row| self.transcript_of(row)),
+        })
+    }
+
+    fn transcript_of(&self, row: &AttemptRow) -> Option<SafeText> {
+        self.known.world.transcript(&row.run()).map(|path| SafeText::new(&path.display().to_string()))
+    }
+
+    pub(super) fn attempt_doc(&self, row: &AttemptRow) -> AttemptDoc {
+        AttemptDoc {
+            request_id: row.request,
+            attempt: row.attempt.number,
+            state: decision::shown(&row.attempt, &self.known.world.boot_id()),
+            claimed_at: row.attempt.claimed_at,
+            started_at: row.attempt.started_at,
+            ended_at: row.attempt.ended_at,
+            exit_code: row.attempt.exit_code,
+            result: row.attempt.result.clone(),
+            by: row.attempt.by.clone(),
+            reason: row.attempt.reason.clone(),
+            transcript: self.transcript_of(row),
+            package: row.attempt.package.clone(),
+            retry_at: row.attempt.retry_at,
+        }
+    }
+
+    /// How it came to that, from what was recorded at the time; nothing where that cannot be read.
+    fn retold(&self, decision: &Decision, id: RequestId) -> (Vec<SafeText>, Vec<BlockedDoc>) {
+        let Some(trail) = self.trail(id) else { return (Vec::new(), Vec::new()) };
+        let newest = self.known.attempts_of(id).next_back();
+        let retelling = Retelling {
+            trail: &trail,
+            mandatory: decision.mandatory_after,
+            expire: decision.expire_after,
+            attempt: newest.map(|row| (&row.attempt, row.overrides.as_slice())),
+            state: decision.state,
+            now: self.now,
+            zone: &self.known.zone,
+        };
+        let blocked = retelling.blocked().into_iter().map(|span| BlockedDoc {
+            from: span.from,
+            until: span.until,
+            codes: span.codes,
+        });
+        (retelling.told(), blocked.collect())
+    }
+
+    fn trail(&self, id: RequestId) -> Option<Trail> {
+        if self.known.lost.is_some() {
+            return None;
+        }
+        match self.open_history() {
+            Some(history) => history.trail(id).ok(),
+            None => History::read_trail(&self.known.layout, id).ok(),
+        }
+    }
+
+    pub(super) fn open_history(&self) -> Option<&History> {
+        self.standing.and_then(|standing| standing.history)
+    }
+}
+
+/// The document of one gate.
+pub fn gate_doc(gate: &GateResult) -> GateDoc {
+    let (next_change, changes_on) = match gate.change {
+        Change::At(at) => (Some(at), ChangesOn::Time),
+        Change::Event => (None, ChangesOn::Event),
+        Change::Never => (None, ChangesOn::Never),
+    };
+    GateDoc {
+        gate: gate.gate,
+        verdict: gate.verdict,
+        code: gate.code,
+        evidence: gate.evidence.clone(),
+        next_change,
+        changes_on,
+    }
+}
+
+/// Running first, then what is to come, then what needs a look, then what is done.
+fn order(group: Group) -> u8 {
+    match group {
+        Group::Running => 0,
+        Group::Pending => 1,
+        Group::Expired => 2,
+        Group::Rejected => 3,
+        Group::Skipped => 4,
+        Group::Executed => 5,
+    }
+}
+
+/// A command line as an operator reads it: quoted where it has blanks.
+pub(in super::super) fn show_command(line: &CommandLine) -> SafeText {
+    let program = match &line.program {
+        Program::InPackage(path) => path,
+        Program::Listed(name) => name,
+    };
+    let mut words = String::new();
+    for word in std::iter::once(program).chain(&line.args) {
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        if word.is_empty() || word.contains([' ', '\t', '"']) {
+            words.push('"');
+            words.push_str(&word.replace('"', "\\\""));
+            words.push('"');
+        } else {
+            words.push_str(word);
+        }
+    }
+    SafeText::new(&words)
+}

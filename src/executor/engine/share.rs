@@ -1,0 +1,192 @@
+//! What is done with what a look at the share brought: it is kept for the time when no share can be reached, staged, and
+//! said in the phrases of the original.
+
+use super::Executor;
+use super::known::{Keep, Taken};
+use crate::clock::Wall;
+use crate::decision::{Decision, decide_one};
+use crate::error::{Exit, Failure};
+use crate::executor::share::job::{STAGE_DEADLINE, ShareNews};
+use crate::executor::talk::protocol::{Answer, Reply};
+use crate::site::content::ContentFact;
+use crate::site::ids::RequestId;
+use crate::site::instruction::ContentHash;
+use crate::site::share::{self, Look, SourceFault};
+use crate::site::trust::TrustVerdict;
+use crate::terms::{Code, Gate, Problem, Verdict};
+use crate::text::SafeText;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+impl Executor {
+    /// Takes what a look brought.
+    pub fn take_look(&mut self, look: Look, now: Wall) {
+        let config = self.known.config();
+        let machine = config.machine.map(|id| id.to_string()).unwrap_or_default();
+        for share in &config.shares {
+            let path = share.join(share::INS_FOLDER).join(format!("{machine}.INS"));
+            self.journal.info(now, &format!("Looking for instruction file: {}", path.display()));
+        }
+        if look.answered {
+            // Told to the next start by the age of the held file.
+            self.world.share_seen(now);
+        }
+        let listed: BTreeSet<RequestId> = self.known.listed().into_iter().collect();
+        match self.known.take_look(look, now) {
+            Taken::Nothing(fault) => {
+                if fault.code == Code::InsMissing {
+                    self.journal.info(now, "No instruction file.");
+                }
+                self.journal_problems(&fault.problems, now);
+            }
+            Taken::Refused => self.say_refused(now),
+            Taken::File(keep) => {
+                self.say_refused(now);
+                if let Some(keep) = keep {
+                    self.keep(&keep, now);
+                }
+                self.tell_found(&listed, now);
+            }
+        }
+        self.note_states(now);
+    }
+
+    /// Takes what came of staging.
+    pub fn take_staged(&mut self, hash: ContentHash, fact: ContentFact, now: Wall) {
+        if let ContentFact::Missing(why) | ContentFact::Mismatch(why) | ContentFact::Loose(why) = &fact {
+            self.journal.error(now, &format!("Content is not staged: {why}"));
+        }
+        self.known.content.insert(hash, fact);
+        self.note_states(now);
+    }
+
+    /// A look without an answer: what is held stays in force.
+    pub fn look_gave_nothing(&mut self, why: &SafeText, now: Wall) {
+        let line = self.known.no_answer(why);
+        self.journal.error(now, &line);
+        self.note_states(now);
+    }
+
+    fn say_refused(&mut self, now: Wall) {
+        if let TrustVerdict::Refused(code, why) = &self.known.instructions.trust {
+            self.journal.error(now, &format!("The instruction file is refused: {code}: {why}"));
+        }
+    }
+
+    /// The last valid file is kept for the time when no share can be reached; the site file with it, so that its freezes
+    /// stay in force.
+    fn keep(&mut self, keep: &Keep, now: Wall) {
+        if let Err(why) = self.world.hold(&keep.file, &keep.site) {
+            self.journal.error(now, &why);
+        }
+    }
+
+    fn journal_problems(&mut self, problems: &[Problem], now: Wall) {
+        for problem in problems {
+            let line = problem.line.map(|line| format!(", line {line}")).unwrap_or_default();
+            self.journal
+                .error(now, &format!("{}{line}: {}: {}", problem.file, problem.code, problem.message));
+        }
+    }
+
+    /// In whose way a gate is, and how: decisions of many are made without it.
+    fn evidence(&self, decision: &Decision, gate: Gate, now: Wall) -> SafeText {
+        let told =
+            decision.request_id.and_then(|id| self.known.with_inputs(now, |inputs| decide_one(inputs, id)));
+        let found = told.and_then(|told| told.gates.into_iter().find(|g| g.gate == gate));
+        found.map_or_else(|| decision.why.clone(), |gate| gate.evidence)
+    }
+
+    /// The phrases of the original, with every skip said in words (DEFECTS Q174933, Q165147).
+    fn tell_found(&mut self, known: &BTreeSet<RequestId>, now: Wall) {
+        let decisions = self.known.decide(now);
+        let listed: Vec<&Decision> = decisions.iter().filter(|d| d.entry.is_some()).collect();
+        let after = listed.iter().filter(|d| passes_filter(d)).count();
+        self.journal.info(now, &format!("Packages before filter: {}", listed.len()));
+        self.journal.info(now, &format!("Packages after filter: {after}"));
+        let fresh = listed.iter().any(|d| d.request_id.is_some_and(|id| !known.contains(&id)));
+        self.journal.info(now, if fresh { "New packages found." } else { "No new packages found." });
+        for decision in listed {
+            if decision.request_id.is_some_and(|id| known.contains(&id)) {
+                continue;
+            }
+            let id = decision.request_id.map_or_else(|| "without a valid id".to_owned(), |id| id.to_string());
+            let name = format!("Package (Request ID) {} ({id})", decision.package);
+            // The first gate that closes for good says it; what follows from it is noise.
+            let skips = [Gate::Record, Gate::Trust, Gate::Platform, Gate::Kind];
+            let first = decision.gates.iter().find(|g| g.verdict != Verdict::Pass && skips.contains(&g.gate));
+            if let Some(gate) = first {
+                match gate.code {
+                    Some(Code::ApplicationOnly) => self
+                        .journal
+                        .info(now, &format!("{name} is not marked for service-only execution, skipping it.")),
+                    Some(code) => {
+                        let why = self.evidence(decision, gate.gate, now);
+                        self.journal.warning(now, &format!("{name} is skipped: {code}: {why}"));
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+
+    /// Looks and stages, for a command: within the share's deadline, however it hangs.
+    pub fn poll_now(&mut self) {
+        let Some((job, deadline)) = self.known.look_job() else { return };
+        match self.world.ask_share(&job, deadline) {
+            Ok(ShareNews::Looked(look)) => self.take_look(*look, self.world.now()),
+            Ok(ShareNews::Staged(..) | ShareNews::Delivered(_) | ShareNews::Reported(_)) => {}
+            Err(why) => self.look_gave_nothing(&why, self.world.now()),
+        }
+        self.known.find_staged();
+        for job in self.known.stage_jobs() {
+            match self.world.ask_share(&job, STAGE_DEADLINE) {
+                Ok(ShareNews::Staged(hash, fact)) => self.take_staged(hash, fact, self.world.now()),
+                Ok(ShareNews::Looked(_) | ShareNews::Delivered(_) | ShareNews::Reported(_)) => {}
+                Err(why) => self.journal.error(self.world.now(), &format!("Content is not staged: {why}")),
+            }
+        }
+    }
+
+    /// What a poll found, for whoever asked for it.
+    ///
+    /// # Errors
+    /// The fault of the share: what is in force stays.
+    pub(super) fn polled(&self) -> Reply {
+        match &self.known.instructions.fault {
+            Some(fault) => Err(share_failure(fault)),
+            None => Ok(Answer::Poll(self.known.poll_doc())),
+        }
+    }
+
+    /// `sleeping n minutes`, as the original said it.
+    pub fn say_sleeping(&mut self, wait: Duration, words: &str, now: Wall) {
+        let minutes = wait.as_secs() / 60;
+        let line =
+            if minutes > 0 { format!("sleeping {minutes} minutes") } else { format!("sleeping {words}") };
+        self.journal.info(now, &line);
+    }
+}
+
+fn passes_filter(decision: &Decision) -> bool {
+    let filter = [Gate::Record, Gate::Platform, Gate::History, Gate::Offer, Gate::Expiry];
+    decision.gates.iter().filter(|gate| filter.contains(&gate.gate)).all(|gate| gate.verdict == Verdict::Pass)
+}
+
+/// The share could not be reached, or held nothing for this machine.
+fn share_failure(fault: &SourceFault) -> Failure {
+    let exit = match fault.code {
+        Code::ShareMissing | Code::ShareDenied => Exit::Share,
+        Code::InsMissing => Exit::NotFound,
+        _ => Exit::Failed,
+    };
+    let words: Vec<String> = fault
+        .problems
+        .iter()
+        .map(|p| match p.line {
+            Some(line) => format!("{}, line {line}: {}", p.file, p.message),
+            None => format!("{}: {}", p.file, p.message),
+        })
+        .collect();
+    Failure::new(exit, fault.code.as_str(), words.join("; "), "The file that was last valid stays in force")
+}
