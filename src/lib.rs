@@ -34,21 +34,23 @@
 //! thread: the time is an argument. Only `text::SafeText` reaches a terminal. What differs between systems is in
 //! `host/unix` and `host/windows`.
 //!
-//! The modules in reading order: `text`, `clock`, `error`, `fields`, `config`, `site`, `decision`, `host`, `executor`,
-//! `check`, `service`, `log`, `console`, `cli`.
+//! The modules in reading order, which is also the order in which they may know each other (`.github/CONTRIBUTING.md`,
+//! kept by `tests/directions`): `clock`, `text`, `error` and `terms`, `fields` and `host`, `site` and `log`, `config`,
+//! `decision`, `executor`, then `check`, `service` and `console` side by side, and `cli`. What is public is what the
+//! binary, the tests from outside and the benchmarks use.
 
-pub mod check;
+mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod console;
 pub mod decision;
-pub mod error;
+mod error;
 pub mod executor;
-pub mod fields;
+mod fields;
 pub mod host;
 pub mod log;
-pub mod service;
+mod service;
 pub mod site;
 pub mod terms;
 pub mod text;

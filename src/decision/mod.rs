@@ -8,21 +8,21 @@
 //! virtual clock, `retold` what history says of the past.
 
 mod attempt;
-pub mod countdown;
+pub(crate) mod countdown;
 mod decide;
 mod facts;
 mod gates;
 mod judge;
-pub mod model;
+pub(crate) mod model;
 mod next;
 mod restart;
-pub mod restart_count;
+pub(crate) mod restart_count;
 mod retold;
 pub mod simulate;
 #[cfg(test)]
 mod tests;
 mod why;
-pub mod window;
+pub(crate) mod window;
 mod world;
 
 pub use decide::{decide, decide_one, due_in_order, next_instant, verdicts};

@@ -6,17 +6,17 @@
 //! puts them together, and the `world` it does that in; `simulate`, what will become of everything; the `client` by which
 //! command line and console reach whoever is the executor.
 
-pub mod client;
-pub mod clock_guard;
-pub mod engine;
+pub(crate) mod client;
+pub(crate) mod clock_guard;
+pub(crate) mod engine;
 pub mod history;
-pub mod init;
-pub mod journal;
+pub(crate) mod init;
+pub(crate) mod journal;
 #[cfg(test)]
-pub mod mutants;
-pub mod notice;
-pub mod run;
-pub mod share;
-pub mod simulate;
-pub mod talk;
-pub mod world;
+pub(crate) mod mutants;
+pub(crate) mod notice;
+pub(crate) mod run;
+pub(crate) mod share;
+pub(crate) mod simulate;
+pub(crate) mod talk;
+pub(crate) mod world;

@@ -68,6 +68,7 @@ pub struct Rights {
 
 impl Rights {
     /// Given as ids: the owner of the state folder and the operators' group.
+    #[cfg(test)]
     pub fn new(owner: Option<Id>, operators: Option<Id>) -> Rights {
         Rights { owner, operators }
     }

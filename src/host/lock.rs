@@ -98,11 +98,6 @@ impl ExclusiveLock {
         }
     }
 
-    /// The locked file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Whether this is still the lock that others see. Where somebody removed its file it is taken anew; false: another
     /// process was faster, and holds it now.
     ///

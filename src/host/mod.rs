@@ -1,28 +1,28 @@
 //! What the operating system knows and does: who is logged on, facts, processes, locks, files. Everything that differs
 //! between systems is in `unix/` and `windows/` behind the functions of this folder.
 
-pub mod account;
-pub mod durable;
-pub mod facts;
-pub mod helper;
-pub mod inhibit;
-pub mod ipc;
-pub mod lock;
-pub mod notice;
-pub mod open;
+pub(crate) mod account;
+pub(crate) mod durable;
+pub(crate) mod facts;
+pub(crate) mod helper;
+pub(crate) mod inhibit;
+pub(crate) mod ipc;
+pub(crate) mod lock;
+pub(crate) mod notice;
+pub(crate) mod open;
 pub mod paths;
-pub mod perms;
-pub mod power;
-pub mod process;
-pub mod programs;
-pub mod sessions;
-pub mod signals;
-pub mod stop;
-pub mod supervisor;
-pub mod tail;
-pub mod terminal;
-pub mod threads;
-pub mod wire;
+pub(crate) mod perms;
+pub(crate) mod power;
+pub(crate) mod process;
+pub(crate) mod programs;
+pub(crate) mod sessions;
+pub(crate) mod signals;
+pub(crate) mod stop;
+pub(crate) mod supervisor;
+pub(crate) mod tail;
+pub(crate) mod terminal;
+pub(crate) mod threads;
+pub(crate) mod wire;
 
 #[cfg(unix)]
 mod unix;

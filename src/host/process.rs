@@ -98,8 +98,6 @@ pub struct LaunchSpec {
 /// A process that outlives its maker's session, and the two pipes to it.
 #[derive(Debug)]
 pub struct Detached {
-    /// Its number.
-    pub pid: u32,
     /// Its standard input; closing it is what it sees when its maker dies.
     pub stdin: ChildStdin,
     /// Its standard output.

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub mod command;
+pub(crate) mod command;
 pub mod parse;
-pub mod render;
-pub mod silent;
+pub(crate) mod render;
+pub(crate) mod silent;
 
 /// The largest instruction file that is read, in bytes.
 pub const MAX_BYTES: u64 = 1 << 20;

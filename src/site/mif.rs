@@ -51,11 +51,6 @@ pub struct Result {
     pub at: Wall,
 }
 
-/// Whether a file name is that of a MIF: `.MIF` in any case, also twice.
-pub fn is_mif_name(name: &str) -> bool {
-    name.to_ascii_lowercase().ends_with(".mif")
-}
-
 /// Reads a status MIF.
 ///
 /// # Errors

@@ -8,10 +8,10 @@
 pub mod content;
 pub mod ids;
 pub mod instruction;
-pub mod lint;
-pub mod mif;
-pub mod publish;
-pub mod report;
-pub mod share;
+pub(crate) mod lint;
+pub(crate) mod mif;
+pub(crate) mod publish;
+pub(crate) mod report;
+pub(crate) mod share;
 pub mod site_file;
 pub mod trust;

@@ -39,7 +39,7 @@ impl Service {
 
     /// Ends it and waits until it is gone.
     pub fn end(self) {
-        let Detached { stdin, stdout, mut child, .. } = self.process;
+        let Detached { stdin, stdout, mut child } = self.process;
         drop((stdin, stdout));
         let start = Instant::now();
         while matches!(child.try_wait(), Ok(None)) {

@@ -20,11 +20,6 @@ impl Outbox {
         Self(folder.to_owned())
     }
 
-    /// Where it is, for whoever carries it.
-    pub fn folder(&self) -> PathBuf {
-        self.0.clone()
-    }
-
     /// Keeps a result until it is delivered. `name` is made of ids and so a safe file name.
     ///
     /// # Errors

@@ -273,7 +273,7 @@ impl Runs for RealWorld {
         let failed = |e: io::Error| SafeText::new(&format!("the run host could not be started: {e}"));
         let exe = programs::own_executable().map_err(failed)?;
         let folder = self.folder(run);
-        let Detached { stdin, stdout, child, .. } =
+        let Detached { stdin, stdout, child } =
             process::spawn_detached(&exe, &["run-host".into(), folder.path().into()]).map_err(failed)?;
         let (tell, told) = mpsc::channel();
         let reading = threads::start("run host", move || {

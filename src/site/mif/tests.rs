@@ -186,12 +186,6 @@ fn no_prefix_of_a_status_is_a_success() {
 }
 
 #[test]
-fn names_of_mifs_are_known_by_their_end() {
-    assert!(is_mif_name("X.MIF") && is_mif_name("x.mif.mif") && is_mif_name("BP0000Y-1.Mif"));
-    assert!(!is_mif_name("x.txt") && !is_mif_name("mif"));
-}
-
-#[test]
 fn what_is_written_is_the_full_form() {
     let text = render(&Result {
         machine: "BP004000".parse().unwrap(),

@@ -35,7 +35,7 @@ pub fn spawn_detached(exe: &Path, args: &[OsString]) -> io::Result<Detached> {
     }
     let mut child = command.spawn()?;
     match (child.stdin.take(), child.stdout.take()) {
-        (Some(stdin), Some(stdout)) => Ok(Detached { pid: child.id(), stdin, stdout, child }),
+        (Some(stdin), Some(stdout)) => Ok(Detached { stdin, stdout, child }),
         _ => Err(io::Error::other("the pipes are missing")),
     }
 }

@@ -288,8 +288,8 @@ fn an_identity_outlives_its_process_but_not_its_boot() {
 fn a_detached_process_has_its_own_session_and_ends_with_its_pipe() {
     let script = "read x; echo \"$x\"; pwd; grep -E 'Sig(Ign|Blk)' /proc/self/status";
     let mut detached = spawn_detached(Path::new("/bin/sh"), &["-c".into(), script.into()]).unwrap();
-    let stat = proc::stat(detached.pid).unwrap();
-    assert_eq!((stat.session, stat.terminal), (detached.pid, 0));
+    let stat = proc::stat(detached.child.id()).unwrap();
+    assert_eq!((stat.session, stat.terminal), (detached.child.id(), 0));
     detached.stdin.write_all(b"go\n").unwrap();
     let mut text = String::new();
     detached.stdout.read_to_string(&mut text).unwrap();
@@ -305,7 +305,7 @@ fn what_a_dead_run_host_left_is_found_by_session_or_environment_and_killed() {
     let script = "export PCM_REQUEST_ID=BP0LEFT PCM_ATTEMPT=1; setsid sh -c 'echo $$; exec sleep 60' & \
         env -i /bin/sleep 60 & echo $!; read x";
     let mut host = spawn_detached(Path::new("/bin/sh"), &["-c".into(), script.into()]).unwrap();
-    let who = identity(host.pid).unwrap();
+    let who = identity(host.child.id()).unwrap();
     let mut out = BufReader::new(&mut host.stdout);
     let mut expected = [read_pid(&mut out), read_pid(&mut out)];
     expected.sort();

@@ -44,7 +44,7 @@ pub fn spawn_detached(exe: &Path, args: &[OsString]) -> io::Result<Detached> {
         other => other?,
     };
     match (child.stdin.take(), child.stdout.take()) {
-        (Some(stdin), Some(stdout)) => Ok(Detached { pid: child.id(), stdin, stdout, child }),
+        (Some(stdin), Some(stdout)) => Ok(Detached { stdin, stdout, child }),
         _ => Err(io::Error::other("the pipes are missing")),
     }
 }
