@@ -8,6 +8,7 @@ pub mod term;
 #[cfg(test)]
 mod tests;
 pub mod theme;
+pub mod threads;
 mod turn;
 pub mod ui;
 

@@ -1,14 +1,15 @@
 //! The start of the console: what the terminal can do, theme, keys, drivers; then `turn` until the end.
 
 use super::app::{App, AppOptions, Event};
-use super::drivers::{self, Input, ask::Asker, logs, transcript};
+use super::drivers::{self, Incoming, ask::Asker, logs, transcript};
 use super::keymap::Keymap;
 use super::term::out::{Out, Sent};
 use super::term::pace::Pace;
 use super::term::{self, Caps, Guard, Screen, leave, leave_dead};
 use super::theme::Theme;
+use super::threads::spawn;
 use super::turn::{Beside, Console};
-use super::ui;
+use super::ui::{self, Painter};
 use crate::clock::Zone;
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
@@ -78,13 +79,15 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
     let asker = Asker::start(&ask, &to).map_err(failed)?;
     let transcripts = transcript::start(layout, &to).map_err(failed)?;
     let discard = drivers::discard().map_err(failed)?;
+    let save = drivers::save::start(&to).map_err(failed)?;
+    let seen = seen.map(drivers::seen::start).transpose().map_err(failed)?;
     logs::start(logs::follow(layout, config, app.options.zone.clone()), &to).map_err(failed)?;
     listen(&to).map_err(failed)?;
     let glyphs = if caps.ascii { &ui::ASCII } else { &ui::UNICODE };
     let rate = slow_rate(options.slow, terminal::speed());
     let sent = to.clone();
     let out = Out::start(rate, move |what| {
-        let _ = sent.send(if what == Sent::Done { Input::Out } else { Input::Gone });
+        let _ = sent.send(if what == Sent::Done { Incoming::Out } else { Incoming::Gone });
     })
     .map_err(failed)?;
     let guard = Guard::enter(caps.alternate).map_err(failed)?;
@@ -92,20 +95,21 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
     let mut screen = Screen::new(width, height, caps.synchronized);
     screen.cleared(width, height);
     let pace = if rate.is_some() { Pace::slow() } else { Pace::fast() };
-    let beside = Beside::new(&to, seen);
+    let theme_name = theme.name.clone();
     let mut console = Console {
         app,
-        theme,
-        glyphs,
+        painter: Painter::new(theme, glyphs),
         screen,
         guard,
         asker,
         transcripts,
         discard,
+        save,
+        seen,
         out,
         pace,
         resumed: None,
-        beside,
+        beside: Beside::default(),
     };
     for note in [theme_note, zone_note].into_iter().flatten() {
         console.app.warn(note);
@@ -113,12 +117,12 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
     tracing::info!(
         "console on a terminal of {width}x{height}, {:?} colours, theme {}, {}{}",
         caps.colours,
-        console.theme.name,
+        theme_name,
         if caps.ascii { "ASCII" } else { "UTF-8" },
         rate.map(|rate| format!(", a slow line of {rate} bytes/s")).unwrap_or_default(),
     );
     let _keys = drivers::keys::start(&to, rate.is_some()).map_err(failed)?;
-    let _ = to.send(Input::Event(Event::Resize(width, height)));
+    let _ = to.send(Incoming::Event(Event::Resize(width, height)));
     match console.turn(&from) {
         Ok(()) => Ok(()),
         // Whoever took the terminal away wants no message on it.
@@ -200,7 +204,7 @@ fn keymap(config: &Config) -> Result<Keymap> {
     Keymap::with(&text).map_err(|mistakes| wrong(mistakes.join("; ")))
 }
 
-fn listen(to: &Sender<Input>) -> std::io::Result<()> {
+fn listen(to: &Sender<Incoming>) -> std::io::Result<()> {
     let to = to.clone();
     signals::listen(move |signal| match signal {
         Signal::HangUp => {
@@ -209,21 +213,21 @@ fn listen(to: &Sender<Input>) -> std::io::Result<()> {
             std::process::exit(129);
         }
         Signal::Terminate => {
-            let _ = to.send(Input::Terminate);
+            let _ = to.send(Incoming::Terminate);
             // A terminal that takes no more bytes must not keep the process.
             let late = || {
                 std::thread::sleep(Duration::from_millis(900));
                 std::process::exit(143);
             };
-            if drivers::spawn("end", late).is_err() {
+            if spawn("end", late).is_err() {
                 std::process::exit(143);
             }
         }
         Signal::Continue => {
-            let _ = to.send(Input::Continued);
+            let _ = to.send(Incoming::Continued);
         }
         Signal::Resize => {
-            let _ = to.send(Input::Resized);
+            let _ = to.send(Incoming::Resized);
         }
     })
 }

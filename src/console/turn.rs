@@ -3,31 +3,32 @@
 
 use super::app::{App, Effect, Event};
 use super::drivers::clipboard::{Way, sequence};
-use super::drivers::{self, Input, ask::Asker};
+use super::drivers::{Incoming, ask::Asker, save};
 use super::term::out::Out;
 use super::term::pace::{Pace, Wanted};
 use super::term::{self, Guard, Screen, leave_dead};
-use super::theme::Theme;
-use super::ui;
+use super::ui::Painter;
 use crate::clock::System;
 use crate::executor::talk::protocol::Answer;
 use crate::host::{signals, terminal};
 use crate::site::ids::RequestId;
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 /// Everything of a console that runs.
 pub struct Console {
     pub(super) app: App,
-    pub(super) theme: Theme,
-    pub(super) glyphs: &'static ui::Glyphs,
+    pub(super) painter: Painter,
     pub(super) screen: Screen,
     pub(super) guard: Guard,
     pub(super) asker: Asker,
     pub(super) transcripts: Sender<Option<(RequestId, u32)>>,
     /// Takes what nobody wants any more.
     pub(super) discard: Sender<Box<Answer>>,
+    /// Writes what is saved.
+    pub(super) save: Sender<save::Job>,
+    /// Keeps what has been seen for the next start; None: the system names no folder for that.
+    pub(super) seen: Option<Sender<String>>,
     pub(super) out: Out,
     pub(super) pace: Pace,
     /// When Ctrl-Z was last come back from.
@@ -36,22 +37,12 @@ pub struct Console {
 }
 
 /// What is done beside the screen.
+#[derive(Default)]
 pub struct Beside {
-    /// Where drivers send what they have to say.
-    to: Sender<Input>,
-    /// Where it is kept what has been seen.
-    seen: Option<PathBuf>,
     /// Bytes that go out before the next frame: the clipboard's, the mouse's.
     first: Vec<u8>,
     /// The bare terminal shows lines to be selected; the next key ends that.
     plain: bool,
-}
-
-impl Beside {
-    /// Nothing yet.
-    pub fn new(to: &Sender<Input>, seen: Option<PathBuf>) -> Beside {
-        Beside { to: to.clone(), seen, first: Vec::new(), plain: false }
-    }
 }
 
 /// What became of an input.
@@ -69,7 +60,7 @@ impl Console {
     ///
     /// # Errors
     /// The terminal cannot be taken back after a suspension, or a frame cannot be made.
-    pub fn turn(&mut self, from: &Receiver<Input>) -> std::io::Result<()> {
+    pub fn turn(&mut self, from: &Receiver<Incoming>) -> std::io::Result<()> {
         let mut wanted = Wanted::Key;
         let mut tick = Instant::now();
         loop {
@@ -120,27 +111,27 @@ impl Console {
         }
     }
 
-    fn input(&mut self, input: Input) -> std::io::Result<After> {
+    fn input(&mut self, input: Incoming) -> std::io::Result<After> {
         Ok(match input {
-            Input::Event(event) => {
+            Incoming::Event(event) => {
                 let waited = matches!(event, Event::Key(_) | Event::Paste(_) | Event::Resize(..));
                 if self.take(event)? {
                     return Ok(After::End);
                 }
                 After::Draw(if waited { Wanted::Key } else { Wanted::News })
             }
-            Input::Resized => {
+            Incoming::Resized => {
                 let (width, height) = term::size();
                 if self.take(Event::Resize(width, height))? { After::End } else { After::Draw(Wanted::Key) }
             }
-            Input::Out => After::Draw(Wanted::No),
-            Input::Gone => After::EndDead,
-            Input::Terminate => After::End,
+            Incoming::Out => After::Draw(Wanted::No),
+            Incoming::Gone => After::EndDead,
+            Incoming::Terminate => After::End,
             // After a Ctrl-Z of ours the terminal was taken again already.
-            Input::Continued if self.resumed.is_some_and(|at| at.elapsed() < Duration::from_secs(2)) => {
+            Incoming::Continued if self.resumed.is_some_and(|at| at.elapsed() < Duration::from_secs(2)) => {
                 After::Draw(Wanted::No)
             }
-            Input::Continued => {
+            Incoming::Continued => {
                 self.guard.away(|| ())?;
                 self.cleared();
                 After::Draw(Wanted::Key)
@@ -167,7 +158,9 @@ impl Console {
                 Effect::Transcript(wanted) => {
                     let _ = self.transcripts.send(wanted);
                 }
-                Effect::Save { path, lines } => drivers::save::start(path, lines, &self.beside.to)?,
+                Effect::Save { path, lines } => {
+                    let _ = self.save.send((path, lines));
+                }
                 Effect::Copy(lines) => {
                     let way = Way::of(|name| std::env::var(name).ok());
                     self.beside.first.extend(sequence(&lines, way).into_bytes());
@@ -181,11 +174,9 @@ impl Console {
                     terminal::write(text.as_bytes())?;
                 }
                 Effect::Seen(line) => {
-                    let kept = self.beside.seen.as_deref().map(|path| drivers::seen::keep(path, &line));
-                    if let Some(Err(e)) = kept {
-                        tracing::warn!("what has been seen cannot be kept for the next start: {e}");
-                    }
+                    let _ = self.seen.as_ref().map(|seen| seen.send(line));
                 }
+                Effect::Traces(command) => self.painter.traces(command),
                 Effect::Discard(old) => {
                     let _ = self.discard.send(old);
                 }
@@ -216,7 +207,7 @@ impl Console {
             return Ok(());
         }
         let mut frame = self.screen.frame();
-        ui::draw(&self.app, &self.theme, self.glyphs, &mut frame);
+        let layout = self.painter.draw(&self.app, &mut frame);
         let mut bytes = std::mem::take(&mut self.beside.first);
         self.screen.show(frame, &mut bytes)?;
         if !bytes.is_empty() {
@@ -224,6 +215,7 @@ impl Console {
             self.pace.drawn(now);
             self.out.send(bytes, now);
         }
+        self.take(Event::Drawn(layout))?;
         Ok(())
     }
 }

@@ -70,7 +70,7 @@ fn main() {
         view("packages, a filter typed", "2 /", "/", &["n", "u", "m", "\x7f", "\x7f", "\x7f"]);
         view("packages, sorted anew", "2", "BP1000", &["s"]);
         view("history, j and pages", "6", "ATTEMPTS 50000", &["j", "\x1b[6~", "k", "\x1b[5~"]);
-        view("history, a filter typed", "6 /", "find:", &["n", "u", "m", "\x7f", "\x7f", "\x7f"]);
+        view("history, a filter typed", "6 /", "filter:", &["n", "u", "m", "\x7f", "\x7f", "\x7f"]);
         view("logged on, j k", "4", "user1", &["j", "j", "k"]);
         view("details opened and closed", "", "BP1000", &["\r", "q"]);
         view("help opened and closed", "", "BP1000", &["?", "q"]);

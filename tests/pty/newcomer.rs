@@ -56,7 +56,7 @@ fn run_defer_explain_search_who_and_leave_are_found_on_the_screen_alone() {
         console.wait_quiet(std::time::Duration::from_millis(200));
     }
     console.keys(&key(&console, "defer"));
-    console.wait("until when?");
+    console.wait("enter a time");
     // The form says what it takes, what is missing and which key carries it out.
     console.wait("2h, 22:00");
     console.keys("1h\r");
@@ -76,9 +76,9 @@ fn run_defer_explain_search_who_and_leave_are_found_on_the_screen_alone() {
     console.keys(&key(&console, "pane"));
     console
         .wait_until("the log's keys", |screen| screen.lines().last().is_some_and(|l| l.contains("follow")));
-    console.keys(&key(&console, "find"));
+    console.keys(&key(&console, "search"));
     console.keys("BP0000Y\r");
-    console.wait("/BP0000Y");
+    console.wait("search: BP0000Y");
     console.keys("?");
     console.wait("q leaves");
     console.keys("q");

@@ -15,7 +15,7 @@ fn in_the_terminal() {
     match place.as_str() {
         "drawing" => panic!("\x1b]0;drawn\x07 badly"),
         "a thread" => {
-            pcm::console::drivers::spawn("test", || panic!("a thread of its own")).unwrap();
+            pcm::console::threads::spawn("test", || panic!("a thread of its own")).unwrap();
             std::thread::park();
         }
         "a stranger" => {

@@ -1,32 +1,32 @@
 //! What each command does, and what typed keys do where text is typed.
 
-use super::command::Id;
 use super::copy::MAX_COPY;
 use super::dialog::{Confirm, Outcome, SaveAs, Saving};
+use super::event::Effect;
 use super::list::Scroll;
 use super::overlay::{Details, Overlay, Palette};
-use super::{App, Effect, Focus, View};
+use super::state::App;
+use super::view::{Focus, View};
 use crate::console::keymap::Key;
+use crate::console::keymap::commands::Id;
 use crate::decision::simulate::Assumptions;
 use crate::executor::talk::protocol::{self, Action, Change, Wanted};
 use crate::safe;
 use crate::text::SafeText;
-use tui_logger::TuiWidgetEvent;
 
 impl App {
     /// Carries out a command that is enabled.
     pub(super) fn act(&mut self, id: Id) -> Vec<Effect> {
-        if let Some(view) = id.view() {
+        if let Some(view) = View::of(id) {
             self.overlays.clear();
             self.came_from = None;
             self.view = view;
             return Vec::new();
         }
-        let (data, now) = (&self.data, self.now);
         match self.view {
-            View::Overview => self.overview.pin(data, now),
-            View::Packages => self.packages.pin(data, now),
-            _ => {}
+            View::Overview => self.overview.pin(&self.data),
+            View::Packages => self.packages.pin(&self.data),
+            View::Log | View::Who | View::History | View::Readiness | View::Diagnostics => {}
         }
         match id {
             Id::Quit => match self.overlays.pop() {
@@ -87,20 +87,14 @@ impl App {
             Id::Mouse => {
                 self.mouse = !self.mouse;
                 let said = match self.mouse {
-                    true => "the mouse clicks and scrolls here; with Shift most terminals still select",
-                    false => "the mouse is the terminal's",
+                    true => "the mouse clicks and scrolls here; most terminals still select text with Shift",
+                    false => "the mouse is left to the terminal",
                 };
                 self.say(said, false);
                 vec![Effect::Mouse(self.mouse)]
             }
-            Id::NextPane => {
-                self.turn(1);
-                Vec::new()
-            }
-            Id::PrevPane => {
-                self.turn(-1);
-                Vec::new()
-            }
+            Id::NextPane => self.turn(1),
+            Id::PrevPane => self.turn(-1),
             Id::Filter => {
                 if let Some(filter) = self.filter_mut() {
                     filter.start();
@@ -110,15 +104,14 @@ impl App {
                 Vec::new()
             }
             Id::Sort => {
-                if let Some(order) = self.rows_mut().map(|rows| rows.resort().word()) {
+                if let Some(rows) = self.rows_mut() {
+                    rows.resort();
+                    let order = rows.sorted_by().unwrap_or("group");
                     self.say(safe!("sorted by {order}"), false);
                 }
                 Vec::new()
             }
-            _ => {
-                self.moved(id);
-                Vec::new()
-            }
+            _ => self.moved(id),
         }
     }
 
@@ -142,13 +135,13 @@ impl App {
         effects
     }
 
-    /// The week to come, reckoned anew each time it is opened.
+    /// The week ahead, simulated anew each time it is opened.
     fn week(&mut self) -> Vec<Effect> {
         let mut effects = self.open(Overlay::Week(Scroll::default()));
         if let Some(now) = self.now {
             let until = now + chrono::TimeDelta::days(7);
             let wanted = Wanted { request: None, from: now, until, assume: Assumptions::default() };
-            effects.push(self.ask(protocol::View::Simulate(wanted), "reckoning the week to come".into()));
+            effects.push(self.ask(protocol::View::Simulate(wanted), "simulating the week".into()));
         }
         effects
     }
@@ -166,8 +159,12 @@ impl App {
         self.marked.clear();
         let n = super::words::count(effects.len(), "row");
         let said = match back {
-            true => safe!("{n} stay in sight again"),
-            false => safe!("{n} seen; view 2 keeps what the overview lets go, v there brings it back"),
+            true => safe!("{n} shown again"),
+            false => safe!(
+                "{n} hidden here; {} lists all requests, and {} there brings them back",
+                self.key_of(Id::Packages),
+                self.key_of(Id::Seen)
+            ),
         };
         self.say(said, false);
         effects
@@ -188,14 +185,18 @@ impl App {
         let lines = self.copied();
         let bytes = lines.iter().map(|line| line.as_str().len() + 1).sum::<usize>().saturating_sub(1);
         if bytes > MAX_COPY {
-            let said =
-                safe!("copy: {bytes} bytes are more than terminals take, {MAX_COPY}; Y shows them, S saves");
+            let said = safe!(
+                "copy: {bytes} bytes are more than terminals take, {MAX_COPY}; {} shows them, {} saves them",
+                self.key_of(Id::Plain),
+                self.key_of(Id::Save)
+            );
             self.say(said, true);
             return Vec::new();
         }
         let what = super::words::count(lines.len(), "line");
         let said = safe!(
-            "{what}, {bytes} bytes, given to the terminal's clipboard; where that does nothing, Y shows them"
+            "{what}, {bytes} bytes, given to the terminal's clipboard; if it stays empty, {} shows them",
+            self.key_of(Id::Plain)
         );
         self.say(said, false);
         vec![Effect::Copy(lines)]
@@ -254,10 +255,10 @@ impl App {
         }
     }
 
-    fn turn(&mut self, by: isize) {
+    fn turn(&mut self, by: isize) -> Vec<Effect> {
         if let Some(Overlay::Details(details)) = self.overlays.last_mut() {
             details.transcript = !details.transcript;
-            return;
+            return Vec::new();
         }
         match self.view {
             View::Overview => {
@@ -266,17 +267,18 @@ impl App {
                 self.overview_focus = panes[(here + by).rem_euclid(3) as usize];
             }
             View::History => self.audit_focus = !self.audit_focus,
-            View::Diagnostics => self.diagnostics.transition(TuiWidgetEvent::HideKey),
-            _ => {}
+            View::Diagnostics => return vec![Effect::Traces(Id::NextPane)],
+            View::Packages | View::Log | View::Who | View::Readiness => {}
         }
+        Vec::new()
     }
 
     /// Movements, and the commands of a log.
-    pub(super) fn moved(&mut self, id: Id) {
+    pub(super) fn moved(&mut self, id: Id) -> Vec<Effect> {
         match self.overlays.last_mut() {
             Some(Overlay::Details(details)) => {
                 details.moved(id);
-                return;
+                return Vec::new();
             }
             Some(
                 Overlay::Explain(_, scroll)
@@ -285,29 +287,29 @@ impl App {
                 | Overlay::Week(scroll),
             ) => {
                 scroll.moved(id);
-                return;
+                return Vec::new();
             }
             Some(Overlay::Results) => {
                 if let Some(results) = &mut self.results {
                     results.scroll.moved(id);
                 }
-                return;
+                return Vec::new();
             }
-            Some(_) => return,
+            Some(Overlay::Confirm(_) | Overlay::Palette(_) | Overlay::Save(_)) => return Vec::new(),
             None => {}
         }
         let users = self.data.who.value.as_ref().map_or(0, |who| who.sessions.len() + who.connections.len());
         match (self.view, self.focus()) {
             (_, Focus::Log) => {
-                if let Some(said) = self.log.command(id) {
+                if let Some(said) = self.log.command(id, &self.options.keymap) {
                     self.say(said, false);
                 }
             }
             (View::Overview, Focus::List) => {
-                self.overview.moved(id, &self.data, self.now);
+                self.overview.moved(id, &self.data);
             }
             (View::Packages, _) => {
-                self.packages.moved(id, &self.data, self.now);
+                self.packages.moved(id, &self.data);
             }
             (View::Overview | View::Who, _) => {
                 self.who.moved(id, users);
@@ -324,23 +326,10 @@ impl App {
                 let len = self.data.check.value.as_ref().map_or(0, |check| check.items.len());
                 self.readiness.moved(id, len);
             }
-            (View::Diagnostics, _) => {
-                let event = match id {
-                    Id::Up => TuiWidgetEvent::UpKey,
-                    Id::Down => TuiWidgetEvent::DownKey,
-                    Id::Left => TuiWidgetEvent::LeftKey,
-                    Id::Right => TuiWidgetEvent::RightKey,
-                    Id::Louder => TuiWidgetEvent::PlusKey,
-                    Id::Quieter => TuiWidgetEvent::MinusKey,
-                    Id::PageUp => TuiWidgetEvent::PrevPageKey,
-                    Id::PageDown => TuiWidgetEvent::NextPageKey,
-                    Id::Bottom => TuiWidgetEvent::EscapeKey,
-                    _ => return,
-                };
-                self.diagnostics.transition(event);
-            }
+            (View::Diagnostics, _) => return vec![Effect::Traces(id)],
             (View::Log, _) => {}
         }
+        Vec::new()
     }
 
     /// A key where text is typed.
@@ -361,7 +350,7 @@ impl App {
                         self.overlays.pop();
                         let what = request.map(|id| format!(" {id}")).unwrap_or_default();
                         let label: SafeText = safe!("{name}{what}");
-                        self.say(safe!("{label}: asked"), false);
+                        self.say(safe!("{label}: sent"), false);
                         vec![self.ask(change, label)]
                     }
                     Outcome::DoEach(changes, refused) => {
@@ -410,7 +399,7 @@ impl App {
             },
             Some(_) => Vec::new(),
             None if focus == Focus::Log => {
-                if let Some(said) = self.log.key(key) {
+                if let Some(said) = self.log.key(key, &self.options.keymap) {
                     self.say(said, false);
                 }
                 Vec::new()

@@ -1,7 +1,11 @@
 //! What is shown, as lines of text: to be copied, printed on the bare terminal, or saved to a file.
 
+use super::event::LogLine;
 use super::overlay::Overlay;
-use super::{App, Focus, LogLine, View, words};
+use super::results::Fate;
+use super::state::App;
+use super::view::{Focus, View};
+use super::words;
 use crate::clock::Zone;
 use crate::executor::talk::view::{
     AllowedDoc, AttemptDoc, AuditEntryDoc, GateDoc, RequestDoc, SessionDoc, SimulatedDoc,
@@ -36,13 +40,10 @@ impl App {
                 all.get(self.who.row(all.len())).map(|one| session_line(one, zone)).into_iter().collect()
             }
             (View::History, Focus::Second) => {
-                let entries = self.data.audit.value.as_ref().map_or(&[][..], |audit| &audit.entries);
-                let at = entries.len().checked_sub(self.audit.row(entries.len()) + 1);
-                at.and_then(|at| entries.get(at)).map(|entry| audit_line(entry, zone)).into_iter().collect()
+                self.selected_entry().map(|entry| audit_line(entry, zone)).into_iter().collect()
             }
             (View::History, _) => {
-                let all = self.data.history.value.as_ref().map_or(&[][..], |history| &history.attempts);
-                all.get(self.history.row(all.len())).map(|a| attempt_line(a, zone)).into_iter().collect()
+                self.selected_attempt().map(|attempt| attempt_line(attempt, zone)).into_iter().collect()
             }
             _ => Vec::new(),
         }
@@ -115,10 +116,10 @@ impl App {
             }
             Overlay::Results => {
                 let Some(results) = &self.results else { return Vec::new() };
-                let fate = |fate: &super::marks::Fate| match fate {
-                    super::marks::Fate::Asked(_) => "not answered yet".into(),
-                    super::marks::Fate::Done(text) => text.clone(),
-                    super::marks::Fate::Refused(why) => safe!("refused: {why}"),
+                let fate = |fate: &Fate| match fate {
+                    Fate::Asked(_) => "not answered yet".into(),
+                    Fate::Done(text) => text.clone(),
+                    Fate::Refused(why) => safe!("refused: {why}"),
                 };
                 results.fates.iter().map(|(id, what)| safe!("{id} {}", fate(what))).collect()
             }

@@ -7,7 +7,6 @@ use crate::executor::talk::view::*;
 use crate::site::ids::RequestId;
 use crate::terms::{Group, Problem, State};
 use crate::text::SafeText;
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// How many requests' details are kept at most.
@@ -75,7 +74,7 @@ pub struct Data {
     pub history: Held<HistoryDoc>,
     /// Who did what.
     pub audit: Held<AuditDoc>,
-    /// The week to come, as it was last asked for.
+    /// The week ahead, as it was last asked for.
     pub week: Held<SimulateDoc>,
     /// The readiness checklist.
     pub check: Held<CheckDoc>,
@@ -88,11 +87,11 @@ pub struct Data {
     /// Explanations: only the newest is kept.
     pub explain: Option<(RequestId, Held<ExplainDoc>)>,
     /// Asked for several times a frame and worked out once an answer.
-    sums: RefCell<Option<Sums>>,
+    sums: Sums,
 }
 
 /// What is said of all requests together.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Sums {
     /// Of what: the revision of the list and of what has been seen, and of the status.
     of: ((u64, u64), u64),
@@ -152,7 +151,7 @@ impl Data {
     /// What is wrong, worst first, each once. Warnings come last.
     pub fn problems(&self) -> Vec<&Problem> {
         let all: Vec<&Problem> = self.all_problems().collect();
-        self.sum(|sums| sums.problems.iter().map(|at| all[*at]).collect())
+        self.sums.problems.iter().filter_map(|at| all.get(*at).copied()).collect()
     }
 
     /// Whether anything is wrong.
@@ -207,22 +206,22 @@ impl Data {
 
     /// How many requests are in a group.
     pub fn count(&self, group: Group) -> usize {
-        self.sum(|sums| sums.groups.get(&group).map_or(0, |(all, _)| *all))
+        self.sums.groups.get(&group).map_or(0, |(all, _)| *all)
     }
 
     /// How many of them no operator has seen.
     pub fn unseen(&self, group: Group) -> usize {
-        self.sum(|sums| sums.groups.get(&group).map_or(0, |(_, unseen)| *unseen))
+        self.sums.groups.get(&group).map_or(0, |(_, unseen)| *unseen)
     }
 
     /// How many attempts ended without success.
     pub fn failed(&self) -> usize {
-        self.sum(|sums| sums.failed.0)
+        self.sums.failed.0
     }
 
     /// How many of them no operator has seen.
     pub fn unseen_failed(&self) -> usize {
-        self.sum(|sums| sums.failed.1)
+        self.sums.failed.1
     }
 
     /// Whether something is running or about to, so that times on the screen move each second.
@@ -232,19 +231,19 @@ impl Data {
 
     /// The first request that is announced and not launched.
     pub fn countdown(&self) -> Option<&RequestDoc> {
-        self.requests().get(self.sum(|sums| sums.countdown)?)
+        self.requests().get(self.sums.countdown?)
     }
 
-    fn sum<T>(&self, ask: impl FnOnce(&Sums) -> T) -> T {
+    /// Works out what is said of all requests together, if any of it may have changed.
+    pub fn work_out(&mut self) {
         let of = (self.revision(), self.status.revision());
-        let mut sums = self.sums.borrow_mut();
-        let current = sums.take().filter(|sums| sums.of == of).unwrap_or_else(|| self.summed(of));
-        ask(sums.insert(current))
+        if self.sums.of != of {
+            self.sums = self.summed(of);
+        }
     }
 
     fn summed(&self, of: ((u64, u64), u64)) -> Sums {
-        let mut sums =
-            Sums { of, groups: BTreeMap::new(), failed: (0, 0), countdown: None, problems: Vec::new() };
+        let mut sums = Sums { of, ..Sums::default() };
         for (at, row) in self.requests().iter().enumerate() {
             let unseen = usize::from(!self.is_seen(row));
             let counts = sums.groups.entry(row.group).or_default();

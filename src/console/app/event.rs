@@ -1,10 +1,13 @@
 //! What reaches the app and what it wants done: events in, effects out. Everything else in `app` is pure between them.
 
+use super::layout::Layout;
 use crate::clock::Wall;
 use crate::console::keymap::Key;
+use crate::console::keymap::commands::Id;
 use crate::error::Failure;
 use crate::executor::client::Question;
 use crate::executor::talk::protocol::Answer;
+use crate::log::Level;
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
 
@@ -66,6 +69,8 @@ pub enum Event {
         /// Towards the operator.
         down: bool,
     },
+    /// A frame was drawn, and had room for this.
+    Drawn(Layout),
     /// The terminal is ours again after a suspension, or after somebody else wrote on it.
     Resumed,
 }
@@ -97,6 +102,8 @@ pub enum Effect {
     Plain(Vec<SafeText>),
     /// Have the terminal report click and wheel, or leave the mouse to it.
     Mouse(bool),
+    /// Do with the display of traces what this command says; it is the terminal's side that has it.
+    Traces(Id),
     /// Keep for the next start that something has been seen, or, after a `-`, has not.
     Seen(String),
     /// Let go of a document that is out of date. The memory of tens of thousands of rows is given back beside the loop
@@ -110,42 +117,6 @@ pub enum Effect {
     Quit,
 }
 
-/// How bad a log line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// More than one wants to know.
-    Verbose,
-    /// What was done.
-    Info,
-    /// What may become bad.
-    Warning,
-    /// What is.
-    Error,
-}
-
-impl LogLevel {
-    /// As it is shown.
-    pub fn word(self) -> &'static str {
-        match self {
-            LogLevel::Verbose => "verbose",
-            LogLevel::Info => "info",
-            LogLevel::Warning => "warning",
-            LogLevel::Error => "error",
-        }
-    }
-}
-
-impl From<LogLevel> for crate::log::Level {
-    fn from(level: LogLevel) -> Self {
-        match level {
-            LogLevel::Verbose => crate::log::Level::Verbose,
-            LogLevel::Info => crate::log::Level::Info,
-            LogLevel::Warning => crate::log::Level::Warning,
-            LogLevel::Error => crate::log::Level::Error,
-        }
-    }
-}
-
 /// One record of a log, or one of its further lines.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogLine {
@@ -156,7 +127,7 @@ pub struct LogLine {
     /// The same, or that of the record above it in its file: where it stands among those of other files.
     pub near: Option<Wall>,
     /// How bad.
-    pub level: LogLevel,
+    pub level: Level,
     /// Who wrote it.
     pub component: SafeText,
     /// What.

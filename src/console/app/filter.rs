@@ -3,7 +3,6 @@
 
 use super::input::Input;
 use crate::console::keymap::Key;
-use std::cell::{Ref, RefCell};
 
 /// A filter of a list, and which rows it leaves.
 #[derive(Debug, Clone, Default)]
@@ -12,7 +11,7 @@ pub struct Filter {
     pub words: String,
     /// While they are typed.
     pub typing: Option<Input>,
-    left: RefCell<Left>,
+    left: Left,
 }
 
 /// What was worked out of a revision of the rows: the places that each beginning of the words has left. What is typed on
@@ -27,16 +26,25 @@ struct Left {
 const LEVELS: usize = 8;
 
 impl Filter {
-    /// The places of the rows that have the words, of so many; `fits` looks at one of them.
-    pub fn places(
-        &self,
-        revision: u64,
-        len: usize,
-        fits: impl Fn(usize, &Words) -> bool,
-    ) -> Ref<'_, [usize]> {
+    /// Works out which of so many rows have the words, if that may have changed; `fits` looks at one of them.
+    pub fn work_out(&mut self, revision: u64, len: usize, fits: impl Fn(usize, &Terms) -> bool) {
         let words = self.typing.as_ref().map_or(self.words.as_str(), Input::text);
-        self.left.borrow_mut().work_out(revision, len, words, fits);
-        Ref::map(self.left.borrow(), |left| left.levels.last().map_or(&[][..], |(_, places)| places))
+        self.left.work_out(revision, len, words, fits);
+    }
+
+    /// The places of those rows.
+    pub fn places(&self) -> &[usize] {
+        self.left.levels.last().map_or(&[], |(_, places)| places)
+    }
+
+    /// Those of these rows, as they are kept.
+    pub fn listed<'a, T>(&'a self, all: &'a [T]) -> Listed<'a, T> {
+        Listed { all, places: self.places(), newest_last: false }
+    }
+
+    /// The same, newest first, of rows that are kept oldest first.
+    pub fn newest_first<'a, T>(&'a self, all: &'a [T]) -> Listed<'a, T> {
+        Listed { newest_last: true, ..self.listed(all) }
     }
 
     /// Starts typing.
@@ -67,7 +75,7 @@ impl Filter {
 
 impl Left {
     /// The last level is then that of these words.
-    fn work_out(&mut self, revision: u64, len: usize, words: &str, fits: impl Fn(usize, &Words) -> bool) {
+    fn work_out(&mut self, revision: u64, len: usize, words: &str, fits: impl Fn(usize, &Terms) -> bool) {
         let words = words.to_lowercase();
         if self.of != revision {
             *self = Left { of: revision, levels: Vec::new() };
@@ -82,7 +90,7 @@ impl Left {
             }
             self.levels.pop();
         }
-        let wanted = Words::of(&words);
+        let wanted = Terms::of(&words);
         let places = match self.levels.last() {
             Some((_, places)) => places.iter().copied().filter(|at| fits(*at, &wanted)).collect(),
             None => (0..len).filter(|at| fits(*at, &wanted)).collect(),
@@ -94,24 +102,50 @@ impl Left {
     }
 }
 
+/// The rows that a filter leaves, in the order in which they are listed.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed<'a, T> {
+    all: &'a [T],
+    places: &'a [usize],
+    newest_last: bool,
+}
+
+impl<'a, T> Listed<'a, T> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// One of them.
+    pub fn get(&self, row: usize) -> Option<&'a T> {
+        let row = if self.newest_last { self.len().checked_sub(row + 1)? } else { row };
+        self.all.get(*self.places.get(row)?)
+    }
+}
+
 /// What a filter asks for, taken apart once for all rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Words {
+pub struct Terms {
     /// None of them may occur.
     inverted: bool,
     /// In lower case.
     words: Vec<String>,
 }
 
-impl Words {
+impl Terms {
     /// Words between blanks, or what must not occur after a `!`.
-    pub fn of(text: &str) -> Words {
+    pub fn of(text: &str) -> Terms {
         let text = text.trim().to_lowercase();
         let (inverted, text) = match text.strip_prefix('!') {
             Some(text) => (true, text),
             None => (false, text.as_str()),
         };
-        Words { inverted, words: text.split_whitespace().map(str::to_owned).collect() }
+        Terms { inverted, words: text.split_whitespace().map(str::to_owned).collect() }
     }
 
     /// Every word must occur in one of the fields; after a `!` none may.
@@ -142,7 +176,7 @@ mod tests {
     const ROWS: [&str; 6] = ["Office suite", "Ünix tools", "office SUITE two", "", "Old agent", "ﬁ"];
 
     fn plainly(words: &str) -> Vec<usize> {
-        let wanted = Words::of(words);
+        let wanted = Terms::of(words);
         (0..ROWS.len()).filter(|at| wanted.fit(&[ROWS[*at]])).collect()
     }
 
@@ -156,8 +190,8 @@ mod tests {
         for revision in 1..3 {
             for words in typed.iter().chain(typed.iter().rev()) {
                 (*words).clone_into(&mut filter.words);
-                let places = filter.places(revision, ROWS.len(), |at, words| words.fit(&[ROWS[at]]));
-                assert_eq!(*places, *plainly(words), "{words:?}");
+                filter.work_out(revision, ROWS.len(), |at, terms| terms.fit(&[ROWS[at]]));
+                assert_eq!(filter.places(), plainly(words), "{words:?}");
             }
         }
         assert_eq!(plainly("OFF sui"), [0, 2]);
@@ -167,18 +201,18 @@ mod tests {
     #[test]
     fn what_is_typed_on_looks_only_at_what_was_left_and_what_is_taken_back_at_nothing() {
         let looked = Cell::new(0);
-        let look = |filter: &Filter| {
+        let look = |filter: &mut Filter| {
             looked.set(0);
-            let _ = filter.places(1, ROWS.len(), |at, words| {
+            filter.work_out(1, ROWS.len(), |at, terms| {
                 looked.set(looked.get() + 1);
-                words.fit(&[ROWS[at]])
+                terms.fit(&[ROWS[at]])
             });
             looked.get()
         };
         let mut filter = Filter::default();
         let counts = ["two", "two o", "two of", "two o", "two", "tw"].map(|words| {
             words.clone_into(&mut filter.words);
-            look(&filter)
+            look(&mut filter)
         });
         assert_eq!(counts, [6, 1, 1, 0, 0, 6]);
     }

@@ -1,8 +1,12 @@
 //! Marked requests, and what becomes of an action on several: each is named before, and each is told of afterwards.
 
-use super::command::Id;
+use super::event::Effect;
 use super::list::Scroll;
-use super::{App, Effect};
+use super::overlay::Overlay;
+use super::results::{Fate, Results};
+use super::state::App;
+use super::view::View;
+use crate::console::keymap::commands::Id;
 use crate::executor::talk::protocol::Change;
 use crate::safe;
 use crate::site::ids::RequestId;
@@ -10,52 +14,6 @@ use crate::text::SafeText;
 
 /// On so many requests at once an action may be: more than anyone reads before a yes.
 pub const MAX_MARKED: usize = 50;
-
-/// What became of an action on one of several requests.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Fate {
-    /// Asked, as this question; not answered yet.
-    Asked(u64),
-    /// Carried out; what was answered.
-    Done(SafeText),
-    /// Refused, or it failed; with the core's own words.
-    Refused(SafeText),
-}
-
-/// What became of an action on several requests.
-#[derive(Debug, Clone)]
-pub struct Results {
-    /// Which action.
-    pub id: Id,
-    /// Each request, in the order in which they were asked for.
-    pub fates: Vec<(RequestId, Fate)>,
-    /// Where its display stands.
-    pub scroll: Scroll,
-}
-
-impl Results {
-    /// How many are done, refused, and not answered yet.
-    pub fn counts(&self) -> (usize, usize, usize) {
-        self.fates.iter().fold((0, 0, 0), |(done, refused, asked), (_, fate)| match fate {
-            Fate::Done(_) => (done + 1, refused, asked),
-            Fate::Refused(_) => (done, refused + 1, asked),
-            Fate::Asked(_) => (done, refused, asked + 1),
-        })
-    }
-
-    /// The same in words.
-    pub fn summary(&self) -> SafeText {
-        let (done, refused, asked) = self.counts();
-        let mut words = format!("{}: {done} of {} done", self.id.command().name, self.fates.len());
-        if refused > 0 {
-            words += &format!(", {refused} refused");
-        }
-        if asked > 0 {
-            words += &format!(", {asked} not answered yet");
-        }
-        SafeText::new(&words)
-    }
-}
 
 impl App {
     /// The requests that an action is for: the marked ones in the order of the list, else the one in question. An
@@ -74,14 +32,17 @@ impl App {
         if !self.marked.remove(&request) {
             self.marked.insert(request);
         }
-        self.moved(Id::Down);
+        match self.view {
+            View::Packages => self.packages.moved(Id::Down, &self.data),
+            _ => self.overview.moved(Id::Down, &self.data),
+        };
         self.say_marked();
     }
 
     /// Marks every row that is listed and not marked, and takes the marks of the others.
     pub(super) fn invert_marks(&mut self) {
         let Some(rows) = self.rows() else { return };
-        let listed = rows.rows(&self.data, self.now);
+        let listed = rows.rows(&self.data);
         let ids: Vec<RequestId> = listed.iter().filter_map(|row| row.request_id).collect();
         for id in ids {
             if !self.marked.remove(&id) {
@@ -94,7 +55,11 @@ impl App {
     fn say_marked(&mut self) {
         let said = match self.marked.len() {
             0 => "no row is marked".into(),
-            n => safe!("{n} marked; r d D x R are for all of them, Esc drops the marks"),
+            n => {
+                let verbs = [Id::Run, Id::Defer, Id::Undefer, Id::Stop, Id::Rerun];
+                let keys = verbs.map(|id| self.key_of(id).to_string()).join(" ");
+                safe!("{n} marked; {keys} are for all of them, {} drops the marks", self.key_of(Id::Back))
+            }
         };
         self.say(said, false);
     }
@@ -110,7 +75,7 @@ impl App {
         self.marked.retain(|id| known.contains(id));
         let gone = before - self.marked.len();
         if gone > 0 {
-            self.say(safe!("{} left the list with their marks", super::words::count(gone, "row")), true);
+            self.say(safe!("{} left the list and lost their marks", super::words::count(gone, "row")), true);
         }
     }
 
@@ -133,7 +98,7 @@ impl App {
         fates.extend(refused.into_iter().map(|(request, why)| (request, Fate::Refused(why))));
         self.marked.clear();
         self.results = Some(Results { id, fates, scroll: Scroll::default() });
-        self.open(super::overlay::Overlay::Results);
+        self.open(Overlay::Results);
         effects
     }
 
@@ -146,7 +111,7 @@ impl App {
         *fate = if error { Fate::Refused(text) } else { Fate::Done(text) };
         let (_, refused, left) = results.counts();
         if left == 0 {
-            let said = safe!("{}; `: results` shows each", results.summary());
+            let said = safe!("{}; {} shows each", results.summary(), self.options.keymap.hint(Id::Results));
             self.say(said, refused > 0);
         }
         true

@@ -1,40 +1,10 @@
-//! Click and wheel, when the operator has turned them on: what was drawn where is told by whoever draws, a click selects
-//! it, the wheel moves it.
+//! Click and wheel, when the operator has turned them on: a click selects what was drawn there, the wheel moves it.
 
-use super::command::Id;
-use super::{App, Focus};
-use ratatui::layout::Rect;
-use std::cell::RefCell;
-
-/// Something that can be clicked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spot {
-    /// A pane of the overview, or of a view.
-    Pane(Focus),
-    /// The row of a list of requests, counted from the first one.
-    Row(usize),
-}
-
-/// Where things were drawn, the topmost last.
-#[derive(Debug, Default)]
-pub struct Spots(RefCell<Vec<(Rect, Spot)>>);
-
-impl Spots {
-    /// A new frame.
-    pub fn clear(&self) {
-        self.0.borrow_mut().clear();
-    }
-
-    /// Something was drawn here.
-    pub fn add(&self, area: Rect, spot: Spot) {
-        self.0.borrow_mut().push((area, spot));
-    }
-
-    fn at(&self, x: u16, y: u16) -> Vec<Spot> {
-        let holds = |area: &Rect| area.contains((x, y).into());
-        self.0.borrow().iter().rev().filter(|(area, _)| holds(area)).map(|(_, spot)| *spot).collect()
-    }
-}
+use super::event::Effect;
+use super::layout::Spot;
+use super::state::App;
+use super::view::{Focus, View};
+use crate::console::keymap::commands::Id;
 
 /// So many rows a notch.
 const NOTCH: usize = 3;
@@ -45,25 +15,23 @@ impl App {
         if !self.overlays.is_empty() || self.typing() {
             return;
         }
-        for spot in self.spots.at(x, y) {
+        let spots: Vec<Spot> = self.layout.at(x, y).collect();
+        for spot in spots {
             match spot {
                 Spot::Pane(pane) => self.set_focus(pane),
-                Spot::Row(at) => {
-                    let (data, now) = (&self.data, self.now);
-                    match self.view {
-                        super::View::Packages => self.packages.select(at, data, now),
-                        _ => self.overview.select(at, data, now),
-                    }
-                }
+                Spot::Row(at) => match self.view {
+                    View::Packages => self.packages.select(at, &self.data),
+                    _ => self.overview.select(at, &self.data),
+                },
             }
         }
     }
 
-    pub(super) fn wheel(&mut self, x: u16, y: u16, down: bool) {
+    pub(super) fn wheel(&mut self, x: u16, y: u16, down: bool) -> Vec<Effect> {
         if self.typing() {
-            return;
+            return Vec::new();
         }
-        let pane = self.spots.at(x, y).into_iter().find_map(|spot| match spot {
+        let pane = self.layout.at(x, y).find_map(|spot| match spot {
             Spot::Pane(pane) => Some(pane),
             Spot::Row(_) => None,
         });
@@ -72,16 +40,15 @@ impl App {
         if let (true, Some(pane)) = (self.overlays.is_empty(), pane) {
             self.set_focus(pane);
         }
-        for _ in 0..NOTCH {
-            self.moved(if down { Id::Down } else { Id::Up });
-        }
+        let effects = (0..NOTCH).flat_map(|_| self.moved(if down { Id::Down } else { Id::Up })).collect();
         self.set_focus(before);
+        effects
     }
 
     fn set_focus(&mut self, pane: Focus) {
         match self.view {
-            super::View::Overview => self.overview_focus = pane,
-            super::View::History => self.audit_focus = pane == Focus::Second,
+            View::Overview => self.overview_focus = pane,
+            View::History => self.audit_focus = pane == Focus::Second,
             _ => {}
         }
     }

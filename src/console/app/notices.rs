@@ -2,11 +2,12 @@
 //! own terminal stands over whatever the console has drawn there. The console cannot see those bytes, but it sees what
 //! they are about, and draws itself anew then.
 
-use super::App;
+use super::data::Data;
 use crate::clock::Wall;
 use crate::decision::RestartState;
 use crate::site::ids::RequestId;
 use crate::terms::{Group, State};
+use crate::text::SafeText;
 
 /// So many seconds after the change a notice may still be on its way to the terminal: one that takes nothing keeps the
 /// next ones waiting for two.
@@ -32,35 +33,32 @@ impl Notices {
     pub fn sent(&mut self) {
         self.sent = true;
     }
-}
 
-impl App {
-    /// Whether something may have been written over the screen since this was last asked.
-    pub(super) fn written_over(&mut self) -> bool {
-        if self.data.list.value.is_none() || !self.is_told() {
-            self.notices = Notices::default();
+    /// Whether something may have been written over the screen since this was last asked; `terminal` is our own.
+    pub fn look(&mut self, data: &Data, terminal: Option<&SafeText>, now: Option<Wall>) -> bool {
+        if data.list.value.is_none() || !is_told(data, terminal) {
+            *self = Notices::default();
             return false;
         }
-        let rows = self.data.requests().iter().filter(|row| row.group == Group::Running);
+        let rows = data.requests().iter().filter(|row| row.group == Group::Running);
         let runs = rows.map(|row| (row.request_id, row.state)).collect();
-        let restart = self.data.restart().map(|restart| (restart.state, restart.restarts_at));
+        let restart = data.restart().map(|restart| (restart.state, restart.restarts_at));
         let about = About { runs, restart };
-        let sent = std::mem::take(&mut self.notices.sent);
-        let changed = sent || self.notices.about.as_ref().is_some_and(|known| *known != about);
-        self.notices.about = Some(about);
-        let again = self.now.zip(self.notices.again).is_some_and(|(now, again)| now >= again);
+        let sent = std::mem::take(&mut self.sent);
+        let changed = sent || self.about.as_ref().is_some_and(|known| *known != about);
+        self.about = Some(about);
+        let again = now.zip(self.again).is_some_and(|(now, again)| now >= again);
         if changed {
-            self.notices.again =
-                self.now.and_then(|now| now.checked_add_signed(chrono::TimeDelta::seconds(LATE)));
+            self.again = now.and_then(|now| now.checked_add_signed(chrono::TimeDelta::seconds(LATE)));
         } else if again {
-            self.notices.again = None;
+            self.again = None;
         }
         changed || again
     }
+}
 
-    /// Whether this terminal is one of those that the service tells.
-    fn is_told(&self) -> bool {
-        let Some(own) = &self.options.terminal else { return false };
-        self.data.who.value.as_ref().is_some_and(|who| who.sessions.iter().any(|s| s.terminal == *own))
-    }
+/// Whether this terminal is one of those that the service tells.
+fn is_told(data: &Data, terminal: Option<&SafeText>) -> bool {
+    let (Some(own), Some(who)) = (terminal, &data.who.value) else { return false };
+    who.sessions.iter().any(|session| session.terminal == *own)
 }

@@ -1,10 +1,11 @@
 //! What lies over a view: details, explanation, confirmation, help, palette, problems.
 
-use super::command::{COMMANDS, Command, Id};
 use super::dialog::{Confirm, SaveAs};
 use super::input::Input;
+use super::layout::Window;
 use super::list::{Cursor, Scroll};
 use super::transcript::Standing;
+use crate::console::keymap::commands::{COMMANDS, Command, Id};
 use crate::site::ids::RequestId;
 
 /// One layer.
@@ -24,7 +25,7 @@ pub enum Overlay {
     Problems(Scroll),
     /// What became of the newest action on several requests; it is the app's.
     Results,
-    /// What runs when in the week to come.
+    /// The week ahead: when each request runs.
     Week(Scroll),
     /// A file's name is asked for.
     Save(Box<SaveAs>),
@@ -38,6 +39,19 @@ impl Overlay {
             Overlay::Explain(request, _) => Some(*request),
             Overlay::Confirm(confirm) => confirm.request(),
             _ => None,
+        }
+    }
+
+    /// This part of its text or list was drawn.
+    pub fn drawn(&mut self, window: Window) {
+        match self {
+            Overlay::Details(details) => details.scroll.drawn(window),
+            Overlay::Explain(_, scroll)
+            | Overlay::Help(scroll)
+            | Overlay::Problems(scroll)
+            | Overlay::Week(scroll) => scroll.drawn(window),
+            Overlay::Palette(palette) => palette.cursor.drawn(window),
+            Overlay::Confirm(_) | Overlay::Results | Overlay::Save(_) => {}
         }
     }
 }

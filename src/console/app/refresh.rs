@@ -1,7 +1,10 @@
 //! Asking the executor: what is wanted now, what is under way and for how long, and where an answer goes.
 
+use super::event::Effect;
 use super::overlay::Overlay;
-use super::{App, Effect, View, WIDE, words};
+use super::state::{App, WIDE};
+use super::view::View;
+use super::words;
 use crate::clock::Wall;
 use crate::error::Failure;
 use crate::executor::client::Question;
@@ -9,59 +12,9 @@ use crate::executor::talk::protocol::{Answer, View as Seen, unexpected_answer};
 use crate::safe;
 use crate::terms::Group;
 use crate::text::SafeText;
-use std::collections::BTreeMap;
 
 /// What is being done while the checklist is gone through.
 const CHECKING: &str = "going through the checklist";
-
-/// A question under way.
-#[derive(Debug, Clone)]
-struct Asked {
-    question: Question,
-    label: SafeText,
-    since: Option<Wall>,
-}
-
-/// Questions under way, and when each kind was last asked.
-#[derive(Debug, Clone, Default)]
-pub struct Asks {
-    next: u64,
-    under_way: BTreeMap<u64, Asked>,
-    last: Vec<(Question, Wall)>,
-}
-
-impl Asks {
-    fn start(&mut self, question: Question, label: SafeText, now: Option<Wall>) -> Effect {
-        self.next += 1;
-        let id = self.next;
-        if let Some(now) = now {
-            self.last.retain(|(known, _)| *known != question);
-            self.last.push((question.clone(), now));
-            if self.last.len() > 128 {
-                self.last.remove(0);
-            }
-        }
-        self.under_way.insert(id, Asked { question: question.clone(), label: label.clone(), since: now });
-        Effect::Ask { id, question, label }
-    }
-
-    /// Whether a question is wanted again: not under way, and last asked so many seconds ago.
-    fn wanted(&self, question: &Question, now: Wall, every: i64) -> bool {
-        let under_way = self.under_way.values().any(|asked| asked.question == *question);
-        let last = self.last.iter().find(|(known, _)| known == question).map(|(_, at)| *at);
-        // Ticks come a little early or late: half a second less is a second.
-        !under_way && last.is_none_or(|at| (now - at).num_milliseconds() > every * 1000 - 500 || at > now)
-    }
-
-    /// The question that has been under way longest, if for over a second.
-    pub fn slowest(&self, now: Wall) -> Option<(&SafeText, i64)> {
-        let asked = self.under_way.values().filter_map(|a| Some((a, (now - a.since?).num_seconds())));
-        asked
-            .filter(|(_, s)| *s > 1)
-            .max_by_key(|(a, s)| (a.question.changes(), *s))
-            .map(|(a, s)| (&a.label, s))
-    }
-}
 
 impl App {
     /// What is to be asked now.
@@ -132,12 +85,7 @@ impl App {
 
     /// The checklist is being gone through.
     pub fn checking(&self) -> bool {
-        self.asks.under_way.values().any(|asked| asked.question == Question::Check)
-    }
-
-    /// Forgets when things were asked, so that the effect of an action shows at once.
-    fn ask_anew(&mut self) {
-        self.asks.last.clear();
+        self.asks.asks(&Question::Check)
     }
 
     /// The transcript that should be followed: of the newest attempt of the request whose details are open, or of the
@@ -177,7 +125,7 @@ impl App {
     }
 
     pub(super) fn answered(&mut self, id: u64, answer: Result<Answer, Failure>) -> Vec<Effect> {
-        let Some(asked) = self.asks.under_way.remove(&id) else { return Vec::new() };
+        let Some(asked) = self.asks.answered(id) else { return Vec::new() };
         // The time of the question, if no tick came since: an answer is never newer than that.
         let now = self.now.or(asked.since).unwrap_or_default();
         macro_rules! take {
@@ -224,7 +172,7 @@ impl App {
             // The console never asks for it.
             Question::View(Seen::AuditVerify) => {}
             Question::Change(change) => {
-                self.ask_anew();
+                self.asks.ask_anew();
                 self.told(id, change.what.verb(), answer, now);
             }
         }

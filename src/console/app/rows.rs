@@ -1,48 +1,26 @@
 //! A list of requests: which ones, in which order, which is selected, and what is filtered out. The overview and the
 //! packages view each have one.
 
-use super::command::Id;
+use super::columns::{REQUESTS, widest};
 use super::data::Data;
-use super::filter::Words;
+use super::filter::Terms;
 use super::input::Input;
+use super::layout::Window;
 use super::list::Cursor;
-use super::words;
 use crate::clock::Wall;
 use crate::console::keymap::Key;
+use crate::console::keymap::commands::Id;
 use crate::executor::talk::view::RequestDoc;
 use crate::terms::Group;
 use crate::text::SafeText;
 use chrono::TimeDelta;
-use std::cell::RefCell;
 
 /// Successes stay in the overview for so many seconds.
 const FRESH: i64 = 1800;
 
-/// The orders in which a list can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Sort {
-    /// By group, then as the executor gave it: by mandatory time, then id.
-    #[default]
-    Group,
-    /// By state.
-    State,
-    /// By the package's name.
-    Name,
-    /// By mandatory time, whatever the group.
-    Time,
-}
-
-impl Sort {
-    /// As it is shown.
-    pub fn word(self) -> &'static str {
-        match self {
-            Sort::Group => "group",
-            Sort::State => "state",
-            Sort::Name => "name",
-            Sort::Time => "time",
-        }
-    }
-}
+/// The order of a list: None, the groups, and in each as the executor gave it, by mandatory time and id; else that of
+/// the column in this place of the table.
+pub type Sort = Option<usize>;
 
 /// A list of requests.
 #[derive(Debug, Clone)]
@@ -58,8 +36,8 @@ pub struct Rows {
     cursor: Cursor,
     /// What is selected, so that it stays selected when rows come and go.
     key: Option<RowKey>,
-    /// Asked for several times a frame and worked out once.
-    shown: RefCell<Shown>,
+    /// Worked out once for all that ask in a frame.
+    shown: Shown,
 }
 
 /// Which rows a list has.
@@ -74,23 +52,12 @@ struct Shown {
     order: Vec<usize>,
     /// How many there are without the filter.
     unfiltered: usize,
-    /// How wide their texts are at most.
-    widest: Widest,
+    /// How wide the texts of each column are at most.
+    widest: Vec<usize>,
     /// For each in this order, what is wrong with it.
     alarms: Vec<Option<Alarm>>,
-    /// Which of this order is selected, once it was asked for.
-    selected: Option<Option<usize>>,
-}
-
-/// Cells of the widest text of each column.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Widest {
-    /// Of the states, as a list shows them.
-    pub state: usize,
-    /// Of the commands.
-    pub command: usize,
-    /// Of the packages' names.
-    pub package: usize,
+    /// Which of this order is selected.
+    selected: usize,
 }
 
 /// What must not go out of sight unsaid.
@@ -143,12 +110,12 @@ impl Rows {
     pub fn overview() -> Rows {
         Rows {
             everything: false,
-            sort: Sort::default(),
+            sort: None,
             filter: String::new(),
             typing: None,
             cursor: Cursor::default(),
             key: None,
-            shown: RefCell::default(),
+            shown: Shown::default(),
         }
     }
 
@@ -158,47 +125,48 @@ impl Rows {
     }
 
     /// The rows, in order.
-    pub fn rows<'d>(&self, data: &'d Data, now: Option<Wall>) -> Vec<&'d RequestDoc> {
+    pub fn rows<'d>(&self, data: &'d Data) -> Vec<&'d RequestDoc> {
         let all = data.requests();
-        self.look(data, now, |shown| shown.order.iter().map(|at| &all[*at]).collect())
+        self.shown.order.iter().filter_map(|at| all.get(*at)).collect()
     }
 
     /// How many rows there are without the filter: what the panes' sizes go by, so that typing moves none.
-    pub fn unfiltered(&self, data: &Data, now: Option<Wall>) -> usize {
-        self.look(data, now, |shown| shown.unfiltered)
+    pub fn unfiltered(&self) -> usize {
+        self.shown.unfiltered
     }
 
-    /// How wide their texts are at most.
-    pub fn widest(&self, data: &Data, now: Option<Wall>) -> Widest {
-        self.look(data, now, |shown| shown.widest)
+    /// How wide the texts of each column are at most.
+    pub fn widest(&self) -> &[usize] {
+        &self.shown.widest
+    }
+
+    /// How the order is called; None: as the executor gave it.
+    pub fn sorted_by(&self) -> Option<&'static str> {
+        Some(REQUESTS.get(self.sort?)?.order.as_ref()?.word)
     }
 
     /// How many of these rows have failed, expired or are rejected.
-    pub fn alarms(&self, data: &Data, now: Option<Wall>, of: std::ops::Range<usize>) -> [usize; 3] {
-        self.look(data, now, |shown| {
-            let all = shown.alarms.get(of).unwrap_or_default();
-            [Alarm::Failed, Alarm::Expired, Alarm::Rejected]
-                .map(|kind| all.iter().filter(|alarm| **alarm == Some(kind)).count())
-        })
+    pub fn alarms(&self, of: std::ops::Range<usize>) -> [usize; 3] {
+        let all = self.shown.alarms.get(of).unwrap_or_default();
+        [Alarm::Failed, Alarm::Expired, Alarm::Rejected]
+            .map(|kind| all.iter().filter(|alarm| **alarm == Some(kind)).count())
     }
 
-    /// What is asked of the rows, which are worked out anew if they may have changed.
-    fn look<T>(&self, data: &Data, now: Option<Wall>, ask: impl FnOnce(&mut Shown) -> T) -> T {
+    /// Works out which rows there are, if that may have changed.
+    pub fn work_out(&mut self, data: &Data, now: Option<Wall>) {
         let filter = self.typing.as_ref().map_or(self.filter.as_str(), Input::text);
-        let mut shown = self.shown.borrow_mut();
-        let same = shown.of.as_ref().is_some_and(|(revision, known, sort)| {
+        let same = self.shown.of.as_ref().is_some_and(|(revision, known, sort)| {
             *revision == data.revision() && known == filter && *sort == self.sort
         });
-        if !same || !shown.holds(now) {
-            *shown = self.worked_out(data, now, filter);
+        if !same || !self.shown.holds(now) {
+            self.shown = self.worked_out(data, now, filter);
         }
-        ask(&mut shown)
     }
 
     fn worked_out(&self, data: &Data, now: Option<Wall>, filter: &str) -> Shown {
         let all = data.requests();
         let of = Some((data.revision(), filter.to_owned(), self.sort));
-        let filter = Words::of(filter);
+        let filter = Terms::of(filter);
         let (mut order, mut unfiltered, mut until) = (Vec::new(), 0, None);
         for (at, row) in all.iter().enumerate() {
             let (in_sight, leaves) = self.in_sight(row, data, now);
@@ -211,24 +179,15 @@ impl Rows {
                 order.push(at);
             }
         }
-        match self.sort {
-            Sort::Group => order.sort_by_key(|at| rank(&all[*at])),
-            Sort::State => order.sort_by_key(|at| all[*at].state),
-            Sort::Name => order.sort_by_cached_key(|at| all[*at].package.as_str().to_lowercase()),
-            Sort::Time => order.sort_by_key(|at| {
-                let mandatory = all[*at].mandatory_after;
-                (mandatory.is_none(), mandatory)
-            }),
+        match self.sort.and_then(|column| REQUESTS.get(column)?.order.as_ref()) {
+            None => order.sort_by_key(|at| rank(&all[*at])),
+            Some(by) => order.sort_by_cached_key(|at| (by.rank)(&all[*at])),
         }
-        let of_all =
-            |width: fn(&RequestDoc) -> usize| order.iter().map(|at| width(&all[*at])).max().unwrap_or(0);
-        let widest = Widest {
-            state: of_all(|row| words::state(row.state).len()),
-            command: of_all(|row| row.command.width()),
-            package: of_all(|row| row.package.width()),
-        };
+        let widest = widest(REQUESTS, || order.iter().map(|at| &all[*at]));
         let alarms = order.iter().map(|at| Alarm::of(&all[*at])).collect();
-        Shown { of, holds: (now, until), order, unfiltered, widest, alarms, selected: None }
+        let keyed = self.key.as_ref().and_then(|key| order.iter().position(|at| has_key(&all[*at], key)));
+        let selected = keyed.unwrap_or_else(|| self.cursor.row(order.len()));
+        Shown { of, holds: (now, until), order, unfiltered, widest, alarms, selected }
     }
 
     /// Whether a row is in this list when nothing is filtered, and when it leaves it by itself.
@@ -248,75 +207,54 @@ impl Rows {
     }
 
     /// Where the selected row is in this list.
-    pub fn position(&self, data: &Data, now: Option<Wall>) -> usize {
-        self.found(data, now).map_or(0, |(place, _)| place)
+    pub fn position(&self) -> usize {
+        self.shown.selected
     }
 
     /// From now on this row is selected, wherever it moves to. Until an operator has done something with the list it is
     /// the first place that is selected.
-    pub fn pin(&mut self, data: &Data, now: Option<Wall>) {
+    pub fn pin(&mut self, data: &Data) {
         if self.key.is_none() {
-            self.key = self.selected(data, now).map(key_of);
+            self.key = self.selected(data).map(key_of);
         }
     }
 
     /// The selected row.
-    pub fn selected<'d>(&self, data: &'d Data, now: Option<Wall>) -> Option<&'d RequestDoc> {
-        self.found(data, now).map(|(_, at)| &data.requests()[at])
-    }
-
-    /// Where the selected row is in this list, and in the executor's. Every command asks for it to say whether it would do
-    /// something.
-    fn found(&self, data: &Data, now: Option<Wall>) -> Option<(usize, usize)> {
-        let all = data.requests();
-        self.look(data, now, |shown| {
-            let Shown { order, selected, .. } = shown;
-            let place = selected.get_or_insert_with(|| {
-                let keyed =
-                    self.key.as_ref().and_then(|key| order.iter().position(|at| has_key(&all[*at], key)));
-                keyed.or_else(|| Some(self.cursor.row(order.len())).filter(|place| *place < order.len()))
-            });
-            place.map(|place| (place, order[place]))
-        })
+    pub fn selected<'d>(&self, data: &'d Data) -> Option<&'d RequestDoc> {
+        self.shown.order.get(self.shown.selected).and_then(|at| data.requests().get(*at))
     }
 
     /// The rows to draw when there is room for so many lines.
-    pub fn window(&self, data: &Data, now: Option<Wall>, height: usize) -> std::ops::Range<usize> {
+    pub fn window(&self, height: usize) -> std::ops::Range<usize> {
         let mut cursor = self.cursor.clone();
-        cursor.select(self.position(data, now));
-        let window = cursor.window(self.look(data, now, |shown| shown.order.len()), height);
-        // The page's height and top belong to the list, the copy was only asked about another row.
-        self.cursor.adopt(&cursor);
-        window
+        cursor.select(self.position());
+        cursor.window(self.shown.order.len(), height)
+    }
+
+    /// This part of it was drawn.
+    pub fn drawn(&mut self, window: Window) {
+        self.cursor.drawn(window);
     }
 
     /// Moves as a command says; false if it is no movement.
-    pub fn moved(&mut self, id: Id, data: &Data, now: Option<Wall>) -> bool {
-        let rows = self.rows(data, now);
-        self.cursor.select(self.position(data, now));
-        let moved = self.cursor.moved(id, rows.len());
-        self.shown.get_mut().selected = None;
-        self.key = rows.get(self.cursor.row(rows.len())).map(|row| key_of(row));
+    pub fn moved(&mut self, id: Id, data: &Data) -> bool {
+        self.cursor.select(self.position());
+        let moved = self.cursor.moved(id, self.shown.order.len());
+        self.select(self.cursor.row(self.shown.order.len()), data);
         moved
     }
 
     /// Selects the row in this place.
-    pub fn select(&mut self, at: usize, data: &Data, now: Option<Wall>) {
-        let rows = self.rows(data, now);
+    pub fn select(&mut self, at: usize, data: &Data) {
         self.cursor.select(at);
-        self.shown.get_mut().selected = None;
-        self.key = rows.get(self.cursor.row(rows.len())).map(|row| key_of(row));
+        self.shown.selected = self.cursor.row(self.shown.order.len());
+        self.key = self.selected(data).map(key_of);
     }
 
-    /// The next order.
-    pub fn resort(&mut self) -> Sort {
-        self.sort = match self.sort {
-            Sort::Group => Sort::State,
-            Sort::State => Sort::Name,
-            Sort::Name => Sort::Time,
-            Sort::Time => Sort::Group,
-        };
-        self.sort
+    /// The next order: that of the next column that has one, at last the executor's again.
+    pub fn resort(&mut self) {
+        let from = self.sort.map_or(0, |column| column + 1);
+        self.sort = (from..REQUESTS.len()).find(|column| REQUESTS[*column].order.is_some());
     }
 
     /// Takes a key while the filter is typed.
@@ -354,7 +292,7 @@ fn rank(row: &RequestDoc) -> u8 {
 }
 
 /// Whether a row has the words of a filter.
-fn matches(row: &RequestDoc, filter: &Words) -> bool {
+fn matches(row: &RequestDoc, filter: &Terms) -> bool {
     let id = row.request_id.as_ref().map_or("", |id| id.as_str());
     let fields = [
         id,

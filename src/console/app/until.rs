@@ -17,7 +17,7 @@ pub const FORMS: &str = "2h, 22:00, Tue 22:00, 2026-11-24 22:00";
 pub fn parse(typed: &str, now: Wall, zone: &Zone) -> Result<Wall, SafeText> {
     let typed = typed.trim();
     if typed.is_empty() {
-        return Err(SafeText::from("until when?"));
+        return Err(SafeText::from("enter a time"));
     }
     let at = read(typed, now, zone).ok_or_else(|| safe!("not a time: write {FORMS}"))?;
     if at <= now {

@@ -1,7 +1,8 @@
 //! Asks the executor. Views, actions and the checklist have a thread each: what hangs on a share keeps no other waiting.
 
-use super::{Input, send, spawn};
+use super::{Incoming, send};
 use crate::console::app::Event;
+use crate::console::threads::spawn;
 use crate::executor::client::{AskAll, Question};
 use crate::executor::talk::protocol::{Reply, View};
 use std::sync::Arc;
@@ -24,7 +25,7 @@ impl Asker {
     ///
     /// # Errors
     /// The system has no more threads.
-    pub fn start(ask: &Arc<dyn AskAll>, to: &Sender<Input>) -> std::io::Result<Asker> {
+    pub fn start(ask: &Arc<dyn AskAll>, to: &Sender<Incoming>) -> std::io::Result<Asker> {
         Ok(Asker {
             views: lane("views", ask, to)?,
             slow: lane("slow", ask, to)?,
@@ -55,7 +56,11 @@ fn told(question: &Question, answer: &Reply, took: Duration) {
     }
 }
 
-fn lane(name: &str, ask: &Arc<dyn AskAll>, to: &Sender<Input>) -> std::io::Result<Sender<(u64, Question)>> {
+fn lane(
+    name: &str,
+    ask: &Arc<dyn AskAll>,
+    to: &Sender<Incoming>,
+) -> std::io::Result<Sender<(u64, Question)>> {
     let (questions, asked) = channel::<(u64, Question)>();
     let (ask, to) = (Arc::clone(ask), to.clone());
     spawn(name, move || {

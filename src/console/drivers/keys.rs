@@ -1,9 +1,10 @@
 //! Reads keys in a thread of its own, so that neither drawing nor the executor keeps them waiting.
 
-use super::{Input, send, spawn};
+use super::{Incoming, send};
 use crate::console::app::Event;
 use crate::console::keymap::Key;
 use crate::console::term::input::Decoder;
+use crate::console::threads::spawn;
 use crate::host::terminal::{self, Got};
 use crate::text::SafeText;
 use crossterm::event::{Event as Terminal, MouseButton, MouseEvent, MouseEventKind};
@@ -33,7 +34,7 @@ impl Drop for Keys {
 ///
 /// # Errors
 /// The system has no more threads.
-pub fn start(to: &Sender<Input>, slow: bool) -> std::io::Result<Keys> {
+pub fn start(to: &Sender<Incoming>, slow: bool) -> std::io::Result<Keys> {
     let (to, stop) = (to.clone(), Arc::new(AtomicBool::new(false)));
     let stopped = Arc::clone(&stop);
     spawn("keys", move || {
@@ -48,7 +49,7 @@ pub fn start(to: &Sender<Input>, slow: bool) -> std::io::Result<Keys> {
                 Ok(Got::Event(event)) => events.push(event),
                 Err(e) => {
                     tracing::warn!("no more keys: {e}");
-                    let _ = to.send(Input::Gone);
+                    let _ = to.send(Incoming::Gone);
                     return;
                 }
             }

@@ -1,9 +1,10 @@
 //! Follows the log files and hands their lines to the app, a record's further lines as lines of their own.
 
-use super::{Input, send, spawn};
+use super::{Incoming, send};
 use crate::clock::{Wall, Zone};
 use crate::config::Config;
-use crate::console::app::{Event, LogLevel, LogLine};
+use crate::console::app::{Event, LogLine};
+use crate::console::threads::spawn;
 use crate::host::paths::Layout;
 use crate::log::follow::{self, Follower};
 use crate::log::{Level, Record, zoned};
@@ -42,7 +43,7 @@ pub trait Source: Send {
 /// The system has no more threads.
 pub fn start(
     open: impl FnOnce() -> Box<dyn Source> + Send + 'static,
-    to: &Sender<Input>,
+    to: &Sender<Incoming>,
 ) -> std::io::Result<()> {
     let to = to.clone();
     spawn("logs", move || {
@@ -64,19 +65,13 @@ pub fn start(
 }
 
 fn split(record: Record) -> Vec<LogLine> {
-    let level = match record.level {
-        Level::Verbose => LogLevel::Verbose,
-        Level::Info => LogLevel::Info,
-        Level::Warning => LogLevel::Warning,
-        Level::Error => LogLevel::Error,
-    };
     let (file, time, near, component): (SafeText, Option<Wall>, Option<Wall>, SafeText) =
         (record.file, record.time, record.near, record.component);
     let line = |(n, text): (usize, SafeText)| LogLine {
         file: file.clone(),
         time,
         near,
-        level,
+        level: record.level,
         component: component.clone(),
         text,
         continued: n > 0,
@@ -86,7 +81,7 @@ fn split(record: Record) -> Vec<LogLine> {
 
 fn note(file: SafeText, text: SafeText) -> LogLine {
     let component = SafeText::default();
-    LogLine { file, time: None, near: None, level: LogLevel::Warning, component, text, continued: false }
+    LogLine { file, time: None, near: None, level: Level::Warning, component, text, continued: false }
 }
 
 /// How many records of a file's end are shown at first.

@@ -9,13 +9,14 @@ pub mod save;
 pub mod seen;
 pub mod transcript;
 
+use super::threads::spawn;
 use crate::console::app::Event;
 use crate::executor::talk::protocol::Answer;
 use std::sync::mpsc::{Sender, channel};
 
 /// What reaches the main loop.
 #[derive(Debug)]
-pub enum Input {
+pub enum Incoming {
     /// Something for the app.
     Event(Event),
     /// The terminal is gone.
@@ -30,14 +31,6 @@ pub enum Input {
     Out,
 }
 
-/// Starts a thread of the console.
-///
-/// # Errors
-/// The system has no more threads.
-pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    std::thread::Builder::new().name(format!("console-{name}")).spawn(body).map(drop)
-}
-
 /// A thread that lets go of documents: what took many allocations to build takes as long to give back.
 ///
 /// # Errors
@@ -49,6 +42,6 @@ pub fn discard() -> std::io::Result<Sender<Box<Answer>>> {
 }
 
 /// Sends an event; false once nobody listens any more.
-pub fn send(to: &Sender<Input>, event: Event) -> bool {
-    to.send(Input::Event(event)).is_ok()
+pub fn send(to: &Sender<Incoming>, event: Event) -> bool {
+    to.send(Incoming::Event(event)).is_ok()
 }

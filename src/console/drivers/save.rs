@@ -1,34 +1,42 @@
 //! Writes what is shown to a new file. What exists is never written over, and a link is not followed.
 
-use super::{Input, send, spawn};
+use super::{Incoming, send};
 use crate::console::app::Event;
+use crate::console::threads::spawn;
 use crate::safe;
 use crate::text::SafeText;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
 
-/// Starts writing; what became of it comes as an event.
+/// A path as it was typed, and what is to be written there.
+pub type Job = (String, Vec<SafeText>);
+
+/// Starts the thread that writes; what became of each comes as an event.
 ///
 /// # Errors
 /// The system has no more threads.
-pub fn start(path: String, lines: Vec<SafeText>, to: &Sender<Input>) -> std::io::Result<()> {
+pub fn start(to: &Sender<Incoming>) -> std::io::Result<Sender<Job>> {
+    let (jobs, wanted) = channel::<Job>();
     let to = to.clone();
     spawn("save", move || {
         let home = std::env::var_os("HOME").map(PathBuf::from);
-        let event = match write(&expand(&path, home.as_deref()), &lines) {
-            Ok((path, bytes)) => {
-                let text = safe!("saved {} lines, {bytes} bytes, to {}", lines.len(), path.display());
-                Event::Said { text, error: false }
+        for (path, lines) in wanted {
+            let (text, error) = match write(&expand(&path, home.as_deref()), &lines) {
+                Ok((path, bytes)) => {
+                    (safe!("saved {} lines, {bytes} bytes, to {}", lines.len(), path.display()), false)
+                }
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+                    (safe!("save: {path} exists, nothing was written; give another name"), true)
+                }
+                Err(e) => (safe!("save: {path}: {e}"), true),
+            };
+            if !send(&to, Event::Said { text, error }) {
+                return;
             }
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-                let text = safe!("save: {path} exists, nothing was written; give another name");
-                Event::Said { text, error: true }
-            }
-            Err(e) => Event::Said { text: safe!("save: {path}: {e}"), error: true },
-        };
-        send(&to, event);
-    })
+        }
+    })?;
+    Ok(jobs)
 }
 
 /// `~/` is the home folder, as a shell would have it.

@@ -1,10 +1,12 @@
 //! What an operator has seen of what expired or failed, kept for the next start in a file of their own: a line each,
 //! after a `-` what is to be shown again. Without such a file everything is shown, which harms nobody.
 
+use crate::console::threads::spawn;
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
 
 /// Of a longer file only the end counts, in bytes; a line is some forty.
 const MOST: u64 = 256 << 10;
@@ -33,11 +35,24 @@ pub fn load(path: &Path) -> BTreeSet<String> {
     seen
 }
 
-/// Adds a line. A file that has grown too long begins anew.
+/// Starts the thread that keeps lines in this file.
 ///
 /// # Errors
-/// The folder or the file cannot be written.
-pub fn keep(path: &Path, line: &str) -> std::io::Result<()> {
+/// The system has no more threads.
+pub fn start(path: PathBuf) -> std::io::Result<Sender<String>> {
+    let (lines, wanted) = channel::<String>();
+    spawn("seen", move || {
+        for line in wanted {
+            if let Err(e) = keep(&path, &line) {
+                tracing::warn!("what has been seen cannot be kept for the next start: {e}");
+            }
+        }
+    })?;
+    Ok(lines)
+}
+
+/// Adds a line. A file that has grown too long begins anew.
+fn keep(path: &Path, line: &str) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -52,6 +67,7 @@ pub fn keep(path: &Path, line: &str) -> std::io::Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn what_was_seen_is_known_at_the_next_start_until_it_is_taken_back() {
@@ -62,6 +78,21 @@ mod tests {
         keep(&path, "M B failed 1").unwrap();
         keep(&path, "-M A expired 0").unwrap();
         assert_eq!(load(&path).into_iter().collect::<Vec<_>>(), ["M B failed 1"]);
+    }
+
+    #[test]
+    fn a_line_is_kept_beside_whoever_hands_it_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("seen");
+        let lines = start(path.clone()).unwrap();
+        lines.send("M A expired 0".into()).unwrap();
+        drop(lines);
+        let end = Instant::now() + Duration::from_secs(20);
+        while load(&path).is_empty() {
+            assert!(Instant::now() < end, "nothing was kept");
+            std::thread::yield_now();
+        }
+        assert!(load(&path).contains("M A expired 0"));
     }
 
     #[test]

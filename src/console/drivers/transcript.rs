@@ -1,7 +1,8 @@
 //! Follows the transcript of one attempt: the last lines of its file, again whenever it has grown.
 
-use super::{Input, send, spawn};
+use super::{Incoming, send};
 use crate::console::app::Event;
+use crate::console::threads::spawn;
 use crate::host::paths::Layout;
 use crate::safe;
 use crate::site::ids::RequestId;
@@ -18,17 +19,17 @@ const TAIL: u64 = 256 << 10;
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Which attempt's transcript is wanted.
-type Wanted = Option<(RequestId, u32)>;
+type Followed = Option<(RequestId, u32)>;
 
 /// Starts the thread; what is sent to it is what is followed from then on.
 ///
 /// # Errors
 /// The system has no more threads.
-pub fn start(layout: &Layout, to: &Sender<Input>) -> std::io::Result<Sender<Wanted>> {
-    let (want, wanted) = channel::<Wanted>();
+pub fn start(layout: &Layout, to: &Sender<Incoming>) -> std::io::Result<Sender<Followed>> {
+    let (want, wanted) = channel::<Followed>();
     let (layout, to) = (layout.clone(), to.clone());
     spawn("transcript", move || {
-        let mut following: Wanted = None;
+        let mut following: Followed = None;
         let mut tail = Tail::default();
         let mut told: Option<Result<u64, String>> = None;
         loop {

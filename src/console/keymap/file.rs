@@ -1,8 +1,8 @@
 //! The keymap as a file: `command = "key"` or `command = ["key", "key"]`, one a line. All its mistakes are told at once,
 //! each with its line. Also the file and the table of the README that hold the whole keymap.
 
+use super::commands::{COMMANDS, Command, Context, Id, Section};
 use super::{Key, Keymap};
-use crate::console::app::command::{COMMANDS, Command, Context, Id, Section};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -55,7 +55,7 @@ impl Keymap {
                 }
             }
             if keys.is_empty() && NEVER_WITHOUT.contains(&command.id) {
-                mistakes.push((line, format!("{name}: may not be without a key")));
+                mistakes.push((line, format!("{name}: needs a key")));
             }
             lines[command.id as usize] = line;
             map.keys.insert(command.id, keys);
@@ -95,7 +95,7 @@ impl Keymap {
     /// The whole keymap as a file that [`Keymap::with`] reads.
     pub fn file(&self) -> String {
         let mut text = String::from(
-            "# Keys of pcm's console, named by [console] keymap in pcm.toml. What is left out keeps its key.\n\
+            "# Keys of pcm's console, named by [console] keymap in pcm.toml. A command that is left out keeps its keys.\n\
              # A key is one character, Ctrl-x, Enter, Esc, Tab, Shift-Tab, Space, Up, PgDn and the like; [] is none.\n",
         );
         for section in Section::ALL {
@@ -141,11 +141,13 @@ fn words<'v>(value: &'v Spanned<DeValue<'_>>) -> Vec<Option<&'v str>> {
 /// Why a command may not be on a key.
 fn unfit(command: &Command, key: Key) -> Option<String> {
     if let Some((_, owner)) = FIXED.iter().find(|(fixed, owner)| *fixed == key && *owner != command.id) {
-        return Some(format!("{}: {key} is {} and stays so", command.name, owner.command().name));
+        return Some(format!("{}: {key} is reserved for {}", command.name, owner.command().name));
     }
     // Terminals and multiplexers send Ctrl chords of their own accord, and fingers that meant the shell do too.
     let chord = matches!(key, Key::Ctrl(_)) && command.id.operates();
-    chord.then(|| format!("{}: {key}: what changes something may not be on a Ctrl chord", command.name))
+    chord.then(|| {
+        format!("{}: {key}: a command that changes something may not be on a Ctrl chord", command.name)
+    })
 }
 
 fn said(key: Key, one: Id, other: Id) -> String {

@@ -1,11 +1,14 @@
 //! Keys: what they are called, how a name is read, and which command each means. The defaults stand beside the commands
-//! in `app::command`; a file of the user's replaces some (`[console] keymap`), see `file`.
+//! in `commands`; a file of the user's replaces some (`[console] keymap`), see `file`.
 
+pub mod commands;
 mod file;
 #[cfg(test)]
 mod tests;
 
-use crate::console::app::command::{COMMANDS, Context, Id};
+use crate::safe;
+use crate::text::SafeText;
+use commands::{COMMANDS, Context, Id};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -148,6 +151,16 @@ impl Keymap {
     /// The keys of a command; the first is the one that is shown.
     pub fn of(&self, id: Id) -> &[Key] {
         self.keys.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// How a sentence names the key of a command: by the first it has, else by what the palette takes. No sentence names a
+    /// key that can be another in any other way.
+    pub fn hint(&self, id: Id) -> SafeText {
+        match (self.of(id), self.of(Id::Palette)) {
+            ([key, ..], _) => safe!("{key}"),
+            ([], [palette, ..]) => safe!("{palette} {}", id.command().name),
+            ([], []) => id.command().name.into(),
+        }
     }
 
     /// The command that a key means in one of these contexts.

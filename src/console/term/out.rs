@@ -1,7 +1,7 @@
 //! Frames go to the terminal in a thread of their own, one at a time: while a line takes its bytes the keys are read,
 //! and the next frame is made of what is true once the last one has gone out. So there is never a backlog of frames.
 
-use crate::console::drivers::spawn;
+use crate::console::threads::spawn;
 use crate::host::terminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};

@@ -2,10 +2,9 @@
 
 use super::fake::{Fake, id};
 use super::stage::{Stage, log_lines};
-use crate::console::app::command::{COMMANDS, Id, enabled};
-use crate::console::app::copy::MAX_COPY;
-use crate::console::app::{Effect, Event, Focus, View};
+use crate::console::app::{Effect, Event, Focus, MAX_COPY, View, enabled};
 use crate::console::keymap::Key;
+use crate::console::keymap::commands::{COMMANDS, Id};
 use crate::executor::client::Question;
 use crate::executor::talk::protocol;
 
@@ -66,7 +65,7 @@ fn without_a_clipboard_there_is_the_bare_terminal() {
     let mut stage = Stage::new(80, 24);
     stage.app.options.clipboard = false;
     stage.keys("j y");
-    assert!(copied(&stage).is_empty() && stage.screen().contains("Y shows it to be selected"));
+    assert!(copied(&stage).is_empty() && stage.screen().contains("Y shows the text to select"));
     stage.keys("Y");
     assert!(matches!(stage.effects.last(), Some(Effect::Plain(lines)) if lines.len() == 1));
 }
@@ -159,7 +158,7 @@ fn every_command_is_in_the_palette_by_any_of_its_words_and_says_why_it_does_noth
 fn whoever_has_never_seen_it_finds_how_to_run_defer_explain_search_see_who_is_there_and_leave() {
     let mut stage = Stage::new(80, 24);
     let first = stage.screen();
-    for found in ["r run", "d defer", "e explain", "/ find", "? help", "LOGGED ON 2", "LOG PACMAN.LOG"] {
+    for found in ["r run", "d defer", "e explain", "/ filter", "? help", "LOGGED ON 2", "LOG PACMAN.LOG"] {
         assert!(first.contains(found), "{found}\n{first}");
     }
     stage.keys("?");
@@ -169,7 +168,7 @@ fn whoever_has_never_seen_it_finds_how_to_run_defer_explain_search_see_who_is_th
         "r run",
         "d defer",
         "e explain",
-        "/ find",
+        "/ filter",
         "3 log",
         "4 logged on",
         "q quit",
@@ -229,7 +228,7 @@ fn the_week_to_come_shows_when_each_runs_and_why_others_do_not() {
     };
     assert_eq!(asked(&stage), 1);
     let screen = stage.screen();
-    assert!(screen.contains("THE WEEK TO COME as of 14:02"), "{screen}");
+    assert!(screen.contains("THE WEEK as of 14:02"), "{screen}");
     let line = screen.lines().find(|line| line.starts_with("│ BP00014")).unwrap();
     assert!(line.contains(".R+") && line.contains("Wed 22:00"), "{screen}");
     assert!(screen.lines().any(|line| line.starts_with("│ BP00013") && line.contains("never")), "{screen}");
@@ -313,7 +312,7 @@ fn attempts_and_audit_are_filtered_by_words_each_for_itself_and_esc_takes_it_bac
     };
     let all = counts(&stage, "ATTEMPTS");
     stage.keys("/ 'FAILED'");
-    assert!(counts(&stage, "ATTEMPTS").contains("find: FAILED_"), "{}", stage.screen());
+    assert!(counts(&stage, "ATTEMPTS").contains("filter: FAILED_"), "{}", stage.screen());
     assert!(
         stage.screen().contains("BP00007#1") && !stage.screen().contains("BP00010#1"),
         "{}",
@@ -322,6 +321,8 @@ fn attempts_and_audit_are_filtered_by_words_each_for_itself_and_esc_takes_it_bac
     stage.keys("Enter");
     assert!(counts(&stage, "ATTEMPTS").contains(" of "), "{}", stage.screen());
     // What is done is done to what is selected among those that are left.
+    stage.keys("y");
+    assert!(copied(&stage)[0].contains("BP00007"), "{:?}", copied(&stage));
     stage.keys("Enter");
     assert!(stage.screen().contains("DETAILS BP00007"), "{}", stage.screen());
     stage.keys("q Tab / 'nosuchword' Enter");

@@ -2,8 +2,8 @@
 
 use super::fake::{Fake, id};
 use super::stage::Stage;
-use crate::console::app::command::{Id, enabled};
-use crate::console::app::{Effect, View};
+use crate::console::app::{Effect, View, enabled};
+use crate::console::keymap::commands::Id;
 use crate::decision::Verb;
 use crate::error::{Exit, Failure};
 use crate::executor::talk::protocol::{Action, Change};
@@ -43,11 +43,11 @@ fn the_confirmation_names_each_and_what_the_core_says_of_it() {
     stage.keys("r");
     let screen = stage.screen();
     assert!(screen.contains("RUN 5 REQUESTS on BP004000 web-01"), "{screen}");
-    assert!(screen.contains("3 of 5 requests; the core refuses 2"), "{screen}");
+    assert!(screen.contains("3 of 5 requests; 2 refused"), "{screen}");
     for said in [
         "BP00010 OpenSSL fix              REFUSED: it has been attempted",
-        "BP0000Y Acme Workstation 4.0     passes over window, users",
-        "BP00011 Kernel (restarts)        passes over deferral",
+        "BP0000Y Acme Workstation 4.0     overrides window, users",
+        "BP00011 Kernel (restarts)        overrides deferral",
         "BP00013 Agent 7                  as it stands",
         "BP00014 Fonts                    REFUSED: not offered before Wed 08:00",
         "1 of them RESTART THE MACHINE",
@@ -61,7 +61,7 @@ fn each_is_asked_with_what_holds_it_back_itself_and_each_answer_and_refusal_is_t
     let mut stage = five();
     stage.keys("r y");
     assert!(
-        stage.screen().contains("tick what is passed over: window, users, deferral"),
+        stage.screen().contains("tick each gate to override: window, users, deferral"),
         "{}",
         stage.screen()
     );
@@ -109,7 +109,7 @@ fn where_the_core_refuses_all_of_them_y_does_nothing() {
     let mut stage = Stage::new(80, 40);
     stage.keys("Space j Space R 'again Enter y");
     assert!(changes(&stage).is_empty());
-    assert!(stage.screen().contains("the core refuses it for each of them"), "{}", stage.screen());
+    assert!(stage.screen().contains("refused for each of them"), "{}", stage.screen());
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn many_are_named_by_what_is_said_of_them_and_none_is_left_out() {
     let mut stage = Stage::with(80, 24, fake, false);
     stage.keys("* r");
     let screen = stage.screen();
-    assert!(screen.contains("40 requests, all of them:"), "{screen}");
+    assert!(screen.contains("all 40 requests:"), "{screen}");
     for n in 0..40 {
         assert!(screen.contains(&format!("BP001{n:02}")), "{n}\n{screen}");
     }
@@ -161,7 +161,7 @@ fn a_marked_request_that_leaves_the_list_is_told_of_and_not_acted_on() {
     let mut stage = five();
     stage.fake.list.lock().unwrap().requests.remove(3);
     stage.tick(2);
-    assert!(stage.screen().contains("1 row left the list with their marks"), "{}", stage.screen());
+    assert!(stage.screen().contains("1 row left the list and lost their marks"), "{}", stage.screen());
     assert!(!stage.app.marked.contains(&id("BP00013")));
 }
 
@@ -189,7 +189,7 @@ fn order_filter_marks_and_selection_stay_when_the_list_is_read_anew() {
     let rows =
         |stage: &Stage| stage.screen().lines().skip(2).take(8).map(|l| l[..9].to_owned()).collect::<Vec<_>>();
     let shown = rows(&stage);
-    assert!(stage.screen().contains("find: a  by name"), "{}", stage.screen());
+    assert!(stage.screen().contains("filter: a  by name"), "{}", stage.screen());
     stage.fake.list.lock().unwrap().requests.reverse();
     for _ in 0..5 {
         stage.tick(2);

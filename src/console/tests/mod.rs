@@ -4,6 +4,7 @@
 mod by_hand;
 mod edge;
 mod fake;
+mod hints;
 mod hostile;
 mod many;
 mod matrix;

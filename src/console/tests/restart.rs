@@ -2,7 +2,8 @@
 
 use super::fake::{Fake, NOW, at, id};
 use super::stage::Stage;
-use crate::console::app::command::{self, Id};
+use crate::console::app::enabled;
+use crate::console::keymap::commands::Id;
 use crate::decision::{RestartState, RestartVerb};
 use crate::executor::talk::protocol::{Action, Change};
 use crate::executor::talk::view::RestartDoc;
@@ -47,7 +48,7 @@ fn a_countdown_is_live_in_the_header_and_in_the_list() {
 fn a_pending_restart_alarms_and_is_done_or_called_off_after_a_question() {
     let mut stage = Stage::with(100, 24, pending(RestartState::ByHand, None), false);
     assert!(stage.screen().contains("RESTART PENDING"), "{}", stage.screen());
-    assert!(command::enabled(&stage.app, Id::Restart).is_ok());
+    assert!(enabled(&stage.app, Id::Restart).is_ok());
     stage.keys(": 'cancel-restart Enter");
     assert!(stage.screen().contains("CANCEL-RESTART on BP004000"), "{}", stage.screen());
     stage.keys("y");
@@ -74,7 +75,7 @@ fn an_announced_restart_counts_down() {
 fn without_one_there_is_nothing_to_restart_for() {
     let stage = Stage::new(80, 24);
     for command in [Id::Restart, Id::CancelRestart] {
-        let why = command::enabled(&stage.app, command).unwrap_err();
+        let why = enabled(&stage.app, command).unwrap_err();
         assert_eq!(why.as_str(), "no restart is pending");
     }
 }

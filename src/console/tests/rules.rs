@@ -2,9 +2,9 @@
 
 use super::fake::{Fake, at, id};
 use super::stage::Stage;
-use crate::console::app::command::{COMMANDS, Context, Id, enabled};
-use crate::console::app::{Effect, Event, View};
+use crate::console::app::{Effect, Event, View, enabled};
 use crate::console::keymap::Key;
+use crate::console::keymap::commands::{COMMANDS, Context, Id};
 use crate::decision::Verb;
 use crate::error::{Exit, Failure};
 use crate::executor::client::Question;
@@ -70,9 +70,9 @@ fn n_and_esc_cancel_and_say_so() {
 fn every_overridden_gate_is_ticked_and_a_reason_given_before_y_counts() {
     let mut stage = on("BP0000Y");
     stage.keys("r y");
-    assert!(stage.screen().contains("tick what is passed over: window, users"), "{}", stage.screen());
+    assert!(stage.screen().contains("tick each gate to override: window, users"), "{}", stage.screen());
     stage.keys("Space y");
-    assert!(stage.screen().contains("tick what is passed over: users"));
+    assert!(stage.screen().contains("tick each gate to override: users"));
     stage.keys("j Space y");
     assert!(stage.screen().contains("a reason is needed"));
     assert!(changes(&stage).is_empty());
@@ -89,7 +89,7 @@ fn a_gate_that_closes_while_the_dialog_is_open_has_to_be_ticked_too() {
     stage.tick(2);
     stage.keys("y");
     assert!(changes(&stage).is_empty(), "{}", stage.screen());
-    assert!(stage.screen().contains("tick what is passed over"));
+    assert!(stage.screen().contains("tick each gate to override"));
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn scrolling_up_pauses_the_log_and_the_lines_stay_where_they_are() {
 fn the_log_is_searched_filtered_and_its_errors_are_found() {
     let mut stage = Stage::new(80, 24);
     stage.keys("3 / 'packages Enter");
-    assert!(stage.screen().contains("/packages"), "{}", stage.screen());
+    assert!(stage.screen().contains("search: packages"), "{}", stage.screen());
     stage.keys("n N n");
     stage.keys("&");
     assert!(stage.screen().contains("2 of 8 lines"), "{}", stage.screen());
@@ -431,7 +431,7 @@ fn the_checklist_is_gone_through_once_and_again_when_asked_for() {
     let mut stage = Stage::new(80, 24);
     stage.keys("7");
     let screen = stage.screen();
-    assert!(screen.contains("READINESS 1 failed, 1 not seen"), "{screen}");
+    assert!(screen.contains("READINESS 1 failed, 1 unknown"), "{screen}");
     assert!(screen.contains("Have it published with a command that asks nothing"), "{screen}");
     let first = stage_age(&screen);
     for _ in 0..5 {
@@ -454,5 +454,5 @@ fn the_checklist_is_gone_through_once_and_again_when_asked_for() {
 /// When the checklist was looked at, as its title says.
 fn stage_age(screen: &str) -> String {
     let title = screen.lines().find(|l| l.contains("READINESS")).unwrap_or_default();
-    title.split("looked at").nth(1).unwrap_or_else(|| panic!("{screen}")).trim().to_owned()
+    title.split("checked ").nth(1).unwrap_or_else(|| panic!("{screen}")).trim().to_owned()
 }

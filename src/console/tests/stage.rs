@@ -2,11 +2,13 @@
 
 use super::fake::{Fake, NOW, at};
 use crate::clock::{Wall, Zone};
-use crate::console::app::{App, AppOptions, Effect, Event, LogLevel, LogLine};
+use crate::console::app::layout::Layout;
+use crate::console::app::{App, AppOptions, Effect, Event, LogLine};
 use crate::console::keymap::{Key, Keymap};
 use crate::console::theme::{ANSI, ColourLevel, Theme};
-use crate::console::ui::{self, ASCII, Glyphs, UNICODE};
+use crate::console::ui::{ASCII, Glyphs, Painter, UNICODE};
 use crate::executor::client::AskAll;
+use crate::log::Level;
 use chrono::TimeDelta;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
@@ -18,6 +20,7 @@ pub struct Stage {
     pub now: Wall,
     pub size: (u16, u16),
     pub ascii: bool,
+    theme: Theme,
     pub quit: bool,
     pub effects: Vec<Effect>,
     /// Put in the place of every text that comes from elsewhere.
@@ -68,7 +71,7 @@ fn poison(value: &mut serde_json::Value, text: &str) {
 
 /// Lines like those the service writes.
 pub fn log_lines() -> Vec<LogLine> {
-    let line = |seconds: i64, level: LogLevel, text: &str| LogLine {
+    let line = |seconds: i64, level: Level, text: &str| LogLine {
         file: "PACMAN.LOG".into(),
         time: Some(at(NOW) + TimeDelta::seconds(seconds)),
         near: Some(at(NOW) + TimeDelta::seconds(seconds)),
@@ -77,7 +80,7 @@ pub fn log_lines() -> Vec<LogLine> {
         text: text.into(),
         continued: false,
     };
-    use LogLevel::*;
+    use Level::*;
     vec![
         line(-700, Info, "Looking for instruction file: /mnt/sms_shr/pcmins.box/BP004000.INS"),
         line(-699, Error, "Executing BP00007 failed: exit 17, no printer found"),
@@ -111,6 +114,7 @@ impl Stage {
             now: at(NOW),
             size: (width, height),
             ascii: false,
+            theme: Theme::load("default", None, ColourLevel::True).unwrap(),
             quit: false,
             effects: Vec::new(),
             poison: None,
@@ -161,6 +165,9 @@ impl Stage {
                 self.effects.push(effect);
             }
         }
+        // As the console does: what a frame had room for is known when the next key comes.
+        let layout = self.draw(&self.theme, &mut Buffer::empty(Rect::new(0, 0, self.size.0, self.size.1)));
+        assert!(self.app.update(Event::Drawn(layout)).is_empty());
     }
 
     /// Keys by name, separated by blanks; `'text'` is typed.
@@ -178,19 +185,22 @@ impl Stage {
     }
 
     pub fn buffer(&self, theme: &Theme) -> Buffer {
-        let glyphs: &'static Glyphs = if self.ascii { &ASCII } else { &UNICODE };
         // A frame is drawn on the memory of an earlier one: nothing of what stood there may be left.
         let mut earlier = Cell::new("\u{2588}");
         earlier.set_style(Style::new().fg(ANSI[1]).bg(ANSI[2]).add_modifier(Modifier::all()));
         let mut buffer = Buffer::filled(Rect::new(0, 0, self.size.0, self.size.1), earlier);
-        ui::draw(&self.app, theme, glyphs, &mut buffer);
+        self.draw(theme, &mut buffer);
         buffer
+    }
+
+    fn draw(&self, theme: &Theme, buffer: &mut Buffer) -> Layout {
+        let glyphs: &'static Glyphs = if self.ascii { &ASCII } else { &UNICODE };
+        Painter::new(theme.clone(), glyphs).draw(&self.app, buffer)
     }
 
     /// What is on the screen, without blanks at the ends of lines.
     pub fn screen(&self) -> String {
-        let theme = Theme::load("default", None, ColourLevel::True).unwrap();
-        text(&self.buffer(&theme))
+        text(&self.buffer(&self.theme))
     }
 }
 

@@ -3,10 +3,16 @@
 
 use super::glyphs::Glyphs;
 use super::line::{Line, Word, cells, fit};
+use crate::console::app::layout::{Layout, Pane};
+use crate::console::app::list::Scroll;
+use crate::console::keymap::Keymap;
+use crate::console::keymap::commands::Id;
 use crate::console::theme::{Scope, Theme};
+use crate::safe;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
@@ -18,6 +24,12 @@ pub struct Canvas<'a> {
     pub theme: &'a Theme,
     /// Symbols.
     pub glyphs: &'static Glyphs,
+    /// The keys, for what says how to go on.
+    pub keymap: &'a Keymap,
+    /// What was drawn where, and how much of it.
+    pub layout: Layout,
+    /// Which layer over the view is drawn, counted from the lowest.
+    pub layer: usize,
 }
 
 impl Canvas<'_> {
@@ -195,10 +207,27 @@ impl Canvas<'_> {
         }
     }
 
+    /// The lines of this layer's text to be drawn, of so many, in an inside of this height.
+    pub fn scrolled(&mut self, scroll: &Scroll, len: usize, height: u16) -> Range<usize> {
+        let window = scroll.window(len, usize::from(height));
+        self.layout.window(Pane::Layer(self.layer), &window, usize::from(height), len);
+        window
+    }
+
+    /// A framed text in the middle of the body, as much of it as its place allows and the reader has moved to.
+    pub fn text(&mut self, body: Rect, width: u16, title: &Line, scroll: &Scroll, lines: &[Line]) {
+        let area = centred(body, width, (lines.len() as u16 + 2).min(body.height));
+        let inside = self.frame(area, title);
+        let window = self.scrolled(scroll, lines.len(), inside.height);
+        self.below(area, lines.len() - window.end);
+        self.lines(inside, &lines[window]);
+    }
+
     /// Says on the lower edge of a box how much more there is below.
     pub fn below(&mut self, area: Rect, rest: usize) {
         if rest > 0 && area.width > 4 && area.height > 0 {
-            let more = crate::safe!(" {} {rest} more, PgDn ", self.glyphs.more[1]);
+            let key = self.keymap.hint(Id::PageDown);
+            let more = safe!(" {} {rest} more, {key} ", self.glyphs.more[1]);
             let edge = Rect { x: area.x + 2, y: area.bottom() - 1, width: area.width - 4, height: 1 };
             self.line(edge, &Line::of(more, Scope::DialogBorder));
         }
@@ -244,4 +273,15 @@ fn fit_always(text: &str, width: usize, cut: &str) -> (String, usize) {
     }
     let (text, used) = fit(text, width.saturating_sub(cut.width()), "");
     (format!("{text}{cut}"), used + cut.width())
+}
+
+/// How wide a dialog is: as wide as it likes, or the whole width where only rags would be left beside it.
+pub fn dialog_width(area: Rect, liked: u16) -> u16 {
+    if area.width < liked + 12 { area.width } else { liked }
+}
+
+/// An area in the middle of another, no larger than that.
+pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
 }

@@ -1,14 +1,14 @@
 //! The confirmation: what is done, on which machine, as whom, whether it restarts, who loses work, what is overridden.
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, centred, dialog_width};
 use super::facts::{Telling, restarts};
 use super::line::Line;
-use super::{centred, dialog_width, header, many};
+use super::{header, many};
 use crate::clock::Wall;
-use crate::console::app::command::Id;
 use crate::console::app::dialog::{Confirm, Field};
 use crate::console::app::input::Input;
 use crate::console::app::{App, until, words};
+use crate::console::keymap::commands::Id;
 use crate::console::theme::Scope;
 use crate::executor::talk::view::SessionDoc;
 use crate::safe;
@@ -104,7 +104,7 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
     if !overrides.is_empty() {
         rows.push((Line::new(), None));
         rows.push((
-            Line::of("It overrides what holds it back; tick each with Space:", Scope::DialogDanger),
+            Line::of("It overrides these closed gates; tick each with Space:", Scope::DialogDanger),
             None,
         ));
     }
@@ -143,8 +143,8 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
     }
     if confirm.asks_reason(data) {
         let (name, hint) = match confirm.asks_text() {
-            true => ("text", "what they read, with your name; it goes into the audit"),
-            false => ("reason", "needed; it goes into the audit"),
+            true => ("text", "shown with your name, and recorded in the audit"),
+            false => ("reason", "required; recorded in the audit"),
         };
         rows.push((
             input(name, &confirm.reason, confirm.focus == Field::Reason, telling, hint),
@@ -204,11 +204,9 @@ fn input(name: &'static str, input: &Input, focus: bool, telling: &Telling, hint
 fn does(app: &App, confirm: &Confirm) -> &'static str {
     let several = confirm.requests.len() > 1;
     match confirm.id {
-        Id::Run if several => {
-            "asks for each to run now; while one runs, the core refuses the next, and that is told"
-        }
+        Id::Run if several => "runs each now; while one runs, the next is refused, and the result says so",
         Id::Rerun if several => {
-            "asks for a further attempt of each; while one runs, the core refuses the next, and that is told"
+            "runs each again; while one runs, the next is refused, and the result says so"
         }
         Id::Defer if several => "none of them starts by itself before the time you give",
         Id::Undefer if several => "ends their deferrals: each starts when every other gate passes",
@@ -218,13 +216,13 @@ fn does(app: &App, confirm: &Confirm) -> &'static str {
         Id::Defer => "does not start by itself before the time you give",
         Id::Undefer => "ends the deferral: it starts when every other gate passes",
         Id::Stop if counts_down(app, confirm) => {
-            "ends its countdown: it is not started, and not announced again soon"
+            "cancels its countdown: it does not start, and is not announced again soon"
         }
         Id::Stop => "ends its run and every process it started; it will not run again by itself",
         Id::Hold => "nothing starts by itself on this machine before the time you give; what runs goes on",
-        Id::Restart => "tells whoever is logged on and restarts the machine at once: what is open is lost",
-        Id::Notice => "writes it at once on the terminals of those who are logged on, over what they show",
-        Id::CancelRestart => "pcm does not restart the machine by itself; the restart stays pending",
+        Id::Restart => "notifies logged-on users and restarts the machine at once: unsaved work is lost",
+        Id::Notice => "writes the message at once on the terminals of all logged-on users",
+        Id::CancelRestart => "cancels the restart that pcm has announced; the restart stays pending",
         Id::Unhold => "automatic runs again; what is due starts at once",
         _ => "",
     }

@@ -5,6 +5,7 @@ use super::facts::Telling;
 use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::App;
+use crate::console::keymap::commands::Id;
 use crate::console::theme::Scope;
 use crate::executor::talk::view::RequestDoc;
 use crate::safe;
@@ -74,7 +75,8 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
     }
     if lines.len() > room && room > 0 {
         lines.truncate(room - 1);
-        lines.push(Line::of(safe!("{} Enter shows more", canvas.glyphs.more[1]), Scope::Dim));
+        let key = app.key_of(Id::Details);
+        lines.push(Line::of(safe!("{} {key} shows more", canvas.glyphs.more[1]), Scope::Dim));
     }
     canvas.lines(area, &lines);
 }

@@ -6,15 +6,34 @@ use super::facts::Telling;
 use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::App;
+use crate::console::app::layout::Pane;
 use crate::console::app::overlay::Details;
+use crate::console::app::transcript::{Row, Transcript};
 use crate::console::theme::Scope;
 use crate::executor::talk::view::ShowDoc;
 use crate::safe;
 use crate::terms::Group;
 use ratatui::layout::Rect;
 
+/// The rows of a transcript, wrapped once for a width as long as it stays as it is.
+#[derive(Default)]
+pub struct Wrapped {
+    of: Option<(u64, usize)>,
+    rows: Vec<Row>,
+}
+
+impl Wrapped {
+    fn of(&mut self, transcript: &Transcript, width: usize) -> &[Row] {
+        let of = Some((transcript.revision, width));
+        if self.of != of {
+            *self = Wrapped { of, rows: transcript.rows(width) };
+        }
+        &self.rows
+    }
+}
+
 /// Draws the details.
-pub fn draw(app: &App, details: &Details, now: Wall, canvas: &mut Canvas, body: Rect) {
+pub fn draw(app: &App, details: &Details, now: Wall, canvas: &mut Canvas, kept: &mut Wrapped, body: Rect) {
     canvas.fill(body, Scope::Background);
     let show = app.data.shown(details.request);
     let attempted = show.is_some_and(|show| !show.attempts.is_empty());
@@ -37,7 +56,7 @@ pub fn draw(app: &App, details: &Details, now: Wall, canvas: &mut Canvas, body: 
     };
     draw_facts(app, details, show, now, canvas, facts);
     if let (Some(area), Some(show)) = (transcript, show) {
-        draw_transcript(app, details, show, canvas, area);
+        draw_transcript(app, details, show, canvas, kept, area);
     }
 }
 
@@ -73,7 +92,7 @@ fn draw_facts(
         }
         (None, None) => vec![Line::of("asking the executor", Scope::Dim)],
     };
-    let window = details.scroll.window(lines.len(), usize::from(inside.height));
+    let window = canvas.scrolled(&details.scroll, lines.len(), inside.height);
     let rest = lines.len() - window.end;
     let below = if rest > 0 { safe!("{} {rest} more lines", canvas.glyphs.more[1]) } else { "".into() };
     let focus = !details.transcript;
@@ -131,7 +150,14 @@ fn facts(telling: &Telling, show: &ShowDoc) -> Vec<Line> {
     lines
 }
 
-fn draw_transcript(app: &App, details: &Details, show: &ShowDoc, canvas: &mut Canvas, area: Rect) {
+fn draw_transcript(
+    app: &App,
+    details: &Details,
+    show: &ShowDoc,
+    canvas: &mut Canvas,
+    kept: &mut Wrapped,
+    area: Rect,
+) {
     let transcript = app.transcript.as_ref().filter(|t| t.request == details.request);
     let live = show.request.group == Group::Running;
     let newest = show.attempts.iter().map(|a| a.attempt).max().unwrap_or(0);
@@ -155,19 +181,20 @@ fn draw_transcript(app: &App, details: &Details, show: &ShowDoc, canvas: &mut Ca
         }
         None => lines.push(Line::of("reading the transcript", Scope::Dim)),
     }
-    let rows = transcript.map(|transcript| (transcript, transcript.rows(usize::from(inside.width))));
-    let all = rows.as_ref().map_or(&[][..], |(_, rows)| rows);
-    let heads = lines.len();
-    let window = details.standing.window(heads, all, usize::from(inside.height));
+    let rows = transcript.map_or(&[][..], |transcript| kept.of(transcript, usize::from(inside.width)));
+    let (heads, height) = (lines.len(), usize::from(inside.height));
+    let len = heads + rows.len();
+    let window = details.standing.window(heads, rows, height);
+    let lowest = window.end.checked_sub(heads + 1).and_then(|at| rows.get(at)).map(|row| row.place);
+    canvas.layout.window(Pane::Transcript(lowest), &window, height, len);
     lines.drain(..window.start.min(heads));
-    for at in window.start.max(heads)..window.end {
-        if let Some((transcript, rows)) = &rows {
-            lines.push(Line::of(transcript.text(&rows[at - heads]), Scope::Text));
-        }
+    if let Some(transcript) = transcript {
+        let shown = &rows[window.start.saturating_sub(heads)..window.end.saturating_sub(heads)];
+        lines.extend(shown.iter().map(|row| Line::of(transcript.text(row), Scope::Text)));
     }
     let scope = if details.transcript { Scope::TitleFocus } else { Scope::Title };
     let title = Line::of(safe!("TRANSCRIPT of attempt {attempt}"), scope);
-    let right = match (details.standing.below(), live) {
+    let right = match (len - window.end, live) {
         (0, true) => Line::of("LIVE", Scope::StateRunning),
         (0, false) => Line::of("ended", Scope::Dim),
         (n, _) => Line::of(safe!("PAUSED {n} lines below"), Scope::Mark),

@@ -1,9 +1,8 @@
 //! Why a request has or has not run, in the order in which one asks, and what would change that.
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, dialog_width};
 use super::facts::Telling;
 use super::line::Line;
-use super::{centred, dialog_width};
 use crate::clock::Wall;
 use crate::console::app::App;
 use crate::console::app::list::Scroll;
@@ -32,9 +31,7 @@ pub fn draw(app: &App, request: RequestId, scroll: &Scroll, now: Wall, canvas: &
                     telling.fact("next run", Line::of("it runs now", Scope::Strong))
                 }
                 (None, true) => telling.fact("next run", Line::of("never by itself", Scope::Strong)),
-                (None, false) => {
-                    telling.fact("next run", Line::of("when what is below has changed", Scope::Strong))
-                }
+                (None, false) => telling.fact("next run", Line::of("when a gate below opens", Scope::Strong)),
             });
             let closed = telling.gates_closed(&doc.gates);
             if !closed.is_empty() {
@@ -64,7 +61,7 @@ pub fn draw(app: &App, request: RequestId, scroll: &Scroll, now: Wall, canvas: &
                 lines.extend(line.wrap(telling.width, 13));
             }
             lines.push(Line::new());
-            lines.push(Line::of("Every gate, in the order in which one asks:", Scope::Title));
+            lines.push(Line::of("All gates, in order:", Scope::Title));
             lines.extend(telling.gates_full(&doc.gates));
             lines
         }
@@ -73,10 +70,6 @@ pub fn draw(app: &App, request: RequestId, scroll: &Scroll, now: Wall, canvas: &
         }
         _ => vec![Line::of("asking the executor", Scope::Dim)],
     };
-    let height = (lines.len() as u16 + 2).min(body.height);
-    let area = centred(body, width, height);
-    let inside = canvas.frame(area, &Line::of(safe!("EXPLAIN {request}"), Scope::DialogTitle));
-    let window = scroll.window(lines.len(), usize::from(inside.height));
-    canvas.below(area, lines.len() - window.end);
-    canvas.lines(inside, &lines[window]);
+    let title = Line::of(safe!("EXPLAIN {request}"), Scope::DialogTitle);
+    canvas.text(body, width, &title, scroll, &lines);
 }

@@ -3,8 +3,8 @@
 
 use super::glyphs::Glyphs;
 use super::line::Line;
-use super::requests::why;
 use crate::clock::{Wall, Zone};
+use crate::console::app::columns::why;
 use crate::console::app::words;
 use crate::console::theme::Scope;
 use crate::executor::talk::view::{AttemptDoc, ChangesOn, GateDoc, RequestDoc, ShowDoc, WAITS_FOR_INPUT};
@@ -268,8 +268,8 @@ pub fn restarts(show: &ShowDoc) -> &'static str {
 
 fn run_when(show: &ShowDoc) -> &'static str {
     match show.run_when {
-        Some(RunWhen::Any) | None => "whoever is logged on",
-        Some(RunWhen::NoUser) => "only with nobody logged on",
-        Some(RunWhen::User) => "only with somebody logged on",
+        Some(RunWhen::Any) | None => "also while users are logged on",
+        Some(RunWhen::NoUser) => "only while nobody is logged on",
+        Some(RunWhen::User) => "only while somebody is logged on",
     }
 }

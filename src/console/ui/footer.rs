@@ -2,10 +2,10 @@
 
 use super::canvas::Canvas;
 use super::line::Line;
-use crate::console::app::command::{COMMANDS, Command, Context, Id, contexts, enabled};
 use crate::console::app::dialog::Field;
 use crate::console::app::overlay::Overlay;
-use crate::console::app::{App, words};
+use crate::console::app::{App, contexts, enabled, words};
+use crate::console::keymap::commands::{COMMANDS, Command, Context, Id};
 use crate::console::theme::Scope;
 use crate::safe;
 use ratatui::layout::Rect;
@@ -36,11 +36,20 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
             Field::Question => Line::of("  y yes  n no  Esc cancels", Scope::Footer),
             _ => Line::of("  Tab or Enter next  Shift-Tab back  Esc cancels", Scope::Footer),
         },
-        Some(Overlay::Help(_)) => {
-            Line::of("  PgDn more  j k scroll  : any command  q or Esc closes", Scope::Footer)
-        }
+        Some(Overlay::Help(_)) => Line::of(
+            safe!(
+                "  {} more  {} {} scroll  {} any command  {} or {} closes",
+                app.key_of(Id::PageDown),
+                app.key_of(Id::Down),
+                app.key_of(Id::Up),
+                app.key_of(Id::Palette),
+                app.key_of(Id::Quit),
+                app.key_of(Id::Back)
+            ),
+            Scope::Footer,
+        ),
         Some(Overlay::Save(_)) => Line::of("  Enter writes  Esc drops", Scope::Footer),
-        Some(Overlay::Palette(_)) => Line::of("  type to find  Enter does it  Esc closes", Scope::Footer),
+        Some(Overlay::Palette(_)) => Line::of("  type to filter  Enter runs it  Esc closes", Scope::Footer),
         _ => keys(app, width),
     };
     canvas.line(area, &line);

@@ -5,6 +5,7 @@ use super::canvas::Canvas;
 use super::line::Line;
 use crate::clock::Wall;
 use crate::console::app::{App, words};
+use crate::console::keymap::commands::Id;
 use crate::console::theme::Scope;
 use crate::decision::RestartState;
 use crate::executor::talk::view::ServiceState;
@@ -247,7 +248,7 @@ fn title(group: Group) -> &'static str {
 fn wrong(app: &App, now: Wall) -> Option<Line> {
     if let Some((failure, since)) = app.data.silence() {
         let age = words::since((now - since).num_seconds());
-        let known = if app.data.list.value.is_some() { "; what is shown is as old" } else { "" };
+        let known = if app.data.list.value.is_some() { "; the data shown is as old" } else { "" };
         return Some(Line::of("! ", Scope::MessageError).add(
             safe!("no answer for {age}: {}{known}. {}", failure.message, failure.remedy),
             Scope::MessageError,
@@ -258,7 +259,7 @@ fn wrong(app: &App, now: Wall) -> Option<Line> {
     let worst = bad.first()?;
     let more = match bad.len() - 1 {
         0 => String::new(),
-        n => format!("  (+{n}, w shows all)"),
+        n => format!("  (+{n}, {} shows all)", app.key_of(Id::Problems)),
     };
     Some(
         Line::of("! ", Scope::MessageError)

@@ -1,12 +1,12 @@
 //! Help and palette, both from the table of commands: every key with what it does, and why it does nothing now.
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, centred, dialog_width};
 use super::line::Line;
-use super::{centred, dialog_width};
-use crate::console::app::App;
-use crate::console::app::command::{COMMANDS, Command, Id, Section, contexts_below, enabled};
+use crate::console::app::layout::Pane;
 use crate::console::app::list::Scroll;
 use crate::console::app::overlay::Palette;
+use crate::console::app::{App, contexts_below, enabled};
+use crate::console::keymap::commands::{COMMANDS, Command, Id, Section};
 use crate::console::theme::Scope;
 use crate::safe;
 use ratatui::layout::Rect;
@@ -17,13 +17,12 @@ pub fn draw(app: &App, scroll: &Scroll, canvas: &mut Canvas, body: Rect) {
     let inner = usize::from(width).saturating_sub(4);
     let here = contexts_below(app);
     let of_here: Vec<&Command> = COMMANDS.iter().filter(|c| c.is_of(here)).collect();
-    let key = |id: Id| app.options.keymap.of(id).first().map(ToString::to_string).unwrap_or_default();
     let ways = safe!(
         "{} leaves, {} goes a step back, {} finds any command, {} shows more",
-        key(Id::Quit),
-        key(Id::Back),
-        key(Id::Palette),
-        key(Id::PageDown)
+        app.key_of(Id::Quit),
+        app.key_of(Id::Back),
+        app.key_of(Id::Palette),
+        app.key_of(Id::PageDown)
     );
     let mut lines = Line::of(ways, Scope::Dim).wrap(inner, 0);
     lines.extend(card(app, &of_here, inner));
@@ -40,13 +39,8 @@ pub fn draw(app: &App, scroll: &Scroll, canvas: &mut Canvas, body: Rect) {
             lines.extend(row(app, command, true).wrap(inner, 14));
         }
     }
-    let height = (lines.len() as u16 + 2).min(body.height);
-    let area = centred(body, width, height);
     let title = Line::of(safe!("KEYS of {}", app.view.title()), Scope::DialogTitle);
-    let inside = canvas.frame(area, &title);
-    let window = scroll.window(lines.len(), usize::from(inside.height));
-    canvas.below(area, lines.len() - window.end);
-    canvas.lines(inside, &lines[window]);
+    canvas.text(body, width, &title, scroll, &lines);
 }
 
 /// Every key with a word or two, by section, in as many columns as there is room for.
@@ -95,7 +89,7 @@ pub fn palette(app: &App, palette: &Palette, canvas: &mut Canvas, body: Rect) {
     if inside.height == 0 {
         return;
     }
-    let typed = Line::of(": ", Scope::Key)
+    let typed = Line::of("command: ", Scope::Key)
         .add(palette.input.before(), Scope::InputFocus)
         .add("_", Scope::InputFocus)
         .add(palette.input.after(), Scope::InputFocus);
@@ -109,10 +103,12 @@ pub fn palette(app: &App, palette: &Palette, canvas: &mut Canvas, body: Rect) {
         canvas.lines(below, &with_why(words, app, command).wrap(usize::from(inside.width), 2));
     }
     if found.is_empty() {
-        canvas.line(list, &Line::of("no command is called that", Scope::Dim));
+        canvas.line(list, &Line::of("no command has these words", Scope::Dim));
     }
     let selected = palette.cursor.row(found.len());
-    for (n, at) in palette.cursor.window(found.len(), usize::from(list.height)).enumerate() {
+    let window = palette.cursor.window(found.len(), usize::from(list.height));
+    canvas.layout.window(Pane::Layer(canvas.layer), &window, usize::from(list.height), found.len());
+    for (n, at) in window.enumerate() {
         let mut line = row(app, found[at], false);
         if at == selected {
             line.over = Some(Scope::Selection);

@@ -3,105 +3,152 @@
 use super::canvas::Canvas;
 use super::header::identity;
 use super::line::Line;
+use super::table::Table;
 use crate::clock::Wall;
+use crate::console::app::columns::{self, ATTEMPTS, AUDIT, Column, Moment};
 use crate::console::app::data::Held;
-use crate::console::app::filter::Filter;
-use crate::console::app::{App, Focus, Spot, words};
+use crate::console::app::filter::{Filter, Listed};
+use crate::console::app::layout::{Pane, Spot};
+use crate::console::app::list::Cursor;
+use crate::console::app::{App, Focus};
+use crate::console::keymap::commands::Id;
 use crate::console::theme::Scope;
 use crate::executor::talk::view::{AttemptDoc, AuditEntryDoc};
 use crate::safe;
-use crate::terms::State;
+use crate::text::SafeText;
 use ratatui::layout::Rect;
 
 /// Draws attempts above, audit below.
 pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
     let upper = Rect { height: body.height / 2, ..body };
     let lower = Rect { y: upper.bottom(), height: body.height - upper.height, ..body };
-    let focus = app.focus() == Focus::Second;
-    app.spots.add(upper, Spot::Pane(Focus::List));
-    app.spots.add(lower, Spot::Pane(Focus::Second));
-    let zone = &app.options.zone;
-    let wide = body.width >= 100;
+    let audit = app.focus() == Focus::Second;
+    canvas.layout.spot(upper, Spot::Pane(Focus::List));
+    canvas.layout.spot(lower, Spot::Pane(Focus::Second));
 
-    let listed = app.attempts();
-    let attempts = app.data.history.value.as_ref().map(|h| h.attempts.as_slice());
-    let counts = attempts.map(|all| (listed.len(), all.len()));
-    let inside =
-        head(canvas, upper, "ATTEMPTS", counts, &app.attempt_filter, !focus && app.overlays.is_empty());
-    match attempts {
-        Some([]) => note(canvas, inside, "nothing was attempted on this machine yet"),
-        Some(_) if listed.is_empty() => note(canvas, inside, NONE_LEFT),
-        Some(attempts) => {
-            let at = app.history.row(listed.len());
-            let inside = whole(canvas, inside, &attempt_words(&attempts[listed[at]]));
-            let window = app.history.window(listed.len(), usize::from(inside.height));
-            for (y, n) in (inside.y..).zip(window) {
-                let mut line = attempt(&attempts[listed[n]], n == at, now, zone, wide);
-                if n == at {
-                    line.over = Some(if focus { Scope::SelectionIdle } else { Scope::Selection });
-                }
-                canvas.line(Rect { y, height: 1, ..inside }, &line);
-            }
-        }
-        None => fault(canvas, inside, &app.data.history),
-    }
-
-    let listed = app.entries();
-    let entries = app.data.audit.value.as_ref().map(|a| a.entries.as_slice());
-    let counts = entries.map(|all| (listed.len(), all.len()));
-    let inside = head(canvas, lower, "AUDIT", counts, &app.audit_filter, focus && app.overlays.is_empty());
-    match entries {
-        Some([]) => note(canvas, inside, "no operator has done anything here yet"),
-        Some(_) if listed.is_empty() => note(canvas, inside, NONE_LEFT),
-        Some(entries) => {
-            // Oldest first as it is kept; newest first as one reads.
-            let of = |n: usize| &entries[listed[listed.len() - 1 - n]];
-            let at = app.audit.row(listed.len());
-            let inside = whole(canvas, inside, &entry_words(app, of(at)));
-            let window = app.audit.window(listed.len(), usize::from(inside.height));
-            for (y, n) in (inside.y..).zip(window) {
-                let mut line = entry(of(n), n == at, now, zone);
-                if n == at {
-                    line.over = Some(if focus { Scope::Selection } else { Scope::SelectionIdle });
-                }
-                canvas.line(Rect { y, height: 1, ..inside }, &line);
-            }
-        }
-        None => fault(canvas, inside, &app.data.audit),
-    }
-}
-
-const NONE_LEFT: &str = "no row has these words; Esc drops the filter";
-
-/// The rule with the pane's name, how many rows are listed, and the words that they have.
-fn head(
-    canvas: &mut Canvas,
-    area: Rect,
-    name: &'static str,
-    counts: Option<(usize, usize)>,
-    filter: &Filter,
-    focus: bool,
-) -> Rect {
-    let scope = if focus { Scope::TitleFocus } else { Scope::Title };
-    let count = match counts {
-        Some((listed, all)) if listed < all => format!(" {listed} of {all}"),
-        Some((_, all)) => format!(" {all}"),
-        None => String::new(),
+    let held = &app.data.history;
+    let list = List {
+        name: "ATTEMPTS",
+        pane: Pane::Attempts,
+        columns: ATTEMPTS,
+        listed: app.attempts(),
+        all: held.value.as_ref().map(|history| history.attempts.len()),
+        cursor: &app.history,
+        filter: &app.attempt_filter,
+        keys: !audit,
     };
-    let mut title = Line::of(safe!("{name}{count}"), scope);
-    let mut right = Line::of("newest first", Scope::Dim);
-    if let Some(input) = &filter.typing {
-        title = title.add("  find: ", Scope::TitleFocus).add(input.before(), Scope::InputFocus);
-        title = title.add("_", Scope::InputFocus).add(input.after(), Scope::InputFocus);
-        right = Line::of("Enter keeps, Esc drops", Scope::Dim);
-    } else if !filter.words.is_empty() {
-        title = title.add(safe!("  find: {}", filter.words), Scope::Mark).add(" (Esc drops)", Scope::Dim);
+    let inside = list.head(app, canvas, upper);
+    match (list.selected(), list.all) {
+        (Some(selected), _) => list.rows(app, now, canvas, inside, &attempt_words(app, selected)),
+        (None, Some(0)) => note(canvas, inside, "nothing was attempted on this machine yet".into()),
+        (None, Some(_)) => note(canvas, inside, none_left(app)),
+        (None, None) => fault(canvas, inside, held),
     }
-    canvas.rule(area, &title, &right, focus);
-    Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }
+
+    let held = &app.data.audit;
+    let list = List {
+        name: "AUDIT",
+        pane: Pane::Audit,
+        columns: AUDIT,
+        listed: app.entries(),
+        all: held.value.as_ref().map(|audit| audit.entries.len()),
+        cursor: &app.audit,
+        filter: &app.audit_filter,
+        keys: audit,
+    };
+    let inside = list.head(app, canvas, lower);
+    match (list.selected(), list.all) {
+        (Some(selected), _) => list.rows(app, now, canvas, inside, &entry_words(app, selected)),
+        (None, Some(0)) => note(canvas, inside, "no operator has done anything here yet".into()),
+        (None, Some(_)) => note(canvas, inside, none_left(app)),
+        (None, None) => fault(canvas, inside, held),
+    }
 }
 
-fn note(canvas: &mut Canvas, area: Rect, text: &'static str) {
+/// One of the two lists.
+struct List<'a, D: 'static> {
+    name: &'static str,
+    pane: Pane,
+    columns: &'static [Column<D>],
+    /// The rows that the filter leaves.
+    listed: Listed<'a, D>,
+    /// How many there are without it; None: not known yet.
+    all: Option<usize>,
+    cursor: &'a Cursor,
+    filter: &'a Filter,
+    /// It has the keys, unless something lies over it.
+    keys: bool,
+}
+
+impl<D> List<'_, D> {
+    fn at(&self) -> usize {
+        self.cursor.row(self.listed.len())
+    }
+
+    fn selected(&self) -> Option<&D> {
+        self.listed.get(self.at())
+    }
+
+    /// The rule with the pane's name, how many rows are listed, and the words that they have.
+    fn head(&self, app: &App, canvas: &mut Canvas, area: Rect) -> Rect {
+        let focus = self.keys && app.overlays.is_empty();
+        let scope = if focus { Scope::TitleFocus } else { Scope::Title };
+        let count = match (self.all, self.listed.len()) {
+            (Some(all), listed) if listed < all => format!(" {listed} of {all}"),
+            (Some(all), _) => format!(" {all}"),
+            (None, _) => String::new(),
+        };
+        let mut title = Line::of(safe!("{}{count}", self.name), scope);
+        let mut right = Line::of("newest first", Scope::Dim);
+        if let Some(input) = &self.filter.typing {
+            title = title.add("  filter: ", Scope::TitleFocus).add(input.before(), Scope::InputFocus);
+            title = title.add("_", Scope::InputFocus).add(input.after(), Scope::InputFocus);
+            right = Line::of("Enter keeps, Esc drops", Scope::Dim);
+        } else if !self.filter.words.is_empty() {
+            title = title.add(safe!("  filter: {}", self.filter.words), Scope::Mark);
+            title.push(safe!(" ({} drops)", app.key_of(Id::Back)), Scope::Dim);
+        }
+        canvas.rule(area, &title, &right, focus);
+        Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }
+    }
+
+    /// The rows, and below them the selected one in full.
+    fn rows(&self, app: &App, now: Wall, canvas: &mut Canvas, inside: Rect, selected: &Line) {
+        let cells = usize::from(inside.width);
+        let moment = Moment {
+            now,
+            zone: &app.options.zone,
+            keymap: &app.options.keymap,
+            wide: cells >= columns::WIDE,
+        };
+        let table = Table::new(self.columns, cells, &[], moment, canvas.glyphs.cut);
+        let mut inside = whole(canvas, inside, selected);
+        if inside.height > 5 {
+            let head =
+                table.head(Line::of("  ", Scope::Column), Scope::Column).add(table.rest(), Scope::Column);
+            canvas.line(Rect { height: 1, ..inside }, &head);
+            inside = Rect { y: inside.y + 1, height: inside.height - 1, ..inside };
+        }
+        let height = usize::from(inside.height);
+        let window = self.cursor.window(self.listed.len(), height);
+        canvas.layout.window(self.pane, &window, height, self.listed.len());
+        for (y, n) in (inside.y..).zip(window) {
+            let Some(doc) = self.listed.get(n) else { break };
+            let here = n == self.at();
+            let mut line = table.row(Line::of(if here { "> " } else { "  " }, Scope::Text), doc);
+            if here {
+                line.over = Some(if self.keys { Scope::Selection } else { Scope::SelectionIdle });
+            }
+            canvas.line(Rect { y, height: 1, ..inside }, &line);
+        }
+    }
+}
+
+fn none_left(app: &App) -> SafeText {
+    safe!("no row has these words; {} drops the filter", app.key_of(Id::Back))
+}
+
+fn note(canvas: &mut Canvas, area: Rect, text: SafeText) {
     canvas.line(area, &Line::of("  ", Scope::Text).add(text, Scope::Dim));
 }
 
@@ -110,7 +157,7 @@ fn fault<T>(canvas: &mut Canvas, area: Rect, held: &Held<T>) {
         Some((failure, _)) => {
             canvas.line(area, &Line::of("  ", Scope::Text).add(safe!("{failure}"), Scope::MessageError));
         }
-        None => note(canvas, area, "asking the executor"),
+        None => note(canvas, area, "asking the executor".into()),
     }
 }
 
@@ -126,7 +173,7 @@ fn whole(canvas: &mut Canvas, area: Rect, words: &Line) -> Rect {
     list
 }
 
-fn attempt_words(doc: &AttemptDoc) -> Line {
+fn attempt_words(app: &App, doc: &AttemptDoc) -> Line {
     let mut line = Line::of(safe!("  {} attempt {}: ", doc.request_id, doc.attempt), Scope::Strong);
     line.push(doc.state.as_str(), Scope::of_state(doc.state));
     line.push(safe!(", by {}", doc.by), Scope::Text);
@@ -136,7 +183,7 @@ fn attempt_words(doc: &AttemptDoc) -> Line {
     if !doc.result.is_empty() {
         line.push(safe!(": {}", doc.result), Scope::Text);
     }
-    line.add("; Enter shows more", Scope::Dim)
+    line.add(safe!("; {} shows more", app.key_of(Id::Details)), Scope::Dim)
 }
 
 fn entry_words(app: &App, doc: &AuditEntryDoc) -> Line {
@@ -154,64 +201,6 @@ fn entry_words(app: &App, doc: &AuditEntryDoc) -> Line {
     line.push(safe!(": {}", doc.result), Scope::Strong);
     if let Some(reason) = &doc.reason {
         line.push(safe!(", because \"{reason}\""), Scope::Text);
-    }
-    line
-}
-
-fn attempt(doc: &AttemptDoc, selected: bool, now: Wall, zone: &crate::clock::Zone, wide: bool) -> Line {
-    let at = doc.started_at.unwrap_or(doc.claimed_at);
-    let took = match (doc.started_at, doc.ended_at) {
-        (Some(start), Some(end)) => words::span((end - start).num_seconds()),
-        (Some(start), None) => format!("{}...", words::span((now - start).num_seconds())),
-        _ => "-".into(),
-    };
-    let exit = match doc.exit_code {
-        // A failure that is told in other words than by what the package returned.
-        Some(0) if doc.state == State::Failed && !doc.result.as_str().starts_with("exit ") => {
-            "MIF".to_owned()
-        }
-        Some(code) => format!("exit {code}"),
-        None => String::new(),
-    };
-    let time = if wide { words::full(at, zone) } else { words::stamp(at, now, zone) };
-    let mut line = Line::of(if selected { "> " } else { "  " }, Scope::Text)
-        .cell(safe!("{time}"), if wide { 20 } else { 12 }, "", Scope::Dim)
-        .cell(safe!("{}#{}", doc.request_id, doc.attempt), 11, "", Scope::Text)
-        .cell(&doc.package, if wide { 32 } else { 20 }, "~", Scope::Text)
-        .add(" ", Scope::Text)
-        .cell(doc.state.as_str(), if wide { 18 } else { 13 }, "~", Scope::of_state(doc.state))
-        .cell(safe!("{took}"), 10, "~", Scope::Text)
-        .cell(safe!("{exit}"), 9, "~", Scope::Text);
-    if !wide {
-        return line;
-    }
-    line.push(safe!("by {}", doc.by), Scope::Dim);
-    if !doc.reason.is_empty() {
-        line.push(safe!(" \"{}\"", doc.reason), Scope::Text);
-    }
-    if !doc.result.is_empty() {
-        line.push(safe!(" {}", doc.result), Scope::Dim);
-    }
-    line
-}
-
-fn entry(doc: &AuditEntryDoc, selected: bool, now: Wall, zone: &crate::clock::Zone) -> Line {
-    let refused = !matches!(doc.result.as_str(), "done" | "asked");
-    let result = if refused { Scope::MessageError } else { Scope::Text };
-    let from = doc.from.as_ref().or(doc.terminal.as_ref());
-    let who = match from {
-        Some(from) => safe!("{} ({from})", doc.who),
-        None => doc.who.clone(),
-    };
-    let mut line = Line::of(if selected { "> " } else { "  " }, Scope::Text)
-        .cell(safe!("{}", words::stamp(doc.at, now, zone)), 12, "", Scope::Dim)
-        .cell(who, 22, "~", Scope::Text)
-        .add(" ", Scope::Text)
-        .cell(safe!("{}", doc.verb), 9, "~", Scope::Strong)
-        .cell(doc.request_id.map_or_else(Default::default, |id| safe!("{id}")), 8, "", Scope::Text)
-        .cell(&doc.result, 16, "~", result);
-    if let Some(reason) = &doc.reason {
-        line.push(safe!("\"{reason}\""), Scope::Text);
     }
     line
 }

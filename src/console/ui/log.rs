@@ -4,32 +4,52 @@ use super::canvas::Canvas;
 use super::glyphs::Glyphs;
 use super::line::Line;
 use crate::clock::Wall;
+use crate::console::app::layout::{Pane, Spot};
 use crate::console::app::logpane::{LogPane, TimeDisplay};
-use crate::console::app::{App, Focus, LogLevel, LogLine, Spot, View, words};
+use crate::console::app::{App, Focus, LogLine, View, words};
+use crate::console::keymap::commands::Id;
 use crate::console::theme::Scope;
+use crate::log::Level;
 use crate::log::histogram::Bucket;
 use crate::safe;
 use crate::text::SafeText;
 use ratatui::layout::Rect;
 
+/// Errors and warnings by time, counted once for a width as long as nothing comes.
+#[derive(Default)]
+pub struct Bars {
+    of: Option<(u64, usize)>,
+    buckets: Vec<Bucket>,
+}
+
+impl Bars {
+    fn of(&mut self, pane: &LogPane, columns: usize) -> &[Bucket] {
+        let of = Some((pane.revision(), columns));
+        if self.of != of {
+            *self = Bars { of, buckets: pane.histogram(columns) };
+        }
+        &self.buckets
+    }
+}
+
 /// Draws the pane with its rule.
-pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) {
+pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, bars: &mut Bars, area: Rect, focus: bool) {
     if area.height < 2 {
         return;
     }
     let focus = focus && app.overlays.is_empty();
     let pane = &app.log;
-    app.spots.add(area, Spot::Pane(Focus::Log));
+    canvas.layout.spot(area, Spot::Pane(Focus::Log));
     let (title, right) = titles(pane, focus, area.width);
     canvas.rule(area, &title, &right, focus);
     let mut inside = Rect { y: area.y + 1, height: area.height - 1, ..area };
     if app.view == View::Log && area.height >= 14 {
-        let bars = histogram(app, now, canvas.glyphs, usize::from(area.width));
+        let bars = histogram(app, now, canvas.glyphs, bars, usize::from(area.width));
         let used = canvas.lines(inside, &bars);
         inside = Rect { y: inside.y + used, height: inside.height - used, ..inside };
     }
     if let Some(input) = &pane.typing {
-        let line = Line::of("/", Scope::Key)
+        let line = Line::of("search: ", Scope::Key)
             .add(input.before(), Scope::InputFocus)
             .add("_", Scope::InputFocus)
             .add(input.after(), Scope::InputFocus);
@@ -41,6 +61,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
         canvas.line(Rect { y: inside.bottom(), height: 1, ..inside }, &line);
     }
     let height = usize::from(inside.height);
+    canvas.layout.window(Pane::Log, &(0..0), height, pane.counts().1);
     let files = pane.files().len() > 1;
     let mut lines: Vec<Line> = Vec::new();
     // From the bottom up, so that wrapped lines push the oldest out.
@@ -67,7 +88,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
     lines.truncate(height);
     lines.reverse();
     if lines.is_empty() {
-        canvas.line(inside, &Line::of("  ", Scope::Text).add(nothing(pane), Scope::Dim));
+        canvas.line(inside, &Line::of("  ", Scope::Text).add(nothing(app), Scope::Dim));
         return;
     }
     canvas.lines(inside, &lines);
@@ -90,7 +111,7 @@ fn titles(pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
         let new = if pane.unseen > 0 { safe!(" PAUSED +{} new", pane.unseen) } else { " PAUSED".into() };
         title.push(new, Scope::Mark);
     }
-    if pane.level > LogLevel::Verbose {
+    if pane.level > Level::Verbose {
         title.push(safe!(" {}+", pane.level.word()), Scope::Mark);
     }
     if let Some(component) = &pane.component {
@@ -101,7 +122,7 @@ fn titles(pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
     }
     if let Some(search) = pane.search() {
         let only = if pane.only { " only" } else { "" };
-        title.push(safe!(" /{}{only}", search.as_str()), Scope::Match);
+        title.push(safe!(" search: {}{only}", search.as_str()), Scope::Match);
     }
     let (errors, warnings) = pane.faults();
     let mut right = Line::new();
@@ -128,12 +149,12 @@ fn titles(pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
 }
 
 /// Errors and warnings by time, a line each, where there are any and a stretch of time to divide.
-fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, width: usize) -> Vec<Line> {
+fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, bars: &mut Bars, width: usize) -> Vec<Line> {
     let zone = &app.options.zone;
     let (errors, warnings) = app.log.faults();
     // What stands to the right of the bars: the time of their ends, and of one of them.
     let room = if width >= 60 { 24 } else { 0 };
-    let buckets = app.log.histogram(width.saturating_sub(3 + room).max(1));
+    let buckets = bars.of(&app.log, width.saturating_sub(3 + room).max(1));
     let (Some(first), Some(second)) = (buckets.first(), buckets.get(1)) else { return Vec::new() };
     if errors + warnings == 0 || width < 20 {
         return Vec::new();
@@ -161,10 +182,11 @@ fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, width: usize) -> Vec
     ]
 }
 
-fn nothing(pane: &LogPane) -> SafeText {
-    let (all, _) = pane.counts();
+fn nothing(app: &App) -> SafeText {
+    let (all, _) = app.log.counts();
     if all > 0 {
-        safe!("none of {all} lines passes level, component and filter; l, c and & change them")
+        let [level, component, only] = [Id::Level, Id::Component, Id::OnlyMatches].map(|id| app.key_of(id));
+        safe!("none of {all} lines passes level ({level}), component ({component}) and filter ({only})")
     } else {
         "nothing was written yet".into()
     }
@@ -172,10 +194,10 @@ fn nothing(pane: &LogPane) -> SafeText {
 
 fn line(pane: &LogPane, record: &LogLine, files: bool, now: Wall, app: &App) -> Line {
     let scope = match record.level {
-        LogLevel::Verbose => Scope::LogVerbose,
-        LogLevel::Info => Scope::LogInfo,
-        LogLevel::Warning => Scope::LogWarning,
-        LogLevel::Error => Scope::LogError,
+        Level::Verbose => Scope::LogVerbose,
+        Level::Info => Scope::LogInfo,
+        Level::Warning => Scope::LogWarning,
+        Level::Error => Scope::LogError,
     };
     let zone = &app.options.zone;
     let mut line = Line::new();
@@ -193,8 +215,8 @@ fn line(pane: &LogPane, record: &LogLine, files: bool, now: Wall, app: &App) -> 
     // Never colour alone.
     line.push(
         match record.level {
-            LogLevel::Error if !record.continued => "E ",
-            LogLevel::Warning if !record.continued => "W ",
+            Level::Error if !record.continued => "E ",
+            Level::Warning if !record.continued => "W ",
             _ => "",
         },
         scope,

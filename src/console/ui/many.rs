@@ -21,9 +21,9 @@ pub fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Line> {
     let said = confirm.says_each(data);
     let able = said.iter().filter(|(_, say)| matches!(say, Say::Yes | Say::With(_))).count();
     let head = match said.len() - able {
-        0 => safe!("{} requests, all of them:", said.len()),
+        0 => safe!("all {} requests:", said.len()),
         _ if confirm.waiting(data) => safe!("{} requests:", said.len()),
-        refused => safe!("{able} of {} requests; the core refuses {refused}:", said.len()),
+        refused => safe!("{able} of {} requests; {refused} refused:", said.len()),
     };
     let mut lines = vec![Line::of(head, Scope::Strong)];
     if said.len() <= OF_THEIR_OWN {
@@ -60,7 +60,7 @@ pub fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Line> {
     if restarting > 0
         && matches!(
             confirm.id,
-            crate::console::app::command::Id::Run | crate::console::app::command::Id::Rerun
+            crate::console::keymap::commands::Id::Run | crate::console::keymap::commands::Id::Rerun
         )
     {
         lines.push(Line::of(safe!("{restarting} of them RESTART THE MACHINE"), Scope::DialogDanger));
@@ -72,7 +72,7 @@ fn words(say: &Say) -> (SafeText, Scope) {
     match say {
         Say::Waiting => ("asking the executor".into(), Scope::Dim),
         Say::Yes => ("as it stands".into(), Scope::GatePass),
-        Say::With(gates) => (safe!("passes over {}", Gate::join(gates, ", ")), Scope::GateUnknown),
+        Say::With(gates) => (safe!("overrides {}", Gate::join(gates, ", ")), Scope::GateUnknown),
         Say::No(why) => (safe!("REFUSED: {why}"), Scope::MessageError),
     }
 }

@@ -20,6 +20,7 @@ mod problems;
 mod readiness;
 mod requests;
 mod results;
+mod table;
 mod traces;
 mod week;
 mod who;
@@ -27,56 +28,100 @@ mod who;
 pub use glyphs::{ASCII, Glyphs, UNICODE};
 
 use crate::clock::Wall;
+use crate::console::app::layout::Layout;
 use crate::console::app::overlay::Overlay;
 use crate::console::app::{App, Focus, View, WIDE};
+use crate::console::keymap::commands::Id;
 use crate::console::theme::{Scope, Theme};
 use canvas::Canvas;
 use line::Line;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use traces::Traces;
 
 /// Below this the panes beside the list go.
 const PANES: (u16, u16) = (60, 15);
 /// Below this one line says so.
 const LEAST: (u16, u16) = (40, 10);
 
-/// Draws the app over the whole buffer.
-pub fn draw(app: &App, theme: &Theme, glyphs: &'static Glyphs, buffer: &mut Buffer) {
-    let mut canvas = Canvas { buffer, theme, glyphs };
-    app.spots.clear();
-    let area = canvas.area();
-    canvas.fill(area, Scope::Background);
-    let Some(now) = app.now else { return };
-    if area.width < LEAST.0 || area.height < LEAST.1 {
-        too_small(app, now, &mut canvas);
-        return;
+/// What draws, and what it keeps from one frame to the next: nothing of it changes what is shown, but for where the
+/// display of traces stands, which has a state of its own.
+pub struct Painter {
+    theme: Theme,
+    glyphs: &'static Glyphs,
+    kept: Kept,
+    traces: Traces,
+}
+
+/// What is too much work to be done for each frame.
+#[derive(Default)]
+struct Kept {
+    rows: details::Wrapped,
+    bars: log::Bars,
+}
+
+impl Painter {
+    /// Draws with this look.
+    pub fn new(theme: Theme, glyphs: &'static Glyphs) -> Painter {
+        Painter { theme, glyphs, kept: Kept::default(), traces: Traces::default() }
     }
-    let top = header::draw(app, now, &mut canvas, area);
+
+    /// Changes what is shown of the traces.
+    pub fn traces(&mut self, command: Id) {
+        self.traces.command(command);
+    }
+
+    /// Draws the app over the whole buffer; the app is told of the layout.
+    #[must_use]
+    pub fn draw(&mut self, app: &App, buffer: &mut Buffer) -> Layout {
+        let mut canvas = Canvas {
+            buffer,
+            theme: &self.theme,
+            glyphs: self.glyphs,
+            keymap: &app.options.keymap,
+            layout: Layout::default(),
+            layer: 0,
+        };
+        let area = canvas.area();
+        canvas.fill(area, Scope::Background);
+        match app.now {
+            None => {}
+            Some(now) if area.width < LEAST.0 || area.height < LEAST.1 => too_small(app, now, &mut canvas),
+            Some(now) => whole(app, now, &mut canvas, &mut self.kept, &self.traces),
+        }
+        canvas.layout
+    }
+}
+
+fn whole(app: &App, now: Wall, canvas: &mut Canvas, kept: &mut Kept, traces: &Traces) {
+    let area = canvas.area();
+    let top = header::draw(app, now, canvas, area);
     let footer = Rect { y: area.bottom() - 1, height: 1, ..area };
     let body = Rect { y: area.y + top, height: area.height - top - 1, ..area };
     match app.view {
-        View::Overview => overview(app, now, &mut canvas, body),
-        View::Packages => packages(app, now, &mut canvas, body),
-        View::Log => log::draw(app, now, &mut canvas, body, true),
-        View::Who => who::draw(app, now, &mut canvas, body, true),
-        View::History => history::draw(app, now, &mut canvas, body),
-        View::Readiness => readiness::draw(app, now, &mut canvas, body),
-        View::Diagnostics => traces::draw(app, &mut canvas, body),
+        View::Overview => overview(app, now, canvas, &mut kept.bars, body),
+        View::Packages => packages(app, now, canvas, body),
+        View::Log => log::draw(app, now, canvas, &mut kept.bars, body, true),
+        View::Who => who::draw(app, now, canvas, body, true),
+        View::History => history::draw(app, now, canvas, body),
+        View::Readiness => readiness::draw(app, now, canvas, body),
+        View::Diagnostics => traces.draw(app, canvas, body),
     }
-    for overlay in &app.overlays {
+    for (layer, overlay) in app.overlays.iter().enumerate() {
+        canvas.layer = layer;
         match overlay {
-            Overlay::Details(details) => details::draw(app, details, now, &mut canvas, body),
-            Overlay::Explain(request, scroll) => explain::draw(app, *request, scroll, now, &mut canvas, body),
-            Overlay::Confirm(confirm) => confirm::draw(app, confirm, now, &mut canvas, area),
-            Overlay::Help(scroll) => help::draw(app, scroll, &mut canvas, body),
-            Overlay::Palette(palette) => help::palette(app, palette, &mut canvas, body),
-            Overlay::Problems(scroll) => problems::draw(app, scroll, &mut canvas, body),
-            Overlay::Week(scroll) => week::draw(app, scroll, now, &mut canvas, body),
-            Overlay::Results => results::draw(app, &mut canvas, body),
-            Overlay::Save(save) => results::save(save, &mut canvas, body),
+            Overlay::Details(details) => details::draw(app, details, now, canvas, &mut kept.rows, body),
+            Overlay::Explain(request, scroll) => explain::draw(app, *request, scroll, now, canvas, body),
+            Overlay::Confirm(confirm) => confirm::draw(app, confirm, now, canvas, area),
+            Overlay::Help(scroll) => help::draw(app, scroll, canvas, body),
+            Overlay::Palette(palette) => help::palette(app, palette, canvas, body),
+            Overlay::Problems(scroll) => problems::draw(app, scroll, canvas, body),
+            Overlay::Week(scroll) => week::draw(app, scroll, now, canvas, body),
+            Overlay::Results => results::draw(app, canvas, body),
+            Overlay::Save(save) => results::save(save, canvas, body),
         }
     }
-    footer::draw(app, &mut canvas, footer);
+    footer::draw(app, canvas, footer);
 }
 
 fn too_small(app: &App, now: Wall, canvas: &mut Canvas) {
@@ -91,12 +136,12 @@ fn too_small(app: &App, now: Wall, canvas: &mut Canvas) {
 }
 
 /// View 1: everything at a glance.
-fn overview(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
+fn overview(app: &App, now: Wall, canvas: &mut Canvas, bars: &mut log::Bars, body: Rect) {
     let area = canvas.area();
-    let listed = app.overview.unfiltered(&app.data, app.now) as u16;
+    let listed = app.overview.unfiltered() as u16;
     if area.width < PANES.0 || area.height < PANES.1 {
         match app.focus() {
-            Focus::Log => log::draw(app, now, canvas, body, true),
+            Focus::Log => log::draw(app, now, canvas, bars, body, true),
             Focus::Second => who::draw(app, now, canvas, body, true),
             Focus::List => requests::draw(app, now, canvas, body),
         }
@@ -111,7 +156,7 @@ fn overview(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
         let [list, who, log] = stack(body, list_height, who_height);
         requests::draw(app, now, canvas, list);
         who::draw(app, now, canvas, who, app.focus() == Focus::Second);
-        log::draw(app, now, canvas, log, app.focus() == Focus::Log);
+        log::draw(app, now, canvas, bars, log, app.focus() == Focus::Log);
         return;
     }
     let log_height = (body.height * 3 / 10).max(6);
@@ -136,7 +181,7 @@ fn overview(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
     );
     let corner = Line::of(canvas.glyphs.tee, Scope::Rule);
     canvas.line(Rect { x: who.x, y: who.y, width: 1, height: 1 }, &corner);
-    log::draw(app, now, canvas, log, app.focus() == Focus::Log);
+    log::draw(app, now, canvas, bars, log, app.focus() == Focus::Log);
 }
 
 /// View 2: every request, with the details of the selected one beside or below it.
@@ -165,15 +210,4 @@ fn stack(area: Rect, first: u16, second: u16) -> [Rect; 3] {
     let first = Rect { height: first.min(area.height), ..area };
     let second = Rect { y: first.bottom(), height: second.min(area.bottom() - first.bottom()), ..area };
     [first, second, Rect { y: second.bottom(), height: area.bottom() - second.bottom(), ..area }]
-}
-
-/// How wide a dialog is: as wide as it likes, or the whole width where only rags would be left beside it.
-fn dialog_width(area: Rect, liked: u16) -> u16 {
-    if area.width < liked + 12 { area.width } else { liked }
-}
-
-/// An area in the middle of another, no larger than that.
-fn centred(area: Rect, width: u16, height: u16) -> Rect {
-    let (width, height) = (width.min(area.width), height.min(area.height));
-    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
 }

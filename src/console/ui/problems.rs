@@ -1,8 +1,7 @@
 //! Everything that is wrong, with its place.
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, dialog_width};
 use super::line::Line;
-use super::{centred, dialog_width};
 use crate::console::app::App;
 use crate::console::app::list::Scroll;
 use crate::console::theme::Scope;
@@ -32,11 +31,7 @@ pub fn draw(app: &App, scroll: &Scroll, canvas: &mut Canvas, body: Rect) {
         lines.push(Line::of("nothing is wrong", Scope::Dim));
     }
     lines.extend(problems.into_iter().flat_map(|problem| told(problem).wrap(inner, 2)));
-    let area = centred(body, width, (lines.len() as u16 + 2).min(body.height));
-    let inside = canvas.frame(area, &Line::of("WHAT IS WRONG", Scope::DialogTitle));
-    let window = scroll.window(lines.len(), usize::from(inside.height));
-    canvas.below(area, lines.len() - window.end);
-    canvas.lines(inside, &lines[window]);
+    canvas.text(body, width, &Line::of("PROBLEMS", Scope::DialogTitle), scroll, &lines);
 }
 
 fn told(problem: &Problem) -> Line {

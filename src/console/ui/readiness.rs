@@ -3,6 +3,7 @@
 use super::canvas::Canvas;
 use super::line::Line;
 use crate::clock::Wall;
+use crate::console::app::layout::Pane;
 use crate::console::app::{App, words};
 use crate::console::theme::Scope;
 use crate::executor::talk::view::CheckItem;
@@ -31,7 +32,9 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
     let at = app.readiness.row(items.len());
     let Some(selected) = items.get(at) else { return };
     let list = in_full(canvas, inside, selected);
-    let window = app.readiness.window(items.len(), usize::from(list.height));
+    let height = usize::from(list.height);
+    let window = app.readiness.window(items.len(), height);
+    canvas.layout.window(Pane::Readiness, &window, height, items.len());
     for (y, n) in (list.y..).zip(window) {
         let mut line = row(&items[n], n == at, items);
         if n == at {
@@ -46,20 +49,20 @@ fn title(items: Option<&[CheckItem]>) -> Line {
     let Some(items) = items else { return Line::of("READINESS", scope) };
     let of = |verdict| items.iter().filter(|i| i.verdict == verdict).count();
     match (of(Verdict::Block), of(Verdict::Unknown)) {
-        (0, 0) => Line::of("READINESS all well", scope),
-        (0, unseen) => Line::of(safe!("READINESS nothing wrong, {unseen} not seen"), scope),
+        (0, 0) => Line::of("READINESS all passed", scope),
+        (0, unknown) => Line::of(safe!("READINESS no failures, {unknown} unknown"), scope),
         (wrong, 0) => Line::of(safe!("READINESS {wrong} failed"), scope),
-        (wrong, unseen) => Line::of(safe!("READINESS {wrong} failed, {unseen} not seen"), scope),
+        (wrong, unknown) => Line::of(safe!("READINESS {wrong} failed, {unknown} unknown"), scope),
     }
 }
 
 /// How old it is: nothing here is looked at again by itself.
 fn age(app: &App, now: Wall) -> Line {
     if app.checking() {
-        return Line::of("looking", Scope::Dim);
+        return Line::of("checking", Scope::Dim);
     }
     match app.data.check.at {
-        Some(at) => Line::of(safe!("looked at {}", words::when(at, now, &app.options.zone)), Scope::Dim),
+        Some(at) => Line::of(safe!("checked {}", words::when(at, now, &app.options.zone)), Scope::Dim),
         None => Line::new(),
     }
 }

@@ -1,11 +1,10 @@
 //! What became of an action on several requests, each by itself; and the field for a file's name.
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, centred, dialog_width};
 use super::line::Line;
-use super::{centred, dialog_width};
 use crate::console::app::App;
 use crate::console::app::dialog::SaveAs;
-use crate::console::app::marks::Fate;
+use crate::console::app::results::Fate;
 use crate::console::app::words;
 use crate::console::theme::Scope;
 use crate::safe;
@@ -30,11 +29,7 @@ pub fn draw(app: &App, canvas: &mut Canvas, body: Rect) {
     }
     let title =
         Line::of(safe!("{} OF SEVERAL", results.id.command().name.to_uppercase()), Scope::DialogTitle);
-    let area = centred(body, width, (lines.len() as u16 + 2).min(body.height));
-    let inside = canvas.frame(area, &title);
-    let window = results.scroll.window(lines.len(), usize::from(inside.height));
-    canvas.below(area, lines.len() - window.end);
-    canvas.lines(inside, &lines[window]);
+    canvas.text(body, width, &title, &results.scroll, &lines);
 }
 
 /// Draws the field.
@@ -53,7 +48,7 @@ pub fn save(save: &SaveAs, canvas: &mut Canvas, body: Rect) {
         Line::of("Enter", Scope::Key)
             .add(" writes   ", Scope::Text)
             .add("Esc", Scope::Key)
-            .add(" drops   a file that exists is never written over", Scope::Dim),
+            .add(" drops   an existing file is never overwritten", Scope::Dim),
     ];
     canvas.lines(inside, &lines);
 }

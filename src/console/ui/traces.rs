@@ -4,15 +4,56 @@
 use super::canvas::Canvas;
 use super::line::Line;
 use crate::console::app::App;
+use crate::console::keymap::commands::Id;
 use crate::console::theme::Scope;
+use crate::safe;
 use crate::text::SafeText;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
-use tui_logger::{TuiLoggerLevelOutput, TuiLoggerSmartWidget};
+use tui_logger::{TuiLoggerLevelOutput, TuiLoggerSmartWidget, TuiWidgetEvent, TuiWidgetState};
 
-/// Draws the traces.
-pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
-    let hint = Line::of("up down module, left right shown, + - collected, Tab hides", Scope::Dim);
+/// The display of the traces with where it stands.
+#[derive(Default)]
+pub struct Traces(TuiWidgetState);
+
+impl Traces {
+    /// Moves in it, or changes what is collected.
+    pub fn command(&mut self, id: Id) {
+        let event = match id {
+            Id::Up => TuiWidgetEvent::UpKey,
+            Id::Down => TuiWidgetEvent::DownKey,
+            Id::Left => TuiWidgetEvent::LeftKey,
+            Id::Right => TuiWidgetEvent::RightKey,
+            Id::Louder => TuiWidgetEvent::PlusKey,
+            Id::Quieter => TuiWidgetEvent::MinusKey,
+            Id::PageUp => TuiWidgetEvent::PrevPageKey,
+            Id::PageDown => TuiWidgetEvent::NextPageKey,
+            Id::Bottom => TuiWidgetEvent::EscapeKey,
+            Id::NextPane => TuiWidgetEvent::HideKey,
+            _ => return,
+        };
+        self.0.transition(event);
+    }
+
+    /// Draws the traces.
+    pub fn draw(&self, app: &App, canvas: &mut Canvas, area: Rect) {
+        draw(app, &self.0, canvas, area);
+    }
+}
+
+fn draw(app: &App, state: &TuiWidgetState, canvas: &mut Canvas, area: Rect) {
+    let key = |id| app.key_of(id);
+    let hint = safe!(
+        "{} {} module, {} {} shown, {} {} collected, {} hides",
+        key(Id::Up),
+        key(Id::Down),
+        key(Id::Left),
+        key(Id::Right),
+        key(Id::Louder),
+        key(Id::Quieter),
+        key(Id::NextPane)
+    );
+    let hint = Line::of(hint, Scope::Dim);
     let focus = app.overlays.is_empty();
     canvas.rule(area, &Line::of("DIAGNOSTICS", Scope::TitleFocus), &hint, focus);
     let inside = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
@@ -36,7 +77,7 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
         .output_line(false)
         .title_target("")
         .title_log("traces")
-        .state(&app.diagnostics)
+        .state(state)
         .render(inside, canvas.buffer);
     for y in inside.top()..inside.bottom() {
         for x in inside.left()..inside.right() {

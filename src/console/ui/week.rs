@@ -1,8 +1,7 @@
-//! The week to come: a line a request, a letter for each stretch of time, and when it runs or why it does not.
+//! The week ahead: a line a request, a letter for each stretch of time, and when it runs or why it does not.
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, centred, dialog_width};
 use super::line::{Line, cells};
-use super::{centred, dialog_width};
 use crate::clock::Wall;
 use crate::console::app::list::Scroll;
 use crate::console::app::{App, words};
@@ -14,36 +13,36 @@ use crate::text::SafeText;
 use chrono::TimeDelta;
 use ratatui::layout::Rect;
 
-/// Draws the timeline.
+/// Draws the week.
 pub fn draw(app: &App, scroll: &Scroll, now: Wall, canvas: &mut Canvas, body: Rect) {
     let width = dialog_width(body, 132);
     let inner = usize::from(width).saturating_sub(4);
     let held = &app.data.week;
     let text = |lines: Vec<Line>| lines.into_iter().map(Row::Text).collect::<Vec<_>>();
-    let table = held.value.as_ref().map(|week| Table::new(app, week, now, inner, canvas.glyphs.cut));
-    let lines = match (&table, &held.fault) {
+    let days = held.value.as_ref().map(|week| Days::new(app, week, now, inner, canvas.glyphs.cut));
+    let lines = match (&days, &held.fault) {
         (_, Some((failure, _))) => text(Line::of(safe!("{failure}"), Scope::MessageError).wrap(inner, 4)),
         (None, None) => text(vec![Line::of("asking the executor what will run when", Scope::Dim)]),
-        (Some(table), None) => table.rows(),
+        (Some(days), None) => days.rows(),
     };
     let area = centred(body, width, (lines.len() as u16 + 2).min(body.height));
     let title = match &held.value {
-        Some(week) => safe!("THE WEEK TO COME as of {}", words::stamp(week.from, now, &app.options.zone)),
-        None => "THE WEEK TO COME".into(),
+        Some(week) => safe!("THE WEEK as of {}", words::stamp(week.from, now, &app.options.zone)),
+        None => "THE WEEK".into(),
     };
     let inside = canvas.frame(area, &Line::of(title, Scope::DialogTitle));
-    let window = scroll.window(lines.len(), usize::from(inside.height));
+    let window = canvas.scrolled(scroll, lines.len(), inside.height);
     canvas.below(area, lines.len() - window.end);
-    let drawn = lines[window].iter().map(|row| match (row, &table) {
+    let drawn = lines[window].iter().map(|row| match (row, &days) {
         (Row::Text(line), _) => line.clone(),
         (Row::Why(request), _) => why(request),
-        (Row::Bar(request), Some(table)) => table.bar(request),
+        (Row::Bar(request), Some(days)) => days.bar(request),
         (Row::Bar(_), None) => Line::new(),
     });
     canvas.lines(inside, &drawn.collect::<Vec<_>>());
 }
 
-/// A row of the timeline. Those of a thousand requests are made only as far as they are seen.
+/// A row of the week. Those of a thousand requests are made only as far as they are seen.
 enum Row<'w> {
     Text(Line),
     Bar(&'w SimulatedDoc),
@@ -63,7 +62,7 @@ fn runs_now(request: &SimulatedDoc) -> bool {
 }
 
 /// The week and how it is laid out.
-struct Table<'w> {
+struct Days<'w> {
     app: &'w App,
     week: &'w SimulateDoc,
     now: Wall,
@@ -76,8 +75,8 @@ struct Table<'w> {
     step: TimeDelta,
 }
 
-impl<'w> Table<'w> {
-    fn new(app: &'w App, week: &'w SimulateDoc, now: Wall, width: usize, cut: &'static str) -> Table<'w> {
+impl<'w> Days<'w> {
+    fn new(app: &'w App, week: &'w SimulateDoc, now: Wall, width: usize, cut: &'static str) -> Days<'w> {
         let when = 10;
         // Names in full where the days have room beside them.
         let longest = week.requests.iter().map(|r| r.package.width()).max().unwrap_or(0).clamp(16, 40);
@@ -87,11 +86,11 @@ impl<'w> Table<'w> {
         let a_day = (width.saturating_sub(8 + name + when) / 7).clamp(1, 8);
         let columns = a_day * 7;
         let step = (week.until - week.from) / columns as i32;
-        Table { app, week, now, width, cut, name, columns, step }
+        Days { app, week, now, width, cut, name, columns, step }
     }
 
     fn rows(&self) -> Vec<Row<'w>> {
-        let Table { week, now, width, name, columns, step, .. } = *self;
+        let Days { week, now, width, name, columns, step, .. } = *self;
         let zone = &self.app.options.zone;
         // A day's name stands where its midnight is on this machine.
         let date = |column: usize| zone.to_local(week.from + step * column as i32).date();
@@ -122,24 +121,23 @@ impl<'w> Table<'w> {
         lines.push(Line::new());
         lines.extend(legend(width));
         if ended > 0 {
-            lines.extend(
-                Line::of(safe!("{ended} more had their attempt or are skipped"), Scope::Dim).wrap(width, 4),
-            );
+            lines
+                .extend(Line::of(safe!("{ended} more have ended or are skipped"), Scope::Dim).wrap(width, 4));
         }
         if !week.complete {
             let said =
-                safe!("followed until {} only: too much happens", words::when_long(week.until, now, zone));
+                safe!("simulated only until {}: too many events", words::when_long(week.until, now, zone));
             lines.extend(Line::of(said, Scope::MessageError).wrap(width, 4));
         }
         for assumed in &week.assumed {
-            lines.extend(Line::of("taken for granted: ", Scope::Dim).add(assumed, Scope::Dim).wrap(width, 4));
+            lines.extend(Line::of("assumed: ", Scope::Dim).add(assumed, Scope::Dim).wrap(width, 4));
         }
         rows.extend(lines.into_iter().map(Row::Text));
         rows
     }
 
     fn bar(&self, request: &SimulatedDoc) -> Line {
-        let Table { week, now, name, columns, step, .. } = *self;
+        let Days { week, now, name, columns, step, .. } = *self;
         let zone = &self.app.options.zone;
         let id = request.request_id.map_or_else(|| "-".into(), |id| safe!("{id}"));
         let mut line = Line::new().cell(id, 8, "", Scope::Text);

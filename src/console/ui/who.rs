@@ -3,7 +3,9 @@
 use super::canvas::Canvas;
 use super::line::Line;
 use crate::clock::Wall;
-use crate::console::app::{App, Focus, Spot, View, words};
+use crate::console::app::layout::{Pane, Spot};
+use crate::console::app::{App, Focus, View, words};
+use crate::console::keymap::commands::Id;
 use crate::console::theme::Scope;
 use crate::executor::talk::view::SessionDoc;
 use crate::host::sessions::SessionKind;
@@ -25,7 +27,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
         return;
     }
     let whole = app.view == View::Who;
-    app.spots.add(area, Spot::Pane(Focus::Second));
+    canvas.layout.spot(area, Spot::Pane(Focus::Second));
     let focus = focus && app.overlays.is_empty();
     let scope = if focus { Scope::TitleFocus } else { Scope::Title };
     let held = &app.data.who;
@@ -58,16 +60,18 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
     if who.source == "unknown" {
         let note = who.note.clone().unwrap_or_else(|| "the system does not say".into());
         let said = if whole {
-            safe!("  who is logged on cannot be known: {note}")
+            safe!("  logged-on users are unknown: {note}")
         } else {
-            "  cannot be known; 4 shows why".into()
+            safe!("  cannot be known; {} shows why", app.key_of(Id::Who))
         };
         lines.extend(Line::of(said, Scope::MessageError).wrap(usize::from(area.width), 4));
     } else if all.is_empty() {
         lines.push(Line::of("  nobody is logged on", Scope::Dim));
     }
     // Heads stay, rows scroll; hundreds of them are made only as far as they are seen.
-    let window = app.who.window(all.len(), usize::from(inside.height).saturating_sub(lines.len()));
+    let height = usize::from(inside.height).saturating_sub(lines.len());
+    let window = app.who.window(all.len(), height);
+    canvas.layout.window(Pane::Who, &window, height, all.len());
     let rest = all.len() - window.len();
     for at in window {
         let selected = focus && at == app.who.row(all.len());

@@ -10,7 +10,7 @@ use super::data::Data;
 use super::input::Input;
 use super::until;
 use crate::clock::{Wall, Zone};
-use crate::console::app::command::Id;
+use crate::console::keymap::commands::Id;
 use crate::decision::{RestartVerb, Verb};
 use crate::executor::talk::protocol::{Action, Change, MAX_REASON};
 use crate::executor::talk::view::{AllowedDoc, GateDoc, ShowDoc};
@@ -187,12 +187,12 @@ impl Confirm {
             return Some(why.clone());
         }
         if !said.is_empty() && said.iter().all(|(_, say)| matches!(say, Say::No(_))) {
-            return Some("the core refuses it for each of them".into());
+            return Some("refused for each of them".into());
         }
         let unticked: Vec<_> =
             self.overrides(data).into_iter().filter(|g| !self.ticked.contains(g)).collect();
         if !unticked.is_empty() {
-            return Some(safe!("tick what is passed over: {}", Gate::join(&unticked, ", ")));
+            return Some(safe!("tick each gate to override: {}", Gate::join(&unticked, ", ")));
         }
         if self.asks_until()
             && let Err(why) = until::parse(self.until.text(), now, zone)
@@ -200,9 +200,7 @@ impl Confirm {
             return Some(why);
         }
         if self.asks_reason(data) && self.reason.value().is_none() {
-            return Some(
-                if self.asks_text() { "what are they to be told?" } else { "a reason is needed" }.into(),
-            );
+            return Some(if self.asks_text() { "enter a message" } else { "a reason is needed" }.into());
         }
         None
     }

@@ -1,10 +1,11 @@
 //! Searching a log, and showing only some of it: by pattern, level and component.
 
 use super::LogPane;
-use crate::console::app::command::Id;
-use crate::console::app::event::{LogLevel, LogLine};
+use crate::console::app::event::LogLine;
 use crate::console::app::input::Input;
-use crate::console::keymap::Key;
+use crate::console::keymap::commands::Id;
+use crate::console::keymap::{Key, Keymap};
+use crate::log::Level;
 use crate::safe;
 use crate::text::SafeText;
 use regex::{Regex, RegexBuilder};
@@ -45,18 +46,21 @@ impl LogPane {
         self.bad_pattern = None;
     }
 
-    pub(super) fn turn_only(&mut self) -> SafeText {
+    pub(super) fn turn_only(&mut self, keys: &Keymap) -> SafeText {
         self.only = !self.only;
         self.refilter();
-        if self.only { "only matches are shown; & shows all" } else { "all lines" }.into()
+        match self.only {
+            true => safe!("only matches are shown; {} shows all lines", keys.hint(Id::OnlyMatches)),
+            false => "all lines".into(),
+        }
     }
 
     pub(super) fn turn_level(&mut self) -> SafeText {
         self.level = match self.level {
-            LogLevel::Verbose => LogLevel::Info,
-            LogLevel::Info => LogLevel::Warning,
-            LogLevel::Warning => LogLevel::Error,
-            LogLevel::Error => LogLevel::Verbose,
+            Level::Verbose => Level::Info,
+            Level::Info => Level::Warning,
+            Level::Warning => Level::Error,
+            Level::Error => Level::Verbose,
         };
         self.refilter();
         safe!("shown from level {}", self.level.word())
@@ -79,7 +83,7 @@ impl LogPane {
     }
 
     /// Takes a key while a search is typed.
-    pub fn key(&mut self, key: Key) -> Option<SafeText> {
+    pub fn key(&mut self, key: Key, keys: &Keymap) -> Option<SafeText> {
         let input = self.typing.as_mut()?;
         match key {
             Key::Esc | Key::Ctrl('c') => {
@@ -98,9 +102,9 @@ impl LogPane {
                         self.set_search(Some(pattern));
                         self.typing = None;
                         // Backwards from the newest line: that is where one looks.
-                        return self
-                            .command(Id::PrevMatch)
-                            .map(|_| safe!("nothing matches {text}; Esc ends the search"));
+                        return self.command(Id::PrevMatch, keys).map(|_| {
+                            safe!("nothing matches {text}; {} ends the search", keys.hint(Id::Back))
+                        });
                     }
                     Err(why) => self.bad_pattern = Some(why),
                 }

@@ -7,21 +7,22 @@ mod moves;
 #[cfg(test)]
 mod tests;
 
-use super::event::{LogLevel, LogLine};
+use super::event::LogLine;
 use super::input::Input;
+use super::layout::Window;
 use crate::clock::Wall;
+use crate::log::Level;
 use crate::log::histogram::{Bucket, count};
 use crate::log::merge::Places;
 use crate::text::SafeText;
 use regex::Regex;
-use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many lines are kept; older ones are in the file.
 pub const MAX_LINES: usize = 20_000;
 
 /// A line's place: the instant at which it stands among the others, and the number in which it came.
-pub type Key = (Wall, u64);
+pub type LineKey = (Wall, u64);
 
 /// How a record's time is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,7 +39,7 @@ pub enum TimeDisplay {
 /// The lines and how they are looked at.
 #[derive(Debug, Clone)]
 pub struct LogPane {
-    lines: VecDeque<(Key, LogLine)>,
+    lines: VecDeque<(LineKey, LogLine)>,
     /// The number of the next line that comes.
     next: u64,
     places: Places,
@@ -49,11 +50,11 @@ pub struct LogPane {
     files: BTreeMap<SafeText, usize>,
     components: BTreeMap<SafeText, usize>,
     /// The lines that pass level, component and filter, oldest first.
-    shown: VecDeque<Key>,
+    shown: VecDeque<LineKey>,
     /// The newest line is at the bottom and stays there.
     pub follow: bool,
     /// The line at the bottom while not following.
-    bottom: Key,
+    bottom: LineKey,
     /// Lines that came below since.
     pub unseen: usize,
     search: Option<Regex>,
@@ -64,7 +65,7 @@ pub struct LogPane {
     /// Only what the search finds.
     pub only: bool,
     /// The least level that is shown.
-    pub level: LogLevel,
+    pub level: Level,
     /// Only what this component wrote.
     pub component: Option<SafeText>,
     /// Wrap long lines.
@@ -74,12 +75,11 @@ pub struct LogPane {
     /// Columns cut at the left.
     pub shift: usize,
     /// The line that the newest jump went to; it moves with the keys from then on.
-    pub hit: Option<Key>,
+    pub hit: Option<LineKey>,
     /// What the operator marked.
-    marks: BTreeSet<Key>,
-    height: Cell<usize>,
-    /// The counts by time, for a width, as long as nothing came.
-    counted: RefCell<Option<(u64, usize, Vec<Bucket>)>>,
+    marks: BTreeSet<LineKey>,
+    /// For so many lines the newest frame had room.
+    height: usize,
 }
 
 impl Default for LogPane {
@@ -101,15 +101,14 @@ impl Default for LogPane {
             typing: None,
             bad_pattern: None,
             only: false,
-            level: LogLevel::Verbose,
+            level: Level::Verbose,
             component: None,
             wrap: false,
             time: TimeDisplay::default(),
             shift: 0,
             hit: None,
             marks: BTreeSet::new(),
-            height: Cell::new(1),
-            counted: RefCell::new(None),
+            height: 1,
         }
     }
 }
@@ -157,8 +156,8 @@ impl LogPane {
             }
         }
         match line.level {
-            LogLevel::Error if !line.continued => add(&mut self.errors),
-            LogLevel::Warning if !line.continued => add(&mut self.warnings),
+            Level::Error if !line.continued => add(&mut self.errors),
+            Level::Warning if !line.continued => add(&mut self.warnings),
             _ => {}
         }
     }
@@ -194,7 +193,7 @@ impl LogPane {
     }
 
     /// Whether the operator marked this line.
-    pub fn is_marked(&self, key: Key) -> bool {
+    pub fn is_marked(&self, key: LineKey) -> bool {
         self.marks.contains(&key)
     }
 
@@ -211,29 +210,30 @@ impl LogPane {
     /// Errors and warnings by time over so many columns, from the oldest line that has a time to the newest. Empty where
     /// there is no stretch of time to divide.
     pub fn histogram(&self, columns: usize) -> Vec<Bucket> {
-        let mut counted = self.counted.borrow_mut();
-        if let Some((next, width, buckets)) = &*counted
-            && (*next, *width) == (self.next, columns)
-        {
-            return buckets.clone();
-        }
         let until = self.lines.back().map(|((at, _), _)| *at);
-        let buckets = match (self.begins(), until) {
+        match (self.begins(), until) {
             (Some(from), Some(last)) => {
                 let points = self.lines.iter().filter(|(_, line)| !line.continued);
-                let points = points.map(|((at, _), line)| (*at, line.level.into()));
+                let points = points.map(|((at, _), line)| (*at, line.level));
                 count(points, from, last + chrono::TimeDelta::seconds(1), columns)
             }
             _ => Vec::new(),
-        };
-        *counted = Some((self.next, columns, buckets.clone()));
-        buckets
+        }
+    }
+
+    /// How many lines came so far: what was worked out of all lines holds as long as this stays.
+    pub fn revision(&self) -> u64 {
+        self.next
+    }
+
+    /// This part of it was drawn.
+    pub fn drawn(&mut self, window: Window) {
+        self.height = window.height.max(1);
     }
 
     /// The lines to be drawn when there is room for so many, oldest first, each with its key.
-    pub fn window(&self, height: usize) -> impl DoubleEndedIterator<Item = (Key, &LogLine)> {
-        self.height.set(height.max(1));
-        let end = self.end();
+    pub fn window(&self, height: usize) -> impl DoubleEndedIterator<Item = (LineKey, &LogLine)> {
+        let end = self.end(height);
         let start = end.saturating_sub(height);
         self.shown.range(start..end).filter_map(|key| Some((*key, self.line(*key)?)))
     }
@@ -250,28 +250,27 @@ impl LogPane {
         }
         match self.hit {
             Some(key) => self.line(key).into_iter().collect(),
-            None => self.window(self.height.get()).map(|(_, line)| line).collect(),
+            None => self.window(self.height).map(|(_, line)| line).collect(),
         }
     }
 
-    /// Where in `shown` the pane ends.
-    fn end(&self) -> usize {
+    /// Where in `shown` a pane of so many lines ends.
+    fn end(&self, height: usize) -> usize {
         if self.follow {
             return self.shown.len();
         }
-        let height = self.height.get();
         let end = self.shown.partition_point(|key| *key <= self.bottom);
-        end.max(height.min(self.shown.len()))
+        end.max(height.max(1).min(self.shown.len()))
     }
 
-    fn line(&self, key: Key) -> Option<&LogLine> {
+    fn line(&self, key: LineKey) -> Option<&LogLine> {
         let at = self.lines.partition_point(|(known, _)| *known < key);
         self.lines.get(at).filter(|(known, _)| *known == key).map(|(_, line)| line)
     }
 }
 
 /// Puts something where its key belongs, which is nearly always the end.
-fn insert<T>(into: &mut VecDeque<T>, new: T, key: impl Fn(&T) -> Key) {
+fn insert<T>(into: &mut VecDeque<T>, new: T, key: impl Fn(&T) -> LineKey) {
     let place = key(&new);
     if into.back().is_none_or(|last| key(last) < place) {
         into.push_back(new);

@@ -1,16 +1,18 @@
 //! Getting about in a log: following and pausing, scrolling, jumps to matches, errors, marks and times.
 
-use super::{Key, LogPane, TimeDisplay};
+use super::{LineKey, LogPane, TimeDisplay};
 use crate::clock::Wall;
-use crate::console::app::command::Id;
-use crate::console::app::event::{LogLevel, LogLine};
+use crate::console::app::event::LogLine;
+use crate::console::keymap::Keymap;
+use crate::console::keymap::commands::Id;
+use crate::log::Level;
 use crate::safe;
 use crate::text::SafeText;
 
 impl LogPane {
     /// Carries out a command of the log; the text says what came of it where that is not to be seen.
-    pub fn command(&mut self, id: Id) -> Option<SafeText> {
-        let page = self.height.get().max(2) as isize - 1;
+    pub fn command(&mut self, id: Id, keys: &Keymap) -> Option<SafeText> {
+        let page = self.height.max(2) as isize - 1;
         let half = (page + 1) / 2;
         match id {
             Id::Down => self.step(1),
@@ -28,22 +30,22 @@ impl LogPane {
             Id::Search => self.start_search(),
             Id::NextMatch | Id::PrevMatch => {
                 let forward = id == Id::NextMatch;
-                let fits = |pane: &LogPane, _: Key, line: &LogLine| {
+                let fits = |pane: &LogPane, _: LineKey, line: &LogLine| {
                     pane.search.as_ref().is_some_and(|pattern| pane.found(pattern, line))
                 };
                 return self.seek(forward, "match", fits);
             }
             Id::NextError | Id::PrevError => {
                 let bad =
-                    |_: &LogPane, _: Key, line: &LogLine| line.level >= LogLevel::Warning && !line.continued;
+                    |_: &LogPane, _: LineKey, line: &LogLine| line.level >= Level::Warning && !line.continued;
                 return self.seek(id == Id::NextError, "error or warning", bad);
             }
             Id::NextMark | Id::PrevMark => {
-                let marked = |pane: &LogPane, key: Key, _: &LogLine| pane.marks.contains(&key);
+                let marked = |pane: &LogPane, key: LineKey, _: &LogLine| pane.marks.contains(&key);
                 return self.seek(id == Id::NextMark, "marked line", marked);
             }
-            Id::LogMark => return self.mark(),
-            Id::OnlyMatches => return Some(self.turn_only()),
+            Id::LogMark => return self.mark(keys),
+            Id::OnlyMatches => return Some(self.turn_only(keys)),
             Id::Level => return Some(self.turn_level()),
             Id::Component => return Some(self.turn_component()),
             Id::Wrap => self.wrap = !self.wrap,
@@ -83,7 +85,7 @@ impl LogPane {
         let here = self.shown.partition_point(|key| *key < hit);
         let to = here.saturating_add_signed(by).min(self.shown.len().saturating_sub(1));
         self.hit = self.shown.get(to).copied();
-        let (end, height) = (self.end(), self.height.get());
+        let (end, height) = (self.end(self.height), self.height);
         if to >= end {
             self.ends_at(to + 1);
         } else if to < end.saturating_sub(height) {
@@ -97,12 +99,12 @@ impl LogPane {
         } else if self.follow {
             return;
         }
-        self.ends_at(self.end().saturating_add_signed(by));
+        self.ends_at(self.end(self.height).saturating_add_signed(by));
     }
 
     /// The pane ends before this place in `shown`. What stands at the bottom has been seen.
     fn ends_at(&mut self, end: usize) {
-        let end = end.clamp(self.height.get().min(self.shown.len()), self.shown.len());
+        let end = end.clamp(self.height.min(self.shown.len()), self.shown.len());
         if let Some(bottom) = end.checked_sub(1).and_then(|last| self.shown.get(last)) {
             self.bottom = *bottom;
         }
@@ -113,7 +115,7 @@ impl LogPane {
     fn jump(&mut self, at: usize) {
         self.pause();
         self.hit = self.shown.get(at).copied();
-        self.ends_at(at + self.height.get() / 2 + 1);
+        self.ends_at(at + self.height / 2 + 1);
     }
 
     /// To the next (or previous) shown line that fits; else says that there is none.
@@ -121,11 +123,11 @@ impl LogPane {
         &mut self,
         forward: bool,
         what: &str,
-        holds: impl Fn(&LogPane, Key, &LogLine) -> bool,
+        holds: impl Fn(&LogPane, LineKey, &LogLine) -> bool,
     ) -> Option<SafeText> {
         let here = match self.hit {
             Some(hit) => self.shown.partition_point(|key| *key < hit),
-            None => self.end(),
+            None => self.end(self.height),
         };
         let fits = |at: &usize| {
             let key = self.shown.get(*at).copied();
@@ -146,16 +148,21 @@ impl LogPane {
     }
 
     /// Marks the line that was jumped to, else the one at the bottom; or takes its mark away.
-    fn mark(&mut self) -> Option<SafeText> {
+    fn mark(&mut self, keys: &Keymap) -> Option<SafeText> {
         self.pause();
-        let key = self.hit.or_else(|| self.shown.get(self.end().checked_sub(1)?).copied())?;
+        let key = self.hit.or_else(|| self.shown.get(self.end(self.height).checked_sub(1)?).copied())?;
         self.hit = Some(key);
         if !self.marks.remove(&key) {
             self.marks.insert(key);
         }
         Some(match self.marks.len() {
             0 => "no line is marked".into(),
-            n => safe!("{n} marked; u and U go from one to the next, y copies them"),
+            n => safe!(
+                "{n} marked; {} and {} go from one to the next, {} copies them",
+                keys.hint(Id::NextMark),
+                keys.hint(Id::PrevMark),
+                keys.hint(Id::Copy)
+            ),
         })
     }
 
@@ -167,11 +174,11 @@ impl LogPane {
         if found >= self.shown.len() {
             return Some(match self.lines.is_empty() {
                 true => "no log line is here yet".into(),
-                false => "no line that is shown was written since".into(),
+                false => "no line shown was written since".into(),
             });
         }
         let before = self.begins().is_some_and(|begins| begins > at);
         self.jump(found);
-        before.then(|| "it began before the oldest line that is here; older ones are in the file".into())
+        before.then(|| "the run began before the oldest line here; older lines are in the file".into())
     }
 }

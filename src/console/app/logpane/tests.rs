@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::console::app::command::Id;
+use crate::console::keymap::Keymap;
+use crate::console::keymap::commands::Id;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
@@ -16,14 +17,20 @@ fn line(file: &str, seconds: i64, text: &str) -> LogLine {
         file: file.into(),
         time,
         near: time,
-        level: LogLevel::Info,
+        level: Level::Info,
         component: "PCM".into(),
         text: text.into(),
         continued: false,
     }
 }
 
-fn texts(pane: &LogPane, height: usize) -> Vec<String> {
+/// What came of a command, in words.
+fn does(pane: &mut LogPane, id: Id) -> Option<SafeText> {
+    pane.command(id, &Keymap::default())
+}
+
+fn texts(pane: &mut LogPane, height: usize) -> Vec<String> {
+    pane.drawn(Window { height, ..Window::default() });
     pane.window(height).map(|(_, line)| line.text.to_string()).collect()
 }
 
@@ -32,7 +39,7 @@ fn lines_of_several_files_stand_in_the_order_of_time_whenever_they_come() {
     let mut pane = LogPane::default();
     pane.push(vec![line("A", 10, "a10"), line("A", 30, "a30")]);
     pane.push(vec![line("B", 5, "b5"), line("B", 20, "b20"), line("B", 30, "b30")]);
-    assert_eq!(texts(&pane, 9), ["b5", "a10", "b20", "a30", "b30"]);
+    assert_eq!(texts(&mut pane, 9), ["b5", "a10", "b20", "a30", "b30"]);
 }
 
 #[test]
@@ -41,23 +48,23 @@ fn a_line_without_a_time_stays_below_the_one_above_it_in_its_file() {
     let mut loose = line("A", 0, "loose");
     (loose.time, loose.near) = (None, None);
     pane.push(vec![line("A", 10, "a10"), loose, line("B", 5, "b5"), line("B", 15, "b15")]);
-    assert_eq!(texts(&pane, 9), ["b5", "a10", "loose", "b15"]);
+    assert_eq!(texts(&mut pane, 9), ["b5", "a10", "loose", "b15"]);
 }
 
 #[test]
 fn a_mark_is_found_again_and_goes_with_its_line() {
     let mut pane = LogPane::default();
     pane.push((0..100).map(|n| line("A", n, &format!("a{n}"))).collect());
-    let _ = texts(&pane, 10);
-    pane.command(Id::Up);
-    pane.command(Id::LogMark);
+    let _ = texts(&mut pane, 10);
+    does(&mut pane, Id::Up);
+    does(&mut pane, Id::LogMark);
     pane.push(vec![line("B", 0, "older, of another file")]);
-    pane.command(Id::Bottom);
-    pane.command(Id::PrevMark);
+    does(&mut pane, Id::Bottom);
+    does(&mut pane, Id::PrevMark);
     assert_eq!(pane.line(pane.hit.unwrap()).unwrap().text.as_str(), "a98");
     assert_eq!(pane.chosen().len(), 1);
-    assert!(pane.command(Id::PrevMark).unwrap().as_str().contains("no marked line above"));
-    pane.command(Id::LogMark);
+    assert!(does(&mut pane, Id::PrevMark).unwrap().as_str().contains("no marked line above"));
+    does(&mut pane, Id::LogMark);
     assert_eq!(pane.marked(), 0);
 }
 
@@ -66,27 +73,27 @@ fn a_component_and_a_level_are_filters_together() {
     let mut pane = LogPane::default();
     let mut other = line("A", 2, "other");
     other.component = "SHARE".into();
-    other.level = LogLevel::Warning;
+    other.level = Level::Warning;
     pane.push(vec![line("A", 1, "one"), other]);
-    pane.command(Id::Component);
-    assert_eq!(texts(&pane, 9), ["one"]);
-    pane.command(Id::Component);
-    assert_eq!(texts(&pane, 9), ["other"]);
-    pane.command(Id::Component);
-    assert_eq!(texts(&pane, 9), ["one", "other"]);
-    pane.command(Id::Level);
-    pane.command(Id::Level);
-    assert_eq!(texts(&pane, 9), ["other"]);
+    does(&mut pane, Id::Component);
+    assert_eq!(texts(&mut pane, 9), ["one"]);
+    does(&mut pane, Id::Component);
+    assert_eq!(texts(&mut pane, 9), ["other"]);
+    does(&mut pane, Id::Component);
+    assert_eq!(texts(&mut pane, 9), ["one", "other"]);
+    does(&mut pane, Id::Level);
+    does(&mut pane, Id::Level);
+    assert_eq!(texts(&mut pane, 9), ["other"]);
 }
 
 #[test]
 fn from_a_run_to_the_line_at_its_start() {
     let mut pane = LogPane::default();
     pane.push((0..50).map(|n| line("A", n * 10, &format!("a{n}"))).collect());
-    let _ = texts(&pane, 9);
+    let _ = texts(&mut pane, 9);
     assert_eq!(pane.go_to(at(205) + TimeDelta::milliseconds(700)), None);
     assert_eq!(pane.line(pane.hit.unwrap()).unwrap().text.as_str(), "a21");
-    assert!(texts(&pane, 9).contains(&"a21".to_owned()));
+    assert!(texts(&mut pane, 9).contains(&"a21".to_owned()));
     assert!(pane.go_to(at(-50)).unwrap().as_str().contains("older ones are in the file"));
     assert!(pane.go_to(at(9999)).unwrap().as_str().contains("since"));
 }
@@ -95,7 +102,7 @@ fn from_a_run_to_the_line_at_its_start() {
 fn errors_and_warnings_are_counted_by_time() {
     let mut pane = LogPane::default();
     let mut bad = line("A", 99, "bad");
-    bad.level = LogLevel::Error;
+    bad.level = Level::Error;
     pane.push(vec![line("A", 0, "a"), line("A", 50, "b"), bad]);
     let buckets = pane.histogram(10);
     assert_eq!(buckets.iter().map(|b| b.errors).collect::<Vec<_>>(), [0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
@@ -106,7 +113,7 @@ fn errors_and_warnings_are_counted_by_time() {
 fn the_oldest_lines_go_first_and_the_counts_with_them() {
     let mut pane = LogPane::default();
     let mut bad = line("OLD", -1, "bad");
-    bad.level = LogLevel::Error;
+    bad.level = Level::Error;
     pane.push(vec![bad]);
     pane.push((0..MAX_LINES as i64).map(|n| line("A", n, "x")).collect());
     assert_eq!((pane.counts().0, pane.dropped(), pane.faults().0), (MAX_LINES, 1, 0));
@@ -128,15 +135,15 @@ proptest! {
         first.sort_unstable();
         let mut pane = LogPane::default();
         pane.push(first.iter().enumerate().map(|(n, s)| line("A", *s, &format!("{n}"))).collect());
-        let _ = texts(&pane, 10);
+        let _ = texts(&mut pane, 10);
         for _ in 0..up {
-            pane.command(Id::Up);
+            does(&mut pane, Id::Up);
         }
-        let before = texts(&pane, 10);
+        let before = texts(&mut pane, 10);
         for (seconds, file) in &later {
             pane.push(vec![line(["A", "B", "C"][*file], *seconds, "new")]);
         }
-        prop_assert_eq!(texts(&pane, 10), before);
+        prop_assert_eq!(texts(&mut pane, 10), before);
         prop_assert_eq!(pane.unseen, later.len());
         let keys: Vec<_> = pane.lines.iter().map(|(key, _)| *key).collect();
         prop_assert!(keys.is_sorted());

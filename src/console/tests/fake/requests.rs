@@ -77,7 +77,7 @@ pub fn requests() -> Vec<RequestDoc> {
             offer: -DAY,
             mandatory: None,
             expire: None,
-            why: "optional, r runs it",
+            why: "optional",
         }),
         request(R {
             id: "BP00014",
@@ -113,7 +113,7 @@ pub fn requests() -> Vec<RequestDoc> {
             offer: -9 * DAY,
             mandatory: Some(-3 * DAY),
             expire: None,
-            why: "outcome unknown; R runs it again",
+            why: "outcome unknown",
         }),
         request(R {
             id: "BP00003",
@@ -154,6 +154,7 @@ pub fn requests() -> Vec<RequestDoc> {
     });
     all[1].next_run = Some(soon(8 * HOUR - 130));
     all[1].blocked_by = vec![Code::WindowClosed, Code::UserLoggedOn];
+    all[3].blocked_by = vec![Code::Optional];
     all[2].deferred_until = Some(soon(2 * DAY + 12 * HOUR - 130));
     all[2].next_run = all[2].deferred_until;
     all[4].next_run = all[4].mandatory_after;

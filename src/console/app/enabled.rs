@@ -1,0 +1,148 @@
+//! Which commands mean something where the keys are now, and of each whether it would do something, with the core's own
+//! reason if not.
+
+use super::marks::MAX_MARKED;
+use super::overlay::Overlay;
+use super::state::App;
+use super::view::{Focus, View};
+use crate::console::keymap::commands::{Command, Context, Id};
+use crate::executor::talk::view::{AllowedDoc, ServiceState};
+use crate::safe;
+use crate::terms::Group;
+use crate::text::SafeText;
+
+/// The contexts in which keys are read now.
+pub fn contexts(app: &App) -> &'static [Context] {
+    if app.overlays.is_empty() { contexts_below(app) } else { &[Context::Other] }
+}
+
+/// The same as if help and palette, which only tell of them, were not there.
+pub fn contexts_below(app: &App) -> &'static [Context] {
+    let covered = app.overlays.iter().any(|layer| !matches!(layer, Overlay::Help(_) | Overlay::Palette(_)));
+    match (covered, app.view, app.focus()) {
+        (true, ..) => &[Context::Other],
+        (false, _, Focus::Log) => &[Context::Log],
+        (false, View::History, _) => &[Context::History, Context::Other],
+        (false, View::Readiness, _) => &[Context::Readiness],
+        (false, View::Overview | View::Packages, Focus::List) => &[Context::Requests],
+        (false, View::Who, _) | (false, View::Overview, Focus::Second) => &[Context::Who, Context::Other],
+        _ => &[Context::Other],
+    }
+}
+
+/// Where it would mean something, when it does not here.
+fn elsewhere(app: &App, command: &Command) -> SafeText {
+    let key = |id| app.key_of(id);
+    match command.contexts {
+        [Context::Log, ..] => safe!("only in a log; {} shows it", key(Id::Log)),
+        [Context::Who] => safe!("only in the list of those logged on; {} shows it", key(Id::Who)),
+        [Context::Requests, Context::History] => {
+            "only in a list of requests, the attempts or the audit".into()
+        }
+        [Context::Requests] => {
+            safe!("only in a list of requests; {} and {} have one", key(Id::Overview), key(Id::Packages))
+        }
+        _ => "not in this pane".into(),
+    }
+}
+
+/// Whether a command would do something now; if not, why.
+///
+/// # Errors
+/// The reason, in the core's own words where it is the core that would refuse.
+pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
+    if !id.command().is_of(contexts_below(app)) {
+        return Err(elsewhere(app, id.command()));
+    }
+    if id.operates() {
+        may_operate(app)?;
+    }
+    if let Some(verb) = id.verb() {
+        // Of several rows each is told of in the confirmation.
+        match app.subjects()[..] {
+            [_, _, ..] if app.subjects().len() > MAX_MARKED => {
+                return Err(safe!("more than {MAX_MARKED} rows are marked; fewer at once"));
+            }
+            [_, _, ..] => return Ok(()),
+            _ => {}
+        }
+        let subject =
+            app.subjects().first().copied().ok_or_else(|| SafeText::from("no request is selected"))?;
+        let Some(show) = app.data.shown(subject) else { return Ok(()) };
+        return match show.allowed.iter().find(|a| a.verb == verb) {
+            Some(allowed) => permits(allowed),
+            None => Err("the executor does not offer this".into()),
+        };
+    }
+    match id {
+        Id::Explain | Id::Details if app.subject().is_none() => {
+            Err(match app.selected_row().map(|row| row.group) {
+                Some(Group::Rejected) if id == Id::Details => return Ok(()),
+                Some(_) => safe!(
+                    "the record has no valid request id; {} shows where it is wrong",
+                    app.key_of(Id::Details)
+                ),
+                None => "no request is selected".into(),
+            })
+        }
+        Id::Restart | Id::CancelRestart if app.data.restart().is_none() => {
+            Err("no restart is pending".into())
+        }
+        Id::Notice if app.data.users().is_some_and(|users| users.is_empty()) => {
+            Err("nobody is logged on".into())
+        }
+        Id::Unhold if app.data.held_until().is_none() => Err("there is no hold".into()),
+        Id::NextMatch | Id::PrevMatch | Id::OnlyMatches if !app.log.has_search() => {
+            Err(safe!("nothing is searched for; {} searches", app.key_of(Id::Search)))
+        }
+        Id::NextMark | Id::PrevMark if app.log.marked() == 0 => {
+            Err(safe!("no line is marked; {} marks one", app.key_of(Id::LogMark)))
+        }
+        Id::Mark if app.selected_row().is_none_or(|row| row.request_id.is_none()) => {
+            Err("no row with a request id is selected".into())
+        }
+        Id::Seen => {
+            let mut rows = app.subjects().into_iter().filter_map(|id| app.data.request(id));
+            match rows.any(|row| app.data.seen_key(row).is_some()) {
+                true => Ok(()),
+                false => Err("only what expired or failed can be acknowledged".into()),
+            }
+        }
+        Id::LogAt if app.started().is_none() => Err("it has not run".into()),
+        Id::Copy if !app.options.clipboard => {
+            Err(safe!("this terminal has no clipboard; {} shows the text to select", app.key_of(Id::Plain)))
+        }
+        Id::Copy | Id::Plain if app.copied().is_empty() => Err("there is nothing to copy here".into()),
+        Id::Save if !app.can_save() => Err("there is nothing to save here".into()),
+        Id::Results if app.results.is_none() => Err("nothing was done to several requests yet".into()),
+        Id::Louder | Id::Quieter if app.view != View::Diagnostics => {
+            Err(safe!("only in the traces; {} shows them", app.key_of(Id::Diagnostics)))
+        }
+        Id::Problems if !app.data.has_problems() => Err("nothing is wrong".into()),
+        _ => Ok(()),
+    }
+}
+
+/// A verb is possible when the core carries it out as it stands, or once gates are overridden by name.
+fn permits(allowed: &AllowedDoc) -> Result<(), SafeText> {
+    if allowed.ok || !allowed.overrides.is_empty() {
+        return Ok(());
+    }
+    Err(match (&allowed.code, allowed.why.is_empty()) {
+        (Some(code), true) => safe!("{code}"),
+        _ => allowed.why.clone(),
+    })
+}
+
+fn may_operate(app: &App) -> Result<(), SafeText> {
+    if app.options.read_only {
+        return Err("this console was started with --read-only".into());
+    }
+    match app.data.status.value.as_ref() {
+        Some(status) if !status.may_operate => {
+            let who = if status.service == ServiceState::Running { "the service" } else { "the core" };
+            Err(safe!("{who} lets you view only: you are neither root nor in the operators' group"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,155 @@
+//! Events change the app, and say what is to be done about them.
+
+use super::enabled::{contexts, enabled};
+use super::event::{Effect, Event};
+use super::layout::{Layout, Pane};
+use super::overlay::Overlay;
+use super::state::App;
+use super::transcript::Transcript;
+use super::view::Focus;
+use crate::console::keymap::Key;
+use crate::console::keymap::commands::Id;
+use crate::safe;
+
+impl App {
+    /// Takes an event; returns what is to be done about it.
+    #[must_use]
+    pub fn update(&mut self, event: Event) -> Vec<Effect> {
+        let news = matches!(event, Event::Tick(_) | Event::Answered { .. });
+        let mut effects = match event {
+            Event::Key(key) => self.key(key),
+            Event::Paste(text) => {
+                self.paste(text.as_str());
+                Vec::new()
+            }
+            Event::Resize(width, height) => {
+                self.size = (width, height);
+                Vec::new()
+            }
+            Event::Tick(now) => {
+                self.tick(now);
+                Vec::new()
+            }
+            Event::Answered { id, answer } => self.answered(id, answer),
+            Event::Log(lines) => {
+                self.log.push(lines);
+                Vec::new()
+            }
+            Event::Transcript { request, attempt, lines, first, cut, fault } => {
+                if self.transcript_wanted == Some((request, attempt)) {
+                    self.transcripts += 1;
+                    let revision = self.transcripts;
+                    self.transcript =
+                        Some(Transcript { request, attempt, lines, first, cut, fault, revision });
+                }
+                Vec::new()
+            }
+            Event::Said { text, error } => {
+                self.say(text, error);
+                Vec::new()
+            }
+            Event::Click { x, y } => {
+                self.click(x, y);
+                Vec::new()
+            }
+            Event::Wheel { x, y, down } => self.wheel(x, y, down),
+            Event::Drawn(layout) => {
+                self.drawn(layout);
+                return Vec::new();
+            }
+            Event::Resumed => vec![Effect::Redraw],
+        };
+        self.work_out();
+        effects.extend(self.refresh());
+        effects.extend(self.follow_transcript());
+        if news && self.notices.look(&self.data, self.options.terminal.as_ref(), self.now) {
+            effects.push(Effect::Redraw);
+        }
+        effects
+    }
+
+    /// Takes what a frame had room for.
+    fn drawn(&mut self, layout: Layout) {
+        for (pane, window) in &layout.windows {
+            let window = *window;
+            match *pane {
+                Pane::Requests => {
+                    if let Some(rows) = self.rows_mut() {
+                        rows.drawn(window);
+                    }
+                }
+                Pane::Who => self.who.drawn(window),
+                Pane::Attempts => self.history.drawn(window),
+                Pane::Audit => self.audit.drawn(window),
+                Pane::Readiness => self.readiness.drawn(window),
+                Pane::Log => self.log.drawn(window),
+                Pane::Layer(n) => match self.overlays.get_mut(n) {
+                    Some(Overlay::Results) => {
+                        if let Some(results) = &mut self.results {
+                            results.scroll.drawn(window);
+                        }
+                    }
+                    Some(layer) => layer.drawn(window),
+                    None => {}
+                },
+                Pane::Transcript(lowest) => {
+                    for layer in &mut self.overlays {
+                        if let Overlay::Details(details) = layer {
+                            details.standing.drawn(window, lowest);
+                        }
+                    }
+                }
+            }
+        }
+        self.layout = layout;
+    }
+
+    fn paste(&mut self, text: &str) {
+        let focus = self.focus();
+        match self.overlays.last_mut() {
+            Some(Overlay::Confirm(confirm)) => confirm.paste(text),
+            Some(Overlay::Palette(palette)) => palette.paste(text),
+            Some(Overlay::Save(save)) => save.path.insert(text),
+            Some(_) => {}
+            None if focus == Focus::Log => {
+                if let Some(input) = self.log.typing.as_mut() {
+                    input.insert(text);
+                }
+            }
+            None => {
+                if let Some(input) = self.filter_mut().and_then(|filter| filter.typing.as_mut()) {
+                    input.insert(text);
+                } else if let Some(input) = self.rows_mut().and_then(|rows| rows.typing.as_mut()) {
+                    input.insert(text);
+                }
+            }
+        }
+    }
+
+    fn key(&mut self, key: Key) -> Vec<Effect> {
+        // What was said has been read, unless it is what is waited for.
+        self.message = None;
+        if key == Key::Ctrl('z') {
+            return vec![Effect::Suspend];
+        }
+        if self.typing() {
+            return self.typed(key);
+        }
+        match self.options.keymap.command(key, contexts(self)) {
+            Some(id) => self.command(id),
+            None => Vec::new(),
+        }
+    }
+
+    /// A command by key or from the palette: done, or said why not.
+    pub(super) fn command(&mut self, id: Id) -> Vec<Effect> {
+        match enabled(self, id) {
+            Ok(()) => self.act(id),
+            Err(why) => {
+                let command = id.command();
+                self.say(safe!("{}: {why}", command.name), true);
+                Vec::new()
+            }
+        }
+    }
+}
