@@ -99,7 +99,7 @@ impl Views {
 fn views(subject: &Subject) -> Views {
     let client = Client::new(subject.layout.clone(), subject.config.clone());
     let usable = subject.read == ConfigRead::Good && subject.config.machine.is_some();
-    let ask = |view: &View| if usable { client.view(view) } else { client.from_service(view) };
+    let ask = |view: &View| if usable { client.view(view) } else { client.ask_service(view) };
     let status = ask(&View::Status).and_then(|answer| match answer {
         Answer::Status(doc) => Ok(doc),
         _ => Err(unexpected_answer()),

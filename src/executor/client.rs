@@ -189,7 +189,7 @@ impl Client {
     ///
     /// # Errors
     /// No service answers; or its refusal.
-    pub fn from_service(&self, view: &View) -> Reply {
+    pub fn ask_service(&self, view: &View) -> Reply {
         let stream = ipc::connect(&self.layout.socket, VIEW_TIMEOUT).map_err(|e| {
             Failure::new(
                 Exit::Failed,

@@ -24,6 +24,7 @@ const GRACE_S: u64 = 10;
 
 /// Why nothing was launched.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "each says what did not happen")]
 pub enum LaunchError {
     /// What was decided does not hold any more.
     NotNow(SafeText),

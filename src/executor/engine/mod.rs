@@ -16,7 +16,7 @@ mod retention;
 mod share;
 mod watch;
 
-pub use known::{Known, gate_doc};
+pub use known::Known;
 pub use launch::LaunchError;
 
 use crate::clock::{Monotonic, Wall};

@@ -12,8 +12,6 @@ mod runs;
 mod share;
 mod views;
 
-pub use views::gate_doc;
-
 pub(super) use judged::{refused, who_wants};
 pub(super) use share::{Keep, Taken};
 pub(super) use views::{Standing, show_command};

@@ -278,7 +278,7 @@ impl Views<'_> {
 }
 
 /// The document of one gate.
-pub fn gate_doc(gate: &GateResult) -> GateDoc {
+fn gate_doc(gate: &GateResult) -> GateDoc {
     let (next_change, changes_on) = match gate.change {
         Change::At(at) => (Some(at), ChangesOn::Time),
         Change::Event => (None, ChangesOn::Event),

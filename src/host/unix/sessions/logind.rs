@@ -78,10 +78,13 @@ pub struct Watch {
     thread: JoinHandle<()>,
 }
 
+/// The sessions, or why nobody can say which there are.
+type Answer = Result<Vec<LogindSession>, String>;
+
 /// The newest answer and when it came; none before the first.
 #[derive(Default)]
 struct Heard {
-    newest: Mutex<Option<(Instant, Result<Vec<LogindSession>, String>)>>,
+    newest: Mutex<Option<(Instant, Answer)>>,
     first: Condvar,
 }
 
