@@ -87,7 +87,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::error::{Exit, Failure};
-    use crate::executor::talk::protocol::{Answer, Call};
+    use crate::executor::talk::protocol::{Call, Letter, Reply, View};
     use crate::host::{account, ipc, wire};
     use crate::service::server::{Asked, Spare, serve};
     use std::sync::mpsc;
@@ -115,7 +115,7 @@ mod tests {
         fn connect(&self) -> ipc::Client {
             let mut client =
                 ipc::connect(&self.folder.path().join("pcm.sock"), Duration::from_secs(20)).unwrap();
-            wire::write(&mut client, &Call::Status).unwrap();
+            wire::write(&mut client, &Letter::of(&Call::View(View::Status)).unwrap()).unwrap();
             client
         }
 
@@ -164,8 +164,8 @@ mod tests {
         let mut first = served.connect();
         let asked = served.next();
         let failure = Failure::new(Exit::Failed, "test", "a test", "none");
-        let _ = asked.answer.send(Answer::Failed(failure));
-        let _: Answer = wire::read(&mut first, wire::MAX_ANSWER).unwrap();
+        let _ = asked.answer.send(Err(failure));
+        let _: Reply = wire::read(&mut first, wire::MAX_ANSWER).unwrap();
         drop(release);
         let end = std::time::Instant::now() + Duration::from_secs(20);
         loop {

@@ -38,6 +38,7 @@ const OWN: &[&str] = &[
     "group",
     "holds",
     "job_id",
+    "kind",
     "machine",
     "overrides",
     "polling_by",
