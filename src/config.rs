@@ -72,7 +72,7 @@ impl Config {
         let unreadable = |message: String| {
             LoadError::Bad(vec![Problem::of_file(Code::PolicyUnreadable.as_str(), file.as_str(), message)])
         };
-        let opened = match std::fs::File::open(path) {
+        let opened = match crate::host::open::named(path) {
             Ok(opened) => opened,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 return Err(LoadError::Missing(path.to_owned()));

@@ -1,10 +1,11 @@
-//! `[check] backup` and `backup_marker`: what the site's own backup says of itself. The command is run by whoever looks,
-//! with a time limit; the marker is a file that a backup writes when it has ended.
+//! `[check] backup` and `backup_marker`: what the site's own backup says of itself. The command is run by whoever looks, root
+//! acting as the service's account, with a time limit; the marker is a file that a backup writes when it has ended.
 
 use super::facts::Backup;
 use crate::clock::Wall;
 use crate::config::Check;
-use crate::host::threads;
+use crate::host::account::Account;
+use crate::host::{process, threads};
 use crate::text::SafeText;
 use std::io::Read as _;
 use std::path::Path;
@@ -16,8 +17,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// How much of what it says is read.
 const OUTPUT: usize = 4096;
 
-/// Asks whatever is configured. `refuse`: why the command must not be run.
-pub(super) fn ask(config: &Check, now: Wall, refuse: Option<String>) -> Backup {
+/// Asks whatever is configured. `refuse`: why the command must not be run; `account`: the service's, where this is root and
+/// that is not, which may have configured any command.
+pub(super) fn ask(config: &Check, now: Wall, refuse: Option<String>, account: Option<&Account>) -> Backup {
     if config.backup.is_empty() && config.backup_marker.is_none() {
         return Backup::NotSet;
     }
@@ -26,7 +28,7 @@ pub(super) fn ask(config: &Check, now: Wall, refuse: Option<String>) -> Backup {
     }
     Backup::Asked {
         marker: config.backup_marker.as_deref().map(|path| age(path, now)),
-        command: config.backup.split_first().map(|(program, args)| run(program, args, LIMIT)),
+        command: config.backup.split_first().map(|(program, args)| run(program, args, account, LIMIT)),
     }
 }
 
@@ -39,11 +41,19 @@ fn age(marker: &Path, now: Wall) -> Result<Duration, String> {
 }
 
 /// Exit code and the first line of what it printed.
-fn run(program: &str, args: &[String], limit: Duration) -> Result<(i32, SafeText), String> {
+fn run(
+    program: &str,
+    args: &[String],
+    account: Option<&Account>,
+    limit: Duration,
+) -> Result<(i32, SafeText), String> {
     let failed = |e: std::io::Error| format!("{program}: {e}");
     let (output, writer) = std::io::pipe().map_err(failed)?;
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::null()).stdout(writer.try_clone().map_err(failed)?).stderr(writer);
+    if let Some(account) = account {
+        process::act_as(&mut command, account).map_err(failed)?;
+    }
     // What it started may hold the pipe open for ever: nobody waits for the end of the output.
     let (tell, told) = std::sync::mpsc::channel();
     let reading = threads::start("backup", move || {

@@ -7,10 +7,11 @@ use super::{ConfigRead, Subject, backup};
 use crate::clock::Zone;
 use crate::error::{Exit, Failure};
 use crate::executor::client::{Ask, Client};
+use crate::executor::footing::{self, Footing};
 use crate::executor::share::job::{DELIVER_DEADLINE, Reported, ShareJob, ShareNews, look_deadline};
 use crate::executor::talk::protocol::{Answer, View, unexpected_answer};
 use crate::host::account::{self, Account};
-use crate::host::perms::{self, Writers};
+use crate::host::perms;
 use crate::host::{facts, lock, process, programs, sessions, supervisor};
 use crate::site::instruction::InstructionFile;
 use crate::site::share::{self, Look};
@@ -34,7 +35,7 @@ pub(super) fn gather(subject: &Subject) -> Facts {
         let report = beside(s, || report(subject, other.as_ref()));
         let users = beside(s, sessions::logged_on);
         let tried = beside(s, || tried(subject, owner.as_ref(), other.as_ref(), &me, administrator));
-        let backup = beside(s, || backup::ask(&config.check, now, refuse));
+        let backup = beside(s, || backup::ask(&config.check, now, refuse, other.as_ref()));
         (
             joined(views).unwrap_or_else(|why| Views::failed(&why)),
             joined(look).unwrap_or_else(|why| Some(Err(why))),
@@ -211,18 +212,15 @@ fn loose(subject: &Subject) -> Vec<(String, String)> {
         return Vec::new();
     }
     let (layout, config) = (&subject.layout, &subject.config);
-    let writers = match layout.state.exists() {
-        true => Writers::owner_of(&layout.state),
-        false => Writers::this_process(),
-    };
+    let writers = footing::writers(layout);
+    let footing = Footing::of(layout, config);
+    let stands_on = footing.refused.into_iter().chain(footing.warned);
+    let mut found: Vec<(String, String)> = stands_on.map(|loose| (loose.why, loose.remedy)).collect();
     let holder =
         lock::holder(&layout.lock()).and_then(|h| process::image(h.pid).ok()).map(|image| image.path);
-    let mut paths: Vec<PathBuf> = programs::own_executable().ok().into_iter().chain(holder).collect();
-    paths.extend([layout.config.clone(), layout.mark(), layout.state.clone()]);
-    paths.push(layout.trust_folder(config.trust.dir.as_deref()));
+    let mut paths: Vec<PathBuf> = holder.into_iter().collect();
     paths.extend(config.check.backup.first().map(PathBuf::from));
     paths.extend(config.notify.command.first().map(PathBuf::from));
-    let mut found: Vec<(String, String)> = Vec::new();
     for path in paths.iter().filter(|path| Path::exists(path)) {
         if let Err(loose) = perms::check_way_to(path, &writers) {
             let one = (loose.why, loose.remedy);

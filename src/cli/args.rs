@@ -179,6 +179,9 @@ pub enum Verb {
     /// Tries what the service does, as its account; started by `pcm check` only
     #[command(hide = true)]
     CheckProbe,
+    /// Does root's work on the state of another account, as that account; started by pcm only
+    #[command(hide = true)]
+    AsOwner,
 }
 
 /// `Exit status:`, then each with its meaning.

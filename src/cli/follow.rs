@@ -6,8 +6,8 @@ use crate::error::{Exit, Failure, Result};
 use crate::executor::client::{Ask, Client};
 use crate::executor::talk::protocol::{Answer, View};
 use crate::executor::talk::view::{AttemptDoc, RunResultDoc};
+use crate::host::open::{self, Access};
 use crate::text::SafeText;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -87,7 +87,7 @@ impl Transcript {
     /// Prints the lines that are complete; at the end also one that is not.
     fn print(&mut self, app: &App, end: bool) -> Result<()> {
         let mut more = Vec::new();
-        let read = File::open(&self.path).and_then(|mut file| {
+        let read = open::own(&self.path, Access::Read).map_err(std::io::Error::from).and_then(|mut file| {
             file.seek(SeekFrom::Start(self.read))?;
             file.take(4 << 20).read_to_end(&mut more)
         });

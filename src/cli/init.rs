@@ -8,9 +8,9 @@ use super::setup::{Read, bad_configuration};
 use crate::config::Starter;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::Adopt;
-use crate::executor::init::init;
 use crate::executor::talk::protocol::Answer;
 use crate::executor::talk::view::DryRunDoc;
+use crate::executor::{footing, init};
 use crate::host::durable;
 use crate::site::trust::TrustMode;
 use crate::text::SafeText;
@@ -68,7 +68,7 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
         config: layout.config.display().to_string().into(),
         config_written: new,
         state: layout.state.display().to_string().into(),
-        state_of_history: init(layout, &config, adopt)?,
+        state_of_history: init::enrol(layout, &config, adopt)?,
     };
     app.out.view(&doc, || page(app, &doc, config.trust.mode))?;
     Ok(Exit::Done)
@@ -82,7 +82,8 @@ fn write_configuration(app: &App, machine: crate::site::ids::MachineId, trust: T
         starter.log_dir = Some(layout.log.clone());
     }
     let folder = layout.config.parent().unwrap_or(Path::new("/"));
-    std::fs::create_dir_all(folder).map_err(|e| cannot("make the folder", folder, &e))?;
+    durable::make_readable_dir(folder).map_err(|e| cannot("make the folder", folder, &e))?;
+    footing::check_configuration_folder(layout)?;
     durable::create_new(&layout.config, starter.text().as_bytes())
         .map_err(|e| cannot("write", &layout.config, &e))
 }

@@ -217,6 +217,9 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
     if let Some(Verb::CheckProbe) = &cli.verb {
         return Ok(helper(crate::check::probe::main()));
     }
+    if let Some(Verb::AsOwner) = &cli.verb {
+        return Ok(helper(crate::executor::stand_in::main()));
+    }
     let works_without = matches!(cli.verb, Some(Verb::Init(_) | Verb::Demo(_) | Verb::Site(_) | Verb::Check));
     let setup = Setup::resolve(&cli.global, !works_without)?;
     let zone = crate::host::facts::local_zone().map_err(|e| {
@@ -296,6 +299,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Completions { shell } => completions::print(shell, &app.out),
         Verb::Man => man::print(&app.out),
         Verb::CheckProbe => Ok(helper(crate::check::probe::main())),
+        Verb::AsOwner => Ok(helper(crate::executor::stand_in::main())),
     }
 }
 

@@ -219,6 +219,7 @@ fn situation(
             running,
             countdown: None,
             content: BTreeMap::new(),
+            unstartable: BTreeMap::new(),
             programs: config.all_programs(),
         },
         policy: Policy { config, unreadable: None, window_zone },

@@ -36,6 +36,8 @@ pub struct Facts {
     pub content: BTreeMap<ContentHash, ContentFact>,
     /// The bare program names that may be started.
     pub programs: Vec<String>,
+    /// Why the program of a request cannot be started here, as far as its staged file shows.
+    pub unstartable: BTreeMap<RequestId, SafeText>,
 }
 
 impl Facts {

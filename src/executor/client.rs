@@ -1,6 +1,8 @@
 //! The one way in which the command line and the console reach the executor: through the socket of whoever holds the
 //! lock, or in-process when nobody does. It holds no lock between calls (DEFECTS Q160853).
 
+use super::as_owner::{self, Work};
+use super::footing::Footing;
 use super::init;
 use super::talk::protocol::{Action, Answer, Call, Change, Letter, Reply, VERSION, View, unexpected_answer};
 use crate::clock::Monotonic;
@@ -190,7 +192,7 @@ impl Client {
     /// # Errors
     /// No service answers; or its refusal.
     pub fn ask_service(&self, view: &View) -> Reply {
-        let stream = ipc::connect(&self.layout.socket, VIEW_TIMEOUT).map_err(|e| {
+        let stream = ipc::connect(&self.layout.socket, &self.layout.state, VIEW_TIMEOUT).map_err(|e| {
             Failure::new(
                 Exit::Failed,
                 "no-service",
@@ -201,15 +203,33 @@ impl Client {
         self.remote(stream, &Call::View(view.clone()))
     }
 
-    /// Carries out a change in-process: the lock is held for decide, claim and launch, and no longer.
+    /// Carries out a change without a service: in this process, or, where root works on the state of another account, in
+    /// one that acts as that account.
     fn change_here(&self, change: &Change) -> Reply {
+        Footing::of(&self.layout, &self.config).check()?;
         let actor = self.actor();
+        match as_owner::needed(&self.layout) {
+            None => self.change_as(change, &actor),
+            Some(owner) => {
+                *self.seen() = None;
+                as_owner::ask(
+                    &owner,
+                    &self.layout,
+                    &self.config,
+                    Work::Change(Box::new(change.clone()), actor),
+                )
+            }
+        }
+    }
+
+    /// Carries out a change in-process: the lock is held for decide, claim and launch, and no longer.
+    pub(super) fn change_as(&self, change: &Change, actor: &Actor) -> Reply {
         *self.seen() = None;
         let until = facts::monotonic().0 + LOCK_WAIT;
         let mut service = None;
         let lock = ExclusiveLock::wait_take(&self.layout.lock(), actor.name.as_str(), |_| {
             // Whoever has it may be a service that has only just started.
-            service = ipc::connect(&self.layout.socket, CHANGE_TIMEOUT).ok();
+            service = ipc::connect(&self.layout.socket, &self.layout.state, CHANGE_TIMEOUT).ok();
             service.is_none() && facts::monotonic().0 < until
         })
         .map_err(|e| self.no_lock(&e))?;
@@ -224,7 +244,7 @@ impl Client {
         if matches!(&change.what, Action::Request(_, verb) if *verb != Verb::Stop) {
             executor.poll_now();
         }
-        executor.act(change, &actor, facts::now())
+        executor.act(change, actor, facts::now())
     }
 
     fn no_lock(&self, e: &io::Error) -> Failure {
@@ -300,8 +320,13 @@ impl Client {
 
     /// Whoever is the executor next records the end of a run: with the right to it, that is who looks first. Anything
     /// that stands in the way leaves it to somebody else.
-    fn record_ends(&self) {
-        if !self.actor().may_operate {
+    pub(super) fn record_ends(&self) {
+        if !self.actor().may_operate || Footing::of(&self.layout, &self.config).check().is_err() {
+            return;
+        }
+        if let Some(owner) = as_owner::needed(&self.layout) {
+            // As above.
+            let _: Result<()> = as_owner::ask(&owner, &self.layout, &self.config, Work::RecordEnds);
             return;
         }
         if let Ok(Some(lock)) = ExclusiveLock::try_take(&self.layout.lock(), "recording an end")
@@ -315,14 +340,14 @@ impl Client {
 impl Ask for Client {
     fn view(&self, view: &View) -> Reply {
         let timeout = if matches!(view, View::Simulate(_)) { CHANGE_TIMEOUT } else { VIEW_TIMEOUT };
-        match ipc::connect(&self.layout.socket, timeout) {
+        match ipc::connect(&self.layout.socket, &self.layout.state, timeout) {
             Ok(stream) => self.remote(stream, &Call::View(view.clone())),
             Err(_) => self.view_here(view),
         }
     }
 
     fn change(&self, change: &Change) -> Reply {
-        match ipc::connect(&self.layout.socket, CHANGE_TIMEOUT) {
+        match ipc::connect(&self.layout.socket, &self.layout.state, CHANGE_TIMEOUT) {
             Ok(stream) => self.remote(stream, &Call::Change(change.clone())),
             Err(_) => self.change_here(change),
         }

@@ -1,24 +1,28 @@
 //! `pcm init`: makes this machine ready, once, and adopts a lost history when an operator says so. On healthy state it
 //! changes nothing.
 
+use super::as_owner::{self, Work};
 use super::engine::Known;
+use super::footing::Footing;
 use super::history::{self, Adopt, InitOutcome};
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use crate::host::lock::ExclusiveLock;
+use crate::host::open::{Folder, OpenError};
 use crate::host::paths::Layout;
 use crate::host::{durable, facts};
 use crate::site::ids::{MachineId, RequestId};
+use crate::site::report;
 use crate::text::SafeText;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Duration;
 
 /// `init --json`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InitDoc {
-    /// `created`, `healthy` or `adopted`.
-    pub history: &'static str,
+    /// What it found or made.
+    pub history: Found,
     /// How many requests were adopted as done.
     pub adopted: usize,
     /// The lost history, kept under this name.
@@ -27,14 +31,36 @@ pub struct InitDoc {
     pub message: SafeText,
 }
 
+/// What `init` did about the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Found {
+    /// There was none; there is one now.
+    Created,
+    /// Nothing changed.
+    Healthy,
+    /// It was lost, and a new one is in force.
+    Adopted,
+}
+
+/// A machine that has delivered more than this has surely delivered results.
+const MAX_RESULTS: usize = 10_000;
+
 /// One `init` at a time; the executor's own lock may be held by a service that waits for exactly this.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// Makes state and history. The configuration is written before, by the caller.
+/// Makes state and history. The configuration is written before, by the caller. Root does that as the owner of a state
+/// folder that is there already.
 ///
 /// # Errors
-/// `history-lost` where only `adopt` helps; whatever the system refuses.
-pub fn init(layout: &Layout, config: &Config, adopt: Option<Adopt>) -> Result<InitDoc> {
+/// `history-lost` where only `adopt` helps; `loose-permissions`; whatever the system refuses.
+pub fn enrol(layout: &Layout, config: &Config, adopt: Option<Adopt>) -> Result<InitDoc> {
+    let Some(owner) = as_owner::needed(layout) else { return init(layout, config, adopt) };
+    as_owner::ask(&owner, layout, config, Work::Init(adopt))
+}
+
+/// The same in this process.
+pub(super) fn init(layout: &Layout, config: &Config, adopt: Option<Adopt>) -> Result<InitDoc> {
     if let Some(fs) = facts::is_network_fs(&layout.state) {
         return Err(Failure::new(
             Exit::State,
@@ -43,6 +69,7 @@ pub fn init(layout: &Layout, config: &Config, adopt: Option<Adopt>) -> Result<In
             "Name a local folder with --state",
         ));
     }
+    Footing::of(layout, config).check()?;
     make_folders(layout)?;
     let file = layout.state.join("init.lock");
     let until = facts::monotonic().0 + LOCK_WAIT;
@@ -79,19 +106,19 @@ fn told(layout: &Layout, done: InitOutcome) -> InitDoc {
     let file = layout.history();
     match done {
         InitOutcome::Created => InitDoc {
-            history: "created",
+            history: Found::Created,
             adopted: 0,
             kept: None,
             message: SafeText::new(&format!("history created at {}", file.display())),
         },
         InitOutcome::Healthy => InitDoc {
-            history: "healthy",
+            history: Found::Healthy,
             adopted: 0,
             kept: None,
             message: SafeText::new(&format!("history at {} is healthy; nothing changed", file.display())),
         },
         InitOutcome::Adopted(adopted, kept) => InitDoc {
-            history: "adopted",
+            history: Found::Adopted,
             adopted,
             message: SafeText::new(&format!("a new history is in force; {adopted} requests count as done")),
             kept: kept.map(|path| SafeText::new(&path.display().to_string())),
@@ -106,7 +133,7 @@ fn make_folders(layout: &Layout) -> Result<()> {
         durable::make_passage_dir(&folder).map_err(|e| failed(&folder, &e))?;
     }
     let runs = layout.log.join("runs");
-    std::fs::create_dir_all(&runs).map_err(|e| failed(&runs, &e))
+    durable::make_readable_dir(&runs).map_err(|e| failed(&runs, &e))
 }
 
 /// Everything that is listed now: from the share, or else from the held file.
@@ -120,10 +147,21 @@ fn listed(layout: &Layout, config: &Config) -> Result<Vec<RequestId>> {
 fn earlier_results(config: &Config) -> Option<String> {
     let machine = config.machine?;
     config.shares.iter().find_map(|share| {
-        let folder = share.join("despoolr.box").join(machine.as_str());
-        let any = std::fs::read_dir(&folder).ok()?.next().is_some();
+        let open = || Folder::open(share)?.folder(report::RESULTS)?.folder(machine.as_str());
+        let folder = open().ok()?;
+        let any = match folder.names(MAX_RESULTS) {
+            // Whatever else lies there decides nothing: anybody may have put it there.
+            Ok(names) => names
+                .iter()
+                .filter_map(|name| name.to_str())
+                .any(|name| report::is_result_name(name) && folder.file(name).is_ok()),
+            Err(e) => matches!(e, OpenError::TooMany(_)),
+        };
         any.then(|| {
-            format!("this history is new, while {} holds earlier results of {machine}", folder.display())
+            format!(
+                "this history is new, while {} holds earlier results of {machine}",
+                folder.path().display()
+            )
         })
     })
 }

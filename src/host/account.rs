@@ -41,6 +41,13 @@ pub fn owner(path: &Path) -> Option<Account> {
     sys::account::owner(path)
 }
 
+/// The account that owns a folder, where this process is root and that account is not: what root does there it does as that
+/// account, which may have put anything there. None on Windows, where administrators own what they make together and a link
+/// takes their rights to be made.
+pub fn other_owner(path: &Path) -> Option<Account> {
+    sys::account::other_owner(path)
+}
+
 /// Whether this process may do everything here: root; on Windows the system and elevated administrators.
 pub fn is_administrator() -> bool {
     sys::account::is_administrator()
@@ -91,6 +98,12 @@ pub fn may_operate(account: &Id, groups: &[Id], rights: &Rights) -> bool {
     sys::account::is_root(account, groups)
         || rights.owner.as_ref() == Some(account)
         || rights.operators.as_ref().is_some_and(|g| groups.contains(g))
+}
+
+/// Whether an account can be the one whose service works on this state folder.
+pub fn may_serve(account: &Id, state: &Path) -> bool {
+    sys::account::is_root(account, std::slice::from_ref(account))
+        || sys::account::owner_of(state).as_ref() == Some(account)
 }
 
 /// Who asks, as the operating system says it (PROMISES.md 5).

@@ -1,6 +1,7 @@
 //! Writing so that it survives a power cut: whole or not at all, synced with its folder. Everything that pcm keeps
 //! outside its database is written through here.
 
+use super::open::{self, Access};
 use super::sys;
 use crate::text::SafeText;
 use std::ffi::OsString;
@@ -68,7 +69,7 @@ impl Reserved {
             _ => {}
         }
         let place = Self::place(path);
-        Ok(Reserved { file: sys::durable::options().write(true).open(&place)?, place })
+        Ok(Reserved { file: open::own(&place, Access::Change)?, place })
     }
 
     /// Makes `path` with `bytes`, durably, in the room that was reserved for it.
@@ -108,43 +109,43 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
 }
 
 /// Makes a folder that only this account can enter (mode 0700), with the folders above it (0755), and syncs each new
-/// one and the folder it stands in. One that is already there keeps its mode.
+/// one and the folder it stands in. One that is already there keeps its mode. No umask counts, here and below.
 ///
 /// # Errors
 /// Where something else stands at that path, or a folder cannot be made or synced.
 pub fn make_private_dir(path: &Path) -> io::Result<()> {
-    let is_dir = |p: &Path| fs::metadata(p).map(|m| m.is_dir());
-    match is_dir(path) {
-        Ok(true) => return Ok(()),
-        Ok(false) => return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder")),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        Err(e) => return Err(e),
-    }
-    let mut missing: Vec<&Path> = Vec::new();
-    let mut base = path.parent();
-    while let Some(p) = base.filter(|p| !p.as_os_str().is_empty() && is_dir(p).is_err()) {
-        missing.push(p);
-        base = p.parent();
-    }
-    for above in missing.iter().rev() {
-        make_and_sync(above, 0o755)?;
-    }
-    make_and_sync(path, 0o700)
+    make_dirs(path, 0o700, 0o755)
 }
 
-/// Makes a folder that everybody may pass through and only this account may list (mode 0711): sockets and stages are
-/// below. One that is already there keeps its mode.
+/// Makes a folder that everybody may pass through and only this account may list (mode 0711), and so the folders above
+/// it: sockets and stages are below. One that is already there keeps its mode.
 ///
 /// # Errors
 /// As [`make_private_dir`].
 pub fn make_passage_dir(path: &Path) -> io::Result<()> {
-    if fs::metadata(path).is_ok_and(|m| m.is_dir()) {
-        return Ok(());
+    make_dirs(path, 0o711, 0o711)
+}
+
+/// Makes a folder that everybody may list and only this account may change (mode 0755), and so the folders above it:
+/// configuration and logs are below. One that is already there keeps its mode.
+///
+/// # Errors
+/// As [`make_private_dir`].
+pub fn make_readable_dir(path: &Path) -> io::Result<()> {
+    make_dirs(path, 0o755, 0o755)
+}
+
+fn make_dirs(path: &Path, mode: u32, above: u32) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder")),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e),
     }
-    if let Some(above) = path.parent().filter(|p| !p.as_os_str().is_empty() && !p.exists()) {
-        make_passage_dir(above)?;
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        make_dirs(parent, above, above)?;
     }
-    make_and_sync(path, 0o711)
+    make_and_sync(path, mode)
 }
 
 /// Takes every right to this file from others.
@@ -199,8 +200,8 @@ fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
 }
 
 fn write_exclusively(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = sys::durable::options().write(true).create_new(true).open(path)?;
-    let done = fill(&mut file, bytes);
+    let mut file = File::options().write(true).create_new(true).open(path)?;
+    let done = open::make_plain(&file).and_then(|()| fill(&mut file, bytes));
     if done.is_err() {
         let _ = fs::remove_file(path);
     }

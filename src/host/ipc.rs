@@ -1,7 +1,7 @@
 //! The local socket by which the command line and the console reach the executor (PROMISES.md 5): a Unix socket or a
 //! named pipe. It carries bytes and tells who the peer is; what they mean is the executor's matter.
 
-use super::account::Rights;
+use super::account::{self, Rights};
 use super::sys;
 use crate::host::account::Actor;
 use std::io::{self, Read, Write};
@@ -23,10 +23,11 @@ impl Listener {
         sys::ipc::Listener::bind(path).map(Listener)
     }
 
-    /// Listens anew where somebody deleted the socket file: nobody would find it any more.
+    /// Listens anew where somebody deleted the socket file, or put another in its place: nobody would find this one any
+    /// more.
     ///
     /// # Errors
-    /// It cannot be made there, or cannot be looked for; trying again later may succeed.
+    /// It cannot be made there, or cannot be looked for, or somebody else answers there; trying again later may succeed.
     pub fn restore(&mut self) -> io::Result<()> {
         self.0.restore()
     }
@@ -64,13 +65,15 @@ impl Peer {
 #[derive(Debug)]
 pub struct Client(sys::ipc::Client);
 
-/// Connects, waiting at most `timeout`; so long each read and write may then take at most.
+/// Connects to the service of the installation whose state is in `state`, waiting at most `timeout`; so long each read and
+/// write may then take at most. Whoever listens is root (Windows: the system or an administrator), the owner of the state
+/// folder, or nobody to talk to.
 ///
 /// # Errors
-/// [`io::ErrorKind::NotFound`] or [`io::ErrorKind::ConnectionRefused`] where nobody listens, and
-/// [`io::ErrorKind::TimedOut`].
-pub fn connect(path: &Path, timeout: Duration) -> io::Result<Client> {
-    sys::ipc::connect(path, timeout).map(Client)
+/// [`io::ErrorKind::NotFound`] or [`io::ErrorKind::ConnectionRefused`] where nobody listens,
+/// [`io::ErrorKind::PermissionDenied`] where somebody else does, and [`io::ErrorKind::TimedOut`].
+pub fn connect(path: &Path, state: &Path, timeout: Duration) -> io::Result<Client> {
+    sys::ipc::connect(path, &|server| account::may_serve(server, state), timeout).map(Client)
 }
 
 impl Read for Client {
@@ -98,7 +101,6 @@ fn timed_out(e: io::Error) -> io::Error {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::host::account;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     /// Serves one connection that answers `ping` with `pong`, and tells who it was.
@@ -112,7 +114,7 @@ mod tests {
     }
 
     fn ping(path: &Path) {
-        let mut client = connect(path, Duration::from_secs(10)).unwrap();
+        let mut client = connect(path, path.parent().unwrap(), Duration::from_secs(10)).unwrap();
         client.write_all(b"ping").unwrap();
         let mut bytes = [0; 4];
         client.read_exact(&mut bytes).unwrap();
@@ -167,9 +169,12 @@ mod tests {
     fn nobody_there_is_told_at_once_and_silence_after_the_timeout() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pcm.sock");
-        assert_eq!(connect(&path, Duration::from_secs(10)).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(
+            connect(&path, dir.path(), Duration::from_secs(10)).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
         let _listener = Listener::bind(&path).unwrap();
-        let mut client = connect(&path, Duration::from_millis(50)).unwrap();
+        let mut client = connect(&path, dir.path(), Duration::from_millis(50)).unwrap();
         let error = client.read(&mut [0; 1]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }

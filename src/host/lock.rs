@@ -1,13 +1,14 @@
 //! Locks that name their holder (DESIGN.md 5): the executor's, and one for each run. The lock of the operating system
 //! is what counts, and it ends with its process; the text only says who it is.
 
+use super::open::{self, Access, OpenError};
 use super::sys;
 use crate::clock::{System, Wall};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs::{File, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,9 @@ pub struct ExclusiveLock {
     who: String,
 }
 
+/// A holder is three short fields; whatever is longer is not one.
+const MAX_HOLDER: u64 = 4096;
+
 /// How long somebody who only looks may stand in the way.
 const LOOKING: Duration = Duration::from_millis(500);
 
@@ -48,7 +52,7 @@ impl ExclusiveLock {
     pub fn try_take(path: &Path, holder_text: &str) -> io::Result<Option<ExclusiveLock>> {
         let start = Instant::now();
         loop {
-            let file = open(path)?;
+            let file = open::own(path, Access::Write)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::Error(e)) => return Err(e),
@@ -121,7 +125,11 @@ impl ExclusiveLock {
         let text = serde_json::to_string(&holder)?;
         match sys::lock::holder_file(&self.path) {
             // A mandatory lock keeps others from reading the locked file itself.
-            Some(beside) => std::fs::write(beside, text),
+            Some(beside) => {
+                let mut beside = open::own(&beside, Access::Write)?;
+                beside.set_len(0)?;
+                beside.write_all(text.as_bytes())
+            }
             None => {
                 self.file.set_len(0)?;
                 self.file.rewind()?;
@@ -146,8 +154,8 @@ pub fn holder(path: &Path) -> Option<Holder> {
 /// Whether a living process holds the lock. Where that cannot be found out it counts as held: a run is not taken for
 /// dead because a file could not be opened.
 pub fn is_held(path: &Path) -> bool {
-    match File::open(path) {
-        Err(e) => e.kind() != io::ErrorKind::NotFound,
+    match open::own(path, Access::Read) {
+        Err(e) => e != OpenError::Missing,
         Ok(file) => match file.try_lock_shared() {
             Ok(()) => {
                 let _ = file.unlock();
@@ -160,13 +168,7 @@ pub fn is_held(path: &Path) -> bool {
 
 fn read_holder(path: &Path) -> Option<Holder> {
     let beside = sys::lock::holder_file(path);
-    let mut text = String::new();
-    File::open(beside.as_deref().unwrap_or(path)).ok()?.take(4096).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    sys::durable::options().read(true).write(true).create(true).truncate(false).open(path)
+    serde_json::from_slice(&open::read_own(beside.as_deref().unwrap_or(path), MAX_HOLDER).ok()?).ok()
 }
 
 #[cfg(test)]

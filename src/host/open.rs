@@ -1,11 +1,14 @@
-//! Opening what others wrote (PROMISES.md 4): nothing that is not a regular file with one name is ever opened for
-//! reading, no link is followed below a folder that the configuration names, and opening never waits. Called by `site`.
+//! Opening files (PROMISES.md 4). What others wrote: nothing that is not a regular file with one name is ever opened, no
+//! link is followed below a folder that the configuration names, and opening never waits; what is written on a share is
+//! written through the same opened folders. pcm's own files ([`own`]): the same, and nobody else may have written them.
+//! Called by `site`, and by everything that keeps files of its own.
 
 use super::sys;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why something was not opened or read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,9 +34,30 @@ pub enum OpenError {
     /// More names than are read of such a folder.
     #[error("it holds more than {0} names")]
     TooMany(usize),
-    /// Anything else, in the system's words.
+    /// Somebody else could have written it: what, and how that is mended.
     #[error("{0}")]
-    Io(String),
+    Loose(String),
+    /// Anything else, in the system's words and by its number.
+    #[error("{0}")]
+    Io(String, Option<i32>),
+}
+
+impl From<OpenError> for io::Error {
+    fn from(e: OpenError) -> Self {
+        let kind = match &e {
+            OpenError::Missing => io::ErrorKind::NotFound,
+            OpenError::Denied => io::ErrorKind::PermissionDenied,
+            OpenError::NotFolder => io::ErrorKind::NotADirectory,
+            OpenError::NotRegular
+            | OpenError::Linked
+            | OpenError::Loose(_)
+            | OpenError::TooLarge(_)
+            | OpenError::TooMany(_) => io::ErrorKind::InvalidData,
+            OpenError::Io(_, Some(number)) => return io::Error::from_raw_os_error(*number),
+            OpenError::Io(_, None) => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, e)
+    }
 }
 
 impl From<io::Error> for OpenError {
@@ -42,7 +66,7 @@ impl From<io::Error> for OpenError {
             io::ErrorKind::NotFound => OpenError::Missing,
             io::ErrorKind::PermissionDenied => OpenError::Denied,
             io::ErrorKind::NotADirectory => OpenError::NotFolder,
-            _ => OpenError::Io(e.to_string()),
+            _ => OpenError::Io(e.to_string(), e.raw_os_error()),
         }
     }
 }
@@ -91,6 +115,33 @@ impl Folder {
         Ok(RegularFile { file, size, path: self.path.join(name) })
     }
 
+    /// Opens a folder in this one, which is made where there is none: everyone may enter it, its owner may write.
+    ///
+    /// # Errors
+    /// [`OpenError`]; a link is [`OpenError::Linked`].
+    pub fn make_folder(&self, name: &str) -> Result<Folder, OpenError> {
+        Ok(Folder { inner: self.inner.make_folder(one_name(name)?)?, path: self.path.join(name) })
+    }
+
+    /// Replaces a file in this folder, or makes it: a reader sees the old content or the new, and after the return the
+    /// new one is on disk. A link of that name is replaced itself; where it leads nothing changes.
+    ///
+    /// # Errors
+    /// As the system reports them; the old content is then still there.
+    pub fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = one_name(name)?;
+        loop {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let temporary = format!(".{name}.{}-{count}.tmp", std::process::id());
+            match self.inner.replace(name, &temporary, bytes) {
+                // Left by an earlier process with this pid.
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                other => return other,
+            }
+        }
+    }
+
     /// The names in it, in no order.
     ///
     /// # Errors
@@ -103,6 +154,61 @@ impl Folder {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// What is done with one of pcm's own files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read.
+    Read,
+    /// Read and written; it has to be there.
+    Change,
+    /// Read and written; made where it is missing.
+    Write,
+    /// Read, and written at its end; made where it is missing.
+    Append,
+}
+
+/// Opens one of pcm's own files: of the state, the log, a run, a stage. No link is followed, nothing is waited for, and
+/// what is opened is a regular file with one name that nobody else could have written: it belongs to root, to this account
+/// or to the owner of its folder, and others have no right to write. What is made is readable by everyone and writable by
+/// its owner, whatever the umask.
+///
+/// # Errors
+/// [`OpenError`]; a file that somebody else could have written is [`OpenError::Loose`].
+pub fn own(path: &Path, access: Access) -> Result<File, OpenError> {
+    sys::open::own(path, access)
+}
+
+/// Looks at one of pcm's own files without opening it: what [`own`] would refuse. For a database, which somebody else opens
+/// and whose locks end when any descriptor of it is closed.
+///
+/// # Errors
+/// As [`own`].
+pub fn check_own(path: &Path) -> Result<(), OpenError> {
+    sys::open::check_own(path)
+}
+
+/// Opens a regular file that an administrator names, wherever links lead to it, without ever waiting.
+///
+/// # Errors
+/// What the system says; [`io::ErrorKind::InvalidInput`] for a pipe, a device or a folder.
+pub fn named(path: &Path) -> io::Result<File> {
+    let file = sys::open::named(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok(file)
+}
+
+/// Reads one of pcm's own files, never more than `limit` bytes and one.
+///
+/// # Errors
+/// As [`own`]; [`OpenError::TooLarge`].
+pub fn read_own(path: &Path, limit: u64) -> Result<Vec<u8>, OpenError> {
+    let mut bytes = Vec::new();
+    own(path, Access::Read)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(OpenError::TooLarge(limit)) } else { Ok(bytes) }
 }
 
 /// Whether a name of a package's file would mean another file, or none, on this system.
@@ -129,12 +235,12 @@ pub fn make_enterable(path: &Path) -> io::Result<()> {
     sys::open::make_enterable(path)
 }
 
-/// Makes a file readable by everyone and writable by its owner (mode 0644), whatever the umask.
+/// Makes an open file readable by everyone and writable by its owner (mode 0644), whatever the umask.
 ///
 /// # Errors
 /// As the system reports them.
-pub fn make_readable(path: &Path) -> io::Result<()> {
-    sys::open::make_readable(path)
+pub fn make_plain(file: &File) -> io::Result<()> {
+    sys::open::make_plain(file)
 }
 
 /// Makes a folder that only its owner can enter (mode 0700), whatever the umask.

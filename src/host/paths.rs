@@ -1,9 +1,10 @@
 //! Where things are (DESIGN.md 6): defaults of the system, and what flags and environment put in their place.
 
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// The folders and files of one installation. Everything pcm writes is below one of these.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
     /// `pcm.toml`
     pub config: PathBuf,

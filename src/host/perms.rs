@@ -45,6 +45,14 @@ pub fn check_way_to(share: &Path, writers: &Writers) -> Result<PathBuf, Loose> {
     sys::perms::check_way_to(share, &writers.inner)
 }
 
+/// Checks a file of the system and every folder above it: only root may be able to write them.
+///
+/// # Errors
+/// The first of them that somebody else could change.
+pub fn check_systems(path: &Path) -> Result<(), Loose> {
+    sys::perms::check_systems(path)
+}
+
 /// Checks an open folder on the share.
 ///
 /// # Errors

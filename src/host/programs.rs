@@ -18,6 +18,23 @@ pub fn find(name: &str) -> Option<PathBuf> {
     sys::programs::folders().into_iter().map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
+/// Whether a program of the system can be started: by its path, or by a bare name that is looked for in the system's own
+/// folders. Only root may be able to write it (Windows: that is not looked at).
+///
+/// # Errors
+/// Why not, as a clause.
+pub fn system(name: &str) -> Result<(), String> {
+    let path = if Path::new(name).is_absolute() { Some(PathBuf::from(name)) } else { find(name) };
+    let path = path.ok_or_else(|| "it is in none of the system's program folders".to_owned())?;
+    match std::fs::metadata(&path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err("it does not exist".into()),
+        Err(e) => return Err(e.to_string()),
+        Ok(found) if !found.is_file() => return Err("it is not a file".into()),
+        Ok(_) => {}
+    }
+    super::perms::check_systems(&path).map_err(|loose| loose.why)
+}
+
 /// Puts a program that ends with success into a folder, to try whether programs can be started there.
 ///
 /// # Errors

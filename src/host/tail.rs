@@ -20,10 +20,7 @@ pub struct FileId {
 /// # Errors
 /// What the system says; `InvalidInput` for what is no regular file.
 pub fn open(path: &Path) -> io::Result<(File, FileId)> {
-    let file = sys::tail::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-    }
+    let file = super::open::named(path)?;
     let id = sys::tail::identity(&file)?;
     Ok((file, id))
 }

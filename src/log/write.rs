@@ -3,9 +3,11 @@
 
 use super::Level;
 use crate::clock::Wall;
+use crate::host::durable;
+use crate::host::open::{self, Access, OpenError};
 use crate::text::SafeText;
 use chrono::{NaiveDateTime, TimeDelta};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -57,10 +59,13 @@ impl PacmanLog {
         max_size: u64,
         keep: u32,
     ) -> io::Result<PacmanLog> {
-        std::fs::create_dir_all(dir)?;
-        let log = PacmanLog { path: dir.join(name), format, max_size: max_size.max(4096), keep, kept: None };
-        log.check_kind()?;
-        Ok(log)
+        durable::make_readable_dir(dir)?;
+        let path = dir.join(name);
+        match open::own(&path, Access::Read) {
+            Ok(_) | Err(OpenError::Missing) => {}
+            Err(e) => return Err(refused(&path, e)),
+        }
+        Ok(PacmanLog { path, format, max_size: max_size.max(4096), keep, kept: None })
     }
 
     /// Where it is written.
@@ -81,7 +86,6 @@ impl PacmanLog {
         now: Wall,
         utc_offset_s: i32,
     ) -> io::Result<()> {
-        self.check_kind()?;
         let bias = -(utc_offset_s / 60);
         let local =
             now.naive_utc().checked_sub_signed(TimeDelta::minutes(bias.into())).unwrap_or(now.naive_utc());
@@ -91,10 +95,13 @@ impl PacmanLog {
         };
         let rotated = self.rotate_if_full(record.len() as u64, local);
         // Opened for reading too: to see whether the last record is whole.
-        let file = match OpenOptions::new().append(true).read(true).create(true).open(&self.path) {
+        let file = match open::own(&self.path, Access::Append) {
             Ok(file) => self.kept.insert(file),
             // Without a descriptor to spare, that there is none is still said: in the file of the last record.
-            Err(e) => self.kept.as_mut().filter(|kept| is_at(kept, &self.path)).ok_or(e)?,
+            Err(e @ OpenError::Io(..)) => {
+                self.kept.as_mut().filter(|kept| is_at(kept, &self.path)).ok_or(refused(&self.path, e))?
+            }
+            Err(e) => return Err(refused(&self.path, e)),
         };
         if ends_within_a_line(file)? {
             record.insert(0, '\n');
@@ -104,23 +111,11 @@ impl PacmanLog {
         rotated
     }
 
-    fn check_kind(&self) -> io::Result<()> {
-        match std::fs::metadata(&self.path) {
-            // A pipe would stop the service until somebody reads it.
-            Ok(meta) if !meta.is_file() => Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("{} is no regular file", self.path.display()),
-            )),
-            Ok(_) => Ok(()),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(e) => Err(e),
-        }
-    }
-
     fn rotate_if_full(&self, more: u64, local: NaiveDateTime) -> io::Result<()> {
-        let size = match std::fs::metadata(&self.path) {
-            Ok(meta) => meta.len(),
-            Err(_) => return Ok(()),
+        // Only a file is ever full; whatever else has the name is refused when it is opened.
+        let size = match std::fs::symlink_metadata(&self.path) {
+            Ok(meta) if meta.is_file() => meta.len(),
+            _ => return Ok(()),
         };
         if size == 0 || size.saturating_add(more) <= self.max_size {
             return Ok(());
@@ -181,6 +176,12 @@ impl PacmanLog {
         }
         Ok(())
     }
+}
+
+/// A log that is not to be written, with its name.
+fn refused(path: &Path, e: OpenError) -> io::Error {
+    let kind = io::Error::from(e.clone()).kind();
+    io::Error::new(kind, format!("{}: {e}", path.display()))
 }
 
 /// Whether this is the file at that path, as far as can be told without opening it.

@@ -15,10 +15,11 @@ mod worker;
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::engine::Executor;
+use crate::executor::footing::{self, Footing};
 use crate::executor::init;
 use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
-use crate::host::{ipc, stop, supervisor, threads};
+use crate::host::{facts, ipc, stop, supervisor, threads};
 use crate::text::SafeText;
 use peers::Peers;
 use server::Asked;
@@ -45,6 +46,9 @@ pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config
         )
     })?;
     init::machine(&config)?;
+    footing::check_is_own(layout)?;
+    let footing = Footing::of(layout, &config);
+    footing.check()?;
     let lock = take_lock(layout)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -53,7 +57,10 @@ pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config
         .map_err(|e| cannot("start its threads", &e))?;
     runtime.block_on(async {
         let listener = bind(layout)?;
-        let executor = Executor::new(layout, &config, lock, true)?;
+        let mut executor = Executor::new(layout, &config, lock, true)?;
+        for loose in &footing.warned {
+            executor.journal().warning(facts::now(), &format!("loose-permissions: {loose}"));
+        }
         let peers = Peers::of(&layout.state, &config.operators.group);
         let (calls, asked) = mpsc::channel(16);
         tokio::spawn(server::serve(listener, peers, calls, spare));

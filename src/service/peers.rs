@@ -113,8 +113,12 @@ mod tests {
         }
 
         fn connect(&self) -> ipc::Client {
-            let mut client =
-                ipc::connect(&self.folder.path().join("pcm.sock"), Duration::from_secs(20)).unwrap();
+            let mut client = ipc::connect(
+                &self.folder.path().join("pcm.sock"),
+                self.folder.path(),
+                Duration::from_secs(20),
+            )
+            .unwrap();
             wire::write(&mut client, &Letter::of(&Call::View(View::Status)).unwrap()).unwrap();
             client
         }

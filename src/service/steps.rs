@@ -293,14 +293,15 @@ impl<'a> Steps<'a> {
 
     fn report(&mut self, now: Wall, mono: Monotonic) {
         let Some(machine) = self.executor.known().config().machine else { return };
-        let Some(share) = self.executor.known().share_in_force() else { return };
+        let Some(share) = self.executor.known().report_share() else { return };
         let waiting = self.world.results_wait();
         if !self.reporting.wanted(mono, waiting, || self.executor.report(now, machine)) {
             return;
         }
         let Some(report) = self.reporting.take(now) else { return };
-        let outbox = self.executor.outbox();
-        if self.carries.give(ShareJob::Deliver { share, machine, report, outbox }, DELIVER_DEADLINE) {
+        let (outbox, trust) = (self.executor.outbox(), self.executor.known().config().trust.mode);
+        let job = ShareJob::Deliver { share, trust, machine, report, outbox };
+        if self.carries.give(job, DELIVER_DEADLINE) {
             self.reporting.started();
         }
     }

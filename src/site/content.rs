@@ -12,9 +12,11 @@ use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+mod program;
 mod stage;
 mod write;
 
+pub use program::{Target, startable};
 pub use stage::{discard_staged, is_staged, stage, verify_staged};
 pub use write::{Written, write_content};
 

@@ -251,11 +251,7 @@ fn make_folder(path: &Path) -> Result<(), Failure> {
 }
 
 fn make_file(path: &Path, text: &str) -> Result<(), Failure> {
-    let make = || {
-        durable::create_new(path, text.as_bytes())?;
-        open::make_readable(path)
-    };
-    make().map_err(|e| not_made(path, &e))
+    durable::create_new(path, text.as_bytes()).map_err(|e| not_made(path, &e))
 }
 
 fn not_made(path: &Path, e: &std::io::Error) -> Failure {

@@ -3,12 +3,11 @@
 
 use super::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
 use crate::clock::Wall;
-use crate::host::durable;
+use crate::host::open::Folder;
 use crate::terms::{Code, Platform, State};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 
 /// The largest machine report, in bytes.
@@ -150,34 +149,49 @@ fn malformed(e: serde_json::Error) -> ReportError {
     ReportError::Malformed(SafeText::new(&e.to_string()))
 }
 
-/// Replaces a file on the share: a temporary name in the same folder, synced, then renamed. A file server may refuse the
-/// rename while another machine reads the old file; that is tried a few times within a second.
+/// Replaces a file on the share in a folder that was opened without following links: a temporary name, synced, then
+/// renamed. A file server may refuse the rename while another machine reads the old file; that is tried a few times within
+/// a second.
 ///
 /// # Errors
 /// As the system reports them; the old content is then still there.
-pub fn write_replacing(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn write_replacing(folder: &Folder, name: &str, bytes: &[u8]) -> io::Result<()> {
     const WAITS_MS: [u64; 4] = [20, 80, 250, 500];
     for wait in WAITS_MS {
-        match durable::write(path, bytes) {
-            Err(e) if may_pass(&e, path) => std::thread::sleep(Duration::from_millis(wait)),
+        match folder.replace(name, bytes) {
+            Err(e) if may_pass(&e, folder, name) => std::thread::sleep(Duration::from_millis(wait)),
             other => return other,
         }
     }
-    durable::write(path, bytes)
+    folder.replace(name, bytes)
 }
 
 /// Whether an error is what an open handle of somebody else causes. A folder that may not be written is no such thing.
-fn may_pass(e: &io::Error, path: &Path) -> bool {
+fn may_pass(e: &io::Error, folder: &Folder, name: &str) -> bool {
     match e.kind() {
         io::ErrorKind::ResourceBusy | io::ErrorKind::ExecutableFileBusy | io::ErrorKind::Interrupted => true,
-        io::ErrorKind::PermissionDenied => std::env::consts::OS == "windows" && path.is_file(),
+        io::ErrorKind::PermissionDenied => std::env::consts::OS == "windows" && folder.file(name).is_ok(),
         _ => false,
     }
+}
+
+/// The folder of the results of all machines, in which each has its own.
+pub const RESULTS: &str = "despoolr.box";
+
+/// The file of a machine's report.
+pub fn report_name(machine: MachineId) -> String {
+    format!("{machine}.json")
 }
 
 /// The name of one attempt's result in `despoolr.box/<SMSID>/`.
 pub fn result_name(request: RequestId, attempt: u32) -> String {
     format!("{request}-{attempt}.MIF")
+}
+
+/// Whether a file could have got its name from [`result_name`].
+pub fn is_result_name(name: &str) -> bool {
+    let parts = name.strip_suffix(".MIF").and_then(|stem| stem.rsplit_once('-'));
+    parts.is_some_and(|(id, attempt)| id.parse::<RequestId>().is_ok() && attempt.parse::<u32>().is_ok())
 }
 
 #[cfg(test)]

@@ -326,7 +326,7 @@ fn fault(e: &OpenError, path: &Path) -> Answer {
 fn fault_code(e: &OpenError, otherwise: Code) -> Code {
     match e {
         OpenError::Denied => Code::ShareDenied,
-        OpenError::Io(_) => Code::ShareMissing,
+        OpenError::Io(..) => Code::ShareMissing,
         _ => otherwise,
     }
 }

@@ -196,7 +196,7 @@ table! {
             gate: Gate::Record, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
             brief: "command refused", listed: Listed::Brief,
             without: "had its command line been accepted", opens: "the publisher corrects the command line",
-            remedy: "The publisher has to correct the command line, or [execute] programs has to name the program",
+            remedy: "The publisher has to correct the command line or the program, or [execute] programs has to name it",
         }
         /// No signature where one is required.
         Unsigned = "unsigned" {

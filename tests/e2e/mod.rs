@@ -12,6 +12,7 @@ mod documents;
 mod ends;
 mod escape;
 mod gates;
+mod hands;
 mod hang;
 mod history;
 mod idle;

@@ -121,7 +121,7 @@ fn prepare(folder: &Path) -> Result<Setup> {
         .map_err(|e| site::cannot(&layout.config, &e))?;
     let config = Config::load(&layout.config)
         .map_err(|e| super::setup::bad_configuration(&layout.config, &e.problems()))?;
-    crate::executor::init::init(&layout, &config, None)?;
+    crate::executor::init::enrol(&layout, &config, None)?;
     let client = Client::new(layout.clone(), config.clone());
     let polled = client.change(&Change { what: Action::Poll, reason: None, dry_run: false })?;
     if let Answer::Poll(doc) = polled

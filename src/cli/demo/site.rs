@@ -24,7 +24,6 @@ pub fn write(share: &Path, start: Wall) -> Result<()> {
         file_at(&package.join("package.toml"), &item.definition())?;
         file_at(&package.join("files").join("setup.sh"), &item.script())?;
         hashes.insert(item.package_id(), write_content(&package)?.sha256);
-        readable(&package.join("CONTENT"))?;
     }
     let hash =
         |item: &Item| hashes.get(&item.package_id()).map(|h| h.as_str().to_owned()).unwrap_or_default();
@@ -36,13 +35,7 @@ fn folder_at(path: &Path) -> Result<()> {
 }
 
 fn file_at(path: &Path, text: &str) -> Result<()> {
-    durable::create_new(path, text.as_bytes()).map_err(|e| cannot(path, &e))?;
-    readable(path)
-}
-
-/// A umask such as 0002 would let the account's group write to it.
-fn readable(path: &Path) -> Result<()> {
-    open::make_readable(path).map_err(|e| cannot(path, &e))
+    durable::create_new(path, text.as_bytes()).map_err(|e| cannot(path, &e))
 }
 
 /// Something of the demo's folder cannot be written.

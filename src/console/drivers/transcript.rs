@@ -3,11 +3,11 @@
 use super::{Incoming, send};
 use crate::console::app::Event;
 use crate::console::threads::spawn;
+use crate::host::open::{self, Access};
 use crate::host::paths::Layout;
 use crate::safe;
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -80,7 +80,7 @@ struct Tail {
 impl Tail {
     /// The last lines of the file; a line keeps its number when the file grows.
     fn read(&mut self, path: &Path) -> std::io::Result<Vec<SafeText>> {
-        let mut file = File::open(path)?;
+        let mut file = open::own(path, Access::Read)?;
         let length = file.metadata()?.len();
         let mut from = length.saturating_sub(TAIL);
         file.seek(SeekFrom::Start(from))?;

@@ -75,8 +75,12 @@ pub(super) fn place(problem: &Problem) -> String {
     }
 }
 
-/// A usable record is well-formed.
+/// A usable record is well-formed, and what it starts can be started. That it cannot is known before an attempt is used up.
 pub(super) fn record(world: &World, subject: &Subject) -> GateResult {
+    if let Some(why) = world.inputs.facts.unstartable.get(&subject.request.request_id) {
+        let evidence = world.tell(|| format!("its program cannot be started: {why}"));
+        return block(Gate::Record, Code::CommandRefused, Change::Event, evidence);
+    }
     pass(Gate::Record, Change::Event, world.tell(|| format!("well-formed, line {}", subject.request.line)))
 }
 

@@ -156,6 +156,7 @@ impl Scene {
                 running: None,
                 countdown: None,
                 content: BTreeMap::new(),
+                unstartable: BTreeMap::new(),
                 programs: Vec::new(),
             },
             policy: Policy { config: Config::default(), unreadable: None, window_zone: Ok(Zone::utc()) },

@@ -238,11 +238,16 @@ impl Executor {
         }
     }
 
-    /// What was verified is what is executed (P11): the stage is hashed again directly before the claim.
+    /// What was verified is what is executed (P11): the stage is hashed again directly before the claim, and what could
+    /// only fail is not claimed.
     fn verify_content(&mut self, request: &Request) -> Result<(), SafeText> {
-        let Some(hash) = &request.content_sha256 else { return Ok(()) };
-        self.world.verify_staged(hash).inspect_err(|why| {
-            self.known.content.insert(hash.clone(), ContentFact::Mismatch(why.clone()));
+        if let Some(hash) = &request.content_sha256 {
+            self.world.verify_staged(hash).inspect_err(|why| {
+                self.known.content.insert(hash.clone(), ContentFact::Mismatch(why.clone()));
+            })?;
+        }
+        self.world.startable(request).inspect_err(|why| {
+            self.known.unstartable.insert(request.request_id, why.clone());
         })
     }
 

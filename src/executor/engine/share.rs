@@ -32,7 +32,9 @@ impl Executor {
             self.world.share_seen(now);
         }
         let listed: BTreeSet<RequestId> = self.known.listed().into_iter().collect();
-        match self.known.take_look(look, now) {
+        let taken = self.known.take_look(look, now);
+        self.known.find_unstartable();
+        match taken {
             Taken::Nothing(fault) => {
                 if fault.code == Code::InsMissing {
                     self.journal.info(now, "No instruction file.");
@@ -57,6 +59,7 @@ impl Executor {
             self.journal.error(now, &format!("Content is not staged: {why}"));
         }
         self.known.content.insert(hash, fact);
+        self.known.find_unstartable();
         self.note_states(now);
     }
 

@@ -8,11 +8,23 @@ use crate::clock::Wall;
 use crate::executor::history::chain::Event;
 use crate::executor::run::run_folder;
 use crate::host::durable;
+use crate::host::open::{self, OpenError};
 use crate::host::paths::Layout;
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
 use rusqlite::{OpenFlags, params};
+use serde::{Deserialize, Serialize};
 use std::io;
+use std::path::{Path, PathBuf};
+
+/// What SQLite may keep beside the database.
+const BESIDE: [&str; 3] = ["-journal", "-wal", "-shm"];
+
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
 
 /// History cannot be used: the evidence, as a clause, and what kind of trouble it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,8 +117,8 @@ pub(super) fn open_healthy(layout: &Layout, flags: OpenFlags) -> Result<Healthy,
     let file = layout.history();
     let mark_file = layout.mark();
     let mark = Mark::read(&mark_file).map_err(|e| Lost::of_io(&mark_file, &e))?;
-    match std::fs::metadata(&file) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+    match open::check_own(&file) {
+        Err(OpenError::Missing) => {
             return Err(match mark {
                 None => Lost {
                     evidence: SafeText::new(&format!("there is no history at {} yet", file.display())),
@@ -120,11 +132,14 @@ pub(super) fn open_healthy(layout: &Layout, flags: OpenFlags) -> Result<Healthy,
                 )),
             });
         }
-        Err(e) => return Err(Lost::of_io(&file, &e)),
-        Ok(meta) if !meta.is_file() => {
-            return Err(Lost::new(format!("{} is no file", file.display())));
+        Err(e) => return Err(Lost::of_io(&file, &e.into())),
+        Ok(()) => {}
+    }
+    for beside in BESIDE.map(|suffix| beside(&file, suffix)) {
+        match open::check_own(&beside) {
+            Ok(()) | Err(OpenError::Missing) => {}
+            Err(e) => return Err(Lost::of_io(&beside, &e.into())),
         }
-        Ok(_) => {}
     }
     let damaged = |e: rusqlite::Error| Lost::of_database(&file, &e);
     let db = connect(&file, flags).map_err(damaged)?;
@@ -216,7 +231,7 @@ fn without_mark(db: &rusqlite::Connection, head: &ChainState, layout: &Layout) -
 }
 
 /// What the operator decides about everything that is now listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Adopt {
     /// It has been carried out already; nothing of it runs by itself.
     Done,
@@ -287,12 +302,10 @@ pub fn adopt(
         kept = Some(aside);
     }
     // A journal of the old file would be rolled back into the new one.
-    for suffix in ["-journal", "-wal", "-shm"] {
-        let mut name = file.clone().into_os_string();
-        name.push(suffix);
-        match std::fs::remove_file(&name) {
+    for beside in BESIDE.map(|suffix| beside(&file, suffix)) {
+        match std::fs::remove_file(&beside) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(format!("{} cannot be removed: {e}", name.display()));
+                return Err(format!("{} cannot be removed: {e}", beside.display()));
             }
             _ => {}
         }

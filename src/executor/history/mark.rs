@@ -2,6 +2,7 @@
 //! deferral or hold. A history behind it has been replaced by an older one (PROMISES.md 2).
 
 use crate::host::durable;
+use crate::host::open::{self, OpenError};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
@@ -26,18 +27,10 @@ impl Mark {
     /// # Errors
     /// It is there and cannot be read as a mark.
     pub fn read(file: &Path) -> io::Result<Option<Mark>> {
-        match std::fs::metadata(file) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(e),
-            Ok(meta) if !meta.is_file() || meta.len() > MAX_BYTES => {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "it is not a file of the size of a mark",
-                ));
-            }
-            Ok(_) => {}
-        }
-        let text = std::fs::read(file)?;
+        let text = match open::read_own(file, MAX_BYTES) {
+            Err(OpenError::Missing) => return Ok(None),
+            text => text?,
+        };
         serde_json::from_slice(&text).map(Some).map_err(|e| {
             io::Error::new(io::ErrorKind::InvalidData, format!("it does not read as a mark: {e}"))
         })

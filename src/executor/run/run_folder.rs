@@ -4,12 +4,14 @@
 use super::attempt::Found;
 use super::outcome::ExitRecord;
 use crate::clock::Wall;
+use crate::host::open::{self, Access};
 use crate::host::process::{Process, ProcessIdentity, Traces};
 use crate::host::{account, durable, lock, process};
 use crate::site::instruction::Program;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
-use std::io;
+use std::fmt;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -328,18 +330,21 @@ impl RunFolder {
 }
 
 fn read_record<T: serde::de::DeserializeOwned>(path: &Path) -> io::Result<T> {
-    let meta = std::fs::symlink_metadata(path)?;
-    if !meta.is_file() || meta.len() > MAX_RECORD {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} is no record", path.display())));
-    }
-    serde_json::from_slice(&std::fs::read(path)?)
-        .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {e}", path.display())))
+    let no_record =
+        |e: &dyn fmt::Display| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {e}", path.display()));
+    let bytes = open::read_own(path, MAX_RECORD).map_err(|e| match io::Error::from(e) {
+        e if e.kind() == io::ErrorKind::InvalidData => no_record(&e),
+        e => e,
+    })?;
+    serde_json::from_slice(&bytes).map_err(|e| no_record(&e))
 }
 
 /// Whole or not at all for whoever reads it, as long as the machine runs.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
-    std::fs::write(&new, bytes)?;
+    let mut file = open::own(&new, Access::Write)?;
+    file.set_len(0)?;
+    file.write_all(bytes)?;
     std::fs::rename(&new, path)
 }
 

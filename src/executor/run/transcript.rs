@@ -2,7 +2,7 @@
 //! prints without end neither fills the disk nor loses its last words; nor does it lose them, or hide that it did, on a
 //! disk that is full.
 
-use crate::host::durable;
+use crate::host::{durable, open};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -38,10 +38,10 @@ impl Transcript {
     /// It cannot be made; a transcript of that name is never overwritten.
     pub fn create(path: &Path) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
+            durable::make_readable_dir(folder)?;
         }
         let file = File::options().write(true).create_new(true).open(path)?;
-        if let Err(e) = durable::reserve(&file, RESERVED) {
+        if let Err(e) = open::make_plain(&file).and_then(|()| durable::reserve(&file, RESERVED)) {
             // One that is empty for ever would hide the one that is kept elsewhere.
             let _ = std::fs::remove_file(path);
             return Err(e);

@@ -5,6 +5,7 @@
 use super::outbox::Outbox;
 use crate::host::account::Account;
 use crate::host::helper;
+use crate::host::open::Folder;
 use crate::site::content::ContentFact;
 use crate::site::ids::{MachineId, PackageId};
 use crate::site::instruction::ContentHash;
@@ -52,6 +53,8 @@ pub enum ShareJob {
     Deliver {
         /// To where.
         share: PathBuf,
+        /// What makes that believable: nothing is written to a share that others than its publisher can change.
+        trust: TrustMode,
         /// Whose.
         machine: MachineId,
         /// The machine report.
@@ -106,8 +109,9 @@ impl ShareJob {
             ShareJob::Report { shares, machine } => {
                 ShareNews::Reported(Box::new(read_report(shares, *machine)))
             }
-            ShareJob::Deliver { share, machine, report, outbox } => {
-                ShareNews::Delivered(deliver(share, *machine, report, &Outbox::at(outbox)))
+            ShareJob::Deliver { share, trust, machine, report, outbox } => {
+                let judge = &Judge::of(*trust);
+                ShareNews::Delivered(deliver(share, judge, *machine, report, &Outbox::at(outbox)))
             }
         }
     }
@@ -138,8 +142,11 @@ pub fn main() -> u8 {
 fn read_report(shares: &[PathBuf], machine: MachineId) -> Reported {
     let mut reported = Reported::default();
     for share in shares {
-        let path = share.join(report::FOLDER).join(format!("{machine}.json"));
-        let read = share::open_bounded(&path, report::MAX_BYTES)
+        let name = report::report_name(machine);
+        let path = share.join(report::FOLDER).join(&name);
+        let read = Folder::open(share)
+            .and_then(|root| root.folder(report::FOLDER)?.file(&name))
+            .and_then(|mut file| share::read_bounded(&mut file, report::MAX_BYTES))
             .map_err(|e| e.to_string())
             .and_then(|bytes| MachineReport::from_bytes(&bytes).map_err(|e| e.to_string()));
         match read {
@@ -154,11 +161,24 @@ fn read_report(shares: &[PathBuf], machine: MachineId) -> Reported {
 }
 
 /// Payload first: the results, then the report that speaks of them (DEFECTS Q138241).
-fn deliver(share: &Path, machine: MachineId, text: &str, outbox: &Outbox) -> Result<usize, SafeText> {
+fn deliver(
+    share: &Path,
+    judge: &Judge,
+    machine: MachineId,
+    text: &str,
+    outbox: &Outbox,
+) -> Result<usize, SafeText> {
     let words = |what: &str, e: io::Error| SafeText::new(&format!("{what}: {e}"));
-    let delivered = outbox.deliver(share, machine).map_err(|e| words("results", e))?;
-    let path = share.join("machines").join(format!("{machine}.json"));
-    report::write_replacing(&path, text.as_bytes()).map_err(|e| words("machine report", e))?;
+    let root = Folder::open(share).map_err(|e| words("the share", e.into()))?;
+    if let Some(loose) = judge.loose(share, &[&root], &[]) {
+        return Err(SafeText::new(&format!("nothing is written to a share that is not trusted: {loose}")));
+    }
+    let delivered = outbox.deliver(&root, machine).map_err(|e| words("results", e))?;
+    let written = root
+        .folder(report::FOLDER)
+        .map_err(io::Error::from)
+        .and_then(|folder| report::write_replacing(&folder, &report::report_name(machine), text.as_bytes()));
+    written.map_err(|e| words("machine report", e))?;
     Ok(delivered)
 }
 

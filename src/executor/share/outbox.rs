@@ -2,8 +2,10 @@
 //! executor puts; whoever is at work on the share takes, away from the executor's own thread.
 
 use crate::host::durable;
+use crate::host::open::{self, Folder};
 use crate::site::ids::MachineId;
-use crate::site::report::write_replacing;
+use crate::site::mif::MAX_BYTES as MAX_RESULT;
+use crate::site::report::{RESULTS, write_replacing};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -41,30 +43,22 @@ impl Outbox {
         names
     }
 
-    /// Carries everything that waits to the share, and removes what has arrived.
+    /// Carries everything that waits to the share, and removes what has arrived. Only the machine's own folder is made:
+    /// a missing `despoolr.box` means that this is not the share it was.
     ///
     /// # Errors
     /// The first one that could not be written; it and what is behind it stay.
-    pub fn deliver(&self, share: &Path, machine: MachineId) -> io::Result<usize> {
-        let folder = share.join("despoolr.box").join(machine.as_str());
-        let mut delivered = 0;
-        for name in self.waiting() {
-            let bytes = std::fs::read(self.0.join(&name))?;
-            if delivered == 0 {
-                make_folder(&folder)?;
-            }
-            write_replacing(&folder.join(&name), &bytes)?;
-            std::fs::remove_file(self.0.join(&name))?;
-            delivered += 1;
+    pub fn deliver(&self, share: &Folder, machine: MachineId) -> io::Result<usize> {
+        let names = self.waiting();
+        if names.is_empty() {
+            return Ok(0);
         }
-        Ok(delivered)
-    }
-}
-
-/// Only the machine's own folder is made: a missing `despoolr.box` means that this is not the share it was.
-fn make_folder(folder: &Path) -> io::Result<()> {
-    match std::fs::create_dir(folder) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
+        let folder = share.folder(RESULTS)?.make_folder(machine.as_str())?;
+        for name in &names {
+            let waiting = self.0.join(name);
+            write_replacing(&folder, name, &open::read_own(&waiting, MAX_RESULT)?)?;
+            std::fs::remove_file(waiting)?;
+        }
+        Ok(names.len())
     }
 }

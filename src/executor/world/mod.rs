@@ -16,7 +16,7 @@ use crate::host::notice::{Notice, Untold};
 use crate::host::power::HostFacts;
 use crate::host::sessions::{LoggedOn, Session};
 use crate::log::Level;
-use crate::site::instruction::ContentHash;
+use crate::site::instruction::{ContentHash, Request};
 use crate::terms::Platform;
 use crate::text::SafeText;
 use std::io;
@@ -210,6 +210,14 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// It is not what was verified.
     fn verify_staged(&self, hash: &ContentHash) -> Result<(), SafeText>;
+    /// Whether the program of a request can be started: of its staged files, or of the system.
+    ///
+    /// # Errors
+    /// Why not, with its name.
+    fn startable(&self, request: &Request) -> Result<(), SafeText> {
+        let _ = request;
+        Ok(())
+    }
     /// Staged content that was last changed longer ago than `age`.
     fn old_content(&self, age: Duration, now: Wall) -> Vec<ContentHash>;
     /// Removes staged content; whether it is gone.

@@ -13,7 +13,7 @@ use crate::executor::share::job::{ShareJob, ShareNews};
 use crate::executor::share::outbox::Outbox;
 use crate::host::inhibit::Inhibit;
 use crate::host::notice::{self, Notice, Untold};
-use crate::host::open::OpenError;
+use crate::host::open::{self, Access, Folder, OpenError};
 use crate::host::paths::Layout;
 use crate::host::power::{self, HostFacts};
 use crate::host::process::{self, Detached};
@@ -21,11 +21,11 @@ use crate::host::sessions::{self, LoggedOn, Session};
 use crate::host::{account, durable, facts, lock, programs, threads};
 use crate::log::Level;
 use crate::log::write::PacmanLog;
-use crate::site::instruction::{self, ContentHash};
+use crate::site::content::Target;
+use crate::site::instruction::{self, ContentHash, Program, Request};
 use crate::site::{content, mif, share, site_file};
 use crate::terms::Platform;
 use crate::text::SafeText;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -98,8 +98,8 @@ impl RealWorld {
     /// This account may not read the state folder.
     pub fn check_readable(&self) -> crate::error::Result<()> {
         let history = self.layout.history();
-        match File::open(&history) {
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Err(Failure::new(
+        match open::own(&history, Access::Read) {
+            Err(OpenError::Denied) => Err(Failure::new(
                 Exit::State,
                 "state-unreadable",
                 format!("no service is running, and {} may not be read by this account", history.display()),
@@ -387,7 +387,7 @@ impl Host for RealHost {
 fn newest_line(path: &Path) -> (Option<Wall>, Option<SafeText>) {
     const WINDOW: u64 = 4096;
     let read = || -> io::Result<(Wall, Vec<u8>)> {
-        let mut file = File::open(path)?;
+        let mut file = open::own(path, Access::Read)?;
         let meta = file.metadata()?;
         file.seek(SeekFrom::Start(meta.len().saturating_sub(WINDOW)))?;
         let mut bytes = Vec::new();
@@ -412,7 +412,8 @@ impl Store for RealWorld {
     }
 
     fn can_look(&self) -> bool {
-        let room: io::Result<Vec<_>> = (0..DESCRIPTORS).map(|_| File::open(self.layout.mark())).collect();
+        let room: io::Result<Vec<_>> =
+            (0..DESCRIPTORS).map(|_| Ok(open::own(&self.layout.mark(), Access::Read)?)).collect();
         !room.is_err_and(|e| e.kind() != io::ErrorKind::NotFound)
     }
 
@@ -427,15 +428,15 @@ impl Store for RealWorld {
     fn held(&self) -> Option<Held> {
         let path = self.layout.held();
         Some(Held {
-            file: share::open_bounded(&path, instruction::MAX_BYTES).ok()?,
-            site: share::open_bounded(&self.layout.held_site(), site_file::MAX_BYTES).ok(),
+            file: open::read_own(&path, instruction::MAX_BYTES).ok()?,
+            site: open::read_own(&self.layout.held_site(), site_file::MAX_BYTES).ok(),
             seen: std::fs::metadata(&path).and_then(|meta| meta.modified()).ok().map(Wall::from),
         })
     }
 
     /// By the age of the held file.
     fn share_seen(&self, at: Wall) {
-        if let Ok(file) = File::options().write(true).open(self.layout.held()) {
+        if let Ok(file) = open::own(&self.layout.held(), Access::Change) {
             let _ = file.set_modified(at.into());
         }
     }
@@ -446,6 +447,25 @@ impl Store for RealWorld {
 
     fn verify_staged(&self, hash: &ContentHash) -> Result<(), SafeText> {
         content::verify_staged(&self.layout.stage(), hash)
+    }
+
+    fn startable(&self, request: &Request) -> Result<(), SafeText> {
+        let judged = match (&request.command_line.program, &request.content_sha256) {
+            (Program::Listed(name), _) => match programs::find(name) {
+                Some(_) => Ok(()),
+                None => Err(format!("{name}: it is in none of the system's program folders")),
+            },
+            (Program::InPackage(path), Some(hash)) => {
+                let files = self.layout.stage().join(hash.as_str());
+                let target = Target { platform: self.platform(), system: Some(&programs::system) };
+                Folder::open(&files)
+                    .map_err(|e| format!("{}: {e}", files.display()))
+                    .and_then(|files| content::startable(&files, path, target))
+            }
+            // The gate of its content says that there is none.
+            (Program::InPackage(_), None) => Ok(()),
+        };
+        judged.map_err(|why| SafeText::new(&why))
     }
 
     fn old_content(&self, age: Duration, now: Wall) -> Vec<ContentHash> {
@@ -481,7 +501,6 @@ impl Store for RealWorld {
             Some(log) => log,
             none => {
                 let c = &self.log_config;
-                std::fs::create_dir_all(&self.layout.log)?;
                 none.insert(PacmanLog::open(&self.layout.log, "PACMAN.LOG", c.format, c.max_size, c.keep)?)
             }
         };

@@ -29,6 +29,10 @@ pub fn owner(path: &Path) -> Option<Account> {
     std::fs::metadata(path).ok().map(|m| of_uid(m.uid(), m.gid()))
 }
 
+pub fn other_owner(path: &Path) -> Option<Account> {
+    owner(path).filter(|owner| is_administrator() && owner.uid != Some(0))
+}
+
 pub fn is_administrator() -> bool {
     Uid::effective().is_root()
 }

@@ -1,24 +1,18 @@
 //! Durable steps on Linux, behind `host::durable`.
 
 use super::mounts::{self, Mount};
+use crate::host::open::Access;
 use crate::host::threads;
 use crate::text::SafeText;
-use rustix::fs::{Access, CWD, FallocateFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{CWD, FallocateFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-
-/// For new files: others may read and never write, whatever the umask that a service was started with.
-pub fn options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.mode(0o644);
-    options
-}
 
 pub fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
@@ -45,19 +39,26 @@ pub fn reserve(file: &File, bytes: u64) -> io::Result<()> {
 }
 
 pub fn sync_dir(path: &Path) -> io::Result<()> {
-    match rustix::fs::fsync(File::open(path)?) {
+    // A pipe of that name would be waited for.
+    let folder = rustix::fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    match rustix::fs::fsync(&folder) {
         // Some file servers cannot sync a folder at all; there is nothing more to be had from them.
         Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(()),
         other => Ok(other?),
     }
 }
 
+/// The umask can only have made it tighter, until it gets its mode.
 pub fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
-    DirBuilder::new().mode(mode).create(path)
+    DirBuilder::new().mode(mode).create(path)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = rustix::fs::open(path, flags, Mode::empty())?;
+    Ok(rustix::fs::fchmod(&folder, Mode::from_raw_mode(mode))?)
 }
 
 pub fn make_private_file(path: &Path) -> io::Result<()> {
-    Ok(rustix::fs::chmod(path, Mode::RUSR | Mode::WUSR)?)
+    let file = crate::host::open::own(path, Access::Read)?;
+    Ok(rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR)?)
 }
 
 pub fn sync_local_file_systems(deadline: Duration) -> Result<(), SafeText> {
@@ -123,7 +124,9 @@ fn sync_one(points: &[Mount]) -> io::Result<()> {
         let file = match rustix::fs::open(&mount.point, flags, Mode::empty()) {
             Ok(file) => File::from(file),
             Err(Errno::NOENT | Errno::NOTDIR) => continue,
-            Err(Errno::ACCESS) if rustix::fs::access(&mount.point, Access::EXEC_OK).is_err() => continue,
+            Err(Errno::ACCESS) if rustix::fs::access(&mount.point, rustix::fs::Access::EXEC_OK).is_err() => {
+                continue;
+            }
             Err(e) => return Err(e.into()),
         };
         let device = file.metadata()?.dev();

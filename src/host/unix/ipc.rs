@@ -86,15 +86,16 @@ impl Listener {
 
     pub fn restore(&mut self) -> io::Result<()> {
         match fs::symlink_metadata(&self.path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                let anew = Listener::bind(&self.path)?;
-                // Nothing of the old one is there to be removed, and the system may have given its number to the new one.
-                self.made = (0, 0);
-                *self = anew;
-                Ok(())
-            }
-            other => other.map(|_| ()),
+            Ok(found) if (found.dev(), found.ino()) == self.made => return Ok(()),
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            // Deleted, or another's: where nobody answers at that one it is replaced.
+            Ok(_) | Err(_) => {}
         }
+        let anew = Listener::bind(&self.path)?;
+        // Nothing of the old one is there to be removed, and the system may have given its number to the new one.
+        self.made = (0, 0);
+        *self = anew;
+        Ok(())
     }
 
     pub async fn accept(&mut self) -> io::Result<(tokio::net::UnixStream, Peer)> {
@@ -127,7 +128,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
         return Err(in_use("something that is not a socket is in the way"));
     }
-    match connect(path, Duration::from_secs(1)) {
+    match connect(path, &|_| true, Duration::from_secs(1)) {
         Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         _ => Err(in_use("another process answers there")),
     }
@@ -206,7 +207,7 @@ fn terminal_name(device: u32) -> Option<String> {
     })
 }
 
-pub fn connect(path: &Path, timeout: Duration) -> io::Result<Client> {
+pub fn connect(path: &Path, may_serve: &dyn Fn(&u32) -> bool, timeout: Duration) -> io::Result<Client> {
     let end = Instant::now() + timeout;
     let address = Address::of(path)?;
     let stream = loop {
@@ -219,6 +220,14 @@ pub fn connect(path: &Path, timeout: Duration) -> io::Result<Client> {
             Err(e) => return Err(e.into()),
         }
     };
+    // The kernel's word about the process that listens.
+    let server = rustix::net::sockopt::socket_peercred(&stream)?.uid.as_raw();
+    if !may_serve(&server) {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("uid {server} answers there, which is neither root nor the owner of the state folder"),
+        ));
+    }
     stream.set_nonblocking(false)?;
     // Zero would mean for ever.
     let timeout = Some(timeout.max(Duration::from_millis(1)));
@@ -251,6 +260,31 @@ mod tests {
         fs::write(&path, b"precious").unwrap();
         assert_eq!(Listener::bind(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert_eq!(fs::read(&path).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn a_socket_that_was_replaced_is_noticed_and_taken_back_where_nobody_answers_at_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pcm.sock");
+        let mut listener = Listener::bind(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let impostor = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        assert_eq!(listener.restore().unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(impostor);
+        listener.restore().unwrap();
+        connect(&path, &|_| true, Duration::from_secs(1)).unwrap();
+        listener.restore().unwrap();
+    }
+
+    #[test]
+    fn a_server_of_another_account_is_not_talked_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pcm.sock");
+        let _listener = Listener::bind(&path).unwrap();
+        let me = rustix::process::geteuid().as_raw();
+        connect(&path, &|server| *server == me, Duration::from_secs(1)).unwrap();
+        let refused = connect(&path, &|server| *server != me, Duration::from_secs(1)).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
     }
 
     #[test]

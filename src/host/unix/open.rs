@@ -1,17 +1,25 @@
-//! `host::open` on Unix: `openat` without links, without waiting, without a terminal.
+//! `host::open` on Unix: without links, without waiting, without a terminal.
 
-use crate::host::open::OpenError;
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
+use super::perms;
+use crate::host::open::{Access, OpenError};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fchmod, fstat, openat};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Permissions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 pub const NAMES_WITHOUT_CASE: bool = false;
+
+/// Never through a link, never waiting for a pipe, never a terminal of this process.
+const SAFELY: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+/// Readable by everyone, writable by the owner.
+const PLAIN: Mode = Mode::from_raw_mode(0o644);
+/// The same for a folder.
+const ENTERABLE: Mode = Mode::from_raw_mode(0o755);
 
 #[derive(Debug)]
 pub struct Folder(pub(in crate::host) OwnedFd);
@@ -23,8 +31,7 @@ impl Folder {
     }
 
     pub fn folder(&self, name: &str) -> Result<Folder, OpenError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match openat(&self.0, name, flags, Mode::empty()) {
+        match open_below(&self.0, name, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()) {
             Ok(fd) => Ok(Folder(fd)),
             // With DIRECTORY, Linux says "not a directory" of a link, too.
             Err(Errno::NOTDIR | Errno::LOOP) if self.is_link(name) => Err(OpenError::Linked),
@@ -33,23 +40,44 @@ impl Folder {
     }
 
     pub fn file(&self, name: &str) -> Result<(File, u64), OpenError> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let fd = match openat(&self.0, name, flags, Mode::empty()) {
-            Ok(fd) => fd,
-            Err(Errno::LOOP) => return Err(OpenError::Linked),
-            // What sockets and devices without a driver say.
-            Err(Errno::NXIO | Errno::NODEV) => return Err(OpenError::NotRegular),
-            Err(e) => return Err(error(e)),
-        };
-        let stat = fstat(&fd).map_err(error)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(OpenError::NotRegular);
-        }
-        // None at all: it was replaced since, and what is open is still whole.
-        if stat.st_nlink > 1 {
-            return Err(OpenError::Linked);
-        }
+        let fd = open_below(&self.0, name, OFlags::RDONLY, Mode::empty()).map_err(error)?;
+        let stat = regular(&fd)?;
         Ok((File::from(fd), u64::try_from(stat.st_size).unwrap_or(0)))
+    }
+
+    pub fn make_folder(&self, name: &str) -> Result<Folder, OpenError> {
+        match rustix::fs::mkdirat(&self.0, name, ENTERABLE) {
+            Err(Errno::EXIST) => return self.folder(name),
+            other => other.map_err(error)?,
+        }
+        let made = self.folder(name)?;
+        // Whatever the umask. A file server that has no modes of its own refuses, and its own rules hold.
+        let _ = fchmod(&made.0, ENTERABLE);
+        Ok(made)
+    }
+
+    pub fn replace(&self, name: &str, temporary: &str, bytes: &[u8]) -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let file = open_below(&self.0, temporary, flags, PLAIN)?;
+        let done = self
+            .fill(File::from(file), bytes)
+            .and_then(|()| Ok(rustix::fs::renameat(&self.0, temporary, &self.0, name)?));
+        if done.is_err() {
+            let _ = rustix::fs::unlinkat(&self.0, temporary, AtFlags::empty());
+        }
+        done?;
+        match rustix::fs::fsync(&self.0) {
+            // Some file servers cannot sync a folder at all; there is nothing more to be had from them.
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    fn fill(&self, mut file: File, bytes: &[u8]) -> io::Result<()> {
+        // As in `make_folder`.
+        let _ = fchmod(&file, PLAIN);
+        file.write_all(bytes)?;
+        file.sync_all()
     }
 
     pub fn names(&self, most: usize) -> Result<Vec<OsString>, OpenError> {
@@ -69,9 +97,81 @@ impl Folder {
     }
 
     fn is_link(&self, name: &str) -> bool {
-        let stat = rustix::fs::statat(&self.0, name, rustix::fs::AtFlags::SYMLINK_NOFOLLOW);
+        let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW);
         stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Symlink)
     }
+}
+
+/// Opens a name in a folder. The kernel itself sees to it that no link and nothing outside of the folder is meant; a
+/// kernel or a container that has no such call is asked for the one name without following it, which is as good for one.
+fn open_below(folder: &OwnedFd, name: &str, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+    /// It says so where something was renamed meanwhile.
+    const TRIES: usize = 100;
+    let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    for _ in 0..TRIES {
+        match rustix::fs::openat2(folder, name, flags | SAFELY, mode, inside) {
+            Err(Errno::AGAIN) => {}
+            Err(Errno::NOSYS | Errno::PERM) => break,
+            other => return other,
+        }
+    }
+    openat(folder, name, flags | SAFELY, mode)
+}
+
+/// What is open is a regular file with one name.
+fn regular(file: &OwnedFd) -> Result<Stat, OpenError> {
+    let stat = fstat(file).map_err(error)?;
+    one_file(&stat)?;
+    Ok(stat)
+}
+
+fn one_file(stat: &Stat) -> Result<(), OpenError> {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Symlink => Err(OpenError::Linked),
+        // None at all: it was replaced since, and what is open is still whole.
+        FileType::RegularFile if stat.st_nlink > 1 => Err(OpenError::Linked),
+        FileType::RegularFile => Ok(()),
+        _ => Err(OpenError::NotRegular),
+    }
+}
+
+pub fn own(path: &Path, access: Access) -> Result<File, OpenError> {
+    let flags = match access {
+        Access::Read => OFlags::RDONLY,
+        Access::Change | Access::Write => OFlags::RDWR,
+        Access::Append => OFlags::RDWR | OFlags::APPEND,
+    };
+    let made_where_missing = matches!(access, Access::Write | Access::Append);
+    loop {
+        match openat(CWD, path, flags | SAFELY, Mode::empty()) {
+            Err(Errno::NOENT) if made_where_missing => {}
+            Err(e) => return Err(error(e)),
+            Ok(file) => {
+                let stat = regular(&file)?;
+                perms::check_own(path, &stat).map_err(|loose| OpenError::Loose(loose.to_string()))?;
+                return Ok(file.into());
+            }
+        }
+        match openat(CWD, path, flags | SAFELY | OFlags::CREATE | OFlags::EXCL, PLAIN) {
+            // Somebody else made it in between: it is looked at like any other.
+            Err(Errno::EXIST) => {}
+            Err(e) => return Err(error(e)),
+            Ok(file) => {
+                fchmod(&file, PLAIN).map_err(error)?;
+                return Ok(file.into());
+            }
+        }
+    }
+}
+
+pub fn check_own(path: &Path) -> Result<(), OpenError> {
+    let stat = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).map_err(error)?;
+    one_file(&stat)?;
+    perms::check_own(path, &stat).map_err(|loose| OpenError::Loose(loose.to_string()))
+}
+
+pub fn named(path: &Path) -> io::Result<File> {
+    Ok(openat(CWD, path, SAFELY.difference(OFlags::NOFOLLOW), Mode::empty())?.into())
 }
 
 pub fn refused_name(_: &str) -> bool {
@@ -86,8 +186,8 @@ pub fn make_enterable(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, Permissions::from_mode(0o755))
 }
 
-pub fn make_readable(path: &Path) -> io::Result<()> {
-    std::fs::set_permissions(path, Permissions::from_mode(0o644))
+pub fn make_plain(file: &File) -> io::Result<()> {
+    Ok(fchmod(file, PLAIN)?)
 }
 
 pub fn make_private(path: &Path) -> io::Result<()> {
@@ -103,6 +203,8 @@ fn error(e: Errno) -> OpenError {
     match e {
         Errno::PERM => OpenError::Denied,
         Errno::LOOP => OpenError::Linked,
+        // What sockets and devices without a driver say, and a folder that is opened for writing.
+        Errno::NXIO | Errno::NODEV | Errno::ISDIR => OpenError::NotRegular,
         other => io::Error::from(other).into(),
     }
 }

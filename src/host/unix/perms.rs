@@ -41,6 +41,10 @@ impl Writers {
     }
 }
 
+pub fn check_systems(path: &Path) -> Result<(), Loose> {
+    check_way_to(path, &Writers { service: 0 }).map(drop)
+}
+
 pub fn check_way_to(share: &Path, writers: &Writers) -> Result<PathBuf, Loose> {
     let share = std::path::absolute(share).map_err(|e| unknown(share, &e.to_string()))?;
     let mut here = PathBuf::from("/");
@@ -86,6 +90,14 @@ pub fn check_folder(folder: &super::open::Folder, path: &Path, writers: &Writers
 
 pub fn check_file(file: &File, path: &Path, writers: &Writers) -> Result<(), Loose> {
     check_open(file, path, writers)
+}
+
+/// A file of pcm's own: of root, of this account or of the owner of its folder, and writable by its owner alone.
+pub fn check_own(path: &Path, found: &Stat) -> Result<(), Loose> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mine = found.st_uid == rustix::process::geteuid().as_raw();
+    let writers = if mine { Writers::this_process() } else { Writers::owner_of(folder) };
+    check(path, found, &writers, Sticky::Loose)
 }
 
 fn check_open(open: impl AsFd, path: &Path, writers: &Writers) -> Result<(), Loose> {

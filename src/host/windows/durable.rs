@@ -20,11 +20,6 @@ use windows_sys::Win32::Storage::FileSystem::{
 /// What `GetDriveTypeW` answers for a disk of this machine.
 const DRIVE_FIXED: u32 = 3;
 
-/// For new files; their folder's access list is inherited.
-pub fn options() -> OpenOptions {
-    OpenOptions::new()
-}
-
 /// Replaces `to`, on disk when it returns. A scanner or a reader may hold the old file open for a moment.
 pub fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
     const PATIENCE: Duration = Duration::from_secs(2);

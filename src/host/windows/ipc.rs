@@ -175,7 +175,7 @@ pub struct Client {
     timeout: Duration,
 }
 
-pub fn connect(path: &Path, timeout: Duration) -> io::Result<Client> {
+pub fn connect(path: &Path, may_serve: &dyn Fn(&String) -> bool, timeout: Duration) -> io::Result<Client> {
     let name = pipe_name(path);
     let end = Instant::now() + timeout;
     let busy = i32::try_from(ERROR_PIPE_BUSY).ok();
@@ -189,7 +189,19 @@ pub fn connect(path: &Path, timeout: Duration) -> io::Result<Client> {
             .security_qos_flags(SECURITY_IDENTIFICATION);
         let open = options.open(&name);
         match open {
-            Ok(pipe) => return Ok(Client { pipe, timeout }),
+            Ok(pipe) => {
+                // Whoever makes a pipe owns it.
+                let server = security::owner_of_pipe(&pipe)?;
+                if !may_serve(&server) {
+                    return Err(io::Error::new(
+                        io::ErrorKind::PermissionDenied,
+                        format!(
+                            "{server} answers there, which is neither the system nor the owner of the state folder"
+                        ),
+                    ));
+                }
+                return Ok(Client { pipe, timeout });
+            }
             Err(e) if e.raw_os_error() == busy && Instant::now() < end => std::thread::sleep(STEP),
             Err(e) if e.raw_os_error() == busy => return Err(io::ErrorKind::TimedOut.into()),
             Err(e) => return Err(e),

@@ -1,6 +1,10 @@
-//! `host::open` on Windows: no reparse point is followed below the share, and a file has one name.
+//! `host::open` on Windows: no reparse point is followed below the share, and a file has one name. Win32 opens nothing
+//! relative to an open folder, so each name is looked at directly before it is used; making a link takes a right that
+//! accounts without administration do not have. Who may write pcm's own files is what the access list of their folder
+//! says, which they inherit: owners are not looked at.
 
-use crate::host::open::OpenError;
+use crate::host::durable;
+use crate::host::open::{Access, OpenError};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -50,14 +54,28 @@ impl Folder {
             return Err(OpenError::NotRegular);
         }
         let file = OpenOptions::new().read(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(&path)?;
-        let info = information(&file)?;
-        if info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT != 0 || info.nNumberOfLinks > 1 {
-            return Err(OpenError::Linked);
-        }
-        if info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY != 0 || !is_disk_file(&file) {
-            return Err(OpenError::NotRegular);
-        }
+        let info = regular(&file)?;
         Ok((file, (u64::from(info.nFileSizeHigh) << 32) | u64::from(info.nFileSizeLow)))
+    }
+
+    pub fn make_folder(&self, name: &str) -> Result<Folder, OpenError> {
+        if refused_name(name) {
+            return Err(OpenError::Denied);
+        }
+        match fs::create_dir(self.0.join(name)) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e.into()),
+            _ => self.folder(name),
+        }
+    }
+
+    pub fn replace(&self, name: &str, _temporary: &str, bytes: &[u8]) -> io::Result<()> {
+        if refused_name(name) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        if is_reparse_point(&self.0)? {
+            return Err(OpenError::Linked.into());
+        }
+        durable::write(&self.0.join(name), bytes)
     }
 
     pub fn names(&self, most: usize) -> Result<Vec<OsString>, OpenError> {
@@ -72,6 +90,58 @@ impl Folder {
     }
 }
 
+fn is_reparse_point(path: &Path) -> io::Result<bool> {
+    Ok(fs::symlink_metadata(path)?.file_attributes() & FILE_ATTRIBUTE_REPARSE_POINT != 0)
+}
+
+/// What is open is a regular file with one name.
+fn regular(file: &File) -> Result<BY_HANDLE_FILE_INFORMATION, OpenError> {
+    let info = information(file)?;
+    if info.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT != 0 || info.nNumberOfLinks > 1 {
+        return Err(OpenError::Linked);
+    }
+    if info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY != 0 || !is_disk_file(file) {
+        return Err(OpenError::NotRegular);
+    }
+    Ok(info)
+}
+
+pub fn own(path: &Path, access: Access) -> Result<File, OpenError> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
+    match access {
+        Access::Read => &mut options,
+        Access::Change => options.write(true),
+        Access::Write => options.write(true).create(true).truncate(false),
+        Access::Append => options.append(true).create(true),
+    };
+    let file = options.open(path)?;
+    regular(&file)?;
+    Ok(file)
+}
+
+pub fn check_own(path: &Path) -> Result<(), OpenError> {
+    let found = fs::symlink_metadata(path)?;
+    match found.file_attributes() {
+        attributes if attributes & FILE_ATTRIBUTE_REPARSE_POINT != 0 => Err(OpenError::Linked),
+        attributes if attributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_DEVICE) != 0 => {
+            Err(OpenError::NotRegular)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Shared with everybody, as the standard library opens files: a log that is open here can be renamed and removed.
+pub fn named(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    // Names of devices and pipes open what they name.
+    if is_disk_file(&file) {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+    }
+}
+
 #[allow(unsafe_code)]
 pub(super) fn information(file: &File) -> io::Result<BY_HANDLE_FILE_INFORMATION> {
     let mut info = BY_HANDLE_FILE_INFORMATION::default();
@@ -81,7 +151,7 @@ pub(super) fn information(file: &File) -> io::Result<BY_HANDLE_FILE_INFORMATION>
 }
 
 #[allow(unsafe_code)]
-pub(super) fn is_disk_file(file: &File) -> bool {
+fn is_disk_file(file: &File) -> bool {
     // SAFETY: the handle is open while `file` is borrowed.
     unsafe { GetFileType(file.as_raw_handle()) == FILE_TYPE_DISK }
 }
@@ -106,7 +176,7 @@ pub fn make_enterable(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-pub fn make_readable(_: &Path) -> io::Result<()> {
+pub fn make_plain(_: &File) -> io::Result<()> {
     Ok(())
 }
 

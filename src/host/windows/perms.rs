@@ -19,6 +19,11 @@ impl Writers {
     }
 }
 
+/// What protects the folders of the system is their access list, which nobody but an administrator can have loosened.
+pub fn check_systems(_: &Path) -> Result<(), Loose> {
+    Ok(())
+}
+
 pub fn check_way_to(share: &Path, _: &Writers) -> Result<PathBuf, Loose> {
     Err(loose(share))
 }

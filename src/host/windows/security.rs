@@ -9,7 +9,7 @@ use std::path::Path;
 use windows_sys::Win32::Foundation::{HANDLE, LocalFree};
 use windows_sys::Win32::Security::Authorization::{
     ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, GetNamedSecurityInfoW,
-    SDDL_REVISION_1, SE_FILE_OBJECT,
+    GetSecurityInfo, SDDL_REVISION_1, SE_FILE_OBJECT, SE_KERNEL_OBJECT,
 };
 use windows_sys::Win32::Security::{
     GetTokenInformation, LookupAccountNameW, LookupAccountSidW, OWNER_SECURITY_INFORMATION, PSID,
@@ -199,6 +199,31 @@ pub fn owner_of(path: &Path) -> Option<String> {
             return None;
         }
         let text = sid_text(owner).ok();
+        LocalFree(descriptor);
+        text
+    }
+}
+
+/// The owner of an open pipe.
+pub fn owner_of_pipe(pipe: &std::fs::File) -> io::Result<String> {
+    let mut owner: PSID = std::ptr::null_mut();
+    let mut descriptor = std::ptr::null_mut();
+    // SAFETY: the pipe is open, and the owner lies inside the descriptor, which is given back after it has been copied.
+    unsafe {
+        let result = GetSecurityInfo(
+            pipe.as_raw_handle(),
+            SE_KERNEL_OBJECT,
+            OWNER_SECURITY_INFORMATION,
+            &raw mut owner,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            &raw mut descriptor,
+        );
+        if result != 0 || owner.is_null() {
+            return Err(io::Error::other("who answers there cannot be known"));
+        }
+        let text = sid_text(owner);
         LocalFree(descriptor);
         text
     }

@@ -109,6 +109,7 @@ fn situation(plan: &Plan) -> Situation {
             countdown: None,
             content: staged(&file),
             programs: Vec::new(),
+            unstartable: BTreeMap::new(),
         },
         instructions: Instructions {
             file: Some(file),

@@ -2,7 +2,7 @@
 
 use super::{Content, ContentFile, FILES, MAX_BYTES, MAX_FILES, NAME, check_path, hash_reader};
 use crate::error::{Exit, Failure};
-use crate::host::{durable, open};
+use crate::host::open;
 use crate::site::instruction::ContentHash;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -64,7 +64,9 @@ pub fn write_content(package: &Path) -> Result<Written, Failure> {
         return Err(cannot(&package.display().to_string(), "the paths of its files are too long in all"));
     }
     let list = package.join(NAME);
-    durable::write(&list, text.as_bytes())
+    open::Folder::open(package)
+        .map_err(std::io::Error::from)
+        .and_then(|folder| folder.replace(NAME, text.as_bytes()))
         .map_err(|e| cannot(&list.display().to_string(), &e.to_string()))?;
     Ok(Written {
         sha256: super::hash_bytes(text.as_bytes()),

@@ -3,11 +3,12 @@
 
 use super::{Asked, Found, count};
 use crate::host::open::{Folder, OpenError};
-use crate::site::content::{self, Content, ContentFile, hash_bytes, hash_reader, parse_content};
+use crate::site::content::{self, Content, ContentFile, Target, hash_bytes, hash_reader, parse_content};
 use crate::site::ids::PackageId;
 use crate::site::instruction::{ContentHash, Program, Request};
 use crate::site::share::read_bounded;
 use crate::site::trust::{Judge, TrustMode};
+use crate::terms::Platform;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -23,7 +24,7 @@ const FAULTS: usize = 5;
 pub(super) struct Packages {
     packages: BTreeMap<PackageId, Option<Listed>>,
     asked: BTreeSet<(PackageId, ContentHash)>,
-    programs: BTreeSet<(PackageId, String)>,
+    programs: BTreeSet<(PackageId, String, Vec<Platform>)>,
 }
 
 /// A package's list, as far as it is needed again.
@@ -66,17 +67,33 @@ impl Packages {
             return;
         }
         if let Program::InPackage(path) = &request.command_line.program
-            && self.programs.insert((id, path.clone()))
+            && self.programs.insert((id, path.clone(), request.platforms.clone()))
             && let Ok(content) = read_list(root, id).map(|(content, _)| content)
-            && !content.files.iter().any(|f| f.path == *path)
         {
-            found.block(
-                "content",
-                format!("{here}: the program {path:?} is not among the files of {FOLDER}/{id}"),
-                "Correct command_line, or put the program into the package",
-            );
+            let judged = if content.files.iter().any(|f| f.path == *path) {
+                startable(root, id, path, &request.platforms)
+                    .map_err(|why| format!("cannot be started: {why}"))
+            } else {
+                Err(format!("{path:?} is not among the files of {FOLDER}/{id}"))
+            };
+            if let Err(why) = judged {
+                found.block(
+                    "content",
+                    format!("{here}: the program {why}"),
+                    "Correct command_line or platforms, or put a program that can be started into the package",
+                );
+            }
         }
     }
+}
+
+/// Whether every platform that a request names could start its program, as far as the file itself shows.
+fn startable(root: &Folder, id: PackageId, path: &str, platforms: &[Platform]) -> Result<(), String> {
+    let open = || root.folder(FOLDER)?.folder(id.as_str())?.folder(content::FILES);
+    // What cannot be opened is told by the look at the package.
+    let Ok(files) = open() else { return Ok(()) };
+    let judge = |platform| content::startable(&files, path, Target { platform, system: None });
+    if platforms.is_empty() { judge(None) } else { platforms.iter().try_for_each(|p| judge(Some(*p))) }
 }
 
 fn read_list(root: &Folder, id: PackageId) -> Result<(Content, ContentHash), String> {

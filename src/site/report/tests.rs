@@ -93,11 +93,13 @@ fn a_report_differs_only_by_what_it_says() {
 fn a_file_on_the_share_is_replaced_whole_while_others_read_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("BP004000.json");
-    write_replacing(&path, b"first").unwrap();
+    let folder = Folder::open(dir.path()).unwrap();
+    let write = |bytes: &[u8]| write_replacing(&folder, "BP004000.json", bytes);
+    write(b"first").unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for i in 0..50_u8 {
-                write_replacing(&path, &vec![i; 4_096]).unwrap();
+                write(&vec![i; 4_096]).unwrap();
             }
         });
         for _ in 0..200 {
@@ -107,10 +109,14 @@ fn a_file_on_the_share_is_replaced_whole_while_others_read_it() {
         }
     });
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    assert!(write_replacing(&dir.path().join("none/x"), b"").is_err());
+    assert!(write_replacing(&folder, "none/x", b"").is_err());
 }
 
 #[test]
 fn results_are_named_by_request_and_attempt() {
     assert_eq!(result_name("bp0000y".parse().unwrap(), 2), "BP0000Y-2.MIF");
+    assert!(is_result_name("BP0000Y-2.MIF"));
+    for other in ["BP0000Y.MIF", "BP0000Y-2.MIF.tmp", "note.txt", "-2.MIF", "BP0000Y-x.MIF"] {
+        assert!(!is_result_name(other), "{other}");
+    }
 }

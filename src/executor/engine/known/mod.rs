@@ -25,9 +25,11 @@ use crate::decision::simulate::Situation;
 use crate::decision::{self, Announced, Decision, Facts, HostFacts, Inputs, Instructions, Policy, UserFact};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::clock_guard::ClockGuard;
+use crate::executor::footing::Footing;
 use crate::executor::history::{AttemptRow, Cause, Lost, Snapshot};
 use crate::executor::world::{RealWorld, Store as _, World};
 use crate::host::paths::Layout;
+use crate::host::perms::Loose;
 use crate::host::programs;
 use crate::host::sessions::LoggedOn;
 use crate::site::content::ContentFact;
@@ -59,6 +61,10 @@ pub struct Known {
     pub(super) instructions: Watched<Instructions>,
     memo: RefCell<Memo>,
     pub(super) content: BTreeMap<ContentHash, ContentFact>,
+    /// Why the program of a request cannot be started here.
+    pub(super) unstartable: BTreeMap<RequestId, SafeText>,
+    /// What others could change; only a view looks at such a state folder.
+    loose: Vec<Loose>,
     /// Faults of the shares that are not in force, and warnings.
     pub(super) notes: Vec<Problem>,
     /// The share that gave the file in force.
@@ -86,7 +92,8 @@ impl Known {
         let world = RealWorld::new(layout, &config.log);
         world.check_readable()?;
         let read = world.read_history();
-        Self::new(Arc::new(world), layout, config, read)
+        let known = Self::new(Arc::new(world), layout, config, read)?;
+        Ok(Known { loose: Footing::of(layout, config).refused, ..known })
     }
 
     /// With what was read of the history.
@@ -108,6 +115,8 @@ impl Known {
             instructions: Watched::new(Instructions::default()),
             memo: RefCell::default(),
             content: BTreeMap::new(),
+            unstartable: BTreeMap::new(),
+            loose: Vec::new(),
             notes: Vec::new(),
             share: None,
             held_bytes: None,
@@ -240,6 +249,7 @@ impl Known {
             countdown: self.announced(),
             content: self.content.clone(),
             programs: programs::allowed(&self.policy.config.execute.programs),
+            unstartable: self.unstartable.clone(),
         }
     }
 

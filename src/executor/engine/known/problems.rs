@@ -11,6 +11,9 @@ impl Views<'_> {
     pub(super) fn problems(&self) -> Vec<Problem> {
         let known = self.known;
         let mut problems = Vec::new();
+        for loose in &known.loose {
+            problems.push(problem("loose-permissions", &known.layout.state, loose.to_string()));
+        }
         if let Some(lost) = &known.lost {
             let failure = history_lost(lost);
             problems.push(problem(&failure.code, &known.layout.history(), failure.to_string()));

@@ -177,6 +177,26 @@ impl Known {
         let there: Vec<ContentHash> =
             self.contents().filter(|hash| self.world.is_staged(hash)).cloned().collect();
         self.content.extend(there.into_iter().map(|hash| (hash, ContentFact::Staged)));
+        self.find_unstartable();
+    }
+
+    /// What could only fail is refused as soon as its files are here, and again at each look: the system may have got or
+    /// lost an interpreter.
+    pub(in super::super) fn find_unstartable(&mut self) {
+        let platform = self.world.platform();
+        let entries = self.instructions.file.iter().flat_map(|file| &file.requests);
+        let requests = entries.filter_map(|entry| match entry {
+            Entry::Good(request) => Some(request),
+            Entry::Rejected(_) => None,
+        });
+        self.unstartable = requests
+            .filter(|r| r.platforms.is_empty() || platform.is_some_and(|p| r.platforms.contains(&p)))
+            .filter(|r| match &r.content_sha256 {
+                Some(hash) => self.content.get(hash) == Some(&ContentFact::Staged),
+                None => true,
+            })
+            .filter_map(|r| Some((r.request_id, self.world.startable(r).err()?)))
+            .collect();
     }
 
     /// What may yet run on this machine, has files, and is not staged.
@@ -224,8 +244,12 @@ impl Known {
             .collect()
     }
 
-    /// The share that gave the file in force; None until one did.
-    pub fn share_in_force(&self) -> Option<PathBuf> {
-        self.share.clone()
+    /// The share that gave the file in force, for reports and results; None until one did, and where the newest look
+    /// found that it cannot be trusted.
+    pub fn report_share(&self) -> Option<PathBuf> {
+        match self.instructions.trust {
+            TrustVerdict::Trusted(_) => self.share.clone(),
+            TrustVerdict::Refused(..) | TrustVerdict::Unchecked => None,
+        }
     }
 }

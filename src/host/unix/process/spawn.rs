@@ -71,6 +71,7 @@ pub fn launch(spec: LaunchSpec, entrance: Option<&File>) -> io::Result<Child> {
             } else {
                 check(libc::setsid())?;
             }
+            usual_standing();
             if let Some(switch) = &switch {
                 become_account(switch)?;
             }
@@ -151,6 +152,57 @@ impl Exec {
         io::Error::last_os_error()
     }
 }
+
+/// The standing of a program that an operator starts: what the service was given for itself (a nice value, a protection
+/// from the out-of-memory killer, limits of descriptors or memory) is no package's. What this account may not raise again
+/// stays as it is. Called between fork and exec.
+fn usual_standing() {
+    const IOPRIO_WHO_PROCESS: libc::c_int = 1;
+    const NOT_SET: libc::c_int = 0;
+    // SAFETY: async-signal-safe, the texts end with a zero, and what fails changes nothing.
+    unsafe {
+        let ordinary: libc::sched_param = std::mem::zeroed();
+        libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const ordinary);
+        libc::setpriority(libc::PRIO_PROCESS, 0, 0);
+        libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, NOT_SET);
+        let score = libc::open(c"/proc/self/oom_score_adj".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+        if score >= 0 {
+            libc::write(score, b"0".as_ptr().cast(), 1);
+            libc::close(score);
+        }
+        for (what, soft, hard) in USUAL_LIMITS {
+            let wanted = libc::rlimit { rlim_cur: soft, rlim_max: hard };
+            let mut now: libc::rlimit = std::mem::zeroed();
+            if libc::setrlimit(what, &raw const wanted) != 0 && libc::getrlimit(what, &raw mut now) == 0 {
+                now.rlim_cur = soft.min(now.rlim_max);
+                libc::setrlimit(what, &raw const now);
+            }
+        }
+    }
+}
+
+#[cfg(target_env = "gnu")]
+type Limit = libc::__rlimit_resource_t;
+#[cfg(not(target_env = "gnu"))]
+type Limit = libc::c_int;
+
+/// Soft and hard limits as a system of today gives them to a login.
+const USUAL_LIMITS: [(Limit, libc::rlim_t, libc::rlim_t); 11] = {
+    const NONE: libc::rlim_t = libc::RLIM_INFINITY;
+    [
+        (libc::RLIMIT_AS, NONE, NONE),
+        (libc::RLIMIT_CORE, 0, NONE),
+        (libc::RLIMIT_CPU, NONE, NONE),
+        (libc::RLIMIT_DATA, NONE, NONE),
+        (libc::RLIMIT_FSIZE, NONE, NONE),
+        (libc::RLIMIT_LOCKS, NONE, NONE),
+        (libc::RLIMIT_MEMLOCK, 8 << 20, 8 << 20),
+        (libc::RLIMIT_NOFILE, 1024, 512 << 10),
+        (libc::RLIMIT_NPROC, NONE, NONE),
+        (libc::RLIMIT_RSS, NONE, NONE),
+        (libc::RLIMIT_STACK, 8 << 20, NONE),
+    ]
+};
 
 /// Default signals, none blocked, every descriptor above 2 closed on exec.
 fn reset() -> io::Result<()> {

@@ -152,6 +152,26 @@ fn a_package_has_no_terminal_no_input_and_default_signals_and_shares_nothing_ope
 }
 
 #[test]
+fn a_package_inherits_neither_nice_value_nor_limits_nor_the_killers_score() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    alone("a_package_inherits_neither_nice_value_nor_limits_nor_the_killers_score", || {
+        let few = |most| Rlimit { current: Some(64), maximum: Some(most) };
+        setrlimit(Resource::Nofile, few(64)).unwrap();
+        if setrlimit(Resource::Nofile, few(65)).is_err() {
+            println!("SKIPPED: needs the right to raise limits, as root has it");
+            return;
+        }
+        rustix::process::nice(5).unwrap();
+        std::fs::write("/proc/self/oom_score_adj", "500").unwrap();
+        let mut tree = Tree::own().unwrap();
+        let (pid, reader) = launch(&mut tree, "nice; ulimit -Sn; ulimit -Hn; cat /proc/self/oom_score_adj");
+        let lines: Vec<String> = BufReader::new(reader).lines().map(Result::unwrap).collect();
+        assert_eq!(wait_for(&mut tree, pid), Ended::Code(0));
+        assert_eq!(lines, ["0", "1024", "524288", "0"]);
+    });
+}
+
+#[test]
 fn a_file_without_a_known_format_is_refused_and_never_given_to_a_shell() {
     alone("a_file_without_a_known_format_is_refused_and_never_given_to_a_shell", || {
         let dir = tempfile::tempdir().unwrap();
