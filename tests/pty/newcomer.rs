@@ -78,7 +78,7 @@ fn run_defer_explain_search_who_and_leave_are_found_on_the_screen_alone() {
         .wait_until("the log's keys", |screen| screen.lines().last().is_some_and(|l| l.contains("follow")));
     console.keys(&key(&console, "search"));
     console.keys("BP0000Y\r");
-    console.wait("search: BP0000Y");
+    console.wait("/BP0000Y");
     console.keys("?");
     console.wait("q leaves");
     console.keys("q");

@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_is_no_time_or_has_passed_is_refused_in_words() {
-        assert!(until("").unwrap_err().contains("until when"));
+        assert!(until("").unwrap_err().contains("enter a time"));
         assert!(until("soon").unwrap_err().contains("not a time"));
         assert!(until("2020-01-01 00:00").unwrap_err().contains("has passed"));
         assert!(until("0s").unwrap_err().contains("has passed"));

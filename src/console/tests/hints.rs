@@ -116,7 +116,7 @@ const WAYS: &[&str] = &[
 
 /// The words of a text that could be keys.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')' | '.' | '│' | '─'))
+    text.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')' | '.'))
 }
 
 /// What is said of keys.
@@ -158,11 +158,9 @@ fn named_with(keymap: &Keymap) -> BTreeSet<(String, String)> {
             stage.tick(1);
             press(&mut stage, way);
             let screen = stage.screen();
-            // The symbols of rows stand in the first two columns.
-            let screen: Vec<&str> = screen.lines().map(|line| line.get(2..).unwrap_or_default()).collect();
             let typing = stage.app.typing();
             let whys = COMMANDS.iter().filter_map(|command| enabled(&stage.app, command.id).err());
-            let texts = screen.into_iter().map(str::to_owned).chain(whys.map(|why| why.to_string()));
+            let texts = screen.lines().map(str::to_owned).chain(whys.map(|why| why.to_string()));
             for text in texts {
                 found.extend(
                     named(&text, typing).into_iter().map(|key| (key, format!("after {way:?}: {text}"))),

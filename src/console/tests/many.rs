@@ -184,7 +184,7 @@ fn nothing_is_marked_into_action_where_nothing_may_be_changed() {
 #[test]
 fn order_filter_marks_and_selection_stay_when_the_list_is_read_anew() {
     let mut stage = Stage::new(80, 24);
-    stage.keys("s s / 'a Enter j j Space");
+    stage.keys("s / 'a Enter j j Space");
     let (before, marked) = (stage.app.subject(), stage.app.marked.clone());
     let rows =
         |stage: &Stage| stage.screen().lines().skip(2).take(8).map(|l| l[..9].to_owned()).collect::<Vec<_>>();

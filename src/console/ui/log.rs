@@ -122,7 +122,7 @@ fn titles(pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
     }
     if let Some(search) = pane.search() {
         let only = if pane.only { " only" } else { "" };
-        title.push(safe!(" search: {}{only}", search.as_str()), Scope::Match);
+        title.push(safe!(" /{}{only}", search.as_str()), Scope::Match);
     }
     let (errors, warnings) = pane.faults();
     let mut right = Line::new();

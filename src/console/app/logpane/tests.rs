@@ -94,7 +94,7 @@ fn from_a_run_to_the_line_at_its_start() {
     assert_eq!(pane.go_to(at(205) + TimeDelta::milliseconds(700)), None);
     assert_eq!(pane.line(pane.hit.unwrap()).unwrap().text.as_str(), "a21");
     assert!(texts(&mut pane, 9).contains(&"a21".to_owned()));
-    assert!(pane.go_to(at(-50)).unwrap().as_str().contains("older ones are in the file"));
+    assert!(pane.go_to(at(-50)).unwrap().as_str().contains("older lines are in the file"));
     assert!(pane.go_to(at(9999)).unwrap().as_str().contains("since"));
 }
 
