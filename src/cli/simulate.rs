@@ -28,6 +28,7 @@ use crate::terms::{Group, Problem, State};
 use crate::text::{SafeText, parse_duration};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// How much is simulated where nothing else is said, in days.
 const DAYS: i64 = 7;
@@ -148,8 +149,8 @@ fn known(app: &App) -> Result<HistoryView> {
             view.adopted.insert(id, request.since.unwrap_or(app.now));
         }
         let attempts = history.attempts.iter().rev().filter(|a| a.request_id == id);
-        let attempts: Vec<Attempt> =
-            attempts.filter_map(|a| attempt(a, request, status.restart_pending)).collect();
+        let attempts: Vec<_> =
+            attempts.filter_map(|a| attempt(a, request, status.restart_pending)).map(Arc::new).collect();
         if !attempts.is_empty() {
             view.attempts.insert(id, attempts);
         }

@@ -277,7 +277,7 @@ impl Asked<'_> {
     }
 
     fn newest(&self) -> Option<&Attempt> {
-        self.inputs.history.attempts.get(&self.id)?.last()
+        self.inputs.history.attempts.get(&self.id)?.last().map(AsRef::as_ref)
     }
 
     fn code(&self, gate: Gate) -> Option<Code> {

@@ -13,6 +13,7 @@ use crate::terms::{Code, Gate, RefusalCode, State, VerbKind, Verdict};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// When a gate can next change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,14 +125,14 @@ pub struct Instructions {
 }
 
 /// What history says, as far as decisions need it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct HistoryView {
     /// Set while history is `history-lost`: the evidence.
     pub lost: Option<SafeText>,
     /// Set while history cannot be read: why.
     pub unreadable: Option<SafeText>,
     /// All attempts by request, in order of their numbers. Never an empty list.
-    pub attempts: BTreeMap<RequestId, Vec<Attempt>>,
+    pub attempts: BTreeMap<RequestId, Vec<Arc<Attempt>>>,
     /// What an operator adopted as done without an attempt (`pcm init --adopt=done`).
     pub adopted: BTreeMap<RequestId, Wall>,
     /// Deferrals in force or spent, by request.

@@ -10,6 +10,7 @@ use crate::site::instruction::{Restarts, RunWhen};
 use crate::terms::{Code, RefusalCode, Refused, State};
 use crate::text::{SafeText, duration, stamp};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where a restart stands.
@@ -102,7 +103,7 @@ pub fn restart_plan(inputs: &Inputs) -> RestartPlan {
 fn pending<'a>(inputs: &Inputs<'a>) -> Vec<(RequestId, &'a Attempt)> {
     let wants = |a: &&Attempt| a.state == State::SucceededRestart && a.boot_id == inputs.facts.boot_id;
     let all = inputs.history.attempts.iter();
-    all.filter_map(|(id, attempts)| attempts.iter().find(wants).map(|a| (*id, a))).collect()
+    all.filter_map(|(id, attempts)| attempts.iter().map(Arc::as_ref).find(wants).map(|a| (*id, a))).collect()
 }
 
 /// What an operator said about it in this boot. A package that wants one after that was not meant.

@@ -11,6 +11,7 @@ use crate::site::instruction::Request;
 use crate::terms::State;
 use crate::text::SafeText;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Shared by all requests.
 pub(super) struct World<'a> {
@@ -87,7 +88,7 @@ impl<'a> World<'a> {
         let restart = inputs.history.attempts.iter().find_map(|(id, attempts)| {
             let pending =
                 |a: &&Attempt| a.state == State::SucceededRestart && a.boot_id == inputs.facts.boot_id;
-            attempts.iter().find(pending).map(|a| (*id, a))
+            attempts.iter().map(Arc::as_ref).find(pending).map(|a| (*id, a))
         });
         World { inputs, now: inputs.now, freezes: freezes.collect(), calendar, restart, words }
     }
@@ -147,7 +148,7 @@ impl<'a> World<'a> {
 
 /// The newest attempt of a request.
 pub(super) fn newest<'a>(inputs: &Inputs<'a>, id: &RequestId) -> Option<&'a Attempt> {
-    inputs.history.attempts.get(id).and_then(|attempts| attempts.last())
+    inputs.history.attempts.get(id).and_then(|attempts| attempts.last()).map(Arc::as_ref)
 }
 
 /// One usable request with what history holds of it.

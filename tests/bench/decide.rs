@@ -19,6 +19,7 @@ use pcm::terms::{Platform, State};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const REQUESTS: usize = 1_000;
@@ -150,7 +151,8 @@ fn history() -> HistoryView {
     };
     for n in (0..REQUESTS).filter(|n| n % 3 == 0) {
         let state = if n % 5 == 3 { State::Failed } else { State::Succeeded };
-        let attempts = (1..=1 + u32::from(n % 15 == 3)).map(|number| attempt(n, number, state)).collect();
+        let attempts =
+            (1..=1 + u32::from(n % 15 == 3)).map(|number| Arc::new(attempt(n, number, state))).collect();
         history.attempts.insert(id(n), attempts);
     }
     for n in (0..REQUESTS).filter(|n| n % 20 == 8) {

@@ -14,6 +14,7 @@ use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Request, Restarts};
 use crate::site::share::SourceFault;
 use crate::terms::{Code, State};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) struct Machine<'a> {
@@ -217,7 +218,7 @@ impl<'a> Machine<'a> {
 
     fn restart_is_pending(&self) -> bool {
         let wants = |a: &Attempt| a.state == State::SucceededRestart && a.boot_id == self.facts.boot_id;
-        self.policy.config.restart.allow && self.history.attempts.values().flatten().any(wants)
+        self.policy.config.restart.allow && self.history.attempts.values().flatten().any(|a| wants(a))
     }
 
     /// When something begins, ends or opens that is no gate of a request: what is announced starts, what runs ends, what
@@ -261,7 +262,7 @@ impl<'a> Machine<'a> {
         let number = decision.attempt + 1;
         let claimed = Attempt::claimed(request, number, "service".into(), self.now, &self.facts.boot_id);
         let attempt = Attempt { started_at: Some(self.now), ..claimed };
-        self.history.attempts.entry(id).or_default().push(attempt);
+        self.history.attempts.entry(id).or_default().push(Arc::new(attempt));
         self.facts.running = Some((id, self.now));
         self.facts.countdown = None;
         self.countdown.launched();
@@ -275,7 +276,7 @@ impl<'a> Machine<'a> {
         let Some(run) = self.run.take_if(|run| run.ends <= self.now) else { return false };
         self.facts.running = None;
         let newest = self.history.attempts.get_mut(&run.id).and_then(|attempts| attempts.last_mut());
-        if let Some(attempt) = newest.filter(|a| running(a.state)) {
+        if let Some(attempt) = newest.filter(|a| running(a.state)).map(Arc::make_mut) {
             // As the engine judges it: what wants pcm to restart the machine wants it.
             attempt.state = match attempt.restart.restarts {
                 Restarts::Pcm => State::SucceededRestart,

@@ -6,6 +6,7 @@ use super::scene::*;
 use crate::site::instruction::*;
 use crate::terms::*;
 use chrono::TimeDelta;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A package succeeded, and its publisher wants pcm to restart the machine.
@@ -26,7 +27,7 @@ fn plan(scene: &Scene) -> (RestartState, Option<Code>, Option<crate::clock::Wall
 }
 
 fn rule(scene: &mut Scene) -> &mut RestartRule {
-    &mut scene.history.attempts.get_mut(&id(OTHER)).unwrap()[0].restart
+    &mut Arc::make_mut(&mut scene.history.attempts.get_mut(&id(OTHER)).unwrap()[0]).restart
 }
 
 #[test]
@@ -107,7 +108,7 @@ fn an_operator_defers_or_cancels_it_for_this_boot_and_for_what_wanted_it_then() 
     );
     let later = cancelled.clone().with(|s| {
         let done = s.history.attempts.get_mut(&id(OTHER)).unwrap();
-        done[0].ended_at = Some(now() + TimeDelta::seconds(1));
+        Arc::make_mut(&mut done[0]).ended_at = Some(now() + TimeDelta::seconds(1));
     });
     assert_eq!(plan(&later).0, RestartState::Due, "a package that wants one after that was not meant");
     let other_boot = cancelled.with(|s| s.history.restart.as_mut().unwrap().boot_id = "boot-0".into());

@@ -12,6 +12,7 @@ use crate::terms::*;
 use crate::text::SafeText;
 use chrono::{NaiveDateTime, TimeDelta};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The request all tests look at.
@@ -198,7 +199,7 @@ impl Scene {
     }
 
     pub fn attempted(&mut self, name: &str, attempts: Vec<Attempt>) {
-        self.history.attempts.insert(id(name), attempts);
+        self.history.attempts.insert(id(name), attempts.into_iter().map(Arc::new).collect());
     }
 
     pub fn deferred(&mut self, until: Wall) {

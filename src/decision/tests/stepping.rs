@@ -11,6 +11,7 @@ use crate::site::instruction::Entry;
 use crate::terms::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How many quarters of an hour are followed: four days.
 const STEPS: i64 = 4 * 96;
@@ -56,7 +57,7 @@ fn stepped(scene: &Scene, quick: bool) -> BTreeMap<RequestId, Wall> {
             });
             let mut begun = attempt(first.attempt + 1, State::Running);
             begun.started_at = Some(machine.now);
-            machine.history.attempts.entry(id).or_default().push(begun);
+            machine.history.attempts.entry(id).or_default().push(Arc::new(begun));
             machine.facts.running = Some((id, machine.now));
             if quick {
                 end(&mut machine, id);
@@ -70,7 +71,8 @@ fn stepped(scene: &Scene, quick: bool) -> BTreeMap<RequestId, Wall> {
 
 fn end(machine: &mut Scene, id: RequestId) {
     machine.facts.running = None;
-    machine.history.attempts.get_mut(&id).unwrap().last_mut().unwrap().state = State::Succeeded;
+    let newest = machine.history.attempts.get_mut(&id).unwrap().last_mut().unwrap();
+    Arc::make_mut(newest).state = State::Succeeded;
 }
 
 proptest! {

@@ -6,7 +6,7 @@ use super::{Executor, history_lost};
 use crate::clock::Wall;
 use crate::decision::{Hold, Refusal, Verb};
 use crate::error::{Exit, Failure, Result};
-use crate::executor::history::{self, DeferralRow, History};
+use crate::executor::history::{self, DeferralRow, Delta, History};
 use crate::executor::talk::protocol::{Action, Answer, Change, MAX_REASON, Reply};
 use crate::executor::talk::view::AuditEntryDoc;
 use crate::host::account::Actor;
@@ -219,10 +219,11 @@ impl Executor {
     }
 
     /// A hold or deferral is durable in the history and known to the mark before it is answered.
-    pub(super) fn change(&mut self, act: impl FnOnce(&mut History) -> history::Result<()>) -> Result<()> {
+    pub(super) fn change(&mut self, act: impl FnOnce(&mut History) -> history::Result<Delta>) -> Result<()> {
         let history = self.history.as_mut().map_err(|lost| history_lost(lost))?;
-        let done = act(history).and_then(|()| history.write_mark());
-        self.reread();
+        let done = act(history).and_then(|delta| history.write_mark().map(|()| delta));
+        let done = self.apply(done);
+        self.clear_doubt();
         done.map_err(|e| not_recorded(&e.to_string()))
     }
 
@@ -246,7 +247,8 @@ impl Executor {
         let started = row.attempt.started_at.unwrap_or(row.attempt.claimed_at);
         let history = self.history.as_mut().map_err(|lost| history_lost(lost))?;
         let noted = history.progress(now, id, row.attempt.number, State::Stopping, started);
-        self.reread();
+        let noted = self.apply(noted);
+        self.clear_doubt();
         noted.map_err(|e| not_recorded(&e.to_string()))
     }
 }

@@ -17,6 +17,7 @@ use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Request};
 use crate::terms::Code;
+use std::sync::Arc;
 use crate::text::SafeText;
 
 /// Between the polite signal and the other one.
@@ -91,7 +92,7 @@ impl Executor {
             ),
         );
         let outcome = self.carry_out(&row, &spec, now);
-        self.reread();
+        self.clear_doubt();
         match outcome {
             Phase::Launched => {
                 self.say_running(&row);
@@ -122,7 +123,7 @@ impl Executor {
             let done = match effect {
                 #[cfg(test)]
                 Effect::CommitClaim if mutants::on(Mutant::ClaimAfterLaunch) => Ok(()),
-                Effect::CommitClaim => self.with_history(|history| history.claim(now, row)),
+                Effect::CommitClaim => self.transition(|history| history.claim(now, row)),
                 Effect::ReadClaim => match self.read_claim(row) {
                     Ok(false) => {
                         effect = attempt.step(Event::ClaimAbsent);
@@ -165,7 +166,7 @@ impl Executor {
         }
         #[cfg(test)]
         if mutants::on(Mutant::ClaimAfterLaunch) {
-            let _ = self.with_history(|history| history.claim(now, row));
+            let _ = self.transition(|history| history.claim(now, row));
         }
         if let Some(host) = host {
             host.let_be();
@@ -188,7 +189,7 @@ impl Executor {
     fn record_host(&mut self, row: &AttemptRow) -> Result<(), SafeText> {
         let host = self.world.host_of(&row.run()).map_err(|e| SafeText::new(&e.to_string()))?;
         let (now, up) = (self.world.now(), self.world.monotonic());
-        self.with_history(|history| history.hosted(now, up, row.request, row.attempt.number, host))
+        self.transition(|history| history.hosted(now, up, row.request, row.attempt.number, host))
     }
 
     fn say_running(&mut self, row: &AttemptRow) {
@@ -255,7 +256,7 @@ impl Executor {
         let claimed = AttemptView::claimed(request, number, cause.by.clone(), now, &self.world.boot_id());
         AttemptRow {
             request: request.request_id,
-            attempt: AttemptView { reason: cause.reason.clone(), ..claimed },
+            attempt: Arc::new(AttemptView { reason: cause.reason.clone(), ..claimed }),
             content: request.content_sha256.clone(),
             exit_codes: request.exit_codes.clone(),
             max_run_time_s: request.max_run_time.as_secs(),

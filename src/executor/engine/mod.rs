@@ -22,7 +22,7 @@ pub use launch::LaunchError;
 use crate::clock::{Monotonic, Wall};
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
-use crate::executor::history::{self, Cause, History, HistoryError, Lost};
+use crate::executor::history::{self, Cause, Delta, History, HistoryError, Lost};
 use crate::executor::journal::Journal;
 use crate::executor::talk::protocol::{Reply, View};
 use crate::executor::world::{RealWorld, World};
@@ -56,6 +56,8 @@ pub struct Executor {
     history: std::result::Result<History, Lost>,
     journal: Journal,
     /// Held for as long as this is the executor of a real machine.
+    /// A transition has failed since the history was read.
+    doubtful: bool,
     lock: Option<ExclusiveLock>,
     /// Somebody removed the lock's file and another process has taken the lock: that one is the executor now.
     deposed: bool,
@@ -103,6 +105,7 @@ impl Executor {
             history,
             journal: Journal::of(Arc::clone(&world)),
             lock: None,
+            doubtful: false,
             deposed: false,
             service,
             poll_due: None,
@@ -258,10 +261,44 @@ impl Executor {
         }
     }
 
-    /// Reads back what a transition changed. A history that can be written and not read is lost.
+    /// One transition, and what is known follows.
+    fn transition(
+        &mut self,
+        act: impl FnOnce(&mut History) -> history::Result<Delta>,
+    ) -> std::result::Result<(), SafeText> {
+        let done = match &mut self.history {
+            Ok(history) => act(history),
+            Err(lost) => return Err(lost.evidence.clone()),
+        };
+        self.apply(done).map_err(|e| SafeText::new(&e.to_string()))
+    }
+
+    /// What is known takes over what a transition has changed. Of one that failed it is not known how much is on disk:
+    /// what is known is doubtful then, until the history is read again after the next one that succeeds.
+    fn apply(&mut self, done: history::Result<Delta>) -> history::Result<()> {
+        match done {
+            Ok(delta) if !self.doubtful => self.known.apply(delta),
+            Ok(_) => self.reread(),
+            Err(e) => {
+                self.doubtful = true;
+                return Err(e);
+            }
+        }
+        Ok(())
+    }
+
+    /// From here on nothing is shown or decided that is doubtful.
+    fn clear_doubt(&mut self) {
+        if self.doubtful {
+            self.reread();
+        }
+    }
+
+    /// Reads everything anew. A history that can be written and not read is lost.
     fn reread(&mut self) {
         match self.history.as_ref().map(History::snapshot) {
             Ok(Ok(snapshot)) => self.known.learn(snapshot),
+        self.doubtful = false;
             Ok(Err(e)) => self.lose(e.into()),
             Err(_) => {}
         }

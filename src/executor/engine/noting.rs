@@ -53,15 +53,17 @@ impl Executor {
         {
             let gap = unwatched.map_or(Ok(()), |from| history.note_unwatched(from, now));
             let changes: Vec<Noted> = changed.iter().map(|(_, noted)| noted.clone()).collect();
-            if let Err(e) = gap.and_then(|()| history.note_states(now, &changes)) {
+            let recorded = gap.and_then(|()| history.note_states(now, &changes));
+            let moved = changed.iter().filter(|(_, noted)| self.has_moved(noted));
+            let moved: Vec<&Decision> = moved.map(|(decision, _)| *decision).collect();
+            if let Err(e) = self.apply(recorded) {
                 return self.not_written("A change of state was not recorded", &e, now);
             }
-            for (decision, noted) in changed {
-                let before = self.known.snapshot.since.get(&noted.request);
-                if before.is_none_or(|(state, _)| *state != noted.state) {
-                    self.known.snapshot.since.insert(noted.request, (noted.state, now));
-                    self.notify_state(decision, now);
-                }
+            for decision in moved {
+                self.notify_state(decision, now);
+            }
+            for (_, noted) in changed {
+                tracing::debug!(request = %noted.request, state = %noted.state, in_the_way = ?noted.codes, "decision");
                 match noted.codes {
                     Some(codes) => self.noting.codes.insert(noted.request, codes),
                     None => self.noting.codes.remove(&noted.request),
@@ -73,8 +75,10 @@ impl Executor {
 
     /// A command that is the executor for a moment notes states only: what is in the way is the service's to follow.
     fn is_news(&self, noted: &Noted) -> bool {
-        let state = self.known.snapshot.since.get(&noted.request).map(|(state, _)| *state);
-        state != Some(noted.state)
-            || self.service && noted.codes.as_ref() != self.noting.codes.get(&noted.request)
+        self.has_moved(noted) || self.service && noted.codes.as_ref() != self.noting.codes.get(&noted.request)
+    }
+
+    fn has_moved(&self, noted: &Noted) -> bool {
+        self.known.snapshot.since.get(&noted.request).is_none_or(|(state, _)| *state != noted.state)
     }
 }

@@ -11,14 +11,7 @@ impl Executor {
     /// Removes what is older than the configuration keeps.
     pub fn clean_up(&mut self, now: Wall) {
         let keep = self.known.config().retention.clone();
-        let open: BTreeSet<String> = self
-            .known
-            .snapshot
-            .attempts
-            .iter()
-            .filter(|row| !row.attempt.state.is_terminal())
-            .map(AttemptRow::run)
-            .collect();
+        let open: BTreeSet<String> = self.known.under_way().map(AttemptRow::run).collect();
         let mut removed = 0;
         for run in self.world.old_transcripts(keep.transcripts, now) {
             if !open.contains(&run) && self.world.discard_transcript(&run) {
@@ -39,13 +32,7 @@ impl Executor {
 
     /// What is listed, or runs.
     fn needed_content(&self) -> BTreeSet<ContentHash> {
-        let running = self
-            .known
-            .snapshot
-            .attempts
-            .iter()
-            .filter(|row| !row.attempt.state.is_terminal())
-            .filter_map(|row| row.content.as_ref());
+        let running = self.known.under_way().filter_map(|row| row.content.as_ref());
         self.known.contents().chain(running).cloned().collect()
     }
 }

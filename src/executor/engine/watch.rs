@@ -179,14 +179,14 @@ impl Executor {
     /// History first, then the report: a result that could not be recorded is tried again at the next step.
     pub(super) fn record_end(&mut self, row: &AttemptRow, result: &ResultRow, now: Wall) {
         let Ok(history) = &mut self.history else { return };
-        if let Err(e) = history.finish(now, row.request, row.attempt.number, result) {
+        let finished = history.finish(now, row.request, row.attempt.number, result);
+        if let Err(e) = self.apply(finished) {
             self.not_written(&format!("The end of {} was not recorded", row.run()), &e, now);
             // It may be there all the same, where only the last sync failed: then it is owed to the share.
             self.owes = true;
             return;
         }
         self.owes = true;
-        self.reread();
         self.note_states(now);
         self.report_ends(now);
     }
@@ -198,9 +198,7 @@ impl Executor {
         let Ok(owed) = history.owed() else { return };
         let mut left = false;
         for (run, at) in owed {
-            let Some(row) = self.known.snapshot.attempts.iter().find(|row| row.run() == run) else {
-                continue;
-            };
+            let Some(row) = self.known.snapshot.run(&run) else { continue };
             let attempt = &row.attempt;
             if !attempt.state.is_terminal() {
                 left = true;

@@ -10,6 +10,7 @@ mod mark;
 mod row_error;
 mod rows;
 mod schema;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod trail;
@@ -18,10 +19,10 @@ pub use chain::{ChainState, Event, verify};
 pub use health::{Adopt, Cause, InitOutcome, Lost, adopt, init};
 pub use mark::Mark;
 pub use rows::{AttemptRow, DeferralRow, ResultRow};
+pub use snapshot::{Delta, Snapshot};
 pub use trail::Noted;
 
 use crate::clock::Wall;
-use crate::decision::HistoryView;
 use crate::executor::talk::view::AuditEntryDoc;
 use crate::host::paths::Layout;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -119,7 +120,7 @@ impl History {
         Ok(history.snapshot()?)
     }
 
-    /// Everything a view needs, read in one transaction.
+    /// Everything that is in it, read in one transaction. What a [`Delta`] says of a transition afterwards comes to the same.
     ///
     /// # Errors
     /// Whatever the database says; rows that cannot be understood are an error, never left out.
@@ -127,15 +128,7 @@ impl History {
         self.forget_pages()?;
         let tx = self.db.unchecked_transaction().map_err(|e| self.database(e))?;
         same(&tx, &self.head, &self.file)?;
-        let attempts = self.content(rows::attempts(&tx))?;
-        let snapshot = Snapshot {
-            view: self.content(rows::view(&tx, &attempts))?,
-            places: places(&attempts),
-            attempts,
-            deferrals: self.content(rows::deferrals(&tx))?,
-            since: self.content(rows::since(&tx))?,
-        };
-        Ok(snapshot)
+        self.content(rows::read(&tx))
     }
 
     /// The entries of the audit, oldest first.
@@ -321,39 +314,6 @@ fn commit(tx: Transaction) -> rusqlite::Result<()> {
     #[cfg(test)]
     faults::database("committed")?;
     Ok(())
-}
-
-/// What the views show of the history.
-#[derive(Debug, Clone, Default)]
-pub struct Snapshot {
-    /// For the decision core.
-    pub view: HistoryView,
-    /// All attempts, oldest first.
-    pub attempts: Vec<AttemptRow>,
-    /// All deferrals, oldest first.
-    pub deferrals: Vec<DeferralRow>,
-    /// Since when each request is in its state, as far as it was seen.
-    pub since: std::collections::BTreeMap<crate::site::ids::RequestId, (crate::terms::State, Wall)>,
-    /// Where each request's attempts are among all.
-    places: std::collections::BTreeMap<crate::site::ids::RequestId, Vec<usize>>,
-}
-
-impl Snapshot {
-    /// The attempts of a request, oldest first. Views ask for each of a thousand requests, so it looks at no others.
-    pub fn attempts_of(
-        &self,
-        request: crate::site::ids::RequestId,
-    ) -> impl DoubleEndedIterator<Item = &AttemptRow> {
-        self.places.get(&request).into_iter().flatten().filter_map(|at| self.attempts.get(*at))
-    }
-}
-
-fn places(attempts: &[AttemptRow]) -> std::collections::BTreeMap<crate::site::ids::RequestId, Vec<usize>> {
-    let mut places = std::collections::BTreeMap::<_, Vec<usize>>::new();
-    for (at, row) in attempts.iter().enumerate() {
-        places.entry(row.request).or_default().push(at);
-    }
-    places
 }
 
 /// Opens the database file with the settings that P1 rests on.

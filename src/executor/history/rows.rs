@@ -2,9 +2,9 @@
 
 use super::chain::Event;
 use super::row_error::RowError;
-use super::{History, Result};
+use super::{Delta, History, Result, Snapshot};
 use crate::clock::{Monotonic, Wall};
-use crate::decision::{Attempt, Deferrals, HistoryView, Hold, RestartOrder};
+use crate::decision::{Attempt, Hold, RestartOrder};
 use crate::executor::run::run_folder::Started;
 use crate::executor::talk::view::AuditEntryDoc;
 use crate::site::ids::RequestId;
@@ -14,6 +14,7 @@ use crate::text::SafeText;
 use rusqlite::{Connection, Transaction, params};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The key of what an operator said about a restart, in `meta`.
 const RESTART: &str = "restart";
@@ -23,9 +24,9 @@ const RESTART: &str = "restart";
 pub struct AttemptRow {
     /// Which request.
     pub request: RequestId,
-    /// What decisions see of it.
+    /// What decisions see of it, and hold together with this row.
     #[serde(flatten)]
-    pub attempt: Attempt,
+    pub attempt: Arc<Attempt>,
     /// The content it was claimed with.
     pub content: Option<ContentHash>,
     /// What its exit codes mean where that differs from the default table.
@@ -88,7 +89,7 @@ impl History {
     ///
     /// # Errors
     /// The claim must then be taken as absent only after it was read again ([`History::has_claim`]).
-    pub fn claim(&mut self, at: Wall, row: &AttemptRow) -> Result<()> {
+    pub fn claim(&mut self, at: Wall, row: &AttemptRow) -> Result<Delta> {
         let json = json(row);
         self.transition(at, |tx, events| {
             // The primary key is the promise: a second claim of the same attempt cannot be inserted.
@@ -97,7 +98,7 @@ impl History {
                 params![row.request.as_str(), row.attempt.number, json],
             )?;
             events.push(Event::new("claim", Some(row.request), row));
-            Ok(())
+            Ok(Delta::Attempt(row.clone()))
         })
     }
 
@@ -126,9 +127,9 @@ impl History {
         request: RequestId,
         number: u32,
         host: Option<Started>,
-    ) -> Result<()> {
+    ) -> Result<Delta> {
         self.change_attempt(at, request, number, "progress", |row| {
-            row.attempt.started_at = Some(at);
+            Arc::make_mut(&mut row.attempt).started_at = Some(at);
             row.started_up_ms = u64::try_from(up.0.as_millis()).ok();
             row.host = host;
         })
@@ -145,12 +146,13 @@ impl History {
         number: u32,
         state: State,
         started: Wall,
-    ) -> Result<()> {
+    ) -> Result<Delta> {
         assert!(state.group() == crate::terms::Group::Running, "progress is not an end");
         self.change_attempt(at, request, number, "progress", |row| {
             if !row.attempt.state.is_terminal() {
-                row.attempt.state = state;
-                row.attempt.started_at = Some(started);
+                let attempt = Arc::make_mut(&mut row.attempt);
+                attempt.state = state;
+                attempt.started_at = Some(started);
             }
         })
     }
@@ -159,18 +161,19 @@ impl History {
     ///
     /// # Errors
     /// Nothing has changed then.
-    pub fn finish(&mut self, at: Wall, request: RequestId, number: u32, result: &ResultRow) -> Result<()> {
+    pub fn finish(&mut self, at: Wall, request: RequestId, number: u32, result: &ResultRow) -> Result<Delta> {
         assert!(result.state.is_terminal(), "{} is not an end", result.state);
         self.change_attempt(at, request, number, "ended", |row| {
             if row.attempt.state.is_terminal() {
                 return;
             }
-            row.attempt.state = result.state;
-            row.attempt.retry_at = result.retry_at;
-            row.attempt.started_at = result.started_at;
-            row.attempt.ended_at = result.ended_at;
-            row.attempt.exit_code = result.exit_code;
-            row.attempt.result = result.result.clone();
+            let attempt = Arc::make_mut(&mut row.attempt);
+            attempt.state = result.state;
+            attempt.retry_at = result.retry_at;
+            attempt.started_at = result.started_at;
+            attempt.ended_at = result.ended_at;
+            attempt.exit_code = result.exit_code;
+            attempt.result = result.result.clone();
         })
     }
 
@@ -181,7 +184,7 @@ impl History {
         number: u32,
         kind: &'static str,
         change: impl FnOnce(&mut AttemptRow),
-    ) -> Result<()> {
+    ) -> Result<Delta> {
         self.transition(at, |tx, events| {
             let old: String = tx.query_row(
                 "SELECT row FROM attempts WHERE request = ?1 AND number = ?2",
@@ -199,7 +202,7 @@ impl History {
                 params![request.as_str(), number, json(&row)],
             )?;
             events.push(Event::new(kind, Some(request), &row));
-            Ok(())
+            Ok(Delta::Attempt(row))
         })
     }
 
@@ -237,7 +240,7 @@ impl History {
     ///
     /// # Errors
     /// Nothing has changed then.
-    pub fn defer(&mut self, row: &DeferralRow) -> Result<()> {
+    pub fn defer(&mut self, row: &DeferralRow) -> Result<Delta> {
         self.transition(row.at, |tx, events| {
             end_deferral(tx, row.request, row.at)?;
             tx.execute(
@@ -252,7 +255,7 @@ impl History {
             )?;
             let body = serde_json::json!({"who": row.who, "until": stamp(row.until), "reason": row.reason});
             events.push(Event::new("deferred", Some(row.request), &body));
-            Ok(())
+            Ok(Delta::Deferral { request: row.request, at: row.at, set: Some(row.clone()) })
         })
     }
 
@@ -260,11 +263,11 @@ impl History {
     ///
     /// # Errors
     /// Nothing has changed then.
-    pub fn undefer(&mut self, at: Wall, request: RequestId, who: &SafeText) -> Result<()> {
+    pub fn undefer(&mut self, at: Wall, request: RequestId, who: &SafeText) -> Result<Delta> {
         self.transition(at, |tx, events| {
             end_deferral(tx, request, at)?;
             events.push(Event::new("undeferred", Some(request), &serde_json::json!({ "who": who })));
-            Ok(())
+            Ok(Delta::Deferral { request, at, set: None })
         })
     }
 
@@ -272,7 +275,7 @@ impl History {
     ///
     /// # Errors
     /// Nothing has changed then.
-    pub fn set_hold(&mut self, at: Wall, hold: Option<&Hold>, who: &SafeText) -> Result<()> {
+    pub fn set_hold(&mut self, at: Wall, hold: Option<&Hold>, who: &SafeText) -> Result<Delta> {
         self.transition(at, |tx, events| {
             tx.execute("DELETE FROM hold", [])?;
             if let Some(hold) = hold {
@@ -283,7 +286,7 @@ impl History {
                 None,
                 &serde_json::json!({"who": who, "hold": hold}),
             ));
-            Ok(())
+            Ok(Delta::Hold(hold.cloned()))
         })
     }
 
@@ -291,11 +294,11 @@ impl History {
     ///
     /// # Errors
     /// Nothing has changed then.
-    pub fn order_restart(&mut self, order: &RestartOrder) -> Result<()> {
+    pub fn order_restart(&mut self, order: &RestartOrder) -> Result<Delta> {
         self.transition(order.at, |tx, events| {
             super::schema::set_meta(tx, RESTART, &json(order))?;
             events.push(Event::new("restart-ordered", None, order));
-            Ok(())
+            Ok(Delta::Restart(order.clone()))
         })
     }
 
@@ -303,10 +306,10 @@ impl History {
     ///
     /// # Errors
     /// It is not recorded; the machine must not be restarted.
-    pub fn note_restart(&mut self, at: Wall, by: &SafeText, why: &SafeText) -> Result<()> {
+    pub fn note_restart(&mut self, at: Wall, by: &SafeText, why: &SafeText) -> Result<Delta> {
         self.transition(at, |_, events| {
             events.push(Event::new("restart", None, &serde_json::json!({ "by": by, "why": why })));
-            Ok(())
+            Ok(Delta::Nothing)
         })
     }
 
@@ -346,51 +349,39 @@ fn end_deferral(tx: &Transaction, request: RequestId, at: Wall) -> rusqlite::Res
     Ok(())
 }
 
-/// What decisions need.
-pub(super) fn view(db: &Connection, attempts: &[AttemptRow]) -> std::result::Result<HistoryView, RowError> {
-    let mut view = HistoryView::default();
-    for row in attempts {
-        view.attempts.entry(row.request).or_default().push(row.attempt.clone());
-    }
+/// Everything that is held of the history.
+pub(super) fn read(db: &Connection) -> std::result::Result<Snapshot, RowError> {
+    let mut snapshot = Snapshot::default();
+    snapshot.since = since(db)?;
+    attempts(db, |row| snapshot.put(row))?;
     for row in deferrals(db)? {
-        let entry: &mut Deferrals = view.deferrals.entry(row.request).or_default();
-        // An undone deferral counts for the time it was in force, one in force for all of it.
-        let until = row.ended_at.unwrap_or(row.until).min(row.until);
-        entry.count += 1;
-        entry.total_s += u64::try_from((until - row.at).num_seconds()).unwrap_or(0);
-        if row.ended_at.is_none() {
-            entry.until = Some(row.until);
-            entry.by = row.who;
-            entry.reason = row.reason;
-        }
+        snapshot.put_deferral(row);
     }
     let mut statement = db.prepare_cached("SELECT row FROM hold")?;
     for row in statement.query_map([], |row| row.get::<_, String>(0))? {
-        view.hold =
-            Some(serde_json::from_str(&row?).map_err(|e| RowError::Content(format!("the hold: {e}")))?);
+        let hold = serde_json::from_str(&row?);
+        snapshot.view.hold = Some(hold.map_err(|e| RowError::Content(format!("the hold: {e}")))?);
     }
     if let Some(order) = super::schema::meta(db, RESTART)? {
         let order = serde_json::from_str(&order);
-        view.restart = Some(order.map_err(|e| RowError::Content(format!("the order about a restart: {e}")))?);
+        let order = order.map_err(|e| RowError::Content(format!("the order about a restart: {e}")))?;
+        snapshot.view.restart = Some(order);
     }
     let mut statement = db.prepare_cached("SELECT request, at FROM adopted")?;
     for row in statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))? {
         let (request, at) = row?;
-        view.adopted.insert(id(&request)?, time(&at)?);
+        snapshot.view.adopted.insert(id(&request)?, time(&at)?);
     }
-    Ok(view)
+    Ok(snapshot)
 }
 
-/// All attempts, oldest first; those of one request always in the order of their numbers.
-pub(super) fn attempts(db: &Connection) -> std::result::Result<Vec<AttemptRow>, RowError> {
+/// All attempts, by request and in the order of their numbers.
+fn attempts(db: &Connection, mut take: impl FnMut(AttemptRow)) -> std::result::Result<(), RowError> {
     let mut statement =
         db.prepare_cached("SELECT request, number, row FROM attempts ORDER BY request, number")?;
-    let rows = statement.query_map([], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, u32>(1)?, row.get::<_, String>(2)?))
-    })?;
-    let mut attempts: Vec<(Wall, AttemptRow)> = Vec::new();
-    for row in rows {
-        let (request, number, text) = row?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (request, number, text): (String, u32, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let row: AttemptRow = serde_json::from_str(&text)
             .map_err(|e| RowError::Content(format!("attempt {number} of {request}: {e}")))?;
         if row.request.as_str() != request || row.attempt.number != number {
@@ -398,16 +389,9 @@ pub(super) fn attempts(db: &Connection) -> std::result::Result<Vec<AttemptRow>, 
                 "attempt {number} of {request} holds another attempt's row"
             )));
         }
-        // Whoever set the clock back between two attempts has not made the later one the earlier.
-        let claimed = row.attempt.claimed_at;
-        let place = match attempts.last() {
-            Some((before, last)) if last.request == row.request => claimed.max(*before),
-            _ => claimed,
-        };
-        attempts.push((place, row));
+        take(row);
     }
-    attempts.sort_by_key(|(place, row)| (*place, row.request, row.attempt.number));
-    Ok(attempts.into_iter().map(|(_, row)| row).collect())
+    Ok(())
 }
 
 /// Compares the attempts with what the chain says of them: the rows stand beside it and carry no hash of their own, so
@@ -436,7 +420,7 @@ pub(super) fn agree_with_events(db: &Connection) -> rusqlite::Result<std::result
     })
 }
 
-pub(super) fn deferrals(db: &Connection) -> std::result::Result<Vec<DeferralRow>, RowError> {
+fn deferrals(db: &Connection) -> std::result::Result<Vec<DeferralRow>, RowError> {
     let mut statement =
         db.prepare_cached("SELECT request, at, who, until, reason, ended_at FROM deferrals ORDER BY id")?;
     let rows = statement.query_map([], |row| {
@@ -458,7 +442,7 @@ pub(super) fn deferrals(db: &Connection) -> std::result::Result<Vec<DeferralRow>
     Ok(deferrals)
 }
 
-pub(super) fn since(db: &Connection) -> std::result::Result<BTreeMap<RequestId, (State, Wall)>, RowError> {
+fn since(db: &Connection) -> std::result::Result<BTreeMap<RequestId, (State, Wall)>, RowError> {
     let mut statement = db.prepare_cached("SELECT request, state, since FROM seen")?;
     let rows = statement.query_map([], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))

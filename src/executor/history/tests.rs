@@ -1,12 +1,15 @@
 //! The history against itself: what is written is read back, what is changed is found, what is older is refused.
 #![allow(clippy::unwrap_used)]
 
+mod held;
+
 use super::*;
 use crate::decision::Attempt;
 use crate::site::ids::RequestId;
 use crate::terms::State;
 use crate::text::SafeText;
 use std::fs;
+use std::sync::Arc;
 
 struct Machine {
     dir: tempfile::TempDir,
@@ -47,7 +50,7 @@ fn id(n: usize) -> RequestId {
 fn row(request: RequestId, number: u32) -> AttemptRow {
     AttemptRow {
         request,
-        attempt: Attempt {
+        attempt: Arc::new(Attempt {
             number,
             state: State::Running,
             retry_at: None,
@@ -64,7 +67,7 @@ fn row(request: RequestId, number: u32) -> AttemptRow {
             reason: SafeText::default(),
             boot_id: "boot".into(),
             restart: Default::default(),
-        },
+        }),
         content: None,
         exit_codes: [(17, crate::site::instruction::Outcome::Success)].into(),
         max_run_time_s: 60,
@@ -89,9 +92,9 @@ fn ended(state: State) -> ResultRow {
 fn what_is_written_is_read_back_after_opening_again() {
     let machine = Machine::new();
     let mut history = machine.open().unwrap();
-    history.claim(at(1), &row(id(1), 1)).unwrap();
-    history.progress(at(1), id(1), 1, State::Running, at(1)).unwrap();
-    history.finish(at(2), id(1), 1, &ended(State::Succeeded)).unwrap();
+    let _ = history.claim(at(1), &row(id(1), 1)).unwrap();
+    let _ = history.progress(at(1), id(1), 1, State::Running, at(1)).unwrap();
+    let _ = history.finish(at(2), id(1), 1, &ended(State::Succeeded)).unwrap();
     let deferral = DeferralRow {
         request: id(2),
         at: at(3),
@@ -100,11 +103,12 @@ fn what_is_written_is_read_back_after_opening_again() {
         reason: "release".into(),
         ended_at: None,
     };
-    history.defer(&deferral).unwrap();
+    let _ = history.defer(&deferral).unwrap();
     drop(history);
     let snapshot = machine.open().unwrap().snapshot().unwrap();
-    assert_eq!(snapshot.attempts[0].attempt.state, State::Succeeded);
-    assert_eq!(snapshot.attempts[0].exit_codes, row(id(1), 1).exit_codes);
+    let attempt = snapshot.attempt(id(1), 1).unwrap();
+    assert_eq!(attempt.attempt.state, State::Succeeded);
+    assert_eq!(attempt.exit_codes, row(id(1), 1).exit_codes);
     assert_eq!(snapshot.view.deferrals[&id(2)].until, Some(at(63)));
     assert_eq!(snapshot.view.deferrals[&id(2)].total_s, 3600);
 }
@@ -113,7 +117,7 @@ fn what_is_written_is_read_back_after_opening_again() {
 fn an_attempt_cannot_be_claimed_twice_and_the_second_claim_changes_nothing() {
     let machine = Machine::new();
     let mut history = machine.open().unwrap();
-    history.claim(at(1), &row(id(1), 1)).unwrap();
+    let _ = history.claim(at(1), &row(id(1), 1)).unwrap();
     let head = history.head().clone();
     assert!(history.claim(at(2), &row(id(1), 1)).is_err());
     assert_eq!(history.head(), &head);
@@ -126,31 +130,33 @@ fn the_newest_attempt_is_the_one_with_the_highest_number_whatever_the_clock_was(
     let mut history = machine.open().unwrap();
     let mut claim = |request, number, minute| {
         let mut row = row(request, number);
-        row.attempt.claimed_at = at(minute);
-        history.claim(at(minute), &row).unwrap();
-        history.finish(at(minute), request, number, &ended(State::Failed)).unwrap();
+        Arc::make_mut(&mut row.attempt).claimed_at = at(minute);
+        let _ = history.claim(at(minute), &row).unwrap();
+        let _ = history.finish(at(minute), request, number, &ended(State::Failed)).unwrap();
     };
     claim(id(1), 1, 100);
     // The clock goes back by an hour and a half.
     claim(id(1), 2, 10);
     claim(id(2), 1, 11);
     let snapshot = history.snapshot().unwrap();
-    let numbers =
-        |attempts: &[crate::decision::Attempt]| attempts.iter().map(|a| a.number).collect::<Vec<_>>();
+    let numbers = |attempts: &[Arc<Attempt>]| attempts.iter().map(|a| a.number).collect::<Vec<_>>();
     assert_eq!(numbers(&snapshot.view.attempts[&id(1)]), [1, 2]);
     let shown: Vec<_> = snapshot.attempts_of(id(1)).map(|row| row.attempt.number).collect();
     assert_eq!(shown, [1, 2]);
+    let newest: Vec<_> =
+        snapshot.newest_first().into_iter().map(|row| (row.request, row.attempt.number)).collect();
+    assert_eq!(newest, [(id(1), 2), (id(1), 1), (id(2), 1)]);
 }
 
 #[test]
 fn a_terminal_state_is_never_overwritten() {
     let machine = Machine::new();
     let mut history = machine.open().unwrap();
-    history.claim(at(1), &row(id(1), 1)).unwrap();
-    history.finish(at(2), id(1), 1, &ended(State::Failed)).unwrap();
-    history.finish(at(3), id(1), 1, &ended(State::Succeeded)).unwrap();
-    history.progress(at(4), id(1), 1, State::Stopping, at(4)).unwrap();
-    assert_eq!(history.snapshot().unwrap().attempts[0].attempt.state, State::Failed);
+    let _ = history.claim(at(1), &row(id(1), 1)).unwrap();
+    let _ = history.finish(at(2), id(1), 1, &ended(State::Failed)).unwrap();
+    let _ = history.finish(at(3), id(1), 1, &ended(State::Succeeded)).unwrap();
+    let _ = history.progress(at(4), id(1), 1, State::Stopping, at(4)).unwrap();
+    assert_eq!(history.snapshot().unwrap().attempt(id(1), 1).unwrap().attempt.state, State::Failed);
 }
 
 #[test]
@@ -158,7 +164,7 @@ fn a_database_ahead_of_its_mark_moves_the_mark_and_one_behind_is_lost() {
     let machine = Machine::new();
     let before = fs::read(machine.layout().history()).unwrap();
     let mut history = machine.open().unwrap();
-    history.claim(at(1), &row(id(1), 1)).unwrap();
+    let _ = history.claim(at(1), &row(id(1), 1)).unwrap();
     drop(history);
     drop(machine.open().unwrap());
     let mark = Mark::read(&machine.layout().mark()).unwrap().unwrap();
@@ -176,7 +182,7 @@ fn another_generation_or_a_missing_mark_is_lost() {
     init(&other.layout(), at(0), "g2", None).unwrap();
     fs::copy(other.layout().history(), one.layout().history()).unwrap();
     assert!(one.open().err().unwrap().evidence.as_str().contains("generation"));
-    other.open().unwrap().claim(at(1), &row(id(1), 1)).unwrap();
+    let _ = other.open().unwrap().claim(at(1), &row(id(1), 1)).unwrap();
     fs::remove_file(other.layout().mark()).unwrap();
     let lost = other.open().err().unwrap();
     assert!(lost.evidence.as_str().contains("mark"), "{lost:?}");
@@ -218,12 +224,12 @@ fn the_newest_event_says_how_far_the_clock_has_come_until_a_later_time_is_writte
     let machine = Machine::new();
     let mut history = machine.open().unwrap();
     assert_eq!((history.last_time().unwrap(), history.noted_time().unwrap()), (Some(at(0)), None));
-    history.claim(at(7), &row(id(1), 1)).unwrap();
+    let _ = history.claim(at(7), &row(id(1), 1)).unwrap();
     assert_eq!(history.last_time().unwrap(), Some(at(7)));
     // A clock that was ahead and is believed again now: what it said before counts no more.
     history.set_last_time(at(3)).unwrap();
     assert_eq!((history.last_time().unwrap(), history.noted_time().unwrap()), (Some(at(3)), Some(at(3))));
-    history.claim(at(2), &row(id(2), 1)).unwrap();
+    let _ = history.claim(at(2), &row(id(2), 1)).unwrap();
     assert_eq!(history.last_time().unwrap(), Some(at(3)), "a clock that went back takes nothing away");
 }
 
@@ -259,7 +265,7 @@ fn what_cannot_be_read_is_not_lost() {
 fn no_mutilation_of_the_file_makes_an_attempt_disappear() {
     let machine = Machine::new();
     let mut history = machine.open().unwrap();
-    history.claim(at(1), &row(id(1), 1)).unwrap();
+    let _ = history.claim(at(1), &row(id(1), 1)).unwrap();
     history.write_mark().unwrap();
     drop(history);
     let whole = fs::read(machine.layout().history()).unwrap();
@@ -315,7 +321,7 @@ fn a_row_that_was_changed_or_removed_beside_the_chain_is_found() {
     ] {
         let machine = Machine::new();
         let mut history = machine.open().unwrap();
-        history.claim(at(1), &row(id(1), 1)).unwrap();
+        let _ = history.claim(at(1), &row(id(1), 1)).unwrap();
         drop(history);
         rusqlite::Connection::open(machine.layout().history()).unwrap().execute_batch(change).unwrap();
         assert!(machine.open().is_err(), "{change}");
@@ -327,7 +333,7 @@ fn the_chain_finds_the_first_event_that_was_changed() {
     let machine = Machine::new();
     let mut history = machine.open().unwrap();
     for n in 1..20 {
-        history.claim(at(1), &row(id(n), 1)).unwrap();
+        let _ = history.claim(at(1), &row(id(n), 1)).unwrap();
     }
     drop(history);
     let db = rusqlite::Connection::open(machine.layout().history()).unwrap();
@@ -343,9 +349,9 @@ fn a_file_put_over_an_open_history_is_noticed_also_where_sqlite_cannot_tell_it_b
     let change_counter = |bytes: &[u8]| bytes[24..28].to_vec();
     let (machine, other) = (Machine::new(), Machine::new());
     let mut history = machine.open().unwrap();
-    history.claim(at(1), &row(id(1), 1)).unwrap();
+    let _ = history.claim(at(1), &row(id(1), 1)).unwrap();
     let mut another = other.open().unwrap();
-    another.claim(at(1), &row(id(2), 1)).unwrap();
+    let _ = another.claim(at(1), &row(id(2), 1)).unwrap();
     drop(another);
     let file = machine.layout().history();
     let before = fs::read(&file).unwrap();

@@ -4,7 +4,7 @@
 
 use super::chain::Event;
 use super::row_error::RowError;
-use super::{History, Lost, Result, health, rows};
+use super::{Delta, History, Lost, Result, health, rows};
 use crate::clock::Wall;
 use crate::decision::{Trail, TrailStep};
 use crate::host::paths::Layout;
@@ -44,9 +44,9 @@ impl History {
     ///
     /// # Errors
     /// Nothing has changed then.
-    pub fn note_states(&mut self, at: Wall, changes: &[Noted]) -> Result<()> {
+    pub fn note_states(&mut self, at: Wall, changes: &[Noted]) -> Result<Delta> {
         if changes.is_empty() {
-            return Ok(());
+            return Ok(Delta::Nothing);
         }
         self.transition(at, |tx, events| {
             for Noted { request, state, codes } in changes {
@@ -59,7 +59,7 @@ impl History {
                 let body = StateBody { state: *state, codes: codes.clone() };
                 events.push(Event::new("state", Some(*request), &body));
             }
-            Ok(())
+            Ok(Delta::Seen(at, changes.iter().map(|noted| (noted.request, noted.state)).collect()))
         })
     }
 

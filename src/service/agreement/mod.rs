@@ -68,17 +68,18 @@ fn make_past(plan: &Plan, layout: &Layout) {
     }
     let mut history = History::open(layout).unwrap();
     for (row, result) in &plan.attempts {
-        history.claim(row.attempt.claimed_at, row).unwrap();
+        let _ = history.claim(row.attempt.claimed_at, row).unwrap();
         if let Some(result) = result {
-            history.finish(result.ended_at.unwrap(), row.request, row.attempt.number, result).unwrap();
+            let _ =
+                history.finish(result.ended_at.unwrap(), row.request, row.attempt.number, result).unwrap();
             history.reported(&row.run()).unwrap();
         }
     }
     for row in &plan.deferrals {
-        history.defer(row).unwrap();
+        let _ = history.defer(row).unwrap();
     }
     if let Some(hold) = &plan.hold {
-        history.set_hold(hold.at, Some(hold), &hold.by).unwrap();
+        let _ = history.set_hold(hold.at, Some(hold), &hold.by).unwrap();
     }
     history.write_mark().unwrap();
 }

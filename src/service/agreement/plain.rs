@@ -27,6 +27,7 @@ use crate::site::trust::TrustVerdict;
 use crate::terms::{Code, State};
 use chrono::{SubsecRound as _, TimeDelta};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 struct Plain {
@@ -62,15 +63,15 @@ fn situation(plan: &Plan) -> Situation {
         // What could not be looked at is not known, but for what was copied before.
         known.filter(|(_, fact)| looked || *fact == ContentFact::Staged).collect()
     };
-    let mut attempts: BTreeMap<RequestId, Vec<Attempt>> = BTreeMap::new();
+    let mut attempts: BTreeMap<RequestId, Vec<Arc<Attempt>>> = BTreeMap::new();
     for (row, result) in &plan.attempts {
-        let mut attempt = row.attempt.clone();
+        let mut attempt = Attempt::clone(&row.attempt);
         if let Some(result) = result {
             attempt.state = result.state;
             attempt.retry_at = result.retry_at;
             (attempt.started_at, attempt.ended_at) = (result.started_at, result.ended_at);
         }
-        attempts.entry(row.request).or_default().push(attempt);
+        attempts.entry(row.request).or_default().push(Arc::new(attempt));
     }
     let history = HistoryView {
         lost: plan.lost.then(|| "it is a random world".into()),
@@ -174,6 +175,7 @@ impl Plain {
         let Some((id, ends)) = self.run.take_if(|(_, ends)| *ends <= self.now) else { return };
         let request = self.request(id).clone();
         let attempt = self.situation.history.attempts.get_mut(&id).and_then(|all| all.last_mut()).unwrap();
+        let attempt = Arc::make_mut(attempt);
         let exit = ExitRecord {
             ended_by: EndedBy::Itself,
             exit_code: Some(0),
@@ -263,7 +265,7 @@ impl Plain {
         let claimed =
             Attempt::claimed(&request, number, "service".into(), self.now, &self.situation.facts.boot_id);
         let attempt = Attempt { started_at: Some(self.now), ..claimed };
-        self.situation.history.attempts.entry(id).or_default().push(attempt);
+        self.situation.history.attempts.entry(id).or_default().push(Arc::new(attempt));
         self.situation.facts.running = Some((id, self.now));
         let takes = TimeDelta::from_std(self.plan.takes(request.max_run_time)).unwrap();
         self.run = Some((id, self.now + takes));

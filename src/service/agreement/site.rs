@@ -19,6 +19,7 @@ use crate::text::SafeText;
 use chrono::{SecondsFormat, TimeDelta};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub const SHARE: &str = "/share";
@@ -377,7 +378,7 @@ fn attempt(r: &mut Random, request: &Request, from: Wall) -> (AttemptRow, Option
     let attempt = Attempt::claimed(request, 1, "service".into(), claimed, boot);
     let row = AttemptRow {
         request: request.request_id,
-        attempt,
+        attempt: Arc::new(attempt),
         content: None,
         exit_codes: BTreeMap::new(),
         max_run_time_s: request.max_run_time.as_secs(),

@@ -29,7 +29,7 @@ impl Views<'_> {
         let doc = |row| self.attempt_doc(row);
         let attempts = match request {
             Some(id) => self.known.attempts_of(id).rev().map(doc).collect(),
-            None => self.known.snapshot.attempts.iter().rev().map(doc).collect(),
+            None => self.known.snapshot.newest_first().into_iter().map(doc).collect(),
         };
         Ok(HistoryDoc { attempts })
     }

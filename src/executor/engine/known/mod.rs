@@ -26,7 +26,7 @@ use crate::decision::{self, Announced, Decision, Facts, HostFacts, Inputs, Instr
 use crate::error::{Exit, Failure, Result};
 use crate::executor::clock_guard::ClockGuard;
 use crate::executor::footing::Footing;
-use crate::executor::history::{AttemptRow, Cause, Lost, Snapshot};
+use crate::executor::history::{AttemptRow, Cause, Delta, Lost, Snapshot};
 use crate::executor::world::{RealWorld, Store as _, World};
 use crate::host::paths::Layout;
 use crate::host::perms::Loose;
@@ -35,7 +35,7 @@ use crate::host::sessions::LoggedOn;
 use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Entry, Request};
-use crate::terms::{Group, Problem, State};
+use crate::terms::{Problem, State};
 use crate::text::SafeText;
 use chrono::SubsecRound as _;
 use memo::{Memo, Watched};
@@ -143,6 +143,11 @@ impl Known {
     pub(super) fn learn(&mut self, snapshot: Snapshot) {
         *self.snapshot = snapshot;
         self.lost = None;
+    }
+
+    /// The history has changed by this.
+    pub(super) fn apply(&mut self, delta: Delta) {
+        self.snapshot.apply(delta);
     }
 
     /// The history cannot be believed: nothing is known of it.
@@ -255,7 +260,7 @@ impl Known {
 
     /// The attempts that have not ended.
     pub(super) fn under_way(&self) -> impl Iterator<Item = &AttemptRow> {
-        self.snapshot.attempts.iter().filter(|row| row.attempt.state.group() == Group::Running)
+        self.snapshot.open()
     }
 
     /// The attempt that is under way, if any.
@@ -295,8 +300,7 @@ impl Known {
     fn restart_pending(&self) -> bool {
         let boot = self.world.boot_id();
         self.snapshot
-            .attempts
-            .iter()
+            .attempts()
             .any(|row| row.attempt.state == State::SucceededRestart && row.attempt.boot_id == boot)
     }
 

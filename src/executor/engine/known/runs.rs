@@ -49,12 +49,6 @@ impl Known {
         if (started - shown).abs() < CORRECTION {
             return;
         }
-        let snapshot = &mut *self.snapshot;
-        let rows =
-            snapshot.attempts.iter_mut().filter(|row| row.request == request).map(|row| &mut row.attempt);
-        let seen = snapshot.view.attempts.get_mut(&request).into_iter().flatten();
-        for attempt in rows.chain(seen).filter(|attempt| attempt.number == number) {
-            attempt.started_at = Some(started);
-        }
+        self.snapshot.show_start(request, number, started);
     }
 }

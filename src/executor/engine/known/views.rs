@@ -185,9 +185,7 @@ impl Views<'_> {
             deferrals: self
                 .known
                 .snapshot
-                .deferrals
-                .iter()
-                .filter(|row| row.request == id)
+                .deferrals_of(id)
                 .map(|row| DeferralDoc {
                     at: row.at,
                     who: row.who.clone(),
@@ -249,7 +247,7 @@ impl Views<'_> {
             trail: &trail,
             mandatory: decision.mandatory_after,
             expire: decision.expire_after,
-            attempt: newest.map(|row| (&row.attempt, row.overrides.as_slice())),
+            attempt: newest.map(|row| (&*row.attempt, row.overrides.as_slice())),
             state: decision.state,
             now: self.now,
             zone: &self.known.zone,

@@ -1,0 +1,182 @@
+//! What is held of the history while it is open. It is read once; from then on each transition names its change, and
+//! applying that comes to the same as reading everything anew.
+
+use super::rows::{AttemptRow, DeferralRow};
+use crate::clock::Wall;
+use crate::decision::{Deferrals, HistoryView, Hold, RestartOrder};
+use crate::site::ids::RequestId;
+use crate::terms::{Group, State};
+use chrono::SubsecRound as _;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What the executor decides on and what the views show.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// For the decision core.
+    pub view: HistoryView,
+    /// Since when each request is in its state, as far as it was seen.
+    pub since: BTreeMap<RequestId, (State, Wall)>,
+    /// All deferrals by request, oldest first.
+    deferrals: BTreeMap<RequestId, Vec<DeferralRow>>,
+    /// All attempts by request, in the order of their numbers. `view` shares with each what decisions see of it.
+    rows: BTreeMap<RequestId, Vec<AttemptRow>>,
+    /// Those that have not ended.
+    open: BTreeSet<(RequestId, u32)>,
+}
+
+/// What a transition has changed, to be applied to the snapshot that is held.
+#[must_use = "what is held no longer says what the history says"]
+#[derive(Debug, Clone, PartialEq)]
+pub enum Delta {
+    /// Nothing but the chain.
+    Nothing,
+    /// An attempt, as it is now.
+    Attempt(AttemptRow),
+    /// The deferral of a request that was in force has ended, and this one, if any, took its place.
+    Deferral {
+        /// Which request.
+        request: RequestId,
+        /// When the one before ended.
+        at: Wall,
+        /// The new one.
+        set: Option<DeferralRow>,
+    },
+    /// The hold.
+    Hold(Option<Hold>),
+    /// What an operator said about a restart.
+    Restart(RestartOrder),
+    /// The states in which requests were seen.
+    Seen(Wall, Vec<(RequestId, State)>),
+}
+
+impl Snapshot {
+    /// All attempts, by request and in the order of their numbers.
+    pub fn attempts(&self) -> impl Iterator<Item = &AttemptRow> {
+        self.rows.values().flatten()
+    }
+
+    /// The attempts of a request, oldest first. Views ask for each of a thousand requests, so it looks at no others.
+    pub fn attempts_of(&self, request: RequestId) -> impl DoubleEndedIterator<Item = &AttemptRow> {
+        self.rows.get(&request).into_iter().flatten()
+    }
+
+    /// One attempt.
+    pub fn attempt(&self, request: RequestId, number: u32) -> Option<&AttemptRow> {
+        self.attempts_of(request).rfind(|row| row.attempt.number == number)
+    }
+
+    /// The attempt of a run by the run's name, `<RequestID>-<attempt>`.
+    pub fn run(&self, name: &str) -> Option<&AttemptRow> {
+        let (request, number) = name.rsplit_once('-')?;
+        self.attempt(request.parse().ok()?, number.parse().ok()?)
+    }
+
+    /// The attempts that have not ended: one at most, where nobody else wrote into the history.
+    pub fn open(&self) -> impl Iterator<Item = &AttemptRow> {
+        self.open.iter().filter_map(|(request, number)| self.attempt(*request, *number))
+    }
+
+    /// All attempts, newest first; those of one request always against the order of their numbers.
+    pub fn newest_first(&self) -> Vec<&AttemptRow> {
+        let mut places = Vec::new();
+        for rows in self.rows.values() {
+            // Setting the clock back between two attempts has not made the later one the earlier.
+            let mut place = Wall::MIN_UTC;
+            for row in rows {
+                place = place.max(row.attempt.claimed_at);
+                places.push((place, row));
+            }
+        }
+        places.sort_by_key(|(place, row)| (*place, row.request, row.attempt.number));
+        places.into_iter().rev().map(|(_, row)| row).collect()
+    }
+
+    /// The deferrals of a request, oldest first.
+    pub fn deferrals_of(&self, request: RequestId) -> impl Iterator<Item = &DeferralRow> {
+        self.deferrals.get(&request).into_iter().flatten()
+    }
+
+    /// Takes over what a transition has changed.
+    pub fn apply(&mut self, change: Delta) {
+        match change {
+            Delta::Nothing => {}
+            Delta::Attempt(row) => self.put(row),
+            Delta::Deferral { request, at, set } => self.defer(request, at, set),
+            Delta::Hold(hold) => self.view.hold = hold,
+            Delta::Restart(order) => self.view.restart = Some(order),
+            Delta::Seen(at, states) => {
+                for (request, state) in states {
+                    if self.since.get(&request).is_none_or(|(before, _)| *before != state) {
+                        self.since.insert(request, (state, stored(at)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Shows another start of an attempt than the one that is recorded, until the attempt changes or all is read anew: the
+    /// clock was set since.
+    pub fn show_start(&mut self, request: RequestId, number: u32, started: Wall) {
+        if let Some(mut row) = self.attempt(request, number).cloned() {
+            Arc::make_mut(&mut row.attempt).started_at = Some(started);
+            self.put(row);
+        }
+    }
+
+    /// Puts an attempt into its place, or in the place of what was known of it.
+    pub(super) fn put(&mut self, row: AttemptRow) {
+        let key = (row.request, row.attempt.number);
+        if row.attempt.state.group() == Group::Running {
+            self.open.insert(key);
+        } else {
+            self.open.remove(&key);
+        }
+        let seen = self.view.attempts.entry(row.request).or_default();
+        let rows = self.rows.entry(row.request).or_default();
+        match rows.binary_search_by_key(&row.attempt.number, |row| row.attempt.number) {
+            Ok(at) => {
+                seen[at] = Arc::clone(&row.attempt);
+                rows[at] = row;
+            }
+            Err(at) => {
+                seen.insert(at, Arc::clone(&row.attempt));
+                rows.insert(at, row);
+            }
+        }
+    }
+
+    /// Adds a deferral to those that are known.
+    pub(super) fn put_deferral(&mut self, row: DeferralRow) {
+        count(self.view.deferrals.entry(row.request).or_default(), &row);
+        self.deferrals.entry(row.request).or_default().push(row);
+    }
+
+    fn defer(&mut self, request: RequestId, at: Wall, set: Option<DeferralRow>) {
+        let mut rows = self.deferrals.remove(&request).unwrap_or_default();
+        for row in rows.iter_mut().filter(|row| row.ended_at.is_none()) {
+            row.ended_at = Some(stored(at));
+        }
+        rows.extend(set.map(|row| DeferralRow { at: stored(row.at), until: stored(row.until), ..row }));
+        self.view.deferrals.remove(&request);
+        rows.into_iter().for_each(|row| self.put_deferral(row));
+    }
+}
+
+/// Adds a deferral to the sum of those of its request. An undone one counts for the time it was in force, one in force
+/// for all of it.
+fn count(sum: &mut Deferrals, row: &DeferralRow) {
+    let until = row.ended_at.unwrap_or(row.until).min(row.until);
+    sum.count += 1;
+    sum.total_s += u64::try_from((until - row.at).num_seconds()).unwrap_or(0);
+    if row.ended_at.is_none() {
+        sum.until = Some(row.until);
+        sum.by = row.who.clone();
+        sum.reason = row.reason.clone();
+    }
+}
+
+/// A time as the columns of the database keep it.
+fn stored(at: Wall) -> Wall {
+    at.trunc_subsecs(3)
+}
