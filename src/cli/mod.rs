@@ -236,6 +236,10 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
     if let Some(expected) = cli.global.expect_machine {
         host::is_meant(&app, expected)?;
     }
+    // A console keeps its own, and a service has a log for them.
+    if !matches!(cli.verb, None | Some(Verb::Demo(_) | Verb::Service(_))) {
+        crate::log::trace::start(None);
+    }
     match cli.verb {
         None => start::run(&app, &cli.console),
         Some(verb) => carry_out(&app, verb),

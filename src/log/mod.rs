@@ -13,6 +13,7 @@ mod record;
 pub mod search;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trace;
 pub mod write;
 
 pub use record::{Level, Record, Zoned, zoned};

@@ -21,10 +21,12 @@ use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
 use crate::host::{facts, ipc, stop, supervisor, threads};
 use crate::text::SafeText;
+use crate::log;
 use peers::Peers;
 use server::Asked;
 use std::io::Write as _;
 use steps::{Simulation, Steps};
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use worker::{Carrier, News, Worker};
 
@@ -62,6 +64,12 @@ pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config
             executor.journal().warning(facts::now(), &format!("loose-permissions: {loose}"));
         }
         let peers = Peers::of(&layout.state, &config.operators.group);
+        let world = Arc::clone(executor.known().world());
+        log::trace::start(Some(Box::new(move |level, text| {
+            if let Err(e) = world.log(level, text, world.now()) {
+                let _ = writeln!(std::io::stderr(), "pcm: {text} ({e})");
+            }
+        })));
         let (calls, asked) = mpsc::channel(16);
         tokio::spawn(server::serve(listener, peers, calls, spare));
         let (news, heard) = mpsc::unbounded_channel();

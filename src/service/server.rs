@@ -112,10 +112,14 @@ async fn converse(
 }
 
 async fn send(stream: &mut (impl tokio::io::AsyncWrite + Unpin), answer: &Reply) -> std::io::Result<()> {
+        tracing::debug!(who = %actor.name, ?call, "socket: asked");
     let bytes = wire::encode(answer)?;
     // A peer that does not read must not keep its place for ever.
     tokio::time::timeout(IDLE, stream.write_all(&bytes))
         .await
         .map_err(|_| std::io::ErrorKind::TimedOut)??;
+        if let Err(failure) = &answer {
+            tracing::debug!(who = %actor.name, code = %failure.code, "socket: refused");
+        }
     stream.flush().await
 }

@@ -220,6 +220,7 @@ impl<'a> Steps<'a> {
             let line = format!("The configuration cannot be read, nothing runs by itself: {why}");
             self.executor.journal().error(self.world.now(), &line);
         }
+            tracing::debug!("poll: the share is looked at");
         self.executor.set_config(read);
         self.keep_intervals(self.world.monotonic());
     }
@@ -274,6 +275,10 @@ impl<'a> Steps<'a> {
                 true
             }
         };
+                match &result {
+                    Ok(results) => tracing::info!(results, "report: delivered"),
+                    Err(why) => tracing::info!(%why, "report: not delivered"),
+                }
         for job in self.executor.known().stage_jobs() {
             let ShareJob::Stage { hash, .. } = &job else { continue };
             if self.staging.insert(hash.clone()) && !self.carries.give(job.clone(), STAGE_DEADLINE) {
@@ -304,6 +309,7 @@ impl<'a> Steps<'a> {
         if self.carries.give(job, DELIVER_DEADLINE) {
             self.reporting.started();
         }
+        tracing::info!(found = !fault, "poll: the look has ended");
     }
 
     /// Answers whoever asked, now or after the look they wait for.

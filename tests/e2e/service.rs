@@ -129,3 +129,22 @@ fn a_service_that_can_say_nothing_anywhere_runs_what_is_due() {
     service.kill().unwrap();
     service.wait().unwrap();
 }
+
+#[test]
+fn rust_log_shows_polls_decisions_claims_launches_ends_calls_and_reports() {
+    let mut site = Site::new();
+    site.publish(&[Request::due("BP00001")]);
+    let file = site.path("diagnostics");
+    let mut command = site.command(&["service", "run"]);
+    command.env("RUST_LOG", "pcm=debug").stderr(std::fs::File::create(&file).unwrap());
+    let mut service = command.spawn().unwrap();
+    let wanted = ["poll:", "decision", "claim protocol:", "launch", "end ", "socket:", "report:"];
+    let said = || std::fs::read_to_string(&file).unwrap_or_default();
+    wait_for("all of it is said", || {
+        let _ = site.pcm(&["list"]);
+        wanted.iter().all(|words| said().contains(words))
+    });
+    assert!(!said().contains('\u{1b}'), "{}", said());
+    service.kill().unwrap();
+    service.wait().unwrap();
+}

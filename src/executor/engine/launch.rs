@@ -96,10 +96,12 @@ impl Executor {
         match outcome {
             Phase::Launched => {
                 self.say_running(&row);
+        tracing::info!(run = %row.run(), by = %row.attempt.by, "claim");
                 Ok(row.attempt.number)
             }
             Phase::Abandoned(why) => {
                 let what = format!("{} was not started, its claim failed: {why}", row.run());
+                tracing::info!(run = %row.run(), by = %row.attempt.by, "launch");
                 self.journal.error(now, &what);
                 self.unwritten = Some((SafeText::new(&what), self.world.monotonic()));
                 Err(LaunchError::NotClaimed(why))
@@ -164,6 +166,10 @@ impl Executor {
                 Err(why) => Event::Failed(why),
             });
         }
+            match &done {
+                Ok(()) => tracing::debug!(%run, ?effect, "claim protocol: done"),
+                Err(why) => tracing::info!(%run, ?effect, %why, "claim protocol: failed"),
+            }
         #[cfg(test)]
         if mutants::on(Mutant::ClaimAfterLaunch) {
             let _ = self.transition(|history| history.claim(now, row));

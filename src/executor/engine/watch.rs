@@ -186,6 +186,7 @@ impl Executor {
             self.owes = true;
             return;
         }
+        tracing::info!(run = %row.run(), state = %result.state, result = %result.result, "end");
         self.owes = true;
         self.note_states(now);
         self.report_ends(now);
