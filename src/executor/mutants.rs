@@ -30,6 +30,8 @@ pub enum Mutant {
     ExitIgnored,
     /// That `started` was written is not looked at.
     StartedIgnored,
+    /// Staged content may change between its verification and the launch.
+    SealIgnored,
     /// A result whose report was lost in a crash is not reported again.
     ReportForgotten,
 }
@@ -49,6 +51,7 @@ impl Mutant {
         Mutant::RecordGivenUp,
         Mutant::ExitIgnored,
         Mutant::StartedIgnored,
+        Mutant::SealIgnored,
         Mutant::ReportForgotten,
     ];
 }

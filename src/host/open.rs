@@ -219,6 +219,11 @@ pub fn refused_name(name: &str) -> bool {
 /// Whether names that differ only in case mean one file here.
 pub const NAMES_WITHOUT_CASE: bool = sys::open::NAMES_WITHOUT_CASE;
 
+/// What the file system says of a file or folder besides its name: whatever is done to it makes it something else.
+pub fn state_of(meta: &std::fs::Metadata) -> Vec<u64> {
+    sys::open::state_of(meta)
+}
+
 /// Makes what was copied runnable by everyone and writable by its owner (mode 0755), where there are such bits.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ mod server;
 #[cfg(test)]
 mod simulation;
 mod steps;
+mod verifying;
 mod worker;
 
 use crate::config::Config;
@@ -20,13 +21,13 @@ use crate::executor::init;
 use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
 use crate::host::{facts, ipc, stop, supervisor, threads};
-use crate::text::SafeText;
 use crate::log;
+use crate::text::SafeText;
 use peers::Peers;
 use server::Asked;
 use std::io::Write as _;
-use steps::{Simulation, Steps};
 use std::sync::Arc;
+use steps::{Simulation, Steps};
 use tokio::sync::mpsc;
 use worker::{Carrier, News, Worker};
 
@@ -63,19 +64,19 @@ pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config
         for loose in &footing.warned {
             executor.journal().warning(facts::now(), &format!("loose-permissions: {loose}"));
         }
-        let peers = Peers::of(&layout.state, &config.operators.group);
         let world = Arc::clone(executor.known().world());
         log::trace::start(Some(Box::new(move |level, text| {
             if let Err(e) = world.log(level, text, world.now()) {
                 let _ = writeln!(std::io::stderr(), "pcm: {text} ({e})");
             }
         })));
+        let peers = Peers::of(&layout.state, &config.operators.group);
         let (calls, asked) = mpsc::channel(16);
         tokio::spawn(server::serve(listener, peers, calls, spare));
         let (news, heard) = mpsc::unbounded_channel();
         let start = |name| Worker::start(name, news.clone()).map_err(|e| cannot("start its threads", &e));
-        let workers: (Box<dyn Carrier>, Box<dyn Carrier>) =
-            (Box::new(start("looks")?), Box::new(start("carries")?));
+        let workers: [Box<dyn Carrier>; 3] =
+            [Box::new(start("looks")?), Box::new(start("carries")?), Box::new(start("verifies")?)];
         live(Steps::new(executor, &read_config, workers), asked, heard).await
     })
 }

@@ -2,7 +2,7 @@
 //! (PROMISES.md 5). It only carries; the service's own loop answers.
 
 use super::peers::Peers;
-use crate::executor::talk::protocol::{Call, Letter, Reply, bad_call};
+use crate::executor::talk::protocol::{Call, Change, Letter, Reply, bad_call};
 use crate::host::account::Actor;
 use crate::host::{ipc, wire};
 use std::io;
@@ -25,6 +25,16 @@ pub struct Asked {
     /// What.
     pub call: Call,
     /// By whom, as the system says.
+    pub actor: Actor,
+    /// Where the answer goes. Nobody may be waiting any more.
+    pub answer: oneshot::Sender<Reply>,
+}
+
+/// A change that is carried out when something else has ended.
+pub struct Waiting {
+    /// What.
+    pub change: Change,
+    /// By whom.
     pub actor: Actor,
     /// Where the answer goes. Nobody may be waiting any more.
     pub answer: oneshot::Sender<Reply>,
@@ -102,24 +112,24 @@ async fn converse(
             Ok(call) => call,
             Err(failure) => return send(&mut stream, &Err(failure)).await,
         };
+        tracing::debug!(who = %actor.name, ?call, "socket: asked");
         let (answer, answered) = oneshot::channel();
         if calls.send(Asked { call, actor: actor.clone(), answer }).await.is_err() {
             return Ok(());
         }
         let Ok(answer) = answered.await else { return Ok(()) };
+        if let Err(failure) = &answer {
+            tracing::debug!(who = %actor.name, code = %failure.code, "socket: refused");
+        }
         send(&mut stream, &answer).await?;
     }
 }
 
 async fn send(stream: &mut (impl tokio::io::AsyncWrite + Unpin), answer: &Reply) -> std::io::Result<()> {
-        tracing::debug!(who = %actor.name, ?call, "socket: asked");
     let bytes = wire::encode(answer)?;
     // A peer that does not read must not keep its place for ever.
     tokio::time::timeout(IDLE, stream.write_all(&bytes))
         .await
         .map_err(|_| std::io::ErrorKind::TimedOut)??;
-        if let Err(failure) = &answer {
-            tracing::debug!(who = %actor.name, code = %failure.code, "socket: refused");
-        }
     stream.flush().await
 }

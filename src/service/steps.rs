@@ -3,19 +3,19 @@
 
 use super::reporting::Reporting;
 use super::schedule::{Recheck, Schedule};
-use super::server::Asked;
+use super::server::{Asked, Waiting};
+use super::verifying::Verifying;
 use super::worker::{Carrier, News};
 use crate::clock::{Monotonic, Wall};
 use crate::config::Config;
 use crate::decision::simulate::Situation;
 use crate::error::{Exit, Failure};
-use crate::executor::engine::{Executor, LaunchError};
+use crate::executor::engine::{Executor, Launch, LaunchError};
 use crate::executor::share::job::{DELIVER_DEADLINE, STAGE_DEADLINE, ShareJob, ShareNews};
 use crate::executor::simulate;
 use crate::executor::talk::protocol::{Action, Answer, Call, Change, Reply, View, Wanted};
 use crate::executor::world::World;
-use crate::host::account::Actor;
-use crate::site::content::ContentFact;
+use crate::site::content::{ContentFact, Seal};
 use crate::site::instruction::ContentHash;
 use crate::text::{SafeText, duration};
 use std::collections::BTreeSet;
@@ -70,9 +70,11 @@ pub struct Steps<'a> {
     /// Somebody asked for a look while one was under way: that one may have missed what they mean.
     look_again: bool,
     /// Operators who wait for the end of a look.
-    waiting: Vec<(Change, Actor, oneshot::Sender<Reply>)>,
+    waiting: Vec<Waiting>,
     /// Calls about requests that the first look may bring; they are answered when it has ended.
     early: Vec<Asked>,
+    /// What is verified before it is launched.
+    verifying: Verifying<'a>,
     /// Simulations that were asked for.
     simulations: Vec<Simulation>,
     reporting: Reporting,
@@ -82,11 +84,12 @@ pub struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    /// A service that has made no step yet; `looks` and `carries` are its two ways to the share.
+    /// A service that has made no step yet; `looks` and `carries` are its two ways to the share, `verifies` hashes what is
+    /// staged.
     pub fn new(
         executor: Executor,
         read_config: &'a dyn Fn() -> std::result::Result<Config, SafeText>,
-        (looks, carries): (Box<dyn Carrier + 'a>, Box<dyn Carrier + 'a>),
+        [looks, carries, verifies]: [Box<dyn Carrier + 'a>; 3],
     ) -> Self {
         let world = Arc::clone(executor.known().world());
         let mono = world.monotonic();
@@ -104,6 +107,7 @@ impl<'a> Steps<'a> {
             look_again: false,
             waiting: Vec::new(),
             early: Vec::new(),
+            verifying: Verifying::by(verifies),
             simulations: Vec::new(),
             reporting,
             no_launch_before: mono,
@@ -180,17 +184,27 @@ impl<'a> Steps<'a> {
     /// Starts what is due, one at a time, in order.
     fn launch(&mut self, now: Wall, mono: Monotonic) {
         if self.executor.known().is_running() {
+            self.verifying.keep_only(None);
             return self.executor.countdown_is_over();
         }
-        let Some(request) = self.executor.count_down(now).filter(|_| mono >= self.no_launch_before) else {
-            return;
-        };
+        let due = self.executor.count_down(now).filter(|_| mono >= self.no_launch_before);
+        let known = self.executor.known();
+        // From the countdown on, so that what users are told to expect does not wait for gigabytes to be hashed.
+        let next = due.or_else(|| known.announced_request()).and_then(|next| known.launch_of(next, now));
+        self.verifying.expect(next.as_ref(), |launch, ticket| known.verify_job(launch, ticket));
+        let Some(request) = due else { return };
         match self.schedule.recheck(mono) {
             Recheck::Wait => return,
             Recheck::Look => return self.start_look(mono),
             Recheck::Go => {}
         }
-        match self.executor.launch_due(request, now) {
+        let verified = match next.map(|launch| self.verifying.take(&launch)) {
+            None => None,
+            // The answer wakes the loop.
+            Some(None) => return,
+            Some(verified) => verified,
+        };
+        match self.executor.launch_due(request, verified, now) {
             Ok(_) => {}
             Err(LaunchError::NotNow(why)) => {
                 self.executor.journal().warning(now, &format!("{request} is not started now: {why}"));
@@ -206,6 +220,7 @@ impl<'a> Steps<'a> {
         if let Some((job, deadline)) = self.executor.known().look_job()
             && self.looks.give(job, deadline)
         {
+            tracing::debug!("poll: the share is looked at");
             self.schedule.started(mono);
         } else {
             self.schedule.ended(mono, true);
@@ -220,7 +235,6 @@ impl<'a> Steps<'a> {
             let line = format!("The configuration cannot be read, nothing runs by itself: {why}");
             self.executor.journal().error(self.world.now(), &line);
         }
-            tracing::debug!("poll: the share is looked at");
         self.executor.set_config(read);
         self.keep_intervals(self.world.monotonic());
     }
@@ -246,12 +260,25 @@ impl<'a> Steps<'a> {
                 };
                 self.executor.take_staged(hash, fact, now);
             }
+            (ShareJob::Verify { ticket, .. }, news) => {
+                let (answer, differs) = match news {
+                    Ok(ShareNews::Verified(Err(why))) => (Err(why.clone()), Some(why)),
+                    Ok(ShareNews::Verified(Ok(seal))) => (Ok(seal), None),
+                    Ok(_) => return,
+                    Err(why) => (Err(SafeText::new(&format!("its content was not verified: {why}"))), None),
+                };
+                self.hear_verified(ticket, answer, differs.as_ref(), now);
+            }
             (ShareJob::Deliver { .. }, news) => {
                 let result = match news {
                     Ok(ShareNews::Delivered(result)) => result,
                     Ok(_) => return,
                     Err(why) => Err(why),
                 };
+                match &result {
+                    Ok(results) => tracing::info!(results, "report: delivered"),
+                    Err(why) => tracing::info!(%why, "report: not delivered"),
+                }
                 if let Some(line) = self.reporting.ended(&result, mono) {
                     self.executor.journal().warning(now, &line);
                 }
@@ -275,16 +302,13 @@ impl<'a> Steps<'a> {
                 true
             }
         };
-                match &result {
-                    Ok(results) => tracing::info!(results, "report: delivered"),
-                    Err(why) => tracing::info!(%why, "report: not delivered"),
-                }
         for job in self.executor.known().stage_jobs() {
             let ShareJob::Stage { hash, .. } = &job else { continue };
             if self.staging.insert(hash.clone()) && !self.carries.give(job.clone(), STAGE_DEADLINE) {
                 self.staging.remove(hash);
             }
         }
+        tracing::info!(found = !fault, "poll: the look has ended");
         self.schedule.ended(mono, fault);
         self.answer_early();
         if std::mem::take(&mut self.look_again) {
@@ -294,6 +318,40 @@ impl<'a> Steps<'a> {
         let wait = self.schedule.due_in(mono);
         self.executor.say_sleeping(wait, &duration(wait), now);
         self.answer_waiting();
+    }
+
+    /// What was waited for with a launch: an operator's is carried out now, an automatic one at the next step.
+    fn hear_verified(
+        &mut self,
+        ticket: u64,
+        answer: std::result::Result<Seal, SafeText>,
+        differs: Option<&SafeText>,
+        now: Wall,
+    ) {
+        let Some((launch, waiting)) = self.verifying.answered(ticket, &answer) else { return };
+        if let Some(Waiting { change, actor, answer: to }) = waiting {
+            let verified = answer.map(|seal| launch.clone().proven(seal));
+            let _ = to.send(self.executor.act_proven(&change, &actor, Some(verified), now));
+        }
+        if let Some(why) = differs {
+            self.executor.content_differs(&launch, why);
+            // It is staged anew.
+            self.schedule.ask(self.world.monotonic());
+        }
+    }
+
+    /// Carries out what is asked for; a launch when its content was verified.
+    fn change(&mut self, waiting: Waiting, now: Wall) {
+        let known = self.executor.known();
+        let job = |launch: &Launch, ticket| known.verify_job(launch, ticket);
+        let waiting = match known.launch_by(&waiting.change, &waiting.actor, now) {
+            None => Some(waiting),
+            Some(launch) => self.verifying.ask(launch, waiting, job),
+        };
+        // Whoever asked may have gone away; what was done stays done.
+        if let Some(Waiting { change, actor, answer }) = waiting {
+            let _ = answer.send(self.executor.act(&change, &actor, now));
+        }
     }
 
     fn report(&mut self, now: Wall, mono: Monotonic) {
@@ -309,7 +367,6 @@ impl<'a> Steps<'a> {
         if self.carries.give(job, DELIVER_DEADLINE) {
             self.reporting.started();
         }
-        tracing::info!(found = !fault, "poll: the look has ended");
     }
 
     /// Answers whoever asked, now or after the look they wait for.
@@ -327,24 +384,24 @@ impl<'a> Steps<'a> {
                 return self.simulations.push(Simulation { situation, wanted, answer });
             }
             Call::View(view) => self.executor.view(&view, &actor, now),
-            Call::Change(poll @ Change { what: Action::Poll, dry_run: false, .. }) => {
-                return self.begin_poll(poll, actor, answer, now);
+            Call::Change(change @ Change { what: Action::Poll, dry_run: false, .. }) => {
+                return self.begin_poll(Waiting { change, actor, answer }, now);
             }
-            Call::Change(change) => self.executor.act(&change, &actor, now),
+            Call::Change(change) => return self.change(Waiting { change, actor, answer }, now),
         };
         // Whoever asked may have gone away; what was done stays done.
         let _ = answer.send(reply);
     }
 
     /// The look is asked for; the answer comes when it has ended.
-    fn begin_poll(&mut self, poll: Change, actor: Actor, answer: oneshot::Sender<Reply>, now: Wall) {
-        match self.executor.begin_poll(&poll, &actor, now) {
+    fn begin_poll(&mut self, poll: Waiting, now: Wall) {
+        match self.executor.begin_poll(&poll.change, &poll.actor, now) {
             Ok(()) => {
-                self.waiting.push((poll, actor, answer));
+                self.waiting.push(poll);
                 self.look_again |= self.schedule.is_looking();
                 self.schedule.ask(self.world.monotonic());
             }
-            Err(refusal) => drop(answer.send(Err(refusal))),
+            Err(refusal) => drop(poll.answer.send(Err(refusal))),
         }
     }
 
@@ -361,8 +418,8 @@ impl<'a> Steps<'a> {
     }
 
     fn answer_waiting(&mut self) {
-        for (poll, actor, answer) in std::mem::take(&mut self.waiting) {
-            let _ = answer.send(self.executor.end_poll(&poll, &actor));
+        for Waiting { change, actor, answer } in std::mem::take(&mut self.waiting) {
+            let _ = answer.send(self.executor.end_poll(&change, &actor));
         }
     }
 }

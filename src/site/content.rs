@@ -13,10 +13,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 mod program;
+mod seal;
 mod stage;
 mod write;
 
 pub use program::{Target, startable};
+pub use seal::{Seal, seal};
 pub use stage::{discard_staged, is_staged, stage, verify_staged};
 pub use write::{Written, write_content};
 

@@ -2,7 +2,7 @@
 
 use super::known::refused;
 use super::launch::{Cause, LaunchError};
-use super::{Executor, history_lost};
+use super::{Executor, Verified, history_lost};
 use crate::clock::Wall;
 use crate::decision::{Hold, Refusal, Verb};
 use crate::error::{Exit, Failure, Result};
@@ -18,17 +18,32 @@ use crate::text::SafeText;
 const DONE: &str = "done";
 
 impl Executor {
-    /// Carries out a change, or says what would be done. A poll looks at the share and waits for that.
+    /// Carries out a change, or says what would be done. A poll looks at the share and waits for that; what is launched is
+    /// verified first.
     ///
     /// # Errors
     /// The refusal or failure, as it is shown.
     pub fn act(&mut self, change: &Change, actor: &Actor, now: Wall) -> Reply {
+        self.act_proven(change, actor, None, now)
+    }
+
+    /// The same where the content of what is launched was verified before.
+    ///
+    /// # Errors
+    /// As [`Executor::act`].
+    pub fn act_proven(
+        &mut self,
+        change: &Change,
+        actor: &Actor,
+        verified: Option<Verified>,
+        now: Wall,
+    ) -> Reply {
         if change.dry_run {
             self.permit(change, actor, now)?;
             return self.known.would(change, actor, now).map(Answer::DryRun);
         }
         self.begin(change, actor, now)?;
-        let done = self.perform(change, actor, now);
+        let done = self.perform(change, actor, verified, now);
         self.settle(change, actor, done)
     }
 
@@ -127,10 +142,12 @@ impl Executor {
         })
     }
 
-    fn perform(&mut self, change: &Change, actor: &Actor, now: Wall) -> Reply {
+    fn perform(&mut self, change: &Change, actor: &Actor, verified: Option<Verified>, now: Wall) -> Reply {
         let reason = change.reason.as_ref();
         match &change.what {
-            Action::Request(request, verb) => self.request_act(*request, verb, reason, actor, now),
+            Action::Request(request, verb) => {
+                self.request_act((*request, verb), reason, actor, verified, now)
+            }
             Action::Hold(until) => {
                 self.known.judged_hold(*until, reason, now)?;
                 let hold = Hold {
@@ -163,10 +180,10 @@ impl Executor {
 
     fn request_act(
         &mut self,
-        request: RequestId,
-        verb: &Verb,
+        (request, verb): (RequestId, &Verb),
         reason: Option<&SafeText>,
         actor: &Actor,
+        verified: Option<Verified>,
         now: Wall,
     ) -> Reply {
         let decision = self.known.judged(request, verb, reason, now)?;
@@ -179,7 +196,8 @@ impl Executor {
                     overrides: overrides.iter().map(ToString::to_string).collect(),
                 };
                 self.journal.info(now, &format!("{request} is started by {}. {}", actor.name, cause.reason));
-                let number = self.launch(&decision, &cause, now).map_err(|e| launch_failure(request, &e))?;
+                let launched = self.launch(&decision, &cause, verified, now);
+                let number = launched.map_err(|e| launch_failure(request, &e))?;
                 return Ok(Answer::Run(self.known.run_result(request, number)));
             }
             Verb::Defer { until } => self.defer(request, *until, reason, actor, now)?,

@@ -1,8 +1,8 @@
-//! From a decision to a package that runs: verify, claim, folder, mark, run host, *go* (PROMISES.md 2). The order is kept
+//! From a decision to a package that runs: claim, folder, mark, run host, *go* (PROMISES.md 2). The order is kept
 //! by `attempt::Attempt`; this file carries its effects out.
 
-use super::Executor;
 use super::known::show_command;
+use super::{Executor, Verified};
 use crate::clock::Wall;
 use crate::decision::{self, Attempt as AttemptView, Decision};
 use crate::executor::history::{AttemptRow, ResultRow};
@@ -13,12 +13,11 @@ use crate::executor::run::outcome::{self, RetryPolicy};
 use crate::executor::run::run_folder::{RunFolder, RunSpec};
 use crate::executor::world::Host;
 use crate::host::programs;
-use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
-use crate::site::instruction::{Entry, Request};
+use crate::site::instruction::Request;
 use crate::terms::Code;
-use std::sync::Arc;
 use crate::text::SafeText;
+use std::sync::Arc;
 
 /// Between the polite signal and the other one.
 const GRACE_S: u64 = 10;
@@ -52,18 +51,23 @@ pub(super) struct Cause {
 }
 
 impl Executor {
-    /// Starts a request that is due, for the service.
+    /// Starts a request that is due, for the service; its content was verified, where it has any.
     ///
     /// # Errors
     /// Why nothing was launched; it is in the log too.
-    pub fn launch_due(&mut self, request: RequestId, now: Wall) -> Result<u32, LaunchError> {
+    pub fn launch_due(
+        &mut self,
+        request: RequestId,
+        verified: Option<Verified>,
+        now: Wall,
+    ) -> Result<u32, LaunchError> {
         let decisions = self.known.verdicts(now);
         let decision = decisions.iter().find(|d| d.request_id == Some(request) && d.state.is_ready());
         let Some(decision) = decision else {
             return Err(LaunchError::NotNow("it is not due any more".into()));
         };
         let cause = Cause { by: "service".into(), reason: SafeText::default(), overrides: Vec::new() };
-        self.launch(&decision.clone(), &cause, now)
+        self.launch(&decision.clone(), &cause, verified, now)
     }
 
     /// Claims and launches what the core has just allowed.
@@ -71,16 +75,17 @@ impl Executor {
         &mut self,
         decision: &Decision,
         cause: &Cause,
+        verified: Option<Verified>,
         now: Wall,
     ) -> Result<u32, LaunchError> {
         self.keep_lock(now);
         if self.deposed {
             return Err(LaunchError::NotNow("another process is the executor now".into()));
         }
-        let Some(request) = self.request_of(decision) else {
+        let Some(request) = self.known.request_of(decision).cloned() else {
             return Err(LaunchError::NotNow("it is no longer in the instruction file".into()));
         };
-        self.verify_content(&request).map_err(LaunchError::NotNow)?;
+        self.prove(&request, decision, verified).map_err(LaunchError::NotNow)?;
         let row = self.new_row(&request, decision.attempt + 1, cause, now);
         let spec = self.spec(&request, &row);
         let words = show_command(&request.command_line);
@@ -91,17 +96,17 @@ impl Executor {
                 request.request_id, row.attempt.number
             ),
         );
+        tracing::info!(run = %row.run(), by = %row.attempt.by, "claim");
         let outcome = self.carry_out(&row, &spec, now);
         self.clear_doubt();
         match outcome {
             Phase::Launched => {
+                tracing::info!(run = %row.run(), by = %row.attempt.by, "launch");
                 self.say_running(&row);
-        tracing::info!(run = %row.run(), by = %row.attempt.by, "claim");
                 Ok(row.attempt.number)
             }
             Phase::Abandoned(why) => {
                 let what = format!("{} was not started, its claim failed: {why}", row.run());
-                tracing::info!(run = %row.run(), by = %row.attempt.by, "launch");
                 self.journal.error(now, &what);
                 self.unwritten = Some((SafeText::new(&what), self.world.monotonic()));
                 Err(LaunchError::NotClaimed(why))
@@ -161,15 +166,15 @@ impl Executor {
                 }
                 Effect::Rest => break,
             };
+            match &done {
+                Ok(()) => tracing::debug!(%run, ?effect, "claim protocol: done"),
+                Err(why) => tracing::info!(%run, ?effect, %why, "claim protocol: failed"),
+            }
             effect = attempt.step(match done {
                 Ok(()) => Event::Done,
                 Err(why) => Event::Failed(why),
             });
         }
-            match &done {
-                Ok(()) => tracing::debug!(%run, ?effect, "claim protocol: done"),
-                Err(why) => tracing::info!(%run, ?effect, %why, "claim protocol: failed"),
-            }
         #[cfg(test)]
         if mutants::on(Mutant::ClaimAfterLaunch) {
             let _ = self.transition(|history| history.claim(now, row));
@@ -236,26 +241,6 @@ impl Executor {
         let expires = request.and_then(|request| request.expire_after).map(|when| when.resolve(zone));
         let by_itself = request.is_none_or(|r| r.automated && r.background && r.mandatory_after.is_some());
         RetryPolicy { retries: run.retries, after: run.retry_after, expires, by_itself }
-    }
-
-    fn request_of(&self, decision: &Decision) -> Option<Request> {
-        match self.known.instructions.file.as_ref()?.requests.get(decision.entry?)? {
-            Entry::Good(request) => Some((**request).clone()),
-            Entry::Rejected(_) => None,
-        }
-    }
-
-    /// What was verified is what is executed (P11): the stage is hashed again directly before the claim, and what could
-    /// only fail is not claimed.
-    fn verify_content(&mut self, request: &Request) -> Result<(), SafeText> {
-        if let Some(hash) = &request.content_sha256 {
-            self.world.verify_staged(hash).inspect_err(|why| {
-                self.known.content.insert(hash.clone(), ContentFact::Mismatch(why.clone()));
-            })?;
-        }
-        self.world.startable(request).inspect_err(|why| {
-            self.known.unstartable.insert(request.request_id, why.clone());
-        })
     }
 
     fn new_row(&self, request: &Request, number: u32, cause: &Cause, now: Wall) -> AttemptRow {

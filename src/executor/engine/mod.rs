@@ -1,8 +1,8 @@
 //! What is known of this machine and what is done about it. `Known` answers views and judges wishes and can do nothing;
 //! `Executor` holds one with the history, the lock and the journal: the service runs as it, and a command takes it on for
 //! a moment when no service is there. It puts the pure parts (decision, claim protocol, outcome) together with the clock
-//! and the machine. `actions` are an operator's; `launch` and `watch` are the two ends of a run; `share` keeps and says
-//! what a look brought.
+//! and the machine. `actions` are an operator's; `proof`, `launch` and `watch` are the parts of a run; `share` keeps and
+//! says what a look brought.
 
 mod actions;
 mod announce;
@@ -11,6 +11,7 @@ mod launch;
 mod notify;
 mod noting;
 mod overdue;
+mod proof;
 mod restart;
 mod retention;
 mod share;
@@ -18,6 +19,7 @@ mod watch;
 
 pub use known::Known;
 pub use launch::LaunchError;
+pub use proof::{Launch, Verified};
 
 use crate::clock::{Monotonic, Wall};
 use crate::config::Config;
@@ -54,10 +56,10 @@ pub struct Executor {
     world: Arc<dyn World>,
     /// The history, or why it cannot be believed.
     history: std::result::Result<History, Lost>,
-    journal: Journal,
-    /// Held for as long as this is the executor of a real machine.
     /// A transition has failed since the history was read.
     doubtful: bool,
+    journal: Journal,
+    /// Held for as long as this is the executor of a real machine.
     lock: Option<ExclusiveLock>,
     /// Somebody removed the lock's file and another process has taken the lock: that one is the executor now.
     deposed: bool,
@@ -103,9 +105,9 @@ impl Executor {
         let mut executor = Executor {
             known: Known::new(Arc::clone(&world), layout, config, read)?,
             history,
+            doubtful: false,
             journal: Journal::of(Arc::clone(&world)),
             lock: None,
-            doubtful: false,
             deposed: false,
             service,
             poll_due: None,
@@ -296,9 +298,9 @@ impl Executor {
 
     /// Reads everything anew. A history that can be written and not read is lost.
     fn reread(&mut self) {
+        self.doubtful = false;
         match self.history.as_ref().map(History::snapshot) {
             Ok(Ok(snapshot)) => self.known.learn(snapshot),
-        self.doubtful = false;
             Ok(Err(e)) => self.lose(e.into()),
             Err(_) => {}
         }

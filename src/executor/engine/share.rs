@@ -6,7 +6,7 @@ use super::known::{Keep, Taken};
 use crate::clock::Wall;
 use crate::decision::{Decision, decide_one};
 use crate::error::{Exit, Failure};
-use crate::executor::share::job::{STAGE_DEADLINE, ShareNews};
+use crate::executor::share::job::{STAGE_DEADLINE, ShareJob, ShareNews};
 use crate::executor::talk::protocol::{Answer, Reply};
 use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
@@ -135,17 +135,49 @@ impl Executor {
 
     /// Looks and stages, for a command: within the share's deadline, however it hangs.
     pub fn poll_now(&mut self) {
+        self.look_now();
+        self.stage_now(|_| true);
+    }
+
+    /// Looks, and stages what one request needs.
+    pub fn poll_for(&mut self, request: RequestId) {
+        self.look_now();
+        let content = self.known.find_request(request).and_then(|request| request.content_sha256.clone());
+        // A share that has just not answered is not asked for gigabytes.
+        if self.known.instructions.fault.is_none() {
+            self.stage_now(|hash| content.as_ref() == Some(hash));
+        }
+    }
+
+    /// Looks: within the share's deadline, however it hangs. Nothing is staged.
+    pub fn look_now(&mut self) {
         let Some((job, deadline)) = self.known.look_job() else { return };
         match self.world.ask_share(&job, deadline) {
             Ok(ShareNews::Looked(look)) => self.take_look(*look, self.world.now()),
-            Ok(ShareNews::Staged(..) | ShareNews::Delivered(_) | ShareNews::Reported(_)) => {}
+            Ok(
+                ShareNews::Staged(..)
+                | ShareNews::Verified(_)
+                | ShareNews::Delivered(_)
+                | ShareNews::Reported(_),
+            ) => {}
             Err(why) => self.look_gave_nothing(&why, self.world.now()),
         }
         self.known.find_staged();
+    }
+
+    fn stage_now(&mut self, wanted: impl Fn(&ContentHash) -> bool) {
         for job in self.known.stage_jobs() {
+            if !matches!(&job, ShareJob::Stage { hash, .. } if wanted(hash)) {
+                continue;
+            }
             match self.world.ask_share(&job, STAGE_DEADLINE) {
                 Ok(ShareNews::Staged(hash, fact)) => self.take_staged(hash, fact, self.world.now()),
-                Ok(ShareNews::Looked(_) | ShareNews::Delivered(_) | ShareNews::Reported(_)) => {}
+                Ok(
+                    ShareNews::Looked(_)
+                    | ShareNews::Verified(_)
+                    | ShareNews::Delivered(_)
+                    | ShareNews::Reported(_),
+                ) => {}
                 Err(why) => self.journal.error(self.world.now(), &format!("Content is not staged: {why}")),
             }
         }

@@ -6,7 +6,7 @@ use super::outbox::Outbox;
 use crate::host::account::Account;
 use crate::host::helper;
 use crate::host::open::Folder;
-use crate::site::content::ContentFact;
+use crate::site::content::{ContentFact, Seal};
 use crate::site::ids::{MachineId, PackageId};
 use crate::site::instruction::ContentHash;
 use crate::site::instruction::parse::Defaults;
@@ -62,6 +62,15 @@ pub enum ShareJob {
         /// Where results wait.
         outbox: PathBuf,
     },
+    /// Verify what is staged, directly before a launch. Nothing is asked of a share.
+    Verify {
+        /// Which launch, as whoever asks counts them.
+        ticket: u64,
+        /// What.
+        hash: ContentHash,
+        /// Where.
+        stage: PathBuf,
+    },
     /// Read a machine's own report.
     Report {
         /// In the order of preference.
@@ -78,6 +87,8 @@ pub enum ShareNews {
     Looked(Box<Look>),
     /// The content is staged, or why not.
     Staged(ContentHash, ContentFact),
+    /// The state of what is staged as it was published, or what differs.
+    Verified(Result<Seal, SafeText>),
     /// How many results arrived with the report, or why it did not.
     Delivered(Result<usize, SafeText>),
     /// The machine report that was found.
@@ -106,6 +117,7 @@ impl ShareJob {
                 let fact = content::stage(share, *package, hash, stage, &Judge::of(*trust));
                 ShareNews::Staged(hash.clone(), fact)
             }
+            ShareJob::Verify { hash, stage, .. } => ShareNews::Verified(content::verify_staged(stage, hash)),
             ShareJob::Report { shares, machine } => {
                 ShareNews::Reported(Box::new(read_report(shares, *machine)))
             }
@@ -187,7 +199,7 @@ pub fn look_deadline(shares: usize, timeout: Duration) -> Duration {
     timeout.saturating_mul(u32::try_from(shares.max(1)).unwrap_or(u32::MAX))
 }
 
-/// One package may take this long to be copied.
+/// One package may take this long to be copied, or to be verified.
 pub const STAGE_DEADLINE: Duration = Duration::from_secs(3600);
 /// Results and a report are small.
 pub const DELIVER_DEADLINE: Duration = Duration::from_secs(60);

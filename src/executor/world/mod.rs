@@ -16,6 +16,7 @@ use crate::host::notice::{Notice, Untold};
 use crate::host::power::HostFacts;
 use crate::host::sessions::{LoggedOn, Session};
 use crate::log::Level;
+use crate::site::content::Seal;
 use crate::site::instruction::{ContentHash, Request};
 use crate::terms::Platform;
 use crate::text::SafeText;
@@ -205,11 +206,16 @@ pub trait Store: Send + Sync {
     fn share_seen(&self, at: Wall);
     /// Whether this content is staged.
     fn is_staged(&self, hash: &ContentHash) -> bool;
-    /// Hashes staged content again.
+    /// Hashes staged content again, which takes as long as it takes; the state it was in meanwhile.
     ///
     /// # Errors
-    /// It is not what was verified.
-    fn verify_staged(&self, hash: &ContentHash) -> Result<(), SafeText>;
+    /// It is not what was published.
+    fn verify_staged(&self, hash: &ContentHash) -> Result<Seal, SafeText>;
+    /// The state that staged content is in.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be listed.
+    fn seal(&self, hash: &ContentHash) -> io::Result<Seal>;
     /// Whether the program of a request can be started: of its staged files, or of the system.
     ///
     /// # Errors

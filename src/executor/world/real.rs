@@ -21,7 +21,7 @@ use crate::host::sessions::{self, LoggedOn, Session};
 use crate::host::{account, durable, facts, lock, programs, threads};
 use crate::log::Level;
 use crate::log::write::PacmanLog;
-use crate::site::content::Target;
+use crate::site::content::{Seal, Target};
 use crate::site::instruction::{self, ContentHash, Program, Request};
 use crate::site::{content, mif, share, site_file};
 use crate::terms::Platform;
@@ -445,7 +445,7 @@ impl Store for RealWorld {
         content::is_staged(&self.layout.stage(), hash)
     }
 
-    fn verify_staged(&self, hash: &ContentHash) -> Result<(), SafeText> {
+    fn verify_staged(&self, hash: &ContentHash) -> Result<Seal, SafeText> {
         content::verify_staged(&self.layout.stage(), hash)
     }
 
@@ -466,6 +466,10 @@ impl Store for RealWorld {
             (Program::InPackage(_), None) => Ok(()),
         };
         judged.map_err(|why| SafeText::new(&why))
+    }
+
+    fn seal(&self, hash: &ContentHash) -> io::Result<Seal> {
+        content::seal(&self.layout.stage(), hash)
     }
 
     fn old_content(&self, age: Duration, now: Wall) -> Vec<ContentHash> {

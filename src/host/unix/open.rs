@@ -9,7 +9,7 @@ use std::fs::{File, Permissions};
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 pub const NAMES_WITHOUT_CASE: bool = false;
@@ -176,6 +176,13 @@ pub fn named(path: &Path) -> io::Result<File> {
 
 pub fn refused_name(_: &str) -> bool {
     false
+}
+
+/// Nobody can set the time of the newest change back, but with the clock.
+pub fn state_of(meta: &std::fs::Metadata) -> Vec<u64> {
+    let times = [meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()].map(i64::cast_unsigned);
+    let [mode, uid, gid] = [meta.mode(), meta.uid(), meta.gid()].map(u64::from);
+    [&[meta.dev(), meta.ino(), meta.size(), meta.nlink(), mode, uid, gid][..], &times].concat()
 }
 
 pub fn make_runnable(file: &File) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const UNIT: &str = "pcm.service";
-/// A step is at most 30 s away; hashing what is about to run may take longer.
+/// A step is at most 30 s away, and nothing in it takes long.
 const WATCHDOG_S: u32 = 300;
 
 pub fn notify_ready() {

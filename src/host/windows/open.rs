@@ -168,6 +168,10 @@ pub fn refused_name(name: &str) -> bool {
     name.ends_with(['.', ' ']) || DEVICES.contains(&stem.as_str()) || numbered || forbidden
 }
 
+pub fn state_of(meta: &std::fs::Metadata) -> Vec<u64> {
+    vec![meta.file_size(), meta.creation_time(), meta.last_write_time(), meta.file_attributes().into()]
+}
+
 pub fn make_runnable(_: &File) -> io::Result<()> {
     Ok(())
 }

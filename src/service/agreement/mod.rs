@@ -11,6 +11,7 @@ mod plain;
 #[path = "../simulation/random.rs"]
 mod random;
 mod site;
+mod verifying;
 mod world;
 
 use crate::clock::{Monotonic, Wall};
@@ -24,6 +25,7 @@ use crate::host::account::Actor;
 use crate::host::paths::Layout;
 use crate::service::server::Asked;
 use crate::service::steps::Steps;
+use crate::service::worker::Carrier;
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
 use chrono::TimeDelta;
@@ -104,8 +106,8 @@ impl<'a> Service<'a> {
         let shared = Shared(Arc::clone(world));
         let config = &world.plan.config;
         let executor = Executor::of(Arc::new(shared.clone()), &world.layout, config, true).unwrap();
-        let carrier = || Box::new(shared.clone());
-        let steps = Steps::new(executor, read_config, (carrier(), carrier()));
+        let carrier = || -> Box<dyn Carrier> { Box::new(shared.clone()) };
+        let steps = Steps::new(executor, read_config, [carrier(), carrier(), carrier()]);
         Service { world: Arc::clone(world), read_config, steps, made: 0 }
     }
 

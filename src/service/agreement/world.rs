@@ -14,7 +14,7 @@ use crate::host::power::HostFacts;
 use crate::host::sessions::LoggedOn;
 use crate::log::Level;
 use crate::service::worker::{Carrier, News};
-use crate::site::content::ContentFact;
+use crate::site::content::{ContentFact, Seal};
 use crate::site::ids::RequestId;
 use crate::site::instruction::parse::parse;
 use crate::site::instruction::{ContentHash, render};
@@ -89,6 +89,10 @@ impl World {
             ShareJob::Stage { hash, .. } => {
                 ShareNews::Staged(hash.clone(), self.plan.contents.get(hash).cloned().unwrap())
             }
+            ShareJob::Verify { hash, .. } => ShareNews::Verified(match self.plan.contents.get(hash) {
+                Some(ContentFact::Staged) => Ok(Seal("as it is".into())),
+                _ => Err("it is not there".into()),
+            }),
             ShareJob::Deliver { .. } => ShareNews::Delivered(Ok(0)),
             ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
         }
@@ -301,8 +305,12 @@ impl Store for Shared {
         self.0.plan.contents.get(hash) == Some(&ContentFact::Staged)
     }
 
-    fn verify_staged(&self, hash: &ContentHash) -> Result<(), SafeText> {
-        if self.is_staged(hash) { Ok(()) } else { Err("it is not there".into()) }
+    fn verify_staged(&self, hash: &ContentHash) -> Result<Seal, SafeText> {
+        self.seal(hash).map_err(|e| SafeText::new(&e.to_string()))
+    }
+
+    fn seal(&self, hash: &ContentHash) -> io::Result<Seal> {
+        if self.is_staged(hash) { Ok(Seal("as it is".into())) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
     fn old_content(&self, _: Duration, _: Wall) -> Vec<ContentHash> {

@@ -16,6 +16,7 @@ use crate::host::account::Actor;
 use crate::host::paths::Layout;
 use crate::service::server::Asked;
 use crate::service::steps::Steps;
+use crate::service::worker::Carrier;
 use crate::site::ids::RequestId;
 use crate::terms::State;
 use crate::text::SafeText;
@@ -174,8 +175,10 @@ impl<'a> Sim<'a> {
         let made = catch_unwind(AssertUnwindSafe(|| Executor::of(outside, &layout, &config, true)));
         match made {
             Ok(executor) => {
-                let carrier = |worker| Box::new(SimCarrier { world: Arc::clone(&world), worker });
-                let steps = Steps::new(executor.unwrap(), self.read_config, (carrier(0), carrier(1)));
+                let carrier = |worker| -> Box<dyn Carrier> {
+                    Box::new(SimCarrier { world: Arc::clone(&world), worker })
+                };
+                let steps = Steps::new(executor.unwrap(), self.read_config, [0, 1, 2].map(carrier));
                 self.service = Some(steps);
                 world.lock().note("the service starts".into());
             }
@@ -245,6 +248,9 @@ impl<'a> Sim<'a> {
         }
         if self.world.lock().lost && self.random.chance(8) {
             self.adopt();
+        }
+        if self.random.chance(5) {
+            self.world.lock().touch_content();
         }
         match self.focus.filter(|_| self.random.chance(50)) {
             Some(Focus::Instants) => return self.exactly(),

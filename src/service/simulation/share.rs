@@ -1,5 +1,5 @@
-//! The simulated share and the two workers that go there: it vanishes, hangs, is half written or rolled back, and takes
-//! results.
+//! The simulated share and the workers of the service: it vanishes, hangs, is half written or rolled back, and takes
+//! results. And what is staged, which somebody may change.
 
 use super::random::Random;
 use super::site;
@@ -7,14 +7,16 @@ use super::world::{Inner, SimWorld};
 use crate::clock::Wall;
 use crate::executor::share::job::{ShareJob, ShareNews};
 use crate::service::worker::Carrier;
-use crate::site::content::ContentFact;
+use crate::site::content::{ContentFact, Seal};
 use crate::site::instruction::parse::parse;
-use crate::site::instruction::{InstructionFile, render};
+use crate::site::instruction::{ContentHash, InstructionFile, render};
 use crate::site::share::{Found, Look, SourceFault};
 use crate::site::site_file;
 use crate::site::trust::TrustVerdict;
 use crate::terms::Code;
+use crate::text::SafeText;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +71,8 @@ impl SimShare {
 #[derive(Debug, Clone)]
 pub struct Job {
     job: ShareJob,
+    /// What verifying found when it began: what is done to the content later it does not see.
+    verified: Option<Result<Seal, SafeText>>,
     pub done_at: Duration,
     /// Its answer is that there is none.
     hangs: bool,
@@ -77,7 +81,7 @@ pub struct Job {
     forgotten: bool,
 }
 
-/// One of the service's two workers.
+/// One of the service's workers.
 pub struct SimCarrier {
     pub world: Arc<SimWorld>,
     pub worker: u8,
@@ -88,10 +92,16 @@ impl Carrier for SimCarrier {
         let mut inner = self.world.lock();
         let mine = inner.jobs.iter().filter(|job| job.worker == self.worker && !job.forgotten);
         let free_at = mine.map(|job| job.done_at).max().unwrap_or(inner.mono).max(inner.mono);
-        let latency = Duration::from_millis(*inner.random.pick(&[1, 5, 50, 2000]));
-        let hangs = inner.share.mood == Mood::Hangs || latency > deadline;
+        let local = matches!(job, ShareJob::Verify { .. });
+        let latencies: &[u64] = if local { &[1, 50, 2000, 900_000] } else { &[1, 5, 50, 2000] };
+        let latency = Duration::from_millis(*inner.random.pick(latencies));
+        let hangs = !local && inner.share.mood == Mood::Hangs || latency > deadline;
         let done_at = free_at + if hangs { deadline } else { latency };
-        inner.jobs.push(Job { job, done_at, hangs, worker: self.worker, forgotten: false });
+        let verified = match &job {
+            ShareJob::Verify { hash, .. } => Some(inner.verify(hash)),
+            _ => None,
+        };
+        inner.jobs.push(Job { job, verified, done_at, hangs, worker: self.worker, forgotten: false });
         true
     }
 }
@@ -112,7 +122,8 @@ impl Inner {
         self.jobs = rest;
         let mut heard = false;
         for job in done {
-            let hangs = job.hangs || self.share.mood == Mood::Hangs;
+            let local = matches!(job.job, ShareJob::Verify { .. });
+            let hangs = job.hangs || !local && self.share.mood == Mood::Hangs;
             let answer = if hangs {
                 // A delivery may have got somewhere before it was ended.
                 if let ShareJob::Deliver { .. } = job.job
@@ -121,6 +132,8 @@ impl Inner {
                     self.deliver(1);
                 }
                 Err("it does not answer".into())
+            } else if let Some(verified) = job.verified {
+                Ok(ShareNews::Verified(verified))
             } else {
                 Ok(self.carry_out(&job.job))
             };
@@ -138,12 +151,14 @@ impl Inner {
             ShareJob::Stage { hash, .. } => {
                 let fact = if matches!(self.share.mood, Mood::Well | Mood::RolledBack | Mood::HalfWritten) {
                     self.staged.insert(hash.clone());
+                    *self.touched.entry(hash.clone()).or_default() += 1;
                     ContentFact::Staged
                 } else {
                     ContentFact::Missing("the share is away".into())
                 };
                 ShareNews::Staged(hash.clone(), fact)
             }
+            ShareJob::Verify { hash, .. } => ShareNews::Verified(self.verify(hash)),
             // Only `pcm check` reads reports.
             ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
             ShareJob::Deliver { .. } if self.share.mood == Mood::Gone => {
@@ -155,6 +170,38 @@ impl Inner {
                 ShareNews::Delivered(Ok(delivered))
             }
         }
+    }
+
+    /// What is staged is what was published, in this state.
+    pub fn verify(&mut self, hash: &ContentHash) -> Result<Seal, SafeText> {
+        if self.spoilt.remove(hash) {
+            self.staged.remove(hash);
+            return Err("it was changed after it was staged".into());
+        }
+        let seal = self.seal(hash).map_err(|e| SafeText::new(&e.to_string()))?;
+        self.verified.insert((hash.clone(), seal.0.clone()));
+        Ok(seal)
+    }
+
+    pub fn seal(&self, hash: &ContentHash) -> io::Result<Seal> {
+        match self.staged.contains(hash) {
+            true => Ok(Seal(self.touched.get(hash).copied().unwrap_or(0).to_string())),
+            false => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// Somebody does something to what is staged; half of the time it is something else then.
+    pub fn touch_content(&mut self) {
+        let staged: Vec<ContentHash> = self.staged.iter().cloned().collect();
+        if staged.is_empty() {
+            return;
+        }
+        let hash = self.random.pick(&staged).clone();
+        if self.random.chance(50) {
+            self.spoilt.insert(hash.clone());
+        }
+        self.note(format!("somebody touches the content {}", hash.as_str()));
+        *self.touched.entry(hash).or_default() += 1;
     }
 
     /// Payload first, one by one: written there, then removed here.

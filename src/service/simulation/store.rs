@@ -7,6 +7,7 @@ use crate::executor::history::{self, Adopt, History, InitOutcome, Lost, Snapshot
 use crate::executor::mutants::{self, Mutant};
 use crate::executor::world::{Held, Store};
 use crate::log::Level;
+use crate::site::content::Seal;
 use crate::site::instruction::parse::parse;
 use crate::site::instruction::{ContentHash, Entry, InstructionFile};
 use crate::site::trust::TrustVerdict;
@@ -79,9 +80,20 @@ impl Store for super::World {
         self.lock().staged.contains(hash)
     }
 
-    fn verify_staged(&self, hash: &ContentHash) -> Result<(), SafeText> {
-        self.point("verify", false).map_err(|e| SafeText::new(&e.to_string()))?;
-        if self.is_staged(hash) { Ok(()) } else { Err("it is not there".into()) }
+    fn verify_staged(&self, hash: &ContentHash) -> Result<Seal, SafeText> {
+        self.lock().verify(hash)
+    }
+
+    fn seal(&self, hash: &ContentHash) -> io::Result<Seal> {
+        self.point("seal", false)?;
+        let inner = self.lock();
+        // As it was when it was verified, whatever has become of it.
+        if mutants::on(Mutant::SealIgnored) {
+            let verified = inner.verified.iter().filter(|(known, _)| known == hash);
+            let newest = verified.filter_map(|(_, state)| state.parse::<u64>().ok()).max();
+            return newest.map(|state| Seal(state.to_string())).ok_or(io::ErrorKind::NotFound.into());
+        }
+        inner.seal(hash)
     }
 
     fn old_content(&self, _: Duration, _: Wall) -> Vec<ContentHash> {

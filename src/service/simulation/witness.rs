@@ -28,6 +28,11 @@ pub fn launched(inner: &mut Inner, run: &str) {
     }
     match claim(inner, run) {
         Ok(row) => {
+            if let Some(hash) = &row.content
+                && !inner.seal(hash).is_ok_and(|seal| inner.verified.contains(&(hash.clone(), seal.0)))
+            {
+                inner.violation(format!("P11: {run} is launched from content that nobody has verified"));
+            }
             if row.attempt.by.as_str() == "service" {
                 by_itself(inner, &request, run);
             } else {

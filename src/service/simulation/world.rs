@@ -73,6 +73,12 @@ pub struct Inner {
     pub disk: Disk,
     pub disk_full: bool,
     pub staged: BTreeSet<ContentHash>,
+    /// How often somebody has done something to it.
+    pub touched: BTreeMap<ContentHash, u64>,
+    /// Staged content that is not what was published.
+    pub spoilt: BTreeSet<ContentHash>,
+    /// The states in which staged content was verified.
+    pub verified: BTreeSet<(ContentHash, String)>,
     /// The time stamp of the held file.
     pub seen: Option<Wall>,
     /// What happens after so many more effects; only those of this name count, where there is one.
@@ -203,6 +209,9 @@ impl SimWorld {
             disk,
             disk_full: false,
             staged: BTreeSet::new(),
+            touched: BTreeMap::new(),
+            spoilt: BTreeSet::new(),
+            verified: BTreeSet::new(),
             seen: None,
             fault: None,
             died: None,

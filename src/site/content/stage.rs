@@ -1,6 +1,8 @@
 //! Copying a package's files from a share to this machine, and proving them.
 
-use super::{Content, FILES, MAX_BYTES, NAME, hash_of, hash_reader, list_path, parse_content, words};
+use super::{
+    Content, FILES, MAX_BYTES, NAME, Seal, hash_of, hash_reader, list_path, parse_content, seal, words,
+};
 use crate::host::durable;
 use crate::host::open::{Folder, OpenError, RegularFile, make_enterable, make_private, make_runnable};
 use crate::site::content::ContentFact;
@@ -52,10 +54,18 @@ pub fn stage(
 /// Hashes everything that is staged again: exactly the files of the list, each with its size and hash, nothing else.
 /// Content that fails is no longer staged, so that the next [`stage`] copies it anew.
 ///
+/// Gives the state it was in from the first file to the last.
+///
 /// # Errors
 /// The first thing that differs.
-pub fn verify_staged(stage_root: &Path, hash: &ContentHash) -> Result<(), SafeText> {
-    let verified = verify(stage_root, hash);
+pub fn verify_staged(stage_root: &Path, hash: &ContentHash) -> Result<Seal, SafeText> {
+    let sealed = || {
+        seal(stage_root, hash).map_err(|e| words(format!("staged content, {}: {e}", stage_root.display())))
+    };
+    let verified = sealed().and_then(|before| {
+        verify(stage_root, hash)?;
+        if sealed()? == before { Ok(before) } else { Err("it was changed while it was verified".into()) }
+    });
     if verified.is_err() {
         // Without its list it does not count as staged; the files stay for whoever wants to see what happened.
         let _ = fs::remove_file(list_path(stage_root, hash));

@@ -279,6 +279,11 @@ impl Known {
         Some(Announced { ends: announced.ends.round_subsecs(0), ..announced })
     }
 
+    /// The request that is announced.
+    pub fn announced_request(&self) -> Option<RequestId> {
+        self.announced().map(|announced| announced.request)
+    }
+
     /// Until the countdown has something to do; None: nothing is announced.
     pub fn countdown_wake(&self) -> Option<Duration> {
         self.countdown.wake(self.world.monotonic())

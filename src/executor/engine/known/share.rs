@@ -54,7 +54,12 @@ impl Known {
             Ok(ShareNews::Looked(look)) => {
                 self.take_look(*look, self.world.now());
             }
-            Ok(ShareNews::Staged(..) | ShareNews::Delivered(_) | ShareNews::Reported(_)) => {}
+            Ok(
+                ShareNews::Staged(..)
+                | ShareNews::Delivered(_)
+                | ShareNews::Reported(_)
+                | ShareNews::Verified(_),
+            ) => {}
             Err(why) => {
                 self.no_answer(&why);
             }

@@ -1,0 +1,265 @@
+//! Content is verified beside the loop: while a worker hashes for as long as it likes, views are answered and time goes on,
+//! and what it found counts for the one launch it was asked for.
+
+use super::site::{self, Mood, Plan};
+use super::world::{Shared, World};
+use super::{Random, make_past};
+use crate::config::Config;
+use crate::decision::{Power, Verb};
+use crate::executor::engine::Executor;
+use crate::executor::share::job::{ShareJob, ShareNews};
+use crate::executor::talk::protocol::{Action, Answer, Call, Change, Reply, View};
+use crate::host::account::Actor;
+use crate::host::paths::Layout;
+use crate::service::server::Asked;
+use crate::service::steps::Steps;
+use crate::service::worker::Carrier;
+use crate::site::content::{ContentFact, Seal};
+use crate::site::ids::RequestId;
+use crate::site::instruction::ContentHash;
+use crate::site::instruction::parse::parse;
+use crate::terms::Platform;
+use crate::text::SafeText;
+use chrono::TimeDelta;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+const ID: &str = "BP00001";
+
+fn id() -> RequestId {
+    ID.parse().unwrap()
+}
+
+/// One request with files that is due since an hour; nothing is in its way.
+fn plan() -> Plan {
+    let plan = site::plan(&mut Random::new(1));
+    let hash = ContentHash::try_from("ab".repeat(32)).unwrap();
+    let config =
+        Config { machine: Some(site::machine()), shares: plan.config.shares.clone(), ..Config::default() };
+    let time = |hours| (plan.from + TimeDelta::hours(hours)).format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let text = format!(
+        "format = 1\nsite = \"BP0\"\nmachine = \"BP004000\"\nserial = 7\nissued = {}\n\n[[request]]\n\
+         request_id = \"{ID}\"\njob_id = \"BP0000AA\"\npackage_id = \"BP00000A\"\npackage = \"Acme\"\n\
+         command = \"Typical\"\ncommand_line = \"setup.sh\"\nautomated = true\nbackground = true\n\
+         offer_after = {}\nmandatory_after = {}\nmax_run_time = \"30m\"\ncontent_sha256 = \"{}\"\n\n\
+         [end]\nserial = 7\n",
+        time(-9),
+        time(-5),
+        time(-1),
+        hash.as_str()
+    );
+    Plan {
+        file: parse(text.as_bytes(), site::machine(), "test", &config.request_defaults()).unwrap(),
+        config,
+        site_file: "format = 1\nsite = \"BP0\"\nname = \"Test\"\n".into(),
+        mood: Mood::Well,
+        held: None,
+        contents: [(hash, ContentFact::Staged)].into(),
+        users: Some(Vec::new()),
+        power: Power::Mains,
+        up: Duration::from_secs(900_000),
+        disk_free: Some(1 << 40),
+        platform: Some(Platform::LinuxX86_64),
+        attempts: Vec::new(),
+        deferrals: Vec::new(),
+        hold: None,
+        adopted: Vec::new(),
+        lost: false,
+        ..plan
+    }
+}
+
+/// A worker that has a job for as long as the test likes.
+#[derive(Clone, Default)]
+struct Slow(Rc<RefCell<Vec<ShareJob>>>);
+
+impl Carrier for Slow {
+    fn give(&self, job: ShareJob, _: Duration) -> bool {
+        self.0.borrow_mut().push(job);
+        true
+    }
+}
+
+struct Stage<'a> {
+    world: Arc<World>,
+    steps: Steps<'a>,
+    slow: Slow,
+}
+
+/// Runs a scene on a service that has looked at its share.
+fn on_stage(act: impl FnOnce(&mut Stage)) {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = Layout {
+        config: folder.path().join("etc/pcm.toml"),
+        state: folder.path().join("state"),
+        log: folder.path().join("log"),
+        socket: folder.path().join("sock"),
+    };
+    let plan = plan();
+    make_past(&plan, &layout);
+    let config = plan.config.clone();
+    let read_config = move || Ok(config.clone());
+    let world = Arc::new(World::new(plan, layout));
+    let shared = Shared(Arc::clone(&world));
+    let executor = Executor::of(Arc::new(shared.clone()), &world.layout, &world.plan.config, true).unwrap();
+    let slow = Slow::default();
+    let carriers: [Box<dyn Carrier>; 3] =
+        [Box::new(shared.clone()), Box::new(shared), Box::new(slow.clone())];
+    let steps = Steps::new(executor, &read_config, carriers);
+    let mut stage = Stage { world, steps, slow };
+    for _ in 0..5 {
+        stage.step();
+    }
+    act(&mut stage);
+}
+
+impl Stage<'_> {
+    /// One step, and what the other workers have to say.
+    fn step(&mut self) {
+        self.steps.step();
+        loop {
+            let Some(news) = self.world.lock().news.pop_front() else { return };
+            self.steps.hear(news);
+        }
+    }
+
+    /// Time passes as the service sleeps.
+    fn pass(&mut self, minutes: u64) {
+        for _ in 0..minutes * 2 {
+            self.world.lock().advance(Duration::from_secs(30));
+            self.step();
+        }
+    }
+
+    fn asked(&self) -> usize {
+        self.slow.0.borrow().len()
+    }
+
+    fn launches(&self) -> usize {
+        self.world.lock().launches.len()
+    }
+
+    /// The oldest job has this outcome.
+    fn answer(&mut self, sealed: Result<&str, &str>) {
+        let job = self.slow.0.borrow_mut().remove(0);
+        let sealed = sealed.map(|seal| Seal(seal.into())).map_err(SafeText::new);
+        self.steps.hear((job, Ok(ShareNews::Verified(sealed))));
+        self.step();
+    }
+
+    fn ask(&mut self, call: Call) -> oneshot::Receiver<Reply> {
+        let actor = Actor {
+            name: "ola".into(),
+            uid: Some(0),
+            login_uid: None,
+            terminal: None,
+            from: None,
+            may_operate: true,
+        };
+        let (answer, answered) = oneshot::channel();
+        self.steps.answer(Asked { call, actor, answer });
+        answered
+    }
+
+    fn change(&mut self, what: Action) -> oneshot::Receiver<Reply> {
+        self.ask(Call::Change(Change { what, reason: Some("test".into()), dry_run: false }))
+    }
+
+    fn answers_views(&mut self) {
+        let list = self.ask(Call::View(View::List)).try_recv();
+        assert!(matches!(list, Ok(Ok(Answer::List(_)))), "{list:?}");
+    }
+}
+
+const AS_IT_IS: &str = "as it is";
+
+#[test]
+fn a_slow_verification_holds_up_neither_views_nor_time_and_its_launch_follows() {
+    on_stage(|stage| {
+        assert_eq!((stage.asked(), stage.launches()), (1, 0));
+        for _ in 0..30 {
+            stage.answers_views();
+            stage.pass(1);
+        }
+        assert_eq!((stage.asked(), stage.launches()), (1, 0), "it is asked for once");
+        stage.answer(Ok(AS_IT_IS));
+        stage.step();
+        assert_eq!(stage.launches(), 1);
+    });
+}
+
+#[test]
+fn content_that_changed_after_it_was_verified_is_verified_again_and_not_launched() {
+    on_stage(|stage| {
+        stage.answer(Ok("as it was"));
+        stage.pass(1);
+        assert_eq!((stage.asked(), stage.launches()), (1, 0));
+        stage.answer(Ok(AS_IT_IS));
+        stage.step();
+        assert_eq!(stage.launches(), 1);
+    });
+}
+
+#[test]
+fn what_was_verified_for_a_launch_that_did_not_come_is_verified_again_for_the_next() {
+    on_stage(|stage| {
+        let until = stage.world.lock().wall + TimeDelta::hours(5);
+        assert!(stage.change(Action::Hold(until)).try_recv().unwrap().is_ok());
+        stage.answer(Ok(AS_IT_IS));
+        stage.pass(10);
+        assert_eq!((stage.asked(), stage.launches()), (0, 0), "what is decided after it counts");
+        assert!(stage.change(Action::Unhold).try_recv().unwrap().is_ok());
+        stage.pass(1);
+        assert_eq!((stage.asked(), stage.launches()), (1, 0), "nothing is reused");
+        stage.answer(Ok(AS_IT_IS));
+        stage.step();
+        assert_eq!(stage.launches(), 1);
+    });
+}
+
+#[test]
+fn an_operator_waits_for_the_verification_of_a_run_and_nobody_else_does() {
+    on_stage(|stage| {
+        let until = stage.world.lock().wall + TimeDelta::hours(5);
+        assert!(stage.change(Action::Hold(until)).try_recv().unwrap().is_ok());
+        stage.answer(Ok(AS_IT_IS));
+        let overrides = vec![crate::terms::Gate::Hold];
+        let mut run = stage.change(Action::Request(id(), Verb::Run { overrides }));
+        stage.pass(3);
+        stage.answers_views();
+        assert!(run.try_recv().is_err(), "it waits");
+        assert_eq!((stage.asked(), stage.launches()), (1, 0));
+        stage.answer(Ok(AS_IT_IS));
+        assert!(matches!(run.try_recv(), Ok(Ok(Answer::Run(_)))));
+        assert_eq!(stage.launches(), 1);
+    });
+}
+
+#[test]
+fn content_that_is_not_what_was_published_starts_nothing_and_is_staged_and_verified_anew() {
+    on_stage(|stage| {
+        stage.answer(Err("setup.sh: it was changed after it was staged"));
+        stage.pass(1);
+        assert_eq!((stage.asked(), stage.launches()), (1, 0));
+        stage.answer(Ok(AS_IT_IS));
+        stage.pass(1);
+        assert_eq!(stage.launches(), 1);
+    });
+}
+
+#[test]
+fn an_operator_is_told_that_the_content_is_not_what_was_published() {
+    on_stage(|stage| {
+        let until = stage.world.lock().wall + TimeDelta::hours(5);
+        assert!(stage.change(Action::Hold(until)).try_recv().unwrap().is_ok());
+        stage.answer(Ok(AS_IT_IS));
+        let overrides = vec![crate::terms::Gate::Hold];
+        let mut run = stage.change(Action::Request(id(), Verb::Run { overrides }));
+        stage.answer(Err("setup.sh: it was changed after it was staged"));
+        let refused = run.try_recv().unwrap().unwrap_err();
+        assert_eq!((refused.code.as_str(), stage.launches()), ("content-mismatch", 0));
+    });
+}
