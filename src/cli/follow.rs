@@ -52,7 +52,7 @@ pub fn until_ended(app: &App, client: &Client, run: &RunResultDoc, print: bool) 
             transcript.print(app, ended)?;
         }
         if ended {
-            return Ok(result(&attempt));
+            return Ok(RunResultDoc { decided_on: run.decided_on.clone(), ..result(&attempt) });
         }
         std::thread::sleep(STEP);
     }
@@ -67,6 +67,7 @@ fn result(attempt: &AttemptDoc) -> RunResultDoc {
         result: Some(attempt.result.clone()),
         started_at: attempt.started_at,
         ended_at: attempt.ended_at,
+        decided_on: None,
     }
 }
 

@@ -118,8 +118,10 @@ pub trait AskAll: Ask {
 
 /// A view answers from memory; what takes longer than this is not answering.
 const VIEW_TIMEOUT: Duration = Duration::from_secs(10);
-/// A launch hashes the staged content first; a poll waits for the share.
+/// A poll waits for the share.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(120);
+/// Before a launch the staged content is hashed: gigabytes, maybe, on a slow disk.
+const RUN_TIMEOUT: Duration = Duration::from_secs(3_720);
 /// Without a service a console asks several times a second: the state folder is read again only this often.
 const VIEW_FRESH: Duration = Duration::from_millis(900);
 /// And the share only this often.
@@ -229,7 +231,7 @@ impl Client {
         let mut service = None;
         let lock = ExclusiveLock::wait_take(&self.layout.lock(), actor.name.as_str(), |_| {
             // Whoever has it may be a service that has only just started.
-            service = ipc::connect(&self.layout.socket, &self.layout.state, CHANGE_TIMEOUT).ok();
+            service = ipc::connect(&self.layout.socket, &self.layout.state, timeout_of(change)).ok();
             service.is_none() && facts::monotonic().0 < until
         })
         .map_err(|e| self.no_lock(&e))?;
@@ -240,11 +242,33 @@ impl Client {
         };
         let mut executor = Executor::new(&self.layout, &self.config, lock, false)?;
         executor.watch(facts::now());
-        // A view has just shown what is on the share, so what it showed can be acted on.
-        if matches!(&change.what, Action::Request(_, verb) if *verb != Verb::Stop) {
-            executor.poll_now();
+        let run = self.ask_share_for(change, &mut executor);
+        let reply = executor.act(change, actor, facts::now());
+        if run { executor.known().with_basis(reply) } else { reply }
+    }
+
+    /// Whether a run was asked for, and so the share. A hold, a stop and what becomes of a deferral are decided on what is
+    /// held, however the share hangs; only where that does not know the request at all, a view has just shown it on the
+    /// share, and it is looked at once.
+    fn ask_share_for(&self, change: &Change, executor: &mut Executor) -> bool {
+        match &change.what {
+            Action::Request(request, Verb::Run { .. } | Verb::Rerun { .. }) => {
+                executor.poll_for(*request);
+                return true;
+            }
+            Action::Request(request, Verb::Defer { .. } | Verb::Undefer) => {
+                if !executor.known().knows(*request, facts::now()) {
+                    executor.look_now();
+                }
+            }
+            Action::Request(_, Verb::Stop)
+            | Action::Hold(_)
+            | Action::Unhold
+            | Action::Restart(_)
+            | Action::Notice
+            | Action::Poll => {}
         }
-        executor.act(change, actor, facts::now())
+        false
     }
 
     fn no_lock(&self, e: &io::Error) -> Failure {
@@ -337,6 +361,18 @@ impl Client {
     }
 }
 
+fn timeout_of(change: &Change) -> Duration {
+    match &change.what {
+        Action::Request(_, Verb::Run { .. } | Verb::Rerun { .. }) => RUN_TIMEOUT,
+        Action::Request(_, Verb::Defer { .. } | Verb::Undefer | Verb::Stop)
+        | Action::Hold(_)
+        | Action::Unhold
+        | Action::Restart(_)
+        | Action::Notice
+        | Action::Poll => CHANGE_TIMEOUT,
+    }
+}
+
 impl Ask for Client {
     fn view(&self, view: &View) -> Reply {
         let timeout = if matches!(view, View::Simulate(_)) { CHANGE_TIMEOUT } else { VIEW_TIMEOUT };
@@ -347,7 +383,7 @@ impl Ask for Client {
     }
 
     fn change(&self, change: &Change) -> Reply {
-        match ipc::connect(&self.layout.socket, &self.layout.state, CHANGE_TIMEOUT) {
+        match ipc::connect(&self.layout.socket, &self.layout.state, timeout_of(change)) {
             Ok(stream) => self.remote(stream, &Call::Change(change.clone())),
             Err(_) => self.change_here(change),
         }

@@ -36,6 +36,7 @@ pub fn give<T: Send + 'static>(
     }
 }
 
+/// For those who test what becomes of them without a thread.
 #[cfg(test)]
 pub mod tests {
     #![allow(clippy::unwrap_used)]

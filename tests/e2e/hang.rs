@@ -57,3 +57,31 @@ fn what_the_first_look_may_still_bring_is_not_denied_before_it_has_ended() {
     service.wait().unwrap();
     assert!(waited > Duration::from_secs(2), "it said no after {waited:?}, before it could know");
 }
+
+#[test]
+fn without_a_service_a_share_that_hangs_holds_up_no_action() {
+    let mut site = Site::with_config("[share]\ntimeout = \"20s\"\n");
+    site.publish(&[
+        Request::due("BP00001").mandatory(now() + seconds(86_400)),
+        Request::due("BP00002").mandatory(now() + seconds(86_400)),
+    ]);
+    site.json(&["poll"]);
+    let Some(_hang) = Hang::over(&site.share()) else { return };
+    let quickly = |args: &[&str]| {
+        let clock = Instant::now();
+        let doc = site.json(args);
+        assert!(clock.elapsed() < Duration::from_secs(10), "{args:?} took {:?}", clock.elapsed());
+        doc
+    };
+    quickly(&["hold", "--for", "1h", "--reason", "audit"]);
+    quickly(&["unhold"]);
+    let deferred = quickly(&["defer", "BP00001", "--for", "1h", "--reason", "release"]);
+    assert!(!deferred["deferred_until"].is_null(), "{deferred}");
+    quickly(&["undefer", "BP00001"]);
+    // Only a run asks the share, within its deadline, and says what it was decided on.
+    let clock = Instant::now();
+    let run = site.json(&["run", "BP00002"]);
+    assert!(clock.elapsed() < Duration::from_secs(60), "the run took {:?}", clock.elapsed());
+    let basis = run["decided_on"].as_str().unwrap_or_default();
+    assert!(basis.contains("because the share cannot be read now"), "{run}");
+}

@@ -21,6 +21,9 @@ pub fn run_result(doc: &RunResultDoc, look: &Look) -> Page {
     let how = outcome(doc.exit_code, doc.result.as_ref().map_or("", |r| r.as_str()));
     let how = if how.is_empty() { how } else { format!(": {how}") };
     page.line(format!("{what}{took}{how}."));
+    if let Some(basis) = &doc.decided_on {
+        page.line(format!("This was decided on {basis}."));
+    }
     if doc.state.group() == Group::Running {
         page.line(format!("See how it goes: {} show {}", look.pcm, doc.request_id));
     }

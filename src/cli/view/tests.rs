@@ -480,6 +480,7 @@ fn changes_are_said_in_one_sentence() {
         result: Some("".into()),
         started_at: Some(later(-3)),
         ended_at: Some(later(-2)),
+        decided_on: None,
     };
     assert_eq!(shown(run_result(&ended, &look)), "BP0000Y attempt 1 failed after 1m: exit 17.\n");
     let dry = DryRunDoc { dry_run: true, would: "run BP0000Y as root".into(), request_id: Some(id) };

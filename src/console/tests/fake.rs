@@ -456,6 +456,7 @@ impl Ask for Fake {
                 result: None,
                 started_at: Some(soon(0)),
                 ended_at: None,
+                decided_on: None,
             }),
             Action::Request(request, Verb::Defer { until }) => Answer::Changed(ChangedDoc {
                 request_id: *request,

@@ -382,6 +382,9 @@ pub struct RunResultDoc {
     pub started_at: Option<Wall>,
     /// Once it has ended.
     pub ended_at: Option<Wall>,
+    /// What it was decided on where the share was asked and did not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_on: Option<SafeText>,
 }
 
 /// `defer`, `undefer`, `stop`

@@ -3,9 +3,11 @@
 use super::Known;
 use crate::clock::Wall;
 use crate::decision::RestartState;
+use crate::executor::talk::protocol::{Answer, Reply};
 use crate::executor::talk::view::{ChangedDoc, HoldDoc, PollDoc, RestartDoc, RunResultDoc};
 use crate::site::ids::RequestId;
 use crate::terms::State;
+use crate::text::SafeText;
 use chrono::SubsecRound as _;
 
 impl Known {
@@ -20,6 +22,29 @@ impl Known {
             result: row.map(|row| row.attempt.result.clone()).filter(|text| !text.is_empty()),
             started_at: row.and_then(|row| row.attempt.started_at),
             ended_at: row.and_then(|row| row.attempt.ended_at),
+            decided_on: None,
+        }
+    }
+
+    /// What came of a run for which the share was asked and did not answer, with what it was decided on in its place.
+    pub fn with_basis(&self, reply: Reply) -> Reply {
+        let Some(fault) = &self.instructions.fault else { return reply };
+        let from = match self.instructions.share_seen {
+            Some(at) => format!("of {}", self.local(at)),
+            None => "that is held".to_owned(),
+        };
+        let why = fault.problems.iter().map(|problem| problem.message.to_string()).collect::<Vec<_>>();
+        let why = if why.is_empty() { fault.code.to_string() } else { why.join("; ") };
+        let basis = format!("the instruction file {from}, because the share cannot be read now: {why}");
+        let basis = SafeText::new(&basis);
+        match reply {
+            Ok(Answer::Run(doc)) => Ok(Answer::Run(RunResultDoc { decided_on: Some(basis), ..doc })),
+            Err(mut failure) => {
+                let message = format!("{}. This was decided on {basis}", failure.message);
+                failure.message = SafeText::new(&message);
+                Err(failure)
+            }
+            other => other,
         }
     }
 
