@@ -8,7 +8,7 @@ use crate::text::SafeText;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 const TOOL: &str = "/usr/bin/smbstatus";
@@ -18,20 +18,30 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of its output.
 const LIMIT: u64 = 4 << 20;
 
+/// When it was asked last, and what it said.
+static KNOWN: Mutex<(Option<Instant>, Vec<Session>)> = Mutex::new((None, Vec::new()));
+
+/// As they were last known. Samba is asked beside, for it may hang; only the first answer is waited for.
 pub fn connections() -> Vec<Session> {
-    static LAST: Mutex<Option<(Instant, Vec<Session>)>> = Mutex::new(None);
     if !Path::new(TOOL).exists() || !Path::new("/run/samba").exists() {
         return Vec::new();
     }
-    let Ok(mut last) = LAST.lock() else { return Vec::new() };
-    match &*last {
-        Some((at, list)) if at.elapsed() < FRESH => list.clone(),
-        _ => {
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let asked = known().0;
+    if asked.is_none_or(|at| at.elapsed() >= FRESH) {
+        known().0 = Some(Instant::now());
+        let (tell, told) = mpsc::channel();
+        let asking = threads::start("samba", move || {
             let list = parse(&ask().unwrap_or_default());
-            *last = Some((Instant::now(), list.clone()));
-            list
+            known().1 = list;
+            // Only who asked first waits for it.
+            let _ = tell.send(());
+        });
+        if asked.is_none() && asking.is_ok() {
+            let _ = told.recv_timeout(PATIENCE);
         }
     }
+    known().1.clone()
 }
 
 fn ask() -> Option<String> {
