@@ -124,8 +124,9 @@ mod tests {
         }
 
         fn next(&mut self) -> Asked {
-            let next = tokio::time::timeout(Duration::from_secs(20), self.asked.recv());
-            self.runtime.block_on(async { next.await }).unwrap().unwrap()
+            let Served { runtime, asked, .. } = self;
+            let next = async { tokio::time::timeout(Duration::from_secs(20), asked.recv()).await };
+            runtime.block_on(next).unwrap().unwrap()
         }
     }
 
