@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Permissions};
 use std::io::{self, Write as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -22,7 +22,13 @@ const PLAIN: Mode = Mode::from_raw_mode(0o644);
 const ENTERABLE: Mode = Mode::from_raw_mode(0o755);
 
 #[derive(Debug)]
-pub struct Folder(pub(in crate::host) OwnedFd);
+pub struct Folder(OwnedFd);
+
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 impl Folder {
     pub fn open(path: &Path) -> Result<Folder, OpenError> {

@@ -84,8 +84,8 @@ pub fn check_way_to(share: &Path, writers: &Writers) -> Result<PathBuf, Loose> {
     Ok(here)
 }
 
-pub fn check_folder(folder: &super::open::Folder, path: &Path, writers: &Writers) -> Result<(), Loose> {
-    check_open(&folder.0, path, writers)
+pub fn check_folder(folder: impl AsFd, path: &Path, writers: &Writers) -> Result<(), Loose> {
+    check_open(folder, path, writers)
 }
 
 pub fn check_file(file: &File, path: &Path, writers: &Writers) -> Result<(), Loose> {
