@@ -178,7 +178,7 @@ fn what_cannot_be_written_is_an_error_and_heals() {
     fs::remove_file(log.path()).unwrap();
     fs::create_dir(log.path()).unwrap();
     let said = log.log(Level::Info, "c", &"x".into(), now(), 0).unwrap_err();
-    assert!(said.to_string().contains("no regular file"));
+    assert!(said.to_string().contains("not a regular file"), "{said}");
     assert!(PacmanLog::open(&folder, "PACMAN.LOG", Cmtrace, 1, 1).is_err());
 }
 
