@@ -30,8 +30,6 @@ pub enum Mutant {
     ExitIgnored,
     /// That `started` was written is not looked at.
     StartedIgnored,
-    /// Staged content may change between its verification and the launch.
-    SealIgnored,
     /// A result whose report was lost in a crash is not reported again.
     ReportForgotten,
 }
@@ -51,7 +49,6 @@ impl Mutant {
         Mutant::RecordGivenUp,
         Mutant::ExitIgnored,
         Mutant::StartedIgnored,
-        Mutant::SealIgnored,
         Mutant::ReportForgotten,
     ];
 }

@@ -80,8 +80,9 @@ fn without_a_service_a_share_that_hangs_holds_up_no_action() {
     quickly(&["undefer", "BP00001"]);
     // Only a run asks the share, within its deadline, and says what it was decided on.
     let clock = Instant::now();
-    let run = site.json(&["run", "BP00002"]);
+    let refused = site.refused(&["run", "BP00002"], 3);
     assert!(clock.elapsed() < Duration::from_secs(60), "the run took {:?}", clock.elapsed());
-    let basis = run["decided_on"].as_str().unwrap_or_default();
-    assert!(basis.contains("because the share cannot be read now"), "{run}");
+    // Its files were never copied.
+    assert_eq!(refused["code"], "content-missing");
+    assert!(refused["message"].to_string().contains("because the share cannot be read now"), "{refused}");
 }

@@ -133,7 +133,8 @@ fn a_service_that_can_say_nothing_anywhere_runs_what_is_due() {
 #[test]
 fn rust_log_shows_polls_decisions_claims_launches_ends_calls_and_reports() {
     let mut site = Site::new();
-    site.publish(&[Request::due("BP00001")]);
+    let content = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
+    site.publish(&[Request::due("BP00001").set("content_sha256", content)]);
     let file = site.path("diagnostics");
     let mut command = site.command(&["service", "run"]);
     command.env("RUST_LOG", "pcm=debug").stderr(std::fs::File::create(&file).unwrap());
