@@ -200,10 +200,6 @@ impl<'a> Subject<'a> {
 
     /// Whether the time to expire has come.
     pub fn expired(&self, t: Wall) -> bool {
-        #[cfg(test)]
-        if crate::executor::mutants::on(crate::executor::mutants::Mutant::RunsAtExpiry) {
-            return self.expire.is_some_and(|e| t > e);
-        }
         self.expire.is_some_and(|e| t >= e)
     }
 }

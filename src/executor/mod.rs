@@ -15,8 +15,6 @@ pub(crate) mod footing;
 pub mod history;
 pub(crate) mod init;
 pub(crate) mod journal;
-#[cfg(test)]
-pub(crate) mod mutants;
 pub(crate) mod notice;
 pub(crate) mod run;
 pub(crate) mod share;

@@ -24,7 +24,10 @@ fn carry_out(order: Order) -> Result<serde_json::Value> {
         Work::Change(change, actor) => {
             serde_json::to_value(Client::new(layout, config).change_as(&change, &actor)?)
         }
-        Work::RecordEnds => serde_json::to_value(Client::new(layout, config).record_ends()),
+        Work::RecordEnds => {
+            Client::new(layout, config).record_ends();
+            Ok(serde_json::Value::Null)
+        }
         Work::Init(adopt) => serde_json::to_value(init::init(&layout, &config, adopt)?),
     };
     done.map_err(|e| Failure::new(Exit::Failed, "no-answer", e.to_string(), "Report this"))

@@ -1,15 +1,13 @@
 //! The service (`pcm service run`): one loop that holds the executor, polls the share through a worker, runs what is due
 //! in order, answers the socket, and reports. The loop itself never touches the share and never waits for a package.
 
-#[cfg(test)]
-mod agreement;
 mod peers;
 mod reporting;
 mod schedule;
 mod server;
-#[cfg(test)]
-mod simulation;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod verifying;
 mod worker;
 

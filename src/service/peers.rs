@@ -125,8 +125,8 @@ mod tests {
 
         fn next(&mut self) -> Asked {
             let Served { runtime, asked, .. } = self;
-            let next = async { tokio::time::timeout(Duration::from_secs(20), asked.recv()).await };
-            runtime.block_on(next).unwrap().unwrap()
+            let _inside = runtime.enter();
+            runtime.block_on(tokio::time::timeout(Duration::from_secs(20), asked.recv())).unwrap().unwrap()
         }
     }
 

@@ -29,8 +29,11 @@ use crate::terms::Problem;
 use crate::text::SafeText;
 use std::time::{Duration, Instant};
 
-/// The readers by name; the name is also the folder of its corpus and the binary of cargo-fuzz.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+/// A reader by its name, which is also the folder of its corpus and the binary of cargo-fuzz.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All readers.
+pub const TARGETS: &[Target] = &[
     ("config", config),
     ("content", content),
     ("frame", frame),

@@ -86,7 +86,7 @@ proptest! {
         quick in any::<bool>(),
     ) {
         let mut world = world(&first, &others, depends);
-        // This machine gives no notice; one that does is in `service::agreement`.
+        // This machine gives no notice; one that does is in `service::tests::agreement`.
         world.policy.config.run.countdown = std::time::Duration::ZERO;
         // A run that was under way before is somebody else's: when it ends is not known to either.
         prop_assume!(world.facts.running.is_none() && first.attempt != 2);

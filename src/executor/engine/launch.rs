@@ -6,8 +6,6 @@ use super::{Executor, Verified};
 use crate::clock::Wall;
 use crate::decision::{self, Attempt as AttemptView, Decision};
 use crate::executor::history::{AttemptRow, ResultRow};
-#[cfg(test)]
-use crate::executor::mutants::{self, Mutant};
 use crate::executor::run::attempt::{Attempt, Effect, Event, Phase};
 use crate::executor::run::outcome::{self, RetryPolicy};
 use crate::executor::run::run_folder::{RunFolder, RunSpec};
@@ -128,8 +126,6 @@ impl Executor {
         let mut host: Option<Box<dyn Host>> = None;
         while effect != Effect::Rest {
             let done = match effect {
-                #[cfg(test)]
-                Effect::CommitClaim if mutants::on(Mutant::ClaimAfterLaunch) => Ok(()),
                 Effect::CommitClaim => self.transition(|history| history.claim(now, row)),
                 Effect::ReadClaim => match self.read_claim(row) {
                     Ok(false) => {
@@ -145,12 +141,8 @@ impl Executor {
                 Effect::MakeFolder => {
                     self.world.create_run(&run, spec).map_err(|e| SafeText::new(&e.to_string()))
                 }
-                #[cfg(test)]
-                Effect::WriteMark if mutants::on(Mutant::NoMark) => Ok(()),
                 Effect::WriteMark => self.with_history(|history| history.write_mark()),
                 Effect::StartHost => self.world.start_host(&run).map(|started| host = Some(started)),
-                #[cfg(test)]
-                Effect::RecordHost if mutants::on(Mutant::ClaimAfterLaunch) => Ok(()),
                 Effect::RecordHost => self.record_host(row),
                 Effect::SayGo if self.has_expired(row.request) => {
                     effect = attempt.step(Event::Withdrawn("it expired while it was being started".into()));
@@ -174,10 +166,6 @@ impl Executor {
                 Ok(()) => Event::Done,
                 Err(why) => Event::Failed(why),
             });
-        }
-        #[cfg(test)]
-        if mutants::on(Mutant::ClaimAfterLaunch) {
-            let _ = self.transition(|history| history.claim(now, row));
         }
         if let Some(host) = host {
             host.let_be();

@@ -111,10 +111,7 @@ impl Executor {
             deposed: false,
             service,
             poll_due: None,
-            #[cfg(not(test))]
             owes: true,
-            #[cfg(test)]
-            owes: !super::mutants::on(super::mutants::Mutant::ReportForgotten),
             unwritten: None,
             overdue: None,
             noting: Noting::default(),

@@ -4,8 +4,6 @@
 use super::Executor;
 use crate::clock::Wall;
 use crate::executor::history::{AttemptRow, ResultRow};
-#[cfg(test)]
-use crate::executor::mutants::{self, Mutant};
 use crate::executor::run::attempt::{self, Recovery};
 use crate::executor::run::outcome::{self, EndedBy, ExitRecord};
 use crate::executor::talk::view::WAITS_FOR_INPUT;
@@ -123,9 +121,6 @@ impl Executor {
         }
         let result = ResultRow {
             state: State::Interrupted,
-            #[cfg(test)]
-            retry_at: mutants::on(Mutant::RerunInterrupted).then_some(now),
-            #[cfg(not(test))]
             retry_at: None,
             started_at: row.attempt.started_at,
             ended_at: None,

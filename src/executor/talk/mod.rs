@@ -1,4 +1,6 @@
-//! What is asked of the executor and what it answers: the calls (`protocol`) and the documents (`view`).
+//! What is asked of the executor and what it answers: the calls (`protocol`) and the documents of views (`view`) and
+//! changes (`done`).
 
+mod done;
 pub mod protocol;
 pub mod view;

@@ -1,10 +1,9 @@
 //! The documents that every view is made of: the console draws them, the command line prints them as text or as JSON,
 //! and the socket carries them. Field names are the contract of DESIGN.md 7.
 
+pub use super::done::*;
 use crate::clock::Wall;
 use crate::config::PollingBy;
-use crate::decision::RestartState;
-use crate::error::Failure;
 use crate::host::sessions::SessionKind;
 use crate::site::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
 use crate::site::instruction::{Restarts, RunWhen};
@@ -365,89 +364,6 @@ pub struct SessionDoc {
     pub ignored: bool,
 }
 
-/// `run`, `rerun`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunResultDoc {
-    /// Which.
-    pub request_id: RequestId,
-    /// Its number.
-    pub attempt: u32,
-    /// At the time of return.
-    pub state: State,
-    /// Once it has ended.
-    pub exit_code: Option<i64>,
-    /// Once it has ended.
-    pub result: Option<SafeText>,
-    /// Once launched.
-    pub started_at: Option<Wall>,
-    /// Once it has ended.
-    pub ended_at: Option<Wall>,
-    /// What it was decided on where the share was asked and did not answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decided_on: Option<SafeText>,
-}
-
-/// `defer`, `undefer`, `stop`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ChangedDoc {
-    /// Which.
-    pub request_id: RequestId,
-    /// Its state now.
-    pub state: State,
-    /// While a deferral is in force.
-    pub deferred_until: Option<Wall>,
-}
-
-/// `hold`, `unhold`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HoldDoc {
-    /// None: no hold.
-    pub held_until: Option<Wall>,
-    /// Why.
-    pub reason: Option<SafeText>,
-}
-
-/// To whom a notice is on its way; who could not be told is in the log.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ToldDoc {
-    /// `anna on pts/3`, one for each.
-    pub told: Vec<SafeText>,
-}
-
-/// `restart`: where a pending restart stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RestartDoc {
-    /// A package wants one, and the machine has not restarted since.
-    pub restart_pending: bool,
-    /// `none`, `by-hand`, `cancelled`, `deferred`, `waiting`, `due`, `countdown`, `asked`.
-    pub state: RestartState,
-    /// Whose packages want it.
-    pub requests: Vec<RequestId>,
-    /// When it is announced for.
-    pub restarts_at: Option<Wall>,
-    /// While it is deferred.
-    pub deferred_until: Option<Wall>,
-    /// When what is in the way can next change by time.
-    pub next_change: Option<Wall>,
-    /// What is in the way.
-    pub code: Option<Code>,
-    /// In words.
-    pub why: SafeText,
-}
-
-/// `poll`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PollDoc {
-    /// Of the file now in force.
-    pub serial: Option<u64>,
-    /// Requests in the file.
-    pub requests: u32,
-    /// Which share answered.
-    pub source: Option<SafeText>,
-    /// What is wrong.
-    pub problems: Vec<Problem>,
-}
-
 /// `history`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HistoryDoc {
@@ -585,22 +501,4 @@ pub struct CheckItem {
     pub evidence: SafeText,
     /// What to do about it; None on pass.
     pub remedy: Option<SafeText>,
-}
-
-/// With `--dry-run`: what would be done.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DryRunDoc {
-    /// Always true.
-    pub dry_run: bool,
-    /// In words.
-    pub would: SafeText,
-    /// For what.
-    pub request_id: Option<RequestId>,
-}
-
-/// Standard error with `--json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ErrorDoc {
-    /// What failed.
-    pub error: Failure,
 }

@@ -8,13 +8,16 @@ use std::io::Read as _;
 /// So much of a program is looked at; the kernel itself reads less of a script.
 const START: u64 = 4096;
 
+/// Says why an interpreter, by its path, or a bare name that `env` looks for, cannot be had on a system.
+pub type Interpreters<'a> = &'a dyn Fn(&str) -> Result<(), String>;
+
 /// Where it is to be started.
 #[derive(Clone, Copy)]
 pub struct Target<'a> {
     /// Its platform; None: not known, so that only what fits no platform is refused.
     pub platform: Option<Platform>,
-    /// Why an interpreter, by its path, or a bare name that `env` looks for, cannot be had there. None: not known either.
-    pub system: Option<&'a dyn Fn(&str) -> Result<(), String>>,
+    /// Its interpreters. None: not known either.
+    pub system: Option<Interpreters<'a>>,
 }
 
 /// Why this program of a package cannot be started, with its name. `files` holds the package's files.

@@ -3,7 +3,7 @@
 mod tamper;
 
 use super::check::Checks;
-use super::random::Random;
+use super::mutants::Mutant;
 use super::share::{Mood, SimCarrier};
 use super::world::{Crash, Death, FIRST_GENERATION, Fault, Figures, SimWorld};
 use super::{Failure, Focus, World, hosts};
@@ -16,6 +16,7 @@ use crate::host::account::Actor;
 use crate::host::paths::Layout;
 use crate::service::server::Asked;
 use crate::service::steps::Steps;
+use crate::service::tests::random::Random;
 use crate::service::worker::Carrier;
 use crate::site::ids::RequestId;
 use crate::terms::State;
@@ -52,7 +53,12 @@ pub struct Sim<'a> {
 }
 
 /// Runs one seed.
-pub fn run(seed: u64, steps: u32, focus: Option<Focus>) -> Result<Figures, Box<Failure>> {
+pub fn run(
+    seed: u64,
+    steps: u32,
+    mutant: Option<Mutant>,
+    focus: Option<Focus>,
+) -> Result<Figures, Box<Failure>> {
     let folder = folder();
     let layout = Layout {
         config: folder.path().join("etc/pcm.toml"),
@@ -65,6 +71,7 @@ pub fn run(seed: u64, steps: u32, focus: Option<Focus>) -> Result<Figures, Box<F
     }
     let mut random = Random::new(seed);
     let world = Arc::new(SimWorld::new(Random::new(random.next()), layout.clone()));
+    world.lock().mutant = mutant;
     let made = history::init(&layout, world.lock().wall, FIRST_GENERATION, None);
     assert_eq!(made, Ok(InitOutcome::Created));
     let hooked = Arc::clone(&world);

@@ -1,10 +1,10 @@
 //! Simulated run hosts and packages: what `run_host` does, step by step, with every wait and death in between.
 
+use super::mutants::Mutant;
 use super::site::{self, Behaviour, Mif};
 use super::witness;
 use super::world::{Fault, Inner, SimWorld};
 use crate::clock::Wall;
-use crate::executor::mutants::{self, Mutant};
 use crate::executor::run::attempt::Found;
 use crate::executor::run::outcome::{EndedBy, ExitRecord, MifSays};
 use crate::executor::run::run_folder::{RunSpec, Started};
@@ -91,7 +91,7 @@ impl Inner {
     pub fn host_event(&mut self, run: &str) {
         let Some(host) = self.hosts.get(run).cloned() else { return };
         match host.phase {
-            Phase::Waiting if mutants::on(Mutant::LaunchWithoutGo) => self.launch(run),
+            Phase::Waiting if self.has(Mutant::LaunchWithoutGo) => self.launch(run),
             Phase::Waiting => self.never_told(run),
             Phase::Running => self.tree_ended(run, &host),
             Phase::Syncing => self.record_end(run, &host),
@@ -130,7 +130,7 @@ impl Inner {
     }
 
     fn record_end(&mut self, run: &str, host: &SimHost) {
-        let late = mutants::on(Mutant::RecordBeforeSync);
+        let late = self.has(Mutant::RecordBeforeSync);
         if !late {
             self.disk.sync("installed", run);
         }
@@ -154,7 +154,7 @@ impl Inner {
         }
     }
 
-    fn record(&self, ended_by: EndedBy, code: Option<i64>, started: Wall, ran: Duration) -> ExitRecord {
+    pub fn record(&self, ended_by: EndedBy, code: Option<i64>, started: Wall, ran: Duration) -> ExitRecord {
         ExitRecord {
             ended_by,
             exit_code: code,
@@ -173,12 +173,13 @@ impl Inner {
     fn write_exit(&mut self, run: &str, record: &ExitRecord) -> bool {
         let full = self.disk_full && self.random.chance(50);
         let soon = self.mono + Duration::from_millis(500);
+        let gives_up = self.has(Mutant::RecordGivenUp);
         let Some(host) = self.hosts.get_mut(run).filter(|_| full) else {
             self.disk.write(&folder(run), "exit", &record.to_bytes().unwrap());
             self.disk.sync(&folder(run), "exit");
             return true;
         };
-        host.gave_up = mutants::on(Mutant::RecordGivenUp);
+        host.gave_up = gives_up;
         host.at = Some(soon);
         host.gave_up
     }
@@ -228,6 +229,7 @@ impl Host for Handle {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
             self.told = true;
+            inner.forget_claim();
             inner.launch(&self.run);
         }
         world.point("gone", false)
@@ -249,17 +251,19 @@ impl Runs for super::World {
         self.point("folder", true)?;
         {
             let mut inner = self.lock();
+            inner.keep_claim();
             if !inner.disk.make_folder(&folder(run)) {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
             inner.disk.write(&folder(run), "spec", &serde_json::to_vec(spec).map_err(io::Error::other)?);
         }
         self.point("folder made", false)?;
-        if !mutants::on(Mutant::FolderNotSynced) {
-            let mut inner = self.lock();
+        let mut inner = self.lock();
+        if !inner.has(Mutant::FolderNotSynced) {
             inner.disk.sync(&folder(run), "spec");
             inner.disk.sync_folder(&folder(run));
         }
+        drop(inner);
         self.point("folder synced", false)
     }
 
@@ -338,7 +342,7 @@ impl Runs for super::World {
         let started = inner.disk.exists(&folder(run), "started");
         let survivors =
             !lock_held && exit.is_none() && started && host.is_some_and(|host| host.package_alive);
-        Ok(Found { exit, lock_held, started, survivors, damaged: None })
+        Ok(inner.shown(Found { exit, lock_held, started, survivors, damaged: None }))
     }
 
     fn read_mif(&self, run: &str) -> MifSays {

@@ -2,13 +2,13 @@
 //! configuration and the machine. Times are on whole seconds, many of them on the same quarter of an hour, so that
 //! things meet.
 
-use super::random::Random;
 use crate::clock::{Wall, When, Zone};
 use crate::config::{Config, PollingBy};
 use crate::decision::simulate::RunTime;
 use crate::decision::{Attempt, Hold, Power};
 use crate::executor::history::{AttemptRow, DeferralRow, ResultRow};
 use crate::host::sessions::{LoggedOn, Session, SessionKind};
+use crate::service::tests::random::Random;
 use crate::site::content::ContentFact;
 use crate::site::ids::{MachineId, RequestId};
 use crate::site::instruction::*;

@@ -1,8 +1,8 @@
 //! The simulation as tests: many seeds, and every mutant.
 
+use super::mutants::Mutant;
+use super::run;
 use super::world::Figures;
-use super::{Focus, run};
-use crate::executor::mutants::Mutant;
 use std::time::Instant;
 
 fn knob(name: &str) -> Option<u64> {
@@ -67,18 +67,7 @@ fn every_deliberate_defect_is_caught() {
     let most = knob("PCM_SIM_SEEDS").unwrap_or(100);
     let mut caught = 0;
     for mutant in Mutant::ALL {
-        // What each of them breaks is rare in a world where everything happens as often.
-        let focus = match mutant {
-            Mutant::RunsAtExpiry => Some(Focus::Instants),
-            Mutant::RecordBeforeSync => Some(Focus::Ends),
-            Mutant::RerunInterrupted | Mutant::StartedIgnored | Mutant::FolderNotSynced => {
-                Some(Focus::At("gone"))
-            }
-            Mutant::LaunchWithoutGo => Some(Focus::At("ready")),
-            Mutant::ReportForgotten => Some(Focus::At("write outbox")),
-            _ => None,
-        };
-        let failure = (1..=most).find_map(|seed| run(seed, 120, Some(*mutant), focus).err());
+        let failure = (1..=most).find_map(|seed| run(seed, 120, Some(*mutant), mutant.focus()).err());
         match failure {
             Some(failure) => {
                 caught += 1;

@@ -1,7 +1,7 @@
 //! A disk that forgets what was not synced when the machine crashes: a file survives with its folder, as it was synced
 //! last, or, by chance, as it was written last.
 
-use super::random::Random;
+use crate::service::tests::random::Random;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, Default)]

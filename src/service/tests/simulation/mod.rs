@@ -8,7 +8,7 @@ mod check;
 mod disk;
 mod driver;
 mod hosts;
-mod random;
+mod mutants;
 mod share;
 mod site;
 mod store;
@@ -16,7 +16,7 @@ mod tests;
 mod witness;
 mod world;
 
-use crate::executor::mutants::{self, Mutant};
+use mutants::Mutant;
 use std::ops::Deref;
 use std::sync::Arc;
 use world::{Figures, SimWorld};
@@ -73,8 +73,5 @@ pub fn run(
     mutant: Option<Mutant>,
     focus: Option<Focus>,
 ) -> Result<Figures, Box<Failure>> {
-    mutants::set(mutant);
-    let result = driver::run(seed, steps, focus);
-    mutants::set(None);
-    result
+    driver::run(seed, steps, mutant, focus)
 }

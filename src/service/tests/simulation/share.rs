@@ -1,11 +1,11 @@
 //! The simulated share and the workers of the service: it vanishes, hangs, is half written or rolled back, and takes
 //! results. And what is staged, which somebody may change.
 
-use super::random::Random;
 use super::site;
 use super::world::{Inner, SimWorld};
 use crate::clock::Wall;
 use crate::executor::share::job::{ShareJob, ShareNews};
+use crate::service::tests::random::Random;
 use crate::service::worker::Carrier;
 use crate::site::content::{ContentFact, Seal};
 use crate::site::instruction::parse::parse;
@@ -244,8 +244,9 @@ impl Inner {
         };
         match read {
             Err(problems) => Look { problems, ..fault(Code::Malformed) },
-            Ok(file) => {
+            Ok(mut file) => {
                 self.share.read = Some((bytes.clone(), file.clone()));
+                self.misread(&mut file);
                 let trust = match trust {
                     true => TrustVerdict::Trusted("simulated".into()),
                     false => TrustVerdict::Refused(Code::LoosePermissions, "anybody may write it".into()),

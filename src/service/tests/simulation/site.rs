@@ -1,9 +1,9 @@
 //! A random site: configuration of the machine, requests with times, windows, users, dependencies and exit code tables,
 //! and what the packages do when they run.
 
-use super::random::Random;
 use crate::clock::{Wall, When, Zone};
 use crate::config::Config;
+use crate::service::tests::random::Random;
 use crate::site::ids::{MachineId, RequestId};
 use crate::site::instruction::*;
 use crate::site::site_file::Freeze;

@@ -6,14 +6,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod plain;
-// The same few lines; they are no part of that simulation.
-#[allow(clippy::duplicate_mod)]
-#[path = "../simulation/random.rs"]
-mod random;
 mod site;
 mod verifying;
 mod world;
 
+use super::random::Random;
 use crate::clock::{Monotonic, Wall};
 use crate::config::Config;
 use crate::decision::simulate::{Assumptions, Content};
@@ -29,7 +26,6 @@ use crate::service::worker::Carrier;
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
 use chrono::TimeDelta;
-use random::Random;
 use site::Plan;
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -3,7 +3,7 @@
 
 use super::disk::Disk;
 use super::hosts::SimHost;
-use super::random::Random;
+use super::mutants::{Before, Mutant};
 use super::share::{Job, SimShare};
 use super::site;
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
@@ -13,6 +13,7 @@ use crate::executor::share::job::{ShareJob, ShareNews};
 use crate::executor::world::Machine;
 use crate::host::paths::Layout;
 use crate::host::sessions::{LoggedOn, Session, SessionKind};
+use crate::service::tests::random::Random;
 use crate::service::worker::News;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Request};
@@ -61,6 +62,9 @@ pub struct Launch {
 /// Everything that changes.
 pub struct Inner {
     pub random: Random,
+    /// What this world does wrong.
+    pub mutant: Option<Mutant>,
+    pub before: Before,
     pub wall: Wall,
     /// Since this boot.
     pub mono: Duration,
@@ -199,6 +203,8 @@ impl SimWorld {
             disk.sync_folder(folder);
         }
         let inner = Inner {
+            mutant: None,
+            before: Before::default(),
             wall,
             mono: Duration::from_secs(random.below(90_000)),
             boot: 1,
@@ -250,6 +256,9 @@ impl SimWorld {
     pub fn point(&self, name: &str, writes: bool) -> io::Result<()> {
         let mut inner = self.lock();
         inner.figures.effects += 1;
+        if name == "commit" {
+            inner.keep_history();
+        }
         let fault = match &mut inner.fault {
             Some((_, Some(wanted), _)) if !name.starts_with(*wanted) => None,
             Some((0, _, fault)) => Some(*fault),
