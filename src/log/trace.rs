@@ -20,8 +20,11 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// So many different ones are remembered.
 const REMEMBERED: usize = 100;
 
+/// Where warnings and errors go.
+pub type Warned = Box<dyn Fn(Level, &SafeText) + Send + Sync>;
+
 /// Begins to collect, unless somebody does already. Warnings and errors go to `log` too, where there is one.
-pub fn start(log: Option<Box<dyn Fn(Level, &SafeText) + Send + Sync>>) {
+pub fn start(log: Option<Warned>) {
     let wanted = std::env::var_os(EnvFilter::DEFAULT_ENV).is_some_and(|wanted| !wanted.is_empty());
     if !wanted && log.is_none() {
         return;

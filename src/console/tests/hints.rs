@@ -160,7 +160,10 @@ fn named_with(keymap: &Keymap) -> BTreeSet<(String, String)> {
             let screen = stage.screen();
             let typing = stage.app.typing();
             let whys = COMMANDS.iter().filter_map(|command| enabled(&stage.app, command.id).err());
-            let texts = screen.lines().map(str::to_owned).chain(whys.map(|why| why.to_string()));
+            // Its letters are symbols of states, as its words are.
+            let legend = |line: &&str| !line.contains(". scheduled  o offered");
+            let texts =
+                screen.lines().filter(legend).map(str::to_owned).chain(whys.map(|why| why.to_string()));
             for text in texts {
                 found.extend(
                     named(&text, typing).into_iter().map(|key| (key, format!("after {way:?}: {text}"))),

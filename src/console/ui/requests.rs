@@ -81,21 +81,21 @@ fn head(app: &App, list: &Rows, table: &Table<RequestDoc>, focus: bool, stale: b
     }
     let line = table.head(Line::of(if stale { "~ " } else { "  " }, scope), scope);
     // What a list is not as it comes stands where the reasons are: those explain themselves.
+    let marked = (!app.marked.is_empty()).then(|| safe!("{} marked", app.marked.len()));
+    let filter = (!list.filter.is_empty()).then(|| safe!("filter {}", list.filter));
+    let order = list.sorted_by().map(|order| safe!("by {order}"));
     let mut said = Line::new();
-    if !app.marked.is_empty() {
-        said.push(safe!("{} marked  ", app.marked.len()), Scope::Mark);
-    }
-    if !list.filter.is_empty() {
-        said.push(safe!("filter: {}  ", list.filter), Scope::Mark);
-    }
-    if let Some(order) = list.sorted_by() {
-        said.push(safe!("by {order}  "), Scope::Mark);
+    for part in [marked, filter, order].into_iter().flatten() {
+        if !said.words.is_empty() {
+            said.push(", ", Scope::Mark);
+        }
+        said.push(part, Scope::Mark);
     }
     if said.words.is_empty() {
         return line.add(table.rest(), scope);
     }
     if !app.marked.is_empty() || !list.filter.is_empty() {
-        said.push(safe!("({} drops)", app.key_of(Id::Back)), Scope::Dim);
+        said.push(safe!("  ({} drops)", app.key_of(Id::Back)), Scope::Dim);
     }
     line.join(said)
 }
