@@ -487,6 +487,9 @@ pub struct InitArgs {
     /// nothing is adopted
     #[arg(long, value_enum, value_name = "WHAT")]
     pub adopt: Option<AdoptArg>,
+    /// Take the instruction file with this serial although a newer one was seen, e.g. after the share was restored
+    #[arg(long, value_name = "N", conflicts_with_all = ["adopt", "trust"])]
+    pub accept_serial: Option<u64>,
     /// What makes a publication believable; written into a new configuration
     #[arg(long, value_enum, value_name = "MODE")]
     pub trust: Option<TrustArg>,

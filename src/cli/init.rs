@@ -1,5 +1,5 @@
 //! `pcm init`: enrols this machine. Writes a configuration where there is none, then has the executor make or check the
-//! history. What an operator wrote is not rewritten, and healthy state is left as it is.
+//! history. With `--accept-serial` it asks the executor instead. What an operator wrote is not rewritten, and healthy state is left as it is.
 
 use super::App;
 use super::args::{AdoptArg, InitArgs};
@@ -8,7 +8,7 @@ use super::setup::{Read, bad_configuration};
 use crate::config::Starter;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::Adopt;
-use crate::executor::talk::protocol::Answer;
+use crate::executor::talk::protocol::{Action, Answer};
 use crate::executor::talk::view::DryRunDoc;
 use crate::executor::{footing, init};
 use crate::host::durable;
@@ -47,6 +47,9 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
             format!("{} is there already and is not rewritten", layout.config.display()),
             "Edit `machine`, `shares` and `[trust] mode` there, and run init without --machine, --share and --trust",
         ));
+    }
+    if let Some(serial) = args.accept_serial {
+        return app.change(Action::AcceptSerial(serial), Some(&format!("serial {serial}")));
     }
     if app.dry_run {
         let config = if new { "write" } else { "keep" };

@@ -261,6 +261,8 @@ impl Client {
                     executor.look_now();
                 }
             }
+            // What a share offers now is what can be accepted.
+            Action::AcceptSerial(_) => executor.look_now(),
             Action::Request(_, Verb::Stop)
             | Action::Hold(_)
             | Action::Unhold
@@ -369,7 +371,8 @@ fn timeout_of(change: &Change) -> Duration {
         | Action::Unhold
         | Action::Restart(_)
         | Action::Notice
-        | Action::Poll => CHANGE_TIMEOUT,
+        | Action::Poll
+        | Action::AcceptSerial(_) => CHANGE_TIMEOUT,
     }
 }
 

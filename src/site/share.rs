@@ -6,11 +6,12 @@ use super::ids::MachineId;
 use super::instruction::parse::{Defaults, parse};
 use super::instruction::{self, InstructionFile};
 use super::site_file::{self, SiteFile};
-use super::trust::{Judge, TrustMode, TrustVerdict};
+use super::trust::{Judge, TrustVerdict};
 pub use crate::host::open::OpenError;
 use crate::host::open::{Folder, RegularFile};
 use crate::terms::{Code, Problem};
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,8 @@ pub struct Looking<'a> {
 pub struct Look {
     /// The valid instruction file: a trusted one before others, then the highest serial, then the first share.
     pub found: Option<Found>,
+    /// The valid instruction files of the other shares, best first.
+    pub others: Vec<Found>,
     /// Why there is none; set where `found` is not.
     pub fault: Option<SourceFault>,
     /// What is wrong with the shares that were not used, and warnings of the site file of the one that was. Those of the
@@ -108,6 +111,7 @@ enum Answer {
 /// Looks at every configured share.
 pub fn look(looking: &Looking<'_>) -> Look {
     let mut look = Look::default();
+    let mut offers: Vec<Found> = Vec::new();
     let mut faults: Vec<(Code, Vec<Problem>)> = Vec::new();
     for share in looking.shares {
         match look_at(looking, share) {
@@ -117,13 +121,14 @@ pub fn look(looking: &Looking<'_>) -> Look {
             }
             Answer::Found(found) => {
                 look.answered = true;
-                let better = look.found.as_ref().is_none_or(|best| rank(&found) > rank(best));
-                if better {
-                    look.found = Some(*found);
-                }
+                offers.push(*found);
             }
         }
     }
+    // Of equals the first share stays the first.
+    offers.sort_by_key(|found| Reverse(found.rank()));
+    let mut offers = offers.into_iter();
+    (look.found, look.others) = (offers.next(), offers.collect());
     if let Some(found) = &look.found {
         look.problems.extend(found.site.warnings.iter().cloned());
         look.problems.extend(faults.into_iter().flat_map(|(_, problems)| problems));
@@ -155,35 +160,6 @@ pub fn parse_held(
     defaults: &Defaults,
 ) -> Result<InstructionFile, Vec<Problem>> {
     parse(bytes, machine, &format!("held {machine}.INS"), defaults)
-}
-
-/// What is odd about a new file's serial, seen against the one in force: it is lower, or equal with other bytes. In mode
-/// `signed` that is `rollback` and refuses the new file, otherwise it is a warning.
-pub fn serial_problem(
-    mode: TrustMode,
-    held: (&InstructionFile, &[u8]),
-    new: (&InstructionFile, &[u8]),
-    file: &str,
-) -> Option<Problem> {
-    let (old, new_serial) = (held.0.serial, new.0.serial);
-    let odd = match new_serial.cmp(&old) {
-        std::cmp::Ordering::Greater => return None,
-        std::cmp::Ordering::Equal if held.1 == new.1 => return None,
-        std::cmp::Ordering::Equal => format!("serial {new_serial} was seen before with another content"),
-        std::cmp::Ordering::Less => format!("serial {new_serial} is lower than {old}, which was seen before"),
-    };
-    let message = format!("{odd}: give each publication a higher one");
-    let problem = Problem::of_file(Code::Rollback.as_str(), file, message);
-    let problem = Problem { field: Some("serial".into()), ..problem };
-    Some(match mode {
-        TrustMode::Signed => problem,
-        TrustMode::Permissions => problem.into_warning(),
-    })
-}
-
-fn rank(found: &Found) -> (bool, u64) {
-    // An untrusted file with a high serial must not keep a trusted one out.
-    (matches!(found.trust, TrustVerdict::Trusted(_)), found.file.serial)
 }
 
 fn progress(code: Code) -> u8 {

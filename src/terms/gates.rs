@@ -224,7 +224,7 @@ table! {
             gate: Gate::Trust, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
             brief: "rollback", listed: Listed::Brief,
             without: "had its serial been higher", opens: "a higher serial is published",
-            remedy: "The publisher has to publish with a higher serial",
+            remedy: "The publisher has to publish with a higher serial; where the older one is right: pcm init --accept-serial N",
         }
         /// Made for another platform.
         Platform = "platform" {

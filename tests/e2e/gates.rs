@@ -595,7 +595,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("share-denied", "the same, and root is denied nothing: site::share"),
     ("unsigned", "mode signed, with the whole file: e2e::share"),
     ("bad-signature", "nothing verifies signatures yet, so nothing gives this code"),
-    ("rollback", "a serial that does not grow is told, and blocks nothing before signatures do: site::share"),
+    ("rollback", "what is older is not taken, so no request of it is there to explain: e2e::rollback"),
     ("not-offered", "a request that is not offered is not mandatory either: decision::tests::gates"),
     ("user-logged-on", "below, where logind can be imitated"),
     ("no-user", "the same"),

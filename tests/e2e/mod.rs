@@ -23,6 +23,7 @@ mod policy;
 mod reboot;
 mod restart;
 mod rights;
+mod rollback;
 mod service;
 mod share;
 mod simulate;

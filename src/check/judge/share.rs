@@ -60,6 +60,13 @@ pub fn share(facts: &Facts) -> CheckItem {
 
 pub fn instructions(facts: &Facts) -> CheckItem {
     let mut findings = Vec::new();
+    if let Ok(status) = &facts.views.status {
+        let older = status.problems.iter().filter(|p| p.code == Code::Rollback.as_str());
+        findings.extend(older.map(|p| block(place(p), Code::Rollback.row().remedy)));
+        if !findings.is_empty() {
+            return item("instructions", findings);
+        }
+    }
     match &facts.look {
         None => findings.push(not_enrolled(facts)),
         Some(Ok(look)) if look.found.is_none() => {

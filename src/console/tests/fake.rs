@@ -4,7 +4,7 @@ use crate::clock::Wall;
 use crate::decision::Verb;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::{Ask, AskAll};
-use crate::executor::talk::protocol::{Action, Answer, Change, Reply, View};
+use crate::executor::talk::protocol::{Action, Answer, Change, Reply, View, unexpected_answer};
 use crate::executor::talk::view::*;
 use crate::host::sessions::SessionKind;
 use crate::safe;
@@ -487,6 +487,8 @@ impl Ask for Fake {
                 code: None,
                 why: "an operator's".into(),
             }),
+            // The console has no key for it.
+            Action::AcceptSerial(_) => return Err(unexpected_answer()),
             Action::Poll => {
                 Answer::Poll(PollDoc { serial: Some(42), requests: 12, source: None, problems: Vec::new() })
             }

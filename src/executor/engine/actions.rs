@@ -175,6 +175,7 @@ impl Executor {
                 self.poll_now();
                 self.polled()
             }
+            Action::AcceptSerial(serial) => self.accept_serial(*serial, actor, now),
         }
     }
 
@@ -271,7 +272,7 @@ impl Executor {
     }
 }
 
-fn not_recorded(why: &str) -> Failure {
+pub(super) fn not_recorded(why: &str) -> Failure {
     Failure::new(
         Exit::State,
         "not-recorded",

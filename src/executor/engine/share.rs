@@ -2,12 +2,14 @@
 //! said in the phrases of the original.
 
 use super::Executor;
+use super::actions::not_recorded;
 use super::known::{Keep, Taken};
 use crate::clock::Wall;
 use crate::decision::{Decision, decide_one};
 use crate::error::{Exit, Failure};
 use crate::executor::share::job::{STAGE_DEADLINE, ShareJob, ShareNews};
 use crate::executor::talk::protocol::{Answer, Reply};
+use crate::host::account::Actor;
 use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::instruction::ContentHash;
@@ -27,19 +29,23 @@ impl Executor {
             let path = share.join(share::INS_FOLDER).join(format!("{machine}.INS"));
             self.journal.info(now, &format!("Looking for instruction file: {}", path.display()));
         }
-        if look.answered {
+        let listed: BTreeSet<RequestId> = self.known.listed().into_iter().collect();
+        let taken = self.known.take_look(look, now);
+        if self.known.instructions.share_seen == Some(now) {
             // Told to the next start by the age of the held file.
             self.world.share_seen(now);
         }
-        let listed: BTreeSet<RequestId> = self.known.listed().into_iter().collect();
-        let taken = self.known.take_look(look, now);
         self.known.find_unstartable();
         match taken {
             Taken::Nothing(fault) => {
                 if fault.code == Code::InsMissing {
                     self.journal.info(now, "No instruction file.");
                 }
-                self.journal_problems(&fault.problems, now);
+                if fault.code == Code::Rollback {
+                    self.say_rollback(&fault, now);
+                } else {
+                    self.journal_problems(&fault.problems, now);
+                }
             }
             Taken::Refused => self.say_refused(now),
             Taken::File(keep) => {
@@ -50,7 +56,41 @@ impl Executor {
                 self.tell_found(&listed, now);
             }
         }
+        self.record_publication(now);
         self.note_states(now);
+    }
+
+    /// What is in force is the highest that was ever seen, from now on and after every start. It is kept before: a file
+    /// that is held and not recorded counts all the same, one that is recorded and not held could not be put in force.
+    fn record_publication(&mut self, now: Wall) {
+        let (Some(publication), Ok(history)) = (self.known.unrecorded(), &mut self.history) else { return };
+        let done = history.note_publication(now, publication);
+        let done = done.and_then(|delta| history.write_mark().map(|()| delta));
+        if let Err(e) = self.apply(done) {
+            self.not_written("The serial of the instruction file was not recorded", &e, now);
+        }
+    }
+
+    /// Said once for each file: it is on the share until somebody publishes.
+    fn say_rollback(&mut self, fault: &SourceFault, now: Wall) {
+        for problem in &fault.problems {
+            let line = format!("{}: {}: {}", problem.file, problem.code, problem.message);
+            if self.journal.once_in(Duration::MAX, &line, now) {
+                self.journal.error(now, &line);
+            }
+        }
+    }
+
+    /// `pcm init --accept-serial`: an older file takes the place of a newer one, because an operator says so.
+    pub(super) fn accept_serial(&mut self, serial: u64, actor: &Actor, now: Wall) -> Reply {
+        let found = self.known.offered(serial)?.clone();
+        let publication = found.publication();
+        let keep = Keep::of(&found);
+        self.world.hold(&keep.file, &keep.site).map_err(|why| not_recorded(&why))?;
+        self.known.accept(found);
+        self.change(|history| history.accept_publication(now, &publication, &actor.name))?;
+        self.journal.warning(now, &format!("Serial {serial} was accepted by {}.", actor.name));
+        Ok(Answer::Poll(self.known.poll_doc()))
     }
 
     /// Takes what came of staging.

@@ -3,7 +3,7 @@
 
 use super::chain::{self, ChainState};
 use super::mark::Mark;
-use super::{History, HistoryError, connect, rows, schema};
+use super::{History, HistoryError, connect, publication, rows, schema};
 use crate::clock::Wall;
 use crate::executor::history::chain::Event;
 use crate::executor::run::run_folder;
@@ -11,6 +11,7 @@ use crate::host::durable;
 use crate::host::open::{self, OpenError};
 use crate::host::paths::Layout;
 use crate::site::ids::RequestId;
+use crate::site::publication::Publication;
 use crate::text::SafeText;
 use rusqlite::{OpenFlags, params};
 use serde::{Deserialize, Serialize};
@@ -166,6 +167,9 @@ pub(super) fn open_healthy(layout: &Layout, flags: OpenFlags) -> Result<Healthy,
     rows::agree_with_events(&db)
         .map_err(damaged)?
         .map_err(|what| Lost::new(format!("{}: {what}", file.display())))?;
+    publication::agrees_with_events(&db)
+        .map_err(damaged)?
+        .map_err(|what| Lost::new(format!("{}: {what}", file.display())))?;
     let Some(mark) = mark else {
         return Err(without_mark(&db, &head, layout));
     };
@@ -265,7 +269,7 @@ pub fn init(
     match open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_WRITE) {
         Ok(_) => Ok(InitOutcome::Healthy),
         Err(lost) if lost.cause == Cause::NeverCreated => {
-            create(layout, now, generation, &[], earlier).map_err(Lost::new)?;
+            create(layout, now, generation, &[], earlier, None).map_err(Lost::new)?;
             match earlier {
                 None => Ok(InitOutcome::Created),
                 Some(why) => Err(Lost::new(why)),
@@ -289,6 +293,8 @@ pub fn adopt(
     if open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_WRITE).is_ok() {
         return Ok(InitOutcome::Healthy);
     }
+    // What was lost does not make anything older new.
+    let highest = Mark::read(&layout.mark()).ok().flatten().and_then(|mark| mark.publication);
     let file = layout.history();
     let stamp = now.format("%Y%m%dT%H%M%SZ");
     let runs = layout.runs();
@@ -311,7 +317,7 @@ pub fn adopt(
         }
     }
     let adopted = if adopt == Adopt::Done { listed } else { &[] };
-    create(layout, now, generation, adopted, None)?;
+    create(layout, now, generation, adopted, None, highest)?;
     Ok(InitOutcome::Adopted(adopted.len(), kept))
 }
 
@@ -321,6 +327,7 @@ fn create(
     generation: &str,
     adopted: &[RequestId],
     not_adopted: Option<&str>,
+    highest: Option<Publication>,
 ) -> Result<(), String> {
     let file = layout.history();
     // Made under another name and renamed, so that a history is there whole or not at all.
@@ -351,6 +358,9 @@ fn create(
                 )?;
                 events.push(Event::new("adopted-as-done", Some(*request), &serde_json::json!({})));
             }
+            if let Some(highest) = &highest {
+                publication::write(tx, events, highest, None)?;
+            }
             Ok(())
         })
         .map_err(|e| e.to_string())?;
@@ -364,7 +374,7 @@ fn create(
     #[cfg(test)]
     super::faults::point("created").map_err(|e| e.to_string())?;
     // The mark goes last: it counts events, and what it counts has to be there after a power cut.
-    Mark { generation: generation.to_owned(), events: head.events, head: head.hash }
+    Mark { generation: generation.to_owned(), events: head.events, head: head.hash, publication: highest }
         .write(&layout.mark())
         .map_err(|e| format!("{}: {e}", layout.mark().display()))
 }

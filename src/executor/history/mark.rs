@@ -1,13 +1,14 @@
 //! `pcm.mark`, beside the configuration and so away from the state folder: what the history was at the newest claim,
-//! deferral or hold. A history behind it has been replaced by an older one (PROMISES.md 2).
+//! deferral, hold or publication. A history behind it has been replaced by an older one (PROMISES.md 2).
 
 use crate::host::durable;
 use crate::host::open::{self, OpenError};
+use crate::site::publication::Publication;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
 
-/// Generation, number of events and head of the chain.
+/// Generation, number of events, head of the chain, and the highest publication.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Of the history it belongs to.
@@ -16,9 +17,12 @@ pub struct Mark {
     pub events: u64,
     /// The hash of the newest.
     pub head: String,
+    /// The highest publication ever taken. Marks of earlier versions have none.
+    #[serde(default)]
+    pub publication: Option<Publication>,
 }
 
-/// A mark is three short fields; whatever is longer is not one.
+/// A mark is a few short fields; whatever is longer is not one.
 const MAX_BYTES: u64 = 4096;
 
 impl Mark {

@@ -7,6 +7,7 @@ mod chain;
 pub mod faults;
 mod health;
 mod mark;
+mod publication;
 mod row_error;
 mod rows;
 mod schema;
@@ -242,7 +243,7 @@ impl History {
         Ok(value)
     }
 
-    /// Writes generation, number of events and head of the chain beside the configuration, durably.
+    /// Writes generation, number of events, head of the chain and the highest publication beside the configuration, durably.
     ///
     /// # Errors
     /// The mark is then the old one.
@@ -251,6 +252,7 @@ impl History {
             generation: self.generation.clone(),
             events: self.head.events,
             head: self.head.hash.clone(),
+            publication: self.content(publication::highest(&self.db))?,
         };
         #[cfg(test)]
         faults::point("mark")

@@ -5,6 +5,7 @@ use super::rows::{AttemptRow, DeferralRow};
 use crate::clock::Wall;
 use crate::decision::{Deferrals, HistoryView, Hold, RestartOrder};
 use crate::site::ids::RequestId;
+use crate::site::publication::Publication;
 use crate::terms::{Group, State};
 use chrono::SubsecRound as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,8 @@ pub struct Snapshot {
     pub view: HistoryView,
     /// Since when each request is in its state, as far as it was seen.
     pub since: BTreeMap<RequestId, (State, Wall)>,
+    /// The highest publication that this machine has ever taken.
+    pub highest: Option<Publication>,
     /// All deferrals by request, oldest first.
     deferrals: BTreeMap<RequestId, Vec<DeferralRow>>,
     /// All attempts by request, in the order of their numbers. `view` shares with each what decisions see of it.
@@ -46,6 +49,8 @@ pub enum Delta {
     Hold(Option<Hold>),
     /// What an operator said about a restart.
     Restart(RestartOrder),
+    /// The highest publication.
+    Publication(Publication),
     /// The states in which requests were seen.
     Seen(Wall, Vec<(RequestId, State)>),
 }
@@ -105,6 +110,7 @@ impl Snapshot {
             Delta::Deferral { request, at, set } => self.defer(request, at, set),
             Delta::Hold(hold) => self.view.hold = hold,
             Delta::Restart(order) => self.view.restart = Some(order),
+            Delta::Publication(highest) => self.highest = Some(highest),
             Delta::Seen(at, states) => {
                 for (request, state) in states {
                     if self.since.get(&request).is_none_or(|(before, _)| *before != state) {

@@ -115,6 +115,8 @@ pub enum Action {
     Notice,
     /// Read the instruction file now.
     Poll,
+    /// Let the instruction file with this serial, which a share offers, replace a newer one.
+    AcceptSerial(u64),
 }
 
 impl Action {
@@ -129,6 +131,7 @@ impl Action {
             Action::Restart(RestartVerb::Cancel) => "restart cancel",
             Action::Notice => "notice",
             Action::Poll => "poll",
+            Action::AcceptSerial(_) => "accept-serial",
         }
     }
 
@@ -136,7 +139,12 @@ impl Action {
     pub fn request(&self) -> Option<RequestId> {
         match self {
             Action::Request(request, _) => Some(*request),
-            Action::Hold(_) | Action::Unhold | Action::Restart(_) | Action::Notice | Action::Poll => None,
+            Action::Hold(_)
+            | Action::Unhold
+            | Action::Restart(_)
+            | Action::Notice
+            | Action::Poll
+            | Action::AcceptSerial(_) => None,
         }
     }
 }
@@ -272,7 +280,13 @@ mod tests {
         let mut words: Vec<&str> = verbs.into_iter().map(|v| Action::Request(request, v).verb()).collect();
         let restarts = [RestartVerb::Now, RestartVerb::Defer(Wall::default()), RestartVerb::Cancel];
         words.extend(restarts.map(|verb| Action::Restart(verb).verb()));
-        let others = [Action::Hold(Wall::default()), Action::Unhold, Action::Notice, Action::Poll];
+        let others = [
+            Action::Hold(Wall::default()),
+            Action::Unhold,
+            Action::Notice,
+            Action::Poll,
+            Action::AcceptSerial(1),
+        ];
         words.extend(others.iter().map(Action::verb));
         let all = words.len();
         words.sort_unstable();

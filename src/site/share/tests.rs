@@ -1,9 +1,9 @@
 //! What a look at shares finds, on real folders with hostile things in them.
 #![allow(clippy::unwrap_used)]
 
-use super::{Look, Looking, look, open_bounded, serial_problem};
+use super::{Look, Looking, look, open_bounded};
 use crate::host::open::OpenError;
-use crate::site::instruction::parse::{Defaults, parse};
+use crate::site::instruction::parse::Defaults;
 use crate::site::trust::{Judge, TrustMode, TrustVerdict};
 use crate::terms::Code;
 use std::fs;
@@ -235,24 +235,6 @@ fn in_mode_signed_nothing_is_trusted() {
     let dir = share(5);
     let found = look_at(dir.path()).found.unwrap();
     assert!(matches!(found.trust, TrustVerdict::Refused(Code::Unsigned, _)));
-}
-
-#[test]
-fn a_serial_that_does_not_grow_is_told() {
-    let machine = "BP004000".parse().unwrap();
-    let read = |text: &str| parse(text.as_bytes(), machine, "f", &defaults()).unwrap();
-    let (old, new) = (ins(5), ins(6));
-    let (old_file, new_file) = (read(&old), read(&new));
-    let compare = |mode, a: (&_, &String), b: (&_, &String)| {
-        serial_problem(mode, (a.0, a.1.as_bytes()), (b.0, b.1.as_bytes()), "f").map(|p| p.code)
-    };
-    let other = format!("{old}# changed\n");
-    for (mode, code) in [(TrustMode::Signed, "rollback"), (TrustMode::Permissions, "warning")] {
-        assert_eq!(compare(mode, (&old_file, &old), (&new_file, &new)), None);
-        assert_eq!(compare(mode, (&old_file, &old), (&old_file, &old)), None);
-        assert_eq!(compare(mode, (&new_file, &new), (&old_file, &old)).as_deref(), Some(code));
-        assert_eq!(compare(mode, (&old_file, &old), (&old_file, &other)).as_deref(), Some(code));
-    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::decision::RestartState;
 use crate::executor::talk::protocol::{Answer, Reply};
 use crate::executor::talk::view::{ChangedDoc, HoldDoc, PollDoc, RestartDoc, RunResultDoc};
 use crate::site::ids::RequestId;
-use crate::terms::State;
+use crate::terms::{Code, State};
 use crate::text::SafeText;
 use chrono::SubsecRound as _;
 
@@ -35,7 +35,11 @@ impl Known {
         };
         let why = fault.problems.iter().map(|problem| problem.message.to_string()).collect::<Vec<_>>();
         let why = if why.is_empty() { fault.code.to_string() } else { why.join("; ") };
-        let basis = format!("the instruction file {from}, because the share cannot be read now: {why}");
+        let because = match fault.code {
+            Code::Rollback => "the share offers nothing newer",
+            _ => "the share cannot be read now",
+        };
+        let basis = format!("the instruction file {from}, because {because}: {why}");
         let basis = SafeText::new(&basis);
         match reply {
             Ok(Answer::Run(doc)) => Ok(Answer::Run(RunResultDoc { decided_on: Some(basis), ..doc })),

@@ -73,6 +73,10 @@ impl Known {
             Action::Restart(verb) => self.would_restart(*verb, now)?,
             Action::Notice => "tell everybody who is logged on, on their terminals".into(),
             Action::Poll => "read the instruction file now".into(),
+            Action::AcceptSerial(serial) => {
+                let share = self.offered(*serial)?.share.display();
+                format!("let the instruction file with serial {serial} on {share} replace the newer one")
+            }
         };
         Ok(DryRunDoc {
             dry_run: true,

@@ -35,6 +35,8 @@ use crate::host::sessions::LoggedOn;
 use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Entry, Request};
+use crate::site::publication::Publication;
+use crate::site::share::Found;
 use crate::terms::{Problem, State};
 use crate::text::SafeText;
 use chrono::SubsecRound as _;
@@ -69,8 +71,10 @@ pub struct Known {
     pub(super) notes: Vec<Problem>,
     /// The share that gave the file in force.
     share: Option<PathBuf>,
-    /// The bytes of the file in force, once it was believed.
-    held_bytes: Option<Vec<u8>>,
+    /// The publication in force, once it was believed.
+    held: Option<Publication>,
+    /// What trusted shares offer while all of it is older than what this machine has seen; nothing of it is in force.
+    behind: Vec<Found>,
     /// How often the site wants to be asked.
     site_polling: Option<Duration>,
     pub(super) users: LoggedOn,
@@ -119,7 +123,8 @@ impl Known {
             loose: Vec::new(),
             notes: Vec::new(),
             share: None,
-            held_bytes: None,
+            held: None,
+            behind: Vec::new(),
             site_polling: None,
             users: world.logged_on(),
             users_asked: world.monotonic(),
@@ -143,6 +148,7 @@ impl Known {
     pub(super) fn learn(&mut self, snapshot: Snapshot) {
         *self.snapshot = snapshot;
         self.lost = None;
+        self.drop_older();
     }
 
     /// The history has changed by this.

@@ -1,20 +1,22 @@
-//! What a look at the share brought: the instruction file in force and the faults (PROMISES.md 4). What is to be kept,
-//! staged and said of it is the executor's.
+//! What a look at the share brought: the instruction file in force and the faults (PROMISES.md 4). Nothing older than what
+//! this machine has seen comes into force (SITE.md 1). What is to be kept, staged and said of it is the executor's.
 
 use super::Known;
 use crate::clock::Wall;
 use crate::decision::Instructions;
+use crate::error::{Exit, Failure, Result};
 use crate::executor::share::job::{ShareJob, ShareNews, look_deadline};
 use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Entry};
+use crate::site::publication::{Chosen, Publication, choose};
 use crate::site::share::{self, Found, Look, SourceFault};
 use crate::site::site_file;
 use crate::site::trust::{TrustMode, TrustVerdict};
 use crate::terms::{Code, Problem};
 use crate::text::SafeText;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What a look has changed.
@@ -31,6 +33,12 @@ pub(in super::super) enum Taken {
 pub(in super::super) struct Keep {
     pub file: Vec<u8>,
     pub site: Vec<u8>,
+}
+
+impl Keep {
+    pub fn of(found: &Found) -> Keep {
+        Keep { file: found.bytes.clone(), site: found.site_bytes.clone() }
+    }
 }
 
 impl Known {
@@ -70,36 +78,102 @@ impl Known {
     /// Takes what a look brought.
     pub(in super::super) fn take_look(&mut self, look: Look, now: Wall) -> Taken {
         self.notes = look.problems;
-        if look.answered {
+        let offers = look.found.into_iter().chain(look.others).collect();
+        let Chosen { taken, behind } = choose(offers, self.highest());
+        // A share that lags behind says nothing of how things stand now.
+        if look.answered && (taken.is_some() || behind.is_empty()) {
             self.instructions.share_seen = Some(now);
         }
-        match look.found {
-            Some(found) => self.take_found(found),
-            None => {
-                let missing = || SourceFault { code: Code::ShareMissing, problems: Vec::new() };
-                let fault = look.fault.unwrap_or_else(missing);
-                self.instructions.fault = Some(fault.clone());
-                Taken::Nothing(fault)
-            }
+        let problems = behind.iter().map(|(found, why)| rollback(&found.share, why));
+        if let Some(found) = taken {
+            self.notes.extend(problems.map(Problem::into_warning));
+            self.behind.clear();
+            return self.take_found(found);
         }
+        let fault = if behind.is_empty() {
+            let missing = || SourceFault { code: Code::ShareMissing, problems: Vec::new() };
+            look.fault.unwrap_or_else(missing)
+        } else {
+            SourceFault { code: Code::Rollback, problems: problems.collect() }
+        };
+        self.behind = behind.into_iter().map(|(found, _)| found).collect();
+        // Reports and results go there while nothing better answers: they say what this machine has seen.
+        if let Some(best) = self.behind.first() {
+            self.share = Some(best.share.clone());
+        }
+        self.instructions.fault = Some(fault.clone());
+        Taken::Nothing(fault)
+    }
+
+    /// The highest publication that this machine has seen: by its history, or by the file in force, which may not be
+    /// recorded yet.
+    fn highest(&self) -> Option<&Publication> {
+        let recorded = self.snapshot.highest.as_ref();
+        self.unrecorded().or(recorded)
+    }
+
+    /// The publication in force, where the history does not know it yet.
+    pub(in super::super) fn unrecorded(&self) -> Option<&Publication> {
+        let recorded = self.snapshot.highest.as_ref().map(|highest| highest.serial);
+        self.held.as_ref().filter(|held| recorded < Some(held.serial))
+    }
+
+    /// What is in force is older than the history knows: it may hold what was cancelled since.
+    pub(super) fn drop_older(&mut self) {
+        let (Some(highest), Some(held)) = (&self.snapshot.highest, &self.held) else { return };
+        let Some(why) = held.behind(highest) else { return };
+        let problem = rollback(&self.layout.held(), &why);
+        self.held = None;
+        self.instructions.file = None;
+        self.instructions.fault = Some(SourceFault { code: Code::Rollback, problems: vec![problem] });
+    }
+
+    /// What a share offers with this serial, while nothing but older files is offered.
+    ///
+    /// # Errors
+    /// `no-rollback`: nothing has to be accepted; `rollback`: no share offers this serial.
+    pub(in super::super) fn offered(&self, serial: u64) -> Result<&Found> {
+        if self.behind.is_empty() {
+            return Err(Failure::new(
+                Exit::Refused,
+                "no-rollback",
+                "no share offers an older instruction file alone, so there is nothing to accept",
+                "Look at the share with: pcm poll",
+            ));
+        }
+        self.behind.iter().find(|found| found.file.serial == serial).ok_or_else(|| {
+            let offers: Vec<String> = self
+                .behind
+                .iter()
+                .map(|found| format!("serial {} on {}", found.file.serial, found.share.display()))
+                .collect();
+            Failure::new(
+                Exit::Refused,
+                Code::Rollback.as_str(),
+                format!("no share offers serial {serial}; there is {}", offers.join(", ")),
+                "Name the serial that a share offers",
+            )
+        })
+    }
+
+    /// Takes what an operator accepts, however old it is.
+    pub(in super::super) fn accept(&mut self, found: Found) {
+        self.behind.clear();
+        self.take_found(found);
     }
 
     fn take_found(&mut self, found: Found) -> Taken {
         self.instructions.fault = None;
         self.instructions.trust = found.trust.clone();
         self.instructions.source = Some(SafeText::new(&found.share.display().to_string()));
-        self.share = Some(found.share);
+        self.share = Some(found.share.clone());
         let refused = matches!(found.trust, TrustVerdict::Refused(..));
         // What somebody else may have written does not take the place of what was believed; nothing runs of either.
-        if refused && self.instructions.file.is_some() && self.held_bytes.is_some() {
+        if refused && self.instructions.file.is_some() && self.held.is_some() {
             return Taken::Refused;
         }
-        let file_name = format!("{}.INS", found.file.machine);
-        if let (Some(old), Some(bytes)) = (&self.instructions.file, &self.held_bytes) {
-            let mode = self.policy.config.trust.mode;
-            let new = (&found.file, found.bytes.as_slice());
-            self.notes.extend(share::serial_problem(mode, (old, bytes), new, &file_name));
-        }
+        let keep = Keep::of(&found);
+        let publication = found.publication();
         self.instructions.file = Some(found.file);
         self.instructions.site_freezes = found.site.freezes;
         self.site_polling = found.site.polling_interval;
@@ -107,14 +181,14 @@ impl Known {
         if refused {
             return Taken::File(None);
         }
-        let news = self.held_bytes.as_ref() != Some(&found.bytes);
-        let keep = news.then(|| Keep { file: found.bytes.clone(), site: found.site_bytes });
-        self.held_bytes = Some(found.bytes);
-        Taken::File(keep)
+        let news = self.held.as_ref() != Some(&publication);
+        self.held = Some(publication);
+        Taken::File(news.then_some(keep))
     }
 
     /// A look without an answer: what is held stays in force.
     pub(in super::super) fn no_answer(&mut self, why: &SafeText) -> String {
+        self.behind.clear();
         let shares: Vec<_> =
             self.policy.config.shares.iter().map(|share| share.display().to_string()).collect();
         let shares = shares.join(", ");
@@ -133,6 +207,7 @@ impl Known {
         let bytes = held.file;
         match share::parse_held(&bytes, machine, &self.policy.config.request_defaults()) {
             Ok(file) => {
+                let publication = Publication::of(file.serial, &bytes);
                 let trust = match self.policy.config.trust.mode {
                     TrustMode::Permissions => {
                         TrustVerdict::Trusted("permissions, when it was taken from the share".into())
@@ -151,7 +226,8 @@ impl Known {
                     site_freezes: site.map(|site| site.freezes).unwrap_or_default(),
                     ..Instructions::default()
                 };
-                self.held_bytes = Some(bytes);
+                self.held = Some(publication);
+                self.drop_older();
             }
             Err(problems) => self.notes = problems,
         }
@@ -164,7 +240,9 @@ impl Known {
         self.memo.take();
         self.notes = other.notes;
         self.share = other.share;
-        self.held_bytes = other.held_bytes;
+        self.held = other.held;
+        self.behind = other.behind;
+        self.drop_older();
         self.find_staged();
     }
 
@@ -257,4 +335,11 @@ impl Known {
             TrustVerdict::Refused(..) | TrustVerdict::Unchecked => None,
         }
     }
+}
+
+/// A file that is not taken, as it is shown.
+fn rollback(place: &Path, why: &str) -> Problem {
+    let message = format!("it is not taken: {why}");
+    let problem = Problem::of_file(Code::Rollback.as_str(), place.display().to_string(), message);
+    Problem { field: Some("serial".into()), ..problem }
 }

@@ -60,7 +60,15 @@ impl Store for super::World {
 
     fn hold(&self, file: &[u8], site: &[u8]) -> Result<(), String> {
         let both = write(self, "held", "SITE", site).and_then(|()| write(self, "held", "INS", file));
-        both.map_err(|e| e.to_string())
+        both.map_err(|e| e.to_string())?;
+        let mut inner = self.lock();
+        let kept = inner.held();
+        let serial = |file: &Option<InstructionFile>| file.as_ref().map(|file| file.serial);
+        if serial(&kept) < serial(&inner.highest) {
+            inner.violation("P10: an older instruction file takes the place of a newer one".into());
+        }
+        inner.highest = kept;
+        Ok(())
     }
 
     fn held(&self) -> Option<Held> {

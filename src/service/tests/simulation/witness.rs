@@ -119,6 +119,11 @@ fn by_itself(inner: &mut Inner, request: &RequestId, run: &str) {
     if inner.lost {
         inner.violation(format!("P4: {run} is launched by itself while history is lost"));
     }
+    if inner.highest.as_ref().is_some_and(|file| find(file, request).is_none()) {
+        inner.violation(format!(
+            "P10: {run} is launched by itself, and a newer instruction file has cancelled it"
+        ));
+    }
     let wall = inner.wall;
     if inner.held_until.is_some_and(|until| wall < until) {
         inner.violation(format!("{run} is launched by itself during a hold"));
@@ -189,9 +194,11 @@ impl Inner {
         self.witness.iter().filter(move |launch| launch.run == run && launch.epoch == self.epoch)
     }
 
-    /// A request as it stands on the share now.
+    /// A request as it stands on the share now, as far as this machine may take it.
     pub fn published_now(&self, id: &RequestId) -> Option<&Request> {
+        let behind = |older: &InstructionFile| self.highest.as_ref().is_some_and(|h| h.serial > older.serial);
         let older = self.share.older.as_ref().filter(|_| self.share.mood == Mood::RolledBack);
+        let older = older.filter(|older| !behind(older));
         find(older.unwrap_or(&self.share.file), id)
     }
 }

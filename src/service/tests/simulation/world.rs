@@ -16,7 +16,7 @@ use crate::host::sessions::{LoggedOn, Session, SessionKind};
 use crate::service::tests::random::Random;
 use crate::service::worker::News;
 use crate::site::ids::RequestId;
-use crate::site::instruction::{ContentHash, Request};
+use crate::site::instruction::{ContentHash, InstructionFile, Request};
 use crate::terms::Platform;
 use crate::text::SafeText;
 use chrono::TimeDelta;
@@ -90,6 +90,8 @@ pub struct Inner {
     pub died: Option<Death>,
     pub hosts: BTreeMap<String, SimHost>,
     pub share: SimShare,
+    /// The instruction file with the highest serial that this machine has kept.
+    pub highest: Option<InstructionFile>,
     pub jobs: Vec<Job>,
     pub news: VecDeque<News>,
     /// Every request that was ever published.
@@ -224,6 +226,7 @@ impl SimWorld {
             hosts: BTreeMap::new(),
             published: BTreeMap::new(),
             share,
+            highest: None,
             jobs: Vec::new(),
             news: VecDeque::new(),
             witness: Vec::new(),
