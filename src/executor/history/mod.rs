@@ -129,7 +129,9 @@ impl History {
         self.forget_pages()?;
         let tx = self.db.unchecked_transaction().map_err(|e| self.database(e))?;
         same(&tx, &self.head, &self.file)?;
-        self.content(rows::read(&tx))
+        let mut snapshot = self.content(rows::read(&tx))?;
+        snapshot.highest = self.content(publication::highest(&tx))?;
+        Ok(snapshot)
     }
 
     /// The entries of the audit, oldest first.

@@ -353,7 +353,6 @@ fn end_deferral(tx: &Transaction, request: RequestId, at: Wall) -> rusqlite::Res
 pub(super) fn read(db: &Connection) -> std::result::Result<Snapshot, RowError> {
     let mut snapshot = Snapshot::default();
     snapshot.since = since(db)?;
-    snapshot.highest = super::publication::highest(db)?;
     attempts(db, |row| snapshot.put(row))?;
     for row in deferrals(db)? {
         snapshot.put_deferral(row);
