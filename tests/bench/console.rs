@@ -147,7 +147,7 @@ fn history(site: &Site) {
         let state = if n % 10 == 0 { State::Failed } else { State::Succeeded };
         let row = AttemptRow {
             request: format!("BP2{:04}", n / 50).parse().unwrap(),
-            attempt: Attempt {
+            attempt: std::sync::Arc::new(Attempt {
                 number: (n % 50 + 1) as u32,
                 state,
                 retry_at: None,
@@ -164,7 +164,7 @@ fn history(site: &Site) {
                 reason: "".into(),
                 boot_id: "b".into(),
                 restart: Default::default(),
-            },
+            }),
             content: None,
             exit_codes: Default::default(),
             max_run_time_s: 1800,
@@ -172,7 +172,7 @@ fn history(site: &Site) {
             started_up_ms: None,
             host: None,
         };
-        history.claim(at, &row).unwrap();
+        let _ = history.claim(at, &row).unwrap(); // nothing is held here that it could be applied to
     }
     history.write_mark().unwrap();
     println!("history of {ATTEMPTS} attempts made in {:.0?}", since.elapsed());
