@@ -57,7 +57,7 @@ const CHECKED: &[(&str, &[&str])] = &[
         &[
             "tests/defects/order.rs::q173388_overdue_requests_run_by_mandatory_time_and_then_by_id",
             "src/decision/tests/states.rs::q173388_overdue_jobs_run_by_mandatory_time_and_then_by_request_id",
-            "src/service/agreement/mod.rs::what_simulate_says_of_every_first_run_is_what_the_service_does",
+            "src/service/tests/agreement/mod.rs::what_simulate_says_of_every_first_run_is_what_the_service_does",
         ],
     ),
     (
