@@ -218,7 +218,7 @@ fn loose(subject: &Subject) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = stands_on.map(|loose| (loose.why, loose.remedy)).collect();
     let holder =
         lock::holder(&layout.lock()).and_then(|h| process::image(h.pid).ok()).map(|image| image.path);
-    let mut paths: Vec<PathBuf> = holder.into_iter().collect();
+    let mut paths: Vec<PathBuf> = holder.into_iter().chain([layout.mark()]).collect();
     paths.extend(config.check.backup.first().map(PathBuf::from));
     paths.extend(config.notify.command.first().map(PathBuf::from));
     for path in paths.iter().filter(|path| Path::exists(path)) {

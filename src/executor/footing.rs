@@ -1,4 +1,4 @@
-//! What the executor stands on (PROMISES.md 4): state, configuration, mark, trust folder, its own program. Somebody else who
+//! What the executor stands on (PROMISES.md 4): state, configuration, trust folder, its own program. Somebody else who
 //! may change one of them decides what runs here, so a loose one is refused before anything is done with it. Called by the
 //! service when it starts, by every action in-process, by `init`, and by the checklist.
 
@@ -37,7 +37,8 @@ impl Footing {
             found
         };
         let own = [layout.state.clone(), layout.stage(), layout.runs(), layout.outbox()];
-        let configured = [folder_of(&layout.config), layout.config.clone(), layout.mark()];
+        // The mark is looked at whenever it is read: one that cannot be is a trouble of the history, which heals.
+        let configured = [folder_of(&layout.config), layout.config.clone()];
         let mut refused = loose(&[own.as_slice(), &configured].concat());
         let trust = layout.trust_folder(config.trust.dir.as_deref());
         let mut warned =
