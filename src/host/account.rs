@@ -32,6 +32,7 @@ pub fn by_name(name: &str) -> Option<Account> {
 }
 
 /// An account by its number.
+#[cfg(unix)]
 pub fn by_uid(uid: u32) -> Option<Account> {
     sys::account::by_uid(uid)
 }

@@ -4,6 +4,7 @@ use super::sys;
 
 /// What may reach the process from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(windows, expect(dead_code, reason = "Windows sends none of them"))]
 pub enum Signal {
     /// End now, in order.
     Terminate,

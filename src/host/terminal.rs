@@ -12,6 +12,7 @@ pub enum Got {
     /// Nothing within the time.
     Nothing,
     /// Bytes, appended to the buffer.
+    #[cfg_attr(windows, expect(dead_code, reason = "a Windows console hands out events"))]
     Bytes,
     /// A key or a size, where the system hands out these and not bytes (Windows).
     #[cfg_attr(unix, expect(dead_code, reason = "a Unix terminal sends bytes"))]

@@ -1,6 +1,7 @@
 //! The command line as scripts and newcomers meet it: the README's five minutes, the demo, and the contract of exit
 //! statuses and error documents.
 
+#[cfg(unix)]
 use crate::common;
 
 mod contract;

@@ -25,11 +25,6 @@ pub fn by_name(name: &str) -> Option<Account> {
     security::sid_of_name(name).map(account)
 }
 
-/// Windows numbers no accounts.
-pub fn by_uid(_uid: u32) -> Option<Account> {
-    None
-}
-
 pub fn of_sid(sid: String) -> Account {
     account(sid)
 }
