@@ -1,7 +1,10 @@
 //! When the machine report goes to the share (FORMATS.md 6, DEFECTS Q188042 Q140389): a change at once, otherwise once in
-//! a polling interval with jitter; after a failure ever later. Time is an argument.
+//! a polling interval with jitter; after a failure ever later. Results (MIFs) never wait for it: each of the two has its
+//! own time after a failure. Time is an argument.
 
 use crate::clock::{Monotonic, Wall};
+use crate::executor::share::job::Delivery;
+use crate::executor::talk::view::Undelivered;
 use crate::site::ids::MachineId;
 use crate::site::report::MachineReport;
 use crate::text::SafeText;
@@ -19,9 +22,31 @@ pub struct Reporting {
     delivered: Option<MachineReport>,
     next: Option<MachineReport>,
     under_way: bool,
-    not_before: Monotonic,
     periodic: Monotonic,
+    results: Tries,
+    report: Tries,
+    undelivered: Option<Undelivered>,
+}
+
+/// How often something has failed in a row, and when it is tried again.
+#[derive(Default)]
+struct Tries {
     failures: u32,
+    not_before: Monotonic,
+}
+
+impl Tries {
+    /// The wait until the next try, after a failure.
+    fn ended(&mut self, failed: bool, most: Duration, now: Monotonic) -> Option<Duration> {
+        if !failed {
+            *self = Self::default();
+            return None;
+        }
+        self.failures = self.failures.saturating_add(1);
+        let wait = FIRST_RETRY.saturating_mul(1 << (self.failures - 1).min(16)).min(most.max(FIRST_RETRY));
+        self.not_before = Monotonic(now.0 + wait);
+        Some(wait)
+    }
 }
 
 impl Reporting {
@@ -38,9 +63,10 @@ impl Reporting {
             delivered: None,
             next: None,
             under_way: false,
-            not_before: Monotonic::default(),
             periodic: Monotonic::default(),
-            failures: 0,
+            results: Tries::default(),
+            report: Tries::default(),
+            undelivered: None,
         }
     }
 
@@ -54,20 +80,23 @@ impl Reporting {
 
     /// Whether something is to be delivered now: results that wait, a change, or the time for it.
     pub fn wanted(&mut self, now: Monotonic, waiting: bool, make: impl FnOnce() -> MachineReport) -> bool {
-        if self.under_way || now < self.not_before {
+        let results_due = waiting && now >= self.results.not_before;
+        let report_may = now >= self.report.not_before;
+        if self.under_way || !(results_due || report_may) {
             return false;
         }
         let report = make();
         let changed = self.delivered.as_ref().is_none_or(|old| !old.says_the_same(&report));
         self.next = Some(report);
-        waiting || changed || now >= self.periodic
+        results_due || report_may && (changed || now >= self.periodic)
     }
 
-    /// The report to be delivered, as JSON.
-    pub fn take(&mut self, now: Wall) -> Option<String> {
-        let report = self.next.as_mut()?;
+    /// The report to be delivered, as JSON, or why there is none: results go without it then.
+    pub fn take(&mut self, now: Wall) -> Result<String, SafeText> {
+        let report = self.next.as_mut().ok_or("there is no report")?;
         report.reported_at = now;
-        String::from_utf8(report.to_bytes().ok()?).ok()
+        let bytes = report.to_bytes().map_err(|e| SafeText::new(&e.to_string()))?;
+        String::from_utf8(bytes).map_err(|e| SafeText::new(&e.to_string()))
     }
 
     /// It is on its way.
@@ -75,26 +104,34 @@ impl Reporting {
         self.under_way = true;
     }
 
-    /// It has arrived or not; what the log should say about it.
-    pub fn ended(&mut self, result: &Result<usize, SafeText>, now: Monotonic) -> Option<String> {
+    /// Both have arrived or not; what the log should say about it.
+    pub fn ended(&mut self, delivery: &Delivery, now: Wall, mono: Monotonic) -> Option<String> {
         self.under_way = false;
-        match result {
-            Ok(_) => {
-                self.failures = 0;
-                self.delivered = self.next.take();
-                self.periodic = Monotonic(now.0 + self.interval.saturating_sub(self.jitter));
-                None
-            }
-            Err(why) => {
-                self.failures = self.failures.saturating_add(1);
-                let wait = FIRST_RETRY
-                    .saturating_mul(1 << (self.failures - 1).min(16))
-                    .min(self.interval.max(FIRST_RETRY));
-                self.not_before = Monotonic(now.0 + wait);
-                let wait = crate::text::duration(wait);
-                Some(format!("The report did not reach the share ({why}); it is tried again in {wait}."))
-            }
+        let results = self.results.ended(delivery.results.is_err(), self.interval, mono);
+        let report = self.report.ended(delivery.report.is_err(), self.interval, mono);
+        if report.is_none() {
+            self.delivered = self.next.take();
+            self.periodic = Monotonic(mono.0 + self.interval.saturating_sub(self.jitter));
         }
+        let (what, why) = match (&delivery.results, &delivery.report) {
+            (Ok(_), Ok(())) => {
+                self.undelivered = None;
+                return None;
+            }
+            (Err(why), Ok(())) => ("Not all results", why.clone()),
+            (Ok(_), Err(why)) => ("The report", why.clone()),
+            (Err(why), Err(same)) if why == same => ("Results and report", why.clone()),
+            (Err(results), Err(report)) => ("Results and report", format!("{results}; {report}").into()),
+        };
+        let since = self.undelivered.as_ref().map_or(now, |before| before.since);
+        self.undelivered = Some(Undelivered { since, cause: why.clone() });
+        let wait = crate::text::duration(results.into_iter().chain(report).min().unwrap_or_default());
+        Some(format!("{what} did not reach the share ({why}); that is tried again in {wait}."))
+    }
+
+    /// What has not arrived, since when, and why.
+    pub fn undelivered(&self) -> Option<Undelivered> {
+        self.undelivered.clone()
     }
 }
 
@@ -105,6 +142,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     const HOUR: Duration = Duration::from_secs(3600);
+
+    fn arrived() -> Delivery {
+        Delivery { results: Ok(0), report: Ok(()) }
+    }
 
     fn at(seconds: u64) -> Monotonic {
         Monotonic(Duration::from_secs(seconds))
@@ -139,7 +180,7 @@ mod tests {
             if reporting.wanted(at(second), false, || report(says(second))) {
                 reporting.started();
                 when.push(second);
-                assert_eq!(reporting.ended(&Ok(0), at(second)), None);
+                assert_eq!(reporting.ended(&arrived(), Wall::default(), at(second)), None);
             }
         }
         when
@@ -154,7 +195,7 @@ mod tests {
             // All were started at once; what counts is when each comes again.
             assert!(reporting.wanted(at(0), false, || report(1)));
             reporting.started();
-            reporting.ended(&Ok(0), at(0));
+            reporting.ended(&arrived(), Wall::default(), at(0));
             let next = reporting.periodic.0.as_secs();
             assert!(!reporting.wanted(at(next - 1), false, || report(1)));
             assert!(reporting.wanted(at(next + 1), false, || report(1)));
@@ -180,12 +221,32 @@ mod tests {
             if reporting.wanted(at(second), true, || report(second)) {
                 reporting.started();
                 tried.push(second);
-                let told = reporting.ended(&Err("permission denied".into()), at(second)).unwrap();
+                let refused = Delivery::failed(&"permission denied".into());
+                let told = reporting.ended(&refused, Wall::default(), at(second)).unwrap();
                 assert!(told.contains("permission denied") && told.contains("tried again in"), "{told}");
             }
         }
         let waits: Vec<u64> = tried.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(waits.windows(2).all(|pair| pair[1] == (pair[0] * 2).min(3_600)), "{waits:?}");
         assert_eq!((waits[0], *waits.last().unwrap()), (15, 3_600));
+    }
+
+    #[test]
+    fn a_result_goes_at_once_while_the_report_is_refused_and_what_did_not_arrive_is_said() {
+        let mut reporting = Reporting::new(None, HOUR);
+        let refused = Delivery { results: Ok(0), report: Err("machines: read-only".into()) };
+        let start: Wall = "2026-11-22T12:00:00Z".parse().unwrap();
+        for (tried, second) in [0, 15, 45].into_iter().enumerate() {
+            assert!(reporting.wanted(at(second), false, || report(1)));
+            reporting.started();
+            reporting.ended(&refused, start + chrono::TimeDelta::minutes(tried as i64), at(second));
+            assert!(!reporting.wanted(at(second + 1), false, || report(2)));
+        }
+        let undelivered = reporting.undelivered().unwrap();
+        assert_eq!((undelivered.since, undelivered.cause.as_str()), (start, "machines: read-only"));
+        assert!(reporting.wanted(at(47), true, || report(2)), "a result does not wait for the report");
+        reporting.started();
+        reporting.ended(&arrived(), start, at(47));
+        assert_eq!(reporting.undelivered(), None);
     }
 }

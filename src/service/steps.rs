@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::decision::simulate::Situation;
 use crate::error::{Exit, Failure};
 use crate::executor::engine::{Executor, Launch, LaunchError};
-use crate::executor::share::job::{DELIVER_DEADLINE, STAGE_DEADLINE, ShareJob, ShareNews};
+use crate::executor::share::job::{DELIVER_DEADLINE, Delivery, STAGE_DEADLINE, ShareJob, ShareNews};
 use crate::executor::simulate;
 use crate::executor::talk::protocol::{Action, Answer, Call, Change, Reply, View, Wanted};
 use crate::executor::world::World;
@@ -270,18 +270,19 @@ impl<'a> Steps<'a> {
                 self.hear_verified(ticket, answer, differs.as_ref(), now);
             }
             (ShareJob::Deliver { .. }, news) => {
-                let result = match news {
-                    Ok(ShareNews::Delivered(result)) => result,
+                let delivery = match news {
+                    Ok(ShareNews::Delivered(delivery)) => delivery,
                     Ok(_) => return,
-                    Err(why) => Err(why),
+                    Err(why) => Delivery::failed(&why),
                 };
-                match &result {
-                    Ok(results) => tracing::info!(results, "report: delivered"),
-                    Err(why) => tracing::info!(%why, "report: not delivered"),
+                match (&delivery.results, &delivery.report) {
+                    (Ok(results), Ok(())) => tracing::info!(results, "report: delivered"),
+                    (Err(why), _) | (_, Err(why)) => tracing::info!(%why, "report: not delivered"),
                 }
-                if let Some(line) = self.reporting.ended(&result, mono) {
+                if let Some(line) = self.reporting.ended(&delivery, now, mono) {
                     self.executor.journal().warning(now, &line);
                 }
+                self.executor.set_undelivered(self.reporting.undelivered());
             }
             // Only `pcm check` reads reports.
             (ShareJob::Report { .. }, _) => {}
@@ -361,7 +362,7 @@ impl<'a> Steps<'a> {
         if !self.reporting.wanted(mono, waiting, || self.executor.report(now, machine)) {
             return;
         }
-        let Some(report) = self.reporting.take(now) else { return };
+        let report = self.reporting.take(now);
         let (outbox, trust) = (self.executor.outbox(), self.executor.known().config().trust.mode);
         let job = ShareJob::Deliver { share, trust, machine, report, outbox };
         if self.carries.give(job, DELIVER_DEADLINE) {

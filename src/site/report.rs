@@ -48,7 +48,7 @@ pub struct MachineReport {
     pub restart_pending: bool,
     /// The clock can be believed.
     pub clock_ok: bool,
-    /// Everything in the file in force, and what was attempted.
+    /// What matters most first: what is in force, then what has ended, the newest first. Only as many as find room.
     pub requests: Vec<ReportedRequest>,
     /// The newest hash of the audit chain, so that rewriting it shows.
     pub audit_head: Option<SafeText>,
@@ -95,10 +95,11 @@ pub enum ReportError {
 }
 
 impl MachineReport {
-    /// The bytes of the file. Where they would be too many, the results are left out, of what worked first.
+    /// The bytes of the file, never more than [`MAX_BYTES`]. Where they would be too many, the results are left out, of
+    /// what worked first, and then requests from the end of the list.
     ///
     /// # Errors
-    /// [`ReportError::TooLarge`] if that is not enough.
+    /// [`ReportError`]; with what this program makes there is none.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ReportError> {
         let mut report = self.clone();
         for request in &mut report.requests {
@@ -118,7 +119,25 @@ impl MachineReport {
                 return Ok(bytes);
             }
         }
-        Err(ReportError::TooLarge)
+        report.keep_what_fits()?;
+        let mut bytes = serde_json::to_vec(&report).map_err(malformed)?;
+        bytes.push(b'\n');
+        if bytes.len() as u64 <= MAX_BYTES { Ok(bytes) } else { Err(ReportError::TooLarge) }
+    }
+
+    /// Leaves out requests from the end of the list until the rest has room.
+    fn keep_what_fits(&mut self) -> Result<(), ReportError> {
+        let requests = std::mem::take(&mut self.requests);
+        // With the line's end, and for each request its comma.
+        let mut size = serde_json::to_vec(self).map_err(malformed)?.len() as u64 + 1;
+        for request in requests {
+            size += serde_json::to_vec(&request).map_err(malformed)?.len() as u64 + 1;
+            if size > MAX_BYTES {
+                break;
+            }
+            self.requests.push(request);
+        }
+        Ok(())
     }
 
     /// Reads a report that another machine wrote.

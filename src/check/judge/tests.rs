@@ -69,6 +69,7 @@ fn well() -> Facts {
                 version: env!("CARGO_PKG_VERSION").into(),
                 polling_interval_s: 3600,
                 polling_by: crate::config::PollingBy::Default,
+                undelivered: None,
             }),
         },
         look: None,

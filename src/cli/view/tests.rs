@@ -205,6 +205,7 @@ fn status_doc() -> StatusDoc {
         version: "0.1.0".into(),
         polling_interval_s: 3600,
         polling_by: crate::config::PollingBy::Default,
+        undelivered: None,
     }
 }
 

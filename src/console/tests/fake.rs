@@ -86,6 +86,7 @@ impl Fake {
             version: "0.1.0".into(),
             polling_interval_s: 3600,
             polling_by: crate::config::PollingBy::Default,
+            undelivered: None,
         };
         let session = |user: &str, terminal: &str, from: &str, idle: u64, locked: bool| SessionDoc {
             user: user.into(),

@@ -27,6 +27,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::executor::history::{self, Cause, Delta, History, HistoryError, Lost};
 use crate::executor::journal::Journal;
 use crate::executor::talk::protocol::{Reply, View};
+use crate::executor::talk::view::Undelivered;
 use crate::executor::world::{RealWorld, World};
 use crate::host::account::Actor;
 use crate::host::lock::ExclusiveLock;
@@ -67,6 +68,8 @@ pub struct Executor {
     service: bool,
     /// When the share is looked at next; only the service knows.
     poll_due: Option<Wall>,
+    /// What has not reached the share; only the service knows.
+    undelivered: Option<Undelivered>,
     /// Results of runs may still be owed to the outbox.
     owes: bool,
     /// What could not be written into the history, until something can, and when that was tried last.
@@ -111,6 +114,7 @@ impl Executor {
             deposed: false,
             service,
             poll_due: None,
+            undelivered: None,
             owes: true,
             unwritten: None,
             overdue: None,
@@ -134,6 +138,7 @@ impl Executor {
         let standing = Standing {
             service: self.service,
             poll_due: self.poll_due,
+            undelivered: self.undelivered.as_ref(),
             unwritten: self.unwritten.as_ref().map(|(what, _)| what),
             log_fault: self.journal.fault(),
             history: self.history.as_ref().ok(),
@@ -167,6 +172,11 @@ impl Executor {
     /// The service says when it looks at the share next.
     pub fn set_poll_due(&mut self, due: Option<Wall>) {
         self.poll_due = due;
+    }
+
+    /// The service says what of results and report has not reached the share.
+    pub fn set_undelivered(&mut self, undelivered: Option<Undelivered>) {
+        self.undelivered = undelivered;
     }
 
     /// Takes a configuration that was read again, or keeps the old one and closes the policy gate.

@@ -57,8 +57,8 @@ pub enum ShareJob {
         trust: TrustMode,
         /// Whose.
         machine: MachineId,
-        /// The machine report.
-        report: String,
+        /// The machine report, or why there is none.
+        report: Result<String, SafeText>,
         /// Where results wait.
         outbox: PathBuf,
     },
@@ -89,10 +89,26 @@ pub enum ShareNews {
     Staged(ContentHash, ContentFact),
     /// The state of what is staged as it was published, or what differs.
     Verified(Result<Seal, SafeText>),
-    /// How many results arrived with the report, or why it did not.
-    Delivered(Result<usize, SafeText>),
+    /// What arrived of results and report.
+    Delivered(Delivery),
     /// The machine report that was found.
     Reported(Box<Reported>),
+}
+
+/// What came of a delivery: neither waits for the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// How many results arrived, or why not all that waited did.
+    pub results: Result<usize, SafeText>,
+    /// Whether the machine report arrived.
+    pub report: Result<(), SafeText>,
+}
+
+impl Delivery {
+    /// Nothing arrived.
+    pub fn failed(why: &SafeText) -> Self {
+        Self { results: Err(why.clone()), report: Err(why.clone()) }
+    }
 }
 
 /// A machine's own report, as it stands on the shares.
@@ -172,26 +188,34 @@ fn read_report(shares: &[PathBuf], machine: MachineId) -> Reported {
     reported
 }
 
-/// Payload first: the results, then the report that speaks of them (DEFECTS Q138241).
+/// Payload first: the results, then the report that speaks of them (DEFECTS Q138241), whatever became of them.
 fn deliver(
     share: &Path,
     judge: &Judge,
     machine: MachineId,
-    text: &str,
+    report: &Result<String, SafeText>,
     outbox: &Outbox,
-) -> Result<usize, SafeText> {
+) -> Delivery {
     let words = |what: &str, e: io::Error| SafeText::new(&format!("{what}: {e}"));
-    let root = Folder::open(share).map_err(|e| words("the share", e.into()))?;
+    let root = match Folder::open(share) {
+        Ok(root) => root,
+        Err(e) => return Delivery::failed(&words("the share", e.into())),
+    };
     if let Some(loose) = judge.loose(share, &[&root], &[]) {
-        return Err(SafeText::new(&format!("nothing is written to a share that is not trusted: {loose}")));
+        let why = format!("nothing is written to a share that is not trusted: {loose}");
+        return Delivery::failed(&SafeText::new(&why));
     }
-    let delivered = outbox.deliver(&root, machine).map_err(|e| words("results", e))?;
-    let written = root
-        .folder(report::FOLDER)
-        .map_err(io::Error::from)
-        .and_then(|folder| report::write_replacing(&folder, &report::report_name(machine), text.as_bytes()));
-    written.map_err(|e| words("machine report", e))?;
-    Ok(delivered)
+    let write = |text: &String| {
+        let folder = root.folder(report::FOLDER)?;
+        report::write_replacing(&folder, &report::report_name(machine), text.as_bytes())
+    };
+    Delivery {
+        results: outbox.deliver(&root, machine).map_err(|e| words("results", e)),
+        report: report
+            .as_ref()
+            .map_err(SafeText::clone)
+            .and_then(|text| write(text).map_err(|e| words("machine report", e))),
+    }
 }
 
 /// The time that all looks at these shares may take together.

@@ -314,6 +314,18 @@ pub struct StatusDoc {
     /// Who says so.
     #[serde(default = "by_default")]
     pub polling_by: PollingBy,
+    /// What of results and report has not reached the share.
+    #[serde(default)]
+    pub undelivered: Option<Undelivered>,
+}
+
+/// What could not be delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undelivered {
+    /// Since when, without a delivery of everything in between.
+    pub since: Wall,
+    /// Why not, at the newest try.
+    pub cause: SafeText,
 }
 
 /// States in the order of their words, as in every document before.

@@ -66,6 +66,18 @@ fn the_largest_instruction_file_gives_a_report_within_its_size() {
 }
 
 #[test]
+fn a_machine_that_had_any_number_of_requests_still_reports_the_first_of_them() {
+    let bytes = report(9_000).to_bytes().unwrap();
+    assert!(bytes.len() as u64 <= MAX_BYTES);
+    let kept = MachineReport::from_bytes(&bytes).unwrap().requests;
+    assert!(kept.len() > 1_000, "{}", kept.len());
+    let first: Vec<_> = report(kept.len()).requests.iter().map(|r| r.request_id).collect();
+    assert_eq!(kept.iter().map(|r| r.request_id).collect::<Vec<_>>(), first);
+    // There was no room for one more.
+    assert!(MAX_BYTES - (bytes.len() as u64) < (bytes.len() / kept.len()) as u64);
+}
+
+#[test]
 fn hostile_reports_are_errors() {
     for bytes in [&b""[..], b"{}", b"[]", b"\xff", b"null"] {
         assert!(MachineReport::from_bytes(bytes).is_err());

@@ -80,6 +80,7 @@ impl Views<'_> {
             version: VERSION.into(),
             polling_interval_s: config.polling_interval.as_secs(),
             polling_by: config.polling_by,
+            undelivered: self.standing.and_then(|standing| standing.undelivered).cloned(),
         }
     }
 

@@ -7,6 +7,11 @@ use crate::site::ids::MachineId;
 use crate::site::report::{MachineReport, ReportedRequest};
 use crate::terms::{Group, Verdict};
 use crate::text::SafeText;
+use chrono::TimeDelta;
+use std::cmp::Reverse;
+
+/// What has ended and is in force no more is reported for this long (SITE.md 5).
+const ENDED_KEPT: TimeDelta = TimeDelta::days(30);
 
 impl Known {
     /// This machine's own account of itself (FORMATS.md 6).
@@ -17,7 +22,20 @@ impl Known {
         audit_head: Option<SafeText>,
     ) -> MachineReport {
         let file = self.instructions.file.as_ref();
-        let requests = self.verdicts(now).iter().filter_map(|d| self.reported(d)).collect();
+        let verdicts = self.verdicts(now);
+        let mut requests: Vec<(bool, ReportedRequest)> = verdicts
+            .iter()
+            .filter_map(|d| Some((d.entry.is_some(), self.reported(d)?)))
+            .filter(|(in_force, r)| {
+                *in_force || r.ended_at.or(r.since).is_none_or(|at| now - at <= ENDED_KEPT)
+            })
+            .collect();
+        // Where there is no room for all, the end of the list goes.
+        requests.sort_by_key(|(in_force, r)| {
+            let over = r.state.group() == Group::Executed;
+            (!*in_force, over, over.then_some(Reverse(r.ended_at.or(r.since))))
+        });
+        let requests = requests.into_iter().map(|(_, request)| request).collect();
         MachineReport {
             format: 1,
             machine,

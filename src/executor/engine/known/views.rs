@@ -24,6 +24,8 @@ pub(in super::super) struct Standing<'a> {
     pub poll_due: Option<Wall>,
     /// What could not be written into the history, until something can.
     pub unwritten: Option<&'a SafeText>,
+    /// What of results and report has not reached the share.
+    pub undelivered: Option<&'a Undelivered>,
     /// Why the log cannot be written.
     pub log_fault: Option<&'a SafeText>,
     /// The history that it has open.

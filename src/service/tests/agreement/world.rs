@@ -7,7 +7,7 @@ use crate::executor::history::{History, Lost, Snapshot};
 use crate::executor::run::attempt::Found;
 use crate::executor::run::outcome::{EndedBy, ExitRecord, MifSays};
 use crate::executor::run::run_folder::{RunSpec, Started};
-use crate::executor::share::job::{ShareJob, ShareNews};
+use crate::executor::share::job::{Delivery, ShareJob, ShareNews};
 use crate::executor::world::{Held, Host, Machine, Runs, Store};
 use crate::host::paths::Layout;
 use crate::host::power::HostFacts;
@@ -93,7 +93,7 @@ impl World {
                 Some(ContentFact::Staged) => Ok(Seal("as it is".into())),
                 _ => Err("it is not there".into()),
             }),
-            ShareJob::Deliver { .. } => ShareNews::Delivered(Ok(0)),
+            ShareJob::Deliver { .. } => ShareNews::Delivered(Delivery { results: Ok(0), report: Ok(()) }),
             ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
         }
     }

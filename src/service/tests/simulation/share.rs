@@ -4,7 +4,7 @@
 use super::site;
 use super::world::{Inner, SimWorld};
 use crate::clock::Wall;
-use crate::executor::share::job::{ShareJob, ShareNews};
+use crate::executor::share::job::{Delivery, ShareJob, ShareNews};
 use crate::service::tests::random::Random;
 use crate::service::worker::Carrier;
 use crate::site::content::{ContentFact, Seal};
@@ -162,12 +162,12 @@ impl Inner {
             // Only `pcm check` reads reports.
             ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
             ShareJob::Deliver { .. } if self.share.mood == Mood::Gone => {
-                ShareNews::Delivered(Err("the share is away".into()))
+                ShareNews::Delivered(Delivery::failed(&"the share is away".into()))
             }
             ShareJob::Deliver { .. } => {
                 let delivered = self.deliver(usize::MAX);
                 self.share.reports += 1;
-                ShareNews::Delivered(Ok(delivered))
+                ShareNews::Delivered(Delivery { results: Ok(delivered), report: Ok(()) })
             }
         }
     }
