@@ -140,6 +140,7 @@ impl<'a> Steps<'a> {
         if self.schedule.is_due(mono) {
             self.start_look(mono);
         }
+        self.stage(self.executor.known().stage_jobs_again());
         self.executor.restart_step(now);
         self.launch(now, mono);
         self.report(now, mono);
@@ -253,12 +254,12 @@ impl<'a> Steps<'a> {
             (ShareJob::Look { .. }, news) => self.hear_look(news, now, mono),
             (ShareJob::Stage { hash, .. }, news) => {
                 self.staging.remove(&hash);
-                let fact = match news {
-                    Ok(ShareNews::Staged(_, fact)) => fact,
+                let (fact, over) = match news {
+                    Ok(ShareNews::Staged(_, fact, over)) => (fact, over),
                     Ok(_) => return,
-                    Err(why) => ContentFact::Missing(why),
+                    Err(why) => (ContentFact::Missing(why), None),
                 };
-                self.executor.take_staged(hash, fact, now);
+                self.executor.take_staged(hash, fact, over, now);
             }
             (ShareJob::Verify { ticket, .. }, news) => {
                 let (answer, differs) = match news {
@@ -303,12 +304,7 @@ impl<'a> Steps<'a> {
                 true
             }
         };
-        for job in self.executor.known().stage_jobs() {
-            let ShareJob::Stage { hash, .. } = &job else { continue };
-            if self.staging.insert(hash.clone()) && !self.carries.give(job.clone(), STAGE_DEADLINE) {
-                self.staging.remove(hash);
-            }
-        }
+        self.stage(self.executor.known().stage_jobs());
         tracing::info!(found = !fault, "poll: the look has ended");
         self.schedule.ended(mono, fault);
         self.answer_early();
@@ -319,6 +315,15 @@ impl<'a> Steps<'a> {
         let wait = self.schedule.due_in(mono);
         self.executor.say_sleeping(wait, &duration(wait), now);
         self.answer_waiting();
+    }
+
+    fn stage(&mut self, jobs: Vec<ShareJob>) {
+        for job in jobs {
+            let ShareJob::Stage { hash, .. } = &job else { continue };
+            if self.staging.insert(hash.clone()) && !self.carries.give(job.clone(), STAGE_DEADLINE) {
+                self.staging.remove(hash);
+            }
+        }
     }
 
     /// What was waited for with a launch: an operator's is carried out now, an automatic one at the next step.

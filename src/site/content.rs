@@ -15,11 +15,13 @@ use std::path::{Path, PathBuf};
 mod program;
 mod seal;
 mod stage;
+mod stands;
 mod write;
 
 pub use program::{Target, startable};
 pub use seal::{Seal, seal};
-pub use stage::{discard_staged, is_staged, stage, verify_staged};
+pub use stage::{NotStaged, discard_staged, is_staged, stage, verify_staged};
+pub use stands::{Stands, stands_still};
 pub use write::{Written, write_content};
 
 /// Its name beside `package.toml`.

@@ -114,6 +114,20 @@ fn content_that_was_changed_on_the_share_is_not_run() {
     });
     assert_eq!(site.refused(&["run", "BP0000Y"], 3)["code"], "content-mismatch");
     assert_eq!((site.ran("good"), site.ran("evil")), (0, 0));
+    // Monitoring hears of it, with the package; it is said in the log once, however often the share is looked at.
+    for _ in 0..3 {
+        site.pcm(&["poll"]);
+    }
+    let status = site.json_of(&["status"]);
+    let problems = status["problems"].as_array().unwrap();
+    let told = problems.iter().find(|p| p["code"] == "content-mismatch").expect("a problem of status");
+    let message = told["message"].as_str().unwrap();
+    assert!(message.contains("BP00000A") && message.contains("copied again at"), "{message}");
+    assert_eq!(site.pcm(&["status"]).status.code(), Some(10));
+    assert_eq!(site.log().matches("Content is not staged").count(), 1);
+    // What it fails over has changed: it is copied at the next look, long before its time.
+    site.package("BP00000A", &site.say("good"));
+    wait_for("what is mended is run", || site.ran("good") == 1);
 }
 
 #[test]

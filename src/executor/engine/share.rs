@@ -10,7 +10,7 @@ use crate::error::{Exit, Failure};
 use crate::executor::share::job::{STAGE_DEADLINE, ShareJob, ShareNews};
 use crate::executor::talk::protocol::{Answer, Reply};
 use crate::host::account::Actor;
-use crate::site::content::ContentFact;
+use crate::site::content::{ContentFact, Stands};
 use crate::site::ids::RequestId;
 use crate::site::instruction::ContentHash;
 use crate::site::share::{self, Look, SourceFault};
@@ -93,13 +93,14 @@ impl Executor {
         Ok(Answer::Poll(self.known.poll_doc()))
     }
 
-    /// Takes what came of staging.
-    pub fn take_staged(&mut self, hash: ContentHash, fact: ContentFact, now: Wall) {
-        if let ContentFact::Missing(why) | ContentFact::Mismatch(why) | ContentFact::Loose(why) = &fact {
+    /// Takes what came of staging; `over`: what it failed over, after much was read.
+    pub fn take_staged(&mut self, hash: ContentHash, fact: ContentFact, over: Option<Stands>, now: Wall) {
+        if let ContentFact::Missing(why) | ContentFact::Mismatch(why) | ContentFact::Loose(why) = &fact
+            && self.known.content.get(&hash) != Some(&fact)
+        {
             self.journal.error(now, &format!("Content is not staged: {why}"));
         }
-        self.known.content.insert(hash, fact);
-        self.known.find_unstartable();
+        self.known.take_staged(hash, fact, over, now);
         self.note_states(now);
     }
 
@@ -197,6 +198,7 @@ impl Executor {
             Ok(
                 ShareNews::Staged(..)
                 | ShareNews::Verified(_)
+                | ShareNews::Unchanged
                 | ShareNews::Delivered(_)
                 | ShareNews::Reported(_),
             ) => {}
@@ -211,9 +213,12 @@ impl Executor {
                 continue;
             }
             match self.world.ask_share(&job, STAGE_DEADLINE) {
-                Ok(ShareNews::Staged(hash, fact)) => self.take_staged(hash, fact, self.world.now()),
+                Ok(ShareNews::Staged(hash, fact, over)) => {
+                    self.take_staged(hash, fact, over, self.world.now());
+                }
                 Ok(
                     ShareNews::Looked(_)
+                    | ShareNews::Unchanged
                     | ShareNews::Verified(_)
                     | ShareNews::Delivered(_)
                     | ShareNews::Reported(_),

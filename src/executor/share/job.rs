@@ -6,7 +6,7 @@ use super::outbox::Outbox;
 use crate::host::account::Account;
 use crate::host::helper;
 use crate::host::open::Folder;
-use crate::site::content::{ContentFact, Seal};
+use crate::site::content::{ContentFact, Seal, Stands};
 use crate::site::ids::{MachineId, PackageId};
 use crate::site::instruction::ContentHash;
 use crate::site::instruction::parse::Defaults;
@@ -48,6 +48,8 @@ pub enum ShareJob {
         stage: PathBuf,
         /// What makes it believable.
         trust: TrustMode,
+        /// Not while what an earlier copy failed over stands as it did.
+        unless: Option<Stands>,
     },
     /// Bring results that wait, then the machine report.
     Deliver {
@@ -85,8 +87,10 @@ pub enum ShareJob {
 pub enum ShareNews {
     /// Of a look.
     Looked(Box<Look>),
-    /// The content is staged, or why not.
-    Staged(ContentHash, ContentFact),
+    /// The content is staged, or why not, and over what much was read in vain.
+    Staged(ContentHash, ContentFact, Option<Stands>),
+    /// Nothing was copied: what the last copy failed over stands as it did.
+    Unchanged,
     /// The state of what is staged as it was published, or what differs.
     Verified(Result<Seal, SafeText>),
     /// What arrived of results and report.
@@ -129,9 +133,15 @@ impl ShareJob {
                 let defaults = &Defaults { max_run_time: *max_run_time, programs: programs.clone() };
                 ShareNews::Looked(Box::new(share::look(&Looking { shares, machine, judge, defaults })))
             }
-            ShareJob::Stage { share, package, hash, stage, trust } => {
-                let fact = content::stage(share, *package, hash, stage, &Judge::of(*trust));
-                ShareNews::Staged(hash.clone(), fact)
+            ShareJob::Stage { share, package, hash, stage, trust, unless } => {
+                let judge = &Judge::of(*trust);
+                if unless.as_ref().is_some_and(|then| content::stands_still(share, *package, then, judge)) {
+                    return ShareNews::Unchanged;
+                }
+                match content::stage(share, *package, hash, stage, judge) {
+                    Ok(()) => ShareNews::Staged(hash.clone(), ContentFact::Staged, None),
+                    Err(not) => ShareNews::Staged(hash.clone(), not.fact, not.over),
+                }
             }
             ShareJob::Verify { hash, stage, .. } => ShareNews::Verified(content::verify_staged(stage, hash)),
             ShareJob::Report { shares, machine } => {

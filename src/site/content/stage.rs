@@ -1,7 +1,9 @@
 //! Copying a package's files from a share to this machine, and proving them.
 
+use super::stands::Stands;
 use super::{
-    Content, FILES, MAX_BYTES, NAME, Seal, hash_of, hash_reader, list_path, parse_content, seal, words,
+    Content, ContentFile, FILES, MAX_BYTES, NAME, Seal, hash_of, hash_reader, list_path, parse_content, seal,
+    words,
 };
 use crate::host::durable;
 use crate::host::open::{Folder, OpenError, RegularFile, make_enterable, make_private, make_runnable};
@@ -25,6 +27,22 @@ const UNFINISHED: &str = ".copy-";
 /// A copy that was not finished for this long is nobody's any more.
 const ABANDONED: Duration = Duration::from_secs(24 * 3_600);
 
+/// Why content is not staged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotStaged {
+    /// What is to be shown.
+    pub fact: ContentFact,
+    /// Where much was read or copied before it failed: over what, as it stands on the share.
+    pub over: Option<Stands>,
+}
+
+/// What was known before much was read or copied.
+impl From<ContentFact> for NotStaged {
+    fn from(fact: ContentFact) -> Self {
+        Self { fact, over: None }
+    }
+}
+
 /// Whether this content is complete in the stage folder. Cheap: the folder gets its name only after every file in it was
 /// proven and synced.
 pub fn is_staged(stage_root: &Path, hash: &ContentHash) -> bool {
@@ -35,20 +53,20 @@ pub fn is_staged(stage_root: &Path, hash: &ContentHash) -> bool {
 /// copied, and `CONTENT` by the hash that was published. What is staged already is left as it is.
 ///
 /// Touches the share: may hang with it. Nothing but the stage folder is written.
+///
+/// # Errors
+/// [`NotStaged`]
 pub fn stage(
     share: &Path,
     package: PackageId,
     hash: &ContentHash,
     stage_root: &Path,
     judge: &Judge,
-) -> ContentFact {
+) -> Result<(), NotStaged> {
     if is_staged(stage_root, hash) {
-        return ContentFact::Staged;
+        return Ok(());
     }
-    match copy(share, package, hash, stage_root, judge) {
-        Ok(()) => ContentFact::Staged,
-        Err(fact) => fact,
-    }
+    copy(share, package, hash, stage_root, judge)
 }
 
 /// Hashes everything that is staged again: exactly the files of the list, each with its size and hash, nothing else.
@@ -92,14 +110,17 @@ fn copy(
     hash: &ContentHash,
     stage_root: &Path,
     judge: &Judge,
-) -> Result<(), ContentFact> {
+) -> Result<(), NotStaged> {
     let here =
         |path: &Path, e: std::io::Error| ContentFact::Missing(words(format!("{}: {e}", path.display())));
     durable::make_private_dir(stage_root).map_err(|e| here(stage_root, e))?;
     remove_abandoned(stage_root);
 
     let source = Source::open(share, package, judge)?;
-    let (list, content) = source.content(hash)?;
+    let (list, content) = source.content(hash).map_err(|fact| match fact {
+        ContentFact::Mismatch(_) => NotStaged { over: Some(Stands::now(&source, None)), fact },
+        fact => fact.into(),
+    })?;
     let target = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(stage_root);
     let target = target.map_err(|e| here(stage_root, e))?;
     make_private(target.path()).map_err(|e| here(target.path(), e))?;
@@ -120,20 +141,20 @@ fn copy(
         // It has another name now; there is nothing left to remove.
         let _ = target.keep();
     }
-    placed
+    Ok(placed?)
 }
 
 /// The folders of a package on a share, opened and judged.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     share: &'a Path,
     judge: &'a Judge,
     root: Folder,
     packages: Folder,
-    package: Folder,
+    pub(super) package: Folder,
 }
 
 impl<'a> Source<'a> {
-    fn open(share: &'a Path, package: PackageId, judge: &'a Judge) -> Result<Self, ContentFact> {
+    pub(super) fn open(share: &'a Path, package: PackageId, judge: &'a Judge) -> Result<Self, ContentFact> {
         let root = Folder::open(share).map_err(|e| missing(share, &e))?;
         let packages = folder(&root, PACKAGES)?;
         let package = folder(&packages, package.as_str())?;
@@ -156,7 +177,7 @@ impl<'a> Source<'a> {
         Ok((list, content))
     }
 
-    fn way_is_tight(&self, file: &RegularFile) -> Result<(), ContentFact> {
+    pub(super) fn way_is_tight(&self, file: &RegularFile) -> Result<(), ContentFact> {
         let folders = [&self.root, &self.packages, &self.package];
         match self.judge.loose(self.share, &folders, &[file]) {
             Some(loose) => Err(ContentFact::Loose(words(loose.to_string()))),
@@ -165,7 +186,7 @@ impl<'a> Source<'a> {
     }
 
     /// A folder or file below the package: the way to it is known to be tight.
-    fn is_tight(&self, folder: &Folder, file: Option<&RegularFile>) -> Result<(), ContentFact> {
+    pub(super) fn is_tight(&self, folder: &Folder, file: Option<&RegularFile>) -> Result<(), ContentFact> {
         match self.judge.loose_below(folder, file) {
             Some(loose) => Err(ContentFact::Loose(words(loose.to_string()))),
             None => Ok(()),
@@ -175,7 +196,7 @@ impl<'a> Source<'a> {
 
 /// Copies every file of the list. The folders on the way are opened one below the other and stay open while the files in
 /// them are copied; sorted paths make that few.
-fn copy_files(source: &Source<'_>, content: &Content, target: &Path) -> Result<(), ContentFact> {
+fn copy_files(source: &Source<'_>, content: &Content, target: &Path) -> Result<(), NotStaged> {
     let files = match content.files.is_empty() {
         true => return Ok(()),
         false => folder(&source.package, FILES)?,
@@ -183,45 +204,76 @@ fn copy_files(source: &Source<'_>, content: &Content, target: &Path) -> Result<(
     source.is_tight(&files, None)?;
     let mut open: Vec<(String, Folder)> = Vec::new();
     for file in &content.files {
-        let mut names: Vec<&str> = file.path.split('/').collect();
-        let Some(name) = names.pop() else { continue };
-        let common = open.iter().zip(&names).take_while(|((open, _), name)| open == *name).count();
-        open.truncate(common);
-        for folder_name in &names[common..] {
-            let above = open.last().map_or(&files, |(_, folder)| folder);
-            let next = folder(above, folder_name)?;
-            source.is_tight(&next, None)?;
-            open.push(((*folder_name).to_owned(), next));
-        }
-        let from = open.last().map_or(&files, |(_, folder)| folder);
-        let opened = from.file(name).map_err(|e| missing(&from.path().join(name), &e))?;
-        source.is_tight(from, Some(&opened))?;
-        let to = target.join(&file.path);
-        if let Some(above) = to.parent() {
-            make_folders(above)
-                .map_err(|e| ContentFact::Missing(words(format!("{}: {e}", above.display()))))?;
-        }
-        copy_file(opened, &to, file.size, &file.sha256)?;
+        copy_one(source, &files, &mut open, file, target).map_err(|failed| match failed {
+            Failed::There(fact) => NotStaged { fact, over: Some(Stands::now(source, Some(&file.path))) },
+            Failed::Here(fact) => fact.into(),
+        })?;
     }
     Ok(())
 }
 
-fn copy_file(from: RegularFile, to: &Path, size: u64, sha256: &ContentHash) -> Result<(), ContentFact> {
-    let differs = |why: &str| ContentFact::Mismatch(words(format!("{}: {why}", from.path.display())));
-    let failed = |at: &Path, e: std::io::Error| ContentFact::Missing(words(format!("{}: {e}", at.display())));
-    let mut target = OpenOptions::new().write(true).create_new(true).open(to).map_err(|e| failed(to, e))?;
+/// Where the copy of a file failed.
+enum Failed {
+    /// On the share: as long as the file stands there as it does, another copy fails too.
+    There(ContentFact),
+    /// On this machine.
+    Here(ContentFact),
+}
+
+impl From<ContentFact> for Failed {
+    fn from(fact: ContentFact) -> Self {
+        Failed::There(fact)
+    }
+}
+
+fn copy_one(
+    source: &Source<'_>,
+    files: &Folder,
+    open: &mut Vec<(String, Folder)>,
+    file: &ContentFile,
+    target: &Path,
+) -> Result<(), Failed> {
+    let mut names: Vec<&str> = file.path.split('/').collect();
+    let Some(name) = names.pop() else { return Ok(()) };
+    let common = open.iter().zip(&names).take_while(|((open, _), name)| open == *name).count();
+    open.truncate(common);
+    for folder_name in &names[common..] {
+        let above = open.last().map_or(files, |(_, folder)| folder);
+        let next = folder(above, folder_name)?;
+        source.is_tight(&next, None)?;
+        open.push(((*folder_name).to_owned(), next));
+    }
+    let from = open.last().map_or(files, |(_, folder)| folder);
+    let opened = from.file(name).map_err(|e| missing(&from.path().join(name), &e))?;
+    source.is_tight(from, Some(&opened))?;
+    let to = target.join(&file.path);
+    if let Some(above) = to.parent() {
+        make_folders(above).map_err(|e| here(above, &e))?;
+    }
+    copy_file(opened, &to, file.size, &file.sha256)
+}
+
+fn here(at: &Path, e: &std::io::Error) -> Failed {
+    Failed::Here(ContentFact::Missing(words(format!("{}: {e}", at.display()))))
+}
+
+fn copy_file(from: RegularFile, to: &Path, size: u64, sha256: &ContentHash) -> Result<(), Failed> {
+    let differs =
+        |why: &str| Failed::There(ContentFact::Mismatch(words(format!("{}: {why}", from.path.display()))));
+    let there = |e: std::io::Error| ContentFact::Missing(words(format!("{}: {e}", from.path.display())));
+    let mut target = OpenOptions::new().write(true).create_new(true).open(to).map_err(|e| here(to, &e))?;
     let mut hasher = Sha256::new();
     let mut copied = 0;
     let mut buffer = vec![0; 64 << 10];
     let mut limited = (&from.file).take(size.saturating_add(1));
     loop {
-        let read = limited.read(&mut buffer).map_err(|e| failed(&from.path, e))?;
+        let read = limited.read(&mut buffer).map_err(there)?;
         if read == 0 {
             break;
         }
         copied += read as u64;
         hasher.update(&buffer[..read]);
-        target.write_all(&buffer[..read]).map_err(|e| failed(to, e))?;
+        target.write_all(&buffer[..read]).map_err(|e| here(to, &e))?;
     }
     if copied != size {
         return Err(differs(&format!("its size is not {size} bytes, as CONTENT says")));
@@ -233,7 +285,7 @@ fn copy_file(from: RegularFile, to: &Path, size: u64, sha256: &ContentHash) -> R
         make_runnable(&target)?;
         target.sync_all()
     };
-    finish().map_err(|e| failed(to, e))
+    finish().map_err(|e| here(to, &e))
 }
 
 fn make_folders(path: &Path) -> std::io::Result<()> {
@@ -336,7 +388,7 @@ fn verify_folder(
     Ok(())
 }
 
-fn folder(above: &Folder, name: &str) -> Result<Folder, ContentFact> {
+pub(super) fn folder(above: &Folder, name: &str) -> Result<Folder, ContentFact> {
     above.folder(name).map_err(|e| missing(&above.path().join(name), &e))
 }
 

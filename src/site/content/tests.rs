@@ -55,7 +55,18 @@ impl Site {
     }
 
     fn stage_as(&self, mode: TrustMode, hash: &ContentHash) -> ContentFact {
-        stage(self.share.path(), Self::id(), hash, self.stage.path(), &Judge::of(mode))
+        let staged = stage(self.share.path(), Self::id(), hash, self.stage.path(), &Judge::of(mode));
+        staged.map_or_else(|not| not.fact, |()| ContentFact::Staged)
+    }
+
+    /// Over what a copy fails.
+    fn over(&self, hash: &ContentHash) -> Option<Stands> {
+        let judge = Judge::of(TrustMode::Signed);
+        stage(self.share.path(), Self::id(), hash, self.stage.path(), &judge).unwrap_err().over
+    }
+
+    fn stands(&self, over: &Stands) -> bool {
+        stands_still(self.share.path(), Self::id(), over, &Judge::of(TrustMode::Signed))
     }
 
     fn stage(&self, hash: &ContentHash) -> ContentFact {
@@ -91,6 +102,31 @@ fn the_list_is_sorted_by_bytes_with_hash_size_and_path() {
     assert_eq!((written.files, written.bytes), (4, 3));
     assert_eq!(written.sha256, hash_bytes(text.as_bytes()));
     assert_eq!(parse_content(text.as_bytes()).unwrap().text(), text);
+}
+
+#[test]
+fn what_a_copy_failed_over_is_seen_to_change_without_a_copy() {
+    let site = Site::new(&[("a.bin", b"as published"), ("deep/b.bin", b"as published")]);
+    let hash = site.publish();
+    site.put("deep/b.bin", b"as tampered!");
+    let over = site.over(&hash).unwrap();
+    assert!(site.stands(&over));
+    site.put("a.bin", b"another thing");
+    assert!(site.stands(&over), "it would fail over the other file all the same");
+    fs::remove_file(site.file("deep/b.bin")).unwrap();
+    assert!(!site.stands(&over), "it is gone");
+    site.put("a.bin", b"as published");
+    let gone = site.over(&hash).unwrap();
+    assert!(site.stands(&gone));
+    site.put("deep/b.bin", b"as published");
+    assert!(!site.stands(&gone), "it is there");
+
+    site.publish_text("");
+    let list = site.over(&hash).unwrap();
+    assert!(site.stands(&list));
+    site.publish();
+    assert!(!site.stands(&list), "the list has changed");
+    assert_eq!(site.stage(&hash), ContentFact::Staged);
 }
 
 #[test]

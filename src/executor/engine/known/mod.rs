@@ -2,6 +2,7 @@
 //! announced. It answers every view and judges every wish, and can do nothing about them: it has no lock, no journal and
 //! no history that could be written. A view is made of it alone; the executor holds one and keeps it true.
 
+mod again;
 mod done;
 mod judged;
 mod machine;
@@ -39,6 +40,7 @@ use crate::site::publication::Publication;
 use crate::site::share::Found;
 use crate::terms::{Problem, State};
 use crate::text::SafeText;
+use again::Again;
 use chrono::SubsecRound as _;
 use memo::{Memo, Watched};
 use std::cell::RefCell;
@@ -63,6 +65,8 @@ pub struct Known {
     pub(super) instructions: Watched<Instructions>,
     memo: RefCell<Memo>,
     pub(super) content: BTreeMap<ContentHash, ContentFact>,
+    /// When content that could not be staged is copied again.
+    again: Again,
     /// Why the program of a request cannot be started here.
     pub(super) unstartable: BTreeMap<RequestId, SafeText>,
     /// What others could change; only a view looks at such a state folder.
@@ -119,6 +123,7 @@ impl Known {
             instructions: Watched::new(Instructions::default()),
             memo: RefCell::default(),
             content: BTreeMap::new(),
+            again: Again::default(),
             unstartable: BTreeMap::new(),
             loose: Vec::new(),
             notes: Vec::new(),

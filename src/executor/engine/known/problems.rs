@@ -2,8 +2,11 @@
 
 use super::super::history_lost;
 use super::views::Views;
+use crate::site::content::ContentFact;
+use crate::site::instruction::{ContentHash, Entry};
 use crate::site::trust::TrustVerdict;
 use crate::terms::{Code, Problem};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 impl Views<'_> {
@@ -46,11 +49,34 @@ impl Views<'_> {
         if let Some(why) = self.standing.and_then(|standing| standing.log_fault) {
             problems.push(problem("log-unwritable", &known.layout.pacman_log(), why.as_str()));
         }
+        problems.extend(self.differing_content());
         problems.extend(known.notes.iter().cloned());
         if let Some(file) = &known.instructions.file {
             problems.extend(file.warnings.iter().cloned());
         }
         problems
+    }
+
+    /// Packages whose files are not those that were published.
+    fn differing_content(&self) -> Vec<Problem> {
+        let known = self.known;
+        let mut differing: BTreeMap<&ContentHash, Problem> = BTreeMap::new();
+        for entry in known.instructions.file.iter().flat_map(|file| &file.requests) {
+            let Entry::Good(request) = entry else { continue };
+            let Some(hash) = &request.content_sha256 else { continue };
+            let Some(ContentFact::Mismatch(why)) = known.content.get(hash) else { continue };
+            let again = known.again.next_at(hash).map_or_else(
+                || "the next look at the share".to_owned(),
+                |at| format!("{}, and as soon as it changes on the share", known.local(at)),
+            );
+            let message = format!(
+                "package {} is not the one that was published: {why}; copied again at {again}",
+                request.package_id
+            );
+            let file = Path::new("packages").join(request.package_id.as_str());
+            differing.insert(hash, problem(Code::ContentMismatch.as_str(), &file, message));
+        }
+        differing.into_values().collect()
     }
 }
 

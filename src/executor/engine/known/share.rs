@@ -6,7 +6,7 @@ use crate::clock::Wall;
 use crate::decision::Instructions;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::share::job::{ShareJob, ShareNews, look_deadline};
-use crate::site::content::ContentFact;
+use crate::site::content::{ContentFact, Stands};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Entry};
 use crate::site::publication::{Chosen, Publication, choose};
@@ -64,6 +64,7 @@ impl Known {
             }
             Ok(
                 ShareNews::Staged(..)
+                | ShareNews::Unchanged
                 | ShareNews::Delivered(_)
                 | ShareNews::Reported(_)
                 | ShareNews::Verified(_),
@@ -282,10 +283,36 @@ impl Known {
             .collect();
     }
 
+    /// Takes what came of staging; `over`: what it failed over, after much was read.
+    pub(in super::super) fn take_staged(
+        &mut self,
+        hash: ContentHash,
+        fact: ContentFact,
+        over: Option<Stands>,
+        now: Wall,
+    ) {
+        let named: BTreeSet<ContentHash> = self.contents().cloned().collect();
+        self.again.ended(&hash, over, now, self.world.monotonic());
+        self.again.keep(&named);
+        self.content.insert(hash, fact);
+        self.find_unstartable();
+    }
+
+    /// What it is time to copy again although it may not have changed.
+    pub fn stage_jobs_again(&self) -> Vec<ShareJob> {
+        let mono = self.world.monotonic();
+        if !self.again.any_due(mono) {
+            return Vec::new();
+        }
+        let mut jobs = self.stage_jobs();
+        jobs.retain(|job| matches!(job, ShareJob::Stage { hash, .. } if self.again.is_due(hash, mono)));
+        jobs
+    }
+
     /// What may yet run on this machine, has files, and is not staged.
     pub fn stage_jobs(&self) -> Vec<ShareJob> {
         let (Some(share), Some(file)) = (&self.share, &self.instructions.file) else { return Vec::new() };
-        let platform = self.world.platform();
+        let (platform, mono) = (self.world.platform(), self.world.monotonic());
         let mut seen = BTreeSet::new();
         file.requests
             .iter()
@@ -301,6 +328,7 @@ impl Known {
             .map(|(package, hash)| ShareJob::Stage {
                 share: share.clone(),
                 package,
+                unless: self.again.unless(&hash, mono),
                 hash,
                 stage: self.layout.stage(),
                 trust: self.policy.config.trust.mode,

@@ -87,7 +87,7 @@ impl World {
         match job {
             ShareJob::Look { .. } => ShareNews::Looked(Box::new(self.look())),
             ShareJob::Stage { hash, .. } => {
-                ShareNews::Staged(hash.clone(), self.plan.contents.get(hash).cloned().unwrap())
+                ShareNews::Staged(hash.clone(), self.plan.contents.get(hash).cloned().unwrap(), None)
             }
             ShareJob::Verify { hash, .. } => ShareNews::Verified(match self.plan.contents.get(hash) {
                 Some(ContentFact::Staged) => Ok(Seal("as it is".into())),

@@ -156,7 +156,7 @@ impl Inner {
                 } else {
                     ContentFact::Missing("the share is away".into())
                 };
-                ShareNews::Staged(hash.clone(), fact)
+                ShareNews::Staged(hash.clone(), fact, None)
             }
             ShareJob::Verify { hash, .. } => ShareNews::Verified(self.verify(hash)),
             // Only `pcm check` reads reports.
