@@ -118,7 +118,7 @@ impl Reporting {
                 self.undelivered = None;
                 return None;
             }
-            (Err(why), Ok(())) => ("Not all results", why.clone()),
+            (Err(why), Ok(())) => ("Some results", why.clone()),
             (Ok(_), Err(why)) => ("The report", why.clone()),
             (Err(why), Err(same)) if why == same => ("Results and report", why.clone()),
             (Err(results), Err(report)) => ("Results and report", format!("{results}; {report}").into()),

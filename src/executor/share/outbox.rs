@@ -47,18 +47,51 @@ impl Outbox {
     /// a missing `despoolr.box` means that this is not the share it was.
     ///
     /// # Errors
-    /// The first one that could not be written; it and what is behind it stay.
+    /// The first one that could not be carried, with its name; it stays, and the others are carried all the same.
     pub fn deliver(&self, share: &Folder, machine: MachineId) -> io::Result<usize> {
         let names = self.waiting();
         if names.is_empty() {
             return Ok(0);
         }
         let folder = share.folder(RESULTS)?.make_folder(machine.as_str())?;
+        let mut failed = None;
         for name in &names {
-            let waiting = self.0.join(name);
-            write_replacing(&folder, name, &open::read_own(&waiting, MAX_RESULT)?)?;
-            std::fs::remove_file(waiting)?;
+            if let Err(e) = self.carry(name, &folder) {
+                failed.get_or_insert_with(|| io::Error::new(e.kind(), format!("{name}: {e}")));
+            }
         }
-        Ok(names.len())
+        failed.map_or(Ok(names.len()), Err)
+    }
+
+    fn carry(&self, name: &str, to: &Folder) -> io::Result<()> {
+        let waiting = self.0.join(name);
+        write_replacing(to, name, &open::read_own(&waiting, MAX_RESULT)?)?;
+        std::fs::remove_file(waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn one_name_that_is_taken_on_the_share_stops_no_other_result() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = Outbox::at(&dir.path().join("outbox"));
+        for name in ["BP00001-1.MIF", "BP00002-1.MIF", "BP00003-1.MIF"] {
+            outbox.put(name, b"result").unwrap();
+        }
+        let own = dir.path().join(RESULTS).join("BP004000");
+        std::fs::create_dir_all(own.join("BP00001-1.MIF")).unwrap();
+        let share = Folder::open(dir.path()).unwrap();
+        let why = outbox.deliver(&share, "BP004000".parse().unwrap()).unwrap_err().to_string();
+        assert!(why.contains("BP00001-1.MIF"), "{why}");
+        assert!(own.join("BP00002-1.MIF").is_file() && own.join("BP00003-1.MIF").is_file());
+        assert_eq!(outbox.waiting(), ["BP00001-1.MIF"]);
+
+        std::fs::remove_dir(own.join("BP00001-1.MIF")).unwrap();
+        assert_eq!(outbox.deliver(&share, "BP004000".parse().unwrap()).unwrap(), 1);
+        assert!(outbox.waiting().is_empty());
     }
 }

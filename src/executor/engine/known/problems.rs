@@ -49,12 +49,27 @@ impl Views<'_> {
         if let Some(why) = self.standing.and_then(|standing| standing.log_fault) {
             problems.push(problem("log-unwritable", &known.layout.pacman_log(), why.as_str()));
         }
+        problems.extend(self.undelivered());
         problems.extend(self.differing_content());
         problems.extend(known.notes.iter().cloned());
         if let Some(file) = &known.instructions.file {
             problems.extend(file.warnings.iter().cloned());
         }
         problems
+    }
+
+    /// Results or report that have not reached the share for two polling intervals.
+    fn undelivered(&self) -> Option<Problem> {
+        let undelivered = self.standing.and_then(|standing| standing.undelivered)?;
+        let patience = self.known.policy.config.polling_interval.saturating_mul(2);
+        let waits = (self.now - undelivered.since).to_std().ok().filter(|waits| *waits >= patience)?;
+        let message = format!(
+            "results or report have not reached the share since {} ({}): {}; they are kept and tried again",
+            self.known.local(undelivered.since),
+            crate::text::duration(waits),
+            undelivered.cause
+        );
+        Some(problem("undelivered", &self.known.layout.outbox(), message))
     }
 
     /// Packages whose files are not those that were published.
