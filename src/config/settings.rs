@@ -247,6 +247,8 @@ settings! {
         stale_after: Duration = hours(24), value(fields::some_time);
         /// time limit of a single access
         timeout: Duration = Duration::from_secs(10), value(fields::some_time);
+        /// where reports and results go; default: the first of shares that can be written
+        report: Option<PathBuf> = None, some(folder), like "\"/mnt/sms_shr\"";
     }
 
     /// signed: instruction files need a signature. permissions: everybody who can write to the share decides what runs

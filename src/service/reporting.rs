@@ -8,6 +8,7 @@ use crate::executor::talk::view::Undelivered;
 use crate::site::ids::MachineId;
 use crate::site::report::MachineReport;
 use crate::text::SafeText;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// After a failure the share is left alone this long; doubled each time, up to the interval.
@@ -26,6 +27,9 @@ pub struct Reporting {
     results: Tries,
     report: Tries,
     undelivered: Option<Undelivered>,
+    /// Where everything arrived last; None: nothing did, or not there for two intervals.
+    place: Option<PathBuf>,
+    arrived: Monotonic,
 }
 
 /// How often something has failed in a row, and when it is tried again.
@@ -67,6 +71,8 @@ impl Reporting {
             results: Tries::default(),
             report: Tries::default(),
             undelivered: None,
+            place: None,
+            arrived: Monotonic::default(),
         }
     }
 
@@ -99,6 +105,15 @@ impl Reporting {
         String::from_utf8(bytes).map_err(|e| SafeText::new(&e.to_string()))
     }
 
+    /// Where it is to go: of these the one that took it last, until it has taken nothing for two intervals; then, or where
+    /// there is none, to the first that can be written.
+    pub fn places(&mut self, possible: Vec<PathBuf>, now: Monotonic) -> Vec<PathBuf> {
+        let failing =
+            self.undelivered.is_some() && now.since(self.arrived) >= self.interval.saturating_mul(2);
+        self.place = self.place.take().filter(|place| !failing && possible.contains(place));
+        self.place.as_ref().map_or(possible, |place| vec![place.clone()])
+    }
+
     /// It is on its way.
     pub fn started(&mut self) {
         self.under_way = true;
@@ -116,6 +131,8 @@ impl Reporting {
         let (what, why) = match (&delivery.results, &delivery.report) {
             (Ok(_), Ok(())) => {
                 self.undelivered = None;
+                self.place = delivery.place.clone();
+                self.arrived = mono;
                 return None;
             }
             (Err(why), Ok(())) => ("Some results", why.clone()),
@@ -144,7 +161,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn arrived() -> Delivery {
-        Delivery { results: Ok(0), report: Ok(()) }
+        Delivery { results: Ok(0), report: Ok(()), place: Some("/second".into()) }
     }
 
     fn at(seconds: u64) -> Monotonic {
@@ -234,7 +251,7 @@ mod tests {
     #[test]
     fn a_result_goes_at_once_while_the_report_is_refused_and_what_did_not_arrive_is_said() {
         let mut reporting = Reporting::new(None, HOUR);
-        let refused = Delivery { results: Ok(0), report: Err("machines: read-only".into()) };
+        let refused = Delivery { results: Ok(0), report: Err("machines: read-only".into()), place: None };
         let start: Wall = "2026-11-22T12:00:00Z".parse().unwrap();
         for (tried, second) in [0, 15, 45].into_iter().enumerate() {
             assert!(reporting.wanted(at(second), false, || report(1)));
@@ -248,5 +265,23 @@ mod tests {
         reporting.started();
         reporting.ended(&arrived(), start, at(47));
         assert_eq!(reporting.undelivered(), None);
+    }
+
+    #[test]
+    fn the_share_that_took_a_report_keeps_getting_them_until_two_intervals_have_failed() {
+        let mut reporting = Reporting::new(None, HOUR);
+        let possible = vec![PathBuf::from("/first"), PathBuf::from("/second")];
+        assert_eq!(reporting.places(possible.clone(), at(0)), possible);
+        reporting.ended(&arrived(), Wall::default(), at(100));
+        assert_eq!(reporting.places(possible.clone(), at(9_000)), [PathBuf::from("/second")]);
+        reporting.ended(&Delivery::failed(&"away".into()), Wall::default(), at(7_000));
+        assert_eq!(reporting.places(possible.clone(), at(7_299)), [PathBuf::from("/second")]);
+        assert_eq!(reporting.places(possible.clone(), at(7_300)), possible);
+        reporting.ended(&arrived(), Wall::default(), at(7_400));
+        assert_eq!(
+            reporting.places(possible[..1].to_vec(), at(7_401)),
+            possible[..1],
+            "it is configured no more"
+        );
     }
 }

@@ -362,14 +362,17 @@ impl<'a> Steps<'a> {
 
     fn report(&mut self, now: Wall, mono: Monotonic) {
         let Some(machine) = self.executor.known().config().machine else { return };
-        let Some(share) = self.executor.known().report_share() else { return };
+        let (places, trust) = self.executor.known().report_places();
+        if places.is_empty() {
+            return;
+        }
         let waiting = self.world.results_wait();
         if !self.reporting.wanted(mono, waiting, || self.executor.report(now, machine)) {
             return;
         }
         let report = self.reporting.take(now);
-        let (outbox, trust) = (self.executor.outbox(), self.executor.known().config().trust.mode);
-        let job = ShareJob::Deliver { share, trust, machine, report, outbox };
+        let (places, outbox) = (self.reporting.places(places, mono), self.executor.outbox());
+        let job = ShareJob::Deliver { places, trust, machine, report, outbox };
         if self.carries.give(job, DELIVER_DEADLINE) {
             self.reporting.started();
         }

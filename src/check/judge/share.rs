@@ -174,7 +174,18 @@ pub fn machine_report(facts: &Facts) -> CheckItem {
             }
         },
     };
-    item("machine-report", vec![finding])
+    let mut findings = vec![finding];
+    if let Ok(status) = &facts.views.status {
+        let undelivered = status.problems.iter().filter(|p| p.code == "undelivered");
+        findings.extend(undelivered.map(|p| {
+            block(
+                p.message.to_string(),
+                "Give the service's account its rights to the folders machines and despoolr.box there, or name another \
+                 place: [share] report",
+            )
+        }));
+    }
+    item("machine-report", findings)
 }
 
 pub fn polling_interval(facts: &Facts) -> CheckItem {

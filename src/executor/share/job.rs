@@ -53,10 +53,11 @@ pub enum ShareJob {
     },
     /// Bring results that wait, then the machine report.
     Deliver {
-        /// To where.
-        share: PathBuf,
-        /// What makes that believable: nothing is written to a share that others than its publisher can change.
-        trust: TrustMode,
+        /// To the first of these that takes it.
+        places: Vec<PathBuf>,
+        /// What makes them believable: nothing is written to a share that others than its publisher can change. None:
+        /// the configuration names this place for it.
+        trust: Option<TrustMode>,
         /// Whose.
         machine: MachineId,
         /// The machine report, or why there is none.
@@ -106,12 +107,14 @@ pub struct Delivery {
     pub results: Result<usize, SafeText>,
     /// Whether the machine report arrived.
     pub report: Result<(), SafeText>,
+    /// Where everything arrived.
+    pub place: Option<PathBuf>,
 }
 
 impl Delivery {
     /// Nothing arrived.
     pub fn failed(why: &SafeText) -> Self {
-        Self { results: Err(why.clone()), report: Err(why.clone()) }
+        Self { results: Err(why.clone()), report: Err(why.clone()), place: None }
     }
 }
 
@@ -147,9 +150,10 @@ impl ShareJob {
             ShareJob::Report { shares, machine } => {
                 ShareNews::Reported(Box::new(read_report(shares, *machine)))
             }
-            ShareJob::Deliver { share, trust, machine, report, outbox } => {
-                let judge = &Judge::of(*trust);
-                ShareNews::Delivered(deliver(share, judge, *machine, report, &Outbox::at(outbox)))
+            ShareJob::Deliver { places, trust, machine, report, outbox } => {
+                let (judge, outbox) = (trust.map(Judge::of), Outbox::at(outbox));
+                let to = |place: &PathBuf| deliver(place, judge.as_ref(), *machine, report, &outbox);
+                ShareNews::Delivered(deliver_to_first(places, to))
             }
         }
     }
@@ -198,20 +202,33 @@ fn read_report(shares: &[PathBuf], machine: MachineId) -> Reported {
     reported
 }
 
+/// To the first place that takes everything; where there is none, what the first one said of it.
+fn deliver_to_first(places: &[PathBuf], to: impl Fn(&PathBuf) -> Delivery) -> Delivery {
+    let mut first = None;
+    for place in places {
+        let delivery = to(place);
+        if delivery.place.is_some() {
+            return delivery;
+        }
+        first.get_or_insert(delivery);
+    }
+    first.unwrap_or_else(|| Delivery::failed(&"there is no share that may be written".into()))
+}
+
 /// Payload first: the results, then the report that speaks of them (DEFECTS Q138241), whatever became of them.
 fn deliver(
     share: &Path,
-    judge: &Judge,
+    judge: Option<&Judge>,
     machine: MachineId,
     report: &Result<String, SafeText>,
     outbox: &Outbox,
 ) -> Delivery {
-    let words = |what: &str, e: io::Error| SafeText::new(&format!("{what}: {e}"));
+    let words = |what: &str, e: io::Error| SafeText::new(&format!("{}: {what}: {e}", share.display()));
     let root = match Folder::open(share) {
         Ok(root) => root,
         Err(e) => return Delivery::failed(&words("the share", e.into())),
     };
-    if let Some(loose) = judge.loose(share, &[&root], &[]) {
+    if let Some(loose) = judge.and_then(|judge| judge.loose(share, &[&root], &[])) {
         let why = format!("nothing is written to a share that is not trusted: {loose}");
         return Delivery::failed(&SafeText::new(&why));
     }
@@ -219,13 +236,11 @@ fn deliver(
         let folder = root.folder(report::FOLDER)?;
         report::write_replacing(&folder, &report::report_name(machine), text.as_bytes())
     };
-    Delivery {
-        results: outbox.deliver(&root, machine).map_err(|e| words("results", e)),
-        report: report
-            .as_ref()
-            .map_err(SafeText::clone)
-            .and_then(|text| write(text).map_err(|e| words("machine report", e))),
-    }
+    let results = outbox.deliver(&root, machine).map_err(|e| words("results", e));
+    let report = report.as_ref().map_err(SafeText::clone);
+    let report = report.and_then(|text| write(text).map_err(|e| words("machine report", e)));
+    let place = (results.is_ok() && report.is_ok()).then(|| share.to_owned());
+    Delivery { results, report, place }
 }
 
 /// The time that all looks at these shares may take together.
@@ -237,3 +252,38 @@ pub fn look_deadline(shares: usize, timeout: Duration) -> Duration {
 pub const STAGE_DEADLINE: Duration = Duration::from_secs(3600);
 /// Results and a report are small.
 pub const DELIVER_DEADLINE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_the_first_share_does_not_take_goes_to_the_second() {
+        let dir = tempfile::tempdir().unwrap();
+        let (first, second) = (dir.path().join("first"), dir.path().join("second"));
+        std::fs::create_dir(&first).unwrap();
+        for folder in [report::FOLDER, report::RESULTS] {
+            std::fs::create_dir_all(second.join(folder)).unwrap();
+        }
+        let outbox = Outbox::at(&dir.path().join("outbox"));
+        outbox.put("BP00001-1.MIF", b"result").unwrap();
+        let deliver = |places: &[PathBuf]| {
+            let job = ShareJob::Deliver {
+                places: places.to_vec(),
+                trust: None,
+                machine: "BP004000".parse().unwrap(),
+                report: Ok("{}".into()),
+                outbox: dir.path().join("outbox"),
+            };
+            let ShareNews::Delivered(delivery) = job.carry_out() else { unreachable!() };
+            delivery
+        };
+        let why = deliver(std::slice::from_ref(&first)).report.unwrap_err();
+        assert!(why.as_str().contains("first") && why.as_str().contains("machine report"), "{why}");
+        let delivery = deliver(&[first, second.clone()]);
+        assert_eq!((delivery.results, delivery.place.as_deref()), (Ok(1), Some(second.as_path())));
+        assert!(second.join("machines/BP004000.json").is_file());
+        assert!(second.join("despoolr.box/BP004000/BP00001-1.MIF").is_file());
+    }
+}

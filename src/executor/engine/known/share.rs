@@ -355,13 +355,19 @@ impl Known {
             .collect()
     }
 
-    /// The share that gave the file in force, for reports and results; None until one did, and where the newest look
-    /// found that it cannot be trusted.
-    pub fn report_share(&self) -> Option<PathBuf> {
-        match self.instructions.trust {
-            TrustVerdict::Trusted(_) => self.share.clone(),
-            TrustVerdict::Refused(..) | TrustVerdict::Unchecked => None,
+    /// Where reports and results may go, and what makes that believable. The place that the configuration names is an
+    /// operator's own word. Else all shares, each of which is judged before it is written to; none until one gave the file
+    /// in force, and where the newest look found that it cannot be trusted.
+    pub fn report_places(&self) -> (Vec<PathBuf>, Option<TrustMode>) {
+        let config = &self.policy.config;
+        if let Some(named) = &config.share.report {
+            return (vec![named.clone()], None);
         }
+        let places = match self.instructions.trust {
+            TrustVerdict::Trusted(_) if self.share.is_some() => config.shares.clone(),
+            TrustVerdict::Trusted(_) | TrustVerdict::Refused(..) | TrustVerdict::Unchecked => Vec::new(),
+        };
+        (places, Some(config.trust.mode))
     }
 }
 
