@@ -321,7 +321,7 @@ fn a_stage_folder_that_cannot_be_written_is_said() {
     let file = site.stage.path().join("file");
     fs::write(&file, "").unwrap();
     let fact = stage(site.share.path(), Site::id(), &hash, &file, &Judge::of(TrustMode::Signed));
-    assert_eq!(why(fact).0, "missing");
+    assert_eq!(why(fact.unwrap_err().fact).0, "missing");
 }
 
 proptest! {
@@ -380,7 +380,10 @@ mod unix {
         }
         let inside = site.stage.path().join("new");
         assert_eq!(
-            why(stage(site.share.path(), Site::id(), &hash, &inside, &Judge::of(TrustMode::Signed))).0,
+            why(stage(site.share.path(), Site::id(), &hash, &inside, &Judge::of(TrustMode::Signed))
+                .unwrap_err()
+                .fact)
+            .0,
             "staged"
         );
         assert_eq!(mode(&inside), 0o700);
