@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::site::content;
-use crate::site::content::ContentFact;
 use crate::site::instruction::parse::Defaults;
 use crate::site::share::{Looking, look};
 use crate::site::trust::{Judge, TrustMode, TrustVerdict};
