@@ -35,7 +35,7 @@ use crate::host::paths::Layout;
 use crate::site::ids::MachineId;
 use crate::site::report::MachineReport;
 use crate::text::SafeText;
-use known::Standing;
+use known::{Keep, Standing};
 use noting::Noting;
 use overdue::Overdue;
 use std::path::PathBuf;
@@ -74,6 +74,8 @@ pub struct Executor {
     owes: bool,
     /// What could not be written into the history, until something can, and when that was tried last.
     unwritten: Option<(SafeText, Monotonic)>,
+    /// The instruction file in force, until it could be kept.
+    unkept: Option<Keep>,
     /// The run that ought to have ended.
     overdue: Option<Overdue>,
     /// What was noted in the way of requests that wait, and until when this service has looked.
@@ -117,6 +119,7 @@ impl Executor {
             undelivered: None,
             owes: true,
             unwritten: None,
+            unkept: None,
             overdue: None,
             noting: Noting::default(),
             world,

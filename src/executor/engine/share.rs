@@ -50,9 +50,8 @@ impl Executor {
             Taken::Refused => self.say_refused(now),
             Taken::File(keep) => {
                 self.say_refused(now);
-                if let Some(keep) = keep {
-                    self.keep(&keep, now);
-                }
+                self.unkept = keep.or(self.unkept.take());
+                self.keep(now);
                 self.tell_found(&listed, now);
             }
         }
@@ -87,6 +86,7 @@ impl Executor {
         let publication = found.publication();
         let keep = Keep::of(&found);
         self.world.hold(&keep.file, &keep.site).map_err(|why| not_recorded(&why))?;
+        self.unkept = None;
         self.known.accept(found);
         self.change(|history| history.accept_publication(now, &publication, &actor.name))?;
         self.journal.warning(now, &format!("Serial {serial} was accepted by {}.", actor.name));
@@ -118,10 +118,12 @@ impl Executor {
     }
 
     /// The last valid file is kept for the time when no share can be reached; the site file with it, so that its freezes
-    /// stay in force.
-    fn keep(&mut self, keep: &Keep, now: Wall) {
-        if let Err(why) = self.world.hold(&keep.file, &keep.site) {
-            self.journal.error(now, &why);
+    /// stay in force. On a full disk that is tried again with the next look.
+    fn keep(&mut self, now: Wall) {
+        let Some(keep) = &self.unkept else { return };
+        match self.world.hold(&keep.file, &keep.site) {
+            Ok(()) => self.unkept = None,
+            Err(why) => self.journal.error(now, &why),
         }
     }
 

@@ -96,6 +96,8 @@ pub struct Inner {
     pub news: VecDeque<News>,
     /// Every request that was ever published.
     pub published: BTreeMap<RequestId, Request>,
+    /// The highest serial that each of them was published with.
+    pub last_serial: BTreeMap<RequestId, u64>,
     pub witness: Vec<Launch>,
     /// How many histories an operator has given up.
     pub epoch: u32,
@@ -225,6 +227,7 @@ impl SimWorld {
             died: None,
             hosts: BTreeMap::new(),
             published: BTreeMap::new(),
+            last_serial: BTreeMap::new(),
             share,
             highest: None,
             jobs: Vec::new(),
@@ -312,6 +315,7 @@ impl Inner {
         for entry in &self.share.file.requests {
             if let crate::site::instruction::Entry::Good(request) = entry {
                 self.published.insert(request.request_id, (**request).clone());
+                self.last_serial.insert(request.request_id, self.share.file.serial);
             }
         }
     }
