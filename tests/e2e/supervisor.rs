@@ -5,7 +5,7 @@ use super::common::*;
 use super::hanging::Hang;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// After this long without a word systemd would start it anew.
@@ -94,12 +94,27 @@ fn a_service_whose_loop_hangs_is_not_said_to_be_alive() {
     let supervisor = Supervisor::start(&site);
     supervisor.waits_for("READY=1");
     supervisor.waits_for("WATCHDOG=1");
-    let config = site.config();
-    let aside = config.with_extension("aside");
-    std::fs::rename(&config, &aside).unwrap();
-    assert!(Command::new("mkfifo").arg(&config).status().unwrap().success());
+    // A disk that does not answer: whoever syncs waits, and the loop writes down that somebody holds.
+    let pid = supervisor.service.child.id().to_string();
+    let delay = "inject=fsync,fdatasync:delay_enter=120000000";
+    let strace =
+        Command::new("strace").args(["-f", "-q", "-o", "/dev/null", "-e", delay, "-p", &pid]).spawn();
+    let Ok(mut strace) = strace else { return skipped("no strace") };
+    let traced = || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        !status.contains("TracerPid:\t0")
+    };
+    if wait_for_or(Duration::from_secs(20), traced).is_err() {
+        return skipped("strace may not trace here");
+    }
+    let mut hold = site.command(&["hold", "--for", "1h", "--reason", "a disk that hangs"]);
+    let mut hold = hold.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     // What it had said before may still be in the socket.
     let silent = wait_for_or(Duration::from_secs(60), || supervisor.hears(WATCHDOG).is_none());
+    for child in [&mut hold, &mut strace] {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
     assert!(silent.is_ok(), "it says that it is alive and hangs");
 }
 

@@ -21,43 +21,43 @@ fn publish(ground: &Ground, files: &[(&str, &[u8])]) -> String {
     sha256(content.as_bytes())
 }
 
-fn cannot_start(files: &[(&str, &[u8])], command: &str) {
+/// What cannot be started is refused before anything is claimed: no attempt is lost, and the reason names the program.
+fn cannot_start(files: &[(&str, &[u8])], command: &str, why: &str) {
     let mut ground = Ground::new("");
     let hash = publish(&ground, files);
     ground.publish(&[Request::due(&id(0))
         .set("content_sha256", format!("\"{hash}\""))
         .set("command_line", format!("\"{command}\""))]);
-    let attempt = ended(&ground);
-    let result = attempt["result"].as_str().unwrap_or_default();
-    assert!(
-        attempt["state"] == "failed" && result.starts_with("could not be started: "),
-        "{attempt}\n{}",
-        ground.log()
-    );
+    let ran = ground.command(&["run", &id(0), "--wait", "--json"]).output().unwrap();
+    let refused = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(3), "{refused}");
+    assert!(refused.contains("command-refused") && refused.contains(command), "{refused}");
+    assert!(refused.contains(why), "{refused} does not say {why:?}");
+    assert_eq!(ground.json(&["history"])["attempts"].as_array().map(Vec::len), Some(0));
     assert_eq!(ground.ran("ran"), 0);
     assert!(!fs::exists(ground.path("sh-ran")).unwrap());
 }
 
 #[test]
 fn what_is_a_folder_could_not_be_started() {
-    cannot_start(&[("sub/setup.sh", b"#!/bin/sh\n")], "sub");
+    cannot_start(&[("sub/setup.sh", b"#!/bin/sh\n")], "sub", "");
 }
 
 #[test]
 fn what_is_not_there_could_not_be_started() {
-    cannot_start(&[("setup.sh", b"#!/bin/sh\n")], "absent.sh");
+    cannot_start(&[("setup.sh", b"#!/bin/sh\n")], "absent.sh", "not among the files of the package");
 }
 
 #[test]
 fn what_has_no_known_format_is_given_to_no_shell() {
-    cannot_start(&[("setup.sh", b"echo ran\n")], "setup.sh");
-    cannot_start(&[("setup.sh", b"")], "setup.sh");
-    cannot_start(&[("setup.sh", b"\x7fELF but not really")], "setup.sh");
+    cannot_start(&[("setup.sh", b"echo ran\n")], "setup.sh", "");
+    cannot_start(&[("setup.sh", b"")], "setup.sh", "");
+    cannot_start(&[("setup.sh", b"\x7fELF but not really")], "setup.sh", "");
 }
 
 #[test]
 fn what_has_an_interpreter_that_is_missing_could_not_be_started() {
-    cannot_start(&[("setup.sh", b"#!/no/such/interpreter\nexit 0\n")], "setup.sh");
+    cannot_start(&[("setup.sh", b"#!/no/such/interpreter\nexit 0\n")], "setup.sh", "/no/such/interpreter");
 }
 
 /// Exit 0 with a status MIF that is made so: failed with the reason, at once.

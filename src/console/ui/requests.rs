@@ -85,9 +85,11 @@ fn head(app: &App, list: &Rows, table: &Table<RequestDoc>, focus: bool, stale: b
     let filter = (!list.filter.is_empty()).then(|| safe!("filter {}", list.filter));
     let order = list.sorted_by().map(|order| safe!("by {order}"));
     let mut said = Line::new();
-    for part in [marked, filter, order].into_iter().flatten() {
+    // No comma before the order: a mark, a short filter and an order fit at 80 columns.
+    for (between, part) in [(", ", marked), (", ", filter), (" ", order)] {
+        let Some(part) = part else { continue };
         if !said.words.is_empty() {
-            said.push(", ", Scope::Mark);
+            said.push(between, Scope::Mark);
         }
         said.push(part, Scope::Mark);
     }
