@@ -215,7 +215,8 @@ fn deliver_to_first(places: &[PathBuf], to: impl Fn(&PathBuf) -> Delivery) -> De
     first.unwrap_or_else(|| Delivery::failed(&"there is no share that may be written".into()))
 }
 
-/// Payload first: the results, then the report that speaks of them (DEFECTS Q138241), whatever became of them.
+/// Payload first: the results, as many as can be, then the report that speaks of them; it waits while one of them is not
+/// there (DEFECTS Q138241).
 fn deliver(
     share: &Path,
     judge: Option<&Judge>,
@@ -237,8 +238,11 @@ fn deliver(
         report::write_replacing(&folder, &report::report_name(machine), text.as_bytes())
     };
     let results = outbox.deliver(&root, machine).map_err(|e| words("results", e));
-    let report = report.as_ref().map_err(SafeText::clone);
-    let report = report.and_then(|text| write(text).map_err(|e| words("machine report", e)));
+    let report = match (&results, report) {
+        (_, Err(why)) => Err(why.clone()),
+        (Err(_), Ok(_)) => Err("the machine report waits for the results that it speaks of".into()),
+        (Ok(_), Ok(text)) => write(text).map_err(|e| words("machine report", e)),
+    };
     let place = (results.is_ok() && report.is_ok()).then(|| share.to_owned());
     Delivery { results, report, place }
 }
