@@ -172,6 +172,19 @@ impl Terminal {
             .unwrap_or_else(|()| panic!("never on the screen: {what}\n{}", self.screen()));
     }
 
+    /// Confirms the question that is open: `y` counts once the executor has said what the action would do.
+    pub fn confirm(&mut self) {
+        self.wait("carries it out");
+        wait_for_or(Duration::from_secs(60), || {
+            if self.screen().contains("carries it out") {
+                self.keys("y");
+            }
+            self.wait_quiet(Duration::from_millis(150));
+            !self.screen().contains("carries it out")
+        })
+        .unwrap_or_else(|()| panic!("the question stays:\n{}", self.screen()));
+    }
+
     /// Waits until nothing has come for so long; how many bytes there are then.
     pub fn wait_quiet(&self, quiet: Duration) -> usize {
         let (mut last, mut since) = (self.count(), Instant::now());

@@ -63,13 +63,13 @@ fn run_defer_explain_search_who_and_leave_are_found_on_the_screen_alone() {
     console.wait("reason");
     console.keys("lunch\r");
     console.wait("y carries it out");
-    console.keys("y");
+    console.confirm();
     site.wait_state("BP0000Z", "deferred");
     console.keys("j");
     console.wait_until("the other row", |screen| screen.contains("> BP0000Y"));
     console.keys(&key(&console, "run"));
     console.wait("y carries it out");
-    console.keys("y");
+    console.confirm();
     site.wait_state("BP0000Y", "succeeded");
     // The log: the next pane but one, whose keys stand in the last line.
     console.keys(&key(&console, "pane"));

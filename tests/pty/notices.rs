@@ -34,7 +34,7 @@ fn a_notice_on_the_consoles_own_terminal_does_not_stay_on_its_screen() {
     console.keys("log off at six please\r");
     console
         .wait_until("the question", |screen| screen.contains("y carries it out") && screen.contains("> y"));
-    console.keys("y");
+    console.confirm();
     console.wait("notice to anna on pts/");
     let text = || String::from_utf8_lossy(&console.bytes()).into_owned();
     wait_for("it is on the terminal", || text().contains("operator of this computer"));

@@ -30,7 +30,7 @@ fn a_package_is_triggered_with_keys_and_seen_to_succeed() {
     console.wait_until("the question", |s| s.contains(MACHINE) && s.contains("as "));
     assert_eq!(site.ran("ran"), 0);
     console.keys("\r");
-    console.keys("y");
+    console.confirm();
     console.wait("succeeded");
     assert_eq!(site.ran("ran"), 1, "Enter alone did not confirm, y did, once");
     console.keys("q");
@@ -71,7 +71,7 @@ fn a_mandatory_package_is_deferred_with_a_reason() {
     console.keys("release week");
     console.wait("release week");
     console.keys("\r");
-    console.keys("y");
+    console.confirm();
     console.wait("deferred");
     site.wait_state("BP0000Y", "deferred");
     assert_eq!(site.json(&["show", "BP0000Y"])["deferrals"][0]["reason"], "release week");
@@ -84,7 +84,7 @@ fn quitting_while_a_package_runs_does_not_end_it() {
     console.wait("offered");
     console.keys("r");
     console.wait_until("the question", |s| s.contains("as "));
-    console.keys("y");
+    console.confirm();
     console.wait("running");
     console.keys("q");
     assert_eq!(console.wait_exit(), 0);

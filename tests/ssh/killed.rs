@@ -23,7 +23,7 @@ fn triggered(site: &Site, sshd: &Sshd) -> Terminal {
     console.wait("offered");
     console.keys("r");
     console.wait_until("the question", |s| s.contains("as "));
-    console.keys("y");
+    console.confirm();
     wait_for("the package has begun", || site.ran("begin") == 1);
     console
 }

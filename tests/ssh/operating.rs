@@ -46,7 +46,7 @@ fn keys_and_sizes_come_through_and_the_end_leaves_nothing_behind() {
     console.wait("LOGGED ON");
     console.keys("r");
     console.wait_until("the question", |s| s.contains("as "));
-    console.keys("y");
+    console.confirm();
     console.wait("succeeded");
     assert_eq!(consoles(&sshd).len(), 1);
     console.keys("q");
@@ -66,7 +66,7 @@ fn a_line_that_drops_during_a_run_ends_the_console_and_nothing_else() {
     console.wait("offered");
     console.keys("r");
     console.wait_until("the question", |s| s.contains("as "));
-    console.keys("y");
+    console.confirm();
     wait_for("the package has begun", || site.ran("begin") == 1);
     console.wait("running");
     assert_eq!(consoles(&sshd).len(), 1);

@@ -283,8 +283,9 @@ mod tests {
             let ShareNews::Delivered(delivery) = job.carry_out() else { unreachable!() };
             delivery
         };
-        let why = deliver(std::slice::from_ref(&first)).report.unwrap_err();
-        assert!(why.as_str().contains("first") && why.as_str().contains("machine report"), "{why}");
+        let refused = deliver(std::slice::from_ref(&first));
+        assert!(refused.results.unwrap_err().as_str().contains("first"));
+        assert!(refused.report.unwrap_err().as_str().contains("waits for the results"));
         let delivery = deliver(&[first, second.clone()]);
         assert_eq!((delivery.results, delivery.place.as_deref()), (Ok(1), Some(second.as_path())));
         assert!(second.join("machines/BP004000.json").is_file());
