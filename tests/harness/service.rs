@@ -31,7 +31,10 @@ fn heals(calls: &str, error: &str, words: &str) {
     let injected = || std::fs::read_to_string(&out).is_ok_and(|trace| trace.contains("(INJECTED)"));
     // Beside the log it is said in the views, which the same service answers.
     let said = |view: &str| ground.json_of(&[view])["problems"].to_string().contains("\"state-unwritable\"");
-    let met = wait_for_or(Duration::from_secs(60), || injected() && said("list") && said("status"));
+    // The service writes more than launches: the fault lasts until one of those has met it.
+    let met = wait_for_or(Duration::from_secs(60), || {
+        injected() && ground.log().contains(words) && said("list") && said("status")
+    });
     let state = || {
         let items = ground.json_of(&["check"])["items"].take();
         items.as_array().unwrap().iter().find(|item| item["item"] == "state").unwrap().clone()
