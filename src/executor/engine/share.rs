@@ -59,8 +59,9 @@ impl Executor {
         self.note_states(now);
     }
 
-    /// What is in force is the highest that was ever seen, from now on and after every start. It is kept before: a file
-    /// that is held and not recorded counts all the same, one that is recorded and not held could not be put in force.
+    /// What is in force is the highest that was ever seen, from now on and after every start. It is kept before, where the
+    /// disk takes it; where it does not, the serial is recorded all the same: after a restart without a share nothing is
+    /// in force then, which is better than something older.
     fn record_publication(&mut self, now: Wall) {
         let (Some(publication), Ok(history)) = (self.known.unrecorded(), &mut self.history) else { return };
         let done = history.note_publication(now, publication);

@@ -100,7 +100,7 @@ pub enum ShareNews {
     Reported(Box<Reported>),
 }
 
-/// What came of a delivery: neither waits for the other.
+/// What came of a delivery. Results never wait for the report; the report waits for the results that it speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// How many results arrived, or why not all that waited did.
