@@ -1,0 +1,139 @@
+//! Arguments of the verbs that ask the executor to do something: run, rerun, defer, stop, hold, restart.
+
+use super::super::time::parse_span;
+use crate::site::ids::RequestId;
+use crate::terms::Gate;
+use clap::{Args, Subcommand};
+use std::time::Duration;
+
+/// `pcm run`
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Request id, e.g. BP0000Y
+    #[arg(value_name = "REQUEST")]
+    pub request: RequestId,
+    /// Why; needed with --override
+    #[arg(long, value_name = "R")]
+    pub reason: Option<String>,
+    /// Gates to pass over, e.g. window,users
+    #[arg(long = "override", value_name = "GATES", value_delimiter = ',', value_parser = parse_gate)]
+    pub overrides: Vec<Gate>,
+    /// How to wait.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// `pcm rerun`
+#[derive(Debug, Clone, Args)]
+pub struct RerunArgs {
+    /// Request id, e.g. BP0000Y
+    #[arg(value_name = "REQUEST")]
+    pub request: RequestId,
+    /// Why
+    #[arg(long, value_name = "R")]
+    pub reason: String,
+    /// Gates to pass over, e.g. window,users
+    #[arg(long = "override", value_name = "GATES", value_delimiter = ',', value_parser = parse_gate)]
+    pub overrides: Vec<Gate>,
+    /// How to wait.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+}
+
+/// A gate's name. Any gate is taken here, since the core says which ones may be passed over; the message names those.
+fn parse_gate(text: &str) -> Result<Gate, String> {
+    text.trim().parse().map_err(|_| "wanted some of hold, deferral, window, users, clock, host".to_owned())
+}
+
+/// Whether `run` and `rerun` stay until the end.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct WaitArgs {
+    /// Stay until it has ended; exit status 7 if it did not succeed
+    #[arg(long)]
+    pub wait: bool,
+    /// The same, and print what the package prints
+    #[arg(long)]
+    pub follow: bool,
+}
+
+/// Until when: `--until T` or `--for D`.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub struct UntilArgs {
+    /// A time: 22:00, "Tue 22:00", "2026-12-22 22:00" (local) or RFC 3339
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// A duration: 90m, 2h, 3d
+    #[arg(long = "for", value_name = "D", value_parser = parse_span)]
+    pub span: Option<Duration>,
+}
+
+/// `pcm defer`
+#[derive(Debug, Clone, Args)]
+pub struct DeferArgs {
+    /// Request id, e.g. BP0000Y
+    #[arg(value_name = "REQUEST")]
+    pub request: RequestId,
+    /// Until when.
+    #[command(flatten)]
+    pub until: UntilArgs,
+    /// Why
+    #[arg(long, value_name = "R")]
+    pub reason: String,
+}
+
+/// `pcm hold`
+#[derive(Debug, Clone, Args)]
+pub struct HoldArgs {
+    /// Until when.
+    #[command(flatten)]
+    pub until: UntilArgs,
+    /// Why
+    #[arg(long, value_name = "R")]
+    pub reason: String,
+}
+
+/// `pcm restart`
+#[derive(Debug, Clone, Args)]
+pub struct RestartArgs {
+    /// What.
+    #[command(subcommand)]
+    pub what: RestartWhat,
+}
+
+/// `pcm restart …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum RestartWhat {
+    /// Tell whoever is logged on, and restart the machine; never while a package runs
+    Now {
+        /// Why
+        #[arg(long, value_name = "R")]
+        reason: Option<String>,
+    },
+    /// Not by itself before a time
+    Defer {
+        /// Until when.
+        #[command(flatten)]
+        until: UntilArgs,
+        /// Why
+        #[arg(long, value_name = "R")]
+        reason: Option<String>,
+    },
+    /// Not by itself; it stays pending until the machine is restarted by hand
+    Cancel {
+        /// Why
+        #[arg(long, value_name = "R")]
+        reason: Option<String>,
+    },
+}
+
+/// `pcm stop`
+#[derive(Debug, Clone, Args)]
+pub struct StopArgs {
+    /// Request id, e.g. BP0000Y
+    #[arg(value_name = "REQUEST")]
+    pub request: RequestId,
+    /// Why
+    #[arg(long, value_name = "R")]
+    pub reason: String,
+}

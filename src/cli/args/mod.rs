@@ -1,0 +1,223 @@
+//! The command line as clap sees it (DESIGN.md 7): global flags, console flags, verbs. Nothing here reads a file or a
+//! clock; `cli::run` carries the parsed line out, and the README's table is checked against this tree. One file of arguments
+//! a family of verbs.
+
+mod act;
+mod machine;
+mod site;
+mod views;
+
+pub use act::{
+    DeferArgs, HoldArgs, RerunArgs, RestartArgs, RestartWhat, RunArgs, StopArgs, UntilArgs, WaitArgs,
+};
+pub use machine::{AdoptArg, DemoArgs, InitArgs, ServiceArgs, ServiceVerb};
+pub use site::{PackageArgs, PackageVerb, SiteArgs, SiteVerb};
+pub use views::{AuditArgs, AuditVerb, HistoryArgs, LevelArg, ListArgs, LogArgs, OneRequest, SimulateArgs};
+
+use super::host_name::HostName;
+use crate::error::Exit;
+use crate::site::ids::MachineId;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Operator console and executor for unattended software deployment.
+///
+/// Without a verb: the console. PCM_CONFIG and PCM_STATE stand in for --config and --state.
+#[derive(Debug, Parser)]
+#[command(name = "pcm", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(after_help = exit_statuses())]
+pub struct Cli {
+    /// Flags of every verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// Flags of the console.
+    #[command(flatten)]
+    pub console: ConsoleFlags,
+    /// What to do; the console without one.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// Flags of every verb.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global")]
+pub struct Global {
+    /// Configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Instruction share, instead of the configured ones (repeatable)
+    #[arg(long, global = true, value_name = "LOCATION")]
+    pub share: Vec<PathBuf>,
+    /// State folder
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Machine id, instead of the configured one
+    #[arg(long, global = true, value_name = "SMSID")]
+    pub machine: Option<MachineId>,
+    /// Do it on another machine, through ssh; --machine then says which one it has to be
+    #[arg(long, global = true, value_name = "NAME")]
+    pub host: Option<HostName>,
+    /// What the machine has to be; passed on by --host
+    #[arg(long, global = true, value_name = "SMSID", hide = true)]
+    pub expect_machine: Option<MachineId>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No colours and no bold or dim text (also: NO_COLOR)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Print nothing but errors
+    #[arg(long, global = true)]
+    pub quiet: bool,
+    /// Say what would be done and do nothing (verbs that change something)
+    #[arg(long, global = true)]
+    pub dry_run: bool,
+}
+
+/// Flags of the console and of `pcm demo`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Console")]
+pub struct ConsoleFlags {
+    /// Show everything, change nothing
+    #[arg(long)]
+    pub read_only: bool,
+    /// Draw with ASCII only
+    #[arg(long)]
+    pub ascii: bool,
+    /// Draw less often, for slow lines
+    #[arg(long)]
+    pub slow: bool,
+    /// Colours of the console
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+}
+
+impl ConsoleFlags {
+    /// Takes over what stood before the verb: `pcm --ascii demo` is `pcm demo --ascii`.
+    pub fn join(&mut self, before: Self) {
+        self.read_only |= before.read_only;
+        self.ascii |= before.ascii;
+        self.slow |= before.slow;
+        self.theme = self.theme.take().or(before.theme);
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Try it: a sandbox site, a service and the console; touches nothing else, needs no root
+    Demo(DemoArgs),
+    /// The machine at a glance; exit status 10 when something is wrong
+    Status,
+    /// Requests with their state, and why they have not run
+    List(ListArgs),
+    /// One request in full
+    Show(OneRequest),
+    /// Why it has not run, when it will, and what you may do about it
+    Explain(OneRequest),
+    /// What will run when in the next days, what never will, and why
+    Simulate(SimulateArgs),
+    /// Run a request now
+    #[command(visible_alias = "trigger")]
+    Run(RunArgs),
+    /// Run again what has been attempted
+    Rerun(RerunArgs),
+    /// Postpone a mandatory run
+    Defer(DeferArgs),
+    /// End a deferral
+    Undefer(OneRequest),
+    /// End a run with its whole process tree
+    Stop(StopArgs),
+    /// No automatic runs on this machine until a time
+    Hold(HoldArgs),
+    /// Automatic runs again
+    Unhold,
+    /// A restart that a package wants: do it now, later, or not by pcm
+    Restart(RestartArgs),
+    /// Read the instruction file now
+    Poll,
+    /// Who is logged on
+    Who,
+    /// Read logs: one or several, merged by time
+    Log(LogArgs),
+    /// Attempts, newest first
+    History(HistoryArgs),
+    /// Who did what, when; `audit verify` checks the chain
+    Audit(AuditArgs),
+    /// Is this machine ready? Every item of the checklist with its evidence; exit status 10 where one fails
+    ///
+    /// What this account cannot see is `unknown`, says why, and fails nothing. Needs no service and no rights.
+    Check,
+    /// Enrol this machine: configuration and an empty history; nothing changes where both are healthy
+    Init(InitArgs),
+    /// Make an instruction share, or see what is wrong with one
+    Site(SiteArgs),
+    /// Prepare packages on a share
+    Package(PackageArgs),
+    /// The service
+    Service(ServiceArgs),
+    /// Print what makes a shell complete verbs and flags, e.g. for bash: source <(pcm completions bash)
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, e.g. for: pcm man | man -l -
+    Man,
+    /// The demo's service; started by the demo only
+    #[command(hide = true)]
+    DemoService {
+        /// The folder stays afterwards.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Removes a demo's folder when it is done; started by the demo only
+    #[command(hide = true)]
+    DemoSweep {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// Owns one run; started by the executor only
+    #[command(hide = true)]
+    RunHost {
+        /// The run's folder.
+        dir: PathBuf,
+    },
+    /// Touches a share once; started by the executor only
+    #[command(hide = true)]
+    ShareReader,
+    /// Tries what the service does, as its account; started by `pcm check` only
+    #[command(hide = true)]
+    CheckProbe,
+    /// Does root's work on the state of another account, as that account; started by pcm only
+    #[command(hide = true)]
+    AsOwner,
+}
+
+/// `Exit status:`, then each with its meaning.
+fn exit_statuses() -> String {
+    let rows =
+        Exit::ALL.iter().map(|(exit, words)| format!("\n{:>4}  {}", *exit as u8, words.replace('`', "")));
+    format!("Exit status:{}", rows.collect::<String>())
+}
+
+impl Verb {
+    /// Whether it changes something, so that `--dry-run` means something.
+    pub fn changes(&self) -> bool {
+        matches!(
+            self,
+            Verb::Run(_)
+                | Verb::Rerun(_)
+                | Verb::Defer(_)
+                | Verb::Undefer(_)
+                | Verb::Stop(_)
+                | Verb::Hold(_)
+                | Verb::Unhold
+                | Verb::Restart(_)
+                | Verb::Poll
+                | Verb::Init(_)
+                | Verb::Site(SiteArgs { what: SiteVerb::Init { .. } })
+                | Verb::Package(_)
+                | Verb::Service(ServiceArgs { what: ServiceVerb::Install | ServiceVerb::Uninstall })
+        )
+    }
+}

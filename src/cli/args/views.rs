@@ -1,0 +1,123 @@
+//! Arguments of the verbs that show something: list, show, explain, simulate, log, history, audit.
+
+use crate::site::ids::RequestId;
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Which requests `pcm list` shows.
+#[derive(Debug, Clone, Default, Args)]
+#[group(multiple = false)]
+pub struct ListArgs {
+    /// Only what has not run yet
+    #[arg(long)]
+    pub pending: bool,
+    /// Only what expired before it ran
+    #[arg(long)]
+    pub expired: bool,
+    /// Only what has been attempted
+    #[arg(long)]
+    pub executed: bool,
+    /// Everything (default: all but executed)
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// A verb about one request.
+#[derive(Debug, Clone, Args)]
+pub struct OneRequest {
+    /// Request id, e.g. BP0000Y
+    #[arg(value_name = "REQUEST")]
+    pub request: RequestId,
+}
+
+/// `pcm simulate`
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SIMULATE_HELP)]
+pub struct SimulateArgs {
+    /// Only this request; the others run all the same
+    #[arg(value_name = "REQUEST")]
+    pub request: Option<RequestId>,
+    /// An instruction file that need not be published, instead of the one in force
+    #[arg(long, value_name = "FILE.INS")]
+    pub file: Option<PathBuf>,
+    /// Where the virtual clock starts (default: now): 22:00, "Tue 22:00", "2026-12-22 22:00", RFC 3339, or 2h from now
+    #[arg(long, value_name = "T")]
+    pub from: Option<String>,
+    /// Until when (default: 7d later): the same, or a duration
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// What is taken for granted (repeatable), e.g. users=none
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub assume: Vec<String>,
+}
+
+/// The keys of `--assume`; a test holds them against what is read.
+const SIMULATE_HELP: &str = "\
+To assume:
+  users=none, users=anna,bob        who will be logged on
+  window=none, window=\"Sat 22:00-06:00, Sun 00:00-24:00\"
+  hold=none, freeze=none, deferral=none
+  clock=ok, restart=none, boot=long-ago, power=mains, disk=ok
+  share=ok, share=missing           whether the share answers
+  content=copied, content=as-it-is  files that are still to be copied
+  platform=any                      requests for other platforms, too
+  runs=longest, runs=none, runs=10m how long each run takes; it always succeeds";
+
+/// `pcm log`
+#[derive(Debug, Clone, Args)]
+pub struct LogArgs {
+    /// Log files; those of the configuration without any
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Go on printing what is added
+    #[arg(short = 'f', long = "follow")]
+    pub follow: bool,
+    /// Only lines that match this regular expression
+    #[arg(long, value_name = "RE")]
+    pub grep: Option<String>,
+    /// This level and worse
+    #[arg(long, value_name = "L", value_enum)]
+    pub level: Option<LevelArg>,
+    /// From this time on: 22:00, "Tue 22:00", "2026-12-22 22:00", RFC 3339, or a duration: 2h
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Only lines of this component
+    #[arg(long, value_name = "C")]
+    pub component: Option<String>,
+}
+
+/// Levels of `pcm log --level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LevelArg {
+    /// Everything.
+    Verbose,
+    /// Information, warnings, errors.
+    Info,
+    /// Warnings and errors.
+    Warning,
+    /// Errors.
+    Error,
+}
+
+/// `pcm history`
+#[derive(Debug, Clone, Args)]
+pub struct HistoryArgs {
+    /// Only of this request
+    #[arg(value_name = "REQUEST")]
+    pub request: Option<RequestId>,
+}
+
+/// `pcm audit`
+#[derive(Debug, Clone, Args)]
+pub struct AuditArgs {
+    /// What of it.
+    #[command(subcommand)]
+    pub what: Option<AuditVerb>,
+}
+
+/// `pcm audit …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum AuditVerb {
+    /// Check the chain of events
+    Verify,
+}
