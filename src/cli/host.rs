@@ -1,14 +1,11 @@
 //! `--host NAME`: the same verb, or the console, on another machine through `ssh`. `cli::main` calls [`run`] before it
-//! looks at anything of this machine; [`is_meant`] is what the pcm over there checks first.
+//! looks at anything of this machine; `cli::meant` is what the pcm over there checks first.
 
-use super::App;
 use super::args::{Cli, Verb};
 use super::host_name::HostName;
 use super::setup::quoted;
 use crate::error::{Exit, Failure, Result};
-use crate::executor::client::Ask;
 use crate::host::terminal;
-use crate::site::ids::MachineId;
 use crate::site::instruction::command::split;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write as _};
@@ -147,26 +144,6 @@ fn carried_out(mut command: Command, program: &str, host: &HostName) -> Result<u
             Ok(u8::try_from(code).unwrap_or(Exit::Failed as u8))
         }
     }
-}
-
-/// Refuses unless this is the machine that was named with `--machine` where the operator sits.
-///
-/// # Errors
-/// It is another one, or it does not know which one it is.
-pub fn is_meant(app: &App, expected: MachineId) -> Result<()> {
-    let asked = || app.client().ok()?.status().ok()?.machine;
-    let here = app.setup.config.machine.or_else(asked);
-    if here == Some(expected) {
-        return Ok(());
-    }
-    let host = crate::host::facts::host_name();
-    let is = here.map_or_else(|| "is not enrolled".to_owned(), |here| format!("is {here}"));
-    Err(Failure::new(
-        Exit::Refused,
-        "other-machine",
-        format!("{host} {is}, not {expected}"),
-        "Correct --host or --machine; nothing was done",
-    ))
 }
 
 #[cfg(test)]

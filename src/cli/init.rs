@@ -3,6 +3,7 @@
 
 use super::App;
 use super::args::{AdoptArg, InitArgs};
+use super::meant;
 use super::page::Page;
 use super::setup::{Read, bad_configuration};
 use crate::config::Starter;
@@ -35,17 +36,22 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
         return Err(bad_configuration(&layout.config, problems));
     }
     let new = setup.read == Read::Absent;
-    let shares_given = !setup.flags.shares.is_empty();
-    let Some(machine) = setup.config.machine else {
-        let remedy = format!("Say which: {} init --machine SMSID --share LOCATION", setup.pcm);
+    meant::configured(setup)?;
+    let machine = if new { setup.flags.machine } else { setup.config.machine };
+    let Some(machine) = machine else {
+        let remedy = match &setup.read {
+            Read::Absent => format!("Say which: {} init --machine SMSID --share LOCATION", setup.pcm),
+            _ => format!("Write `machine = \"SMSID\"` into {}", layout.config.display()),
+        };
         return Err(Failure::new(Exit::Usage, "usage", "nothing says who this machine is", remedy));
     };
-    if !new && (shares_given || args.trust.is_some() || setup.machine_differs) {
+    let trust = args.trust.map(TrustMode::from);
+    if !new && trust.is_some_and(|trust| trust != setup.config.trust.mode) {
         return Err(Failure::new(
             Exit::Usage,
             "configured",
             format!("{} is there already and is not rewritten", layout.config.display()),
-            "Edit `machine`, `shares` and `[trust] mode` there, and run init without --machine, --share and --trust",
+            "Edit `[trust] mode` there, and run init without --trust",
         ));
     }
     if let Some(serial) = args.accept_serial {
@@ -58,7 +64,7 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
         return app.other(Answer::DryRun(DryRunDoc { dry_run: true, would, request_id: None }));
     }
     if new {
-        write_configuration(app, machine, args.trust.map_or(TrustMode::Signed, Into::into))?;
+        write_configuration(app, machine, trust.unwrap_or(TrustMode::Signed))?;
     }
     let adopt = args.adopt.map(|adopt| match adopt {
         AdoptArg::Done => Adopt::Done,
@@ -79,7 +85,7 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
 
 fn write_configuration(app: &App, machine: crate::site::ids::MachineId, trust: TrustMode) -> Result<()> {
     let layout = &app.setup.layout;
-    let mut starter = Starter::new(machine, app.setup.config.shares.clone(), trust);
+    let mut starter = Starter::new(machine, app.setup.flags.shares.clone(), trust);
     if layout.log.starts_with(&layout.state) {
         // A service that is started without --state would log somewhere else.
         starter.log_dir = Some(layout.log.clone());
@@ -110,7 +116,7 @@ fn page(app: &App, doc: &InitDoc, trust: TrustMode) -> Page {
         page.line(format!("The lost one is kept as {kept}."));
     }
     if doc.config_written {
-        if app.setup.config.shares.is_empty() {
+        if app.setup.flags.shares.is_empty() {
             page.line("No share is named yet: write `shares = [\"/mnt/sms_shr\"]` into the configuration.");
         }
         match trust {

@@ -81,10 +81,14 @@ pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> 
 }
 
 fn path(app: &App, what: Option<&Path>) -> Result<PathBuf> {
-    if let Some(path) = what {
-        return Ok(absolute(path));
+    let usage = |why, remedy| Err(Failure::new(Exit::Usage, "usage", why, remedy));
+    match (what, app.setup.flags.shares.as_slice()) {
+        (Some(path), []) => return Ok(absolute(path)),
+        (Some(_), _) => return usage("--share names another place than DIR|FILE", "Leave one of them out"),
+        (None, [_, _, ..]) => return usage("one share is judged at a time", "Name one --share"),
+        (None, _) => {}
     }
-    app.setup.config.shares.first().cloned().ok_or_else(|| {
+    app.setup.locations().first().cloned().ok_or_else(|| {
         Failure::new(Exit::Usage, "usage", "no share is known here", "Name it: pcm site lint DIR")
     })
 }

@@ -14,6 +14,7 @@ mod init;
 mod lint;
 mod log;
 mod man;
+mod meant;
 mod out;
 mod page;
 mod publish;
@@ -35,7 +36,7 @@ use crate::executor::client::{Ask, Client};
 use crate::executor::talk::protocol::{Action, Answer, Change, View};
 use crate::executor::talk::view::ServiceState;
 use crate::text::SafeText;
-use args::{AuditVerb, Cli, Verb};
+use args::{AuditVerb, Cli, Global, Meant, Verb};
 use clap::Parser;
 use out::Out;
 use setup::Setup;
@@ -221,7 +222,14 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
         return Ok(helper(crate::executor::stand_in::main()));
     }
     let works_without = matches!(cli.verb, Some(Verb::Init(_) | Verb::Demo(_) | Verb::Site(_) | Verb::Check));
-    let setup = Setup::resolve(&cli.global, !works_without)?;
+    let mut setup = Setup::resolve(&cli.global, !works_without)?;
+    if let Some(expected) = cli.global.expect_machine {
+        meant::is_meant(&setup, expected)?;
+    }
+    if cli.verb.as_ref().map_or(Meant::Machine, Verb::meant) == Meant::Machine {
+        meant::confirm(&mut setup, cli.verb.as_ref().is_some_and(Verb::acts))?;
+        cli.console.read_only |= setup.looking;
+    }
     let zone = crate::host::facts::local_zone().map_err(|e| {
         Failure::new(Exit::Failed, "zone", e.to_string(), "Correct TZ or the system's time zone")
     })?;
@@ -233,9 +241,6 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
         dry_run: cli.global.dry_run,
         no_color: cli.global.no_color,
     };
-    if let Some(expected) = cli.global.expect_machine {
-        host::is_meant(&app, expected)?;
-    }
     // A console keeps its own, and a service has a log for them.
     if !matches!(cli.verb, None | Some(Verb::Demo(_) | Verb::Service(_))) {
         crate::log::trace::start(None);
@@ -254,6 +259,27 @@ fn usable_flags(cli: &Cli) -> Result<()> {
         return wrong(
             "--dry-run goes with verbs that change something",
             "Leave it out: nothing would change",
+        );
+    }
+    let meant = cli.verb.as_ref().map_or(Meant::Machine, Verb::meant);
+    let Global { machine, expect_machine, share, config, state, json, .. } = &cli.global;
+    let from_file = matches!(cli.verb, Some(Verb::Simulate(_)));
+    if (machine.is_some() || expect_machine.is_some()) && meant == Meant::Neither
+        || machine.is_some() && meant == Meant::Site && !from_file
+    {
+        return wrong("--machine goes with verbs of a machine", "Leave it out: this verb is not about one");
+    }
+    if !share.is_empty() && meant == Meant::Neither {
+        return wrong("--share does not go with this verb", "Leave it out: it reads no share");
+    }
+    let prints = matches!(cli.verb, Some(Verb::Completions { .. } | Verb::Man));
+    if (config.is_some() || state.is_some()) && (prints || matches!(cli.verb, Some(Verb::Demo(_)))) {
+        return wrong("--config and --state do not go with this verb", "Leave them out: it reads neither");
+    }
+    if *json && prints {
+        return wrong(
+            "--json does not go with this verb",
+            "Leave it out: what it prints is no JSON document",
         );
     }
     let console = cli.console != args::ConsoleFlags::default();

@@ -55,16 +55,21 @@ pub fn package(app: &App, verb: &PackageVerb) -> Result<Exit> {
 
 /// A package's folder, or that of a package id on the first share that has it.
 fn folder(app: &App, named: &Path) -> Result<PathBuf> {
-    if named.is_dir() {
+    if named.is_dir() && app.setup.flags.shares.is_empty() {
         return Ok(absolute(named));
     }
     let missing =
         |message: String, remedy: &str| Err(Failure::new(Exit::NotFound, "no-such-package", message, remedy));
     let Ok(id) = named.to_string_lossy().parse::<PackageId>() else {
-        let message = format!("there is no folder {}", named.display());
+        let message = match app.setup.flags.shares.first() {
+            Some(_) => {
+                format!("{} is no package id, and --share is where one is looked for", named.display())
+            }
+            None => format!("there is no folder {}", named.display()),
+        };
         return missing(message, "Name a package's folder, or its id, like BP00000A, with --share");
     };
-    let shares = &app.setup.config.shares;
+    let shares = app.setup.locations();
     if shares.is_empty() {
         return missing(format!("no share is known that could have {id}"), "Name the share with --share");
     }

@@ -37,15 +37,12 @@ pub fn carry_out(app: &App, verb: &ServiceVerb) -> Result<Exit> {
     }
 }
 
-/// Is the service until it is asked to end. The configuration is read again by it from time to time; what flags said
-/// stays in force.
+/// Is the service until it is asked to end. The configuration is read again by it from time to time.
 pub fn run(setup: &Setup) -> Result<Exit> {
     let setup = setup.clone().usable()?;
     let read = || -> std::result::Result<Config, SafeText> {
-        let mut config = Config::load(&setup.layout.config)
-            .map_err(|e| bad_configuration(&setup.layout.config, &e.problems()).message)?;
-        setup.flags.put(&mut config);
-        Ok(config)
+        Config::load(&setup.layout.config)
+            .map_err(|e| bad_configuration(&setup.layout.config, &e.problems()).message)
     };
     crate::service::run(&setup.layout, read)?;
     Ok(Exit::Done)
@@ -62,7 +59,7 @@ fn registration(app: &App) -> Result<Registration> {
         )
     })?;
     let mut command = vec![exe.display().to_string()];
-    command.extend(app.setup.naming_flags());
+    command.extend(app.setup.layout.naming_flags());
     command.extend(["service".to_owned(), "run".to_owned()]);
     supervisor::registration(&command).ok_or_else(|| {
         Failure::new(

@@ -16,52 +16,25 @@ use std::path::{Path, PathBuf};
 pub struct Setup {
     /// Its folders.
     pub layout: Layout,
-    /// Its configuration with `--share` and `--machine` in force; the defaults where there is none.
+    /// What its configuration says; the defaults where there is none.
     pub config: Config,
     /// What became of the configuration file.
     pub read: Read,
-    /// `--share` and `--machine`.
+    /// `--share` and `--machine`; `cli::meant` says what becomes of them.
     pub flags: Flags,
-    /// `--machine` names another one than the configuration.
-    pub machine_differs: bool,
+    /// Not enrolled: flags say which machine and share are looked at, and nothing may be changed.
+    pub looking: bool,
     /// `pcm`, with the flags that were given to name the installation.
     pub pcm: String,
 }
 
-impl Setup {
-    /// The flags by which another process means this very installation; none where it is the system's own.
-    pub fn naming_flags(&self) -> Vec<String> {
-        let mut flags = self.layout.naming_flags();
-        let mut add = |flag: &str, value: String| flags.extend([flag.to_owned(), value]);
-        for share in &self.flags.shares {
-            add("--share", share.display().to_string());
-        }
-        if let Some(machine) = self.flags.machine {
-            add("--machine", machine.to_string());
-        }
-        flags
-    }
-}
-
-/// What flags say in place of the configuration.
+/// Which machine and which share flags name.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
     /// `--machine`
     pub machine: Option<MachineId>,
     /// `--share`
     pub shares: Vec<PathBuf>,
-}
-
-impl Flags {
-    /// Puts them in force.
-    pub fn put(&self, config: &mut Config) {
-        if self.machine.is_some() {
-            config.machine = self.machine;
-        }
-        if !self.shares.is_empty() {
-            config.shares = self.shares.clone();
-        }
-    }
 }
 
 /// What became of the configuration file.
@@ -101,7 +74,7 @@ impl Setup {
     /// `--config` names a file that is not there, and `must_exist`.
     pub fn resolve(global: &Global, must_exist: bool) -> Result<Setup> {
         let mut layout = layout(global, |name| std::env::var_os(name), &Layout::system());
-        let (mut config, read) = match Config::load(&layout.config) {
+        let (config, read) = match Config::load(&layout.config) {
             Ok(config) => (config, Read::Good),
             Err(LoadError::Bad(problems)) => (Config::default(), Read::Bad(problems)),
             Err(LoadError::Missing(file)) if must_exist && global.config.is_some() => {
@@ -114,16 +87,18 @@ impl Setup {
             }
             Err(LoadError::Missing(_)) => (Config::default(), Read::Absent),
         };
-        let configured = config.machine;
         let flags =
             Flags { machine: global.machine, shares: global.share.iter().map(|p| absolute(p)).collect() };
-        flags.put(&mut config);
         if let Some(dir) = &config.log.dir {
             let beside = layout.config.parent().unwrap_or(Path::new("."));
             layout.log = beside.join(dir);
         }
-        let machine_differs = config.machine != configured;
-        Ok(Setup { layout, config, read, flags, machine_differs, pcm: command(global) })
+        Ok(Setup { layout, config, read, flags, looking: false, pcm: command(global) })
+    }
+
+    /// The shares that a verb of a site reads: those of `--share`, else the configured ones.
+    pub fn locations(&self) -> &[PathBuf] {
+        if self.flags.shares.is_empty() { &self.config.shares } else { &self.flags.shares }
     }
 
     /// The same, where the configuration is needed to go on.

@@ -14,7 +14,7 @@ use crate::decision::{
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Ask;
 use crate::executor::simulate;
-use crate::executor::talk::protocol::{Answer, View, Wanted, unexpected_answer};
+use crate::executor::talk::protocol::{Answer, OTHER_MACHINE, View, Wanted, unexpected_answer};
 use crate::executor::talk::view::{AttemptDoc, RequestDoc, SimulateDoc};
 use crate::host::{facts, sessions};
 use crate::site::ids::MachineId;
@@ -76,7 +76,11 @@ fn time(app: &App, flag: &str, text: &str, base: Wall) -> Result<Wall> {
 fn unpublished(app: &App, path: &Path, mut wanted: Wanted) -> Result<SimulateDoc> {
     let bytes = open_bounded(path, instruction::MAX_BYTES).map_err(|e| unreadable(path, &e))?;
     let configured = matches!(app.setup.read, Read::Good);
-    let machine = named_in(&bytes).or(app.setup.config.machine).ok_or_else(|| malformed(path, &[]))?;
+    let machine = named_in(&bytes).ok_or_else(|| malformed(path, &[]))?;
+    if let Some(meant) = app.setup.flags.machine.filter(|meant| *meant != machine) {
+        let message = format!("{} is for {machine}, not for {meant}", path.display());
+        return Err(Failure::new(Exit::Refused, OTHER_MACHINE, message, "Correct --machine or --file"));
+    }
     let here = configured && app.setup.config.machine == Some(machine);
     let config = if here { app.setup.config.clone() } else { Config::default() };
     let file = parse(&bytes, machine, &path.display().to_string(), &config.request_defaults());
@@ -205,7 +209,7 @@ fn situation(
             fault: None,
             trust: TrustVerdict::Trusted("taken for granted".into()),
             source: Some(SafeText::new(&path.display().to_string())),
-            site_freezes: site_freezes(path)?,
+            site_freezes: site_freezes(app, path)?,
         },
         history,
         facts: Facts {
@@ -228,9 +232,15 @@ fn situation(
     })
 }
 
-/// The freezes of the site file beside the folder of the instruction files, where the file lies on a share.
-fn site_freezes(path: &Path) -> Result<Vec<Freeze>> {
-    let Some(share) = path.parent().and_then(Path::parent) else { return Ok(Vec::new()) };
+/// The freezes of the share that is named, or of the one on which the file lies, in the folder of instruction files.
+fn site_freezes(app: &App, path: &Path) -> Result<Vec<Freeze>> {
+    let beside = path.parent().and_then(Path::parent);
+    let share = match app.setup.flags.shares.as_slice() {
+        [] => beside,
+        [share] => Some(share.as_path()),
+        [..] => return Err(usage("--share", "one share is read")),
+    };
+    let Some(share) = share else { return Ok(Vec::new()) };
     let site = share.join(site_file::NAME);
     let bytes = match open_bounded(&site, site_file::MAX_BYTES) {
         Ok(bytes) => bytes,

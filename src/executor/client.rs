@@ -165,7 +165,7 @@ impl Client {
     }
 
     fn remote(&self, mut stream: ipc::Client, call: &Call) -> Reply {
-        let letter = Letter::of(call).map_err(io::Error::from);
+        let letter = Letter::of(call, self.config.machine).map_err(io::Error::from);
         let told = letter.and_then(|letter| wire::write(&mut stream, &letter));
         told.and_then(|()| wire::read::<Reply>(&mut stream, wire::MAX_ANSWER))
             .map_err(|e| self.no_answer(&e))?

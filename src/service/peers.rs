@@ -119,7 +119,7 @@ mod tests {
                 Duration::from_secs(20),
             )
             .unwrap();
-            wire::write(&mut client, &Letter::of(&Call::View(View::Status)).unwrap()).unwrap();
+            wire::write(&mut client, &Letter::of(&Call::View(View::Status), None).unwrap()).unwrap();
             client
         }
 

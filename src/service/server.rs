@@ -5,6 +5,7 @@ use super::peers::Peers;
 use crate::executor::talk::protocol::{Call, Change, Letter, Reply, bad_call};
 use crate::host::account::Actor;
 use crate::host::{ipc, wire};
+use crate::site::ids::MachineId;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,8 @@ const BRIEF: Duration = Duration::from_secs(3);
 pub struct Asked {
     /// What.
     pub call: Call,
+    /// The machine that is meant, if the caller could say.
+    pub machine: Option<MachineId>,
     /// By whom, as the system says.
     pub actor: Actor,
     /// Where the answer goes. Nobody may be waiting any more.
@@ -105,16 +108,19 @@ async fn converse(
         let read = tokio::time::timeout(IDLE, wire::read_async::<Letter>(&mut stream, wire::MAX_CALL)).await;
         let opened = match read {
             Err(_) | Ok(Ok(None)) => return Ok(()),
-            Ok(Ok(Some(letter))) => letter.open(),
+            Ok(Ok(Some(letter))) => {
+                let machine = letter.machine();
+                letter.open().map(|call| (call, machine))
+            }
             Ok(Err(e)) => Err(bad_call("somebody", &e)),
         };
-        let call = match opened {
-            Ok(call) => call,
+        let (call, machine) = match opened {
+            Ok(opened) => opened,
             Err(failure) => return send(&mut stream, &Err(failure)).await,
         };
         tracing::debug!(who = %actor.name, ?call, "socket: asked");
         let (answer, answered) = oneshot::channel();
-        if calls.send(Asked { call, actor: actor.clone(), answer }).await.is_err() {
+        if calls.send(Asked { call, machine, actor: actor.clone(), answer }).await.is_err() {
             return Ok(());
         }
         let Ok(answer) = answered.await else { return Ok(()) };

@@ -13,7 +13,7 @@ use crate::error::{Exit, Failure};
 use crate::executor::engine::{Executor, Launch, LaunchError};
 use crate::executor::share::job::{DELIVER_DEADLINE, Delivery, STAGE_DEADLINE, ShareJob, ShareNews};
 use crate::executor::simulate;
-use crate::executor::talk::protocol::{Action, Answer, Call, Change, Reply, View, Wanted};
+use crate::executor::talk::protocol::{Action, Answer, Call, Change, Reply, View, Wanted, other_machine};
 use crate::executor::world::World;
 use crate::site::content::{ContentFact, Seal};
 use crate::site::instruction::ContentHash;
@@ -381,12 +381,16 @@ impl<'a> Steps<'a> {
     /// Answers whoever asked, now or after the look they wait for.
     pub fn answer(&mut self, asked: Asked) {
         let now = self.world.now();
+        let own = self.executor.known().config().machine;
+        if let Some(meant) = asked.machine.filter(|meant| own != Some(*meant)) {
+            return drop(asked.answer.send(Err(other_machine(meant, own))));
+        }
         if !self.schedule.has_looked()
             && asked.call.request().is_some_and(|id| !self.executor.known().knows(id, now))
         {
             return self.early.push(asked);
         }
-        let Asked { call, actor, answer } = asked;
+        let Asked { call, machine: _, actor, answer } = asked;
         let reply = match call {
             Call::View(View::Simulate(wanted)) => {
                 let situation = self.executor.known().situation();

@@ -8,6 +8,8 @@ mod contract;
 mod demo;
 #[cfg(unix)]
 mod host;
+#[cfg(unix)]
+mod meant;
 mod newcomer;
 #[cfg(unix)]
 mod twins;

@@ -88,7 +88,7 @@ fn content(data: &[u8]) {
 fn frame(data: &[u8]) {
     let Ok(letter) = wire::read::<Letter>(&mut &*data, wire::MAX_CALL) else { return };
     let Ok(call) = letter.open() else { return };
-    let bytes = wire::encode(&Letter::of(&call).unwrap()).unwrap();
+    let bytes = wire::encode(&Letter::of(&call, None).unwrap()).unwrap();
     let again = wire::read::<Letter>(&mut bytes.as_slice(), wire::MAX_ANSWER).unwrap();
     assert_eq!(again.open().unwrap(), call);
 }

@@ -45,13 +45,14 @@ pub struct Global {
     /// Configuration file
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Instruction share, instead of the configured ones (repeatable)
+    /// The share that is meant (repeatable): a machine with another one refuses; what is read by site, package and
+    /// simulate --file; what init writes down
     #[arg(long, global = true, value_name = "LOCATION")]
     pub share: Vec<PathBuf>,
     /// State folder
     #[arg(long, global = true, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// Machine id, instead of the configured one
+    /// The machine that is meant: another one refuses; what init writes down
     #[arg(long, global = true, value_name = "SMSID")]
     pub machine: Option<MachineId>,
     /// Do it on another machine, through ssh; --machine then says which one it has to be
@@ -193,6 +194,19 @@ pub enum Verb {
     AsOwner,
 }
 
+/// What `--machine` and `--share` say to a verb (SITE.md 8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meant {
+    /// A verb of this machine: which one it has to be, and which share has to be its own.
+    Machine,
+    /// What the machine is to become.
+    Enrolment,
+    /// A verb of a site: the share that is read. No machine is meant.
+    Site,
+    /// Nothing: the verb has neither.
+    Neither,
+}
+
 /// `Exit status:`, then each with its meaning.
 fn exit_statuses() -> String {
     let rows =
@@ -201,6 +215,51 @@ fn exit_statuses() -> String {
 }
 
 impl Verb {
+    /// What `--machine` and `--share` say to it; to the console they say the same as to a verb of the machine.
+    pub fn meant(&self) -> Meant {
+        match self {
+            Verb::Simulate(SimulateArgs { file: Some(_), .. })
+            | Verb::Site(SiteArgs { what: SiteVerb::Lint { .. } })
+            | Verb::Package(_) => Meant::Site,
+            Verb::Init(_) => Meant::Enrolment,
+            Verb::Demo(_)
+            | Verb::Site(SiteArgs { what: SiteVerb::Init { .. } })
+            | Verb::Completions { .. }
+            | Verb::Man
+            | Verb::DemoSweep { .. }
+            | Verb::RunHost { .. }
+            | Verb::ShareReader
+            | Verb::CheckProbe
+            | Verb::AsOwner => Meant::Neither,
+            Verb::Status
+            | Verb::List(_)
+            | Verb::Show(_)
+            | Verb::Explain(_)
+            | Verb::Simulate(_)
+            | Verb::Run(_)
+            | Verb::Rerun(_)
+            | Verb::Defer(_)
+            | Verb::Undefer(_)
+            | Verb::Stop(_)
+            | Verb::Hold(_)
+            | Verb::Unhold
+            | Verb::Restart(_)
+            | Verb::Poll
+            | Verb::Who
+            | Verb::Log(_)
+            | Verb::History(_)
+            | Verb::Audit(_)
+            | Verb::Check
+            | Verb::Service(_)
+            | Verb::DemoService { .. } => Meant::Machine,
+        }
+    }
+
+    /// Whether it does more than look: it changes something, or is the service.
+    pub fn acts(&self) -> bool {
+        self.changes() || matches!(self, Verb::Service(ServiceArgs { what: ServiceVerb::Run }))
+    }
+
     /// Whether it changes something, so that `--dry-run` means something.
     pub fn changes(&self) -> bool {
         matches!(

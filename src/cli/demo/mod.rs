@@ -146,7 +146,7 @@ fn prepare(folder: &Path) -> Result<Setup> {
         super::setup::quoted(&layout.config.display().to_string()),
         super::setup::quoted(&layout.state.display().to_string())
     );
-    Ok(Setup { layout, config, read: Read::Good, flags: Flags::default(), machine_differs: false, pcm })
+    Ok(Setup { layout, config, read: Read::Good, flags: Flags::default(), looking: false, pcm })
 }
 
 /// Ends what runs: without a terminal nobody is there to wait for it.

@@ -6,7 +6,7 @@ use crate::clock::Wall;
 use crate::decision::simulate::Assumptions;
 use crate::decision::{RestartVerb, Verb};
 use crate::error::{Exit, Failure};
-use crate::site::ids::RequestId;
+use crate::site::ids::{MachineId, RequestId};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 
@@ -149,10 +149,13 @@ impl Action {
     }
 }
 
-/// What crosses the socket: a call, and the version of the pcm that asks.
+/// What crosses the socket: a call, the version of the pcm that asks, and the machine that is meant.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Letter {
     pcm: String,
+    /// None: whichever this is; the caller has no configuration that it could read.
+    #[serde(default)]
+    machine: Option<MachineId>,
     call: serde_json::Value,
 }
 
@@ -161,8 +164,13 @@ impl Letter {
     ///
     /// # Errors
     /// It cannot be told as JSON.
-    pub fn of(call: &Call) -> serde_json::Result<Letter> {
-        Ok(Letter { pcm: VERSION.to_owned(), call: serde_json::to_value(call)? })
+    pub fn of(call: &Call, machine: Option<MachineId>) -> serde_json::Result<Letter> {
+        Ok(Letter { pcm: VERSION.to_owned(), machine, call: serde_json::to_value(call)? })
+    }
+
+    /// The machine that is meant.
+    pub fn machine(&self) -> Option<MachineId> {
+        self.machine
     }
 
     /// What is asked.
@@ -172,6 +180,21 @@ impl Letter {
     pub fn open(self) -> Result<Call, Failure> {
         serde_json::from_value(self.call).map_err(|e| bad_call(&format!("pcm {} sent", self.pcm), &e))
     }
+}
+
+/// The code of the refusal of what is meant for another machine.
+pub const OTHER_MACHINE: &str = "other-machine";
+
+/// The service's refusal of a call that is meant for another machine.
+pub fn other_machine(meant: MachineId, own: Option<MachineId>) -> Failure {
+    let own = own.map_or_else(|| "a machine without an id".to_owned(), |own| own.to_string());
+    Failure::new(
+        Exit::Refused,
+        OTHER_MACHINE,
+        format!("the service that answers is that of {own}, not of {meant}"),
+        "Correct --machine, or --config and --state; after a change of the configuration wait until the service has \
+         read it, and start the console again; nothing was done",
+    )
 }
 
 /// The refusal of what is no call of this version.
@@ -252,7 +275,7 @@ mod tests {
             Call::Change(Change { what: Action::Restart(RestartVerb::Now), reason: None, dry_run: false }),
         ];
         for call in calls {
-            let bytes = serde_json::to_vec(&Letter::of(&call).unwrap()).unwrap();
+            let bytes = serde_json::to_vec(&Letter::of(&call, None).unwrap()).unwrap();
             let letter: Letter = serde_json::from_slice(&bytes).unwrap();
             assert_eq!(letter.open().unwrap(), call);
         }
@@ -260,7 +283,8 @@ mod tests {
 
     #[test]
     fn the_refusal_of_a_call_of_another_version_names_both_versions() {
-        let letter = Letter { pcm: "9.9.9".into(), call: serde_json::json!({"change": "everything"}) };
+        let letter =
+            Letter { pcm: "9.9.9".into(), machine: None, call: serde_json::json!({"change": "everything"}) };
         let refusal = letter.open().unwrap_err();
         assert_eq!(refusal.code, "bad-call");
         assert!(refusal.message.as_str().contains("pcm 9.9.9"), "{refusal}");

@@ -160,7 +160,7 @@ impl Stage<'_> {
             may_operate: true,
         };
         let (answer, answered) = oneshot::channel();
-        self.steps.answer(Asked { call, actor, answer });
+        self.steps.answer(Asked { call, machine: None, actor, answer });
         answered
     }
 
