@@ -68,6 +68,8 @@ pub struct Decision {
     pub offer_after: Option<Wall>,
     /// Mandatory time as an instant.
     pub mandatory_after: Option<Wall>,
+    /// From when on this machine runs it by itself: its mandatory time, or later by `[run] spread`.
+    pub starts: Option<Wall>,
     /// Expire time as an instant.
     pub expire_after: Option<Wall>,
     /// The highest attempt so far; 0: none.

@@ -27,8 +27,7 @@ pub(super) fn next_run(
     }
     let busy = closed().any(|g| g.gate == Gate::Executor);
     let deferred = subject.deferral.and_then(|d| d.until);
-    let earliest =
-        [subject.mandatory, subject.retry_at(), deferred, world.settled_from()].into_iter().flatten();
+    let earliest = [subject.starts, subject.retry_at(), deferred, world.settled_from()].into_iter().flatten();
     let mut t = earliest.fold(world.now.max(subject.offer), Wall::max);
     for _ in 0..ROUNDS {
         t = world.free_from(t);
@@ -64,7 +63,7 @@ pub(super) fn missed(world: &World, subject: &Subject) -> Option<Code> {
     if !request.background {
         return Some(Code::ApplicationOnly);
     }
-    match subject.mandatory {
+    match subject.starts {
         None => return Some(Code::Optional),
         Some(at) if last < at => return Some(Code::NotMandatoryYet),
         _ => {}

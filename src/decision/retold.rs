@@ -44,6 +44,8 @@ pub struct Asked<'a> {
     pub trail: &'a Trail,
     /// Its mandatory time.
     pub mandatory: Option<Wall>,
+    /// From when on this machine runs it by itself: its mandatory time, or later by `[run] spread`.
+    pub starts: Option<Wall>,
     /// Its expire time.
     pub expire: Option<Wall>,
     /// The attempt that is explained, and the gates that its operator passed over.
@@ -73,7 +75,7 @@ impl Asked<'_> {
                 continue;
             }
             // Deferred before its time is no delay yet.
-            let from = self.mandatory.map_or(step.at, |at| at.max(step.at));
+            let from = self.starts.map_or(step.at, |at| at.max(step.at));
             let next = steps.get(index + 1).map(|next| next.at.min(last));
             let until = next.unwrap_or(last);
             let open = next.is_none() && end.is_none();
@@ -127,23 +129,28 @@ impl Asked<'_> {
         }
         let mut told = Vec::new();
         let mandatory = self.mandatory.filter(|m| *m <= attempt.claimed_at && n == 1);
-        let late = mandatory.map(|m| between(m, attempt.claimed_at)).filter(|late| *late > LATE);
-        let when = match (mandatory, late) {
-            (Some(m), Some(late)) => {
-                format!(", {} after its mandatory time, {}", duration(late), self.time(m))
+        let late =
+            self.starts.is_some_and(|at| between(at, attempt.claimed_at) > LATE) && mandatory.is_some();
+        let when = match mandatory {
+            Some(m) if late => {
+                let late = duration(between(m, attempt.claimed_at));
+                format!(", {late} after its mandatory time, {}", self.time(m))
             }
-            (Some(_), None) => ", at its mandatory time".to_owned(),
-            _ => String::new(),
+            Some(m) if self.starts > Some(m) => {
+                format!(", at this machine's turn ([run] spread) after its mandatory time, {}", self.time(m))
+            }
+            Some(_) => ", at its mandatory time".to_owned(),
+            None => String::new(),
         };
         told.push(format!("the service started attempt {n} by itself {at}{when}"));
         // What was at its time needs no reason: its files arriving a moment before are none.
-        match blocked.last().filter(|_| late.is_some()) {
+        match blocked.last().filter(|_| late) {
             Some(Blocked { codes: Some(codes), until: Some(until), .. })
                 if is_near(*until, attempt.claimed_at) =>
             {
                 told.push(format!("what opened last: {}", opened(codes)));
             }
-            None if late.is_some() => told.push("why it did not run before is not recorded".to_owned()),
+            None if late => told.push("why it did not run before is not recorded".to_owned()),
             _ => {}
         }
         told

@@ -4,7 +4,7 @@
 
 use super::model::{Attempt, Deferrals, Inputs, Policy};
 use super::window::Calendar;
-use crate::clock::{Wall, later};
+use crate::clock::{Wall, between, later};
 use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::instruction::Request;
@@ -12,6 +12,7 @@ use crate::terms::State;
 use crate::text::SafeText;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Shared by all requests.
 pub(super) struct World<'a> {
@@ -134,7 +135,7 @@ impl<'a> World<'a> {
         let seen = self.inputs.instructions.share_seen?;
         // It may be exactly that old; older it may not be.
         let stale = later(seen, self.inputs.policy.config.share.stale_after);
-        Some(later(stale, std::time::Duration::from_secs(1)))
+        Some(later(stale, Duration::from_secs(1)))
     }
 
     /// Whether the newest attempt of a request, or its adoption, is a success; None: never attempted.
@@ -158,6 +159,8 @@ pub(super) struct Subject<'a> {
     pub request: &'a Request,
     pub offer: Wall,
     pub mandatory: Option<Wall>,
+    /// From when on this machine runs it by itself: its mandatory time, and this machine's part of `[run] spread`.
+    pub starts: Option<Wall>,
     pub expire: Option<Wall>,
     pub newest: Option<&'a Attempt>,
     pub adopted: Option<Wall>,
@@ -169,12 +172,15 @@ pub(super) struct Subject<'a> {
 impl<'a> Subject<'a> {
     pub fn new(inputs: &Inputs<'a>, entry: usize, request: &'a Request) -> Subject<'a> {
         let id = &request.request_id;
+        let mandatory = request.mandatory_after.map(|w| w.resolve(inputs.zone));
+        let expire = request.expire_after.map(|w| w.resolve(inputs.zone));
         Subject {
             entry,
             request,
             offer: request.offer_after.resolve(inputs.zone),
-            mandatory: request.mandatory_after.map(|w| w.resolve(inputs.zone)),
-            expire: request.expire_after.map(|w| w.resolve(inputs.zone)),
+            mandatory,
+            starts: mandatory.map(|at| spread(inputs, at, expire)),
+            expire,
             newest: newest(inputs, id),
             adopted: inputs.history.adopted.get(id).copied(),
             deferral: inputs.history.deferrals.get(id),
@@ -202,6 +208,16 @@ impl<'a> Subject<'a> {
     pub fn expired(&self, t: Wall) -> bool {
         self.expire.is_some_and(|e| t >= e)
     }
+}
+
+/// When this machine's turn comes of what all machines have to run from the same time on. Where it expires before the
+/// whole spread is over, the machines share what there is.
+fn spread(inputs: &Inputs, mandatory: Wall, expire: Option<Wall>) -> Wall {
+    let config = &inputs.policy.config;
+    let room = expire.map_or(Duration::MAX, |expire| between(mandatory, expire));
+    let part = config.machine.map(|id| id.part_of(config.run.spread.min(room)));
+    // Whole seconds: that is what is shown of it.
+    later(mandatory, Duration::from_secs(part.unwrap_or_default().as_secs()))
 }
 
 /// The state of an attempt in this boot: what wanted a restart has had it once the machine runs in another one.

@@ -56,11 +56,7 @@ impl Tries {
 impl Reporting {
     /// Nothing is reported yet.
     pub fn new(machine: Option<MachineId>, interval: Duration) -> Self {
-        // FNV-1a over the id: spread evenly, the same at every start.
-        let hash = machine.map(|id| {
-            id.as_str().bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193))
-        });
-        let jitter = interval.mul_f64(f64::from(hash.unwrap_or(0) % 1000) / 4000.0);
+        let jitter = machine.map(|id| id.part_of(interval / 4)).unwrap_or_default();
         Self {
             interval,
             jitter,

@@ -1,7 +1,8 @@
-//! When the share is looked at: at the interval, sooner after a fault, at once when asked, and once more directly before
-//! an automatic launch. Pure: time is an argument.
+//! When the share is looked at: once in an interval, at a moment of each machine's own; sooner after a fault, at once when
+//! asked, and once more directly before an automatic launch. Pure: time is an argument.
 
 use crate::clock::Monotonic;
+use crate::site::ids::MachineId;
 use std::time::Duration;
 
 /// After a fault the share is looked at again this soon; doubled each time, up to the interval.
@@ -15,6 +16,11 @@ pub struct Schedule {
     interval: Duration,
     /// One access to the share may take this long.
     timeout: Duration,
+    /// Whose part of an interval its own moment is (SITE.md 5). Machines that have started or launched at one time do not
+    /// go on together.
+    machine: Option<MachineId>,
+    /// From when on intervals are counted.
+    began: Monotonic,
     due: Monotonic,
     /// The look under way, since when.
     looking: Option<Monotonic>,
@@ -36,8 +42,8 @@ pub enum Recheck {
 
 impl Schedule {
     /// A schedule that is due at once.
-    pub fn new(interval: Duration, timeout: Duration, now: Monotonic) -> Self {
-        Self { interval, timeout, due: now, looking: None, looked: None, faults: 0 }
+    pub fn new(machine: Option<MachineId>, interval: Duration, timeout: Duration, now: Monotonic) -> Self {
+        Self { interval, timeout, machine, began: now, due: now, looking: None, looked: None, faults: 0 }
     }
 
     /// The configuration was read again.
@@ -77,11 +83,27 @@ impl Schedule {
         self.looked = Some(now);
         self.faults = if fault { self.faults.saturating_add(1) } else { 0 };
         let wait = if fault {
-            FIRST_RETRY.saturating_mul(1 << (self.faults - 1).min(16)).min(self.interval)
+            let most = FIRST_RETRY.saturating_mul(1 << (self.faults - 1).min(16)).min(self.interval);
+            most / 2 + self.part_of(most / 2)
         } else {
-            self.interval
+            self.until_own_moment(now)
         };
         self.due = Monotonic(now.0 + wait);
+    }
+
+    /// At most one interval; less after a look that came in between.
+    fn until_own_moment(&self, now: Monotonic) -> Duration {
+        let first = Monotonic(self.began.0 + self.part_of(self.interval));
+        let early = first.since(now);
+        if !early.is_zero() {
+            return early;
+        }
+        let into = now.since(first).as_nanos() % self.interval.as_nanos().max(1);
+        self.interval.saturating_sub(Duration::from_nanos(u64::try_from(into).unwrap_or(0)))
+    }
+
+    fn part_of(&self, whole: Duration) -> Duration {
+        self.machine.map(|id| id.part_of(whole)).unwrap_or_default()
     }
 
     /// Before an automatic launch.
@@ -121,7 +143,7 @@ mod tests {
     }
 
     fn schedule() -> Schedule {
-        Schedule::new(Duration::from_secs(3600), Duration::from_secs(10), at(0))
+        Schedule::new(None, Duration::from_secs(3600), Duration::from_secs(10), at(0))
     }
 
     #[test]
@@ -131,8 +153,32 @@ mod tests {
         s.started(at(0));
         assert!(!s.is_due(at(5000)), "one look at a time");
         s.ended(at(1), false);
-        assert!(!s.is_due(at(3600)));
-        assert!(s.is_due(at(3601)));
+        assert!(!s.is_due(at(3599)));
+        assert!(s.is_due(at(3600)));
+    }
+
+    #[test]
+    fn machines_that_start_or_launch_together_do_not_ask_together_again() {
+        let mut minutes = [0; 60];
+        for n in 0..6_000 {
+            let machine = format!("BP0{n:05}").parse().ok();
+            let mut s = Schedule::new(machine, Duration::from_secs(3600), Duration::from_secs(10), at(0));
+            s.started(at(0));
+            s.ended(at(0), false);
+            let first = s.due_in(at(0));
+            assert!(first <= Duration::from_secs(3600));
+            // All of them launch something three hours later, and ask before.
+            s.started(at(10_800));
+            s.ended(at(10_800), false);
+            let again = s.due_in(at(10_800));
+            assert_eq!(again.max(first) - again.min(first), Duration::ZERO, "it keeps its moment");
+            minutes[(again.as_secs() / 60).min(59) as usize] += 1;
+            // The share is away for all of them at once.
+            s.ended(at(10_900), true);
+            let retry = s.due_in(at(10_900));
+            assert!((15..=30).contains(&retry.as_secs()), "{retry:?}");
+        }
+        assert!(minutes.iter().all(|machines| (60..150).contains(machines)), "{minutes:?}");
     }
 
     #[test]
@@ -147,10 +193,10 @@ mod tests {
             waits.push(wait);
             now += wait;
         }
-        assert_eq!(waits, [30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
+        assert_eq!(waits, [15, 30, 60, 120, 240, 480, 960, 1800, 1800], "of the machine that is the first");
         s.started(at(now));
         s.ended(at(now), false);
-        assert_eq!(s.due_in(at(now)).as_secs(), 3600);
+        assert_eq!(s.due_in(at(now)).as_secs(), 3600 - now % 3600);
     }
 
     #[test]
@@ -174,12 +220,12 @@ mod tests {
         assert_eq!(s.recheck(Monotonic(at(3).0 + s.wake_in(at(3)))), Recheck::Go);
         assert_eq!(s.wake_in(at(11)), Duration::MAX);
         s.ended(at(12), false);
-        assert_eq!(s.wake_in(at(12)), Duration::from_secs(3600));
+        assert_eq!(s.wake_in(at(12)), Duration::from_secs(3588));
     }
 
     #[test]
     fn polling_every_second_asks_every_second() {
-        let mut s = Schedule::new(Duration::from_secs(1), Duration::from_secs(10), at(0));
+        let mut s = Schedule::new(None, Duration::from_secs(1), Duration::from_secs(10), at(0));
         for second in 0..100 {
             assert!(s.is_due(at(second)));
             s.started(at(second));

@@ -94,7 +94,7 @@ impl<'a> Steps<'a> {
         let world = Arc::clone(executor.known().world());
         let mono = world.monotonic();
         let config = executor.known().config();
-        let schedule = Schedule::new(config.polling_interval, config.share.timeout, mono);
+        let schedule = Schedule::new(config.machine, config.polling_interval, config.share.timeout, mono);
         let reporting = Reporting::new(config.machine, config.polling_interval);
         Self {
             executor,

@@ -2,8 +2,10 @@
 //! expected, so an id is always a safe file name.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Why a text is not an id: what was wanted and what was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -109,6 +111,15 @@ macro_rules! site_of {
 }
 site_of!(MachineId, PackageId, JobId, RequestId);
 
+impl MachineId {
+    /// The part of this time that is this machine's: what all machines of a site would do at once, each does so much
+    /// later (SITE.md 5). Always the same for one id, evenly spread over many, shorter than the whole.
+    pub fn part_of(&self, whole: Duration) -> Duration {
+        let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(self.0));
+        whole.mul_f64(f64::from(u32::from_be_bytes([a, b, c, d])) / 2_f64.powi(32))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +128,23 @@ mod tests {
     fn ids_are_read_without_case_and_kept_in_upper_case() {
         assert_eq!("bp0000y".parse::<RequestId>().map(|i| i.to_string()), Ok("BP0000Y".into()));
         assert_eq!("BP004000".parse::<MachineId>().map(|i| i.site().to_string()), Ok("BP0".into()));
+    }
+
+    #[test]
+    fn machines_with_ids_in_a_row_are_spread_over_all_of_the_time() {
+        let hour = Duration::from_secs(3_600);
+        let mut minutes = [0; 60];
+        for n in 0..6_000 {
+            let id: MachineId = format!("BP0{n:05}").parse().expect("an id");
+            assert_eq!(id.part_of(hour), id.part_of(hour));
+            let minute = id.part_of(hour).as_secs() / 60;
+            minutes[usize::try_from(minute).expect("a small number")] += 1;
+        }
+        assert!(minutes.iter().all(|machines| (60..150).contains(machines)), "{minutes:?}");
+        // What other versions of pcm have to agree with.
+        let id: MachineId = "BP004000".parse().expect("an id");
+        assert_eq!(id.part_of(hour).as_secs(), 983);
+        assert_eq!(id.part_of(Duration::ZERO), Duration::ZERO);
     }
 
     #[test]

@@ -34,22 +34,34 @@ pub(super) fn expiry(world: &World, subject: &Subject) -> GateResult {
 
 pub(super) fn mandatory(world: &World, subject: &Subject) -> GateResult {
     let gate = Gate::Mandatory;
-    match subject.mandatory {
+    let zone = world.inputs.zone;
+    match subject.mandatory.zip(subject.starts) {
         None => block(
             gate,
             Code::Optional,
             Change::Never,
             world.tell(|| "never mandatory: only an operator runs it"),
         ),
-        Some(at) if world.now < at => {
-            let evidence = world.tell(|| format!("mandatory from {}", stamp(at, world.inputs.zone)));
-            block(gate, Code::NotMandatoryYet, Change::At(at), evidence)
+        Some((at, starts)) if world.now < starts => {
+            let evidence = world.tell(|| {
+                let mandatory = if world.now < at { "from" } else { "since" };
+                format!("mandatory {mandatory} {}{}", stamp(at, zone), turn(world, at, starts))
+            });
+            block(gate, Code::NotMandatoryYet, Change::At(starts), evidence)
         }
-        Some(at) => pass(
-            gate,
-            Change::Never,
-            world.tell(|| format!("mandatory since {}", stamp(at, world.inputs.zone))),
-        ),
+        Some((at, starts)) => {
+            let evidence =
+                world.tell(|| format!("mandatory since {}{}", stamp(at, zone), turn(world, at, starts)));
+            pass(gate, Change::Never, evidence)
+        }
+    }
+}
+
+/// This machine's turn, where `[run] spread` gives it one.
+fn turn(world: &World, mandatory: Wall, starts: Wall) -> String {
+    match starts > mandatory {
+        true => format!(", on this machine from {} ([run] spread)", stamp(starts, world.inputs.zone)),
+        false => String::new(),
     }
 }
 

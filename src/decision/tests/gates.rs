@@ -398,6 +398,35 @@ mod times {
     }
 
     #[test]
+    fn not_before_this_machines_turn_and_never_past_expiry() {
+        let hour = TimeDelta::hours(1);
+        let mut scene = Scene::due();
+        scene.policy.config.machine = "BP004000".parse().ok();
+        scene.policy.config.run.spread = std::time::Duration::from_secs(3_600);
+        let mandatory = now() + hour;
+        scene.request().mandatory_after = Some(When::Instant(mandatory));
+        let turn = |scene: &Scene| scene.decision().starts.unwrap() - mandatory;
+        let part = turn(&scene);
+        assert!(TimeDelta::minutes(1) < part && part < hour, "{part}");
+        scene.now = mandatory;
+        let gate = blocks(&scene, Gate::Mandatory, Code::NotMandatoryYet, Change::At(mandatory + part));
+        assert!(gate.evidence.as_str().contains("[run] spread"), "{}", gate.evidence);
+        let decision = scene.decision();
+        assert_eq!(
+            (decision.state, decision.next_run, decision.mandatory_after),
+            (State::Offered, Some(mandatory + part), Some(mandatory))
+        );
+        // What expires before the end of the spread is spread over what there is.
+        scene.request().expire_after = Some(When::Instant(mandatory + hour / 6));
+        assert_eq!(turn(&scene).num_seconds(), part.num_seconds() / 6);
+        scene.now = mandatory + part / 6;
+        assert_eq!(scene.decision().state, State::Due);
+        scene.policy.config.run.spread = std::time::Duration::ZERO;
+        scene.request().expire_after = None;
+        assert_eq!(turn(&scene), TimeDelta::zero());
+    }
+
+    #[test]
     fn never_without_mandatory_after() {
         let mut scene = Scene::due();
         scene.request().mandatory_after = None;

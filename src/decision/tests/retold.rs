@@ -21,6 +21,7 @@ struct Past {
     trail: Trail,
     attempt: Option<Attempt>,
     overrides: Vec<String>,
+    starts: Wall,
     expire: Option<Wall>,
     state: State,
 }
@@ -28,7 +29,14 @@ struct Past {
 impl Past {
     fn of(steps: &[TrailStep]) -> Past {
         let trail = Trail { steps: steps.to_vec(), unwatched: Vec::new() };
-        Past { trail, attempt: None, overrides: Vec::new(), expire: Some(hour(9)), state: State::Expired }
+        Past {
+            trail,
+            attempt: None,
+            overrides: Vec::new(),
+            starts: hour(2),
+            expire: Some(hour(9)),
+            state: State::Expired,
+        }
     }
 
     fn ran(mut self, n: i64, by: &str) -> Past {
@@ -42,6 +50,7 @@ impl Past {
         ask(&Retelling {
             trail: &self.trail,
             mandatory: Some(hour(2)),
+            starts: Some(self.starts),
             expire: self.expire,
             attempt: self.attempt.as_ref().map(|a| (a, self.overrides.as_slice())),
             state: self.state,
@@ -87,6 +96,20 @@ fn a_late_run_says_how_late_and_what_opened_last() {
 fn a_run_at_its_time_says_so_and_nothing_else() {
     let past = Past::of(&[step(0, State::Offered, &[]), step(2, State::Due, &[])]).ran(2, "service");
     assert_eq!(past.told(), ["the service started attempt 1 by itself 02:00, at its mandatory time"]);
+    assert!(past.blocked().is_empty());
+}
+
+#[test]
+fn a_run_at_its_machines_turn_is_not_late() {
+    let mut past = Past::of(&[step(0, State::Offered, &[]), step(3, State::Due, &[])]).ran(3, "service");
+    past.starts = hour(3);
+    assert_eq!(
+        past.told(),
+        [
+            "the service started attempt 1 by itself 03:00, at this machine's turn ([run] spread) after its mandatory \
+          time, 02:00"
+        ]
+    );
     assert!(past.blocked().is_empty());
 }
 

@@ -248,6 +248,7 @@ impl Views<'_> {
         let retelling = Retelling {
             trail: &trail,
             mandatory: decision.mandatory_after,
+            starts: decision.starts,
             expire: decision.expire_after,
             attempt: newest.map(|row| (&*row.attempt, row.overrides.as_slice())),
             state: decision.state,

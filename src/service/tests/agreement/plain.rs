@@ -214,7 +214,12 @@ impl Plain {
         self.situation.facts.boot_id = format!("after restart {}", self.restarts);
         self.situation.facts.host.started = Some(self.now.trunc_subsecs(0));
         let config = &self.situation.policy.config;
-        self.schedule = Schedule::new(config.polling_interval, config.share.timeout, Monotonic(self.mono));
+        self.schedule = Schedule::new(
+            config.machine,
+            config.polling_interval,
+            config.share.timeout,
+            Monotonic(self.mono),
+        );
         (self.countdown, self.restart) = (Countdown::default(), Restart::default());
     }
 
@@ -304,7 +309,12 @@ pub fn live(plan: Plan) -> Compared {
     let mut plain = Plain {
         now: plan.from,
         mono,
-        schedule: Schedule::new(config.polling_interval, config.share.timeout, Monotonic(mono)),
+        schedule: Schedule::new(
+            config.machine,
+            config.polling_interval,
+            config.share.timeout,
+            Monotonic(mono),
+        ),
         situation,
         plan,
         countdown: Countdown::default(),

@@ -203,6 +203,7 @@ pub fn plan(r: &mut Random) -> Plan {
         twin.package = "Another".into();
         plan.file.requests.push(Entry::Good(Box::new(twin)));
     }
+    plan.config.run.spread = minutes(*r.pick(&[0, 0, 0, 30, 240]));
     plan
 }
 
