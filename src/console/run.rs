@@ -14,6 +14,7 @@ use crate::clock::Zone;
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::AskAll;
+use crate::host::account;
 use crate::host::facts;
 use crate::host::paths::Layout;
 use crate::host::signals::{self, Signal};
@@ -57,6 +58,7 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
     };
     let mut app = App::new(AppOptions {
         read_only: options.read_only,
+        account: account::current().name,
         title: options.title.clone(),
         zone,
         keymap,

@@ -114,7 +114,7 @@ impl Console {
     fn input(&mut self, input: Incoming) -> std::io::Result<After> {
         Ok(match input {
             Incoming::Event(event) => {
-                let waited = matches!(event, Event::Key(_) | Event::Paste(_) | Event::Resize(..));
+                let waited = matches!(event, Event::Key(..) | Event::Paste(_) | Event::Resize(..));
                 if self.take(event)? {
                     return Ok(After::End);
                 }
@@ -144,7 +144,7 @@ impl Console {
         if let Event::Resize(width, height) = event {
             self.screen.forget(width, height);
         }
-        if self.beside.plain && matches!(event, Event::Key(_)) {
+        if self.beside.plain && matches!(event, Event::Key(..)) {
             self.guard.away(|| ())?;
             self.cleared();
             return Ok(false);

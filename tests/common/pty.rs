@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// For so long nothing changes on the screen of somebody who reads a question: longer than until a `y` counts.
+const READ: Duration = Duration::from_millis(400);
+
 /// A terminal with a program in it.
 pub struct Terminal {
     pub child: Box<dyn Child + Send + Sync>,
@@ -172,14 +175,16 @@ impl Terminal {
             .unwrap_or_else(|()| panic!("never on the screen: {what}\n{}", self.screen()));
     }
 
-    /// Confirms the question that is open: `y` counts once the executor has said what the action would do.
+    /// Confirms the question that is open: `y` counts once the executor has said what the action would do, and the question
+    /// can have been read. One that does not count has to be read about as well.
     pub fn confirm(&mut self) {
         self.wait("carries it out");
         wait_for_or(Duration::from_secs(60), || {
+            self.wait_quiet(READ);
             if self.screen().contains("carries it out") {
                 self.keys("y");
+                self.wait_quiet(READ);
             }
-            self.wait_quiet(Duration::from_millis(150));
             !self.screen().contains("carries it out")
         })
         .unwrap_or_else(|()| panic!("the question stays:\n{}", self.screen()));

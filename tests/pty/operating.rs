@@ -30,9 +30,11 @@ fn a_package_is_triggered_with_keys_and_seen_to_succeed() {
     console.wait_until("the question", |s| s.contains(MACHINE) && s.contains("as "));
     assert_eq!(site.ran("ran"), 0);
     console.keys("\r");
+    console.wait("cancelled, nothing was done");
+    console.keys("r");
     console.confirm();
     console.wait("succeeded");
-    assert_eq!(site.ran("ran"), 1, "Enter alone did not confirm, y did, once");
+    assert_eq!(site.ran("ran"), 1, "Enter did not confirm, y did, once");
     console.keys("q");
     assert_eq!(console.wait_exit(), 0);
     let audit = site.json(&["audit"])["entries"].take();
@@ -89,6 +91,25 @@ fn quitting_while_a_package_runs_does_not_end_it() {
     console.keys("q");
     assert_eq!(console.wait_exit(), 0);
     site.go();
+    site.wait_state("BP0000Y", "succeeded");
+    assert_eq!(site.ran("ran"), 1);
+}
+
+#[test]
+fn keys_that_are_typed_into_a_question_run_nothing() {
+    let (site, _service) = optional("%ran%");
+    let mut console = Terminal::start(&site.command(&[]), 100, 30);
+    console.wait("offered");
+    // Both in one write, as what is typed ahead arrives.
+    console.keys("ry");
+    console.wait("too soon");
+    console.wait("Run BP0000Y on BP004000 (host ");
+    // A key that has no name here, and what comes after it.
+    console.keys("\x1b[25~y");
+    console.wait_until("no question", |s| !s.contains("carries it out"));
+    assert!(console.screen().contains("offered"), "{}", console.screen());
+    console.keys("r");
+    console.confirm();
     site.wait_state("BP0000Y", "succeeded");
     assert_eq!(site.ran("ran"), 1);
 }

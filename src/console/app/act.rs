@@ -12,6 +12,7 @@ use crate::console::keymap::commands::Id;
 use crate::decision::simulate::Assumptions;
 use crate::executor::talk::protocol::{self, Action, Change, Wanted};
 use crate::safe;
+use crate::site::ids::RequestId;
 use crate::text::SafeText;
 
 impl App {
@@ -58,7 +59,7 @@ impl App {
             }
             Id::Run | Id::Rerun | Id::Defer | Id::Undefer | Id::Stop => self.confirm(id),
             Id::Hold | Id::Unhold | Id::Restart | Id::CancelRestart | Id::Notice => {
-                self.open(Overlay::Confirm(Box::new(Confirm::new(id, Vec::new(), self.now))))
+                self.open(Overlay::Confirm(Box::new(self.question(id, Vec::new()))))
             }
             Id::Mark => {
                 self.mark();
@@ -123,10 +124,14 @@ impl App {
         Vec::new()
     }
 
+    fn question(&self, id: Id, requests: Vec<RequestId>) -> Confirm {
+        Confirm::new(id, requests, self.now, self.touched)
+    }
+
     /// A confirmation, with details that are newer than it: what is confirmed is what is shown.
     fn confirm(&mut self, id: Id) -> Vec<Effect> {
         let requests = self.subjects();
-        let mut effects = self.open(Overlay::Confirm(Box::new(Confirm::new(id, requests.clone(), self.now))));
+        let mut effects = self.open(Overlay::Confirm(Box::new(self.question(id, requests.clone()))));
         for request in requests {
             effects.push(
                 self.ask(protocol::View::Show(request), safe!("asking what {} would do", id.command().name)),
@@ -337,7 +342,7 @@ impl App {
         let (now, focus) = (self.now.unwrap_or_default(), self.focus());
         match self.overlays.last_mut() {
             Some(Overlay::Confirm(confirm)) => {
-                let outcome = confirm.key(key, &self.data, now, &self.options.zone);
+                let outcome = confirm.key(key, self.touched, &self.data, now, &self.options.zone);
                 let (id, request, name) = (confirm.id, confirm.request(), confirm.id.command().name);
                 match outcome {
                     Outcome::Open => Vec::new(),

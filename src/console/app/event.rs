@@ -10,12 +10,16 @@ use crate::executor::talk::protocol::Answer;
 use crate::log::Level;
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
+use std::time::Duration;
+
+/// How long after the start of the console something happened, by a clock that only goes forward.
+pub type Moment = Duration;
 
 /// A fact.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// A key went down.
-    Key(Key),
+    Key(Key, Moment),
     /// Text was pasted; it counts only where text is typed.
     Paste(SafeText),
     /// The terminal has this size now.
@@ -59,6 +63,8 @@ pub enum Event {
         x: u16,
         /// Row.
         y: u16,
+        /// When.
+        at: Moment,
     },
     /// The mouse's wheel turned here.
     Wheel {

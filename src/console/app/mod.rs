@@ -34,6 +34,6 @@ pub mod words;
 
 pub use copy::MAX_COPY;
 pub use enabled::{contexts, contexts_below, enabled};
-pub use event::{Effect, Event, LogLine};
+pub use event::{Effect, Event, LogLine, Moment};
 pub use state::{App, AppOptions, Message, WIDE};
 pub use view::{Focus, View};

@@ -2,6 +2,7 @@
 
 use super::asks::Asks;
 use super::data::Data;
+use super::event::Moment;
 use super::filter::{Filter, Listed, Terms};
 use super::layout::Layout;
 use super::list::Cursor;
@@ -25,6 +26,8 @@ use std::collections::BTreeSet;
 pub struct AppOptions {
     /// Nothing may be changed from here.
     pub read_only: bool,
+    /// The account that this console acts as.
+    pub account: SafeText,
     /// A word beside the machine's name, e.g. `DEMO`.
     pub title: Option<SafeText>,
     /// The machine's own zone.
@@ -59,6 +62,8 @@ pub struct App {
     pub size: (u16, u16),
     /// The time of the newest tick; None before the first.
     pub now: Option<Wall>,
+    /// When the newest key or click was.
+    pub(super) touched: Moment,
     /// What the executor said.
     pub data: Data,
     /// What is shown.
@@ -115,6 +120,7 @@ impl App {
             options,
             size: (80, 24),
             now: None,
+            touched: Moment::ZERO,
             data: Data::default(),
             view: View::Overview,
             overview_focus: Focus::List,

@@ -17,7 +17,10 @@ impl App {
     pub fn update(&mut self, event: Event) -> Vec<Effect> {
         let news = matches!(event, Event::Tick(_) | Event::Answered { .. });
         let mut effects = match event {
-            Event::Key(key) => self.key(key),
+            Event::Key(key, at) => {
+                self.touched = at;
+                self.key(key)
+            }
             Event::Paste(text) => {
                 self.paste(text.as_str());
                 Vec::new()
@@ -48,7 +51,8 @@ impl App {
                 self.say(text, error);
                 Vec::new()
             }
-            Event::Click { x, y } => {
+            Event::Click { x, y, at } => {
+                self.touched = at;
                 self.click(x, y);
                 Vec::new()
             }

@@ -1,7 +1,7 @@
 //! Reads keys in a thread of its own, so that neither drawing nor the executor keeps them waiting.
 
 use super::{Incoming, send};
-use crate::console::app::Event;
+use crate::console::app::{Event, Moment};
 use crate::console::keymap::Key;
 use crate::console::term::input::Decoder;
 use crate::console::threads::spawn;
@@ -36,6 +36,7 @@ impl Drop for Keys {
 /// The system has no more threads.
 pub fn start(to: &Sender<Incoming>, slow: bool) -> std::io::Result<Keys> {
     let (to, stop) = (to.clone(), Arc::new(AtomicBool::new(false)));
+    let started = Instant::now();
     let stopped = Arc::clone(&stop);
     spawn("keys", move || {
         let mut decoder = Decoder::new(if slow { ESC_SLOW } else { ESC });
@@ -54,7 +55,8 @@ pub fn start(to: &Sender<Incoming>, slow: bool) -> std::io::Result<Keys> {
                 }
             }
             bytes.clear();
-            if !events.into_iter().filter_map(meant).all(|event| send(&to, event)) {
+            let at = started.elapsed();
+            if !events.into_iter().filter_map(|event| meant(event, at)).all(|event| send(&to, event)) {
                 return;
             }
         }
@@ -62,21 +64,21 @@ pub fn start(to: &Sender<Incoming>, slow: bool) -> std::io::Result<Keys> {
     Ok(Keys { stop })
 }
 
-fn meant(event: Terminal) -> Option<Event> {
+fn meant(event: Terminal, at: Moment) -> Option<Event> {
     match event {
-        Terminal::Key(key) => Key::of(key).map(Event::Key),
+        Terminal::Key(key) => Key::of(key).map(|key| Event::Key(key, at)),
         Terminal::Paste(text) => Some(Event::Paste(SafeText::new(&text))),
         Terminal::Resize(width, height) => Some(Event::Resize(width, height)),
-        Terminal::Mouse(mouse) => moused(mouse),
+        Terminal::Mouse(mouse) => moused(mouse, at),
         _ => None,
     }
 }
 
 /// Only the left button and the wheel mean anything.
-fn moused(mouse: MouseEvent) -> Option<Event> {
+fn moused(mouse: MouseEvent, at: Moment) -> Option<Event> {
     let (x, y) = (mouse.column, mouse.row);
     match mouse.kind {
-        MouseEventKind::Down(MouseButton::Left) => Some(Event::Click { x, y }),
+        MouseEventKind::Down(MouseButton::Left) => Some(Event::Click { x, y, at }),
         MouseEventKind::ScrollDown => Some(Event::Wheel { x, y, down: true }),
         MouseEventKind::ScrollUp => Some(Event::Wheel { x, y, down: false }),
         _ => None,

@@ -49,6 +49,10 @@ pub enum Key {
     PageUp,
     /// A page down.
     PageDown,
+    /// A function key, by its number.
+    F(u8),
+    /// Any other one. No command can have it, but it is a key: it cancels a question.
+    Other,
 }
 
 const NAMED: &[(&str, Key)] = &[
@@ -70,7 +74,7 @@ const NAMED: &[(&str, Key)] = &[
 ];
 
 impl Key {
-    /// What a terminal's key event means; None for releases and for keys that mean nothing here.
+    /// What a terminal's key event means; None for releases, and for keys that only change what others mean.
     pub fn of(event: KeyEvent) -> Option<Key> {
         if event.kind == KeyEventKind::Release {
             return None;
@@ -96,7 +100,9 @@ impl Key {
             KeyCode::End => Key::End,
             KeyCode::PageUp => Key::PageUp,
             KeyCode::PageDown => Key::PageDown,
-            _ => return None,
+            KeyCode::F(n) if event.modifiers.is_empty() => Key::F(n),
+            KeyCode::Modifier(_) | KeyCode::CapsLock | KeyCode::NumLock | KeyCode::ScrollLock => return None,
+            _ => Key::Other,
         })
     }
 }
@@ -109,6 +115,7 @@ impl fmt::Display for Key {
         match self {
             Key::Char(c) => f.pad(&c.to_string()),
             Key::Ctrl(c) => f.pad(&format!("Ctrl-{c}")),
+            Key::F(n) => f.pad(&format!("F{n}")),
             _ => f.pad("?"),
         }
     }
@@ -121,14 +128,18 @@ impl FromStr for Key {
         if let Some((_, key)) = NAMED.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
             return Ok(*key);
         }
+        let function = text.strip_prefix(['F', 'f']).and_then(|number| number.parse().ok());
+        if let Some(n @ 1..=12) = function {
+            return Ok(Key::F(n));
+        }
         let bare = text.strip_prefix("Ctrl-").or_else(|| text.strip_prefix("C-"));
         let mut chars = bare.unwrap_or(text).chars();
         match (chars.next(), chars.next(), bare.is_some()) {
             (Some(c), None, true) => Ok(Key::Ctrl(c.to_ascii_lowercase())),
             (Some(c), None, false) if !c.is_control() => Ok(Key::Char(c)),
-            _ => {
-                Err(format!("{text:?} is no key: one character, Ctrl-x, Enter, Esc, Tab, PgUp and the like"))
-            }
+            _ => Err(format!(
+                "{text:?} is no key: one character, Ctrl-x, F1, Enter, Esc, Tab, PgUp and the like"
+            )),
         }
     }
 }

@@ -105,7 +105,8 @@ impl Decoder {
             Some(b'O') => match bytes.get(2) {
                 None => 0,
                 Some(last) => {
-                    out.extend(named(*last, KeyModifiers::NONE).or_else(|| keypad(*last)));
+                    let known = named(*last, KeyModifiers::NONE).or_else(|| keypad(*last));
+                    out.push(known.unwrap_or_else(nameless));
                     3
                 }
             },
@@ -127,7 +128,12 @@ impl Decoder {
     fn control(&mut self, bytes: &[u8], out: &mut Vec<Event>) -> usize {
         // The kernel's console calls F1 to F5 `ESC [ [ A` and so on.
         if bytes.get(2) == Some(&b'[') {
-            return if bytes.len() < 4 { 0 } else { 4 };
+            let Some(last) = bytes.get(3) else { return 0 };
+            out.push(match last {
+                b'A'..=b'E' => key(KeyCode::F(last - b'A' + 1), KeyModifiers::NONE),
+                _ => nameless(),
+            });
+            return 4;
         }
         let Some(end) = bytes[2..].iter().position(|b| !(0x20..=0x3f).contains(b)).map(|n| n + 2) else {
             return if bytes.len() > LONGEST { bytes.len() } else { 0 };
@@ -149,7 +155,9 @@ impl Decoder {
         let numbers = numbers(parameters);
         let modifiers = modifiers(numbers.get(1).copied().unwrap_or(1));
         out.extend(match (last, numbers.first()) {
-            (b'~', Some(n)) => numbered(*n, modifiers),
+            (b'~', Some(n)) => Some(numbered(*n, modifiers)),
+            // What else ends so are answers to questions that somebody else asked.
+            (b'~' | b'E' | b'u', _) => Some(nameless()),
             _ => named(last, modifiers),
         });
         end + 1
@@ -158,6 +166,11 @@ impl Decoder {
 
 fn key(code: KeyCode, modifiers: KeyModifiers) -> Event {
     Event::Key(KeyEvent::new(code, modifiers))
+}
+
+/// A key that has no name here. It is one all the same.
+fn nameless() -> Event {
+    key(KeyCode::Null, KeyModifiers::NONE)
 }
 
 /// A character or a control character.
@@ -239,33 +252,39 @@ fn named(last: u8, modifiers: KeyModifiers) -> Option<Event> {
             b'H' => KeyCode::Home,
             b'F' => KeyCode::End,
             b'Z' => KeyCode::BackTab,
+            // Not `R`, with which a terminal also says where its cursor is.
+            b'P' => KeyCode::F(1),
+            b'Q' => KeyCode::F(2),
+            b'S' => KeyCode::F(4),
             _ => return None,
         },
         modifiers,
     ))
 }
 
-/// The numeric keypad in application mode, which some other program may have left on.
+/// F3, and the numeric keypad in application mode, which some other program may have left on.
 fn keypad(last: u8) -> Option<Event> {
     Some(match last {
         b'M' => key(KeyCode::Enter, KeyModifiers::NONE),
+        b'R' => key(KeyCode::F(3), KeyModifiers::NONE),
         b'j'..=b'y' => key(KeyCode::Char((last - 0x40).into()), KeyModifiers::NONE),
         _ => return None,
     })
 }
 
-fn numbered(number: u16, modifiers: KeyModifiers) -> Option<Event> {
-    Some(key(
-        match number {
-            1 | 7 => KeyCode::Home,
-            3 => KeyCode::Delete,
-            4 | 8 => KeyCode::End,
-            5 => KeyCode::PageUp,
-            6 => KeyCode::PageDown,
-            _ => return None,
-        },
-        modifiers,
-    ))
+fn numbered(number: u16, modifiers: KeyModifiers) -> Event {
+    let code = match number {
+        1 | 7 => KeyCode::Home,
+        3 => KeyCode::Delete,
+        4 | 8 => KeyCode::End,
+        5 => KeyCode::PageUp,
+        6 => KeyCode::PageDown,
+        n @ 11..=15 => KeyCode::F((n - 10) as u8),
+        n @ 17..=21 => KeyCode::F((n - 11) as u8),
+        n @ 23..=24 => KeyCode::F((n - 12) as u8),
+        _ => return nameless(),
+    };
+    key(code, modifiers)
 }
 
 /// What a mouse did, in SGR's way of telling it.

@@ -106,16 +106,16 @@ fn the_mouse_is_the_terminals_until_it_is_asked_for() {
     assert!(stage.effects.contains(&Effect::Mouse(true)));
     let _ = stage.screen();
     let row = stage.screen().lines().position(|line| line.contains("BP00013")).unwrap() as u16;
-    stage.event(Event::Click { x: 20, y: row });
+    stage.click(20, row);
     assert_eq!(stage.app.subject(), Some(id("BP00013")));
     let log = stage.screen().lines().position(|line| line.contains("LOG PACMAN.LOG")).unwrap() as u16;
-    stage.event(Event::Click { x: 20, y: log + 1 });
+    stage.click(20, log + 1);
     assert_eq!(stage.app.focus(), Focus::Log);
     stage.event(Event::Wheel { x: 20, y: row, down: true });
     let _ = stage.screen();
-    stage.event(Event::Click { x: 20, y: 3 });
+    stage.click(20, 3);
     stage.keys("Enter");
-    stage.event(Event::Click { x: 20, y: row });
+    stage.click(20, row);
     assert_eq!(stage.app.overlays.len(), 1, "a click closes nothing");
     stage.keys("q M");
     assert!(stage.effects.contains(&Effect::Mouse(false)));
@@ -142,7 +142,7 @@ fn every_command_is_in_the_palette_by_any_of_its_words_and_says_why_it_does_noth
         };
         stage.keys(":");
         for c in word.to_lowercase().chars() {
-            stage.event(Event::Key(Key::Char(c)));
+            stage.key(Key::Char(c));
         }
         let Some(crate::console::app::overlay::Overlay::Palette(palette)) = stage.app.overlays.last() else {
             panic!("no palette")
@@ -187,7 +187,7 @@ fn whoever_has_never_seen_it_finds_how_to_run_defer_explain_search_see_who_is_th
     ] {
         stage.keys("Esc :");
         for c in typed.chars() {
-            stage.event(Event::Key(Key::Char(c)));
+            stage.key(Key::Char(c));
         }
         let Some(crate::console::app::overlay::Overlay::Palette(palette)) = stage.app.overlays.last() else {
             panic!("no palette")
@@ -269,7 +269,7 @@ fn what_takes_longer_than_a_second_is_said_with_how_long_and_keys_are_taken_mean
     for seconds in [1, 2, 5] {
         let _ = app.update(Event::Tick(stage.now + chrono::TimeDelta::seconds(seconds)));
     }
-    let _ = app.update(Event::Key("2".parse().unwrap()));
+    let _ = app.update(Event::Key("2".parse().unwrap(), stage.touched));
     stage.app = app;
     let last = stage.screen().lines().last().unwrap().to_owned();
     assert!(last.contains(" ... 4s"), "{last}");

@@ -3,7 +3,7 @@
 
 use super::fake::Fake;
 use super::stage::Stage;
-use crate::console::app::{Event, contexts, enabled};
+use crate::console::app::{contexts, enabled};
 use crate::console::keymap::commands::{COMMANDS, Id};
 use crate::console::keymap::{Key, Keymap};
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ fn others() -> Keymap {
 fn press(stage: &mut Stage, keys: &str) {
     for word in keys.split(' ').filter(|word| !word.is_empty()) {
         if let Some(text) = word.strip_prefix('\'') {
-            text.chars().for_each(|c| stage.event(Event::Key(Key::Char(c))));
+            text.chars().for_each(|c| stage.key(Key::Char(c)));
             continue;
         }
         let key: Key = word.parse().unwrap();
@@ -33,7 +33,7 @@ fn press(stage: &mut Stage, keys: &str) {
                 .command(key, contexts(&stage.app))
                 .and_then(|id| stage.app.options.keymap.of(id).first().copied()),
         };
-        meant.into_iter().for_each(|key| stage.event(Event::Key(key)));
+        meant.into_iter().for_each(|key| stage.key(key));
     }
 }
 

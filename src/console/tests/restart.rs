@@ -57,7 +57,7 @@ fn a_pending_restart_alarms_and_is_done_or_called_off_after_a_question() {
     assert!(stage.screen().contains("anna"), "who loses work: {}", stage.screen());
     stage.keys("Enter");
     assert_eq!(stage.fake.changes.lock().unwrap().len(), 1, "Enter alone carries nothing out");
-    stage.keys("y");
+    stage.keys(": 'restart Enter y");
     let asked = |verb| Change { what: Action::Restart(verb), reason: None, dry_run: false };
     let changes = stage.fake.changes.lock().unwrap().clone();
     assert_eq!(changes, [asked(RestartVerb::Cancel), asked(RestartVerb::Now)]);

@@ -49,6 +49,9 @@ fn keys(dice: &mut Dice) -> Key {
         Key::Left,
         Key::Right,
         Key::Home,
+        Key::F(1),
+        Key::F(5),
+        Key::Other,
         Key::End,
         Key::PageUp,
         Key::PageDown,
@@ -152,12 +155,12 @@ fn a_random_walk_of_keys_events_and_sizes_never_panics_and_shows_only_safe_text(
                     stage.event(Event::Log(lines));
                 }
                 3 => stage.event(Event::Paste(HOSTILE[dice.roll(HOSTILE.len())].into())),
-                12 => stage.event(Event::Click { x, y }),
+                12 => stage.click(x, y),
                 13 => stage.event(Event::Wheel { x, y, down: dice.roll(2) == 0 }),
                 4 | 5 => stage.tick(dice.roll(5) as i64),
                 _ => {
                     let key = keys(&mut dice);
-                    stage.event(Event::Key(key));
+                    stage.key(key);
                 }
             }
             let theme = &themes[dice.roll(themes.len())];

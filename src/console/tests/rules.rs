@@ -2,12 +2,12 @@
 
 use super::fake::{Fake, at, id};
 use super::stage::Stage;
-use crate::console::app::{Effect, Event, View, enabled};
+use crate::console::app::{Effect, Event, Moment, View, enabled};
 use crate::console::keymap::Key;
 use crate::console::keymap::commands::{COMMANDS, Context, Id};
 use crate::decision::Verb;
 use crate::error::{Exit, Failure};
-use crate::executor::client::Question;
+use crate::executor::client::{AskAll, Question};
 use crate::executor::talk::protocol::{self, Action, Change};
 use crate::terms::Gate;
 use crate::text::SafeText;
@@ -49,21 +49,84 @@ fn y_runs_what_nothing_holds_back() {
 }
 
 #[test]
-fn enter_alone_never_confirms() {
+fn any_key_but_y_cancels_and_says_so_and_enter_alone_never_confirms() {
+    for key in ["n", "Esc", "Ctrl-c", "Enter", "Space", "Y", "r", "7", "Tab", "Down", "PgDn", "F5", "Ctrl-y"]
+    {
+        let mut stage = on("BP00013");
+        stage.keys("r").keys(key);
+        assert!(stage.screen().contains("run: cancelled, nothing was done"), "{key}: {}", stage.screen());
+        assert!(stage.app.overlays.is_empty() && !stage.quit, "{key}");
+        stage.keys("y");
+        assert!(changes(&stage).is_empty(), "{key}");
+    }
     let mut stage = on("BP00013");
-    stage.keys("r Space Enter Enter Enter");
-    assert!(changes(&stage).is_empty());
-    assert!(stage.screen().contains("Enter alone does nothing"));
+    stage.keys("r").key(Key::Other);
+    assert!(stage.app.overlays.is_empty(), "a key without a name is one all the same");
 }
 
 #[test]
-fn n_and_esc_cancel_and_say_so() {
-    for key in ["n", "Esc", "Ctrl-c"] {
+fn what_is_typed_without_looking_confirms_nothing() {
+    for text in ["really_very_many_years", "run_BP00013,_yes,_truly", "dry_dry_dry", "systemctl_restart_y"] {
         let mut stage = on("BP00013");
-        stage.keys("r").keys(key);
-        assert!(changes(&stage).is_empty() && stage.app.overlays.is_empty() && !stage.quit);
-        assert!(stage.screen().contains("nothing was done"));
+        for c in text.chars() {
+            stage.key_after(30, Key::Char(if c == '_' { ' ' } else { c }));
+        }
+        stage.key_after(30, Key::Enter);
+        assert!(changes(&stage).is_empty(), "{text}: {:?}", changes(&stage));
     }
+}
+
+#[test]
+fn a_y_counts_once_the_question_can_have_been_read_and_never_while_it_is_held_down() {
+    let mut stage = on("BP00013");
+    stage.keys("r");
+    for _ in 0..100 {
+        stage.key_after(250, Key::Char('y'));
+        assert!(changes(&stage).is_empty());
+    }
+    assert!(
+        stage.screen().contains("too soon to have been read: y again carries it out"),
+        "{}",
+        stage.screen()
+    );
+    stage.key_after(300, Key::Char('y'));
+    assert_eq!(changes(&stage), [asked("BP00013", Verb::Run { overrides: vec![] }, None)]);
+}
+
+#[test]
+fn the_question_names_machine_host_and_account() {
+    let mut stage = on("BP00013");
+    stage.keys("r");
+    let asked = "Run BP00013 on BP004000 (host web-01, account ola)?";
+    assert!(stage.screen().contains(asked), "{}", stage.screen());
+    stage.keys("Esc h");
+    let asked = "Hold automatic runs on BP004000 (host web-01, account ola)?";
+    assert!(stage.screen().contains(asked), "{}", stage.screen());
+    stage.keys("Esc Space Space r");
+    assert!(stage.screen().contains("Run 2 requests on BP004000 (host web-01,"), "{}", stage.screen());
+}
+
+#[test]
+fn why_a_y_did_nothing_stands_no_longer_than_it_is_so() {
+    let mut stage = on("BP00013");
+    // Nobody answers from here on, so that what is known is older than the question.
+    let _ = stage.app.update(Event::Tick(stage.now + chrono::TimeDelta::seconds(1)));
+    stage.touched += Moment::from_secs(1);
+    let effects = stage.app.update(Event::Key(Key::Char('r'), stage.touched));
+    let asked = effects.into_iter().find_map(|effect| match effect {
+        Effect::Ask { id, question: question @ Question::View(protocol::View::Show(_)), .. } => {
+            Some((id, question))
+        }
+        _ => None,
+    });
+    let (id, question) = asked.unwrap();
+    stage.keys("y");
+    assert!(stage.screen().contains("the executor has not answered yet"), "{}", stage.screen());
+    let answer = stage.fake.ask(&question);
+    stage.event(Event::Answered { id, answer });
+    assert!(!stage.screen().contains("not answered yet"), "{}", stage.screen());
+    stage.keys("y");
+    assert_eq!(changes(&stage).len(), 1);
 }
 
 #[test]
@@ -381,7 +444,7 @@ fn pasted_text_counts_only_where_text_is_typed() {
     assert!(stage.app.overlays.is_empty() && !stage.quit && changes(&stage).is_empty());
     stage.keys("/");
     stage.event(Event::Paste("acme".into()));
-    stage.event(Event::Key(Key::Enter));
+    stage.key(Key::Enter);
     assert_eq!(stage.app.subject(), Some(id("BP0000Y")));
 }
 

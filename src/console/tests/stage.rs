@@ -3,7 +3,7 @@
 use super::fake::{Fake, NOW, at};
 use crate::clock::{Wall, Zone};
 use crate::console::app::layout::Layout;
-use crate::console::app::{App, AppOptions, Effect, Event, LogLine};
+use crate::console::app::{App, AppOptions, Effect, Event, LogLine, Moment};
 use crate::console::keymap::{Key, Keymap};
 use crate::console::theme::{ANSI, ColourLevel, Theme};
 use crate::console::ui::{ASCII, Glyphs, Painter, UNICODE};
@@ -18,6 +18,8 @@ pub struct Stage {
     pub app: App,
     pub fake: Fake,
     pub now: Wall,
+    /// When the newest key went down; each takes a second unless a test says otherwise.
+    pub touched: Moment,
     pub size: (u16, u16),
     pub ascii: bool,
     theme: Theme,
@@ -103,6 +105,7 @@ impl Stage {
         let zone = Zone::from_posix("Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
         let options = AppOptions {
             read_only,
+            account: "ola".into(),
             title: None,
             zone,
             keymap: Keymap::default(),
@@ -113,6 +116,7 @@ impl Stage {
             app: App::new(options),
             fake,
             now: at(NOW),
+            touched: Moment::ZERO,
             size: (width, height),
             ascii: false,
             theme: Theme::load("default", None, ColourLevel::True).unwrap(),
@@ -171,15 +175,32 @@ impl Stage {
         assert!(self.app.update(Event::Drawn(layout)).is_empty());
     }
 
+    /// A key, pressed by somebody who reads what the one before it did.
+    pub fn key(&mut self, key: Key) {
+        self.key_after(1000, key);
+    }
+
+    /// The same so many milliseconds after the one before.
+    pub fn key_after(&mut self, ms: u64, key: Key) {
+        self.touched += Moment::from_millis(ms);
+        self.event(Event::Key(key, self.touched));
+    }
+
+    /// The mouse's button.
+    pub fn click(&mut self, x: u16, y: u16) {
+        self.touched += Moment::from_secs(1);
+        self.event(Event::Click { x, y, at: self.touched });
+    }
+
     /// Keys by name, separated by blanks; `'text'` is typed.
     pub fn keys(&mut self, keys: &str) -> &mut Stage {
         for word in keys.split(' ').filter(|w| !w.is_empty()) {
             if let Some(text) = word.strip_prefix('\'') {
                 for c in text.trim_end_matches('\'').chars() {
-                    self.event(Event::Key(Key::Char(if c == '_' { ' ' } else { c })));
+                    self.key(Key::Char(if c == '_' { ' ' } else { c }));
                 }
             } else {
-                self.event(Event::Key(word.parse().unwrap()));
+                self.key(word.parse().unwrap());
             }
         }
         self

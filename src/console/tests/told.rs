@@ -83,7 +83,7 @@ fn an_operator_tells_those_who_are_logged_on_after_a_question() {
     assert!(stage.screen().contains("anna (pts/0"), "to whom: {}", stage.screen());
     stage.keys("Enter y");
     assert!(stage.screen().contains("enter a message"), "{}", stage.screen());
-    stage.keys("Shift-Tab 'log_off_at_six_please' Enter Enter");
+    stage.keys("Shift-Tab 'log_off_at_six_please Enter");
     assert!(stage.fake.changes.lock().unwrap().is_empty(), "Enter alone never confirms");
     stage.keys("y");
     let reason = Some("log off at six please".into());

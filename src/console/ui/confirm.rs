@@ -5,7 +5,7 @@ use super::facts::{Telling, restarts};
 use super::line::Line;
 use super::{header, many};
 use crate::clock::Wall;
-use crate::console::app::dialog::{Confirm, Field};
+use crate::console::app::dialog::{Complaint, Confirm, Field};
 use crate::console::app::input::Input;
 use crate::console::app::{App, until, words};
 use crate::console::keymap::commands::Id;
@@ -162,17 +162,24 @@ fn question(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
     let typing = matches!(confirm.focus, Field::Until | Field::Reason);
     let pointer = if here { "> " } else { "  " };
     let mut rows = Vec::new();
+    rows.extend(asked(app, confirm).wrap(telling.width, 2).into_iter().map(|line| (line, None)));
     let yes = if obstacle.is_none() && !typing { Scope::Key } else { Scope::KeyOff };
-    let no = if typing { Scope::KeyOff } else { Scope::Key };
-    let mut line = Line::of(pointer, Scope::Key);
-    line = line.add("y", yes).add(" carries it out   ", Scope::Text).add("n", no).add(", ", Scope::Text);
-    line = line.add("Esc", Scope::Key).add(" cancel", Scope::Text);
+    let mut line = Line::of(pointer, Scope::Key).add("y", yes).add(" carries it out   ", Scope::Text);
+    line = match typing {
+        true => line.add("Esc", Scope::Key).add(" cancels", Scope::Text),
+        false => line.add("any other key", Scope::Key).add(" cancels", Scope::Text),
+    };
     if confirm.fields(&app.data).len() > 1 {
         line = line.add("   ", Scope::Text).add("Tab", Scope::Key).add(" next", Scope::Text);
     }
     rows.push((line, Some(Field::Question)));
-    let said = confirm.complaint.clone().map(|why| (why, Scope::MessageError));
-    let said = said.or(obstacle.map(|why| (why, Scope::Dim)));
+    let said = match confirm.complaint {
+        Some(Complaint::TooSoon) => {
+            Some(("too soon to have been read: y again carries it out".into(), Scope::MessageError))
+        }
+        Some(Complaint::Obstacle) => obstacle.map(|why| (why, Scope::MessageError)),
+        None => obstacle.map(|why| (why, Scope::Dim)),
+    };
     let text = match said {
         Some((why, scope)) => Line::of("  ", Scope::Text).add(why, scope),
         None if typing => Line::of("  Tab or Enter goes on to the question", Scope::Dim),
@@ -180,6 +187,32 @@ fn question(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
     };
     rows.extend(text.wrap(telling.width, 2).into_iter().map(|line| (line, None)));
     rows
+}
+
+/// The question itself: on which machine, and in whose name.
+fn asked(app: &App, confirm: &Confirm) -> Line {
+    let what = match confirm.id {
+        Id::Hold => "Hold automatic runs",
+        Id::Unhold => "End the hold",
+        Id::Restart => "Restart the machine",
+        Id::CancelRestart => "Cancel the restart",
+        Id::Notice => "Send the notice",
+        Id::Run => "Run",
+        Id::Rerun => "Run again",
+        Id::Defer => "Defer",
+        Id::Undefer => "End the deferral of",
+        _ => "Stop",
+    };
+    let of = match confirm.requests[..] {
+        [] => String::new(),
+        [request] => format!(" {request}"),
+        _ => format!(" {} requests", confirm.requests.len()),
+    };
+    let machine = app.data.machine().unwrap_or_else(|| "(no machine)".into());
+    let host = app.data.status.value.as_ref().map(|status| status.host.fit_ascii(24));
+    let host = host.filter(|host| !host.is_empty()).map(|host| format!("host {host}, ")).unwrap_or_default();
+    let account = &app.options.account;
+    Line::of(safe!("{what}{of} on {machine} ({host}account {account})?"), Scope::Strong)
 }
 
 fn input(name: &'static str, input: &Input, focus: bool, telling: &Telling, hint: &'static str) -> Line {

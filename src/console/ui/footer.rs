@@ -32,8 +32,10 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
     }
     let line = match app.overlays.last() {
         Some(Overlay::Confirm(confirm)) => match confirm.focus {
-            Field::Gate(_) => Line::of("  Space ticks  Tab next  y yes  n no  Esc cancels", Scope::Footer),
-            Field::Question => Line::of("  y yes  n no  Esc cancels", Scope::Footer),
+            Field::Gate(_) => {
+                Line::of("  Space ticks  Tab next  y yes  any other key cancels", Scope::Footer)
+            }
+            Field::Question => Line::of("  y yes  any other key cancels", Scope::Footer),
             _ => Line::of("  Tab or Enter next  Shift-Tab back  Esc cancels", Scope::Footer),
         },
         Some(Overlay::Help(_)) => Line::of(

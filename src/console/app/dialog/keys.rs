@@ -1,8 +1,9 @@
 //! Keys of the confirmation: they move between its parts, tick gates, type, and at last say yes or no.
 
-use super::{Confirm, Field, Outcome};
+use super::{Complaint, Confirm, Field, Outcome, READ};
 use crate::clock::{Wall, Zone};
 use crate::console::app::data::Data;
+use crate::console::app::event::Moment;
 use crate::console::keymap::Key;
 
 impl Confirm {
@@ -29,16 +30,24 @@ impl Confirm {
         }
     }
 
-    /// Takes a key.
-    pub fn key(&mut self, key: Key, data: &Data, now: Wall, zone: &Zone) -> Outcome {
+    /// Takes a key that went down at `at`. Where no text is typed, one that means nothing here cancels: whoever types
+    /// without looking does not come upon a `y` later.
+    pub fn key(&mut self, key: Key, at: Moment, data: &Data, now: Wall, zone: &Zone) -> Outcome {
         self.complaint = None;
+        let several = self.fields(data).len() > 1;
         match (self.focus, key) {
             (_, Key::Esc | Key::Ctrl('c')) => return Outcome::Cancel,
-            (_, Key::Tab | Key::Down) => self.step(data, 1),
-            (_, Key::BackTab | Key::Up) => self.step(data, -1),
-            (Field::Question, Key::Char('n' | 'q')) => return Outcome::Cancel,
-            (Field::Gate(_), Key::Char('n' | 'q')) => return Outcome::Cancel,
-            (Field::Question | Field::Gate(_), Key::Char('y')) => return self.yes(data, now, zone),
+            (_, Key::Tab | Key::Down) if several => self.step(data, 1),
+            (_, Key::BackTab | Key::Up) if several => self.step(data, -1),
+            (Field::Until, key) if key != Key::Enter => {
+                self.until.key(key);
+            }
+            (Field::Reason, key) if key != Key::Enter => {
+                self.reason.key(key);
+            }
+            // Enter goes on to the next part, and never carries it out.
+            (Field::Gate(_) | Field::Until | Field::Reason, Key::Enter) => self.step(data, 1),
+            (Field::Question | Field::Gate(_), Key::Char('y')) => return self.yes(at, data, now, zone),
             (Field::Gate(row), Key::Char(' ')) => {
                 if let Some(gate) = self.overrides(data).get(row)
                     && !self.ticked.remove(gate)
@@ -47,17 +56,8 @@ impl Confirm {
                 }
             }
             (Field::Gate(_), Key::Char('j')) => self.step(data, 1),
-            (Field::Gate(_) | Field::Question, Key::Char('k')) => self.step(data, -1),
-            // Enter goes on to the next part; on the question it says what would carry it out.
-            (Field::Gate(_) | Field::Until | Field::Reason, Key::Enter) => self.step(data, 1),
-            (Field::Question, Key::Enter) => self.complaint = Some("Enter alone does nothing: y or n".into()),
-            (Field::Until, key) => {
-                self.until.key(key);
-            }
-            (Field::Reason, key) => {
-                self.reason.key(key);
-            }
-            _ => {}
+            (Field::Gate(_), Key::Char('k')) => self.step(data, -1),
+            (Field::Gate(_) | Field::Until | Field::Reason | Field::Question, _) => return Outcome::Cancel,
         }
         Outcome::Open
     }
@@ -71,11 +71,18 @@ impl Confirm {
         }
     }
 
-    fn yes(&mut self, data: &Data, now: Wall, zone: &Zone) -> Outcome {
-        self.complaint = self.obstacle(data, now, zone);
-        match (&self.complaint, self.outcome(data, now, zone)) {
+    fn yes(&mut self, at: Moment, data: &Data, now: Wall, zone: &Zone) -> Outcome {
+        if at.saturating_sub(self.touched) < READ {
+            self.touched = at;
+            self.complaint = Some(Complaint::TooSoon);
+            return Outcome::Open;
+        }
+        match (self.obstacle(data, now, zone), self.outcome(data, now, zone)) {
             (None, Some(outcome)) => outcome,
-            _ => Outcome::Open,
+            _ => {
+                self.complaint = Some(Complaint::Obstacle);
+                Outcome::Open
+            }
         }
     }
 

@@ -1,5 +1,5 @@
 //! The one way to confirm: what is done, on which machine, as whom, who loses work, which gates are overridden. `y`
-//! carries it out, `n` and Esc cancel, Enter alone never does.
+//! carries it out once the question can have been read; any other key cancels, but for those that fill it in.
 
 mod keys;
 mod save;
@@ -7,6 +7,7 @@ mod save;
 pub use save::{SaveAs, Saving};
 
 use super::data::Data;
+use super::event::Moment;
 use super::input::Input;
 use super::until;
 use crate::clock::{Wall, Zone};
@@ -37,8 +38,23 @@ pub struct Confirm {
     pub focus: Field,
     /// When it was opened: details from before count as not yet known.
     pub opened: Option<Wall>,
-    /// Why `y` did nothing.
-    pub complaint: Option<SafeText>,
+    /// When the key went down from which on it takes [`READ`] until a `y` counts: that which opened it, or a `y` that
+    /// came too soon, so that a key that is held down never confirms.
+    touched: Moment,
+    /// Why the last `y` did nothing.
+    pub complaint: Option<Complaint>,
+}
+
+/// A `y` that comes sooner after the question than this was typed for something else.
+pub const READ: Moment = Moment::from_millis(300);
+
+/// Why a `y` did nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Complaint {
+    /// It came before the question can have been read.
+    TooSoon,
+    /// There is an [obstacle](Confirm::obstacle).
+    Obstacle,
 }
 
 /// A part of the dialog that takes keys.
@@ -82,7 +98,7 @@ pub enum Say<'d> {
 
 impl Confirm {
     /// A dialog for this action.
-    pub fn new(id: Id, requests: Vec<RequestId>, opened: Option<Wall>) -> Confirm {
+    pub fn new(id: Id, requests: Vec<RequestId>, opened: Option<Wall>, touched: Moment) -> Confirm {
         Confirm {
             id,
             requests,
@@ -95,6 +111,7 @@ impl Confirm {
                 _ => Field::Question,
             },
             opened,
+            touched,
             complaint: None,
         }
     }

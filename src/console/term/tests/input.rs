@@ -51,6 +51,18 @@ fn every_key_that_means_something_is_understood_byte_by_byte() {
         ("\x1b[6~", Key::PageDown),
         ("\x1b[3~", Key::Delete),
         ("\x1bOM", Key::Enter),
+        ("\x1bOP", Key::F(1)),
+        ("\x1bOR", Key::F(3)),
+        ("\x1b[11~", Key::F(1)),
+        ("\x1b[15~", Key::F(5)),
+        ("\x1b[21~", Key::F(10)),
+        ("\x1b[24~", Key::F(12)),
+        ("\x1b[[A", Key::F(1)),
+        ("\x1b[[E", Key::F(5)),
+        ("\x1b[15;2~", Key::Other),
+        ("\x1b[2~", Key::Other),
+        ("\x1b[E", Key::Other),
+        ("\x1bx", Key::Other),
     ];
     for (bytes, key) in known {
         assert_eq!(keys(bytes.as_bytes()), [*key], "{bytes:?}");
@@ -77,8 +89,8 @@ fn an_escape_is_a_key_only_when_nothing_follows_in_time() {
 fn escapes_in_a_row_are_as_many_keys_and_alt_is_no_key_of_ours() {
     assert_eq!(keys(b"\x1b\x1b\x1b"), [Key::Esc; 3]);
     assert_eq!(keys(b"\x1b\x1b[A"), [Key::Esc, Key::Up]);
-    assert_eq!(keys(b"\x1bqj"), [Key::Char('j')], "Alt-q does not quit");
-    assert_eq!(keys(b"\x1b["), [], "Alt-[");
+    assert_eq!(keys(b"\x1bqj"), [Key::Other, Key::Char('j')], "Alt-q does not quit");
+    assert_eq!(keys(b"\x1b["), [Key::Other], "Alt-[");
 }
 
 #[test]
