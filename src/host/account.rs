@@ -101,6 +101,11 @@ pub fn may_operate(account: &Id, groups: &[Id], rights: &Rights) -> bool {
         || rights.operators.as_ref().is_some_and(|g| groups.contains(g))
 }
 
+/// The command that makes an account a member of the operators' group, and the group where there is none yet.
+pub fn how_to_join(group: &str, account: Option<&str>) -> String {
+    sys::account::how_to_join(group, account.unwrap_or("NAME"))
+}
+
 /// Whether an account can be the one whose service works on this state folder.
 pub fn may_serve(account: &Id, state: &Path) -> bool {
     sys::account::is_root(account, std::slice::from_ref(account))

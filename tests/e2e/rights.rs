@@ -37,6 +37,23 @@ fn an_account_without_rights_may_view_and_not_operate_and_its_try_is_recorded() 
     let status = as_nobody(&site, &["status", "--json"]).unwrap();
     let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
     assert_eq!(status["may_operate"], false);
+    let explained = as_nobody(&site, &["explain", "BP0000Y", "--json"]).unwrap();
+    let explained: serde_json::Value = serde_json::from_slice(&explained.stdout).unwrap();
+    for verb in explained["allowed"].as_array().unwrap() {
+        assert_eq!((&verb["ok"], &verb["code"]), (&false.into(), &"not-permitted".into()), "{verb}");
+        let why = verb["why"].as_str().unwrap();
+        assert!(why.contains("usermod -aG pcm-operators nobody"), "{why}");
+    }
+    let explained = text(&as_nobody(&site, &["explain", "BP0000Y"]).unwrap());
+    assert!(
+        !explained.contains("You may") && explained.contains("Nothing is possible for you"),
+        "{explained}"
+    );
+    assert_eq!(
+        site.json(&["explain", "BP0000Y"])["allowed"][0]["ok"],
+        true,
+        "who may operate is told otherwise"
+    );
     for args in [
         &["run", "BP0000Y"][..],
         &["hold", "--for", "1h", "--reason", "x"],

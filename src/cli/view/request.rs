@@ -155,6 +155,15 @@ fn gates(page: &mut Page, gates: &[GateDoc], look: &Look) {
 /// What an operator may do, with the exact command; then what not, with the reason.
 fn allowed(page: &mut Page, id: RequestId, allowed: &[AllowedDoc], look: &Look) {
     let possible = |a: &&AllowedDoc| a.ok || !a.overrides.is_empty();
+    let refused = |a: &AllowedDoc| a.code == Some(Refused::NotPermitted.into());
+    if let Some(refused) = allowed.first().filter(|_| allowed.iter().all(refused)) {
+        page.blank().line(format!(
+            "Nothing is possible for you: {} [{}].",
+            bare(refused.why.as_str()),
+            Refused::NotPermitted
+        ));
+        return;
+    }
     if allowed.iter().any(|a| possible(&a)) {
         page.blank().line("You may:");
         for a in allowed.iter().filter(possible) {

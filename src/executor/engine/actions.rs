@@ -105,13 +105,7 @@ impl Executor {
         }
         // Not being able to record a refusal changes nothing about it.
         let _ = self.record(change, actor, "not-permitted", now);
-        let group = &self.known.config().operators.group;
-        Err(Failure::new(
-            Exit::Refused,
-            "not-permitted",
-            format!("{} may view and not operate", actor.name),
-            format!("Operators are root, the service's account and the members of the group {group}"),
-        ))
+        Err(refused(self.known.not_permitted(actor)))
     }
 
     /// An entry of the audit.

@@ -79,6 +79,10 @@ pub fn groups(account: &Account) -> Vec<u32> {
     }
 }
 
+pub fn how_to_join(group: &str, account: &str) -> String {
+    format!("groupadd -f --system {group} && usermod -aG {group} {account}")
+}
+
 pub fn owner_of(path: &Path) -> Option<u32> {
     std::fs::metadata(path).ok().map(|m| m.uid())
 }

@@ -56,6 +56,10 @@ pub fn group_id(name: &str) -> Option<Id> {
     security::sid_of_name(name)
 }
 
+pub fn how_to_join(group: &str, account: &str) -> String {
+    format!("net localgroup {group} /add & net localgroup {group} {account} /add")
+}
+
 pub fn owner_of(path: &Path) -> Option<Id> {
     security::owner_of(path)
 }

@@ -7,7 +7,7 @@ use crate::decision::{self, Decision, Refusal, RestartPlan, RestartVerb, Verb};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::talk::protocol::{Action, Change};
 use crate::executor::talk::view::DryRunDoc;
-use crate::host::account::Actor;
+use crate::host::account::{self, Actor};
 use crate::site::ids::RequestId;
 use crate::terms::{Refused, State};
 use crate::text::SafeText;
@@ -23,6 +23,24 @@ impl Known {
     ) -> Result<Decision> {
         self.believable()?;
         self.with_inputs(now, |inputs| decision::judge(inputs, request, verb, reason)).map_err(refused)
+    }
+
+    /// The refusal of whoever has no right to operate, with what gives it.
+    pub(in super::super) fn not_permitted(&self, actor: &Actor) -> Refusal {
+        let group = &self.policy.config.operators.group;
+        let how = account::how_to_join(
+            group,
+            actor.uid.and(Some(actor.name.as_str())).filter(|n| !n.contains(' ')),
+        );
+        Refusal {
+            code: Refused::NotPermitted.into(),
+            why: format!("{} may view and not operate", actor.name).into(),
+            remedy: format!(
+                "Operators are root, the service's account and the members of the group {group}. Root adds a member \
+                 with `{how}`; it counts from that account's next log-on"
+            )
+            .into(),
+        }
     }
 
     /// The same about a hold.

@@ -78,8 +78,8 @@ impl Views<'_> {
     pub fn answer(&self, view: &View, actor: &Actor) -> Result<Answer> {
         Ok(match view {
             View::List => Answer::List(self.list()),
-            View::Show(request) => Answer::Show(Box::new(self.show(*request)?)),
-            View::Explain(request) => Answer::Explain(self.explain(*request)?),
+            View::Show(request) => Answer::Show(Box::new(self.show(*request, actor)?)),
+            View::Explain(request) => Answer::Explain(self.explain(*request, actor)?),
             View::Status => Answer::Status(self.status(actor)),
             View::Who => Answer::Who(self.who()),
             View::History(request) => Answer::History(self.history(*request)?),
@@ -160,7 +160,8 @@ impl Views<'_> {
         }
     }
 
-    fn allowed(&self, id: RequestId) -> Vec<AllowedDoc> {
+    /// What this caller may do with a request: nothing without the right to operate, whatever the request allows.
+    fn allowed(&self, id: RequestId, actor: &Actor) -> Vec<AllowedDoc> {
         let mut facts = self.known.facts();
         if self.standing.is_none() {
             // Nobody stages for a view; a command copies what it runs before it asks.
@@ -169,10 +170,24 @@ impl Views<'_> {
                 facts.content.entry(hash).or_insert(ContentFact::Staged);
             }
         }
-        self.known.with_facts(&facts, self.now, |inputs| decision::allowed(inputs, id))
+        let mut allowed = self.known.with_facts(&facts, self.now, |inputs| decision::allowed(inputs, id));
+        if !actor.may_operate {
+            let refusal = self.known.not_permitted(actor);
+            for verb in &mut allowed {
+                let why = format!("{}. {}", refusal.why, refusal.remedy).into();
+                *verb = AllowedDoc {
+                    verb: verb.verb,
+                    ok: false,
+                    code: Some(refusal.code),
+                    why,
+                    overrides: Vec::new(),
+                };
+            }
+        }
+        allowed
     }
 
-    fn show(&self, id: RequestId) -> Result<ShowDoc> {
+    fn show(&self, id: RequestId, actor: &Actor) -> Result<ShowDoc> {
         let decision = self.known.decision_of(id, self.now)?;
         let request = self.known.find_request(id);
         Ok(ShowDoc {
@@ -196,12 +211,12 @@ impl Views<'_> {
                     ended_at: row.ended_at,
                 })
                 .collect(),
-            allowed: self.allowed(id),
+            allowed: self.allowed(id, actor),
             run_as: self.known.run_as(),
         })
     }
 
-    fn explain(&self, id: RequestId) -> Result<ExplainDoc> {
+    fn explain(&self, id: RequestId, actor: &Actor) -> Result<ExplainDoc> {
         let decision = self.known.decision_of(id, self.now)?;
         let (told, blocked) = self.retold(&decision, id);
         Ok(ExplainDoc {
@@ -212,7 +227,7 @@ impl Views<'_> {
             never: decision.never,
             why: decision.why.clone(),
             gates: decision.gates.iter().map(gate_doc).collect(),
-            allowed: self.allowed(id),
+            allowed: self.allowed(id, actor),
             told,
             blocked,
             transcript: self.known.attempts_of(id).last().and_then(|row| self.transcript_of(row)),
