@@ -136,6 +136,8 @@ words!(
         DeferralLimit = "deferral-limit",
         /// Too close to its expiry.
         DeferralTooLate = "deferral-too-late",
+        /// A hold is in force already, and nobody said that it is to be replaced.
+        HoldInForce = "hold-in-force",
         /// A time that is over.
         UntilPassed = "until-passed",
         /// Nothing but the reason is missing.

@@ -73,7 +73,8 @@ pub fn stop(app: &App, args: StopArgs) -> Result<Exit> {
 
 /// `pcm hold`
 pub fn hold(app: &App, args: HoldArgs) -> Result<Exit> {
-    app.change(Action::Hold(until(app, &args.until)?), Some(&args.reason))
+    let hold = Action::Hold { until: until(app, &args.until)?, replace: args.replace };
+    app.change(hold, Some(&args.reason))
 }
 
 /// The instant that `--until` or `--for` means; never one that has passed.

@@ -41,11 +41,25 @@ pub fn judge(
     Ok(decision)
 }
 
-/// Whether all automatic runs may be held until then.
+/// Whether all automatic runs may be held until then. A hold in force is only replaced by name, whoever set it: accounts
+/// such as root are shared.
 ///
 /// # Errors
-/// `until-passed`, `reason-required`.
-pub fn judge_hold(inputs: &Inputs, until: Wall, reason: Option<&SafeText>) -> Result<(), Refusal> {
+/// `hold-in-force`, `until-passed`, `reason-required`.
+pub fn judge_hold(
+    inputs: &Inputs,
+    until: Wall,
+    replace: bool,
+    reason: Option<&SafeText>,
+) -> Result<(), Refusal> {
+    if let Some(hold) = inputs.history.hold.as_ref().filter(|hold| inputs.now < hold.until && !replace) {
+        let end = stamp(hold.until, inputs.zone);
+        return Err(refusal(
+            Refused::HoldInForce,
+            format!("{} holds all automatic runs until {end}: {:?}", hold.by, hold.reason),
+            "Leave it as it is; if yours is to take its place, add --replace",
+        ));
+    }
     in_future(inputs, until)?;
     needs_reason(reason, "a hold")
 }

@@ -169,7 +169,7 @@ pub struct Deferrals {
     pub by: SafeText,
     /// Why.
     pub reason: SafeText,
-    /// How often this request was deferred.
+    /// How often this request was deferred, without those that were undone.
     pub count: u32,
     /// For how long in all, in seconds: the one in force to its end, an ended one while it was in force.
     pub total_s: u64,

@@ -264,7 +264,7 @@ impl Client {
             // What a share offers now is what can be accepted.
             Action::AcceptSerial(_) => executor.look_now(),
             Action::Request(_, Verb::Stop)
-            | Action::Hold(_)
+            | Action::Hold { .. }
             | Action::Unhold
             | Action::Restart(_)
             | Action::Notice
@@ -367,7 +367,7 @@ fn timeout_of(change: &Change) -> Duration {
     match &change.what {
         Action::Request(_, Verb::Run { .. } | Verb::Rerun { .. }) => RUN_TIMEOUT,
         Action::Request(_, Verb::Defer { .. } | Verb::Undefer | Verb::Stop)
-        | Action::Hold(_)
+        | Action::Hold { .. }
         | Action::Unhold
         | Action::Restart(_)
         | Action::Notice

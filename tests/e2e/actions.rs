@@ -80,6 +80,31 @@ fn a_hold_keeps_everything_from_starting_and_unhold_lets_it_start() {
 }
 
 #[test]
+fn a_hold_takes_the_place_of_another_only_by_name_and_status_says_whose_it_is() {
+    let mut site = Site::new();
+    one_due(&mut site, "%ran%");
+    let first = site.json(&["hold", "--for", "5h", "--reason", "waits for the auditors"]);
+    let mut service = None;
+    for _ in 0..2 {
+        let refused = site.refused(&["hold", "--for", "1m", "--reason", "mine"], 3);
+        assert_eq!(refused["code"], "hold-in-force");
+        assert!(refused["message"].as_str().unwrap().contains("waits for the auditors"), "{refused}");
+        assert!(refused["remedy"].as_str().unwrap().contains("--replace"), "{refused}");
+        let status = site.json_of(&["status"]);
+        assert_eq!(status["hold"]["held_until"], first["held_until"]);
+        assert_eq!(status["hold"]["reason"], "waits for the auditors");
+        assert_eq!(status["hold"]["by"], first["by"]);
+        service.get_or_insert_with(|| site.service());
+    }
+    let would = site.json(&["hold", "--for", "3h", "--reason", "mine", "--replace", "--dry-run"]);
+    assert!(would["would"].as_str().unwrap().contains("in the place of the hold that"), "{would}");
+    let mine = site.json(&["hold", "--for", "3h", "--reason", "mine", "--replace"]);
+    assert_eq!(site.json_of(&["status"])["held_until"], mine["held_until"]);
+    let text = text(&site.pcm(&["status"]));
+    assert!(text.contains(" by ") && text.contains("\"mine\""), "{text}");
+}
+
+#[test]
 fn a_hold_ends_by_itself_at_its_time() {
     let mut site = Site::new();
     let held = site.json(&["hold", "--for", "4s", "--reason", "a moment"]);

@@ -34,6 +34,23 @@ fn deferrals_are_limited_by_count_and_each_is_in_the_ledger_with_its_next_decisi
 }
 
 #[test]
+fn a_deferral_that_was_undone_does_not_use_up_the_limit() {
+    let site = waiting("max_count = 1", |r| r);
+    let _service = site.service();
+    site.wait_state("BP0000Y", "waiting");
+    for _ in 0..3 {
+        site.json(&["defer", "BP0000Y", "--for", "1h", "--reason", "a release"]);
+        site.json(&["undefer", "BP0000Y"]);
+    }
+    assert_eq!(site.json(&["show", "BP0000Y"])["deferrals_used"], 0);
+    site.json(&["defer", "BP0000Y", "--for", "1h", "--reason", "a release"]);
+    let show = site.json(&["show", "BP0000Y"]);
+    assert_eq!((&show["deferrals_used"], &show["deferrals_limit"]), (&1.into(), &1.into()));
+    let limit = site.refused(&["defer", "BP0000Y", "--for", "2h", "--reason", "once more"], 3);
+    assert_eq!(limit["code"], "deferral-limit", "{limit}");
+}
+
+#[test]
 fn deferrals_are_limited_in_all_and_never_come_close_to_expiry() {
     let expires = now() + seconds(4 * 3600);
     let site =

@@ -68,6 +68,8 @@ const SHOW: &Fields = &[
     ("gates", List),
     ("attempts", List),
     ("deferrals", List),
+    ("deferrals_used", Number),
+    ("deferrals_limit", Number),
 ];
 
 const EXPLAIN: &Fields = &[
@@ -97,6 +99,7 @@ const STATUS: &Fields = &[
     ("service", Text),
     ("poll_due?", Time),
     ("held_until?", Time),
+    ("hold?", Object),
     ("clock_ok", Bool),
     ("restart_pending", Bool),
     ("counts", Object),

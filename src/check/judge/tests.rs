@@ -52,6 +52,7 @@ fn well() -> Facts {
                 service: ServiceState::Running,
                 poll_due: None,
                 held_until: None,
+                hold: None,
                 clock_ok: true,
                 restart_pending: false,
                 restart: None,

@@ -88,6 +88,9 @@ pub struct HoldArgs {
     /// Until when.
     #[command(flatten)]
     pub until: UntilArgs,
+    /// In the place of the hold that is in force
+    #[arg(long)]
+    pub replace: bool,
     /// Why
     #[arg(long, value_name = "R")]
     pub reason: String,

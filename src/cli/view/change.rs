@@ -60,17 +60,21 @@ pub fn told(doc: &ToldDoc, look: &Look) -> Page {
 pub fn hold(doc: &HoldDoc, look: &Look) -> Page {
     let mut page = Page::new(look.width);
     match doc.held_until {
-        Some(until) => {
-            let why = doc.reason.as_ref().filter(|r| !r.is_empty()).map(|r| format!(": \"{r}\""));
-            page.line(format!(
-                "HELD until {}{}. Nothing starts by itself; what runs goes on.",
-                look.time_and_distance(until),
-                why.unwrap_or_default()
-            ))
-        }
+        Some(until) => page.line(format!(
+            "HELD until {}{}. Nothing starts by itself; what runs goes on.",
+            look.time_and_distance(until),
+            whose(doc)
+        )),
         None => page.line("Not held. Packages start by themselves."),
     };
     page
+}
+
+/// Who holds the machine, and why; after `HELD until …`.
+pub fn whose(doc: &HoldDoc) -> String {
+    let by = doc.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let why = doc.reason.as_ref().filter(|r| !r.is_empty()).map(|r| format!(": \"{r}\""));
+    format!("{by}{}", why.unwrap_or_default())
 }
 
 /// `pcm restart`

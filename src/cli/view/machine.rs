@@ -68,7 +68,8 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
     };
     let automatic = match (doc.held_until, doc.frozen_until, doc.service) {
         (Some(until), _, _) => {
-            format!("HELD until {}; `{} unhold` ends it", look.time_and_distance(until), look.pcm)
+            let whose = doc.hold.as_ref().map(super::change::whose).unwrap_or_default();
+            format!("HELD until {}{whose}; `{} unhold` ends it", look.time_and_distance(until), look.pcm)
         }
         (None, Some(until), _) => format!("FROZEN until {}", look.time_and_distance(until)),
         (None, None, ServiceState::Running) => "on".to_owned(),

@@ -188,6 +188,7 @@ fn status_doc() -> StatusDoc {
         service: ServiceState::Running,
         poll_due: Some(later(52)),
         held_until: None,
+        hold: None,
         clock_ok: true,
         restart_pending: false,
         restart: None,
@@ -260,6 +261,8 @@ fn show_holds_everything_that_is_known() {
             reason: "release".into(),
             ended_at: None,
         }],
+        deferrals_used: 0,
+        deferrals_limit: 3,
         allowed: explain_doc().allowed,
         run_as: "root".into(),
     };
@@ -471,8 +474,8 @@ fn changes_are_said_in_one_sentence() {
     let id = "BP0000Y".parse().unwrap();
     let deferred = ChangedDoc { request_id: id, state: State::Deferred, deferred_until: Some(later(120)) };
     assert_eq!(shown(changed(&deferred, &look)), "BP0000Y is deferred until 16:02 (in 2h).\n");
-    let held = HoldDoc { held_until: Some(later(120)), reason: Some("move".into()) };
-    assert!(shown(hold(&held, &look)).starts_with("HELD until 16:02 (in 2h): \"move\"."));
+    let held = HoldDoc { held_until: Some(later(120)), by: Some("ola".into()), reason: Some("move".into()) };
+    assert!(shown(hold(&held, &look)).starts_with("HELD until 16:02 (in 2h) by ola: \"move\"."));
     let ended = RunResultDoc {
         request_id: id,
         attempt: 1,

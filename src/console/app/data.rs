@@ -148,6 +148,11 @@ impl Data {
         status.or_else(|| self.list.value.as_ref().and_then(|l| l.held_until))
     }
 
+    /// The same with whose it is, and why.
+    pub fn hold(&self) -> Option<&HoldDoc> {
+        self.status.value.as_ref()?.hold.as_ref()
+    }
+
     /// What is wrong, worst first, each once. Warnings come last.
     pub fn problems(&self) -> Vec<&Problem> {
         let all: Vec<&Problem> = self.all_problems().collect();

@@ -69,6 +69,7 @@ impl Fake {
             service: ServiceState::Running,
             poll_due: Some(soon(52 * MIN)),
             held_until: None,
+            hold: None,
             clock_ok: true,
             restart_pending: false,
             restart: None,
@@ -322,6 +323,8 @@ fn show(row: RequestDoc, shift: TimeDelta) -> ShowDoc {
         gates: gates(&row, shift),
         attempts,
         deferrals,
+        deferrals_used: 1,
+        deferrals_limit: 3,
         allowed: allowed(&row),
         run_as: "root".into(),
         request: row,
@@ -469,13 +472,20 @@ impl Ask for Fake {
                 state: State::Waiting,
                 deferred_until: None,
             }),
-            Action::Hold(until) => {
-                self.status.lock().unwrap().held_until = Some(*until);
-                Answer::Hold(HoldDoc { held_until: Some(*until), reason: change.reason.clone() })
+            Action::Hold { until, .. } => {
+                let hold = HoldDoc {
+                    held_until: Some(*until),
+                    by: Some("ola".into()),
+                    reason: change.reason.clone(),
+                };
+                let mut status = self.status.lock().unwrap();
+                (status.held_until, status.hold) = (Some(*until), Some(hold.clone()));
+                Answer::Hold(hold)
             }
             Action::Unhold => {
-                self.status.lock().unwrap().held_until = None;
-                Answer::Hold(HoldDoc { held_until: None, reason: None })
+                let mut status = self.status.lock().unwrap();
+                (status.held_until, status.hold) = (None, None);
+                Answer::Hold(HoldDoc { held_until: None, by: None, reason: None })
             }
             Action::Notice => Answer::Told(ToldDoc { told: vec!["anna on pts/0".into()] }),
             Action::Restart(_) => Answer::Restart(RestartDoc {

@@ -9,6 +9,7 @@ use crate::decision::Verb;
 use crate::error::{Exit, Failure};
 use crate::executor::client::{AskAll, Question};
 use crate::executor::talk::protocol::{self, Action, Change};
+use crate::executor::talk::view::HoldDoc;
 use crate::terms::Gate;
 use crate::text::SafeText;
 
@@ -180,12 +181,47 @@ fn hold_and_unhold_are_unmistakable() {
     let mut stage = Stage::new(80, 24);
     assert_eq!(why_not(&stage, Id::Unhold).unwrap(), "there is no hold");
     stage.keys("h '2h Enter 'audit Enter y");
-    assert!(matches!(&changes(&stage)[..], [Change { what: Action::Hold(_), .. }]));
+    assert!(matches!(&changes(&stage)[..], [Change { what: Action::Hold { replace: false, .. }, .. }]));
     stage.tick(2);
     assert!(stage.screen().contains("HELD until 16:02"), "{}", stage.screen());
     stage.keys("H y");
     stage.tick(2);
     assert!(stage.screen().contains("auto ON"));
+}
+
+#[test]
+fn a_hold_of_somebody_else_is_named_before_it_is_replaced_or_ended() {
+    let mut stage = Stage::new(80, 24);
+    {
+        let hold = HoldDoc {
+            held_until: Some(at("2026-11-24T21:00:00Z")),
+            by: Some("jan".into()),
+            reason: Some("waits for the auditors".into()),
+        };
+        let mut status = stage.fake.status.lock().unwrap();
+        (status.held_until, status.hold) = (hold.held_until, Some(hold));
+    }
+    stage.tick(1);
+    let head: Vec<String> = stage.screen().lines().take(3).map(str::to_owned).collect();
+    assert!(head[0].contains("web-01") && head[0].contains("HELD until Tue 22:00"), "{head:?}");
+    assert!(head[2].contains("held by jan until Tue 24 Nov 22:00: waits for the auditors"), "{head:?}");
+    stage.keys("H");
+    let named = "the hold of jan until Tue 24 Nov 22:00";
+    assert!(stage.screen().contains(&format!("ends        {named}")), "{}", stage.screen());
+    stage.keys("Esc h '1h Enter 'mine Enter");
+    let screen = stage.screen();
+    assert!(screen.contains(&format!("replaces    {named}")), "{screen}");
+    assert!(screen.contains("waits for the auditors"), "{screen}");
+    assert!(screen.contains("Replace the hold on BP004000"), "{screen}");
+    stage.keys("y");
+    assert!(matches!(&changes(&stage)[..], [Change { what: Action::Hold { replace: true, .. }, .. }]));
+}
+
+#[test]
+fn a_deferral_says_which_of_how_many_it_is() {
+    let mut stage = on("BP0000Y");
+    stage.keys("d");
+    assert!(stage.screen().contains("deferral    2 of 3"), "{}", stage.screen());
 }
 
 #[test]

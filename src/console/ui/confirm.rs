@@ -79,6 +79,24 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
         let scope = if danger { Scope::DialogDanger } else { Scope::Text };
         plain.extend(telling.fact("restart", Line::of(restarts(show), scope)));
     }
+    if let Some(hold) = data.hold().filter(|_| matches!(confirm.id, Id::Hold | Id::Unhold)) {
+        let (name, scope) = match confirm.id {
+            Id::Hold => ("replaces", Scope::DialogDanger),
+            _ => ("ends", Scope::Text),
+        };
+        let by = hold.by.as_ref().map_or("the hold", |_| "the hold of ");
+        let line = Line::of(by, scope).add(hold.by.clone().unwrap_or_default(), scope);
+        let until = hold.held_until.map(|at| safe!(" until {}", telling.when(at))).unwrap_or_default();
+        let why = hold.reason.clone().unwrap_or_default();
+        plain.extend(telling.fact(name, line.add(until, scope).add(": ", scope).add(why, scope)));
+    }
+    if confirm.id == Id::Defer
+        && let Some(show) = confirm.request().and_then(|request| confirm.show(data, request))
+        && show.deferrals_used < show.deferrals_limit
+    {
+        let nth = safe!("{} of {}", show.deferrals_used + 1, show.deferrals_limit);
+        plain.extend(telling.fact("deferral", Line::of(nth, Scope::Text)));
+    }
     if let Some(restart) = data.restart().filter(|_| matches!(confirm.id, Id::Restart | Id::CancelRestart)) {
         plain.extend(telling.fact("pending", Line::of(&restart.why, Scope::Text)));
     }
@@ -192,6 +210,7 @@ fn question(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
 /// The question itself: on which machine, and in whose name.
 fn asked(app: &App, confirm: &Confirm) -> Line {
     let what = match confirm.id {
+        Id::Hold if app.data.held_until().is_some() => "Replace the hold",
         Id::Hold => "Hold automatic runs",
         Id::Unhold => "End the hold",
         Id::Restart => "Restart the machine",

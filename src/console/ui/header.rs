@@ -65,7 +65,7 @@ pub fn service(app: &App, now: Wall, tight: usize) -> Line {
     let well = app.data.silence().is_none() && running == Some(ServiceState::Running);
     if well && tight > 4 {
         // What is well is the first to go.
-        return line.join(automatic(app, now, running));
+        return line.join(automatic(app, now, running, tight));
     }
     line.push(if tight > 1 { "svc " } else { "service " }, Scope::Header);
     if let Some((_, since)) = app.data.silence() {
@@ -78,16 +78,18 @@ pub fn service(app: &App, now: Wall, tight: usize) -> Line {
         }
     }
     line.push(if tight > 1 { " " } else { "   " }, Scope::Header);
-    line.join(automatic(app, now, running))
+    line.join(automatic(app, now, running, tight))
 }
 
 /// Whether anything runs by itself, and if not, until when.
-fn automatic(app: &App, now: Wall, running: Option<ServiceState>) -> Line {
+fn automatic(app: &App, now: Wall, running: Option<ServiceState>, tight: usize) -> Line {
     let (zone, status) = (&app.options.zone, app.data.status.value.as_ref());
     let mut line = Line::new();
     let frozen = status.and_then(|s| s.frozen_until);
     if let Some(until) = app.data.held_until() {
-        line.push(safe!("HELD until {}", words::when(until, now, zone)), Scope::HeaderAlarm);
+        let by = app.data.hold().and_then(|hold| hold.by.as_ref()).filter(|_| tight < 4);
+        let by = by.map(|by| safe!(" by {}", by.fit_ascii(16))).unwrap_or_default();
+        line.push(safe!("HELD until {}{by}", words::when(until, now, zone)), Scope::HeaderAlarm);
     } else if let Some(until) = frozen {
         line.push(safe!("FROZEN until {}", words::when(until, now, zone)), Scope::HeaderAlarm);
     } else if running == Some(ServiceState::Stopped) {
@@ -256,7 +258,7 @@ fn wrong(app: &App, now: Wall) -> Option<Line> {
     }
     let problems = app.data.problems();
     let bad: Vec<_> = problems.iter().filter(|p| !p.is_warning()).collect();
-    let worst = bad.first()?;
+    let Some(worst) = bad.first() else { return held(app, now) };
     let more = match bad.len() - 1 {
         0 => String::new(),
         n => format!("  (+{n}, {} shows all)", app.key_of(Id::Problems)),
@@ -265,5 +267,19 @@ fn wrong(app: &App, now: Wall) -> Option<Line> {
         Line::of("! ", Scope::MessageError)
             .add(safe!("{}: ", worst.code), Scope::MessageError)
             .add(safe!("{}{more}", worst.message), Scope::Text),
+    )
+}
+
+/// Whose the hold is that is in force, and why.
+fn held(app: &App, now: Wall) -> Option<Line> {
+    let hold = app.data.hold()?;
+    let until = words::when_long(hold.held_until?, now, &app.options.zone);
+    let by = hold.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let why = hold.reason.clone().unwrap_or_default();
+    let key = app.key_of(Id::Unhold);
+    Some(
+        Line::of("! ", Scope::MessageError)
+            .add(safe!("held{by} until {until}: "), Scope::MessageError)
+            .add(safe!("{why}  ({key} ends it)"), Scope::Text),
     )
 }

@@ -380,12 +380,31 @@ fn only_a_deferral_in_force_can_be_ended_and_only_what_runs_can_be_stopped() {
 fn a_hold_needs_a_time_to_come_and_a_reason() {
     let scene = Scene::due();
     let hold = |until, reason: Option<&SafeText>| {
-        judge_hold(&scene.inputs(), until, reason).map_err(|r| r.code.to_string())
+        judge_hold(&scene.inputs(), until, false, reason).map_err(|r| r.code.to_string())
     };
     let (soon, why) = (now() + TimeDelta::hours(1), reason());
     assert_eq!(hold(soon, why.as_ref()), Ok(()));
     assert_eq!(hold(soon, None), Err("reason-required".into()));
     assert_eq!(hold(now(), why.as_ref()), Err("until-passed".into()));
+}
+
+#[test]
+fn a_hold_in_force_is_replaced_only_by_name() {
+    let until = now() + TimeDelta::hours(1);
+    let mut scene = Scene::due();
+    scene.history.hold = Some(Hold { until, by: "ola".into(), reason: "an audit".into(), at: now() });
+    let hold = |scene: &Scene, replace| {
+        judge_hold(&scene.inputs(), now() + TimeDelta::hours(5), replace, reason().as_ref())
+    };
+    let refused = hold(&scene, false).unwrap_err();
+    assert_eq!(refused.code.as_str(), "hold-in-force");
+    for named in ["ola", "an audit", "until"] {
+        assert!(refused.why.as_str().contains(named), "{}", refused.why);
+    }
+    assert!(refused.remedy.as_str().contains("--replace"));
+    assert!(hold(&scene, true).is_ok());
+    scene.now = until;
+    assert!(hold(&scene, false).is_ok(), "one that is over is in nobody's way");
 }
 
 #[test]

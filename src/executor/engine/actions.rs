@@ -142,8 +142,9 @@ impl Executor {
             Action::Request(request, verb) => {
                 self.request_act((*request, verb), reason, actor, verified, now)
             }
-            Action::Hold(until) => {
-                self.known.judged_hold(*until, reason, now)?;
+            Action::Hold { until, replace } => {
+                self.known.judged_hold(*until, *replace, reason, now)?;
+                let before = self.known.snapshot.view.hold.clone().filter(|hold| now < hold.until);
                 let hold = Hold {
                     until: *until,
                     by: actor.name.clone(),
@@ -152,7 +153,12 @@ impl Executor {
                 };
                 self.change(|history| history.set_hold(now, Some(&hold), &actor.name))?;
                 let until = self.known.local(*until);
-                let line = format!("Held until {until} by {}: {}", hold.by, hold.reason);
+                let instead = before.map(|before| {
+                    let end = self.known.local(before.until);
+                    format!(" (in the place of the hold of {} until {end}: {})", before.by, before.reason)
+                });
+                let instead = instead.unwrap_or_default();
+                let line = format!("Held until {until} by {}: {}{instead}", hold.by, hold.reason);
                 self.journal.warning(now, &line);
                 Ok(Answer::Hold(self.known.hold_doc()))
             }

@@ -154,8 +154,14 @@ impl Snapshot {
 
     /// Adds a deferral to those that are known.
     pub(super) fn put_deferral(&mut self, row: DeferralRow) {
-        count(self.view.deferrals.entry(row.request).or_default(), &row);
-        self.deferrals.entry(row.request).or_default().push(row);
+        let sum = self.view.deferrals.entry(row.request).or_default();
+        let rows = self.deferrals.entry(row.request).or_default();
+        // The one before was ended by this one, not undone.
+        if rows.last().is_some_and(|last| was_undone(last) && last.ended_at == Some(row.at)) {
+            sum.count += 1;
+        }
+        count(sum, &row);
+        rows.push(row);
     }
 
     fn defer(&mut self, request: RequestId, at: Wall, set: Option<DeferralRow>) {
@@ -169,11 +175,16 @@ impl Snapshot {
     }
 }
 
+/// Whether a deferral was ended before its time.
+fn was_undone(row: &DeferralRow) -> bool {
+    row.ended_at.is_some_and(|at| at < row.until)
+}
+
 /// Adds a deferral to the sum of those of its request. An undone one counts for the time it was in force, one in force
 /// for all of it.
 fn count(sum: &mut Deferrals, row: &DeferralRow) {
     let until = row.ended_at.unwrap_or(row.until).min(row.until);
-    sum.count += 1;
+    sum.count += u32::from(!was_undone(row));
     sum.total_s += u64::try_from((until - row.at).num_seconds()).unwrap_or(0);
     if row.ended_at.is_none() {
         sum.until = Some(row.until);

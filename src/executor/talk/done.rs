@@ -41,11 +41,14 @@ pub struct ChangedDoc {
     pub deferred_until: Option<Wall>,
 }
 
-/// `hold`, `unhold`
+/// `hold`, `unhold`, and in `status`: the operator's hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HoldDoc {
     /// None: no hold.
     pub held_until: Option<Wall>,
+    /// Who set it.
+    #[serde(default)]
+    pub by: Option<SafeText>,
     /// Why.
     pub reason: Option<SafeText>,
 }

@@ -105,8 +105,13 @@ pub struct Change {
 pub enum Action {
     /// Something about one request.
     Request(RequestId, Verb),
-    /// No automatic runs before this time.
-    Hold(Wall),
+    /// No automatic runs before a time.
+    Hold {
+        /// Which.
+        until: Wall,
+        /// In the place of a hold that is in force.
+        replace: bool,
+    },
     /// Automatic runs again.
     Unhold,
     /// What to do about a pending restart.
@@ -124,7 +129,7 @@ impl Action {
     pub fn verb(&self) -> &'static str {
         match self {
             Action::Request(_, verb) => verb.kind().as_str(),
-            Action::Hold(_) => "hold",
+            Action::Hold { .. } => "hold",
             Action::Unhold => "unhold",
             Action::Restart(RestartVerb::Now) => "restart now",
             Action::Restart(RestartVerb::Defer(_)) => "restart defer",
@@ -139,7 +144,7 @@ impl Action {
     pub fn request(&self) -> Option<RequestId> {
         match self {
             Action::Request(request, _) => Some(*request),
-            Action::Hold(_)
+            Action::Hold { .. }
             | Action::Unhold
             | Action::Restart(_)
             | Action::Notice
@@ -305,7 +310,7 @@ mod tests {
         let restarts = [RestartVerb::Now, RestartVerb::Defer(Wall::default()), RestartVerb::Cancel];
         words.extend(restarts.map(|verb| Action::Restart(verb).verb()));
         let others = [
-            Action::Hold(Wall::default()),
+            Action::Hold { until: Wall::default(), replace: true },
             Action::Unhold,
             Action::Notice,
             Action::Poll,

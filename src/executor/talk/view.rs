@@ -137,6 +137,12 @@ pub struct ShowDoc {
     pub attempts: Vec<AttemptDoc>,
     /// All deferrals, spent ones too.
     pub deferrals: Vec<DeferralDoc>,
+    /// How many of them use up the limit: those that were not undone.
+    #[serde(default)]
+    pub deferrals_used: u32,
+    /// How many there may be.
+    #[serde(default)]
+    pub deferrals_limit: u32,
     /// What an operator may do now, and why not.
     pub allowed: Vec<AllowedDoc>,
     /// Who it would run as.
@@ -276,6 +282,9 @@ pub struct StatusDoc {
     pub poll_due: Option<Wall>,
     /// While a hold is in force.
     pub held_until: Option<Wall>,
+    /// The same with whose it is, and why.
+    #[serde(default)]
+    pub hold: Option<HoldDoc>,
     /// The clock can be believed.
     pub clock_ok: bool,
     /// A restart that a package caused is pending.

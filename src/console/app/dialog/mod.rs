@@ -252,7 +252,8 @@ impl Confirm {
             (Id::Defer, Some(request)) => Action::Request(request, Verb::Defer { until: until()? }),
             (Id::Undefer, Some(request)) => Action::Request(request, Verb::Undefer),
             (Id::Stop, Some(request)) => Action::Request(request, Verb::Stop),
-            (Id::Hold, _) => Action::Hold(until()?),
+            // One that is in force is named in the question, and replaced by a yes to it.
+            (Id::Hold, _) => Action::Hold { until: until()?, replace: data.held_until().is_some() },
             (Id::Unhold, _) => Action::Unhold,
             (Id::Notice, _) => Action::Notice,
             (Id::Restart, _) => Action::Restart(RestartVerb::Now),

@@ -66,7 +66,11 @@ impl Known {
 
     pub(in super::super) fn hold_doc(&self) -> HoldDoc {
         let hold = self.snapshot.view.hold.as_ref();
-        HoldDoc { held_until: hold.map(|h| h.until), reason: hold.map(|h| h.reason.clone()) }
+        HoldDoc {
+            held_until: hold.map(|h| h.until),
+            by: hold.map(|h| h.by.clone()),
+            reason: hold.map(|h| h.reason.clone()),
+        }
     }
 
     /// Where a pending restart stands.

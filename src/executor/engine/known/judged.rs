@@ -47,10 +47,11 @@ impl Known {
     pub(in super::super) fn judged_hold(
         &self,
         until: Wall,
+        replace: bool,
         reason: Option<&SafeText>,
         now: Wall,
     ) -> Result<()> {
-        self.with_inputs(now, |inputs| decision::judge_hold(inputs, until, reason)).map_err(refused)
+        self.with_inputs(now, |inputs| decision::judge_hold(inputs, until, replace, reason)).map_err(refused)
     }
 
     /// The same about a pending restart.
@@ -80,9 +81,21 @@ impl Known {
                 let decision = self.judged(*request, verb, reason, now)?;
                 self.would_of_request(&decision, *request, verb)
             }
-            Action::Hold(until) => {
-                self.judged_hold(*until, reason, now)?;
-                format!("start nothing by itself on this machine until {}", self.local(*until))
+            Action::Hold { until, replace } => {
+                self.judged_hold(*until, *replace, reason, now)?;
+                let held = self.snapshot.view.hold.as_ref().filter(|hold| now < hold.until);
+                let instead = held.map(|hold| {
+                    format!(
+                        ", in the place of the hold that {} set until {}",
+                        hold.by,
+                        self.local(hold.until)
+                    )
+                });
+                let until = self.local(*until);
+                format!(
+                    "start nothing by itself on this machine until {until}{}",
+                    instead.unwrap_or_default()
+                )
             }
             Action::Unhold => match &self.snapshot.view.hold {
                 Some(hold) => format!("end the hold that {} set until {}", hold.by, self.local(hold.until)),

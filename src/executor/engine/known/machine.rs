@@ -63,6 +63,7 @@ impl Views<'_> {
             service: self.service_state(),
             poll_due: self.standing.and_then(|standing| standing.poll_due),
             held_until: self.held_until(),
+            hold: self.held_until().map(|_| self.known.hold_doc()),
             clock_ok: self.known.clock.suspect_why().is_none(),
             restart_pending: self.known.restart_pending(),
             restart: Some(self.known.restart_doc(self.now)),

@@ -211,6 +211,8 @@ impl Views<'_> {
                     ended_at: row.ended_at,
                 })
                 .collect(),
+            deferrals_used: self.known.snapshot.view.deferrals.get(&id).map_or(0, |spent| spent.count),
+            deferrals_limit: self.known.policy.config.deferral.max_count,
             allowed: self.allowed(id, actor),
             run_as: self.known.run_as(),
         })

@@ -123,6 +123,32 @@ proptest! {
 }
 
 #[test]
+fn a_deferral_that_was_undone_is_not_counted_and_one_that_another_took_the_place_of_is() {
+    let machine = Machine::new();
+    let mut history = machine.open().unwrap();
+    let mut held = history.snapshot().unwrap();
+    let deferral = |minute: i64| DeferralRow {
+        request: id(1),
+        at: at(minute),
+        who: "ola".into(),
+        until: at(minute + 60),
+        reason: "a release".into(),
+        ended_at: None,
+    };
+    let counted = |held: &Snapshot| held.view.deferrals[&id(1)].count;
+    held.apply(history.defer(&deferral(0)).unwrap());
+    held.apply(history.undefer(at(10), id(1), &"ola".into()).unwrap());
+    assert_eq!(counted(&held), 0);
+    held.apply(history.defer(&deferral(20)).unwrap());
+    held.apply(history.defer(&deferral(30)).unwrap());
+    assert_eq!(counted(&held), 2, "the later one took the place of the earlier one");
+    held.apply(history.defer(&deferral(200)).unwrap());
+    assert_eq!(counted(&held), 3, "its time was over: nobody undid it");
+    assert_eq!(held.view.deferrals[&id(1)].total_s, 60 * (10 + 10 + 60 + 60), "the time counts in any case");
+    assert_eq!(held, history.snapshot().unwrap());
+}
+
+#[test]
 fn an_attempt_is_held_once_and_shared_by_its_row_and_the_view() {
     let machine = Machine::new();
     let mut history = machine.open().unwrap();

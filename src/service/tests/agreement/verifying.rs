@@ -207,7 +207,7 @@ fn content_that_changed_after_it_was_verified_is_verified_again_and_not_launched
 fn what_was_verified_for_a_launch_that_did_not_come_is_verified_again_for_the_next() {
     on_stage(|stage| {
         let until = stage.world.lock().wall + TimeDelta::hours(5);
-        assert!(stage.change(Action::Hold(until)).try_recv().unwrap().is_ok());
+        assert!(stage.change(Action::Hold { until, replace: false }).try_recv().unwrap().is_ok());
         stage.answer(Ok(AS_IT_IS));
         stage.pass(10);
         assert_eq!((stage.asked(), stage.launches()), (0, 0), "what is decided after it counts");
@@ -224,7 +224,7 @@ fn what_was_verified_for_a_launch_that_did_not_come_is_verified_again_for_the_ne
 fn an_operator_waits_for_the_verification_of_a_run_and_nobody_else_does() {
     on_stage(|stage| {
         let until = stage.world.lock().wall + TimeDelta::hours(5);
-        assert!(stage.change(Action::Hold(until)).try_recv().unwrap().is_ok());
+        assert!(stage.change(Action::Hold { until, replace: false }).try_recv().unwrap().is_ok());
         stage.answer(Ok(AS_IT_IS));
         let overrides = vec![crate::terms::Gate::Hold];
         let mut run = stage.change(Action::Request(id(), Verb::Run { overrides }));
@@ -254,7 +254,7 @@ fn content_that_is_not_what_was_published_starts_nothing_and_is_staged_and_verif
 fn an_operator_is_told_that_the_content_is_not_what_was_published() {
     on_stage(|stage| {
         let until = stage.world.lock().wall + TimeDelta::hours(5);
-        assert!(stage.change(Action::Hold(until)).try_recv().unwrap().is_ok());
+        assert!(stage.change(Action::Hold { until, replace: false }).try_recv().unwrap().is_ok());
         stage.answer(Ok(AS_IT_IS));
         let overrides = vec![crate::terms::Gate::Hold];
         let mut run = stage.change(Action::Request(id(), Verb::Run { overrides }));

@@ -321,7 +321,7 @@ impl<'a> Sim<'a> {
         let now = self.world.lock().wall;
         if held {
             let until = now + TimeDelta::days(3);
-            self.ask(Action::Hold(until));
+            self.ask(Action::Hold { until, replace: true });
         }
         if held || self.random.chance(50) {
             self.pass((to - now).to_std().unwrap_or_default().saturating_sub(Duration::from_secs(5)));
@@ -426,7 +426,7 @@ impl<'a> Sim<'a> {
             3 => Verb::Defer { until },
             4 => Verb::Undefer,
             5 => Verb::Stop,
-            6 => return self.ask(Action::Hold(until)),
+            6 => return self.ask(Action::Hold { until, replace: true }),
             7 => return self.ask(Action::Unhold),
             _ => return self.ask(Action::Poll),
         };
@@ -463,9 +463,9 @@ impl<'a> Sim<'a> {
         inner.note(format!("answer: {said}"));
         let done = matches!(answer, Some(Ok(_)));
         match what {
-            Action::Hold(until) if done => inner.held_until = Some(until),
+            Action::Hold { until, .. } if done => inner.held_until = Some(until),
             // Whether it counts is not known where it failed.
-            Action::Hold(_) | Action::Unhold => inner.held_until = None,
+            Action::Hold { .. } | Action::Unhold => inner.held_until = None,
             Action::Request(request, Verb::Defer { until }) if done => {
                 inner.deferred.insert(request, until);
             }
