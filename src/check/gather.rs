@@ -8,7 +8,7 @@ use crate::clock::Zone;
 use crate::error::{Exit, Failure};
 use crate::executor::client::{Ask, Client};
 use crate::executor::footing::{self, Footing};
-use crate::executor::share::job::{DELIVER_DEADLINE, Reported, ShareJob, ShareNews, look_deadline};
+use crate::executor::share::job::{DELIVER_DEADLINE, Reported, ShareJob, ShareNews, look_deadline, look_job};
 use crate::executor::talk::protocol::{Answer, View, unexpected_answer};
 use crate::host::account::{self, Account};
 use crate::host::perms;
@@ -114,20 +114,12 @@ fn views(subject: &Subject) -> Views {
 
 fn look(subject: &Subject, other: Option<&Account>) -> Option<std::result::Result<Look, SafeText>> {
     let config = &subject.config;
-    let machine = config.machine?;
     if config.shares.is_empty() {
         return None;
     }
-    let job = ShareJob::Look {
-        shares: config.shares.clone(),
-        machine,
-        trust: config.trust.mode,
-        max_run_time: config.run.max_run_time,
-        programs: config.all_programs(),
-    };
-    let deadline = look_deadline(config.shares.len(), config.share.timeout);
+    let (job, deadline) = look_job(config, false)?;
     Some(match job.run_as(other, deadline) {
-        Ok(ShareNews::Looked(look)) => Ok(*look),
+        Ok(ShareNews::Looked(looked)) => Ok(looked.look),
         Ok(_) => Err("the share reader gave another answer than was asked for".into()),
         Err(why) => Err(why),
     })

@@ -129,7 +129,7 @@ pub struct Instructions {
 /// What history says, as far as decisions need it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HistoryView {
-    /// Set while history is `history-lost`: the evidence.
+    /// Set while history is `history-lost`: the evidence, and what ends it.
     pub lost: Option<SafeText>,
     /// Set while history cannot be read: why.
     pub unreadable: Option<SafeText>,

@@ -4,15 +4,16 @@
 use super::as_owner::{self, Work};
 use super::engine::Known;
 use super::footing::Footing;
-use super::history::{self, Adopt, InitOutcome};
+use super::history::{self, Adopt, Cause, InitOutcome};
+use super::share::job::{ShareNews, look_job, result_places};
+use crate::clock::Wall;
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use crate::host::lock::ExclusiveLock;
-use crate::host::open::{Folder, OpenError};
 use crate::host::paths::Layout;
 use crate::host::{durable, facts};
 use crate::site::ids::{MachineId, RequestId};
-use crate::site::report;
+use crate::site::past::{Past, Told};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -27,6 +28,8 @@ pub struct InitDoc {
     pub adopted: usize,
     /// The lost history, kept under this name.
     pub kept: Option<SafeText>,
+    /// Where it was not seen whether this machine has run anything before: nothing runs until it was.
+    pub unseen: Vec<SafeText>,
     /// In words.
     pub message: SafeText,
 }
@@ -42,9 +45,6 @@ pub enum Found {
     /// It was lost, and a new one is in force.
     Adopted,
 }
-
-/// A machine that has delivered more than this has surely delivered results.
-const MAX_RESULTS: usize = 10_000;
 
 /// One `init` at a time; the executor's own lock may be held by a service that waits for exactly this.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
@@ -86,8 +86,7 @@ pub(super) fn init(layout: &Layout, config: &Config, adopt: Option<Adopt>) -> Re
     let now = facts::now();
     let generation = new_generation().map_err(|e| failed(&layout.state, &std::io::Error::other(e)))?;
     let done = match adopt {
-        None => history::init(layout, now, &generation, earlier_results(config).as_deref())
-            .map_err(|lost| Failure { exit: Exit::State as u8, ..super::engine::history_lost(&lost) })?,
+        None => return make(layout, config, now, &generation),
         Some(adopt) => {
             history::adopt(layout, now, &generation, adopt, &listed(layout, config)?).map_err(|why| {
                 Failure::new(
@@ -102,6 +101,47 @@ pub(super) fn init(layout: &Layout, config: &Config, adopt: Option<Adopt>) -> Re
     Ok(told(layout, done))
 }
 
+/// Makes a history where there is none, or looks whether a new one may be opened.
+fn make(layout: &Layout, config: &Config, now: Wall, generation: &str) -> Result<InitDoc> {
+    let known = match history::is_new(layout) {
+        true => past(config),
+        false => Vec::new(),
+    };
+    let lost = match history::init(layout, now, generation, Some(&known)) {
+        Ok(done) => return Ok(told(layout, done)),
+        Err(lost) => lost,
+    };
+    if lost.cause != Cause::Unseen {
+        return Err(Failure { exit: Exit::State as u8, ..super::engine::history_lost(&lost) });
+    }
+    let message = format!(
+        "there is a new history at {}, and nothing runs: {}. The service looks at every poll; once all was seen and holds \
+         nothing of this machine, it goes on by itself. If that never comes back, decide: pcm init --adopt=done, or \
+         --adopt=not-done to let what is due run",
+        layout.history().display(),
+        lost.evidence
+    );
+    let unseen = known.iter().filter(|(_, past)| matches!(past, Past::Unknown(_)));
+    Ok(InitDoc {
+        history: Found::Created,
+        adopted: 0,
+        kept: None,
+        unseen: unseen.map(|(place, _)| SafeText::new(&place.display().to_string())).collect(),
+        message: SafeText::new(&message),
+    })
+}
+
+/// What every place says of an earlier life of this machine, by the share reader, within its deadline.
+fn past(config: &Config) -> Vec<Told> {
+    let Some((job, deadline)) = look_job(config, true) else { return Vec::new() };
+    let why = match job.run(deadline) {
+        Ok(ShareNews::Looked(looked)) => return looked.past,
+        Ok(_) => "the share reader gave another answer than was asked for".into(),
+        Err(why) => why,
+    };
+    result_places(config).into_iter().map(|place| (place, Past::Unknown(why.clone()))).collect()
+}
+
 fn told(layout: &Layout, done: InitOutcome) -> InitDoc {
     let file = layout.history();
     match done {
@@ -109,17 +149,20 @@ fn told(layout: &Layout, done: InitOutcome) -> InitDoc {
             history: Found::Created,
             adopted: 0,
             kept: None,
+            unseen: Vec::new(),
             message: SafeText::new(&format!("history created at {}", file.display())),
         },
         InitOutcome::Healthy => InitDoc {
             history: Found::Healthy,
             adopted: 0,
             kept: None,
+            unseen: Vec::new(),
             message: SafeText::new(&format!("history at {} is healthy; nothing changed", file.display())),
         },
         InitOutcome::Adopted(adopted, kept) => InitDoc {
             history: Found::Adopted,
             adopted,
+            unseen: Vec::new(),
             message: SafeText::new(&format!("a new history is in force; {adopted} requests count as done")),
             kept: kept.map(|path| SafeText::new(&path.display().to_string())),
         },
@@ -141,29 +184,6 @@ fn listed(layout: &Layout, config: &Config) -> Result<Vec<RequestId>> {
     let mut known = Known::read(layout, config)?;
     known.look();
     Ok(known.listed())
-}
-
-/// Earlier results of this machine on a share: then a new history is not the whole of it (PROMISES.md 2).
-fn earlier_results(config: &Config) -> Option<String> {
-    let machine = config.machine?;
-    config.shares.iter().find_map(|share| {
-        let open = || Folder::open(share)?.folder(report::RESULTS)?.folder(machine.as_str());
-        let folder = open().ok()?;
-        let any = match folder.names(MAX_RESULTS) {
-            // Whatever else lies there decides nothing: anybody may have put it there.
-            Ok(names) => names
-                .iter()
-                .filter_map(|name| name.to_str())
-                .any(|name| report::is_result_name(name) && folder.file(name).is_ok()),
-            Err(e) => matches!(e, OpenError::TooMany(_)),
-        };
-        any.then(|| {
-            format!(
-                "this history is new, while {} holds earlier results of {machine}",
-                folder.path().display()
-            )
-        })
-    })
 }
 
 /// Differs for every history that was ever made on any machine.

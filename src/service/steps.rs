@@ -292,9 +292,9 @@ impl<'a> Steps<'a> {
 
     fn hear_look(&mut self, news: std::result::Result<ShareNews, SafeText>, now: Wall, mono: Monotonic) {
         let fault = match news {
-            Ok(ShareNews::Looked(look)) => {
-                let fault = look.found.is_none();
-                self.executor.take_look(*look, now);
+            Ok(ShareNews::Looked(looked)) => {
+                let fault = looked.look.found.is_none();
+                self.executor.take_look(*looked, now);
                 self.keep_intervals(mono);
                 fault
             }
@@ -363,7 +363,8 @@ impl<'a> Steps<'a> {
     fn report(&mut self, now: Wall, mono: Monotonic) {
         let Some(machine) = self.executor.known().config().machine else { return };
         let (places, trust) = self.executor.known().report_places();
-        if places.is_empty() {
+        // It would take the place of what is there of an earlier life, which decides whether this history is the whole.
+        if places.is_empty() || self.executor.known().is_new() {
             return;
         }
         let waiting = self.world.results_wait();

@@ -15,6 +15,7 @@ mod gates;
 mod hands;
 mod hang;
 mod history;
+mod identity;
 mod idle;
 mod input;
 mod packages;

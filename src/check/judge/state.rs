@@ -64,8 +64,9 @@ pub fn history(facts: &Facts) -> CheckItem {
 /// The problem's message is the core's refusal, a sentence with its remedy behind it.
 fn evidence(problem: &Problem) -> String {
     let text = problem.message.as_str();
-    let bare =
-        ["history is lost: ", "history cannot be read: "].iter().find_map(|words| text.strip_prefix(words));
+    let bare = ["history is lost: ", "history is new: ", "history cannot be read: "]
+        .iter()
+        .find_map(|words| text.strip_prefix(words));
     let text = bare.unwrap_or(text);
     text.split_once(". ").map_or(text, |(evidence, _)| evidence).to_owned()
 }

@@ -35,8 +35,7 @@ pub(super) fn closed(
 ) -> Option<GateResult> {
     let gate = Gate::History;
     if let Some(why) = &world.inputs.history.lost {
-        let evidence =
-            world.tell(|| format!("{why}; an operator has to decide with pcm init --adopt=done or not-done"));
+        let evidence = world.tell(|| why.clone());
         return Some(block(gate, Code::HistoryLost, Change::Event, evidence));
     }
     if let Some(why) = &world.inputs.history.unreadable {

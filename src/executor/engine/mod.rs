@@ -232,7 +232,7 @@ impl Executor {
     /// A history that cannot be used is loud: in the log, and to whoever is to be told.
     fn say_lost(&mut self, now: Wall) {
         let Err(lost) = &self.history else { return };
-        let (failure, pages) = (history_lost(lost), lost.cause != Cause::Unreadable);
+        let (failure, pages) = (history_lost(lost), !matches!(lost.cause, Cause::Unreadable | Cause::Unseen));
         if self.journal.once_in(LOST_SAID, &failure.code, now) {
             let why = failure.to_string();
             self.journal.error(now, &format!("{}: nothing runs by itself: {why}", failure.code));
@@ -373,13 +373,19 @@ impl Executor {
 pub fn history_lost(lost: &Lost) -> Failure {
     let (code, what, remedy) = match lost.cause {
         Cause::NeverCreated => ("history-lost", "history is lost", "Create it with: pcm init"),
+        Cause::Unseen => (
+            "history-lost",
+            "history is new",
+            "Wait until the share was seen: if it holds nothing of this machine, pcm goes on by itself; or decide: pcm init \
+             --adopt=done, or --adopt=not-done to let what is due run",
+        ),
         Cause::Unreadable => (
             "state-unreadable",
             "history cannot be read",
             "It is not lost and nothing has to be decided: repair the file system or the rights; the service goes on by \
              itself once it can read",
         ),
-        Cause::Lost => (
+        Cause::Earlier | Cause::Lost => (
             "history-lost",
             "history is lost",
             "Look at what is listed, then decide: pcm init --adopt=done, or --adopt=not-done to let what is due run",

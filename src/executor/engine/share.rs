@@ -7,12 +7,14 @@ use super::known::{Keep, Taken};
 use crate::clock::Wall;
 use crate::decision::{Decision, decide_one};
 use crate::error::{Exit, Failure};
-use crate::executor::share::job::{STAGE_DEADLINE, ShareJob, ShareNews};
+use crate::executor::history::Cause;
+use crate::executor::share::job::{Looked, STAGE_DEADLINE, ShareJob, ShareNews};
 use crate::executor::talk::protocol::{Answer, Reply};
 use crate::host::account::Actor;
 use crate::site::content::{ContentFact, Stands};
 use crate::site::ids::RequestId;
 use crate::site::instruction::ContentHash;
+use crate::site::past::Told;
 use crate::site::share::{self, Look, SourceFault};
 use crate::site::trust::TrustVerdict;
 use crate::terms::{Code, Gate, Problem, Verdict};
@@ -21,8 +23,27 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 impl Executor {
-    /// Takes what a look brought.
-    pub fn take_look(&mut self, look: Look, now: Wall) {
+    /// Takes what a look brought, of an earlier life of this machine first: what is in force then is decided by it.
+    pub fn take_look(&mut self, looked: Looked, now: Wall) {
+        self.take_past(&looked.past, now);
+        self.take_published(looked.look, now);
+    }
+
+    /// A new history is open as soon as every place was seen and holds nothing of this machine.
+    fn take_past(&mut self, told: &[Told], now: Wall) {
+        if told.is_empty() || !self.history.as_ref().is_err_and(|lost| lost.cause == Cause::Unseen) {
+            return;
+        }
+        match self.world.past_seen(told) {
+            Ok(()) => {
+                self.journal.info(now, "No share holds anything of an earlier life of this machine.");
+                self.reopen(now);
+            }
+            Err(lost) => self.lose(lost),
+        }
+    }
+
+    fn take_published(&mut self, look: Look, now: Wall) {
         let config = self.known.config();
         let machine = config.machine.map(|id| id.to_string()).unwrap_or_default();
         for share in &config.shares {
@@ -197,7 +218,7 @@ impl Executor {
     pub fn look_now(&mut self) {
         let Some((job, deadline)) = self.known.look_job() else { return };
         match self.world.ask_share(&job, deadline) {
-            Ok(ShareNews::Looked(look)) => self.take_look(*look, self.world.now()),
+            Ok(ShareNews::Looked(looked)) => self.take_look(*looked, self.world.now()),
             Ok(
                 ShareNews::Staged(..)
                 | ShareNews::Verified(_)

@@ -2,7 +2,9 @@
 //! `pcm init` on a new machine, `pcm init --adopt` after a loss. Lost, damaged or older history never causes a run.
 
 use super::chain::{self, ChainState};
+use super::first_look::{self, Closed, Unseen};
 use super::mark::Mark;
+use super::row_error::RowError;
 use super::{History, HistoryError, connect, publication, rows, schema};
 use crate::clock::Wall;
 use crate::executor::history::chain::Event;
@@ -11,6 +13,7 @@ use crate::host::durable;
 use crate::host::open::{self, OpenError};
 use crate::host::paths::Layout;
 use crate::site::ids::RequestId;
+use crate::site::past::Told;
 use crate::site::publication::Publication;
 use crate::text::SafeText;
 use rusqlite::{OpenFlags, params};
@@ -41,6 +44,11 @@ pub struct Lost {
 pub enum Cause {
     /// There never was a history here, or `pcm init` did not get to its end: nothing has run under it.
     NeverCreated,
+    /// It is new, and not every place was seen where results of an earlier life may lie. Once all were seen and hold none,
+    /// it is open and nobody has to decide anything.
+    Unseen,
+    /// It is new, and this machine has had an earlier life: an operator decides.
+    Earlier,
     /// It cannot be read now: a failing disk, a read-only file system, missing rights, no descriptors. That says nothing
     /// about what is in it. Once the cause is gone, it is read again and nobody has to decide anything.
     Unreadable,
@@ -55,6 +63,15 @@ impl Lost {
 
     fn unreadable(evidence: impl AsRef<str>) -> Self {
         Self { cause: Cause::Unreadable, ..Self::new(evidence) }
+    }
+
+    /// A new history is whole and waits.
+    fn closed(closed: &Closed) -> Self {
+        let cause = match closed {
+            Closed::Earlier(_) => Cause::Earlier,
+            Closed::Unseen(_) => Cause::Unseen,
+        };
+        Self { cause, ..Self::new(closed.to_string()) }
     }
 
     /// What the system says of a file that was looked at.
@@ -115,6 +132,14 @@ pub(super) struct Healthy {
 }
 
 pub(super) fn open_healthy(layout: &Layout, flags: OpenFlags) -> Result<Healthy, Lost> {
+    match open_whole(layout, flags)? {
+        (healthy, None) => Ok(healthy),
+        (_, Some(closed)) => Err(Lost::closed(&closed)),
+    }
+}
+
+/// The same, and what keeps a new history closed that is whole.
+fn open_whole(layout: &Layout, flags: OpenFlags) -> Result<(Healthy, Option<Closed>), Lost> {
     let file = layout.history();
     let mark_file = layout.mark();
     let mark = Mark::read(&mark_file).map_err(|e| Lost::of_io(&mark_file, &e))?;
@@ -174,11 +199,12 @@ pub(super) fn open_healthy(layout: &Layout, flags: OpenFlags) -> Result<Healthy,
         return Err(without_mark(&db, &head, layout));
     };
     let ahead_of_mark = against_mark(&db, &generation, &head, &mark, layout)?;
-    if let Some(why) = schema::meta(&db, "not_adopted").map_err(damaged)? {
-        return Err(Lost::new(why));
-    }
+    let closed = first_look::read(&db).map_err(|e| match e {
+        RowError::Database(e) => damaged(e),
+        RowError::Content(what) => Lost::new(format!("{}: {what}", file.display())),
+    })?;
     let history = History { db, file, mark_file, generation, head };
-    Ok(Healthy { history, ahead_of_mark })
+    Ok((Healthy { history, ahead_of_mark }, closed))
 }
 
 /// Compares the database with its mark: true where the database is ahead.
@@ -220,7 +246,11 @@ fn against_mark(
 /// created forgets nothing: its `pcm init` was cut off before it wrote the mark.
 fn without_mark(db: &rusqlite::Connection, head: &ChainState, layout: &Layout) -> Lost {
     let mark = layout.mark();
-    let unfinished = || Ok(chain::only_created(db, head)? && schema::meta(db, "not_adopted")?.is_none());
+    let unfinished = || {
+        let earlier =
+            matches!(first_look::read(db), Ok(Some(Closed::Earlier(_))) | Err(RowError::Content(_)));
+        Ok(chain::only_created(db, head)? && !earlier)
+    };
     match unfinished() {
         Ok(true) => Lost {
             evidence: SafeText::new(&format!(
@@ -255,8 +285,8 @@ pub enum InitOutcome {
 }
 
 /// Creates a history where there never was one, or none that got as far as its mark; changes nothing where it is healthy.
-/// `earlier` is set where the share holds earlier results of this machine: then the new history is closed until it is
-/// adopted.
+/// `told` is what every place said where results of an earlier life may lie; None: the caller knows that there are none.
+/// Where one holds some, or was not seen, the new history is closed.
 ///
 /// # Errors
 /// `Lost`: it needs `adopt`. Nothing has changed then, except that a closed new history may be there.
@@ -264,19 +294,48 @@ pub fn init(
     layout: &Layout,
     now: Wall,
     generation: &str,
-    earlier: Option<&str>,
+    told: Option<&[Told]>,
 ) -> Result<InitOutcome, Lost> {
     match open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_WRITE) {
         Ok(_) => Ok(InitOutcome::Healthy),
         Err(lost) if lost.cause == Cause::NeverCreated => {
-            create(layout, now, generation, &[], earlier, None).map_err(Lost::new)?;
-            match earlier {
-                None => Ok(InitOutcome::Created),
-                Some(why) => Err(Lost::new(why)),
-            }
+            let closed = told.and_then(|told| first_look::after(&Unseen::default(), told));
+            create(layout, now, generation, &[], closed.as_ref(), None).map_err(Lost::new)?;
+            closed.map_or(Ok(InitOutcome::Created), |closed| Err(Lost::closed(&closed)))
         }
+        Err(lost) if lost.cause == Cause::Unseen => match told {
+            Some(told) => seen(layout, told).map(|()| InitOutcome::Healthy),
+            None => Err(lost),
+        },
         Err(lost) => Err(lost),
     }
+}
+
+/// Whether there is no history yet, or a new one that waits for what places say of an earlier life.
+pub fn is_new(layout: &Layout) -> bool {
+    let opened = open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    opened.is_err_and(|lost| matches!(lost.cause, Cause::NeverCreated | Cause::Unseen))
+}
+
+/// Takes what every place says now to a new history that waits for it.
+///
+/// # Errors
+/// `Lost`: it is closed still, or cannot be believed.
+pub fn seen(layout: &Layout, told: &[Told]) -> Result<(), Lost> {
+    let (Healthy { history, .. }, closed) = open_whole(layout, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let before = match closed {
+        Some(Closed::Unseen(before)) => before,
+        Some(closed) => return Err(Lost::closed(&closed)),
+        None => return Ok(()),
+    };
+    let closed = first_look::after(&before, told);
+    let keep = || {
+        let tx = history.db.unchecked_transaction()?;
+        first_look::write(&tx, closed.as_ref())?;
+        tx.commit()
+    };
+    keep().map_err(|e| Lost::of_database(&history.file, &e))?;
+    closed.map_or(Ok(()), |closed| Err(Lost::closed(&closed)))
 }
 
 /// Starts a new history in place of a lost one. The old file is kept beside it for whoever wants to look.
@@ -326,7 +385,7 @@ fn create(
     now: Wall,
     generation: &str,
     adopted: &[RequestId],
-    not_adopted: Option<&str>,
+    closed: Option<&Closed>,
     highest: Option<Publication>,
 ) -> Result<(), String> {
     let file = layout.history();
@@ -337,8 +396,8 @@ fn create(
     let mut db =
         connect(&new, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(failed)?;
     schema::create(&mut db, generation).map_err(failed)?;
-    if let Some(why) = not_adopted {
-        schema::set_meta(&db, "not_adopted", why).map_err(failed)?;
+    if closed.is_some() {
+        first_look::write(&db, closed).map_err(failed)?;
     }
     let mut history = History {
         db,

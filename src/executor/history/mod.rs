@@ -5,6 +5,7 @@
 mod chain;
 #[cfg(test)]
 pub mod faults;
+mod first_look;
 mod health;
 mod mark;
 mod publication;
@@ -17,7 +18,7 @@ mod tests;
 mod trail;
 
 pub use chain::{ChainState, Event, verify};
-pub use health::{Adopt, Cause, InitOutcome, Lost, adopt, init};
+pub use health::{Adopt, Cause, InitOutcome, Lost, adopt, init, is_new, seen};
 pub use mark::Mark;
 pub use rows::{AttemptRow, DeferralRow, ResultRow};
 pub use snapshot::{Delta, Snapshot};

@@ -3,6 +3,7 @@
 //! workers and single commands start it; it asks nothing of the executor.
 
 use super::outbox::Outbox;
+use crate::config::Config;
 use crate::host::account::Account;
 use crate::host::helper;
 use crate::host::open::Folder;
@@ -10,6 +11,7 @@ use crate::site::content::{ContentFact, Seal, Stands};
 use crate::site::ids::{MachineId, PackageId};
 use crate::site::instruction::ContentHash;
 use crate::site::instruction::parse::Defaults;
+use crate::site::past::{self, Told};
 use crate::site::report::MachineReport;
 use crate::site::share::{self, Look, Looking};
 use crate::site::trust::{Judge, TrustMode};
@@ -35,6 +37,8 @@ pub enum ShareJob {
         max_run_time: Duration,
         /// The bare program names that may be started.
         programs: Vec<String>,
+        /// Where something of an earlier life of the machine may lie; empty: nobody asks.
+        past: Vec<PathBuf>,
     },
     /// Copy and verify one package.
     Stage {
@@ -87,7 +91,7 @@ pub enum ShareJob {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum ShareNews {
     /// Of a look.
-    Looked(Box<Look>),
+    Looked(Box<Looked>),
     /// The content is staged, or why not, and over what much was read in vain.
     Staged(ContentHash, ContentFact, Option<Stands>),
     /// Nothing was copied: what the last copy failed over stands as it did.
@@ -98,6 +102,21 @@ pub enum ShareNews {
     Delivered(Delivery),
     /// The machine report that was found.
     Reported(Box<Reported>),
+}
+
+/// What a look brought.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Looked {
+    /// What is published.
+    pub look: Look,
+    /// What each place says of an earlier life, where that was asked.
+    pub past: Vec<Told>,
+}
+
+impl From<Look> for Looked {
+    fn from(look: Look) -> Self {
+        Self { look, past: Vec::new() }
+    }
 }
 
 /// What came of a delivery. Results never wait for the report; the report waits for the results that it speaks of.
@@ -131,10 +150,11 @@ impl ShareJob {
     /// Carries it out here and now. May hang with the share.
     fn carry_out(&self) -> ShareNews {
         match self {
-            ShareJob::Look { shares, machine, trust, max_run_time, programs } => {
+            ShareJob::Look { shares, machine, trust, max_run_time, programs, past } => {
                 let (judge, machine) = (&Judge::of(*trust), *machine);
                 let defaults = &Defaults { max_run_time: *max_run_time, programs: programs.clone() };
-                ShareNews::Looked(Box::new(share::look(&Looking { shares, machine, judge, defaults })))
+                let look = share::look(&Looking { shares, machine, judge, defaults });
+                ShareNews::Looked(Box::new(Looked { look, past: past::look(past, machine) }))
             }
             ShareJob::Stage { share, package, hash, stage, trust, unless } => {
                 let judge = &Judge::of(*trust);
@@ -245,6 +265,29 @@ fn deliver(
     };
     let place = (results.is_ok() && report.is_ok()).then(|| share.to_owned());
     Delivery { results, report, place }
+}
+
+/// A look at what is published for this machine, within its deadline; `past`: and at what is left of an earlier life of it.
+/// None while the machine has no id.
+pub fn look_job(config: &Config, past: bool) -> Option<(ShareJob, Duration)> {
+    let past = if past { result_places(config) } else { Vec::new() };
+    let places = config.shares.len().max(past.len());
+    let job = ShareJob::Look {
+        shares: config.shares.clone(),
+        machine: config.machine?,
+        trust: config.trust.mode,
+        max_run_time: config.run.max_run_time,
+        programs: config.all_programs(),
+        past,
+    };
+    Some((job, look_deadline(places, config.share.timeout)))
+}
+
+/// Where results of this machine may lie.
+pub fn result_places(config: &Config) -> Vec<PathBuf> {
+    let mut places = config.shares.clone();
+    places.extend(config.share.report.iter().filter(|named| !config.shares.contains(named)).cloned());
+    places
 }
 
 /// The time that all looks at these shares may take together.

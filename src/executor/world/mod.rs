@@ -18,6 +18,7 @@ use crate::host::sessions::{LoggedOn, Session};
 use crate::log::Level;
 use crate::site::content::Seal;
 use crate::site::instruction::{ContentHash, Request};
+use crate::site::past::Told;
 use crate::terms::Platform;
 use crate::text::SafeText;
 use std::io;
@@ -188,6 +189,11 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// It cannot be believed.
     fn open_history(&self) -> Result<History, Lost>;
+    /// Takes what every place says of an earlier life of this machine to a new history that waits for it.
+    ///
+    /// # Errors
+    /// It is closed still, or cannot be believed.
+    fn past_seen(&self, told: &[Told]) -> Result<(), Lost>;
     /// Reads it once, for a view.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use super::{Held, Host, Machine, Runs, Store};
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
 use crate::config;
 use crate::error::{Exit, Failure};
-use crate::executor::history::{History, Lost, Snapshot};
+use crate::executor::history::{self, History, Lost, Snapshot};
 use crate::executor::run::attempt::Found;
 use crate::executor::run::outcome::{ExitRecord, MifSays};
 use crate::executor::run::run_folder::{RunFolder, RunSpec, Started, Waits};
@@ -23,6 +23,7 @@ use crate::log::Level;
 use crate::log::write::PacmanLog;
 use crate::site::content::{Seal, Target};
 use crate::site::instruction::{self, ContentHash, Program, Request};
+use crate::site::past::Told;
 use crate::site::{content, mif, share, site_file};
 use crate::terms::Platform;
 use crate::text::SafeText;
@@ -405,6 +406,10 @@ fn newest_line(path: &Path) -> (Option<Wall>, Option<SafeText>) {
 impl Store for RealWorld {
     fn open_history(&self) -> Result<History, Lost> {
         History::open(&self.layout)
+    }
+
+    fn past_seen(&self, told: &[Told]) -> Result<(), Lost> {
+        history::seen(&self.layout, told)
     }
 
     fn read_history(&self) -> Result<Snapshot, Lost> {

@@ -164,13 +164,27 @@ impl Known {
     /// The history cannot be believed: nothing is known of it.
     pub(super) fn lose(&mut self, lost: Lost) {
         let mut snapshot = Snapshot::default();
-        let evidence = Some(lost.evidence.clone());
+        let closed = |way_out: &str| Some(SafeText::new(&format!("{}; {way_out}", lost.evidence)));
+        let decide = "an operator has to decide with pcm init --adopt=done or not-done";
         match lost.cause {
-            Cause::Unreadable => snapshot.view.unreadable = evidence,
-            Cause::NeverCreated | Cause::Lost => snapshot.view.lost = evidence,
+            Cause::Unreadable => snapshot.view.unreadable = Some(lost.evidence.clone()),
+            Cause::NeverCreated => snapshot.view.lost = closed("pcm init creates it"),
+            Cause::Unseen => {
+                snapshot.view.lost = closed(
+                    "pcm goes on by itself once it was seen and holds nothing of this machine, or an operator decides \
+                     with pcm init --adopt=done or not-done",
+                );
+            }
+            Cause::Earlier | Cause::Lost => snapshot.view.lost = closed(decide),
         }
         *self.snapshot = snapshot;
         self.lost = Some(lost);
+    }
+
+    /// Its history is not created yet, or is new and not the whole as long as nobody knows or has decided.
+    pub fn is_new(&self) -> bool {
+        let causes = [Cause::NeverCreated, Cause::Unseen, Cause::Earlier];
+        self.lost.as_ref().is_some_and(|lost| causes.contains(&lost.cause))
     }
 
     /// The history was changed by another process: a view reads it again.

@@ -5,7 +5,8 @@ use super::Known;
 use crate::clock::Wall;
 use crate::decision::Instructions;
 use crate::error::{Exit, Failure, Result};
-use crate::executor::share::job::{ShareJob, ShareNews, look_deadline};
+use crate::executor::history::Cause;
+use crate::executor::share::job::{self, ShareJob, ShareNews};
 use crate::site::content::{ContentFact, Stands};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Entry};
@@ -44,23 +45,16 @@ impl Keep {
 impl Known {
     /// The next look; None while this machine has no id.
     pub fn look_job(&self) -> Option<(ShareJob, Duration)> {
-        let config = &self.policy.config;
-        let job = ShareJob::Look {
-            shares: config.shares.clone(),
-            machine: config.machine?,
-            trust: config.trust.mode,
-            max_run_time: config.run.max_run_time,
-            programs: config.all_programs(),
-        };
-        Some((job, look_deadline(config.shares.len(), config.share.timeout)))
+        let past = self.lost.as_ref().is_some_and(|lost| lost.cause == Cause::Unseen);
+        job::look_job(&self.policy.config, past)
     }
 
     /// Looks at the share, within its deadline, however it hangs. Nothing is kept and nothing staged.
     pub fn look(&mut self) {
         let Some((job, deadline)) = self.look_job() else { return };
         match self.world.ask_share(&job, deadline) {
-            Ok(ShareNews::Looked(look)) => {
-                self.take_look(*look, self.world.now());
+            Ok(ShareNews::Looked(looked)) => {
+                self.take_look(looked.look, self.world.now());
             }
             Ok(
                 ShareNews::Staged(..)

@@ -3,7 +3,7 @@
 
 use super::site::{self, Mood, Plan};
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
-use crate::executor::history::{History, Lost, Snapshot};
+use crate::executor::history::{self, History, Lost, Snapshot};
 use crate::executor::run::attempt::Found;
 use crate::executor::run::outcome::{EndedBy, ExitRecord, MifSays};
 use crate::executor::run::run_folder::{RunSpec, Started};
@@ -18,6 +18,7 @@ use crate::site::content::{ContentFact, Seal};
 use crate::site::ids::RequestId;
 use crate::site::instruction::parse::parse;
 use crate::site::instruction::{ContentHash, render};
+use crate::site::past::Told;
 use crate::site::share::{self, Look, SourceFault};
 use crate::site::site_file;
 use crate::site::trust::TrustVerdict;
@@ -85,7 +86,7 @@ impl World {
 
     fn carry_out(&self, job: &ShareJob) -> ShareNews {
         match job {
-            ShareJob::Look { .. } => ShareNews::Looked(Box::new(self.look())),
+            ShareJob::Look { .. } => ShareNews::Looked(Box::new(self.look().into())),
             ShareJob::Stage { hash, .. } => {
                 ShareNews::Staged(hash.clone(), self.plan.contents.get(hash).cloned().unwrap(), None)
             }
@@ -281,6 +282,10 @@ impl Runs for Shared {
 impl Store for Shared {
     fn open_history(&self) -> Result<History, Lost> {
         History::open(&self.0.layout)
+    }
+
+    fn past_seen(&self, told: &[Told]) -> Result<(), Lost> {
+        history::seen(&self.0.layout, told)
     }
 
     fn read_history(&self) -> Result<Snapshot, Lost> {

@@ -147,7 +147,7 @@ impl Inner {
 
     fn carry_out(&mut self, job: &ShareJob) -> ShareNews {
         match job {
-            ShareJob::Look { .. } => ShareNews::Looked(Box::new(self.look())),
+            ShareJob::Look { .. } => ShareNews::Looked(Box::new(self.look().into())),
             ShareJob::Stage { hash, .. } => {
                 let fact = if matches!(self.share.mood, Mood::Well | Mood::RolledBack | Mood::HalfWritten) {
                     self.staged.insert(hash.clone());

@@ -10,6 +10,7 @@ use crate::log::Level;
 use crate::site::content::Seal;
 use crate::site::instruction::parse::parse;
 use crate::site::instruction::{ContentHash, Entry, InstructionFile};
+use crate::site::past::Told;
 use crate::site::trust::TrustVerdict;
 use crate::text::SafeText;
 use std::io;
@@ -48,6 +49,10 @@ impl Store for super::World {
             return History::open(&self.layout);
         }
         opened
+    }
+
+    fn past_seen(&self, told: &[Told]) -> Result<(), Lost> {
+        history::seen(&self.layout, told)
     }
 
     fn read_history(&self) -> Result<Snapshot, Lost> {
