@@ -91,6 +91,16 @@ impl Decision {
         }
         codes
     }
+
+    /// Its state as history records it and counts the time in it: what waits for its turn only is due. It changes for
+    /// nothing of that request when another package starts or ends, and that is in the history anyway.
+    pub fn recorded_state(&self) -> State {
+        let mut closed = self.gates.iter().filter(|g| g.verdict != Verdict::Pass);
+        match self.state {
+            State::Waiting if closed.all(|g| g.gate == Gate::Executor) => State::Due,
+            state => state,
+        }
+    }
 }
 
 /// Everything a decision depends on. The time is a value like any other.

@@ -23,7 +23,7 @@ pub struct TrailStep {
     pub at: Wall,
     /// The state.
     pub state: State,
-    /// What was in the way besides another package that ran, where it waited; None: not recorded.
+    /// What was in the way besides its turn, where it waited; None: not recorded.
     pub codes: Option<Vec<Code>>,
 }
 
@@ -46,6 +46,8 @@ pub struct Asked<'a> {
     pub mandatory: Option<Wall>,
     /// From when on this machine runs it by itself: its mandatory time, or later by `[run] spread`.
     pub starts: Option<Wall>,
+    /// When other packages ran, oldest first; None: still. That is a matter of the history, not of its own trail.
+    pub others: &'a [(Wall, Option<Wall>)],
     /// Its expire time.
     pub expire: Option<Wall>,
     /// The attempt that is explained, and the gates that its operator passed over.
@@ -71,17 +73,47 @@ impl Asked<'_> {
         let mut found: Vec<Blocked> = Vec::new();
         let steps = &self.trail.steps;
         for (index, step) in steps.iter().enumerate().filter(|(_, step)| step.at < last) {
-            if !matches!(step.state, State::Waiting | State::Deferred | State::RetryWait) {
-                continue;
-            }
+            let waited = match step.state {
+                State::Waiting | State::Deferred | State::RetryWait => true,
+                State::Due => false,
+                State::Scheduled
+                | State::Offered
+                | State::Countdown
+                | State::Running
+                | State::Stopping
+                | State::Succeeded
+                | State::SucceededRestart
+                | State::Failed
+                | State::TimedOut
+                | State::Stopped
+                | State::Interrupted
+                | State::Expired
+                | State::NotApplicable
+                | State::Rejected => continue,
+            };
             // Deferred before its time is no delay yet.
             let from = self.starts.map_or(step.at, |at| at.max(step.at));
             let next = steps.get(index + 1).map(|next| next.at.min(last));
             let until = next.unwrap_or(last);
             let open = next.is_none() && end.is_none();
+            if !waited {
+                self.behind_others(from, until, open, &mut found);
+                continue;
+            }
             self.watched(from, until, open, &step.codes, &mut found);
         }
         found
+    }
+
+    /// While it was due, only a package that ran before it kept it.
+    fn behind_others(&self, from: Wall, until: Wall, open: bool, found: &mut Vec<Blocked>) {
+        for (began, ended) in self.others.iter().filter(|(began, _)| *began < until) {
+            let still = ended.is_none() && open;
+            let (begin, end) = (from.max(*began), ended.unwrap_or(until).min(until));
+            if begin < end {
+                add(found, begin, (!still).then_some(end), Some(Vec::new()));
+            }
+        }
     }
 
     /// One step without the times in which nobody looked.

@@ -21,6 +21,7 @@ struct Past {
     trail: Trail,
     attempt: Option<Attempt>,
     overrides: Vec<String>,
+    others: Vec<(Wall, Option<Wall>)>,
     starts: Wall,
     expire: Option<Wall>,
     state: State,
@@ -33,6 +34,7 @@ impl Past {
             trail,
             attempt: None,
             overrides: Vec::new(),
+            others: Vec::new(),
             starts: hour(2),
             expire: Some(hour(9)),
             state: State::Expired,
@@ -49,6 +51,7 @@ impl Past {
     fn ask<T>(&self, ask: impl FnOnce(&Retelling) -> T) -> T {
         ask(&Retelling {
             trail: &self.trail,
+            others: &self.others,
             mandatory: Some(hour(2)),
             starts: Some(self.starts),
             expire: self.expire,
@@ -97,6 +100,23 @@ fn a_run_at_its_time_says_so_and_nothing_else() {
     let past = Past::of(&[step(0, State::Offered, &[]), step(2, State::Due, &[])]).ran(2, "service");
     assert_eq!(past.told(), ["the service started attempt 1 by itself 02:00, at its mandatory time"]);
     assert!(past.blocked().is_empty());
+}
+
+#[test]
+fn what_was_due_and_waited_for_its_turn_was_behind_the_packages_that_ran() {
+    let mut past = Past::of(&[step(2, State::Due, &[]), step(8, State::Waiting, &[USER])]);
+    past.others = vec![(hour(1), Some(hour(4))), (hour(5), Some(hour(6)))];
+    assert_eq!(
+        past.blocked(),
+        [(2, Some(4), Some(vec![])), (5, Some(6), Some(vec![])), (8, Some(9), Some(vec![USER]))]
+    );
+    let mut past = past.ran(6, "service");
+    assert_eq!(past.told()[1], "what opened last: the package that ran before ended");
+    // One that runs now is in the way still.
+    (past.attempt, past.state, past.expire, past.others) =
+        (None, State::Waiting, None, vec![(hour(10), None)]);
+    past.trail.steps.truncate(1);
+    assert_eq!(past.blocked(), [(10, None, Some(vec![]))]);
 }
 
 #[test]

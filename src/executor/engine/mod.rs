@@ -346,9 +346,12 @@ impl Executor {
             if let Some(last) = last {
                 self.known.clock.last_known(last, self.world.now());
             }
-            if let Some(noted) = noted {
-                self.noting.looked(noted);
-            }
+            // Only a service follows what is in the way. What cannot be read is noted again.
+            let codes = self.service.then(|| history.noted_codes().unwrap_or_default());
+            let mut codes = codes.unwrap_or_default();
+            let since = &self.known.snapshot.since;
+            codes.retain(|id, _| since.get(id).is_some_and(|(state, _)| noting::waits(*state)));
+            self.noting = Noting::of(codes, noted);
         }
     }
 

@@ -2,16 +2,20 @@
 //! state, what is in the way of those that wait, and the times in which nobody looked. And the telling.
 
 use super::Executor;
-use crate::clock::Wall;
+use crate::clock::{Monotonic, Wall};
 use crate::decision::Decision;
 use crate::executor::history::Noted;
 use crate::site::ids::RequestId;
-use crate::terms::{Code, State};
+use crate::terms::{Code, Gate, State};
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// A service looks every half minute and writes the time down once a minute: what is longer was no looking.
 const UNWATCHED: TimeDelta = TimeDelta::minutes(3);
+
+/// The files of many packages arrive one after the other: that is noted this often.
+const ARRIVALS: Duration = Duration::from_secs(10);
 
 /// What this executor has noted.
 #[derive(Default)]
@@ -20,32 +24,54 @@ pub(super) struct Noting {
     codes: BTreeMap<RequestId, Vec<Code>>,
     /// Until when a service has looked.
     looked: Option<Wall>,
+    /// When files were last noted to have arrived.
+    arrivals: Option<Monotonic>,
 }
 
 impl Noting {
-    /// A service before this one looked until then.
-    pub fn looked(&mut self, until: Wall) {
-        self.looked = Some(until);
+    /// What a service before this one has noted, and until when it looked.
+    pub fn of(codes: BTreeMap<RequestId, Vec<Code>>, looked: Option<Wall>) -> Noting {
+        Noting { codes, looked, arrivals: None }
+    }
+
+    /// Nothing has changed but that files were in the way before and are no more.
+    fn is_arrival(&self, noted: &Noted) -> bool {
+        let Some(before) =
+            self.codes.get(&noted.request).filter(|codes| codes.contains(&Code::ContentMissing))
+        else {
+            return false;
+        };
+        let others = before.iter().filter(|code| **code != Code::ContentMissing);
+        matches!(noted.state, State::Due | State::Waiting) && others.eq(noted.codes.iter().flatten())
     }
 }
 
-/// What is noted of a request: its state, and where it waits what is in its way. That another package runs is in the
-/// history anyway and would be noted again and again for each one that waits for its turn.
+/// Whether what is in the way is noted in this state.
+pub(super) fn waits(state: State) -> bool {
+    matches!(state, State::Waiting | State::Deferred | State::RetryWait)
+}
+
+/// What is noted of a request: its state, and where it waits what is in its way. That another one runs or goes first is no
+/// change of this one.
 fn noted(decision: &Decision) -> Option<Noted> {
-    let waits = matches!(decision.state, State::Waiting | State::Deferred | State::RetryWait);
-    let codes = || decision.blocked_by().into_iter().filter(|code| *code != Code::Busy).collect();
-    Some(Noted { request: decision.request_id?, state: decision.state, codes: waits.then(codes) })
+    let state = decision.recorded_state();
+    let own = |code: &Code| code.row().gate != Gate::Executor;
+    let codes = || decision.blocked_by().into_iter().filter(own).collect();
+    Some(Noted { request: decision.request_id?, state, codes: waits(state).then(codes), silent: false })
 }
 
 impl Executor {
     /// Records each change of state once, and each change of what is in the way. Errors are told and change nothing: the
     /// next step tries again.
     pub fn note_states(&mut self, now: Wall) {
-        let decisions = self.known.verdicts(now);
+        let (decisions, mono) = (self.known.verdicts(now), self.world.monotonic());
+        let may_arrive = self.noting.arrivals.is_none_or(|last| mono.since(last) >= ARRIVALS);
         let changed: Vec<(&Decision, Noted)> = decisions
             .iter()
             .filter_map(|d| Some((d, noted(d)?)))
             .filter(|(_, noted)| self.is_news(noted))
+            .filter(|(_, noted)| may_arrive || !self.noting.is_arrival(noted))
+            .map(|(d, noted)| (d, Noted { silent: self.is_told(d), ..noted }))
             .collect();
         let unwatched = self.noting.looked.filter(|at| self.service && now - *at > UNWATCHED);
         if let Ok(history) = &mut self.history
@@ -63,6 +89,9 @@ impl Executor {
                 self.notify_state(decision, now);
             }
             for (_, noted) in changed {
+                if self.noting.is_arrival(&noted) {
+                    self.noting.arrivals = Some(mono);
+                }
                 tracing::debug!(request = %noted.request, state = %noted.state, in_the_way = ?noted.codes, "decision");
                 match noted.codes {
                     Some(codes) => self.noting.codes.insert(noted.request, codes),
@@ -76,6 +105,12 @@ impl Executor {
     /// A command that is the executor for a moment notes states only: what is in the way is the service's to follow.
     fn is_news(&self, noted: &Noted) -> bool {
         self.has_moved(noted) || self.service && noted.codes.as_ref() != self.noting.codes.get(&noted.request)
+    }
+
+    /// The events of its attempt say this state, or everybody who is logged on is told.
+    fn is_told(&self, decision: &Decision) -> bool {
+        let attempt = decision.request_id.and_then(|id| self.known.snapshot.attempt(id, decision.attempt));
+        decision.state == State::Countdown || attempt.is_some_and(|row| row.attempt.state == decision.state)
     }
 
     fn has_moved(&self, noted: &Noted) -> bool {

@@ -1,6 +1,7 @@
-//! What was seen of each request, and when nobody looked: `state` and `unwatched` events, written by the engine at every
-//! change and read by `explain`. Kept small: what is in the way is noted only while a request waits, and not again for
-//! each package that runs in between.
+//! What was seen of each request, and when nobody looked: `states` and `unwatched` events, written by the engine and read
+//! by `explain`. Kept small, so that a history grows with what happened to each request and not with how many others
+//! there are: what was seen at one step is one event; what is in the way is noted only while a request waits; that another
+//! package runs is not noted at all, and what the events of an attempt say is not said again.
 
 use super::chain::Event;
 use super::row_error::RowError;
@@ -12,6 +13,7 @@ use crate::site::ids::RequestId;
 use crate::terms::{Code, State};
 use rusqlite::{Connection, OpenFlags, params};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A change of state, or of what is in the way of a request that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,13 +22,17 @@ pub struct Noted {
     pub request: RequestId,
     /// Its state.
     pub state: State,
-    /// What is in its way besides a package that runs; None where it does not wait.
+    /// What is in its way besides its turn; None where it does not wait.
     pub codes: Option<Vec<Code>>,
+    /// It needs no event: an attempt has, or it is told to whoever is logged on.
+    pub silent: bool,
 }
 
-/// The body of a `state` event. Codes came later: an older one has none.
+/// One request of a `states` event. Before, each was the body of a `state` event of its own, and had no codes at first.
 #[derive(Serialize, Deserialize)]
 struct StateBody {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request: Option<RequestId>,
     state: State,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     codes: Option<Vec<Code>>,
@@ -49,15 +55,22 @@ impl History {
             return Ok(Delta::Nothing);
         }
         self.transition(at, |tx, events| {
-            for Noted { request, state, codes } in changes {
+            for Noted { request, state, .. } in changes {
                 // Since when it is in this state does not change with what is in its way.
                 tx.prepare_cached(
                     "INSERT INTO seen (request, state, since) VALUES (?1, ?2, ?3) ON CONFLICT (request)
                      DO UPDATE SET since = CASE WHEN state = ?2 THEN since ELSE ?3 END, state = ?2",
                 )?
                 .execute(params![request.as_str(), state.as_str(), rows::stamp(at)])?;
-                let body = StateBody { state: *state, codes: codes.clone() };
-                events.push(Event::new("state", Some(*request), &body));
+            }
+            let loud = changes.iter().filter(|noted| !noted.silent).map(|noted| StateBody {
+                request: Some(noted.request),
+                state: noted.state,
+                codes: noted.codes.clone(),
+            });
+            let loud: Vec<StateBody> = loud.collect();
+            if !loud.is_empty() {
+                events.push(Event::new("states", None, &loud));
             }
             Ok(Delta::Seen(at, changes.iter().map(|noted| (noted.request, noted.state)).collect()))
         })
@@ -72,6 +85,29 @@ impl History {
             events.push(Event::new("unwatched", None, &UnwatchedBody { from, until }));
             Ok(())
         })
+    }
+
+    /// What was in the way of each request when that was noted last; not of those that waited no more.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub fn noted_codes(&self) -> Result<BTreeMap<RequestId, Vec<Code>>> {
+        let read = || -> std::result::Result<_, RowError> {
+            let mut codes = BTreeMap::new();
+            let mut statement =
+                self.db.prepare("SELECT at, body FROM events WHERE kind = 'states' ORDER BY seq")?;
+            let mut found = statement.query([])?;
+            while let Some(row) = found.next()? {
+                for noted in bodies(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?)? {
+                    match noted.request.zip(noted.codes) {
+                        Some((request, noted)) => codes.insert(request, noted),
+                        None => noted.request.and_then(|request| codes.remove(&request)),
+                    };
+                }
+            }
+            Ok(codes)
+        };
+        self.content(read())
     }
 
     /// What was seen of a request.
@@ -96,19 +132,34 @@ fn read(db: &Connection, request: RequestId) -> std::result::Result<Trail, RowEr
     let mut trail = Trail::default();
     let mut statement = db.prepare(
         "SELECT at, kind, body FROM events
-         WHERE (kind = 'state' AND request = ?1) OR kind = 'unwatched' ORDER BY seq",
+         WHERE (request = ?1 AND kind IN ('state', 'claim', 'ended')) OR kind = 'unwatched'
+             OR (kind = 'states' AND instr(body, ?1) > 0) ORDER BY seq",
     )?;
     let mut found = statement.query([request.as_str()])?;
     while let Some(row) = found.next()? {
         let (at, kind, body): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let unreadable = |e: serde_json::Error| RowError::Content(format!("an event of {at}: {e}"));
-        if kind == "unwatched" {
-            let gap: UnwatchedBody = serde_json::from_str(&body).map_err(unreadable)?;
-            trail.unwatched.push((gap.from, gap.until));
-        } else {
-            let noted: StateBody = serde_json::from_str(&body).map_err(unreadable)?;
-            trail.steps.push(TrailStep { at: rows::time(&at)?, state: noted.state, codes: noted.codes });
+        let unreadable = |e| unreadable(&at, &e);
+        let noted = match kind.as_str() {
+            "unwatched" => {
+                let gap: UnwatchedBody = serde_json::from_str(&body).map_err(unreadable)?;
+                trail.unwatched.push((gap.from, gap.until));
+                continue;
+            }
+            "states" => bodies(&at, &body)?.into_iter().find(|noted| noted.request == Some(request)),
+            // Of an attempt's own events its state is all that is wanted here.
+            _ => Some(serde_json::from_str(&body).map_err(unreadable)?),
+        };
+        if let Some(StateBody { state, codes, .. }) = noted {
+            trail.steps.push(TrailStep { at: rows::time(&at)?, state, codes });
         }
     }
     Ok(trail)
+}
+
+fn bodies(at: &str, body: &str) -> std::result::Result<Vec<StateBody>, RowError> {
+    serde_json::from_str(body).map_err(|e| unreadable(at, &e))
+}
+
+fn unreadable(at: &str, e: &serde_json::Error) -> RowError {
+    RowError::Content(format!("an event of {at}: {e}"))
 }

@@ -1,7 +1,7 @@
 //! The documents of the views, made from what is known and from what the executor, if there is one, says of itself.
 
 use super::Known;
-use crate::clock::Wall;
+use crate::clock::{Wall, between};
 use crate::decision::{self, Change, Decision, GateResult, Retelling, Trail};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::{AttemptRow, History};
@@ -14,6 +14,7 @@ use crate::site::ids::RequestId;
 use crate::site::instruction::{CommandLine, Entry, Program};
 use crate::terms::{Group, Problem};
 use crate::text::SafeText;
+use std::time::Duration;
 
 /// What an executor says of itself, for the views.
 #[derive(Clone, Copy)]
@@ -122,7 +123,7 @@ impl Views<'_> {
             group: d.state.group(),
             state: d.state,
             // What was seen of another state says nothing about this one.
-            since: since.filter(|(state, _)| *state == d.state).map(|(_, at)| *at),
+            since: since.filter(|(state, _)| *state == d.recorded_state()).map(|(_, at)| *at),
             offer_after: d.offer_after,
             mandatory_after: d.mandatory_after,
             expire_after: d.expire_after,
@@ -262,8 +263,10 @@ impl Views<'_> {
     fn retold(&self, decision: &Decision, id: RequestId) -> (Vec<SafeText>, Vec<BlockedDoc>) {
         let Some(trail) = self.trail(id) else { return (Vec::new(), Vec::new()) };
         let newest = self.known.attempts_of(id).next_back();
+        let others = self.runs_of_others(id);
         let retelling = Retelling {
             trail: &trail,
+            others: &others,
             mandatory: decision.mandatory_after,
             starts: decision.starts,
             expire: decision.expire_after,
@@ -280,6 +283,25 @@ impl Views<'_> {
         (retelling.told(), blocked.collect())
     }
 
+    /// When other packages ran, oldest first. What one began as the other ended was one time for whoever waited.
+    fn runs_of_others(&self, id: RequestId) -> Vec<(Wall, Option<Wall>)> {
+        let others = self.known.snapshot.attempts().filter(|row| row.request != id);
+        let mut runs: Vec<_> =
+            others.filter_map(|row| Some((row.attempt.started_at?, end_of(row)?))).collect();
+        runs.sort_unstable();
+        let mut joined: Vec<(Wall, Option<Wall>)> = Vec::new();
+        for (began, ended) in runs {
+            let ended = (ended != Wall::MAX_UTC).then_some(ended);
+            match joined.last_mut() {
+                Some((_, before)) if before.is_none_or(|at| between(at, began) <= TOGETHER) => {
+                    *before = before.zip(ended).map(|(a, b)| a.max(b));
+                }
+                _ => joined.push((began, ended)),
+            }
+        }
+        joined
+    }
+
     fn trail(&self, id: RequestId) -> Option<Trail> {
         if self.known.lost.is_some() {
             return None;
@@ -293,6 +315,15 @@ impl Views<'_> {
     pub(super) fn open_history(&self) -> Option<&History> {
         self.standing.and_then(|standing| standing.history)
     }
+}
+
+/// Between two runs there is a poll, a verification, a step.
+const TOGETHER: Duration = Duration::from_secs(30);
+
+/// When a run ended; the last instant there is: not yet. None: that is not known.
+fn end_of(row: &AttemptRow) -> Option<Wall> {
+    let running = row.attempt.state.group() == Group::Running;
+    row.attempt.ended_at.or(running.then_some(Wall::MAX_UTC))
 }
 
 /// The document of one gate.

@@ -71,8 +71,12 @@ fn carry_out(history: &mut History, step: &Step) -> Option<Delta> {
         }
         10 => history.note_restart(when, &words, &words),
         _ => {
-            let noted =
-                |n: usize| Noted { request: id(n), state: SEEN[(n + step.number as usize) % 3], codes: None };
+            let noted = |n: usize| Noted {
+                request: id(n),
+                state: SEEN[(n + step.number as usize) % 3],
+                codes: None,
+                silent: false,
+            };
             history.note_states(when, &[noted(step.request), noted(step.request + 1)])
         }
     };

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod many;
 mod plain;
 mod site;
 mod verifying;
