@@ -2,7 +2,6 @@
 //! where that was wanted, and print the answer; whether it is allowed is decided by the core alone.
 
 use super::args::{DeferArgs, HoldArgs, RerunArgs, RunArgs, StopArgs, UntilArgs, WaitArgs};
-use super::time::{Side, parse_time};
 use super::{App, follow, view};
 use crate::clock::Wall;
 use crate::decision::Verb;
@@ -11,7 +10,7 @@ use crate::executor::client::Ask;
 use crate::executor::talk::protocol::{Action, Answer};
 use crate::executor::talk::view::RunResultDoc;
 use crate::site::ids::RequestId;
-use crate::text::SafeText;
+use crate::text::{SafeText, Side, parse_time};
 
 /// `pcm run`
 pub fn run(app: &App, args: RunArgs) -> Result<Exit> {

@@ -2,14 +2,14 @@
 
 use super::App;
 use super::args::{LevelArg, LogArgs};
-use super::time::{Side, parse_time, zone_words};
+use super::time::zone_words;
 use crate::clock::Zone;
 use crate::error::{Exit, Failure, Result};
 use crate::log::follow::{Event, Follower};
 use crate::log::merge::merge;
 use crate::log::search::{Filter, Search};
 use crate::log::{Level, Record, zoned};
-use crate::text::SafeText;
+use crate::text::{SafeText, Side, parse_time};
 use chrono::NaiveDate;
 use std::path::PathBuf;
 use std::time::Duration;

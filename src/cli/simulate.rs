@@ -3,7 +3,6 @@
 
 use super::args::SimulateArgs;
 use super::setup::Read;
-use super::time::{Side, parse_time};
 use super::{App, view};
 use crate::clock::Wall;
 use crate::config::Config;
@@ -25,7 +24,7 @@ use crate::site::site_file;
 use crate::site::site_file::Freeze;
 use crate::site::trust::TrustVerdict;
 use crate::terms::{Group, Problem, State};
-use crate::text::{SafeText, parse_duration};
+use crate::text::{SafeText, Side, parse_time};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -65,10 +64,6 @@ fn usage(flag: &str, why: &str) -> Failure {
 
 /// A time as of `base`, or a duration after it.
 fn time(app: &App, flag: &str, text: &str, base: Wall) -> Result<Wall> {
-    if let Ok(span) = parse_duration(text.trim()) {
-        let span = chrono::TimeDelta::from_std(span).map_err(|e| usage(flag, &e.to_string()))?;
-        return Ok(base + span);
-    }
     parse_time(text, Side::Next, base, &app.zone).map_err(|why| usage(flag, &why))
 }
 

@@ -1,9 +1,9 @@
-//! Times as operators write them and as views show them: local, with the zone said once. The time now and the zone are
-//! arguments, so that tests need no clock.
+//! Times as views show them: local, with the zone said once. The time now and the zone are arguments, so that tests need
+//! no clock. `text::parse_time` reads those that operators write.
 
 use crate::clock::{Wall, Zone};
 use crate::text;
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Weekday};
+use chrono::Datelike;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -85,92 +85,13 @@ pub fn zone_words(name: &str, east: i32) -> String {
     format!("{name}, UTC{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
-/// A duration as written after `--for`: `90m`, `2h`, `3d`; not zero.
+/// A duration as written after `--for`: `90m`, `1h30m`, `3d`; not zero.
 ///
 /// # Errors
 /// A sentence for clap.
-pub fn parse_span(text: &str) -> Result<Duration, String> {
-    let span = text::parse_duration(text)?;
-    if span.is_zero() { Err("a duration of nothing: write e.g. 90m, 2h or 3d".into()) } else { Ok(span) }
-}
-
-/// On which side of now a time of day or of the week is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// The next such (`--until`).
-    Next,
-    /// The last such (`--since`); a duration means so long ago.
-    Last,
-}
-
-/// A time as an operator writes it: RFC 3339, `2026-12-22 22:00`, `2026-12-22`, `22:00`, `Tue 22:00`. Local times obey
-/// the rules of FORMATS.md 3 at gaps and folds.
-///
-/// # Errors
-/// A sentence without a full stop.
-pub fn parse_time(text: &str, side: Side, now: Wall, zone: &Zone) -> Result<Wall, String> {
-    let text = text.trim();
-    if let Ok(at) = DateTime::parse_from_rfc3339(&text.replacen(' ', "T", 1)) {
-        return Ok(at.to_utc());
-    }
-    if let (Side::Last, Ok(span)) = (side, text::parse_duration(text)) {
-        let span = chrono::Duration::from_std(span).map_err(|e| e.to_string())?;
-        return Ok(now - span);
-    }
-    let refuse = || {
-        let more = if side == Side::Last { ", or a duration like 2h" } else { "" };
-        format!(
-            "{text:?} is not a time: write 22:00, \"Tue 22:00\", \"2026-12-22 22:00\", \
-             2026-12-22T22:00:00Z{more}"
-        )
-    };
-    if let Some(local) = parse_local(text) {
-        return Ok(zone.resolve(local).0);
-    }
-    let (day, clock) = match text.split_once(' ') {
-        Some((day, clock)) => (Some(parse_weekday(day).ok_or_else(refuse)?), clock.trim()),
-        None => (None, text),
-    };
-    let clock = parse_clock(clock).ok_or_else(refuse)?;
-    let today = text::local(now, |at| zone.offset_at(at)).date();
-    nearest(today, day, clock, side, now, zone).ok_or_else(refuse)
-}
-
-/// The nearest day on the wanted side of now at which the local clock shows this.
-fn nearest(
-    today: NaiveDate,
-    day: Option<Weekday>,
-    clock: NaiveTime,
-    side: Side,
-    now: Wall,
-    zone: &Zone,
-) -> Option<Wall> {
-    (0..=8).find_map(|distance| {
-        let date = match side {
-            Side::Next => today.checked_add_days(Days::new(distance))?,
-            Side::Last => today.checked_sub_days(Days::new(distance))?,
-        };
-        let (at, _) = zone.resolve(date.and_time(clock));
-        let fits = day.is_none_or(|day| day == date.weekday());
-        let beyond = if side == Side::Next { at > now } else { at <= now };
-        (fits && beyond).then_some(at)
-    })
-}
-
-fn parse_local(text: &str) -> Option<NaiveDateTime> {
-    let text = text.replacen('T', " ", 1);
-    ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"]
-        .iter()
-        .find_map(|format| NaiveDateTime::parse_from_str(&text, format).ok())
-        .or_else(|| Some(NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok()?.and_time(NaiveTime::MIN)))
-}
-
-fn parse_clock(text: &str) -> Option<NaiveTime> {
-    ["%H:%M", "%H:%M:%S"].iter().find_map(|format| NaiveTime::parse_from_str(text, format).ok())
-}
-
-fn parse_weekday(text: &str) -> Option<Weekday> {
-    text.parse().ok()
+pub fn parse_span(written: &str) -> Result<Duration, String> {
+    let span = text::parse_span(written)?;
+    if span.is_zero() { Err("a duration of nothing: write e.g. 90m, 1h30m or 3d".into()) } else { Ok(span) }
 }
 
 /// A path made absolute against the current folder, so that it means the same to a service and after a change of folder.
@@ -193,58 +114,10 @@ mod tests {
         chrono::Utc.with_ymd_and_hms(2026, 11, 24, 13, 2, 0).unwrap()
     }
 
-    fn parsed(text: &str, side: Side) -> String {
-        parse_time(text, side, now(), &berlin()).map_or_else(|e| e, |at| at.to_rfc3339())
-    }
-
-    #[test]
-    fn a_time_of_day_is_the_next_or_the_last_such() {
-        assert_eq!(parsed("22:00", Side::Next), "2026-11-24T21:00:00+00:00");
-        assert_eq!(parsed("14:02", Side::Next), "2026-11-25T13:02:00+00:00");
-        assert_eq!(parsed("22:00", Side::Last), "2026-11-23T21:00:00+00:00");
-        assert_eq!(parsed("14:02", Side::Last), "2026-11-24T13:02:00+00:00");
-    }
-
-    #[test]
-    fn a_weekday_is_the_next_or_the_last_such() {
-        assert_eq!(parsed("Tue 22:00", Side::Next), "2026-11-24T21:00:00+00:00");
-        assert_eq!(parsed("tuesday 09:00", Side::Next), "2026-12-01T08:00:00+00:00");
-        assert_eq!(parsed("Mon 22:00", Side::Next), "2026-11-30T21:00:00+00:00");
-        assert_eq!(parsed("Tue 22:00", Side::Last), "2026-11-17T21:00:00+00:00");
-    }
-
-    #[test]
-    fn a_date_is_local_and_rfc_3339_is_where_it_says() {
-        assert_eq!(parsed("2026-12-22 22:00", Side::Next), "2026-12-22T21:00:00+00:00");
-        assert_eq!(parsed("2026-07-01T22:00", Side::Next), "2026-07-01T20:00:00+00:00");
-        assert_eq!(parsed("2026-12-22T22:00:00Z", Side::Next), "2026-12-22T22:00:00+00:00");
-        assert_eq!(parsed("2026-12-22 22:00:00-05:00", Side::Next), "2026-12-23T03:00:00+00:00");
-        assert_eq!(parsed("2026-12-22", Side::Next), "2026-12-21T23:00:00+00:00");
-    }
-
-    #[test]
-    fn a_time_that_a_clock_change_skips_is_the_first_instant_after_the_gap() {
-        assert_eq!(parsed("2027-03-28 02:30", Side::Next), "2027-03-28T01:00:00+00:00");
-        // Twice: the first.
-        assert_eq!(parsed("2027-10-31 02:30", Side::Next), "2027-10-31T00:30:00+00:00");
-    }
-
-    #[test]
-    fn a_duration_is_so_long_ago_where_a_past_time_is_wanted() {
-        assert_eq!(parsed("2h", Side::Last), "2026-11-24T11:02:00+00:00");
-        assert!(parsed("2h", Side::Next).contains("is not a time"));
-    }
-
-    #[test]
-    fn what_is_no_time_is_refused_with_examples() {
-        for bad in ["", "25:00", "noon", "Xyz 22:00", "22.00", "2026-02-30 10:00"] {
-            assert!(parsed(bad, Side::Next).contains("write 22:00"), "{bad}");
-        }
-    }
-
     #[test]
     fn spans_are_positive() {
         assert_eq!(parse_span("90m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(parse_span("1h30m"), Ok(Duration::from_secs(5400)));
         assert_eq!(parse_span("3d"), Ok(Duration::from_secs(3 * 86_400)));
         assert!(parse_span("0m").is_err() && parse_span("-1h").is_err() && parse_span("2").is_err());
     }

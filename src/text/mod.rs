@@ -1,6 +1,7 @@
 //! `SafeText`: the only text that drawing, printing and log writing accept. It is made where bytes enter, so that no
 //! byte from a share, a package, a log, the user table or an operator steers a terminal or forges a row
-//! (PROMISES.md 6, P13). `make` holds the rules, `cells` measures and cuts, `spoken` shows durations, instants and sizes.
+//! (PROMISES.md 6, P13). `make` holds the rules, `cells` measures and cuts, `spoken` shows durations, instants and sizes,
+//! `when` reads the times that operators write.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -10,9 +11,11 @@ mod make;
 mod spoken;
 #[cfg(test)]
 pub(crate) mod tests;
+mod when;
 
 pub use make::{MAX_BYTES, MAX_MARKS};
 pub use spoken::{bytes, duration, local, parse_duration, short, stamp, time, time_of_day};
+pub use when::{Side, examples, parse_span, parse_time};
 
 /// Text that is safe to send to any terminal: one line, no control, format or invisible characters, at most
 /// [`MAX_BYTES`] bytes. Making it twice changes nothing.

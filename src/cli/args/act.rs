@@ -60,10 +60,10 @@ pub struct WaitArgs {
 #[derive(Debug, Clone, Args)]
 #[group(required = true, multiple = false)]
 pub struct UntilArgs {
-    /// A time: 22:00, "Tue 22:00", "2026-12-22 22:00" (local) or RFC 3339
+    /// A time: 22:00, 7am, tonight, "tomorrow 07:00", "Tue 22:00", "YYYY-MM-DD HH:MM" (local), +2h or RFC 3339
     #[arg(long, value_name = "T")]
     pub until: Option<String>,
-    /// A duration: 90m, 2h, 3d
+    /// A duration: 90m, 2h, 1h30m, 3d
     #[arg(long = "for", value_name = "D", value_parser = parse_span)]
     pub span: Option<Duration>,
 }

@@ -40,7 +40,8 @@ pub struct SimulateArgs {
     /// An instruction file that need not be published, instead of the one in force
     #[arg(long, value_name = "FILE.INS")]
     pub file: Option<PathBuf>,
-    /// Where the virtual clock starts (default: now): 22:00, "Tue 22:00", "2026-12-22 22:00", RFC 3339, or 2h from now
+    /// Where the virtual clock starts (default: now): 22:00, "tomorrow 07:00", "Tue 22:00", "YYYY-MM-DD HH:MM", RFC 3339, or 2h
+    /// from now
     #[arg(long, value_name = "T")]
     pub from: Option<String>,
     /// Until when (default: 7d later): the same, or a duration
@@ -78,7 +79,7 @@ pub struct LogArgs {
     /// This level and worse
     #[arg(long, value_name = "L", value_enum)]
     pub level: Option<LevelArg>,
-    /// From this time on: 22:00, "Tue 22:00", "2026-12-22 22:00", RFC 3339, or a duration: 2h
+    /// From this time on: 22:00, "yesterday 07:00", "Tue 22:00", "YYYY-MM-DD HH:MM", RFC 3339, or 2h ago: 2h
     #[arg(long, value_name = "T")]
     pub since: Option<String>,
     /// Only lines of this component

@@ -146,7 +146,13 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
     rows.push((Line::new(), None));
     if confirm.asks_until() {
         rows.push((
-            input("until", &confirm.until, confirm.focus == Field::Until, telling, until::FORMS),
+            input(
+                "until",
+                &confirm.until,
+                confirm.focus == Field::Until,
+                telling,
+                until::hint(telling.now, &telling.zone),
+            ),
             Some(Field::Until),
         ));
         let read = match until::parse(confirm.until.text(), telling.now, &telling.zone) {
@@ -165,7 +171,7 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
             false => ("reason", "required; recorded in the audit"),
         };
         rows.push((
-            input(name, &confirm.reason, confirm.focus == Field::Reason, telling, hint),
+            input(name, &confirm.reason, confirm.focus == Field::Reason, telling, hint.into()),
             Some(Field::Reason),
         ));
         rows.push((Line::new(), None));
@@ -234,7 +240,7 @@ fn asked(app: &App, confirm: &Confirm) -> Line {
     Line::of(safe!("{what}{of} on {machine} ({host}account {account})?"), Scope::Strong)
 }
 
-fn input(name: &'static str, input: &Input, focus: bool, telling: &Telling, hint: &'static str) -> Line {
+fn input(name: &'static str, input: &Input, focus: bool, telling: &Telling, hint: SafeText) -> Line {
     let room = telling.width.saturating_sub(12).max(8);
     let scope = if focus { Scope::InputFocus } else { Scope::Input };
     let pointer = if focus { "> " } else { "  " };

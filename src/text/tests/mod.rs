@@ -3,6 +3,7 @@ mod cells;
 pub(crate) mod hostile;
 mod rules;
 mod spoken;
+mod when;
 
 /// So many cases, `PCM_CASES` times as many where that is set; a failing one is printed, and becomes a test of its own instead of a file of seeds.
 fn cases(cases: u32) -> proptest::prelude::ProptestConfig {
