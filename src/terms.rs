@@ -132,6 +132,8 @@ words!(
         NotDeferred = "not-deferred",
         /// There is no run to end.
         NotRunning = "not-running",
+        /// There is nothing to have seen.
+        NotFailed = "not-failed",
         /// Deferred too often or for too long.
         DeferralLimit = "deferral-limit",
         /// Too close to its expiry.

@@ -175,6 +175,7 @@ impl App {
             Answer::Hold(doc) => out.view(doc, || view::hold(doc, &look))?,
             Answer::Restart(doc) => out.view(doc, || view::restart(doc, &look))?,
             Answer::Told(doc) => out.view(doc, || view::told(doc, &look))?,
+            Answer::Seen(doc) => out.view(doc, || view::seen(doc, &look))?,
             Answer::Poll(doc) => out.view(doc, || view::poll(doc, &look))?,
             Answer::DryRun(doc) => out.view(doc, || view::dry_run(doc, &look))?,
         }
@@ -189,7 +190,7 @@ impl App {
             // A program that reads it finds every problem in one place; for people each stands in its request's row.
             let of_requests: Vec<_> = doc.requests.iter().flat_map(|r| r.problems.clone()).collect();
             doc.problems.extend(of_requests);
-            doc.requests.retain(|r| selection.has(r.group));
+            doc.requests.retain(|r| selection.has(r));
             self.out.document(&doc)?;
         } else {
             self.out.page(&view::list(&doc, selection, &self.look()))?;
@@ -307,6 +308,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Hold(args) => act::hold(app, args),
         Verb::Unhold => app.change(Action::Unhold, None),
         Verb::Restart(args) => restart::run(app, args.what),
+        Verb::Seen(args) => app.change(Action::Seen(args.request), None),
         Verb::Poll => app.change(Action::Poll, None),
         Verb::Who => app.view(&View::Who),
         Verb::History(args) => app.view(&View::History(args.request)),

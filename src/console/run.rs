@@ -56,7 +56,7 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
         Ok(zone) => (zone, None),
         Err(e) => (Zone::utc(), Some(safe!("{e}; times are shown in UTC"))),
     };
-    let mut app = App::new(AppOptions {
+    let app = App::new(AppOptions {
         read_only: options.read_only,
         account: account::current().name,
         title: options.title.clone(),
@@ -66,8 +66,6 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
         // Where nothing but the oldest is understood, a clipboard is not either.
         clipboard: caps.synchronized,
     });
-    let seen = drivers::seen::file();
-    app.data.all_seen(seen.as_deref().map(drivers::seen::load).unwrap_or_default());
     let failed = |e: std::io::Error| {
         Failure::new(
             Exit::Failed,
@@ -82,7 +80,6 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
     let transcripts = transcript::start(layout, &to).map_err(failed)?;
     let discard = drivers::discard().map_err(failed)?;
     let save = drivers::save::start(&to).map_err(failed)?;
-    let seen = seen.map(drivers::seen::start).transpose().map_err(failed)?;
     logs::start(logs::follow(layout, config, app.options.zone.clone()), &to).map_err(failed)?;
     listen(&to).map_err(failed)?;
     let glyphs = if caps.ascii { &ui::ASCII } else { &ui::UNICODE };
@@ -107,7 +104,6 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
         transcripts,
         discard,
         save,
-        seen,
         out,
         pace,
         resumed: None,

@@ -27,8 +27,6 @@ pub struct Console {
     pub(super) discard: Sender<Box<Answer>>,
     /// Writes what is saved.
     pub(super) save: Sender<save::Job>,
-    /// Keeps what has been seen for the next start; None: the system names no folder for that.
-    pub(super) seen: Option<Sender<String>>,
     pub(super) out: Out,
     pub(super) pace: Pace,
     /// When Ctrl-Z was last come back from.
@@ -172,9 +170,6 @@ impl Console {
                     term::leave();
                     self.beside.plain = true;
                     terminal::write(text.as_bytes())?;
-                }
-                Effect::Seen(line) => {
-                    let _ = self.seen.as_ref().map(|seen| seen.send(line));
                 }
                 Effect::Traces(command) => self.painter.traces(command),
                 Effect::Discard(old) => {

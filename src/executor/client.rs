@@ -268,6 +268,7 @@ impl Client {
             | Action::Unhold
             | Action::Restart(_)
             | Action::Notice
+            | Action::Seen(_)
             | Action::Poll => {}
         }
         false
@@ -371,6 +372,7 @@ fn timeout_of(change: &Change) -> Duration {
         | Action::Unhold
         | Action::Restart(_)
         | Action::Notice
+        | Action::Seen(_)
         | Action::Poll
         | Action::AcceptSerial(_) => CHANGE_TIMEOUT,
     }

@@ -37,6 +37,7 @@ const VERBS: &[(&str, &[&str], Means)] = &[
     ("restart now", &[], Acts),
     ("restart defer", &["--for", "1h"], Acts),
     ("restart cancel", &[], Acts),
+    ("seen", &["--all"], Acts),
     ("poll", &[], Acts),
     ("who", &[], Views),
     ("log", &[], Views),

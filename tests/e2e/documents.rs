@@ -42,6 +42,7 @@ const R: &Fields = &[
     ("why", Text),
     ("attempt?", Number),
     ("deferred_until?", Time),
+    ("seen?", Object),
 ];
 
 const LIST: &Fields = &[
@@ -103,9 +104,13 @@ const STATUS: &Fields = &[
     ("clock_ok", Bool),
     ("restart_pending", Bool),
     ("counts", Object),
+    ("seen", Number),
+    ("seen_by_state", Object),
     ("users?", Number),
     ("problems", List),
 ];
+
+const SEEN: &Fields = &[("request_ids", List), ("by", Text), ("at", Time)];
 
 const SIMULATE: &Fields = &[("from", Time), ("until", Time), ("requests", List)];
 const TIMELINE: &Fields =
@@ -291,6 +296,8 @@ fn every_document_has_the_fields_that_are_promised() {
     }
     each(&site.json(&["show", "BP0000F"]), "attempts", ATTEMPT);
     has(&site.json_of(&["status"]), STATUS, "status");
+    has(&site.json(&["seen", "BP0000F"]), SEEN, "seen");
+    has(&site.request("BP0000F").unwrap()["seen"], &[("by", Text), ("at", Time)], "who has seen it");
     let simulate = site.json(&["simulate"]);
     has(&simulate, SIMULATE, "simulate");
     let timelines = each(&simulate, "requests", TIMELINE);

@@ -25,6 +25,7 @@ mod reboot;
 mod restart;
 mod rights;
 mod rollback;
+mod seen;
 mod service;
 mod share;
 mod simulate;

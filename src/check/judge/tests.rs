@@ -57,6 +57,8 @@ fn well() -> Facts {
                 restart_pending: false,
                 restart: None,
                 counts: BTreeMap::new(),
+                seen: 0,
+                seen_by_state: BTreeMap::new(),
                 users: Some(0),
                 problems: Vec::new(),
                 role: "".into(),

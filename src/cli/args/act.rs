@@ -140,3 +140,15 @@ pub struct StopArgs {
     #[arg(long, value_name = "R")]
     pub reason: String,
 }
+
+/// `pcm seen`
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub struct SeenArgs {
+    /// Request id, e.g. BP0000Y
+    #[arg(value_name = "REQUEST")]
+    pub request: Option<RequestId>,
+    /// Everything that expired or failed and was not seen yet
+    #[arg(long)]
+    pub all: bool,
+}

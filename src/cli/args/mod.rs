@@ -8,7 +8,8 @@ mod site;
 mod views;
 
 pub use act::{
-    DeferArgs, HoldArgs, RerunArgs, RestartArgs, RestartWhat, RunArgs, StopArgs, UntilArgs, WaitArgs,
+    DeferArgs, HoldArgs, RerunArgs, RestartArgs, RestartWhat, RunArgs, SeenArgs, StopArgs, UntilArgs,
+    WaitArgs,
 };
 pub use machine::{AdoptArg, DemoArgs, InitArgs, ServiceArgs, ServiceVerb};
 pub use site::{PackageArgs, PackageVerb, SiteArgs, SiteVerb};
@@ -135,6 +136,8 @@ pub enum Verb {
     Unhold,
     /// A restart that a package wants: do it now, later, or not by pcm
     Restart(RestartArgs),
+    /// You have seen what expired or failed: it is no finding any more
+    Seen(SeenArgs),
     /// Read the instruction file now
     Poll,
     /// Who is logged on
@@ -244,6 +247,7 @@ impl Verb {
             | Verb::Hold(_)
             | Verb::Unhold
             | Verb::Restart(_)
+            | Verb::Seen(_)
             | Verb::Poll
             | Verb::Who
             | Verb::Log(_)
@@ -272,6 +276,7 @@ impl Verb {
                 | Verb::Hold(_)
                 | Verb::Unhold
                 | Verb::Restart(_)
+                | Verb::Seen(_)
                 | Verb::Poll
                 | Verb::Init(_)
                 | Verb::Site(SiteArgs { what: SiteVerb::Init { .. } })

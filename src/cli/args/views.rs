@@ -14,10 +14,13 @@ pub struct ListArgs {
     /// Only what expired before it ran
     #[arg(long)]
     pub expired: bool,
+    /// Only what failed, seen or not
+    #[arg(long)]
+    pub failed: bool,
     /// Only what has been attempted
     #[arg(long)]
     pub executed: bool,
-    /// Everything (default: all but executed)
+    /// Everything (default: all but executed; what failed until an operator has seen it)
     #[arg(long)]
     pub all: bool,
 }

@@ -6,7 +6,7 @@ use crate::cli::time::Look;
 use crate::clock::Wall;
 use crate::decision::RestartState;
 use crate::executor::talk::view::{
-    ChangedDoc, DryRunDoc, HoldDoc, PollDoc, RestartDoc, RunResultDoc, ToldDoc,
+    ChangedDoc, DryRunDoc, HoldDoc, PollDoc, RestartDoc, RunResultDoc, SeenDoc, ToldDoc,
 };
 use crate::terms::{Group, State};
 
@@ -53,6 +53,17 @@ pub fn told(doc: &ToldDoc, look: &Look) -> Page {
     let mut page = Page::new(look.width);
     let names: Vec<&str> = doc.told.iter().map(|name| name.as_str()).collect();
     page.line(format!("Notice to {}.", names.join(", ")));
+    page
+}
+
+/// `pcm seen`
+pub fn seen(doc: &SeenDoc, look: &Look) -> Page {
+    let mut page = Page::new(look.width);
+    let ids: Vec<String> = doc.request_ids.iter().map(ToString::to_string).collect();
+    page.line(match ids.is_empty() {
+        true => "Nothing that expired or failed is left that no operator has seen.".to_owned(),
+        false => format!("{}: seen by {}, {}.", ids.join(", "), doc.by, look.time_and_distance(doc.at)),
+    });
     page
 }
 

@@ -12,20 +12,23 @@ use crate::text;
 /// Which groups are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {
-    /// All but executed: what an operator may still have to do with. Failed ones stay in sight.
+    /// All but executed: what an operator may still have to do with. What failed stays in sight until it was seen.
     Default,
     /// One group.
     Only(Group),
+    /// What failed.
+    Failed,
     /// Everything.
     All,
 }
 
 impl From<&ListArgs> for Selection {
     fn from(args: &ListArgs) -> Self {
-        match (args.pending, args.expired, args.executed, args.all) {
+        match (args.pending, args.expired, args.failed, args.executed, args.all) {
             (true, ..) => Selection::Only(Group::Pending),
             (_, true, ..) => Selection::Only(Group::Expired),
-            (_, _, true, _) => Selection::Only(Group::Executed),
+            (_, _, true, ..) => Selection::Failed,
+            (_, _, _, true, _) => Selection::Only(Group::Executed),
             (.., true) => Selection::All,
             _ => Selection::Default,
         }
@@ -33,11 +36,14 @@ impl From<&ListArgs> for Selection {
 }
 
 impl Selection {
-    /// Whether a group is in it.
-    pub fn has(self, group: Group) -> bool {
+    /// Whether a request is in it.
+    pub fn has(self, request: &RequestDoc) -> bool {
         match self {
-            Selection::Default => group != Group::Executed,
-            Selection::Only(only) => group == only,
+            Selection::Default => {
+                request.group != Group::Executed || request.state.is_failure() && request.seen.is_none()
+            }
+            Selection::Only(only) => request.group == only,
+            Selection::Failed => request.state.is_failure(),
             Selection::All => true,
         }
     }
@@ -56,7 +62,7 @@ pub fn list(doc: &ListDoc, selection: Selection, look: &Look) -> Page {
         words("WHY NOT / NEXT", 24),
     ];
     let mut table = Table::new(0, &columns);
-    for request in doc.requests.iter().filter(|r| selection.has(r.group)) {
+    for request in doc.requests.iter().filter(|r| selection.has(r)) {
         table.row(
             tone(request.state),
             [
@@ -131,14 +137,16 @@ fn why(request: &RequestDoc, look: &Look) -> String {
     {
         text = super::problem_words(problem);
     }
+    if let Some(seen) = &request.seen {
+        text.push_str(&format!("; seen by {}", seen.by));
+    }
     text
 }
 
 fn summary(doc: &ListDoc, selection: Selection) -> String {
     let parts = |shown: bool| {
-        let groups = Group::ALL.iter().filter(|group| selection.has(**group) == shown);
-        let counts = groups.flat_map(|group| {
-            let of_group = || doc.requests.iter().filter(|r| r.group == *group);
+        let counts = Group::ALL.iter().flat_map(|group| {
+            let of_group = || doc.requests.iter().filter(|r| r.group == *group && selection.has(r) == shown);
             // What failed is executed, too, and counted apart.
             let failed = of_group().filter(|r| r.state.is_failure()).count();
             [(of_group().count() - failed, group.as_str()), (failed, "failed")]
@@ -149,11 +157,12 @@ fn summary(doc: &ListDoc, selection: Selection) -> String {
     let mut text = if shown.is_empty() {
         match selection {
             Selection::Only(group) => format!("No {group} request."),
+            Selection::Failed => "No request has failed.".to_owned(),
             _ if doc.requests.is_empty() => "No request for this machine.".to_owned(),
             _ => "Nothing is left to do.".to_owned(),
         }
     } else {
-        let n = doc.requests.iter().filter(|r| selection.has(r.group)).count();
+        let n = doc.requests.iter().filter(|r| selection.has(r)).count();
         if shown.contains(',') { format!("{}: {shown}.", count(n, "request")) } else { format!("{shown}.") }
     };
     if !left_out.is_empty() {

@@ -13,7 +13,8 @@ use std::time::Duration;
 /// What is wrong, each as a sentence with the command that helps; empty: all is well. This is what exit status 10 of
 /// `pcm status` means.
 pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
-    let of = |states: &[State]| states.iter().filter_map(|s| doc.counts.get(s)).sum::<u32>() as usize;
+    let unseen = |s: &State| Some(doc.counts.get(s)?.saturating_sub(*doc.seen_by_state.get(s).unwrap_or(&0)));
+    let of = |states: &[State]| states.iter().filter_map(unseen).sum::<u32>() as usize;
     let mut found = Vec::new();
     if doc.service == ServiceState::Stopped {
         found.push(format!(
@@ -28,12 +29,15 @@ pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
     states(
         &[State::Failed, State::TimedOut],
         "failed",
-        format!("`{pcm} history` says how, `{pcm} rerun REQUEST --reason ...` tries again."),
+        format!(
+            "`{pcm} history` says how, `{pcm} rerun REQUEST --reason ...` tries again, `{pcm} seen REQUEST` ends \
+             this finding."
+        ),
     );
     states(
         &[State::Interrupted],
         "interrupted, its outcome unknown",
-        format!("see what it left behind, then `{pcm} rerun REQUEST --reason ...`."),
+        format!("see what it left behind, then `{pcm} rerun REQUEST --reason ...` or `{pcm} seen REQUEST`."),
     );
     states(
         &[State::Rejected],
@@ -94,7 +98,12 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
     };
     let requests: Vec<String> = State::ALL
         .iter()
-        .filter_map(|s| doc.counts.get(s).filter(|n| **n > 0).map(|n| format!("{n} {s}")))
+        .filter_map(|s| {
+            doc.counts.get(s).filter(|n| **n > 0).map(|n| match doc.seen_by_state.get(s) {
+                Some(seen) => format!("{n} {s} ({seen} seen)"),
+                None => format!("{n} {s}"),
+            })
+        })
         .collect();
     let none = || "none".to_owned();
     pairs(

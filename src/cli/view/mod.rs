@@ -11,7 +11,7 @@ mod simulate;
 #[cfg(test)]
 mod tests;
 
-pub use change::{changed, dry_run, hold, poll, restart, run_result, told};
+pub use change::{changed, dry_run, hold, poll, restart, run_result, seen, told};
 pub use check::check;
 pub use history::{attempts, audit, verify};
 pub use list::{Selection, list};

@@ -46,6 +46,7 @@ fn request(id: &str, package: &str, state: State, why: &str) -> RequestDoc {
         exit_code: None,
         result: None,
         run: None,
+        seen: None,
     }
 }
 
@@ -193,6 +194,8 @@ fn status_doc() -> StatusDoc {
         restart_pending: false,
         restart: None,
         counts: BTreeMap::from([(State::Waiting, 1), (State::Succeeded, 41)]),
+        seen: 0,
+        seen_by_state: BTreeMap::new(),
         users: Some(2),
         problems: Vec::new(),
         role: "production".into(),

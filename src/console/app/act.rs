@@ -151,28 +151,13 @@ impl App {
         effects
     }
 
-    /// Lets what expired or failed go from the overview, or brings it back.
+    /// Says of what expired or failed that it was seen: the overview lets it go.
     fn see(&mut self) -> Vec<Effect> {
-        let rows: Vec<_> = self.subjects().into_iter().filter_map(|id| self.data.request(id)).collect();
-        let keys: Vec<String> = rows.into_iter().filter_map(|row| self.data.seen_key(row)).collect();
-        let back = keys.iter().all(|key| self.data.has_seen(key));
-        let mut effects = Vec::new();
-        for key in keys {
-            effects.push(Effect::Seen(format!("{}{key}", if back { "-" } else { "" })));
-            self.data.mark_seen(key, !back);
-        }
+        let rows = self.subjects().into_iter().filter_map(|id| self.data.request(id));
+        let unseen: Vec<_> = rows.filter(|row| row.is_unseen()).filter_map(|row| row.request_id).collect();
         self.marked.clear();
-        let n = super::words::count(effects.len(), "row");
-        let said = match back {
-            true => safe!("{n} shown again"),
-            false => safe!(
-                "{n} hidden here; {} lists all requests, and {} there brings them back",
-                self.key_of(Id::Packages),
-                self.key_of(Id::Seen)
-            ),
-        };
-        self.say(said, false);
-        effects
+        let seen = |request| Change { what: Action::Seen(Some(request)), reason: None, dry_run: false };
+        unseen.into_iter().map(|id| self.ask(seen(id), safe!("recording that you have seen {id}"))).collect()
     }
 
     /// To the log at the moment the newest attempt of the request in question started.

@@ -7,7 +7,7 @@ use crate::executor::talk::view::*;
 use crate::site::ids::RequestId;
 use crate::terms::{Group, Problem, State};
 use crate::text::SafeText;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 /// How many requests' details are kept at most.
 const MAX_SHOWN: usize = 64;
@@ -80,10 +80,6 @@ pub struct Data {
     pub check: Held<CheckDoc>,
     /// Details by request.
     shows: BTreeMap<RequestId, Held<ShowDoc>>,
-    /// What an operator has seen of what expired or failed, as [`seen_key`] names it.
-    seen: BTreeSet<String>,
-    /// Counts every change of those.
-    seen_changes: u64,
     /// Explanations: only the newest is kept.
     pub explain: Option<(RequestId, Held<ExplainDoc>)>,
     /// Asked for several times a frame and worked out once an answer.
@@ -93,8 +89,8 @@ pub struct Data {
 /// What is said of all requests together.
 #[derive(Debug, Clone, Default)]
 struct Sums {
-    /// Of what: the revision of the list and of what has been seen, and of the status.
-    of: ((u64, u64), u64),
+    /// Of what: the revision of the list, and of the status.
+    of: (u64, u64),
     /// How many requests are in each group, and how many of them no operator has seen.
     groups: BTreeMap<Group, (usize, usize)>,
     /// The same for attempts that ended without success.
@@ -170,43 +166,9 @@ impl Data {
         self.status.value.iter().flat_map(|s| &s.problems).chain(list)
     }
 
-    /// What this row is known by among those that have been seen; None for what cannot be: it is neither expired nor
-    /// failed.
-    pub fn seen_key(&self, row: &RequestDoc) -> Option<String> {
-        let request = row.request_id.filter(|_| row.group == Group::Expired || row.state.is_failure())?;
-        let machine = self.list.value.as_ref()?.machine?;
-        Some(format!("{machine} {request} {} {}", row.state, row.attempt))
-    }
-
-    /// What has been seen, as it was kept since an earlier start.
-    pub fn all_seen(&mut self, keys: BTreeSet<String>) {
-        self.seen = keys;
-        self.seen_changes += 1;
-    }
-
-    /// This has been seen, or, taken back, has not.
-    pub fn mark_seen(&mut self, key: String, seen: bool) {
-        if seen {
-            self.seen.insert(key);
-        } else {
-            self.seen.remove(&key);
-        }
-        self.seen_changes += 1;
-    }
-
-    /// Whether what this key names has been seen.
-    pub fn has_seen(&self, key: &str) -> bool {
-        self.seen.contains(key)
-    }
-
     /// What lists of requests are made of has not changed as long as this has not.
-    pub fn revision(&self) -> (u64, u64) {
-        (self.list.revision(), self.seen_changes)
-    }
-
-    /// Whether an operator has seen that this expired or failed.
-    pub fn is_seen(&self, row: &RequestDoc) -> bool {
-        !self.seen.is_empty() && self.seen_key(row).is_some_and(|key| self.seen.contains(&key))
+    pub fn revision(&self) -> u64 {
+        self.list.revision()
     }
 
     /// How many requests are in a group.
@@ -247,10 +209,10 @@ impl Data {
         }
     }
 
-    fn summed(&self, of: ((u64, u64), u64)) -> Sums {
+    fn summed(&self, of: (u64, u64)) -> Sums {
         let mut sums = Sums { of, ..Sums::default() };
         for (at, row) in self.requests().iter().enumerate() {
-            let unseen = usize::from(!self.is_seen(row));
+            let unseen = usize::from(row.seen.is_none());
             let counts = sums.groups.entry(row.group).or_default();
             *counts = (counts.0 + 1, counts.1 + unseen);
             if row.state.is_failure() {

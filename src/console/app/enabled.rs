@@ -6,7 +6,7 @@ use super::overlay::Overlay;
 use super::state::App;
 use super::view::{Focus, View};
 use crate::console::keymap::commands::{Command, Context, Id};
-use crate::executor::talk::view::{AllowedDoc, ServiceState};
+use crate::executor::talk::view::{AllowedDoc, RequestDoc, ServiceState};
 use crate::safe;
 use crate::terms::Group;
 use crate::text::SafeText;
@@ -102,10 +102,13 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
             Err("no row with a request id is selected".into())
         }
         Id::Seen => {
-            let mut rows = app.subjects().into_iter().filter_map(|id| app.data.request(id));
-            match rows.any(|row| app.data.seen_key(row).is_some()) {
-                true => Ok(()),
-                false => Err("only what expired or failed can be acknowledged".into()),
+            let subjects = app.subjects();
+            let mut rows = subjects.iter().filter_map(|id| app.data.request(*id));
+            let seen = rows.clone().find_map(|row| row.seen.as_ref());
+            match (rows.any(RequestDoc::is_unseen), seen) {
+                (true, _) => Ok(()),
+                (false, Some(seen)) => Err(safe!("{} has seen it", seen.by)),
+                (false, None) => Err("only what expired or failed can be acknowledged".into()),
             }
         }
         Id::LogAt if app.started().is_none() => Err("it has not run".into()),

@@ -110,8 +110,6 @@ pub enum Effect {
     Mouse(bool),
     /// Do with the display of traces what this command says; it is the terminal's side that has it.
     Traces(Id),
-    /// Keep for the next start that something has been seen, or, after a `-`, has not.
-    Seen(String),
     /// Let go of a document that is out of date. The memory of tens of thousands of rows is given back beside the loop
     /// that keys wait for.
     Discard(Box<Answer>),

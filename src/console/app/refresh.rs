@@ -214,6 +214,10 @@ impl App {
                 let names: Vec<&str> = doc.told.iter().map(SafeText::as_str).collect();
                 (safe!("notice to {}", names.join(", ")), false)
             }
+            Ok(Answer::Seen(seen)) => {
+                let ids: Vec<String> = seen.request_ids.iter().map(ToString::to_string).collect();
+                (safe!("seen: {}; {} lists all requests", ids.join(", "), self.key_of(Id::Packages)), false)
+            }
             Ok(Answer::Poll(poll)) => {
                 let serial = poll.serial.map_or("no instruction file".into(), |n| format!("serial {n}"));
                 let wrong = poll.problems.iter().filter(|p| !p.is_warning()).count();

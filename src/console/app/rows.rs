@@ -202,7 +202,7 @@ impl Rows {
                 let fresh = leaves.zip(now).is_some_and(|(leaves, now)| now < leaves);
                 (fresh, leaves.filter(|_| fresh))
             }
-            _ => (!data.is_seen(row), None),
+            _ => (row.seen.is_none(), None),
         }
     }
 

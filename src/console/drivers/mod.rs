@@ -6,7 +6,6 @@ pub mod clipboard;
 pub mod keys;
 pub mod logs;
 pub mod save;
-pub mod seen;
 pub mod transcript;
 
 use super::threads::spawn;

@@ -113,7 +113,7 @@ commands! {
     Sort "sort" ["s"] "sort" "cycle the sort order" Lists [Requests] 0;
     Mark "mark" ["Space"] "mark" "mark or unmark this row; actions apply to all marked rows" Lists [Requests] 2;
     InvertMarks "invert-marks" ["*"] "invert marks" "mark the unmarked rows and unmark the marked ones" Lists [Requests] 0;
-    Seen "seen" ["v"] "acknowledge" "expired or failed: hide it from the overview, keep it in the packages view" Lists [Requests] 0;
+    Seen "seen" ["v"] "acknowledge" "expired or failed: you have seen it; the overview lets it go, the packages view keeps it" Lists [Requests] 0;
     Search "search" ["/"] "search" "search the log for a regular expression" Logs [Log] 9;
     NextMatch "next-match" ["n"] "next" "the next match" Logs [Log] 5;
     PrevMatch "previous-match" ["N"] "previous" "the previous match" Logs [Log] 0;
@@ -175,7 +175,10 @@ impl Id {
     /// Whether it changes something on the machine.
     pub fn operates(self) -> bool {
         self.verb().is_some()
-            || matches!(self, Id::Hold | Id::Unhold | Id::Poll | Id::Restart | Id::CancelRestart | Id::Notice)
+            || matches!(
+                self,
+                Id::Hold | Id::Unhold | Id::Poll | Id::Seen | Id::Restart | Id::CancelRestart | Id::Notice
+            )
     }
 
     /// The core's word for it, where it is something done to a request.

@@ -74,6 +74,8 @@ impl Fake {
             restart_pending: false,
             restart: None,
             counts: BTreeMap::new(),
+            seen: 0,
+            seen_by_state: BTreeMap::new(),
             users: Some(2),
             problems: Vec::new(),
             role: "production".into(),
@@ -486,6 +488,17 @@ impl Ask for Fake {
                 let mut status = self.status.lock().unwrap();
                 (status.held_until, status.hold) = (None, None);
                 Answer::Hold(HoldDoc { held_until: None, by: None, reason: None })
+            }
+            Action::Seen(request) => {
+                let seen = SeenBy { by: "ola".into(), at: soon(0) };
+                let mut list = self.list.lock().unwrap();
+                let rows = list.requests.iter_mut().filter(|row| row.is_unseen());
+                let rows = rows.filter(|row| request.is_none() || row.request_id == *request);
+                let request_ids = rows.filter_map(|row| {
+                    row.seen = Some(seen.clone());
+                    row.request_id
+                });
+                Answer::Seen(SeenDoc { request_ids: request_ids.collect(), by: seen.by, at: seen.at })
             }
             Action::Notice => Answer::Told(ToldDoc { told: vec!["anna on pts/0".into()] }),
             Action::Restart(_) => Answer::Restart(RestartDoc {

@@ -2,7 +2,7 @@
 
 use super::fake::{Fake, id};
 use super::stage::Stage;
-use crate::console::app::{Effect, View, enabled};
+use crate::console::app::{View, enabled};
 use crate::console::keymap::commands::Id;
 use crate::decision::Verb;
 use crate::error::{Exit, Failure};
@@ -206,9 +206,11 @@ fn what_expired_or_failed_stays_in_sight_until_it_was_seen() {
         stage.keys("j");
     }
     stage.keys("v");
+    let told = |stage: &Stage| stage.fake.changes.lock().unwrap().last().map(|change| change.what.clone());
     assert_eq!(
-        stage.effects.iter().filter(|e| matches!(e, Effect::Seen(_))).collect::<Vec<_>>(),
-        [&Effect::Seen("BP004000 BP00007 failed 1".into())]
+        told(&stage),
+        Some(Action::Seen(Some(id("BP00007")))),
+        "it is the core that keeps it, for everybody"
     );
     stage.tick(5);
     let screen = stage.screen();
@@ -216,17 +218,12 @@ fn what_expired_or_failed_stays_in_sight_until_it_was_seen() {
         !listed(&stage, "BP00007") && screen.contains("Failed 2") && listed(&stage, "BP00005"),
         "{screen}"
     );
-    // It is in view 2, and comes back from there.
-    stage.keys("2 / 'BP00007 Enter v 1");
-    assert!(stage.effects.contains(&Effect::Seen("-BP004000 BP00007 failed 1".into())));
-    assert!(listed(&stage, "BP00007"));
-    // A further failure is another one.
-    stage.keys("Esc Esc");
-    while stage.app.subject() != Some(id("BP00007")) {
-        stage.keys("j");
-    }
-    stage.keys("v");
-    stage.fake.list.lock().unwrap().requests[6].attempt = 2;
+    // It is in view 2, which says who has seen it.
+    stage.keys("2 / 'BP00007 Enter");
+    assert_eq!(enabled(&stage.app, Id::Seen).unwrap_err().as_str(), "ola has seen it");
+    // A further failure is another one: the core says that nobody has seen it.
+    stage.keys("Esc Esc 1");
+    stage.fake.list.lock().unwrap().requests[6].seen = None;
     stage.tick(2);
     assert!(listed(&stage, "BP00007"), "{}", stage.screen());
     // What is pending cannot be put away.

@@ -171,6 +171,7 @@ impl Executor {
             }
             Action::Restart(verb) => self.restart_act(*verb, actor, reason, now).map(Answer::Restart),
             Action::Notice => self.tell_for(actor, reason.unwrap_or(&SafeText::EMPTY), now).map(Answer::Told),
+            Action::Seen(request) => self.see(*request, actor, now),
             Action::Poll => {
                 self.poll_now();
                 self.polled()

@@ -14,6 +14,7 @@ mod overdue;
 mod proof;
 mod restart;
 mod retention;
+mod seen;
 mod share;
 mod watch;
 

@@ -2,6 +2,7 @@
 //! events, in SQLite with a rollback journal and `synchronous = EXTRA`; one transaction a transition. Only the executor
 //! writes it. Whether it can be believed is judged in `health`, against the mark in `mark`.
 
+mod acknowledged;
 mod chain;
 #[cfg(test)]
 pub mod faults;
@@ -17,6 +18,7 @@ mod snapshot;
 mod tests;
 mod trail;
 
+pub use acknowledged::Acknowledged;
 pub use chain::{ChainState, Event, verify};
 pub use health::{Adopt, Cause, InitOutcome, Lost, adopt, init, is_new, seen};
 pub use mark::Mark;
@@ -131,6 +133,7 @@ impl History {
         let tx = self.db.unchecked_transaction().map_err(|e| self.database(e))?;
         same(&tx, &self.head, &self.file)?;
         let mut snapshot = self.content(rows::read(&tx))?;
+        snapshot.acknowledged = self.content(acknowledged::read(&tx))?;
         snapshot.highest = self.content(publication::highest(&tx))?;
         Ok(snapshot)
     }

@@ -1,6 +1,7 @@
 //! What is held of the history while it is open. It is read once; from then on each transition names its change, and
 //! applying that comes to the same as reading everything anew.
 
+use super::acknowledged::AllAcknowledged;
 use super::rows::{AttemptRow, DeferralRow};
 use crate::clock::Wall;
 use crate::decision::{Deferrals, HistoryView, Hold, RestartOrder};
@@ -20,6 +21,8 @@ pub struct Snapshot {
     pub since: BTreeMap<RequestId, (State, Wall)>,
     /// The highest publication that this machine has ever taken.
     pub highest: Option<Publication>,
+    /// What operators have seen of what expired or failed.
+    pub acknowledged: AllAcknowledged,
     /// All deferrals by request, oldest first.
     deferrals: BTreeMap<RequestId, Vec<DeferralRow>>,
     /// All attempts by request, in the order of their numbers. `view` shares with each what decisions see of it.
@@ -51,6 +54,8 @@ pub enum Delta {
     Restart(RestartOrder),
     /// The highest publication.
     Publication(Publication),
+    /// What operators have seen.
+    Acknowledged(AllAcknowledged),
     /// The states in which requests were seen.
     Seen(Wall, Vec<(RequestId, State)>),
 }
@@ -111,6 +116,7 @@ impl Snapshot {
             Delta::Hold(hold) => self.view.hold = hold,
             Delta::Restart(order) => self.view.restart = Some(order),
             Delta::Publication(highest) => self.highest = Some(highest),
+            Delta::Acknowledged(all) => self.acknowledged = all,
             Delta::Seen(at, states) => {
                 for (request, state) in states {
                     if self.since.get(&request).is_none_or(|(before, _)| *before != state) {

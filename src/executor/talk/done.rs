@@ -60,6 +60,17 @@ pub struct ToldDoc {
     pub told: Vec<SafeText>,
 }
 
+/// `seen`: what counts as seen now that did not before; one that did, with who saw it first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeenDoc {
+    /// Which.
+    pub request_ids: Vec<RequestId>,
+    /// By whom.
+    pub by: SafeText,
+    /// When.
+    pub at: Wall,
+}
+
 /// `restart`: where a pending restart stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RestartDoc {

@@ -118,6 +118,8 @@ pub enum Action {
     Restart(RestartVerb),
     /// Tell everybody who is logged on, on their terminals.
     Notice,
+    /// The operator has seen how this request, or every request, expired or failed.
+    Seen(Option<RequestId>),
     /// Read the instruction file now.
     Poll,
     /// Let the instruction file with this serial, which a share offers, replace a newer one.
@@ -135,6 +137,7 @@ impl Action {
             Action::Restart(RestartVerb::Defer(_)) => "restart defer",
             Action::Restart(RestartVerb::Cancel) => "restart cancel",
             Action::Notice => "notice",
+            Action::Seen(_) => "seen",
             Action::Poll => "poll",
             Action::AcceptSerial(_) => "accept-serial",
         }
@@ -144,6 +147,7 @@ impl Action {
     pub fn request(&self) -> Option<RequestId> {
         match self {
             Action::Request(request, _) => Some(*request),
+            Action::Seen(request) => *request,
             Action::Hold { .. }
             | Action::Unhold
             | Action::Restart(_)
@@ -259,6 +263,8 @@ pub enum Answer {
     Restart(RestartDoc),
     /// To `Notice`.
     Told(ToldDoc),
+    /// To `Seen`.
+    Seen(SeenDoc),
     /// To `Poll`.
     Poll(PollDoc),
     /// To anything with `dry_run`.
@@ -313,6 +319,7 @@ mod tests {
             Action::Hold { until: Wall::default(), replace: true },
             Action::Unhold,
             Action::Notice,
+            Action::Seen(None),
             Action::Poll,
             Action::AcceptSerial(1),
         ];

@@ -92,6 +92,18 @@ pub struct RequestDoc {
     /// While it runs: what is known of it.
     #[serde(default)]
     pub run: Option<RunDoc>,
+    /// Of what expired or failed: which operator has seen it.
+    #[serde(default)]
+    pub seen: Option<SeenBy>,
+}
+
+/// An operator who has seen how a request ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeenBy {
+    /// Who.
+    pub by: SafeText,
+    /// When.
+    pub at: Wall,
 }
 
 /// What is said of a run of which that is believed, and no more than believed.
@@ -295,6 +307,12 @@ pub struct StatusDoc {
     /// By state, all states that occur.
     #[serde(serialize_with = "by_word")]
     pub counts: BTreeMap<State, u32>,
+    /// How many of those that expired or failed an operator has seen: they are no finding any more.
+    #[serde(default)]
+    pub seen: u32,
+    /// The same by state.
+    #[serde(default, serialize_with = "by_word")]
+    pub seen_by_state: BTreeMap<State, u32>,
     /// How many are logged on; None: unknown.
     pub users: Option<u32>,
     /// What is wrong.
@@ -481,6 +499,13 @@ pub struct StepDoc {
 }
 
 impl RequestDoc {
+    /// It expired or failed, and no operator has seen that yet.
+    pub fn is_unseen(&self) -> bool {
+        self.request_id.is_some()
+            && self.seen.is_none()
+            && (self.group == Group::Expired || self.state.is_failure())
+    }
+
     /// It waits for an operator: nothing else ever runs it.
     pub fn is_by_hand(&self) -> bool {
         self.state == State::Offered && self.blocked_by.iter().any(|code| code.is_by_hand())

@@ -36,6 +36,7 @@ fn request(r: R) -> RequestDoc {
         exit_code: None,
         result: None,
         run: None,
+        seen: None,
     }
 }
 

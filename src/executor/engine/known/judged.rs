@@ -103,6 +103,15 @@ impl Known {
             },
             Action::Restart(verb) => self.would_restart(*verb, now)?,
             Action::Notice => "tell everybody who is logged on, on their terminals".into(),
+            Action::Seen(request) => {
+                let about = self.to_be_seen(*request, now)?;
+                let ids: Vec<String> =
+                    about.iter().filter_map(|d| d.request_id).map(|id| id.to_string()).collect();
+                match ids.is_empty() {
+                    true => "change nothing: everything that expired or failed was seen".into(),
+                    false => format!("record that {} were seen", ids.join(", ")),
+                }
+            }
             Action::Poll => "read the instruction file now".into(),
             Action::AcceptSerial(serial) => {
                 let share = self.offered(*serial)?.share.display();

@@ -52,9 +52,12 @@ impl Views<'_> {
 
     pub(super) fn status(&self, actor: &Actor) -> StatusDoc {
         let decisions = self.known.verdicts(self.now);
-        let mut counts = BTreeMap::new();
+        let (mut counts, mut seen_by_state) = (BTreeMap::new(), BTreeMap::new());
         for decision in decisions.iter() {
             *counts.entry(decision.state).or_insert(0) += 1;
+            if self.known.seen(decision).is_some() {
+                *seen_by_state.entry(decision.state).or_insert(0) += 1;
+            }
         }
         let config = &self.known.policy.config;
         StatusDoc {
@@ -68,6 +71,8 @@ impl Views<'_> {
             restart_pending: self.known.restart_pending(),
             restart: Some(self.known.restart_doc(self.now)),
             counts,
+            seen: seen_by_state.values().sum(),
+            seen_by_state,
             users: self.known.facts().users.and_then(|users| u32::try_from(users.len()).ok()),
             problems: self.problems(),
             role: config.role.clone(),

@@ -10,6 +10,7 @@ mod memo;
 mod problems;
 mod report;
 mod runs;
+mod seen;
 mod share;
 mod views;
 

@@ -136,6 +136,7 @@ impl Views<'_> {
             exit_code: newest.and_then(|row| row.attempt.exit_code),
             result: newest.map(|row| row.attempt.result.clone()).filter(|text| !text.is_empty()),
             run,
+            seen: self.known.seen(d).map(|seen| SeenBy { by: seen.by.clone(), at: seen.at }),
         }
     }
 
