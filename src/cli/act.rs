@@ -47,7 +47,11 @@ fn start(
         return finish(app, &launched, false);
     }
     if wait.follow {
-        app.out.say(&SafeText::new(&format!("{request} attempt {} runs; its output:", launched.attempt)))?;
+        app.out.say(&SafeText::new(&format!(
+            "{request} attempt {} runs; its output has a {} before each line:",
+            launched.attempt,
+            follow::MARK.trim()
+        )))?;
     }
     let ended = follow::until_ended(app, &client, &launched, wait.follow)?;
     finish(app, &ended, true)

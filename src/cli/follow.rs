@@ -17,6 +17,9 @@ const STEP: Duration = Duration::from_millis(250);
 /// How long an executor that does not answer (a service being restarted) is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What stands before each line of a package: what it prints cannot be taken for a line of pcm's own.
+pub const MARK: &str = "| ";
+
 /// Asks until the attempt has ended.
 ///
 /// # Errors
@@ -106,14 +109,24 @@ impl Transcript {
         self.rest.extend(more);
         while let Some(i) = self.rest.iter().position(|b| *b == b'\n') {
             let line: Vec<u8> = self.rest.drain(..=i).collect();
-            app.out.say(&SafeText::from_bytes(trim(&line)))?;
+            say(app, &line)?;
         }
         if end && !self.rest.is_empty() {
-            let line = std::mem::take(&mut self.rest);
-            app.out.say(&SafeText::from_bytes(trim(&line)))?;
+            say(app, &std::mem::take(&mut self.rest))?;
         }
         Ok(())
     }
+}
+
+/// A line of the package. What is longer than the terminal is wide would go on at the beginning of the next row, where
+/// pcm's own lines begin: each row has its mark.
+fn say(app: &App, line: &[u8]) -> Result<()> {
+    let text = SafeText::from_bytes(trim(line));
+    let rows = match app.out.width.map(|width| width.saturating_sub(MARK.len())) {
+        Some(room) if room > 1 && !text.is_empty() => text.wrap(room),
+        _ => vec![text],
+    };
+    rows.iter().try_for_each(|row| app.out.say(&SafeText::new(&format!("{MARK}{row}"))))
 }
 
 fn trim(line: &[u8]) -> &[u8] {

@@ -94,6 +94,10 @@ impl Out {
         if self.quiet {
             return Ok(());
         }
+        if crate::host::terminal::output_is_closed() {
+            let why = "cannot write to standard output: it is closed";
+            return Err(Failure::new(Exit::Failed, "output", why, "Open it, or use --quiet"));
+        }
         let mut stdout = std::io::stdout().lock();
         stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|e| {
             if e.kind() == std::io::ErrorKind::BrokenPipe {

@@ -70,6 +70,12 @@ pub fn speed() -> Option<u32> {
     sys::terminal::speed().filter(|baud| *baud > 0)
 }
 
+/// Whether standard output was closed by whoever started this process: nothing that is printed arrives, and no write says
+/// so.
+pub fn output_is_closed() -> bool {
+    sys::terminal::output_is_closed()
+}
+
 /// Lets another program take the place of this process, with its terminal and its signals. It returns only if that
 /// program cannot be started; where a process cannot be replaced (Windows) it waits for the program and ends with its
 /// exit status.

@@ -18,6 +18,7 @@ mod history;
 mod identity;
 mod idle;
 mod input;
+mod output;
 mod packages;
 mod past;
 mod policy;

@@ -36,7 +36,11 @@ pub fn table(page: &mut Page, attempts: &[AttemptDoc], several: bool, look: &Loo
         let only_several = |text: String| if several { text } else { String::new() };
         let took = match (a.started_at, a.ended_at) {
             (Some(from), Some(to)) => look.between(from, to),
-            (Some(from), None) => format!("{} so far", look.between(from, look.now)),
+            (Some(from), None) if !a.state.is_terminal() => {
+                format!("{} so far", look.between(from, look.now))
+            }
+            // It was interrupted: nobody saw its end.
+            (Some(_), None) => "unknown".to_owned(),
             (None, _) => String::new(),
         };
         table.row(

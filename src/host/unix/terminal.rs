@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// One read takes this much; what is left is there at the next poll, which is level-triggered.
@@ -98,6 +99,29 @@ pub fn size() -> Option<(u16, u16)> {
 
 pub fn speed() -> Option<u32> {
     Some(tcgetattr(io::stdout()).ok()?.output_speed())
+}
+
+/// Whether whoever started this process closed standard output (`>&-`). Before `main` the standard library opens
+/// `/dev/null` in its place, where everything that is printed would be lost without an error.
+static OUTPUT_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// The loader calls this before `main`.
+#[allow(unsafe_code)]
+#[used]
+// SAFETY: the section holds functions that are called with what C's `main` gets; this one takes nothing of it.
+#[unsafe(link_section = ".init_array")]
+static LOOK: extern "C" fn() = look;
+
+#[allow(unsafe_code)]
+extern "C" fn look() {
+    // SAFETY: asks about a descriptor by its number and touches no memory.
+    if unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) } == -1 {
+        OUTPUT_CLOSED.store(true, Ordering::Relaxed);
+    }
+}
+
+pub fn output_is_closed() -> bool {
+    OUTPUT_CLOSED.load(Ordering::Relaxed)
 }
 
 pub fn hand_over(mut program: Command) -> io::Error {

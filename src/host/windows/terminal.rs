@@ -35,6 +35,11 @@ pub fn speed() -> Option<u32> {
     None
 }
 
+/// A process without one has a handle that cannot be written, and so an error.
+pub fn output_is_closed() -> bool {
+    false
+}
+
 pub fn hand_over(mut program: Command) -> io::Error {
     match program.status() {
         Ok(status) => std::process::exit(status.code().unwrap_or(1)),
