@@ -8,6 +8,7 @@ mod completions;
 mod console;
 mod demo;
 mod follow;
+mod help;
 mod host;
 mod host_name;
 mod init;
@@ -38,6 +39,7 @@ use crate::executor::talk::view::ServiceState;
 use crate::text::SafeText;
 use args::{AuditVerb, Cli, Global, Meant, Verb};
 use clap::Parser;
+use clap::error::ErrorKind;
 use out::Out;
 use setup::Setup;
 use std::ffi::OsString;
@@ -72,10 +74,15 @@ fn usage(e: &clap::Error, args: &[OsString]) -> ExitCode {
         let _ = e.print();
         return ExitCode::SUCCESS;
     }
-    let given = |flag: &str| args.iter().take_while(|a| *a != "--").any(|a| a == flag);
+    let json = args.iter().take_while(|a| *a != "--").any(|a| a == "--json");
+    if e.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
+        // `pcm restart` alone: what it can, as it is.
+        let _ = e.print();
+        return ExitCode::from(Exit::Usage as u8);
+    }
     let (message, usage) = usage_words(&e.render().to_string());
     let failure = Failure::new(Exit::Usage, "usage", message, usage);
-    Out::new(given("--json"), false, true).error(&failure);
+    Out::new(json, false, true).error(&failure);
     ExitCode::from(Exit::Usage as u8)
 }
 
@@ -214,6 +221,7 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
     match &cli.verb {
         Some(Verb::Completions { shell }) => return completions::print(*shell, &out),
         Some(Verb::Man) => return man::print(&out),
+        Some(Verb::Help(args)) => return help::print(&args.verb, &out),
         _ => {}
     }
     if let Some(Verb::CheckProbe) = &cli.verb {
@@ -273,7 +281,7 @@ fn usable_flags(cli: &Cli) -> Result<()> {
     if !share.is_empty() && meant == Meant::Neither {
         return wrong("--share does not go with this verb", "Leave it out: it reads no share");
     }
-    let prints = matches!(cli.verb, Some(Verb::Completions { .. } | Verb::Man));
+    let prints = matches!(cli.verb, Some(Verb::Completions { .. } | Verb::Man | Verb::Help(_)));
     if (config.is_some() || state.is_some()) && (prints || matches!(cli.verb, Some(Verb::Demo(_)))) {
         return wrong("--config and --state do not go with this verb", "Leave them out: it reads neither");
     }
@@ -311,6 +319,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Seen(args) => app.change(Action::Seen(args.request), None),
         Verb::Poll => app.change(Action::Poll, None),
         Verb::Who => app.view(&View::Who),
+        Verb::Notice(args) => app.change(Action::Notice, Some(&args.text.join(" "))),
         Verb::History(args) => app.view(&View::History(args.request)),
         Verb::Audit(args) => app.view(match args.what {
             None => &View::Audit,
@@ -330,6 +339,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::ShareReader => Ok(helper(crate::executor::share::job::main())),
         Verb::Completions { shell } => completions::print(shell, &app.out),
         Verb::Man => man::print(&app.out),
+        Verb::Help(args) => help::print(&args.verb, &app.out),
         Verb::CheckProbe => Ok(helper(crate::check::probe::main())),
         Verb::AsOwner => Ok(helper(crate::executor::stand_in::main())),
     }

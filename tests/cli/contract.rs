@@ -24,7 +24,8 @@ fn every_refusal_has_its_exit_status_and_its_code() {
     assert_eq!(of(&["defer", "BP0000Y", "--until", "2001-01-01", "--reason", "x"]), (2, "usage".into()));
     assert_eq!(of(&["nonsense"]), (2, "usage".into()));
     assert_eq!(of(&["status", "--dry-run"]), (2, "usage".into()));
-    assert_eq!(of(&["log", "missing.log"]), (4, "no-such-file".into()));
+    // 2 and not 4: `pcm log` ends as grep does.
+    assert_eq!(of(&["log", "missing.log"]), (2, "no-such-file".into()));
     std::fs::rename(dir.path().join("share"), dir.path().join("gone")).unwrap();
     assert_eq!(of(&["poll"]), (5, "share-missing".into()));
     std::fs::remove_file(dir.path().join("state/history.db")).unwrap();
@@ -116,4 +117,49 @@ fn a_share_is_linted_by_folder_by_file_and_as_configured() {
     assert_eq!(of(&["/no/such/share"]), (4, "no-such-file".into()));
     assert_eq!(of(&["--zone", "Atlantis/Capital"]), (2, "usage".into()));
     assert_eq!(of(&["--dry-run"]), (2, "usage".into()));
+}
+
+#[test]
+fn help_is_there_for_every_verb_and_a_group_alone_lists_what_it_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = |args: &[&str]| {
+        let done = pcm(dir.path(), args);
+        (done.status.code().unwrap(), text(&done.stdout), text(&done.stderr))
+    };
+    assert_eq!(said(&["help"]).1, said(&["--help"]).1);
+    for verb in ["run", "site lint", "restart defer", "help"] {
+        let words: Vec<&str> = verb.split(' ').collect();
+        let (status, help, _) = said(&[&["help"], &words[..]].concat());
+        assert_eq!((status, &help), (0, &said(&[&words[..], &["--help"]].concat()).1), "{verb}");
+    }
+    let (status, _, wrong) = said(&["help", "nonsense"]);
+    assert!(status == 2 && wrong.contains("no verb `nonsense`"), "{wrong}");
+    for (group, what) in [("restart", "cancel"), ("service", "install"), ("site", "lint"), ("package", "content")] {
+        let (status, _, list) = said(&[group]);
+        assert!(status == 2 && list.contains(&format!("\n  {what}")), "{group}: {list}");
+    }
+    assert_eq!(refused(dir.path(), &["restart"]), (2, "usage".into()));
+}
+
+#[test]
+fn a_notice_is_said_to_whom_it_went_or_why_to_nobody() {
+    let dir = enrolled();
+    assert_eq!(refused(dir.path(), &["notice"]), (2, "usage".into()));
+    assert_eq!(refused(dir.path(), &["notice", " "]), (2, "no-text".into()));
+    let would = pcm(dir.path(), &["notice", "we", "restart", "at", "six", "--dry-run"]);
+    assert!(text(&would.stdout).contains("tell everybody who is logged on"), "{}", text(&would.stderr));
+}
+
+#[test]
+fn log_ends_as_grep_does() {
+    let dir = enrolled();
+    std::fs::write(dir.path().join("a.log"), "2026-11-24 10:00:00 one thing\n").unwrap();
+    let status = |args: &[&str]| pcm(dir.path(), &[&["log"], args].concat()).status.code().unwrap();
+    assert_eq!(status(&["a.log"]), 0);
+    assert_eq!(status(&["a.log", "--grep", "thing"]), 0);
+    assert_eq!(status(&["a.log", "--grep", "nothing of it"]), 1);
+    assert_eq!(refused(dir.path(), &["log", "missing.log"]), (2, "no-such-file".into()));
+    assert_eq!(refused(dir.path(), &["log", "share"]), (2, "unreadable".into()), "a folder is no log");
+    // Beside one that can be read, too: what is missing is not silently missing.
+    assert_eq!(refused(dir.path(), &["log", "a.log", "share"]), (2, "unreadable".into()));
 }

@@ -40,6 +40,7 @@ const VERBS: &[(&str, &[&str], Means)] = &[
     ("seen", &["--all"], Acts),
     ("poll", &[], Acts),
     ("who", &[], Views),
+    ("notice", &["hello"], Acts),
     ("log", &[], Views),
     ("history", &[], Views),
     ("audit", &[], Views),
@@ -53,6 +54,7 @@ const VERBS: &[(&str, &[&str], Means)] = &[
     ("service uninstall", &[], Acts),
     ("service status", &[], Views),
     ("completions", &["bash"], Neither),
+    ("help", &[], Neither),
     ("man", &[], Neither),
 ];
 
@@ -86,7 +88,7 @@ fn every_verb(site: &Site) {
     let (own, other) = (site.share().display().to_string(), elsewhere.display().to_string());
     for (verb, args, means) in VERBS {
         let said = |flags: &[&str]| {
-            let json = !["completions", "man"].contains(verb);
+            let json = !["completions", "help", "man"].contains(verb);
             let flags = [flags, if json { &["--json"] } else { &[] }].concat();
             let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pcm"));
             if *means != Neither {

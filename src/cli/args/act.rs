@@ -152,3 +152,11 @@ pub struct SeenArgs {
     #[arg(long)]
     pub all: bool,
 }
+
+/// `pcm notice`
+#[derive(Debug, Clone, Args)]
+pub struct NoticeArgs {
+    /// The message; several words need no quotes
+    #[arg(value_name = "TEXT", required = true)]
+    pub text: Vec<String>,
+}

@@ -8,12 +8,12 @@ mod site;
 mod views;
 
 pub use act::{
-    DeferArgs, HoldArgs, RerunArgs, RestartArgs, RestartWhat, RunArgs, SeenArgs, StopArgs, UntilArgs,
+    DeferArgs, HoldArgs, NoticeArgs, RerunArgs, RestartArgs, RestartWhat, RunArgs, SeenArgs, StopArgs, UntilArgs,
     WaitArgs,
 };
 pub use machine::{AdoptArg, DemoArgs, InitArgs, ServiceArgs, ServiceVerb};
 pub use site::{PackageArgs, PackageVerb, SiteArgs, SiteVerb};
-pub use views::{AuditArgs, AuditVerb, HistoryArgs, LevelArg, ListArgs, LogArgs, OneRequest, SimulateArgs};
+pub use views::{AuditArgs, AuditVerb, HelpArgs, HistoryArgs, LevelArg, ListArgs, LogArgs, OneRequest, SimulateArgs};
 
 use super::host_name::HostName;
 use crate::error::Exit;
@@ -142,6 +142,8 @@ pub enum Verb {
     Poll,
     /// Who is logged on
     Who,
+    /// Send a message to everybody who is logged on
+    Notice(NoticeArgs),
     /// Read logs: one or several, merged by time
     Log(LogArgs),
     /// Attempts, newest first
@@ -165,6 +167,8 @@ pub enum Verb {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// How a verb is used
+    Help(HelpArgs),
     /// Print the manual page, e.g. for: pcm man | man -l -
     Man,
     /// The demo's service; started by the demo only
@@ -229,6 +233,7 @@ impl Verb {
             | Verb::Site(SiteArgs { what: SiteVerb::Init { .. } })
             | Verb::Completions { .. }
             | Verb::Man
+            | Verb::Help(_)
             | Verb::DemoSweep { .. }
             | Verb::RunHost { .. }
             | Verb::ShareReader
@@ -250,6 +255,7 @@ impl Verb {
             | Verb::Seen(_)
             | Verb::Poll
             | Verb::Who
+            | Verb::Notice(_)
             | Verb::Log(_)
             | Verb::History(_)
             | Verb::Audit(_)
@@ -277,6 +283,7 @@ impl Verb {
                 | Verb::Unhold
                 | Verb::Restart(_)
                 | Verb::Seen(_)
+                | Verb::Notice(_)
                 | Verb::Poll
                 | Verb::Init(_)
                 | Verb::Site(SiteArgs { what: SiteVerb::Init { .. } })

@@ -125,3 +125,11 @@ pub enum AuditVerb {
     /// Check the chain of events
     Verify,
 }
+
+/// `pcm help`
+#[derive(Debug, Clone, Args)]
+pub struct HelpArgs {
+    /// The verb, e.g. run, or site lint; all of them without it
+    #[arg(value_name = "VERB")]
+    pub verb: Vec<String>,
+}

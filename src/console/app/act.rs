@@ -58,7 +58,7 @@ impl App {
                 vec![self.ask(poll, "reading the instruction file".into())]
             }
             Id::Run | Id::Rerun | Id::Defer | Id::Undefer | Id::Stop => self.confirm(id),
-            Id::Hold | Id::Unhold | Id::Restart | Id::CancelRestart | Id::Notice => {
+            Id::Hold | Id::Unhold | Id::Restart | Id::DeferRestart | Id::CancelRestart | Id::Notice => {
                 self.open(Overlay::Confirm(Box::new(self.question(id, Vec::new()))))
             }
             Id::Mark => {

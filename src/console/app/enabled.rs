@@ -85,7 +85,7 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
                 None => "no request is selected".into(),
             })
         }
-        Id::Restart | Id::CancelRestart if app.data.restart().is_none() => {
+        Id::Restart | Id::DeferRestart | Id::CancelRestart if app.data.restart().is_none() => {
             Err("no restart is pending".into())
         }
         Id::Notice if app.data.users().is_some_and(|users| users.is_empty()) => {

@@ -105,6 +105,7 @@ commands! {
     Hold "hold" ["h"] "hold" "no automatic runs on this machine until a time" Actions [Everywhere] 7;
     Unhold "unhold" ["H"] "unhold" "automatic runs again" Actions [Everywhere] 2;
     Restart "restart" [] "restart" "restart the machine now, if a package wants a restart" Actions [Everywhere] 0;
+    DeferRestart "defer-restart" [] "defer restart" "postpone the restart that a package wants until a time" Actions [Everywhere] 0;
     CancelRestart "cancel-restart" [] "cancel restart" "cancel the restart that pcm has announced; the restart stays pending" Actions [Everywhere] 0;
     Check "check" ["c"] "check again" "go through the readiness checklist again" Actions [Readiness] 9;
     Notice "notice" ["T"] "notice" "send a message to everybody who is logged on" Actions [Who] 9;
@@ -177,7 +178,8 @@ impl Id {
         self.verb().is_some()
             || matches!(
                 self,
-                Id::Hold | Id::Unhold | Id::Poll | Id::Seen | Id::Restart | Id::CancelRestart | Id::Notice
+                Id::Hold | Id::Unhold | Id::Poll | Id::Seen | Id::Restart | Id::DeferRestart
+                    | Id::CancelRestart | Id::Notice
             )
     }
 

@@ -61,6 +61,14 @@ fn a_pending_restart_alarms_and_is_done_or_called_off_after_a_question() {
     let asked = |verb| Change { what: Action::Restart(verb), reason: None, dry_run: false };
     let changes = stage.fake.changes.lock().unwrap().clone();
     assert_eq!(changes, [asked(RestartVerb::Cancel), asked(RestartVerb::Now)]);
+    stage.keys(": 'defer-restart Enter '2h Enter");
+    assert!(stage.screen().contains("DEFER-RESTART on BP004000"), "{}", stage.screen());
+    stage.keys("y");
+    let last = stage.fake.changes.lock().unwrap().last().cloned();
+    assert!(
+        matches!(last, Some(Change { what: Action::Restart(RestartVerb::Defer(until)), .. }) if until > at(NOW)),
+        "{last:?}"
+    );
 }
 
 #[test]
@@ -74,7 +82,7 @@ fn an_announced_restart_counts_down() {
 #[test]
 fn without_one_there_is_nothing_to_restart_for() {
     let stage = Stage::new(80, 24);
-    for command in [Id::Restart, Id::CancelRestart] {
+    for command in [Id::Restart, Id::DeferRestart, Id::CancelRestart] {
         let why = enabled(&stage.app, command).unwrap_err();
         assert_eq!(why.as_str(), "no restart is pending");
     }

@@ -97,7 +97,7 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
         let nth = safe!("{} of {}", show.deferrals_used + 1, show.deferrals_limit);
         plain.extend(telling.fact("deferral", Line::of(nth, Scope::Text)));
     }
-    if let Some(restart) = data.restart().filter(|_| matches!(confirm.id, Id::Restart | Id::CancelRestart)) {
+    if let Some(restart) = data.restart().filter(|_| matches!(confirm.id, Id::Restart | Id::DeferRestart | Id::CancelRestart)) {
         plain.extend(telling.fact("pending", Line::of(&restart.why, Scope::Text)));
     }
     if matches!(confirm.id, Id::Run | Id::Rerun | Id::Stop | Id::Restart | Id::Notice) {
@@ -220,6 +220,7 @@ fn asked(app: &App, confirm: &Confirm) -> Line {
         Id::Hold => "Hold automatic runs",
         Id::Unhold => "End the hold",
         Id::Restart => "Restart the machine",
+        Id::DeferRestart => "Postpone the restart",
         Id::CancelRestart => "Cancel the restart",
         Id::Notice => "Send the notice",
         Id::Run => "Run",
@@ -280,6 +281,7 @@ fn does(app: &App, confirm: &Confirm) -> &'static str {
         Id::Hold => "nothing starts by itself on this machine before the time you give; what runs goes on",
         Id::Restart => "notifies logged-on users and restarts the machine at once: unsaved work is lost",
         Id::Notice => "writes the message at once on the terminals of all logged-on users",
+        Id::DeferRestart => "the machine is not restarted by itself before the time you give",
         Id::CancelRestart => "cancels the restart that pcm has announced; the restart stays pending",
         Id::Unhold => "automatic runs again; what is due starts at once",
         _ => "",

@@ -106,7 +106,7 @@ impl Confirm {
             reason: Input::new(MAX_REASON),
             ticked: BTreeSet::new(),
             focus: match id {
-                Id::Defer | Id::Hold => Field::Until,
+                Id::Defer | Id::Hold | Id::DeferRestart => Field::Until,
                 Id::Notice => Field::Reason,
                 _ => Field::Question,
             },
@@ -126,7 +126,7 @@ impl Confirm {
 
     /// Whether it asks until when.
     pub fn asks_until(&self) -> bool {
-        matches!(self.id, Id::Defer | Id::Hold)
+        matches!(self.id, Id::Defer | Id::Hold | Id::DeferRestart)
     }
 
     /// Whether it asks for what is to be said, in the place of a reason.
@@ -257,6 +257,7 @@ impl Confirm {
             (Id::Unhold, _) => Action::Unhold,
             (Id::Notice, _) => Action::Notice,
             (Id::Restart, _) => Action::Restart(RestartVerb::Now),
+            (Id::DeferRestart, _) => Action::Restart(RestartVerb::Defer(until()?)),
             (Id::CancelRestart, _) => Action::Restart(RestartVerb::Cancel),
             _ => return None,
         };
