@@ -1,6 +1,7 @@
 //! `pcm completions SHELL`: verbs, flags and their values for a shell, from clap's own tree.
 
-use super::args::Cli;
+use super::App;
+use super::args::{Cli, WordsOf};
 use super::out::Out;
 use crate::error::{Exit, Result};
 use clap::{Command, CommandFactory};
@@ -13,7 +14,92 @@ use clap_complete::Shell;
 pub fn print(shell: Shell, out: &Out) -> Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut shown(), "pcm", &mut script);
-    out.text(&String::from_utf8_lossy(&script))?;
+    let script = String::from_utf8_lossy(&script).into_owned();
+    out.text(&with_words(shell, script))?;
+    Ok(Exit::Done)
+}
+
+/// What only the machine knows is asked while a line is typed: ids of requests, and the machine's own. Bash, zsh and fish
+/// do that; the generators for the others know values of flags only.
+fn with_words(shell: Shell, script: String) -> String {
+    match shell {
+        Shell::Bash => bash(&script),
+        Shell::Zsh => {
+            // `_arguments` carries out what stands in braces.
+            let ask = |of: &str| format!(":{{compadd -- ${{(f)\"$(pcm words {of} 2>/dev/null)\"}}}}'");
+            let with = |line: &str| match line {
+                _ if line.contains(":SMSID:") => line.replace(":_default'", &ask("machines")),
+                _ if line.contains("':request -- ") || line.contains("'::request -- ") => {
+                    line.replace(":_default'", &ask("requests"))
+                }
+                _ => line.to_owned(),
+            };
+            script.lines().map(|line| with(line) + "\n").collect()
+        }
+        Shell::Fish => {
+            let verbs = about_one().join(" ");
+            script.replace(" -l machine -d", " -l machine -x -a \"(pcm words machines 2>/dev/null)\" -d")
+                + &format!(
+                    "complete -c pcm -n \"__fish_seen_subcommand_from {verbs}\" -f -a \"(pcm words requests 2>/dev/null)\"\n"
+                )
+        }
+        _ => script,
+    }
+}
+
+/// The function that was generated completes; where a word is wanted that only the machine knows, another one around it.
+fn bash(script: &str) -> String {
+    let verbs = about_one().join("|");
+    let around = format!(
+        r#"
+_pcm_with_words() {{
+    local cur="$2" prev="$3" verb="" word
+    _pcm "$@"
+    for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
+        case "$word" in {verbs}) verb="$word" ;; esac
+    done
+    if [[ "$prev" == --machine ]]; then
+        COMPREPLY=($(compgen -W "$(pcm words machines 2>/dev/null)" -- "${{cur^^}}"))
+    elif [[ -n "$verb" && "$cur" != -* && "$prev" != --* ]]; then
+        COMPREPLY=($(compgen -W "$(pcm words requests 2>/dev/null)" -- "${{cur^^}}"))
+    fi
+}}
+
+"#
+    );
+    match script.rfind("\nif [[ \"${BASH_VERSINFO[0]}\"") {
+        Some(end) => {
+            format!("{}{around}{}", &script[..end], script[end..].replace("-F _pcm ", "-F _pcm_with_words "))
+        }
+        None => script.to_owned(),
+    }
+}
+
+/// The verbs that are about one request.
+fn about_one() -> Vec<String> {
+    let takes_one = |sub: &&Command| sub.get_positionals().any(|arg| arg.get_id() == "request");
+    let shown = shown();
+    let subs = shown.get_subcommands().filter(takes_one);
+    subs.flat_map(|sub| {
+        [sub.get_name().to_owned()].into_iter().chain(sub.get_all_aliases().map(str::to_owned))
+    })
+    .collect()
+}
+
+/// `pcm words`: one a line; none where they are not to be had, for nobody reads an error while typing.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn words(app: &App, of: WordsOf) -> Result<Exit> {
+    let words: Vec<String> = match of {
+        WordsOf::Machines => app.setup.config.machine.iter().map(ToString::to_string).collect(),
+        WordsOf::Requests => {
+            let client = app.client().ok();
+            let ids = client.map(|client| client.request_ids()).unwrap_or_default();
+            ids.iter().map(ToString::to_string).collect()
+        }
+    };
+    words.iter().try_for_each(|word| app.out.text(&format!("{word}\n")))?;
     Ok(Exit::Done)
 }
 

@@ -1,12 +1,15 @@
 //! `--host NAME`: the same verb, or the console, on another machine through `ssh`. `cli::main` calls [`run`] before it
 //! looks at anything of this machine; `cli::meant` is what the pcm over there checks first.
 
-use super::args::{Cli, Verb};
+use super::args::{Cli, RerunArgs, RunArgs, Verb};
 use super::host_name::HostName;
 use super::setup::quoted;
+use crate::console::term;
 use crate::error::{Exit, Failure, Result};
-use crate::host::terminal;
+use crate::executor::talk::protocol::VERSION;
+use crate::host::terminal::{self, Ended};
 use crate::site::instruction::command::split;
+use crate::text::SafeText;
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write as _};
 use std::process::{Command, Stdio};
@@ -42,12 +45,156 @@ pub fn run(host: &HostName, cli: &Cli, args: &[OsString]) -> Result<u8> {
     words.extend(there(cli, args)?.iter().map(|word| quoted(word)));
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);
-    if interactive {
-        // It has the terminal from here on, and whatever signals come.
-        let e = terminal::hand_over(command);
-        return Err(no_program(&words[0], &e));
+    let ended = if interactive {
+        let ended = terminal::lend(&mut command).map_err(|e| no_program(&words[0], &e))?;
+        if is_lost(&ended) && console {
+            term::leave_after_another();
+        }
+        ended
+    } else {
+        carried_out(command).map_err(|e| no_program(&words[0], &e))?
+    };
+    let told = Told { host, program: &words[0], verb: cli.verb.as_ref(), ended: &ended };
+    match ended.code {
+        // The client's own end.
+        Some(CLIENT_FAILED) | None => Err(if is_lost(&ended) { told.lost() } else { told.unreachable() }),
+        // A shell's words for a program that is not there, or is none.
+        Some(126 | 127) => Err(told.no_pcm()),
+        Some(code) => {
+            let usage = code == i32::from(Exit::Usage as u8);
+            if let Some(other) = usage.then(|| version_there(&words, host)).flatten() {
+                return Err(told.other_version(&other));
+            }
+            for line in said(&ended).lines() {
+                let _ = writeln!(std::io::stderr(), "{}", SafeText::new(line));
+            }
+            Ok(u8::try_from(code).unwrap_or(Exit::Failed as u8))
+        }
     }
-    carried_out(command, &words[0], host)
+}
+
+/// The exit status of ssh that is its own.
+const CLIENT_FAILED: i32 = 255;
+
+/// What ssh says when it did not get as far as to start anything over there. Whatever else it ends with, a connection
+/// stood, and what was asked for may have been done.
+const NEVER_THERE: [&str; 15] = [
+    "ssh: connect to host",
+    "ssh: Could not resolve",
+    "Could not resolve hostname",
+    "Permission denied",
+    "Host key verification failed",
+    "kex_exchange_identification",
+    "ssh_exchange_identification",
+    "banner exchange",
+    "Connection closed by ",
+    "Too many authentication failures",
+    "Unable to negotiate",
+    "no matching ",
+    "Bad configuration option",
+    "Bad owner or permissions",
+    "Can't open user config file",
+];
+
+/// Whether the line dropped while something went on over there.
+fn is_lost(ended: &Ended) -> bool {
+    let said = said(ended);
+    matches!(ended.code, Some(CLIENT_FAILED) | None) && !NEVER_THERE.iter().any(|words| said.contains(words))
+}
+
+fn said(ended: &Ended) -> String {
+    String::from_utf8_lossy(&ended.said).into_owned()
+}
+
+/// The version of the pcm over there, where it is another one than this and can be asked without a password.
+fn version_there(words: &[String], host: &HostName) -> Option<String> {
+    let dashes = words.iter().position(|word| word == "--")?;
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..dashes]).args([
+        "-T",
+        "-o",
+        "BatchMode=yes",
+        "--",
+        &host.to_string(),
+        "pcm",
+        "--version",
+    ]);
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let version = String::from_utf8_lossy(&output.stdout).trim().strip_prefix("pcm ")?.to_owned();
+    (output.status.success() && version != VERSION).then_some(version)
+}
+
+/// What there is to say of the end.
+struct Told<'a> {
+    host: &'a HostName,
+    program: &'a str,
+    /// None: the console.
+    verb: Option<&'a Verb>,
+    ended: &'a Ended,
+}
+
+impl Told<'_> {
+    /// The last line of what was said.
+    fn last(&self) -> String {
+        let said = said(self.ended);
+        let last = said.lines().rev().find(|line| !line.trim().is_empty());
+        last.unwrap_or("it does not say why").trim().to_owned()
+    }
+
+    /// What became of what was asked for is not known, and how it can be.
+    fn lost(&self) -> Failure {
+        let host = self.host;
+        let changes = self.verb.is_some_and(Verb::changes);
+        let (became, look) = match self.verb {
+            None => ("packages that run there go on".to_owned(), format!("pcm --host {host}")),
+            Some(Verb::Run(RunArgs { request, .. }) | Verb::Rerun(RerunArgs { request, .. })) => (
+                format!("if {request} was started there, it goes on"),
+                format!("pcm --host {host} history {request}"),
+            ),
+            Some(_) if changes => {
+                ("whether it was done there is not known".to_owned(), format!("pcm --host {host} audit"))
+            }
+            Some(_) => ("nothing was changed there".to_owned(), "the same command again".to_owned()),
+        };
+        Failure::new(
+            Exit::ConnectionLost,
+            "connection-lost",
+            format!("the connection to {host} ended ({}); {became}", self.last()),
+            format!("Look again with: {look}"),
+        )
+    }
+
+    fn unreachable(&self) -> Failure {
+        let (host, program) = (self.host, self.program);
+        Failure::new(
+            Exit::Failed,
+            "host-unreachable",
+            format!("{host} cannot be reached with {program}: {}", self.last()),
+            format!("See whether `{program} {host}` connects"),
+        )
+    }
+
+    fn no_pcm(&self) -> Failure {
+        Failure::new(
+            Exit::Failed,
+            "no-pcm-there",
+            format!("there is no pcm on {}: {}", self.host, self.last()),
+            "Install it there, in the PATH of commands that come through ssh",
+        )
+    }
+
+    fn other_version(&self, other: &str) -> Failure {
+        Failure::new(
+            Exit::Usage,
+            "other-version",
+            format!(
+                "{} has pcm {other}, this is pcm {VERSION}, and it did not understand: {}",
+                self.host,
+                self.last()
+            ),
+            "Use the same version on both, or what both know",
+        )
+    }
 }
 
 fn no_program(program: &str, e: &std::io::Error) -> Failure {
@@ -109,41 +256,16 @@ fn there(cli: &Cli, args: &[OsString]) -> Result<Vec<String>> {
     Ok(words)
 }
 
-/// Runs it to its end. What the client itself has to say becomes the one line, or the document, that an error is.
-fn carried_out(mut command: Command, program: &str, host: &HostName) -> Result<u8> {
-    let mut child = command.stderr(Stdio::piped()).spawn().map_err(|e| no_program(program, &e))?;
+/// Runs it to its end, without the terminal. What is said becomes the one line, or the document, that an error is.
+fn carried_out(mut command: Command) -> std::io::Result<Ended> {
+    let mut child = command.stderr(Stdio::piped()).spawn()?;
     let mut said = Vec::new();
     if let Some(mut error) = child.stderr.take() {
         // More than this is no error message; the rest is not worth waiting for with a full pipe.
         let _ = error.by_ref().take(1 << 20).read_to_end(&mut said);
         let _ = std::io::copy(&mut error, &mut std::io::sink());
     }
-    let status = child.wait().map_err(|e| no_program(program, &e))?;
-    let said = String::from_utf8_lossy(&said);
-    let last =
-        || said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it does not say why").trim();
-    match status.code() {
-        // The client's own failure.
-        Some(255) | None => Err(Failure::new(
-            Exit::Failed,
-            "host-unreachable",
-            format!("{host} cannot be reached with {program}: {}", last()),
-            format!("See whether `{program} {host}` connects"),
-        )),
-        // A shell's words for a program that is not there, or is none.
-        Some(126 | 127) => Err(Failure::new(
-            Exit::Failed,
-            "no-pcm-there",
-            format!("there is no pcm on {host}: {}", last()),
-            "Install it there, in the PATH of commands that come through ssh",
-        )),
-        Some(code) => {
-            for line in said.lines() {
-                let _ = writeln!(std::io::stderr(), "{}", crate::text::SafeText::new(line));
-            }
-            Ok(u8::try_from(code).unwrap_or(Exit::Failed as u8))
-        }
-    }
+    Ok(Ended { code: child.wait()?.code(), said })
 }
 
 #[cfg(test)]

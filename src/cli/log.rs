@@ -11,7 +11,8 @@ use crate::log::search::{Filter, Search};
 use crate::log::{Level, Record, zoned};
 use crate::text::{SafeText, Side, parse_time};
 use chrono::NaiveDate;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How many records `-f` begins with where no filter says otherwise.
@@ -19,17 +20,22 @@ const BEFORE: usize = 20;
 /// How often a followed log is looked at.
 const STEP: Duration = Duration::from_millis(250);
 
-/// `pcm log`
+/// `pcm log`. It ends as grep does: 0 where something was found, 1 where nothing was, 2 where a file cannot be read.
 pub fn run(app: &App, args: &LogArgs) -> Result<Exit> {
     let filter = filter(app, args)?;
     let files = files(app, args)?;
-    let mut printer = Printer { app, filter, rows: Rows::new(app.zone.clone(), app.out.width.is_some()) };
+    let rows = Rows::new(app.zone.clone(), app.out.width.is_some());
+    let mut printer = Printer { app, filter, rows, found: false, failed: false };
     let all = !args.follow || !printer.filter.is_empty();
     let mut follower = Follower::open(&files, zoned(app.zone.clone()), if all { usize::MAX } else { BEFORE });
     printer.rows.several = follower.files().len() > 1;
     if !args.follow {
         printer.print(follower.finish())?;
-        return Ok(Exit::Done);
+        return Ok(match (printer.failed, printer.found) {
+            (true, _) => Exit::Usage,
+            (false, true) => Exit::Done,
+            (false, false) => Exit::Failed,
+        });
     }
     loop {
         printer.rows.several |= follower.files().len() > 1;
@@ -60,16 +66,9 @@ fn filter(app: &App, args: &LogArgs) -> Result<Filter> {
 /// The files that are named, or those of the configuration, or all of the log folder.
 fn files(app: &App, args: &LogArgs) -> Result<Vec<PathBuf>> {
     if !args.files.is_empty() {
-        let missing = args.files.iter().find(|f| !f.to_string_lossy().contains('*') && !f.exists());
-        return match missing {
-            Some(file) if !args.follow => Err(Failure::new(
-                Exit::NotFound,
-                "no-such-file",
-                format!("there is no file {}", file.display()),
-                "Correct its name, or wait for it with -f",
-            )),
-            _ => Ok(args.files.clone()),
-        };
+        let mut plain = args.files.iter().filter(|file| !file.to_string_lossy().contains('*'));
+        plain.try_for_each(|file| readable(file, args.follow))?;
+        return Ok(args.files.clone());
     }
     let configured = &app.setup.config.log.files;
     if !configured.is_empty() {
@@ -78,7 +77,7 @@ fn files(app: &App, args: &LogArgs) -> Result<Vec<PathBuf>> {
     let folder = &app.setup.layout.log;
     if !args.follow && !folder.is_dir() {
         return Err(Failure::new(
-            Exit::NotFound,
+            Exit::Usage,
             "no-such-file",
             format!("there is no log folder {}", folder.display()),
             "Name a file, or start the service, which makes it",
@@ -87,10 +86,37 @@ fn files(app: &App, args: &LogArgs) -> Result<Vec<PathBuf>> {
     Ok(vec![folder.join("*.LOG")])
 }
 
+/// Refuses what cannot be read as a log. With `-f` a file may be still to come.
+fn readable(file: &Path, follow: bool) -> Result<()> {
+    let cannot = |code: &str, why: String, remedy: &str| Err(Failure::new(Exit::Usage, code, why, remedy));
+    match std::fs::File::open(file).and_then(|open| open.metadata()) {
+        Ok(found) if found.is_dir() => {
+            let why = format!("{} is a folder, not a log", file.display());
+            cannot("unreadable", why, "Name files; \"FOLDER/*\" in quotes means all of a folder")
+        }
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotFound => match follow {
+            true => Ok(()),
+            false => {
+                let why = format!("there is no file {}", file.display());
+                cannot("no-such-file", why, "Correct its name, or wait for it with -f")
+            }
+        },
+        Err(e) => {
+            let why = format!("{} cannot be read: {e}", file.display());
+            cannot("unreadable", why, "Correct its rights, or read it as root")
+        }
+    }
+}
+
 struct Printer<'a> {
     app: &'a App,
     filter: Filter,
     rows: Rows,
+    /// Something was printed.
+    found: bool,
+    /// Something could not be read.
+    failed: bool,
 }
 
 impl Printer<'_> {
@@ -107,10 +133,14 @@ impl Printer<'_> {
                     ),
                     None => format!("{file} was cut: what was written just before may be missing"),
                 }),
-                Event::Problem { file, message } => self.app.out.note(format!("{file}: {message}")),
+                Event::Problem { file, message } => {
+                    self.failed = true;
+                    self.app.out.note(format!("{file}: {message}"));
+                }
             }
         }
         for record in merge([records]).iter().filter(|r| self.filter.matches(r)) {
+            self.found = true;
             if self.app.out.json {
                 self.app.out.object(record)?;
             } else {
@@ -120,6 +150,18 @@ impl Printer<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Prints what is added to a log from now on, as long as somebody reads it: what a service on a terminal does.
+pub fn tail(app: &App, file: PathBuf) {
+    let rows = Rows::new(app.zone.clone(), app.out.width.is_some());
+    let mut printer = Printer { app, filter: Filter::default(), rows, found: false, failed: false };
+    let mut follower = Follower::open(&[file], zoned(app.zone.clone()), 0);
+    while printer.print(follower.poll()).is_ok() {
+        if !follower.behind() {
+            std::thread::sleep(STEP);
+        }
     }
 }
 

@@ -331,6 +331,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Site(args) => publish::site(app, &args.what),
         Verb::Package(args) => publish::package(app, &args.what),
         Verb::Service(args) => service::carry_out(app, &args.what),
+        Verb::Words { of } => completions::words(app, of),
         Verb::Demo(args) => demo::run(app, &args),
         Verb::DemoService { keep } => demo::service_main(app.setup.clone(), keep),
         Verb::DemoSweep { dir } => demo::sweep_main(&dir),

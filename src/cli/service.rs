@@ -9,9 +9,10 @@ use crate::error::{Exit, Failure, Result};
 use crate::executor::talk::protocol::Answer;
 use crate::executor::talk::view::DryRunDoc;
 use crate::host::supervisor::{self, Registration};
-use crate::host::{durable, lock, programs};
+use crate::host::{durable, lock, programs, threads};
 use crate::text::SafeText;
 use serde::Serialize;
+use std::io::IsTerminal;
 use std::process::Command;
 
 /// `service install|uninstall|status --json`
@@ -30,11 +31,38 @@ struct ServiceDoc {
 /// Carries out one of them.
 pub fn carry_out(app: &App, verb: &ServiceVerb) -> Result<Exit> {
     match verb {
-        ServiceVerb::Run => run(&app.setup),
+        ServiceVerb::Run => {
+            say_what_it_does(app)?;
+            run(&app.setup)
+        }
         ServiceVerb::Install => install(app),
         ServiceVerb::Uninstall => uninstall(app),
         ServiceVerb::Status => status(app),
     }
+}
+
+/// On a terminal somebody watches: which machine this is, where everything is, how to end it, and then its log as it goes.
+fn say_what_it_does(app: &App) -> Result<()> {
+    if !std::io::stdout().is_terminal() || app.out.quiet || app.out.json {
+        return Ok(());
+    }
+    let setup = app.setup.clone().usable()?;
+    let machine = setup.config.machine.map_or_else(String::new, |machine| machine.to_string());
+    let shares: Vec<String> = setup.config.shares.iter().map(|share| share.display().to_string()).collect();
+    let mut page = Page::new(app.out.width);
+    page.strong(format!("pcm {}, the service of {machine}", env!("CARGO_PKG_VERSION")));
+    page.line(format!("share {}", if shares.is_empty() { "none".to_owned() } else { shares.join(", ") }));
+    page.line(format!("state {}", setup.layout.state.display()));
+    page.line(format!("log   {}", setup.layout.pacman_log().display()));
+    page.line(
+        "It runs packages when they are due, and prints its log here. Ctrl-C ends it; a package goes on.",
+    );
+    page.line(format!("In another terminal: {pcm}, or {pcm} status", pcm = setup.pcm));
+    app.out.page(&page)?;
+    let (app, file) = (app.clone(), setup.layout.pacman_log());
+    // Without a thread the log is still in its file.
+    let _ = threads::start("tail", move || super::log::tail(&app, file));
+    Ok(())
 }
 
 /// Is the service until it is asked to end. The configuration is read again by it from time to time.

@@ -115,7 +115,7 @@ impl Setup {
                 Read::Absent => format!("this machine is not enrolled: there is no {file}"),
                 _ => format!("this machine is not enrolled: {file} does not say `machine = \"…\"`"),
             };
-            let init = format!("{} init --machine SMSID --share LOCATION", self.pcm);
+            let init = format!("{} init --machine SMSID --share LOCATION --trust permissions", self.pcm);
             let remedy = format!("Enrol it with `{init}`, or look at `pcm demo` first");
             return Err(Failure::new(Exit::Failed, "not-enrolled", message, remedy));
         }
@@ -125,6 +125,16 @@ impl Setup {
 
 /// Every problem of a configuration, in one line.
 pub fn bad_configuration(file: &Path, problems: &[Problem]) -> Failure {
+    let denied = std::fs::File::open(file).is_err_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied);
+    if denied {
+        let who = crate::host::account::current().name;
+        return Failure::new(
+            Exit::Failed,
+            "policy-unreadable",
+            format!("the configuration {} may not be read by {who}: permission denied", file.display()),
+            "Run this as root or as the service's account, or let that account read the file",
+        );
+    }
     let each: Vec<String> = problems.iter().map(super::view::problem_words).collect();
     Failure::new(
         Exit::Failed,

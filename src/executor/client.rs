@@ -15,6 +15,7 @@ use crate::host::account::Actor;
 use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
 use crate::host::{account, facts, ipc, wire};
+use crate::site::ids::RequestId;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -203,6 +204,14 @@ impl Client {
             )
         })?;
         self.remote(stream, &Call::View(view.clone()))
+    }
+
+    /// The requests that are known: to the service, or else of what is held, so that nobody waits for a share.
+    pub fn request_ids(&self) -> Vec<RequestId> {
+        match self.ask_service(&View::List) {
+            Ok(Answer::List(doc)) => doc.requests.iter().filter_map(|request| request.request_id).collect(),
+            _ => Known::read(&self.layout, &self.config).map(|known| known.listed()).unwrap_or_default(),
+        }
     }
 
     /// Carries out a change without a service: in this process, or, where root works on the state of another account, in

@@ -76,9 +76,20 @@ pub fn output_is_closed() -> bool {
     sys::terminal::output_is_closed()
 }
 
-/// Lets another program take the place of this process, with its terminal and its signals. It returns only if that
-/// program cannot be started; where a process cannot be replaced (Windows) it waits for the program and ends with its
-/// exit status.
-pub fn hand_over(program: std::process::Command) -> io::Error {
-    sys::terminal::hand_over(program)
+/// How a program ended that had this terminal.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit status; None: a signal ended it.
+    pub code: Option<i32>,
+    /// What it said on standard error, which it did not have.
+    pub said: Vec<u8>,
+}
+
+/// Runs another program in this terminal to its end, stops when it stops, and gives the line the modes back that it had
+/// before: a program that was killed could not.
+///
+/// # Errors
+/// It cannot be started.
+pub fn lend(program: &mut std::process::Command) -> io::Result<Ended> {
+    sys::terminal::lend(program)
 }

@@ -134,7 +134,9 @@ fn help_is_there_for_every_verb_and_a_group_alone_lists_what_it_can() {
     }
     let (status, _, wrong) = said(&["help", "nonsense"]);
     assert!(status == 2 && wrong.contains("no verb `nonsense`"), "{wrong}");
-    for (group, what) in [("restart", "cancel"), ("service", "install"), ("site", "lint"), ("package", "content")] {
+    for (group, what) in
+        [("restart", "cancel"), ("service", "install"), ("site", "lint"), ("package", "content")]
+    {
         let (status, _, list) = said(&[group]);
         assert!(status == 2 && list.contains(&format!("\n  {what}")), "{group}: {list}");
     }

@@ -85,6 +85,39 @@ fn a_host_that_cannot_be_reached_or_has_no_pcm_is_told_in_one_line_or_as_a_docum
 }
 
 #[test]
+fn a_line_that_drops_has_a_status_of_its_own_and_says_how_to_look_again() {
+    let client = Client::new("echo 'client_loop: send disconnect: Broken pipe' >&2; exit 255");
+    for (args, look) in [
+        (&["run", "BP0000Y", "--wait"][..], "pcm --host web history BP0000Y"),
+        (&["hold", "--for", "1h", "--reason", "x"], "pcm --host web audit"),
+        (&["list"], "the same command again"),
+    ] {
+        let output = client.pcm(&[&["--host", "web", "--json"], args].concat());
+        assert_eq!(output.status.code(), Some(8), "{}", text(&output));
+        let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert_eq!(error["error"]["code"], "connection-lost");
+        assert!(error["error"]["remedy"].as_str().unwrap().contains(look), "{error}");
+    }
+    // Killed without a word: what it had begun is not known either.
+    let killed = Client::new("kill -9 $$").pcm(&["--host", "web", "run", "BP0000Y"]);
+    assert_eq!(killed.status.code(), Some(8), "{}", text(&killed));
+}
+
+#[test]
+fn where_the_other_side_does_not_understand_both_versions_are_named() {
+    let version = "case \"$*\" in *--version) echo 'pcm 9.9.9'; exit 0;; esac";
+    let client = Client::new(&format!("{version}; echo \"error: unexpected argument\" >&2; exit 2"));
+    let output = client.pcm(&["--host", "web", "list"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output);
+    let versions = said.contains("web has pcm 9.9.9") && said.contains(env!("CARGO_PKG_VERSION"));
+    assert!(versions && said.contains("unexpected argument"), "{said}");
+    let same = version.replace("9.9.9", env!("CARGO_PKG_VERSION"));
+    let client = Client::new(&format!("{same}; echo wrong >&2; exit 2"));
+    assert!(!text(&client.pcm(&["--host", "web", "list"])).contains("this is pcm"));
+}
+
+#[test]
 fn what_is_no_host_or_no_client_starts_nothing() {
     let client = Client::new("exit 0");
     for bad in ["-oProxyCommand=touch x", "web;id", "web 01", ""] {

@@ -36,3 +36,24 @@ fn the_hash_of_a_package_is_the_one_in_the_instruction_file() {
     let ins = std::fs::read_to_string(dir.path().join("share/pcmins.box/BP004000.INS")).unwrap();
     assert!(ins.contains(content["content_sha256"].as_str().unwrap()));
 }
+
+#[test]
+fn an_init_that_failed_halfway_is_repeated_as_it_was_and_another_one_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = pcm(dir.path(), &["site", "init", "share", "--site", "BP0", "--example", "BP004000"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let init = ["init", "--machine", "BP004000", "--share", "share", "--trust", "permissions"];
+    // A file is where the state folder has to be: the configuration is written, the history is not.
+    std::fs::write(dir.path().join("state"), "in the way").unwrap();
+    assert_eq!(pcm(dir.path(), &init).status.code(), Some(6));
+    assert!(dir.path().join("pcm.toml").exists());
+    std::fs::remove_file(dir.path().join("state")).unwrap();
+    let again = pcm(dir.path(), &init);
+    assert!(again.status.success(), "{}", text(&again.stderr));
+    assert!(pcm(dir.path(), &init).status.success(), "and again");
+    for (flag, value, status) in
+        [("--machine", "BP004001", 3), ("--share", "other", 3), ("--trust", "signed", 2)]
+    {
+        assert_eq!(pcm(dir.path(), &["init", flag, value]).status.code(), Some(status), "{flag}");
+    }
+}

@@ -25,12 +25,21 @@ fn there(program: &str) -> bool {
 
 /// What bash offers after these words.
 fn offered(line: &str) -> Vec<String> {
+    offered_by(line, std::path::Path::new("/nowhere"))
+}
+
+/// The same on the machine whose configuration and state are in this folder.
+fn offered_by(line: &str, dir: &std::path::Path) -> Vec<String> {
     let script = String::from_utf8(pcm(&["completions", "bash"]).stdout).unwrap();
     let ask = format!(
-        "{script}\nCOMP_WORDS=({line}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _pcm pcm \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n"
+        "{script}\nCOMP_WORDS=({line}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _pcm_with_words pcm \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n"
     );
+    let path = std::path::Path::new(env!("CARGO_BIN_EXE_pcm")).parent().unwrap().display().to_string();
     let mut bash = Command::new("bash")
         .args(["--norc", "-s"])
+        .env("PATH", format!("{path}:{}", std::env::var("PATH").unwrap_or_default()))
+        .env("PCM_CONFIG", dir.join("pcm.toml"))
+        .env("PCM_STATE", dir.join("state"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -51,6 +60,36 @@ fn bash_completes_verbs_and_flags() {
     assert_eq!(offered("pcm audit ver"), ["verify"]);
     let all = offered("pcm run-");
     assert!(!all.contains(&"run-host".to_owned()), "what only pcm itself starts is not offered: {all:?}");
+}
+
+#[test]
+fn bash_completes_values_and_what_only_the_machine_knows() {
+    if !there("bash") {
+        return;
+    }
+    assert!(offered("pcm run BP0000Y --override w").contains(&"window".to_owned()));
+    assert_eq!(offered("pcm run BP0000Y --override ex"), [""; 1], "what nobody can pass over is not offered");
+    assert_eq!(offered("pcm --theme high"), ["high-contrast"]);
+    assert!(offered("pcm simulate --assume users").contains(&"users=none".to_owned()));
+    let dir = super::enrolled();
+    let here = |line: &str| offered_by(line, dir.path());
+    assert_eq!(here("pcm explain BP"), ["BP0000Y"]);
+    assert_eq!(here("pcm defer bp"), ["BP0000Y"], "as it is to be written");
+    assert_eq!(here("pcm --machine BP"), ["BP004000"]);
+    assert_eq!(here("pcm defer BP0000Y --rea"), ["--reason"]);
+}
+
+#[test]
+fn zsh_and_fish_ask_for_ids_too() {
+    for (shell, ask) in [("zsh", "$(pcm words requests"), ("fish", "(pcm words requests")] {
+        let script = String::from_utf8(pcm(&["completions", shell]).stdout).unwrap();
+        assert!(script.contains(ask) && script.contains(&ask.replace("requests", "machines")), "{shell}");
+        if there(shell) {
+            let mut check = Command::new(shell).arg("-n").stdin(Stdio::piped()).spawn().unwrap();
+            check.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+            assert!(check.wait().unwrap().success(), "{shell} reads it");
+        }
+    }
 }
 
 #[test]

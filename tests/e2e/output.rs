@@ -17,7 +17,11 @@ fn what_a_package_prints_cannot_be_taken_for_a_line_of_pcm() {
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines[1..3], [format!("| {forged}").as_str(), "| no end of line"], "{said}");
     assert!(lines[3].starts_with("BP0000Y attempt 1 failed"), "{said}");
-    assert_eq!(lines.iter().filter(|line| line.starts_with("BP0000Y attempt 1 succeeded")).count(), 0, "{said}");
+    assert_eq!(
+        lines.iter().filter(|line| line.starts_with("BP0000Y attempt 1 succeeded")).count(),
+        0,
+        "{said}"
+    );
 }
 
 #[test]

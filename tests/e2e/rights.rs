@@ -101,3 +101,13 @@ fn nonsense_on_the_socket_ends_its_own_connection_and_nothing_else() {
     }
     assert_eq!(site.json(&["list"])["service"], "running");
 }
+
+#[test]
+fn a_configuration_that_may_not_be_read_is_said_to_be_that_and_not_wrong() {
+    let site = one_due();
+    mode(&site.config(), 0o600);
+    let Some(check) = as_nobody(&site, &["list"]) else { return };
+    let said = text(&check);
+    assert!(said.contains("may not be read by nobody: permission denied"), "{said}");
+    assert!(!said.contains("Correct the file"), "{said}");
+}

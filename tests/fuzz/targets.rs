@@ -8,7 +8,7 @@
 #[cfg(test)]
 mod replay;
 
-use crate::cli::time::{Side, parse_span, parse_time};
+use crate::cli::time::parse_span;
 use crate::clock::{LocalKind, When, Zone};
 use crate::config::Config;
 use crate::console::keymap::Keymap;
@@ -26,7 +26,7 @@ use crate::site::instruction::{Entry, InstructionFile, MAX_REQUESTS, Request};
 use crate::site::report::MachineReport;
 use crate::site::{mif, site_file};
 use crate::terms::Problem;
-use crate::text::SafeText;
+use crate::text::{SafeText, Side, parse_time};
 use std::time::{Duration, Instant};
 
 /// A reader by its name, which is also the folder of its corpus and the binary of cargo-fuzz.

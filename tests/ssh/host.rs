@@ -109,6 +109,24 @@ fn the_console_of_another_machine_opens_in_this_terminal_and_leaves_it_as_it_was
 }
 
 #[test]
+fn a_line_that_drops_gives_the_terminal_back_and_says_how_to_look_again() {
+    let Some(far) = Far::new(optional()) else { return };
+    let _service = far.site.service();
+    let mut console = Terminal::start(&far.command(&["--machine", MACHINE]), 80, 24);
+    console.wait("BP0000Y");
+    assert!(console.alternate());
+    // The server's end of the connection goes, as with a machine that loses its network.
+    for pid in far.sshd.processes() {
+        let _ = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
+    }
+    assert_eq!(console.wait_exit(), 8);
+    console.wait_end();
+    assert!(!console.alternate() && console.cursor() && !console.brackets());
+    let screen = console.screen();
+    assert!(screen.contains("connection-lost") && screen.contains("Look again with: pcm --host"), "{screen}");
+}
+
+#[test]
 fn a_log_that_is_followed_over_there_ends_with_ctrl_c_here() {
     let Some(far) = Far::new(optional()) else { return };
     let _service = far.site.service();

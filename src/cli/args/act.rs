@@ -1,6 +1,8 @@
 //! Arguments of the verbs that ask the executor to do something: run, rerun, defer, stop, hold, restart.
 
 use super::super::time::parse_span;
+use super::suggest::Suggested;
+use crate::decision::overridable;
 use crate::site::ids::RequestId;
 use crate::terms::Gate;
 use clap::{Args, Subcommand};
@@ -16,7 +18,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "R")]
     pub reason: Option<String>,
     /// Gates to pass over, e.g. window,users
-    #[arg(long = "override", value_name = "GATES", value_delimiter = ',', value_parser = parse_gate)]
+    #[arg(long = "override", value_name = "GATES", value_delimiter = ',', value_parser = GATES, hide_possible_values = true)]
     pub overrides: Vec<Gate>,
     /// How to wait.
     #[command(flatten)]
@@ -33,12 +35,15 @@ pub struct RerunArgs {
     #[arg(long, value_name = "R")]
     pub reason: String,
     /// Gates to pass over, e.g. window,users
-    #[arg(long = "override", value_name = "GATES", value_delimiter = ',', value_parser = parse_gate)]
+    #[arg(long = "override", value_name = "GATES", value_delimiter = ',', value_parser = GATES, hide_possible_values = true)]
     pub overrides: Vec<Gate>,
     /// How to wait.
     #[command(flatten)]
     pub wait: WaitArgs,
 }
+
+/// The gates that can be passed over are offered.
+const GATES: Suggested<Gate> = Suggested::new(parse_gate, || overridable().map(Gate::as_str).collect());
 
 /// A gate's name. Any gate is taken here, since the core says which ones may be passed over; the message names those.
 fn parse_gate(text: &str) -> Result<Gate, String> {

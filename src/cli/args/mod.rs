@@ -5,21 +5,26 @@
 mod act;
 mod machine;
 mod site;
+mod suggest;
 mod views;
 
 pub use act::{
-    DeferArgs, HoldArgs, NoticeArgs, RerunArgs, RestartArgs, RestartWhat, RunArgs, SeenArgs, StopArgs, UntilArgs,
-    WaitArgs,
+    DeferArgs, HoldArgs, NoticeArgs, RerunArgs, RestartArgs, RestartWhat, RunArgs, SeenArgs, StopArgs,
+    UntilArgs, WaitArgs,
 };
 pub use machine::{AdoptArg, DemoArgs, InitArgs, ServiceArgs, ServiceVerb};
 pub use site::{PackageArgs, PackageVerb, SiteArgs, SiteVerb};
-pub use views::{AuditArgs, AuditVerb, HelpArgs, HistoryArgs, LevelArg, ListArgs, LogArgs, OneRequest, SimulateArgs};
+pub use views::{
+    AuditArgs, AuditVerb, HelpArgs, HistoryArgs, LevelArg, ListArgs, LogArgs, OneRequest, SimulateArgs,
+};
 
 use super::host_name::HostName;
+use crate::console::theme::BUILT_IN;
 use crate::error::Exit;
 use crate::site::ids::MachineId;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use suggest::Suggested;
 
 /// Operator console and executor for unattended software deployment.
 ///
@@ -76,6 +81,10 @@ pub struct Global {
     pub dry_run: bool,
 }
 
+/// The built-in themes are offered; others are files of the user's.
+const THEMES: Suggested<String> =
+    Suggested::new(suggest::text, || BUILT_IN.iter().map(|(name, _)| *name).collect());
+
 /// Flags of the console and of `pcm demo`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Console")]
@@ -90,7 +99,7 @@ pub struct ConsoleFlags {
     #[arg(long)]
     pub slow: bool,
     /// Colours of the console
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = THEMES, hide_possible_values = true)]
     pub theme: Option<String>,
 }
 
@@ -171,6 +180,12 @@ pub enum Verb {
     Help(HelpArgs),
     /// Print the manual page, e.g. for: pcm man | man -l -
     Man,
+    /// Words that a shell completes; asked by the scripts of `pcm completions` only
+    #[command(hide = true)]
+    Words {
+        /// Of what.
+        of: WordsOf,
+    },
     /// The demo's service; started by the demo only
     #[command(hide = true)]
     DemoService {
@@ -199,6 +214,15 @@ pub enum Verb {
     /// Does root's work on the state of another account, as that account; started by pcm only
     #[command(hide = true)]
     AsOwner,
+}
+
+/// What a shell asks for that only this machine knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum WordsOf {
+    /// Ids of requests.
+    Requests,
+    /// Ids of machines.
+    Machines,
 }
 
 /// What `--machine` and `--share` say to a verb (SITE.md 8).
@@ -261,6 +285,7 @@ impl Verb {
             | Verb::Audit(_)
             | Verb::Check
             | Verb::Service(_)
+            | Verb::Words { .. }
             | Verb::DemoService { .. } => Meant::Machine,
         }
     }

@@ -1,5 +1,6 @@
 //! Arguments of the verbs that show something: list, show, explain, simulate, log, history, audit.
 
+use super::suggest::{self, Suggested};
 use crate::site::ids::RequestId;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -51,9 +52,32 @@ pub struct SimulateArgs {
     #[arg(long, value_name = "T")]
     pub until: Option<String>,
     /// What is taken for granted (repeatable), e.g. users=none
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = ASSUMED, hide_possible_values = true)]
     pub assume: Vec<String>,
 }
+
+/// The beginning of each is offered.
+const ASSUMED: Suggested<String> = Suggested::new(suggest::text, || {
+    vec![
+        "users=none",
+        "window=none",
+        "hold=none",
+        "freeze=none",
+        "deferral=none",
+        "clock=ok",
+        "restart=none",
+        "boot=long-ago",
+        "power=mains",
+        "disk=ok",
+        "share=ok",
+        "share=missing",
+        "content=copied",
+        "content=as-it-is",
+        "platform=any",
+        "runs=longest",
+        "runs=none",
+    ]
+});
 
 /// The keys of `--assume`; a test holds them against what is read.
 const SIMULATE_HELP: &str = "\

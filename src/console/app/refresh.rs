@@ -6,6 +6,7 @@ use super::state::{App, WIDE};
 use super::view::View;
 use super::words;
 use crate::clock::Wall;
+use crate::console::keymap::commands::Id;
 use crate::error::Failure;
 use crate::executor::client::Question;
 use crate::executor::talk::protocol::{Answer, View as Seen, unexpected_answer};

@@ -45,7 +45,7 @@ pub struct Rows {
 struct Shown {
     /// Of what: the revision of what the executor said and the operator has seen, the filter, the order. None: of nothing
     /// yet.
-    of: Option<((u64, u64), String, Sort)>,
+    of: Option<(u64, String, Sort)>,
     /// From when on, and until when: then the next success leaves the overview.
     holds: (Option<Wall>, Option<Wall>),
     /// Places in the executor's list, in the order of this one.
@@ -169,7 +169,7 @@ impl Rows {
         let filter = Terms::of(filter);
         let (mut order, mut unfiltered, mut until) = (Vec::new(), 0, None);
         for (at, row) in all.iter().enumerate() {
-            let (in_sight, leaves) = self.in_sight(row, data, now);
+            let (in_sight, leaves) = self.in_sight(row, now);
             if !in_sight {
                 continue;
             }
@@ -191,7 +191,7 @@ impl Rows {
     }
 
     /// Whether a row is in this list when nothing is filtered, and when it leaves it by itself.
-    fn in_sight(&self, row: &RequestDoc, data: &Data, now: Option<Wall>) -> (bool, Option<Wall>) {
+    fn in_sight(&self, row: &RequestDoc, now: Option<Wall>) -> (bool, Option<Wall>) {
         if self.everything {
             return (true, None);
         }

@@ -178,8 +178,14 @@ impl Id {
         self.verb().is_some()
             || matches!(
                 self,
-                Id::Hold | Id::Unhold | Id::Poll | Id::Seen | Id::Restart | Id::DeferRestart
-                    | Id::CancelRestart | Id::Notice
+                Id::Hold
+                    | Id::Unhold
+                    | Id::Poll
+                    | Id::Seen
+                    | Id::Restart
+                    | Id::DeferRestart
+                    | Id::CancelRestart
+                    | Id::Notice
             )
     }
 

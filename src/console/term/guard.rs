@@ -8,8 +8,8 @@ use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::queue;
 use crossterm::style::ResetColor;
 use crossterm::terminal::{
-    Clear, ClearType, DisableLineWrap, EnableLineWrap, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    Clear, ClearType, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,6 +108,23 @@ pub fn leave() {
     };
     out::last(&bytes);
     let _ = disable_raw_mode();
+}
+
+/// Gives the terminal back on which a console of another machine was drawn, whose line dropped: nobody is left over there
+/// to do it.
+pub fn leave_after_another() {
+    let mut bytes = Vec::from(MOUSE_OFF);
+    // As above.
+    let _ = queue!(
+        bytes,
+        EndSynchronizedUpdate,
+        ResetColor,
+        EnableLineWrap,
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        Show
+    );
+    let _ = terminal::write(&bytes);
 }
 
 /// The terminal is gone: from now on nothing is written to it.

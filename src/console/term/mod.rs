@@ -10,7 +10,7 @@ pub mod pace;
 mod screen;
 
 pub use caps::Caps;
-pub use guard::{Guard, leave, leave_dead, mouse};
+pub use guard::{Guard, leave, leave_after_another, leave_dead, mouse};
 pub use screen::Screen;
 
 use crate::host::terminal;

@@ -14,6 +14,7 @@ use crate::executor::talk::view::SessionDoc;
 use crate::safe;
 use crate::site::instruction::Restarts;
 use crate::terms::State;
+use crate::text::SafeText;
 use ratatui::layout::Rect;
 
 /// Draws the dialog.
@@ -97,7 +98,9 @@ fn lines(app: &App, confirm: &Confirm, telling: &Telling) -> Vec<Row> {
         let nth = safe!("{} of {}", show.deferrals_used + 1, show.deferrals_limit);
         plain.extend(telling.fact("deferral", Line::of(nth, Scope::Text)));
     }
-    if let Some(restart) = data.restart().filter(|_| matches!(confirm.id, Id::Restart | Id::DeferRestart | Id::CancelRestart)) {
+    if let Some(restart) =
+        data.restart().filter(|_| matches!(confirm.id, Id::Restart | Id::DeferRestart | Id::CancelRestart))
+    {
         plain.extend(telling.fact("pending", Line::of(&restart.why, Scope::Text)));
     }
     if matches!(confirm.id, Id::Run | Id::Rerun | Id::Stop | Id::Restart | Id::Notice) {

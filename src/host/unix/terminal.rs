@@ -1,14 +1,16 @@
 //! See `host::terminal`.
 
-use crate::host::terminal::Got;
+use crate::host::terminal::{Ended, Got};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
-use rustix::termios::{QueueSelector, isatty, tcdrain, tcflush, tcgetattr, tcgetwinsize};
-use std::io;
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::termios::{
+    OptionalActions, QueueSelector, isatty, tcdrain, tcflush, tcgetattr, tcgetwinsize, tcsetattr,
+};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -124,6 +126,49 @@ pub fn output_is_closed() -> bool {
     OUTPUT_CLOSED.load(Ordering::Relaxed)
 }
 
-pub fn hand_over(mut program: Command) -> io::Error {
-    program.exec()
+/// More than this is no error message.
+const MAX_SAID: u64 = 1 << 20;
+
+pub fn lend(program: &mut Command) -> io::Result<Ended> {
+    let modes = tcgetattr(io::stdin()).ok();
+    let mut child = program.stderr(Stdio::piped()).spawn()?;
+    let mut said = Vec::new();
+    let code = std::thread::scope(|scope| {
+        // Its end closes the pipe; what it started and left behind may keep it, and keeps nobody here.
+        let error = child.stderr.take();
+        let reading = scope.spawn(|| {
+            let mut said = Vec::new();
+            if let Some(mut error) = error {
+                let _ = error.by_ref().take(MAX_SAID).read_to_end(&mut said);
+                let _ = io::copy(&mut error, &mut io::sink());
+            }
+            said
+        });
+        let code = until_ended(&mut child);
+        said = reading.join().unwrap_or_default();
+        code
+    })?;
+    if let Some(modes) = modes {
+        // The terminal may be gone.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &modes);
+    }
+    Ok(Ended { code, said })
+}
+
+/// Its exit status. While it is stopped (`~^Z` of ssh) this process is, so that the shell has the terminal.
+fn until_ended(child: &mut Child) -> io::Result<Option<i32>> {
+    let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
+        return Ok(child.wait()?.code());
+    };
+    loop {
+        match waitpid(Some(pid), WaitOptions::UNTRACED) {
+            Ok(Some((_, status))) if status.stopped() => {
+                super::signals::stop_self();
+                kill_process(pid, Signal::CONT)?;
+            }
+            Ok(Some((_, status))) => return Ok(status.exit_status()),
+            Ok(None) | Err(Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
 }

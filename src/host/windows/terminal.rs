@@ -1,9 +1,9 @@
 //! See `host::terminal`. The Windows console hands out keys, not bytes, and has no line behind it.
 
-use crate::host::terminal::Got;
+use crate::host::terminal::{Ended, Got};
 use crossterm::{event, terminal};
 use std::io::{self, Write};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 pub fn read(_buffer: &mut Vec<u8>, limit: Duration) -> io::Result<Got> {
@@ -40,9 +40,7 @@ pub fn output_is_closed() -> bool {
     false
 }
 
-pub fn hand_over(mut program: Command) -> io::Error {
-    match program.status() {
-        Ok(status) => std::process::exit(status.code().unwrap_or(1)),
-        Err(e) => e,
-    }
+pub fn lend(program: &mut Command) -> io::Result<Ended> {
+    let output = program.stdin(Stdio::inherit()).stdout(Stdio::inherit()).output()?;
+    Ok(Ended { code: output.status.code(), said: output.stderr })
 }
