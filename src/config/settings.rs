@@ -268,7 +268,7 @@ settings! {
         group: String = "pcm-operators".into(), value(nonempty);
     }
 
-    /// who is told of failures
+    /// a program that pcm starts after failures
     notify: Notify {
         /// started for what failed, was interrupted or missed, and for a lost history; JSON on its standard input
         command: Vec<String> = Vec::new(), command, like "[\"/usr/local/bin/page-someone\"]";

@@ -132,7 +132,7 @@ pub fn restarts(facts: &Facts) -> CheckItem {
     {
         findings.push(block(
             "a restart that a package asked for is pending, and until it has happened nothing else runs by itself",
-            format!("`{} restart now` tells whoever is logged on and does it", facts.pcm()),
+            format!("`{} restart now` warns logged-on users and restarts the machine", facts.pcm()),
         ));
     }
     let open = facts.open_requests();

@@ -112,7 +112,7 @@ pub struct RestartArgs {
 /// `pcm restart …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum RestartWhat {
-    /// Tell whoever is logged on, and restart the machine; never while a package runs
+    /// Warn logged-on users, then restart the machine; never while a package runs
     Now {
         /// Why
         #[arg(long, value_name = "R")]

@@ -94,7 +94,7 @@ To assume:
 /// `pcm log`
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
-    /// Log files; those of the configuration without any
+    /// Log files [default: those in the configuration]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Go on printing what is added
@@ -103,7 +103,7 @@ pub struct LogArgs {
     /// Only lines that match this regular expression
     #[arg(long, value_name = "RE")]
     pub grep: Option<String>,
-    /// This level and worse
+    /// Minimum level
     #[arg(long, value_name = "L", value_enum)]
     pub level: Option<LevelArg>,
     /// From this time on: 22:00, "yesterday 07:00", "Tue 22:00", "YYYY-MM-DD HH:MM", RFC 3339, or 2h ago: 2h

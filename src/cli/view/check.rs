@@ -31,7 +31,7 @@ pub fn check(doc: &CheckDoc, width: Option<usize>) -> Page {
     };
     let unseen = match unseen {
         0 => String::new(),
-        n => format!("; {} could not be seen (?), which fails nothing", count(n, "item")),
+        n => format!("; {n} unknown (not counted as failures)"),
     };
     page.strong(format!("{wrong}{unseen}."));
     page

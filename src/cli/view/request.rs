@@ -310,7 +310,7 @@ pub fn show(doc: &ShowDoc, look: &Look) -> Page {
 
 fn run_when(when: RunWhen) -> &'static str {
     match when {
-        RunWhen::Any => "whoever is logged on",
+        RunWhen::Any => "even while somebody is logged on",
         RunWhen::NoUser => "only while nobody is logged on",
         RunWhen::User => "only while somebody is logged on",
     }
