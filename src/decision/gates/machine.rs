@@ -37,7 +37,9 @@ fn names<'a>(users: impl IntoIterator<Item = &'a UserFact>) -> String {
 pub(super) fn users(world: &World, subject: &Subject) -> GateResult {
     let gate = Gate::Users;
     let users = match (subject.request.run_when, &world.inputs.facts.users) {
-        (RunWhen::Any, _) => return pass(gate, Change::Never, world.tell(|| "runs even while somebody is logged on")),
+        (RunWhen::Any, _) => {
+            return pass(gate, Change::Never, world.tell(|| "runs even while somebody is logged on"));
+        }
         (_, None) => {
             return unknown(
                 gate,
