@@ -206,8 +206,12 @@ fn listen(to: &Sender<Incoming>) -> std::io::Result<()> {
     let to = to.clone();
     signals::listen(move |signal| match signal {
         Signal::HangUp => {
-            // Nothing is written to a dead terminal, and nothing here is worth waiting for.
-            leave_dead();
+            // Nothing is written to a dead terminal. One that lives, as where somebody sent the signal, is given back.
+            if signals::terminal_gone() {
+                leave_dead();
+            } else {
+                leave();
+            }
             std::process::exit(129);
         }
         Signal::Terminate => {

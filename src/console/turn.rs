@@ -179,8 +179,12 @@ impl Console {
                     self.app.size = term::size();
                     self.screen.forget(self.app.size.0, self.app.size.1);
                 }
+                Effect::Suspend if !signals::can_be_continued() => {
+                    let text = "suspend: there is no shell here that could bring the console back".into();
+                    self.take(Event::Said { text, error: true })?;
+                }
                 Effect::Suspend => {
-                    self.guard.away(signals::stop_self)?;
+                    self.guard.away(signals::stop_group)?;
                     self.resumed = Some(Instant::now());
                     self.cleared();
                 }

@@ -8,7 +8,7 @@ use super::sys;
 pub enum Signal {
     /// End now, in order.
     Terminate,
-    /// The terminal is gone: end without writing to it.
+    /// End now: the terminal is gone, mostly.
     HangUp,
     /// Running again after having been stopped.
     Continue,
@@ -24,9 +24,15 @@ pub fn listen(on: impl FnMut(Signal) + Send + 'static) -> std::io::Result<()> {
     sys::signals::listen(on)
 }
 
-/// Stops this process as Ctrl-Z would; returns once it is continued. Does nothing where there is no such thing.
-pub fn stop_self() {
-    sys::signals::stop_self();
+/// Whether somebody would continue this process if it stopped: a shell that knows its jobs. Nobody does on Windows.
+pub fn can_be_continued() -> bool {
+    sys::signals::can_be_continued()
+}
+
+/// Stops this process and all of its group, as Ctrl-Z does for other programs; returns once it is continued. To be called
+/// only where it [can be](can_be_continued).
+pub fn stop_group() {
+    sys::signals::stop_group();
 }
 
 /// Whether the terminal that standard input is connected to has been taken away. Never waits.

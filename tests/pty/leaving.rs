@@ -58,16 +58,19 @@ fn quitting_and_sigterm_leave_the_terminal_as_it_was_within_a_second() {
 }
 
 #[test]
-fn a_dropped_line_ends_the_console_at_once_without_a_byte_to_it() {
+fn a_dropped_line_ends_the_console_at_once() {
     let (site, _service) = still(3);
     assert!(gone_after(&site, "SIGHUP", |c| c.signal("-HUP")) < GONE);
     assert!(gone_after(&site, "closed terminal", |c| c.hang_up("j")) < GONE);
+}
+
+#[test]
+fn sighup_with_a_terminal_that_lives_gives_it_back() {
+    let (site, _service) = still(3);
     let mut console = console(&site);
-    let before = console.wait_quiet(Duration::from_secs(1));
     console.signal("-HUP");
-    console.wait_exit();
-    console.wait_end();
-    assert_eq!(console.count(), before, "nothing is written to a dead terminal");
+    assert_eq!(console.wait_exit(), 129);
+    is_restored(&console);
 }
 
 #[test]
@@ -181,8 +184,16 @@ fn ctrl_z_gives_the_shell_back_and_fg_the_console() {
     let mut terminal =
         Terminal::start_in(&shell, &Kind { env: vec![("INPUTRC", "/dev/null")], ..Kind::new(80, 24) });
     terminal.wait("$ ");
-    let words: Vec<String> = inner.get_args().map(|arg| format!("'{}'", arg.to_string_lossy())).collect();
-    terminal.keys(&format!("'{}' {}\r", inner.get_program().to_string_lossy(), words.join(" ")));
+    // Below a shell that waits for it, as in a script: that one has to stop, too.
+    terminal.keys(&format!("sh -c \"{}; true\"\r", words(&inner)));
+    terminal.wait("LOGGED ON");
+    terminal.keys("\x1a");
+    terminal.wait("Stopped");
+    terminal.keys("clear; fg\r");
+    terminal.wait("LOGGED ON");
+    terminal.keys("q");
+    terminal.wait_until("the shell", |screen| screen.trim_end().ends_with('$'));
+    terminal.keys(&format!("{}\r", words(&inner)));
     terminal.wait("LOGGED ON");
     for _ in 0..2 {
         terminal.keys("\x1a");
@@ -203,6 +214,28 @@ fn ctrl_z_gives_the_shell_back_and_fg_the_console() {
     assert!(!terminal.alternate());
     terminal.keys("exit\r");
     terminal.wait_exit();
+}
+
+/// A command as a shell takes it.
+fn words(command: &Command) -> String {
+    let args = command.get_args().map(|arg| format!("'{}'", arg.to_string_lossy()));
+    let program = format!("'{}'", command.get_program().to_string_lossy());
+    std::iter::once(program).chain(args).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn ctrl_z_stops_nothing_that_nobody_could_continue() {
+    let (site, _service) = still(3);
+    // As sshd starts a command: the shell is the session, and nobody above it knows of jobs.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{}; echo over", words(&site.command(&[])))]);
+    let mut terminal = Terminal::start(&shell, 80, 24);
+    terminal.wait("LOGGED ON");
+    terminal.keys("\x1a");
+    terminal.wait("suspend: there is no shell here that could bring the console back");
+    terminal.keys("j");
+    terminal.wait("LOGGED ON");
+    assert_eq!(terminal.quit('q'), 0);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use crate::host::signals::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
+use rustix::process::{Pid, getpgid, getpgrp, getppid, getsid, kill_current_process_group};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
 use signal_hook::iterator::Signals;
 use std::io;
 
@@ -23,10 +24,25 @@ pub fn listen(mut on: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
-/// See `host::signals::stop_self`.
-pub fn stop_self() {
-    // The default action of SIGTSTP; an orphaned process group is not stopped by it, and then nothing happens.
-    let _ = signal_hook::low_level::emulate_default_handler(SIGTSTP);
+/// See `host::signals::can_be_continued`. A group is orphaned where no process of it has a parent in another group of the
+/// same session (setpgid(2)): a shell that was started for one command alone shares the group of that command.
+pub fn can_be_continued() -> bool {
+    let (group, session) = (getpgrp(), getsid(None));
+    let mut above = getppid();
+    while let Some(parent) = above {
+        if getpgid(Some(parent)) != Ok(group) {
+            return session.is_ok() && getsid(Some(parent)) == session;
+        }
+        let known = super::proc::stat(parent.as_raw_nonzero().get().unsigned_abs());
+        above = known.and_then(|stat| Pid::from_raw(i32::try_from(stat.parent).ok()?));
+    }
+    false
+}
+
+/// See `host::signals::stop_group`.
+pub fn stop_group() {
+    // A shell that waits for this process would otherwise go on waiting, and nobody be told that it has stopped.
+    let _ = kill_current_process_group(rustix::process::Signal::TSTP);
 }
 
 /// See `host::signals::terminal_gone`.

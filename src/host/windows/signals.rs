@@ -8,8 +8,13 @@ pub fn listen(_on: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
-/// See `host::signals::stop_self`.
-pub fn stop_self() {}
+/// See `host::signals::can_be_continued`.
+pub fn can_be_continued() -> bool {
+    false
+}
+
+/// See `host::signals::stop_group`.
+pub fn stop_group() {}
 
 /// See `host::signals::terminal_gone`.
 pub fn terminal_gone() -> bool {
