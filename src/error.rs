@@ -35,7 +35,7 @@ exits! {
     State = 6;
     /// `--wait`: the package did not succeed
     PackageFailed = 7;
-    /// `--host`: the connection ended, and what became of it is not known
+    /// `--host` or the service: the connection ended, and what became of it is not known
     ConnectionLost = 8;
     /// `status`, `check` or `lint` found something
     Findings = 10;

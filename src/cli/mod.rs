@@ -150,7 +150,7 @@ impl App {
 
     /// A change, or only words about it with `--dry-run`.
     fn wish(&self, what: Action, reason: Option<SafeText>) -> Change {
-        Change { what, reason, dry_run: self.dry_run }
+        Change { what, reason, dry_run: self.dry_run, id: None }
     }
 
     /// Prints any answer as the document it is.

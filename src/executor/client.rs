@@ -3,8 +3,11 @@
 
 use super::as_owner::{self, Work};
 use super::footing::Footing;
+use super::history;
 use super::init;
-use super::talk::protocol::{Action, Answer, Call, Change, Letter, Reply, VERSION, View, unexpected_answer};
+use super::talk::protocol::{
+    Action, Answer, Call, CallId, Change, Letter, Reply, VERSION, View, outcome_unknown, unexpected_answer,
+};
 use crate::clock::Monotonic;
 use crate::config::Config;
 use crate::decision::Verb;
@@ -127,6 +130,14 @@ const RUN_TIMEOUT: Duration = Duration::from_secs(3_720);
 const VIEW_FRESH: Duration = Duration::from_millis(900);
 /// And the share only this often.
 const LOOK_FRESH: Duration = Duration::from_secs(30);
+/// A change that the service began in the last moment is answered within this.
+const ANSWER_GRACE: Duration = Duration::from_secs(10);
+/// A service that ended at a call is waited for this long.
+const RETURN: Duration = Duration::from_secs(15);
+/// And asked again this often.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+/// What failed before anybody looked at what became of a change.
+const NOT_ASKED: [&str; 4] = ["not-permitted", "executor-not-answering", "state-unusable", "as-owner-failed"];
 /// Another command may have the lock for the moment that a launch takes.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
@@ -165,11 +176,51 @@ impl Client {
         account::caller(&account::Rights::of(&self.layout.state, &self.config.operators.group))
     }
 
-    fn remote(&self, mut stream: ipc::Client, call: &Call) -> Reply {
-        let letter = Letter::of(call, self.config.machine).map_err(io::Error::from);
-        let told = letter.and_then(|letter| wire::write(&mut stream, &letter));
-        told.and_then(|()| wire::read::<Reply>(&mut stream, wire::MAX_ANSWER))
-            .map_err(|e| self.no_answer(&e))?
+    fn remote(&self, stream: ipc::Client, call: &Call, until: Monotonic) -> Reply {
+        self.exchange(stream, call, until).map_err(|e| self.no_answer(&e))?
+    }
+
+    /// One call and its answer. Nobody waits for it any more after `until`.
+    fn exchange(&self, mut stream: ipc::Client, call: &Call, until: Monotonic) -> io::Result<Reply> {
+        wire::write(&mut stream, &Letter::of(call, self.config.machine)?.waits(until))?;
+        wire::read(&mut stream, wire::MAX_ANSWER)
+    }
+
+    fn connect(&self, timeout: Duration) -> io::Result<ipc::Client> {
+        ipc::connect(&self.layout.socket, &self.layout.state, timeout)
+    }
+
+    /// Asks for a change until it is known what became of it: where the connection ends before the answer, with the same
+    /// id again, of the service that comes back or in its place.
+    fn change_once(&self, change: &Change) -> Reply {
+        let call = Call::Change(change.clone());
+        let patience = timeout_of(change);
+        let until = Monotonic(facts::monotonic().0 + patience);
+        let mut broken: Option<(io::Error, Monotonic)> = None;
+        loop {
+            // The service may take it in the last moment, and has to be done with it then.
+            let e = match (self.connect(patience + ANSWER_GRACE), &broken) {
+                (Ok(stream), _) => match self.exchange(stream, &call, until) {
+                    Ok(reply) => return reply,
+                    Err(e) if e.kind() == io::ErrorKind::InvalidData => return Err(self.no_answer(&e)),
+                    Err(e) => e,
+                },
+                (Err(_), None) => return self.change_here(change),
+                (Err(e), Some(_)) => match self.change_here(change) {
+                    // Says nothing of what became of it.
+                    Err(refusal) if NOT_ASKED.contains(&refusal.code.as_str()) => e,
+                    reply => return reply,
+                },
+            };
+            let now = facts::monotonic();
+            let (first, since) = broken.get_or_insert((e, now));
+            if now.since(*since) >= RETURN {
+                let socket = self.layout.socket.display();
+                let why = format!("the service at {socket} took it and did not answer: {first}");
+                return Err(outcome_unknown(change.what.verb(), &why));
+            }
+            std::thread::sleep(ASK_AGAIN);
+        }
     }
 
     fn no_answer(&self, e: &io::Error) -> Failure {
@@ -195,7 +246,8 @@ impl Client {
     /// # Errors
     /// No service answers; or its refusal.
     pub fn ask_service(&self, view: &View) -> Reply {
-        let stream = ipc::connect(&self.layout.socket, &self.layout.state, VIEW_TIMEOUT).map_err(|e| {
+        let until = Monotonic(facts::monotonic().0 + VIEW_TIMEOUT);
+        let stream = self.connect(VIEW_TIMEOUT).map_err(|e| {
             Failure::new(
                 Exit::Failed,
                 "no-service",
@@ -203,7 +255,7 @@ impl Client {
                 "Start the service",
             )
         })?;
-        self.remote(stream, &Call::View(view.clone()))
+        self.remote(stream, &Call::View(view.clone()), until)
     }
 
     /// The requests that are known: to the service, or else of what is held, so that nobody waits for a share.
@@ -240,13 +292,16 @@ impl Client {
         let mut service = None;
         let lock = ExclusiveLock::wait_take(&self.layout.lock(), actor.name.as_str(), |_| {
             // Whoever has it may be a service that has only just started.
-            service = ipc::connect(&self.layout.socket, &self.layout.state, timeout_of(change)).ok();
+            service = self.connect(timeout_of(change) + ANSWER_GRACE).ok();
             service.is_none() && facts::monotonic().0 < until
         })
         .map_err(|e| self.no_lock(&e))?;
         let lock = match (lock, service) {
             (Some(lock), _) => lock,
-            (None, Some(stream)) => return self.remote(stream, &Call::Change(change.clone())),
+            (None, Some(stream)) => {
+                let patience = Monotonic(facts::monotonic().0 + timeout_of(change));
+                return self.remote(stream, &Call::Change(change.clone()), patience);
+            }
             (None, None) => return Err(self.executor_busy()),
         };
         let mut executor = Executor::new(&self.layout, &self.config, lock, false)?;
@@ -390,16 +445,15 @@ fn timeout_of(change: &Change) -> Duration {
 impl Ask for Client {
     fn view(&self, view: &View) -> Reply {
         let timeout = if matches!(view, View::Simulate(_)) { CHANGE_TIMEOUT } else { VIEW_TIMEOUT };
-        match ipc::connect(&self.layout.socket, &self.layout.state, timeout) {
-            Ok(stream) => self.remote(stream, &Call::View(view.clone())),
+        let until = Monotonic(facts::monotonic().0 + timeout);
+        match self.connect(timeout) {
+            Ok(stream) => self.remote(stream, &Call::View(view.clone()), until),
             Err(_) => self.view_here(view),
         }
     }
 
     fn change(&self, change: &Change) -> Reply {
-        match ipc::connect(&self.layout.socket, &self.layout.state, timeout_of(change)) {
-            Ok(stream) => self.remote(stream, &Call::Change(change.clone())),
-            Err(_) => self.change_here(change),
-        }
+        let id = history::random_id().ok().and_then(|id| CallId::try_from(id).ok());
+        self.change_once(&Change { id, ..change.clone() })
     }
 }

@@ -84,7 +84,7 @@ pub(super) fn init(layout: &Layout, config: &Config, adopt: Option<Adopt>) -> Re
         ));
     };
     let now = facts::now();
-    let generation = new_generation().map_err(|e| failed(&layout.state, &std::io::Error::other(e)))?;
+    let generation = history::random_id().map_err(|e| failed(&layout.state, &std::io::Error::other(e)))?;
     let done = match adopt {
         None => return make(layout, config, now, &generation),
         Some(adopt) => {
@@ -184,12 +184,6 @@ fn listed(layout: &Layout, config: &Config) -> Result<Vec<RequestId>> {
     let mut known = Known::read(layout, config)?;
     known.look();
     Ok(known.listed())
-}
-
-/// Differs for every history that was ever made on any machine.
-fn new_generation() -> rusqlite::Result<String> {
-    rusqlite::Connection::open_in_memory()?
-        .query_row("SELECT lower(hex(randomblob(16)))", [], |row| row.get(0))
 }
 
 fn failed(path: &Path, e: &std::io::Error) -> Failure {

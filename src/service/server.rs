@@ -2,6 +2,7 @@
 //! (PROMISES.md 5). It only carries; the service's own loop answers.
 
 use super::peers::Peers;
+use crate::clock::Monotonic;
 use crate::executor::talk::protocol::{Call, Change, Letter, Reply, bad_call};
 use crate::host::account::Actor;
 use crate::host::{ipc, wire};
@@ -9,7 +10,7 @@ use crate::site::ids::MachineId;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// Connections at once; more wait in the system's queue.
@@ -29,6 +30,8 @@ pub struct Asked {
     pub machine: Option<MachineId>,
     /// By whom, as the system says.
     pub actor: Actor,
+    /// Until when its caller waits; None: for ever.
+    pub until: Option<Monotonic>,
     /// Where the answer goes. Nobody may be waiting any more.
     pub answer: oneshot::Sender<Reply>,
 }
@@ -39,8 +42,28 @@ pub struct Waiting {
     pub change: Change,
     /// By whom.
     pub actor: Actor,
+    /// Until when its caller waits; None: for ever.
+    pub until: Option<Monotonic>,
     /// Where the answer goes. Nobody may be waiting any more.
     pub answer: oneshot::Sender<Reply>,
+}
+
+impl Waiting {
+    /// Nobody waits for it any more: its caller has hung up, or was told that it failed.
+    pub fn is_over(&self, now: Monotonic) -> bool {
+        is_over(self.until, &self.answer, now)
+    }
+}
+
+impl Asked {
+    /// As of a change that waits.
+    pub fn is_over(&self, now: Monotonic) -> bool {
+        is_over(self.until, &self.answer, now)
+    }
+}
+
+fn is_over(until: Option<Monotonic>, answer: &oneshot::Sender<Reply>, now: Monotonic) -> bool {
+    answer.is_closed() || until.is_some_and(|until| now > until)
 }
 
 /// Descriptors kept for the case that there are no others any more: that is when an operator asks what is wrong.
@@ -109,26 +132,34 @@ async fn converse(
         let opened = match read {
             Err(_) | Ok(Ok(None)) => return Ok(()),
             Ok(Ok(Some(letter))) => {
-                let machine = letter.machine();
-                letter.open().map(|call| (call, machine))
+                let (machine, until) = (letter.machine(), letter.until());
+                letter.open().map(|call| (call, machine, until))
             }
             Ok(Err(e)) => Err(bad_call("somebody", &e)),
         };
-        let (call, machine) = match opened {
+        let (call, machine, until) = match opened {
             Ok(opened) => opened,
             Err(failure) => return send(&mut stream, &Err(failure)).await,
         };
         tracing::debug!(who = %actor.name, ?call, "socket: asked");
         let (answer, answered) = oneshot::channel();
-        if calls.send(Asked { call, machine, actor: actor.clone(), answer }).await.is_err() {
-            return Ok(());
-        }
-        let Ok(answer) = answered.await else { return Ok(()) };
+        let asked = Asked { call, machine, actor: actor.clone(), until, answer };
+        let answer = tokio::select! {
+            answer = async { calls.send(asked).await.ok()?; answered.await.ok() } => answer,
+            // What it asked for is dropped with the connection, where it has not begun.
+            () = gone(&mut stream) => None,
+        };
+        let Some(answer) = answer else { return Ok(()) };
         if let Err(failure) = &answer {
             tracing::debug!(who = %actor.name, code = %failure.code, "socket: refused");
         }
         send(&mut stream, &answer).await?;
     }
+}
+
+/// The other side has gone away, or speaks before it was answered.
+async fn gone(stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
+    let _ = stream.read(&mut [0]).await;
 }
 
 async fn send(stream: &mut (impl tokio::io::AsyncWrite + Unpin), answer: &Reply) -> std::io::Result<()> {

@@ -13,7 +13,9 @@ use crate::error::{Exit, Failure};
 use crate::executor::engine::{Executor, Launch, LaunchError};
 use crate::executor::share::job::{DELIVER_DEADLINE, Delivery, STAGE_DEADLINE, ShareJob, ShareNews};
 use crate::executor::simulate;
-use crate::executor::talk::protocol::{Action, Answer, Call, Change, Reply, View, Wanted, other_machine};
+use crate::executor::talk::protocol::{
+    Action, Answer, Call, Change, Reply, View, Wanted, other_machine, too_late,
+};
 use crate::executor::world::World;
 use crate::site::content::{ContentFact, Seal};
 use crate::site::instruction::ContentHash;
@@ -335,7 +337,8 @@ impl<'a> Steps<'a> {
         now: Wall,
     ) {
         let Some((launch, waiting)) = self.verifying.answered(ticket, &answer) else { return };
-        if let Some(Waiting { change, actor, answer: to }) = waiting {
+        if let Some(Waiting { change, actor, answer: to, .. }) = waiting.and_then(|it| self.in_time(it, now))
+        {
             let verified = answer.map(|seal| launch.clone().proven(seal));
             let _ = to.send(self.executor.act_proven(&change, &actor, Some(verified), now));
         }
@@ -348,6 +351,14 @@ impl<'a> Steps<'a> {
 
     /// Carries out what is asked for; a launch when its content was verified.
     fn change(&mut self, waiting: Waiting, now: Wall) {
+        // Asked again, by who lost the connection: that waits for nothing.
+        if waiting.actor.may_operate
+            && let Some(reply) = self.executor.became(&waiting.change, now)
+        {
+            let _ = waiting.answer.send(reply);
+            return;
+        }
+        let Some(waiting) = self.in_time(waiting, now) else { return };
         let known = self.executor.known();
         let job = |launch: &Launch, ticket| known.verify_job(launch, ticket);
         let waiting = match known.launch_by(&waiting.change, &waiting.actor, now) {
@@ -355,7 +366,7 @@ impl<'a> Steps<'a> {
             Some(launch) => self.verifying.ask(launch, waiting, job),
         };
         // Whoever asked may have gone away; what was done stays done.
-        if let Some(Waiting { change, actor, answer }) = waiting {
+        if let Some(Waiting { change, actor, answer, .. }) = waiting {
             let _ = answer.send(self.executor.act(&change, &actor, now));
         }
     }
@@ -391,7 +402,10 @@ impl<'a> Steps<'a> {
         {
             return self.early.push(asked);
         }
-        let Asked { call, machine: _, actor, answer } = asked;
+        if asked.is_over(self.world.monotonic()) && matches!(asked.call, Call::View(_)) {
+            return;
+        }
+        let Asked { call, machine: _, actor, until, answer } = asked;
         let reply = match call {
             Call::View(View::Simulate(wanted)) => {
                 let situation = self.executor.known().situation();
@@ -399,16 +413,31 @@ impl<'a> Steps<'a> {
             }
             Call::View(view) => self.executor.view(&view, &actor, now),
             Call::Change(change @ Change { what: Action::Poll, dry_run: false, .. }) => {
-                return self.begin_poll(Waiting { change, actor, answer }, now);
+                return self.begin_poll(Waiting { change, actor, until, answer }, now);
             }
-            Call::Change(change) => return self.change(Waiting { change, actor, answer }, now),
+            Call::Change(change) => return self.change(Waiting { change, actor, until, answer }, now),
         };
         // Whoever asked may have gone away; what was done stays done.
         let _ = answer.send(reply);
     }
 
+    /// A change whose turn has come, where somebody still waits for it: who was told that it failed must not find it in
+    /// force later.
+    fn in_time(&mut self, waiting: Waiting, now: Wall) -> Option<Waiting> {
+        if !waiting.is_over(self.world.monotonic()) {
+            return Some(waiting);
+        }
+        let verb = waiting.change.what.verb();
+        let what = waiting.change.what.request().map(|request| format!(" of {request}")).unwrap_or_default();
+        let line = format!("{} gave up waiting: {verb}{what} is not carried out.", waiting.actor.name);
+        self.executor.journal().info(now, &line);
+        let _ = waiting.answer.send(Err(too_late(verb)));
+        None
+    }
+
     /// The look is asked for; the answer comes when it has ended.
     fn begin_poll(&mut self, poll: Waiting, now: Wall) {
+        let Some(poll) = self.in_time(poll, now) else { return };
         match self.executor.begin_poll(&poll.change, &poll.actor, now) {
             Ok(()) => {
                 self.waiting.push(poll);
@@ -432,7 +461,7 @@ impl<'a> Steps<'a> {
     }
 
     fn answer_waiting(&mut self) {
-        for Waiting { change, actor, answer } in std::mem::take(&mut self.waiting) {
+        for Waiting { change, actor, answer, .. } in std::mem::take(&mut self.waiting) {
             let _ = answer.send(self.executor.end_poll(&change, &actor));
         }
     }

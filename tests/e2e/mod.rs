@@ -4,6 +4,7 @@
 use crate::common::{self, hanging, logind, pty};
 
 mod actions;
+mod again;
 mod check;
 mod countdown;
 mod crash;

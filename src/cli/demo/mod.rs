@@ -123,7 +123,7 @@ fn prepare(folder: &Path) -> Result<Setup> {
         .map_err(|e| super::setup::bad_configuration(&layout.config, &e.problems()))?;
     crate::executor::init::enrol(&layout, &config, None)?;
     let client = Client::new(layout.clone(), config.clone());
-    let polled = client.change(&Change { what: Action::Poll, reason: None, dry_run: false })?;
+    let polled = client.change(&Change { what: Action::Poll, reason: None, dry_run: false, id: None })?;
     if let Answer::Poll(doc) = polled
         && doc.serial.is_none()
     {
@@ -139,7 +139,7 @@ fn prepare(folder: &Path) -> Result<Setup> {
     if let Ok(request) = packages::DEFERRED.parse::<RequestId>() {
         let what = Action::Request(request, Verb::Defer { until: start + chrono::Duration::hours(1) });
         let reason = Some(SafeText::new("month-end closing, asked by accounting"));
-        client.change(&Change { what, reason, dry_run: false })?;
+        client.change(&Change { what, reason, dry_run: false, id: None })?;
     }
     let pcm = format!(
         "pcm --config {} --state {}",
@@ -157,7 +157,7 @@ fn stop_runs(client: &Client) {
             let what = Action::Request(request, Verb::Stop);
             let reason = Some(SafeText::new("the demo ends"));
             // What has ended in between needs no stopping.
-            let _ = client.change(&Change { what, reason, dry_run: false });
+            let _ = client.change(&Change { what, reason, dry_run: false, id: None });
         }
     }
     let start = Instant::now();

@@ -54,7 +54,7 @@ impl App {
                 self.check_again()
             }
             Id::Poll => {
-                let poll = Change { what: Action::Poll, reason: None, dry_run: false };
+                let poll = Change { what: Action::Poll, reason: None, dry_run: false, id: None };
                 vec![self.ask(poll, "reading the instruction file".into())]
             }
             Id::Run | Id::Rerun | Id::Defer | Id::Undefer | Id::Stop => self.confirm(id),
@@ -156,7 +156,8 @@ impl App {
         let rows = self.subjects().into_iter().filter_map(|id| self.data.request(id));
         let unseen: Vec<_> = rows.filter(|row| row.is_unseen()).filter_map(|row| row.request_id).collect();
         self.marked.clear();
-        let seen = |request| Change { what: Action::Seen(Some(request)), reason: None, dry_run: false };
+        let seen =
+            |request| Change { what: Action::Seen(Some(request)), reason: None, dry_run: false, id: None };
         unseen.into_iter().map(|id| self.ask(seen(id), safe!("recording that you have seen {id}"))).collect()
     }
 

@@ -70,6 +70,7 @@ fn each_is_asked_with_what_holds_it_back_itself_and_each_answer_and_refusal_is_t
         what: Action::Request(id(request), Verb::Run { overrides: overrides.to_vec() }),
         reason: (!overrides.is_empty()).then(|| "because".into()),
         dry_run: false,
+        id: None,
     };
     assert_eq!(
         changes(&stage),

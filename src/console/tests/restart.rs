@@ -58,7 +58,7 @@ fn a_pending_restart_alarms_and_is_done_or_called_off_after_a_question() {
     stage.keys("Enter");
     assert_eq!(stage.fake.changes.lock().unwrap().len(), 1, "Enter alone carries nothing out");
     stage.keys(": 'restart Enter y");
-    let asked = |verb| Change { what: Action::Restart(verb), reason: None, dry_run: false };
+    let asked = |verb| Change { what: Action::Restart(verb), reason: None, dry_run: false, id: None };
     let changes = stage.fake.changes.lock().unwrap().clone();
     assert_eq!(changes, [asked(RestartVerb::Cancel), asked(RestartVerb::Now)]);
     stage.keys(": 'defer-restart Enter '2h Enter");

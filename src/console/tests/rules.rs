@@ -18,7 +18,12 @@ fn changes(stage: &Stage) -> Vec<Change> {
 }
 
 fn asked(request: &str, verb: Verb, reason: Option<&str>) -> Change {
-    Change { what: Action::Request(id(request), verb), reason: reason.map(SafeText::from), dry_run: false }
+    Change {
+        what: Action::Request(id(request), verb),
+        reason: reason.map(SafeText::from),
+        dry_run: false,
+        id: None,
+    }
 }
 
 /// A stage with this request selected.

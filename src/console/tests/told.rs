@@ -87,7 +87,7 @@ fn an_operator_tells_those_who_are_logged_on_after_a_question() {
     assert!(stage.fake.changes.lock().unwrap().is_empty(), "Enter alone never confirms");
     stage.keys("y");
     let reason = Some("log off at six please".into());
-    let notice = Change { what: Action::Notice, reason, dry_run: false };
+    let notice = Change { what: Action::Notice, reason, dry_run: false, id: None };
     assert_eq!(stage.fake.changes.lock().unwrap()[..], [notice]);
     assert!(stage.screen().contains("notice to anna on pts/0"), "{}", stage.screen());
     assert_eq!(redraws(&stage), 1, "it came here too");

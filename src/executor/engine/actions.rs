@@ -4,10 +4,10 @@ use super::known::refused;
 use super::launch::{Cause, LaunchError};
 use super::{Executor, Verified, history_lost};
 use crate::clock::Wall;
-use crate::decision::{Hold, Refusal, Verb};
+use crate::decision::{Hold, Refusal, RestartVerb, Verb};
 use crate::error::{Exit, Failure, Result};
-use crate::executor::history::{self, DeferralRow, Delta, History};
-use crate::executor::talk::protocol::{Action, Answer, Change, MAX_REASON, Reply};
+use crate::executor::history::{self, Became, CallNote, DeferralRow, Delta, History};
+use crate::executor::talk::protocol::{Action, Answer, Change, MAX_REASON, Reply, outcome_unknown};
 use crate::executor::talk::view::AuditEntryDoc;
 use crate::host::account::Actor;
 use crate::site::ids::RequestId;
@@ -42,9 +42,65 @@ impl Executor {
             self.permit(change, actor, now)?;
             return self.known.would(change, actor, now).map(Answer::DryRun);
         }
-        self.begin(change, actor, now)?;
+        self.permit(change, actor, now)?;
+        if let Some(reply) = self.became(change, now) {
+            return reply;
+        }
+        self.record(change, actor, "asked", change.id.as_ref().map(CallNote::Begun), now)?;
+        self.call.clone_from(&change.id);
         let done = self.perform(change, actor, verified, now);
+        self.call = None;
         self.settle(change, actor, done)
+    }
+
+    /// What became of a change that was asked for before, by its id; None: it has yet to be carried out.
+    pub fn became(&self, change: &Change, now: Wall) -> Option<Reply> {
+        let id = change.id.as_ref()?;
+        let became = self.history.as_ref().ok()?.became(id);
+        let verb = change.what.verb();
+        let reply = match became {
+            Ok(None) => return None,
+            Ok(Some(Became::Answered(reply))) => serde_json::from_str(&reply).unwrap_or_else(|e| {
+                Err(outcome_unknown(verb, &format!("its answer is not understood: {e}")))
+            }),
+            // What was seen before is seen: asking twice changes nothing.
+            Ok(Some(Became::Taken)) if matches!(change.what, Action::Seen(_)) => return None,
+            Ok(Some(Became::Taken)) => self.in_force(change, now),
+            // Nothing of it is in force, unless it has left no trace in the history.
+            Ok(Some(Became::Begun)) => match change.what {
+                Action::Notice | Action::Restart(RestartVerb::Now) => Err(interrupted(verb)),
+                Action::Request(..)
+                | Action::Hold { .. }
+                | Action::Unhold
+                | Action::Restart(_)
+                | Action::Seen(_)
+                | Action::Poll
+                | Action::AcceptSerial(_) => return None,
+            },
+            Err(e) => Err(outcome_unknown(verb, &e)),
+        };
+        Some(reply)
+    }
+
+    /// The answer to a change that is in force, made anew.
+    fn in_force(&self, change: &Change, now: Wall) -> Reply {
+        match &change.what {
+            Action::Request(request, Verb::Run { .. } | Verb::Rerun { .. }) => {
+                let number = self.known.newest_attempt(*request);
+                Ok(Answer::Run(self.known.run_result(*request, number)))
+            }
+            Action::Request(request, Verb::Defer { .. } | Verb::Undefer | Verb::Stop) => {
+                Ok(Answer::Changed(self.known.changed(*request, now)))
+            }
+            Action::Hold { .. } | Action::Unhold => Ok(Answer::Hold(self.known.hold_doc())),
+            Action::Restart(RestartVerb::Defer(_) | RestartVerb::Cancel) => {
+                Ok(Answer::Restart(self.known.restart_doc(now)))
+            }
+            Action::AcceptSerial(_) => Ok(Answer::Poll(self.known.poll_doc())),
+            Action::Restart(RestartVerb::Now) | Action::Notice | Action::Seen(_) | Action::Poll => {
+                Err(interrupted(change.what.verb()))
+            }
+        }
     }
 
     /// Whether a change may be begun at all. It is in the audit then: nothing is done that could not be recorded as asked
@@ -54,7 +110,7 @@ impl Executor {
     /// The refusal, which is recorded too.
     fn begin(&mut self, change: &Change, actor: &Actor, now: Wall) -> Result<()> {
         self.permit(change, actor, now)?;
-        self.record(change, actor, "asked", now)
+        self.record(change, actor, "asked", None, now)
     }
 
     /// What came of it is recorded.
@@ -66,7 +122,11 @@ impl Executor {
             Err(failure) if failure.code == DONE => "already-attempted",
             Err(failure) => &failure.code,
         };
-        if let Err(e) = self.record(change, actor, result, now) {
+        let note = change
+            .id
+            .as_ref()
+            .and_then(|id| Some(CallNote::Answered(id, serde_json::to_string(&done).ok()?)));
+        if let Err(e) = self.record(change, actor, result, note, now) {
             let verb = change.what.verb();
             self.journal.error(now, &format!("The result of {verb} by {} was not recorded: {e}", actor.name));
         }
@@ -104,12 +164,19 @@ impl Executor {
             return Ok(());
         }
         // Not being able to record a refusal changes nothing about it.
-        let _ = self.record(change, actor, "not-permitted", now);
+        let _ = self.record(change, actor, "not-permitted", None, now);
         Err(refused(self.known.not_permitted(actor)))
     }
 
     /// An entry of the audit.
-    fn record(&mut self, change: &Change, actor: &Actor, result: &str, now: Wall) -> Result<()> {
+    fn record(
+        &mut self,
+        change: &Change,
+        actor: &Actor,
+        result: &str,
+        note: Option<CallNote>,
+        now: Wall,
+    ) -> Result<()> {
         let history = match (&mut self.history, &change.what) {
             (Ok(history), _) => history,
             // A lost history does not keep anybody from looking at the share.
@@ -130,7 +197,7 @@ impl Executor {
             reason: change.reason.clone(),
             result: result.into(),
         };
-        history.audit(&entry).map_err(|e| {
+        history.audit(&entry, note.as_ref()).map_err(|e| {
             self.not_written("An entry of the audit was not recorded", &e, now);
             not_recorded(&e.to_string())
         })
@@ -241,10 +308,21 @@ impl Executor {
     /// A hold or deferral is durable in the history and known to the mark before it is answered.
     pub(super) fn change(&mut self, act: impl FnOnce(&mut History) -> history::Result<Delta>) -> Result<()> {
         let history = self.history.as_mut().map_err(|lost| history_lost(lost))?;
-        let done = act(history).and_then(|delta| history.write_mark().map(|()| delta));
+        let call = self.call.as_ref();
+        let done = history.for_call(call, act).and_then(|delta| history.write_mark().map(|()| delta));
         let done = self.apply(done);
         self.clear_doubt();
-        done.map_err(|e| not_recorded(&e.to_string()))
+        done.map_err(|e| match self.is_taken() {
+            true => half_recorded(&e.to_string()),
+            false => not_recorded(&e.to_string()),
+        })
+    }
+
+    /// The change that is being carried out is on disk, whatever failed.
+    fn is_taken(&self) -> bool {
+        let history = self.history.as_ref().ok();
+        let became = self.call.as_ref().and_then(|call| history?.became(call).ok()?);
+        became.is_some_and(|became| became == Became::Taken)
     }
 
     fn stop(&mut self, id: RequestId, actor: &Actor, now: Wall) -> Result<()> {
@@ -266,11 +344,27 @@ impl Executor {
         self.journal.warning(now, &format!("{} is being stopped by {}.", row.run(), actor.name));
         let started = row.attempt.started_at.unwrap_or(row.attempt.claimed_at);
         let history = self.history.as_mut().map_err(|lost| history_lost(lost))?;
-        let noted = history.progress(now, id, row.attempt.number, State::Stopping, started);
+        let noted = history.for_call(self.call.as_ref(), |history| {
+            history.progress(now, id, row.attempt.number, State::Stopping, started)
+        });
         let noted = self.apply(noted);
         self.clear_doubt();
         noted.map_err(|e| not_recorded(&e.to_string()))
     }
+}
+
+fn interrupted(verb: &str) -> Failure {
+    outcome_unknown(verb, &"the service ended while it was at it")
+}
+
+/// What is in force all the same.
+fn half_recorded(why: &str) -> Failure {
+    Failure::new(
+        Exit::State,
+        "not-recorded",
+        format!("it is in force, and not everything about it could be recorded: {why}"),
+        "Look at the disk and the rights of the state folder and of the configuration's folder; it heals by itself",
+    )
 }
 
 pub(super) fn not_recorded(why: &str) -> Failure {

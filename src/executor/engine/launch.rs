@@ -126,7 +126,12 @@ impl Executor {
         let mut host: Option<Box<dyn Host>> = None;
         while effect != Effect::Rest {
             let done = match effect {
-                Effect::CommitClaim => self.transition(|history| history.claim(now, row)),
+                Effect::CommitClaim => {
+                    let call = self.call.clone();
+                    self.transition(|history| {
+                        history.for_call(call.as_ref(), |history| history.claim(now, row))
+                    })
+                }
                 Effect::ReadClaim => match self.read_claim(row) {
                     Ok(false) => {
                         effect = attempt.step(Event::ClaimAbsent);

@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::{self, Cause, Delta, History, HistoryError, Lost};
 use crate::executor::journal::Journal;
-use crate::executor::talk::protocol::{Reply, View};
+use crate::executor::talk::protocol::{CallId, Reply, View};
 use crate::executor::talk::view::Undelivered;
 use crate::executor::world::{RealWorld, World};
 use crate::host::account::Actor;
@@ -63,6 +63,8 @@ pub struct Executor {
     journal: Journal,
     /// Held for as long as this is the executor of a real machine.
     lock: Option<ExclusiveLock>,
+    /// The change that is being carried out, where it has an id.
+    call: Option<CallId>,
     /// Somebody removed the lock's file and another process has taken the lock: that one is the executor now.
     deposed: bool,
     /// It is the service, and no command that is the executor for a moment.
@@ -114,6 +116,7 @@ impl Executor {
             doubtful: false,
             journal: Journal::of(Arc::clone(&world)),
             lock: None,
+            call: None,
             deposed: false,
             service,
             poll_due: None,

@@ -203,7 +203,7 @@ fn open_whole(layout: &Layout, flags: OpenFlags) -> Result<(Healthy, Option<Clos
         RowError::Database(e) => damaged(e),
         RowError::Content(what) => Lost::new(format!("{}: {what}", file.display())),
     })?;
-    let history = History { db, file, mark_file, generation, head };
+    let history = History { db, file, mark_file, generation, head, call: None };
     Ok((Healthy { history, ahead_of_mark }, closed))
 }
 
@@ -405,6 +405,7 @@ fn create(
         mark_file: layout.mark(),
         generation: generation.to_owned(),
         head: ChainState::default(),
+        call: None,
     };
     history
         .transition(now, |tx, events| {

@@ -3,6 +3,7 @@
 //! writes it. Whether it can be believed is judged in `health`, against the mark in `mark`.
 
 mod acknowledged;
+mod calls;
 mod chain;
 #[cfg(test)]
 pub mod faults;
@@ -19,6 +20,7 @@ mod tests;
 mod trail;
 
 pub use acknowledged::Acknowledged;
+pub use calls::{Became, CallNote};
 pub use chain::{ChainState, Event, verify};
 pub use health::{Adopt, Cause, InitOutcome, Lost, adopt, init, is_new, seen};
 pub use mark::Mark;
@@ -27,6 +29,7 @@ pub use snapshot::{Delta, Snapshot};
 pub use trail::Noted;
 
 use crate::clock::Wall;
+use crate::executor::talk::protocol::CallId;
 use crate::executor::talk::view::AuditEntryDoc;
 use crate::host::paths::Layout;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -87,6 +90,8 @@ pub struct History {
     mark_file: PathBuf,
     generation: String,
     head: ChainState,
+    /// The change that a transition is made for.
+    call: Option<CallId>,
 }
 
 /// All that the executor asks at every transition, and some more.
@@ -234,6 +239,9 @@ impl History {
         same(&tx, &self.head, &file)?;
         let mut events = Vec::new();
         let value = change(&tx, &mut events).map_err(database)?;
+        if let Some(call) = &self.call {
+            calls::taken(&tx, call).map_err(database)?;
+        }
         let mut head = self.head.clone();
         for event in &events {
             head = chain::append(&tx, &head, at, event).map_err(database)?;
@@ -322,6 +330,14 @@ fn commit(tx: Transaction) -> rusqlite::Result<()> {
     #[cfg(test)]
     faults::database("committed")?;
     Ok(())
+}
+
+/// 32 hexadecimal digits that nobody else has: of a history, and of a call.
+///
+/// # Errors
+/// There is no memory for it.
+pub fn random_id() -> rusqlite::Result<String> {
+    Connection::open_in_memory()?.query_row("SELECT lower(hex(randomblob(16)))", [], |row| row.get(0))
 }
 
 /// Opens the database file with the settings that P1 rests on.

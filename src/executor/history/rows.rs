@@ -2,7 +2,7 @@
 
 use super::chain::Event;
 use super::row_error::RowError;
-use super::{Delta, History, Result, Snapshot};
+use super::{CallNote, Delta, History, Result, Snapshot};
 use crate::clock::{Monotonic, Wall};
 use crate::decision::{Attempt, Hold, RestartOrder};
 use crate::executor::run::run_folder::Started;
@@ -313,12 +313,15 @@ impl History {
         })
     }
 
-    /// An entry of the audit.
+    /// An entry of the audit, with what it says of the change that has an id.
     ///
     /// # Errors
     /// It is not recorded; the action must not be carried out.
-    pub fn audit(&mut self, entry: &AuditEntryDoc) -> Result<()> {
-        self.transition(entry.at, |_, events| {
+    pub fn audit(&mut self, entry: &AuditEntryDoc, note: Option<&CallNote>) -> Result<()> {
+        self.transition(entry.at, |tx, events| {
+            if let Some(note) = note {
+                note.write(tx, entry.at)?;
+            }
             events.push(Event::new("audit", entry.request_id, entry));
             Ok(())
         })

@@ -4,7 +4,12 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 /// What brings tables of version n forward to n + 1, from version 1 on. Events are never among what a step changes: the
 /// chain and its mark hold over every one of them.
-const STEPS: &[&str] = &[];
+const STEPS: &[&str] = &[
+    // What became of the changes that were asked for last (`calls`).
+    "CREATE TABLE calls (
+         seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at TEXT NOT NULL, taken INTEGER NOT NULL DEFAULT 0, reply TEXT
+     ) STRICT;",
+];
 
 /// Raised by every step; a newer one than this is refused, never guessed at.
 pub(super) const VERSION: i64 = 1 + STEPS.len() as i64;

@@ -1,6 +1,7 @@
 //! The history against itself: what is written is read back, what is changed is found, what is older is refused.
 #![allow(clippy::unwrap_used)]
 
+mod calls;
 mod held;
 
 use super::*;

@@ -2,13 +2,14 @@
 //! a path, a command or an environment (PROMISES.md 5).
 
 use super::view::*;
-use crate::clock::Wall;
+use crate::clock::{Monotonic, Wall};
 use crate::decision::simulate::Assumptions;
 use crate::decision::{RestartVerb, Verb};
 use crate::error::{Exit, Failure};
 use crate::site::ids::{MachineId, RequestId};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The longest reason, in characters.
 pub const MAX_REASON: usize = 400;
@@ -97,6 +98,31 @@ pub struct Change {
     pub reason: Option<SafeText>,
     /// Only say what would be done.
     pub dry_run: bool,
+    /// What it can be asked for again by: a change with the id of one that was carried out is answered with what came of
+    /// that, and not carried out. The client gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<CallId>,
+}
+
+/// A change's own name: 32 hexadecimal digits, made at random for each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct CallId(String);
+
+impl CallId {
+    /// For the database.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for CallId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
+        let is_id = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if is_id { Ok(CallId(text)) } else { Err("the id of a call is 32 hexadecimal digits") }
+    }
 }
 
 /// What can be done.
@@ -158,13 +184,17 @@ impl Action {
     }
 }
 
-/// What crosses the socket: a call, the version of the pcm that asks, and the machine that is meant.
+/// What crosses the socket: a call, the version of the pcm that asks, the machine that is meant, and until when the caller
+/// waits for the answer.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Letter {
     pcm: String,
     /// None: whichever this is; the caller has no configuration that it could read.
     #[serde(default)]
     machine: Option<MachineId>,
+    /// In milliseconds of the machine's own time since it started, which all its processes share; None: for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until_ms: Option<u64>,
     call: serde_json::Value,
 }
 
@@ -174,12 +204,23 @@ impl Letter {
     /// # Errors
     /// It cannot be told as JSON.
     pub fn of(call: &Call, machine: Option<MachineId>) -> serde_json::Result<Letter> {
-        Ok(Letter { pcm: VERSION.to_owned(), machine, call: serde_json::to_value(call)? })
+        Ok(Letter { pcm: VERSION.to_owned(), machine, until_ms: None, call: serde_json::to_value(call)? })
     }
 
     /// The machine that is meant.
     pub fn machine(&self) -> Option<MachineId> {
         self.machine
+    }
+
+    /// The same, which nobody waits for any more after `until`.
+    #[must_use]
+    pub fn waits(self, until: Monotonic) -> Letter {
+        Letter { until_ms: u64::try_from(until.0.as_millis()).ok(), ..self }
+    }
+
+    /// Until when its sender waits; None: for ever.
+    pub fn until(&self) -> Option<Monotonic> {
+        self.until_ms.map(|ms| Monotonic(Duration::from_millis(ms)))
     }
 
     /// What is asked.
@@ -213,6 +254,26 @@ pub fn bad_call(who_sent: &str, why: &dyn std::fmt::Display) -> Failure {
         "bad-call",
         format!("{who_sent} a call that this service, pcm {VERSION}, does not understand: {why}"),
         "Use a pcm of the same version; a service that was updated has to be started again",
+    )
+}
+
+/// The refusal of a change that comes to its turn when nobody waits for it any more.
+pub fn too_late(verb: &str) -> Failure {
+    Failure::new(
+        Exit::Failed,
+        "too-late",
+        format!("{verb} was not carried out: its turn came when nobody waited for the answer any more"),
+        "Look at the state of things with: pcm list; then ask again",
+    )
+}
+
+/// What became of a change cannot be told.
+pub fn outcome_unknown(verb: &str, why: &dyn std::fmt::Display) -> Failure {
+    Failure::new(
+        Exit::ConnectionLost,
+        "outcome-unknown",
+        format!("it is not known whether {verb} was carried out: {why}"),
+        "See what is in force with: pcm list, and what was done with: pcm audit",
     )
 }
 
@@ -282,8 +343,13 @@ mod tests {
         let what = Action::Request(request, Verb::Defer { until: Wall::default() });
         let calls = [
             Call::View(View::Show(request)),
-            Call::Change(Change { what, reason: Some("release".into()), dry_run: true }),
-            Call::Change(Change { what: Action::Restart(RestartVerb::Now), reason: None, dry_run: false }),
+            Call::Change(Change { what, reason: Some("release".into()), dry_run: true, id: None }),
+            Call::Change(Change {
+                what: Action::Restart(RestartVerb::Now),
+                reason: None,
+                dry_run: false,
+                id: None,
+            }),
         ];
         for call in calls {
             let bytes = serde_json::to_vec(&Letter::of(&call, None).unwrap()).unwrap();
@@ -294,8 +360,12 @@ mod tests {
 
     #[test]
     fn the_refusal_of_a_call_of_another_version_names_both_versions() {
-        let letter =
-            Letter { pcm: "9.9.9".into(), machine: None, call: serde_json::json!({"change": "everything"}) };
+        let letter = Letter {
+            pcm: "9.9.9".into(),
+            machine: None,
+            until_ms: None,
+            call: serde_json::json!({"change": "everything"}),
+        };
         let refusal = letter.open().unwrap_err();
         assert_eq!(refusal.code, "bad-call");
         assert!(refusal.message.as_str().contains("pcm 9.9.9"), "{refusal}");

@@ -263,6 +263,6 @@ impl Confirm {
         };
         // Without something that is passed over no reason is asked for, whatever others of them need.
         let plain = matches!(&what, Action::Request(_, Verb::Run { overrides }) if overrides.is_empty());
-        Some(Change { what, reason: self.reason.value().filter(|_| !plain), dry_run: false })
+        Some(Change { what, reason: self.reason.value().filter(|_| !plain), dry_run: false, id: None })
     }
 }

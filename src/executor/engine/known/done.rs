@@ -11,6 +11,11 @@ use crate::text::SafeText;
 use chrono::SubsecRound as _;
 
 impl Known {
+    /// The number of the newest attempt; 0: none.
+    pub(in super::super) fn newest_attempt(&self, request: RequestId) -> u32 {
+        self.attempts_of(request).next_back().map_or(0, |row| row.attempt.number)
+    }
+
     pub(in super::super) fn run_result(&self, request: RequestId, number: u32) -> RunResultDoc {
         let row = self.attempts_of(request).find(|row| row.attempt.number == number);
         RunResultDoc {

@@ -4,11 +4,12 @@
 use super::site::{self, Mood, Plan};
 use super::world::{Shared, World};
 use super::{Random, make_past};
+use crate::clock::Monotonic;
 use crate::config::Config;
 use crate::decision::{Power, Verb};
 use crate::executor::engine::Executor;
 use crate::executor::share::job::{ShareJob, ShareNews};
-use crate::executor::talk::protocol::{Action, Answer, Call, Change, Reply, View};
+use crate::executor::talk::protocol::{Action, Answer, Call, CallId, Change, Reply, View};
 use crate::host::account::Actor;
 use crate::host::paths::Layout;
 use crate::service::server::Asked;
@@ -151,6 +152,10 @@ impl Stage<'_> {
     }
 
     fn ask(&mut self, call: Call) -> oneshot::Receiver<Reply> {
+        self.ask_until(call, None)
+    }
+
+    fn ask_until(&mut self, call: Call, until: Option<Monotonic>) -> oneshot::Receiver<Reply> {
         let actor = Actor {
             name: "ola".into(),
             uid: Some(0),
@@ -160,18 +165,24 @@ impl Stage<'_> {
             may_operate: true,
         };
         let (answer, answered) = oneshot::channel();
-        self.steps.answer(Asked { call, machine: None, actor, answer });
+        self.steps.answer(Asked { call, machine: None, actor, until, answer });
         answered
     }
 
     fn change(&mut self, what: Action) -> oneshot::Receiver<Reply> {
-        self.ask(Call::Change(Change { what, reason: Some("test".into()), dry_run: false }))
+        self.ask(Call::Change(Change { what, reason: Some("test".into()), dry_run: false, id: None }))
     }
 
     fn answers_views(&mut self) {
         let list = self.ask(Call::View(View::List)).try_recv();
         assert!(matches!(list, Ok(Ok(Answer::List(_)))), "{list:?}");
     }
+}
+
+/// A change with this id.
+fn with_id(what: Action, id: &str) -> Call {
+    let id = Some(CallId::try_from(id.repeat(16)).unwrap());
+    Call::Change(Change { what, reason: Some("test".into()), dry_run: false, id })
 }
 
 const AS_IT_IS: &str = "as it is";
@@ -261,5 +272,78 @@ fn an_operator_is_told_that_the_content_is_not_what_was_published() {
         stage.answer(Err("setup.sh: it was changed after it was staged"));
         let refused = run.try_recv().unwrap().unwrap_err();
         assert_eq!((refused.code.as_str(), stage.launches()), ("content-mismatch", 0));
+    });
+}
+
+/// A hold that keeps the automatic launch away, and a run that goes past it.
+fn held_run(stage: &mut Stage) -> Action {
+    let until = stage.world.lock().wall + TimeDelta::hours(5);
+    assert!(stage.change(Action::Hold { until, replace: false }).try_recv().unwrap().is_ok());
+    stage.answer(Ok(AS_IT_IS));
+    Action::Request(id(), Verb::Run { overrides: vec![crate::terms::Gate::Hold] })
+}
+
+#[test]
+fn who_hung_up_while_the_content_was_verified_gets_no_run() {
+    on_stage(|stage| {
+        let run = held_run(stage);
+        drop(stage.change(run));
+        stage.answer(Ok(AS_IT_IS));
+        stage.pass(1);
+        assert_eq!(stage.launches(), 0);
+    });
+}
+
+#[test]
+fn a_run_whose_content_was_verified_after_its_callers_time_is_refused() {
+    on_stage(|stage| {
+        let run = held_run(stage);
+        let until = Monotonic(stage.world.lock().mono + Duration::from_secs(100));
+        let mut late = stage.ask_until(with_id(run.clone(), "0a"), Some(until));
+        let mut in_time = stage.ask_until(with_id(run, "0b"), None);
+        stage.pass(2);
+        stage.answer(Ok(AS_IT_IS));
+        assert_eq!(late.try_recv().unwrap().unwrap_err().code, "too-late");
+        assert_eq!(stage.launches(), 0);
+        stage.answer(Ok(AS_IT_IS));
+        assert!(matches!(in_time.try_recv(), Ok(Ok(Answer::Run(_)))), "who waits gets it");
+        assert_eq!(stage.launches(), 1);
+    });
+}
+
+#[test]
+fn a_change_that_comes_after_its_callers_time_is_not_carried_out() {
+    on_stage(|stage| {
+        let until = stage.world.lock().wall + TimeDelta::hours(5);
+        let past = Monotonic(stage.world.lock().mono - Duration::from_millis(1));
+        let refused = stage
+            .ask_until(with_id(Action::Hold { until, replace: false }, "0a"), Some(past))
+            .try_recv()
+            .unwrap();
+        assert_eq!(refused.unwrap_err().code, "too-late");
+        let status = stage.ask(Call::View(View::Status)).try_recv().unwrap().unwrap();
+        assert!(matches!(status, Answer::Status(doc) if doc.held_until.is_none()));
+    });
+}
+
+#[test]
+fn a_change_that_is_asked_for_again_is_answered_and_not_carried_out_again() {
+    on_stage(|stage| {
+        let from = stage.world.lock().wall;
+        let hold = with_id(Action::Hold { until: from + TimeDelta::hours(5), replace: false }, "0a");
+        let first = stage.ask(hold.clone()).try_recv().unwrap();
+        assert!(first.is_ok(), "{first:?}");
+        assert!(stage.change(Action::Unhold).try_recv().unwrap().is_ok());
+        assert_eq!(stage.ask(hold).try_recv().unwrap(), first, "what was answered then");
+        let status = stage.ask(Call::View(View::Status)).try_recv().unwrap().unwrap();
+        assert!(matches!(status, Answer::Status(doc) if doc.held_until.is_none()), "and no hold anew");
+        let Ok(Answer::Audit(audit)) = stage.ask(Call::View(View::Audit)).try_recv().unwrap() else {
+            unreachable!("an audit was asked for")
+        };
+        assert_eq!(
+            audit.entries.iter().filter(|entry| entry.verb == "hold").count(),
+            2,
+            "asked and done, once"
+        );
     });
 }

@@ -449,8 +449,8 @@ impl<'a> Sim<'a> {
         };
         let (answer, mut answered) = oneshot::channel();
         let reason = Some(SafeText::new("simulated"));
-        let call = Call::Change(Change { what: what.clone(), reason, dry_run: false });
-        let asked = Asked { call, machine: None, actor, answer };
+        let call = Call::Change(Change { what: what.clone(), reason, dry_run: false, id: None });
+        let asked = Asked { call, machine: None, actor, until: None, answer };
         self.in_service(|service| service.answer(asked));
         let answer = answered.try_recv().ok();
         let mut inner = self.world.lock();
