@@ -2,7 +2,7 @@
 
 use super::args::Cli;
 use super::out::Out;
-use crate::config::Config;
+use crate::config::{Config, Counts};
 use crate::error::{Exit, Failure, Result};
 use clap::{Arg, Command, CommandFactory};
 use clap_mangen::Man;
@@ -67,7 +67,8 @@ fn page() -> std::io::Result<String> {
 fn configuration(roff: &mut Roff) {
     roff.control("SH", ["CONFIGURATION"]);
     roff.text([roman(
-        "The settings of pcm.toml with their defaults; pcm init writes a file that shows all of them.",
+        "The settings of pcm.toml with their defaults; pcm init writes a file that shows all of them. A service obeys a \
+         change of the file within half a minute, without a restart, unless it says otherwise here.",
     )]);
     for section in Config::sections() {
         for setting in &section.settings {
@@ -80,7 +81,12 @@ fn configuration(roff: &mut Roff) {
                 (Some(default), _) => roman(format!(" = {default}")),
                 (None, example) => roman(format!(" (example: {})", example.unwrap_or_default())),
             };
-            roff.control("TP", []).text([bold(key), value]).text([roman(format!("{}.", setting.words))]);
+            roff.control("TP", []).text([bold(key), value]).text([roman(match setting.counts {
+                Counts::Soon => format!("{}.", setting.words),
+                Counts::AtStart => {
+                    format!("{}. A change counts with the next start of the service.", setting.words)
+                }
+            })]);
         }
     }
 }

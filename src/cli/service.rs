@@ -14,6 +14,7 @@ use crate::text::SafeText;
 use serde::Serialize;
 use std::io::IsTerminal;
 use std::process::Command;
+use std::sync::Arc;
 
 /// `service install|uninstall|status --json`
 #[derive(Debug, Serialize)]
@@ -68,11 +69,12 @@ fn say_what_it_does(app: &App) -> Result<()> {
 /// Is the service until it is asked to end. The configuration is read again by it from time to time.
 pub fn run(setup: &Setup) -> Result<Exit> {
     let setup = setup.clone().usable()?;
-    let read = || -> std::result::Result<Config, SafeText> {
+    let layout = setup.layout.clone();
+    let read = move || -> std::result::Result<Config, SafeText> {
         Config::load(&setup.layout.config)
             .map_err(|e| bad_configuration(&setup.layout.config, &e.problems()).message)
     };
-    crate::service::run(&setup.layout, read)?;
+    crate::service::run(&layout, Arc::new(read))?;
     Ok(Exit::Done)
 }
 

@@ -27,6 +27,17 @@ pub struct Setting {
     pub example: Option<&'static str>,
     /// A sentence without capital and full stop.
     pub words: &'static str,
+    /// When a change of it counts.
+    pub counts: Counts,
+}
+
+/// When the change of a setting counts for a service that runs. A command reads all of them when it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// Within half a minute, without anything being done.
+    Soon,
+    /// With the next start of the service; until then `status` says so.
+    AtStart,
 }
 
 /// The settings of one table of the file.
@@ -45,17 +56,17 @@ pub struct Section {
 macro_rules! settings {
     (
         $(#[doc = $config_words:literal])* $Config:ident {
-            $($(#[doc = $top_words:literal])+ $top:ident: $top_type:ty = $top_default:expr, $top_read:expr $(, like $top_example:literal)?;)*
+            $($(#[doc = $top_words:literal])+ $top:ident: $top_type:ty = $top_default:expr, $top_read:expr $(, like $top_example:literal)? $(=> $top_counts:ident)?;)*
         }
         besides { $($(#[doc = $more_words:literal])+ $more:ident: $more_type:ty = $more_default:expr;)* }
         $(
             $(#[doc = $section_words:literal])* $section:ident: $Type:ident {
-                $($(#[doc = $words:literal])+ $key:ident: $type:ty = $default:expr, $read:expr $(, like $example:literal)?;)*
+                $($(#[doc = $words:literal])+ $key:ident: $type:ty = $default:expr, $read:expr $(, like $example:literal)? $(=> $counts:ident)?;)*
             }
         )*
     ) => {
         $(#[doc = $config_words])*
-        #[derive(Debug, Clone)]
+        #[derive(Debug, Clone, PartialEq)]
         pub struct $Config {
             $($(#[doc = $top_words])+ pub $top: $top_type,)*
             $($(#[doc = $more_words])+ pub $more: $more_type,)*
@@ -81,6 +92,19 @@ macro_rules! settings {
                 config
             }
 
+            /// The settings that a service reads when it starts and not again, with what is written there.
+            pub fn at_start(&self) -> Vec<(String, Option<String>)> {
+                let mut all = Vec::new();
+                $(if counts(&[$(Counts::$top_counts)?]) == Counts::AtStart {
+                    all.push((stringify!($top).to_owned(), self.$top.written()));
+                })*
+                $($(if counts(&[$(Counts::$counts)?]) == Counts::AtStart {
+                    let name = concat!("[", stringify!($section), "] ", stringify!($key));
+                    all.push((name.to_owned(), self.$section.$key.written()));
+                })*)*
+                all
+            }
+
             /// Every setting, in the order of the file.
             pub fn sections() -> Vec<Section> {
                 let default = $Config::default();
@@ -94,6 +118,7 @@ macro_rules! settings {
                             default: default.$top.written(),
                             example: example(&[$($top_example)?]),
                             words: concat!($($top_words),+).trim_ascii(),
+                            counts: counts(&[$(Counts::$top_counts)?]),
                         }),*],
                     },
                     $(Section {
@@ -105,6 +130,7 @@ macro_rules! settings {
                             default: default.$section.$key.written(),
                             example: example(&[$($example)?]),
                             words: concat!($($words),+).trim_ascii(),
+                            counts: counts(&[$(Counts::$counts)?]),
                         }),*],
                     },)*
                     freeze(),
@@ -114,7 +140,7 @@ macro_rules! settings {
 
         $(
             $(#[doc = $section_words])*
-            #[derive(Debug, Clone)]
+            #[derive(Debug, Clone, PartialEq)]
             pub struct $Type { $($(#[doc = $words])+ pub $key: $type),* }
 
             impl Default for $Type {
@@ -132,13 +158,23 @@ macro_rules! settings {
     };
 }
 
+fn counts(said: &[Counts]) -> Counts {
+    said.first().copied().unwrap_or(Counts::Soon)
+}
+
 fn example(written: &[&'static str]) -> Option<&'static str> {
     written.first().copied()
 }
 
 /// `[[freeze]]`, which the site file has, too: its reader is there.
 fn freeze() -> Section {
-    let row = |key, example, words| Setting { key, default: None, example: Some(example), words };
+    let row = |key, example, words| Setting {
+        key,
+        default: None,
+        example: Some(example),
+        words,
+        counts: Counts::Soon,
+    };
     Section {
         name: "freeze",
         repeated: true,
@@ -295,7 +331,7 @@ settings! {
     /// pcm's own log
     log: Log {
         /// its folder; with --state DIR the default is DIR/log
-        dir: Option<PathBuf> = None, some(folder), like "\"/var/log/pcm\"";
+        dir: Option<PathBuf> = None, some(folder), like "\"/var/log/pcm\"" => AtStart;
         /// cmtrace | classic
         format: LogFormat = LogFormat::Cmtrace, value(fields::one_of(LogFormat::WORDS));
         /// a new file is begun at this size, in steps of 1024

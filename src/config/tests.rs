@@ -1,7 +1,7 @@
 //! The key table of FORMATS.md 9.
 #![allow(clippy::unwrap_used)]
 
-use super::{Config, LoadError, PollingBy, Starter};
+use super::{Config, Counts, LoadError, PollingBy, Starter};
 use crate::clock::When;
 use crate::log::write::LogFormat;
 use crate::site::trust::TrustMode;
@@ -271,6 +271,30 @@ fn the_default_of_every_row_is_read_as_such_and_every_example_is_read() {
             assert!(setting.default.is_some() || setting.example.is_some(), "{setting:?}");
         }
     }
+}
+
+/// A row that is marked is what a service compares; one that is not is read anew wherever it is used.
+#[test]
+fn every_setting_counts_soon_or_is_compared_with_what_it_was_at_the_start() {
+    let at_start = Config::default().at_start();
+    let mut marked = Vec::new();
+    for section in Config::sections() {
+        for setting in section.settings.iter().filter(|setting| setting.counts == Counts::AtStart) {
+            let name = format!("[{}] {}", section.name, setting.key);
+            let (Some(written), None) = (setting.example, &setting.default) else {
+                unreachable!("{name}: it has a default, and the test needs another value for it")
+            };
+            let changed = Config::parse(&format!("[{}]\n{} = {written}\n", section.name, setting.key), "f");
+            let changed = changed.unwrap().at_start();
+            let differs: Vec<_> =
+                at_start.iter().zip(&changed).filter(|(was, is)| was != is).map(|(was, _)| &was.0).collect();
+            assert_eq!(differs, [&name]);
+            marked.push(name);
+        }
+    }
+    assert_eq!(at_start.iter().map(|(name, _)| name).collect::<Vec<_>>(), marked.iter().collect::<Vec<_>>());
+    // Whatever a service reads once has to be marked: its folders, and nothing else.
+    assert_eq!(marked, ["[log] dir"]);
 }
 
 #[test]

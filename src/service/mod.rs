@@ -32,11 +32,14 @@ use worker::{Carrier, News, Worker};
 /// A lock that cannot be taken because of the disk is tried again this often.
 const LOCK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// Reads the configuration as it is now, or says why it cannot be read.
+pub type ReadConfig = Arc<dyn Fn() -> std::result::Result<Config, SafeText> + Send + Sync>;
+
 /// Runs until it is asked to end. Packages that run go on without it.
 ///
 /// # Errors
 /// It could not start: no machine id, no state folder, no lock, no socket.
-pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config, SafeText>) -> Result<()> {
+pub fn run(layout: &Layout, read_config: ReadConfig) -> Result<()> {
     let spare = server::Spare::keep();
     let config = read_config().map_err(|why| {
         Failure::new(
@@ -68,14 +71,15 @@ pub fn run(layout: &Layout, read_config: impl Fn() -> std::result::Result<Config
                 let _ = writeln!(std::io::stderr(), "pcm: {text} ({e})");
             }
         })));
-        let peers = Peers::of(&layout.state, &config.operators.group);
+        let group = Arc::clone(&read_config);
+        let peers = Peers::of(&layout.state, move || Some(group().ok()?.operators.group));
         let (calls, asked) = mpsc::channel(16);
         tokio::spawn(server::serve(listener, peers, calls, spare));
         let (news, heard) = mpsc::unbounded_channel();
         let start = |name| Worker::start(name, news.clone()).map_err(|e| cannot("start its threads", &e));
         let workers: [Box<dyn Carrier>; 3] =
             [Box::new(start("looks")?), Box::new(start("carries")?), Box::new(start("verifies")?)];
-        live(Steps::new(executor, &read_config, workers), asked, heard).await
+        live(Steps::new(executor, &*read_config, workers), asked, heard).await
     })
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
 
-/// A connection waits this long for names.
+/// A call waits this long for names.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// While the newest question is still without an answer nobody waits for longer than this.
 const BRIEFLY: Duration = Duration::from_millis(50);
@@ -30,12 +30,14 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// For the installation whose state is in `state`, with `[operators] group`. Both are asked anew for each connection,
-    /// so that a group made later counts at once.
-    pub fn of(state: &Path, operators_group: &str) -> Peers {
-        let (folder, group) = (state.to_owned(), operators_group.to_owned());
+    /// For the installation whose state is in `state`; `group` reads `[operators] group`, and finds None where the
+    /// configuration cannot be read: nobody operates by it then. All is asked anew for each call, so that a right counts
+    /// from when it is given until it is taken away.
+    pub fn of(state: &Path, group: impl Fn() -> Option<String> + Send + Sync + 'static) -> Peers {
+        let folder = state.to_owned();
         Peers::asking(state, move |peer| {
-            let rights = Rights::of(&folder, &group);
+            let rights =
+                group().map_or_else(|| Rights::of_owner(&folder), |group| Rights::of(&folder, &group));
             let actor = peer.actor(&rights);
             (rights, actor)
         })
@@ -51,16 +53,20 @@ impl Peers {
     }
 
     /// The peer as an actor, whatever hangs.
-    pub async fn actor(&self, peer: Peer) -> Actor {
-        let peer = Arc::new(peer);
+    pub async fn actor(&self, peer: &Arc<Peer>) -> Actor {
         let patience = if self.hangs.load(Ordering::Relaxed) { BRIEFLY } else { PATIENCE };
-        if let Some(actor) = self.named(&peer, Instant::now() + patience).await {
+        if let Some(actor) = self.named(peer, Instant::now() + patience).await {
             return actor;
         }
         // Said once, and again after it has answered.
         if !self.hangs.swap(true, Ordering::Relaxed) {
             tracing::warn!("the name service does not answer: who asks is judged and shown by its number");
         }
+        self.nameless(peer)
+    }
+
+    /// The peer as the kernel knows it, with the rights as they were last known: at once.
+    pub fn nameless(&self, peer: &Peer) -> Actor {
         peer.nameless(&self.rights.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -98,9 +98,8 @@ pub async fn serve(mut listener: ipc::Listener, peers: Peers, calls: mpsc::Sende
                 let calls = calls.clone();
                 let peers = Arc::clone(&peers);
                 tokio::spawn(async move {
-                    let actor = peers.actor(peer).await;
                     // A peer that goes away or talks nonsense ends its own connection and nothing else.
-                    let _ = converse(stream, actor, calls).await;
+                    let _ = converse(stream, (&peers, &Arc::new(peer)), calls).await;
                     drop(place);
                 });
             }
@@ -110,8 +109,9 @@ pub async fn serve(mut listener: ipc::Listener, peers: Peers, calls: mpsc::Sende
                 spare.give();
                 match tokio::time::timeout(Duration::from_millis(200), listener.accept()).await {
                     Ok(Ok((stream, peer))) => {
-                        let actor = peers.actor(peer).await;
-                        let _ = tokio::time::timeout(BRIEF, converse(stream, actor, calls.clone())).await;
+                        let peer = Arc::new(peer);
+                        let talk = converse(stream, (&peers, &peer), calls.clone());
+                        let _ = tokio::time::timeout(BRIEF, talk).await;
                     }
                     Ok(Err(_)) => tokio::time::sleep(Duration::from_millis(200)).await,
                     Err(_) => {}
@@ -124,7 +124,7 @@ pub async fn serve(mut listener: ipc::Listener, peers: Peers, calls: mpsc::Sende
 
 async fn converse(
     mut stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-    actor: Actor,
+    (peers, peer): (&Peers, &Arc<ipc::Peer>),
     calls: mpsc::Sender<Asked>,
 ) -> std::io::Result<()> {
     loop {
@@ -141,9 +141,11 @@ async fn converse(
             Ok(opened) => opened,
             Err(failure) => return send(&mut stream, &Err(failure)).await,
         };
-        tracing::debug!(who = %actor.name, ?call, "socket: asked");
+        let actor = peers.actor(peer).await;
+        let who = actor.name.clone();
+        tracing::debug!(%who, ?call, "socket: asked");
         let (answer, answered) = oneshot::channel();
-        let asked = Asked { call, machine, actor: actor.clone(), until, answer };
+        let asked = Asked { call, machine, actor, until, answer };
         let answer = tokio::select! {
             answer = async { calls.send(asked).await.ok()?; answered.await.ok() } => answer,
             // What it asked for is dropped with the connection, where it has not begun.
@@ -151,7 +153,7 @@ async fn converse(
         };
         let Some(answer) = answer else { return Ok(()) };
         if let Err(failure) = &answer {
-            tracing::debug!(who = %actor.name, code = %failure.code, "socket: refused");
+            tracing::debug!(%who, code = %failure.code, "socket: refused");
         }
         send(&mut stream, &answer).await?;
     }

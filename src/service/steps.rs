@@ -31,6 +31,8 @@ const STEP: Duration = Duration::from_secs(30);
 const WATCH: Duration = Duration::from_millis(250);
 /// A launch that failed is tried again after this long.
 const LAUNCH_RETRY: Duration = Duration::from_secs(10);
+/// The configuration is read again this often: a change of it counts soon.
+const RELOAD: Duration = Duration::from_secs(5);
 /// A clock reading is kept for the next start this often.
 const CLOCK_RECORD: Duration = Duration::from_secs(60);
 /// What is old is cleaned up this often.
@@ -64,6 +66,9 @@ pub struct Steps<'a> {
     pub executor: Executor,
     world: Arc<dyn World>,
     read_config: &'a dyn Fn() -> std::result::Result<Config, SafeText>,
+    /// What was read of it last, and when.
+    config: Option<std::result::Result<Config, SafeText>>,
+    config_read: Monotonic,
     schedule: Schedule,
     looks: Box<dyn Carrier + 'a>,
     carries: Box<dyn Carrier + 'a>,
@@ -102,6 +107,8 @@ impl<'a> Steps<'a> {
             executor,
             world,
             read_config,
+            config: None,
+            config_read: mono,
             schedule,
             looks,
             carries,
@@ -136,6 +143,9 @@ impl<'a> Steps<'a> {
     /// One step: everything is compared with the time anew (DEFECTS Q163488). Returns how long to sleep at most.
     pub fn step(&mut self) -> Duration {
         let (now, mono) = (self.world.now(), self.world.monotonic());
+        if mono.since(self.config_read) >= RELOAD {
+            self.reload(false);
+        }
         self.executor.refresh(now);
         self.executor.watch(now);
         self.executor.note_states(now);
@@ -219,7 +229,7 @@ impl<'a> Steps<'a> {
     }
 
     fn start_look(&mut self, mono: Monotonic) {
-        self.reload();
+        self.reload(true);
         if let Some((job, deadline)) = self.executor.known().look_job()
             && self.looks.give(job, deadline)
         {
@@ -231,9 +241,14 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// The configuration is read again with every look; one that cannot be read closes the policy gate and is loud.
-    fn reload(&mut self) {
+    /// The configuration is read again; one that cannot be read closes the policy gate and is loud, also with each look.
+    fn reload(&mut self, looks: bool) {
         let read = (self.read_config)();
+        self.config_read = self.world.monotonic();
+        if !looks && self.config.as_ref() == Some(&read) {
+            return;
+        }
+        self.config = Some(read.clone());
         if let Err(why) = &read {
             let line = format!("The configuration cannot be read, nothing runs by itself: {why}");
             self.executor.journal().error(self.world.now(), &line);
@@ -406,6 +421,10 @@ impl<'a> Steps<'a> {
             return;
         }
         let Asked { call, machine: _, actor, until, answer } = asked;
+        if !actor.may_operate && matches!(call, Call::Change(_)) {
+            // The refusal names the group that was asked for.
+            self.reload(false);
+        }
         let reply = match call {
             Call::View(View::Simulate(wanted)) => {
                 let situation = self.executor.known().situation();

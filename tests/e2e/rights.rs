@@ -111,3 +111,69 @@ fn a_configuration_that_may_not_be_read_is_said_to_be_that_and_not_wrong() {
     assert!(said.contains("may not be read by nobody: permission denied"), "{said}");
     assert!(!said.contains("Correct the file"), "{said}");
 }
+
+/// The configuration, with this instead of what stands there.
+fn reconfigure(site: &Site, from: &str, to: &str) {
+    let text = std::fs::read_to_string(site.config()).unwrap();
+    assert!(text.contains(from), "{text}");
+    write(&site.config(), text.replace(from, to).as_bytes());
+}
+
+/// The name of the group with this number.
+fn group(gid: u32) -> String {
+    let known = std::fs::read_to_string("/etc/group").unwrap();
+    let of = |line: &str| {
+        let mut parts = line.split(':');
+        let name = parts.next()?;
+        (parts.nth(1)? == gid.to_string()).then(|| name.to_owned())
+    };
+    known.lines().find_map(of).unwrap_or_default()
+}
+
+#[test]
+fn the_operators_group_counts_from_the_next_call_on_and_no_longer_than_it_stands_there() {
+    let mut site = Site::with_config("[operators]\ngroup = \"no-such-group\"\n");
+    mode(&site.path(""), 0o755);
+    site.publish(&[]);
+    let _service = site.service();
+    let hold = ["hold", "--for", "1h", "--reason", "x"];
+    let Some(refused) = as_nobody(&site, &hold) else { return };
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
+    let theirs = format!("group = \"{}\"", group(65_534));
+    reconfigure(&site, "group = \"no-such-group\"", &theirs);
+    let done = as_nobody(&site, &hold).unwrap();
+    assert!(done.status.success(), "{}", text(&done));
+    reconfigure(&site, &theirs, "group = \"another-group\"");
+    let refused = as_nobody(&site, &["unhold"]).unwrap();
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
+    assert!(text(&refused).contains("members of the group another-group"), "{}", text(&refused));
+    assert!(site.json(&["status"])["held_until"].is_string(), "the hold stays");
+}
+
+#[test]
+fn a_setting_that_is_changed_is_obeyed_or_status_says_that_it_needs_a_restart() {
+    let mut site = Site::with_config("[log]\nformat = \"cmtrace\"\n");
+    site.publish(&[]);
+    let service = site.service();
+    site.json(&["poll"]);
+    assert!(!site.log().contains("] Package Command Manager ==>"), "{}", site.log());
+    reconfigure(&site, "format = \"cmtrace\"", "format = \"classic\"");
+    site.json(&["poll"]);
+    wait_for("the log is written in the other format", || {
+        site.log().contains("] Package Command Manager ==>")
+    });
+    assert!(site.json(&["status"])["problems"].as_array().unwrap().is_empty());
+    let elsewhere = site.path("elsewhere");
+    reconfigure(&site, "format = \"classic\"", &format!("dir = \"{}\"", elsewhere.display()));
+    let needs = || {
+        site.json_of(&["status"])["problems"].as_array().unwrap().iter().any(|p| p["code"] == "needs-restart")
+    };
+    wait_for("status says that it needs a restart", needs);
+    assert_eq!(site.pcm(&["status"]).status.code(), Some(10));
+    let said = text(&site.pcm(&["status"]));
+    assert!(said.contains("[log] dir was changed since the service started"), "{said}");
+    service.terminate();
+    let _again = site.service();
+    assert!(!needs());
+    assert!(elsewhere.join("PACMAN.LOG").exists());
+}

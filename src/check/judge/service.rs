@@ -46,6 +46,12 @@ pub fn configuration(facts: &Facts) -> CheckItem {
                     format!("Write `shares = [\"LOCATION\"]` into {file}"),
                 ));
             }
+            let status = facts.views.status.iter().flat_map(|status| &status.problems);
+            findings.extend(
+                status
+                    .filter(|p| p.code == "needs-restart")
+                    .map(|p| block(p.message.to_string(), "Restart the service; packages that run go on")),
+            );
             if findings.is_empty() {
                 let machine = config.machine.map(|m| m.to_string()).unwrap_or_default();
                 let shares: Vec<String> = config.shares.iter().map(|s| s.display().to_string()).collect();

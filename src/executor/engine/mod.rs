@@ -188,6 +188,9 @@ impl Executor {
 
     /// Takes a configuration that was read again, or keeps the old one and closes the policy gate.
     pub fn set_config(&mut self, read: std::result::Result<Config, SafeText>) {
+        if let Ok(config) = &read {
+            self.world.set_log(&config.log);
+        }
         self.known.set_config(read);
     }
 

@@ -12,6 +12,7 @@ use super::run::outcome::{ExitRecord, MifSays};
 use super::run::run_folder::{RunSpec, Started, Waits};
 use super::share::job::{ShareJob, ShareNews};
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
+use crate::config;
 use crate::host::notice::{Notice, Untold};
 use crate::host::power::HostFacts;
 use crate::host::sessions::{LoggedOn, Session};
@@ -250,6 +251,8 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// It could not be written.
     fn log(&self, level: Level, text: &SafeText, now: Wall) -> io::Result<()>;
+    /// How the log is written from here on.
+    fn set_log(&self, config: &config::Log);
     /// Who holds the executor's lock, in words.
     fn lock_holder(&self) -> Option<SafeText>;
 }

@@ -45,12 +45,17 @@ const DESCRIPTORS: usize = 4;
 /// The component that log viewers show.
 const COMPONENT: &str = "pcmsvc";
 
+/// `PACMAN.LOG`, as the configuration wants it.
+struct Log {
+    config: config::Log,
+    /// Opened with the first line: a view writes none, and so makes no file.
+    open: Option<PacmanLog>,
+}
+
 /// The world of one installation.
 pub struct RealWorld {
     layout: Layout,
-    log_config: config::Log,
-    /// Opened with the first line: a view writes none, and so makes no file.
-    log: Mutex<Option<PacmanLog>>,
+    log: Mutex<Log>,
     outbox: Outbox,
     /// The run host that this process started; reaped, never waited for.
     child: Arc<Mutex<Option<Child>>>,
@@ -68,8 +73,7 @@ impl RealWorld {
     pub fn new(layout: &Layout, log: &config::Log) -> Self {
         Self {
             layout: layout.clone(),
-            log_config: log.clone(),
-            log: Mutex::default(),
+            log: Mutex::new(Log { config: log.clone(), open: None }),
             outbox: Outbox::at(&layout.outbox()),
             child: Arc::default(),
             untold: Arc::default(),
@@ -506,14 +510,21 @@ impl Store for RealWorld {
     fn log(&self, level: Level, text: &SafeText, now: Wall) -> io::Result<()> {
         let offset = facts::local_zone().map_or(0, |zone| zone.offset_at(now));
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let log = match &mut *log {
+        let Log { config: c, open } = &mut *log;
+        let log = match open {
             Some(log) => log,
             none => {
-                let c = &self.log_config;
                 none.insert(PacmanLog::open(&self.layout.log, "PACMAN.LOG", c.format, c.max_size, c.keep)?)
             }
         };
         log.log(level, COMPONENT, text, now, offset)
+    }
+
+    fn set_log(&self, config: &config::Log) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        if log.config != *config {
+            *log = Log { config: config.clone(), open: None };
+        }
     }
 
     fn lock_holder(&self) -> Option<SafeText> {

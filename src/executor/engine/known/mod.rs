@@ -72,6 +72,10 @@ pub struct Known {
     pub(super) unstartable: BTreeMap<RequestId, SafeText>,
     /// What others could change; only a view looks at such a state folder.
     loose: Vec<Loose>,
+    /// The settings that count from the start on only, as they were then.
+    at_start: Vec<(String, Option<String>)>,
+    /// Those of them that stand otherwise in the file now.
+    not_yet: Vec<String>,
     /// Faults of the shares that are not in force, and warnings.
     pub(super) notes: Vec<Problem>,
     /// The share that gave the file in force.
@@ -127,6 +131,8 @@ impl Known {
             again: Again::default(),
             unstartable: BTreeMap::new(),
             loose: Vec::new(),
+            at_start: config.at_start(),
+            not_yet: Vec::new(),
             notes: Vec::new(),
             share: None,
             held: None,
@@ -212,6 +218,14 @@ impl Known {
         match read {
             Ok(mut config) => {
                 config.obey_site(self.site_polling);
+                let now = config.at_start();
+                self.not_yet = self
+                    .at_start
+                    .iter()
+                    .zip(&now)
+                    .filter(|(was, is)| was != is)
+                    .map(|(_, is)| is.0.clone())
+                    .collect();
                 *self.policy = policy(&config, &*self.world, &self.zone);
             }
             Err(why) => self.policy.unreadable = Some(why),

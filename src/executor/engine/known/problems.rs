@@ -27,6 +27,13 @@ impl Views<'_> {
         if let Err(why) = &known.policy.window_zone {
             problems.push(problem("policy-unreadable", &known.layout.config, why.as_str()));
         }
+        if !known.not_yet.is_empty() {
+            let message = format!(
+                "{} was changed since the service started, and counts when it starts again: systemctl restart pcm",
+                known.not_yet.join(", ")
+            );
+            problems.push(problem("needs-restart", &known.layout.config, message));
+        }
         if let Some(fault) = &known.instructions.fault {
             problems.extend(fault.problems.clone());
             if fault.problems.is_empty() {

@@ -33,7 +33,7 @@ fn a_change_is_known_to_be_in_force_from_the_moment_it_is() {
     assert_eq!(history.became(&call(1)).unwrap(), None);
     history.audit(&entry(at(1)), Some(&CallNote::Begun(&call(1)))).unwrap();
     assert_eq!(history.became(&call(1)).unwrap(), Some(Became::Begun));
-    history.for_call(Some(&call(1)), hold).unwrap();
+    let _ = history.for_call(Some(&call(1)), hold).unwrap();
     // Whoever was the executor is gone before it could answer.
     drop(history);
     let mut history = machine.open().unwrap();
@@ -43,7 +43,7 @@ fn a_change_is_known_to_be_in_force_from_the_moment_it_is() {
     assert_eq!(history.became(&call(1)).unwrap(), Some(Became::Answered("{}".into())));
     // What follows belongs to nobody's call.
     history.audit(&entry(at(1)), Some(&CallNote::Begun(&call(2)))).unwrap();
-    hold(&mut history).unwrap();
+    let _ = hold(&mut history).unwrap();
     assert_eq!(history.became(&call(2)).unwrap(), Some(Became::Begun));
 }
 

@@ -344,6 +344,8 @@ impl Store for Shared {
         false
     }
 
+    fn set_log(&self, _: &crate::config::Log) {}
+
     fn log(&self, _: Level, text: &SafeText, now: Wall) -> io::Result<()> {
         if std::env::var_os("PCM_AGREEMENT_SEED").is_some() {
             println!("{} {text}", now.format("%m-%d %H:%M:%S%.3f"));
