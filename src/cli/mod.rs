@@ -320,9 +320,9 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Poll => app.change(Action::Poll, None),
         Verb::Who => app.view(&View::Who),
         Verb::Notice(args) => app.change(Action::Notice, Some(&args.text.join(" "))),
-        Verb::History(args) => app.view(&View::History(args.request)),
+        Verb::History(args) => app.view(&View::History(args.request, None)),
         Verb::Audit(args) => app.view(match args.what {
-            None => &View::Audit,
+            None => &View::Audit(None),
             Some(AuditVerb::Verify) => &View::AuditVerify,
         }),
         Verb::Check => check::run(app),

@@ -97,7 +97,7 @@ fn unpublished(app: &App, path: &Path, mut wanted: Wanted) -> Result<SimulateDoc
         HistoryView::default()
     };
     let situation = situation(app, config, file, history, path)?;
-    let mut doc = simulate::run(&situation, &wanted)?;
+    let mut doc = simulate::run(&situation, &wanted, &|| true)?;
     doc.assumed.splice(0..0, notes);
     Ok(doc)
 }
@@ -132,7 +132,7 @@ fn malformed(path: &Path, problems: &[Problem]) -> Failure {
 fn known(app: &App) -> Result<HistoryView> {
     let client = app.client()?;
     let (list, status) = (client.list()?, client.status()?);
-    let Answer::History(history) = client.view(&View::History(None))? else {
+    let Answer::History(history) = client.view(&View::History(None, None))? else {
         return Err(unexpected_answer());
     };
     let mut view = HistoryView::default();

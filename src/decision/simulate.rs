@@ -90,6 +90,18 @@ const MAX_WORK: usize = 4_000_000;
 /// What becomes of every request from one instant until another (not included). The clock starts at `from`: nothing is
 /// taken to have happened between now and then. The share is taken to go on answering if it answers now.
 pub fn simulate(inputs: &Inputs, from: Wall, until: Wall, assumptions: &Assumptions) -> Course {
+    let course = simulate_while(inputs, from, until, assumptions, &|| true);
+    course.expect("it goes on as long as it likes")
+}
+
+/// The same as long as `go_on` says so, which is asked in every round; None: it did not.
+pub fn simulate_while(
+    inputs: &Inputs,
+    from: Wall,
+    until: Wall,
+    assumptions: &Assumptions,
+    go_on: &dyn Fn() -> bool,
+) -> Option<Course> {
     let policy = policy_of(inputs, assumptions);
     let mut machine = Machine::new(inputs, &policy, from, assumptions);
     let mut decisions = machine.decide();
@@ -104,16 +116,19 @@ pub fn simulate(inputs: &Inputs, from: Wall, until: Wall, assumptions: &Assumpti
             timelines[*index].note(decision, &machine);
             next_of[*index] = next_instant(std::slice::from_ref(decision), machine.now);
         }
+        if !go_on() {
+            return None;
+        }
         work += changed.len().max(1);
         if work > MAX_WORK {
-            return Course { until: machine.now, timelines };
+            return Some(Course { until: machine.now, timelines });
         }
         changed = match step(&mut machine, &decisions, &mut timelines) {
             Some(changed) => changed,
             None => {
                 let next = next_of.iter().copied().flatten().chain(machine.next()).min();
                 let Some(next) = next.filter(|next| *next < until) else {
-                    return Course { until, timelines };
+                    return Some(Course { until, timelines });
                 };
                 machine.now = next;
                 // The end of a run can open anything; time only what says that it changes now.

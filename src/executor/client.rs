@@ -6,7 +6,8 @@ use super::footing::Footing;
 use super::history;
 use super::init;
 use super::talk::protocol::{
-    Action, Answer, Call, CallId, Change, Letter, Reply, VERSION, View, outcome_unknown, unexpected_answer,
+    Action, Answer, Call, CallId, Change, Letter, Reply, VERSION, View, busy, outcome_unknown,
+    unexpected_answer,
 };
 use crate::clock::Monotonic;
 use crate::config::Config;
@@ -184,6 +185,18 @@ impl Client {
     fn exchange(&self, mut stream: ipc::Client, call: &Call, until: Monotonic) -> io::Result<Reply> {
         wire::write(&mut stream, &Letter::of(call, self.config.machine)?.waits(until))?;
         wire::read(&mut stream, wire::MAX_ANSWER)
+    }
+
+    /// One answer, which may be a part.
+    fn page(&self, view: &View) -> Reply {
+        let timeout = if matches!(view, View::Simulate(_)) { CHANGE_TIMEOUT } else { VIEW_TIMEOUT };
+        let until = Monotonic(facts::monotonic().0 + timeout);
+        match self.connect(timeout) {
+            Ok(stream) => self.remote(stream, &Call::View(view.clone()), until),
+            // Somebody listens: what this process could say of the service would be wrong.
+            Err(e) if e.kind() == io::ErrorKind::TimedOut => Err(busy("it takes no connection")),
+            Err(_) => self.view_here(view),
+        }
     }
 
     fn connect(&self, timeout: Duration) -> io::Result<ipc::Client> {
@@ -428,6 +441,15 @@ impl Client {
     }
 }
 
+/// The page that follows; None: that was all.
+fn older_page(view: &View, answer: &Answer) -> Option<View> {
+    match (view, answer) {
+        (View::History(request, _), Answer::History(doc)) => Some(View::History(*request, Some(doc.older?))),
+        (View::Audit(_), Answer::Audit(doc)) => Some(View::Audit(Some(doc.older?))),
+        _ => None,
+    }
+}
+
 fn timeout_of(change: &Change) -> Duration {
     match &change.what {
         Action::Request(_, Verb::Run { .. } | Verb::Rerun { .. }) => RUN_TIMEOUT,
@@ -444,12 +466,21 @@ fn timeout_of(change: &Change) -> Duration {
 
 impl Ask for Client {
     fn view(&self, view: &View) -> Reply {
-        let timeout = if matches!(view, View::Simulate(_)) { CHANGE_TIMEOUT } else { VIEW_TIMEOUT };
-        let until = Monotonic(facts::monotonic().0 + timeout);
-        match self.connect(timeout) {
-            Ok(stream) => self.remote(stream, &Call::View(view.clone()), until),
-            Err(_) => self.view_here(view),
+        let mut answer = self.page(view)?;
+        while let Some(older) = older_page(view, &answer) {
+            match (&mut answer, self.page(&older)?) {
+                (Answer::History(doc), Answer::History(older)) => {
+                    doc.attempts.extend(older.attempts);
+                    doc.older = older.older;
+                }
+                (Answer::Audit(doc), Answer::Audit(older)) => {
+                    doc.entries.splice(0..0, older.entries);
+                    doc.older = older.older;
+                }
+                _ => return Err(unexpected_answer()),
+            }
         }
+        Ok(answer)
     }
 
     fn change(&self, change: &Change) -> Reply {

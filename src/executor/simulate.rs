@@ -2,8 +2,9 @@
 //! executor, and by the command line for an instruction file that is not published.
 
 use super::talk::protocol::Wanted;
+use super::talk::protocol::busy;
 use super::talk::view::{SimulateDoc, SimulatedDoc, StepDoc};
-use crate::decision::simulate::{Situation, Timeline, simulate};
+use crate::decision::simulate::{Situation, Timeline, simulate_while};
 use crate::error::{Exit, Failure, Result};
 use crate::text::SafeText;
 
@@ -13,8 +14,8 @@ pub const MAX_DAYS: i64 = 400;
 /// Runs the simulation. Takes up to some seconds of one processor.
 ///
 /// # Errors
-/// No such request; a time that is empty or too long.
-pub fn run(situation: &Situation, wanted: &Wanted) -> Result<SimulateDoc> {
+/// No such request; a time that is empty or too long; `go_on` said no.
+pub fn run(situation: &Situation, wanted: &Wanted, go_on: &dyn Fn() -> bool) -> Result<SimulateDoc> {
     let usage = |why: &str| Failure::new(Exit::Usage, "usage", why, "Name times with --from and --until");
     if wanted.until <= wanted.from {
         return Err(usage("the simulation would end before it begins"));
@@ -22,7 +23,9 @@ pub fn run(situation: &Situation, wanted: &Wanted) -> Result<SimulateDoc> {
     if wanted.until - wanted.from > chrono::TimeDelta::days(MAX_DAYS) {
         return Err(usage(&format!("that is longer than {MAX_DAYS} days")));
     }
-    let course = simulate(&situation.inputs(wanted.from), wanted.from, wanted.until, &wanted.assume);
+    let inputs = situation.inputs(wanted.from);
+    let course = simulate_while(&inputs, wanted.from, wanted.until, &wanted.assume, go_on)
+        .ok_or_else(|| busy("this simulation made room for another"))?;
     let asked = |t: &&Timeline| wanted.request.is_none() || t.request_id == wanted.request;
     let requests: Vec<SimulatedDoc> = course.timelines.iter().filter(asked).map(document).collect();
     if let (Some(id), true) = (wanted.request, requests.is_empty()) {

@@ -4,6 +4,7 @@
 mod peers;
 mod reporting;
 mod schedule;
+mod seats;
 mod server;
 mod steps;
 #[cfg(test)]
@@ -26,7 +27,7 @@ use server::Asked;
 use std::io::Write as _;
 use std::sync::Arc;
 use steps::{Simulation, Steps};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use worker::{Carrier, News, Worker};
 
 /// A lock that cannot be taken because of the disk is tried again this often.
@@ -92,6 +93,7 @@ async fn live(
     steps.started();
     let mut stopping = std::pin::pin!(stop::requested());
     let mut ready = false;
+    let over = Arc::new(Notify::new());
     loop {
         supervisor::alive();
         let mut wake = steps.step();
@@ -114,11 +116,18 @@ async fn live(
             () = &mut stopping => break,
             Some(asked) = asked.recv() => steps.answer(asked),
             Some(news) = heard.recv() => steps.hear(news),
+            // Another one may be wanted.
+            () = over.notified() => {}
             () = tokio::time::sleep(wake) => {}
         }
         // They take seconds where much is published, and the loop has runs to watch.
-        for simulation in steps.simulations() {
-            if let Err((simulation, e)) = threads::give("simulation", simulation, Simulation::run) {
+        if let Some(simulation) = steps.simulation() {
+            let over = Arc::clone(&over);
+            let run = move |simulation: Simulation| {
+                simulation.run();
+                over.notify_one();
+            };
+            if let Err((simulation, e)) = threads::give("simulation", simulation, run) {
                 simulation.refuse(&e);
             }
         }

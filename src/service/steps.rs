@@ -3,7 +3,7 @@
 
 use super::reporting::Reporting;
 use super::schedule::{Recheck, Schedule};
-use super::server::{Asked, Waiting};
+use super::server::{Asked, Waiting, is_over};
 use super::verifying::Verifying;
 use super::worker::{Carrier, News};
 use crate::clock::{Monotonic, Wall};
@@ -20,8 +20,9 @@ use crate::executor::world::World;
 use crate::site::content::{ContentFact, Seal};
 use crate::site::instruction::ContentHash;
 use crate::text::{SafeText, duration};
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -41,8 +42,24 @@ const CLEAN_UP: Duration = Duration::from_secs(3600);
 /// A simulation on its way: everything it needs, and where its answer goes.
 pub struct Simulation {
     situation: Situation,
+    wanted: SimulationWanted,
+    /// Dropped with it.
+    under_way: Arc<UnderWay>,
+}
+
+/// One that was asked for.
+struct SimulationWanted {
     wanted: Wanted,
+    until: Option<Monotonic>,
+    /// Whoever asks may operate, and waits for nobody who may not.
+    operates: bool,
     answer: oneshot::Sender<Reply>,
+}
+
+/// The one simulation at a time.
+struct UnderWay {
+    operates: bool,
+    gives_way: AtomicBool,
 }
 
 impl Simulation {
@@ -50,14 +67,16 @@ impl Simulation {
     pub fn refuse(self, why: &std::io::Error) {
         let what = format!("the service has no thread for it: {why}");
         let failure = Failure::new(Exit::Failed, "simulate-failed", what, "Try again");
-        let _ = self.answer.send(Err(failure));
+        let _ = self.wanted.answer.send(Err(failure));
     }
 
-    /// Runs it, for up to some seconds, and answers.
+    /// Runs it, for up to some seconds, and answers; not longer than somebody waits for it.
     pub fn run(self) {
-        let doc = simulate::run(&self.situation, &self.wanted);
+        let SimulationWanted { wanted, answer, .. } = self.wanted;
+        let go_on = || !answer.is_closed() && !self.under_way.gives_way.load(Ordering::Relaxed);
+        let doc = simulate::run(&self.situation, &wanted, &go_on);
         // Whoever asked may have gone away.
-        let _ = self.answer.send(doc.map(Answer::Simulate));
+        let _ = answer.send(doc.map(Answer::Simulate));
     }
 }
 
@@ -82,8 +101,9 @@ pub struct Steps<'a> {
     early: Vec<Asked>,
     /// What is verified before it is launched.
     verifying: Verifying<'a>,
-    /// Simulations that were asked for.
-    simulations: Vec<Simulation>,
+    /// Simulations that were asked for, and the one that is under way.
+    simulations: VecDeque<SimulationWanted>,
+    simulates: Weak<UnderWay>,
     reporting: Reporting,
     no_launch_before: Monotonic,
     clock_recorded: Monotonic,
@@ -117,7 +137,8 @@ impl<'a> Steps<'a> {
             waiting: Vec::new(),
             early: Vec::new(),
             verifying: Verifying::by(verifies),
-            simulations: Vec::new(),
+            simulations: VecDeque::new(),
+            simulates: Weak::new(),
             reporting,
             no_launch_before: mono,
             clock_recorded: mono,
@@ -136,6 +157,7 @@ impl<'a> Steps<'a> {
 
     /// Says that it ends.
     pub fn ending(&mut self) {
+        self.executor.record_refusals(true);
         let running = if self.executor.known().is_running() { "; the running package goes on" } else { "" };
         self.executor.journal().info(self.world.now(), &format!("The service ends{running}."));
     }
@@ -427,8 +449,8 @@ impl<'a> Steps<'a> {
         }
         let reply = match call {
             Call::View(View::Simulate(wanted)) => {
-                let situation = self.executor.known().situation();
-                return self.simulations.push(Simulation { situation, wanted, answer });
+                let operates = actor.may_operate;
+                return self.simulations.push_back(SimulationWanted { wanted, until, operates, answer });
             }
             Call::View(view) => self.executor.view(&view, &actor, now),
             Call::Change(change @ Change { what: Action::Poll, dry_run: false, .. }) => {
@@ -467,9 +489,21 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// What was asked for and takes longer than a step: to be run beside it.
-    pub fn simulations(&mut self) -> Vec<Simulation> {
-        std::mem::take(&mut self.simulations)
+    /// The next simulation, to be run beside the loop; None while there is none, or another is under way. An operator's
+    /// comes first, and ends one of somebody who may not operate.
+    pub fn simulation(&mut self) -> Option<Simulation> {
+        let mono = self.world.monotonic();
+        self.simulations.retain(|it| !is_over(it.until, &it.answer, mono));
+        let first = self.simulations.iter().position(|it| it.operates).unwrap_or(0);
+        let next = self.simulations.get(first)?;
+        if let Some(now) = self.simulates.upgrade() {
+            now.gives_way.fetch_or(next.operates && !now.operates, Ordering::Relaxed);
+            return None;
+        }
+        let wanted = self.simulations.remove(first)?;
+        let under_way = Arc::new(UnderWay { operates: wanted.operates, gives_way: AtomicBool::new(false) });
+        self.simulates = Arc::downgrade(&under_way);
+        Some(Simulation { situation: self.executor.known().situation(), wanted, under_way })
     }
 
     /// A look has ended: what asked too early is known by now, or is not there.

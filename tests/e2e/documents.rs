@@ -164,6 +164,8 @@ const AUDIT: &Fields = &[
     ("request_id?", Text),
     ("reason?", Text),
     ("result?", Text),
+    ("times?", Number),
+    ("since?", Time),
 ];
 
 const VERIFY: &Fields = &[("ok", Bool), ("entries", Number), ("first_bad?", Number)];

@@ -12,6 +12,7 @@ mod deferral;
 mod documents;
 mod ends;
 mod escape;
+mod flood;
 mod gates;
 mod hands;
 mod hang;

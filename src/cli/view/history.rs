@@ -92,7 +92,10 @@ pub fn audit(doc: &AuditDoc, look: &Look) -> Page {
                 from.join(" "),
                 e.verb.clone(),
                 request,
-                e.result.to_string(),
+                match (e.times, e.since) {
+                    (Some(n), Some(since)) => format!("{}, {n} times since {}", e.result, look.time(since)),
+                    _ => e.result.to_string(),
+                },
                 e.reason.as_ref().map(ToString::to_string).unwrap_or_default(),
             ],
         );

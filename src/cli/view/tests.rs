@@ -435,8 +435,10 @@ fn sessions_show_what_they_hold_up() {
 
 #[test]
 fn history_and_audit_are_tables() {
-    let doc =
-        HistoryDoc { attempts: vec![attempt(2, State::Succeeded, 0, ""), attempt(1, State::Failed, 17, "")] };
+    let doc = HistoryDoc {
+        attempts: vec![attempt(2, State::Succeeded, 0, ""), attempt(1, State::Failed, 17, "")],
+        older: None,
+    };
     insta::assert_snapshot!("history", shown(attempts(&doc, &look(80))));
     let entry = AuditEntryDoc {
         at: later(-5),
@@ -448,8 +450,13 @@ fn history_and_audit_are_tables() {
         request_id: "BP0000Y".parse().ok(),
         reason: Some("release of the month, asked by accounting".into()),
         result: "done".into(),
+        times: None,
+        since: None,
     };
-    insta::assert_snapshot!("audit", shown(audit(&AuditDoc { entries: vec![entry] }, &look(80))));
+    insta::assert_snapshot!(
+        "audit",
+        shown(audit(&AuditDoc { entries: vec![entry], older: None }, &look(80)))
+    );
 }
 
 #[test]

@@ -54,9 +54,9 @@ impl App {
             // What is long is read less often; an action asks anew at once.
             let every = |rows: Option<usize>| 3 + rows.unwrap_or(0) as i64 / 2_000;
             let attempts = self.data.history.value.as_ref().map(|h| h.attempts.len());
-            wanted.push((Seen::History(None).into(), "reading the history".into(), every(attempts)));
+            wanted.push((Seen::History(None, None).into(), "reading the history".into(), every(attempts)));
             let entries = self.data.audit.value.as_ref().map(|a| a.entries.len());
-            wanted.push((Seen::Audit.into(), "reading the audit".into(), every(entries)));
+            wanted.push((Seen::Audit(None).into(), "reading the audit".into(), every(entries)));
         }
         // Once when it is first looked at, then when it is asked for: it touches more than a view of the executor does.
         if self.view == View::Readiness && self.data.check.at.is_none() && self.data.check.fault.is_none() {
@@ -147,8 +147,8 @@ impl App {
             Question::View(Seen::Status) => old = take!(Status, self.data.status),
             Question::View(Seen::Who) => old = take!(Who, self.data.who),
             Question::View(Seen::Simulate(_)) => old = take!(Simulate, self.data.week),
-            Question::View(Seen::History(_)) => old = take!(History, self.data.history),
-            Question::View(Seen::Audit) => old = take!(Audit, self.data.audit),
+            Question::View(Seen::History(..)) => old = take!(History, self.data.history),
+            Question::View(Seen::Audit(_)) => old = take!(Audit, self.data.audit),
             Question::Check => old = take!(Check, self.data.check),
             Question::View(Seen::Show(request)) => {
                 let answer = answer.and_then(|answer| match answer {

@@ -401,12 +401,15 @@ impl Ask for Fake {
                     transcript: None,
                 })
             }
-            View::History(_) => {
+            View::History(..) => {
                 let list = self.list.lock().unwrap();
                 let tried = list.requests.iter().filter(|r| r.attempt > 0);
-                Answer::History(HistoryDoc { attempts: tried.map(|r| attempt(r, self.shift)).collect() })
+                Answer::History(HistoryDoc {
+                    attempts: tried.map(|r| attempt(r, self.shift)).collect(),
+                    older: None,
+                })
             }
-            View::Audit => {
+            View::Audit(_) => {
                 let entry =
                     |ago: i64, who: &str, verb: &str, what: Option<&str>, reason: &str, result: &str| {
                         AuditEntryDoc {
@@ -419,6 +422,8 @@ impl Ask for Fake {
                             request_id: what.map(id),
                             reason: (!reason.is_empty()).then(|| reason.into()),
                             result: result.into(),
+                            times: None,
+                            since: None,
                         }
                     };
                 Answer::Audit(AuditDoc {
@@ -428,6 +433,7 @@ impl Ask for Fake {
                         entry(HOUR, "mallory", "run", Some("BP0000Y"), "just because", "not-permitted"),
                         entry(8 * MIN, "root", "poll", None, "", "done"),
                     ],
+                    older: None,
                 })
             }
             View::Simulate(wanted) => Answer::Simulate(SimulateDoc {

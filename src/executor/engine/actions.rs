@@ -163,8 +163,10 @@ impl Executor {
         if actor.may_operate {
             return Ok(());
         }
-        // Not being able to record a refusal changes nothing about it.
-        let _ = self.record(change, actor, "not-permitted", None, now);
+        let entry = self.refusals.refused(entry(change, actor, "not-permitted", now), self.world.monotonic());
+        if let Some(entry) = entry {
+            self.record_refusal(&entry);
+        }
         Err(refused(self.known.not_permitted(actor)))
     }
 
@@ -186,21 +188,26 @@ impl Executor {
             }
             (Err(lost), _) => return Err(history_lost(lost)),
         };
-        let entry = AuditEntryDoc {
-            at: now,
-            who: actor.name.clone(),
-            uid: actor.uid,
-            terminal: actor.terminal.clone(),
-            from: actor.from.clone(),
-            verb: change.what.verb().to_owned(),
-            request_id: change.what.request(),
-            reason: change.reason.clone(),
-            result: result.into(),
-        };
-        history.audit(&entry, note.as_ref()).map_err(|e| {
+        history.audit(&entry(change, actor, result, now), note.as_ref()).map_err(|e| {
             self.not_written("An entry of the audit was not recorded", &e, now);
             not_recorded(&e.to_string())
         })
+    }
+
+    /// What was refused and counted is written, where it is time; all of it at the end of the service.
+    pub fn record_refusals(&mut self, all: bool) {
+        for entry in self.refusals.due(self.world.monotonic(), all) {
+            self.record_refusal(&entry);
+        }
+    }
+
+    /// Not being able to record a refusal changes nothing about it.
+    fn record_refusal(&mut self, entry: &AuditEntryDoc) {
+        if let Ok(history) = &mut self.history
+            && let Err(e) = history.audit(entry, None)
+        {
+            self.not_written("An entry of the audit was not recorded", &e, entry.at);
+        }
     }
 
     fn perform(&mut self, change: &Change, actor: &Actor, verified: Option<Verified>, now: Wall) -> Reply {
@@ -350,6 +357,22 @@ impl Executor {
         let noted = self.apply(noted);
         self.clear_doubt();
         noted.map_err(|e| not_recorded(&e.to_string()))
+    }
+}
+
+fn entry(change: &Change, actor: &Actor, result: &str, now: Wall) -> AuditEntryDoc {
+    AuditEntryDoc {
+        at: now,
+        who: actor.name.clone(),
+        uid: actor.uid,
+        terminal: actor.terminal.clone(),
+        from: actor.from.clone(),
+        verb: change.what.verb().to_owned(),
+        request_id: change.what.request(),
+        reason: change.reason.clone(),
+        result: result.into(),
+        times: None,
+        since: None,
     }
 }
 

@@ -12,6 +12,7 @@ mod notify;
 mod noting;
 mod overdue;
 mod proof;
+mod refusals;
 mod restart;
 mod retention;
 mod seen;
@@ -39,6 +40,7 @@ use crate::text::SafeText;
 use known::{Keep, Standing};
 use noting::Noting;
 use overdue::Overdue;
+use refusals::Refusals;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +65,8 @@ pub struct Executor {
     journal: Journal,
     /// Held for as long as this is the executor of a real machine.
     lock: Option<ExclusiveLock>,
+    /// What accounts without the right asked for.
+    refusals: Refusals,
     /// The change that is being carried out, where it has an id.
     call: Option<CallId>,
     /// Somebody removed the lock's file and another process has taken the lock: that one is the executor now.
@@ -117,6 +121,7 @@ impl Executor {
             journal: Journal::of(Arc::clone(&world)),
             lock: None,
             call: None,
+            refusals: Refusals::default(),
             deposed: false,
             service,
             poll_due: None,
@@ -205,6 +210,7 @@ impl Executor {
         if self.unwritten.as_ref().is_some_and(|(_, tried)| mono.since(*tried) >= WRITE_AGAIN) {
             self.record_clock(now);
         }
+        self.record_refusals(false);
         self.say_lost(now);
         self.say_untold(now);
         self.see_jump(now);

@@ -133,16 +133,33 @@ pub(super) fn hash_at(db: &Connection, seq: u64) -> rusqlite::Result<Option<Stri
     db.query_row("SELECT hash FROM events WHERE seq = ?1", [seq as i64], |row| row.get(0)).optional()
 }
 
-/// The entries of the audit, oldest first.
-pub(super) fn read_audit(db: &Connection) -> Result<Vec<AuditEntryDoc>, RowError> {
-    let mut statement = db.prepare("SELECT seq, body FROM events WHERE kind = 'audit' ORDER BY seq")?;
-    let rows = statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+/// The newest entries of the audit before this event, oldest first, and the event before which there are more.
+pub(super) fn read_audit(
+    db: &Connection,
+    before: Option<u64>,
+    most: usize,
+) -> Result<(Vec<AuditEntryDoc>, Option<u64>), RowError> {
+    let before = before.and_then(|seq| i64::try_from(seq).ok()).unwrap_or(i64::MAX);
+    let mut statement = db.prepare_cached(
+        "SELECT seq, body FROM events WHERE kind = 'audit' AND seq < ?1 ORDER BY seq DESC LIMIT ?2",
+    )?;
+    // One more, to see whether there is one.
+    let rows = statement.query_map(params![before, most as i64 + 1], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+    })?;
     let mut entries = Vec::new();
+    let mut oldest = None;
     for row in rows {
         let (seq, body) = row?;
+        if entries.len() == most {
+            entries.reverse();
+            return Ok((entries, oldest));
+        }
         let entry = serde_json::from_str(&body)
             .map_err(|e| RowError::Content(format!("event {seq} is not an audit entry: {e}")))?;
         entries.push(entry);
+        oldest = u64::try_from(seq).ok();
     }
-    Ok(entries)
+    entries.reverse();
+    Ok((entries, None))
 }

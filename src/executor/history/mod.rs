@@ -80,6 +80,9 @@ impl HistoryError {
     }
 }
 
+/// Entries of the audit, oldest first, and the event before which there are more.
+pub type AuditPage = (Vec<AuditEntryDoc>, Option<u64>);
+
 /// What most functions of the history return.
 pub type Result<T> = std::result::Result<T, HistoryError>;
 
@@ -143,21 +146,26 @@ impl History {
         Ok(snapshot)
     }
 
-    /// The entries of the audit, oldest first.
+    /// The newest entries of the audit, or those before the event `before`; oldest first, with the event before which there
+    /// are more.
     ///
     /// # Errors
     /// In words, what the database says.
-    pub fn audit_entries(&self) -> std::result::Result<Vec<AuditEntryDoc>, String> {
-        self.content(chain::read_audit(&self.db)).map_err(|e| e.to_string())
+    pub fn audit_page(&self, before: Option<u64>, most: usize) -> std::result::Result<AuditPage, String> {
+        self.content(chain::read_audit(&self.db, before, most)).map_err(|e| e.to_string())
     }
 
-    /// The entries of the audit, for a view.
+    /// The same for a view.
     ///
     /// # Errors
     /// In words, why the history cannot be read or believed.
-    pub fn read_audit(layout: &Layout) -> std::result::Result<Vec<AuditEntryDoc>, String> {
+    pub fn read_audit(
+        layout: &Layout,
+        before: Option<u64>,
+        most: usize,
+    ) -> std::result::Result<AuditPage, String> {
         let opened = health::open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_ONLY);
-        opened.map_err(|lost| lost.evidence.to_string())?.history.audit_entries()
+        opened.map_err(|lost| lost.evidence.to_string())?.history.audit_page(before, most)
     }
 
     /// Walks the chain of the file as it is, believed or not: how many events hold, and the first that does not.

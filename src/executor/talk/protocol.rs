@@ -65,10 +65,10 @@ pub enum View {
     Status,
     /// Who is logged on.
     Who,
-    /// Attempts, newest first; of one request, or all.
-    History(Option<RequestId>),
-    /// Who did what, when.
-    Audit,
+    /// A page of attempts, newest first; of one request, or all. With a number, the page that `older` names.
+    History(Option<RequestId>, Option<u64>),
+    /// A page of who did what, when: the newest, or the one that `older` names.
+    Audit(Option<u64>),
     /// Checks the chain.
     AuditVerify,
     /// What will become of the requests; answered beside the service's loop.
@@ -81,9 +81,12 @@ impl View {
         match self {
             View::Show(request) | View::Explain(request) => Some(*request),
             View::Simulate(wanted) => wanted.request,
-            View::List | View::Status | View::Who | View::History(_) | View::Audit | View::AuditVerify => {
-                None
-            }
+            View::List
+            | View::Status
+            | View::Who
+            | View::History(..)
+            | View::Audit(_)
+            | View::AuditVerify => None,
         }
     }
 }
@@ -255,6 +258,11 @@ pub fn bad_call(who_sent: &str, why: &dyn std::fmt::Display) -> Failure {
         format!("{who_sent} a call that this service, pcm {VERSION}, does not understand: {why}"),
         "Use a pcm of the same version; a service that was updated has to be started again",
     )
+}
+
+/// The refusal of what cannot be answered now because too much is asked at once.
+pub fn busy(why: &str) -> Failure {
+    Failure::new(Exit::Failed, "service-busy", format!("the service runs and is busy: {why}"), "Try again")
 }
 
 /// The refusal of a change that comes to its turn when nobody waits for it any more.

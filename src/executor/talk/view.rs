@@ -408,6 +408,9 @@ pub struct SessionDoc {
 pub struct HistoryDoc {
     /// Newest first.
     pub attempts: Vec<AttemptDoc>,
+    /// There are more: where the next page begins. The client asks for all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older: Option<u64>,
 }
 
 /// `audit`
@@ -415,6 +418,9 @@ pub struct HistoryDoc {
 pub struct AuditDoc {
     /// Oldest first.
     pub entries: Vec<AuditEntryDoc>,
+    /// As of a history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older: Option<u64>,
 }
 
 /// One entry of the audit.
@@ -438,6 +444,12 @@ pub struct AuditEntryDoc {
     pub reason: Option<SafeText>,
     /// `asked` before it is carried out; `done`, or the refusal's code (`already-attempted` for `done`), after.
     pub result: SafeText,
+    /// It stands for so many of this account that were refused alike; None: for itself.
+    #[serde(default)]
+    pub times: Option<u64>,
+    /// The first of them.
+    #[serde(default)]
+    pub since: Option<Wall>,
 }
 
 /// `audit verify`

@@ -17,30 +17,36 @@ use crate::terms::{Code, State};
 use crate::text::SafeText;
 use std::collections::BTreeMap;
 
+/// Attempts, or entries of the audit, in one answer: what nobody reads has to be kept.
+const PAGE: usize = 500;
+
 impl Views<'_> {
     /// History itself is an error where it is lost; the other views say so and answer (DESIGN.md 7).
-    pub(super) fn history(&self, request: Option<RequestId>) -> Result<HistoryDoc> {
+    pub(super) fn history(&self, request: Option<RequestId>, older: Option<u64>) -> Result<HistoryDoc> {
         self.believable()?;
         if let Some(id) = request
             && self.known.attempts_of(id).next().is_none()
         {
             self.known.decision_of(id, self.known.world.now())?;
         }
-        let doc = |row| self.attempt_doc(row);
-        let attempts = match request {
-            Some(id) => self.known.attempts_of(id).rev().map(doc).collect(),
-            None => self.known.snapshot.newest_first().into_iter().map(doc).collect(),
+        let rows: Vec<_> = match request {
+            Some(id) => self.known.attempts_of(id).rev().collect(),
+            None => self.known.snapshot.newest_first(),
         };
-        Ok(HistoryDoc { attempts })
+        // Counted from the oldest on, where nothing is added.
+        let end = older.and_then(|n| usize::try_from(n).ok()).unwrap_or(rows.len()).min(rows.len());
+        let page = rows.iter().skip(rows.len() - end).take(PAGE).map(|row| self.attempt_doc(row));
+        let older = end.checked_sub(PAGE).filter(|n| *n > 0).map(|n| n as u64);
+        Ok(HistoryDoc { attempts: page.collect(), older })
     }
 
-    pub(super) fn audit(&self) -> Result<AuditDoc> {
+    pub(super) fn audit(&self, older: Option<u64>) -> Result<AuditDoc> {
         self.believable()?;
-        let entries = match self.open_history() {
-            Some(history) => history.audit_entries(),
-            None => History::read_audit(&self.known.layout),
+        let page = match self.open_history() {
+            Some(history) => history.audit_page(older, PAGE),
+            None => History::read_audit(&self.known.layout, older, PAGE),
         };
-        entries.map(|entries| AuditDoc { entries }).map_err(|why| state_failure(&why))
+        page.map(|(entries, older)| AuditDoc { entries, older }).map_err(|why| state_failure(&why))
     }
 
     /// The chain is walked whether or not the history is believed: where it breaks is what is asked.

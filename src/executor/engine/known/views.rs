@@ -83,10 +83,12 @@ impl Views<'_> {
             View::Explain(request) => Answer::Explain(self.explain(*request, actor)?),
             View::Status => Answer::Status(self.status(actor)),
             View::Who => Answer::Who(self.who()),
-            View::History(request) => Answer::History(self.history(*request)?),
-            View::Audit => Answer::Audit(self.audit()?),
+            View::History(request, older) => Answer::History(self.history(*request, *older)?),
+            View::Audit(older) => Answer::Audit(self.audit(*older)?),
             View::AuditVerify => Answer::Verify(self.audit_verify()?),
-            View::Simulate(wanted) => Answer::Simulate(simulate::run(&self.known.situation(), wanted)?),
+            View::Simulate(wanted) => {
+                Answer::Simulate(simulate::run(&self.known.situation(), wanted, &|| true)?)
+            }
         })
     }
 

@@ -18,6 +18,8 @@ fn entry(at: Wall) -> AuditEntryDoc {
         request_id: None,
         reason: None,
         result: "asked".into(),
+        times: None,
+        since: None,
     }
 }
 

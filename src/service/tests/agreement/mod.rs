@@ -132,7 +132,9 @@ impl<'a> Service<'a> {
         let (answer, mut answered) = oneshot::channel();
         let call = Call::View(View::Simulate(Wanted { request: None, from, until, assume }));
         self.steps.answer(Asked { call, machine: None, actor, until: None, answer });
-        self.steps.simulations().into_iter().for_each(|simulation| simulation.run());
+        if let Some(simulation) = self.steps.simulation() {
+            simulation.run();
+        }
         match answered.try_recv().unwrap() {
             Ok(Answer::Simulate(doc)) => doc,
             other => panic!("no simulation: {other:?}"),

@@ -303,7 +303,7 @@ pub fn live(plan: Plan) -> Compared {
     let assume =
         Assumptions { content: Content::Arrives, runs_take: plan.runs_take, ..Assumptions::default() };
     let wanted = Wanted { request: None, from: plan.from, until: plan.until, assume };
-    let said = simulate::run(&situation, &wanted).unwrap();
+    let said = simulate::run(&situation, &wanted, &|| true).unwrap();
     assert_eq!(said.until, plan.until, "all of it was simulated");
     let (config, mono) = (&plan.config, plan.up);
     let mut plain = Plain {

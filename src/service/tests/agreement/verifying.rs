@@ -337,7 +337,7 @@ fn a_change_that_is_asked_for_again_is_answered_and_not_carried_out_again() {
         assert_eq!(stage.ask(hold).try_recv().unwrap(), first, "what was answered then");
         let status = stage.ask(Call::View(View::Status)).try_recv().unwrap().unwrap();
         assert!(matches!(status, Answer::Status(doc) if doc.held_until.is_none()), "and no hold anew");
-        let Ok(Answer::Audit(audit)) = stage.ask(Call::View(View::Audit)).try_recv().unwrap() else {
+        let Ok(Answer::Audit(audit)) = stage.ask(Call::View(View::Audit(None))).try_recv().unwrap() else {
             unreachable!("an audit was asked for")
         };
         assert_eq!(

@@ -35,7 +35,7 @@ impl Checks {
     pub fn attempts(&self, executor: Option<&Executor>) -> Vec<AttemptDoc> {
         let Some(executor) = executor else { return Vec::new() };
         let now = executor.known().world().now();
-        match executor.view(&View::History(None), &actor(), now) {
+        match executor.view(&View::History(None, None), &actor(), now) {
             Ok(Answer::History(doc)) => doc.attempts,
             _ => Vec::new(),
         }
