@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::decision::{Power, Verb};
 use crate::executor::engine::Executor;
 use crate::executor::share::job::{ShareJob, ShareNews};
-use crate::executor::talk::protocol::{Action, Answer, Call, CallId, Change, Reply, View};
+use crate::executor::talk::protocol::{Action, Answer, Call, CallId, Change, Reply, View, Wanted};
 use crate::host::account::Actor;
 use crate::host::paths::Layout;
 use crate::service::server::Asked;
@@ -156,13 +156,22 @@ impl Stage<'_> {
     }
 
     fn ask_until(&mut self, call: Call, until: Option<Monotonic>) -> oneshot::Receiver<Reply> {
+        self.ask_as(true, call, until)
+    }
+
+    fn ask_as(
+        &mut self,
+        may_operate: bool,
+        call: Call,
+        until: Option<Monotonic>,
+    ) -> oneshot::Receiver<Reply> {
         let actor = Actor {
             name: "ola".into(),
             uid: Some(0),
             login_uid: None,
             terminal: None,
             from: None,
-            may_operate: true,
+            may_operate,
         };
         let (answer, answered) = oneshot::channel();
         self.steps.answer(Asked { call, machine: None, actor, until, answer });
@@ -345,5 +354,29 @@ fn a_change_that_is_asked_for_again_is_answered_and_not_carried_out_again() {
             2,
             "asked and done, once"
         );
+    });
+}
+
+#[test]
+fn one_simulation_runs_at_a_time_an_operators_first_and_none_whose_caller_has_left() {
+    on_stage(|stage| {
+        let from = stage.world.lock().wall;
+        let wanted =
+            Wanted { request: None, from, until: from + TimeDelta::days(30), assume: Default::default() };
+        let simulate = || Call::View(View::Simulate(wanted.clone()));
+        let mut anna = stage.ask_as(false, simulate(), None);
+        let under_way = stage.steps.simulation().unwrap();
+        drop(stage.ask_as(false, simulate(), None));
+        let mut bob = stage.ask_as(false, simulate(), None);
+        assert!(stage.steps.simulation().is_none(), "one at a time");
+        let mut ola = stage.ask(simulate());
+        assert!(stage.steps.simulation().is_none(), "still");
+        under_way.run();
+        assert_eq!(anna.try_recv().unwrap().unwrap_err().code, "service-busy", "it gave way");
+        stage.steps.simulation().unwrap().run();
+        assert!(matches!(ola.try_recv(), Ok(Ok(Answer::Simulate(_)))));
+        stage.steps.simulation().unwrap().run();
+        assert!(matches!(bob.try_recv(), Ok(Ok(Answer::Simulate(_)))));
+        assert!(stage.steps.simulation().is_none(), "nobody waits for the fourth");
     });
 }
