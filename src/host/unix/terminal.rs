@@ -163,7 +163,9 @@ fn until_ended(child: &mut Child) -> io::Result<Option<i32>> {
     loop {
         match waitpid(Some(pid), WaitOptions::UNTRACED) {
             Ok(Some((_, status))) if status.stopped() => {
-                super::signals::stop_self();
+                if super::signals::can_be_continued() {
+                    super::signals::stop_group();
+                }
                 kill_process(pid, Signal::CONT)?;
             }
             Ok(Some((_, status))) => return Ok(status.exit_status()),
