@@ -2,9 +2,11 @@
 //! transaction, so that who lost the connection can ask again and is told, and nothing is carried out twice. Bounded; no
 //! part of the chain.
 
+use super::chain::Event;
 use super::{History, Result, rows};
 use crate::clock::Wall;
 use crate::executor::talk::protocol::CallId;
+use crate::executor::talk::view::AuditEntryDoc;
 use chrono::TimeDelta;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -64,6 +66,20 @@ pub(super) fn taken(tx: &Connection, id: &CallId) -> rusqlite::Result<()> {
 }
 
 impl History {
+    /// An entry of the audit, with what it says of the change that has an id.
+    ///
+    /// # Errors
+    /// It is not recorded; the action must not be carried out.
+    pub fn audit(&mut self, entry: &AuditEntryDoc, note: Option<&CallNote>) -> Result<()> {
+        self.transition(entry.at, |tx, events| {
+            if let Some(note) = note {
+                note.write(tx, entry.at)?;
+            }
+            events.push(Event::new("audit", entry.request_id, entry));
+            Ok(())
+        })
+    }
+
     /// What `act` records is what this change asks for: once it is on disk, that it was carried out is there too.
     ///
     /// # Errors

@@ -2,11 +2,10 @@
 
 use super::chain::Event;
 use super::row_error::RowError;
-use super::{CallNote, Delta, History, Result, Snapshot};
+use super::{Delta, History, Result, Snapshot};
 use crate::clock::{Monotonic, Wall};
 use crate::decision::{Attempt, Hold, RestartOrder};
 use crate::executor::run::run_folder::Started;
-use crate::executor::talk::view::AuditEntryDoc;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Outcome};
 use crate::terms::State;
@@ -310,20 +309,6 @@ impl History {
         self.transition(at, |_, events| {
             events.push(Event::new("restart", None, &serde_json::json!({ "by": by, "why": why })));
             Ok(Delta::Nothing)
-        })
-    }
-
-    /// An entry of the audit, with what it says of the change that has an id.
-    ///
-    /// # Errors
-    /// It is not recorded; the action must not be carried out.
-    pub fn audit(&mut self, entry: &AuditEntryDoc, note: Option<&CallNote>) -> Result<()> {
-        self.transition(entry.at, |tx, events| {
-            if let Some(note) = note {
-                note.write(tx, entry.at)?;
-            }
-            events.push(Event::new("audit", entry.request_id, entry));
-            Ok(())
         })
     }
 
