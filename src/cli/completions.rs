@@ -4,6 +4,7 @@ use super::App;
 use super::args::{Cli, WordsOf};
 use super::out::Out;
 use crate::error::{Exit, Result};
+use crate::executor::client::Ask;
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
@@ -94,9 +95,9 @@ pub fn words(app: &App, of: WordsOf) -> Result<Exit> {
     let words: Vec<String> = match of {
         WordsOf::Machines => app.setup.config.machine.iter().map(ToString::to_string).collect(),
         WordsOf::Requests => {
-            let client = app.client().ok();
-            let ids = client.map(|client| client.request_ids()).unwrap_or_default();
-            ids.iter().map(ToString::to_string).collect()
+            let list = app.client().and_then(|client| client.list());
+            let rows = list.map(|doc| doc.requests).unwrap_or_default();
+            rows.iter().filter_map(|row| row.request_id).map(|id| id.to_string()).collect()
         }
     };
     words.iter().try_for_each(|word| app.out.text(&format!("{word}\n")))?;

@@ -19,7 +19,6 @@ use crate::host::account::Actor;
 use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
 use crate::host::{account, facts, ipc, wire};
-use crate::site::ids::RequestId;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -271,14 +270,6 @@ impl Client {
         self.remote(stream, &Call::View(view.clone()), until)
     }
 
-    /// The requests that are known: to the service, or else of what is held, so that nobody waits for a share.
-    pub fn request_ids(&self) -> Vec<RequestId> {
-        match self.ask_service(&View::List) {
-            Ok(Answer::List(doc)) => doc.requests.iter().filter_map(|request| request.request_id).collect(),
-            _ => Known::read(&self.layout, &self.config).map(|known| known.listed()).unwrap_or_default(),
-        }
-    }
-
     /// Carries out a change without a service: in this process, or, where root works on the state of another account, in
     /// one that acts as that account.
     fn change_here(&self, change: &Change) -> Reply {
@@ -333,7 +324,7 @@ impl Client {
                 executor.poll_for(*request);
                 return true;
             }
-            Action::Request(request, Verb::Defer { .. } | Verb::Undefer) => {
+            Action::Request(request, Verb::Defer { .. } | Verb::Undefer) | Action::Seen(Some(request)) => {
                 if !executor.known().knows(*request, facts::now()) {
                     executor.look_now();
                 }
@@ -345,7 +336,7 @@ impl Client {
             | Action::Unhold
             | Action::Restart(_)
             | Action::Notice
-            | Action::Seen(_)
+            | Action::Seen(None)
             | Action::Poll => {}
         }
         false

@@ -3,33 +3,16 @@
 
 use super::chain::Event;
 use super::row_error::RowError;
+use super::snapshot::AllAcknowledged;
 use super::{Delta, History, Result, schema};
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
-use crate::terms::State;
 use crate::text::SafeText;
 use rusqlite::Connection;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use serde::Serialize;
 
 /// The key of the current row, in `meta`.
 const ACKNOWLEDGED: &str = "acknowledged";
-
-/// An operator has seen this end of a request: a further attempt, or another state, is news again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Acknowledged {
-    /// In which state it was.
-    pub state: State,
-    /// Its newest attempt; 0: none.
-    pub attempt: u32,
-    /// The operator.
-    pub by: SafeText,
-    /// When.
-    pub at: Wall,
-}
-
-/// All that count.
-pub type AllAcknowledged = BTreeMap<RequestId, Acknowledged>;
 
 /// The body of an `acknowledged` event.
 #[derive(Serialize)]

@@ -19,13 +19,12 @@ mod snapshot;
 mod tests;
 mod trail;
 
-pub use acknowledged::Acknowledged;
 pub use calls::{Became, CallNote};
 pub use chain::{ChainState, Event, verify};
 pub use health::{Adopt, Cause, InitOutcome, Lost, adopt, init, is_new, seen};
 pub use mark::Mark;
 pub use rows::{AttemptRow, DeferralRow, ResultRow};
-pub use snapshot::{Delta, Snapshot};
+pub use snapshot::{Acknowledged, Delta, Snapshot};
 pub use trail::Noted;
 
 use crate::clock::Wall;

@@ -1,16 +1,33 @@
 //! What is held of the history while it is open. It is read once; from then on each transition names its change, and
 //! applying that comes to the same as reading everything anew.
 
-use super::acknowledged::AllAcknowledged;
 use super::rows::{AttemptRow, DeferralRow};
 use crate::clock::Wall;
 use crate::decision::{Deferrals, HistoryView, Hold, RestartOrder};
 use crate::site::ids::RequestId;
 use crate::site::publication::Publication;
 use crate::terms::{Group, State};
+use crate::text::SafeText;
 use chrono::SubsecRound as _;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// An operator has seen this end of a request: a further attempt, or another state, is news again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// In which state it was.
+    pub state: State,
+    /// Its newest attempt; 0: none.
+    pub attempt: u32,
+    /// The operator.
+    pub by: SafeText,
+    /// When.
+    pub at: Wall,
+}
+
+/// All that count.
+pub type AllAcknowledged = BTreeMap<RequestId, Acknowledged>;
 
 /// What the executor decides on and what the views show.
 #[derive(Debug, Clone, Default, PartialEq)]
