@@ -80,7 +80,7 @@ fn unpublished(app: &App, path: &Path, mut wanted: Wanted) -> Result<SimulateDoc
     let config = if here { app.setup.config.clone() } else { Config::default() };
     let file = parse(&bytes, machine, &path.display().to_string(), &config.request_defaults());
     let file = file.map_err(|problems| malformed(path, &problems))?;
-    let mut notes: Vec<SafeText> = vec!["the file is published now and believed".into()];
+    let mut notes: Vec<SafeText> = vec!["the file is published now and believed, and a service runs".into()];
     let history = if here {
         known(app).unwrap_or_else(|failure| {
             notes.push(
@@ -216,6 +216,8 @@ fn situation(
             boot_id: facts::boot_id(),
             host: HostFacts::now(Some(app.now - uptime)),
             disk_free: facts::disk_free(&app.setup.layout.state),
+            // A file that is not published is asked about as if it were in force, and so as if a service ran.
+            service: true,
             running,
             countdown: None,
             content: BTreeMap::new(),

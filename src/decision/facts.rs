@@ -28,6 +28,8 @@ pub struct Facts {
     pub host: HostFacts,
     /// Free bytes where the state folder is; None: unknown.
     pub disk_free: Option<u64>,
+    /// A service is the executor: without one nothing starts by itself.
+    pub service: bool,
     /// The request that runs now, since when.
     pub running: Option<(RequestId, Wall)>,
     /// The request whose start is announced; it is in no history yet.

@@ -5,7 +5,7 @@
 //! `model` holds its inputs and outputs, `facts` what they say of the machine, `decide` the function, `next` the next
 //! run, `gates` one file for each kind of gate, `window` the maintenance windows, `why` what an operator reads, `judge`
 //! what an operator may do, `countdown` and `restart_count` what is announced before it begins, `simulate` the same on a
-//! virtual clock, `retold` what history says of the past.
+//! virtual clock, `retold` what history says of the past, `standstill` what keeps everything from starting.
 
 mod attempt;
 pub(crate) mod countdown;
@@ -19,6 +19,7 @@ mod restart;
 pub(crate) mod restart_count;
 mod retold;
 pub mod simulate;
+mod standstill;
 #[cfg(test)]
 mod tests;
 mod why;
@@ -30,4 +31,5 @@ pub use judge::{Allowed, allowed, judge, judge_hold, overridable};
 pub use model::*;
 pub use restart::{RestartPlan, RestartState, RestartVerb, judge_restart, restart_plan};
 pub use retold::{Asked as Retelling, Blocked, Trail, TrailStep};
+pub use standstill::{Standstill, hopeless, standstill};
 pub use world::shown;

@@ -14,13 +14,16 @@ const ROUNDS: usize = 4_096;
 
 /// The first instant from now on at which every gate passes if nothing but time changes: the share goes on answering
 /// if it answers now, a run that is under way has ended by then, and everything else stays as it is. None: an event is
-/// needed, or it is too late by then.
+/// needed (that a service runs, too), or it is too late by then.
 pub(super) fn next_run(
     world: &World,
     subject: &Subject,
     gates: &[GateResult],
     now: Option<Opening>,
 ) -> Option<Wall> {
+    if !world.inputs.facts.service {
+        return None;
+    }
     let closed = || gates.iter().filter(|g| g.verdict != Verdict::Pass);
     if closed().any(|g| g.gate != Gate::Executor && !matches!(g.change, Change::At(_))) {
         return None;
@@ -74,7 +77,7 @@ pub(super) fn missed(world: &World, subject: &Subject) -> Option<Code> {
     if world.inputs.history.hold.as_ref().is_some_and(|h| h.at <= last && last < h.until) {
         return Some(Code::Held);
     }
-    if world.free_from(last) > last {
+    if world.freezes.iter().any(|freeze| freeze.from <= last && last < freeze.until) {
         return Some(Code::Frozen);
     }
     match opening(world, subject, last)? {

@@ -129,6 +129,10 @@ fn ordered(inputs: &Inputs, by_pcm: &[&Attempt]) -> Option<(RestartState, String
 /// The first thing that keeps pcm from restarting the machine by itself.
 fn in_the_way(world: &World, by_pcm: &[&Attempt]) -> Option<(Code, String, Option<Wall>)> {
     let inputs = world.inputs;
+    if !inputs.facts.service {
+        let code = Code::NoService;
+        return Some((code, format!("{}. {}", code.row().brief, code.row().remedy), None));
+    }
     if let Some(why) = &inputs.policy.unreadable {
         return Some((Code::PolicyUnreadable, why.to_string(), None));
     }

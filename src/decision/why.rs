@@ -26,7 +26,8 @@ pub(super) fn of_subject(
         },
         State::RetryWait => match (subject.newest, subject.retry_at()) {
             (Some(attempt), Some(at)) => {
-                format!("attempt {} at {}; {}", attempt.number + 1, short(at), outcome(world, attempt))
+                let when = if next_run.is_some() { "at" } else { "not before" };
+                format!("attempt {} {when} {}; {}", attempt.number + 1, short(at), outcome(world, attempt))
             }
             _ => String::new(),
         },

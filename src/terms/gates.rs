@@ -450,5 +450,12 @@ table! {
             without: "had no other package been running", opens: "the run before it ends",
             remedy: "Wait for the package that runs, or stop it",
         }
+        /// No service runs, and only a service starts anything by itself.
+        NoService = "no-service" {
+            gate: Gate::Executor, leads_to: State::Waiting, passed_by: PassedBy::Run,
+            brief: "no service runs", listed: Listed::Brief,
+            without: "had a service been running", opens: "a service runs",
+            remedy: "Start the service: systemctl start pcm, or pcm service run",
+        }
     }
 }

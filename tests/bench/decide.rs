@@ -118,6 +118,7 @@ fn facts() -> Facts {
         boot_id: "boot".into(),
         host: HostFacts::quiet(Some(Wall::UNIX_EPOCH)),
         disk_free: Some(1 << 40),
+        service: true,
         running: None,
         countdown: None,
         content: (0..CONTENTS).filter(|n| n % 20 != 9).map(staged).collect(),

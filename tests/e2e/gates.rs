@@ -600,6 +600,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("user-logged-on", "below, where logind can be imitated"),
     ("no-user", "the same"),
     ("users-unknown", "below, on machines where it cannot be known"),
+    ("no-service", "without a service: e2e::next"),
     ("on-battery", "no battery in a test: decision::tests::machine"),
 ];
 

@@ -20,6 +20,7 @@ mod history;
 mod identity;
 mod idle;
 mod input;
+mod next;
 mod output;
 mod packages;
 mod past;

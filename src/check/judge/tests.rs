@@ -70,6 +70,7 @@ fn well() -> Facts {
                 utc_offset_s: 0,
                 may_operate: true,
                 version: env!("CARGO_PKG_VERSION").into(),
+                standstill: Vec::new(),
                 polling_interval_s: 3600,
                 polling_by: crate::config::PollingBy::Default,
                 undelivered: None,

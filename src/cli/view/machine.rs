@@ -6,7 +6,7 @@ use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::{Look, zone_words};
 use crate::config::PollingBy;
 use crate::executor::talk::view::{ServiceState, SessionDoc, StatusDoc, WhoDoc};
-use crate::terms::State;
+use crate::terms::{Code, State};
 use crate::text;
 use std::time::Duration;
 
@@ -18,7 +18,8 @@ pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
     let mut found = Vec::new();
     if doc.service == ServiceState::Stopped {
         found.push(format!(
-            "The service is not running, so nothing runs by itself: start `{pcm} service run`."
+            "The service is not running, so nothing runs by itself: start it with `systemctl start pcm` or `{pcm} \
+             service run`."
         ));
     }
     let mut states = |states: &[State], what: &str, how: String| {
@@ -47,7 +48,9 @@ pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
     if !doc.clock_ok {
         found.push("The clock cannot be believed, so nothing runs by itself: set it.".to_owned());
     }
-    let real = doc.problems.iter().filter(|p| !p.is_warning()).count();
+    // That no service runs stands above, with how it is started.
+    let stopped = |code: &str| code == Code::NoService.as_str() && doc.service == ServiceState::Stopped;
+    let real = doc.problems.iter().filter(|p| !p.is_warning() && !stopped(&p.code)).count();
     if real > 0 {
         found.push(format!("{}, below.", count(real, "problem")));
     }
@@ -70,14 +73,19 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
         (ServiceState::Stopped, Some(lock)) => format!("NOT RUNNING; the lock is held: {lock}"),
         (ServiceState::Stopped, None) => "NOT RUNNING".to_owned(),
     };
-    let automatic = match (doc.held_until, doc.frozen_until, doc.service) {
-        (Some(until), _, _) => {
+    let standstill = doc.standstill.first().map(|first| (first.code, first.until));
+    let automatic = match (doc.held_until, doc.frozen_until, doc.service, standstill) {
+        (_, _, ServiceState::Stopped, _) => "OFF without a service".to_owned(),
+        (Some(until), ..) => {
             let whose = doc.hold.as_ref().map(super::change::whose).unwrap_or_default();
             format!("HELD until {}{whose}; `{} unhold` ends it", look.time_and_distance(until), look.pcm)
         }
-        (None, Some(until), _) => format!("FROZEN until {}", look.time_and_distance(until)),
-        (None, None, ServiceState::Running) => "on".to_owned(),
-        (None, None, ServiceState::Stopped) => "OFF without a service".to_owned(),
+        (None, Some(until), ..) => format!("FROZEN until {}", look.time_and_distance(until)),
+        (None, None, ServiceState::Running, None) => "on".to_owned(),
+        (None, None, ServiceState::Running, Some((code, until))) => {
+            let until = until.map(|at| format!(", until {}", look.time_and_distance(at))).unwrap_or_default();
+            format!("OFF: {}{until}", code.row().brief)
+        }
     };
     let mut share = match doc.polled_at {
         Some(at) => format!("seen {}", look.distance(at)),

@@ -9,7 +9,7 @@ use crate::executor::talk::view::{
 };
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
-use crate::terms::{Gate, Group, RefusalCode, Refused, VerbKind, Verdict};
+use crate::terms::{Code, Gate, Group, RefusalCode, Refused, VerbKind, Verdict};
 use crate::text::{self, SafeText};
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ fn why(doc: &ExplainDoc) -> String {
 
 /// What stands in the way, each once. That something else runs passes by itself, so it counts only where it is all.
 fn reasons(gates: &[GateDoc]) -> Vec<&str> {
-    let own = || blocking(gates).filter(|g| g.gate != Gate::Executor);
+    let own = || blocking(gates).filter(|g| g.code != Some(Code::Busy));
     // A rejected record makes most gates unknown: what says so is the record's own gate.
     let said = |g: &&GateDoc| g.verdict == Verdict::Block || !own().any(|o| o.verdict == Verdict::Block);
     let mut found: Vec<&str> = Vec::new();

@@ -207,6 +207,7 @@ fn status_doc() -> StatusDoc {
         utc_offset_s: 3600,
         may_operate: true,
         version: "0.1.0".into(),
+        standstill: Vec::new(),
         polling_interval_s: 3600,
         polling_by: crate::config::PollingBy::Default,
         undelivered: None,

@@ -87,6 +87,7 @@ impl Fake {
             utc_offset_s: 3600,
             may_operate: true,
             version: "0.1.0".into(),
+            standstill: Vec::new(),
             polling_interval_s: 3600,
             polling_by: crate::config::PollingBy::Default,
             undelivered: None,

@@ -124,7 +124,8 @@ pub(super) fn content(world: &World, subject: &Subject) -> GateResult {
     }
 }
 
-/// Nothing else is running. `id`: the request in question, where it has an id.
+/// Nothing else is running, and there is somebody who starts what is due. `id`: the request in question, where it has an
+/// id. What runs comes first: an operator's run passes a missing service, and never another run.
 pub(super) fn executor(world: &World, id: Option<&RequestId>) -> GateResult {
     let gate = Gate::Executor;
     match &world.inputs.facts.running {
@@ -135,6 +136,17 @@ pub(super) fn executor(world: &World, id: Option<&RequestId>) -> GateResult {
             });
             block(gate, Code::Busy, Change::Event, evidence)
         }
-        _ => pass(gate, Change::Event, world.tell(|| "nothing else is running")),
+        _ => service(world)
+            .unwrap_or_else(|| pass(gate, Change::Event, world.tell(|| "nothing else is running"))),
     }
+}
+
+/// Where there is nobody who starts what is due.
+pub(super) fn service(world: &World) -> Option<GateResult> {
+    if world.inputs.facts.service {
+        return None;
+    }
+    let (code, words) = (Code::NoService, "no service runs, so nothing starts by itself");
+    let evidence = world.tell(|| format!("{words}. {}", code.row().remedy));
+    Some(block(Gate::Executor, code, Change::Event, evidence))
 }

@@ -69,6 +69,24 @@ impl<'w> Gates<'w> {
         Gate::ALL.iter().map(judge).collect()
     }
 
+    /// The gates that are the same for every request: no service, a history, a configuration, a hold, a share, a clock or
+    /// a host that keeps all of them from starting.
+    pub fn of_machine(&self) -> Vec<GateResult> {
+        let world = self.world;
+        let of_file = world.inputs.instructions.file.is_some().then(|| published::of_file(world));
+        let gates = [
+            machine::service(world),
+            past::unknown_past(world),
+            Some(self.policy.clone()),
+            Some(self.hold.clone()),
+            Some(self.source.clone()),
+            of_file,
+            Some(self.clock.clone()),
+            self.host.clone(),
+        ];
+        gates.into_iter().flatten().collect()
+    }
+
     /// Every gate of a record that cannot be used, in order: its own gate blocks, what needs no record is judged as
     /// always, and the rest cannot be known.
     pub fn of_rejected(&self, rejected: &Rejected) -> Vec<GateResult> {

@@ -34,14 +34,8 @@ pub(super) fn closed(
     retry_at: Option<Wall>,
 ) -> Option<GateResult> {
     let gate = Gate::History;
-    if let Some(why) = &world.inputs.history.lost {
-        let evidence = world.tell(|| why.clone());
-        return Some(block(gate, Code::HistoryLost, Change::Event, evidence));
-    }
-    if let Some(why) = &world.inputs.history.unreadable {
-        let evidence = world
-            .tell(|| format!("history is not lost and cannot be read: {why}; it goes on once it can be"));
-        return Some(block(gate, Code::StateUnreadable, Change::Event, evidence));
+    if let Some(unknown) = unknown_past(world) {
+        return Some(unknown);
     }
     let Some(attempt) = newest else {
         let adopted = adopted?;
@@ -78,6 +72,21 @@ pub(super) fn closed(
             Some(block(gate, Code::Done, Change::Never, evidence))
         }
     }
+}
+
+/// Where what was attempted cannot be known.
+pub(super) fn unknown_past(world: &World) -> Option<GateResult> {
+    let gate = Gate::History;
+    if let Some(why) = &world.inputs.history.lost {
+        let evidence = world.tell(|| why.clone());
+        return Some(block(gate, Code::HistoryLost, Change::Event, evidence));
+    }
+    if let Some(why) = &world.inputs.history.unreadable {
+        let evidence = world
+            .tell(|| format!("history is not lost and cannot be read: {why}; it goes on once it can be"));
+        return Some(block(gate, Code::StateUnreadable, Change::Event, evidence));
+    }
+    None
 }
 
 /// `failed Sun 2026-11-22 22:00 +01:00: exit 17`

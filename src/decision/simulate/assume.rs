@@ -60,6 +60,8 @@ pub enum Obstacle {
     Deferral,
     /// A clock that cannot be believed.
     Clock,
+    /// That no service runs.
+    Service,
     /// A pending restart.
     Restart,
     /// A start of the machine just now.
@@ -73,13 +75,14 @@ pub enum Obstacle {
 }
 
 /// What can be written, in the order in which it is offered.
-const POSSIBLE: [(&str, &str); 14] = [
+const POSSIBLE: [(&str, &str); 15] = [
     ("users", "none or NAME,NAME"),
     ("window", "none or \"Sat 22:00-06:00, Sun 00:00-24:00\""),
     ("hold", "none"),
     ("freeze", "none"),
     ("deferral", "none"),
     ("clock", "ok"),
+    ("service", "running"),
     ("restart", "none"),
     ("boot", "long-ago"),
     ("power", "mains"),
@@ -141,6 +144,7 @@ impl Assumptions {
             ("freeze", "none") => self.without.push(Obstacle::Freeze),
             ("deferral", "none") => self.without.push(Obstacle::Deferral),
             ("restart", "none") => self.without.push(Obstacle::Restart),
+            ("service", "running") => self.without.push(Obstacle::Service),
             ("clock", "ok") => self.without.push(Obstacle::Clock),
             ("boot", "long-ago") => self.without.push(Obstacle::Boot),
             ("power", "mains") => self.without.push(Obstacle::Power),
@@ -158,6 +162,9 @@ impl Assumptions {
             RunTime::Nothing => "every run succeeds and takes no time".into(),
             RunTime::About(time) => format!("every run succeeds and takes {}", duration(time)),
         }];
+        if !facts.service && !self.without.contains(&Obstacle::Service) {
+            words.push("it stays so that no service runs, and nothing starts by itself".into());
+        }
         words.push(match (&self.users, &facts.users) {
             (Some(users), _) => logged_on(users),
             (None, Some(users)) => format!("it stays as it is now that {}", logged_on(users)),
@@ -187,6 +194,7 @@ impl Assumptions {
                 Obstacle::Freeze => "nothing is frozen",
                 Obstacle::Deferral => "nothing is deferred",
                 Obstacle::Clock => "the clock is right",
+                Obstacle::Service => "a service runs",
                 Obstacle::Restart => "no restart is pending",
                 Obstacle::Boot => "the machine started long ago",
                 Obstacle::Power => "the machine runs on mains power",

@@ -124,6 +124,7 @@ impl<'a> Machine<'a> {
             Obstacle::Freeze => self.instructions.site_freezes.clear(),
             Obstacle::Deferral => self.history.deferrals.clear(),
             Obstacle::Clock => self.facts.clock_suspect = None,
+            Obstacle::Service => self.facts.service = true,
             Obstacle::Restart => {
                 // Another boot than that of any attempt: whatever was pending is done.
                 self.facts.boot_id = "assumed".to_owned();
@@ -218,7 +219,9 @@ impl<'a> Machine<'a> {
 
     fn restart_is_pending(&self) -> bool {
         let wants = |a: &Attempt| a.state == State::SucceededRestart && a.boot_id == self.facts.boot_id;
-        self.policy.config.restart.allow && self.history.attempts.values().flatten().any(|a| wants(a))
+        self.facts.service
+            && self.policy.config.restart.allow
+            && self.history.attempts.values().flatten().any(|a| wants(a))
     }
 
     /// When something begins, ends or opens that is no gate of a request: what is announced starts, what runs ends, what

@@ -1,5 +1,6 @@
 //! Every gate and every code: it blocks on that alone, and taking the obstacle away lets the request run.
 
+use super::super::judge;
 use super::super::judge::remedy;
 use super::super::model::*;
 use super::scene::*;
@@ -452,6 +453,24 @@ mod times {
         let gate =
             blocks(&scene, Gate::Mandatory, Code::NotMandatoryYet, Change::At(at("2026-11-22T12:30:00Z")));
         assert_eq!(gate.evidence, "mandatory from Sun 2026-11-22 13:30 +01:00");
+    }
+
+    #[test]
+    fn without_a_service_nothing_starts_by_itself_and_an_operator_may_run_it() {
+        let mut scene = Scene::due().with(|s| s.facts.service = false);
+        let gate = blocks(&scene, Gate::Executor, Code::NoService, Change::Event);
+        assert!(gate.evidence.as_str().contains("systemctl start pcm"), "{}", gate.evidence);
+        let decision = scene.decision();
+        assert_eq!((decision.state, decision.why.as_str()), (State::Waiting, "no service runs"));
+        scene.request().mandatory_after = Some(When::Instant(now() + TimeDelta::hours(1)));
+        let decision = scene.decision();
+        assert_eq!((decision.next_run, decision.why.as_str()), (None, "no service runs"));
+        let run = Verb::Run { overrides: Vec::new() };
+        assert!(judge(&scene.inputs(), id(ID), &run, None).is_ok());
+        // Another package that runs is never passed for it.
+        scene.facts.running = Some((id(OTHER), now()));
+        assert_eq!(scene.decision().next_run, None);
+        assert_eq!(judge(&scene.inputs(), id(ID), &run, None).unwrap_err().code, Code::Busy.into());
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod restart;
 mod retold;
 mod scene;
 mod simulate;
+mod standstill;
 mod states;
 mod stepping;
 mod windows;

@@ -154,6 +154,7 @@ impl Scene {
                 boot_id: "boot-1".into(),
                 host: HostFacts::quiet(Some(now() - TimeDelta::days(3))),
                 disk_free: Some(10_000_000_000),
+                service: true,
                 running: None,
                 countdown: None,
                 content: BTreeMap::new(),

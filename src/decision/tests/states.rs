@@ -103,6 +103,13 @@ fn an_expired_request_says_what_kept_it() {
         "never ran: frozen"
     );
     assert_eq!(expired(|_| ()), "never ran");
+    // A hold of now, long after it expired, was no cause of then.
+    assert_eq!(expired(|s| s.held(now() + TimeDelta::hours(9))), "never ran");
+    let before = |s: &mut Scene| {
+        s.held(now() + TimeDelta::hours(9));
+        s.history.hold.as_mut().unwrap().at = now() - TimeDelta::hours(4);
+    };
+    assert_eq!(expired(before), "never ran: held");
 }
 
 #[test]

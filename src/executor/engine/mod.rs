@@ -114,8 +114,12 @@ impl Executor {
             Ok((history, snapshot)) => (Ok(history), Ok(snapshot)),
             Err(lost) => (Err(lost.clone()), Err(lost)),
         };
+        let mut known = Known::new(Arc::clone(&world), layout, config, read)?;
+        if service {
+            known.serve();
+        }
         let mut executor = Executor {
-            known: Known::new(Arc::clone(&world), layout, config, read)?,
+            known,
             history,
             doubtful: false,
             journal: Journal::of(Arc::clone(&world)),

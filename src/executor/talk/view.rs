@@ -335,6 +335,9 @@ pub struct StatusDoc {
     pub may_operate: bool,
     /// The version that answers.
     pub version: SafeText,
+    /// What keeps everything from starting by itself, the first thing first; empty: what is due starts.
+    #[serde(default)]
+    pub standstill: Vec<StandstillDoc>,
     /// How often the share is looked at.
     #[serde(default)]
     pub polling_interval_s: u64,
@@ -344,6 +347,17 @@ pub struct StatusDoc {
     /// What of results and report has not reached the share.
     #[serde(default)]
     pub undelivered: Option<Undelivered>,
+}
+
+/// One thing that keeps everything from starting by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandstillDoc {
+    /// Why.
+    pub code: Code,
+    /// Until when, where time alone ends it.
+    pub until: Option<Wall>,
+    /// In words, with what ends it.
+    pub why: SafeText,
 }
 
 /// What could not be delivered.

@@ -3,12 +3,12 @@
 use super::super::history_lost;
 use super::views::Views;
 use crate::clock::Wall;
-use crate::decision::UserFact;
+use crate::decision::{self, UserFact};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::History;
 use crate::executor::talk::protocol::VERSION;
 use crate::executor::talk::view::{
-    AuditDoc, HistoryDoc, ServiceState, SessionDoc, StatusDoc, VerifyDoc, WhoDoc,
+    AuditDoc, HistoryDoc, ServiceState, SessionDoc, StandstillDoc, StatusDoc, VerifyDoc, WhoDoc,
 };
 use crate::host::account::Actor;
 use crate::host::sessions::Session;
@@ -90,10 +90,16 @@ impl Views<'_> {
             utc_offset_s: self.known.zone.offset_at(self.now),
             may_operate: actor.may_operate,
             version: VERSION.into(),
+            standstill: self.standstill(),
             polling_interval_s: config.polling_interval.as_secs(),
             polling_by: config.polling_by,
             undelivered: self.standing.and_then(|standing| standing.undelivered).cloned(),
         }
+    }
+
+    fn standstill(&self) -> Vec<StandstillDoc> {
+        let all = self.known.with_inputs(self.now, decision::standstill);
+        all.into_iter().map(|s| StandstillDoc { code: s.code, until: s.until, why: s.why }).collect()
     }
 
     pub(super) fn held_until(&self) -> Option<Wall> {

@@ -91,6 +91,8 @@ pub struct Known {
     /// Power and start, asked as often.
     host: HostFacts,
     pub(super) clock: ClockGuard,
+    /// Whoever has this is the service.
+    service: bool,
     /// Only the service counts down.
     pub(super) countdown: Countdown,
     pub(super) restart: Restart,
@@ -142,6 +144,7 @@ impl Known {
             users_asked: world.monotonic(),
             host: host_facts(&*world),
             clock: ClockGuard::default(),
+            service: false,
             countdown: Countdown::default(),
             restart: Restart::default(),
             world,
@@ -154,6 +157,11 @@ impl Known {
         known.keep_start(known.world.now());
         known.clock.step(known.world.now(), known.world.monotonic(), known.world.clock_synchronised());
         Ok(known)
+    }
+
+    /// From now on it is the service that has this.
+    pub(super) fn serve(&mut self) {
+        self.service = true;
     }
 
     /// The history holds this.
@@ -288,6 +296,7 @@ impl Known {
             boot_id: self.world.boot_id(),
             host: self.host.clone(),
             disk_free: self.world.disk_free(),
+            service: self.service,
             running: self
                 .running()
                 .map(|row| (row.request, row.attempt.started_at.unwrap_or(row.attempt.claimed_at))),

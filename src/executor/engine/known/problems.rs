@@ -2,12 +2,16 @@
 
 use super::super::history_lost;
 use super::views::Views;
+use crate::decision;
 use crate::site::content::ContentFact;
 use crate::site::instruction::{ContentHash, Entry};
 use crate::site::trust::TrustVerdict;
-use crate::terms::{Code, Problem};
+use crate::terms::{Code, Problem, Severity, State};
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// How many mandatory requests that never run are named one by one.
+const MOST_HOPELESS: usize = 20;
 
 impl Views<'_> {
     /// Everything that is wrong and not about one request.
@@ -56,11 +60,73 @@ impl Views<'_> {
         if let Some(why) = self.standing.and_then(|standing| standing.log_fault) {
             problems.push(problem("log-unwritable", &known.layout.pacman_log(), why.as_str()));
         }
+        problems.extend(self.standing_still(&problems));
+        problems.extend(self.announced());
+        problems.extend(self.hopeless());
         problems.extend(self.undelivered());
         problems.extend(self.differing_content());
         problems.extend(known.notes.iter().cloned());
         if let Some(file) = &known.instructions.file {
             problems.extend(file.warnings.iter().cloned());
+        }
+        problems
+    }
+
+    /// What keeps everything from starting by itself and was not said yet. That nothing runs where somebody or something
+    /// wants it so is no fault.
+    fn standing_still(&self, said: &[Problem]) -> Vec<Problem> {
+        let all = self.known.with_inputs(self.now, decision::standstill);
+        let new = all.into_iter().filter(|s| !said.iter().any(|p| p.code == s.code.as_str()));
+        new.map(|s| {
+            let wanted = matches!(
+                s.code,
+                Code::Held | Code::Frozen | Code::RestartPending | Code::Booting | Code::OnBattery
+            );
+            let severity = if wanted { Severity::Warning } else { Severity::Error };
+            Problem { severity, ..Problem::of_file(s.code.as_str(), "", s.why) }
+        })
+        .collect()
+    }
+
+    /// What starts soon, as users were told.
+    fn announced(&self) -> Option<Problem> {
+        let announced = self.known.announced()?;
+        let (id, ends) = (announced.request, self.known.local(announced.ends));
+        let message =
+            format!("{id} starts {ends}, as users were told. pcm stop {id} --reason WHY ends the countdown");
+        let severity = Severity::Warning;
+        Some(Problem { severity, ..Problem::of_file(State::Countdown.as_str(), "", message) })
+    }
+
+    /// Mandatory requests that will never run by themselves.
+    fn hopeless(&self) -> Vec<Problem> {
+        let verdicts = self.known.verdicts(self.now);
+        let all = verdicts.iter().filter_map(|d| Some((d.request_id?, decision::hopeless(d)?, d)));
+        let mut problems: Vec<Problem> = all
+            .clone()
+            .take(MOST_HOPELESS)
+            .map(|(id, code, d)| match code {
+                Code::WindowNeverFits => {
+                    let message = format!("{id} is mandatory and never runs by itself. {}", code.row().remedy);
+                    let config = self.known.layout.config.display().to_string();
+                    let field = Some("windows.weekly".into());
+                    Problem { field, ..Problem::of_file(code.as_str(), config, message) }
+                }
+                code => {
+                    let expires = d.expire_after.map(|at| self.known.local(at)).unwrap_or_default();
+                    let message = format!(
+                        "{id} is mandatory and expires {expires}, before it may run by itself. pcm explain {id} says \
+                         why; pcm run {id} --override GATES --reason WHY runs it all the same"
+                    );
+                    Problem::of_file(code.as_str(), "", message)
+                }
+            })
+            .collect();
+        let more = all.count().saturating_sub(MOST_HOPELESS);
+        if more > 0 {
+            let message =
+                format!("{more} more mandatory requests never run by themselves. pcm simulate names them");
+            problems.push(Problem::of_file(Code::WindowNeverFits.as_str(), "", message));
         }
         problems
     }

@@ -106,6 +106,7 @@ fn situation(plan: &Plan) -> Situation {
                 ..HostFacts::quiet(Some(plan.from - TimeDelta::from_std(plan.up).unwrap()))
             },
             disk_free: plan.disk_free,
+            service: true,
             running: None,
             countdown: None,
             content: staged(&file),

@@ -1,0 +1,55 @@
+//! What keeps everything from starting by itself, and what of the mandatory requests never will: what every view says of
+//! the machine as a whole. Pure; called by the executor's views.
+
+use super::gates::Gates;
+use super::model::{Change, Decision, Inputs};
+use super::world::{Words, World};
+use crate::clock::Wall;
+use crate::terms::{Code, Gate, Group, Verdict};
+use crate::text::SafeText;
+
+/// One thing that keeps every request of this machine from starting by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standstill {
+    /// Why.
+    pub code: Code,
+    /// Until when, where time alone ends it.
+    pub until: Option<Wall>,
+    /// In words, with what ends it.
+    pub why: SafeText,
+}
+
+/// Everything that keeps all requests from starting by themselves, the hardest to miss first. Empty: what is due starts.
+pub fn standstill(inputs: &Inputs) -> Vec<Standstill> {
+    let world = World::new(inputs, Words::Evidence);
+    let gates = Gates::new(&world);
+    let closed = gates.of_machine().into_iter().filter(|gate| gate.verdict != Verdict::Pass);
+    let told = closed.filter_map(|gate| {
+        let code = gate.code?;
+        let until = match gate.change {
+            Change::At(at) => Some(at),
+            Change::Event | Change::Never => None,
+        };
+        let (evidence, remedy) = (gate.evidence.as_str(), code.row().remedy);
+        let said = evidence.contains(remedy) || evidence.contains("; pcm ");
+        let why = if said { gate.evidence } else { format!("{evidence}. {remedy}").into() };
+        Some(Standstill { code, until, why })
+    });
+    told.collect()
+}
+
+/// Why a mandatory request that is pending will never run by itself as things are configured and published: no window
+/// is long enough for it, or it expires before time opens its way. None: it may run.
+pub fn hopeless(decision: &Decision) -> Option<Code> {
+    if decision.state.group() != Group::Pending || decision.mandatory_after.is_none() {
+        return None;
+    }
+    let closed = || decision.gates.iter().filter(|gate| gate.verdict != Verdict::Pass);
+    if closed().any(|gate| gate.code == Some(Code::WindowNeverFits)) {
+        return Some(Code::WindowNeverFits);
+    }
+    let by_time = |gate: Gate| matches!(gate, Gate::Mandatory | Gate::Hold | Gate::Deferral | Gate::Window);
+    let only_time = closed().all(|gate| by_time(gate.gate) && matches!(gate.change, Change::At(_)));
+    let too_late = decision.expire_after.is_some() && decision.next_run.is_none();
+    (closed().next().is_some() && only_time && too_late).then_some(Code::Expired)
+}
