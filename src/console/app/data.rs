@@ -155,9 +155,19 @@ impl Data {
         self.sums.problems.iter().filter_map(|at| all.get(*at).copied()).collect()
     }
 
-    /// Whether anything is wrong.
+    /// Whether anything is wrong, with the machine or with a request that is shown as an alarm.
     pub fn has_problems(&self) -> bool {
-        self.all_problems().next().is_some()
+        self.all_problems().next().is_some() || self.alarming().next().is_some()
+    }
+
+    /// Requests that alarm: rejected ones, and what failed or expired and no operator has seen.
+    pub fn alarming(&self) -> impl Iterator<Item = &RequestDoc> {
+        let alarms = |row: &&RequestDoc| match row.group {
+            Group::Rejected => true,
+            Group::Expired | Group::Executed => row.is_unseen(),
+            Group::Pending | Group::Running | Group::Skipped => false,
+        };
+        self.requests().iter().filter(alarms)
     }
 
     /// The same as it comes, some of it twice.

@@ -144,7 +144,15 @@ impl App {
                 old = take!(List, self.data.list);
                 self.prune_marks();
             }
-            Question::View(Seen::Status) => old = take!(Status, self.data.status),
+            Question::View(Seen::Status) => {
+                let service = |data: &super::data::Data| data.status.value.as_ref().map(|s| s.service);
+                let before = (service(&self.data), self.data.silence().is_some());
+                old = take!(Status, self.data.status);
+                // A checklist from before the service came or went says what is not so any more.
+                if before.0.is_some() && before != (service(&self.data), self.data.silence().is_some()) {
+                    self.data.check = super::data::Held::default();
+                }
+            }
             Question::View(Seen::Who) => old = take!(Who, self.data.who),
             Question::View(Seen::Simulate(_)) => old = take!(Simulate, self.data.week),
             Question::View(Seen::History(..)) => old = take!(History, self.data.history),

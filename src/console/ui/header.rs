@@ -10,7 +10,7 @@ use crate::console::theme::Scope;
 use crate::decision::RestartState;
 use crate::executor::talk::view::ServiceState;
 use crate::safe;
-use crate::terms::Group;
+use crate::terms::{Code, Group, Problem};
 use crate::text::SafeText;
 use ratatui::layout::Rect;
 
@@ -28,7 +28,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) -> u16 {
     canvas.line(Rect { height: 1, ..area }, &head);
     canvas.line(Rect { x: at, width: area.right().saturating_sub(at), height: 1, ..area }, &clock);
     canvas.line(Rect { y: area.y + 1, height: 1, ..area }, &groups(app, width));
-    match wrong(app, now) {
+    match wrong(app, now, width, canvas.glyphs.cut) {
         Some(line) if area.height > 12 => {
             canvas.line(Rect { y: area.y + 2, height: 1, ..area }, &line);
             3
@@ -86,6 +86,9 @@ fn automatic(app: &App, now: Wall, running: Option<ServiceState>, tight: usize) 
     let (zone, status) = (&app.options.zone, app.data.status.value.as_ref());
     let mut line = Line::new();
     let frozen = status.and_then(|s| s.frozen_until);
+    // A restart has words of its own, with the time that is left.
+    let standstill = status.into_iter().flat_map(|s| &s.standstill).map(|s| s.code);
+    let standstill = standstill.into_iter().find(|code| *code != Code::RestartPending);
     if let Some(until) = app.data.held_until() {
         let by = app.data.hold().and_then(|hold| hold.by.as_ref()).filter(|_| tight < 4);
         let by = by.map(|by| safe!(" by {}", by.fit_ascii(16))).unwrap_or_default();
@@ -94,10 +97,8 @@ fn automatic(app: &App, now: Wall, running: Option<ServiceState>, tight: usize) 
         line.push(safe!("FROZEN until {}", words::when(until, now, zone)), Scope::HeaderAlarm);
     } else if running == Some(ServiceState::Stopped) {
         line.push("auto OFF", Scope::HeaderAlarm);
-    } else if app.data.all_problems().any(|p| p.code == "history-lost") {
-        line.push("auto OFF, history lost", Scope::HeaderAlarm);
-    } else if app.data.all_problems().any(|p| p.code == "state-unreadable") {
-        line.push("auto OFF, history unreadable", Scope::HeaderAlarm);
+    } else if let Some(code) = standstill {
+        line.push(safe!("auto OFF, {}", code.row().brief), Scope::HeaderAlarm);
     } else if let Some(words) = announced(app, now) {
         line.push(words, Scope::HeaderAlarm);
     } else if running.is_some() {
@@ -246,8 +247,8 @@ fn title(group: Group) -> &'static str {
     }
 }
 
-/// The worst of what is wrong, in one line.
-fn wrong(app: &App, now: Wall) -> Option<Line> {
+/// The worst of what is wrong, in one line: first its place, last where the rest is; what is cut is the middle.
+fn wrong(app: &App, now: Wall, width: usize, cut: &'static str) -> Option<Line> {
     if let Some((failure, since)) = app.data.silence() {
         let age = words::since((now - since).num_seconds());
         let known = if app.data.list.value.is_some() { "; the data shown is as old" } else { "" };
@@ -263,11 +264,25 @@ fn wrong(app: &App, now: Wall) -> Option<Line> {
         0 => String::new(),
         n => format!("  (+{n}, {} shows all)", app.key_of(Id::Problems)),
     };
-    Some(
-        Line::of("! ", Scope::MessageError)
-            .add(safe!("{}: ", worst.code), Scope::MessageError)
-            .add(safe!("{}{more}", worst.message), Scope::Text),
-    )
+    let line = Line::of("! ", Scope::MessageError).add(safe!("{}: ", worst.code), Scope::MessageError);
+    let place = place(worst);
+    let place = if place.is_empty() || worst.message.as_str().contains(place.as_str()) {
+        String::new()
+    } else {
+        format!("{place}: ")
+    };
+    let message = safe!("{place}{}", worst.message);
+    let room = width.saturating_sub(line.width() + more.len());
+    let room = room.min(message.width());
+    Some(line.cell(message, room, cut, Scope::Text).add(SafeText::of(more), Scope::MessageError))
+}
+
+/// `pcm.toml:12 windows.weekly`: the file by its name alone, since a line has no room for its folder.
+fn place(problem: &Problem) -> String {
+    let file = problem.file.as_str().rsplit(['/', '\\']).next().unwrap_or_default();
+    let Some(line) = problem.line else { return String::new() };
+    let field = problem.field.as_ref().map(|f| format!(" {f}")).unwrap_or_default();
+    format!("{file}:{line}{field}")
 }
 
 /// Whose the hold is that is in force, and why.
