@@ -40,7 +40,7 @@ calls = {
     "list": {"view": "list"},
     "simulate": {"view": {"simulate": {"request": None, "from": "2026-01-01T00:00:00Z",
                                        "until": "2027-01-01T00:00:00Z", "assume": {}}}},
-    "refused": {"change": {"what": {"hold": "2030-01-01T00:00:00Z"}, "reason": "x", "dry_run": False}},
+    "refused": {"change": {"what": {"hold": {"until": "2030-01-01T00:00:00Z", "replace": False}}, "reason": "x", "dry_run": False}},
 }
 kept = []
 if what == "refused":
