@@ -221,6 +221,7 @@ fn situation(
             running,
             countdown: None,
             content: BTreeMap::new(),
+            copying: BTreeMap::new(),
             unstartable: BTreeMap::new(),
             programs: config.all_programs(),
         },

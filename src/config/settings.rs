@@ -230,6 +230,8 @@ settings! {
         retries: u32 = 3, value(fields::small);
         /// how long after it the next attempt is due
         retry_after: Duration = minutes(10), value(fields::duration);
+        /// how long what is due waits for an older one whose files are being copied
+        wait_for_older: Duration = hours(1), value(fields::duration);
         /// launches at one mandatory time are spread over this long by machine id, never past expire after
         spread: Duration = Duration::ZERO, value(fields::duration);
         /// the account that packages run as; default: the service's own

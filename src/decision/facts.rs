@@ -36,6 +36,8 @@ pub struct Facts {
     pub countdown: Option<Announced>,
     /// What is staged, by content hash.
     pub content: BTreeMap<ContentHash, ContentFact>,
+    /// What is to be copied and was not tried yet, since when.
+    pub copying: BTreeMap<ContentHash, Wall>,
     /// The bare program names that may be started.
     pub programs: Vec<String>,
     /// Why the program of a request cannot be started here, as far as its staged file shows.

@@ -28,9 +28,17 @@ pub(super) fn next_run(
     if closed().any(|g| g.gate != Gate::Executor && !matches!(g.change, Change::At(_))) {
         return None;
     }
-    let busy = closed().any(|g| g.gate == Gate::Executor);
+    let turn = closed().find(|g| g.gate == Gate::Executor).map(|g| g.change);
+    // While an older one is waited for, the time is known at which it is not any more.
+    let turn_comes = turn.and_then(|change| match change {
+        Change::At(at) => Some(at),
+        Change::Event | Change::Never => None,
+    });
+    let busy = turn.is_some() && turn_comes.is_none();
     let deferred = subject.deferral.and_then(|d| d.until);
-    let earliest = [subject.starts, subject.retry_at(), deferred, world.settled_from()].into_iter().flatten();
+    let earliest = [subject.starts, subject.retry_at(), deferred, world.settled_from(), turn_comes]
+        .into_iter()
+        .flatten();
     let mut t = earliest.fold(world.now.max(subject.offer), Wall::max);
     for _ in 0..ROUNDS {
         t = world.free_from(t);

@@ -20,7 +20,7 @@ use crate::executor::world::World;
 use crate::site::content::{ContentFact, Seal};
 use crate::site::instruction::ContentHash;
 use crate::text::{SafeText, duration};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -91,8 +91,10 @@ pub struct Steps<'a> {
     schedule: Schedule,
     looks: Box<dyn Carrier + 'a>,
     carries: Box<dyn Carrier + 'a>,
-    /// Contents that are being copied.
-    staging: BTreeSet<ContentHash>,
+    /// What is being copied.
+    staging: Option<ContentHash>,
+    /// What is copied after that, in order: each look puts it in order anew.
+    to_stage: VecDeque<ShareJob>,
     /// Somebody asked for a look while one was under way: that one may have missed what they mean.
     look_again: bool,
     /// Operators who wait for the end of a look.
@@ -132,7 +134,8 @@ impl<'a> Steps<'a> {
             schedule,
             looks,
             carries,
-            staging: BTreeSet::new(),
+            staging: None,
+            to_stage: VecDeque::new(),
             look_again: false,
             waiting: Vec::new(),
             early: Vec::new(),
@@ -174,7 +177,7 @@ impl<'a> Steps<'a> {
         if self.schedule.is_due(mono) {
             self.start_look(mono);
         }
-        self.stage(self.executor.known().stage_jobs_again());
+        self.stage_again();
         self.executor.restart_step(now);
         self.launch(now, mono);
         self.report(now, mono);
@@ -292,13 +295,14 @@ impl<'a> Steps<'a> {
         match (job, news) {
             (ShareJob::Look { .. }, news) => self.hear_look(news, now, mono),
             (ShareJob::Stage { hash, .. }, news) => {
-                self.staging.remove(&hash);
+                self.staging = None;
                 let (fact, over) = match news {
                     Ok(ShareNews::Staged(_, fact, over)) => (fact, over),
                     Ok(_) => return,
                     Err(why) => (ContentFact::Missing(why), None),
                 };
                 self.executor.take_staged(hash, fact, over, now);
+                self.stage_next();
             }
             (ShareJob::Verify { ticket, .. }, news) => {
                 let (answer, differs) = match news {
@@ -343,7 +347,9 @@ impl<'a> Steps<'a> {
                 true
             }
         };
-        self.stage(self.executor.known().stage_jobs());
+        self.to_stage = self.executor.known().stage_jobs().into();
+        self.to_stage.retain(|job| !self.staging.as_ref().is_some_and(|hash| copies(job, hash)));
+        self.stage_next();
         tracing::info!(found = !fault, "poll: the look has ended");
         self.schedule.ended(mono, fault);
         self.answer_early();
@@ -356,13 +362,26 @@ impl<'a> Steps<'a> {
         self.answer_waiting();
     }
 
-    fn stage(&mut self, jobs: Vec<ShareJob>) {
-        for job in jobs {
+    /// One copy after the other, so that what turns out to be older need not wait for all that was asked for before.
+    fn stage_next(&mut self) {
+        while self.staging.is_none()
+            && let Some(job) = self.to_stage.pop_front()
+        {
             let ShareJob::Stage { hash, .. } = &job else { continue };
-            if self.staging.insert(hash.clone()) && !self.carries.give(job.clone(), STAGE_DEADLINE) {
-                self.staging.remove(hash);
+            let hash = hash.clone();
+            self.staging = self.carries.give(job, STAGE_DEADLINE).then_some(hash);
+        }
+    }
+
+    /// What failed and is copied once more comes after what was not tried yet.
+    fn stage_again(&mut self) {
+        for job in self.executor.known().stage_jobs_again() {
+            let ShareJob::Stage { hash, .. } = &job else { continue };
+            if self.staging.as_ref() != Some(hash) && !self.to_stage.iter().any(|known| copies(known, hash)) {
+                self.to_stage.push_back(job);
             }
         }
+        self.stage_next();
     }
 
     /// What was waited for with a launch: an operator's is carried out now, an automatic one at the next step.
@@ -518,4 +537,8 @@ impl<'a> Steps<'a> {
             let _ = answer.send(self.executor.end_poll(&change, &actor));
         }
     }
+}
+
+fn copies(job: &ShareJob, content: &ContentHash) -> bool {
+    matches!(job, ShareJob::Stage { hash, .. } if hash == content)
 }

@@ -443,6 +443,13 @@ table! {
             without: "had its files been there", opens: "its files are as published",
             remedy: "The publisher has to publish the package again: its files differ from what was announced",
         }
+        /// An older one is due as soon as its files are copied, which they are now.
+        OlderFirst = "older-first" {
+            gate: Gate::Executor, leads_to: State::Waiting, passed_by: PassedBy::Run,
+            brief: "an older one goes first", listed: Listed::Until("an older one goes first, at most until"),
+            without: "had no older one been waited for", opens: "the older one has its files, or has been waited for long enough",
+            remedy: "Wait for the older one, or pcm run {id} runs it now",
+        }
         /// Another package is running.
         Busy = "busy" {
             gate: Gate::Executor, leads_to: State::Waiting, passed_by: PassedBy::Nothing,

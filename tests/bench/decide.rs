@@ -123,6 +123,7 @@ fn facts() -> Facts {
         countdown: None,
         content: (0..CONTENTS).filter(|n| n % 20 != 9).map(staged).collect(),
         programs: Vec::new(),
+        copying: BTreeMap::new(),
         unstartable: BTreeMap::new(),
     }
 }

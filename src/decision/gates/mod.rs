@@ -8,6 +8,7 @@ mod machine;
 mod past;
 mod published;
 mod times;
+mod turn;
 
 use super::model::{Change, GateResult};
 use super::window::Opening;
@@ -18,6 +19,7 @@ use crate::text::SafeText;
 
 pub(super) use published::platforms;
 pub(super) use times::opening;
+use turn::Older;
 
 /// All gates of one world. Those that are the same for every request are judged once.
 pub(super) struct Gates<'w> {
@@ -28,18 +30,23 @@ pub(super) struct Gates<'w> {
     policy: GateResult,
     /// Where the host is in the way of all of them.
     host: Option<GateResult>,
+    /// The oldest one that only waits for its files.
+    first: Option<Older>,
 }
 
 impl<'w> Gates<'w> {
     pub fn new(world: &'w World<'w>) -> Gates<'w> {
-        Gates {
+        let mut gates = Gates {
             world,
             source: published::source(world),
             hold: times::hold(world),
             clock: machine::clock(world),
             policy: machine::policy(world),
             host: host::of_all(world),
-        }
+            first: None,
+        };
+        gates.first = turn::first(&gates);
+        gates
     }
 
     /// Every gate of a usable request, in order. `opening`: what the windows say of it now.
@@ -64,7 +71,7 @@ impl<'w> Gates<'w> {
             Gate::Host => self.host.clone().unwrap_or_else(|| host::disk(world, subject)),
             Gate::Policy => self.policy.clone(),
             Gate::Content => machine::content(world, subject),
-            Gate::Executor => machine::executor(world, Some(&subject.request.request_id)),
+            Gate::Executor => turn::executor(world, subject, self.first.as_ref()),
         };
         Gate::ALL.iter().map(judge).collect()
     }

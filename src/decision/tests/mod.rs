@@ -14,6 +14,7 @@ mod simulate;
 mod standstill;
 mod states;
 mod stepping;
+mod turn;
 mod windows;
 mod worlds;
 mod zones;

@@ -158,6 +158,7 @@ impl Scene {
                 running: None,
                 countdown: None,
                 content: BTreeMap::new(),
+                copying: BTreeMap::new(),
                 unstartable: BTreeMap::new(),
                 programs: Vec::new(),
             },

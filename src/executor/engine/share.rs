@@ -76,6 +76,9 @@ impl Executor {
                 self.tell_found(&listed, now);
             }
         }
+        if self.service {
+            self.known.expect_copies(now);
+        }
         self.record_publication(now);
         self.note_states(now);
     }

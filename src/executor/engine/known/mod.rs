@@ -66,6 +66,8 @@ pub struct Known {
     pub(super) instructions: Watched<Instructions>,
     memo: RefCell<Memo>,
     pub(super) content: BTreeMap<ContentHash, ContentFact>,
+    /// What the service is about to copy and has not tried yet, since when.
+    copying: BTreeMap<ContentHash, Wall>,
     /// When content that could not be staged is copied again.
     again: Again,
     /// Why the program of a request cannot be started here.
@@ -132,6 +134,7 @@ impl Known {
             content: BTreeMap::new(),
             again: Again::default(),
             unstartable: BTreeMap::new(),
+            copying: BTreeMap::new(),
             loose: Vec::new(),
             at_start: config.at_start(),
             not_yet: Vec::new(),
@@ -304,6 +307,7 @@ impl Known {
             content: self.content.clone(),
             programs: programs::allowed(&self.policy.config.execute.programs),
             unstartable: self.unstartable.clone(),
+            copying: self.copying.clone(),
         }
     }
 

@@ -288,8 +288,22 @@ impl Known {
         let named: BTreeSet<ContentHash> = self.contents().cloned().collect();
         self.again.ended(&hash, over, now, self.world.monotonic());
         self.again.keep(&named);
+        self.copying.remove(&hash);
         self.content.insert(hash, fact);
         self.find_unstartable();
+    }
+
+    /// What is to be copied from now on. What was tried before may fail again, and nothing waits for it.
+    pub(in super::super) fn expect_copies(&mut self, now: Wall) {
+        let named: BTreeSet<ContentHash> = self.contents().cloned().collect();
+        self.copying.retain(|hash, _| named.contains(hash));
+        for job in self.stage_jobs() {
+            if let ShareJob::Stage { hash, .. } = job
+                && !self.content.contains_key(&hash)
+            {
+                self.copying.entry(hash).or_insert(now);
+            }
+        }
     }
 
     /// What it is time to copy again although it may not have changed.
@@ -303,17 +317,22 @@ impl Known {
         jobs
     }
 
-    /// What may yet run on this machine, has files, and is not staged.
+    /// What may yet run on this machine, has files, and is not staged: first what has to run first.
     pub fn stage_jobs(&self) -> Vec<ShareJob> {
         let (Some(share), Some(file)) = (&self.share, &self.instructions.file) else { return Vec::new() };
         let (platform, mono) = (self.world.platform(), self.world.monotonic());
         let mut seen = BTreeSet::new();
-        file.requests
-            .iter()
-            .filter_map(|entry| match entry {
-                Entry::Good(request) => Some(request),
-                Entry::Rejected(_) => None,
-            })
+        let requests = file.requests.iter().filter_map(|entry| match entry {
+            Entry::Good(request) => Some(request),
+            Entry::Rejected(_) => None,
+        });
+        let mut requests: Vec<_> = requests.collect();
+        requests.sort_by_cached_key(|r| {
+            let mandatory = r.mandatory_after.map(|at| at.resolve(&self.zone));
+            (mandatory.is_none(), mandatory, r.request_id)
+        });
+        requests
+            .into_iter()
             .filter(|r| r.platforms.is_empty() || platform.is_some_and(|p| r.platforms.contains(&p)))
             .filter(|r| !self.succeeded(r.request_id))
             .filter_map(|r| Some((r.package_id, r.content_sha256.clone()?)))

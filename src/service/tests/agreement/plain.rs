@@ -111,6 +111,7 @@ fn situation(plan: &Plan) -> Situation {
             countdown: None,
             content: staged(&file),
             programs: Vec::new(),
+            copying: BTreeMap::new(),
             unstartable: BTreeMap::new(),
         },
         instructions: Instructions {
