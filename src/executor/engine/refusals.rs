@@ -65,11 +65,11 @@ impl Refusals {
     pub(super) fn due(&mut self, now: Monotonic, all: bool) -> Vec<AuditEntryDoc> {
         let mut due = Vec::new();
         self.0.retain(|_, folded| {
-            if all || now >= folded.due {
-                if let Some(entry) = folded.waiting.take() {
-                    folded.wait = folded.wait.saturating_mul(2).min(LONGEST_FOLD);
-                    due.push(entry);
-                }
+            if (all || now >= folded.due)
+                && let Some(entry) = folded.waiting.take()
+            {
+                folded.wait = folded.wait.saturating_mul(2).min(LONGEST_FOLD);
+                due.push(entry);
             }
             folded.waiting.is_some() || now.since(folded.newest) < LONGEST_FOLD
         });
