@@ -24,11 +24,6 @@ impl App {
             self.view = view;
             return Vec::new();
         }
-        match self.view {
-            View::Overview => self.overview.pin(&self.data),
-            View::Packages => self.packages.pin(&self.data),
-            View::Log | View::Who | View::History | View::Readiness | View::Diagnostics => {}
-        }
         match id {
             Id::Quit => match self.overlays.pop() {
                 Some(_) => Vec::new(),
@@ -217,7 +212,7 @@ impl App {
         if self.overlays.pop().is_some() {
             return;
         }
-        let searching = self.log.has_search();
+        let searching = self.log_pane().has_search();
         if self.view == View::Log
             && !searching
             && let Some((view, overlays)) = self.came_from.take()
@@ -230,7 +225,7 @@ impl App {
             return;
         }
         let gone_back = match self.focus() {
-            Focus::Log => self.log.back(),
+            Focus::Log => self.log_pane_mut().back(),
             _ => {
                 self.rows_mut().is_some_and(|rows| rows.back())
                     || self.filter_mut().is_some_and(|filter| filter.back())
@@ -292,7 +287,8 @@ impl App {
         let users = self.data.who.value.as_ref().map_or(0, |who| who.sessions.len() + who.connections.len());
         match (self.view, self.focus()) {
             (_, Focus::Log) => {
-                if let Some(said) = self.log.command(id, &self.options.keymap) {
+                let (log, keys) = self.log_and_keys();
+                if let Some(said) = log.command(id, keys) {
                     self.say(said, false);
                 }
             }
@@ -390,7 +386,8 @@ impl App {
             },
             Some(_) => Vec::new(),
             None if focus == Focus::Log => {
-                if let Some(said) = self.log.key(key, &self.options.keymap) {
+                let (log, keys) = self.log_and_keys();
+                if let Some(said) = log.key(key, keys) {
                     self.say(said, false);
                 }
                 Vec::new()

@@ -25,7 +25,9 @@ impl App {
             return self.of_overlay(overlay);
         }
         match (self.view, self.focus()) {
-            (_, Focus::Log) => self.log.chosen().into_iter().map(|line| log_line(line, zone)).collect(),
+            (_, Focus::Log) => {
+                self.log_pane().chosen().into_iter().map(|line| log_line(line, zone)).collect()
+            }
             (View::Overview, Focus::List) | (View::Packages, _) => {
                 let rows = self.data.requests().iter();
                 let marked: Vec<_> =
@@ -53,7 +55,9 @@ impl App {
     pub fn saved(&self) -> Vec<SafeText> {
         match (self.open_text(), self.focus()) {
             (Some(overlay), _) => self.of_overlay(overlay),
-            (None, Focus::Log) => self.log.shown().map(|line| log_line(line, &self.options.zone)).collect(),
+            (None, Focus::Log) => {
+                self.log_pane().shown().map(|line| log_line(line, &self.options.zone)).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -62,7 +66,7 @@ impl App {
     pub fn can_save(&self) -> bool {
         match self.open_text() {
             Some(overlay) => !self.of_overlay(overlay).is_empty(),
-            None => self.focus() == Focus::Log && self.log.counts().1 > 0,
+            None => self.focus() == Focus::Log && self.log_pane().counts().1 > 0,
         }
     }
 

@@ -92,10 +92,10 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
             Err("nobody is logged on".into())
         }
         Id::Unhold if app.data.held_until().is_none() => Err("there is no hold".into()),
-        Id::NextMatch | Id::PrevMatch | Id::OnlyMatches if !app.log.has_search() => {
+        Id::NextMatch | Id::PrevMatch | Id::OnlyMatches if !app.log_pane().has_search() => {
             Err(safe!("nothing is searched for; {} searches", app.key_of(Id::Search)))
         }
-        Id::NextMark | Id::PrevMark if app.log.marked() == 0 => {
+        Id::NextMark | Id::PrevMark if app.log_pane().marked() == 0 => {
             Err(safe!("no line is marked; {} marks one", app.key_of(Id::LogMark)))
         }
         Id::Mark if app.selected_row().is_none_or(|row| row.request_id.is_none()) => {

@@ -160,6 +160,12 @@ impl Rows {
         });
         if !same || !self.shown.holds(now) {
             self.shown = self.worked_out(data, now, filter);
+            self.cursor.select(self.shown.selected);
+            // From the first rows on it is a request that is selected. What a filter leaves out only while it is typed
+            // comes back with what it was.
+            if self.typing.is_none() {
+                self.key = self.selected(data).map(key_of).or(self.key.take());
+            }
         }
     }
 
@@ -209,14 +215,6 @@ impl Rows {
     /// Where the selected row is in this list.
     pub fn position(&self) -> usize {
         self.shown.selected
-    }
-
-    /// From now on this row is selected, wherever it moves to. Until an operator has done something with the list it is
-    /// the first place that is selected.
-    pub fn pin(&mut self, data: &Data) {
-        if self.key.is_none() {
-            self.key = self.selected(data).map(key_of);
-        }
     }
 
     /// The selected row.

@@ -88,8 +88,10 @@ pub struct App {
     pub audit_filter: Filter,
     /// The row of the checklist.
     pub readiness: Cursor,
-    /// The log.
+    /// The log as a view.
     pub log: LogPane,
+    /// The log in the overview.
+    pub glance: LogPane,
     /// Requests that the operator marked.
     pub marked: BTreeSet<RequestId>,
     /// What became of the newest action on several requests.
@@ -134,6 +136,7 @@ impl App {
             audit_filter: Filter::default(),
             readiness: Cursor::default(),
             log: LogPane::default(),
+            glance: LogPane::overview(),
             marked: BTreeSet::new(),
             results: None,
             mouse: false,
@@ -179,6 +182,21 @@ impl App {
     /// The selected request of this view's list.
     pub fn selected_row(&self) -> Option<&RequestDoc> {
         self.rows()?.selected(&self.data)
+    }
+
+    /// The log of this view: the overview has one of its own.
+    pub fn log_pane(&self) -> &LogPane {
+        if self.view == View::Overview { &self.glance } else { &self.log }
+    }
+
+    pub(super) fn log_pane_mut(&mut self) -> &mut LogPane {
+        self.log_and_keys().0
+    }
+
+    /// The same with the keys that what it says may name.
+    pub(super) fn log_and_keys(&mut self) -> (&mut LogPane, &Keymap) {
+        let pane = if self.view == View::Overview { &mut self.glance } else { &mut self.log };
+        (pane, &self.options.keymap)
     }
 
     /// The request that commands are about: the one in the topmost overlay, else the selected one.
@@ -284,7 +302,7 @@ impl App {
             Some(Overlay::Confirm(_) | Overlay::Palette(_) | Overlay::Save(_)) => true,
             Some(_) => false,
             None => {
-                (self.focus() == Focus::Log && self.log.typing.is_some())
+                (self.focus() == Focus::Log && self.log_pane().typing.is_some())
                     || self.rows().is_some_and(|rows| rows.typing.is_some() && self.focus() == Focus::List)
                     || self.filter().is_some_and(|filter| filter.typing.is_some())
             }

@@ -1,7 +1,7 @@
 //! Events change the app, and say what is to be done about them.
 
 use super::enabled::{contexts, enabled};
-use super::event::{Effect, Event};
+use super::event::{Effect, Event, LogLine};
 use super::layout::{Layout, Pane};
 use super::overlay::Overlay;
 use super::state::App;
@@ -10,6 +10,7 @@ use super::view::Focus;
 use crate::console::keymap::Key;
 use crate::console::keymap::commands::Id;
 use crate::safe;
+use std::sync::Arc;
 
 impl App {
     /// Takes an event; returns what is to be done about it.
@@ -35,6 +36,8 @@ impl App {
             }
             Event::Answered { id, answer } => self.answered(id, answer),
             Event::Log(lines) => {
+                let lines: Vec<Arc<LogLine>> = lines.into_iter().map(Arc::new).collect();
+                self.glance.push(lines.iter().cloned());
                 self.log.push(lines);
                 Vec::new()
             }
@@ -86,7 +89,7 @@ impl App {
                 Pane::Attempts => self.history.drawn(window),
                 Pane::Audit => self.audit.drawn(window),
                 Pane::Readiness => self.readiness.drawn(window),
-                Pane::Log => self.log.drawn(window),
+                Pane::Log => self.log_pane_mut().drawn(window),
                 Pane::Layer(n) => match self.overlays.get_mut(n) {
                     Some(Overlay::Results) => {
                         if let Some(results) = &mut self.results {
@@ -116,7 +119,7 @@ impl App {
             Some(Overlay::Save(save)) => save.path.insert(text),
             Some(_) => {}
             None if focus == Focus::Log => {
-                if let Some(input) = self.log.typing.as_mut() {
+                if let Some(input) = self.log_pane_mut().typing.as_mut() {
                     input.insert(text);
                 }
             }

@@ -124,6 +124,7 @@ commands! {
     PrevError "previous-error" ["<"] "previous error" "the previous error or warning" Logs [Log] 4;
     Level "level" ["l"] "level" "cycle the minimum level" Logs [Log] 5;
     Component "component" ["c"] "component" "cycle through components, then all" Logs [Log] 1;
+    Polls "polls" ["i"] "polls" "show or leave out lines that only say that a poll was made" Logs [Log] 1;
     LogMark "log-mark" ["m"] "mark" "mark or unmark this line" Logs [Log] 3;
     NextMark "next-mark" ["u"] "next mark" "the next marked line" Logs [Log] 0;
     PrevMark "previous-mark" ["U"] "previous mark" "the previous marked line" Logs [Log] 0;

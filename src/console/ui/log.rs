@@ -38,7 +38,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, bars: &mut Bars, area: Re
         return;
     }
     let focus = focus && app.overlays.is_empty();
-    let pane = &app.log;
+    let pane = app.log_pane();
     canvas.layout.spot(area, Spot::Pane(Focus::Log));
     let (title, right) = titles(pane, focus, area.width);
     canvas.rule(area, &title, &right, focus);
@@ -183,8 +183,12 @@ fn histogram(app: &App, now: Wall, glyphs: &'static Glyphs, bars: &mut Bars, wid
 }
 
 fn nothing(app: &App) -> SafeText {
-    let (all, _) = app.log.counts();
-    if all > 0 {
+    let pane = app.log_pane();
+    let (all, _) = pane.counts();
+    let unfiltered = pane.level == Level::Verbose && pane.component.is_none() && !pane.only;
+    if all > 0 && !pane.polls && unfiltered {
+        safe!("{all} lines about polls and nothing else; {} in this pane shows them", app.key_of(Id::Polls))
+    } else if all > 0 {
         let [level, component, only] = [Id::Level, Id::Component, Id::OnlyMatches].map(|id| app.key_of(id));
         safe!("none of {all} lines passes level ({level}), component ({component}) and filter ({only})")
     } else {

@@ -26,6 +26,7 @@ impl LogPane {
 
     pub(super) fn passes(&self, line: &LogLine) -> bool {
         line.level >= self.level
+            && (self.polls || !is_of_a_poll(line))
             && self.component.as_ref().is_none_or(|wanted| line.component == *wanted)
             && !(self.only && self.search.as_ref().is_some_and(|p| !self.found(p, line)))
     }
@@ -64,6 +65,15 @@ impl LogPane {
         };
         self.refilter();
         safe!("shown from level {}", self.level.word())
+    }
+
+    pub(super) fn turn_polls(&mut self) -> SafeText {
+        self.polls = !self.polls;
+        self.refilter();
+        match self.polls {
+            true => "lines of polls that found nothing are shown".into(),
+            false => "lines of polls that found nothing are left out".into(),
+        }
     }
 
     pub(super) fn turn_component(&mut self) -> SafeText {
@@ -140,6 +150,21 @@ impl LogPane {
         }
         true
     }
+}
+
+/// How the service's lines about each poll begin (`executor::engine::share`). What a poll finds and what goes wrong is not
+/// among them.
+const POLLS: [&str; 5] = [
+    "Looking for instruction file: ",
+    "Packages before filter: ",
+    "Packages after filter: ",
+    "No new packages found.",
+    "sleeping ",
+];
+
+/// Whether a line only says that a poll was made.
+fn is_of_a_poll(line: &LogLine) -> bool {
+    line.level <= Level::Info && POLLS.iter().any(|begins| line.text.as_str().starts_with(begins))
 }
 
 /// A pattern without regard to case unless it has capitals.

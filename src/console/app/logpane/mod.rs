@@ -1,5 +1,5 @@
-//! The log pane, in the overview and as a view of its own. The lines of all files live here in the order of time, each
-//! with a key that never changes, so that what one reads stays where it is whatever comes in. `moves` gets about in
+//! A log pane; there are two, that of the overview and a view of its own. The lines of all files live here in the order of
+//! time, each with a key that never changes, so that what one reads stays where it is whatever comes in. `moves` gets about in
 //! them, `find` searches and filters; the drawing is in `ui::log`.
 
 mod find;
@@ -17,6 +17,7 @@ use crate::log::merge::Places;
 use crate::text::SafeText;
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 /// How many lines are kept; older ones are in the file.
 pub const MAX_LINES: usize = 20_000;
@@ -39,7 +40,7 @@ pub enum TimeDisplay {
 /// The lines and how they are looked at.
 #[derive(Debug, Clone)]
 pub struct LogPane {
-    lines: VecDeque<(LineKey, LogLine)>,
+    lines: VecDeque<(LineKey, Arc<LogLine>)>,
     /// The number of the next line that comes.
     next: u64,
     places: Places,
@@ -55,6 +56,8 @@ pub struct LogPane {
     pub follow: bool,
     /// The line at the bottom while not following.
     bottom: LineKey,
+    /// The line at a third of the pane until its height is known: then it is one at the bottom.
+    third: Option<LineKey>,
     /// Lines that came below since.
     pub unseen: usize,
     search: Option<Regex>,
@@ -66,6 +69,8 @@ pub struct LogPane {
     pub only: bool,
     /// The least level that is shown.
     pub level: Level,
+    /// Lines of polls that found nothing to tell are shown, too.
+    pub polls: bool,
     /// Only what this component wrote.
     pub component: Option<SafeText>,
     /// Wrap long lines.
@@ -96,12 +101,14 @@ impl Default for LogPane {
             shown: VecDeque::new(),
             follow: true,
             bottom: (Wall::MIN_UTC, 0),
+            third: None,
             unseen: 0,
             search: None,
             typing: None,
             bad_pattern: None,
             only: false,
             level: Level::Verbose,
+            polls: true,
             component: None,
             wrap: false,
             time: TimeDisplay::default(),
@@ -114,9 +121,15 @@ impl Default for LogPane {
 }
 
 impl LogPane {
+    /// The pane of the overview: without what only says that nothing has happened.
+    pub fn overview() -> LogPane {
+        LogPane { polls: false, ..LogPane::default() }
+    }
+
     /// Takes new lines: of one file in its own order, of several by their times.
-    pub fn push(&mut self, lines: Vec<LogLine>) {
+    pub fn push(&mut self, lines: impl IntoIterator<Item: Into<Arc<LogLine>>>) {
         for line in lines {
+            let line: Arc<LogLine> = line.into();
             let key = (self.places.place(&line.file, line.near), self.next);
             self.next += 1;
             if self.lines.len() >= MAX_LINES {
@@ -229,6 +242,9 @@ impl LogPane {
     /// This part of it was drawn.
     pub fn drawn(&mut self, window: Window) {
         self.height = window.height.max(1);
+        if self.third.is_some() {
+            self.ends_at(self.end(self.height));
+        }
     }
 
     /// The lines to be drawn when there is room for so many, oldest first, each with its key.
@@ -259,13 +275,17 @@ impl LogPane {
         if self.follow {
             return self.shown.len();
         }
+        if let Some(line) = self.third {
+            let above = self.shown.partition_point(|key| *key < line);
+            return (above + height - height / 3).clamp(height.min(self.shown.len()), self.shown.len());
+        }
         let end = self.shown.partition_point(|key| *key <= self.bottom);
         end.max(height.max(1).min(self.shown.len()))
     }
 
     fn line(&self, key: LineKey) -> Option<&LogLine> {
         let at = self.lines.partition_point(|(known, _)| *known < key);
-        self.lines.get(at).filter(|(known, _)| *known == key).map(|(_, line)| line)
+        self.lines.get(at).filter(|(known, _)| *known == key).map(|(_, line)| line.as_ref())
     }
 }
 

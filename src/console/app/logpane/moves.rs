@@ -48,6 +48,7 @@ impl LogPane {
             Id::OnlyMatches => return Some(self.turn_only(keys)),
             Id::Level => return Some(self.turn_level()),
             Id::Component => return Some(self.turn_component()),
+            Id::Polls => return Some(self.turn_polls()),
             Id::Wrap => self.wrap = !self.wrap,
             Id::TimeDisplay => {
                 self.time = match self.time {
@@ -72,6 +73,7 @@ impl LogPane {
 
     pub(super) fn resume(&mut self) {
         self.follow = true;
+        self.third = None;
         self.unseen = 0;
         self.hit = None;
     }
@@ -103,7 +105,8 @@ impl LogPane {
     }
 
     /// The pane ends before this place in `shown`. What stands at the bottom has been seen.
-    fn ends_at(&mut self, end: usize) {
+    pub(super) fn ends_at(&mut self, end: usize) {
+        self.third = None;
         let end = end.clamp(self.height.min(self.shown.len()), self.shown.len());
         if let Some(bottom) = end.checked_sub(1).and_then(|last| self.shown.get(last)) {
             self.bottom = *bottom;
@@ -166,7 +169,8 @@ impl LogPane {
         })
     }
 
-    /// To the first shown line at or after an instant; the text says why it is not there, if it is not.
+    /// To the first shown line at or after an instant, which stands at a third of the pane; the text says why it is not
+    /// there, if it is not.
     pub fn go_to(&mut self, at: Wall) -> Option<SafeText> {
         // A log writes whole seconds, a run's start has parts of one.
         let at = at - chrono::TimeDelta::milliseconds(i64::from(at.timestamp_subsec_millis()));
@@ -178,7 +182,9 @@ impl LogPane {
             });
         }
         let before = self.begins().is_some_and(|begins| begins > at);
-        self.jump(found);
+        self.pause();
+        self.hit = self.shown.get(found).copied();
+        self.third = self.hit;
         before.then(|| "the run began before the oldest line here; older lines are in the file".into())
     }
 }

@@ -87,6 +87,40 @@ fn a_component_and_a_level_are_filters_together() {
 }
 
 #[test]
+fn the_overview_leaves_out_what_only_says_that_a_poll_was_made_until_it_is_asked_for() {
+    let mut pane = LogPane::overview();
+    let mut bad = line("A", 5, "sleeping badly");
+    bad.level = Level::Warning;
+    pane.push(vec![
+        line("A", 0, "Looking for instruction file: /mnt/x"),
+        line("A", 1, "Packages before filter: 7"),
+        line("A", 2, "New packages found."),
+        line("A", 3, "No new packages found."),
+        line("A", 4, "sleeping 60 minutes"),
+        bad,
+    ]);
+    assert_eq!(texts(&mut pane, 9), ["New packages found.", "sleeping badly"]);
+    does(&mut pane, Id::Polls);
+    assert_eq!(texts(&mut pane, 9).len(), 6);
+}
+
+#[test]
+fn the_start_of_a_run_stands_at_a_third_of_a_pane_that_was_never_drawn_before() {
+    let mut pane = LogPane::default();
+    pane.push((0..200).map(|n| line("A", n * 10, &format!("a{n}"))));
+    assert_eq!(pane.go_to(at(1000)), None);
+    for _ in 0..2 {
+        let shown = texts(&mut pane, 12);
+        assert_eq!(shown.iter().position(|text| text == "a100"), Some(4), "{shown:?}");
+    }
+    // What comes moves nothing, and a key moves on from there.
+    pane.push(vec![line("A", 5000, "new")]);
+    assert_eq!(texts(&mut pane, 12)[4], "a100");
+    does(&mut pane, Id::Down);
+    assert_eq!(pane.line(pane.hit.unwrap()).unwrap().text.as_str(), "a101");
+}
+
+#[test]
 fn from_a_run_to_the_line_at_its_start() {
     let mut pane = LogPane::default();
     pane.push((0..50).map(|n| line("A", n * 10, &format!("a{n}"))).collect());
