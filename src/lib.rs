@@ -13,8 +13,8 @@
 //!  -- LOGGED ON 2 ---------------------------------------------------------
 //!    anna   pts/0  10.1.2.3  idle 0m  holds BP0000Y                                        host/sessions.rs
 //!  -- LOG PACMAN.LOG FOLLOW ---------------------------- 1 error, 2 warnings --
-//!  14:01:58 Packages before filter: 7                                                      log/
-//!  Tab pane  r run  d defer  x stop  e explain  h hold  p poll  / find  ?                  console/keymap/
+//!  14:01:58 New packages found.                                                           log/
+//!  Tab pane  e explain  Enter open  t week  : all  q quit  ? help  r run  d defer          console/keymap/
 //! ```
 //!
 //! The way of the data:

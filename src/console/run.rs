@@ -50,7 +50,7 @@ pub struct Options {
 /// There is no terminal (exit status 2), a theme or keymap is wrong, or the terminal fails.
 pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Config) -> Result<()> {
     let caps = caps(&options)?;
-    let (theme, theme_note) = theme(&options, config, caps)?;
+    let (theme, theme_note) = theme(&options, config, caps, |name| std::env::var(name).ok())?;
     let keymap = keymap(config)?;
     let (zone, zone_note) = match facts::local_zone() {
         Ok(zone) => (zone, None),
@@ -162,14 +162,25 @@ fn caps(options: &Options) -> Result<Caps> {
     Caps::of(|name| std::env::var(name).ok(), windows, options.no_color, options.ascii).map_err(|e| none(e.0))
 }
 
-/// The theme that was asked for, or by the role, or by the configuration.
-fn theme(options: &Options, config: &Config, caps: Caps) -> Result<(Theme, Option<SafeText>)> {
+const DEFAULT: &str = "default";
+const LIGHT: &str = "light";
+
+/// The theme that was asked for, or by the role, or by the configuration; in the place of the default one that for light
+/// backgrounds, where the terminal says that it has one.
+fn theme(
+    options: &Options,
+    config: &Config,
+    caps: Caps,
+    env: impl Fn(&str) -> Option<String>,
+) -> Result<(Theme, Option<SafeText>)> {
     let folder = theme_folder();
     let of_role = || {
         let role = config.role.as_str();
         config.console.roles.iter().find(|(known, _)| known == role).map(|(_, theme)| theme.clone())
     };
     let name = options.theme.clone().or_else(of_role).unwrap_or_else(|| config.console.theme.clone());
+    let light = options.theme.is_none() && name == DEFAULT && term::is_light(env);
+    let name = if light { LIGHT.to_owned() } else { name };
     match Theme::load(&name, folder.as_deref(), caps.colours) {
         Ok(theme) => Ok((theme, None)),
         Err(e) if options.theme.is_some() => {
@@ -252,7 +263,7 @@ mod tests {
     fn chosen(options: &Options, role: &str) -> Theme {
         let mut config = Config { role: role.into(), ..Config::default() };
         config.console.roles = vec![("production".into(), "production".into())];
-        theme(options, &config, CAPS).unwrap().0
+        theme(options, &config, CAPS, |_| None).unwrap().0
     }
 
     #[test]
@@ -261,6 +272,25 @@ mod tests {
         assert_eq!(chosen(&Options::default(), "test").name, "default");
         let named = Options { theme: Some("nord".into()), ..Options::default() };
         assert_eq!(chosen(&named, "production").name, "nord");
+    }
+
+    #[test]
+    fn on_a_terminal_that_says_that_it_is_light_the_default_is_the_theme_for_that() {
+        let on = |options: &Options, said: &str| {
+            let env = |name: &str| (name == "COLORFGBG").then(|| said.to_owned());
+            theme(options, &Config::default(), CAPS, env).unwrap().0.name
+        };
+        for (said, name) in [
+            ("0;15", "light"),
+            ("0;default;15", "light"),
+            ("0;7", "light"),
+            ("15;0", "default"),
+            ("", "default"),
+        ] {
+            assert_eq!(on(&Options::default(), said), name, "{said}");
+        }
+        let named = Options { theme: Some("default".into()), ..Options::default() };
+        assert_eq!(on(&named, "0;15"), "default", "what was asked for is what is shown");
     }
 
     #[test]
@@ -277,10 +307,10 @@ mod tests {
     fn a_wrong_theme_of_the_configuration_is_told_and_does_not_keep_the_console_away() {
         let mut config = Config::default();
         config.console.theme = "nobody".into();
-        let (shown, note) = theme(&Options::default(), &config, CAPS).unwrap();
+        let (shown, note) = theme(&Options::default(), &config, CAPS, |_| None).unwrap();
         assert_eq!(shown.name, "default");
         assert!(note.unwrap().as_str().contains("nobody"));
         let named = Options { theme: Some("nobody".into()), ..Options::default() };
-        assert_eq!(theme(&named, &config, CAPS).unwrap_err().exit, Exit::Usage as u8);
+        assert_eq!(theme(&named, &config, CAPS, |_| None).unwrap_err().exit, Exit::Usage as u8);
     }
 }

@@ -115,6 +115,21 @@ fn keys_that_are_typed_into_a_question_run_nothing() {
 }
 
 #[test]
+fn the_overview_says_what_happened_and_the_log_each_poll_as_well() {
+    let (site, _service) = optional("%ran%");
+    let mut console = Terminal::start(&site.command(&[]), 100, 30);
+    console.wait("New packages found.");
+    console.keys("3");
+    console.wait("Looking for instruction file");
+    console.keys("1");
+    console.wait_until("the overview", |s| s.contains("LOGGED ON") && s.contains("New packages found."));
+    let screen = console.screen();
+    for poll in ["Looking for instruction file", "Packages before filter", "sleeping "] {
+        assert!(!screen.contains(poll), "{screen}");
+    }
+}
+
+#[test]
 fn the_help_names_the_keys_and_read_only_says_so() {
     let (site, _service) = optional("%ran%");
     let mut console = Terminal::start(&site.command(&["--read-only"]), 80, 24);

@@ -32,6 +32,11 @@ impl App {
             Id::Interrupt => vec![Effect::Quit],
             Id::Suspend => vec![Effect::Suspend],
             Id::Redraw => vec![Effect::Redraw],
+            Id::Refresh => self.refresh_all(),
+            Id::NextMatch | Id::PrevMatch if self.focus() != Focus::Log => {
+                self.next_row(id == Id::NextMatch);
+                Vec::new()
+            }
             Id::Back => {
                 self.back();
                 Vec::new()
@@ -133,6 +138,44 @@ impl App {
             );
         }
         effects
+    }
+
+    /// Everything that is shown is asked for anew, at once.
+    fn refresh_all(&mut self) -> Vec<Effect> {
+        self.asks.ask_anew();
+        let mut effects = match (self.overlays.last(), self.view) {
+            (Some(Overlay::Week(_)), _) => self.week(),
+            (_, View::Readiness) => self.check_again(),
+            _ => Vec::new(),
+        };
+        effects.push(Effect::Redraw);
+        self.say("asked for anew", false);
+        effects
+    }
+
+    /// To the next row that a filter leaves, or the previous one; past the last of them to the first, and says so.
+    fn next_row(&mut self, forward: bool) {
+        let (len, at) = match (self.view, self.focus()) {
+            (View::History, Focus::Second) => (self.entries().len(), self.audit.row(self.entries().len())),
+            (View::History, _) => (self.attempts().len(), self.history.row(self.attempts().len())),
+            _ => self.rows().map_or((0, 0), |rows| (rows.listed(), rows.position())),
+        };
+        let Some(last) = len.checked_sub(1) else { return };
+        let (to, wrapped) = match forward {
+            true if at < last => (at + 1, None),
+            true => (0, Some("wrapped: this is the first row of the filter")),
+            false if at > 0 => (at - 1, None),
+            false => (last, Some("wrapped: this is the last row of the filter")),
+        };
+        match (self.view, self.focus()) {
+            (View::History, Focus::Second) => self.audit.select(to),
+            (View::History, _) => self.history.select(to),
+            (View::Packages, _) => self.packages.select(to, &self.data),
+            _ => self.overview.select(to, &self.data),
+        }
+        if let Some(said) = wrapped {
+            self.say(said, false);
+        }
     }
 
     /// The week ahead, simulated anew each time it is opened.

@@ -8,7 +8,7 @@ use super::view::{Focus, View};
 use crate::console::keymap::commands::{Command, Context, Id};
 use crate::executor::talk::view::{AllowedDoc, RequestDoc, ServiceState};
 use crate::safe;
-use crate::terms::Group;
+use crate::terms::{Group, VerbKind};
 use crate::text::SafeText;
 
 /// The contexts in which keys are read now.
@@ -92,8 +92,17 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
             Err("nobody is logged on".into())
         }
         Id::Unhold if app.data.held_until().is_none() => Err("there is no hold".into()),
-        Id::NextMatch | Id::PrevMatch | Id::OnlyMatches if !app.log_pane().has_search() => {
-            Err(safe!("nothing is searched for; {} searches", app.key_of(Id::Search)))
+        Id::NextMatch | Id::PrevMatch | Id::OnlyMatches if app.focus() == Focus::Log => {
+            match app.log_pane().has_search() {
+                true => Ok(()),
+                false => Err(safe!("nothing is searched for; {} searches", app.key_of(Id::Search))),
+            }
+        }
+        Id::NextMatch | Id::PrevMatch if !app.is_filtered() => {
+            Err(safe!("nothing is filtered; {} filters", app.key_of(Id::Filter)))
+        }
+        Id::NextError | Id::PrevError if !app.log_pane().has_fault(id == Id::NextError) => {
+            Err(safe!("no error or warning {}", if id == Id::NextError { "below" } else { "above" }))
         }
         Id::NextMark | Id::PrevMark if app.log_pane().marked() == 0 => {
             Err(safe!("no line is marked; {} marks one", app.key_of(Id::LogMark)))
@@ -126,6 +135,22 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
     }
 }
 
+/// Whether a command would do something now, as far as that is known before the core has been asked about the row.
+pub fn matters(app: &App, id: Id) -> bool {
+    let row = app.subject().and_then(|subject| app.data.request(subject));
+    let unknown = row.and_then(|row| row.request_id).is_some_and(|id| app.data.shown(id).is_none());
+    let fits = match (id.verb(), row) {
+        (Some(verb), Some(row)) if unknown => match verb {
+            VerbKind::Run | VerbKind::Defer => row.group == Group::Pending,
+            VerbKind::Undefer => row.deferred_until.is_some(),
+            VerbKind::Stop => row.group == Group::Running,
+            VerbKind::Rerun => row.group == Group::Executed,
+        },
+        _ => true,
+    };
+    fits && enabled(app, id).is_ok()
+}
+
 /// A verb is possible when the core carries it out as it stands, or once gates are overridden by name.
 fn permits(allowed: &AllowedDoc) -> Result<(), SafeText> {
     if allowed.ok || !allowed.overrides.is_empty() {
@@ -137,7 +162,11 @@ fn permits(allowed: &AllowedDoc) -> Result<(), SafeText> {
     })
 }
 
-fn may_operate(app: &App) -> Result<(), SafeText> {
+/// Whether anything may be changed from here at all.
+///
+/// # Errors
+/// Why not.
+pub fn may_operate(app: &App) -> Result<(), SafeText> {
     if app.options.read_only {
         return Err("this console was started with --read-only".into());
     }

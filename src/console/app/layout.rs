@@ -2,6 +2,9 @@
 //! is seen, and a click is on what was drawn there.
 
 use super::view::Focus;
+use crate::console::keymap::commands::Id;
+use crate::executor::talk::view::RequestDoc;
+use crate::terms::Group;
 use ratatui::layout::Rect;
 use std::ops::Range;
 
@@ -12,6 +15,29 @@ pub enum Spot {
     Pane(Focus),
     /// The row of a list of requests, counted from the first one.
     Row(usize),
+    /// What stands for a command: clicked, it is as if its key were pressed.
+    Command(Id),
+    /// The name of a group of requests.
+    Tab(Tab),
+}
+
+/// A name in the line of groups, with its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tab {
+    /// Of this group, without what failed.
+    Group(Group),
+    /// What ended without success.
+    Failed,
+}
+
+impl Tab {
+    /// Whether a row is counted under it.
+    pub fn has(self, row: &RequestDoc) -> bool {
+        match self {
+            Tab::Failed => row.state.is_failure(),
+            Tab::Group(group) => row.group == group && !row.state.is_failure(),
+        }
+    }
 }
 
 /// What moves when there is more of it than room.

@@ -19,6 +19,7 @@ pub mod layout;
 pub mod list;
 pub mod logpane;
 mod marks;
+mod message;
 mod mouse;
 mod notices;
 pub mod overlay;
@@ -33,7 +34,8 @@ mod view;
 pub mod words;
 
 pub use copy::MAX_COPY;
-pub use enabled::{contexts, contexts_below, enabled};
+pub use enabled::{contexts, contexts_below, enabled, matters, may_operate};
 pub use event::{Effect, Event, LogLine, Moment};
-pub use state::{App, AppOptions, Message, WIDE};
+pub use message::Message;
+pub use state::{App, AppOptions, WIDE};
 pub use view::{Focus, View};

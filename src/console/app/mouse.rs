@@ -1,7 +1,10 @@
-//! Click and wheel, when the operator has turned them on: a click selects what was drawn there, the wheel moves it.
+//! Click and wheel, when the operator has turned them on: a click selects what was drawn there, or does what stands there,
+//! the wheel moves it.
 
+use super::data::Data;
 use super::event::Effect;
-use super::layout::Spot;
+use super::layout::{Spot, Tab};
+use super::rows::Rows;
 use super::state::App;
 use super::view::{Focus, View};
 use crate::console::keymap::commands::Id;
@@ -10,20 +13,42 @@ use crate::console::keymap::commands::Id;
 const NOTCH: usize = 3;
 
 impl App {
-    pub(super) fn click(&mut self, x: u16, y: u16) {
-        // A dialog wants to be answered, not clicked away.
-        if !self.overlays.is_empty() || self.typing() {
-            return;
+    pub(super) fn click(&mut self, x: u16, y: u16) -> Vec<Effect> {
+        if self.typing() {
+            return Vec::new();
         }
+        self.message = None;
         let spots: Vec<Spot> = self.layout.at(x, y).collect();
+        let mut effects = Vec::new();
         for spot in spots {
             match spot {
+                Spot::Command(id) => effects.extend(self.command(id)),
+                // What lies over a view wants to be closed, not clicked away.
+                _ if !self.overlays.is_empty() => {}
+                Spot::Tab(tab) => self.show_tab(tab),
                 Spot::Pane(pane) => self.set_focus(pane),
                 Spot::Row(at) => match self.view {
                     View::Packages => self.packages.select(at, &self.data),
                     _ => self.overview.select(at, &self.data),
                 },
             }
+        }
+        effects
+    }
+
+    /// Selects the first row of a group: in the list that is shown, else in that of all requests.
+    fn show_tab(&mut self, tab: Tab) {
+        let first = |rows: &Rows, data: &Data| rows.rows(data).iter().position(|row| tab.has(row));
+        if self.view == View::Overview
+            && let Some(at) = first(&self.overview, &self.data)
+        {
+            self.overview_focus = Focus::List;
+            return self.overview.select(at, &self.data);
+        }
+        self.view = View::Packages;
+        self.work_out();
+        if let Some(at) = first(&self.packages, &self.data) {
+            self.packages.select(at, &self.data);
         }
     }
 
@@ -33,7 +58,7 @@ impl App {
         }
         let pane = self.layout.at(x, y).find_map(|spot| match spot {
             Spot::Pane(pane) => Some(pane),
-            Spot::Row(_) => None,
+            Spot::Row(_) | Spot::Command(_) | Spot::Tab(_) => None,
         });
         // What is under the pointer moves, and the keys stay where they are.
         let before = self.focus();

@@ -1,6 +1,7 @@
 //! Asking the executor: what is wanted now, what is under way and for how long, and where an answer goes.
 
 use super::event::Effect;
+use super::message::About;
 use super::overlay::Overlay;
 use super::state::{App, WIDE};
 use super::view::View;
@@ -185,12 +186,14 @@ impl App {
                 self.told(id, change.what.verb(), answer, now);
             }
         }
+        self.end_message();
         old.map(|old| Effect::Discard(Box::new(old))).into_iter().collect()
     }
 
     /// Says what became of an action.
     fn told(&mut self, id: u64, verb: &str, answer: Result<Answer, Failure>, now: Wall) {
         let zone = &self.options.zone;
+        let of = answer.as_ref().ok().and_then(About::of);
         let (text, error) = match answer {
             Err(failure) => {
                 (safe!("{verb}: {} [{}]. {}", failure.message, failure.code, failure.remedy), true)
@@ -239,8 +242,12 @@ impl App {
             }
             Ok(_) => (safe!("{verb}: done"), false),
         };
-        if !self.fate(id, text.clone(), error) {
-            self.say(text, error);
+        if self.fate(id, text.clone(), error) {
+            return;
+        }
+        match of {
+            Some((about, stands)) => self.say_of(text, error, about, Some(stands)),
+            None => self.say(text, error),
         }
     }
 }

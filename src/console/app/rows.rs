@@ -130,6 +130,11 @@ impl Rows {
         self.shown.order.iter().filter_map(|at| all.get(*at)).collect()
     }
 
+    /// How many rows there are.
+    pub fn listed(&self) -> usize {
+        self.shown.order.len()
+    }
+
     /// How many rows there are without the filter: what the panes' sizes go by, so that typing moves none.
     pub fn unfiltered(&self) -> usize {
         self.shown.unfiltered

@@ -7,6 +7,7 @@ use super::filter::{Filter, Listed, Terms};
 use super::layout::Layout;
 use super::list::Cursor;
 use super::logpane::LogPane;
+use super::message::Message;
 use super::notices::Notices;
 use super::overlay::Overlay;
 use super::results::Results;
@@ -42,17 +43,6 @@ pub struct AppOptions {
 
 /// From this width on the details of the selected row stand beside the list.
 pub const WIDE: u16 = 104;
-
-/// Something to be said once.
-#[derive(Debug, Clone)]
-pub struct Message {
-    /// What.
-    pub text: SafeText,
-    /// It did not work.
-    pub error: bool,
-    /// When it was said.
-    pub at: Option<Wall>,
-}
 
 /// Everything the console knows and shows.
 pub struct App {
@@ -265,6 +255,12 @@ impl App {
         })
     }
 
+    /// Whether the list that has the keys is filtered.
+    pub fn is_filtered(&self) -> bool {
+        self.rows().is_some_and(|rows| !rows.filter.is_empty())
+            || self.filter().is_some_and(|filter| !filter.words.is_empty())
+    }
+
     /// Works out what follows from what has changed: asked for many times a frame, and by every command.
     pub(super) fn work_out(&mut self) {
         self.data.work_out();
@@ -307,15 +303,6 @@ impl App {
                     || self.filter().is_some_and(|filter| filter.typing.is_some())
             }
         }
-    }
-
-    /// Says what is wrong with how the console was started.
-    pub fn warn(&mut self, text: SafeText) {
-        self.say(text, true);
-    }
-
-    pub(super) fn say(&mut self, text: impl Into<SafeText>, error: bool) {
-        self.message = Some(Message { text: text.into(), error, at: self.now });
     }
 }
 

@@ -3,6 +3,7 @@
 use super::enabled::{contexts, enabled};
 use super::event::{Effect, Event, LogLine};
 use super::layout::{Layout, Pane};
+use super::message::About;
 use super::overlay::Overlay;
 use super::state::App;
 use super::transcript::Transcript;
@@ -56,8 +57,7 @@ impl App {
             }
             Event::Click { x, y, at } => {
                 self.touched = at;
-                self.click(x, y);
-                Vec::new()
+                self.click(x, y)
             }
             Event::Wheel { x, y, down } => self.wheel(x, y, down),
             Event::Drawn(layout) => {
@@ -119,9 +119,7 @@ impl App {
             Some(Overlay::Save(save)) => save.path.insert(text),
             Some(_) => {}
             None if focus == Focus::Log => {
-                if let Some(input) = self.log_pane_mut().typing.as_mut() {
-                    input.insert(text);
-                }
+                self.log_pane_mut().paste(text);
             }
             None => {
                 if let Some(input) = self.filter_mut().and_then(|filter| filter.typing.as_mut()) {
@@ -153,8 +151,16 @@ impl App {
         match enabled(self, id) {
             Ok(()) => self.act(id),
             Err(why) => {
-                let command = id.command();
-                self.say(safe!("{}: {why}", command.name), true);
+                let said = safe!("{}: {why}", id.command().name);
+                let about = match id {
+                    Id::Unhold => Some(About::Hold),
+                    _ if id.verb().is_some() => self.subject().map(About::Request),
+                    _ => None,
+                };
+                match about {
+                    Some(about) => self.say_of(said, true, about, None),
+                    None => self.say(said, true),
+                }
                 Vec::new()
             }
         }

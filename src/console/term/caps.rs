@@ -68,6 +68,14 @@ impl Caps {
     }
 }
 
+/// Whether the terminal says that its background is light: `COLORFGBG` is the numbers of its colours, text first, background
+/// last, of the sixteen.
+pub fn is_light(env: impl Fn(&str) -> Option<String>) -> bool {
+    let said = env("COLORFGBG").unwrap_or_default();
+    let background = said.rsplit(';').next().and_then(|number| number.parse::<u8>().ok());
+    said.contains(';') && matches!(background, Some(7 | 9..=15))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

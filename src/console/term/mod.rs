@@ -9,7 +9,7 @@ pub mod out;
 pub mod pace;
 mod screen;
 
-pub use caps::Caps;
+pub use caps::{Caps, is_light};
 pub use guard::{Guard, leave, leave_after_another, leave_dead, mouse};
 pub use screen::Screen;
 

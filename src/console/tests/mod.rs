@@ -4,6 +4,7 @@
 mod by_hand;
 mod edge;
 mod fake;
+mod getting_about;
 mod hints;
 mod hostile;
 mod many;

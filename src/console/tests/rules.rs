@@ -13,7 +13,7 @@ use crate::executor::talk::view::HoldDoc;
 use crate::terms::Gate;
 use crate::text::SafeText;
 
-fn changes(stage: &Stage) -> Vec<Change> {
+pub(super) fn changes(stage: &Stage) -> Vec<Change> {
     stage.fake.changes.lock().unwrap().clone()
 }
 
@@ -27,7 +27,7 @@ fn asked(request: &str, verb: Verb, reason: Option<&str>) -> Change {
 }
 
 /// A stage with this request selected.
-fn on(request: &str) -> Stage {
+pub(super) fn on(request: &str) -> Stage {
     let mut stage = Stage::new(80, 24);
     for _ in 0..20 {
         if stage.app.subject() == Some(id(request)) {
@@ -326,59 +326,6 @@ fn the_selection_stays_on_its_request_when_rows_come_and_go() {
     stage.fake.list.lock().unwrap().requests.reverse();
     stage.tick(2);
     assert_eq!(stage.app.subject(), Some(id("BP00013")));
-}
-
-#[test]
-fn the_selection_is_a_request_from_the_first_frame_on() {
-    let mut stage = Stage::new(80, 24);
-    let first = stage.app.subject();
-    assert_eq!(first, Some(id("BP00010")));
-    // Something else comes to stand above it before a key was pressed.
-    stage.fake.list.lock().unwrap().requests.rotate_left(1);
-    stage.fake.list.lock().unwrap().requests[0].group = crate::terms::Group::Running;
-    stage.tick(2);
-    assert_eq!(stage.app.subject(), first, "{}", stage.screen());
-    assert!(stage.screen().contains("> BP00010"), "{}", stage.screen());
-}
-
-#[test]
-fn the_log_of_a_run_begins_at_a_third_of_the_page_and_leaves_that_of_the_overview_following() {
-    let mut stage = on("BP00010");
-    let one = super::stage::log_lines()[5].clone();
-    let lines = |from: i64| {
-        (0..100).map(move |n| from + n).collect::<Vec<_>>().into_iter().map(|n| {
-            let time = Some(at(super::fake::NOW) + chrono::TimeDelta::seconds(n));
-            crate::console::app::LogLine {
-                time,
-                near: time,
-                text: format!("entry {n}").as_str().into(),
-                ..one.clone()
-            }
-        })
-    };
-    stage.event(Event::Log(lines(-250).collect()));
-    stage.keys("l");
-    let screen = stage.screen();
-    let rows: Vec<&str> = screen.lines().collect();
-    let title = rows.iter().position(|row| row.contains("LOG PACMAN.LOG")).unwrap();
-    let start = rows.iter().position(|row| row.contains("13:58:49")).unwrap_or_else(|| panic!("{screen}"));
-    let page = rows.len() - 1 - title;
-    assert!((page / 4..=page / 2).contains(&(start - title)), "row {start} of {page}: {screen}");
-    stage.keys("Esc");
-    assert_eq!(stage.app.view, View::Overview);
-    stage.event(Event::Log(lines(10).collect()));
-    assert!(stage.screen().contains("LOG PACMAN.LOG FOLLOW") && stage.screen().contains("entry 109"));
-}
-
-#[test]
-fn the_overview_shows_what_happened_and_not_that_polls_were_made() {
-    let mut stage = Stage::new(80, 24);
-    assert!(!stage.screen().contains("Packages before filter"), "{}", stage.screen());
-    assert!(stage.screen().contains("Job still running"), "{}", stage.screen());
-    stage.keys("Tab Tab i");
-    assert!(stage.screen().contains("Packages before filter"), "{}", stage.screen());
-    stage.keys("3");
-    assert!(stage.screen().contains("Packages before filter"), "{}", stage.screen());
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The last line: what was said, what is being done, or the keys that matter here.
 
 use super::canvas::Canvas;
-use super::line::Line;
+use super::line::{Line, cells};
 use crate::console::app::dialog::Field;
+use crate::console::app::layout::Spot;
 use crate::console::app::overlay::Overlay;
-use crate::console::app::{App, contexts, enabled, words};
+use crate::console::app::{App, contexts, matters, may_operate, words};
+use crate::console::keymap::Key;
 use crate::console::keymap::commands::{COMMANDS, Command, Context, Id};
 use crate::console::theme::Scope;
 use crate::safe;
@@ -52,44 +54,73 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
         ),
         Some(Overlay::Save(_)) => Line::of("  Enter writes  Esc drops", Scope::Footer),
         Some(Overlay::Palette(_)) => Line::of("  type to filter  Enter runs it  Esc closes", Scope::Footer),
-        _ => keys(app, width),
+        _ => return keys(app, canvas, area),
     };
     canvas.line(area, &line);
 }
 
-/// As many keys as fit, the most wanted ones, in the order of the table; `?` always.
-fn keys(app: &App, width: usize) -> Line {
+/// Commands that come and go with what is selected: they are named only while they would do something.
+const PASSING: &[Id] = &[
+    Id::Run,
+    Id::Defer,
+    Id::Stop,
+    Id::Undefer,
+    Id::Rerun,
+    Id::Unhold,
+    Id::NextMatch,
+    Id::OnlyMatches,
+    Id::NextError,
+    Id::PrevError,
+];
+
+/// As many keys as fit, the most wanted ones, in the order of the table; help, the list of all commands and how to leave
+/// always. They stay where they are whatever is selected. Behind them stand those that come and go.
+fn keys(app: &App, canvas: &mut Canvas, area: Rect) {
     let here = contexts(app);
-    let fits_here = |c: &&Command| c.footer > 0 && c.is_of(here);
-    let mut wanted: Vec<&Command> = COMMANDS.iter().filter(fits_here).collect();
+    let log = here.contains(&Context::Log);
+    let wide = |(key, command): &(Key, &Command)| cells(&key.to_string()) + 1 + command.short.len() + 2;
+    let of_here = COMMANDS.iter().filter(|c| c.footer > 0 && c.is_of(here));
+    let mut wanted: Vec<(Key, &Command)> =
+        of_here.filter_map(|c| Some((*app.options.keymap.of(c.id).first()?, c))).collect();
     // In a log its own keys come first.
     let own = |c: &Command| c.contexts.iter().any(|x| *x != Context::Everywhere && here.contains(x));
-    let log = here.contains(&Context::Log);
+    let always = |c: &Command| matches!(c.id, Id::Help | Id::Palette | Id::Quit);
     let rank = |c: &Command| c.footer + if log && own(c) { 10 } else { 0 };
-    let off = |c: &Command| enabled(app, c.id).is_err();
-    // The same keys whatever is selected, so that each keeps its place.
-    wanted.sort_by_key(|c| std::cmp::Reverse((c.id == Id::Help, rank(c))));
-    let mut chosen = Vec::new();
-    let mut used = 0;
-    for command in wanted {
-        let Some(key) = app.options.keymap.of(command.id).first() else { continue };
-        let wide = key.to_string().len() + 1 + command.short.len() + 2;
-        if used + wide <= width + 1 {
-            used += wide;
-            chosen.push(command);
+    wanted.sort_by_key(|(_, c)| std::cmp::Reverse((always(c), rank(c))));
+    let (passing, lasting): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(_, c)| PASSING.contains(&c.id));
+    // Two blanks stand between them, and none after the last. There is always room for two that come and go.
+    let room = usize::from(area.width) + 2;
+    let mut left = room.saturating_sub(18);
+    let (mut chosen, others): (Vec<_>, Vec<_>) = lasting.into_iter().partition(|one| {
+        let fits = wide(one) <= left;
+        left -= if fits { wide(one) } else { 0 };
+        fits
+    });
+    chosen.sort_by_key(|(_, c)| (c.id == Id::Help, c.id == Id::Quit, c.id == Id::Palette, c.id));
+    let mut left = room - chosen.iter().map(wide).sum::<usize>().min(room);
+    for one in passing.into_iter().filter(|(_, c)| matters(app, c.id)).chain(others) {
+        if wide(&one) <= left {
+            left -= wide(&one);
+            chosen.push(one);
         }
     }
-    chosen.sort_by_key(|c| (c.id == Id::Help, c.id == Id::Palette, c.id));
     let mut line = Line::new();
-    for command in chosen {
-        let Some(key) = app.options.keymap.of(command.id).first() else { continue };
-        let (key_scope, word_scope) =
-            if off(command) { (Scope::KeyOff, Scope::KeyOff) } else { (Scope::Key, Scope::Footer) };
+    for (key, command) in chosen {
+        let acts = PASSING.contains(&command.id);
         if !line.words.is_empty() {
-            line.push("  ", Scope::Footer);
+            line.push("  ", if acts { Scope::Key } else { Scope::Footer });
         }
+        let from = line.width() as u16;
+        let (key_scope, word_scope) = match command.id.operates() && may_operate(app).is_err() {
+            true => (Scope::KeyOff, Scope::KeyOff),
+            // In one style, which costs few bytes: these are drawn anew with nearly each row.
+            false if acts => (Scope::Key, Scope::Key),
+            false => (Scope::Key, Scope::Footer),
+        };
         line.push(safe!("{key}"), key_scope);
         line.push(safe!(" {}", command.short), word_scope);
+        let spot = Rect { x: area.x + from, width: line.width() as u16 - from, ..area };
+        canvas.layout.spot(spot, Spot::Command(command.id));
     }
-    line
+    canvas.line(area, &line);
 }

@@ -4,6 +4,7 @@
 use super::canvas::Canvas;
 use super::line::Line;
 use crate::clock::Wall;
+use crate::console::app::layout::{Spot, Tab};
 use crate::console::app::{App, words};
 use crate::console::keymap::commands::Id;
 use crate::console::theme::Scope;
@@ -27,7 +28,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) -> u16 {
     let at = area.right().saturating_sub(clock.width() as u16).max(head.width() as u16);
     canvas.line(Rect { height: 1, ..area }, &head);
     canvas.line(Rect { x: at, width: area.right().saturating_sub(at), height: 1, ..area }, &clock);
-    canvas.line(Rect { y: area.y + 1, height: 1, ..area }, &groups(app, width));
+    groups(app, canvas, Rect { y: area.y + 1, height: 1, ..area });
     match wrong(app, now, width, canvas.glyphs.cut) {
         Some(line) if area.height > 12 => {
             canvas.line(Rect { y: area.y + 2, height: 1, ..area }, &line);
@@ -172,36 +173,30 @@ fn share(app: &App, now: Wall, short: bool) -> Line {
     Line::of(if short { safe!("share {age}") } else { safe!("share {age} old") }, Scope::Header)
 }
 
-/// The groups with their counts; the one of the selected row in brackets.
-fn groups(app: &App, width: usize) -> Line {
-    let data = &app.data;
+/// The groups with their counts; the one of the selected row in brackets. A click leads to the first row of one.
+fn groups(app: &App, canvas: &mut Canvas, area: Rect) {
+    let (data, width) = (&app.data, usize::from(area.width));
     if data.list.value.is_none() {
-        return Line::of("waiting for the executor's first answer", Scope::Dim);
+        canvas.line(area, &Line::of("waiting for the executor's first answer", Scope::Dim));
+        return;
     }
-    let selected = app.selected_row().map(|row| row.group);
-    let mut parts = Vec::new();
     // What an operator has seen is still counted, but alarms nobody.
-    let expired = data.unseen(Group::Expired) > 0;
-    for group in [Group::Pending, Group::Running, Group::Expired] {
-        let alarming = group == Group::Expired && expired;
-        parts.push((title(group), data.count(group), selected == Some(group), alarming));
-    }
-    let failed = app.selected_row().is_some_and(|row| row.state.is_failure());
-    let fresh = data.unseen_failed() > 0;
-    parts.push(("Failed", data.failed(), failed, fresh));
-    parts.push((
-        "Executed",
-        data.count(Group::Executed) - data.failed(),
-        selected == Some(Group::Executed) && !failed,
-        false,
-    ));
-    parts.push(("Rejected", data.count(Group::Rejected), selected == Some(Group::Rejected), true));
-    if data.count(Group::Skipped) > 0 {
-        parts.push(("Skipped", data.count(Group::Skipped), selected == Some(Group::Skipped), false));
-    }
+    let tabs = [
+        (Tab::Group(Group::Pending), data.count(Group::Pending), false),
+        (Tab::Group(Group::Running), data.count(Group::Running), false),
+        (Tab::Group(Group::Expired), data.count(Group::Expired), data.unseen(Group::Expired) > 0),
+        (Tab::Failed, data.failed(), data.unseen_failed() > 0),
+        (Tab::Group(Group::Executed), data.count(Group::Executed) - data.failed(), false),
+        (Tab::Group(Group::Rejected), data.count(Group::Rejected), true),
+        (Tab::Group(Group::Skipped), data.count(Group::Skipped), false),
+    ];
+    let mut parts: Vec<_> =
+        tabs.into_iter().map(|(tab, count, alarming)| (title(tab), tab, count, alarming)).collect();
+    parts.retain(|(_, tab, count, _)| *count > 0 || *tab != Tab::Group(Group::Skipped));
     if width < 70 {
         // What is done can be looked up; what is wrong has to be seen.
-        parts.retain(|(word, count, ..)| *count > 0 && !matches!(*word, "Executed" | "Skipped"));
+        let done = |tab: Tab| matches!(tab, Tab::Group(Group::Executed | Group::Skipped));
+        parts.retain(|(_, tab, count, _)| *count > 0 && !done(*tab));
     }
     if width < 52 {
         for part in &mut parts {
@@ -215,16 +210,18 @@ fn groups(app: &App, width: usize) -> Line {
         }
     }
     // Brackets take the place of blanks, so that nothing moves when the selection does.
-    let bare: usize = parts.iter().map(|(word, n, ..)| word.len() + n.to_string().len() + 3).sum();
+    let bare: usize = parts.iter().map(|(word, _, n, _)| word.len() + n.to_string().len() + 3).sum();
     let tight = bare > width + 1;
     let mut line = Line::new();
-    for (word, count, here, alarming) in parts {
+    for (word, tab, count, alarming) in parts {
+        let here = app.selected_row().is_some_and(|row| tab.has(row));
         let scope = match (count, here) {
             (1.., _) if alarming => Scope::GroupAlarm,
             (_, true) => Scope::GroupActive,
             (0, _) => Scope::Dim,
             _ => Scope::Group,
         };
+        let from = line.width() as u16;
         line.push(if here { "[" } else { " " }, if here { Scope::GroupActive } else { Scope::Group });
         line.push(safe!("{word} {count}"), scope);
         match (here, tight) {
@@ -232,18 +229,21 @@ fn groups(app: &App, width: usize) -> Line {
             (false, false) => line.push(" ", Scope::Group),
             (false, true) => {}
         }
+        let spot = Rect { x: area.x + from, width: line.width() as u16 - from, ..area };
+        canvas.layout.spot(spot.intersection(area), Spot::Tab(tab));
     }
-    line
+    canvas.line(area, &line);
 }
 
-fn title(group: Group) -> &'static str {
-    match group {
-        Group::Pending => "Pending",
-        Group::Running => "Running",
-        Group::Executed => "Executed",
-        Group::Expired => "Expired",
-        Group::Skipped => "Skipped",
-        Group::Rejected => "Rejected",
+fn title(tab: Tab) -> &'static str {
+    match tab {
+        Tab::Failed => "Failed",
+        Tab::Group(Group::Pending) => "Pending",
+        Tab::Group(Group::Running) => "Running",
+        Tab::Group(Group::Executed) => "Executed",
+        Tab::Group(Group::Expired) => "Expired",
+        Tab::Group(Group::Skipped) => "Skipped",
+        Tab::Group(Group::Rejected) => "Rejected",
     }
 }
 

@@ -55,7 +55,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, bars: &mut Bars, area: Re
             .add(input.after(), Scope::InputFocus);
         let line = match &pane.bad_pattern {
             Some(why) => line.add(safe!("  {why}"), Scope::MessageError),
-            None => line.add("   Enter searches, Esc drops", Scope::Dim),
+            None => line.add("   Enter keeps, Esc drops", Scope::Dim),
         };
         inside.height -= 1;
         canvas.line(Rect { y: inside.bottom(), height: 1, ..inside }, &line);
@@ -123,6 +123,12 @@ fn titles(pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
     if let Some(search) = pane.search() {
         let only = if pane.only { " only" } else { "" };
         title.push(safe!(" /{}{only}", search.as_str()), Scope::Match);
+        // Of matches alone the number of lines says it.
+        match pane.matches() {
+            _ if pane.only => {}
+            (all, Some(n)) => title.push(safe!(" {n} of {all}"), Scope::Mark),
+            (all, None) => title.push(safe!(" {all} found"), Scope::Mark),
+        }
     }
     let (errors, warnings) = pane.faults();
     let mut right = Line::new();

@@ -72,11 +72,13 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
 
 fn head(app: &App, list: &Rows, table: &Table<RequestDoc>, focus: bool, stale: bool) -> Line {
     let scope = if focus { Scope::TitleFocus } else { Scope::Column };
+    let found = safe!("{} of {}", list.listed(), list.unfiltered());
     if let Some(input) = &list.typing {
         return Line::of("  filter: ", Scope::TitleFocus)
             .add(input.before(), Scope::InputFocus)
             .add("_", Scope::InputFocus)
             .add(input.after(), Scope::InputFocus)
+            .add(safe!("   {found}"), Scope::Mark)
             .add("   Enter keeps, Esc drops, !word inverts", Scope::Dim);
     }
     let line = table.head(Line::of(if stale { "~ " } else { "  " }, scope), scope);
@@ -96,8 +98,11 @@ fn head(app: &App, list: &Rows, table: &Table<RequestDoc>, focus: bool, stale: b
     if said.words.is_empty() {
         return line.add(table.rest(), scope);
     }
+    if !list.filter.is_empty() {
+        said.push(safe!(" {found}"), Scope::Mark);
+    }
     if !app.marked.is_empty() || !list.filter.is_empty() {
-        said.push(safe!("  ({} drops)", app.key_of(Id::Back)), Scope::Dim);
+        said.push(safe!(" ({} drops)", app.key_of(Id::Back)), Scope::Dim);
     }
     line.join(said)
 }

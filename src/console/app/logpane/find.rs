@@ -1,6 +1,6 @@
 //! Searching a log, and showing only some of it: by pattern, level and component.
 
-use super::LogPane;
+use super::{LineKey, LogPane};
 use crate::console::app::event::LogLine;
 use crate::console::app::input::Input;
 use crate::console::keymap::commands::Id;
@@ -9,6 +9,17 @@ use crate::log::Level;
 use crate::safe;
 use crate::text::SafeText;
 use regex::{Regex, RegexBuilder};
+
+/// Where one was before a search was typed.
+#[derive(Debug, Clone)]
+pub(super) struct Before {
+    search: Option<Regex>,
+    hit: Option<LineKey>,
+    follow: bool,
+    bottom: LineKey,
+    unseen: usize,
+    only: bool,
+}
 
 /// A pattern may not grow larger than this when it is compiled, in bytes.
 const MAX_PATTERN: usize = 1 << 20;
@@ -40,11 +51,49 @@ impl LogPane {
         self.shown = passing.map(|(key, _)| *key).collect();
         let below = self.shown.len() - self.shown.partition_point(|key| *key <= self.bottom);
         self.unseen = self.unseen.min(below);
+        self.find_matches();
+    }
+
+    fn find_matches(&mut self) {
+        let Some(pattern) = &self.search else {
+            self.matches.clear();
+            return;
+        };
+        let found = self.shown.iter().filter(|key| self.line(**key).is_some_and(|l| self.found(pattern, l)));
+        self.matches = found.copied().collect();
+    }
+
+    /// How many shown lines the search finds, and the number of the one that was jumped to, counted from the oldest.
+    pub fn matches(&self) -> (usize, Option<usize>) {
+        let at = self.hit.and_then(|hit| self.matches.binary_search(&hit).ok());
+        (self.matches.len(), at.map(|at| at + 1))
     }
 
     pub(super) fn start_search(&mut self) {
         self.typing = Some(Input::new(200));
         self.bad_pattern = None;
+        self.before = Some(Box::new(Before {
+            search: self.search.clone(),
+            hit: self.hit,
+            follow: self.follow,
+            bottom: self.bottom,
+            unseen: self.unseen,
+            only: self.only,
+        }));
+    }
+
+    /// Back to where one was when the typing began.
+    fn return_to(&mut self, before: &Before) {
+        self.search = before.search.clone();
+        let only = std::mem::replace(&mut self.only, before.only);
+        if only || before.only {
+            self.refilter();
+        } else {
+            self.find_matches();
+        }
+        (self.hit, self.follow, self.bottom) = (before.hit, before.follow, before.bottom);
+        self.unseen = before.unseen;
+        self.third = None;
     }
 
     pub(super) fn turn_only(&mut self, keys: &Keymap) -> SafeText {
@@ -92,46 +141,98 @@ impl LogPane {
         }
     }
 
-    /// Takes a key while a search is typed.
+    /// Takes a key while a search is typed: each shows what is found so far.
     pub fn key(&mut self, key: Key, keys: &Keymap) -> Option<SafeText> {
         let input = self.typing.as_mut()?;
         match key {
             Key::Esc | Key::Ctrl('c') => {
                 self.typing = None;
                 self.bad_pattern = None;
+                if let Some(before) = self.before.take() {
+                    self.return_to(&before);
+                }
+                None
             }
+            Key::Enter if self.bad_pattern.is_some() => None,
             Key::Enter => {
-                let text = input.text().to_owned();
+                let text = input.safe();
+                self.typing = None;
+                self.before = None;
                 if text.is_empty() {
                     self.set_search(None);
-                    self.typing = None;
-                    return None;
                 }
-                match compile(&text) {
-                    Ok(pattern) => {
-                        self.set_search(Some(pattern));
-                        self.typing = None;
-                        // Backwards from the newest line: that is where one looks.
-                        return self.command(Id::PrevMatch, keys).map(|_| {
-                            safe!("nothing matches {text}; {} ends the search", keys.hint(Id::Back))
-                        });
-                    }
-                    Err(why) => self.bad_pattern = Some(why),
-                }
+                let nothing = self.search.is_some() && self.matches.is_empty();
+                nothing.then(|| safe!("nothing matches {text}; {} ends the search", keys.hint(Id::Back)))
             }
             key => {
                 input.key(key);
-                self.bad_pattern = compile(input.text()).err();
+                let text = input.text().to_owned();
+                self.look_for(&text);
+                None
             }
         }
-        None
+    }
+
+    /// Takes pasted text while a search is typed.
+    pub fn paste(&mut self, text: &str) {
+        if let Some(input) = self.typing.as_mut() {
+            input.insert(text);
+            let text = input.text().to_owned();
+            self.look_for(&text);
+        }
+    }
+
+    /// Shows what a pattern finds, from where the typing began.
+    fn look_for(&mut self, text: &str) {
+        let pattern = (!text.is_empty()).then(|| compile(text)).transpose();
+        let pattern = match pattern {
+            Ok(pattern) => pattern,
+            Err(why) => {
+                self.bad_pattern = Some(why);
+                return;
+            }
+        };
+        self.bad_pattern = None;
+        if let Some(before) = self.before.take() {
+            self.return_to(&before);
+            self.before = Some(before);
+        }
+        self.set_search(pattern);
+        // Backwards from the newest line: that is where one looks.
+        if !self.matches.is_empty() {
+            self.next_match(false);
+        }
     }
 
     fn set_search(&mut self, pattern: Option<Regex>) {
         self.search = pattern;
         self.hit = None;
-        self.only = self.only && self.search.is_some();
-        self.refilter();
+        if self.only {
+            self.only = self.search.is_some();
+            self.refilter();
+        } else {
+            self.find_matches();
+        }
+    }
+
+    /// To the next match, or the previous one; past the last of them to the first, which the text says.
+    pub(super) fn next_match(&mut self, forward: bool) -> Option<SafeText> {
+        let (first, last) = (*self.matches.front()?, *self.matches.back()?);
+        let here = self.hit.or_else(|| self.shown.get(self.end(self.height).checked_sub(1)?).copied());
+        let found = if forward {
+            self.matches.iter().find(|key| Some(**key) > here).copied()
+        } else {
+            // Without a line that was jumped to, the one at the bottom counts as well.
+            let above = |key: LineKey| Some(key) < here || self.hit.is_none() && Some(key) == here;
+            self.matches.iter().rev().copied().find(|key| above(*key))
+        };
+        let to = found.unwrap_or(if forward { first } else { last });
+        self.jump(self.shown.partition_point(|key| *key < to));
+        match (found, forward) {
+            (Some(_), _) => None,
+            (None, true) => Some("wrapped: no match below, this is the oldest".into()),
+            (None, false) => Some("wrapped: no match above, this is the newest".into()),
+        }
     }
 
     /// One step back: ends the search, follows again, shows every component, and the left edge; false if there was

@@ -7,6 +7,8 @@ mod moves;
 #[cfg(test)]
 mod tests;
 
+use find::Before;
+
 use super::event::LogLine;
 use super::input::Input;
 use super::layout::Window;
@@ -61,8 +63,12 @@ pub struct LogPane {
     /// Lines that came below since.
     pub unseen: usize,
     search: Option<Regex>,
+    /// Which of the shown lines it finds, oldest first.
+    matches: VecDeque<LineKey>,
     /// While a search is typed.
     pub typing: Option<Input>,
+    /// Where one was before that, to go back there.
+    before: Option<Box<Before>>,
     /// Why what is typed is no pattern.
     pub bad_pattern: Option<SafeText>,
     /// Only what the search finds.
@@ -104,7 +110,9 @@ impl Default for LogPane {
             third: None,
             unseen: 0,
             search: None,
+            matches: VecDeque::new(),
             typing: None,
+            before: None,
             bad_pattern: None,
             only: false,
             level: Level::Verbose,
@@ -142,6 +150,9 @@ impl LogPane {
             self.tally(&line, true);
             if self.passes(&line) {
                 insert(&mut self.shown, key, |known| *known);
+                if self.search.as_ref().is_some_and(|pattern| self.found(pattern, &line)) {
+                    insert(&mut self.matches, key, |known| *known);
+                }
                 if !self.follow && key > self.bottom {
                     self.unseen += 1;
                 }
@@ -154,8 +165,10 @@ impl LogPane {
         let Some((key, line)) = self.lines.pop_front() else { return };
         self.tally(&line, false);
         self.marks.remove(&key);
-        while self.shown.front().is_some_and(|known| *known <= key) {
-            self.shown.pop_front();
+        for kept in [&mut self.shown, &mut self.matches] {
+            while kept.front().is_some_and(|known| *known <= key) {
+                kept.pop_front();
+            }
         }
     }
 

@@ -28,17 +28,12 @@ impl LogPane {
             Id::Follow if self.follow => self.pause(),
             Id::Follow => self.resume(),
             Id::Search => self.start_search(),
-            Id::NextMatch | Id::PrevMatch => {
-                let forward = id == Id::NextMatch;
-                let fits = |pane: &LogPane, _: LineKey, line: &LogLine| {
-                    pane.search.as_ref().is_some_and(|pattern| pane.found(pattern, line))
-                };
-                return self.seek(forward, "match", fits);
+            Id::NextMatch | Id::PrevMatch if self.matches.is_empty() => {
+                return Some("no line matches".into());
             }
+            Id::NextMatch | Id::PrevMatch => return self.next_match(id == Id::NextMatch),
             Id::NextError | Id::PrevError => {
-                let bad =
-                    |_: &LogPane, _: LineKey, line: &LogLine| line.level >= Level::Warning && !line.continued;
-                return self.seek(id == Id::NextError, "error or warning", bad);
+                return self.seek(id == Id::NextError, "error or warning", is_fault);
             }
             Id::NextMark | Id::PrevMark => {
                 let marked = |pane: &LogPane, key: LineKey, _: &LogLine| pane.marks.contains(&key);
@@ -115,19 +110,14 @@ impl LogPane {
     }
 
     /// Shows a line near the middle of the pane.
-    fn jump(&mut self, at: usize) {
+    pub(super) fn jump(&mut self, at: usize) {
         self.pause();
         self.hit = self.shown.get(at).copied();
         self.ends_at(at + self.height / 2 + 1);
     }
 
-    /// To the next (or previous) shown line that fits; else says that there is none.
-    fn seek(
-        &mut self,
-        forward: bool,
-        what: &str,
-        holds: impl Fn(&LogPane, LineKey, &LogLine) -> bool,
-    ) -> Option<SafeText> {
+    /// The place of the next (or previous) shown line that fits.
+    fn find(&self, forward: bool, holds: impl Fn(&LogPane, LineKey, &LogLine) -> bool) -> Option<usize> {
         let here = match self.hit {
             Some(hit) => self.shown.partition_point(|key| *key < hit),
             None => self.end(self.height),
@@ -136,18 +126,32 @@ impl LogPane {
             let key = self.shown.get(*at).copied();
             key.and_then(|key| Some((key, self.line(key)?))).is_some_and(|(key, line)| holds(self, key, line))
         };
-        let found = if forward {
+        if forward {
             (here + 1..self.shown.len()).find(fits)
         } else {
             (0..here.min(self.shown.len())).rev().find(fits)
-        };
-        match found {
+        }
+    }
+
+    /// Goes there; else says that there is none.
+    fn seek(
+        &mut self,
+        forward: bool,
+        what: &str,
+        holds: impl Fn(&LogPane, LineKey, &LogLine) -> bool,
+    ) -> Option<SafeText> {
+        match self.find(forward, holds) {
             Some(at) => {
                 self.jump(at);
                 None
             }
             None => Some(safe!("no {what} {}", if forward { "below" } else { "above" })),
         }
+    }
+
+    /// Whether there is an error or a warning in this direction from where one is.
+    pub fn has_fault(&self, forward: bool) -> bool {
+        self.faults() != (0, 0) && self.find(forward, is_fault).is_some()
     }
 
     /// Marks the line that was jumped to, else the one at the bottom; or takes its mark away.
@@ -187,4 +191,8 @@ impl LogPane {
         self.third = self.hit;
         before.then(|| "the run began before the oldest line here; older lines are in the file".into())
     }
+}
+
+fn is_fault(_: &LogPane, _: LineKey, line: &LogLine) -> bool {
+    line.level >= Level::Warning && !line.continued
 }

@@ -54,7 +54,7 @@ fn a_line_without_a_time_stays_below_the_one_above_it_in_its_file() {
 #[test]
 fn a_mark_is_found_again_and_goes_with_its_line() {
     let mut pane = LogPane::default();
-    pane.push((0..100).map(|n| line("A", n, &format!("a{n}"))).collect());
+    pane.push((0..100).map(|n| line("A", n, &format!("a{n}"))));
     let _ = texts(&mut pane, 10);
     does(&mut pane, Id::Up);
     does(&mut pane, Id::LogMark);
@@ -123,7 +123,7 @@ fn the_start_of_a_run_stands_at_a_third_of_a_pane_that_was_never_drawn_before() 
 #[test]
 fn from_a_run_to_the_line_at_its_start() {
     let mut pane = LogPane::default();
-    pane.push((0..50).map(|n| line("A", n * 10, &format!("a{n}"))).collect());
+    pane.push((0..50).map(|n| line("A", n * 10, &format!("a{n}"))));
     let _ = texts(&mut pane, 9);
     assert_eq!(pane.go_to(at(205) + TimeDelta::milliseconds(700)), None);
     assert_eq!(pane.line(pane.hit.unwrap()).unwrap().text.as_str(), "a21");
@@ -149,7 +149,7 @@ fn the_oldest_lines_go_first_and_the_counts_with_them() {
     let mut bad = line("OLD", -1, "bad");
     bad.level = Level::Error;
     pane.push(vec![bad]);
-    pane.push((0..MAX_LINES as i64).map(|n| line("A", n, "x")).collect());
+    pane.push((0..MAX_LINES as i64).map(|n| line("A", n, "x")));
     assert_eq!((pane.counts().0, pane.dropped(), pane.faults().0), (MAX_LINES, 1, 0));
     assert_eq!(pane.files().count(), 1);
     pane.push(vec![line("LATE", -9, "older than everything")]);
@@ -168,7 +168,7 @@ proptest! {
         let mut first = first;
         first.sort_unstable();
         let mut pane = LogPane::default();
-        pane.push(first.iter().enumerate().map(|(n, s)| line("A", *s, &format!("{n}"))).collect());
+        pane.push(first.iter().enumerate().map(|(n, s)| line("A", *s, &format!("{n}"))));
         let _ = texts(&mut pane, 10);
         for _ in 0..up {
             does(&mut pane, Id::Up);
