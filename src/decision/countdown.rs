@@ -158,7 +158,7 @@ pub fn room(decision: &Decision, now: Wall) -> Duration {
     let gates = decision.gates.iter().filter(|g| closing.contains(&g.gate) && g.verdict == Verdict::Pass);
     let first = gates.filter_map(|g| match g.change {
         Change::At(at) => (at - now).to_std().ok(),
-        _ => None,
+        Change::Event | Change::Never => None,
     });
     first.min().map_or(Duration::MAX, |room| room.saturating_sub(MARGIN))
 }

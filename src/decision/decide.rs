@@ -92,10 +92,10 @@ fn of_subject(gates: &Gates, subject: &Subject) -> Decision {
     let opening = opening(world, subject, world.now);
     let gates = gates.of_request(subject, opening);
     let state = state(world, subject, &gates);
-    let next_run = match state {
-        State::Countdown => world.announced(subject),
-        _ if state.group() == Group::Pending => next_run(world, subject, &gates, opening),
-        _ => None,
+    let next_run = match state.group() {
+        Group::Pending => next_run(world, subject, &gates, opening),
+        Group::Running => world.announced(subject).filter(|_| state == State::Countdown),
+        Group::Executed | Group::Expired | Group::Skipped | Group::Rejected => None,
     };
     let never = gates.iter().any(never);
     Decision {
@@ -244,8 +244,8 @@ pub fn due_in_order(decisions: &[Decision]) -> Vec<usize> {
 pub fn next_instant(decisions: &[Decision], now: Wall) -> Option<Wall> {
     let live = decisions.iter().filter(|d| matches!(d.state.group(), Group::Pending | Group::Running));
     let changes = live.flat_map(|d| &d.gates).filter_map(|g| match g.change {
-        Change::At(at) if at > now => Some(at),
-        _ => None,
+        Change::At(at) => Some(at).filter(|at| *at > now),
+        Change::Event | Change::Never => None,
     });
     changes.min()
 }

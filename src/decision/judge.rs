@@ -12,11 +12,6 @@ use crate::text::{SafeText, duration, stamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The gates that an operator can pass by naming them, with a reason.
-pub fn overridable() -> impl Iterator<Item = Gate> {
-    Gate::ALL.iter().copied().filter(|gate| gate.row().overridable)
-}
-
 /// Whether an operator's wish may be carried out now.
 ///
 /// # Errors
@@ -308,7 +303,7 @@ impl Asked<'_> {
         };
         let closed =
             |gate: &Gate| self.decision.gates.iter().any(|g| g.gate == *gate && g.verdict != Verdict::Pass);
-        let named: Vec<Gate> = overridable().filter(closed).collect();
+        let named: Vec<Gate> = Gate::overridable().filter(closed).collect();
         let enough = !named.is_empty() && self.check(&verb(named.clone()), Some(&reason)).is_ok();
         Allowed {
             verb: kind,
@@ -348,7 +343,7 @@ fn refusal(code: impl Into<RefusalCode>, why: impl Into<SafeText>, remedy: impl 
 fn all_overridable(named: &[Gate]) -> Result<(), Refusal> {
     let Some(bad) = named.iter().find(|g| !g.row().overridable) else { return Ok(()) };
     let why = format!("the gate {bad} cannot be overridden by anybody");
-    let names: Vec<Gate> = overridable().collect();
+    let names: Vec<Gate> = Gate::overridable().collect();
     Err(refusal(Refused::NotPermitted, why, format!("What can be named: {}", Gate::join(&names, ", "))))
 }
 

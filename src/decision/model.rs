@@ -217,7 +217,7 @@ pub struct Policy {
 pub enum Verb {
     /// First attempt now; the named gates are overridden, which needs a reason.
     Run {
-        /// `hold`, `deferral`, `window`, `users`, `clock`, `host`.
+        /// Those that can be: see [`Gate::overridable`].
         overrides: Vec<Gate>,
     },
     /// Another attempt. Needs a reason.

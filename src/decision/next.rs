@@ -77,7 +77,7 @@ pub(super) fn missed(world: &World, subject: &Subject) -> Option<Code> {
     match subject.starts {
         None => return Some(Code::Optional),
         Some(at) if last < at => return Some(Code::NotMandatoryYet),
-        _ => {}
+        Some(_) => {}
     }
     if subject.deferred_until(last).is_some() {
         return Some(Code::Deferred);

@@ -154,7 +154,10 @@ fn in_the_way(world: &World, by_pcm: &[&Attempt]) -> Option<(Code, String, Optio
             let why = format!("the next maintenance window opens {}", stamp(next, inputs.zone));
             return Some((Code::WindowClosed, why, Some(next)));
         }
-        Ok(_) => {}
+        Ok(Opening::NeverFits { .. }) => {
+            return Some((Code::WindowNeverFits, "no maintenance window is ever open".into(), None));
+        }
+        Ok(Opening::Always | Opening::Open { .. }) => {}
     }
     if by_pcm.iter().any(|a| a.restart.run_when == RunWhen::NoUser) {
         let within = inputs.policy.config.users.busy_within;
@@ -185,7 +188,10 @@ fn opening(world: &World, by_pcm: &[&Attempt]) -> Result<Opening, String> {
 fn room(world: &World, by_pcm: &[&Attempt]) -> Duration {
     let window = match opening(world, by_pcm) {
         Ok(Opening::Open { until }) => Some(until),
-        _ => None,
+        Ok(
+            Opening::Always | Opening::Closed { .. } | Opening::TooShort { .. } | Opening::NeverFits { .. },
+        )
+        | Err(_) => None,
     };
     let freeze = world.freezes.iter().filter(|f| world.now < f.from && f.from < f.until).map(|f| f.from);
     freeze.chain(window).map(|at| between(world.now, at)).min().unwrap_or(Duration::MAX)

@@ -117,7 +117,7 @@ impl Restart {
     pub fn announced(&self, now: Monotonic, wall: Wall) -> Option<Wall> {
         match &self.phase {
             Phase::Counting(count) => Some(count.ends(now, wall)),
-            _ => None,
+            Phase::Idle | Phase::Asked(_) => None,
         }
     }
 
@@ -125,7 +125,7 @@ impl Restart {
     pub fn wake(&self, now: Monotonic) -> Option<Duration> {
         match &self.phase {
             Phase::Counting(count) => Some(count.wake(now)),
-            _ => None,
+            Phase::Idle | Phase::Asked(_) => None,
         }
     }
 }

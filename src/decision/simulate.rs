@@ -218,8 +218,8 @@ impl Timeline {
 
 /// What happens when this code goes, in a few words.
 fn opened(code: Code, machine: &Machine) -> String {
-    match &machine.run {
-        Some(run) if code == Code::Busy => format!("{} ends", run.id),
-        _ => code.row().opens.to_owned(),
+    match machine.run.as_ref().filter(|_| code == Code::Busy) {
+        Some(run) => format!("{} ends", run.id),
+        None => code.row().opens.to_owned(),
     }
 }

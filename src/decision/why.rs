@@ -5,7 +5,7 @@ use super::next::missed;
 use super::world::{Subject, World};
 use crate::clock::{Wall, between};
 use crate::site::instruction::Rejected;
-use crate::terms::{Code, Gate, Listed, State, Verdict};
+use crate::terms::{Code, Gate, Group, Listed, State, Verdict};
 use crate::text::{SafeText, bytes, duration, short};
 
 /// Of a usable request.
@@ -157,16 +157,21 @@ pub(super) fn of_rejected(rejected: &Rejected) -> SafeText {
 /// Of an attempt: `3m12s/30m` while it runs, else how it ended.
 pub(super) fn of_attempt(world: &World, attempt: &Attempt, subject: Option<&Subject>) -> SafeText {
     let now = world.now;
-    let text = match attempt.state {
-        State::Running | State::Stopping => {
+    let text = match attempt.state.group() {
+        Group::Running => {
             let elapsed = duration(between(attempt.started_at.unwrap_or(attempt.claimed_at), now));
             match subject {
                 Some(s) => format!("{elapsed}/{}", duration(s.request.max_run_time)),
                 None => format!("{elapsed}, withdrawn from the share"),
             }
         }
-        State::Interrupted => "outcome unknown; rerun is yours".to_owned(),
-        _ => outcome(world, attempt),
+        Group::Executed if attempt.state == State::Interrupted => {
+            "outcome unknown; rerun is yours".to_owned()
+        }
+        // No attempt is in the other groups; what is known of it would be told all the same.
+        Group::Executed | Group::Pending | Group::Expired | Group::Skipped | Group::Rejected => {
+            outcome(world, attempt)
+        }
     };
     text.into()
 }

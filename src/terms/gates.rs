@@ -50,6 +50,11 @@ pub struct CodeRow {
 }
 
 impl Gate {
+    /// Those that an operator can pass by naming them, with a reason.
+    pub fn overridable() -> impl Iterator<Item = Gate> {
+        Gate::ALL.iter().copied().filter(|gate| gate.row().overridable)
+    }
+
     /// Their words, with this between them.
     pub fn join(gates: &[Gate], between: &str) -> String {
         gates.iter().map(|gate| gate.as_str()).collect::<Vec<_>>().join(between)

@@ -2,7 +2,6 @@
 
 use super::super::time::parse_span;
 use super::suggest::Suggested;
-use crate::decision::overridable;
 use crate::site::ids::RequestId;
 use crate::terms::Gate;
 use clap::{Args, Subcommand};
@@ -43,11 +42,12 @@ pub struct RerunArgs {
 }
 
 /// The gates that can be passed over are offered.
-const GATES: Suggested<Gate> = Suggested::new(parse_gate, || overridable().map(Gate::as_str).collect());
+const GATES: Suggested<Gate> = Suggested::new(parse_gate, || Gate::overridable().map(Gate::as_str).collect());
 
 /// A gate's name. Any gate is taken here, since the core says which ones may be passed over; the message names those.
 fn parse_gate(text: &str) -> Result<Gate, String> {
-    text.trim().parse().map_err(|_| "wanted some of hold, deferral, window, users, clock, host".to_owned())
+    let possible = || Gate::join(&Gate::overridable().collect::<Vec<_>>(), ", ");
+    text.trim().parse().map_err(|_| format!("wanted some of {}", possible()))
 }
 
 /// Whether `run` and `rerun` stay until the end.

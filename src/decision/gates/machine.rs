@@ -36,35 +36,31 @@ fn names<'a>(users: impl IntoIterator<Item = &'a UserFact>) -> String {
 /// `run_when` against who is logged on. Who has not touched the machine for `[users] busy_within` keeps nothing waiting.
 pub(super) fn users(world: &World, subject: &Subject) -> GateResult {
     let gate = Gate::Users;
-    let users = match (subject.request.run_when, &world.inputs.facts.users) {
+    match (subject.request.run_when, world.inputs.facts.users.as_deref()) {
         (RunWhen::Any, _) => {
-            return pass(gate, Change::Never, world.tell(|| "runs even while somebody is logged on"));
+            pass(gate, Change::Never, world.tell(|| "runs even while somebody is logged on"))
         }
-        (_, None) => {
-            return unknown(
-                gate,
-                Code::UsersUnknown,
-                world.tell(|| "who is logged on cannot be known on this machine"),
-            );
+        (RunWhen::User | RunWhen::NoUser, None) => {
+            let evidence = world.tell(|| "who is logged on cannot be known on this machine");
+            unknown(gate, Code::UsersUnknown, evidence)
         }
-        (_, Some(users)) => users,
-    };
-    let within = world.inputs.policy.config.users.busy_within;
-    let mut busy = users.iter().filter(|user| !user.is_away(within)).peekable();
-    match subject.request.run_when {
-        RunWhen::User if users.is_empty() => {
+        (RunWhen::User, Some([])) => {
             block(gate, Code::NoUser, Change::Event, world.tell(|| "it wants a user logged on, nobody is"))
         }
-        RunWhen::User => pass(gate, Change::Event, world.tell(|| format!("logged on: {}", names(users)))),
-        _ if users.is_empty() => pass(gate, Change::Event, world.tell(|| "nobody is logged on")),
-        _ if busy.peek().is_none() => {
+        (RunWhen::User, Some(users)) => {
+            pass(gate, Change::Event, world.tell(|| format!("logged on: {}", names(users))))
+        }
+        (RunWhen::NoUser, Some([])) => pass(gate, Change::Event, world.tell(|| "nobody is logged on")),
+        (RunWhen::NoUser, Some(users)) => {
+            let within = world.inputs.policy.config.users.busy_within;
+            let mut busy = users.iter().filter(|user| !user.is_away(within)).peekable();
+            if busy.peek().is_some() {
+                let evidence = world.tell(|| format!("it wants nobody logged on: {}", names(busy)));
+                return block(gate, Code::UserLoggedOn, Change::Event, evidence);
+            }
             let evidence =
                 world.tell(|| format!("nobody has been busy for {}: {}", duration(within), names(users)));
             pass(gate, Change::Event, evidence)
-        }
-        _ => {
-            let evidence = world.tell(|| format!("it wants nobody logged on: {}", names(busy)));
-            block(gate, Code::UserLoggedOn, Change::Event, evidence)
         }
     }
 }

@@ -253,8 +253,8 @@ impl<'a> Machine<'a> {
 
     fn request(&self, id: RequestId) -> Option<&Request> {
         self.instructions.file.iter().flat_map(|file| &file.requests).find_map(|entry| match entry {
-            Entry::Good(request) if request.request_id == id => Some(&**request),
-            _ => None,
+            Entry::Good(request) => Some(&**request).filter(|request| request.request_id == id),
+            Entry::Rejected(_) => None,
         })
     }
 
