@@ -303,12 +303,12 @@ where
     text(value)?.parse().map_err(|e: T::Err| e.to_string())
 }
 
-/// One of some words.
-pub fn one_of<T: Copy>(words: &[(&str, T)]) -> impl Fn(&DeValue<'_>) -> Result<T, String> {
+/// One of these, by their words.
+pub fn one_of<T: Copy>(all: &[T], word: fn(T) -> &'static str) -> impl Fn(&DeValue<'_>) -> Result<T, String> {
     move |value| {
         let text = text(value)?;
-        words.iter().find(|(word, _)| *word == text).map(|(_, v)| *v).ok_or_else(|| {
-            let all: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+        all.iter().copied().find(|one| word(*one) == text).ok_or_else(|| {
+            let all: Vec<_> = all.iter().map(|one| format!("{:?}", word(*one))).collect();
             format!("wanted {}, found {}", all.join(" or "), found(value))
         })
     }

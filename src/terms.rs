@@ -39,6 +39,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 mod gates;
 
 pub use gates::{Code, CodeRow, Gate, GateRow, Listed, PassedBy};
@@ -301,22 +303,19 @@ impl Problem {
     }
 }
 
-/// A platform that packages are made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Platform {
-    /// `linux-x86_64`
-    #[serde(rename = "linux-x86_64")]
-    LinuxX86_64,
-    /// `linux-aarch64`
-    #[serde(rename = "linux-aarch64")]
-    LinuxAarch64,
-    /// `windows-x86`
-    #[serde(rename = "windows-x86")]
-    WindowsX86,
-    /// `windows-x86_64`
-    #[serde(rename = "windows-x86_64")]
-    WindowsX86_64,
-}
+words!(
+    /// A platform that packages are made for.
+    Platform {
+        /// Linux on 64-bit Intel and AMD.
+        LinuxX86_64 = "linux-x86_64",
+        /// Linux on 64-bit ARM.
+        LinuxAarch64 = "linux-aarch64",
+        /// Windows on 32-bit Intel and AMD.
+        WindowsX86 = "windows-x86",
+        /// Windows on 64-bit Intel and AMD.
+        WindowsX86_64 = "windows-x86_64",
+    }
+);
 
 impl Platform {
     /// One whose programs return exit codes up to 255.

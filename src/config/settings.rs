@@ -295,7 +295,7 @@ settings! {
     /// here, and the share is refused where anybody but root or the service's account can.
     trust: Trust {
         /// signed | permissions
-        mode: TrustMode = TrustMode::Signed, value(fields::one_of(TrustMode::WORDS));
+        mode: TrustMode = TrustMode::Signed, value(fields::one_of(TrustMode::ALL, TrustMode::as_str));
         /// the folder of trusted keys; default: trust.d beside this file
         dir: Option<PathBuf> = None, some(folder), like "\"/etc/pcm/trust.d\"";
     }
@@ -335,7 +335,7 @@ settings! {
         /// its folder; with --state DIR the default is DIR/log
         dir: Option<PathBuf> = None, some(folder), like "\"/var/log/pcm\"" => AtStart;
         /// cmtrace | classic
-        format: LogFormat = LogFormat::Cmtrace, value(fields::one_of(LogFormat::WORDS));
+        format: LogFormat = LogFormat::Cmtrace, value(fields::one_of(LogFormat::ALL, LogFormat::as_str));
         /// a new file is begun at this size, in steps of 1024
         max_size: u64 = 10 << 20, value(log_size);
         /// how many old files are kept

@@ -319,6 +319,18 @@ fn a_new_configuration_shows_every_setting_and_all_of_it_can_be_put_in_force() {
     insta::assert_snapshot!(text);
 }
 
+#[test]
+fn a_setting_that_takes_a_word_names_all_that_there_are() {
+    let said = |name: &str, key: &str| {
+        let sections = Config::sections();
+        let section = sections.into_iter().find(|section| section.name == name).unwrap();
+        section.settings.into_iter().find(|setting| setting.key == key).unwrap().words
+    };
+    let trust: Vec<&str> = TrustMode::ALL.iter().map(|mode| mode.as_str()).collect();
+    let format: Vec<&str> = LogFormat::ALL.iter().map(|format| format.as_str()).collect();
+    assert_eq!((said("trust", "mode"), said("log", "format")), (&*trust.join(" | "), &*format.join(" | ")));
+}
+
 /// What stands in backquotes as a section in brackets and a key is a setting.
 #[test]
 fn no_text_names_a_setting_that_there_is_not() {

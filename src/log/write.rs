@@ -5,34 +5,23 @@ use super::Level;
 use crate::clock::Wall;
 use crate::host::durable;
 use crate::host::open::{self, Access, OpenError};
+use crate::terms::words;
 use crate::text::SafeText;
 use chrono::{NaiveDateTime, TimeDelta};
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// Which of FORMATS.md 8 is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// E
-    Cmtrace,
-    /// A
-    Classic,
-}
-
-impl LogFormat {
-    /// All of them with their words.
-    pub const WORDS: &[(&str, LogFormat)] =
-        &[("cmtrace", LogFormat::Cmtrace), ("classic", LogFormat::Classic)];
-
-    /// The word of `[log] format`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            LogFormat::Cmtrace => "cmtrace",
-            LogFormat::Classic => "classic",
-        }
+words!(
+    /// Which of FORMATS.md 8 is written, by the words of `[log] format`.
+    LogFormat {
+        /// E
+        Cmtrace = "cmtrace",
+        /// A
+        Classic = "classic",
     }
-}
+);
 
 /// The writer. It opens the file anew for each record: after a rotation by others, a deletion, or a full disk, the next
 /// one finds its way by itself.

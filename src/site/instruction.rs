@@ -3,7 +3,7 @@
 
 use super::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
 use crate::clock::{Wall, When};
-use crate::terms::{Platform, Problem};
+use crate::terms::{Platform, Problem, words};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -158,42 +158,44 @@ pub enum Program {
     Listed(String),
 }
 
-/// Which presence of users a request wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RunWhen {
-    /// Whoever is there.
-    #[default]
-    Any,
-    /// Only with nobody logged on.
-    NoUser,
-    /// Only with somebody logged on.
-    User,
-}
+words!(
+    /// Which presence of users a request wants.
+    #[derive(Default)]
+    RunWhen {
+        /// Whoever is there.
+        #[default]
+        Any = "any",
+        /// Only with nobody logged on.
+        NoUser = "no-user",
+        /// Only with somebody logged on.
+        User = "user",
+    }
+);
 
-/// Whether a request restarts the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Restarts {
-    /// It does not.
-    #[default]
-    No,
-    /// The program does it itself.
-    Program,
-    /// PCM does it afterwards, where its configuration allows that.
-    Pcm,
-}
+words!(
+    /// Whether a request restarts the machine.
+    #[derive(Default)]
+    Restarts {
+        /// It does not.
+        #[default]
+        No = "no",
+        /// The program does it itself.
+        Program = "program",
+        /// PCM does it afterwards, where its configuration allows that.
+        Pcm = "pcm",
+    }
+);
 
-/// What an exit code means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// It worked.
-    Success,
-    /// It worked; a restart is pending.
-    Restart,
-    /// Busy or not yet possible: another attempt later, by policy.
-    Retry,
-    /// It did not work.
-    Failure,
-}
+words!(
+    /// What an exit code means.
+    Outcome {
+        /// It worked.
+        Success = "success",
+        /// It worked; a restart is pending.
+        Restart = "restart",
+        /// Busy or not yet possible: another attempt later, by policy.
+        Retry = "retry",
+        /// It did not work.
+        Failure = "failure",
+    }
+);

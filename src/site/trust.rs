@@ -3,33 +3,20 @@
 
 use crate::host::open::{Folder, RegularFile};
 use crate::host::perms::{self, Loose, Writers};
-use crate::terms::Code;
+use crate::terms::{Code, words};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// What makes a publication believable (PROMISES.md 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TrustMode {
-    /// A signature by a key in the trust folder.
-    Signed,
-    /// Owner and mode bits of the share.
-    Permissions,
-}
-
-impl TrustMode {
-    /// All of them with their words.
-    pub const WORDS: &[(&str, TrustMode)] =
-        &[("signed", TrustMode::Signed), ("permissions", TrustMode::Permissions)];
-
-    /// The word of `[trust] mode`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            TrustMode::Signed => "signed",
-            TrustMode::Permissions => "permissions",
-        }
+words!(
+    /// What makes a publication believable (PROMISES.md 4), by the words of `[trust] mode`.
+    TrustMode {
+        /// A signature by a key in the trust folder.
+        Signed = "signed",
+        /// Owner and mode bits of the share.
+        Permissions = "permissions",
     }
-}
+);
 
 /// How the trust check ended.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -220,11 +220,7 @@ pub fn show(doc: &ShowDoc, look: &Look) -> Page {
     page.line(look.zone_line()).blank();
     let seconds = |s: u64| text::duration(Duration::from_secs(s));
     let time = |at| look.time_or(at, "");
-    let platforms: Vec<String> = doc
-        .platforms
-        .iter()
-        .filter_map(|p| serde_json::to_value(p).ok()?.as_str().map(ToOwned::to_owned))
-        .collect();
+    let platforms: Vec<&str> = doc.platforms.iter().map(|platform| platform.as_str()).collect();
     let known = doc.run_when.is_some();
     pairs(
         &mut page,

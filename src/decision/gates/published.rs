@@ -91,7 +91,10 @@ pub(super) fn trust(world: &World, subject: &Subject) -> GateResult {
         Some(ContentFact::Loose(why)) if file.code.is_none() => {
             block(Gate::Trust, Code::LoosePermissions, Change::Event, world.tell(|| why.clone()))
         }
-        _ => file,
+        Some(
+            ContentFact::Loose(_) | ContentFact::Staged | ContentFact::Missing(_) | ContentFact::Mismatch(_),
+        )
+        | None => file,
     }
 }
 
@@ -110,19 +113,9 @@ pub(super) fn of_file(world: &World) -> GateResult {
     }
 }
 
-/// The platform's word.
-fn word(platform: Platform) -> &'static str {
-    match platform {
-        Platform::LinuxX86_64 => "linux-x86_64",
-        Platform::LinuxAarch64 => "linux-aarch64",
-        Platform::WindowsX86 => "windows-x86",
-        Platform::WindowsX86_64 => "windows-x86_64",
-    }
-}
-
 /// The platforms a request is made for, e.g. `windows-x86, windows-x86_64`.
 pub(in super::super) fn platforms(subject: &Subject) -> String {
-    subject.request.platforms.iter().map(|p| word(*p)).collect::<Vec<_>>().join(", ")
+    subject.request.platforms.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn platform(world: &World, subject: &Subject) -> GateResult {
@@ -134,7 +127,7 @@ pub(super) fn platform(world: &World, subject: &Subject) -> GateResult {
             pass(gate, Change::Never, world.tell(|| format!("for {}", platforms(subject))))
         }
         _ => {
-            let own = own.map_or("a platform that packages are not made for", word);
+            let own = own.map_or("a platform that packages are not made for", Platform::as_str);
             let evidence = world.tell(|| format!("for {}; this machine is {own}", platforms(subject)));
             block(gate, Code::Platform, Change::Never, evidence)
         }
@@ -174,8 +167,9 @@ pub(super) fn job(world: &World, subject: &Subject) -> GateResult {
         });
         return block(gate, Code::Dependency, Change::Event, evidence);
     }
-    match request.depends_on.len() {
-        0 => pass(gate, Change::Event, world.tell(|| "active, depends on nothing")),
-        _ => pass(gate, Change::Event, world.tell(|| "active, all it depends on has succeeded")),
-    }
+    let evidence = match request.depends_on.is_empty() {
+        true => "active, depends on nothing",
+        false => "active, all it depends on has succeeded",
+    };
+    pass(gate, Change::Event, world.tell(|| evidence))
 }

@@ -65,7 +65,7 @@ fn judge(start: &[u8], target: Target<'_>) -> Result<(), String> {
 /// What stands behind `#!`.
 fn script(start: &[u8], target: Target<'_>) -> Result<(), String> {
     if let Some(platform @ (Platform::WindowsX86 | Platform::WindowsX86_64)) = target.platform {
-        return Err(format!("it is a script that begins with #!, which {} does not start", name(platform)));
+        return Err(format!("it is a script that begins with #!, which {} does not start", platform));
     }
     let line = start.split(|b| *b == b'\n').next().unwrap_or_default();
     let text = String::from_utf8_lossy(line);
@@ -98,7 +98,7 @@ fn elf(start: &[u8], target: Target<'_>) -> Result<(), String> {
     const EXECUTABLE: u64 = 2;
     const SHARED: u64 = 3;
     if let Some(platform @ (Platform::WindowsX86 | Platform::WindowsX86_64)) = target.platform {
-        return Err(format!("it is a program for Linux, and the platform is {}", name(platform)));
+        return Err(format!("it is a program for Linux, and the platform is {}", platform));
     }
     let wide = start.get(4) == Some(&2);
     let (Some(kind), Some(machine), Some(1)) = (number(start, 16, 2), number(start, 18, 2), start.get(5))
@@ -121,7 +121,7 @@ fn elf(start: &[u8], target: Target<'_>) -> Result<(), String> {
         Some(Platform::WindowsX86 | Platform::WindowsX86_64) | None => true,
     };
     if let Some(platform) = target.platform.filter(|_| !fits) {
-        return Err(format!("it is a program for {made_for}, and the platform is {}", name(platform)));
+        return Err(format!("it is a program for {made_for}, and the platform is {}", platform));
     }
     match (loader(start, wide), target.system) {
         (Some(loader), Some(system)) => system(&loader).map_err(|why| format!("its loader {loader}: {why}")),
@@ -159,13 +159,13 @@ fn windows_program(start: &[u8], target: Target<'_>) -> Result<(), String> {
     let machine = header.and_then(|at| number(start, at.checked_add(4)?, 2));
     match (platform, machine) {
         (Platform::LinuxX86_64 | Platform::LinuxAarch64, _) => {
-            Err(format!("it is a program for Windows, and the platform is {}", name(platform)))
+            Err(format!("it is a program for Windows, and the platform is {}", platform))
         }
         (Platform::WindowsX86, Some(0x14c)) | (Platform::WindowsX86_64, Some(0x14c | 0x8664)) => Ok(()),
         // Its header is further down, or it is of the old kind that has none.
         (Platform::WindowsX86 | Platform::WindowsX86_64, None) => Ok(()),
         (Platform::WindowsX86 | Platform::WindowsX86_64, Some(_)) => {
-            Err(format!("it is a program for another processor than that of {}", name(platform)))
+            Err(format!("it is a program for another processor than that of {}", platform))
         }
     }
 }
@@ -174,15 +174,6 @@ fn windows_program(start: &[u8], target: Target<'_>) -> Result<(), String> {
 fn number(bytes: &[u8], at: usize, size: usize) -> Option<u64> {
     let bytes = bytes.get(at..at.checked_add(size)?)?;
     Some(bytes.iter().rev().fold(0, |number, byte| (number << 8) | u64::from(*byte)))
-}
-
-fn name(platform: Platform) -> &'static str {
-    match platform {
-        Platform::LinuxX86_64 => "linux-x86_64",
-        Platform::LinuxAarch64 => "linux-aarch64",
-        Platform::WindowsX86 => "windows-x86",
-        Platform::WindowsX86_64 => "windows-x86_64",
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! Writing an instruction file: what `parse` reads back to the same requests. Used by `site init`, the demo and tests.
 
-use super::{CommandLine, Entry, InstructionFile, Outcome, Program, Request, Restarts, RunWhen, command};
+use super::{CommandLine, Entry, InstructionFile, Program, Request, Restarts, RunWhen, command};
 use crate::clock::{Wall, When};
-use crate::terms::Platform;
 use chrono::SecondsFormat;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -49,15 +48,15 @@ fn render_request(out: &mut String, r: &Request, issued: Wall) {
         line(out, "expire_after", &when(at));
     }
     if !r.platforms.is_empty() {
-        let all: Vec<_> = r.platforms.iter().map(|p| quoted(platform(*p))).collect();
+        let all: Vec<_> = r.platforms.iter().map(|p| quoted(p.as_str())).collect();
         line(out, "platforms", &format!("[{}]", all.join(", ")));
     }
     if r.run_when != RunWhen::Any {
-        line(out, "run_when", &quoted(if r.run_when == RunWhen::User { "user" } else { "no-user" }));
+        line(out, "run_when", &quoted(r.run_when.as_str()));
     }
     line(out, "max_run_time", &quoted(&duration(r.max_run_time)));
     if r.restarts != Restarts::No {
-        line(out, "restarts", &quoted(if r.restarts == Restarts::Pcm { "pcm" } else { "program" }));
+        line(out, "restarts", &quoted(r.restarts.as_str()));
     }
     if r.ignore_windows {
         line(out, "ignore_windows", "true");
@@ -78,7 +77,7 @@ fn render_request(out: &mut String, r: &Request, issued: Wall) {
     if !r.exit_codes.is_empty() {
         out.push_str("[request.exit_codes]\n");
         for (code, outcome) in &r.exit_codes {
-            line(out, &quoted(&code.to_string()), &quoted(outcome_word(*outcome)));
+            line(out, &quoted(&code.to_string()), &quoted(outcome.as_str()));
         }
     }
 }
@@ -156,24 +155,6 @@ fn size(bytes: u64) -> String {
 
 fn bool_word(value: bool) -> &'static str {
     if value { "true" } else { "false" }
-}
-
-fn platform(platform: Platform) -> &'static str {
-    match platform {
-        Platform::LinuxX86_64 => "linux-x86_64",
-        Platform::LinuxAarch64 => "linux-aarch64",
-        Platform::WindowsX86 => "windows-x86",
-        Platform::WindowsX86_64 => "windows-x86_64",
-    }
-}
-
-fn outcome_word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Success => "success",
-        Outcome::Restart => "restart",
-        Outcome::Retry => "retry",
-        Outcome::Failure => "failure",
-    }
 }
 
 #[cfg(test)]

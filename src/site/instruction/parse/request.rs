@@ -22,23 +22,6 @@ const MAX_PROBLEMS: usize = 20;
 /// How far two local times of one instant may be apart: times of both kinds are compared only beyond it.
 const WIDEST_OFFSET: TimeDelta = TimeDelta::hours(26);
 
-const PLATFORMS: &[(&str, Platform)] = &[
-    ("linux-x86_64", Platform::LinuxX86_64),
-    ("linux-aarch64", Platform::LinuxAarch64),
-    ("windows-x86", Platform::WindowsX86),
-    ("windows-x86_64", Platform::WindowsX86_64),
-];
-const RUN_WHEN: &[(&str, RunWhen)] =
-    &[("any", RunWhen::Any), ("no-user", RunWhen::NoUser), ("user", RunWhen::User)];
-const RESTARTS: &[(&str, Restarts)] =
-    &[("no", Restarts::No), ("program", Restarts::Program), ("pcm", Restarts::Pcm)];
-const OUTCOMES: &[(&str, Outcome)] = &[
-    ("success", Outcome::Success),
-    ("restart", Outcome::Restart),
-    ("retry", Outcome::Retry),
-    ("failure", Outcome::Failure),
-];
-
 /// Collects the requests of one file.
 pub(super) struct Reader<'s, 't> {
     source: &'s Source<'t>,
@@ -159,10 +142,10 @@ impl<'s, 't> Reader<'s, 't> {
         let command_line = self.command_line(f);
         let (automated, background) = kind(f);
         let times = times(f);
-        let platforms = list_of(f, "platforms", fields::one_of(PLATFORMS));
-        let run_when = f.get("run_when", fields::one_of(RUN_WHEN)).unwrap_or_default();
+        let platforms = list_of(f, "platforms", fields::one_of(Platform::ALL, Platform::as_str));
+        let run_when = f.get("run_when", fields::one_of(RunWhen::ALL, RunWhen::as_str)).unwrap_or_default();
         let max_run_time = f.get("max_run_time", run_time).unwrap_or(self.defaults.max_run_time);
-        let restarts = f.get("restarts", fields::one_of(RESTARTS)).unwrap_or_default();
+        let restarts = f.get("restarts", fields::one_of(Restarts::ALL, Restarts::as_str)).unwrap_or_default();
         let ignore_windows = f.get("ignore_windows", fields::boolean).unwrap_or(false);
         let disk_space = f.get("disk_space", fields::size);
         let depends_on = list_of(f, "depends_on", fields::parsed::<RequestId>);
@@ -357,7 +340,7 @@ fn exit_codes(f: &mut Fields<'_, '_>) -> BTreeMap<i64, Outcome> {
             table.wrong_at(MALFORMED, &shown, at, "an exit code is a decimal number, like \"3010\"");
             continue;
         };
-        match fields::one_of(OUTCOMES)(value) {
+        match fields::one_of(Outcome::ALL, Outcome::as_str)(value) {
             Ok(outcome) => {
                 codes.insert(code, outcome);
             }
