@@ -112,7 +112,40 @@ impl App {
                 }
                 Vec::new()
             }
-            _ => self.moved(id),
+            Id::Down
+            | Id::Up
+            | Id::PageDown
+            | Id::PageUp
+            | Id::HalfDown
+            | Id::HalfUp
+            | Id::Top
+            | Id::Bottom
+            | Id::Left
+            | Id::Right
+            | Id::Search
+            | Id::NextMatch
+            | Id::PrevMatch
+            | Id::OnlyMatches
+            | Id::Follow
+            | Id::NextError
+            | Id::PrevError
+            | Id::Level
+            | Id::Component
+            | Id::LogMark
+            | Id::NextMark
+            | Id::PrevMark
+            | Id::Wrap
+            | Id::TimeDisplay
+            | Id::Louder
+            | Id::Quieter => self.moved(id),
+            // Views were opened above.
+            Id::Overview
+            | Id::Packages
+            | Id::Log
+            | Id::Who
+            | Id::History
+            | Id::Readiness
+            | Id::Diagnostics => Vec::new(),
         }
     }
 
