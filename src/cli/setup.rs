@@ -127,7 +127,7 @@ impl Setup {
 pub fn bad_configuration(file: &Path, problems: &[Problem]) -> Failure {
     let denied = std::fs::File::open(file).is_err_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied);
     if denied {
-        let who = crate::host::account::current().name;
+        let who = crate::host::account::own_name();
         return Failure::new(
             Exit::Failed,
             "policy-unreadable",

@@ -58,7 +58,7 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
     };
     let app = App::new(AppOptions {
         read_only: options.read_only,
-        account: account::current().name,
+        account: account::own_name(),
         title: options.title.clone(),
         zone,
         keymap,

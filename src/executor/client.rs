@@ -173,7 +173,7 @@ impl Client {
     }
 
     fn actor(&self) -> Actor {
-        account::caller(&account::Rights::of(&self.layout.state, &self.config.operators.group))
+        account::caller(&self.layout.state, &self.config.operators.group)
     }
 
     fn remote(&self, stream: ipc::Client, call: &Call, until: Monotonic) -> Reply {

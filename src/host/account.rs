@@ -1,10 +1,17 @@
 //! Accounts, groups, and who may operate (PROMISES.md 5). The executor asks here who its caller is; nothing that the
 //! caller says about itself decides.
 
-use super::sys;
+use super::{sys, threads};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// So long a name service may take to say who somebody is: a directory that does not answer holds up no view.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// An account of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +31,20 @@ pub struct Account {
 /// The account that this process acts as.
 pub fn current() -> Account {
     sys::account::current()
+}
+
+/// The name of the account that this process acts as. The name service is asked once; while it hangs, the account's number
+/// stands for it, and only whoever asks first waits.
+pub fn own_name() -> SafeText {
+    static NAME: OnceLock<SafeText> = OnceLock::new();
+    static ASKED: AtomicBool = AtomicBool::new(false);
+    if NAME.get().is_none() && !ASKED.swap(true, Ordering::Relaxed) {
+        let asked = threads::within("own-name", PATIENCE, || drop(NAME.set(current().name)));
+        if asked.is_err_and(|e| e.kind() != io::ErrorKind::TimedOut) {
+            ASKED.store(false, Ordering::Relaxed);
+        }
+    }
+    NAME.get().cloned().unwrap_or_else(sys::account::own_number)
 }
 
 /// An account by its name.
@@ -129,9 +150,16 @@ pub struct Actor {
     pub may_operate: bool,
 }
 
-/// Who this process is, for calls that do not cross the socket.
-pub fn caller(rights: &Rights) -> Actor {
-    sys::account::caller(rights)
+/// Who this process is, for calls that do not cross the socket, and whether it may operate the installation whose state is
+/// in `state`, with `[operators] group`. Where the name service does not answer, what the system itself knows decides.
+pub fn caller(state: &Path, operators_group: &str) -> Actor {
+    let (folder, group) = (state.to_owned(), operators_group.to_owned());
+    named_or_not(state, PATIENCE, move || sys::account::caller(&Rights::of(&folder, &group)))
+}
+
+fn named_or_not(state: &Path, patience: Duration, ask: impl FnOnce() -> Actor + Send + 'static) -> Actor {
+    let asked = threads::within("caller", patience, ask);
+    asked.unwrap_or_else(|_| sys::account::nameless_caller(&Rights::of_owner(state)))
 }
 
 #[cfg(test)]
@@ -148,9 +176,21 @@ mod tests {
     #[test]
     fn this_process_may_operate_what_it_owns() {
         let dir = tempfile::tempdir().unwrap();
-        let actor = caller(&Rights::of(dir.path(), "no-such-group-here"));
+        let actor = caller(dir.path(), "no-such-group-here");
         assert!(actor.may_operate);
         assert!(!actor.name.is_empty());
         assert_eq!(actor.uid, current().uid);
+        assert_eq!(own_name(), current().name);
+    }
+
+    #[test]
+    fn without_an_answer_of_the_name_service_this_process_is_judged_by_what_the_system_knows() {
+        let dir = tempfile::tempdir().unwrap();
+        let (never, hangs) = std::sync::mpsc::channel::<Actor>();
+        let actor = named_or_not(dir.path(), Duration::from_millis(1), move || hangs.recv().unwrap());
+        assert!(actor.may_operate, "the owner needs no name");
+        assert_eq!(actor.uid, current().uid);
+        assert!(!actor.name.is_empty());
+        drop(never);
     }
 }

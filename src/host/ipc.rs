@@ -138,7 +138,7 @@ mod tests {
         client.join().unwrap();
         let rights = Rights::of(dir.path(), "no-such-group-here");
         let actor = peer.actor(&rights);
-        let me = account::caller(&rights);
+        let me = account::caller(dir.path(), "no-such-group-here");
         assert_eq!((actor.uid, &actor.name, actor.login_uid), (me.uid, &me.name, me.login_uid));
         assert!(actor.may_operate);
     }

@@ -4,6 +4,7 @@
 use std::io;
 use std::sync::mpsc;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 /// Starts a thread.
 ///
@@ -36,6 +37,21 @@ pub fn give<T: Send + 'static>(
     }
 }
 
+/// Does it beside and waits for at most `deadline`. What is not done by then goes on by itself, or hangs by itself.
+///
+/// # Errors
+/// [`io::ErrorKind::TimedOut`]: it was not done by then. Anything else: no thread can be had, and nothing was done.
+pub fn within<T: Send + 'static>(
+    name: &str,
+    deadline: Duration,
+    act: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    let (tell, told) = mpsc::channel();
+    // Nobody waits any more after the deadline.
+    start(name, move || drop(tell.send(act())))?;
+    told.recv_timeout(deadline).map_err(|_| io::ErrorKind::TimedOut.into())
+}
+
 /// For those who test what becomes of them without a thread.
 #[cfg(test)]
 pub mod tests {
@@ -63,6 +79,17 @@ pub mod tests {
         let (tell, told) = mpsc::channel();
         give("test", 7, move |n| tell.send(n).unwrap()).unwrap();
         assert_eq!(told.recv(), Ok(7));
+    }
+
+    #[test]
+    fn what_hangs_is_waited_for_no_longer_than_its_deadline() {
+        let (never, hangs) = mpsc::channel::<()>();
+        let late = within("test", Duration::from_millis(1), move || hangs.recv()).unwrap_err();
+        assert_eq!(late.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(within("test", Duration::from_secs(60), || 7).unwrap(), 7);
+        let none = without(|| within("test", Duration::from_secs(60), || 7)).unwrap_err();
+        assert_ne!(none.kind(), io::ErrorKind::TimedOut);
+        drop(never);
     }
 
     #[test]

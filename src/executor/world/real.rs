@@ -163,7 +163,7 @@ impl Machine for RealWorld {
     }
 
     fn account(&self) -> SafeText {
-        account::current().name
+        account::own_name()
     }
 
     fn logged_on(&self) -> LoggedOn {

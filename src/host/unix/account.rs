@@ -87,7 +87,18 @@ pub fn owner_of(path: &Path) -> Option<u32> {
     std::fs::metadata(path).ok().map(|m| m.uid())
 }
 
+pub fn own_number() -> SafeText {
+    SafeText::new(&Uid::effective().to_string())
+}
+
 pub fn caller(rights: &Rights) -> Actor {
+    let nameless = nameless_caller(rights);
+    let named = by_uid(Uid::effective().as_raw());
+    Actor { name: named.map_or(nameless.name, |account| account.name), ..nameless }
+}
+
+/// The same without asking anybody.
+pub fn nameless_caller(rights: &Rights) -> Actor {
     let mut groups: Vec<u32> =
         rustix::process::getgroups().unwrap_or_default().into_iter().map(|g| g.as_raw()).collect();
     groups.push(Gid::effective().as_raw());
@@ -95,7 +106,8 @@ pub fn caller(rights: &Rights) -> Actor {
     Actor {
         from: connection.and_then(|c| ssh_origin(&c.to_string_lossy())),
         terminal: own_terminal(),
-        ..actor(Uid::effective().as_raw(), &groups, std::process::id(), rights)
+        login_uid: proc::login_uid(std::process::id()),
+        ..nameless_actor(Uid::effective().as_raw(), &groups, rights)
     }
 }
 

@@ -64,6 +64,15 @@ pub fn owner_of(path: &Path) -> Option<Id> {
     security::owner_of(path)
 }
 
+pub fn own_number() -> SafeText {
+    SafeText::new(&security::own_token().map(|t| t.account).unwrap_or_default())
+}
+
+/// The same as [`caller`] without asking anybody.
+pub fn nameless_caller(rights: &Rights) -> Actor {
+    security::own_token().map_or_else(|_| nobody(), |token| nameless_actor(&token, rights))
+}
+
 pub fn caller(rights: &Rights) -> Actor {
     match security::own_token() {
         Ok(token) => actor(&token, rights),
