@@ -10,7 +10,7 @@ use super::term::{self, Guard, Screen, leave_dead};
 use super::ui::Painter;
 use crate::clock::System;
 use crate::executor::talk::protocol::Answer;
-use crate::host::{signals, terminal};
+use crate::host::signals;
 use crate::site::ids::RequestId;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -143,7 +143,7 @@ impl Console {
             self.screen.forget(width, height);
         }
         if self.beside.plain && matches!(event, Event::Key(..)) {
-            self.guard.away(|| ())?;
+            self.guard.back()?;
             self.cleared();
             return Ok(false);
         }
@@ -169,7 +169,7 @@ impl Console {
                     text.push_str("-- Enter goes back to the console --\n");
                     term::leave();
                     self.beside.plain = true;
-                    terminal::write(text.as_bytes())?;
+                    self.out.send(text.into_bytes(), Instant::now());
                 }
                 Effect::Traces(command) => self.painter.traces(command),
                 Effect::Discard(old) => {

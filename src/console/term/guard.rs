@@ -59,6 +59,15 @@ impl Guard {
         between();
         take()
     }
+
+    /// Takes it again after [`leave`]. Of what is on its way to it since then, what it does not take soon is dropped.
+    ///
+    /// # Errors
+    /// It cannot be taken again.
+    pub fn back(&mut self) -> io::Result<()> {
+        out::end();
+        take()
+    }
 }
 
 /// The bytes that have the terminal report click and wheel, or not; leaving it takes that back.

@@ -89,15 +89,23 @@ fn mark(under_way: bool) {
 /// How long a terminal that is left may take for the frame on its way, and again for the last bytes.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// The last bytes before the terminal is left. What it has not taken by then is dropped, and if it takes nothing at all
-/// nobody waits for it.
-pub fn last(bytes: &[u8]) {
-    let mut last = Vec::new();
-    if !settled(PATIENCE) {
+/// Waits until nothing is on its way; what the terminal has not taken by then is dropped. False: something was cut off.
+pub fn end() -> bool {
+    let settled_by_itself = settled(PATIENCE);
+    if !settled_by_itself {
         LEAVING.store(true, Ordering::SeqCst);
         settled(PATIENCE);
         LEAVING.store(false, Ordering::SeqCst);
         terminal::discard();
+    }
+    settled_by_itself
+}
+
+/// The last bytes before the terminal is left. What it has not taken by then is dropped, and if it takes nothing at all
+/// nobody waits for it.
+pub fn last(bytes: &[u8]) {
+    let mut last = Vec::new();
+    if !end() {
         // Whatever sequence was cut off there: CAN ends it.
         last.push(0x18);
     }
