@@ -11,6 +11,10 @@ use crate::site::trust::TrustVerdict;
 use crate::terms::*;
 use chrono::TimeDelta;
 
+/// The gates that an operator can pass by naming them (DESIGN.md 4).
+pub const OVERRIDABLE: [Gate; 6] =
+    [Gate::Hold, Gate::Deferral, Gate::Window, Gate::Users, Gate::Clock, Gate::Host];
+
 /// The scene is due but for one gate, which says this.
 #[track_caller]
 pub fn only(scene: &Scene, gate: Gate, code: Code, verdict: Verdict, change: Change) -> GateResult {

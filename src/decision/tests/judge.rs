@@ -2,6 +2,7 @@
 
 use super::super::model::*;
 use super::super::{allowed, judge, judge_hold};
+use super::gates::OVERRIDABLE;
 use super::scene::*;
 use crate::clock::{Wall, When};
 use crate::site::trust::TrustVerdict;

@@ -19,9 +19,6 @@ use std::time::Duration;
 pub const ID: &str = "BP0000Y";
 /// Another one.
 pub const OTHER: &str = "BP0000X";
-/// The gates that an operator can pass by naming them (DESIGN.md 4).
-pub const OVERRIDABLE: [Gate; 6] =
-    [Gate::Hold, Gate::Deferral, Gate::Window, Gate::Users, Gate::Clock, Gate::Host];
 
 pub fn at(text: &str) -> Wall {
     chrono::DateTime::parse_from_rfc3339(text).unwrap().to_utc()

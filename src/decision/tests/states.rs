@@ -3,6 +3,7 @@
 
 use super::super::model::*;
 use super::super::{decide, due_in_order, next_instant};
+use super::gates::OVERRIDABLE;
 use super::scene::*;
 use crate::clock::When;
 use crate::site::instruction::*;
