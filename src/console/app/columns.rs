@@ -32,8 +32,8 @@ pub struct Column<D: 'static> {
 pub enum Width<D> {
     /// So wide, and so wide in a list of at least [`WIDE`] cells.
     Fixed(usize, usize),
-    /// As its widest text, between these.
-    Fits(usize, usize, fn(&D) -> usize),
+    /// As its widest text, between these; in a list of at least [`WIDE`] cells up to the third.
+    Fits(usize, usize, usize, fn(&D) -> usize),
     /// The same, but no more than nine twentieths of what the others leave: the rest is the last column's.
     Shares(usize, usize, fn(&D) -> usize),
     /// What the others leave.
@@ -94,7 +94,7 @@ pub const REQUESTS: &[Column<RequestDoc>] = &[
     },
     Column {
         title: "COMMAND",
-        width: Width::Fits(8, 16, |row| row.command.width()),
+        width: Width::Fits(8, 16, 16, |row| row.command.width()),
         from: 110,
         text: |row, _| row.command.clone(),
         style: |_| Scope::Dim,
@@ -102,9 +102,9 @@ pub const REQUESTS: &[Column<RequestDoc>] = &[
     },
     Column {
         title: "STATE",
-        width: Width::Fits(9, 12, |row| words::state(row.state).len()),
+        width: Width::Fits(9, 12, 17, |row| row.state.as_str().len()),
         from: 0,
-        text: |row, _| words::state(row.state).into(),
+        text: |row, _| row.state.as_str().into(),
         style: |row| Scope::of_state(row.state),
         order: Some(Order { word: "state", rank: |row| Rank::State(row.state) }),
     },
@@ -315,7 +315,9 @@ pub fn widths<D>(columns: &[Column<D>], cells: usize, lead: usize, widest: &[usi
                     narrow
                 }
             }
-            Width::Fits(least, most, _) => text(at).clamp(least, most) + 1,
+            Width::Fits(least, narrow, wide, _) => {
+                text(at).clamp(least, if cells >= WIDE { wide } else { narrow }) + 1
+            }
             Width::Shares(..) | Width::Rest => 0,
         };
     }

@@ -2,7 +2,6 @@
 //! because columns are; all of it is in the machine's own zone, which stands in the header.
 
 use crate::clock::{Wall, Zone};
-use crate::terms::State;
 use crate::text;
 use chrono::Datelike;
 use std::time::Duration;
@@ -125,15 +124,6 @@ pub fn count(n: usize, one: &str) -> String {
 #[doc(hidden)]
 macro_rules! safe {
     ($($arg:tt)*) => { $crate::text::SafeText::of(format!($($arg)*)) };
-}
-
-/// A state in a column: its own word, or a shorter one that is as clear.
-pub fn state(state: State) -> &'static str {
-    match state {
-        State::SucceededRestart => "done+restart",
-        State::NotApplicable => "n/a",
-        other => other.as_str(),
-    }
 }
 
 #[cfg(test)]
