@@ -126,6 +126,7 @@ impl App {
             | Id::NextMatch
             | Id::PrevMatch
             | Id::OnlyMatches
+            | Id::Polls
             | Id::Follow
             | Id::NextError
             | Id::PrevError
