@@ -29,7 +29,7 @@ fn five() -> Stage {
 fn space_marks_and_goes_on_and_the_marks_are_seen() {
     let mut stage = five();
     let screen = stage.screen();
-    assert!(screen.contains("5 marked  (Esc drops)"), "{screen}");
+    assert!(screen.contains("5 marked (Esc drops)"), "{screen}");
     assert_eq!(screen.lines().filter(|line| line.as_bytes().get(1) == Some(&b'#')).count(), 5, "{screen}");
     stage.keys("*");
     assert!(!stage.app.marked.contains(&id("BP00010")) && stage.app.marked.contains(&id("BP00009")));

@@ -136,14 +136,22 @@ pub fn lend(program: &mut Command) -> io::Result<Ended> {
     let code = std::thread::scope(|scope| {
         // Its end closes the pipe; what it started and left behind may keep it, and keeps nobody here.
         let error = child.stderr.take();
-        let reading = scope.spawn(|| {
+        let read = || {
             let mut said = Vec::new();
             if let Some(mut error) = error {
                 let _ = error.by_ref().take(MAX_SAID).read_to_end(&mut said);
                 let _ = io::copy(&mut error, &mut io::sink());
             }
             said
-        });
+        };
+        let reading = match std::thread::Builder::new().name("stderr".into()).spawn_scoped(scope, read) {
+            Ok(reading) => reading,
+            Err(why) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(why);
+            }
+        };
         let code = until_ended(&mut child);
         said = reading.join().unwrap_or_default();
         code
