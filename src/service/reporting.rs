@@ -1,6 +1,6 @@
-//! When results and the machine report go to the share (FORMATS.md 6, DEFECTS Q188042 Q140389): what changes at once, the
-//! report otherwise once in a polling interval with jitter; after a failure ever later, each of the two by its own time. A
-//! result that waits takes the report along. Time is an argument.
+//! When the machine report goes to the share (FORMATS.md 6, DEFECTS Q188042 Q140389): a change at once, otherwise once in
+//! a polling interval with jitter; after a failure ever later. Results (MIFs) never wait for it: each of the two has its
+//! own time after a failure. Time is an argument.
 
 use crate::clock::{Monotonic, Wall};
 use crate::executor::share::job::Delivery;
@@ -8,7 +8,7 @@ use crate::executor::talk::view::Undelivered;
 use crate::site::ids::MachineId;
 use crate::site::report::MachineReport;
 use crate::text::SafeText;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// After a failure the share is left alone this long; doubled each time, up to the interval.
@@ -93,24 +93,12 @@ impl Reporting {
         results_due || report_may && (changed || now >= self.periodic)
     }
 
-    /// The report to be delivered, with its number, or why there is none: results go without it then.
-    pub fn take(&mut self, now: Wall, number: Option<u64>) -> Result<Box<MachineReport>, SafeText> {
+    /// The report to be delivered, as JSON, or why there is none: results go without it then.
+    pub fn take(&mut self, now: Wall) -> Result<String, SafeText> {
         let report = self.next.as_mut().ok_or("there is no report")?;
-        (report.reported_at, report.report) = (now, number);
-        Ok(Box::new(report.clone()))
-    }
-
-    /// What stands there is not what was delivered: it is written anew, if that is where reports go.
-    pub fn is_gone(&mut self, place: &Path) {
-        if self.place.as_ref().is_none_or(|goes| goes == place) {
-            self.delivered = None;
-        }
-    }
-
-    /// There is no place to deliver to.
-    pub fn nowhere(&mut self, why: &SafeText, now: Wall) {
-        let since = self.undelivered.as_ref().map_or(now, |before| before.since);
-        self.undelivered = Some(Undelivered { since, cause: why.clone() });
+        report.reported_at = now;
+        let bytes = report.to_bytes().map_err(|e| SafeText::new(&e.to_string()))?;
+        String::from_utf8(bytes).map_err(|e| SafeText::new(&e.to_string()))
     }
 
     /// Where it is to go: of these the one that took it last, until it has taken nothing for two intervals; then, or where
@@ -169,7 +157,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn arrived() -> Delivery {
-        Delivery { results: Ok(0), report: Ok(()), place: Some("/second".into()), stands: None }
+        Delivery { results: Ok(0), report: Ok(()), place: Some("/second".into()) }
     }
 
     fn at(seconds: u64) -> Monotonic {
@@ -195,10 +183,6 @@ mod tests {
             clock_ok: true,
             requests: Vec::new(),
             audit_head: None,
-            report: None,
-            state_id: None,
-            boot_id: None,
-            undelivered: Vec::new(),
         }
     }
 
@@ -263,8 +247,7 @@ mod tests {
     #[test]
     fn a_result_goes_at_once_while_the_report_is_refused_and_what_did_not_arrive_is_said() {
         let mut reporting = Reporting::new(None, HOUR);
-        let refused =
-            Delivery { results: Ok(0), report: Err("machines: read-only".into()), place: None, stands: None };
+        let refused = Delivery { results: Ok(0), report: Err("machines: read-only".into()), place: None };
         let start: Wall = "2026-11-22T12:00:00Z".parse().unwrap();
         for (tried, second) in [0, 15, 45].into_iter().enumerate() {
             assert!(reporting.wanted(at(second), false, || report(1)));

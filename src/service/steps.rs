@@ -313,7 +313,7 @@ impl<'a> Steps<'a> {
                 };
                 self.hear_verified(ticket, answer, differs.as_ref(), now);
             }
-            (ShareJob::Deliver { report, .. }, news) => {
+            (ShareJob::Deliver { .. }, news) => {
                 let delivery = match news {
                     Ok(ShareNews::Delivered(delivery)) => delivery,
                     Ok(_) => return,
@@ -325,10 +325,6 @@ impl<'a> Steps<'a> {
                 }
                 if let Some(line) = self.reporting.ended(&delivery, now, mono) {
                     self.executor.journal().warning(now, &line);
-                }
-                if let Some((place, stood)) = delivery.stands {
-                    let number = report.ok().flatten().and_then(|report| report.report);
-                    self.executor.report_stands(place, stood, number, now);
                 }
                 self.executor.set_undelivered(self.reporting.undelivered());
             }
@@ -342,9 +338,6 @@ impl<'a> Steps<'a> {
             Ok(ShareNews::Looked(looked)) => {
                 let fault = looked.look.found.is_none();
                 self.executor.take_look(*looked, now);
-                for place in self.executor.reports_gone() {
-                    self.reporting.is_gone(&place);
-                }
                 self.keep_intervals(mono);
                 fault
             }
@@ -436,30 +429,16 @@ impl<'a> Steps<'a> {
 
     fn report(&mut self, now: Wall, mono: Monotonic) {
         let Some(machine) = self.executor.known().config().machine else { return };
+        let (places, trust) = self.executor.known().report_places();
         // It would take the place of what is there of an earlier life, which decides whether this history is the whole.
-        if self.executor.known().is_new() {
+        if places.is_empty() || self.executor.known().is_new() {
             return;
         }
-        let (places, trust) = match self.executor.known().report_places() {
-            Ok(places) => places,
-            Err(why) => {
-                if self.schedule.has_looked() {
-                    self.reporting.nowhere(&why, now);
-                    self.executor.set_undelivered(self.reporting.undelivered());
-                }
-                return;
-            }
-        };
         let waiting = self.world.results_wait();
         if !self.reporting.wanted(mono, waiting, || self.executor.report(now, machine)) {
             return;
         }
-        let report = if self.executor.known().is_silent() {
-            Ok(None)
-        } else {
-            let number = self.executor.number_report(now);
-            number.and_then(|number| self.reporting.take(now, number)).map(Some)
-        };
+        let report = self.reporting.take(now);
         let (places, outbox) = (self.reporting.places(places, mono), self.executor.outbox());
         let job = ShareJob::Deliver { places, trust, machine, report, outbox };
         if self.carries.give(job, DELIVER_DEADLINE) {

@@ -7,7 +7,6 @@ use crate::host::open::Folder;
 use crate::terms::{Code, Platform, State};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
@@ -17,9 +16,6 @@ pub const MAX_BYTES: u64 = 512 << 10;
 pub const FOLDER: &str = "machines";
 /// The longest result in it, in characters.
 pub const MAX_RESULT: usize = 128;
-
-/// The most names of results in it that are not on the share.
-pub const MAX_UNDELIVERED: usize = 100;
 
 /// One machine's own account of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,19 +52,6 @@ pub struct MachineReport {
     pub requests: Vec<ReportedRequest>,
     /// The newest hash of the audit chain, so that rewriting it shows.
     pub audit_head: Option<SafeText>,
-    /// Grows with every report of this machine.
-    #[serde(default)]
-    pub report: Option<u64>,
-    /// Names the history of which it speaks.
-    #[serde(default)]
-    pub state_id: Option<SafeText>,
-    /// Names the boot in which it was written.
-    #[serde(default)]
-    pub boot_id: Option<SafeText>,
-    /// Results that are not on the share: nothing here speaks of the attempts that they are of. At most
-    /// [`MAX_UNDELIVERED`].
-    #[serde(default)]
-    pub undelivered: Vec<SafeText>,
 }
 
 /// One request in a machine report. Nothing secret: no command line, no output.
@@ -172,24 +155,10 @@ impl MachineReport {
         }
     }
 
-    /// Leaves out what speaks of results that are not on the share, and names them (DEFECTS Q138241).
-    pub fn leave_out(&mut self, missing: &[String]) {
-        let missing: BTreeSet<&str> = missing.iter().map(String::as_str).collect();
-        self.requests.retain(|request| {
-            request.ended_at.is_none()
-                || !missing.contains(result_name(request.request_id, request.attempt).as_str())
-        });
-        self.undelivered = missing.into_iter().take(MAX_UNDELIVERED).map(SafeText::new).collect();
-    }
-
-    /// Whether nothing but its number and the time of looking differs, so that there is nothing new to report.
+    /// Whether nothing but the time of looking differs, so that there is nothing new to report.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        let timeless = |report: &Self| Self {
-            report: None,
-            reported_at: Wall::default(),
-            polled_at: None,
-            ..report.clone()
-        };
+        let timeless =
+            |report: &Self| Self { reported_at: Wall::default(), polled_at: None, ..report.clone() };
         timeless(self) == timeless(other)
     }
 }
@@ -245,4 +214,4 @@ pub fn is_result_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
-pub mod tests;
+mod tests;

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// All items, in the order in which they are shown.
-const ITEMS: [&str; 28] = [
+const ITEMS: [&str; 27] = [
     "silent",
     "background",
     "mandatory",
@@ -32,7 +32,6 @@ const ITEMS: [&str; 28] = [
     "restarts",
     "state",
     "history",
-    "one-machine",
     "clock",
     "share",
     "instructions",

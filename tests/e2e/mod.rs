@@ -26,7 +26,6 @@ mod packages;
 mod past;
 mod policy;
 mod reboot;
-mod reports;
 mod restart;
 mod rights;
 mod rollback;

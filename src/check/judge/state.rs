@@ -5,7 +5,7 @@ use super::share::service_runs;
 use super::{ago, block, item, no_view, pass, unknown};
 use crate::clock::between;
 use crate::executor::talk::view::CheckItem;
-use crate::terms::{Code, Problem};
+use crate::terms::Problem;
 use crate::text;
 use std::io::ErrorKind;
 
@@ -59,22 +59,6 @@ pub fn history(facts: &Facts) -> CheckItem {
         Err(failure) => no_view(failure),
     };
     item("history", vec![finding])
-}
-
-pub fn one_machine(facts: &Facts) -> CheckItem {
-    let finding = match &facts.views.list {
-        Ok(list) => match list.problems.iter().find(|p| p.code == Code::TwoMachines.as_str()) {
-            None => pass("no other machine reports with this id"),
-            Some(found) => {
-                let text = found.message.as_str();
-                let (evidence, remedy) =
-                    text.split_once(". ").unwrap_or((text, Code::TwoMachines.row().remedy));
-                block(evidence, remedy.replace("pcm init", &format!("{} init", facts.pcm())))
-            }
-        },
-        Err(failure) => no_view(failure),
-    };
-    item("one-machine", vec![finding])
 }
 
 /// The problem's message is the core's refusal, a sentence with its remedy behind it.

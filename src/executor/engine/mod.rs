@@ -6,7 +6,6 @@
 
 mod actions;
 mod announce;
-mod identity;
 mod known;
 mod launch;
 mod notify;
@@ -86,8 +85,6 @@ pub struct Executor {
     unkept: Option<Keep>,
     /// The run that ought to have ended.
     overdue: Option<Overdue>,
-    /// Places where this machine's report is older than it is known, or gone.
-    gone: Vec<PathBuf>,
     /// What was noted in the way of requests that wait, and until when this service has looked.
     noting: Noting,
 }
@@ -137,7 +134,6 @@ impl Executor {
             unwritten: None,
             unkept: None,
             overdue: None,
-            gone: Vec::new(),
             noting: Noting::default(),
             world,
         };
@@ -169,11 +165,7 @@ impl Executor {
     /// This machine's own account of itself (FORMATS.md 6).
     pub fn report(&self, now: Wall, machine: MachineId) -> MachineReport {
         // The newest hash of the chain, so that rewriting it shows on the share.
-        let head = self
-            .history
-            .as_ref()
-            .ok()
-            .map(|history| (SafeText::new(&history.head().hash), SafeText::new(history.generation())));
+        let head = self.history.as_ref().ok().map(|history| SafeText::new(&history.head().hash));
         self.known.report(now, machine, head)
     }
 

@@ -26,7 +26,6 @@ impl Executor {
     /// Takes what a look brought, of an earlier life of this machine first: what is in force then is decided by it.
     pub fn take_look(&mut self, looked: Looked, now: Wall) {
         self.take_past(&looked.past, now);
-        self.take_own_reports(&looked.reports, now);
         self.take_published(looked.look, now);
     }
 

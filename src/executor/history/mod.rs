@@ -10,9 +10,7 @@ pub mod faults;
 mod first_look;
 mod health;
 mod mark;
-mod note_reported;
 mod publication;
-mod reported;
 mod row_error;
 mod rows;
 mod schema;
@@ -25,7 +23,6 @@ pub use calls::{Became, CallNote};
 pub use chain::{ChainState, Event, verify};
 pub use health::{Adopt, Cause, InitOutcome, Lost, adopt, init, is_new, seen};
 pub use mark::Mark;
-pub use reported::{Reported, Whose};
 pub use rows::{AttemptRow, DeferralRow, ResultRow};
 pub use snapshot::{Acknowledged, Delta, Snapshot};
 pub use trail::Noted;
@@ -145,7 +142,6 @@ impl History {
         let mut snapshot = self.content(rows::read(&tx))?;
         snapshot.acknowledged = self.content(acknowledged::read(&tx))?;
         snapshot.highest = self.content(publication::highest(&tx))?;
-        snapshot.apply(Delta::Reported(self.content(reported::read(&tx))?));
         Ok(snapshot)
     }
 

@@ -11,7 +11,6 @@ use crate::site::content::{ContentFact, Seal, Stands};
 use crate::site::ids::{MachineId, PackageId};
 use crate::site::instruction::ContentHash;
 use crate::site::instruction::parse::Defaults;
-use crate::site::own_report::{self, OwnReport, Stood};
 use crate::site::past::{self, Told};
 use crate::site::report::MachineReport;
 use crate::site::share::{self, Look, Looking};
@@ -40,8 +39,6 @@ pub enum ShareJob {
         programs: Vec<String>,
         /// Where something of an earlier life of the machine may lie; empty: nobody asks.
         past: Vec<PathBuf>,
-        /// Where its own report may stand, and how it is known there.
-        reports: Vec<(PathBuf, Option<Stood>)>,
     },
     /// Copy and verify one package.
     Stage {
@@ -67,8 +64,8 @@ pub enum ShareJob {
         trust: Option<TrustMode>,
         /// Whose.
         machine: MachineId,
-        /// The machine report, or why there is none; None: nothing is to be reported.
-        report: Result<Option<Box<MachineReport>>, SafeText>,
+        /// The machine report, or why there is none.
+        report: Result<String, SafeText>,
         /// Where results wait.
         outbox: PathBuf,
     },
@@ -114,17 +111,15 @@ pub struct Looked {
     pub look: Look,
     /// What each place says of an earlier life, where that was asked.
     pub past: Vec<Told>,
-    /// Its own report, where that does not stand as it is known.
-    pub reports: Vec<OwnReport>,
 }
 
 impl From<Look> for Looked {
     fn from(look: Look) -> Self {
-        Self { look, past: Vec::new(), reports: Vec::new() }
+        Self { look, past: Vec::new() }
     }
 }
 
-/// What came of a delivery. Results never wait for the report; the report speaks of none that is not there.
+/// What came of a delivery. Results never wait for the report; the report waits for the results that it speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// How many results arrived, or why not all that waited did.
@@ -133,14 +128,12 @@ pub struct Delivery {
     pub report: Result<(), SafeText>,
     /// Where everything arrived.
     pub place: Option<PathBuf>,
-    /// Where a report was written, and how it stands there; nobody knows that where another one has taken its place.
-    pub stands: Option<(PathBuf, Option<Stood>)>,
 }
 
 impl Delivery {
     /// Nothing arrived.
     pub fn failed(why: &SafeText) -> Self {
-        Self { results: Err(why.clone()), report: Err(why.clone()), place: None, stands: None }
+        Self { results: Err(why.clone()), report: Err(why.clone()), place: None }
     }
 }
 
@@ -157,12 +150,11 @@ impl ShareJob {
     /// Carries it out here and now. May hang with the share.
     fn carry_out(&self) -> ShareNews {
         match self {
-            ShareJob::Look { shares, machine, trust, max_run_time, programs, past, reports } => {
+            ShareJob::Look { shares, machine, trust, max_run_time, programs, past } => {
                 let (judge, machine) = (&Judge::of(*trust), *machine);
                 let defaults = &Defaults { max_run_time: *max_run_time, programs: programs.clone() };
                 let look = share::look(&Looking { shares, machine, judge, defaults });
-                let (past, reports) = (past::look(past, machine), own_report::look(reports, machine));
-                ShareNews::Looked(Box::new(Looked { look, past, reports }))
+                ShareNews::Looked(Box::new(Looked { look, past: past::look(past, machine) }))
             }
             ShareJob::Stage { share, package, hash, stage, trust, unless } => {
                 let judge = &Judge::of(*trust);
@@ -243,13 +235,13 @@ fn deliver_to_first(places: &[PathBuf], to: impl Fn(&PathBuf) -> Delivery) -> De
     first.unwrap_or_else(|| Delivery::failed(&"there is no share that may be written".into()))
 }
 
-/// Payload first: the results, as many as can be, then the report, which speaks of none that is not there (DEFECTS
-/// Q138241).
+/// Payload first: the results, as many as can be, then the report that speaks of them; it waits while one of them is not
+/// there (DEFECTS Q138241).
 fn deliver(
     share: &Path,
     judge: Option<&Judge>,
     machine: MachineId,
-    report: &Result<Option<Box<MachineReport>>, SafeText>,
+    report: &Result<String, SafeText>,
     outbox: &Outbox,
 ) -> Delivery {
     let words = |what: &str, e: io::Error| SafeText::new(&format!("{}: {what}: {e}", share.display()));
@@ -261,42 +253,25 @@ fn deliver(
         let why = format!("nothing is written to a share that is not trusted: {loose}");
         return Delivery::failed(&SafeText::new(&why));
     }
+    let write = |text: &String| {
+        let folder = root.folder(report::FOLDER)?;
+        report::write_replacing(&folder, &report::report_name(machine), text.as_bytes())
+    };
     let results = outbox.deliver(&root, machine).map_err(|e| words("results", e));
-    let (report, stood) = match report {
-        Err(why) => (Err(why.clone()), None),
-        Ok(None) => (Ok(()), None),
-        Ok(Some(report)) => match write_report(&root, machine, report, &outbox.waiting()) {
-            Ok(stood) => (Ok(()), Some(stood)),
-            Err(e) => (Err(words("machine report", e)), None),
-        },
+    let report = match (&results, report) {
+        (_, Err(why)) => Err(why.clone()),
+        (Err(_), Ok(_)) => Err("the machine report waits for the results that it speaks of".into()),
+        (Ok(_), Ok(text)) => write(text).map_err(|e| words("machine report", e)),
     };
     let place = (results.is_ok() && report.is_ok()).then(|| share.to_owned());
-    Delivery { results, report, place, stands: stood.map(|stood| (share.to_owned(), stood)) }
+    Delivery { results, report, place }
 }
 
-/// Writes the report without what it says of these results; how it stands then.
-fn write_report(
-    root: &Folder,
-    machine: MachineId,
-    report: &MachineReport,
-    missing: &[String],
-) -> io::Result<Option<Stood>> {
-    let mut report = report.clone();
-    report.leave_out(missing);
-    let bytes = report.to_bytes().map_err(io::Error::other)?;
-    let (folder, name) = (root.folder(report::FOLDER)?, report::report_name(machine));
-    report::write_replacing(&folder, &name, &bytes)?;
-    Ok(own_report::stands(&folder, &name, &bytes))
-}
-
-/// A look at what is published for this machine, within its deadline, at what is left of an earlier life of it at these
-/// places, and at its own report at these. None while the machine has no id.
-pub fn look_job(
-    config: &Config,
-    past: Vec<PathBuf>,
-    reports: Vec<(PathBuf, Option<Stood>)>,
-) -> Option<(ShareJob, Duration)> {
-    let places = config.shares.len().max(past.len()).max(reports.len());
+/// A look at what is published for this machine, within its deadline; `past`: and at what is left of an earlier life of it.
+/// None while the machine has no id.
+pub fn look_job(config: &Config, past: bool) -> Option<(ShareJob, Duration)> {
+    let past = if past { result_places(config) } else { Vec::new() };
+    let places = config.shares.len().max(past.len());
     let job = ShareJob::Look {
         shares: config.shares.clone(),
         machine: config.machine?,
@@ -304,7 +279,6 @@ pub fn look_job(
         max_run_time: config.run.max_run_time,
         programs: config.all_programs(),
         past,
-        reports,
     };
     Some((job, look_deadline(places, config.share.timeout)))
 }
@@ -346,7 +320,7 @@ mod tests {
                 places: places.to_vec(),
                 trust: None,
                 machine: "BP004000".parse().unwrap(),
-                report: Ok(Some(Box::new(crate::site::report::tests::report(0)))),
+                report: Ok("{}".into()),
                 outbox: dir.path().join("outbox"),
             };
             let ShareNews::Delivered(delivery) = job.carry_out() else { unreachable!() };
@@ -354,7 +328,7 @@ mod tests {
         };
         let refused = deliver(std::slice::from_ref(&first));
         assert!(refused.results.unwrap_err().as_str().contains("first"));
-        assert!(refused.report.unwrap_err().as_str().contains("machine report"));
+        assert!(refused.report.unwrap_err().as_str().contains("waits for the results"));
         let delivery = deliver(&[first, second.clone()]);
         assert_eq!((delivery.results, delivery.place.as_deref()), (Ok(1), Some(second.as_path())));
         assert!(second.join("machines/BP004000.json").is_file());

@@ -199,11 +199,6 @@ impl Known {
         self.lost = Some(lost);
     }
 
-    /// Another machine reports as this one, and one report of this one has said so.
-    pub fn is_silent(&self) -> bool {
-        self.snapshot.reported.other.as_ref().is_some_and(|other| other.told)
-    }
-
     /// Its history is not created yet, or is new and not the whole as long as nobody knows or has decided.
     pub fn is_new(&self) -> bool {
         let causes = [Cause::NeverCreated, Cause::Unseen, Cause::Earlier];

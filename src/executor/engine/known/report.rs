@@ -14,14 +14,13 @@ use std::cmp::Reverse;
 const ENDED_KEPT: TimeDelta = TimeDelta::days(30);
 
 impl Known {
-    /// This machine's own account of itself (FORMATS.md 6); `head`: newest hash and id of its history.
+    /// This machine's own account of itself (FORMATS.md 6).
     pub(in super::super) fn report(
         &self,
         now: Wall,
         machine: MachineId,
-        head: Option<(SafeText, SafeText)>,
+        audit_head: Option<SafeText>,
     ) -> MachineReport {
-        let (audit_head, state_id) = head.unzip();
         let file = self.instructions.file.as_ref();
         let verdicts = self.verdicts(now);
         let mut requests: Vec<(bool, ReportedRequest)> = verdicts
@@ -54,10 +53,6 @@ impl Known {
             clock_ok: self.clock.suspect_why().is_none(),
             requests,
             audit_head,
-            report: None,
-            state_id,
-            boot_id: Some(SafeText::new(&self.world.boot_id())),
-            undelivered: Vec::new(),
         }
     }
 

@@ -45,19 +45,8 @@ impl Keep {
 impl Known {
     /// The next look; None while this machine has no id.
     pub fn look_job(&self) -> Option<(ShareJob, Duration)> {
-        let config = &self.policy.config;
-        match &self.lost {
-            None => {
-                // A place for reports alone is not looked at: it could hang, and the instructions with it.
-                let stands = &self.snapshot.reported.stands;
-                let known = |place: &PathBuf| (place.clone(), stands.get(place).copied());
-                job::look_job(config, Vec::new(), config.shares.iter().map(known).collect())
-            }
-            Some(lost) if lost.cause == Cause::Unseen => {
-                job::look_job(config, job::result_places(config), Vec::new())
-            }
-            Some(_) => job::look_job(config, Vec::new(), Vec::new()),
-        }
+        let past = self.lost.as_ref().is_some_and(|lost| lost.cause == Cause::Unseen);
+        job::look_job(&self.policy.config, past)
     }
 
     /// Looks at the share, within its deadline, however it hangs. Nothing is kept and nothing staged.
@@ -382,25 +371,16 @@ impl Known {
     /// Where reports and results may go, and what makes that believable. The place that the configuration names is an
     /// operator's own word. Else all shares, each of which is judged before it is written to; none until one gave the file
     /// in force, and where the newest look found that it cannot be trusted.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub fn report_places(&self) -> std::result::Result<(Vec<PathBuf>, Option<TrustMode>), SafeText> {
+    pub fn report_places(&self) -> (Vec<PathBuf>, Option<TrustMode>) {
         let config = &self.policy.config;
         if let Some(named) = &config.share.report {
-            return Ok((vec![named.clone()], None));
+            return (vec![named.clone()], None);
         }
-        match &self.instructions.trust {
-            TrustVerdict::Trusted(_) if self.share.is_some() && !config.shares.is_empty() => {
-                Ok((config.shares.clone(), Some(config.trust.mode)))
-            }
-            TrustVerdict::Refused(code, why) => Err(SafeText::new(&format!(
-                "nothing is written to a share that is not trusted: {code}: {why}"
-            ))),
-            TrustVerdict::Trusted(_) | TrustVerdict::Unchecked => {
-                Err("no share has given a valid instruction file since the service started".into())
-            }
-        }
+        let places = match self.instructions.trust {
+            TrustVerdict::Trusted(_) if self.share.is_some() => config.shares.clone(),
+            TrustVerdict::Trusted(_) | TrustVerdict::Refused(..) | TrustVerdict::Unchecked => Vec::new(),
+        };
+        (places, Some(config.trust.mode))
     }
 }
 

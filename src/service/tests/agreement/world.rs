@@ -95,7 +95,7 @@ impl World {
                 _ => Err("it is not there".into()),
             }),
             ShareJob::Deliver { .. } => {
-                ShareNews::Delivered(Delivery { results: Ok(0), report: Ok(()), place: None, stands: None })
+                ShareNews::Delivered(Delivery { results: Ok(0), report: Ok(()), place: None })
             }
             ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
         }
