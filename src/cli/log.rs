@@ -89,11 +89,12 @@ fn files(app: &App, args: &LogArgs) -> Result<Vec<PathBuf>> {
 /// Refuses what cannot be read as a log. With `-f` a file may be still to come.
 fn readable(file: &Path, follow: bool) -> Result<()> {
     let cannot = |code: &str, why: String, remedy: &str| Err(Failure::new(Exit::Usage, code, why, remedy));
-    match std::fs::File::open(file).and_then(|open| open.metadata()) {
-        Ok(found) if found.is_dir() => {
-            let why = format!("{} is a folder, not a log", file.display());
-            cannot("unreadable", why, "Name files; \"FOLDER/*\" in quotes means all of a folder")
-        }
+    if file.is_dir() {
+        let why = format!("{} is a folder, not a log", file.display());
+        return cannot("unreadable", why, "Name files; \"FOLDER/*\" in quotes means all of a folder");
+    }
+    // A pipe in its place would keep a plain open waiting.
+    match crate::host::open::named(file) {
         Ok(_) => Ok(()),
         Err(e) if e.kind() == ErrorKind::NotFound => match follow {
             true => Ok(()),

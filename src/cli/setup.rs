@@ -125,7 +125,9 @@ impl Setup {
 
 /// Every problem of a configuration, in one line.
 pub fn bad_configuration(file: &Path, problems: &[Problem]) -> Failure {
-    let denied = std::fs::File::open(file).is_err_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied);
+    // A pipe in its place would keep a plain open waiting.
+    let denied =
+        crate::host::open::named(file).is_err_and(|e| e.kind() == std::io::ErrorKind::PermissionDenied);
     if denied {
         let who = crate::host::account::own_name();
         return Failure::new(

@@ -65,9 +65,19 @@ fn q191293_q188578_the_next_share_is_used_and_shown_where_the_first_has_nothing(
     make_dir(&empty);
     write(&empty.join("PCM.SITE"), b"format = 1\nsite = \"BP0\"\nname = \"Branch\"\n");
     let config = fs::read_to_string(site.config()).unwrap();
-    let more = format!("shares = [\"/no/such/share\", {empty:?}, ");
+    let gone = site.path("gone");
+    make_dir(&gone);
+    write(&gone.join("PCM.SITE"), b"format = 1\nsite = \"BP0\"\nname = \"Branch\"\n");
+    let more = format!("shares = [{gone:?}, {empty:?}, ");
     write(&site.config(), config.replace("shares = [", &more).as_bytes());
     assert!(site.pcm(&["init"]).status.success());
+    // A machine that has no history yet waits for all of its shares; after that one may be away.
+    let service = site.service();
+    wait_for("every share was seen", || {
+        !site.json_of(&["status"])["standstill"].to_string().contains("history")
+    });
+    service.terminate();
+    fs::remove_dir_all(&gone).unwrap();
     let hash = site.package("BP00000A", &site.say("ran"));
     site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
     let _service = site.service();
