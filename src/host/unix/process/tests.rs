@@ -273,7 +273,7 @@ fn processes_that_start_each_other_anew_are_all_killed() {
         let mut reader = BufReader::new(reader);
         read_pid(&mut reader);
         until("they multiply", || tree.processes().len() > 6);
-        tree.kill(Duration::from_secs(5)).unwrap();
+        tree.kill(Duration::from_secs(30)).unwrap();
         assert!(tree.processes().is_empty());
         assert_eq!(tree.wait_any(Duration::ZERO).unwrap(), Reaped::NoChildren);
     });
