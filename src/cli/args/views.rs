@@ -57,27 +57,28 @@ pub struct SimulateArgs {
 }
 
 /// The beginning of each is offered.
-const ASSUMED: Suggested<String> = Suggested::new(suggest::text, || {
-    vec![
-        "users=none",
-        "window=none",
-        "hold=none",
-        "freeze=none",
-        "deferral=none",
-        "clock=ok",
-        "restart=none",
-        "boot=long-ago",
-        "power=mains",
-        "disk=ok",
-        "share=ok",
-        "share=missing",
-        "content=copied",
-        "content=as-it-is",
-        "platform=any",
-        "runs=longest",
-        "runs=none",
-    ]
-});
+const ASSUMED: Suggested<String> = Suggested::new(suggest::text, || ASSUMED_WORDS.to_vec());
+
+const ASSUMED_WORDS: &[&str] = &[
+    "users=none",
+    "window=none",
+    "hold=none",
+    "freeze=none",
+    "deferral=none",
+    "clock=ok",
+    "service=running",
+    "restart=none",
+    "boot=long-ago",
+    "power=mains",
+    "disk=ok",
+    "share=ok",
+    "share=missing",
+    "content=copied",
+    "content=as-it-is",
+    "platform=any",
+    "runs=longest",
+    "runs=none",
+];
 
 /// The keys of `--assume`; a test holds them against what is read.
 const SIMULATE_HELP: &str = "\
@@ -86,6 +87,7 @@ To assume:
   window=none, window=\"Sat 22:00-06:00, Sun 00:00-24:00\"
   hold=none, freeze=none, deferral=none
   clock=ok, restart=none, boot=long-ago, power=mains, disk=ok
+  service=running                   a service that starts what is due
   share=ok, share=missing           whether the share answers
   content=copied, content=as-it-is  files that are still to be copied
   platform=any                      requests for other platforms, too
@@ -156,4 +158,26 @@ pub struct HelpArgs {
     /// The verb, e.g. run, or site lint; all of them without it
     #[arg(value_name = "VERB")]
     pub verb: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::decision::simulate::{Assumptions, possible};
+
+    #[test]
+    fn help_and_completions_know_each_assumption_and_no_other() {
+        let text = possible();
+        let each = text.strip_prefix("What can be assumed: ").unwrap().split("; ");
+        for key in each.map(|pair| pair.split_once('=').unwrap().0) {
+            assert!(SIMULATE_HELP.contains(&format!(" {key}=")), "{key} is not in the help");
+            // What is free text cannot be offered, but its fixed word can.
+            let begins = format!("{key}=");
+            assert!(ASSUMED_WORDS.iter().any(|word| word.starts_with(&begins)), "{key} is not offered");
+        }
+        for word in ASSUMED_WORDS {
+            Assumptions::default().add(word).unwrap();
+        }
+    }
 }
