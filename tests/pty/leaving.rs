@@ -239,6 +239,24 @@ fn ctrl_z_stops_nothing_that_nobody_could_continue() {
 }
 
 #[test]
+fn ctrl_z_where_session_and_group_were_made_outside_of_the_container_is_no_internal_error() {
+    let (site, _service) = still(3);
+    let within = ["unshare", "--pid", "--fork", "--mount-proc"];
+    if !Command::new(within[0]).args(&within[1..]).arg("true").status().is_ok_and(|made| made.success()) {
+        return skipped("no process namespace can be made here");
+    }
+    let mut command = Command::new(within[0]);
+    command.args(&within[1..]).args(["sh", "-c", &format!("{}; echo over", words(&site.command(&[])))]);
+    let mut terminal = Terminal::start(&command, 80, 24);
+    terminal.wait("LOGGED ON");
+    terminal.keys("\x1a");
+    terminal.wait("suspend: there is no shell here that could bring the console back");
+    terminal.keys("j");
+    terminal.wait("LOGGED ON");
+    assert_eq!(terminal.quit('q'), 0);
+}
+
+#[test]
 fn stopped_and_continued_by_somebody_else_it_draws_itself_anew() {
     let (site, _service) = still(3);
     let mut console = console(&site);

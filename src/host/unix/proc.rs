@@ -10,7 +10,9 @@ pub struct Stat {
     pub pid: u32,
     /// One letter; `Z` and `X` are dead.
     pub state: u8,
+    /// 0 where it is outside of this container; `group` and `session` too.
     pub parent: u32,
+    pub group: u32,
     pub session: u32,
     /// Device number of the controlling terminal; 0: none.
     pub terminal: u32,
@@ -45,6 +47,7 @@ fn parse(text: &[u8]) -> Option<Stat> {
         pid,
         state: *fields.first()?.as_bytes().first()?,
         parent: u32::try_from(number(1)?).ok()?,
+        group: u32::try_from(number(2)?).ok()?,
         session: u32::try_from(number(3)?).ok()?,
         terminal: number(4)? as u32,
         start_time: fields.get(19)?.parse().ok()?,

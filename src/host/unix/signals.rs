@@ -2,7 +2,7 @@
 
 use crate::host::signals::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, getpgid, getpgrp, getppid, getsid, kill_current_process_group};
+use rustix::process::kill_current_process_group;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
 use signal_hook::iterator::Signals;
 use std::io;
@@ -25,16 +25,16 @@ pub fn listen(mut on: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
 }
 
 /// See `host::signals::can_be_continued`. A group is orphaned where no process of it has a parent in another group of the
-/// same session (setpgid(2)): a shell that was started for one command alone shares the group of that command.
+/// same session (setpgid(2)): a shell that was started for one command alone shares the group of that command. Plain
+/// numbers: where group or session were made outside of this container they are 0, which is no process id.
 pub fn can_be_continued() -> bool {
-    let (group, session) = (getpgrp(), getsid(None));
-    let mut above = getppid();
+    let Some(me) = super::proc::stat(std::process::id()) else { return false };
+    let mut above = super::proc::stat(me.parent);
     while let Some(parent) = above {
-        if getpgid(Some(parent)) != Ok(group) {
-            return session.is_ok() && getsid(Some(parent)) == session;
+        if parent.group != me.group {
+            return parent.session == me.session;
         }
-        let known = super::proc::stat(parent.as_raw_nonzero().get().unsigned_abs());
-        above = known.and_then(|stat| Pid::from_raw(i32::try_from(stat.parent).ok()?));
+        above = super::proc::stat(parent.parent);
     }
     false
 }
