@@ -43,17 +43,24 @@ mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
-pub mod console;
+mod console;
 pub mod decision;
 mod error;
 pub mod executor;
 mod fields;
 pub mod host;
-pub mod log;
+mod log;
 mod service;
 pub mod site;
 pub mod terms;
 pub mod text;
+
+/// What the tests from outside need of the console: to panic in a terminal as it would.
+#[doc(hidden)]
+pub mod testing {
+    pub use crate::console::term::Guard;
+    pub use crate::console::threads::spawn;
+}
 
 /// Says of a test that it could not be made here, and why; `tests/common` has the same for the tests from outside.
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! How many errors and warnings there were, and when. Pure.
 
-use super::{Level, Record};
+use super::Level;
 use crate::clock::Wall;
 use chrono::TimeDelta;
 
@@ -17,18 +17,8 @@ pub struct Bucket {
     pub total: u32,
 }
 
-/// Counts the records from `from` up to `until` (not included) in `buckets` stretches of equal length. Records without
-/// a time count where the one above them does.
-pub fn histogram<'a>(
-    records: impl IntoIterator<Item = &'a Record>,
-    from: Wall,
-    until: Wall,
-    buckets: usize,
-) -> Vec<Bucket> {
-    count(records.into_iter().filter_map(|record| Some((record.near?, record.level))), from, until, buckets)
-}
-
-/// The same of bare instants and levels.
+/// Counts records, by their instants and levels, from `from` up to `until` (not included) in `buckets` stretches of equal
+/// length.
 pub fn count(
     points: impl IntoIterator<Item = (Wall, Level)>,
     from: Wall,
@@ -57,13 +47,4 @@ pub fn count(
         }
     }
     all
-}
-
-/// Errors and warnings in all: `1 error, 2 warnings` of the console's log pane.
-pub fn totals<'a>(records: impl IntoIterator<Item = &'a Record>) -> (usize, usize) {
-    records.into_iter().fold((0, 0), |(errors, warnings), record| match record.level {
-        Level::Error => (errors + 1, warnings),
-        Level::Warning => (errors, warnings + 1),
-        Level::Info | Level::Verbose => (errors, warnings),
-    })
 }

@@ -103,11 +103,6 @@ impl Parser {
         self.close(out);
     }
 
-    /// Whether bytes or a record are held that [`Parser::finish`] would give out.
-    pub fn holds_something(&self) -> bool {
-        !self.buffer.is_empty() || self.pending.is_some()
-    }
-
     /// From here on records have line 0: the file is no longer the one whose lines were counted.
     pub fn forget_line_numbers(&mut self) {
         self.line = 0;
@@ -115,6 +110,7 @@ impl Parser {
     }
 
     /// Bytes held at the moment: never more than a few hundred KiB.
+    #[cfg(test)]
     pub fn held_bytes(&self) -> usize {
         self.buffer.capacity() + self.pending.as_ref().map_or(0, |p| p.bytes)
     }

@@ -34,17 +34,6 @@ impl Level {
         }
     }
 
-    /// Reads the words of `--level`, with the usual shorter ones.
-    pub fn parse(word: &str) -> Option<Level> {
-        match word.to_ascii_lowercase().as_str() {
-            "verbose" | "debug" => Some(Level::Verbose),
-            "info" | "information" => Some(Level::Info),
-            "warning" | "warn" => Some(Level::Warning),
-            "error" => Some(Level::Error),
-            _ => None,
-        }
-    }
-
     /// The word that is shown.
     pub fn word(self) -> &'static str {
         match self {
@@ -93,6 +82,7 @@ impl Record {
     }
 
     /// The whole text with line breaks.
+    #[cfg(test)]
     pub fn full_text(&self) -> String {
         self.text.iter().map(SafeText::as_str).collect::<Vec<_>>().join("\n")
     }

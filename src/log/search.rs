@@ -4,7 +4,6 @@ use super::{Level, Record};
 use crate::clock::Wall;
 use crate::text::SafeText;
 use regex::{Regex, RegexBuilder};
-use std::ops::Range;
 
 /// What is searched for. Case counts only if the pattern holds an upper-case letter.
 #[derive(Debug, Clone)]
@@ -35,34 +34,10 @@ impl Search {
             })
     }
 
-    /// Exactly these words, nothing in them being special.
-    pub fn words(words: &str) -> Result<Search, SafeText> {
-        Self::new(&regex::escape(words))
-    }
-
     /// Whether any line of the record's text, or its component, holds it.
     pub fn matches(&self, record: &Record) -> bool {
         record.text.iter().any(|line| self.regex.is_match(line.as_str()))
             || self.regex.is_match(record.component.as_str())
-    }
-
-    /// Where a line holds it, as byte ranges of [`SafeText::as_str`], for highlighting. Empty matches are left out.
-    pub fn ranges(&self, line: &SafeText) -> Vec<Range<usize>> {
-        self.regex.find_iter(line.as_str()).map(|m| m.range()).filter(|r| !r.is_empty()).collect()
-    }
-
-    /// The index of the next record that holds it, from `from` on (which counts) forwards, or backwards; at the end it
-    /// goes on at the other end. `None`: nowhere.
-    pub fn next<'a>(
-        &self,
-        len: usize,
-        get: impl Fn(usize) -> Option<&'a Record>,
-        from: usize,
-        forwards: bool,
-    ) -> Option<usize> {
-        (0..len)
-            .map(|step| if forwards { (from + step) % len } else { (from % len + len - step) % len })
-            .find(|index| get(*index).is_some_and(|record| self.matches(record)))
     }
 }
 

@@ -58,6 +58,7 @@ impl PacmanLog {
     }
 
     /// Where it is written.
+    #[cfg(test)]
     pub fn path(&self) -> &Path {
         &self.path
     }

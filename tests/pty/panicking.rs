@@ -11,11 +11,11 @@ const CHILD: &str = "PCM_TEST_PANICS_IN";
 #[test]
 fn in_the_terminal() {
     let Ok(place) = std::env::var(CHILD) else { return };
-    let guard = pcm::console::term::Guard::enter(true).unwrap();
+    let guard = pcm::testing::Guard::enter(true).unwrap();
     match place.as_str() {
         "drawing" => panic!("\x1b]0;drawn\x07 badly"),
         "a thread" => {
-            pcm::console::threads::spawn("test", || panic!("a thread of its own")).unwrap();
+            pcm::testing::spawn("test", || panic!("a thread of its own")).unwrap();
             std::thread::park();
         }
         "a stranger" => {

@@ -201,11 +201,6 @@ impl Data {
         self.sums.failed.1
     }
 
-    /// Whether something is running or about to, so that times on the screen move each second.
-    pub fn moving(&self) -> bool {
-        self.count(Group::Running) > 0
-    }
-
     /// The first request that is announced and not launched.
     pub fn countdown(&self) -> Option<&RequestDoc> {
         self.requests().get(self.sums.countdown?)

@@ -77,8 +77,6 @@ pub enum Event {
     },
     /// A frame was drawn, and had room for this.
     Drawn(Layout),
-    /// The terminal is ours again after a suspension, or after somebody else wrote on it.
-    Resumed,
 }
 
 /// An intention that drivers carry out.

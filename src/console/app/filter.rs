@@ -116,11 +116,6 @@ impl<'a, T> Listed<'a, T> {
         self.places.len()
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
     /// One of them.
     pub fn get(&self, row: usize) -> Option<&'a T> {
         let row = if self.newest_last { self.len().checked_sub(row + 1)? } else { row };

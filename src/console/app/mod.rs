@@ -33,9 +33,9 @@ mod update;
 mod view;
 pub mod words;
 
+#[cfg(test)]
 pub use copy::MAX_COPY;
 pub use enabled::{contexts, contexts_below, enabled, matters, may_operate};
 pub use event::{Effect, Event, LogLine, Moment};
-pub use message::Message;
 pub use state::{App, AppOptions, WIDE};
 pub use view::{Focus, View};

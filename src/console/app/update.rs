@@ -64,7 +64,6 @@ impl App {
                 self.drawn(layout);
                 return Vec::new();
             }
-            Event::Resumed => vec![Effect::Redraw],
         };
         self.work_out();
         effects.extend(self.refresh());

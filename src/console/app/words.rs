@@ -84,11 +84,6 @@ pub fn clock(at: Wall, zone: &Zone) -> String {
     zone.to_local(at).format("%H:%M").to_string()
 }
 
-/// `14:01:58`
-pub fn clock_seconds(at: Wall, zone: &Zone) -> String {
-    zone.to_local(at).format("%H:%M:%S").to_string()
-}
-
 /// `11-22 14:01:58` for another day than now, else `14:01:58`.
 pub fn stamp(at: Wall, now: Wall, zone: &Zone) -> String {
     let (then, today) = (zone.to_local(at), zone.to_local(now));

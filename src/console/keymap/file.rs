@@ -73,6 +73,7 @@ impl Keymap {
     }
 
     /// Two commands that one key would mean at once, in words.
+    #[cfg(test)]
     pub fn clashes(&self) -> Vec<String> {
         self.clashing().into_iter().map(|(key, one, other)| said(key, one, other)).collect()
     }
@@ -110,6 +111,7 @@ impl Keymap {
     }
 
     /// The table of the README.
+    #[cfg(test)]
     pub fn table(&self) -> String {
         let mut text = String::from("| key | command | what it does |\n| --- | --- | --- |\n");
         for section in Section::ALL {

@@ -12,7 +12,6 @@ pub struct Screen {
     /// What was shown before: the memory of the next frame.
     spare: Buffer,
     synchronized: bool,
-    bytes: u64,
 }
 
 /// A cell that nobody draws, so that everything differs from it.
@@ -26,7 +25,7 @@ impl Screen {
     /// A screen of which nothing is known.
     pub fn new(width: u16, height: u16, synchronized: bool) -> Screen {
         let shown = Buffer::filled(Rect::new(0, 0, width, height), unknown());
-        Screen { shown, spare: Buffer::default(), synchronized, bytes: 0 }
+        Screen { shown, spare: Buffer::default(), synchronized }
     }
 
     /// Forgets what is on it: the next frame draws every cell.
@@ -39,21 +38,11 @@ impl Screen {
         self.shown = Buffer::empty(Rect::new(0, 0, width, height));
     }
 
-    /// Its size.
-    pub fn size(&self) -> Rect {
-        self.shown.area
-    }
-
     /// A frame to draw on, of this size. It may hold what an earlier one did.
     pub fn frame(&mut self) -> Buffer {
         let mut frame = std::mem::take(&mut self.spare);
         frame.resize(self.shown.area);
         frame
-    }
-
-    /// Bytes written so far.
-    pub fn written(&self) -> u64 {
-        self.bytes
     }
 
     /// Shows a frame; writes nothing if that is what is shown already.
@@ -78,7 +67,6 @@ impl Screen {
             text.push_str(END);
         }
         self.spare = std::mem::replace(&mut self.shown, frame);
-        self.bytes += text.len() as u64;
         out.write_all(text.as_bytes())?;
         out.flush()
     }

@@ -15,8 +15,6 @@ pub struct Glyphs {
     pub corners: [&'static str; 4],
     /// Something was cut off here.
     pub cut: &'static str,
-    /// The selected row.
-    pub cursor: &'static str,
     /// A gate that passes.
     pub pass: &'static str,
     /// One that blocks.
@@ -27,8 +25,6 @@ pub struct Glyphs {
     pub life: [&'static str; 4],
     /// Now, on a life bar.
     pub now: &'static str,
-    /// A scroll bar's thumb.
-    pub thumb: &'static str,
     /// A full and an empty part of a progress bar.
     pub bar: [&'static str; 2],
     /// A column of a histogram, from low to high.
@@ -47,13 +43,11 @@ pub const UNICODE: Glyphs = Glyphs {
     tee: "├",
     corners: ["┌", "┐", "└", "┘"],
     cut: "…",
-    cursor: ">",
     pass: "+",
     block: "x",
     unknown: "?",
     life: ["┄", "─", "━", "┈"],
     now: "●",
-    thumb: "█",
     bar: ["█", "░"],
     levels: &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     dot: "·",
@@ -68,13 +62,11 @@ pub const ASCII: Glyphs = Glyphs {
     tee: "+",
     corners: ["+", "+", "+", "+"],
     cut: "~",
-    cursor: ">",
     pass: "+",
     block: "x",
     unknown: "?",
     life: [".", "-", "=", "."],
     now: "@",
-    thumb: "#",
     bar: ["#", "."],
     levels: &["_", "-", "=", "#"],
     dot: ".",

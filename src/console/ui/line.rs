@@ -116,11 +116,6 @@ impl Line {
         self.words.iter().map(|(word, _)| cells(word.as_str())).sum()
     }
 
-    /// Its characters.
-    pub fn plain(&self) -> String {
-        self.words.iter().map(|(word, _)| word.as_str()).collect()
-    }
-
     /// The line as several that are at most this wide, broken at blanks where there are any; the further ones begin with
     /// this many blanks.
     pub fn wrap(&self, width: usize, indent: usize) -> Vec<Line> {

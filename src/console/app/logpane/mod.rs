@@ -188,11 +188,6 @@ impl LogPane {
         }
     }
 
-    /// No line at all yet.
-    pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
-    }
-
     /// How many lines there are and how many of them are shown.
     pub fn counts(&self) -> (usize, usize) {
         (self.lines.len(), self.shown.len())
