@@ -66,7 +66,7 @@ pub fn run(layout: &Layout, read_config: ReadConfig) -> Result<()> {
         for loose in &footing.warned {
             executor.journal().warning(facts::now(), &format!("loose-permissions: {loose}"));
         }
-        let world = Arc::clone(executor.known().world());
+        let world = Arc::clone(executor.world());
         log::trace::start(Some(Box::new(move |level, text| {
             if let Err(e) = world.log(level, text, world.now()) {
                 let _ = writeln!(std::io::stderr(), "pcm: {text} ({e})");

@@ -120,7 +120,7 @@ impl<'a> Steps<'a> {
         read_config: &'a dyn Fn() -> std::result::Result<Config, SafeText>,
         [looks, carries, verifies]: [Box<dyn Carrier + 'a>; 3],
     ) -> Self {
-        let world = Arc::clone(executor.known().world());
+        let world = Arc::clone(executor.world());
         let mono = world.monotonic();
         let config = executor.known().config();
         let schedule = Schedule::new(config.machine, config.polling_interval, config.share.timeout, mono);

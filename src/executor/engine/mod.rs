@@ -30,7 +30,7 @@ use crate::executor::history::{self, Cause, Delta, History, HistoryError, Lost};
 use crate::executor::journal::Journal;
 use crate::executor::talk::protocol::{CallId, Reply, View};
 use crate::executor::talk::view::Undelivered;
-use crate::executor::world::{RealWorld, World};
+use crate::executor::world::{RealWorld, Sight, World};
 use crate::host::account::Actor;
 use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
@@ -114,7 +114,7 @@ impl Executor {
             Ok((history, snapshot)) => (Ok(history), Ok(snapshot)),
             Err(lost) => (Err(lost.clone()), Err(lost)),
         };
-        let mut known = Known::new(Arc::clone(&world), layout, config, read)?;
+        let mut known = Known::new(Sight::of(Arc::clone(&world)), layout, config, read)?;
         if service {
             known.serve();
         }
@@ -139,6 +139,11 @@ impl Executor {
         };
         executor.remember_clock();
         Ok(executor)
+    }
+
+    /// All that is touched outside of this process.
+    pub fn world(&self) -> &Arc<dyn World> {
+        &self.world
     }
 
     /// What is known.

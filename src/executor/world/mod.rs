@@ -3,8 +3,10 @@
 //! and reach for nothing else.
 
 mod real;
+mod sight;
 
 pub use real::RealWorld;
+pub use sight::Sight;
 
 use super::history::{History, Lost, Snapshot};
 use super::run::attempt::Found;

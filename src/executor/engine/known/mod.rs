@@ -29,7 +29,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::executor::clock_guard::ClockGuard;
 use crate::executor::footing::Footing;
 use crate::executor::history::{AttemptRow, Cause, Delta, Lost, Snapshot};
-use crate::executor::world::{RealWorld, Store as _, World};
+use crate::executor::world::{RealWorld, Sight, Store as _};
 use crate::host::paths::Layout;
 use crate::host::perms::Loose;
 use crate::host::programs;
@@ -55,7 +55,7 @@ const USERS_FRESH: Duration = Duration::from_secs(5);
 
 /// What is known of one machine.
 pub struct Known {
-    pub(super) world: Arc<dyn World>,
+    pub(super) world: Sight,
     pub(super) layout: Layout,
     pub(super) policy: Watched<Policy>,
     pub(super) zone: Zone,
@@ -109,13 +109,13 @@ impl Known {
         let world = RealWorld::new(layout, &config.log);
         world.check_readable()?;
         let read = world.read_history();
-        let known = Self::new(Arc::new(world), layout, config, read)?;
+        let known = Self::new(Sight::of(Arc::new(world)), layout, config, read)?;
         Ok(Known { loose: Footing::of(layout, config).refused, ..known })
     }
 
     /// With what was read of the history.
     pub(super) fn new(
-        world: Arc<dyn World>,
+        world: Sight,
         layout: &Layout,
         config: &Config,
         read: std::result::Result<Snapshot, Lost>,
@@ -125,7 +125,7 @@ impl Known {
         })?;
         let mut known = Known {
             layout: layout.clone(),
-            policy: Watched::new(policy(config, &*world, &zone)),
+            policy: Watched::new(policy(config, &world, &zone)),
             zone,
             snapshot: Watched::new(Snapshot::default()),
             lost: None,
@@ -145,7 +145,7 @@ impl Known {
             site_polling: None,
             users: world.logged_on(),
             users_asked: world.monotonic(),
-            host: host_facts(&*world),
+            host: host_facts(&world),
             clock: ClockGuard::default(),
             service: false,
             countdown: Countdown::default(),
@@ -220,7 +220,7 @@ impl Known {
         if mono.since(self.users_asked) >= USERS_FRESH {
             self.users = self.world.logged_on();
             self.users_asked = mono;
-            self.host = host_facts(&*self.world);
+            self.host = host_facts(&self.world);
         }
     }
 
@@ -237,7 +237,7 @@ impl Known {
                     .filter(|(was, is)| was != is)
                     .map(|(_, is)| is.0.clone())
                     .collect();
-                *self.policy = policy(&config, &*self.world, &self.zone);
+                *self.policy = policy(&config, &self.world, &self.zone);
             }
             Err(why) => self.policy.unreadable = Some(why),
         }
@@ -246,11 +246,6 @@ impl Known {
     /// The configuration in force.
     pub fn config(&self) -> &Config {
         &self.policy.config
-    }
-
-    /// All that is touched outside of this process.
-    pub fn world(&self) -> &Arc<dyn World> {
-        &self.world
     }
 
     /// The decisions, with the words of a list.
@@ -392,13 +387,13 @@ impl Known {
     }
 }
 
-fn host_facts(world: &dyn World) -> HostFacts {
+fn host_facts(world: &Sight) -> HostFacts {
     let up = chrono::TimeDelta::from_std(world.monotonic().0).ok();
     // To the second: the two clocks are read one after the other.
     world.host_facts(up.and_then(|up| world.now().checked_sub_signed(up)).map(|at| at.trunc_subsecs(0)))
 }
 
-fn policy(config: &Config, world: &dyn World, local: &Zone) -> Policy {
+fn policy(config: &Config, world: &Sight, local: &Zone) -> Policy {
     let window_zone = match config.windows.zone.as_str() {
         "local" => Ok(local.clone()),
         name => world.zone(name).map_err(|e| SafeText::new(&e.to_string())),

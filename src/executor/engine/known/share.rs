@@ -6,7 +6,7 @@ use crate::clock::Wall;
 use crate::decision::Instructions;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::Cause;
-use crate::executor::share::job::{self, ShareJob, ShareNews};
+use crate::executor::share::job::{self, ShareJob};
 use crate::site::content::{ContentFact, Stands};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Entry};
@@ -45,27 +45,24 @@ impl Keep {
 impl Known {
     /// The next look; None while this machine has no id.
     pub fn look_job(&self) -> Option<(ShareJob, Duration)> {
-        let past = self.lost.as_ref().is_some_and(|lost| lost.cause == Cause::Unseen);
-        job::look_job(&self.policy.config, past)
+        job::look_job(&self.policy.config, self.wants_past())
+    }
+
+    /// Nothing is known yet of an earlier life of this machine.
+    fn wants_past(&self) -> bool {
+        self.lost.as_ref().is_some_and(|lost| lost.cause == Cause::Unseen)
     }
 
     /// Looks at the share, within its deadline, however it hangs. Nothing is kept and nothing staged.
     pub fn look(&mut self) {
-        let Some((job, deadline)) = self.look_job() else { return };
-        match self.world.ask_share(&job, deadline) {
-            Ok(ShareNews::Looked(looked)) => {
-                self.take_look(looked.look, self.world.now());
+        match self.world.look(&self.policy.config, self.wants_past()) {
+            Some(Ok(look)) => {
+                self.take_look(look, self.world.now());
             }
-            Ok(
-                ShareNews::Staged(..)
-                | ShareNews::Unchanged
-                | ShareNews::Delivered(_)
-                | ShareNews::Reported(_)
-                | ShareNews::Verified(_),
-            ) => {}
-            Err(why) => {
+            Some(Err(why)) => {
                 self.no_answer(&why);
             }
+            None => {}
         }
         self.find_staged();
     }

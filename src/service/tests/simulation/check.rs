@@ -34,7 +34,7 @@ impl Checks {
     /// What the history says of all attempts; nothing while it is lost.
     pub fn attempts(&self, executor: Option<&Executor>) -> Vec<AttemptDoc> {
         let Some(executor) = executor else { return Vec::new() };
-        let now = executor.known().world().now();
+        let now = executor.world().now();
         match executor.view(&View::History(None, None), &actor(), now) {
             Ok(Answer::History(doc)) => doc.attempts,
             _ => Vec::new(),
@@ -56,7 +56,7 @@ impl Checks {
     pub fn after_step(&mut self, world: &SimWorld, executor: &Executor) {
         let known = executor.known();
         let attempts = self.attempts(Some(executor));
-        let now = known.world().now();
+        let now = executor.world().now();
         let decisions = known.decide(now);
         let listed = known.listed();
         let generation = executor.generation();

@@ -524,7 +524,7 @@ impl<'a> Sim<'a> {
         if service.executor.known().is_running() {
             return BTreeSet::new();
         }
-        let decisions = service.executor.known().decide(service.executor.known().world().now());
+        let decisions = service.executor.known().decide(service.executor.world().now());
         let due = decisions.iter().filter(|d| d.state == State::Due);
         let due = due.filter_map(|d| Some((d.request_id?, d.attempt))).collect::<BTreeSet<_>>();
         for (id, attempt) in due.intersection(before) {

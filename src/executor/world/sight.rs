@@ -1,0 +1,127 @@
+//! What can be seen of the outside: nothing here does anything about it, so that who holds this can only look. All that
+//! is known of a machine is read through it.
+
+use super::{Held, World};
+use crate::clock::{Monotonic, Wall, Zone, ZoneError};
+use crate::config::Config;
+use crate::executor::history::{Lost, Snapshot};
+use crate::executor::run::attempt::Found;
+use crate::executor::run::outcome::ExitRecord;
+use crate::executor::run::run_folder::{Started, Waits};
+use crate::executor::share::job::{ShareNews, look_job};
+use crate::host::power::HostFacts;
+use crate::host::sessions::LoggedOn;
+use crate::site::instruction::{ContentHash, Request};
+use crate::site::share::Look;
+use crate::terms::Platform;
+use crate::text::SafeText;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A world that is only looked at; each question is the one of `Machine`, `Runs` or `Store`.
+pub struct Sight(Arc<dyn World>);
+
+impl Sight {
+    /// Of this world.
+    pub fn of(world: Arc<dyn World>) -> Sight {
+        Sight(world)
+    }
+
+    pub fn now(&self) -> Wall {
+        self.0.now()
+    }
+
+    pub fn monotonic(&self) -> Monotonic {
+        self.0.monotonic()
+    }
+
+    pub fn clock_synchronised(&self) -> Option<bool> {
+        self.0.clock_synchronised()
+    }
+
+    pub fn boot_id(&self) -> String {
+        self.0.boot_id()
+    }
+
+    pub fn zone(&self, name: &str) -> Result<Zone, ZoneError> {
+        self.0.zone(name)
+    }
+
+    pub fn platform(&self) -> Option<Platform> {
+        self.0.platform()
+    }
+
+    pub fn disk_free(&self) -> Option<u64> {
+        self.0.disk_free()
+    }
+
+    pub fn host_name(&self) -> SafeText {
+        self.0.host_name()
+    }
+
+    pub fn account(&self) -> SafeText {
+        self.0.account()
+    }
+
+    pub fn logged_on(&self) -> LoggedOn {
+        self.0.logged_on()
+    }
+
+    pub fn host_facts(&self, started: Option<Wall>) -> HostFacts {
+        self.0.host_facts(started)
+    }
+
+    /// Looks at the shares of a configuration, within their deadline; `past` as [`look_job`] has it. None: there is nothing
+    /// to look for.
+    pub fn look(&self, config: &Config, past: bool) -> Option<Result<Look, SafeText>> {
+        let (job, deadline) = look_job(config, past)?;
+        match self.0.ask_share(&job, deadline) {
+            Ok(ShareNews::Looked(looked)) => Some(Ok(looked.look)),
+            Ok(
+                ShareNews::Staged(..)
+                | ShareNews::Unchanged
+                | ShareNews::Delivered(_)
+                | ShareNews::Reported(_)
+                | ShareNews::Verified(_),
+            ) => None,
+            Err(why) => Some(Err(why)),
+        }
+    }
+
+    pub fn find_run(&self, run: &str, host: Option<&Started>) -> io::Result<Found<ExitRecord>> {
+        self.0.find_run(run, host)
+    }
+
+    pub fn waits_for_input(&self, run: &str) -> Option<Waits> {
+        self.0.waits_for_input(run)
+    }
+
+    pub fn transcript(&self, run: &str) -> Option<PathBuf> {
+        self.0.transcript(run)
+    }
+
+    pub fn last_output(&self, run: &str) -> (Option<Wall>, Option<SafeText>) {
+        self.0.last_output(run)
+    }
+
+    pub fn read_history(&self) -> Result<Snapshot, Lost> {
+        self.0.read_history()
+    }
+
+    pub fn held(&self) -> Option<Held> {
+        self.0.held()
+    }
+
+    pub fn is_staged(&self, hash: &ContentHash) -> bool {
+        self.0.is_staged(hash)
+    }
+
+    pub fn startable(&self, request: &Request) -> Result<(), SafeText> {
+        self.0.startable(request)
+    }
+
+    pub fn lock_holder(&self) -> Option<SafeText> {
+        self.0.lock_holder()
+    }
+}
