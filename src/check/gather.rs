@@ -117,7 +117,7 @@ fn look(subject: &Subject, other: Option<&Account>) -> Option<std::result::Resul
     if config.shares.is_empty() {
         return None;
     }
-    let (job, deadline) = look_job(config, false)?;
+    let (job, deadline) = look_job(config, false, Vec::new())?;
     Some(match job.run_as(other, deadline) {
         Ok(ShareNews::Looked(looked)) => Ok(looked.look),
         Ok(_) => Err("the share reader gave another answer than was asked for".into()),

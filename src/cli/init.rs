@@ -8,8 +8,9 @@ use super::page::Page;
 use super::setup::{Read, bad_configuration};
 use crate::config::Starter;
 use crate::error::{Exit, Failure, Result};
+use crate::executor::client::Ask as _;
 use crate::executor::history::Adopt;
-use crate::executor::talk::protocol::{Action, Answer};
+use crate::executor::talk::protocol::{Action, Answer, View, unexpected_answer};
 use crate::executor::talk::view::DryRunDoc;
 use crate::executor::{footing, init};
 use crate::host::durable;
@@ -72,15 +73,41 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
     });
     let config = crate::config::Config::load(&layout.config)
         .map_err(|e| bad_configuration(&layout.config, &e.problems()))?;
+    let state_of_history = match adopt.filter(|_| has_a_double(app)) {
+        Some(adopt) => keep_id(app, adopt)?,
+        None => init::enrol(layout, &config, adopt)?,
+    };
     let doc = InitDoc {
         machine,
         config: layout.config.display().to_string().into(),
         config_written: new,
         state: layout.state.display().to_string().into(),
-        state_of_history: init::enrol(layout, &config, adopt)?,
+        state_of_history,
     };
     app.out.view(&doc, || page(app, &doc, config.trust.mode))?;
     Ok(Exit::Done)
+}
+
+/// Another machine reports as this one. Nothing is lost then, and the executor carries it out.
+fn has_a_double(app: &App) -> bool {
+    let status = app.client().and_then(|client| client.view(&View::Status));
+    matches!(status, Ok(Answer::Status(doc)) if doc.problems.iter().any(|p| p.code == "two-machines"))
+}
+
+fn keep_id(app: &App, adopt: Adopt) -> Result<init::InitDoc> {
+    let change = app.wish(Action::KeepId { done: adopt == Adopt::Done }, None);
+    let Answer::Adopted(adopted) = app.client()?.change(&change)? else { return Err(unexpected_answer()) };
+    let words = format!(
+        "this machine is the one with its id; {adopted} requests count as done. The other one runs nothing by itself as soon \
+         as it reads this one's report; give it an id of its own"
+    );
+    Ok(init::InitDoc {
+        history: init::Found::Adopted,
+        adopted,
+        kept: None,
+        unseen: Vec::new(),
+        message: SafeText::new(&words),
+    })
 }
 
 fn write_configuration(app: &App, machine: crate::site::ids::MachineId, trust: TrustMode) -> Result<()> {

@@ -34,7 +34,7 @@ use crate::clock::{System, Wall, Zone};
 use crate::decision::Verb as Wish;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::{Ask, Client};
-use crate::executor::talk::protocol::{Action, Answer, Change, View};
+use crate::executor::talk::protocol::{Action, Answer, Change, View, unexpected_answer};
 use crate::executor::talk::view::ServiceState;
 use crate::text::SafeText;
 use args::{AuditVerb, Cli, Global, Meant, Verb};
@@ -184,6 +184,8 @@ impl App {
             Answer::Told(doc) => out.view(doc, || view::told(doc, &look))?,
             Answer::Seen(doc) => out.view(doc, || view::seen(doc, &look))?,
             Answer::Poll(doc) => out.view(doc, || view::poll(doc, &look))?,
+            // `init` says what became of it.
+            Answer::Adopted(_) => return Err(unexpected_answer()),
             Answer::DryRun(doc) => out.view(doc, || view::dry_run(doc, &look))?,
         }
         Ok(Exit::Done)

@@ -143,6 +143,8 @@ pub struct HistoryView {
     pub lost: Option<SafeText>,
     /// Set while history cannot be read: why.
     pub unreadable: Option<SafeText>,
+    /// Set while another machine has this one's id: what shows it.
+    pub two_machines: Option<SafeText>,
     /// All attempts by request, in order of their numbers. Never an empty list.
     pub attempts: BTreeMap<RequestId, Vec<Arc<Attempt>>>,
     /// What an operator adopted as done without an attempt (`pcm init --adopt=done`).

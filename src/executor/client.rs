@@ -330,7 +330,8 @@ impl Client {
                 }
             }
             // What a share offers now is what can be accepted.
-            Action::AcceptSerial(_) => executor.look_now(),
+            // So is what counts as done.
+            Action::AcceptSerial(_) | Action::KeepId { .. } => executor.look_now(),
             Action::Request(_, Verb::Stop)
             | Action::Hold { .. }
             | Action::Unhold
@@ -451,7 +452,8 @@ fn timeout_of(change: &Change) -> Duration {
         | Action::Notice
         | Action::Seen(_)
         | Action::Poll
-        | Action::AcceptSerial(_) => CHANGE_TIMEOUT,
+        | Action::AcceptSerial(_)
+        | Action::KeepId { .. } => CHANGE_TIMEOUT,
     }
 }
 

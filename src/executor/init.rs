@@ -133,7 +133,7 @@ fn make(layout: &Layout, config: &Config, now: Wall, generation: &str) -> Result
 
 /// What every place says of an earlier life of this machine, by the share reader, within its deadline.
 fn past(config: &Config) -> Vec<Told> {
-    let Some((job, deadline)) = look_job(config, true) else { return Vec::new() };
+    let Some((job, deadline)) = look_job(config, true, Vec::new()) else { return Vec::new() };
     let why = match job.run(deadline) {
         Ok(ShareNews::Looked(looked)) => return looked.past,
         Ok(_) => "the share reader gave another answer than was asked for".into(),

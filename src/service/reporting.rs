@@ -1,6 +1,6 @@
-//! When the machine report goes to the share (FORMATS.md 6, DEFECTS Q188042 Q140389): a change at once, otherwise once in
-//! a polling interval with jitter; after a failure ever later. Results (MIFs) never wait for it: each of the two has its
-//! own time after a failure. Time is an argument.
+//! When results and the machine report go to the share (FORMATS.md 6, DEFECTS Q188042 Q140389): what changes at once, the
+//! report otherwise once in a polling interval with jitter; after a failure ever later, each of the two by its own time. A
+//! result that waits takes the report along. Time is an argument.
 
 use crate::clock::{Monotonic, Wall};
 use crate::executor::share::job::Delivery;
@@ -23,6 +23,8 @@ pub struct Reporting {
     delivered: Option<MachineReport>,
     next: Option<MachineReport>,
     under_way: bool,
+    /// What stands there has to be replaced.
+    again: bool,
     periodic: Monotonic,
     results: Tries,
     report: Tries,
@@ -63,6 +65,7 @@ impl Reporting {
             delivered: None,
             next: None,
             under_way: false,
+            again: false,
             periodic: Monotonic::default(),
             results: Tries::default(),
             report: Tries::default(),
@@ -93,12 +96,30 @@ impl Reporting {
         results_due || report_may && (changed || now >= self.periodic)
     }
 
-    /// The report to be delivered, as JSON, or why there is none: results go without it then.
-    pub fn take(&mut self, now: Wall) -> Result<String, SafeText> {
+    /// The report to be delivered, with its number, or why there is none: results go without it then.
+    pub fn take(&mut self, now: Wall, number: Option<u64>) -> Result<Box<MachineReport>, SafeText> {
         let report = self.next.as_mut().ok_or("there is no report")?;
-        report.reported_at = now;
-        let bytes = report.to_bytes().map_err(|e| SafeText::new(&e.to_string()))?;
-        String::from_utf8(bytes).map_err(|e| SafeText::new(&e.to_string()))
+        (report.reported_at, report.report) = (now, number);
+        Ok(Box::new(report.clone()))
+    }
+
+    /// What stands at these places is not what has to stand there: it is written anew and at once, where reports go there.
+    pub fn report_again(&mut self, places: &[PathBuf]) {
+        self.again |= places.iter().any(|place| self.place.as_ref().is_none_or(|goes| goes == place));
+        self.begin_again();
+    }
+
+    /// One that is under way may have been made before that was known.
+    fn begin_again(&mut self) {
+        if self.again && !self.under_way {
+            (self.again, self.delivered, self.report) = (false, None, Tries::default());
+        }
+    }
+
+    /// There is no place to deliver to.
+    pub fn nowhere(&mut self, why: &SafeText, now: Wall) {
+        let since = self.undelivered.as_ref().map_or(now, |before| before.since);
+        self.undelivered = Some(Undelivered { since, cause: why.clone() });
     }
 
     /// Where it is to go: of these the one that took it last, until it has taken nothing for two intervals; then, or where
@@ -124,6 +145,7 @@ impl Reporting {
             self.delivered = self.next.take();
             self.periodic = Monotonic(mono.0 + self.interval.saturating_sub(self.jitter));
         }
+        self.begin_again();
         let (what, why) = match (&delivery.results, &delivery.report) {
             (Ok(_), Ok(())) => {
                 self.undelivered = None;
@@ -131,6 +153,8 @@ impl Reporting {
                 self.arrived = mono;
                 return None;
             }
+            // Why that is so is said where it is heard of.
+            (Ok(_), Err(_)) if delivery.found.is_some() => return None,
             (Err(why), Ok(())) => ("Some results", why.clone()),
             (Ok(_), Err(why)) => ("The report", why.clone()),
             (Err(why), Err(same)) if why == same => ("Results and report", why.clone()),
@@ -157,7 +181,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     fn arrived() -> Delivery {
-        Delivery { results: Ok(0), report: Ok(()), place: Some("/second".into()) }
+        Delivery { results: Ok(0), report: Ok(()), place: Some("/second".into()), stands: None, found: None }
     }
 
     fn at(seconds: u64) -> Monotonic {
@@ -183,6 +207,12 @@ mod tests {
             clock_ok: true,
             requests: Vec::new(),
             audit_head: None,
+            report: None,
+            state_id: None,
+            boot_id: None,
+            undelivered: Vec::new(),
+            two_machines: false,
+            kept_id: None,
         }
     }
 
@@ -247,7 +277,8 @@ mod tests {
     #[test]
     fn a_result_goes_at_once_while_the_report_is_refused_and_what_did_not_arrive_is_said() {
         let mut reporting = Reporting::new(None, HOUR);
-        let refused = Delivery { results: Ok(0), report: Err("machines: read-only".into()), place: None };
+        let refused =
+            Delivery { results: Ok(0), report: Err("machines: read-only".into()), place: None, ..arrived() };
         let start: Wall = "2026-11-22T12:00:00Z".parse().unwrap();
         for (tried, second) in [0, 15, 45].into_iter().enumerate() {
             assert!(reporting.wanted(at(second), false, || report(1)));
@@ -261,6 +292,25 @@ mod tests {
         reporting.started();
         reporting.ended(&arrived(), start, at(47));
         assert_eq!(reporting.undelivered(), None);
+    }
+
+    #[test]
+    fn what_has_to_be_written_anew_is_written_at_once_also_after_a_delivery_that_was_under_way() {
+        let mut reporting = Reporting::new(None, HOUR);
+        let share = [PathBuf::from("/second")];
+        let found = Delivery { report: Err("another one stands there".into()), place: None, ..arrived() };
+        for delivery in [&arrived(), &found] {
+            assert!(reporting.wanted(at(0), false, || report(1)));
+            reporting.started();
+            reporting.report_again(&share);
+            reporting.ended(delivery, Wall::default(), at(0));
+            assert!(reporting.wanted(at(0), false, || report(1)), "{delivery:?}");
+        }
+        reporting.started();
+        reporting.ended(&arrived(), Wall::default(), at(0));
+        assert!(!reporting.wanted(at(0), false, || report(1)));
+        reporting.report_again(&share);
+        assert!(reporting.wanted(at(0), false, || report(1)));
     }
 
     #[test]

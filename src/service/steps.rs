@@ -91,6 +91,7 @@ pub struct Steps<'a> {
     schedule: Schedule,
     looks: Box<dyn Carrier + 'a>,
     carries: Box<dyn Carrier + 'a>,
+    delivers: Box<dyn Carrier + 'a>,
     /// What is being copied.
     staging: Option<ContentHash>,
     /// What is copied after that, in order: each look puts it in order anew.
@@ -113,12 +114,12 @@ pub struct Steps<'a> {
 }
 
 impl<'a> Steps<'a> {
-    /// A service that has made no step yet; `looks` and `carries` are its two ways to the share, `verifies` hashes what is
-    /// staged.
+    /// A service that has made no step yet; `looks`, `carries` (packages) and `delivers` are its ways to the share, of which
+    /// none waits for another, `verifies` hashes what is staged.
     pub fn new(
         executor: Executor,
         read_config: &'a dyn Fn() -> std::result::Result<Config, SafeText>,
-        [looks, carries, verifies]: [Box<dyn Carrier + 'a>; 3],
+        [looks, carries, delivers, verifies]: [Box<dyn Carrier + 'a>; 4],
     ) -> Self {
         let world = Arc::clone(executor.world());
         let mono = world.monotonic();
@@ -134,6 +135,7 @@ impl<'a> Steps<'a> {
             schedule,
             looks,
             carries,
+            delivers,
             staging: None,
             to_stage: VecDeque::new(),
             look_again: false,
@@ -313,7 +315,7 @@ impl<'a> Steps<'a> {
                 };
                 self.hear_verified(ticket, answer, differs.as_ref(), now);
             }
-            (ShareJob::Deliver { .. }, news) => {
+            (ShareJob::Deliver { report, .. }, news) => {
                 let delivery = match news {
                     Ok(ShareNews::Delivered(delivery)) => delivery,
                     Ok(_) => return,
@@ -326,6 +328,13 @@ impl<'a> Steps<'a> {
                 if let Some(line) = self.reporting.ended(&delivery, now, mono) {
                     self.executor.journal().warning(now, &line);
                 }
+                if let Some((place, stood)) = delivery.stands {
+                    self.executor.report_stands(place, stood, report.ok().flatten().as_deref(), now);
+                }
+                if let Some(found) = delivery.found {
+                    let again = self.executor.take_own_reports(&[found], now);
+                    self.reporting.report_again(&again);
+                }
                 self.executor.set_undelivered(self.reporting.undelivered());
             }
             // Only `pcm check` reads reports.
@@ -337,7 +346,8 @@ impl<'a> Steps<'a> {
         let fault = match news {
             Ok(ShareNews::Looked(looked)) => {
                 let fault = looked.look.found.is_none();
-                self.executor.take_look(*looked, now);
+                let again = self.executor.take_look(*looked, now);
+                self.reporting.report_again(&again);
                 self.keep_intervals(mono);
                 fault
             }
@@ -429,19 +439,34 @@ impl<'a> Steps<'a> {
 
     fn report(&mut self, now: Wall, mono: Monotonic) {
         let Some(machine) = self.executor.known().config().machine else { return };
-        let (places, trust) = self.executor.known().report_places();
         // It would take the place of what is there of an earlier life, which decides whether this history is the whole.
-        if places.is_empty() || self.executor.known().is_new() {
+        if self.executor.known().is_new() {
             return;
         }
+        let (places, trust) = match self.executor.known().report_places() {
+            Ok(places) => places,
+            Err(why) => {
+                if self.schedule.has_looked() {
+                    self.reporting.nowhere(&why, now);
+                    self.executor.set_undelivered(self.reporting.undelivered());
+                }
+                return;
+            }
+        };
         let waiting = self.world.results_wait();
         if !self.reporting.wanted(mono, waiting, || self.executor.report(now, machine)) {
             return;
         }
-        let report = self.reporting.take(now);
+        let known = self.executor.known().own_reports().cloned().map(Box::new);
+        let report = if self.executor.known().is_silent() {
+            Ok(None)
+        } else {
+            let number = self.executor.number_report(now);
+            number.and_then(|number| self.reporting.take(now, number)).map(Some)
+        };
         let (places, outbox) = (self.reporting.places(places, mono), self.executor.outbox());
-        let job = ShareJob::Deliver { places, trust, machine, report, outbox };
-        if self.carries.give(job, DELIVER_DEADLINE) {
+        let job = ShareJob::Deliver { places, trust, machine, known, report, outbox };
+        if self.delivers.give(job, DELIVER_DEADLINE) {
             self.reporting.started();
         }
     }

@@ -3,14 +3,15 @@
 //!
 //! In reading order: what an id is (`ids`), how a TOML value gets its line and field (`fields`), what is published
 //! (`site_file`, `instruction`, `content`), how a share is read and judged (`share`, `trust`), what is never taken again
-//! (`publication`), what a machine writes back (`mif`, `report`), what is there of an earlier life of it (`past`), how a new
-//! share is made (`publish`), and what can be wrong with one (`lint`).
+//! (`publication`), what a machine writes back (`mif`, `report`), whether it wrote that itself
+//! (`own_report`), what is there of an earlier life of it (`past`), how a new share is made (`publish`), and what can be wrong with one (`lint`).
 
 pub mod content;
 pub mod ids;
 pub mod instruction;
 pub(crate) mod lint;
 pub(crate) mod mif;
+pub mod own_report;
 pub mod past;
 pub(crate) mod publication;
 pub(crate) mod publish;

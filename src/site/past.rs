@@ -4,6 +4,7 @@
 use super::ids::MachineId;
 use super::report::{self, MachineReport};
 use super::site_file;
+use crate::clock::Wall;
 use crate::host::open::{Folder, OpenError};
 use crate::site::share::read_bounded;
 use crate::text::SafeText;
@@ -50,9 +51,22 @@ fn look_at(place: &Path, machine: MachineId) -> Past {
         let why = format!("there is no {} in it: is the share mounted?", site_file::NAME);
         return Past::Unknown(SafeText::new(&why));
     }
+    let name = report::report_name(machine);
+    let path = place.join(report::FOLDER).join(&name);
+    let read = reports
+        .and_then(|folder| folder.file(&name))
+        .and_then(|mut file| read_bounded(&mut file, report::MAX_BYTES))
+        .map(|bytes| MachineReport::from_bytes(&bytes));
+    // It may be another machine that is alive.
+    let by = match &read {
+        Ok(Ok(report)) => {
+            format!(", which {} reported last, at {}", report.host, to_the_second(report.reported_at))
+        }
+        Ok(Err(_)) | Err(_) => String::new(),
+    };
     match results.and_then(|folder| folder.folder(machine.as_str())) {
         Ok(own) if holds_results(&own) => {
-            let found = format!("{} holds earlier results of {machine}", own.path().display());
+            let found = format!("{} holds earlier results of {machine}{by}", own.path().display());
             return Past::Found(SafeText::new(&found));
         }
         Ok(own) => {
@@ -63,23 +77,23 @@ fn look_at(place: &Path, machine: MachineId) -> Past {
         Err(OpenError::Missing) => {}
         Err(e) => return unknown(&place.join(report::RESULTS), &e),
     }
-    let name = report::report_name(machine);
-    let path = place.join(report::FOLDER).join(&name);
-    let read = reports
-        .and_then(|folder| folder.file(&name))
-        .and_then(|mut file| read_bounded(&mut file, report::MAX_BYTES));
-    match read.map(|bytes| MachineReport::from_bytes(&bytes)) {
+    match read {
         Err(OpenError::Missing) => Past::None,
         Err(e) => unknown(&path, &e),
         Ok(Ok(report)) if report.requests.iter().all(|request| request.attempt == 0) => Past::None,
         Ok(Ok(_)) => {
-            Past::Found(SafeText::new(&format!("{} speaks of earlier attempts of {machine}", path.display())))
+            let found = format!("{} speaks of earlier attempts of {machine}{by}", path.display());
+            Past::Found(SafeText::new(&found))
         }
         Ok(Err(why)) => Past::Found(SafeText::new(&format!(
             "{} is an earlier report of {machine} that cannot be read: {why}",
             path.display()
         ))),
     }
+}
+
+fn to_the_second(at: Wall) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
 /// Whatever else lies there decides nothing: anybody may have put it there.
@@ -139,7 +153,13 @@ mod tests {
                 "requests":[{requests}]}}"#
             );
             fs::write(&file, text).unwrap();
-            assert_eq!(matches!(look_at(share, machine()), Past::Found(_)), found, "{requests}");
+            match look_at(share, machine()) {
+                Past::Found(what) => {
+                    let by = "which box reported last, at 2026-11-22T12:00:00Z";
+                    assert!(found && what.as_str().ends_with(by), "{what}");
+                }
+                other => assert_eq!((other, found), (Past::None, false), "{requests}"),
+            }
         }
         fs::write(&file, "{").unwrap();
         assert!(matches!(look_at(share, machine()), Past::Found(_)));

@@ -7,6 +7,7 @@ use crate::host::open::Folder;
 use crate::terms::{Code, Platform, State};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ pub const MAX_BYTES: u64 = 512 << 10;
 pub const FOLDER: &str = "machines";
 /// The longest result in it, in characters.
 pub const MAX_RESULT: usize = 128;
+
+/// The most names of results in it that are not on the share.
+pub const MAX_UNDELIVERED: usize = 100;
 
 /// One machine's own account of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +56,25 @@ pub struct MachineReport {
     pub requests: Vec<ReportedRequest>,
     /// The newest hash of the audit chain, so that rewriting it shows.
     pub audit_head: Option<SafeText>,
+    /// Grows with every report of this machine.
+    #[serde(default)]
+    pub report: Option<u64>,
+    /// Names the history of which it speaks.
+    #[serde(default)]
+    pub state_id: Option<SafeText>,
+    /// Names the boot in which it was written.
+    #[serde(default)]
+    pub boot_id: Option<SafeText>,
+    /// Results that are not on the share: nothing here speaks of the attempts that they are of. At most
+    /// [`MAX_UNDELIVERED`].
+    #[serde(default)]
+    pub undelivered: Vec<SafeText>,
+    /// Another machine reports with this id, and this one runs nothing by itself.
+    #[serde(default)]
+    pub two_machines: bool,
+    /// Which report was the next when an operator decided that this machine keeps its id; None: nobody had to.
+    #[serde(default)]
+    pub kept_id: Option<u64>,
 }
 
 /// One request in a machine report. Nothing secret: no command line, no output.
@@ -155,10 +178,24 @@ impl MachineReport {
         }
     }
 
-    /// Whether nothing but the time of looking differs, so that there is nothing new to report.
+    /// Leaves out what speaks of results that are not on the share, and names them (DEFECTS Q138241).
+    pub fn leave_out(&mut self, missing: &[String]) {
+        let missing: BTreeSet<&str> = missing.iter().map(String::as_str).collect();
+        self.requests.retain(|request| {
+            request.ended_at.is_none()
+                || !missing.contains(result_name(request.request_id, request.attempt).as_str())
+        });
+        self.undelivered = missing.into_iter().take(MAX_UNDELIVERED).map(SafeText::new).collect();
+    }
+
+    /// Whether nothing but its number and the time of looking differs, so that there is nothing new to report.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        let timeless =
-            |report: &Self| Self { reported_at: Wall::default(), polled_at: None, ..report.clone() };
+        let timeless = |report: &Self| Self {
+            report: None,
+            reported_at: Wall::default(),
+            polled_at: None,
+            ..report.clone()
+        };
         timeless(self) == timeless(other)
     }
 }
@@ -214,4 +251,4 @@ pub fn is_result_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

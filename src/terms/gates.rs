@@ -294,6 +294,13 @@ table! {
             without: "had the history been readable", opens: "the history can be read again",
             remedy: "Repair the file system or the rights of the state folder; pcm goes on by itself",
         }
+        /// Another machine has this one's id and reports in its name.
+        TwoMachines = "two-machines" {
+            gate: Gate::History, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "two machines have this id", listed: Listed::Brief,
+            without: "had no other machine this id", opens: "an operator decides with pcm init --adopt",
+            remedy: "Decide which machine keeps the id, give the other one an id of its own, then pcm init --adopt on this one",
+        }
         /// A retry that is not due yet.
         RetryLater = "retry-later" {
             gate: Gate::History, leads_to: State::RetryWait, passed_by: PassedBy::Rerun,

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// All items, in the order in which they are shown.
-const ITEMS: [&str; 27] = [
+const ITEMS: [&str; 28] = [
     "silent",
     "background",
     "mandatory",
@@ -32,6 +32,7 @@ const ITEMS: [&str; 27] = [
     "restarts",
     "state",
     "history",
+    "one-machine",
     "clock",
     "share",
     "instructions",

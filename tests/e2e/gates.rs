@@ -597,6 +597,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("unsigned", "mode signed, with the whole file: e2e::share"),
     ("bad-signature", "nothing verifies signatures yet, so nothing gives this code"),
     ("rollback", "what is older is not taken, so no request of it is there to explain: e2e::rollback"),
+    ("two-machines", "a second machine is needed: e2e::identity"),
     ("not-offered", "a request that is not offered is not mandatory either: decision::tests::gates"),
     ("older-first", "it goes once the older one is copied: decision::tests::turn, agreement::many"),
     ("user-logged-on", "below, where logind can be imitated"),

@@ -1,9 +1,12 @@
 //! Who a machine is to its share: set up anew it does not run again what it has run before, whether the share is there or
-//! not.
+//! not; and another machine with its id is noticed.
 
 use super::common::*;
 use super::hanging::Hang;
+use serde_json::Value;
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 fn ran_once() -> Site {
@@ -60,6 +63,8 @@ fn closed_everywhere(site: &Site, words: &str) {
     assert_eq!(history["verdict"], "block", "{history}");
     assert!(history["evidence"].as_str().unwrap().contains(words), "{history}");
     assert!(history["remedy"].as_str().unwrap().contains("init --adopt=done"), "{history}");
+    let one = check["items"].as_array().unwrap().iter().find(|item| item["item"] == "one-machine").unwrap();
+    assert_eq!(one["verdict"], "unknown", "nobody knows what this machine has reported: {one}");
 }
 
 #[test]
@@ -159,4 +164,224 @@ fn init_does_not_hang_with_its_share() {
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     assert!(init["message"].as_str().unwrap().contains("does not answer"), "{init}");
     assert_eq!(init["unseen"].as_array().map(Vec::len), Some(1), "{init}");
+}
+
+/// Another machine with the id, the configuration and the share of this one; with `copied`, a copy of its disk.
+struct Double {
+    config: PathBuf,
+    state: PathBuf,
+}
+
+impl Double {
+    fn of(site: &Site, copied: bool) -> Self {
+        let double = Self { config: site.path("etc.double/pcm.toml"), state: site.path("state.double") };
+        make_dir(double.config.parent().unwrap());
+        write(&double.config, &fs::read(site.config()).unwrap());
+        if copied {
+            fs::copy(site.path("etc/pcm.mark"), site.path("etc.double/pcm.mark")).unwrap();
+            let copy = Command::new("cp").arg("-a").arg(site.state()).arg(&double.state).status();
+            assert!(copy.unwrap().success());
+        } else {
+            let init = double.command(&["init"]).output().unwrap();
+            assert!(init.status.success(), "{}", text(&init));
+        }
+        double
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pcm"));
+        command.arg("--config").arg(&self.config).arg("--state").arg(&self.state).args(args);
+        command.env_remove("PCM_CONFIG").env_remove("PCM_STATE").env("TZ", "UTC");
+        command
+    }
+
+    fn problems(&self, view: &str) -> String {
+        let output = self.command(&[view, "--json"]).output().unwrap();
+        let doc = serde_json::from_slice::<Value>(&output.stdout);
+        doc.map_or_else(|_| String::new(), |doc| doc["problems"].to_string())
+    }
+
+    fn service(&self) -> Service {
+        let null = || std::process::Stdio::null();
+        let child = self.command(&["service", "run"]).stdout(null()).stderr(null()).spawn().unwrap();
+        Service { child }
+    }
+}
+
+fn report(site: &Site) -> Value {
+    let bytes = fs::read(site.share().join("machines/BP004000.json")).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+fn reported(site: &Site, least: u64) -> u64 {
+    let number = || report(site)["report"].as_u64().unwrap_or(0);
+    wait_for_or(Duration::from_secs(60), || number() >= least)
+        .unwrap_or_else(|()| panic!("no report {least}: {}\n{}", report(site), site.log()));
+    number()
+}
+
+fn has_a_double(site: &Site) -> bool {
+    site.json_of(&["list"])["problems"].to_string().contains("\"two-machines\"")
+}
+
+#[test]
+fn two_machines_with_one_id_are_noticed_by_both_and_neither_runs_anything_by_itself() {
+    let mut site = Site::new();
+    let hash = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
+    let request = Request::due("BP0000Y").set("content_sha256", hash);
+    site.publish(&[request.clone().mandatory(now() + seconds(3600))]);
+    let double = Double::of(&site, false);
+    let _service = site.service();
+    let number = reported(&site, 1);
+    let _second = double.service();
+    reported(&site, number + 1);
+    let minute = Duration::from_secs(60);
+    wait_for_or(minute, || has_a_double(&site)).unwrap_or_else(|()| panic!("{}", site.log()));
+    wait_for_or(minute, || double.problems("list").contains("two-machines"))
+        .expect("the other one knows it, too");
+    site.publish(&[request]);
+    site.wait_blocked("BP0000Y", &["two-machines"]);
+    two_polls(&site);
+    assert_eq!(site.ran("ran"), 0, "{}", site.log());
+
+    let status = site.pcm(&["status"]);
+    assert_eq!(status.status.code(), Some(10), "{}", text(&status));
+    assert!(double.problems("status").contains("two-machines"));
+    let check = site.json_of(&["check"]);
+    let item = check["items"].as_array().unwrap().iter().find(|item| item["item"] == "one-machine").unwrap();
+    assert!(item["verdict"] == "block" && item["remedy"].to_string().contains("init --adopt=done"), "{item}");
+    let explained = site.json(&["explain", "BP0000Y"])["gates"].to_string();
+    assert!(explained.contains("wrote report") && explained.contains("init --adopt"), "{explained}");
+    assert_eq!(site.refused(&["run", "BP0000Y"], 3)["code"], "two-machines");
+    site.wait_log("two-machines: nothing runs by itself");
+    let quiet = reported(&site, number + 2);
+    two_polls(&site);
+    assert_eq!(reported(&site, 1), quiet, "neither writes over the other any more");
+
+    // The other one is still there: it reads of the decision, and does not stop this one again.
+    let adopted = site.json(&["init", "--adopt=not-done"]);
+    assert_eq!((&adopted["history"], &adopted["adopted"]), (&"adopted".into(), &0.into()), "{adopted}");
+    site.wait_state("BP0000Y", "succeeded");
+    wait_for_or(minute, || double.problems("status").contains("after an operator decided")).unwrap();
+    two_polls(&site);
+    assert!(!has_a_double(&site) && site.ran("ran") == 1);
+    assert!(double.problems("list").contains("two-machines"));
+}
+
+#[test]
+fn a_copy_is_noticed_where_reports_go_to_a_place_of_their_own() {
+    let site = Site::bare("[share]\nreport = \"REPORTS\"\n");
+    let mut site = with_place(site);
+    site.publish(&[Request::due("BP0000Y").set("mandatory_after", "")]);
+    let at_place = || {
+        let bytes = fs::read(site.path("reports/machines/BP004000.json")).unwrap_or_default();
+        serde_json::from_slice::<Value>(&bytes).unwrap_or_default()["report"].as_u64()
+    };
+    let service = site.service();
+    let minute = Duration::from_secs(60);
+    wait_for_or(minute, || at_place().is_some()).unwrap_or_else(|()| panic!("{}", site.log()));
+    service.terminate();
+    let double = Double::of(&site, true);
+    let (_service, _second) = (site.service(), double.service());
+    wait_for_or(minute, || has_a_double(&site)).unwrap_or_else(|()| panic!("{}", site.log()));
+    wait_for_or(minute, || double.problems("list").contains("two-machines")).expect("the other one, too");
+}
+
+#[test]
+fn a_place_for_reports_that_hangs_holds_up_no_package() {
+    let site = Site::bare("[share]\nreport = \"REPORTS\"\n");
+    let mut site = with_place(site);
+    let Some(_hang) = Hang::over(&site.path("reports")) else { return };
+    site.publish(&[Request::due("BP0000Y").set("mandatory_after", "")]);
+    let _service = site.service();
+    two_polls(&site);
+    // Its delivery hangs by now, and what comes later has to be copied.
+    let hash = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
+    site.publish(&[Request::due("BP0000Z").set("content_sha256", hash)]);
+    site.wait_state("BP0000Z", "succeeded");
+}
+
+/// With the place for its reports that its configuration names, and its history.
+fn with_place(site: Site) -> Site {
+    let place = site.path("reports");
+    for folder in ["machines", "despoolr.box"] {
+        make_dir(&place.join(folder));
+    }
+    let config = fs::read_to_string(site.config()).unwrap();
+    write(&site.config(), config.replace("REPORTS", &place.display().to_string()).as_bytes());
+    let init = site.pcm(&["init"]);
+    assert!(init.status.success(), "{}", text(&init));
+    site
+}
+
+#[test]
+fn a_copy_of_a_machine_is_noticed_and_what_is_listed_can_be_adopted_as_done() {
+    let mut site = Site::new();
+    let hash = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
+    let request = Request::due("BP0000Y").set("content_sha256", hash);
+    site.publish(&[request.clone().mandatory(now() + seconds(3600))]);
+    let service = site.service();
+    reported(&site, 1);
+    service.terminate();
+    let number = reported(&site, 1);
+    let double = Double::of(&site, true);
+    let service = site.service();
+    reported(&site, number + 1);
+    let second = double.service();
+    wait_for_or(Duration::from_secs(60), || double.problems("list").contains("two-machines")).unwrap();
+    wait_for_or(Duration::from_secs(60), || has_a_double(&site))
+        .unwrap_or_else(|()| panic!("{}", site.log()));
+    second.terminate();
+    service.terminate();
+    // Also where no service runs, and it is remembered.
+    assert!(has_a_double(&site));
+    site.publish(&[request]);
+    let adopted = site.json(&["init", "--adopt=done"]);
+    assert_eq!((&adopted["history"], &adopted["adopted"]), (&"adopted".into(), &1.into()), "{adopted}");
+    let _service = site.service();
+    two_polls(&site);
+    assert!(!has_a_double(&site) && site.ran("ran") == 0, "{}", site.log());
+    assert_eq!(site.json(&["audit", "verify"])["ok"], true);
+}
+
+#[test]
+fn a_share_that_was_restored_gets_the_report_anew_and_is_no_second_machine() {
+    let mut site = Site::new();
+    site.publish(&[Request::due("BP0000Y").set("mandatory_after", "")]);
+    let file = site.share().join("machines/BP004000.json");
+    let service = site.service();
+    reported(&site, 1);
+    let old = fs::read(&file).unwrap();
+    service.terminate();
+    let _service = site.service();
+    let number = reported(&site, 2);
+    write(&file, &old);
+    let number = reported(&site, number + 1);
+    fs::remove_file(&file).unwrap();
+    let number = reported(&site, number + 1);
+    // Copied back as it is: the same bytes, another file.
+    let same = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    write(&file, &same);
+    two_polls(&site);
+    assert!(!has_a_double(&site) && reported(&site, 1) >= number, "{}", site.log());
+}
+
+#[test]
+fn a_report_on_a_share_that_anybody_can_change_stops_no_machine() {
+    let mut site = Site::new();
+    site.publish(&[Request::due("BP0000Y").set("mandatory_after", "")]);
+    let file = site.share().join("machines/BP004000.json");
+    let _service = site.service();
+    reported(&site, 1);
+    mode(&site.share(), 0o777);
+    let refused = || site.json(&["list"])["problems"].to_string().contains("loose-permissions");
+    wait_for("the share is refused", refused);
+    let forged = fs::read_to_string(&file).unwrap().replace("\"report\":", "\"report\":9");
+    write(&file, forged.as_bytes());
+    two_polls(&site);
+    assert!(!has_a_double(&site), "{}", site.log());
+    // Whoever may change the share is believed.
+    mode(&site.share(), 0o755);
+    wait_for("it is noticed", || has_a_double(&site));
 }

@@ -26,6 +26,7 @@ mod packages;
 mod past;
 mod policy;
 mod reboot;
+mod reports;
 mod restart;
 mod rights;
 mod rollback;

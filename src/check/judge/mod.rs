@@ -39,6 +39,7 @@ pub(super) fn judge(facts: &Facts) -> CheckDoc {
         machine::restarts(facts),
         state::state(facts),
         state::history(facts),
+        state::one_machine(facts),
         state::clock(facts),
         share::share(facts),
         share::instructions(facts),

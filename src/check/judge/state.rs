@@ -5,7 +5,7 @@ use super::share::service_runs;
 use super::{ago, block, item, no_view, pass, unknown};
 use crate::clock::between;
 use crate::executor::talk::view::CheckItem;
-use crate::terms::Problem;
+use crate::terms::{Code, Problem};
 use crate::text;
 use std::io::ErrorKind;
 
@@ -46,9 +46,8 @@ pub fn state(facts: &Facts) -> CheckItem {
 
 pub fn history(facts: &Facts) -> CheckItem {
     let file = facts.subject.layout.history();
-    let unusable = |p: &&Problem| matches!(p.code.as_str(), "history-lost" | "state-unreadable");
     let finding = match &facts.views.list {
-        Ok(list) => match list.problems.iter().find(unusable) {
+        Ok(list) => match list.problems.iter().find(is_unusable) {
             None => pass(format!("{} is whole and agrees with its mark", file.display())),
             Some(found) => block(format!("{}: {}", found.code, evidence(found)), remedy(found, facts.pcm())),
         },
@@ -59,6 +58,31 @@ pub fn history(facts: &Facts) -> CheckItem {
         Err(failure) => no_view(failure),
     };
     item("history", vec![finding])
+}
+
+/// Nothing is known of what this machine did.
+fn is_unusable(problem: &&Problem) -> bool {
+    matches!(problem.code.as_str(), "history-lost" | "state-unreadable")
+}
+
+pub fn one_machine(facts: &Facts) -> CheckItem {
+    let finding = match &facts.views.list {
+        Ok(list) => match list.problems.iter().find(|p| p.code == Code::TwoMachines.as_str()) {
+            None if list.problems.iter().any(|p| is_unusable(&p)) => unknown(
+                "whether another machine reports with this id cannot be known without the history of this one's reports",
+                "See `history`",
+            ),
+            None => pass("no other machine reports with this id"),
+            Some(found) => {
+                let text = found.message.as_str();
+                let (evidence, remedy) =
+                    text.split_once(". ").unwrap_or((text, Code::TwoMachines.row().remedy));
+                block(evidence, remedy.replace("pcm init", &format!("{} init", facts.pcm())))
+            }
+        },
+        Err(failure) => no_view(failure),
+    };
+    item("one-machine", vec![finding])
 }
 
 /// The problem's message is the core's refusal, a sentence with its remedy behind it.

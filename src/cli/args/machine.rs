@@ -26,7 +26,7 @@ pub struct DemoArgs {
 /// `pcm init`
 #[derive(Debug, Clone, Args)]
 pub struct InitArgs {
-    /// What to do with everything listed, where history was lost or the machine is taken over; while a package runs,
+    /// What to do with everything listed, where history was lost or another machine has this id; while a package runs,
     /// nothing is adopted
     #[arg(long, value_enum, value_name = "WHAT")]
     pub adopt: Option<AdoptArg>,

@@ -519,7 +519,7 @@ impl Ask for Fake {
                 why: "an operator's".into(),
             }),
             // The console has no key for it.
-            Action::AcceptSerial(_) => return Err(unexpected_answer()),
+            Action::AcceptSerial(_) | Action::KeepId { .. } => return Err(unexpected_answer()),
             Action::Poll => {
                 Answer::Poll(PollDoc { serial: Some(42), requests: 12, source: None, problems: Vec::new() })
             }

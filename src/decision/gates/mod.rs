@@ -84,6 +84,7 @@ impl<'w> Gates<'w> {
         let gates = [
             machine::service(world),
             past::unknown_past(world),
+            past::two_machines(world),
             Some(self.policy.clone()),
             Some(self.hold.clone()),
             Some(self.source.clone()),

@@ -33,10 +33,30 @@ pub(super) fn closed(
     adopted: Option<Wall>,
     retry_at: Option<Wall>,
 ) -> Option<GateResult> {
-    let gate = Gate::History;
     if let Some(unknown) = unknown_past(world) {
         return Some(unknown);
     }
+    attempted(world, id, newest, adopted, retry_at).or_else(|| two_machines(world))
+}
+
+/// Where what was attempted here is not all that this machine's id has attempted.
+pub(super) fn two_machines(world: &World) -> Option<GateResult> {
+    let why = world.inputs.history.two_machines.as_ref()?;
+    let evidence = world.tell(|| {
+        format!("{why}; an operator has to decide with pcm init --adopt=done or not-done on the machine that stays")
+    });
+    Some(block(Gate::History, Code::TwoMachines, Change::Event, evidence))
+}
+
+/// The same by what was attempted.
+fn attempted(
+    world: &World,
+    id: &RequestId,
+    newest: Option<&Attempt>,
+    adopted: Option<Wall>,
+    retry_at: Option<Wall>,
+) -> Option<GateResult> {
+    let gate = Gate::History;
     let Some(attempt) = newest else {
         let adopted = adopted?;
         let evidence = world

@@ -336,6 +336,14 @@ mod history {
     }
 
     #[test]
+    fn another_machine_with_this_id_closes_what_was_not_attempted_here() {
+        let mut scene = Scene::due().with(|s| s.history.two_machines = Some("box wrote report 9".into()));
+        blocks(&scene, Gate::History, Code::TwoMachines, Change::Event);
+        scene.attempted(ID, vec![attempt(1, State::Succeeded)]);
+        assert!(scene.decide().iter().all(|d| d.state == State::Succeeded));
+    }
+
+    #[test]
     fn what_was_adopted_as_done_has_succeeded() {
         let scene = Scene::due().with(|s| {
             s.history.adopted.insert(id(ID), now());

@@ -86,6 +86,7 @@ fn obstacles() -> Vec<(Gate, Code, Scene)> {
         (Gate::History, Code::Done, change(|s| s.attempted(ID, vec![attempt(1, State::Failed)]))),
         (Gate::History, Code::Interrupted, change(|s| s.attempted(ID, vec![attempt(1, State::Interrupted)]))),
         (Gate::History, Code::HistoryLost, change(|s| s.history.lost = Some("gone".into()))),
+        (Gate::History, Code::TwoMachines, change(|s| s.history.two_machines = Some("another".into()))),
         (
             Gate::History,
             Code::StateUnreadable,

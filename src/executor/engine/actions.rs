@@ -63,8 +63,10 @@ impl Executor {
             Ok(Some(Became::Answered(reply))) => serde_json::from_str(&reply).unwrap_or_else(|e| {
                 Err(outcome_unknown(verb, &format!("its answer is not understood: {e}")))
             }),
-            // What was seen before is seen: asking twice changes nothing.
-            Ok(Some(Became::Taken)) if matches!(change.what, Action::Seen(_)) => return None,
+            // What was seen or decided before is so: asking twice changes nothing.
+            Ok(Some(Became::Taken)) if matches!(change.what, Action::Seen(_) | Action::KeepId { .. }) => {
+                return None;
+            }
             Ok(Some(Became::Taken)) => self.in_force(change, now),
             // Nothing of it is in force, unless it has left no trace in the history.
             Ok(Some(Became::Begun)) => match change.what {
@@ -75,7 +77,8 @@ impl Executor {
                 | Action::Restart(_)
                 | Action::Seen(_)
                 | Action::Poll
-                | Action::AcceptSerial(_) => return None,
+                | Action::AcceptSerial(_)
+                | Action::KeepId { .. } => return None,
             },
             Err(e) => Err(outcome_unknown(verb, &e)),
         };
@@ -97,9 +100,11 @@ impl Executor {
                 Ok(Answer::Restart(self.known.restart_doc(now)))
             }
             Action::AcceptSerial(_) => Ok(Answer::Poll(self.known.poll_doc())),
-            Action::Restart(RestartVerb::Now) | Action::Notice | Action::Seen(_) | Action::Poll => {
-                Err(interrupted(change.what.verb()))
-            }
+            Action::Restart(RestartVerb::Now)
+            | Action::Notice
+            | Action::Seen(_)
+            | Action::KeepId { .. }
+            | Action::Poll => Err(interrupted(change.what.verb())),
         }
     }
 
@@ -251,6 +256,7 @@ impl Executor {
                 self.polled()
             }
             Action::AcceptSerial(serial) => self.accept_serial(*serial, actor, now),
+            Action::KeepId { done } => self.keep_id(*done, actor, now),
         }
     }
 

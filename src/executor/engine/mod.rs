@@ -6,6 +6,7 @@
 
 mod actions;
 mod announce;
+mod identity;
 mod known;
 mod launch;
 mod notify;
@@ -170,7 +171,11 @@ impl Executor {
     /// This machine's own account of itself (FORMATS.md 6).
     pub fn report(&self, now: Wall, machine: MachineId) -> MachineReport {
         // The newest hash of the chain, so that rewriting it shows on the share.
-        let head = self.history.as_ref().ok().map(|history| SafeText::new(&history.head().hash));
+        let head = self
+            .history
+            .as_ref()
+            .ok()
+            .map(|history| (SafeText::new(&history.head().hash), SafeText::new(history.generation())));
         self.known.report(now, machine, head)
     }
 

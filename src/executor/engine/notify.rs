@@ -11,7 +11,7 @@ use serde::Serialize;
 /// What the command reads.
 #[derive(Serialize)]
 struct Notice<'a> {
-    /// `failed`, `interrupted`, `missed` or `history-lost`.
+    /// `failed`, `interrupted`, `missed`, `history-lost` or `two-machines`.
     event: &'a str,
     machine: Option<String>,
     host: String,

@@ -20,13 +20,17 @@ use crate::site::trust::TrustVerdict;
 use crate::terms::{Code, Gate, Problem, Verdict};
 use crate::text::SafeText;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 impl Executor {
-    /// Takes what a look brought, of an earlier life of this machine first: what is in force then is decided by it.
-    pub fn take_look(&mut self, looked: Looked, now: Wall) {
+    /// Takes what a look brought, of an earlier life of this machine first: what is in force then is decided by it. Where
+    /// this machine's report has to be written anew.
+    pub fn take_look(&mut self, looked: Looked, now: Wall) -> Vec<PathBuf> {
         self.take_past(&looked.past, now);
+        let again = self.take_own_reports(&looked.reports, now);
         self.take_published(looked.look, now);
+        again
     }
 
     /// A new history is open as soon as every place was seen and holds nothing of this machine.
@@ -221,7 +225,8 @@ impl Executor {
     pub fn look_now(&mut self) {
         let Some((job, deadline)) = self.known.look_job() else { return };
         match self.world.ask_share(&job, deadline) {
-            Ok(ShareNews::Looked(looked)) => self.take_look(*looked, self.world.now()),
+            // Only the service reports.
+            Ok(ShareNews::Looked(looked)) => drop(self.take_look(*looked, self.world.now())),
             Ok(
                 ShareNews::Staged(..)
                 | ShareNews::Verified(_)

@@ -10,7 +10,9 @@ pub mod faults;
 mod first_look;
 mod health;
 mod mark;
+mod note_reported;
 mod publication;
+mod reported;
 mod row_error;
 mod rows;
 mod schema;
@@ -23,6 +25,7 @@ pub use calls::{Became, CallNote};
 pub use chain::{ChainState, Event, verify};
 pub use health::{Adopt, Cause, InitOutcome, Lost, adopt, init, is_new, seen};
 pub use mark::Mark;
+pub use reported::{Reported, Whose};
 pub use rows::{AttemptRow, DeferralRow, ResultRow};
 pub use snapshot::{Acknowledged, Delta, Snapshot};
 pub use trail::Noted;
@@ -142,6 +145,7 @@ impl History {
         let mut snapshot = self.content(rows::read(&tx))?;
         snapshot.acknowledged = self.content(acknowledged::read(&tx))?;
         snapshot.highest = self.content(publication::highest(&tx))?;
+        snapshot.apply(Delta::Reported(self.content(reported::read(&tx))?));
         Ok(snapshot)
     }
 

@@ -1,6 +1,7 @@
 //! What is held of the history while it is open. It is read once; from then on each transition names its change, and
 //! applying that comes to the same as reading everything anew.
 
+use super::reported::Reported;
 use super::rows::{AttemptRow, DeferralRow};
 use crate::clock::Wall;
 use crate::decision::{Deferrals, HistoryView, Hold, RestartOrder};
@@ -40,6 +41,8 @@ pub struct Snapshot {
     pub highest: Option<Publication>,
     /// What operators have seen of what expired or failed.
     pub acknowledged: AllAcknowledged,
+    /// What this machine has reported.
+    pub reported: Reported,
     /// All deferrals by request, oldest first.
     deferrals: BTreeMap<RequestId, Vec<DeferralRow>>,
     /// All attempts by request, in the order of their numbers. `view` shares with each what decisions see of it.
@@ -73,6 +76,17 @@ pub enum Delta {
     Publication(Publication),
     /// What operators have seen.
     Acknowledged(AllAcknowledged),
+    /// What is known of this machine's reports.
+    Reported(Reported),
+    /// This machine is the one with its id; these requests count as done.
+    OneMachine {
+        /// When.
+        at: Wall,
+        /// What is known of its reports.
+        reported: Reported,
+        /// Which requests.
+        done: Vec<RequestId>,
+    },
     /// The states in which requests were seen.
     Seen(Wall, Vec<(RequestId, State)>),
 }
@@ -134,6 +148,11 @@ impl Snapshot {
             Delta::Restart(order) => self.view.restart = Some(order),
             Delta::Publication(highest) => self.highest = Some(highest),
             Delta::Acknowledged(all) => self.acknowledged = all,
+            Delta::Reported(reported) => self.report(reported),
+            Delta::OneMachine { at, reported, done } => {
+                self.report(reported);
+                self.view.adopted.extend(done.into_iter().map(|request| (request, stored(at))));
+            }
             Delta::Seen(at, states) => {
                 for (request, state) in states {
                     if self.since.get(&request).is_none_or(|(before, _)| *before != state) {
@@ -142,6 +161,11 @@ impl Snapshot {
                 }
             }
         }
+    }
+
+    fn report(&mut self, reported: Reported) {
+        self.view.two_machines = reported.other.as_ref().map(|other| other.why.clone());
+        self.reported = reported;
     }
 
     /// Shows another start of an attempt than the one that is recorded, until the attempt changes or all is read anew: the

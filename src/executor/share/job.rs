@@ -4,6 +4,7 @@
 
 use super::outbox::Outbox;
 use crate::config::Config;
+use crate::executor::history::{self, Whose};
 use crate::host::account::Account;
 use crate::host::helper;
 use crate::host::open::Folder;
@@ -11,6 +12,7 @@ use crate::site::content::{ContentFact, Seal, Stands};
 use crate::site::ids::{MachineId, PackageId};
 use crate::site::instruction::ContentHash;
 use crate::site::instruction::parse::Defaults;
+use crate::site::own_report::{self, OwnReport, Stood};
 use crate::site::past::{self, Told};
 use crate::site::report::MachineReport;
 use crate::site::share::{self, Look, Looking};
@@ -39,6 +41,8 @@ pub enum ShareJob {
         programs: Vec<String>,
         /// Where something of an earlier life of the machine may lie; empty: nobody asks.
         past: Vec<PathBuf>,
+        /// Where its own report may stand, and how it is known there.
+        reports: Vec<(PathBuf, Option<Stood>)>,
     },
     /// Copy and verify one package.
     Stage {
@@ -64,8 +68,10 @@ pub enum ShareJob {
         trust: Option<TrustMode>,
         /// Whose.
         machine: MachineId,
-        /// The machine report, or why there is none.
-        report: Result<String, SafeText>,
+        /// What the machine knew of its reports before this one; None: nothing.
+        known: Option<Box<history::Reported>>,
+        /// The machine report, or why there is none; None: nothing is to be reported.
+        report: Result<Option<Box<MachineReport>>, SafeText>,
         /// Where results wait.
         outbox: PathBuf,
     },
@@ -111,15 +117,17 @@ pub struct Looked {
     pub look: Look,
     /// What each place says of an earlier life, where that was asked.
     pub past: Vec<Told>,
+    /// Its own report, where that does not stand as it is known.
+    pub reports: Vec<OwnReport>,
 }
 
 impl From<Look> for Looked {
     fn from(look: Look) -> Self {
-        Self { look, past: Vec::new() }
+        Self { look, past: Vec::new(), reports: Vec::new() }
     }
 }
 
-/// What came of a delivery. Results never wait for the report; the report waits for the results that it speaks of.
+/// What came of a delivery. Results never wait for the report; the report speaks of none that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// How many results arrived, or why not all that waited did.
@@ -128,12 +136,18 @@ pub struct Delivery {
     pub report: Result<(), SafeText>,
     /// Where everything arrived.
     pub place: Option<PathBuf>,
+    /// Where a report was written, and how it stands there; nobody knows that where another one has taken its place.
+    pub stands: Option<(PathBuf, Option<Stood>)>,
+    /// The report that stands there is of another machine or of an earlier life of this one: it has to be heard of before
+    /// another one takes its place.
+    pub found: Option<OwnReport>,
 }
 
 impl Delivery {
     /// Nothing arrived.
     pub fn failed(why: &SafeText) -> Self {
-        Self { results: Err(why.clone()), report: Err(why.clone()), place: None }
+        let (results, report) = (Err(why.clone()), Err(why.clone()));
+        Self { results, report, place: None, stands: None, found: None }
     }
 }
 
@@ -150,11 +164,12 @@ impl ShareJob {
     /// Carries it out here and now. May hang with the share.
     fn carry_out(&self) -> ShareNews {
         match self {
-            ShareJob::Look { shares, machine, trust, max_run_time, programs, past } => {
+            ShareJob::Look { shares, machine, trust, max_run_time, programs, past, reports } => {
                 let (judge, machine) = (&Judge::of(*trust), *machine);
                 let defaults = &Defaults { max_run_time: *max_run_time, programs: programs.clone() };
                 let look = share::look(&Looking { shares, machine, judge, defaults });
-                ShareNews::Looked(Box::new(Looked { look, past: past::look(past, machine) }))
+                let (past, reports) = (past::look(past, machine), own_report::look(reports, machine, judge));
+                ShareNews::Looked(Box::new(Looked { look, past, reports }))
             }
             ShareJob::Stage { share, package, hash, stage, trust, unless } => {
                 let judge = &Judge::of(*trust);
@@ -170,9 +185,10 @@ impl ShareJob {
             ShareJob::Report { shares, machine } => {
                 ShareNews::Reported(Box::new(read_report(shares, *machine)))
             }
-            ShareJob::Deliver { places, trust, machine, report, outbox } => {
+            ShareJob::Deliver { places, trust, machine, known, report, outbox } => {
                 let (judge, outbox) = (trust.map(Judge::of), Outbox::at(outbox));
-                let to = |place: &PathBuf| deliver(place, judge.as_ref(), *machine, report, &outbox);
+                let report = Reporting { machine: *machine, known: known.as_deref(), report };
+                let to = |place: &PathBuf| deliver(place, judge.as_ref(), &report, &outbox);
                 ShareNews::Delivered(deliver_to_first(places, to))
             }
         }
@@ -227,7 +243,7 @@ fn deliver_to_first(places: &[PathBuf], to: impl Fn(&PathBuf) -> Delivery) -> De
     let mut first = None;
     for place in places {
         let delivery = to(place);
-        if delivery.place.is_some() {
+        if delivery.place.is_some() || delivery.found.is_some() {
             return delivery;
         }
         first.get_or_insert(delivery);
@@ -235,15 +251,9 @@ fn deliver_to_first(places: &[PathBuf], to: impl Fn(&PathBuf) -> Delivery) -> De
     first.unwrap_or_else(|| Delivery::failed(&"there is no share that may be written".into()))
 }
 
-/// Payload first: the results, as many as can be, then the report that speaks of them; it waits while one of them is not
-/// there (DEFECTS Q138241).
-fn deliver(
-    share: &Path,
-    judge: Option<&Judge>,
-    machine: MachineId,
-    report: &Result<String, SafeText>,
-    outbox: &Outbox,
-) -> Delivery {
+/// Payload first: the results, as many as can be, then the report, which speaks of none that is not there (DEFECTS
+/// Q138241).
+fn deliver(share: &Path, judge: Option<&Judge>, reporting: &Reporting, outbox: &Outbox) -> Delivery {
     let words = |what: &str, e: io::Error| SafeText::new(&format!("{}: {what}: {e}", share.display()));
     let root = match Folder::open(share) {
         Ok(root) => root,
@@ -253,23 +263,63 @@ fn deliver(
         let why = format!("nothing is written to a share that is not trusted: {loose}");
         return Delivery::failed(&SafeText::new(&why));
     }
-    let write = |text: &String| {
-        let folder = root.folder(report::FOLDER)?;
-        report::write_replacing(&folder, &report::report_name(machine), text.as_bytes())
-    };
-    let results = outbox.deliver(&root, machine).map_err(|e| words("results", e));
-    let report = match (&results, report) {
-        (_, Err(why)) => Err(why.clone()),
-        (Err(_), Ok(_)) => Err("the machine report waits for the results that it speaks of".into()),
-        (Ok(_), Ok(text)) => write(text).map_err(|e| words("machine report", e)),
+    let results = outbox.deliver(&root, reporting.machine).map_err(|e| words("results", e));
+    let found = reporting.is_news(&root, share);
+    let (report, stood) = match reporting.report {
+        Err(why) => (Err(why.clone()), None),
+        Ok(None) => (Ok(()), None),
+        Ok(Some(_)) if found.is_some() => {
+            let other = io::Error::other("another one stands there than this machine has written");
+            (Err(words("machine report", other)), None)
+        }
+        Ok(Some(report)) => match write_report(&root, reporting.machine, report, &outbox.waiting()) {
+            Ok(stood) => (Ok(()), Some(stood)),
+            Err(e) => (Err(words("machine report", e)), None),
+        },
     };
     let place = (results.is_ok() && report.is_ok()).then(|| share.to_owned());
-    Delivery { results, report, place }
+    Delivery { results, report, place, stands: stood.map(|stood| (share.to_owned(), stood)), found }
 }
 
-/// A look at what is published for this machine, within its deadline; `past`: and at what is left of an earlier life of it.
-/// None while the machine has no id.
-pub fn look_job(config: &Config, past: bool) -> Option<(ShareJob, Duration)> {
+/// The machine report that is to be written, and what is known of those before it.
+struct Reporting<'a> {
+    machine: MachineId,
+    known: Option<&'a history::Reported>,
+    report: &'a Result<Option<Box<MachineReport>>, SafeText>,
+}
+
+impl Reporting<'_> {
+    /// What stands at a place, where the machine has to hear of it before its report may take that place.
+    fn is_news(&self, root: &Folder, place: &Path) -> Option<OwnReport> {
+        let known = self.known.filter(|_| self.report.is_ok())?;
+        let found = own_report::look_at(root, place, known.stands.get(place).copied(), self.machine)?;
+        let may_go = matches!(known.clone().see(&found), Whose::Own | Whose::Older);
+        (!may_go || matches!(self.report, Ok(None))).then_some(found)
+    }
+}
+
+/// Writes the report without what it says of these results; how it stands then.
+fn write_report(
+    root: &Folder,
+    machine: MachineId,
+    report: &MachineReport,
+    missing: &[String],
+) -> io::Result<Option<Stood>> {
+    let mut report = report.clone();
+    report.leave_out(missing);
+    let bytes = report.to_bytes().map_err(io::Error::other)?;
+    let (folder, name) = (root.folder(report::FOLDER)?, report::report_name(machine));
+    report::write_replacing(&folder, &name, &bytes)?;
+    Ok(own_report::stands(&folder, &name, &bytes))
+}
+
+/// A look at what is published for this machine, within its deadline, and at its own report where that may stand; `past`:
+/// and at what is left of an earlier life of it. None while the machine has no id.
+pub fn look_job(
+    config: &Config,
+    past: bool,
+    reports: Vec<(PathBuf, Option<Stood>)>,
+) -> Option<(ShareJob, Duration)> {
     let past = if past { result_places(config) } else { Vec::new() };
     let places = config.shares.len().max(past.len());
     let job = ShareJob::Look {
@@ -279,6 +329,7 @@ pub fn look_job(config: &Config, past: bool) -> Option<(ShareJob, Duration)> {
         max_run_time: config.run.max_run_time,
         programs: config.all_programs(),
         past,
+        reports,
     };
     Some((job, look_deadline(places, config.share.timeout)))
 }
@@ -305,6 +356,56 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    fn report_of(number: u64) -> Box<MachineReport> {
+        Box::new(MachineReport { report: Some(number), ..report::tests::report(0) })
+    }
+
+    fn deliver(
+        places: &[PathBuf],
+        known: Option<&history::Reported>,
+        report: Box<MachineReport>,
+        outbox: &Path,
+    ) -> Delivery {
+        let job = ShareJob::Deliver {
+            places: places.to_vec(),
+            trust: None,
+            machine: "BP004000".parse().unwrap(),
+            known: known.cloned().map(Box::new),
+            report: Ok(Some(report)),
+            outbox: outbox.to_owned(),
+        };
+        let ShareNews::Delivered(delivery) = job.carry_out() else { unreachable!() };
+        delivery
+    }
+
+    #[test]
+    fn a_report_takes_the_place_of_no_other_machines_before_that_was_heard_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let (share, outbox) = (dir.path().join("share"), dir.path().join("outbox"));
+        for folder in [report::FOLDER, report::RESULTS] {
+            std::fs::create_dir_all(share.join(folder)).unwrap();
+        }
+        let place = std::slice::from_ref(&share);
+        let mut known = history::Reported { number: 7, written: true, ..Default::default() };
+        let first = deliver(place, Some(&known), report_of(8), &outbox);
+        let (_, stood) = first.stands.unwrap();
+        known.number = 8;
+        known.stands.insert(share.clone(), stood.unwrap());
+        // Another machine writes one with the same number at the same moment; nothing of it is known here.
+        assert!(deliver(place, None, report_of(8), &outbox).found.is_none());
+        std::fs::File::open(share.join("machines/BP004000.json"))
+            .and_then(|file| file.set_modified(std::time::SystemTime::UNIX_EPOCH))
+            .unwrap();
+        let second = deliver(place, Some(&known), report_of(9), &outbox);
+        assert!(second.report.is_err() && second.stands.is_none(), "{second:?}");
+        let found = second.found.unwrap();
+        assert_eq!(found.written.as_ref().map(|written| written.number), Some(8));
+        // Once it was heard of, what this machine knows may take its place.
+        assert_eq!(known.see(&found), Whose::Other);
+        let third = deliver(place, Some(&known), report_of(9), &outbox);
+        assert!(third.report.is_ok() && third.found.is_none(), "{third:?}");
+    }
+
     #[test]
     fn what_the_first_share_does_not_take_goes_to_the_second() {
         let dir = tempfile::tempdir().unwrap();
@@ -315,20 +416,10 @@ mod tests {
         }
         let outbox = Outbox::at(&dir.path().join("outbox"));
         outbox.put("BP00001-1.MIF", b"result").unwrap();
-        let deliver = |places: &[PathBuf]| {
-            let job = ShareJob::Deliver {
-                places: places.to_vec(),
-                trust: None,
-                machine: "BP004000".parse().unwrap(),
-                report: Ok("{}".into()),
-                outbox: dir.path().join("outbox"),
-            };
-            let ShareNews::Delivered(delivery) = job.carry_out() else { unreachable!() };
-            delivery
-        };
+        let deliver = |places: &[PathBuf]| deliver(places, None, report_of(1), &dir.path().join("outbox"));
         let refused = deliver(std::slice::from_ref(&first));
         assert!(refused.results.unwrap_err().as_str().contains("first"));
-        assert!(refused.report.unwrap_err().as_str().contains("waits for the results"));
+        assert!(refused.report.unwrap_err().as_str().contains("machine report"));
         let delivery = deliver(&[first, second.clone()]);
         assert_eq!((delivery.results, delivery.place.as_deref()), (Ok(1), Some(second.as_path())));
         assert!(second.join("machines/BP004000.json").is_file());

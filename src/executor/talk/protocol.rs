@@ -153,6 +153,11 @@ pub enum Action {
     Poll,
     /// Let the instruction file with this serial, which a share offers, replace a newer one.
     AcceptSerial(u64),
+    /// Go on although another machine has this id; `done`: what is listed counts as done.
+    KeepId {
+        /// What `--adopt` says.
+        done: bool,
+    },
 }
 
 impl Action {
@@ -169,6 +174,7 @@ impl Action {
             Action::Seen(_) => "seen",
             Action::Poll => "poll",
             Action::AcceptSerial(_) => "accept-serial",
+            Action::KeepId { .. } => "keep-id",
         }
     }
 
@@ -182,7 +188,8 @@ impl Action {
             | Action::Restart(_)
             | Action::Notice
             | Action::Poll
-            | Action::AcceptSerial(_) => None,
+            | Action::AcceptSerial(_)
+            | Action::KeepId { .. } => None,
         }
     }
 }
@@ -336,6 +343,8 @@ pub enum Answer {
     Seen(SeenDoc),
     /// To `Poll`.
     Poll(PollDoc),
+    /// To `KeepId`: how many requests count as done.
+    Adopted(usize),
     /// To anything with `dry_run`.
     DryRun(DryRunDoc),
 }
@@ -400,6 +409,7 @@ mod tests {
             Action::Seen(None),
             Action::Poll,
             Action::AcceptSerial(1),
+            Action::KeepId { done: true },
         ];
         words.extend(others.iter().map(Action::verb));
         let all = words.len();

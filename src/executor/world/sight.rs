@@ -75,7 +75,7 @@ impl Sight {
     /// Looks at the shares of a configuration, within their deadline; `past` as [`look_job`] has it. None: there is nothing
     /// to look for.
     pub fn look(&self, config: &Config, past: bool) -> Option<Result<Look, SafeText>> {
-        let (job, deadline) = look_job(config, past)?;
+        let (job, deadline) = look_job(config, past, Vec::new())?;
         match self.0.ask_share(&job, deadline) {
             Ok(ShareNews::Looked(looked)) => Some(Ok(looked.look)),
             Ok(

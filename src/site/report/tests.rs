@@ -4,7 +4,7 @@
 use super::*;
 use std::fs;
 
-fn report(requests: usize) -> MachineReport {
+pub fn report(requests: usize) -> MachineReport {
     let at: Wall = "2026-11-22T08:00:00Z".parse().unwrap();
     let request = |i: usize| ReportedRequest {
         request_id: format!("BP0{i:04}").parse().unwrap(),
@@ -37,6 +37,12 @@ fn report(requests: usize) -> MachineReport {
         clock_ok: true,
         requests: (0..requests).map(request).collect(),
         audit_head: None,
+        report: None,
+        state_id: None,
+        boot_id: None,
+        undelivered: Vec::new(),
+        two_machines: false,
+        kept_id: None,
     }
 }
 

@@ -112,6 +112,10 @@ impl Known {
                     false => format!("record that {} were seen", ids.join(", ")),
                 }
             }
+            Action::KeepId { done: true } => {
+                "go on as the machine with this id, and count what is listed as done".into()
+            }
+            Action::KeepId { done: false } => "go on as the machine with this id".into(),
             Action::Poll => "read the instruction file now".into(),
             Action::AcceptSerial(serial) => {
                 let share = self.offered(*serial)?.share.display();

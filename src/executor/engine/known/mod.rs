@@ -28,7 +28,7 @@ use crate::decision::{self, Announced, Decision, Facts, HostFacts, Inputs, Instr
 use crate::error::{Exit, Failure, Result};
 use crate::executor::clock_guard::ClockGuard;
 use crate::executor::footing::Footing;
-use crate::executor::history::{AttemptRow, Cause, Delta, Lost, Snapshot};
+use crate::executor::history::{AttemptRow, Cause, Delta, Lost, Reported, Snapshot};
 use crate::executor::world::{RealWorld, Sight, Store as _};
 use crate::host::paths::Layout;
 use crate::host::perms::Loose;
@@ -197,6 +197,16 @@ impl Known {
         }
         *self.snapshot = snapshot;
         self.lost = Some(lost);
+    }
+
+    /// What it knows of its own reports; None: without a history it knows nothing.
+    pub fn own_reports(&self) -> Option<&Reported> {
+        self.lost.is_none().then_some(&self.snapshot.reported)
+    }
+
+    /// Another machine reports as this one, and what stands on the share says so.
+    pub fn is_silent(&self) -> bool {
+        self.snapshot.reported.other.as_ref().is_some_and(|other| other.told)
     }
 
     /// Its history is not created yet, or is new and not the whole as long as nobody knows or has decided.

@@ -25,6 +25,13 @@ impl Views<'_> {
             let failure = history_lost(lost);
             problems.push(problem(&failure.code, &known.layout.history(), failure.to_string()));
         }
+        if let Some(why) = &known.snapshot.view.two_machines {
+            let message = format!(
+                "{why}; nothing runs by itself. Decide which machine keeps the id and give the other one an id of its own, \
+                 then on this one: pcm init --adopt=done, or --adopt=not-done to let what is due run"
+            );
+            problems.push(problem(Code::TwoMachines.as_str(), Path::new("machine report"), message));
+        }
         if let Some(why) = &known.policy.unreadable {
             problems.push(problem("policy-unreadable", &known.layout.config, why.as_str()));
         }

@@ -14,13 +14,14 @@ use std::cmp::Reverse;
 const ENDED_KEPT: TimeDelta = TimeDelta::days(30);
 
 impl Known {
-    /// This machine's own account of itself (FORMATS.md 6).
+    /// This machine's own account of itself (FORMATS.md 6); `head`: newest hash and id of its history.
     pub(in super::super) fn report(
         &self,
         now: Wall,
         machine: MachineId,
-        audit_head: Option<SafeText>,
+        head: Option<(SafeText, SafeText)>,
     ) -> MachineReport {
+        let (audit_head, state_id) = head.unzip();
         let file = self.instructions.file.as_ref();
         let verdicts = self.verdicts(now);
         let mut requests: Vec<(bool, ReportedRequest)> = verdicts
@@ -53,6 +54,12 @@ impl Known {
             clock_ok: self.clock.suspect_why().is_none(),
             requests,
             audit_head,
+            report: None,
+            state_id,
+            boot_id: Some(SafeText::new(&self.world.boot_id())),
+            undelivered: Vec::new(),
+            two_machines: self.snapshot.reported.other.is_some(),
+            kept_id: Some(self.snapshot.reported.kept_id).filter(|kept| *kept > 0),
         }
     }
 

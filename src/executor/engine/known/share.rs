@@ -45,7 +45,12 @@ impl Keep {
 impl Known {
     /// The next look; None while this machine has no id.
     pub fn look_job(&self) -> Option<(ShareJob, Duration)> {
-        job::look_job(&self.policy.config, self.wants_past())
+        let config = &self.policy.config;
+        // A place for reports alone is not looked at: it could hang, and the instructions with it.
+        let places = if self.lost.is_none() { config.shares.as_slice() } else { &[] };
+        let stands = &self.snapshot.reported.stands;
+        let known = |place: &PathBuf| (place.clone(), stands.get(place).copied());
+        job::look_job(config, self.wants_past(), places.iter().map(known).collect())
     }
 
     /// Nothing is known yet of an earlier life of this machine.
@@ -368,16 +373,25 @@ impl Known {
     /// Where reports and results may go, and what makes that believable. The place that the configuration names is an
     /// operator's own word. Else all shares, each of which is judged before it is written to; none until one gave the file
     /// in force, and where the newest look found that it cannot be trusted.
-    pub fn report_places(&self) -> (Vec<PathBuf>, Option<TrustMode>) {
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn report_places(&self) -> std::result::Result<(Vec<PathBuf>, Option<TrustMode>), SafeText> {
         let config = &self.policy.config;
         if let Some(named) = &config.share.report {
-            return (vec![named.clone()], None);
+            return Ok((vec![named.clone()], None));
         }
-        let places = match self.instructions.trust {
-            TrustVerdict::Trusted(_) if self.share.is_some() => config.shares.clone(),
-            TrustVerdict::Trusted(_) | TrustVerdict::Refused(..) | TrustVerdict::Unchecked => Vec::new(),
-        };
-        (places, Some(config.trust.mode))
+        match &self.instructions.trust {
+            TrustVerdict::Trusted(_) if self.share.is_some() && !config.shares.is_empty() => {
+                Ok((config.shares.clone(), Some(config.trust.mode)))
+            }
+            TrustVerdict::Refused(code, why) => Err(SafeText::new(&format!(
+                "nothing is written to a share that is not trusted: {code}: {why}"
+            ))),
+            TrustVerdict::Trusted(_) | TrustVerdict::Unchecked => {
+                Err("no share has given a valid instruction file since the service started".into())
+            }
+        }
     }
 }
 

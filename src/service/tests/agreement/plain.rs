@@ -76,6 +76,7 @@ fn situation(plan: &Plan) -> Situation {
     let history = HistoryView {
         lost: plan.lost.then(|| "it is a random world".into()),
         unreadable: None,
+        two_machines: None,
         attempts,
         adopted: plan.adopted.iter().map(|id| (*id, plan.from)).collect(),
         deferrals: plan.deferrals.iter().map(|row| (row.request, deferral(row.until))).collect(),

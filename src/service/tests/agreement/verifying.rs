@@ -107,8 +107,8 @@ fn on_stage(act: impl FnOnce(&mut Stage)) {
     let shared = Shared(Arc::clone(&world));
     let executor = Executor::of(Arc::new(shared.clone()), &world.layout, &world.plan.config, true).unwrap();
     let slow = Slow::default();
-    let carriers: [Box<dyn Carrier>; 3] =
-        [Box::new(shared.clone()), Box::new(shared), Box::new(slow.clone())];
+    let share = || -> Box<dyn Carrier> { Box::new(shared.clone()) };
+    let carriers: [Box<dyn Carrier>; 4] = [share(), share(), share(), Box::new(slow.clone())];
     let steps = Steps::new(executor, &read_config, carriers);
     let mut stage = Stage { world, steps, slow };
     for _ in 0..5 {

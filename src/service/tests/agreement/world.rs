@@ -94,9 +94,13 @@ impl World {
                 Some(ContentFact::Staged) => Ok(Seal("as it is".into())),
                 _ => Err("it is not there".into()),
             }),
-            ShareJob::Deliver { .. } => {
-                ShareNews::Delivered(Delivery { results: Ok(0), report: Ok(()), place: None })
-            }
+            ShareJob::Deliver { .. } => ShareNews::Delivered(Delivery {
+                results: Ok(0),
+                report: Ok(()),
+                place: None,
+                stands: None,
+                found: None,
+            }),
             ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
         }
     }

@@ -167,7 +167,13 @@ impl Inner {
             ShareJob::Deliver { .. } => {
                 let delivered = self.deliver(usize::MAX);
                 self.share.reports += 1;
-                ShareNews::Delivered(Delivery { results: Ok(delivered), report: Ok(()), place: None })
+                ShareNews::Delivered(Delivery {
+                    results: Ok(delivered),
+                    report: Ok(()),
+                    place: None,
+                    stands: None,
+                    found: None,
+                })
             }
         }
     }

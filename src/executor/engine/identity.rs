@@ -1,0 +1,126 @@
+//! Whether this machine is the only one with its id: by the reports that stand on the shares (SITE.md 5).
+
+use super::{Executor, NOT_WRITTEN_SAID};
+use crate::clock::Wall;
+use crate::executor::history::{Reported, Whose};
+use crate::executor::talk::protocol::{Answer, Reply};
+use crate::host::account::Actor;
+use crate::site::ids::RequestId;
+use crate::site::own_report::{OwnReport, Stood};
+use crate::site::report::MachineReport;
+use crate::text::SafeText;
+use std::path::PathBuf;
+
+impl Executor {
+    /// Takes what was found of this machine's own report where it does not stand as it was known. Where the report has to be
+    /// written anew.
+    pub fn take_own_reports(&mut self, found: &[OwnReport], now: Wall) -> Vec<PathBuf> {
+        let mut reported = self.known.snapshot.reported.clone();
+        // A report that was written while the look was under way is known better already.
+        let news: Vec<&OwnReport> =
+            found.iter().filter(|found| reported.stands.get(&found.place) == found.known.as_ref()).collect();
+        if news.is_empty() || self.history.is_err() {
+            return Vec::new();
+        }
+        let mut again = Vec::new();
+        for found in news {
+            let whose = reported.see(found);
+            let told = reported.other.as_ref().is_some_and(|other| other.told);
+            if matches!(whose, Whose::Older | Whose::Earlier) || whose == Whose::Other && !told {
+                again.push(found.place.clone());
+            }
+        }
+        let why = |reported: &Reported| reported.other.as_ref().map(|other| other.why.clone());
+        let before = why(&self.known.snapshot.reported);
+        let new = why(&reported).filter(|now| before.as_ref() != Some(now));
+        let kept = match &new {
+            None => self.transition(|history| history.note_reported(&reported)),
+            Some(_) => self.transition(|history| history.note_other_machine(now, &reported)),
+        };
+        if let Err(why) = kept {
+            // It is found again with the next look.
+            self.say_not_kept(&why, now);
+            return Vec::new();
+        }
+        if let Some(why) = new {
+            let line = format!("two-machines: nothing runs by itself: {why}");
+            self.journal.error(now, &line);
+            self.notify("two-machines", None, &line, now);
+        }
+        again
+    }
+
+    /// The number of the next report, which is made now, kept before it is written; None: without a history there is none.
+    ///
+    /// # Errors
+    /// It could not be kept: the report must not be written.
+    pub fn number_report(&mut self, now: Wall) -> std::result::Result<Option<u64>, SafeText> {
+        let Ok(history) = &self.history else { return Ok(None) };
+        let before = &self.known.snapshot.reported;
+        let reported = Reported {
+            number: before.number.saturating_add(1),
+            boot_id: SafeText::new(&self.world.boot_id()),
+            state_id: SafeText::new(history.generation()),
+            at: now,
+            ..before.clone()
+        };
+        let kept = self.transition(|history| history.note_reported(&reported));
+        kept.map_err(|why| SafeText::new(&format!("the report's number could not be kept: {why}")))?;
+        Ok(Some(reported.number))
+    }
+
+    /// This report was written there, and stood like that; nobody knows how where another one has taken its place.
+    pub fn report_stands(
+        &mut self,
+        place: PathBuf,
+        stood: Option<Stood>,
+        report: Option<&MachineReport>,
+        now: Wall,
+    ) {
+        let mut reported = self.known.snapshot.reported.clone();
+        reported.written = true;
+        match stood {
+            Some(stood) => reported.stands.insert(place, stood),
+            None => reported.stands.remove(&place),
+        };
+        if let Some(other) = &mut reported.other {
+            // One that was under way when the other machine was found has not said so.
+            let says_so = |report: &MachineReport| {
+                report.two_machines && report.report == Some(reported.number) && stood.is_some()
+            };
+            other.told |= report.is_some_and(says_so);
+        }
+        if self.history.is_ok()
+            && let Err(why) = self.transition(|history| history.note_reported(&reported))
+        {
+            self.say_not_kept(&why, now);
+        }
+    }
+
+    /// The report is read again at each look until it can be kept.
+    fn say_not_kept(&mut self, why: &SafeText, now: Wall) {
+        let line = format!("How this machine's report stands on the share was not kept: {why}");
+        if self.journal.once_in(NOT_WRITTEN_SAID, &line, now) {
+            self.journal.error(now, &line);
+        }
+    }
+
+    /// `pcm init --adopt` where another machine has this id: an operator decides that this one is the machine. `done`: what
+    /// is listed and was not attempted here counts as done.
+    pub(super) fn keep_id(&mut self, done: bool, actor: &Actor, now: Wall) -> Reply {
+        let before = &self.known.snapshot.reported;
+        let kept_id = before.number.saturating_add(1);
+        let reported = Reported { other: None, kept_id, ..before.clone() };
+        let snapshot = &self.known.snapshot;
+        let mut listed: Vec<RequestId> = if done { self.known.listed() } else { Vec::new() };
+        listed.retain(|id| {
+            snapshot.attempts_of(*id).next().is_none() && !snapshot.view.adopted.contains_key(id)
+        });
+        listed.sort_unstable();
+        listed.dedup();
+        let count = listed.len();
+        self.change(|history| history.keep_id(now, &reported, &actor.name, listed))?;
+        self.journal.warning(now, &format!("{} decided that this machine keeps its id.", actor.name));
+        Ok(Answer::Adopted(count))
+    }
+}

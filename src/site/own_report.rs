@@ -1,0 +1,113 @@
+//! A machine's own report on a share, looked at again: whether it is the one that this machine has written (SITE.md 5). Who
+//! else writes it is another machine with this id.
+
+use super::ids::MachineId;
+use super::report::{self, MachineReport};
+use super::share::read_bounded;
+use super::trust::{Judge, TrustMode};
+use crate::clock::Wall;
+use crate::host::open::{Folder, OpenError};
+use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// How a file stood: its size in bytes, and when it was changed, in nanoseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stood {
+    size: u64,
+    changed: u64,
+}
+
+/// What a report says of whoever wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Its number; 0: it has none.
+    pub number: u64,
+    /// The boot in which it was written.
+    pub boot_id: SafeText,
+    /// The history of which it speaks.
+    pub state_id: SafeText,
+    /// The machine's name.
+    pub host: SafeText,
+    /// By its own clock.
+    pub at: Wall,
+    /// It knows that another machine reports with its id.
+    pub two_machines: bool,
+    /// Which of its reports was the next when an operator decided that it keeps the id; 0: nobody had to.
+    pub kept_id: u64,
+}
+
+/// The report at a place, where it does not stand as it was known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnReport {
+    /// Where.
+    pub place: PathBuf,
+    /// How it was known.
+    pub known: Option<Stood>,
+    /// How it stands; None: there is none.
+    pub stood: Option<Stood>,
+    /// What it says; None: there is none that can be read.
+    pub written: Option<Written>,
+}
+
+impl Stood {
+    fn of(meta: &Metadata) -> Stood {
+        let since = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let changed = since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or(0);
+        Stood { size: meta.len(), changed }
+    }
+}
+
+/// Looks at the report at each of these places, and reads what does not stand as it is known. A place that cannot be seen
+/// says nothing, nor does one that others than its publisher can change: a forged report stops a machine. In mode `signed`
+/// none says anything until there are signatures.
+pub fn look(places: &[(PathBuf, Option<Stood>)], machine: MachineId, judge: &Judge) -> Vec<OwnReport> {
+    let look = |(place, known): &(PathBuf, _)| {
+        let root = Folder::open(place).ok()?;
+        let believed = judge.mode == TrustMode::Permissions && judge.loose(place, &[&root], &[]).is_none();
+        believed.then(|| look_at(&root, place, *known, machine))?
+    };
+    places.iter().filter_map(look).collect()
+}
+
+/// The same at one place, which is open.
+pub fn look_at(root: &Folder, place: &Path, known: Option<Stood>, machine: MachineId) -> Option<OwnReport> {
+    let told = |stood, written| Some(OwnReport { place: place.to_owned(), known, stood, written });
+    let folder = root.folder(report::FOLDER).ok()?;
+    let mut file = match folder.file(&report::report_name(machine)) {
+        Ok(file) => file,
+        Err(OpenError::Missing) => return known.and_then(|_| told(None, None)),
+        Err(_) => return None,
+    };
+    let stood = Stood::of(&file.file.metadata().ok()?);
+    if known == Some(stood) {
+        return None;
+    }
+    let bytes = match read_bounded(&mut file, report::MAX_BYTES) {
+        Ok(bytes) => bytes,
+        Err(OpenError::TooLarge(_)) => return told(Some(stood), None),
+        Err(_) => return None,
+    };
+    let read = MachineReport::from_bytes(&bytes).ok().filter(|report| report.machine == machine);
+    told(
+        Some(stood),
+        read.map(|report| Written {
+            number: report.report.unwrap_or(0),
+            boot_id: report.boot_id.unwrap_or_default(),
+            state_id: report.state_id.unwrap_or_default(),
+            host: report.host,
+            at: report.reported_at,
+            two_machines: report.two_machines,
+            kept_id: report.kept_id.unwrap_or(0),
+        }),
+    )
+}
+
+/// How the file stands that holds exactly these bytes; None: another one took its place meanwhile.
+pub fn stands(folder: &Folder, name: &str, bytes: &[u8]) -> Option<Stood> {
+    let mut file = folder.file(name).ok()?;
+    let stood = Stood::of(&file.file.metadata().ok()?);
+    (read_bounded(&mut file, report::MAX_BYTES).ok()? == bytes).then_some(stood)
+}
