@@ -13,6 +13,7 @@ mod documents;
 mod ends;
 mod escape;
 mod flood;
+mod full;
 mod gates;
 mod hands;
 mod hang;
