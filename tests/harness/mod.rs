@@ -10,6 +10,8 @@
 //! | `PCM_HARNESS_POINTS=n` | system calls at which a process is killed | 30 | all, about 2,900 |
 //! | `PCM_HARNESS_ERRORS=n` | system calls that fail, once and from then on | 30 | all, about 6,400 |
 //! | `PCM_HARNESS_KILLS=n` | random `kill -9` | 60 | 2,000 |
+//! | `PCM_HARNESS_DUE=n` | requests that are due at once while it is killed | 60 | 500 |
+//! | `PCM_HARNESS_DUE_KILLS=n` | random `kill -9` among them | 20 | 300 |
 //! | `PCM_HARNESS_SEED=n` | another sample | 1 | 1 |
 //! | `PCM_HARNESS_THREADS=n` | points at once | 3 | 3 |
 //! | `PCM_HARNESS_ONLY=text` | only points whose name contains it, `executor:fcntl` | | |

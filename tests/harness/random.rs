@@ -3,6 +3,7 @@
 use super::common::*;
 use super::ground::{CONFIG, Ground, Tally, kill_9};
 use super::knobs::{Chance, number, say, seed};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Kills on one site, and requests on it.
@@ -25,7 +26,7 @@ fn random_kill_9_of_service_and_run_hosts_never_runs_a_package_twice() {
                 interrupted += tally.count("interrupted");
             }
             Err(why) => panic!(
-                "site {site} of PCM_HARNESS_SEED={}: {why}\nagain: PCM_HARNESS_SEED={} PCM_HARNESS_KILLS={kills} cargo test --test all harness::random",
+                "site {site} of PCM_HARNESS_SEED={}: {why}\nagain: PCM_HARNESS_SEED={} PCM_HARNESS_KILLS={kills} cargo test --test all harness::random::random_kill_9_of",
                 seed(),
                 seed()
             ),
@@ -42,14 +43,26 @@ fn random_kill_9_of_service_and_run_hosts_never_runs_a_package_twice() {
 }
 
 fn one_site(seed: u64, cycles: usize, done: &mut [usize; 3]) -> Result<Tally, String> {
-    let mut chance = Chance::new(seed);
     let ground = Ground::due(CONFIG, REQUESTS, "%ran%; sleep 0.1; exit 0");
+    kill_at_random(&ground, &mut Chance::new(seed), cycles, 600, done)?;
+    ground.recover_and_check(Duration::from_secs(180))
+}
+
+/// Starts the service this often and kills it, the run hosts, or both, after at most so many milliseconds; counts which of
+/// the three.
+fn kill_at_random(
+    ground: &Ground,
+    chance: &mut Chance,
+    cycles: usize,
+    most: u64,
+    done: &mut [usize; 3],
+) -> Result<(), String> {
     for _ in 0..cycles {
         let errors = std::fs::File::create(ground.path("service.err")).unwrap();
         let child = ground.command(&["service", "run"]).stderr(errors).spawn().unwrap();
         let service = Service { child };
         // The pause is the random moment of death, not a wait for anything.
-        std::thread::sleep(Duration::from_millis(chance.below(600)));
+        std::thread::sleep(Duration::from_millis(chance.below(most)));
         let what = chance.below(3) as usize;
         done[what] += 1;
         match what {
@@ -67,5 +80,50 @@ fn one_site(seed: u64, cycles: usize, done: &mut [usize; 3]) -> Result<Tally, St
             return Err(format!("the service panicked: {errors}"));
         }
     }
-    ground.recover_and_check(Duration::from_secs(180))
+    Ok(())
+}
+
+/// As after an outage: hundreds are due at once, and all of it happens among them. The history grows with what runs and with
+/// what dies, not with what waits, and each attempt's result is on the share.
+#[test]
+fn random_kill_9_while_hundreds_are_due_runs_none_twice_and_every_result_arrives() {
+    let (due, kills) = (number("PCM_HARNESS_DUE", 60, 500), number("PCM_HARNESS_DUE_KILLS", 20, 300));
+    let (begun, mut done) = (Instant::now(), [0; 3]);
+    let ground = Ground::due(CONFIG, due, "%ran%; sleep 0.05; exit 0");
+    let mut chance = Chance::new(seed().wrapping_mul(1_000_003));
+    kill_at_random(&ground, &mut chance, kills, 1_500, &mut done).unwrap_or_else(|why| panic!("{why}"));
+    let arrived = || -> BTreeSet<String> {
+        let results = std::fs::read_dir(ground.share().join("despoolr.box").join(MACHINE));
+        let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
+        results.into_iter().flatten().map(|entry| name(entry).to_string_lossy().into_owned()).collect()
+    };
+    // Without asking the service all the while.
+    let service = ground.service();
+    wait_for_or(Duration::from_secs(due as u64 * 3), || arrived().len() >= due)
+        .unwrap_or_else(|()| panic!("{} results arrived of {due}\n{}", arrived().len(), ground.log()));
+    service.terminate();
+    let tally = ground.recover_and_check(Duration::from_secs(180));
+    let tally = tally.unwrap_or_else(|why| panic!("{why}\nwith PCM_HARNESS_SEED={}", seed()));
+    let wanted: BTreeSet<String> =
+        tally.attempts.keys().map(|(request, attempt)| format!("{request}-{attempt}.MIF")).collect();
+    let _service = ground.service();
+    wait_for_or(Duration::from_secs(60), || arrived() == wanted)
+        .unwrap_or_else(|()| panic!("{} of {} results arrived", arrived().len(), wanted.len()));
+    let ran: BTreeSet<&String> = tally.attempts.keys().map(|(request, _)| request).collect();
+    assert_eq!(ran.len(), due, "each of them has an attempt");
+    let events = ground.json(&["audit", "verify"])["entries"].as_u64().unwrap();
+    say(&format!(
+        "kills while {due} are due: {kills} (service {}, run host {}, both {}), {} attempts, {} runs, {} interrupted, 0 doubles, {} results, {events} events; seed {}, {} s",
+        done[0],
+        done[1],
+        done[2],
+        tally.attempts.len(),
+        tally.runs.len(),
+        tally.count("interrupted"),
+        wanted.len(),
+        seed(),
+        begun.elapsed().as_secs()
+    ));
+    let most = 4 * (due + kills) as u64;
+    assert!(events <= most, "{events} events, and at most {most} were expected");
 }
