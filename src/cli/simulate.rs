@@ -6,7 +6,7 @@ use super::setup::Read;
 use super::{App, view};
 use crate::clock::Wall;
 use crate::config::Config;
-use crate::decision::simulate::{Assumptions, Content, Obstacle, Situation};
+use crate::decision::simulate::{Assumptions, Obstacle, Situation};
 use crate::decision::{
     Attempt, Deferrals, Facts, HistoryView, Hold, HostFacts, Instructions, Policy, RestartRule, UserFact,
 };
@@ -34,7 +34,7 @@ const DAYS: i64 = 7;
 
 /// `pcm simulate`
 pub fn run(app: &App, args: &SimulateArgs) -> Result<Exit> {
-    let mut assume = Assumptions { content: Content::Arrives, ..Assumptions::default() };
+    let mut assume = Assumptions::usual();
     for text in &args.assume {
         assume.add(text).map_err(|why| usage("--assume", &why))?;
     }

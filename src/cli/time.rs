@@ -59,6 +59,22 @@ impl Look {
         }
     }
 
+    /// From when to when something begins: `16:59`, `from 16:59, at the latest 20:59`.
+    pub fn pair(&self, at: Wall, latest: Option<Wall>) -> String {
+        text::pair(at, latest, |at| self.time(at))
+    }
+
+    /// The same with how far away that is: `16:59 (in 2h)`, `from 16:59 (in 2h), at the latest 20:59`.
+    pub fn pair_and_distance(&self, at: Wall, latest: Option<Wall>) -> String {
+        let distance = format!("{} ({})", self.time(at), self.distance(at));
+        self.pair(at, latest).replacen(&self.time(at), &distance, 1)
+    }
+
+    /// The same for a column: `16:59`, `16:59-20:59`, `from 16:59`.
+    pub fn short_pair(&self, at: Wall, latest: Option<Wall>) -> String {
+        text::short_pair(at, latest, self.now, &self.zone)
+    }
+
     /// How long from one instant to another; zero if it is not after.
     pub fn between(&self, from: Wall, to: Wall) -> String {
         text::duration(to.signed_duration_since(from).to_std().unwrap_or_default())

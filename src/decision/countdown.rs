@@ -4,7 +4,7 @@
 //! same [`Count`].
 
 use super::model::{Announced, Change, Decision};
-use crate::clock::{Monotonic, Wall};
+use crate::clock::{Monotonic, Wall, earlier};
 use crate::site::ids::RequestId;
 use crate::terms::{Gate, Verdict};
 use chrono::TimeDelta;
@@ -150,6 +150,11 @@ impl Countdown {
         let (_, count) = self.counting.filter(|(_, count)| !count.left(now).is_zero())?;
         Some(count.wake(now))
     }
+}
+
+/// When a count that the closing of a gate shortens ends.
+pub fn latest_notice(closes: Wall) -> Wall {
+    earlier(closes, MARGIN)
 }
 
 /// How long a request that is due can wait without a gate closing by time: its expiry, its window, a freeze to come.

@@ -108,6 +108,7 @@ fn of_subject(gates: &Gates, subject: &Subject) -> Decision {
         state,
         gates,
         next_run,
+        latest: None,
         never,
         offer_after: Some(subject.offer),
         mandatory_after: subject.mandatory,
@@ -140,6 +141,7 @@ fn of_rejected(gates: &Gates, index: usize, rejected: &Rejected) -> Decision {
             (None, None) => State::Rejected,
         },
         next_run: None,
+        latest: None,
         never: gates.iter().any(never),
         why: world.show(|| match attempt {
             Some(attempt) => why::of_attempt(world, attempt, None),
@@ -167,6 +169,7 @@ fn of_withdrawn(world: &World, id: RequestId, attempt: &Attempt) -> Decision {
         state: world.shown(attempt),
         gates: Vec::new(),
         next_run: None,
+        latest: None,
         never: !running(attempt.state),
         why: world.show(|| why::of_attempt(world, attempt, None)),
         offer_after: None,

@@ -3,7 +3,7 @@
 //! ask this one.
 //!
 //! `model` holds its inputs and outputs, `facts` what they say of the machine, `decide` the function, `next` the next
-//! run, `gates` one file for each kind of gate, `window` the maintenance windows, `why` what an operator reads, `judge`
+//! run of one that is alone, `outlook` the one that every view tells, `gates` one file for each kind of gate, `window` the maintenance windows, `why` what an operator reads, `judge`
 //! what an operator may do, `countdown` and `restart_count` what is announced before it begins, `simulate` the same on a
 //! virtual clock, `retold` what history says of the past, `standstill` what keeps everything from starting.
 
@@ -15,6 +15,7 @@ mod gates;
 mod judge;
 pub(crate) mod model;
 mod next;
+mod outlook;
 mod restart;
 pub(crate) mod restart_count;
 mod retold;
@@ -29,6 +30,7 @@ mod world;
 pub use decide::{decide, decide_one, due_in_order, next_instant, verdicts};
 pub use judge::{Allowed, allowed, judge, judge_hold};
 pub use model::*;
+pub use outlook::{foretell, next_runs};
 pub use restart::{RestartPlan, RestartState, RestartVerb, judge_restart, restart_plan};
 pub use retold::{Asked as Retelling, Blocked, Trail, TrailStep};
 pub use standstill::{Standstill, hopeless, standstill};

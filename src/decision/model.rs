@@ -58,8 +58,11 @@ pub struct Decision {
     pub state: State,
     /// Every gate, in order. Empty for a request that is only in history.
     pub gates: Vec<GateResult>,
-    /// The next automatic run if nothing but time changes.
+    /// The next automatic run if nothing but time changes: as if it were alone on the machine, until
+    /// [`foretell`](super::foretell) has looked at what else runs.
     pub next_run: Option<Wall>,
+    /// When that is at the latest. None: it was not foretold, or cannot be.
+    pub latest: Option<Wall>,
     /// It will never run by itself, whatever happens (another platform, done, expired, optional …).
     pub never: bool,
     /// Why it has not run, or what it is doing, in a few words for a list's column.
@@ -101,6 +104,15 @@ impl Decision {
             state => state,
         }
     }
+}
+
+/// When a request starts by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextRun {
+    /// Not before.
+    pub at: Wall,
+    /// Not after; None: perhaps not at all, or too much can come before it for a time to be named.
+    pub latest: Option<Wall>,
 }
 
 /// Everything a decision depends on. The time is a value like any other.

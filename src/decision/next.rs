@@ -1,7 +1,7 @@
 //! When a request runs by itself if nothing but time changes, and why an expired one did not. Pure; called by `decide`
 //! and `why`.
 
-use super::gates::opening;
+use super::gates::{once_settled, opening};
 use super::model::{Change, GateResult};
 use super::window::Opening;
 use super::world::{Subject, World};
@@ -26,6 +26,9 @@ pub(super) fn next_run(
     }
     let closed = || gates.iter().filter(|g| g.verdict != Verdict::Pass);
     if closed().any(|g| g.gate != Gate::Executor && !matches!(g.change, Change::At(_))) {
+        return None;
+    }
+    if closed().any(|g| g.gate == Gate::Host) && once_settled(world, subject).verdict != Verdict::Pass {
         return None;
     }
     let turn = closed().find(|g| g.gate == Gate::Executor).map(|g| g.change);

@@ -1,10 +1,10 @@
 //! Whether pcm restarts the machine after a package that wants it (DESIGN.md 4 and 7): who wants it, what is in the way,
 //! and what an operator may do about it. Pure; the executor carries it out, every view shows it.
 
-use super::model::{Attempt, Inputs, Refusal, RestartOrder};
+use super::model::{Attempt, Inputs, Refusal, RestartOrder, RestartRule};
 use super::window::Opening;
 use super::world::{Words, World};
-use crate::clock::{Wall, between};
+use crate::clock::{Wall, between, later};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
 use crate::terms::{Code, RefusalCode, Refused, State};
@@ -90,13 +90,66 @@ pub fn restart_plan(inputs: &Inputs) -> RestartPlan {
         close(RestartState::ByHand, None, "its publisher left that to an operator".into(), None);
     } else if let Some((state, why, next)) = ordered(inputs, &by_pcm) {
         close(state, None, why, next);
-    } else if let Some((code, why, next)) = in_the_way(&world, &by_pcm) {
+    } else if let Some((code, why, next)) = in_the_way(&world, &rules(&by_pcm), world.now) {
         close(RestartState::Waiting, Some(code), why, next);
     } else {
         close(RestartState::Due, None, "nothing is in the way".into(), None);
-        plan.room = room(&world, &by_pcm);
+        plan.room = room(&world, &rules(&by_pcm), world.now);
     }
     plan
+}
+
+fn rules(by_pcm: &[&Attempt]) -> Vec<RestartRule> {
+    by_pcm.iter().map(|attempt| attempt.restart).collect()
+}
+
+/// A restart that is pending, for what is to come after it.
+pub(super) struct PendingRestart {
+    /// What those said about it that pcm restarts the machine for; empty: it is an operator's.
+    pub rules: Vec<RestartRule>,
+    /// An operator wants pcm not to do it for these.
+    pub cancelled: bool,
+}
+
+/// The restart that is pending; None: none is.
+pub(super) fn pending_restart(inputs: &Inputs) -> Option<PendingRestart> {
+    let pending = pending(inputs);
+    let by_pcm: Vec<&Attempt> =
+        pending.iter().map(|(_, a)| *a).filter(|a| a.restart.restarts == Restarts::Pcm).collect();
+    let cancelled = matches!(ordered(inputs, &by_pcm), Some((RestartState::Cancelled, ..)));
+    (!pending.is_empty()).then(|| PendingRestart { rules: rules(&by_pcm), cancelled })
+}
+
+/// Until when an operator has deferred whatever restart is wanted in this boot.
+pub(super) fn deferred_until(inputs: &Inputs) -> Option<Wall> {
+    let order = inputs.history.restart.as_ref().filter(|order| order.boot_id == inputs.facts.boot_id);
+    order.and_then(|order| order.until)
+}
+
+/// The more rounds than a hold, all freezes and windows between them can need.
+const ROUNDS: usize = 4_096;
+
+/// When pcm restarts the machine by itself for these, if that is pending from `t` on and nothing runs; None: not without
+/// something else that happens.
+pub(super) fn restarts_at(world: &World, rules: &[RestartRule], mut t: Wall) -> Option<Wall> {
+    let config = &world.inputs.policy.config.restart;
+    if !config.allow || rules.is_empty() {
+        return None;
+    }
+    for _ in 0..ROUNDS {
+        if let Some((_, _, next)) = in_the_way(world, rules, t) {
+            t = next?;
+            continue;
+        }
+        let notice = if world.inputs.facts.attended() { config.countdown } else { Duration::ZERO };
+        let at = later(t, notice.min(room(world, rules, t)));
+        // What closes meanwhile calls it off.
+        if in_the_way(world, rules, at).is_none() {
+            return Some(at);
+        }
+        t = at;
+    }
+    None
 }
 
 /// Attempts of this boot that ended with a restart pending.
@@ -127,7 +180,7 @@ fn ordered(inputs: &Inputs, by_pcm: &[&Attempt]) -> Option<(RestartState, String
 }
 
 /// The first thing that keeps pcm from restarting the machine by itself.
-fn in_the_way(world: &World, by_pcm: &[&Attempt]) -> Option<(Code, String, Option<Wall>)> {
+fn in_the_way(world: &World, rules: &[RestartRule], t: Wall) -> Option<(Code, String, Option<Wall>)> {
     let inputs = world.inputs;
     if !inputs.facts.service {
         let code = Code::NoService;
@@ -142,13 +195,13 @@ fn in_the_way(world: &World, by_pcm: &[&Attempt]) -> Option<(Code, String, Optio
     if let Some((id, _)) = &inputs.facts.running {
         return Some((Code::Busy, format!("{id} runs"), None));
     }
-    let free = world.free_from(world.now);
-    if free > world.now {
-        let held = inputs.history.hold.as_ref().is_some_and(|h| world.now < h.until);
+    let free = world.free_from(t);
+    if free > t {
+        let held = inputs.history.hold.as_ref().is_some_and(|h| t < h.until);
         let code = if held { Code::Held } else { Code::Frozen };
         return Some((code, format!("{code} until {}", stamp(free, inputs.zone)), Some(free)));
     }
-    match opening(world, by_pcm) {
+    match opening(world, rules, t) {
         Err(why) => return Some((Code::PolicyUnreadable, why, None)),
         Ok(Opening::Closed { next } | Opening::TooShort { next, .. }) => {
             let why = format!("the next maintenance window opens {}", stamp(next, inputs.zone));
@@ -159,7 +212,7 @@ fn in_the_way(world: &World, by_pcm: &[&Attempt]) -> Option<(Code, String, Optio
         }
         Ok(Opening::Always | Opening::Open { .. }) => {}
     }
-    if by_pcm.iter().any(|a| a.restart.run_when == RunWhen::NoUser) {
+    if rules.iter().any(|rule| rule.run_when == RunWhen::NoUser) {
         let within = inputs.policy.config.users.busy_within;
         match &inputs.facts.users {
             None => return Some((Code::UsersUnknown, "who is logged on cannot be known".into(), None)),
@@ -175,26 +228,26 @@ fn in_the_way(world: &World, by_pcm: &[&Attempt]) -> Option<(Code, String, Optio
 }
 
 /// Windows do not concern what ignores them; one request that does not is enough.
-fn opening(world: &World, by_pcm: &[&Attempt]) -> Result<Opening, String> {
-    if by_pcm.iter().all(|a| a.restart.ignore_windows) {
+fn opening(world: &World, rules: &[RestartRule], t: Wall) -> Result<Opening, String> {
+    if rules.iter().all(|rule| rule.ignore_windows) {
         return Ok(Opening::Always);
     }
     match world.calendar.as_ref() {
-        Ok(calendar) => Ok(calendar.at(world.now, Duration::ZERO)),
+        Ok(calendar) => Ok(calendar.at(t, Duration::ZERO)),
         Err(why) => Err(why.to_string()),
     }
 }
 
-fn room(world: &World, by_pcm: &[&Attempt]) -> Duration {
-    let window = match opening(world, by_pcm) {
+fn room(world: &World, rules: &[RestartRule], t: Wall) -> Duration {
+    let window = match opening(world, rules, t) {
         Ok(Opening::Open { until }) => Some(until),
         Ok(
             Opening::Always | Opening::Closed { .. } | Opening::TooShort { .. } | Opening::NeverFits { .. },
         )
         | Err(_) => None,
     };
-    let freeze = world.freezes.iter().filter(|f| world.now < f.from && f.from < f.until).map(|f| f.from);
-    freeze.chain(window).map(|at| between(world.now, at)).min().unwrap_or(Duration::MAX)
+    let freeze = world.freezes.iter().filter(|f| t < f.from && f.from < f.until).map(|f| f.from);
+    freeze.chain(window).map(|at| between(t, at)).min().unwrap_or(Duration::MAX)
 }
 
 /// Whether an operator's wish about the restart may be carried out now.

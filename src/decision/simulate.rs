@@ -6,10 +6,11 @@
 mod assume;
 mod machine;
 
-pub use assume::{Assumptions, Content, Obstacle, RunTime, possible};
+pub use super::outlook::RunTime;
+pub use assume::{Assumptions, Content, Obstacle, possible};
 
 use super::decide::{due_in_order, next_instant};
-use super::model::{Decision, Facts, HistoryView, Inputs, Instructions, Policy};
+use super::model::{Decision, Facts, HistoryView, Inputs, Instructions, NextRun, Policy};
 use crate::clock::{Wall, Zone};
 use crate::site::ids::RequestId;
 use crate::terms::{Code, Group, State};
@@ -61,8 +62,10 @@ pub struct Timeline {
     pub request_id: Option<RequestId>,
     /// The package's name.
     pub package: SafeText,
-    /// When it starts by itself.
+    /// When it starts by itself, at the earliest.
     pub at: Option<Wall>,
+    /// When that is at the latest, perhaps after this time. None: perhaps not at all, or nobody knows.
+    pub latest: Option<Wall>,
     /// It never will, whatever happens.
     pub never: bool,
     /// What opens the way where it runs; else, as the list would say it at the end, why it does not.
@@ -71,6 +74,8 @@ pub struct Timeline {
     pub changes: Vec<Step>,
     /// What was in the way when it was last seen waiting, in an operator's words.
     waited_for: Vec<String>,
+    /// It has started.
+    started: bool,
 }
 
 /// From here on.
@@ -110,6 +115,13 @@ pub fn simulate_while(
     // When a gate of each can next change by time, where anything can still become of it: looked at in every round.
     let mut next_of: Vec<Option<Wall>> = vec![None; decisions.len()];
     let mut work = 0;
+    let done = |machine: &Machine, until: Wall, mut timelines: Vec<Timeline>| {
+        for timeline in &mut timelines {
+            let next = timeline.request_id.and_then(|id| machine.outlook.get(&id)).copied();
+            timeline.foretold(next, until);
+        }
+        Some(Course { until, timelines })
+    };
     loop {
         for index in &changed {
             let decision = &decisions[*index];
@@ -121,14 +133,14 @@ pub fn simulate_while(
         }
         work += changed.len().max(1);
         if work > MAX_WORK {
-            return Some(Course { until: machine.now, timelines });
+            return done(&machine, machine.now, timelines);
         }
         changed = match step(&mut machine, &decisions, &mut timelines) {
             Some(changed) => changed,
             None => {
                 let next = next_of.iter().copied().flatten().chain(machine.next()).min();
                 let Some(next) = next.filter(|next| *next < until) else {
-                    return Some(Course { until, timelines });
+                    return done(&machine, until, timelines);
                 };
                 machine.now = next;
                 // The end of a run can open anything; time only what says that it changes now.
@@ -180,10 +192,12 @@ impl Timeline {
             request_id: decision.request_id,
             package: decision.package.clone(),
             at: None,
+            latest: None,
             never: false,
             why: SafeText::default(),
             changes: Vec::new(),
             waited_for: Vec::new(),
+            started: false,
         }
     }
 
@@ -194,7 +208,7 @@ impl Timeline {
         if !self.changes.last().is_some_and(same) {
             self.changes.push(step);
         }
-        if self.at.is_none() {
+        if !self.started {
             self.never = decision.never;
             self.why.clone_from(&decision.why);
             if decision.state.group() == Group::Pending && decision.state != State::Due {
@@ -205,13 +219,24 @@ impl Timeline {
     }
 
     fn starts(&mut self, now: Wall) {
-        if self.at.is_none() {
-            self.at = Some(now);
+        // Also where it takes no time.
+        self.changes.push(Step { at: now, state: State::Running, code: Some(Code::Done) });
+        if !self.started {
+            self.started = true;
             self.never = false;
             self.why = match self.waited_for.as_slice() {
                 [] => "nothing is in its way".into(),
                 words => words.join("; ").into(),
             };
+        }
+    }
+
+    /// Puts in when it starts, as every view says it.
+    fn foretold(&mut self, next: Option<NextRun>, until: Wall) {
+        let Some(next) = next.filter(|next| next.at < until) else { return };
+        (self.at, self.latest, self.never) = (Some(next.at), next.latest, false);
+        if !self.started {
+            self.why = "its turn comes if others take another time than usual".into();
         }
     }
 }

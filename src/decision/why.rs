@@ -1,12 +1,12 @@
 //! The few words of the list's last column (UX.md 1): why a request has not run, what it is doing, how it ended.
 
-use super::model::{Attempt, Change, GateResult, UserFact};
+use super::model::{Attempt, Change, Decision, GateResult, Inputs, NextRun, UserFact};
 use super::next::missed;
 use super::world::{Subject, World};
 use crate::clock::{Wall, between};
 use crate::site::instruction::Rejected;
 use crate::terms::{Code, Gate, Group, Listed, State, Verdict};
-use crate::text::{SafeText, bytes, duration, short};
+use crate::text::{SafeText, bytes, duration, short, short_pair};
 
 /// Of a usable request.
 pub(super) fn of_subject(
@@ -66,6 +66,39 @@ pub(super) fn of_subject(
         },
     };
     text.into()
+}
+
+/// The words of a decision once it is known when it runs, as far as they speak of that: `runs 16:59-20:59`, or, where
+/// something is in the way, `window 16:59; next 16:59-20:59`. None: they stay as they are.
+pub(super) fn foretold(decision: &Decision, next: Option<NextRun>, inputs: &Inputs) -> Option<SafeText> {
+    let pair = next.map(|next| short_pair(next.at, next.latest, inputs.now, inputs.zone));
+    let certain = next.is_some_and(|next| next.latest == Some(next.at));
+    let words = match decision.state {
+        State::Offered if decision.next_run.is_none() => return None,
+        State::Due if certain => return None,
+        State::Offered | State::Due => {
+            pair.map_or("expires before its turn comes".into(), |pair| format!("runs {pair}"))
+        }
+        // Where it is one time, what is in the way says it.
+        State::Waiting if !certain => format!("{}; next {}", decision.why, pair?),
+        State::Scheduled
+        | State::Deferred
+        | State::RetryWait
+        | State::Waiting
+        | State::Countdown
+        | State::Running
+        | State::Stopping
+        | State::Succeeded
+        | State::SucceededRestart
+        | State::Failed
+        | State::TimedOut
+        | State::Stopped
+        | State::Interrupted
+        | State::Expired
+        | State::NotApplicable
+        | State::Rejected => return None,
+    };
+    Some(words.into())
 }
 
 fn offered(world: &World, subject: &Subject, gates: &[GateResult], next_run: Option<Wall>) -> String {

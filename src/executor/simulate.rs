@@ -55,6 +55,7 @@ fn document(timeline: &Timeline) -> SimulatedDoc {
         request_id: timeline.request_id,
         package: timeline.package.clone(),
         at: timeline.at,
+        latest: timeline.latest,
         never: timeline.never,
         why: SafeText::new(timeline.why.as_str().trim_end_matches('.')),
         changes: timeline.changes.iter().map(step).collect(),

@@ -14,7 +14,7 @@ pub(crate) mod tests;
 mod when;
 
 pub use make::{MAX_BYTES, MAX_MARKS};
-pub use spoken::{bytes, duration, local, parse_duration, short, stamp, time, time_of_day};
+pub use spoken::{bytes, duration, local, pair, parse_duration, short, short_pair, stamp, time, time_of_day};
 pub use when::{Side, examples, parse_span, parse_time};
 
 /// Text that is safe to send to any terminal: one line, no control, format or invisible characters, at most

@@ -130,6 +130,34 @@ pub fn short(at: Wall, now: Wall, zone: &Zone) -> String {
     time(at, now, |t| zone.offset_at(t))
 }
 
+/// From when to when something may begin, for a narrow column: `22:00` where that is one time, `16:59-20:59`, `Tue
+/// 22:00-23:30`, `from 22:00` where no latest time is known.
+pub fn short_pair(at: Wall, latest: Option<Wall>, now: Wall, zone: &Zone) -> String {
+    let first = short(at, now, zone);
+    let Some(latest) = latest else { return format!("from {first}") };
+    let last = short(latest, now, zone);
+    if first == last {
+        return first;
+    }
+    let (here, there) = (zone.to_local(at), zone.to_local(latest));
+    if here.date() == there.date() {
+        format!("{first}-{}", there.format("%H:%M"))
+    } else {
+        format!("{first}-{last}")
+    }
+}
+
+/// The same in a sentence, with times as `show` writes them: `22:00`, `from 16:59, at the latest 20:59`, `from 22:00, the
+/// latest time is not known`.
+pub fn pair(at: Wall, latest: Option<Wall>, show: impl Fn(Wall) -> String) -> String {
+    let first = show(at);
+    match latest.map(show) {
+        Some(last) if last == first => first,
+        Some(last) => format!("from {first}, at the latest {last}"),
+        None => format!("from {first}, the latest time is not known"),
+    }
+}
+
 /// A number of bytes: `512 B`, `200 MB`, `1.5 GB`, in steps of 1024 as publishers' `disk_space` is read, so that their
 /// own figure comes back.
 pub fn bytes(n: u64) -> String {

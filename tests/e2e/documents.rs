@@ -38,6 +38,7 @@ const R: &Fields = &[
     ("mandatory_after?", Time),
     ("expire_after?", Time),
     ("next_run?", Time),
+    ("latest?", Time),
     ("blocked_by", List),
     ("why", Text),
     ("attempt?", Number),
@@ -77,6 +78,7 @@ const EXPLAIN: &Fields = &[
     ("request_id", Text),
     ("state", State),
     ("next_run?", Time),
+    ("latest?", Time),
     ("never", Bool),
     ("why", Text),
     ("gates", List),
@@ -99,6 +101,9 @@ const STATUS: &Fields = &[
     ("host", Text),
     ("service", Text),
     ("poll_due?", Time),
+    ("next_run?", Time),
+    ("latest?", Time),
+    ("next_request?", Text),
     ("held_until?", Time),
     ("hold?", Object),
     ("clock_ok", Bool),
@@ -113,8 +118,14 @@ const STATUS: &Fields = &[
 const SEEN: &Fields = &[("request_ids", List), ("by", Text), ("at", Time)];
 
 const SIMULATE: &Fields = &[("from", Time), ("until", Time), ("requests", List)];
-const TIMELINE: &Fields =
-    &[("request_id?", Text), ("at?", Time), ("never", Bool), ("why", Text), ("changes", List)];
+const TIMELINE: &Fields = &[
+    ("request_id?", Text),
+    ("at?", Time),
+    ("latest?", Time),
+    ("never", Bool),
+    ("why", Text),
+    ("changes", List),
+];
 const STEP: &Fields = &[("at", Time), ("state", State), ("code?", Text)];
 
 const WHO: &Fields = &[("source", Text), ("sessions", List), ("connections", List)];

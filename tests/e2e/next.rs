@@ -3,16 +3,64 @@
 use super::common::*;
 use serde_json::Value;
 
-/// What every view says of the next run of a request: list, show, explain, simulate.
-fn said(site: &Site, id: &str) -> [Value; 4] {
+/// What every view says of the next run of a request, at the earliest and at the latest: list, show, explain, simulate.
+fn pairs(site: &Site, id: &str) -> [[Value; 2]; 4] {
     let doc = site.json(&["simulate"]);
     let simulated = doc["requests"].as_array().unwrap().iter().find(|r| r["request_id"] == id).unwrap();
+    let pair = |doc: &Value, at: &str| [doc[at].clone(), doc["latest"].clone()];
     [
-        site.request(id).unwrap()["next_run"].clone(),
-        site.json(&["show", id])["next_run"].clone(),
-        site.json(&["explain", id])["next_run"].clone(),
-        simulated["at"].clone(),
+        pair(&site.request(id).unwrap(), "next_run"),
+        pair(&site.json(&["show", id]), "next_run"),
+        pair(&site.json(&["explain", id]), "next_run"),
+        pair(simulated, "at"),
     ]
+}
+
+/// The earliest of them.
+fn said(site: &Site, id: &str) -> [Value; 4] {
+    pairs(site, id).map(|[at, _]| at)
+}
+
+#[test]
+fn three_in_one_window_have_one_pair_of_times_in_every_view() {
+    let mut site = Site::new();
+    let hash = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
+    // Published to the second.
+    let later: chrono::DateTime<chrono::Utc> = stamp(now() + chrono::TimeDelta::hours(2)).parse().unwrap();
+    let request = |id: &str| Request::due(id).set("content_sha256", hash.clone());
+    // What the first of them took is known then.
+    let before = request("BP00001").set("max_run_time", "\"1h\"");
+    site.publish(std::slice::from_ref(&before));
+    let service = site.service();
+    site.wait_state("BP00001", "succeeded");
+    let three = ["BP00002", "BP00003", "BP00004"];
+    let tonight = |id: &&str| request(id).mandatory(later).set("max_run_time", "\"1h\"");
+    site.publish(&[vec![before], three.iter().map(tonight).collect()].concat());
+    site.json(&["poll"]);
+    wait_for("they are looked at", || site.request("BP00004").is_some());
+    let attempts = site.json(&["history", "BP00001"])["attempts"][0].clone();
+    let time =
+        |field: &str| attempts[field].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    let usual = time("ended_at") - time("started_at");
+    for (n, id) in (0..).zip(three) {
+        let [earliest, latest] = [later + usual * n, later + chrono::TimeDelta::hours(n.into())];
+        for pair in pairs(&site, id) {
+            let [at, until] =
+                pair.map(|time| time.as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap());
+            assert!((at - earliest).abs() < chrono::TimeDelta::milliseconds(10), "{id}: {at}, {earliest}");
+            assert_eq!(until, latest, "{id}");
+        }
+    }
+    let status = site.json_of(&["status"]);
+    assert_eq!(status["next_request"], "BP00002", "{status}");
+    assert_eq!([&status["next_run"], &status["latest"]], [&Value::from(stamp(later)); 2], "{status}");
+    let words = text(&site.pcm(&["explain", "BP00003"]));
+    assert!(words.contains("Next run: from ") && words.contains(", at the latest "), "{words}");
+    service.kill();
+    for id in three {
+        assert!(pairs(&site, id).iter().flatten().all(Value::is_null), "{id}");
+    }
+    assert!(site.json_of(&["status"])["next_run"].is_null());
 }
 
 fn codes(doc: &Value) -> Vec<&str> {

@@ -29,12 +29,14 @@ fn it_says_what_runs_when_what_never_will_and_why() {
     let doc = site.json(&["simulate", "--assume", "service=running"]);
     assert_eq!(find(&doc, "BP00001")["at"], stamp(soon));
     assert_eq!(find(&doc, "BP00001")["why"], "its mandatory time comes");
-    assert_eq!(find(&doc, "BP00002")["at"], stamp(soon + seconds(1800)), "one after the other");
-    assert_eq!(
-        find(&doc, "BP00006")["at"],
-        stamp(soon + seconds(1800) + hours(2)),
-        "after what it depends on"
-    );
+    let pair = |doc: &Value, id: &str| (find(doc, id)["at"].clone(), find(doc, id)["latest"].clone());
+    let times = |at, latest| (Value::from(stamp(at)), Value::from(stamp(latest)));
+    assert_eq!(pair(&doc, "BP00001"), times(soon, soon));
+    assert_eq!(pair(&doc, "BP00002"), times(soon, soon + seconds(1800)), "what ran never may take no time");
+    let third = soon + seconds(1800) + hours(2);
+    assert_eq!(pair(&doc, "BP00006"), times(soon, third), "after what it depends on");
+    let longest = site.json(&["simulate", "--assume", "service=running", "--assume", "runs=longest"]);
+    assert_eq!(pair(&longest, "BP00006"), times(third, third), "one after the other");
     for (id, never) in [("BP00003", true), ("BP00004", true), ("BP00005", false)] {
         assert_eq!(
             (&find(&doc, id)["at"], find(&doc, id)["never"].as_bool()),

@@ -77,6 +77,7 @@ const ASSUMED_WORDS: &[&str] = &[
     "content=as-it-is",
     "platform=any",
     "runs=longest",
+    "runs=usual",
     "runs=none",
 ];
 
@@ -91,7 +92,8 @@ To assume:
   share=ok, share=missing           whether the share answers
   content=copied, content=as-it-is  files that are still to be copied
   platform=any                      requests for other platforms, too
-  runs=longest, runs=none, runs=10m how long each run takes; it always succeeds";
+  runs=longest, runs=none, runs=10m how long each run takes; it always succeeds
+  runs=usual                        from its usual time here to its limit (what is assumed if nothing is said)";
 
 /// `pcm log`
 #[derive(Debug, Clone, Args)]

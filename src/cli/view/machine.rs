@@ -57,6 +57,13 @@ pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
     found
 }
 
+/// `from 16:59 (in 2h), at the latest 20:59: BP0000Y`
+fn next_run(doc: &StatusDoc, look: &Look) -> String {
+    let Some(at) = doc.next_run else { return "none that time alone brings".to_owned() };
+    let which = doc.next_request.map(|id| format!(": {id}")).unwrap_or_default();
+    format!("{}{which}", look.pair_and_distance(at, doc.latest))
+}
+
 /// `pcm status`
 pub fn status(doc: &StatusDoc, look: &Look) -> Page {
     let mut page = Page::new(look.width);
@@ -119,6 +126,7 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
         [
             ("service", service),
             ("automatic runs", automatic),
+            ("next run", next_run(doc, look)),
             ("share", share),
             ("trust", trust),
             ("requests", if requests.is_empty() { none() } else { requests.join(", ") }),

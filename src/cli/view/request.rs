@@ -100,8 +100,12 @@ fn next_run(doc: &ExplainDoc, look: &Look) -> String {
     let text = match (doc.state.group(), doc.next_run, doc.never) {
         (Group::Running, ..) => "it is under way.".to_owned(),
         (Group::Executed, None, _) => "none by itself; it has had its attempt.".to_owned(),
-        (_, Some(at), _) if at <= look.now => "at the service's next step.".to_owned(),
-        (_, Some(at), _) => format!("{}, if nothing but time changes.", look.time_and_distance(at)),
+        (_, Some(at), _) if at <= look.now && doc.state.is_ready() && doc.latest == Some(at) => {
+            "at the service's next step.".to_owned()
+        }
+        (_, Some(at), _) => {
+            format!("{}, if nothing but time changes.", look.pair_and_distance(at, doc.latest))
+        }
         (_, None, true) => "never by itself.".to_owned(),
         (_, None, false) => "as soon as that has changed; no time can be named.".to_owned(),
     };
@@ -247,7 +251,7 @@ pub fn show(doc: &ShowDoc, look: &Look) -> Page {
                 },
             ),
             ("expires", if known { look.time_or(r.expire_after, "never") } else { time(r.expire_after) }),
-            ("next run", r.next_run.map(|at| look.time_and_distance(at)).unwrap_or_default()),
+            ("next run", r.next_run.map(|at| look.pair_and_distance(at, r.latest)).unwrap_or_default()),
             (
                 "deferred",
                 r.deferred_until

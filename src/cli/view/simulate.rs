@@ -52,7 +52,7 @@ fn all(page: &mut Page, requests: &[SimulatedDoc], look: &Look) {
     });
     let mut table = Table::new(2, &[fixed("AT"), fixed("REQUEST"), words("PACKAGE", 16), words("WHEN", 20)]);
     for request in runs {
-        let at = look.time_or(request.at, "");
+        let at = request.at.map(|at| look.short_pair(at, request.latest)).unwrap_or_default();
         table.row(Tone::Strong, [at, id(request), request.package.to_string(), request.why.to_string()]);
     }
     if !table.is_empty() {
@@ -93,7 +93,9 @@ fn others(page: &mut Page, title: &str, requests: &[&SimulatedDoc]) {
 fn course(page: &mut Page, request: &SimulatedDoc, look: &Look) {
     let name = format!("{} {}", id(request), request.package);
     page.blank().strong(match (request.at, request.never) {
-        (Some(at), _) => format!("{name} runs {}: {}.", look.time_and_distance(at), request.why),
+        (Some(at), _) => {
+            format!("{name} runs {}: {}.", look.pair_and_distance(at, request.latest), request.why)
+        }
         (None, _) if matches!(group(request), Some(Group::Executed | Group::Running)) => {
             format!("{name} runs now or has had its attempt: {}.", words_of(request))
         }

@@ -217,7 +217,7 @@ impl App {
         let mut effects = self.open(Overlay::Week(Scroll::default()));
         if let Some(now) = self.now {
             let until = now + chrono::TimeDelta::days(7);
-            let wanted = Wanted { request: None, from: now, until, assume: Assumptions::default() };
+            let wanted = Wanted { request: None, from: now, until, assume: Assumptions::usual() };
             effects.push(self.ask(protocol::View::Simulate(wanted), "simulating the week".into()));
         }
         effects

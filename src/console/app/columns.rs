@@ -125,10 +125,10 @@ pub const REQUESTS: &[Column<RequestDoc>] = &[
     },
     Column {
         title: "NEXT RUN",
-        width: Width::Fixed(10, 10),
-        from: 110,
+        width: Width::Fixed(20, 20),
+        from: 120,
         text: |row, moment| {
-            let next = row.next_run.map(|at| words::when(at, moment.now, moment.zone));
+            let next = row.next_run.map(|at| words::when_pair(at, row.latest, moment.now, moment.zone));
             safe!("{}", next.unwrap_or_default())
         },
         style: of_row,

@@ -94,7 +94,8 @@ impl App {
                 let held = self.data.explain.as_ref().filter(|(known, _)| known == request);
                 let Some(doc) = held.and_then(|(_, held)| held.value.as_ref()) else { return Vec::new() };
                 let mut lines = vec![safe!("{} {}: {}: {}", doc.request_id, doc.package, doc.state, doc.why)];
-                lines.extend(doc.next_run.map(|at| safe!("next run {}", stamp(at, zone))));
+                let pair = |at| crate::text::pair(at, doc.latest, |at| stamp(at, zone));
+                lines.extend(doc.next_run.map(|at| safe!("next run {}", pair(at))));
                 lines.extend(doc.gates.iter().map(gate_line));
                 lines.extend(doc.allowed.iter().map(allowed_line));
                 lines
@@ -112,7 +113,9 @@ impl App {
                 let requests = self.data.week.value.as_ref().map_or(&[][..], |week| &week.requests);
                 let id = |r: &SimulatedDoc| r.request_id.map_or_else(|| "-".to_owned(), |id| id.to_string());
                 let when = |r: &SimulatedDoc| match (r.at, r.never) {
-                    (Some(at), _) => format!("runs {}", stamp(at, zone)),
+                    (Some(at), _) => {
+                        format!("runs {}", crate::text::pair(at, r.latest, |at| stamp(at, zone)))
+                    }
                     (None, true) => "never runs by itself".to_owned(),
                     (None, false) => "does not run in this week".to_owned(),
                 };

@@ -50,6 +50,21 @@ pub fn when(at: Wall, now: Wall, zone: &Zone) -> String {
     }
 }
 
+/// From when to when something begins, as short: `16:59`, `16:59-20:59`, `from 16:59`.
+pub fn when_pair(at: Wall, latest: Option<Wall>, now: Wall, zone: &Zone) -> String {
+    let days = |at: Wall| (zone.to_local(at).date() - zone.to_local(now).date()).num_days();
+    // Days that are further away come without a time here, and then without a second day.
+    if days(at).abs() > 6 {
+        return when(at, now, zone);
+    }
+    match latest {
+        Some(latest) if days(latest).abs() > 6 => {
+            format!("{}-{}", when(at, now, zone), when(latest, now, zone))
+        }
+        latest => text::short_pair(at, latest, now, zone),
+    }
+}
+
 /// When, in full but without what goes without saying: `today 13:50`, `Tue 24 Nov 22:00`, `Fri 1 Jan 2027 00:00`.
 pub fn when_long(at: Wall, now: Wall, zone: &Zone) -> String {
     let (then, today) = (zone.to_local(at), zone.to_local(now));
@@ -65,6 +80,14 @@ pub fn when_long(at: Wall, now: Wall, zone: &Zone) -> String {
 /// When, with how far away that is: `Tue 24 Nov 22:00 (in 2d 7h)`, `today 13:50 (12m ago)`.
 pub fn when_and_far(at: Wall, now: Wall, zone: &Zone) -> String {
     format!("{} ({})", when_long(at, now, zone), far(at, now))
+}
+
+/// From when to when something begins, with how far away that is: `today 16:59 (in 2h)`, `from today 16:59 (in 2h), at the
+/// latest today 20:59`.
+pub fn pair_and_far(at: Wall, latest: Option<Wall>, now: Wall, zone: &Zone) -> String {
+    let first = when_long(at, now, zone);
+    let pair = text::pair(at, latest, |at| when_long(at, now, zone));
+    pair.replacen(&first, &when_and_far(at, now, zone), 1)
 }
 
 /// How far away, to the minute: `in 2d 7h`, `12m ago`, `now`.

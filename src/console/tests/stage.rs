@@ -47,6 +47,7 @@ const OWN: &[&str] = &[
     "package_id",
     "platforms",
     "request_id",
+    "next_request",
     "restarts",
     "run_when",
     "service",

@@ -26,7 +26,9 @@ pub fn draw(app: &App, request: RequestId, scroll: &Scroll, now: Wall, canvas: &
                 .add(safe!(": {}", doc.why), Scope::Text)
                 .wrap(telling.width, 0);
             lines.extend(match (doc.next_run, doc.never) {
-                (Some(at), _) => telling.fact("next run", Line::of(telling.when(at), Scope::Strong)),
+                (Some(at), _) => {
+                    telling.fact("next run", Line::of(telling.pair(at, doc.latest), Scope::Strong))
+                }
                 (None, _) if doc.state.group() == Group::Running => {
                     telling.fact("next run", Line::of("it runs now", Scope::Strong))
                 }

@@ -48,7 +48,7 @@ impl Telling {
     pub fn reasons(&self, row: &RequestDoc) -> Vec<Line> {
         let mut lines = self.fact("why", Line::of(why(row, self.now), Scope::Text));
         if let Some(at) = row.next_run {
-            lines.extend(self.fact("next run", Line::of(self.when(at), Scope::Text)));
+            lines.extend(self.fact("next run", Line::of(self.pair(at, row.latest), Scope::Text)));
         }
         if let Some(at) = row.deferred_until {
             lines.extend(
@@ -248,6 +248,11 @@ impl Telling {
             lines.extend(line.wrap(self.width, 4));
         }
         lines
+    }
+
+    /// From when to when it starts, with the distance.
+    pub fn pair(&self, at: Wall, latest: Option<Wall>) -> SafeText {
+        safe!("{}", words::pair_and_far(at, latest, self.now, &self.zone))
     }
 
     /// A time with its distance.

@@ -77,7 +77,15 @@ struct Days<'w> {
 
 impl<'w> Days<'w> {
     fn new(app: &'w App, week: &'w SimulateDoc, now: Wall, width: usize, cut: &'static str) -> Days<'w> {
-        let when = 10;
+        let pair = |r: &SimulatedDoc| r.at.map(|at| words::when_pair(at, r.latest, now, &app.options.zone));
+        let when = week
+            .requests
+            .iter()
+            .filter_map(pair)
+            .map(|pair| cells(&pair) + 1)
+            .max()
+            .unwrap_or(0)
+            .clamp(10, 21);
         // Names in full where the days have room beside them.
         let longest = week.requests.iter().map(|r| r.package.width()).max().unwrap_or(0).clamp(16, 40);
         let name =
@@ -157,7 +165,7 @@ impl<'w> Days<'w> {
         }
         let (runs, scope) = match (request.at, request.never) {
             (None, _) if runs_now(request) => (" now".into(), Scope::StateRunning),
-            (Some(at), _) => (safe!(" {}", words::when(at, now, zone)), Scope::Strong),
+            (Some(at), _) => (safe!(" {}", words::when_pair(at, request.latest, now, zone)), Scope::Strong),
             (None, true) => (" never".into(), Scope::Dim),
             (None, false) => (" later".into(), Scope::Dim),
         };
@@ -183,10 +191,16 @@ fn legend(width: usize) -> Vec<Line> {
         State::Failed => "failed",
         other => other.as_str(),
     };
-    let mut lines = vec![Line::new()];
+    let part = |letter, scope, meaning: &str| Line::of(letter, scope).add(safe!(" {meaning}  "), Scope::Dim);
+    let mut parts = Vec::new();
     for state in shown {
-        let part =
-            Line::of(of(state), Scope::of_state(state)).add(safe!(" {}  ", meaning(state)), Scope::Dim);
+        parts.push(part(of(state), Scope::of_state(state), meaning(state)));
+        if state == State::Running {
+            parts.push(part(MAY_RUN.0, MAY_RUN.1, "may run"));
+        }
+    }
+    let mut lines = vec![Line::new()];
+    for part in parts {
         match lines.last_mut() {
             Some(line) if line.width() + part.width() <= width + 2 => line.words.extend(part.words),
             _ => lines.push(part),
@@ -206,12 +220,18 @@ fn letter(request: &SimulatedDoc, from: Wall, until: Wall) -> (&'static str, Sco
     let before = request.changes.iter().take_while(|step| step.at < until);
     let runs = |state: State| state.group() == Group::Running;
     let here = before.clone().filter(|step| step.at >= from).any(|step| runs(step.state));
+    // Later than the earliest time it may still start, until the latest; where none is known, at any time.
+    let may = request.at.is_some_and(|at| at < until && request.latest.is_none_or(|latest| from < latest));
     match before.last().map(|step| step.state) {
         _ if here || request.at.is_some_and(|at| (from..until).contains(&at)) => ("R", Scope::StateRunning),
+        _ if may => MAY_RUN,
         None => (" ", Scope::Text),
         Some(state) => (of(state), Scope::of_state(state)),
     }
 }
+
+/// It may run then, if those before it take longer than usual.
+const MAY_RUN: (&str, Scope) = ("r", Scope::StateRunning);
 
 fn of(state: State) -> &'static str {
     match state {

@@ -15,6 +15,12 @@ pub(super) fn of_all(world: &World) -> Option<GateResult> {
     restart(world).or_else(|| booting(world)).or_else(|| power(world))
 }
 
+/// What is in the way of a request once the machine has been up for long enough: a start just now speaks for the gate
+/// before it does.
+pub(in super::super) fn once_settled(world: &World, subject: &Subject) -> GateResult {
+    power(world).unwrap_or_else(|| disk(world, subject))
+}
+
 /// Only what a package of pcm's wants closes; what else wants a restart is evidence.
 fn restart(world: &World) -> Option<GateResult> {
     let (id, attempt) = world.restart?;

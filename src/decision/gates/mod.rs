@@ -17,6 +17,7 @@ use crate::site::instruction::Rejected;
 use crate::terms::{Code, Gate, Verdict};
 use crate::text::SafeText;
 
+pub(super) use host::once_settled;
 pub(super) use published::platforms;
 pub(super) use times::opening;
 use turn::Older;

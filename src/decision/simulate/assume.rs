@@ -2,10 +2,10 @@
 //! the result says it. Pure; the command line reads it, `simulate` puts it in force.
 
 use super::super::model::{Facts, Instructions, UserFact};
+use super::super::outlook::RunTime;
 use super::super::window;
 use crate::text::{SafeText, duration, parse_duration};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 /// Beside this, everything stays as it is and every run succeeds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,18 +23,6 @@ pub struct Assumptions {
     pub share: Option<bool>,
     /// What is in the way and will not be.
     pub without: Vec<Obstacle>,
-}
-
-/// How long runs take.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RunTime {
-    /// As long as they may: `max_run_time`.
-    #[default]
-    Longest,
-    /// No time at all.
-    Nothing,
-    /// This long, or as long as they may where that is less.
-    About(Duration),
 }
 
 /// What becomes of files that are not copied yet.
@@ -90,7 +78,7 @@ const POSSIBLE: [(&str, &str); 15] = [
     ("content", "copied or as-it-is"),
     ("share", "ok or missing"),
     ("platform", "any"),
-    ("runs", "longest, none or a duration like 10m"),
+    ("runs", "longest, usual, none or a duration like 10m"),
 ];
 
 /// Every key with its values, in a sentence.
@@ -100,6 +88,11 @@ pub fn possible() -> String {
 }
 
 impl Assumptions {
+    /// What every view takes for granted: files arrive, and runs take their usual time or longer.
+    pub fn usual() -> Assumptions {
+        Assumptions { runs_take: RunTime::Usual, content: Content::Arrives, ..Assumptions::default() }
+    }
+
     /// Adds one `KEY=VALUE`.
     ///
     /// # Errors
@@ -137,6 +130,7 @@ impl Assumptions {
             ("content", "as-it-is") => self.content = Content::AsItIs,
             ("share", "ok") => self.share = Some(true),
             ("share", "missing") => self.share = Some(false),
+            ("runs", "usual") => self.runs_take = RunTime::Usual,
             ("runs", "longest") => self.runs_take = RunTime::Longest,
             ("runs", "none") => self.runs_take = RunTime::Nothing,
             ("runs", _) => self.runs_take = RunTime::About(parse_duration(value)?),
@@ -159,6 +153,11 @@ impl Assumptions {
     pub fn words(&self, instructions: &Instructions, facts: &Facts) -> Vec<SafeText> {
         let mut words: Vec<String> = vec![match self.runs_take {
             RunTime::Longest => "every run succeeds and takes as long as its time limit allows".into(),
+            RunTime::Usual => {
+                "every run succeeds and takes at least as long as it usually took here (no time, where it \
+                               never ran) and at most as long as its time limit allows"
+                    .into()
+            }
             RunTime::Nothing => "every run succeeds and takes no time".into(),
             RunTime::About(time) => format!("every run succeeds and takes {}", duration(time)),
         }];

@@ -3,17 +3,21 @@
 
 use super::super::countdown::{self, Countdown, room};
 use super::super::decide::{decide, decide_some};
-use super::super::model::{Attempt, Decision, Facts, HistoryView, Inputs, Instructions, Policy, Power};
+use super::super::model::{
+    Attempt, Decision, Facts, HistoryView, Inputs, Instructions, NextRun, Policy, Power,
+};
+use super::super::outlook::RunTime;
+use super::super::outlook::{UsualTimes, arrive, outlook};
 use super::super::restart::{RestartState, restart_plan};
 use super::super::restart_count::{self, Restart};
 use super::super::world::{Windows, running, windows};
-use super::assume::{Assumptions, Content, Obstacle, RunTime};
+use super::assume::{Assumptions, Content, Obstacle};
 use crate::clock::{Monotonic, Wall, between, later};
-use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Request, Restarts};
 use crate::site::share::SourceFault;
 use crate::terms::{Code, State};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +32,9 @@ pub(super) struct Machine<'a> {
     /// What runs on it.
     pub run: Option<Run>,
     runs_take: RunTime,
+    usual: UsualTimes<'a>,
+    /// When each starts, as every view says it.
+    pub outlook: BTreeMap<RequestId, NextRun>,
     /// Where the virtual clock began; the other clock counts from there.
     began: Wall,
     countdown: Countdown,
@@ -72,6 +79,8 @@ impl<'a> Machine<'a> {
             windows: windows(policy, from),
             run: None,
             runs_take: assumptions.runs_take,
+            usual: UsualTimes::of(inputs),
+            outlook: BTreeMap::new(),
             began: from,
             countdown: Countdown::default(),
             restart: Restart::default(),
@@ -82,10 +91,13 @@ impl<'a> Machine<'a> {
             machine.countdown = Countdown::going_on(announced.request, left, machine.monotonic());
         }
         machine.assume(assumptions);
-        // What runs already ends as well, at its time limit.
+        machine.see_share();
+        machine.outlook = outlook(&machine.inputs_now(), assumptions.runs_take);
+        // What runs already ends as well.
         if let Some((id, since)) = machine.facts.running {
-            let take = machine.request(id).map_or(inputs.policy.config.run.max_run_time, |r| r.max_run_time);
-            machine.run = Some(Run { id, ends: later(since, machine.takes(take)).max(from) });
+            let request = machine.request(id);
+            let longest = request.map_or(inputs.policy.config.run.max_run_time, |r| r.max_run_time);
+            machine.run = Some(Run { id, ends: later(since, machine.takes(request, longest)).max(from) });
             machine.end_what_is_over();
         }
         machine
@@ -110,8 +122,8 @@ impl<'a> Machine<'a> {
             Content::AsItIs => {}
             // From a share that does not answer nothing arrives.
             Content::Arrives if self.instructions.fault.is_some() => {}
-            Content::Arrives => self.copy(false),
-            Content::Copied => self.copy(true),
+            Content::Arrives => arrive(&self.instructions, &mut self.facts, false),
+            Content::Copied => arrive(&self.instructions, &mut self.facts, true),
         }
         for obstacle in &assumptions.without {
             self.without(*obstacle);
@@ -143,21 +155,9 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Copies what is not there; `tried`: also what could not be copied before.
-    fn copy(&mut self, tried: bool) {
-        let entries = self.instructions.file.iter().flat_map(|file| &file.requests);
-        for entry in entries {
-            let Entry::Good(request) = entry else { continue };
-            let Some(hash) = &request.content_sha256 else { continue };
-            let here = self.facts.content.entry(hash.clone()).or_insert(ContentFact::Staged);
-            if tried && matches!(here, ContentFact::Missing(_)) {
-                *here = ContentFact::Staged;
-            }
-        }
-    }
-
-    fn takes(&self, longest: Duration) -> Duration {
+    fn takes(&self, request: Option<&Request>, longest: Duration) -> Duration {
         match self.runs_take {
+            RunTime::Usual => request.map_or(Duration::ZERO, |request| self.usual.get(request)),
             RunTime::Longest => longest,
             RunTime::Nothing => Duration::ZERO,
             RunTime::About(time) => time.min(longest),
@@ -261,7 +261,8 @@ impl<'a> Machine<'a> {
     /// Starts what is due. False: it cannot be started, and nothing has changed.
     pub fn start(&mut self, decision: &Decision) -> bool {
         let Some(request) = decision.request_id.and_then(|id| self.request(id)) else { return false };
-        let (id, ends) = (request.request_id, later(self.now, self.takes(request.max_run_time)));
+        let (id, ends) =
+            (request.request_id, later(self.now, self.takes(Some(request), request.max_run_time)));
         let number = decision.attempt + 1;
         let claimed = Attempt::claimed(request, number, "service".into(), self.now, &self.facts.boot_id);
         let attempt = Attempt { started_at: Some(self.now), ..claimed };

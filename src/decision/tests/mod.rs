@@ -7,6 +7,7 @@ mod countdown;
 mod gates;
 mod judge;
 mod machine;
+mod outlook;
 mod restart;
 mod retold;
 mod scene;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 const STEPS: i64 = 4 * 96;
 
 /// Several requests on one machine; the second and third may depend on the one before.
-fn world(first: &Ways, others: &[Ways], depends: u8) -> Scene {
+pub fn world(first: &Ways, others: &[Ways], depends: u8) -> Scene {
     let mut world = scene(first);
     for (n, ways) in others.iter().enumerate() {
         let mut other = scene(ways).request().clone();

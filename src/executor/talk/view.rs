@@ -70,8 +70,11 @@ pub struct RequestDoc {
     pub mandatory_after: Option<Wall>,
     /// As an instant; None: never expires.
     pub expire_after: Option<Wall>,
-    /// The next automatic run if nothing but time changes.
+    /// The next automatic run if nothing but time changes, at the earliest.
     pub next_run: Option<Wall>,
+    /// The same at the latest; None with a next run: perhaps not at all, or too much can come before it.
+    #[serde(default)]
+    pub latest: Option<Wall>,
     /// Codes of the gates that do not pass.
     pub blocked_by: Vec<Code>,
     /// In words.
@@ -249,8 +252,11 @@ pub struct ExplainDoc {
     pub package: SafeText,
     /// Its state.
     pub state: State,
-    /// The next automatic run.
+    /// The next automatic run, at the earliest.
     pub next_run: Option<Wall>,
+    /// The same at the latest; None with a next run: perhaps not at all, or too much can come before it.
+    #[serde(default)]
+    pub latest: Option<Wall>,
     /// It will never run by itself.
     pub never: bool,
     /// In words.
@@ -292,6 +298,15 @@ pub struct StatusDoc {
     pub service: ServiceState,
     /// When the share is looked at next.
     pub poll_due: Option<Wall>,
+    /// When the next package starts by itself, at the earliest.
+    #[serde(default)]
+    pub next_run: Option<Wall>,
+    /// The same at the latest; None with a next run: perhaps not at all.
+    #[serde(default)]
+    pub latest: Option<Wall>,
+    /// Which that is.
+    #[serde(default)]
+    pub next_request: Option<RequestId>,
     /// While a hold is in force.
     pub held_until: Option<Wall>,
     /// The same with whose it is, and why.
@@ -503,8 +518,11 @@ pub struct SimulatedDoc {
     pub request_id: Option<RequestId>,
     /// The package's name.
     pub package: SafeText,
-    /// When it starts by itself; None: not in this time.
+    /// When it starts by itself, at the earliest; None: not in this time.
     pub at: Option<Wall>,
+    /// The same at the latest, perhaps after this time. None with a time: perhaps not at all.
+    #[serde(default)]
+    pub latest: Option<Wall>,
     /// It never will by itself.
     pub never: bool,
     /// What opens the way, or why it does not run.

@@ -28,6 +28,7 @@ fn request(r: R) -> RequestDoc {
         mandatory_after: r.mandatory.map(soon),
         expire_after: r.expire.map(soon),
         next_run: None,
+        latest: None,
         blocked_by: Vec::new(),
         why: r.why.into(),
         attempt: 0,
@@ -159,6 +160,9 @@ pub fn requests() -> Vec<RequestDoc> {
     all[2].deferred_until = Some(soon(2 * DAY + 12 * HOUR - 130));
     all[2].next_run = all[2].deferred_until;
     all[4].next_run = all[4].mandatory_after;
+    for row in &mut all {
+        row.latest = row.next_run;
+    }
     for row in &mut all[8..] {
         row.since = Some(soon(-3 * DAY));
     }

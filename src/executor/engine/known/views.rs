@@ -94,7 +94,9 @@ impl Views<'_> {
 
     fn list(&self) -> ListDoc {
         let file = self.known.instructions.file.as_ref();
-        let mut requests: Vec<_> = self.known.decide(self.now).iter().map(|d| self.request_doc(d)).collect();
+        let mut decisions = self.known.decide(self.now);
+        self.known.with_inputs(self.now, |inputs| decision::foretell(inputs, &mut decisions));
+        let mut requests: Vec<_> = decisions.iter().map(|d| self.request_doc(d)).collect();
         requests
             .sort_by_key(|r| (order(r.group), r.mandatory_after.is_none(), r.mandatory_after, r.request_id));
         ListDoc {
@@ -130,6 +132,7 @@ impl Views<'_> {
             mandatory_after: d.mandatory_after,
             expire_after: d.expire_after,
             next_run: d.next_run,
+            latest: d.latest,
             blocked_by: d.blocked_by(),
             why: if waits { SafeText::new(&format!("{}, {WAITS_FOR_INPUT}", d.why)) } else { d.why.clone() },
             attempt: d.attempt,
@@ -191,8 +194,17 @@ impl Views<'_> {
         allowed
     }
 
+    /// What is decided of it, with the times of its next run.
+    fn foretold(&self, id: RequestId) -> Result<Decision> {
+        let mut decision = self.known.decision_of(id, self.now)?;
+        self.known.with_inputs(self.now, |inputs| {
+            decision::foretell(inputs, std::slice::from_mut(&mut decision));
+        });
+        Ok(decision)
+    }
+
     fn show(&self, id: RequestId, actor: &Actor) -> Result<ShowDoc> {
-        let decision = self.known.decision_of(id, self.now)?;
+        let decision = self.foretold(id)?;
         let request = self.known.find_request(id);
         Ok(ShowDoc {
             request: self.request_doc(&decision),
@@ -223,13 +235,14 @@ impl Views<'_> {
     }
 
     fn explain(&self, id: RequestId, actor: &Actor) -> Result<ExplainDoc> {
-        let decision = self.known.decision_of(id, self.now)?;
+        let decision = self.foretold(id)?;
         let (told, blocked) = self.retold(&decision, id);
         Ok(ExplainDoc {
             request_id: id,
             package: decision.package.clone(),
             state: decision.state,
             next_run: decision.next_run,
+            latest: decision.latest,
             never: decision.never,
             why: decision.why.clone(),
             gates: decision.gates.iter().map(gate_doc).collect(),

@@ -9,12 +9,13 @@ mod many;
 mod plain;
 mod site;
 mod verifying;
+mod views;
 mod world;
 
 use super::random::Random;
 use crate::clock::{Monotonic, Wall};
 use crate::config::Config;
-use crate::decision::simulate::{Assumptions, Content};
+use crate::decision::simulate::{Assumptions, Content, RunTime};
 use crate::executor::engine::Executor;
 use crate::executor::history::{self, Adopt, History};
 use crate::executor::talk::protocol::{Answer, Call, View, Wanted};
@@ -33,6 +34,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+use views::Promise;
 use world::{Shared, World};
 
 /// The service looks a moment after each instant, and again after it has heard of the share.
@@ -86,6 +88,8 @@ fn make_past(plan: &Plan, layout: &Layout) {
 /// One world: what was said, and the launches that came of it.
 struct Compared {
     said: SimulateDoc,
+    /// What every view said of each, where its runs take their usual time or longer.
+    promised: Vec<Promise>,
     launches: Vec<(RequestId, Wall)>,
     restarts: u64,
     steps: u64,
@@ -121,6 +125,14 @@ impl<'a> Service<'a> {
     fn ask(&mut self, from: Wall, until: Wall) -> SimulateDoc {
         let runs_take = self.world.plan.runs_take;
         let assume = Assumptions { content: Content::Arrives, runs_take, ..Assumptions::default() };
+        match self.view(View::Simulate(Wanted { request: None, from, until, assume })) {
+            Answer::Simulate(doc) => doc,
+            other => panic!("no simulation: {other:?}"),
+        }
+    }
+
+    /// What a view gives to an operator.
+    fn view(&mut self, view: View) -> Answer {
         let actor = Actor {
             name: "ola".into(),
             uid: Some(0),
@@ -130,15 +142,12 @@ impl<'a> Service<'a> {
             may_operate: true,
         };
         let (answer, mut answered) = oneshot::channel();
-        let call = Call::View(View::Simulate(Wanted { request: None, from, until, assume }));
+        let call = Call::View(view);
         self.steps.answer(Asked { call, machine: None, actor, until: None, answer });
         if let Some(simulation) = self.steps.simulation() {
             simulation.run();
         }
-        match answered.try_recv().unwrap() {
-            Ok(Answer::Simulate(doc)) => doc,
-            other => panic!("no simulation: {other:?}"),
-        }
+        answered.try_recv().unwrap().unwrap()
     }
 
     /// Steps until nothing more is to be done at this instant. Returns how long to wait.
@@ -183,6 +192,9 @@ fn live(plan: Plan, folder: &Path) -> Compared {
     service.hear();
     let said = service.ask(from, until);
     assert_eq!(said.until, until, "all of it was simulated");
+    let usual_or_longer = world.plan.runs_take == RunTime::Longest;
+    let mut promised = views::promises(&mut service, until);
+    promised.retain(|_| usual_or_longer);
     let mut restarts = 0;
     while world.lock().wall < until + LATE {
         let mono = world.lock().mono;
@@ -191,7 +203,7 @@ fn live(plan: Plan, folder: &Path) -> Compared {
         world.lock().advance(wait);
     }
     let launches = world.lock().launches.clone();
-    Compared { said, launches, restarts, steps: service.made }
+    Compared { said, promised, launches, restarts, steps: service.made }
 }
 
 /// What is different, if anything is.
@@ -212,6 +224,13 @@ fn differences(compared: &Compared) -> Vec<String> {
         };
         if !agree {
             wrong.push(format!("{id}: said {:?} ({}), did {did:?}", said.at, said.why));
+        }
+    }
+    for promise in &compared.promised {
+        let did = first.get(&promise.request).copied();
+        if !promise.allows(did, compared.said.until) {
+            let (at, latest) = (promise.at, promise.latest);
+            wrong.push(format!("{}: promised {at:?} to {latest:?}, did {did:?}", promise.request));
         }
     }
     let said_of = |id: &RequestId| compared.said.requests.iter().find(|d| d.request_id == Some(*id))?.at;

@@ -338,5 +338,11 @@ pub fn live(plan: Plan) -> Compared {
         plain.mono += wait;
         plain.now += TimeDelta::from_std(wait).unwrap();
     }
-    Compared { said, launches: plain.launches, restarts: plain.restarts, steps: plain.steps }
+    Compared {
+        said,
+        promised: Vec::new(),
+        launches: plain.launches,
+        restarts: plain.restarts,
+        steps: plain.steps,
+    }
 }

@@ -76,7 +76,8 @@ impl Plan {
     pub fn takes(&self, limit: Duration) -> Duration {
         match self.runs_take {
             RunTime::Longest => limit,
-            RunTime::Nothing => Duration::ZERO,
+            // No package of these sites was run before.
+            RunTime::Nothing | RunTime::Usual => Duration::ZERO,
             RunTime::About(time) => time.min(limit),
         }
     }

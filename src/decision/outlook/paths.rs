@@ -1,0 +1,407 @@
+//! Who starts after whom. Runs end between their usual time and their limit, so that the machine is free from some time
+//! on that lies between two; whatever start can follow from there is followed, together where the same have run. A
+//! start that any of these ways knows lies within the pair, whatever the runs take in between: that a longer run can
+//! bring another one forward is seen too.
+
+use super::super::countdown::latest_notice;
+use super::super::gates::{Gates, once_settled, opening};
+use super::super::model::{Change, GateResult, Inputs, NextRun, RestartRule};
+use super::super::restart::{deferred_until, pending_restart, restarts_at};
+use super::super::world::{Subject, Words, World, newest, running};
+use super::lane::{Lane, Span};
+use super::{RunTime, UsualTimes};
+use crate::clock::{Wall, earlier, later};
+use crate::site::ids::RequestId;
+use crate::site::instruction::{Entry, Request, Restarts};
+use crate::terms::{Code, Verdict};
+use chrono::TimeDelta;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// So many looks at a request, and no more: some milliseconds. What is not known by then has no latest time.
+const MAX_WORK: usize = 1_000_000;
+/// Where it is less certain than that when the machine is free, nothing is followed any further.
+const MAX_APART: TimeDelta = TimeDelta::days(31);
+
+/// Which have run, a bit each by their places.
+type Done = Vec<u64>;
+
+/// When the machine is free again: between these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Free {
+    from: Wall,
+    until: Wall,
+}
+
+/// What starts where the machine is free at some time, and for how much later a time this still holds.
+struct Launch {
+    lane: usize,
+    at: Wall,
+    /// For any time before this one the same one starts.
+    holds: Wall,
+    /// The later it is free, the later it starts, until this closes; None: it starts at the same time.
+    closes: Option<Wall>,
+}
+
+/// The next runs of all that start by themselves.
+pub(super) fn all(inputs: &Inputs, runs_take: RunTime) -> BTreeMap<RequestId, NextRun> {
+    // As it will be once nothing runs and a restart that is pending is done.
+    let mut facts = inputs.facts.clone();
+    facts.running = None;
+    if pending_restart(inputs).is_some() {
+        facts.boot_id = "foretold".to_owned();
+    }
+    let then = Inputs { facts: &facts, ..*inputs };
+    let world = World::new(&then, Words::Nothing);
+    let mut paths = Paths::new(&world, inputs, runs_take);
+    if facts.copying.is_empty() {
+        if let Some(free) = paths.free_first(inputs) {
+            paths.follow(free);
+        }
+    } else {
+        // How long others wait for files that may never come is not known.
+        paths.leave(&paths.nothing(), inputs.now);
+    }
+    paths.found()
+}
+
+struct Paths<'w> {
+    world: &'w World<'w>,
+    /// In the order in which the service starts them.
+    lanes: Vec<Lane<'w>>,
+    usual: UsualTimes<'w>,
+    runs_take: RunTime,
+    /// Until then what is published counts.
+    valid: Wall,
+    /// How long users are told before a start; None: there is nobody.
+    notice: Option<Duration>,
+    /// The machine restarts before anything starts: what an operator said about a restart is over by then.
+    restarted: bool,
+    work: usize,
+    /// The first and the last start of each on all ways, by their places.
+    starts: Vec<Option<(Wall, Wall)>>,
+    /// On some way it does not start, or it is not known when.
+    missed: Vec<bool>,
+}
+
+impl<'w> Paths<'w> {
+    /// `now`: the inputs as they are, `world`: as it will be when something can start.
+    fn new(world: &'w World<'w>, now: &Inputs<'w>, runs_take: RunTime) -> Paths<'w> {
+        let inputs = world.inputs;
+        let instructions = inputs.instructions;
+        let valid_until = instructions.file.as_ref().and_then(|file| file.valid_until);
+        // While the share answers, it is taken to go on answering.
+        let stale = world.stale_from().filter(|_| instructions.fault.is_some());
+        let usual = UsualTimes::of(inputs);
+        let mut paths = Paths {
+            world,
+            lanes: Vec::new(),
+            runs_take,
+            valid: valid_until.into_iter().chain(stale).fold(Wall::MAX_UTC, Wall::min),
+            notice: inputs.facts.attended().then_some(inputs.policy.config.run.countdown),
+            restarted: false,
+            work: 0,
+            starts: Vec::new(),
+            missed: Vec::new(),
+            usual,
+        };
+        let ends = now.facts.running.map(|(id, _)| id);
+        paths.lanes = paths.lanes(ends);
+        paths.starts = vec![None; paths.lanes.len()];
+        paths.missed = vec![false; paths.lanes.len()];
+        paths
+    }
+
+    /// Everything that only time, another run and a restart keep from starting. `ends`: what runs now, and succeeds.
+    fn lanes(&self, ends: Option<RequestId>) -> Vec<Lane<'w>> {
+        let world = self.world;
+        let gates = Gates::new(world);
+        let entries = world.inputs.instructions.file.iter().flat_map(|file| &file.requests).enumerate();
+        let mut lanes: Vec<(Lane, Vec<RequestId>)> = Vec::new();
+        for (index, entry) in entries {
+            let Some(request) = good(entry) else { continue };
+            let subject = Subject::new(world.inputs, index, request);
+            let gates = || gates.of_request(&subject, opening(world, &subject, world.now));
+            let opens = subject.by_itself()
+                && once_settled(world, &subject).verdict == Verdict::Pass
+                && gates().iter().all(opens);
+            if opens {
+                let missing = request
+                    .depends_on
+                    .iter()
+                    .filter(|id| world.succeeded(id) != Some(true) && Some(**id) != ends);
+                let (least, longest) = self.takes(Some(request), request.max_run_time);
+                lanes.push((Lane::new(subject, least, longest), missing.copied().collect()));
+            }
+        }
+        // What has to come before it, and comes by itself; without that it never starts.
+        loop {
+            let there: BTreeSet<RequestId> = lanes.iter().map(|(lane, _)| lane.id()).collect();
+            let before = lanes.len();
+            lanes.retain(|(_, missing)| missing.iter().all(|id| there.contains(id)));
+            if lanes.len() == before {
+                break;
+            }
+        }
+        lanes.sort_by_key(|(lane, _)| lane.order);
+        let places: BTreeMap<RequestId, usize> =
+            lanes.iter().enumerate().map(|(at, (lane, _))| (lane.id(), at)).collect();
+        let placed = lanes.into_iter().map(|(mut lane, missing)| {
+            lane.after = missing.iter().filter_map(|id| places.get(id).copied()).collect();
+            lane
+        });
+        placed.collect()
+    }
+
+    /// The shortest and the longest time of a run.
+    fn takes(&self, request: Option<&Request>, longest: Duration) -> (Duration, Duration) {
+        match self.runs_take {
+            RunTime::Usual => (request.map_or(Duration::ZERO, |request| self.usual.get(request)), longest),
+            RunTime::Longest => (longest, longest),
+            RunTime::Nothing => (Duration::ZERO, Duration::ZERO),
+            RunTime::About(time) => (time.min(longest), time.min(longest)),
+        }
+    }
+
+    /// When the machine is free at first: once what runs now has ended, and a restart is done. None: never.
+    fn free_first(&mut self, now: &Inputs) -> Option<Free> {
+        let (mut free, mut rules) = (Free { from: now.now, until: now.now }, Vec::new());
+        if let Some((id, since)) = now.facts.running {
+            let entries = now.instructions.file.iter().flat_map(|file| &file.requests);
+            let request = entries.filter_map(good).find(|request| request.request_id == id);
+            let longest = request.map_or(now.policy.config.run.max_run_time, |request| request.max_run_time);
+            let (least, longest) = self.takes(request, longest);
+            free = Free { from: later(since, least).max(now.now), until: later(since, longest).max(now.now) };
+            let attempt = newest(now, &id).filter(|attempt| running(attempt.state));
+            rules
+                .extend(attempt.map(|attempt| attempt.restart).filter(|rule| rule.restarts == Restarts::Pcm));
+        }
+        let pending = pending_restart(now);
+        if pending.as_ref().is_some_and(|pending| pending.cancelled && rules.is_empty()) {
+            return None;
+        }
+        if pending.is_none() && rules.is_empty() {
+            return Some(free);
+        }
+        rules.extend(pending.into_iter().flat_map(|pending| pending.rules));
+        let deferred = deferred_until(now);
+        let free = self.restarted(free, &rules, deferred);
+        self.restarted = true;
+        free
+    }
+
+    /// When it is free after a restart that is pending from then on. None: pcm does not restart it by itself.
+    fn restarted(&self, free: Free, rules: &[RestartRule], deferred: Option<Wall>) -> Option<Free> {
+        let settled = |from: Wall| {
+            let restarts = restarts_at(self.world, rules, deferred.map_or(from, |until| until.max(from)))?;
+            Some(later(restarts, self.world.inputs.policy.config.run.after_boot))
+        };
+        // What it takes until then grows with the time from which on it is pending.
+        Some(Free { from: settled(free.from)?, until: settled(free.until)? })
+    }
+
+    fn nothing(&self) -> Done {
+        vec![0; self.lanes.len().div_ceil(64)]
+    }
+
+    /// Follows all ways from there, those on which as many have run side by side.
+    fn follow(&mut self, first: Free) {
+        let mut level = BTreeMap::from([(self.nothing(), first)]);
+        let announced = self.world.inputs.facts.countdown.filter(|_| first.until <= self.world.now);
+        let mut announced = announced.map(|announced| (announced.request, announced.ends));
+        while !level.is_empty() {
+            let mut next = BTreeMap::new();
+            for (done, free) in level {
+                if self.work > MAX_WORK || free.until - free.from > MAX_APART {
+                    self.leave(&done, free.from);
+                } else {
+                    self.follow_one(&done, free, announced.take(), &mut next);
+                }
+            }
+            level = next;
+        }
+    }
+
+    /// What follows where these have run.
+    fn follow_one(
+        &mut self,
+        done: &Done,
+        free: Free,
+        announced: Option<(RequestId, Wall)>,
+        level: &mut BTreeMap<Done, Free>,
+    ) {
+        let mut t = free.from;
+        while t <= free.until {
+            let launch = match announced {
+                Some((id, ends)) => self.announced(done, t, id, ends),
+                None => self.launch(done, t),
+            };
+            let Some(launch) = launch else { return self.miss(done) };
+            let last = launch.holds.min(free.until);
+            let starts = Free {
+                from: launch.at,
+                until: launch.closes.map_or(launch.at, |closes| self.told(last, closes)),
+            };
+            self.note(launch.lane, starts);
+            let lane = &self.lanes[launch.lane];
+            let ended =
+                Free { from: later(starts.from, lane.usual), until: later(starts.until, lane.longest) };
+            let rule = RestartRule::of(lane.subject.request);
+            let with = with(done, launch.lane);
+            let free_again = match rule.restarts {
+                Restarts::No | Restarts::Program => Some(ended),
+                Restarts::Pcm => {
+                    let before = self.restarted
+                        || self.lanes.iter().enumerate().any(|(at, lane)| {
+                            has(done, at) && lane.subject.request.restarts == Restarts::Pcm
+                        });
+                    let deferred = if before { None } else { deferred_until(self.world.inputs) };
+                    self.restarted(ended, &[rule], deferred)
+                }
+            };
+            match free_again {
+                None => self.miss(&with),
+                Some(again) => {
+                    let known = level.entry(with).or_insert(again);
+                    *known = Free { from: known.from.min(again.from), until: known.until.max(again.until) };
+                }
+            }
+            t = launch.holds;
+        }
+    }
+
+    /// What starts where the machine is free at `t`. None: nothing any more.
+    fn launch(&mut self, done: &Done, mut t: Wall) -> Option<Launch> {
+        let mut holds = None;
+        // Each round is a later time, or an older one that comes while users are told of a younger one.
+        loop {
+            let (lane, span, older) = self.first(done, t)?;
+            if span.from > t {
+                holds = holds.or(Some(span.from));
+                t = span.from;
+                continue;
+            }
+            let at = self.told(t, span.closes);
+            if let Some(older) = older.filter(|older| *older <= at) {
+                holds = holds.or(Some(older.min(span.until)));
+                t = older;
+                continue;
+            }
+            if at >= self.valid {
+                return None;
+            }
+            let closes = if holds.is_none() { Some(span.closes) } else { None };
+            // From then on an older one comes before it has started.
+            let interrupted = older.map(|older| match self.notice {
+                Some(notice) if older <= latest_notice(span.closes) => earlier(older, notice),
+                Some(_) | None => older,
+            });
+            let moves = interrupted.map_or(span.until, |at| at.min(span.until));
+            return Some(Launch { lane, at, holds: holds.unwrap_or(moves), closes });
+        }
+    }
+
+    /// The same where users were told of this one already.
+    fn announced(&mut self, done: &Done, t: Wall, id: RequestId, ends: Wall) -> Option<Launch> {
+        let (lane, span, older) = self.first(done, t)?;
+        if span.from > t || self.lanes[lane].id() != id {
+            return self.launch(done, t);
+        }
+        let at = ends.max(t);
+        let given_up = older.into_iter().chain([span.until]).min().filter(|end| *end <= at);
+        match given_up {
+            Some(end) => {
+                let launch = self.launch(done, end)?;
+                Some(Launch { holds: Wall::MAX_UTC, closes: None, ..launch })
+            }
+            None => Some(Launch { lane, at, holds: Wall::MAX_UTC, closes: None }),
+        }
+    }
+
+    /// When it starts whose countdown begins at `t`.
+    fn told(&self, t: Wall, closes: Wall) -> Wall {
+        match self.notice {
+            Some(notice) => later(t, notice).min(latest_notice(closes)).max(t),
+            None => t,
+        }
+    }
+
+    /// The first in order that can start at `t`, or else the one that can first after it; and when the next one comes that
+    /// is older. None: nothing starts any more.
+    fn first(&mut self, done: &Done, t: Wall) -> Option<(usize, Span, Option<Wall>)> {
+        let mut to_come: Option<(usize, Span)> = None;
+        for at in 0..self.lanes.len() {
+            if has(done, at) || !self.lanes[at].after.iter().all(|before| has(done, *before)) {
+                continue;
+            }
+            self.work += 1;
+            let Some(span) = self.lanes[at].span(self.world, self.valid, t) else { continue };
+            if span.from <= t {
+                return Some((at, span, to_come.map(|(_, span)| span.from)));
+            }
+            if to_come.is_none_or(|(_, first)| span.from < first.from) {
+                to_come = Some((at, span));
+            }
+        }
+        to_come.map(|(at, span)| (at, span, None))
+    }
+
+    /// Gives up where these have run: the others start, if at all, when they can and not before the machine is free.
+    fn leave(&mut self, done: &Done, free: Wall) {
+        for at in 0..self.lanes.len() {
+            if !has(done, at)
+                && let Some(span) = self.lanes[at].span(self.world, self.valid, free)
+            {
+                let from = span.from.max(free);
+                self.note(at, Free { from, until: from });
+            }
+        }
+        self.miss(done);
+    }
+
+    fn note(&mut self, at: usize, starts: Free) {
+        let known = self.starts[at].get_or_insert((starts.from, starts.until));
+        *known = (known.0.min(starts.from), known.1.max(starts.until));
+    }
+
+    /// Where these have run, no others will, or nobody knows when.
+    fn miss(&mut self, done: &Done) {
+        for (at, missed) in self.missed.iter_mut().enumerate() {
+            *missed |= !has(done, at);
+        }
+    }
+
+    fn found(&self) -> BTreeMap<RequestId, NextRun> {
+        let each = self.lanes.iter().zip(&self.starts).zip(&self.missed);
+        let found = each.filter_map(|((lane, starts), missed)| {
+            let (at, latest) = (*starts)?;
+            Some((lane.id(), NextRun { at, latest: (!missed).then_some(latest) }))
+        });
+        found.collect()
+    }
+}
+
+fn good(entry: &Entry) -> Option<&Request> {
+    match entry {
+        Entry::Good(request) => Some(request),
+        Entry::Rejected(_) => None,
+    }
+}
+
+/// Whether only time, another run or what has to come before keeps it closed.
+fn opens(gate: &GateResult) -> bool {
+    let passes = gate.verdict == Verdict::Pass || matches!(gate.change, Change::At(_));
+    passes || gate.code == Some(Code::Dependency)
+}
+
+fn has(done: &Done, at: usize) -> bool {
+    done.get(at / 64).is_some_and(|bits| bits & (1 << (at % 64)) != 0)
+}
+
+fn with(done: &Done, at: usize) -> Done {
+    let mut done = done.clone();
+    if let Some(bits) = done.get_mut(at / 64) {
+        *bits |= 1 << (at % 64);
+    }
+    done
+}

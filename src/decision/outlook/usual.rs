@@ -1,0 +1,69 @@
+//! How long runs take: what is assumed of it, and the usual times on this machine, from those that succeeded before.
+
+use super::super::model::{Attempt, HistoryView, Inputs};
+use crate::clock::{Wall, between};
+use crate::site::ids::PackageId;
+use crate::site::instruction::{Entry, Request};
+use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// So many of the newest count.
+const NEWEST: usize = 5;
+
+/// How long runs take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RunTime {
+    /// As long as they may: `max_run_time`.
+    #[default]
+    Longest,
+    /// From as long as they took before here, to as long as they may: the earliest times and the latest.
+    Usual,
+    /// No time at all.
+    Nothing,
+    /// This long, or as long as they may where that is less.
+    About(Duration),
+}
+
+/// The usual time of each command of each package that is published now and was run before.
+#[derive(Default)]
+pub(in super::super) struct UsualTimes<'a>(BTreeMap<(PackageId, &'a SafeText), Duration>);
+
+impl<'a> UsualTimes<'a> {
+    /// The median of the newest successes of each. One look at every attempt there is.
+    pub fn of(inputs: &Inputs<'a>) -> UsualTimes<'a> {
+        let entries = inputs.instructions.file.iter().flat_map(|file| &file.requests);
+        let published = entries.filter_map(|entry| match entry {
+            Entry::Good(request) => Some(((request.package_id, &request.command), Vec::new())),
+            Entry::Rejected(_) => None,
+        });
+        let mut took: BTreeMap<_, Vec<(Wall, Duration)>> = published.collect();
+        for attempt in succeeded(inputs.history) {
+            let known = took.get_mut(&(attempt.package_id, &attempt.command));
+            if let (Some(known), Some(from), Some(until)) = (known, attempt.started_at, attempt.ended_at) {
+                known.push((until, between(from, until)));
+            }
+        }
+        let usual = took.into_iter().filter_map(|(which, all)| Some((which, median_of_newest(all)?)));
+        UsualTimes(usual.collect())
+    }
+
+    /// What this one usually takes, and never more than it may; no time at all where it never ran here.
+    pub fn get(&self, request: &Request) -> Duration {
+        let usual = self.0.get(&(request.package_id, &request.command));
+        usual.copied().unwrap_or_default().min(request.max_run_time)
+    }
+}
+
+fn succeeded(history: &HistoryView) -> impl Iterator<Item = &Attempt> {
+    history.attempts.values().flatten().map(|attempt| &**attempt).filter(|attempt| attempt.state.is_success())
+}
+
+fn median_of_newest(mut all: Vec<(Wall, Duration)>) -> Option<Duration> {
+    all.sort_unstable();
+    let mut newest: Vec<Duration> = all.iter().rev().take(NEWEST).map(|(_, took)| *took).collect();
+    newest.sort_unstable();
+    // Of two in the middle the shorter one: nothing starts before the earliest time that is named.
+    newest.get(newest.len().saturating_sub(1) / 2).copied()
+}
