@@ -48,6 +48,8 @@ pub struct SimShare {
     /// result of the same attempt in a later history takes the place of the earlier one.)
     pub results: BTreeMap<(String, u32), BTreeSet<Vec<u8>>>,
     pub reports: u64,
+    /// The size of the largest, in bytes.
+    pub largest: usize,
     /// What was read last, and what it says.
     read: Option<(Vec<u8>, InstructionFile)>,
 }
@@ -62,6 +64,7 @@ impl SimShare {
             older: None,
             results: BTreeMap::new(),
             reports: 0,
+            largest: 0,
             read: None,
         }
     }
@@ -164,7 +167,10 @@ impl Inner {
             ShareJob::Deliver { .. } if self.share.mood == Mood::Gone => {
                 ShareNews::Delivered(Delivery::failed(&"the share is away".into()))
             }
-            ShareJob::Deliver { .. } => {
+            ShareJob::Deliver { report, .. } => {
+                if let Ok(Some(report)) = report {
+                    self.share.largest = self.share.largest.max(report.to_bytes().unwrap().len());
+                }
                 let delivered = self.deliver(usize::MAX);
                 self.share.reports += 1;
                 ShareNews::Delivered(Delivery {
