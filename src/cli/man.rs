@@ -16,10 +16,11 @@ const ENVIRONMENT: [(&str, &str); 5] = [
     ("NO_COLOR", "Not empty: no colours."),
     ("TERM, COLORTERM, LANG", "What the terminal can do; it is never asked."),
 ];
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("/etc/pcm/pcm.toml", "The configuration."),
     ("/var/lib/pcm", "The state: history, staged content, runs."),
-    ("/var/log/pcm/PACMAN.LOG", "The log; a transcript of each run is in runs/ beside it."),
+    ("/var/log/pcm/PACMAN.LOG", "The log."),
+    ("/var/log/pcm/runs", "A transcript of each run, for [retention] transcripts after its end."),
     ("~/.config/pcm/themes", "Themes of the console that replace those of the same name."),
 ];
 

@@ -326,8 +326,12 @@ settings! {
     retention: Retention {
         /// transcripts of runs
         transcripts: Duration = days(90), value(fields::duration);
-        /// staged content that nothing refers to
+        /// staged content that no request names
         stage: Duration = days(30), value(fields::duration);
+        /// above this size the oldest content goes that nothing needs any more; what may yet run here stays
+        stage_size: u64 = 5 << 30, value(fields::size);
+        /// this machine's results (MIFs) on the share; its newest one stays
+        results: Duration = days(90), value(fields::duration);
     }
 
     /// pcm's own log

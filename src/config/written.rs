@@ -55,6 +55,7 @@ impl Written for u32 {
 impl Written for u64 {
     fn written(&self) -> Option<String> {
         Some(string(&match self {
+            n if *n > 0 && n.is_multiple_of(1 << 30) => format!("{}GB", n >> 30),
             n if n.is_multiple_of(1 << 20) => format!("{}MB", n >> 20),
             n if n.is_multiple_of(1 << 10) => format!("{}KB", n >> 10),
             n => format!("{n}B"),

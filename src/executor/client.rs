@@ -320,8 +320,8 @@ impl Client {
     /// share, and it is looked at once.
     fn ask_share_for(&self, change: &Change, executor: &mut Executor) -> bool {
         match &change.what {
-            Action::Request(request, Verb::Run { .. } | Verb::Rerun { .. }) => {
-                executor.poll_for(*request);
+            Action::Request(request, verb @ (Verb::Run { .. } | Verb::Rerun { .. })) => {
+                executor.poll_for(*request, matches!(verb, Verb::Rerun { .. }));
                 return true;
             }
             Action::Request(request, Verb::Defer { .. } | Verb::Undefer) | Action::Seen(Some(request)) => {

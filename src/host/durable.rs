@@ -108,6 +108,66 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
     sys::durable::sync_dir(path)
 }
 
+/// How the names of what was put away begin.
+const PUT_AWAY: &str = ".gone-";
+
+/// Takes a file or folder out of the way, in one short step however much is in it: whoever looks for its name finds nothing
+/// of it, and [`remove_put_away`] removes it later. After a power cut it may be back, whole.
+///
+/// # Errors
+/// As the system reports them; it is where it was.
+pub fn put_away(folder: &Path, name: &str) -> io::Result<()> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let away = folder.join(format!("{PUT_AWAY}{}-{count}-{name}", std::process::id()));
+        // By an earlier process with this pid.
+        if fs::symlink_metadata(&away).is_err() {
+            return fs::rename(folder.join(name), away);
+        }
+    }
+}
+
+/// Whether what has this name was put away.
+pub fn is_put_away(name: &str) -> bool {
+    name.starts_with(PUT_AWAY)
+}
+
+/// Removes what was put away in a folder, which takes as long as it takes. No link is followed, and what somebody has
+/// mounted in it is left as it is.
+///
+/// # Errors
+/// The first thing that could not be removed; the others are gone all the same.
+pub fn remove_put_away(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    let mut failed = Ok(());
+    for entry in entries {
+        let entry = entry?;
+        if !entry.file_name().to_str().is_some_and(is_put_away) {
+            continue;
+        }
+        let path = entry.path();
+        let removed = match entry.file_type() {
+            Ok(kind) if kind.is_dir() => remove_tree(&path),
+            _ => fs::remove_file(&path),
+        };
+        if let Err(e) = removed {
+            failed = failed.and(Err(io::Error::new(e.kind(), format!("{}: {e}", path.display()))));
+        }
+    }
+    failed
+}
+
+fn remove_tree(path: &Path) -> io::Result<()> {
+    if sys::durable::holds_mount(path)? {
+        return Err(io::Error::new(io::ErrorKind::ResourceBusy, "something is mounted in it"));
+    }
+    fs::remove_dir_all(path)
+}
+
 /// Makes a folder that only this account can enter (mode 0700), with the folders above it (0755), and syncs each new
 /// one and the folder it stands in. One that is already there keeps its mode. No umask counts, here and below.
 ///

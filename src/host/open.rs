@@ -147,7 +147,24 @@ impl Folder {
     /// # Errors
     /// [`OpenError`]; more than `most` names are [`OpenError::TooMany`].
     pub fn names(&self, most: usize) -> Result<Vec<OsString>, OpenError> {
+        let names = self.inner.names(most.saturating_add(1))?;
+        if names.len() > most { Err(OpenError::TooMany(most)) } else { Ok(names) }
+    }
+
+    /// As many of the names in it, in no order.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub fn some_names(&self, most: usize) -> Result<Vec<OsString>, OpenError> {
         self.inner.names(most)
+    }
+
+    /// Removes a file in this folder. A link of that name is removed itself; where it leads nothing changes.
+    ///
+    /// # Errors
+    /// As the system reports them.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        self.inner.remove(one_name(name)?)
     }
 
     /// Where it is, for messages.

@@ -9,6 +9,7 @@ mod server;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod tidying;
 mod verifying;
 mod worker;
 

@@ -4,6 +4,7 @@
 use super::reporting::Reporting;
 use super::schedule::{Recheck, Schedule};
 use super::server::{Asked, Waiting, is_over};
+use super::tidying::Tidying;
 use super::verifying::Verifying;
 use super::worker::{Carrier, News};
 use crate::clock::{Monotonic, Wall};
@@ -36,8 +37,6 @@ const LAUNCH_RETRY: Duration = Duration::from_secs(10);
 const RELOAD: Duration = Duration::from_secs(5);
 /// A clock reading is kept for the next start this often.
 const CLOCK_RECORD: Duration = Duration::from_secs(60);
-/// What is old is cleaned up this often.
-const CLEAN_UP: Duration = Duration::from_secs(3600);
 
 /// A simulation on its way: everything it needs, and where its answer goes.
 pub struct Simulation {
@@ -110,7 +109,7 @@ pub struct Steps<'a> {
     reporting: Reporting,
     no_launch_before: Monotonic,
     clock_recorded: Monotonic,
-    cleaned_up: Monotonic,
+    tidying: Tidying,
 }
 
 impl<'a> Steps<'a> {
@@ -147,7 +146,7 @@ impl<'a> Steps<'a> {
             reporting,
             no_launch_before: mono,
             clock_recorded: mono,
-            cleaned_up: mono,
+            tidying: Tidying::default(),
         }
     }
 
@@ -187,17 +186,14 @@ impl<'a> Steps<'a> {
             self.executor.record_clock(now);
             self.clock_recorded = mono;
         }
-        if mono.since(self.cleaned_up) >= CLEAN_UP {
-            self.executor.clean_up(now);
-            self.cleaned_up = mono;
-        }
+        self.tidying.step(&self.executor, &*self.carries, now, mono);
         let due_in = self.schedule.due_in(mono);
         self.executor.set_poll_due(chrono::TimeDelta::from_std(due_in).ok().map(|wait| now + wait));
         self.sleep(now, mono)
     }
 
     fn sleep(&self, now: Wall, mono: Monotonic) -> Duration {
-        let wake = self.next_change(now, mono).min(STEP);
+        let wake = self.next_change(now, mono).min(self.tidying.due_in(mono).unwrap_or(STEP)).min(STEP);
         if self.executor.known().is_running() { wake.min(WATCH) } else { wake }
     }
 
@@ -304,6 +300,7 @@ impl<'a> Steps<'a> {
                     Err(why) => (ContentFact::Missing(why), None),
                 };
                 self.executor.take_staged(hash, fact, over, now);
+                self.tidying.soon(mono);
                 self.stage_next();
             }
             (ShareJob::Verify { ticket, .. }, news) => {
@@ -325,6 +322,10 @@ impl<'a> Steps<'a> {
                     (Ok(results), Ok(())) => tracing::info!(results, "report: delivered"),
                     (Err(why), _) | (_, Err(why)) => tracing::info!(%why, "report: not delivered"),
                 }
+                // The folders of the runs that they are of go.
+                if delivery.results.as_ref().is_ok_and(|count| *count > 0) {
+                    self.tidying.soon(mono);
+                }
                 if let Some(line) = self.reporting.ended(&delivery, now, mono) {
                     self.executor.journal().warning(now, &line);
                 }
@@ -336,6 +337,10 @@ impl<'a> Steps<'a> {
                     self.reporting.report_again(&again);
                 }
                 self.executor.set_undelivered(self.reporting.undelivered());
+            }
+            (ShareJob::Tidy(_), news) => self.tidying.hear(&mut self.executor, news, now, mono),
+            (ShareJob::RemoveResults { .. }, news) => {
+                self.tidying.hear_results(&mut self.executor, news, now, mono);
             }
             // Only `pcm check` reads reports.
             (ShareJob::Report { .. }, _) => {}
@@ -361,6 +366,7 @@ impl<'a> Steps<'a> {
         self.to_stage.retain(|job| !self.staging.as_ref().is_some_and(|hash| copies(job, hash)));
         self.stage_next();
         tracing::info!(found = !fault, "poll: the look has ended");
+        self.tidying.looked(!self.schedule.has_looked(), mono);
         self.schedule.ended(mono, fault);
         self.answer_early();
         if std::mem::take(&mut self.look_again) {

@@ -250,5 +250,31 @@ pub fn is_result_name(name: &str) -> bool {
     parts.is_some_and(|(id, attempt)| id.parse::<RequestId>().is_ok() && attempt.parse::<u32>().is_ok())
 }
 
+/// Removes the results in a machine's own folder that were written before this time, some thousands at once. The newest one
+/// stays, however old: it tells a history that is new that there was another before it (`past`). How many are gone.
+///
+/// # Errors
+/// The first one that could not be removed, with its name; the others are gone all the same.
+pub fn remove_results(own: &Folder, before: Wall) -> io::Result<usize> {
+    const AT_ONCE: usize = 5_000;
+    let mut results = Vec::new();
+    for name in own.some_names(AT_ONCE)? {
+        let Some(name) = name.to_str().filter(|name| is_result_name(name)) else { continue };
+        // What is no plain file was not written by pcm.
+        let Ok(opened) = own.file(name) else { continue };
+        results.push((Wall::from(opened.file.metadata()?.modified()?), name.to_owned()));
+    }
+    results.sort();
+    results.pop();
+    let (mut removed, mut failed) = (0, None);
+    for (_, name) in results.iter().take_while(|(written, _)| *written < before) {
+        match own.remove(name) {
+            Ok(()) => removed += 1,
+            Err(e) => drop(failed.get_or_insert(io::Error::new(e.kind(), format!("{name}: {e}")))),
+        }
+    }
+    failed.map_or(Ok(removed), Err)
+}
+
 #[cfg(test)]
 pub mod tests;

@@ -83,6 +83,8 @@ const EXPLAIN: &Fields = &[
     ("why", Text),
     ("gates", List),
     ("allowed", List),
+    ("transcript?", Text),
+    ("transcript_until?", Time),
 ];
 
 const GATE: &Fields = &[
@@ -163,6 +165,7 @@ const ATTEMPT: &Fields = &[
     ("by", Text),
     ("reason?", Text),
     ("transcript?", Text),
+    ("transcript_until?", Time),
 ];
 
 const AUDIT: &Fields = &[

@@ -15,6 +15,7 @@ mod escape;
 mod flood;
 mod full;
 mod gates;
+mod growth;
 mod hands;
 mod hang;
 mod history;

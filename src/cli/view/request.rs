@@ -5,7 +5,7 @@ use crate::cli::page::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::Look;
 use crate::executor::talk::view::{
-    AllowedDoc, BlockedDoc, ChangesOn, ExplainDoc, GateDoc, ShowDoc, WAITS_FOR_INPUT,
+    AllowedDoc, BlockedDoc, ChangesOn, ExplainDoc, GateDoc, ShowDoc, WAITS_FOR_INPUT, kept_no_longer,
 };
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Restarts, RunWhen};
@@ -22,7 +22,11 @@ pub fn explain(doc: &ExplainDoc, look: &Look) -> Page {
         page.line(why);
     }
     if let Some(path) = &doc.transcript {
-        page.line(format!("Its output: {path}"));
+        let until = doc.transcript_until.map(|until| format!(", kept until {}", look.short(until)));
+        page.line(format!("Its output: {path}{}", until.unwrap_or_default()));
+    }
+    if kept_no_longer(doc.transcript.as_ref(), doc.transcript_until, look.now) {
+        page.line("Its transcript is kept no longer ([retention] transcripts).");
     }
     page.line(next_run(doc, look)).line(look.zone_line());
     past(&mut page, doc, look);

@@ -163,6 +163,7 @@ fn explain_doc() -> ExplainDoc {
         told: Vec::new(),
         blocked: Vec::new(),
         transcript: None,
+        transcript_until: None,
     }
 }
 
@@ -179,6 +180,7 @@ fn attempt(number: u32, state: State, exit: i64, result: &str) -> AttemptDoc {
         by: if number == 1 { "service".into() } else { "ola".into() },
         reason: if number == 1 { "".into() } else { "disk was full".into() },
         transcript: None,
+        transcript_until: None,
         package: "Acme Workstation 4.0".into(),
         retry_at: None,
     }
@@ -304,6 +306,14 @@ fn explain_of_what_has_run_says_where_its_output_is() {
     let transcript = Some("/var/log/pcm/runs/BP0000Y-1.log".into());
     let doc = ExplainDoc { state: State::Failed, transcript, ..explain_doc() };
     assert!(shown(explain(&doc, &look(80))).contains("\nIts output: /var/log/pcm/runs/BP0000Y-1.log\n"));
+    let doc = ExplainDoc { transcript_until: Some(later(89 * 24 * 60)), ..doc };
+    let text = shown(explain(&doc, &look(120)));
+    assert!(text.contains("\nIts output: /var/log/pcm/runs/BP0000Y-1.log, kept until 20"), "{text}");
+    let gone = ExplainDoc { transcript: None, transcript_until: Some(later(-1)), ..doc };
+    let text = shown(explain(&gone, &look(80)));
+    assert!(text.contains("\nIts transcript is kept no longer ([retention] transcripts).\n"), "{text}");
+    let never = ExplainDoc { transcript_until: None, ..gone };
+    assert!(!shown(explain(&never, &look(80))).contains("transcript"));
 }
 
 #[test]

@@ -356,6 +356,7 @@ fn attempt(row: &RequestDoc, shift: TimeDelta) -> AttemptDoc {
         by: "service".into(),
         reason: SafeText::default(),
         transcript: Some(safe!("/var/log/pcm/runs/{}-1.log", row.request_id.unwrap())),
+        transcript_until: ended.map(|ended| ended + TimeDelta::days(90)),
         package: row.package.clone(),
         retry_at: None,
     }
@@ -405,6 +406,7 @@ impl Ask for Fake {
                     told: Vec::new(),
                     blocked: Vec::new(),
                     transcript: None,
+                    transcript_until: None,
                 })
             }
             View::History(..) => {

@@ -10,7 +10,7 @@ use crate::console::app::layout::Pane;
 use crate::console::app::overlay::Details;
 use crate::console::app::transcript::{Row, Transcript};
 use crate::console::theme::Scope;
-use crate::executor::talk::view::ShowDoc;
+use crate::executor::talk::view::{ShowDoc, kept_no_longer};
 use crate::safe;
 use crate::terms::Group;
 use ratatui::layout::Rect;
@@ -177,7 +177,15 @@ fn draw_transcript(
             }
         }
         None if show.attempts.iter().all(|a| a.transcript.is_none()) => {
-            lines.push(Line::of("this attempt left no transcript", Scope::Dim));
+            let newest = show.attempts.iter().max_by_key(|a| a.attempt);
+            let gone =
+                newest.zip(app.now).is_some_and(|(a, now)| kept_no_longer(None, a.transcript_until, now));
+            let why = if gone {
+                "the transcript is kept no longer ([retention] transcripts)"
+            } else {
+                "this attempt left no transcript"
+            };
+            lines.push(Line::of(why, Scope::Dim));
         }
         None => lines.push(Line::of("reading the transcript", Scope::Dim)),
     }

@@ -268,7 +268,11 @@ impl Executor {
         verified: Option<Verified>,
         now: Wall,
     ) -> Reply {
-        let decision = self.known.judged(request, verb, reason, now)?;
+        let judged = self.known.judged(request, verb, reason, now);
+        if let (Err(_), Verb::Rerun { .. }) = (&judged, verb) {
+            self.known.want_again(request);
+        }
+        let decision = judged?;
         match verb {
             Verb::Run { overrides } | Verb::Rerun { overrides } => {
                 self.known.not_restarting()?;

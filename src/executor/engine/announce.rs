@@ -52,6 +52,7 @@ impl Executor {
         let notice = self.known.config().run.countdown;
         let line = format!("The clock jumped by more than a day: nothing starts for {}.", duration(notice));
         self.journal.warning(now, &line);
+        self.distrust_ages(mono);
         self.known.countdown.clock_jumped(mono, notice);
         self.known.restart.clock_jumped(mono, self.known.config().restart.countdown);
     }

@@ -42,6 +42,7 @@ use known::{Keep, Standing};
 use noting::Noting;
 use overdue::Overdue;
 use refusals::Refusals;
+use retention::Stage;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,6 +87,10 @@ pub struct Executor {
     unkept: Option<Keep>,
     /// The run that ought to have ended.
     overdue: Option<Overdue>,
+    /// When the clock was last seen to jump.
+    jumped: Option<Monotonic>,
+    /// How much is staged, once the service has looked.
+    stage: Option<Stage>,
     /// What was noted in the way of requests that wait, and until when this service has looked.
     noting: Noting,
 }
@@ -135,6 +140,8 @@ impl Executor {
             unwritten: None,
             unkept: None,
             overdue: None,
+            jumped: None,
+            stage: None,
             noting: Noting::default(),
             world,
         };
@@ -163,6 +170,7 @@ impl Executor {
             undelivered: self.undelivered.as_ref(),
             unwritten: self.unwritten.as_ref().map(|(what, _)| what),
             log_fault: self.journal.fault(),
+            stage: self.stage,
             history: self.history.as_ref().ok(),
         };
         self.known.views(Some(standing), now).answer(view, actor)

@@ -211,9 +211,12 @@ impl Executor {
         self.stage_now(|_| true);
     }
 
-    /// Looks, and stages what one request needs.
-    pub fn poll_for(&mut self, request: RequestId) {
+    /// Looks, and stages what one request needs; `again`: although it may have succeeded.
+    pub fn poll_for(&mut self, request: RequestId, again: bool) {
         self.look_now();
+        if again {
+            self.known.want_again(request);
+        }
         let content = self.known.find_request(request).and_then(|request| request.content_sha256.clone());
         // A share that has just not answered is not asked for gigabytes.
         if self.known.instructions.fault.is_none() {
@@ -232,6 +235,8 @@ impl Executor {
                 | ShareNews::Verified(_)
                 | ShareNews::Unchanged
                 | ShareNews::Delivered(_)
+                | ShareNews::ResultsRemoved(_)
+                | ShareNews::Tidied(_)
                 | ShareNews::Reported(_),
             ) => {}
             Err(why) => self.look_gave_nothing(&why, self.world.now()),
@@ -253,6 +258,8 @@ impl Executor {
                     | ShareNews::Unchanged
                     | ShareNews::Verified(_)
                     | ShareNews::Delivered(_)
+                    | ShareNews::ResultsRemoved(_)
+                    | ShareNews::Tidied(_)
                     | ShareNews::Reported(_),
                 ) => {}
                 Err(why) => self.journal.error(self.world.now(), &format!("Content is not staged: {why}")),

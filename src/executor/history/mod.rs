@@ -286,6 +286,16 @@ impl History {
             .map_err(|source| HistoryError::Mark { file: self.mark_file.clone(), source })
     }
 
+    /// The same for what is on disk at the moment: where another file was put in the place of this one, the mark stays.
+    ///
+    /// # Errors
+    /// The mark is then the old one.
+    pub fn confirm_mark(&mut self) -> Result<()> {
+        self.forget_pages()?;
+        same(&self.db, &self.head, &self.file)?;
+        self.write_mark()
+    }
+
     /// Reads one value of the `meta` table.
     ///
     /// # Errors

@@ -141,6 +141,11 @@ impl RunFolder {
         self.0.join("stop")
     }
 
+    /// The transcript, where the log folder could not be written.
+    pub fn output(&self) -> PathBuf {
+        self.0.join("output.log")
+    }
+
     /// The package's own, writable for the account that runs it.
     pub fn out(&self) -> PathBuf {
         self.0.join("out")

@@ -138,7 +138,7 @@ fn run(folder: &RunFolder, spec: &RunSpec, tree: &mut Tree) -> io::Result<ExitRe
     let note = power::restart_note();
     let clock = facts::monotonic();
     // Before the launch: a package whose output nobody could take is not started.
-    let output = keep_output(reader, &spec.transcript, &folder.path().join("output.log"))?;
+    let output = keep_output(reader, &spec.transcript, &folder.output())?;
     let pid = tree.launch(LaunchSpec {
         program,
         args: spec.args.clone(),

@@ -3,11 +3,13 @@
 //! workers and single commands start it; it asks nothing of the executor.
 
 use super::outbox::Outbox;
+use super::tidy::{Tidied, Tidying};
+use crate::clock::Wall;
 use crate::config::Config;
 use crate::executor::history::{self, Whose};
 use crate::host::account::Account;
 use crate::host::helper;
-use crate::host::open::Folder;
+use crate::host::open::{Folder, OpenError};
 use crate::site::content::{ContentFact, Seal, Stands};
 use crate::site::ids::{MachineId, PackageId};
 use crate::site::instruction::ContentHash;
@@ -75,6 +77,19 @@ pub enum ShareJob {
         /// Where results wait.
         outbox: PathBuf,
     },
+    /// Remove this machine's own results that were written before a time.
+    RemoveResults {
+        /// Wherever some may be.
+        places: Vec<PathBuf>,
+        /// What makes them believable, as of a delivery.
+        trust: Option<TrustMode>,
+        /// Whose.
+        machine: MachineId,
+        /// Until then.
+        before: Wall,
+    },
+    /// Remove what this machine keeps no longer, and see what it keeps. Nothing is asked of a share.
+    Tidy(Tidying),
     /// Verify what is staged, directly before a launch. Nothing is asked of a share.
     Verify {
         /// Which launch, as whoever asks counts them.
@@ -106,6 +121,10 @@ pub enum ShareNews {
     Verified(Result<Seal, SafeText>),
     /// What arrived of results and report.
     Delivered(Delivery),
+    /// How many results were removed from all places, or why not from one.
+    ResultsRemoved(Result<usize, SafeText>),
+    /// What is kept.
+    Tidied(Tidied),
     /// The machine report that was found.
     Reported(Box<Reported>),
 }
@@ -182,6 +201,17 @@ impl ShareJob {
                 }
             }
             ShareJob::Verify { hash, stage, .. } => ShareNews::Verified(content::verify_staged(stage, hash)),
+            ShareJob::Tidy(tidying) => ShareNews::Tidied(tidying.carry_out()),
+            ShareJob::RemoveResults { places, trust, machine, before } => {
+                let judge = trust.map(Judge::of);
+                let removed = places.iter().map(|place| {
+                    remove_results(place, judge.as_ref(), *machine, *before)
+                        .map_err(|e| SafeText::new(&format!("{}: {e}", place.display())))
+                });
+                // Each is tried, whatever became of the one before it.
+                let removed: Vec<Result<usize, SafeText>> = removed.collect();
+                ShareNews::ResultsRemoved(removed.into_iter().sum())
+            }
             ShareJob::Report { shares, machine } => {
                 ShareNews::Reported(Box::new(read_report(shares, *machine)))
             }
@@ -255,14 +285,10 @@ fn deliver_to_first(places: &[PathBuf], to: impl Fn(&PathBuf) -> Delivery) -> De
 /// Q138241).
 fn deliver(share: &Path, judge: Option<&Judge>, reporting: &Reporting, outbox: &Outbox) -> Delivery {
     let words = |what: &str, e: io::Error| SafeText::new(&format!("{}: {what}: {e}", share.display()));
-    let root = match Folder::open(share) {
+    let root = match open_to_write(share, judge) {
         Ok(root) => root,
-        Err(e) => return Delivery::failed(&words("the share", e.into())),
+        Err(e) => return Delivery::failed(&words("the share", e)),
     };
-    if let Some(loose) = judge.and_then(|judge| judge.loose(share, &[&root], &[])) {
-        let why = format!("nothing is written to a share that is not trusted: {loose}");
-        return Delivery::failed(&SafeText::new(&why));
-    }
     let results = outbox.deliver(&root, reporting.machine).map_err(|e| words("results", e));
     let found = reporting.is_news(&root, share);
     let (report, stood) = match reporting.report {
@@ -313,6 +339,33 @@ fn write_report(
     Ok(own_report::stands(&folder, &name, &bytes))
 }
 
+/// The share, where it may be written to.
+fn open_to_write(share: &Path, judge: Option<&Judge>) -> io::Result<Folder> {
+    let root = Folder::open(share)?;
+    match judge.and_then(|judge| judge.loose(share, &[&root], &[])) {
+        None => Ok(root),
+        Some(loose) => {
+            let why = format!("nothing is written to a share that is not trusted: {loose}");
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+        }
+    }
+}
+
+/// Of the machine's own folder there; where it has none, there is nothing to remove.
+fn remove_results(
+    share: &Path,
+    judge: Option<&Judge>,
+    machine: MachineId,
+    before: Wall,
+) -> io::Result<usize> {
+    let root = open_to_write(share, judge)?;
+    match root.folder(report::RESULTS).and_then(|results| results.folder(machine.as_str())) {
+        Ok(own) => report::remove_results(&own, before),
+        Err(OpenError::Missing) => Ok(0),
+        Err(e) => Err(e.into()),
+    }
+}
+
 /// A look at what is published for this machine, within its deadline, and at its own report where that may stand; `past`:
 /// and at what is left of an earlier life of it. None while the machine has no id.
 pub fn look_job(
@@ -350,6 +403,8 @@ pub fn look_deadline(shares: usize, timeout: Duration) -> Duration {
 pub const STAGE_DEADLINE: Duration = Duration::from_secs(3600);
 /// Results and a report are small.
 pub const DELIVER_DEADLINE: Duration = Duration::from_secs(60);
+/// What is not removed by then is removed another time.
+pub const TIDY_DEADLINE: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {
@@ -404,6 +459,92 @@ mod tests {
         assert_eq!(known.see(&found), Whose::Other);
         let third = deliver(place, Some(&known), report_of(9), &outbox);
         assert!(third.report.is_ok() && third.found.is_none(), "{third:?}");
+    }
+
+    #[test]
+    fn old_results_of_this_machine_go_and_nothing_else_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let results = dir.path().join(report::RESULTS);
+        let own = results.join("BP004000");
+        let day = |days: u64| std::time::SystemTime::now() - Duration::from_secs(days * 86_400);
+        let file = |path: PathBuf, days: u64| {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let file = std::fs::File::create(path).unwrap();
+            file.set_modified(day(days)).unwrap();
+        };
+        let old = ["BP00001-1.MIF", "BP00001-2.MIF"];
+        old.iter().for_each(|name| file(own.join(name), 100));
+        for (name, days) in [("BP00002-1.MIF", 80), ("note.txt", 100), ("BP00003.MIF", 100)] {
+            file(own.join(name), days);
+        }
+        file(results.join("BP004001/BP00001-1.MIF"), 100);
+        file(dir.path().join("machines/BP00001-1.MIF"), 100);
+        std::fs::create_dir(own.join("BP00004-1.MIF")).unwrap();
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(results.join("BP004001/BP00001-1.MIF"), own.join("BP00005-1.MIF"))
+                .unwrap();
+            std::os::unix::fs::symlink(results.join("BP004001"), results.join("BP004002")).unwrap();
+        }
+        let remove = |machine: &str, before: u64, trust: Option<TrustMode>| {
+            let job = ShareJob::RemoveResults {
+                places: vec![dir.path().join("nowhere"), dir.path().to_owned()],
+                trust,
+                machine: machine.parse().unwrap(),
+                before: day(before).into(),
+            };
+            let ShareNews::ResultsRemoved(removed) = job.carry_out() else { unreachable!() };
+            removed
+        };
+        let names = |folder: &Path| {
+            let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+            let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        let before = names(&own);
+        assert!(remove("BP004000", 90, None).unwrap_err().as_str().contains("nowhere"), "it is told");
+        let after: Vec<_> = before.into_iter().filter(|name| !old.contains(&name.as_str())).collect();
+        assert_eq!(names(&own), after);
+        // However old, the newest one says that this machine had a history.
+        let _ = remove("BP004000", 1, None);
+        assert_eq!(names(&own), after);
+        // By way of a link: not at all.
+        let _ = remove("BP004002", 1, None);
+        file(results.join("BP004001/BP00002-1.MIF"), 95);
+        let _ = remove("BP004002", 1, None);
+        assert_eq!(names(&results.join("BP004001")), ["BP00001-1.MIF", "BP00002-1.MIF"]);
+        assert_eq!(names(&dir.path().join("machines")), ["BP00001-1.MIF"]);
+    }
+
+    /// As of every other write below a share: who could change what is published could steer it.
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_removed_from_a_share_that_is_not_trusted() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let share = dir.path().join("share");
+        let own = share.join(report::RESULTS).join("BP004000");
+        std::fs::create_dir_all(&own).unwrap();
+        for n in 1..4 {
+            std::fs::write(own.join(format!("BP00001-{n}.MIF")), "").unwrap();
+        }
+        let remove = || {
+            let job = ShareJob::RemoveResults {
+                places: vec![share.clone()],
+                trust: Some(TrustMode::Permissions),
+                machine: "BP004000".parse().unwrap(),
+                before: Wall::from(std::time::SystemTime::now()) + chrono::TimeDelta::days(1),
+            };
+            let ShareNews::ResultsRemoved(removed) = job.carry_out() else { unreachable!() };
+            removed
+        };
+        let modes = |mode| std::fs::set_permissions(&share, std::fs::Permissions::from_mode(mode)).unwrap();
+        modes(0o777);
+        assert!(remove().unwrap_err().as_str().contains("not trusted"));
+        assert_eq!(std::fs::read_dir(&own).unwrap().count(), 3);
+        modes(0o755);
+        assert_eq!(remove(), Ok(2));
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! The process that touches shares: its jobs and their news (`job`), and the results that wait for it (`outbox`).
+//! The process that touches shares: its jobs and their news (`job`), and the results that wait for it (`outbox`). What is
+//! done to much of this machine's own disk is done there as well (`tidy`).
 
 pub mod job;
 pub mod outbox;
+pub mod tidy;

@@ -31,6 +31,11 @@ impl Outbox {
         durable::write(&self.0.join(name), bytes)
     }
 
+    /// Whether a result waits. What cannot be looked at may be there.
+    pub fn waits(&self, name: &str) -> bool {
+        self.0.join(name).try_exists().unwrap_or(true)
+    }
+
     /// What waits, oldest name first.
     pub fn waiting(&self) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(&self.0) else { return Vec::new() };

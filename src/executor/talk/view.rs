@@ -221,6 +221,9 @@ pub struct AttemptDoc {
     pub reason: SafeText,
     /// Path of the transcript, where there is one.
     pub transcript: Option<SafeText>,
+    /// Until when it is kept ([`kept_no_longer`]); None: it has not ended, or was never launched.
+    #[serde(default)]
+    pub transcript_until: Option<Wall>,
     /// The package's name at that time.
     pub package: SafeText,
     /// When another attempt is due by policy.
@@ -274,6 +277,14 @@ pub struct ExplainDoc {
     /// Path of the transcript of its newest attempt, where there is one.
     #[serde(default)]
     pub transcript: Option<SafeText>,
+    /// Until when that is kept, as of an attempt.
+    #[serde(default)]
+    pub transcript_until: Option<Wall>,
+}
+
+/// Whether there was a transcript of what has run, and is none any more because it was old.
+pub fn kept_no_longer(transcript: Option<&SafeText>, until: Option<Wall>, now: Wall) -> bool {
+    transcript.is_none() && until.is_some_and(|until| until <= now)
 }
 
 /// A time in which a request should have run and did not.

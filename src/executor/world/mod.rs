@@ -233,14 +233,16 @@ pub trait Store: Send + Sync {
         let _ = request;
         Ok(())
     }
-    /// Staged content that was last changed longer ago than `age`.
-    fn old_content(&self, age: Duration, now: Wall) -> Vec<ContentHash>;
-    /// Removes staged content; whether it is gone.
-    fn discard_content(&self, hash: &ContentHash) -> bool;
-    /// Transcripts, by the run's name, that were last written longer ago than `age`.
-    fn old_transcripts(&self, age: Duration, now: Wall) -> Vec<String>;
-    /// Removes the transcript of a run; whether it is gone.
-    fn discard_transcript(&self, run: &str) -> bool;
+    /// Takes staged content out of the way, to be removed later; it is not staged any more.
+    ///
+    /// # Errors
+    /// As the system reports them.
+    fn put_away_content(&self, hash: &ContentHash) -> io::Result<()>;
+    /// Takes the folder of a run out of the way, to be removed later.
+    ///
+    /// # Errors
+    /// As the system reports them; it is where it was.
+    fn put_away_run(&self, run: &str) -> io::Result<()>;
     /// Keeps a result until it is delivered to the share.
     ///
     /// # Errors
@@ -248,6 +250,8 @@ pub trait Store: Send + Sync {
     fn put_result(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
     /// Whether results wait to be delivered.
     fn results_wait(&self) -> bool;
+    /// Whether this one does, by its name.
+    fn result_waits(&self, name: &str) -> bool;
     /// Adds a line to `PACMAN.LOG`.
     ///
     /// # Errors

@@ -361,8 +361,7 @@ impl Runs for RealWorld {
 
     /// In the log folder, or in the run's own where that could not be written.
     fn transcript(&self, run: &str) -> Option<PathBuf> {
-        let own = self.folder(run).path().join("output.log");
-        [self.layout.transcript(run), own].into_iter().find(|path| path.is_file())
+        [self.layout.transcript(run), self.folder(run).output()].into_iter().find(|path| path.is_file())
     }
 
     fn last_output(&self, run: &str) -> (Option<Wall>, Option<SafeText>) {
@@ -481,22 +480,12 @@ impl Store for RealWorld {
         content::seal(&self.layout.stage(), hash)
     }
 
-    fn old_content(&self, age: Duration, now: Wall) -> Vec<ContentHash> {
-        let names = old_entries(&self.layout.stage(), age, now).into_iter();
-        names.filter_map(|name| ContentHash::try_from(name).ok()).collect()
+    fn put_away_content(&self, hash: &ContentHash) -> io::Result<()> {
+        content::put_away_staged(&self.layout.stage(), hash)
     }
 
-    fn discard_content(&self, hash: &ContentHash) -> bool {
-        content::discard_staged(&self.layout.stage(), hash).is_ok()
-    }
-
-    fn old_transcripts(&self, age: Duration, now: Wall) -> Vec<String> {
-        let names = old_entries(&self.layout.log.join("runs"), age, now);
-        names.iter().filter_map(|name| Some(name.strip_suffix(".log")?.to_owned())).collect()
-    }
-
-    fn discard_transcript(&self, run: &str) -> bool {
-        std::fs::remove_file(self.layout.transcript(run)).is_ok()
+    fn put_away_run(&self, run: &str) -> io::Result<()> {
+        durable::put_away(&self.layout.runs(), run)
     }
 
     fn put_result(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -505,6 +494,10 @@ impl Store for RealWorld {
 
     fn results_wait(&self) -> bool {
         !self.outbox.waiting().is_empty()
+    }
+
+    fn result_waits(&self, name: &str) -> bool {
+        self.outbox.waits(name)
     }
 
     fn log(&self, level: Level, text: &SafeText, now: Wall) -> io::Result<()> {
@@ -530,17 +523,4 @@ impl Store for RealWorld {
     fn lock_holder(&self) -> Option<SafeText> {
         lock::holder(&self.layout.lock()).map(|holder| SafeText::new(&holder.to_string()))
     }
-}
-
-/// Names of a folder's entries that were last changed longer ago than `age`.
-fn old_entries(folder: &Path, age: Duration, now: Wall) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    entries
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            let changed = Wall::from(entry.metadata().ok()?.modified().ok()?);
-            let old = (now - changed).to_std().is_ok_and(|passed| passed > age);
-            old.then(|| entry.file_name().into_string().ok())?
-        })
-        .collect()
 }

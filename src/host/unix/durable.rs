@@ -48,6 +48,12 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Whether a file system is mounted in this folder, or a part of one.
+pub fn holds_mount(path: &Path) -> io::Result<bool> {
+    let (path, table) = (fs::canonicalize(path)?, fs::read("/proc/self/mountinfo")?);
+    Ok(mounts::parse(&String::from_utf8_lossy(&table)).iter().any(|mount| mount.point.starts_with(&path)))
+}
+
 /// The umask can only have made it tighter, until it gets its mode.
 pub fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
     DirBuilder::new().mode(mode).create(path)?;

@@ -95,11 +95,15 @@ impl Folder {
                 continue;
             }
             if names.len() == most {
-                return Err(OpenError::TooMany(most));
+                break;
             }
             names.push(name.to_owned());
         }
         Ok(names)
+    }
+
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
     }
 
     fn is_link(&self, name: &str) -> bool {

@@ -58,12 +58,17 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
     fs::metadata(path).map(drop)
 }
 
-/// A private one (0700) is for the system, administrators and its owner; any other inherits.
 /// Reserving makes a file longer here.
 pub fn reserve(_file: &File, _bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// What is mounted in a folder is a reparse point there: removing the folder removes that, and nothing behind it.
+pub fn holds_mount(_path: &Path) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// A private one (0700) is for the system, administrators and its owner; any other inherits.
 pub fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
     const PRIVATE: &str = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;OW)";
     if mode != 0o700 {

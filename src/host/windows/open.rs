@@ -79,14 +79,18 @@ impl Folder {
     }
 
     pub fn names(&self, most: usize) -> Result<Vec<OsString>, OpenError> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.0)? {
-            if names.len() == most {
-                return Err(OpenError::TooMany(most));
-            }
-            names.push(entry?.file_name());
+        let entries = fs::read_dir(&self.0)?.take(most);
+        Ok(entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<_>>()?)
+    }
+
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        if refused_name(name) {
+            return Err(io::ErrorKind::PermissionDenied.into());
         }
-        Ok(names)
+        if is_reparse_point(&self.0)? {
+            return Err(OpenError::Linked.into());
+        }
+        fs::remove_file(self.0.join(name))
     }
 }
 

@@ -91,17 +91,38 @@ pub fn verify_staged(stage_root: &Path, hash: &ContentHash) -> Result<Seal, Safe
     verified
 }
 
-/// Removes staged content, for instance when nothing refers to it any more.
+/// Everything of which something is in the stage folder, complete or not.
 ///
 /// # Errors
 /// As the system reports them.
-pub fn discard_staged(stage_root: &Path, hash: &ContentHash) -> std::io::Result<()> {
-    let gone = |result: std::io::Result<()>| match result {
+pub fn find_staged(stage_root: &Path) -> std::io::Result<BTreeSet<ContentHash>> {
+    let entries = match fs::read_dir(stage_root) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        entries => entries?,
+    };
+    let mut found = BTreeSet::new();
+    for entry in entries {
+        let name = entry?.file_name().into_string().unwrap_or_default();
+        let hash = name.split_once('.').map_or(name.as_str(), |(hash, _)| hash);
+        found.extend(ContentHash::try_from(hash.to_owned()));
+    }
+    Ok(found)
+}
+
+/// Takes staged content out of the way, in two short steps: it is not staged any more, and its files are removed later.
+///
+/// # Errors
+/// As the system reports them.
+pub fn put_away_staged(stage_root: &Path, hash: &ContentHash) -> std::io::Result<()> {
+    gone(fs::remove_file(list_path(stage_root, hash)))?;
+    gone(durable::put_away(stage_root, hash.as_str()))
+}
+
+fn gone(removed: std::io::Result<()>) -> std::io::Result<()> {
+    match removed {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
         other => other,
-    };
-    gone(fs::remove_file(list_path(stage_root, hash)))?;
-    gone(fs::remove_dir_all(stage_root.join(hash.as_str())))
+    }
 }
 
 fn copy(
@@ -131,7 +152,7 @@ fn copy(
     let place = || {
         sync_folders(target.path())?;
         make_enterable(target.path())?;
-        discard_staged(stage_root, hash)?;
+        put_away_staged(stage_root, hash)?;
         durable::write(&list_path(stage_root, hash), &list)?;
         fs::rename(target.path(), &finished)?;
         durable::sync_dir(stage_root)

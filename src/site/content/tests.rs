@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::type_complexity)]
 
 use super::*;
+use crate::host::durable;
 use crate::site::content::ContentFact;
 use crate::site::ids::PackageId;
 use crate::site::trust::{Judge, TrustMode};
@@ -302,15 +303,22 @@ fn verifying_what_was_never_staged_is_an_error() {
     let hash = hash_bytes(b"x");
     assert!(verify_staged(dir.path(), &hash).is_err());
     assert!(verify_staged(&dir.path().join("none"), &hash).is_err());
-    assert!(discard_staged(dir.path(), &hash).is_ok());
+    assert!(put_away_staged(dir.path(), &hash).is_ok());
 }
 
 #[test]
-fn discarded_content_is_gone() {
+fn content_that_was_put_away_is_not_staged_and_can_be_staged_anew() {
     let site = Site::new(&[("a", b"1")]);
     let hash = site.publish();
     site.stage(&hash);
-    discard_staged(site.stage.path(), &hash).unwrap();
+    let found = |wanted: usize| assert_eq!(find_staged(site.stage.path()).unwrap().len(), wanted);
+    found(1);
+    put_away_staged(site.stage.path(), &hash).unwrap();
+    assert!(!is_staged(site.stage.path(), &hash));
+    found(0);
+    assert_eq!(site.stage(&hash), ContentFact::Staged);
+    put_away_staged(site.stage.path(), &hash).unwrap();
+    durable::remove_put_away(site.stage.path()).unwrap();
     assert!(site.stage_is_empty());
 }
 

@@ -45,7 +45,7 @@ use again::Again;
 use chrono::SubsecRound as _;
 use memo::{Memo, Watched};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +70,8 @@ pub struct Known {
     copying: BTreeMap<ContentHash, Wall>,
     /// When content that could not be staged is copied again.
     again: Again,
+    /// What has succeeded and an operator wants to run again, although its files were removed.
+    wanted_again: BTreeSet<RequestId>,
     /// Why the program of a request cannot be started here.
     pub(super) unstartable: BTreeMap<RequestId, SafeText>,
     /// What others could change; only a view looks at such a state folder.
@@ -133,6 +135,7 @@ impl Known {
             memo: RefCell::default(),
             content: BTreeMap::new(),
             again: Again::default(),
+            wanted_again: BTreeSet::new(),
             unstartable: BTreeMap::new(),
             copying: BTreeMap::new(),
             loose: Vec::new(),

@@ -7,6 +7,7 @@ use crate::site::content::ContentFact;
 use crate::site::instruction::{ContentHash, Entry};
 use crate::site::trust::TrustVerdict;
 use crate::terms::{Code, Problem, Severity, State};
+use crate::text;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -72,6 +73,7 @@ impl Views<'_> {
         problems.extend(self.hopeless());
         problems.extend(self.undelivered());
         problems.extend(self.differing_content());
+        problems.extend(self.large_stage());
         problems.extend(known.notes.iter().cloned());
         if let Some(file) = &known.instructions.file {
             problems.extend(file.warnings.iter().cloned());
@@ -150,6 +152,20 @@ impl Views<'_> {
             undelivered.cause
         );
         Some(problem("undelivered", &self.known.layout.outbox(), message))
+    }
+
+    /// What may yet run here takes more room than the stage may have: nothing of that is removed.
+    fn large_stage(&self) -> Option<Problem> {
+        let most = self.known.policy.config.retention.stage_size;
+        let stage = self.standing.and_then(|standing| standing.stage).filter(|stage| stage.needed > most)?;
+        let message = format!(
+            "the files of what may yet run here take {}, more than {} ([retention] stage_size); nothing of them is \
+             removed. Allow more, or withdraw requests",
+            text::bytes(stage.needed),
+            text::bytes(most)
+        );
+        let problem = problem("stage-size", &self.known.layout.stage(), message);
+        Some(Problem { severity: Severity::Warning, field: Some("retention.stage_size".into()), ..problem })
     }
 
     /// Packages whose files are not those that were published.

@@ -9,7 +9,7 @@ use crate::executor::history::Cause;
 use crate::executor::share::job::{self, ShareJob};
 use crate::site::content::{ContentFact, Stands};
 use crate::site::ids::RequestId;
-use crate::site::instruction::{ContentHash, Entry};
+use crate::site::instruction::{ContentHash, Entry, Request};
 use crate::site::publication::{Chosen, Publication, choose};
 use crate::site::share::{self, Found, Look, SourceFault};
 use crate::site::site_file;
@@ -299,6 +299,8 @@ impl Known {
     pub(in super::super) fn expect_copies(&mut self, now: Wall) {
         let named: BTreeSet<ContentHash> = self.contents().cloned().collect();
         self.copying.retain(|hash, _| named.contains(hash));
+        let listed: BTreeSet<RequestId> = self.listed().into_iter().collect();
+        self.wanted_again.retain(|id| listed.contains(id));
         for job in self.stage_jobs() {
             if let ShareJob::Stage { hash, .. } = job
                 && !self.content.contains_key(&hash)
@@ -311,32 +313,32 @@ impl Known {
     /// What it is time to copy again although it may not have changed.
     pub fn stage_jobs_again(&self) -> Vec<ShareJob> {
         let mono = self.world.monotonic();
-        if !self.again.any_due(mono) {
+        if !self.again.any_due(mono) && self.wanted_again.is_empty() {
             return Vec::new();
         }
+        let wanted_again =
+            self.wanted_again.iter().filter_map(|id| self.find_request(*id)?.content_sha256.as_ref());
+        let new: BTreeSet<&ContentHash> =
+            wanted_again.filter(|hash| !self.content.contains_key(*hash)).collect();
         let mut jobs = self.stage_jobs();
-        jobs.retain(|job| matches!(job, ShareJob::Stage { hash, .. } if self.again.is_due(hash, mono)));
+        jobs.retain(|job| {
+            matches!(job, ShareJob::Stage { hash, .. } if new.contains(hash) || self.again.is_due(hash, mono))
+        });
         jobs
     }
 
     /// What may yet run on this machine, has files, and is not staged: first what has to run first.
     pub fn stage_jobs(&self) -> Vec<ShareJob> {
-        let (Some(share), Some(file)) = (&self.share, &self.instructions.file) else { return Vec::new() };
-        let (platform, mono) = (self.world.platform(), self.world.monotonic());
+        let Some(share) = &self.share else { return Vec::new() };
+        let mono = self.world.monotonic();
         let mut seen = BTreeSet::new();
-        let requests = file.requests.iter().filter_map(|entry| match entry {
-            Entry::Good(request) => Some(request),
-            Entry::Rejected(_) => None,
-        });
-        let mut requests: Vec<_> = requests.collect();
+        let mut requests: Vec<_> = self.may_run().collect();
         requests.sort_by_cached_key(|r| {
             let mandatory = r.mandatory_after.map(|at| at.resolve(&self.zone));
             (mandatory.is_none(), mandatory, r.request_id)
         });
         requests
             .into_iter()
-            .filter(|r| r.platforms.is_empty() || platform.is_some_and(|p| r.platforms.contains(&p)))
-            .filter(|r| !self.succeeded(r.request_id))
             .filter_map(|r| Some((r.package_id, r.content_sha256.clone()?)))
             .filter(|(_, hash)| seen.insert(hash.clone()))
             .filter(|(_, hash)| !self.is_staged(hash))
@@ -349,6 +351,40 @@ impl Known {
                 trust: self.policy.config.trust.mode,
             })
             .collect()
+    }
+
+    /// What is published and may yet run on this machine: by itself, or because an operator says so.
+    fn may_run(&self) -> impl Iterator<Item = &Request> {
+        let (platform, now) = (self.world.platform(), self.world.now());
+        let entries = self.instructions.file.iter().flat_map(|file| &file.requests);
+        let requests = entries.filter_map(|entry| match entry {
+            Entry::Good(request) => Some(&**request),
+            Entry::Rejected(_) => None,
+        });
+        requests
+            .filter(move |r| r.platforms.is_empty() || platform.is_some_and(|p| r.platforms.contains(&p)))
+            .filter(move |r| r.expire_after.is_none_or(|at| now < at.resolve(&self.zone)))
+            .filter(|r| !self.succeeded(r.request_id) || self.wanted_again.contains(&r.request_id))
+    }
+
+    /// The contents that something needs: what may yet run, and what runs. None: it is not known what that is.
+    pub(in super::super) fn needed_content(&self) -> Option<BTreeSet<ContentHash>> {
+        if self.lost.is_some() || self.instructions.file.is_none() {
+            return None;
+        }
+        let running = self.under_way().filter_map(|row| row.content.as_ref());
+        Some(self.may_run().filter_map(|r| r.content_sha256.as_ref()).chain(running).cloned().collect())
+    }
+
+    /// An operator wants to run again what has succeeded, and its files are not here any more: they are copied.
+    pub(in super::super) fn want_again(&mut self, id: RequestId) {
+        let missing = self
+            .find_request(id)
+            .and_then(|r| r.content_sha256.as_ref())
+            .is_some_and(|hash| !self.is_staged(hash));
+        if missing && self.succeeded(id) {
+            self.wanted_again.insert(id);
+        }
     }
 
     fn is_staged(&self, hash: &ContentHash) -> bool {

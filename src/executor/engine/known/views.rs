@@ -1,5 +1,6 @@
 //! The documents of the views, made from what is known and from what the executor, if there is one, says of itself.
 
+use super::super::retention::Stage;
 use super::Known;
 use crate::clock::{Wall, between};
 use crate::decision::{self, Change, Decision, GateResult, Retelling, Trail};
@@ -14,6 +15,7 @@ use crate::site::ids::RequestId;
 use crate::site::instruction::{CommandLine, Entry, Program};
 use crate::terms::{Group, Problem};
 use crate::text::SafeText;
+use chrono::TimeDelta;
 use std::time::Duration;
 
 /// What an executor says of itself, for the views.
@@ -27,6 +29,8 @@ pub(in super::super) struct Standing<'a> {
     pub unwritten: Option<&'a SafeText>,
     /// What of results and report has not reached the share.
     pub undelivered: Option<&'a Undelivered>,
+    /// How much is staged, once somebody has looked.
+    pub stage: Option<Stage>,
     /// Why the log cannot be written.
     pub log_fault: Option<&'a SafeText>,
     /// The history that it has open.
@@ -250,11 +254,19 @@ impl Views<'_> {
             told,
             blocked,
             transcript: self.known.attempts_of(id).last().and_then(|row| self.transcript_of(row)),
+            transcript_until: self.known.attempts_of(id).last().and_then(|row| self.transcript_until(row)),
         })
     }
 
     fn transcript_of(&self, row: &AttemptRow) -> Option<SafeText> {
         self.known.world.transcript(&row.run()).map(|path| SafeText::new(&path.display().to_string()))
+    }
+
+    /// From its end, where that is known.
+    fn transcript_until(&self, row: &AttemptRow) -> Option<Wall> {
+        let started = row.attempt.started_at.filter(|_| row.attempt.state.is_terminal())?;
+        let kept = TimeDelta::from_std(self.known.config().retention.transcripts).ok()?;
+        row.attempt.ended_at.unwrap_or(started).checked_add_signed(kept)
     }
 
     pub(super) fn attempt_doc(&self, row: &AttemptRow) -> AttemptDoc {
@@ -270,6 +282,7 @@ impl Views<'_> {
             by: row.attempt.by.clone(),
             reason: row.attempt.reason.clone(),
             transcript: self.transcript_of(row),
+            transcript_until: self.transcript_until(row),
             package: row.attempt.package.clone(),
             retry_at: row.attempt.retry_at,
         }

@@ -8,6 +8,7 @@ use crate::executor::run::attempt::Found;
 use crate::executor::run::outcome::{EndedBy, ExitRecord, MifSays};
 use crate::executor::run::run_folder::{RunSpec, Started};
 use crate::executor::share::job::{Delivery, ShareJob, ShareNews};
+use crate::executor::share::tidy::Tidied;
 use crate::executor::world::{Held, Host, Machine, Runs, Store};
 use crate::host::paths::Layout;
 use crate::host::power::HostFacts;
@@ -102,6 +103,8 @@ impl World {
                 found: None,
             }),
             ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
+            ShareJob::Tidy(_) => ShareNews::Tidied(Tidied::default()),
+            ShareJob::RemoveResults { .. } => ShareNews::ResultsRemoved(Ok(0)),
         }
     }
 
@@ -324,20 +327,12 @@ impl Store for Shared {
         if self.is_staged(hash) { Ok(Seal("as it is".into())) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
-    fn old_content(&self, _: Duration, _: Wall) -> Vec<ContentHash> {
-        Vec::new()
+    fn put_away_content(&self, _: &ContentHash) -> io::Result<()> {
+        Ok(())
     }
 
-    fn discard_content(&self, _: &ContentHash) -> bool {
-        false
-    }
-
-    fn old_transcripts(&self, _: Duration, _: Wall) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn discard_transcript(&self, _: &str) -> bool {
-        false
+    fn put_away_run(&self, _: &str) -> io::Result<()> {
+        Ok(())
     }
 
     fn put_result(&self, _: &str, _: &[u8]) -> io::Result<()> {
@@ -345,6 +340,10 @@ impl Store for Shared {
     }
 
     fn results_wait(&self) -> bool {
+        false
+    }
+
+    fn result_waits(&self, _: &str) -> bool {
         false
     }
 

@@ -41,6 +41,12 @@ impl Disk {
         }
     }
 
+    /// The folder and what is in it are gone. After a power cut they may be back.
+    pub fn remove_folder(&mut self, folder: &str) {
+        self.folders.remove(folder);
+        self.files.retain(|(f, _), _| f != folder);
+    }
+
     /// The rest of the names of the folders that begin like this.
     pub fn folders_in(&self, path: &str) -> Vec<String> {
         self.folders.keys().filter_map(|folder| folder.strip_prefix(path)).map(str::to_owned).collect()

@@ -5,6 +5,7 @@ use super::site;
 use super::world::{Inner, SimWorld};
 use crate::clock::Wall;
 use crate::executor::share::job::{Delivery, ShareJob, ShareNews};
+use crate::executor::share::tidy::{KeptContent, KeptRun, Tidied};
 use crate::service::tests::random::Random;
 use crate::service::worker::Carrier;
 use crate::site::content::{ContentFact, Seal};
@@ -95,7 +96,7 @@ impl Carrier for SimCarrier {
         let mut inner = self.world.lock();
         let mine = inner.jobs.iter().filter(|job| job.worker == self.worker && !job.forgotten);
         let free_at = mine.map(|job| job.done_at).max().unwrap_or(inner.mono).max(inner.mono);
-        let local = matches!(job, ShareJob::Verify { .. });
+        let local = is_local(&job);
         let latencies: &[u64] = if local { &[1, 50, 2000, 900_000] } else { &[1, 5, 50, 2000] };
         let latency = Duration::from_millis(*inner.random.pick(latencies));
         let hangs = !local && inner.share.mood == Mood::Hangs || latency > deadline;
@@ -107,6 +108,11 @@ impl Carrier for SimCarrier {
         inner.jobs.push(Job { job, verified, done_at, hangs, worker: self.worker, forgotten: false });
         true
     }
+}
+
+/// No share that hangs holds it up.
+fn is_local(job: &ShareJob) -> bool {
+    matches!(job, ShareJob::Verify { .. } | ShareJob::Tidy(_))
 }
 
 impl Inner {
@@ -125,7 +131,7 @@ impl Inner {
         self.jobs = rest;
         let mut heard = false;
         for job in done {
-            let local = matches!(job.job, ShareJob::Verify { .. });
+            let local = is_local(&job.job);
             let hangs = job.hangs || !local && self.share.mood == Mood::Hangs;
             let answer = if hangs {
                 // A delivery may have got somewhere before it was ended.
@@ -164,6 +170,19 @@ impl Inner {
             ShareJob::Verify { hash, .. } => ShareNews::Verified(self.verify(hash)),
             // Only `pcm check` reads reports.
             ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
+            ShareJob::Tidy(_) => {
+                let kept = |run| KeptRun { run, transcript: self.random.chance(10) };
+                let runs = self.disk.folders_in("runs/").into_iter().map(kept).collect();
+                // Each is far larger than the stage may be.
+                let kept = |hash: &ContentHash| KeptContent {
+                    hash: hash.clone(),
+                    bytes: 1 << 40,
+                    since: Wall::default(),
+                };
+                let contents = self.staged.iter().map(kept).collect();
+                ShareNews::Tidied(Tidied { runs, contents, transcripts: 0, fault: None })
+            }
+            ShareJob::RemoveResults { .. } => ShareNews::ResultsRemoved(Ok(0)),
             ShareJob::Deliver { .. } if self.share.mood == Mood::Gone => {
                 ShareNews::Delivered(Delivery::failed(&"the share is away".into()))
             }

@@ -2,6 +2,7 @@
 //! else is on the simulated disk.
 
 use super::mutants::Mutant;
+use super::witness;
 use super::world::{Inner, SimWorld};
 use crate::clock::Wall;
 use crate::executor::history::{self, Adopt, History, InitOutcome, Lost, Snapshot};
@@ -14,7 +15,6 @@ use crate::site::past::Told;
 use crate::site::trust::TrustVerdict;
 use crate::text::SafeText;
 use std::io;
-use std::time::Duration;
 
 /// Written, synced, renamed and its folder synced; with a chance to fail or die in between.
 fn write(world: &super::World, folder: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -102,20 +102,23 @@ impl Store for super::World {
         self.lock().seal(hash)
     }
 
-    fn old_content(&self, _: Duration, _: Wall) -> Vec<ContentHash> {
-        Vec::new()
+    fn put_away_content(&self, hash: &ContentHash) -> io::Result<()> {
+        self.point("put away", true)?;
+        self.lock().staged.remove(hash);
+        Ok(())
     }
 
-    fn discard_content(&self, hash: &ContentHash) -> bool {
-        self.lock().staged.remove(hash)
-    }
-
-    fn old_transcripts(&self, _: Duration, _: Wall) -> Vec<String> {
-        Vec::new()
-    }
-
-    fn discard_transcript(&self, _: &str) -> bool {
-        false
+    fn put_away_run(&self, run: &str) -> io::Result<()> {
+        self.point("put away", true)?;
+        let mut inner = self.lock();
+        witness::put_away(&mut inner, run);
+        let folder = format!("runs/{run}");
+        if let Some(exit) = inner.disk.read(&folder, "exit") {
+            inner.exits_away.insert(run.to_owned(), exit);
+        }
+        inner.disk.remove_folder(&folder);
+        drop(inner);
+        self.point("was put away", false)
     }
 
     fn put_result(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
@@ -131,6 +134,10 @@ impl Store for super::World {
 
     fn results_wait(&self) -> bool {
         !self.lock().disk.names("outbox").is_empty()
+    }
+
+    fn result_waits(&self, name: &str) -> bool {
+        self.lock().disk.exists("outbox", name)
     }
 
     fn set_log(&self, _: &crate::config::Log) {}
@@ -179,6 +186,7 @@ fn set_aside(inner: &mut Inner) -> Result<(), String> {
     inner.disk.make_folder("installed");
     inner.disk.sync_folder("installed");
     inner.hosts.clear();
+    inner.exits_away.clear();
     Ok(())
 }
 

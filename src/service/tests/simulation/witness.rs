@@ -45,6 +45,29 @@ pub fn launched(inner: &mut Inner, run: &str) {
     inner.witness.push(Launch { run: run.to_owned(), epoch, boot });
 }
 
+/// The folder of a run goes: then its end is recorded, the mark knows that, and its result has arrived.
+pub fn put_away(inner: &mut Inner, run: &str) {
+    let ended = || -> Result<bool, String> {
+        let recorded = attempt(inner, run)?.attempt.state.is_terminal();
+        let request = request_of(run);
+        let seq: i64 = connect(inner)?
+            .query_row(
+                "SELECT MAX(seq) FROM events WHERE kind = 'ended' AND request = ?1",
+                [request.as_str()],
+                |row| row.get(0),
+            )
+            .map_err(|e| e.to_string())?;
+        let mark = Mark::read(&inner.layout.mark()).ok().flatten();
+        Ok(recorded && mark.is_some_and(|mark| mark.events >= seq.unsigned_abs()))
+    };
+    if ended() != Ok(true) {
+        inner.violation(format!("P6: {run} is put away and its end may be lost: {:?}", ended()));
+    }
+    if !inner.share.results.contains_key(&(format!("{run}.MIF"), inner.epoch)) {
+        inner.violation(format!("P6: {run} is put away before its result has arrived"));
+    }
+}
+
 fn connect(inner: &Inner) -> Result<Connection, String> {
     Connection::open_with_flags(inner.layout.history(), OpenFlags::SQLITE_OPEN_READ_ONLY)
         .map_err(|e| e.to_string())
@@ -214,7 +237,8 @@ fn find<'a>(file: &'a InstructionFile, id: &RequestId) -> Option<&'a Request> {
 
 /// How a run ended as its run host has written it down, and the state that follows from it. None: no record.
 pub fn truth(inner: &Inner, run: &str) -> Option<(Outcome, State)> {
-    let bytes = inner.disk.read(&format!("runs/{run}"), "exit")?;
+    let bytes =
+        inner.disk.read(&format!("runs/{run}"), "exit").or_else(|| inner.exits_away.get(run).cloned())?;
     let record: ExitRecord = serde_json::from_slice(&bytes).ok()?;
     let host = inner.hosts.get(run)?;
     let table = inner.published.get(&request_of(run)).map(|r| r.exit_codes.clone()).unwrap_or_default();

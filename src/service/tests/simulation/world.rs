@@ -99,6 +99,8 @@ pub struct Inner {
     /// The highest serial that each of them was published with.
     pub last_serial: BTreeMap<RequestId, u64>,
     pub witness: Vec<Launch>,
+    /// The exit records of the history in force whose folders were put away.
+    pub exits_away: BTreeMap<String, Vec<u8>>,
     /// How many histories an operator has given up.
     pub epoch: u32,
     /// The histories that operators have made, by generation.
@@ -233,6 +235,7 @@ impl SimWorld {
             jobs: Vec::new(),
             news: VecDeque::new(),
             witness: Vec::new(),
+            exits_away: BTreeMap::new(),
             epoch: 0,
             generations: BTreeMap::from([(FIRST_GENERATION.to_owned(), 0)]),
             speaking: None,

@@ -1,0 +1,233 @@
+//! What a machine keeps beside its history: run folders, staged content, transcripts. Whoever carries jobs out removes, in a
+//! process of its own, what the executor has put away and transcripts that are old, and says what else there is; what of
+//! that is put away next is the executor's to decide (`engine::retention`). Ended in the middle, it is begun anew.
+
+use crate::clock::Wall;
+use crate::executor::run::run_folder::RunFolder;
+use crate::host::durable;
+use crate::site::content;
+use crate::site::instruction::ContentHash;
+use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fs::{self, DirEntry};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The most runs that are told of at once.
+const MAX_RUNS: usize = 10_000;
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tidying {
+    /// The folder of the runs' folders.
+    pub runs: PathBuf,
+    /// The folder of staged content.
+    pub stage: PathBuf,
+    /// The folder of the transcripts.
+    pub transcripts: PathBuf,
+    /// Transcripts that were written last before this go; None: the clock is not believed, and nothing is old.
+    pub before: Option<Wall>,
+    /// Runs whose transcripts are needed, however old they seem.
+    pub open: BTreeSet<String>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tidied {
+    /// The folders of runs.
+    pub runs: Vec<KeptRun>,
+    /// Staged content, complete or not.
+    pub contents: Vec<KeptContent>,
+    /// How many transcripts were removed.
+    pub transcripts: usize,
+    /// What could not be removed or looked at, the first of it.
+    pub fault: Option<SafeText>,
+}
+
+/// The folder of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptRun {
+    /// `<RequestID>-<attempt>`
+    pub run: String,
+    /// Its transcript is in it: the log folder could not be written.
+    pub transcript: bool,
+}
+
+/// One staged content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptContent {
+    /// Which.
+    pub hash: ContentHash,
+    /// The bytes of its files.
+    pub bytes: u64,
+    /// When it was staged.
+    pub since: Wall,
+}
+
+impl Tidying {
+    /// Carries it out, which takes as long as it takes. What cannot be done holds up nothing else.
+    pub fn carry_out(&self) -> Tidied {
+        let mut tidied = Tidied::default();
+        for folder in [&self.runs, &self.stage] {
+            tidied.note(durable::remove_put_away(folder));
+        }
+        let old = self.old_transcripts();
+        for path in tidied.note(old).unwrap_or_default() {
+            let gone = tidied.note(fs::remove_file(&path).map_err(|e| at(&path, &e)));
+            tidied.transcripts += usize::from(gone.is_some());
+        }
+        tidied.runs = tidied.note(self.find_runs()).unwrap_or_default();
+        tidied.contents = tidied.note(self.find_contents()).unwrap_or_default();
+        tidied
+    }
+
+    fn old_transcripts(&self) -> io::Result<Vec<PathBuf>> {
+        let Some(before) = self.before else { return Ok(Vec::new()) };
+        let is_old = |entry: &DirEntry| {
+            let run = name_of(entry).and_then(|name| Some(name.strip_suffix(".log")?.to_owned()));
+            let written = entry.metadata().and_then(|meta| meta.modified());
+            run.is_some_and(|run| !self.open.contains(&run))
+                && written.is_ok_and(|at| Wall::from(at) < before)
+        };
+        Ok(entries(&self.transcripts)?.iter().filter(|entry| is_old(entry)).map(DirEntry::path).collect())
+    }
+
+    fn find_runs(&self) -> io::Result<Vec<KeptRun>> {
+        let runs =
+            entries(&self.runs)?.into_iter().filter_map(|entry| Some((name_of(&entry)?, entry.path())));
+        let runs = runs.filter(|(name, _)| !durable::is_put_away(name)).take(MAX_RUNS);
+        let kept = |(run, path): (String, PathBuf)| KeptRun {
+            run,
+            transcript: RunFolder::at(&path).output().exists(),
+        };
+        Ok(runs.map(kept).collect())
+    }
+
+    fn find_contents(&self) -> io::Result<Vec<KeptContent>> {
+        let kept = |hash: ContentHash| {
+            let files = self.stage.join(hash.as_str());
+            // What is not complete has no age that would save it.
+            let since = fs::metadata(&files).and_then(|meta| meta.modified());
+            let since = since.map_or_else(|_| Wall::default(), Wall::from);
+            KeptContent { bytes: size(&files), hash, since }
+        };
+        Ok(content::find_staged(&self.stage)?.into_iter().map(kept).collect())
+    }
+}
+
+impl Tidied {
+    /// What was done; where it failed, the first failure is told.
+    fn note<T>(&mut self, done: io::Result<T>) -> Option<T> {
+        match done {
+            Ok(done) => Some(done),
+            Err(e) => {
+                self.fault.get_or_insert(SafeText::new(&e.to_string()));
+                None
+            }
+        }
+    }
+}
+
+fn name_of(entry: &DirEntry) -> Option<String> {
+    entry.file_name().into_string().ok()
+}
+
+fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
+    match fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries.and_then(Iterator::collect).map_err(|e| at(folder, &e)),
+    }
+}
+
+fn at(path: &Path, e: &io::Error) -> io::Error {
+    io::Error::new(e.kind(), format!("{}: {e}", path.display()))
+}
+
+/// What cannot be looked at counts nothing.
+fn size(folder: &Path) -> u64 {
+    let files = walkdir::WalkDir::new(folder).into_iter().flatten();
+    files.filter_map(|entry| entry.metadata().ok()).filter(fs::Metadata::is_file).map(|meta| meta.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::time::{Duration, SystemTime};
+
+    fn tidying(at: &Path, before: Option<Wall>, open: &[&str]) -> Tidying {
+        Tidying {
+            runs: at.join("runs"),
+            stage: at.join("stage"),
+            transcripts: at.join("log"),
+            before,
+            open: open.iter().map(|run| (*run).to_owned()).collect(),
+        }
+    }
+
+    fn file(path: &Path, bytes: &[u8]) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    #[test]
+    fn what_was_put_away_is_removed_and_the_rest_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let (runs, stage) = (dir.path().join("runs"), dir.path().join("stage"));
+        assert_eq!(tidying(dir.path(), None, &[]).carry_out(), Tidied::default());
+        for run in ["BP00001-1", "BP00001-2", "BP00002-1"] {
+            file(&runs.join(run).join("exit"), b"{}");
+        }
+        file(&runs.join("BP00002-1").join("output.log"), b"the last words");
+        let outside = dir.path().join("outside");
+        file(&outside.join("kept"), b"");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(&outside, runs.join("BP00001-1/out")).unwrap();
+        let hash = ContentHash::try_from("a".repeat(64)).unwrap();
+        file(&stage.join(hash.as_str()).join("deep/file"), b"12345");
+        durable::put_away(&runs, "BP00001-1").unwrap();
+        // Ended in the middle of removing it: some of it has gone.
+        durable::put_away(&runs, "BP00001-2").unwrap();
+        let away =
+            fs::read_dir(&runs).unwrap().flatten().find(|e| name_of(e).unwrap().ends_with("BP00001-2"));
+        fs::remove_file(away.unwrap().path().join("exit")).unwrap();
+
+        let tidied = tidying(dir.path(), None, &[]).carry_out();
+        assert_eq!(tidied.runs, [KeptRun { run: "BP00002-1".into(), transcript: true }]);
+        let contents: Vec<_> = tidied.contents.iter().map(|kept| (&kept.hash, kept.bytes)).collect();
+        assert_eq!((contents, tidied.fault), (vec![(&hash, 5)], None));
+        assert_eq!(fs::read_dir(&runs).unwrap().count(), 1);
+        assert!(outside.join("kept").is_file());
+    }
+
+    #[test]
+    fn transcripts_go_when_they_are_old_and_not_while_the_run_goes_on_or_the_clock_is_not_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let day = |days: u64| SystemTime::now() - Duration::from_secs(days * 86_400);
+        let transcript = |run: &str, days| {
+            let path = dir.path().join("log").join(format!("{run}.log"));
+            file(&path, b"");
+            fs::File::options().write(true).open(path).unwrap().set_modified(day(days)).unwrap();
+        };
+        for (run, days) in [("BP00001-1", 91), ("BP00001-2", 89), ("BP00002-1", 91)] {
+            transcript(run, days);
+        }
+        // One that cannot be removed keeps no other.
+        fs::create_dir(dir.path().join("log/BP00000-1.log")).unwrap();
+        let there = || {
+            let names = entries(&dir.path().join("log")).unwrap();
+            names.iter().filter_map(name_of).collect::<BTreeSet<String>>()
+        };
+        let all = there();
+        tidying(dir.path(), None, &[]).carry_out();
+        assert_eq!(there(), all);
+        let tidied = tidying(dir.path(), Some(day(90).into()), &["BP00002-1"]).carry_out();
+        assert_eq!((tidied.transcripts, tidied.fault), (1, None));
+        assert_eq!(there().len(), 3);
+        assert!(!there().contains("BP00001-1.log"));
+        let tidied = tidying(dir.path(), Some(day(0).into()), &[]).carry_out();
+        assert!(tidied.fault.unwrap().as_str().contains("BP00000-1.log"));
+        assert_eq!((tidied.transcripts, there().len()), (2, 1));
+    }
+}
