@@ -122,6 +122,8 @@ pub trait AskAll: Ask {
 
 /// A view answers from memory; what takes longer than this is not answering.
 const VIEW_TIMEOUT: Duration = Duration::from_secs(10);
+/// What is worked out beside the service's loop takes its time.
+const BESIDE_TIMEOUT: Duration = Duration::from_secs(120);
 /// A poll waits for the share.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(120);
 /// Before a launch the staged content is hashed: gigabytes, maybe, on a slow disk.
@@ -188,7 +190,16 @@ impl Client {
 
     /// One answer, which may be a part.
     fn page(&self, view: &View) -> Reply {
-        let timeout = if matches!(view, View::Simulate(_)) { CHANGE_TIMEOUT } else { VIEW_TIMEOUT };
+        let timeout = match view {
+            View::Simulate(_) | View::AuditVerify => BESIDE_TIMEOUT,
+            View::List
+            | View::Show(_)
+            | View::Explain(_)
+            | View::Status
+            | View::Who
+            | View::History(..)
+            | View::Audit(_) => VIEW_TIMEOUT,
+        };
         let until = Monotonic(facts::monotonic().0 + timeout);
         match self.connect(timeout) {
             Ok(stream) => self.remote(stream, &Call::View(view.clone()), until),

@@ -4,8 +4,8 @@
 //! In reading order: what is asked and answered (`talk`); one run and the process that owns it (`run`); the process that
 //! touches the shares (`share`); the pure parts (`clock_guard`, `notice`); what is durable (`history`);
 //! what it all stands on (`footing`, `as_owner` and its `stand_in`); the `engine` that puts them together, and the `world`
-//! it does that in; `simulate`, what will become of everything; the `client` by which
-//! command line and console reach whoever is the executor.
+//! it does that in; `simulate`, what will become of everything, and `verify`, whether what was recorded was changed; the
+//! `client` by which command line and console reach whoever is the executor.
 
 pub(crate) mod as_owner;
 pub(crate) mod client;
@@ -21,4 +21,5 @@ pub(crate) mod share;
 pub(crate) mod simulate;
 pub(crate) mod stand_in;
 pub(crate) mod talk;
+pub(crate) mod verify;
 pub(crate) mod world;

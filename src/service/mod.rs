@@ -1,6 +1,7 @@
 //! The service (`pcm service run`): one loop that holds the executor, polls the share through a worker, runs what is due
 //! in order, answers the socket, and reports. The loop itself never touches the share and never waits for a package.
 
+mod beside;
 mod peers;
 mod reporting;
 mod schedule;
@@ -23,11 +24,12 @@ use crate::host::paths::Layout;
 use crate::host::{facts, ipc, stop, supervisor, threads};
 use crate::log;
 use crate::text::SafeText;
+use beside::Errand;
 use peers::Peers;
 use server::Asked;
 use std::io::Write as _;
 use std::sync::Arc;
-use steps::{Simulation, Steps};
+use steps::Steps;
 use tokio::sync::{Notify, mpsc};
 use worker::{Carrier, News, Worker};
 
@@ -123,14 +125,14 @@ async fn live(
             () = tokio::time::sleep(wake) => {}
         }
         // They take seconds where much is published, and the loop has runs to watch.
-        if let Some(simulation) = steps.simulation() {
+        if let Some(errand) = steps.errand() {
             let over = Arc::clone(&over);
-            let run = move |simulation: Simulation| {
-                simulation.run();
+            let run = move |errand: Errand| {
+                errand.run();
                 over.notify_one();
             };
-            if let Err((simulation, e)) = threads::give("simulation", simulation, run) {
-                simulation.refuse(&e);
+            if let Err((errand, e)) = threads::give("errand", errand, run) {
+                errand.refuse(&e);
             }
         }
     }

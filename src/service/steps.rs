@@ -1,31 +1,25 @@
 //! What the service does at one step, with what it hears and what it is asked in between. It waits for nothing and knows
 //! no thread: `run` drives it with the system's clock and workers, tests with simulated ones.
 
+use super::beside::{Beside, Errand, Heavy, Ordered};
 use super::reporting::Reporting;
 use super::schedule::{Recheck, Schedule};
-use super::server::{Asked, Waiting, is_over};
+use super::server::{Asked, Waiting};
 use super::tidying::Tidying;
 use super::verifying::Verifying;
 use super::worker::{Carrier, News};
 use crate::clock::{Monotonic, Wall};
 use crate::config::Config;
-use crate::decision::simulate::Situation;
-use crate::error::{Exit, Failure};
 use crate::executor::engine::{Executor, Launch, LaunchError};
 use crate::executor::share::job::{DELIVER_DEADLINE, Delivery, STAGE_DEADLINE, ShareJob, ShareNews};
-use crate::executor::simulate;
-use crate::executor::talk::protocol::{
-    Action, Answer, Call, Change, Reply, View, Wanted, other_machine, too_late,
-};
+use crate::executor::talk::protocol::{Action, Call, Change, other_machine, too_late};
 use crate::executor::world::World;
 use crate::site::content::{ContentFact, Seal};
 use crate::site::instruction::ContentHash;
 use crate::text::{SafeText, duration};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
 
 /// Steps are at most this far apart (PROMISES.md 3).
 const STEP: Duration = Duration::from_secs(30);
@@ -37,47 +31,6 @@ const LAUNCH_RETRY: Duration = Duration::from_secs(10);
 const RELOAD: Duration = Duration::from_secs(5);
 /// A clock reading is kept for the next start this often.
 const CLOCK_RECORD: Duration = Duration::from_secs(60);
-
-/// A simulation on its way: everything it needs, and where its answer goes.
-pub struct Simulation {
-    situation: Situation,
-    wanted: SimulationWanted,
-    /// Dropped with it.
-    under_way: Arc<UnderWay>,
-}
-
-/// One that was asked for.
-struct SimulationWanted {
-    wanted: Wanted,
-    until: Option<Monotonic>,
-    /// Whoever asks may operate, and waits for nobody who may not.
-    operates: bool,
-    answer: oneshot::Sender<Reply>,
-}
-
-/// The one simulation at a time.
-struct UnderWay {
-    operates: bool,
-    gives_way: AtomicBool,
-}
-
-impl Simulation {
-    /// It cannot be run.
-    pub fn refuse(self, why: &std::io::Error) {
-        let what = format!("the service has no thread for it: {why}");
-        let failure = Failure::new(Exit::Failed, "simulate-failed", what, "Try again");
-        let _ = self.wanted.answer.send(Err(failure));
-    }
-
-    /// Runs it, for up to some seconds, and answers; not longer than somebody waits for it.
-    pub fn run(self) {
-        let SimulationWanted { wanted, answer, .. } = self.wanted;
-        let go_on = || !answer.is_closed() && !self.under_way.gives_way.load(Ordering::Relaxed);
-        let doc = simulate::run(&self.situation, &wanted, &go_on);
-        // Whoever asked may have gone away.
-        let _ = answer.send(doc.map(Answer::Simulate));
-    }
-}
 
 /// The state of the loop.
 pub struct Steps<'a> {
@@ -103,9 +56,8 @@ pub struct Steps<'a> {
     early: Vec<Asked>,
     /// What is verified before it is launched.
     verifying: Verifying<'a>,
-    /// Simulations that were asked for, and the one that is under way.
-    simulations: VecDeque<SimulationWanted>,
-    simulates: Weak<UnderWay>,
+    /// What takes seconds.
+    beside: Beside,
     reporting: Reporting,
     no_launch_before: Monotonic,
     clock_recorded: Monotonic,
@@ -141,8 +93,7 @@ impl<'a> Steps<'a> {
             waiting: Vec::new(),
             early: Vec::new(),
             verifying: Verifying::by(verifies),
-            simulations: VecDeque::new(),
-            simulates: Weak::new(),
+            beside: Beside::default(),
             reporting,
             no_launch_before: mono,
             clock_recorded: mono,
@@ -498,11 +449,12 @@ impl<'a> Steps<'a> {
             self.reload(false);
         }
         let reply = match call {
-            Call::View(View::Simulate(wanted)) => {
-                let operates = actor.may_operate;
-                return self.simulations.push_back(SimulationWanted { wanted, until, operates, answer });
-            }
-            Call::View(view) => self.executor.view(&view, &actor, now),
+            Call::View(view) => match Heavy::of(&view) {
+                Some(what) => {
+                    return self.beside.order(Ordered { what, until, operates: actor.may_operate, answer });
+                }
+                None => self.executor.view(&view, &actor, now),
+            },
             Call::Change(change @ Change { what: Action::Poll, dry_run: false, .. }) => {
                 return self.begin_poll(Waiting { change, actor, until, answer }, now);
             }
@@ -539,21 +491,9 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// The next simulation, to be run beside the loop; None while there is none, or another is under way. An operator's
-    /// comes first, and ends one of somebody who may not operate.
-    pub fn simulation(&mut self) -> Option<Simulation> {
-        let mono = self.world.monotonic();
-        self.simulations.retain(|it| !is_over(it.until, &it.answer, mono));
-        let first = self.simulations.iter().position(|it| it.operates).unwrap_or(0);
-        let next = self.simulations.get(first)?;
-        if let Some(now) = self.simulates.upgrade() {
-            now.gives_way.fetch_or(next.operates && !now.operates, Ordering::Relaxed);
-            return None;
-        }
-        let wanted = self.simulations.remove(first)?;
-        let under_way = Arc::new(UnderWay { operates: wanted.operates, gives_way: AtomicBool::new(false) });
-        self.simulates = Arc::downgrade(&under_way);
-        Some(Simulation { situation: self.executor.known().situation(), wanted, under_way })
+    /// The next view that is worked out beside the loop.
+    pub fn errand(&mut self) -> Option<Errand> {
+        self.beside.next(self.executor.known(), self.world.monotonic())
     }
 
     /// A look has ended: what asked too early is known by now, or is not there.

@@ -42,7 +42,6 @@ use known::{Keep, Standing};
 use noting::Noting;
 use overdue::Overdue;
 use refusals::Refusals;
-use retention::Stage;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,8 +88,8 @@ pub struct Executor {
     overdue: Option<Overdue>,
     /// When the clock was last seen to jump.
     jumped: Option<Monotonic>,
-    /// How much is staged, once the service has looked.
-    stage: Option<Stage>,
+    /// How much of the stage something needs, in bytes, once the service has looked.
+    needed_bytes: Option<u64>,
     /// What was noted in the way of requests that wait, and until when this service has looked.
     noting: Noting,
 }
@@ -141,7 +140,7 @@ impl Executor {
             unkept: None,
             overdue: None,
             jumped: None,
-            stage: None,
+            needed_bytes: None,
             noting: Noting::default(),
             world,
         };
@@ -170,7 +169,7 @@ impl Executor {
             undelivered: self.undelivered.as_ref(),
             unwritten: self.unwritten.as_ref().map(|(what, _)| what),
             log_fault: self.journal.fault(),
-            stage: self.stage,
+            needed_bytes: self.needed_bytes,
             history: self.history.as_ref().ok(),
         };
         self.known.views(Some(standing), now).answer(view, actor)

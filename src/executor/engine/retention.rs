@@ -21,15 +21,6 @@ const FAULT_SAID: Duration = Duration::from_secs(24 * 3600);
 /// After a jump of the clock nothing is called old for this long: somebody may yet set it right.
 const NOT_OLD: Duration = Duration::from_secs(24 * 3600);
 
-/// How much is staged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stage {
-    /// All of it, in bytes.
-    pub bytes: u64,
-    /// As far as something needs it.
-    pub needed: u64,
-}
-
 impl Executor {
     /// What is to be removed and looked at.
     pub fn tidy_job(&self, now: Wall) -> ShareJob {
@@ -47,7 +38,7 @@ impl Executor {
     pub fn old_results_job(&self, now: Wall) -> Option<ShareJob> {
         let machine = self.known.config().machine?;
         let before = self.old_from(self.known.config().retention.results, now)?;
-        let (places, trust) = self.known.report_places();
+        let (places, trust) = self.known.report_places().ok()?;
         let job = ShareJob::RemoveResults { places, trust, machine, before };
         // What lies there of an earlier life decides whether this history is the whole.
         (!self.known.is_new()).then_some(job)
@@ -86,11 +77,8 @@ impl Executor {
         let retention = self.known.config().retention.clone();
         let Some(needed) = self.known.needed_content() else { return 0 };
         let named: BTreeSet<ContentHash> = self.known.contents().cloned().collect();
-        let mut stage = Stage { bytes: 0, needed: 0 };
-        for content in kept {
-            stage.bytes += content.bytes;
-            stage.needed += if needed.contains(&content.hash) { content.bytes } else { 0 };
-        }
+        let needs = kept.iter().filter(|content| needed.contains(&content.hash));
+        self.needed_bytes = Some(needs.map(|content| content.bytes).sum());
         let old = self.old_from(retention.stage, now);
         let mut away = 0;
         for content in contents_that_go(kept, &needed, &named, old, retention.stage_size) {
@@ -100,13 +88,11 @@ impl Executor {
             match self.world.put_away_content(&content.hash) {
                 Ok(()) => {
                     self.known.content.remove(&content.hash);
-                    stage.bytes -= content.bytes;
                     away += 1;
                 }
                 Err(e) => self.cannot_put_away(content.hash.as_str(), &e, now),
             }
         }
-        self.stage = Some(stage);
         if away > 0 {
             self.known.find_unstartable();
         }

@@ -79,9 +79,24 @@ pub(super) fn append(
 /// # Errors
 /// What the database says. A chain that does not hold is no error: `Err(first bad event)` inside.
 pub fn verify(db: &Connection) -> rusqlite::Result<Result<ChainState, u64>> {
-    let mut statement = db.prepare("SELECT seq, at, kind, request, body, hash FROM events ORDER BY seq")?;
-    let mut rows = statement.query([])?;
-    let mut head = ChainState::default();
+    verify_next(db, ChainState::default(), i64::MAX)
+}
+
+/// Walks on from an event that holds, over so many events at most: the last of them.
+///
+/// # Errors
+/// As [`verify`].
+pub(super) fn verify_next(
+    db: &Connection,
+    mut head: ChainState,
+    most: i64,
+) -> rusqlite::Result<Result<ChainState, u64>> {
+    let mut statement = db.prepare_cached(
+        "SELECT seq, at, kind, request, body, hash FROM events WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    )?;
+    // Nothing comes before the first.
+    let after = if head.events == 0 { i64::MIN } else { head.events as i64 };
+    let mut rows = statement.query(params![after, most])?;
     while let Some(row) = rows.next()? {
         let seq: i64 = row.get(0)?;
         let wanted = head.events + 1;

@@ -171,18 +171,28 @@ impl History {
         opened.map_err(|lost| lost.evidence.to_string())?.history.audit_page(before, most)
     }
 
-    /// Walks the chain of the file as it is, believed or not: how many events hold, and the first that does not.
+    /// Walks the chain of the file as it is, believed or not: how many events hold, and the first that does not. It looks at
+    /// some of them at a time, so that whoever writes waits for no longer than that. None: `go_on` said no.
     ///
     /// # Errors
     /// In words, why it cannot be read at all.
-    pub fn verify(layout: &Layout) -> std::result::Result<(u64, Option<u64>), String> {
+    pub fn verify(
+        layout: &Layout,
+        go_on: &dyn Fn() -> bool,
+    ) -> std::result::Result<Option<(u64, Option<u64>)>, String> {
+        const AT_ONCE: i64 = 500;
         let file = layout.history();
         let failed = |e: rusqlite::Error| format!("{} cannot be read: {e}", file.display());
         let db = connect(&file, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
-        Ok(match chain::verify(&db).map_err(failed)? {
-            Ok(head) => (head.events, None),
-            Err(bad) => (bad - 1, Some(bad)),
-        })
+        let mut head = ChainState::default();
+        while go_on() {
+            match chain::verify_next(&db, head.clone(), AT_ONCE).map_err(failed)? {
+                Ok(newest) if newest == head => return Ok(Some((head.events, None))),
+                Ok(newest) => head = newest,
+                Err(bad) => return Ok(Some((bad - 1, Some(bad)))),
+            }
+        }
+        Ok(None)
     }
 
     /// The time that a service wrote down last.

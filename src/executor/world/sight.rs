@@ -82,6 +82,8 @@ impl Sight {
                 ShareNews::Staged(..)
                 | ShareNews::Unchanged
                 | ShareNews::Delivered(_)
+                | ShareNews::ResultsRemoved(_)
+                | ShareNews::Tidied(_)
                 | ShareNews::Reported(_)
                 | ShareNews::Verified(_),
             ) => None,

@@ -8,8 +8,9 @@ use crate::error::{Exit, Failure, Result};
 use crate::executor::history::History;
 use crate::executor::talk::protocol::VERSION;
 use crate::executor::talk::view::{
-    AuditDoc, HistoryDoc, ServiceState, SessionDoc, StandstillDoc, StatusDoc, VerifyDoc, WhoDoc,
+    AuditDoc, HistoryDoc, ServiceState, SessionDoc, StandstillDoc, StatusDoc, WhoDoc,
 };
+use crate::executor::verify::unreadable;
 use crate::host::account::Actor;
 use crate::host::sessions::Session;
 use crate::site::ids::RequestId;
@@ -46,14 +47,7 @@ impl Views<'_> {
             Some(history) => history.audit_page(older, PAGE),
             None => History::read_audit(&self.known.layout, older, PAGE),
         };
-        page.map(|(entries, older)| AuditDoc { entries, older }).map_err(|why| state_failure(&why))
-    }
-
-    /// The chain is walked whether or not the history is believed: where it breaks is what is asked.
-    pub(super) fn audit_verify(&self) -> Result<VerifyDoc> {
-        let (entries, first_bad) = History::verify(&self.known.layout).map_err(|why| state_failure(&why))?;
-        let ok = first_bad.is_none() && self.known.lost.is_none();
-        Ok(VerifyDoc { ok, entries, first_bad })
+        page.map(|(entries, older)| AuditDoc { entries, older }).map_err(|why| unreadable(&why))
     }
 
     pub(super) fn status(&self, actor: &Actor) -> StatusDoc {
@@ -162,15 +156,6 @@ impl Views<'_> {
             None => Ok(()),
         }
     }
-}
-
-fn state_failure(why: &str) -> Failure {
-    Failure::new(
-        Exit::State,
-        "state-unreadable",
-        why,
-        "Look at the rights and the health of the state folder",
-    )
 }
 
 /// The document of a log-on that counts and holds up nothing.

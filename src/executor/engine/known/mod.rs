@@ -29,6 +29,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::executor::clock_guard::ClockGuard;
 use crate::executor::footing::Footing;
 use crate::executor::history::{AttemptRow, Cause, Delta, Lost, Reported, Snapshot};
+use crate::executor::verify::Chain;
 use crate::executor::world::{RealWorld, Sight, Store as _};
 use crate::host::paths::Layout;
 use crate::host::perms::Loose;
@@ -275,6 +276,11 @@ impl Known {
             policy: self.policy.clone(),
             zone: self.zone.clone(),
         }
+    }
+
+    /// The chain of its history, for whoever verifies it.
+    pub fn chain(&self) -> Chain {
+        Chain { layout: self.layout.clone(), lost: self.lost.is_some() }
     }
 
     pub(super) fn with_inputs<T>(&self, now: Wall, ask: impl FnOnce(&Inputs) -> T) -> T {

@@ -157,11 +157,12 @@ impl Views<'_> {
     /// What may yet run here takes more room than the stage may have: nothing of that is removed.
     fn large_stage(&self) -> Option<Problem> {
         let most = self.known.policy.config.retention.stage_size;
-        let stage = self.standing.and_then(|standing| standing.stage).filter(|stage| stage.needed > most)?;
+        let needed =
+            self.standing.and_then(|standing| standing.needed_bytes).filter(|needed| *needed > most)?;
         let message = format!(
             "the files of what may yet run here take {}, more than {} ([retention] stage_size); nothing of them is \
              removed. Allow more, or withdraw requests",
-            text::bytes(stage.needed),
+            text::bytes(needed),
             text::bytes(most)
         );
         let problem = problem("stage-size", &self.known.layout.stage(), message);

@@ -1,6 +1,5 @@
 //! The documents of the views, made from what is known and from what the executor, if there is one, says of itself.
 
-use super::super::retention::Stage;
 use super::Known;
 use crate::clock::{Wall, between};
 use crate::decision::{self, Change, Decision, GateResult, Retelling, Trail};
@@ -29,8 +28,8 @@ pub(in super::super) struct Standing<'a> {
     pub unwritten: Option<&'a SafeText>,
     /// What of results and report has not reached the share.
     pub undelivered: Option<&'a Undelivered>,
-    /// How much is staged, once somebody has looked.
-    pub stage: Option<Stage>,
+    /// How much of the stage something needs, in bytes, once somebody has looked.
+    pub needed_bytes: Option<u64>,
     /// Why the log cannot be written.
     pub log_fault: Option<&'a SafeText>,
     /// The history that it has open.
@@ -89,7 +88,7 @@ impl Views<'_> {
             View::Who => Answer::Who(self.who()),
             View::History(request, older) => Answer::History(self.history(*request, *older)?),
             View::Audit(older) => Answer::Audit(self.audit(*older)?),
-            View::AuditVerify => Answer::Verify(self.audit_verify()?),
+            View::AuditVerify => Answer::Verify(self.known.chain().verify(&|| true)?),
             View::Simulate(wanted) => {
                 Answer::Simulate(simulate::run(&self.known.situation(), wanted, &|| true)?)
             }

@@ -109,7 +109,7 @@ fn run_all(due: u64, folder: &Path) -> Grown {
     let ran: Vec<String> = world.lock().launches.iter().map(|(id, _)| id.to_string()).collect();
     assert_eq!(ran.len() as u64, due, "each once");
     assert!(ran.is_sorted(), "by mandatory time, however they are listed: {ran:?}");
-    let (events, bad) = History::verify(&world.layout).unwrap();
+    let (events, bad) = History::verify(&world.layout, &|| true).unwrap().unwrap();
     assert_eq!(bad, None);
     let db = Connection::open(world.layout.history()).unwrap();
     let bytes = db.query_row("SELECT sum(length(body)) FROM events", [], |row| row.get::<_, i64>(0)).unwrap();

@@ -144,8 +144,8 @@ impl<'a> Service<'a> {
         let (answer, mut answered) = oneshot::channel();
         let call = Call::View(view);
         self.steps.answer(Asked { call, machine: None, actor, until: None, answer });
-        if let Some(simulation) = self.steps.simulation() {
-            simulation.run();
+        if let Some(errand) = self.steps.errand() {
+            errand.run();
         }
         answered.try_recv().unwrap().unwrap()
     }

@@ -365,18 +365,47 @@ fn one_simulation_runs_at_a_time_an_operators_first_and_none_whose_caller_has_le
             Wanted { request: None, from, until: from + TimeDelta::days(30), assume: Default::default() };
         let simulate = || Call::View(View::Simulate(wanted.clone()));
         let mut anna = stage.ask_as(false, simulate(), None);
-        let under_way = stage.steps.simulation().unwrap();
+        let under_way = stage.steps.errand().unwrap();
         drop(stage.ask_as(false, simulate(), None));
         let mut bob = stage.ask_as(false, simulate(), None);
-        assert!(stage.steps.simulation().is_none(), "one at a time");
+        assert!(stage.steps.errand().is_none(), "one at a time");
         let mut ola = stage.ask(simulate());
-        assert!(stage.steps.simulation().is_none(), "still");
+        assert!(stage.steps.errand().is_none(), "still");
         under_way.run();
         assert_eq!(anna.try_recv().unwrap().unwrap_err().code, "service-busy", "it gave way");
-        stage.steps.simulation().unwrap().run();
+        stage.steps.errand().unwrap().run();
         assert!(matches!(ola.try_recv(), Ok(Ok(Answer::Simulate(_)))));
-        stage.steps.simulation().unwrap().run();
+        stage.steps.errand().unwrap().run();
         assert!(matches!(bob.try_recv(), Ok(Ok(Answer::Simulate(_)))));
-        assert!(stage.steps.simulation().is_none(), "nobody waits for the fourth");
+        assert!(stage.steps.errand().is_none(), "nobody waits for the fourth");
+    });
+}
+
+/// Of a long history it takes seconds, in which a run may end and an operator may ask for something.
+#[test]
+fn the_chain_is_checked_beside_the_loop_which_answers_meanwhile() {
+    on_stage(|stage| {
+        let mut checked = stage.ask_as(false, Call::View(View::AuditVerify), None);
+        assert!(checked.try_recv().is_err(), "the loop does not do it");
+        let under_way = stage.steps.errand().unwrap();
+        let left = stage.ask_as(false, Call::View(View::AuditVerify), None);
+        assert!(stage.ask(Call::View(View::Status)).try_recv().unwrap().is_ok());
+        assert!(stage.change(Action::Unhold).try_recv().unwrap().is_ok());
+        stage.pass(2);
+        assert!(stage.steps.errand().is_none(), "one at a time");
+        under_way.run();
+        assert!(matches!(checked.try_recv(), Ok(Ok(Answer::Verify(doc))) if doc.ok && doc.entries > 0));
+        drop(left);
+        assert!(stage.steps.errand().is_none(), "nobody waits for the other");
+
+        // An operator's ends one of somebody who may not operate.
+        let mut anna = stage.ask_as(false, Call::View(View::AuditVerify), None);
+        let under_way = stage.steps.errand().unwrap();
+        let mut ola = stage.ask(Call::View(View::AuditVerify));
+        assert!(stage.steps.errand().is_none());
+        under_way.run();
+        assert_eq!(anna.try_recv().unwrap().unwrap_err().code, "service-busy");
+        stage.steps.errand().unwrap().run();
+        assert!(matches!(ola.try_recv(), Ok(Ok(Answer::Verify(doc))) if doc.ok));
     });
 }
