@@ -1,6 +1,7 @@
 //! The documents that every view is made of: the console draws them, the command line prints them as text or as JSON,
 //! and the socket carries them. Field names are the contract of DESIGN.md 7.
 
+pub use super::audit::*;
 pub use super::done::*;
 use crate::clock::Wall;
 use crate::config::PollingBy;
@@ -451,56 +452,6 @@ pub struct HistoryDoc {
     /// There are more: where the next page begins. The client asks for all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub older: Option<u64>,
-}
-
-/// `audit`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AuditDoc {
-    /// Oldest first.
-    pub entries: Vec<AuditEntryDoc>,
-    /// As of a history.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub older: Option<u64>,
-}
-
-/// One entry of the audit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AuditEntryDoc {
-    /// When.
-    pub at: Wall,
-    /// Account name.
-    pub who: SafeText,
-    /// Its number; None on Windows.
-    pub uid: Option<u32>,
-    /// Terminal of the caller.
-    pub terminal: Option<SafeText>,
-    /// Where the SSH connection came from.
-    pub from: Option<SafeText>,
-    /// What was asked for.
-    pub verb: String,
-    /// For what.
-    pub request_id: Option<RequestId>,
-    /// The operator's words.
-    pub reason: Option<SafeText>,
-    /// `asked` before it is carried out; `done`, or the refusal's code (`already-attempted` for `done`), after.
-    pub result: SafeText,
-    /// It stands for so many of this account that were refused alike; None: for itself.
-    #[serde(default)]
-    pub times: Option<u64>,
-    /// The first of them.
-    #[serde(default)]
-    pub since: Option<Wall>,
-}
-
-/// `audit verify`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct VerifyDoc {
-    /// The chain holds from its first event to its head, and the head is the mark's.
-    pub ok: bool,
-    /// Events checked.
-    pub entries: u64,
-    /// The first one that does not fit.
-    pub first_bad: Option<u64>,
 }
 
 /// `simulate`
