@@ -501,7 +501,12 @@ fn changes_are_said_in_one_sentence() {
     let id = "BP0000Y".parse().unwrap();
     let deferred = ChangedDoc { request_id: id, state: State::Deferred, deferred_until: Some(later(120)) };
     assert_eq!(shown(changed(&deferred, &look)), "BP0000Y is deferred until 16:02 (in 2h).\n");
-    let held = HoldDoc { held_until: Some(later(120)), by: Some("ola".into()), reason: Some("move".into()) };
+    let held = HoldDoc {
+        held_until: Some(later(120)),
+        id: None,
+        by: Some("ola".into()),
+        reason: Some("move".into()),
+    };
     assert!(shown(hold(&held, &look)).starts_with("HELD until 16:02 (in 2h) by ola: \"move\"."));
     let ended = RunResultDoc {
         request_id: id,
@@ -516,4 +521,25 @@ fn changes_are_said_in_one_sentence() {
     assert_eq!(shown(run_result(&ended, &look)), "BP0000Y attempt 1 failed after 1m: exit 17.\n");
     let dry = DryRunDoc { dry_run: true, would: "run BP0000Y as root".into(), request_id: Some(id) };
     assert_eq!(shown(dry_run(&dry, &look)), "Would run BP0000Y as root. Nothing was done.\n");
+}
+
+/// Nobody saw its end: for as long as the machine lives the time would go on.
+#[test]
+fn how_long_an_interrupted_attempt_took_is_unknown_and_does_not_count_on() {
+    let interrupted = AttemptDoc {
+        ended_at: None,
+        exit_code: None,
+        ..attempt(1, State::Interrupted, 0, "its run host is gone")
+    };
+    let running = AttemptDoc { ended_at: None, exit_code: None, ..attempt(2, State::Running, 0, "") };
+    let doc = HistoryDoc { attempts: vec![interrupted, running], older: None };
+    let took = |minutes| {
+        let text = shown(attempts(&doc, &Look { now: later(minutes), ..look(120) }));
+        let of = |state: &str| text.lines().find(|line| line.contains(state)).unwrap().to_owned();
+        (of("interrupted"), of("running"))
+    };
+    let ((before, grows), (after, grown)) = (took(0), took(60 * 24 * 3));
+    assert!(before.contains(" unknown ") && after.contains(" unknown "), "{before}\n{after}");
+    assert!(!before.contains("so far") && !after.contains("so far"), "{before}\n{after}");
+    assert!(grows.contains("so far") && grows != grown, "{grows}\n{grown}");
 }
