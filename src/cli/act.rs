@@ -4,7 +4,7 @@
 use super::args::{DeferArgs, HoldArgs, RerunArgs, RunArgs, StopArgs, UntilArgs, WaitArgs};
 use super::{App, follow, view};
 use crate::clock::Wall;
-use crate::decision::Verb;
+use crate::decision::{Replace, Verb};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Ask;
 use crate::executor::talk::protocol::{Action, Answer};
@@ -76,7 +76,12 @@ pub fn stop(app: &App, args: StopArgs) -> Result<Exit> {
 
 /// `pcm hold`
 pub fn hold(app: &App, args: HoldArgs) -> Result<Exit> {
-    let hold = Action::Hold { until: until(app, &args.until)?, replace: args.replace };
+    let replace = match &args.replace {
+        None => Replace::Nothing,
+        Some(None) => Replace::Any,
+        Some(Some(id)) => Replace::This(SafeText::new(id)),
+    };
+    let hold = Action::Hold { until: until(app, &args.until)?, replace };
     app.change(hold, Some(&args.reason))
 }
 

@@ -36,6 +36,45 @@ pub fn judge(
     Ok(decision)
 }
 
+/// What a new hold may take the place of: `false`, `true`, or the id of a hold in a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Named", into = "Named")]
+pub enum Replace {
+    /// Of no other.
+    Nothing,
+    /// Of whichever is in force.
+    Any,
+    /// Of the one that whoever asks has seen, by its id, and of no newer one.
+    This(SafeText),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Named {
+    Any(bool),
+    This(SafeText),
+}
+
+impl From<Named> for Replace {
+    fn from(named: Named) -> Self {
+        match named {
+            Named::Any(false) => Replace::Nothing,
+            Named::Any(true) => Replace::Any,
+            Named::This(id) => Replace::This(id),
+        }
+    }
+}
+
+impl From<Replace> for Named {
+    fn from(replace: Replace) -> Self {
+        match replace {
+            Replace::Nothing => Named::Any(false),
+            Replace::Any => Named::Any(true),
+            Replace::This(id) => Named::This(id),
+        }
+    }
+}
+
 /// Whether all automatic runs may be held until then. A hold in force is only replaced by name, whoever set it: accounts
 /// such as root are shared.
 ///
@@ -44,16 +83,23 @@ pub fn judge(
 pub fn judge_hold(
     inputs: &Inputs,
     until: Wall,
-    replace: bool,
+    replace: &Replace,
     reason: Option<&SafeText>,
 ) -> Result<(), Refusal> {
-    if let Some(hold) = inputs.history.hold.as_ref().filter(|hold| inputs.now < hold.until && !replace) {
-        let end = stamp(hold.until, inputs.zone);
-        return Err(refusal(
-            Refused::HoldInForce,
-            format!("{} holds all automatic runs until {end}: {:?}", hold.by, hold.reason),
-            "Leave it as it is; if yours is to take its place, add --replace",
-        ));
+    if let Some(hold) = inputs.history.hold.as_ref().filter(|hold| inputs.now < hold.until) {
+        let (newer, may) = match replace {
+            Replace::Nothing => ("", false),
+            Replace::Any => ("", true),
+            Replace::This(id) => ("meanwhile ", *id == hold.id()),
+        };
+        if !may {
+            let end = stamp(hold.until, inputs.zone);
+            return Err(refusal(
+                Refused::HoldInForce,
+                format!("{newer}{} holds all automatic runs until {end}: {:?}", hold.by, hold.reason),
+                format!("Leave it as it is; if yours is to take its place, add --replace={}", hold.id()),
+            ));
+        }
     }
     in_future(inputs, until)?;
     needs_reason(reason, "a hold")

@@ -28,7 +28,7 @@ pub(crate) mod window;
 mod world;
 
 pub use decide::{decide, decide_one, due_in_order, next_instant, verdicts};
-pub use judge::{Allowed, allowed, judge, judge_hold};
+pub use judge::{Allowed, Replace, allowed, judge, judge_hold};
 pub use model::*;
 pub use outlook::{foretell, next_runs};
 pub use restart::{RestartPlan, RestartState, RestartVerb, judge_restart, restart_plan};

@@ -212,6 +212,13 @@ pub struct Hold {
     pub at: Wall,
 }
 
+impl Hold {
+    /// What it is told by from one that comes after it.
+    pub fn id(&self) -> SafeText {
+        SafeText::new(&format!("{:x}", self.at.timestamp_millis()))
+    }
+}
+
 /// What the configuration allows, or why it cannot be read.
 #[derive(Debug, Clone)]
 pub struct Policy {

@@ -102,6 +102,14 @@ fn a_hold_takes_the_place_of_another_only_by_name_and_status_says_whose_it_is() 
     assert_eq!(site.json_of(&["status"])["held_until"], mine["held_until"]);
     let text = text(&site.pcm(&["status"]));
     assert!(text.contains(" by ") && text.contains("\"mine\""), "{text}");
+    // The one that was shown, and no other one that came since.
+    let shown = format!("--replace={}", first["id"].as_str().unwrap());
+    let refused = site.refused(&["hold", "--for", "2h", "--reason", "later", &shown], 3);
+    assert_eq!(refused["code"], "hold-in-force");
+    assert!(refused["message"].as_str().unwrap().contains("meanwhile "), "{refused}");
+    let named = format!("--replace={}", mine["id"].as_str().unwrap());
+    assert!(refused["remedy"].as_str().unwrap().contains(&named), "{refused}");
+    site.json(&["hold", "--for", "2h", "--reason", "later", &named]);
 }
 
 #[test]

@@ -93,9 +93,9 @@ pub struct HoldArgs {
     /// Until when.
     #[command(flatten)]
     pub until: UntilArgs,
-    /// In the place of the hold that is in force
-    #[arg(long)]
-    pub replace: bool,
+    /// In the place of the hold that is in force; with the ID that the refusal names, of that one only
+    #[arg(long, value_name = "ID", num_args = 0..=1, require_equals = true)]
+    pub replace: Option<Option<String>>,
     /// Why
     #[arg(long, value_name = "R")]
     pub reason: String,

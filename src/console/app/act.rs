@@ -159,7 +159,11 @@ impl App {
     }
 
     fn question(&self, id: Id, requests: Vec<RequestId>) -> Confirm {
-        Confirm::new(id, requests, self.now, self.touched)
+        let hold = self.data.hold().filter(|_| id == Id::Hold);
+        let over = hold.and_then(|hold| hold.id.clone());
+        let mut confirm = Confirm::new(id, requests, self.now, self.touched);
+        confirm.over = over;
+        confirm
     }
 
     /// A confirmation, with details that are newer than it: what is confirmed is what is shown.

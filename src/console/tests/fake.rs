@@ -491,6 +491,7 @@ impl Ask for Fake {
             Action::Hold { until, .. } => {
                 let hold = HoldDoc {
                     held_until: Some(*until),
+                    id: Some("1".into()),
                     by: Some("ola".into()),
                     reason: change.reason.clone(),
                 };
@@ -501,7 +502,7 @@ impl Ask for Fake {
             Action::Unhold => {
                 let mut status = self.status.lock().unwrap();
                 (status.held_until, status.hold) = (None, None);
-                Answer::Hold(HoldDoc { held_until: None, by: None, reason: None })
+                Answer::Hold(HoldDoc { held_until: None, id: None, by: None, reason: None })
             }
             Action::Seen(request) => {
                 let seen = SeenBy { by: "ola".into(), at: soon(0) };

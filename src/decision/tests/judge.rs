@@ -1,7 +1,7 @@
 //! What an operator may do: which gates a trigger passes by itself, which by name, which never, and the other verbs.
 
 use super::super::model::*;
-use super::super::{allowed, judge, judge_hold};
+use super::super::{Replace, allowed, judge, judge_hold};
 use super::gates::OVERRIDABLE;
 use super::scene::*;
 use crate::clock::{Wall, When};
@@ -382,7 +382,7 @@ fn only_a_deferral_in_force_can_be_ended_and_only_what_runs_can_be_stopped() {
 fn a_hold_needs_a_time_to_come_and_a_reason() {
     let scene = Scene::due();
     let hold = |until, reason: Option<&SafeText>| {
-        judge_hold(&scene.inputs(), until, false, reason).map_err(|r| r.code.to_string())
+        judge_hold(&scene.inputs(), until, &Replace::Nothing, reason).map_err(|r| r.code.to_string())
     };
     let (soon, why) = (now() + TimeDelta::hours(1), reason());
     assert_eq!(hold(soon, why.as_ref()), Ok(()));
@@ -396,17 +396,26 @@ fn a_hold_in_force_is_replaced_only_by_name() {
     let mut scene = Scene::due();
     scene.history.hold = Some(Hold { until, by: "ola".into(), reason: "an audit".into(), at: now() });
     let hold = |scene: &Scene, replace| {
-        judge_hold(&scene.inputs(), now() + TimeDelta::hours(5), replace, reason().as_ref())
+        judge_hold(&scene.inputs(), now() + TimeDelta::hours(5), &replace, reason().as_ref())
     };
-    let refused = hold(&scene, false).unwrap_err();
+    let refused = hold(&scene, Replace::Nothing).unwrap_err();
     assert_eq!(refused.code.as_str(), "hold-in-force");
     for named in ["ola", "an audit", "until"] {
         assert!(refused.why.as_str().contains(named), "{}", refused.why);
     }
-    assert!(refused.remedy.as_str().contains("--replace"));
-    assert!(hold(&scene, true).is_ok());
+    let seen = scene.history.hold.as_ref().unwrap().id();
+    assert!(refused.remedy.as_str().contains(&format!("--replace={seen}")));
+    assert!(hold(&scene, Replace::Any).is_ok());
+    assert!(hold(&scene, Replace::This(seen.clone())).is_ok());
+    // Another one took its place since it was seen.
+    let newer = Hold { until, by: "jan".into(), reason: "a move".into(), at: now() + TimeDelta::seconds(1) };
+    scene.history.hold = Some(newer.clone());
+    let refused = hold(&scene, Replace::This(seen.clone())).unwrap_err();
+    assert!(refused.why.as_str().starts_with("meanwhile jan holds"), "{}", refused.why);
+    assert!(refused.remedy.as_str().contains(&format!("--replace={}", newer.id())), "{}", refused.remedy);
     scene.now = until;
-    assert!(hold(&scene, false).is_ok(), "one that is over is in nobody's way");
+    assert!(hold(&scene, Replace::Nothing).is_ok(), "one that is over is in nobody's way");
+    assert!(hold(&scene, Replace::This(seen)).is_ok());
 }
 
 #[test]

@@ -222,7 +222,7 @@ impl Executor {
                 self.request_act((*request, verb), reason, actor, verified, now)
             }
             Action::Hold { until, replace } => {
-                self.known.judged_hold(*until, *replace, reason, now)?;
+                self.known.judged_hold(*until, replace, reason, now)?;
                 let before = self.known.snapshot.view.hold.clone().filter(|hold| now < hold.until);
                 let hold = Hold {
                     until: *until,

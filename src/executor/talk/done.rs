@@ -46,6 +46,9 @@ pub struct ChangedDoc {
 pub struct HoldDoc {
     /// None: no hold.
     pub held_until: Option<Wall>,
+    /// What `pcm hold --replace=ID` names it by.
+    #[serde(default)]
+    pub id: Option<SafeText>,
     /// Who set it.
     #[serde(default)]
     pub by: Option<SafeText>,

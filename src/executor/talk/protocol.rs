@@ -4,7 +4,7 @@
 use super::view::*;
 use crate::clock::{Monotonic, Wall};
 use crate::decision::simulate::Assumptions;
-use crate::decision::{RestartVerb, Verb};
+use crate::decision::{Replace, RestartVerb, Verb};
 use crate::error::{Exit, Failure};
 use crate::site::ids::{MachineId, RequestId};
 use crate::text::SafeText;
@@ -139,7 +139,7 @@ pub enum Action {
         /// Which.
         until: Wall,
         /// In the place of a hold that is in force.
-        replace: bool,
+        replace: Replace,
     },
     /// Automatic runs again.
     Unhold,
@@ -403,7 +403,7 @@ mod tests {
         let restarts = [RestartVerb::Now, RestartVerb::Defer(Wall::default()), RestartVerb::Cancel];
         words.extend(restarts.map(|verb| Action::Restart(verb).verb()));
         let others = [
-            Action::Hold { until: Wall::default(), replace: true },
+            Action::Hold { until: Wall::default(), replace: Replace::Any },
             Action::Unhold,
             Action::Notice,
             Action::Seen(None),

@@ -12,7 +12,7 @@ use super::input::Input;
 use super::until;
 use crate::clock::{Wall, Zone};
 use crate::console::keymap::commands::Id;
-use crate::decision::{RestartVerb, Verb};
+use crate::decision::{Replace, RestartVerb, Verb};
 use crate::executor::talk::protocol::{Action, Change, MAX_REASON};
 use crate::executor::talk::view::{AllowedDoc, GateDoc, ShowDoc};
 use crate::safe;
@@ -41,6 +41,8 @@ pub struct Confirm {
     /// When the key went down from which on it takes [`READ`] until a `y` counts: that which opened it, or a `y` that
     /// came too soon, so that a key that is held down never confirms.
     touched: Moment,
+    /// The hold that was in force then, by its id: a newer one was not asked about.
+    pub over: Option<SafeText>,
     /// Why the last `y` did nothing.
     pub complaint: Option<Complaint>,
 }
@@ -112,6 +114,7 @@ impl Confirm {
             },
             opened,
             touched,
+            over: None,
             complaint: None,
         }
     }
@@ -237,6 +240,10 @@ impl Confirm {
         Some(Outcome::DoEach(changes, refused))
     }
 
+    fn replaces(&self) -> Replace {
+        self.over.clone().map_or(Replace::Nothing, Replace::This)
+    }
+
     fn change(&self, request: Option<RequestId>, data: &Data, now: Wall, zone: &Zone) -> Option<Change> {
         let until = || until::parse(self.until.text(), now, zone).ok();
         // Of several requests each is given only what holds it back itself.
@@ -253,7 +260,7 @@ impl Confirm {
             (Id::Undefer, Some(request)) => Action::Request(request, Verb::Undefer),
             (Id::Stop, Some(request)) => Action::Request(request, Verb::Stop),
             // One that is in force is named in the question, and replaced by a yes to it.
-            (Id::Hold, _) => Action::Hold { until: until()?, replace: data.held_until().is_some() },
+            (Id::Hold, _) => Action::Hold { until: until()?, replace: self.replaces() },
             (Id::Unhold, _) => Action::Unhold,
             (Id::Notice, _) => Action::Notice,
             (Id::Restart, _) => Action::Restart(RestartVerb::Now),

@@ -2,7 +2,7 @@
 
 use super::Known;
 use crate::clock::Wall;
-use crate::decision::RestartState;
+use crate::decision::{Hold, RestartState};
 use crate::executor::talk::protocol::{Answer, Reply};
 use crate::executor::talk::view::{ChangedDoc, HoldDoc, PollDoc, RestartDoc, RunResultDoc};
 use crate::site::ids::RequestId;
@@ -73,6 +73,7 @@ impl Known {
         let hold = self.snapshot.view.hold.as_ref();
         HoldDoc {
             held_until: hold.map(|h| h.until),
+            id: hold.map(Hold::id),
             by: hold.map(|h| h.by.clone()),
             reason: hold.map(|h| h.reason.clone()),
         }

@@ -3,7 +3,7 @@
 
 use super::Known;
 use crate::clock::Wall;
-use crate::decision::{self, Decision, Refusal, RestartPlan, RestartVerb, Verb};
+use crate::decision::{self, Decision, Refusal, Replace, RestartPlan, RestartVerb, Verb};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::talk::protocol::{Action, Change};
 use crate::executor::talk::view::DryRunDoc;
@@ -47,7 +47,7 @@ impl Known {
     pub(in super::super) fn judged_hold(
         &self,
         until: Wall,
-        replace: bool,
+        replace: &Replace,
         reason: Option<&SafeText>,
         now: Wall,
     ) -> Result<()> {
@@ -82,7 +82,7 @@ impl Known {
                 self.would_of_request(&decision, *request, verb)
             }
             Action::Hold { until, replace } => {
-                self.judged_hold(*until, *replace, reason, now)?;
+                self.judged_hold(*until, replace, reason, now)?;
                 let held = self.snapshot.view.hold.as_ref().filter(|hold| now < hold.until);
                 let instead = held.map(|hold| {
                     format!(

@@ -6,7 +6,7 @@ use super::world::{Shared, World};
 use super::{Random, make_past};
 use crate::clock::Monotonic;
 use crate::config::Config;
-use crate::decision::{Power, Verb};
+use crate::decision::{Power, Replace, Verb};
 use crate::executor::engine::Executor;
 use crate::executor::share::job::{ShareJob, ShareNews};
 use crate::executor::talk::protocol::{Action, Answer, Call, CallId, Change, Reply, View, Wanted};
@@ -227,7 +227,7 @@ fn content_that_changed_after_it_was_verified_is_verified_again_and_not_launched
 fn what_was_verified_for_a_launch_that_did_not_come_is_verified_again_for_the_next() {
     on_stage(|stage| {
         let until = stage.world.lock().wall + TimeDelta::hours(5);
-        assert!(stage.change(Action::Hold { until, replace: false }).try_recv().unwrap().is_ok());
+        assert!(stage.change(Action::Hold { until, replace: Replace::Nothing }).try_recv().unwrap().is_ok());
         stage.answer(Ok(AS_IT_IS));
         stage.pass(10);
         assert_eq!((stage.asked(), stage.launches()), (0, 0), "what is decided after it counts");
@@ -244,7 +244,7 @@ fn what_was_verified_for_a_launch_that_did_not_come_is_verified_again_for_the_ne
 fn an_operator_waits_for_the_verification_of_a_run_and_nobody_else_does() {
     on_stage(|stage| {
         let until = stage.world.lock().wall + TimeDelta::hours(5);
-        assert!(stage.change(Action::Hold { until, replace: false }).try_recv().unwrap().is_ok());
+        assert!(stage.change(Action::Hold { until, replace: Replace::Nothing }).try_recv().unwrap().is_ok());
         stage.answer(Ok(AS_IT_IS));
         let overrides = vec![crate::terms::Gate::Hold];
         let mut run = stage.change(Action::Request(id(), Verb::Run { overrides }));
@@ -274,7 +274,7 @@ fn content_that_is_not_what_was_published_starts_nothing_and_is_staged_and_verif
 fn an_operator_is_told_that_the_content_is_not_what_was_published() {
     on_stage(|stage| {
         let until = stage.world.lock().wall + TimeDelta::hours(5);
-        assert!(stage.change(Action::Hold { until, replace: false }).try_recv().unwrap().is_ok());
+        assert!(stage.change(Action::Hold { until, replace: Replace::Nothing }).try_recv().unwrap().is_ok());
         stage.answer(Ok(AS_IT_IS));
         let overrides = vec![crate::terms::Gate::Hold];
         let mut run = stage.change(Action::Request(id(), Verb::Run { overrides }));
@@ -287,7 +287,7 @@ fn an_operator_is_told_that_the_content_is_not_what_was_published() {
 /// A hold that keeps the automatic launch away, and a run that goes past it.
 fn held_run(stage: &mut Stage) -> Action {
     let until = stage.world.lock().wall + TimeDelta::hours(5);
-    assert!(stage.change(Action::Hold { until, replace: false }).try_recv().unwrap().is_ok());
+    assert!(stage.change(Action::Hold { until, replace: Replace::Nothing }).try_recv().unwrap().is_ok());
     stage.answer(Ok(AS_IT_IS));
     Action::Request(id(), Verb::Run { overrides: vec![crate::terms::Gate::Hold] })
 }
@@ -326,7 +326,7 @@ fn a_change_that_comes_after_its_callers_time_is_not_carried_out() {
         let until = stage.world.lock().wall + TimeDelta::hours(5);
         let past = Monotonic(stage.world.lock().mono - Duration::from_millis(1));
         let refused = stage
-            .ask_until(with_id(Action::Hold { until, replace: false }, "0a"), Some(past))
+            .ask_until(with_id(Action::Hold { until, replace: Replace::Nothing }, "0a"), Some(past))
             .try_recv()
             .unwrap();
         assert_eq!(refused.unwrap_err().code, "too-late");
@@ -339,7 +339,8 @@ fn a_change_that_comes_after_its_callers_time_is_not_carried_out() {
 fn a_change_that_is_asked_for_again_is_answered_and_not_carried_out_again() {
     on_stage(|stage| {
         let from = stage.world.lock().wall;
-        let hold = with_id(Action::Hold { until: from + TimeDelta::hours(5), replace: false }, "0a");
+        let hold =
+            with_id(Action::Hold { until: from + TimeDelta::hours(5), replace: Replace::Nothing }, "0a");
         let first = stage.ask(hold.clone()).try_recv().unwrap();
         assert!(first.is_ok(), "{first:?}");
         assert!(stage.change(Action::Unhold).try_recv().unwrap().is_ok());

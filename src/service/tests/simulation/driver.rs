@@ -9,7 +9,7 @@ use super::share::{Mood, SimCarrier};
 use super::world::{Crash, Death, FIRST_GENERATION, Fault, Figures, SimWorld};
 use super::{Failure, Focus, World, hosts};
 use crate::config::Config;
-use crate::decision::Verb;
+use crate::decision::{Replace, Verb};
 use crate::executor::engine::Executor;
 use crate::executor::history::{self, InitOutcome, faults};
 use crate::executor::talk::protocol::{Action, Call, Change};
@@ -338,7 +338,7 @@ impl<'a> Sim<'a> {
         let now = self.world.lock().wall;
         if held {
             let until = now + TimeDelta::days(3);
-            self.ask(Action::Hold { until, replace: true });
+            self.ask(Action::Hold { until, replace: Replace::Any });
         }
         if held || self.random.chance(50) {
             self.pass((to - now).to_std().unwrap_or_default().saturating_sub(Duration::from_secs(5)));
@@ -443,7 +443,7 @@ impl<'a> Sim<'a> {
             3 => Verb::Defer { until },
             4 => Verb::Undefer,
             5 => Verb::Stop,
-            6 => return self.ask(Action::Hold { until, replace: true }),
+            6 => return self.ask(Action::Hold { until, replace: Replace::Any }),
             7 => return self.ask(Action::Unhold),
             _ => return self.ask(Action::Poll),
         };
