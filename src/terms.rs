@@ -58,6 +58,8 @@ words!(
         RetryWait = "retry-wait",
         /// Mandatory, and another gate blocks.
         Waiting = "waiting",
+        /// An operator's run that waits for the executor.
+        Queued = "queued",
         /// Starts at the next step.
         Due = "due",
         /// Notice given, not launched.
@@ -136,6 +138,12 @@ words!(
         NotRunning = "not-running",
         /// There is nothing to have seen.
         NotFailed = "not-failed",
+        /// It is in the queue already, as another kind of run or past other gates.
+        AlreadyQueued = "already-queued",
+        /// The queue holds as many runs as it may.
+        QueueFull = "queue-full",
+        /// It has waited in the queue for as long as it may.
+        QueuedTooLong = "queued-too-long",
         /// Deferred too often or for too long.
         DeferralLimit = "deferral-limit",
         /// Too close to its expiry.
@@ -198,6 +206,7 @@ impl State {
             | State::Deferred
             | State::RetryWait
             | State::Waiting
+            | State::Queued
             | State::Due => Group::Pending,
             State::Countdown | State::Running | State::Stopping => Group::Running,
             State::Succeeded

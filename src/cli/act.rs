@@ -10,18 +10,31 @@ use crate::executor::client::Ask;
 use crate::executor::talk::protocol::{Action, Answer};
 use crate::executor::talk::view::RunResultDoc;
 use crate::site::ids::RequestId;
+use crate::terms::State;
 use crate::text::{SafeText, Side, parse_time};
 
 /// `pcm run`
 pub fn run(app: &App, args: RunArgs) -> Result<Exit> {
     let reason = args.reason.as_deref().map(SafeText::new);
-    start(app, args.request, Verb::Run { overrides: args.overrides }, reason, args.wait)
+    start(
+        app,
+        args.request,
+        Verb::Run { overrides: args.overrides, no_queue: args.wait.no_queue },
+        reason,
+        args.wait,
+    )
 }
 
 /// `pcm rerun`
 pub fn rerun(app: &App, args: RerunArgs) -> Result<Exit> {
     let reason = Some(SafeText::new(&args.reason));
-    start(app, args.request, Verb::Rerun { overrides: args.overrides }, reason, args.wait)
+    start(
+        app,
+        args.request,
+        Verb::Rerun { overrides: args.overrides, no_queue: args.wait.no_queue },
+        reason,
+        args.wait,
+    )
 }
 
 fn start(
@@ -46,10 +59,16 @@ fn start(
     if !wait.wait && !wait.follow {
         return finish(app, &launched, false);
     }
+    if let Some(position) = launched.queue_position {
+        app.out.note(format!(
+            "{request} is queued, position {position}, whether you wait or not. pcm stop {request} --reason WHY takes it out"
+        ));
+    }
     if wait.follow {
         app.out.say(&SafeText::new(&format!(
-            "{request} attempt {} runs; its output has a {} before each line:",
+            "{request} attempt {} {}; its output has a {} before each line:",
             launched.attempt,
+            if launched.state == State::Queued { "is queued" } else { "runs" },
             follow::MARK.trim()
         )))?;
     }

@@ -2,11 +2,13 @@
 //! goes on whatever becomes of this process.
 
 use super::App;
+use crate::decision::SERVICE;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::{Ask, Client};
 use crate::executor::talk::protocol::{Answer, View};
-use crate::executor::talk::view::{AttemptDoc, RunResultDoc};
+use crate::executor::talk::view::{AttemptDoc, AuditEntryDoc, RunResultDoc};
 use crate::host::open::{self, Access};
+use crate::terms::{State, VerbKind};
 use crate::text::SafeText;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -20,17 +22,27 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What stands before each line of a package: what it prints cannot be taken for a line of pcm's own.
 pub const MARK: &str = "| ";
 
-/// Asks until the attempt has ended.
+/// Asks until the attempt has ended, from the queue on where it waits there.
 ///
 /// # Errors
-/// The executor does not answer for a minute, or does not know the attempt; standard output is gone.
+/// It was taken out of the queue; the executor does not answer for a minute, or does not know the attempt; standard output is gone.
 pub fn until_ended(app: &App, client: &Client, run: &RunResultDoc, print: bool) -> Result<RunResultDoc> {
     let mut transcript =
         Transcript::new(app.setup.layout.transcript(&format!("{}-{}", run.request_id, run.attempt)));
     let mut answered = Instant::now();
     loop {
         let attempt = match client.view(&View::Show(run.request_id)) {
-            Ok(Answer::Show(doc)) => doc.attempts.iter().find(|a| a.attempt == run.attempt).cloned(),
+            Ok(Answer::Show(doc)) => {
+                let attempt = doc.attempts.iter().find(|a| a.attempt == run.attempt).cloned();
+                let queued = doc.request.queued.is_some();
+                if attempt.is_none() && !queued && run.state == State::Queued {
+                    return Err(left_the_queue(client, run));
+                }
+                if queued {
+                    answered = Instant::now();
+                }
+                attempt
+            }
             Ok(_) => None,
             Err(failure) if answered.elapsed() > PATIENCE => return Err(failure),
             Err(_) => {
@@ -61,6 +73,30 @@ pub fn until_ended(app: &App, client: &Client, run: &RunResultDoc, print: bool) 
     }
 }
 
+/// Why nothing came of a run that waited in the queue, from the audit: the service says so there, as an operator does.
+fn left_the_queue(client: &Client, run: &RunResultDoc) -> Failure {
+    let id = run.request_id;
+    let entries = match client.view(&View::Audit(None)) {
+        Ok(Answer::Audit(doc)) => doc.entries,
+        Ok(_) | Err(_) => Vec::new(),
+    };
+    let ends = |entry: &&AuditEntryDoc| {
+        let stopped = entry.verb == VerbKind::Stop.as_str() && entry.result.as_str() == "done";
+        entry.request_id == Some(id) && (stopped || entry.who.as_str() == SERVICE)
+    };
+    let Some(entry) = entries.iter().rev().find(ends) else {
+        let what = format!("{id} is not in the queue any more, and was not started");
+        return Failure::new(Exit::Refused, "not-running", what, format!("See: pcm audit; pcm explain {id}"));
+    };
+    let why = entry.reason.as_ref().map_or("", |reason| reason.as_str());
+    if entry.verb == VerbKind::Stop.as_str() {
+        let what = format!("{} took {id} out of the queue: {why}", entry.who);
+        return Failure::new(Exit::Refused, "stopped", what, "Nothing was started");
+    }
+    let what = format!("{id} was taken out of the queue and not started: {why}");
+    Failure::new(Exit::Refused, entry.result.as_str(), what, format!("See: pcm explain {id}"))
+}
+
 fn result(attempt: &AttemptDoc) -> RunResultDoc {
     RunResultDoc {
         request_id: attempt.request_id,
@@ -70,6 +106,7 @@ fn result(attempt: &AttemptDoc) -> RunResultDoc {
         result: Some(attempt.result.clone()),
         started_at: attempt.started_at,
         ended_at: attempt.ended_at,
+        queue_position: None,
         decided_on: None,
     }
 }

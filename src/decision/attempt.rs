@@ -7,6 +7,9 @@ use crate::terms::State;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 
+/// Who starts what runs by itself.
+pub const SERVICE: &str = "service";
+
 /// One execution of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -34,7 +37,7 @@ pub struct Attempt {
     pub exit_code: Option<i64>,
     /// In words, at most 128 characters.
     pub result: SafeText,
-    /// `service`, or the operator.
+    /// [`SERVICE`], or the operator.
     pub by: SafeText,
     /// The operator's words.
     pub reason: SafeText,

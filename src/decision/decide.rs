@@ -1,8 +1,8 @@
 //! The function itself: every request to its gates, its state by the precedence of DESIGN.md 3, and its next run. Called
 //! by the service at every step, by every view, and by `judge` and `simulate`.
 
-use super::gates::{Gates, opening};
-use super::model::{Attempt, Change, Decision, GateResult, Inputs};
+use super::gates::{Gates, opening, queue};
+use super::model::{Attempt, Change, Decision, GateResult, HistoryView, Inputs, SERVICE};
 use super::next::next_run;
 use super::why;
 use super::world::{Subject, Windows, Words, World, newest, running};
@@ -91,13 +91,15 @@ fn of_subject(gates: &Gates, subject: &Subject) -> Decision {
     let (world, request) = (gates.world, subject.request);
     let opening = opening(world, subject, world.now);
     let gates = gates.of_request(subject, opening);
-    let state = state(world, subject, &gates);
+    let queued = queue::place(world, subject, &gates);
+    let state = state(world, subject, &gates, queued.is_some());
     let next_run = match state.group() {
+        Group::Pending if queued.is_some() => queue::next_start(world, subject, &gates),
         Group::Pending => next_run(world, subject, &gates, opening),
         Group::Running => world.announced(subject).filter(|_| state == State::Countdown),
         Group::Executed | Group::Expired | Group::Skipped | Group::Rejected => None,
     };
-    let never = gates.iter().any(never);
+    let never = queued.is_none() && gates.iter().any(never);
     Decision {
         request_id: Some(request.request_id),
         job_id: Some(request.job_id),
@@ -116,6 +118,7 @@ fn of_subject(gates: &Gates, subject: &Subject) -> Decision {
         expire_after: subject.expire,
         attempt: subject.newest.map_or(0, |a| a.number),
         deferred_until: subject.deferred_until(world.now),
+        queued,
         entry: Some(subject.entry),
     }
 }
@@ -154,6 +157,7 @@ fn of_rejected(gates: &Gates, index: usize, rejected: &Rejected) -> Decision {
         expire_after: None,
         attempt: attempt.map_or(0, |a| a.number),
         deferred_until: None,
+        queued: None,
         entry: Some(index),
     }
 }
@@ -178,13 +182,19 @@ fn of_withdrawn(world: &World, id: RequestId, attempt: &Attempt) -> Decision {
         expire_after: None,
         attempt: attempt.number,
         deferred_until: None,
+        queued: None,
         entry: None,
     }
 }
 
 /// The precedence of DESIGN.md 3.
-fn state(world: &World, subject: &Subject, gates: &[GateResult]) -> State {
+fn state(world: &World, subject: &Subject, gates: &[GateResult], queued: bool) -> State {
     let closed = gates.iter().filter_map(leads_to).min_by_key(|state| rank(*state));
+    let under_way = subject.newest.is_some_and(|attempt| running(attempt.state))
+        || closed.is_none() && world.announced(subject).is_some();
+    if queued && !under_way {
+        return State::Queued;
+    }
     if let Some(attempt) = subject.newest {
         // What was attempted is shown as such. Only while another attempt may still follow by itself is it pending.
         let pending = closed.is_none_or(|state| state.group() == Group::Pending);
@@ -222,6 +232,7 @@ fn rank(state: State) -> u8 {
         State::Offered => 6,
         // No gate leads to the others; if one did, the request waits all the same.
         State::Waiting
+        | State::Queued
         | State::Due
         | State::Countdown
         | State::Running
@@ -240,6 +251,36 @@ pub fn due_in_order(decisions: &[Decision]) -> Vec<usize> {
     let mut due: Vec<usize> = (0..decisions.len()).filter(|i| decisions[*i].state.is_ready()).collect();
     due.sort_by_key(|i| (decisions[*i].mandatory_after, decisions[*i].request_id));
     due
+}
+
+/// What starts next when nothing runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextUp {
+    /// Its place among the decisions.
+    pub index: usize,
+    /// An operator's run out of the queue; else one that is due by itself.
+    pub queued: bool,
+}
+
+/// What starts next when nothing runs: the first run in the queue that may start, before what is due by itself. After each
+/// run that an operator asked for, one that is due takes its turn: no queue keeps it from running for ever.
+pub fn next_up(history: &HistoryView, decisions: &[Decision]) -> Option<NextUp> {
+    let due = due_in_order(decisions).first().copied();
+    let ready = decisions.iter().enumerate().filter_map(|(index, decision)| {
+        let place = decision.queued.filter(|place| place.ready)?;
+        Some((place.position, index))
+    });
+    match (ready.min(), due) {
+        (Some((_, index)), None) => Some(NextUp { index, queued: true }),
+        (Some((_, index)), Some(_)) if !was_asked_for(history) => Some(NextUp { index, queued: true }),
+        (_, due) => due.map(|index| NextUp { index, queued: false }),
+    }
+}
+
+/// Whether an operator asked for the newest run of this machine.
+pub(super) fn was_asked_for(history: &HistoryView) -> bool {
+    let newest = history.attempts.values().filter_map(|attempts| attempts.last());
+    newest.max_by_key(|attempt| attempt.claimed_at).is_some_and(|attempt| attempt.by.as_str() != SERVICE)
 }
 
 /// The earliest instant after `now` at which a gate of a request that is pending or running can change by time. None:

@@ -3,16 +3,18 @@
 //! executor's question.
 
 use super::decide::one;
-use super::model::{Attempt, Change, Decision, GateResult, Inputs, Refusal, Verb};
+use super::gates::queue;
+use super::model::{Attempt, Change, Decision, GateResult, Inputs, LONGEST_WAIT, Queued, Refusal, Verb};
 use super::world::{Words, World};
 use crate::clock::{Wall, between, earlier, later};
 use crate::site::ids::RequestId;
-use crate::terms::{Code, Gate, Group, PassedBy, RefusalCode, Refused, State, VerbKind, Verdict};
+use crate::terms::{Code, Gate, Group, RefusalCode, Refused, State, VerbKind, Verdict};
 use crate::text::{SafeText, duration, stamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Whether an operator's wish may be carried out now.
+/// Whether an operator's wish may be carried out now; a run of which the decision says that another package runs
+/// ([`Decision::is_busy`]) waits in the queue.
 ///
 /// # Errors
 /// The refusal. `reason-required` comes last: nothing else stands in the way then.
@@ -75,6 +77,33 @@ impl From<Replace> for Named {
     }
 }
 
+/// What has to be taken out of the queue, and why: it was withdrawn, waited for too long, or what is in its way does not
+/// go by itself.
+pub fn leaving(inputs: &Inputs) -> Vec<(Queued, Refusal)> {
+    let world = World::new(inputs, Words::Evidence);
+    let left = |queued: &Queued| {
+        let id = queued.request;
+        if inputs.now >= queued.ends() {
+            let why = format!("it has waited in the queue for {}", duration(LONGEST_WAIT));
+            let help = format!("Ask again: pcm {} {id}", queued.kind());
+            return Some(refusal(Refused::QueuedTooLong, why, help));
+        }
+        // Without any instruction file nothing is known of it.
+        inputs.instructions.file.as_ref()?;
+        let Some(decision) = one(&world, id).filter(|decision| decision.entry.is_some()) else {
+            let why = format!("{id} is no longer in the instruction file");
+            return Some(refusal(Refused::NoSuchRequest, why, SENT_AGAIN));
+        };
+        let record = || decision.gates.iter().find(|gate| gate.gate == Gate::Record)?.code.map(Into::into);
+        let code = decision.queued.map_or_else(record, |place| place.leaves)?;
+        let gate = decision.gates.iter().find(|gate| gate.code.map(RefusalCode::from) == Some(code));
+        let why = gate.map_or_else(|| code.to_string(), |gate| format!("{}: {}", gate.gate, gate.evidence));
+        Some(refusal(code, why, format!("pcm explain {id} says what is in its way")))
+    };
+    let queue = inputs.history.queue.iter();
+    queue.filter_map(|queued| Some((queued.clone(), left(queued)?))).collect()
+}
+
 /// Whether all automatic runs may be held until then. A hold in force is only replaced by name, whoever set it: accounts
 /// such as root are shared.
 ///
@@ -129,8 +158,8 @@ pub fn allowed(inputs: &Inputs, request: RequestId) -> Vec<Allowed> {
     // The shortest deferral: if that is refused, all are.
     let until = later(inputs.now, Duration::from_secs(1));
     let verb = |kind: VerbKind, overrides: Vec<Gate>| match kind {
-        VerbKind::Run => Verb::Run { overrides },
-        VerbKind::Rerun => Verb::Rerun { overrides },
+        VerbKind::Run => Verb::Run { overrides, no_queue: false },
+        VerbKind::Rerun => Verb::Rerun { overrides, no_queue: false },
         VerbKind::Defer => Verb::Defer { until },
         VerbKind::Undefer => Verb::Undefer,
         VerbKind::Stop => Verb::Stop,
@@ -147,12 +176,12 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn check(&self, verb: &Verb, reason: Option<&SafeText>) -> Result<(), Refusal> {
         match verb {
-            Verb::Run { overrides } => {
-                self.run(overrides)?;
+            Verb::Run { overrides, no_queue } => {
+                self.run(overrides, *no_queue)?;
                 if overrides.is_empty() { Ok(()) } else { needs_reason(reason, "an override") }
             }
-            Verb::Rerun { overrides } => {
-                self.rerun(overrides)?;
+            Verb::Rerun { overrides, no_queue } => {
+                self.rerun(overrides, *no_queue)?;
                 needs_reason(reason, "another attempt")
             }
             Verb::Defer { until } => {
@@ -168,7 +197,7 @@ impl Asked<'_> {
     }
 
     /// The first attempt.
-    fn run(&self, overrides: &[Gate]) -> Result<(), Refusal> {
+    fn run(&self, overrides: &[Gate], no_queue: bool) -> Result<(), Refusal> {
         self.published()?;
         all_overridable(overrides)?;
         let id = self.id;
@@ -180,15 +209,11 @@ impl Asked<'_> {
             let why = format!("{id} was attempted before: attempt {n} is {state}");
             return Err(refusal(code, why, self.under_way().unwrap_or_else(|| remedy(code, id))));
         }
-        self.gates(overrides, |code| match code.row().passed_by {
-            PassedBy::Run | PassedBy::OnlyRun => true,
-            PassedBy::Rerun => never_launched && code != Code::Interrupted,
-            PassedBy::Nothing => false,
-        })
+        self.gates(VerbKind::Run, overrides, no_queue)
     }
 
     /// A further attempt.
-    fn rerun(&self, overrides: &[Gate]) -> Result<(), Refusal> {
+    fn rerun(&self, overrides: &[Gate], no_queue: bool) -> Result<(), Refusal> {
         self.published()?;
         all_overridable(overrides)?;
         let id = self.id;
@@ -201,12 +226,19 @@ impl Asked<'_> {
             let why = format!("attempt {} of {id} is {}", self.decision.attempt, self.decision.state);
             return Err(refusal(Code::Busy, why, help));
         }
-        self.gates(overrides, |code| code.row().passed_by != PassedBy::Nothing)
+        self.gates(VerbKind::Rerun, overrides, no_queue)
     }
 
     /// Every gate that neither the verb passes by itself nor the operator by name: first those that nobody can pass.
-    fn gates(&self, overrides: &[Gate], by_itself: impl Fn(Code) -> bool) -> Result<(), Refusal> {
-        let passed = |g: &GateResult| g.code.is_some_and(&by_itself);
+    /// For a package that runs it waits in the queue, which only a service works off.
+    fn gates(&self, verb: VerbKind, overrides: &[Gate], no_queue: bool) -> Result<(), Refusal> {
+        let queues = self.inputs.facts.service && !no_queue;
+        let passed = |g: &GateResult| {
+            g.code.is_some_and(|code| match code {
+                Code::Busy => queues,
+                code => queue::passes(verb, self.newest(), code),
+            })
+        };
         let closed: Vec<&GateResult> = self
             .decision
             .gates
@@ -230,7 +262,10 @@ impl Asked<'_> {
     fn closed(&self, gate: &GateResult) -> Refusal {
         let code = gate.code.unwrap_or(Code::PolicyUnreadable);
         let help = self.under_way().filter(|_| gate.gate == Gate::History);
-        let help = help.unwrap_or_else(|| remedy(code, self.id));
+        let help = help.unwrap_or_else(|| match code {
+            Code::Busy if !self.inputs.facts.service => NO_QUEUE.to_owned(),
+            code => remedy(code, self.id),
+        });
         refusal(code, format!("{}: {}", gate.gate, gate.evidence), help)
     }
 
@@ -304,9 +339,10 @@ impl Asked<'_> {
         Err(refusal(Refused::NotDeferred, why, format!("pcm explain {} says what else keeps it", self.id)))
     }
 
-    /// Also during the countdown: no attempt exists then, and none comes of it.
+    /// Also during the countdown, and out of the queue: no attempt exists then, and none comes of it.
     fn stop(&self) -> Result<(), Refusal> {
-        if matches!(self.decision.state, State::Running | State::Stopping | State::Countdown) {
+        let in_queue = self.inputs.history.queue.iter().any(|queued| queued.request == self.id);
+        if in_queue || matches!(self.decision.state, State::Running | State::Stopping | State::Countdown) {
             return Ok(());
         }
         let why = format!("{} is {}", self.id, self.decision.state);
@@ -319,11 +355,7 @@ impl Asked<'_> {
             return Ok(());
         }
         let why = format!("{} is in this machine's history but no longer in the instruction file", self.id);
-        Err(refusal(
-            Refused::NoSuchRequest,
-            why,
-            "Ask the publisher to send the job again; its new request has a new id",
-        ))
+        Err(refusal(Refused::NoSuchRequest, why, SENT_AGAIN))
     }
 
     /// Whether what history says of attempts can be believed.
@@ -361,17 +393,30 @@ impl Asked<'_> {
     }
 }
 
+const SENT_AGAIN: &str = "Ask the publisher to send the job again; its new request has a new id";
+const NO_QUEUE: &str = "Wait for the package that runs, or stop it; without a service nothing waits in a queue: systemctl start pcm";
 const LIMITS: &str = "the limits are [deferral] in pcm.toml";
 
 /// What an allowed verb would do.
 fn what(verb: VerbKind, decision: &Decision) -> String {
+    let busy = decision.is_busy();
     match verb {
+        VerbKind::Run | VerbKind::Rerun if decision.queued.is_some() => {
+            "it is in the queue already".to_owned()
+        }
+        VerbKind::Run if busy => "waits in the queue until the package that runs has ended".to_owned(),
+        VerbKind::Rerun if busy => {
+            "waits in the queue until the package that runs has ended, with a reason".to_owned()
+        }
         VerbKind::Run => format!("starts attempt {} now", decision.attempt + 1),
         VerbKind::Rerun => format!("starts attempt {} now, with a reason", decision.attempt + 1),
         VerbKind::Defer => "postpones it, with a reason".to_owned(),
         VerbKind::Undefer => "ends the deferral".to_owned(),
         VerbKind::Stop if decision.state == State::Countdown => {
             "ends the countdown: it is not started".to_owned()
+        }
+        VerbKind::Stop if decision.queued.is_some() => {
+            "takes it out of the queue: it is not started".to_owned()
         }
         VerbKind::Stop => "ends the package and all its processes, with a reason".to_owned(),
     }

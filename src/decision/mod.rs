@@ -3,8 +3,9 @@
 //! ask this one.
 //!
 //! `model` holds its inputs and outputs, `facts` what they say of the machine, `decide` the function, `next` the next
-//! run of one that is alone, `outlook` the one that every view tells, `gates` one file for each kind of gate, `window` the maintenance windows, `why` what an operator reads, `judge`
-//! what an operator may do, `countdown` and `restart_count` what is announced before it begins, `simulate` the same on a
+//! run of one that is alone, `outlook` the one that every view tells, `queue` what an operator asked for and waits for
+//! its turn, `gates` one file for each kind of gate, `window` the maintenance windows, `why` what an operator reads,
+//! `judge` what an operator may do, `countdown` and `restart_count` what is announced before it begins, `simulate` the same on a
 //! virtual clock, `retold` what history says of the past, `standstill` what keeps everything from starting.
 
 mod attempt;
@@ -16,6 +17,7 @@ mod judge;
 pub(crate) mod model;
 mod next;
 mod outlook;
+mod queue;
 mod restart;
 pub(crate) mod restart_count;
 mod retold;
@@ -27,8 +29,8 @@ mod why;
 pub(crate) mod window;
 mod world;
 
-pub use decide::{decide, decide_one, due_in_order, next_instant, verdicts};
-pub use judge::{Allowed, Replace, allowed, judge, judge_hold};
+pub use decide::{NextUp, decide, decide_one, due_in_order, next_instant, next_up, verdicts};
+pub use judge::{Allowed, Replace, allowed, judge, judge_hold, leaving};
 pub use model::*;
 pub use outlook::{foretell, next_runs};
 pub use restart::{RestartPlan, RestartState, RestartVerb, judge_restart, restart_plan};

@@ -1,7 +1,8 @@
 //! What the decision core takes and gives: its inputs, states, gates and codes, in the words of DESIGN.md 2 to 4.
 
-pub use super::attempt::{Attempt, RestartRule};
+pub use super::attempt::{Attempt, RestartRule, SERVICE};
 pub use super::facts::*;
+pub use super::queue::{LONGEST_WAIT, QueuePlace, Queued};
 use crate::clock::{Wall, Zone};
 use crate::config::Config;
 use crate::site::ids::{JobId, PackageId, RequestId};
@@ -79,6 +80,8 @@ pub struct Decision {
     pub attempt: u32,
     /// While a deferral is in force.
     pub deferred_until: Option<Wall>,
+    /// While an operator's run of it is in the queue.
+    pub queued: Option<QueuePlace>,
     /// Index into `instructions.file.requests`; None when only in history.
     pub entry: Option<usize>,
 }
@@ -103,6 +106,11 @@ impl Decision {
             State::Waiting if closed.all(|g| g.gate == Gate::Executor) => State::Due,
             state => state,
         }
+    }
+
+    /// Another package runs.
+    pub fn is_busy(&self) -> bool {
+        self.gates.iter().any(|g| g.code == Some(Code::Busy))
     }
 }
 
@@ -167,6 +175,8 @@ pub struct HistoryView {
     pub hold: Option<Hold>,
     /// What an operator last said about a restart.
     pub restart: Option<RestartOrder>,
+    /// The operators' runs that wait for the executor, in the order in which they were asked for.
+    pub queue: Vec<Queued>,
 }
 
 /// What an operator wants to become of a pending restart, in this boot.
@@ -238,11 +248,17 @@ pub enum Verb {
     Run {
         /// Those that can be: see [`Gate::overridable`].
         overrides: Vec<Gate>,
+        /// Now or not at all: it does not wait in the queue while another package runs.
+        #[serde(default)]
+        no_queue: bool,
     },
     /// Another attempt. Needs a reason.
     Rerun {
         /// As for `Run`.
         overrides: Vec<Gate>,
+        /// As for `Run`.
+        #[serde(default)]
+        no_queue: bool,
     },
     /// Postpone. Needs a reason.
     Defer {
@@ -251,8 +267,18 @@ pub enum Verb {
     },
     /// End the deferral.
     Undefer,
-    /// End the run. Needs a reason.
+    /// End the run, or take it out of the queue. Needs a reason.
     Stop,
+}
+
+impl From<&Queued> for Verb {
+    fn from(queued: &Queued) -> Verb {
+        let overrides = queued.overrides.clone();
+        match queued.rerun {
+            true => Verb::Rerun { overrides, no_queue: false },
+            false => Verb::Run { overrides, no_queue: false },
+        }
+    }
 }
 
 impl Verb {

@@ -75,7 +75,7 @@ impl Asked<'_> {
         for (index, step) in steps.iter().enumerate().filter(|(_, step)| step.at < last) {
             let waited = match step.state {
                 State::Waiting | State::Deferred | State::RetryWait => true,
-                State::Due => false,
+                State::Due | State::Queued => false,
                 State::Scheduled
                 | State::Offered
                 | State::Countdown

@@ -9,7 +9,7 @@ mod machine;
 pub use super::outlook::RunTime;
 pub use assume::{Assumptions, Content, Obstacle, possible};
 
-use super::decide::{due_in_order, next_instant};
+use super::decide::{next_instant, next_up};
 use super::model::{Decision, Facts, HistoryView, Inputs, Instructions, NextRun, Policy};
 use crate::clock::{Wall, Zone};
 use crate::site::ids::RequestId;
@@ -147,7 +147,10 @@ pub fn simulate_while(
                 match machine.end_what_is_over() {
                     true => which(&decisions, live),
                     false => {
-                        (0..next_of.len()).filter(|i| next_of[*i].is_some_and(|at| at <= next)).collect()
+                        let changes = |i: &usize| {
+                            decisions[*i].queued.is_some() || next_of[*i].is_some_and(|at| at <= next)
+                        };
+                        (0..next_of.len()).filter(changes).collect()
                     }
                 }
             }
@@ -165,9 +168,13 @@ fn step(machine: &mut Machine, decisions: &[Decision], timelines: &mut [Timeline
     if machine.run.is_some() {
         return None;
     }
-    let first = due_in_order(decisions).first().copied();
+    if machine.empty_queue(decisions) {
+        return Some((0..decisions.len()).collect());
+    }
+    let next = next_up(machine.history(), decisions);
+    let first = next.filter(|next| !next.queued).map(|next| next.index);
     let (start, announced) = machine.count_down(first.map(|index| &decisions[index]));
-    if let Some(index) = first.filter(|_| start)
+    if let Some(index) = next.filter(|next| start || next.queued).map(|next| next.index)
         && machine.start(&decisions[index])
     {
         timelines[index].starts(machine.now);

@@ -41,7 +41,8 @@ pub fn standstill(inputs: &Inputs) -> Vec<Standstill> {
 /// Why a mandatory request that is pending will never run by itself as things are configured and published: no window
 /// is long enough for it, or it expires before time opens its way. None: it may run.
 pub fn hopeless(decision: &Decision) -> Option<Code> {
-    if decision.state.group() != Group::Pending || decision.mandatory_after.is_none() {
+    let pending = decision.state.group() == Group::Pending && decision.queued.is_none();
+    if !pending || decision.mandatory_after.is_none() {
         return None;
     }
     let closed = || decision.gates.iter().filter(|gate| gate.verdict != Verdict::Pass);

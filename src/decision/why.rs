@@ -1,5 +1,6 @@
 //! The few words of the list's last column (UX.md 1): why a request has not run, what it is doing, how it ended.
 
+use super::gates::queue;
 use super::model::{Attempt, Change, Decision, GateResult, Inputs, NextRun, UserFact};
 use super::next::missed;
 use super::world::{Subject, World};
@@ -32,6 +33,7 @@ pub(super) fn of_subject(
             _ => String::new(),
         },
         State::Waiting => reasons(world, subject, gates, |_| true),
+        State::Queued => queued(world, subject, gates),
         State::Due => "starts at the next step".to_owned(),
         State::Expired => match missed(world, subject) {
             Some(code) => format!("never ran: {}", code.row().brief),
@@ -85,6 +87,7 @@ pub(super) fn foretold(decision: &Decision, next: Option<NextRun>, inputs: &Inpu
         | State::Deferred
         | State::RetryWait
         | State::Waiting
+        | State::Queued
         | State::Countdown
         | State::Running
         | State::Stopping
@@ -99,6 +102,19 @@ pub(super) fn foretold(decision: &Decision, next: Option<NextRun>, inputs: &Inpu
         | State::Rejected => return None,
     };
     Some(words.into())
+}
+
+/// `1 of 3, ola; BP00010 runs`
+fn queued(world: &World, subject: &Subject, gates: &[GateResult]) -> String {
+    let Some((position, entry)) = queue::entry(world, subject.request.request_id) else {
+        return String::new();
+    };
+    let waits = match reasons(world, subject, gates, |gate| queue::is_waited_for(entry, subject, gate)) {
+        _ if !world.inputs.facts.service => Code::NoService.row().brief.to_owned(),
+        none if none.is_empty() => "starts at the next step".to_owned(),
+        some => some,
+    };
+    format!("{position} of {}, {}; {waits}", world.inputs.history.queue.len(), entry.by)
 }
 
 fn offered(world: &World, subject: &Subject, gates: &[GateResult], next_run: Option<Wall>) -> String {

@@ -125,6 +125,7 @@ impl<'a> Steps<'a> {
         }
         self.executor.refresh(now);
         self.executor.watch(now);
+        self.executor.review_queue(now);
         self.executor.note_states(now);
         if self.schedule.is_due(mono) {
             self.start_look(mono);
@@ -168,13 +169,14 @@ impl<'a> Steps<'a> {
         wake
     }
 
-    /// Starts what is due, one at a time, in order.
+    /// Starts what operators have queued and what is due, one at a time, in order.
     fn launch(&mut self, now: Wall, mono: Monotonic) {
         if self.executor.known().is_running() {
             self.verifying.keep_only(None);
             return self.executor.countdown_is_over();
         }
-        let due = self.executor.count_down(now).filter(|_| mono >= self.no_launch_before);
+        let queued = self.executor.known().next_in_queue(now);
+        let due = self.executor.count_down(now).or(queued).filter(|_| mono >= self.no_launch_before);
         let known = self.executor.known();
         // From the countdown on, so that what users are told to expect does not wait for gigabytes to be hashed.
         let next = due.or_else(|| known.announced_request()).and_then(|next| known.launch_of(next, now));
@@ -191,7 +193,11 @@ impl<'a> Steps<'a> {
             Some(None) => return,
             Some(verified) => verified,
         };
-        match self.executor.launch_due(request, verified, now) {
+        let launched = match queued {
+            Some(_) => self.executor.launch_queued(request, verified, now),
+            None => self.executor.launch_due(request, verified, now),
+        };
+        match launched {
             Ok(_) => {}
             Err(LaunchError::NotNow(why)) => {
                 self.executor.journal().warning(now, &format!("{request} is not started now: {why}"));
@@ -304,6 +310,7 @@ impl<'a> Steps<'a> {
                 let fault = looked.look.found.is_none();
                 let again = self.executor.take_look(*looked, now);
                 self.reporting.report_again(&again);
+                self.executor.review_queue(now);
                 self.keep_intervals(mono);
                 fault
             }

@@ -44,6 +44,8 @@ const R: &Fields = &[
     ("attempt?", Number),
     ("deferred_until?", Time),
     ("seen?", Object),
+    ("queue_position?", Number),
+    ("queued?", Object),
 ];
 
 const LIST: &Fields = &[
@@ -113,6 +115,7 @@ const STATUS: &Fields = &[
     ("counts", Object),
     ("seen", Number),
     ("seen_by_state", Object),
+    ("queue", List),
     ("users?", Number),
     ("problems", List),
 ];
@@ -142,6 +145,7 @@ const SESSION: &Fields = &[
 ];
 
 const RUN: &Fields = &[
+    ("queue_position?", Number),
     ("request_id", Text),
     ("attempt", Number),
     ("state", State),

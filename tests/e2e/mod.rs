@@ -27,6 +27,7 @@ mod output;
 mod packages;
 mod past;
 mod policy;
+mod queue;
 mod reboot;
 mod reports;
 mod restart;

@@ -91,7 +91,7 @@ fn one_package_at_a_time_and_the_other_says_that_it_waits_for_it() {
     let _service = site.service();
     site.wait_state("BP00001", "running");
     site.wait_blocked("BP00002", &["busy"]);
-    assert_eq!(site.refused(&["run", "BP00002"], 3)["code"], "busy");
+    assert_eq!(site.refused(&["run", "BP00002", "--no-queue"], 3)["code"], "busy");
     site.go();
     site.wait_state("BP00002", "succeeded");
 }

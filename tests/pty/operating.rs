@@ -164,3 +164,44 @@ fn a_lost_history_is_said_by_the_console_and_by_its_checklist() {
     console.keys("q");
     assert_eq!(console.wait_exit(), 0);
 }
+
+#[test]
+fn several_are_run_at_once_those_that_wait_are_seen_in_the_queue_and_x_takes_one_out() {
+    let mut site = Site::new();
+    let mut requests = Vec::new();
+    for (n, id) in ["BP00001", "BP00002", "BP00003"].iter().enumerate() {
+        let script = format!("{}; {}", site.waits_for_go(), site.say(id));
+        let package = format!("BP0000{n}B");
+        let hash = site.package(&package, &script);
+        let request = Request::due(id).set("content_sha256", format!("\"{hash}\""));
+        requests.push(request.set("package_id", format!("\"{package}\"")).set("mandatory_after", ""));
+    }
+    site.publish(&requests);
+    let _service = site.service();
+    for id in ["BP00001", "BP00002", "BP00003"] {
+        site.wait_blocked(id, &["optional"]);
+    }
+    let mut console = Terminal::start(&site.command(&[]), 80, 24);
+    console.wait("BP00003");
+    console.keys("   ");
+    console.wait("3 marked");
+    console.keys("r");
+    console.wait("RUN 3 REQUESTS");
+    console.confirm();
+    console.wait("run: 1 of 3 done, 2 queued");
+    console.keys("q");
+    console.wait("1 of 2, ");
+    console.wait("2 of 2, ");
+    console.keys("G");
+    console.wait_until("the last one selected", |s| s.lines().any(|line| line.starts_with("> BP00003")));
+    console.keys("x");
+    console.wait("takes it out of the queue");
+    console.keys("wrong day\r");
+    console.confirm();
+    console.wait("1 of 1, ");
+    site.go();
+    site.wait_state("BP00002", "succeeded");
+    assert_eq!((site.ran("BP00001"), site.ran("BP00002"), site.ran("BP00003")), (1, 1, 0));
+    console.keys("q");
+    assert_eq!(console.wait_exit(), 0);
+}

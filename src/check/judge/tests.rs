@@ -47,6 +47,7 @@ fn well() -> Facts {
         views: Views {
             list: Err(Failure::new(Exit::Failed, "x", "no list", "Wait")),
             status: Ok(StatusDoc {
+                queue: Vec::new(),
                 machine: None,
                 host: "web-01".into(),
                 service: ServiceState::Running,

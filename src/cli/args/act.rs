@@ -50,15 +50,18 @@ fn parse_gate(text: &str) -> Result<Gate, String> {
     text.trim().parse().map_err(|_| format!("wanted some of {}", possible()))
 }
 
-/// Whether `run` and `rerun` stay until the end.
+/// Whether `run` and `rerun` wait for their turn, and stay until the end.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct WaitArgs {
-    /// Stay until it has ended; exit status 7 if it did not succeed
+    /// Stay until it has ended, in the queue too; exit status 7 if it did not succeed
     #[arg(long)]
     pub wait: bool,
     /// The same, and print what the package prints
     #[arg(long)]
     pub follow: bool,
+    /// Refuse instead of waiting in the queue while another package runs
+    #[arg(long)]
+    pub no_queue: bool,
 }
 
 /// Until when: `--until T` or `--for D`.

@@ -128,7 +128,7 @@ pub enum Verb {
     Explain(OneRequest),
     /// What will run when in the next days, what never will, and why
     Simulate(SimulateArgs),
-    /// Run a request now
+    /// Run a request now, or in its turn where another package runs
     #[command(visible_alias = "trigger")]
     Run(RunArgs),
     /// Run again what has been attempted
@@ -137,7 +137,7 @@ pub enum Verb {
     Defer(DeferArgs),
     /// End a deferral
     Undefer(OneRequest),
-    /// End a run with its whole process tree
+    /// End a run with its whole process tree, or take it out of the queue
     Stop(StopArgs),
     /// No automatic runs on this machine until a time
     Hold(HoldArgs),

@@ -24,6 +24,12 @@ pub fn run_result(doc: &RunResultDoc, look: &Look) -> Page {
     if let Some(basis) = &doc.decided_on {
         page.line(format!("This was decided on {basis}."));
     }
+    if let Some(position) = doc.queue_position {
+        page.line(format!(
+            "Position {position} in the queue: it starts when what runs, and what is queued before it, has ended."
+        ));
+        page.line(format!("Take it out: {} stop {} --reason WHY", look.pcm, doc.request_id));
+    }
     if doc.state.group() == Group::Running {
         page.line(format!("See how it goes: {} show {}", look.pcm, doc.request_id));
     }

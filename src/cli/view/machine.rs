@@ -130,6 +130,7 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
             ("share", share),
             ("trust", trust),
             ("requests", if requests.is_empty() { none() } else { requests.join(", ") }),
+            ("queue", doc.queue.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
             (
                 "logged on",
                 doc.users.map_or_else(|| "UNKNOWN, which is not nobody".to_owned(), |n| n.to_string()),

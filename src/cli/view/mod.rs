@@ -82,6 +82,7 @@ fn state_words(state: State) -> &'static str {
         State::Deferred => "is deferred",
         State::RetryWait => "waits to be tried again",
         State::Waiting => "is waiting",
+        State::Queued => "is queued",
         State::Due => "is due",
         State::Countdown => "counts down to its start",
         State::Running => "is running",

@@ -17,7 +17,7 @@ use std::time::Duration;
 pub fn explain(doc: &ExplainDoc, look: &Look) -> Page {
     let mut page = Page::new(look.width);
     page.strong(format!("{} {} {}.", doc.request_id, doc.package, state_words(doc.state)));
-    let why = why(doc);
+    let why = why(doc, look);
     if !why.is_empty() {
         page.line(why);
     }
@@ -70,9 +70,19 @@ fn past(page: &mut Page, doc: &ExplainDoc, look: &Look) {
 const MOST_SPANS: usize = 12;
 
 /// The first sentence after the state: from the gates, whose evidence is whole where the list has only a few words.
-fn why(doc: &ExplainDoc) -> String {
+fn why(doc: &ExplainDoc, look: &Look) -> String {
     let gate = |gate: Gate| doc.gates.iter().find(|g| g.gate == gate);
     match doc.state.group() {
+        Group::Pending if let Some(queued) = &doc.queued => {
+            let reason =
+                if queued.reason.is_empty() { String::new() } else { format!(": \"{}\"", queued.reason) };
+            format!(
+                "In the queue: {}. {} asked for it {}{reason}.",
+                bare(doc.why.as_str()),
+                queued.by,
+                look.time_and_distance(queued.at)
+            )
+        }
         Group::Running => format!("So far: {}.", bare(doc.why.as_str())),
         Group::Executed => match gate(Gate::History) {
             Some(history) => format!("What happened: {}.", bare(history.evidence.as_str())),

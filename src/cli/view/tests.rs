@@ -26,6 +26,8 @@ fn later(minutes: i64) -> Wall {
 
 fn request(id: &str, package: &str, state: State, why: &str) -> RequestDoc {
     RequestDoc {
+        queue_position: None,
+        queued: None,
         request_id: id.parse().ok(),
         job_id: "BP0000AA".parse().ok(),
         package_id: "BP00000A".parse().ok(),
@@ -124,6 +126,8 @@ fn allowed(verb: VerbKind, ok: bool, code: Option<RefusalCode>, why: &str, overr
 
 fn explain_doc() -> ExplainDoc {
     ExplainDoc {
+        queue_position: None,
+        queued: None,
         request_id: "BP0000Y".parse().unwrap(),
         package: "Acme Workstation 4.0".into(),
         state: State::Waiting,
@@ -188,6 +192,7 @@ fn attempt(number: u32, state: State, exit: i64, result: &str) -> AttemptDoc {
 
 fn status_doc() -> StatusDoc {
     StatusDoc {
+        queue: Vec::new(),
         machine: "BP004000".parse().ok(),
         host: "web-01".into(),
         service: ServiceState::Running,
@@ -324,6 +329,8 @@ fn explain_tells_how_it_came_to_that() {
         codes: codes.map(|codes| codes.iter().map(|code| code.parse().unwrap()).collect()),
     };
     let doc = ExplainDoc {
+        queue_position: None,
+        queued: None,
         state: State::Expired,
         told: vec![
             "it expired 13:02 without an attempt".into(),
@@ -509,6 +516,7 @@ fn changes_are_said_in_one_sentence() {
     };
     assert!(shown(hold(&held, &look)).starts_with("HELD until 16:02 (in 2h) by ola: \"move\"."));
     let ended = RunResultDoc {
+        queue_position: None,
         request_id: id,
         attempt: 1,
         state: State::Failed,

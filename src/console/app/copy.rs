@@ -125,7 +125,7 @@ impl App {
                 let Some(results) = &self.results else { return Vec::new() };
                 let fate = |fate: &Fate| match fate {
                     Fate::Asked(_) => "not answered yet".into(),
-                    Fate::Done(text) => text.clone(),
+                    Fate::Done(text) | Fate::Queued(text) => text.clone(),
                     Fate::Refused(why) => safe!("refused: {why}"),
                 };
                 results.fates.iter().map(|(id, what)| safe!("{id} {}", fate(what))).collect()

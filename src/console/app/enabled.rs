@@ -143,7 +143,7 @@ pub fn matters(app: &App, id: Id) -> bool {
         (Some(verb), Some(row)) if unknown => match verb {
             VerbKind::Run | VerbKind::Defer => row.group == Group::Pending,
             VerbKind::Undefer => row.deferred_until.is_some(),
-            VerbKind::Stop => row.group == Group::Running,
+            VerbKind::Stop => row.group == Group::Running || row.queue_position.is_some(),
             VerbKind::Rerun => row.group == Group::Executed,
         },
         _ => true,

@@ -103,13 +103,13 @@ impl App {
     }
 
     /// Takes what became of one of them; false if the question was none of these.
-    pub(super) fn fate(&mut self, asked: u64, text: SafeText, error: bool) -> bool {
+    pub(super) fn fate(&mut self, asked: u64, became: Fate) -> bool {
         let Some(results) = &mut self.results else { return false };
         let Some((_, fate)) = results.fates.iter_mut().find(|(_, fate)| *fate == Fate::Asked(asked)) else {
             return false;
         };
-        *fate = if error { Fate::Refused(text) } else { Fate::Done(text) };
-        let (_, refused, left) = results.counts();
+        *fate = became;
+        let [_, _, refused, left] = results.counts();
         if left == 0 {
             let said = safe!("{}; {} shows each", results.summary(), self.options.keymap.hint(Id::Results));
             self.say(said, refused > 0);

@@ -3,6 +3,7 @@
 use super::event::Effect;
 use super::message::About;
 use super::overlay::Overlay;
+use super::results::Fate;
 use super::state::{App, WIDE};
 use super::view::View;
 use super::words;
@@ -11,6 +12,7 @@ use crate::console::keymap::commands::Id;
 use crate::error::Failure;
 use crate::executor::client::Question;
 use crate::executor::talk::protocol::{Answer, View as Seen, unexpected_answer};
+use crate::executor::talk::view::RunResultDoc;
 use crate::safe;
 use crate::terms::Group;
 use crate::text::SafeText;
@@ -194,9 +196,13 @@ impl App {
     fn told(&mut self, id: u64, verb: &str, answer: Result<Answer, Failure>, now: Wall) {
         let zone = &self.options.zone;
         let of = answer.as_ref().ok().and_then(About::of);
+        let queued = matches!(&answer, Ok(Answer::Run(run)) if run.queue_position.is_some());
         let (text, error) = match answer {
             Err(failure) => {
                 (safe!("{verb}: {} [{}]. {}", failure.message, failure.code, failure.remedy), true)
+            }
+            Ok(Answer::Run(RunResultDoc { request_id, queue_position: Some(position), .. })) => {
+                (safe!("{verb} {request_id}: queued, position {position}"), false)
             }
             Ok(Answer::Run(run)) => {
                 (safe!("{verb} {}: attempt {} is {}", run.request_id, run.attempt, run.state), false)
@@ -242,7 +248,12 @@ impl App {
             }
             Ok(_) => (safe!("{verb}: done"), false),
         };
-        if self.fate(id, text.clone(), error) {
+        let fate = match (error, queued) {
+            (true, _) => Fate::Refused(text.clone()),
+            (false, true) => Fate::Queued(text.clone()),
+            (false, false) => Fate::Done(text.clone()),
+        };
+        if self.fate(id, fate) {
             return;
         }
         match of {

@@ -12,6 +12,8 @@ pub enum Fate {
     Asked(u64),
     /// Carried out; what was answered.
     Done(SafeText),
+    /// It waits in the queue; what was answered.
+    Queued(SafeText),
     /// Refused, or it failed; with the core's own words.
     Refused(SafeText),
 }
@@ -28,19 +30,27 @@ pub struct Results {
 }
 
 impl Results {
-    /// How many are done, refused, and not answered yet.
-    pub fn counts(&self) -> (usize, usize, usize) {
-        self.fates.iter().fold((0, 0, 0), |(done, refused, asked), (_, fate)| match fate {
-            Fate::Done(_) => (done + 1, refused, asked),
-            Fate::Refused(_) => (done, refused + 1, asked),
-            Fate::Asked(_) => (done, refused, asked + 1),
-        })
+    /// How many are done, queued, refused, and not answered yet.
+    pub fn counts(&self) -> [usize; 4] {
+        let mut counts = [0; 4];
+        for (_, fate) in &self.fates {
+            counts[match fate {
+                Fate::Done(_) => 0,
+                Fate::Queued(_) => 1,
+                Fate::Refused(_) => 2,
+                Fate::Asked(_) => 3,
+            }] += 1;
+        }
+        counts
     }
 
     /// The same in words.
     pub fn summary(&self) -> SafeText {
-        let (done, refused, asked) = self.counts();
+        let [done, queued, refused, asked] = self.counts();
         let mut words = format!("{}: {done} of {} done", self.id.command().name, self.fates.len());
+        if queued > 0 {
+            words += &format!(", {queued} queued");
+        }
         if refused > 0 {
             words += &format!(", {refused} refused");
         }

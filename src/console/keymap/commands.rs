@@ -98,7 +98,7 @@ commands! {
     Run "run" ["r"] "run" "run this request now" Actions [Everywhere] 9;
     Defer "defer" ["d"] "defer" "postpone it until a time" Actions [Everywhere] 9;
     Undefer "undefer" ["D"] "undefer" "end its deferral" Actions [Everywhere] 10;
-    Stop "stop" ["x"] "stop" "stop its run and every process it started" Actions [Everywhere] 9;
+    Stop "stop" ["x"] "stop" "stop its whole run, or take it out of the queue" Actions [Everywhere] 9;
     Rerun "rerun" ["R"] "rerun" "run it again after an attempt" Actions [Everywhere] 9;
     Explain "explain" ["e"] "explain" "why it has or has not run, and what would change that" Actions [Everywhere] 8;
     Details "details" ["Enter"] "open" "its gates, life, attempts and transcript" Actions [Requests Other] 8;

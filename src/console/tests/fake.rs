@@ -42,6 +42,8 @@ pub struct Fake {
     pub who: Mutex<WhoDoc>,
     pub changes: Mutex<Vec<Change>>,
     pub broken: Mutex<Option<Failure>>,
+    /// Another package runs: the place in the queue of the next run; 0: nothing runs.
+    pub queue: Mutex<u32>,
     /// Seconds that every time is moved by, so that the fake can be used by hand.
     pub shift: TimeDelta,
 }
@@ -64,6 +66,7 @@ impl Fake {
             requests: requests(),
         };
         let status = StatusDoc {
+            queue: Vec::new(),
             machine: list.machine,
             host: "web-01".into(),
             service: ServiceState::Running,
@@ -122,6 +125,7 @@ impl Fake {
             who: Mutex::new(who),
             changes: Mutex::default(),
             broken: Mutex::default(),
+            queue: Mutex::default(),
             shift: TimeDelta::zero(),
         }
     }
@@ -249,6 +253,7 @@ fn gates(row: &RequestDoc, shift: TimeDelta) -> Vec<GateDoc> {
         State::Scheduled => {
             set(gate("offer", Block, Some("not-offered"), "offered from Wed 08:00", row.offer_after, "time"));
         }
+        State::Queued => set(gate("executor", Block, Some("busy"), "BP00010 runs", None, "event")),
         State::Expired => set(gate("expiry", Block, Some("expired"), "since yesterday 14:02", None, "never")),
         _ => set(gate("history", Block, Some("done"), "attempt 1 ended", None, "never")),
     }
@@ -294,6 +299,7 @@ fn allowed(row: &RequestDoc) -> Vec<AllowedDoc> {
         State::Offered => run = yes("run"),
         State::Scheduled => run = no("run", "not-offered", "not offered before Wed 08:00"),
         State::Running => stop = yes("stop"),
+        State::Queued => (run, stop) = (yes("run"), yes("stop")),
         State::Expired => {
             run = no("run", "expired", "it has expired");
             defer = no("defer", "deferral-too-late", "not allowed, it has expired");
@@ -394,6 +400,8 @@ impl Ask for Fake {
             View::Explain(request) => {
                 let show = self.show(*request).ok_or_else(missing)?;
                 Answer::Explain(ExplainDoc {
+                    queue_position: None,
+                    queued: None,
                     request_id: *request,
                     package: show.request.package.clone(),
                     state: show.request.state,
@@ -468,16 +476,22 @@ impl Ask for Fake {
         self.works()?;
         self.changes.lock().unwrap().push(change.clone());
         Ok(match &change.what {
-            Action::Request(request, Verb::Run { .. } | Verb::Rerun { .. }) => Answer::Run(RunResultDoc {
-                request_id: *request,
-                attempt: 1,
-                state: State::Running,
-                exit_code: None,
-                result: None,
-                started_at: Some(soon(0)),
-                ended_at: None,
-                decided_on: None,
-            }),
+            Action::Request(request, Verb::Run { .. } | Verb::Rerun { .. }) => {
+                let mut queue = self.queue.lock().unwrap();
+                let queue_position = Some(*queue).filter(|position| *position > 0);
+                *queue += queue_position.map_or(0, |_| 1);
+                Answer::Run(RunResultDoc {
+                    request_id: *request,
+                    attempt: 1,
+                    state: if queue_position.is_some() { State::Queued } else { State::Running },
+                    exit_code: None,
+                    result: None,
+                    started_at: Some(soon(0)).filter(|_| queue_position.is_none()),
+                    ended_at: None,
+                    queue_position,
+                    decided_on: None,
+                })
+            }
             Action::Request(request, Verb::Defer { until }) => Answer::Changed(ChangedDoc {
                 request_id: *request,
                 state: State::Deferred,

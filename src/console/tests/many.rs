@@ -67,7 +67,7 @@ fn each_is_asked_with_what_holds_it_back_itself_and_each_answer_and_refusal_is_t
     );
     stage.keys("k k k Space j Space j Space Tab 'because Enter y");
     let run = |request: &str, overrides: &[Gate]| Change {
-        what: Action::Request(id(request), Verb::Run { overrides: overrides.to_vec() }),
+        what: Action::Request(id(request), Verb::Run { overrides: overrides.to_vec(), no_queue: false }),
         reason: (!overrides.is_empty()).then(|| "because".into()),
         dry_run: false,
         id: None,
@@ -88,6 +88,17 @@ fn each_is_asked_with_what_holds_it_back_itself_and_each_answer_and_refusal_is_t
     // They are told of again on demand, and the marks are gone.
     stage.keys("q : 'results Enter");
     assert!(stage.screen().contains("3 of 5 done") && stage.app.marked.is_empty());
+}
+
+#[test]
+fn those_that_wait_for_their_turn_are_told_apart_from_those_that_run() {
+    let mut stage = five();
+    *stage.fake.queue.lock().unwrap() = 1;
+    stage.keys("r k k k Space j Space j Space Tab 'because Enter y");
+    let screen = stage.screen();
+    assert!(screen.contains("run: 0 of 5 done, 3 queued, 2 refused"), "{screen}");
+    assert!(screen.contains("BP0000Y  queued   run BP0000Y: queued, position 1"), "{screen}");
+    assert!(screen.contains("BP00013  queued   run BP00013: queued, position 3"), "{screen}");
 }
 
 #[test]
@@ -170,7 +181,7 @@ fn a_marked_request_that_leaves_the_list_is_told_of_and_not_acted_on() {
 fn details_of_one_request_are_about_that_one_whatever_is_marked() {
     let mut stage = five();
     stage.keys("g j j j Enter r y");
-    let run = Action::Request(id("BP00013"), Verb::Run { overrides: vec![] });
+    let run = Action::Request(id("BP00013"), Verb::Run { overrides: vec![], no_queue: false });
     assert_eq!(changes(&stage).iter().map(|change| &change.what).collect::<Vec<_>>(), [&run]);
 }
 

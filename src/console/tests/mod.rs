@@ -9,6 +9,7 @@ mod hints;
 mod hostile;
 mod many;
 mod matrix;
+mod queue;
 mod restart;
 mod robust;
 mod rules;

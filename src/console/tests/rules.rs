@@ -49,7 +49,7 @@ fn y_runs_what_nothing_holds_back() {
     assert!(stage.screen().contains("RUN BP00013 on BP004000 web-01 PRODUCTION"), "{}", stage.screen());
     assert!(changes(&stage).is_empty());
     stage.keys("y");
-    let run = Verb::Run { overrides: vec![] };
+    let run = Verb::Run { overrides: vec![], no_queue: false };
     assert_eq!(changes(&stage), [asked("BP00013", run, None)]);
     assert!(stage.screen().contains("run BP00013: attempt 1 is running"), "{}", stage.screen());
 }
@@ -96,7 +96,7 @@ fn a_y_counts_once_the_question_can_have_been_read_and_never_while_it_is_held_do
         stage.screen()
     );
     stage.key_after(300, Key::Char('y'));
-    assert_eq!(changes(&stage), [asked("BP00013", Verb::Run { overrides: vec![] }, None)]);
+    assert_eq!(changes(&stage), [asked("BP00013", Verb::Run { overrides: vec![], no_queue: false }, None)]);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn every_overridden_gate_is_ticked_and_a_reason_given_before_y_counts() {
     assert!(stage.screen().contains("a reason is needed"));
     assert!(changes(&stage).is_empty());
     stage.keys("Tab 'release_by_phone Enter y");
-    let run = Verb::Run { overrides: vec![Gate::Window, Gate::Users] };
+    let run = Verb::Run { overrides: vec![Gate::Window, Gate::Users], no_queue: false };
     assert_eq!(changes(&stage), [asked("BP0000Y", run, Some("release by phone"))]);
 }
 

@@ -102,6 +102,8 @@ scopes! {
     StateRetryWait = "state.retry-wait",
     /// Waiting.
     StateWaiting = "state.waiting",
+    /// Queued.
+    StateQueued = "state.queued",
     /// Due.
     StateDue = "state.due",
     /// Countdown.
@@ -171,6 +173,7 @@ impl Scope {
             State::Deferred => Scope::StateDeferred,
             State::RetryWait => Scope::StateRetryWait,
             State::Waiting => Scope::StateWaiting,
+            State::Queued => Scope::StateQueued,
             State::Due => Scope::StateDue,
             State::Countdown => Scope::StateCountdown,
             State::Running => Scope::StateRunning,

@@ -13,7 +13,7 @@ use crate::console::theme::Scope;
 use crate::executor::talk::view::SessionDoc;
 use crate::safe;
 use crate::site::instruction::Restarts;
-use crate::terms::State;
+use crate::terms::{Code, State};
 use crate::text::SafeText;
 use ratatui::layout::Rect;
 
@@ -266,9 +266,10 @@ fn input(name: &'static str, input: &Input, focus: bool, telling: &Telling, hint
 fn does(app: &App, confirm: &Confirm) -> &'static str {
     let several = confirm.requests.len() > 1;
     match confirm.id {
-        Id::Run if several => "runs each now; while one runs, the next is refused, and the result says so",
-        Id::Rerun if several => {
-            "runs each again; while one runs, the next is refused, and the result says so"
+        Id::Run if several => "runs one after the other, without notice to those logged on",
+        Id::Rerun if several => "runs each again, one after the other",
+        Id::Run | Id::Rerun if waits_in_queue(app, confirm) => {
+            "queues it: it runs, without notice, when what runs now and what is queued before it has ended"
         }
         Id::Defer if several => "none of them starts by itself before the time you give",
         Id::Undefer if several => "ends their deferrals: each starts when every other gate passes",
@@ -277,7 +278,8 @@ fn does(app: &App, confirm: &Confirm) -> &'static str {
         Id::Rerun => "runs it again, as a further attempt",
         Id::Defer => "does not start by itself before the time you give",
         Id::Undefer => "ends the deferral: it starts when every other gate passes",
-        Id::Stop if counts_down(app, confirm) => {
+        Id::Stop if is(app, confirm, State::Queued) => "takes it out of the queue: it does not start",
+        Id::Stop if is(app, confirm, State::Countdown) => {
             "cancels its countdown: it does not start, and is not announced again soon"
         }
         Id::Stop => "ends its run and every process it started; it will not run again by itself",
@@ -291,10 +293,16 @@ fn does(app: &App, confirm: &Confirm) -> &'static str {
     }
 }
 
-/// It is announced and was not launched.
-fn counts_down(app: &App, confirm: &Confirm) -> bool {
+/// The state of the one request that it is about.
+fn is(app: &App, confirm: &Confirm, state: State) -> bool {
     let row = confirm.request().and_then(|request| app.data.request(request));
-    row.is_some_and(|row| row.state == State::Countdown)
+    row.is_some_and(|row| row.state == state)
+}
+
+/// Another package runs: what the core would start waits for that.
+fn waits_in_queue(app: &App, confirm: &Confirm) -> bool {
+    let show = confirm.request().and_then(|request| confirm.show(&app.data, request));
+    show.is_some_and(|show| show.gates.iter().any(|gate| gate.code == Some(Code::Busy)))
 }
 
 /// Who is logged on and may lose work.

@@ -22,6 +22,7 @@ pub fn draw(app: &App, canvas: &mut Canvas, body: Rect) {
         let (word, scope, text) = match fate {
             Fate::Asked(_) => ("...", Scope::Dim, "not answered yet".into()),
             Fate::Done(text) => ("done", Scope::GatePass, text.clone()),
+            Fate::Queued(text) => ("queued", Scope::StateQueued, text.clone()),
             Fate::Refused(why) => ("REFUSED", Scope::MessageError, why.clone()),
         };
         let line = Line::new().cell(safe!("{request}"), 9, "", Scope::Text).cell(word, 9, "", scope);

@@ -238,7 +238,7 @@ fn of(state: State) -> &'static str {
         State::Scheduled => ".",
         State::Offered => "o",
         State::Deferred => "d",
-        State::Waiting | State::RetryWait | State::Due => "w",
+        State::Waiting | State::Queued | State::RetryWait | State::Due => "w",
         State::Countdown | State::Running | State::Stopping => "R",
         State::Succeeded | State::SucceededRestart => "+",
         State::Expired => "x",

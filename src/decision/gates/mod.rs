@@ -1,5 +1,6 @@
 //! The gates (DESIGN.md 4), in the order in which they are shown: `published` looks at what came from the share, `past`
-//! at history, `times` at the clock, `machine` and `host` at this computer. Each gate is one function from world and
+//! at history, `times` at the clock, `machine` and `host` at this computer; `queue` says which of them an operator's run
+//! waits for. Each gate is one function from world and
 //! request to a verdict with its code, its evidence in words where the world wants to be told, and when it can next
 //! change. Called by `decide`.
 
@@ -7,6 +8,7 @@ mod host;
 mod machine;
 mod past;
 mod published;
+pub(super) mod queue;
 mod times;
 mod turn;
 

@@ -3,11 +3,12 @@
 //! time and its limit, succeeds, and nothing else happens but time. Pure; called by the executor's views and by
 //! `simulate`.
 //!
-//! `lane` says when one request could start if it were alone, `paths` follows who starts after whom, `usual` how long
-//! runs took before.
+//! `lane` says when one request could start if it were alone, `paths` follows who starts after whom, `queue` what operators
+//! have queued, `usual` how long runs took before.
 
 mod lane;
 mod paths;
+mod queue;
 mod usual;
 
 pub use usual::RunTime;

@@ -5,11 +5,11 @@
 
 use super::super::countdown::latest_notice;
 use super::super::gates::{Gates, once_settled, opening};
-use super::super::model::{Change, GateResult, Inputs, NextRun, RestartRule};
+use super::super::model::{Change, Facts, GateResult, Inputs, NextRun, RestartRule};
 use super::super::restart::{deferred_until, pending_restart, restarts_at};
 use super::super::world::{Subject, Words, World, newest, running};
 use super::lane::{Lane, Span};
-use super::{RunTime, UsualTimes};
+use super::{RunTime, UsualTimes, queue};
 use crate::clock::{Wall, earlier, later};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Request, Restarts};
@@ -54,6 +54,21 @@ pub(super) fn all(inputs: &Inputs, runs_take: RunTime) -> BTreeMap<RequestId, Ne
     let then = Inputs { facts: &facts, ..*inputs };
     let world = World::new(&then, Words::Nothing);
     let mut paths = Paths::new(&world, inputs, runs_take);
+    let now = Inputs { facts: &Facts { running: None, ..inputs.facts.clone() }, ..*inputs };
+    let queue = queue::waiting(&now);
+    if !queue.is_empty() {
+        // What of the two comes first is not followed.
+        if let Some(free) = paths.free_first(inputs) {
+            paths.leave(&paths.nothing(), free.from);
+        }
+        let free = paths.ends_first(inputs);
+        let mut found = paths.found();
+        let takes = |request: &Request| paths.takes(Some(request), request.max_run_time);
+        let others = !paths.lanes.is_empty();
+        let line = queue::Line { from: free.from, until: free.until, takes: &takes, others };
+        found.extend(queue::foretell(&now, &queue, &line));
+        return found;
+    }
     if facts.copying.is_empty() {
         if let Some(free) = paths.free_first(inputs) {
             paths.follow(free);
@@ -122,7 +137,10 @@ impl<'w> Paths<'w> {
             let Some(request) = good(entry) else { continue };
             let subject = Subject::new(world.inputs, index, request);
             let gates = || gates.of_request(&subject, opening(world, &subject, world.now));
+            let in_queue =
+                world.inputs.history.queue.iter().any(|queued| queued.request == request.request_id);
             let opens = subject.by_itself()
+                && !in_queue
                 && once_settled(world, &subject).verdict == Verdict::Pass
                 && gates().iter().all(opens);
             if opens {
@@ -163,15 +181,20 @@ impl<'w> Paths<'w> {
         }
     }
 
+    /// When what runs now has ended.
+    fn ends_first(&self, now: &Inputs) -> Free {
+        let Some((id, since)) = now.facts.running else { return Free { from: now.now, until: now.now } };
+        let entries = now.instructions.file.iter().flat_map(|file| &file.requests);
+        let request = entries.filter_map(good).find(|request| request.request_id == id);
+        let longest = request.map_or(now.policy.config.run.max_run_time, |request| request.max_run_time);
+        let (least, longest) = self.takes(request, longest);
+        Free { from: later(since, least).max(now.now), until: later(since, longest).max(now.now) }
+    }
+
     /// When the machine is free at first: once what runs now has ended, and a restart is done. None: never.
     fn free_first(&mut self, now: &Inputs) -> Option<Free> {
-        let (mut free, mut rules) = (Free { from: now.now, until: now.now }, Vec::new());
-        if let Some((id, since)) = now.facts.running {
-            let entries = now.instructions.file.iter().flat_map(|file| &file.requests);
-            let request = entries.filter_map(good).find(|request| request.request_id == id);
-            let longest = request.map_or(now.policy.config.run.max_run_time, |request| request.max_run_time);
-            let (least, longest) = self.takes(request, longest);
-            free = Free { from: later(since, least).max(now.now), until: later(since, longest).max(now.now) };
+        let (free, mut rules) = (self.ends_first(now), Vec::new());
+        if let Some((id, _)) = now.facts.running {
             let attempt = newest(now, &id).filter(|attempt| running(attempt.state));
             rules
                 .extend(attempt.map(|attempt| attempt.restart).filter(|rule| rule.restarts == Restarts::Pcm));

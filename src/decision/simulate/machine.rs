@@ -4,7 +4,7 @@
 use super::super::countdown::{self, Countdown, room};
 use super::super::decide::{decide, decide_some};
 use super::super::model::{
-    Attempt, Decision, Facts, HistoryView, Inputs, Instructions, NextRun, Policy, Power,
+    Attempt, Decision, Facts, HistoryView, Inputs, Instructions, NextRun, Policy, Power, Queued, SERVICE,
 };
 use super::super::outlook::RunTime;
 use super::super::outlook::{UsualTimes, arrive, outlook};
@@ -230,6 +230,7 @@ impl<'a> Machine<'a> {
         // Who is told once more before the end is no matter here.
         let start = self.facts.countdown.map(|announced| announced.ends);
         let counted = start.into_iter().chain(self.restart.announced(self.monotonic(), self.now));
+        let counted = counted.chain(self.history.queue.iter().map(Queued::ends));
         let restart = self.restart_is_pending().then(|| restart_plan(&self.inputs_now()).next).flatten();
         counted.chain(restart).chain(self.run.as_ref().map(|run| run.ends)).filter(|at| *at > self.now).min()
     }
@@ -258,14 +259,33 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// Starts what is due. False: it cannot be started, and nothing has changed.
+    /// What its history holds.
+    pub fn history(&self) -> &HistoryView {
+        &self.history
+    }
+
+    /// Takes out of the queue what will not start. False: nothing.
+    pub fn empty_queue(&mut self, decisions: &[Decision]) -> bool {
+        let stays = |id: RequestId| {
+            let decision = decisions.iter().find(|decision| decision.request_id == Some(id));
+            decision.and_then(|decision| decision.queued).is_some_and(|place| place.leaves.is_none())
+        };
+        let before = self.history.queue.len();
+        self.history.queue.retain(|queued| stays(queued.request));
+        self.history.queue.len() < before
+    }
+
+    /// Starts what is due, or an operator's run out of the queue. False: it cannot be started, and nothing has changed.
     pub fn start(&mut self, decision: &Decision) -> bool {
         let Some(request) = decision.request_id.and_then(|id| self.request(id)) else { return false };
         let (id, ends) =
             (request.request_id, later(self.now, self.takes(Some(request), request.max_run_time)));
         let number = decision.attempt + 1;
-        let claimed = Attempt::claimed(request, number, "service".into(), self.now, &self.facts.boot_id);
+        let queued = self.history.queue.iter().find(|queued| queued.request == id);
+        let by = queued.map_or(SERVICE.into(), |queued| queued.by.clone());
+        let claimed = Attempt::claimed(request, number, by, self.now, &self.facts.boot_id);
         let attempt = Attempt { started_at: Some(self.now), ..claimed };
+        self.history.queue.retain(|queued| queued.request != id);
         self.history.attempts.entry(id).or_default().push(Arc::new(attempt));
         self.facts.running = Some((id, self.now));
         self.facts.countdown = None;

@@ -48,10 +48,10 @@ fn an_operator_may_run_defer_or_stop_it_and_there_is_nothing_to_repeat() {
     let reason = SafeText::from("anna asked");
     let asked = |verb: &Verb| judged(verb, Some(&reason));
     let ready = Ok(State::Countdown);
-    assert_eq!(judged(&Verb::Run { overrides: Vec::new() }, None), ready);
+    assert_eq!(judged(&Verb::Run { overrides: Vec::new(), no_queue: false }, None), ready);
     assert_eq!(asked(&Verb::Defer { until: now() + TimeDelta::hours(1) }), ready);
     assert_eq!(asked(&Verb::Stop), ready);
-    let again = Verb::Rerun { overrides: Vec::new() };
+    let again = Verb::Rerun { overrides: Vec::new(), no_queue: false };
     assert_eq!(asked(&again), Err("not-attempted".to_owned()));
 }
 
@@ -62,7 +62,7 @@ fn the_announced_repetition_of_a_retry_can_be_made_at_once() {
         s.attempted(ID, vec![Attempt { retry_at: Some(now()), ..ended }]);
     });
     assert_eq!(scene.decision().state, State::Countdown);
-    let again = Verb::Rerun { overrides: Vec::new() };
+    let again = Verb::Rerun { overrides: Vec::new(), no_queue: false };
     assert!(judge(&scene.inputs(), id(ID), &again, Some(&"now".into())).is_ok());
 }
 

@@ -477,7 +477,7 @@ mod times {
         scene.request().mandatory_after = Some(When::Instant(now() + TimeDelta::hours(1)));
         let decision = scene.decision();
         assert_eq!((decision.next_run, decision.why.as_str()), (None, "no service runs"));
-        let run = Verb::Run { overrides: Vec::new() };
+        let run = Verb::Run { overrides: Vec::new(), no_queue: false };
         assert!(judge(&scene.inputs(), id(ID), &run, None).is_ok());
         // Another package that runs is never passed for it.
         scene.facts.running = Some((id(OTHER), now()));

@@ -15,11 +15,11 @@ fn reason() -> Option<SafeText> {
 }
 
 fn run(overrides: &[Gate]) -> Verb {
-    Verb::Run { overrides: overrides.to_vec() }
+    Verb::Run { overrides: overrides.to_vec(), no_queue: true }
 }
 
 fn rerun(overrides: &[Gate]) -> Verb {
-    Verb::Rerun { overrides: overrides.to_vec() }
+    Verb::Rerun { overrides: overrides.to_vec(), no_queue: true }
 }
 
 fn defer(until: Wall) -> Verb {
@@ -424,7 +424,8 @@ fn what_is_allowed_is_what_judging_says_with_the_overrides_that_would_be_enough(
         let docs = allowed(&scene.inputs(), id(ID));
         let verbs: Vec<_> = docs.iter().map(|d| d.verb.as_str()).collect();
         assert_eq!(verbs, ["run", "rerun", "defer", "undefer", "stop"]);
-        let first = judge(&scene.inputs(), id(ID), &run(&[]), reason().as_ref());
+        let plain = Verb::Run { overrides: Vec::new(), no_queue: false };
+        let first = judge(&scene.inputs(), id(ID), &plain, reason().as_ref());
         assert_eq!((docs[0].ok, &docs[0].code), (first.is_ok(), &first.err().map(|r| r.code)), "{code}");
         let enough = if OVERRIDABLE.contains(&gate) { vec![gate] } else { Vec::new() };
         assert_eq!(docs[0].overrides, enough, "{code}");

@@ -8,6 +8,7 @@ mod gates;
 mod judge;
 mod machine;
 mod outlook;
+mod queue;
 mod restart;
 mod retold;
 mod scene;

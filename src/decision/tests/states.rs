@@ -164,7 +164,7 @@ fn q255284_a_job_first_seen_after_its_expiry_never_runs() {
         let decision = scene.decision();
         assert_eq!((decision.state, decision.never), (State::Expired, true));
         assert!(due_in_order(&scene.decide()).is_empty());
-        let run = Verb::Run { overrides: OVERRIDABLE.to_vec() };
+        let run = Verb::Run { overrides: OVERRIDABLE.to_vec(), no_queue: false };
         let refusal = super::super::judge(&scene.inputs(), id(ID), &run, Some(&"now".into())).unwrap_err();
         assert_eq!(refusal.code.as_str(), "expired");
     }

@@ -47,7 +47,7 @@ fn a_younger_one_waits_for_an_older_one_that_is_being_copied_and_says_for_which_
     assert_eq!((decision.state, decision.next_run), (State::Waiting, Some(minutes(50))));
     assert!(decision.why.as_str().starts_with("an older one goes first, at most until"), "{}", decision.why);
     assert_eq!(decision.recorded_state(), State::Due, "its turn is no change of it");
-    let run = Verb::Run { overrides: Vec::new() };
+    let run = Verb::Run { overrides: Vec::new(), no_queue: false };
     assert!(
         judge(&scene.inputs(), decision.request_id.unwrap(), &run, None).is_ok(),
         "an operator need not wait"

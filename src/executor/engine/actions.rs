@@ -4,7 +4,7 @@ use super::known::refused;
 use super::launch::{Cause, LaunchError};
 use super::{Executor, Verified, history_lost};
 use crate::clock::Wall;
-use crate::decision::{Hold, Refusal, RestartVerb, Verb};
+use crate::decision::{Hold, Queued, Refusal, RestartVerb, Verb};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::{self, Became, CallNote, DeferralRow, Delta, History};
 use crate::executor::talk::protocol::{Action, Answer, Change, MAX_REASON, Reply, outcome_unknown};
@@ -15,7 +15,9 @@ use crate::terms::{Refused, State};
 use crate::text::SafeText;
 
 /// In the audit: it was carried out.
-const DONE: &str = "done";
+pub(super) const DONE: &str = "done";
+/// In the audit: it waits in the queue.
+const QUEUED: &str = "queued";
 
 impl Executor {
     /// Carries out a change, or says what would be done. A poll looks at the share and waits for that; what is launched is
@@ -90,6 +92,13 @@ impl Executor {
         match &change.what {
             Action::Request(request, Verb::Run { .. } | Verb::Rerun { .. }) => {
                 let number = self.known.newest_attempt(*request);
+                if self.known.queued(*request).is_some() {
+                    return Ok(Answer::Run(self.known.queued_result(*request)));
+                }
+                // It was queued, and taken out since.
+                if number == 0 {
+                    return Err(interrupted(change.what.verb()));
+                }
                 Ok(Answer::Run(self.known.run_result(*request, number)))
             }
             Action::Request(request, Verb::Defer { .. } | Verb::Undefer | Verb::Stop) => {
@@ -122,6 +131,7 @@ impl Executor {
     fn settle(&mut self, change: &Change, actor: &Actor, done: Reply) -> Reply {
         let now = self.world.now();
         let result = match &done {
+            Ok(Answer::Run(doc)) if doc.state == State::Queued => QUEUED,
             Ok(_) => DONE,
             // The code of what was attempted already is the word for success here.
             Err(failure) if failure.code == DONE => "already-attempted",
@@ -135,6 +145,7 @@ impl Executor {
             let verb = change.what.verb();
             self.journal.error(now, &format!("The result of {verb} by {} was not recorded: {e}", actor.name));
         }
+        self.review_queue(now);
         self.note_states(now);
         done
     }
@@ -170,7 +181,7 @@ impl Executor {
         }
         let entry = self.refusals.refused(entry(change, actor, "not-permitted", now), self.world.monotonic());
         if let Some(entry) = entry {
-            self.record_refusal(&entry);
+            self.record_entry(&entry);
         }
         Err(refused(self.known.not_permitted(actor)))
     }
@@ -202,12 +213,12 @@ impl Executor {
     /// What was refused and counted is written, where it is time; all of it at the end of the service.
     pub fn record_refusals(&mut self, all: bool) {
         for entry in self.refusals.due(self.world.monotonic(), all) {
-            self.record_refusal(&entry);
+            self.record_entry(&entry);
         }
     }
 
-    /// Not being able to record a refusal changes nothing about it.
-    fn record_refusal(&mut self, entry: &AuditEntryDoc) {
+    /// An entry of the audit about what is so whether or not it can be recorded.
+    pub(super) fn record_entry(&mut self, entry: &AuditEntryDoc) {
         if let Ok(history) = &mut self.history
             && let Err(e) = history.audit(entry, None)
         {
@@ -274,8 +285,12 @@ impl Executor {
         }
         let decision = judged?;
         match verb {
-            Verb::Run { overrides } | Verb::Rerun { overrides } => {
+            Verb::Run { overrides, .. } | Verb::Rerun { overrides, .. } => {
                 self.known.not_restarting()?;
+                if let Some(wanted) = self.known.waits(&decision, verb, &actor.name, now) {
+                    let reason = reason.cloned().unwrap_or_default();
+                    return self.enqueue(Queued { reason, ..wanted });
+                }
                 let cause = Cause {
                     by: actor.name.clone(),
                     reason: reason.cloned().unwrap_or_default(),
@@ -290,6 +305,12 @@ impl Executor {
             Verb::Undefer => {
                 self.change(|history| history.undefer(now, request, &actor.name))?;
                 self.journal.info(now, &format!("The deferral of {request} is ended by {}.", actor.name));
+            }
+            Verb::Stop if self.known.queued(request).is_some() => {
+                self.take_out(request, reason, actor, now)?;
+                if self.known.announced_request() == Some(request) {
+                    self.stop_countdown(request, actor, reason, now)?;
+                }
             }
             Verb::Stop if self.known.announced().is_some_and(|announced| announced.request == request) => {
                 self.stop_countdown(request, actor, reason, now)?;

@@ -4,7 +4,7 @@
 use super::Executor;
 use crate::clock::Wall;
 use crate::decision::countdown::{Seen, room};
-use crate::decision::{Announced, due_in_order};
+use crate::decision::{Announced, next_up};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::DeferralRow;
 use crate::executor::notice::From;
@@ -25,7 +25,8 @@ impl Executor {
         let mono = self.world.monotonic();
         let notice = self.known.config().run.countdown;
         let decisions = self.known.verdicts(now);
-        let first = due_in_order(&decisions).first().map(|index| &decisions[*index]);
+        let next = next_up(&self.known.snapshot.view, &decisions).filter(|next| !next.queued);
+        let first = next.map(|next| &decisions[next.index]);
         let first = first.and_then(|d| Some((d.request_id?, room(d, now))));
         let attended = self.known.facts().attended();
         let act = self.known.countdown.step(mono, &Seen { due: first, attended, notice });

@@ -64,7 +64,8 @@ impl Executor {
         let Some(decision) = decision else {
             return Err(LaunchError::NotNow("it is not due any more".into()));
         };
-        let cause = Cause { by: "service".into(), reason: SafeText::default(), overrides: Vec::new() };
+        let cause =
+            Cause { by: decision::SERVICE.into(), reason: SafeText::default(), overrides: Vec::new() };
         self.launch(&decision.clone(), &cause, verified, now)
     }
 

@@ -13,6 +13,7 @@ mod notify;
 mod noting;
 mod overdue;
 mod proof;
+mod queue;
 mod refusals;
 mod restart;
 mod retention;

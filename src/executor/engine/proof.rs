@@ -62,6 +62,9 @@ impl Known {
             return None;
         }
         let decision = self.judged(*request, verb, change.reason.as_ref(), now).ok()?;
+        if self.waits(&decision, verb, &actor.name, now).is_some() {
+            return None;
+        }
         Launch::of(self.request_of(&decision)?, &decision)
     }
 

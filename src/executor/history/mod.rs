@@ -12,6 +12,7 @@ mod health;
 mod mark;
 mod note_reported;
 mod publication;
+mod queue;
 mod reported;
 mod row_error;
 mod rows;
@@ -146,6 +147,7 @@ impl History {
         snapshot.acknowledged = self.content(acknowledged::read(&tx))?;
         snapshot.highest = self.content(publication::highest(&tx))?;
         snapshot.apply(Delta::Reported(self.content(reported::read(&tx))?));
+        snapshot.view.queue = self.content(queue::read(&tx))?;
         Ok(snapshot)
     }
 

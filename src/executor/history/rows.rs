@@ -96,8 +96,9 @@ impl History {
                 "INSERT INTO attempts (request, number, row) VALUES (?1, ?2, ?3)",
                 params![row.request.as_str(), row.attempt.number, json],
             )?;
+            super::queue::remove(tx, row.request)?;
             events.push(Event::new("claim", Some(row.request), row));
-            Ok(Delta::Attempt(row.clone()))
+            Ok(Delta::Claimed(row.clone()))
         })
     }
 

@@ -9,10 +9,15 @@ const STEPS: &[&str] = &[
     "CREATE TABLE calls (
          seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, at TEXT NOT NULL, taken INTEGER NOT NULL DEFAULT 0, reply TEXT
      ) STRICT;",
+    // Operators' runs that wait for the executor, in the order of asking (`queue`).
+    "CREATE TABLE queue (seq INTEGER PRIMARY KEY, request TEXT NOT NULL UNIQUE, row TEXT NOT NULL) STRICT;",
 ];
 
 /// Raised by every step; a newer one than this is refused, never guessed at.
 pub(super) const VERSION: i64 = 1 + STEPS.len() as i64;
+
+/// From this version on there is a queue.
+pub(super) const WITH_QUEUE: i64 = 3;
 
 /// Events can be added and nothing else: whoever changes one has to work around the database and breaks the chain.
 const V1: &str = "

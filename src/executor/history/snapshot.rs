@@ -4,7 +4,7 @@
 use super::reported::Reported;
 use super::rows::{AttemptRow, DeferralRow};
 use crate::clock::Wall;
-use crate::decision::{Deferrals, HistoryView, Hold, RestartOrder};
+use crate::decision::{Deferrals, HistoryView, Hold, Queued, RestartOrder};
 use crate::site::ids::RequestId;
 use crate::site::publication::Publication;
 use crate::terms::{Group, State};
@@ -59,6 +59,12 @@ pub enum Delta {
     Nothing,
     /// An attempt, as it is now.
     Attempt(AttemptRow),
+    /// A new attempt; its request waits in the queue no more.
+    Claimed(AttemptRow),
+    /// An operator's run waits in the queue.
+    Queued(Queued),
+    /// The run of this request was taken out of the queue.
+    Unqueued(RequestId),
     /// The deferral of a request that was in force has ended, and this one, if any, took its place.
     Deferral {
         /// Which request.
@@ -143,6 +149,12 @@ impl Snapshot {
         match change {
             Delta::Nothing => {}
             Delta::Attempt(row) => self.put(row),
+            Delta::Claimed(row) => {
+                self.unqueue(row.request);
+                self.put(row);
+            }
+            Delta::Queued(queued) => self.view.queue.push(queued),
+            Delta::Unqueued(request) => self.unqueue(request),
             Delta::Deferral { request, at, set } => self.defer(request, at, set),
             Delta::Hold(hold) => self.view.hold = hold,
             Delta::Restart(order) => self.view.restart = Some(order),
@@ -197,6 +209,10 @@ impl Snapshot {
                 rows.insert(at, row);
             }
         }
+    }
+
+    fn unqueue(&mut self, request: RequestId) {
+        self.view.queue.retain(|queued| queued.request != request);
     }
 
     /// Adds a deferral to those that are known.

@@ -25,6 +25,9 @@ pub struct RunResultDoc {
     pub started_at: Option<Wall>,
     /// Once it has ended.
     pub ended_at: Option<Wall>,
+    /// While it is `queued`: its place, counted from 1.
+    #[serde(default)]
+    pub queue_position: Option<u32>,
     /// What it was decided on where the share was asked and did not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_on: Option<SafeText>,

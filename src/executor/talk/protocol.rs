@@ -393,8 +393,8 @@ mod tests {
     fn every_change_has_a_verb_of_its_own_in_the_audit() {
         let request: RequestId = "BP0000Y".parse().unwrap();
         let verbs = [
-            Verb::Run { overrides: Vec::new() },
-            Verb::Rerun { overrides: Vec::new() },
+            Verb::Run { overrides: Vec::new(), no_queue: false },
+            Verb::Rerun { overrides: Vec::new(), no_queue: false },
             Verb::Defer { until: Wall::default() },
             Verb::Undefer,
             Verb::Stop,

@@ -8,7 +8,7 @@ use crate::config::PollingBy;
 use crate::host::sessions::SessionKind;
 use crate::site::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
 use crate::site::instruction::{Restarts, RunWhen};
-use crate::terms::{Code, Gate, Group, Platform, Problem, State, Verdict};
+use crate::terms::{Code, Gate, Group, Platform, Problem, State, VerbKind, Verdict};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -99,6 +99,29 @@ pub struct RequestDoc {
     /// Of what expired or failed: which operator has seen it.
     #[serde(default)]
     pub seen: Option<SeenBy>,
+    /// While an operator's run of it waits in the queue: its place, counted from 1.
+    #[serde(default)]
+    pub queue_position: Option<u32>,
+    /// The same with whose it is.
+    #[serde(default)]
+    pub queued: Option<QueuedDoc>,
+}
+
+/// An operator's run that waits in the queue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueuedDoc {
+    /// `run` or `rerun`.
+    pub verb: VerbKind,
+    /// Who asked for it.
+    pub by: SafeText,
+    /// When.
+    pub at: Wall,
+    /// Why.
+    pub reason: SafeText,
+    /// The gates that are passed over by name.
+    pub overrides: Vec<Gate>,
+    /// It is taken out if it has not started by then.
+    pub until: Wall,
 }
 
 /// An operator who has seen how a request ended.
@@ -281,6 +304,12 @@ pub struct ExplainDoc {
     /// Until when that is kept, as of an attempt.
     #[serde(default)]
     pub transcript_until: Option<Wall>,
+    /// As in `list`.
+    #[serde(default)]
+    pub queue_position: Option<u32>,
+    /// As in `list`.
+    #[serde(default)]
+    pub queued: Option<QueuedDoc>,
 }
 
 /// Whether there was a transcript of what has run, and is none any more because it was old.
@@ -340,6 +369,9 @@ pub struct StatusDoc {
     /// The same by state.
     #[serde(default, serialize_with = "by_word")]
     pub seen_by_state: BTreeMap<State, u32>,
+    /// The requests whose runs wait in the queue, in their order.
+    #[serde(default)]
+    pub queue: Vec<RequestId>,
     /// How many are logged on; None: unknown.
     pub users: Option<u32>,
     /// What is wrong.

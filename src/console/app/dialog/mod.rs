@@ -252,9 +252,11 @@ impl Confirm {
             _ => Vec::new(),
         };
         let what = match (self.id, request) {
-            (Id::Run, Some(request)) => Action::Request(request, Verb::Run { overrides: overrides(request) }),
+            (Id::Run, Some(request)) => {
+                Action::Request(request, Verb::Run { overrides: overrides(request), no_queue: false })
+            }
             (Id::Rerun, Some(request)) => {
-                Action::Request(request, Verb::Rerun { overrides: overrides(request) })
+                Action::Request(request, Verb::Rerun { overrides: overrides(request), no_queue: false })
             }
             (Id::Defer, Some(request)) => Action::Request(request, Verb::Defer { until: until()? }),
             (Id::Undefer, Some(request)) => Action::Request(request, Verb::Undefer),
@@ -269,7 +271,7 @@ impl Confirm {
             _ => return None,
         };
         // Without something that is passed over no reason is asked for, whatever others of them need.
-        let plain = matches!(&what, Action::Request(_, Verb::Run { overrides }) if overrides.is_empty());
+        let plain = matches!(&what, Action::Request(_, Verb::Run { overrides, no_queue: false }) if overrides.is_empty());
         Some(Change { what, reason: self.reason.value().filter(|_| !plain), dry_run: false, id: None })
     }
 }

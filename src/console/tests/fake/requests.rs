@@ -16,6 +16,8 @@ struct R<'a> {
 
 fn request(r: R) -> RequestDoc {
     RequestDoc {
+        queue_position: None,
+        queued: None,
         request_id: Some(id(r.id)),
         job_id: Some("BP0000AA".parse().unwrap()),
         package_id: Some("BP00000A".parse().unwrap()),

@@ -27,6 +27,7 @@ impl Known {
             result: row.map(|row| row.attempt.result.clone()).filter(|text| !text.is_empty()),
             started_at: row.and_then(|row| row.attempt.started_at),
             ended_at: row.and_then(|row| row.attempt.ended_at),
+            queue_position: None,
             decided_on: None,
         }
     }

@@ -79,7 +79,10 @@ impl Known {
         let would = match &change.what {
             Action::Request(request, verb) => {
                 let decision = self.judged(*request, verb, reason, now)?;
-                self.would_of_request(&decision, *request, verb)
+                match self.waits(&decision, verb, &actor.name, now) {
+                    Some(wanted) => self.would_wait(&wanted)?,
+                    None => self.would_of_request(&decision, *request, verb),
+                }
             }
             Action::Hold { until, replace } => {
                 self.judged_hold(*until, replace, reason, now)?;
@@ -139,6 +142,7 @@ impl Known {
             ),
             Verb::Defer { until } => format!("defer {request} until {}", self.local(*until)),
             Verb::Undefer => format!("end the deferral of {request}"),
+            Verb::Stop if decision.queued.is_some() => format!("take {request} out of the queue"),
             Verb::Stop if decision.state == State::Countdown => {
                 format!("end the countdown of {request}; it was not started yet")
             }

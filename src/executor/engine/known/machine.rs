@@ -79,6 +79,7 @@ impl Views<'_> {
             counts,
             seen: seen_by_state.values().sum(),
             seen_by_state,
+            queue: self.known.snapshot.view.queue.iter().map(|queued| queued.request).collect(),
             users: self.known.facts().users.and_then(|users| u32::try_from(users.len()).ok()),
             problems: self.problems(),
             role: config.role.clone(),

@@ -8,6 +8,7 @@ mod judged;
 mod machine;
 mod memo;
 mod problems;
+mod queue;
 mod report;
 mod runs;
 mod seen;

@@ -100,8 +100,10 @@ impl Views<'_> {
         let mut decisions = self.known.decide(self.now);
         self.known.with_inputs(self.now, |inputs| decision::foretell(inputs, &mut decisions));
         let mut requests: Vec<_> = decisions.iter().map(|d| self.request_doc(d)).collect();
-        requests
-            .sort_by_key(|r| (order(r.group), r.mandatory_after.is_none(), r.mandatory_after, r.request_id));
+        requests.sort_by_key(|r| {
+            let queue = r.queue_position.unwrap_or(u32::MAX);
+            (order(r.group), queue, r.mandatory_after.is_none(), r.mandatory_after, r.request_id)
+        });
         ListDoc {
             machine: self.known.policy.config.machine,
             site: file.map(|f| f.site),
@@ -145,6 +147,8 @@ impl Views<'_> {
             result: newest.map(|row| row.attempt.result.clone()).filter(|text| !text.is_empty()),
             run,
             seen: self.known.seen(d).map(|seen| SeenBy { by: seen.by.clone(), at: seen.at }),
+            queue_position: d.queued.map(|place| place.position),
+            queued: d.queued.and(d.request_id).and_then(|id| self.known.queued_doc(id)),
         }
     }
 
@@ -254,6 +258,8 @@ impl Views<'_> {
             blocked,
             transcript: self.known.attempts_of(id).last().and_then(|row| self.transcript_of(row)),
             transcript_until: self.known.attempts_of(id).last().and_then(|row| self.transcript_until(row)),
+            queue_position: decision.queued.map(|place| place.position),
+            queued: decision.queued.and_then(|_| self.known.queued_doc(id)),
         })
     }
 

@@ -2,11 +2,11 @@
 
 use super::{Machine, at, ended, id, row};
 use crate::clock::Monotonic;
-use crate::decision::{Hold, RestartOrder};
+use crate::decision::{Hold, Queued, RestartOrder};
 use crate::executor::history::{DeferralRow, Delta, History, Noted, Result, Snapshot};
 use crate::executor::run::run_folder::Started;
 use crate::host::process::ProcessIdentity;
-use crate::terms::State;
+use crate::terms::{Gate, State};
 use crate::text::SafeText;
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -26,7 +26,7 @@ struct Step {
 fn step() -> impl Strategy<Value = Step> {
     let words =
         prop_oneof!["[a-z ]{0,12}", "\\PC{0,8}", any::<String>().prop_map(|s| s.chars().take(9).collect())];
-    (0..12_u8, 0..4_usize, 1..4_u32, 0..7_200_000_000_000_i64, words)
+    (0..14_u8, 0..4_usize, 1..4_u32, 0..7_200_000_000_000_i64, words)
         .prop_map(|(kind, request, number, when, words)| Step { kind, request, number, when, words })
 }
 
@@ -70,6 +70,12 @@ fn carry_out(history: &mut History, step: &Step) -> Option<Delta> {
             history.order_restart(&order)
         }
         10 => history.note_restart(when, &words, &words),
+        11 => {
+            let (by, reason, overrides) = (words.clone(), words, vec![Gate::Window]);
+            let rerun = step.number > 1;
+            history.enqueue(&Queued { request, rerun, overrides, by, reason, at: when })
+        }
+        12 => history.unqueue(when, request, (&words, &words), None),
         _ => {
             let noted = |n: usize| Noted {
                 request: id(n),
@@ -96,6 +102,7 @@ fn same(held: &Snapshot, fresh: &Snapshot) -> std::result::Result<(), TestCaseEr
     prop_assert_eq!(&held.view.deferrals, &fresh.view.deferrals);
     prop_assert_eq!(&held.view.hold, &fresh.view.hold);
     prop_assert_eq!(&held.view.restart, &fresh.view.restart);
+    prop_assert_eq!(&held.view.queue, &fresh.view.queue);
     prop_assert_eq!(&held.since, &fresh.since);
     prop_assert_eq!(held.newest_first(), fresh.newest_first());
     prop_assert_eq!(held.open().collect::<Vec<_>>(), fresh.open().collect::<Vec<_>>());
@@ -165,4 +172,38 @@ fn an_attempt_is_held_once_and_shared_by_its_row_and_the_view() {
         assert_eq!(snapshot.run("BP00001-1"), Some(row));
         assert_eq!(snapshot.run("BP00001-2").or(snapshot.run("nonsense")), None);
     }
+}
+
+#[test]
+fn the_claim_of_a_request_takes_its_run_out_of_the_queue_in_the_same_transaction() {
+    let machine = Machine::new();
+    let mut history = machine.open().unwrap();
+    let queued = |n: usize| Queued {
+        request: id(n),
+        rerun: false,
+        overrides: Vec::new(),
+        by: "ola".into(),
+        reason: "a release".into(),
+        at: at(0),
+    };
+    let mut held = history.snapshot().unwrap();
+    for n in [2, 1, 3] {
+        held.apply(history.enqueue(&queued(n)).unwrap());
+    }
+    history.enqueue(&queued(1)).unwrap_err();
+    let queue = |history: &History| -> Vec<_> {
+        history.snapshot().unwrap().view.queue.iter().map(|queued| queued.request).collect()
+    };
+    assert_eq!(queue(&history), [id(2), id(1), id(3)], "in the order of asking, each once");
+    drop(history);
+    let mut history = machine.open().unwrap();
+    assert_eq!(queue(&history), [id(2), id(1), id(3)], "and after a restart");
+    held.apply(history.claim(at(1), &row(id(1), 1)).unwrap());
+    assert_eq!(queue(&history), [id(2), id(3)]);
+    // A claim that fails leaves it there.
+    history.claim(at(1), &row(id(1), 1)).unwrap_err();
+    held.apply(history.enqueue(&Queued { rerun: true, ..queued(1) }).unwrap());
+    history.claim(at(2), &row(id(1), 1)).unwrap_err();
+    assert_eq!(queue(&history), [id(2), id(3), id(1)]);
+    assert_eq!(held, history.snapshot().unwrap());
 }

@@ -74,6 +74,7 @@ fn situation(plan: &Plan) -> Situation {
         attempts.entry(row.request).or_default().push(Arc::new(attempt));
     }
     let history = HistoryView {
+        queue: Vec::new(),
         lost: plan.lost.then(|| "it is a random world".into()),
         unreadable: None,
         two_machines: None,

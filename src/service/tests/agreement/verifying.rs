@@ -247,7 +247,7 @@ fn an_operator_waits_for_the_verification_of_a_run_and_nobody_else_does() {
         assert!(stage.change(Action::Hold { until, replace: Replace::Nothing }).try_recv().unwrap().is_ok());
         stage.answer(Ok(AS_IT_IS));
         let overrides = vec![crate::terms::Gate::Hold];
-        let mut run = stage.change(Action::Request(id(), Verb::Run { overrides }));
+        let mut run = stage.change(Action::Request(id(), Verb::Run { overrides, no_queue: false }));
         stage.pass(3);
         stage.answers_views();
         assert!(run.try_recv().is_err(), "it waits");
@@ -277,7 +277,7 @@ fn an_operator_is_told_that_the_content_is_not_what_was_published() {
         assert!(stage.change(Action::Hold { until, replace: Replace::Nothing }).try_recv().unwrap().is_ok());
         stage.answer(Ok(AS_IT_IS));
         let overrides = vec![crate::terms::Gate::Hold];
-        let mut run = stage.change(Action::Request(id(), Verb::Run { overrides }));
+        let mut run = stage.change(Action::Request(id(), Verb::Run { overrides, no_queue: false }));
         stage.answer(Err("setup.sh: it was changed after it was staged"));
         let refused = run.try_recv().unwrap().unwrap_err();
         assert_eq!((refused.code.as_str(), stage.launches()), ("content-mismatch", 0));
@@ -289,7 +289,7 @@ fn held_run(stage: &mut Stage) -> Action {
     let until = stage.world.lock().wall + TimeDelta::hours(5);
     assert!(stage.change(Action::Hold { until, replace: Replace::Nothing }).try_recv().unwrap().is_ok());
     stage.answer(Ok(AS_IT_IS));
-    Action::Request(id(), Verb::Run { overrides: vec![crate::terms::Gate::Hold] })
+    Action::Request(id(), Verb::Run { overrides: vec![crate::terms::Gate::Hold], no_queue: false })
 }
 
 #[test]

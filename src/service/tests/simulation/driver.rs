@@ -438,8 +438,8 @@ impl<'a> Sim<'a> {
         let until = now + TimeDelta::minutes(self.random.between(1, 900));
         let overrides = if self.random.chance(30) { vec![crate::terms::Gate::Window] } else { Vec::new() };
         let verb = match self.random.below(9) {
-            0 | 1 => Verb::Run { overrides },
-            2 => Verb::Rerun { overrides },
+            0 | 1 => Verb::Run { overrides, no_queue: false },
+            2 => Verb::Rerun { overrides, no_queue: false },
             3 => Verb::Defer { until },
             4 => Verb::Undefer,
             5 => Verb::Stop,

@@ -8,7 +8,7 @@ use crate::executor::history::{AttemptRow, Mark};
 use crate::executor::run::outcome::{EndedBy, ExitRecord};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, InstructionFile, Outcome, Request};
-use crate::terms::State;
+use crate::terms::{Gate, State};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 /// `<RequestID>-<attempt>` taken apart.
@@ -37,6 +37,7 @@ pub fn launched(inner: &mut Inner, run: &str) {
                 by_itself(inner, &request, run);
             } else {
                 times(inner, &request, run, false);
+                asked_for_by_hand(inner, &row);
             }
         }
         Err(why) => inner.violation(format!("P1: {run} is launched without a durable claim: {why}")),
@@ -125,6 +126,18 @@ fn times(inner: &mut Inner, request: &RequestId, run: &str, by_itself: bool) {
     }
     if by_itself && mandatory.is_none_or(|mandatory| wall < mandatory) {
         inner.violation(format!("P5: {run} is launched by itself before it is mandatory, {mandatory:?}"));
+    }
+}
+
+/// What an operator asked for waits for what it does not pass by name, however long it was in the queue.
+fn asked_for_by_hand(inner: &mut Inner, row: &AttemptRow) {
+    let (wall, run) = (inner.wall, row.run());
+    let named = |gate: Gate| row.overrides.iter().any(|word| word == gate.as_str());
+    if inner.held_until.is_some_and(|until| wall < until) && !named(Gate::Hold) {
+        inner.violation(format!("{run} is launched for an operator during a hold that it does not pass"));
+    }
+    if inner.deferred.get(&row.request).is_some_and(|until| wall < *until) && !named(Gate::Deferral) {
+        inner.violation(format!("{run} is launched for an operator while it is deferred"));
     }
 }
 
