@@ -5,7 +5,7 @@
 use crate::host::account::{self, Account};
 use crate::host::helper;
 use crate::host::process::{Ended, LaunchSpec, Reaped, Tree};
-use crate::host::{durable, facts, open, programs};
+use crate::host::{durable, facts, open, perms, programs};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read as _};
@@ -63,13 +63,18 @@ pub fn main() -> u8 {
 fn carry_out(job: &Job) -> Tried {
     let no_exec = facts::may_execute(&job.stage) == Some(false);
     let state = write_all(&job.state);
-    let log = write_all(&job.log);
+    let log = job.log.iter().try_for_each(|folder| at_home(folder)).and_then(|()| write_all(&job.log));
     let stage = from_stage(job);
     let process = match &stage {
         Ok(_) => Ok("a program was started and ended as it should".into()),
         Err(_) => by_itself(),
     };
     Tried { by: account::current().name, state, log, stage, no_exec, process }
+}
+
+/// A log folder into which others could write gets no log and no transcript.
+fn at_home(folder: &Path) -> Result<(), SafeText> {
+    if folder.exists() { perms::check_home(folder).map_err(|loose| safe(loose.to_string())) } else { Ok(()) }
 }
 
 fn write_all(folders: &[PathBuf]) -> Result<SafeText, SafeText> {

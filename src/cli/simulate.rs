@@ -218,6 +218,7 @@ fn situation(
             disk_free: facts::disk_free(&app.setup.layout.state),
             // A file that is not published is asked about as if it were in force, and so as if a service ran.
             service: true,
+            unwritten: None,
             running,
             countdown: None,
             content: BTreeMap::new(),

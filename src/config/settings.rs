@@ -203,7 +203,7 @@ settings! {
     /// The whole configuration, with the defaults of FORMATS.md 9 filled in.
     Config {
         /// the id of this machine, its SMSID
-        machine: Option<MachineId> = None, some(fields::parsed), like "\"BP004000\"";
+        machine: Option<MachineId> = None, some(fields::parsed), like "\"BP004000\"" => AtStart;
         /// the instruction shares, in order of preference
         shares: Vec<PathBuf> = Vec::new(), list(folder), like "[\"/mnt/sms_shr\"]";
         /// how often the instruction file is read; default: as the site says, else 1h

@@ -283,11 +283,14 @@ fn every_setting_counts_soon_or_is_compared_with_what_it_was_at_the_start() {
     let mut marked = Vec::new();
     for section in Config::sections() {
         for setting in section.settings.iter().filter(|setting| setting.counts == Counts::AtStart) {
-            let name = format!("[{}] {}", section.name, setting.key);
+            let top = section.name.is_empty();
+            let name =
+                if top { setting.key.to_owned() } else { format!("[{}] {}", section.name, setting.key) };
             let (Some(written), None) = (setting.example, &setting.default) else {
                 unreachable!("{name}: it has a default, and the test needs another value for it")
             };
-            let changed = Config::parse(&format!("[{}]\n{} = {written}\n", section.name, setting.key), "f");
+            let header = if top { String::new() } else { format!("[{}]\n", section.name) };
+            let changed = Config::parse(&format!("{header}{} = {written}\n", setting.key), "f");
             let changed = changed.unwrap().at_start();
             let differs: Vec<_> =
                 at_start.iter().zip(&changed).filter(|(was, is)| was != is).map(|(was, _)| &was.0).collect();
@@ -296,8 +299,8 @@ fn every_setting_counts_soon_or_is_compared_with_what_it_was_at_the_start() {
         }
     }
     assert_eq!(at_start.iter().map(|(name, _)| name).collect::<Vec<_>>(), marked.iter().collect::<Vec<_>>());
-    // Whatever a service reads once has to be marked: its folders, and nothing else.
-    assert_eq!(marked, ["[log] dir"]);
+    // Whatever a service reads once has to be marked: which machine it is, its folders, and nothing else.
+    assert_eq!(marked, ["machine", "[log] dir"]);
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub struct Facts {
     pub disk_free: Option<u64>,
     /// A service is the executor: without one nothing starts by itself.
     pub service: bool,
+    /// What could not be written into the history, until something can.
+    pub unwritten: Option<SafeText>,
     /// The request that runs now, since when.
     pub running: Option<(RequestId, Wall)>,
     /// The request whose start is announced; it is in no history yet.

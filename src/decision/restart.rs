@@ -186,6 +186,9 @@ fn in_the_way(world: &World, rules: &[RestartRule], t: Wall) -> Option<(Code, St
         let code = Code::NoService;
         return Some((code, format!("{}. {}", code.row().brief, code.row().remedy), None));
     }
+    if let Some(why) = &inputs.facts.unwritten {
+        return Some((Code::StateUnwritable, why.to_string(), None));
+    }
     if let Some(why) = &inputs.policy.unreadable {
         return Some((Code::PolicyUnreadable, why.to_string(), None));
     }

@@ -46,9 +46,12 @@ pub(super) fn of_subject(
             }
         }
         State::Rejected => {
-            let trust = gates.iter().find(|g| g.gate == Gate::Trust);
-            let code = trust.and_then(|g| g.code).map(|c| c.as_str()).unwrap_or("rejected");
-            return SafeText::from(code);
+            let trust = gates.iter().find(|g| g.gate == Gate::Trust).and_then(|g| g.code);
+            match (trust, world.inputs.facts.unstartable.get(&subject.request.request_id)) {
+                (Some(code), _) => code.as_str().to_owned(),
+                (None, Some(why)) => format!("{}: {why}", Code::CommandRefused.as_str()),
+                (None, None) => "rejected".to_owned(),
+            }
         }
         State::Countdown => match world.announced(subject) {
             Some(at) => format!("starts in {}, announced", duration(between(world.now, at))),

@@ -53,6 +53,16 @@ pub fn check_systems(path: &Path) -> Result<(), Loose> {
     sys::perms::check_systems(path)
 }
 
+/// Checks a folder that pcm makes files in by their paths: whoever else could write there, or has put a link in its place,
+/// would say where they are made. What is above it is not looked at: `/var/log` belongs to others on some systems, who can
+/// move a folder there and make none that is root's.
+///
+/// # Errors
+/// Somebody else could change it, or who could is not known.
+pub fn check_home(path: &Path) -> Result<(), Loose> {
+    sys::perms::check_home(path)
+}
+
 /// Checks an open folder on the share.
 ///
 /// # Errors

@@ -3,8 +3,8 @@
 
 use super::Level;
 use crate::clock::Wall;
-use crate::host::durable;
 use crate::host::open::{self, Access, OpenError};
+use crate::host::{durable, perms};
 use crate::terms::words;
 use crate::text::SafeText;
 use chrono::{NaiveDateTime, TimeDelta};
@@ -49,6 +49,7 @@ impl PacmanLog {
         keep: u32,
     ) -> io::Result<PacmanLog> {
         durable::make_readable_dir(dir)?;
+        check_home(dir)?;
         let path = dir.join(name);
         match open::own(&path, Access::Read) {
             Ok(_) | Err(OpenError::Missing) => {}
@@ -83,6 +84,9 @@ impl PacmanLog {
             LogFormat::Cmtrace => cmtrace_line(level, component, text, local, bias),
             LogFormat::Classic => classic_line(text, local),
         };
+        if let Some(dir) = self.path.parent() {
+            check_home(dir)?;
+        }
         let rotated = self.rotate_if_full(record.len() as u64, local);
         // Opened for reading too: to see whether the last record is whole.
         let file = match open::own(&self.path, Access::Append) {
@@ -169,6 +173,11 @@ impl PacmanLog {
 }
 
 /// A log that is not to be written, with its name.
+/// Whoever else could write into the folder could put another log into the place of this one.
+fn check_home(dir: &Path) -> io::Result<()> {
+    perms::check_home(dir).map_err(|loose| io::Error::new(io::ErrorKind::PermissionDenied, loose.to_string()))
+}
+
 fn refused(path: &Path, e: OpenError) -> io::Error {
     let kind = io::Error::from(e.clone()).kind();
     io::Error::new(kind, format!("{}: {e}", path.display()))

@@ -75,8 +75,13 @@ pub fn run(layout: &Layout, read_config: ReadConfig) -> Result<()> {
                 let _ = writeln!(std::io::stderr(), "pcm: {text} ({e})");
             }
         })));
-        let group = Arc::clone(&read_config);
-        let peers = Peers::of(&layout.state, move || Some(group().ok()?.operators.group));
+        let (group, standing) = (Arc::clone(&read_config), layout.clone());
+        let peers = Peers::of(&layout.state, move || {
+            let config = group().ok()?;
+            // A group that somebody else could have written there operates nothing.
+            Footing::of(&standing, &config).check().ok()?;
+            Some(config.operators.group)
+        });
         let (calls, asked) = mpsc::channel(16);
         tokio::spawn(server::serve(listener, peers, calls, spare));
         let (news, heard) = mpsc::unbounded_channel();

@@ -138,7 +138,7 @@ impl<'a> Steps<'a> {
             self.executor.record_clock(now);
             self.clock_recorded = mono;
         }
-        self.tidying.step(&self.executor, &*self.carries, now, mono);
+        self.tidying.step(&self.executor, [&*self.carries, &*self.delivers], now, mono);
         let due_in = self.schedule.due_in(mono);
         self.executor.set_poll_due(chrono::TimeDelta::from_std(due_in).ok().map(|wait| now + wait));
         self.sleep(now, mono)
@@ -223,14 +223,18 @@ impl<'a> Steps<'a> {
 
     /// The configuration is read again; one that cannot be read closes the policy gate and is loud, also with each look.
     fn reload(&mut self, looks: bool) {
-        let read = (self.read_config)();
+        let read = self.executor.believe((self.read_config)());
         self.config_read = self.world.monotonic();
         if !looks && self.config.as_ref() == Some(&read) {
             return;
         }
         self.config = Some(read.clone());
         if let Err(why) = &read {
-            let line = format!("The configuration cannot be read, nothing runs by itself: {why}");
+            let what = match self.executor.known().is_loose() {
+                true => "Nothing is done",
+                false => "The configuration cannot be read",
+            };
+            let line = format!("{what}, nothing runs by itself: {why}");
             self.executor.journal().error(self.world.now(), &line);
         }
         self.executor.set_config(read);

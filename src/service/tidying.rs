@@ -43,18 +43,25 @@ impl Tidying {
         self.due.map(|due| due.since(mono))
     }
 
-    /// Hands out what is due.
-    pub fn step(&mut self, executor: &Executor, by: &dyn Carrier, now: Wall, mono: Monotonic) {
+    /// Hands out what is due: `here` what concerns this machine's own disk, `there` what concerns the place of its results,
+    /// which may hang.
+    pub fn step(
+        &mut self,
+        executor: &Executor,
+        [here, there]: [&dyn Carrier; 2],
+        now: Wall,
+        mono: Monotonic,
+    ) {
         if self.due.is_none_or(|due| mono < due) {
             return;
         }
-        let given = by.give(executor.tidy_job(now), TIDY_DEADLINE);
+        let given = here.give(executor.tidy_job(now), TIDY_DEADLINE);
         self.due = (!given).then_some(Monotonic(mono.0 + EVERY));
         if !self.removes
             && mono >= self.results_due
             && let Some(job) = executor.old_results_job(now)
         {
-            self.removes = by.give(job, TIDY_DEADLINE);
+            self.removes = there.give(job, TIDY_DEADLINE);
         }
     }
 

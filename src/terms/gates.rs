@@ -476,5 +476,12 @@ table! {
             without: "had a service been running", opens: "a service runs",
             remedy: "Start the service: systemctl start pcm, or pcm service run",
         }
+        /// What is started could not be recorded.
+        StateUnwritable = "state-unwritable" {
+            gate: Gate::Executor, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "the history cannot be written", listed: Listed::Brief,
+            without: "had the history been writable", opens: "the history can be written again",
+            remedy: "Make room in the state folder, or let it be written; pcm goes on by itself",
+        }
     }
 }

@@ -119,6 +119,7 @@ fn facts() -> Facts {
         host: HostFacts::quiet(Some(Wall::UNIX_EPOCH)),
         disk_free: Some(1 << 40),
         service: true,
+        unwritten: None,
         running: None,
         countdown: None,
         content: (0..CONTENTS).filter(|n| n % 20 != 9).map(staged).collect(),

@@ -369,7 +369,14 @@ const ROWS: &[Row] = &[
         changes: "never",
         evidence: "expired ",
         config: "",
-        put: |g| vec![g.request().set("expire_after", "2026-11-01T02:00:00Z")],
+        // What has expired is not copied any more: its content is there from before.
+        put: |g| {
+            let before = g.request().mandatory(now() + seconds(3600));
+            g.site.publish(&[before]);
+            g.service = Some(g.site.service());
+            g.site.wait_blocked(ID, &["not-mandatory-yet"]);
+            vec![g.request().set("expire_after", "2026-11-01T02:00:00Z")]
+        },
         remove: Ground::publish_good,
     },
     Row {
@@ -604,6 +611,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("no-user", "the same"),
     ("users-unknown", "below, on machines where it cannot be known"),
     ("no-service", "without a service: e2e::next"),
+    ("state-unwritable", "a full disk: e2e::starved"),
     ("on-battery", "no battery in a test: decision::tests::machine"),
 ];
 

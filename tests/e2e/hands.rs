@@ -135,6 +135,66 @@ fn what_others_may_change_is_not_used_and_a_view_says_so() {
 }
 
 #[test]
+fn what_others_may_change_while_the_service_runs_is_not_used_either() {
+    let mut site = Site::new();
+    mode(&site.path(""), 0o755);
+    optional(&mut site);
+    let _service = site.service();
+    site.wait_state("BP0000Y", "offered");
+    let hold = ["hold", "--for", "1h", "--reason", "x"];
+    for (loose, wrong, right) in
+        [("etc/pcm.toml", 0o666, 0o644), ("state", 0o777, 0o711), ("etc", 0o777, 0o755)]
+    {
+        let written = fs::read(site.config()).unwrap();
+        mode(&site.path(loose), wrong);
+        // A group that whoever could write the file has put there.
+        let own = String::from_utf8(written.clone()).unwrap() + "\n[operators]\ngroup = \"nogroup\"\n";
+        fs::write(site.config(), own).unwrap();
+        let mut theirs = site.command(&["run", "BP0000Y"]);
+        std::os::unix::process::CommandExt::uid(&mut theirs, NOBODY);
+        std::os::unix::process::CommandExt::gid(&mut theirs, NOBODY);
+        let theirs = theirs.output();
+        if fs::metadata("/proc/self").unwrap().uid() == 0 {
+            let status = theirs.unwrap().status.code();
+            assert!(matches!(status, Some(3 | 6)), "{loose}: an operator by a group of its own: {status:?}");
+        }
+        let told = || site.json_of(&["status"])["problems"].as_array().unwrap().clone();
+        wait_for("the service notices", || told().iter().any(|p| p["code"] == "loose-permissions"));
+        assert_eq!(site.refused(&hold, 6)["code"], "loose-permissions", "{loose}");
+        assert_eq!(site.pcm(&["status"]).status.code(), Some(10));
+        let status = site.json_of(&["status"]);
+        assert!(!status["standstill"].as_array().unwrap().is_empty(), "{loose}: {status}");
+        fs::write(site.config(), written).unwrap();
+        mode(&site.path(loose), right);
+        wait_for("it is mended", || told().is_empty());
+        site.json(&hold);
+        site.json(&["unhold"]);
+    }
+    assert_eq!(site.ran("ran"), 0);
+}
+
+/// A log folder that others may write has no say in where root's transcripts are made.
+#[test]
+fn a_link_in_a_loose_log_folder_leads_no_transcript_anywhere() {
+    let mut site = Site::new();
+    let log = site.state().join("log");
+    let victim = site.path("victim");
+    make_dir(&victim);
+    make_dir(&log);
+    let _ = fs::remove_dir_all(log.join("runs"));
+    symlink(&victim, log.join("runs")).unwrap();
+    mode(&log, 0o777);
+    optional(&mut site);
+    let _service = site.service();
+    site.wait_blocked("BP0000Y", &["optional"]);
+    site.json(&["run", "BP0000Y", "--wait"]);
+    assert_eq!(fs::read_dir(&victim).unwrap().count(), 0, "something was written through the link");
+    let status = site.json_of(&["status"]);
+    let problem = status["problems"].as_array().unwrap().iter().find(|p| p["code"] == "log-unwritable");
+    assert!(problem.is_some(), "{status}");
+}
+
+#[test]
 fn a_loose_trust_folder_is_refused_where_it_counts_and_a_warning_elsewhere() {
     let site = Site::new();
     make_dir(&site.path("etc/trust.d"));

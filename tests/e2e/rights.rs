@@ -173,7 +173,19 @@ fn a_setting_that_is_changed_is_obeyed_or_status_says_that_it_needs_a_restart() 
     let said = text(&site.pcm(&["status"]));
     assert!(said.contains("[log] dir was changed since the service started"), "{said}");
     service.terminate();
-    let _again = site.service();
+    let again = site.service();
     assert!(!needs());
     assert!(elsewhere.join("PACMAN.LOG").exists());
+    // What is in force is of the machine that the service was started for, whatever the file says meanwhile.
+    reconfigure(&site, "machine = \"BP004000\"", "machine = \"BP004001\"");
+    let error = site.refused(&["status"], 3);
+    assert_eq!(error["code"], "other-machine", "{error}");
+    assert!(error["remedy"].as_str().unwrap().contains("counts when the service starts again"), "{error}");
+    site.publish(&[]);
+    let log = || std::fs::read_to_string(elsewhere.join("PACMAN.LOG")).unwrap_or_default();
+    let polls = || log().matches("Looking for instruction file").count();
+    let before = polls();
+    wait_for("it has read the configuration and polls", || polls() > before + 2);
+    assert!(!log().contains("BP004001.INS"), "{}", log());
+    drop(again);
 }

@@ -29,7 +29,16 @@ fn unwritable(site: &Site, view: &str) -> bool {
 fn is_said(site: &Site, words: &str) {
     wait_for_or(Duration::from_secs(60), || unwritable(site, "list") && unwritable(site, "status"))
         .unwrap_or_else(|()| panic!("{}\n{}", text(&site.pcm(&["status"])), site.log()));
-    assert_eq!(site.pcm(&["status"]).status.code(), Some(10));
+    let status = site.pcm(&["status"]);
+    assert_eq!(status.status.code(), Some(10));
+    assert!(!text(&status).contains("automatic runs on"), "{}", text(&status));
+    // Every view says that it does not run, and none when it would.
+    let row = site.request("BP0000Y").unwrap();
+    assert!(row["next_run"].is_null() && row["blocked_by"].to_string().contains("state-unwritable"), "{row}");
+    let explained = site.json_of(&["explain", "BP0000Y"]);
+    assert!(explained["next_run"].is_null(), "{explained}");
+    let standstill = site.json_of(&["status"])["standstill"].take();
+    assert!(standstill.to_string().contains("state-unwritable"), "{standstill}");
     let items = site.json_of(&["check"])["items"].take();
     let state = items.as_array().unwrap().iter().find(|item| item["item"] == "state").unwrap().clone();
     assert_eq!(state["verdict"], "block", "{state}");

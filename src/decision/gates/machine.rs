@@ -132,17 +132,19 @@ pub(super) fn executor(world: &World, id: Option<&RequestId>) -> GateResult {
             });
             block(gate, Code::Busy, Change::Event, evidence)
         }
-        _ => service(world)
+        _ => nobody(world)
             .unwrap_or_else(|| pass(gate, Change::Event, world.tell(|| "nothing else is running"))),
     }
 }
 
-/// Where there is nobody who starts what is due.
-pub(super) fn service(world: &World) -> Option<GateResult> {
-    if world.inputs.facts.service {
-        return None;
-    }
-    let (code, words) = (Code::NoService, "no service runs, so nothing starts by itself");
+/// Where there is nobody who starts what is due: no service, or one that could not record what it started.
+pub(super) fn nobody(world: &World) -> Option<GateResult> {
+    let facts = &world.inputs.facts;
+    let (code, words) = match (facts.service, &facts.unwritten) {
+        (false, _) => (Code::NoService, "no service runs, so nothing starts by itself"),
+        (true, Some(why)) => (Code::StateUnwritable, why.as_str()),
+        (true, None) => return None,
+    };
     let evidence = world.tell(|| format!("{words}. {}", code.row().remedy));
     Some(block(Gate::Executor, code, Change::Event, evidence))
 }

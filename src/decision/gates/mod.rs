@@ -85,7 +85,7 @@ impl<'w> Gates<'w> {
         let world = self.world;
         let of_file = world.inputs.instructions.file.is_some().then(|| published::of_file(world));
         let gates = [
-            machine::service(world),
+            machine::nobody(world),
             past::unknown_past(world),
             past::two_machines(world),
             Some(self.policy.clone()),

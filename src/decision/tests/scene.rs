@@ -152,6 +152,7 @@ impl Scene {
                 host: HostFacts::quiet(Some(now() - TimeDelta::days(3))),
                 disk_free: Some(10_000_000_000),
                 service: true,
+                unwritten: None,
                 running: None,
                 countdown: None,
                 content: BTreeMap::new(),

@@ -40,6 +40,7 @@ impl Executor {
         verified: Option<Verified>,
         now: Wall,
     ) -> Reply {
+        self.known.check_footing()?;
         if change.dry_run {
             self.permit(change, actor, now)?;
             return self.known.would(change, actor, now).map(Answer::DryRun);

@@ -107,7 +107,7 @@ impl Executor {
             Phase::Abandoned(why) => {
                 let what = format!("{} was not started, its claim failed: {why}", row.run());
                 self.journal.error(now, &what);
-                self.unwritten = Some((SafeText::new(&what), self.world.monotonic()));
+                self.known.unwritten = Some((SafeText::new(&what), self.world.monotonic()));
                 Err(LaunchError::NotClaimed(why))
             }
             Phase::NotLaunched(why) => {

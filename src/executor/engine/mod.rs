@@ -81,8 +81,6 @@ pub struct Executor {
     undelivered: Option<Undelivered>,
     /// Results of runs may still be owed to the outbox.
     owes: bool,
-    /// What could not be written into the history, until something can, and when that was tried last.
-    unwritten: Option<(SafeText, Monotonic)>,
     /// The instruction file in force, until it could be kept.
     unkept: Option<Keep>,
     /// The run that ought to have ended.
@@ -137,7 +135,6 @@ impl Executor {
             poll_due: None,
             undelivered: None,
             owes: true,
-            unwritten: None,
             unkept: None,
             overdue: None,
             jumped: None,
@@ -168,7 +165,6 @@ impl Executor {
             service: self.service,
             poll_due: self.poll_due,
             undelivered: self.undelivered.as_ref(),
-            unwritten: self.unwritten.as_ref().map(|(what, _)| what),
             log_fault: self.journal.fault(),
             needed_bytes: self.needed_bytes,
             history: self.history.as_ref().ok(),
@@ -213,6 +209,21 @@ impl Executor {
         self.undelivered = undelivered;
     }
 
+    /// A configuration as it was read again, or why it is not taken: others could have written it, or what is in the state
+    /// folder.
+    ///
+    /// # Errors
+    /// Why nothing runs by itself.
+    pub fn believe(
+        &mut self,
+        read: std::result::Result<Config, SafeText>,
+    ) -> std::result::Result<Config, SafeText> {
+        let loose = self.world.loose(read.as_ref().unwrap_or(self.known.config()));
+        let first = loose.first().map(|first| SafeText::new(&first.to_string()));
+        self.known.set_loose(loose);
+        first.map_or(read, Err)
+    }
+
     /// Takes a configuration that was read again, or keeps the old one and closes the policy gate.
     pub fn set_config(&mut self, read: std::result::Result<Config, SafeText>) {
         if let Ok(config) = &read {
@@ -229,7 +240,7 @@ impl Executor {
             self.reopen(now);
         }
         let mono = self.world.monotonic();
-        if self.unwritten.as_ref().is_some_and(|(_, tried)| mono.since(*tried) >= WRITE_AGAIN) {
+        if self.known.unwritten.as_ref().is_some_and(|(_, tried)| mono.since(*tried) >= WRITE_AGAIN) {
             self.record_clock(now);
         }
         self.record_refusals(false);
@@ -359,7 +370,7 @@ impl Executor {
         if self.journal.once_in(NOT_WRITTEN_SAID, &what, now) {
             self.journal.error(now, &what);
         }
-        self.unwritten = Some((SafeText::new(&what), self.world.monotonic()));
+        self.known.unwritten = Some((SafeText::new(&what), self.world.monotonic()));
         // Reading it back takes some descriptors. Where there are none, nothing is known of it: that is no loss.
         if !self.world.can_look() || self.history.is_err() || !why.doubts_the_file() {
             return;
@@ -401,7 +412,7 @@ impl Executor {
             Some(_) => history.set_meta("suspect_time", &now.to_rfc3339()),
         };
         match written {
-            Ok(()) => self.unwritten = None,
+            Ok(()) => self.known.unwritten = None,
             Err(e) => self.not_written("The time was not recorded", &e, now),
         }
     }

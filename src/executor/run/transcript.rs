@@ -2,7 +2,7 @@
 //! prints without end neither fills the disk nor loses its last words; nor does it lose them, or hide that it did, on a
 //! disk that is full.
 
-use crate::host::{durable, open};
+use crate::host::{durable, open, perms};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -35,10 +35,14 @@ impl Transcript {
     /// Starts a transcript; the folder is made if it is missing.
     ///
     /// # Errors
-    /// It cannot be made; a transcript of that name is never overwritten.
+    /// It cannot be made, or somebody else could change its folder or the one above and so say where it is made; a
+    /// transcript of that name is never overwritten.
     pub fn create(path: &Path) -> io::Result<Self> {
         if let Some(folder) = path.parent() {
             durable::make_readable_dir(folder)?;
+            for home in folder.parent().into_iter().chain([folder]) {
+                perms::check_home(home).map_err(|loose| io::Error::other(loose.why))?;
+            }
         }
         let file = File::options().write(true).create_new(true).open(path)?;
         if let Err(e) = open::make_plain(&file).and_then(|()| durable::reserve(&file, RESERVED)) {

@@ -252,8 +252,8 @@ pub fn other_machine(meant: MachineId, own: Option<MachineId>) -> Failure {
         Exit::Refused,
         OTHER_MACHINE,
         format!("the service that answers is that of {own}, not of {meant}"),
-        "Correct --machine, or --config and --state; after a change of the configuration wait until the service has \
-         read it, and start the console again; nothing was done",
+        "Correct --machine, or --config and --state; another machine in the configuration counts when the service starts \
+         again, and a console has to be started again after that; nothing was done",
     )
 }
 

@@ -14,8 +14,9 @@ use super::run::outcome::{ExitRecord, MifSays};
 use super::run::run_folder::{RunSpec, Started, Waits};
 use super::share::job::{ShareJob, ShareNews};
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
-use crate::config;
+use crate::config::{self, Config};
 use crate::host::notice::{Notice, Untold};
+use crate::host::perms::Loose;
 use crate::host::power::HostFacts;
 use crate::host::sessions::{LoggedOn, Session};
 use crate::log::Level;
@@ -63,6 +64,10 @@ pub trait Machine: Send + Sync {
     /// What it says of its own state, having started at that time.
     fn host_facts(&self, started: Option<Wall>) -> HostFacts {
         HostFacts::quiet(started)
+    }
+    /// What others could change of all that this machine's work stands on, with this configuration.
+    fn loose(&self, _config: &Config) -> Vec<Loose> {
+        Vec::new()
     }
     /// Carries out one job at the share, for at most `deadline`.
     ///

@@ -2,8 +2,9 @@
 
 use super::{Held, Host, Machine, Runs, Store};
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
-use crate::config;
+use crate::config::{self, Config};
 use crate::error::{Exit, Failure};
+use crate::executor::footing::Footing;
 use crate::executor::history::{self, History, Lost, Snapshot};
 use crate::executor::run::attempt::Found;
 use crate::executor::run::outcome::{ExitRecord, MifSays};
@@ -15,6 +16,7 @@ use crate::host::inhibit::Inhibit;
 use crate::host::notice::{self, Notice, Untold};
 use crate::host::open::{self, Access, Folder, OpenError};
 use crate::host::paths::Layout;
+use crate::host::perms::Loose;
 use crate::host::power::{self, HostFacts};
 use crate::host::process::{self, Detached};
 use crate::host::sessions::{self, LoggedOn, Session};
@@ -130,6 +132,10 @@ impl Drop for RealWorld {
 }
 
 impl Machine for RealWorld {
+    fn loose(&self, config: &Config) -> Vec<Loose> {
+        Footing::of(&self.layout, config).refused
+    }
+
     fn now(&self) -> Wall {
         facts::now()
     }
@@ -466,9 +472,12 @@ impl Store for RealWorld {
             (Program::InPackage(path), Some(hash)) => {
                 let files = self.layout.stage().join(hash.as_str());
                 let target = Target { platform: self.platform(), system: Some(&programs::system) };
-                Folder::open(&files)
-                    .map_err(|e| format!("{}: {e}", files.display()))
-                    .and_then(|files| content::startable(&files, path, target))
+                match Folder::open(&files) {
+                    Ok(files) => content::startable(&files, path, target),
+                    // A disk that fails says nothing of the program.
+                    Err(OpenError::Io(..)) => Ok(()),
+                    Err(e) => Err(format!("{}: {e}", files.display())),
+                }
             }
             // The gate of its content says that there is none.
             (Program::InPackage(_), None) => Ok(()),

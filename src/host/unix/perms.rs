@@ -100,6 +100,17 @@ pub fn check_own(path: &Path, found: &Stat) -> Result<(), Loose> {
     check(path, found, &writers, Sticky::Loose)
 }
 
+pub fn check_home(path: &Path) -> Result<(), Loose> {
+    let writers = Writers::this_process();
+    let named = stat(path)?;
+    if FileType::from_raw_mode(named.st_mode) != FileType::Symlink {
+        return check(path, &named, &writers, Sticky::Fine);
+    }
+    check_owner(path, &named, &writers)?;
+    let real = std::fs::canonicalize(path).map_err(|e| unknown(path, &e.to_string()))?;
+    check(&real, &stat(&real)?, &writers, Sticky::Fine)
+}
+
 fn check_open(open: impl AsFd, path: &Path, writers: &Writers) -> Result<(), Loose> {
     let found = fstat(&open).map_err(|e| unknown(path, &e.to_string()))?;
     check(path, &found, writers, Sticky::Loose)?;

@@ -1,7 +1,7 @@
 //! Whether a package's program can be started, seen from its first bytes: a script with an interpreter, or a program of
 //! the platform. What cannot would only fail, and use up its first attempt. Called before a launch and by the lint.
 
-use crate::host::open::Folder;
+use crate::host::open::{Folder, OpenError};
 use crate::terms::Platform;
 use std::io::Read as _;
 
@@ -26,23 +26,25 @@ pub struct Target<'a> {
 /// The reason, as a sentence.
 pub fn startable(files: &Folder, path: &str, target: Target<'_>) -> Result<(), String> {
     let words = |why: String| format!("{path}: {why}");
-    start_of(files, path).and_then(|start| judge(&start, target)).map_err(words)
+    match start_of(files, path) {
+        Ok(start) => judge(&start, target).map_err(words),
+        // A disk that fails says nothing of the program.
+        Err(OpenError::Io(..)) => Ok(()),
+        Err(OpenError::Missing) => Err(words("it is not among the files of the package".to_owned())),
+        Err(other) => Err(words(other.to_string())),
+    }
 }
 
 /// The first bytes of a file of the package.
-fn start_of(files: &Folder, path: &str) -> Result<Vec<u8>, String> {
-    let words = |e: crate::host::open::OpenError| match e {
-        crate::host::open::OpenError::Missing => "it is not among the files of the package".to_owned(),
-        other => other.to_string(),
-    };
+fn start_of(files: &Folder, path: &str) -> Result<Vec<u8>, OpenError> {
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
     let mut inner: Option<Folder> = None;
     for folder in folders.split('/').filter(|name| !name.is_empty()) {
-        inner = Some(inner.as_ref().unwrap_or(files).folder(folder).map_err(words)?);
+        inner = Some(inner.as_ref().unwrap_or(files).folder(folder)?);
     }
-    let file = inner.as_ref().unwrap_or(files).file(name).map_err(words)?;
+    let file = inner.as_ref().unwrap_or(files).file(name)?;
     let mut start = Vec::new();
-    file.file.take(START).read_to_end(&mut start).map_err(|e| e.to_string())?;
+    file.file.take(START).read_to_end(&mut start)?;
     Ok(start)
 }
 

@@ -76,7 +76,7 @@ pub struct Known {
     wanted_again: BTreeSet<RequestId>,
     /// Why the program of a request cannot be started here.
     pub(super) unstartable: BTreeMap<RequestId, SafeText>,
-    /// What others could change; only a view looks at such a state folder.
+    /// What others could change of state folder and configuration: views alone are answered, and nothing runs.
     loose: Vec<Loose>,
     /// The settings that count from the start on only, as they were then.
     at_start: Vec<(String, Option<String>)>,
@@ -99,6 +99,8 @@ pub struct Known {
     pub(super) clock: ClockGuard,
     /// Whoever has this is the service.
     service: bool,
+    /// What could not be written into the history, until something can; and when that was tried.
+    pub(super) unwritten: Option<(SafeText, Monotonic)>,
     /// Only the service counts down.
     pub(super) countdown: Countdown,
     pub(super) restart: Restart,
@@ -153,6 +155,7 @@ impl Known {
             host: host_facts(&world),
             clock: ClockGuard::default(),
             service: false,
+            unwritten: None,
             countdown: Countdown::default(),
             restart: Restart::default(),
             world,
@@ -239,12 +242,32 @@ impl Known {
         }
     }
 
+    /// Takes what others could change of the state folder and the configuration; nothing is done while that is so.
+    pub(super) fn set_loose(&mut self, loose: Vec<Loose>) {
+        self.loose = loose;
+    }
+
+    /// Others could change the state folder or the configuration.
+    pub fn is_loose(&self) -> bool {
+        !self.loose.is_empty()
+    }
+
+    /// Whether an operator may have something done.
+    ///
+    /// # Errors
+    /// As [`Footing::check`].
+    pub(super) fn check_footing(&self) -> Result<()> {
+        Footing { refused: self.loose.clone(), warned: Vec::new() }.check()
+    }
+
     /// Takes a configuration that was read again, or keeps the old one and closes the policy gate.
     pub(super) fn set_config(&mut self, read: std::result::Result<Config, SafeText>) {
         match read {
             Ok(mut config) => {
                 config.obey_site(self.site_polling);
                 let now = config.at_start();
+                // What is in force and in the history is of the machine that this service was started for.
+                config.machine = self.policy.config.machine;
                 self.not_yet = self
                     .at_start
                     .iter()
@@ -315,6 +338,7 @@ impl Known {
             host: self.host.clone(),
             disk_free: self.world.disk_free(),
             service: self.service,
+            unwritten: self.unwritten.as_ref().map(|(what, _)| what.clone()),
             running: self
                 .running()
                 .map(|row| (row.request, row.attempt.started_at.unwrap_or(row.attempt.claimed_at))),

@@ -20,7 +20,7 @@ impl Views<'_> {
         let known = self.known;
         let mut problems = Vec::new();
         for loose in &known.loose {
-            problems.push(problem("loose-permissions", &known.layout.state, loose.to_string()));
+            problems.push(Problem::of_file("loose-permissions", "", loose.to_string()));
         }
         if let Some(lost) = &known.lost {
             let failure = history_lost(lost);
@@ -33,7 +33,7 @@ impl Views<'_> {
             );
             problems.push(problem(Code::TwoMachines.as_str(), Path::new("machine report"), message));
         }
-        if let Some(why) = &known.policy.unreadable {
+        if let Some(why) = known.policy.unreadable.as_ref().filter(|_| known.loose.is_empty()) {
             problems.push(problem("policy-unreadable", &known.layout.config, why.as_str()));
         }
         if let Err(why) = &known.policy.window_zone {
@@ -61,7 +61,8 @@ impl Views<'_> {
         if let Some(why) = known.clock.suspect_why() {
             problems.push(problem(Code::ClockSuspect.as_str(), Path::new("clock"), why.as_str()));
         }
-        if let Some(what) = self.standing.and_then(|s| s.unwritten.filter(|_| s.history.is_some())) {
+        let open = self.standing.is_some_and(|standing| standing.history.is_some());
+        if let Some((what, _)) = known.unwritten.as_ref().filter(|_| open) {
             let message = format!("{what}; nothing runs by itself until the history can be written again");
             problems.push(problem("state-unwritable", &known.layout.history(), message));
         }

@@ -24,8 +24,6 @@ pub(in super::super) struct Standing<'a> {
     pub service: bool,
     /// When the share is looked at next.
     pub poll_due: Option<Wall>,
-    /// What could not be written into the history, until something can.
-    pub unwritten: Option<&'a SafeText>,
     /// What of results and report has not reached the share.
     pub undelivered: Option<&'a Undelivered>,
     /// How much of the stage something needs, in bytes, once somebody has looked.

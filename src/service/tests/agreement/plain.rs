@@ -109,6 +109,7 @@ fn situation(plan: &Plan) -> Situation {
             },
             disk_free: plan.disk_free,
             service: true,
+            unwritten: None,
             running: None,
             countdown: None,
             content: staged(&file),
