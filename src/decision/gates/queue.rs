@@ -5,7 +5,7 @@ use super::super::model::{Attempt, Change, GateResult, QueuePlace, Queued};
 use super::super::world::{Subject, World};
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
-use crate::terms::{Code, Gate, PassedBy, Refused, State, VerbKind, Verdict};
+use crate::terms::{Code, PassedBy, Refused, State, VerbKind, Verdict};
 
 /// Whether a verb passes a gate that is closed with this code without naming it. `newest`: the attempt before.
 pub(in super::super) fn passes(verb: VerbKind, newest: Option<&Attempt>, code: Code) -> bool {
@@ -29,11 +29,8 @@ pub(in super::super) fn entry<'a>(world: &World<'a>, id: RequestId) -> Option<(u
 
 /// Whether this gate keeps a run in the queue from its start. What runs is none of them: it ends.
 fn holds_up(queued: &Queued, subject: &Subject, gate: &GateResult) -> bool {
-    let passed = |code| passes(queued.kind(), subject.newest, code);
-    gate.verdict != Verdict::Pass
-        && gate.gate != Gate::Executor
-        && !queued.overrides.contains(&gate.gate)
-        && !gate.code.is_some_and(passed)
+    let passed = |code| code == Code::Busy || passes(queued.kind(), subject.newest, code);
+    gate.verdict != Verdict::Pass && !queued.overrides.contains(&gate.gate) && !gate.code.is_some_and(passed)
 }
 
 /// The same for its words: what runs is told, too.

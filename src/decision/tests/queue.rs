@@ -122,6 +122,23 @@ fn what_is_in_the_queue_starts_when_nothing_runs_in_the_order_of_asking() {
     assert_eq!(decided(&scene, "BP0000W").queued.unwrap().position, 2);
 }
 
+/// What was started could not be recorded: no view promises it, and it is not taken out either.
+#[test]
+fn nothing_starts_out_of_the_queue_while_the_history_cannot_be_written() {
+    let scene = waiting().with(|s| {
+        s.add(request("BP0000Z"));
+        free(s);
+        s.facts.unwritten = Some("the disk is full".into());
+    });
+    let decision = decided(&scene, OTHER);
+    assert_eq!(decision.why.as_str(), "1 of 1, ola; the history cannot be written");
+    assert_eq!(decision.queued.map(|place| (place.ready, place.leaves)), Some((false, None)));
+    assert_eq!((next(&scene), leaving(&scene.inputs()).len()), (None, 0));
+    assert!(next_runs(&scene.inputs()).is_empty(), "neither it nor what is due");
+    let refused = judge(&scene.inputs(), id("BP0000Z"), &run(false), None).unwrap_err();
+    assert_eq!(refused.code, Code::StateUnwritable.into());
+}
+
 #[test]
 fn one_that_waits_for_something_else_keeps_none_behind_it_from_starting() {
     let scene = waiting().with(|s| {
