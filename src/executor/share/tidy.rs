@@ -4,7 +4,7 @@
 
 use crate::clock::Wall;
 use crate::executor::run::run_folder::RunFolder;
-use crate::host::durable;
+use crate::host::{durable, perms};
 use crate::site::content;
 use crate::site::instruction::ContentHash;
 use crate::text::SafeText;
@@ -83,7 +83,11 @@ impl Tidying {
     }
 
     fn old_transcripts(&self) -> io::Result<Vec<PathBuf>> {
-        let Some(before) = self.before else { return Ok(Vec::new()) };
+        let Some(before) = self.before.filter(|_| self.transcripts.exists()) else { return Ok(Vec::new()) };
+        // Whoever else may write there could have put a link to other logs in its place.
+        for home in self.transcripts.parent().into_iter().chain([&*self.transcripts]) {
+            perms::check_home(home).map_err(|loose| io::Error::other(loose.to_string()))?;
+        }
         let is_old = |entry: &DirEntry| {
             let run = name_of(entry).and_then(|name| Some(name.strip_suffix(".log")?.to_owned()));
             let written = entry.metadata().and_then(|meta| meta.modified());
@@ -199,6 +203,27 @@ mod tests {
         assert_eq!((contents, tidied.fault), (vec![(&hash, 5)], None));
         assert_eq!(fs::read_dir(&runs).unwrap().count(), 1);
         assert!(outside.join("kept").is_file());
+    }
+
+    /// As of every other file below the log folder: who could put a link there could have root remove other logs.
+    #[cfg(unix)]
+    #[test]
+    fn no_transcript_goes_by_way_of_a_log_folder_that_others_may_write() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let (log, elsewhere) = (dir.path().join("log"), dir.path().join("elsewhere"));
+        let victim = elsewhere.join("BP00001-1.log");
+        file(&victim, b"root's own");
+        fs::create_dir(&log).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, log.join("runs")).unwrap();
+        fs::set_permissions(&log, fs::Permissions::from_mode(0o777)).unwrap();
+        let all = Some(Wall::from(SystemTime::now()) + chrono::TimeDelta::days(1));
+        let tidying = Tidying { transcripts: log.join("runs"), ..tidying(dir.path(), all, &[]) };
+        let tidied = tidying.carry_out();
+        assert!(victim.is_file());
+        assert!(tidied.fault.unwrap().as_str().contains("log"), "it is said");
+        fs::set_permissions(&log, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(tidying.carry_out().transcripts, 1, "a link of root's own is root's wish");
     }
 
     #[test]
