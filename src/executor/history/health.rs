@@ -77,6 +77,10 @@ impl Lost {
     /// What the system says of a file that was looked at.
     fn of_io(file: &std::path::Path, e: &io::Error) -> Self {
         let evidence = format!("{}: {e}", file.display());
+        // Nor is one lost that others may write: it is read again once its mode is right, and held against chain and mark.
+        if let Some(OpenError::Loose(_)) = e.get_ref().and_then(|inner| inner.downcast_ref()) {
+            return Self::unreadable(evidence);
+        }
         // A file that was read and does not hold what it should is no trouble of the disk.
         if e.kind() == io::ErrorKind::InvalidData { Self::new(evidence) } else { Self::unreadable(evidence) }
     }
@@ -124,6 +128,16 @@ fn is_trouble(e: &rusqlite::Error) -> bool {
     )
 }
 
+/// Whether an executor died in the middle of writing, and nobody has taken its part of a transition back yet.
+fn is_unfinished(e: &rusqlite::Error) -> bool {
+    e.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
+}
+
+/// Takes it back, as the next executor would: SQLite does that by itself for whoever may write.
+fn roll_back(file: &std::path::Path) -> rusqlite::Result<()> {
+    connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|db| schema::version(&db)).map(drop)
+}
+
 /// A history that can be believed.
 pub(super) struct Healthy {
     pub history: History,
@@ -169,7 +183,14 @@ fn open_whole(layout: &Layout, flags: OpenFlags) -> Result<(Healthy, Option<Clos
     }
     let damaged = |e: rusqlite::Error| Lost::of_database(&file, &e);
     let db = connect(&file, flags).map_err(damaged)?;
-    let found = schema::version(&db).map_err(damaged)?;
+    let found = match schema::version(&db) {
+        Err(e) if is_unfinished(&e) => {
+            roll_back(&file).map_err(|e| Lost::of_database(&file, &e))?;
+            schema::version(&db)
+        }
+        found => found,
+    };
+    let found = found.map_err(damaged)?;
     if found > schema::VERSION {
         return Err(Lost::new(format!(
             "{} was written by a newer pcm: its tables are of version {found}, this one knows {}; it is not damaged, \

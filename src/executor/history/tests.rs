@@ -329,6 +329,51 @@ fn a_row_that_was_changed_or_removed_beside_the_chain_is_found() {
     }
 }
 
+/// An executor died between its two writes, and no other has started since: whoever may write takes back what is half
+/// written, as the next executor would, and looks; nothing is lost.
+#[test]
+fn what_was_left_half_written_is_taken_back_by_a_view() {
+    let machine = Machine::new();
+    let file = machine.layout().history();
+    let mut history = machine.open().unwrap();
+    let _ = history.claim(at(1), &row(id(1), 1)).unwrap();
+    let whole = fs::read(&file).unwrap();
+    // So little memory that the change is in the file before it is committed.
+    history.db.pragma_update(None, "cache_size", 2).unwrap();
+    let tx = history.db.unchecked_transaction().unwrap();
+    let many = "WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < 2000) \
+                INSERT INTO meta (key, value) SELECT 'k' || value, hex(randomblob(500)) FROM n";
+    tx.execute_batch(many).unwrap();
+    let journal = machine.layout().state.join("history.db-journal");
+    let (half, beside) = (fs::read(&file).unwrap(), fs::read(&journal).unwrap());
+    drop(tx);
+    drop(history);
+    assert!(half != whole && !beside.is_empty(), "it was half written");
+    fs::write(&file, half).unwrap();
+    fs::write(&journal, beside).unwrap();
+    let view = History::read(&machine.layout()).unwrap().view;
+    assert_eq!(view.attempts.len(), 1);
+    assert!(!journal.exists());
+    assert!(machine.open().is_ok());
+}
+
+/// It is not lost: its mode is wrong, and what is in it is held against chain and mark once that is right.
+#[cfg(unix)]
+#[test]
+fn a_history_that_others_may_write_is_not_lost() {
+    use std::os::unix::fs::PermissionsExt;
+    let machine = Machine::new();
+    for file in [machine.layout().history(), machine.layout().mark()] {
+        let mode = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o666);
+        let lost = machine.open().err().unwrap();
+        assert_eq!(lost.cause, Cause::Unreadable, "{}", lost.evidence);
+        assert!(lost.evidence.as_str().contains("chmod"), "{}", lost.evidence);
+        mode(0o600);
+        assert!(machine.open().is_ok());
+    }
+}
+
 #[test]
 fn the_chain_finds_the_first_event_that_was_changed() {
     let machine = Machine::new();
