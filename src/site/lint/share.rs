@@ -70,6 +70,10 @@ pub fn file(path: &Path, machine: MachineId, asked: &Asked<'_>) -> Result<Found,
         Err(problems) => refused(&problems, &mut found),
         Ok(file) => {
             request::judge(&file, &shown, asked, |_| false, &mut found);
+            if let Some(root) = share_of(path) {
+                serial(&file, &shown, reported(&root, machine).as_ref(), &mut found);
+                found.looked("serials", format!("{machine} has seen none above it"));
+            }
             let n = file.requests.len();
             for item in [
                 "instructions",
@@ -88,6 +92,32 @@ pub fn file(path: &Path, machine: MachineId, asked: &Asked<'_>) -> Result<Found,
         }
     }
     Ok(found)
+}
+
+/// The share that an instruction file lies on. None: it is not published yet.
+fn share_of(file: &Path) -> Option<Folder> {
+    let folder = file.parent().filter(|folder| folder.file_name().is_some_and(|name| name == INS_FOLDER))?;
+    Folder::open(folder.parent()?).ok().filter(|root| root.file(site_file::NAME).is_ok())
+}
+
+/// What a machine has reported there.
+fn reported(root: &Folder, machine: MachineId) -> Option<MachineReport> {
+    let mut open = root.folder(report::FOLDER).ok()?.file(&report::report_name(machine)).ok()?;
+    MachineReport::from_bytes(&read_bounded(&mut open, report::MAX_BYTES).ok()?).ok()
+}
+
+fn serial(file: &InstructionFile, shown: &str, report: Option<&MachineReport>, found: &mut Found) {
+    let seen = report.and_then(|r| r.instruction_serial);
+    if let Some(seen) = seen.filter(|seen| *seen > file.serial) {
+        found.block(
+            "serials",
+            format!(
+                "{shown}: its serial {} is lower than {seen}, which {} has seen",
+                file.serial, file.machine
+            ),
+            format!("Publish it again with a serial above {seen}, at its top and in [end]"),
+        );
+    }
 }
 
 fn refused(problems: &[Problem], found: &mut Found) {
@@ -288,8 +318,8 @@ impl Walk<'_> {
             );
         }
         self.requests += file.requests.len();
-        let report = self.report(machine);
-        self.serial(&file, shown, report.as_ref(), found);
+        let report = reported(self.root, machine);
+        serial(&file, shown, report.as_ref(), found);
         let ran = |id: RequestId| self.ran(machine, id, report.as_ref());
         request::judge(&file, shown, self.asked, ran, found);
         for request in good(&file) {
@@ -299,11 +329,6 @@ impl Walk<'_> {
         }
     }
 
-    fn report(&self, machine: MachineId) -> Option<MachineReport> {
-        let mut open = self.root.folder(report::FOLDER).ok()?.file(&format!("{machine}.json")).ok()?;
-        MachineReport::from_bytes(&read_bounded(&mut open, report::MAX_BYTES).ok()?).ok()
-    }
-
     /// A request that is not in the file any more may have been carried out before.
     fn ran(&self, machine: MachineId, id: RequestId, report: Option<&MachineReport>) -> bool {
         let reported = report.is_some_and(|r| r.requests.iter().any(|r| r.request_id == id && r.attempt > 0));
@@ -311,20 +336,6 @@ impl Walk<'_> {
             let first = report::result_name(id, 1);
             let folder = self.root.folder(RESULTS).and_then(|f| f.folder(machine.as_str()));
             folder.is_ok_and(|folder| folder.file(&first).is_ok())
-        }
-    }
-
-    fn serial(&self, file: &InstructionFile, shown: &str, report: Option<&MachineReport>, found: &mut Found) {
-        let seen = report.and_then(|r| r.instruction_serial);
-        if let Some(seen) = seen.filter(|seen| *seen > file.serial) {
-            found.block(
-                "serials",
-                format!(
-                    "{shown}: its serial {} is lower than {seen}, which {} has seen",
-                    file.serial, file.machine
-                ),
-                format!("Publish it again with a serial above {seen}, at its top and in [end]"),
-            );
         }
     }
 

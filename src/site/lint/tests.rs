@@ -319,6 +319,14 @@ fn a_serial_behind_what_the_machine_has_seen_is_found() {
     assert_eq!(wrong(&site.rows()), Vec::<&Row>::new());
     site.write("machines/BP004000.json", &report(6, "BP0000X"));
     only(&site.rows(), "serials", "its serial 5 is lower than 6");
+    // The same of the one file on its share; of one that is not published yet nobody has seen any.
+    let judged_alone =
+        |path: &Path| judged("UTC", |asked| file(path, "BP004000".parse().unwrap(), asked).unwrap());
+    let published = site.dir.path().join("pcmins.box/BP004000.INS");
+    only(&judged_alone(&published), "serials", "its serial 5 is lower than 6");
+    let draft = site.dir.path().join("BP004000.INS");
+    std::fs::copy(&published, &draft).unwrap();
+    assert_eq!(wrong(&judged_alone(&draft)), Vec::<&Row>::new());
 }
 
 #[test]
