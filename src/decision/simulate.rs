@@ -218,6 +218,11 @@ impl Timeline {
         if !self.started {
             self.never = decision.never;
             self.why.clone_from(&decision.why);
+            // The history of a virtual time does not say what was in its way when it expired.
+            let before = self.changes.iter().rev().find(|step| step.state.group() == Group::Pending);
+            if let (State::Expired, Some(code)) = (decision.state, before.and_then(|step| step.code)) {
+                self.why = format!("never ran: {}", code.row().brief).into();
+            }
             if decision.state.group() == Group::Pending && decision.state != State::Due {
                 let codes = decision.blocked_by();
                 self.waited_for = codes.iter().map(|code| opened(*code, machine)).collect();

@@ -42,6 +42,17 @@ fn a_request_goes_through_its_states_and_ends_well() {
 }
 
 #[test]
+fn what_expires_in_the_simulation_says_what_was_in_its_way() {
+    let mut scene = Scene::due().with(|s| s.facts.service = false);
+    scene.request().expire_after = Some(When::Instant(at_hours(3)));
+    let timeline = &run(&scene, 1, &Assumptions::default())[0];
+    assert_eq!(
+        (timeline.why.as_str(), timeline.at, timeline.never),
+        ("never ran: no service runs", None, true)
+    );
+}
+
+#[test]
 fn one_after_the_other_and_what_no_longer_fits_takes_the_next_window() {
     let mut scene = Scene::due().with(|s| s.windows(&["Sun 13:00-14:10", "Tue 03:00-04:00"]));
     for (name, minutes_ago) in [("BP00001", 90), ("BP00002", 30)] {
