@@ -70,9 +70,13 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Help and version on standard output; wrong usage in two lines, or as the error document.
 fn usage(e: &clap::Error, args: &[OsString]) -> ExitCode {
     if !e.use_stderr() {
-        // A reader that has gone needs no help.
-        let _ = e.print();
-        return ExitCode::SUCCESS;
+        return match Out::new(false, false, true).printed(|| e.print()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                Out::new(false, false, true).error(&failure);
+                ExitCode::from(failure.exit)
+            }
+        };
     }
     let json = args.iter().take_while(|a| *a != "--").any(|a| a == "--json");
     if e.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {

@@ -91,6 +91,14 @@ impl Out {
     }
 
     fn write(&self, text: &str) -> Result<()> {
+        self.printed(|| std::io::stdout().write_all(text.as_bytes()))
+    }
+
+    /// Whether what is written to standard output arrives.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn printed(&self, write: impl FnOnce() -> std::io::Result<()>) -> Result<()> {
         if self.quiet {
             return Ok(());
         }
@@ -98,8 +106,7 @@ impl Out {
             let why = "cannot write to standard output: it is closed";
             return Err(Failure::new(Exit::Failed, "output", why, "Open it, or use --quiet"));
         }
-        let mut stdout = std::io::stdout().lock();
-        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|e| {
+        write().and_then(|()| std::io::stdout().flush()).map_err(|e| {
             if e.kind() == std::io::ErrorKind::BrokenPipe {
                 return Failure::new(Exit::Done, READER_GONE, "the reader of the output has gone", "");
             }

@@ -37,4 +37,11 @@ fn a_closed_standard_output_is_an_error_and_not_silence() {
         assert_eq!(output.status.code(), Some(status), "{redirected}: {}", text(&output));
         assert_eq!(text(&output).contains("it is closed"), status == 1, "{redirected}: {}", text(&output));
     }
+    for words in ["--help", "--version", "run --help", "help run", "man"] {
+        for (redirected, status) in [(">&-", 1), (">/dev/full", 1), (">/dev/null", 0)] {
+            let line = format!("exec \"$0\" {words} {redirected}");
+            let output = Command::new("sh").args(["-c", &line, env!("CARGO_BIN_EXE_pcm")]).output().unwrap();
+            assert_eq!(output.status.code(), Some(status), "{words} {redirected}: {}", text(&output));
+        }
+    }
 }
