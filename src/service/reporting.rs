@@ -3,7 +3,7 @@
 //! result that waits takes the report along. Time is an argument.
 
 use crate::clock::{Monotonic, Wall};
-use crate::executor::share::job::Delivery;
+use crate::executor::share::deliver::Delivery;
 use crate::executor::talk::view::Undelivered;
 use crate::site::ids::MachineId;
 use crate::site::report::MachineReport;
@@ -190,30 +190,7 @@ mod tests {
 
     /// It says something else for each number.
     fn report(serial: u64) -> MachineReport {
-        MachineReport {
-            format: 1,
-            machine: "BP004000".parse().unwrap(),
-            site: None,
-            host: "box".into(),
-            platform: None,
-            pcm_version: "0".into(),
-            reported_at: "2026-11-22T12:00:00Z".parse().unwrap(),
-            polled_at: None,
-            polling_interval_s: 3600,
-            instruction_serial: Some(serial),
-            source: None,
-            users: None,
-            restart_pending: false,
-            clock_ok: true,
-            requests: Vec::new(),
-            audit_head: None,
-            report: None,
-            state_id: None,
-            boot_id: None,
-            undelivered: Vec::new(),
-            two_machines: false,
-            kept_id: None,
-        }
+        MachineReport { instruction_serial: Some(serial), ..crate::site::report::tests::report(0) }
     }
 
     /// Asks at every second; the seconds at which something was delivered.

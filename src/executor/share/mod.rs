@@ -1,6 +1,8 @@
-//! The process that touches shares: its jobs and their news (`job`), and the results that wait for it (`outbox`). What is
+//! The process that touches shares: its jobs and their news (`job`), what it writes there (`deliver`), and the results that
+//! wait for it (`outbox`). What is
 //! done to much of this machine's own disk is done there as well (`tidy`).
 
+pub mod deliver;
 pub mod job;
 pub mod outbox;
 pub mod tidy;

@@ -1,7 +1,8 @@
 //! What is asked of the executor and what it answers: the calls (`protocol`) and the documents of views (`view`, and
-//! `audit` of that one) and changes (`done`).
+//! of one request `request`, of the audit `audit`) and changes (`done`).
 
 mod audit;
 mod done;
 pub mod protocol;
+mod request;
 pub mod view;

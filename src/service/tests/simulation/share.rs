@@ -4,7 +4,8 @@
 use super::site;
 use super::world::{Inner, SimWorld};
 use crate::clock::Wall;
-use crate::executor::share::job::{Delivery, ShareJob, ShareNews};
+use crate::executor::share::deliver::Delivery;
+use crate::executor::share::job::{ShareJob, ShareNews};
 use crate::executor::share::tidy::{KeptContent, KeptRun, Tidied};
 use crate::service::tests::random::Random;
 use crate::service::worker::Carrier;

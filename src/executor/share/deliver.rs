@@ -1,0 +1,320 @@
+//! What a machine writes to a share: its results, its report after them, and the removal of its old results. Every write
+//! goes through opened folders, and never to a share that is not trusted.
+
+use super::outbox::Outbox;
+use crate::clock::Wall;
+use crate::executor::history::{self, Whose};
+use crate::host::open::{Folder, OpenError};
+use crate::site::ids::MachineId;
+use crate::site::own_report::{self, OwnReport, Stood};
+use crate::site::report::{self, MachineReport};
+use crate::site::trust::Judge;
+use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What came of a delivery. Results never wait for the report; the report speaks of none that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// How many results arrived, or why not all that waited did.
+    pub results: Result<usize, SafeText>,
+    /// Whether the machine report arrived.
+    pub report: Result<(), SafeText>,
+    /// Where everything arrived.
+    pub place: Option<PathBuf>,
+    /// Where a report was written, and how it stands there; nobody knows that where another one has taken its place.
+    pub stands: Option<(PathBuf, Option<Stood>)>,
+    /// The report that stands there is of another machine or of an earlier life of this one: it has to be heard of before
+    /// another one takes its place.
+    pub found: Option<OwnReport>,
+}
+
+impl Delivery {
+    /// Nothing arrived.
+    pub fn failed(why: &SafeText) -> Self {
+        let (results, report) = (Err(why.clone()), Err(why.clone()));
+        Self { results, report, place: None, stands: None, found: None }
+    }
+}
+
+/// To the first place that takes everything; where there is none, what the first one said of it.
+pub(super) fn deliver_to_first(
+    places: &[PathBuf],
+    judge: Option<&Judge>,
+    reporting: &Reporting,
+    outbox: &Outbox,
+) -> Delivery {
+    let mut first = None;
+    for place in places {
+        let delivery = deliver(place, judge, reporting, outbox);
+        if delivery.place.is_some() || delivery.found.is_some() {
+            return delivery;
+        }
+        first.get_or_insert(delivery);
+    }
+    first.unwrap_or_else(|| Delivery::failed(&"there is no share that may be written".into()))
+}
+
+/// Payload first: the results, as many as can be, then the report, which speaks of none that is not there (DEFECTS
+/// Q138241).
+fn deliver(share: &Path, judge: Option<&Judge>, reporting: &Reporting, outbox: &Outbox) -> Delivery {
+    let words = |what: &str, e: io::Error| SafeText::new(&format!("{}: {what}: {e}", share.display()));
+    let root = match open_to_write(share, judge) {
+        Ok(root) => root,
+        Err(e) => return Delivery::failed(&words("the share", e)),
+    };
+    let results = outbox.deliver(&root, reporting.machine).map_err(|e| words("results", e));
+    let found = reporting.is_news(&root, share);
+    let (report, stood) = match reporting.report {
+        Err(why) => (Err(why.clone()), None),
+        Ok(None) => (Ok(()), None),
+        Ok(Some(_)) if found.is_some() => {
+            let other = io::Error::other("another one stands there than this machine has written");
+            (Err(words("machine report", other)), None)
+        }
+        Ok(Some(report)) => match write_report(&root, reporting.machine, report, &outbox.waiting()) {
+            Ok(stood) => (Ok(()), Some(stood)),
+            Err(e) => (Err(words("machine report", e)), None),
+        },
+    };
+    let place = (results.is_ok() && report.is_ok()).then(|| share.to_owned());
+    Delivery { results, report, place, stands: stood.map(|stood| (share.to_owned(), stood)), found }
+}
+
+/// The machine report that is to be written, and what is known of those before it.
+pub(super) struct Reporting<'a> {
+    pub machine: MachineId,
+    pub known: Option<&'a history::Reported>,
+    pub report: &'a Result<Option<Box<MachineReport>>, SafeText>,
+}
+
+impl Reporting<'_> {
+    /// What stands at a place, where the machine has to hear of it before its report may take that place.
+    fn is_news(&self, root: &Folder, place: &Path) -> Option<OwnReport> {
+        let known = self.known.filter(|_| self.report.is_ok())?;
+        let found = own_report::look_at(root, place, known.stands.get(place).copied(), self.machine)?;
+        let may_go = matches!(known.clone().see(&found), Whose::Own | Whose::Older);
+        (!may_go || matches!(self.report, Ok(None))).then_some(found)
+    }
+}
+
+/// Writes the report without what it says of these results; how it stands then.
+fn write_report(
+    root: &Folder,
+    machine: MachineId,
+    report: &MachineReport,
+    missing: &[String],
+) -> io::Result<Option<Stood>> {
+    let mut report = report.clone();
+    report.leave_out(missing);
+    let bytes = report.to_bytes().map_err(io::Error::other)?;
+    let (folder, name) = (root.folder(report::FOLDER)?, report::report_name(machine));
+    report::write_replacing(&folder, &name, &bytes)?;
+    Ok(own_report::stands(&folder, &name, &bytes))
+}
+
+/// The share, where it may be written to.
+fn open_to_write(share: &Path, judge: Option<&Judge>) -> io::Result<Folder> {
+    let root = Folder::open(share)?;
+    match judge.and_then(|judge| judge.loose(share, &[&root], &[])) {
+        None => Ok(root),
+        Some(loose) => {
+            let why = format!("nothing is written to a share that is not trusted: {loose}");
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+        }
+    }
+}
+
+/// Removes this machine's results that are older than `before`; how many went from all places, or why not from one.
+pub(super) fn remove_results(
+    places: &[PathBuf],
+    judge: Option<&Judge>,
+    machine: MachineId,
+    before: Wall,
+) -> Result<usize, SafeText> {
+    let removed = places.iter().map(|place| {
+        remove_at(place, judge, machine, before)
+            .map_err(|e| SafeText::new(&format!("{}: {e}", place.display())))
+    });
+    // Each is tried, whatever became of the one before it.
+    let removed: Vec<Result<usize, SafeText>> = removed.collect();
+    removed.into_iter().sum()
+}
+
+/// Of the machine's own folder there; where it has none, there is nothing to remove.
+fn remove_at(share: &Path, judge: Option<&Judge>, machine: MachineId, before: Wall) -> io::Result<usize> {
+    let root = open_to_write(share, judge)?;
+    match root.folder(report::RESULTS).and_then(|results| results.folder(machine.as_str())) {
+        Ok(own) => report::remove_results(&own, before),
+        Err(OpenError::Missing) => Ok(0),
+        Err(e) => Err(e.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::job::{ShareJob, ShareNews};
+    use super::*;
+    use crate::site::trust::TrustMode;
+    use std::time::Duration;
+
+    fn report_of(number: u64) -> Box<MachineReport> {
+        Box::new(MachineReport { report: Some(number), ..report::tests::report(0) })
+    }
+
+    fn deliver(
+        places: &[PathBuf],
+        known: Option<&history::Reported>,
+        report: Box<MachineReport>,
+        outbox: &Path,
+    ) -> Delivery {
+        let job = ShareJob::Deliver {
+            places: places.to_vec(),
+            trust: None,
+            machine: "BP004000".parse().unwrap(),
+            known: known.cloned().map(Box::new),
+            report: Ok(Some(report)),
+            outbox: outbox.to_owned(),
+        };
+        let ShareNews::Delivered(delivery) = job.carry_out() else { unreachable!() };
+        delivery
+    }
+
+    #[test]
+    fn a_report_takes_the_place_of_no_other_machines_before_that_was_heard_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let (share, outbox) = (dir.path().join("share"), dir.path().join("outbox"));
+        for folder in [report::FOLDER, report::RESULTS] {
+            std::fs::create_dir_all(share.join(folder)).unwrap();
+        }
+        let place = std::slice::from_ref(&share);
+        let mut known = history::Reported { number: 7, written: true, ..Default::default() };
+        let first = deliver(place, Some(&known), report_of(8), &outbox);
+        let (_, stood) = first.stands.unwrap();
+        known.number = 8;
+        known.stands.insert(share.clone(), stood.unwrap());
+        // Another machine writes one with the same number at the same moment; nothing of it is known here.
+        assert!(deliver(place, None, report_of(8), &outbox).found.is_none());
+        std::fs::File::options()
+            .write(true)
+            .open(share.join("machines/BP004000.json"))
+            .and_then(|file| file.set_modified(std::time::SystemTime::UNIX_EPOCH))
+            .unwrap();
+        let second = deliver(place, Some(&known), report_of(9), &outbox);
+        assert!(second.report.is_err() && second.stands.is_none(), "{second:?}");
+        let found = second.found.unwrap();
+        assert_eq!(found.written.as_ref().map(|written| written.number), Some(8));
+        // Once it was heard of, what this machine knows may take its place.
+        assert_eq!(known.see(&found), Whose::Other);
+        let third = deliver(place, Some(&known), report_of(9), &outbox);
+        assert!(third.report.is_ok() && third.found.is_none(), "{third:?}");
+    }
+
+    #[test]
+    fn old_results_of_this_machine_go_and_nothing_else_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let results = dir.path().join(report::RESULTS);
+        let own = results.join("BP004000");
+        let day = |days: u64| std::time::SystemTime::now() - Duration::from_secs(days * 86_400);
+        let file = |path: PathBuf, days: u64| {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let file = std::fs::File::create(path).unwrap();
+            file.set_modified(day(days)).unwrap();
+        };
+        let old = ["BP00001-1.MIF", "BP00001-2.MIF"];
+        old.iter().for_each(|name| file(own.join(name), 100));
+        for (name, days) in [("BP00002-1.MIF", 80), ("note.txt", 100), ("BP00003.MIF", 100)] {
+            file(own.join(name), days);
+        }
+        file(results.join("BP004001/BP00001-1.MIF"), 100);
+        file(dir.path().join("machines/BP00001-1.MIF"), 100);
+        std::fs::create_dir(own.join("BP00004-1.MIF")).unwrap();
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(results.join("BP004001/BP00001-1.MIF"), own.join("BP00005-1.MIF"))
+                .unwrap();
+            std::os::unix::fs::symlink(results.join("BP004001"), results.join("BP004002")).unwrap();
+        }
+        let remove = |machine: &str, before: u64, trust: Option<TrustMode>| {
+            let job = ShareJob::RemoveResults {
+                places: vec![dir.path().join("nowhere"), dir.path().to_owned()],
+                trust,
+                machine: machine.parse().unwrap(),
+                before: day(before).into(),
+            };
+            let ShareNews::ResultsRemoved(removed) = job.carry_out() else { unreachable!() };
+            removed
+        };
+        let names = |folder: &Path| {
+            let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+            let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        let before = names(&own);
+        assert!(remove("BP004000", 90, None).unwrap_err().as_str().contains("nowhere"), "it is told");
+        let after: Vec<_> = before.into_iter().filter(|name| !old.contains(&name.as_str())).collect();
+        assert_eq!(names(&own), after);
+        // However old, the newest one says that this machine had a history.
+        let _ = remove("BP004000", 1, None);
+        assert_eq!(names(&own), after);
+        // By way of a link: not at all.
+        let _ = remove("BP004002", 1, None);
+        file(results.join("BP004001/BP00002-1.MIF"), 95);
+        let _ = remove("BP004002", 1, None);
+        assert_eq!(names(&results.join("BP004001")), ["BP00001-1.MIF", "BP00002-1.MIF"]);
+        assert_eq!(names(&dir.path().join("machines")), ["BP00001-1.MIF"]);
+    }
+
+    /// As of every other write below a share: who could change what is published could steer it.
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_removed_from_a_share_that_is_not_trusted() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let share = dir.path().join("share");
+        let own = share.join(report::RESULTS).join("BP004000");
+        std::fs::create_dir_all(&own).unwrap();
+        for n in 1..4 {
+            std::fs::write(own.join(format!("BP00001-{n}.MIF")), "").unwrap();
+        }
+        let remove = || {
+            let job = ShareJob::RemoveResults {
+                places: vec![share.clone()],
+                trust: Some(TrustMode::Permissions),
+                machine: "BP004000".parse().unwrap(),
+                before: Wall::from(std::time::SystemTime::now()) + chrono::TimeDelta::days(1),
+            };
+            let ShareNews::ResultsRemoved(removed) = job.carry_out() else { unreachable!() };
+            removed
+        };
+        let modes = |mode| std::fs::set_permissions(&share, std::fs::Permissions::from_mode(mode)).unwrap();
+        modes(0o777);
+        assert!(remove().unwrap_err().as_str().contains("not trusted"));
+        assert_eq!(std::fs::read_dir(&own).unwrap().count(), 3);
+        modes(0o755);
+        assert_eq!(remove(), Ok(2));
+    }
+
+    #[test]
+    fn what_the_first_share_does_not_take_goes_to_the_second() {
+        let dir = tempfile::tempdir().unwrap();
+        let (first, second) = (dir.path().join("first"), dir.path().join("second"));
+        std::fs::create_dir(&first).unwrap();
+        for folder in [report::FOLDER, report::RESULTS] {
+            std::fs::create_dir_all(second.join(folder)).unwrap();
+        }
+        let outbox = Outbox::at(&dir.path().join("outbox"));
+        outbox.put("BP00001-1.MIF", b"result").unwrap();
+        let deliver = |places: &[PathBuf]| deliver(places, None, report_of(1), &dir.path().join("outbox"));
+        let refused = deliver(std::slice::from_ref(&first));
+        assert!(refused.results.unwrap_err().as_str().contains("first"));
+        assert!(refused.report.unwrap_err().as_str().contains("machine report"));
+        let delivery = deliver(&[first, second.clone()]);
+        assert_eq!((delivery.results, delivery.place.as_deref()), (Ok(1), Some(second.as_path())));
+        assert!(second.join("machines/BP004000.json").is_file());
+        assert!(second.join("despoolr.box/BP004000/BP00001-1.MIF").is_file());
+    }
+}
