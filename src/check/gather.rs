@@ -131,7 +131,9 @@ fn report(subject: &Subject, other: Option<&Account>) -> Option<std::result::Res
     if config.shares.is_empty() {
         return None;
     }
-    let job = ShareJob::Report { shares: config.shares.clone(), machine };
+    // Where reports go, by `[share] report`; else whichever share has one.
+    let shares = config.share.report.clone().map_or_else(|| config.shares.clone(), |place| vec![place]);
+    let job = ShareJob::Report { shares, machine };
     let deadline = look_deadline(config.shares.len(), config.share.timeout).min(DELIVER_DEADLINE);
     Some(match job.run_as(other, deadline) {
         Ok(ShareNews::Reported(reported)) => Ok(*reported),

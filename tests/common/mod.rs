@@ -161,6 +161,20 @@ impl Site {
         )
     }
 
+    /// An enrolled machine with a place of its own for reports and results, `reports`.
+    pub fn reporting_elsewhere() -> Self {
+        let site = Self::bare("[share]\nreport = \"REPORTS\"\n");
+        let place = site.path("reports");
+        for folder in ["machines", "despoolr.box"] {
+            make_dir(&place.join(folder));
+        }
+        let config = fs::read_to_string(site.config()).unwrap();
+        write(&site.config(), config.replace("REPORTS", &place.display().to_string()).as_bytes());
+        let init = site.pcm(&["init"]);
+        assert!(init.status.success(), "{}", text(&init));
+        site
+    }
+
     /// A shell line that waits until the test has said [`Site::go`]: however busy the machine is, what it waits between is
     /// not over before.
     pub fn waits_for_go(&self) -> String {

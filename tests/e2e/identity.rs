@@ -3,6 +3,7 @@
 
 use super::common::*;
 use super::hanging::Hang;
+use super::pty::Terminal;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -247,6 +248,9 @@ fn two_machines_with_one_id_are_noticed_by_both_and_neither_runs_anything_by_its
     let status = site.pcm(&["status"]);
     assert_eq!(status.status.code(), Some(10), "{}", text(&status));
     assert!(double.problems("status").contains("two-machines"));
+    let console = Terminal::start(&site.command(&[]), 120, 40);
+    console.wait("two-machines");
+    drop(console);
     let check = site.json_of(&["check"]);
     let item = check["items"].as_array().unwrap().iter().find(|item| item["item"] == "one-machine").unwrap();
     assert!(item["verdict"] == "block" && item["remedy"].to_string().contains("init --adopt=done"), "{item}");
@@ -270,8 +274,7 @@ fn two_machines_with_one_id_are_noticed_by_both_and_neither_runs_anything_by_its
 
 #[test]
 fn a_copy_is_noticed_where_reports_go_to_a_place_of_their_own() {
-    let site = Site::bare("[share]\nreport = \"REPORTS\"\n");
-    let mut site = with_place(site);
+    let mut site = Site::reporting_elsewhere();
     site.publish(&[Request::due("BP0000Y").set("mandatory_after", "")]);
     let at_place = || {
         let bytes = fs::read(site.path("reports/machines/BP004000.json")).unwrap_or_default();
@@ -289,8 +292,7 @@ fn a_copy_is_noticed_where_reports_go_to_a_place_of_their_own() {
 
 #[test]
 fn a_place_for_reports_that_hangs_holds_up_no_package() {
-    let site = Site::bare("[share]\nreport = \"REPORTS\"\n");
-    let mut site = with_place(site);
+    let mut site = Site::reporting_elsewhere();
     let Some(_hang) = Hang::over(&site.path("reports")) else { return };
     site.publish(&[Request::due("BP0000Y").set("mandatory_after", "")]);
     let _service = site.service();
@@ -299,19 +301,6 @@ fn a_place_for_reports_that_hangs_holds_up_no_package() {
     let hash = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
     site.publish(&[Request::due("BP0000Z").set("content_sha256", hash)]);
     site.wait_state("BP0000Z", "succeeded");
-}
-
-/// With the place for its reports that its configuration names, and its history.
-fn with_place(site: Site) -> Site {
-    let place = site.path("reports");
-    for folder in ["machines", "despoolr.box"] {
-        make_dir(&place.join(folder));
-    }
-    let config = fs::read_to_string(site.config()).unwrap();
-    write(&site.config(), config.replace("REPORTS", &place.display().to_string()).as_bytes());
-    let init = site.pcm(&["init"]);
-    assert!(init.status.success(), "{}", text(&init));
-    site
 }
 
 #[test]

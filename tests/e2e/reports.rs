@@ -67,16 +67,8 @@ fn what_cannot_be_delivered_is_a_problem_in_every_view_until_it_can() {
 
 #[test]
 fn a_named_place_gets_reports_and_results_although_the_instructions_are_refused() {
-    let site = Site::bare("[share]\nreport = \"REPORTS\"\n");
+    let mut site = Site::reporting_elsewhere();
     let place = site.path("reports");
-    for folder in ["machines", "despoolr.box"] {
-        make_dir(&place.join(folder));
-    }
-    let config = fs::read_to_string(site.config()).unwrap();
-    write(&site.config(), config.replace("REPORTS", &place.display().to_string()).as_bytes());
-    let init = site.pcm(&["init"]);
-    assert!(init.status.success(), "{}", text(&init));
-    let mut site = site;
     two(&mut site);
     // Anybody may write there: nothing of it is believed.
     mode(&site.share().join("pcmins.box"), 0o777);
@@ -84,6 +76,11 @@ fn a_named_place_gets_reports_and_results_although_the_instructions_are_refused(
     wait_long(&site, "a report", || report(&place)["machine"] == MACHINE);
     assert_eq!(site.ran("ran"), 0, "{}", site.log());
     assert_eq!(report(&site.share()), Value::default(), "not there");
+    let check = site.json_of(&["check"]);
+    let item =
+        check["items"].as_array().unwrap().iter().find(|item| item["item"] == "machine-report").unwrap();
+    assert_eq!(item["verdict"], "pass", "{item}");
+    assert!(item["evidence"].to_string().contains(&place.display().to_string()), "{item}");
     assert_eq!(undelivered(&site), None);
 }
 

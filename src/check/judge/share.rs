@@ -159,6 +159,11 @@ pub fn machine_report(facts: &Facts) -> CheckItem {
                         format!("{file} was written by {}, and this is {host}", report.host),
                         "If this machine was renamed, wait for its next report; otherwise two machines have one id",
                     )
+                } else if has_a_double(facts) {
+                    block(
+                        format!("{file} stands as it is: another machine reports with this one's id"),
+                        "See `one-machine`",
+                    )
                 } else if age > may_be {
                     block(
                         format!(
@@ -186,6 +191,12 @@ pub fn machine_report(facts: &Facts) -> CheckItem {
         }));
     }
     item("machine-report", findings)
+}
+
+/// Once both machines know of each other, neither writes over what the other one wrote.
+fn has_a_double(facts: &Facts) -> bool {
+    let status = facts.views.status.as_ref();
+    status.is_ok_and(|status| status.problems.iter().any(|p| p.code == Code::TwoMachines.as_str()))
 }
 
 pub fn polling_interval(facts: &Facts) -> CheckItem {

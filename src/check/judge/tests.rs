@@ -8,6 +8,7 @@ use super::{CheckItem, Facts, SafeText, Verdict, Wall, judge};
 use crate::clock::Zone;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
+use crate::executor::share::job::Reported;
 use crate::executor::talk::view::{ServiceState, StatusDoc};
 use crate::host::account::Account;
 use crate::host::lock::Holder;
@@ -15,7 +16,8 @@ use crate::host::paths::Layout;
 use crate::host::process::Image;
 use crate::host::sessions::LoggedOn;
 use crate::host::supervisor::Registered;
-use crate::terms::Platform;
+use crate::site::report::{self, MachineReport};
+use crate::terms::{Code, Platform, Problem};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -196,6 +198,21 @@ fn state_on_a_network_file_system_and_a_full_disk_fail() {
 #[test]
 fn a_platform_without_packages_fails() {
     is(&row("platform", |f| f.platform = None), Verdict::Block, "no packages are made");
+}
+
+#[test]
+fn a_report_that_is_kept_back_for_a_second_machine_is_no_fault_of_the_service() {
+    let with = |double: bool| {
+        row("machine-report", |f| {
+            let report = MachineReport { host: "web-01".into(), ..report::tests::report(0) };
+            f.report = Some(Ok(Reported { found: Some(("the report".into(), report)), faults: Vec::new() }));
+            let problem =
+                Problem::of_file(Code::TwoMachines.as_str(), "machine report", "another has this id");
+            f.views.status.as_mut().unwrap().problems.extend(double.then_some(problem));
+        })
+    };
+    is(&with(false), Verdict::Block, "older than two polling intervals");
+    is(&with(true), Verdict::Block, "another machine reports with this one's id");
 }
 
 #[test]
