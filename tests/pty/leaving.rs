@@ -223,19 +223,24 @@ fn words(command: &Command) -> String {
     std::iter::once(program).chain(args).collect::<Vec<_>>().join(" ")
 }
 
-#[test]
-fn ctrl_z_stops_nothing_that_nobody_could_continue() {
-    let (site, _service) = still(3);
-    // As sshd starts a command: the shell is the session, and nobody above it knows of jobs.
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("{}; echo over", words(&site.command(&[])))]);
-    let mut terminal = Terminal::start(&shell, 80, 24);
+/// The console that is in there says that it cannot be stopped, and goes on.
+fn goes_on_at_ctrl_z(command: &Command) {
+    let mut terminal = Terminal::start(command, 80, 24);
     terminal.wait("LOGGED ON");
     terminal.keys("\x1a");
     terminal.wait("suspend: there is no shell here that could bring the console back");
     terminal.keys("j");
     terminal.wait("LOGGED ON");
     assert_eq!(terminal.quit('q'), 0);
+}
+
+#[test]
+fn ctrl_z_stops_nothing_that_nobody_could_continue() {
+    let (site, _service) = still(3);
+    // As sshd starts a command: the shell is the session, and nobody above it knows of jobs.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{}; echo over", words(&site.command(&[])))]);
+    goes_on_at_ctrl_z(&shell);
 }
 
 #[test]
@@ -247,13 +252,7 @@ fn ctrl_z_where_session_and_group_were_made_outside_of_the_container_is_no_inter
     }
     let mut command = Command::new(within[0]);
     command.args(&within[1..]).args(["sh", "-c", &format!("{}; echo over", words(&site.command(&[])))]);
-    let mut terminal = Terminal::start(&command, 80, 24);
-    terminal.wait("LOGGED ON");
-    terminal.keys("\x1a");
-    terminal.wait("suspend: there is no shell here that could bring the console back");
-    terminal.keys("j");
-    terminal.wait("LOGGED ON");
-    assert_eq!(terminal.quit('q'), 0);
+    goes_on_at_ctrl_z(&command);
 }
 
 #[test]
