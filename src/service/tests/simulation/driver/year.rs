@@ -109,6 +109,8 @@ fn a_year_of_2500_requests_leaves_small_reports_and_every_result_and_nothing_wai
             assert!(inner.share.results.contains_key(&(name.clone(), 0)), "{name}");
         }
         assert!(inner.disk.names("outbox").is_empty());
+        // Put away once the result was delivered.
+        assert_eq!(inner.disk.folders_in("runs/"), Vec::<String>::new());
         let history = std::fs::metadata(inner.layout.history()).unwrap().len();
         println!(
             "a year: {} attempts, {} reports, the largest of {} bytes, {} bytes of history",
