@@ -12,6 +12,7 @@ mod help;
 mod host;
 mod host_name;
 mod init;
+mod key;
 mod lint;
 mod log;
 mod man;
@@ -28,6 +29,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 pub(crate) mod time;
+mod verify;
 mod view;
 
 use crate::clock::{System, Wall, Zone};
@@ -35,7 +37,7 @@ use crate::decision::Verb as Wish;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::{Ask, Client};
 use crate::executor::talk::protocol::{Action, Answer, Change, View, unexpected_answer};
-use crate::executor::talk::view::ServiceState;
+use crate::executor::talk::view::{DryRunDoc, ServiceState};
 use crate::text::SafeText;
 use args::{AuditVerb, Cli, Global, Meant, Verb};
 use clap::Parser;
@@ -157,6 +159,11 @@ impl App {
         Change { what, reason, dry_run: self.dry_run, id: None }
     }
 
+    /// What `--dry-run` says of a verb that asks no executor.
+    fn would(&self, would: impl Into<SafeText>) -> Result<Exit> {
+        self.other(Answer::DryRun(DryRunDoc { dry_run: true, would: would.into(), request_id: None }))
+    }
+
     /// Prints any answer as the document it is.
     fn other(&self, answer: Answer) -> Result<Exit> {
         let (out, look) = (&self.out, self.look());
@@ -236,7 +243,8 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
     if let Some(Verb::AsOwner) = &cli.verb {
         return Ok(helper(crate::executor::stand_in::main()));
     }
-    let works_without = matches!(cli.verb, Some(Verb::Init(_) | Verb::Demo(_) | Verb::Site(_) | Verb::Check));
+    let works_without =
+        matches!(cli.verb, Some(Verb::Init(_) | Verb::Demo(_) | Verb::Site(_) | Verb::Key(_) | Verb::Check));
     let mut setup = Setup::resolve(&cli.global, !works_without)?;
     if let Some(expected) = cli.global.expect_machine {
         meant::is_meant(&setup, expected)?;
@@ -336,6 +344,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Init(args) => init::run(app, &args),
         Verb::Site(args) => publish::site(app, &args.what),
         Verb::Package(args) => publish::package(app, &args.what),
+        Verb::Key(args) => key::run(app, args.what),
         Verb::Service(args) => service::carry_out(app, &args.what),
         Verb::Words { of } => completions::words(app, of),
         Verb::Demo(args) => demo::run(app, &args),

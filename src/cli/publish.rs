@@ -6,8 +6,6 @@ use super::page::Page;
 use super::time::absolute;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
-use crate::executor::talk::protocol::Answer;
-use crate::executor::talk::view::DryRunDoc;
 use crate::site::content::write_content;
 use crate::site::ids::{MachineId, PackageId, RequestId, SiteCode};
 use crate::site::publish::site_init;
@@ -29,7 +27,7 @@ pub fn package(app: &App, verb: &PackageVerb) -> Result<Exit> {
     let PackageVerb::Content { package } = verb;
     let folder = folder(app, package)?;
     if app.dry_run {
-        return would(app, format!("hash the files of {0} and write {0}/CONTENT", folder.display()));
+        return app.would(format!("hash the files of {0} and write {0}/CONTENT", folder.display()));
     }
     let written = write_content(&folder)?;
     let doc = ContentDoc {
@@ -83,10 +81,6 @@ fn folder(app: &App, named: &Path) -> Result<PathBuf> {
     }
 }
 
-fn would(app: &App, would: String) -> Result<Exit> {
-    app.other(Answer::DryRun(DryRunDoc { dry_run: true, would: would.into(), request_id: None }))
-}
-
 /// `site init --json`
 #[derive(Debug, Serialize)]
 struct SiteDoc {
@@ -106,10 +100,13 @@ pub fn site(app: &App, verb: &SiteVerb) -> Result<Exit> {
         SiteVerb::Lint { what, zone, hashes } => {
             return super::lint::run(app, what.as_deref(), zone.as_deref(), *hashes);
         }
+        SiteVerb::Verify { file, part, block, folder } => {
+            return super::verify::run(app, file, *part, *block, folder);
+        }
     };
     let dir = absolute(dir);
     if app.dry_run {
-        return would(app, format!("make a share for site {site} in {}", dir.display()));
+        return app.would(format!("make a share for site {site} in {}", dir.display()));
     }
     let made = site_init(&dir, *site, *example, app.now)?;
     let doc = SiteDoc {

@@ -216,6 +216,20 @@ pub fn make_private_file(path: &Path) -> io::Result<()> {
     sys::durable::make_private_file(path)
 }
 
+/// Makes `path` with what only its owner may ever read, durably: not for a moment could another account open it.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] where there is such a file already, which is left as it is; any failure to write
+/// or sync.
+pub fn create_secret(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = sys::durable::create_private(path)?;
+    let done = fill(&mut file, bytes).and_then(|()| sync_dir(folder_of(path)));
+    if done.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    done
+}
+
 fn make_and_sync(path: &Path, mode: u32) -> io::Result<()> {
     match sys::durable::make_dir(path, mode) {
         // Somebody else made it in between: as good.

@@ -17,6 +17,7 @@ pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod sessions;
 pub(crate) mod signals;
+pub(crate) mod ssh_keygen;
 pub(crate) mod stop;
 pub(crate) mod supervisor;
 pub(crate) mod tail;

@@ -18,6 +18,11 @@ pub fn find(name: &str) -> Option<PathBuf> {
     sys::programs::folders().into_iter().map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
+/// The folders in which the system keeps its programs.
+pub fn folders() -> Vec<PathBuf> {
+    sys::programs::folders()
+}
+
 /// Whether a program of the system can be started: by its path, or by a bare name that is looked for in the system's own
 /// folders. Only root may be able to write it (Windows: that is not looked at).
 ///

@@ -111,6 +111,44 @@ macro_rules! site_of {
 }
 site_of!(MachineId, PackageId, JobId, RequestId);
 
+/// Which of all sites with one code: 16 random characters, made with the site folder. What is signed names it, so that it
+/// counts nowhere else.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SiteId(String);
+
+impl SiteId {
+    /// How many characters it has.
+    pub const LENGTH: usize = 16;
+
+    /// The characters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SiteId {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        match text.len() == Self::LENGTH && text.bytes().all(plain) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(format!("wanted a site id: {} of a-z and 0-9", Self::LENGTH)),
+        }
+    }
+}
+
+impl fmt::Display for SiteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for SiteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl MachineId {
     /// The part of this time that is this machine's: what all machines of a site would do at once, each does so much
     /// later (SITE.md 5). Always the same for one id, evenly spread over many, shorter than the whole.

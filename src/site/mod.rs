@@ -2,7 +2,7 @@
 //! one bounded way to open any of it. Everything here treats what it reads as hostile (FORMATS.md, PROMISES.md 4).
 //!
 //! In reading order: what an id is (`ids`), how a TOML value gets its line and field (`fields`), what is published
-//! (`site_file`, `instruction`, `content`), how a share is read and judged (`share`, `trust`), what is never taken again
+//! (`site_file`, `instruction`, `content`), how a share is read and judged (`share`, `trust`, `signed`), what is never taken again
 //! (`publication`), what a machine writes back (`mif`, `report`), whether it wrote that itself
 //! (`own_report`), what is there of an earlier life of it (`past`), how a new share is made (`publish`), and what can be wrong with one (`lint`).
 
@@ -17,5 +17,6 @@ pub(crate) mod publication;
 pub(crate) mod publish;
 pub(crate) mod report;
 pub(crate) mod share;
+pub mod signed;
 pub mod site_file;
 pub mod trust;

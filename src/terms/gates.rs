@@ -217,6 +217,27 @@ table! {
             without: "had its signature been good", opens: "the publisher signs it",
             remedy: "The publisher has to sign the instruction file with a key this machine trusts",
         }
+        /// Signed by a key, or over a hash, of a kind that is never believed; or by a token that nobody touched.
+        BadAlgorithm = "bad-algorithm" {
+            gate: Gate::Trust, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
+            brief: "bad algorithm", listed: Listed::Brief,
+            without: "had its signature been of a kind that is believed", opens: "it is signed with another key",
+            remedy: "It has to be signed with an ed25519 or ecdsa-sha2-nistp256 key, or with a token that is touched for it",
+        }
+        /// Signed with a key that does not count yet, or not any more.
+        KeyExpired = "key-expired" {
+            gate: Gate::Trust, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
+            brief: "key expired", listed: Listed::Brief,
+            without: "had its key been valid", opens: "it is signed with a valid key",
+            remedy: "It has to be signed with a key that is valid now, or the next trust list has to extend the key",
+        }
+        /// Issued by a clock that is more than a day ahead.
+        IssuedAhead = "issued-ahead" {
+            gate: Gate::Trust, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
+            brief: "issued ahead of the clock", listed: Listed::Brief,
+            without: "had it been issued by now", opens: "its time has come, or it is published again",
+            remedy: "Compare the publisher's clock with this machine's and correct the wrong one; then it has to be published again",
+        }
         /// Somebody else could have written it.
         LoosePermissions = "loose-permissions" {
             gate: Gate::Trust, leads_to: State::Rejected, passed_by: PassedBy::Nothing,

@@ -9,6 +9,8 @@ mod demo;
 #[cfg(unix)]
 mod host;
 #[cfg(unix)]
+mod keys;
+#[cfg(unix)]
 mod meant;
 mod newcomer;
 #[cfg(unix)]

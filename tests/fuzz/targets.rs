@@ -24,6 +24,10 @@ use crate::site::instruction::parse::parse;
 use crate::site::instruction::render::render;
 use crate::site::instruction::{Entry, InstructionFile, MAX_REQUESTS, Request};
 use crate::site::report::MachineReport;
+use crate::site::signed::block;
+use crate::site::signed::list::TrustList;
+use crate::site::signed::signature::Signature;
+use crate::site::signed::signers::Signer;
 use crate::site::{mif, site_file};
 use crate::terms::Problem;
 use crate::text::{SafeText, Side, parse_time};
@@ -43,10 +47,14 @@ pub const TARGETS: &[Target] = &[
     ("log", log),
     ("mif", mif),
     ("report", report),
+    ("signature", signature),
+    ("signed", signed),
+    ("signer", signer),
     ("site_file", site_file),
     ("text", text),
     ("theme", theme),
     ("time", time),
+    ("trust_list", trust_list),
     ("zone", zone),
 ];
 
@@ -163,6 +171,43 @@ fn report(data: &[u8]) {
     if let Ok(bytes) = report.to_bytes() {
         let again = MachineReport::from_bytes(&bytes).expect("our own report");
         assert_eq!(again.to_bytes().unwrap(), bytes);
+    }
+}
+
+/// A signature as text.
+fn signature(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match Signature::read(text) {
+        Ok(signature) => assert!(signature.key().fingerprint().starts_with("SHA256:")),
+        Err(distrust) => safe(&distrust.why),
+    }
+}
+
+/// A file with signatures at its end: what was signed is its beginning, and nothing of it looks like a signature.
+fn signed(data: &[u8]) {
+    match block::split(data) {
+        Ok(parts) => {
+            assert!(data.starts_with(parts.signed) && parts.signed.ends_with(b"\n"));
+            let marker = |line: &[u8]| line.starts_with(b"# -----");
+            assert!(!parts.signed.split(|b| *b == b'\n').any(marker) && !parts.armours.is_empty());
+        }
+        Err(distrust) => safe(&distrust.why),
+    }
+}
+
+/// A line of a trust list is written as one that says the same.
+fn signer(data: &[u8]) {
+    let Ok(line) = std::str::from_utf8(data) else { return };
+    if let Ok(signer) = Signer::read(line) {
+        assert_eq!(Signer::read(&signer.to_string()), Ok(signer));
+    }
+}
+
+/// What a trust list says, once somebody was found to have signed it.
+fn trust_list(data: &[u8]) {
+    match TrustList::parse(data) {
+        Ok(list) => assert_eq!(TrustList::parse(list.render().as_bytes()), Ok(list)),
+        Err(problems) => refused(&problems),
     }
 }
 

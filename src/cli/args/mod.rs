@@ -3,6 +3,7 @@
 //! a family of verbs.
 
 mod act;
+mod key;
 mod machine;
 mod site;
 mod suggest;
@@ -12,6 +13,7 @@ pub use act::{
     DeferArgs, HoldArgs, NoticeArgs, RerunArgs, RestartArgs, RestartWhat, RunArgs, SeenArgs, StopArgs,
     UntilArgs, WaitArgs,
 };
+pub use key::{FolderArgs, KeyArgs, KeyVerb, PartArg, RoleArg, SignArgs};
 pub use machine::{AdoptArg, DemoArgs, InitArgs, ServiceArgs, ServiceVerb};
 pub use site::{PackageArgs, PackageVerb, SiteArgs, SiteVerb};
 pub use views::{
@@ -169,6 +171,8 @@ pub enum Verb {
     Site(SiteArgs),
     /// Prepare packages on a share
     Package(PackageArgs),
+    /// Keys and the trust list: whose word counts at a site
+    Key(KeyArgs),
     /// The service
     Service(ServiceArgs),
     /// Print what makes a shell complete verbs and flags, e.g. for bash: source <(pcm completions bash)
@@ -251,10 +255,18 @@ impl Verb {
         match self {
             Verb::Simulate(SimulateArgs { file: Some(_), .. })
             | Verb::Site(SiteArgs { what: SiteVerb::Lint { .. } })
+            | Verb::Key(KeyArgs { what: KeyVerb::Trust { .. } })
             | Verb::Package(_) => Meant::Site,
             Verb::Init(_) => Meant::Enrolment,
             Verb::Demo(_)
-            | Verb::Site(SiteArgs { what: SiteVerb::Init { .. } })
+            | Verb::Site(SiteArgs { what: SiteVerb::Init { .. } | SiteVerb::Verify { .. } })
+            | Verb::Key(KeyArgs {
+                what:
+                    KeyVerb::Generate { .. }
+                    | KeyVerb::Revoke { .. }
+                    | KeyVerb::Withdraw { .. }
+                    | KeyVerb::List { .. },
+            })
             | Verb::Completions { .. }
             | Verb::Man
             | Verb::Help(_)
@@ -313,6 +325,12 @@ impl Verb {
                 | Verb::Init(_)
                 | Verb::Site(SiteArgs { what: SiteVerb::Init { .. } })
                 | Verb::Package(_)
+                | Verb::Key(KeyArgs {
+                    what: KeyVerb::Generate { .. }
+                        | KeyVerb::Trust { .. }
+                        | KeyVerb::Revoke { .. }
+                        | KeyVerb::Withdraw { .. }
+                })
                 | Verb::Service(ServiceArgs { what: ServiceVerb::Install | ServiceVerb::Uninstall })
         )
     }

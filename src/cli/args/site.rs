@@ -1,5 +1,6 @@
 //! Arguments of what a publisher does with a share: site, package.
 
+use super::key::{FolderArgs, PartArg};
 use crate::site::ids::{MachineId, SiteCode};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -38,6 +39,21 @@ pub enum SiteVerb {
         /// Hash every file of every package, too
         #[arg(long)]
         hashes: bool,
+    },
+    /// Who signed a file, and whether that counts; or its parts, for `ssh-keygen -Y verify`
+    Verify {
+        /// A trust list or an instruction file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Print one part as it is, and judge nothing
+        #[arg(long, value_enum, value_name = "PART")]
+        part: Option<PartArg>,
+        /// Which signature, counted from 1
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        block: usize,
+        /// Whose keys count.
+        #[command(flatten)]
+        folder: FolderArgs,
     },
 }
 

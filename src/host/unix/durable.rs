@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -65,6 +65,10 @@ pub fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
 pub fn make_private_file(path: &Path) -> io::Result<()> {
     let file = crate::host::open::own(path, Access::Read)?;
     Ok(rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR)?)
+}
+
+pub fn create_private(path: &Path) -> io::Result<File> {
+    File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
 pub fn sync_local_file_systems(deadline: Duration) -> Result<(), SafeText> {

@@ -7,6 +7,7 @@ use crate::host::threads;
 use crate::text::SafeText;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::windows::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -92,6 +93,12 @@ pub fn make_private_file(path: &Path) -> io::Result<()> {
         };
         if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     })
+}
+
+/// Nobody else can open it before its rights are taken from others.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).share_mode(0).open(path)?;
+    make_private_file(path).map(|()| file)
 }
 
 pub fn sync_local_file_systems(deadline: Duration) -> Result<(), SafeText> {

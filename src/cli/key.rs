@@ -1,0 +1,323 @@
+//! `pcm key`: key pairs, and the trust list of a site. The list is made in a site folder and signed by `ssh-keygen`; how it
+//! gets to the share is the administrator's.
+
+use super::App;
+use super::args::{FolderArgs, KeyVerb, RoleArg, SignArgs};
+use super::page::{Page, Tone};
+use super::table::{Table, fixed, words};
+use super::time::absolute;
+use crate::clock::{Wall, later};
+use crate::error::{Exit, Failure, Result};
+use crate::host::durable;
+use crate::site::ids::PackageId;
+use crate::site::share::open_bounded;
+use crate::site::signed::folder::{self, Change, SiteFolder};
+use crate::site::signed::list::{LONGEST_PUBLISH, TrustList};
+use crate::site::signed::signers::{Key, Role, Signer, check_principal};
+use crate::site::site_file::{self, SiteFile};
+use crate::text::{self, SafeText, Side};
+use serde::Serialize;
+use ssh_key::{Algorithm, LineEnding, PrivateKey, rand_core::OsRng};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The largest public key file that is read, in bytes.
+const MAX_PUBLIC: u64 = 4 << 10;
+/// How long a publishing key counts where nobody says.
+const PUBLISH_FOR: Duration = Duration::from_secs(365 * 86_400);
+
+/// `key list --json`, and what comes of a change.
+#[derive(Debug, Serialize)]
+struct KeysDoc {
+    site: SafeText,
+    site_id: SafeText,
+    version: u64,
+    issued: Wall,
+    file: SafeText,
+    keys: Vec<KeyDoc>,
+    withdrawn: Vec<WithdrawnDoc>,
+}
+
+/// One key.
+#[derive(Debug, Serialize)]
+struct KeyDoc {
+    principal: Option<SafeText>,
+    role: Option<Role>,
+    fingerprint: SafeText,
+    kind: SafeText,
+    valid_after: Option<Wall>,
+    valid_before: Option<Wall>,
+    comment: SafeText,
+    revoked: bool,
+}
+
+/// Releases that run nowhere.
+#[derive(Debug, Serialize)]
+struct WithdrawnDoc {
+    package_id: PackageId,
+    below: u64,
+}
+
+/// `key generate --json`
+#[derive(Debug, Serialize)]
+struct PairDoc {
+    file: SafeText,
+    public: SafeText,
+    fingerprint: SafeText,
+}
+
+/// `pcm key …`
+pub fn run(app: &App, verb: KeyVerb) -> Result<Exit> {
+    match verb {
+        KeyVerb::Generate { file } => generate(app, &absolute(&file)),
+        KeyVerb::Trust { public, role, principal, until, sign } => {
+            let (folder, new) = of_share(app, &sign.folder)?;
+            let signer = signer(app, &public, role, principal, until.as_deref())?;
+            if let (Some((site, share)), false) = (new, app.dry_run) {
+                folder.make(&site, &share)?;
+            }
+            change(app, &folder, Change::Trust(signer), &sign)
+        }
+        KeyVerb::Revoke { public, sign } => {
+            let folder = SiteFolder::open(&place(&sign.folder)?)?;
+            change(app, &folder, Change::Revoke(read_public(&public)?), &sign)
+        }
+        KeyVerb::Withdraw { package, below, sign } => {
+            let folder = SiteFolder::open(&place(&sign.folder)?)?;
+            change(app, &folder, Change::Withdraw(package, below), &sign)
+        }
+        KeyVerb::List { folder } => list(app, &SiteFolder::open(&place(&folder)?)?),
+    }
+}
+
+/// The site folder that is meant (SITE.md 3).
+///
+/// # Errors
+/// None is.
+pub fn place(named: &FolderArgs) -> Result<PathBuf> {
+    if let Some(dir) = &named.folder {
+        return Ok(absolute(dir));
+    }
+    if let Some(dir) = std::env::var_os("PCM_SITE_FOLDER").filter(|dir| !dir.is_empty()) {
+        return Ok(absolute(Path::new(&dir)));
+    }
+    let here = absolute(Path::new("."));
+    if here.join(folder::NAME).is_file() {
+        return Ok(here);
+    }
+    Err(Failure::new(
+        Exit::Usage,
+        "no-site-folder",
+        format!("no site folder is named, and the current folder holds no {}", folder::NAME),
+        "Name it with --folder DIR or PCM_SITE_FOLDER",
+    ))
+}
+
+/// The site folder; a new one, which is not made yet, for the share that `--share` names.
+fn of_share(app: &App, named: &FolderArgs) -> Result<(SiteFolder, Option<(SiteFile, PathBuf)>)> {
+    let dir = place(named)?;
+    let known = || SiteFolder::open(&dir).map(|folder| (folder, None));
+    if dir.join(folder::NAME).exists() {
+        return known();
+    }
+    let [share] = app.setup.flags.shares.as_slice() else { return known() };
+    let path = share.join(site_file::NAME);
+    let read = open_bounded(&path, site_file::MAX_BYTES).map_err(|e| e.to_string()).and_then(|bytes| {
+        site_file::parse(&bytes, &path.display().to_string())
+            .map_err(|problems| problems.iter().map(|p| p.message.to_string()).collect::<Vec<_>>().join("; "))
+    });
+    let site = read.map_err(|why| {
+        let message = format!("{} says of no site that it is its share: {why}", path.display());
+        Failure::new(Exit::NotFound, "share-missing", message, "Name the instruction share with --share")
+    })?;
+    Ok((SiteFolder::new(&dir, site.site)?, Some((site, share.clone()))))
+}
+
+fn generate(app: &App, file: &Path) -> Result<Exit> {
+    if let Some(folder) = file.ancestors().skip(1).find(|dir| dir.join(folder::NAME).exists()) {
+        return Err(Failure::new(
+            Exit::Refused,
+            "in-site-folder",
+            format!("no key was made: {} is a site folder, which others read", folder.display()),
+            "Keep private keys elsewhere, e.g. in ~/.ssh",
+        ));
+    }
+    let public = file.with_file_name(format!("{}.pub", file.file_name().unwrap_or_default().display()));
+    if app.dry_run {
+        return app.would(format!("make a key pair in {} and {}", file.display(), public.display()));
+    }
+    let not_made = |path: &Path, e: &io::Error| {
+        let remedy = match e.kind() {
+            io::ErrorKind::AlreadyExists => "Name a file that is not there; a key is never replaced",
+            _ => "Name a folder that you may write to",
+        };
+        Failure::new(Exit::Failed, "not-made", format!("no key was made: {}: {e}", path.display()), remedy)
+    };
+    if public.exists() {
+        return Err(not_made(&public, &io::ErrorKind::AlreadyExists.into()));
+    }
+    let bad = |e: ssh_key::Error| not_made(file, &io::Error::other(e));
+    let mut private = PrivateKey::random(&mut OsRng, Algorithm::Ed25519).map_err(bad)?;
+    private.set_comment(file.file_name().map(|name| name.display().to_string()).unwrap_or_default());
+    let key = Key::of(private.public_key().clone()).map_err(|e| not_made(file, &io::Error::other(e)))?;
+    // The text is wiped when it is dropped.
+    let text = private.to_openssh(LineEnding::LF).map_err(bad)?;
+    durable::create_secret(file, text.as_bytes()).map_err(|e| not_made(file, &e))?;
+    let line = format!("{}\n", key.line());
+    durable::create_new(&public, line.as_bytes()).map_err(|e| not_made(&public, &e))?;
+    let doc = PairDoc {
+        file: file.display().to_string().into(),
+        public: public.display().to_string().into(),
+        fingerprint: key.fingerprint().into(),
+    };
+    app.out.view(&doc, || {
+        let mut page = Page::new(app.out.width);
+        page.line(format!(
+            "The private key is {}; only you can read it, and no passphrase guards it.",
+            doc.file
+        ));
+        page.line(format!("The public key is {}: {}", doc.public, doc.fingerprint));
+        page
+    })?;
+    Ok(Exit::Done)
+}
+
+/// The one key of a `.pub` file.
+fn read_public(path: &Path) -> Result<Key> {
+    let remedy = "Name the public half of a key, as ssh-keygen writes it: FILE.pub";
+    let bytes = open_bounded(path, MAX_PUBLIC).map_err(|e| {
+        Failure::new(Exit::NotFound, "no-such-file", format!("{}: {e}", path.display()), remedy)
+    })?;
+    let text = String::from_utf8_lossy(&bytes);
+    Key::read(&text).map_err(|distrust| {
+        let message = format!("{} holds no key that can be trusted: {}", path.display(), distrust.why);
+        Failure::new(Exit::Failed, distrust.code.as_str(), message, remedy)
+    })
+}
+
+fn signer(app: &App, public: &Path, role: RoleArg, principal: String, until: Option<&str>) -> Result<Signer> {
+    let usage = |message: String, remedy: &str| Failure::new(Exit::Usage, "usage", message, remedy);
+    check_principal(&principal)
+        .map_err(|why| usage(format!("--principal {principal:?}: {why}"), "Name one person or machine"))?;
+    let role = match role {
+        RoleArg::Trust => Role::Trust,
+        RoleArg::Package => Role::Package,
+        RoleArg::Publish => Role::Publish,
+    };
+    let ends = until.map(|until| text::parse_time(until, Side::Next, app.now, &app.zone)).transpose();
+    let ends =
+        ends.map_err(|why| usage(why, "Name a time like \"2027-06-01 00:00\", or a duration like 300d"))?;
+    let before = match (ends, role) {
+        (None, Role::Publish) => Some(later(app.now, PUBLISH_FOR)),
+        (ends, _) => ends,
+    };
+    if let Some(before) = before {
+        if before <= app.now {
+            return Err(usage("--until is a time that is over".into(), "Name a later one"));
+        }
+        if role == Role::Publish && before > app.now + LONGEST_PUBLISH {
+            let days = LONGEST_PUBLISH.num_days();
+            return Err(usage(
+                format!("a publish key counts for at most {days} days, since it may be unattended"),
+                "Name an earlier --until, and trust the key again before it ends",
+            ));
+        }
+    }
+    // To the second, and not beyond what was asked for.
+    let before = before.map(|at| chrono::SubsecRound::trunc_subsecs(at, 0));
+    Ok(Signer { principal, role, after: None, before, key: read_public(public)? })
+}
+
+fn change(app: &App, folder: &SiteFolder, change: Change, sign: &SignArgs) -> Result<Exit> {
+    let list = folder.change(change, &sign.key, app.now, app.dry_run)?;
+    if app.dry_run {
+        return app.would(format!(
+            "sign version {} of the trust list with {}",
+            list.version,
+            sign.key.display()
+        ));
+    }
+    let doc = doc(folder, &list);
+    app.out.view(&doc, || {
+        let mut page = page(app, &doc);
+        page.blank().line(format!(
+            "Machines take it from the folder trust/ of the share: copy {} there. What is published under version {} \
+             says `epoch = {}`.",
+            doc.file, doc.version, doc.version
+        ));
+        page
+    })?;
+    Ok(Exit::Done)
+}
+
+fn list(app: &App, folder: &SiteFolder) -> Result<Exit> {
+    let Some(list) = folder.newest()? else {
+        return Err(Failure::new(
+            Exit::NotFound,
+            "no-trust-list",
+            format!("{} has no trust list yet", folder.dir.display()),
+            "Make the first: pcm key trust KEY.pub --role trust --principal NAME --key KEY",
+        ));
+    };
+    let doc = doc(folder, &list);
+    app.out.view(&doc, || page(app, &doc))?;
+    Ok(Exit::Done)
+}
+
+fn doc(folder: &SiteFolder, list: &TrustList) -> KeysDoc {
+    let row = |key: &Key, signer: Option<&Signer>| KeyDoc {
+        principal: signer.map(|s| SafeText::new(&s.principal)),
+        role: signer.map(|s| s.role),
+        fingerprint: key.fingerprint().into(),
+        kind: key.kind().into(),
+        valid_after: signer.and_then(|s| s.after),
+        valid_before: signer.and_then(|s| s.before),
+        comment: SafeText::new(key.comment()),
+        revoked: signer.is_none(),
+    };
+    let counting = list.signers.iter().map(|signer| row(&signer.key, Some(signer)));
+    KeysDoc {
+        site: list.site.as_str().into(),
+        site_id: list.site_id.as_str().into(),
+        version: list.version,
+        issued: list.issued,
+        file: folder.list_path(list.version).display().to_string().into(),
+        keys: counting.chain(list.revoked.iter().map(|key| row(key, None))).collect(),
+        withdrawn: list
+            .withdrawn
+            .iter()
+            .map(|(package_id, below)| WithdrawnDoc { package_id: *package_id, below: *below })
+            .collect(),
+    }
+}
+
+fn page(app: &App, doc: &KeysDoc) -> Page {
+    let look = app.look();
+    let mut page = Page::new(app.out.width);
+    let issued = look.stamp(doc.issued);
+    page.line(format!(
+        "Trust list of site {} ({}), version {}, made {issued}.",
+        doc.site, doc.site_id, doc.version
+    ));
+    let columns = [fixed("ROLE"), words("PRINCIPAL", 8), fixed("UNTIL"), fixed("KIND"), words("KEY", 20)];
+    let mut table = Table::new(0, &columns);
+    for key in &doc.keys {
+        let tone = if key.revoked { Tone::Dim } else { Tone::Plain };
+        table.row(
+            tone,
+            [
+                key.role.map_or_else(|| "revoked".to_owned(), |role| role.to_string()),
+                key.principal.as_ref().map_or_else(String::new, |p| p.to_string()),
+                key.valid_before.map_or_else(String::new, |at| look.short(at)),
+                key.kind.to_string(),
+                key.fingerprint.to_string(),
+            ],
+        );
+    }
+    page.blank().table(&table);
+    for withdrawn in &doc.withdrawn {
+        page.line(format!("Withdrawn: releases of {} below {}.", withdrawn.package_id, withdrawn.below));
+    }
+    page
+}
