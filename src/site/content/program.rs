@@ -27,7 +27,7 @@ pub struct Target<'a> {
 pub fn startable(files: &Folder, path: &str, target: Target<'_>) -> Result<(), String> {
     let words = |why: String| format!("{path}: {why}");
     match start_of(files, path) {
-        Ok(start) => judge(&start, target).map_err(words),
+        Ok(start) => judge(&start, path, target).map_err(words),
         // A disk that fails says nothing of the program.
         Err(OpenError::Io(..)) => Ok(()),
         Err(OpenError::Missing) => Err(words("it is not among the files of the package".to_owned())),
@@ -48,9 +48,13 @@ fn start_of(files: &Folder, path: &str) -> Result<Vec<u8>, OpenError> {
     Ok(start)
 }
 
-fn judge(start: &[u8], target: Target<'_>) -> Result<(), String> {
+fn judge(start: &[u8], path: &str, target: Target<'_>) -> Result<(), String> {
     match start {
         [] => Err("it is empty".into()),
+        [0xef, 0xbb, 0xbf, b'#', b'!', ..] => {
+            Err("a byte order mark stands before its #!, and no system looks behind it: save it without one"
+                .into())
+        }
         [b'#', b'!', line @ ..] => script(line, target),
         [0x7f, b'E', b'L', b'F', ..] => elf(start, target),
         [b'M', b'Z', ..] => windows_program(start, target),
@@ -58,10 +62,18 @@ fn judge(start: &[u8], target: Target<'_>) -> Result<(), String> {
             Some(Platform::LinuxX86_64 | Platform::LinuxAarch64) => {
                 Err("it is neither a program for Linux nor a script that begins with #!".into())
             }
-            // Windows goes by the name's end, too.
+            Some(Platform::WindowsX86 | Platform::WindowsX86_64) if !is_batch(path) => {
+                Err("it is neither a program for Windows nor a batch file (.bat, .cmd)".into())
+            }
             Some(Platform::WindowsX86 | Platform::WindowsX86_64) | None => Ok(()),
         },
     }
+}
+
+/// What Windows gives to its command interpreter, by the end of its name.
+fn is_batch(path: &str) -> bool {
+    let end = path.rsplit_once('.').map(|(_, end)| end).unwrap_or_default();
+    ["bat", "cmd"].iter().any(|batch| end.eq_ignore_ascii_case(batch))
 }
 
 /// What stands behind `#!`.
@@ -191,7 +203,7 @@ mod tests {
     }
 
     fn on(platform: Platform, start: &[u8]) -> Result<(), String> {
-        judge(start, Target { platform: Some(platform), system: Some(&has) })
+        judge(start, "setup.bat", Target { platform: Some(platform), system: Some(&has) })
     }
 
     /// A 64-bit program for a processor, with a loader.
@@ -266,12 +278,22 @@ mod tests {
 
     #[test]
     fn without_a_platform_only_what_fits_none_is_refused() {
-        let anywhere = |start: &[u8]| judge(start, Target { platform: None, system: None });
+        let anywhere = |start: &[u8]| judge(start, "setup", Target { platform: None, system: None });
         assert_eq!(anywhere(b"MZ"), Ok(()));
         assert_eq!(anywhere(b"anything"), Ok(()));
         assert_eq!(anywhere(&program(62, "/nowhere")), Ok(()));
         assert!(anywhere(b"#!/bin/sh\r\n").is_err());
         assert!(anywhere(b"").is_err());
+        assert!(anywhere(b"\xef\xbb\xbf#!/bin/sh\n").unwrap_err().contains("byte order mark"));
+    }
+
+    #[test]
+    fn text_is_a_batch_file_by_its_name_alone_and_nothing_else() {
+        let windows = Target { platform: Some(Platform::WindowsX86_64), system: None };
+        for (name, good) in [("a/SETUP.BAT", true), ("x.cmd", true), ("setup.sh", false), ("cmd", false)] {
+            assert_eq!(judge(b"echo hello\r\n", name, windows).is_ok(), good, "{name}");
+        }
+        refused(HERE, b"echo hello\r\n", "neither a program for Linux");
     }
 
     #[test]

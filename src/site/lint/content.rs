@@ -38,11 +38,12 @@ impl Packages {
         self.packages.len()
     }
 
-    /// Judges what a request needs of its package.
+    /// Judges what a request needs of its package. `reported` is the platform that its machine has reported.
     pub fn judge(
         &mut self,
         root: &Folder,
         request: &Request,
+        reported: Option<Platform>,
         here: &str,
         asked: &Asked<'_>,
         found: &mut Found,
@@ -67,33 +68,85 @@ impl Packages {
             return;
         }
         if let Program::InPackage(path) = &request.command_line.program
-            && self.programs.insert((id, path.clone(), request.platforms.clone()))
+            && let named = named(request, reported)
+            && self.programs.insert((id, path.clone(), named.clone()))
             && let Ok(content) = read_list(root, id).map(|(content, _)| content)
         {
-            let judged = if content.files.iter().any(|f| f.path == *path) {
-                startable(root, id, path, &request.platforms)
-                    .map_err(|why| format!("cannot be started: {why}"))
+            let remedy =
+                "Correct command_line or platforms, or put a program that can be started into the package";
+            let starts = if content.files.iter().any(|f| f.path == *path) {
+                startable(root, id, path, &named)
             } else {
-                Err(format!("{path:?} is not among the files of {FOLDER}/{id}"))
+                Starts::Nowhere(format!("{path:?} is not among the files of {FOLDER}/{id}"))
             };
-            if let Err(why) = judged {
-                found.block(
+            match starts {
+                Starts::Everywhere => {}
+                Starts::Nowhere(why) => {
+                    found.block("content", format!("{here}: the program {why}"), remedy);
+                }
+                Starts::OnlyOn(platforms) => found.unknown(
                     "content",
-                    format!("{here}: the program {why}"),
-                    "Correct command_line or platforms, or put a program that can be started into the package",
-                );
+                    format!(
+                        "{here}: the program {path} can be started on {platforms} alone, and neither the request nor a \
+                         report of its machine says the platform"
+                    ),
+                    "Name them in the request: platforms = [\"…\"]",
+                ),
             }
         }
     }
 }
 
-/// Whether every platform that a request names could start its program, as far as the file itself shows.
-fn startable(root: &Folder, id: PackageId, path: &str, platforms: &[Platform]) -> Result<(), String> {
+/// The platforms that a request is for, as it says itself or its machine has reported; none: it could be any.
+fn named(request: &Request, reported: Option<Platform>) -> Vec<Platform> {
+    if request.platforms.is_empty() { reported.into_iter().collect() } else { request.platforms.clone() }
+}
+
+/// Where a program can be started, as far as its file shows.
+enum Starts {
+    /// On all that it may come to.
+    Everywhere,
+    /// Not on one that it is for; or on none at all. Why.
+    Nowhere(String),
+    /// It may come to any, and these can start it.
+    OnlyOn(String),
+}
+
+fn startable(root: &Folder, id: PackageId, path: &str, named: &[Platform]) -> Starts {
     let open = || root.folder(FOLDER)?.folder(id.as_str())?.folder(content::FILES);
     // What cannot be opened is told by the look at the package.
-    let Ok(files) = open() else { return Ok(()) };
-    let judge = |platform| content::startable(&files, path, Target { platform, system: None });
-    if platforms.is_empty() { judge(None) } else { platforms.iter().try_for_each(|p| judge(Some(*p))) }
+    let Ok(files) = open() else { return Starts::Everywhere };
+    let judge = |p: &Platform| {
+        content::startable(&files, path, Target { platform: Some(*p), system: None }).map_err(|why| (why, *p))
+    };
+    if !named.is_empty() {
+        let judged = named.iter().try_for_each(judge);
+        let nowhere = |(why, p)| Starts::Nowhere(format!("cannot be started on {p}: {why}"));
+        return judged.map_or_else(nowhere, |()| Starts::Everywhere);
+    }
+    let (good, bad): (Vec<_>, Vec<_>) =
+        Platform::ALL.iter().map(|p| (*p, judge(p))).partition(|(_, j)| j.is_ok());
+    if good.is_empty() {
+        let mut reasons: Vec<(String, Vec<Platform>)> = Vec::new();
+        for (why, platform) in bad.into_iter().filter_map(|(_, judged)| judged.err()) {
+            match reasons.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, platforms)) => platforms.push(platform),
+                None => reasons.push((why, vec![platform])),
+            }
+        }
+        let reasons: Vec<String> =
+            reasons.iter().map(|(why, platforms)| format!("{}: {why}", words(platforms))).collect();
+        return Starts::Nowhere(format!("cannot be started on any platform: {}", reasons.join("; ")));
+    }
+    // What every Linux starts is a script, and nobody has to say of each that Windows does not.
+    if bad.iter().all(|(platform, _)| !platform.is_linux()) {
+        return Starts::Everywhere;
+    }
+    Starts::OnlyOn(words(&good.iter().map(|(p, _)| *p).collect::<Vec<_>>()))
+}
+
+fn words(platforms: &[Platform]) -> String {
+    platforms.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn read_list(root: &Folder, id: PackageId) -> Result<(Content, ContentHash), String> {

@@ -325,7 +325,8 @@ impl Walk<'_> {
         for request in good(&file) {
             let here = format!("{shown}, line {}, {}", request.line, request.request_id);
             self.unique(request.request_id, &here, found);
-            self.packages.judge(self.root, request, &here, self.asked, found);
+            let platform = report.as_ref().and_then(|report| report.platform);
+            self.packages.judge(self.root, request, platform, &here, self.asked, found);
         }
     }
 

@@ -300,6 +300,58 @@ fn one_id_for_two_deliveries_is_found_within_a_file_and_between_machines() {
     only(&site.rows(), "request-ids", "BP004000 has a request of this id, too");
 }
 
+#[test]
+fn a_program_that_cannot_be_started_is_found_whether_or_not_its_platform_is_said() {
+    let site = Site::new();
+    let program = |bytes: &[u8]| {
+        fs::write(site.path("packages/BP00000A/files/setup.sh"), bytes).unwrap();
+        let hash = write_content(&site.path("packages/BP00000A")).unwrap().sha256.as_str().to_owned();
+        site.publish(&request("BP0000Y", &hash));
+    };
+    let elf = |machine: u8| {
+        let mut bytes = vec![0; 64];
+        bytes[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1]);
+        (bytes[16], bytes[18]) = (2, machine);
+        bytes
+    };
+    let unknown = |rows: &[Row], said: &str| {
+        let row = rows.iter().find(|r| r.item == "content").unwrap();
+        assert_eq!(row.verdict, Verdict::Unknown, "{row:?}");
+        assert!(row.evidence.contains(said), "{said}: {row:?}");
+    };
+    // Whatever the machine is, none of these is ever started.
+    for (bytes, why) in [
+        (
+            b"echo hello\n".as_slice(),
+            "linux-x86_64, linux-aarch64: setup.sh: it is neither a program for Linux nor",
+        ),
+        (b"\xef\xbb\xbf#!/bin/sh\n", "a byte order mark stands before its #!"),
+        (&elf(8), "it is a program for another processor"),
+    ] {
+        program(bytes);
+        only(&site.rows(), "content", "cannot be started on any platform");
+        only(&site.rows(), "content", why);
+    }
+    // These are, on some.
+    program(&elf(183));
+    unknown(&site.rows(), "can be started on linux-aarch64 alone");
+    program(b"MZ");
+    unknown(&site.rows(), "can be started on windows-x86, windows-x86_64 alone");
+    // What the machine is, it has reported.
+    let here = report(5, "BP0000X").replace("\"platform\":null", "\"platform\":\"linux-x86_64\"");
+    site.write("machines/BP004000.json", &here);
+    only(&site.rows(), "content", "cannot be started on linux-x86_64: setup.sh: it is a program for Windows");
+    program(&elf(183));
+    only(&site.rows(), "content", "it is a program for aarch64, and the platform is linux-x86_64");
+    program(&elf(62));
+    assert_eq!(wrong(&site.rows()), Vec::<&Row>::new());
+    // Text that an interpreter of the system is given needs no first line.
+    program(b"echo hello\n");
+    let given = fs::read_to_string(site.path("pcmins.box/BP004000.INS")).unwrap();
+    site.write("pcmins.box/BP004000.INS", &given.replace("setup.sh --silent", "sh setup.sh"));
+    assert!(site.rows().iter().all(|r| !r.evidence.contains("cannot be started")), "{:?}", site.rows());
+}
+
 /// A machine report with this serial, in which this request was attempted.
 fn report(serial: u64, request: &str) -> String {
     format!(
