@@ -2,6 +2,7 @@
 //! copy a program to the stage and start it as the account that packages run as. A process of its own, because it may act
 //! as another account than whoever asks.
 
+use crate::executor::ground;
 use crate::host::account::{self, Account};
 use crate::host::helper;
 use crate::host::process::{Ended, LaunchSpec, Reaped, Tree};
@@ -31,15 +32,41 @@ pub struct Tried {
     /// The account that tried.
     pub by: SafeText,
     /// Writing the state.
-    pub state: Result<SafeText, SafeText>,
+    pub state: Result<SafeText, Failed>,
     /// Writing the log.
-    pub log: Result<SafeText, SafeText>,
+    pub log: Result<SafeText, Failed>,
     /// Starting a program from the stage.
-    pub stage: Result<SafeText, SafeText>,
+    pub stage: Result<SafeText, Failed>,
     /// The stage is on a file system on which nothing may be started.
     pub no_exec: bool,
     /// Starting a process at all.
-    pub process: Result<SafeText, SafeText>,
+    pub process: Result<SafeText, Failed>,
+}
+
+/// Something that did not work.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failed {
+    /// What, and why.
+    pub why: SafeText,
+    /// What helps, where it is the disk and no matter of rights.
+    pub help: Option<SafeText>,
+}
+
+impl Failed {
+    fn new(why: impl AsRef<str>) -> Self {
+        Self { why: safe(why), help: None }
+    }
+
+    fn at(path: &Path, what: &str, e: &io::Error) -> Self {
+        let help = ground::passes(e).then(|| safe(ground::remedy(path, e)));
+        Self { why: safe(format!("{what}: {e}")), help }
+    }
+}
+
+impl From<&str> for Failed {
+    fn from(why: &str) -> Self {
+        Self::new(why)
+    }
 }
 
 /// The probe may take this long: a few syncs on a busy disk.
@@ -73,13 +100,14 @@ fn carry_out(job: &Job) -> Tried {
 }
 
 /// A log folder into which others could write gets no log and no transcript.
-fn at_home(folder: &Path) -> Result<(), SafeText> {
-    if folder.exists() { perms::check_home(folder).map_err(|loose| safe(loose.to_string())) } else { Ok(()) }
+fn at_home(folder: &Path) -> Result<(), Failed> {
+    if folder.exists() { perms::check_home(folder).map_err(|e| Failed::new(e.to_string())) } else { Ok(()) }
 }
 
-fn write_all(folders: &[PathBuf]) -> Result<SafeText, SafeText> {
+fn write_all(folders: &[PathBuf]) -> Result<SafeText, Failed> {
     for folder in folders {
-        write_in(folder).map_err(|e| safe(format!("{} cannot be written: {e}", folder.display())))?;
+        let failed = |e| Failed::at(folder, &format!("{} cannot be written", folder.display()), &e);
+        write_in(folder).map_err(failed)?;
     }
     let names: Vec<String> = folders.iter().map(|f| f.display().to_string()).collect();
     Ok(safe(format!("wrote a file in {}", names.join(", "))))
@@ -97,38 +125,42 @@ fn own_name() -> String {
 }
 
 /// Copies a program to the stage and starts it, as a package is started.
-fn from_stage(job: &Job) -> Result<SafeText, SafeText> {
+fn from_stage(job: &Job) -> Result<SafeText, Failed> {
     let folder = job.stage.join(own_name());
     let tried = start_from(&folder, job.run_as.as_deref());
     let _ = std::fs::remove_dir_all(&folder);
-    let by = tried.map_err(|why| safe(format!("a program in {}: {why}", job.stage.display())))?;
+    let by = tried.map_err(|Failed { why, help }| Failed {
+        why: safe(format!("a program in {}: {why}", job.stage.display())),
+        help,
+    })?;
     Ok(safe(format!("a program in {} was started as {by}", job.stage.display())))
 }
 
-fn start_from(folder: &Path, run_as: Option<&str>) -> Result<SafeText, String> {
-    let run_as = match run_as {
-        Some(name) => Some(
-            account::by_name(name)
-                .ok_or_else(|| format!("the account {name:?} of [run] run_as is not known here"))?,
-        ),
-        None => None,
-    };
-    let words = |what: &'static str| move |e: io::Error| format!("{what}: {e}");
+fn start_from(folder: &Path, run_as: Option<&str>) -> Result<SafeText, Failed> {
+    let run_as =
+        match run_as {
+            Some(name) => Some(account::by_name(name).ok_or_else(|| {
+                Failed::new(format!("the account {name:?} of [run] run_as is not known here"))
+            })?),
+            None => None,
+        };
+    let words = |what: &'static str| move |e: io::Error| Failed::at(folder, what, &e);
     durable::make_private_dir(folder).map_err(words("its folder cannot be made"))?;
     open::make_enterable(folder).map_err(words("its folder cannot be made"))?;
     let program = programs::write_probe(folder).map_err(words("it cannot be written"))?;
     let by = run_as.clone().unwrap_or_else(account::current).name;
-    run(program, Vec::new(), folder, run_as).map_err(|why| format!("it cannot be started as {by}: {why}"))?;
+    run(program, Vec::new(), folder, run_as)
+        .map_err(|why| Failed::new(format!("it cannot be started as {by}: {why}")))?;
     Ok(by)
 }
 
 /// This very program, to tell a stage that starts nothing from an account that may start nothing.
-fn by_itself() -> Result<SafeText, SafeText> {
-    let exe = programs::own_executable().map_err(|e| safe(format!("pcm's own file: {e}")))?;
+fn by_itself() -> Result<SafeText, Failed> {
+    let exe = programs::own_executable().map_err(|e| Failed::new(format!("pcm's own file: {e}")))?;
     let shown = exe.display().to_string();
     run(exe, vec!["--version".into()], Path::new("/"), None)
         .map(|()| safe(format!("{shown} was started")))
-        .map_err(|why| safe(format!("{shown} cannot be started: {why}")))
+        .map_err(|why| Failed::new(format!("{shown} cannot be started: {why}")))
 }
 
 /// Starts a program that has to end with success, and sees it to its end.

@@ -3,13 +3,12 @@
 
 use super::args::{Cli, RerunArgs, RunArgs, Verb};
 use super::host_name::HostName;
-use super::setup::quoted;
 use crate::console::term;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::talk::protocol::VERSION;
 use crate::host::terminal::{self, Ended};
 use crate::site::instruction::command::split;
-use crate::text::SafeText;
+use crate::text::{SafeText, shell_word};
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write as _};
 use std::process::{Command, Stdio};
@@ -42,7 +41,7 @@ pub fn run(host: &HostName, cli: &Cli, args: &[OsString]) -> Result<u8> {
     words.push("--".to_owned());
     words.push(host.to_string());
     words.push("pcm".to_owned());
-    words.extend(there(cli, args)?.iter().map(|word| quoted(word)));
+    words.extend(there(cli, args)?.iter().map(|word| shell_word(word)));
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]);
     let ended = if interactive {

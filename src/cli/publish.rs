@@ -133,7 +133,7 @@ fn site_page(app: &App, doc: &SiteDoc) -> Page {
         page.strong(format!("Trust mode `permissions` would refuse this place: {loose}."));
     }
     let machine = doc.machine.map_or_else(|| "SMSID".to_owned(), |m| m.to_string());
-    let share = super::setup::quoted(doc.dir.as_str());
+    let share = crate::text::shell_word(doc.dir.as_str());
     page.blank().line("On the machine:");
     page.line(format!("  {} init --machine {machine} --share {share} --trust permissions", app.setup.pcm));
     page.line(format!("  {} service run", app.setup.pcm));

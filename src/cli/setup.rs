@@ -8,6 +8,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::host::paths::Layout;
 use crate::site::ids::MachineId;
 use crate::terms::Problem;
+use crate::text::shell_word;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -151,16 +152,7 @@ fn command(global: &Global) -> String {
     let mut text = "pcm".to_owned();
     let flags = [("--config", &global.config), ("--state", &global.state)];
     for (flag, value) in flags.into_iter().filter_map(|(f, v)| Some((f, v.as_ref()?))) {
-        text.push_str(&format!(" {flag} {}", quoted(&value.display().to_string())));
+        text.push_str(&format!(" {flag} {}", shell_word(&value.display().to_string())));
     }
     text
-}
-
-/// A word as a shell wants it.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+=:,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
 }

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::args::{Cli, Global, Verb};
-use super::setup::{layout, quoted};
+use super::setup::layout;
 use super::{usable_flags, usage_words};
+use crate::text::shell_word;
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::path::Path;
@@ -149,6 +150,6 @@ fn wrong_usage_is_what_is_wrong_and_how_it_goes() {
 
 #[test]
 fn suggested_commands_survive_a_shell() {
-    assert_eq!(quoted("/tmp/pcm-demo-1/state"), "/tmp/pcm-demo-1/state");
-    assert_eq!(quoted("/tmp/my site's"), "'/tmp/my site'\\''s'");
+    assert_eq!(shell_word("/tmp/pcm-demo-1/state"), "/tmp/pcm-demo-1/state");
+    assert_eq!(shell_word("/tmp/my site's"), "'/tmp/my site'\\''s'");
 }

@@ -182,12 +182,12 @@ fn ordered(inputs: &Inputs, by_pcm: &[&Attempt]) -> Option<(RestartState, String
 /// The first thing that keeps pcm from restarting the machine by itself.
 fn in_the_way(world: &World, rules: &[RestartRule], t: Wall) -> Option<(Code, String, Option<Wall>)> {
     let inputs = world.inputs;
+    if let Some(why) = &inputs.facts.unwritten {
+        return Some((Code::StateUnwritable, why.to_string(), None));
+    }
     if !inputs.facts.service {
         let code = Code::NoService;
         return Some((code, format!("{}. {}", code.row().brief, code.row().remedy), None));
-    }
-    if let Some(why) = &inputs.facts.unwritten {
-        return Some((Code::StateUnwritable, why.to_string(), None));
     }
     if let Some(why) = &inputs.policy.unreadable {
         return Some((Code::PolicyUnreadable, why.to_string(), None));

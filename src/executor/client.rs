@@ -3,8 +3,8 @@
 
 use super::as_owner::{self, Work};
 use super::footing::Footing;
+use super::ground;
 use super::history;
-use super::init;
 use super::talk::protocol::{
     Action, Answer, Call, CallId, Change, Letter, Reply, VERSION, View, busy, outcome_unknown,
     unexpected_answer,
@@ -368,12 +368,7 @@ impl Client {
                 "Start the service, or act as root or the owner of the state folder",
             );
         }
-        Failure::new(
-            Exit::State,
-            "state-unusable",
-            format!("{} cannot be locked: {e}", file.display()),
-            if init::passes(e) { init::remedy(e) } else { "Create the state folder with: pcm init" },
-        )
+        ground::no_lock(&self.layout, e)
     }
 
     fn executor_busy(&self) -> Failure {

@@ -4,7 +4,8 @@
 use super::as_owner::{self, Work};
 use super::engine::Known;
 use super::footing::Footing;
-use super::history::{self, Adopt, Cause, InitOutcome};
+use super::ground;
+use super::history::{self, Adopt, Cause, InitOutcome, Lost};
 use super::share::job::{ShareNews, look_job, result_places};
 use crate::clock::Wall;
 use crate::config::Config;
@@ -88,6 +89,9 @@ pub(super) fn init(layout: &Layout, config: &Config, adopt: Option<Adopt>) -> Re
     let done = match adopt {
         None => return make(layout, config, now, &generation),
         Some(adopt) => {
+            if let Some(lost) = history::unreadable(layout) {
+                return Err(not_adopted(&lost));
+            }
             history::adopt(layout, now, &generation, adopt, &listed(layout, config)?).map_err(|why| {
                 Failure::new(
                     Exit::State,
@@ -129,6 +133,16 @@ fn make(layout: &Layout, config: &Config, now: Wall, generation: &str) -> Result
         unseen: unseen.map(|(place, _)| SafeText::new(&place.display().to_string())).collect(),
         message: SafeText::new(&message),
     })
+}
+
+/// What cannot be read may be whole, and adoption would put it aside for good.
+fn not_adopted(lost: &Lost) -> Failure {
+    let failure = super::engine::history_lost(lost);
+    let remedy = format!(
+        "{}. If it can never be read again, move it away first: what is missing can be decided about",
+        failure.remedy
+    );
+    Failure { exit: Exit::State as u8, remedy: SafeText::new(&remedy), ..failure }
 }
 
 /// What every place says of an earlier life of this machine, by the share reader, within its deadline.
@@ -191,34 +205,8 @@ fn failed(path: &Path, e: &std::io::Error) -> Failure {
         Exit::State,
         "state-unusable",
         format!("{} cannot be made or used: {e}", path.display()),
-        remedy(e),
+        ground::remedy(path, e),
     )
-}
-
-/// Whether it is the disk or a lack of something, which may be over at any time, and nothing that `pcm init` or another
-/// account could change.
-pub fn passes(e: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{
-        NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem, ResourceBusy, StorageFull,
-    };
-    match e.kind() {
-        ReadOnlyFilesystem | StorageFull | ResourceBusy => true,
-        NotFound | PermissionDenied | NotADirectory => false,
-        // Input/output errors and a lack of descriptors have no kind of their own.
-        _ => e.raw_os_error().is_some(),
-    }
-}
-
-/// What helps against a state folder that cannot be used.
-pub fn remedy(e: &std::io::Error) -> &'static str {
-    match e.kind() {
-        std::io::ErrorKind::ReadOnlyFilesystem => {
-            "Its file system is read-only: see why in the kernel's log, then mount it for writing (mount -o remount,rw)"
-        }
-        std::io::ErrorKind::StorageFull => "Make room on that file system",
-        _ if passes(e) => "Look at the disk and its file system",
-        _ => "Run pcm init as root or as the account of the service, or name a folder of yours with --state",
-    }
 }
 
 /// A machine that is configured.

@@ -3,7 +3,7 @@
 //!
 //! In reading order: what is asked and answered (`talk`); one run and the process that owns it (`run`); the process that
 //! touches the shares (`share`); the pure parts (`clock_guard`, `notice`); what is durable (`history`);
-//! what it all stands on (`footing`, `as_owner` and its `stand_in`); the `engine` that puts them together, and the `world`
+//! what it all stands on (`footing`, `ground`, `as_owner` and its `stand_in`); the `engine` that puts them together, and the `world`
 //! it does that in; `simulate`, what will become of everything, and `verify`, whether what was recorded was changed; the
 //! `client` by which command line and console reach whoever is the executor.
 
@@ -12,6 +12,7 @@ pub(crate) mod client;
 pub(crate) mod clock_guard;
 pub(crate) mod engine;
 pub(crate) mod footing;
+pub(crate) mod ground;
 pub mod history;
 pub(crate) mod init;
 pub(crate) mod journal;

@@ -49,6 +49,11 @@ pub fn may_execute(path: &Path) -> Option<bool> {
     sys::facts::may_execute(existing(path)?)
 }
 
+/// Whether `path` is or would be on a file system that takes no writes at all.
+pub fn is_read_only(path: &Path) -> bool {
+    existing(path).is_some_and(sys::facts::is_read_only)
+}
+
 /// This machine's host name.
 pub fn host_name() -> SafeText {
     SafeText::new(&sys::facts::host_name())

@@ -4,6 +4,7 @@
 //! Called by `site`, and by everything that keeps files of its own.
 
 use super::sys;
+use crate::text::shell_word;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -68,6 +69,30 @@ impl From<io::Error> for OpenError {
             io::ErrorKind::NotADirectory => OpenError::NotFolder,
             _ => OpenError::Io(e.to_string(), e.raw_os_error()),
         }
+    }
+}
+
+impl OpenError {
+    /// The command that takes away what stands where a file of pcm's own belongs; None where that is not what is wrong.
+    pub fn way_out(&self, path: &Path) -> Option<String> {
+        match self {
+            OpenError::NotRegular | OpenError::Linked => {
+                let word = |suffix: &str| shell_word(&format!("{}{suffix}", path.display()));
+                Some(format!("mv {} {}", word(""), word(".away")))
+            }
+            OpenError::Missing
+            | OpenError::Denied
+            | OpenError::NotFolder
+            | OpenError::TooLarge(_)
+            | OpenError::TooMany(_)
+            | OpenError::Loose(_)
+            | OpenError::Io(..) => None,
+        }
+    }
+
+    /// The error that this one came as, through `std::io`.
+    pub fn within(e: &io::Error) -> Option<&OpenError> {
+        e.get_ref().and_then(|inner| inner.downcast_ref())
     }
 }
 
@@ -204,6 +229,14 @@ pub fn own(path: &Path, access: Access) -> Result<File, OpenError> {
 /// As [`own`].
 pub fn check_own(path: &Path) -> Result<(), OpenError> {
     sys::open::check_own(path)
+}
+
+/// Which file stands at a path, to be compared: another one of that name is another one here, too.
+///
+/// # Errors
+/// What the system says.
+pub fn identity(path: &Path) -> io::Result<[u64; 2]> {
+    Ok(sys::open::identity(&std::fs::symlink_metadata(path)?))
 }
 
 /// Opens a regular file that an administrator names, wherever links lead to it, without ever waiting.

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::engine::Executor;
 use crate::executor::footing::{self, Footing};
-use crate::executor::init;
+use crate::executor::{ground, init};
 use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
 use crate::host::{facts, ipc, stop, supervisor, threads};
@@ -166,19 +166,12 @@ fn take_lock(layout: &Layout) -> Result<ExclusiveLock> {
             Ok(Some(lock)) => return Ok(lock),
             Ok(None) => unreachable!("it waits for ever"),
             // That heals without a restart, as it does for a service that has started already.
-            Err(e) if init::passes(&e) => {
-                let remedy = init::remedy(&e);
-                say_once(format!("{} cannot be locked: {e}; waiting until it can. {remedy}", path.display()));
+            Err(e) if ground::passes(&e) => {
+                let Failure { message, remedy, .. } = ground::no_lock(layout, &e);
+                say_once(format!("{message}; waiting until it can. {remedy}"));
                 std::thread::sleep(LOCK_AGAIN);
             }
-            Err(e) => {
-                return Err(Failure::new(
-                    Exit::State,
-                    "state-unusable",
-                    format!("{} cannot be locked: {e}", path.display()),
-                    "Create the state folder with: pcm init",
-                ));
-            }
+            Err(e) => return Err(ground::no_lock(layout, &e)),
         }
     }
 }

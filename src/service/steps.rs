@@ -443,6 +443,7 @@ impl<'a> Steps<'a> {
     /// Answers whoever asked, now or after the look they wait for.
     pub fn answer(&mut self, asked: Asked) {
         let now = self.world.now();
+        self.executor.see_ground(now);
         let own = self.executor.known().config().machine;
         if let Some(meant) = asked.machine.filter(|meant| own != Some(*meant)) {
             return drop(asked.answer.send(Err(other_machine(meant, own))));

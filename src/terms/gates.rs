@@ -502,7 +502,7 @@ table! {
             gate: Gate::Executor, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
             brief: "the history cannot be written", listed: Listed::Brief,
             without: "had the history been writable", opens: "the history can be written again",
-            remedy: "Make room in the state folder, or let it be written; pcm goes on by itself",
+            remedy: "Put that right, or make room in the state folder; pcm goes on by itself",
         }
     }
 }

@@ -94,6 +94,18 @@ fn optional(id: &str) -> Request {
     Request::due(id).set("mandatory_after", "")
 }
 
+/// The configuration was changed under it, or names the wrong one.
+#[test]
+fn a_service_of_another_machine_that_answers_is_not_taken_for_none() {
+    let site = ready("");
+    let _service = site.service();
+    let config = fs::read_to_string(site.config()).unwrap();
+    write(&site.config(), config.replace(MACHINE, "BP004001").as_bytes());
+    let doc = check(&site);
+    fails(&doc, "service-running", "the service that answers is that of BP004000", "--config and --state");
+    says(&doc, "service-version", "unknown", "no service of this machine answers");
+}
+
 fn published(requests: &[Request]) -> Value {
     let mut site = Site::new();
     site.publish(requests);

@@ -15,6 +15,7 @@ mod escape;
 mod flood;
 mod full;
 mod gates;
+mod ground;
 mod growth;
 mod hands;
 mod hang;

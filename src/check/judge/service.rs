@@ -3,8 +3,10 @@
 
 use super::super::ConfigRead;
 use super::super::facts::Facts;
-use super::super::probe::Tried;
+use super::super::probe::{Failed, Tried};
 use super::{Finding, block, item, not_enrolled, pass, stamp, unknown};
+use crate::error::Failure;
+use crate::executor::talk::protocol::OTHER_MACHINE;
 use crate::executor::talk::view::{CheckItem, ServiceState};
 use crate::host::supervisor::Registered;
 use crate::site::trust::TrustVerdict;
@@ -102,6 +104,9 @@ pub fn running(facts: &Facts) -> CheckItem {
         Some(Registered::Yes { .. }) if facts.service.supervised => "systemctl start pcm.service".to_owned(),
         _ => format!("{} service run", facts.pcm()),
     };
+    if let Some(failure) = of_another(facts) {
+        return item("service-running", vec![block(failure.message.as_str(), failure.remedy.as_str())]);
+    }
     let finding = match (&facts.service.holder, answers) {
         (Some(holder), true) => pass(format!("{holder}, and it answers")),
         (None, true) => pass("it answers"),
@@ -120,6 +125,11 @@ pub fn running(facts: &Facts) -> CheckItem {
     item("service-running", vec![finding])
 }
 
+/// The refusal of a service that answers and is another machine's: nothing that it says is about this one.
+fn of_another(facts: &Facts) -> Option<&Failure> {
+    facts.views.status.as_ref().err().filter(|failure| failure.code == OTHER_MACHINE)
+}
+
 pub fn version(facts: &Facts) -> CheckItem {
     let service = &facts.service;
     let installed = match (&service.installed, service.installed_at) {
@@ -129,9 +139,10 @@ pub fn version(facts: &Facts) -> CheckItem {
     };
     let running = facts.views.status.as_ref().ok().filter(|s| s.service == ServiceState::Running);
     let Some(running) = running else {
+        let runs = if of_another(facts).is_some() { "of this machine answers" } else { "runs" };
         return item(
             "service-version",
-            vec![unknown(format!("no service runs; installed is {installed}"), "See `service-running`")],
+            vec![unknown(format!("no service {runs}; installed is {installed}"), "See `service-running`")],
         );
     };
     let restart = "Restart the service; a package that runs goes on".to_owned();
@@ -270,13 +281,14 @@ pub fn rights_process(facts: &Facts) -> CheckItem {
 fn right(
     facts: &Facts,
     name: &str,
-    of: impl FnOnce(&Tried) -> &Result<SafeText, SafeText>,
+    of: impl FnOnce(&Tried) -> &Result<SafeText, Failed>,
     remedy: impl FnOnce(&Facts, &Tried) -> String,
 ) -> CheckItem {
     let finding = match &facts.tried {
         Ok(tried) => match of(tried) {
             Ok(done) => pass(format!("as {}: {done}", tried.by)),
-            Err(why) => block(format!("as {}: {why}", tried.by), remedy(facts, tried)),
+            Err(Failed { why, help: Some(help) }) => block(format!("as {}: {why}", tried.by), help.as_str()),
+            Err(Failed { why, help: None }) => block(format!("as {}: {why}", tried.by), remedy(facts, tried)),
         },
         Err(why) if facts.owner().is_err() => unknown(why.as_str(), "See `state`"),
         Err(why) => unknown(why.as_str(), format!("Look as root: {} check", facts.pcm())),

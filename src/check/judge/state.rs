@@ -37,7 +37,7 @@ pub fn state(facts: &Facts) -> CheckItem {
         findings.extend(unwritable.map(|p| {
             block(
                 p.message.to_string(),
-                "Make room there, or see what is wrong with that disk; it heals by itself",
+                "Put that right: make room, or see what is wrong with that file or disk; it heals by itself",
             )
         }));
     }

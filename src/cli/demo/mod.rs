@@ -143,8 +143,8 @@ fn prepare(folder: &Path) -> Result<Setup> {
     }
     let pcm = format!(
         "pcm --config {} --state {}",
-        super::setup::quoted(&layout.config.display().to_string()),
-        super::setup::quoted(&layout.state.display().to_string())
+        crate::text::shell_word(&layout.config.display().to_string()),
+        crate::text::shell_word(&layout.state.display().to_string())
     );
     Ok(Setup { layout, config, read: Read::Good, flags: Flags::default(), looking: false, pcm })
 }

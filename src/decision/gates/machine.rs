@@ -141,8 +141,9 @@ pub(super) fn executor(world: &World, id: Option<&RequestId>) -> GateResult {
 pub(super) fn nobody(world: &World) -> Option<GateResult> {
     let facts = &world.inputs.facts;
     let (code, words) = match (facts.service, &facts.unwritten) {
-        (false, _) => (Code::NoService, "no service runs, so nothing starts by itself"),
-        (true, Some(why)) => (Code::StateUnwritable, why.as_str()),
+        // A service would not help.
+        (_, Some(why)) => (Code::StateUnwritable, why.as_str()),
+        (false, None) => (Code::NoService, "no service runs, so nothing starts by itself"),
         (true, None) => return None,
     };
     let evidence = world.tell(|| format!("{words}. {}", code.row().remedy));

@@ -234,7 +234,7 @@ impl Executor {
 
     /// Refreshes what is asked of the machine rather than told: clock, users, a history that came back.
     pub fn refresh(&mut self, now: Wall) {
-        self.keep_lock(now);
+        self.see_ground(now);
         self.known.look_around(now);
         if self.history.is_err() {
             self.reopen(now);
@@ -251,6 +251,16 @@ impl Executor {
             self.world.keep_up(self.known.is_running());
         }
         self.world.reap();
+    }
+
+    /// State folder, lock or history may be taken away under this executor, or get another in their place: whoever asks next
+    /// is told, and nothing is decided on what nobody who starts later would find.
+    pub fn see_ground(&mut self, now: Wall) {
+        self.keep_lock(now);
+        self.known.see_state();
+        if self.history.as_ref().is_ok_and(|history| !history.is_in_place()) {
+            self.judge_again();
+        }
     }
 
     /// Whoever removes the file of the lock makes room for a second executor. Looked at with every step and before a
@@ -375,6 +385,11 @@ impl Executor {
         if !self.world.can_look() || self.history.is_err() || !why.doubts_the_file() {
             return;
         }
+        self.judge_again();
+    }
+
+    /// What stands in the place of the history may be another, or nothing.
+    fn judge_again(&mut self) {
         // Looked at before it is opened: opening it moves its mark, which fails on a disk that is full.
         if let Err(gone) = self.world.read_history() {
             self.lose(gone);
@@ -420,6 +435,15 @@ impl Executor {
 
 /// The refusal of whatever needs the history.
 pub fn history_lost(lost: &Lost) -> Failure {
+    let mend = lost.mend.as_ref().map_or("repair the file system or the rights", SafeText::as_str);
+    let unreadable = format!(
+        "It is not lost and nothing has to be decided: {mend}; the service goes on by itself once it can read"
+    );
+    let how = "pcm init --adopt=done, or --adopt=not-done to let what is due run";
+    let decide = match &lost.mend {
+        None => format!("Look at what is listed, then decide: {how}"),
+        Some(mend) => format!("If you have it, {mend}. Else look at what is listed, then decide: {how}"),
+    };
     let (code, what, remedy) = match lost.cause {
         Cause::NeverCreated => ("history-lost", "history is lost", "Create it with: pcm init"),
         Cause::Unseen => (
@@ -428,17 +452,8 @@ pub fn history_lost(lost: &Lost) -> Failure {
             "Wait until the share was seen: if it holds nothing of this machine, pcm goes on by itself; or decide: pcm init \
              --adopt=done, or --adopt=not-done to let what is due run",
         ),
-        Cause::Unreadable => (
-            "state-unreadable",
-            "history cannot be read",
-            "It is not lost and nothing has to be decided: repair the file system or the rights; the service goes on by \
-             itself once it can read",
-        ),
-        Cause::Earlier | Cause::Lost => (
-            "history-lost",
-            "history is lost",
-            "Look at what is listed, then decide: pcm init --adopt=done, or --adopt=not-done to let what is due run",
-        ),
+        Cause::Unreadable => ("state-unreadable", "history cannot be read", &unreadable),
+        Cause::Earlier | Cause::Lost => ("history-lost", "history is lost", &decide),
     };
     Failure::new(Exit::Refused, code, format!("{what}: {}", lost.evidence), remedy)
 }

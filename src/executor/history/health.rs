@@ -37,6 +37,8 @@ pub struct Lost {
     pub evidence: SafeText,
     /// What it means.
     pub cause: Cause,
+    /// What mends it, as a clause, where that is known.
+    pub mend: Option<SafeText>,
 }
 
 /// Why history cannot be used.
@@ -58,7 +60,7 @@ pub enum Cause {
 
 impl Lost {
     pub(super) fn new(evidence: impl AsRef<str>) -> Self {
-        Self { evidence: SafeText::new(evidence.as_ref()), cause: Cause::Lost }
+        Self { evidence: SafeText::new(evidence.as_ref()), cause: Cause::Lost, mend: None }
     }
 
     fn unreadable(evidence: impl AsRef<str>) -> Self {
@@ -74,15 +76,37 @@ impl Lost {
         Self { cause, ..Self::new(closed.to_string()) }
     }
 
+    fn mended_by(self, how: impl AsRef<str>) -> Self {
+        Self { mend: Some(SafeText::new(how.as_ref())), ..self }
+    }
+
     /// What the system says of a file that was looked at.
     fn of_io(file: &std::path::Path, e: &io::Error) -> Self {
         let evidence = format!("{}: {e}", file.display());
-        // Nor is one lost that others may write: it is read again once its mode is right, and held against chain and mark.
-        if let Some(OpenError::Loose(_)) = e.get_ref().and_then(|inner| inner.downcast_ref()) {
-            return Self::unreadable(evidence);
+        let wrong = OpenError::within(e);
+        // It is read again once its mode is right, and held against chain and mark.
+        if let Some(OpenError::Loose(why)) = wrong {
+            return Self::unreadable(why).mended_by("put that right");
+        }
+        // Whoever put that there may have moved the file, which is whole then.
+        if let Some(command) = wrong.and_then(|wrong| wrong.way_out(file)) {
+            let how = format!("move away what is there and put the real file in its place: {command}");
+            return Self::unreadable(evidence).mended_by(how);
         }
         // A file that was read and does not hold what it should is no trouble of the disk.
         if e.kind() == io::ErrorKind::InvalidData { Self::new(evidence) } else { Self::unreadable(evidence) }
+    }
+
+    /// There is nothing where the history belongs, and the mark knows of one.
+    fn missing(layout: &Layout, mark: &Mark) -> Self {
+        let known = format!("{} says that it held {} events", layout.mark().display(), mark.events);
+        if layout.state.exists() {
+            let evidence = format!("{} is missing, and {known}", layout.history().display());
+            return Self::new(evidence).mended_by("put the file back");
+        }
+        let evidence =
+            format!("the state folder {} is missing with its history, and {known}", layout.state.display());
+        Self::new(evidence).mended_by("put the folder back, and a service that still runs goes on by itself")
     }
 
     /// What the database says of its file.
@@ -161,15 +185,10 @@ fn open_whole(layout: &Layout, flags: OpenFlags) -> Result<(Healthy, Option<Clos
         Err(OpenError::Missing) => {
             return Err(match mark {
                 None => Lost {
-                    evidence: SafeText::new(&format!("there is no history at {} yet", file.display())),
                     cause: Cause::NeverCreated,
+                    ..Lost::new(format!("there is no history at {} yet", file.display()))
                 },
-                Some(mark) => Lost::new(format!(
-                    "{} is missing, and {} says that it held {} events",
-                    file.display(),
-                    mark_file.display(),
-                    mark.events
-                )),
+                Some(mark) => Lost::missing(layout, &mark),
             });
         }
         Err(e) => return Err(Lost::of_io(&file, &e.into())),
@@ -182,6 +201,8 @@ fn open_whole(layout: &Layout, flags: OpenFlags) -> Result<(Healthy, Option<Clos
         }
     }
     let damaged = |e: rusqlite::Error| Lost::of_database(&file, &e);
+    // Before it is opened: a file that takes its place in between is another one.
+    let identity = open::identity(&file).map_err(|e| Lost::of_io(&file, &e))?;
     let db = connect(&file, flags).map_err(damaged)?;
     let found = match schema::version(&db) {
         Err(e) if is_unfinished(&e) => {
@@ -224,7 +245,7 @@ fn open_whole(layout: &Layout, flags: OpenFlags) -> Result<(Healthy, Option<Clos
         RowError::Database(e) => damaged(e),
         RowError::Content(what) => Lost::new(format!("{}: {what}", file.display())),
     })?;
-    let history = History { db, file, mark_file, generation, head, call: None };
+    let history = History { db, file, identity, mark_file, generation, head, call: None };
     Ok((Healthy { history, ahead_of_mark }, closed))
 }
 
@@ -274,11 +295,8 @@ fn without_mark(db: &rusqlite::Connection, head: &ChainState, layout: &Layout) -
     };
     match unfinished() {
         Ok(true) => Lost {
-            evidence: SafeText::new(&format!(
-                "pcm init did not get to its end, {} is missing",
-                mark.display()
-            )),
             cause: Cause::NeverCreated,
+            ..Lost::new(format!("pcm init did not get to its end, {} is missing", mark.display()))
         },
         Ok(false) => Lost::new(format!("its mark {} is missing", mark.display())),
         Err(e) => Lost::of_database(&layout.history(), &e),
@@ -338,6 +356,12 @@ pub fn is_new(layout: &Layout) -> bool {
     opened.is_err_and(|lost| matches!(lost.cause, Cause::NeverCreated | Cause::Unseen))
 }
 
+/// Why the history cannot be read now, where that is so: nothing may be concluded from that, and nothing adopted.
+pub fn unreadable(layout: &Layout) -> Option<Lost> {
+    let opened = open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    opened.err().filter(|lost| lost.cause == Cause::Unreadable)
+}
+
 /// Takes what every place says now to a new history that waits for it.
 ///
 /// # Errors
@@ -370,8 +394,11 @@ pub fn adopt(
     adopt: Adopt,
     listed: &[RequestId],
 ) -> Result<InitOutcome, String> {
-    if open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_WRITE).is_ok() {
-        return Ok(InitOutcome::Healthy);
+    match open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_WRITE) {
+        Ok(_) => return Ok(InitOutcome::Healthy),
+        // A whole history may be there, and would be thrown away.
+        Err(lost) if lost.cause == Cause::Unreadable => return Err(lost.evidence.to_string()),
+        Err(_) => {}
     }
     // What was lost does not make anything older new.
     let highest = Mark::read(&layout.mark()).ok().flatten().and_then(|mark| mark.publication);
@@ -423,6 +450,7 @@ fn create(
     let mut history = History {
         db,
         file: new.clone(),
+        identity: open::identity(&new).map_err(|e| format!("{}: {e}", new.display()))?,
         mark_file: layout.mark(),
         generation: generation.to_owned(),
         head: ChainState::default(),

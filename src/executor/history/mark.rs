@@ -33,8 +33,6 @@ impl Mark {
     pub fn read(file: &Path) -> io::Result<Option<Mark>> {
         let text = match open::read_own(file, MAX_BYTES) {
             Err(OpenError::Missing) => return Ok(None),
-            // Where a link leads is not looked at, so nothing is known of the mark.
-            Err(e @ OpenError::Linked) => return Err(io::Error::other(e)),
             text => text?,
         };
         serde_json::from_slice(&text).map(Some).map_err(|e| {

@@ -24,7 +24,7 @@ mod trail;
 
 pub use calls::{Became, CallNote};
 pub use chain::{ChainState, Event, verify};
-pub use health::{Adopt, Cause, InitOutcome, Lost, adopt, init, is_new, seen};
+pub use health::{Adopt, Cause, InitOutcome, Lost, adopt, init, is_new, seen, unreadable};
 pub use mark::Mark;
 pub use reported::{Reported, Whose};
 pub use rows::{AttemptRow, DeferralRow, ResultRow};
@@ -34,6 +34,7 @@ pub use trail::Noted;
 use crate::clock::Wall;
 use crate::executor::talk::protocol::CallId;
 use crate::executor::talk::view::AuditEntryDoc;
+use crate::host::open;
 use crate::host::paths::Layout;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::path::{Path, PathBuf};
@@ -93,6 +94,8 @@ pub type Result<T> = std::result::Result<T, HistoryError>;
 pub struct History {
     db: Connection,
     file: PathBuf,
+    /// Which file that was when it was judged.
+    identity: [u64; 2],
     mark_file: PathBuf,
     generation: String,
     head: ChainState,
@@ -124,6 +127,12 @@ impl History {
         }
         history.migrate()?;
         Ok(history)
+    }
+
+    /// Whether what stands at its path is still what was judged. A file that was removed, and one that another has taken the
+    /// place of, can be read and written on, and nobody who starts later sees anything of that.
+    pub fn is_in_place(&self) -> bool {
+        open::identity(&self.file).is_ok_and(|found| found == self.identity)
     }
 
     /// Reads everything a view needs in one short transaction and closes the database again.

@@ -209,6 +209,10 @@ pub trait Store: Send + Sync {
     fn read_history(&self) -> Result<Snapshot, Lost>;
     /// Whether there is a history at all that this process could judge: without descriptors nothing is known of it.
     fn can_look(&self) -> bool;
+    /// What keeps everything from being written down, with what helps; None: nothing that can be seen beforehand.
+    fn unusable(&self) -> Option<SafeText> {
+        None
+    }
     /// Keeps instruction file and site file, durably.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use crate::clock::{Monotonic, Wall, Zone, ZoneError};
 use crate::config::{self, Config};
 use crate::error::{Exit, Failure};
 use crate::executor::footing::Footing;
+use crate::executor::ground;
 use crate::executor::history::{self, History, Lost, Snapshot};
 use crate::executor::run::attempt::Found;
 use crate::executor::run::outcome::{ExitRecord, MifSays};
@@ -429,6 +430,10 @@ impl Store for RealWorld {
         let room: io::Result<Vec<_>> =
             (0..DESCRIPTORS).map(|_| Ok(open::own(&self.layout.mark(), Access::Read)?)).collect();
         !room.is_err_and(|e| e.kind() != io::ErrorKind::NotFound)
+    }
+
+    fn unusable(&self) -> Option<SafeText> {
+        ground::fault(&self.layout)
     }
 
     fn hold(&self, file: &[u8], site: &[u8]) -> Result<(), String> {

@@ -111,6 +111,10 @@ impl Sight {
         self.0.read_history()
     }
 
+    pub fn unusable(&self) -> Option<SafeText> {
+        self.0.unusable()
+    }
+
     pub fn held(&self) -> Option<Held> {
         self.0.held()
     }

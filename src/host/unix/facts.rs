@@ -53,6 +53,11 @@ pub fn may_execute(path: &Path) -> Option<bool> {
     Some(!flags.contains(rustix::fs::StatVfsMountFlags::NOEXEC))
 }
 
+/// What cannot be known is tried.
+pub fn is_read_only(path: &Path) -> bool {
+    statvfs(path).is_ok_and(|found| found.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+}
+
 pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -180,6 +180,10 @@ pub fn check_own(path: &Path) -> Result<(), OpenError> {
     perms::check_own(path, &stat).map_err(|loose| OpenError::Loose(loose.to_string()))
 }
 
+pub fn identity(meta: &std::fs::Metadata) -> [u64; 2] {
+    [meta.dev(), meta.ino()]
+}
+
 pub fn named(path: &Path) -> io::Result<File> {
     Ok(openat(CWD, path, SAFELY.difference(OFlags::NOFOLLOW), Mode::empty())?.into())
 }

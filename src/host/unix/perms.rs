@@ -2,6 +2,7 @@
 
 use crate::host::account;
 use crate::host::perms::Loose;
+use crate::text::shell_word;
 use rustix::fs::{AtFlags, CWD, FileType, Stat, fstat, fstatfs, readlinkat, statat};
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -182,7 +183,7 @@ fn stat(path: &Path) -> Result<Stat, Loose> {
 fn unknown(path: &Path, why: &str) -> Loose {
     Loose {
         why: format!("who may write {} cannot be known: {why}", path.display()),
-        remedy: "correct the path of the share".into(),
+        remedy: "correct that path, or make what it names".into(),
     }
 }
 
@@ -195,10 +196,7 @@ fn named(uid: u32) -> String {
 
 /// The path as a shell wants it.
 fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | ',' | '@' | '%');
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    shell_word(&path.display().to_string())
 }
 
 fn names(path: &Path) -> VecDeque<OsString> {

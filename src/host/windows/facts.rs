@@ -77,6 +77,11 @@ pub fn may_execute(_path: &Path) -> Option<bool> {
     Some(true)
 }
 
+/// What it says is met when something is written.
+pub fn is_read_only(_path: &Path) -> bool {
+    false
+}
+
 pub fn host_name() -> String {
     let mut name = [0_u16; 256];
     let mut length = 256;

@@ -135,6 +135,11 @@ pub fn check_own(path: &Path) -> Result<(), OpenError> {
     }
 }
 
+/// A database that is open gives its name to no other file.
+pub fn identity(_: &std::fs::Metadata) -> [u64; 2] {
+    [0, 0]
+}
+
 /// Shared with everybody, as the standard library opens files: a log that is open here can be renamed and removed.
 pub fn named(path: &Path) -> io::Result<File> {
     let file = File::open(path)?;

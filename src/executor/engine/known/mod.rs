@@ -101,6 +101,8 @@ pub struct Known {
     service: bool,
     /// What could not be written into the history, until something can; and when that was tried.
     pub(super) unwritten: Option<(SafeText, Monotonic)>,
+    /// What keeps everything from being written, seen without trying.
+    unusable: Option<SafeText>,
     /// Only the service counts down.
     pub(super) countdown: Countdown,
     pub(super) restart: Restart,
@@ -116,7 +118,8 @@ impl Known {
         world.check_readable()?;
         let read = world.read_history();
         let known = Self::new(Sight::of(Arc::new(world)), layout, config, read)?;
-        Ok(Known { loose: Footing::of(layout, config).refused, ..known })
+        let unusable = known.world.unusable();
+        Ok(Known { loose: Footing::of(layout, config).refused, unusable, ..known })
     }
 
     /// With what was read of the history.
@@ -156,6 +159,7 @@ impl Known {
             clock: ClockGuard::default(),
             service: false,
             unwritten: None,
+            unusable: None,
             countdown: Countdown::default(),
             restart: Restart::default(),
             world,
@@ -193,7 +197,10 @@ impl Known {
         let closed = |way_out: &str| Some(SafeText::new(&format!("{}; {way_out}", lost.evidence)));
         let decide = "an operator has to decide with pcm init --adopt=done or not-done";
         match lost.cause {
-            Cause::Unreadable => snapshot.view.unreadable = Some(lost.evidence.clone()),
+            Cause::Unreadable => {
+                let mend = lost.mend.as_ref().map(|mend| format!("; {mend}")).unwrap_or_default();
+                snapshot.view.unreadable = Some(SafeText::new(&format!("{}{mend}", lost.evidence)));
+            }
             Cause::NeverCreated => snapshot.view.lost = closed("pcm init creates it"),
             Cause::Unseen => {
                 snapshot.view.lost = closed(
@@ -245,6 +252,11 @@ impl Known {
     /// Takes what others could change of the state folder and the configuration; nothing is done while that is so.
     pub(super) fn set_loose(&mut self, loose: Vec<Loose>) {
         self.loose = loose;
+    }
+
+    /// Looks anew whether the state folder can be written at all.
+    pub(super) fn see_state(&mut self) {
+        self.unusable = self.world.unusable();
     }
 
     /// Others could change the state folder or the configuration.
@@ -338,7 +350,10 @@ impl Known {
             host: self.host.clone(),
             disk_free: self.world.disk_free(),
             service: self.service,
-            unwritten: self.unwritten.as_ref().map(|(what, _)| what.clone()),
+            unwritten: self
+                .unusable
+                .clone()
+                .or_else(|| self.unwritten.as_ref().map(|(what, _)| what.clone())),
             running: self
                 .running()
                 .map(|row| (row.request, row.attempt.started_at.unwrap_or(row.attempt.claimed_at))),

@@ -61,8 +61,12 @@ impl Views<'_> {
         if let Some(why) = known.clock.suspect_why() {
             problems.push(problem(Code::ClockSuspect.as_str(), Path::new("clock"), why.as_str()));
         }
+        if let Some(why) = &known.unusable {
+            let message = format!("{why}. Nothing runs by itself until that is put right");
+            problems.push(problem(Code::StateUnwritable.as_str(), &known.layout.state, message));
+        }
         let open = self.standing.is_some_and(|standing| standing.history.is_some());
-        if let Some((what, _)) = known.unwritten.as_ref().filter(|_| open) {
+        if let Some((what, _)) = known.unwritten.as_ref().filter(|_| open && known.unusable.is_none()) {
             let message = format!("{what}; nothing runs by itself until the history can be written again");
             problems.push(problem("state-unwritable", &known.layout.history(), message));
         }
