@@ -60,6 +60,28 @@ fn a_run_host_that_cannot_write_keeps_what_it_knows_until_it_can() {
     assert_eq!(site.request("BP0000Y").unwrap()["exit_code"], 5);
 }
 
+/// It takes two minutes: as long as the disks may take to be synced, nothing is wrong.
+#[test]
+fn an_end_that_nobody_can_write_down_is_said_until_it_is_written() {
+    let Some((mut site, _small)) = small_site() else { return };
+    let fill = format!("dd if=/dev/zero of='{}/filler.x' bs=4k 2>/dev/null", site.state().display());
+    let delete = "rm -f \"${PCM_STATUS_MIF%/*}/../exit.room\"";
+    let say = site.say("ran");
+    runs(&mut site, &format!("{delete}; {fill}; {say}; exit 5"), &[]);
+    let _service = site.service();
+    let said = || {
+        ["status", "list"]
+            .map(|view| site.json_of(&[view])["problems"].to_string().contains("\"end-unrecorded\""))
+    };
+    wait_for_or(Duration::from_secs(240), || said() == [true, true])
+        .unwrap_or_else(|()| panic!("{}", site.json_of(&["status"])));
+    assert_eq!(site.state_of("BP0000Y"), "running");
+    std::fs::remove_file(site.state().join("filler.x")).unwrap();
+    site.wait_state("BP0000Y", "failed");
+    wait_for("it is not said any more", || said() == [false, false]);
+    assert_eq!(site.request("BP0000Y").unwrap()["exit_code"], 5);
+}
+
 #[test]
 fn a_transcript_on_a_full_disk_says_so_itself_and_keeps_the_last_words() {
     let log = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@ use super::small::Small;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -57,13 +57,16 @@ fn is_gone(site: &Site, code: &str) -> bool {
     ["status", "list"].iter().all(|view| problem(site, view, code).is_none())
 }
 
-/// What stands in the place of a file, each with the words that say so.
-fn impostors(file: &Path) -> Vec<(&'static str, Box<dyn Fn() -> bool + '_>)> {
+/// The words that say what stands there, and what puts it there.
+type Impostor<'a> = (&'static str, Box<dyn Fn() -> bool + 'a>);
+
+/// What stands in the place of a file.
+fn impostors(file: &Path) -> Vec<Impostor<'_>> {
     let plain = move || {
         write(file, b"");
         true
     };
-    let mut all: Vec<(&str, Box<dyn Fn() -> bool>)> = vec![
+    let mut all: Vec<Impostor<'_>> = vec![
         ("not a regular file", Box::new(move || does("mkfifo", &[], file))),
         ("not a regular file", Box::new(move || fs::create_dir(file).is_ok())),
         ("a link", Box::new(move || symlink("/nowhere", file).is_ok())),
@@ -211,7 +214,7 @@ fn what_stands_in_the_place_of_the_lock_is_said_with_what_mends_it() {
     site.wait_state("BP0000Z", "succeeded");
 }
 
-fn copy(from: &Path, to: &PathBuf) {
+fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
 }
 

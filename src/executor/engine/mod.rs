@@ -41,7 +41,7 @@ use crate::site::report::MachineReport;
 use crate::text::SafeText;
 use known::{Keep, Standing};
 use noting::Noting;
-use overdue::Overdue;
+use overdue::{Overdue, Unrecorded};
 use refusals::Refusals;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,10 +85,14 @@ pub struct Executor {
     unkept: Option<Keep>,
     /// The run that ought to have ended.
     overdue: Option<Overdue>,
+    /// The run that has ended and is not recorded.
+    unrecorded: Option<Unrecorded>,
     /// When the clock was last seen to jump.
     jumped: Option<Monotonic>,
     /// How much of the stage something needs, in bytes, once the service has looked.
     needed_bytes: Option<u64>,
+    /// Contents whose copies failed, as they were last kept for the next service.
+    failed_copies: String,
     /// What was noted in the way of requests that wait, and until when this service has looked.
     noting: Noting,
 }
@@ -137,11 +141,16 @@ impl Executor {
             owes: true,
             unkept: None,
             overdue: None,
+            unrecorded: None,
             jumped: None,
             needed_bytes: None,
+            failed_copies: "[]".to_owned(),
             noting: Noting::default(),
             world,
         };
+        if service {
+            executor.take_up_failed_copies();
+        }
         executor.remember_clock();
         Ok(executor)
     }
@@ -452,8 +461,8 @@ pub fn history_lost(lost: &Lost) -> Failure {
             "Wait until the share was seen: if it holds nothing of this machine, pcm goes on by itself; or decide: pcm init \
              --adopt=done, or --adopt=not-done to let what is due run",
         ),
-        Cause::Unreadable => ("state-unreadable", "history cannot be read", &unreadable),
-        Cause::Earlier | Cause::Lost => ("history-lost", "history is lost", &decide),
+        Cause::Unreadable => ("state-unreadable", "history cannot be read", unreadable.as_str()),
+        Cause::Earlier | Cause::Lost => ("history-lost", "history is lost", decide.as_str()),
     };
     Failure::new(Exit::Refused, code, format!("{what}: {}", lost.evidence), remedy)
 }

@@ -4,9 +4,11 @@
 
 use super::Executor;
 use crate::clock::{Monotonic, Wall};
+use crate::decision::SERVICE;
 use crate::executor::history::AttemptRow;
 use crate::executor::share::job::ShareJob;
 use crate::executor::share::tidy::{KeptContent, KeptRun, Tidied, Tidying};
+use crate::executor::talk::view::AuditEntryDoc;
 use crate::site::instruction::ContentHash;
 use crate::site::report;
 use crate::text::SafeText;
@@ -63,6 +65,7 @@ impl Executor {
         if let Some(fault) = tidied.fault.as_ref().filter(|_| self.journal.once_in(FAULT_SAID, "tidy", now)) {
             self.journal.warning(now, &format!("Not everything that is old can be removed: {fault}"));
         }
+        self.give_up_results(now);
         let contents = self.contents_away(&tidied.contents, now);
         let runs = self.runs_away(&tidied.runs, now);
         for (what, count) in [("transcripts", tidied.transcripts), ("staged packages", contents)] {
@@ -71,6 +74,40 @@ impl Executor {
             }
         }
         contents + runs > 0
+    }
+
+    /// A result that could not be delivered for as long as results stay on a share would be removed there as soon as it
+    /// arrived. The history has it, and says that it was given up.
+    fn give_up_results(&mut self, now: Wall) {
+        let Some(old) = self.old_from(self.known.config().retention.results, now) else { return };
+        for name in self.world.results_older(old).into_iter().take(AT_ONCE) {
+            let why = format!("{name} could not be delivered for longer than [retention] results");
+            let run = name.trim_end_matches(".MIF");
+            let entry = AuditEntryDoc {
+                at: now,
+                who: SERVICE.into(),
+                uid: None,
+                terminal: None,
+                from: None,
+                verb: "give-up".to_owned(),
+                request_id: self.known.snapshot.run(run).map(|row| row.request),
+                reason: Some(SafeText::new(&why)),
+                result: "done".into(),
+                times: None,
+                since: None,
+            };
+            // First: nothing goes of which nobody would know.
+            if self.with_history(|history| history.audit(&entry, None)).is_err() {
+                return;
+            }
+            match self.world.give_up_result(&name) {
+                Ok(()) => {
+                    let line = format!("{why}, and is given up; pcm history shows it");
+                    self.journal.warning(now, &line);
+                }
+                Err(e) => self.cannot_put_away(&name, &e, now),
+            }
+        }
     }
 
     fn contents_away(&mut self, kept: &[KeptContent], now: Wall) -> usize {

@@ -23,6 +23,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// In `meta`: contents whose copies failed, and when each is tried again.
+const FAILED_COPIES: &str = "failed_copies";
+
 impl Executor {
     /// Takes what a look brought, of an earlier life of this machine first: what is in force then is decided by it. Where
     /// this machine's report has to be written anew.
@@ -130,7 +133,26 @@ impl Executor {
             self.journal.error(now, &format!("Content is not staged: {why}"));
         }
         self.known.take_staged(hash, fact, over, now);
+        self.keep_failed_copies();
         self.note_states(now);
+    }
+
+    /// A restart begins no copies anew that would fail again. Where that cannot be kept, each is tried once more after it.
+    fn keep_failed_copies(&mut self) {
+        let failed = self.known.failed_copies();
+        let is_new = self.service && failed != self.failed_copies;
+        if is_new && self.with_history(|history| history.set_meta(FAILED_COPIES, &failed)).is_ok() {
+            self.failed_copies = failed;
+        }
+    }
+
+    /// Those of the service before this one.
+    pub(super) fn take_up_failed_copies(&mut self) {
+        let Ok(history) = &self.history else { return };
+        if let Ok(Some(kept)) = history.meta(FAILED_COPIES) {
+            self.known.take_up_copies(&kept, self.world.now());
+            self.failed_copies = kept;
+        }
     }
 
     /// A look without an answer: what is held stays in force.

@@ -26,6 +26,9 @@ impl Executor {
     /// Looks after every attempt that has not ended.
     pub fn watch(&mut self, now: Wall) {
         let open: Vec<AttemptRow> = self.known.under_way().cloned().collect();
+        if open.is_empty() {
+            self.known.unrecorded = None;
+        }
         for row in open {
             self.watch_one(&row, now);
         }
@@ -45,6 +48,7 @@ impl Executor {
             Recovery::Adopt => {
                 self.still_running(row, now);
                 self.press(row, now);
+                self.see_unrecorded(row, now);
             }
             Recovery::Final(exit) => self.ended(row, &exit, now),
             Recovery::NotLaunched => self.record_not_launched(row, &"its run host never started".into(), now),
@@ -109,6 +113,9 @@ impl Executor {
         let why = match damaged {
             Some(what) => {
                 outcome::short(&format!("its exit record is damaged, the outcome is unknown: {what}"))
+            }
+            None if self.known.unrecorded.as_ref().is_some_and(|(run, _)| run.as_str() == row.run()) => {
+                "its run host could not write down how it ended, and has gone; the outcome is unknown".into()
             }
             None if row.attempt.boot_id == self.world.boot_id() => {
                 "its run host ended without a word; the outcome is unknown".into()

@@ -284,6 +284,14 @@ impl RunFolder {
         at_work
     }
 
+    /// Whether the run host lives and nothing else of the run does: it only has to write down how it ended.
+    pub fn only_host(&self, known: Option<&Started>) -> bool {
+        let host = self.host(known).map(|started| started.host);
+        host.is_some_and(|host| {
+            process::alive(&host) && !process::is_stopped(&host) && process::descendants(host.pid).is_empty()
+        })
+    }
+
     /// Removes the control group of a run of which nothing lives.
     pub fn release(&self, known: Option<&Started>) {
         if let Some(started) = self.host(known) {

@@ -22,11 +22,14 @@ use std::time::Duration;
 /// How often stop, time limit and children are looked at.
 const TICK: Duration = Duration::from_millis(50);
 /// How long the sync of one file system may take before the result says that it is not known to be durable.
-const SYNC_DEADLINE: Duration = Duration::from_secs(60);
+pub const SYNC_DEADLINE: Duration = Duration::from_secs(60);
 /// One attempt to end a tree whole.
 const KILL_DEADLINE: Duration = Duration::from_secs(5);
 /// While the exit record cannot be written, that is tried again this often.
 const WRITE_AGAIN: Duration = Duration::from_millis(500);
+/// And for so long. A disk that takes nothing for a day is replaced, with the machine's state; the run ends as one of which
+/// nobody knows how it ended.
+pub const KEEP: Duration = Duration::from_secs(24 * 3600);
 /// After the tree is gone, the output pipe is read for this long at most: a process outside the tree may hold it open.
 const OUTPUT_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -68,13 +71,13 @@ fn host(folder: &RunFolder) -> io::Result<()> {
     durable::create_new(&folder.started(), &serde_json::to_vec(&started).map_err(io::Error::other)?)?;
     // An answer that cannot be read is none: nothing is launched, and the record says so.
     if !told_to_go().unwrap_or(false) {
-        return write_exit(folder, room, &not_started(EndedBy::NeverTold, None));
+        return write_exit(folder, room, &not_started(EndedBy::NeverTold, None), KEEP);
     }
     let record = match run(folder, &spec, &mut tree) {
         Ok(record) => record,
         Err(e) => not_started(EndedBy::NotStarted, Some(SafeText::new(&e.to_string()))),
     };
-    write_exit(folder, room, &record)
+    write_exit(folder, room, &record, KEEP)
 }
 
 /// Says that it is ready and waits for the answer; end of file, or anything else, is a no.
@@ -107,15 +110,26 @@ fn not_started(ended_by: EndedBy, error: Option<SafeText>) -> ExitRecord {
 /// Writes the exit record. While that fails, it is tried again and the run's lock is kept: nobody else knows the result.
 ///
 /// # Errors
-/// Somebody deleted the folder of the run.
-fn write_exit(folder: &RunFolder, mut room: Reserved, record: &ExitRecord) -> io::Result<()> {
+/// Somebody deleted the folder of the run; or it has failed for as long as `patience`.
+fn write_exit(
+    folder: &RunFolder,
+    mut room: Reserved,
+    record: &ExitRecord,
+    patience: Duration,
+) -> io::Result<()> {
     let (path, bytes) = (folder.exit(), record.to_bytes()?);
+    let begun = facts::monotonic();
     loop {
         // Where what was reserved has been deleted there may be room all the same.
         let Err(e) = room.write(&path, &bytes).or_else(|_| durable::write(&path, &bytes)) else {
             return Ok(());
         };
-        if e.kind() == io::ErrorKind::NotFound {
+        // A package that runs as root can make a folder of that name, which nothing is renamed over.
+        let away = path.with_extension("away");
+        if path.symlink_metadata().is_ok_and(|found| found.is_dir()) && std::fs::rename(&path, away).is_ok() {
+            continue;
+        }
+        if e.kind() == io::ErrorKind::NotFound || facts::monotonic().since(begun) >= patience {
             return Err(e);
         }
         std::thread::sleep(WRITE_AGAIN);
@@ -312,5 +326,42 @@ impl Output {
             std::thread::park_timeout(Duration::from_millis(5));
         }
         self.thread.join().unwrap_or_else(|_| Some("output was lost: its reader failed".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, RunFolder) {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = RunFolder::at(dir.path());
+        Reserved::make(&folder.exit(), ExitRecord::ROOM).unwrap();
+        (dir, folder)
+    }
+
+    #[test]
+    fn a_folder_in_the_place_of_the_exit_record_does_not_keep_it_from_being_written() {
+        let (_dir, folder) = folder();
+        let room = Reserved::open(&folder.exit(), ExitRecord::ROOM).unwrap();
+        std::fs::create_dir_all(folder.exit().join("full")).unwrap();
+        write_exit(&folder, room, &not_started(EndedBy::NotStarted, None), KEEP).unwrap();
+        assert_eq!(folder.read_exit().unwrap().unwrap().ended_by, EndedBy::NotStarted);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_written_is_kept_for_a_time_and_no_longer() {
+        let (_dir, folder) = folder();
+        let room = Reserved::open(&folder.exit(), ExitRecord::ROOM).unwrap();
+        // Twice in the way: the first cannot be moved aside.
+        for name in ["exit", "exit.away"] {
+            std::fs::create_dir_all(folder.exit().with_file_name(name).join("full")).unwrap();
+        }
+        let begun = facts::monotonic();
+        let patience = Duration::from_millis(600);
+        let record = not_started(EndedBy::NotStarted, None);
+        assert!(write_exit(&folder, room, &record, patience).is_err());
+        assert!(facts::monotonic().since(begun) >= patience);
     }
 }

@@ -1,6 +1,7 @@
 //! Results on their way to the share: durable here first, so that a share that is away loses none (PROMISES.md P6). The
 //! executor puts; whoever is at work on the share takes, away from the executor's own thread.
 
+use crate::clock::Wall;
 use crate::host::durable;
 use crate::host::open::{self, Folder};
 use crate::site::ids::MachineId;
@@ -48,6 +49,28 @@ impl Outbox {
         names
     }
 
+    /// What has waited since before this.
+    pub fn older(&self, than: Wall) -> Vec<String> {
+        let is_older = |name: &String| {
+            let modified = self.0.join(name).symlink_metadata().and_then(|found| found.modified());
+            modified.is_ok_and(|at| Wall::from(at) < than)
+        };
+        self.waiting().into_iter().filter(is_older).collect()
+    }
+
+    /// Removes what waits under this name, whatever it is.
+    ///
+    /// # Errors
+    /// As the system reports them.
+    pub fn give_up(&self, name: &str) -> io::Result<()> {
+        let path = self.0.join(name);
+        if path.symlink_metadata()?.is_dir() {
+            std::fs::remove_dir_all(path)
+        } else {
+            std::fs::remove_file(path)
+        }
+    }
+
     /// Carries everything that waits to the share, and removes what has arrived. Only the machine's own folder is made:
     /// a missing `despoolr.box` means that this is not the share it was.
     ///
@@ -79,6 +102,23 @@ impl Outbox {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn what_has_waited_for_too_long_is_given_up_and_nothing_younger() {
+        let dir = tempfile::tempdir().unwrap();
+        let outbox = Outbox::at(&dir.path().join("outbox"));
+        outbox.put("BP00001-1.MIF", b"result").unwrap();
+        // Something else in the place of one can never be delivered.
+        std::fs::create_dir(dir.path().join("outbox/BP00002-1.MIF")).unwrap();
+        let now = Wall::from(std::time::SystemTime::now());
+        let minute = chrono::TimeDelta::minutes(1);
+        assert!(outbox.older(now - minute).is_empty());
+        assert_eq!(outbox.older(now + minute), ["BP00001-1.MIF", "BP00002-1.MIF"]);
+        for name in outbox.older(now + minute) {
+            outbox.give_up(&name).unwrap();
+        }
+        assert!(outbox.waiting().is_empty());
+    }
 
     #[test]
     fn one_name_that_is_taken_on_the_share_stops_no_other_result() {

@@ -147,6 +147,11 @@ pub trait Runs: Send + Sync {
         let _ = (run, host);
         false
     }
+    /// Whether nothing of a run lives but its run host, which has to write down how the package ended.
+    fn only_host(&self, run: &str, host: Option<&Started>) -> bool {
+        let _ = (run, host);
+        false
+    }
     /// Removes what held the processes of a run together, which are gone.
     fn release(&self, run: &str, host: Option<&Started>) {
         let _ = (run, host);
@@ -261,6 +266,19 @@ pub trait Store: Send + Sync {
     fn results_wait(&self) -> bool;
     /// Whether this one does, by its name.
     fn result_waits(&self, name: &str) -> bool;
+    /// Those that have waited since before this, by their names, with what stands in the place of one.
+    fn results_older(&self, than: Wall) -> Vec<String> {
+        let _ = than;
+        Vec::new()
+    }
+    /// Removes one that nobody will take any more.
+    ///
+    /// # Errors
+    /// As the system reports them; it waits still.
+    fn give_up_result(&self, name: &str) -> io::Result<()> {
+        let _ = name;
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Adds a line to `PACMAN.LOG`.
     ///
     /// # Errors

@@ -345,6 +345,10 @@ impl Runs for RealWorld {
         self.folder(run).end_host(host, END_DEADLINE)
     }
 
+    fn only_host(&self, run: &str, host: Option<&Started>) -> bool {
+        self.folder(run).only_host(host)
+    }
+
     fn release(&self, run: &str, host: Option<&Started>) {
         self.folder(run).release(host);
     }
@@ -512,6 +516,14 @@ impl Store for RealWorld {
 
     fn result_waits(&self, name: &str) -> bool {
         self.outbox.waits(name)
+    }
+
+    fn results_older(&self, than: Wall) -> Vec<String> {
+        self.outbox.older(than)
+    }
+
+    fn give_up_result(&self, name: &str) -> io::Result<()> {
+        self.outbox.give_up(name)
     }
 
     fn log(&self, level: Level, text: &SafeText, now: Wall) -> io::Result<()> {

@@ -1,11 +1,12 @@
 //! When content over which a copy failed is copied again: after 1, 2, 4 … minutes up to a day, at once when what it failed
-//! over has changed on the share (SITE.md 5). Pure: time is an argument. Nothing of it is kept over a restart: the first
-//! look after it copies once more.
+//! over has changed on the share (SITE.md 5). Pure: time is an argument. It lasts over a restart of the service, or one that
+//! is restarted again and again would copy gigabytes each time.
 
 use crate::clock::{Monotonic, Wall};
-use crate::site::content::Stands;
+use crate::site::content::{ContentFact, Stands};
 use crate::site::instruction::ContentHash;
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -24,7 +25,46 @@ struct Try {
     next_at: Wall,
 }
 
+/// What of it lasts.
+#[derive(Serialize, Deserialize)]
+pub struct Kept {
+    hash: ContentHash,
+    over: Stands,
+    failures: u32,
+    next_at: Wall,
+    /// How the copy failed.
+    fact: ContentFact,
+}
+
 impl Again {
+    /// What is to last over a restart, with how each copy failed.
+    pub fn kept(&self, facts: &BTreeMap<ContentHash, ContentFact>) -> Vec<Kept> {
+        let kept = self.0.iter().filter_map(|(hash, one)| {
+            let (over, failures, next_at) = (one.over.clone(), one.failures, one.next_at);
+            Some(Kept { hash: hash.clone(), over, failures, next_at, fact: facts.get(hash)?.clone() })
+        });
+        kept.collect()
+    }
+
+    /// Takes up what was kept before a restart, and how those copies failed, where nothing newer is known.
+    pub fn take_up(
+        &mut self,
+        kept: Vec<Kept>,
+        facts: &mut BTreeMap<ContentHash, ContentFact>,
+        now: Wall,
+        mono: Monotonic,
+    ) {
+        for Kept { hash, over, failures, next_at, fact } in kept {
+            if facts.contains_key(&hash) {
+                continue;
+            }
+            // A clock that was set meanwhile makes the wait no longer than it can be.
+            let wait = (next_at - now).to_std().unwrap_or_default().min(LONGEST);
+            facts.insert(hash.clone(), fact);
+            self.0.insert(hash, Try { over, failures, next: Monotonic(mono.0 + wait), next_at });
+        }
+    }
+
     /// A copy has ended: over this, where it failed.
     pub fn ended(&mut self, hash: &ContentHash, over: Option<Stands>, now: Wall, mono: Monotonic) {
         let Some(over) = over else {
@@ -97,5 +137,30 @@ mod tests {
         assert!(again.is_due(&hash, Monotonic(mono.0 + FIRST)), "something else begins anew");
         again.ended(&hash, None, Wall::default(), mono);
         assert_eq!(again.next_at(&hash), None);
+    }
+
+    #[test]
+    fn a_restart_makes_no_copy_and_takes_up_the_wait_where_it_was() {
+        let hash = ContentHash::try_from("a".repeat(64)).unwrap();
+        let minutes = |n: u64| Monotonic(Duration::from_secs(60 * n));
+        let at = |n: i64| Wall::default() + TimeDelta::minutes(n);
+        let mut again = Again::default();
+        for (n, wall) in [(0, 0), (1, 1), (3, 3)] {
+            again.ended(&hash, Some(over(700)), at(wall), minutes(n));
+        }
+        let facts = BTreeMap::from([(hash.clone(), ContentFact::Mismatch("it differs".into()))]);
+        let text = serde_json::to_string(&again.kept(&facts)).unwrap();
+        // The machine has started anew, its clock too; it is minute 5, and the next copy is due at 7.
+        let (mut later, mut known) = (Again::default(), BTreeMap::new());
+        later.take_up(serde_json::from_str(&text).unwrap(), &mut known, at(5), minutes(0));
+        assert_eq!(known, facts, "what is wrong is said as before");
+        assert!(later.unless(&hash, minutes(1)).is_some() && later.is_due(&hash, minutes(2)));
+        later.ended(&hash, Some(over(700)), at(7), minutes(2));
+        assert_eq!(later.next_at(&hash), Some(at(15)), "twice as long as the wait before");
+        // What has been staged since is staged.
+        let mut staged = BTreeMap::from([(hash.clone(), ContentFact::Staged)]);
+        let mut none = Again::default();
+        none.take_up(serde_json::from_str(&text).unwrap(), &mut staged, at(5), minutes(0));
+        assert_eq!((none.next_at(&hash), staged.get(&hash)), (None, Some(&ContentFact::Staged)));
     }
 }

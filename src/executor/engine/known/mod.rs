@@ -101,6 +101,8 @@ pub struct Known {
     service: bool,
     /// What could not be written into the history, until something can; and when that was tried.
     pub(super) unwritten: Option<(SafeText, Monotonic)>,
+    /// The run whose package has ended while its run host cannot write down how, and that in words.
+    pub(super) unrecorded: Option<(SafeText, SafeText)>,
     /// What keeps everything from being written, seen without trying.
     unusable: Option<SafeText>,
     /// Only the service counts down.
@@ -159,6 +161,7 @@ impl Known {
             clock: ClockGuard::default(),
             service: false,
             unwritten: None,
+            unrecorded: None,
             unusable: None,
             countdown: Countdown::default(),
             restart: Restart::default(),

@@ -73,6 +73,9 @@ impl Views<'_> {
         if let Some(why) = self.standing.and_then(|standing| standing.log_fault) {
             problems.push(problem("log-unwritable", &known.layout.pacman_log(), why.as_str()));
         }
+        if let Some((run, why)) = &known.unrecorded {
+            problems.push(problem("end-unrecorded", Path::new(run.as_str()), why.as_str()));
+        }
         problems.extend(self.standing_still(&problems));
         problems.extend(self.announced());
         problems.extend(self.hopeless());
@@ -151,10 +154,11 @@ impl Views<'_> {
         let patience = self.known.policy.config.polling_interval.saturating_mul(2);
         let waits = (self.now - undelivered.since).to_std().ok().filter(|waits| *waits >= patience)?;
         let message = format!(
-            "results or report have not reached the share since {} ({}): {}; they are kept and tried again",
+            "results or report have not reached the share since {} ({}): {}; they are kept and tried again, results for {}",
             self.known.local(undelivered.since),
             crate::text::duration(waits),
-            undelivered.cause
+            undelivered.cause,
+            crate::text::duration(self.known.policy.config.retention.results)
         );
         Some(problem("undelivered", &self.known.layout.outbox(), message))
     }

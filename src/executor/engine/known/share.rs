@@ -295,6 +295,17 @@ impl Known {
         self.find_unstartable();
     }
 
+    /// What lasts of copies that failed, in words.
+    pub(in super::super) fn failed_copies(&self) -> String {
+        serde_json::to_string(&self.again.kept(&self.content)).unwrap_or_default()
+    }
+
+    /// Takes that up after a restart. It is a hint: what does not read as one is copied once more.
+    pub(in super::super) fn take_up_copies(&mut self, kept: &str, now: Wall) {
+        let kept = serde_json::from_str(kept).unwrap_or_default();
+        self.again.take_up(kept, &mut self.content, now, self.world.monotonic());
+    }
+
     /// What is to be copied from now on. What was tried before may fail again, and nothing waits for it.
     pub(in super::super) fn expect_copies(&mut self, now: Wall) {
         let named: BTreeSet<ContentHash> = self.contents().cloned().collect();
