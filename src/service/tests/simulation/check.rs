@@ -35,10 +35,16 @@ impl Checks {
     pub fn attempts(&self, executor: Option<&Executor>) -> Vec<AttemptDoc> {
         let Some(executor) = executor else { return Vec::new() };
         let now = executor.world().now();
-        match executor.view(&View::History(None, None), &actor(), now) {
-            Ok(Answer::History(doc)) => doc.attempts,
-            _ => Vec::new(),
+        let (mut attempts, mut page) = (Vec::new(), None);
+        // A long history comes in parts.
+        while let Ok(Answer::History(doc)) = executor.view(&View::History(None, page), &actor(), now) {
+            attempts.extend(doc.attempts);
+            page = doc.older;
+            if page.is_none() {
+                break;
+            }
         }
+        attempts
     }
 
     /// The history went back to an earlier one: what had ended since then ends again. The service shows what it knows
