@@ -9,6 +9,7 @@ use crate::terms::Problem;
 use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
+pub(crate) mod how;
 mod request;
 
 /// The code of a file or request that cannot be read.

@@ -1,22 +1,15 @@
 //! One `[[request]]` after the other: fields, contradictions, command lines, duplicates.
 
-use super::{Defaults, Element, MALFORMED};
+use super::{Defaults, Element, how};
 use crate::clock::{Wall, When};
 use crate::fields::{self, Fields, Source};
 use crate::site::ids::{JobId, PackageId, RequestId};
-use crate::site::instruction::{
-    CommandLine, ContentHash, Entry, Outcome, Program, Rejected, Request, Restarts, RunWhen, command,
-};
-use crate::terms::{Code, Platform, Problem};
+use crate::site::instruction::{Entry, Program, Rejected, Request, command};
+use crate::terms::{Code, Problem};
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
-use std::time::Duration;
 use toml::de::DeValue;
 
-/// The longest time any request may run.
-const LONGEST_RUN: Duration = Duration::from_secs(24 * 3_600);
-/// The most entries of `depends_on`, `platforms` and `exit_codes`.
-const MAX_LIST: usize = 256;
 /// The most problems kept of one request: a thousand hostile ones must not fill the memory.
 const MAX_PROBLEMS: usize = 20;
 /// How far two local times of one instant may be apart: times of both kinds are compared only beyond it.
@@ -139,19 +132,12 @@ impl<'s, 't> Reader<'s, 't> {
         let package_id = f.need("package_id", fields::parsed::<PackageId>);
         let package = f.need("package", fields::words);
         let command = f.need("command", fields::words);
-        let command_line = self.command_line(f);
-        let (automated, background) = kind(f);
+        let command_line = how::command_line(f, &self.defaults.programs);
+        let how = how::how(f);
         let times = times(f);
-        let platforms = list_of(f, "platforms", fields::one_of(Platform::ALL, Platform::as_str));
-        let run_when = f.get("run_when", fields::one_of(RunWhen::ALL, RunWhen::as_str)).unwrap_or_default();
-        let max_run_time = f.get("max_run_time", run_time).unwrap_or(self.defaults.max_run_time);
-        let restarts = f.get("restarts", fields::one_of(Restarts::ALL, Restarts::as_str)).unwrap_or_default();
-        let ignore_windows = f.get("ignore_windows", fields::boolean).unwrap_or(false);
-        let disk_space = f.get("disk_space", fields::size);
-        let depends_on = list_of(f, "depends_on", fields::parsed::<RequestId>);
+        let depends_on = how::list_of(f, "depends_on", fields::parsed::<RequestId>);
         let suspended = f.get("suspended", fields::boolean).unwrap_or(false);
-        let content_sha256 = f.get("content_sha256", content_hash);
-        let exit_codes = exit_codes(f);
+        let content_sha256 = f.get("content_sha256", how::content_hash);
         if let Some(id) = request_id
             && depends_on.contains(&id)
         {
@@ -179,46 +165,23 @@ impl<'s, 't> Reader<'s, 't> {
             package,
             command,
             command_line,
-            automated,
-            background,
+            automated: how.automated,
+            background: how.background,
             offer_after: times.offer.unwrap_or(When::Instant(self.issued)),
             mandatory_after: times.mandatory,
             expire_after: times.expire,
-            platforms,
-            run_when,
-            max_run_time,
-            restarts,
-            ignore_windows,
-            disk_space,
+            platforms: how.platforms,
+            run_when: how.run_when,
+            max_run_time: how.max_run_time.unwrap_or(self.defaults.max_run_time),
+            restarts: how.restarts,
+            ignore_windows: how.ignore_windows,
+            disk_space: how.disk_space,
             depends_on,
             suspended,
             content_sha256,
-            exit_codes,
+            exit_codes: how.exit_codes,
             line: f.line(),
         })
-    }
-
-    /// The command line, split and checked. What is refused has a code of its own.
-    fn command_line(&self, f: &mut Fields<'s, 't>) -> Option<CommandLine> {
-        const KEY: &str = "command_line";
-        let words = f.need(KEY, |v| match v {
-            DeValue::String(line) => Ok(command::split(line)),
-            DeValue::Array(words) => {
-                let words = words.iter().map(|w| fields::text(w.get_ref()).map(str::to_owned));
-                words.collect::<Result<Vec<_>, _>>().map(Ok)
-            }
-            other => Err(format!(
-                "wanted a string like \"setup.sh --silent\" or an array of strings, found {}",
-                fields::found(other)
-            )),
-        })?;
-        match words.and_then(|words| command::command_line(words, &self.defaults.programs)) {
-            Ok(line) => Some(line),
-            Err(why) => {
-                f.wrong_as("command-refused", KEY, why);
-                None
-            }
-        }
     }
 }
 
@@ -227,18 +190,6 @@ fn names_a_file_that_is_not_copied(request: &Request) -> bool {
     let Program::InPackage(path) = &request.command_line.program else { return false };
     let mut listed = ["linux", "windows"].iter().flat_map(|os| command::platform_programs(os));
     request.content_sha256.is_none() && !listed.any(|name| name.eq_ignore_ascii_case(path))
-}
-
-/// `automated` and `background`, with what one says about the other.
-fn kind(f: &mut Fields<'_, '_>) -> (bool, bool) {
-    let automated = f.get("automated", fields::boolean);
-    let background = f.get("background", fields::boolean).unwrap_or(false);
-    if background && automated == Some(false) {
-        let message =
-            "a background command runs without a user: automated = false excludes background = true";
-        f.wrong_as("contradiction", "automated", message);
-    }
-    (automated.unwrap_or(false) || background, background)
 }
 
 struct Times {
@@ -291,64 +242,6 @@ fn order(a: When, b: When) -> Order {
         (When::Instant(a), When::Local(b)) => surely_before(a.naive_utc(), b),
         (When::Local(a), When::Instant(b)) => surely_before(a, b.naive_utc()),
     }
-}
-
-fn run_time(value: &DeValue<'_>) -> Result<Duration, String> {
-    let time = fields::some_time(value)?;
-    if time > LONGEST_RUN { Err(format!("at most 24h, found {}", fields::found(value))) } else { Ok(time) }
-}
-
-fn content_hash(value: &DeValue<'_>) -> Result<ContentHash, String> {
-    let text = fields::text(value)?;
-    ContentHash::try_from(text.to_owned())
-        .map_err(|wanted| format!("{wanted}, found {}", fields::found(value)))
-}
-
-/// A list without repetitions, bounded.
-fn list_of<'s, 't, T: PartialEq>(
-    f: &mut Fields<'s, 't>,
-    key: &'static str,
-    read: impl FnMut(&'s DeValue<'t>) -> Result<T, String>,
-) -> Vec<T> {
-    let all = f.list(key, read).unwrap_or_default();
-    if all.len() > MAX_LIST {
-        f.wrong(key, format!("more than {MAX_LIST} entries"));
-        return Vec::new();
-    }
-    let mut once = Vec::new();
-    for value in all {
-        if !once.contains(&value) {
-            once.push(value);
-        }
-    }
-    once
-}
-
-/// What differs from the default table. The keys are data: exit codes as decimal numbers.
-fn exit_codes(f: &mut Fields<'_, '_>) -> BTreeMap<i64, Outcome> {
-    let mut codes = BTreeMap::new();
-    let Some(mut table) = f.table("exit_codes") else { return codes };
-    let entries: Vec<_> = table.entries().collect();
-    if entries.len() > MAX_LIST {
-        f.wrong("exit_codes", format!("more than {MAX_LIST} entries"));
-        return codes;
-    }
-    for (key, at, value) in entries {
-        let shown = fields::cut(key, 40);
-        // One way to write a number, so that no code can stand there twice.
-        let Some(code) = key.parse::<i64>().ok().filter(|n| n.to_string() == key) else {
-            table.wrong_at(MALFORMED, &shown, at, "an exit code is a decimal number, like \"3010\"");
-            continue;
-        };
-        match fields::one_of(Outcome::ALL, Outcome::as_str)(value) {
-            Ok(outcome) => {
-                codes.insert(code, outcome);
-            }
-            Err(message) => table.wrong_at(MALFORMED, &shown, at, message),
-        }
-    }
-    f.absorb(table.finish());
-    codes
 }
 
 fn rejected(request: &Request, problems: Vec<Problem>) -> Rejected {
