@@ -1,4 +1,4 @@
-//! `pcm site lint`: a whole share, or one instruction file before it is published.
+//! `pcm site lint`: a whole share, or one instruction file before it is published. `pcm package lint`: packages.
 
 use super::App;
 use super::setup::Read;
@@ -11,7 +11,8 @@ use crate::host::facts;
 use crate::host::open::OpenError;
 use crate::site::instruction::Request;
 use crate::site::instruction::command::platform_programs;
-use crate::site::lint::{self, Asked};
+use crate::site::instruction::parse::Defaults;
+use crate::site::lint::{self, Asked, Found};
 use crate::site::share::{INS_FOLDER, open_bounded};
 use crate::site::trust::TrustMode;
 use crate::text;
@@ -20,6 +21,54 @@ use std::path::{Path, PathBuf};
 /// Judges what is named, or the configured share.
 pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> Result<Exit> {
     let path = path(app, what)?;
+    let found = asked(app, zone, hashes, |asked| {
+        if path.is_dir() {
+            return lint::share(&path, asked).map_err(|e| unreadable(&path, &e));
+        }
+        let bytes =
+            open_bounded(&path, crate::site::instruction::MAX_BYTES).map_err(|e| unreadable(&path, &e))?;
+        let named = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+        let Some(machine) = named.or_else(|| super::simulate::named_in(&bytes)) else {
+            let message = format!("{} says of no machine that it is for it", path.display());
+            return Err(Failure::new(Exit::Failed, "malformed", message, "Name it SMSID.INS"));
+        };
+        lint::file(&path, machine, asked).map_err(|e| unreadable(&path, &e))
+    })?;
+    say(app, found)
+}
+
+/// Judges packages, by their folders.
+pub fn packages(app: &App, folders: &[PathBuf], hashes: bool) -> Result<Exit> {
+    let found = asked(app, None, hashes, |asked| Ok(lint::packages(folders, asked)))?;
+    say(app, found)
+}
+
+fn say(app: &App, found: Found) -> Result<Exit> {
+    let items = found.rows().into_iter().map(|row| CheckItem {
+        item: row.item.into(),
+        verdict: row.verdict,
+        evidence: row.evidence.into(),
+        remedy: row.remedy.map(Into::into),
+    });
+    app.other(Answer::Check(CheckDoc::of(items.collect())))
+}
+
+/// The bare names that machines of any system may start, and those of this configuration.
+pub fn programs(app: &App) -> Vec<String> {
+    let mut programs = app.setup.config.request_defaults().programs;
+    for system in ["linux", "windows"] {
+        programs.extend(platform_programs(system).iter().map(|p| (*p).to_owned()));
+    }
+    programs
+}
+
+/// Judges by the rules of flags and configuration.
+fn asked<T>(
+    app: &App,
+    zone: Option<&str>,
+    hashes: bool,
+    judge: impl FnOnce(&Asked<'_>) -> Result<T>,
+) -> Result<T> {
     let zone = match zone {
         None => app.zone.clone(),
         Some(name) => facts::zone(name).map_err(|e| {
@@ -27,10 +76,7 @@ pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> 
         })?,
     };
     // A share is for machines of all systems, whatever this one is.
-    let mut defaults = app.setup.config.request_defaults();
-    for system in ["linux", "windows"] {
-        defaults.programs.extend(platform_programs(system).iter().map(|p| (*p).to_owned()));
-    }
+    let defaults = Defaults { programs: programs(app), ..app.setup.config.request_defaults() };
     let configured = app.setup.read == Read::Good;
     let windows = &app.setup.config.windows;
     let window_zone = match windows.zone.as_str() {
@@ -50,7 +96,7 @@ pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> 
         )),
         _ => None,
     };
-    let asked = Asked {
+    judge(&Asked {
         zone: &zone,
         defaults: &defaults,
         now: app.now,
@@ -58,26 +104,7 @@ pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> 
         modes: crate::host::perms::ARE_REAL
             && !(configured && app.setup.config.trust.mode == TrustMode::Signed),
         hashes,
-    };
-    let found = if path.is_dir() {
-        lint::share(&path, &asked)
-    } else {
-        let bytes =
-            open_bounded(&path, crate::site::instruction::MAX_BYTES).map_err(|e| unreadable(&path, &e))?;
-        let named = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-        let Some(machine) = named.or_else(|| super::simulate::named_in(&bytes)) else {
-            let message = format!("{} says of no machine that it is for it", path.display());
-            return Err(Failure::new(Exit::Failed, "malformed", message, "Name it SMSID.INS"));
-        };
-        lint::file(&path, machine, &asked)
-    };
-    let items = found.map_err(|e| unreadable(&path, &e))?.rows().into_iter().map(|row| CheckItem {
-        item: row.item.into(),
-        verdict: row.verdict,
-        evidence: row.evidence.into(),
-        remedy: row.remedy.map(Into::into),
-    });
-    app.other(Answer::Check(CheckDoc::of(items.collect())))
+    })
 }
 
 fn path(app: &App, what: Option<&Path>) -> Result<PathBuf> {

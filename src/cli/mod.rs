@@ -18,6 +18,7 @@ mod log;
 mod man;
 mod meant;
 mod out;
+mod package;
 mod page;
 mod publish;
 mod restart;
@@ -343,7 +344,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Log(args) => log::run(app, &args),
         Verb::Init(args) => init::run(app, &args),
         Verb::Site(args) => publish::site(app, &args.what),
-        Verb::Package(args) => publish::package(app, &args.what),
+        Verb::Package(args) => package::run(app, &args.what),
         Verb::Key(args) => key::run(app, args.what),
         Verb::Service(args) => service::carry_out(app, &args.what),
         Verb::Words { of } => completions::words(app, of),

@@ -1,85 +1,15 @@
-//! `pcm site` and `pcm package content`: what a publisher does with a share.
+//! `pcm site`: what a publisher does with a share.
 
 use super::App;
-use super::args::{PackageVerb, SiteVerb};
+use super::args::SiteVerb;
 use super::page::Page;
 use super::time::absolute;
 use crate::clock::Wall;
-use crate::error::{Exit, Failure, Result};
-use crate::site::content::write_content;
-use crate::site::ids::{MachineId, PackageId, RequestId, SiteCode};
+use crate::error::{Exit, Result};
+use crate::site::ids::{MachineId, RequestId, SiteCode};
 use crate::site::publish::site_init;
 use crate::text::SafeText;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
-
-/// `package content --json`
-#[derive(Debug, Serialize)]
-struct ContentDoc {
-    package: SafeText,
-    content_sha256: String,
-    files: usize,
-    bytes: u64,
-}
-
-/// `pcm package …`
-pub fn package(app: &App, verb: &PackageVerb) -> Result<Exit> {
-    let PackageVerb::Content { package } = verb;
-    let folder = folder(app, package)?;
-    if app.dry_run {
-        return app.would(format!("hash the files of {0} and write {0}/CONTENT", folder.display()));
-    }
-    let written = write_content(&folder)?;
-    let doc = ContentDoc {
-        package: folder.display().to_string().into(),
-        content_sha256: written.sha256.as_str().to_owned(),
-        files: written.files,
-        bytes: written.bytes,
-    };
-    app.out.view(&doc, || {
-        // The hash is longer than what is left of a line beside anything else, and is there to be copied.
-        let mut page = Page::new(None);
-        page.line(format!(
-            "{}: {}, {} bytes. For the instruction file:",
-            doc.package,
-            super::view::count(doc.files, "file"),
-            doc.bytes
-        ));
-        page.line(format!("content_sha256 = \"{}\"", doc.content_sha256));
-        page
-    })?;
-    Ok(Exit::Done)
-}
-
-/// A package's folder, or that of a package id on the first share that has it.
-fn folder(app: &App, named: &Path) -> Result<PathBuf> {
-    if named.is_dir() && app.setup.flags.shares.is_empty() {
-        return Ok(absolute(named));
-    }
-    let missing =
-        |message: String, remedy: &str| Err(Failure::new(Exit::NotFound, "no-such-package", message, remedy));
-    let Ok(id) = named.to_string_lossy().parse::<PackageId>() else {
-        let message = match app.setup.flags.shares.first() {
-            Some(_) => {
-                format!("{} is no package id, and --share is where one is looked for", named.display())
-            }
-            None => format!("there is no folder {}", named.display()),
-        };
-        return missing(message, "Name a package's folder, or its id, like BP00000A, with --share");
-    };
-    let shares = app.setup.locations();
-    if shares.is_empty() {
-        return missing(format!("no share is known that could have {id}"), "Name the share with --share");
-    }
-    let mut folders = shares.iter().map(|share| share.join("packages").join(id.as_str()));
-    match folders.find(|f| f.is_dir()) {
-        Some(folder) => Ok(folder),
-        None => missing(
-            format!("no share has packages/{id}"),
-            "Name the share with --share, or the package's folder",
-        ),
-    }
-}
 
 /// `site init --json`
 #[derive(Debug, Serialize)]

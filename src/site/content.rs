@@ -152,7 +152,7 @@ fn parse_line(line: &str) -> Result<ContentFile, String> {
 }
 
 /// Refuses every path that is not plainly below a folder, on any system.
-fn check_path(path: &str) -> Result<(), String> {
+pub(crate) fn check_path(path: &str) -> Result<(), String> {
     let shown = crate::fields::cut(path, 80);
     if path.len() > MAX_PATH {
         return Err(format!("the path is longer than {MAX_PATH} bytes"));

@@ -140,7 +140,7 @@ impl From<ContentHash> for String {
 }
 
 /// A program and its arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CommandLine {
     /// What is started.
     pub program: Program,
@@ -149,7 +149,7 @@ pub struct CommandLine {
 }
 
 /// Where the program is. A path outside the package is not expressible.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Program {
     /// Relative path with `/`, without `..`, inside the package's files.

@@ -2,7 +2,7 @@
 //! one bounded way to open any of it. Everything here treats what it reads as hostile (FORMATS.md, PROMISES.md 4).
 //!
 //! In reading order: what an id is (`ids`), how a TOML value gets its line and field (`fields`), what is published
-//! (`site_file`, `instruction`, `content`), how a share is read and judged (`share`, `trust`, `signed`), what is never taken again
+//! (`site_file`, `instruction`, `content`, `package`), how a share is read and judged (`share`, `trust`, `signed`), what is never taken again
 //! (`publication`), what a machine writes back (`mif`, `report`), whether it wrote that itself
 //! (`own_report`), what is there of an earlier life of it (`past`), how a new share is made (`publish`), and what can be wrong with one (`lint`).
 
@@ -12,6 +12,7 @@ pub mod instruction;
 pub(crate) mod lint;
 pub(crate) mod mif;
 pub mod own_report;
+pub(crate) mod package;
 pub mod past;
 pub(crate) mod publication;
 pub(crate) mod publish;

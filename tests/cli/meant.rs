@@ -49,6 +49,10 @@ const VERBS: &[(&str, &[&str], Means)] = &[
     ("site init", &["new", "--site", "BP0"], Neither),
     ("site lint", &[], Reads),
     ("site verify", &["share/PCM.SITE"], Neither),
+    ("package new", &["--name", "Acme"], Reads),
+    ("package import", &["etc", "--name", "Acme", "--command-line", "setup.sh"], Reads),
+    ("package list", &[], Reads),
+    ("package lint", &[], Reads),
     ("package content", &["BP00000A"], Reads),
     ("key generate", &["key"], Neither),
     (

@@ -14,6 +14,8 @@ mod keys;
 mod meant;
 mod newcomer;
 #[cfg(unix)]
+mod package;
+#[cfg(unix)]
 mod twins;
 
 use std::path::Path;

@@ -23,6 +23,10 @@ use crate::site::content::parse_content;
 use crate::site::instruction::parse::parse;
 use crate::site::instruction::render::render;
 use crate::site::instruction::{Entry, InstructionFile, MAX_REQUESTS, Request};
+use crate::site::package::import::{
+    Said, Wishes, finish_package as finish, read_deb, read_msi, read_rpm, read_sms,
+};
+use crate::site::package::{self, Package};
 use crate::site::report::MachineReport;
 use crate::site::signed::block;
 use crate::site::signed::list::TrustList;
@@ -40,17 +44,22 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("config", config),
     ("content", content),
+    ("deb", deb),
     ("frame", frame),
     ("instruction", instruction),
     ("keymap", keymap),
     ("keys", keys),
     ("log", log),
     ("mif", mif),
+    ("msi", msi),
+    ("package", package),
     ("report", report),
+    ("rpm", rpm),
     ("signature", signature),
     ("signed", signed),
     ("signer", signer),
     ("site_file", site_file),
+    ("sms", sms),
     ("text", text),
     ("theme", theme),
     ("time", time),
@@ -89,6 +98,56 @@ fn config(data: &[u8]) {
 fn content(data: &[u8]) {
     if let Ok(content) = parse_content(data) {
         assert_eq!(content.text().as_bytes(), data);
+    }
+}
+
+/// What a package file says can be written as a definition, and is then read as it was.
+fn said(said: Result<Said, String>) {
+    let id = "BP00000A".parse().expect("a good id");
+    let wishes = Wishes { programs: programs(), ..Wishes::default() };
+    match said.map(|said| finish("x", id, &wishes, said)) {
+        Ok(Ok(package)) => again(&package),
+        Ok(Err(failure)) => {
+            safe(&failure.message);
+            assert!(!failure.message.is_empty());
+        }
+        Err(why) => assert!(!why.is_empty()),
+    }
+}
+
+fn programs() -> Vec<String> {
+    ["dpkg", "rpm", "apt-get", "dnf", "msiexec.exe"].map(str::to_owned).to_vec()
+}
+
+fn again(package: &Package) {
+    let text = package::render(package, &[]);
+    let read = package::parse(text.as_bytes(), "package.toml", &programs());
+    let mut read = read.unwrap_or_else(|problems| panic!("{problems:?}\n{text}"));
+    read.commands.iter_mut().zip(&package.commands).for_each(|(read, given)| read.line = given.line);
+    assert_eq!(&read, package, "{text}");
+}
+
+fn deb(data: &[u8]) {
+    said(read_deb(data, "acme.deb"));
+}
+
+fn rpm(data: &[u8]) {
+    said(read_rpm(data, "acme.rpm"));
+}
+
+fn msi(data: &[u8]) {
+    said(read_msi(std::io::Cursor::new(data), "acme.msi", "BP00000A".parse().expect("a good id")));
+}
+
+fn sms(data: &[u8]) {
+    said(read_sms(data, &programs()));
+}
+
+/// What is accepted can be written and is then read as the same package.
+fn package(data: &[u8]) {
+    match package::parse(data, "package.toml", &programs()) {
+        Ok(package) => again(&package),
+        Err(problems) => refused(&problems),
     }
 }
 

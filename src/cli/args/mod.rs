@@ -15,7 +15,7 @@ pub use act::{
 };
 pub use key::{FolderArgs, KeyArgs, KeyVerb, PartArg, RoleArg, SignArgs};
 pub use machine::{AdoptArg, DemoArgs, InitArgs, ServiceArgs, ServiceVerb};
-pub use site::{PackageArgs, PackageVerb, SiteArgs, SiteVerb};
+pub use site::{ImportArgs, PackageArgs, PackageVerb, SiteArgs, SiteVerb};
 pub use views::{
     AuditArgs, AuditVerb, HelpArgs, HistoryArgs, LevelArg, ListArgs, LogArgs, OneRequest, SimulateArgs,
 };
@@ -324,12 +324,14 @@ impl Verb {
                 | Verb::Poll
                 | Verb::Init(_)
                 | Verb::Site(SiteArgs { what: SiteVerb::Init { .. } })
-                | Verb::Package(_)
                 | Verb::Key(KeyArgs {
                     what: KeyVerb::Generate { .. }
                         | KeyVerb::Trust { .. }
                         | KeyVerb::Revoke { .. }
                         | KeyVerb::Withdraw { .. }
+                })
+                | Verb::Package(PackageArgs {
+                    what: PackageVerb::New { .. } | PackageVerb::Import(_) | PackageVerb::Content { .. },
                 })
                 | Verb::Service(ServiceArgs { what: ServiceVerb::Install | ServiceVerb::Uninstall })
         )

@@ -1,7 +1,9 @@
 //! Arguments of what a publisher does with a share: site, package.
 
 use super::key::{FolderArgs, PartArg};
-use crate::site::ids::{MachineId, SiteCode};
+use super::suggest::Suggested;
+use crate::site::ids::{MachineId, PackageId, SiteCode};
+use crate::terms::Platform;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -68,10 +70,75 @@ pub struct PackageArgs {
 /// `pcm package …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum PackageVerb {
+    /// Begin a package: its folder, and a package.toml that explains every key
+    New {
+        /// Its id (default: the next free one)
+        #[arg(value_name = "ID")]
+        id: Option<PackageId>,
+        /// Its name
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Make a package of a .deb, .rpm or .msi, a package definition file (*.pdf, *.sms), or a folder
+    ///
+    /// What the file says of itself is taken: name, version, platforms, how it is installed and removed without anybody, and
+    /// how a machine knows that it is installed. What it does not say is asked for by a flag. Its files are copied and hashed.
+    Import(ImportArgs),
+    /// The packages of a share
+    List,
+    /// Everything that is wrong with packages; exit status 10 where something is
+    Lint {
+        /// Packages, by folder or by id on the share (default: all)
+        #[arg(value_name = "DIR|ID")]
+        packages: Vec<PathBuf>,
+        /// Hash every file, too
+        #[arg(long)]
+        hashes: bool,
+    },
     /// Write CONTENT, the hashes of a package's files, and print its own hash
     Content {
         /// The package's folder, or its id on the share
         #[arg(value_name = "DIR|ID")]
         package: PathBuf,
     },
+}
+
+/// `pcm package import`
+#[derive(Debug, Clone, Args)]
+pub struct ImportArgs {
+    /// What it is made of
+    #[arg(value_name = "FILE|FOLDER")]
+    pub from: PathBuf,
+    /// Its id (default: the next free one)
+    #[arg(long, value_name = "ID")]
+    pub id: Option<PackageId>,
+    /// Its name, where the file does not say it or says another
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Its version, in the same way
+    #[arg(long, value_name = "VERSION")]
+    pub version: Option<String>,
+    /// Where its commands can run (repeatable), in the same way
+    #[arg(long = "platform", value_name = "PLATFORM", value_parser = PLATFORMS)]
+    pub platforms: Vec<Platform>,
+    /// How it is installed, in the same way: a program of the package, or of the machine, with its arguments
+    #[arg(long, value_name = "LINE")]
+    pub command_line: Option<String>,
+    /// The files that a package definition file is about
+    #[arg(long, value_name = "FOLDER")]
+    pub files: Option<PathBuf>,
+    /// In the place of the package with this id, of which nothing stays
+    #[arg(long, requires = "id")]
+    pub replace: bool,
+}
+
+const PLATFORMS: Suggested<Platform> =
+    Suggested::new(platform, || Platform::ALL.iter().map(|one| one.as_str()).collect());
+
+fn platform(text: &str) -> Result<Platform, String> {
+    let found = Platform::ALL.iter().copied().find(|one| one.as_str() == text);
+    found.ok_or_else(|| {
+        let all: Vec<&str> = Platform::ALL.iter().map(|one| one.as_str()).collect();
+        format!("wanted one of {}", all.join(", "))
+    })
 }

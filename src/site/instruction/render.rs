@@ -82,7 +82,8 @@ fn render_request(out: &mut String, r: &Request, issued: Wall) {
     }
 }
 
-fn line(out: &mut String, key: &str, value: &str) {
+/// A key with its value, which is TOML already.
+pub(crate) fn line(out: &mut String, key: &str, value: &str) {
     // Writing to a string cannot fail.
     let _ = writeln!(out, "{key} = {value}");
 }
@@ -104,7 +105,8 @@ pub(crate) fn quoted(text: &str) -> String {
     out
 }
 
-fn command_line(line: &CommandLine) -> String {
+/// A command line as one string, or as an array where no string can say it.
+pub(crate) fn command_line(line: &CommandLine) -> String {
     let program = match &line.program {
         Program::Listed(name) => name.clone(),
         // A bare name could stand on a machine's list; with `./` it is always in the package.
@@ -137,7 +139,8 @@ fn instant(at: Wall) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-fn duration(d: Duration) -> String {
+/// `2h`, `10m`, `30s`
+pub(crate) fn duration(d: Duration) -> String {
     match d.as_secs() {
         s if s > 0 && s % 3_600 == 0 => format!("{}h", s / 3_600),
         s if s > 0 && s % 60 == 0 => format!("{}m", s / 60),
@@ -145,7 +148,8 @@ fn duration(d: Duration) -> String {
     }
 }
 
-fn size(bytes: u64) -> String {
+/// `200 MB`
+pub(crate) fn size(bytes: u64) -> String {
     let unit = [(40, "TB"), (30, "GB"), (20, "MB"), (10, "KB")];
     match unit.iter().find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1 << shift)) {
         Some((shift, unit)) => format!("{} {unit}", bytes >> shift),

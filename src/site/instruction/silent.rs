@@ -45,6 +45,23 @@ pub fn doubt(line: &CommandLine) -> Option<Doubt> {
                 remedy: "-y among its arguments",
             })
         }
+        "dpkg" => {
+            let installs = changes(&["-i", "--install", "--unpack", "--configure"]);
+            let decided = line.args.iter().any(|arg| {
+                let forced = arg.strip_prefix("--force-");
+                forced.is_some_and(|f| f.split(',').any(|f| f.starts_with("conf") || f == "all"))
+            });
+            (installs && !decided).then(|| Doubt {
+                why: "dpkg without --force-confold asks what becomes of a configuration file that somebody changed, \
+                      and stops when nobody answers"
+                    .into(),
+                remedy: "--force-confdef --force-confold among its arguments",
+            })
+        }
+        "rpm" => changes(&["--addsign", "--resign"]).then(|| Doubt {
+            why: "rpm asks for the passphrase of the key that signs".into(),
+            remedy: "packages that are signed already",
+        }),
         "dnf" | "yum" | "zypper" => {
             let asks =
                 changes(&["install", "remove", "erase", "update", "upgrade", "autoremove", "in", "rm"]);
@@ -65,15 +82,21 @@ mod tests {
     use crate::site::instruction::command;
 
     fn of(line: &str) -> Option<Doubt> {
-        let programs = ["msiexec.exe", "apt-get", "dnf", "dpkg"].map(str::to_owned);
+        let programs = ["msiexec.exe", "apt-get", "dnf", "dpkg", "rpm"].map(str::to_owned);
         doubt(&command::command_line(command::split(line).unwrap(), &programs).unwrap())
     }
 
     #[test]
     fn programs_that_ask_are_known_by_what_their_command_line_lacks() {
-        for line in
-            ["msiexec.exe /i a.msi", "msiexec.exe /i a.msi /qf", "apt-get install acme", "dnf install acme"]
-        {
+        for line in [
+            "msiexec.exe /i a.msi",
+            "msiexec.exe /i a.msi /qf",
+            "apt-get install acme",
+            "dnf install acme",
+            "dpkg -i acme.deb",
+            "dpkg --force-depends --install acme.deb",
+            "rpm --resign acme.rpm",
+        ] {
             assert!(of(line).is_some(), "{line}");
         }
     }
@@ -87,7 +110,10 @@ mod tests {
             "apt-get install -qqy acme",
             "apt-get update",
             "dnf install --assumeyes acme",
-            "dpkg -i acme.deb",
+            "dpkg --force-confdef --force-confold -i acme.deb",
+            "dpkg --force-confdef,confnew --install acme.deb",
+            "dpkg -r acme",
+            "rpm -U acme.rpm",
             "setup.sh",
         ] {
             assert_eq!(of(line), None, "{line}");

@@ -1,19 +1,17 @@
 //! The packages that requests name: there, listed as they are, with the program that is to be started. Each package is
 //! looked at once, however many machines it goes to.
 
-use super::{Asked, Found, count};
+use super::{Asked, Found, asks, count};
 use crate::host::open::{Folder, OpenError};
-use crate::site::content::{self, Content, ContentFile, Target, hash_bytes, hash_reader, parse_content};
+use crate::site::content::{self, ContentFile, Target, hash_reader};
 use crate::site::ids::PackageId;
-use crate::site::instruction::{ContentHash, Program, Request};
-use crate::site::share::read_bounded;
+use crate::site::instruction::{CommandLine, ContentHash, Program, Request};
+use crate::site::package::shelf::{FOLDER, contents};
 use crate::site::trust::{Judge, TrustMode};
 use crate::terms::Platform;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The folder of the packages.
-const FOLDER: &str = "packages";
 /// The deepest that folders of a package are looked into.
 const MAX_DEPTH: usize = 64;
 /// So many faults of one package are told.
@@ -24,11 +22,11 @@ const FAULTS: usize = 5;
 pub(super) struct Packages {
     packages: BTreeMap<PackageId, Option<Listed>>,
     asked: BTreeSet<(PackageId, ContentHash)>,
-    programs: BTreeSet<(PackageId, String, Vec<Platform>)>,
+    programs: BTreeSet<(PackageId, CommandLine, Vec<Platform>)>,
 }
 
 /// A package's list, as far as it is needed again.
-struct Listed {
+pub(super) struct Listed {
     hash: ContentHash,
 }
 
@@ -50,7 +48,7 @@ impl Packages {
     ) {
         let Some(wanted) = &request.content_sha256 else { return };
         let id = request.package_id;
-        let listed = self.packages.entry(id).or_insert_with(|| look(root, id, asked, found));
+        let listed = self.packages.entry(id).or_insert_with(|| look_for(root, id, asked, found));
         let Some(listed) = listed else { return };
         if listed.hash != *wanted {
             if self.asked.insert((id, wanted.clone())) {
@@ -69,31 +67,50 @@ impl Packages {
         }
         if let Program::InPackage(path) = &request.command_line.program
             && let named = named(request, reported)
-            && self.programs.insert((id, path.clone(), named.clone()))
-            && let Ok(content) = read_list(root, id).map(|(content, _)| content)
+            && self.programs.insert((id, request.command_line.clone(), named.clone()))
+            && let Ok(package) = open(root, id)
         {
-            let remedy =
-                "Correct command_line or platforms, or put a program that can be started into the package";
-            let starts = if content.files.iter().any(|f| f.path == *path) {
-                startable(root, id, path, &named)
-            } else {
-                Starts::Nowhere(format!("{path:?} is not among the files of {FOLDER}/{id}"))
-            };
-            match starts {
-                Starts::Everywhere => {}
-                Starts::Nowhere(why) => {
-                    found.block("content", format!("{here}: the program {why}"), remedy);
-                }
-                Starts::OnlyOn(platforms) => found.unknown(
-                    "content",
-                    format!(
-                        "{here}: the program {path} can be started on {platforms} alone, and neither the request nor a \
-                         report of its machine says the platform"
-                    ),
-                    "Name them in the request: platforms = [\"…\"]",
-                ),
+            let unsaid = "neither the request nor a report of its machine says the platform";
+            program(&package, path, &named, (here, unsaid), found);
+            if request.automated {
+                asks::judge(&package, path, &request.command_line, here, found);
             }
         }
+    }
+}
+
+fn open(root: &Folder, id: PackageId) -> Result<Folder, OpenError> {
+    root.folder(FOLDER)?.folder(id.as_str())
+}
+
+/// Whether a program of a package is there, and can be started wherever it may come to, as far as the file itself shows.
+/// With where it is named, and what to say where no platform is.
+pub(super) fn program(
+    package: &Folder,
+    path: &str,
+    named: &[Platform],
+    (here, unsaid): (&str, &str),
+    found: &mut Found,
+) {
+    // What cannot be read is told by the look at the package.
+    let Ok((content, _)) = contents(package) else { return };
+    let starts = if content.files.iter().any(|f| f.path == *path) {
+        startable(package, path, named)
+    } else {
+        Starts::Nowhere(format!("{path:?} is not among the files of {}", package.path().display()))
+    };
+    match starts {
+        Starts::Everywhere => {}
+        Starts::Nowhere(why) => found.block(
+            "content",
+            format!("{here}: the program {why}"),
+            "Correct command_line or platforms, or put a program that can be started into the package",
+        ),
+        Starts::OnlyOn(platforms) => found.unknown(
+            "content",
+            format!("{here}: the program {path} can be started on {platforms} alone, and {unsaid}"),
+            "Name them: platforms = [\"…\"]",
+        ),
     }
 }
 
@@ -112,10 +129,9 @@ enum Starts {
     OnlyOn(String),
 }
 
-fn startable(root: &Folder, id: PackageId, path: &str, named: &[Platform]) -> Starts {
-    let open = || root.folder(FOLDER)?.folder(id.as_str())?.folder(content::FILES);
+fn startable(package: &Folder, path: &str, named: &[Platform]) -> Starts {
     // What cannot be opened is told by the look at the package.
-    let Ok(files) = open() else { return Starts::Everywhere };
+    let Ok(files) = package.folder(content::FILES) else { return Starts::Everywhere };
     let judge = |p: &Platform| {
         content::startable(&files, path, Target { platform: Some(*p), system: None }).map_err(|why| (why, *p))
     };
@@ -149,26 +165,32 @@ fn words(platforms: &[Platform]) -> String {
     platforms.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn read_list(root: &Folder, id: PackageId) -> Result<(Content, ContentHash), String> {
-    let words = |e: OpenError| e.to_string();
-    let package = root.folder(FOLDER).map_err(words)?.folder(id.as_str()).map_err(words)?;
-    let mut open = package.file(content::NAME).map_err(|e| format!("{}: {e}", content::NAME))?;
-    let bytes = read_bounded(&mut open, content::MAX_BYTES).map_err(|e| format!("{}: {e}", content::NAME))?;
-    let content = parse_content(&bytes).map_err(|e| e.to_string())?;
-    Ok((content, hash_bytes(&bytes)))
+fn not_there(shown: &str, why: &str, found: &mut Found) {
+    found.block(
+        "content",
+        format!("{shown}: {why}"),
+        format!("Put the package there, and list its files: pcm package content {shown}"),
+    );
+}
+
+fn look_for(root: &Folder, id: PackageId, asked: &Asked<'_>, found: &mut Found) -> Option<Listed> {
+    match open(root, id) {
+        Ok(package) => look(&package, asked, found),
+        Err(e) => {
+            let shown = root.path().join(FOLDER).join(id.as_str()).display().to_string();
+            not_there(&shown, &e.to_string(), found);
+            None
+        }
+    }
 }
 
 /// Looks at a package once: its list, and whether its files are what is listed.
-fn look(root: &Folder, id: PackageId, asked: &Asked<'_>, found: &mut Found) -> Option<Listed> {
-    let shown = root.path().join(FOLDER).join(id.as_str()).display().to_string();
-    let (content, hash) = match read_list(root, id) {
+pub(super) fn look(package: &Folder, asked: &Asked<'_>, found: &mut Found) -> Option<Listed> {
+    let shown = package.path().display().to_string();
+    let (content, hash) = match contents(package) {
         Ok(read) => read,
         Err(why) => {
-            found.block(
-                "content",
-                format!("{shown}: {why}"),
-                format!("Put the package there, and list its files: pcm package content {shown}"),
-            );
+            not_there(&shown, &why, found);
             return None;
         }
     };
@@ -179,10 +201,9 @@ fn look(root: &Folder, id: PackageId, asked: &Asked<'_>, found: &mut Found) -> O
         faults: Vec::new(),
         loose: Vec::new(),
     };
-    let opened = root.folder(FOLDER).and_then(|f| f.folder(id.as_str()));
-    match opened.and_then(|package| package.folder(content::FILES).map(|files| (package, files))) {
-        Ok((package, files)) => {
-            walk.modes(&package);
+    match package.folder(content::FILES) {
+        Ok(files) => {
+            walk.modes(package);
             walk.folder(&files, "", 0);
         }
         Err(_) if content.files.is_empty() => {}

@@ -1,13 +1,18 @@
-//! `pcm site lint`: everything that can be wrong on a share before a machine meets it, or in one instruction file before
-//! it is published. Reads one file after the other and keeps none of them, so that a site of 10,000 machines is no
-//! matter. `share` walks, `request` judges one request after the other, `content` the packages they name.
+//! `pcm site lint` and `pcm package lint`: everything that can be wrong on a share before a machine meets it, or in one
+//! instruction file or package before it is published. Reads one file after the other and keeps none of them, so that a
+//! site of 10,000 machines is no matter. `share` walks, `request` judges one request after the other, `package` one package
+//! after the other, `command` what both start, `asks` whether that asks somebody, `content` the packages' files.
 
+mod asks;
+mod command;
 mod content;
+mod package;
 mod request;
 mod share;
 #[cfg(test)]
 mod tests;
 
+pub use package::packages;
 pub use share::{file, share};
 
 use super::instruction::Request;
@@ -35,7 +40,7 @@ pub struct Asked<'a> {
 }
 
 /// The items, in the order in which they are shown.
-pub const ITEMS: [&str; 15] = [
+pub const ITEMS: [&str; 17] = [
     "site-file",
     "publishing",
     "machines",
@@ -49,6 +54,8 @@ pub const ITEMS: [&str; 15] = [
     "request-ids",
     "serials",
     "dependencies",
+    "packages",
+    "bounds",
     "content",
     "modes",
 ];

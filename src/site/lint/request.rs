@@ -1,9 +1,10 @@
 //! One instruction file that parses: each request for itself, then what they say of each other.
 
+use super::command::{self, Line};
 use super::{Asked, Found, place};
 use crate::clock::{LocalKind, When};
 use crate::site::ids::RequestId;
-use crate::site::instruction::{Entry, InstructionFile, Request, silent};
+use crate::site::instruction::{Entry, InstructionFile, Request};
 use crate::terms::Problem;
 use crate::text::stamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,12 +78,13 @@ fn one(request: &Request, file: &InstructionFile, shown: &str, asked: &Asked<'_>
             "Set background = true, or leave mandatory_after out",
         );
     }
-    if request.automated
-        && let Some(doubt) = silent::doubt(&request.command_line)
-    {
-        found.block("silent", format!("{here}: {}", doubt.why), format!("Publish it with {}", doubt.remedy));
-    }
-    exit_codes(request, &here, found);
+    let line = Line {
+        line: &request.command_line,
+        automated: request.automated,
+        platforms: &request.platforms,
+        exit_codes: &request.exit_codes,
+    };
+    command::judge(&line, &here, "requests", found);
     times(request, file, &here, asked, found);
     if let Some(why) =
         asked.fits.filter(|_| mandatory && !request.ignore_windows).and_then(|fits| fits(request))
@@ -93,22 +95,6 @@ fn one(request: &Request, file: &InstructionFile, shown: &str, asked: &Asked<'_>
             "Lower max_run_time, lengthen a window, or set ignore_windows",
         );
     }
-}
-
-/// Codes that no program can return where the request runs: `exit 3010` arrives as 194 on Linux, and is a failure there.
-fn exit_codes(request: &Request, here: &str, found: &mut Found) {
-    const HIGHEST: i64 = 255;
-    let only_linux =
-        !request.platforms.is_empty() && request.platforms.iter().all(|platform| platform.is_linux());
-    let never: Vec<&i64> =
-        request.exit_codes.keys().filter(|code| only_linux && !(0..=HIGHEST).contains(*code)).collect();
-    let Some(first) = never.first() else { return };
-    let names: Vec<String> = never.iter().map(ToString::to_string).collect();
-    found.block(
-        "requests",
-        format!("{here}: exit_codes names {}, and exit codes end at {HIGHEST} on Linux", names.join(", ")),
-        format!("Name the code that arrives there: {first} arrives as {}", first.rem_euclid(HIGHEST + 1)),
-    );
 }
 
 /// What a clock change does to local times, and what only shows once they are instants.

@@ -1,7 +1,7 @@
 //! The whole share, or one instruction file: what is there, what is missing, and every file in turn.
 
 use super::content::Packages;
-use super::{Asked, Found, count, place, request};
+use super::{Asked, Found, count, package, place, request};
 use crate::host::open::{Folder, OpenError};
 use crate::site::ids::{MachineId, RequestId};
 use crate::site::instruction::{self, Entry, InstructionFile};
@@ -55,6 +55,7 @@ pub fn share(dir: &Path, asked: &Asked<'_>) -> Result<Found, OpenError> {
         Err(e) => found.block("instructions", format!("{INS_FOLDER}: {e}"), "Make it: machines look there"),
     }
     walk.say(&mut found);
+    package::on_share(&root, asked, &mut found);
     Ok(found)
 }
 

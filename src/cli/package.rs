@@ -1,0 +1,424 @@
+//! `pcm package`: what a publisher does with the packages of a share.
+
+use super::App;
+use super::args::{ImportArgs, PackageVerb};
+use super::page::Page;
+use super::table::{Table, fixed, words};
+use super::time::absolute;
+use super::view::count;
+use crate::error::{Exit, Failure, Result};
+use crate::host::open::Folder;
+use crate::site::content::{FILES, Written, write_content};
+use crate::site::ids::PackageId;
+use crate::site::instruction::render::command_line;
+use crate::site::package::import::{self, Imported, Wishes};
+use crate::site::package::shelf::{self, Shelf};
+use crate::site::package::{NAME, Package, render, request_lines, starter};
+use crate::text::{self, SafeText};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// `pcm package …`
+pub fn run(app: &App, verb: &PackageVerb) -> Result<Exit> {
+    match verb {
+        PackageVerb::New { id, name } => new(app, *id, name.as_deref()),
+        PackageVerb::Import(args) => import(app, args),
+        PackageVerb::List => list(app),
+        PackageVerb::Lint { packages, hashes } => {
+            let folders = match packages.as_slice() {
+                [] => {
+                    let shelf = shelf(app)?;
+                    shelf.ids()?.into_iter().map(|id| shelf.path(id)).collect()
+                }
+                named => named.iter().map(|one| folder(app, one)).collect::<Result<Vec<_>>>()?,
+            };
+            super::lint::packages(app, &folders, *hashes)
+        }
+        PackageVerb::Content { package } => content(app, package),
+    }
+}
+
+/// Where new packages go, and where all of them are: the share that is named, or the first that is configured.
+fn shelf(app: &App) -> Result<Shelf> {
+    match app.setup.locations() {
+        [] => {
+            let remedy = "Name it with --share; `pcm site init` makes one";
+            Err(Failure::new(Exit::Usage, "usage", "no share is known here", remedy))
+        }
+        [_, _, ..] if app.setup.flags.shares.len() > 1 => {
+            Err(Failure::new(Exit::Usage, "usage", "a package is on one share", "Name one --share"))
+        }
+        [first, ..] => Shelf::open(first),
+    }
+}
+
+/// `package content --json`
+#[derive(Debug, Serialize)]
+struct ContentDoc {
+    package: SafeText,
+    content_sha256: String,
+    files: usize,
+    bytes: u64,
+}
+
+fn content(app: &App, package: &Path) -> Result<Exit> {
+    let folder = folder(app, package)?;
+    if app.dry_run {
+        return app.would(format!("hash the files of {0} and write {0}/CONTENT", folder.display()));
+    }
+    let written = write_content(&folder)?;
+    let doc = ContentDoc {
+        package: folder.display().to_string().into(),
+        content_sha256: written.sha256.as_str().to_owned(),
+        files: written.files,
+        bytes: written.bytes,
+    };
+    app.out.view(&doc, || {
+        // The hash is longer than what is left of a line beside anything else, and is there to be copied.
+        let mut page = Page::new(None);
+        page.line(format!(
+            "{}: {}, {} bytes. For the instruction file:",
+            doc.package,
+            count(doc.files, "file"),
+            doc.bytes
+        ));
+        page.line(format!("content_sha256 = \"{}\"", doc.content_sha256));
+        page
+    })?;
+    Ok(Exit::Done)
+}
+
+/// A package's folder, or that of a package id on the first share that has it.
+fn folder(app: &App, named: &Path) -> Result<PathBuf> {
+    if named.is_dir() && app.setup.flags.shares.is_empty() {
+        return Ok(absolute(named));
+    }
+    let missing =
+        |message: String, remedy: &str| Err(Failure::new(Exit::NotFound, "no-such-package", message, remedy));
+    let Ok(id) = named.to_string_lossy().parse::<PackageId>() else {
+        let message = match app.setup.flags.shares.first() {
+            Some(_) => {
+                format!("{} is no package id, and --share is where one is looked for", named.display())
+            }
+            None => format!("there is no folder {}", named.display()),
+        };
+        return missing(message, "Name a package's folder, or its id, like BP00000A, with --share");
+    };
+    let shares = app.setup.locations();
+    if shares.is_empty() {
+        return missing(format!("no share is known that could have {id}"), "Name the share with --share");
+    }
+    let mut folders = shares.iter().map(|share| share.join("packages").join(id.as_str()));
+    match folders.find(|f| f.is_dir()) {
+        Some(folder) => Ok(folder),
+        None => missing(
+            format!("no share has packages/{id}"),
+            "Name the share with --share, or the package's folder",
+        ),
+    }
+}
+
+/// `package new --json`
+#[derive(Debug, Serialize)]
+struct NewDoc {
+    package_id: PackageId,
+    folder: SafeText,
+}
+
+fn new(app: &App, id: Option<PackageId>, name: Option<&str>) -> Result<Exit> {
+    let shelf = shelf(app)?;
+    let id = id.map_or_else(|| shelf.next_id(), Ok)?;
+    shelf.may_place(id, false)?;
+    let folder = shelf.path(id);
+    if app.dry_run {
+        return app.would(format!("begin package {id} in {}", folder.display()));
+    }
+    let name = SafeText::new(name.unwrap_or(id.as_str()));
+    shelf.place(id, &starter(id, &name), &[], &[], false)?;
+    let doc = NewDoc { package_id: id, folder: folder.display().to_string().into() };
+    app.out.view(&doc, || {
+        let (mut page, share) = (Page::new(app.out.width), on_share(app));
+        page.line(format!("Package {id} begins in {}.", doc.folder));
+        page.item("1. ", format!("Copy its files to {}/{FILES}.", doc.folder));
+        page.item(
+            "2. ",
+            format!("Say in {}/{NAME} how it is run; every key is explained there.", doc.folder),
+        );
+        page.item("3. ", format!("{} package content {id}{share}", app.setup.pcm));
+        page.item("4. ", format!("{} package lint {id}{share}", app.setup.pcm));
+        page
+    })?;
+    Ok(Exit::Done)
+}
+
+/// The flag that names the share again, where it was named.
+fn on_share(app: &App) -> String {
+    let flag = |share: &PathBuf| format!(" --share {}", text::shell_word(&share.display().to_string()));
+    app.setup.flags.shares.first().map(flag).unwrap_or_default()
+}
+
+/// `package import --json`
+#[derive(Debug, Serialize)]
+struct ImportDoc {
+    package_id: PackageId,
+    name: SafeText,
+    version: Option<SafeText>,
+    publisher: Option<SafeText>,
+    commands: Vec<CommandDoc>,
+    folder: SafeText,
+    content_sha256: String,
+    files: usize,
+    bytes: u64,
+    replaced: bool,
+    notes: Vec<SafeText>,
+}
+
+/// One command of it.
+#[derive(Debug, Serialize)]
+struct CommandDoc {
+    command: SafeText,
+    command_line: SafeText,
+    platforms: Vec<&'static str>,
+    automated: bool,
+    background: bool,
+    removes: bool,
+    /// The lines of an instruction file, but for the ids of request and job and the times.
+    request: String,
+}
+
+fn import(app: &App, args: &ImportArgs) -> Result<Exit> {
+    let shelf = shelf(app)?;
+    let id = args.id.map_or_else(|| shelf.next_id(), Ok)?;
+    shelf.may_place(id, args.replace)?;
+    let from = absolute(&args.from);
+    let wishes = Wishes {
+        name: args.name.clone(),
+        version: args.version.clone(),
+        platforms: args.platforms.clone(),
+        command_line: args.command_line.clone(),
+        files: args.files.as_deref().map(absolute),
+        programs: super::lint::programs(app),
+    };
+    let imported = import::import(&from, id, &wishes)?;
+    let replaced = args.replace && shelf.path(id).exists();
+    if app.dry_run {
+        return app.would(plan(&imported, &shelf.path(id), replaced));
+    }
+    let name = args.from.file_name().unwrap_or(args.from.as_os_str()).to_string_lossy();
+    let mut remarks = vec![SafeText::new(&format!("Made of {name} by `pcm package import`."))];
+    remarks.extend(imported.notes.iter().cloned());
+    let text = render(&imported.package, &remarks);
+    let written = shelf.place(id, &text, &imported.files, &imported.beside, args.replace)?;
+    let doc = document(&imported, &written, &shelf.path(id), replaced);
+    app.out.view(&doc, || import_page(app, &doc))?;
+    Ok(Exit::Done)
+}
+
+fn plan(imported: &Imported, folder: &Path, replaced: bool) -> String {
+    let Package { name, version, commands, .. } = &imported.package;
+    let version = version.as_ref().map(|v| format!(" {v}")).unwrap_or_default();
+    let commands: Vec<String> =
+        commands.iter().map(|c| format!("{}: {}", c.name, command_line(&c.command_line))).collect();
+    let put = if replaced { "replace" } else { "make" };
+    let files = count(imported.files.len(), "file");
+    format!("{put} {} of {name}{version} with {files}; {}", folder.display(), commands.join("; "))
+}
+
+fn document(imported: &Imported, written: &Written, folder: &Path, replaced: bool) -> ImportDoc {
+    let package = &imported.package;
+    let commands = package.commands.iter().map(|command| CommandDoc {
+        command: command.name.clone(),
+        command_line: line(command),
+        platforms: command.how.platforms.iter().map(|p| p.as_str()).collect(),
+        automated: command.how.automated,
+        background: command.how.background,
+        removes: command.removes,
+        request: request_lines(package, command, Some(&written.sha256)),
+    });
+    ImportDoc {
+        package_id: package.package_id,
+        name: package.name.clone(),
+        version: package.version.clone(),
+        publisher: package.publisher.clone(),
+        commands: commands.collect(),
+        folder: folder.display().to_string().into(),
+        content_sha256: written.sha256.as_str().to_owned(),
+        files: written.files,
+        bytes: written.bytes,
+        replaced,
+        notes: imported.notes.clone(),
+    }
+}
+
+/// A command line as it is written in a file, without the quotes round it.
+fn line(command: &crate::site::package::PackageCommand) -> SafeText {
+    use crate::site::instruction::Program;
+    let program = match &command.command_line.program {
+        Program::Listed(name) => name.clone(),
+        Program::InPackage(path) => path.clone(),
+    };
+    let words: Vec<String> =
+        std::iter::once(program).chain(command.command_line.args.iter().cloned()).collect();
+    crate::site::instruction::command::join(&words).unwrap_or_else(|| words.join(" ")).into()
+}
+
+fn import_page(app: &App, doc: &ImportDoc) -> Page {
+    // Lines that are there to be copied are not wrapped.
+    let mut page = Page::new(None);
+    let version = doc.version.as_ref().map(|v| format!(" {v}")).unwrap_or_default();
+    page.line(format!(
+        "{}: {}{version}, {}, {}, in {}.",
+        doc.package_id,
+        doc.name,
+        count(doc.files, "file"),
+        text::bytes(doc.bytes),
+        doc.folder
+    ));
+    for command in &doc.commands {
+        page.line(format!("  {}: {}", command.command, command.command_line));
+    }
+    for note in &doc.notes {
+        page.item("  note: ", note.as_str());
+    }
+    if doc.files == 0 {
+        let (id, share) = (doc.package_id, on_share(app));
+        page.blank().line(format!(
+            "Copy its files to {}/{FILES}, then: {} package content {id}{share}",
+            doc.folder, app.setup.pcm
+        ));
+        return page;
+    }
+    if let Some(first) = doc.commands.iter().find(|c| !c.removes) {
+        page.blank()
+            .line(format!("For the instruction file of a machine ({}), with ids of its own:", first.command));
+        page.blank().line("[[request]]");
+        page.line("request_id = \"…\"").line("job_id = \"…\"");
+        for line in first.request.lines() {
+            page.line(line);
+        }
+    }
+    page
+}
+
+/// `package list --json`
+#[derive(Debug, Serialize)]
+struct ListDoc {
+    packages: Vec<RowDoc>,
+}
+
+/// One package, with the keys of its file; what cannot be read is null, and `problem` says why.
+#[derive(Debug, Serialize)]
+struct RowDoc {
+    package_id: PackageId,
+    name: Option<SafeText>,
+    version: Option<SafeText>,
+    publisher: Option<SafeText>,
+    language: Option<SafeText>,
+    comment: Option<SafeText>,
+    release: Option<u64>,
+    commands: Vec<SafeText>,
+    files: Option<usize>,
+    bytes: Option<u64>,
+    content_sha256: Option<String>,
+    problem: Option<SafeText>,
+}
+
+fn list(app: &App) -> Result<Exit> {
+    let shelf = shelf(app)?;
+    let programs = super::lint::programs(app);
+    let rows = shelf.ids()?.into_iter().map(|id| row(&shelf, id, &programs));
+    let doc = ListDoc { packages: rows.collect() };
+    app.out.view(&doc, || list_page(app, &shelf, &doc))?;
+    Ok(Exit::Done)
+}
+
+fn row(shelf: &Shelf, id: PackageId, programs: &[String]) -> RowDoc {
+    let mut row = RowDoc {
+        package_id: id,
+        name: None,
+        version: None,
+        publisher: None,
+        language: None,
+        comment: None,
+        release: None,
+        commands: Vec::new(),
+        files: None,
+        bytes: None,
+        content_sha256: None,
+        problem: None,
+    };
+    let folder = match Folder::open(&shelf.path(id)) {
+        Ok(folder) => folder,
+        Err(e) => {
+            row.problem = Some(e.to_string().into());
+            return row;
+        }
+    };
+    match shelf::contents(&folder) {
+        Ok((content, hash)) => {
+            row.files = Some(content.files.len());
+            row.bytes = Some(content.bytes());
+            row.content_sha256 = Some(hash.into());
+        }
+        Err(why) => row.problem = Some(why.into()),
+    }
+    match shelf::read(&folder, programs) {
+        Ok(package) => {
+            row.commands = package.commands.iter().map(|c| c.name.clone()).collect();
+            row.name = Some(package.name);
+            row.version = package.version;
+            row.publisher = package.publisher;
+            row.language = package.language;
+            row.comment = package.comment;
+            row.release = package.release;
+        }
+        Err(problems) => {
+            let first = problems.first().map(|p| {
+                let line = p.line.map(|line| format!(", line {line}")).unwrap_or_default();
+                format!("{NAME}{line}: {}", p.message)
+            });
+            row.problem = first.map(Into::into);
+        }
+    }
+    row
+}
+
+fn list_page(app: &App, shelf: &Shelf, doc: &ListDoc) -> Page {
+    let mut page = Page::new(app.out.width);
+    if doc.packages.is_empty() {
+        page.line(format!("There is no package in {}.", shelf.dir.display()));
+        return page;
+    }
+    let columns = [
+        fixed("PACKAGE"),
+        words("NAME", 16),
+        words("VERSION", 8),
+        words("COMMANDS", 12),
+        fixed("FILES"),
+        fixed("SIZE"),
+    ];
+    let mut table = Table::new(0, &columns);
+    for row in &doc.packages {
+        let text =
+            |text: &Option<SafeText>| text.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+        let commands: Vec<&str> = row.commands.iter().map(SafeText::as_str).collect();
+        table.row(
+            super::page::Tone::Plain,
+            [
+                row.package_id.to_string(),
+                text(&row.name),
+                text(&row.version),
+                commands.join(", "),
+                row.files.map_or_else(|| "-".to_owned(), |n| n.to_string()),
+                row.bytes.map_or_else(|| "-".to_owned(), text::bytes),
+            ],
+        );
+    }
+    page.table(&table);
+    for row in &doc.packages {
+        if let Some(problem) = &row.problem {
+            page.item("! ", format!("{}: {problem}", row.package_id));
+        }
+    }
+    page
+}

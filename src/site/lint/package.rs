@@ -1,0 +1,151 @@
+//! Packages: their definition, what their commands start, and their files.
+
+use super::command::{self, Line};
+use super::{Asked, Found, asks, content, count, place};
+use crate::host::open::{Folder, OpenError};
+use crate::site::ids::PackageId;
+use crate::site::instruction::Program;
+use crate::site::package::shelf::{self, FOLDER};
+use crate::site::package::{self, Package, PackageCommand};
+use crate::terms::Problem;
+use std::path::PathBuf;
+
+/// The most packages of a share.
+const MAX_PACKAGES: usize = 100_000;
+/// Words of what cannot be undone.
+const DANGERS: &[&str] = &[
+    "wipe", "wipefs", "format", "erase", "mkfs", "diskpart", "fdisk", "parted", "shred", "deltree", "reimage",
+];
+
+/// Judges these packages, by their folders.
+pub fn packages(folders: &[PathBuf], asked: &Asked<'_>) -> Found {
+    let mut found = Found::default();
+    for path in folders {
+        match Folder::open(path) {
+            Ok(folder) => {
+                judge(&folder, asked, &mut found);
+                content::look(&folder, asked, &mut found);
+            }
+            Err(e) => found.block("packages", format!("{}: {e}", path.display()), "Name a package's folder"),
+        }
+    }
+    let packages = count(folders.len(), "package");
+    for item in ["packages", "silent", "bounds"] {
+        found.looked(item, packages.clone());
+    }
+    let how = if asked.hashes { "every file hashed" } else { "names and sizes, not every byte (--hashes)" };
+    found.looked("content", format!("{packages}, {how}"));
+    if asked.modes {
+        found.looked("modes", "only root and this account can write them");
+    }
+    found
+}
+
+/// Judges every definition on a share. A package without one is none of ours: a machine does not need it.
+pub(super) fn on_share(root: &Folder, asked: &Asked<'_>, found: &mut Found) {
+    let Ok(all) = root.folder(FOLDER) else { return };
+    let mut names = match all.names(MAX_PACKAGES) {
+        Ok(names) => names,
+        Err(e) => return found.block("packages", format!("{FOLDER}: {e}"), "Look at that folder"),
+    };
+    names.sort();
+    let mut judged = 0;
+    for name in names.iter().filter_map(|name| name.to_str()) {
+        if name.parse::<PackageId>().is_err() {
+            continue;
+        }
+        let Ok(folder) = all.folder(name) else { continue };
+        if !matches!(folder.file(package::NAME), Err(OpenError::Missing)) {
+            judge(&folder, asked, found);
+            judged += 1;
+        }
+    }
+    let judged = count(judged, "definition");
+    found.looked("packages", judged.clone());
+    found.looked("bounds", judged);
+}
+
+/// Judges a package by its definition; its files are looked at where they are asked for.
+fn judge(folder: &Folder, asked: &Asked<'_>, found: &mut Found) {
+    let shown = folder.path().join(package::NAME).display().to_string();
+    let package = match shelf::read(folder, &asked.defaults.programs) {
+        Ok(package) => package,
+        Err(problems) => return problems.iter().for_each(|problem| refused(problem, found)),
+    };
+    let named = folder.path().file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if let Ok(id) = named.parse::<PackageId>()
+        && id != package.package_id
+    {
+        found.block(
+            "packages",
+            format!("{shown}: it is of {}, and its folder is {named}", package.package_id),
+            "Write the name of its folder as package_id",
+        );
+    }
+    if package.commands.is_empty() {
+        found.block("packages", format!("{shown}: it has no command"), "Add a [[command]]");
+    } else if !package.commands.iter().any(|c| c.how.background) {
+        found.unknown(
+            "silent",
+            format!("{shown}: no command of it runs by itself"),
+            "Set automated and background for one that asks nothing; else an operator has to start it",
+        );
+    }
+    for command in &package.commands {
+        one(folder, &package, command, &shown, found);
+    }
+}
+
+fn refused(problem: &Problem, found: &mut Found) {
+    found.block("packages", place(problem), "Correct it: `pcm package new` writes every key with its words");
+}
+
+fn one(folder: &Folder, package: &Package, command: &PackageCommand, shown: &str, found: &mut Found) {
+    let here = format!("{shown}, line {}, {:?}", command.line, command.name.as_str());
+    let line = Line {
+        line: &command.command_line,
+        automated: command.how.automated,
+        platforms: &command.how.platforms,
+        exit_codes: &command.how.exit_codes,
+    };
+    command::judge(&line, &here, "packages", found);
+    if let Program::InPackage(path) = &command.command_line.program {
+        content::program(folder, path, &command.how.platforms, (&here, "it names no platforms"), found);
+        if command.how.automated {
+            asks::judge(folder, path, &command.command_line, &here, found);
+        }
+    }
+    bounds(package, command, &here, found);
+}
+
+/// What takes something away should say where it may.
+fn bounds(package: &Package, command: &PackageCommand, here: &str, found: &mut Found) {
+    if command.bound.is_some() {
+        return;
+    }
+    const REMEDY: &str = "Bound it, as in: where = 'group == \"retired\"'";
+    if let Some(word) = danger(command) {
+        found.block("bounds", format!("{here}: it says {word:?}, and may run on every machine"), REMEDY);
+    } else if command.removes {
+        let what = format!("{here}: it removes {}, and may run on every machine", package.name.as_str());
+        found.unknown("bounds", what, REMEDY);
+    }
+}
+
+/// The first word of a command that speaks of what cannot be undone.
+fn danger(command: &PackageCommand) -> Option<&'static str> {
+    let program = match &command.command_line.program {
+        Program::Listed(name) => name,
+        Program::InPackage(path) => path.rsplit('/').next().unwrap_or(path),
+    };
+    let known = |word: &str| DANGERS.iter().copied().find(|d| d.eq_ignore_ascii_case(word));
+    let within = |text: &str| text.split(|c: char| !c.is_ascii_alphanumeric()).find_map(known);
+    let of_arg = |arg: &String| match arg.trim_start_matches(['-', '/']) {
+        // An option of this name says how something is written down.
+        "format" if arg.starts_with('-') => None,
+        word => known(word),
+    };
+    within(command.name.as_str())
+        .or_else(|| within(program))
+        .or_else(|| command.command_line.args.iter().find_map(of_arg))
+}
