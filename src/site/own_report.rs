@@ -2,12 +2,10 @@
 //! else writes it is another machine with this id.
 
 use super::ids::MachineId;
-use super::report::{self, MachineReport};
+use super::report::{self, MachineReport, Written};
 use super::share::read_bounded;
 use super::trust::{Judge, TrustMode};
-use crate::clock::Wall;
 use crate::host::open::{Folder, OpenError};
-use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -18,25 +16,6 @@ use std::time::UNIX_EPOCH;
 pub struct Stood {
     size: u64,
     changed: u64,
-}
-
-/// What a report says of whoever wrote it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
-    /// Its number; 0: it has none.
-    pub number: u64,
-    /// The boot in which it was written.
-    pub boot_id: SafeText,
-    /// The history of which it speaks.
-    pub state_id: SafeText,
-    /// The machine's name.
-    pub host: SafeText,
-    /// By its own clock.
-    pub at: Wall,
-    /// It knows that another machine reports with its id.
-    pub two_machines: bool,
-    /// Which of its reports was the next when an operator decided that it keeps the id; 0: nobody had to.
-    pub kept_id: u64,
 }
 
 /// The report at a place, where it does not stand as it was known.
@@ -91,18 +70,7 @@ pub fn look_at(root: &Folder, place: &Path, known: Option<Stood>, machine: Machi
         Err(_) => return None,
     };
     let read = MachineReport::from_bytes(&bytes).ok().filter(|report| report.machine == machine);
-    told(
-        Some(stood),
-        read.map(|report| Written {
-            number: report.report.unwrap_or(0),
-            boot_id: report.boot_id.unwrap_or_default(),
-            state_id: report.state_id.unwrap_or_default(),
-            host: report.host,
-            at: report.reported_at,
-            two_machines: report.two_machines,
-            kept_id: report.kept_id.unwrap_or(0),
-        }),
-    )
+    told(Some(stood), read.map(MachineReport::written))
 }
 
 /// How the file stands that holds exactly these bytes; None: another one took its place meanwhile.

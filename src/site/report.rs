@@ -75,6 +75,29 @@ pub struct MachineReport {
     /// Which report was the next when an operator decided that this machine keeps its id; None: nobody had to.
     #[serde(default)]
     pub kept_id: Option<u64>,
+    /// Where this one has no number, because the machine has no history to count by: the newest one with a number that
+    /// stood here before. It shows to a history that is put back that it is not the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Box<Written>>,
+}
+
+/// What a report says of whoever wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Its number; 0: it has none.
+    pub number: u64,
+    /// The boot in which it was written.
+    pub boot_id: SafeText,
+    /// The history of which it speaks.
+    pub state_id: SafeText,
+    /// The machine's name.
+    pub host: SafeText,
+    /// By its own clock.
+    pub at: Wall,
+    /// It knows that another machine reports with its id.
+    pub two_machines: bool,
+    /// Which of its reports was the next when an operator decided that it keeps the id; 0: nobody had to.
+    pub kept_id: u64,
 }
 
 /// One request in a machine report. Nothing secret: no command line, no output.
@@ -175,6 +198,22 @@ impl MachineReport {
         match report.format {
             1 => Ok(report),
             other => Err(ReportError::Malformed(format!("wanted format 1, found {other}").into())),
+        }
+    }
+
+    /// Who wrote it, or, where it has no number, who wrote the newest one with a number before it.
+    pub fn written(self) -> Written {
+        match (self.report, self.before) {
+            (None, Some(before)) => *before,
+            (number, _) => Written {
+                number: number.unwrap_or(0),
+                boot_id: self.boot_id.unwrap_or_default(),
+                state_id: self.state_id.unwrap_or_default(),
+                host: self.host,
+                at: self.reported_at,
+                two_machines: self.two_machines,
+                kept_id: self.kept_id.unwrap_or(0),
+            },
         }
     }
 

@@ -136,6 +136,59 @@ fn a_new_machine_whose_share_comes_later_goes_on_by_itself() {
     assert!(!site.json(&["status"])["problems"].to_string().contains("history-lost"));
 }
 
+/// A history that was put back alone is lost; what the machine reports then must not hide from the rest of the same backup
+/// that it is not the newest.
+#[test]
+fn a_backup_that_is_put_back_piece_by_piece_is_noticed_as_a_whole_one_is() {
+    let mut site = Site::new();
+    let [first, second] = ["first", "second"].map(|witness| site.say(witness));
+    let [a, b] = [site.package("BP00000A", &first), site.package("BP00000B", &second)];
+    let request = |id: &str, package: &str, hash: &str| {
+        Request::due(id)
+            .set("package_id", format!("\"{package}\""))
+            .set("content_sha256", format!("\"{hash}\""))
+    };
+    site.publish(&[request("BP00001", "BP00000A", &a)]);
+    let service = site.service();
+    site.wait_state("BP00001", "succeeded");
+    let report = site.share().join("machines/BP004000.json");
+    let reported = || -> Value {
+        fs::read(&report).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    };
+    wait_for("it is reported", || reported()["requests"].to_string().contains("\"succeeded\""));
+    service.terminate();
+    let (mark, backup) = (site.path("etc/pcm.mark"), site.path("backup"));
+    let copy = |from: &std::path::Path, to: &std::path::Path| {
+        assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    };
+    make_dir(&backup);
+    copy(&site.state(), &backup.join("state"));
+    copy(&mark, &backup.join("pcm.mark"));
+
+    site.publish(&[request("BP00001", "BP00000A", &a), request("BP00002", "BP00000B", &b)]);
+    let service = site.service();
+    site.wait_state("BP00002", "succeeded");
+    wait_for("it is reported", || reported()["requests"].to_string().matches("\"succeeded\"").count() == 2);
+    service.terminate();
+    let newest = reported()["report"].clone();
+    assert!(newest.as_u64().is_some(), "{newest}");
+
+    copy(&backup.join("state/history.db"), &site.state().join("history.db"));
+    let service = site.service();
+    wait_for("the loss is reported", || reported()["report"].is_null());
+    assert_eq!(reported()["before"]["number"], newest, "{}", reported());
+    service.terminate();
+    fs::remove_dir_all(site.state()).unwrap();
+    copy(&backup.join("state"), &site.state());
+    copy(&backup.join("pcm.mark"), &mark);
+    let _service = site.service();
+    two_polls(&site);
+    let request = site.request("BP00002").unwrap();
+    assert!(request["blocked_by"].to_string().contains("two-machines"), "{request}");
+    assert_eq!((site.ran("first"), site.ran("second")), (1, 1), "{}", site.log());
+    assert_eq!(site.pcm(&["status"]).status.code(), Some(10));
+}
+
 #[test]
 fn every_configured_share_has_to_be_seen_once_and_init_looks_again() {
     let mut site = Site::bare("");

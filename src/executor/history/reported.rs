@@ -6,7 +6,8 @@
 use super::row_error::RowError;
 use super::schema;
 use crate::clock::Wall;
-use crate::site::own_report::{OwnReport, Stood, Written};
+use crate::site::own_report::{OwnReport, Stood};
+use crate::site::report::Written;
 use crate::text::SafeText;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,8 @@ use crate::executor::history::{self, Whose};
 use crate::host::open::{Folder, OpenError};
 use crate::site::ids::MachineId;
 use crate::site::own_report::{self, OwnReport, Stood};
-use crate::site::report::{self, MachineReport};
+use crate::site::report::{self, MachineReport, Written};
+use crate::site::share::read_bounded;
 use crate::site::trust::Judge;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
@@ -108,10 +109,20 @@ fn write_report(
 ) -> io::Result<Option<Stood>> {
     let mut report = report.clone();
     report.leave_out(missing);
-    let bytes = report.to_bytes().map_err(io::Error::other)?;
     let (folder, name) = (root.folder(report::FOLDER)?, report::report_name(machine));
+    if report.report.is_none() {
+        report.before = newest_with_a_number(&folder, &name, machine);
+    }
+    let bytes = report.to_bytes().map_err(io::Error::other)?;
     report::write_replacing(&folder, &name, &bytes)?;
     Ok(own_report::stands(&folder, &name, &bytes))
+}
+
+/// Of what a report without a number takes the place. What cannot be read says nothing.
+fn newest_with_a_number(folder: &Folder, name: &str, machine: MachineId) -> Option<Box<Written>> {
+    let bytes = read_bounded(&mut folder.file(name).ok()?, report::MAX_BYTES).ok()?;
+    let stands = MachineReport::from_bytes(&bytes).ok().filter(|report| report.machine == machine)?;
+    Some(stands.written()).filter(|written| written.number > 0).map(Box::new)
 }
 
 /// The share, where it may be written to.
@@ -210,6 +221,37 @@ mod tests {
         assert_eq!(known.see(&found), Whose::Other);
         let third = deliver(place, Some(&known), report_of(9), &outbox);
         assert!(third.report.is_ok() && third.found.is_none(), "{third:?}");
+    }
+
+    /// A machine whose history is lost does not count its reports, and must not take away what shows to a history that is
+    /// put back that it is not the newest.
+    #[test]
+    fn a_report_without_a_number_keeps_the_newest_one_that_has_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (share, outbox) = (dir.path().join("share"), dir.path().join("outbox"));
+        for folder in [report::FOLDER, report::RESULTS] {
+            std::fs::create_dir_all(share.join(folder)).unwrap();
+        }
+        let place = std::slice::from_ref(&share);
+        let stands = || {
+            let root = Folder::open(&share).unwrap();
+            let found = own_report::look_at(&root, &share, None, "BP004000".parse().unwrap());
+            found.unwrap().written.unwrap()
+        };
+        let uncounted = || Box::new(MachineReport { report: None, ..*report_of(0) });
+        deliver(place, None, uncounted(), &outbox);
+        assert_eq!(stands().number, 0, "there was none before");
+        deliver(place, None, report_of(8), &outbox);
+        let newest = stands();
+        assert_eq!(newest.number, 8);
+        for _ in 0..2 {
+            assert!(deliver(place, None, uncounted(), &outbox).report.is_ok());
+            assert_eq!(stands(), newest);
+        }
+        let put_back = history::Reported { number: 3, written: true, ..Default::default() };
+        let found =
+            own_report::look_at(&Folder::open(&share).unwrap(), &share, None, "BP004000".parse().unwrap());
+        assert_eq!(put_back.clone().see(&found.unwrap()), Whose::Other);
     }
 
     #[test]

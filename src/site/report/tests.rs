@@ -43,6 +43,7 @@ pub fn report(requests: usize) -> MachineReport {
         undelivered: Vec::new(),
         two_machines: false,
         kept_id: None,
+        before: None,
     }
 }
 

@@ -60,6 +60,7 @@ impl Known {
             undelivered: Vec::new(),
             two_machines: self.snapshot.reported.other.is_some(),
             kept_id: Some(self.snapshot.reported.kept_id).filter(|kept| *kept > 0),
+            before: None,
         }
     }
 
