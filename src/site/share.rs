@@ -10,6 +10,7 @@ use super::trust::{Judge, TrustVerdict};
 pub use crate::host::open::OpenError;
 use crate::host::open::{Folder, RegularFile};
 use crate::terms::{Code, Problem};
+use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::io::Read as _;
@@ -108,46 +109,69 @@ enum Answer {
     Fault(Code, Vec<Problem>),
 }
 
-/// Looks at every configured share.
+/// Looks at every configured share, one after the other.
 pub fn look(looking: &Looking<'_>) -> Look {
-    let mut look = Look::default();
-    let mut offers: Vec<Found> = Vec::new();
-    let mut faults: Vec<(Code, Vec<Problem>)> = Vec::new();
-    for share in looking.shares {
-        match look_at(looking, share) {
-            Answer::Fault(code, problems) => {
-                look.answered |= code == Code::InsMissing;
-                faults.push((code, problems));
-            }
-            Answer::Found(found) => {
-                look.answered = true;
-                offers.push(*found);
+    Look::of(looking.shares.iter().map(|share| look_at(looking, share)).collect())
+}
+
+impl Look {
+    /// What the answers of all shares, in the order of preference, come to.
+    fn of(answers: Vec<Answer>) -> Look {
+        let mut look = Look::default();
+        let mut offers: Vec<Found> = Vec::new();
+        let mut faults: Vec<(Code, Vec<Problem>)> = Vec::new();
+        if answers.is_empty() {
+            let nothing =
+                problem(Code::ShareMissing, Path::new("pcm.toml"), "no share is configured: set shares");
+            faults.push((Code::ShareMissing, vec![nothing]));
+        }
+        for answer in answers {
+            match answer {
+                Answer::Fault(code, problems) => {
+                    look.answered |= code == Code::InsMissing;
+                    faults.push((code, problems));
+                }
+                Answer::Found(found) => {
+                    look.answered = true;
+                    offers.push(*found);
+                }
             }
         }
-    }
-    // Of equals the first share stays the first.
-    offers.sort_by_key(|found| Reverse(found.rank()));
-    let mut offers = offers.into_iter();
-    (look.found, look.others) = (offers.next(), offers.collect());
-    if let Some(found) = &look.found {
-        look.problems.extend(found.site.warnings.iter().cloned());
+        // Of equals the first share stays the first.
+        offers.sort_by_key(|found| Reverse(found.rank()));
+        let mut offers = offers.into_iter();
+        (look.found, look.others) = (offers.next(), offers.collect());
+        if let Some(found) = &look.found {
+            look.problems.extend(found.site.warnings.iter().cloned());
+            look.problems.extend(faults.into_iter().flat_map(|(_, problems)| problems));
+            return look;
+        }
+        // The one that came furthest says most; of equals the first.
+        let furthest = faults.iter().map(|(code, _)| progress(*code)).max();
+        let at = faults.iter().position(|(code, _)| Some(progress(*code)) == furthest);
+        if let Some(at) = at {
+            let (code, problems) = faults.remove(at);
+            look.fault = Some(SourceFault { code, problems });
+        }
         look.problems.extend(faults.into_iter().flat_map(|(_, problems)| problems));
-        return look;
+        look
     }
-    if looking.shares.is_empty() {
-        let nothing =
-            problem(Code::ShareMissing, Path::new("pcm.toml"), "no share is configured: set shares");
-        faults.push((Code::ShareMissing, vec![nothing]));
+
+    /// The same of looks at one share each, in the order of preference: a share that did not answer says nothing of the
+    /// others.
+    pub fn together(looks: Vec<(PathBuf, Result<Look, SafeText>)>) -> Look {
+        let answer = |(share, look): (PathBuf, Result<Look, SafeText>)| {
+            let silent = |why: &str| (Code::ShareMissing, vec![problem(Code::ShareMissing, &share, why)]);
+            let (code, problems) = match look {
+                Ok(Look { found: Some(found), .. }) => return Answer::Found(Box::new(found)),
+                Ok(Look { fault: Some(fault), .. }) => (fault.code, fault.problems),
+                Ok(Look { found: None, fault: None, .. }) => silent("it gave no answer"),
+                Err(why) => silent(why.as_str()),
+            };
+            Answer::Fault(code, problems)
+        };
+        Look::of(looks.into_iter().map(answer).collect())
     }
-    // The one that came furthest says most; of equals the first.
-    let furthest = faults.iter().map(|(code, _)| progress(*code)).max();
-    let at = faults.iter().position(|(code, _)| Some(progress(*code)) == furthest);
-    if let Some(at) = at {
-        let (code, problems) = faults.remove(at);
-        look.fault = Some(SourceFault { code, problems });
-    }
-    look.problems.extend(faults.into_iter().flat_map(|(_, problems)| problems));
-    look
 }
 
 /// Reads the instruction file that is held in the state folder.

@@ -43,6 +43,35 @@ fn a_share_that_hangs_stalls_neither_views_nor_schedule_nor_time_limits() {
     wait_for("the share is back", || !site.json(&["list"])["problems"].to_string().contains("share-missing"));
 }
 
+/// Whichever comes first in the configuration: the one that hangs keeps the machine from nothing that the other one has,
+/// and only that one is said to be away.
+#[test]
+fn a_share_that_hangs_keeps_the_machine_from_no_other_share() {
+    for good_first in [true, false] {
+        let mut site = Site::with_config("[share]\ntimeout = \"2s\"\n");
+        let hash = format!("\"{}\"", site.package("BP00000A", &site.say("ran")));
+        let other = site.path("other");
+        make_dir(&other);
+        let (first, second) =
+            if good_first { (site.share(), other.clone()) } else { (other.clone(), site.share()) };
+        let config = std::fs::read_to_string(site.config()).unwrap();
+        let (one, both) =
+            (format!("shares = [{:?}]", site.share()), format!("shares = [{first:?}, {second:?}]"));
+        write(&site.config(), config.replace(&one, &both).as_bytes());
+        site.publish(&[Request::due("BP00001").set("content_sha256", hash)]);
+        let Some(_hang) = Hang::over(&other) else { return };
+        let _service = site.service();
+        site.wait_state("BP00001", "succeeded");
+        let list = site.json(&["list"]);
+        let away: Vec<_> = list["problems"].as_array().unwrap().iter().collect();
+        let [problem] = &away[..] else { panic!("{list}") };
+        assert_eq!((&problem["code"], &problem["file"]), (&"share-missing".into(), &other.to_str().into()));
+        assert!(problem["message"].as_str().unwrap().contains("does not answer"), "{problem}");
+        assert!(!list["polled_at"].is_null(), "{list}");
+        assert_eq!(site.ran("ran"), 1);
+    }
+}
+
 #[test]
 fn what_the_first_look_may_still_bring_is_not_denied_before_it_has_ended() {
     let mut site = Site::with_config("[share]\ntimeout = \"4s\"\n");

@@ -2,6 +2,7 @@
 //! wait for it (`outbox`). What is
 //! done to much of this machine's own disk is done there as well (`tidy`).
 
+mod apart;
 pub mod deliver;
 pub mod job;
 pub mod outbox;

@@ -1,0 +1,216 @@
+//! A look at several places as one look at each, at the same time: a place that hangs keeps nobody from the others, and
+//! costs no more than its own part of the deadline (PROMISES.md 4, P8).
+
+use super::job::{Looked, ShareJob, ShareNews};
+use crate::host::account::Account;
+use crate::host::threads;
+use crate::site::past::Past;
+use crate::site::share::Look;
+use crate::text::SafeText;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+/// The look at one place.
+pub(super) struct Part {
+    place: PathBuf,
+    /// Its instruction file is asked for.
+    is_share: bool,
+    /// What it has of an earlier life of the machine is asked for.
+    asks_past: bool,
+    job: ShareJob,
+}
+
+/// The looks at each place of a look. Empty: it is another job.
+pub(super) fn parts(job: &ShareJob) -> Vec<Part> {
+    let ShareJob::Look { shares, machine, trust, max_run_time, programs, past, reports } = job else {
+        return Vec::new();
+    };
+    let mut places: Vec<&PathBuf> = Vec::new();
+    for place in shares.iter().chain(past).chain(reports.iter().map(|(place, _)| place)) {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    let part = |place: &PathBuf| {
+        let (is_share, asks_past) = (shares.contains(place), past.contains(place));
+        let only = |asked: bool| if asked { vec![place.clone()] } else { Vec::new() };
+        let job = ShareJob::Look {
+            shares: only(is_share),
+            machine: *machine,
+            trust: *trust,
+            max_run_time: *max_run_time,
+            programs: programs.clone(),
+            past: only(asks_past),
+            reports: reports.iter().filter(|(report, _)| report == place).take(1).cloned().collect(),
+        };
+        Part { place: place.clone(), is_share, asks_past, job }
+    };
+    places.into_iter().map(part).collect()
+}
+
+/// Carries them out side by side, each for its part of the deadline, and puts together what they brought.
+///
+/// # Errors
+/// None of the places has answered: what the first one gave.
+pub(super) fn look(
+    parts: Vec<Part>,
+    account: Option<&Account>,
+    deadline: Duration,
+) -> Result<Looked, SafeText> {
+    let each = deadline / u32::try_from(parts.len()).unwrap_or(u32::MAX);
+    let asked: Vec<(Part, Asked)> = parts.into_iter().map(|part| ask(part, account, each)).collect();
+    together(asked.into_iter().map(|(part, asked)| (part, asked.answer())).collect())
+}
+
+/// An answer that is on its way, or that is there because no thread could be had for it.
+enum Asked {
+    Soon(Receiver<Result<ShareNews, SafeText>>),
+    Now(Result<ShareNews, SafeText>),
+}
+
+fn ask(part: Part, account: Option<&Account>, deadline: Duration) -> (Part, Asked) {
+    let (tell, told) = mpsc::channel();
+    let (job, account) = (part.job.clone(), account.cloned());
+    let asked = threads::start("look", move || drop(tell.send(job.run_as(account.as_ref(), deadline))));
+    let asked = asked.map_err(|e| SafeText::new(&format!("the share reader failed: {e}")));
+    (part, asked.map_or_else(|why| Asked::Now(Err(why)), |_| Asked::Soon(told)))
+}
+
+impl Asked {
+    fn answer(self) -> Result<Looked, SafeText> {
+        let news = match self {
+            Asked::Now(news) => news,
+            Asked::Soon(told) => {
+                told.recv().unwrap_or_else(|_| Err("the share reader gave no answer".into()))
+            }
+        };
+        match news? {
+            ShareNews::Looked(looked) => Ok(*looked),
+            ShareNews::Staged(..)
+            | ShareNews::Unchanged
+            | ShareNews::Verified(_)
+            | ShareNews::Delivered(_)
+            | ShareNews::ResultsRemoved(_)
+            | ShareNews::Tidied(_)
+            | ShareNews::Reported(_) => Err("the share reader answered something else".into()),
+        }
+    }
+}
+
+fn together(answers: Vec<(Part, Result<Looked, SafeText>)>) -> Result<Looked, SafeText> {
+    if answers.iter().all(|(_, looked)| looked.is_err()) {
+        let first = answers.into_iter().find_map(|(_, looked)| looked.err());
+        return Err(first.unwrap_or_else(|| "there is no place to look at".into()));
+    }
+    let (mut looks, mut past, mut reports) = (Vec::new(), Vec::new(), Vec::new());
+    for (part, looked) in answers {
+        let look: Result<Look, SafeText> = match looked {
+            Ok(looked) => {
+                past.extend(looked.past);
+                reports.extend(looked.reports);
+                Ok(looked.look)
+            }
+            Err(why) => {
+                // Unknown is not none.
+                if part.asks_past {
+                    past.push((part.place.clone(), Past::Unknown(why.clone())));
+                }
+                Err(why)
+            }
+        };
+        if part.is_share {
+            looks.push((part.place, look));
+        }
+    }
+    Ok(Looked { look: Look::together(looks), past, reports })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::site::trust::TrustMode;
+    use crate::terms::Code;
+    use std::path::Path;
+
+    fn job(shares: &[&Path], past: &[&Path], reports: &[&Path]) -> ShareJob {
+        let paths = |all: &[&Path]| all.iter().map(|path| path.to_path_buf()).collect::<Vec<_>>();
+        ShareJob::Look {
+            shares: paths(shares),
+            machine: "BP004000".parse().unwrap(),
+            trust: TrustMode::Permissions,
+            max_run_time: Duration::from_secs(60),
+            programs: Vec::new(),
+            past: paths(past),
+            reports: paths(reports).into_iter().map(|place| (place, None)).collect(),
+        }
+    }
+
+    /// Carries out those of the good places and lets the others hang.
+    fn looked(job: &ShareJob, hangs: &Path) -> Result<Looked, SafeText> {
+        let answer = |part: Part| {
+            let news = match part.place == hangs {
+                true => Err("it does not answer within 20s".into()),
+                false => Ok(part.job.carry_out()),
+            };
+            (part, Asked::Now(news).answer())
+        };
+        together(parts(job).into_iter().map(answer).collect())
+    }
+
+    fn share(dir: &Path, serial: u64) {
+        std::fs::create_dir_all(dir.join("pcmins.box")).unwrap();
+        std::fs::write(dir.join("PCM.SITE"), "format = 1\nsite = \"BP0\"\nname = \"x\"\n").unwrap();
+        let ins = format!(
+            "format = 1\nsite = \"BP0\"\nmachine = \"BP004000\"\nserial = {serial}\n\
+             issued = 2026-11-22T08:00:00Z\n[end]\nserial = {serial}\n"
+        );
+        std::fs::write(dir.join("pcmins.box/BP004000.INS"), ins).unwrap();
+    }
+
+    #[test]
+    fn apart_and_together_is_the_same_as_one_after_the_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let [first, second, away] = ["first", "second", "away"].map(|name| dir.path().join(name));
+        share(&first, 3);
+        share(&second, 5);
+        for shares in [vec![&first, &second, &away], vec![&away, &second], vec![&away, &first, &away]] {
+            let shares: Vec<&Path> = shares.into_iter().map(|path| path.as_path()).collect();
+            let job = job(&shares, &[&first, &away], &[&first]);
+            let ShareNews::Looked(whole) = job.carry_out() else { unreachable!() };
+            let parts = looked(&job, Path::new("none hangs")).unwrap();
+            let serial = |looked: &Looked| looked.look.found.as_ref().map(|found| found.file.serial);
+            assert_eq!(serial(&parts), serial(&whole));
+            assert_eq!(parts.look.others.len(), whole.look.others.len());
+            assert_eq!(parts.look.fault, whole.look.fault);
+            assert_eq!(parts.look.answered, whole.look.answered);
+            assert_eq!(parts.past, whole.past);
+            assert_eq!(parts.reports, whole.reports);
+            // A place that is named twice is looked at once.
+            let mut once = whole.look.problems.clone();
+            once.dedup();
+            assert_eq!(parts.look.problems, once);
+        }
+    }
+
+    #[test]
+    fn a_place_that_hangs_says_nothing_of_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let [good, hangs] = ["good", "hangs"].map(|name| dir.path().join(name));
+        share(&good, 3);
+        for shares in [[good.as_path(), &hangs], [&hangs, good.as_path()]] {
+            let news = looked(&job(&shares, &[&hangs], &[]), &hangs).unwrap();
+            assert_eq!(news.look.found.unwrap().file.serial, 3);
+            let [problem] = &news.look.problems[..] else { panic!("{:?}", news.look.problems) };
+            assert!(problem.file.as_str().ends_with("hangs"), "{problem:?}");
+            assert_eq!(news.past, [(hangs.clone(), Past::Unknown("it does not answer within 20s".into()))]);
+        }
+        // One that answers without a file says that, and of the other one that it is not known.
+        let away = dir.path().join("away");
+        let news = looked(&job(&[&away, &hangs], &[], &[]), &hangs).unwrap();
+        assert_eq!(news.look.fault.unwrap().code, Code::ShareMissing);
+        assert_eq!(news.look.problems.len(), 1);
+        assert!(looked(&job(&[&hangs], &[], &[]), &hangs).is_err());
+    }
+}
