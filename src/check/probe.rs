@@ -79,7 +79,7 @@ const RUN_DEADLINE: Duration = Duration::from_secs(10);
 /// # Errors
 /// Why nothing was tried.
 pub fn ask(job: &Job, account: Option<&Account>) -> Result<Tried, SafeText> {
-    helper::ask("check-probe", "the probe", job, account, DEADLINE)
+    helper::ask("check-probe", "the probe", job, None, account, DEADLINE)
 }
 
 /// `pcm check-probe`

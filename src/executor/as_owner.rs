@@ -55,7 +55,7 @@ pub fn ask<A: DeserializeOwned>(owner: &Account, layout: &Layout, config: &Confi
     let what = format!("the work as {}, who owns the state folder,", owner.name);
     // Content may have to be copied first.
     let told: std::result::Result<Result<serde_json::Value>, _> =
-        helper::ask("as-owner", &what, &order, Some(owner), STAGE_DEADLINE);
+        helper::ask("as-owner", &what, &order, None, Some(owner), STAGE_DEADLINE);
     let answer = told.map_err(|why| failed(why.to_string()))??;
     serde_json::from_value(answer).map_err(|e| failed(format!("{what} gave another answer: {e}")))
 }

@@ -7,15 +7,25 @@ use crate::host::{process, programs, threads};
 use crate::text::SafeText;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
 use std::io;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
 /// The longest job or answer: an instruction file of 1 MiB as JSON numbers, and what it says.
 const MAX_MESSAGE: usize = 64 << 20;
 
-/// Has `pcm VERB` do a job, as `account` where one is given, for at most `deadline`. `what` names it in messages.
+/// What killed processes still hang at. A file server that is gone can hold them in a system call for days, and each new
+/// one would join them.
+static HELD_UP: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+fn held_up() -> MutexGuard<'static, BTreeSet<String>> {
+    HELD_UP.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has `pcm VERB` do a job, as `account` where one is given, for at most `deadline`. `what` names it in messages; `at` is
+/// what it can hang at: nobody is sent there while one that was killed there still hangs.
 ///
 /// # Errors
 /// Why there is no answer: it hangs, or no process can be had. Nothing may be concluded from it.
@@ -23,9 +33,13 @@ pub fn ask<A: DeserializeOwned + Send + 'static>(
     verb: &str,
     what: &str,
     job: &impl Serialize,
+    at: Option<String>,
     account: Option<&Account>,
     deadline: Duration,
 ) -> Result<A, SafeText> {
+    if at.as_ref().is_some_and(|at| held_up().contains(at)) {
+        return Err(SafeText::new(&format!("it does not answer: {what} that was killed there still hangs")));
+    }
     let failed = |e: io::Error| SafeText::new(&format!("{what} failed: {e}"));
     let mut command = Command::new(programs::own_executable().map_err(failed)?);
     command.arg(verb).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -48,6 +62,7 @@ pub fn ask<A: DeserializeOwned + Send + 'static>(
         Ok(Ok(answer)) => answer.map_err(failed),
         Ok(Err(_)) => {
             let _ = child.kill();
+            held_up().extend(at.clone());
             Err(SafeText::new(&format!("it does not answer within {}", crate::text::duration(deadline))))
         }
         Err(e) => {
@@ -55,18 +70,33 @@ pub fn ask<A: DeserializeOwned + Send + 'static>(
             Err(failed(e))
         }
     };
-    reap(child);
+    reap(child, at);
     answer
 }
 
 /// Even a killed process can hang in the system's own call: it is reaped when it is gone, and not waited for. Where there
 /// is no thread for that, it is left to a later call.
-fn reap(child: Child) {
-    static LEFT: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+fn reap(child: Child, at: Option<String>) {
+    static LEFT: Mutex<Vec<(Child, Option<String>)>> = Mutex::new(Vec::new());
+    let gone = |at: &Option<String>| {
+        if let Some(at) = at {
+            held_up().remove(at);
+        }
+    };
     let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
-    left.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
-    if let Err((child, _)) = threads::give("reaper", child, |mut child| drop(child.wait())) {
-        left.push(child);
+    left.retain_mut(|(child, at)| {
+        let hangs = matches!(child.try_wait(), Ok(None));
+        if !hangs {
+            gone(at);
+        }
+        hangs
+    });
+    let wait = move |(mut child, at): (Child, Option<String>)| {
+        drop(child.wait());
+        gone(&at);
+    };
+    if let Err((both, _)) = threads::give("reaper", (child, at), wait) {
+        left.push(both);
     }
 }
 

@@ -43,6 +43,16 @@ fn a_share_that_hangs_stalls_neither_views_nor_schedule_nor_time_limits() {
     wait_for("the share is back", || !site.json(&["list"])["problems"].to_string().contains("share-missing"));
 }
 
+/// How many processes that read shares a service has.
+fn readers_of(service: u32) -> usize {
+    let parent = format!("PPid:\t{service}");
+    let of = |process: &std::fs::DirEntry| {
+        let read = |name| std::fs::read_to_string(process.path().join(name)).unwrap_or_default();
+        read("status").lines().any(|line| line == parent) && read("cmdline").contains("share-reader")
+    };
+    std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).filter(of).count()
+}
+
 /// Whichever comes first in the configuration: the one that hangs keeps the machine from nothing that the other one has,
 /// and only that one is said to be away.
 #[test]
@@ -60,7 +70,7 @@ fn a_share_that_hangs_keeps_the_machine_from_no_other_share() {
         write(&site.config(), config.replace(&one, &both).as_bytes());
         site.publish(&[Request::due("BP00001").set("content_sha256", hash)]);
         let Some(_hang) = Hang::over(&other) else { return };
-        let _service = site.service();
+        let service = site.service();
         site.wait_state("BP00001", "succeeded");
         let list = site.json(&["list"]);
         let away: Vec<_> = list["problems"].as_array().unwrap().iter().collect();
@@ -69,6 +79,16 @@ fn a_share_that_hangs_keeps_the_machine_from_no_other_share() {
         assert!(problem["message"].as_str().unwrap().contains("does not answer"), "{problem}");
         assert!(!list["polled_at"].is_null(), "{list}");
         assert_eq!(site.ran("ran"), 1);
+        let results = site.share().join("despoolr.box").join(MACHINE);
+        // The place that hangs has half a minute for itself, once.
+        let arrived = || std::fs::read_dir(&results).is_ok_and(|all| all.count() == 1);
+        wait_for_or(Duration::from_secs(90), arrived).expect("the result reaches the share that is well");
+        // One that cannot even be killed keeps the next ones from joining it.
+        for _ in 0..4 {
+            site.json(&["poll"]);
+        }
+        let readers = readers_of(service.child.id());
+        assert!(readers <= 2, "{readers} share readers hang");
     }
 }
 

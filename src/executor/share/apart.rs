@@ -1,5 +1,6 @@
-//! A look at several places as one look at each, at the same time: a place that hangs keeps nobody from the others, and
-//! costs no more than its own part of the deadline (PROMISES.md 4, P8).
+//! A job at several places as one job at each: a place that hangs keeps nobody from the others, and costs no more than its
+//! own part of the deadline (PROMISES.md 4, P8). Looks are made at the same time; results go to the first place that takes
+//! them.
 
 use super::job::{Looked, ShareJob, ShareNews};
 use crate::host::account::Account;
@@ -11,8 +12,67 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
+/// Carries a job out, place by place.
+///
+/// # Errors
+/// No place has answered: what the first one gave.
+pub(super) fn run(
+    job: &ShareJob,
+    account: Option<&Account>,
+    deadline: Duration,
+) -> Result<ShareNews, SafeText> {
+    match job {
+        ShareJob::Look { .. } => {
+            let parts = parts(job);
+            if parts.len() < 2 {
+                return job.run_whole(account, deadline);
+            }
+            Ok(ShareNews::Looked(Box::new(look(parts, account, deadline)?)))
+        }
+        ShareJob::Deliver { places, trust, machine, known, report, outbox } if places.len() > 1 => {
+            let each = deadline / u32::try_from(places.len()).unwrap_or(u32::MAX);
+            first_that_takes_it(places, |place| {
+                let job = ShareJob::Deliver {
+                    places: vec![place.clone()],
+                    trust: *trust,
+                    machine: *machine,
+                    known: known.clone(),
+                    report: report.clone(),
+                    outbox: outbox.clone(),
+                };
+                job.run_whole(account, each)
+            })
+        }
+        ShareJob::Deliver { .. }
+        | ShareJob::Stage { .. }
+        | ShareJob::RemoveResults { .. }
+        | ShareJob::Tidy(_)
+        | ShareJob::Verify { .. }
+        | ShareJob::Report { .. } => job.run_whole(account, deadline),
+    }
+}
+
+/// Delivers to one place after the other until one takes everything, or has news; where there is none, what the first one
+/// gave.
+fn first_that_takes_it(
+    places: &[PathBuf],
+    deliver: impl Fn(&PathBuf) -> Result<ShareNews, SafeText>,
+) -> Result<ShareNews, SafeText> {
+    let mut first = None;
+    for place in places {
+        let news = deliver(place);
+        if let Ok(ShareNews::Delivered(delivery)) = &news
+            && (delivery.place.is_some() || delivery.found.is_some())
+        {
+            return news;
+        }
+        first.get_or_insert(news);
+    }
+    first.unwrap_or_else(|| Err("there is no share that may be written".into()))
+}
+
 /// The look at one place.
-pub(super) struct Part {
+struct Part {
     place: PathBuf,
     /// Its instruction file is asked for.
     is_share: bool,
@@ -22,7 +82,7 @@ pub(super) struct Part {
 }
 
 /// The looks at each place of a look. Empty: it is another job.
-pub(super) fn parts(job: &ShareJob) -> Vec<Part> {
+fn parts(job: &ShareJob) -> Vec<Part> {
     let ShareJob::Look { shares, machine, trust, max_run_time, programs, past, reports } = job else {
         return Vec::new();
     };
@@ -53,11 +113,7 @@ pub(super) fn parts(job: &ShareJob) -> Vec<Part> {
 ///
 /// # Errors
 /// None of the places has answered: what the first one gave.
-pub(super) fn look(
-    parts: Vec<Part>,
-    account: Option<&Account>,
-    deadline: Duration,
-) -> Result<Looked, SafeText> {
+fn look(parts: Vec<Part>, account: Option<&Account>, deadline: Duration) -> Result<Looked, SafeText> {
     let each = deadline / u32::try_from(parts.len()).unwrap_or(u32::MAX);
     let asked: Vec<(Part, Asked)> = parts.into_iter().map(|part| ask(part, account, each)).collect();
     together(asked.into_iter().map(|(part, asked)| (part, asked.answer())).collect())
@@ -72,7 +128,7 @@ enum Asked {
 fn ask(part: Part, account: Option<&Account>, deadline: Duration) -> (Part, Asked) {
     let (tell, told) = mpsc::channel();
     let (job, account) = (part.job.clone(), account.cloned());
-    let asked = threads::start("look", move || drop(tell.send(job.run_as(account.as_ref(), deadline))));
+    let asked = threads::start("look", move || drop(tell.send(job.run_whole(account.as_ref(), deadline))));
     let asked = asked.map_err(|e| SafeText::new(&format!("the share reader failed: {e}")));
     (part, asked.map_or_else(|why| Asked::Now(Err(why)), |_| Asked::Soon(told)))
 }
@@ -129,6 +185,7 @@ fn together(answers: Vec<(Part, Result<Looked, SafeText>)>) -> Result<Looked, Sa
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::deliver::Delivery;
     use super::*;
     use crate::site::trust::TrustMode;
     use crate::terms::Code;
@@ -192,6 +249,25 @@ mod tests {
             once.dedup();
             assert_eq!(parts.look.problems, once);
         }
+    }
+
+    #[test]
+    fn what_a_place_that_hangs_does_not_take_goes_to_the_next() {
+        let places = ["hangs", "refuses", "takes", "never asked"].map(PathBuf::from);
+        let asked = std::cell::RefCell::new(Vec::new());
+        let deliver = |place: &PathBuf| {
+            asked.borrow_mut().push(place.display().to_string());
+            let refused = Delivery::failed(&"read-only".into());
+            match place.to_str().unwrap() {
+                "hangs" => Err("it does not answer within 20s".into()),
+                "refuses" => Ok(ShareNews::Delivered(refused)),
+                _ => Ok(ShareNews::Delivered(Delivery { place: Some(place.clone()), ..refused })),
+            }
+        };
+        let Ok(ShareNews::Delivered(done)) = first_that_takes_it(&places, deliver) else { unreachable!() };
+        assert_eq!(done.place, Some("takes".into()));
+        assert_eq!(asked.take(), ["hangs", "refuses", "takes"]);
+        assert!(first_that_takes_it(&places[..2], deliver).is_err_and(|why| why.as_str().contains("20s")));
     }
 
     #[test]

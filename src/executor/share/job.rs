@@ -24,6 +24,7 @@ use crate::site::trust::{Judge, TrustMode};
 use crate::site::{content, report};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -202,18 +203,35 @@ impl ShareJob {
         self.run_as(None, deadline)
     }
 
-    /// The same as another account, to see the share as the service does. Each place of a look has a process and its part
-    /// of the deadline for itself: one that hangs keeps nobody from the others.
+    /// The same as another account, to see the share as the service does. Each place has a process and its part of the
+    /// deadline for itself: one that hangs keeps nobody from the others.
     ///
     /// # Errors
-    /// As [`ShareJob::run`]; or this account may not act as that one. Of a look at several places: none of them answers.
+    /// As [`ShareJob::run`]; or this account may not act as that one. Of several places: none of them answers.
     pub fn run_as(&self, account: Option<&Account>, deadline: Duration) -> Result<ShareNews, SafeText> {
-        let parts = apart::parts(self);
-        if parts.len() < 2 {
-            return helper::ask("share-reader", "the share reader", self, account, deadline);
-        }
-        let looked = apart::look(parts, account, deadline)?;
-        Ok(ShareNews::Looked(Box::new(looked)))
+        apart::run(self, account, deadline)
+    }
+
+    /// All of it in one process.
+    pub(super) fn run_whole(
+        &self,
+        account: Option<&Account>,
+        deadline: Duration,
+    ) -> Result<ShareNews, SafeText> {
+        let at = match self {
+            ShareJob::Look { shares, past, reports, .. } => {
+                let reports = reports.iter().map(|(place, _)| place);
+                let places: BTreeSet<&PathBuf> = shares.iter().chain(past).chain(reports).collect();
+                Some(format!("look {places:?}"))
+            }
+            ShareJob::Stage { share, .. } => Some(format!("stage {}", share.display())),
+            ShareJob::Deliver { places, .. } => Some(format!("deliver {places:?}")),
+            ShareJob::RemoveResults { places, .. } => Some(format!("results {places:?}")),
+            ShareJob::Report { shares, .. } => Some(format!("report {shares:?}")),
+            // Nothing is asked of a share.
+            ShareJob::Tidy(_) | ShareJob::Verify { .. } => None,
+        };
+        helper::ask("share-reader", "the share reader", self, at, account, deadline)
     }
 }
 
