@@ -16,10 +16,11 @@ use crate::error::{Exit, Failure, Result};
 use crate::executor::engine::{Executor, Known};
 use crate::executor::talk::view::{CheckDoc, ListDoc, StatusDoc};
 use crate::host::account::Actor;
-use crate::host::lock::ExclusiveLock;
+use crate::host::lock::{self, ExclusiveLock};
 use crate::host::paths::Layout;
-use crate::host::{account, facts, ipc, wire};
+use crate::host::{account, facts, ipc, threads, wire};
 use std::io;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -136,6 +137,12 @@ const LOOK_FRESH: Duration = Duration::from_secs(30);
 const ANSWER_GRACE: Duration = Duration::from_secs(10);
 /// A service that ended at a call is waited for this long.
 const RETURN: Duration = Duration::from_secs(15);
+/// What takes longer than this is waited for while the service answers a view; so within 15 seconds it is known that it
+/// does not.
+const PULSE: Duration = Duration::from_secs(5);
+/// A service that has the lock is reached within this: it makes its socket before anything else, and anew where somebody
+/// removes it.
+const REACH: Duration = Duration::from_secs(5);
 /// And asked again this often.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// What failed before anybody looked at what became of a change.
@@ -188,6 +195,50 @@ impl Client {
         wire::read(&mut stream, wire::MAX_ANSWER)
     }
 
+    /// The same of what may take its time: it is waited for as long as the service answers others meanwhile.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::TimedOut`]: the service answers nobody.
+    fn exchange_long(&self, stream: ipc::Client, call: &Call, until: Monotonic) -> io::Result<Reply> {
+        let (tell, told) = mpsc::channel();
+        let (client, call) = (self.clone(), call.clone());
+        let exchange = move |stream| drop(tell.send(client.exchange(stream, &call, until)));
+        threads::give("call", stream, exchange).map_err(|(_, e)| e)?;
+        loop {
+            match told.recv_timeout(PULSE) {
+                Ok(reply) => return reply,
+                Err(RecvTimeoutError::Timeout) if self.hangs() => {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "it answers nothing else either"));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("the call was given up")),
+            }
+        }
+    }
+
+    /// Whether the service answers not even a view. One that has ended is no such service.
+    fn hangs(&self) -> bool {
+        let until = Monotonic(facts::monotonic().0 + VIEW_TIMEOUT);
+        let answer = self
+            .connect(VIEW_TIMEOUT)
+            .and_then(|stream| self.exchange(stream, &Call::View(View::Status), until));
+        answer.is_err_and(|e| matches!(e.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock))
+    }
+
+    /// Why nobody can be told anything: a service has the lock, and its socket leads to none.
+    fn out_of_reach(&self, e: &io::Error) -> Option<Failure> {
+        let holder =
+            lock::holder(&self.layout.lock()).filter(|holder| holder.who.as_str() == lock::SERVICE)?;
+        let socket = self.layout.socket.display();
+        Some(Failure::new(
+            Exit::Failed,
+            "executor-not-answering",
+            format!("{holder} runs, and nothing answers at {socket}: {e}"),
+            "What pcm shows without it would be wrong. Remove what stands in the place of that socket, if it is none; \
+             else restart the service",
+        ))
+    }
+
     /// One answer, which may be a part.
     fn page(&self, view: &View) -> Reply {
         let timeout = match view {
@@ -200,12 +251,25 @@ impl Client {
             | View::History(..)
             | View::Audit(_) => VIEW_TIMEOUT,
         };
-        let until = Monotonic(facts::monotonic().0 + timeout);
-        match self.connect(timeout) {
-            Ok(stream) => self.remote(stream, &Call::View(view.clone()), until),
-            // Somebody listens: what this process could say of the service would be wrong.
-            Err(e) if e.kind() == io::ErrorKind::TimedOut => Err(busy("it takes no connection")),
-            Err(_) => self.view_here(view),
+        let now = facts::monotonic();
+        let (until, reach) = (Monotonic(now.0 + timeout), Monotonic(now.0 + REACH));
+        loop {
+            let e = match self.connect(timeout) {
+                Ok(stream) if timeout == BESIDE_TIMEOUT => {
+                    let reply = self.exchange_long(stream, &Call::View(view.clone()), until);
+                    return reply.map_err(|e| self.no_answer(&e))?;
+                }
+                Ok(stream) => return self.remote(stream, &Call::View(view.clone()), until),
+                // Somebody listens: what this process could say of the service would be wrong.
+                Err(e) if e.kind() == io::ErrorKind::TimedOut => return Err(busy("it takes no connection")),
+                Err(e) => e,
+            };
+            match self.out_of_reach(&e) {
+                None => return self.view_here(view),
+                // One that starts, or makes its socket anew, is there in a moment.
+                Some(_) if facts::monotonic() < reach => std::thread::sleep(ASK_AGAIN),
+                Some(failure) => return Err(failure),
+            }
         }
     }
 
@@ -223,9 +287,11 @@ impl Client {
         loop {
             // The service may take it in the last moment, and has to be done with it then.
             let e = match (self.connect(patience + ANSWER_GRACE), &broken) {
-                (Ok(stream), _) => match self.exchange(stream, &call, until) {
+                (Ok(stream), _) => match self.exchange_long(stream, &call, until) {
                     Ok(reply) => return reply,
                     Err(e) if e.kind() == io::ErrorKind::InvalidData => return Err(self.no_answer(&e)),
+                    // Asked again it would hang again.
+                    Err(e) if e.kind() == io::ErrorKind::TimedOut => return Err(self.unknown(change, &e)),
                     Err(e) => e,
                 },
                 (Err(_), None) => return self.change_here(change),
@@ -238,12 +304,16 @@ impl Client {
             let now = facts::monotonic();
             let (first, since) = broken.get_or_insert((e, now));
             if now.since(*since) >= RETURN {
-                let socket = self.layout.socket.display();
-                let why = format!("the service at {socket} took it and did not answer: {first}");
-                return Err(outcome_unknown(change.what.verb(), &why));
+                return Err(self.unknown(change, first));
             }
             std::thread::sleep(ASK_AGAIN);
         }
+    }
+
+    fn unknown(&self, change: &Change, e: &io::Error) -> Failure {
+        let socket = self.layout.socket.display();
+        let why = format!("the service at {socket} took it and did not answer: {e}");
+        outcome_unknown(change.what.verb(), &why)
     }
 
     fn no_answer(&self, e: &io::Error) -> Failure {
@@ -372,7 +442,7 @@ impl Client {
     }
 
     fn executor_busy(&self) -> Failure {
-        let holder = crate::host::lock::holder(&self.layout.lock())
+        let holder = lock::holder(&self.layout.lock())
             .map_or_else(|| "somebody".to_owned(), |holder| holder.to_string());
         Failure::new(
             Exit::Failed,

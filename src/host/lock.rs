@@ -12,6 +12,9 @@ use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// What the service calls itself as the holder of the executor's lock; whoever else takes it does so for a moment.
+pub const SERVICE: &str = "pcm service";
+
 /// Who holds a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {

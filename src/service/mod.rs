@@ -19,7 +19,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::executor::engine::Executor;
 use crate::executor::footing::{self, Footing};
 use crate::executor::{ground, init};
-use crate::host::lock::ExclusiveLock;
+use crate::host::lock::{self, ExclusiveLock};
 use crate::host::paths::Layout;
 use crate::host::{facts, ipc, stop, supervisor, threads};
 use crate::log;
@@ -157,7 +157,7 @@ fn take_lock(layout: &Layout) -> Result<ExclusiveLock> {
         }
     };
     loop {
-        let taken = ExclusiveLock::wait_take(&path, "pcm service", |holder| {
+        let taken = ExclusiveLock::wait_take(&path, lock::SERVICE, |holder| {
             let holder = holder.map_or_else(|| "somebody".into(), |h| h.to_string());
             say_once(format!("waiting for the executor, which is held by {holder}"));
             true
