@@ -2,6 +2,7 @@
 
 use super::common::*;
 use super::hanging::Hang;
+use super::small::Small;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -312,29 +313,11 @@ fn folders_that_cannot_be_written_fail_by_being_tried() {
     }
 }
 
-/// Unmounts when dropped.
-struct Mounted(std::path::PathBuf);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_stage_on_a_file_system_that_starts_no_programs_is_found_by_starting_one() {
     let site = ready("");
     let stage = site.state().join("stage");
-    let mount = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "noexec,mode=0711", "tmpfs"])
-        .arg(&stage)
-        .stderr(Stdio::null())
-        .status();
-    if !mount.is_ok_and(|s| s.success()) {
-        skipped("nothing can be mounted here");
-        return;
-    }
-    let _mounted = Mounted(stage);
+    let Some(_mounted) = Small::with(stage, "noexec,mode=0711") else { return };
     let doc = check(&site);
     fails(&doc, "rights-stage", "cannot be started", "noexec");
     says(&doc, "rights-process", "pass", "was started");

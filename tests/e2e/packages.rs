@@ -1,6 +1,8 @@
 //! What packages do, good and nasty, and what they end as.
 
 use super::common::*;
+use super::small::Small;
+use std::process::Command;
 
 /// Runs one package to its end; its newest attempt.
 fn run(script: &str, change: impl FnOnce(Request) -> Request) -> (Site, serde_json::Value) {
@@ -34,6 +36,65 @@ fn a_malformed_status_mif_is_a_failure_although_the_exit_code_is_0() {
     let (_site, doc) = run("echo nonsense > \"$PCM_STATUS_MIF\"", |r| r);
     assert_eq!(doc["state"], "failed");
     assert!(doc["result"].as_str().unwrap().contains("MIF"), "{doc}");
+}
+
+/// Nothing of a package can be started from a file system that is mounted noexec: no attempt is used up, and once it is
+/// mounted otherwise, what is due runs.
+#[test]
+fn a_stage_from_which_nothing_can_be_started_costs_no_attempt() {
+    let mut site = Site::new();
+    let stage = site.state().join("stage");
+    make_dir(&stage);
+    let Some(_noexec) = Small::with(stage.clone(), "noexec,mode=0711") else { return };
+    let hash = site.package("BP00000A", &site.say("ran"));
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+    let _service = site.service();
+    wait_for("it is refused", || site.state_of("BP0000Y") == "rejected");
+    let why = site.json(&["explain", "BP0000Y"]);
+    assert!(why["gates"].to_string().contains("mounted noexec: mount it with exec"), "{why}");
+    assert_eq!(site.refused(&["run", "BP0000Y"], 3)["code"], "command-refused");
+    assert_eq!(site.json(&["history"])["attempts"], serde_json::json!([]));
+    assert!(site.pcm(&["list"]).status.success());
+    let remount = Command::new("mount").args(["-o", "remount,exec"]).arg(&stage).status().unwrap();
+    assert!(remount.success());
+    site.wait_state("BP0000Y", "succeeded");
+    assert_eq!(site.ran("ran"), 1);
+}
+
+/// The list says how large it is: a disk is not filled to its end to find out, and what is due and does not run is told.
+#[test]
+fn a_package_that_is_larger_than_the_disk_is_not_copied_and_every_view_says_so() {
+    let mut site = Site::new();
+    let stage = site.state().join("stage");
+    make_dir(&stage);
+    let Some(small) = Small::over(stage.clone()) else { return };
+    site.package("BP00000A", &site.say("ran"));
+    let package = site.share().join("packages/BP00000A");
+    let large = 64 << 20;
+    std::fs::File::create(package.join("files/large.bin")).unwrap().set_len(large).unwrap();
+    let list = std::fs::read_to_string(package.join("CONTENT")).unwrap();
+    let list = format!("{} {large} large.bin\n{list}", sha256(&vec![0; 64 << 20]));
+    write(&package.join("CONTENT"), list.as_bytes());
+    let hash = sha256(list.as_bytes());
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+    let _service = site.service();
+    let problem = |view: &str| {
+        let doc = site.json_of(&[view]);
+        let all = doc["problems"].as_array().cloned().unwrap_or_default();
+        all.into_iter().find(|problem| problem["code"] == "content-missing")
+    };
+    wait_for("it is said", || problem("status").is_some());
+    for view in ["status", "list"] {
+        let message = problem(view).unwrap()["message"].as_str().unwrap().to_owned();
+        let told = ["BP0000Y is due", "BP00000A", "its files take 64", "are free at"];
+        assert!(told.iter().all(|words| message.contains(words)), "{view}: {message}");
+    }
+    assert_eq!(site.pcm(&["status"]).status.code(), Some(10));
+    let used = std::fs::read_dir(&stage).unwrap().count();
+    assert_eq!(used, 0, "nothing was begun");
+    drop(small);
+    site.wait_state("BP0000Y", "succeeded");
+    assert_eq!(problem("status"), None);
 }
 
 #[test]

@@ -10,10 +10,12 @@ pub struct Small(pub PathBuf);
 impl Small {
     /// None where nothing can be mounted, which is said.
     pub fn over(at: PathBuf) -> Option<Self> {
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=3m,mode=0755", "pcm-test"])
-            .arg(&at)
-            .output();
+        Self::with(at, "size=3m,mode=0755")
+    }
+
+    /// The same with options of its own.
+    pub fn with(at: PathBuf, options: &str) -> Option<Self> {
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", options, "pcm-test"]).arg(&at).output();
         match mount {
             Ok(output) if output.status.success() => Some(Self(at)),
             Ok(output) => {

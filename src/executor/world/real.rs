@@ -478,6 +478,14 @@ impl Store for RealWorld {
                 Some(_) => Ok(()),
                 None => Err(format!("{name}: it is in none of the system's program folders")),
             },
+            // Where that cannot be known, the attempt will tell.
+            (Program::InPackage(_), Some(_)) if facts::may_execute(&self.layout.stage()) == Some(false) => {
+                let stage = self.layout.stage().display().to_string();
+                Err(format!(
+                    "{stage} is on a file system mounted noexec: mount it with exec, or name a state folder elsewhere \
+                     (--state)"
+                ))
+            }
             (Program::InPackage(path), Some(hash)) => {
                 let files = self.layout.stage().join(hash.as_str());
                 let target = Target { platform: self.platform(), system: Some(&programs::system) };

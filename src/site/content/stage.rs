@@ -5,8 +5,8 @@ use super::{
     Content, ContentFile, FILES, MAX_BYTES, NAME, Seal, hash_of, hash_reader, list_path, parse_content, seal,
     words,
 };
-use crate::host::durable;
 use crate::host::open::{Folder, OpenError, RegularFile, make_enterable, make_private, make_runnable};
+use crate::host::{durable, facts};
 use crate::site::content::ContentFact;
 use crate::site::ids::PackageId;
 use crate::site::instruction::ContentHash;
@@ -142,6 +142,7 @@ fn copy(
         ContentFact::Mismatch(_) => NotStaged { over: Some(Stands::now(&source, None)), fact },
         fact => fact.into(),
     })?;
+    fits(stage_root, &content)?;
     let target = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(stage_root);
     let target = target.map_err(|e| here(stage_root, e))?;
     make_private(target.path()).map_err(|e| here(target.path(), e))?;
@@ -163,6 +164,19 @@ fn copy(
         let _ = target.keep();
     }
     Ok(placed?)
+}
+
+/// A disk is not filled to its end to find that out. Where nobody knows what is free, copying will tell.
+fn fits(stage_root: &Path, content: &Content) -> Result<(), ContentFact> {
+    match facts::disk_free(stage_root) {
+        Some(free) if content.bytes() > free => Err(ContentFact::Missing(words(format!(
+            "its files take {}, and {} are free at {}",
+            crate::text::bytes(content.bytes()),
+            crate::text::bytes(free),
+            stage_root.display()
+        )))),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The folders of a package on a share, opened and judged.

@@ -81,6 +81,7 @@ impl Views<'_> {
         problems.extend(self.hopeless());
         problems.extend(self.undelivered());
         problems.extend(self.differing_content());
+        problems.extend(self.not_copied());
         problems.extend(self.large_stage());
         problems.extend(known.notes.iter().cloned());
         if let Some(file) = &known.instructions.file {
@@ -176,6 +177,26 @@ impl Views<'_> {
         );
         let problem = problem("stage-size", &self.known.layout.stage(), message);
         Some(Problem { severity: Severity::Warning, field: Some("retention.stage_size".into()), ..problem })
+    }
+
+    /// Packages whose files could not be copied although something of them is due by itself.
+    fn not_copied(&self) -> Vec<Problem> {
+        let known = self.known;
+        let verdicts = known.verdicts(self.now);
+        let due = verdicts.iter().filter(|d| d.state == State::Waiting);
+        let mut missing: BTreeMap<&ContentHash, Problem> = BTreeMap::new();
+        for request in due.filter_map(|d| known.find_request(d.request_id?)) {
+            let Some(hash) = &request.content_sha256 else { continue };
+            let Some(ContentFact::Missing(why)) = known.content.get(hash) else { continue };
+            let message = format!(
+                "{} is due and does not run: the files of package {} could not be copied: {why}. That is tried again \
+                 at each look at the share",
+                request.request_id, request.package_id
+            );
+            let file = Path::new("packages").join(request.package_id.as_str());
+            missing.entry(hash).or_insert_with(|| problem(Code::ContentMissing.as_str(), &file, message));
+        }
+        missing.into_values().collect()
     }
 
     /// Packages whose files are not those that were published.
