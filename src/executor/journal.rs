@@ -1,10 +1,11 @@
 //! What the executor says in `PACMAN.LOG`. A log that cannot be written never stops anything; that it could not is said
-//! on standard error, once until it works again.
+//! on standard error, once until it works again, and then in the log itself, with how many lines it lacks.
 
 use super::world::World;
 use crate::clock::Wall;
 use crate::log::Level;
 use crate::text::SafeText;
+use chrono::SecondsFormat;
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -15,13 +16,15 @@ pub struct Journal {
     world: Arc<dyn World>,
     /// The newest failure to write, until one succeeds.
     fault: Option<SafeText>,
+    /// How many lines the log lacks since then.
+    lost: Option<(u64, Wall)>,
     said: BTreeMap<String, Wall>,
 }
 
 impl Journal {
     /// The log of this installation. The file is made when the first line is written.
     pub fn of(world: Arc<dyn World>) -> Self {
-        Self { world, fault: None, said: BTreeMap::new() }
+        Self { world, fault: None, lost: None, said: BTreeMap::new() }
     }
 
     /// What goes as it should.
@@ -60,9 +63,18 @@ impl Journal {
     }
 
     fn say(&mut self, now: Wall, level: Level, text: &str) {
+        if let Some((lines, since)) = self.lost {
+            let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
+            let lacks = format!("{lines} lines of this log are lost: since {since} it could not be written.");
+            if self.world.log(Level::Warning, &SafeText::new(&lacks), now).is_ok() {
+                self.lost = None;
+            }
+        }
         match self.world.log(level, &SafeText::new(text), now) {
             Ok(()) => self.fault = None,
             Err(e) => {
+                let (lines, since) = self.lost.unwrap_or((0, now));
+                self.lost = Some((lines + 1, since));
                 let why = SafeText::new(&format!("the log cannot be written: {e}"));
                 if self.fault.as_ref() != Some(&why) {
                     // Not with `eprintln!`: it panics where even that cannot be written, on a disk as full as the log's.

@@ -1,6 +1,9 @@
 //! The main job: a share, a service, a package at its time.
 
 use super::common::*;
+use super::small::Small;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// The article's own example.
 #[test]
@@ -148,4 +151,86 @@ fn rust_log_shows_polls_decisions_claims_launches_ends_calls_and_reports() {
     assert!(!said().contains('\u{1b}'), "{}", said());
     service.kill().unwrap();
     service.wait().unwrap();
+}
+
+/// What a view made without the service would say, that nothing runs by itself, is not so.
+#[test]
+fn a_service_that_cannot_be_reached_is_not_told_as_none() {
+    let mut site = Site::new();
+    let hash = site.package("BP00000A", &site.say("ran"));
+    site.publish(&[Request::due("BP0000Y")
+        .set("content_sha256", format!("\"{hash}\""))
+        .mandatory(now() + seconds(20))]);
+    let _service = site.service();
+    let socket = site.state().join("pcm.sock");
+    wait_for("it can be reached", || socket.exists() && site.pcm(&["list"]).status.success());
+    std::fs::remove_file(&socket).unwrap();
+    std::fs::write(&socket, b"").unwrap();
+    for args in [
+        &["status"][..],
+        &["list"],
+        &["explain", "BP0000Y"],
+        &["simulate"],
+        &["hold", "--for", "1h", "--reason", "audit"],
+        &["run", "BP0000Y"],
+    ] {
+        let failure = site.refused(args, 1);
+        assert_eq!(failure["code"], "executor-not-answering", "{args:?}: {failure}");
+        assert!(failure["message"].as_str().unwrap().contains("pcm service (pid "), "{args:?}: {failure}");
+    }
+    wait_for("it goes on all the same", || site.ran("ran") == 1);
+    std::fs::remove_file(&socket).unwrap();
+    site.wait_state("BP0000Y", "succeeded");
+}
+
+/// Nobody waits for minutes for a service that answers nobody.
+#[test]
+fn what_a_service_that_hangs_was_told_is_known_to_be_unknown_within_half_a_minute() {
+    let site = Site::new();
+    let service = site.service();
+    wait_for("it can be reached", || site.pcm(&["list"]).status.success());
+    let signal = |signal: &str| {
+        let done = Command::new("kill").args([signal, &service.child.id().to_string()]).status().unwrap();
+        assert!(done.success());
+    };
+    signal("-STOP");
+    let clock = Instant::now();
+    std::thread::scope(|all| {
+        for (args, exit, code) in [
+            (&["hold", "--for", "1h", "--reason", "audit"][..], 8, "outcome-unknown"),
+            (&["poll"], 8, "outcome-unknown"),
+            (&["simulate"], 1, "executor-not-answering"),
+            (&["status"], 1, "executor-not-answering"),
+        ] {
+            let site = &site;
+            all.spawn(move || assert_eq!(site.refused(args, exit)["code"], code, "{args:?}"));
+        }
+    });
+    let took = clock.elapsed();
+    signal("-CONT");
+    assert!(took < Duration::from_secs(60), "they took {took:?}");
+    wait_for("it answers again", || site.pcm(&["list"]).status.success());
+}
+
+/// A log on a full disk is a problem of every view, and says afterwards what it lacks.
+#[test]
+fn a_log_whose_disk_was_full_says_how_many_lines_it_lacks() {
+    let site = Site::new();
+    let log = site.state().join("log");
+    make_dir(&log);
+    let Some(small) = Small::over(log) else { return };
+    let _service = site.service();
+    site.wait_log("Looking for instruction file");
+    small.fill();
+    let problem = || {
+        let doc = site.json_of(&["status"]);
+        doc["problems"].as_array().unwrap().iter().any(|problem| problem["code"] == "log-unwritable")
+    };
+    wait_for("it is said", problem);
+    assert_eq!(site.pcm(&["status"]).status.code(), Some(10));
+    small.make_room();
+    wait_for("the log goes on", || !problem());
+    let said = site.log();
+    let told = said.lines().filter(|line| line.contains(" lines of this log are lost: since ")).count();
+    assert_eq!(told, 1, "{said}");
 }
