@@ -43,13 +43,35 @@ pub(super) fn run(
                 job.run_whole(account, each)
             })
         }
+        ShareJob::RemoveResults { places, trust, machine, before } => {
+            let removed = places.iter().map(|place| {
+                let (trust, machine, before) = (*trust, *machine, *before);
+                let job = ShareJob::RemoveResults { places: vec![place.clone()], trust, machine, before };
+                job.run_whole(account, deadline.min(REMOVAL))
+            });
+            Ok(ShareNews::ResultsRemoved(all_removed(removed.collect())))
+        }
         ShareJob::Deliver { .. }
         | ShareJob::Stage { .. }
-        | ShareJob::RemoveResults { .. }
         | ShareJob::Tidy(_)
         | ShareJob::Verify { .. }
         | ShareJob::Report { .. } => job.run_whole(account, deadline),
     }
+}
+
+/// How many were removed from all places, or why not from the first of those where that failed. Each was tried.
+fn all_removed(removed: Vec<Result<ShareNews, SafeText>>) -> Result<usize, SafeText> {
+    let count = |news| match news? {
+        ShareNews::ResultsRemoved(removed) => removed,
+        ShareNews::Looked(_)
+        | ShareNews::Staged(..)
+        | ShareNews::Unchanged
+        | ShareNews::Verified(_)
+        | ShareNews::Delivered(_)
+        | ShareNews::Tidied(_)
+        | ShareNews::Reported(_) => Err("the share reader answered something else".into()),
+    };
+    removed.into_iter().map(count).sum()
 }
 
 /// Delivers to one place after the other until one takes everything, or has news; where there is none, what the first one
@@ -70,6 +92,9 @@ fn first_that_takes_it(
     }
     first.unwrap_or_else(|| Err("there is no share that may be written".into()))
 }
+
+/// New results wait for the removal of old ones. What is not removed by then is removed another day.
+const REMOVAL: Duration = Duration::from_secs(20);
 
 /// The look at one place.
 struct Part {
