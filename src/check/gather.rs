@@ -15,6 +15,8 @@ use crate::host::perms;
 use crate::host::{facts, lock, process, programs, sessions, supervisor};
 use crate::site::instruction::InstructionFile;
 use crate::site::share::{self, Look};
+use crate::site::signed::store::Material;
+use crate::site::trust::TrustMode;
 use crate::text::SafeText;
 use std::path::{Path, PathBuf};
 use std::thread::{self, Scope, ScopedJoinHandle};
@@ -117,7 +119,13 @@ fn look(subject: &Subject, other: Option<&Account>) -> Option<std::result::Resul
     if config.shares.is_empty() {
         return None;
     }
-    let (job, deadline) = look_job(config, false, Vec::new())?;
+    let trusted = match config.trust.mode {
+        TrustMode::Permissions => None,
+        TrustMode::Signed => {
+            Material::read(&subject.layout.trust_folder(config.trust.dir.as_deref())).ok().flatten()
+        }
+    };
+    let (job, deadline) = look_job(config, false, Vec::new(), trusted)?;
     Some(match job.run_as(other, deadline) {
         Ok(ShareNews::Looked(looked)) => Ok(looked.look),
         Ok(_) => Err("the share reader gave another answer than was asked for".into()),

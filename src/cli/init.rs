@@ -6,6 +6,7 @@ use super::args::{AdoptArg, InitArgs};
 use super::meant;
 use super::page::Page;
 use super::setup::{Read, bad_configuration};
+use super::trust_key;
 use crate::config::Starter;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Ask as _;
@@ -26,6 +27,10 @@ struct InitDoc {
     config: SafeText,
     config_written: bool,
     state: SafeText,
+    /// The version of the trust list that counts from now on, in mode `signed`.
+    trust_list: Option<u64>,
+    /// Of the key that was confirmed with this call.
+    fingerprint: Option<SafeText>,
     #[serde(flatten)]
     state_of_history: crate::executor::init::InitDoc,
 }
@@ -64,9 +69,12 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
         let would = format!("{config} {file}, and make or check the history in {state}").into();
         return app.other(Answer::DryRun(DryRunDoc { dry_run: true, would, request_id: None }));
     }
+    let mode = if new { trust.unwrap_or(TrustMode::Signed) } else { setup.config.trust.mode };
+    let confirmed = trust_key::confirm(app, machine, mode, args.trust_key.as_deref())?;
     if new {
-        write_configuration(app, machine, trust.unwrap_or(TrustMode::Signed))?;
+        write_configuration(app, machine, mode)?;
     }
+    let list = confirmed.map(|confirmed| confirmed.place()).transpose()?;
     let adopt = args.adopt.map(|adopt| match adopt {
         AdoptArg::Done => Adopt::Done,
         AdoptArg::NotDone => Adopt::NotDone,
@@ -82,6 +90,8 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
         config: layout.config.display().to_string().into(),
         config_written: new,
         state: layout.state.display().to_string().into(),
+        trust_list: list.as_ref().map(|list| list.version),
+        fingerprint: args.trust_key.as_deref().map(SafeText::new),
         state_of_history,
     };
     app.out.view(&doc, || page(app, &doc, config.trust.mode))?;
@@ -151,10 +161,14 @@ fn page(app: &App, doc: &InitDoc, trust: TrustMode) -> Page {
                 "Trust is `permissions`: who may write to the share decides what runs here, and a share that others \
                  than root and this account may write to is refused.",
             ),
-            TrustMode::Signed => page.line(
-                "Trust is `signed`, and this release cannot verify signatures yet: every request stays blocked as \
-                 `unsigned`. `[trust] mode = \"permissions\"` relies on the share's owner and mode bits instead.",
-            ),
+            TrustMode::Signed => page.line(match doc.trust_list {
+                Some(version) => format!(
+                    "Trust is `signed`: what runs here has to be signed by the keys of trust list {version}.",
+                ),
+                None => "Trust is `signed`, and no share has a trust list: nothing runs until one is taken, with pcm init \
+                         --trust-key SHA256:…"
+                    .to_owned(),
+            }),
         };
         page.blank().line(format!("Start the service: {} service run", app.setup.pcm));
     }

@@ -14,6 +14,7 @@ use crate::site::share::open_bounded;
 use crate::site::signed::folder::{self, Change, SiteFolder};
 use crate::site::signed::list::{LONGEST_PUBLISH, TrustList};
 use crate::site::signed::signers::{Key, Role, Signer, check_principal};
+use crate::site::signed::store::{self, Material};
 use crate::site::site_file::{self, SiteFile};
 use crate::text::{self, SafeText, Side};
 use serde::Serialize;
@@ -79,15 +80,20 @@ pub fn run(app: &App, verb: KeyVerb) -> Result<Exit> {
             }
             change(app, &folder, Change::Trust(signer), &sign)
         }
-        KeyVerb::Revoke { public, sign } => {
+        KeyVerb::Revoke { public, key: Some(key), folder } => {
+            let sign = SignArgs { key, folder };
             let folder = SiteFolder::open(&place(&sign.folder)?)?;
             change(app, &folder, Change::Revoke(read_public(&public)?), &sign)
         }
+        KeyVerb::Revoke { public, key: None, .. } => revoke_here(app, &read_public(&public)?),
         KeyVerb::Withdraw { package, below, sign } => {
             let folder = SiteFolder::open(&place(&sign.folder)?)?;
             change(app, &folder, Change::Withdraw(package, below), &sign)
         }
-        KeyVerb::List { folder } => list(app, &SiteFolder::open(&place(&folder)?)?),
+        KeyVerb::List { folder } => match place(&folder) {
+            Ok(dir) => list(app, &SiteFolder::open(&dir)?),
+            Err(none) => list_here(app, none),
+        },
     }
 }
 
@@ -238,7 +244,7 @@ fn change(app: &App, folder: &SiteFolder, change: Change, sign: &SignArgs) -> Re
             sign.key.display()
         ));
     }
-    let doc = doc(folder, &list);
+    let doc = doc(folder.list_path(list.version), &list, &list.revoked);
     app.out.view(&doc, || {
         let mut page = page(app, &doc);
         page.blank().line(format!(
@@ -260,12 +266,49 @@ fn list(app: &App, folder: &SiteFolder) -> Result<Exit> {
             "Make the first: pcm key trust KEY.pub --role trust --principal NAME --key KEY",
         ));
     };
-    let doc = doc(folder, &list);
+    let doc = doc(folder.list_path(list.version), &list, &list.revoked);
     app.out.view(&doc, || page(app, &doc))?;
     Ok(Exit::Done)
 }
 
-fn doc(folder: &SiteFolder, list: &TrustList) -> KeysDoc {
+/// Where this machine's trust folder is.
+fn trust_folder(app: &App) -> PathBuf {
+    app.setup.layout.trust_folder(app.setup.config.trust.dir.as_deref())
+}
+
+/// The list that counts on this machine.
+fn list_here(app: &App, none: Failure) -> Result<Exit> {
+    let dir = trust_folder(app);
+    let Some(material) = Material::read(&dir).map_err(|why| damaged(&why))? else { return Err(none) };
+    let held = material.open().map_err(|why| damaged(&why))?;
+    let doc = doc(dir.join(store::LIST), &held.list, held.revoked());
+    app.out.view(&doc, || page(app, &doc))?;
+    Ok(Exit::Done)
+}
+
+fn damaged(why: &SafeText) -> Failure {
+    let message = format!("whose keys count on this machine is not known: {why}");
+    Failure::new(
+        Exit::State,
+        "trust-unreadable",
+        message,
+        "Take the list again: pcm init --trust-key SHA256:…",
+    )
+}
+
+fn revoke_here(app: &App, key: &Key) -> Result<Exit> {
+    let dir = trust_folder(app);
+    if app.dry_run {
+        return app.would(format!("let {} count no more on this machine", key.fingerprint()));
+    }
+    store::revoke(&dir, key).map_err(|e| {
+        let message = format!("{} still counts on this machine: {}: {e}", key.fingerprint(), dir.display());
+        Failure::new(Exit::Failed, "not-written", message, "Run it as root, or as the service's account")
+    })?;
+    list_here(app, damaged(&"nothing is there".into()))
+}
+
+fn doc(file: PathBuf, list: &TrustList, revoked: &[Key]) -> KeysDoc {
     let row = |key: &Key, signer: Option<&Signer>| KeyDoc {
         principal: signer.map(|s| SafeText::new(&s.principal)),
         role: signer.map(|s| s.role),
@@ -276,14 +319,15 @@ fn doc(folder: &SiteFolder, list: &TrustList) -> KeysDoc {
         comment: SafeText::new(key.comment()),
         revoked: signer.is_none(),
     };
-    let counting = list.signers.iter().map(|signer| row(&signer.key, Some(signer)));
+    let counts = |signer: &&Signer| !revoked.contains(&signer.key);
+    let counting = list.signers.iter().filter(counts).map(|signer| row(&signer.key, Some(signer)));
     KeysDoc {
         site: list.site.as_str().into(),
         site_id: list.site_id.as_str().into(),
         version: list.version,
         issued: list.issued,
-        file: folder.list_path(list.version).display().to_string().into(),
-        keys: counting.chain(list.revoked.iter().map(|key| row(key, None))).collect(),
+        file: file.display().to_string().into(),
+        keys: counting.chain(revoked.iter().map(|key| row(key, None))).collect(),
         withdrawn: list
             .withdrawn
             .iter()

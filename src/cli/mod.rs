@@ -30,6 +30,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 pub(crate) mod time;
+mod trust_key;
 mod verify;
 mod view;
 

@@ -178,6 +178,7 @@ fn attempt(doc: &AttemptDoc, request: &RequestDoc, restart_pending: bool) -> Opt
         reason: doc.reason.clone(),
         boot_id: if same_boot { facts::boot_id() } else { String::new() },
         restart: RestartRule::default(),
+        release: None,
     })
 }
 
@@ -204,6 +205,7 @@ fn situation(
             fault: None,
             trust: TrustVerdict::Trusted("taken for granted".into()),
             source: Some(SafeText::new(&path.display().to_string())),
+            signed: None,
             site_freezes: site_freezes(app, path)?,
         },
         history,

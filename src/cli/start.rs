@@ -51,7 +51,7 @@ fn welcome_page(app: &App) -> Page {
         .strong("  Enrol this machine")
         .line(format!("    {pcm} init --machine SMSID --share LOCATION --trust permissions"));
     page.line("    Believes a share that only root, or the service's account, can write to. Without --trust only signed");
-    page.line("    instructions count, which this release cannot verify yet.");
+    page.line("    instructions count, by a trust list that --trust-key confirms.");
     page.line(format!("    Writes the configuration and an empty history. Afterwards: {pcm} service run"));
     page.blank().strong("  Open a new site").line("    pcm site init DIR --site CODE --example SMSID");
     page.line("    Makes an instruction share with an example package for one machine.");

@@ -46,6 +46,9 @@ pub struct Attempt {
     /// What its request said about a restart after it.
     #[serde(default)]
     pub restart: RestartRule,
+    /// The release of its package, where that was signed: no lower one runs here any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<u64>,
 }
 
 impl Attempt {
@@ -68,6 +71,7 @@ impl Attempt {
             reason: SafeText::default(),
             boot_id: boot_id.to_owned(),
             restart: RestartRule::of(request),
+            release: None,
         }
     }
 

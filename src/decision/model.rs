@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::site::ids::{JobId, PackageId, RequestId};
 use crate::site::instruction::InstructionFile;
 use crate::site::share::SourceFault;
+use crate::site::signed::published::SignedBy;
 use crate::site::site_file::Freeze;
 use crate::site::trust::TrustVerdict;
 use crate::terms::{Code, Gate, RefusalCode, State, VerbKind, Verdict};
@@ -152,6 +153,8 @@ pub struct Instructions {
     pub trust: TrustVerdict,
     /// Which share it came from, as configured.
     pub source: Option<SafeText>,
+    /// Who signed it and its packages; None: in mode `permissions` nobody.
+    pub signed: Option<SignedBy>,
     /// Freezes of the site file.
     pub site_freezes: Vec<Freeze>,
 }

@@ -147,7 +147,7 @@ fn not_adopted(lost: &Lost) -> Failure {
 
 /// What every place says of an earlier life of this machine, by the share reader, within its deadline.
 fn past(config: &Config) -> Vec<Told> {
-    let Some((job, deadline)) = look_job(config, true, Vec::new()) else { return Vec::new() };
+    let Some((job, deadline)) = look_job(config, true, Vec::new(), None) else { return Vec::new() };
     let why = match job.run(deadline) {
         Ok(ShareNews::Looked(looked)) => return looked.past,
         Ok(_) => "the share reader gave another answer than was asked for".into(),

@@ -307,6 +307,32 @@ pub fn make_private(path: &Path) -> io::Result<()> {
 }
 
 /// Tests of modes have to mean the same under any umask.
+/// Reads a regular file with one name, without following a link, without waiting for a pipe, and never more than
+/// `limit` bytes and one.
+///
+/// # Errors
+/// [`OpenError`]
+pub fn open_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, OpenError> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else {
+        return Err(OpenError::Missing);
+    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    read_bounded(&mut Folder::open(folder)?.file(name)?, limit)
+}
+
+/// Reads an open file, never more than `limit` bytes and one.
+///
+/// # Errors
+/// [`OpenError::TooLarge`], or what reading gave.
+pub fn read_bounded(file: &mut RegularFile, limit: u64) -> Result<Vec<u8>, OpenError> {
+    if file.size > limit {
+        return Err(OpenError::TooLarge(limit));
+    }
+    let mut bytes = Vec::new();
+    (&mut file.file).take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(OpenError::TooLarge(limit)) } else { Ok(bytes) }
+}
+
 #[cfg(test)]
 pub fn usual_umask() {
     sys::open::usual_umask();

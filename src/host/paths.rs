@@ -33,7 +33,7 @@ impl Layout {
         flags
     }
 
-    /// Where `*.pub` are: as configured in `[trust] dir`, or beside the configuration.
+    /// Where the trust list is: as configured in `[trust] dir`, or beside the configuration.
     pub fn trust_folder(&self, configured: Option<&Path>) -> PathBuf {
         configured.map_or_else(|| self.config.with_file_name("trust.d"), Path::to_owned)
     }
@@ -57,6 +57,10 @@ impl Layout {
     /// `held.SITE`: the site file that came with it.
     pub fn held_site(&self) -> PathBuf {
         self.state.join("held.SITE")
+    }
+    /// `held.PACKAGES`: the signed packages that it names.
+    pub fn held_packages(&self) -> PathBuf {
+        self.state.join("held.PACKAGES")
     }
     /// `stage`
     pub fn stage(&self) -> PathBuf {

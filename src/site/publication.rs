@@ -10,27 +10,46 @@ use serde::{Deserialize, Serialize};
 /// An instruction file as a machine remembers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publication {
+    /// The trust list that it was signed under; 0: nobody signed it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub epoch: u64,
     /// As the file says it.
     pub serial: u64,
     /// Of its bytes: the same serial with other bytes is another publication.
     pub sha256: ContentHash,
 }
 
+/// Records of earlier versions have no epoch, and are written as they were.
+fn is_zero(epoch: &u64) -> bool {
+    *epoch == 0
+}
+
 impl Publication {
-    /// Of a file with this serial and these bytes.
-    pub fn of(serial: u64, bytes: &[u8]) -> Self {
-        Self { serial, sha256: content::hash_bytes(bytes) }
+    /// Of a file with this epoch, this serial and these bytes.
+    pub fn of(epoch: u64, serial: u64, bytes: &[u8]) -> Self {
+        Self { epoch, serial, sha256: content::hash_bytes(bytes) }
+    }
+
+    /// What orders publications: a new trust list begins its serials anew.
+    pub fn order(&self) -> (u64, u64) {
+        (self.epoch, self.serial)
     }
 
     /// Why a machine that has seen `highest` does not take this one, as a clause; None: it may.
     pub fn behind(&self, highest: &Publication) -> Option<String> {
-        if self.serial < highest.serial {
+        if self.epoch < highest.epoch {
+            return Some(format!(
+                "its epoch {} is below {}, the highest that this machine has seen",
+                self.epoch, highest.epoch
+            ));
+        }
+        if self.order() < highest.order() {
             return Some(format!(
                 "serial {} is below {}, the highest that this machine has seen",
                 self.serial, highest.serial
             ));
         }
-        (self.serial == highest.serial && self.sha256 != highest.sha256)
+        (self.order() == highest.order() && self.sha256 != highest.sha256)
             .then(|| format!("serial {} was seen before with another content", self.serial))
     }
 }
@@ -38,12 +57,17 @@ impl Publication {
 impl Found {
     /// As a machine remembers it.
     pub fn publication(&self) -> Publication {
-        Publication::of(self.file.serial, &self.bytes)
+        Publication::of(self.epoch(), self.file.serial, &self.bytes)
     }
 
     /// The higher, the better. An untrusted file with a high serial must not keep a trusted one out.
-    pub fn rank(&self) -> (bool, u64) {
-        (matches!(self.trust, TrustVerdict::Trusted(_)), self.file.serial)
+    pub fn rank(&self) -> (bool, u64, u64) {
+        (matches!(self.trust, TrustVerdict::Trusted(_)), self.epoch(), self.file.serial)
+    }
+
+    /// The trust list that it was signed under; 0: nobody signed it.
+    fn epoch(&self) -> u64 {
+        self.signed.as_ref().map_or(0, |by| by.epoch)
     }
 }
 
@@ -110,6 +134,8 @@ mod tests {
             share: PathBuf::from("/share"),
             site: site_file::parse(site.as_bytes(), "PCM.SITE").unwrap(),
             site_bytes: site.into(),
+            packages: [].into(),
+            signed: None,
         }
     }
 

@@ -5,47 +5,30 @@
 use super::ids::MachineId;
 use super::instruction::parse::{Defaults, parse};
 use super::instruction::{self, InstructionFile};
+use super::package;
+use super::signed::list::{self, TrustList};
+use super::signed::published::{self as signed, PackageFiles, Packages, SignedBy};
+use super::signed::signature::MAX_ARMOUR;
+use super::signed::store::Trusted;
 use super::site_file::{self, SiteFile};
 use super::trust::{Judge, TrustVerdict};
-pub use crate::host::open::OpenError;
+use crate::clock::Wall;
 use crate::host::open::{Folder, RegularFile};
+pub use crate::host::open::{OpenError, open_bounded, read_bounded};
 use crate::terms::{Code, Problem};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// The folder of the instruction files.
 pub const INS_FOLDER: &str = "pcmins.box";
+/// The most versions of the trust list that one look takes.
+const MAX_LISTS: usize = 50;
+/// The most bytes of all package definitions together: they are kept and verified again and again.
+const MAX_DEFINITIONS: usize = 4 << 20;
 /// The most names in it that are looked through for one that differs in case.
 const MAX_NAMES: usize = 100_000;
-
-/// Reads a regular file with one name, without following a link, without waiting for a pipe, and never more than
-/// `limit` bytes and one.
-///
-/// # Errors
-/// [`OpenError`]
-pub fn open_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, OpenError> {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else {
-        return Err(OpenError::Missing);
-    };
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    read_bounded(&mut Folder::open(folder)?.file(name)?, limit)
-}
-
-/// Reads an open file, never more than `limit` bytes and one.
-///
-/// # Errors
-/// [`OpenError::TooLarge`], or what reading gave.
-pub fn read_bounded(file: &mut RegularFile, limit: u64) -> Result<Vec<u8>, OpenError> {
-    if file.size > limit {
-        return Err(OpenError::TooLarge(limit));
-    }
-    let mut bytes = Vec::new();
-    (&mut file.file).take(limit + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit { Err(OpenError::TooLarge(limit)) } else { Ok(bytes) }
-}
 
 /// What is looked for, and how it is judged.
 #[derive(Debug, Clone)]
@@ -58,6 +41,10 @@ pub struct Looking<'a> {
     pub judge: &'a Judge,
     /// What the configuration says where a request does not.
     pub defaults: &'a Defaults,
+    /// Whose signatures count, in mode `signed`; None: nobody's, as long as no trust list was taken.
+    pub trusted: Option<Trusted>,
+    /// Now.
+    pub now: Wall,
 }
 
 /// What a look at all shares gave.
@@ -74,6 +61,9 @@ pub struct Look {
     pub problems: Vec<Problem>,
     /// A share of this site answered: with a valid file, or by having none for this machine.
     pub answered: bool,
+    /// The versions of the trust list that come after the one that is held, in their order, in mode `signed`.
+    #[serde(default)]
+    pub lists: Vec<Vec<u8>>,
 }
 
 /// A valid instruction file. Whether it may come into force is said by `trust`: one that is refused must not replace a
@@ -92,6 +82,12 @@ pub struct Found {
     pub site_bytes: Vec<u8>,
     /// What they say.
     pub site: SiteFile,
+    /// The packages that it names, with their signatures, in mode `signed`.
+    #[serde(default)]
+    pub packages: Packages,
+    /// Who signed all that. Only whoever holds the trust list says it: it crosses to nobody.
+    #[serde(skip)]
+    pub signed: Option<SignedBy>,
 }
 
 /// Why the newest look at the share gave no valid instruction file.
@@ -111,7 +107,10 @@ enum Answer {
 
 /// Looks at every configured share, one after the other.
 pub fn look(looking: &Looking<'_>) -> Look {
-    Look::of(looking.shares.iter().map(|share| look_at(looking, share)).collect())
+    let mut looking = looking.clone();
+    let lists = if looking.trusted.is_some() { later_lists(&mut looking) } else { Vec::new() };
+    let answers = looking.shares.iter().map(|share| look_at(&looking, share)).collect();
+    Look { lists, ..Look::of(answers) }
 }
 
 impl Look {
@@ -170,7 +169,10 @@ impl Look {
             };
             Answer::Fault(code, problems)
         };
-        Look::of(looks.into_iter().map(answer).collect())
+        // Each begins after the list that is held: the longest has most to say.
+        let lists = looks.iter().filter_map(|(_, look)| look.as_ref().ok()).map(|look| &look.lists);
+        let lists = lists.max_by_key(|lists| lists.len()).cloned().unwrap_or_default();
+        Look { lists, ..Look::of(looks.into_iter().map(answer).collect()) }
     }
 }
 
@@ -219,8 +221,8 @@ fn look_at(looking: &Looking<'_>, share: &Path) -> Answer {
         Err(OpenError::Missing) => return none(),
         Err(e) => return fault(&e, &share.join(INS_FOLDER)),
     };
-    let mut problems = Vec::new();
-    // A publisher may be replacing it just now: what does not parse is read again at once.
+    let (mut problems, mut fault_of) = (Vec::new(), Code::Malformed);
+    // A publisher may be replacing it just now: what does not parse, or does not verify, is read again at once.
     for _ in 0..2 {
         let (mut open, name) = match open_ins(&folder, machine) {
             Ok(Some(open)) => open,
@@ -232,6 +234,37 @@ fn look_at(looking: &Looking<'_>, share: &Path) -> Answer {
             Ok(bytes) => bytes,
             Err(e) => return fault(&e, &path),
         };
+        if let Some(trusted) = &looking.trusted {
+            match signed::instructions(
+                &bytes,
+                machine,
+                looking.defaults,
+                trusted,
+                looking.now,
+                signed::Look::Offered,
+            ) {
+                Ok((file, by)) => {
+                    let packages = packages_of(&root, &file);
+                    let trust = TrustVerdict::Trusted(by.words());
+                    let (share, site_bytes, site) = (share.to_owned(), site.bytes, site.site);
+                    return Answer::Found(Box::new(Found {
+                        bytes,
+                        file,
+                        trust,
+                        share,
+                        site_bytes,
+                        site,
+                        packages,
+                        signed: Some(by),
+                    }));
+                }
+                Err(distrust) => {
+                    fault_of = distrust.code;
+                    problems = vec![problem(distrust.code, &path, distrust.why.as_str())];
+                    continue;
+                }
+            }
+        }
         let file = match parse(&bytes, machine, &path.display().to_string(), looking.defaults) {
             Ok(file) => file,
             Err(found) => {
@@ -252,9 +285,50 @@ fn look_at(looking: &Looking<'_>, share: &Path) -> Answer {
             share,
             site_bytes: site.bytes,
             site: site.site,
+            packages: Packages::new(),
+            signed: None,
         }));
     }
-    Answer::Fault(Code::Malformed, problems)
+    Answer::Fault(fault_of, problems)
+}
+
+/// The versions of the trust list that follow the one that is held, from whichever share has them; whoever looks goes on
+/// with the newest of them.
+fn later_lists(looking: &mut Looking<'_>) -> Vec<Vec<u8>> {
+    let mut lists = Vec::new();
+    while lists.len() < MAX_LISTS
+        && let Some(trusted) = &looking.trusted
+        && let Some((bytes, next)) = looking.shares.iter().find_map(|share| {
+            let folder = Folder::open(share).and_then(|root| root.folder(list::FOLDER)).ok()?;
+            let mut file = folder.file(&TrustList::file_name(trusted.list.version + 1)).ok()?;
+            let bytes = read_bounded(&mut file, list::MAX_BYTES).ok()?;
+            let next = trusted.next(&bytes, looking.now).ok()?;
+            Some((bytes, next))
+        })
+    {
+        lists.push(bytes);
+        looking.trusted = Some(next);
+    }
+    lists
+}
+
+/// The packages that a file names, as far as the share has them with their signatures.
+fn packages_of(root: &Folder, file: &InstructionFile) -> Packages {
+    let read = |folder: &Folder, name: &str, limit| read_bounded(&mut folder.file(name)?, limit);
+    let (mut packages, mut room) = (Packages::new(), MAX_DEFINITIONS);
+    let Ok(folder) = root.folder("packages") else { return packages };
+    for id in signed::named(file) {
+        let Ok(folder) = folder.folder(id.as_str()) else { continue };
+        let definition = read(&folder, package::NAME, package::MAX_BYTES);
+        let signature = read(&folder, signed::SIGNATURE, MAX_ARMOUR as u64);
+        if let (Ok(definition), Ok(signature)) = (definition, signature)
+            && definition.len() <= room
+        {
+            room -= definition.len();
+            packages.insert(id, PackageFiles { definition, signature });
+        }
+    }
+    packages
 }
 
 /// `PCM.SITE` as it was read.

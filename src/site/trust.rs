@@ -1,5 +1,5 @@
 //! Who could have published what is on a share (PROMISES.md 4). Mode `permissions` looks at owners and mode bits of the
-//! very files and folders that were opened; mode `signed` refuses everything until there are signatures to check.
+//! very files and folders that were opened; mode `signed` refuses everything here: what is signed is judged by `signed`.
 
 use crate::host::open::{Folder, RegularFile};
 use crate::host::perms::{self, Loose, Writers};
@@ -51,8 +51,8 @@ impl Judge {
         match self.mode {
             TrustMode::Signed => TrustVerdict::Refused(
                 Code::Unsigned,
-                "mode \"signed\" needs a signature, and this version of pcm cannot check any: nothing runs; \
-                 [trust] mode = \"permissions\" relies on the owners and modes of the share instead"
+                "mode \"signed\" needs a trust list, and this machine has taken none yet, so it cannot check any signature: \
+                 pcm init --trust-key SHA256:…"
                     .into(),
             ),
             TrustMode::Permissions => match self.loose(share, folders, files) {

@@ -238,6 +238,20 @@ table! {
             without: "had it been issued by now", opens: "its time has come, or it is published again",
             remedy: "Compare the publisher's clock with this machine's and correct the wrong one; then it has to be published again",
         }
+        /// The instruction file says of a package what its signer did not.
+        PackageMismatch = "package-mismatch" {
+            gate: Gate::Trust, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
+            brief: "not as its package was signed", listed: Listed::Brief,
+            without: "had it been as its package was signed", opens: "it is published as its package was signed",
+            remedy: "The publisher has to copy every field of the package as it was signed, or the package has to be signed anew",
+        }
+        /// A release that the trust list withdraws, or that is below one that ran here.
+        PackageWithdrawn = "package-withdrawn" {
+            gate: Gate::Trust, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
+            brief: "release withdrawn", listed: Listed::Brief,
+            without: "had its release not been withdrawn", opens: "a higher release is published",
+            remedy: "The package has to be signed as a higher release, also where its content is to be an older one",
+        }
         /// Somebody else could have written it.
         LoosePermissions = "loose-permissions" {
             gate: Gate::Trust, leads_to: State::Rejected, passed_by: PassedBy::Nothing,

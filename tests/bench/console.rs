@@ -164,6 +164,7 @@ fn history(site: &Site) {
                 reason: "".into(),
                 boot_id: "b".into(),
                 restart: Default::default(),
+                release: None,
             }),
             content: None,
             exit_codes: Default::default(),

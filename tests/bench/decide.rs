@@ -82,6 +82,7 @@ fn instructions(config: &Config) -> Instructions {
         fault: None,
         trust: TrustVerdict::Trusted("a bench".into()),
         source: None,
+        signed: None,
         site_freezes: vec![
             freeze("2026-12-24T00:00:00", "2027-01-02T00:00:00"),
             freeze("2026-11-26T08:00:00", "2026-11-26T20:00:00"),
@@ -151,6 +152,7 @@ fn history() -> HistoryView {
         reason: "".into(),
         boot_id: "before".into(),
         restart: RestartRule::default(),
+        release: None,
     };
     for n in (0..REQUESTS).filter(|n| n % 3 == 0) {
         let state = if n % 5 == 3 { State::Failed } else { State::Succeeded };

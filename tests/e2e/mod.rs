@@ -37,6 +37,7 @@ mod rollback;
 mod seen;
 mod service;
 mod share;
+mod signed;
 mod simulate;
 mod small;
 mod starved;

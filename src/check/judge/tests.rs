@@ -71,6 +71,7 @@ fn well() -> Facts {
                 frozen_until: None,
                 polled_at: Some(now),
                 trust: "signed".into(),
+                signed: None,
                 lock: None,
                 zone: "UTC".into(),
                 utc_offset_s: 0,

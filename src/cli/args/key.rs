@@ -47,14 +47,17 @@ pub enum KeyVerb {
         #[command(flatten)]
         sign: SignArgs,
     },
-    /// Let a key count no more, anywhere and for good
+    /// Let a key count no more, for good: with --key at the whole site, without it on this machine, at once
     Revoke {
         /// The key's public half
         #[arg(value_name = "PUBFILE")]
         public: PathBuf,
-        /// What signs the list.
+        /// A trust key, which signs the next version of the list
+        #[arg(long, value_name = "TRUSTKEY")]
+        key: Option<PathBuf>,
+        /// Where the list is made.
         #[command(flatten)]
-        sign: SignArgs,
+        folder: FolderArgs,
     },
     /// Let old releases of a package run nowhere any more
     Withdraw {

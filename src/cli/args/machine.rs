@@ -36,6 +36,9 @@ pub struct InitArgs {
     /// What makes a publication believable; written into a new configuration
     #[arg(long, value_enum, value_name = "MODE")]
     pub trust: Option<TrustArg>,
+    /// In mode signed: the fingerprint (SHA256:…) of a trust key of the site, as its administrator told it to you
+    #[arg(long, value_name = "FP", conflicts_with = "accept_serial")]
+    pub trust_key: Option<String>,
 }
 
 /// `--adopt`

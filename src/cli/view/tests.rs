@@ -214,6 +214,7 @@ fn status_doc() -> StatusDoc {
         frozen_until: None,
         polled_at: Some(later(-8)),
         trust: "permissions".into(),
+        signed: None,
         lock: Some("service, pid 812, since 08:01".into()),
         zone: "Europe/Berlin".into(),
         utc_offset_s: 3600,

@@ -88,6 +88,7 @@ impl Fake {
             frozen_until: None,
             polled_at: list.polled_at,
             trust: "signed".into(),
+            signed: None,
             lock: None,
             zone: "Europe/Berlin".into(),
             utc_offset_s: 3600,

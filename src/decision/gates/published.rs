@@ -3,11 +3,13 @@
 use super::super::model::{Change, GateResult};
 use super::super::world::{Subject, World, newest};
 use super::{block, pass, unknown};
-use crate::clock::between;
+use crate::clock::{Wall, between};
 use crate::site::content::ContentFact;
+use crate::site::signed::published::SignedBy;
+use crate::site::signed::signers::Signer;
 use crate::site::trust::TrustVerdict;
 use crate::terms::{Code, Gate, Platform, Problem};
-use crate::text::{duration, stamp};
+use crate::text::{SafeText, duration, stamp};
 
 /// A valid instruction file is held and fresh enough.
 pub(super) fn source(world: &World) -> GateResult {
@@ -41,6 +43,18 @@ pub(super) fn source(world: &World) -> GateResult {
         let evidence = world
             .tell(|| format!("the instruction file with serial {} was valid until {end}{why}", file.serial));
         return block(gate, Code::ShareStale, Change::Event, evidence);
+    }
+    if let (Some(_), Some(end)) = (&instructions.signed, file.valid_until) {
+        // What its signer says of how long it is good stands in place of how long ago a share was seen.
+        let evidence = world.tell(|| {
+            let end = stamp(end, inputs.zone);
+            format!(
+                "serial {} of epoch {}, valid until {end}{why}",
+                file.serial,
+                instructions.signed.as_ref().map_or(0, |s| s.epoch)
+            )
+        });
+        return pass(gate, Change::At(end), evidence);
     }
     let (Some(seen), Some(stale)) = (instructions.share_seen, world.stale_from()) else {
         let evidence = world.tell(|| format!("when a share was last seen is not known{why}"));
@@ -87,6 +101,11 @@ pub(super) fn record(world: &World, subject: &Subject) -> GateResult {
 /// Who published it, and whether somebody else could have written its files.
 pub(super) fn trust(world: &World, subject: &Subject) -> GateResult {
     let file = of_file(world);
+    if file.code.is_none()
+        && let Some(by) = &world.inputs.instructions.signed
+    {
+        return of_package(world, subject, by, file);
+    }
     match subject.content {
         Some(ContentFact::Loose(why)) if file.code.is_none() => {
             block(Gate::Trust, Code::LoosePermissions, Change::Event, world.tell(|| why.clone()))
@@ -101,7 +120,14 @@ pub(super) fn trust(world: &World, subject: &Subject) -> GateResult {
 /// The trust in the instruction file as such.
 pub(super) fn of_file(world: &World) -> GateResult {
     match &world.inputs.instructions.trust {
-        TrustVerdict::Trusted(by) => pass(Gate::Trust, Change::Event, world.tell(|| by.clone())),
+        TrustVerdict::Trusted(by) => match &world.inputs.instructions.signed {
+            Some(signed) => key(world, &signed.signer, |until| {
+                let until =
+                    until.map(|at| format!(", whose key counts until {}", stamp(at, world.inputs.zone)));
+                format!("{}{}", signed.words(), until.unwrap_or_default())
+            }),
+            None => pass(Gate::Trust, Change::Event, world.tell(|| by.clone())),
+        },
         TrustVerdict::Refused(code, why) => {
             block(Gate::Trust, *code, Change::Event, world.tell(|| why.clone()))
         }
@@ -110,6 +136,51 @@ pub(super) fn of_file(world: &World) -> GateResult {
             Code::Unsigned,
             world.tell(|| "who published the instruction file was not checked yet"),
         ),
+    }
+}
+
+/// Whether a key counts now; until when it does.
+fn key(world: &World, signer: &Signer, words: impl FnOnce(Option<Wall>) -> String) -> GateResult {
+    match signer.valid_at(world.now) {
+        Ok(()) => {
+            let next = signer.before.map_or(Change::Event, Change::At);
+            pass(Gate::Trust, next, world.tell(|| words(signer.before)))
+        }
+        Err(distrust) => {
+            let next = signer.after.filter(|after| world.now < *after).map_or(Change::Event, Change::At);
+            block(Gate::Trust, distrust.code, next, world.tell(|| distrust.why.clone()))
+        }
+    }
+}
+
+/// Whether a package's signer stands for what a request runs.
+fn of_package(world: &World, subject: &Subject, by: &SignedBy, file: GateResult) -> GateResult {
+    let closed = |code, why: SafeText| block(Gate::Trust, code, Change::Event, world.tell(|| why));
+    let vouched = match by.packages.get(&subject.request.request_id) {
+        Some(Ok(vouched)) => vouched,
+        Some(Err(distrust)) => return closed(distrust.code, distrust.why.clone()),
+        None => return closed(Code::Unsigned, "nobody signed what it runs".into()),
+    };
+    let package = subject.request.package_id;
+    let attempts = world.inputs.history.attempts.values().flatten();
+    let highest = attempts.filter(|a| a.package_id == package).filter_map(|a| a.release).max();
+    if let Some(highest) = highest.filter(|highest| vouched.release < *highest) {
+        let why =
+            format!("release {} of {package} is below {highest}, which ran on this machine", vouched.release);
+        return closed(Code::PackageWithdrawn, why.into());
+    }
+    let own = key(world, &vouched.signer, |_| {
+        format!(
+            "{}; release {} of {package} signed by {}",
+            file.evidence, vouched.release, vouched.signer.principal
+        )
+    });
+    match (file.change, own.change) {
+        (Change::At(first), Change::At(second)) if own.code.is_none() => {
+            GateResult { change: Change::At(first.min(second)), ..own }
+        }
+        (Change::At(first), _) if own.code.is_none() => GateResult { change: Change::At(first), ..own },
+        _ => own,
     }
 }
 

@@ -101,6 +101,7 @@ pub fn attempt(number: u32, state: State) -> Attempt {
         reason: SafeText::default(),
         boot_id: "boot-1".into(),
         restart: RestartRule::default(),
+        release: None,
     }
 }
 
@@ -141,6 +142,7 @@ impl Scene {
                 fault: None,
                 trust: TrustVerdict::Trusted("owned by root, writable by nobody else".into()),
                 source: Some("/mnt/sms_shr".into()),
+                signed: None,
                 site_freezes: Vec::new(),
             },
             history: HistoryView::default(),

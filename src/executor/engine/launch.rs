@@ -85,6 +85,7 @@ impl Executor {
             return Err(LaunchError::NotNow("it is no longer in the instruction file".into()));
         };
         self.prove(&request, decision, verified).map_err(LaunchError::NotNow)?;
+        self.known.verify_again(&request, now).map_err(LaunchError::NotNow)?;
         let row = self.new_row(&request, decision.attempt + 1, cause, now);
         let spec = self.spec(&request, &row);
         let words = show_command(&request.command_line);
@@ -241,7 +242,11 @@ impl Executor {
         let claimed = AttemptView::claimed(request, number, cause.by.clone(), now, &self.world.boot_id());
         AttemptRow {
             request: request.request_id,
-            attempt: Arc::new(AttemptView { reason: cause.reason.clone(), ..claimed }),
+            attempt: Arc::new(AttemptView {
+                reason: cause.reason.clone(),
+                release: self.known.release_of(request),
+                ..claimed
+            }),
             content: request.content_sha256.clone(),
             exit_codes: request.exit_codes.clone(),
             max_run_time_s: request.max_run_time.as_secs(),

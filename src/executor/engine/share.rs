@@ -59,6 +59,8 @@ impl Executor {
         }
         let listed: BTreeSet<RequestId> = self.known.listed().into_iter().collect();
         let taken = self.known.take_look(look, now);
+        self.keep_lists(now);
+        self.known.judge_again(now);
         if self.known.instructions.share_seen == Some(now) {
             // Told to the next start by the age of the held file.
             self.world.share_seen(now);
@@ -90,6 +92,20 @@ impl Executor {
         self.note_states(now);
     }
 
+    /// A newer trust list counts for good: nothing that is below it is ever taken. Where it cannot be written, it is taken
+    /// again with the next look, and nothing starts by it before.
+    fn keep_lists(&mut self, now: Wall) {
+        for bytes in std::mem::take(&mut self.known.lists) {
+            match self.world.place_list(&self.known.trust_folder(), &bytes) {
+                Ok(version) => self.journal.info(now, &format!("Trust list {version} is in force.")),
+                Err(why) => {
+                    self.journal.error(now, &format!("A newer trust list is not in force: {why}"));
+                    return;
+                }
+            }
+        }
+    }
+
     /// What is in force is the highest that was ever seen, from now on and after every start. It is kept before, where the
     /// disk takes it; where it does not, the serial is recorded all the same: after a restart without a share nothing is
     /// in force then, which is better than something older.
@@ -117,7 +133,7 @@ impl Executor {
         let found = self.known.offered(serial)?.clone();
         let publication = found.publication();
         let keep = Keep::of(&found);
-        self.world.hold(&keep.file, &keep.site).map_err(|why| not_recorded(&why))?;
+        self.world.hold(&keep.file, &keep.site, &keep.packages).map_err(|why| not_recorded(&why))?;
         self.unkept = None;
         self.known.accept(found);
         self.change(|history| history.accept_publication(now, &publication, &actor.name))?;
@@ -172,7 +188,7 @@ impl Executor {
     /// stay in force. On a full disk that is tried again with the next look.
     fn keep(&mut self, now: Wall) {
         let Some(keep) = &self.unkept else { return };
-        match self.world.hold(&keep.file, &keep.site) {
+        match self.world.hold(&keep.file, &keep.site, &keep.packages) {
             Ok(()) => self.unkept = None,
             Err(why) => self.journal.error(now, &why),
         }

@@ -68,6 +68,7 @@ fn row(request: RequestId, number: u32) -> AttemptRow {
             reason: SafeText::default(),
             boot_id: "boot".into(),
             restart: Default::default(),
+            release: None,
         }),
         content: None,
         exit_codes: [(17, crate::site::instruction::Outcome::Success)].into(),

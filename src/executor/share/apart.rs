@@ -108,7 +108,8 @@ struct Part {
 
 /// The looks at each place of a look. Empty: it is another job.
 fn parts(job: &ShareJob) -> Vec<Part> {
-    let ShareJob::Look { shares, machine, trust, max_run_time, programs, past, reports } = job else {
+    let ShareJob::Look { shares, machine, trust, max_run_time, programs, past, reports, trusted } = job
+    else {
         return Vec::new();
     };
     let mut places: Vec<&PathBuf> = Vec::new();
@@ -128,6 +129,7 @@ fn parts(job: &ShareJob) -> Vec<Part> {
             programs: programs.clone(),
             past: only(asks_past),
             reports: reports.iter().filter(|(report, _)| report == place).take(1).cloned().collect(),
+            trusted: trusted.clone(),
         };
         Part { place: place.clone(), is_share, asks_past, job }
     };
@@ -226,6 +228,7 @@ mod tests {
             programs: Vec::new(),
             past: paths(past),
             reports: paths(reports).into_iter().map(|place| (place, None)).collect(),
+            trusted: None,
         }
     }
 

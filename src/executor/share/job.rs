@@ -10,8 +10,8 @@ use crate::clock::Wall;
 use crate::config::Config;
 use crate::executor::history::{self};
 use crate::host::account::Account;
-use crate::host::helper;
 use crate::host::open::Folder;
+use crate::host::{facts, helper};
 use crate::site::content::{ContentFact, Seal, Stands};
 use crate::site::ids::{MachineId, PackageId};
 use crate::site::instruction::ContentHash;
@@ -20,6 +20,7 @@ use crate::site::own_report::{self, OwnReport, Stood};
 use crate::site::past::{self, Told};
 use crate::site::report::MachineReport;
 use crate::site::share::{self, Look, Looking};
+use crate::site::signed::store::Material;
 use crate::site::trust::{Judge, TrustMode};
 use crate::site::{content, report};
 use crate::text::SafeText;
@@ -47,6 +48,8 @@ pub enum ShareJob {
         past: Vec<PathBuf>,
         /// Where its own report may stand, and how it is known there.
         reports: Vec<(PathBuf, Option<Stood>)>,
+        /// Whose signatures count, in mode `signed`.
+        trusted: Option<Material>,
     },
     /// Copy and verify one package.
     Stage {
@@ -161,10 +164,17 @@ impl ShareJob {
     /// Carries it out here and now. May hang with the share.
     pub(super) fn carry_out(&self) -> ShareNews {
         match self {
-            ShareJob::Look { shares, machine, trust, max_run_time, programs, past, reports } => {
+            ShareJob::Look { shares, machine, trust, max_run_time, programs, past, reports, trusted } => {
                 let (judge, machine) = (&Judge::of(*trust), *machine);
                 let defaults = &Defaults { max_run_time: *max_run_time, programs: programs.clone() };
-                let look = share::look(&Looking { shares, machine, judge, defaults });
+                let look = share::look(&Looking {
+                    shares,
+                    machine,
+                    judge,
+                    defaults,
+                    trusted: trusted.as_ref().and_then(|material| material.open().ok()),
+                    now: facts::now(),
+                });
                 let (past, reports) = (past::look(past, machine), own_report::look(reports, machine, judge));
                 ShareNews::Looked(Box::new(Looked { look, past, reports }))
             }
@@ -268,6 +278,7 @@ pub fn look_job(
     config: &Config,
     past: bool,
     reports: Vec<(PathBuf, Option<Stood>)>,
+    trusted: Option<Material>,
 ) -> Option<(ShareJob, Duration)> {
     let past = if past { result_places(config) } else { Vec::new() };
     let places = config.shares.len().max(past.len());
@@ -279,6 +290,7 @@ pub fn look_job(
         programs: config.all_programs(),
         past,
         reports,
+        trusted,
     };
     Some((job, look_deadline(places, config.share.timeout)))
 }

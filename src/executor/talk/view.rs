@@ -46,6 +46,23 @@ pub enum ServiceState {
     Stopped,
 }
 
+/// Who signed what is in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedDoc {
+    /// The fingerprint of the publisher's key.
+    pub key: SafeText,
+    /// Whose it is.
+    pub principal: SafeText,
+    /// Until when the publication is good.
+    pub valid_until: Option<Wall>,
+    /// The trust list that it was published under.
+    pub epoch: u64,
+    /// Of the publication.
+    pub serial: u64,
+    /// The highest epoch and serial that this machine has seen.
+    pub highest: Option<(u64, u64)>,
+}
+
 /// `status`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StatusDoc {
@@ -102,6 +119,9 @@ pub struct StatusDoc {
     pub polled_at: Option<Wall>,
     /// `signed` or `permissions`: the latter is shown as a standing UNSIGNED mark.
     pub trust: SafeText,
+    /// Who signed what is in force, in mode `signed`.
+    #[serde(default)]
+    pub signed: Option<SignedDoc>,
     /// The executor's lock: who holds it, pid, since when.
     pub lock: Option<SafeText>,
     /// The machine's zone: its name and the offset from UTC now, in seconds east.

@@ -23,10 +23,12 @@ use crate::log::Level;
 use crate::site::content::Seal;
 use crate::site::instruction::{ContentHash, Request};
 use crate::site::past::Told;
+use crate::site::signed::published::Packages;
+use crate::site::signed::store::Material;
 use crate::terms::Platform;
 use crate::text::SafeText;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The outside of an executor.
@@ -191,6 +193,8 @@ pub struct Held {
     pub file: Vec<u8>,
     /// Of the site file that came with it.
     pub site: Option<Vec<u8>>,
+    /// The packages that it names, with their signatures.
+    pub packages: Packages,
     /// When a share was last seen.
     pub seen: Option<Wall>,
 }
@@ -218,11 +222,27 @@ pub trait Store: Send + Sync {
     fn unusable(&self) -> Option<SafeText> {
         None
     }
-    /// Keeps instruction file and site file, durably.
+    /// Keeps instruction file, site file and signed packages, durably.
     ///
     /// # Errors
     /// What was kept before is kept still, in words.
-    fn hold(&self, file: &[u8], site: &[u8]) -> Result<(), String>;
+    fn hold(&self, file: &[u8], site: &[u8], packages: &Packages) -> Result<(), String>;
+    /// What the trust folder holds; None: no trust list was ever taken.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn material(&self, trust_folder: &Path) -> Result<Option<Material>, SafeText> {
+        let _ = trust_folder;
+        Ok(None)
+    }
+    /// Keeps a newer version of the trust list, durably; which that is.
+    ///
+    /// # Errors
+    /// The one before is in force still, in words.
+    fn place_list(&self, trust_folder: &Path, bytes: &[u8]) -> Result<u64, String> {
+        let _ = bytes;
+        Err(format!("{} is no trust folder", trust_folder.display()))
+    }
     /// What is kept.
     fn held(&self) -> Option<Held>;
     /// Remembers that a share was seen. A hint: an older time only makes what is held stale sooner.

@@ -27,6 +27,9 @@ use crate::log::write::PacmanLog;
 use crate::site::content::{Seal, Target};
 use crate::site::instruction::{self, ContentHash, Program, Request};
 use crate::site::past::Told;
+use crate::site::signed::list::TrustList;
+use crate::site::signed::published::Packages;
+use crate::site::signed::store::{self, Material};
 use crate::site::{content, mif, share, site_file};
 use crate::terms::Platform;
 use crate::text::SafeText;
@@ -43,6 +46,8 @@ const READY_DEADLINE: Duration = Duration::from_secs(30);
 const END_DEADLINE: Duration = Duration::from_secs(2);
 /// Paging somebody may take this long.
 const NOTIFY_LIMIT: Duration = Duration::from_secs(60);
+/// The most that is read of the packages that are held: 4 MiB of definitions, and a signature each, as JSON.
+const MAX_PACKAGES: u64 = 48 << 20;
 /// What reading a history back takes: the database, its journal, its folder, the mark.
 const DESCRIPTORS: usize = 4;
 /// The component that log viewers show.
@@ -440,8 +445,15 @@ impl Store for RealWorld {
         ground::fault(&self.layout)
     }
 
-    fn hold(&self, file: &[u8], site: &[u8]) -> Result<(), String> {
-        for (path, bytes) in [(self.layout.held_site(), site), (self.layout.held(), file)] {
+    fn hold(&self, file: &[u8], site: &[u8], packages: &Packages) -> Result<(), String> {
+        let packages = serde_json::to_vec(packages).map_err(|e| e.to_string())?;
+        // What it needs comes before it: a crash between them leaves nothing that verifies, and never something else.
+        let all = [
+            (self.layout.held_packages(), packages.as_slice()),
+            (self.layout.held_site(), site),
+            (self.layout.held(), file),
+        ];
+        for (path, bytes) in all {
             durable::write(&path, bytes)
                 .map_err(|e| format!("{} could not be written: {e}", path.display()))?;
         }
@@ -453,8 +465,23 @@ impl Store for RealWorld {
         Some(Held {
             file: open::read_own(&path, instruction::MAX_BYTES).ok()?,
             site: open::read_own(&self.layout.held_site(), site_file::MAX_BYTES).ok(),
+            packages: open::read_own(&self.layout.held_packages(), MAX_PACKAGES)
+                .ok()
+                .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+                .unwrap_or_default(),
             seen: std::fs::metadata(&path).and_then(|meta| meta.modified()).ok().map(Wall::from),
         })
+    }
+
+    fn material(&self, trust_folder: &Path) -> Result<Option<Material>, SafeText> {
+        Material::read(trust_folder)
+    }
+
+    fn place_list(&self, trust_folder: &Path, bytes: &[u8]) -> Result<u64, String> {
+        let list = TrustList::own(bytes).map_err(|e| e.to_string())?;
+        store::place(trust_folder, bytes, &list)
+            .map_err(|e| format!("{} could not be written: {e}", trust_folder.display()))?;
+        Ok(list.version)
     }
 
     /// By the age of the held file.

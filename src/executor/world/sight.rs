@@ -13,10 +13,11 @@ use crate::host::power::HostFacts;
 use crate::host::sessions::LoggedOn;
 use crate::site::instruction::{ContentHash, Request};
 use crate::site::share::Look;
+use crate::site::signed::store::Material;
 use crate::terms::Platform;
 use crate::text::SafeText;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A world that is only looked at; each question is the one of `Machine`, `Runs` or `Store`.
@@ -74,8 +75,13 @@ impl Sight {
 
     /// Looks at the shares of a configuration, within their deadline; `past` as [`look_job`] has it. None: there is nothing
     /// to look for.
-    pub fn look(&self, config: &Config, past: bool) -> Option<Result<Look, SafeText>> {
-        let (job, deadline) = look_job(config, past, Vec::new())?;
+    pub fn look(
+        &self,
+        config: &Config,
+        past: bool,
+        trusted: Option<Material>,
+    ) -> Option<Result<Look, SafeText>> {
+        let (job, deadline) = look_job(config, past, Vec::new(), trusted)?;
         match self.0.ask_share(&job, deadline) {
             Ok(ShareNews::Looked(looked)) => Some(Ok(looked.look)),
             Ok(
@@ -117,6 +123,10 @@ impl Sight {
 
     pub fn held(&self) -> Option<Held> {
         self.0.held()
+    }
+
+    pub fn material(&self, trust_folder: &Path) -> Result<Option<Material>, SafeText> {
+        self.0.material(trust_folder)
     }
 
     pub fn is_staged(&self, hash: &ContentHash) -> bool {

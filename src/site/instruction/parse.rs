@@ -53,6 +53,10 @@ pub fn parse(
     let head = head(&mut top, machine);
     let in_end = end(&mut top, table, head.as_ref().map(|h| h.serial));
     let elements = request_tables(&mut top);
+    // What a signature needs to be about: `signed` reads it, where one is wanted.
+    for key in ["kind", "site_id", "epoch"] {
+        top.raw(key);
+    }
     let mut warnings = top.unknown();
     warnings.extend(in_end);
     let problems = top.finish();

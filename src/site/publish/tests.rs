@@ -32,6 +32,8 @@ fn the_machine_finds_its_request_on_the_new_share_and_can_stage_it() {
         machine: machine(),
         judge: &Judge::of(TrustMode::Permissions),
         defaults: &Defaults { max_run_time: Duration::from_secs(60), programs: vec![] },
+        trusted: None,
+        now: crate::host::facts::now(),
     });
     assert_eq!((look.problems, look.fault), (vec![], None));
     let found = look.found.unwrap();

@@ -45,6 +45,8 @@ fn look_in(mode: TrustMode, shares: &[&Path]) -> Look {
         machine: "BP004000".parse().unwrap(),
         judge: &Judge::of(mode),
         defaults: &defaults(),
+        trusted: None,
+        now: crate::host::facts::now(),
     })
 }
 

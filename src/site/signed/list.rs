@@ -294,6 +294,16 @@ impl<'a> Keys<'a> {
     /// # Errors
     /// `bad-signature`: it is unknown, revoked, or counts for something else; `key-expired`.
     pub fn check(&self, key: &Key, role: Role, at: Wall) -> Result<&'a Signer, Distrust> {
+        let signer = self.known(key, role)?;
+        signer.valid_at(at)?;
+        Ok(signer)
+    }
+
+    /// The line of a key, where it counts for this at some time.
+    ///
+    /// # Errors
+    /// `bad-signature`: it is unknown, revoked, or counts for something else.
+    pub fn known(&self, key: &Key, role: Role) -> Result<&'a Signer, Distrust> {
         let (print, version) = (key.fingerprint(), self.list.version);
         if self.list.revoked.contains(key) || self.revoked.contains(key) {
             return Err(Distrust::bad(format!("it is signed by {print}, which is revoked")));
@@ -308,7 +318,6 @@ impl<'a> Keys<'a> {
                 signer.role, signer.principal
             )));
         }
-        signer.valid_at(at)?;
         Ok(signer)
     }
 

@@ -1,6 +1,6 @@
 //! Trust by OpenSSH signatures (SITE.md 4): where a signature stands in a file (`block`), whether it is one and whose key
 //! made it (`signature`), whose keys count for what (`signers`), the trust list that says so and the chain of its versions
-//! (`list`), and the site folder that lists are made in (`folder`). Bytes that no signature covers never get as far as a
+//! (`list`), the site folder that lists are made in (`folder`), what a machine holds of them (`store`), and what it makes of what a share has (`published`). Bytes that no signature covers never get as far as a
 //! parser. There is no cryptography here: that is `ssh_key`'s.
 
 use crate::terms::{Code, Problem};
@@ -9,8 +9,10 @@ use crate::text::SafeText;
 pub mod block;
 pub(crate) mod folder;
 pub mod list;
+pub mod published;
 pub(crate) mod signature;
 pub mod signers;
+pub mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 

@@ -86,6 +86,7 @@ impl Views<'_> {
             frozen_until: self.frozen_until(),
             polled_at: self.known.instructions.share_seen,
             trust: config.trust.mode.as_str().into(),
+            signed: self.known.signed_doc(),
             lock: self.known.world.lock_holder(),
             zone: SafeText::new(self.known.zone.name()),
             utc_offset_s: self.known.zone.offset_at(self.now),

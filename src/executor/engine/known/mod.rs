@@ -13,6 +13,7 @@ mod report;
 mod runs;
 mod seen;
 mod share;
+mod signed;
 mod views;
 
 pub(super) use judged::{refused, who_wants};
@@ -41,6 +42,8 @@ use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Entry, Request};
 use crate::site::publication::Publication;
 use crate::site::share::Found;
+use crate::site::signed::published::Packages;
+use crate::site::trust::TrustVerdict;
 use crate::terms::{Problem, State};
 use crate::text::SafeText;
 use again::Again;
@@ -88,6 +91,10 @@ pub struct Known {
     share: Option<PathBuf>,
     /// The publication in force, once it was believed.
     held: Option<Publication>,
+    /// The bytes of what is in force in mode `signed`: they are verified again before each launch.
+    signed: Option<(Vec<u8>, Packages)>,
+    /// Newer versions of the trust list that were taken and not kept yet.
+    pub(super) lists: Vec<Vec<u8>>,
     /// What trusted shares offer while all of it is older than what this machine has seen; nothing of it is in force.
     behind: Vec<Found>,
     /// How often the site wants to be asked.
@@ -153,6 +160,8 @@ impl Known {
             notes: Vec::new(),
             share: None,
             held: None,
+            signed: None,
+            lists: Vec::new(),
             behind: Vec::new(),
             site_polling: None,
             users: world.logged_on(),
@@ -290,6 +299,11 @@ impl Known {
                     .filter(|(was, is)| was != is)
                     .map(|(_, is)| is.0.clone())
                     .collect();
+                if config.trust.mode != self.policy.config.trust.mode {
+                    // What was believed by the other rule is not by this one; the next look says.
+                    self.instructions.trust = TrustVerdict::Unchecked;
+                    self.instructions.signed = None;
+                }
                 *self.policy = policy(&config, &self.world, &self.zone);
             }
             Err(why) => self.policy.unreadable = Some(why),

@@ -12,6 +12,7 @@ use crate::site::ids::RequestId;
 use crate::site::instruction::{ContentHash, Entry, Request};
 use crate::site::publication::{Chosen, Publication, choose};
 use crate::site::share::{self, Found, Look, SourceFault};
+use crate::site::signed::published::Packages;
 use crate::site::site_file;
 use crate::site::trust::{TrustMode, TrustVerdict};
 use crate::terms::{Code, Problem};
@@ -30,15 +31,16 @@ pub(in super::super) enum Taken {
     File(Option<Keep>),
 }
 
-/// The bytes of an instruction file and of the site file that came with it.
+/// The bytes of an instruction file, of the site file that came with it, and of the packages that are signed.
 pub(in super::super) struct Keep {
     pub file: Vec<u8>,
     pub site: Vec<u8>,
+    pub packages: Packages,
 }
 
 impl Keep {
     pub fn of(found: &Found) -> Keep {
-        Keep { file: found.bytes.clone(), site: found.site_bytes.clone() }
+        Keep { file: found.bytes.clone(), site: found.site_bytes.clone(), packages: found.packages.clone() }
     }
 }
 
@@ -50,7 +52,7 @@ impl Known {
         let places = if self.lost.is_none() { config.shares.as_slice() } else { &[] };
         let stands = &self.snapshot.reported.stands;
         let known = |place: &PathBuf| (place.clone(), stands.get(place).copied());
-        job::look_job(config, self.wants_past(), places.iter().map(known).collect())
+        job::look_job(config, self.wants_past(), places.iter().map(known).collect(), self.material())
     }
 
     /// Nothing is known yet of an earlier life of this machine.
@@ -60,7 +62,7 @@ impl Known {
 
     /// Looks at the share, within its deadline, however it hangs. Nothing is kept and nothing staged.
     pub fn look(&mut self) {
-        match self.world.look(&self.policy.config, self.wants_past()) {
+        match self.world.look(&self.policy.config, self.wants_past(), self.material()) {
             Some(Ok(look)) => {
                 self.take_look(look, self.world.now());
             }
@@ -73,9 +75,14 @@ impl Known {
     }
 
     /// Takes what a look brought.
-    pub(in super::super) fn take_look(&mut self, look: Look, now: Wall) -> Taken {
+    pub(in super::super) fn take_look(&mut self, mut look: Look, now: Wall) -> Taken {
+        let others = std::mem::take(&mut look.others);
+        let offers = look.found.take().into_iter().chain(others).collect();
+        let offers = match self.policy.config.trust.mode {
+            TrustMode::Permissions => offers,
+            TrustMode::Signed => self.verified(offers, &mut look, now),
+        };
         self.notes = look.problems;
-        let offers = look.found.into_iter().chain(look.others).collect();
         let Chosen { taken, behind } = choose(offers, self.highest());
         // A share that lags behind says nothing of how things stand now.
         if look.answered && (taken.is_some() || behind.is_empty()) {
@@ -104,15 +111,15 @@ impl Known {
 
     /// The highest publication that this machine has seen: by its history, or by the file in force, which may not be
     /// recorded yet.
-    fn highest(&self) -> Option<&Publication> {
+    pub(super) fn highest(&self) -> Option<&Publication> {
         let recorded = self.snapshot.highest.as_ref();
         self.unrecorded().or(recorded)
     }
 
     /// The publication in force, where the history does not know it yet.
     pub(in super::super) fn unrecorded(&self) -> Option<&Publication> {
-        let recorded = self.snapshot.highest.as_ref().map(|highest| highest.serial);
-        self.held.as_ref().filter(|held| recorded < Some(held.serial))
+        let recorded = self.snapshot.highest.as_ref().map(Publication::order);
+        self.held.as_ref().filter(|held| recorded < Some(held.order()))
     }
 
     /// What is in force is older than the history knows: it may hold what was cancelled since.
@@ -171,6 +178,8 @@ impl Known {
         }
         let keep = Keep::of(&found);
         let publication = found.publication();
+        self.instructions.signed = found.signed;
+        self.signed = self.instructions.signed.as_ref().map(|_| (found.bytes, found.packages));
         self.instructions.file = Some(found.file);
         self.instructions.site_freezes = found.site.freezes;
         self.site_polling = found.site.polling_interval;
@@ -196,23 +205,30 @@ impl Known {
         format!("{shares}: {}: {why}", Code::ShareMissing)
     }
 
-    /// What was held when this process started. Its trust was judged when it was taken from a share; since then it stood
-    /// in a folder that only the service's account can write.
+    /// What was held when this process started. In mode `permissions` its trust was judged when it was taken from a share;
+    /// since then it stood in a folder that only the service's account can write. What is signed is verified again.
     pub(super) fn load_held(&mut self) {
         let Some(machine) = self.policy.config.machine else { return };
         let Some(held) = self.world.held() else { return };
-        let bytes = held.file;
-        match share::parse_held(&bytes, machine, &self.policy.config.request_defaults()) {
-            Ok(file) => {
-                let publication = Publication::of(file.serial, &bytes);
-                let trust = match self.policy.config.trust.mode {
-                    TrustMode::Permissions => {
-                        TrustVerdict::Trusted("permissions, when it was taken from the share".into())
-                    }
-                    TrustMode::Signed => {
-                        TrustVerdict::Refused(Code::Unsigned, "there is no signature to check".into())
-                    }
-                };
+        let defaults = self.policy.config.request_defaults();
+        let read = match self.policy.config.trust.mode {
+            TrustMode::Permissions => share::parse_held(&held.file, machine, &defaults).map(|file| {
+                (file, TrustVerdict::Trusted("permissions, when it was taken from the share".into()), None)
+            }),
+            TrustMode::Signed => {
+                self.signed = Some((held.file.clone(), held.packages));
+                self.judge_held(self.world.now())
+                    .map(|(file, by)| (file, TrustVerdict::Trusted(by.words()), Some(by)))
+                    .map_err(|distrust| {
+                        let file = self.layout.held().display().to_string();
+                        vec![Problem::of_file(distrust.code.as_str(), file, distrust.why)]
+                    })
+            }
+        };
+        match read {
+            Ok((file, trust, signed)) => {
+                let epoch = signed.as_ref().map_or(0, |by| by.epoch);
+                let publication = Publication::of(epoch, file.serial, &held.file);
                 let site = held.site.and_then(|bytes| site_file::parse(&bytes, "held PCM.SITE").ok());
                 self.site_polling = site.as_ref().and_then(|site| site.polling_interval);
                 self.policy.config.obey_site(self.site_polling);
@@ -220,13 +236,17 @@ impl Known {
                     file: Some(file),
                     share_seen: held.seen,
                     trust,
+                    signed,
                     site_freezes: site.map(|site| site.freezes).unwrap_or_default(),
                     ..Instructions::default()
                 };
                 self.held = Some(publication);
                 self.drop_older();
             }
-            Err(problems) => self.notes = problems,
+            Err(problems) => {
+                self.signed = None;
+                self.notes = problems;
+            }
         }
         self.find_staged();
     }
@@ -238,6 +258,7 @@ impl Known {
         self.notes = other.notes;
         self.share = other.share;
         self.held = other.held;
+        self.signed = other.signed;
         self.behind = other.behind;
         self.drop_older();
         self.find_staged();

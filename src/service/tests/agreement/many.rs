@@ -25,8 +25,12 @@ use std::time::Duration;
 /// the other way round.
 fn plan(due: u64) -> Plan {
     let plan = site::plan(&mut Random::new(1));
-    let config =
-        Config { machine: Some(site::machine()), shares: plan.config.shares.clone(), ..Config::default() };
+    let config = Config {
+        machine: Some(site::machine()),
+        shares: plan.config.shares.clone(),
+        trust: plan.config.trust.clone(),
+        ..Config::default()
+    };
     let at = |minutes: i64| (plan.from + TimeDelta::minutes(minutes)).format("%Y-%m-%dT%H:%M:%SZ");
     let mut text =
         format!("format = 1\nsite = \"BP0\"\nmachine = \"BP004000\"\nserial = 7\nissued = {}\n", at(-1_000));

@@ -128,6 +128,7 @@ fn situation(plan: &Plan) -> Situation {
                 _ => TrustVerdict::Trusted("it is a random world".into()),
             },
             source: None,
+            signed: None,
             site_freezes: site_file::parse(plan.site_file.as_bytes(), "PCM.SITE").unwrap().freezes,
         },
         history: if plan.lost {

@@ -38,8 +38,12 @@ fn id() -> RequestId {
 fn plan() -> Plan {
     let plan = site::plan(&mut Random::new(1));
     let hash = ContentHash::try_from("ab".repeat(32)).unwrap();
-    let config =
-        Config { machine: Some(site::machine()), shares: plan.config.shares.clone(), ..Config::default() };
+    let config = Config {
+        machine: Some(site::machine()),
+        shares: plan.config.shares.clone(),
+        trust: plan.config.trust.clone(),
+        ..Config::default()
+    };
     let time = |hours| (plan.from + TimeDelta::hours(hours)).format("%Y-%m-%dT%H:%M:%SZ").to_string();
     let text = format!(
         "format = 1\nsite = \"BP0\"\nmachine = \"BP004000\"\nserial = 7\nissued = {}\n\n[[request]]\n\

@@ -22,6 +22,7 @@ use crate::site::instruction::parse::parse;
 use crate::site::instruction::{ContentHash, render};
 use crate::site::past::Told;
 use crate::site::share::{self, Look, SourceFault};
+use crate::site::signed::published::Packages;
 use crate::site::site_file;
 use crate::site::trust::TrustVerdict;
 use crate::terms::{Code, Platform};
@@ -129,6 +130,8 @@ impl World {
             share: PathBuf::from(site::SHARE),
             site_bytes: self.plan.site_file.clone().into_bytes(),
             site: site_file::parse(self.plan.site_file.as_bytes(), "PCM.SITE").unwrap(),
+            packages: Packages::new(),
+            signed: None,
         };
         Look { found: Some(found), answered: true, ..Look::default() }
     }
@@ -304,14 +307,19 @@ impl Store for Shared {
         true
     }
 
-    fn hold(&self, _: &[u8], _: &[u8]) -> Result<(), String> {
+    fn hold(&self, _: &[u8], _: &[u8], _: &Packages) -> Result<(), String> {
         Ok(())
     }
 
     fn held(&self) -> Option<Held> {
         let seen = self.0.plan.held?;
         let site = self.0.plan.site_file.clone().into_bytes();
-        Some(Held { file: self.0.bytes.clone(), site: Some(site), seen: Some(seen) })
+        Some(Held {
+            file: self.0.bytes.clone(),
+            site: Some(site),
+            packages: Packages::new(),
+            seen: Some(seen),
+        })
     }
 
     fn share_seen(&self, _: Wall) {}

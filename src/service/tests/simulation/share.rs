@@ -291,6 +291,8 @@ impl Inner {
                     share: PathBuf::from(site::SHARE),
                     site_bytes: SITE_FILE.into(),
                     site,
+                    packages: [].into(),
+                    signed: None,
                 };
                 Look { found: Some(found), answered: true, ..Look::default() }
             }

@@ -12,6 +12,7 @@ use crate::site::content::Seal;
 use crate::site::instruction::parse::parse;
 use crate::site::instruction::{ContentHash, Entry, InstructionFile};
 use crate::site::past::Told;
+use crate::site::signed::published::Packages;
 use crate::site::trust::TrustVerdict;
 use crate::text::SafeText;
 use std::io;
@@ -63,7 +64,7 @@ impl Store for super::World {
         true
     }
 
-    fn hold(&self, file: &[u8], site: &[u8]) -> Result<(), String> {
+    fn hold(&self, file: &[u8], site: &[u8], _: &Packages) -> Result<(), String> {
         let both = write(self, "held", "SITE", site).and_then(|()| write(self, "held", "INS", file));
         both.map_err(|e| e.to_string())?;
         let mut inner = self.lock();
@@ -79,7 +80,12 @@ impl Store for super::World {
     fn held(&self) -> Option<Held> {
         let inner = self.lock();
         let file = inner.disk.read("held", "INS")?;
-        Some(Held { file, site: inner.disk.read("held", "SITE"), seen: inner.seen })
+        Some(Held {
+            file,
+            site: inner.disk.read("held", "SITE"),
+            packages: Packages::new(),
+            seen: inner.seen,
+        })
     }
 
     fn share_seen(&self, at: Wall) {

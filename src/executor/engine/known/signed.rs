@@ -1,0 +1,170 @@
+//! Mode `signed` (SITE.md 4): what a look brought is bytes, and whose they are is found out here, by the trust folder as it is
+//! at that moment. What is in force is verified again at each start and before each launch.
+
+use super::Known;
+use crate::clock::Wall;
+use crate::executor::talk::view::SignedDoc;
+use crate::site::instruction::{Entry, InstructionFile, Request};
+use crate::site::publication::Publication;
+use crate::site::share::{Found, Look, SourceFault};
+use crate::site::signed::Distrust;
+use crate::site::signed::published::{self, SignedBy, Vouched};
+use crate::site::signed::store::{Material, Trusted};
+use crate::site::trust::{TrustMode, TrustVerdict};
+use crate::terms::{Code, Problem};
+use crate::text::SafeText;
+use std::cmp::Reverse;
+use std::path::PathBuf;
+
+impl Known {
+    /// The trust folder of this machine.
+    pub(in super::super) fn trust_folder(&self) -> PathBuf {
+        self.layout.trust_folder(self.policy.config.trust.dir.as_deref())
+    }
+
+    /// What it holds, for whoever reads the shares; None in mode `permissions`, and where nothing usable is there.
+    pub(super) fn material(&self) -> Option<Material> {
+        match self.policy.config.trust.mode {
+            TrustMode::Permissions => None,
+            TrustMode::Signed => self.world.material(&self.trust_folder()).ok().flatten(),
+        }
+    }
+
+    /// Whose word counts now. None: no trust list was ever taken.
+    fn trusted(&self) -> Result<Option<Trusted>, Distrust> {
+        let material = self.world.material(&self.trust_folder());
+        let opened = material.and_then(|material| material.map(|material| material.open()).transpose());
+        opened.map_err(|why| Distrust::new(Code::BadSignature, format!("the trust folder: {why}")))
+    }
+
+    /// What of the offers is signed by whom the trust folder names. Newer trust lists count first; they are kept by the
+    /// executor. What is not believed is the fault of the look, or a note where another share has what is.
+    pub(super) fn verified(&mut self, offers: Vec<Found>, look: &mut Look, now: Wall) -> Vec<Found> {
+        let mut faults: Vec<(PathBuf, Distrust)> = Vec::new();
+        let mut good = Vec::new();
+        let trusted = self.trusted().map(|trusted| {
+            trusted.map(|mut trusted| {
+                for bytes in &look.lists {
+                    // Whatever the reader took for the next version, it is taken here again.
+                    let Ok(next) = trusted.next(bytes, now) else { break };
+                    self.lists.push(bytes.clone());
+                    trusted = next;
+                }
+                trusted
+            })
+        });
+        for found in offers {
+            let judged = match (&trusted, self.policy.config.machine) {
+                (Ok(Some(trusted)), Some(machine)) => {
+                    let defaults = self.policy.config.request_defaults();
+                    let look = published::Look::Offered;
+                    published::judge(&found.bytes, &found.packages, machine, &defaults, trusted, now, look)
+                }
+                (Err(distrust), _) => Err(distrust.clone()),
+                (Ok(None), _) | (_, None) => {
+                    let why = "this machine has taken no trust list yet: pcm init --trust-key SHA256:…";
+                    let trust = TrustVerdict::Refused(Code::Unsigned, why.into());
+                    good.push(Found { trust, signed: None, ..found });
+                    continue;
+                }
+            };
+            match judged {
+                Ok((file, by)) => {
+                    let trust = TrustVerdict::Trusted(by.words());
+                    good.push(Found { file, trust, signed: Some(by), ..found });
+                }
+                Err(distrust) => faults.push((found.share, distrust)),
+            }
+        }
+        let problems = faults.iter().map(|(share, distrust)| {
+            Problem::of_file(distrust.code.as_str(), share.display().to_string(), distrust.why.clone())
+        });
+        let problems: Vec<Problem> = problems.collect();
+        match faults.first() {
+            Some((_, distrust)) if good.is_empty() => {
+                look.fault = Some(SourceFault { code: distrust.code, problems });
+            }
+            _ => look.problems.extend(problems),
+        }
+        // Only now is it known under which list each was signed.
+        good.sort_by_key(|found| Reverse(found.rank()));
+        good
+    }
+
+    /// Verifies what is in force, with the trust folder as it is now.
+    pub(super) fn judge_held(&self, now: Wall) -> Result<(InstructionFile, SignedBy), Distrust> {
+        let none = || Distrust::new(Code::Unsigned, "nothing that is signed is held");
+        let machine = self.policy.config.machine.ok_or_else(none)?;
+        let trusted = self.trusted()?.ok_or_else(none)?;
+        let (bytes, packages) = self.signed.as_ref().ok_or_else(none)?;
+        let defaults = self.policy.config.request_defaults();
+        published::judge(bytes, packages, machine, &defaults, &trusted, now, published::Look::InForce)
+    }
+
+    /// A look may have brought another list, or the trust folder have changed: what is in force is judged by it as it is now.
+    pub(in super::super) fn judge_again(&mut self, now: Wall) {
+        if self.policy.config.trust.mode == TrustMode::Signed && self.signed.is_some() {
+            let judged = self.judge_held(now).map(|(_, by)| by);
+            self.take_judged(judged);
+        }
+    }
+
+    fn take_judged(&mut self, judged: Result<SignedBy, Distrust>) {
+        match judged {
+            Ok(by) => {
+                self.instructions.trust = TrustVerdict::Trusted(by.words());
+                self.instructions.signed = Some(by);
+            }
+            Err(distrust) => {
+                self.instructions.signed = None;
+                self.instructions.trust = TrustVerdict::Refused(distrust.code, distrust.why);
+            }
+        }
+    }
+
+    /// Whether a request may be launched that was decided by what was verified before. A key that was revoked since, a
+    /// damaged folder, other bytes: each closes gate `trust` from now on.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(in super::super) fn verify_again(&mut self, request: &Request, now: Wall) -> Result<(), SafeText> {
+        if self.policy.config.trust.mode == TrustMode::Permissions {
+            return Ok(());
+        }
+        let judged = self.judge_held(now);
+        let verdict = judged.as_ref().map_err(Clone::clone).and_then(|(file, by)| {
+            let same = |entry: &Entry| matches!(entry, Entry::Good(held) if **held == *request);
+            if !file.requests.iter().any(same) {
+                return Err(Distrust::new(Code::BadSignature, "it is not what was signed"));
+            }
+            by.signer.valid_at(now)?;
+            match by.packages.get(&request.request_id) {
+                Some(Ok(vouched)) => vouched.signer.valid_at(now),
+                Some(Err(distrust)) => Err(distrust.clone()),
+                None => Err(Distrust::new(Code::Unsigned, "nobody signed what it runs")),
+            }
+        });
+        self.take_judged(judged.map(|(_, by)| by));
+        verdict.map_err(|distrust| SafeText::new(&distrust.to_string()))
+    }
+
+    /// Who signed what is in force.
+    pub(super) fn signed_doc(&self) -> Option<SignedDoc> {
+        let (by, file) = (self.instructions.signed.as_ref()?, self.instructions.file.as_ref()?);
+        Some(SignedDoc {
+            key: by.signer.key.fingerprint().into(),
+            principal: SafeText::new(&by.signer.principal),
+            valid_until: file.valid_until,
+            epoch: by.epoch,
+            serial: file.serial,
+            highest: self.highest().map(Publication::order),
+        })
+    }
+
+    /// The release of what a request runs, where it is signed.
+    pub(in super::super) fn release_of(&self, request: &Request) -> Option<u64> {
+        let vouched: Option<&Vouched> =
+            self.instructions.signed.as_ref()?.packages.get(&request.request_id)?.as_ref().ok();
+        vouched.map(|vouched| vouched.release)
+    }
+}

@@ -1,0 +1,306 @@
+//! What a machine in mode `signed` makes of an instruction file and of the packages that it names (SITE.md 4): who signed
+//! each, and whether the publisher changed anything that only the package may say. Pure: the service calls it for what a
+//! share gave, for what it holds at each start, and before each launch.
+
+use super::list::AHEAD;
+use super::signature::Signature;
+use super::signers::{Role, Signer};
+use super::store::Trusted;
+use super::{Distrust, block};
+use crate::clock::Wall;
+use crate::fields::{self, Fields, Source};
+use crate::site::ids::{MachineId, PackageId, RequestId, SiteId};
+use crate::site::instruction::parse::{Defaults, parse};
+use crate::site::instruction::{Entry, InstructionFile, Request};
+use crate::site::package::{self, PackageCommand};
+use crate::terms::Code;
+use crate::text::SafeText;
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use toml::de::DeTable;
+
+/// The name of a package's signature.
+pub const SIGNATURE: &str = "package.toml.sig";
+/// How long an instruction file may be valid.
+const LONGEST: TimeDelta = TimeDelta::days(90);
+const MALFORMED: &str = "malformed";
+
+/// A package definition with its signature, as a share has them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageFiles {
+    /// `package.toml`
+    pub definition: Vec<u8>,
+    /// `package.toml.sig`
+    pub signature: Vec<u8>,
+}
+
+/// The packages that an instruction file names, as far as a share has them.
+pub type Packages = BTreeMap<PackageId, PackageFiles>;
+
+/// Who signed the instruction file in force, and what each of its requests runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedBy {
+    /// The trust list that it was published under.
+    pub epoch: u64,
+    /// Whose key.
+    pub signer: Signer,
+    /// What its packages' signers say, by request.
+    pub packages: BTreeMap<RequestId, Result<Vouched, Distrust>>,
+}
+
+/// A request that runs exactly what a package's signer signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vouched {
+    /// Of the package.
+    pub release: u64,
+    /// Whose key.
+    pub signer: Signer,
+}
+
+/// Why an instruction file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// A share offers it.
+    Offered,
+    /// It is in force.
+    InForce,
+}
+
+/// Judges an instruction file and its packages.
+///
+/// # Errors
+/// Why nothing of it is believed. What is wrong with one package closes its requests alone.
+pub fn judge(
+    bytes: &[u8],
+    packages: &Packages,
+    machine: MachineId,
+    defaults: &Defaults,
+    trusted: &Trusted,
+    at: Wall,
+    look: Look,
+) -> Result<(InstructionFile, SignedBy), Distrust> {
+    let (mut file, mut by) = instructions(bytes, machine, defaults, trusted, at, look)?;
+    let opened: BTreeMap<PackageId, Result<Opened, Distrust>> =
+        named(&file).map(|id| (id, open(id, packages.get(&id), defaults, trusted))).collect();
+    for entry in &mut file.requests {
+        let Entry::Good(request) = entry else { continue };
+        let vouched = match opened.get(&request.package_id) {
+            Some(Ok(package)) => package.vouch(request, defaults),
+            Some(Err(distrust)) => Err(distrust.clone()),
+            None => Err(Distrust::new(Code::Unsigned, "its package was not looked at")),
+        };
+        // Only the machine says whether it may run outside of windows, and this one does not.
+        request.ignore_windows = false;
+        by.packages.insert(request.request_id, vouched);
+    }
+    Ok((file, by))
+}
+
+/// The packages that a file names.
+pub fn named(file: &InstructionFile) -> impl Iterator<Item = PackageId> {
+    let ids = file.requests.iter().filter_map(|entry| match entry {
+        Entry::Good(request) => Some(request.package_id),
+        Entry::Rejected(_) => None,
+    });
+    ids.collect::<std::collections::BTreeSet<_>>().into_iter()
+}
+
+/// Judges an instruction file alone.
+///
+/// # Errors
+/// Why nothing of it is believed.
+pub fn instructions(
+    bytes: &[u8],
+    machine: MachineId,
+    defaults: &Defaults,
+    trusted: &Trusted,
+    at: Wall,
+    look: Look,
+) -> Result<(InstructionFile, SignedBy), Distrust> {
+    let parts = block::split_into(bytes, 1)?;
+    let armour = parts.armours.first().map_or("", String::as_str);
+    let signature = Signature::read(armour)?;
+    let keys = trusted.keys();
+    // A key that has ended is a reason of its own at each decision, with its time.
+    let signer = match look {
+        Look::Offered => keys.check(signature.key(), Role::Publish, at)?,
+        Look::InForce => keys.known(signature.key(), Role::Publish)?,
+    };
+    signature.verify(Role::Publish, parts.signed)?;
+    let (site_id, epoch) = head(parts.signed)?;
+    let name = format!("{machine}.INS");
+    let file = parse(parts.signed, machine, &name, defaults).map_err(|p| Distrust::malformed(&p))?;
+    let list = &trusted.list;
+    if (file.site, &site_id) != (list.site, &list.site_id) {
+        return Err(Distrust::bad(format!(
+            "it is of the site {} {site_id}, and this machine is of {} {}",
+            file.site, list.site, list.site_id
+        )));
+    }
+    let Some(until) = file.valid_until else {
+        return Err(Distrust::new(Code::Malformed, "a signed instruction file needs valid_until"));
+    };
+    if until > file.issued + LONGEST {
+        let days = LONGEST.num_days();
+        let why = format!("valid_until is more than {days} days after issued");
+        return Err(Distrust::new(Code::Malformed, why));
+    }
+    if epoch > list.version {
+        return Err(Distrust::bad(format!(
+            "it says epoch {epoch}, and trust list {} is the newest that this machine could verify",
+            list.version
+        )));
+    }
+    if look == Look::Offered {
+        if epoch < list.version {
+            return Err(Distrust::new(
+                Code::Rollback,
+                format!(
+                    "it says epoch {epoch}, and trust list {} is in force: it has to be signed again",
+                    list.version
+                ),
+            ));
+        }
+        if file.issued > at + AHEAD {
+            return Err(Distrust::new(
+                Code::IssuedAhead,
+                format!(
+                    "it was issued at {}, more than a day ahead of this clock",
+                    file.issued.format("%Y-%m-%d %H:%M UTC")
+                ),
+            ));
+        }
+    }
+    Ok((file, SignedBy { epoch, signer: signer.clone(), packages: BTreeMap::new() }))
+}
+
+/// What only a signed file has to say: what it is, for which of all sites, under which trust list.
+fn head(signed: &[u8]) -> Result<(SiteId, u64), Distrust> {
+    let malformed = |problem| Distrust::malformed(&[problem]);
+    let source = Source::decode(signed, "the instruction file", MALFORMED).map_err(malformed)?;
+    let table = DeTable::parse(source.text).map_err(|e| malformed(source.syntax(&e)))?;
+    let mut f = Fields::top(&source, table.get_ref());
+    let kind = f.need("kind", |v| match fields::text(v)? {
+        "instructions" => Ok(()),
+        other => Err(format!("wanted \"instructions\", found {:?}", fields::cut(other, 40))),
+    });
+    let site_id = f.need("site_id", fields::parsed::<SiteId>);
+    let epoch = f.need("epoch", fields::whole);
+    match (kind, site_id, epoch) {
+        (Some(()), Some(site_id), Some(epoch)) => Ok((site_id, epoch)),
+        _ => Err(Distrust::malformed(&f.finish())),
+    }
+}
+
+/// A package whose signature verifies and counts at this site.
+struct Opened {
+    package: package::Package,
+    release: u64,
+    signer: Signer,
+}
+
+fn open(
+    id: PackageId,
+    files: Option<&PackageFiles>,
+    defaults: &Defaults,
+    trusted: &Trusted,
+) -> Result<Opened, Distrust> {
+    let of = |distrust: Distrust| {
+        Distrust::new(distrust.code, format!("packages/{id}/package.toml: {}", distrust.why))
+    };
+    let new = |code, why: String| of(Distrust::new(code, why));
+    let files = files.ok_or_else(|| new(Code::Unsigned, "it or its signature is missing".into()))?;
+    let armour = std::str::from_utf8(&files.signature)
+        .map_err(|_| new(Code::BadSignature, "its signature is no text".into()))?;
+    let signature = Signature::read(armour).map_err(of)?;
+    let signer = trusted.keys().known(signature.key(), Role::Package).map_err(of)?;
+    signature.verify(Role::Package, &files.definition).map_err(of)?;
+    let package = package::parse(&files.definition, package::NAME, &defaults.programs)
+        .map_err(|problems| of(Distrust::malformed(&problems)))?;
+    if package.package_id != id {
+        return Err(new(Code::BadSignature, format!("it is of package {}", package.package_id)));
+    }
+    let own = trusted.list.site_id.as_str();
+    if !package.sites.iter().any(|site| site.as_str() == own || site.as_str() == "*") {
+        return Err(new(Code::BadSignature, format!("its sites do not name this one, {own}")));
+    }
+    let Some(release) = package.release.filter(|release| *release > 0) else {
+        return Err(new(Code::Malformed, "a signed package needs a release".into()));
+    };
+    let below = trusted.list.withdrawn.get(&id).copied().unwrap_or_default();
+    if release < below {
+        return Err(new(
+            Code::PackageWithdrawn,
+            format!("release {release} is withdrawn, as are all below {below}"),
+        ));
+    }
+    Ok(Opened { package, release, signer: signer.clone() })
+}
+
+impl Opened {
+    /// Whether a request says the same as the package, wherever only the package may choose.
+    fn vouch(&self, request: &Request, defaults: &Defaults) -> Result<Vouched, Distrust> {
+        let mismatch = |what: &str| {
+            Err(Distrust::new(
+                Code::PackageMismatch,
+                format!(
+                    "{what} of the instruction file is not what {} signed in release {} of {}",
+                    self.signer.principal, self.release, self.package.package_id
+                ),
+            ))
+        };
+        let command = self.package.commands.iter().find(|command| command.name == request.command);
+        let Some(command) = command else { return mismatch("command") };
+        if let Some(bound) = unsupported(command) {
+            return Err(Distrust::new(
+                Code::PackageMismatch,
+                format!(
+                    "its signer bounds it by `{bound}`, which this pcm cannot judge on a hand-made share"
+                ),
+            ));
+        }
+        let (how, package) = (&command.how, &self.package);
+        let max_run_time = how.max_run_time.unwrap_or(defaults.max_run_time);
+        let equal = [
+            ("package", package.name == request.package),
+            ("command_line", command.command_line == request.command_line),
+            ("content_sha256", package.content_sha256 == request.content_sha256),
+            ("automated", how.automated == request.automated),
+            ("background", how.background == request.background),
+            ("platforms", how.platforms == request.platforms),
+            ("run_when", how.run_when == request.run_when),
+            ("max_run_time", max_run_time == request.max_run_time),
+            ("restarts", how.restarts == request.restarts),
+            ("ignore_windows", how.ignore_windows == request.ignore_windows),
+            ("disk_space", how.disk_space == request.disk_space),
+            ("exit_codes", how.exit_codes == request.exit_codes),
+        ];
+        match equal.iter().find(|(_, equal)| !equal) {
+            Some((what, _)) => mismatch(what),
+            None => Ok(Vouched { release: self.release, signer: self.signer.clone() }),
+        }
+    }
+}
+
+/// A bound that its signer set and that nothing here judges: it must not be as good as none.
+fn unsupported(command: &PackageCommand) -> Option<&'static str> {
+    match () {
+        () if command.bound.is_some() => Some("where"),
+        () if !command.depends_on.is_empty() => Some("depends_on"),
+        () if command.removes => Some("removes"),
+        () => None,
+    }
+}
+
+impl SignedBy {
+    /// In words, for the gate.
+    pub fn words(&self) -> SafeText {
+        SafeText::new(&format!(
+            "signed by {} with {}, under trust list {}",
+            self.signer.principal,
+            self.signer.key.fingerprint(),
+            self.epoch
+        ))
+    }
+}

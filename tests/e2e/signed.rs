@@ -1,0 +1,383 @@
+//! Mode `signed` on a share that is filled by hand (SITE.md 4): what two kinds of keys agree on runs, and nothing else. All
+//! signatures are made by OpenSSH's own ssh-keygen.
+
+use super::common::{Request, Site, now, seconds, skipped, stamp, text, wait_for, write};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const ID: &str = "BP0000Y";
+
+/// A site with keys of all roles, and a machine that trusts none of them yet.
+struct Signed {
+    site: Site,
+    root: String,
+}
+
+impl Signed {
+    /// None where ssh-keygen is missing.
+    fn new() -> Option<Self> {
+        if !Path::new("/usr/bin/ssh-keygen").exists() {
+            skipped("there is no ssh-keygen");
+            return None;
+        }
+        let site = Site::bare("");
+        let config = fs::read_to_string(site.config()).unwrap().replace("\"permissions\"", "\"signed\"");
+        write(&site.config(), config.as_bytes());
+        fs::create_dir(site.path("keys")).unwrap();
+        let mut signed = Self { site, root: String::new() };
+        for name in ["root", "package", "publish", "stranger"] {
+            let made = signed.site.json(&["key", "generate", &signed.key(name)]);
+            if name == "root" {
+                signed.root = made["fingerprint"].as_str().unwrap().to_owned();
+            }
+        }
+        for role in ["trust", "package", "publish"] {
+            let key = if role == "trust" { "root" } else { role };
+            signed.trust(&["trust", &signed.public(key), "--role", role, "--principal", role]);
+        }
+        signed.copy_lists();
+        signed.sign_package(1, "");
+        Some(signed)
+    }
+
+    fn key(&self, name: &str) -> String {
+        self.site.path("keys").join(name).display().to_string()
+    }
+
+    fn public(&self, name: &str) -> String {
+        format!("{}.pub", self.key(name))
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.site.path("folder")
+    }
+
+    /// Makes the next trust list.
+    fn trust(&self, args: &[&str]) {
+        let (root, folder, share) = (self.key("root"), self.folder(), self.site.share());
+        let (folder, share) = (folder.display().to_string(), share.display().to_string());
+        let mut all = vec!["key"];
+        all.extend(args);
+        all.extend(["--key", &root, "--folder", &folder]);
+        if args[0] == "trust" {
+            all.extend(["--share", &share]);
+        }
+        self.site.json(&all);
+    }
+
+    /// Brings the lists to the share.
+    fn copy_lists(&self) {
+        let to = self.site.share().join("trust");
+        fs::create_dir_all(&to).unwrap();
+        for entry in fs::read_dir(self.folder().join("trust")).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+
+    fn site_id(&self) -> String {
+        let text = fs::read_to_string(self.folder().join("site.toml")).unwrap();
+        text.parse::<toml::Table>().unwrap()["site_id"].as_str().unwrap().to_owned()
+    }
+
+    fn ssh_keygen(&self, key: &str, namespace: &str, file: &Path) -> String {
+        let sig = PathBuf::from(format!("{}.sig", file.display()));
+        let _ = fs::remove_file(&sig);
+        let mut sign = Command::new("/usr/bin/ssh-keygen");
+        sign.args(["-q", "-Y", "sign", "-n", namespace, "-f", &self.key(key)]).arg(file);
+        assert!(sign.output().unwrap().status.success());
+        fs::read_to_string(sig).unwrap()
+    }
+
+    /// The package, signed as this release; `change` is added to its top.
+    fn sign_package(&self, release: u64, change: &str) {
+        self.sign_package_as("package", "pcm-package", release, change);
+    }
+
+    fn sign_package_as(&self, key: &str, namespace: &str, release: u64, change: &str) {
+        let hash = self.site.package("BP00000A", &self.site.say("ran"));
+        let sites = if change.contains("sites") {
+            String::new()
+        } else {
+            format!("sites = [\"{}\"]\n", self.site_id())
+        };
+        let text = format!(
+            "kind = \"package\"\npackage_id = \"BP00000A\"\nname = \"Acme Workstation 4.0\"\nrelease = {release}\n{sites}\
+             content_sha256 = \"{hash}\"\n{change}\n[[command]]\ncommand = \"Typical\"\n\
+             command_line = \"setup.sh --silent\"\nautomated = true\nbackground = true\n"
+        );
+        let file = self.site.share().join("packages/BP00000A/package.toml");
+        write(&file, text.as_bytes());
+        self.ssh_keygen(key, namespace, &file);
+    }
+
+    fn request(&self) -> Request {
+        let hash = self.site.package("BP00000A", &self.site.say("ran"));
+        Request::due(ID).set("content_sha256", format!("\"{hash}\""))
+    }
+
+    /// The text of the next instruction file, ready to be signed.
+    fn text(&mut self, requests: &[Request], epoch: u64) -> String {
+        let head = format!(
+            "kind = \"instructions\"\nsite_id = \"{}\"\nepoch = {epoch}\nissued = {}\nvalid_until = {}",
+            self.site_id(),
+            stamp(now() - seconds(60)),
+            stamp(now() + seconds(86_400)),
+        );
+        self.site.instructions(requests).replace("issued = 2026-11-01T00:00:00Z", &head)
+    }
+
+    fn signed_by(&self, key: &str, namespace: &str, text: &str) -> String {
+        let file = self.site.path("draft");
+        fs::write(&file, text).unwrap();
+        let block: String =
+            self.ssh_keygen(key, namespace, &file).lines().map(|line| format!("# {line}\n")).collect();
+        format!("{text}{block}")
+    }
+
+    fn publish(&mut self, requests: &[Request], epoch: u64) {
+        let text = self.text(requests, epoch);
+        let signed = self.signed_by("publish", "pcm-publish", &text);
+        self.site.publish_text(&signed);
+    }
+
+    fn init(&self) {
+        self.site.json(&["init", "--trust-key", &self.root]);
+    }
+
+    /// Looks now; the code of what is not taken, or of what closes gate `trust` of the request.
+    fn polled(&self) -> String {
+        let done = self.site.pcm(&["poll", "--json"]);
+        if !done.status.success() {
+            let doc: Value = serde_json::from_slice(&done.stderr).unwrap_or_default();
+            return doc["error"]["code"].as_str().unwrap_or_default().to_owned();
+        }
+        let doc = self.site.json(&["explain", ID]);
+        let trust = doc["gates"].as_array().unwrap().iter().find(|gate| gate["gate"] == "trust").unwrap();
+        let evidence = trust["evidence"].as_str().unwrap();
+        assert!(trust["verdict"] == "pass" || !evidence.is_empty());
+        trust["code"].as_str().unwrap_or("believed").to_owned()
+    }
+}
+
+#[test]
+fn what_both_keys_signed_runs_once_the_trust_key_is_confirmed() {
+    let Some(mut signed) = Signed::new() else { return };
+    let request = signed.request();
+    signed.publish(&[request], 3);
+    let told = signed.site.refused(&["init"], 3);
+    assert_eq!(told["code"], "not-confirmed");
+    assert!(told["message"].as_str().unwrap().contains(&signed.root), "{told}");
+    assert!(
+        !signed.site.path("etc/trust.d").exists() && !signed.site.state().exists(),
+        "nothing was changed"
+    );
+    let stranger = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
+    assert_eq!(signed.site.refused(&["init", "--trust-key", stranger], 3)["code"], "bad-signature");
+    signed.init();
+    assert_eq!(signed.site.json(&["key", "list"])["version"], 3);
+    let _service = signed.site.service();
+    signed.site.wait_state(ID, "succeeded");
+    assert_eq!(signed.site.ran("ran"), 1);
+    let trust = signed.site.json(&["explain", ID]);
+    let trust =
+        trust["gates"].as_array().unwrap().iter().find(|gate| gate["gate"] == "trust").unwrap().clone();
+    let evidence = trust["evidence"].as_str().unwrap();
+    assert!(
+        evidence.contains("signed by publish") && evidence.contains("release 1 of BP00000A"),
+        "{evidence}"
+    );
+}
+
+#[test]
+fn an_instruction_file_that_somebody_touched_is_never_taken() {
+    let Some(mut signed) = Signed::new() else { return };
+    signed.init();
+    let request = signed.request();
+    signed.publish(std::slice::from_ref(&request), 3);
+    assert_eq!(signed.polled(), "believed");
+    // Each has another request, so that it would be seen.
+    let other = Request { id: "BP0000Z".into(), ..request };
+    let text = |signed: &mut Signed| signed.text(std::slice::from_ref(&other), 3);
+    let mut tried = |name: &str, code: &str, make: &dyn Fn(&Signed, String) -> String| {
+        let text = text(&mut signed);
+        let made = make(&signed, text);
+        signed.site.publish_text(&made);
+        assert_eq!(signed.polled(), code, "{name}");
+        assert!(signed.site.request("BP0000Z").is_none(), "{name}");
+        assert!(signed.site.request(ID).is_some(), "{name}: what was believed stays");
+    };
+    let publish = |s: &Signed, text: &str| s.signed_by("publish", "pcm-publish", text);
+    tried("no signature", "unsigned", &|_, text| text);
+    tried("another key", "bad-signature", &|s, text| s.signed_by("stranger", "pcm-publish", &text));
+    tried("the package's key", "bad-signature", &|s, text| s.signed_by("package", "pcm-publish", &text));
+    tried("the trust key", "bad-signature", &|s, text| s.signed_by("root", "pcm-publish", &text));
+    tried("another purpose", "bad-signature", &|s, text| s.signed_by("publish", "pcm-package", &text));
+    tried("changed", "bad-signature", &|s, text| {
+        publish(s, &text).replace("automated = true", "automated = false")
+    });
+    tried("a table after it", "bad-signature", &|s, text| publish(s, &text) + "[more]\n");
+    tried("two signatures", "bad-signature", &|s, text| {
+        let once = publish(s, &text);
+        let block = once.strip_prefix(&text).unwrap().to_owned();
+        once + &block
+    });
+    tried("CRLF", "bad-signature", &|s, text| publish(s, &text).replace('\n', "\r\n"));
+    tried("a marker inside", "bad-signature", &|s, text| {
+        publish(s, &text.replace("format = 1", "# -----BEGIN SSH SIGNATURE-----\nformat = 1"))
+    });
+    tried("another machine", "malformed", &|s, text| publish(s, &text.replace("BP004000", "BP004001")));
+    tried("another site", "bad-signature", &|s, text| {
+        publish(s, &text.replace(&s.site_id(), "aaaaaaaaaaaaaaaa"))
+    });
+    tried("another kind", "malformed", &|s, text| publish(s, &text.replace("\"instructions\"", "\"index\"")));
+    tried("no kind", "malformed", &|s, text| publish(s, &text.replace("kind = \"instructions\"\n", "")));
+    tried("an older list", "rollback", &|s, text| publish(s, &text.replace("epoch = 3", "epoch = 2")));
+    tried("a list of the future", "bad-signature", &|s, text| {
+        publish(s, &text.replace("epoch = 3", "epoch = 4"))
+    });
+    let line = |text: &str, key: &str| text.lines().find(|l| l.starts_with(key)).unwrap().to_owned();
+    tried("no end", "malformed", &|s, text| publish(s, &text.replace(&line(&text, "valid_until"), "")));
+    tried("valid for a year", "malformed", &|s, text| {
+        let until = format!("valid_until = {}", stamp(now() + seconds(365 * 86_400)));
+        publish(s, &text.replace(&line(&text, "valid_until"), &until))
+    });
+    tried("issued in 2100", "issued-ahead", &|s, text| {
+        let text = text.replace(&line(&text, "issued"), "issued = 2100-01-01T00:00:00Z");
+        publish(s, &text.replace(&line(&text, "valid_until"), "valid_until = 2100-01-02T00:00:00Z"))
+    });
+    // An older one that was signed well.
+    let first = signed.text(std::slice::from_ref(&other), 3);
+    let first = signed.signed_by("publish", "pcm-publish", &first);
+    let second = signed.text(&[signed.request()], 3);
+    let second = signed.signed_by("publish", "pcm-publish", &second);
+    signed.site.publish_text(&second);
+    assert_eq!(signed.polled(), "believed");
+    signed.site.publish_text(&first);
+    assert_eq!(signed.polled(), "rollback");
+}
+
+#[test]
+fn a_publisher_cannot_change_what_a_package_runs_nor_how() {
+    let Some(mut signed) = Signed::new() else { return };
+    signed.init();
+    for (key, value, code) in [
+        ("disk_space", "\"1 B\"", "package-mismatch"),
+        ("command_line", "\"setup.sh --wipe\"", "package-mismatch"),
+        ("command", "\"Other\"", "package-mismatch"),
+        ("package", "\"Other\"", "package-mismatch"),
+        ("background", "false", "package-mismatch"),
+        ("run_when", "\"no-user\"", "package-mismatch"),
+        ("platforms", "[\"linux-x86_64\"]", "package-mismatch"),
+        ("max_run_time", "\"23h\"", "package-mismatch"),
+        ("restarts", "\"pcm\"", "package-mismatch"),
+        ("ignore_windows", "true", "package-mismatch"),
+        (
+            "content_sha256",
+            "\"0000000000000000000000000000000000000000000000000000000000000000\"",
+            "package-mismatch",
+        ),
+        ("package_id", "\"BP00000B\"", "unsigned"),
+    ] {
+        let request = signed.request().set(key, value);
+        signed.publish(&[request], 3);
+        assert_eq!(signed.polled(), code, "{key}");
+    }
+    let exit_codes = signed.request();
+    let changed = signed
+        .text(&[exit_codes], 3)
+        .replace("\n[end]", "[request.exit_codes]\n\"1\" = \"success\"\n\n[end]");
+    let changed = signed.signed_by("publish", "pcm-publish", &changed);
+    signed.site.publish_text(&changed);
+    assert_eq!(signed.polled(), "package-mismatch");
+    for (name, key, namespace, change, code) in [
+        ("of another site", "package", "pcm-package", "sites = [\"aaaaaaaaaaaaaaaa\"]", "bad-signature"),
+        ("by the publisher", "publish", "pcm-package", "", "bad-signature"),
+        ("by a stranger", "stranger", "pcm-package", "", "bad-signature"),
+        ("for another purpose", "package", "pcm-publish", "", "bad-signature"),
+        ("for any site", "package", "pcm-package", "sites = [\"*\"]", "believed"),
+    ] {
+        signed.sign_package_as(key, namespace, 1, change);
+        let request = signed.request();
+        signed.publish(&[request], 3);
+        assert_eq!(signed.polled(), code, "{name}");
+    }
+    let file = signed.site.share().join("packages/BP00000A/package.toml");
+    let changed = fs::read_to_string(&file).unwrap().replace("--silent", "--wipe");
+    fs::write(&file, changed).unwrap();
+    let request = signed.request().set("command_line", "\"setup.sh --wipe\"");
+    signed.publish(&[request], 3);
+    assert_eq!(signed.polled(), "bad-signature");
+    fs::remove_file(signed.site.share().join("packages/BP00000A/package.toml.sig")).unwrap();
+    let request = signed.request();
+    signed.publish(&[request], 3);
+    assert_eq!(signed.polled(), "unsigned");
+}
+
+#[test]
+fn lists_are_followed_in_order_and_what_they_revoke_and_withdraw_stops() {
+    let Some(mut signed) = Signed::new() else { return };
+    signed.init();
+    let request = signed.request();
+    signed.publish(std::slice::from_ref(&request), 3);
+    assert_eq!(signed.polled(), "believed");
+    signed.trust(&["withdraw", "BP00000A", "--below", "2"]);
+    signed.trust(&["revoke", &signed.public("stranger")]);
+    // Version 5 alone is not taken: 4 is skipped.
+    let skipped = signed.site.share().join("trust/5.toml");
+    fs::copy(signed.folder().join("trust/5.toml"), &skipped).unwrap();
+    assert_eq!(signed.polled(), "believed");
+    assert_eq!(signed.site.json(&["key", "list"])["version"], 3);
+    signed.copy_lists();
+    assert_eq!(signed.polled(), "rollback", "a new list begins a new epoch");
+    assert_eq!(signed.site.json(&["key", "list"])["version"], 5);
+    signed.publish(std::slice::from_ref(&request), 5);
+    assert_eq!(signed.polled(), "package-withdrawn");
+    signed.sign_package(2, "");
+    signed.publish(std::slice::from_ref(&request), 5);
+    assert_eq!(signed.polled(), "believed");
+    // Backwards: the share is of yesterday, and the machine is not.
+    fs::remove_dir_all(signed.site.share().join("trust")).unwrap();
+    assert_eq!(signed.polled(), "believed");
+    assert_eq!(signed.site.json(&["key", "list"])["version"], 5);
+    signed.site.json(&["key", "revoke", &signed.public("publish")]);
+    assert_eq!(signed.polled(), "bad-signature", "revoked on this machine, at once");
+}
+
+#[test]
+fn what_is_held_is_verified_again_and_a_damaged_trust_folder_starts_nothing() {
+    let Some(mut signed) = Signed::new() else { return };
+    signed.init();
+    let later = signed.request().mandatory(now() + seconds(3600));
+    signed.publish(&[later], 3);
+    assert_eq!(signed.polled(), "believed");
+    let held = signed.site.state().join("held.INS");
+    let good = fs::read(&held).unwrap();
+    fs::rename(signed.site.share(), signed.site.path("gone")).unwrap();
+    assert!(signed.site.request(ID).is_some(), "the share is away, and what is held stays");
+    let changed = String::from_utf8(good.clone()).unwrap().replace("--silent", "--wipe");
+    fs::write(&held, changed).unwrap();
+    assert!(signed.site.request(ID).is_none(), "somebody wrote into the state folder");
+    fs::write(&held, &good).unwrap();
+    assert!(signed.site.request(ID).is_some());
+    let list = signed.site.path("etc/trust.d/trust.toml");
+    let trust = fs::read(&list).unwrap();
+    fs::write(&list, &trust[..trust.len() / 2]).unwrap();
+    assert!(signed.site.request(ID).is_none());
+    fs::write(&list, &trust).unwrap();
+    fs::rename(signed.site.path("gone"), signed.site.share()).unwrap();
+    let service = signed.site.service();
+    wait_for("its files are copied", || {
+        signed.site.request(ID).is_some_and(|r| !r["blocked_by"].to_string().contains("content-missing"))
+    });
+    // Directly before a launch: the key is revoked on the machine, and no look has seen it yet.
+    let config = fs::read_to_string(signed.site.config()).unwrap();
+    assert!(config.contains("polling_interval"));
+    signed.site.json(&["key", "revoke", &signed.public("package")]);
+    let run = signed.site.pcm(&["run", ID, "--json"]);
+    assert!(!run.status.success(), "{}", text(&run));
+    assert_eq!(signed.site.ran("ran"), 0);
+    service.kill();
+}
