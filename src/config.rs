@@ -4,6 +4,7 @@
 use crate::site::instruction::command::platform_programs;
 use crate::site::instruction::parse::Defaults;
 use crate::terms::{Code, Problem};
+use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -91,6 +92,21 @@ impl Config {
 
 /// The largest configuration that is read, in bytes.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
+
+/// A configuration that was read again and cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable {
+    /// In words, for the log and the gate.
+    pub why: SafeText,
+    /// What is wrong with the file, each with its place; empty: nothing that stands in it.
+    pub problems: Vec<Problem>,
+}
+
+impl From<SafeText> for Unusable {
+    fn from(why: SafeText) -> Unusable {
+        Unusable { why, problems: Vec::new() }
+    }
+}
 
 /// Why there is no configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -156,6 +156,8 @@ words!(
         ReasonRequired = "reason-required",
         /// No package wants a restart.
         RestartNotPending = "restart-not-pending",
+        /// pcm does not restart the machine by itself: there is nothing to defer or to cancel.
+        RestartByHand = "restart-by-hand",
     }
 );
 

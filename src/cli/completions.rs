@@ -33,6 +33,15 @@ fn with_words(shell: Shell, script: String) -> String {
                 _ if line.contains("':request -- ") || line.contains("'::request -- ") => {
                     line.replace(":_default'", &ask("requests"))
                 }
+                _ if line.contains("'--override=[") || line.contains("'*--override=[") => {
+                    match (line.rfind(":("), line.rfind(")'")) {
+                        // One after the other, with commas.
+                        (Some(from), Some(to)) if from < to => {
+                            format!("{}:_sequence compadd - {}{}", &line[..from], gates(), &line[to + 1..])
+                        }
+                        _ => line.to_owned(),
+                    }
+                }
                 _ => line.to_owned(),
             };
             script.lines().map(|line| with(line) + "\n").collect()
@@ -41,7 +50,10 @@ fn with_words(shell: Shell, script: String) -> String {
             let verbs = about_one().join(" ");
             script.replace(" -l machine -d", " -l machine -x -a \"(pcm words machines 2>/dev/null)\" -d")
                 + &format!(
-                    "complete -c pcm -n \"__fish_seen_subcommand_from {verbs}\" -f -a \"(pcm words requests 2>/dev/null)\"\n"
+                    "complete -c pcm -n \"__fish_seen_subcommand_from {verbs}\" -f -a \"(pcm words requests 2>/dev/null)\"\n\
+                     complete -c pcm -n \"__fish_seen_subcommand_from run trigger rerun\" -l override -x -a \
+                     \"(__fish_append , {})\"\n",
+                    gates()
                 )
         }
         _ => script,
@@ -50,7 +62,7 @@ fn with_words(shell: Shell, script: String) -> String {
 
 /// The function that was generated completes; where a word is wanted that only the machine knows, another one around it.
 fn bash(script: &str) -> String {
-    let verbs = about_one().join("|");
+    let (verbs, gates) = (about_one().join("|"), gates());
     let around = format!(
         r#"
 _pcm_with_words() {{
@@ -61,6 +73,8 @@ _pcm_with_words() {{
     done
     if [[ "$prev" == --machine ]]; then
         COMPREPLY=($(compgen -W "$(pcm words machines 2>/dev/null)" -- "${{cur^^}}"))
+    elif [[ "$prev" == --override && "$cur" == *,* ]]; then
+        COMPREPLY=($(compgen -P "${{cur%,*}}," -W "{gates}" -- "${{cur##*,}}"))
     elif [[ -n "$verb" && "$cur" != -* && "$prev" != --* ]]; then
         COMPREPLY=($(compgen -W "$(pcm words requests 2>/dev/null)" -- "${{cur^^}}"))
     fi
@@ -74,6 +88,15 @@ _pcm_with_words() {{
         }
         None => script.to_owned(),
     }
+}
+
+/// The gates that an operator may pass over, as `--override` takes them.
+fn gates() -> String {
+    let shown = shown();
+    let run = shown.get_subcommands().find(|sub| sub.get_name() == "run");
+    let arg = run.into_iter().flat_map(Command::get_arguments).find(|arg| arg.get_long() == Some("override"));
+    let values = arg.map(clap::Arg::get_possible_values).unwrap_or_default();
+    values.iter().map(|value| value.get_name().to_owned()).collect::<Vec<_>>().join(" ")
 }
 
 /// The verbs that are about one request.

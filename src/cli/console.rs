@@ -9,7 +9,11 @@ use std::sync::Arc;
 
 /// The console of the installation that is meant.
 pub fn open(app: &App, flags: &ConsoleFlags, title: Option<&str>) -> Result<()> {
-    let setup = app.setup.clone().usable()?;
+    // Where only the configuration cannot be used, the service still answers, and the console says what is wrong.
+    let setup = match app.setup.clone().usable() {
+        Ok(setup) => setup,
+        Err(_) => app.client().map(|_| app.setup.clone())?,
+    };
     let client = CheckingClient(Client::new(setup.layout.clone(), setup.config.clone()));
     let options = crate::console::Options {
         read_only: flags.read_only,

@@ -41,9 +41,12 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
     if let Read::Bad(problems) = &setup.read {
         return Err(bad_configuration(&layout.config, problems));
     }
-    let new = setup.read == Read::Absent;
-    meant::configured(setup)?;
-    let machine = if new { setup.flags.machine } else { setup.config.machine };
+    let begun = is_only_begun(app);
+    let new = setup.read == Read::Absent || begun;
+    if !begun {
+        meant::configured(setup)?;
+    }
+    let machine = if new { setup.flags.machine.or(setup.config.machine) } else { setup.config.machine };
     let Some(machine) = machine else {
         let remedy = match &setup.read {
             Read::Absent => format!("Say which: {} init --machine SMSID --share LOCATION", setup.pcm),
@@ -69,10 +72,11 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
         let would = format!("{config} {file}, and make or check the history in {state}").into();
         return app.other(Answer::DryRun(DryRunDoc { dry_run: true, would, request_id: None }));
     }
-    let mode = if new { trust.unwrap_or(TrustMode::Signed) } else { setup.config.trust.mode };
+    let before = if setup.read == Read::Absent { TrustMode::Signed } else { setup.config.trust.mode };
+    let mode = trust.unwrap_or(before);
     let confirmed = trust_key::confirm(app, machine, mode, args.trust_key.as_deref())?;
     if new {
-        write_configuration(app, machine, mode)?;
+        write_configuration(app, machine, mode, begun)?;
     }
     let list = confirmed.map(|confirmed| confirmed.place()).transpose()?;
     let adopt = args.adopt.map(|adopt| match adopt {
@@ -120,9 +124,27 @@ fn keep_id(app: &App, adopt: Adopt) -> Result<init::InitDoc> {
     })
 }
 
-fn write_configuration(app: &App, machine: crate::site::ids::MachineId, trust: TrustMode) -> Result<()> {
+/// An `init` has written the configuration and went no further, and nobody has edited it since: it may be completed with
+/// other flags.
+fn is_only_begun(app: &App) -> bool {
+    let (config, layout) = (&app.setup.config, &app.setup.layout);
+    let Some(machine) = config.machine.filter(|_| app.setup.read == Read::Good) else { return false };
+    let mut starter = Starter::new(machine, config.shares.clone(), config.trust.mode);
+    starter.log_dir.clone_from(&config.log.dir);
+    !layout.history().exists()
+        && !layout.mark().exists()
+        && std::fs::read_to_string(&layout.config).is_ok_and(|text| text == starter.text())
+}
+
+/// `again`: in the place of one that an `init` wrote that went no further.
+fn write_configuration(
+    app: &App,
+    machine: crate::site::ids::MachineId,
+    trust: TrustMode,
+    again: bool,
+) -> Result<()> {
     let layout = &app.setup.layout;
-    let mut starter = Starter::new(machine, app.setup.flags.shares.clone(), trust);
+    let mut starter = Starter::new(machine, app.setup.locations().to_vec(), trust);
     if layout.log.starts_with(&layout.state) {
         // A service that is started without --state would log somewhere else.
         starter.log_dir = Some(layout.log.clone());
@@ -130,8 +152,12 @@ fn write_configuration(app: &App, machine: crate::site::ids::MachineId, trust: T
     let folder = layout.config.parent().unwrap_or(Path::new("/"));
     durable::make_readable_dir(folder).map_err(|e| cannot("make the folder", folder, &e))?;
     footing::check_configuration_folder(layout)?;
-    durable::create_new(&layout.config, starter.text().as_bytes())
-        .map_err(|e| cannot("write", &layout.config, &e))
+    let text = starter.text();
+    let written = match again {
+        true => durable::write(&layout.config, text.as_bytes()),
+        false => durable::create_new(&layout.config, text.as_bytes()),
+    };
+    written.map_err(|e| cannot("write", &layout.config, &e))
 }
 
 fn cannot(what: &str, path: &Path, e: &std::io::Error) -> Failure {
@@ -153,7 +179,7 @@ fn page(app: &App, doc: &InitDoc, trust: TrustMode) -> Page {
         page.line(format!("The lost one is kept as {kept}."));
     }
     if doc.config_written {
-        if app.setup.flags.shares.is_empty() {
+        if app.setup.locations().is_empty() {
             page.line("No share is named yet: write `shares = [\"/mnt/sms_shr\"]` into the configuration.");
         }
         match trust {

@@ -4,7 +4,7 @@ use super::App;
 use super::args::ServiceVerb;
 use super::page::Page;
 use super::setup::{Setup, bad_configuration};
-use crate::config::Config;
+use crate::config::{Config, Unusable};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::talk::protocol::Answer;
 use crate::executor::talk::view::DryRunDoc;
@@ -70,9 +70,11 @@ fn say_what_it_does(app: &App) -> Result<()> {
 pub fn run(setup: &Setup) -> Result<Exit> {
     let setup = setup.clone().usable()?;
     let layout = setup.layout.clone();
-    let read = move || -> std::result::Result<Config, SafeText> {
-        Config::load(&setup.layout.config)
-            .map_err(|e| bad_configuration(&setup.layout.config, &e.problems()).message)
+    let read = move || -> std::result::Result<Config, Unusable> {
+        Config::load(&setup.layout.config).map_err(|e| {
+            let problems = e.problems();
+            Unusable { why: bad_configuration(&setup.layout.config, &problems).message, problems }
+        })
     };
     crate::service::run(&layout, Arc::new(read))?;
     Ok(Exit::Done)

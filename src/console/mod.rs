@@ -6,7 +6,7 @@ pub mod keymap;
 mod run;
 pub mod term;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod theme;
 pub mod threads;
 mod turn;

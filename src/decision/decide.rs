@@ -3,7 +3,7 @@
 
 use super::gates::{Gates, opening, queue};
 use super::model::{Attempt, Change, Decision, GateResult, HistoryView, Inputs, SERVICE};
-use super::next::next_run;
+use super::next::{next_run, too_late};
 use super::why;
 use super::world::{Subject, Windows, Words, World, newest, running};
 use crate::clock::Wall;
@@ -99,7 +99,8 @@ fn of_subject(gates: &Gates, subject: &Subject) -> Decision {
         Group::Running => world.announced(subject).filter(|_| state == State::Countdown),
         Group::Executed | Group::Expired | Group::Skipped | Group::Rejected => None,
     };
-    let never = queued.is_none() && gates.iter().any(never);
+    let waits = queued.is_none() && state.group() == Group::Pending && next_run.is_none();
+    let never = queued.is_none() && gates.iter().any(never) || waits && too_late(world, subject, &gates);
     Decision {
         request_id: Some(request.request_id),
         job_id: Some(request.job_id),

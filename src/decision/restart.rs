@@ -278,6 +278,14 @@ pub fn judge_restart(inputs: &Inputs, verb: RestartVerb) -> Result<RestartPlan, 
             }
             None => Ok(plan),
         },
+        RestartVerb::Defer(_) | RestartVerb::Cancel if plan.state == RestartState::ByHand => {
+            let why = format!("pcm does not restart this machine by itself: {}", plan.why);
+            refuse(
+                Refused::RestartByHand.into(),
+                why,
+                "There is nothing to defer or to cancel; pcm restart now restarts it",
+            )
+        }
         RestartVerb::Defer(until) if until <= inputs.now => {
             let why = format!("{} is not in the future", stamp(until, inputs.zone));
             refuse(Refused::UntilPassed.into(), why, "Name a later time")

@@ -1,7 +1,7 @@
 //! Why a request ran when it did, or why it never did, from what history recorded at the time (`explain`). Nothing is
 //! worked out anew for the past: what was not recorded is said to be unknown. Pure; called by the executor's views.
 
-use super::model::Attempt;
+use super::model::{Attempt, SERVICE};
 use crate::clock::{Wall, Zone, between};
 use crate::terms::{Code, State};
 use crate::text::{SafeText, duration, short};
@@ -14,6 +14,8 @@ pub struct Trail {
     pub steps: Vec<TrailStep>,
     /// When no executor looked: from, until.
     pub unwatched: Vec<(Wall, Wall)>,
+    /// When a run of it left the queue without an attempt, who took it out, and why.
+    pub unqueued: Vec<(Wall, SafeText, SafeText)>,
 }
 
 /// From here on.
@@ -143,7 +145,21 @@ impl Asked<'_> {
             None if self.state == State::Expired => told.extend(self.missed(&blocked)),
             None => {}
         }
+        let since = self.attempt.map(|(attempt, _)| attempt.claimed_at);
+        let left = self.trail.unqueued.iter().filter(|(at, ..)| since.is_none_or(|since| *at > since));
+        told.extend(left.map(|(at, who, why)| self.left_the_queue(*at, who, why)));
         told.into_iter().map(SafeText::from).collect()
+    }
+
+    fn left_the_queue(&self, at: Wall, who: &SafeText, why: &SafeText) -> String {
+        let at = self.time(at);
+        match (who.as_str() == SERVICE, why.is_empty()) {
+            (true, _) => {
+                format!("the service took a run of it out of the queue {at}, without an attempt: {why}")
+            }
+            (false, true) => format!("{who} took a run of it out of the queue {at}"),
+            (false, false) => format!("{who} took a run of it out of the queue {at}: \"{why}\""),
+        }
     }
 
     fn time(&self, at: Wall) -> String {

@@ -14,7 +14,7 @@ use super::model::{Decision, Facts, HistoryView, Inputs, Instructions, NextRun, 
 use crate::clock::{Wall, Zone};
 use crate::site::ids::RequestId;
 use crate::terms::{Code, Group, State};
-use crate::text::SafeText;
+use crate::text::{SafeText, short};
 use machine::{Machine, policy_of};
 
 /// What a decision depends on beside the time, owned: so that a simulation needs nobody's lock.
@@ -216,12 +216,17 @@ impl Timeline {
             self.changes.push(step);
         }
         if !self.started {
-            self.never = decision.never;
+            // As every view says it when this begins: what may still happen before it expires is not known here.
+            if self.changes.len() == 1 {
+                self.never = decision.never;
+            }
             self.why.clone_from(&decision.why);
-            // The history of a virtual time does not say what was in its way when it expired.
+            // It has not expired yet, and the history of a virtual time does not say what was in its way then.
             let before = self.changes.iter().rev().find(|step| step.state.group() == Group::Pending);
             if let (State::Expired, Some(code)) = (decision.state, before.and_then(|step| step.code)) {
-                self.why = format!("never ran: {}", code.row().brief).into();
+                let expires = decision.expire_after.unwrap_or(machine.now);
+                let at = short(expires, machine.began(), machine.zone());
+                self.why = format!("expires {at}: {}", code.row().brief).into();
             }
             if decision.state.group() == Group::Pending && decision.state != State::Due {
                 let codes = decision.blocked_by();

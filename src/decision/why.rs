@@ -22,13 +22,16 @@ pub(super) fn of_subject(
         State::Scheduled => format!("offered {}", short(subject.offer)),
         State::Offered => offered(world, subject, gates, next_run),
         State::Deferred => match (subject.deferral, subject.deferred_until(world.now)) {
-            (Some(d), Some(until)) => format!("{} {}: \"{}\"", short(until), d.by, d.reason),
+            (Some(d), Some(until)) => {
+                format!("{} {}: \"{}\"{}", short(until), d.by, d.reason, without_service(world))
+            }
             _ => String::new(),
         },
         State::RetryWait => match (subject.newest, subject.retry_at()) {
             (Some(attempt), Some(at)) => {
                 let when = if next_run.is_some() { "at" } else { "not before" };
-                format!("attempt {} {when} {}; {}", attempt.number + 1, short(at), outcome(world, attempt))
+                let (next, ended) = (attempt.number + 1, outcome(world, attempt));
+                format!("attempt {next} {when} {}; {ended}{}", short(at), without_service(world))
             }
             _ => String::new(),
         },
@@ -105,6 +108,11 @@ pub(super) fn foretold(decision: &Decision, next: Option<NextRun>, inputs: &Inpu
         | State::Rejected => return None,
     };
     Some(words.into())
+}
+
+/// Whatever the time, nothing starts then.
+fn without_service(world: &World) -> String {
+    if world.inputs.facts.service { String::new() } else { format!("; {}", Code::NoService.row().brief) }
 }
 
 /// `1 of 3, ola; BP00010 runs`

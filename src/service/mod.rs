@@ -14,7 +14,7 @@ mod tidying;
 mod verifying;
 mod worker;
 
-use crate::config::Config;
+use crate::config::{Config, Unusable};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::engine::Executor;
 use crate::executor::footing::{self, Footing};
@@ -37,7 +37,7 @@ use worker::{Carrier, News, Worker};
 const LOCK_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Reads the configuration as it is now, or says why it cannot be read.
-pub type ReadConfig = Arc<dyn Fn() -> std::result::Result<Config, SafeText> + Send + Sync>;
+pub type ReadConfig = Arc<dyn Fn() -> std::result::Result<Config, Unusable> + Send + Sync>;
 
 /// Runs until it is asked to end. Packages that run go on without it.
 ///
@@ -49,7 +49,7 @@ pub fn run(layout: &Layout, read_config: ReadConfig) -> Result<()> {
         Failure::new(
             Exit::Usage,
             "config-unreadable",
-            why.as_str(),
+            why.why.as_str(),
             "Correct the configuration and start again",
         )
     })?;

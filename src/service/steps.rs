@@ -9,7 +9,7 @@ use super::tidying::Tidying;
 use super::verifying::Verifying;
 use super::worker::{Carrier, News};
 use crate::clock::{Monotonic, Wall};
-use crate::config::Config;
+use crate::config::{Config, Unusable};
 use crate::executor::engine::{Executor, Launch, LaunchError};
 use crate::executor::share::deliver::Delivery;
 use crate::executor::share::job::{DELIVER_DEADLINE, STAGE_DEADLINE, ShareJob, ShareNews};
@@ -37,9 +37,9 @@ const CLOCK_RECORD: Duration = Duration::from_secs(60);
 pub struct Steps<'a> {
     pub executor: Executor,
     world: Arc<dyn World>,
-    read_config: &'a dyn Fn() -> std::result::Result<Config, SafeText>,
+    read_config: &'a dyn Fn() -> std::result::Result<Config, Unusable>,
     /// What was read of it last, and when.
-    config: Option<std::result::Result<Config, SafeText>>,
+    config: Option<std::result::Result<Config, Unusable>>,
     config_read: Monotonic,
     schedule: Schedule,
     looks: Box<dyn Carrier + 'a>,
@@ -70,7 +70,7 @@ impl<'a> Steps<'a> {
     /// none waits for another, `verifies` hashes what is staged.
     pub fn new(
         executor: Executor,
-        read_config: &'a dyn Fn() -> std::result::Result<Config, SafeText>,
+        read_config: &'a dyn Fn() -> std::result::Result<Config, Unusable>,
         [looks, carries, delivers, verifies]: [Box<dyn Carrier + 'a>; 4],
     ) -> Self {
         let world = Arc::clone(executor.world());
@@ -230,7 +230,7 @@ impl<'a> Steps<'a> {
             return;
         }
         self.config = Some(read.clone());
-        if let Err(why) = &read {
+        if let Err(Unusable { why, .. }) = &read {
             let what = match self.executor.known().is_loose() {
                 true => "Nothing is done",
                 false => "The configuration cannot be read",

@@ -38,7 +38,7 @@ fn the_hash_of_a_package_is_the_one_in_the_instruction_file() {
 }
 
 #[test]
-fn an_init_that_failed_halfway_is_repeated_as_it_was_and_another_one_is_refused() {
+fn an_init_that_failed_halfway_is_repeated_with_any_flags_and_after_it_another_one_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let made = pcm(dir.path(), &["site", "init", "share", "--site", "BP0", "--example", "BP004000"]);
     assert!(made.status.success(), "{}", text(&made.stderr));
@@ -47,6 +47,12 @@ fn an_init_that_failed_halfway_is_repeated_as_it_was_and_another_one_is_refused(
     std::fs::write(dir.path().join("state"), "in the way").unwrap();
     assert_eq!(pcm(dir.path(), &init).status.code(), Some(6));
     assert!(dir.path().join("pcm.toml").exists());
+    // Nothing was enrolled yet: what was named wrongly is named anew, and what is not named stays.
+    let other = ["init", "--machine", "BP004001", "--trust", "signed"];
+    assert_eq!(pcm(dir.path(), &other).status.code(), Some(6));
+    let written = std::fs::read_to_string(dir.path().join("pcm.toml")).unwrap();
+    assert!(written.contains("machine = \"BP004001\"") && written.contains("mode = \"signed\""), "{written}");
+    assert!(written.lines().any(|line| line.starts_with("shares = ") && line.contains("share")), "{written}");
     std::fs::remove_file(dir.path().join("state")).unwrap();
     let again = pcm(dir.path(), &init);
     assert!(again.status.success(), "{}", text(&again.stderr));

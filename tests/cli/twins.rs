@@ -68,6 +68,8 @@ fn bash_completes_values_and_what_only_the_machine_knows() {
         return;
     }
     assert!(offered("pcm run BP0000Y --override w").contains(&"window".to_owned()));
+    assert_eq!(offered("pcm run BP0000Y --override window,us"), ["window,users"], "one after the other");
+    assert!(offered("pcm run BP0000Y --override window,").contains(&"window,hold".to_owned()));
     assert_eq!(offered("pcm run BP0000Y --override ex"), [""; 1], "what nobody can pass over is not offered");
     assert_eq!(offered("pcm --theme high"), ["high-contrast"]);
     assert!(offered("pcm simulate --assume users").contains(&"users=none".to_owned()));
@@ -84,6 +86,9 @@ fn zsh_and_fish_ask_for_ids_too() {
     for (shell, ask) in [("zsh", "$(pcm words requests"), ("fish", "(pcm words requests")] {
         let script = String::from_utf8(pcm(&["completions", shell]).stdout).unwrap();
         assert!(script.contains(ask) && script.contains(&ask.replace("requests", "machines")), "{shell}");
+        let listed = if shell == "zsh" { ":_sequence compadd - " } else { "(__fish_append , " };
+        let gates = script.split(listed).nth(1).unwrap_or_default();
+        assert!(gates.lines().next().unwrap_or_default().contains("window"), "{shell}: {gates}");
         if there(shell) {
             let mut check = Command::new(shell).arg("-n").stdin(Stdio::piped()).spawn().unwrap();
             check.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();

@@ -39,6 +39,7 @@ const R: &Fields = &[
     ("expire_after?", Time),
     ("next_run?", Time),
     ("latest?", Time),
+    ("never", Bool),
     ("blocked_by", List),
     ("why", Text),
     ("attempt?", Number),
@@ -116,6 +117,9 @@ const STATUS: &Fields = &[
     ("seen", Number),
     ("seen_by_state", Object),
     ("queue", List),
+    ("operators", Text),
+    ("join?", Text),
+    ("space?", Object),
     ("users?", Number),
     ("problems", List),
 ];

@@ -160,6 +160,13 @@ fn a_hold_and_an_unreadable_configuration_stand_in_every_view_of_the_machine() {
     wait_for("the gate is closed", || codes(&site.json_of(&["status"])).contains(&"policy-unreadable"));
     let doc = site.json_of(&["status"]);
     assert_eq!(doc["standstill"][0]["code"], "policy-unreadable", "{doc}");
+    let place = &doc["problems"][0];
+    assert_eq!(
+        (&place["code"], &place["field"]),
+        (&"policy-unreadable".into(), &"windows.nonsense".into()),
+        "{doc}"
+    );
+    assert!(place["line"].is_number() && place["file"].as_str().unwrap().ends_with("pcm.toml"), "{doc}");
     let said = text(&site.pcm(&["status"]));
     assert!(said.contains("OFF: configuration unreadable"), "{said}");
     assert!(site.request("BP0000Y").unwrap()["next_run"].is_null());

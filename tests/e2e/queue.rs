@@ -131,6 +131,9 @@ fn stop_takes_a_run_out_of_the_queue_and_who_waits_for_it_is_told() {
     let told = waits.wait_with_output().unwrap();
     assert_eq!(told.status.code(), Some(3), "{}", text(&told));
     assert!(text(&told).contains("wrong day"), "{}", text(&told));
+    let explained = text(&site.pcm(&["explain", "BP00001"]));
+    assert!(explained.contains("took a run of it out of the queue"), "who and why: {explained}");
+    assert!(explained.contains("\"wrong day\""), "{explained}");
     assert!(queue(&site).is_empty());
     site.go();
     site.wait_state(RUNS, "succeeded");
@@ -191,6 +194,8 @@ fn what_was_withdrawn_deferred_or_has_expired_leaves_the_queue_with_a_reason() {
     let told = waits.wait_with_output().unwrap();
     assert_eq!(told.status.code(), Some(3), "{}", text(&told));
     assert!(text(&told).contains("expired"), "{}", text(&told));
+    let explained = text(&site.pcm(&["explain", "BP00003"])).replace("\n", " ");
+    assert!(explained.contains("the service took a run of it out of the queue"), "{explained}");
     site.wait_log("BP00001 is taken out of the queue and was not started");
     site.go();
     site.wait_state("BP00002", "succeeded");

@@ -92,6 +92,11 @@ fn pcm_restarts_by_itself_only_what_asked_for_it_and_only_where_that_is_allowed(
     assert_eq!(restart(&allowed)["state"], "asked");
     assert!(allowed.log().contains("The machine is restarted by service: BP0000Y"), "{}", allowed.log());
     assert_eq!((forbidden.ran("restarted"), allowed.ran("restarted")), (0, 1));
+    for verb in [&["restart", "defer", "--for", "1h"][..], &["restart", "cancel"]] {
+        let refused = forbidden.refused(verb, 3);
+        assert_eq!(refused["code"], "restart-by-hand", "{refused}");
+        assert!(refused["message"].as_str().unwrap().contains("[restart] allow is false"), "{refused}");
+    }
 }
 
 #[test]

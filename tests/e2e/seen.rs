@@ -72,6 +72,24 @@ fn a_failure_is_a_finding_and_listed_until_an_operator_has_seen_it() {
 }
 
 #[test]
+fn what_expired_unseen_is_a_finding_of_status_as_the_console_lists_it_and_seen_ends_it() {
+    let mut site = Site::new();
+    let expires = Request::due("BP0000X").set("expire_after", stamp(now() - seconds(60)));
+    site.publish(&[expires]);
+    let _service = site.service();
+    site.wait_state("BP0000X", "expired");
+    let status = site.pcm(&["status"]);
+    let said = text(&status);
+    assert_eq!(status.status.code(), Some(10), "{said}");
+    assert!(said.contains("1 request expired without having run") && !said.contains("All is well"), "{said}");
+    assert_eq!(site.json(&["seen", "BP0000X"])["request_ids"], serde_json::json!(["BP0000X"]));
+    let status = site.pcm(&["status"]);
+    assert_eq!(status.status.code(), Some(0), "{}", text(&status));
+    assert!(text(&status).contains("All is well"), "{}", text(&status));
+    assert_eq!(site.json_of(&["status"])["seen"], 1);
+}
+
+#[test]
 fn what_neither_failed_nor_is_there_is_refused_and_so_is_a_call_without_either() {
     let site = two_failed();
     assert_eq!(site.refused(&["seen", "BP0000Y"], 3)["code"], "not-failed");

@@ -7,8 +7,8 @@
 //! | Esc, q, Ctrl-C, Ctrl-Z | keys::rows_are_marked…, keys::every_view…, leaving::ctrl_z… | rules::q_closes…, ctrl_c…, ctrl_z… |
 //! | Actions | operating, newcomer | rules::every_view_and_every_command…, many |
 //! | Panes | keys::every_view… | rules::every_view_and_every_command… |
-//! | Lists | keys::lists_move…, keys::rows_are_marked… | many, rules::the_filter…, the_selection_stays… |
-//! | Logs | keys::a_log_is_searched…, keys::a_log_that_grows… | logpane::tests, rules::the_log_is_searched… |
+//! | Lists | keys::lists_move…, keys::rows_are_marked…, finding::a_list_is_searched… | many, rules::the_filter…, the_selection_stays… |
+//! | Logs | keys::a_log_is_searched…, keys::a_log_that_grows…, finding::a_log_is_searched… | logpane::tests, rules::the_log_is_searched… |
 //! | Palette and help | keys::the_palette…, operating::the_help…, newcomer | edge::every_command…, rules::help_lists… |
 //! | Disabled, not hidden | keys::the_palette… | rules::what_is_disabled… |
 //! | Confirm | operating::a_package…, a_confirmation…, a_mandatory… | rules, many (no action is on several machines) |
@@ -16,7 +16,7 @@
 //! | Machine | keys::every_view… | edge::every_frame…, run::a_role_may_have_a_theme… |
 //! | Read-only | operating::the_help… | rules::read_only…, who_may_not_operate… |
 //! | Staleness | latency | rules::an_executor_that_does_not_answer…, an_empty_list… |
-//! | Copy, Mouse, Paste | beside, contract::keys_in_any_pieces… | edge, drivers::clipboard::tests |
+//! | Copy, Mouse, Paste | beside, finding::tabs_and_footer…, contract::keys_in_any_pieces… | edge, drivers::clipboard::tests |
 //! | Meaning | contract::no_color…, poor | theme::tests, term::caps::tests, matrix (mono, ASCII) |
 //! | Progress | latency | edge::what_takes_longer… |
 //! | Wide text | hostile | term::encode::tests, edge::our_own_text…, text::tests |
@@ -37,6 +37,7 @@ use crate::common::{self, escapes, hanging, logind, pty};
 mod beside;
 mod checker;
 mod contract;
+mod finding;
 mod hostile;
 mod keys;
 mod latency;

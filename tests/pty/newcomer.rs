@@ -87,3 +87,69 @@ fn run_defer_explain_search_who_and_leave_are_found_on_the_screen_alone() {
     assert_eq!(console.wait_exit(), 0);
     assert_eq!(site.ran("ran"), 1);
 }
+
+#[test]
+fn the_first_screen_says_how_to_enrol_by_permissions_and_what_it_touches() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pcm"));
+    command.env("PCM_CONFIG", dir.path().join("pcm.toml")).env("PCM_STATE", dir.path().join("state"));
+    let mut console = Terminal::start(&command, 80, 24);
+    console.wait("d and Enter starts the demo, Enter alone leaves");
+    let screen = console.screen();
+    for wanted in
+        ["is not enrolled", "pcm demo", "init --machine SMSID", "--trust permissions", "service run"]
+    {
+        assert!(screen.contains(wanted), "{wanted}: {screen}");
+    }
+    console.keys("\r");
+    assert_eq!(console.wait_exit(), 0);
+    assert!(!dir.path().join("pcm.toml").exists(), "looking changes nothing");
+}
+
+#[test]
+fn a_service_on_a_terminal_says_which_machine_it_is_and_prints_what_it_does() {
+    let mut site = Site::new();
+    let hash = site.package("BP00000A", &site.say("ran"));
+    site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+    let mut service = Terminal::start(&site.command(&["service", "run"]), 120, 40);
+    service.wait(&format!("the service of {MACHINE}"));
+    service.wait("Ctrl-C ends it");
+    service.wait("PACMAN.LOG");
+    site.wait_state("BP0000Y", "succeeded");
+    service.wait("BP0000Y");
+    service.keys("\x03");
+    assert_eq!(service.wait_exit(), 0);
+    service.wait("The service ends");
+}
+
+/// A broken line at three in the morning: the console is there as long as the service is, and says where.
+#[test]
+fn the_console_starts_beside_a_broken_configuration_and_says_file_line_and_field() {
+    let mut site = Site::new();
+    site.publish(&[Request::due("BP0000Y").mandatory(now() + seconds(7200))]);
+    let service = site.service();
+    wait_for("it is looked at", || site.request("BP0000Y").is_some());
+    let good = std::fs::read(site.config()).unwrap();
+    write(&site.config(), &[good.as_slice(), b"[windows]\nweekly = [\"Someday\"]\n"].concat());
+    site.wait_log("The configuration cannot be read");
+    let line = good.iter().filter(|byte| **byte == b'\n').count() + 2;
+    let mut console = Terminal::start(&site.command(&[]), 80, 24);
+    console.wait("policy-unreadable");
+    console.wait(&format!("pcm.toml:{line} windows.weekly"));
+    console.wait("auto OFF, configuration unreadable");
+    console.keys("w");
+    console.wait("PROBLEMS");
+    console.wait("pcm check shows every error");
+    console.keys("q");
+    write(&site.config(), &good);
+    console
+        .wait_until("mended", |screen| screen.contains("auto ON") && !screen.contains("policy-unreadable"));
+    console.keys("q");
+    assert_eq!(console.wait_exit(), 0);
+    // Without a service nobody could say more than the file does.
+    write(&site.config(), &[good.as_slice(), b"[windows]\nweekly = [\"Someday\"]\n"].concat());
+    service.terminate();
+    let mut console = Terminal::start(&site.command(&[]), 120, 24);
+    console.wait("cannot be used");
+    assert_ne!(console.wait_exit(), 0);
+}

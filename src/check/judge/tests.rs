@@ -49,6 +49,9 @@ fn well() -> Facts {
         views: Views {
             list: Err(Failure::new(Exit::Failed, "x", "no list", "Wait")),
             status: Ok(StatusDoc {
+                operators: "pcm-operators".into(),
+                join: None,
+                space: None,
                 queue: Vec::new(),
                 machine: None,
                 host: "web-01".into(),

@@ -36,6 +36,11 @@ pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
         ),
     );
     states(
+        &[State::Expired],
+        "expired without having run",
+        format!("`{pcm} explain REQUEST` says what was in its way, `{pcm} seen REQUEST` ends this finding."),
+    );
+    states(
         &[State::Interrupted],
         "interrupted, its outcome unknown",
         format!("see what it left behind, then `{pcm} rerun REQUEST --reason ...` or `{pcm} seen REQUEST`."),

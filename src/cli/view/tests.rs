@@ -40,6 +40,7 @@ fn request(id: &str, package: &str, state: State, why: &str) -> RequestDoc {
         mandatory_after: Some(later(-2)),
         expire_after: Some(later(60 * 24 * 30)),
         next_run: None,
+        never: false,
         latest: None,
         blocked_by: Vec::new(),
         why: why.into(),
@@ -223,6 +224,9 @@ fn status_doc() -> StatusDoc {
         standstill: Vec::new(),
         polling_interval_s: 3600,
         polling_by: crate::config::PollingBy::Default,
+        space: None,
+        operators: "pcm-operators".into(),
+        join: None,
         undelivered: None,
     }
 }

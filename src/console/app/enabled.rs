@@ -173,7 +173,14 @@ pub fn may_operate(app: &App) -> Result<(), SafeText> {
     match app.data.status.value.as_ref() {
         Some(status) if !status.may_operate => {
             let who = if status.service == ServiceState::Running { "the service" } else { "the core" };
-            Err(safe!("{who} lets you view only: you are neither root nor in the operators' group"))
+            Err(match &status.join {
+                Some(how) => safe!(
+                    "{who} lets you view only: you are not in the group {}; root adds you with `{how}`, then log on \
+                     again",
+                    status.operators
+                ),
+                None => safe!("{who} lets you view only: you are neither root nor in the operators' group"),
+            })
         }
         _ => Ok(()),
     }

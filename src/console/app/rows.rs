@@ -251,7 +251,8 @@ impl Rows {
     pub fn select(&mut self, at: usize, data: &Data) {
         self.cursor.select(at);
         self.shown.selected = self.cursor.row(self.shown.order.len());
-        self.key = self.selected(data).map(key_of);
+        // Where a filter leaves nothing, what was selected is again when it goes.
+        self.key = self.selected(data).map(key_of).or(self.key.take());
     }
 
     /// The next order: that of the next column that has one, at last the executor's again.

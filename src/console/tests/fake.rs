@@ -40,6 +40,8 @@ pub struct Fake {
     pub list: Mutex<ListDoc>,
     pub status: Mutex<StatusDoc>,
     pub who: Mutex<WhoDoc>,
+    /// What a simulation says; None: what the list does.
+    pub week: Mutex<Option<SimulateDoc>>,
     pub changes: Mutex<Vec<Change>>,
     pub broken: Mutex<Option<Failure>>,
     /// Another package runs: the place in the queue of the next run; 0: nothing runs.
@@ -97,6 +99,9 @@ impl Fake {
             standstill: Vec::new(),
             polling_interval_s: 3600,
             polling_by: crate::config::PollingBy::Default,
+            space: None,
+            operators: "pcm-operators".into(),
+            join: None,
             undelivered: None,
         };
         let session = |user: &str, terminal: &str, from: &str, idle: u64, locked: bool| SessionDoc {
@@ -121,6 +126,7 @@ impl Fake {
         };
         who.sessions[0].holds = vec![id("BP0000Y")];
         Fake {
+            week: Mutex::default(),
             list: Mutex::new(list),
             status: Mutex::new(status),
             who: Mutex::new(who),
@@ -452,6 +458,9 @@ impl Ask for Fake {
                     ],
                     older: None,
                 })
+            }
+            View::Simulate(_) if self.week.lock().unwrap().is_some() => {
+                Answer::Simulate(self.week.lock().unwrap().clone().expect("it was looked at"))
             }
             View::Simulate(wanted) => Answer::Simulate(SimulateDoc {
                 from: wanted.from,

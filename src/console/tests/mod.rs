@@ -1,6 +1,7 @@
 //! Keys in, screen out: the whole app with a fake executor, drawn to text.
 #![allow(clippy::unwrap_used)]
 
+mod answers;
 mod by_hand;
 mod edge;
 mod fake;
@@ -14,5 +15,6 @@ mod restart;
 mod robust;
 mod rules;
 mod screens;
+pub(crate) mod shown;
 mod stage;
 mod told;

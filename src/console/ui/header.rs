@@ -272,6 +272,9 @@ fn wrong(app: &App, now: Wall, width: usize, cut: &'static str) -> Option<Line> 
         format!("{place}: ")
     };
     let message = safe!("{place}{}", worst.message);
+    let all = line.width() + message.width() + more.len() <= width;
+    let more =
+        if all || !more.is_empty() { more } else { format!("  ({} shows all)", app.key_of(Id::Problems)) };
     let room = width.saturating_sub(line.width() + more.len());
     let room = room.min(message.width());
     Some(line.cell(message, room, cut, Scope::Text).add(SafeText::of(more), Scope::MessageError))

@@ -95,6 +95,8 @@ fn told(problem: &Problem) -> Line {
 /// What mends it, where its code says so and the message does not.
 fn remedy(problem: &Problem) -> SafeText {
     match problem.code.parse::<Code>() {
+        // The command that starts it stands in the message, for this very installation.
+        Ok(Code::NoService) => SafeText::default(),
         Ok(code)
             if !code.row().remedy.contains("{id}")
                 && !problem.message.as_str().contains(code.row().remedy) =>

@@ -167,6 +167,7 @@ impl<'w> Days<'w> {
             (None, _) if runs_now(request) => (" now".into(), Scope::StateRunning),
             (Some(at), _) => (safe!(" {}", words::when_pair(at, request.latest, now, zone)), Scope::Strong),
             (None, true) => (" never".into(), Scope::Dim),
+            (None, false) if ends_expired(request) => (" expires".into(), Scope::StateExpired),
             (None, false) => (" later".into(), Scope::Dim),
         };
         line.add(runs, scope)
@@ -207,6 +208,10 @@ fn legend(width: usize) -> Vec<Line> {
         }
     }
     lines
+}
+
+fn ends_expired(request: &SimulatedDoc) -> bool {
+    request.changes.last().is_some_and(|step| step.state == State::Expired)
 }
 
 /// Whether anything is still to come of it.

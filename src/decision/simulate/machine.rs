@@ -12,7 +12,7 @@ use super::super::restart::{RestartState, restart_plan};
 use super::super::restart_count::{self, Restart};
 use super::super::world::{Windows, running, windows};
 use super::assume::{Assumptions, Content, Obstacle};
-use crate::clock::{Monotonic, Wall, between, later};
+use crate::clock::{Monotonic, Wall, Zone, between, later};
 use crate::site::ids::RequestId;
 use crate::site::instruction::{Entry, Request, Restarts};
 use crate::site::share::SourceFault;
@@ -162,6 +162,16 @@ impl<'a> Machine<'a> {
             RunTime::Nothing => Duration::ZERO,
             RunTime::About(time) => time.min(longest),
         }
+    }
+
+    /// Where the virtual clock began.
+    pub fn began(&self) -> Wall {
+        self.began
+    }
+
+    /// The machine's own zone.
+    pub fn zone(&self) -> &Zone {
+        self.inputs.zone
     }
 
     /// What is decided of every request now.

@@ -99,6 +99,24 @@ fn a_run_in_the_queue_is_a_state_with_its_place_and_whose_it_is() {
     assert!(leaving(&scene.inputs()).is_empty());
 }
 
+/// A time is no promise where nothing starts.
+#[test]
+fn what_is_deferred_or_waits_for_its_retry_says_that_no_service_runs() {
+    let later = now() + TimeDelta::hours(3);
+    let deferred = Scene::due().with(|s| s.deferred(later));
+    assert!(!deferred.decision().why.as_str().contains("no service"));
+    let dead = deferred.with(|s| s.facts.service = false);
+    assert!(dead.decision().why.as_str().ends_with("; no service runs"), "{}", dead.decision().why);
+    let mut failed = attempt(1, State::Failed);
+    failed.retry_at = Some(later);
+    let retry = Scene::due().with(|s| {
+        s.attempted(ID, vec![failed]);
+        s.facts.service = false;
+    });
+    assert_eq!(retry.decision().state, State::RetryWait);
+    assert!(retry.decision().why.as_str().ends_with("; no service runs"), "{}", retry.decision().why);
+}
+
 #[test]
 fn a_rerun_in_the_queue_waits_like_a_first_run() {
     let scene = busy().with(|s| {

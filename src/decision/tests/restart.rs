@@ -124,6 +124,18 @@ fn an_operator_restarts_what_is_pending_and_never_while_a_package_runs() {
     assert_eq!(asked(&scene, RestartVerb::Now), Ok(()));
     assert_eq!(asked(&Scene::due(), RestartVerb::Now), Err("restart-not-pending".to_owned()));
     assert_eq!(asked(&Scene::due(), RestartVerb::Cancel), Err("restart-not-pending".to_owned()));
+    let later = RestartVerb::Defer(now() + TimeDelta::hours(1));
+    for verb in [later, RestartVerb::Cancel] {
+        assert_eq!(
+            asked(&scene, verb),
+            Err("restart-by-hand".to_owned()),
+            "its publisher left it to an operator"
+        );
+        let forbidden = wanting(Restarts::Pcm).with(|s| s.policy.config.restart.allow = false);
+        assert_eq!(asked(&forbidden, verb), Err("restart-by-hand".to_owned()));
+    }
+    let scene = wanting(Restarts::Pcm);
+    assert_eq!(asked(&scene, later), Ok(()));
     assert_eq!(asked(&scene, RestartVerb::Defer(now())), Err("until-passed".to_owned()));
     let busy = scene.with(|s| s.facts.running = Some((id(ID), now())));
     assert_eq!(asked(&busy, RestartVerb::Now), Err("busy".to_owned()));

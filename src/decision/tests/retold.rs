@@ -29,7 +29,7 @@ struct Past {
 
 impl Past {
     fn of(steps: &[TrailStep]) -> Past {
-        let trail = Trail { steps: steps.to_vec(), unwatched: Vec::new() };
+        let trail = Trail { steps: steps.to_vec(), ..Trail::default() };
         Past {
             trail,
             attempt: None,
@@ -182,6 +182,7 @@ fn a_time_in_which_nobody_looked_is_never_filled_in() {
     past.trail = Trail {
         steps: vec![TrailStep { at: hour(2), state: State::Waiting, codes: None }],
         unwatched: Vec::new(),
+        unqueued: Vec::new(),
     };
     assert_eq!(past.blocked(), [(2, Some(9), None)]);
     assert!(!past.told().iter().any(|t| t.contains("would have run")), "{:?}", past.told());

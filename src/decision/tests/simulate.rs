@@ -48,7 +48,8 @@ fn what_expires_in_the_simulation_says_what_was_in_its_way() {
     let timeline = &run(&scene, 1, &Assumptions::default())[0];
     assert_eq!(
         (timeline.why.as_str(), timeline.at, timeline.never),
-        ("never ran: no service runs", None, true)
+        ("expires 15:00: no service runs", None, false),
+        "as the list says it, for somebody may start one"
     );
 }
 
@@ -128,7 +129,7 @@ fn what_expires_before_its_window_never_runs() {
     let timeline = &run(&scene, 7, &Assumptions::default())[0];
     assert_eq!((timeline.at, timeline.never), (None, true));
     assert_eq!(timeline.changes.last().map(|s| (s.at, s.state)), Some((at_hours(9), State::Expired)));
-    assert_eq!(timeline.why, "never ran: window closed");
+    assert_eq!(timeline.why, "expires 21:00: window closed");
 }
 
 #[test]

@@ -26,12 +26,12 @@ pub use launch::LaunchError;
 pub use proof::{Launch, Verified};
 
 use crate::clock::{Monotonic, Wall};
-use crate::config::Config;
+use crate::config::{Config, Unusable};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::{self, Cause, Delta, History, HistoryError, Lost};
 use crate::executor::journal::Journal;
 use crate::executor::talk::protocol::{CallId, Reply, View};
-use crate::executor::talk::view::Undelivered;
+use crate::executor::talk::view::{Space, Undelivered};
 use crate::executor::world::{RealWorld, Sight, World};
 use crate::host::account::Actor;
 use crate::host::lock::ExclusiveLock;
@@ -93,6 +93,8 @@ pub struct Executor {
     needed_bytes: Option<u64>,
     /// Contents whose copies failed, as they were last kept for the next service.
     failed_copies: String,
+    /// What this machine's own files take, once the service has looked.
+    space: Option<Space>,
     /// What was noted in the way of requests that wait, and until when this service has looked.
     noting: Noting,
 }
@@ -145,6 +147,7 @@ impl Executor {
             jumped: None,
             needed_bytes: None,
             failed_copies: "[]".to_owned(),
+            space: None,
             noting: Noting::default(),
             world,
         };
@@ -176,6 +179,7 @@ impl Executor {
             undelivered: self.undelivered.as_ref(),
             log_fault: self.journal.fault(),
             needed_bytes: self.needed_bytes,
+            space: self.space,
             history: self.history.as_ref().ok(),
         };
         self.known.views(Some(standing), now).answer(view, actor)
@@ -190,6 +194,12 @@ impl Executor {
             .ok()
             .map(|history| (SafeText::new(&history.head().hash), SafeText::new(history.generation())));
         self.known.report(now, machine, head)
+    }
+
+    /// As if the history had not taken something.
+    #[cfg(test)]
+    pub fn cannot_write(&mut self) {
+        self.known.unwritten = Some(("the disk is full".into(), self.world.monotonic()));
     }
 
     /// Of the history that is open; None: there is none.
@@ -225,16 +235,16 @@ impl Executor {
     /// Why nothing runs by itself.
     pub fn believe(
         &mut self,
-        read: std::result::Result<Config, SafeText>,
-    ) -> std::result::Result<Config, SafeText> {
+        read: std::result::Result<Config, Unusable>,
+    ) -> std::result::Result<Config, Unusable> {
         let loose = self.world.loose(read.as_ref().unwrap_or(self.known.config()));
         let first = loose.first().map(|first| SafeText::new(&first.to_string()));
         self.known.set_loose(loose);
-        first.map_or(read, Err)
+        first.map_or(read, |first| Err(first.into()))
     }
 
     /// Takes a configuration that was read again, or keeps the old one and closes the policy gate.
-    pub fn set_config(&mut self, read: std::result::Result<Config, SafeText>) {
+    pub fn set_config(&mut self, read: std::result::Result<Config, Unusable>) {
         if let Ok(config) = &read {
             self.world.set_log(&config.log);
         }

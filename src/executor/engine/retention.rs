@@ -33,6 +33,9 @@ impl Executor {
             transcripts: layout.log.join("runs"),
             before: self.old_from(self.known.config().retention.transcripts, now),
             open: self.known.under_way().map(AttemptRow::run).collect(),
+            state: layout.state.clone(),
+            outbox: layout.outbox(),
+            log: layout.log.clone(),
         })
     }
 
@@ -66,6 +69,7 @@ impl Executor {
             self.journal.warning(now, &format!("Not everything that is old can be removed: {fault}"));
         }
         self.give_up_results(now);
+        self.space = Some(tidied.space);
         let contents = self.contents_away(&tidied.contents, now);
         let runs = self.runs_away(&tidied.runs, now);
         for (what, count) in [("transcripts", tidied.transcripts), ("staged packages", contents)] {

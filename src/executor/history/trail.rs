@@ -11,6 +11,7 @@ use crate::decision::{Trail, TrailStep};
 use crate::host::paths::Layout;
 use crate::site::ids::RequestId;
 use crate::terms::{Code, State};
+use crate::text::SafeText;
 use rusqlite::{Connection, OpenFlags, params};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -43,6 +44,13 @@ struct StateBody {
 struct UnwatchedBody {
     from: Wall,
     until: Wall,
+}
+
+/// The body of an `unqueued` event.
+#[derive(Deserialize)]
+struct UnqueuedBody {
+    who: SafeText,
+    reason: SafeText,
 }
 
 impl History {
@@ -132,7 +140,7 @@ fn read(db: &Connection, request: RequestId) -> std::result::Result<Trail, RowEr
     let mut trail = Trail::default();
     let mut statement = db.prepare(
         "SELECT at, kind, body FROM events
-         WHERE (request = ?1 AND kind IN ('state', 'claim', 'ended')) OR kind = 'unwatched'
+         WHERE (request = ?1 AND kind IN ('state', 'claim', 'ended', 'unqueued')) OR kind = 'unwatched'
              OR (kind = 'states' AND instr(body, ?1) > 0) ORDER BY seq",
     )?;
     let mut found = statement.query([request.as_str()])?;
@@ -143,6 +151,11 @@ fn read(db: &Connection, request: RequestId) -> std::result::Result<Trail, RowEr
             "unwatched" => {
                 let gap: UnwatchedBody = serde_json::from_str(&body).map_err(unreadable)?;
                 trail.unwatched.push((gap.from, gap.until));
+                continue;
+            }
+            "unqueued" => {
+                let left: UnqueuedBody = serde_json::from_str(&body).map_err(unreadable)?;
+                trail.unqueued.push((rows::time(&at)?, left.who, left.reason));
                 continue;
             }
             "states" => bodies(&at, &body)?.into_iter().find(|noted| noted.request == Some(request)),

@@ -4,6 +4,7 @@
 
 use crate::clock::Wall;
 use crate::executor::run::run_folder::RunFolder;
+use crate::executor::talk::view::Space;
 use crate::host::{durable, perms};
 use crate::site::content;
 use crate::site::instruction::ContentHash;
@@ -30,6 +31,12 @@ pub struct Tidying {
     pub before: Option<Wall>,
     /// Runs whose transcripts are needed, however old they seem.
     pub open: BTreeSet<String>,
+    /// The state folder, which is measured.
+    pub state: PathBuf,
+    /// The folder of results that are still to be delivered, which is measured.
+    pub outbox: PathBuf,
+    /// The log folder, which is measured.
+    pub log: PathBuf,
 }
 
 /// What was found.
@@ -41,6 +48,8 @@ pub struct Tidied {
     pub contents: Vec<KeptContent>,
     /// How many transcripts were removed.
     pub transcripts: usize,
+    /// What everything takes then.
+    pub space: Space,
     /// What could not be removed or looked at, the first of it.
     pub fault: Option<SafeText>,
 }
@@ -79,7 +88,25 @@ impl Tidying {
         }
         tidied.runs = tidied.note(self.find_runs()).unwrap_or_default();
         tidied.contents = tidied.note(self.find_contents()).unwrap_or_default();
+        tidied.space = self.space();
         tidied
+    }
+
+    fn space(&self) -> Space {
+        let (state, transcripts) = (size(&self.state), size(&self.transcripts));
+        // By default one folder is in the other, and nothing is counted twice where it is named apart.
+        let within = |folder: &Path, in_it: u64| size(folder).saturating_sub(in_it);
+        Space {
+            state: if self.log.starts_with(&self.state) {
+                within(&self.state, size(&self.log))
+            } else {
+                state
+            },
+            stage: size(&self.stage),
+            transcripts,
+            outbox: size(&self.outbox),
+            logs: within(&self.log, if self.transcripts.starts_with(&self.log) { transcripts } else { 0 }),
+        }
     }
 
     fn old_transcripts(&self) -> io::Result<Vec<PathBuf>> {
@@ -167,6 +194,9 @@ mod tests {
             transcripts: at.join("log"),
             before,
             open: open.iter().map(|run| (*run).to_owned()).collect(),
+            state: at.to_owned(),
+            outbox: at.join("outbox"),
+            log: at.join("log"),
         }
     }
 

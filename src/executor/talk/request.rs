@@ -37,6 +37,9 @@ pub struct RequestDoc {
     /// The same at the latest; None with a next run: perhaps not at all, or too much can come before it.
     #[serde(default)]
     pub latest: Option<Wall>,
+    /// It will never run by itself.
+    #[serde(default)]
+    pub never: bool,
     /// Codes of the gates that do not pass.
     pub blocked_by: Vec<Code>,
     /// In words.

@@ -130,6 +130,12 @@ pub struct StatusDoc {
     pub utc_offset_s: i32,
     /// Whether the caller may operate; with the reason if not.
     pub may_operate: bool,
+    /// The group whose members may.
+    #[serde(default)]
+    pub operators: SafeText,
+    /// For who may not: the command by which root makes the caller a member.
+    #[serde(default)]
+    pub join: Option<SafeText>,
     /// The version that answers.
     pub version: SafeText,
     /// What keeps everything from starting by itself, the first thing first; empty: what is due starts.
@@ -144,6 +150,25 @@ pub struct StatusDoc {
     /// What of results and report has not reached the share.
     #[serde(default)]
     pub undelivered: Option<Undelivered>,
+    /// What this machine's own files take, as the service last saw it, once an hour and after each run; None: it has not
+    /// looked yet, or none runs.
+    #[serde(default)]
+    pub space: Option<Space>,
+}
+
+/// How many bytes this machine's own files take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Space {
+    /// The whole state folder, with stage and outbox in it.
+    pub state: u64,
+    /// Files of packages.
+    pub stage: u64,
+    /// What packages wrote.
+    pub transcripts: u64,
+    /// Results that are still to be delivered.
+    pub outbox: u64,
+    /// The log folder without the transcripts in it.
+    pub logs: u64,
 }
 
 /// One thing that keeps everything from starting by itself.

@@ -74,7 +74,9 @@ impl Confirm {
     fn yes(&mut self, at: Moment, data: &Data, now: Wall, zone: &Zone) -> Outcome {
         if at.saturating_sub(self.touched) < READ {
             self.touched = at;
-            self.complaint = Some(Complaint::TooSoon);
+            // What is missing has to be put in first; another `y` alone would do nothing.
+            let missing = !self.waiting(data) && self.obstacle(data, now, zone).is_some();
+            self.complaint = Some(if missing { Complaint::Obstacle } else { Complaint::TooSoon });
             return Outcome::Open;
         }
         match (self.obstacle(data, now, zone), self.outcome(data, now, zone)) {

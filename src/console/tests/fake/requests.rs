@@ -30,6 +30,7 @@ fn request(r: R) -> RequestDoc {
         mandatory_after: r.mandatory.map(soon),
         expire_after: r.expire.map(soon),
         next_run: None,
+        never: false,
         latest: None,
         blocked_by: Vec::new(),
         why: r.why.into(),

@@ -25,13 +25,16 @@ impl Known {
         self.with_inputs(now, |inputs| decision::judge(inputs, request, verb, reason)).map_err(refused)
     }
 
+    /// The command by which root gives this account the right to operate.
+    pub(in super::super) fn how_to_join(&self, actor: &Actor) -> SafeText {
+        let name = actor.uid.and(Some(actor.name.as_str())).filter(|n| !n.contains(' '));
+        SafeText::new(&account::how_to_join(&self.policy.config.operators.group, name))
+    }
+
     /// The refusal of whoever has no right to operate, with what gives it.
     pub(in super::super) fn not_permitted(&self, actor: &Actor) -> Refusal {
         let group = &self.policy.config.operators.group;
-        let how = account::how_to_join(
-            group,
-            actor.uid.and(Some(actor.name.as_str())).filter(|n| !n.contains(' ')),
-        );
+        let how = self.how_to_join(actor);
         Refusal {
             code: Refused::NotPermitted.into(),
             why: format!("{} may view and not operate", actor.name).into(),

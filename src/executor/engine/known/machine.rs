@@ -91,17 +91,25 @@ impl Views<'_> {
             zone: SafeText::new(self.known.zone.name()),
             utc_offset_s: self.known.zone.offset_at(self.now),
             may_operate: actor.may_operate,
+            operators: SafeText::new(&config.operators.group),
+            join: (!actor.may_operate).then(|| self.known.how_to_join(actor)),
             version: VERSION.into(),
             standstill: self.standstill(),
             polling_interval_s: config.polling_interval.as_secs(),
             polling_by: config.polling_by,
             undelivered: self.standing.and_then(|standing| standing.undelivered).cloned(),
+            space: self.standing.and_then(|standing| standing.space),
         }
     }
 
     fn standstill(&self) -> Vec<StandstillDoc> {
         let all = self.known.with_inputs(self.now, decision::standstill);
-        all.into_iter().map(|s| StandstillDoc { code: s.code, until: s.until, why: s.why }).collect()
+        let told = |s: decision::Standstill| StandstillDoc {
+            code: s.code,
+            until: s.until,
+            why: self.known.as_named_here(&s),
+        };
+        all.into_iter().map(told).collect()
     }
 
     pub(super) fn held_until(&self) -> Option<Wall> {

@@ -22,7 +22,7 @@ pub(super) use views::{Standing, show_command};
 
 use super::history_lost;
 use crate::clock::{Monotonic, Wall, Zone};
-use crate::config::Config;
+use crate::config::{Config, Unusable};
 use crate::decision::countdown::Countdown;
 use crate::decision::restart_count::Restart;
 use crate::decision::simulate::Situation;
@@ -81,6 +81,8 @@ pub struct Known {
     pub(super) unstartable: BTreeMap<RequestId, SafeText>,
     /// What others could change of state folder and configuration: views alone are answered, and nothing runs.
     loose: Vec<Loose>,
+    /// What is wrong with the configuration while it cannot be read.
+    config_problems: Vec<Problem>,
     /// The settings that count from the start on only, as they were then.
     at_start: Vec<(String, Option<String>)>,
     /// Those of them that stand otherwise in the file now.
@@ -155,6 +157,7 @@ impl Known {
             unstartable: BTreeMap::new(),
             copying: BTreeMap::new(),
             loose: Vec::new(),
+            config_problems: Vec::new(),
             at_start: config.at_start(),
             not_yet: Vec::new(),
             notes: Vec::new(),
@@ -285,9 +288,10 @@ impl Known {
     }
 
     /// Takes a configuration that was read again, or keeps the old one and closes the policy gate.
-    pub(super) fn set_config(&mut self, read: std::result::Result<Config, SafeText>) {
+    pub(super) fn set_config(&mut self, read: std::result::Result<Config, Unusable>) {
         match read {
             Ok(mut config) => {
+                self.config_problems.clear();
                 config.obey_site(self.site_polling);
                 let now = config.at_start();
                 // What is in force and in the history is of the machine that this service was started for.
@@ -306,7 +310,10 @@ impl Known {
                 }
                 *self.policy = policy(&config, &self.world, &self.zone);
             }
-            Err(why) => self.policy.unreadable = Some(why),
+            Err(unusable) => {
+                self.policy.unreadable = Some(unusable.why);
+                self.config_problems = unusable.problems;
+            }
         }
     }
 

@@ -1,13 +1,14 @@
 //! Everything that is wrong with a machine and not about one request.
 
 use super::super::history_lost;
+use super::Known;
 use super::views::Views;
-use crate::decision;
+use crate::decision::{self, Standstill};
 use crate::site::content::ContentFact;
 use crate::site::instruction::{ContentHash, Entry};
 use crate::site::trust::TrustVerdict;
 use crate::terms::{Code, Problem, Severity, State};
-use crate::text;
+use crate::text::{self, SafeText};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -34,7 +35,13 @@ impl Views<'_> {
             problems.push(problem(Code::TwoMachines.as_str(), Path::new("machine report"), message));
         }
         if let Some(why) = known.policy.unreadable.as_ref().filter(|_| known.loose.is_empty()) {
-            problems.push(problem("policy-unreadable", &known.layout.config, why.as_str()));
+            let places = known.config_problems.iter();
+            problems.extend(
+                places.map(|p| Problem { code: Code::PolicyUnreadable.as_str().into(), ..p.clone() }),
+            );
+            if known.config_problems.is_empty() {
+                problems.push(problem("policy-unreadable", &known.layout.config, why.as_str()));
+            }
         }
         if let Err(why) = &known.policy.window_zone {
             problems.push(problem("policy-unreadable", &known.layout.config, why.as_str()));
@@ -96,12 +103,13 @@ impl Views<'_> {
         let all = self.known.with_inputs(self.now, decision::standstill);
         let new = all.into_iter().filter(|s| !said.iter().any(|p| p.code == s.code.as_str()));
         new.map(|s| {
+            let why = self.known.as_named_here(&s);
             let wanted = matches!(
                 s.code,
                 Code::Held | Code::Frozen | Code::RestartPending | Code::Booting | Code::OnBattery
             );
             let severity = if wanted { Severity::Warning } else { Severity::Error };
-            Problem { severity, ..Problem::of_file(s.code.as_str(), "", s.why) }
+            Problem { severity, ..Problem::of_file(s.code.as_str(), "", why) }
         })
         .collect()
     }
@@ -219,6 +227,19 @@ impl Views<'_> {
             differing.insert(hash, problem(Code::ContentMismatch.as_str(), &file, message));
         }
         differing.into_values().collect()
+    }
+}
+
+impl Known {
+    /// Why everything stands still, with the command that starts the service of this very installation.
+    pub(super) fn as_named_here(&self, stands: &Standstill) -> SafeText {
+        let flags = self.layout.naming_flags();
+        if stands.code != Code::NoService || flags.is_empty() {
+            return stands.why.clone();
+        }
+        let own = format!("pcm {} service run", flags.join(" "));
+        let general = "systemctl start pcm, or pcm service run";
+        SafeText::new(&stands.why.as_str().replace(general, &own))
     }
 }
 

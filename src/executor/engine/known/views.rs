@@ -28,6 +28,8 @@ pub(in super::super) struct Standing<'a> {
     pub undelivered: Option<&'a Undelivered>,
     /// How much of the stage something needs, in bytes, once somebody has looked.
     pub needed_bytes: Option<u64>,
+    /// What this machine's own files take, once somebody has looked.
+    pub space: Option<Space>,
     /// Why the log cannot be written.
     pub log_fault: Option<&'a SafeText>,
     /// The history that it has open.
@@ -136,6 +138,7 @@ impl Views<'_> {
             expire_after: d.expire_after,
             next_run: d.next_run,
             latest: d.latest,
+            never: d.never,
             blocked_by: d.blocked_by(),
             why: if waits { SafeText::new(&format!("{}, {WAITS_FOR_INPUT}", d.why)) } else { d.why.clone() },
             attempt: d.attempt,

@@ -8,13 +8,14 @@
 mod many;
 mod plain;
 mod site;
+mod truth;
 mod verifying;
 mod views;
 mod world;
 
 use super::random::Random;
 use crate::clock::{Monotonic, Wall};
-use crate::config::Config;
+use crate::config::{Config, Unusable};
 use crate::decision::simulate::{Assumptions, Content, RunTime};
 use crate::executor::engine::Executor;
 use crate::executor::history::{self, Adopt, History};
@@ -26,7 +27,6 @@ use crate::service::server::Asked;
 use crate::service::steps::Steps;
 use crate::service::worker::Carrier;
 use crate::site::ids::RequestId;
-use crate::text::SafeText;
 use chrono::TimeDelta;
 use site::Plan;
 use std::collections::BTreeMap;
@@ -97,13 +97,13 @@ struct Compared {
 
 struct Service<'a> {
     world: Arc<World>,
-    read_config: &'a dyn Fn() -> Result<Config, SafeText>,
+    read_config: &'a dyn Fn() -> Result<Config, Unusable>,
     steps: Steps<'a>,
     made: u64,
 }
 
 impl<'a> Service<'a> {
-    fn start(world: &Arc<World>, read_config: &'a dyn Fn() -> Result<Config, SafeText>) -> Service<'a> {
+    fn start(world: &Arc<World>, read_config: &'a dyn Fn() -> Result<Config, Unusable>) -> Service<'a> {
         let shared = Shared(Arc::clone(world));
         let config = &world.plan.config;
         let executor = Executor::of(Arc::new(shared.clone()), &world.layout, config, true).unwrap();
@@ -133,14 +133,7 @@ impl<'a> Service<'a> {
 
     /// What a view gives to an operator.
     fn view(&mut self, view: View) -> Answer {
-        let actor = Actor {
-            name: "ola".into(),
-            uid: Some(0),
-            login_uid: None,
-            terminal: None,
-            from: None,
-            may_operate: true,
-        };
+        let actor = ola();
         let (answer, mut answered) = oneshot::channel();
         let call = Call::View(view);
         self.steps.answer(Asked { call, machine: None, actor, until: None, answer });
@@ -174,13 +167,28 @@ impl<'a> Service<'a> {
     }
 }
 
-fn live(plan: Plan, folder: &Path) -> Compared {
-    let layout = Layout {
+/// An operator.
+fn ola() -> Actor {
+    Actor { name: "ola".into(), uid: Some(0), login_uid: None, terminal: None, from: None, may_operate: true }
+}
+
+fn layout(folder: &Path) -> Layout {
+    Layout {
         config: folder.join("etc/pcm.toml"),
         state: folder.join("state"),
         log: folder.join("log"),
         socket: folder.join("sock"),
-    };
+    }
+}
+
+/// A folder in memory, where there is one.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
+fn live(plan: Plan, folder: &Path) -> Compared {
+    let layout = layout(folder);
     make_past(&plan, &layout);
     let (from, until) = (plan.from, plan.until);
     let config = plan.config.clone();
@@ -295,8 +303,7 @@ fn compare(how: &str, worlds: u64, live: impl Fn(Plan) -> Compared) {
 
 #[test]
 fn what_simulate_says_of_every_first_run_is_what_the_service_does() {
-    let memory = Path::new("/dev/shm");
-    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+    let folder = folder();
     let worlds = number("PCM_AGREEMENT_SERVICES", 50);
     compare("the whole service", worlds, |plan| live(plan, folder.path()));
 }

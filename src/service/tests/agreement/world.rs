@@ -42,6 +42,8 @@ pub struct Inner {
     boot: u32,
     /// The service asked for a restart.
     pub restarts: bool,
+    /// No service runs: the share answers who asks it directly.
+    pub dead: bool,
     /// Limits of the runs that were prepared, by name.
     limits: BTreeMap<String, Duration>,
     runs: BTreeMap<String, Run>,
@@ -74,6 +76,7 @@ impl World {
             mono: plan.up,
             boot: 1,
             restarts: false,
+            dead: false,
             limits: BTreeMap::new(),
             runs: BTreeMap::new(),
             launches: Vec::new(),
@@ -209,7 +212,10 @@ impl Machine for Shared {
         Ok(())
     }
 
-    fn ask_share(&self, _: &ShareJob, _: Duration) -> Result<ShareNews, SafeText> {
+    fn ask_share(&self, job: &ShareJob, _: Duration) -> Result<ShareNews, SafeText> {
+        if self.0.lock().dead {
+            return Ok(self.0.carry_out(job));
+        }
         Err("this service asks by its carriers only".into())
     }
 

@@ -8,7 +8,7 @@ use super::mutants::Mutant;
 use super::share::{Mood, SimCarrier};
 use super::world::{Crash, Death, FIRST_GENERATION, Fault, Figures, SimWorld};
 use super::{Failure, Focus, World, hosts};
-use crate::config::Config;
+use crate::config::{Config, Unusable};
 use crate::decision::{Replace, Verb};
 use crate::executor::engine::Executor;
 use crate::executor::history::{self, InitOutcome, faults};
@@ -44,7 +44,7 @@ fn folder() -> tempfile::TempDir {
 /// One simulation.
 pub struct Sim<'a> {
     pub world: Arc<SimWorld>,
-    read_config: &'a dyn Fn() -> Result<Config, SafeText>,
+    read_config: &'a dyn Fn() -> Result<Config, Unusable>,
     pub service: Option<Steps<'a>>,
     random: Random,
     pub checks: Checks,

@@ -181,7 +181,7 @@ impl Inner {
                     since: Wall::default(),
                 };
                 let contents = self.staged.iter().map(kept).collect();
-                ShareNews::Tidied(Tidied { runs, contents, transcripts: 0, fault: None })
+                ShareNews::Tidied(Tidied { runs, contents, ..Tidied::default() })
             }
             ShareJob::RemoveResults { .. } => ShareNews::ResultsRemoved(Ok(0)),
             ShareJob::Deliver { .. } if self.share.mood == Mood::Gone => {
