@@ -100,7 +100,7 @@ fn of_subject(gates: &Gates, subject: &Subject) -> Decision {
         Group::Executed | Group::Expired | Group::Skipped | Group::Rejected => None,
     };
     let waits = queued.is_none() && state.group() == Group::Pending && next_run.is_none();
-    let never = queued.is_none() && gates.iter().any(never) || waits && too_late(world, subject, &gates);
+    let never = queued.is_none() && gates.iter().any(never) || waits && too_late(world, subject);
     Decision {
         request_id: Some(request.request_id),
         job_id: Some(request.job_id),

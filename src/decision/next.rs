@@ -61,17 +61,21 @@ pub(super) fn next_run(
     None
 }
 
-/// Whether it expires before its own times and the windows open its way, so that it never runs by itself, whatever else
-/// happens. `next_run` gave nothing.
-pub(super) fn too_late(world: &World, subject: &Subject, gates: &[GateResult]) -> bool {
-    let instructions = world.inputs.instructions;
-    let Some(expire) = subject.expire.filter(|_| instructions.fault.is_none()) else { return false };
-    let valid = instructions.file.as_ref().and_then(|f| f.valid_until).is_none_or(|end| expire <= end);
-    // A hold and a deferral can be ended, a freeze be published anew.
-    let own = |g: &GateResult| {
-        matches!(g.gate, Gate::Offer | Gate::Mandatory | Gate::Window) && matches!(g.change, Change::At(_))
-    };
-    valid && world.freezes.is_empty() && gates.iter().all(|g| g.verdict == Verdict::Pass || own(g))
+/// Whether it expires before its own times and the windows open its way: it never runs by itself, whatever becomes of all
+/// other gates. A hold and a deferral can be ended, a freeze be published anew: they are none of these.
+pub(super) fn too_late(world: &World, subject: &Subject) -> bool {
+    let own = [subject.starts, subject.retry_at()].into_iter().flatten();
+    let mut t = own.fold(world.now.max(subject.offer), Wall::max);
+    for _ in 0..ROUNDS {
+        if subject.expired(t) {
+            return true;
+        }
+        match opening(world, subject, t) {
+            Some(Opening::Closed { next } | Opening::TooShort { next, .. }) => t = next,
+            Some(Opening::Always | Opening::Open { .. } | Opening::NeverFits { .. }) | None => return false,
+        }
+    }
+    false
 }
 
 /// Whether neither the request nor the instruction file has run out by then.

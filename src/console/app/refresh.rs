@@ -14,7 +14,7 @@ use crate::executor::client::Question;
 use crate::executor::talk::protocol::{Answer, View as Seen, unexpected_answer};
 use crate::executor::talk::view::RunResultDoc;
 use crate::safe;
-use crate::terms::Group;
+use crate::terms::{Group, State};
 use crate::text::SafeText;
 
 /// What is being done while the checklist is gone through.
@@ -208,8 +208,11 @@ impl App {
                 (safe!("{verb} {}: attempt {} is {}", run.request_id, run.attempt, run.state), false)
             }
             Ok(Answer::Changed(changed)) => {
-                let until =
-                    changed.deferred_until.map(|at| format!(" until {}", words::when_and_far(at, now, zone)));
+                let until = changed.deferred_until.map(|at| {
+                    // What is not offered yet is that still, whatever is deferred.
+                    let too = if changed.state == State::Deferred { "" } else { ", and deferred" };
+                    format!("{too} until {}", words::when_and_far(at, now, zone))
+                });
                 (
                     safe!(
                         "{verb} {}: it is {}{}",

@@ -21,10 +21,13 @@ impl Shown {
         *fake.list.lock().unwrap() = list;
         *fake.status.lock().unwrap() = status;
         *fake.week.lock().unwrap() = Some(week);
-        let mut stage = Stage::with(200, 60, fake, false);
+        // Each event is drawn: on little room, until there is something to be looked at.
+        let mut stage = Stage::with(60, 16, fake, false);
         stage.app.options.zone = zone.clone();
         stage.now = now;
         stage.tick(0);
+        stage.size = (200, 30);
+        stage.event(Event::Resize(200, 30));
         let overview = stage.screen();
         // Where no pane stands beside the list, what is within a frame is the week's.
         stage.size = (100, 60);

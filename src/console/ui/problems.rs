@@ -70,8 +70,12 @@ fn of_request(row: &RequestDoc) -> Vec<Line> {
         return row.problems.iter().map(|problem| head().join(told(problem))).collect();
     }
     let remedy = match row.state.group() {
-        Group::Executed => format!("pcm history {id} says how, pcm rerun {id} --reason WHY tries again"),
-        Group::Expired => format!("pcm explain {id} says what was in its way"),
+        Group::Executed => format!(
+            "pcm history {id} says how, pcm rerun {id} --reason WHY tries again, pcm seen {id} ends this finding"
+        ),
+        Group::Expired => {
+            format!("pcm explain {id} says what was in its way, pcm seen {id} ends this finding")
+        }
         Group::Rejected | Group::Pending | Group::Running | Group::Skipped => {
             format!("pcm explain {id} says more")
         }

@@ -132,6 +132,33 @@ fn what_expires_before_its_window_never_runs() {
     assert_eq!(timeline.why, "expires 21:00: window closed");
 }
 
+/// Found by the comparison of all views: the list took files that were still to be copied for a way out.
+#[test]
+fn that_it_never_runs_is_a_matter_of_its_own_times_whatever_else_is_in_the_way() {
+    let scene = Scene::due().with(|s| {
+        s.windows(&["Sun 22:00-06:00"]);
+        s.request().expire_after = Some(When::Instant(at_hours(9)));
+    });
+    let others: [fn(&mut Scene); 4] = [
+        |s| s.facts.service = false,
+        |s| s.request().content_sha256 = Some(hash()),
+        |s| s.facts.running = Some((id(OTHER), now())),
+        |s| s.policy.unreadable = Some("line 3".into()),
+    ];
+    for other in others {
+        assert!(scene.clone().with(other).decision().never);
+        let in_time = scene.clone().with(other).with(|s| {
+            s.request().expire_after = Some(When::Instant(at_hours(11)));
+        });
+        assert!(!in_time.decision().never, "something else may happen before");
+    }
+    let held = Scene::due().with(|s| {
+        s.held(at_hours(12));
+        s.request().expire_after = Some(When::Instant(at_hours(9)));
+    });
+    assert_eq!((held.decision().next_run, held.decision().never), (None, false), "a hold can be ended");
+}
+
 #[test]
 fn users_who_are_logged_on_are_given_their_countdown_and_the_start_is_after_it() {
     let mut scene = Scene::due().with(|s| s.facts.users = Some(vec![user("anna")]));

@@ -104,10 +104,9 @@ impl Views<'_> {
 
     fn standstill(&self) -> Vec<StandstillDoc> {
         let all = self.known.with_inputs(self.now, decision::standstill);
-        let told = |s: decision::Standstill| StandstillDoc {
-            code: s.code,
-            until: s.until,
-            why: self.known.as_named_here(&s),
+        let told = |s: decision::Standstill| {
+            let why = self.known.named_here(Some(s.code), &s.why);
+            StandstillDoc { code: s.code, until: s.until, why }
         };
         all.into_iter().map(told).collect()
     }

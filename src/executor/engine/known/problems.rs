@@ -3,7 +3,7 @@
 use super::super::history_lost;
 use super::Known;
 use super::views::Views;
-use crate::decision::{self, Standstill};
+use crate::decision;
 use crate::site::content::ContentFact;
 use crate::site::instruction::{ContentHash, Entry};
 use crate::site::trust::TrustVerdict;
@@ -103,7 +103,7 @@ impl Views<'_> {
         let all = self.known.with_inputs(self.now, decision::standstill);
         let new = all.into_iter().filter(|s| !said.iter().any(|p| p.code == s.code.as_str()));
         new.map(|s| {
-            let why = self.known.as_named_here(&s);
+            let why = self.known.named_here(Some(s.code), &s.why);
             let wanted = matches!(
                 s.code,
                 Code::Held | Code::Frozen | Code::RestartPending | Code::Booting | Code::OnBattery
@@ -231,15 +231,15 @@ impl Views<'_> {
 }
 
 impl Known {
-    /// Why everything stands still, with the command that starts the service of this very installation.
-    pub(super) fn as_named_here(&self, stands: &Standstill) -> SafeText {
+    /// The same words, with the command that starts the service of this very installation.
+    pub(super) fn named_here(&self, code: Option<Code>, words: &SafeText) -> SafeText {
         let flags = self.layout.naming_flags();
-        if stands.code != Code::NoService || flags.is_empty() {
-            return stands.why.clone();
+        if code != Some(Code::NoService) || flags.is_empty() {
+            return words.clone();
         }
         let own = format!("pcm {} service run", flags.join(" "));
         let general = "systemctl start pcm, or pcm service run";
-        SafeText::new(&stands.why.as_str().replace(general, &own))
+        SafeText::new(&words.as_str().replace(general, &own))
     }
 }
 

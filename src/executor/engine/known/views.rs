@@ -221,7 +221,7 @@ impl Views<'_> {
             run_when: request.map(|r| r.run_when),
             max_run_time_s: request.map(|r| r.max_run_time.as_secs()),
             restarts: request.map(|r| r.restarts),
-            gates: decision.gates.iter().map(gate_doc).collect(),
+            gates: decision.gates.iter().map(|gate| self.gate_doc(gate)).collect(),
             attempts: self.known.attempts_of(id).map(|row| self.attempt_doc(row)).collect(),
             deferrals: self
                 .known
@@ -253,7 +253,7 @@ impl Views<'_> {
             latest: decision.latest,
             never: decision.never,
             why: decision.why.clone(),
-            gates: decision.gates.iter().map(gate_doc).collect(),
+            gates: decision.gates.iter().map(|gate| self.gate_doc(gate)).collect(),
             allowed: self.allowed(id, actor),
             told,
             blocked,
@@ -262,6 +262,22 @@ impl Views<'_> {
             queue_position: decision.queued.map(|place| place.position),
             queued: decision.queued.and_then(|_| self.known.queued_doc(id)),
         })
+    }
+
+    fn gate_doc(&self, gate: &GateResult) -> GateDoc {
+        let (next_change, changes_on) = match gate.change {
+            Change::At(at) => (Some(at), ChangesOn::Time),
+            Change::Event => (None, ChangesOn::Event),
+            Change::Never => (None, ChangesOn::Never),
+        };
+        GateDoc {
+            gate: gate.gate,
+            verdict: gate.verdict,
+            code: gate.code,
+            evidence: self.known.named_here(gate.code, &gate.evidence),
+            next_change,
+            changes_on,
+        }
     }
 
     fn transcript_of(&self, row: &AttemptRow) -> Option<SafeText> {
@@ -362,22 +378,6 @@ fn end_of(row: &AttemptRow) -> Option<Wall> {
 }
 
 /// The document of one gate.
-fn gate_doc(gate: &GateResult) -> GateDoc {
-    let (next_change, changes_on) = match gate.change {
-        Change::At(at) => (Some(at), ChangesOn::Time),
-        Change::Event => (None, ChangesOn::Event),
-        Change::Never => (None, ChangesOn::Never),
-    };
-    GateDoc {
-        gate: gate.gate,
-        verdict: gate.verdict,
-        code: gate.code,
-        evidence: gate.evidence.clone(),
-        next_change,
-        changes_on,
-    }
-}
-
 /// Running first, then what is to come, then what needs a look, then what is done.
 fn order(group: Group) -> u8 {
     match group {
