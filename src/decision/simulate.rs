@@ -211,15 +211,15 @@ impl Timeline {
     fn note(&mut self, decision: &Decision, machine: &Machine) {
         let code = decision.gates.iter().find_map(|gate| gate.code);
         let step = Step { at: machine.now, state: decision.state, code };
+        // As every view says it when this begins: what may still happen before it expires is not known here.
+        if self.changes.is_empty() {
+            self.never = decision.never;
+        }
         let same = |last: &Step| (last.state, last.code) == (step.state, step.code);
         if !self.changes.last().is_some_and(same) {
             self.changes.push(step);
         }
         if !self.started {
-            // As every view says it when this begins: what may still happen before it expires is not known here.
-            if self.changes.len() == 1 {
-                self.never = decision.never;
-            }
             self.why.clone_from(&decision.why);
             // It has not expired yet, and the history of a virtual time does not say what was in its way then.
             let before = self.changes.iter().rev().find(|step| step.state.group() == Group::Pending);
