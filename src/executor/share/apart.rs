@@ -12,15 +12,30 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
+impl ShareJob {
+    /// Carries it out in a process of its own, for at most `deadline`.
+    ///
+    /// # Errors
+    /// Why there is no answer: the share hangs, or no process can be had. Nothing may be concluded from it.
+    pub fn run(&self, deadline: Duration) -> Result<ShareNews, SafeText> {
+        self.run_as(None, deadline)
+    }
+
+    /// The same as another account, to see the share as the service does. Each place has a process and its part of the
+    /// deadline for itself: one that hangs keeps nobody from the others.
+    ///
+    /// # Errors
+    /// As [`ShareJob::run`]; or this account may not act as that one. Of several places: none of them answers.
+    pub fn run_as(&self, account: Option<&Account>, deadline: Duration) -> Result<ShareNews, SafeText> {
+        run(self, account, deadline)
+    }
+}
+
 /// Carries a job out, place by place.
 ///
 /// # Errors
 /// No place has answered: what the first one gave.
-pub(super) fn run(
-    job: &ShareJob,
-    account: Option<&Account>,
-    deadline: Duration,
-) -> Result<ShareNews, SafeText> {
+fn run(job: &ShareJob, account: Option<&Account>, deadline: Duration) -> Result<ShareNews, SafeText> {
     match job {
         ShareJob::Look { .. } => {
             let parts = parts(job);

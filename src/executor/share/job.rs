@@ -2,7 +2,6 @@
 //! is killed when it passes its deadline, so that a share that hangs stalls nothing (PROMISES.md 4, P8). The service's
 //! workers and single commands start it; it asks nothing of the executor.
 
-use super::apart;
 use super::deliver::{Delivery, Reporting, deliver_to_first, remove_results};
 use super::outbox::Outbox;
 use super::tidy::{Tidied, Tidying};
@@ -203,23 +202,6 @@ impl ShareJob {
                 ShareNews::Delivered(deliver_to_first(places, judge.as_ref(), &report, &outbox))
             }
         }
-    }
-
-    /// Carries it out in a process of its own, for at most `deadline`.
-    ///
-    /// # Errors
-    /// Why there is no answer: the share hangs, or no process can be had. Nothing may be concluded from it.
-    pub fn run(&self, deadline: Duration) -> Result<ShareNews, SafeText> {
-        self.run_as(None, deadline)
-    }
-
-    /// The same as another account, to see the share as the service does. Each place has a process and its part of the
-    /// deadline for itself: one that hangs keeps nobody from the others.
-    ///
-    /// # Errors
-    /// As [`ShareJob::run`]; or this account may not act as that one. Of several places: none of them answers.
-    pub fn run_as(&self, account: Option<&Account>, deadline: Duration) -> Result<ShareNews, SafeText> {
-        apart::run(self, account, deadline)
     }
 
     /// All of it in one process.
