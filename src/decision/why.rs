@@ -84,9 +84,12 @@ pub(super) fn foretold(decision: &Decision, next: Option<NextRun>, inputs: &Inpu
     let words = match decision.state {
         State::Offered if decision.next_run.is_none() => return None,
         State::Due if certain => return None,
-        State::Offered | State::Due => {
-            pair.map_or("expires before its turn comes".into(), |pair| format!("runs {pair}"))
-        }
+        State::Offered | State::Due => match (pair, decision.expire_after) {
+            (Some(pair), _) => format!("runs {pair}"),
+            (None, Some(_)) => "expires before its turn comes".into(),
+            // Nobody can say when its turn comes.
+            (None, None) => return None,
+        },
         // Where it is one time, what is in the way says it.
         State::Waiting if !certain => format!("{}; next {}", decision.why, pair?),
         State::Scheduled

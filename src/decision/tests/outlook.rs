@@ -50,6 +50,17 @@ fn package(n: usize) -> PackageId {
     format!("BP001{n:03}").parse().unwrap()
 }
 
+#[test]
+fn only_what_expires_can_expire_before_its_turn() {
+    for expires in [None, Some(When::Instant(now() + TimeDelta::hours(1)))] {
+        let mut scene = Scene::due();
+        scene.request().expire_after = expires;
+        let decision = Decision { state: State::Due, next_run: after(5), ..foretold(&scene).remove(0) };
+        let said = super::super::why::foretold(&decision, None, &scene.inputs());
+        assert_eq!(said.is_some(), expires.is_some(), "{said:?}");
+    }
+}
+
 /// Three that are due together, each of a package of its own.
 fn three() -> Scene {
     let mut scene = Scene::due();
