@@ -171,9 +171,10 @@ impl Inner {
 
     /// False: the host tries again later. Room for the record is reserved, which helps on most file systems.
     fn write_exit(&mut self, run: &str, record: &ExitRecord) -> bool {
-        let full = self.disk_full && self.random.chance(50);
-        let soon = self.mono + Duration::from_millis(500);
         let gives_up = self.has(Mutant::RecordGivenUp);
+        // What this defect breaks needs a disk that is full at this one moment.
+        let full = (self.disk_full || gives_up && self.random.chance(20)) && self.random.chance(50);
+        let soon = self.mono + Duration::from_millis(500);
         let Some(host) = self.hosts.get_mut(run).filter(|_| full) else {
             self.disk.write(&folder(run), "exit", &record.to_bytes().unwrap());
             self.disk.sync(&folder(run), "exit");
