@@ -12,6 +12,7 @@ mod queue;
 mod restart;
 mod retold;
 mod scene;
+mod signed;
 mod simulate;
 mod standstill;
 mod states;

@@ -1,0 +1,74 @@
+//! Gate `trust` in mode `signed`: the publisher's key and those of the packages' signers.
+
+use super::super::model::*;
+use super::gates::blocks;
+use super::scene::*;
+use crate::site::signed::Distrust;
+use crate::site::signed::published::{SignedBy, Vouched};
+use crate::site::signed::testing::list;
+use crate::terms::*;
+use chrono::TimeDelta;
+
+/// In mode `signed`: the publisher's and the package's key, which end after so many days, and the package's release.
+fn signed(publish: Option<i64>, package: Option<i64>, release: u64) -> Scene {
+    let signer = |number: usize, days: Option<i64>| {
+        let mut signer = list(1).signers[number].clone();
+        signer.before = days.map(|days| now() + TimeDelta::days(days));
+        signer
+    };
+    let vouched = Vouched { release, signer: signer(1, package) };
+    Scene::due().with(|s| {
+        s.instructions.signed =
+            Some(SignedBy { epoch: 1, signer: signer(2, publish), packages: [(id(ID), Ok(vouched))].into() });
+        s.instructions.file.as_mut().unwrap().valid_until = Some(now() + TimeDelta::days(30));
+    })
+}
+
+#[test]
+fn a_key_counts_until_its_end_and_then_nothing_of_it_starts() {
+    let good = signed(Some(9), Some(3), 1);
+    assert_eq!(good.decision().state, State::Due);
+    let gates = good.decision().gates;
+    let trust = gates.iter().find(|g| g.gate == Gate::Trust).unwrap();
+    assert_eq!(trust.change, Change::At(now() + TimeDelta::days(3)), "the first of both ends");
+    assert!(
+        trust.evidence.as_str().contains("release 1 of BP00000A signed by package-2"),
+        "{}",
+        trust.evidence
+    );
+    for (publish, package) in [(Some(0), None), (None, Some(0)), (Some(-1), Some(-1))] {
+        blocks(&signed(publish, package, 1), Gate::Trust, Code::KeyExpired, Change::Event);
+    }
+}
+
+#[test]
+fn what_its_packages_signer_did_not_sign_is_rejected_alone() {
+    for code in [Code::PackageMismatch, Code::PackageWithdrawn, Code::BadSignature, Code::Unsigned] {
+        let mut scene = signed(None, None, 1);
+        let distrust = Distrust::new(code, "packages/BP00000A/package.toml");
+        scene.instructions.signed.as_mut().unwrap().packages.insert(id(ID), Err(distrust));
+        blocks(&scene, Gate::Trust, code, Change::Event);
+        scene.instructions.signed.as_mut().unwrap().packages.clear();
+        blocks(&scene, Gate::Trust, Code::Unsigned, Change::Event);
+    }
+}
+
+#[test]
+fn no_release_below_one_that_ran_here_runs_again() {
+    let ran = |release| Attempt { release: Some(release), ..attempt(1, State::Failed) };
+    for (release, code) in [(2, Some(Code::PackageWithdrawn)), (3, None), (4, None)] {
+        let mut scene = signed(None, None, release);
+        scene.attempted("BP0000X", vec![ran(3)]);
+        let gates = scene.decision().gates;
+        assert_eq!(gates.iter().find(|g| g.gate == Gate::Trust).unwrap().code, code, "{release}");
+    }
+}
+
+#[test]
+fn valid_until_stands_in_place_of_how_long_ago_a_share_was_seen() {
+    let mut scene = signed(None, None, 1);
+    scene.instructions.share_seen = Some(now() - TimeDelta::days(20));
+    assert_eq!(scene.decision().state, State::Due);
+    scene.instructions.file.as_mut().unwrap().valid_until = Some(now());
+    blocks(&scene, Gate::Source, Code::ShareStale, Change::Event);
+}
