@@ -11,7 +11,8 @@ pub mod probe;
 
 use crate::config::{Config, LoadError};
 use crate::error::Result;
-use crate::executor::client::{Ask, AskAll, Client};
+use crate::executor::ask::{Ask, AskAll};
+use crate::executor::client::Client;
 use crate::executor::talk::protocol::{Change, Reply, View};
 use crate::executor::talk::view::CheckDoc;
 use crate::host::paths::Layout;

@@ -6,7 +6,7 @@ use super::{App, follow, view};
 use crate::clock::Wall;
 use crate::decision::{Replace, Verb};
 use crate::error::{Exit, Failure, Result};
-use crate::executor::client::Ask;
+use crate::executor::ask::Ask;
 use crate::executor::talk::protocol::{Action, Answer};
 use crate::executor::talk::view::RunResultDoc;
 use crate::site::ids::RequestId;

@@ -4,7 +4,7 @@ use super::App;
 use super::args::{Cli, WordsOf};
 use super::out::Out;
 use crate::error::{Exit, Result};
-use crate::executor::client::Ask;
+use crate::executor::ask::Ask;
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 

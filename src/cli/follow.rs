@@ -4,7 +4,8 @@
 use super::App;
 use crate::decision::SERVICE;
 use crate::error::{Exit, Failure, Result};
-use crate::executor::client::{Ask, Client};
+use crate::executor::ask::Ask;
+use crate::executor::client::Client;
 use crate::executor::talk::protocol::{Answer, View};
 use crate::executor::talk::view::{AttemptDoc, AuditEntryDoc, RunResultDoc};
 use crate::host::open::{self, Access};

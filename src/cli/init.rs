@@ -9,7 +9,7 @@ use super::setup::{Read, bad_configuration};
 use super::trust_key;
 use crate::config::Starter;
 use crate::error::{Exit, Failure, Result};
-use crate::executor::client::Ask as _;
+use crate::executor::ask::Ask as _;
 use crate::executor::history::Adopt;
 use crate::executor::talk::protocol::{Action, Answer, View, unexpected_answer};
 use crate::executor::talk::view::DryRunDoc;

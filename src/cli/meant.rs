@@ -3,7 +3,8 @@
 
 use super::setup::{Read, Setup};
 use crate::error::{Exit, Failure, Result};
-use crate::executor::client::{Ask, Client};
+use crate::executor::ask::Ask;
+use crate::executor::client::Client;
 use crate::executor::talk::protocol::OTHER_MACHINE;
 use crate::site::ids::MachineId;
 use crate::site::instruction;

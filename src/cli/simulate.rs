@@ -11,7 +11,7 @@ use crate::decision::{
     Attempt, Deferrals, Facts, HistoryView, Hold, HostFacts, Instructions, Policy, RestartRule, UserFact,
 };
 use crate::error::{Exit, Failure, Result};
-use crate::executor::client::Ask;
+use crate::executor::ask::Ask;
 use crate::executor::simulate;
 use crate::executor::talk::protocol::{Answer, OTHER_MACHINE, View, Wanted, unexpected_answer};
 use crate::executor::talk::view::{AttemptDoc, RequestDoc, SimulateDoc};

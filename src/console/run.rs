@@ -13,7 +13,7 @@ use super::ui::{self, Painter};
 use crate::clock::Zone;
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
-use crate::executor::client::AskAll;
+use crate::executor::ask::AskAll;
 use crate::host::account;
 use crate::host::facts;
 use crate::host::paths::Layout;

@@ -2,6 +2,7 @@
 //! lock, or in-process when nobody does. It holds no lock between calls (DEFECTS Q160853).
 
 use super::as_owner::{self, Work};
+use super::ask::Ask;
 use super::footing::Footing;
 use super::ground;
 use super::history;
@@ -14,7 +15,6 @@ use crate::config::Config;
 use crate::decision::Verb;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::engine::{Executor, Known};
-use crate::executor::talk::view::{CheckDoc, ListDoc, StatusDoc};
 use crate::host::account::Actor;
 use crate::host::lock::{self, ExclusiveLock};
 use crate::host::paths::Layout;
@@ -23,103 +23,6 @@ use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-
-/// What a front end asks, of the executor or of this machine itself.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Question {
-    /// A view.
-    View(View),
-    /// A change.
-    Change(Change),
-    /// Whether this machine is ready.
-    Check,
-}
-
-impl Question {
-    /// As it is named in words; the verb of a change.
-    pub fn verb(&self) -> &'static str {
-        match self {
-            Question::View(_) => "a view",
-            Question::Change(change) => change.what.verb(),
-            Question::Check => "check",
-        }
-    }
-
-    /// It changes something.
-    pub fn changes(&self) -> bool {
-        matches!(self, Question::Change(_))
-    }
-}
-
-impl From<View> for Question {
-    fn from(view: View) -> Self {
-        Question::View(view)
-    }
-}
-
-impl From<Change> for Question {
-    fn from(change: Change) -> Self {
-        Question::Change(change)
-    }
-}
-
-/// What answers: the real client, or a fake in tests of the views.
-pub trait Ask: Send + Sync {
-    /// Asks and waits for the answer.
-    ///
-    /// # Errors
-    /// The refusal or failure, as the command line prints it.
-    fn view(&self, view: &View) -> Reply;
-
-    /// Asks for a change and waits until it is made.
-    ///
-    /// # Errors
-    /// The refusal or failure, as the command line prints it.
-    fn change(&self, change: &Change) -> Reply;
-
-    /// Everything known of every request.
-    ///
-    /// # Errors
-    /// As [`Ask::view`].
-    fn list(&self) -> Result<ListDoc> {
-        match self.view(&View::List)? {
-            Answer::List(doc) => Ok(doc),
-            _ => Err(unexpected_answer()),
-        }
-    }
-
-    /// The machine at a glance.
-    ///
-    /// # Errors
-    /// As [`Ask::view`].
-    fn status(&self) -> Result<StatusDoc> {
-        match self.view(&View::Status)? {
-            Answer::Status(doc) => Ok(doc),
-            _ => Err(unexpected_answer()),
-        }
-    }
-}
-
-/// What answers all that a console asks.
-pub trait AskAll: Ask {
-    /// Whether this machine is ready: looks for itself, service or not.
-    ///
-    /// # Errors
-    /// The checklist cannot be gone through.
-    fn check(&self) -> Result<CheckDoc>;
-
-    /// Any question.
-    ///
-    /// # Errors
-    /// The refusal or failure, as it is shown.
-    fn ask(&self, question: &Question) -> Reply {
-        match question {
-            Question::View(view) => self.view(view),
-            Question::Change(change) => self.change(change),
-            Question::Check => self.check().map(Answer::Check),
-        }
-    }
-}
 
 /// A view answers from memory; what takes longer than this is not answering.
 const VIEW_TIMEOUT: Duration = Duration::from_secs(10);
@@ -201,9 +104,12 @@ impl Client {
     /// [`io::ErrorKind::TimedOut`]: the service answers nobody.
     fn exchange_long(&self, stream: ipc::Client, call: &Call, until: Monotonic) -> io::Result<Reply> {
         let (tell, told) = mpsc::channel();
-        let (client, call) = (self.clone(), call.clone());
-        let exchange = move |stream| drop(tell.send(client.exchange(stream, &call, until)));
-        threads::give("call", stream, exchange).map_err(|(_, e)| e)?;
+        let (client, asked) = (self.clone(), call.clone());
+        let exchange = move |stream| drop(tell.send(client.exchange(stream, &asked, until)));
+        // Without a thread nobody looks meanwhile whether the service lives.
+        if let Err((stream, _)) = threads::give("call", stream, exchange) {
+            return self.exchange(stream, call, until);
+        }
         loop {
             match told.recv_timeout(PULSE) {
                 Ok(reply) => return reply,
@@ -241,21 +147,21 @@ impl Client {
 
     /// One answer, which may be a part.
     fn page(&self, view: &View) -> Reply {
-        let timeout = match view {
-            View::Simulate(_) | View::AuditVerify => BESIDE_TIMEOUT,
+        let (timeout, beside) = match view {
+            View::Simulate(_) | View::AuditVerify => (BESIDE_TIMEOUT, true),
             View::List
             | View::Show(_)
             | View::Explain(_)
             | View::Status
             | View::Who
             | View::History(..)
-            | View::Audit(_) => VIEW_TIMEOUT,
+            | View::Audit(_) => (VIEW_TIMEOUT, false),
         };
         let now = facts::monotonic();
         let (until, reach) = (Monotonic(now.0 + timeout), Monotonic(now.0 + REACH));
         loop {
             let e = match self.connect(timeout) {
-                Ok(stream) if timeout == BESIDE_TIMEOUT => {
+                Ok(stream) if beside => {
                     let reply = self.exchange_long(stream, &Call::View(view.clone()), until);
                     return reply.map_err(|e| self.no_answer(&e))?;
                 }

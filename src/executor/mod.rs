@@ -8,6 +8,7 @@
 //! `client` by which command line and console reach whoever is the executor.
 
 pub(crate) mod as_owner;
+pub(crate) mod ask;
 pub(crate) mod client;
 pub(crate) mod clock_guard;
 pub(crate) mod engine;

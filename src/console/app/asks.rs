@@ -2,7 +2,7 @@
 
 use super::event::Effect;
 use crate::clock::Wall;
-use crate::executor::client::Question;
+use crate::executor::ask::Question;
 use crate::text::SafeText;
 use std::collections::BTreeMap;
 

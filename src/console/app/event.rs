@@ -5,7 +5,7 @@ use crate::clock::Wall;
 use crate::console::keymap::Key;
 use crate::console::keymap::commands::Id;
 use crate::error::Failure;
-use crate::executor::client::Question;
+use crate::executor::ask::Question;
 use crate::executor::talk::protocol::Answer;
 use crate::log::Level;
 use crate::site::ids::RequestId;

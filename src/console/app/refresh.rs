@@ -10,7 +10,7 @@ use super::words;
 use crate::clock::Wall;
 use crate::console::keymap::commands::Id;
 use crate::error::Failure;
-use crate::executor::client::Question;
+use crate::executor::ask::Question;
 use crate::executor::talk::protocol::{Answer, View as Seen, unexpected_answer};
 use crate::executor::talk::view::RunResultDoc;
 use crate::safe;

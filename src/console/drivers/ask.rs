@@ -3,7 +3,7 @@
 use super::{Incoming, send};
 use crate::console::app::Event;
 use crate::console::threads::spawn;
-use crate::executor::client::{AskAll, Question};
+use crate::executor::ask::{AskAll, Question};
 use crate::executor::talk::protocol::{Reply, View};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};

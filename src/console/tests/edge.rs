@@ -5,7 +5,7 @@ use super::stage::{Stage, log_lines};
 use crate::console::app::{Effect, Event, Focus, MAX_COPY, View, enabled};
 use crate::console::keymap::Key;
 use crate::console::keymap::commands::{COMMANDS, Id};
-use crate::executor::client::Question;
+use crate::executor::ask::Question;
 use crate::executor::talk::protocol;
 
 fn copied(stage: &Stage) -> Vec<String> {

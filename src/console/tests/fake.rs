@@ -3,7 +3,7 @@
 use crate::clock::Wall;
 use crate::decision::Verb;
 use crate::error::{Exit, Failure, Result};
-use crate::executor::client::{Ask, AskAll};
+use crate::executor::ask::{Ask, AskAll};
 use crate::executor::talk::protocol::{Action, Answer, Change, Reply, View, unexpected_answer};
 use crate::executor::talk::view::*;
 use crate::host::sessions::SessionKind;

@@ -5,7 +5,7 @@ use super::rules::{changes, on};
 use super::stage::{Stage, log_lines};
 use crate::console::app::{Effect, Event, LogLine, View};
 use crate::console::keymap::Key;
-use crate::executor::client::Question;
+use crate::executor::ask::Question;
 use crate::executor::talk::protocol;
 use crate::terms::{Group, State};
 use chrono::TimeDelta;

@@ -7,7 +7,7 @@ use crate::console::keymap::Key;
 use crate::console::keymap::commands::{COMMANDS, Context, Id};
 use crate::decision::{Replace, Verb};
 use crate::error::{Exit, Failure};
-use crate::executor::client::{AskAll, Question};
+use crate::executor::ask::{AskAll, Question};
 use crate::executor::talk::protocol::{self, Action, Change};
 use crate::executor::talk::view::HoldDoc;
 use crate::terms::Gate;

@@ -7,7 +7,7 @@ use crate::console::app::{App, AppOptions, Effect, Event, LogLine, Moment};
 use crate::console::keymap::{Key, Keymap};
 use crate::console::theme::{ANSI, ColourLevel, Theme};
 use crate::console::ui::{ASCII, Glyphs, Painter, UNICODE};
-use crate::executor::client::AskAll;
+use crate::executor::ask::AskAll;
 use crate::log::Level;
 use chrono::TimeDelta;
 use ratatui::buffer::{Buffer, Cell};
