@@ -66,15 +66,15 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
     if let Some(serial) = args.accept_serial {
         return app.change(Action::AcceptSerial(serial), Some(&format!("serial {serial}")));
     }
+    let before = if setup.read == Read::Absent { TrustMode::Signed } else { setup.config.trust.mode };
+    let mode = trust.unwrap_or(before);
+    let confirmed = trust_key::confirm(app, machine, mode, args.trust_key.as_deref())?;
     if app.dry_run {
         let config = if new { "write" } else { "keep" };
         let (file, state) = (layout.config.display(), layout.state.display());
         let would = format!("{config} {file}, and make or check the history in {state}").into();
         return app.other(Answer::DryRun(DryRunDoc { dry_run: true, would, request_id: None }));
     }
-    let before = if setup.read == Read::Absent { TrustMode::Signed } else { setup.config.trust.mode };
-    let mode = trust.unwrap_or(before);
-    let confirmed = trust_key::confirm(app, machine, mode, args.trust_key.as_deref())?;
     if new {
         write_configuration(app, machine, mode, begun)?;
     }

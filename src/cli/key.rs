@@ -286,7 +286,8 @@ fn list_here(app: &App, none: Failure) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn damaged(why: &SafeText) -> Failure {
+/// The list that counts here cannot be used.
+pub fn damaged(why: &SafeText) -> Failure {
     let message = format!("whose keys count on this machine is not known: {why}");
     Failure::new(
         Exit::State,

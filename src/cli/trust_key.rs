@@ -2,6 +2,7 @@
 //! is taken on somebody's word alone; every later trust list is signed by a key of the one before.
 
 use super::App;
+use super::key::damaged;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::open::{Folder, OpenError, read_bounded};
@@ -9,10 +10,13 @@ use crate::host::threads;
 use crate::site::ids::MachineId;
 use crate::site::signed::list::{self, TrustList};
 use crate::site::signed::signature::Signature;
-use crate::site::signed::store::{self, Trusted};
+use crate::site::signed::signers::{Key, Role};
+use crate::site::signed::store::{self, Remains, Trusted};
 use crate::site::signed::{Distrust, block};
 use crate::site::trust::TrustMode;
+use crate::terms::Code;
 use crate::text::SafeText;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The most names in the folder of lists.
@@ -23,10 +27,13 @@ const MAX_LISTS: usize = 64;
 /// A list that is to count on this machine.
 pub struct Confirmed {
     dir: PathBuf,
-    /// What is to be written; None: what is there is as new.
-    new: Option<Vec<u8>>,
+    /// What is to be written, one after the other; nothing where what is there is as new.
+    new: Vec<Taken>,
     list: TrustList,
 }
+
+/// A list that was believed, with its bytes.
+type Taken = (Vec<u8>, TrustList);
 
 impl Confirmed {
     /// Writes the trust folder.
@@ -34,8 +41,8 @@ impl Confirmed {
     /// # Errors
     /// It cannot be written.
     pub fn place(self) -> Result<TrustList> {
-        if let Some(bytes) = &self.new {
-            store::place(&self.dir, bytes, &self.list).map_err(|e| {
+        for (bytes, list) in &self.new {
+            store::place(&self.dir, bytes, list).map_err(|e| {
                 let message = format!("the trust folder {} was not written: {e}", self.dir.display());
                 Failure::new(
                     Exit::Failed,
@@ -49,11 +56,12 @@ impl Confirmed {
     }
 }
 
-/// The list that counts: the highest that the confirmed key signed, and those after it. None: mode `permissions`, or no
-/// share has any. Nothing is written.
+/// The list that counts: where one is held, it and those after it; else the highest that the confirmed key signed, and
+/// those after it. None: mode `permissions`, or no share has any. Nothing is written.
 ///
 /// # Errors
-/// `not-confirmed`: a share has lists, and nobody said whose key counts; `bad-signature`: that key signed none of them.
+/// `not-confirmed`: a share has lists, and nobody said whose key counts; `bad-signature`: that key signed none of them, or
+/// counts no more; `trust-unreadable`: it is not known whose word counts.
 pub fn confirm(
     app: &App,
     machine: MachineId,
@@ -72,56 +80,129 @@ pub fn confirm(
             )),
         };
     }
-    let held = Trusted::read(&dir).ok();
-    if let (None, Some(held)) = (key, &held) {
-        return Ok(Some(Confirmed { dir, new: None, list: held.list.clone() }));
+    let remains = Remains::read(&dir).map_err(|unusable| {
+        let message = format!("whose keys count on this machine is not known: {}", unusable.why);
+        Failure::new(Exit::State, "trust-unreadable", message, unusable.remedy)
+    })?;
+    let confirmed = match (key, remains.trusted) {
+        (None, Err(why)) => return Err(damaged(&why)),
+        (None, Ok(Some(held))) => Confirmed { dir, new: Vec::new(), list: held.list },
+        (None, Ok(None)) => {
+            let offers = offered(app, u64::MAX)?;
+            if let (Some((share, e)), []) = (offers.faults.first(), offers.lists.as_slice()) {
+                app.out.note(format!("the trust lists of {} were not read: {e}", share.display()));
+            }
+            return not_confirmed(&offers.lists).map(|()| None);
+        }
+        (Some(key), Ok(Some(held))) => following(app, dir, held, key)?,
+        (Some(key), Ok(None) | Err(_)) => first(app, dir, remains.revoked, key)?,
+    };
+    match &confirmed.list {
+        list if list.site == machine.site() => Ok(Some(confirmed)),
+        list => Err(Failure::new(
+            Exit::Refused,
+            "other-site",
+            format!("the trust list is of site {}, and {machine} is not", list.site),
+            "Name the share of the machine's own site",
+        )),
     }
-    let offered = offered(app)?;
-    let Some(key) = key else { return not_confirmed(&offered).map(|()| None) };
-    let (mut last, mut found) = (None, None);
-    for (share, version, bytes) in &offered {
+}
+
+/// On a machine that holds a list, a key is confirmed by that list: no word of an operator brings back what a list ended.
+fn following(app: &App, dir: PathBuf, held: Trusted, key: &str) -> Result<Confirmed> {
+    check_revoked(key, held.revoked())?;
+    check_revoked(key, &held.list.revoked)?;
+    let offers = offered(app, held.list.version)?;
+    let of_another = |(_, _, bytes): &&Offered| {
+        TrustList::anchored(bytes, key, app.now).is_ok_and(|list| list.site_id != held.list.site_id)
+    };
+    if let Some((share, version, _)) = offers.lists.iter().find(of_another) {
+        return Err(Failure::new(
+            Exit::Refused,
+            "other-site",
+            format!(
+                "trust list {version} of {} is of another site than the list that this machine holds, so nothing was \
+                 changed",
+                share.display()
+            ),
+            "Name the share of the machine's own site",
+        ));
+    }
+    let (before, (now, new)) = (held.list.clone(), later(&offers.lists, held, app.now));
+    let knows =
+        |list: &TrustList| list.signers.iter().any(|s| s.role == Role::Trust && s.key.fingerprint() == key);
+    if !knows(&before) && !knows(&now.list) {
+        return Err(Failure::new(
+            Exit::Refused,
+            "bad-signature",
+            format!(
+                "{key} is no trust key of trust list {}, which counts on this machine, so nothing was changed",
+                now.list.version
+            ),
+            "Compare the fingerprint with what the site's administrator tells you",
+        ));
+    }
+    Ok(Confirmed { dir, new, list: now.list })
+}
+
+/// On a machine that holds none, or a damaged one, an operator's word is what is there. What was revoked stays revoked.
+fn first(app: &App, dir: PathBuf, revoked: Vec<Key>, key: &str) -> Result<Confirmed> {
+    check_revoked(key, &revoked)?;
+    let offers = offered(app, u64::MAX)?;
+    let mut last = None;
+    for (share, version, bytes) in &offers.lists {
         match TrustList::anchored(bytes, key, app.now) {
             Ok(list) => {
-                found = Some((bytes.clone(), list));
-                break;
+                let anchor = (bytes.clone(), list.clone());
+                let (now, mut new) = later(&offers.lists, Trusted::of(list, revoked), app.now);
+                new.insert(0, anchor);
+                return Ok(Confirmed { dir, new, list: now.list });
             }
             Err(why) => last = last.or(Some((share, *version, why))),
         }
     }
-    let Some((bytes, list)) = found else { return Err(none_signed(key, last)) };
-    let (bytes, list) = later(&offered, bytes, list, app.now);
-    if list.site != machine.site() {
-        let message = format!("the trust list is of site {}, and {machine} is not", list.site);
-        return Err(Failure::new(
+    Err(none_signed(key, last, &offers.faults))
+}
+
+fn check_revoked(key: &str, revoked: &[Key]) -> Result<()> {
+    match revoked.iter().any(|other| other.fingerprint() == key) {
+        false => Ok(()),
+        true => Err(Failure::new(
             Exit::Refused,
-            "other-site",
-            message,
-            "Name the share of the machine's own site",
-        ));
+            "bad-signature",
+            format!("{key} is revoked on this machine, and a revoked key never counts again"),
+            "Ask the site's administrator which trust key counts now",
+        )),
     }
-    let newer = held.filter(|held| held.list.site_id == list.site_id && held.list.version >= list.version);
-    Ok(Some(match newer {
-        Some(held) => Confirmed { dir, new: None, list: held.list },
-        None => Confirmed { dir, new: Some(bytes), list },
-    }))
+}
+
+/// The versions after what is held, as far as each is signed by the one before.
+fn later(offered: &[Offered], mut held: Trusted, at: Wall) -> (Trusted, Vec<Taken>) {
+    let mut new = Vec::new();
+    while let Some((bytes, next)) = offered.iter().find_map(|(_, version, bytes)| {
+        let is_next = *version == held.list.version + 1;
+        let next = is_next.then(|| held.next(bytes, at).ok()).flatten()?;
+        Some((bytes.clone(), next))
+    }) {
+        new.push((bytes, next.list.clone()));
+        held = next;
+    }
+    (held, new)
 }
 
 type Offered = (PathBuf, u64, Vec<u8>);
 
-/// The versions after a list, as far as each is signed by the one before.
-fn later(offered: &[Offered], mut bytes: Vec<u8>, mut list: TrustList, at: Wall) -> (Vec<u8>, TrustList) {
-    while let Some((next, taken)) = offered.iter().find_map(|(_, version, next)| {
-        let is_next = *version == list.version + 1;
-        let taken = is_next.then(|| list.next(next, &[], at).ok()).flatten()?;
-        Some((next.clone(), taken))
-    }) {
-        (bytes, list) = (next, taken);
-    }
-    (bytes, list)
+/// What the shares have.
+#[derive(Default)]
+struct Offers {
+    /// The newest first.
+    lists: Vec<Offered>,
+    /// What could not be read, and why.
+    faults: Vec<(PathBuf, OpenError)>,
 }
 
-/// All lists of the shares, the newest first.
-fn offered(app: &App) -> Result<Vec<Offered>> {
+/// The newest lists of the shares, and those that follow this version.
+fn offered(app: &App, after: u64) -> Result<Offers> {
     let shares = match app.setup.flags.shares.as_slice() {
         [] => app.setup.config.shares.clone(),
         shares => shares.to_vec(),
@@ -130,12 +211,15 @@ fn offered(app: &App) -> Result<Vec<Offered>> {
         app.setup.config.share.timeout.saturating_mul(u32::try_from(shares.len().max(1)).unwrap_or(1));
     // A share may hang; this command then ends all the same.
     let read = threads::within("trust-lists", timeout, move || {
-        let mut all: Vec<Offered> = Vec::new();
+        let mut all = Offers::default();
         for share in shares {
-            let lists = lists_of(&share).unwrap_or_default();
-            all.extend(lists.into_iter().map(|(version, bytes)| (share.clone(), version, bytes)));
+            // None there is no fault: a share of mode `permissions` has none, and one may not be mounted yet.
+            match lists_of(&share, after, &mut all) {
+                Ok(()) | Err(OpenError::Missing) => {}
+                Err(e) => all.faults.push((share, e)),
+            }
         }
-        all.sort_by_key(|(_, version, _)| std::cmp::Reverse(*version));
+        all.lists.sort_by_key(|(_, version, _)| std::cmp::Reverse(*version));
         all
     });
     read.map_err(|e| {
@@ -149,20 +233,28 @@ fn offered(app: &App) -> Result<Vec<Offered>> {
     })
 }
 
-fn lists_of(share: &Path) -> std::result::Result<Vec<(u64, Vec<u8>)>, OpenError> {
+fn lists_of(share: &Path, after: u64, all: &mut Offers) -> std::result::Result<(), OpenError> {
     let folder = Folder::open(share)?.folder(list::FOLDER)?;
     let names = folder.names(MAX_NAMES)?;
     let version = |name: &str| {
         let version: u64 = name.strip_suffix(".toml")?.parse().ok()?;
         (TrustList::file_name(version) == name).then_some(version)
     };
-    let mut versions: Vec<u64> = names.iter().filter_map(|name| version(name.to_str()?)).collect();
-    versions.sort_unstable_by_key(|version| std::cmp::Reverse(*version));
-    let read = |version: u64| {
-        let mut file = folder.file(&TrustList::file_name(version)).ok()?;
-        Some((version, read_bounded(&mut file, list::MAX_BYTES).ok()?))
-    };
-    Ok(versions.into_iter().take(MAX_LISTS).filter_map(read).collect())
+    let versions: BTreeSet<u64> = names.iter().filter_map(|name| version(name.to_str()?)).collect();
+    // However many others somebody puts there, those that follow are found.
+    let following = versions.iter().filter(|version| **version > after).take(MAX_LISTS);
+    let wanted: BTreeSet<u64> = versions.iter().rev().take(MAX_LISTS).chain(following).copied().collect();
+    for version in wanted {
+        let read = folder
+            .file(&TrustList::file_name(version))
+            .and_then(|mut file| read_bounded(&mut file, list::MAX_BYTES));
+        match read {
+            Ok(bytes) => all.lists.push((share.to_owned(), version, bytes)),
+            Err(OpenError::Missing) => {}
+            Err(e) => all.faults.push((share.join(list::FOLDER).join(TrustList::file_name(version)), e)),
+        }
+    }
+    Ok(())
 }
 
 /// What a share says of itself is shown, to be compared with what its administrator says.
@@ -187,10 +279,23 @@ fn not_confirmed(offered: &[Offered]) -> Result<()> {
     ))
 }
 
-fn none_signed(key: &str, last: Option<(&PathBuf, u64, Distrust)>) -> Failure {
-    let (code, why) = match last {
-        None => ("no-trust-list", SafeText::from("no share has a trust list")),
-        Some((share, version, distrust)) => {
+fn none_signed(
+    key: &str,
+    last: Option<(&PathBuf, u64, Distrust)>,
+    faults: &[(PathBuf, OpenError)],
+) -> Failure {
+    let (code, why) = match (last, faults.first()) {
+        (None, Some((place, e))) => {
+            let code = if *e == OpenError::Denied { Code::ShareDenied } else { Code::ShareMissing };
+            return Failure::new(
+                Exit::Share,
+                code.as_str(),
+                format!("no trust list was read, so nothing was changed: {}: {e}", place.display()),
+                "Run it as an account that may read the share, or correct that there",
+            );
+        }
+        (None, None) => ("no-trust-list", SafeText::from("no share has a trust list")),
+        (Some((share, version, distrust)), _) => {
             let why = format!("trust list {version} of {}: {}", share.display(), distrust.why);
             (distrust.code.as_str(), SafeText::new(&why))
         }

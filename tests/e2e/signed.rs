@@ -56,7 +56,11 @@ impl Signed {
 
     /// Makes the next trust list.
     fn trust(&self, args: &[&str]) {
-        let (root, folder, share) = (self.key("root"), self.folder(), self.site.share());
+        self.trust_by("root", args);
+    }
+
+    fn trust_by(&self, key: &str, args: &[&str]) {
+        let (root, folder, share) = (self.key(key), self.folder(), self.site.share());
         let (folder, share) = (folder.display().to_string(), share.display().to_string());
         let mut all = vec!["key"];
         all.extend(args);
@@ -380,4 +384,50 @@ fn what_is_held_is_verified_again_and_a_damaged_trust_folder_starts_nothing() {
     assert!(!run.status.success(), "{}", text(&run));
     assert_eq!(signed.site.ran("ran"), 0);
     service.kill();
+}
+
+#[test]
+fn a_key_that_a_list_revoked_is_never_confirmed_again() {
+    let Some(mut signed) = Signed::new() else { return };
+    let second = signed.site.json(&["key", "generate", &signed.key("second")]);
+    let second = second["fingerprint"].as_str().unwrap().to_owned();
+    signed.trust(&["trust", &signed.public("second"), "--role", "trust", "--principal", "second"]);
+    signed.copy_lists();
+    signed.init();
+    signed.trust(&["revoke", &signed.public("root")]);
+    signed.copy_lists();
+    signed.publish(&[signed.request()], 5);
+    assert_eq!(signed.polled(), "believed");
+    let held = |signed: &Signed| signed.site.json(&["key", "list"])["version"].as_u64();
+    assert_eq!(held(&signed), Some(5));
+    // Somebody has the old key, and can write to the share: a list as the site's, with that key in it.
+    let list = fs::read_to_string(signed.folder().join("trust/4.toml")).unwrap();
+    let text = list.split("# -----BEGIN").next().unwrap().replace("version = 4", "version = 9");
+    let planted = signed.site.share().join("trust/9.toml");
+    fs::write(&planted, signed.signed_by("root", "pcm-trust", &text)).unwrap();
+    let root = signed.root.clone();
+    for args in [&["init", "--trust-key", &root][..], &["init", "--trust-key", &root, "--dry-run"]] {
+        assert_eq!(signed.site.refused(args, 3)["code"], "bad-signature");
+        assert_eq!(held(&signed), Some(5));
+    }
+    let stranger = ["init", "--trust-key", "nonsense", "--dry-run"];
+    assert_eq!(signed.site.refused(&stranger, 3)["code"], "bad-signature");
+    // The key that counts is confirmed, and the planted list is no next version.
+    signed.site.json(&["init", "--trust-key", &second]);
+    assert_eq!(held(&signed), Some(5));
+    // A damaged list is taken again; what was revoked stays revoked.
+    let folder = signed.site.path("etc/trust.d");
+    fs::write(folder.join("trust.toml"), "half").unwrap();
+    assert_eq!(signed.site.refused(&["init"], 6)["code"], "trust-unreadable");
+    assert_eq!(signed.site.refused(&["init", "--trust-key", &root], 3)["code"], "bad-signature");
+    fs::remove_file(&planted).unwrap();
+    signed.trust_by("second", &["withdraw", "BP00000A", "--below", "1"]);
+    signed.copy_lists();
+    signed.site.json(&["init", "--trust-key", &second]);
+    assert_eq!(held(&signed), Some(6));
+    assert_eq!(signed.site.refused(&["init", "--trust-key", &root], 3)["code"], "bad-signature");
+    fs::remove_file(folder.join("revoked")).unwrap();
+    let told = signed.site.refused(&["init", "--trust-key", &second], 6);
+    assert_eq!(told["code"], "trust-unreadable");
+    assert!(told["remedy"].as_str().unwrap().contains("remove trust.toml and revoked"), "{told}");
 }
