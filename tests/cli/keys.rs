@@ -133,6 +133,21 @@ fn a_trust_list_is_made_version_by_version_and_openssh_verifies_it() {
             "no-change"
         );
     }
+    // A list of somebody else's in the place of the newest is not carried on by the next change.
+    let path = dir.path().join("site/trust/5.toml");
+    let good = std::fs::read_to_string(&path).unwrap();
+    let draft = good.split("# -----BEGIN").next().unwrap();
+    std::fs::write(dir.path().join("draft"), draft).unwrap();
+    let mut sign = Command::new(ssh_keygen);
+    sign.args(["-q", "-Y", "sign", "-n", "pcm-trust", "-f", "keys/publish", "draft"]);
+    assert!(sign.current_dir(dir.path()).stderr(Stdio::null()).status().unwrap().success());
+    let sig = std::fs::read_to_string(dir.path().join("draft.sig")).unwrap();
+    let block: String = sig.lines().map(|line| format!("# {line}\n")).collect();
+    std::fs::write(&path, format!("{draft}{block}")).unwrap();
+    let next = ["key", "withdraw", "BP00000A", "--below", "9", "--folder", "site", "--key", "keys/root"];
+    assert_eq!(refused(dir.path(), &next), "malformed");
+    assert!(!dir.path().join("site/trust/6.toml").exists());
+    std::fs::write(&path, good).unwrap();
     let changed = std::fs::read_to_string(dir.path().join("site/trust/5.toml"))
         .unwrap()
         .replace("below = 3", "below = 1");

@@ -5,10 +5,11 @@ use super::block;
 use super::list::{self, TrustList};
 use super::signature::Signature;
 use super::signers::{Key, Role, Signer};
+use super::store::Trusted;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::fields::{self, Fields, Source};
-use crate::host::open::open_bounded;
+use crate::host::open::{OpenError, open_bounded};
 use crate::host::{durable, ssh_keygen};
 use crate::site::ids::{PackageId, SiteCode, SiteId};
 use crate::site::instruction::render::quoted;
@@ -110,26 +111,15 @@ impl SiteFolder {
         self.dir.join(list::FOLDER).join(TrustList::file_name(version))
     }
 
-    /// One version of the trust list; None: there is none.
+    /// One version of the trust list, as a machine comes to it: from the first, each signed by a key of the one before.
+    /// None: there is none.
     ///
     /// # Errors
-    /// It cannot be read, was changed after it was signed, or is of another site.
+    /// `malformed`: one on the way cannot be read, was changed after it was signed, is of another site, or is signed by
+    /// nobody whom the one before it knows.
     pub fn list(&self, version: u64) -> Result<Option<TrustList>> {
-        let path = self.list_path(version);
-        let bytes = match open_bounded(&path, list::MAX_BYTES) {
-            Ok(bytes) => bytes,
-            Err(crate::host::open::OpenError::Missing) => return Ok(None),
-            Err(e) => return Err(malformed(&path, &SafeText::new(&e.to_string()))),
-        };
-        let list = TrustList::own(&bytes).map_err(|distrust| malformed(&path, &distrust.why))?;
-        if (list.site, &list.site_id, list.version) != (self.site, &self.site_id, version) {
-            let why = format!(
-                "it is version {} of the list of site {} {}, and not what its name and {NAME} say",
-                list.version, list.site, list.site_id
-            );
-            return Err(malformed(&path, &why.into()));
-        }
-        Ok(Some(list))
+        let newest = self.chain(version)?;
+        Ok(newest.filter(|list| list.version == version))
     }
 
     /// The newest version; None: no list was made yet.
@@ -137,11 +127,36 @@ impl SiteFolder {
     /// # Errors
     /// As [`SiteFolder::list`].
     pub fn newest(&self) -> Result<Option<TrustList>> {
-        let there = |version: &u64| self.list_path(*version).exists();
-        match (1..=MAX_VERSIONS).take_while(there).last() {
-            None => Ok(None),
-            Some(version) => self.list(version),
+        self.chain(MAX_VERSIONS)
+    }
+
+    /// The last version without a gap, up to this one. Each is judged at the time when it was made.
+    fn chain(&self, up_to: u64) -> Result<Option<TrustList>> {
+        let mut held: Option<Trusted> = None;
+        for version in 1..=up_to {
+            let path = self.list_path(version);
+            let bytes = match open_bounded(&path, list::MAX_BYTES) {
+                Ok(bytes) => bytes,
+                Err(OpenError::Missing) => break,
+                Err(e) => return Err(malformed(&path, &SafeText::new(&e.to_string()))),
+            };
+            let bad = |distrust: super::Distrust| malformed(&path, &distrust.why);
+            let (list, by) = TrustList::whole(&bytes).map_err(bad)?;
+            if (list.site, &list.site_id, list.version) != (self.site, &self.site_id, version) {
+                let why = format!(
+                    "it is version {} of the list of site {} {}, and not what its name and {NAME} say",
+                    list.version, list.site, list.site_id
+                );
+                return Err(malformed(&path, &why.into()));
+            }
+            let next = match &held {
+                None => TrustList::anchored(&bytes, &by.fingerprint(), list.issued)
+                    .map(|list| Trusted::of(list, Vec::new())),
+                Some(held) => held.next(&bytes, list.issued),
+            };
+            held = Some(next.map_err(bad)?);
         }
+        Ok(held.map(|held| held.list))
     }
 
     /// The next version of the list: changed, signed with `key`, and taken as a machine would take it before it is placed.
@@ -312,6 +327,29 @@ mod tests {
         assert_eq!(folder.newest().unwrap_err().code, "malformed");
         std::fs::write(folder.list_path(2), signed_list(&list(3), 1)).unwrap();
         assert!(folder.newest().unwrap_err().message.as_str().contains("not what its name"));
+    }
+
+    #[test]
+    fn a_list_that_a_stranger_signed_is_no_link_of_the_chain() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = folder(dir.path());
+        std::fs::create_dir(dir.path().join(list::FOLDER)).unwrap();
+        let put = |version, number| {
+            std::fs::write(folder.list_path(version), signed_list(&list(version), number)).unwrap();
+        };
+        (1..=3).for_each(|version| put(version, 1));
+        assert_eq!(folder.newest().unwrap().unwrap().version, 3);
+        for (version, number) in [(3, 9), (3, 2), (1, 9)] {
+            put(version, number);
+            let refused = folder.newest().unwrap_err();
+            assert_eq!(refused.code, "malformed");
+            assert!(refused.message.as_str().contains(&format!("{version}.toml")), "{}", refused.message);
+            assert!(folder.list(3).is_err());
+            put(version, 1);
+        }
+        put(2, 9);
+        assert_eq!(folder.list(1).unwrap().unwrap().version, 1);
+        assert!(folder.newest().is_err(), "in the middle, too");
     }
 
     #[test]

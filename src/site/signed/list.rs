@@ -102,9 +102,18 @@ impl TrustList {
     /// # Errors
     /// It was changed after it was signed.
     pub fn own(bytes: &[u8]) -> Result<Self, Distrust> {
+        Self::whole(bytes).map(|(list, _)| list)
+    }
+
+    /// The same, and whose signature it is: that key may be anybody's.
+    ///
+    /// # Errors
+    /// As [`TrustList::own`].
+    pub fn whole(bytes: &[u8]) -> Result<(Self, Key), Distrust> {
         let (signature, signed) = signature(bytes)?;
         signature.verify(Role::Trust, signed)?;
-        Self::parse(signed).map_err(|problems| Distrust::malformed(&problems))
+        let list = Self::parse(signed).map_err(|problems| Distrust::malformed(&problems))?;
+        Ok((list, signature.key().clone()))
     }
 
     fn check_issued(&self, at: Wall) -> Result<(), Distrust> {
