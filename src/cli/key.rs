@@ -85,6 +85,12 @@ pub fn run(app: &App, verb: KeyVerb) -> Result<Exit> {
             let folder = SiteFolder::open(&place(&sign.folder)?)?;
             change(app, &folder, Change::Revoke(read_public(&public)?), &sign)
         }
+        KeyVerb::Revoke { key: None, folder: FolderArgs { folder: Some(_) }, .. } => Err(Failure::new(
+            Exit::Usage,
+            "usage",
+            "--folder goes with --key: without a trust key only this machine lets it count no more",
+            "Name the trust key that signs the next list with --key, or leave --folder out",
+        )),
         KeyVerb::Revoke { public, key: None, .. } => revoke_here(app, &read_public(&public)?),
         KeyVerb::Withdraw { package, below, sign } => {
             let folder = SiteFolder::open(&place(&sign.folder)?)?;
@@ -300,12 +306,16 @@ pub fn damaged(why: &SafeText) -> Failure {
 fn revoke_here(app: &App, key: &Key) -> Result<Exit> {
     let dir = trust_folder(app);
     if app.dry_run {
-        return app.would(format!("let {} count no more on this machine", key.fingerprint()));
+        return app.would(format!("let {} count no more, on this machine only", key.fingerprint()));
     }
     store::revoke(&dir, key).map_err(|e| {
         let message = format!("{} still counts on this machine: {}: {e}", key.fingerprint(), dir.display());
         Failure::new(Exit::Failed, "not-written", message, "Run it as root, or as the service's account")
     })?;
+    app.out.note(format!(
+        "{} counts no more, on this machine only; at the whole site: pcm key revoke PUBFILE --key TRUSTKEY",
+        key.fingerprint()
+    ));
     list_here(app, damaged(&"nothing is there".into()))
 }
 

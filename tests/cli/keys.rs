@@ -119,6 +119,9 @@ fn a_trust_list_is_made_version_by_version_and_openssh_verifies_it() {
     let list = json(dir.path(), &[&["key", "list"], &folder[..]].concat());
     assert_eq!((list["version"].as_u64(), list["withdrawn"][0]["below"].as_u64()), (Some(5), Some(3)));
     assert!(list["keys"].as_array().unwrap().iter().any(|key| key["revoked"] == true));
+    let done = pcm(dir.path(), &["key", "revoke", "keys/publish.pub", "--folder", "site"]);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(text(&done.stderr).contains("--folder goes with --key"), "{}", text(&done.stderr));
     let would =
         ["key", "withdraw", "BP00000A", "--below", "9", "--folder", "site", "--key", "none", "--dry-run"];
     assert!(pcm(dir.path(), &would).status.success());

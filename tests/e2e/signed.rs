@@ -379,7 +379,12 @@ fn what_is_held_is_verified_again_and_a_damaged_trust_folder_starts_nothing() {
     // Directly before a launch: the key is revoked on the machine, and no look has seen it yet.
     let config = fs::read_to_string(signed.site.config()).unwrap();
     assert!(config.contains("polling_interval"));
-    signed.site.json(&["key", "revoke", &signed.public("package")]);
+    let revoked = signed.site.pcm(&["key", "revoke", &signed.public("package")]);
+    assert!(
+        revoked.status.success() && text(&revoked).contains("on this machine only"),
+        "{}",
+        text(&revoked)
+    );
     let run = signed.site.pcm(&["run", ID, "--json"]);
     assert!(!run.status.success(), "{}", text(&run));
     assert_eq!(signed.site.ran("ran"), 0);
