@@ -147,7 +147,10 @@ fn of_share(app: &App, named: &FolderArgs) -> Result<(SiteFolder, Option<(SiteFi
 }
 
 fn generate(app: &App, file: &Path) -> Result<Exit> {
-    if let Some(folder) = file.ancestors().skip(1).find(|dir| dir.join(folder::NAME).exists()) {
+    // Wherever links lead: the folder is what counts, not what it is called here.
+    let place = file.parent().and_then(|dir| dir.canonicalize().ok());
+    let place = place.as_deref().unwrap_or(file.parent().unwrap_or(file));
+    if let Some(folder) = place.ancestors().find(|dir| dir.join(folder::NAME).exists()) {
         return Err(Failure::new(
             Exit::Refused,
             "in-site-folder",
@@ -177,7 +180,11 @@ fn generate(app: &App, file: &Path) -> Result<Exit> {
     let text = private.to_openssh(LineEnding::LF).map_err(bad)?;
     durable::create_secret(file, text.as_bytes()).map_err(|e| not_made(file, &e))?;
     let line = format!("{}\n", key.line());
-    durable::create_new(&public, line.as_bytes()).map_err(|e| not_made(&public, &e))?;
+    durable::create_new(&public, line.as_bytes()).map_err(|e| {
+        // Half a pair would keep the next attempt from its name. Where it cannot be removed, that attempt says so.
+        let _ = std::fs::remove_file(file);
+        not_made(&public, &e)
+    })?;
     let doc = PairDoc {
         file: file.display().to_string().into(),
         public: public.display().to_string().into(),

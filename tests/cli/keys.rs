@@ -66,6 +66,12 @@ fn a_key_pair_is_its_owners_alone_and_openssh_reads_it() {
     std::fs::create_dir_all(dir.path().join("site/keys")).unwrap();
     std::fs::write(dir.path().join("site/site.toml"), "").unwrap();
     assert_eq!(refused(dir.path(), &["key", "generate", "site/keys/key"]), "in-site-folder");
+    std::os::unix::fs::symlink("site/keys", dir.path().join("elsewhere")).unwrap();
+    assert_eq!(refused(dir.path(), &["key", "generate", "elsewhere/key"]), "in-site-folder");
+    // The public half cannot be written: no private one is left.
+    std::os::unix::fs::symlink("nowhere/half.pub", dir.path().join("half.pub")).unwrap();
+    assert_eq!(refused(dir.path(), &["key", "generate", "half"]), "not-made");
+    assert!(!dir.path().join("half").exists());
     let Some(ssh_keygen) = ssh_keygen() else { return };
     let read = |args: &[&str]| {
         let done = Command::new(ssh_keygen).args(args).current_dir(dir.path()).output().unwrap();
