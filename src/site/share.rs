@@ -7,7 +7,7 @@ use super::instruction::parse::{Defaults, parse};
 use super::instruction::{self, InstructionFile};
 use super::package;
 use super::signed::list::{self, TrustList};
-use super::signed::published::{self as signed, PackageFiles, Packages, SignedBy};
+use super::signed::published::{self as signed, Judging, PackageFiles, Packages, SignedBy, Standing};
 use super::signed::signature::MAX_ARMOUR;
 use super::signed::store::Trusted;
 use super::site_file::{self, SiteFile};
@@ -235,14 +235,14 @@ fn look_at(looking: &Looking<'_>, share: &Path) -> Answer {
             Err(e) => return fault(&e, &path),
         };
         if let Some(trusted) = &looking.trusted {
-            match signed::instructions(
-                &bytes,
+            let judging = Judging {
                 machine,
-                looking.defaults,
+                defaults: looking.defaults,
                 trusted,
-                looking.now,
-                signed::Look::Offered,
-            ) {
+                at: looking.now,
+                standing: Standing::Offered,
+            };
+            match signed::instructions(&bytes, &judging) {
                 Ok((file, by)) => {
                     let packages = packages_of(&root, &file);
                     let trust = TrustVerdict::Trusted(by.words());

@@ -58,13 +58,28 @@ pub struct Vouched {
     pub signer: Signer,
 }
 
-/// Why an instruction file is looked at.
+/// How an instruction file stands to whoever judges it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
+pub enum Standing {
     /// A share offers it.
     Offered,
     /// It is in force.
     InForce,
+}
+
+/// What an instruction file is judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct Judging<'a> {
+    /// Whose file it has to be.
+    pub machine: MachineId,
+    /// What the configuration says where a request does not.
+    pub defaults: &'a Defaults,
+    /// Whose word counts.
+    pub trusted: &'a Trusted,
+    /// Now.
+    pub at: Wall,
+    /// Whether it is new.
+    pub standing: Standing,
 }
 
 /// Judges an instruction file and its packages.
@@ -74,13 +89,10 @@ pub enum Look {
 pub fn judge(
     bytes: &[u8],
     packages: &Packages,
-    machine: MachineId,
-    defaults: &Defaults,
-    trusted: &Trusted,
-    at: Wall,
-    look: Look,
+    judging: &Judging<'_>,
 ) -> Result<(InstructionFile, SignedBy), Distrust> {
-    let (mut file, mut by) = instructions(bytes, machine, defaults, trusted, at, look)?;
+    let Judging { defaults, trusted, .. } = *judging;
+    let (mut file, mut by) = instructions(bytes, judging)?;
     let opened: BTreeMap<PackageId, Result<Opened, Distrust>> =
         named(&file).map(|id| (id, open(id, packages.get(&id), defaults, trusted))).collect();
     for entry in &mut file.requests {
@@ -110,22 +122,16 @@ pub fn named(file: &InstructionFile) -> impl Iterator<Item = PackageId> {
 ///
 /// # Errors
 /// Why nothing of it is believed.
-pub fn instructions(
-    bytes: &[u8],
-    machine: MachineId,
-    defaults: &Defaults,
-    trusted: &Trusted,
-    at: Wall,
-    look: Look,
-) -> Result<(InstructionFile, SignedBy), Distrust> {
+pub fn instructions(bytes: &[u8], judging: &Judging<'_>) -> Result<(InstructionFile, SignedBy), Distrust> {
+    let Judging { machine, defaults, trusted, at, standing } = *judging;
     let parts = block::split_into(bytes, 1)?;
     let armour = parts.armours.first().map_or("", String::as_str);
     let signature = Signature::read(armour)?;
     let keys = trusted.keys();
     // A key that has ended is a reason of its own at each decision, with its time.
-    let signer = match look {
-        Look::Offered => keys.check(signature.key(), Role::Publish, at)?,
-        Look::InForce => keys.known(signature.key(), Role::Publish)?,
+    let signer = match standing {
+        Standing::Offered => keys.check(signature.key(), Role::Publish, at)?,
+        Standing::InForce => keys.known(signature.key(), Role::Publish)?,
     };
     signature.verify(Role::Publish, parts.signed)?;
     let (site_id, epoch) = head(parts.signed)?;
@@ -152,7 +158,7 @@ pub fn instructions(
             list.version
         )));
     }
-    if look == Look::Offered {
+    if standing == Standing::Offered {
         if epoch < list.version {
             return Err(Distrust::new(
                 Code::Rollback,

@@ -8,7 +8,7 @@ use crate::site::instruction::{Entry, InstructionFile, Request};
 use crate::site::publication::Publication;
 use crate::site::share::{Found, Look, SourceFault};
 use crate::site::signed::Distrust;
-use crate::site::signed::published::{self, SignedBy, Vouched};
+use crate::site::signed::published::{self, Judging, SignedBy, Standing, Vouched};
 use crate::site::signed::store::{Material, Trusted};
 use crate::site::trust::{TrustMode, TrustVerdict};
 use crate::terms::{Code, Problem};
@@ -56,9 +56,10 @@ impl Known {
         for found in offers {
             let judged = match (&trusted, self.policy.config.machine) {
                 (Ok(Some(trusted)), Some(machine)) => {
-                    let defaults = self.policy.config.request_defaults();
-                    let look = published::Look::Offered;
-                    published::judge(&found.bytes, &found.packages, machine, &defaults, trusted, now, look)
+                    let defaults = &self.policy.config.request_defaults();
+                    let judging =
+                        Judging { machine, defaults, trusted, at: now, standing: Standing::Offered };
+                    published::judge(&found.bytes, &found.packages, &judging)
                 }
                 (Err(distrust), _) => Err(distrust.clone()),
                 (Ok(None), _) | (_, None) => {
@@ -97,8 +98,9 @@ impl Known {
         let machine = self.policy.config.machine.ok_or_else(none)?;
         let trusted = self.trusted()?.ok_or_else(none)?;
         let (bytes, packages) = self.signed.as_ref().ok_or_else(none)?;
-        let defaults = self.policy.config.request_defaults();
-        published::judge(bytes, packages, machine, &defaults, &trusted, now, published::Look::InForce)
+        let defaults = &self.policy.config.request_defaults();
+        let judging = Judging { machine, defaults, trusted: &trusted, at: now, standing: Standing::InForce };
+        published::judge(bytes, packages, &judging)
     }
 
     /// A look may have brought another list, or the trust folder have changed: what is in force is judged by it as it is now.
