@@ -330,7 +330,7 @@ settings! {
         stage: Duration = days(30), value(fields::duration);
         /// above this size the oldest content goes that nothing needs any more; what may yet run here stays
         stage_size: u64 = 5 << 30, value(fields::size);
-        /// this machine's results (MIFs) on the share; its newest one stays
+        /// its results (MIFs); the newest stays, undelivered ones for at least 30 days
         results: Duration = days(90), value(fields::duration);
     }
 

@@ -167,6 +167,53 @@ fn old_transcripts_and_results_go_and_are_said_to_be_kept_no_longer() {
     assert_eq!(names(&own).len(), 1);
 }
 
+/// The longest that a share may be away before what waits for it is given up; never sooner than after 30 days, and never
+/// without a word.
+#[test]
+fn a_result_that_nobody_takes_is_given_up_after_its_time_and_the_audit_says_so() {
+    let mut site = Site::with_config("[retention]\nresults = \"1d\"\n");
+    let requests = due(&site, 1..=2, "true");
+    fs::remove_dir(site.share().join("despoolr.box")).unwrap();
+    site.publish(&requests);
+    let service = site.service();
+    let outbox = site.state().join("outbox");
+    wait_for("both wait", || (1..=2).all(|n| outbox.join(format!("{}-1.MIF", id(n))).is_file()));
+    service.terminate();
+    let [young, old] = [1, 2].map(|n| outbox.join(format!("{}-1.MIF", id(n))));
+    let aged = |path: &std::path::Path, days: u64| {
+        let at = std::time::SystemTime::now() - Duration::from_secs(days * 86_400);
+        fs::File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
+    };
+    aged(&young, 20);
+    aged(&old, 31);
+    let service = site.service();
+    wait_tidied(&site, "the old one is gone", || !old.exists());
+    service.terminate();
+    let _service = site.service();
+    two_looks(&site);
+    assert!(young.is_file(), "it is kept for 30 days, whatever [retention] results says");
+    let audit = site.json(&["audit"]);
+    let given_up: Vec<(&str, &str)> = audit["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["verb"] == "give-up")
+        .map(|entry| (entry["request_id"].as_str().unwrap(), entry["result"].as_str().unwrap()))
+        .collect();
+    let id = id(2);
+    let mut told = given_up.clone();
+    told.sort_unstable();
+    assert_eq!(told, [(id.as_str(), "asked"), (id.as_str(), "done")], "{audit}");
+    assert_eq!(site.json(&["history"])["attempts"].as_array().unwrap().len(), 2);
+}
+
+/// The share was looked at twice more.
+fn two_looks(site: &Site) {
+    let looks = || site.log().matches("Looking for instruction file").count();
+    let before = looks();
+    wait_for("two more looks", || looks() >= before + 2);
+}
+
 #[test]
 fn above_its_size_the_stage_loses_what_nothing_needs_and_a_rerun_has_it_copied_again() {
     let mut site = Site::with_config("[retention]\nstage_size = \"1MB\"\n");

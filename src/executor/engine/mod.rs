@@ -43,6 +43,7 @@ use known::{Keep, Standing};
 use noting::Noting;
 use overdue::{Overdue, Unrecorded};
 use refusals::Refusals;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,6 +88,8 @@ pub struct Executor {
     overdue: Option<Overdue>,
     /// The run that has ended and is not recorded.
     unrecorded: Option<Unrecorded>,
+    /// Results that could not even be given up.
+    not_given_up: BTreeSet<String>,
     /// When the clock was last seen to jump.
     jumped: Option<Monotonic>,
     /// How much of the stage something needs, in bytes, once the service has looked.
@@ -144,6 +147,7 @@ impl Executor {
             unkept: None,
             overdue: None,
             unrecorded: None,
+            not_given_up: BTreeSet::new(),
             jumped: None,
             needed_bytes: None,
             failed_copies: "[]".to_owned(),

@@ -14,6 +14,7 @@ use crate::site::report;
 use crate::text::SafeText;
 use chrono::TimeDelta;
 use std::collections::BTreeSet;
+use std::io;
 use std::time::Duration;
 
 /// This many folders are put away at once, so that a step stays short; then the others.
@@ -22,6 +23,9 @@ const AT_ONCE: usize = 100;
 const FAULT_SAID: Duration = Duration::from_secs(24 * 3600);
 /// After a jump of the clock nothing is called old for this long: somebody may yet set it right.
 const NOT_OLD: Duration = Duration::from_secs(24 * 3600);
+
+/// However short results are kept on a share, one that has not arrived there is kept so long.
+const UNDELIVERED_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
 impl Executor {
     /// What is to be removed and looked at.
@@ -69,7 +73,7 @@ impl Executor {
             self.journal.warning(now, &format!("Not everything that is old can be removed: {fault}"));
         }
         self.give_up_results(now);
-        self.space = Some(tidied.space);
+        self.space = tidied.space;
         let contents = self.contents_away(&tidied.contents, now);
         let runs = self.runs_away(&tidied.runs, now);
         for (what, count) in [("transcripts", tidied.transcripts), ("staged packages", contents)] {
@@ -81,37 +85,51 @@ impl Executor {
     }
 
     /// A result that could not be delivered for as long as results stay on a share would be removed there as soon as it
-    /// arrived. The history has it, and says that it was given up.
+    /// arrived. The history has it, and the audit says that it was given up. However short that time is set to be, a share
+    /// that is away for some weeks costs none.
     fn give_up_results(&mut self, now: Wall) {
-        let Some(old) = self.old_from(self.known.config().retention.results, now) else { return };
-        for name in self.world.results_older(old).into_iter().take(AT_ONCE) {
-            let why = format!("{name} could not be delivered for longer than [retention] results");
-            let run = name.trim_end_matches(".MIF");
-            let entry = AuditEntryDoc {
-                at: now,
-                who: SERVICE.into(),
-                uid: None,
-                terminal: None,
-                from: None,
-                verb: "give-up".to_owned(),
-                request_id: self.known.snapshot.run(run).map(|row| row.request),
-                reason: Some(SafeText::new(&why)),
-                result: "done".into(),
-                times: None,
-                since: None,
-            };
+        let kept = self.known.config().retention.results.max(UNDELIVERED_KEPT);
+        let Some(old) = self.old_from(kept, now) else { return };
+        let mut old = self.world.results_older(old);
+        old.retain(|name| !self.not_given_up.contains(name));
+        for name in old.into_iter().take(AT_ONCE) {
+            let why = format!("{name} could not be delivered for {}", crate::text::duration(kept));
             // First: nothing goes of which nobody would know.
-            if self.with_history(|history| history.audit(&entry, None)).is_err() {
+            if !self.audit_given_up(&name, &why, "asked", now) {
                 return;
             }
             match self.world.give_up_result(&name) {
                 Ok(()) => {
-                    let line = format!("{why}, and is given up; pcm history shows it");
-                    self.journal.warning(now, &line);
+                    self.audit_given_up(&name, &why, "done", now);
+                    self.journal.warning(now, &format!("{why}, and is given up; pcm history shows it"));
                 }
-                Err(e) => self.cannot_put_away(&name, &e, now),
+                // It has arrived in this moment.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => {
+                    self.cannot_put_away(&name, &e, now);
+                    // Once in the life of this service: the audit is kept for ever.
+                    self.not_given_up.insert(name);
+                }
             }
         }
+    }
+
+    fn audit_given_up(&mut self, name: &str, why: &str, result: &str, now: Wall) -> bool {
+        let run = name.trim_end_matches(".MIF");
+        let entry = AuditEntryDoc {
+            at: now,
+            who: SERVICE.into(),
+            uid: None,
+            terminal: None,
+            from: None,
+            verb: "give-up".to_owned(),
+            request_id: self.known.snapshot.run(run).map(|row| row.request),
+            reason: Some(SafeText::new(why)),
+            result: result.into(),
+            times: None,
+            since: None,
+        };
+        self.with_history(|history| history.audit(&entry, None)).is_ok()
     }
 
     fn contents_away(&mut self, kept: &[KeptContent], now: Wall) -> usize {
