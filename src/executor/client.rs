@@ -18,9 +18,8 @@ use crate::executor::engine::{Executor, Known};
 use crate::host::account::Actor;
 use crate::host::lock::{self, ExclusiveLock};
 use crate::host::paths::Layout;
-use crate::host::{account, facts, ipc, threads, wire};
+use crate::host::{account, facts, ipc, wire};
 use std::io;
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -52,6 +51,28 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 const NOT_ASKED: [&str; 4] = ["not-permitted", "executor-not-answering", "state-unusable", "as-owner-failed"];
 /// Another command may have the lock for the moment that a launch takes.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// The answer to a call that may take its time. Gone with its connection, so that a service that comes back later does
+/// not do what nobody waits for any more.
+struct Patient<'a> {
+    client: &'a Client,
+    stream: ipc::Client,
+    until: Monotonic,
+}
+
+impl io::Read for Patient<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.stream.read(buf) {
+                Err(e)
+                    if e.kind() == io::ErrorKind::TimedOut
+                        && facts::monotonic() < self.until
+                        && !self.client.hangs() => {}
+                read => return read,
+            }
+        }
+    }
+}
 
 /// A way to the executor. Cheap to make; each call connects anew, so that a service may come and go.
 #[derive(Clone)]
@@ -98,28 +119,21 @@ impl Client {
         wire::read(&mut stream, wire::MAX_ANSWER)
     }
 
-    /// The same of what may take its time: it is waited for as long as the service answers others meanwhile.
+    /// The same of what may take its time: it is waited for as long as the service answers others meanwhile. `stream` gives
+    /// up a read after [`PULSE`].
     ///
     /// # Errors
-    /// [`io::ErrorKind::TimedOut`]: the service answers nobody.
-    fn exchange_long(&self, stream: ipc::Client, call: &Call, until: Monotonic) -> io::Result<Reply> {
-        let (tell, told) = mpsc::channel();
-        let (client, asked) = (self.clone(), call.clone());
-        let exchange = move |stream| drop(tell.send(client.exchange(stream, &asked, until)));
-        // Without a thread nobody looks meanwhile whether the service lives.
-        if let Err((stream, _)) = threads::give("call", stream, exchange) {
-            return self.exchange(stream, call, until);
-        }
-        loop {
-            match told.recv_timeout(PULSE) {
-                Ok(reply) => return reply,
-                Err(RecvTimeoutError::Timeout) if self.hangs() => {
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, "it answers nothing else either"));
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("the call was given up")),
-            }
-        }
+    /// [`io::ErrorKind::TimedOut`]: the service answers nobody, or it is `until`.
+    fn exchange_long(
+        &self,
+        mut stream: ipc::Client,
+        call: &Call,
+        until: Monotonic,
+        grace: Duration,
+    ) -> io::Result<Reply> {
+        wire::write(&mut stream, &Letter::of(call, self.config.machine)?.waits(until))?;
+        let until = Monotonic(until.0 + grace);
+        wire::read(&mut Patient { client: self, stream, until }, wire::MAX_ANSWER)
     }
 
     /// Whether the service answers not even a view. One that has ended is no such service.
@@ -140,8 +154,8 @@ impl Client {
             Exit::Failed,
             "executor-not-answering",
             format!("{holder} runs, and nothing answers at {socket}: {e}"),
-            "What pcm shows without it would be wrong. Remove what stands in the place of that socket, if it is none; \
-             else restart the service",
+            "Wait if it is ending, else restart it: what pcm shows without it would be wrong. If something other than a \
+             socket stands at that path, remove it",
         ))
     }
 
@@ -160,9 +174,9 @@ impl Client {
         let now = facts::monotonic();
         let (until, reach) = (Monotonic(now.0 + timeout), Monotonic(now.0 + REACH));
         loop {
-            let e = match self.connect(timeout) {
+            let e = match self.connect(if beside { PULSE } else { timeout }) {
                 Ok(stream) if beside => {
-                    let reply = self.exchange_long(stream, &Call::View(view.clone()), until);
+                    let reply = self.exchange_long(stream, &Call::View(view.clone()), until, Duration::ZERO);
                     return reply.map_err(|e| self.no_answer(&e))?;
                 }
                 Ok(stream) => return self.remote(stream, &Call::View(view.clone()), until),
@@ -192,8 +206,8 @@ impl Client {
         let mut broken: Option<(io::Error, Monotonic)> = None;
         loop {
             // The service may take it in the last moment, and has to be done with it then.
-            let e = match (self.connect(patience + ANSWER_GRACE), &broken) {
-                (Ok(stream), _) => match self.exchange_long(stream, &call, until) {
+            let e = match (self.connect(PULSE), &broken) {
+                (Ok(stream), _) => match self.exchange_long(stream, &call, until, ANSWER_GRACE) {
                     Ok(reply) => return reply,
                     Err(e) if e.kind() == io::ErrorKind::InvalidData => return Err(self.no_answer(&e)),
                     // Asked again it would hang again.

@@ -1,5 +1,5 @@
 //! What the executor says in `PACMAN.LOG`. A log that cannot be written never stops anything; that it could not is said
-//! on standard error, once until it works again, and then in the log itself, with how many lines it lacks.
+//! on standard error, once until it works again, and then in the log itself, with how many lines it lacks, as far as this process knows.
 
 use super::world::World;
 use crate::clock::Wall;
@@ -65,7 +65,8 @@ impl Journal {
     fn say(&mut self, now: Wall, level: Level, text: &str) {
         if let Some((lines, since)) = self.lost {
             let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
-            let lacks = format!("{lines} lines of this log are lost: since {since} it could not be written.");
+            let lacks =
+                format!("{lines} line(s) are missing here: this log could not be written from {since} on.");
             if self.world.log(Level::Warning, &SafeText::new(&lacks), now).is_ok() {
                 self.lost = None;
             }

@@ -210,6 +210,9 @@ fn what_a_service_that_hangs_was_told_is_known_to_be_unknown_within_half_a_minut
     signal("-CONT");
     assert!(took < Duration::from_secs(60), "they took {took:?}");
     wait_for("it answers again", || site.pcm(&["list"]).status.success());
+    // Nobody waited for it any more: what was asked while it hung is not done when it comes back.
+    assert!(site.json_of(&["status"])["held_until"].is_null());
+    assert_eq!(site.json(&["audit"])["entries"], serde_json::json!([]));
 }
 
 /// A log on a full disk is a problem of every view, and says afterwards what it lacks.
@@ -231,6 +234,9 @@ fn a_log_whose_disk_was_full_says_how_many_lines_it_lacks() {
     small.make_room();
     wait_for("the log goes on", || !problem());
     let said = site.log();
-    let told = said.lines().filter(|line| line.contains(" lines of this log are lost: since ")).count();
+    let told = said
+        .lines()
+        .filter(|line| line.contains(" line(s) are missing here: this log could not be written from "))
+        .count();
     assert_eq!(told, 1, "{said}");
 }
