@@ -7,7 +7,8 @@ use crate::host::{process, programs, threads};
 use crate::text::SafeText;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
@@ -18,9 +19,9 @@ const MAX_MESSAGE: usize = 64 << 20;
 
 /// What killed processes still hang at. A file server that is gone can hold them in a system call for days, and each new
 /// one would join them.
-static HELD_UP: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+static HELD_UP: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
 
-fn held_up() -> MutexGuard<'static, BTreeSet<String>> {
+fn held_up() -> MutexGuard<'static, BTreeMap<String, usize>> {
     HELD_UP.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -37,8 +38,10 @@ pub fn ask<A: DeserializeOwned + Send + 'static>(
     account: Option<&Account>,
     deadline: Duration,
 ) -> Result<A, SafeText> {
-    if at.as_ref().is_some_and(|at| held_up().contains(at)) {
-        return Err(SafeText::new(&format!("it does not answer: {what} that was killed there still hangs")));
+    if at.as_ref().is_some_and(|at| held_up().contains_key(at)) {
+        return Err(SafeText::new(&format!(
+            "it does not answer: {what} that was killed there has not ended, so no other one is started"
+        )));
     }
     let failed = |e: io::Error| SafeText::new(&format!("{what} failed: {e}"));
     let mut command = Command::new(programs::own_executable().map_err(failed)?);
@@ -58,11 +61,15 @@ pub fn ask<A: DeserializeOwned + Send + 'static>(
         // Nobody waits any more after the deadline.
         let _ = tell.send(answer);
     });
+    let mut killed_at = None;
     let answer = match talking.map(|_| told.recv_timeout(deadline)) {
         Ok(Ok(answer)) => answer.map_err(failed),
         Ok(Err(_)) => {
             let _ = child.kill();
-            held_up().extend(at.clone());
+            killed_at.clone_from(&at);
+            if let Some(at) = at {
+                *held_up().entry(at).or_default() += 1;
+            }
             Err(SafeText::new(&format!("it does not answer within {}", crate::text::duration(deadline))))
         }
         Err(e) => {
@@ -70,7 +77,7 @@ pub fn ask<A: DeserializeOwned + Send + 'static>(
             Err(failed(e))
         }
     };
-    reap(child, at);
+    reap(child, killed_at);
     answer
 }
 
@@ -79,8 +86,12 @@ pub fn ask<A: DeserializeOwned + Send + 'static>(
 fn reap(child: Child, at: Option<String>) {
     static LEFT: Mutex<Vec<(Child, Option<String>)>> = Mutex::new(Vec::new());
     let gone = |at: &Option<String>| {
-        if let Some(at) = at {
-            held_up().remove(at);
+        let Some(at) = at else { return };
+        if let Entry::Occupied(mut here) = held_up().entry(at.clone()) {
+            *here.get_mut() -= 1;
+            if *here.get() == 0 {
+                here.remove();
+            }
         }
     };
     let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);

@@ -306,7 +306,6 @@ pub fn make_private(path: &Path) -> io::Result<()> {
     sys::open::make_private(path)
 }
 
-/// Tests of modes have to mean the same under any umask.
 /// Reads a regular file with one name, without following a link, without waiting for a pipe, and never more than
 /// `limit` bytes and one.
 ///
@@ -333,6 +332,7 @@ pub fn read_bounded(file: &mut RegularFile, limit: u64) -> Result<Vec<u8>, OpenE
     if bytes.len() as u64 > limit { Err(OpenError::TooLarge(limit)) } else { Ok(bytes) }
 }
 
+/// Tests of modes have to mean the same under any umask.
 #[cfg(test)]
 pub fn usual_umask() {
     sys::open::usual_umask();

@@ -223,6 +223,10 @@ impl Tree {
     }
 }
 
+/// Whether what a descendant leaves behind when it ends is found among the descendants still. Where it is not, that there
+/// are none says nothing.
+pub const KEEPS_ORPHANS: bool = sys::process::KEEPS_ORPHANS;
+
 /// The living descendants of a process, itself not included.
 pub fn descendants(of_pid: u32) -> Vec<Process> {
     sys::process::descendants(of_pid)

@@ -17,9 +17,10 @@ pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
     let of = |states: &[State]| states.iter().filter_map(unseen).sum::<u32>() as usize;
     let mut found = Vec::new();
     if doc.service == ServiceState::Stopped {
+        // The system's service is that of the usual place.
+        let system = if pcm == "pcm" { "`systemctl start pcm` or " } else { "" };
         found.push(format!(
-            "The service is not running, so nothing runs by itself: start it with `systemctl start pcm` or `{pcm} \
-             service run`."
+            "The service is not running, so nothing runs by itself: start it with {system}`{pcm} service run`."
         ));
     }
     let mut states = |states: &[State], what: &str, how: String| {

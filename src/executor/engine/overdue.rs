@@ -46,6 +46,9 @@ impl Executor {
     /// busy with it.
     pub(super) fn see_unrecorded(&mut self, row: &AttemptRow, now: Wall) {
         let (run, mono) = (row.run(), self.world.monotonic());
+        if self.known.unrecorded.as_ref().is_some_and(|(of, _)| of.as_str() != run) {
+            self.known.unrecorded = None;
+        }
         let known = self.unrecorded.take().filter(|known| known.run == run);
         if let Some(known) = known.as_ref().filter(|known| mono.since(known.looked) < LOOK) {
             self.unrecorded = Some(Unrecorded { run, ..*known });
@@ -60,8 +63,8 @@ impl Executor {
         if mono.since(known.since) >= UNRECORDED {
             let keep = crate::text::duration(run_host::KEEP);
             let why = format!(
-                "{} has ended, and its run host cannot write down how: see whether {} can be written. It tries for {keep}, \
-                 then the run counts as interrupted; until then nothing else starts",
+                "{} has ended, and its run host cannot write down how: see whether {} can be written. It tries for {keep} \
+                 from its end, then the run counts as interrupted; until then nothing else starts",
                 known.run,
                 self.known.layout.runs().join(&known.run).display()
             );

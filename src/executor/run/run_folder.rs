@@ -284,10 +284,11 @@ impl RunFolder {
         at_work
     }
 
-    /// Whether the run host lives and nothing else of the run does: it only has to write down how it ended.
+    /// Whether the run host lives and nothing else of the run does: it only has to write down how it ended. False where
+    /// that cannot be known.
     pub fn only_host(&self, known: Option<&Started>) -> bool {
         let host = self.host(known).map(|started| started.host);
-        host.is_some_and(|host| {
+        host.filter(|_| process::KEEPS_ORPHANS).is_some_and(|host| {
             process::alive(&host) && !process::is_stopped(&host) && process::descendants(host.pid).is_empty()
         })
     }

@@ -90,22 +90,27 @@ fn all_removed(removed: Vec<Result<ShareNews, SafeText>>) -> Result<usize, SafeT
 }
 
 /// Delivers to one place after the other until one takes everything, or has news; where there is none, what the first one
-/// gave.
+/// that took something gave, else what the first one gave.
 fn first_that_takes_it(
     places: &[PathBuf],
     deliver: impl Fn(&PathBuf) -> Result<ShareNews, SafeText>,
 ) -> Result<ShareNews, SafeText> {
-    let mut first = None;
+    let (mut first, mut in_part) = (None, None);
     for place in places {
         let news = deliver(place);
-        if let Ok(ShareNews::Delivered(delivery)) = &news
-            && (delivery.place.is_some() || delivery.found.is_some())
-        {
-            return news;
+        match &news {
+            Ok(ShareNews::Delivered(done)) if done.place.is_some() || done.found.is_some() => return news,
+            Ok(ShareNews::Delivered(done))
+                if done.stands.is_some() || done.results.as_ref().is_ok_and(|n| *n > 0) =>
+            {
+                in_part.get_or_insert(news);
+            }
+            _ => {
+                first.get_or_insert(news);
+            }
         }
-        first.get_or_insert(news);
     }
-    first.unwrap_or_else(|| Err("there is no share that may be written".into()))
+    in_part.or(first).unwrap_or_else(|| Err("there is no share that may be written".into()))
 }
 
 /// New results wait for the removal of old ones. What is not removed by then is removed another day.
@@ -315,6 +320,15 @@ mod tests {
         assert_eq!(done.place, Some("takes".into()));
         assert_eq!(asked.take(), ["hangs", "refuses", "takes"]);
         assert!(first_that_takes_it(&places[..2], deliver).is_err_and(|why| why.as_str().contains("20s")));
+        // What arrived in part is not forgotten.
+        let in_part = |place: &PathBuf| match place.to_str().unwrap() {
+            "hangs" => Err("it does not answer within 20s".into()),
+            _ => Ok(ShareNews::Delivered(Delivery { results: Ok(3), ..Delivery::failed(&"full".into()) })),
+        };
+        let Ok(ShareNews::Delivered(done)) = first_that_takes_it(&places[..2], in_part) else {
+            unreachable!()
+        };
+        assert_eq!(done.results, Ok(3));
     }
 
     #[test]

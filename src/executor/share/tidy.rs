@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The most runs that are told of at once.
 const MAX_RUNS: usize = 10_000;
@@ -49,7 +50,7 @@ pub struct Tidied {
     /// How many transcripts were removed.
     pub transcripts: usize,
     /// What everything takes then.
-    pub space: Space,
+    pub space: Option<Space>,
     /// What could not be removed or looked at, the first of it.
     pub fault: Option<SafeText>,
 }
@@ -74,6 +75,9 @@ pub struct KeptContent {
     pub since: Wall,
 }
 
+/// What is kept is measured for no longer than this: whatever carries this out has a deadline of its own.
+const MEASURED: Duration = Duration::from_secs(60);
+
 impl Tidying {
     /// Carries it out, which takes as long as it takes. What cannot be done holds up nothing else.
     pub fn carry_out(&self) -> Tidied {
@@ -92,21 +96,24 @@ impl Tidying {
         tidied
     }
 
-    fn space(&self) -> Space {
-        let (state, transcripts) = (size(&self.state), size(&self.transcripts));
+    /// Never so long that nothing is tidied for it.
+    fn space(&self) -> Option<Space> {
+        let until = Instant::now() + MEASURED;
+        let size = |folder: &Path| {
+            let (bytes, whole) = size(folder, Some(until));
+            whole.then_some(bytes)
+        };
+        let (state, log, transcripts) = (size(&self.state)?, size(&self.log)?, size(&self.transcripts)?);
         // By default one folder is in the other, and nothing is counted twice where it is named apart.
-        let within = |folder: &Path, in_it: u64| size(folder).saturating_sub(in_it);
-        Space {
-            state: if self.log.starts_with(&self.state) {
-                within(&self.state, size(&self.log))
-            } else {
-                state
-            },
-            stage: size(&self.stage),
+        let less =
+            |whole: u64, part: u64, within: bool| if within { whole.saturating_sub(part) } else { whole };
+        Some(Space {
+            state: less(state, log, self.log.starts_with(&self.state)),
+            stage: size(&self.stage)?,
             transcripts,
-            outbox: size(&self.outbox),
-            logs: within(&self.log, if self.transcripts.starts_with(&self.log) { transcripts } else { 0 }),
-        }
+            outbox: size(&self.outbox)?,
+            logs: less(log, transcripts, self.transcripts.starts_with(&self.log)),
+        })
     }
 
     fn old_transcripts(&self) -> io::Result<Vec<PathBuf>> {
@@ -141,7 +148,7 @@ impl Tidying {
             // What is not complete has no age that would save it.
             let since = fs::metadata(&files).and_then(|meta| meta.modified());
             let since = since.map_or_else(|_| Wall::default(), Wall::from);
-            KeptContent { bytes: size(&files), hash, since }
+            KeptContent { bytes: size(&files, None).0, hash, since }
         };
         Ok(content::find_staged(&self.stage)?.into_iter().map(kept).collect())
     }
@@ -176,16 +183,31 @@ fn at(path: &Path, e: &io::Error) -> io::Error {
 }
 
 /// What cannot be looked at counts nothing.
-fn size(folder: &Path) -> u64 {
-    let files = walkdir::WalkDir::new(folder).into_iter().flatten();
-    files.filter_map(|entry| entry.metadata().ok()).filter(fs::Metadata::is_file).map(|meta| meta.len()).sum()
+/// Of the files in it, as far as they could be seen until then; and whether that was all of them.
+fn size(folder: &Path, until: Option<Instant>) -> (u64, bool) {
+    let (mut bytes, mut whole) = (0, true);
+    for entry in walkdir::WalkDir::new(folder) {
+        if until.is_some_and(|until| Instant::now() > until) {
+            return (bytes, false);
+        }
+        match entry.and_then(|entry| entry.metadata()) {
+            Ok(meta) => bytes += if meta.is_file() { meta.len() } else { 0 },
+            // It was not there, or went in this moment.
+            Err(e) => whole &= is_gone(&e),
+        }
+    }
+    (bytes, whole)
+}
+
+fn is_gone(e: &walkdir::Error) -> bool {
+    e.io_error().is_some_and(|e| e.kind() == io::ErrorKind::NotFound)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     fn tidying(at: &Path, before: Option<Wall>, open: &[&str]) -> Tidying {
         Tidying {
@@ -209,7 +231,8 @@ mod tests {
     fn what_was_put_away_is_removed_and_the_rest_is_told() {
         let dir = tempfile::tempdir().unwrap();
         let (runs, stage) = (dir.path().join("runs"), dir.path().join("stage"));
-        assert_eq!(tidying(dir.path(), None, &[]).carry_out(), Tidied::default());
+        let nothing = Tidied { space: Some(Space::default()), ..Tidied::default() };
+        assert_eq!(tidying(dir.path(), None, &[]).carry_out(), nothing);
         for run in ["BP00001-1", "BP00001-2", "BP00002-1"] {
             file(&runs.join(run).join("exit"), b"{}");
         }

@@ -151,7 +151,7 @@ pub struct StatusDoc {
     #[serde(default)]
     pub undelivered: Option<Undelivered>,
     /// What this machine's own files take, as the service last saw it, once an hour and after each run; None: it has not
-    /// looked yet, or none runs.
+    /// looked yet, could not see all, or none runs.
     #[serde(default)]
     pub space: Option<Space>,
 }
@@ -159,7 +159,7 @@ pub struct StatusDoc {
 /// How many bytes this machine's own files take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Space {
-    /// The whole state folder, with stage and outbox in it.
+    /// The state folder, with stage and outbox and without the logs in it.
     pub state: u64,
     /// Files of packages.
     pub stage: u64,

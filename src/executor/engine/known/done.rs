@@ -92,7 +92,7 @@ impl Known {
         };
         let why = match state {
             RestartState::Asked => "the system was asked to restart".into(),
-            _ => plan.why,
+            _ => self.named_here(plan.code, &plan.why),
         };
         RestartDoc {
             restart_pending: state != RestartState::None,

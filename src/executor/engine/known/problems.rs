@@ -3,7 +3,7 @@
 use super::super::history_lost;
 use super::Known;
 use super::views::Views;
-use crate::decision;
+use crate::decision::{self, Decision};
 use crate::site::content::ContentFact;
 use crate::site::instruction::{ContentHash, Entry};
 use crate::site::trust::TrustVerdict;
@@ -191,7 +191,10 @@ impl Views<'_> {
     fn not_copied(&self) -> Vec<Problem> {
         let known = self.known;
         let verdicts = known.verdicts(self.now);
-        let due = verdicts.iter().filter(|d| d.state == State::Waiting);
+        let only_its_files = |d: &&Decision| {
+            d.state == State::Waiting && d.blocked_by().iter().all(|c| *c == Code::ContentMissing)
+        };
+        let due = verdicts.iter().filter(only_its_files);
         let mut missing: BTreeMap<&ContentHash, Problem> = BTreeMap::new();
         for request in due.filter_map(|d| known.find_request(d.request_id?)) {
             let Some(hash) = &request.content_sha256 else { continue };
@@ -204,7 +207,14 @@ impl Views<'_> {
             let file = Path::new("packages").join(request.package_id.as_str());
             missing.entry(hash).or_insert_with(|| problem(Code::ContentMissing.as_str(), &file, message));
         }
-        missing.into_values().collect()
+        let more = missing.len().saturating_sub(MOST_HOPELESS);
+        let mut problems: Vec<Problem> = missing.into_values().take(MOST_HOPELESS).collect();
+        if more > 0 {
+            let message =
+                format!("the files of {more} more packages could not be copied. pcm list names them");
+            problems.push(problem(Code::ContentMissing.as_str(), Path::new("packages"), message));
+        }
+        problems
     }
 
     /// Packages whose files are not those that were published.
@@ -238,7 +248,7 @@ impl Known {
             return words.clone();
         }
         let own = format!("pcm {} service run", flags.join(" "));
-        let general = "systemctl start pcm, or pcm service run";
+        let general = Code::NoService.row().remedy.trim_start_matches("Start the service: ");
         SafeText::new(&words.as_str().replace(general, &own))
     }
 }

@@ -264,6 +264,7 @@ impl Views<'_> {
         })
     }
 
+    /// The document of one gate.
     fn gate_doc(&self, gate: &GateResult) -> GateDoc {
         let (next_change, changes_on) = match gate.change {
             Change::At(at) => (Some(at), ChangesOn::Time),
@@ -377,7 +378,6 @@ fn end_of(row: &AttemptRow) -> Option<Wall> {
     row.attempt.ended_at.or(running.then_some(Wall::MAX_UTC))
 }
 
-/// The document of one gate.
 /// Running first, then what is to come, then what needs a look, then what is done.
 fn order(group: Group) -> u8 {
     match group {

@@ -11,7 +11,7 @@ mod tree;
 
 pub use leftovers::{kill_at_once, leftovers, release};
 pub use spawn::{act_as, ignore_hangups, spawn_detached};
-pub use tree::{Tree, descendants, kill_until_none, wake};
+pub use tree::{KEEPS_ORPHANS, Tree, descendants, kill_until_none, wake};
 
 use super::{account, proc};
 use crate::host::account::Account;

@@ -158,6 +158,9 @@ fn how(status: WaitStatus) -> Option<Ended> {
     code.or_else(|| status.terminating_signal().map(Ended::Signal))
 }
 
+/// The run host is their subreaper.
+pub const KEEPS_ORPHANS: bool = true;
+
 pub fn descendants(of_pid: u32) -> Vec<Process> {
     let all = proc::all();
     let mut children: HashMap<u32, Vec<&Stat>> = HashMap::new();

@@ -107,6 +107,9 @@ pub fn is_stopped(_pid: u32) -> bool {
 
 pub fn wake(_process: Process) {}
 
+/// Its parent is a number, which may be gone.
+pub const KEEPS_ORPHANS: bool = false;
+
 pub fn descendants(of_pid: u32) -> Vec<Process> {
     let table = parents();
     let mut found: Vec<Process> = Vec::new();
