@@ -5,6 +5,7 @@ use super::{MAX_NAME, Said, command, fill, listed, within};
 use crate::fields::cut;
 use crate::site::package::{InstalledIf, Named};
 use crate::terms::Platform;
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 /// The largest `control.tar`, packed or not. That of the largest packages of Debian has 3 MB.
@@ -13,6 +14,8 @@ const MAX_CONTROL_TAR: u64 = 16 << 20;
 const MAX_ENTRIES: usize = 10_000;
 /// The largest `control`.
 const MAX_CONTROL: u64 = 256 << 10;
+/// The most fields of it; those of Debian know about fifty.
+const MAX_FIELDS: usize = 1_000;
 /// The most members that stand before it.
 const MAX_MEMBERS: usize = 16;
 /// The memory that unpacking may take, in KiB.
@@ -190,6 +193,7 @@ impl<R: Read> Read for Limited<R> {
 /// `Key: value` lines; what begins with a blank goes on.
 fn fields(text: &str) -> Result<Vec<(String, String)>, String> {
     let mut fields: Vec<(String, String)> = Vec::new();
+    let mut known = BTreeSet::new();
     for (number, line) in (1..).zip(text.lines()) {
         if line.trim().is_empty() {
             if fields.is_empty() { continue } else { break }
@@ -207,7 +211,10 @@ fn fields(text: &str) -> Result<Vec<(String, String)>, String> {
         let Some((key, value)) = line.split_once(':') else {
             return Err(format!("control, line {number}: wanted a key, a colon and a value"));
         };
-        if fields.iter().any(|(k, _)| k.eq_ignore_ascii_case(key)) {
+        if fields.len() == MAX_FIELDS {
+            return Err(format!("control, line {number}: it has more than {MAX_FIELDS} fields"));
+        }
+        if !known.insert(key.to_ascii_lowercase()) {
             return Err(format!("control, line {number}: {:?} is there twice", cut(key, 40)));
         }
         fields.push((key.to_owned(), value.trim().to_owned()));

@@ -9,6 +9,7 @@ use crate::site::package::{InstalledIf, Is};
 use crate::terms::Platform;
 use cfb::CompoundFile;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
@@ -19,13 +20,16 @@ const MAX_PROPERTIES: u64 = 4 << 20;
 const MAX_SUMMARY: u64 = 1 << 20;
 /// The longest property that is taken, in bytes.
 const MAX_TEXT: usize = 4_096;
+/// The properties that are used. Any other one is not even decoded: a million rows may name one long text.
+const USED: [&str; 5] = ["ProductCode", "ProductVersion", "ProductName", "Manufacturer", "ALLUSERS"];
 
 /// What a package says of itself. `name` is what the file is called in the package.
 pub(crate) fn read(file: impl Read + Seek, name: &str, id: PackageId) -> Result<Said, String> {
     let damaged = |e: std::io::Error| format!("it is no Windows Installer package, or damaged: {e}");
     let mut file = CompoundFile::open(file).map_err(damaged)?;
     let properties = properties(&mut file)?;
-    let property = |key: &str| properties.get(key).map(String::as_str).filter(|v| !v.trim().is_empty());
+    let property =
+        |key: &str| properties.get(key).and_then(Option::as_deref).filter(|v| !v.trim().is_empty());
     let code = property("ProductCode").ok_or("its properties have no ProductCode that can be read")?;
     if !is_guid(code) {
         return Err(format!("its ProductCode is none: {:?}", cut(code, 60)));
@@ -127,29 +131,43 @@ fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<usize> {
     Some(part.iter().rev().fold(0, |n, byte| n << 8 | usize::from(*byte)))
 }
 
-/// The table `Property`: two columns of references to strings, one column after the other.
-fn properties<F: Read + Seek>(file: &mut CompoundFile<F>) -> Result<BTreeMap<String, String>, String> {
+/// Each of [`USED`] that is there; None: its text is of a code page that is not known.
+type Properties = BTreeMap<&'static str, Option<String>>;
+
+fn properties<F: Read + Seek>(file: &mut CompoundFile<F>) -> Result<Properties, String> {
     let pool = stream(file, &table("_StringPool"), MAX_POOL)?;
     let texts = stream(file, &table("_StringData"), MAX_TEXTS)?;
     let rows = stream(file, &table("Property"), MAX_PROPERTIES)?;
+    used(&pool, &texts, &rows)
+}
+
+/// Of the table `Property` (two columns of references to strings, one column after the other) what is used.
+pub(super) fn used(pool: &[u8], texts: &[u8], rows: &[u8]) -> Result<Properties, String> {
     let damaged = || "its table of strings is damaged".to_owned();
-    let head = number::<4>(&pool, 0).ok_or_else(damaged)?;
+    let head = number::<4>(pool, 0).ok_or_else(damaged)?;
     // The highest bit says that references have three bytes.
     let (code_page, long) = (head & 0x7fff_ffff, head & 0x8000_0000 != 0);
-    let places = places(&pool, texts.len()).ok_or_else(damaged)?;
-    let text = |reference: usize| -> Option<String> {
+    let places = places(pool, texts.len()).ok_or_else(damaged)?;
+    let text = |reference: usize| -> Option<&[u8]> {
         let (at, length) = *places.get(reference.checked_sub(1)?)?;
-        decode(texts.get(at..at.checked_add(length.min(MAX_TEXT))?)?, code_page)
+        texts.get(at..at.checked_add(length)?)
     };
     let width = if long { 3 } else { 2 };
-    let reference = |at: usize| if long { number::<3>(&rows, at) } else { number::<2>(&rows, at) };
+    let reference = |at: usize| if long { number::<3>(rows, at) } else { number::<2>(rows, at) };
     let count = rows.len() / (2 * width);
     let mut properties = BTreeMap::new();
     for row in 0..count {
-        let (key, value) = (reference(row * width), reference((count + row) * width));
-        // A text of a code page that is not known is none; what needs it asks for it.
-        if let (Some(key), Some(value)) = (key.and_then(text), value.and_then(text)) {
-            properties.entry(key).or_insert(value);
+        // The names that are used are the same bytes in every code page.
+        let Some(key) = reference(row * width).and_then(text) else { continue };
+        let Some(key) = USED.into_iter().find(|used| used.as_bytes() == key) else { continue };
+        // Each is decoded once, however many rows name it.
+        if let Entry::Vacant(first) = properties.entry(key) {
+            let value = reference((count + row) * width).and_then(text);
+            // A text of a code page that is not known is none; what needs it asks for it.
+            first.insert(value.and_then(|value| decode(&value[..value.len().min(MAX_TEXT)], code_page)));
+        }
+        if properties.len() == USED.len() {
+            break;
         }
     }
     Ok(properties)

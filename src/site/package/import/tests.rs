@@ -81,6 +81,11 @@ fn a_debian_package_says_what_it_is_however_it_is_packed() {
     assert_eq!(all.commands[0].how.platforms, [Platform::LinuxX86_64, Platform::LinuxAarch64]);
 }
 
+/// So many fields, each of another name.
+fn fields(many: usize) -> String {
+    (0..many).map(|n| format!("x{n}:\n")).collect()
+}
+
 #[test]
 fn a_hostile_debian_package_is_refused_before_it_costs_anything() {
     let refused = |bytes: &[u8]| deb::read(bytes, "acme.deb").unwrap_err();
@@ -126,6 +131,7 @@ fn a_hostile_debian_package_is_refused_before_it_costs_anything() {
         (deb_with(&CONTROL.replace("4.0-1", "$(reboot)")), "is none"),
         (deb_with(&format!("{CONTROL}Package: other\n")), "is there twice"),
         (deb_with("no colon here\n"), "line 1: wanted a key"),
+        (deb_with(&format!("{CONTROL}{}", fields(1_000))), "line 1002: it has more than 1000 fields"),
     ] {
         let why_not = refused(&bytes);
         assert!(why_not.contains(why), "{why}: {why_not}");
@@ -196,6 +202,25 @@ fn a_windows_installer_package_says_what_it_is() {
             let _ = read(&bytes);
         }
     }
+}
+
+#[test]
+fn of_a_million_properties_those_that_are_used_are_decoded() {
+    let (long, keys) = (4_096_u16, ["ALLUSERS", "ProductName", "x"]);
+    // References of two bytes, texts of Windows-1252: one long text, then the names.
+    let mut pool = vec![0xe4, 4, 0, 0];
+    let mut texts = vec![0x80; usize::from(long)];
+    pool.extend([long.to_le_bytes(), 1_u16.to_le_bytes()].concat());
+    for key in keys {
+        pool.extend([u16::try_from(key.len()).unwrap().to_le_bytes(), 1_u16.to_le_bytes()].concat());
+        texts.extend(key.as_bytes());
+    }
+    let rows = 100_000;
+    let names: Vec<u8> = (0..rows).flat_map(|n: usize| [2 + (n % 3) as u8, 0]).collect();
+    let values: Vec<u8> = (0..rows).flat_map(|_| [1, 0]).collect();
+    let used = msi::used(&pool, &texts, &[names, values].concat()).unwrap();
+    assert_eq!(used.keys().copied().collect::<Vec<_>>(), ["ALLUSERS", "ProductName"]);
+    assert!(used.values().all(|text| *text == Some("\u{20ac}".repeat(usize::from(long)))));
 }
 
 /// Of each command: its name, its command line, and whether it is automated and background.
