@@ -13,6 +13,7 @@ use crate::site::instruction::Request;
 use crate::site::instruction::command::platform_programs;
 use crate::site::instruction::parse::Defaults;
 use crate::site::lint::{self, Asked, Found};
+use crate::site::package::shelf::Left;
 use crate::site::share::{INS_FOLDER, open_bounded};
 use crate::site::trust::TrustMode;
 use crate::text;
@@ -37,9 +38,9 @@ pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> 
     say(app, found)
 }
 
-/// Judges packages, by their folders.
-pub fn packages(app: &App, folders: &[PathBuf], hashes: bool) -> Result<Exit> {
-    let found = asked(app, None, hashes, |asked| Ok(lint::packages(folders, asked)))?;
+/// Judges packages, by their folders, and what is left of others.
+pub fn packages(app: &App, folders: &[PathBuf], left: &[Left], hashes: bool) -> Result<Exit> {
+    let found = asked(app, None, hashes, |asked| Ok(lint::packages(folders, left, asked)))?;
     say(app, found)
 }
 

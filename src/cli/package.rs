@@ -25,14 +25,18 @@ pub fn run(app: &App, verb: &PackageVerb) -> Result<Exit> {
         PackageVerb::Import(args) => import(app, args),
         PackageVerb::List => list(app),
         PackageVerb::Lint { packages, hashes } => {
-            let folders = match packages.as_slice() {
+            let (folders, left) = match packages.as_slice() {
                 [] => {
                     let shelf = shelf(app)?;
-                    shelf.ids()?.into_iter().map(|id| shelf.path(id)).collect()
+                    let standing = shelf.standing()?;
+                    (standing.ids.into_iter().map(|id| shelf.path(id)).collect(), standing.left)
                 }
-                named => named.iter().map(|one| folder(app, one)).collect::<Result<Vec<_>>>()?,
+                named => {
+                    let folders = named.iter().map(|one| folder(app, one)).collect::<Result<Vec<_>>>()?;
+                    (folders, Vec::new())
+                }
             };
-            super::lint::packages(app, &folders, *hashes)
+            super::lint::packages(app, &folders, &left, *hashes)
         }
         PackageVerb::Content { package } => content(app, package),
     }
@@ -304,6 +308,17 @@ fn import_page(app: &App, doc: &ImportDoc) -> Page {
 #[derive(Debug, Serialize)]
 struct ListDoc {
     packages: Vec<RowDoc>,
+    /// What interrupted imports and replacements left.
+    left: Vec<LeftDoc>,
+}
+
+/// One of these.
+#[derive(Debug, Serialize)]
+struct LeftDoc {
+    package_id: PackageId,
+    path: SafeText,
+    problem: SafeText,
+    remedy: SafeText,
 }
 
 /// One package, with the keys of its file; what cannot be read is null, and `problem` says why.
@@ -326,8 +341,15 @@ struct RowDoc {
 fn list(app: &App) -> Result<Exit> {
     let shelf = shelf(app)?;
     let programs = super::lint::programs(app);
-    let rows = shelf.ids()?.into_iter().map(|id| row(&shelf, id, &programs));
-    let doc = ListDoc { packages: rows.collect() };
+    let standing = shelf.standing()?;
+    let rows = standing.ids.into_iter().map(|id| row(&shelf, id, &programs));
+    let left = standing.left.iter().map(|left| LeftDoc {
+        package_id: left.id,
+        path: left.path.display().to_string().into(),
+        problem: left.words().into(),
+        remedy: left.remedy().into(),
+    });
+    let doc = ListDoc { packages: rows.collect(), left: left.collect() };
     app.out.view(&doc, || list_page(app, &shelf, &doc))?;
     Ok(Exit::Done)
 }
@@ -387,8 +409,21 @@ fn list_page(app: &App, shelf: &Shelf, doc: &ListDoc) -> Page {
     let mut page = Page::new(app.out.width);
     if doc.packages.is_empty() {
         page.line(format!("There is no package in {}.", shelf.dir.display()));
-        return page;
+    } else {
+        page.table(&packages(doc));
     }
+    for row in &doc.packages {
+        if let Some(problem) = &row.problem {
+            page.item("! ", format!("{}: {problem}", row.package_id));
+        }
+    }
+    for left in &doc.left {
+        page.item("! ", format!("{}. {}", left.problem, left.remedy));
+    }
+    page
+}
+
+fn packages(doc: &ListDoc) -> Table {
     let columns = [
         fixed("PACKAGE"),
         words("NAME", 16),
@@ -414,11 +449,5 @@ fn list_page(app: &App, shelf: &Shelf, doc: &ListDoc) -> Page {
             ],
         );
     }
-    page.table(&table);
-    for row in &doc.packages {
-        if let Some(problem) = &row.problem {
-            page.item("! ", format!("{}: {problem}", row.package_id));
-        }
-    }
-    page
+    table
 }

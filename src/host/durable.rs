@@ -112,18 +112,19 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
 const PUT_AWAY: &str = ".gone-";
 
 /// Takes a file or folder out of the way, in one short step however much is in it: whoever looks for its name finds nothing
-/// of it, and [`remove_put_away`] removes it later. After a power cut it may be back, whole.
+/// of it, and [`remove_put_away`] or [`remove_away`] removes it later. After a power cut it may be back, whole. Returns where
+/// it is now.
 ///
 /// # Errors
 /// As the system reports them; it is where it was.
-pub fn put_away(folder: &Path, name: &str) -> io::Result<()> {
+pub fn put_away(folder: &Path, name: &str) -> io::Result<PathBuf> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     loop {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let away = folder.join(format!("{PUT_AWAY}{}-{count}-{name}", std::process::id()));
         // By an earlier process with this pid.
         if fs::symlink_metadata(&away).is_err() {
-            return fs::rename(folder.join(name), away);
+            return fs::rename(folder.join(name), &away).map(|()| away);
         }
     }
 }
@@ -131,6 +132,21 @@ pub fn put_away(folder: &Path, name: &str) -> io::Result<()> {
 /// Whether what has this name was put away.
 pub fn is_put_away(name: &str) -> bool {
     name.starts_with(PUT_AWAY)
+}
+
+/// The name that something had before it was put away, by the one that it has now; None: it was not put away.
+pub fn name_before(name: &str) -> Option<&str> {
+    let mut parts = name.strip_prefix(PUT_AWAY)?.splitn(3, '-');
+    let counted = |part: Option<&str>| part.is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()));
+    (counted(parts.next()) && counted(parts.next())).then(|| parts.next()).flatten()
+}
+
+/// Removes one thing that was put away, as [`remove_put_away`] removes all of a folder.
+///
+/// # Errors
+/// What could not be removed.
+pub fn remove_away(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() { remove_tree(path) } else { fs::remove_file(path) }
 }
 
 /// Removes what was put away in a folder, which takes as long as it takes. No link is followed, and what somebody has
@@ -150,11 +166,7 @@ pub fn remove_put_away(folder: &Path) -> io::Result<()> {
             continue;
         }
         let path = entry.path();
-        let removed = match entry.file_type() {
-            Ok(kind) if kind.is_dir() => remove_tree(&path),
-            _ => fs::remove_file(&path),
-        };
-        if let Err(e) = removed {
+        if let Err(e) = remove_away(&path) {
             failed = failed.and(Err(io::Error::new(e.kind(), format!("{}: {e}", path.display()))));
         }
     }
@@ -346,6 +358,22 @@ mod tests {
         fs::write(taken.join("x"), b"").unwrap();
         assert!(write(&taken, b"bytes").is_err());
         assert_eq!(names(dir.path()), ["taken"]);
+    }
+
+    #[test]
+    fn what_was_put_away_is_known_by_its_name_and_removed_for_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["one-a", "two"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        let one = put_away(dir.path(), "one-a").unwrap();
+        let two = put_away(dir.path(), "two").unwrap();
+        assert_eq!(name_before(one.file_name().unwrap().to_str().unwrap()), Some("one-a"));
+        for other in ["two", ".gone-", ".gone-1-two", ".gone-x-1-two"] {
+            assert_eq!(name_before(other), None, "{other}");
+        }
+        remove_away(&one).unwrap();
+        assert!(two.is_dir() && !one.exists());
     }
 
     #[test]

@@ -257,6 +257,36 @@ fn a_package_begins_with_every_key_explained_and_says_what_is_to_be_done() {
 }
 
 #[test]
+fn what_an_interrupted_replacement_left_is_told_with_the_way_back() {
+    let site = Site::new();
+    site.json(&["package", "new", "--name", "Acme", &share(&site)]);
+    let packages = site.share().join("packages");
+    let away = packages.join(".gone-4711-0-BP000001");
+    std::fs::rename(packages.join("BP000001"), &away).unwrap();
+    make_dir(&packages.join(".BP000009.abcdef"));
+    let mv = format!("mv {} {}", path(&away), path(&packages.join("BP000001")));
+    let list = site.json(&["package", "list", &share(&site)]);
+    assert_eq!(list["left"][1]["package_id"], "BP000001", "{list}");
+    assert_eq!(list["left"][1]["remedy"], Value::from(mv.as_str()), "{list}");
+    let words = text(&site.pcm(&["package", "list", &share(&site)]));
+    assert!(words.contains("the replacement of BP000001 was interrupted"), "{words}");
+    for args in [&["package", "lint", &share(&site)][..], &["site", "lint", path(&site.share())]] {
+        let doc = site.json_of(args);
+        let row = |word: &str| {
+            let rows = doc["items"].as_array().unwrap();
+            rows.iter().find(|row| row["evidence"].as_str().unwrap().contains(word)).unwrap().clone()
+        };
+        let (gone, begun) = (row("replacement of BP000001"), row("import of BP000009"));
+        assert_eq!((&gone["verdict"], &gone["remedy"]), (&"block".into(), &mv.as_str().into()), "{doc}");
+        assert_eq!(begun["verdict"], "unknown", "{doc}");
+        assert!(begun["remedy"].as_str().unwrap().contains("rm -r "), "{doc}");
+    }
+    let new = site.json(&["package", "new", &share(&site)]);
+    assert_eq!(new["package_id"], "BP000002", "its id is taken");
+    assert_eq!(site.refused(&["package", "new", "BP000001", &share(&site)], 3)["code"], "package-exists");
+}
+
+#[test]
 fn lint_of_packages_finds_what_asks_leads_out_or_wipes() {
     let site = Site::new();
     site.package("BP00000A", "read -p 'Sure? ' answer");

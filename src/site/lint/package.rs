@@ -5,21 +5,20 @@ use super::{Asked, Found, asks, content, count, place};
 use crate::host::open::{Folder, OpenError};
 use crate::site::ids::PackageId;
 use crate::site::instruction::Program;
-use crate::site::package::shelf::{self, FOLDER};
+use crate::site::package::shelf::{self, FOLDER, Left, LeftOf};
 use crate::site::package::{self, Package, PackageCommand};
 use crate::terms::Problem;
 use std::path::PathBuf;
 
-/// The most packages of a share.
-const MAX_PACKAGES: usize = 100_000;
 /// Words of what cannot be undone.
 const DANGERS: &[&str] = &[
     "wipe", "wipefs", "format", "erase", "mkfs", "diskpart", "fdisk", "parted", "shred", "deltree", "reimage",
 ];
 
-/// Judges these packages, by their folders.
-pub fn packages(folders: &[PathBuf], asked: &Asked<'_>) -> Found {
+/// Judges these packages, by their folders, and what is left of others.
+pub fn packages(folders: &[PathBuf], left: &[Left], asked: &Asked<'_>) -> Found {
     let mut found = Found::default();
+    remains(left, &mut found);
     for path in folders {
         match Folder::open(path) {
             Ok(folder) => {
@@ -44,17 +43,14 @@ pub fn packages(folders: &[PathBuf], asked: &Asked<'_>) -> Found {
 /// Judges every definition on a share. A package without one is none of ours: a machine does not need it.
 pub(super) fn on_share(root: &Folder, asked: &Asked<'_>, found: &mut Found) {
     let Ok(all) = root.folder(FOLDER) else { return };
-    let mut names = match all.names(MAX_PACKAGES) {
-        Ok(names) => names,
+    let standing = match shelf::standing(&all) {
+        Ok(standing) => standing,
         Err(e) => return found.block("packages", format!("{FOLDER}: {e}"), "Look at that folder"),
     };
-    names.sort();
+    remains(&standing.left, found);
     let mut judged = 0;
-    for name in names.iter().filter_map(|name| name.to_str()) {
-        if name.parse::<PackageId>().is_err() {
-            continue;
-        }
-        let Ok(folder) = all.folder(name) else { continue };
+    for id in standing.ids {
+        let Ok(folder) = all.folder(id.as_str()) else { continue };
         if !matches!(folder.file(package::NAME), Err(OpenError::Missing)) {
             judge(&folder, asked, found);
             judged += 1;
@@ -63,6 +59,16 @@ pub(super) fn on_share(root: &Folder, asked: &Asked<'_>, found: &mut Found) {
     let judged = count(judged, "definition");
     found.looked("packages", judged.clone());
     found.looked("bounds", judged);
+}
+
+/// What interrupted imports and replacements left.
+fn remains(left: &[Left], found: &mut Found) {
+    for one in left {
+        match one.what {
+            LeftOf::Away => found.block("packages", one.words(), one.remedy()),
+            LeftOf::Replaced | LeftOf::Begun => found.unknown("packages", one.words(), one.remedy()),
+        }
+    }
 }
 
 /// Judges a package by its definition; its files are looked at where they are asked for.

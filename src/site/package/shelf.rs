@@ -12,7 +12,9 @@ use crate::site::instruction::ContentHash;
 use crate::site::share::read_bounded;
 use crate::site::site_file;
 use crate::terms::Problem;
+use crate::text::shell_word;
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -43,6 +45,87 @@ pub struct Brought {
     pub to: String,
 }
 
+/// What stands in the folder of all packages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The packages. What has another name than an id is none.
+    pub ids: BTreeSet<PackageId>,
+    /// What an import or a replacement left that did not end as it should, sorted by its path.
+    pub left: Vec<Left>,
+}
+
+/// Something of a package that has not the package's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// Whose.
+    pub id: PackageId,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is.
+    pub what: LeftOf,
+}
+
+/// What is left of what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftOf {
+    /// The package itself: it was put away for a new one, which never got its name.
+    Away,
+    /// The old package, after the new one got its name.
+    Replaced,
+    /// A new package that does not have its name yet.
+    Begun,
+}
+
+impl Standing {
+    /// What names of files in the folder `dir` mean.
+    fn of(dir: &Path, names: &[OsString]) -> Self {
+        let names: Vec<&str> = names.iter().filter_map(|name| name.to_str()).collect();
+        let ids: BTreeSet<PackageId> = names.iter().filter_map(|name| name.parse().ok()).collect();
+        let left = |name: &&str| {
+            let id_of = |text: &str| text.parse::<PackageId>().ok();
+            let (id, what) = match durable::name_before(name).and_then(id_of) {
+                Some(id) if ids.contains(&id) => (id, LeftOf::Replaced),
+                Some(id) => (id, LeftOf::Away),
+                // As `place` names what it builds.
+                None => (id_of(name.strip_prefix('.')?.split_once('.')?.0)?, LeftOf::Begun),
+            };
+            Some(Left { id, path: dir.join(name), what })
+        };
+        let mut left: Vec<Left> = names.iter().filter_map(left).collect();
+        left.sort_by(|a, b| a.path.cmp(&b.path));
+        Self { ids, left }
+    }
+}
+
+impl Left {
+    /// What it is, as a sentence without its full stop.
+    pub fn words(&self) -> String {
+        let (id, path) = (self.id, self.path.display());
+        match self.what {
+            LeftOf::Away => format!("the replacement of {id} was interrupted, and the package is now {path}"),
+            LeftOf::Replaced => {
+                format!("{path}: {id} was replaced, and this is what is left of the old package")
+            }
+            LeftOf::Begun => format!("{path}: an import of {id} was interrupted here, or is at work"),
+        }
+    }
+
+    /// The command that mends it.
+    pub fn remedy(&self) -> String {
+        match self.what {
+            LeftOf::Away => mv(&self.path, &self.path.with_file_name(self.id.as_str())),
+            LeftOf::Replaced | LeftOf::Begun => {
+                format!("If no import is at work: rm -r {}", shell_word(&self.path.display().to_string()))
+            }
+        }
+    }
+}
+
+fn mv(from: &Path, to: &Path) -> String {
+    let word = |path: &Path| shell_word(&path.display().to_string());
+    format!("mv {} {}", word(from), word(to))
+}
+
 impl Shelf {
     /// Looks where packages are, and of which site.
     ///
@@ -66,28 +149,27 @@ impl Shelf {
         Err(no_share(root, &why))
     }
 
-    /// The ids of all packages, sorted. What has another name is none.
+    /// What stands in the folder.
     ///
     /// # Errors
-    /// The folder cannot be read.
-    pub fn ids(&self) -> Result<Vec<PackageId>, Failure> {
-        let names = match Folder::open(&self.dir).and_then(|folder| folder.names(MAX_PACKAGES)) {
-            Err(OpenError::Missing) => Vec::new(),
-            other => other.map_err(|e| cannot_read(&self.dir, &e.to_string()))?,
-        };
-        let ids = names.iter().filter_map(|name| name.to_str()?.parse::<PackageId>().ok());
-        Ok(ids.collect::<BTreeSet<_>>().into_iter().collect())
+    /// It cannot be read.
+    pub fn standing(&self) -> Result<Standing, Failure> {
+        match Folder::open(&self.dir).and_then(|folder| standing(&folder)) {
+            Err(OpenError::Missing) => Ok(Standing::default()),
+            other => other.map_err(|e| cannot_read(&self.dir, &e.to_string())),
+        }
     }
 
-    /// The id after the highest of this site; where that is the last of all, the lowest that is free.
+    /// The id after the highest of this site, of packages that are away, too; where that is the last of all, the lowest that is free.
     ///
     /// # Errors
     /// The folder cannot be read, or all are taken.
     pub fn next_id(&self) -> Result<PackageId, Failure> {
         const BASE: u64 = 36;
-        let all = self.ids()?;
+        let Standing { mut ids, left } = self.standing()?;
+        ids.extend(left.iter().filter(|l| l.what == LeftOf::Away).map(|l| l.id));
         let number = |id: &PackageId| u64::from_str_radix(&id.as_str()[3..], BASE as u32).unwrap_or(u64::MAX);
-        let taken: BTreeSet<u64> = all.iter().filter(|id| id.site() == self.site).map(number).collect();
+        let taken: BTreeSet<u64> = ids.iter().filter(|id| id.site() == self.site).map(number).collect();
         let last = BASE.pow(5) - 1;
         let next = match taken.last() {
             None => Some(1),
@@ -127,7 +209,13 @@ impl Shelf {
         if !replace && fs::symlink_metadata(self.path(id)).is_ok() {
             return Err(exists(&self.path(id)));
         }
-        Ok(())
+        let standing = self.standing()?;
+        match standing.left.iter().find(|l| l.id == id && l.what == LeftOf::Away) {
+            Some(away) if !replace => {
+                Err(Failure::new(Exit::Refused, "package-exists", away.words(), away.remedy()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Puts a package there: its definition, copies of its files with their hashes, and files that stand beside them.
@@ -165,20 +253,40 @@ impl Shelf {
             made(durable::create_new(&path, bytes), &path)?;
         }
         let path = self.path(id);
-        if replace && fs::symlink_metadata(&path).is_ok() {
-            made(durable::put_away(&self.dir, id.as_str()), &path)?;
-        }
-        // A folder with something in it is never renamed over.
-        match fs::rename(new.path(), &path) {
-            Err(_) if !replace && fs::symlink_metadata(&path).is_ok() => return Err(exists(&path)),
-            other => made(other, &path)?,
-        }
+        let old = self.name(new.path(), id, replace)?;
         drop(new.keep());
-        made(durable::sync_dir(&self.dir), &self.dir)?;
-        // What is left of the old one has no package's name; whoever replaces next removes it.
-        let _ = durable::remove_put_away(&self.dir);
+        durable::sync_dir(&self.dir).map_err(|e| not_synced(&path, old.as_deref(), &e.to_string()))?;
+        if let Some(old) = old {
+            // Only what this import put away: anything else there may be the only copy. What stays is told by lint.
+            let _ = durable::remove_away(&old);
+        }
         Ok(written)
     }
+
+    /// Gives what was built the package's name. Where a package had it, that one is put away before; returns where it is.
+    fn name(&self, new: &Path, id: PackageId, replace: bool) -> Result<Option<PathBuf>, Failure> {
+        let path = self.path(id);
+        let old = if replace && fs::symlink_metadata(&path).is_ok() {
+            Some(made(durable::put_away(&self.dir, id.as_str()), &path)?)
+        } else {
+            None
+        };
+        // A folder with something in it is never renamed over.
+        match (fs::rename(new, &path), old) {
+            (Ok(()), old) => Ok(old),
+            (Err(e), Some(old)) => Err(back(&old, &path, &e.to_string())),
+            (Err(_), None) if !replace && fs::symlink_metadata(&path).is_ok() => Err(exists(&path)),
+            (Err(e), None) => Err(not_made(&path, &e.to_string())),
+        }
+    }
+}
+
+/// What stands in the open folder of all packages.
+///
+/// # Errors
+/// It cannot be read, or holds too much.
+pub fn standing(folder: &Folder) -> Result<Standing, OpenError> {
+    Ok(Standing::of(folder.path(), &folder.names(MAX_PACKAGES)?))
 }
 
 /// Reads the definition of a package in its folder.
@@ -259,6 +367,28 @@ fn not_made(path: &Path, why: &str) -> Failure {
         "package-not-made",
         format!("the package was not made: {}: {why}", path.display()),
         "Correct that and try again; nothing with the package's name was changed",
+    )
+}
+
+/// The new package did not get its name: the old one gets it back.
+fn back(old: &Path, path: &Path, why: &str) -> Failure {
+    let Err(e) = fs::rename(old, path) else { return not_made(path, why) };
+    let (shown, away) = (path.display(), old.display());
+    let why = format!(
+        "the package was not made: {shown}: {why}; the old package is now {away}, as it could not be renamed back: {e}"
+    );
+    Failure::new(Exit::Failed, "package-not-made", why, mv(old, path))
+}
+
+fn not_synced(path: &Path, old: Option<&Path>, why: &str) -> Failure {
+    let shown = path.display();
+    let old = old.map(|old| format!("; the old package is now {}", old.display())).unwrap_or_default();
+    let why = format!("{shown} is there, but after a power cut it may not be: {why}{old}");
+    Failure::new(
+        Exit::Failed,
+        "package-not-made",
+        why,
+        "Look at the disk of the share, then import again with --replace",
     )
 }
 

@@ -37,6 +37,50 @@ fn the_next_id_is_above_all_that_are_there_and_of_the_site() {
 }
 
 #[test]
+fn a_replacement_that_fails_leaves_the_old_package_in_its_place() {
+    let (_dir, shelf) = share();
+    let (one, path) = (id("BP00000A"), shelf.path(id("BP00000A")));
+    shelf.place(one, "old", &[], &[], false).unwrap();
+    // The new one cannot get its name: it is not there any more.
+    let refused = shelf.name(&shelf.dir.join("gone"), one, true).unwrap_err();
+    assert!(refused.remedy.as_str().contains("nothing with the package's name was changed"), "{refused}");
+    assert_eq!(fs::read(path.join(NAME)).unwrap(), b"old");
+    assert_eq!(names(&shelf), ["BP00000A"]);
+    // Nor can the old one: somebody made another of that name meanwhile.
+    let away = durable::put_away(&shelf.dir, one.as_str()).unwrap();
+    fs::create_dir_all(path.join("files")).unwrap();
+    let refused = back(&away, &path, "no space");
+    assert!(
+        refused.message.as_str().contains(&format!("the old package is now {}", away.display())),
+        "{refused}"
+    );
+    assert_eq!(refused.remedy.to_string(), format!("mv {} {}", away.display(), path.display()));
+}
+
+#[test]
+fn a_package_that_is_away_is_taken_told_and_never_removed() {
+    let (_dir, shelf) = share();
+    let one = id("BP000001");
+    shelf.place(one, "the only copy", &[], &[], false).unwrap();
+    let away = durable::put_away(&shelf.dir, one.as_str()).unwrap();
+    fs::create_dir(shelf.dir.join(".BP00000Z.abcdef")).unwrap();
+    let left = shelf.standing().unwrap().left;
+    let said: Vec<_> = left.iter().map(|l| (l.id, l.what)).collect();
+    assert_eq!(said, [(id("BP00000Z"), LeftOf::Begun), (one, LeftOf::Away)]);
+    assert_eq!(left[1].remedy(), format!("mv {} {}", away.display(), shelf.path(one).display()));
+    assert!(left[0].words().contains("interrupted here, or is at work"), "{}", left[0].words());
+    assert_eq!(shelf.next_id().unwrap(), id("BP000002"));
+    assert_eq!(shelf.may_place(one, false).unwrap_err().code, "package-exists");
+    // Neither another import nor one in its place removes it.
+    shelf.place(id("BP000002"), "x", &[], &[], false).unwrap();
+    shelf.place(id("BP000002"), "y", &[], &[], true).unwrap();
+    shelf.place(one, "new", &[], &[], true).unwrap();
+    assert_eq!(fs::read(away.join(NAME)).unwrap(), b"the only copy");
+    let left = shelf.standing().unwrap().left;
+    assert_eq!(left[1].what, LeftOf::Replaced);
+}
+
+#[test]
 fn a_site_folder_is_known_by_its_source_and_anything_else_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let code = |e: Failure| (e.code, e.exit);
