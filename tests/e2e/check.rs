@@ -186,6 +186,9 @@ fn commands_that_ask_somebody_are_not_silent() {
     let doc = published(&[optional("BP0000Y").set("command_line", "\"apt-get install acme\"")]);
     fails(&doc, "silent", "BP0000Y: apt-get without -y", "-y among");
     let doc = published(&[optional("BP0000Y").set("command_line", "\"apt-get -y install acme\"")]);
+    fails(&doc, "silent", "lets dpkg ask", "--force-confold among");
+    let doc = published(&[optional("BP0000Y")
+        .set("command_line", "\"apt-get -y -o Dpkg::Options::=--force-confold install acme\"")]);
     says(&doc, "silent", "pass", "1 command");
 }
 

@@ -12,6 +12,18 @@ pub struct Doubt {
     pub remedy: &'static str,
 }
 
+/// What dpkg asks.
+const CONF: &str =
+    "what becomes of a configuration file that somebody changed, and stops when nobody answers";
+
+/// Whether an argument of dpkg, or one of apt-get for dpkg, says what becomes of a configuration file that both sides
+/// changed. `confdef` and `confmiss` leave that open, and `confask` asks more.
+fn decided(arg: &str) -> bool {
+    let arg = arg.rsplit_once("::=").map_or(arg, |(_, value)| value);
+    let forced = arg.trim_matches(['"', '\'']).strip_prefix("--force-");
+    forced.is_some_and(|f| f.split(',').any(|f| matches!(f, "confold" | "confnew" | "all")))
+}
+
 /// What speaks against a command line; None where nothing is known.
 pub fn doubt(line: &CommandLine) -> Option<Doubt> {
     let name = match &line.program {
@@ -40,21 +52,22 @@ pub fn doubt(line: &CommandLine) -> Option<Doubt> {
         "apt-get" | "apt" => {
             let asks = changes(&["install", "remove", "purge", "upgrade", "dist-upgrade", "autoremove"]);
             let yes = has(&["--yes", "--assume-yes", "--force-yes"]) || short('y');
-            (asks && !yes).then(|| Doubt {
-                why: format!("{name} without -y asks before it goes on, and stops when nobody answers"),
-                remedy: "-y among its arguments",
+            let installs = changes(&["install", "upgrade", "dist-upgrade"]);
+            if asks && !yes {
+                return Some(Doubt {
+                    why: format!("{name} without -y asks before it goes on, and stops when nobody answers"),
+                    remedy: "-y among its arguments",
+                });
+            }
+            (installs && !line.args.iter().any(|arg| decided(arg))).then(|| Doubt {
+                why: format!("{name} without Dpkg::Options::=--force-confold lets dpkg ask {CONF}"),
+                remedy: "-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold among its arguments",
             })
         }
         "dpkg" => {
             let installs = changes(&["-i", "--install", "--unpack", "--configure"]);
-            let decided = line.args.iter().any(|arg| {
-                let forced = arg.strip_prefix("--force-");
-                forced.is_some_and(|f| f.split(',').any(|f| f.starts_with("conf") || f == "all"))
-            });
-            (installs && !decided).then(|| Doubt {
-                why: "dpkg without --force-confold asks what becomes of a configuration file that somebody changed, \
-                      and stops when nobody answers"
-                    .into(),
+            (installs && !line.args.iter().any(|arg| decided(arg))).then(|| Doubt {
+                why: format!("dpkg without --force-confold asks {CONF}"),
                 remedy: "--force-confdef --force-confold among its arguments",
             })
         }
@@ -95,6 +108,10 @@ mod tests {
             "dnf install acme",
             "dpkg -i acme.deb",
             "dpkg --force-depends --install acme.deb",
+            "dpkg --force-confdef -i acme.deb",
+            "dpkg --force-confmiss,confask -i acme.deb",
+            "apt-get -y install acme",
+            "apt-get -y -o Dpkg::Options::=--force-confdef install acme",
             "rpm --resign acme.rpm",
         ] {
             assert!(of(line).is_some(), "{line}");
@@ -106,8 +123,9 @@ mod tests {
         for line in [
             "msiexec.exe /i a.msi /QN",
             "msiexec.exe /x {1} /quiet",
-            "apt-get -y install acme",
-            "apt-get install -qqy acme",
+            "apt-get -y -o Dpkg::Options::=--force-confold install acme",
+            "apt-get install -qqy -oDpkg::Options::=--force-confdef,confnew acme",
+            "apt-get -y remove acme",
             "apt-get update",
             "dnf install --assumeyes acme",
             "dpkg --force-confdef --force-confold -i acme.deb",
