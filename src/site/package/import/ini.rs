@@ -1,6 +1,8 @@
 //! INI text, read the way Windows reads private profiles: sections and keys without case, the first of two counts, `;`
 //! begins a comment, blanks round `=` do not count. ANSI (Windows-1252), UTF-8 or UTF-16 with its mark.
 
+use std::collections::BTreeSet;
+
 /// The most lines.
 const MAX_LINES: usize = 20_000;
 
@@ -71,6 +73,19 @@ impl Section {
     /// Whether a key says `TRUE`; `otherwise` where it is not there, or empty.
     pub fn flag(&self, key: &str, otherwise: bool) -> bool {
         self.get(key).map_or(otherwise, |value| value.eq_ignore_ascii_case("true"))
+    }
+
+    /// The keys that say something and are none of these, each once.
+    pub fn others(&self, used: &[&str]) -> Vec<&str> {
+        let mut known = BTreeSet::new();
+        let says = |value: &str| !value.is_empty() && !value.eq_ignore_ascii_case("false");
+        let others = self.keys.iter().filter(|(key, value)| {
+            // The first of two counts.
+            known.insert(key.to_ascii_lowercase())
+                && says(value)
+                && !used.iter().any(|used| used.eq_ignore_ascii_case(key))
+        });
+        others.map(|(key, _)| key.as_str()).collect()
     }
 
     /// A list with commas, with blanks or without.

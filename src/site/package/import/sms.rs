@@ -34,7 +34,49 @@ pub(crate) fn read(bytes: &[u8], programs: &[String]) -> Result<Said, String> {
     let owned = |key: &str| about.get(key).map(str::to_owned);
     said.version = owned("Version");
     said.comment = owned("Comment");
+    unused(about, ABOUT, &mut said);
     Ok(said)
+}
+
+/// The keys that are used: of the definition, in both versions, and of a command in each of them.
+const ABOUT: &[&str] =
+    &["Product", "Name", "Version", "Publisher", "Language", "Comment", "SetupVariations", "Programs"];
+const OF_SETUP: &[&str] = &[
+    "CommandLine",
+    "CommandName",
+    "UserInputRequired",
+    "SystemTask",
+    "SynchronousSystemExitRequired",
+    "SupportedPlatforms",
+];
+const OF_PROGRAM: &[&str] = &[
+    "Name",
+    "CommandLine",
+    "Disabled",
+    "UserInputRequired",
+    "CanRunWhen",
+    "AfterRunning",
+    "EstimatedDiskSpace",
+    "EstimatedRunTime",
+    "SupportedClients",
+];
+
+/// Says which keys of a section say something that is not used: a bound that is lost has to be seen.
+fn unused(section: &Section, used: &[&str], said: &mut Said) {
+    let others = section.others(used);
+    if !others.is_empty() {
+        let names: Vec<String> = others.iter().map(|key| cut(key, 40)).collect();
+        note(said, &section.name, some(&names));
+    }
+}
+
+/// `not used: a, b and 3 more`
+fn some(names: &[String]) -> String {
+    const MOST: usize = 10;
+    let shown = names.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(MOST);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("not used: {shown}{more}")
 }
 
 /// Where a definition stands, as its messages begin.
@@ -100,10 +142,7 @@ fn others(ini: &Ini, used: &[&str], said: &mut Said) {
     let names: Vec<String> =
         ini.sections().filter(|s| !known(s)).map(|s| format!("[{}]", cut(&s.name, 60))).collect();
     if !names.is_empty() {
-        let shown = names.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
-        let more = names.len().saturating_sub(10);
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        said.notes.push(format!("not used: {shown}{more}"));
+        said.notes.push(some(&names));
     }
 }
 
@@ -130,6 +169,7 @@ fn first(ini: &Ini, about: &Section, programs: &[String]) -> Result<Said, String
             if ours { fits.push(Platform::WindowsX86) } else { not.push(cut(name, 40)) }
         }
         platforms(&mut command, fits, &not, &section.name, said)?;
+        unused(section, OF_SETUP, said);
         Ok(command)
     })?;
     others(ini, &used, &mut said);
@@ -212,11 +252,7 @@ fn program(section: &Section, programs: &[String], said: &mut Said) -> Result<Pa
         }
     }
     platforms(&mut command, fits, &not, &section.name, said)?;
-    for key in ["StartIn", "DependentProgram", "DriveLetterConnection"] {
-        if section.get(key).is_some_and(|value| !value.eq_ignore_ascii_case("false")) {
-            note(said, &section.name, format!("{key} is not used"));
-        }
-    }
+    unused(section, OF_PROGRAM, said);
     Ok(command)
 }
 

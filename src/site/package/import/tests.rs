@@ -247,6 +247,7 @@ fn a_definition_of_version_1_becomes_commands() {
         "[Typical Setup]: not used: Windows NT (Alpha)",
         "[Custom Setup]: this command is left out: \"\\\\\\\\server",
         "[Remove Setup]: this command is left out: there is no such section",
+        "[Package Definition]: not used: WorkstationAccess",
         "not used: [Setup Package for Inventory], [File 0]",
     ] {
         assert!(notes.contains(wanted), "{wanted} is not in {notes}");
@@ -269,9 +270,12 @@ fn a_definition_of_version_2_becomes_commands() {
     assert!(!remove.how.automated, "input is required unless it says that it is not");
     assert_eq!(remove.how.run_when, RunWhen::NoUser);
     let notes = said.notes.join("\n");
-    for wanted in
-        ["[Old]: this command is left out: Disabled", "[Log]: this command is left out: it is for Win 9x"]
-    {
+    for wanted in [
+        "[Package Definition]: not used: MIFFileName",
+        "[Install]: not used: AdminRightsRequired, Win NT (I386) MinVersion1, Win NT (I386)MaxVersion1",
+        "[Old]: this command is left out: Disabled",
+        "[Log]: this command is left out: it is for Win 9x",
+    ] {
         assert!(notes.contains(wanted), "{wanted} is not in {notes}");
     }
 }
