@@ -39,7 +39,7 @@ pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> 
 }
 
 /// Judges packages, by their folders, and what is left of others.
-pub fn packages(app: &App, folders: &[PathBuf], left: &[Left], hashes: bool) -> Result<Exit> {
+pub fn packages(app: &App, folders: &mut lint::Folders<'_>, left: &[Left], hashes: bool) -> Result<Exit> {
     let found = asked(app, None, hashes, |asked| Ok(lint::packages(folders, left, asked)))?;
     say(app, found)
 }

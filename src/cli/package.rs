@@ -7,8 +7,8 @@ use super::table::{Table, fixed, words};
 use super::time::absolute;
 use super::view::count;
 use crate::error::{Exit, Failure, Result};
-use crate::host::open::Folder;
-use crate::site::content::{FILES, Written, write_content};
+use crate::host::open::{Folder, OpenError};
+use crate::site::content::{FILES, Written, write_list};
 use crate::site::ids::PackageId;
 use crate::site::instruction::render::command_line;
 use crate::site::package::import::{self, Imported, Wishes};
@@ -25,18 +25,15 @@ pub fn run(app: &App, verb: &PackageVerb) -> Result<Exit> {
         PackageVerb::Import(args) => import(app, args),
         PackageVerb::List => list(app),
         PackageVerb::Lint { packages, hashes } => {
-            let (folders, left) = match packages.as_slice() {
-                [] => {
-                    let shelf = shelf(app)?;
-                    let standing = shelf.standing()?;
-                    (standing.ids.into_iter().map(|id| shelf.path(id)).collect(), standing.left)
-                }
-                named => {
-                    let folders = named.iter().map(|one| folder(app, one)).collect::<Result<Vec<_>>>()?;
-                    (folders, Vec::new())
-                }
+            let [_, ..] = packages.as_slice() else {
+                let shelf = shelf(app)?;
+                let standing = shelf.standing()?;
+                let ids = standing.ids.iter();
+                let folders = ids.map(|id| shelf.package(*id).map_err(|e| (shelf.path(*id), e)));
+                return super::lint::packages(app, &mut folders.into_iter(), &standing.left, *hashes);
             };
-            super::lint::packages(app, &folders, &left, *hashes)
+            let folders = packages.iter().map(|one| folder(app, one)).collect::<Result<Vec<_>>>()?;
+            super::lint::packages(app, &mut folders.into_iter().map(Ok), &[], *hashes)
         }
         PackageVerb::Content { package } => content(app, package),
     }
@@ -67,12 +64,13 @@ struct ContentDoc {
 
 fn content(app: &App, package: &Path) -> Result<Exit> {
     let folder = folder(app, package)?;
+    let shown = folder.path().display().to_string();
     if app.dry_run {
-        return app.would(format!("hash the files of {0} and write {0}/CONTENT", folder.display()));
+        return app.would(format!("hash the files of {shown} and write {shown}/CONTENT"));
     }
-    let written = write_content(&folder)?;
+    let written = write_list(&folder)?;
     let doc = ContentDoc {
-        package: folder.display().to_string().into(),
+        package: shown.into(),
         content_sha256: written.sha256.as_str().to_owned(),
         files: written.files,
         bytes: written.bytes,
@@ -92,10 +90,17 @@ fn content(app: &App, package: &Path) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// A package's folder, or that of a package id on the first share that has it.
-fn folder(app: &App, named: &Path) -> Result<PathBuf> {
+/// A package's folder, or that of a package id on the first share that has it. Links to a folder that is named are the
+/// publisher's own; on a share none is followed.
+fn folder(app: &App, named: &Path) -> Result<Folder> {
+    let unreadable = |path: &Path, e: &OpenError| {
+        let remedy = "Look at that folder: who may read it, and whether it is one";
+        let why = format!("{} cannot be read: {e}", path.display());
+        Failure::new(Exit::Failed, "unreadable", why, remedy)
+    };
     if named.is_dir() && app.setup.flags.shares.is_empty() {
-        return Ok(absolute(named));
+        let path = absolute(named);
+        return Folder::open(&path).map_err(|e| unreadable(&path, &e));
     }
     let missing =
         |message: String, remedy: &str| Err(Failure::new(Exit::NotFound, "no-such-package", message, remedy));
@@ -112,14 +117,15 @@ fn folder(app: &App, named: &Path) -> Result<PathBuf> {
     if shares.is_empty() {
         return missing(format!("no share is known that could have {id}"), "Name the share with --share");
     }
-    let mut folders = shares.iter().map(|share| share.join("packages").join(id.as_str()));
-    match folders.find(|f| f.is_dir()) {
-        Some(folder) => Ok(folder),
-        None => missing(
-            format!("no share has packages/{id}"),
-            "Name the share with --share, or the package's folder",
-        ),
+    for share in shares {
+        match shelf::package(share, id) {
+            Err(OpenError::Missing) => {}
+            other => {
+                return other.map_err(|e| unreadable(&share.join(shelf::FOLDER).join(id.as_str()), &e));
+            }
+        }
     }
+    missing(format!("no share has packages/{id}"), "Name the share with --share, or the package's folder")
 }
 
 /// `package new --json`
@@ -204,7 +210,7 @@ fn import(app: &App, args: &ImportArgs) -> Result<Exit> {
         programs: super::lint::programs(app),
     };
     let imported = import::import(&from, id, &wishes)?;
-    let replaced = args.replace && shelf.path(id).exists();
+    let replaced = args.replace && shelf.holds(id)?;
     if app.dry_run {
         return app.would(plan(&imported, &shelf.path(id), replaced));
     }
@@ -369,7 +375,7 @@ fn row(shelf: &Shelf, id: PackageId, programs: &[String]) -> RowDoc {
         content_sha256: None,
         problem: None,
     };
-    let folder = match Folder::open(&shelf.path(id)) {
+    let folder = match shelf.package(id) {
         Ok(folder) => folder,
         Err(e) => {
             row.problem = Some(e.to_string().into());

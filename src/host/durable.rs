@@ -1,7 +1,7 @@
 //! Writing so that it survives a power cut: whole or not at all, synced with its folder. Everything that pcm keeps
 //! outside its database is written through here.
 
-use super::open::{self, Access};
+use super::open::{self, Access, Folder};
 use super::sys;
 use crate::text::SafeText;
 use std::ffi::OsString;
@@ -112,21 +112,37 @@ pub fn sync_dir(path: &Path) -> io::Result<()> {
 const PUT_AWAY: &str = ".gone-";
 
 /// Takes a file or folder out of the way, in one short step however much is in it: whoever looks for its name finds nothing
-/// of it, and [`remove_put_away`] or [`remove_away`] removes it later. After a power cut it may be back, whole. Returns where
-/// it is now.
+/// of it, and [`remove_put_away`] removes it later. After a power cut it may be back, whole.
 ///
 /// # Errors
 /// As the system reports them; it is where it was.
-pub fn put_away(folder: &Path, name: &str) -> io::Result<PathBuf> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
+pub fn put_away(folder: &Path, name: &str) -> io::Result<()> {
     loop {
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let away = folder.join(format!("{PUT_AWAY}{}-{count}-{name}", std::process::id()));
+        let away = folder.join(away(name));
         // By an earlier process with this pid.
         if fs::symlink_metadata(&away).is_err() {
-            return fs::rename(folder.join(name), &away).map(|()| away);
+            return fs::rename(folder.join(name), away);
         }
     }
+}
+
+/// The same in an open folder, on which nothing is removed later. Returns the name that it has now.
+///
+/// # Errors
+/// As [`put_away`].
+pub fn put_away_in(folder: &Folder, name: &str) -> io::Result<String> {
+    loop {
+        let away = away(name);
+        match folder.rename(name, &away) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            other => return other.map(|()| away),
+        }
+    }
+}
+
+fn away(name: &str) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("{PUT_AWAY}{}-{}-{name}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Whether what has this name was put away.
@@ -137,16 +153,9 @@ pub fn is_put_away(name: &str) -> bool {
 /// The name that something had before it was put away, by the one that it has now; None: it was not put away.
 pub fn name_before(name: &str) -> Option<&str> {
     let mut parts = name.strip_prefix(PUT_AWAY)?.splitn(3, '-');
-    let counted = |part: Option<&str>| part.is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()));
+    let counted =
+        |part: Option<&str>| part.is_some_and(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
     (counted(parts.next()) && counted(parts.next())).then(|| parts.next()).flatten()
-}
-
-/// Removes one thing that was put away, as [`remove_put_away`] removes all of a folder.
-///
-/// # Errors
-/// What could not be removed.
-pub fn remove_away(path: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(path)?.is_dir() { remove_tree(path) } else { fs::remove_file(path) }
 }
 
 /// Removes what was put away in a folder, which takes as long as it takes. No link is followed, and what somebody has
@@ -166,7 +175,11 @@ pub fn remove_put_away(folder: &Path) -> io::Result<()> {
             continue;
         }
         let path = entry.path();
-        if let Err(e) = remove_away(&path) {
+        let removed = match entry.file_type() {
+            Ok(kind) if kind.is_dir() => remove_tree(&path),
+            _ => fs::remove_file(&path),
+        };
+        if let Err(e) = removed {
             failed = failed.and(Err(io::Error::new(e.kind(), format!("{}: {e}", path.display()))));
         }
     }
@@ -361,19 +374,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_put_away_is_known_by_its_name_and_removed_for_itself() {
+    fn what_was_put_away_is_known_by_its_name() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["one-a", "two"] {
-            fs::create_dir(dir.path().join(name)).unwrap();
-        }
-        let one = put_away(dir.path(), "one-a").unwrap();
-        let two = put_away(dir.path(), "two").unwrap();
-        assert_eq!(name_before(one.file_name().unwrap().to_str().unwrap()), Some("one-a"));
-        for other in ["two", ".gone-", ".gone-1-two", ".gone-x-1-two"] {
+        fs::create_dir(dir.path().join("one-a")).unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let away = put_away_in(&folder, "one-a").unwrap();
+        assert_eq!(names(dir.path()), [away.as_str()]);
+        assert_eq!(name_before(&away), Some("one-a"));
+        for other in ["two", ".gone-", ".gone-1-two", ".gone-x-1-two", ".gone--1-two"] {
             assert_eq!(name_before(other), None, "{other}");
         }
-        remove_away(&one).unwrap();
-        assert!(two.is_dir() && !one.exists());
     }
 
     #[test]

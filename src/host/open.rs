@@ -148,6 +148,54 @@ impl Folder {
         Ok(Folder { inner: self.inner.make_folder(one_name(name)?)?, path: self.path.join(name) })
     }
 
+    /// Makes a folder in this one: everyone may enter it, its owner may write.
+    ///
+    /// # Errors
+    /// As the system reports them; [`io::ErrorKind::AlreadyExists`] where anything has that name, be it a link.
+    pub fn new_folder(&self, name: &str) -> io::Result<Folder> {
+        Ok(Folder { inner: self.inner.new_folder(one_name(name)?)?, path: self.path.join(name) })
+    }
+
+    /// Makes a file in this folder, to be written: everyone may read it, its owner may write.
+    ///
+    /// # Errors
+    /// As [`Folder::new_folder`].
+    pub fn new_file(&self, name: &str) -> io::Result<File> {
+        self.inner.new_file(one_name(name)?)
+    }
+
+    /// Gives what has a name in this folder another one that nothing has. A link is renamed itself.
+    ///
+    /// # Errors
+    /// As [`Folder::new_folder`]; it then still has its old name.
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.inner.rename(one_name(from)?, one_name(to)?)
+    }
+
+    /// Whether anything has that name here, be it a link.
+    ///
+    /// # Errors
+    /// As the system reports them.
+    pub fn holds(&self, name: &str) -> io::Result<bool> {
+        self.inner.holds(one_name(name)?)
+    }
+
+    /// Removes what has a name in this folder, with everything in it. No link is followed, and what is mounted in it stays.
+    ///
+    /// # Errors
+    /// What could not be removed; some of it may be gone.
+    pub fn remove_tree(&self, name: &str) -> io::Result<()> {
+        self.inner.remove_tree(one_name(name)?)
+    }
+
+    /// Puts what was made, renamed or removed in it on disk.
+    ///
+    /// # Errors
+    /// A failed sync: nothing in the folder is known to be durable.
+    pub fn sync(&self) -> io::Result<()> {
+        self.inner.sync()
+    }
+
     /// Replaces a file in this folder, or makes it: a reader sees the old content or the new, and after the return the
     /// new one is on disk. A link of that name is replaced itself; where it leads nothing changes.
     ///
@@ -341,4 +389,32 @@ pub fn usual_umask() {
 fn one_name(name: &str) -> Result<&str, OpenError> {
     let bad = name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\', '\0', ':']);
     if bad { Err(OpenError::Missing) } else { Ok(name) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn what_is_new_takes_no_name_that_is_taken_and_what_is_removed_is_gone_with_all_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let taken = |done: io::Result<()>| assert_eq!(done.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        let inner = folder.new_folder("a").unwrap().new_folder("b").unwrap();
+        drop(inner.new_file("c").unwrap());
+        taken(inner.new_file("c").map(drop));
+        taken(folder.new_folder("a").map(drop));
+        folder.new_folder("empty").unwrap();
+        taken(folder.rename("a", "empty"));
+        assert!(folder.holds("empty").unwrap() && !folder.holds("gone").unwrap());
+        folder.rename("a", "new").unwrap();
+        folder.sync().unwrap();
+        assert!(dir.path().join("new/b/c").is_file());
+        folder.remove_tree("new").unwrap();
+        folder.remove_tree("empty").unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        assert_eq!(folder.remove_tree("new").unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
 }

@@ -16,13 +16,15 @@ mod program;
 mod seal;
 mod stage;
 mod stands;
+mod walk;
 mod write;
 
 pub use program::{Target, startable};
 pub use seal::{Seal, seal};
 pub use stage::{NotStaged, find_staged, is_staged, put_away_staged, stage, verify_staged};
 pub use stands::{Stands, stands_still};
-pub use write::{Written, write_content};
+pub use walk::{Met, walk};
+pub use write::{Written, write_content, write_list};
 
 /// Its name beside `package.toml`.
 pub const NAME: &str = "CONTENT";
@@ -175,6 +177,17 @@ pub(crate) fn check_path(path: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The same for a path that is published now: it has to look like what it is, wherever it is shown.
+pub(crate) fn check_new_path(path: &str) -> Result<(), String> {
+    check_path(path)?;
+    if SafeText::new(path).as_str() == path {
+        Ok(())
+    } else {
+        let shown = crate::fields::cut(path, 80);
+        Err(format!("{shown:?} contains a character that cannot be shown as it is; rename it"))
+    }
 }
 
 /// The SHA-256 of some bytes.

@@ -334,3 +334,89 @@ fn lint_of_packages_finds_what_asks_leads_out_or_wipes() {
     let rows = judged("command_line = \"rpm -U a\"");
     assert!(rows.iter().any(|(_, e)| e.contains("no command of it runs by itself")), "{rows:?}");
 }
+
+#[test]
+fn a_link_of_a_share_is_never_followed() {
+    use std::os::unix::fs::symlink;
+    let site = Site::new();
+    site.json(&["package", "new", "--name", "Acme", &share(&site)]);
+    let packages = site.share().join("packages");
+    let elsewhere = site.path("elsewhere");
+    std::fs::rename(packages.join("BP000001"), &elsewhere).unwrap();
+    std::fs::remove_file(elsewhere.join("CONTENT")).unwrap();
+    symlink(&elsewhere, packages.join("BP000001")).unwrap();
+    let refused = site.refused(&["package", "content", "BP000001", &share(&site)], 1);
+    assert!(refused["message"].as_str().unwrap().contains("it is a link"), "{refused}");
+    assert!(!elsewhere.join("CONTENT").exists());
+    let list = site.json(&["package", "list", &share(&site)]);
+    assert!(list["packages"][0]["problem"].as_str().unwrap().contains("it is a link"), "{list}");
+    for args in [
+        &["package", "lint", &share(&site)][..],
+        &["package", "lint", "BP000001", &share(&site)],
+        &["site", "lint", path(&site.share())],
+    ] {
+        assert!(text(&site.pcm(args)).contains("it is a link"), "{args:?}");
+    }
+    // All packages behind a link.
+    std::fs::remove_file(packages.join("BP000001")).unwrap();
+    std::fs::remove_dir_all(&packages).unwrap();
+    symlink(&elsewhere, &packages).unwrap();
+    let before = std::fs::read_dir(&elsewhere).unwrap().count();
+    for args in [&["package", "new"][..], &["package", "new", "BP000002"], &["package", "list"]] {
+        let refused = site.refused(&[args, &[&share(&site)]].concat(), 1);
+        assert!(refused["message"].as_str().unwrap().contains("it is a link"), "{refused}");
+    }
+    assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), before);
+}
+
+#[test]
+fn what_cannot_be_imported_is_named_with_what_is_to_be_done() {
+    let site = Site::new();
+    let source = site.path("source");
+    make_dir(&source);
+    write(&source.join("one.deb"), b"x");
+    write(&source.join("two.deb"), b"x");
+    let refused = site.refused(&["package", "import", path(&source), &share(&site)], 2);
+    assert!(refused["message"].as_str().unwrap().contains("one.deb, two.deb"), "{refused}");
+    assert!(refused["remedy"].as_str().unwrap().contains("--command-line"), "{refused}");
+    let line = ["--name=Both", "--command-line=dpkg --force-confold -i ./one.deb ./two.deb"];
+    let flag = share(&site);
+    let both = [&["package", "import", path(&source), &flag][..], &line].concat();
+    assert_eq!(site.json(&both)["files"], 2);
+
+    // More than one name: told before anything is begun, with a way out.
+    std::fs::hard_link(source.join("two.deb"), site.path("other")).unwrap();
+    let refused = site.refused(&[&both[..], &["--dry-run"]].concat(), 1);
+    assert!(refused["message"].as_str().unwrap().contains("two.deb: it is a link, or has more"), "{refused}");
+    assert!(refused["remedy"].as_str().unwrap().starts_with("Copy it"), "{refused}");
+
+    // What --files names, by its own name.
+    let definition = site.path("acme.sms");
+    let text = "[PDF]\nVersion=2.0\n[Package Definition]\nName=Acme\nPrograms=I\n[I]\nCommandLine=a.exe\n";
+    write(&definition, text.as_bytes());
+    let with = |files: &str| ["package", "import", path(&definition), "--files", files].map(str::to_owned);
+    for (files, exit, code, word) in [
+        (site.path("gone"), 4, "no-such-file", "gone"),
+        (site.path("other"), 2, "usage", "which is no folder"),
+        (source.clone(), 1, "not-imported", "source was not imported: two.deb"),
+    ] {
+        let args = with(path(&files));
+        let args: Vec<&str> = args.iter().map(String::as_str).chain([flag.as_str()]).collect();
+        let refused = site.refused(&args, exit);
+        assert_eq!(refused["code"], code, "{refused}");
+        assert!(refused["message"].as_str().unwrap().contains(word), "{refused}");
+    }
+
+    // A name that looks like another one is not published: it cannot be shown as it is.
+    let tricky = site.path("he\u{202e}llo.deb");
+    write(&tricky, b"!<arch>\n");
+    let refused = site.refused(&["package", "import", path(&tricky), &share(&site)], 1);
+    assert!(refused["message"].as_str().unwrap().contains("cannot be shown as it is"), "{refused}");
+    let folder = site.share().join("packages/BP000001");
+    write(&folder.join("files/he\u{202e}llo"), b"x");
+    let refused = site.refused(&["package", "content", "BP000001", &share(&site)], 1);
+    assert!(refused["message"].as_str().unwrap().contains("cannot be shown as it is"), "{refused}");
+    assert_eq!(site.refused(&["package", "new", "BP000001", &share(&site)], 3)["code"], "package-exists");
+    let refused = site.refused(&["package", "new", "BP000001", &share(&site)], 3);
+    assert!(refused["remedy"].as_str().unwrap().contains("`pcm package import --replace`"), "{refused}");
+}

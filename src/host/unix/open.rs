@@ -2,8 +2,11 @@
 
 use super::perms;
 use crate::host::open::{Access, OpenError};
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fchmod, fstat, openat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fchmod, fstat, openat,
+};
 use rustix::io::Errno;
+use rustix::path::Arg;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Permissions};
 use std::io::{self, Write as _};
@@ -56,22 +59,54 @@ impl Folder {
             Err(Errno::EXIST) => return self.folder(name),
             other => other.map_err(error)?,
         }
+        self.enterable(name)
+    }
+
+    pub fn new_folder(&self, name: &str) -> io::Result<Folder> {
+        rustix::fs::mkdirat(&self.0, name, ENTERABLE)?;
+        Ok(self.enterable(name)?)
+    }
+
+    /// Opens a folder that was just made.
+    fn enterable(&self, name: &str) -> Result<Folder, OpenError> {
         let made = self.folder(name)?;
         // Whatever the umask. A file server that has no modes of its own refuses, and its own rules hold.
         let _ = fchmod(&made.0, ENTERABLE);
         Ok(made)
     }
 
-    pub fn replace(&self, name: &str, temporary: &str, bytes: &[u8]) -> io::Result<()> {
+    pub fn new_file(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-        let file = open_below(&self.0, temporary, flags, PLAIN)?;
-        let done = self
-            .fill(File::from(file), bytes)
-            .and_then(|()| Ok(rustix::fs::renameat(&self.0, temporary, &self.0, name)?));
-        if done.is_err() {
-            let _ = rustix::fs::unlinkat(&self.0, temporary, AtFlags::empty());
+        let file = File::from(open_below(&self.0, name, flags, PLAIN)?);
+        // As in `enterable`.
+        let _ = fchmod(&file, PLAIN);
+        Ok(file)
+    }
+
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        match rustix::fs::renameat_with(&self.0, from, &self.0, to, RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            other => return Ok(other?),
         }
-        done?;
+        // A file server that cannot promise it; it renames over no folder that has something in it.
+        if self.holds(to)? {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        Ok(rustix::fs::renameat(&self.0, from, &self.0, to)?)
+    }
+
+    pub fn holds(&self, name: &str) -> io::Result<bool> {
+        match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => Ok(false),
+            other => Ok(other.map(|_| true)?),
+        }
+    }
+
+    pub fn remove_tree(&self, name: &str) -> io::Result<()> {
+        remove_tree(&self.0, name)
+    }
+
+    pub fn sync(&self) -> io::Result<()> {
         match rustix::fs::fsync(&self.0) {
             // Some file servers cannot sync a folder at all; there is nothing more to be had from them.
             Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(()),
@@ -79,11 +114,17 @@ impl Folder {
         }
     }
 
-    fn fill(&self, mut file: File, bytes: &[u8]) -> io::Result<()> {
-        // As in `make_folder`.
-        let _ = fchmod(&file, PLAIN);
-        file.write_all(bytes)?;
-        file.sync_all()
+    pub fn replace(&self, name: &str, temporary: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.new_file(temporary)?;
+        let done = file
+            .write_all(bytes)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| Ok(rustix::fs::renameat(&self.0, temporary, &self.0, name)?));
+        if done.is_err() {
+            let _ = rustix::fs::unlinkat(&self.0, temporary, AtFlags::empty());
+        }
+        done?;
+        self.sync()
     }
 
     pub fn names(&self, most: usize) -> Result<Vec<OsString>, OpenError> {
@@ -112,12 +153,51 @@ impl Folder {
     }
 }
 
+fn remove_tree(above: &OwnedFd, name: impl Arg + Copy) -> io::Result<()> {
+    let busy = || io::Error::new(io::ErrorKind::ResourceBusy, "something is mounted in it");
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+    let folder = match open_with(above, name, flags, Mode::empty(), ResolveFlags::NO_XDEV) {
+        // With DIRECTORY, that is said of a link, too.
+        Err(Errno::NOTDIR | Errno::LOOP) => {
+            return Ok(rustix::fs::unlinkat(above, name, AtFlags::empty())?);
+        }
+        Err(Errno::XDEV) => return Err(busy()),
+        other => other?,
+    };
+    // Where the kernel could not be asked.
+    if fstat(&folder)?.st_dev != fstat(above)?.st_dev {
+        return Err(busy());
+    }
+    // What is removed while it is listed could be left out: all names first.
+    let mut names = Vec::new();
+    for entry in Dir::read_from(&folder)? {
+        let entry = entry?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            names.push(entry.file_name().to_owned());
+        }
+    }
+    for inner in &names {
+        remove_tree(&folder, inner.as_c_str())?;
+    }
+    Ok(rustix::fs::unlinkat(above, name, AtFlags::REMOVEDIR)?)
+}
+
 /// Opens a name in a folder. The kernel itself sees to it that no link and nothing outside of the folder is meant; a
 /// kernel or a container that has no such call is asked for the one name without following it, which is as good for one.
 fn open_below(folder: &OwnedFd, name: &str, flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+    open_with(folder, name, flags, mode, ResolveFlags::empty())
+}
+
+fn open_with(
+    folder: &OwnedFd,
+    name: impl Arg + Copy,
+    flags: OFlags,
+    mode: Mode,
+    more: ResolveFlags,
+) -> rustix::io::Result<OwnedFd> {
     /// It says so where something was renamed meanwhile.
     const TRIES: usize = 100;
-    let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | more;
     for _ in 0..TRIES {
         match rustix::fs::openat2(folder, name, flags | SAFELY, mode, inside) {
             Err(Errno::AGAIN) => {}

@@ -68,14 +68,45 @@ impl Folder {
         }
     }
 
+    pub fn new_folder(&self, name: &str) -> io::Result<Folder> {
+        let path = self.changed(name)?;
+        fs::create_dir(&path)?;
+        Ok(Folder(path))
+    }
+
+    pub fn new_file(&self, name: &str) -> io::Result<File> {
+        File::create_new(self.changed(name)?)
+    }
+
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        durable::rename_new(&self.changed(from)?, &self.changed(to)?)
+    }
+
+    pub fn holds(&self, name: &str) -> io::Result<bool> {
+        match fs::symlink_metadata(self.0.join(name)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            other => other.map(|_| true),
+        }
+    }
+
+    pub fn remove_tree(&self, name: &str) -> io::Result<()> {
+        let path = self.changed(name)?;
+        let attributes = fs::symlink_metadata(&path)?.file_attributes();
+        match (attributes & FILE_ATTRIBUTE_DIRECTORY != 0, attributes & FILE_ATTRIBUTE_REPARSE_POINT != 0) {
+            (false, _) => fs::remove_file(path),
+            // What it leads to stays.
+            (true, true) => fs::remove_dir(path),
+            (true, false) => fs::remove_dir_all(path),
+        }
+    }
+
+    /// As for `durable::sync_dir`: there is none to be had.
+    pub fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     pub fn replace(&self, name: &str, _temporary: &str, bytes: &[u8]) -> io::Result<()> {
-        if refused_name(name) {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        if is_reparse_point(&self.0)? {
-            return Err(OpenError::Linked.into());
-        }
-        durable::write(&self.0.join(name), bytes)
+        durable::write(&self.changed(name)?, bytes)
     }
 
     pub fn names(&self, most: usize) -> Result<Vec<OsString>, OpenError> {
@@ -84,13 +115,18 @@ impl Folder {
     }
 
     pub fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.changed(name)?)
+    }
+
+    /// The path of a name that is changed here.
+    fn changed(&self, name: &str) -> io::Result<PathBuf> {
         if refused_name(name) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         if is_reparse_point(&self.0)? {
             return Err(OpenError::Linked.into());
         }
-        fs::remove_file(self.0.join(name))
+        Ok(self.0.join(name))
     }
 }
 

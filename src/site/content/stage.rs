@@ -115,7 +115,7 @@ pub fn find_staged(stage_root: &Path) -> std::io::Result<BTreeSet<ContentHash>> 
 /// As the system reports them.
 pub fn put_away_staged(stage_root: &Path, hash: &ContentHash) -> std::io::Result<()> {
     gone(fs::remove_file(list_path(stage_root, hash)))?;
-    gone(durable::put_away(stage_root, hash.as_str()).map(drop))
+    gone(durable::put_away(stage_root, hash.as_str()))
 }
 
 fn gone(removed: std::io::Result<()>) -> std::io::Result<()> {

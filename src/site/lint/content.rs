@@ -2,18 +2,15 @@
 //! looked at once, however many machines it goes to.
 
 use super::{Asked, Found, asks, count};
-use crate::host::open::{Folder, OpenError};
-use crate::site::content::{self, ContentFile, Target, hash_reader};
+use crate::host::open::{Folder, OpenError, RegularFile};
+use crate::site::content::{self, ContentFile, Met, Target, hash_reader};
 use crate::site::ids::PackageId;
 use crate::site::instruction::{CommandLine, ContentHash, Program, Request};
 use crate::site::package::shelf::{FOLDER, contents};
 use crate::site::trust::{Judge, TrustMode};
 use crate::terms::Platform;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-/// The deepest that folders of a package are looked into.
-const MAX_DEPTH: usize = 64;
 /// So many faults of one package are told.
 const FAULTS: usize = 5;
 
@@ -203,8 +200,12 @@ pub(super) fn look(package: &Folder, asked: &Asked<'_>, found: &mut Found) -> Op
     };
     match package.folder(content::FILES) {
         Ok(files) => {
-            walk.modes(package);
-            walk.folder(&files, "", 0);
+            walk.modes(package, None);
+            // Nothing ends it.
+            let _ = content::walk::<()>(&files, &mut |met| {
+                walk.see(met);
+                Ok(())
+            });
         }
         Err(_) if content.files.is_empty() => {}
         Err(e) => walk.faults.push(format!("{}: {e}", content::FILES)),
@@ -239,43 +240,27 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn modes(&mut self, folder: &Folder) {
-        if let Some(loose) = self.judge.as_ref().and_then(|judge| judge.loose_below(folder, None)) {
+    fn modes(&mut self, folder: &Folder, file: Option<&RegularFile>) {
+        if let Some(loose) = self.judge.as_ref().and_then(|judge| judge.loose_below(folder, file)) {
             self.loose.push((loose.why, loose.remedy));
         }
     }
 
-    fn folder(&mut self, folder: &Folder, below: &str, depth: usize) {
-        self.modes(folder);
-        let names = match folder.names(content::MAX_FILES) {
-            Ok(names) => names,
-            Err(e) => return self.faults.push(format!("{}: {e}", folder.path().display())),
-        };
-        for name in names {
-            let Some(name) = name.to_str() else {
-                self.faults.push(format!("{below}{}: its name is not UTF-8", Path::new(&name).display()));
-                continue;
-            };
-            let path = format!("{below}{name}");
-            match folder.file(name) {
-                Ok(open) => {
-                    if let Some(loose) = self.judge.as_ref().and_then(|j| j.loose_below(folder, Some(&open)))
-                    {
-                        self.loose.push((loose.why, loose.remedy));
-                    }
-                    self.file(&path, open);
-                }
-                Err(OpenError::NotRegular) if depth < MAX_DEPTH && folder.folder(name).is_ok() => {
-                    if let Ok(inner) = folder.folder(name) {
-                        self.folder(&inner, &format!("{path}/"), depth + 1);
-                    }
-                }
-                Err(e) => self.faults.push(format!("{path}: {e}")),
+    fn see(&mut self, met: Met<'_>) {
+        match met {
+            Met::Folder(folder) => self.modes(folder, None),
+            Met::File(folder, path, open) => {
+                self.modes(folder, Some(&open));
+                self.file(&path, open);
             }
+            Met::Other(path, why) if path.is_empty() => {
+                self.faults.push(format!("{}: {why}", content::FILES))
+            }
+            Met::Other(path, why) => self.faults.push(format!("{path}: {why}")),
         }
     }
 
-    fn file(&mut self, path: &str, open: crate::host::open::RegularFile) {
+    fn file(&mut self, path: &str, open: RegularFile) {
         let Some(listed) = self.wanted.remove(path) else {
             self.faults.push(format!("{path} is there and not listed"));
             return;

@@ -12,7 +12,7 @@ mod share;
 #[cfg(test)]
 mod tests;
 
-pub use package::packages;
+pub use package::{Folders, packages};
 pub use share::{file, share};
 
 use super::instruction::Request;

@@ -15,20 +15,25 @@ const DANGERS: &[&str] = &[
     "wipe", "wipefs", "format", "erase", "mkfs", "diskpart", "fdisk", "parted", "shred", "deltree", "reimage",
 ];
 
-/// Judges these packages, by their folders, and what is left of others.
-pub fn packages(folders: &[PathBuf], left: &[Left], asked: &Asked<'_>) -> Found {
+/// Folders of packages, opened one after the other; or where one is that cannot be, and why.
+pub type Folders<'a> = dyn Iterator<Item = Result<Folder, (PathBuf, OpenError)>> + 'a;
+
+/// Judges these packages, and what is left of others.
+pub fn packages(folders: &mut Folders<'_>, left: &[Left], asked: &Asked<'_>) -> Found {
     let mut found = Found::default();
     remains(left, &mut found);
-    for path in folders {
-        match Folder::open(path) {
+    let mut judged = 0;
+    for folder in folders {
+        judged += 1;
+        match folder {
             Ok(folder) => {
                 judge(&folder, asked, &mut found);
                 content::look(&folder, asked, &mut found);
             }
-            Err(e) => found.block("packages", format!("{}: {e}", path.display()), "Name a package's folder"),
+            Err((path, e)) => unopened(&path.display().to_string(), &e, &mut found),
         }
     }
-    let packages = count(folders.len(), "package");
+    let packages = count(judged, "package");
     for item in ["packages", "silent", "bounds"] {
         found.looked(item, packages.clone());
     }
@@ -50,7 +55,15 @@ pub(super) fn on_share(root: &Folder, asked: &Asked<'_>, found: &mut Found) {
     remains(&standing.left, found);
     let mut judged = 0;
     for id in standing.ids {
-        let Ok(folder) = all.folder(id.as_str()) else { continue };
+        let folder = match all.folder(id.as_str()) {
+            Ok(folder) => folder,
+            // A file of that name is none of ours.
+            Err(OpenError::NotFolder | OpenError::Missing) => continue,
+            Err(e) => {
+                unopened(&format!("{FOLDER}/{id}"), &e, found);
+                continue;
+            }
+        };
         if !matches!(folder.file(package::NAME), Err(OpenError::Missing)) {
             judge(&folder, asked, found);
             judged += 1;
@@ -59,6 +72,14 @@ pub(super) fn on_share(root: &Folder, asked: &Asked<'_>, found: &mut Found) {
     let judged = count(judged, "definition");
     found.looked("packages", judged.clone());
     found.looked("bounds", judged);
+}
+
+fn unopened(shown: &str, e: &OpenError, found: &mut Found) {
+    found.block(
+        "packages",
+        format!("{shown}: {e}"),
+        "Put the folder itself there: no machine follows a link of a share",
+    );
 }
 
 /// What interrupted imports and replacements left.

@@ -6,7 +6,7 @@ use crate::error::{Exit, Failure};
 use crate::fields::{self, Fields, Source};
 use crate::host::durable;
 use crate::host::open::{self, Folder, OpenError};
-use crate::site::content::{self, Content, Written, hash_bytes, parse_content, write_content};
+use crate::site::content::{self, Content, Written, hash_bytes, parse_content, write_list};
 use crate::site::ids::{PackageId, SiteCode};
 use crate::site::instruction::ContentHash;
 use crate::site::share::read_bounded;
@@ -15,9 +15,9 @@ use crate::terms::Problem;
 use crate::text::shell_word;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use toml::de::DeTable;
 
 /// The folder of the packages.
@@ -27,22 +27,38 @@ const SITE_TOML: &str = "site.toml";
 /// The most packages of a site.
 const MAX_PACKAGES: usize = 100_000;
 
-/// The packages of a share or of a site folder.
+/// The packages of a share or of a site folder. What is below that is opened and made from here, name by name: a link in
+/// it leads nowhere, whoever made it and when.
 #[derive(Debug)]
 pub struct Shelf {
     /// The folder `packages`.
     pub dir: PathBuf,
     /// Whose ids they have.
     pub site: SiteCode,
+    root: Folder,
 }
 
 /// A file that goes into a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Brought {
-    /// Where it is.
-    pub from: PathBuf,
+    /// The folder that the publisher named; links on the way to it are the publisher's own.
+    pub base: PathBuf,
+    /// The file's path below that, with `/`.
+    pub below: String,
     /// Its path below `files`, with `/`.
     pub to: String,
+}
+
+impl Brought {
+    /// Opens it, without following a link below its folder.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub fn open(&self) -> Result<open::RegularFile, OpenError> {
+        let (folders, name) = self.below.rsplit_once('/').unwrap_or(("", &self.below));
+        let mut inner = folders.split('/').filter(|inner| !inner.is_empty());
+        inner.try_fold(Folder::open(&self.base)?, |folder, inner| folder.folder(inner))?.file(name)
+    }
 }
 
 /// What stands in the folder of all packages.
@@ -140,7 +156,7 @@ impl Shelf {
                 Err(OpenError::Missing) => {}
                 Err(e) => tried = format!("{name}: {e}"),
                 Ok(bytes) => match site_of(&bytes, name) {
-                    Ok(site) => return Ok(Self { dir: root.join(FOLDER), site }),
+                    Ok(site) => return Ok(Self { dir: root.join(FOLDER), site, root: folder }),
                     Err(problem) => tried = format!("{name}: {}", problem.message),
                 },
             }
@@ -154,10 +170,30 @@ impl Shelf {
     /// # Errors
     /// It cannot be read.
     pub fn standing(&self) -> Result<Standing, Failure> {
-        match Folder::open(&self.dir).and_then(|folder| standing(&folder)) {
+        match self.root.folder(FOLDER).and_then(|all| standing(&all)) {
             Err(OpenError::Missing) => Ok(Standing::default()),
             other => other.map_err(|e| cannot_read(&self.dir, &e.to_string())),
         }
+    }
+
+    /// Opens a package.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub fn package(&self, id: PackageId) -> Result<Folder, OpenError> {
+        below(&self.root, id)
+    }
+
+    /// Whether anything has the name of this package.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn holds(&self, id: PackageId) -> Result<bool, Failure> {
+        let held = match self.root.folder(FOLDER) {
+            Err(OpenError::Missing) => Ok(false),
+            other => other.map_err(io::Error::from).and_then(|all| all.holds(id.as_str())),
+        };
+        held.map_err(|e| cannot_read(&self.dir, &e.to_string()))
     }
 
     /// The id after the highest of this site, of packages that are away, too; where that is the last of all, the lowest that is free.
@@ -206,7 +242,7 @@ impl Shelf {
             let remedy = format!("Name an id that begins with {}, or none, for the next free one", self.site);
             return Err(Failure::new(Exit::Usage, "other-site", why, remedy));
         }
-        if !replace && fs::symlink_metadata(self.path(id)).is_ok() {
+        if !replace && self.holds(id)? {
             return Err(exists(&self.path(id)));
         }
         let standing = self.standing()?;
@@ -232,53 +268,93 @@ impl Shelf {
         replace: bool,
     ) -> Result<Written, Failure> {
         self.may_place(id, replace)?;
-        if !self.dir.is_dir() {
-            made(fs::create_dir(&self.dir), &self.dir)?;
-            made(open::make_enterable(&self.dir), &self.dir)?;
-        }
-        let new = tempfile::Builder::new().prefix(&format!(".{id}.")).tempdir_in(&self.dir);
-        let new = made(new, &self.dir)?;
-        made(open::make_enterable(new.path()), new.path())?;
-        let inside = new.path().join(content::FILES);
-        made(fs::create_dir(&inside), &inside)?;
-        made(open::make_enterable(&inside), &inside)?;
+        let all = made(self.root.make_folder(FOLDER), &self.dir)?;
+        let mut new = Building::begin(&all, id)?;
+        let inside = made(new.folder.new_folder(content::FILES), &new.folder.path().join(content::FILES))?;
         for file in files {
             copy(file, &inside)?;
         }
         // Before the definition: what cannot be published is found here.
-        let written = write_content(new.path())?;
+        let written = write_list(&new.folder)?;
         let texts = beside.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
         for (name, bytes) in texts.chain([(NAME, definition.as_bytes())]) {
-            let path = new.path().join(name);
-            made(durable::create_new(&path, bytes), &path)?;
+            let file = new.folder.new_file(name);
+            let filled = file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+            made(filled, &new.folder.path().join(name))?;
         }
-        let path = self.path(id);
-        let old = self.name(new.path(), id, replace)?;
-        drop(new.keep());
-        durable::sync_dir(&self.dir).map_err(|e| not_synced(&path, old.as_deref(), &e.to_string()))?;
+        made(new.folder.sync(), new.folder.path())?;
+        let old = rename(&all, &new.name, id, replace)?;
+        new.named = true;
+        let away = old.as_ref().map(|old| all.path().join(old));
+        all.sync().map_err(|e| not_synced(&self.path(id), away.as_deref(), &e.to_string()))?;
         if let Some(old) = old {
             // Only what this import put away: anything else there may be the only copy. What stays is told by lint.
-            let _ = durable::remove_away(&old);
+            let _ = all.remove_tree(&old);
         }
         Ok(written)
     }
+}
 
-    /// Gives what was built the package's name. Where a package had it, that one is put away before; returns where it is.
-    fn name(&self, new: &Path, id: PackageId, replace: bool) -> Result<Option<PathBuf>, Failure> {
-        let path = self.path(id);
-        let old = if replace && fs::symlink_metadata(&path).is_ok() {
-            Some(made(durable::put_away(&self.dir, id.as_str()), &path)?)
-        } else {
-            None
-        };
-        // A folder with something in it is never renamed over.
-        match (fs::rename(new, &path), old) {
-            (Ok(()), old) => Ok(old),
-            (Err(e), Some(old)) => Err(back(&old, &path, &e.to_string())),
-            (Err(_), None) if !replace && fs::symlink_metadata(&path).is_ok() => Err(exists(&path)),
-            (Err(e), None) => Err(not_made(&path, &e.to_string())),
+/// A package that is built beside the others. What did not get the package's name is removed again.
+struct Building<'a> {
+    all: &'a Folder,
+    name: String,
+    folder: Folder,
+    named: bool,
+}
+
+impl<'a> Building<'a> {
+    fn begin(all: &'a Folder, id: PackageId) -> Result<Self, Failure> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        loop {
+            let name = format!(".{id}.{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+            match all.new_folder(&name) {
+                // Of another machine, or of an earlier process with this pid.
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                other => {
+                    let folder = made(other, all.path())?;
+                    return Ok(Self { all, name, folder, named: false });
+                }
+            }
         }
     }
+}
+
+impl Drop for Building<'_> {
+    fn drop(&mut self) {
+        if !self.named {
+            // What stays is told by lint.
+            let _ = self.all.remove_tree(&self.name);
+        }
+    }
+}
+
+/// Gives what was built the package's name. Where a package had it, that one is put away before; returns its name now.
+fn rename(all: &Folder, new: &str, id: PackageId, replace: bool) -> Result<Option<String>, Failure> {
+    let path = all.path().join(id.as_str());
+    let old = if replace && made(all.holds(id.as_str()), &path)? {
+        Some(made(durable::put_away_in(all, id.as_str()), &path)?)
+    } else {
+        None
+    };
+    match (all.rename(new, id.as_str()), old) {
+        (Ok(()), old) => Ok(old),
+        (Err(e), Some(old)) => Err(back(all, &old, id, &e.to_string())),
+        (Err(e), None) if e.kind() == io::ErrorKind::AlreadyExists => Err(exists(&path)),
+        (Err(e), None) => Err(not_made(&path, &e.to_string())),
+    }
+}
+
+/// Opens a package of a share.
+///
+/// # Errors
+/// [`OpenError`]
+pub fn package(share: &Path, id: PackageId) -> Result<Folder, OpenError> {
+    below(&Folder::open(share)?, id)
+}
+
+fn below(root: &Folder, id: PackageId) -> Result<Folder, OpenError> {
+    root.folder(FOLDER)?.folder(id.as_str())
 }
 
 /// What stands in the open folder of all packages.
@@ -312,31 +388,19 @@ pub fn contents(folder: &Folder) -> Result<(Content, ContentHash), String> {
     Ok((content, hash_bytes(&bytes)))
 }
 
-/// A file that is to be copied, opened so that no link is followed.
-///
-/// # Errors
-/// Why it cannot be had.
-pub fn open_plain(path: &Path) -> Result<open::RegularFile, OpenError> {
-    let name = path.file_name().and_then(|name| name.to_str()).ok_or(OpenError::Missing)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Folder::open(folder)?.file(name)
-}
-
 /// Copies one file, byte by byte: what is on the share never depends on where it came from.
-fn copy(file: &Brought, inside: &Path) -> Result<(), Failure> {
-    let cannot = |why: String| not_made(&file.from, &why);
-    let mut to = inside.to_owned();
-    let mut names = file.to.split('/').peekable();
-    while let Some(name) = names.next() {
-        to.push(name);
-        if names.peek().is_some() && !to.is_dir() {
-            fs::create_dir(&to)
-                .and_then(|()| open::make_enterable(&to))
-                .map_err(|e| not_made(&to, &e.to_string()))?;
-        }
+fn copy(file: &Brought, inside: &Folder) -> Result<(), Failure> {
+    let from = file.base.join(&file.below);
+    let cannot = |why: String| not_made(&from, &why);
+    let (folders, name) = file.to.rsplit_once('/').unwrap_or(("", &file.to));
+    let mut made_there = None;
+    for inner in folders.split('/').filter(|inner| !inner.is_empty()) {
+        let above = made_there.as_ref().unwrap_or(inside);
+        made_there = Some(made(above.make_folder(inner), &above.path().join(inner))?);
     }
-    let from = open_plain(&file.from).map_err(|e| cannot(e.to_string()))?;
-    let mut copy = File::create_new(&to).map_err(|e| not_made(&to, &e.to_string()))?;
+    let to = made_there.as_ref().unwrap_or(inside);
+    let from = file.open().map_err(|e| cannot(e.to_string()))?;
+    let mut copy = made(to.new_file(name), &to.path().join(name))?;
     // One byte more than it had: a file that grows is not the one that was looked at.
     let copied = io::copy(&mut from.file.take(from.size.saturating_add(1)), &mut copy);
     let copied = copied.map_err(|e| cannot(e.to_string()))?;
@@ -344,7 +408,7 @@ fn copy(file: &Brought, inside: &Path) -> Result<(), Failure> {
         return Err(cannot("it was changed while it was copied".into()));
     }
     let done = copy.flush().and_then(|()| open::make_runnable(&copy)).and_then(|()| copy.sync_all());
-    done.map_err(|e| not_made(&to, &e.to_string()))
+    made(done, &to.path().join(name))
 }
 
 /// The site of a site file or of the source of one: of either only this is needed here.
@@ -357,7 +421,7 @@ fn site_of(bytes: &[u8], name: &str) -> Result<SiteCode, Problem> {
     site.ok_or_else(|| problem.unwrap_or_else(|| Problem::of_file("malformed", name, "site is missing")))
 }
 
-fn made<T>(done: io::Result<T>, path: &Path) -> Result<T, Failure> {
+fn made<T, E: std::fmt::Display>(done: Result<T, E>, path: &Path) -> Result<T, Failure> {
     done.map_err(|e| not_made(path, &e.to_string()))
 }
 
@@ -371,13 +435,14 @@ fn not_made(path: &Path, why: &str) -> Failure {
 }
 
 /// The new package did not get its name: the old one gets it back.
-fn back(old: &Path, path: &Path, why: &str) -> Failure {
-    let Err(e) = fs::rename(old, path) else { return not_made(path, why) };
-    let (shown, away) = (path.display(), old.display());
+fn back(all: &Folder, old: &str, id: PackageId, why: &str) -> Failure {
+    let (path, old_path) = (all.path().join(id.as_str()), all.path().join(old));
+    let Err(e) = all.rename(old, id.as_str()) else { return not_made(&path, why) };
+    let (shown, away) = (path.display(), old_path.display());
     let why = format!(
         "the package was not made: {shown}: {why}; the old package is now {away}, as it could not be renamed back: {e}"
     );
-    Failure::new(Exit::Failed, "package-not-made", why, mv(old, path))
+    Failure::new(Exit::Failed, "package-not-made", why, mv(&old_path, &path))
 }
 
 fn not_synced(path: &Path, old: Option<&Path>, why: &str) -> Failure {
@@ -402,7 +467,7 @@ fn exists(path: &Path) -> Failure {
         Exit::Refused,
         "package-exists",
         format!("there is a package {} already, and nothing of it was changed", path.display()),
-        "Name another id, or none, for the next free one; --replace puts the new one in its place",
+        "Name another id, or none, for the next free one; `pcm package import --replace` puts a new one in its place",
     )
 }
 

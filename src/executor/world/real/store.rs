@@ -145,7 +145,7 @@ impl Store for RealWorld {
     }
 
     fn put_away_run(&self, run: &str) -> io::Result<()> {
-        durable::put_away(&self.layout.runs(), run).map(drop)
+        durable::put_away(&self.layout.runs(), run)
     }
 
     fn put_result(&self, name: &str, bytes: &[u8]) -> io::Result<()> {

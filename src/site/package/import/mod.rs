@@ -2,10 +2,11 @@
 //! (`*.pdf`, `*.sms`), or a folder. Only what such a file says of itself is taken; what it does not say is asked for, and
 //! never invented. All of it is hostile: bounded in bytes, entries and unpacked bytes, and opened without following links.
 
-use super::shelf::{Brought, open_plain};
+use super::shelf::Brought;
 use super::{InstalledIf, Package, PackageCommand};
 use crate::error::{Exit, Failure};
 use crate::fields::cut;
+use crate::host::open::OpenError;
 use crate::site::ids::PackageId;
 use crate::site::instruction::parse::how::How;
 use crate::site::instruction::{CommandLine, Program};
@@ -103,19 +104,13 @@ impl Kind {
 /// Reads a file or a folder.
 ///
 /// # Errors
-/// `not-imported`: what is wrong with it; or what it does not say, with the flag that says it.
+/// `no-such-file`, `unreadable`; `not-imported`: what is wrong with it; or what it does not say, with the flag that says
+/// it.
 pub fn import(path: &Path, id: PackageId, wishes: &Wishes) -> Result<Imported, Failure> {
     let shown = path.display().to_string();
-    let cannot = |why: String| {
-        let remedy = "Name a .deb, .rpm, .msi, *.pdf or *.sms file that is whole, or a folder of plain files";
-        Failure::new(Exit::Failed, "not-imported", format!("{shown} was not imported: {why}"), remedy)
-    };
-    if !path.exists() {
-        let remedy = "Name a .deb, .rpm, .msi, *.pdf or *.sms file, or a folder";
-        return Err(Failure::new(Exit::NotFound, "no-such-file", format!("there is no {shown}"), remedy));
-    }
+    let cannot = |why: String| not_imported(&shown, &why);
     // What the publisher names may be a link; below a folder none is followed.
-    let real = path.canonicalize().map_err(|e| cannot(e.to_string()))?;
+    let real = real(path)?;
     let too_many = || {
         let why = format!("{shown} was not imported: it is all that is copied, and --files names others");
         Failure::new(Exit::Usage, "usage", why, "Leave --files out; it goes with *.pdf and *.sms files")
@@ -125,47 +120,111 @@ pub fn import(path: &Path, id: PackageId, wishes: &Wishes) -> Result<Imported, F
             return Err(too_many());
         }
         let files = folder::files(&real).map_err(cannot)?;
-        let Some(file) = folder::the_one(&real, &files).map_err(cannot)? else {
-            return finish(&shown, id, wishes, Said::default(), files, Vec::new());
+        let one = match folder::the_one(&files) {
+            Ok(one) => one,
+            // The publisher says it.
+            Err(_) if wishes.command_line.is_some() => None,
+            Err(several) => return Err(several_say_it(&shown, &several)),
         };
-        let (said, kind) = said(&file, &file, id, wishes).map_err(cannot)?;
-        let beside = if kind == Kind::Sms { vec![kept(&file, &file).map_err(cannot)?] } else { Vec::new() };
+        let Some(one) = one else { return finish(&shown, id, wishes, Said::default(), files, Vec::new()) };
+        let (said, kind) = said(one, id, wishes)?;
+        let beside = if kind == Kind::Sms { vec![kept(one)?] } else { Vec::new() };
         return finish(&shown, id, wishes, said, files, beside);
     }
-    let (said, kind) = said(&real, path, id, wishes).map_err(cannot)?;
+    let file = folder::file(&real, path).map_err(cannot)?;
+    let (said, kind) = said(&file, id, wishes)?;
     match (kind, &wishes.files) {
-        (Kind::Sms, folder) => {
-            let files = folder.as_deref().map_or_else(|| Ok(Vec::new()), folder::files).map_err(cannot)?;
-            finish(&shown, id, wishes, said, files, vec![kept(&real, path).map_err(cannot)?])
+        (Kind::Sms, named) => {
+            let beside = vec![kept(&file)?];
+            let files = named.as_deref().map_or_else(|| Ok(Vec::new()), beside_definition)?;
+            finish(&shown, id, wishes, said, files, beside)
         }
-        (Kind::Deb | Kind::Rpm | Kind::Msi, None) => {
-            let to = folder::file_name(path).map_err(cannot)?;
-            finish(&shown, id, wishes, said, vec![Brought { from: real, to }], Vec::new())
-        }
+        (Kind::Deb | Kind::Rpm | Kind::Msi, None) => finish(&shown, id, wishes, said, vec![file], Vec::new()),
         (Kind::Deb | Kind::Rpm | Kind::Msi, Some(_)) => Err(too_many()),
     }
 }
 
-/// Asks a file what it is, by the name that it was given.
-fn said(real: &Path, path: &Path, id: PackageId, wishes: &Wishes) -> Result<(Said, Kind), String> {
-    let mut open = open_plain(real).map_err(|e| e.to_string())?;
-    let mut start = [0; 8];
-    let read = fill(&mut open.file, &mut start).map_err(|e| e.to_string())?;
-    let kind = Kind::of(path, &start[..read])?;
-    open.file.rewind().map_err(|e| e.to_string())?;
-    let name = folder::file_name(path)?;
-    let said = match kind {
-        Kind::Deb => deb::read(open.file, &name),
-        Kind::Rpm => rpm::read(open.file, &name),
-        Kind::Msi => msi::read(open.file, &name, id),
-        Kind::Sms => sms::read(&within(open.file, sms::MAX_BYTES)?, &wishes.programs),
-    };
-    Ok((said?, kind))
+/// What `--files` names.
+fn beside_definition(path: &Path) -> Result<Vec<Brought>, Failure> {
+    let shown = path.display().to_string();
+    let real = real(path)?;
+    if !real.is_dir() {
+        let why = format!("nothing was imported: --files names {shown}, which is no folder");
+        return Err(Failure::new(Exit::Usage, "usage", why, "Name the folder whose files are copied"));
+    }
+    folder::files(&real).map_err(|why| not_imported(&shown, &why))
 }
 
-fn kept(real: &Path, path: &Path) -> Result<(String, Vec<u8>), String> {
-    let open = open_plain(real).map_err(|e| e.to_string())?;
-    Ok((folder::file_name(path)?, within(open.file, sms::MAX_BYTES)?))
+/// Where what the publisher names really is.
+fn real(path: &Path) -> Result<PathBuf, Failure> {
+    path.canonicalize().map_err(|e| unread(path, &e.into()))
+}
+
+/// What cannot be opened.
+fn unread(path: &Path, e: &OpenError) -> Failure {
+    let shown = path.display();
+    match e {
+        OpenError::Missing | OpenError::NotFolder => {
+            let remedy = "Name a .deb, .rpm, .msi, *.pdf or *.sms file, or a folder";
+            Failure::new(Exit::NotFound, "no-such-file", format!("there is no {shown}"), remedy)
+        }
+        OpenError::Denied => {
+            let remedy = "Import it as an account that may read it, or let this one: `ls -l` shows who may";
+            Failure::new(Exit::Failed, "unreadable", format!("{shown} cannot be read: {e}"), remedy)
+        }
+        OpenError::NotRegular
+        | OpenError::Linked
+        | OpenError::TooLarge(_)
+        | OpenError::TooMany(_)
+        | OpenError::Loose(_)
+        | OpenError::Io(..) => not_imported(&shown.to_string(), &e.to_string()),
+    }
+}
+
+fn not_imported(shown: &str, why: &str) -> Failure {
+    let linked = why.contains(&OpenError::Linked.to_string());
+    let remedy = if linked {
+        "Copy it, and import the copy: what has one name cannot be changed under another. `cp -rL` copies what links lead to"
+    } else {
+        "Name a .deb, .rpm, .msi, *.pdf or *.sms file that is whole, or a folder of plain files"
+    };
+    Failure::new(Exit::Failed, "not-imported", format!("{shown} was not imported: {why}"), remedy)
+}
+
+fn several_say_it(shown: &str, several: &[&str]) -> Failure {
+    let names = several.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+    let why = format!("{shown} was not imported: it holds several that say what it is ({names})");
+    let remedy = "Import each for itself; or say with --command-line and --name how all of it is installed and what it is called";
+    Failure::new(Exit::Usage, "not-imported", why, remedy)
+}
+
+/// Asks a file what it is, by the name that it was given.
+fn said(file: &Brought, id: PackageId, wishes: &Wishes) -> Result<(Said, Kind), Failure> {
+    let path = file.base.join(&file.below);
+    let mut open = file.open().map_err(|e| unread(&path, &e))?;
+    let read = || -> Result<(Said, Kind), String> {
+        let mut start = [0; 8];
+        let read = fill(&mut open.file, &mut start).map_err(|e| e.to_string())?;
+        let kind = Kind::of(Path::new(&file.to), &start[..read])?;
+        open.file.rewind().map_err(|e| e.to_string())?;
+        let said = match kind {
+            Kind::Deb => deb::read(open.file, &file.to),
+            Kind::Rpm => rpm::read(open.file, &file.to),
+            Kind::Msi => msi::read(open.file, &file.to, id),
+            Kind::Sms => sms::read(&within(open.file, sms::MAX_BYTES)?, &wishes.programs),
+        };
+        Ok((said?, kind))
+    };
+    read().map_err(|why| not_imported(&path.display().to_string(), &why))
+}
+
+/// A definition file, as it is kept beside ours.
+fn kept(file: &Brought) -> Result<(String, Vec<u8>), Failure> {
+    let path = file.base.join(&file.below);
+    let open = file.open().map_err(|e| unread(&path, &e))?;
+    let bytes = within(open.file, sms::MAX_BYTES);
+    let bytes = bytes.map_err(|why| not_imported(&path.display().to_string(), &why))?;
+    Ok((file.to.clone(), bytes))
 }
 
 /// Puts together what a file says and what the publisher says; the publisher's words count.

@@ -223,6 +223,20 @@ fn of_a_million_properties_those_that_are_used_are_decoded() {
     assert!(used.values().all(|text| *text == Some("\u{20ac}".repeat(usize::from(long)))));
 }
 
+#[test]
+fn what_may_not_be_read_is_not_called_missing() {
+    let refused =
+        |kind: std::io::ErrorKind| unread(Path::new("/srv/a.deb"), &std::io::Error::from(kind).into());
+    let denied = refused(std::io::ErrorKind::PermissionDenied);
+    assert_eq!(
+        (denied.code.as_str(), denied.message.as_str()),
+        ("unreadable", "/srv/a.deb cannot be read: access is denied")
+    );
+    for kind in [std::io::ErrorKind::NotFound, std::io::ErrorKind::NotADirectory] {
+        assert_eq!(refused(kind).code, "no-such-file");
+    }
+}
+
 /// Of each command: its name, its command line, and whether it is automated and background.
 fn commands(said: &Said) -> Vec<(String, String, bool, bool)> {
     let line = |c: &PackageCommand| crate::site::instruction::render::command_line(&c.command_line);

@@ -2,6 +2,16 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use std::fs;
+
+/// A file of this folder, as it is called there.
+fn brought(dir: &tempfile::TempDir, below: &str, to: &str) -> Brought {
+    Brought { base: dir.path().to_owned(), below: below.into(), to: to.into() }
+}
+
+fn all(shelf: &Shelf) -> Folder {
+    shelf.root.folder(FOLDER).unwrap()
+}
 
 fn share() -> (tempfile::TempDir, Shelf) {
     open::usual_umask();
@@ -42,14 +52,15 @@ fn a_replacement_that_fails_leaves_the_old_package_in_its_place() {
     let (one, path) = (id("BP00000A"), shelf.path(id("BP00000A")));
     shelf.place(one, "old", &[], &[], false).unwrap();
     // The new one cannot get its name: it is not there any more.
-    let refused = shelf.name(&shelf.dir.join("gone"), one, true).unwrap_err();
+    let refused = rename(&all(&shelf), "gone", one, true).unwrap_err();
     assert!(refused.remedy.as_str().contains("nothing with the package's name was changed"), "{refused}");
     assert_eq!(fs::read(path.join(NAME)).unwrap(), b"old");
     assert_eq!(names(&shelf), ["BP00000A"]);
     // Nor can the old one: somebody made another of that name meanwhile.
-    let away = durable::put_away(&shelf.dir, one.as_str()).unwrap();
-    fs::create_dir_all(path.join("files")).unwrap();
-    let refused = back(&away, &path, "no space");
+    let away = durable::put_away_in(&all(&shelf), one.as_str()).unwrap();
+    fs::create_dir(&path).unwrap();
+    let refused = back(&all(&shelf), &away, one, "no space");
+    let away = shelf.dir.join(away);
     assert!(
         refused.message.as_str().contains(&format!("the old package is now {}", away.display())),
         "{refused}"
@@ -62,7 +73,7 @@ fn a_package_that_is_away_is_taken_told_and_never_removed() {
     let (_dir, shelf) = share();
     let one = id("BP000001");
     shelf.place(one, "the only copy", &[], &[], false).unwrap();
-    let away = durable::put_away(&shelf.dir, one.as_str()).unwrap();
+    let away = shelf.dir.join(durable::put_away_in(&all(&shelf), one.as_str()).unwrap());
     fs::create_dir(shelf.dir.join(".BP00000Z.abcdef")).unwrap();
     let left = shelf.standing().unwrap().left;
     let said: Vec<_> = left.iter().map(|l| (l.id, l.what)).collect();
@@ -97,7 +108,7 @@ fn a_package_is_there_whole_or_not_at_all() {
     let (dir, shelf) = share();
     let from = dir.path().join("acme.deb");
     fs::write(&from, "one").unwrap();
-    let files = [Brought { from: from.clone(), to: "sub/acme.deb".into() }];
+    let files = [brought(&dir, "acme.deb", "sub/acme.deb")];
     let one = id("BP00000A");
     let place = |files: &[Brought], replace| shelf.place(one, "definition", files, &[], replace);
     let written = place(&files, false).unwrap();
@@ -112,7 +123,7 @@ fn a_package_is_there_whole_or_not_at_all() {
     assert_eq!(place(&files, false).unwrap_err().code, "package-exists");
     assert_eq!(fs::read(shelf.path(one).join("files/sub/acme.deb")).unwrap(), b"one");
     // What cannot be copied changes nothing either, and leaves nothing.
-    let gone = [files[0].clone(), Brought { from: dir.path().join("gone"), to: "gone".into() }];
+    let gone = [files[0].clone(), brought(&dir, "gone", "gone")];
     assert_eq!(place(&gone, true).unwrap_err().code, "package-not-made");
     assert_eq!(fs::read(shelf.path(one).join("files/sub/acme.deb")).unwrap(), b"one");
     assert_eq!(names(&shelf), ["BP00000A"]);
@@ -130,15 +141,64 @@ fn no_link_is_copied_and_others_may_write_nothing() {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     let (dir, shelf) = share();
     symlink("/etc/passwd", dir.path().join("link")).unwrap();
-    let link = [Brought { from: dir.path().join("link"), to: "link".into() }];
-    let refused = shelf.place(id("BP00000A"), "", &link, &[], false).unwrap_err();
-    assert!(refused.message.as_str().contains("it is a link"), "{refused}");
+    fs::create_dir(dir.path().join("real")).unwrap();
+    fs::write(dir.path().join("real/file"), "x").unwrap();
+    symlink("real", dir.path().join("folder")).unwrap();
+    for (below, why) in [("link", "it is a link"), ("folder/file", "it is a link")] {
+        let link = [brought(&dir, below, "link")];
+        let refused = shelf.place(id("BP00000A"), "", &link, &[], false).unwrap_err();
+        assert!(refused.message.as_str().contains(why), "{refused}");
+    }
     fs::write(dir.path().join("open"), "x").unwrap();
     fs::set_permissions(dir.path().join("open"), fs::Permissions::from_mode(0o666)).unwrap();
-    let open = [Brought { from: dir.path().join("open"), to: "open".into() }];
+    let open = [brought(&dir, "open", "open")];
     shelf.place(id("BP00000A"), "", &open, &[], false).unwrap();
     for name in ["", "files", "files/open", "CONTENT", NAME] {
         let mode = fs::metadata(shelf.path(id("BP00000A")).join(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o022, 0, "{name}: {mode:o}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_or_removed_where_a_link_of_the_share_leads() {
+    use std::os::unix::fs::symlink;
+    let (dir, shelf) = share();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let there = || {
+        let mut names: Vec<String> = walkdir::WalkDir::new(elsewhere.path())
+            .into_iter()
+            .map(|e| e.unwrap().path().strip_prefix(elsewhere.path()).unwrap().display().to_string())
+            .collect();
+        names.sort();
+        names
+    };
+    fs::write(dir.path().join("acme.deb"), "one").unwrap();
+    let files = [brought(&dir, "acme.deb", "acme.deb")];
+    let one = id("BP00000A");
+    let linked = |refused: Failure| {
+        assert!(refused.message.as_str().contains("it is a link"), "{refused}");
+    };
+    // The folder of all packages is a link.
+    symlink(elsewhere.path(), &shelf.dir).unwrap();
+    linked(shelf.place(one, "x", &files, &[], false).unwrap_err());
+    linked(shelf.next_id().unwrap_err());
+    assert_eq!(there(), [""]);
+    fs::remove_file(&shelf.dir).unwrap();
+    // A package is one: it is replaced itself, and never read.
+    fs::create_dir(&shelf.dir).unwrap();
+    fs::create_dir(elsewhere.path().join("files")).unwrap();
+    fs::write(elsewhere.path().join("files/a"), "").unwrap();
+    symlink(elsewhere.path(), shelf.path(one)).unwrap();
+    assert_eq!(shelf.package(one).unwrap_err(), OpenError::Linked);
+    assert_eq!(shelf.place(one, "x", &files, &[], false).unwrap_err().code, "package-exists");
+    shelf.place(one, "x", &files, &[], true).unwrap();
+    assert!(!fs::symlink_metadata(shelf.path(one)).unwrap().is_symlink());
+    assert_eq!(names(&shelf), ["BP00000A"]);
+    // A folder of a package is one: what is removed with the package is the link.
+    symlink(elsewhere.path(), shelf.path(one).join("files/sub")).unwrap();
+    linked(write_list(&shelf.package(one).unwrap()).unwrap_err());
+    shelf.place(one, "y", &files, &[], true).unwrap();
+    assert_eq!(there(), ["", "files", "files/a"]);
+    assert_eq!(names(&shelf), ["BP00000A"]);
 }
