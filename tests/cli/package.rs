@@ -309,6 +309,8 @@ fn lint_of_packages_finds_what_asks_leads_out_or_wipes() {
     };
     let run = "automated = true\nbackground = true\n";
     for (lines, item, evidence) in [
+        ("command_line = \"dpkg --force-confdef -i a.deb\"", "silent", "dpkg without --force-confold"),
+        ("command_line = \"apt-get -y install acme\"", "silent", "lets dpkg ask"),
         ("command_line = \"setup.sh\"", "silent", "setup.sh, line 2: read -p"),
         ("command_line = \"msiexec.exe /i acme.msi\"", "silent", "msiexec without /qn"),
         ("command_line = \"dpkg -i acme.deb\"", "silent", "dpkg without --force-confold"),
@@ -330,9 +332,62 @@ fn lint_of_packages_finds_what_asks_leads_out_or_wipes() {
         assert!(rows.iter().any(|(i, e)| i == item && e.contains(evidence)), "{lines}: {rows:?}");
     }
     let bounded = "command_line = \"dpkg -P acme\"\nremoves = true\nwhere = 'group == \"retired\"'";
-    assert_eq!(judged(&format!("{bounded}\n{run}")), []);
+    let rows = judged(&format!("{bounded}\n{run}"));
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert!(rows[0].0 == "bounds" && rows[0].1.contains("no machine judges `where` yet"), "{rows:?}");
+    site.package("BP00000B", "exit 0");
+    let other = "package_id = \"BP00000B\"\nname = \"Other\"\n[[command]]\ncommand = \"Typical\"\n\
+                 command_line = \"setup.sh\"\nautomated = true\nbackground = true\n";
+    write(&site.share().join("packages/BP00000B/package.toml"), other.as_bytes());
+    for (ids, why) in [
+        ("BP0000Z9", "it depends on BP0000Z9, and there is no such package"),
+        ("BP00000A", "a package cannot wait for itself"),
+        ("BP00000B", "no machine judges `depends_on` yet"),
+        ("BP0000Y", "no machine judges `depends_on` yet"),
+    ] {
+        let rows = judged(&format!("command_line = \"rpm -U a\"\ndepends_on = [\"{ids}\"]\n{run}"));
+        assert!(rows.iter().any(|(_, e)| e.contains(why)), "{ids}: {rows:?}");
+        assert_eq!(
+            rows.iter().any(|(_, e)| e.contains("it depends on")),
+            ids.len() == 8 && ids != "BP00000B"
+        );
+    }
     let rows = judged("command_line = \"rpm -U a\"");
     assert!(rows.iter().any(|(_, e)| e.contains("no command of it runs by itself")), "{rows:?}");
+}
+
+#[test]
+fn lint_compares_what_a_signature_covers_with_what_is_there() {
+    let site = Site::new();
+    site.package("BP00000A", "exit 0");
+    let file = site.share().join("packages/BP00000A/package.toml");
+    let judge = |top: &str| {
+        let text = format!(
+            "package_id = \"BP00000A\"\nname = \"Acme\"\n{top}\n[[command]]\ncommand = \"Typical\"\n\
+             command_line = \"setup.sh\"\nautomated = true\nbackground = true\n"
+        );
+        write(&file, text.as_bytes());
+        let (flag, folder) = (share(&site), site.share());
+        let (one, all) = (["package", "lint", &flag], ["site", "lint", path(&folder)]);
+        let of = |args: &[&str]| site.json_of(args)["items"].to_string();
+        (of(&one), of(&all))
+    };
+    let both = |top: &str, word: &str| {
+        let (one, all) = judge(top);
+        assert!(one.contains(word) && all.contains(word), "{word} is not in {one} or not in {all}");
+    };
+    both("release = 0", "release is 0, and a signed package needs one from 1 on");
+    both(
+        &format!("content_sha256 = \"{}\"", "0".repeat(64)),
+        "content_sha256 is 000000000000…, and CONTENT is ",
+    );
+    let list = site.json(&["package", "list", &share(&site)]);
+    let hash = list["packages"][0]["content_sha256"].as_str().unwrap().to_owned();
+    let (one, all) = judge(&format!("release = 1\ncontent_sha256 = \"{hash}\""));
+    assert!(
+        !one.contains("CONTENT is") && !all.contains("CONTENT is") && !one.contains("release is"),
+        "{one}"
+    );
 }
 
 #[test]

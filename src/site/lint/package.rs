@@ -109,6 +109,7 @@ fn judge(folder: &Folder, asked: &Asked<'_>, found: &mut Found) {
             "Write the name of its folder as package_id",
         );
     }
+    signed_fields(folder, &package, &shown, found);
     if package.commands.is_empty() {
         found.block("packages", format!("{shown}: it has no command"), "Add a [[command]]");
     } else if !package.commands.iter().any(|c| c.how.background) {
@@ -120,6 +121,29 @@ fn judge(folder: &Folder, asked: &Asked<'_>, found: &mut Found) {
     }
     for command in &package.commands {
         one(folder, &package, command, &shown, found);
+    }
+}
+
+/// What a signature would cover, and what no machine would take.
+fn signed_fields(folder: &Folder, package: &Package, shown: &str, found: &mut Found) {
+    if package.release == Some(0) {
+        let what = format!("{shown}: release is 0, and a signed package needs one from 1 on");
+        found.block("packages", what, "Write release = 1, or more than the last one had");
+    }
+    // What cannot be read is told by the look at the package.
+    if let Some(said) = &package.content_sha256
+        && let Ok((_, hash)) = shelf::contents(folder)
+        && hash != *said
+    {
+        let (said, is) = (&said.as_str()[..12], &hash.as_str()[..12]);
+        found.block(
+            "content",
+            format!("{shown}: content_sha256 is {said}…, and {} is {is}…", crate::site::content::NAME),
+            format!(
+                "If the files are right: content_sha256 = \"{}\", with a higher release; then sign it again",
+                hash.as_str()
+            ),
+        );
     }
 }
 
@@ -143,6 +167,42 @@ fn one(folder: &Folder, package: &Package, command: &PackageCommand, shown: &str
         }
     }
     bounds(package, command, &here, found);
+    depends_on(folder, package, command, &here, found);
+    unjudged(command, &here, found);
+}
+
+/// Packages that are not there. Which requests there will be nobody knows here.
+fn depends_on(folder: &Folder, package: &Package, command: &PackageCommand, here: &str, found: &mut Found) {
+    let Some(all) = folder.path().parent().filter(|all| all.ends_with(FOLDER)) else { return };
+    for id in command.depends_on.iter().filter_map(|id| id.as_str().parse::<PackageId>().ok()) {
+        let why = if id == package.package_id {
+            "and a package cannot wait for itself"
+        } else if Folder::open(all).and_then(|all| Ok(all.holds(id.as_str())?)) == Ok(false) {
+            "and there is no such package"
+        } else {
+            continue;
+        };
+        found.block(
+            "packages",
+            format!("{here}: it depends on {id}, {why}"),
+            "Correct depends_on, or put that package there first",
+        );
+    }
+}
+
+/// Bounds that machines do not judge yet. Nobody may believe that they hold.
+fn unjudged(command: &PackageCommand, here: &str, found: &mut Found) {
+    let bounds = [("where", command.bound.is_some()), ("depends_on", !command.depends_on.is_empty())];
+    for (bound, _) in bounds.iter().filter(|(_, set)| *set) {
+        found.unknown(
+            "bounds",
+            format!(
+                "{here}: no machine judges `{bound}` yet: in trust mode signed none runs the command \
+                 (package-mismatch), in mode permissions each runs it as its instruction file says"
+            ),
+            "Publish it to those machines only that may run it",
+        );
+    }
 }
 
 /// What takes something away should say where it may.
