@@ -38,19 +38,24 @@ const TABLES: &[Table] = &[
             may("language", r#""en""#, "The language of its texts."),
             may("comment", r#""For offices""#, "A line for those who choose it."),
             may("readme", r#""Needs Acme Base""#, "What to know before it runs."),
-            may("release", "1", "A whole number that is raised for each change; signing fills it in."),
-            may("sites", r#"["*"]"#, "The sites where it may run, by site_id; signing fills it in."),
-            may("kind", r#""package""#, "What this file is; signing fills it in."),
+            may(
+                "release",
+                "1",
+                "A whole number from 1 on, raised for each change: a signed package needs it.",
+            ),
+            may("sites", r#"["*"]"#, "The sites where it may run once it is signed, by site_id; * is all."),
+            may("kind", r#""package""#, "What this file is: a signed one says it."),
             may(
                 "content_sha256",
                 r#""0000000000000000000000000000000000000000000000000000000000000000""#,
-                "The hash of CONTENT; signing fills it in.",
+                "The hash of CONTENT, as pcm package content prints it: what is signed with it.",
             ),
         ],
     ),
     (
         Some(("[installed_if]", false)),
-        "How a machine knows that it is installed already: exactly one of dpkg, rpm, file and registry.",
+        "How a machine is to know that it is installed already: exactly one of dpkg, rpm, file and registry. It is checked \
+         here; no machine looks at it yet.",
         &[
             may("dpkg", r#""acme""#, "Its name in the package database of Debian and Ubuntu."),
             may("version", r#""4.0-1""#, "That version or a newer one; without it any."),
@@ -101,13 +106,22 @@ const TABLES: &[Table] = &[
             ),
             may("ignore_windows", "false", "It may start outside of maintenance windows."),
             may("disk_space", r#""200 MB""#, "So much has to be free."),
-            may("removes", "false", "It takes away what the package brings: installed_if is turned round."),
+            may(
+                "removes",
+                "false",
+                "It takes away what the package brings. In trust mode signed no machine runs such a command yet.",
+            ),
             may(
                 "where",
                 r#"'group == "office"'"#,
-                "Where it may run at all. What removes or wipes should have such a bound.",
+                "Where it may run at all: what removes or wipes needs such a bound. No machine judges it yet, and in trust mode \
+                 signed none runs the command.",
             ),
-            may("depends_on", r#"["BP0000X"]"#, "Requests or packages that must have succeeded first."),
+            may(
+                "depends_on",
+                r#"["BP0000X"]"#,
+                "Requests or packages that must have succeeded first. As with where, no machine judges it yet.",
+            ),
         ],
     ),
     (
