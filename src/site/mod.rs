@@ -7,7 +7,9 @@
 //! (`own_report`), what is there of an earlier life of it (`past`), how a new share is made (`publish`), and what can be wrong with one (`lint`).
 
 pub mod content;
+pub mod expression;
 pub mod ids;
+pub mod index;
 pub mod instruction;
 pub(crate) mod lint;
 pub(crate) mod mif;

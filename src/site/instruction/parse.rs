@@ -125,7 +125,11 @@ fn head(top: &mut Fields<'_, '_>, machine: MachineId) -> Option<Head> {
 }
 
 /// `[end]` is the last table and repeats the serial: a truncated file cannot pass. Returns its unknown keys.
-fn end(top: &mut Fields<'_, '_>, table: &DeTable<'_>, serial: Option<u64>) -> Vec<Problem> {
+pub(in crate::site) fn end(
+    top: &mut Fields<'_, '_>,
+    table: &DeTable<'_>,
+    serial: Option<u64>,
+) -> Vec<Problem> {
     let Some((key, _)) = table.get_key_value("end") else {
         top.raw("end");
         let last = last_place(table, "");

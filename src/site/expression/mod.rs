@@ -1,0 +1,204 @@
+//! What a job's `where` says (SITE.md 2, "Expressions"): a condition on a machine, in three values. What is not known of
+//! a machine is neither true nor false: it closes, and the opposite of unknown is unknown. Pure.
+//!
+//! `parse` reads a text, `version` compares versions part by part.
+
+mod parse;
+#[cfg(test)]
+mod tests;
+pub mod version;
+
+pub use parse::BadExpression;
+
+use super::ids::{JobId, PackageId};
+use crate::terms::words;
+use serde::{Deserialize, Serialize};
+
+words!(
+    /// What an expression can ask of a machine by its name alone. `package(ID)`, `job(ID)` and `fact("name")` ask for one
+    /// of many.
+    Name {
+        /// What packages must name to run there, e.g. `linux-x86_64`.
+        Platform = "platform",
+        /// The host name in the site's list of machines.
+        Host = "host",
+        /// The groups in the site's list of machines; `==` is membership.
+        Group = "group",
+        /// The operating system's own name, e.g. `debian`.
+        Os = "os",
+        /// Its version.
+        OsVersion = "os_version",
+        /// The version of pcm there.
+        PcmVersion = "pcm_version",
+    }
+);
+
+/// What is asked of a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// By its name alone.
+    Named(Name),
+    /// The word of the state of this package's newest request.
+    Package(PackageId),
+    /// The word of the state of this job's request.
+    Job(JobId),
+    /// A fact that the machine's configuration names.
+    Fact(String),
+}
+
+/// How a test compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// `==`
+    Equal,
+    /// `!=`
+    Unequal,
+    /// `<`
+    Below,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Above,
+    /// `>=`
+    AtLeast,
+}
+
+impl Op {
+    /// All of them, longer ones first: `<=` is not `<`.
+    const ALL: [(&'static str, Op); 6] = [
+        ("==", Op::Equal),
+        ("!=", Op::Unequal),
+        ("<=", Op::AtMost),
+        (">=", Op::AtLeast),
+        ("<", Op::Below),
+        (">", Op::Above),
+    ];
+
+    /// Of what compares like this.
+    fn holds(self, order: std::cmp::Ordering) -> bool {
+        match self {
+            Op::Equal => order.is_eq(),
+            Op::Unequal => order.is_ne(),
+            Op::Below => order.is_lt(),
+            Op::AtMost => order.is_le(),
+            Op::Above => order.is_gt(),
+            Op::AtLeast => order.is_ge(),
+        }
+    }
+}
+
+/// `NAME OP VALUE`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Test {
+    /// What is asked.
+    pub subject: Subject,
+    /// How it is compared.
+    pub op: Op,
+    /// With what.
+    pub value: String,
+}
+
+/// A condition on a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expression {
+    /// One of them.
+    Any(Vec<Expression>),
+    /// Each of them.
+    All(Vec<Expression>),
+    /// The opposite.
+    Not(Box<Expression>),
+    /// One comparison.
+    Test(Test),
+}
+
+/// What is known of a machine.
+pub trait Known {
+    /// The one value; None: it is not known.
+    fn value(&self, subject: &Subject) -> Option<String>;
+    /// Whether it is in a group whose name is [`like`] this; None: its groups are not known.
+    fn in_group(&self, pattern: &str) -> Option<bool>;
+}
+
+impl Expression {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// What is wrong, with the column.
+    pub fn parse(text: &str) -> Result<Self, BadExpression> {
+        parse::expression(text)
+    }
+
+    /// Whether it holds for a machine; None: that cannot be known.
+    pub fn holds(&self, machine: &impl Known) -> Option<bool> {
+        match self {
+            Expression::Any(parts) => any(parts.iter().map(|part| part.holds(machine))),
+            Expression::All(parts) => {
+                any(parts.iter().map(|part| part.holds(machine).map(|b| !b))).map(|b| !b)
+            }
+            Expression::Not(part) => part.holds(machine).map(|holds| !holds),
+            Expression::Test(test) => test.holds(machine),
+        }
+    }
+}
+
+/// One that is true decides; else one that is unknown does.
+fn any(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut all = Some(false);
+    for part in parts {
+        match part {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => all = None,
+        }
+    }
+    all
+}
+
+impl Test {
+    fn holds(&self, machine: &impl Known) -> Option<bool> {
+        match &self.subject {
+            Subject::Named(Name::Group) => Some(machine.in_group(&self.value)? == (self.op == Op::Equal)),
+            Subject::Named(Name::OsVersion | Name::PcmVersion) => {
+                let has = machine.value(&self.subject)?;
+                Some(self.op.holds(version::compare(&has, &self.value)))
+            }
+            Subject::Named(Name::Platform | Name::Host | Name::Os)
+            | Subject::Package(_)
+            | Subject::Job(_)
+            | Subject::Fact(_) => {
+                let has = machine.value(&self.subject)?;
+                Some(like(&has, &self.value) == (self.op == Op::Equal))
+            }
+        }
+    }
+}
+
+/// Whether a text is like a pattern: `*` stands for any text, `?` for one character, and upper case is lower case.
+pub fn like(text: &str, pattern: &str) -> bool {
+    let fold = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<Vec<char>>();
+    let (text, pattern) = (fold(text), fold(pattern));
+    let (mut t, mut p) = (0, 0);
+    // Where the newest `*` stands, and up to where it has taken text: only that one is ever tried again, so that no
+    // pattern costs more than its length times that of the text.
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(c) if *c == '?' || *c == text[t] => {
+                t += 1;
+                p += 1;
+            }
+            Some(_) | None => match star {
+                Some((at, taken)) => {
+                    star = Some((at, taken + 1));
+                    (p, t) = (at + 1, taken + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}

@@ -1,0 +1,264 @@
+//! A job as one shared file for all its machines (SITE.md 2): what runs, with copies of everything that only the package
+//! says, for whom, and when. Nothing in it is left to a default: what a machine would add by itself, the publisher has
+//! not said. Pure.
+
+use super::target::{self, MAX_TARGETS, Target};
+use super::{finish, kind, revision, sha256, site_id};
+use crate::clock::When;
+use crate::fields::{self, Fields, Source};
+use crate::site::expression::Expression;
+use crate::site::ids::{JobId, PackageId, RequestId};
+use crate::site::instruction::ContentHash;
+use crate::site::instruction::CommandLine;
+use crate::site::instruction::parse::how::{self, How};
+use crate::site::instruction::parse::times::{Times, times};
+use crate::terms::Problem;
+use crate::text::SafeText;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+use toml::de::DeTable;
+
+/// The folder of the jobs of an index.
+pub const FOLDER: &str = "jobs";
+/// The largest job that is read, in bytes.
+pub const MAX_BYTES: u64 = 256 << 10;
+/// The most phases, dependencies and superseded jobs.
+const MAX_LIST: usize = 256;
+/// The fields of the package that a job repeats.
+const COPIES: [&str; 10] = [
+    "automated",
+    "background",
+    "disk_space",
+    "exit_codes",
+    "max_run_time",
+    "platforms",
+    "removes",
+    "restarts",
+    "run_when",
+    "version",
+];
+const MALFORMED: &str = "malformed";
+
+/// What has to be done first: a request, or any request of a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needed {
+    /// This request.
+    Request(RequestId),
+    /// One of this package.
+    Package(PackageId),
+}
+
+impl FromStr for Needed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let request = text.parse().map(Needed::Request);
+        let package = text.parse().map(Needed::Package);
+        request.or(package).map_err(|_| format!("{text:?} is neither a request id nor a package id"))
+    }
+}
+
+impl fmt::Display for Needed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Needed::Request(id) => write!(f, "{id}"),
+            Needed::Package(id) => write!(f, "{id}"),
+        }
+    }
+}
+
+/// A share of the machines, and how long after the phase before it is their turn: `5%`, `50%+1d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Phase {
+    /// In hundredths of a percent.
+    pub percent: u32,
+    /// After the phase before.
+    pub after: Duration,
+}
+
+impl FromStr for Phase {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some((percent, after)) = text.split_once('%') else {
+            return Err(format!("wanted a phase like \"5%\" or \"50%+1d\", found {:?}", fields::cut(text, 40)));
+        };
+        let percent = target::parse_percent(percent.trim())?;
+        let after = match after.trim().strip_prefix('+') {
+            Some(after) => fields::parse_duration(after)?,
+            None if after.trim().is_empty() => Duration::ZERO,
+            None => return Err(format!("wanted + and a duration after the %, found {:?}", fields::cut(after, 40))),
+        };
+        Ok(Phase { percent, after })
+    }
+}
+
+/// A valid job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Tells two sites with one code apart.
+    pub site_id: String,
+    /// Which.
+    pub job_id: JobId,
+    /// Its delivery: the same on all its machines.
+    pub request_id: RequestId,
+    /// Of this file.
+    pub revision: u64,
+    /// What runs.
+    pub package_id: PackageId,
+    /// The release of the package.
+    pub release: u64,
+    /// Of its `package.toml`.
+    pub package_sha256: ContentHash,
+    /// The package's name.
+    pub package: SafeText,
+    /// The package's version.
+    pub version: SafeText,
+    /// The command's name.
+    pub command: SafeText,
+    /// The program and its arguments.
+    pub command_line: CommandLine,
+    /// How it runs.
+    pub how: How,
+    /// It removes what it is about.
+    pub removes: bool,
+    /// Of the list of its files; None: nothing to copy.
+    pub content_sha256: Option<ContentHash>,
+    /// From when on it is offered, runs by itself, runs no more.
+    pub times: Times,
+    /// Whom it is for.
+    pub targets: Vec<Target>,
+    /// Whom it is not for.
+    pub exclude: Vec<Target>,
+    /// What has to hold for a machine.
+    pub condition: Option<Expression>,
+    /// In rising order; empty: all at once.
+    pub phases: Vec<Phase>,
+    /// Launches are spread over this time.
+    pub spread: Option<Duration>,
+    /// The jobs in whose place it comes.
+    pub supersedes: Vec<JobId>,
+    /// What has to be done first.
+    pub depends_on: Vec<Needed>,
+    /// Whom it is offered to, where not to everybody.
+    pub offer_to: Vec<SafeText>,
+}
+
+/// Reads the job of this id. `programs` are the bare names that may be started somewhere.
+///
+/// # Errors
+/// Every problem, in the order of its lines: a job that is wrong anywhere runs nowhere.
+pub fn parse(bytes: &[u8], job: JobId, file: &str, programs: &[String]) -> Result<Job, Vec<Problem>> {
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(vec![Problem::of_file(MALFORMED, file, format!("larger than {MAX_BYTES} bytes"))]);
+    }
+    let source = Source::decode(bytes, file, MALFORMED).map_err(|p| vec![p])?;
+    let parsed = DeTable::parse(source.text).map_err(|e| vec![source.syntax(&e)])?;
+    let mut f = Fields::top(&source, parsed.get_ref());
+    kind(&mut f, "job");
+    let site_id = f.need("site_id", site_id);
+    let job_id = f.need("job_id", |v| match fields::parsed::<JobId>(v)? {
+        id if id == job => Ok(id),
+        other => Err(format!("this file is of {other}, not of {job}")),
+    });
+    let of_site = |site| if site == job.site() { Ok(()) } else { Err(format!("{site} is another site's code")) };
+    let request_id = f.need("request_id", |v| {
+        let id: RequestId = fields::parsed(v)?;
+        of_site(id.site()).map(|()| id)
+    });
+    let revision = f.need("revision", revision);
+    let package_id = f.need("package_id", fields::parsed::<PackageId>);
+    let release = f.need("release", super::revision);
+    let package_sha256 = f.need("package_sha256", sha256);
+    let package = f.need("package", fields::words);
+    let command = f.need("command", fields::words);
+    let command_line = how::command_line(&mut f, programs);
+    for key in COPIES {
+        if !f.has(key) {
+            f.wrong(key, format!("{key} is missing: a job repeats what its package says"));
+        }
+    }
+    let version = f.get("version", fields::words);
+    let how = how::how(&mut f);
+    let removes = f.get("removes", fields::boolean).unwrap_or(false);
+    let content_sha256 = f.get("content_sha256", sha256);
+    let times = times(&mut f);
+    let targets = targets(&mut f, "targets");
+    if f.has("targets") && targets.is_empty() {
+        f.wrong("targets", "it is for no machine: wanted ids, patterns like BP0040* or groups like @web");
+    } else if !f.has("targets") {
+        f.need("targets", |_| Ok(()));
+    }
+    let exclude = self::targets(&mut f, "exclude");
+    let condition = f.get("where", |v| Expression::parse(fields::text(v)?).map_err(|e| e.to_string()));
+    let phases = phases(&mut f);
+    let spread = f.get("spread", fields::duration);
+    let supersedes = how::list_of(&mut f, "supersedes", fields::parsed::<JobId>);
+    let depends_on = how::list_of(&mut f, "depends_on", fields::parsed::<Needed>);
+    let offer_to = how::list_of(&mut f, "offer_to", fields::words);
+    if f.has("ignore_windows") {
+        f.wrong("ignore_windows", "only a package can say that its command ignores windows");
+    }
+    let itself = |needed: &Needed| request_id.is_some_and(|id| *needed == Needed::Request(id));
+    if depends_on.iter().any(itself) {
+        f.wrong_as("contradiction", "depends_on", "it depends on itself");
+    }
+    if supersedes.contains(&job) {
+        f.wrong_as("contradiction", "supersedes", "it supersedes itself");
+    }
+    let unknown = f.unknown();
+    f.absorb(unknown.into_iter().map(super::newer));
+    let problems = f.finish();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let all = || {
+        Some(Job {
+            site_id: site_id?,
+            job_id: job_id?,
+            request_id: request_id?,
+            revision: revision?,
+            package_id: package_id?,
+            release: release?,
+            package_sha256: package_sha256?,
+            package: package?,
+            version: version?,
+            command: command?,
+            command_line: command_line?,
+            how,
+            removes,
+            content_sha256,
+            times,
+            targets,
+            exclude,
+            condition,
+            phases,
+            spread,
+            supersedes,
+            depends_on,
+            offer_to,
+        })
+    };
+    // Each of them is there, or a problem says that it is not.
+    all().ok_or(problems)
+}
+
+fn targets(f: &mut Fields<'_, '_>, key: &'static str) -> Vec<Target> {
+    let all = f.list(key, fields::parsed::<Target>).unwrap_or_default();
+    if all.len() > MAX_TARGETS {
+        f.wrong(key, format!("{} entries; at most {MAX_TARGETS}: make a group of the machines", all.len()));
+    }
+    all
+}
+
+fn phases(f: &mut Fields<'_, '_>) -> Vec<Phase> {
+    let phases = f.list("phases", fields::parsed::<Phase>).unwrap_or_default();
+    if phases.len() > MAX_LIST {
+        f.wrong("phases", format!("more than {MAX_LIST} phases"));
+    }
+    if !phases.is_sorted_by(|a, b| a.percent < b.percent) {
+        f.wrong_as("contradiction", "phases", "each phase has to reach more machines than the one before");
+    }
+    phases
+}

@@ -1,0 +1,270 @@
+//! A share under an index (SITE.md 2): the index, every part that it names, and whom its jobs are for.
+
+use super::{Asked, Found, count, place};
+use crate::host::open::{Folder, OpenError};
+use crate::site::content::hash_bytes;
+use crate::site::expression::{Expression, Known, Name, Subject, like};
+use crate::site::ids::{JobId, RequestId};
+use crate::site::index::job::{self, Job, Needed};
+use crate::site::index::members::{self, Member};
+use crate::site::index::target::Target;
+use crate::site::index::{self, Index, JobState};
+use crate::site::instruction::ContentHash;
+use crate::site::share::read_bounded;
+use crate::site::site_file::SiteFile;
+use crate::terms::Problem;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The largest policy, in bytes.
+const MAX_POLICY: u64 = 256 << 10;
+
+/// Judges the index of a share, if it has one.
+pub(super) fn judge(root: &Folder, site: Option<&SiteFile>, asked: &Asked<'_>, found: &mut Found) {
+    let shown = root.path().join(index::NAME).display().to_string();
+    let bytes = match root.file(index::NAME).and_then(|mut open| read_bounded(&mut open, index::MAX_BYTES)) {
+        Ok(bytes) => bytes,
+        Err(OpenError::Missing) => return,
+        Err(e) => return found.block("index", format!("{shown}: {e}"), "Put a plain file there"),
+    };
+    let index = match index::parse(&bytes, &shown) {
+        Ok(index) => index,
+        Err(problems) => {
+            return refused(&problems, "index", "Publish again: until then no machine takes it", found);
+        }
+    };
+    if let Some(site) = site.filter(|site| site.site != index.site) {
+        let message = format!("{shown}: it is of site {}, and the share is of site {}", index.site, site.site);
+        found.block("index", message, "Publish it on its own site's share");
+    }
+    if let Some(until) = index.valid_until.filter(|until| *until <= asked.now) {
+        let message = format!("{shown}: it was valid until {until}: nothing of it starts");
+        found.block("index", message, "Publish again");
+    }
+    let mut parts = Parts { root, read: 0 };
+    let members = parts.members(&index, found);
+    parts.policies(&index, found);
+    let jobs = parts.jobs(&index, asked, found);
+    found.looked("parts", format!("{} named by the index, each with its hash", count(parts.read, "file")));
+    unique(&jobs, found);
+    needs(&jobs, found);
+    if let Some(members) = &members {
+        targets(&jobs, members, found);
+    }
+    found.looked(
+        "index",
+        format!(
+            "{shown}: serial {} of epoch {}, {}; this version of pcm can check an index and runs nothing from one",
+            index.serial,
+            index.epoch,
+            count(index.jobs.len(), "job")
+        ),
+    );
+}
+
+fn refused(problems: &[Problem], item: &'static str, remedy: &str, found: &mut Found) {
+    for problem in problems {
+        found.block(item, place(problem), remedy);
+    }
+}
+
+/// Reads what the index names.
+struct Parts<'a> {
+    root: &'a Folder,
+    read: usize,
+}
+
+impl Parts<'_> {
+    /// The bytes of a part, if they are those that the index names. What is wrong is said.
+    fn part(
+        &mut self,
+        folder: &str,
+        name: &str,
+        limit: u64,
+        sha256: &ContentHash,
+        found: &mut Found,
+    ) -> Option<(Vec<u8>, String)> {
+        let shown = self.root.path().join(folder).join(name).display().to_string();
+        self.read += 1;
+        let open = self.root.folder(folder).and_then(|folder| folder.file(name));
+        let remedy = "Publish again: until then what it says counts nowhere";
+        match open.and_then(|mut open| read_bounded(&mut open, limit)) {
+            Ok(bytes) if hash_bytes(&bytes) == *sha256 => return Some((bytes, shown)),
+            Ok(_) => found.block("parts", format!("{shown}: its bytes are not those that the index names"), remedy),
+            Err(e) => found.block("parts", format!("{shown}: {e}"), remedy),
+        }
+        None
+    }
+
+    /// All machines of the site; None where the list is not whole.
+    fn members(&mut self, index: &Index, found: &mut Found) -> Option<Vec<Member>> {
+        const FOLDER: &str = "members";
+        let remedy = "Publish again: until then the machines keep the groups that they have";
+        let list = index.members.as_ref()?;
+        let name = format!("LIST.{}", list.revision);
+        let (bytes, shown) = self.part(FOLDER, &name, members::MAX_BYTES, &list.sha256, found)?;
+        let parts = match members::parse_list(&bytes, &shown) {
+            Ok(parts) => parts,
+            Err(problems) => {
+                refused(&problems, "parts", remedy, found);
+                return None;
+            }
+        };
+        let (mut all, mut whole) = (Vec::new(), true);
+        for part in parts {
+            let name = format!("{}.{}", part.name, part.revision);
+            let digits = if part.name == "all" { 0 } else { part.name.len() };
+            if digits != list.digits as usize {
+                let message = format!("{shown}: part {} is not one of {} digits", part.name, list.digits);
+                found.block("parts", message, remedy);
+                whole = false;
+            }
+            let read = self.part(FOLDER, &name, members::MAX_BYTES, &part.sha256, found);
+            match read.map(|(bytes, shown)| members::parse_part(&bytes, &part.name, &shown)) {
+                Some(Ok(members)) => all.extend(members),
+                Some(Err(problems)) => {
+                    refused(&problems, "parts", remedy, found);
+                    whole = false;
+                }
+                None => whole = false,
+            }
+        }
+        whole.then_some(all)
+    }
+
+    fn policies(&mut self, index: &Index, found: &mut Found) {
+        for policy in &index.policies {
+            let name = format!("{}.{}.toml", policy.group, policy.revision);
+            self.part("policy", &name, MAX_POLICY, &policy.sha256, found);
+        }
+    }
+
+    fn jobs(&mut self, index: &Index, asked: &Asked<'_>, found: &mut Found) -> Vec<(Job, JobState)> {
+        let mut jobs = Vec::new();
+        for named in &index.jobs {
+            let name = format!("{}.{}.toml", named.job_id, named.revision);
+            let Some((bytes, shown)) = self.part(job::FOLDER, &name, job::MAX_BYTES, &named.sha256, found) else {
+                continue;
+            };
+            match job::parse(&bytes, named.job_id, &shown, &asked.defaults.programs) {
+                Ok(job) if job.site_id != index.site_id || job.revision != named.revision => {
+                    let message = format!("{shown}: its site_id or revision is not that of the index");
+                    found.block("parts", message, "Publish again: until then it runs nowhere");
+                }
+                Ok(job) => jobs.push((job, named.state)),
+                Err(problems) => {
+                    refused(&problems, "parts", "Publish again: until then it runs nowhere", found);
+                }
+            }
+        }
+        jobs
+    }
+}
+
+/// One id belongs to one job for ever.
+fn unique(jobs: &[(Job, JobState)], found: &mut Found) {
+    let mut seen: BTreeMap<RequestId, JobId> = BTreeMap::new();
+    for (job, _) in jobs {
+        if let Some(other) = seen.insert(job.request_id, job.job_id) {
+            found.block(
+                "request-ids",
+                format!("{} and {other} have one request id, {}: both are refused", job.job_id, job.request_id),
+                "Send one of them again",
+            );
+        }
+    }
+}
+
+/// What has to be done first is something that can be done.
+fn needs(jobs: &[(Job, JobState)], found: &mut Found) {
+    let named: BTreeMap<Needed, JobId> = jobs
+        .iter()
+        .flat_map(|(job, _)| {
+            let own = [Needed::Request(job.request_id), Needed::Package(job.package_id)];
+            own.map(|needed| (needed, job.job_id))
+        })
+        .collect();
+    let mut ahead: BTreeMap<JobId, BTreeSet<JobId>> = BTreeMap::new();
+    for (job, _) in jobs {
+        for needed in &job.depends_on {
+            match named.get(needed) {
+                Some(other) => {
+                    ahead.entry(job.job_id).or_default().insert(*other);
+                }
+                None => found.block(
+                    "dependencies",
+                    format!("{} depends on {needed}, which no job of the index delivers", job.job_id),
+                    "Send that first, or take it out of depends_on",
+                ),
+            }
+        }
+    }
+    for (job, _) in jobs {
+        let (mut reached, mut next) = (BTreeSet::new(), vec![job.job_id]);
+        while let Some(at) = next.pop() {
+            next.extend(ahead.get(&at).into_iter().flatten().filter(|other| reached.insert(**other)));
+        }
+        if reached.contains(&job.job_id) {
+            found.block(
+                "dependencies",
+                format!("{} depends on itself by way of others", job.job_id),
+                "Take one out of the circle",
+            );
+        }
+    }
+}
+
+/// What the publisher knows of a machine: its line in the list.
+struct Listed<'a>(&'a Member);
+
+impl Known for Listed<'_> {
+    fn value(&self, subject: &Subject) -> Option<String> {
+        match subject {
+            Subject::Named(Name::Host) => self.0.host.clone(),
+            Subject::Named(Name::Platform | Name::Group | Name::Os | Name::OsVersion | Name::PcmVersion)
+            | Subject::Package(_)
+            | Subject::Job(_)
+            | Subject::Fact(_) => None,
+        }
+    }
+
+    fn in_group(&self, pattern: &str) -> Option<bool> {
+        Some(like("all", pattern) || self.0.groups.iter().any(|group| like(group, pattern)))
+    }
+}
+
+/// Whether a job is for a machine; None: only the machine itself knows.
+fn is_for(job: &Job, member: &Member) -> Option<bool> {
+    let means = |targets: &[Target]| targets.iter().any(|target| target.means(member));
+    if !means(&job.targets) || means(&job.exclude) {
+        return Some(false);
+    }
+    job.condition.as_ref().map_or(Some(true), |condition: &Expression| condition.holds(&Listed(member)))
+}
+
+/// A job that is for nobody is a slip of the pen, most of the time.
+fn targets(jobs: &[(Job, JobState)], members: &[Member], found: &mut Found) {
+    let groups: BTreeSet<&str> = members.iter().flat_map(|m| m.groups.iter().map(String::as_str)).collect();
+    let ids: BTreeSet<_> = members.iter().map(|m| m.machine).collect();
+    let mut deliveries = 0;
+    for (job, _) in jobs.iter().filter(|(_, state)| *state == JobState::Active) {
+        for target in job.targets.iter().chain(&job.exclude) {
+            let known = match target {
+                Target::Group(group) => group == "all" || groups.contains(group.as_str()),
+                Target::Machine(id) => ids.contains(id),
+                Target::Pattern(_) => true,
+            };
+            if !known {
+                let message = format!("{}: {target} is not in the list of machines", job.job_id);
+                found.block("targets", message, "Correct it, or add the machines");
+            }
+        }
+        let met: Vec<Option<bool>> = members.iter().map(|member| is_for(job, member)).collect();
+        let sure = met.iter().filter(|met| **met == Some(true)).count();
+        deliveries += sure;
+        if sure == 0 && !met.contains(&None) {
+            let message = format!("{} is for none of {}", job.job_id, count(members.len(), "machine"));
+            found.block("targets", message, "Correct its targets, exclude and where");
+        }
+    }
+    found.looked("targets", format!("{}, {deliveries} deliveries", count(members.len(), "machine")));
+}
