@@ -49,11 +49,23 @@ pub struct SiteFile {
 /// # Errors
 /// Every problem, in the order of its lines.
 pub fn parse(bytes: &[u8], file: &str) -> Result<SiteFile, Vec<Problem>> {
+    read(bytes, file, &[1])
+}
+
+/// The same of a share that may be under an index, which is format 2: whoever reads no index takes nothing there.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_any(bytes: &[u8], file: &str) -> Result<SiteFile, Vec<Problem>> {
+    read(bytes, file, &[1, 2])
+}
+
+fn read(bytes: &[u8], file: &str, formats: &[u64]) -> Result<SiteFile, Vec<Problem>> {
     let source = Source::decode(bytes, file, MALFORMED).map_err(|p| vec![p])?;
     let table = DeTable::parse(source.text).map_err(|e| vec![source.syntax(&e)])?;
     let mut f = Fields::top(&source, table.get_ref());
     f.need("format", |v| match fields::whole(v)? {
-        1 => Ok(()),
+        format if formats.contains(&format) => Ok(()),
         other => Err(format!("wanted format 1, found {other}: this share is for another version of pcm")),
     });
     let site = f.need("site", fields::parsed);

@@ -20,6 +20,8 @@ use crate::host::wire;
 use crate::log::parse::Parser;
 use crate::log::zoned;
 use crate::site::content::parse_content;
+use crate::site::expression::Expression;
+use crate::site::index::{self, job, members, policy};
 use crate::site::instruction::parse::parse;
 use crate::site::instruction::render::render;
 use crate::site::instruction::{Entry, InstructionFile, MAX_REQUESTS, Request};
@@ -45,14 +47,19 @@ pub const TARGETS: &[Target] = &[
     ("config", config),
     ("content", content),
     ("deb", deb),
+    ("expression", expression),
     ("frame", frame),
+    ("index", index_file),
     ("instruction", instruction),
+    ("job", job_file),
     ("keymap", keymap),
     ("keys", keys),
     ("log", log),
+    ("members", members_file),
     ("mif", mif),
     ("msi", msi),
     ("package", package),
+    ("policy", policy_file),
     ("report", report),
     ("rpm", rpm),
     ("signature", signature),
@@ -178,6 +185,60 @@ fn instruction(data: &[u8]) {
             let again = read(render(&file).as_bytes()).expect("what is rendered can be read");
             assert_eq!(good(&again), good(&file));
         }
+        Err(problems) => refused(&problems),
+    }
+}
+
+/// A condition is written as one that means the same.
+fn expression(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match Expression::parse(text) {
+        Ok(condition) => assert_eq!(Expression::parse(&condition.to_string()), Ok(condition)),
+        Err(bad) => assert!(bad.column > 0 && !bad.message.is_empty()),
+    }
+}
+
+/// An index is written as one that says the same, wherever its jobs stand.
+fn index_file(data: &[u8]) {
+    let unplaced = |mut read: index::Index| {
+        read.jobs.iter_mut().for_each(|job| job.line = 0);
+        read
+    };
+    match index::parse(data, index::NAME) {
+        Ok(read) => {
+            let again = index::parse(index::render::index(&read).as_bytes(), index::NAME);
+            assert_eq!(again.map(unplaced), Ok(unplaced(read)));
+        }
+        Err(problems) => refused(&problems),
+    }
+}
+
+/// A job is written as one that says the same.
+fn job_file(data: &[u8]) {
+    let id = "BP0000AA".parse().expect("a good id");
+    let read = |bytes: &[u8]| job::parse(bytes, id, "BP0000AA.1.toml", &programs());
+    match read(data) {
+        Ok(job) => assert_eq!(read(index::render::job(&job).as_bytes()), Ok(job)),
+        Err(problems) => refused(&problems),
+    }
+}
+
+/// A list of parts and a part are the one way to write them.
+fn members_file(data: &[u8]) {
+    match members::parse_list(data, "LIST") {
+        Ok(parts) => assert_eq!(index::render::list(&parts).as_bytes(), data),
+        Err(problems) => refused(&problems),
+    }
+    match members::parse_part(data, "all", "all.1") {
+        Ok(all) => assert_eq!(members::render_part(&all).as_bytes(), data),
+        Err(problems) => refused(&problems),
+    }
+}
+
+/// A policy is written as one that says the same.
+fn policy_file(data: &[u8]) {
+    match policy::parse(data, "web", "web.1.toml") {
+        Ok(read) => assert_eq!(policy::parse(policy::render(&read).as_bytes(), "web", "f"), Ok(read)),
         Err(problems) => refused(&problems),
     }
 }

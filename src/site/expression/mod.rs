@@ -13,6 +13,7 @@ pub use parse::BadExpression;
 use super::ids::{JobId, PackageId};
 use crate::terms::words;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 words!(
     /// What an expression can ask of a machine by its name alone. `package(ID)`, `job(ID)` and `fact("name")` ask for one
@@ -141,6 +142,38 @@ impl Expression {
     }
 }
 
+impl fmt::Display for Expression {
+    /// As it can be read again. Without blanks where it would be too long with them: it is then not longer than what it was
+    /// read from.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let roomy = self.text(" ");
+        f.write_str(&if roomy.len() > parse::LONGEST { self.text("") } else { roomy })
+    }
+}
+
+impl Expression {
+    fn text(&self, blank: &str) -> String {
+        let joined = |parts: &[Expression], word: &str, inside: fn(&Expression) -> bool| {
+            let parts = parts.iter().map(|part| {
+                let text = part.text(blank);
+                if inside(part) { format!("({text})") } else { text }
+            });
+            parts.collect::<Vec<_>>().join(&format!("{blank}{word}{blank}"))
+        };
+        match self {
+            Expression::Any(parts) => joined(parts, "||", |part| matches!(part, Expression::Any(_))),
+            Expression::All(parts) => {
+                joined(parts, "&&", |part| matches!(part, Expression::Any(_) | Expression::All(_)))
+            }
+            Expression::Not(part) => match &**part {
+                part @ (Expression::Any(_) | Expression::All(_)) => format!("!({})", part.text(blank)),
+                part => format!("!{}", part.text(blank)),
+            },
+            Expression::Test(test) => test.text(blank),
+        }
+    }
+}
+
 /// One that is true decides; else one that is unknown does.
 fn any(parts: impl Iterator<Item = Option<bool>>) -> Option<bool> {
     let mut all = Some(false);
@@ -170,6 +203,26 @@ impl Test {
                 Some(like(&has, &self.value) == (self.op == Op::Equal))
             }
         }
+    }
+}
+
+impl Test {
+    fn text(&self, blank: &str) -> String {
+        let subject = match &self.subject {
+            Subject::Named(name) => name.as_str().to_owned(),
+            Subject::Package(id) => format!("package({id})"),
+            Subject::Job(id) => format!("job({id})"),
+            Subject::Fact(name) => format!("fact(\"{name}\")"),
+        };
+        let op = Op::ALL.iter().find(|(_, op)| *op == self.op).map_or("==", |(word, _)| word);
+        let value = match self.subject {
+            Subject::Named(Name::OsVersion | Name::PcmVersion) => self.value.clone(),
+            Subject::Named(Name::Platform | Name::Host | Name::Group | Name::Os)
+            | Subject::Package(_)
+            | Subject::Job(_)
+            | Subject::Fact(_) => format!("\"{}\"", self.value),
+        };
+        format!("{subject}{blank}{op}{blank}{value}")
     }
 }
 

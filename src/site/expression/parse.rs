@@ -5,7 +5,7 @@ use super::{Expression, Name, Op, Subject, Test, version};
 use crate::fields::cut;
 
 /// The longest text of an expression, in bytes.
-const LONGEST: usize = 4096;
+pub(super) const LONGEST: usize = 4096;
 /// How many `!` and parentheses may stand inside one another.
 const DEEPEST: usize = 50;
 

@@ -164,3 +164,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_condition_is_written_as_it_is_read_however_long() {
+    for text in [
+        r#"host == "a" && (group == "b" || !(os == "c" && platform != "d")) || !!(fact("x") == "y")"#,
+        r#"(os_version >= 12 || pcm_version < "2.0") && (host == "a" && host != "b") && job(BP0000AA) == "x""#,
+        r#"((host == "a" || host == "b") || host == "c")"#,
+    ] {
+        let read = Expression::parse(text).unwrap();
+        assert_eq!(Expression::parse(&read.to_string()).unwrap(), read, "{text}");
+    }
+    let long = vec![r#"host=="a""#; 370].join("||");
+    let read = Expression::parse(&long).unwrap();
+    assert_eq!(read.to_string(), long, "no longer than it was");
+}

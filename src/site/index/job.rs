@@ -3,15 +3,16 @@
 //! not said. Pure.
 
 use super::target::{self, MAX_TARGETS, Target};
-use super::{finish, kind, revision, sha256, site_id};
-use crate::clock::When;
+use super::{JobState, kind, revision, sha256};
+use crate::clock::Wall;
 use crate::fields::{self, Fields, Source};
 use crate::site::expression::Expression;
-use crate::site::ids::{JobId, PackageId, RequestId};
-use crate::site::instruction::ContentHash;
-use crate::site::instruction::CommandLine;
+use crate::site::ids::{JobId, PackageId, RequestId, SiteId};
 use crate::site::instruction::parse::how::{self, How};
-use crate::site::instruction::parse::times::{Times, times};
+pub use crate::site::instruction::parse::times::Times;
+use crate::site::instruction::parse::times::times;
+use crate::site::instruction::render::duration;
+use crate::site::instruction::{CommandLine, ContentHash};
 use crate::terms::Problem;
 use crate::text::SafeText;
 use std::fmt;
@@ -39,6 +40,8 @@ const COPIES: [&str; 10] = [
     "version",
 ];
 const MALFORMED: &str = "malformed";
+/// In seconds.
+const DAY: u64 = 86_400;
 
 /// What has to be done first: a request, or any request of a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,15 +85,34 @@ impl FromStr for Phase {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let Some((percent, after)) = text.split_once('%') else {
-            return Err(format!("wanted a phase like \"5%\" or \"50%+1d\", found {:?}", fields::cut(text, 40)));
+            return Err(format!(
+                "wanted a phase like \"5%\" or \"50%+1d\", found {:?}",
+                fields::cut(text, 40)
+            ));
         };
         let percent = target::parse_percent(percent.trim())?;
         let after = match after.trim().strip_prefix('+') {
             Some(after) => fields::parse_duration(after)?,
             None if after.trim().is_empty() => Duration::ZERO,
-            None => return Err(format!("wanted + and a duration after the %, found {:?}", fields::cut(after, 40))),
+            None => {
+                return Err(format!(
+                    "wanted + and a duration after the %, found {:?}",
+                    fields::cut(after, 40)
+                ));
+            }
         };
         Ok(Phase { percent, after })
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", target::percent(self.percent))?;
+        match self.after {
+            Duration::ZERO => Ok(()),
+            after if after.as_secs() % DAY == 0 => write!(f, "+{}d", after.as_secs() / DAY),
+            after => write!(f, "+{}", duration(after)),
+        }
     }
 }
 
@@ -98,7 +120,7 @@ impl FromStr for Phase {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
     /// Tells two sites with one code apart.
-    pub site_id: String,
+    pub site_id: SiteId,
     /// Which.
     pub job_id: JobId,
     /// Its delivery: the same on all its machines.
@@ -113,7 +135,7 @@ pub struct Job {
     pub package_sha256: ContentHash,
     /// The package's name.
     pub package: SafeText,
-    /// The package's version.
+    /// The package's version; empty where the package says none.
     pub version: SafeText,
     /// The command's name.
     pub command: SafeText,
@@ -145,58 +167,134 @@ pub struct Job {
     pub offer_to: Vec<SafeText>,
 }
 
-/// Reads the job of this id. `programs` are the bare names that may be started somewhere.
+/// What the publisher says of a job beside it: that goes into the index, and never makes a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// Whether it is offered.
+    pub state: JobState,
+    /// The share of its machines that has been reached, in hundredths of a percent.
+    pub percent: u32,
+    /// Why it is suspended or cancelled.
+    pub reason: Option<SafeText>,
+    /// When the state was set.
+    pub since: Option<Wall>,
+}
+
+impl Default for Word {
+    fn default() -> Self {
+        Self { state: JobState::Active, percent: target::WHOLE, reason: None, since: None }
+    }
+}
+
+/// Reads the job of this id as it is published. `programs` are the bare names that may be started somewhere.
 ///
 /// # Errors
 /// Every problem, in the order of its lines: a job that is wrong anywhere runs nowhere.
 pub fn parse(bytes: &[u8], job: JobId, file: &str, programs: &[String]) -> Result<Job, Vec<Problem>> {
+    read(bytes, file, |f| {
+        kind(f, "job");
+        let site_id = f.need("site_id", fields::parsed);
+        let revision = f.need("revision", revision);
+        all(f, job, programs, site_id, revision)
+    })
+}
+
+/// Reads the job of this id in a site folder: its revision is the publication's, and 0 here.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_source(
+    bytes: &[u8],
+    job: JobId,
+    site_id: &SiteId,
+    file: &str,
+    programs: &[String],
+) -> Result<(Job, Word), Vec<Problem>> {
+    read(bytes, file, |f| {
+        let all_of_it = Word::default();
+        let word = Word {
+            state: f.get("state", fields::one_of(JobState::ALL, JobState::as_str)).unwrap_or(all_of_it.state),
+            percent: f.get("percent", super::percent).unwrap_or(all_of_it.percent),
+            reason: f.get("reason", fields::words),
+            since: f.get("since", fields::instant),
+        };
+        all(f, job, programs, Some(site_id.clone()), Some(0)).map(|job| (job, word))
+    })
+}
+
+fn read<T>(
+    bytes: &[u8],
+    file: &str,
+    read: impl FnOnce(&mut Fields<'_, '_>) -> Option<T>,
+) -> Result<T, Vec<Problem>> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(vec![Problem::of_file(MALFORMED, file, format!("larger than {MAX_BYTES} bytes"))]);
     }
     let source = Source::decode(bytes, file, MALFORMED).map_err(|p| vec![p])?;
     let parsed = DeTable::parse(source.text).map_err(|e| vec![source.syntax(&e)])?;
     let mut f = Fields::top(&source, parsed.get_ref());
-    kind(&mut f, "job");
-    let site_id = f.need("site_id", site_id);
+    let job = read(&mut f);
+    let unknown = f.unknown();
+    f.absorb(unknown.into_iter().map(super::newer));
+    let problems = f.finish();
+    match job {
+        Some(job) if problems.is_empty() => Ok(job),
+        // What is not there is one of the problems.
+        _ => Err(problems),
+    }
+}
+
+fn all(
+    f: &mut Fields<'_, '_>,
+    job: JobId,
+    programs: &[String],
+    site_id: Option<SiteId>,
+    revision: Option<u64>,
+) -> Option<Job> {
     let job_id = f.need("job_id", |v| match fields::parsed::<JobId>(v)? {
         id if id == job => Ok(id),
         other => Err(format!("this file is of {other}, not of {job}")),
     });
-    let of_site = |site| if site == job.site() { Ok(()) } else { Err(format!("{site} is another site's code")) };
+    let of_site =
+        |site| if site == job.site() { Ok(()) } else { Err(format!("{site} is another site's code")) };
     let request_id = f.need("request_id", |v| {
         let id: RequestId = fields::parsed(v)?;
         of_site(id.site()).map(|()| id)
     });
-    let revision = f.need("revision", revision);
     let package_id = f.need("package_id", fields::parsed::<PackageId>);
     let release = f.need("release", super::revision);
     let package_sha256 = f.need("package_sha256", sha256);
     let package = f.need("package", fields::words);
     let command = f.need("command", fields::words);
-    let command_line = how::command_line(&mut f, programs);
+    let command_line = how::command_line(f, programs);
     for key in COPIES {
         if !f.has(key) {
             f.wrong(key, format!("{key} is missing: a job repeats what its package says"));
         }
     }
-    let version = f.get("version", fields::words);
-    let how = how::how(&mut f);
+    let version = f.get("version", |v| match fields::text(v)? {
+        "" => Ok(SafeText::default()),
+        _ => fields::words(v),
+    });
+    let mut how = how::how(f);
+    // A job says everything, also that no room is wanted; the package then says nothing.
+    how.disk_space = how.disk_space.filter(|bytes| *bytes > 0);
     let removes = f.get("removes", fields::boolean).unwrap_or(false);
     let content_sha256 = f.get("content_sha256", sha256);
-    let times = times(&mut f);
-    let targets = targets(&mut f, "targets");
+    let times = times(f);
+    let targets = targets(f, "targets");
     if f.has("targets") && targets.is_empty() {
         f.wrong("targets", "it is for no machine: wanted ids, patterns like BP0040* or groups like @web");
     } else if !f.has("targets") {
         f.need("targets", |_| Ok(()));
     }
-    let exclude = self::targets(&mut f, "exclude");
+    let exclude = self::targets(f, "exclude");
     let condition = f.get("where", |v| Expression::parse(fields::text(v)?).map_err(|e| e.to_string()));
-    let phases = phases(&mut f);
+    let phases = phases(f);
     let spread = f.get("spread", fields::duration);
-    let supersedes = how::list_of(&mut f, "supersedes", fields::parsed::<JobId>);
-    let depends_on = how::list_of(&mut f, "depends_on", fields::parsed::<Needed>);
-    let offer_to = how::list_of(&mut f, "offer_to", fields::words);
+    let supersedes = how::list_of(f, "supersedes", fields::parsed::<JobId>);
+    let depends_on = how::list_of(f, "depends_on", fields::parsed::<Needed>);
+    let offer_to = how::list_of(f, "offer_to", fields::words);
     if f.has("ignore_windows") {
         f.wrong("ignore_windows", "only a package can say that its command ignores windows");
     }
@@ -207,41 +305,31 @@ pub fn parse(bytes: &[u8], job: JobId, file: &str, programs: &[String]) -> Resul
     if supersedes.contains(&job) {
         f.wrong_as("contradiction", "supersedes", "it supersedes itself");
     }
-    let unknown = f.unknown();
-    f.absorb(unknown.into_iter().map(super::newer));
-    let problems = f.finish();
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let all = || {
-        Some(Job {
-            site_id: site_id?,
-            job_id: job_id?,
-            request_id: request_id?,
-            revision: revision?,
-            package_id: package_id?,
-            release: release?,
-            package_sha256: package_sha256?,
-            package: package?,
-            version: version?,
-            command: command?,
-            command_line: command_line?,
-            how,
-            removes,
-            content_sha256,
-            times,
-            targets,
-            exclude,
-            condition,
-            phases,
-            spread,
-            supersedes,
-            depends_on,
-            offer_to,
-        })
-    };
-    // Each of them is there, or a problem says that it is not.
-    all().ok_or(problems)
+    Some(Job {
+        site_id: site_id?,
+        job_id: job_id?,
+        request_id: request_id?,
+        revision: revision?,
+        package_id: package_id?,
+        release: release?,
+        package_sha256: package_sha256?,
+        package: package?,
+        version: version?,
+        command: command?,
+        command_line: command_line?,
+        how,
+        removes,
+        content_sha256,
+        times,
+        targets,
+        exclude,
+        condition,
+        phases,
+        spread,
+        supersedes,
+        depends_on,
+        offer_to,
+    })
 }
 
 fn targets(f: &mut Fields<'_, '_>, key: &'static str) -> Vec<Target> {

@@ -1,14 +1,20 @@
 //! `PCM.INDEX` (SITE.md 2): the one file that commits a publication. It names every job, policy and list of members by
 //! revision and hash, so that whoever has its bytes knows whether he has the others. Pure.
 //!
-//! `members` is the site's list of machines, `target` whom a job is for.
+//! `job` is what runs, `members` the site's list of machines, `target` whom a job is for, `policy` what a group's machines
+//! are kept from.
 
+pub mod audience;
+pub mod job;
 pub mod members;
+pub mod policy;
+pub mod render;
 pub mod target;
 #[cfg(test)]
 mod tests;
+pub mod together;
 
-use super::ids::{JobId, SiteCode};
+use super::ids::{JobId, SiteCode, SiteId};
 use super::instruction::ContentHash;
 use super::instruction::parse::end;
 use crate::clock::Wall;
@@ -27,8 +33,6 @@ pub const MAX_BYTES: u64 = 1 << 20;
 pub const MAX_JOBS: usize = 1_000;
 /// The most policies: one a group.
 pub const MAX_POLICIES: usize = 1_000;
-/// The longest `site_id`.
-const MAX_SITE_ID: usize = 64;
 const MALFORMED: &str = "malformed";
 
 words!(
@@ -90,7 +94,7 @@ pub struct Index {
     /// The site that published it.
     pub site: SiteCode,
     /// Tells two sites with one code apart.
-    pub site_id: String,
+    pub site_id: SiteId,
     /// The version of the trust list that it was made under; 0 without one.
     pub epoch: u64,
     /// Grows with every publication of an epoch.
@@ -122,7 +126,7 @@ pub fn parse(bytes: &[u8], file: &str) -> Result<Index, Vec<Problem>> {
     let mut top = Fields::top(&source, table);
     kind(&mut top, "index");
     let site = top.need("site", fields::parsed::<SiteCode>);
-    let site_id = top.need("site_id", site_id);
+    let site_id = top.need("site_id", fields::parsed);
     let epoch = top.need("epoch", fields::whole);
     let serial = top.need("serial", fields::whole);
     let issued = top.need("issued", fields::instant);
@@ -167,18 +171,6 @@ fn kind(top: &mut Fields<'_, '_>, wanted: &str) {
 fn newer(problem: Problem) -> Problem {
     let message = format!("{}: it needs a newer pcm", problem.message);
     Problem { message: SafeText::new(&message), ..problem }
-}
-
-fn site_id(value: &DeValue<'_>) -> Result<String, String> {
-    let text = fields::text(value)?;
-    let good =
-        !text.is_empty() && text.len() <= MAX_SITE_ID && text.bytes().all(|b| b.is_ascii_alphanumeric());
-    match good {
-        true => Ok(text.to_owned()),
-        false => {
-            Err(format!("wanted letters and digits, at most {MAX_SITE_ID}, found {}", fields::found(value)))
-        }
-    }
 }
 
 fn sha256(value: &DeValue<'_>) -> Result<ContentHash, String> {

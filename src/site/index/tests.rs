@@ -45,7 +45,7 @@ fn what_is_wrong_anywhere_refuses_all_of_it() {
         ("kind = \"index\"", "kind = \"job\"", "wanted \"index\""),
         ("format = 1", "format = 3", "newer pcm"),
         ("epoch = 2", "epoch = -2", "whole number"),
-        ("abcdefgh12345678", "abc/../def", "letters and digits"),
+        ("abcdefgh12345678", "abc/../def", "16 of a-z and 0-9"),
         ("BP0000AB", "BP0000AA", "twice"),
         ("BP0000AB", "XX0000AB", "not of site BP0"),
         ("percent = 12.5", "percent = 100.5", "percentage"),
@@ -75,6 +75,94 @@ fn no_prefix_of_an_index_is_one() {
     for end in 0..text.trim_end().len() - 1 {
         assert!(parse(&text.as_bytes()[..end], "PCM.INDEX").is_err(), "the first {end} bytes are taken");
     }
+}
+
+#[test]
+fn an_index_is_written_as_it_is_read() {
+    let unplaced = |mut index: Index| {
+        index.jobs.iter_mut().for_each(|job| job.line = 0);
+        index
+    };
+    let read = parse(index().as_bytes(), "PCM.INDEX").unwrap();
+    let text = render::index(&read);
+    assert_eq!(parse(text.as_bytes(), "PCM.INDEX").map(unplaced), Ok(unplaced(read)));
+    let bare = Index {
+        valid_until: None,
+        jobs: vec![],
+        policies: vec![],
+        members: None,
+        ..parse(index().as_bytes(), "x").unwrap()
+    };
+    assert_eq!(parse(render::index(&bare).as_bytes(), "PCM.INDEX"), Ok(bare));
+}
+
+/// A job with every field.
+fn job() -> String {
+    let corpus = include_str!("../../../tests/fuzz/corpus/job/full");
+    corpus.to_owned()
+}
+
+fn read_job(text: &str) -> Result<job::Job, String> {
+    let id = "BP0000AA".parse().unwrap();
+    job::parse(text.as_bytes(), id, "f", &["dpkg".to_owned()])
+        .map_err(|problems| problems.iter().map(|p| format!("{:?} {}\n", p.line, p.message)).collect())
+}
+
+#[test]
+fn a_job_is_written_as_it_is_read_and_leaves_nothing_to_a_default() {
+    let read = read_job(&job()).unwrap();
+    assert_eq!(render::job(&read), job());
+    assert_eq!((read.targets.len(), read.phases.len(), read.how.disk_space), (3, 3, Some(200 << 20)));
+    let none = job().replace("\"200 MB\"", "\"0 B\"").replace("version = \"4.0\"", "version = \"\"");
+    let none = read_job(&none).unwrap();
+    assert_eq!((none.how.disk_space, none.version.as_str()), (None, ""));
+    assert_eq!(read_job(&render::job(&none)).unwrap(), none);
+    for key in [
+        "automated",
+        "background",
+        "disk_space",
+        "max_run_time",
+        "platforms",
+        "removes",
+        "restarts",
+        "run_when",
+        "version",
+    ] {
+        let without: String =
+            job().lines().filter(|l| !l.starts_with(&format!("{key} ="))).map(|l| format!("{l}\n")).collect();
+        assert!(read_job(&without).unwrap_err().contains(&format!("{key} is missing")), "{key}");
+    }
+    assert!(read_job(job().split("\n[exit").next().unwrap()).unwrap_err().contains("exit_codes is missing"));
+}
+
+#[test]
+fn a_job_that_is_wrong_anywhere_runs_nowhere() {
+    for (from, to, says) in [
+        ("kind = \"job\"", "kind = \"index\"", "wanted \"job\""),
+        ("format = 1", "format = 2", "newer pcm"),
+        ("job_id = \"BP0000AA\"", "job_id = \"BP0000AB\"", "this file is of BP0000AB"),
+        ("request_id = \"BP0", "request_id = \"XX0", "another site's code"),
+        ("release = 3", "release = 0", "1 or more"),
+        ("removes = false", "removes = 0", "true or false"),
+        ("targets = [\"@web\", \"BP0040*\", \"BP004000\"]", "targets = []", "it is for no machine"),
+        ("\"@web\"", "\"@Web\"", "is no group"),
+        ("host !=", "shell !=", "not known here"),
+        ("\"50%+1d\"", "\"4%+1d\"", "more machines than the one before"),
+        ("\"50%+1d\"", "\"50%1d\"", "wanted + and a duration"),
+        ("\"BP0000AB\"", "\"BP0000AA\"", "supersedes itself"),
+        ("\"BP0000X\"", "\"BP0000Y\"", "depends on itself"),
+        ("expire_after = 2026-12-22", "expire_after = 2026-11-20", "not after mandatory_after"),
+        ("setup.sh --silent", "/bin/sh -c x", "inside the package"),
+        ("run_when", "ignore_windows = true\nrun_when", "only a package can say"),
+        ("spread = ", "scatter = ", "newer pcm"),
+    ] {
+        assert!(job().contains(from), "{from}");
+        let said = read_job(&job().replacen(from, to, 1)).unwrap_err();
+        assert!(said.contains(says), "{from} -> {to}: {said}");
+    }
+    let many = format!("targets = [{}]", "\"BP004000\", ".repeat(1_001));
+    let many = job().replace("targets = [\"@web\", \"BP0040*\", \"BP004000\"]", &many);
+    assert!(read_job(&many).unwrap_err().contains("make a group"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 pub(crate) mod how;
 mod request;
+pub(crate) mod times;
 
 /// The code of a file or request that cannot be read.
 const MALFORMED: &str = "malformed";

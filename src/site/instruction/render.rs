@@ -128,7 +128,8 @@ fn could_be_listed(path: &str) -> bool {
     !path.contains('/') && (!path.contains('.') || known.clone().any(|p| p.eq_ignore_ascii_case(path)))
 }
 
-fn when(when: When) -> String {
+/// An instant, or a wall clock's time.
+pub(crate) fn when(when: When) -> String {
     match when {
         When::Instant(at) => instant(at),
         When::Local(at) => at.format("%Y-%m-%dT%H:%M:%S%.f").to_string(),

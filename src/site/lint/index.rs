@@ -3,37 +3,51 @@
 use super::{Asked, Found, count, place};
 use crate::host::open::{Folder, OpenError};
 use crate::site::content::hash_bytes;
-use crate::site::expression::{Expression, Known, Name, Subject, like};
-use crate::site::ids::{JobId, RequestId};
-use crate::site::index::job::{self, Job, Needed};
+use crate::site::index::audience::is_for;
+use crate::site::index::job::{self, Job};
 use crate::site::index::members::{self, Member};
+use crate::site::index::policy::{self, Policy};
 use crate::site::index::target::Target;
+use crate::site::index::together;
 use crate::site::index::{self, Index, JobState};
 use crate::site::instruction::ContentHash;
 use crate::site::share::read_bounded;
 use crate::site::site_file::SiteFile;
 use crate::terms::Problem;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-/// The largest policy, in bytes.
-const MAX_POLICY: u64 = 256 << 10;
-
-/// Judges the index of a share, if it has one.
-pub(super) fn judge(root: &Folder, site: Option<&SiteFile>, asked: &Asked<'_>, found: &mut Found) {
+/// Judges the index of a share; false where it has none.
+pub(super) fn judge(root: &Folder, site: Option<&SiteFile>, asked: &Asked<'_>, found: &mut Found) -> bool {
     let shown = root.path().join(index::NAME).display().to_string();
     let bytes = match root.file(index::NAME).and_then(|mut open| read_bounded(&mut open, index::MAX_BYTES)) {
         Ok(bytes) => bytes,
-        Err(OpenError::Missing) => return,
-        Err(e) => return found.block("index", format!("{shown}: {e}"), "Put a plain file there"),
+        Err(OpenError::Missing) => return false,
+        Err(e) => {
+            found.block("index", format!("{shown}: {e}"), "Put a plain file there");
+            return true;
+        }
     };
-    let index = match index::parse(&bytes, &shown) {
+    whole(root, site, &bytes, &shown, asked, found);
+    true
+}
+
+fn whole(
+    root: &Folder,
+    site: Option<&SiteFile>,
+    bytes: &[u8],
+    shown: &str,
+    asked: &Asked<'_>,
+    found: &mut Found,
+) {
+    let index = match index::parse(bytes, shown) {
         Ok(index) => index,
         Err(problems) => {
             return refused(&problems, "index", "Publish again: until then no machine takes it", found);
         }
     };
     if let Some(site) = site.filter(|site| site.site != index.site) {
-        let message = format!("{shown}: it is of site {}, and the share is of site {}", index.site, site.site);
+        let message =
+            format!("{shown}: it is of site {}, and the share is of site {}", index.site, site.site);
         found.block("index", message, "Publish it on its own site's share");
     }
     if let Some(until) = index.valid_until.filter(|until| *until <= asked.now) {
@@ -45,15 +59,16 @@ pub(super) fn judge(root: &Folder, site: Option<&SiteFile>, asked: &Asked<'_>, f
     parts.policies(&index, found);
     let jobs = parts.jobs(&index, asked, found);
     found.looked("parts", format!("{} named by the index, each with its hash", count(parts.read, "file")));
-    unique(&jobs, found);
-    needs(&jobs, found);
+    for fault in together::faults(jobs.iter().map(|(job, _)| job)) {
+        found.block(fault.item, fault.message, fault.remedy);
+    }
     if let Some(members) = &members {
         targets(&jobs, members, found);
     }
     found.looked(
         "index",
         format!(
-            "{shown}: serial {} of epoch {}, {}; this version of pcm can check an index and runs nothing from one",
+            "{shown}: serial {} of epoch {}, {}",
             index.serial,
             index.epoch,
             count(index.jobs.len(), "job")
@@ -89,7 +104,9 @@ impl Parts<'_> {
         let remedy = "Publish again: until then what it says counts nowhere";
         match open.and_then(|mut open| read_bounded(&mut open, limit)) {
             Ok(bytes) if hash_bytes(&bytes) == *sha256 => return Some((bytes, shown)),
-            Ok(_) => found.block("parts", format!("{shown}: its bytes are not those that the index names"), remedy),
+            Ok(_) => {
+                found.block("parts", format!("{shown}: its bytes are not those that the index names"), remedy)
+            }
             Err(e) => found.block("parts", format!("{shown}: {e}"), remedy),
         }
         None
@@ -133,8 +150,14 @@ impl Parts<'_> {
 
     fn policies(&mut self, index: &Index, found: &mut Found) {
         for policy in &index.policies {
-            let name = format!("{}.{}.toml", policy.group, policy.revision);
-            self.part("policy", &name, MAX_POLICY, &policy.sha256, found);
+            let name = Policy::file_name(&policy.group, policy.revision);
+            let read = self.part(policy::FOLDER, &name, policy::MAX_BYTES, &policy.sha256, found);
+            if let Some(Err(problems)) =
+                read.map(|(bytes, shown)| policy::parse(&bytes, &policy.group, &shown))
+            {
+                let remedy = "Publish again: until then nothing runs on the machines of that group";
+                refused(&problems, "parts", remedy, found);
+            }
         }
     }
 
@@ -142,7 +165,8 @@ impl Parts<'_> {
         let mut jobs = Vec::new();
         for named in &index.jobs {
             let name = format!("{}.{}.toml", named.job_id, named.revision);
-            let Some((bytes, shown)) = self.part(job::FOLDER, &name, job::MAX_BYTES, &named.sha256, found) else {
+            let Some((bytes, shown)) = self.part(job::FOLDER, &name, job::MAX_BYTES, &named.sha256, found)
+            else {
                 continue;
             };
             match job::parse(&bytes, named.job_id, &shown, &asked.defaults.programs) {
@@ -158,87 +182,6 @@ impl Parts<'_> {
         }
         jobs
     }
-}
-
-/// One id belongs to one job for ever.
-fn unique(jobs: &[(Job, JobState)], found: &mut Found) {
-    let mut seen: BTreeMap<RequestId, JobId> = BTreeMap::new();
-    for (job, _) in jobs {
-        if let Some(other) = seen.insert(job.request_id, job.job_id) {
-            found.block(
-                "request-ids",
-                format!("{} and {other} have one request id, {}: both are refused", job.job_id, job.request_id),
-                "Send one of them again",
-            );
-        }
-    }
-}
-
-/// What has to be done first is something that can be done.
-fn needs(jobs: &[(Job, JobState)], found: &mut Found) {
-    let named: BTreeMap<Needed, JobId> = jobs
-        .iter()
-        .flat_map(|(job, _)| {
-            let own = [Needed::Request(job.request_id), Needed::Package(job.package_id)];
-            own.map(|needed| (needed, job.job_id))
-        })
-        .collect();
-    let mut ahead: BTreeMap<JobId, BTreeSet<JobId>> = BTreeMap::new();
-    for (job, _) in jobs {
-        for needed in &job.depends_on {
-            match named.get(needed) {
-                Some(other) => {
-                    ahead.entry(job.job_id).or_default().insert(*other);
-                }
-                None => found.block(
-                    "dependencies",
-                    format!("{} depends on {needed}, which no job of the index delivers", job.job_id),
-                    "Send that first, or take it out of depends_on",
-                ),
-            }
-        }
-    }
-    for (job, _) in jobs {
-        let (mut reached, mut next) = (BTreeSet::new(), vec![job.job_id]);
-        while let Some(at) = next.pop() {
-            next.extend(ahead.get(&at).into_iter().flatten().filter(|other| reached.insert(**other)));
-        }
-        if reached.contains(&job.job_id) {
-            found.block(
-                "dependencies",
-                format!("{} depends on itself by way of others", job.job_id),
-                "Take one out of the circle",
-            );
-        }
-    }
-}
-
-/// What the publisher knows of a machine: its line in the list.
-struct Listed<'a>(&'a Member);
-
-impl Known for Listed<'_> {
-    fn value(&self, subject: &Subject) -> Option<String> {
-        match subject {
-            Subject::Named(Name::Host) => self.0.host.clone(),
-            Subject::Named(Name::Platform | Name::Group | Name::Os | Name::OsVersion | Name::PcmVersion)
-            | Subject::Package(_)
-            | Subject::Job(_)
-            | Subject::Fact(_) => None,
-        }
-    }
-
-    fn in_group(&self, pattern: &str) -> Option<bool> {
-        Some(like("all", pattern) || self.0.groups.iter().any(|group| like(group, pattern)))
-    }
-}
-
-/// Whether a job is for a machine; None: only the machine itself knows.
-fn is_for(job: &Job, member: &Member) -> Option<bool> {
-    let means = |targets: &[Target]| targets.iter().any(|target| target.means(member));
-    if !means(&job.targets) || means(&job.exclude) {
-        return Some(false);
-    }
-    job.condition.as_ref().map_or(Some(true), |condition: &Expression| condition.holds(&Listed(member)))
 }
 
 /// A job that is for nobody is a slip of the pen, most of the time.
@@ -258,7 +201,10 @@ fn targets(jobs: &[(Job, JobState)], members: &[Member], found: &mut Found) {
                 found.block("targets", message, "Correct it, or add the machines");
             }
         }
-        let met: Vec<Option<bool>> = members.iter().map(|member| is_for(job, member)).collect();
+        let met: Vec<Option<bool>> = members
+            .iter()
+            .map(|member| is_for(&job.targets, &job.exclude, job.condition.as_ref(), member))
+            .collect();
         let sure = met.iter().filter(|met| **met == Some(true)).count();
         deliveries += sure;
         if sure == 0 && !met.contains(&None) {

@@ -1,11 +1,12 @@
 //! `pcm site lint` and `pcm package lint`: everything that can be wrong on a share before a machine meets it, or in one
 //! instruction file or package before it is published. Reads one file after the other and keeps none of them, so that a
 //! site of 10,000 machines is no matter. `share` walks, `request` judges one request after the other, `package` one package
-//! after the other, `command` what both start, `asks` whether that asks somebody, `content` the packages' files.
+//! after the other, `index` what a share under an index has, `command` what both start, `asks` whether that asks somebody, `content` the packages' files.
 
 mod asks;
 mod command;
 mod content;
+mod index;
 mod package;
 mod request;
 mod share;
@@ -40,11 +41,14 @@ pub struct Asked<'a> {
 }
 
 /// The items, in the order in which they are shown.
-pub const ITEMS: [&str; 17] = [
+pub const ITEMS: [&str; 20] = [
     "site-file",
     "publishing",
     "machines",
     "folders",
+    "index",
+    "parts",
+    "targets",
     "instructions",
     "requests",
     "contradictions",

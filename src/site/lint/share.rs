@@ -33,6 +33,11 @@ pub fn share(dir: &Path, asked: &Asked<'_>) -> Result<Found, OpenError> {
     let mut found = Found::default();
     let site = site(&root, asked, &mut found);
     publishing(&root, &mut found);
+    if super::index::judge(&root, site.as_ref(), asked, &mut found) {
+        // Under an index no machine reads an instruction file, and its packages are in folders of their releases.
+        folders(&root, &mut found);
+        return Ok(found);
+    }
     let listed = machines(&root, &mut found);
     folders(&root, &mut found);
     let judge = asked.modes.then(|| Judge::of(TrustMode::Permissions));
@@ -138,7 +143,7 @@ fn site(root: &Folder, asked: &Asked<'_>, found: &mut Found) -> Option<SiteFile>
             return None;
         }
     };
-    let site = match site_file::parse(&bytes, &path) {
+    let site = match site_file::parse_any(&bytes, &path) {
         Ok(site) => site,
         Err(problems) => {
             for problem in &problems {

@@ -15,7 +15,7 @@ const MAX_LIST: usize = 256;
 
 /// How something runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct How {
+pub struct How {
     /// Needs no user input.
     pub automated: bool,
     /// For the service only.

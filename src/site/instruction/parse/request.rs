@@ -1,19 +1,17 @@
 //! One `[[request]]` after the other: fields, contradictions, command lines, duplicates.
 
+use super::times::times;
 use super::{Defaults, Element, how};
 use crate::clock::{Wall, When};
 use crate::fields::{self, Fields, Source};
 use crate::site::ids::{JobId, PackageId, RequestId};
 use crate::site::instruction::{Entry, Program, Rejected, Request, command};
 use crate::terms::{Code, Problem};
-use chrono::TimeDelta;
 use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 /// The most problems kept of one request: a thousand hostile ones must not fill the memory.
 const MAX_PROBLEMS: usize = 20;
-/// How far two local times of one instant may be apart: times of both kinds are compared only beyond it.
-const WIDEST_OFFSET: TimeDelta = TimeDelta::hours(26);
 
 /// Collects the requests of one file.
 pub(super) struct Reader<'s, 't> {
@@ -190,58 +188,6 @@ fn names_a_file_that_is_not_copied(request: &Request) -> bool {
     let Program::InPackage(path) = &request.command_line.program else { return false };
     let mut listed = ["linux", "windows"].iter().flat_map(|os| command::platform_programs(os));
     request.content_sha256.is_none() && !listed.any(|name| name.eq_ignore_ascii_case(path))
-}
-
-struct Times {
-    offer: Option<When>,
-    mandatory: Option<When>,
-    expire: Option<When>,
-}
-
-/// The three times. Only written ones contradict each other: a file that is published again has a later `issued`.
-fn times(f: &mut Fields<'_, '_>) -> Times {
-    let offer = f.get("offer_after", fields::when);
-    let mandatory = f.get("mandatory_after", fields::when);
-    let expire = f.get("expire_after", fields::when);
-    let mut exclude = |key: &str, message: &str| f.wrong_as("contradiction", key, message);
-    if let (Some(offer), Some(mandatory)) = (offer, mandatory)
-        && order(mandatory, offer) == Order::Before
-    {
-        exclude("mandatory_after", "it is before offer_after");
-    }
-    for (name, other) in [("mandatory_after", mandatory), ("offer_after", offer)] {
-        if let (Some(expire), Some(other)) = (expire, other)
-            && order(expire, other) != Order::Other
-        {
-            exclude("expire_after", &format!("it is not after {name}"));
-        }
-    }
-    Times { offer, mandatory, expire }
-}
-
-#[derive(PartialEq, Eq)]
-enum Order {
-    Before,
-    Same,
-    /// After, or it depends on the machine's zone.
-    Other,
-}
-
-fn order(a: When, b: When) -> Order {
-    let exact = |ordering: std::cmp::Ordering| match ordering {
-        std::cmp::Ordering::Less => Order::Before,
-        std::cmp::Ordering::Equal => Order::Same,
-        std::cmp::Ordering::Greater => Order::Other,
-    };
-    let surely_before = |a: chrono::NaiveDateTime, b: chrono::NaiveDateTime| {
-        if b.signed_duration_since(a) > WIDEST_OFFSET { Order::Before } else { Order::Other }
-    };
-    match (a, b) {
-        (When::Instant(a), When::Instant(b)) => exact(a.cmp(&b)),
-        (When::Local(a), When::Local(b)) => exact(a.cmp(&b)),
-        (When::Instant(a), When::Local(b)) => surely_before(a.naive_utc(), b),
-        (When::Local(a), When::Instant(b)) => surely_before(a, b.naive_utc()),
-    }
 }
 
 fn rejected(request: &Request, problems: Vec<Problem>) -> Rejected {
