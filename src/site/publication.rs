@@ -4,6 +4,7 @@
 use super::content;
 use super::instruction::ContentHash;
 use super::share::Found;
+use super::signed::published::SignedBy;
 use super::trust::TrustVerdict;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,8 @@ pub struct Publication {
     pub epoch: u64,
     /// As the file says it.
     pub serial: u64,
-    /// Of its bytes: the same serial with other bytes is another publication.
+    /// Of its bytes; of what is signed, of the bytes that are, since a signature over the same ones can be made anew. The same
+    /// serial with other bytes is another publication.
     pub sha256: ContentHash,
 }
 
@@ -25,9 +27,12 @@ fn is_zero(epoch: &u64) -> bool {
 }
 
 impl Publication {
-    /// Of a file with this epoch, this serial and these bytes.
-    pub fn of(epoch: u64, serial: u64, bytes: &[u8]) -> Self {
-        Self { epoch, serial, sha256: content::hash_bytes(bytes) }
+    /// Of a file with this serial and these bytes, and of whoever signed it.
+    pub fn of(signed: Option<&SignedBy>, serial: u64, bytes: &[u8]) -> Self {
+        match signed {
+            Some(by) => Self { epoch: by.epoch, serial, sha256: by.sha256.clone() },
+            None => Self { epoch: 0, serial, sha256: content::hash_bytes(bytes) },
+        }
     }
 
     /// What orders publications: a new trust list begins its serials anew.
@@ -57,7 +62,7 @@ impl Publication {
 impl Found {
     /// As a machine remembers it.
     pub fn publication(&self) -> Publication {
-        Publication::of(self.epoch(), self.file.serial, &self.bytes)
+        Publication::of(self.signed.as_ref(), self.file.serial, &self.bytes)
     }
 
     /// The higher, the better. An untrusted file with a high serial must not keep a trusted one out.

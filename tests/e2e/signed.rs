@@ -252,10 +252,21 @@ fn an_instruction_file_that_somebody_touched_is_never_taken() {
         let text = text.replace(&line(&text, "issued"), "issued = 2100-01-01T00:00:00Z");
         publish(s, &text.replace(&line(&text, "valid_until"), "valid_until = 2100-01-02T00:00:00Z"))
     });
+    // The same signed by another key that counts is the same, and the new signature is kept.
+    signed.trust(&["trust", &signed.public("stranger"), "--role", "publish", "--principal", "second"]);
+    signed.copy_lists();
+    let same = signed.text(&[signed.request()], 4);
+    for key in ["publish", "stranger"] {
+        let again = signed.signed_by(key, "pcm-publish", &same);
+        signed.site.publish_text(&again);
+        assert_eq!(signed.polled(), "believed", "by {key}");
+        let held = fs::read_to_string(signed.site.state().join("held.INS")).unwrap();
+        assert_eq!(held, again);
+    }
     // An older one that was signed well.
-    let first = signed.text(std::slice::from_ref(&other), 3);
+    let first = signed.text(std::slice::from_ref(&other), 4);
     let first = signed.signed_by("publish", "pcm-publish", &first);
-    let second = signed.text(&[signed.request()], 3);
+    let second = signed.text(&[signed.request()], 4);
     let second = signed.signed_by("publish", "pcm-publish", &second);
     signed.site.publish_text(&second);
     assert_eq!(signed.polled(), "believed");

@@ -18,8 +18,9 @@ fn signed(publish: Option<i64>, package: Option<i64>, release: u64) -> Scene {
     };
     let vouched = Vouched { release, signer: signer(1, package) };
     Scene::due().with(|s| {
-        s.instructions.signed =
-            Some(SignedBy { epoch: 1, signer: signer(2, publish), packages: [(id(ID), Ok(vouched))].into() });
+        let packages = [(id(ID), Ok(vouched))].into();
+        let sha256 = crate::site::content::hash_bytes(b"signed");
+        s.instructions.signed = Some(SignedBy { epoch: 1, sha256, signer: signer(2, publish), packages });
         s.instructions.file.as_mut().unwrap().valid_until = Some(now() + TimeDelta::days(30));
     })
 }

@@ -94,10 +94,11 @@ fn peel(bytes: &[u8]) -> Result<Option<(&[u8], String)>, Distrust> {
     let before = bytes.len() - reach.len() + at + 1;
     let block = std::str::from_utf8(&bytes[before..]).map_err(|_| not_base64())?;
     let mut armour = String::new();
-    for line in block.lines() {
-        let line = line.strip_prefix("# ").ok_or_else(not_base64)?;
+    // Not by `lines`, which would not see a carriage return.
+    for marked in block.strip_suffix('\n').unwrap_or(block).split('\n') {
+        let line = marked.strip_prefix("# ").ok_or_else(not_base64)?;
         let base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
-        if !line.starts_with("-----") && (line.is_empty() || !line.bytes().all(base64)) {
+        if ![BEGIN, END].contains(&marked) && (line.is_empty() || !line.bytes().all(base64)) {
             return Err(not_base64());
         }
         armour.push_str(line);
@@ -194,7 +195,7 @@ mod tests {
         assert!(why(append("", ARMOUR).as_bytes()).contains("no line of the last"));
         let crlf = append("a = 1\n", ARMOUR).replace('\n', "\r\n");
         assert!(split(crlf.as_bytes()).is_err());
-        for bad in ["# AA AA", "#AAAA", "# ", "AAAA", "# AAAA;", "# ä"] {
+        for bad in ["# AA AA", "#AAAA", "# ", "AAAA", "# AAAA;", "# ä", "# AAAA\r", "# -----x"] {
             let file = append("a = 1\n", ARMOUR).replace("# AAAA", bad);
             assert!(split(file.as_bytes()).is_err(), "{bad:?}");
         }

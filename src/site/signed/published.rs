@@ -9,9 +9,10 @@ use super::store::Trusted;
 use super::{Distrust, block};
 use crate::clock::Wall;
 use crate::fields::{self, Fields, Source};
+use crate::site::content;
 use crate::site::ids::{MachineId, PackageId, RequestId, SiteId};
 use crate::site::instruction::parse::{Defaults, parse};
-use crate::site::instruction::{Entry, InstructionFile, Request};
+use crate::site::instruction::{ContentHash, Entry, InstructionFile, Request};
 use crate::site::package::{self, PackageCommand};
 use crate::terms::Code;
 use crate::text::SafeText;
@@ -43,6 +44,8 @@ pub type Packages = BTreeMap<PackageId, PackageFiles>;
 pub struct SignedBy {
     /// The trust list that it was published under.
     pub epoch: u64,
+    /// Of the bytes that the signature covers.
+    pub sha256: ContentHash,
     /// Whose key.
     pub signer: Signer,
     /// What its packages' signers say, by request.
@@ -178,7 +181,8 @@ pub fn instructions(bytes: &[u8], judging: &Judging<'_>) -> Result<(InstructionF
             ));
         }
     }
-    Ok((file, SignedBy { epoch, signer: signer.clone(), packages: BTreeMap::new() }))
+    let sha256 = content::hash_bytes(parts.signed);
+    Ok((file, SignedBy { epoch, sha256, signer: signer.clone(), packages: BTreeMap::new() }))
 }
 
 /// What only a signed file has to say: what it is, for which of all sites, under which trust list.

@@ -178,6 +178,12 @@ impl Known {
         }
         let keep = Keep::of(&found);
         let publication = found.publication();
+        // Signed anew, perhaps by another key, it is the same publication.
+        let is_kept = found.signed.is_none()
+            || self
+                .signed
+                .as_ref()
+                .is_some_and(|(bytes, packages)| (bytes, packages) == (&found.bytes, &found.packages));
         self.instructions.signed = found.signed;
         self.signed = self.instructions.signed.as_ref().map(|_| (found.bytes, found.packages));
         self.instructions.file = Some(found.file);
@@ -187,7 +193,7 @@ impl Known {
         if refused {
             return Taken::File(None);
         }
-        let news = self.held.as_ref() != Some(&publication);
+        let news = !is_kept || self.held.as_ref() != Some(&publication);
         self.held = Some(publication);
         Taken::File(news.then_some(keep))
     }
@@ -227,8 +233,7 @@ impl Known {
         };
         match read {
             Ok((file, trust, signed)) => {
-                let epoch = signed.as_ref().map_or(0, |by| by.epoch);
-                let publication = Publication::of(epoch, file.serial, &held.file);
+                let publication = Publication::of(signed.as_ref(), file.serial, &held.file);
                 let site = held.site.and_then(|bytes| site_file::parse(&bytes, "held PCM.SITE").ok());
                 self.site_polling = site.as_ref().and_then(|site| site.polling_interval);
                 self.policy.config.obey_site(self.site_polling);
