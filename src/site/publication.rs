@@ -140,6 +140,7 @@ mod tests {
             site: site_file::parse(site.as_bytes(), "PCM.SITE").unwrap(),
             site_bytes: site.into(),
             packages: [].into(),
+            unread: [].into(),
             signed: None,
         }
     }

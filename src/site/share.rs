@@ -2,7 +2,7 @@
 //! instruction file in force. No state, no locks, no threads: the caller runs it where a share that hangs does no harm
 //! (PROMISES.md 4, P8).
 
-use super::ids::MachineId;
+use super::ids::{MachineId, PackageId};
 use super::instruction::parse::{Defaults, parse};
 use super::instruction::{self, InstructionFile};
 use super::package;
@@ -19,10 +19,13 @@ use crate::terms::{Code, Problem};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The folder of the instruction files.
 pub const INS_FOLDER: &str = "pcmins.box";
+/// The folder of the packages.
+const PACKAGES: &str = "packages";
 /// The most versions of the trust list that one look takes.
 const MAX_LISTS: usize = 50;
 /// The most bytes of all package definitions together: they are kept and verified again and again.
@@ -85,6 +88,9 @@ pub struct Found {
     /// The packages that it names, with their signatures, in mode `signed`.
     #[serde(default)]
     pub packages: Packages,
+    /// Those of them that are there and could not be read, and why.
+    #[serde(default)]
+    pub unread: BTreeMap<PackageId, Problem>,
     /// Who signed all that. Only whoever holds the trust list says it: it crosses to nobody.
     #[serde(skip)]
     pub signed: Option<SignedBy>,
@@ -141,7 +147,7 @@ impl Look {
         let mut offers = offers.into_iter();
         (look.found, look.others) = (offers.next(), offers.collect());
         if let Some(found) = &look.found {
-            look.problems.extend(found.site.warnings.iter().cloned());
+            look.problems.extend(found.site.warnings.iter().chain(found.unread.values()).cloned());
             look.problems.extend(faults.into_iter().flat_map(|(_, problems)| problems));
             return look;
         }
@@ -244,7 +250,7 @@ fn look_at(looking: &Looking<'_>, share: &Path) -> Answer {
             };
             match signed::instructions(&bytes, &judging) {
                 Ok((file, by)) => {
-                    let packages = packages_of(&root, &file);
+                    let (packages, unread) = packages_of(&root, &file);
                     let trust = TrustVerdict::Trusted(by.words());
                     let (share, site_bytes, site) = (share.to_owned(), site.bytes, site.site);
                     return Answer::Found(Box::new(Found {
@@ -255,6 +261,7 @@ fn look_at(looking: &Looking<'_>, share: &Path) -> Answer {
                         site_bytes,
                         site,
                         packages,
+                        unread,
                         signed: Some(by),
                     }));
                 }
@@ -286,6 +293,7 @@ fn look_at(looking: &Looking<'_>, share: &Path) -> Answer {
             site_bytes: site.bytes,
             site: site.site,
             packages: Packages::new(),
+            unread: BTreeMap::new(),
             signed: None,
         }));
     }
@@ -312,23 +320,37 @@ fn later_lists(looking: &mut Looking<'_>) -> Vec<Vec<u8>> {
     lists
 }
 
-/// The packages that a file names, as far as the share has them with their signatures.
-fn packages_of(root: &Folder, file: &InstructionFile) -> Packages {
-    let read = |folder: &Folder, name: &str, limit| read_bounded(&mut folder.file(name)?, limit);
-    let (mut packages, mut room) = (Packages::new(), MAX_DEFINITIONS);
-    let Ok(folder) = root.folder("packages") else { return packages };
+/// The packages that a file names, as far as the share has them with their signatures; and those that it has and does not
+/// let be read.
+fn packages_of(root: &Folder, file: &InstructionFile) -> (Packages, BTreeMap<PackageId, Problem>) {
+    let (mut packages, mut unread, mut room) = (Packages::new(), BTreeMap::new(), MAX_DEFINITIONS);
+    let folder = root.folder(PACKAGES);
     for id in signed::named(file) {
-        let Ok(folder) = folder.folder(id.as_str()) else { continue };
-        let definition = read(&folder, package::NAME, package::MAX_BYTES);
-        let signature = read(&folder, signed::SIGNATURE, MAX_ARMOUR as u64);
-        if let (Ok(definition), Ok(signature)) = (definition, signature)
-            && definition.len() <= room
-        {
-            room -= definition.len();
-            packages.insert(id, PackageFiles { definition, signature });
+        let path = root.path().join(PACKAGES).join(id.as_str());
+        let read = || -> Result<PackageFiles, OpenError> {
+            let folder = folder.as_ref().map_err(Clone::clone)?.folder(id.as_str())?;
+            let read = |name: &str, limit| read_bounded(&mut folder.file(name)?, limit);
+            let definition = read(package::NAME, package::MAX_BYTES)?;
+            Ok(PackageFiles { definition, signature: read(signed::SIGNATURE, MAX_ARMOUR as u64)? })
+        };
+        match read() {
+            Ok(files) if files.definition.len() <= room => {
+                room -= files.definition.len();
+                packages.insert(id, files);
+            }
+            Ok(_) => {
+                let why =
+                    format!("all packages' definitions are larger than {MAX_DEFINITIONS} bytes together");
+                unread.insert(id, problem(Code::Malformed, &path, &why));
+            }
+            Err(OpenError::Missing) => {}
+            Err(e) => {
+                let why = format!("its definition or its signature: {e}");
+                unread.insert(id, problem(fault_code(&e, Code::Malformed), &path, &why));
+            }
         }
     }
-    packages
+    (packages, unread)
 }
 
 /// `PCM.SITE` as it was read.

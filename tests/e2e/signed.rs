@@ -403,6 +403,36 @@ fn what_is_held_is_verified_again_and_a_damaged_trust_folder_starts_nothing() {
 }
 
 #[test]
+fn packages_that_come_after_the_file_are_held_and_one_that_cannot_be_read_stays() {
+    let Some(mut signed) = Signed::new() else { return };
+    signed.init();
+    let signature = signed.site.share().join("packages/BP00000A/package.toml.sig");
+    let aside = signed.site.path("aside");
+    fs::rename(&signature, &aside).unwrap();
+    let request = signed.request();
+    signed.publish(&[request], 3);
+    assert_eq!(signed.polled(), "unsigned");
+    fs::rename(&aside, &signature).unwrap();
+    assert_eq!(signed.polled(), "believed");
+    let trust = |signed: &Signed| {
+        let doc = signed.site.json(&["explain", ID]);
+        let gates = doc["gates"].as_array().unwrap();
+        gates.iter().find(|gate| gate["gate"] == "trust").unwrap()["verdict"].as_str().unwrap().to_owned()
+    };
+    fs::rename(signed.site.share(), signed.site.path("gone")).unwrap();
+    assert_eq!(trust(&signed), "pass", "it is held");
+    fs::rename(signed.site.path("gone"), signed.site.share()).unwrap();
+    // Something that is no file stands in its place.
+    fs::rename(&signature, &aside).unwrap();
+    fs::create_dir(&signature).unwrap();
+    assert_eq!(signed.polled(), "believed");
+    let status = signed.site.json(&["poll"]).to_string();
+    assert!(status.contains("packages/BP00000A") && status.contains("not a regular file"), "{status}");
+    fs::rename(signed.site.share(), signed.site.path("gone")).unwrap();
+    assert_eq!(trust(&signed), "pass", "it is held still");
+}
+
+#[test]
 fn a_key_that_a_list_revoked_is_never_confirmed_again() {
     let Some(mut signed) = Signed::new() else { return };
     let second = signed.site.json(&["key", "generate", &signed.key("second")]);

@@ -53,7 +53,8 @@ impl Known {
                 trusted
             })
         });
-        for found in offers {
+        for mut found in offers {
+            self.keep_unread(&mut found);
             let judged = match (&trusted, self.policy.config.machine) {
                 (Ok(Some(trusted)), Some(machine)) => {
                     let defaults = &self.policy.config.request_defaults();
@@ -90,6 +91,16 @@ impl Known {
         // Only now is it known under which list each was signed.
         good.sort_by_key(|found| Reverse(found.rank()));
         good
+    }
+
+    /// What a share has and does not let be read is not gone: what is held of it stays.
+    fn keep_unread(&self, found: &mut Found) {
+        let Some((_, held)) = &self.signed else { return };
+        for id in found.unread.keys() {
+            if let Some(files) = held.get(id) {
+                found.packages.insert(*id, files.clone());
+            }
+        }
     }
 
     /// Verifies what is in force, with the trust folder as it is now.

@@ -134,6 +134,7 @@ impl World {
             site_bytes: self.plan.site_file.clone().into_bytes(),
             site: site_file::parse(self.plan.site_file.as_bytes(), "PCM.SITE").unwrap(),
             packages: Packages::new(),
+            unread: [].into(),
             signed: None,
         };
         Look { found: Some(found), answered: true, ..Look::default() }

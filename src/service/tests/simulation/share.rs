@@ -292,6 +292,7 @@ impl Inner {
                     site_bytes: SITE_FILE.into(),
                     site,
                     packages: [].into(),
+                    unread: [].into(),
                     signed: None,
                 };
                 Look { found: Some(found), answered: true, ..Look::default() }
