@@ -16,7 +16,8 @@ use crate::host::perms;
 use crate::host::{facts, lock, process, programs, sessions, supervisor};
 use crate::site::instruction::InstructionFile;
 use crate::site::share::{self, Look};
-use crate::site::signed::store::Material;
+use crate::site::signed::published::{self, Judging, Standing};
+use crate::site::signed::store::{Material, Trusted};
 use crate::site::trust::TrustMode;
 use crate::text::SafeText;
 use std::path::{Path, PathBuf};
@@ -115,6 +116,10 @@ fn views(subject: &Subject) -> Views {
     Views { list, status }
 }
 
+fn trust_folder(subject: &Subject) -> PathBuf {
+    subject.layout.trust_folder(subject.config.trust.dir.as_deref())
+}
+
 fn look(subject: &Subject, other: Option<&Account>) -> Option<std::result::Result<Look, SafeText>> {
     let config = &subject.config;
     if config.shares.is_empty() {
@@ -122,9 +127,7 @@ fn look(subject: &Subject, other: Option<&Account>) -> Option<std::result::Resul
     }
     let trusted = match config.trust.mode {
         TrustMode::Permissions => None,
-        TrustMode::Signed => {
-            Material::read(&subject.layout.trust_folder(config.trust.dir.as_deref())).ok().flatten()
-        }
+        TrustMode::Signed => Material::read(&trust_folder(subject)).ok().flatten(),
     };
     let (job, deadline) = look_job(config, false, Vec::new(), trusted)?;
     Some(match job.run_as(other, deadline) {
@@ -161,8 +164,18 @@ fn instructions(
     }
     let held = subject.layout.held();
     let read = || {
+        let (config, machine) = (&subject.config, subject.config.machine?);
         let bytes = share::open_bounded(&held, crate::site::instruction::MAX_BYTES).ok()?;
-        share::parse_held(&bytes, subject.config.machine?, &subject.config.request_defaults()).ok()
+        let defaults = &config.request_defaults();
+        match config.trust.mode {
+            TrustMode::Permissions => share::parse_held(&bytes, machine, defaults).ok(),
+            TrustMode::Signed => {
+                let trusted = &Trusted::read(&trust_folder(subject)).ok()?;
+                let judging =
+                    Judging { machine, defaults, trusted, at: facts::now(), standing: Standing::InForce };
+                published::instructions(&bytes, &judging).ok().map(|(file, _)| file)
+            }
+        }
     };
     (read(), SafeText::new(&held.display().to_string()))
 }

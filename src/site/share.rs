@@ -11,7 +11,7 @@ use super::signed::published::{self as signed, Judging, PackageFiles, Packages, 
 use super::signed::signature::MAX_ARMOUR;
 use super::signed::store::Trusted;
 use super::site_file::{self, SiteFile};
-use super::trust::{Judge, TrustVerdict};
+use super::trust::{Judge, NO_LIST, TrustMode, TrustVerdict};
 use crate::clock::Wall;
 use crate::host::open::{Folder, RegularFile};
 pub use crate::host::open::{OpenError, open_bounded, read_bounded};
@@ -236,6 +236,10 @@ fn look_at(looking: &Looking<'_>, share: &Path) -> Answer {
             Err((e, path)) => return fault(&e, &path),
         };
         let path = folder.path().join(&name);
+        // Where nobody's word counts nothing gets as far as a parser.
+        if looking.judge.mode == TrustMode::Signed && looking.trusted.is_none() {
+            return Answer::Fault(Code::Unsigned, vec![problem(Code::Unsigned, &path, NO_LIST)]);
+        }
         let bytes = match read_bounded(&mut open, instruction::MAX_BYTES) {
             Ok(bytes) => bytes,
             Err(e) => return fault(&e, &path),

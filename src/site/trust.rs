@@ -30,6 +30,10 @@ pub enum TrustVerdict {
     Unchecked,
 }
 
+/// Why nothing is believed in mode `signed` before the first trust list is taken.
+pub const NO_LIST: &str = "mode \"signed\" needs a trust list, and this machine has taken none yet, so it cannot check any \
+                           signature: pcm init --trust-key SHA256:…";
+
 /// The rule of one machine.
 #[derive(Debug, Clone)]
 pub struct Judge {
@@ -49,12 +53,7 @@ impl Judge {
     /// own on, and all above.
     pub fn publication(&self, share: &Path, folders: &[&Folder], files: &[&RegularFile]) -> TrustVerdict {
         match self.mode {
-            TrustMode::Signed => TrustVerdict::Refused(
-                Code::Unsigned,
-                "mode \"signed\" needs a trust list, and this machine has taken none yet, so it cannot check any signature: \
-                 pcm init --trust-key SHA256:…"
-                    .into(),
-            ),
+            TrustMode::Signed => TrustVerdict::Refused(Code::Unsigned, NO_LIST.into()),
             TrustMode::Permissions => match self.loose(share, folders, files) {
                 None => TrustVerdict::Trusted(
                     "permissions: only root and the service's account can write it".into(),

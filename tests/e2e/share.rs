@@ -93,10 +93,14 @@ fn in_mode_signed_everything_is_unsigned() {
     write(&site.config(), config.as_bytes());
     let hash = site.package("BP00000A", &site.say("ran"));
     site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+    assert_eq!(site.refused(&["poll"], 1)["code"], "unsigned");
     let _service = site.service();
-    site.wait_state("BP0000Y", "rejected");
-    assert_eq!(site.request("BP0000Y").unwrap()["blocked_by"][0], "unsigned");
-    assert_eq!(site.refused(&["run", "BP0000Y"], 3)["code"], "unsigned");
+    wait_for("it is said", || {
+        let problems = site.json(&["list"])["problems"].as_array().unwrap().clone();
+        problems.iter().any(|p| p["code"] == "unsigned" && p.to_string().contains("pcm init --trust-key"))
+    });
+    assert!(site.request("BP0000Y").is_none(), "nothing of it is read");
+    assert!(!site.pcm(&["run", "BP0000Y"]).status.success());
 }
 
 #[test]

@@ -320,7 +320,13 @@ fn a_publisher_cannot_change_what_a_package_runs_nor_how() {
         assert_eq!(signed.polled(), code, "{name}");
     }
     let file = signed.site.share().join("packages/BP00000A/package.toml");
-    let changed = fs::read_to_string(&file).unwrap().replace("--silent", "--wipe");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("kind = \"package\"\n", "")).unwrap();
+    signed.ssh_keygen("package", "pcm-package", &file);
+    let request = signed.request();
+    signed.publish(&[request], 3);
+    assert_eq!(signed.polled(), "malformed", "it does not say what it is");
+    let changed = text.replace("--silent", "--wipe");
     fs::write(&file, changed).unwrap();
     let request = signed.request().set("command_line", "\"setup.sh --wipe\"");
     signed.publish(&[request], 3);
@@ -372,17 +378,28 @@ fn what_is_held_is_verified_again_and_a_damaged_trust_folder_starts_nothing() {
     let good = fs::read(&held).unwrap();
     fs::rename(signed.site.share(), signed.site.path("gone")).unwrap();
     assert!(signed.site.request(ID).is_some(), "the share is away, and what is held stays");
+    // What `check` makes of it: the evidence of the item.
+    let checked = || {
+        let doc: Value = serde_json::from_slice(&signed.site.pcm(&["check", "--json"]).stdout).unwrap();
+        let items = doc["items"].as_array().unwrap();
+        items.iter().find(|item| item["item"] == "instructions").unwrap()["evidence"].to_string()
+    };
+    assert!(checked().contains("held.INS"), "{}", checked());
     let changed = String::from_utf8(good.clone()).unwrap().replace("--silent", "--wipe");
     fs::write(&held, changed).unwrap();
     assert!(signed.site.request(ID).is_none(), "somebody wrote into the state folder");
+    assert!(!checked().contains("held.INS"), "{}", checked());
     fs::write(&held, &good).unwrap();
     assert!(signed.site.request(ID).is_some());
     let list = signed.site.path("etc/trust.d/trust.toml");
     let trust = fs::read(&list).unwrap();
     fs::write(&list, &trust[..trust.len() / 2]).unwrap();
     assert!(signed.site.request(ID).is_none());
-    fs::write(&list, &trust).unwrap();
     fs::rename(signed.site.path("gone"), signed.site.share()).unwrap();
+    let told = signed.site.refused(&["poll"], 1);
+    assert_eq!(told["code"], "bad-signature");
+    assert!(told["message"].as_str().unwrap().contains("trust.toml is damaged"), "{told}");
+    fs::write(&list, &trust).unwrap();
     let service = signed.site.service();
     wait_for("its files are copied", || {
         signed.site.request(ID).is_some_and(|r| !r["blocked_by"].to_string().contains("content-missing"))

@@ -7,7 +7,7 @@ use crate::clock::between;
 use crate::executor::talk::view::{CheckItem, ServiceState};
 use crate::site::instruction::Entry;
 use crate::site::trust::{TrustMode, TrustVerdict};
-use crate::terms::{Code, Problem};
+use crate::terms::{Code, Gate, Problem};
 use crate::text;
 use std::time::Duration;
 
@@ -73,14 +73,14 @@ pub fn instructions(facts: &Facts) -> CheckItem {
             let fault =
                 look.fault.as_ref().filter(|f| !matches!(f.code, Code::ShareMissing | Code::ShareDenied));
             let problems = fault.into_iter().flat_map(|f| &f.problems);
-            findings.extend(problems.map(|p| {
-                let remedy = if p.code == Code::InsMissing.as_str() {
+            let remedy = match fault.map(|fault| fault.code) {
+                Some(Code::InsMissing) => {
                     "Publish one for this machine, or correct `machine` in the configuration"
-                } else {
-                    "Have the publisher correct it: pcm site lint DIR finds all of it"
-                };
-                block(place(p), remedy)
-            }));
+                }
+                Some(code) if is_trust(code) => "See `trust`",
+                _ => "Have the publisher correct it: pcm site lint DIR finds all of it",
+            };
+            findings.extend(problems.map(|p| block(place(p), remedy)));
         }
         _ => {}
     }
@@ -243,26 +243,34 @@ pub fn trust(facts: &Facts) -> CheckItem {
     if config.trust.mode == TrustMode::Permissions {
         findings.push(pass("UNSIGNED: who may write to the share decides what runs here"));
     }
-    match facts.look.as_ref().and_then(|look| look.as_ref().ok()).and_then(|look| look.found.as_ref()) {
-        Some(found) => match &found.trust {
-            TrustVerdict::Trusted(why) => {
-                findings.push(pass(format!("the instruction file is believed: {why}")))
-            }
-            TrustVerdict::Refused(code, why) => findings.push(block(
-                format!("the instruction file is not believed ({code}): {why}"),
-                match code {
-                    Code::Unsigned => "Decide for `[trust] mode = \"permissions\"`, or have it signed",
-                    _ => "Put it right on the share; until then nothing of it runs",
-                },
-            )),
-            TrustVerdict::Unchecked => {
-                findings.push(unknown("the instruction file was not judged", "See `share`"))
-            }
-        },
-        None if facts.look.is_none() => findings.push(not_enrolled(facts)),
-        None => findings.push(unknown("no instruction file could be read to judge", "See `share`")),
+    let refused = |code: Code, why: &str| {
+        block(
+            format!("the instruction file is not believed ({code}): {why}"),
+            match code {
+                Code::Unsigned => "Decide for `[trust] mode = \"permissions\"`, or have it signed",
+                _ => "Put it right on the share; until then nothing of it runs",
+            },
+        )
+    };
+    let look = facts.look.as_ref().and_then(|look| look.as_ref().ok());
+    match (look.and_then(|look| look.found.as_ref()), look.and_then(|look| look.fault.as_ref())) {
+        (Some(found), _) => findings.push(match &found.trust {
+            TrustVerdict::Trusted(why) => pass(format!("the instruction file is believed: {why}")),
+            TrustVerdict::Refused(code, why) => refused(*code, why.as_str()),
+            TrustVerdict::Unchecked => unknown("the instruction file was not judged", "See `share`"),
+        }),
+        (None, Some(fault)) if is_trust(fault.code) => {
+            findings.extend(fault.problems.iter().map(|p| refused(fault.code, &place(p))));
+        }
+        (None, _) if facts.look.is_none() => findings.push(not_enrolled(facts)),
+        (None, _) => findings.push(unknown("no instruction file could be read to judge", "See `share`")),
     }
     item("trust", findings)
+}
+
+/// Whether it says that something is not believed.
+fn is_trust(code: Code) -> bool {
+    code.row().gate == Gate::Trust
 }
 
 fn place(problem: &Problem) -> String {

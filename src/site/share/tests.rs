@@ -51,7 +51,7 @@ fn look_in(mode: TrustMode, shares: &[&Path]) -> Look {
 }
 
 fn look_at(share: &Path) -> Look {
-    look_in(TrustMode::Signed, &[share])
+    look_in(TrustMode::Permissions, &[share])
 }
 
 /// The code of the fault and the file it names.
@@ -80,7 +80,7 @@ fn a_folder_without_a_site_file_is_not_mounted_whatever_else_is_in_it() {
     assert_eq!(fault(&look), (Code::ShareMissing, dir.path().join("PCM.SITE").display().to_string()));
     assert!(!look.answered);
     assert_eq!(fault(&look_at(Path::new("/no/such/share"))).0, Code::ShareMissing);
-    assert_eq!(fault(&look_in(TrustMode::Signed, &[])).0, Code::ShareMissing);
+    assert_eq!(fault(&look_in(TrustMode::Permissions, &[])).0, Code::ShareMissing);
 }
 
 #[test]
@@ -205,7 +205,7 @@ impl Drop for StopAtEnd<'_> {
 fn of_several_shares_the_highest_serial_wins_and_the_first_of_equals() {
     let (a, b, c) = (share(5), share(9), share(9));
     let serial_and_share = |shares: &[&Path]| {
-        let found = look_in(TrustMode::Signed, shares).found.unwrap();
+        let found = look_in(TrustMode::Permissions, shares).found.unwrap();
         (found.file.serial, found.share)
     };
     assert_eq!(serial_and_share(&[a.path(), b.path(), c.path()]), (9, b.path().to_owned()));
@@ -215,7 +215,7 @@ fn of_several_shares_the_highest_serial_wins_and_the_first_of_equals() {
 #[test]
 fn a_share_that_is_down_does_not_keep_the_others_from_being_tried() {
     let (good, empty) = (share(5), tempfile::tempdir().unwrap());
-    let look = look_in(TrustMode::Signed, &[Path::new("/no/such/share"), empty.path(), good.path()]);
+    let look = look_in(TrustMode::Permissions, &[Path::new("/no/such/share"), empty.path(), good.path()]);
     assert_eq!(look.found.unwrap().file.serial, 5);
     let codes: Vec<_> = look.problems.iter().map(|p| p.code.as_str()).collect();
     assert_eq!(codes, ["share-missing", "share-missing"]);
@@ -226,17 +226,24 @@ fn of_several_faults_the_one_that_came_furthest_is_told_and_the_others_kept() {
     let (none, broken) = (share(5), share(5));
     fs::remove_file(ins_path(none.path())).unwrap();
     let both = [Path::new("/no/such/share"), none.path()];
-    let look = look_in(TrustMode::Signed, &both);
+    let look = look_in(TrustMode::Permissions, &both);
     assert_eq!((fault(&look).0, look.problems.len(), look.answered), (Code::InsMissing, 1, true));
     fs::write(ins_path(broken.path()), "x").unwrap();
-    assert_eq!(fault(&look_in(TrustMode::Signed, &[none.path(), broken.path()])).0, Code::Malformed);
+    assert_eq!(fault(&look_in(TrustMode::Permissions, &[none.path(), broken.path()])).0, Code::Malformed);
 }
 
 #[test]
-fn in_mode_signed_nothing_is_trusted() {
+fn in_mode_signed_nothing_is_read_before_a_trust_list_is_taken() {
     let dir = share(5);
-    let found = look_at(dir.path()).found.unwrap();
-    assert!(matches!(found.trust, TrustVerdict::Refused(Code::Unsigned, _)));
+    // Not even whether it could be read.
+    for text in [ins(5), "x".to_owned()] {
+        fs::write(ins_path(dir.path()), text).unwrap();
+        let look = look_in(TrustMode::Signed, &[dir.path()]);
+        assert_eq!(fault(&look), (Code::Unsigned, ins_path(dir.path()).display().to_string()));
+        assert!(!look.answered);
+    }
+    fs::remove_file(ins_path(dir.path())).unwrap();
+    assert_eq!(fault(&look_in(TrustMode::Signed, &[dir.path()])).0, Code::InsMissing);
 }
 
 #[test]

@@ -238,6 +238,9 @@ fn open(
     let Some(release) = package.release.filter(|release| *release > 0) else {
         return Err(new(Code::Malformed, "a signed package needs a release".into()));
     };
+    if !names_its_kind(&files.definition) {
+        return Err(new(Code::Malformed, "a signed package needs kind = \"package\"".into()));
+    }
     let below = trusted.list.withdrawn.get(&id).copied().unwrap_or_default();
     if release < below {
         return Err(new(
@@ -246,6 +249,12 @@ fn open(
         ));
     }
     Ok(Opened { package, release, signer: signer.clone() })
+}
+
+/// Whoever signs says what it is; without a signature that may be left out.
+fn names_its_kind(definition: &[u8]) -> bool {
+    let Ok(source) = Source::decode(definition, package::NAME, MALFORMED) else { return false };
+    DeTable::parse(source.text).is_ok_and(|table| Fields::top(&source, table.get_ref()).has("kind"))
 }
 
 impl Opened {

@@ -10,7 +10,7 @@ use crate::site::share::{Found, Look, SourceFault};
 use crate::site::signed::Distrust;
 use crate::site::signed::published::{self, Judging, SignedBy, Standing, Vouched};
 use crate::site::signed::store::{Material, Trusted};
-use crate::site::trust::{TrustMode, TrustVerdict};
+use crate::site::trust::{NO_LIST, TrustMode, TrustVerdict};
 use crate::terms::{Code, Problem};
 use crate::text::SafeText;
 use std::cmp::Reverse;
@@ -53,6 +53,13 @@ impl Known {
                 trusted
             })
         });
+        // Whoever reads the shares is told nothing of a damaged folder, and takes it for none.
+        if let (Err(distrust), Some(Code::Unsigned)) = (&trusted, look.fault.as_ref().map(|fault| fault.code))
+        {
+            let (code, place) = (distrust.code, self.trust_folder().display().to_string());
+            let problems = vec![Problem::of_file(code.as_str(), place, distrust.why.clone())];
+            look.fault = Some(SourceFault { code, problems });
+        }
         for mut found in offers {
             self.keep_unread(&mut found);
             let judged = match (&trusted, self.policy.config.machine) {
@@ -63,12 +70,7 @@ impl Known {
                     published::judge(&found.bytes, &found.packages, &judging)
                 }
                 (Err(distrust), _) => Err(distrust.clone()),
-                (Ok(None), _) | (_, None) => {
-                    let why = "this machine has taken no trust list yet: pcm init --trust-key SHA256:…";
-                    let trust = TrustVerdict::Refused(Code::Unsigned, why.into());
-                    good.push(Found { trust, signed: None, ..found });
-                    continue;
-                }
+                (Ok(None), _) | (_, None) => Err(Distrust::new(Code::Unsigned, NO_LIST)),
             };
             match judged {
                 Ok((file, by)) => {
