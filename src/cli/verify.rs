@@ -7,17 +7,21 @@ use super::key;
 use super::page::Page;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
+use crate::site::ids::MachineId;
 use crate::site::instruction;
 use crate::site::share::open_bounded;
 use crate::site::signed::Distrust;
 use crate::site::signed::block::{self, Parts};
 use crate::site::signed::folder::SiteFolder;
-use crate::site::signed::list::{Keys, TrustList};
+use crate::site::signed::list::TrustList;
+use crate::site::signed::published::{self, Judging, Standing};
 use crate::site::signed::signature::Signature;
 use crate::site::signed::signers::{Role, Signer};
+use crate::site::signed::store::Trusted;
+use crate::terms::Code;
 use crate::text::SafeText;
 use serde::Serialize;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 /// `site verify --json`
@@ -38,7 +42,13 @@ struct SignatureDoc {
 }
 
 /// `pcm site verify`
-pub fn run(app: &App, file: &Path, part: Option<PartArg>, block: usize, folder: &FolderArgs) -> Result<Exit> {
+pub fn run(
+    app: &App,
+    file: &Path,
+    part: Option<PartArg>,
+    block: Option<usize>,
+    folder: &FolderArgs,
+) -> Result<Exit> {
     let bytes = open_bounded(file, instruction::MAX_BYTES).map_err(|e| {
         let message = format!("{}: {e}", file.display());
         Failure::new(Exit::NotFound, "no-such-file", message, "Name a trust list or an instruction file")
@@ -52,19 +62,12 @@ pub fn run(app: &App, file: &Path, part: Option<PartArg>, block: usize, folder: 
             "Take it from its source, or have it signed again",
         )
     };
-    let parts = block::split(&bytes).map_err(no)?;
     if let Some(part) = part {
-        return print(app, &parts, part, block);
+        return print(app, &block::split(&bytes).map_err(no)?, part, block.unwrap_or(1));
     }
     let folder = SiteFolder::open(&key::place(folder)?)?;
-    let (mut signatures, mut list_version) = (Vec::new(), 0);
-    for armour in &parts.armours {
-        let signature = Signature::read(armour).map_err(no)?;
-        let (list, role) = counting(&folder, &signature, parts.signed).map_err(no)?;
-        let signer = Keys::of(&list, &[]).verify(armour, role, parts.signed, app.now).map_err(no)?;
-        signatures.push(doc(signer));
-        list_version = list.version;
-    }
+    let (list_version, signer) = believed(app, file, &bytes, &folder).map_err(no)?;
+    let signatures = vec![doc(&signer)];
     let doc = VerifyDoc { file: file.display().to_string().into(), list_version, signatures };
     app.out.view(&doc, || {
         let mut page = Page::new(app.out.width);
@@ -94,26 +97,91 @@ fn doc(signer: &Signer) -> SignatureDoc {
     }
 }
 
-/// The list whose keys count, and as what the file was signed: of a trust list the version before it.
-fn counting(
+/// Who signed it, and the version of the trust list that says so: as a machine of the site takes it that has the newest
+/// list.
+fn believed(
+    app: &App,
+    file: &Path,
+    bytes: &[u8],
     folder: &SiteFolder,
-    signature: &Signature,
-    signed: &[u8],
-) -> std::result::Result<(TrustList, Role), Distrust> {
+) -> std::result::Result<(u64, Signer), Distrust> {
     let read = |failure: Failure| Distrust::bad(failure.message.as_str());
     let none = || Distrust::bad(format!("{} has no list that says whose keys count", folder.dir.display()));
-    let role = signature.role()?;
-    if role != Role::Trust {
-        return Ok((folder.newest().map_err(read)?.ok_or_else(none)?, role));
+    let parts = block::split_into(bytes, 1)?;
+    let armour = parts.armours.first().map_or("", String::as_str);
+    match Signature::read(armour)?.role()? {
+        Role::Trust => {
+            let (list, key) = TrustList::whole(bytes)?;
+            // Each version is signed by a key of the one before; the first one signs itself.
+            let before = match list.version {
+                1 => {
+                    let list = TrustList::anchored(bytes, &key.fingerprint(), app.now)?;
+                    check_site(&list, folder)?;
+                    list
+                }
+                version => {
+                    let before = folder.list(version - 1).map_err(read)?.ok_or_else(none)?;
+                    Trusted::of(before.clone(), Vec::new()).next(bytes, app.now)?;
+                    before
+                }
+            };
+            let signer = before.find(&key).cloned().ok_or_else(none)?;
+            Ok((before.version, signer))
+        }
+        Role::Publish => {
+            let trusted = &Trusted::of(folder.newest().map_err(read)?.ok_or_else(none)?, Vec::new());
+            trusted.keys().verify(armour, Role::Publish, parts.signed, app.now)?;
+            let machine = match named(file) {
+                Some(machine) => machine,
+                None => published::machine_of(parts.signed)?,
+            };
+            let defaults = &app.setup.config.request_defaults();
+            let judging = Judging { machine, defaults, trusted, at: app.now, standing: Standing::Offered };
+            let (instructions, by) = published::instructions(bytes, &judging)?;
+            match instructions.valid_until.filter(|until| *until <= app.now) {
+                None => Ok((trusted.list.version, by.signer)),
+                Some(until) => {
+                    let why =
+                        format!("it was valid until {}, so nothing of it starts", app.look().stamp(until));
+                    Err(Distrust::new(Code::ShareStale, why))
+                }
+            }
+        }
+        Role::Package => Err(Distrust::bad(
+            "it is signed as a package, whose signature stands beside it, in package.toml.sig",
+        )),
     }
-    signature.verify(role, signed)?;
-    let list = TrustList::parse(signed).map_err(|problems| Distrust::malformed(&problems))?;
-    let before = list.version.saturating_sub(1).max(1);
-    Ok((folder.list(before).map_err(read)?.ok_or_else(none)?, role))
+}
+
+fn check_site(list: &TrustList, folder: &SiteFolder) -> std::result::Result<(), Distrust> {
+    match (list.site, &list.site_id) == (folder.site, &folder.site_id) {
+        true => Ok(()),
+        false => Err(Distrust::bad(format!(
+            "it is of the site {} {}, and {} is of {} {}",
+            list.site,
+            list.site_id,
+            folder.dir.display(),
+            folder.site,
+            folder.site_id
+        ))),
+    }
+}
+
+/// The machine that a file's name says, as a machine finds it.
+fn named(file: &Path) -> Option<MachineId> {
+    file.file_name()?.to_str()?.to_uppercase().strip_suffix(".INS")?.parse().ok()
 }
 
 /// One part, byte for byte.
 fn print(app: &App, parts: &Parts<'_>, part: PartArg, block: usize) -> Result<Exit> {
+    if std::io::stdout().is_terminal() {
+        return Err(Failure::new(
+            Exit::Usage,
+            "usage",
+            "--part prints bytes as they are, and a terminal obeys some of them",
+            "Send them to a file or to another program: … --part signed > FILE",
+        ));
+    }
     let bytes = match part {
         PartArg::Signed => parts.signed,
         PartArg::Signature => {

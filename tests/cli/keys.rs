@@ -1,7 +1,8 @@
 //! Keys and trust lists with OpenSSH's own programs: what pcm makes they verify, and what they make pcm verifies.
 
 use super::{command, pcm, text};
-use crate::common::skipped;
+use crate::common::pty::Terminal;
+use crate::common::{now, seconds, skipped, stamp};
 use serde_json::Value;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -182,16 +183,29 @@ fn what_openssh_signs_is_verified_for_its_kind_of_key_and_its_purpose() {
     };
     assert!(trust("keys/ecdsa").status.success());
     assert!(text(&trust("keys/rsa").stderr).contains("bad-algorithm"));
-    let signed = |key: &str, namespace: &str, options: &[&str]| {
-        std::fs::write(dir.path().join("file"), "a = 1\n").unwrap();
+    let list = json(dir.path(), &["key", "list", "--folder", "site"]);
+    let until = |days: i64| format!("valid_until = {}", stamp(now() + seconds(days * 86_400)));
+    let nine = until(9);
+    let good = format!(
+        "kind = \"instructions\"\nformat = 1\nsite = \"BP0\"\nsite_id = {}\nmachine = \"BP004000\"\nserial = 7\n\
+         epoch = {}\nissued = {}\n{}\n[end]\nserial = 7\n",
+        list["site_id"],
+        list["version"],
+        stamp(now() - seconds(86_400)),
+        nine
+    );
+    let signed_text = |text: &str, key: &str, namespace: &str, options: &[&str]| {
+        std::fs::write(dir.path().join("file"), text).unwrap();
         let _ = std::fs::remove_file(dir.path().join("file.sig"));
         let mut sign = Command::new(ssh_keygen);
         sign.args(["-q", "-Y", "sign", "-n", namespace, "-f", key]).args(options).arg("file");
         assert!(sign.current_dir(dir.path()).stderr(Stdio::null()).status().unwrap().success());
         let lines = std::fs::read_to_string(dir.path().join("file.sig")).unwrap();
         let block: String = lines.lines().map(|line| format!("# {line}\n")).collect();
-        std::fs::write(dir.path().join("file"), format!("a = 1\n{block}")).unwrap();
+        std::fs::write(dir.path().join("file"), format!("{text}{block}")).unwrap();
+        block
     };
+    let signed = |key: &str, namespace: &str, options: &[&str]| signed_text(&good, key, namespace, options);
     let verify = ["site", "verify", "file", "--folder", "site"];
     for options in [&[][..], &["-O", "hashalg=sha256"]] {
         for key in ["keys/publish", "keys/ecdsa"] {
@@ -201,6 +215,7 @@ fn what_openssh_signs_is_verified_for_its_kind_of_key_and_its_purpose() {
     }
     for (key, namespace, code) in [
         ("keys/publish", "pcm-package", "bad-signature"),
+        ("keys/package", "pcm-package", "bad-signature"),
         ("keys/publish", "git", "bad-signature"),
         ("keys/package", "pcm-publish", "bad-signature"),
         ("keys/rsa", "pcm-publish", "bad-algorithm"),
@@ -208,12 +223,44 @@ fn what_openssh_signs_is_verified_for_its_kind_of_key_and_its_purpose() {
         signed(key, namespace, &[]);
         assert_eq!(refused(dir.path(), &verify), code, "{key} {namespace}");
     }
-    signed("keys/publish", "pcm-publish", &[]);
-    let changed = std::fs::read_to_string(dir.path().join("file")).unwrap().replace("a = 1", "a = 2");
-    std::fs::write(dir.path().join("file"), &changed).unwrap();
+    // What is signed well, and what no machine takes all the same.
+    let id = list["site_id"].as_str().unwrap();
+    for (from, to, code) in [
+        ("instructions".to_owned(), "index".to_owned(), "malformed"),
+        (id.to_owned(), "aaaaaaaaaaaaaaaa".to_owned(), "bad-signature"),
+        ("BP0\"".to_owned(), "XX0\"".to_owned(), "malformed"),
+        (nine.clone(), String::new(), "malformed"),
+        (nine.clone(), until(99), "malformed"),
+        (nine.clone(), until(0), "share-stale"),
+        ("epoch = 4".to_owned(), "epoch = 3".to_owned(), "rollback"),
+    ] {
+        let text = good.replace(&from, &to);
+        assert_ne!(text, good, "{from}");
+        signed_text(&text, "keys/publish", "pcm-publish", &[]);
+        assert_eq!(refused(dir.path(), &verify), code, "{from} {to}");
+    }
+    let block = signed("keys/publish", "pcm-publish", &[]);
+    let whole = std::fs::read_to_string(dir.path().join("file")).unwrap();
+    // The name says whose it is.
+    for (name, taken) in [("BP004000.INS", true), ("bp004000.ins", true), ("BP004001.INS", false)] {
+        std::fs::write(dir.path().join(name), &whole).unwrap();
+        let done = pcm(dir.path(), &["site", "verify", name, "--folder", "site"]);
+        assert_eq!(done.status.success(), taken, "{name}: {}", text(&done.stderr));
+    }
+    std::fs::write(dir.path().join("file"), format!("{whole}{block}")).unwrap();
+    assert_eq!(refused(dir.path(), &verify), "bad-signature", "two signatures");
+    std::fs::write(dir.path().join("file"), whole.replace("serial = 7", "serial = 8")).unwrap();
     assert_eq!(refused(dir.path(), &verify), "bad-signature");
-    std::fs::write(dir.path().join("file"), "a = 1\n").unwrap();
+    std::fs::write(dir.path().join("file"), &good).unwrap();
     assert_eq!(refused(dir.path(), &verify), "unsigned");
+    // Parts are for programs.
+    std::fs::write(dir.path().join("file"), &whole).unwrap();
+    assert_eq!(pcm(dir.path(), &["site", "verify", "file", "--block", "1"]).status.code(), Some(2));
+    assert_eq!(pcm(dir.path(), &["site", "verify", "file", "--part", "signed"]).stdout, good.as_bytes());
+    let mut terminal =
+        Terminal::start(&command(dir.path(), &["site", "verify", "file", "--part", "signed"]), 80, 24);
+    terminal.wait("--part prints bytes");
+    assert_eq!(terminal.wait_exit(), 2);
 }
 
 /// An agent with one key, ended with the test.

@@ -50,9 +50,9 @@ pub enum SiteVerb {
         /// Print one part as it is, and judge nothing
         #[arg(long, value_enum, value_name = "PART")]
         part: Option<PartArg>,
-        /// Which signature, counted from 1
-        #[arg(long, value_name = "N", default_value_t = 1)]
-        block: usize,
+        /// Which signature, counted from 1 (default: 1)
+        #[arg(long, value_name = "N", requires = "part")]
+        block: Option<usize>,
         /// Whose keys count.
         #[command(flatten)]
         folder: FolderArgs,

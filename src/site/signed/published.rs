@@ -185,8 +185,23 @@ pub fn instructions(bytes: &[u8], judging: &Judging<'_>) -> Result<(InstructionF
     Ok((file, SignedBy { epoch, sha256, signer: signer.clone(), packages: BTreeMap::new() }))
 }
 
+/// Whose file it is by what it says, which a name may not tell.
+///
+/// # Errors
+/// It is no instruction file.
+pub fn machine_of(signed: &[u8]) -> Result<MachineId, Distrust> {
+    of_head(signed, |f| f.need("machine", fields::parsed))
+}
+
 /// What only a signed file has to say: what it is, for which of all sites, under which trust list.
 fn head(signed: &[u8]) -> Result<(SiteId, u64), Distrust> {
+    of_head(signed, |f| {
+        let (site_id, epoch) = (f.need("site_id", fields::parsed), f.need("epoch", fields::whole));
+        site_id.zip(epoch)
+    })
+}
+
+fn of_head<T>(signed: &[u8], read: impl FnOnce(&mut Fields<'_, '_>) -> Option<T>) -> Result<T, Distrust> {
     let malformed = |problem| Distrust::malformed(&[problem]);
     let source = Source::decode(signed, "the instruction file", MALFORMED).map_err(malformed)?;
     let table = DeTable::parse(source.text).map_err(|e| malformed(source.syntax(&e)))?;
@@ -195,12 +210,8 @@ fn head(signed: &[u8]) -> Result<(SiteId, u64), Distrust> {
         "instructions" => Ok(()),
         other => Err(format!("wanted \"instructions\", found {:?}", fields::cut(other, 40))),
     });
-    let site_id = f.need("site_id", fields::parsed::<SiteId>);
-    let epoch = f.need("epoch", fields::whole);
-    match (kind, site_id, epoch) {
-        (Some(()), Some(site_id), Some(epoch)) => Ok((site_id, epoch)),
-        _ => Err(Distrust::malformed(&f.finish())),
-    }
+    let found = read(&mut f);
+    kind.and(found).ok_or_else(|| Distrust::malformed(&f.finish()))
 }
 
 /// A package whose signature verifies and counts at this site.
