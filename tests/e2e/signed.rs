@@ -420,6 +420,24 @@ fn what_is_held_is_verified_again_and_a_damaged_trust_folder_starts_nothing() {
 }
 
 #[test]
+fn a_clock_that_is_behind_what_was_signed_is_not_believed() {
+    let Some(mut signed) = Signed::new() else { return };
+    signed.init();
+    let request = signed.request();
+    let text = signed.text(&[request], 3);
+    let issued = text.lines().find(|line| line.starts_with("issued")).unwrap().to_owned();
+    for (ahead, suspect) in [(300, false), (7200, true)] {
+        let later = text.replace(&issued, &format!("issued = {}", stamp(now() + seconds(ahead))));
+        let later = later.replace("serial = 1", &format!("serial = {ahead}"));
+        let later = signed.signed_by("publish", "pcm-publish", &later);
+        signed.site.publish_text(&later);
+        assert_eq!(signed.polled(), "believed");
+        let problems = signed.site.json(&["list"])["problems"].to_string();
+        assert_eq!(problems.contains("clock-suspect"), suspect, "{problems}");
+    }
+}
+
+#[test]
 fn packages_that_come_after_the_file_are_held_and_one_that_cannot_be_read_stays() {
     let Some(mut signed) = Signed::new() else { return };
     signed.init();

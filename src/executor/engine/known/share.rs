@@ -186,6 +186,9 @@ impl Known {
                 .is_some_and(|(bytes, packages)| (bytes, packages) == (&found.bytes, &found.packages));
         self.instructions.signed = found.signed;
         self.signed = self.instructions.signed.as_ref().map(|_| (found.bytes, found.packages));
+        if self.signed.is_some() {
+            self.clock.signed_at(found.file.issued);
+        }
         self.instructions.file = Some(found.file);
         self.instructions.site_freezes = found.site.freezes;
         self.site_polling = found.site.polling_interval;
@@ -234,6 +237,9 @@ impl Known {
         match read {
             Ok((file, trust, signed)) => {
                 let publication = Publication::of(signed.as_ref(), file.serial, &held.file);
+                if signed.is_some() {
+                    self.clock.signed_at(file.issued);
+                }
                 let site = held.site.and_then(|bytes| site_file::parse(&bytes, "held PCM.SITE").ok());
                 self.site_polling = site.as_ref().and_then(|site| site.polling_interval);
                 self.policy.config.obey_site(self.site_polling);
