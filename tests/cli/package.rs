@@ -321,6 +321,9 @@ fn lint_of_packages_finds_what_asks_leads_out_or_wipes() {
         ("command_line = \"gone.sh\"", "content", "\"gone.sh\" is not among the files"),
         ("command_line = \"dpkg -P acme\"\nremoves = true", "bounds", "it removes Acme"),
         ("command_line = \"dnf -y erase acme\"", "bounds", "it says \"erase\""),
+        ("command_line = \"setup.sh --wipe-disk\"", "bounds", "it says \"wipe\""),
+        ("command_line = \"setup.sh mode=wipe\"", "bounds", "it says \"wipe\""),
+        ("command_line = \"setup.sh /format\"", "bounds", "it says \"format\""),
         (
             "command_line = \"rpm -U a\"\nplatforms = [\"linux-x86_64\"]\nexit_codes = { \"3010\" = \"restart\" }",
             "packages",
@@ -330,6 +333,15 @@ fn lint_of_packages_finds_what_asks_leads_out_or_wipes() {
     ] {
         let rows = judged(&format!("{lines}\n{run}"));
         assert!(rows.iter().any(|(i, e)| i == item && e.contains(evidence)), "{lines}: {rows:?}");
+    }
+    for harmless in [
+        "setup.sh --format=json",
+        "setup.sh --log-format text",
+        "setup.sh /opt/erase/it",
+        "setup.sh wipe.conf",
+    ] {
+        let rows = judged(&format!("command_line = \"{harmless}\"\n{run}"));
+        assert!(rows.iter().all(|(item, _)| item != "bounds"), "{harmless}: {rows:?}");
     }
     let bounded = "command_line = \"dpkg -P acme\"\nremoves = true\nwhere = 'group == \"retired\"'";
     let rows = judged(&format!("{bounded}\n{run}"));

@@ -25,6 +25,7 @@ use crate::site::index::{self, job, members, policy};
 use crate::site::instruction::parse::parse;
 use crate::site::instruction::render::render;
 use crate::site::instruction::{Entry, InstructionFile, MAX_REQUESTS, Request};
+use crate::site::lint::look;
 use crate::site::package::import::{
     Said, Wishes, finish_package as finish, read_deb, read_msi, read_rpm, read_sms,
 };
@@ -44,6 +45,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All readers.
 pub const TARGETS: &[Target] = &[
+    ("asks", asks),
     ("config", config),
     ("content", content),
     ("deb", deb),
@@ -92,6 +94,15 @@ fn refused(problems: &[Problem]) {
 /// Making safe text of safe text changes nothing, so nothing in it is unsafe.
 fn safe(text: &SafeText) {
     assert_eq!(&SafeText::new(text.as_str()), text);
+}
+
+/// A program of a package: what asks in it is on one of its lines.
+fn asks(data: &[u8]) {
+    for path in ["setup.exe", "setup.sh", "setup.cmd", "setup.ps1", "setup"] {
+        let (made, line) = look(path, data);
+        assert!(!made || data.starts_with(b"MZ"));
+        assert!(line.is_none_or(|line| (1..=String::from_utf8_lossy(data).lines().count()).contains(&line)));
+    }
 }
 
 fn config(data: &[u8]) {

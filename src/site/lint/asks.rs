@@ -4,6 +4,7 @@ use super::Found;
 use crate::host::open::{Folder, OpenError};
 use crate::site::content::FILES;
 use crate::site::instruction::CommandLine;
+use crate::terms::Verdict;
 use std::io::Read as _;
 
 /// So much of a program is looked at: what made it stands in its resources, or begins what it carries.
@@ -17,18 +18,19 @@ enum Maker {
     Inno,
     Nsis,
     InstallShield,
+    Burn,
 }
 
 /// Judges a program of a package that is said to need nobody.
 pub(super) fn judge(package: &Folder, path: &str, line: &CommandLine, here: &str, found: &mut Found) {
     // What cannot be read is told by the look at the package.
-    let Ok(start) = start_of(package, path) else { return };
-    if let Some(maker) = maker(&start)
-        && let Some((why, remedy)) = doubt(maker, &line.args)
+    let Ok(Start { bytes, answers }) = start_of(package, path) else { return };
+    if let Some(maker) = maker(&bytes)
+        && let Some((verdict, why, remedy)) = doubt(maker, &line.args, answers)
     {
-        found.block("silent", format!("{here}: {path} {why}"), format!("Publish it with {remedy}"));
+        found.add("silent", verdict, format!("{here}: {path} {why}"), format!("Publish it with {remedy}"));
     }
-    if let Some((number, what)) = question(path, &start[..start.len().min(SCRIPT)]) {
+    if let Some((number, what)) = question(path, &bytes[..bytes.len().min(SCRIPT)]) {
         found.block(
             "silent",
             format!("{here}: {path}, line {number}: {what} waits for somebody, and nobody answers"),
@@ -37,15 +39,28 @@ pub(super) fn judge(package: &Folder, path: &str, line: &CommandLine, here: &str
     }
 }
 
-fn start_of(package: &Folder, path: &str) -> Result<Vec<u8>, OpenError> {
+/// Of any bytes: what asks in them, for the fuzz targets.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn look(path: &str, bytes: &[u8]) -> (bool, Option<usize>) {
+    (maker(bytes).is_some(), question(path, bytes).map(|(line, _)| line))
+}
+
+/// How a program begins, and whether answers for InstallShield lie beside it.
+struct Start {
+    bytes: Vec<u8>,
+    answers: bool,
+}
+
+fn start_of(package: &Folder, path: &str) -> Result<Start, OpenError> {
     let mut folder = package.folder(FILES)?;
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
     for inner in folders.split('/').filter(|inner| !inner.is_empty()) {
         folder = folder.folder(inner)?;
     }
-    let mut start = Vec::new();
-    folder.file(name)?.file.take(START).read_to_end(&mut start)?;
-    Ok(start)
+    let mut bytes = Vec::new();
+    folder.file(name)?.file.take(START).read_to_end(&mut bytes)?;
+    let answers = |name: &&str| !matches!(folder.file(name), Err(OpenError::Missing));
+    Ok(Start { bytes, answers: ["setup.iss", "Setup.iss", "SETUP.ISS"].iter().any(answers) })
 }
 
 fn maker(start: &[u8]) -> Option<Maker> {
@@ -59,6 +74,9 @@ fn maker(start: &[u8]) -> Option<Maker> {
         Some(Maker::Inno)
     } else if has(b"Nullsoft.NSIS.exehead") || has(b"NullsoftInst") {
         Some(Maker::Nsis)
+    // The name of a section.
+    } else if has(b".wixburn") {
+        Some(Maker::Burn)
     } else if has(INSTALLSHIELD.as_bytes()) || has(&wide) {
         Some(Maker::InstallShield)
     } else {
@@ -66,28 +84,62 @@ fn maker(start: &[u8]) -> Option<Maker> {
     }
 }
 
-/// What an installer's arguments lack.
-fn doubt(maker: Maker, args: &[String]) -> Option<(&'static str, &'static str)> {
+/// What an installer's arguments lack. `answers`: a file of answers for InstallShield lies beside it.
+fn doubt(maker: Maker, args: &[String], answers: bool) -> Option<(Verdict, &'static str, &'static str)> {
     let has = |wanted: &[&str]| args.iter().any(|arg| wanted.iter().any(|w| w.eq_ignore_ascii_case(arg)));
+    let begins = |wanted: &[&str], with: &str| {
+        args.iter()
+            .map(|arg| arg.to_ascii_lowercase())
+            .any(|arg| wanted.iter().any(|w| arg.strip_prefix(w).is_some_and(|rest| rest.contains(with))))
+    };
+    let (block, unknown) = (Verdict::Block, Verdict::Unknown);
     match maker {
         Maker::Inno if !has(&["/silent", "/verysilent"]) => Some((
+            block,
             "was made by Inno Setup, and without /VERYSILENT shows windows and waits for a user",
             "/VERYSILENT /SUPPRESSMSGBOXES /NORESTART among its arguments",
         )),
         Maker::Inno if !has(&["/suppressmsgboxes"]) => Some((
+            block,
             "was made by Inno Setup, and without /SUPPRESSMSGBOXES waits in its message boxes",
             "/SUPPRESSMSGBOXES among its arguments",
         )),
         // The only one that looks at the case.
         Maker::Nsis if !args.iter().any(|arg| arg == "/S") => Some((
+            block,
             "was made by NSIS, and without /S (in upper case) shows windows and waits for a user",
             "/S among its arguments",
         )),
-        Maker::InstallShield if !has(&["/s", "-s"]) => Some((
+        Maker::InstallShield if !has(&["/s", "-s", "/silent", "-silent"]) => Some((
+            block,
             "was made by InstallShield, and without /s shows windows and waits for a user",
             "/s among its arguments, with its response file, or /v\"/qn\" where it carries an .msi",
         )),
-        Maker::Inno | Maker::Nsis | Maker::InstallShield => None,
+        Maker::InstallShield
+            if !(answers
+                || has(&["/silent", "-silent"])
+                || begins(&["/f1", "-f1"], "")
+                || begins(&["/v", "-v"], "/q")) =>
+        {
+            Some((
+                unknown,
+                "was made by InstallShield, and has neither answers (setup.iss beside it, or /f1) nor /v\"/qn\" for \
+                 an .msi in it",
+                "setup.iss beside it, which `setup.exe /r` records, or /v\"/qn\" among its arguments",
+            ))
+        }
+        Maker::Burn
+            if !has(&[
+                "/quiet", "-quiet", "/q", "-q", "/silent", "-silent", "/s", "-s", "/passive", "-passive",
+            ]) =>
+        {
+            Some((
+                block,
+                "is a bundle of the WiX toolset, and without /quiet shows windows and waits for a user",
+                "/quiet /norestart among its arguments",
+            ))
+        }
+        Maker::Inno | Maker::Nsis | Maker::InstallShield | Maker::Burn => None,
     }
 }
 
@@ -163,6 +215,7 @@ mod tests {
         assert_eq!(made(b"JR.Inno.Setup"), Some(Maker::Inno));
         assert_eq!(made(b"Nullsoft.NSIS.exehead"), Some(Maker::Nsis));
         assert_eq!(made(&wide), Some(Maker::InstallShield));
+        assert_eq!(made(b".wixburn"), Some(Maker::Burn));
         assert_eq!(made(b"something else"), None);
         assert_eq!(maker(b"#!/bin/sh\n# JR.Inno.Setup"), None);
         for (maker, asks) in [
@@ -170,15 +223,23 @@ mod tests {
             (Maker::Inno, "/VERYSILENT"),
             (Maker::Nsis, "/s"),
             (Maker::InstallShield, "/v/qn"),
+            (Maker::Burn, "/norestart"),
         ] {
-            assert!(doubt(maker, &args(asks)).is_some(), "{maker:?} {asks}");
+            let verdict = doubt(maker, &args(asks), false).map(|(verdict, ..)| verdict);
+            assert_eq!(verdict, Some(Verdict::Block), "{maker:?} {asks}");
         }
+        let unanswered = doubt(Maker::InstallShield, &args("/s"), false).map(|(verdict, ..)| verdict);
+        assert_eq!(unanswered, Some(Verdict::Unknown));
+        assert_eq!(doubt(Maker::InstallShield, &args("/s"), true), None);
         for (maker, silent) in [
             (Maker::Inno, "/verysilent /SuppressMsgBoxes"),
             (Maker::Nsis, "/S /D=C:\\Acme"),
             (Maker::InstallShield, "-s -f1setup.iss"),
+            (Maker::InstallShield, "/s /v\"/qn REBOOT=R\""),
+            (Maker::InstallShield, "/silent"),
+            (Maker::Burn, "-Quiet /norestart"),
         ] {
-            assert_eq!(doubt(maker, &args(silent)), None, "{maker:?} {silent}");
+            assert_eq!(doubt(maker, &args(silent), false), None, "{maker:?} {silent}");
         }
     }
 

@@ -13,6 +13,8 @@ mod share;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use asks::look;
 pub use package::{Folders, packages};
 pub use share::{file, share};
 

@@ -227,10 +227,14 @@ fn danger(command: &PackageCommand) -> Option<&'static str> {
     };
     let known = |word: &str| DANGERS.iter().copied().find(|d| d.eq_ignore_ascii_case(word));
     let within = |text: &str| text.split(|c: char| !c.is_ascii_alphanumeric()).find_map(known);
-    let of_arg = |arg: &String| match arg.trim_start_matches(['-', '/']) {
+    let of_arg = |arg: &String| {
+        let option = arg.trim_start_matches(['-', '/']);
         // An option of this name says how something is written down.
-        "format" if arg.starts_with('-') => None,
-        word => known(word),
+        let written = |word: &&str| !(*word == "format" && arg.starts_with('-'));
+        if option.contains('/') || option.len() == arg.len() && !arg.contains('=') {
+            return known(option);
+        }
+        option.split(|c: char| !c.is_ascii_alphanumeric()).find_map(known).filter(written)
     };
     within(command.name.as_str())
         .or_else(|| within(program))
