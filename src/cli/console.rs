@@ -22,6 +22,7 @@ pub fn open(app: &App, flags: &ConsoleFlags, title: Option<&str>) -> Result<()> 
         no_color: app.no_color,
         theme: flags.theme.clone(),
         title: title.map(Into::into),
+        zone: Some(app.zone.clone()),
     };
     crate::console::run(options, Arc::new(client), &setup.layout, &setup.config)
 }

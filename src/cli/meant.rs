@@ -2,10 +2,12 @@
 //! `cli::run` asks before a verb of the machine does anything; the service compares the machine again with each call.
 
 use super::setup::{Read, Setup};
+use crate::clock::{Zone, ZoneError};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::ask::Ask;
 use crate::executor::client::Client;
-use crate::executor::talk::protocol::OTHER_MACHINE;
+use crate::executor::talk::protocol::{Answer, OTHER_MACHINE, View};
+use crate::host::facts;
 use crate::site::ids::MachineId;
 use crate::site::instruction;
 use crate::site::share::open_bounded;
@@ -118,6 +120,28 @@ pub fn is_meant(setup: &Setup, expected: MachineId) -> Result<()> {
         }
     };
     if machine == Some(expected) { Ok(()) } else { Err(other_machine(expected, &words)) }
+}
+
+/// The zone of the machine's clock. `TZ` of an operator's shell is that of no service: what a service says of times is in
+/// its own zone, and times that are shown or typed beside it are, too.
+///
+/// # Errors
+/// The zone of this process is unknown, or its data is damaged.
+pub fn zone(setup: &Setup) -> std::result::Result<Zone, ZoneError> {
+    let own = facts::local_zone()?;
+    let is_own = |zone: &str| zone.trim_start_matches("Etc/") == own.name().trim_start_matches("Etc/");
+    if std::env::var_os("TZ").is_none() || facts::machine_zone("local").is_ok_and(|zone| is_own(zone.name()))
+    {
+        return Ok(own);
+    }
+    let client = Client::new(setup.layout.clone(), setup.config.clone());
+    match client.ask_service(&View::Status) {
+        Ok(Answer::Status(doc)) if !is_own(doc.zone.as_str()) => {
+            Ok(facts::machine_zone(doc.zone.as_str()).unwrap_or(own))
+        }
+        // Whatever is wrong is said of what was asked for.
+        _ => Ok(own),
+    }
 }
 
 fn other_machine(meant: MachineId, why: &str) -> Failure {

@@ -41,6 +41,7 @@ use crate::executor::ask::Ask;
 use crate::executor::client::Client;
 use crate::executor::talk::protocol::{Action, Answer, Change, View, unexpected_answer};
 use crate::executor::talk::view::{DryRunDoc, ServiceState};
+use crate::host::facts;
 use crate::text::SafeText;
 use args::{AuditVerb, Cli, Global, Meant, Verb};
 use clap::Parser;
@@ -256,7 +257,10 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
         meant::confirm(&mut setup, cli.verb.as_ref().is_some_and(Verb::acts))?;
         cli.console.read_only |= setup.looking;
     }
-    let zone = crate::host::facts::local_zone().map_err(|e| {
+    let starts = matches!(cli.verb, Some(Verb::Service(_)));
+    let of_machine = !starts && cli.verb.as_ref().map_or(Meant::Machine, Verb::meant) == Meant::Machine;
+    let zone = if of_machine { meant::zone(&setup) } else { facts::local_zone() };
+    let zone = zone.map_err(|e| {
         Failure::new(Exit::Failed, "zone", e.to_string(), "Correct TZ or the system's time zone")
     })?;
     let app = App {

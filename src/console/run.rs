@@ -15,7 +15,6 @@ use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::ask::AskAll;
 use crate::host::account;
-use crate::host::facts;
 use crate::host::paths::Layout;
 use crate::host::signals::{self, Signal};
 use crate::host::terminal;
@@ -42,6 +41,8 @@ pub struct Options {
     pub theme: Option<String>,
     /// A word beside the machine's name, e.g. `DEMO`.
     pub title: Option<SafeText>,
+    /// The machine's own zone; None: UTC.
+    pub zone: Option<Zone>,
 }
 
 /// Runs the console until the operator quits it or the terminal is gone.
@@ -52,15 +53,11 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
     let caps = caps(&options)?;
     let (theme, theme_note) = theme(&options, config, caps, |name| std::env::var(name).ok())?;
     let keymap = keymap(config)?;
-    let (zone, zone_note) = match facts::local_zone() {
-        Ok(zone) => (zone, None),
-        Err(e) => (Zone::utc(), Some(safe!("{e}; times are shown in UTC"))),
-    };
     let app = App::new(AppOptions {
         read_only: options.read_only,
         account: account::own_name(),
         title: options.title.clone(),
-        zone,
+        zone: options.zone.clone().unwrap_or_else(Zone::utc),
         keymap,
         terminal: terminal::name().map(|name| SafeText::new(&name)),
         // Where nothing but the oldest is understood, a clipboard is not either.
@@ -109,7 +106,7 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
         resumed: None,
         beside: Beside::default(),
     };
-    for note in [theme_note, zone_note].into_iter().flatten() {
+    if let Some(note) = theme_note {
         console.app.warn(note);
     }
     tracing::info!(

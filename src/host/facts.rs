@@ -67,6 +67,14 @@ pub fn local_zone() -> Result<Zone, ZoneError> {
     sys::facts::local_zone()
 }
 
+/// The zone that a process of this machine has named: a name, a rule as in `TZ`, or `local` for the system's own.
+///
+/// # Errors
+/// It is unknown here, or its file is damaged.
+pub fn machine_zone(name: &str) -> Result<Zone, ZoneError> {
+    sys::facts::machine_zone(name)
+}
+
 /// A zone by name: `local`, `UTC`, or a name of the system's zone data such as `Europe/Paris`.
 ///
 /// # Errors

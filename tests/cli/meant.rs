@@ -179,6 +179,26 @@ fn a_configuration_of_another_machine_does_not_operate_the_service_in_use() {
     assert_eq!(site.json(&["audit"])["entries"], Value::Array(Vec::new()));
 }
 
+/// The service's words and the columns beside them are of one zone, and so is what is typed.
+#[test]
+fn times_are_on_the_machines_clock_whatever_the_zone_of_the_operators_shell() {
+    let mut site = with_a_request();
+    site.publish(&[Request::due("BP0000Y").set("mandatory_after", "2030-01-01T12:00:00Z")]);
+    let in_india = |args: &[&str]| text(&site.command(args).env("TZ", "Asia/Kolkata").output().unwrap());
+    assert!(
+        in_india(&["show", "BP0000Y"]).contains("17:30"),
+        "there is no service: {}",
+        in_india(&["show", "BP0000Y"])
+    );
+    let _service = site.service();
+    wait_for("it is in force", || site.request("BP0000Y").is_some());
+    let said = in_india(&["show", "BP0000Y"]);
+    assert!(said.contains("12:00") && !said.contains("17:30"), "{said}");
+    let until = (now() + seconds(3600)).format("%Y-%m-%d %H:%M").to_string();
+    let deferred = in_india(&["--json", "defer", "BP0000Y", "--until", &until, "--reason", "x", "--dry-run"]);
+    assert!(deferred.contains(&until.replace(' ', "T")), "{until}: {deferred}");
+}
+
 #[test]
 fn where_nothing_is_configured_the_flags_show_a_machine_and_change_nothing() {
     let site = with_a_request();

@@ -66,6 +66,14 @@ pub fn local_zone() -> Result<Zone, ZoneError> {
     local_zone_from(std::env::var_os("TZ").as_deref(), Path::new("/etc/localtime"))
 }
 
+pub fn machine_zone(name: &str) -> Result<Zone, ZoneError> {
+    let localtime = Path::new("/etc/localtime");
+    match name {
+        "local" => zone_of_link(localtime),
+        name => local_zone_from(Some(OsStr::new(name)), localtime),
+    }
+}
+
 /// As the C library reads it: `TZ` first (a name, a path, or a rule; empty means UTC), then `/etc/localtime`, and a
 /// machine that has neither is on UTC. What the C library would silently take for UTC is an error here.
 fn local_zone_from(tz: Option<&OsStr>, localtime: &Path) -> Result<Zone, ZoneError> {

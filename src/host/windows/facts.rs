@@ -10,7 +10,7 @@ use windows_sys::Win32::System::SystemInformation::{
     ComputerNameDnsHostname, GetComputerNameExW, GetTickCount64,
 };
 
-pub use super::zone::{local_zone, zone};
+pub use super::zone::{local_zone, machine_zone, zone};
 
 /// What `GetDriveTypeW` answers for a network drive.
 const DRIVE_REMOTE: u32 = 4;

@@ -32,6 +32,10 @@ struct Rules {
     to_daylight: Change,
 }
 
+pub fn machine_zone(name: &str) -> Result<Zone, ZoneError> {
+    if name == "local" { local_zone() } else { zone(name) }
+}
+
 pub fn local_zone() -> Result<Zone, ZoneError> {
     // SAFETY: the structure is plain numbers, which the system writes.
     let (id, info) = unsafe {
