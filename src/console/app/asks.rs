@@ -55,6 +55,11 @@ impl Asks {
         self.under_way.values().any(|asked| asked.question == *question)
     }
 
+    /// Since when this question is under way.
+    pub(super) fn under_way_since(&self, question: &Question) -> Option<Wall> {
+        self.under_way.values().find(|asked| asked.question == *question)?.since
+    }
+
     /// Forgets when things were asked, so that the effect of an action shows at once.
     pub(super) fn ask_anew(&mut self) {
         self.last.clear();

@@ -101,7 +101,7 @@ impl App {
                 lines
             }
             Overlay::Problems(_) => {
-                let silence = self.data.silence().map(|(failure, _)| safe!("{failure}"));
+                let silence = self.silence().map(|(failure, _)| safe!("{failure}"));
                 let place = |p: &crate::terms::Problem| {
                     p.line.map_or_else(|| p.file.clone(), |line| safe!("{}:{line}", p.file))
                 };

@@ -43,7 +43,8 @@ impl<T> Held<T> {
                 std::mem::replace(self, next).value
             }
             Err(failure) => {
-                let since = self.fault.as_ref().map_or(now, |(_, since)| *since);
+                // It may have been asked long before it failed: it has been silent since its last answer.
+                let since = self.fault.as_ref().map_or(self.at.unwrap_or(now), |(_, since)| *since);
                 self.fault = Some((failure, since));
                 None
             }

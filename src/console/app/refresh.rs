@@ -154,6 +154,11 @@ impl App {
                 // A checklist from before the service came or went says what is not so any more.
                 if before.0.is_some() && before != (service(&self.data), self.data.silence().is_some()) {
                     self.data.check = super::data::Held::default();
+                    // So does what an open question rests on: it is asked again before a yes counts.
+                    if let Some(Overlay::Confirm(confirm)) = self.overlays.last_mut() {
+                        confirm.opened = Some(now);
+                        self.asks.ask_anew();
+                    }
                 }
             }
             Question::View(Seen::Who) => old = take!(Who, self.data.who),

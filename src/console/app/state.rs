@@ -17,10 +17,25 @@ use super::view::{Focus, View};
 use crate::clock::{Wall, Zone};
 use crate::console::keymap::Keymap;
 use crate::console::keymap::commands::Id;
+use crate::error::{Exit, Failure};
+use crate::executor::talk::protocol::View as Asked;
 use crate::executor::talk::view::{AttemptDoc, AuditEntryDoc, RequestDoc};
 use crate::site::ids::RequestId;
 use crate::text::SafeText;
 use std::collections::BTreeSet;
+
+/// An answer takes milliseconds; after so many seconds without one the service is said to be silent, before whoever waits
+/// for it gives up.
+const SILENT_AFTER: i64 = 4;
+
+fn not_answering_yet() -> Failure {
+    Failure::new(
+        Exit::Failed,
+        "executor-not-answering",
+        "the service has not answered yet",
+        "Look at its end of PACMAN.LOG with: pcm log",
+    )
+}
 
 /// What the console was started with, as far as the app needs it.
 #[derive(Debug, Clone)]
@@ -285,6 +300,16 @@ impl App {
     /// The key of a command, for a sentence that names it.
     pub fn key_of(&self, id: Id) -> SafeText {
         self.options.keymap.hint(id)
+    }
+
+    /// Why the executor gives no answer, and since when it has given none.
+    pub fn silence(&self) -> Option<(Failure, Wall)> {
+        if let Some((failure, since)) = self.data.silence() {
+            return Some((failure.clone(), since));
+        }
+        let asked = self.asks.under_way_since(&Asked::List.into())?;
+        let silent = (self.now? - asked).num_seconds() >= SILENT_AFTER;
+        silent.then(|| (not_answering_yet(), self.data.list.at.unwrap_or(asked)))
     }
 
     /// What is being done for longer than a second, and for how long.

@@ -9,7 +9,7 @@ use crate::decision::{Replace, Verb};
 use crate::error::{Exit, Failure};
 use crate::executor::ask::{AskAll, Question};
 use crate::executor::talk::protocol::{self, Action, Change};
-use crate::executor::talk::view::HoldDoc;
+use crate::executor::talk::view::{HoldDoc, ServiceState};
 use crate::terms::Gate;
 use crate::text::SafeText;
 
@@ -388,6 +388,57 @@ fn an_executor_that_does_not_answer_is_loud_and_what_is_shown_stays() {
     let screen = stage.screen();
     assert!(screen.contains("NO ANSWER 30s"), "{screen}");
     assert!(screen.contains("the socket does not answer") && screen.contains("Acme"));
+}
+
+/// A service that hangs takes seconds to be given up: the header must not say meanwhile that all is well.
+#[test]
+fn a_service_that_does_not_answer_is_said_to_be_silent_before_it_is_given_up_and_since_its_last_answer() {
+    let mut stage = Stage::new(80, 24);
+    assert!(stage.screen().contains("auto ON"), "{}", stage.screen());
+    let asked = |stage: &mut Stage, seconds: i64| {
+        stage.now += chrono::TimeDelta::seconds(seconds);
+        stage.app.update(Event::Tick(stage.now))
+    };
+    let effects = asked(&mut stage, 1);
+    asked(&mut stage, 3);
+    assert!(stage.screen().contains("auto ON"), "{}", stage.screen());
+    asked(&mut stage, 6);
+    let screen = stage.screen();
+    assert!(screen.contains("NO ANSWER 10s") && !screen.contains("auto ON"), "{screen}");
+    assert!(screen.contains("the service has not answered yet") && screen.contains("Acme"), "{screen}");
+    let failure = || Failure::new(Exit::Failed, "executor-not-answering", "timed out", "Look");
+    *stage.fake.broken.lock().unwrap() = Some(failure());
+    for effect in effects {
+        let Effect::Ask { id, .. } = effect else { continue };
+        stage.event(Event::Answered { id, answer: Err(failure()) });
+    }
+    stage.tick(10);
+    assert!(stage.screen().contains("NO ANSWER 20s"), "{}", stage.screen());
+    *stage.fake.broken.lock().unwrap() = None;
+    stage.tick(10);
+    assert!(stage.screen().contains("auto ON"), "{}", stage.screen());
+}
+
+#[test]
+fn an_open_question_is_asked_again_when_the_service_goes_or_comes() {
+    let mut stage = on("BP00013");
+    stage.keys("r");
+    assert!(stage.screen().contains("y carries it out"), "{}", stage.screen());
+    stage.fake.status.lock().unwrap().service = ServiceState::Stopped;
+    stage.now += chrono::TimeDelta::seconds(1);
+    let effects = stage.app.update(Event::Tick(stage.now));
+    let status = effects.into_iter().find_map(|effect| match effect {
+        Effect::Ask { id, question: question @ Question::View(protocol::View::Status), .. } => {
+            Some((id, question))
+        }
+        _ => None,
+    });
+    let (id, question) = status.unwrap();
+    let answer = stage.fake.ask(&question);
+    let _ = stage.app.update(Event::Answered { id, answer });
+    stage.keys("y");
+    assert!(changes(&stage).is_empty(), "what the question rests on is older than the service's end");
+    assert!(stage.screen().contains("the executor has not answered yet"), "{}", stage.screen());
 }
 
 #[test]

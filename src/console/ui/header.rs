@@ -63,13 +63,14 @@ pub fn service(app: &App, now: Wall, tight: usize) -> Line {
     let status = app.data.status.value.as_ref();
     let running = status.map(|s| s.service).or(app.data.list.value.as_ref().map(|l| l.service));
     let mut line = Line::new();
-    let well = app.data.silence().is_none() && running == Some(ServiceState::Running);
+    let silence = app.silence();
+    let well = silence.is_none() && running == Some(ServiceState::Running);
     if well && tight > 4 {
         // What is well is the first to go.
         return line.join(automatic(app, now, running, tight));
     }
     line.push(if tight > 1 { "svc " } else { "service " }, Scope::Header);
-    if let Some((_, since)) = app.data.silence() {
+    if let Some((_, since)) = silence {
         line.push(safe!("NO ANSWER {}", words::since((now - since).num_seconds())), Scope::HeaderAlarm);
     } else {
         match running {
@@ -102,6 +103,9 @@ fn automatic(app: &App, now: Wall, running: Option<ServiceState>, tight: usize) 
         line.push(safe!("auto OFF, {}", code.row().brief), Scope::HeaderAlarm);
     } else if let Some(words) = announced(app, now) {
         line.push(words, Scope::HeaderAlarm);
+    } else if app.silence().is_some() {
+        // Whoever does not answer may not start anything either.
+        line.push("auto ?", Scope::HeaderAlarm);
     } else if running.is_some() {
         line.push("auto ", Scope::Header);
         line.push("ON", Scope::HeaderOk);
@@ -249,7 +253,7 @@ fn title(tab: Tab) -> &'static str {
 
 /// The worst of what is wrong, in one line: first its place, last where the rest is; what is cut is the middle.
 fn wrong(app: &App, now: Wall, width: usize, cut: &'static str) -> Option<Line> {
-    if let Some((failure, since)) = app.data.silence() {
+    if let Some((failure, since)) = app.silence() {
         let age = words::since((now - since).num_seconds());
         let known = if app.data.list.value.is_some() { "; the data shown is as old" } else { "" };
         return Some(Line::of("! ", Scope::MessageError).add(

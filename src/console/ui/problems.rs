@@ -22,7 +22,7 @@ pub fn draw(app: &App, scroll: &Scroll, canvas: &mut Canvas, body: Rect) {
         lines.extend(own.iter().flat_map(|problem| told(problem).wrap(inner, 2)));
         lines.push(Line::new());
     }
-    if let Some((failure, _)) = app.data.silence() {
+    if let Some((failure, _)) = app.silence() {
         lines.push(Line::of("The executor", Scope::Title));
         lines.extend(Line::of(safe!("{failure}"), Scope::MessageError).wrap(inner, 2));
         lines.push(Line::new());
