@@ -136,7 +136,10 @@ fn offered(world: &World, subject: &Subject, gates: &[GateResult], next_run: Opt
         return Code::ApplicationOnly.row().brief.to_owned();
     }
     if subject.mandatory.is_none() {
-        return Code::Optional.row().brief.to_owned();
+        // That an operator runs it is only true where nothing else is in the way.
+        let others = reasons(world, subject, gates, |g| g.code.is_some_and(|code| !code.is_by_hand()));
+        let optional = Code::Optional.row().brief;
+        return if others.is_empty() { optional.to_owned() } else { format!("{optional}; {others}") };
     }
     if let Some(at) = next_run {
         return format!("runs {}", short(at, world.now, world.inputs.zone));

@@ -230,6 +230,11 @@ fn q174933_a_background_job_that_is_not_mandatory_says_that_it_never_runs_by_its
     assert_eq!((decision.state, decision.never, decision.next_run), (State::Offered, true, None));
     assert_eq!(decision.blocked_by(), [Code::Optional]);
     assert_eq!(decision.why, "optional");
+    // What keeps an operator's run from it is said, too.
+    scene.windows(&["Sun 03:00-05:00"]);
+    let decision = scene.decision();
+    assert_eq!(decision.blocked_by(), [Code::Optional, Code::WindowClosed]);
+    assert!(decision.why.as_str().starts_with("optional; window "), "{}", decision.why);
 }
 
 /// A run that is under way is over one day: it hides no time at which something else starts.

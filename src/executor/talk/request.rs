@@ -300,8 +300,11 @@ impl RequestDoc {
             && (self.group == Group::Expired || self.state.is_failure())
     }
 
-    /// It waits for an operator: nothing else ever runs it.
+    /// It waits for an operator and for nothing else, or for the end of another package, for which an operator's run
+    /// waits in the queue.
     pub fn is_by_hand(&self) -> bool {
-        self.state == State::Offered && self.blocked_by.iter().any(|code| code.is_by_hand())
+        self.state == State::Offered
+            && self.blocked_by.iter().any(|code| code.is_by_hand())
+            && self.blocked_by.iter().all(|code| code.is_by_hand() || *code == Code::Busy)
     }
 }
