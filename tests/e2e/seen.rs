@@ -85,7 +85,7 @@ fn what_expired_unseen_is_a_finding_of_status_as_the_console_lists_it_and_seen_e
     assert_eq!(site.json(&["seen", "BP0000X"])["request_ids"], serde_json::json!(["BP0000X"]));
     let status = site.pcm(&["status"]);
     assert_eq!(status.status.code(), Some(0), "{}", text(&status));
-    assert!(text(&status).contains("All is well"), "{}", text(&status));
+    assert!(text(&status).contains("Nothing is wrong; 1 thing to know of below"), "{}", text(&status));
     assert_eq!(site.json_of(&["status"])["seen"], 1);
 }
 

@@ -5,7 +5,7 @@ use crate::cli::page::{Page, Tone};
 use crate::cli::table::{Table, fixed, words};
 use crate::cli::time::{Look, zone_words};
 use crate::config::PollingBy;
-use crate::executor::talk::view::{ServiceState, SessionDoc, StatusDoc, WhoDoc};
+use crate::executor::talk::view::{ServiceState, SessionDoc, Space, StatusDoc, WhoDoc};
 use crate::terms::{Code, State};
 use crate::text;
 use std::time::Duration;
@@ -63,6 +63,16 @@ pub fn findings(doc: &StatusDoc, pcm: &str) -> Vec<String> {
     found
 }
 
+/// `state 12 MB (packages 9 MB, to be delivered 4 KB), logs 2 MB, transcripts 1 MB`
+fn space(space: &Space) -> String {
+    let bytes = text::bytes;
+    let (state, stage, outbox) = (bytes(space.state), bytes(space.stage), bytes(space.outbox));
+    let (logs, transcripts) = (bytes(space.logs), bytes(space.transcripts));
+    format!(
+        "state {state} (packages {stage}, to be delivered {outbox}), logs {logs}, transcripts {transcripts}"
+    )
+}
+
 /// `from 16:59 (in 2h), at the latest 20:59: BP0000Y`
 fn next_run(doc: &StatusDoc, look: &Look) -> String {
     let Some(at) = doc.next_run else { return "none that time alone brings".to_owned() };
@@ -105,7 +115,9 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
         None => "not seen yet".to_owned(),
     };
     if let Some(due) = doc.poll_due {
-        share.push_str(&format!(", next look {}", look.distance(due)));
+        // The clock was set, or nothing has looked since: either way it is looked at as soon as anything does.
+        let when = if due <= look.now { "due".to_owned() } else { look.distance(due) };
+        share.push_str(&format!(", next look {when}"));
     }
     let every = text::duration(Duration::from_secs(doc.polling_interval_s));
     share.push_str(&match doc.polling_by {
@@ -141,6 +153,7 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
                 "logged on",
                 doc.users.map_or_else(|| "UNKNOWN, which is not nobody".to_owned(), |n| n.to_string()),
             ),
+            ("disk", doc.space.as_ref().map(space).unwrap_or_default()),
             ("clock", if doc.clock_ok { "ok".to_owned() } else { "NOT TO BE BELIEVED".to_owned() }),
             (
                 "restart",
@@ -158,8 +171,14 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
         ],
     );
     page.blank();
-    if found.is_empty() {
-        page.line("All is well.");
+    match (found.is_empty(), doc.problems.len()) {
+        (true, 0) => {
+            page.line("All is well.");
+        }
+        (true, n) => {
+            page.line(format!("Nothing is wrong; {} to know of below.", count(n, "thing")));
+        }
+        (false, _) => {}
     }
     for finding in &found {
         page.item("! ", finding);

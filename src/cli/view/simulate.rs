@@ -65,7 +65,7 @@ fn all(page: &mut Page, requests: &[SimulatedDoc], look: &Look) {
     let never: Vec<&SimulatedDoc> = requests.iter().filter(|r| waiting(r) && r.never).collect();
     others(page, "Not in this time:", &later);
     others(page, "Never by themselves:", &never);
-    let ended = requests.iter().filter(past).count();
+    let ended = requests.iter().filter(past).filter(|r| r.at.is_none()).count();
     if ended > 0 {
         let verb = if ended == 1 { "runs now or has" } else { "run now or have" };
         page.blank().line(format!("{} {verb} had an attempt.", count(ended, "more request")));

@@ -224,7 +224,13 @@ fn status_doc() -> StatusDoc {
         standstill: Vec::new(),
         polling_interval_s: 3600,
         polling_by: crate::config::PollingBy::Default,
-        space: None,
+        space: Some(Space {
+            state: 12 << 20,
+            stage: 9 << 20,
+            transcripts: 1 << 20,
+            outbox: 4 << 10,
+            logs: 2 << 20,
+        }),
         operators: "pcm-operators".into(),
         join: None,
         undelivered: None,
@@ -309,6 +315,17 @@ fn a_warning_alone_is_no_finding() {
     let mut doc = status_doc();
     doc.problems.push(problem().into_warning());
     assert!(findings(&doc, "pcm").is_empty());
+    let text = shown(status(&doc, &look(80)));
+    assert!(text.contains("\nNothing is wrong; 1 thing to know of below.\n"), "{text}");
+    assert!(!text.contains("All is well"), "{text}");
+}
+
+#[test]
+fn a_look_at_the_share_that_is_due_is_not_told_as_long_ago() {
+    let mut doc = status_doc();
+    doc.poll_due = Some(later(-103));
+    let text = shown(status(&doc, &look(80)));
+    assert!(text.contains("next look due"), "{text}");
 }
 
 #[test]
@@ -430,6 +447,15 @@ fn a_simulation_says_what_runs_what_waits_and_what_never_runs() {
     insta::assert_snapshot!("simulate_all", shown(simulate(&doc, None, &look(80))));
     let one = SimulateDoc { requests: doc.requests[..1].to_vec(), complete: false, ..doc };
     insta::assert_snapshot!("simulate_one", shown(simulate(&one, "BP0000Y".parse().ok(), &look(80))));
+}
+
+#[test]
+fn what_is_announced_is_counted_once_in_a_simulation() {
+    let mut doc = simulate_doc();
+    doc.requests.truncate(1);
+    doc.requests[0].changes[0].state = State::Countdown;
+    let text = shown(simulate(&doc, None, &look(80)));
+    assert!(text.contains("1 request will run") && !text.contains("more request"), "{text}");
 }
 
 #[test]
