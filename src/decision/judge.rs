@@ -394,7 +394,8 @@ impl Asked<'_> {
 }
 
 const SENT_AGAIN: &str = "Ask the publisher to send the job again; its new request has a new id";
-const NO_QUEUE: &str = "Wait for the package that runs, or stop it; without a service nothing waits in a queue: systemctl start pcm";
+const NO_QUEUE: &str =
+    "Wait for the package that runs, or stop it; without a service nothing waits in a queue: start one";
 const LIMITS: &str = "the limits are [deferral] in pcm.toml";
 
 /// What an allowed verb would do.

@@ -7,7 +7,7 @@ use super::footing::Footing;
 use super::ground;
 use super::history;
 use super::talk::protocol::{
-    Action, Answer, Call, CallId, Change, Letter, Reply, VERSION, View, busy, outcome_unknown,
+    Action, Answer, Call, CallId, Change, Letter, MAX_REASON, Reply, VERSION, View, busy, outcome_unknown,
     unexpected_answer,
 };
 use crate::clock::Monotonic;
@@ -473,6 +473,15 @@ impl Ask for Client {
     }
 
     fn change(&self, change: &Change) -> Reply {
+        let bytes = serde_json::to_vec(change).map_or(0, |json| json.len());
+        if bytes > wire::MAX_CALL / 2 {
+            return Err(Failure::new(
+                Exit::Usage,
+                "bad-call",
+                format!("{} is told in {bytes} bytes, which is too long for a call", change.what.verb()),
+                format!("Shorten the reason: at most {MAX_REASON} characters"),
+            ));
+        }
         let id = history::random_id().ok().and_then(|id| CallId::try_from(id).ok());
         self.change_once(&Change { id, ..change.clone() })
     }

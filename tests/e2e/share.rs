@@ -9,6 +9,9 @@ fn missing_denied_and_unpublished_are_told_apart() {
     let _service = site.service();
     wait_for("no instruction file", || site.json(&["list"])["problems"].to_string().contains("ins-missing"));
     site.wait_log("No instruction file.");
+    let poll = site.refused(&["poll"], 4);
+    assert_eq!(poll["code"], "ins-missing");
+    assert!(poll["remedy"].as_str().unwrap().contains("withdrawn"), "what is held is not in force: {poll}");
     fs::rename(site.share(), site.path("away")).unwrap();
     wait_for("the share is away", || site.json(&["list"])["problems"].to_string().contains("share-missing"));
     assert_eq!(site.refused(&["poll"], 5)["code"], "share-missing");

@@ -345,5 +345,11 @@ fn share_failure(fault: &SourceFault) -> Failure {
             None => format!("{}: {}", p.file, p.message),
         })
         .collect();
-    Failure::new(exit, fault.code.as_str(), words.join("; "), "The file that was last valid stays in force")
+    let remedy = match fault.code {
+        Code::InsMissing => {
+            "What was published for it before counts as withdrawn; publish it again if that is wrong"
+        }
+        _ => "The file that was last valid stays in force",
+    };
+    Failure::new(exit, fault.code.as_str(), words.join("; "), remedy)
 }
