@@ -56,6 +56,24 @@ impl Mutant {
         Mutant::ReportForgotten,
     ];
 
+    /// The world in which it was found the last time, looked at first: only where it is not found there any more are all
+    /// of them gone through.
+    pub fn found_in(self) -> u64 {
+        match self {
+            Mutant::FolderNotSynced => 77,
+            Mutant::RecordBeforeSync => 31,
+            Mutant::RecordGivenUp => 13,
+            Mutant::RunsAtExpiry | Mutant::LaunchWithoutGo => 4,
+            Mutant::LostIsEmpty => 2,
+            Mutant::NoMark
+            | Mutant::ClaimForgotten
+            | Mutant::RerunInterrupted
+            | Mutant::LockIgnored
+            | Mutant::ExitIgnored
+            | Mutant::ReportForgotten => 1,
+        }
+    }
+
     /// What each of them breaks is rare in a world where everything happens as often.
     pub fn focus(self) -> Option<Focus> {
         match self {
