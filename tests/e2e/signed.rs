@@ -1,11 +1,11 @@
 //! Mode `signed` on a share that is filled by hand (SITE.md 4): what two kinds of keys agree on runs, and nothing else. All
 //! signatures are made by OpenSSH's own ssh-keygen.
 
-use super::common::{Request, Site, now, seconds, skipped, stamp, text, wait_for, write};
+use super::common::{Request, Service, Site, mode, now, seconds, skipped, stamp, text, wait_for, write};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 const ID: &str = "BP0000Y";
 
@@ -435,6 +435,43 @@ fn a_clock_that_is_behind_what_was_signed_is_not_believed() {
         let problems = signed.site.json(&["list"])["problems"].to_string();
         assert_eq!(problems.contains("clock-suspect"), suspect, "{problems}");
     }
+}
+
+#[test]
+fn a_key_that_is_revoked_while_a_run_is_being_started_starts_nothing() {
+    let Some(mut signed) = Signed::new() else { return };
+    signed.init();
+    let later = signed.request().mandatory(now() + seconds(3600));
+    signed.publish(&[later], 3);
+    // The service is started from a copy, in whose place comes one whose run hosts wait.
+    let (real, copy) = (env!("CARGO_BIN_EXE_pcm"), signed.site.path("pcm"));
+    fs::copy(real, &copy).unwrap();
+    let mut service = Command::new(&copy);
+    service.args(signed.site.command(&["service", "run"]).get_args()).env("TZ", "UTC");
+    let child = service.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let _service = Service { child };
+    signed.site.wait_service();
+    wait_for("its files are copied", || {
+        signed.site.request(ID).is_some_and(|r| !r["blocked_by"].to_string().contains("content-missing"))
+    });
+    let (waits, go) = (signed.site.path("waits"), signed.site.path("go"));
+    let script = format!(
+        "#!/bin/sh\ncase \"$1\" in run-host)\n: > '{}'\nuntil [ -e '{}' ]; do sleep 0.1; done\nesac\nexec '{real}' \"$@\"\n",
+        waits.display(),
+        go.display()
+    );
+    let slow = signed.site.path("pcm.new");
+    write(&slow, script.as_bytes());
+    mode(&slow, 0o755);
+    fs::rename(&slow, &copy).unwrap();
+    let mut run = signed.site.command(&["run", ID]);
+    let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for("its run host is being started", || waits.exists());
+    signed.site.json(&["key", "revoke", &signed.public("package")]);
+    fs::write(&go, "").unwrap();
+    assert!(!run.wait().unwrap().success());
+    signed.site.wait_log("was not launched: bad-signature");
+    assert_eq!(signed.site.ran("ran"), 0);
 }
 
 #[test]

@@ -97,7 +97,7 @@ impl Executor {
             ),
         );
         tracing::info!(run = %row.run(), by = %row.attempt.by, "claim");
-        let outcome = self.carry_out(&row, &spec, now);
+        let outcome = self.carry_out(&request, &row, &spec, now);
         self.clear_doubt();
         match outcome {
             Phase::Launched => {
@@ -121,7 +121,7 @@ impl Executor {
     }
 
     /// Carries out the effects of the claim protocol until it rests.
-    fn carry_out(&mut self, row: &AttemptRow, spec: &RunSpec, now: Wall) -> Phase {
+    fn carry_out(&mut self, request: &Request, row: &AttemptRow, spec: &RunSpec, now: Wall) -> Phase {
         let run = row.run();
         let mut attempt = Attempt::default();
         let mut effect = attempt.begin();
@@ -151,13 +151,13 @@ impl Executor {
                 Effect::WriteMark => self.with_history(|history| history.write_mark()),
                 Effect::StartHost => self.world.start_host(&run).map(|started| host = Some(started)),
                 Effect::RecordHost => self.record_host(row),
-                Effect::SayGo if self.has_expired(row.request) => {
-                    effect = attempt.step(Event::Withdrawn("it expired while it was being started".into()));
-                    continue;
-                }
-                Effect::SayGo => match &mut host {
-                    Some(host) => host.say_go().map_err(|e| SafeText::new(&e.to_string())),
-                    None => unreachable!("ready without a run host"),
+                Effect::SayGo => match (self.withdrawn(request), &mut host) {
+                    (Some(why), _) => {
+                        effect = attempt.step(Event::Withdrawn(why));
+                        continue;
+                    }
+                    (None, Some(host)) => host.say_go().map_err(|e| SafeText::new(&e.to_string())),
+                    (None, None) => unreachable!("ready without a run host"),
                 },
                 Effect::LetHostGo => {
                     host = None;
@@ -180,11 +180,14 @@ impl Executor {
         attempt.phase().clone()
     }
 
-    /// A run host may take its time to be ready; what expires meanwhile does not start any more.
-    fn has_expired(&self, request: RequestId) -> bool {
-        let decision =
-            self.known.with_inputs(self.world.now(), |inputs| decision::decide_one(inputs, request));
-        decision.is_some_and(|d| d.gates.iter().any(|g| g.code == Some(Code::Expired)))
+    /// A run host may take its time to be ready; what expires meanwhile, or loses its signature, does not start any more.
+    fn withdrawn(&mut self, request: &Request) -> Option<SafeText> {
+        let (now, id) = (self.world.now(), request.request_id);
+        let decision = self.known.with_inputs(now, |inputs| decision::decide_one(inputs, id));
+        if decision.is_some_and(|d| d.gates.iter().any(|g| g.code == Some(Code::Expired))) {
+            return Some("it expired while it was being started".into());
+        }
+        self.known.verify_again(request, now).err()
     }
 
     fn read_claim(&mut self, row: &AttemptRow) -> Result<bool, SafeText> {
