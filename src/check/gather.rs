@@ -9,11 +9,14 @@ use crate::error::{Exit, Failure};
 use crate::executor::ask::Ask;
 use crate::executor::client::Client;
 use crate::executor::footing::{self, Footing};
-use crate::executor::share::job::{DELIVER_DEADLINE, Reported, ShareJob, ShareNews, look_deadline, look_job};
+use crate::executor::share::job::{
+    DELIVER_DEADLINE, HeldIndex, Reported, ShareJob, ShareNews, look_deadline, look_job,
+};
 use crate::executor::talk::protocol::{Answer, View, unexpected_answer};
 use crate::host::account::{self, Account};
 use crate::host::perms;
 use crate::host::{facts, lock, process, programs, sessions, supervisor};
+use crate::site::indexed::store;
 use crate::site::instruction::InstructionFile;
 use crate::site::share::{self, Look};
 use crate::site::signed::published::{self, Judging, Standing};
@@ -129,7 +132,9 @@ fn look(subject: &Subject, other: Option<&Account>) -> Option<std::result::Resul
         TrustMode::Permissions => None,
         TrustMode::Signed => Material::read(&trust_folder(subject)).ok().flatten(),
     };
-    let (job, deadline) = look_job(config, false, Vec::new(), trusted)?;
+    let held = subject.layout.held_folder();
+    let index = HeldIndex { only: store::is_there(&held), dir: None };
+    let (job, deadline) = look_job(config, false, Vec::new(), trusted, index)?;
     Some(match job.run_as(other, deadline) {
         Ok(ShareNews::Looked(looked)) => Ok(looked.look),
         Ok(_) => Err("the share reader gave another answer than was asked for".into()),

@@ -43,7 +43,7 @@ use crate::executor::talk::protocol::{Action, Answer, Change, View, unexpected_a
 use crate::executor::talk::view::{DryRunDoc, ServiceState};
 use crate::host::facts;
 use crate::text::SafeText;
-use args::{AuditVerb, Cli, Global, Meant, Verb};
+use args::{AuditVerb, Cli, Explained, Global, Meant, Verb};
 use clap::Parser;
 use clap::error::ErrorKind;
 use out::Out;
@@ -327,7 +327,10 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Status => app.view(&View::Status),
         Verb::List(args) => app.list(&args),
         Verb::Show(args) => app.view(&View::Show(args.request)),
-        Verb::Explain(args) => app.view(&View::Explain(args.request)),
+        Verb::Explain(args) => app.view(&match args.request {
+            Explained::Request(request) => View::Explain(request),
+            Explained::Job(job) => View::ExplainJob(job),
+        }),
         Verb::Simulate(args) => simulate::run(app, &args),
         Verb::Run(args) => act::run(app, args),
         Verb::Rerun(args) => act::rerun(app, args),

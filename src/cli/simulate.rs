@@ -207,6 +207,7 @@ fn situation(
             source: Some(SafeText::new(&path.display().to_string())),
             signed: None,
             site_freezes: site_freezes(app, path)?,
+            index: None,
         },
         history,
         facts: Facts {
@@ -228,7 +229,7 @@ fn situation(
             unstartable: BTreeMap::new(),
             programs: config.all_programs(),
         },
-        policy: Policy { config, unreadable: None, window_zone },
+        policy: Policy { config, unreadable: None, window_zone, groups: Vec::new() },
         zone: app.zone.clone(),
     })
 }

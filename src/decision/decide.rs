@@ -7,7 +7,7 @@ use super::next::{next_run, too_late};
 use super::why;
 use super::world::{Subject, Windows, Words, World, newest, running};
 use crate::clock::Wall;
-use crate::site::ids::RequestId;
+use crate::site::ids::{JobId, RequestId};
 use crate::site::instruction::{Entry, Rejected};
 use crate::terms::{Group, State, Verdict};
 
@@ -68,6 +68,32 @@ pub(super) fn one(world: &World, id: RequestId) -> Option<Decision> {
     match entries.iter().enumerate().find(|(_, e)| entry_id(e) == Some(id)) {
         Some((index, entry)) => Some(of_entry(&Gates::new(world), index, entry)),
         None => newest(world.inputs, &id).map(|attempt| of_withdrawn(world, id, attempt)),
+    }
+}
+
+/// What the core says of a job, with the evidence of every gate: also of one that is for others. None: it is neither
+/// published nor in history.
+pub fn decide_job(inputs: &Inputs, job: JobId) -> Option<Decision> {
+    let world = World::new(inputs, Words::Evidence);
+    let entries = inputs.instructions.file.as_ref().map(|f| f.requests.as_slice()).unwrap_or_default();
+    if let Some((index, entry)) = entries.iter().enumerate().find(|(_, entry)| entry_job(entry) == Some(job))
+    {
+        return Some(of_entry(&Gates::new(&world), index, entry));
+    }
+    let elsewhere = inputs.instructions.index.as_ref().and_then(|index| index.elsewhere(job));
+    if let Some(request) = elsewhere {
+        let decision = of_subject(&Gates::new(&world), &Subject::new(inputs, entries.len(), request));
+        return Some(Decision { entry: None, ..decision });
+    }
+    let newest = inputs.history.attempts.iter().filter_map(|(id, attempts)| Some((*id, attempts.last()?)));
+    let (id, attempt) = newest.filter(|(_, a)| a.job_id == job).max_by_key(|(_, a)| a.claimed_at)?;
+    Some(of_withdrawn(&world, id, attempt))
+}
+
+fn entry_job(entry: &Entry) -> Option<JobId> {
+    match entry {
+        Entry::Good(request) => Some(request.job_id),
+        Entry::Rejected(rejected) => rejected.job_id,
     }
 }
 

@@ -29,7 +29,7 @@ mod why;
 pub(crate) mod window;
 mod world;
 
-pub use decide::{NextUp, decide, decide_one, due_in_order, next_instant, next_up, verdicts};
+pub use decide::{NextUp, decide, decide_job, decide_one, due_in_order, next_instant, next_up, verdicts};
 pub use judge::{Allowed, Replace, allowed, judge, judge_hold, leaving};
 pub use model::*;
 pub use outlook::{foretell, next_runs};

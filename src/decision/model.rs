@@ -6,12 +6,13 @@ pub use super::queue::{LONGEST_WAIT, QueuePlace, Queued};
 use crate::clock::{Wall, Zone};
 use crate::config::Config;
 use crate::site::ids::{JobId, PackageId, RequestId};
+use crate::site::indexed::InForce;
 use crate::site::instruction::InstructionFile;
 use crate::site::share::SourceFault;
 use crate::site::signed::published::SignedBy;
 use crate::site::site_file::Freeze;
 use crate::site::trust::TrustVerdict;
-use crate::terms::{Code, Gate, RefusalCode, State, VerbKind, Verdict};
+use crate::terms::{Code, Gate, Group, RefusalCode, State, VerbKind, Verdict};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -109,6 +110,14 @@ impl Decision {
         }
     }
 
+    /// Whether it is a request of this machine at all: a job that is for others is none, unless it has run here.
+    pub fn is_listed(&self) -> bool {
+        let for_others = |g: &GateResult| g.verdict == Verdict::Block && g.code == Some(Code::NotTargeted);
+        self.state.group() == Group::Executed
+            || self.state.group() == Group::Running
+            || !self.gates.iter().any(for_others)
+    }
+
     /// Another package runs.
     pub fn is_busy(&self) -> bool {
         self.gates.iter().any(|g| g.code == Some(Code::Busy))
@@ -157,6 +166,8 @@ pub struct Instructions {
     pub signed: Option<SignedBy>,
     /// Freezes of the site file.
     pub site_freezes: Vec<Freeze>,
+    /// What an index says beside its requests; None: an instruction file is in force.
+    pub index: Option<InForce>,
 }
 
 /// What history says, as far as decisions need it.
@@ -241,6 +252,31 @@ pub struct Policy {
     pub unreadable: Option<SafeText>,
     /// The zone of `[windows] zone`; the machine's own for `local`; the error closes the window gate.
     pub window_zone: Result<Zone, SafeText>,
+    /// What the site lays down for groups of this machine. Countdown, spread and polling interval are in the configuration
+    /// above already.
+    pub groups: Vec<GroupPolicy>,
+}
+
+/// The policy of a group of this machine (SITE.md 2). It can only close.
+#[derive(Debug, Clone)]
+pub struct GroupPolicy {
+    /// Whose; `all` is every machine's.
+    pub group: String,
+    /// Set: it cannot be read, and the policy gate closes, with this evidence.
+    pub unreadable: Option<SafeText>,
+    /// Periods without automatic runs.
+    pub freezes: Vec<Freeze>,
+    /// Automatic runs start within these, too.
+    pub windows: Option<GroupWindows>,
+}
+
+/// The maintenance windows of a group.
+#[derive(Debug, Clone)]
+pub struct GroupWindows {
+    /// As in `[windows] weekly`.
+    pub weekly: Vec<String>,
+    /// In which zone; the error closes the window gate.
+    pub zone: Result<Zone, SafeText>,
 }
 
 /// An operator's wish about one request, to be judged by the core.

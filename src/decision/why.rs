@@ -19,7 +19,10 @@ pub(super) fn of_subject(
 ) -> SafeText {
     let short = |at: Wall| short(at, world.now, world.inputs.zone);
     let text = match state {
-        State::Scheduled => format!("offered {}", short(subject.offer)),
+        State::Scheduled => match gates.iter().find(|g| g.code == Some(Code::PhaseNotReached)) {
+            Some(_) => Code::PhaseNotReached.row().brief.to_owned(),
+            None => format!("offered {}", short(subject.offer)),
+        },
         State::Offered => offered(world, subject, gates, next_run),
         State::Deferred => match (subject.deferral, subject.deferred_until(world.now)) {
             (Some(d), Some(until)) => {
@@ -43,9 +46,12 @@ pub(super) fn of_subject(
             None => "never ran".to_owned(),
         },
         State::NotApplicable => {
-            match gates.iter().find_map(|g| g.code.filter(|_| g.gate == Gate::Platform)) {
-                Some(_) => format!("for {}", super::gates::platforms(subject)),
-                None => "needs a user's input".to_owned(),
+            let mut closed = gates.iter().filter(|g| g.verdict == Verdict::Block).filter_map(|g| g.code);
+            match closed.find(|code| code.row().leads_to == State::NotApplicable) {
+                Some(Code::Platform) => format!("for {}", super::gates::platforms(subject)),
+                Some(Code::NeedsInput) => "needs a user's input".to_owned(),
+                Some(code) => code.row().brief.to_owned(),
+                None => String::new(),
             }
         }
         State::Rejected => {
@@ -189,7 +195,10 @@ fn reason(world: &World, subject: &Subject, gate: &GateResult, code: Code) -> St
         }
         Listed::Dependency => {
             let missing = subject.request.depends_on.iter().find(|id| world.succeeded(id) != Some(true));
-            missing.map(|id| format!("after {id}")).unwrap_or_default()
+            match missing {
+                Some(id) => format!("after {id}"),
+                None => row.brief.to_owned(),
+            }
         }
         Listed::Running => {
             let running = world.inputs.facts.running.as_ref();

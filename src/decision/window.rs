@@ -2,7 +2,7 @@
 //! time, merged where they touch, and looked at as instants, so that a clock change lengthens or shortens them as it
 //! does the night. Pure; called by the window gate and by whatever validates a configuration.
 
-use crate::clock::{Wall, Zone, later};
+use crate::clock::{Wall, Zone, between, later};
 use chrono::{Datelike, NaiveDateTime, SubsecRound as _, TimeDelta};
 use std::cell::OnceCell;
 use std::time::Duration;
@@ -103,6 +103,8 @@ pub struct Calendar<'a> {
     /// The same for about a year around that time, made where somebody asks for it.
     wide: OnceCell<Vec<(Wall, Wall)>>,
     around: Wall,
+    /// What has to be open at the same time.
+    others: Vec<Calendar<'a>>,
 }
 
 impl<'a> Calendar<'a> {
@@ -124,6 +126,7 @@ impl<'a> Calendar<'a> {
             near_range: (around, around),
             wide: OnceCell::new(),
             around,
+            others: Vec::new(),
         };
         if !calendar.weekly.is_empty() {
             calendar.near = calendar.weeks(around, -2, 6);
@@ -133,8 +136,69 @@ impl<'a> Calendar<'a> {
         Ok(calendar)
     }
 
+    /// With others that have to be open at the same time.
+    pub fn and(mut self, others: Vec<Calendar<'a>>) -> Self {
+        self.others.extend(others.into_iter().filter(|other| !other.weekly.is_empty()));
+        self
+    }
+
     /// What the windows say of the instant `t` for a run of at most `need`.
     pub fn at(&self, t: Wall, need: Duration) -> Opening {
+        if self.others.is_empty() {
+            return self.alone(t, need);
+        }
+        match self.all_open(t) {
+            Ok(until) if later(t.trunc_subsecs(0), need) <= until => Opening::Open { until },
+            Ok(until) => match self.first_fit(until, need) {
+                Ok(next) => Opening::TooShort { until, next },
+                Err(longest) => Opening::NeverFits { longest },
+            },
+            Err(next) => match self.first_fit(next, need) {
+                Ok(next) => Opening::Closed { next },
+                Err(longest) => Opening::NeverFits { longest },
+            },
+        }
+    }
+
+    /// Until when all of them are open; else when the last of those opens that are closed.
+    fn all_open(&self, t: Wall) -> Result<Wall, Wall> {
+        let (mut until, mut next) = (Wall::MAX_UTC, None);
+        for calendar in std::iter::once(self).chain(&self.others) {
+            match calendar.alone(t, Duration::ZERO) {
+                Opening::Always => {}
+                Opening::Open { until: end } => until = until.min(end),
+                Opening::Closed { next: opens } | Opening::TooShort { next: opens, .. } => {
+                    next = next.max(Some(opens));
+                }
+                Opening::NeverFits { .. } => return Err(Wall::MAX_UTC),
+            }
+        }
+        next.map_or(Ok(until), Err)
+    }
+
+    /// The first instant from `from` on at which all of them are open for long enough; else the longest that they are open
+    /// together.
+    fn first_fit(&self, from: Wall, need: Duration) -> Result<Wall, Duration> {
+        let (mut t, mut longest) = (from, Duration::ZERO);
+        let end = from.checked_add_signed(TimeDelta::weeks(HORIZON_WEEKS)).unwrap_or(from);
+        while t < end {
+            t = match self.all_open(t) {
+                Ok(until) => {
+                    let room = between(t, until);
+                    if room >= need {
+                        return Ok(t);
+                    }
+                    longest = longest.max(room);
+                    until
+                }
+                Err(next) => next,
+            };
+        }
+        Err(longest)
+    }
+
+    /// The same without the others.
+    fn alone(&self, t: Wall, need: Duration) -> Opening {
         if self.weekly.is_empty() {
             return Opening::Always;
         }

@@ -7,9 +7,11 @@ use super::window::Calendar;
 use crate::clock::{Wall, between, later};
 use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
+use crate::site::indexed::Delivery;
 use crate::site::instruction::Request;
 use crate::terms::State;
 use crate::text::SafeText;
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,10 +46,21 @@ pub(super) type Windows<'a> = Rc<Result<Calendar<'a>, SafeText>>;
 
 /// The windows of a policy, ready for questions around an instant.
 pub(super) fn windows(policy: &Policy, around: Wall) -> Windows<'_> {
-    Rc::new(match &policy.window_zone {
-        Ok(zone) => Calendar::new(&policy.config.windows.weekly, zone, around).map_err(SafeText::from),
-        Err(why) => Err(why.clone()),
-    })
+    Rc::new(all_windows(policy, around))
+}
+
+/// Those of the machine together with those of its groups.
+fn all_windows(policy: &Policy, around: Wall) -> Result<Calendar<'_>, SafeText> {
+    let zone = policy.window_zone.as_ref().map_err(Clone::clone)?;
+    let own = Calendar::new(&policy.config.windows.weekly, zone, around).map_err(SafeText::from)?;
+    let mut others = Vec::new();
+    for group in &policy.groups {
+        let Some(windows) = &group.windows else { continue };
+        let of = |why: &str| SafeText::new(&format!("the policy of group {}: {why}", group.group));
+        let zone = windows.zone.as_ref().map_err(|why| of(why.as_str()))?;
+        others.push(Calendar::new(&windows.weekly, zone, around).map_err(|why| of(&why))?);
+    }
+    Ok(own.and(others))
 }
 
 /// A freeze as instants.
@@ -56,8 +69,25 @@ pub(super) struct Freeze<'a> {
     pub from: Wall,
     pub until: Wall,
     pub reason: &'a SafeText,
-    /// `the site` or `this machine`.
-    pub whose: &'static str,
+    pub whose: Whose<'a>,
+}
+
+/// Who is frozen.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Whose<'a> {
+    Site,
+    Machine,
+    Group(&'a str),
+}
+
+impl fmt::Display for Whose<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Whose::Site | Whose::Group("all") => f.write_str("the site"),
+            Whose::Machine => f.write_str("this machine"),
+            Whose::Group(group) => write!(f, "group {group}"),
+        }
+    }
 }
 
 impl<'a> World<'a> {
@@ -78,9 +108,11 @@ impl<'a> World<'a> {
 
     /// The same where the windows of this policy are at hand.
     pub fn with(inputs: &'a Inputs<'a>, calendar: Windows<'a>, words: Words) -> World<'a> {
-        let site = inputs.instructions.site_freezes.iter().map(|f| (f, "the site"));
-        let own = inputs.policy.config.freezes.iter().map(|f| (f, "this machine"));
-        let freezes = site.chain(own).map(|(f, whose)| Freeze {
+        let site = inputs.instructions.site_freezes.iter().map(|f| (f, Whose::Site));
+        let own = inputs.policy.config.freezes.iter().map(|f| (f, Whose::Machine));
+        let groups = inputs.policy.groups.iter();
+        let groups = groups.flat_map(|group| group.freezes.iter().map(|f| (f, Whose::Group(&group.group))));
+        let freezes = site.chain(own).chain(groups).map(|(f, whose)| Freeze {
             from: f.from.resolve(inputs.zone),
             until: f.until.resolve(inputs.zone),
             reason: &f.reason,
@@ -167,6 +199,8 @@ pub(super) struct Subject<'a> {
     pub deferral: Option<&'a Deferrals>,
     /// What is known of its content.
     pub content: Option<&'a ContentFact>,
+    /// What its job says beside, where it is of an index.
+    pub delivery: Option<&'a Delivery>,
 }
 
 impl<'a> Subject<'a> {
@@ -174,17 +208,20 @@ impl<'a> Subject<'a> {
         let id = &request.request_id;
         let mandatory = request.mandatory_after.map(|w| w.resolve(inputs.zone));
         let expire = request.expire_after.map(|w| w.resolve(inputs.zone));
+        let delivery = inputs.instructions.index.as_ref().and_then(|index| index.deliveries.get(id));
+        let over = delivery.and_then(|delivery| delivery.spread).unwrap_or_default();
         Subject {
             entry,
             request,
             offer: request.offer_after.resolve(inputs.zone),
             mandatory,
-            starts: mandatory.map(|at| spread(inputs, at, expire)),
+            starts: mandatory.map(|at| spread(inputs, at, expire, over)),
             expire,
             newest: newest(inputs, id),
             adopted: inputs.history.adopted.get(id).copied(),
             deferral: inputs.history.deferrals.get(id),
             content: request.content_sha256.as_ref().and_then(|hash| inputs.facts.content.get(hash)),
+            delivery,
         }
     }
 
@@ -210,12 +247,13 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// When this machine's turn comes of what all machines have to run from the same time on. Where it expires before the
-/// whole spread is over, the machines share what there is.
-fn spread(inputs: &Inputs, mandatory: Wall, expire: Option<Wall>) -> Wall {
+/// When this machine's turn comes of what all machines have to run from the same time on, over the time of the
+/// configuration or that of the job, whichever is longer. Where it expires before the whole spread is over, the machines
+/// share what there is.
+fn spread(inputs: &Inputs, mandatory: Wall, expire: Option<Wall>, over: Duration) -> Wall {
     let config = &inputs.policy.config;
     let room = expire.map_or(Duration::MAX, |expire| between(mandatory, expire));
-    let part = config.machine.map(|id| id.part_of(config.run.spread.min(room)));
+    let part = config.machine.map(|id| id.part_of(config.run.spread.max(over).min(room)));
     // Whole seconds: that is what is shown of it.
     later(mandatory, Duration::from_secs(part.unwrap_or_default().as_secs()))
 }

@@ -166,6 +166,7 @@ impl Client {
             View::List
             | View::Show(_)
             | View::Explain(_)
+            | View::ExplainJob(_)
             | View::Status
             | View::Who
             | View::History(..)

@@ -6,7 +6,7 @@ use super::engine::Known;
 use super::footing::Footing;
 use super::ground;
 use super::history::{self, Adopt, Cause, InitOutcome, Lost};
-use super::share::job::{ShareNews, look_job, result_places};
+use super::share::job::{HeldIndex, ShareNews, look_job, result_places};
 use crate::clock::Wall;
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
@@ -147,7 +147,9 @@ fn not_adopted(lost: &Lost) -> Failure {
 
 /// What every place says of an earlier life of this machine, by the share reader, within its deadline.
 fn past(config: &Config) -> Vec<Told> {
-    let Some((job, deadline)) = look_job(config, true, Vec::new(), None) else { return Vec::new() };
+    let Some((job, deadline)) = look_job(config, true, Vec::new(), None, HeldIndex::default()) else {
+        return Vec::new();
+    };
     let why = match job.run(deadline) {
         Ok(ShareNews::Looked(looked)) => return looked.past,
         Ok(_) => "the share reader gave another answer than was asked for".into(),

@@ -6,6 +6,7 @@ use super::talk::protocol::busy;
 use super::talk::view::{SimulateDoc, SimulatedDoc, StepDoc};
 use crate::decision::simulate::{Situation, Timeline, simulate_while};
 use crate::error::{Exit, Failure, Result};
+use crate::terms::{Code, State};
 use crate::text::SafeText;
 
 /// The longest time that is simulated, in days.
@@ -26,7 +27,10 @@ pub fn run(situation: &Situation, wanted: &Wanted, go_on: &dyn Fn() -> bool) -> 
     let inputs = situation.inputs(wanted.from);
     let course = simulate_while(&inputs, wanted.from, wanted.until, &wanted.assume, go_on)
         .ok_or_else(|| busy("this simulation made room for another"))?;
-    let asked = |t: &&Timeline| wanted.request.is_none() || t.request_id == wanted.request;
+    let asked = |t: &&Timeline| match wanted.request {
+        Some(_) => t.request_id == wanted.request,
+        None => !is_for_others(t),
+    };
     let requests: Vec<SimulatedDoc> = course.timelines.iter().filter(asked).map(document).collect();
     if let (Some(id), true) = (wanted.request, requests.is_empty()) {
         return Err(Failure::new(
@@ -46,6 +50,14 @@ pub fn run(situation: &Situation, wanted: &Wanted, go_on: &dyn Fn() -> bool) -> 
         assumed: wanted.assume.words(&situation.instructions, &situation.facts),
         requests,
     })
+}
+
+/// A job of an index that is for others, all the time.
+fn is_for_others(timeline: &Timeline) -> bool {
+    let others = |step: &crate::decision::simulate::Step| {
+        step.state == State::NotApplicable && step.code == Some(Code::NotTargeted)
+    };
+    !timeline.changes.is_empty() && timeline.changes.iter().all(others)
 }
 
 fn document(timeline: &Timeline) -> SimulatedDoc {

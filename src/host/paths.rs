@@ -62,6 +62,10 @@ impl Layout {
     pub fn held_packages(&self) -> PathBuf {
         self.state.join("held.PACKAGES")
     }
+    /// `held`: what is in force of an index.
+    pub fn held_folder(&self) -> PathBuf {
+        self.state.join("held")
+    }
     /// `stage`
     pub fn stage(&self) -> PathBuf {
         self.state.join("stage")

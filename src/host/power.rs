@@ -25,17 +25,29 @@ pub struct HostFacts {
     pub power: Power,
     /// What else wants a restart, in words: evidence only, never a reason of its own.
     pub restart_wanted: Option<SafeText>,
+    /// The operating system's own name, e.g. `debian`; None: it does not say.
+    pub os: Option<SafeText>,
+    /// Its version, e.g. `13`; None: it does not say.
+    pub os_version: Option<SafeText>,
 }
 
 impl HostFacts {
     /// Of a machine with nothing in the way of a run, for simulations.
     pub fn quiet(started: Option<Wall>) -> HostFacts {
-        HostFacts { started, power: Power::Mains, restart_wanted: None }
+        HostFacts { started, power: Power::Mains, restart_wanted: None, os: None, os_version: None }
     }
 
     /// Of this machine now; the caller knows the clocks, and so when it started.
     pub fn now(started: Option<Wall>) -> HostFacts {
-        HostFacts { started, power: sys::power::source(), restart_wanted: restart_wanted() }
+        let (os, os_version) = sys::facts::system();
+        let said = |text: String| Some(SafeText::new(&text)).filter(|text| !text.is_empty());
+        HostFacts {
+            started,
+            power: sys::power::source(),
+            restart_wanted: restart_wanted(),
+            os: os.and_then(said),
+            os_version: os_version.and_then(said),
+        }
     }
 }
 

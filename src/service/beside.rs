@@ -56,6 +56,7 @@ impl Heavy {
             View::List
             | View::Show(_)
             | View::Explain(_)
+            | View::ExplainJob(_)
             | View::Status
             | View::Who
             | View::History(..)

@@ -10,6 +10,7 @@ pub mod content;
 pub mod expression;
 pub mod ids;
 pub mod index;
+pub mod indexed;
 pub mod instruction;
 pub(crate) mod lint;
 pub(crate) mod mif;

@@ -2,6 +2,7 @@
 //! given the highest one it has ever seen. Pure.
 
 use super::content;
+use super::indexed::verify;
 use super::instruction::ContentHash;
 use super::share::Found;
 use super::signed::published::SignedBy;
@@ -19,6 +20,9 @@ pub struct Publication {
     /// Of its bytes; of what is signed, of the bytes that are, since a signature over the same ones can be made anew. The same
     /// serial with other bytes is another publication.
     pub sha256: ContentHash,
+    /// It is an index: from the first one on, no instruction file is read any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub index: bool,
 }
 
 /// Records of earlier versions have no epoch, and are written as they were.
@@ -30,9 +34,21 @@ impl Publication {
     /// Of a file with this serial and these bytes, and of whoever signed it.
     pub fn of(signed: Option<&SignedBy>, serial: u64, bytes: &[u8]) -> Self {
         match signed {
-            Some(by) => Self { epoch: by.epoch, serial, sha256: by.sha256.clone() },
-            None => Self { epoch: 0, serial, sha256: content::hash_bytes(bytes) },
+            Some(by) => Self { epoch: by.epoch, serial, sha256: by.sha256.clone(), index: false },
+            None => Self { epoch: 0, serial, sha256: content::hash_bytes(bytes), index: false },
         }
+    }
+
+    /// Of an index: two of them with other signatures over the same bytes are one.
+    pub fn of_index(epoch: u64, serial: u64, bytes: &[u8]) -> Self {
+        let sha256 = content::hash_bytes(verify::signed_bytes(bytes));
+        Self { epoch, serial, sha256, index: true }
+    }
+
+    /// The name of the folder that holds it.
+    pub fn folder(&self) -> String {
+        let mark = self.sha256.as_str().get(..8).unwrap_or_default();
+        format!("{}-{}-{mark}", self.epoch, self.serial)
     }
 
     /// What orders publications: a new trust list begins its serials anew.
@@ -62,7 +78,10 @@ impl Publication {
 impl Found {
     /// As a machine remembers it.
     pub fn publication(&self) -> Publication {
-        Publication::of(self.signed.as_ref(), self.file.serial, &self.bytes)
+        match self.brought {
+            Some(_) => Publication::of_index(self.epoch(), self.file.serial, &self.bytes),
+            None => Publication::of(self.signed.as_ref(), self.file.serial, &self.bytes),
+        }
     }
 
     /// The higher, the better. An untrusted file with a high serial must not keep a trusted one out.
@@ -72,7 +91,8 @@ impl Found {
 
     /// The trust list that it was signed under; 0: nobody signed it.
     fn epoch(&self) -> u64 {
-        self.signed.as_ref().map_or(0, |by| by.epoch)
+        let signed = self.signed.as_ref().map(|by| by.epoch);
+        signed.or(self.index.as_ref().map(|index| index.epoch)).unwrap_or(0)
     }
 }
 
@@ -142,6 +162,8 @@ mod tests {
             packages: [].into(),
             unread: [].into(),
             signed: None,
+            brought: None,
+            index: None,
         }
     }
 

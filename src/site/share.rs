@@ -2,10 +2,17 @@
 //! instruction file in force. No state, no locks, no threads: the caller runs it where a share that hangs does no harm
 //! (PROMISES.md 4, P8).
 
+use super::content::hash_bytes;
 use super::ids::{MachineId, PackageId};
+use super::index;
+use super::indexed::compose::{Asked, compose};
+use super::indexed::parts::{Brought, Parts};
+use super::indexed::read::FromShare;
+use super::indexed::{InForce, store, verify};
 use super::instruction::parse::{Defaults, parse};
 use super::instruction::{self, InstructionFile};
 use super::package;
+use super::signed::Distrust;
 use super::signed::list::{self, TrustList};
 use super::signed::published::{self as signed, Judging, PackageFiles, Packages, SignedBy, Standing};
 use super::signed::signature::MAX_ARMOUR;
@@ -48,6 +55,10 @@ pub struct Looking<'a> {
     pub trusted: Option<Trusted>,
     /// Now.
     pub now: Wall,
+    /// Where this machine holds what it has got of an index; None: nowhere.
+    pub held: Option<&'a Path>,
+    /// It has accepted an index once, and reads no instruction file any more.
+    pub indexed: bool,
 }
 
 /// What a look at all shares gave.
@@ -94,6 +105,12 @@ pub struct Found {
     /// Who signed all that. Only whoever holds the trust list says it: it crosses to nobody.
     #[serde(skip)]
     pub signed: Option<SignedBy>,
+    /// Of an index: the parts that came with it. None: it is an instruction file.
+    #[serde(default)]
+    pub brought: Option<Brought>,
+    /// What the index says beside the requests. Whoever decides makes it of the bytes: it crosses to nobody.
+    #[serde(skip)]
+    pub index: Option<InForce>,
 }
 
 /// Why the newest look at the share gave no valid instruction file.
@@ -114,8 +131,9 @@ enum Answer {
 /// Looks at every configured share, one after the other.
 pub fn look(looking: &Looking<'_>) -> Look {
     let mut looking = looking.clone();
+    let held = looking.held.and_then(store::read).map(|held| held.parts).unwrap_or_default();
     let lists = if looking.trusted.is_some() { later_lists(&mut looking) } else { Vec::new() };
-    let answers = looking.shares.iter().map(|share| look_at(&looking, share)).collect();
+    let answers = looking.shares.iter().map(|share| look_at(&looking, share, &held)).collect();
     Look { lists, ..Look::of(answers) }
 }
 
@@ -203,7 +221,7 @@ fn progress(code: Code) -> u8 {
     }
 }
 
-fn look_at(looking: &Looking<'_>, share: &Path) -> Answer {
+fn look_at(looking: &Looking<'_>, share: &Path, held: &Parts) -> Answer {
     let root = match Folder::open(share) {
         Ok(root) => root,
         Err(e) => {
@@ -212,6 +230,17 @@ fn look_at(looking: &Looking<'_>, share: &Path) -> Answer {
             return Answer::Fault(code, vec![problem(code, share, &format!("the share: {e}{remedy}"))]);
         }
     };
+    match root.file(index::NAME) {
+        Ok(open) => return look_at_index(looking, share, &root, open, held),
+        Err(OpenError::Missing) if looking.indexed => {
+            let path = share.join(index::NAME);
+            let message =
+                "its index is gone: this machine takes what an index says and no instruction file any more";
+            return Answer::Fault(Code::ShareMissing, vec![problem(Code::ShareMissing, &path, message)]);
+        }
+        Err(OpenError::Missing) => {}
+        Err(e) => return fault(&e, &share.join(index::NAME)),
+    }
     let site = match site_of(&root) {
         Ok(site) => site,
         Err((code, problems)) => return Answer::Fault(code, problems),
@@ -267,6 +296,8 @@ fn look_at(looking: &Looking<'_>, share: &Path) -> Answer {
                         packages,
                         unread,
                         signed: Some(by),
+                        brought: None,
+                        index: None,
                     }));
                 }
                 Err(distrust) => {
@@ -299,6 +330,85 @@ fn look_at(looking: &Looking<'_>, share: &Path) -> Answer {
             packages: Packages::new(),
             unread: BTreeMap::new(),
             signed: None,
+            brought: None,
+            index: None,
+        }));
+    }
+    Answer::Fault(fault_of, problems)
+}
+
+/// An index, and of what it names what this machine has not got (SITE.md 2). Nothing else of the share is read then.
+fn look_at_index(
+    looking: &Looking<'_>,
+    share: &Path,
+    root: &Folder,
+    first: RegularFile,
+    held: &Parts,
+) -> Answer {
+    let path = share.join(index::NAME);
+    let machine = looking.machine;
+    let signed = looking.judge.mode == TrustMode::Signed;
+    let mut next = Some(first);
+    let (mut fault_of, mut problems) = (Code::Malformed, Vec::new());
+    // A publisher may be replacing it just now: what does not parse, or does not verify, is read again at once.
+    for _ in 0..2 {
+        let mut open = match next.take().map_or_else(|| root.file(index::NAME), Ok) {
+            Ok(open) => open,
+            Err(e) => return fault(&e, &path),
+        };
+        let bytes = match read_bounded(&mut open, index::MAX_BYTES) {
+            Ok(bytes) => bytes,
+            Err(e) => return fault(&e, &path),
+        };
+        let judged = match &looking.trusted {
+            Some(trusted) => verify::index(&bytes, trusted, looking.now, Standing::Offered)
+                .map(|(index, signer)| (index, Some(signer))),
+            // Where nobody's word counts nothing gets as far as a parser.
+            None if signed => Err(Distrust::new(Code::Unsigned, NO_LIST)),
+            None => verify::unsigned(&bytes, looking.now, Standing::Offered).map(|index| (index, None)),
+        };
+        let (index, signer) = match judged {
+            Ok((index, _)) if index.site != machine.site() => {
+                let message =
+                    format!("it is of site {}, and this machine is of site {}", index.site, machine.site());
+                return Answer::Fault(Code::Malformed, vec![problem(Code::Malformed, &path, &message)]);
+            }
+            Ok(judged) => judged,
+            Err(distrust) => {
+                fault_of = distrust.code;
+                problems = vec![problem(distrust.code, &path, distrust.why.as_str())];
+                continue;
+            }
+        };
+        let mut source = FromShare::new(root, held);
+        let asked =
+            Asked { machine, defaults: looking.defaults, trusted: looking.trusted.as_ref(), before: None };
+        let composed = compose(&index, &asked, &mut source);
+        let sha256 = hash_bytes(verify::signed_bytes(&bytes));
+        let signed =
+            signer.map(|signer| SignedBy { epoch: index.epoch, sha256, signer, packages: composed.packages });
+        return Answer::Found(Box::new(Found {
+            bytes,
+            file: composed.file,
+            trust: match &signed {
+                Some(by) => TrustVerdict::Trusted(by.words()),
+                None => looking.judge.publication(share, &[root], &[&open]),
+            },
+            share: share.to_owned(),
+            site_bytes: Vec::new(),
+            site: SiteFile {
+                site: index.site,
+                name: SafeText::default(),
+                polling_interval: None,
+                contact: None,
+                freezes: Vec::new(),
+                warnings: Vec::new(),
+            },
+            packages: Packages::new(),
+            unread: BTreeMap::new(),
+            signed,
+            brought: Some(source.brought),
+            index: Some(composed.index),
         }));
     }
     Answer::Fault(fault_of, problems)

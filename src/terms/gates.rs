@@ -107,13 +107,15 @@ table! {
         Source = "source" { overridable: false }
         /// The record is well-formed.
         Record = "record" { overridable: false }
+        /// For this machine, and its phase has come.
+        Target = "target" { overridable: false }
         /// Who published it.
         Trust = "trust" { overridable: false }
         /// This platform.
         Platform = "platform" { overridable: false }
         /// Automated and background.
         Kind = "kind" { overridable: false }
-        /// Not suspended, dependencies succeeded.
+        /// Not suspended, cancelled or superseded, dependencies succeeded.
         Job = "job" { overridable: false }
         /// Not attempted before.
         History = "history" { overridable: false }
@@ -135,7 +137,7 @@ table! {
         Clock = "clock" { overridable: true }
         /// Restart pending, power, disk.
         Host = "host" { overridable: true }
-        /// Configuration readable.
+        /// Configuration and policies of groups readable.
         Policy = "policy" { overridable: false }
         /// Content staged and verified.
         Content = "content" { overridable: false }
@@ -202,6 +204,20 @@ table! {
             brief: "command refused", listed: Listed::Brief,
             without: "had its command line been accepted", opens: "the publisher corrects the command line",
             remedy: "The publisher has to correct the command line or the program, or [execute] programs has to name it",
+        }
+        /// The job is for others.
+        NotTargeted = "not-targeted" {
+            gate: Gate::Target, leads_to: State::NotApplicable, passed_by: PassedBy::Nothing,
+            brief: "not for this machine", listed: Listed::Brief,
+            without: "had it been for this machine", opens: "the publisher makes this machine one of its targets",
+            remedy: "Only the publisher can make this machine one of its targets",
+        }
+        /// The job has not reached this machine yet.
+        PhaseNotReached = "phase-not-reached" {
+            gate: Gate::Target, leads_to: State::Scheduled, passed_by: PassedBy::Nothing,
+            brief: "its phase has not come", listed: Listed::Brief,
+            without: "had its phase come", opens: "the publisher advances the job",
+            remedy: "Wait until the publisher advances the job to the next phase",
         }
         /// No signature where one is required.
         Unsigned = "unsigned" {
@@ -293,6 +309,20 @@ table! {
             brief: "suspended", listed: Listed::Brief,
             without: "had the job not been suspended", opens: "the publisher resumes the job",
             remedy: "Only the publisher can resume the job",
+        }
+        /// Cancelled by the publisher, for good.
+        Cancelled = "cancelled" {
+            gate: Gate::Job, leads_to: State::NotApplicable, passed_by: PassedBy::Nothing,
+            brief: "cancelled", listed: Listed::Brief,
+            without: "had the job not been cancelled", opens: "the publisher sends it again",
+            remedy: "The publisher has cancelled the job for good; only a new job can bring it back",
+        }
+        /// A newer job that replaces it is done here.
+        Superseded = "superseded" {
+            gate: Gate::Job, leads_to: State::NotApplicable, passed_by: PassedBy::Nothing,
+            brief: "superseded", listed: Listed::Brief,
+            without: "had no newer job replaced it", opens: "the job that replaced it is no longer done",
+            remedy: "The job that replaces it has succeeded on this machine: there is nothing to do",
         }
         /// A request it depends on has not succeeded.
         Dependency = "dependency" {

@@ -83,6 +83,7 @@ fn instructions(config: &Config) -> Instructions {
         trust: TrustVerdict::Trusted("a bench".into()),
         source: None,
         signed: None,
+        index: None,
         site_freezes: vec![
             freeze("2026-12-24T00:00:00", "2027-01-02T00:00:00"),
             freeze("2026-11-26T08:00:00", "2026-11-26T20:00:00"),
@@ -209,7 +210,7 @@ fn main() {
         vec!["Sat 22:00-06:00".into(), "Sun 22:00-06:00".into(), "Wed 20:00-23:00".into()];
     let zone = Zone::from_posix("Europe/Berlin", "CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
     let (mut instructions, history, facts) = (instructions(&config), history(), facts());
-    let policy = Policy { config, unreadable: None, window_zone: Ok(zone.clone()) };
+    let policy = Policy { config, unreadable: None, window_zone: Ok(zone.clone()), groups: Vec::new() };
     for (when, at) in [
         ("none mandatory yet", now()),
         ("half of them mandatory", "2026-12-14T12:00:00Z".parse().unwrap()),

@@ -22,6 +22,7 @@ mod hang;
 mod history;
 mod identity;
 mod idle;
+mod indexed;
 mod input;
 mod next;
 mod output;

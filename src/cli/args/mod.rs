@@ -17,7 +17,8 @@ pub use key::{FolderArgs, KeyArgs, KeyVerb, PartArg, RoleArg, SignArgs};
 pub use machine::{AdoptArg, DemoArgs, InitArgs, ServiceArgs, ServiceVerb};
 pub use site::{ImportArgs, PackageArgs, PackageVerb, SiteArgs, SiteVerb};
 pub use views::{
-    AuditArgs, AuditVerb, HelpArgs, HistoryArgs, LevelArg, ListArgs, LogArgs, OneRequest, SimulateArgs,
+    AuditArgs, AuditVerb, ExplainArgs, Explained, HelpArgs, HistoryArgs, LevelArg, ListArgs, LogArgs,
+    OneRequest, SimulateArgs,
 };
 
 use super::host_name::HostName;
@@ -127,7 +128,7 @@ pub enum Verb {
     /// One request in full
     Show(OneRequest),
     /// Why it has not run, when it will, and what you may do about it
-    Explain(OneRequest),
+    Explain(ExplainArgs),
     /// What will run when in the next days, what never will, and why
     Simulate(SimulateArgs),
     /// Run a request now, or in its turn where another package runs

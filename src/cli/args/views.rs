@@ -1,9 +1,10 @@
 //! Arguments of the verbs that show something: list, show, explain, simulate, log, history, audit.
 
 use super::suggest::{self, Suggested};
-use crate::site::ids::RequestId;
+use crate::site::ids::{JobId, RequestId};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Which requests `pcm list` shows.
 #[derive(Debug, Clone, Default, Args)]
@@ -32,6 +33,34 @@ pub struct OneRequest {
     /// Request id, e.g. BP0000Y
     #[arg(value_name = "REQUEST")]
     pub request: RequestId,
+}
+
+/// `pcm explain`
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// Request id, e.g. BP0000Y, or job id, e.g. BP0000AA: also that of a job that is for other machines
+    #[arg(value_name = "REQUEST")]
+    pub request: Explained,
+}
+
+/// What is to be explained.
+#[derive(Debug, Clone, Copy)]
+pub enum Explained {
+    /// A request of this machine.
+    Request(RequestId),
+    /// A job of the index.
+    Job(JobId),
+}
+
+impl FromStr for Explained {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let job = text.parse().map(Explained::Job);
+        text.parse().map(Explained::Request).or(job).map_err(|_| {
+            format!("{text:?} is neither a request id nor a job id: wanted 7 or 8 of A-Z and 0-9, like BP0000Y or BP0000AA")
+        })
+    }
 }
 
 /// `pcm simulate`

@@ -125,7 +125,7 @@ pub fn status(doc: &StatusDoc, look: &Look) -> Page {
         PollingBy::Site => format!(", every {every} as the site says"),
         PollingBy::Default => format!(", every {every} by default"),
     });
-    let trust = match doc.trust.as_str() {
+    let trust = match doc.trust.mode.as_str() {
         "permissions" => "UNSIGNED: who may write to the share decides what runs here".to_owned(),
         other => other.to_owned(),
     };

@@ -16,7 +16,13 @@ use std::time::Duration;
 /// `pcm explain`: state, why, next run, gates, what may be done.
 pub fn explain(doc: &ExplainDoc, look: &Look) -> Page {
     let mut page = Page::new(look.width);
-    page.strong(format!("{} {} {}.", doc.request_id, doc.package, state_words(doc.state)));
+    let id = doc.request_id.map(|id| id.to_string());
+    let id = id.or_else(|| doc.job_id.map(|job| format!("job {job}"))).unwrap_or_default();
+    page.strong(format!("{id} {} {}.", doc.package, state_words(doc.state)));
+    if let Some(by) = &doc.targeted_by {
+        let job = doc.job_id.map(|job| format!("Job {job} is")).unwrap_or_else(|| "It is".to_owned());
+        page.line(format!("{job} for this machine by {by}."));
+    }
     let why = why(doc, look);
     if !why.is_empty() {
         page.line(why);
@@ -32,7 +38,9 @@ pub fn explain(doc: &ExplainDoc, look: &Look) -> Page {
     past(&mut page, doc, look);
     page.blank();
     gates(&mut page, &doc.gates, look);
-    allowed(&mut page, doc.request_id, &doc.allowed, look);
+    if let Some(id) = doc.request_id {
+        allowed(&mut page, id, &doc.allowed, look);
+    }
     page
 }
 

@@ -51,6 +51,7 @@ fn request(id: &str, package: &str, state: State, why: &str) -> RequestDoc {
         result: None,
         run: None,
         seen: None,
+        of_job: OfJob::default(),
     }
 }
 
@@ -103,6 +104,7 @@ fn list_doc() -> ListDoc {
             request("BP00007", "Printer driver", State::Failed, "exit 17 after 41s"),
             rejected,
         ],
+        of_index: OfIndex::default(),
     }
 }
 
@@ -129,7 +131,9 @@ fn explain_doc() -> ExplainDoc {
     ExplainDoc {
         queue_position: None,
         queued: None,
-        request_id: "BP0000Y".parse().unwrap(),
+        request_id: Some("BP0000Y".parse().unwrap()),
+        job_id: Some("BP0000AA".parse().unwrap()),
+        targeted_by: None,
         package: "Acme Workstation 4.0".into(),
         state: State::Waiting,
         next_run: None,

@@ -93,7 +93,7 @@ impl App {
             Overlay::Explain(request, _) => {
                 let held = self.data.explain.as_ref().filter(|(known, _)| known == request);
                 let Some(doc) = held.and_then(|(_, held)| held.value.as_ref()) else { return Vec::new() };
-                let mut lines = vec![safe!("{} {}: {}: {}", doc.request_id, doc.package, doc.state, doc.why)];
+                let mut lines = vec![safe!("{request} {}: {}: {}", doc.package, doc.state, doc.why)];
                 let pair = |at| crate::text::pair(at, doc.latest, |at| stamp(at, zone));
                 lines.extend(doc.next_run.map(|at| safe!("next run {}", pair(at))));
                 lines.extend(doc.gates.iter().map(gate_line));

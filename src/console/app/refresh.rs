@@ -187,7 +187,7 @@ impl App {
                 self.data.explain = Some((*request, held));
             }
             // The console never asks for it.
-            Question::View(Seen::AuditVerify) => {}
+            Question::View(Seen::AuditVerify | Seen::ExplainJob(_)) => {}
             Question::Change(change) => {
                 self.asks.ask_anew();
                 self.told(id, change.what.verb(), answer, now);

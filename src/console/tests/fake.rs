@@ -57,6 +57,7 @@ pub fn id(text: &str) -> RequestId {
 impl Fake {
     pub fn new() -> Fake {
         let list = ListDoc {
+            of_index: Default::default(),
             machine: Some("BP004000".parse().unwrap()),
             site: Some("BP0".parse().unwrap()),
             source: Some("/mnt/sms_shr".into()),
@@ -404,12 +405,15 @@ impl Ask for Fake {
             View::Status => Answer::Status(self.status.lock().unwrap().clone()),
             View::Who => Answer::Who(self.who.lock().unwrap().clone()),
             View::Show(request) => Answer::Show(Box::new(self.show(*request).ok_or_else(missing)?)),
+            View::ExplainJob(_) => return Err(missing()),
             View::Explain(request) => {
                 let show = self.show(*request).ok_or_else(missing)?;
                 Answer::Explain(ExplainDoc {
                     queue_position: None,
                     queued: None,
-                    request_id: *request,
+                    request_id: Some(*request),
+                    job_id: show.request.job_id,
+                    targeted_by: None,
                     package: show.request.package.clone(),
                     state: show.request.state,
                     next_run: show.request.next_run,

@@ -139,7 +139,7 @@ fn first(app: &App, now: Wall, tight: usize) -> Line {
     if app.options.read_only || app.data.status.value.as_ref().is_some_and(|s| !s.may_operate) {
         line.push(" [RO]", Scope::HeaderMark);
     }
-    if app.data.status.value.as_ref().is_some_and(|s| s.trust.as_str() == "permissions") {
+    if app.data.status.value.as_ref().is_some_and(|s| s.trust.mode.as_str() == "permissions") {
         line.push(" UNSIGNED", Scope::HeaderMark);
     }
     line.push(gap, Scope::Header);

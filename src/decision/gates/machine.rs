@@ -76,9 +76,22 @@ pub(super) fn clock(world: &World) -> GateResult {
 pub(super) fn policy(world: &World) -> GateResult {
     let gate = Gate::Policy;
     let windows = world.calendar.as_ref().as_ref().err();
-    match world.inputs.policy.unreadable.as_ref().or(windows) {
+    let groups = || world.inputs.policy.groups.iter();
+    let group = groups().find_map(|group| group.unreadable.as_ref());
+    match world.inputs.policy.unreadable.as_ref().or(group).or(windows) {
         Some(why) => block(gate, Code::PolicyUnreadable, Change::Event, world.tell(|| why.clone())),
-        None => pass(gate, Change::Event, world.tell(|| "the configuration is readable")),
+        None => {
+            let evidence = world.tell(|| {
+                let names: Vec<&str> = groups().map(|group| group.group.as_str()).collect();
+                match names.is_empty() {
+                    true => "the configuration is readable".to_owned(),
+                    false => {
+                        format!("the configuration is readable; policies of groups: {}", names.join(", "))
+                    }
+                }
+            });
+            pass(gate, Change::Event, evidence)
+        }
     }
 }
 

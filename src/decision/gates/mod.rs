@@ -1,4 +1,5 @@
-//! The gates (DESIGN.md 4), in the order in which they are shown: `published` looks at what came from the share, `past`
+//! The gates (DESIGN.md 4), in the order in which they are shown: `published` looks at what came from the share,
+//! `target` at whom it is for, `past`
 //! at history, `times` at the clock, `machine` and `host` at this computer; `queue` says which of them an operator's run
 //! waits for. Each gate is one function from world and
 //! request to a verdict with its code, its evidence in words where the world wants to be told, and when it can next
@@ -9,6 +10,7 @@ mod machine;
 mod past;
 mod published;
 pub(super) mod queue;
+mod target;
 mod times;
 mod turn;
 
@@ -21,6 +23,7 @@ use crate::text::SafeText;
 
 pub(super) use host::once_settled;
 pub(super) use published::platforms;
+pub(super) use target::waits_for_package;
 pub(super) use times::opening;
 use turn::Older;
 
@@ -58,10 +61,11 @@ impl<'w> Gates<'w> {
         let judge = |gate: &Gate| match gate {
             Gate::Source => self.source.clone(),
             Gate::Record => published::record(world, subject),
+            Gate::Target => target::target(world, subject),
             Gate::Trust => published::trust(world, subject),
             Gate::Platform => published::platform(world, subject),
             Gate::Kind => published::kind(world, subject),
-            Gate::Job => published::job(world, subject),
+            Gate::Job => target::job(world, subject),
             Gate::History => past::history(world, subject),
             Gate::Offer => times::offer(world, subject),
             Gate::Expiry => times::expiry(world, subject),
@@ -119,7 +123,8 @@ impl<'w> Gates<'w> {
             Gate::Clock => self.clock.clone(),
             Gate::Policy => self.policy.clone(),
             Gate::Executor => machine::executor(world, rejected.request_id.as_ref()),
-            gate @ (Gate::Platform
+            gate @ (Gate::Target
+            | Gate::Platform
             | Gate::Kind
             | Gate::Job
             | Gate::Offer

@@ -1,10 +1,11 @@
-//! Gates about what came from the share: source, record, trust, platform, kind, job.
+//! Gates about what came from the share: source, record, trust, platform, kind.
 
 use super::super::model::{Change, GateResult};
-use super::super::world::{Subject, World, newest};
+use super::super::world::{Subject, World};
 use super::{block, pass, unknown};
 use crate::clock::{Wall, between};
 use crate::site::content::ContentFact;
+use crate::site::ids::PackageId;
 use crate::site::signed::published::SignedBy;
 use crate::site::signed::signers::Signer;
 use crate::site::trust::TrustVerdict;
@@ -95,12 +96,26 @@ pub(super) fn record(world: &World, subject: &Subject) -> GateResult {
         let evidence = world.tell(|| format!("its program cannot be started: {why}"));
         return block(Gate::Record, Code::CommandRefused, Change::Event, evidence);
     }
-    pass(Gate::Record, Change::Event, world.tell(|| format!("well-formed, line {}", subject.request.line)))
+    let place = || match subject.delivery {
+        Some(delivery) => format!("well-formed, revision {} of job {}", delivery.revision, delivery.job_id),
+        None => format!("well-formed, line {}", subject.request.line),
+    };
+    pass(Gate::Record, Change::Event, world.tell(place))
 }
 
 /// Who published it, and whether somebody else could have written its files.
 pub(super) fn trust(world: &World, subject: &Subject) -> GateResult {
     let file = of_file(world);
+    if file.code.is_none()
+        && let Some(delivery) = subject.delivery
+    {
+        if let Some(distrust) = &delivery.distrust {
+            return block(Gate::Trust, distrust.code, Change::Event, world.tell(|| distrust.why.clone()));
+        }
+        if let Some(why) = below_what_ran(world, subject.request.package_id, delivery.release) {
+            return block(Gate::Trust, Code::PackageWithdrawn, Change::Event, world.tell(|| why));
+        }
+    }
     if file.code.is_none()
         && let Some(by) = &world.inputs.instructions.signed
     {
@@ -153,6 +168,14 @@ fn key(world: &World, signer: &Signer, words: impl FnOnce(Option<Wall>) -> Strin
     }
 }
 
+/// Why a machine that has run a higher release of a package does not run this one.
+fn below_what_ran(world: &World, package: PackageId, release: u64) -> Option<String> {
+    let attempts = world.inputs.history.attempts.values().flatten();
+    let highest = attempts.filter(|a| a.package_id == package).filter_map(|a| a.release).max();
+    let highest = highest.filter(|highest| release < *highest)?;
+    Some(format!("release {release} of {package} is below {highest}, which ran on this machine"))
+}
+
 /// Whether a package's signer stands for what a request runs.
 fn of_package(world: &World, subject: &Subject, by: &SignedBy, file: GateResult) -> GateResult {
     let closed = |code, why: SafeText| block(Gate::Trust, code, Change::Event, world.tell(|| why));
@@ -162,11 +185,7 @@ fn of_package(world: &World, subject: &Subject, by: &SignedBy, file: GateResult)
         None => return closed(Code::Unsigned, "nobody signed what it runs".into()),
     };
     let package = subject.request.package_id;
-    let attempts = world.inputs.history.attempts.values().flatten();
-    let highest = attempts.filter(|a| a.package_id == package).filter_map(|a| a.release).max();
-    if let Some(highest) = highest.filter(|highest| vouched.release < *highest) {
-        let why =
-            format!("release {} of {package} is below {highest}, which ran on this machine", vouched.release);
+    if let Some(why) = below_what_ran(world, package, vouched.release) {
         return closed(Code::PackageWithdrawn, why.into());
     }
     let own = key(world, &vouched.signer, |_| {
@@ -218,29 +237,4 @@ pub(super) fn kind(world: &World, subject: &Subject) -> GateResult {
     } else {
         pass(gate, Change::Never, world.tell(|| "automated background task"))
     }
-}
-
-/// Not suspended, and all it depends on has succeeded.
-pub(super) fn job(world: &World, subject: &Subject) -> GateResult {
-    let (gate, request) = (Gate::Job, subject.request);
-    if request.suspended {
-        let evidence =
-            world.tell(|| format!("the publisher suspended job {} (line {})", request.job_id, request.line));
-        return block(gate, Code::Suspended, Change::Event, evidence);
-    }
-    let missing = request.depends_on.iter().find(|id| world.succeeded(id) != Some(true));
-    if let Some(id) = missing {
-        let evidence = world.tell(|| match newest(world.inputs, id) {
-            Some(attempt) => {
-                format!("{id} has to succeed first; it is {} (attempt {})", attempt.state, attempt.number)
-            }
-            None => format!("{id} has to succeed first; it was never run on this machine"),
-        });
-        return block(gate, Code::Dependency, Change::Event, evidence);
-    }
-    let evidence = match request.depends_on.is_empty() {
-        true => "active, depends on nothing",
-        false => "active, all it depends on has succeeded",
-    };
-    pass(gate, Change::Event, world.tell(|| evidence))
 }

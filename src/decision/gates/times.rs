@@ -122,6 +122,15 @@ pub(super) fn window(world: &World, subject: &Subject, opening: Option<Opening>)
     let (gate, now, need) = (Gate::Window, world.now, subject.request.max_run_time);
     let zone = world.inputs.policy.window_zone.as_ref().unwrap_or(world.inputs.zone);
     let stamp = |at: Wall| stamp(at, zone);
+    // Which groups have a say in it.
+    let whose = || {
+        let groups = world.inputs.policy.groups.iter().filter(|group| group.windows.is_some());
+        let names: Vec<&str> = groups.map(|group| group.group.as_str()).collect();
+        match names.is_empty() {
+            true => String::new(),
+            false => format!(" (with the windows of groups: {})", names.join(", ")),
+        }
+    };
     match opening {
         None => {
             let why = || world.calendar.as_ref().as_ref().err().cloned().unwrap_or_default();
@@ -136,32 +145,34 @@ pub(super) fn window(world: &World, subject: &Subject, opening: Option<Opening>)
         Some(Opening::Open { until }) => {
             // Exactly long enough still fits; a second later it does not.
             let closes = later(earlier(until, need), Duration::from_secs(1));
-            let evidence =
-                world.tell(|| format!("open until {}; it may take {}", stamp(until), duration(need)));
+            let evidence = world
+                .tell(|| format!("open until {}; it may take {}{}", stamp(until), duration(need), whose()));
             pass(gate, Change::At(closes), evidence)
         }
         Some(Opening::TooShort { until, next }) => {
             let evidence = world.tell(|| {
                 format!(
-                    "open until {}: {} left, it may take {}; the next one long enough opens {}",
+                    "open until {}: {} left, it may take {}; the next one long enough opens {}{}",
                     stamp(until),
                     duration(between(now, until)),
                     duration(need),
-                    stamp(next)
+                    stamp(next),
+                    whose()
                 )
             });
             block(gate, Code::WindowTooShort, Change::At(next), evidence)
         }
         Some(Opening::Closed { next }) => {
             let evidence = world.tell(|| {
-                format!("closed; the next one long enough for {} opens {}", duration(need), stamp(next))
+                let (need, next) = (duration(need), stamp(next));
+                format!("closed; the next one long enough for {need} opens {next}{}", whose())
             });
             block(gate, Code::WindowClosed, Change::At(next), evidence)
         }
         Some(Opening::NeverFits { longest }) => {
             let evidence = world.tell(|| {
                 let (need, longest) = (duration(need), duration(longest));
-                format!("it may take {need}; the longest maintenance window is {longest}")
+                format!("it may take {need}; the longest maintenance window is {longest}{}", whose())
             });
             block(gate, Code::WindowNeverFits, Change::Never, evidence)
         }

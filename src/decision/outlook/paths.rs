@@ -4,7 +4,7 @@
 //! bring another one forward is seen too.
 
 use super::super::countdown::latest_notice;
-use super::super::gates::{Gates, once_settled, opening};
+use super::super::gates::{Gates, once_settled, opening, waits_for_package};
 use super::super::model::{Change, Facts, GateResult, Inputs, NextRun, RestartRule};
 use super::super::restart::{deferred_until, pending_restart, restarts_at};
 use super::super::world::{Subject, Words, World, newest, running};
@@ -141,6 +141,7 @@ impl<'w> Paths<'w> {
                 world.inputs.history.queue.iter().any(|queued| queued.request == request.request_id);
             let opens = subject.by_itself()
                 && !in_queue
+                && !waits_for_package(world, &subject)
                 && once_settled(world, &subject).verdict == Verdict::Pass
                 && gates().iter().all(opens);
             if opens {

@@ -54,9 +54,11 @@ pub(super) fn policy_of(inputs: &Inputs, assumptions: &Assumptions) -> Policy {
     let mut policy = inputs.policy.clone();
     if let Some(windows) = &assumptions.windows {
         policy.config.windows.weekly.clone_from(windows);
+        policy.groups.iter_mut().for_each(|group| group.windows = None);
     }
     if assumptions.without.contains(&Obstacle::Freeze) {
         policy.config.freezes.clear();
+        policy.groups.iter_mut().for_each(|group| group.freezes.clear());
     }
     policy
 }

@@ -17,6 +17,8 @@ mod simulate;
 mod standstill;
 mod states;
 mod stepping;
+mod target;
+mod together;
 mod turn;
 mod windows;
 mod worlds;

@@ -144,6 +144,7 @@ impl Scene {
                 source: Some("/mnt/sms_shr".into()),
                 signed: None,
                 site_freezes: Vec::new(),
+                index: None,
             },
             history: HistoryView::default(),
             facts: Facts {
@@ -162,7 +163,12 @@ impl Scene {
                 unstartable: BTreeMap::new(),
                 programs: Vec::new(),
             },
-            policy: Policy { config: Config::default(), unreadable: None, window_zone: Ok(Zone::utc()) },
+            policy: Policy {
+                config: Config::default(),
+                unreadable: None,
+                window_zone: Ok(Zone::utc()),
+                groups: Vec::new(),
+            },
             zone: Zone::utc(),
             now: now(),
         }

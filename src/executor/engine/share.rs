@@ -133,7 +133,7 @@ impl Executor {
         let found = self.known.offered(serial)?.clone();
         let publication = found.publication();
         let keep = Keep::of(&found);
-        self.world.hold(&keep.file, &keep.site, &keep.packages).map_err(|why| not_recorded(&why))?;
+        keep.hold(&*self.world).map_err(|why| not_recorded(&why))?;
         self.unkept = None;
         self.known.accept(found);
         self.change(|history| history.accept_publication(now, &publication, &actor.name))?;
@@ -188,7 +188,7 @@ impl Executor {
     /// stay in force. On a full disk that is tried again with the next look.
     fn keep(&mut self, now: Wall) {
         let Some(keep) = &self.unkept else { return };
-        match self.world.hold(&keep.file, &keep.site, &keep.packages) {
+        match keep.hold(&*self.world) {
             Ok(()) => self.unkept = None,
             Err(why) => self.journal.error(now, &why),
         }

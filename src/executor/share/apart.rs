@@ -128,7 +128,8 @@ struct Part {
 
 /// The looks at each place of a look. Empty: it is another job.
 fn parts(job: &ShareJob) -> Vec<Part> {
-    let ShareJob::Look { shares, machine, trust, max_run_time, programs, past, reports, trusted } = job
+    let ShareJob::Look { shares, machine, trust, max_run_time, programs, past, reports, trusted, index } =
+        job
     else {
         return Vec::new();
     };
@@ -150,6 +151,7 @@ fn parts(job: &ShareJob) -> Vec<Part> {
             past: only(asks_past),
             reports: reports.iter().filter(|(report, _)| report == place).take(1).cloned().collect(),
             trusted: trusted.clone(),
+            index: index.clone(),
         };
         Part { place: place.clone(), is_share, asks_past, job }
     };
@@ -249,6 +251,7 @@ mod tests {
             past: paths(past),
             reports: paths(reports).into_iter().map(|place| (place, None)).collect(),
             trusted: None,
+            index: super::super::job::HeldIndex::default(),
         }
     }
 

@@ -11,8 +11,8 @@ use crate::executor::history::{self};
 use crate::host::account::Account;
 use crate::host::open::Folder;
 use crate::host::{facts, helper};
-use crate::site::content::{ContentFact, Seal, Stands};
-use crate::site::ids::{MachineId, PackageId};
+use crate::site::content::{ContentFact, Seal, Shelf, Stands};
+use crate::site::ids::MachineId;
 use crate::site::instruction::ContentHash;
 use crate::site::instruction::parse::Defaults;
 use crate::site::own_report::{self, OwnReport, Stood};
@@ -49,13 +49,15 @@ pub enum ShareJob {
         reports: Vec<(PathBuf, Option<Stood>)>,
         /// Whose signatures count, in mode `signed`.
         trusted: Option<Material>,
+        /// What this machine has got of an index.
+        index: HeldIndex,
     },
     /// Copy and verify one package.
     Stage {
         /// From where.
         share: PathBuf,
-        /// Which.
-        package: PackageId,
+        /// Where on it.
+        at: Shelf,
         /// What its `CONTENT` must hash to.
         hash: ContentHash,
         /// To where.
@@ -112,6 +114,15 @@ pub enum ShareJob {
     },
 }
 
+/// What a machine has got of an index, for whoever reads a share.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldIndex {
+    /// The folder that holds it; None: nothing is held.
+    pub dir: Option<PathBuf>,
+    /// An index was accepted once: no instruction file is read any more.
+    pub only: bool,
+}
+
 /// What came of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum ShareNews {
@@ -163,7 +174,17 @@ impl ShareJob {
     /// Carries it out here and now. May hang with the share.
     pub(super) fn carry_out(&self) -> ShareNews {
         match self {
-            ShareJob::Look { shares, machine, trust, max_run_time, programs, past, reports, trusted } => {
+            ShareJob::Look {
+                shares,
+                machine,
+                trust,
+                max_run_time,
+                programs,
+                past,
+                reports,
+                trusted,
+                index,
+            } => {
                 let (judge, machine) = (&Judge::of(*trust), *machine);
                 let defaults = &Defaults { max_run_time: *max_run_time, programs: programs.clone() };
                 let look = share::look(&Looking {
@@ -173,16 +194,18 @@ impl ShareJob {
                     defaults,
                     trusted: trusted.as_ref().and_then(|material| material.open().ok()),
                     now: facts::now(),
+                    held: index.dir.as_deref(),
+                    indexed: index.only,
                 });
                 let (past, reports) = (past::look(past, machine), own_report::look(reports, machine, judge));
                 ShareNews::Looked(Box::new(Looked { look, past, reports }))
             }
-            ShareJob::Stage { share, package, hash, stage, trust, unless } => {
+            ShareJob::Stage { share, at, hash, stage, trust, unless } => {
                 let judge = &Judge::of(*trust);
-                if unless.as_ref().is_some_and(|then| content::stands_still(share, *package, then, judge)) {
+                if unless.as_ref().is_some_and(|then| content::stands_still(share, *at, hash, then, judge)) {
                     return ShareNews::Unchanged;
                 }
-                match content::stage(share, *package, hash, stage, judge) {
+                match content::stage(share, *at, hash, stage, judge) {
                     Ok(()) => ShareNews::Staged(hash.clone(), ContentFact::Staged, None),
                     Err(not) => ShareNews::Staged(hash.clone(), not.fact, not.over),
                 }
@@ -261,6 +284,7 @@ pub fn look_job(
     past: bool,
     reports: Vec<(PathBuf, Option<Stood>)>,
     trusted: Option<Material>,
+    index: HeldIndex,
 ) -> Option<(ShareJob, Duration)> {
     let past = if past { result_places(config) } else { Vec::new() };
     let places = config.shares.len().max(past.len());
@@ -273,6 +297,7 @@ pub fn look_job(
         past,
         reports,
         trusted,
+        index,
     };
     Some((job, look_deadline(places, config.share.timeout)))
 }

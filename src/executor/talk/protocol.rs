@@ -6,7 +6,7 @@ use crate::clock::{Monotonic, Wall};
 use crate::decision::simulate::Assumptions;
 use crate::decision::{Replace, RestartVerb, Verb};
 use crate::error::{Exit, Failure};
-use crate::site::ids::{MachineId, RequestId};
+use crate::site::ids::{JobId, MachineId, RequestId};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -61,6 +61,8 @@ pub enum View {
     Show(RequestId),
     /// One request's gates and what may be done.
     Explain(RequestId),
+    /// The same of a job, also of one that is for others.
+    ExplainJob(JobId),
     /// The machine at a glance.
     Status,
     /// Who is logged on.
@@ -82,6 +84,7 @@ impl View {
             View::Show(request) | View::Explain(request) => Some(*request),
             View::Simulate(wanted) => wanted.request,
             View::List
+            | View::ExplainJob(_)
             | View::Status
             | View::Who
             | View::History(..)

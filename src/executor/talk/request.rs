@@ -69,6 +69,23 @@ pub struct RequestDoc {
     /// The same with whose it is.
     #[serde(default)]
     pub queued: Option<QueuedDoc>,
+    /// Of a job of an index.
+    #[serde(flatten)]
+    pub of_job: OfJob,
+}
+
+/// What a request is of, under an index.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct OfJob {
+    /// Of the job's file.
+    #[serde(default)]
+    pub revision: Option<u64>,
+    /// The share of its machines that the job has reached, in percent.
+    #[serde(default)]
+    pub phase_percent: Option<f64>,
+    /// Of the package, also where a signed instruction file names it.
+    #[serde(default)]
+    pub release: Option<u64>,
 }
 
 /// An operator's run that waits in the queue.
@@ -237,8 +254,15 @@ pub struct DeferralDoc {
 /// `explain`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExplainDoc {
-    /// Which.
-    pub request_id: RequestId,
+    /// Which; None: a job that cannot be read does not say it.
+    pub request_id: Option<RequestId>,
+    /// Its job.
+    #[serde(default)]
+    pub job_id: Option<JobId>,
+    /// The one of the job's targets that means this machine, and the condition that it meets; None: there is no index, or the
+    /// job is for others.
+    #[serde(default)]
+    pub targeted_by: Option<SafeText>,
     /// The package's name.
     pub package: SafeText,
     /// Its state.

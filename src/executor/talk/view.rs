@@ -34,6 +34,23 @@ pub struct ListDoc {
     pub problems: Vec<Problem>,
     /// In the order in which they are shown: running, then by mandatory time, then by id.
     pub requests: Vec<RequestDoc>,
+    /// Of what is in force beside its serial.
+    #[serde(flatten)]
+    pub of_index: OfIndex,
+}
+
+/// What is in force beside its serial.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct OfIndex {
+    /// The trust list that it was published under; None: an instruction file that nobody signed.
+    #[serde(default)]
+    pub epoch: Option<u64>,
+    /// When the index was issued; None: it is an instruction file.
+    #[serde(default)]
+    pub index_issued: Option<Wall>,
+    /// Until when it is good, where it says so.
+    #[serde(default)]
+    pub valid_until: Option<Wall>,
 }
 
 /// Whether a service holds the executor.
@@ -61,6 +78,31 @@ pub struct SignedDoc {
     pub serial: u64,
     /// The highest epoch and serial that this machine has seen.
     pub highest: Option<(u64, u64)>,
+}
+
+/// What makes what is in force believable.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustDoc {
+    /// `signed` or `permissions`.
+    pub mode: SafeText,
+    /// The fingerprint of the publisher's key; None: nobody signed it.
+    pub key: Option<SafeText>,
+    /// Whose it is.
+    pub principal: Option<SafeText>,
+    /// Until when the publication is good.
+    pub valid_until: Option<Wall>,
+    /// The trust list that it was published under; 0: it was not signed.
+    pub epoch: Option<u64>,
+    /// Of the publication.
+    pub serial: Option<u64>,
+    /// The highest epoch and serial that this machine has seen.
+    pub highest: Option<(u64, u64)>,
+}
+
+impl From<&str> for TrustDoc {
+    fn from(mode: &str) -> Self {
+        Self { mode: SafeText::new(mode), ..Self::default() }
+    }
 }
 
 /// `status`
@@ -117,8 +159,8 @@ pub struct StatusDoc {
     pub frozen_until: Option<Wall>,
     /// When a share was last seen with a valid file.
     pub polled_at: Option<Wall>,
-    /// `signed` or `permissions`: the latter is shown as a standing UNSIGNED mark.
-    pub trust: SafeText,
+    /// In which mode, and who signed what is in force: `permissions` is shown as a standing UNSIGNED mark.
+    pub trust: TrustDoc,
     /// Who signed what is in force, in mode `signed`.
     #[serde(default)]
     pub signed: Option<SignedDoc>,

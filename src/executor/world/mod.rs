@@ -21,6 +21,7 @@ use crate::host::power::HostFacts;
 use crate::host::sessions::{LoggedOn, Session};
 use crate::log::Level;
 use crate::site::content::Seal;
+use crate::site::indexed::{self, parts::Parts};
 use crate::site::instruction::{ContentHash, Request};
 use crate::site::past::Told;
 use crate::site::signed::published::Packages;
@@ -227,6 +228,22 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// What was kept before is kept still, in words.
     fn hold(&self, file: &[u8], site: &[u8], packages: &Packages) -> Result<(), String>;
+    /// Keeps an index and its parts, durably, under this name.
+    ///
+    /// # Errors
+    /// What was kept before is kept still, in words.
+    fn hold_index(&self, name: &str, index: &[u8], parts: &Parts) -> Result<(), String> {
+        let _ = (index, parts);
+        Err(format!("{name} cannot be held here"))
+    }
+    /// The index that is kept.
+    fn held_index(&self) -> Option<indexed::store::Held> {
+        None
+    }
+    /// Where that is, for whoever reads shares; None: nowhere.
+    fn held_folder(&self) -> Option<PathBuf> {
+        None
+    }
     /// What the trust folder holds; None: no trust list was ever taken.
     ///
     /// # Errors

@@ -8,9 +8,10 @@ use crate::executor::history::{Lost, Snapshot};
 use crate::executor::run::attempt::Found;
 use crate::executor::run::outcome::ExitRecord;
 use crate::executor::run::run_folder::{Started, Waits};
-use crate::executor::share::job::{ShareNews, look_job};
+use crate::executor::share::job::{HeldIndex, ShareNews, look_job};
 use crate::host::power::HostFacts;
 use crate::host::sessions::LoggedOn;
+use crate::site::indexed::store;
 use crate::site::instruction::{ContentHash, Request};
 use crate::site::share::Look;
 use crate::site::signed::store::Material;
@@ -80,8 +81,9 @@ impl Sight {
         config: &Config,
         past: bool,
         trusted: Option<Material>,
+        index: HeldIndex,
     ) -> Option<Result<Look, SafeText>> {
-        let (job, deadline) = look_job(config, past, Vec::new(), trusted)?;
+        let (job, deadline) = look_job(config, past, Vec::new(), trusted, index)?;
         match self.0.ask_share(&job, deadline) {
             Ok(ShareNews::Looked(looked)) => Some(Ok(looked.look)),
             Ok(
@@ -123,6 +125,14 @@ impl Sight {
 
     pub fn held(&self) -> Option<Held> {
         self.0.held()
+    }
+
+    pub fn held_index(&self) -> Option<store::Held> {
+        self.0.held_index()
+    }
+
+    pub fn held_folder(&self) -> Option<PathBuf> {
+        self.0.held_folder()
     }
 
     pub fn material(&self, trust_folder: &Path) -> Result<Option<Material>, SafeText> {

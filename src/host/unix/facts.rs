@@ -62,6 +62,23 @@ pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
+/// Name and version of the distribution, as `os-release` has them for programs.
+pub fn system() -> (Option<String>, Option<String>) {
+    let files = ["/etc/os-release", "/usr/lib/os-release"];
+    files
+        .iter()
+        .find_map(|file| std::fs::read_to_string(file).ok())
+        .map_or((None, None), |text| release(&text))
+}
+
+fn release(text: &str) -> (Option<String>, Option<String>) {
+    let value = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
+        Some(line.trim().trim_matches(['"', '\'']).to_owned())
+    };
+    (value("ID"), value("VERSION_ID"))
+}
+
 pub fn local_zone() -> Result<Zone, ZoneError> {
     local_zone_from(std::env::var_os("TZ").as_deref(), Path::new("/etc/localtime"))
 }

@@ -82,6 +82,11 @@ pub fn is_read_only(_path: &Path) -> bool {
     false
 }
 
+/// The version that Windows gives an unmarked program is not its own, so none is said.
+pub fn system() -> (Option<String>, Option<String>) {
+    (Some("windows".to_owned()), None)
+}
+
 pub fn host_name() -> String {
     let mut name = [0_u16; 256];
     let mut length = 256;

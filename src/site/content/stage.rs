@@ -13,6 +13,7 @@ use crate::site::instruction::ContentHash;
 use crate::site::share::read_bounded;
 use crate::site::trust::Judge;
 use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
@@ -22,10 +23,21 @@ use std::time::{Duration, SystemTime};
 
 /// The folder of all packages on a share.
 const PACKAGES: &str = "packages";
+/// The folder of all contents of a share with an index.
+const CONTENTS: &str = "content";
 /// How names of copies that are under way begin.
 const UNFINISHED: &str = ".copy-";
 /// A copy that was not finished for this long is nobody's any more.
 const ABANDONED: Duration = Duration::from_secs(24 * 3_600);
+
+/// Where the files of a package are on a share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Shelf {
+    /// On one that is filled by hand: in the folder of the package.
+    Package(PackageId),
+    /// Under an index: in a folder that has their hash for a name.
+    Content,
+}
 
 /// Why content is not staged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +70,7 @@ pub fn is_staged(stage_root: &Path, hash: &ContentHash) -> bool {
 /// [`NotStaged`]
 pub fn stage(
     share: &Path,
-    package: PackageId,
+    at: Shelf,
     hash: &ContentHash,
     stage_root: &Path,
     judge: &Judge,
@@ -66,7 +78,7 @@ pub fn stage(
     if is_staged(stage_root, hash) {
         return Ok(());
     }
-    copy(share, package, hash, stage_root, judge)
+    copy(share, at, hash, stage_root, judge)
 }
 
 /// Hashes everything that is staged again: exactly the files of the list, each with its size and hash, nothing else.
@@ -127,7 +139,7 @@ fn gone(removed: std::io::Result<()>) -> std::io::Result<()> {
 
 fn copy(
     share: &Path,
-    package: PackageId,
+    at: Shelf,
     hash: &ContentHash,
     stage_root: &Path,
     judge: &Judge,
@@ -137,7 +149,7 @@ fn copy(
     durable::make_private_dir(stage_root).map_err(|e| here(stage_root, e))?;
     remove_abandoned(stage_root);
 
-    let source = Source::open(share, package, judge)?;
+    let source = Source::open(share, at, hash, judge)?;
     let (list, content) = source.content(hash).map_err(|fact| match fact {
         ContentFact::Mismatch(_) => NotStaged { over: Some(Stands::now(&source, None)), fact },
         fact => fact.into(),
@@ -189,10 +201,19 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn open(share: &'a Path, package: PackageId, judge: &'a Judge) -> Result<Self, ContentFact> {
+    pub(super) fn open(
+        share: &'a Path,
+        at: Shelf,
+        hash: &ContentHash,
+        judge: &'a Judge,
+    ) -> Result<Self, ContentFact> {
         let root = Folder::open(share).map_err(|e| missing(share, &e))?;
-        let packages = folder(&root, PACKAGES)?;
-        let package = folder(&packages, package.as_str())?;
+        let (above, name) = match &at {
+            Shelf::Package(package) => (PACKAGES, package.as_str()),
+            Shelf::Content => (CONTENTS, hash.as_str()),
+        };
+        let packages = folder(&root, above)?;
+        let package = folder(&packages, name)?;
         Ok(Self { share, judge, root, packages, package })
     }
 

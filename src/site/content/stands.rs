@@ -1,10 +1,10 @@
 //! How a package's list and one of its files stand on the share, as far as that can be told without reading them. While
 //! they stand as they did when a copy failed over them, another copy would fail over them again.
 
-use super::stage::{Source, folder};
+use super::stage::{Shelf, Source, folder};
 use super::{ContentFact, FILES, NAME};
 use crate::host::open::{Folder, OpenError, RegularFile};
-use crate::site::ids::PackageId;
+use crate::site::instruction::ContentHash;
 use crate::site::trust::Judge;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
@@ -20,9 +20,9 @@ pub struct Stands {
 }
 
 /// Whether everything stands as it did. Nothing is read; may hang with the share.
-pub fn stands_still(share: &Path, package: PackageId, then: &Stands, judge: &Judge) -> bool {
+pub fn stands_still(share: &Path, at: Shelf, hash: &ContentHash, then: &Stands, judge: &Judge) -> bool {
     let path = then.file.as_ref().map(|(path, _)| path.as_str());
-    Source::open(share, package, judge).is_ok_and(|source| Stands::now(&source, path) == *then)
+    Source::open(share, at, hash, judge).is_ok_and(|source| Stands::now(&source, path) == *then)
 }
 
 impl Stands {

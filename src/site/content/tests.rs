@@ -4,7 +4,6 @@
 use super::*;
 use crate::host::durable;
 use crate::site::content::ContentFact;
-use crate::site::ids::PackageId;
 use crate::site::trust::{Judge, TrustMode};
 use proptest::prelude::*;
 use std::fs;
@@ -51,8 +50,8 @@ impl Site {
         hash_bytes(text.as_bytes())
     }
 
-    fn id() -> PackageId {
-        "BP00000A".parse().unwrap()
+    fn id() -> Shelf {
+        Shelf::Package("BP00000A".parse().unwrap())
     }
 
     fn stage_as(&self, mode: TrustMode, hash: &ContentHash) -> ContentFact {
@@ -67,7 +66,8 @@ impl Site {
     }
 
     fn stands(&self, over: &Stands) -> bool {
-        stands_still(self.share.path(), Self::id(), over, &Judge::of(TrustMode::Signed))
+        let any = hash_bytes(b"");
+        stands_still(self.share.path(), Self::id(), &any, over, &Judge::of(TrustMode::Signed))
     }
 
     fn stage(&self, hash: &ContentHash) -> ContentFact {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::site::content;
+use crate::site::content::{self, Shelf};
 use crate::site::instruction::parse::Defaults;
 use crate::site::share::{Looking, look};
 use crate::site::trust::{Judge, TrustMode, TrustVerdict};
@@ -28,6 +28,8 @@ fn the_machine_finds_its_request_on_the_new_share_and_can_stage_it() {
     // Elsewhere there are no mode bits to rely on.
     assert_eq!(made.loose.is_none(), std::env::consts::OS == "linux", "{:?}", made.loose);
     let look = look(&Looking {
+        held: None,
+        indexed: false,
         shares: std::slice::from_ref(&made.dir),
         machine: machine(),
         judge: &Judge::of(TrustMode::Permissions),
@@ -49,7 +51,8 @@ fn the_machine_finds_its_request_on_the_new_share_and_can_stage_it() {
     let hash = request.content_sha256.clone().unwrap();
     let judge = Judge::of(TrustMode::Permissions);
     if std::env::consts::OS == "linux" {
-        let staged = content::stage(&made.dir, request.package_id, &hash, stage.path(), &judge);
+        let staged =
+            content::stage(&made.dir, Shelf::Package(request.package_id), &hash, stage.path(), &judge);
         assert_eq!(staged, Ok(()));
         assert_eq!(content::verify_staged(stage.path(), &hash).map(drop), Ok(()));
     }

@@ -41,6 +41,8 @@ fn defaults() -> Defaults {
 fn look_in(mode: TrustMode, shares: &[&Path]) -> Look {
     let shares: Vec<_> = shares.iter().map(|s| s.to_path_buf()).collect();
     look(&Looking {
+        held: None,
+        indexed: false,
         shares: &shares,
         machine: "BP004000".parse().unwrap(),
         judge: &Judge::of(mode),

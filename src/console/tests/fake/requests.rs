@@ -16,6 +16,7 @@ struct R<'a> {
 
 fn request(r: R) -> RequestDoc {
     RequestDoc {
+        of_job: Default::default(),
         queue_position: None,
         queued: None,
         request_id: Some(id(r.id)),

@@ -85,7 +85,7 @@ impl Views<'_> {
             role: config.role.clone(),
             frozen_until: self.frozen_until(),
             polled_at: self.known.instructions.share_seen,
-            trust: config.trust.mode.as_str().into(),
+            trust: self.known.trust_doc(),
             signed: self.known.signed_doc(),
             lock: self.known.world.lock_holder(),
             zone: SafeText::new(self.known.zone.name()),
@@ -117,6 +117,7 @@ impl Views<'_> {
 
     fn frozen_until(&self) -> Option<Wall> {
         let freezes = self.known.policy.config.freezes.iter().chain(&self.known.instructions.site_freezes);
+        let freezes = freezes.chain(self.known.policy.groups.iter().flat_map(|group| &group.freezes));
         freezes
             .map(|freeze| (freeze.from.resolve(&self.known.zone), freeze.until.resolve(&self.known.zone)))
             .filter(|(from, until)| *from <= self.now && self.now < *until)

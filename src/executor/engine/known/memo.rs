@@ -57,7 +57,9 @@ impl Known {
         {
             return Arc::clone(decisions);
         }
-        let decisions = Arc::new(self.with_facts(&basis.facts, now, decision::verdicts));
+        let mut decisions = self.with_facts(&basis.facts, now, decision::verdicts);
+        decisions.retain(Decision::is_listed);
+        let decisions = Arc::new(decisions);
         memo.0 = Some((basis, Arc::clone(&decisions)));
         decisions
     }

@@ -4,6 +4,7 @@
 
 mod again;
 mod done;
+mod indexed;
 mod judged;
 mod machine;
 mod memo;
@@ -95,6 +96,10 @@ pub struct Known {
     held: Option<Publication>,
     /// The bytes of what is in force in mode `signed`: they are verified again before each launch.
     signed: Option<(Vec<u8>, Packages)>,
+    /// The same of an index, in both modes.
+    indexed: Option<indexed::InBytes>,
+    /// What the configuration says where policies of groups may say more.
+    configured: indexed::Configured,
     /// Newer versions of the trust list that were taken and not kept yet.
     pub(super) lists: Vec<Vec<u8>>,
     /// What trusted shares offer while all of it is older than what this machine has seen; nothing of it is in force.
@@ -164,6 +169,8 @@ impl Known {
             share: None,
             held: None,
             signed: None,
+            indexed: None,
+            configured: indexed::Configured::of(config),
             lists: Vec::new(),
             behind: Vec::new(),
             site_polling: None,
@@ -309,6 +316,8 @@ impl Known {
                     self.instructions.signed = None;
                 }
                 *self.policy = policy(&config, &self.world, &self.zone);
+                self.configured = indexed::Configured::of(&config);
+                self.obey_groups();
             }
             Err(unusable) => {
                 self.policy.unreadable = Some(unusable.why);
@@ -324,7 +333,9 @@ impl Known {
 
     /// The decisions, with the words of a list.
     pub fn decide(&self, now: Wall) -> Vec<Decision> {
-        self.with_inputs(now, decision::decide)
+        let mut decisions = self.with_inputs(now, decision::decide);
+        decisions.retain(Decision::is_listed);
+        decisions
     }
 
     /// What decisions depend on beside the time, for whoever simulates.
@@ -481,5 +492,5 @@ fn policy(config: &Config, world: &Sight, local: &Zone) -> Policy {
         "local" => Ok(local.clone()),
         name => world.zone(name).map_err(|e| SafeText::new(&e.to_string())),
     };
-    Policy { config: config.clone(), unreadable: None, window_zone }
+    Policy { config: config.clone(), unreadable: None, window_zone, groups: Vec::new() }
 }

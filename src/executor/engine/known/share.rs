@@ -3,19 +3,21 @@
 
 use super::Known;
 use crate::clock::Wall;
-use crate::decision::Instructions;
+use crate::decision::{self, Instructions};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::Cause;
 use crate::executor::share::job::{self, ShareJob};
-use crate::site::content::{ContentFact, Stands};
+use crate::executor::world::World;
+use crate::site::content::{ContentFact, Shelf, Stands};
 use crate::site::ids::RequestId;
+use crate::site::indexed::parts::Parts;
 use crate::site::instruction::{ContentHash, Entry, Request};
 use crate::site::publication::{Chosen, Publication, choose};
 use crate::site::share::{self, Found, Look, SourceFault};
 use crate::site::signed::published::Packages;
 use crate::site::site_file;
 use crate::site::trust::{TrustMode, TrustVerdict};
-use crate::terms::{Code, Problem};
+use crate::terms::{Code, Group, Problem};
 use crate::text::SafeText;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -31,16 +33,39 @@ pub(in super::super) enum Taken {
     File(Option<Keep>),
 }
 
-/// The bytes of an instruction file, of the site file that came with it, and of the packages that are signed.
-pub(in super::super) struct Keep {
-    pub file: Vec<u8>,
-    pub site: Vec<u8>,
-    pub packages: Packages,
+/// What is to be kept in the state folder.
+pub(in super::super) enum Keep {
+    /// The bytes of an instruction file, of the site file that came with it, and of the packages that are signed.
+    File { file: Vec<u8>, site: Vec<u8>, packages: Packages },
+    /// Those of an index and its parts, and the name under which it is held.
+    Index { name: String, index: Vec<u8>, parts: Parts },
 }
 
 impl Keep {
     pub fn of(found: &Found) -> Keep {
-        Keep { file: found.bytes.clone(), site: found.site_bytes.clone(), packages: found.packages.clone() }
+        match &found.brought {
+            Some(brought) => Keep::Index {
+                name: found.publication().folder(),
+                index: found.bytes.clone(),
+                parts: brought.parts.clone(),
+            },
+            None => Keep::File {
+                file: found.bytes.clone(),
+                site: found.site_bytes.clone(),
+                packages: found.packages.clone(),
+            },
+        }
+    }
+
+    /// Keeps it, durably.
+    ///
+    /// # Errors
+    /// What was kept before is kept still, in words.
+    pub fn hold(&self, world: &dyn World) -> std::result::Result<(), String> {
+        match self {
+            Keep::File { file, site, packages } => world.hold(file, site, packages),
+            Keep::Index { name, index, parts } => world.hold_index(name, index, parts),
+        }
     }
 }
 
@@ -52,7 +77,8 @@ impl Known {
         let places = if self.lost.is_none() { config.shares.as_slice() } else { &[] };
         let stands = &self.snapshot.reported.stands;
         let known = |place: &PathBuf| (place.clone(), stands.get(place).copied());
-        job::look_job(config, self.wants_past(), places.iter().map(known).collect(), self.material())
+        let reports = places.iter().map(known).collect();
+        job::look_job(config, self.wants_past(), reports, self.material(), self.held_index())
     }
 
     /// Nothing is known yet of an earlier life of this machine.
@@ -62,7 +88,7 @@ impl Known {
 
     /// Looks at the share, within its deadline, however it hangs. Nothing is kept and nothing staged.
     pub fn look(&mut self) {
-        match self.world.look(&self.policy.config, self.wants_past(), self.material()) {
+        match self.world.look(&self.policy.config, self.wants_past(), self.material(), self.held_index()) {
             Some(Ok(look)) => {
                 self.take_look(look, self.world.now());
             }
@@ -79,7 +105,7 @@ impl Known {
         let others = std::mem::take(&mut look.others);
         let offers = look.found.take().into_iter().chain(others).collect();
         let offers = match self.policy.config.trust.mode {
-            TrustMode::Permissions => offers,
+            TrustMode::Permissions => self.composed_offers(offers, &mut look, now),
             TrustMode::Signed => self.verified(offers, &mut look, now),
         };
         self.notes = look.problems;
@@ -126,9 +152,11 @@ impl Known {
     pub(super) fn drop_older(&mut self) {
         let (Some(highest), Some(held)) = (&self.snapshot.highest, &self.held) else { return };
         let Some(why) = held.behind(highest) else { return };
-        let problem = rollback(&self.layout.held(), &why);
+        let place = if held.index { self.layout.held_folder() } else { self.layout.held() };
+        let problem = rollback(&place, &why);
         self.held = None;
         self.instructions.file = None;
+        self.instructions.index = None;
         self.instructions.fault = Some(SourceFault { code: Code::Rollback, problems: vec![problem] });
     }
 
@@ -185,20 +213,32 @@ impl Known {
                 .as_ref()
                 .is_some_and(|(bytes, packages)| (bytes, packages) == (&found.bytes, &found.packages));
         self.instructions.signed = found.signed;
-        self.signed = self.instructions.signed.as_ref().map(|_| (found.bytes, found.packages));
-        if self.signed.is_some() {
+        self.instructions.index = found.index;
+        let parts_of = found.brought.is_some();
+        let index_keep = match found.brought {
+            Some(brought) => self.take_index(&publication, found.bytes, brought),
+            None => {
+                self.indexed = None;
+                self.signed = self.instructions.signed.as_ref().map(|_| (found.bytes, found.packages));
+                None
+            }
+        };
+        if self.instructions.signed.is_some() {
             self.clock.signed_at(found.file.issued);
         }
         self.instructions.file = Some(found.file);
         self.instructions.site_freezes = found.site.freezes;
         self.site_polling = found.site.polling_interval;
+        self.configured.restore(&mut self.policy.config);
         self.policy.config.obey_site(self.site_polling);
+        self.configured.obey(&self.policy.config);
+        self.obey_groups();
         if refused {
             return Taken::File(None);
         }
         let news = !is_kept || self.held.as_ref() != Some(&publication);
         self.held = Some(publication);
-        Taken::File(news.then_some(keep))
+        Taken::File(if parts_of { index_keep } else { news.then_some(keep) })
     }
 
     /// A look without an answer: what is held stays in force.
@@ -218,6 +258,9 @@ impl Known {
     /// since then it stood in a folder that only the service's account can write. What is signed is verified again.
     pub(super) fn load_held(&mut self) {
         let Some(machine) = self.policy.config.machine else { return };
+        if self.load_index() {
+            return self.find_staged();
+        }
         let Some(held) = self.world.held() else { return };
         let defaults = self.policy.config.request_defaults();
         let read = match self.policy.config.trust.mode {
@@ -270,6 +313,7 @@ impl Known {
         self.share = other.share;
         self.held = other.held;
         self.signed = other.signed;
+        self.indexed = other.indexed;
         self.behind = other.behind;
         self.drop_older();
         self.find_staged();
@@ -374,6 +418,7 @@ impl Known {
     pub fn stage_jobs(&self) -> Vec<ShareJob> {
         let Some(share) = &self.share else { return Vec::new() };
         let mono = self.world.monotonic();
+        let indexed = self.instructions.index.is_some();
         let mut seen = BTreeSet::new();
         let mut requests: Vec<_> = self.may_run().collect();
         requests.sort_by_cached_key(|r| {
@@ -382,12 +427,15 @@ impl Known {
         });
         requests
             .into_iter()
-            .filter_map(|r| Some((r.package_id, r.content_sha256.clone()?)))
+            .filter_map(|r| {
+                let at = if indexed { Shelf::Content } else { Shelf::Package(r.package_id) };
+                Some((at, r.content_sha256.clone()?))
+            })
             .filter(|(_, hash)| seen.insert(hash.clone()))
             .filter(|(_, hash)| !self.is_staged(hash))
-            .map(|(package, hash)| ShareJob::Stage {
+            .map(|(at, hash)| ShareJob::Stage {
                 share: share.clone(),
-                package,
+                at,
                 unless: self.again.unless(&hash, mono),
                 hash,
                 stage: self.layout.stage(),
@@ -399,6 +447,7 @@ impl Known {
     /// What is published and may yet run on this machine: by itself, or because an operator says so.
     fn may_run(&self) -> impl Iterator<Item = &Request> {
         let (platform, now) = (self.world.platform(), self.world.now());
+        let skipped = self.skipped_jobs(now);
         let entries = self.instructions.file.iter().flat_map(|file| &file.requests);
         let requests = entries.filter_map(|entry| match entry {
             Entry::Good(request) => Some(&**request),
@@ -408,6 +457,17 @@ impl Known {
             .filter(move |r| r.platforms.is_empty() || platform.is_some_and(|p| r.platforms.contains(&p)))
             .filter(move |r| r.expire_after.is_none_or(|at| now < at.resolve(&self.zone)))
             .filter(|r| !self.succeeded(r.request_id) || self.wanted_again.contains(&r.request_id))
+            .filter(move |r| !skipped.contains(&r.request_id))
+    }
+
+    /// The jobs of an index that are for others or that nobody wants any more: nothing of them is copied.
+    fn skipped_jobs(&self, now: Wall) -> BTreeSet<RequestId> {
+        if self.instructions.index.is_none() {
+            return BTreeSet::new();
+        }
+        let decisions = self.with_inputs(now, decision::verdicts);
+        let skipped = decisions.iter().filter(|d| d.state.group() == Group::Skipped);
+        skipped.filter_map(|d| d.request_id).collect()
     }
 
     /// The contents that something needs: what may yet run, and what runs. None: it is not known what that is.

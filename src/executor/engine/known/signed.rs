@@ -3,7 +3,7 @@
 
 use super::Known;
 use crate::clock::Wall;
-use crate::executor::talk::view::SignedDoc;
+use crate::executor::talk::view::{SignedDoc, TrustDoc};
 use crate::site::instruction::{Entry, InstructionFile, Request};
 use crate::site::publication::Publication;
 use crate::site::share::{Found, Look, SourceFault};
@@ -61,6 +61,18 @@ impl Known {
             look.fault = Some(SourceFault { code, problems });
         }
         for mut found in offers {
+            if found.brought.is_some() {
+                let judged = match &trusted {
+                    Ok(Some(trusted)) => self.offered_index(found.clone(), Some(trusted), now),
+                    Ok(None) => Err(Distrust::new(Code::Unsigned, NO_LIST)),
+                    Err(distrust) => Err(distrust.clone()),
+                };
+                match judged {
+                    Ok(found) => good.push(found),
+                    Err(distrust) => faults.push((found.share, distrust)),
+                }
+                continue;
+            }
             self.keep_unread(&mut found);
             let judged = match (&trusted, self.policy.config.machine) {
                 (Ok(Some(trusted)), Some(machine)) => {
@@ -80,16 +92,7 @@ impl Known {
                 Err(distrust) => faults.push((found.share, distrust)),
             }
         }
-        let problems = faults.iter().map(|(share, distrust)| {
-            Problem::of_file(distrust.code.as_str(), share.display().to_string(), distrust.why.clone())
-        });
-        let problems: Vec<Problem> = problems.collect();
-        match faults.first() {
-            Some((_, distrust)) if good.is_empty() => {
-                look.fault = Some(SourceFault { code: distrust.code, problems });
-            }
-            _ => look.problems.extend(problems),
-        }
+        said_of(&faults, good.is_empty(), look);
         // Only now is it known under which list each was signed.
         good.sort_by_key(|found| Reverse(found.rank()));
         good
@@ -105,8 +108,39 @@ impl Known {
         }
     }
 
+    /// In mode `permissions`: what indexes come to. Instruction files are what the reader made of them.
+    pub(super) fn composed_offers(&mut self, offers: Vec<Found>, look: &mut Look, now: Wall) -> Vec<Found> {
+        let (mut good, mut faults) = (Vec::new(), Vec::new());
+        for found in offers {
+            let share = found.share.clone();
+            match found.brought.is_some() {
+                true => match self.offered_index(found, None, now) {
+                    Ok(found) => good.push(found),
+                    Err(distrust) => faults.push((share, distrust)),
+                },
+                false => good.push(found),
+            }
+        }
+        said_of(&faults, good.is_empty(), look);
+        good.sort_by_key(|found| Reverse(found.rank()));
+        good
+    }
+
+    /// Whose word counts now.
+    ///
+    /// # Errors
+    /// Nobody's.
+    pub(super) fn needed_trust(&self) -> Result<Trusted, Distrust> {
+        self.trusted()?.ok_or_else(|| Distrust::new(Code::Unsigned, NO_LIST))
+    }
+
     /// Verifies what is in force, with the trust folder as it is now.
     pub(super) fn judge_held(&self, now: Wall) -> Result<(InstructionFile, SignedBy), Distrust> {
+        if self.indexed.is_some() {
+            let (composed, by) = self.judge_index(now)?;
+            let by = by.ok_or_else(|| Distrust::new(Code::Unsigned, "nobody signed it"))?;
+            return Ok((composed.file, by));
+        }
         let none = || Distrust::new(Code::Unsigned, "nothing that is signed is held");
         let machine = self.policy.config.machine.ok_or_else(none)?;
         let trusted = self.trusted()?.ok_or_else(none)?;
@@ -118,7 +152,8 @@ impl Known {
 
     /// A look may have brought another list, or the trust folder have changed: what is in force is judged by it as it is now.
     pub(in super::super) fn judge_again(&mut self, now: Wall) {
-        if self.policy.config.trust.mode == TrustMode::Signed && self.signed.is_some() {
+        let in_bytes = self.signed.is_some() || self.indexed.is_some();
+        if self.policy.config.trust.mode == TrustMode::Signed && in_bytes {
             let judged = self.judge_held(now).map(|(_, by)| by);
             self.take_judged(judged);
         }
@@ -176,10 +211,42 @@ impl Known {
         })
     }
 
+    /// What makes what is in force believable.
+    pub(super) fn trust_doc(&self) -> TrustDoc {
+        let (by, file) = (self.instructions.signed.as_ref(), self.instructions.file.as_ref());
+        let epoch = by.map(|by| by.epoch).or(self.instructions.index.as_ref().map(|index| index.epoch));
+        TrustDoc {
+            mode: self.policy.config.trust.mode.as_str().into(),
+            key: by.map(|by| by.signer.key.fingerprint().into()),
+            principal: by.map(|by| SafeText::new(&by.signer.principal)),
+            valid_until: file.and_then(|file| file.valid_until),
+            epoch: file.map(|_| epoch.unwrap_or(0)),
+            serial: file.map(|file| file.serial),
+            highest: self.highest().map(Publication::order),
+        }
+    }
+
     /// The release of what a request runs, where it is signed.
     pub(in super::super) fn release_of(&self, request: &Request) -> Option<u64> {
+        if let Some(index) = &self.instructions.index {
+            return index.deliveries.get(&request.request_id).map(|delivery| delivery.release);
+        }
         let vouched: Option<&Vouched> =
             self.instructions.signed.as_ref()?.packages.get(&request.request_id)?.as_ref().ok();
         vouched.map(|vouched| vouched.release)
+    }
+}
+
+/// What was not believed is the fault of the look, or a note where another share has what is.
+fn said_of(faults: &[(PathBuf, Distrust)], alone: bool, look: &mut Look) {
+    let problems = faults.iter().map(|(share, distrust)| {
+        Problem::of_file(distrust.code.as_str(), share.display().to_string(), distrust.why.clone())
+    });
+    let problems: Vec<Problem> = problems.collect();
+    match faults.first() {
+        Some((_, distrust)) if alone => {
+            look.fault = Some(SourceFault { code: distrust.code, problems });
+        }
+        _ => look.problems.extend(problems),
     }
 }

@@ -10,9 +10,10 @@ use crate::executor::talk::protocol::{Answer, View};
 use crate::executor::talk::view::*;
 use crate::host::account::Actor;
 use crate::site::content::ContentFact;
-use crate::site::ids::RequestId;
+use crate::site::ids::{JobId, RequestId};
+use crate::site::indexed::Aim;
 use crate::site::instruction::{CommandLine, Entry, Program};
-use crate::terms::{Group, Problem};
+use crate::terms::{Code, Group, Problem};
 use crate::text::SafeText;
 use chrono::TimeDelta;
 use std::time::Duration;
@@ -83,7 +84,8 @@ impl Views<'_> {
         Ok(match view {
             View::List => Answer::List(self.list()),
             View::Show(request) => Answer::Show(Box::new(self.show(*request, actor)?)),
-            View::Explain(request) => Answer::Explain(self.explain(*request, actor)?),
+            View::Explain(request) => Answer::Explain(self.explain(self.foretold(*request)?, actor)),
+            View::ExplainJob(job) => Answer::Explain(self.explain(self.job(*job)?, actor)),
             View::Status => Answer::Status(self.status(actor)),
             View::Who => Answer::Who(self.who()),
             View::History(request, older) => Answer::History(self.history(*request, *older)?),
@@ -114,6 +116,7 @@ impl Views<'_> {
             held_until: self.held_until(),
             problems: self.problems(),
             requests,
+            of_index: self.of_index(),
         }
     }
 
@@ -150,6 +153,29 @@ impl Views<'_> {
             seen: self.known.seen(d).map(|seen| SeenBy { by: seen.by.clone(), at: seen.at }),
             queue_position: d.queued.map(|place| place.position),
             queued: d.queued.and(d.request_id).and_then(|id| self.known.queued_doc(id)),
+            of_job: d.request_id.map(|id| self.of_job(id)).unwrap_or_default(),
+        }
+    }
+
+    fn of_index(&self) -> OfIndex {
+        let instructions = &self.known.instructions;
+        let Some(file) = &instructions.file else { return OfIndex::default() };
+        let index = instructions.index.as_ref();
+        let signed = instructions.signed.as_ref().map(|by| by.epoch);
+        OfIndex {
+            epoch: index.map(|index| index.epoch).or(signed),
+            index_issued: index.map(|_| file.issued),
+            valid_until: file.valid_until,
+        }
+    }
+
+    fn of_job(&self, id: RequestId) -> OfJob {
+        let index = self.known.instructions.index.as_ref();
+        let delivery = index.and_then(|index| index.deliveries.get(&id));
+        OfJob {
+            revision: delivery.map(|delivery| delivery.revision),
+            phase_percent: delivery.map(|delivery| f64::from(delivery.percent) / 100.0),
+            release: self.known.find_request(id).and_then(|request| self.known.release_of(request)),
         }
     }
 
@@ -242,11 +268,43 @@ impl Views<'_> {
         })
     }
 
-    fn explain(&self, id: RequestId, actor: &Actor) -> Result<ExplainDoc> {
-        let decision = self.foretold(id)?;
-        let (told, blocked) = self.retold(&decision, id);
-        Ok(ExplainDoc {
+    /// What is decided of a job, also where it is for others.
+    fn job(&self, job: JobId) -> Result<Decision> {
+        let decided = self.known.with_inputs(self.now, |inputs| decision::decide_job(inputs, job));
+        let decision = decided.ok_or_else(|| {
+            Failure::new(
+                Exit::NotFound,
+                "no-such-job",
+                format!("{job} is neither in what is published nor in the history of this machine"),
+                "See what there is with: pcm list --all",
+            )
+        })?;
+        match decision.request_id.filter(|_| decision.entry.is_some()) {
+            Some(id) => self.foretold(id),
+            None => Ok(decision),
+        }
+    }
+
+    /// By which of its targets a job is for this machine.
+    fn targeted_by(&self, decision: &Decision) -> Option<SafeText> {
+        let index = self.known.instructions.index.as_ref()?;
+        let delivery = index.deliveries.get(&decision.request_id?)?;
+        let Aim::Here(target) = delivery.aim(&index.member) else { return None };
+        let condition = delivery.condition.as_ref().map(|c| format!(" where {c}")).unwrap_or_default();
+        let for_others = decision.gates.iter().any(|gate| gate.code == Some(Code::NotTargeted));
+        (!for_others).then(|| SafeText::new(&format!("{target}{condition}")))
+    }
+
+    fn explain(&self, decision: Decision, actor: &Actor) -> ExplainDoc {
+        let id = decision.request_id;
+        let (told, blocked) = id.map(|id| self.retold(&decision, id)).unwrap_or_default();
+        let newest = || id.and_then(|id| self.known.attempts_of(id).last());
+        // Nothing can be done about what is for others.
+        let own = id.filter(|_| decision.entry.is_some() || newest().is_some());
+        ExplainDoc {
             request_id: id,
+            job_id: decision.job_id,
+            targeted_by: self.targeted_by(&decision),
             package: decision.package.clone(),
             state: decision.state,
             next_run: decision.next_run,
@@ -254,14 +312,14 @@ impl Views<'_> {
             never: decision.never,
             why: decision.why.clone(),
             gates: decision.gates.iter().map(|gate| self.gate_doc(gate)).collect(),
-            allowed: self.allowed(id, actor),
+            allowed: own.map(|id| self.allowed(id, actor)).unwrap_or_default(),
             told,
             blocked,
-            transcript: self.known.attempts_of(id).last().and_then(|row| self.transcript_of(row)),
-            transcript_until: self.known.attempts_of(id).last().and_then(|row| self.transcript_until(row)),
+            transcript: newest().and_then(|row| self.transcript_of(row)),
+            transcript_until: newest().and_then(|row| self.transcript_until(row)),
             queue_position: decision.queued.map(|place| place.position),
-            queued: decision.queued.and_then(|_| self.known.queued_doc(id)),
-        })
+            queued: decision.queued.and(id).and_then(|id| self.known.queued_doc(id)),
+        }
     }
 
     /// The document of one gate.

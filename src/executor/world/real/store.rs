@@ -11,6 +11,7 @@ use crate::host::{durable, facts, lock, programs};
 use crate::log::Level;
 use crate::log::write::PacmanLog;
 use crate::site::content::{Seal, Target};
+use crate::site::indexed::{self, parts::Parts};
 use crate::site::instruction::{self, ContentHash, Program, Request};
 use crate::site::past::Told;
 use crate::site::signed::list::TrustList;
@@ -19,7 +20,7 @@ use crate::site::signed::store::{self, Material};
 use crate::site::{content, site_file};
 use crate::text::SafeText;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 /// The most that is read of the packages that are held: 4 MiB of definitions, and a signature each, as JSON.
@@ -80,6 +81,20 @@ impl Store for RealWorld {
         })
     }
 
+    fn hold_index(&self, name: &str, index: &[u8], parts: &Parts) -> Result<(), String> {
+        let dir = self.layout.held_folder();
+        indexed::store::write(&dir, name, index, parts)
+            .map_err(|e| format!("{} could not be written: {e}", dir.display()))
+    }
+
+    fn held_index(&self) -> Option<indexed::store::Held> {
+        indexed::store::read(&self.layout.held_folder())
+    }
+
+    fn held_folder(&self) -> Option<PathBuf> {
+        Some(self.layout.held_folder())
+    }
+
     fn material(&self, trust_folder: &Path) -> Result<Option<Material>, SafeText> {
         Material::read(trust_folder)
     }
@@ -96,6 +111,7 @@ impl Store for RealWorld {
         if let Ok(file) = open::own(&self.layout.held(), Access::Change) {
             let _ = file.set_modified(at.into());
         }
+        indexed::store::seen(&self.layout.held_folder(), at);
     }
 
     fn is_staged(&self, hash: &ContentHash) -> bool {

@@ -130,6 +130,7 @@ fn situation(plan: &Plan) -> Situation {
             source: None,
             signed: None,
             site_freezes: site_file::parse(plan.site_file.as_bytes(), "PCM.SITE").unwrap().freezes,
+            index: None,
         },
         history: if plan.lost {
             HistoryView { lost: history.lost, ..HistoryView::default() }
@@ -140,6 +141,7 @@ fn situation(plan: &Plan) -> Situation {
             config: plan.config.clone(),
             unreadable: None,
             window_zone: Ok(if own_windows { plan.zone.clone() } else { plan.other_zone.clone() }),
+            groups: Vec::new(),
         },
         zone: plan.zone.clone(),
     }

@@ -136,6 +136,8 @@ impl World {
             packages: Packages::new(),
             unread: [].into(),
             signed: None,
+            brought: None,
+            index: None,
         };
         Look { found: Some(found), answered: true, ..Look::default() }
     }

@@ -294,6 +294,8 @@ impl Inner {
                     packages: [].into(),
                     unread: [].into(),
                     signed: None,
+                    brought: None,
+                    index: None,
                 };
                 Look { found: Some(found), answered: true, ..Look::default() }
             }

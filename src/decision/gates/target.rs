@@ -1,0 +1,226 @@
+//! Gates about a job of an index (SITE.md 2): whether it is for this machine and has reached it, and whether its publisher
+//! still wants it. A request of an instruction file is for the one machine that the file names.
+
+use super::super::model::{Attempt, Change, GateResult};
+use super::super::world::{Subject, World, newest};
+use super::{block, pass, unknown};
+use crate::site::expression::{Known, Name, Subject as Asked, like};
+use crate::site::ids::{JobId, PackageId, RequestId};
+use crate::site::index::JobState;
+use crate::site::index::members::Member;
+use crate::site::index::target::percent;
+use crate::site::indexed::{Aim, Delivery, InForce, Membership};
+use crate::site::instruction::{Entry, Request};
+use crate::terms::{Code, Gate};
+use crate::text::SafeText;
+use std::sync::Arc;
+
+/// What `package(ID)` and `job(ID)` are where nothing of that was ever attempted here.
+const NEVER: &str = "never";
+
+/// The job's targets hold this machine, so do the conditions of publisher and signer, and its phase has come.
+pub(super) fn target(world: &World, subject: &Subject) -> GateResult {
+    let gate = Gate::Target;
+    let Some(index) = &world.inputs.instructions.index else {
+        return pass(gate, Change::Event, world.tell(|| "the instruction file is for this machine alone"));
+    };
+    let Some(delivery) = subject.delivery else {
+        return unknown(gate, Code::NotTargeted, world.tell(|| "the index does not say whom it is for"));
+    };
+    let not = |why: SafeText| block(gate, Code::NotTargeted, Change::Event, why);
+    let (member, by) = match (delivery.aim(&index.member), &index.member) {
+        (Aim::Here(target), Membership::Listed(member)) => (member, target),
+        (Aim::Excluded(target), _) => {
+            return not(world.tell(|| format!("job {} excludes {target}", delivery.job_id)));
+        }
+        (Aim::Others, member) => return not(world.tell(|| others(delivery, member))),
+        (Aim::NotListed, _) => {
+            return not(world.tell(|| "this machine is not in the site's list of machines"));
+        }
+        (Aim::Unknown(why), _) => return unknown(gate, Code::NotTargeted, world.tell(|| why.clone())),
+        (Aim::Here(_), Membership::NotListed | Membership::Unknown(_)) => {
+            return unknown(gate, Code::NotTargeted, world.tell(|| "its groups are not known"));
+        }
+    };
+    let conditions = [
+        (&delivery.bound, "the package's signer allows it only where"),
+        (&delivery.condition, "the job is only for machines where"),
+    ];
+    for (condition, whose) in conditions {
+        let Some(condition) = condition else { continue };
+        let told = || format!("{whose} {condition}");
+        match condition.holds(&Here { world, member }) {
+            Some(true) => {}
+            Some(false) => return not(world.tell(told)),
+            None => {
+                let told = || format!("{}, which cannot be known here", told());
+                return unknown(gate, Code::NotTargeted, world.tell(told));
+            }
+        }
+    }
+    let place = delivery.place(member);
+    if place >= delivery.percent {
+        let evidence = world.tell(|| {
+            format!(
+                "job {} has reached {} % of its machines; this one is reached beyond {} %",
+                delivery.job_id,
+                percent(delivery.percent),
+                percent(place)
+            )
+        });
+        return block(gate, Code::PhaseNotReached, Change::Event, evidence);
+    }
+    let evidence = world.tell(|| {
+        let condition = delivery.condition.as_ref().map(|c| format!(" where {c}")).unwrap_or_default();
+        format!("for {by}{condition}; {} % of its machines are reached", percent(delivery.percent))
+    });
+    pass(gate, Change::Event, evidence)
+}
+
+fn others(delivery: &Delivery, member: &Membership) -> String {
+    const SHOWN: usize = 5;
+    let mut targets: Vec<String> = delivery.targets.iter().take(SHOWN).map(ToString::to_string).collect();
+    if delivery.targets.len() > SHOWN {
+        targets.push(format!("{} more", delivery.targets.len() - SHOWN));
+    }
+    let groups = match member {
+        Membership::Listed(member) if member.groups.is_empty() => "in no group".to_owned(),
+        Membership::Listed(member) => format!("in {}", member.groups.join(", ")),
+        Membership::NotListed | Membership::Unknown(_) => "not listed".to_owned(),
+    };
+    format!("job {} is for {}; this machine is {groups}", delivery.job_id, targets.join(", "))
+}
+
+/// What is known of this machine, for `where`.
+struct Here<'w> {
+    world: &'w World<'w>,
+    member: &'w Member,
+}
+
+impl Known for Here<'_> {
+    fn value(&self, subject: &Asked) -> Option<String> {
+        let facts = self.world.inputs.facts;
+        match subject {
+            Asked::Named(Name::Platform) => facts.platform.map(|platform| platform.as_str().to_owned()),
+            Asked::Named(Name::Host) => self.member.host.clone(),
+            // Membership is asked for in its own way.
+            Asked::Named(Name::Group) => None,
+            Asked::Named(Name::Os) => facts.host.os.as_ref().map(SafeText::to_string),
+            Asked::Named(Name::OsVersion) => facts.host.os_version.as_ref().map(SafeText::to_string),
+            Asked::Named(Name::PcmVersion) => Some(env!("CARGO_PKG_VERSION").to_owned()),
+            Asked::Package(package) => {
+                self.state(|request| request.package_id == *package, |attempt| attempt.package_id == *package)
+            }
+            Asked::Job(job) => self.state(|request| request.job_id == *job, |attempt| attempt.job_id == *job),
+            // No setting names facts yet.
+            Asked::Fact(_) => None,
+        }
+    }
+
+    fn in_group(&self, pattern: &str) -> Option<bool> {
+        Some(like("all", pattern) || self.member.groups.iter().any(|group| like(group, pattern)))
+    }
+}
+
+impl Here<'_> {
+    /// The word of the state of the newest attempt of these; of what was adopted that of a success. None: the history
+    /// cannot be believed.
+    fn state(
+        &self,
+        request: impl Fn(&Request) -> bool,
+        attempt: impl Fn(&Attempt) -> bool,
+    ) -> Option<String> {
+        let (world, history) = (self.world, self.world.inputs.history);
+        if history.lost.is_some() || history.unreadable.is_some() {
+            return None;
+        }
+        let attempts = history.attempts.values().flatten().map(Arc::as_ref).filter(|a| attempt(a));
+        if let Some(newest) = attempts.max_by_key(|attempt| (attempt.claimed_at, attempt.number)) {
+            return Some(world.shown(newest).as_str().to_owned());
+        }
+        let adopted = requests(world).any(|r| request(r) && history.adopted.contains_key(&r.request_id));
+        Some(if adopted { crate::terms::State::Succeeded.as_str() } else { NEVER }.to_owned())
+    }
+}
+
+fn requests<'a>(world: &World<'a>) -> impl Iterator<Item = &'a Request> {
+    let entries = world.inputs.instructions.file.iter().flat_map(|file| &file.requests);
+    entries.filter_map(|entry| match entry {
+        Entry::Good(request) => Some(&**request),
+        Entry::Rejected(_) => None,
+    })
+}
+
+/// A job that takes the place of this one and has succeeded here.
+fn superseded_by(world: &World, job: JobId) -> Option<(JobId, RequestId)> {
+    let index: &InForce = world.inputs.instructions.index.as_ref()?;
+    let newer = index.deliveries.iter().filter(|(_, delivery)| delivery.supersedes.contains(&job));
+    let mut done = newer.filter(|(id, _)| world.succeeded(id) == Some(true));
+    done.next().map(|(id, delivery)| (delivery.job_id, *id))
+}
+
+/// Whether it waits for a request of some package, which nobody foretells.
+pub(in super::super) fn waits_for_package(world: &World, subject: &Subject) -> bool {
+    let packages = subject.delivery.map(|delivery| delivery.packages.as_slice()).unwrap_or_default();
+    packages.iter().any(|package| !package_succeeded(world, *package))
+}
+
+/// Whether a request of this package has succeeded here.
+fn package_succeeded(world: &World, package: PackageId) -> bool {
+    let history = world.inputs.history;
+    let newest_of = |attempts: &Vec<Arc<Attempt>>| attempts.last().cloned();
+    let mut newest_ones = history.attempts.values().filter_map(newest_of);
+    newest_ones.any(|attempt| attempt.package_id == package && attempt.state.is_success())
+        || requests(world).any(|r| {
+            r.package_id == package
+                && history.adopted.contains_key(&r.request_id)
+                && newest(world.inputs, &r.request_id).is_none()
+        })
+}
+
+/// Not suspended, cancelled or superseded, and all it depends on has succeeded.
+pub(super) fn job(world: &World, subject: &Subject) -> GateResult {
+    let (gate, request) = (Gate::Job, subject.request);
+    let reason = || {
+        let reason = subject.delivery.and_then(|delivery| delivery.reason.as_ref());
+        reason.map(|reason| format!(": {reason:?}")).unwrap_or_default()
+    };
+    if subject.delivery.is_some_and(|delivery| delivery.state == JobState::Cancelled) {
+        let evidence = world.tell(|| format!("the publisher cancelled job {}{}", request.job_id, reason()));
+        return block(gate, Code::Cancelled, Change::Never, evidence);
+    }
+    if let Some((newer, id)) = superseded_by(world, request.job_id) {
+        let evidence =
+            world.tell(|| format!("job {newer} replaces job {}, and its {id} has succeeded", request.job_id));
+        return block(gate, Code::Superseded, Change::Event, evidence);
+    }
+    if request.suspended {
+        let evidence = world.tell(|| match subject.delivery {
+            Some(_) => format!("the publisher suspended job {}{}", request.job_id, reason()),
+            None => format!("the publisher suspended job {} (line {})", request.job_id, request.line),
+        });
+        return block(gate, Code::Suspended, Change::Event, evidence);
+    }
+    let missing = request.depends_on.iter().find(|id| world.succeeded(id) != Some(true));
+    if let Some(id) = missing {
+        let evidence = world.tell(|| match newest(world.inputs, id) {
+            Some(attempt) => {
+                format!("{id} has to succeed first; it is {} (attempt {})", attempt.state, attempt.number)
+            }
+            None => format!("{id} has to succeed first; it was never run on this machine"),
+        });
+        return block(gate, Code::Dependency, Change::Event, evidence);
+    }
+    let packages = subject.delivery.map(|delivery| delivery.packages.as_slice()).unwrap_or_default();
+    if let Some(package) = packages.iter().find(|package| !package_succeeded(world, **package)) {
+        let evidence = world.tell(|| {
+            format!("a request of package {package} has to succeed first; none has on this machine")
+        });
+        return block(gate, Code::Dependency, Change::Event, evidence);
+    }
+    let evidence = match request.depends_on.is_empty() && packages.is_empty() {
+        true => "active, depends on nothing",
+        false => "active, all it depends on has succeeded",
+    };
+    pass(gate, Change::Event, world.tell(|| evidence))
+}

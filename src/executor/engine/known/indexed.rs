@@ -1,0 +1,251 @@
+//! An index (SITE.md 2): its bytes and parts come from a share or from the state folder, and what they come to is found out
+//! here, by the trust folder and the clock as they are at that moment.
+
+use super::Known;
+use super::share::Keep;
+use crate::clock::Wall;
+use crate::config::{Config, PollingBy};
+use crate::decision::{GroupPolicy, GroupWindows, Instructions};
+use crate::executor::share::job::HeldIndex;
+use crate::site::content::hash_bytes;
+use crate::site::index::policy::Rules;
+use crate::site::index::{self, Index};
+use crate::site::indexed::compose::{Asked, Composed, compose};
+use crate::site::indexed::parts::Brought;
+use crate::site::indexed::read::AtHand;
+use crate::site::indexed::{GroupRules, store, verify};
+use crate::site::publication::Publication;
+use crate::site::share::Found;
+use crate::site::signed::Distrust;
+use crate::site::signed::published::{SignedBy, Standing};
+use crate::site::signed::signers::Signer;
+use crate::site::signed::store::Trusted;
+use crate::site::trust::{TrustMode, TrustVerdict};
+use crate::terms::{Code, Problem};
+use crate::text::SafeText;
+use std::time::Duration;
+
+/// The index in force as bytes: verified again at each start and before each launch.
+#[derive(Clone)]
+pub(super) struct InBytes {
+    /// `PCM.INDEX`
+    pub index: Vec<u8>,
+    /// What this machine has got of it; why the rest cannot be had.
+    pub brought: Brought,
+}
+
+/// What the configuration says where policies of groups may say more.
+#[derive(Clone)]
+pub(super) struct Configured {
+    countdown: Duration,
+    spread: Duration,
+    polling: Duration,
+    by: PollingBy,
+}
+
+impl Configured {
+    /// Of a configuration as it was read.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            countdown: config.run.countdown,
+            spread: config.run.spread,
+            polling: config.polling_interval,
+            by: config.polling_by,
+        }
+    }
+
+    /// As it was read.
+    pub fn restore(&self, config: &mut Config) {
+        (config.polling_interval, config.polling_by) = (self.polling, self.by);
+    }
+
+    /// Takes over what the site file says of polling.
+    pub fn obey(&mut self, config: &Config) {
+        (self.polling, self.by) = (config.polling_interval, config.polling_by);
+    }
+}
+
+impl Known {
+    /// This machine has accepted an index, now or ever: it reads no instruction file any more.
+    fn is_indexed(&self) -> bool {
+        let recorded = self.snapshot.highest.as_ref().is_some_and(|highest| highest.index);
+        let folder = || self.world.held_folder().is_some_and(|dir| store::is_there(&dir));
+        recorded || self.held.as_ref().is_some_and(|held| held.index) || folder()
+    }
+
+    /// What it has got of an index, for whoever reads shares.
+    pub(super) fn held_index(&self) -> HeldIndex {
+        HeldIndex { dir: self.world.held_folder(), only: self.is_indexed() }
+    }
+
+    /// What the bytes of an index come to.
+    ///
+    /// # Errors
+    /// Why nothing of it is believed.
+    fn composed(
+        &self,
+        bytes: &[u8],
+        brought: &Brought,
+        trusted: Option<&Trusted>,
+        standing: Standing,
+        now: Wall,
+    ) -> Result<(Index, Option<Signer>, Composed), Distrust> {
+        let machine = self.policy.config.machine;
+        let machine = machine.ok_or_else(|| Distrust::new(Code::Unsigned, "this machine has no id"))?;
+        let (index, signer) = match trusted {
+            Some(trusted) => {
+                let (index, signer) = verify::index(bytes, trusted, now, standing)?;
+                (index, Some(signer))
+            }
+            None => (verify::unsigned(bytes, now, standing)?, None),
+        };
+        if index.site != machine.site() {
+            return Err(Distrust::new(Code::Malformed, format!("it is of site {}", index.site)));
+        }
+        let defaults = self.policy.config.request_defaults();
+        let before = self.instructions.file.as_ref().zip(self.instructions.index.as_ref());
+        let asked = Asked { machine, defaults: &defaults, trusted, before };
+        let composed = compose(&index, &asked, &mut AtHand { parts: &brought.parts, brought: Some(brought) });
+        Ok((index, signer, composed))
+    }
+
+    /// An index that a share offers, with what this machine has got of it already.
+    ///
+    /// # Errors
+    /// Why nothing of it is believed.
+    pub(super) fn offered_index(
+        &self,
+        found: Found,
+        trusted: Option<&Trusted>,
+        now: Wall,
+    ) -> Result<Found, Distrust> {
+        let mut brought = found.brought.clone().unwrap_or_default();
+        let mut parts = self.indexed.as_ref().map(|held| held.brought.parts.clone()).unwrap_or_default();
+        parts.add(brought.parts);
+        brought.parts = parts;
+        let (index, signer, composed) =
+            self.composed(&found.bytes, &brought, trusted, Standing::Offered, now)?;
+        brought.parts.keep(&composed.named);
+        let sha256 = hash_bytes(verify::signed_bytes(&found.bytes));
+        let signed =
+            signer.map(|signer| SignedBy { epoch: index.epoch, sha256, signer, packages: composed.packages });
+        Ok(Found {
+            file: composed.file,
+            trust: signed.as_ref().map_or(found.trust, |by| TrustVerdict::Trusted(by.words())),
+            signed,
+            brought: Some(brought),
+            index: Some(composed.index),
+            ..found
+        })
+    }
+
+    /// Takes the bytes of an index that is in force from now on; what is to be kept of it, where that is news.
+    pub(super) fn take_index(
+        &mut self,
+        publication: &Publication,
+        bytes: Vec<u8>,
+        brought: Brought,
+    ) -> Option<Keep> {
+        let same = self.indexed.as_ref().is_some_and(|held| {
+            held.index == bytes
+                && held.brought.parts == brought.parts
+                && self.held.as_ref() == Some(publication)
+        });
+        let keep = (!same).then(|| Keep::Index {
+            name: publication.folder(),
+            index: bytes.clone(),
+            parts: brought.parts.clone(),
+        });
+        self.signed = None;
+        self.indexed = Some(InBytes { index: bytes, brought });
+        keep
+    }
+
+    /// Lets the policies of its groups close what they close on this machine: whatever is the tighter counts.
+    pub(super) fn obey_groups(&mut self) {
+        let all = self.instructions.index.as_ref().map(|index| index.policies.clone()).unwrap_or_default();
+        let (mut groups, mut config) = (Vec::new(), self.configured.clone());
+        for GroupRules { group, rules } in all {
+            let (rules, unreadable) = match rules {
+                Ok(rules) => (rules, None),
+                Err(why) => (Rules::default(), Some(why)),
+            };
+            config.countdown = config.countdown.max(rules.countdown.unwrap_or_default());
+            config.spread = config.spread.max(rules.spread.unwrap_or_default());
+            if let Some(interval) = rules.polling_interval.filter(|interval| *interval < config.polling) {
+                (config.polling, config.by) = (interval, PollingBy::Site);
+            }
+            let windows = rules.windows.map(|windows| {
+                let zone = match windows.zone.as_str() {
+                    "local" => Ok(self.zone.clone()),
+                    name => self.world.zone(name).map_err(|e| SafeText::new(&e.to_string())),
+                };
+                GroupWindows { weekly: windows.weekly, zone }
+            });
+            groups.push(GroupPolicy { group, unreadable, freezes: rules.freezes, windows });
+        }
+        let policy = &mut *self.policy;
+        policy.groups = groups;
+        (policy.config.run.countdown, policy.config.run.spread) = (config.countdown, config.spread);
+        (policy.config.polling_interval, policy.config.polling_by) = (config.polling, config.by);
+    }
+
+    /// Verifies the index in force, with the trust folder as it is now.
+    pub(super) fn judge_index(&self, now: Wall) -> Result<(Composed, Option<SignedBy>), Distrust> {
+        let held = self.indexed.as_ref();
+        let held = held.ok_or_else(|| Distrust::new(Code::Unsigned, "no index is held"))?;
+        let trusted = match self.policy.config.trust.mode {
+            TrustMode::Permissions => None,
+            TrustMode::Signed => Some(self.needed_trust()?),
+        };
+        let (index, signer, composed) =
+            self.composed(&held.index, &held.brought, trusted.as_ref(), Standing::InForce, now)?;
+        let packages = composed.packages.clone();
+        let sha256 = hash_bytes(verify::signed_bytes(&held.index));
+        let by = signer.map(|signer| SignedBy { epoch: index.epoch, sha256, signer, packages });
+        Ok((composed, by))
+    }
+
+    /// Takes up the index that was held when this process started; whether there was one.
+    pub(super) fn load_index(&mut self) -> bool {
+        let Some(held) = self.world.held_index() else {
+            if self.is_indexed() {
+                let path = self.layout.held_folder().join(index::NAME).display().to_string();
+                let message = "the index that was in force is not held any more: nothing is in force before a share gives it";
+                self.notes = vec![Problem::of_file(Code::ShareMissing.as_str(), path, message)];
+                return true;
+            }
+            return false;
+        };
+        let brought = Brought { parts: held.parts, ..Brought::default() };
+        self.indexed = Some(InBytes { index: held.index, brought });
+        match self.judge_index(self.world.now()) {
+            Ok((composed, signed)) => {
+                let bytes = self.indexed.as_ref().map(|held| held.index.clone()).unwrap_or_default();
+                let publication = Publication::of_index(composed.index.epoch, composed.file.serial, &bytes);
+                *self.instructions = Instructions {
+                    file: Some(composed.file),
+                    share_seen: held.seen,
+                    trust: match &signed {
+                        Some(by) => TrustVerdict::Trusted(by.words()),
+                        None => TrustVerdict::Trusted("permissions, when it was taken from the share".into()),
+                    },
+                    signed,
+                    index: Some(composed.index),
+                    ..Instructions::default()
+                };
+                self.held = Some(publication);
+                if let (Some(_), Some(file)) = (&self.instructions.signed, &self.instructions.file) {
+                    self.clock.signed_at(file.issued);
+                }
+                self.obey_groups();
+                self.drop_older();
+            }
+            Err(distrust) => {
+                let path = self.layout.held_folder().join(index::NAME).display().to_string();
+                self.notes = vec![Problem::of_file(distrust.code.as_str(), path, distrust.why)];
+            }
+        }
+        true
+    }
+}

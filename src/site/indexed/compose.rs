@@ -1,0 +1,546 @@
+//! From an index and its parts to requests (SITE.md 2): each job, compared with its package field by field. Pure: the
+//! share's reader and the service walk the same way, one to see what is missing, the other to decide.
+
+use super::verify;
+use super::{Aim, Delivery, GroupRules, InForce, Membership, aim};
+use crate::clock::When;
+use crate::site::expression::Expression;
+use crate::site::ids::{JobId, MachineId, PackageId, RequestId};
+use crate::site::index::job::{self, Job, Needed};
+use crate::site::index::members::{self, Member};
+use crate::site::index::policy::{self, Policy, Rules};
+use crate::site::index::{Index, IndexedJob, IndexedPolicy, JobState};
+use crate::site::instruction::parse::Defaults;
+use crate::site::instruction::{ContentHash, Entry, InstructionFile, Rejected, Request};
+use crate::site::package::{self, Package, PackageCommand};
+use crate::site::signed::Distrust;
+use crate::site::signed::published::{SIGNATURE, Vouched};
+use crate::site::signed::store::Trusted;
+use crate::terms::{Code, Problem};
+use crate::text::SafeText;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// The folder of the list of machines.
+const MEMBERS: &str = "members";
+/// The largest signature, in bytes.
+const MAX_SIGNATURE: u64 = 4 << 10;
+/// How long a package may run that does not say it (FORMATS.md 3).
+const USUAL_RUN: Duration = Duration::from_secs(2 * 3_600);
+const MALFORMED: &str = "malformed";
+
+/// A part, as the index or another part names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The folders on the share, the outermost first.
+    pub folders: Vec<String>,
+    /// In the last of them.
+    pub file: String,
+    /// Of its bytes; of a signature: of what it signs.
+    pub sha256: ContentHash,
+    /// How large it may be, in bytes.
+    pub limit: u64,
+}
+
+impl Named {
+    fn new(folders: &[&str], file: String, sha256: &ContentHash, limit: u64) -> Self {
+        let folders = folders.iter().map(|folder| (*folder).to_owned()).collect();
+        Self { folders, file, sha256: sha256.clone(), limit }
+    }
+
+    /// With slashes, for messages.
+    pub fn path(&self) -> String {
+        format!("{}/{}", self.folders.join("/"), self.file)
+    }
+}
+
+/// Where parts come from.
+pub trait Source {
+    /// The text of a part.
+    ///
+    /// # Errors
+    /// Why it cannot be had.
+    fn text(&mut self, named: &Named) -> Result<&str, SafeText>;
+    /// The signature of a package. `again`: the one at hand does not verify; another one, if there is any.
+    fn signature(&mut self, named: &Named, again: bool) -> Option<String>;
+}
+
+/// How an index is looked at.
+pub struct Asked<'a> {
+    /// Whose requests.
+    pub machine: MachineId,
+    /// What the configuration says.
+    pub defaults: &'a Defaults,
+    /// Whose signatures count; None: mode `permissions`, where none is needed.
+    pub trusted: Option<&'a Trusted>,
+    /// What was in force before.
+    pub before: Option<(&'a InstructionFile, &'a InForce)>,
+}
+
+/// What an index comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Composed {
+    /// The requests, as the decision core knows them; its warnings are the parts that cannot be had or read.
+    pub file: InstructionFile,
+    /// What the jobs say beside.
+    pub index: InForce,
+    /// Who stands for what each of them runs, in mode `signed`.
+    pub packages: BTreeMap<RequestId, Result<Vouched, Distrust>>,
+    /// Every part that is still needed.
+    pub named: BTreeSet<ContentHash>,
+}
+
+/// Makes requests of an index that is believed.
+pub fn compose(index: &Index, asked: &Asked<'_>, source: &mut dyn Source) -> Composed {
+    let mut walk = Walk {
+        index,
+        asked,
+        source,
+        problems: Vec::new(),
+        named: BTreeSet::new(),
+        opened: BTreeMap::new(),
+        packages: BTreeMap::new(),
+    };
+    let member = walk.member();
+    let policies = walk.policies(&member);
+    let mut jobs: Vec<(&IndexedJob, Result<Job, Rejected>)> = Vec::new();
+    for named in &index.jobs {
+        jobs.push((named, walk.job(named)));
+    }
+    let mut ids: BTreeMap<RequestId, Vec<JobId>> = BTreeMap::new();
+    for (_, job) in &jobs {
+        if let Ok(job) = job {
+            ids.entry(job.request_id).or_default().push(job.job_id);
+        }
+    }
+    let (mut requests, mut elsewhere, mut deliveries) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for (named, job) in jobs {
+        let job = match job {
+            Ok(job) => job,
+            Err(rejected) => {
+                requests.push(Entry::Rejected(rejected));
+                continue;
+            }
+        };
+        let here = match aim(&job.targets, &job.exclude, &member) {
+            Aim::Here(_) | Aim::Unknown(_) => true,
+            Aim::Excluded(_) | Aim::Others | Aim::NotListed => false,
+        };
+        let others = ids.get(&job.request_id).into_iter().flatten().filter(|id| **id != job.job_id);
+        if let Some(other) = others.copied().next() {
+            if here {
+                requests.push(Entry::Rejected(duplicate(&job, other)));
+            }
+            continue;
+        }
+        let (request, delivery) = match here {
+            true => walk.delivered(named, &job),
+            // Of what is for others nothing is asked; should it ever be taken for a request, it is not believed.
+            false => {
+                let distrust =
+                    Distrust::new(Code::Unsigned, "it is for others, so its package was not looked at");
+                (request(index, named, &job), delivery(named, &job, None, Some(distrust)))
+            }
+        };
+        deliveries.insert(request.request_id, delivery);
+        match here {
+            true => requests.push(Entry::Good(Box::new(request))),
+            false => elsewhere.push(request),
+        }
+    }
+    let file = InstructionFile {
+        site: index.site,
+        machine: asked.machine,
+        serial: index.serial,
+        issued: index.issued,
+        valid_until: index.valid_until,
+        requests,
+        warnings: walk.problems,
+    };
+    let (named, packages) = (walk.named, walk.packages);
+    Composed {
+        file,
+        index: InForce { epoch: index.epoch, member, deliveries, elsewhere, policies },
+        packages,
+        named,
+    }
+}
+
+fn duplicate(job: &Job, other: JobId) -> Rejected {
+    let message = format!("{} is the request of job {other}, too: both are refused", job.request_id);
+    rejected(job, Problem::of_file(Code::Duplicate.as_str(), file_of(job.job_id, job.revision), message))
+}
+
+fn rejected(job: &Job, problem: Problem) -> Rejected {
+    Rejected {
+        request_id: Some(job.request_id),
+        job_id: Some(job.job_id),
+        package_id: Some(job.package_id),
+        package: Some(job.package.clone()),
+        command: Some(job.command.clone()),
+        problems: vec![problem],
+    }
+}
+
+fn file_of(job: JobId, revision: u64) -> String {
+    format!("{}/{job}.{revision}.toml", job::FOLDER)
+}
+
+/// A package that is believed, and who stands for it in mode `signed`.
+type Opened = Result<(Package, Option<Vouched>), Distrust>;
+
+struct Walk<'a, 's> {
+    index: &'a Index,
+    asked: &'a Asked<'a>,
+    source: &'s mut dyn Source,
+    problems: Vec<Problem>,
+    named: BTreeSet<ContentHash>,
+    /// Packages by the hash of their definition: several jobs may run one.
+    opened: BTreeMap<(ContentHash, PackageId, u64), Opened>,
+    packages: BTreeMap<RequestId, Result<Vouched, Distrust>>,
+}
+
+impl Walk<'_, '_> {
+    fn part(&mut self, named: &Named) -> Result<String, SafeText> {
+        self.named.insert(named.sha256.clone());
+        self.source.text(named).map(str::to_owned)
+    }
+
+    /// The line of this machine; where it cannot be had, the one that was held stays.
+    fn member(&mut self) -> Membership {
+        let machine = self.asked.machine;
+        let Some(members) = self.index.members.clone() else {
+            return Membership::Listed(Member { machine, host: None, adopt: None, groups: Vec::new() });
+        };
+        match self.listed(&members) {
+            Ok(membership) => membership,
+            Err((path, why)) => {
+                self.problems.push(Problem::of_file(MALFORMED, path.clone(), why.clone()));
+                match self.asked.before {
+                    Some((
+                        _,
+                        InForce { member: held @ (Membership::Listed(_) | Membership::NotListed), .. },
+                    )) => held.clone(),
+                    Some((_, InForce { member: Membership::Unknown(_), .. })) | None => Membership::Unknown(
+                        format!("the groups of this machine are not known: {path}: {why}").into(),
+                    ),
+                }
+            }
+        }
+    }
+
+    fn listed(
+        &mut self,
+        members: &crate::site::index::IndexedMembers,
+    ) -> Result<Membership, (String, SafeText)> {
+        let said = |path: &str, problems: &[Problem]| {
+            let first = problems.first().map(super::said).unwrap_or_default();
+            (path.to_owned(), first)
+        };
+        let list =
+            Named::new(&[MEMBERS], format!("LIST.{}", members.revision), &members.sha256, members::MAX_BYTES);
+        let path = list.path();
+        let text = self.part(&list).map_err(|why| (path.clone(), why))?;
+        let parts = members::parse_list(text.as_bytes(), &path).map_err(|p| said(&path, &p))?;
+        let own = members::part(self.asked.machine, members.digits);
+        let Some(part) = parts.into_iter().find(|part| part.name == own) else {
+            return Ok(Membership::NotListed);
+        };
+        let named = Named::new(
+            &[MEMBERS],
+            format!("{}.{}", part.name, part.revision),
+            &part.sha256,
+            members::MAX_BYTES,
+        );
+        let path = named.path();
+        let text = self.part(&named).map_err(|why| (path.clone(), why))?;
+        let all = members::parse_part(text.as_bytes(), &part.name, &path).map_err(|p| said(&path, &p))?;
+        let own = all.into_iter().find(|member| member.machine == self.asked.machine);
+        Ok(own.map_or(Membership::NotListed, Membership::Listed))
+    }
+
+    /// The policies of all groups that this machine is in, or may be in. One that cannot be had closes: it is not as good as
+    /// none.
+    fn policies(&mut self, member: &Membership) -> Vec<GroupRules> {
+        let mut all = Vec::new();
+        for named in &self.index.policies {
+            let own = match member {
+                Membership::Listed(member) => member.is_in(&named.group),
+                Membership::NotListed => named.group == policy::EVERYBODY,
+                Membership::Unknown(_) => true,
+            };
+            if own {
+                let rules = self.policy(named).map_err(|why| {
+                    let file =
+                        format!("{}/{}", policy::FOLDER, Policy::file_name(&named.group, named.revision));
+                    self.problems.push(Problem::of_file(MALFORMED, file.clone(), why.clone()));
+                    SafeText::new(&format!("the policy of group {}, {file}: {why}", named.group))
+                });
+                all.push(GroupRules { group: named.group.clone(), rules });
+            }
+        }
+        all
+    }
+
+    fn policy(&mut self, named: &IndexedPolicy) -> Result<Rules, SafeText> {
+        let file = Policy::file_name(&named.group, named.revision);
+        let part = Named::new(&[policy::FOLDER], file, &named.sha256, policy::MAX_BYTES);
+        let text = self.part(&part)?;
+        let read = policy::parse(text.as_bytes(), &named.group, &part.path());
+        let read = read.map_err(|problems| problems.first().map(super::said).unwrap_or_default())?;
+        match read.site_id == self.index.site_id && read.revision == named.revision {
+            true => Ok(read.rules),
+            false => Err("its site_id or revision is not that of the index".into()),
+        }
+    }
+
+    fn job(&mut self, named: &IndexedJob) -> Result<Job, Rejected> {
+        let file = file_of(named.job_id, named.revision);
+        let part = Named::new(
+            &[job::FOLDER],
+            format!("{}.{}.toml", named.job_id, named.revision),
+            &named.sha256,
+            job::MAX_BYTES,
+        );
+        let text = match self.source.text(&part) {
+            Ok(text) => text.to_owned(),
+            Err(why) => {
+                self.named.insert(named.sha256.clone());
+                let message = format!("revision {} cannot be read: {why}", named.revision);
+                let problem = Problem::of_file(MALFORMED, file, message);
+                self.problems.push(problem.clone());
+                return Err(self.unread(named.job_id, vec![problem]));
+            }
+        };
+        self.named.insert(named.sha256.clone());
+        let job = job::parse(text.as_bytes(), named.job_id, &file, &self.asked.defaults.programs);
+        let job = match job {
+            Ok(job) => job,
+            Err(problems) => return Err(self.unread(named.job_id, problems)),
+        };
+        let differs =
+            [("site_id", job.site_id != self.index.site_id), ("revision", job.revision != named.revision)];
+        match differs.iter().find(|(_, differs)| *differs) {
+            Some((what, _)) => {
+                let message = format!("its {what} is not that of the index");
+                Err(rejected(&job, Problem::of_file(MALFORMED, file, message)))
+            }
+            None => Ok(job),
+        }
+    }
+
+    fn unread(&self, job: JobId, problems: Vec<Problem>) -> Rejected {
+        Rejected { problems, ..self.known_before(job) }
+    }
+
+    /// What the job was before: its request is still known by its id, and not run in an older revision.
+    fn known_before(&self, job: JobId) -> Rejected {
+        let entries = self.asked.before.iter().flat_map(|(file, _)| &file.requests);
+        let mut before = entries.filter_map(|entry| match entry {
+            Entry::Good(request) if request.job_id == job => Some(Rejected {
+                request_id: Some(request.request_id),
+                package_id: Some(request.package_id),
+                package: Some(request.package.clone()),
+                command: Some(request.command.clone()),
+                ..Rejected::default()
+            }),
+            Entry::Rejected(rejected) if rejected.job_id == Some(job) => {
+                Some(Rejected { problems: Vec::new(), ..rejected.clone() })
+            }
+            Entry::Good(_) | Entry::Rejected(_) => None,
+        });
+        Rejected { job_id: Some(job), ..before.next().unwrap_or_default() }
+    }
+
+    /// A job for this machine, compared with its package.
+    fn delivered(&mut self, named: &IndexedJob, job: &Job) -> (Request, Delivery) {
+        let mut request = request(self.index, named, job);
+        let opened = self.open(job);
+        let compared = opened.and_then(|(package, vouched)| {
+            let bound = same(job, &package)?;
+            Ok((bound, vouched))
+        });
+        match compared {
+            Ok((more, vouched)) => {
+                if let Some(vouched) = vouched {
+                    self.packages.insert(job.request_id, Ok(vouched));
+                }
+                let mut delivery = delivery(named, job, more.bound, None);
+                for needed in more.needs {
+                    add(needed, &mut request, &mut delivery);
+                }
+                (request, delivery)
+            }
+            Err(distrust) => {
+                self.packages.insert(job.request_id, Err(distrust.clone()));
+                let delivery = delivery(named, job, None, Some(distrust));
+                (request, delivery)
+            }
+        }
+    }
+
+    fn open(&mut self, job: &Job) -> Opened {
+        let key = (job.package_sha256.clone(), job.package_id, job.release);
+        if let Some(opened) = self.opened.get(&key) {
+            return opened.clone();
+        }
+        let opened = self.read_package(job);
+        self.opened.insert(key, opened.clone());
+        opened
+    }
+
+    fn read_package(&mut self, job: &Job) -> Opened {
+        let release = job.release.to_string();
+        let folders = ["packages", job.package_id.as_str(), &release];
+        let named = Named::new(&folders, package::NAME.to_owned(), &job.package_sha256, package::MAX_BYTES);
+        let path = named.path();
+        let of = |distrust: Distrust| Distrust::new(distrust.code, format!("{path}: {}", distrust.why));
+        let text = self.part(&named).map_err(|why| of(Distrust::new(Code::Unsigned, why)))?;
+        let (programs, trusted) = (&self.asked.defaults.programs, self.asked.trusted);
+        // Whose it is comes before what it says.
+        let signer = match trusted {
+            None => None,
+            Some(trusted) => {
+                let signature =
+                    Named::new(&folders, SIGNATURE.to_owned(), &job.package_sha256, MAX_SIGNATURE);
+                let missing = || Distrust::new(Code::Unsigned, "its signature is missing");
+                let first = self.source.signature(&signature, false).ok_or_else(missing);
+                let judge = |armour: &str| verify::package_signer(&text, armour, trusted);
+                let signer = match first.and_then(|armour| judge(&armour)) {
+                    Ok(signer) => Ok(signer),
+                    // It may have been signed anew since.
+                    Err(why) => match self.source.signature(&signature, true) {
+                        Some(armour) => judge(&armour),
+                        None => Err(why),
+                    },
+                };
+                Some(signer.map_err(of)?)
+            }
+        };
+        let package = verify::package(&text, (job.package_id, job.release), programs, trusted).map_err(of)?;
+        let vouched = signer.map(|signer| Vouched { release: job.release, signer });
+        Ok((package, vouched))
+    }
+}
+
+/// What only the package says of a command.
+struct More {
+    bound: Option<Expression>,
+    needs: Vec<Needed>,
+}
+
+/// Whether a job says the same as its package wherever only the package may choose.
+fn same(job: &Job, package: &Package) -> Result<More, Distrust> {
+    let mismatch = |what: &str| {
+        let (id, release) = (job.package_id, job.release);
+        let why = format!("{what} of job {} is not what release {release} of {id} says", job.job_id);
+        Distrust::new(Code::PackageMismatch, why)
+    };
+    let command = package.commands.iter().find(|command| command.name == job.command);
+    let command: &PackageCommand = command.ok_or_else(|| mismatch("command"))?;
+    let (own, how) = (&job.how, &command.how);
+    let equal = [
+        ("package", package.name == job.package),
+        ("version", package.version.clone().unwrap_or_default() == job.version),
+        ("command_line", command.command_line == job.command_line),
+        ("content_sha256", package.content_sha256 == job.content_sha256),
+        ("automated", how.automated == own.automated),
+        ("background", how.background == own.background),
+        ("platforms", how.platforms == own.platforms),
+        ("run_when", how.run_when == own.run_when),
+        ("max_run_time", how.max_run_time.unwrap_or(USUAL_RUN) == own.max_run_time.unwrap_or(USUAL_RUN)),
+        ("restarts", how.restarts == own.restarts),
+        (
+            "disk_space",
+            how.disk_space.filter(|bytes| *bytes > 0) == own.disk_space.filter(|bytes| *bytes > 0),
+        ),
+        ("exit_codes", how.exit_codes == own.exit_codes),
+        ("removes", command.removes == job.removes),
+    ];
+    if let Some((what, _)) = equal.iter().find(|(_, equal)| !equal) {
+        return Err(mismatch(what));
+    }
+    // A bound that cannot be read must not be as good as none.
+    let unread = |what: &str, why: String| {
+        Distrust::new(
+            Code::PackageMismatch,
+            format!("{what} of release {} of {}: {why}", job.release, job.package_id),
+        )
+    };
+    let bound = command.bound.as_ref().map(|text| Expression::parse(text.as_str())).transpose();
+    let bound = bound.map_err(|e| unread("where", e.to_string()))?;
+    let needs: Result<Vec<Needed>, String> =
+        command.depends_on.iter().map(|text| text.as_str().parse()).collect();
+    Ok(More { bound, needs: needs.map_err(|e| unread("depends_on", e))? })
+}
+
+fn request(index: &Index, named: &IndexedJob, job: &Job) -> Request {
+    Request {
+        request_id: job.request_id,
+        job_id: job.job_id,
+        package_id: job.package_id,
+        package: job.package.clone(),
+        command: job.command.clone(),
+        command_line: job.command_line.clone(),
+        automated: job.how.automated,
+        background: job.how.background,
+        offer_after: job.times.offer.unwrap_or(When::Instant(index.issued)),
+        mandatory_after: job.times.mandatory,
+        expire_after: job.times.expire,
+        platforms: job.how.platforms.clone(),
+        run_when: job.how.run_when,
+        max_run_time: job.how.max_run_time.unwrap_or(USUAL_RUN),
+        restarts: job.how.restarts,
+        // Only the machine says whether it may run outside of windows, and this one does not.
+        ignore_windows: false,
+        disk_space: job.how.disk_space.filter(|bytes| *bytes > 0),
+        depends_on: job.depends_on.iter().filter_map(request_needed).collect(),
+        suspended: named.state == JobState::Suspended,
+        content_sha256: job.content_sha256.clone(),
+        exit_codes: job.how.exit_codes.clone(),
+        line: 0,
+    }
+}
+
+fn request_needed(needed: &Needed) -> Option<RequestId> {
+    match needed {
+        Needed::Request(id) => Some(*id),
+        Needed::Package(_) => None,
+    }
+}
+
+fn delivery(
+    named: &IndexedJob,
+    job: &Job,
+    bound: Option<Expression>,
+    distrust: Option<Distrust>,
+) -> Delivery {
+    let packages = job.depends_on.iter().filter_map(|needed| match needed {
+        Needed::Package(id) => Some(*id),
+        Needed::Request(_) => None,
+    });
+    Delivery {
+        job_id: job.job_id,
+        revision: named.revision,
+        release: job.release,
+        state: named.state,
+        percent: named.percent,
+        reason: named.reason.clone(),
+        targets: job.targets.clone(),
+        exclude: job.exclude.clone(),
+        condition: job.condition.clone(),
+        bound,
+        packages: packages.collect(),
+        supersedes: job.supersedes.clone(),
+        spread: job.spread,
+        distrust,
+    }
+}
+
+fn add(needed: Needed, request: &mut Request, delivery: &mut Delivery) {
+    match needed {
+        Needed::Request(id) if !request.depends_on.contains(&id) => request.depends_on.push(id),
+        Needed::Package(id) if !delivery.packages.contains(&id) => delivery.packages.push(id),
+        Needed::Request(_) | Needed::Package(_) => {}
+    }
+}
