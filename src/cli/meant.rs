@@ -11,6 +11,7 @@ use crate::host::facts;
 use crate::site::ids::MachineId;
 use crate::site::instruction;
 use crate::site::share::open_bounded;
+use crate::site::trust::TrustMode;
 use std::path::Path;
 
 /// Who this installation is where its configuration does not say it, and what does.
@@ -82,6 +83,10 @@ pub fn confirm(setup: &mut Setup, acts: bool) -> Result<()> {
         )),
         Here::Held(_) | Here::Unknown => {
             setup.looking = true;
+            // Nobody has said whose signatures count here; what is only looked at runs nowhere.
+            if setup.read == Read::Absent {
+                setup.config.trust.mode = TrustMode::Permissions;
+            }
             setup.config.machine = setup.flags.machine.or(here.machine());
             if !setup.flags.shares.is_empty() {
                 setup.config.shares.clone_from(&setup.flags.shares);

@@ -79,7 +79,7 @@ impl Folder {
     }
 
     pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        durable::rename_new(&self.changed(from)?, &self.changed(to)?)
+        super::durable::rename_new(&self.changed(from)?, &self.changed(to)?)
     }
 
     pub fn holds(&self, name: &str) -> io::Result<bool> {
