@@ -11,9 +11,10 @@ use crate::host::lock::Holder;
 use crate::host::process::Image;
 use crate::host::sessions::LoggedOn;
 use crate::host::supervisor::Registered;
+use crate::site::indexed::Membership;
 use crate::site::instruction::{InstructionFile, Request};
 use crate::site::share::Look;
-use crate::terms::Platform;
+use crate::terms::{Platform, Problem};
 use crate::text::SafeText;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub(super) struct Facts {
     pub file: Option<InstructionFile>,
     /// Where it was read.
     pub file_from: SafeText,
+    /// What a share under an index has for this machine; None: there is no such share, or it was not read.
+    pub indexed: Option<Indexed>,
     pub service: Service,
     pub users: LoggedOn,
     /// What was tried as the service's account, or why it was not.
@@ -57,6 +60,20 @@ pub(super) struct Facts {
 pub(super) struct Views {
     pub list: Result<ListDoc, Failure>,
     pub status: Result<StatusDoc, Failure>,
+}
+
+/// What a share under an index has for this machine.
+pub(super) struct Indexed {
+    /// The trust list that it was published under.
+    pub epoch: u64,
+    /// Of the publication.
+    pub serial: u64,
+    /// What its list of machines says of this one.
+    pub member: Membership,
+    /// How many parts this machine needs.
+    pub parts: usize,
+    /// Those that cannot be had or read.
+    pub problems: Vec<Problem>,
 }
 
 /// The service, seen from outside.

@@ -1,7 +1,7 @@
 //! Looking: at the share through its reader, at the executor through the client, at the machine, all at once. Whatever
 //! hangs ends at its own deadline and is reported as not known.
 
-use super::facts::{Facts, Folders, Service, Views};
+use super::facts::{Facts, Folders, Indexed, Service, Views};
 use super::probe::{self, Tried};
 use super::{ConfigRead, Subject, backup};
 use crate::clock::Zone;
@@ -16,7 +16,10 @@ use crate::executor::talk::protocol::{Answer, View, unexpected_answer};
 use crate::host::account::{self, Account};
 use crate::host::perms;
 use crate::host::{facts, lock, process, programs, sessions, supervisor};
-use crate::site::indexed::store;
+use crate::site::index;
+use crate::site::indexed::compose::{Asked, compose};
+use crate::site::indexed::read::AtHand;
+use crate::site::indexed::{store, verify};
 use crate::site::instruction::InstructionFile;
 use crate::site::share::{self, Look};
 use crate::site::signed::published::{self, Judging, Standing};
@@ -53,6 +56,7 @@ pub(super) fn gather(subject: &Subject) -> Facts {
         )
     });
     let (file, file_from) = instructions(subject, look.as_ref());
+    let indexed = look.as_ref().and_then(|look| indexed(subject, look.as_ref().ok()?));
     Facts {
         subject: subject.clone(),
         now,
@@ -70,6 +74,7 @@ pub(super) fn gather(subject: &Subject) -> Facts {
         report,
         file,
         file_from,
+        indexed,
         users,
         tried,
         backup,
@@ -183,6 +188,24 @@ fn instructions(
         }
     };
     (read(), SafeText::new(&held.display().to_string()))
+}
+
+/// What the index of the share comes to here. Who signed it was verified when it was read.
+fn indexed(subject: &Subject, look: &Look) -> Option<Indexed> {
+    let found = look.found.as_ref()?;
+    let brought = found.brought.as_ref()?;
+    let index = index::parse(verify::signed_bytes(&found.bytes), index::NAME).ok()?;
+    let machine = subject.config.machine?;
+    let defaults = &subject.config.request_defaults();
+    let asked = Asked { machine, defaults, trusted: None, before: None };
+    let composed = compose(&index, &asked, &mut AtHand { parts: &brought.parts, brought: Some(brought) });
+    Some(Indexed {
+        epoch: index.epoch,
+        serial: index.serial,
+        member: composed.index.member,
+        parts: composed.named.len(),
+        problems: composed.file.warnings,
+    })
 }
 
 fn service(subject: &Subject) -> Service {

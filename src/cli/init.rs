@@ -7,6 +7,7 @@ use super::meant;
 use super::page::Page;
 use super::setup::{Read, bad_configuration};
 use super::trust_key;
+use super::who;
 use crate::config::Starter;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::ask::Ask as _;
@@ -47,13 +48,17 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
         meant::configured(setup)?;
     }
     let machine = if new { setup.flags.machine.or(setup.config.machine) } else { setup.config.machine };
-    let Some(machine) = machine else {
+    let nobody = || {
         let remedy = match &setup.read {
             Read::Absent => format!("Say which: {} init --machine SMSID --share LOCATION", setup.pcm),
             _ => format!("Write `machine = \"SMSID\"` into {}", layout.config.display()),
         };
-        return Err(Failure::new(Exit::Usage, "usage", "nothing says who this machine is", remedy));
+        Failure::new(Exit::Usage, "usage", "nothing says who this machine is", remedy)
     };
+    // The list of machines of a share can say it.
+    if machine.is_none() && (!new || setup.locations().is_empty()) {
+        return Err(nobody());
+    }
     let trust = args.trust.map(TrustMode::from);
     if !new && trust.is_some_and(|trust| trust != setup.config.trust.mode) {
         return Err(Failure::new(
@@ -69,6 +74,12 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
     let before = if setup.read == Read::Absent { TrustMode::Signed } else { setup.config.trust.mode };
     let mode = trust.unwrap_or(before);
     let confirmed = trust_key::confirm(app, machine, mode, args.trust_key.as_deref())?;
+    let listed = match (new, mode, &confirmed) {
+        (false, ..) | (true, TrustMode::Signed, None) => None,
+        (true, TrustMode::Permissions, _) => who::find(app, machine, None)?,
+        (true, TrustMode::Signed, Some(confirmed)) => who::find(app, machine, Some(confirmed.trusted()))?,
+    };
+    let machine = listed.or(machine).ok_or_else(nobody)?;
     if app.dry_run {
         let config = if new { "write" } else { "keep" };
         let (file, state) = (layout.config.display(), layout.state.display());

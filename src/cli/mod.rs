@@ -33,6 +33,7 @@ pub(crate) mod time;
 mod trust_key;
 mod verify;
 mod view;
+mod who;
 
 use crate::clock::{System, Wall, Zone};
 use crate::decision::Verb as Wish;

@@ -36,6 +36,11 @@ pub struct Confirmed {
 type Taken = (Vec<u8>, TrustList);
 
 impl Confirmed {
+    /// Whose word counts by it.
+    pub fn trusted(&self) -> Trusted {
+        Trusted::of(self.list.clone(), Vec::new())
+    }
+
     /// Writes the trust folder.
     ///
     /// # Errors
@@ -64,7 +69,7 @@ impl Confirmed {
 /// counts no more; `trust-unreadable`: it is not known whose word counts.
 pub fn confirm(
     app: &App,
-    machine: MachineId,
+    machine: Option<MachineId>,
     mode: TrustMode,
     key: Option<&str>,
 ) -> Result<Option<Confirmed>> {
@@ -97,9 +102,10 @@ pub fn confirm(
         (Some(key), Ok(Some(held))) => following(app, dir, held, key)?,
         (Some(key), Ok(None) | Err(_)) => first(app, dir, remains.revoked, key)?,
     };
-    match &confirmed.list {
-        list if list.site == machine.site() => Ok(Some(confirmed)),
-        list => Err(Failure::new(
+    match (&confirmed.list, machine) {
+        (_, None) => Ok(Some(confirmed)),
+        (list, Some(machine)) if list.site == machine.site() => Ok(Some(confirmed)),
+        (list, Some(machine)) => Err(Failure::new(
             Exit::Refused,
             "other-site",
             format!("the trust list is of site {}, and {machine} is not", list.site),

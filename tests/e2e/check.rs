@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// All items, in the order in which they are shown.
-const ITEMS: [&str; 28] = [
+const ITEMS: [&str; 31] = [
     "silent",
     "background",
     "mandatory",
@@ -38,6 +38,9 @@ const ITEMS: [&str; 28] = [
     "share",
     "instructions",
     "trust",
+    "serial",
+    "in-members",
+    "parts-readable",
     "log",
     "disk",
 ];

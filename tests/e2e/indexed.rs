@@ -810,3 +810,88 @@ fn policies_of_groups_only_close_and_one_that_cannot_be_read_closes_everything()
     share.parts(&head, std::slice::from_ref(&job));
     share.site.wait_state(ID, "succeeded");
 }
+
+#[test]
+fn an_idle_poll_reads_the_index_alone() {
+    let mut share = Indexed::by_permissions();
+    share.policies = vec![("web".into(), 1, "spread = \"1s\"\n".into())];
+    let jobs = [share.job().later(), share.other().to("[\"@db\"]")];
+    share.publish(&jobs);
+    assert_eq!(share.polled(JOB), "good");
+    for folder in ["jobs", "members", "policy", "packages", "content", "pcmins.box"] {
+        fs::remove_dir_all(share.site.share().join(folder)).unwrap();
+    }
+    fs::remove_file(share.site.share().join("PCM.SITE")).unwrap();
+    assert_eq!((share.polled(JOB), share.polled(OTHER_JOB)), ("good".into(), "not-targeted".into()));
+    let problems = share.site.json_of(&["status"])["problems"].to_string();
+    assert!(!problems.contains("cannot be read") && !problems.contains("jobs/"), "{problems}");
+    let list = share.site.json(&["list"]);
+    assert_eq!((list["epoch"].as_u64(), list["serial"].as_u64()), (Some(0), Some(1)), "{list}");
+    assert!(list["index_issued"].is_string() && list["valid_until"].is_string(), "{list}");
+    let request = &list["requests"][0];
+    assert_eq!((&request["revision"], &request["release"]), (&1.into(), &1.into()), "{request}");
+    assert_eq!(request["phase_percent"].as_f64(), Some(100.0), "{request}");
+    let trust = &share.site.json_of(&["status"])["trust"];
+    assert_eq!(
+        (trust["mode"].as_str(), &trust["highest"]),
+        (Some("permissions"), &serde_json::json!([0, 1])),
+        "{trust}"
+    );
+}
+
+#[test]
+fn what_is_announced_does_not_start_once_it_is_cancelled() {
+    let mut share = Indexed::by_permissions();
+    let job = share.job();
+    share.policies = vec![("all".into(), 1, "countdown = \"1h\"\n".into())];
+    share.publish(std::slice::from_ref(&job));
+    let _service = share.site.service();
+    share.site.wait_state(ID, "countdown");
+    share.publish(&[job.state("cancelled")]);
+    share.site.wait_state(ID, "not-applicable");
+    assert_eq!(share.site.ran("ran"), 0);
+}
+
+#[test]
+fn a_machine_is_enrolled_by_its_host_name_and_check_sees_it_in_the_list() {
+    let mut share = Indexed::by_permissions();
+    let host = String::from_utf8(Command::new("uname").arg("-n").output().unwrap().stdout).unwrap();
+    share.members = format!("BP004000 other - \nBP004001 {} - web\n", host.trim().to_uppercase())
+        .replace(" - \n", " -\n");
+    let job = share.job().later();
+    share.publish(std::slice::from_ref(&job));
+    let init = |name: &str, more: &[&str]| {
+        let mut init = Command::new(env!("CARGO_BIN_EXE_pcm"));
+        init.arg("--config").arg(share.site.path(name).join("pcm.toml"));
+        init.arg("--state").arg(share.site.path(name).join("state")).arg("--share").arg(share.site.share());
+        init.args(["init", "--trust", "permissions", "--json"]).args(more).env("TZ", "UTC").output().unwrap()
+    };
+    let done = init("new", &[]);
+    assert!(done.status.success(), "{done:?}");
+    let doc: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(doc["machine"], "BP004001", "{doc}");
+    let stranger = init("stranger", &["--machine", "BP009000"]);
+    assert_eq!(stranger.status.code(), Some(4), "{stranger:?}");
+    let told: Value = serde_json::from_slice(&stranger.stderr).unwrap();
+    assert_eq!(told["error"]["code"], "no-such-machine");
+    assert!(told["error"]["message"].as_str().unwrap().contains("BP004001"), "{told}");
+    assert!(!share.site.path("stranger").exists(), "nothing was changed");
+    // The checklist of the machine of this test, which is in no group.
+    assert_eq!(share.polled(JOB), "not-targeted");
+    let item = |share: &Indexed, name: &str| {
+        let check = share.site.json_of(&["check"]);
+        check["items"].as_array().unwrap().iter().find(|item| item["item"] == name).unwrap().clone()
+    };
+    assert!(
+        item(&share, "in-members")["evidence"].as_str().unwrap().contains("in no group"),
+        "{}",
+        item(&share, "in-members")
+    );
+    assert_eq!(item(&share, "serial")["verdict"], "pass", "{}", item(&share, "serial"));
+    assert_eq!(item(&share, "parts-readable")["verdict"], "pass", "{}", item(&share, "parts-readable"));
+    fs::remove_file(share.site.share().join("jobs/BP0000AA.1.toml")).unwrap();
+    assert_eq!(item(&share, "parts-readable")["verdict"], "block", "{}", item(&share, "parts-readable"));
+    share.members = "BP004001 other - web\n".into();
+    share.publish(&[job]);
+    assert_eq!(item(&share, "in-members")["verdict"], "block", "{}", item(&share, "in-members"));
+}

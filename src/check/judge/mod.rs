@@ -1,5 +1,6 @@
 //! What the facts mean: one row an item, in the order of the original article, then what else pcm lives on. Pure.
 
+mod index;
 mod machine;
 mod requests;
 mod service;
@@ -44,6 +45,9 @@ pub(super) fn judge(facts: &Facts) -> CheckDoc {
         share::share(facts),
         share::instructions(facts),
         share::trust(facts),
+        index::serial(facts),
+        index::in_members(facts),
+        index::parts_readable(facts),
         state::log(facts),
         state::disk(facts),
     ])

@@ -90,6 +90,7 @@ fn well() -> Facts {
         report: None,
         file: None,
         file_from: "the share".into(),
+        indexed: None,
         service: Service {
             holder: Some(Holder { who: "pcm service".into(), pid: 7, since: now }),
             acts_as: Some(someone("root", 0)),
