@@ -7,7 +7,7 @@ use super::sys;
 use crate::text::shell_word;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -202,17 +202,60 @@ impl Folder {
     /// # Errors
     /// As the system reports them; the old content is then still there.
     pub fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = one_name(name)?;
         loop {
-            let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let temporary = format!(".{name}.{}-{count}.tmp", std::process::id());
-            match self.inner.replace(name, &temporary, bytes) {
+            match self.inner.replace(name, &temporary_name(name), bytes) {
                 // Left by an earlier process with this pid.
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                 other => return other,
             }
         }
+    }
+
+    /// The same with all that a reader gives, however much it is, under a name that nothing has yet.
+    ///
+    /// # Errors
+    /// As the system reports them; [`io::ErrorKind::AlreadyExists`]; what reading gave.
+    pub fn bring(&self, name: &str, from: &mut dyn io::Read) -> io::Result<()> {
+        let name = one_name(name)?;
+        let (temporary, mut file) = loop {
+            let temporary = temporary_name(name);
+            match self.inner.new_file(&temporary) {
+                // Left by an earlier process with this pid.
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                other => break (temporary, other?),
+            }
+        };
+        let done = io::copy(from, &mut file).and_then(|_| file.sync_all());
+        drop(file);
+        let done = done.and_then(|()| self.inner.rename(&temporary, name));
+        if done.is_err() {
+            let _ = self.inner.remove(&temporary);
+        }
+        done?;
+        self.inner.sync()
+    }
+
+    /// Makes a file that must not be there, in one step: of two who try, one is told [`io::ErrorKind::AlreadyExists`].
+    ///
+    /// # Errors
+    /// As the system reports them.
+    pub fn claim(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.inner.new_file(one_name(name)?)?;
+        file.write_all(bytes).and_then(|()| file.sync_all())?;
+        self.inner.sync()
+    }
+
+    /// Writes a file that is there where it stands, from its beginning to its end: a reader may see a part of it. For
+    /// places where a name cannot be given to another file while somebody reads the first.
+    ///
+    /// # Errors
+    /// As the system reports them; a link or a second name is [`OpenError::Linked`].
+    pub fn overwrite(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.inner.existing(one_name(name)?)?;
+        file.set_len(0)?;
+        file.write_all(bytes)?;
+        file.sync_all()
     }
 
     /// The names in it, in no order.
@@ -386,6 +429,12 @@ pub fn usual_umask() {
     sys::open::usual_umask();
 }
 
+/// A name that no reader takes for content, and that nothing of this process has.
+fn temporary_name(name: &str) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!(".{name}.{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
 fn one_name(name: &str) -> Result<&str, OpenError> {
     let bad = name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\', '\0', ':']);
     if bad { Err(OpenError::Missing) } else { Ok(name) }
@@ -416,5 +465,13 @@ mod tests {
         folder.remove_tree("empty").unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         assert_eq!(folder.remove_tree("new").unwrap_err().kind(), io::ErrorKind::NotFound);
+        folder.claim("note", b"me").unwrap();
+        taken(folder.claim("note", b"you"));
+        folder.bring("long", &mut &b"all of it"[..]).unwrap();
+        taken(folder.bring("long", &mut &b"x"[..]));
+        folder.overwrite("long", b"less").unwrap();
+        assert_eq!(fs::read(dir.path().join("long")).unwrap(), b"less");
+        assert_eq!(folder.overwrite("gone", b"x").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing unfinished is left");
     }
 }

@@ -196,7 +196,7 @@ pub fn hash_bytes(bytes: &[u8]) -> ContentHash {
 }
 
 /// The SHA-256 and the number of all bytes that a reader gives.
-pub(super) fn hash_reader(mut from: impl Read) -> std::io::Result<(ContentHash, u64)> {
+pub(crate) fn hash_reader(mut from: impl Read) -> std::io::Result<(ContentHash, u64)> {
     let mut hasher = Sha256::new();
     let mut size = 0;
     let mut buffer = vec![0; 64 << 10];
@@ -210,7 +210,7 @@ pub(super) fn hash_reader(mut from: impl Read) -> std::io::Result<(ContentHash, 
     }
 }
 
-fn hash_of(hasher: Sha256) -> ContentHash {
+pub(crate) fn hash_of(hasher: Sha256) -> ContentHash {
     let hex = hasher.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex

@@ -127,6 +127,13 @@ impl Folder {
         self.sync()
     }
 
+    /// A file that is there, to be written where it stands.
+    pub fn existing(&self, name: &str) -> Result<File, OpenError> {
+        let file = open_below(&self.0, name, OFlags::WRONLY, Mode::empty()).map_err(error)?;
+        regular(&file)?;
+        Ok(File::from(file))
+    }
+
     pub fn names(&self, most: usize) -> Result<Vec<OsString>, OpenError> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.0).map_err(error)? {

@@ -109,6 +109,15 @@ impl Folder {
         durable::write(&self.changed(name)?, bytes)
     }
 
+    /// A file that is there, to be written where it stands.
+    pub fn existing(&self, name: &str) -> Result<File, OpenError> {
+        let mut options = OpenOptions::new();
+        options.write(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT);
+        let file = options.open(self.changed(name)?)?;
+        regular(&file)?;
+        Ok(file)
+    }
+
     pub fn names(&self, most: usize) -> Result<Vec<OsString>, OpenError> {
         let entries = fs::read_dir(&self.0)?.take(most);
         Ok(entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<_>>()?)
