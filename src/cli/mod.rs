@@ -7,14 +7,19 @@ mod check;
 mod completions;
 mod console;
 mod demo;
+mod folder;
 mod follow;
+mod freeze;
 mod help;
 mod host;
 mod host_name;
 mod init;
+mod job;
+mod jobs;
 mod key;
 mod lint;
 mod log;
+mod machine;
 mod man;
 mod meant;
 mod out;
@@ -24,6 +29,7 @@ mod publish;
 mod restart;
 mod service;
 mod setup;
+mod sign;
 mod simulate;
 mod start;
 mod table;
@@ -62,8 +68,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let out = Out::new(cli.global.json, cli.global.quiet, cli.global.no_color);
     let done = match &cli.global.host {
-        Some(host) => usable_flags(&cli).and_then(|()| host::run(host, &cli, &args[1..])),
-        None => run(cli, out).map(|exit| exit as u8),
+        Some(host) if !cli.verb.as_ref().is_some_and(Verb::is_about_a_host) => {
+            usable_flags(&cli).and_then(|()| host::run(host, &cli, &args[1..]))
+        }
+        _ => run(cli, out).map(|exit| exit as u8),
     };
     match done {
         Ok(exit) => ExitCode::from(exit),
@@ -119,6 +127,8 @@ pub(crate) struct App {
     now: Wall,
     dry_run: bool,
     no_color: bool,
+    /// `--host`, where it does not say where something is done.
+    host: Option<String>,
 }
 
 impl App {
@@ -248,8 +258,10 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
     if let Some(Verb::AsOwner) = &cli.verb {
         return Ok(helper(crate::executor::stand_in::main()));
     }
-    let works_without =
-        matches!(cli.verb, Some(Verb::Init(_) | Verb::Demo(_) | Verb::Site(_) | Verb::Key(_) | Verb::Check));
+    let works_without = matches!(
+        cli.verb,
+        Some(Verb::Init(_) | Verb::Demo(_) | Verb::Site(_) | Verb::Job(_) | Verb::Key(_) | Verb::Check)
+    );
     let mut setup = Setup::resolve(&cli.global, !works_without)?;
     if let Some(expected) = cli.global.expect_machine {
         meant::is_meant(&setup, expected)?;
@@ -271,6 +283,7 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
         now: System::now(),
         dry_run: cli.global.dry_run,
         no_color: cli.global.no_color,
+        host: cli.global.host.as_ref().map(ToString::to_string),
     };
     // A console keeps its own, and a service has a log for them.
     if !matches!(cli.verb, None | Some(Verb::Demo(_) | Verb::Service(_))) {
@@ -355,6 +368,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Init(args) => init::run(app, &args),
         Verb::Site(args) => publish::site(app, &args.what),
         Verb::Package(args) => package::run(app, &args.what),
+        Verb::Job(args) => job::run(app, &args.what),
         Verb::Key(args) => key::run(app, args.what),
         Verb::Service(args) => service::carry_out(app, &args.what),
         Verb::Words { of } => completions::words(app, of),

@@ -35,6 +35,9 @@ pub fn run(app: &App, verb: &PackageVerb) -> Result<Exit> {
             let folders = packages.iter().map(|one| folder(app, one)).collect::<Result<Vec<_>>>()?;
             super::lint::packages(app, &mut folders.into_iter().map(Ok), &[], *hashes)
         }
+        PackageVerb::Sign { ids, key, again, all, folder } => {
+            super::sign::run(app, ids, key, *again, *all, folder)
+        }
         PackageVerb::Content { package } => content(app, package),
     }
 }
@@ -64,6 +67,9 @@ struct ContentDoc {
 
 fn content(app: &App, package: &Path) -> Result<Exit> {
     let folder = folder(app, package)?;
+    if let Some((site, id)) = super::sign::in_site_folder(folder.path()) {
+        return super::sign::content(app, &site, id);
+    }
     let shown = folder.path().display().to_string();
     if app.dry_run {
         return app.would(format!("hash the files of {shown} and write {shown}/CONTENT"));

@@ -1,15 +1,143 @@
-//! `pcm site`: what a publisher does with a share.
+//! `pcm site`: the site folder and what is published from it; a share that is filled by hand.
 
 use super::App;
-use super::args::SiteVerb;
+use super::args::{PublishArgs, SiteVerb};
+use super::folder::{self, Wishes};
 use super::page::Page;
 use super::time::absolute;
 use crate::clock::Wall;
-use crate::error::{Exit, Result};
+use crate::error::{Exit, Failure, Result};
+use crate::site::folder::made;
 use crate::site::ids::{MachineId, RequestId, SiteCode};
 use crate::site::publish::site_init;
 use crate::text::SafeText;
 use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// `pcm site …`
+pub fn site(app: &App, verb: &SiteVerb) -> Result<Exit> {
+    match verb {
+        SiteVerb::Init { dir, site, example, hand_made } => {
+            match (hand_made, app.setup.flags.shares.as_slice()) {
+                (true, [_, ..]) => Err(Failure::new(
+                    Exit::Usage,
+                    "usage",
+                    "--share does not go with --hand-made",
+                    "DIR is the share then",
+                )),
+                (true, []) => hand_made_share(app, dir, *site, *example),
+                (false, [_, _, ..]) => Err(Failure::new(
+                    Exit::Usage,
+                    "usage",
+                    "a site is published on one share",
+                    "Name one --share",
+                )),
+                (false, shares) => {
+                    site_folder(app, dir, *site, shares.first().map(PathBuf::as_path), *example)
+                }
+            }
+        }
+        SiteVerb::Publish(args) => publish(app, args),
+        SiteVerb::Freeze { until, reason, then } => super::freeze::freeze(app, until, reason, then),
+        SiteVerb::Unfreeze { then } => super::freeze::unfreeze(app, then),
+        SiteVerb::Machine { what } => super::machine::run(app, what),
+        SiteVerb::Lint { what, zone, hashes } => {
+            super::lint::run(app, what.as_deref(), zone.as_deref(), *hashes)
+        }
+        SiteVerb::Verify { file, part, block, folder } => {
+            super::verify::run(app, file, *part, *block, folder)
+        }
+    }
+}
+
+fn publish(app: &App, args: &PublishArgs) -> Result<Exit> {
+    let folder = folder::open(app, &args.folder)?;
+    let published = folder::run(
+        app,
+        &folder,
+        Wishes {
+            key: args.key.as_deref(),
+            serial: args.serial,
+            expect: args.expect,
+            break_lock: args.break_lock,
+            what: "site publish".to_owned(),
+        },
+    )?;
+    let doc = folder::doc(app, &published);
+    app.out.view(&doc, || {
+        let mut page = Page::new(app.out.width);
+        folder::page(app, &doc, &mut page);
+        page
+    })?;
+    Ok(Exit::Done)
+}
+
+/// `site init --json`
+#[derive(Debug, Serialize)]
+struct FolderDoc {
+    dir: SafeText,
+    site: SiteCode,
+    site_id: SafeText,
+    share: SafeText,
+    machine: Option<MachineId>,
+    request_id: Option<RequestId>,
+    mandatory_after: Option<Wall>,
+    /// Why trust mode `permissions` would refuse the share.
+    loose: Option<SafeText>,
+}
+
+fn site_folder(
+    app: &App,
+    dir: &Path,
+    site: SiteCode,
+    share: Option<&Path>,
+    example: Option<MachineId>,
+) -> Result<Exit> {
+    let dir = absolute(dir);
+    if app.dry_run {
+        return app.would(format!("make a site folder for site {site} in {}", dir.display()));
+    }
+    let made = made::make(&dir, site, share, example, app.now)?;
+    let shown = |path: &Path| SafeText::new(&path.display().to_string());
+    let doc = FolderDoc {
+        dir: shown(&dir),
+        site,
+        site_id: SafeText::new(made.folder.settings.site_id.as_str()),
+        share: shown(&made.folder.share()),
+        machine: made.example.map(|(machine, _, _)| machine),
+        request_id: made.example.map(|(_, request, _)| request),
+        mandatory_after: made.example.map(|(_, _, at)| at),
+        loose: made.loose,
+    };
+    app.out.view(&doc, || folder_page(app, &doc))?;
+    Ok(Exit::Done)
+}
+
+fn folder_page(app: &App, doc: &FolderDoc) -> Page {
+    let look = app.look();
+    let mut page = Page::new(app.out.width);
+    page.line(format!("The site folder of site {} is {}; its share is {}.", doc.site, doc.dir, doc.share));
+    if let (Some(machine), Some(request), Some(at)) = (doc.machine, doc.request_id, doc.mandatory_after) {
+        let at = look.time_and_distance(at);
+        page.line(format!(
+            "An example is in it: request {request} for {machine} becomes mandatory at {at}. {}",
+            look.zone_line()
+        ));
+    }
+    if let Some(loose) = &doc.loose {
+        page.strong(format!("Trust mode `permissions` would refuse this share: {loose}."));
+    }
+    let (dir, share) =
+        (crate::text::shell_word(doc.dir.as_str()), crate::text::shell_word(doc.share.as_str()));
+    let pcm = &app.setup.pcm;
+    page.blank().line("Publish it:");
+    page.line(format!("  {pcm} site publish --folder {dir}"));
+    if let Some(machine) = doc.machine {
+        page.blank().line("Then, on the machine:");
+        page.line(format!("  {pcm} init --machine {machine} --share {share} --trust permissions"));
+    }
+    page
+}
 
 /// `site init --json`
 #[derive(Debug, Serialize)]
@@ -23,22 +151,12 @@ struct SiteDoc {
     loose: Option<SafeText>,
 }
 
-/// `pcm site …`
-pub fn site(app: &App, verb: &SiteVerb) -> Result<Exit> {
-    let (dir, site, example) = match verb {
-        SiteVerb::Init { dir, site, example } => (dir, site, example),
-        SiteVerb::Lint { what, zone, hashes } => {
-            return super::lint::run(app, what.as_deref(), zone.as_deref(), *hashes);
-        }
-        SiteVerb::Verify { file, part, block, folder } => {
-            return super::verify::run(app, file, *part, *block, folder);
-        }
-    };
+fn hand_made_share(app: &App, dir: &Path, site: SiteCode, example: Option<MachineId>) -> Result<Exit> {
     let dir = absolute(dir);
     if app.dry_run {
         return app.would(format!("make a share for site {site} in {}", dir.display()));
     }
-    let made = site_init(&dir, *site, *example, app.now)?;
+    let made = site_init(&dir, site, example, app.now)?;
     let doc = SiteDoc {
         dir: made.dir.display().to_string().into(),
         site: made.site,

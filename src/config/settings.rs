@@ -300,6 +300,14 @@ settings! {
         dir: Option<PathBuf> = None, some(folder), like "\"/etc/pcm/trust.d\"";
     }
 
+    /// for pcm site, package, job and key, where a site is published from this machine
+    site: Site {
+        /// the site folder, where no flag, PCM_SITE_FOLDER or current folder is one
+        folder: Option<PathBuf> = None, some(folder), like "\"/srv/pcm\"";
+        /// the key that signs publications, or the .pub of one that an agent holds; default: `key` of site.toml
+        key: Option<String> = None, some(nonempty), like "\"~/.ssh/pcm-publish\"";
+    }
+
     /// who may operate besides root and the service's account
     operators: Operators {
         /// a group of the system; it need not exist

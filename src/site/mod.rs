@@ -4,10 +4,11 @@
 //! In reading order: what an id is (`ids`), how a TOML value gets its line and field (`fields`), what is published
 //! (`site_file`, `instruction`, `content`, `package`), how a share is read and judged (`share`, `trust`, `signed`), what is never taken again
 //! (`publication`), what a machine writes back (`mif`, `report`), whether it wrote that itself
-//! (`own_report`), what is there of an earlier life of it (`past`), how a new share is made (`publish`), and what can be wrong with one (`lint`).
+//! (`own_report`), what is there of an earlier life of it (`past`), what a publisher has (`folder`) and how that becomes a share (`publisher`), how a share is made that is filled by hand (`publish`), and what can be wrong with one (`lint`).
 
 pub mod content;
 pub mod expression;
+pub mod folder;
 pub mod ids;
 pub mod index;
 pub mod indexed;
@@ -19,6 +20,7 @@ pub(crate) mod package;
 pub mod past;
 pub(crate) mod publication;
 pub(crate) mod publish;
+pub mod publisher;
 pub(crate) mod report;
 pub(crate) mod share;
 pub mod signed;

@@ -168,9 +168,11 @@ impl ExampleIds {
 }
 
 fn definition(package: PackageId) -> String {
-    format!(
-        r#"package_id = "{package}"
-name = "Acme Workstation 4.0"
+    format!("package_id = \"{package}\"\n{EXAMPLE}")
+}
+
+/// What the example's definition says, but for its id.
+pub const EXAMPLE: &str = r#"name = "Acme Workstation 4.0"
 version = "4.0"
 publisher = "Acme"
 language = "en"
@@ -183,12 +185,10 @@ automated = true
 background = true
 platforms = ["linux-x86_64", "linux-aarch64"]
 max_run_time = "10m"
-"#
-    )
-}
+"#;
 
 /// The example's program. It writes to nothing but its output and its status MIF.
-const SETUP: &str = r#"#!/bin/sh
+pub const SETUP: &str = r#"#!/bin/sh
 # An example of a package: it prints a few facts about this machine, reports its progress, and changes nothing.
 # The Package Command Manager starts it without a shell, from a private copy, with these variables.
 set -eu

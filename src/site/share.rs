@@ -494,7 +494,10 @@ fn site_of(root: &Folder) -> Result<SiteRead, (Code, Vec<Problem>)> {
                 return Err((code, vec![problem(code, &path, &e.to_string())]));
             }
         };
-        match site_file::parse(&bytes, &path.display().to_string()) {
+        // Format 2 says that an index has to be there: without it nothing of the share is taken.
+        let under_an_index = root.file(index::NAME).is_ok();
+        let read = if under_an_index { site_file::parse_any } else { site_file::parse };
+        match read(&bytes, &path.display().to_string()) {
             Ok(site) => return Ok(SiteRead { open, bytes, site }),
             Err(found) => problems = found,
         }

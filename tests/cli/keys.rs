@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Whether OpenSSH is here. `pcm` looks for it where the system keeps programs, as this does.
-fn ssh_keygen() -> Option<&'static str> {
+pub fn ssh_keygen() -> Option<&'static str> {
     let found =
         ["/usr/bin/ssh-keygen", "/usr/local/bin/ssh-keygen"].into_iter().find(|p| Path::new(p).exists());
     if found.is_none() {
@@ -26,14 +26,14 @@ fn keygen(dir: &Path, kind: &str, file: &str) {
 }
 
 /// A verb that succeeds, with `--json`.
-fn json(dir: &Path, args: &[&str]) -> Value {
+pub fn json(dir: &Path, args: &[&str]) -> Value {
     let done = pcm(dir, &[args, &["--json"]].concat());
     assert!(done.status.success(), "{args:?}: {}", text(&done.stderr));
     serde_json::from_slice(&done.stdout).unwrap_or(Value::Null)
 }
 
 /// The code of what is refused.
-fn refused(dir: &Path, args: &[&str]) -> String {
+pub fn refused(dir: &Path, args: &[&str]) -> String {
     let done = pcm(dir, &[args, &["--json"]].concat());
     assert!(!done.status.success(), "{args:?}: {}", text(&done.stdout));
     let doc: Value = serde_json::from_slice(&done.stderr).unwrap_or_default();
@@ -42,7 +42,7 @@ fn refused(dir: &Path, args: &[&str]) -> String {
 
 /// A share, and a site folder whose trust list knows one key of each role.
 fn site(dir: &Path) {
-    json(dir, &["site", "init", "share", "--site", "BP0"]);
+    json(dir, &["site", "init", "share", "--hand-made", "--site", "BP0"]);
     std::fs::create_dir(dir.join("keys")).unwrap();
     for name in ["root", "package", "publish"] {
         json(dir, &["key", "generate", &format!("keys/{name}")]);

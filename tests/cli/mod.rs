@@ -16,6 +16,8 @@ mod newcomer;
 #[cfg(unix)]
 mod package;
 #[cfg(unix)]
+mod site;
+#[cfg(unix)]
 mod twins;
 
 use std::path::Path;
@@ -43,7 +45,7 @@ pub fn text(bytes: &[u8]) -> String {
 pub fn enrolled() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for args in [
-        &["site", "init", "share", "--site", "BP0", "--example", "BP004000"][..],
+        &["site", "init", "share", "--hand-made", "--site", "BP0", "--example", "BP004000"][..],
         &["init", "--machine", "BP004000", "--share", "share", "--trust", "permissions"],
     ] {
         let done = pcm(dir.path(), args);

@@ -40,7 +40,8 @@ fn the_hash_of_a_package_is_the_one_in_the_instruction_file() {
 #[test]
 fn an_init_that_failed_halfway_is_repeated_with_any_flags_and_after_it_another_one_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let made = pcm(dir.path(), &["site", "init", "share", "--site", "BP0", "--example", "BP004000"]);
+    let made =
+        pcm(dir.path(), &["site", "init", "share", "--hand-made", "--site", "BP0", "--example", "BP004000"]);
     assert!(made.status.success(), "{}", text(&made.stderr));
     let init = ["init", "--machine", "BP004000", "--share", "share", "--trust", "permissions"];
     // A file is where the state folder has to be: the configuration is written, the history is not.

@@ -5,6 +5,7 @@
 mod act;
 mod key;
 mod machine;
+mod publish;
 mod site;
 mod suggest;
 mod views;
@@ -15,6 +16,7 @@ pub use act::{
 };
 pub use key::{FolderArgs, KeyArgs, KeyVerb, PartArg, RoleArg, SignArgs};
 pub use machine::{AdoptArg, DemoArgs, InitArgs, ServiceArgs, ServiceVerb};
+pub use publish::{JobArgs, JobVerb, MachineVerb, PublishArgs, SendArgs, StateArgs, ThenArgs};
 pub use site::{ImportArgs, PackageArgs, PackageVerb, SiteArgs, SiteVerb};
 pub use views::{
     AuditArgs, AuditVerb, ExplainArgs, Explained, HelpArgs, HistoryArgs, LevelArg, ListArgs, LogArgs,
@@ -168,10 +170,12 @@ pub enum Verb {
     Check,
     /// Enrol this machine: configuration and an empty history; nothing changes where both are healthy
     Init(InitArgs),
-    /// Make an instruction share, or see what is wrong with one
+    /// A site folder: what is published from it, its machines, and what is wrong with a share
     Site(SiteArgs),
     /// Prepare packages on a share
     Package(PackageArgs),
+    /// Jobs: which machines run what, and when
+    Job(JobArgs),
     /// Keys and the trust list: whose word counts at a site
     Key(KeyArgs),
     /// The service
@@ -254,13 +258,22 @@ impl Verb {
     /// What `--machine` and `--share` say to it; to the console they say the same as to a verb of the machine.
     pub fn meant(&self) -> Meant {
         match self {
+            Verb::Package(PackageArgs { what: PackageVerb::Sign { .. } }) => Meant::Neither,
             Verb::Simulate(SimulateArgs { file: Some(_), .. })
-            | Verb::Site(SiteArgs { what: SiteVerb::Lint { .. } })
+            | Verb::Site(SiteArgs { what: SiteVerb::Lint { .. } | SiteVerb::Init { .. } })
             | Verb::Key(KeyArgs { what: KeyVerb::Trust { .. } })
             | Verb::Package(_) => Meant::Site,
             Verb::Init(_) => Meant::Enrolment,
             Verb::Demo(_)
-            | Verb::Site(SiteArgs { what: SiteVerb::Init { .. } | SiteVerb::Verify { .. } })
+            | Verb::Site(SiteArgs {
+                what:
+                    SiteVerb::Verify { .. }
+                    | SiteVerb::Publish(_)
+                    | SiteVerb::Freeze { .. }
+                    | SiteVerb::Unfreeze { .. }
+                    | SiteVerb::Machine { .. },
+            })
+            | Verb::Job(_)
             | Verb::Key(KeyArgs {
                 what:
                     KeyVerb::Generate { .. }
@@ -303,6 +316,11 @@ impl Verb {
         }
     }
 
+    /// Whether `--host` is what it notes of a machine, and not where it is done.
+    pub fn is_about_a_host(&self) -> bool {
+        matches!(self, Verb::Site(SiteArgs { what: SiteVerb::Machine { what: MachineVerb::Add { .. } } }))
+    }
+
     /// Whether it does more than look: it changes something, or is the service.
     pub fn acts(&self) -> bool {
         self.changes() || matches!(self, Verb::Service(ServiceArgs { what: ServiceVerb::Run }))
@@ -324,7 +342,24 @@ impl Verb {
                 | Verb::Notice(_)
                 | Verb::Poll
                 | Verb::Init(_)
-                | Verb::Site(SiteArgs { what: SiteVerb::Init { .. } })
+                | Verb::Site(SiteArgs {
+                    what: SiteVerb::Init { .. }
+                        | SiteVerb::Publish(_)
+                        | SiteVerb::Freeze { .. }
+                        | SiteVerb::Unfreeze { .. }
+                        | SiteVerb::Machine {
+                            what: MachineVerb::Add { .. }
+                                | MachineVerb::Import { .. }
+                                | MachineVerb::Remove { .. },
+                        },
+                })
+                | Verb::Job(JobArgs {
+                    what: JobVerb::Send(_)
+                        | JobVerb::Suspend(_)
+                        | JobVerb::Resume(_)
+                        | JobVerb::Cancel(_)
+                        | JobVerb::Advance { .. },
+                })
                 | Verb::Key(KeyArgs {
                     what: KeyVerb::Generate { .. }
                         | KeyVerb::Trust { .. }
@@ -332,7 +367,10 @@ impl Verb {
                         | KeyVerb::Withdraw { .. }
                 })
                 | Verb::Package(PackageArgs {
-                    what: PackageVerb::New { .. } | PackageVerb::Import(_) | PackageVerb::Content { .. },
+                    what: PackageVerb::New { .. }
+                        | PackageVerb::Import(_)
+                        | PackageVerb::Content { .. }
+                        | PackageVerb::Sign { .. },
                 })
                 | Verb::Service(ServiceArgs { what: ServiceVerb::Install | ServiceVerb::Uninstall })
         )

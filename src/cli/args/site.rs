@@ -1,6 +1,7 @@
 //! Arguments of what a publisher does with a share: site, package.
 
 use super::key::{FolderArgs, PartArg};
+use super::publish::{MachineVerb, PublishArgs, ThenArgs};
 use super::suggest::Suggested;
 use crate::site::ids::{MachineId, PackageId, SiteCode};
 use crate::terms::Platform;
@@ -18,7 +19,7 @@ pub struct SiteArgs {
 /// `pcm site …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum SiteVerb {
-    /// Make a share in an empty folder
+    /// Make a site folder in an empty folder; with --hand-made, a share that is filled by hand
     Init {
         /// The folder; made if it is not there
         #[arg(value_name = "DIR")]
@@ -26,9 +27,38 @@ pub enum SiteVerb {
         /// Site code, e.g. BP0
         #[arg(long, value_name = "CODE")]
         site: SiteCode,
-        /// With an example package, and an instruction file for this machine
+        /// With an example package, and a job for this machine
         #[arg(long, value_name = "SMSID")]
         example: Option<MachineId>,
+        /// Make a share without a site folder, whose instruction files are written by hand
+        #[arg(long)]
+        hand_made: bool,
+    },
+    /// Put on the share what the site folder says: all of it or nothing, as machines see it
+    Publish(PublishArgs),
+    /// No automatic runs on any machine of the site until a time
+    Freeze {
+        /// Until when: "Mon 06:00", 2027-01-04T00:00:00Z, 12h
+        #[arg(long, value_name = "T")]
+        until: String,
+        /// Why: the machines show it
+        #[arg(long, value_name = "R")]
+        reason: String,
+        /// How it is published.
+        #[command(flatten)]
+        then: ThenArgs,
+    },
+    /// Automatic runs again
+    Unfreeze {
+        /// How it is published.
+        #[command(flatten)]
+        then: ThenArgs,
+    },
+    /// The machines of the site
+    Machine {
+        /// What.
+        #[command(subcommand)]
+        what: MachineVerb,
     },
     /// Everything that is wrong on a share, or in one instruction file; exit status 10 where something is
     Lint {
@@ -94,6 +124,24 @@ pub enum PackageVerb {
         /// Hash every file, too
         #[arg(long)]
         hashes: bool,
+    },
+    /// Sign packages of the site folder: fills in kind, sites, release and the hashes of the files first
+    Sign {
+        /// Which, e.g. BP00000A
+        #[arg(value_name = "ID", required_unless_present = "all")]
+        ids: Vec<PackageId>,
+        /// A package key: its private file, or the .pub of one that your agent or token holds
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Sign the same release again, e.g. because the old key ends
+        #[arg(long)]
+        again: bool,
+        /// All packages
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+        /// Which site folder.
+        #[command(flatten)]
+        folder: FolderArgs,
     },
     /// Write CONTENT, the hashes of a package's files, and print its own hash
     Content {

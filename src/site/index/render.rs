@@ -6,12 +6,9 @@ use super::members::Part;
 use super::{Index, target};
 use crate::clock::Wall;
 use crate::site::instruction::render::{command_line, duration, line, quoted, size, when};
+use crate::site::package::MAX_RUN_TIME;
 use chrono::SecondsFormat;
 use std::fmt::Write as _;
-use std::time::Duration;
-
-/// How long a command may run whose package does not say (FORMATS.md 3).
-pub const MAX_RUN_TIME: Duration = Duration::from_secs(2 * 3_600);
 
 /// The text of an index, as it is signed.
 pub fn index(index: &Index) -> String {

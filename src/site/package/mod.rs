@@ -6,6 +6,7 @@ use super::ids::PackageId;
 use super::instruction::parse::how::How;
 use super::instruction::{CommandLine, ContentHash};
 use crate::text::SafeText;
+use std::time::Duration;
 
 pub mod import;
 mod keys;
@@ -21,6 +22,8 @@ pub use render::{render, request_lines};
 pub const NAME: &str = "package.toml";
 /// The largest that is read, in bytes.
 pub const MAX_BYTES: u64 = 256 << 10;
+/// How long a command may run that does not say (FORMATS.md 3).
+pub const MAX_RUN_TIME: Duration = Duration::from_secs(2 * 3_600);
 /// The most commands of a package.
 pub const MAX_COMMANDS: usize = 100;
 
@@ -70,6 +73,17 @@ pub struct PackageCommand {
     pub depends_on: Vec<SafeText>,
     /// The line of its `[[command]]`; 0 where it was not read from a file.
     pub line: u32,
+}
+
+impl PackageCommand {
+    /// How it runs, as a job repeats it: nothing is left to a default, and whether windows are ignored only the package says.
+    pub fn copied(&self) -> How {
+        let mut how = self.how.clone();
+        how.max_run_time = Some(how.max_run_time.unwrap_or(MAX_RUN_TIME));
+        how.ignore_windows = false;
+        how.disk_space = how.disk_space.filter(|bytes| *bytes > 0);
+        how
+    }
 }
 
 /// How a machine knows that a package is installed: one test, without a shell.

@@ -283,7 +283,7 @@ impl Known {
                 if signed.is_some() {
                     self.clock.signed_at(file.issued);
                 }
-                let site = held.site.and_then(|bytes| site_file::parse(&bytes, "held PCM.SITE").ok());
+                let site = held.site.and_then(|bytes| site_file::parse_any(&bytes, "held PCM.SITE").ok());
                 self.site_polling = site.as_ref().and_then(|site| site.polling_interval);
                 self.policy.config.obey_site(self.site_polling);
                 *self.instructions = Instructions {

@@ -1,0 +1,193 @@
+//! Arguments of what a publisher does from a site folder: site publish, site machine, job.
+
+use super::key::FolderArgs;
+use crate::site::ids::{JobId, MachineId, PackageId};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// `pcm site publish`
+#[derive(Debug, Clone, Args)]
+pub struct PublishArgs {
+    /// The key that signs it, or the .pub of one that your agent or token holds (default: key of site.toml)
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// The lowest number that it may have
+    #[arg(long, value_name = "N")]
+    pub serial: Option<u64>,
+    /// So many changes that are refused otherwise are meant
+    #[arg(long, value_name = "N")]
+    pub expect: Option<usize>,
+    /// Whoever publishes on the share is dead: take its place
+    #[arg(long)]
+    pub break_lock: bool,
+    /// From where.
+    #[command(flatten)]
+    pub folder: FolderArgs,
+}
+
+/// How verbs that edit the site folder publish.
+#[derive(Debug, Clone, Args)]
+pub struct ThenArgs {
+    /// Only edit the site folder
+    #[arg(long)]
+    pub no_publish: bool,
+    /// The key that signs it, or the .pub of one that your agent or token holds (default: key of site.toml)
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// So many machines, or changes that are refused otherwise, are meant
+    #[arg(long, value_name = "N")]
+    pub expect: Option<usize>,
+    /// Which site folder.
+    #[command(flatten)]
+    pub folder: FolderArgs,
+}
+
+/// `pcm site machine …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum MachineVerb {
+    /// Add a machine, or change its groups and its host name, which is what --host means here
+    Add {
+        /// Its id, e.g. BP004000
+        #[arg(value_name = "SMSID")]
+        id: MachineId,
+        /// A group that it is in (repeatable)
+        #[arg(long = "group", value_name = "G")]
+        groups: Vec<String>,
+        /// How it is published.
+        #[command(flatten)]
+        then: ThenArgs,
+    },
+    /// Add or change the machines of a list: smsid,host,groups,host_key,words
+    Import {
+        /// The list; every line that is wrong is said at once
+        #[arg(value_name = "FILE.csv")]
+        file: PathBuf,
+        /// How it is published.
+        #[command(flatten)]
+        then: ThenArgs,
+    },
+    /// Remove machines: nothing is for them any more
+    Remove {
+        /// Their ids
+        #[arg(value_name = "SMSID", required = true)]
+        ids: Vec<MachineId>,
+        /// How it is published.
+        #[command(flatten)]
+        then: ThenArgs,
+    },
+    /// The machines of the site
+    List {
+        /// Those for which this holds: host and group are known here
+        #[arg(long = "where", value_name = "EXPR")]
+        condition: Option<String>,
+        /// Which site folder.
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+}
+
+/// `pcm job`
+#[derive(Debug, Clone, Args)]
+pub struct JobArgs {
+    /// What.
+    #[command(subcommand)]
+    pub what: JobVerb,
+}
+
+/// `pcm job …`
+#[derive(Debug, Clone, Subcommand)]
+pub enum JobVerb {
+    /// Let machines run a command of a package
+    Send(Box<SendArgs>),
+    /// The jobs of the site
+    List {
+        /// Which site folder.
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+    /// One job in full
+    Show {
+        /// e.g. BP0000AA
+        #[arg(value_name = "JOB")]
+        job: JobId,
+        /// Which site folder.
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+    /// Nothing of it starts until it is resumed
+    Suspend(StateArgs),
+    /// A suspended job goes on
+    Resume(StateArgs),
+    /// Nothing of it starts ever again; what runs goes on
+    Cancel(StateArgs),
+    /// Let it reach the machines of its next phase
+    Advance {
+        /// e.g. BP0000AA
+        #[arg(value_name = "JOB")]
+        job: JobId,
+        /// Now, on your word alone
+        #[arg(long, required = true)]
+        now: bool,
+        /// Why
+        #[arg(long, value_name = "R")]
+        reason: String,
+        /// How it is published.
+        #[command(flatten)]
+        then: ThenArgs,
+    },
+}
+
+/// Which job, and why.
+#[derive(Debug, Clone, Args)]
+pub struct StateArgs {
+    /// e.g. BP0000AA
+    #[arg(value_name = "JOB")]
+    pub job: JobId,
+    /// Why: its machines show it
+    #[arg(long, value_name = "R")]
+    pub reason: Option<String>,
+    /// How it is published.
+    #[command(flatten)]
+    pub then: ThenArgs,
+}
+
+/// `pcm job send`
+#[derive(Debug, Clone, Args)]
+pub struct SendArgs {
+    /// What runs, e.g. BP00000A
+    #[arg(long, value_name = "ID", required_unless_present = "again")]
+    pub package: Option<PackageId>,
+    /// Which command of it (default: its only one that does not remove)
+    #[arg(long, value_name = "NAME")]
+    pub command: Option<String>,
+    /// For whom: ids, patterns like BP0040*, groups like @web; commas between them
+    #[arg(long, value_name = "TARGETS", value_delimiter = ',', required_unless_present = "again")]
+    pub to: Vec<String>,
+    /// For whom not
+    #[arg(long, value_name = "TARGETS", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+    /// What has to hold for a machine, e.g. 'os_version >= 12'
+    #[arg(long = "where", value_name = "EXPR")]
+    pub condition: Option<String>,
+    /// From when on it runs by itself: "22:00", "Sat 22:00", 2026-12-22T22:00:00Z, 2h (default: never)
+    #[arg(long, value_name = "T")]
+    pub mandatory: Option<String>,
+    /// From when on it may be run by choice (default: at once)
+    #[arg(long, value_name = "T")]
+    pub offer: Option<String>,
+    /// From when on it runs no more (default: never)
+    #[arg(long, value_name = "T")]
+    pub expire: Option<String>,
+    /// First only this share of the machines, then more by `pcm job advance`: 5%,50%,100%
+    #[arg(long, value_name = "P%,...", value_delimiter = ',')]
+    pub phases: Vec<String>,
+    /// Launches are spread over this time (default: 1h for more than 100 machines)
+    #[arg(long, value_name = "D")]
+    pub spread: Option<String>,
+    /// Send this job once more under a new request id, with the newest release of its package
+    #[arg(long, value_name = "JOB")]
+    pub again: Option<JobId>,
+    /// How it is published.
+    #[command(flatten)]
+    pub then: ThenArgs,
+}

@@ -1,0 +1,239 @@
+//! The site folder that a verb works on, and publishing from it: verbs edit the folder, then publish (SITE.md 3).
+
+use super::App;
+use super::args::{FolderArgs, ThenArgs};
+use super::page::Page;
+use super::view::count;
+use super::{key, lint};
+use crate::clock::Wall;
+use crate::error::{Exit, Failure, Result};
+use crate::host::{account, durable, facts};
+use crate::site::folder::Folder;
+use crate::site::ids::{JobId, PackageId};
+use crate::site::publisher::{How, Published, publish, record, sign};
+use crate::text::{self, SafeText};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// So many machines may be met without a word.
+const FEW: usize = 100;
+
+/// The site folder that is meant: a flag, the environment, the current folder, the configuration.
+///
+/// # Errors
+/// None is, or it cannot be read.
+pub fn open(app: &App, named: &FolderArgs) -> Result<Folder> {
+    let dir = match (key::place(named), &app.setup.config.site.folder) {
+        (Ok(dir), _) => dir,
+        (Err(_), Some(dir)) => dir.clone(),
+        (Err(none), None) => return Err(none),
+    };
+    Folder::open(&dir)
+}
+
+/// How something is published from a folder: by the flags, its `site.toml`, and the configuration.
+pub struct Wishes<'a> {
+    /// `--key`
+    pub key: Option<&'a Path>,
+    /// `--serial`
+    pub serial: Option<u64>,
+    /// `--expect`
+    pub expect: Option<usize>,
+    /// `--break-lock`
+    pub break_lock: bool,
+    /// For the log.
+    pub what: String,
+}
+
+/// Publishes.
+///
+/// # Errors
+/// As [`publish`].
+pub fn run(app: &App, folder: &Folder, wishes: Wishes<'_>) -> Result<Published> {
+    let programs = lint::programs(app);
+    let named = wishes.key.map(super::time::absolute);
+    let own = folder.settings.key.as_ref().or(app.setup.config.site.key.as_ref());
+    publish(
+        folder,
+        &How {
+            key: named.or_else(|| own.map(|key| sign::key_path(key, &folder.dir))),
+            serial: wishes.serial,
+            expect: wishes.expect,
+            break_lock: wishes.break_lock,
+            dry_run: app.dry_run,
+            programs: &programs,
+            who: format!("{}@{}", account::own_name(), facts::host_name()),
+            what: wishes.what,
+            now: app.now,
+        },
+    )
+}
+
+/// Edits files of a folder and publishes. Where nothing was published, they are as they were; a publication that was begun
+/// and not ended keeps them, as the next one completes it.
+///
+/// # Errors
+/// What could not be written or published.
+pub fn edit(
+    app: &App,
+    folder: &Folder,
+    then: &ThenArgs,
+    what: String,
+    files: &[PathBuf],
+    edit: impl FnOnce() -> Result<()>,
+) -> Result<Option<Published>> {
+    let before: Vec<Option<Vec<u8>>> = files.iter().map(|file| std::fs::read(file).ok()).collect();
+    let begun = || record::read(&folder.dir, &folder.settings.site_id).map(|record| record.index);
+    let publication = begun();
+    let restore = || {
+        for (file, before) in files.iter().zip(&before) {
+            let done = match before {
+                Some(bytes) => durable::write(file, bytes),
+                None => std::fs::remove_file(file),
+            };
+            if let Err(e) = done {
+                tracing::warn!("{}: {e}", file.display());
+            }
+        }
+    };
+    edit().inspect_err(|_| restore())?;
+    if then.no_publish {
+        if app.dry_run {
+            restore();
+        }
+        return Ok(None);
+    }
+    let wishes =
+        Wishes { key: then.key.as_deref(), serial: None, expect: then.expect, break_lock: false, what };
+    let done = run(app, folder, wishes);
+    // What is only thought about is not kept, either.
+    if app.dry_run || done.is_err() && begun() == publication {
+        restore();
+    }
+    done.map(Some)
+}
+
+/// A verb that meets many machines says how many it expects.
+///
+/// # Errors
+/// `not-expected`, with the number.
+pub fn expect(machines: usize, then: &ThenArgs) -> Result<()> {
+    if machines <= FEW || then.expect.is_some_and(|n| n >= machines) {
+        return Ok(());
+    }
+    let message = format!("nothing was changed: it would be for {machines} machines");
+    let remedy = format!("If that is what you want, add --expect {machines}");
+    Err(Failure::new(Exit::Refused, "not-expected", message, remedy))
+}
+
+/// `site publish --json`
+#[derive(Debug, Serialize)]
+pub struct PublishDoc {
+    serial: u64,
+    epoch: u64,
+    issued: Wall,
+    valid_until: Option<Wall>,
+    changed: ChangedDoc,
+    withdrawn: Vec<JobId>,
+    written: Vec<WrittenDoc>,
+    dry_run: bool,
+    /// Which publication was completed before.
+    completed: Option<u64>,
+    /// Machines in mode signed believe it.
+    signed: bool,
+    #[serde(skip)]
+    nothing: bool,
+    #[serde(skip)]
+    machines: usize,
+}
+
+/// What is another than before.
+#[derive(Debug, Serialize)]
+struct ChangedDoc {
+    jobs: Vec<JobId>,
+    packages: Vec<PackageId>,
+    policy: usize,
+    members: usize,
+    /// Machines that are no more.
+    machines: usize,
+}
+
+/// One file.
+#[derive(Debug, Serialize)]
+struct WrittenDoc {
+    path: SafeText,
+    bytes: u64,
+}
+
+/// The document of a publication.
+pub fn doc(app: &App, published: &Published) -> PublishDoc {
+    let index = &published.index;
+    PublishDoc {
+        serial: index.serial,
+        epoch: index.epoch,
+        issued: index.issued,
+        valid_until: index.valid_until,
+        changed: ChangedDoc {
+            jobs: published.jobs.clone(),
+            packages: published.packages.clone(),
+            policy: published.policies,
+            members: published.parts,
+            machines: published.gone,
+        },
+        withdrawn: published.withdrawn.clone(),
+        written: published
+            .written
+            .iter()
+            .map(|(path, bytes)| WrittenDoc { path: SafeText::new(path), bytes: *bytes })
+            .collect(),
+        dry_run: app.dry_run,
+        completed: published.completed,
+        signed: published.signed,
+        nothing: published.nothing,
+        machines: published.machines,
+    }
+}
+
+/// What is said of a publication.
+pub fn page(app: &App, doc: &PublishDoc, page: &mut Page) {
+    let look = app.look();
+    let number = match doc.epoch {
+        0 => doc.serial.to_string(),
+        epoch => format!("{} of trust list {epoch}", doc.serial),
+    };
+    if let Some(completed) = doc.completed {
+        page.line(format!("Publication {completed}, which had been begun, was completed first."));
+    }
+    if doc.nothing {
+        page.line(format!("There is nothing to publish: publication {number} says all of it."));
+        return;
+    }
+    let bytes: u64 = doc.written.iter().map(|file| file.bytes).sum();
+    let files = format!("{}, {}", count(doc.written.len(), "file"), text::bytes(bytes));
+    let verb = if doc.dry_run { "would be published" } else { "is published" };
+    page.line(format!("Publication {number} {verb}: {}, {files}.", count(doc.machines, "machine")));
+    for job in &doc.changed.jobs {
+        page.line(format!("  job {job}"));
+    }
+    for package in &doc.changed.packages {
+        page.line(format!("  package {package}"));
+    }
+    if doc.changed.policy > 0 {
+        page.line(format!("  {}", count(doc.changed.policy, "policy file")));
+    }
+    if doc.changed.machines > 0 {
+        page.line(format!("  {} removed", count(doc.changed.machines, "machine")));
+    }
+    for job in &doc.withdrawn {
+        page.line(format!("  job {job} is not in it any more"));
+    }
+    match doc.valid_until {
+        Some(until) => {
+            let until = look.time_and_distance(until);
+            page.line(format!("It counts until {until}; publish again before. {}", look.zone_line()));
+        }
+        None => {
+            page.strong("It is not signed: only machines in trust mode permissions believe it.");
+        }
+    }
+}

@@ -1,0 +1,462 @@
+//! `pcm job`: jobs are files of the site folder; each verb edits one and publishes.
+
+use super::App;
+use super::args::{JobVerb, SendArgs, StateArgs, ThenArgs};
+use super::jobs::{met, no_such_job};
+use super::page::Page;
+use super::view::count;
+use super::{folder, jobs, lint};
+use crate::clock::{When, Zone};
+use crate::error::{Exit, Failure, Result};
+use crate::fields::parse_duration;
+use crate::site::expression::Expression;
+use crate::site::folder::{Folder, Source, ids, malformed};
+use crate::site::ids::{JobId, RequestId};
+use crate::site::index::JobState;
+use crate::site::index::job::{Job, Phase, Times, Word};
+use crate::site::index::render::job_source;
+use crate::site::index::target::{self, MAX_TARGETS, Target};
+use crate::site::package::{self, Package, PackageCommand, shelf};
+use crate::site::publisher::record;
+use crate::site::{content, index};
+use crate::text::{self, SafeText, Side};
+use serde::Serialize;
+use std::time::Duration;
+
+/// From so many machines on launches are spread, since a halt reaches nobody who has launched.
+const SPREAD_ABOVE: usize = 100;
+const SPREAD: Duration = Duration::from_secs(3_600);
+/// The longest reason, in characters.
+const MAX_REASON: usize = 200;
+
+/// `job send --json`, and what comes of a change.
+#[derive(Debug, Serialize)]
+struct SentDoc {
+    job_id: JobId,
+    request_id: RequestId,
+    state: JobState,
+    /// How many machines its targets meet.
+    targets: usize,
+    /// For so many of them only they themselves know whether its condition holds.
+    undecided: usize,
+    published: Option<folder::PublishDoc>,
+    #[serde(skip)]
+    notes: Vec<String>,
+}
+
+/// `pcm job …`
+pub fn run(app: &App, verb: &JobVerb) -> Result<Exit> {
+    match verb {
+        JobVerb::Send(args) => send(app, args),
+        JobVerb::List { folder } => jobs::list(app, folder),
+        JobVerb::Show { job, folder } => jobs::show(app, *job, folder),
+        JobVerb::Suspend(args) => state(app, args, JobState::Suspended),
+        JobVerb::Resume(args) => state(app, args, JobState::Active),
+        JobVerb::Cancel(args) => state(app, args, JobState::Cancelled),
+        JobVerb::Advance { job, reason, then, .. } => advance(app, *job, reason, then),
+    }
+}
+
+fn usage(message: impl AsRef<str>, remedy: impl AsRef<str>) -> Failure {
+    Failure::new(Exit::Usage, "usage", message, remedy)
+}
+
+fn state(app: &App, args: &StateArgs, state: JobState) -> Result<Exit> {
+    let folder = folder::open(app, &args.then.folder)?;
+    let source = folder.read(&lint::programs(app))?;
+    let (job, word) = source.jobs.get(&args.job).ok_or_else(|| no_such_job(args.job))?;
+    let reason = args.reason.as_deref().map(reason).transpose()?;
+    let refuse = |message: String| {
+        Err(Failure::new(
+            Exit::Refused,
+            "no-change",
+            message,
+            "Nothing has to be done, or send it anew: pcm job send",
+        ))
+    };
+    match (word.state, state) {
+        (JobState::Cancelled, JobState::Cancelled) => {
+            return refuse(format!("{} is cancelled already", args.job));
+        }
+        (JobState::Cancelled, _) => return refuse(format!("{} is cancelled, and that is final", args.job)),
+        (JobState::Active, JobState::Active) => return refuse(format!("{} is not suspended", args.job)),
+        (JobState::Suspended, JobState::Suspended) if reason == word.reason => {
+            return refuse(format!("{} is suspended already", args.job));
+        }
+        (JobState::Suspended, _) | (JobState::Active, _) => {}
+    }
+    let (targets, undecided) = met(job, &source);
+    folder::expect(targets, &args.then)?;
+    let word = Word { state, reason, since: Some(app.now), ..word.clone() };
+    let what = match state {
+        JobState::Active => "job resume",
+        JobState::Suspended => "job suspend",
+        JobState::Cancelled => "job cancel",
+    };
+    let files = [folder.job_path(job.job_id)];
+    let published = folder::edit(app, &folder, &args.then, format!("{what} {}", args.job), &files, || {
+        folder.write_job(job, &word)
+    })?;
+    let notes = match state {
+        JobState::Active => Vec::new(),
+        JobState::Suspended | JobState::Cancelled => {
+            vec!["What runs already goes on: pcm stop ends it on its machine.".to_owned()]
+        }
+    };
+    say(
+        app,
+        SentDoc {
+            job_id: job.job_id,
+            request_id: job.request_id,
+            state,
+            targets,
+            undecided,
+            published: published.map(|published| folder::doc(app, &published)),
+            notes,
+        },
+    )
+}
+
+pub fn reason(text: &str) -> Result<SafeText> {
+    match text.chars().count() {
+        1..=MAX_REASON => Ok(SafeText::new(text)),
+        n => Err(usage(format!("--reason has {n} characters"), format!("Write 1 to {MAX_REASON}"))),
+    }
+}
+
+fn send(app: &App, args: &SendArgs) -> Result<Exit> {
+    let folder = folder::open(app, &args.then.folder)?;
+    let source = folder.read(&lint::programs(app))?;
+    let mut notes = Vec::new();
+    let (job, word) = job(app, args, &folder, &source, &mut notes)?;
+    let (targets, undecided) = met(&job, &source);
+    if targets == 0 {
+        let message = format!("{} of its {} is meant", "none", count(source.machines.len(), "machine"));
+        let remedy = "Correct --to and --exclude, or add the machines: pcm site machine add";
+        return Err(Failure::new(
+            Exit::Refused,
+            "no-targets",
+            format!("nothing was sent: {message}"),
+            remedy,
+        ));
+    }
+    folder::expect(targets, &args.then)?;
+    let job = match (args.spread.is_none() && args.again.is_none(), targets > SPREAD_ABOVE) {
+        (true, true) => {
+            notes.push(
+                "Launches are spread over 1h, since a halt reaches nobody who has launched (--spread)."
+                    .into(),
+            );
+            Job { spread: Some(SPREAD), ..job }
+        }
+        _ => job,
+    };
+    let what = format!("job send {}", job.job_id);
+    let files = [folder.job_path(job.job_id)];
+    let published = folder::edit(app, &folder, &args.then, what, &files, || folder.write_job(&job, &word))?;
+    say(
+        app,
+        SentDoc {
+            job_id: job.job_id,
+            request_id: job.request_id,
+            state: word.state,
+            targets,
+            undecided,
+            published: published.map(|published| folder::doc(app, &published)),
+            notes,
+        },
+    )
+}
+
+/// The job that is meant, and the publisher's word on it.
+fn job(
+    app: &App,
+    args: &SendArgs,
+    folder: &Folder,
+    source: &Source,
+    notes: &mut Vec<String>,
+) -> Result<(Job, Word)> {
+    let again = match args.again {
+        None => None,
+        Some(id) => match source.jobs.get(&id) {
+            None => return Err(no_such_job(id)),
+            Some((_, word)) if word.state == JobState::Cancelled => {
+                let message = format!("{id} is cancelled, and that is final");
+                return Err(Failure::new(Exit::Refused, "no-change", message, "Send it as a new job"));
+            }
+            Some((job, _)) => Some(job),
+        },
+    };
+    let package_id = args.package.or(again.map(|job| job.package_id));
+    let package_id = package_id.ok_or_else(|| usage("no package is named", "Name it with --package"))?;
+    let (package, bytes) = read_package(app, folder, package_id)?;
+    let named = args.command.as_deref().or(again.map(|job| job.command.as_str()));
+    let command = command_of(&package, named)?;
+    if let (Some(bound), Some(_)) = (&command.bound, &args.condition) {
+        notes.push(format!("The package itself runs only where {bound}."));
+    }
+    let release = package.release.filter(|release| *release > 0).ok_or_else(|| {
+        let message = format!("{package_id} has no release yet");
+        let remedy = format!(
+            "Sign it: pcm package sign {package_id} --key KEY; where nothing is signed: pcm package content {package_id}"
+        );
+        Failure::new(Exit::Refused, "unsigned", message, remedy)
+    })?;
+    let targets = |texts: &[String], flag: &str| {
+        let all: std::result::Result<Vec<Target>, String> =
+            texts.iter().map(|text| text.trim().parse::<Target>()).collect();
+        match all {
+            Ok(all) if all.len() > MAX_TARGETS => Err(usage(
+                format!("{flag} has more than {MAX_TARGETS} entries"),
+                "Make a group of the machines",
+            )),
+            Ok(all) => Ok(all),
+            Err(why) => {
+                Err(usage(format!("{flag}: {why}"), "Name ids, patterns like BP0040*, groups like @web"))
+            }
+        }
+    };
+    let (to, exclude) = (targets(&args.to, "--to")?, targets(&args.exclude, "--exclude")?);
+    known(&to, source)?;
+    known(&exclude, source)?;
+    let condition = match &args.condition {
+        None => again.and_then(|job| job.condition.clone()),
+        Some(text) => Some(Expression::parse(text).map_err(|e| {
+            usage(format!("--where: {e}"), "Write e.g. 'os_version >= 12 && host != \"db-*\"'")
+        })?),
+    };
+    let times = times(app, args, again, notes)?;
+    let spread = match &args.spread {
+        None => again.and_then(|job| job.spread),
+        Some(text) => {
+            Some(parse_duration(text).map_err(|why| usage(format!("--spread: {why}"), "Write e.g. 1h"))?)
+        }
+    };
+    let kept = record::read(&folder.dir, &folder.settings.site_id);
+    let all = source.jobs.values();
+    let requests = all.clone().map(|(job, _)| ids::number(job.request_id.as_str()));
+    let requests = requests.chain(kept.iter().map(|record| record.highest_request));
+    let jobs = all.map(|(job, _)| ids::number(job.job_id.as_str()));
+    let jobs = jobs.chain(kept.iter().map(|record| record.highest_job));
+    let site = folder.settings.site;
+    let or_again = |list: Vec<Target>, own: fn(&Job) -> &Vec<Target>| match again {
+        Some(job) if list.is_empty() => own(job).clone(),
+        _ => list,
+    };
+    let job = Job {
+        site_id: folder.settings.site_id.clone(),
+        job_id: match again {
+            Some(job) => job.job_id,
+            None => ids::next(site, 5, jobs, "job")?,
+        },
+        request_id: ids::next(site, 4, requests, "request")?,
+        revision: 0,
+        package_id,
+        release,
+        package_sha256: content::hash_bytes(&bytes),
+        package: package.name.clone(),
+        version: package.version.clone().unwrap_or_default(),
+        command: command.name.clone(),
+        command_line: command.command_line.clone(),
+        how: command.copied(),
+        removes: command.removes,
+        content_sha256: package.content_sha256.clone(),
+        times,
+        targets: or_again(to, |job| &job.targets),
+        exclude: or_again(exclude, |job| &job.exclude),
+        condition,
+        phases: match args.phases.is_empty() {
+            true => again.map(|job| job.phases.clone()).unwrap_or_default(),
+            false => phases(&args.phases)?,
+        },
+        spread,
+        supersedes: again.map(|job| job.supersedes.clone()).unwrap_or_default(),
+        depends_on: again.map(|job| job.depends_on.clone()).unwrap_or_default(),
+        offer_to: again.map(|job| job.offer_to.clone()).unwrap_or_default(),
+    };
+    // What is written has to be what is read: of what fits into no file nothing is sent.
+    let text = job_source(&job, &Word::default());
+    let programs = lint::programs(app);
+    let shown = folder.job_path(job.job_id).display().to_string();
+    index::job::parse_source(text.as_bytes(), job.job_id, &job.site_id, &shown, &programs)
+        .map_err(|problems| malformed(&problems))?;
+    let whole = Word::default();
+    let percent = job.phases.first().map_or(whole.percent, |phase| phase.percent);
+    Ok((job, Word { since: Some(app.now), percent, ..whole }))
+}
+
+fn read_package(app: &App, folder: &Folder, id: crate::site::ids::PackageId) -> Result<(Package, Vec<u8>)> {
+    let dir = folder.package_dir(id);
+    let path = dir.join(package::NAME);
+    let bytes = crate::host::open::open_bounded(&path, package::MAX_BYTES).map_err(|e| {
+        let message = format!("the site folder has no package {id}: {}: {e}", path.display());
+        Failure::new(
+            Exit::NotFound,
+            "no-such-package",
+            message,
+            "pcm package list shows those that there are",
+        )
+    })?;
+    let opened = crate::host::open::Folder::open(&dir).map_err(|e| {
+        Failure::new(
+            Exit::NotFound,
+            "no-such-package",
+            format!("{}: {e}", dir.display()),
+            "Look at that folder",
+        )
+    })?;
+    let read = shelf::read(&opened, &lint::programs(app)).map_err(|problems| malformed(&problems))?;
+    Ok((read, bytes))
+}
+
+fn command_of<'a>(package: &'a Package, named: Option<&str>) -> Result<&'a PackageCommand> {
+    let names = || {
+        let names: Vec<&str> = package.commands.iter().map(|command| command.name.as_str()).collect();
+        names.join(", ")
+    };
+    let installing: Vec<&PackageCommand> =
+        package.commands.iter().filter(|command| !command.removes).collect();
+    match (named, installing.as_slice()) {
+        (Some(named), _) => package
+            .commands
+            .iter()
+            .find(|command| command.name.as_str().eq_ignore_ascii_case(named))
+            .ok_or_else(|| {
+                let message = format!("{} has no command {named:?}", package.package_id);
+                Failure::new(Exit::NotFound, "no-such-command", message, format!("It has: {}", names()))
+            }),
+        (None, [one]) => Ok(one),
+        (None, _) => Err(usage(
+            format!("{} has several commands", package.package_id),
+            format!("Name one with --command: {}", names()),
+        )),
+    }
+}
+
+/// Phases end with all machines: what comes after the last one would never be reached.
+fn phases(texts: &[String]) -> Result<Vec<Phase>> {
+    let bad = |why: String| usage(format!("--phases: {why}"), "Write e.g. 5%,50%,100%");
+    let phases: std::result::Result<Vec<Phase>, String> =
+        texts.iter().map(|text| text.trim().parse()).collect();
+    let phases = phases.map_err(bad)?;
+    match phases.last() {
+        Some(last) if last.percent == target::WHOLE => Ok(phases),
+        _ => Err(bad("the last phase has to be 100%".into())),
+    }
+}
+
+/// `pcm job advance --now`
+fn advance(app: &App, id: JobId, why: &str, then: &ThenArgs) -> Result<Exit> {
+    let folder = folder::open(app, &then.folder)?;
+    let source = folder.read(&lint::programs(app))?;
+    let (job, word) = source.jobs.get(&id).ok_or_else(|| no_such_job(id))?;
+    let refuse = |message: String, remedy: &str| Failure::new(Exit::Refused, "no-change", message, remedy);
+    if word.state != JobState::Active {
+        return Err(refuse(format!("{id} is {}", word.state), "Resume it first: pcm job resume"));
+    }
+    let next = job.phases.iter().map(|phase| phase.percent).find(|percent| *percent > word.percent);
+    let next = next.or((word.percent < target::WHOLE).then_some(target::WHOLE));
+    let next = next
+        .ok_or_else(|| refuse(format!("{id} has reached all of its machines"), "Nothing has to be done"))?;
+    let (targets, undecided) = met(job, &source);
+    folder::expect(targets, then)?;
+    let why = reason(why)?;
+    let word = Word { percent: next, ..word.clone() };
+    let what = format!("job advance {id} to {} % ({why})", target::percent(next));
+    let files = [folder.job_path(id)];
+    let published = folder::edit(app, &folder, then, what, &files, || folder.write_job(job, &word))?;
+    say(
+        app,
+        SentDoc {
+            job_id: id,
+            request_id: job.request_id,
+            state: word.state,
+            targets,
+            undecided,
+            published: published.map(|published| folder::doc(app, &published)),
+            notes: vec![format!("It reaches {} % of them now.", target::percent(next))],
+        },
+    )
+}
+
+/// A target that means nobody is a slip of the pen.
+fn known(targets: &[Target], source: &Source) -> Result<()> {
+    for target in targets {
+        let known = match target {
+            Target::Machine(id) => source.machines.contains_key(id),
+            Target::Group(group) => {
+                group == "all" || source.machines.values().any(|machine| machine.groups.contains(group))
+            }
+            Target::Pattern(_) => true,
+        };
+        if !known {
+            let message = format!("nothing was sent: {target} is not in the list of machines");
+            let remedy = "Correct it, or add the machine: pcm site machine add SMSID --group G";
+            return Err(Failure::new(Exit::Refused, "no-targets", message, remedy));
+        }
+    }
+    Ok(())
+}
+
+fn times(app: &App, args: &SendArgs, again: Option<&Job>, notes: &mut Vec<String>) -> Result<Times> {
+    let one = |text: &Option<String>, flag: &str| {
+        text.as_ref()
+            .map(|text| when(app, text).map_err(|why| usage(format!("{flag}: {why}"), "Correct that")))
+            .transpose()
+    };
+    let old = again.map(|job| job.times).unwrap_or_default();
+    let times = Times {
+        offer: one(&args.offer, "--offer")?.or(old.offer),
+        mandatory: one(&args.mandatory, "--mandatory")?.or(old.mandatory),
+        expire: one(&args.expire, "--expire")?.or(old.expire),
+    };
+    if [times.offer, times.mandatory, times.expire].iter().flatten().any(|at| matches!(at, When::Local(_))) {
+        notes.push(
+            "A time without a zone is each machine's own wall clock; Z or an offset makes it one instant."
+                .into(),
+        );
+    }
+    if times.mandatory.is_none() {
+        notes.push("Without --mandatory it runs on no machine by itself.".into());
+    }
+    Ok(times)
+}
+
+/// A time as it is meant for machines: a distance or a time with its zone is one instant, any other their own wall clock's.
+pub fn when(app: &App, text: &str) -> std::result::Result<When, String> {
+    let at = text::parse_time(text, Side::Next, app.now, &app.zone)?;
+    // What names no wall clock is the same in any zone.
+    let elsewhere = Zone::from_posix("elsewhere", "XXX-7:30").map_err(|e| e.to_string())?;
+    let there = text::parse_time(text, Side::Next, app.now, &elsewhere)?;
+    let seconds = |at: crate::clock::Wall| chrono::SubsecRound::trunc_subsecs(at, 0);
+    Ok(match at == there {
+        true => When::Instant(seconds(at)),
+        false => When::Local(app.zone.to_local(seconds(at))),
+    })
+}
+
+fn say(app: &App, doc: SentDoc) -> Result<Exit> {
+    app.out.view(&doc, || {
+        let mut page = Page::new(app.out.width);
+        let machines = count(doc.targets, "machine");
+        page.line(format!(
+            "Job {}, request {}, is {} for {machines}.",
+            doc.job_id, doc.request_id, doc.state
+        ));
+        if doc.undecided > 0 {
+            let n = count(doc.undecided, "machine");
+            page.line(format!("Whether its condition holds on {n} only they know."));
+        }
+        for note in &doc.notes {
+            page.line(note);
+        }
+        match &doc.published {
+            Some(published) => folder::page(app, published, &mut page),
+            None => {
+                page.line("Nothing was published yet: pcm site publish");
+            }
+        }
+        page
+    })?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,210 @@
+//! `pcm job list` and `pcm job show`: the jobs of a site folder.
+
+use super::App;
+use super::args::FolderArgs;
+use super::folder;
+use super::lint;
+use super::page::{Page, Tone};
+use super::table::{Table, fixed, words};
+use crate::clock::When;
+use crate::error::{Exit, Failure, Result};
+use crate::site::folder::{Folder, Source};
+use crate::site::ids::{JobId, RequestId};
+use crate::site::index::audience::is_for;
+use crate::site::index::job::Job;
+use crate::site::index::{self, JobState, target};
+use crate::site::instruction::render::{command_line, when};
+use crate::site::publisher::record;
+use crate::text::{self, SafeText};
+use serde::Serialize;
+
+/// It is not in the folder.
+pub fn no_such_job(id: JobId) -> Failure {
+    let message = format!("the site folder has no job {id}");
+    Failure::new(Exit::NotFound, "no-such-job", message, "pcm job list shows those that there are")
+}
+
+/// How many machines a job's targets meet, and for how many of them its condition cannot be known here.
+pub fn met(job: &Job, source: &Source) -> (usize, usize) {
+    let (mut met, mut undecided) = (0, 0);
+    for member in source.machines.values().map(|machine| machine.member()) {
+        if is_for(&job.targets, &job.exclude, None, &member) == Some(true) {
+            met += 1;
+            let condition = job.condition.as_ref();
+            undecided += usize::from(is_for(&job.targets, &job.exclude, condition, &member).is_none());
+        }
+    }
+    (met, undecided)
+}
+
+/// `job list --json`
+#[derive(Debug, Serialize)]
+struct JobsDoc {
+    jobs: Vec<JobDoc>,
+}
+
+/// One job.
+#[derive(Debug, Serialize)]
+struct JobDoc {
+    job_id: JobId,
+    request_id: RequestId,
+    /// None: it was not published yet, or has left the index.
+    revision: Option<u64>,
+    state: JobState,
+    percent: f64,
+    reason: Option<SafeText>,
+    package: SafeText,
+    command: SafeText,
+    targets: usize,
+}
+
+/// What the index says of jobs, as this folder knows it.
+fn revisions(folder: &Folder) -> Vec<(JobId, u64)> {
+    let kept = record::read(&folder.dir, &folder.settings.site_id);
+    let index = kept.and_then(|record| index::parse(record.index.as_bytes(), record::NAME).ok());
+    index.into_iter().flat_map(|index| index.jobs).map(|job| (job.job_id, job.revision)).collect()
+}
+
+/// `pcm job list`
+pub fn list(app: &App, named: &FolderArgs) -> Result<Exit> {
+    let folder = folder::open(app, named)?;
+    let source = folder.read(&lint::programs(app))?;
+    let revisions = revisions(&folder);
+    let rows = source.jobs.values().map(|(job, word)| JobDoc {
+        job_id: job.job_id,
+        request_id: job.request_id,
+        revision: revisions.iter().find(|(id, _)| *id == job.job_id).map(|(_, revision)| *revision),
+        state: word.state,
+        percent: f64::from(word.percent) / 100.0,
+        reason: word.reason.clone(),
+        package: job.package.clone(),
+        command: job.command.clone(),
+        targets: met(job, &source).0,
+    });
+    let doc = JobsDoc { jobs: rows.collect() };
+    app.out.view(&doc, || {
+        let mut page = Page::new(app.out.width);
+        if doc.jobs.is_empty() {
+            page.line("The site folder has no job: pcm job send");
+            return page;
+        }
+        let columns = [
+            fixed("JOB"),
+            fixed("REQUEST"),
+            fixed("STATE"),
+            words("PACKAGE", 16),
+            words("COMMAND", 8),
+            fixed("MACHINES"),
+            words("REASON", 8),
+        ];
+        let mut table = Table::new(0, &columns);
+        for job in &doc.jobs {
+            table.row(
+                Tone::Plain,
+                [
+                    job.job_id.to_string(),
+                    job.request_id.to_string(),
+                    job.state.to_string(),
+                    job.package.to_string(),
+                    job.command.to_string(),
+                    job.targets.to_string(),
+                    job.reason.as_ref().map_or_else(String::new, ToString::to_string),
+                ],
+            );
+        }
+        page.table(&table);
+        page
+    })?;
+    Ok(Exit::Done)
+}
+
+/// `pcm job show`
+pub fn show(app: &App, id: JobId, named: &FolderArgs) -> Result<Exit> {
+    let folder = folder::open(app, named)?;
+    let source = folder.read(&lint::programs(app))?;
+    let (job, word) = source.jobs.get(&id).ok_or_else(|| no_such_job(id))?;
+    let (targets, undecided) = met(job, &source);
+    let revision =
+        revisions(&folder).into_iter().find(|(known, _)| *known == id).map(|(_, revision)| revision);
+    let doc = ShowDoc {
+        job: JobDoc {
+            job_id: id,
+            request_id: job.request_id,
+            revision,
+            state: word.state,
+            percent: f64::from(word.percent) / 100.0,
+            reason: word.reason.clone(),
+            package: job.package.clone(),
+            command: job.command.clone(),
+            targets,
+        },
+        undecided,
+        package_id: job.package_id.to_string(),
+        release: job.release,
+        command_line: SafeText::new(&command_line(&job.command_line)),
+        to: job.targets.iter().map(ToString::to_string).collect(),
+        exclude: job.exclude.iter().map(ToString::to_string).collect(),
+        condition: job.condition.as_ref().map(|condition| SafeText::new(&condition.to_string())),
+        offer_after: job.times.offer.map(shown_when),
+        mandatory_after: job.times.mandatory.map(shown_when),
+        expire_after: job.times.expire.map(shown_when),
+        spread: job.spread.map(text::duration),
+        file: folder.job_path(id).display().to_string().into(),
+    };
+    app.out.view(&doc, || show_page(app, &doc))?;
+    Ok(Exit::Done)
+}
+
+/// `job show --json`
+#[derive(Debug, Serialize)]
+struct ShowDoc {
+    #[serde(flatten)]
+    job: JobDoc,
+    undecided: usize,
+    package_id: String,
+    release: u64,
+    command_line: SafeText,
+    to: Vec<String>,
+    exclude: Vec<String>,
+    #[serde(rename = "where")]
+    condition: Option<SafeText>,
+    offer_after: Option<String>,
+    mandatory_after: Option<String>,
+    expire_after: Option<String>,
+    spread: Option<String>,
+    file: SafeText,
+}
+
+fn shown_when(at: When) -> String {
+    when(at)
+}
+
+fn show_page(app: &App, doc: &ShowDoc) -> Page {
+    let mut page = Page::new(app.out.width);
+    let job = &doc.job;
+    page.line(format!("{}  {}: {}", job.job_id, job.package, job.command));
+    let revision = job.revision.map_or_else(|| "not published".to_owned(), |revision| revision.to_string());
+    let mut table = Table::new(2, &[fixed(""), words("", 20)]);
+    let mut row = |name: &str, value: String| {
+        if !value.is_empty() {
+            table.row(Tone::Plain, [name.to_owned(), value]);
+        }
+    };
+    row("state", job.state.to_string());
+    row("reason", job.reason.as_ref().map_or_else(String::new, ToString::to_string));
+    row("request", job.request_id.to_string());
+    row("revision", revision);
+    row("package", format!("{}, release {}", doc.package_id, doc.release));
+    row("command line", doc.command_line.to_string());
+    row("machines", format!("{} ({})", job.targets, doc.to.join(", ")));
+    row("but not", doc.exclude.join(", "));
+    row("where", doc.condition.as_ref().map_or_else(String::new, ToString::to_string));
+    row("reached", format!("{} %", target::percent((job.percent * 100.0).round() as u32)));
+    row("offer after", doc.offer_after.clone().unwrap_or_default());
+    row("mandatory after", doc.mandatory_after.clone().unwrap_or_else(|| "never".into()));
+    row("expire after", doc.expire_after.clone().unwrap_or_else(|| "never".into()));
+    row("spread", doc.spread.clone().unwrap_or_default());
+    row("file", doc.file.to_string());
+    page.table(&table);
+    page
+}

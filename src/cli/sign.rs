@@ -1,0 +1,159 @@
+//! `pcm package sign`: the next release of packages of a site folder, signed by `ssh-keygen`.
+
+use super::App;
+use super::args::FolderArgs;
+use super::page::Page;
+use super::view::count;
+use super::{folder, lint};
+use crate::error::{Exit, Failure, Result};
+use crate::site::folder::Folder;
+use crate::site::ids::PackageId;
+use crate::site::package::shelf;
+use crate::site::publisher::release::{self, Release};
+use crate::text::SafeText;
+use serde::Serialize;
+use std::path::Path;
+
+/// `package sign --json`
+#[derive(Debug, Serialize)]
+struct SignDoc {
+    packages: Vec<RowDoc>,
+}
+
+/// One package.
+#[derive(Debug, Serialize)]
+struct RowDoc {
+    package_id: PackageId,
+    name: SafeText,
+    release: u64,
+    content_sha256: Option<String>,
+    files: Option<usize>,
+    bytes: Option<u64>,
+    /// It was signed now.
+    signed: bool,
+    changes: Vec<SafeText>,
+}
+
+impl RowDoc {
+    fn of(release: &Release, signed: bool) -> Self {
+        let package = &release.package;
+        Self {
+            package_id: package.package_id,
+            name: package.name.clone(),
+            release: release.release,
+            content_sha256: package.content_sha256.clone().map(Into::into),
+            files: release.files.as_ref().map(|files| files.files),
+            bytes: release.files.as_ref().map(|files| files.bytes),
+            signed,
+            changes: release.changes.iter().map(|line| SafeText::new(line)).collect(),
+        }
+    }
+}
+
+/// `pcm package sign`
+pub fn run(
+    app: &App,
+    ids: &[PackageId],
+    key: &Path,
+    again: bool,
+    all: bool,
+    named: &FolderArgs,
+) -> Result<Exit> {
+    let folder = folder::open(app, named)?;
+    let ids = if all { folder.package_ids()? } else { ids.to_vec() };
+    let key = super::time::absolute(key);
+    if app.dry_run {
+        let words: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        return app.would(format!(
+            "make the next release of {} and sign it with {}",
+            words.join(", "),
+            key.display()
+        ));
+    }
+    let Some(list) = folder.trust_list()? else {
+        return Err(Failure::new(
+            Exit::Refused,
+            "no-trust-list",
+            format!("{} has no trust list, so no machine would believe a signature", folder.dir.display()),
+            "Make it first: pcm key trust KEY.pub --role trust --principal NAME --key KEY, then one of --role package",
+        ));
+    };
+    let programs = lint::programs(app);
+    let mut rows = Vec::new();
+    for id in ids {
+        let release = release::fill(&folder, id, again, &programs)?;
+        let sign = again || !release.same || !is_signed(&folder, id);
+        if sign {
+            release::sign(&folder, &release, &key, &list, app.now)?;
+        }
+        rows.push(RowDoc::of(&release, sign));
+    }
+    let doc = SignDoc { packages: rows };
+    app.out.view(&doc, || {
+        let mut page = Page::new(app.out.width);
+        for row in &doc.packages {
+            let files = row.files.map(|n| format!(", {}", count(n, "file"))).unwrap_or_default();
+            let what = if row.signed { "is signed" } else { "was signed already, and nothing changed" };
+            page.line(format!("{} {}: release {} {what}{files}.", row.package_id, row.name, row.release));
+            for line in row.changes.iter().filter(|_| row.signed) {
+                page.line(format!("  {line}"));
+            }
+        }
+        page
+    })?;
+    Ok(Exit::Done)
+}
+
+fn is_signed(folder: &Folder, id: PackageId) -> bool {
+    folder.package_dir(id).join(crate::site::publisher::packages::SIGNATURE).exists()
+}
+
+/// `package content --json` in a site folder.
+#[derive(Debug, Serialize)]
+struct ContentDoc {
+    package: SafeText,
+    content_sha256: Option<String>,
+    files: Option<usize>,
+    bytes: Option<u64>,
+    release: u64,
+}
+
+/// `pcm package content` in a site folder: the same as `sign`, without a signature.
+pub fn content(app: &App, folder: &Folder, id: PackageId) -> Result<Exit> {
+    let dir = folder.package_dir(id);
+    if app.dry_run {
+        return app.would(format!(
+            "hash the files of {0} and make its next release in {0}/package.toml",
+            dir.display()
+        ));
+    }
+    let release = release::fill(folder, id, false, &lint::programs(app))?;
+    if !release.same {
+        release::write(folder, &release)?;
+    }
+    let doc = ContentDoc {
+        package: SafeText::new(&dir.display().to_string()),
+        content_sha256: release.package.content_sha256.clone().map(Into::into),
+        files: release.files.as_ref().map(|files| files.files),
+        bytes: release.files.as_ref().map(|files| files.bytes),
+        release: release.release,
+    };
+    app.out.view(&doc, || {
+        let mut page = Page::new(app.out.width);
+        let files = doc.files.map(|n| format!(", {}", count(n, "file"))).unwrap_or_default();
+        page.line(format!("{id} {}: release {}{files}.", release.package.name, doc.release));
+        if folder.package_dir(id).join(crate::site::publisher::packages::SIGNATURE).exists() && !release.same
+        {
+            page.strong(format!("Its signature is of an earlier release: pcm package sign {id} --key KEY"));
+        }
+        page
+    })?;
+    Ok(Exit::Done)
+}
+
+/// The site folder that a package's folder is in.
+pub fn in_site_folder(package: &Path) -> Option<(Folder, PackageId)> {
+    let id = package.file_name()?.to_str()?.parse().ok()?;
+    let above = package.parent().filter(|above| above.ends_with(shelf::FOLDER))?;
+    Some((Folder::open(above.parent()?).ok()?, id))
+}

@@ -1,0 +1,283 @@
+//! `machines.csv` (SITE.md 3): the machines of a site, one a line. Read with every error at once, since a list of thousands
+//! that is mended line by line is never mended.
+
+use crate::fields::cut;
+use crate::site::ids::{MachineId, SiteCode};
+use crate::site::index::members::{MAX_GROUPS, Member, is_group, is_host};
+use crate::site::signed::signers::Key;
+use crate::terms::Problem;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Its name in a site folder.
+pub const NAME: &str = "machines.csv";
+/// The largest list that is read, in bytes.
+pub const MAX_BYTES: u64 = 64 << 20;
+/// The most machines of a site.
+pub const MAX_MACHINES: usize = 1_000_000;
+/// The most problems that are said.
+const MAX_PROBLEMS: usize = 1_000;
+/// The columns, as the first line names them.
+pub const COLUMNS: [&str; 5] = ["smsid", "host", "groups", "host_key", "words"];
+const MALFORMED: &str = "malformed";
+
+/// One machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// Its id.
+    pub id: MachineId,
+    /// Its host name.
+    pub host: Option<String>,
+    /// Its groups, sorted.
+    pub groups: Vec<String>,
+    /// The public half of its SSH host key.
+    pub host_key: Option<String>,
+    /// What the publisher notes of it; machines never see it.
+    pub words: String,
+}
+
+impl Machine {
+    /// Of this id, and nothing else is known of it.
+    pub fn new(id: MachineId) -> Self {
+        Self { id, host: None, groups: Vec::new(), host_key: None, words: String::new() }
+    }
+
+    /// What machines read of it.
+    pub fn member(&self) -> Member {
+        Member { machine: self.id, host: self.host.clone(), adopt: None, groups: self.groups.clone() }
+    }
+}
+
+/// The machines of a site, by their ids.
+pub type Machines = BTreeMap<MachineId, Machine>;
+
+/// Reads a list. A first line that names the columns may be there.
+///
+/// # Errors
+/// Every line that is wrong, each with what is wrong with it.
+pub fn parse(bytes: &[u8], site: SiteCode, file: &str) -> Result<Machines, Vec<Problem>> {
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(vec![Problem::of_file(MALFORMED, file, format!("larger than {MAX_BYTES} bytes"))]);
+    }
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let (mut machines, mut problems) = (Machines::new(), Vec::new());
+    let mut hosts: BTreeMap<String, MachineId> = BTreeMap::new();
+    for (number, line) in (1..).zip(bytes.split(|b| *b == b'\n')) {
+        let mut wrong = |message: String| {
+            let problem = Problem { line: Some(number), ..Problem::of_file(MALFORMED, file, message) };
+            problems.push(problem);
+        };
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let Ok(line) = std::str::from_utf8(line) else {
+            wrong("this line is not UTF-8: save the file as UTF-8".into());
+            continue;
+        };
+        if line.trim().is_empty() || line.starts_with('#') || number == 1 && is_header(line) {
+            continue;
+        }
+        match machine(line, site) {
+            Ok(machine) => {
+                let host = machine.host.as_ref().map(|host| host.to_ascii_lowercase());
+                if let Some(other) = host.and_then(|host| hosts.insert(host, machine.id)) {
+                    let host = machine.host.as_deref().unwrap_or_default();
+                    wrong(format!("{other} has the host name {host}, too: which one would {host} be?"));
+                }
+                if machines.len() >= MAX_MACHINES {
+                    wrong(format!("more than {MAX_MACHINES} machines"));
+                    break;
+                }
+                let id = machine.id;
+                if machines.insert(id, machine).is_some() {
+                    wrong(format!("{id} stands there twice"));
+                }
+            }
+            Err(all) => all.into_iter().for_each(&mut wrong),
+        }
+        if problems.len() >= MAX_PROBLEMS {
+            break;
+        }
+    }
+    if problems.is_empty() { Ok(machines) } else { Err(problems) }
+}
+
+fn is_header(line: &str) -> bool {
+    line.split(',').next().is_some_and(|first| first.trim().eq_ignore_ascii_case(COLUMNS[0]))
+}
+
+/// One line, or everything that is wrong with it.
+fn machine(line: &str, site: SiteCode) -> Result<Machine, Vec<String>> {
+    let fields = split(line).map_err(|why| vec![why])?;
+    if fields.len() > COLUMNS.len() {
+        return Err(vec![format!("{} columns; wanted {}", fields.len(), COLUMNS.join(","))]);
+    }
+    let mut problems = Vec::new();
+    let field = |n: usize| fields.get(n).map(|text| text.trim()).unwrap_or_default();
+    let id = match field(0).parse::<MachineId>() {
+        Ok(id) if id.site() == site => Some(id),
+        Ok(id) => {
+            problems.push(format!("{id} is of site {}, and this is site {site}", id.site()));
+            None
+        }
+        Err(e) => {
+            problems.push(e.to_string());
+            None
+        }
+    };
+    let host = check_host(field(1)).unwrap_or_else(|why| {
+        problems.push(why);
+        None
+    });
+    let groups = check_groups(field(2).split_whitespace()).unwrap_or_else(|why| {
+        problems.push(why);
+        Vec::new()
+    });
+    let host_key = check_key(field(3)).unwrap_or_else(|why| {
+        problems.push(why);
+        None
+    });
+    let words = field(4).to_owned();
+    if words.chars().any(char::is_control) {
+        problems.push("its words hold a control character".into());
+    }
+    match id {
+        Some(id) if problems.is_empty() => Ok(Machine { id, host, groups, host_key, words }),
+        _ => Err(problems),
+    }
+}
+
+/// A host name; an empty text is none.
+///
+/// # Errors
+/// What was wanted.
+pub fn check_host(text: &str) -> Result<Option<String>, String> {
+    match text {
+        "" | "-" => Ok(None),
+        host if is_host(host) => Ok(Some(host.to_owned())),
+        host => Err(format!("{:?} is no host name", cut(host, 60))),
+    }
+}
+
+/// Groups, sorted, each once.
+///
+/// # Errors
+/// What was wanted.
+pub fn check_groups<'a>(groups: impl Iterator<Item = &'a str>) -> Result<Vec<String>, String> {
+    let mut all = BTreeSet::new();
+    for group in groups {
+        if group == "all" {
+            return Err("every machine is in group all: it is not written".into());
+        }
+        if !is_group(group) {
+            return Err(format!("{:?} is no name of a group: wanted a-z, 0-9, - and _", cut(group, 40)));
+        }
+        all.insert(group.to_owned());
+    }
+    match all.len() {
+        n if n > MAX_GROUPS => Err(format!("{n} groups; at most {MAX_GROUPS}")),
+        _ => Ok(all.into_iter().collect()),
+    }
+}
+
+fn check_key(text: &str) -> Result<Option<String>, String> {
+    match text {
+        "" => Ok(None),
+        text => match Key::read(text) {
+            Ok(_) => Ok(Some(text.to_owned())),
+            Err(distrust) => Err(format!("its host key cannot be used: {}", distrust.why)),
+        },
+    }
+}
+
+/// The fields of a line: divided by commas, quotes group, a doubled quote is one.
+fn split(line: &str) -> Result<Vec<String>, String> {
+    let mut fields = vec![String::new()];
+    let (mut quoted, mut chars) = (false, line.chars().peekable());
+    while let Some(c) = chars.next() {
+        // There is always a last one.
+        let Some(field) = fields.last_mut() else { break };
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                field.push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            c => field.push(c),
+        }
+    }
+    if quoted { Err("a quote is not closed".into()) } else { Ok(fields) }
+}
+
+/// The text of a list, sorted by id, which [`parse`] reads back to the same.
+pub fn render<'a>(machines: impl IntoIterator<Item = &'a Machine>) -> String {
+    let mut out = format!("{}\n", COLUMNS.join(","));
+    for machine in machines {
+        let fields = [
+            machine.id.to_string(),
+            machine.host.clone().unwrap_or_default(),
+            machine.groups.join(" "),
+            machine.host_key.clone().unwrap_or_default(),
+            machine.words.clone(),
+        ];
+        let mut line = fields.iter().map(|field| quote(field)).collect::<Vec<_>>().join(",");
+        line.truncate(line.trim_end_matches(',').len());
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out
+}
+
+fn quote(field: &str) -> String {
+    match field.contains([',', '"']) {
+        true => format!("\"{}\"", field.replace('"', "\"\"")),
+        false => field.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> Result<Machines, Vec<String>> {
+        let problems =
+            |all: Vec<Problem>| all.iter().map(|p| format!("{}: {}", p.line.unwrap(), p.message)).collect();
+        parse(text.as_bytes(), "BP0".parse().unwrap(), "f").map_err(problems)
+    }
+
+    #[test]
+    fn a_list_may_come_from_a_spreadsheet() {
+        let text = "\u{FEFF}SMSID,host,groups,host_key,words\r\nbp004001,web-02,web paris,,\"in \"\"b\"\", rack 7\"\r\n\
+                    BP004000\n# a note\n\nBP004002,-,,,\n";
+        let machines = read(text).unwrap();
+        let ids: Vec<String> = machines.keys().map(ToString::to_string).collect();
+        assert_eq!(ids, ["BP004000", "BP004001", "BP004002"]);
+        let second = machines.values().nth(1).unwrap();
+        assert_eq!(
+            (second.groups.join(" ").as_str(), second.words.as_str()),
+            ("paris web", "in \"b\", rack 7")
+        );
+        assert_eq!(read(&render(machines.values())).unwrap(), machines);
+    }
+
+    #[test]
+    fn every_error_is_said_at_once() {
+        let text = "smsid,host\nBP004000,we b\nXX004000\nBP004\nBP004001,a,Web,\nBP004002,b\nBP004002,c\nBP004003,B\n\
+                    BP004005,d,web,nonsense\nBP004006,e,all\nBP004007,\"f\nBP004008,g,h,,i,j\n";
+        let problems = read(text).unwrap_err();
+        let lines: Vec<&str> = problems.iter().map(|p| p.split(':').next().unwrap()).collect();
+        assert_eq!(lines, ["2", "3", "4", "5", "7", "8", "9", "10", "11", "12"], "{problems:#?}");
+        assert!(problems[5].contains("BP004002 has the host name B, too"), "{problems:#?}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_machines_are_read_as_they_are_written(words in "[ -~]{0,20}", groups in prop::collection::btree_set("[a-z][a-z0-9_-]{0,5}", 0..4)) {
+            let mut machine = Machine::new("BP004000".parse().unwrap());
+            machine.words = words.trim().to_owned();
+            machine.groups = groups.into_iter().filter(|g| g != "all").collect();
+            let read = parse(render([&machine]).as_bytes(), "BP0".parse().unwrap(), "f");
+            prop_assert_eq!(read.unwrap().into_values().collect::<Vec<_>>(), vec![machine]);
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The site folder (SITE.md 3): the publisher's own source of everything that is published. It is small text files, fit for
+//! Git, and nothing in it ever comes from a share. `settings` is `site.toml`, `machines` the list of machines, `made` how a
+//! folder begins, `ids` which ids are free.
+
+pub mod ids;
+pub mod machines;
+pub mod made;
+pub mod settings;
+#[cfg(test)]
+mod tests;
+
+use self::machines::Machines;
+use self::settings::Settings;
+use super::ids::{JobId, PackageId};
+use super::index::job::{self, Job, Word};
+use super::index::members::{Member, is_group};
+use super::index::policy::{self, Rules};
+use super::index::render::job_source;
+use super::package::shelf;
+use super::signed::folder::SiteFolder;
+use super::signed::list::TrustList;
+use crate::error::{Exit, Failure, Result};
+use crate::host::durable;
+use crate::host::open::{Folder as Opened, OpenError, read_bounded};
+use crate::terms::Problem;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What makes a folder a site folder.
+pub const NAME: &str = super::signed::folder::NAME;
+/// The lock of a site folder: one publishes at a time.
+pub const LOCK: &str = "publishing.lock";
+/// What the last publication was.
+pub const RECORD: &str = "publication.json";
+/// The largest `site.toml` that is read, in bytes.
+const MAX_SITE: u64 = 64 << 10;
+/// The most jobs that a folder keeps: those that ended stay, so that no id is ever used twice.
+const MAX_JOBS: usize = 100_000;
+/// The most problems that one message says.
+const MOST: usize = 100;
+
+/// A site folder whose `site.toml` was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// Where it is.
+    pub dir: PathBuf,
+    /// What its `site.toml` says.
+    pub settings: Settings,
+}
+
+/// All that a site folder says, but for its packages and trust lists.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Source {
+    /// The machines.
+    pub machines: Machines,
+    /// The jobs, those that ended with them.
+    pub jobs: BTreeMap<JobId, (Job, Word)>,
+    /// The policies by their groups.
+    pub policies: BTreeMap<String, Rules>,
+}
+
+impl Source {
+    /// The machines as machines read of them, sorted.
+    pub fn members(&self) -> Vec<Member> {
+        self.machines.values().map(machines::Machine::member).collect()
+    }
+}
+
+impl Folder {
+    /// Reads `site.toml`.
+    ///
+    /// # Errors
+    /// `no-site-folder`: it is not there; `malformed`, with everything that is wrong.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let path = dir.join(NAME);
+        let bytes = Opened::open(dir).and_then(|folder| read_bounded(&mut folder.file(NAME)?, MAX_SITE));
+        let bytes = bytes.map_err(|e| {
+            Failure::new(
+                Exit::NotFound,
+                "no-site-folder",
+                format!("{} is no site folder: {}: {e}", dir.display(), path.display()),
+                "Name it with --folder DIR, or make one: pcm site init DIR --site CODE",
+            )
+        })?;
+        let settings =
+            settings::parse(&bytes, &path.display().to_string()).map_err(|problems| malformed(&problems))?;
+        Ok(Self { dir: dir.to_owned(), settings })
+    }
+
+    /// Where it is published.
+    pub fn share(&self) -> PathBuf {
+        self.settings.share(&self.dir)
+    }
+
+    /// Its trust lists.
+    pub fn trust(&self) -> SiteFolder {
+        let Settings { site, site_id, .. } = &self.settings;
+        SiteFolder { dir: self.dir.clone(), site: *site, site_id: site_id.clone() }
+    }
+
+    /// The newest trust list; None: nothing is signed at this site.
+    ///
+    /// # Errors
+    /// It cannot be read, or was changed after it was signed.
+    pub fn trust_list(&self) -> Result<Option<TrustList>> {
+        self.trust().newest()
+    }
+
+    /// Where a package's folder is.
+    pub fn package_dir(&self, id: PackageId) -> PathBuf {
+        self.dir.join(shelf::FOLDER).join(id.as_str())
+    }
+
+    /// The packages that are there.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn package_ids(&self) -> Result<Vec<PackageId>> {
+        Ok(shelf::Shelf::open(&self.dir)?.standing()?.ids.into_iter().collect())
+    }
+
+    /// Where a job's source is.
+    pub fn job_path(&self, id: JobId) -> PathBuf {
+        self.dir.join(job::FOLDER).join(format!("{id}.toml"))
+    }
+
+    /// Where a group's policy is.
+    pub fn policy_path(&self, group: &str) -> PathBuf {
+        self.dir.join(policy::FOLDER).join(format!("{group}.toml"))
+    }
+
+    /// Where the list of machines is.
+    pub fn machines_path(&self) -> PathBuf {
+        self.dir.join(machines::NAME)
+    }
+
+    /// Reads all of it. `programs` are the bare names that some machine may start.
+    ///
+    /// # Errors
+    /// `malformed`: everything that is wrong, in one message.
+    pub fn read(&self, programs: &[String]) -> Result<Source> {
+        let mut problems = Vec::new();
+        let machines = self.read_machines().unwrap_or_else(|mut wrong| {
+            problems.append(&mut wrong);
+            Machines::new()
+        });
+        let mut source = Source { machines, ..Source::default() };
+        for (name, bytes) in self.files(job::FOLDER, job::MAX_BYTES, &mut problems) {
+            let shown = self.dir.join(job::FOLDER).join(&name).display().to_string();
+            let id = name.strip_suffix(".toml").and_then(|stem| stem.parse::<JobId>().ok());
+            let Some(id) = id.filter(|id| id.site() == self.settings.site && name == format!("{id}.toml"))
+            else {
+                let message = format!("its name is not a job's: wanted {}0000A.toml", self.settings.site);
+                problems.push(Problem::of_file("malformed", shown, message));
+                continue;
+            };
+            match job::parse_source(&bytes, id, &self.settings.site_id, &shown, programs) {
+                Ok(job) => drop(source.jobs.insert(id, job)),
+                Err(mut wrong) => problems.append(&mut wrong),
+            }
+        }
+        for (name, bytes) in self.files(policy::FOLDER, policy::MAX_BYTES, &mut problems) {
+            let shown = self.dir.join(policy::FOLDER).join(&name).display().to_string();
+            let Some(group) = name.strip_suffix(".toml").filter(|group| is_group(group)) else {
+                let message = "its name is not a group's: wanted GROUP.toml, a-z, 0-9, - and _";
+                problems.push(Problem::of_file("malformed", shown, message));
+                continue;
+            };
+            match policy::parse_source(&bytes, &shown) {
+                Ok(rules) => drop(source.policies.insert(group.to_owned(), rules)),
+                Err(mut wrong) => problems.append(&mut wrong),
+            }
+        }
+        if problems.is_empty() { Ok(source) } else { Err(malformed(&problems)) }
+    }
+
+    /// The list of machines.
+    ///
+    /// # Errors
+    /// Every line that is wrong.
+    pub fn read_machines(&self) -> Result<Machines, Vec<Problem>> {
+        let shown = self.machines_path().display().to_string();
+        let read = Opened::open(&self.dir)
+            .and_then(|folder| read_bounded(&mut folder.file(machines::NAME)?, machines::MAX_BYTES));
+        match read {
+            Ok(bytes) => machines::parse(&bytes, self.settings.site, &shown),
+            Err(OpenError::Missing) => Ok(Machines::new()),
+            Err(e) => Err(vec![Problem::of_file("malformed", shown, e.to_string())]),
+        }
+    }
+
+    /// Writes the list of machines.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn write_machines(&self, machines: &Machines) -> Result<()> {
+        self.write(&self.machines_path(), &machines::render(machines.values()))
+    }
+
+    /// Writes a job.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn write_job(&self, job: &Job, word: &Word) -> Result<()> {
+        self.write(&self.job_path(job.job_id), &job_source(job, word))
+    }
+
+    /// Writes a policy; one that says nothing is removed.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn write_policy(&self, group: &str, rules: &Rules) -> Result<()> {
+        let path = self.policy_path(group);
+        if *rules != Rules::default() {
+            return self.write(&path, &policy::render_rules(rules));
+        }
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(not_written(&path, &e)),
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&self, path: &Path, text: &str) -> Result<()> {
+        let folder = path.parent().unwrap_or(&self.dir);
+        durable::make_readable_dir(folder)
+            .and_then(|()| durable::write(path, text.as_bytes()))
+            .map_err(|e| not_written(path, &e))
+    }
+
+    /// The files of a folder in it, by name. What begins with a dot is an editor's or an unfinished one.
+    fn files(&self, folder: &str, limit: u64, problems: &mut Vec<Problem>) -> Vec<(String, Vec<u8>)> {
+        let shown = |name: &str| self.dir.join(folder).join(name).display().to_string();
+        let opened = Opened::open(&self.dir).and_then(|dir| dir.folder(folder));
+        let names = opened.and_then(|opened| Ok((opened.names(MAX_JOBS)?, opened)));
+        let (names, opened) = match names {
+            Ok(names) => names,
+            Err(OpenError::Missing) => return Vec::new(),
+            Err(e) => {
+                problems.push(Problem::of_file("malformed", shown(""), e.to_string()));
+                return Vec::new();
+            }
+        };
+        let mut names: Vec<String> = names.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+        names.retain(|name| !name.starts_with('.') && !name.ends_with('~'));
+        names.sort();
+        let mut files = Vec::new();
+        for name in names {
+            match opened.file(&name).and_then(|mut file| read_bounded(&mut file, limit)) {
+                Ok(bytes) => files.push((name, bytes)),
+                Err(e) => problems.push(Problem::of_file("malformed", shown(&name), e.to_string())),
+            }
+        }
+        files
+    }
+}
+
+/// Everything that is wrong, in one message.
+pub fn malformed(problems: &[Problem]) -> Failure {
+    let mut words: Vec<String> = problems
+        .iter()
+        .take(MOST)
+        .map(|p| {
+            let line = p.line.map(|line| format!(", line {line}")).unwrap_or_default();
+            let field = p.field.as_ref().map(|field| format!(", {field}")).unwrap_or_default();
+            format!("{}{line}{field}: {}", p.file, p.message)
+        })
+        .collect();
+    if problems.len() > MOST {
+        words.push(format!("and {} more", problems.len() - MOST));
+    }
+    Failure::new(Exit::Failed, "malformed", words.join("; "), "Correct that; nothing was published")
+}
+
+fn not_written(path: &Path, e: &std::io::Error) -> Failure {
+    let message = format!("{} was not written: {e}", path.display());
+    Failure::new(Exit::Failed, "not-written", message, "Correct that and try again")
+}

@@ -1,0 +1,76 @@
+//! The note on the share that somebody publishes: it keeps publishers on other machines away, as the lock of the site folder
+//! does on this one.
+
+use super::Publication;
+use super::place::Share;
+use crate::clock::Wall;
+use crate::error::{Exit, Failure, Result};
+use crate::host::facts;
+use chrono::TimeDelta;
+
+/// Its name on the share.
+pub const PUBLISHING: &str = "PCM.PUBLISHING";
+/// How far the clocks of the publisher and of the share may be apart.
+const CLOCKS: TimeDelta = TimeDelta::minutes(5);
+/// The largest note that is read.
+const MAX_NOTE: u64 = 4096;
+
+/// The note on the share that somebody publishes.
+pub(super) struct AtWork;
+
+impl AtWork {
+    /// Writes it, and compares the clocks by it.
+    ///
+    /// # Errors
+    /// `publishing`: somebody else is at work; `clock-suspect`; the share cannot be written.
+    pub(super) fn begin(publication: &Publication<'_>, share: &Share) -> Result<Self> {
+        let folder = &publication.folder.dir;
+        let ours = format!("{}:{}", facts::host_name(), folder.display());
+        let note = format!(
+            "{} since {} at {ours}\n",
+            publication.how.who,
+            publication.how.now.format("%Y-%m-%dT%H:%M:%SZ")
+        );
+        let cannot = |why: String| {
+            let message = format!("the share {} cannot be written: {why}", share.root().path().display());
+            Failure::new(Exit::Share, "share-denied", message, "Publish as somebody who may write it")
+        };
+        match share.root().claim(PUBLISHING, note.as_bytes()) {
+            Ok(()) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                let who = share.read(&[], PUBLISHING, MAX_NOTE)?.unwrap_or_default();
+                let who = crate::text::SafeText::from_bytes(who.trim_ascii());
+                // The lock of this folder is ours, so whoever wrote that here is dead.
+                let dead = who.as_str().ends_with(&format!(" at {ours}"));
+                if !dead && !publication.how.break_lock {
+                    let message = format!("{who} is publishing on {}", share.root().path().display());
+                    let remedy = "Wait for its end; if it died, publish with --break-lock";
+                    return Err(publication.refuse("publishing", &message, remedy));
+                }
+                share.root().replace(PUBLISHING, note.as_bytes()).map_err(|e| cannot(e.to_string()))?;
+            }
+            Err(e) => return Err(cannot(e.to_string())),
+        }
+        let at_work = Self;
+        let clock =
+            share.root().file(PUBLISHING).ok().and_then(|file| file.file.metadata().ok()?.modified().ok());
+        let apart = clock.map(|clock| Wall::from(clock).signed_duration_since(facts::now()));
+        if let Some(apart) = apart.filter(|apart| apart.abs() > CLOCKS) {
+            at_work.end(share);
+            let message = format!(
+                "the clock of the share is {} minutes {} this one",
+                apart.num_minutes().abs(),
+                if apart > TimeDelta::zero() { "ahead of" } else { "behind" }
+            );
+            return Err(publication.refuse("clock-suspect", &message, "Set the clock that is wrong"));
+        }
+        Ok(at_work)
+    }
+
+    /// A note that stays is taken over by the next publication from this folder.
+    pub(super) fn end(self, share: &Share) {
+        if let Err(e) = share.root().remove(PUBLISHING) {
+            tracing::warn!("{}: {e}", share.root().path().join(PUBLISHING).display());
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! What was published before, and what was begun and not ended. The record in the site folder and the index on the share
+//! each say it; which of them is newer says what happened since.
+
+use super::Publication;
+use super::at_work::AtWork;
+use super::packages::{Packages, Wanted};
+use super::place::Share;
+use super::record::{self, Ran, Record};
+use super::render::{MEMBERS, Previous};
+use crate::clock::Wall;
+use crate::error::{Failure, Result};
+use crate::site::content::hash_bytes;
+use crate::site::folder::ids;
+use crate::site::ids::{JobId, PackageId};
+use crate::site::index::job::{self, Job};
+use crate::site::index::members::{self, Part};
+use crate::site::index::policy::{self, Policy};
+use crate::site::index::{self, Index, render as text};
+use crate::site::instruction::ContentHash;
+use crate::site::signed::block;
+use crate::site::signed::list::Keys;
+use crate::site::signed::signature::Signature;
+use crate::site::signed::signers::Role;
+use crate::text::SafeText;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The publication before.
+pub(super) struct Before {
+    /// What it said.
+    pub previous: Previous,
+    /// What its jobs ran, as far as that is known.
+    pub ran: BTreeMap<JobId, Ran>,
+    /// How many machines it had.
+    pub machines: usize,
+    /// The highest number of a request id that was ever given, and of a job.
+    pub highest_request: u64,
+    /// The same of jobs.
+    pub highest_job: u64,
+    /// It is not what the share says: it was begun and not ended, or the share is an older one.
+    pub begun: bool,
+    record: Option<Record>,
+}
+
+impl Before {
+    /// Whether it has to be published anew though nothing changed: less than half of its time is left, or it was not signed
+    /// and now is, or the other way round.
+    pub fn renew(&self, now: Wall, signed: bool) -> bool {
+        match self.previous.index.valid_until {
+            None => signed,
+            Some(until) => {
+                let issued = self.previous.index.issued;
+                !signed || (until - now) * 2 < until - issued
+            }
+        }
+    }
+}
+
+/// What was published before; None: nothing ever was.
+pub(super) fn before(publication: &Publication<'_>, share: &Share) -> Result<Option<Before>> {
+    let settings = &publication.folder.settings;
+    let record = record::read(&publication.folder.dir, &settings.site_id)
+        .and_then(|record| Some((parse_own(record.index.as_bytes())?, record)));
+    let bytes = share.read(&[], index::NAME, index::MAX_BYTES)?;
+    let bytes = match (bytes, &record) {
+        (None, None) => return Ok(None),
+        (None, Some(_)) => None,
+        (Some(bytes), Some((_, record))) if bytes == record.index.as_bytes() => {
+            return Ok(record_says(&publication_parts(record), false));
+        }
+        (Some(bytes), _) => Some(bytes),
+    };
+    let on_share = match bytes.map(|bytes| on_share(publication, &bytes)) {
+        // It begins anew by somebody's word.
+        Some(Err(_)) if publication.how.serial.is_some() => None,
+        Some(other) => Some(other?),
+        None => None,
+    };
+    match (on_share, record) {
+        (None, None) => Ok(None),
+        (None, Some((_, record))) => Ok(record_says(&publication_parts(&record), true)),
+        (Some(index), None) => share_says(publication, share, index).map(Some),
+        (Some(index), Some((own, record))) => match (index.epoch, index.serial).cmp(&(own.epoch, own.serial)) {
+            std::cmp::Ordering::Less => Ok(record_says(&publication_parts(&record), true)),
+            std::cmp::Ordering::Greater => share_says(publication, share, index).map(Some),
+            std::cmp::Ordering::Equal => Err(publication.refuse(
+                "other-publisher",
+                &format!("the share has another publication with the number {}.{}", index.epoch, index.serial),
+                "Somebody else publishes for this site: bring the site folders together, then publish with a higher \
+                 --serial",
+            )),
+        },
+    }
+}
+
+/// An index that this folder made: signed or not.
+fn parse_own(bytes: &[u8]) -> Option<Index> {
+    index::parse(bytes, record::NAME).ok()
+}
+
+struct Parts<'a> {
+    index: Option<Index>,
+    list: Vec<Part>,
+    record: &'a Record,
+}
+
+fn publication_parts(record: &Record) -> Parts<'_> {
+    let list = match record.list.as_str() {
+        "" => Vec::new(),
+        list => members::parse_list(list.as_bytes(), record::NAME).unwrap_or_default(),
+    };
+    Parts { index: parse_own(record.index.as_bytes()), list, record }
+}
+
+fn record_says(parts: &Parts<'_>, begun: bool) -> Option<Before> {
+    let record = parts.record;
+    Some(Before {
+        previous: Previous { index: parts.index.clone()?, list: parts.list.clone() },
+        ran: record.jobs.clone(),
+        machines: record.machines,
+        highest_request: record.highest_request,
+        highest_job: record.highest_job,
+        begun,
+        record: Some(record.clone()),
+    })
+}
+
+/// The index on the share, where this folder's own keys signed it; without any keys, where it is of this very site.
+fn on_share(publication: &Publication<'_>, bytes: &[u8]) -> Result<Index> {
+    let not_ours = |why: &str| {
+        publication.refuse(
+            "not-ours",
+            &format!("the {} of the share is not this folder's: {why}", index::NAME),
+            "Name the share that this folder publishes on; to begin anew all the same, publish with --serial N, above \
+             every number that its machines have seen",
+        )
+    };
+    let signed = match publication.list {
+        None => bytes,
+        Some(newest) => {
+            let parts = block::split(bytes).map_err(|distrust| not_ours(distrust.why.as_str()))?;
+            let signature = parts.armours.last().map(|armour| Signature::read(armour));
+            let signature = signature.ok_or_else(|| not_ours("it has no signature"))?;
+            let signature = signature.map_err(|distrust| not_ours(distrust.why.as_str()))?;
+            let folder = publication.folder.trust();
+            // A key of any version: the newest may have ended it.
+            let known = (1..=newest.version).rev().any(|version| {
+                let list = folder.list(version).ok().flatten();
+                list.is_some_and(|list| Keys::of(&list, &[]).known(signature.key(), Role::Publish).is_ok())
+            });
+            if !known {
+                return Err(not_ours("no publish key of its trust lists signed it"));
+            }
+            signature
+                .verify(Role::Publish, parts.signed)
+                .map_err(|distrust| not_ours(distrust.why.as_str()))?;
+            parts.signed
+        }
+    };
+    let index = index::parse(signed, index::NAME).map_err(|problems| {
+        let why = problems.first().map_or_else(SafeText::default, |problem| problem.message.clone());
+        not_ours(why.as_str())
+    })?;
+    match index.site_id == publication.folder.settings.site_id {
+        true => Ok(index),
+        false => Err(not_ours(&format!("its site_id is {}", index.site_id))),
+    }
+}
+
+/// What the share says of the publication before, part by part, each by its hash.
+fn share_says(publication: &Publication<'_>, share: &Share, index: Index) -> Result<Before> {
+    let part = |folder: &str, name: &str, limit: u64, sha256: &ContentHash| -> Result<Option<Vec<u8>>> {
+        Ok(share.read(&[folder], name, limit)?.filter(|bytes| hash_bytes(bytes) == *sha256))
+    };
+    let mut list = Vec::new();
+    if let Some(named) = &index.members {
+        let name = format!("LIST.{}", named.revision);
+        if let Some(bytes) = part(MEMBERS, &name, members::MAX_BYTES, &named.sha256)? {
+            list = members::parse_list(&bytes, &name).unwrap_or_default();
+        }
+    }
+    let mut machines = 0;
+    for named in &list {
+        let name = format!("{}.{}", named.name, named.revision);
+        if let Some(bytes) = part(MEMBERS, &name, members::MAX_BYTES, &named.sha256)? {
+            machines += members::parse_part(&bytes, &named.name, &name).map_or(0, |members| members.len());
+        }
+    }
+    let mut ran = BTreeMap::new();
+    for named in &index.jobs {
+        let name = format!("{}.{}.toml", named.job_id, named.revision);
+        if let Some(bytes) = part(job::FOLDER, &name, job::MAX_BYTES, &named.sha256)?
+            && let Ok(job) = job::parse(&bytes, named.job_id, &name, publication.how.programs)
+        {
+            ran.insert(named.job_id, Ran::of(&job));
+        }
+    }
+    let highest = |ids: &mut dyn Iterator<Item = u64>| ids.max().unwrap_or(0);
+    Ok(Before {
+        highest_request: highest(&mut ran.values().map(|ran| ids::number(ran.request_id.as_str()))),
+        highest_job: highest(&mut ran.keys().map(|id| ids::number(id.as_str()))),
+        previous: Previous { index, list },
+        ran,
+        machines,
+        begun: false,
+        record: None,
+    })
+}
+
+/// Ends the publication that was begun, with the bytes that were kept; None: that cannot be done any more, and as no machine
+/// saw anything of it, the next number is published in its place.
+pub(super) fn complete(
+    publication: &Publication<'_>,
+    share: &mut Share,
+    before: &Before,
+    present: &BTreeSet<String>,
+) -> Result<Option<u64>> {
+    let Some(record) = &before.record else { return Ok(None) };
+    let Some(missing) = missing(publication, before, record, present) else { return Ok(None) };
+    let wanted = wanted(publication, &missing);
+    let packages = match Packages::find(publication.folder, share, wanted) {
+        Ok(packages) => packages,
+        Err(Failure { message, .. }) => {
+            tracing::warn!("publication {} is given up: {message}", before.previous.index.serial);
+            return Ok(None);
+        }
+    };
+    let at_work = AtWork::begin(publication, share)?;
+    packages.place(share)?;
+    for (folder, name, text) in missing {
+        share.write(&[folder], &name, text.as_bytes())?;
+    }
+    publication.commit(share, &record.index)?;
+    at_work.end(share);
+    Ok(Some(before.previous.index.serial))
+}
+
+type File = (&'static str, String, String);
+
+/// The parts that the share lacks; None: one of them cannot be had.
+fn missing(
+    publication: &Publication<'_>,
+    before: &Before,
+    record: &Record,
+    present: &BTreeSet<String>,
+) -> Option<Vec<File>> {
+    let kept: BTreeMap<String, &str> = record
+        .files
+        .iter()
+        .map(|file| (format!("{}/{}", file.folder, file.name), file.text.as_str()))
+        .collect();
+    let mut missing = Vec::new();
+    let mut one =
+        |folder: &'static str, name: String, sha256: &ContentHash, text: &dyn Fn() -> Option<String>| {
+            let path = format!("{folder}/{name}");
+            if present.contains(&path) {
+                return Some(());
+            }
+            let kept = kept.get(&path).map(|text| (*text).to_owned());
+            let text = kept.or_else(text).filter(|text| hash_bytes(text.as_bytes()) == *sha256)?;
+            missing.push((folder, name, text));
+            Some(())
+        };
+    let (source, settings) = (publication.source, &publication.folder.settings);
+    let index = &before.previous.index;
+    for policy in &index.policies {
+        let (group, revision) = (policy.group.clone(), policy.revision);
+        let again = || {
+            let rules = source.policies.get(&group)?.clone();
+            let site_id = settings.site_id.clone();
+            Some(policy::render(&Policy { site_id, group: group.clone(), revision, rules }))
+        };
+        one(policy::FOLDER, Policy::file_name(&group, revision), &policy.sha256, &again)?;
+    }
+    for part in &before.previous.list {
+        let digits = if part.name == "all" { 0 } else { u32::try_from(part.name.len()).unwrap_or(3) };
+        let again = || {
+            let own = source.machines.values().filter(|m| members::part(m.id, digits) == part.name);
+            Some(members::render_part(&own.map(|machine| machine.member()).collect::<Vec<_>>()))
+        };
+        one(MEMBERS, format!("{}.{}", part.name, part.revision), &part.sha256, &again)?;
+    }
+    if let Some(list) = &index.members {
+        one(MEMBERS, format!("LIST.{}", list.revision), &list.sha256, &|| Some(record.list.clone()))?;
+    }
+    for named in &index.jobs {
+        let again = || {
+            let (job, _) = source.jobs.get(&named.job_id)?;
+            Some(text::job(&Job { revision: named.revision, ..job.clone() }))
+        };
+        let name = format!("{}.{}.toml", named.job_id, named.revision);
+        one(job::FOLDER, name, &named.sha256, &again)?;
+    }
+    Some(missing)
+}
+
+/// What the jobs among some files run.
+fn wanted(publication: &Publication<'_>, files: &[File]) -> BTreeMap<(PackageId, u64), Wanted> {
+    let mut wanted = BTreeMap::new();
+    for (_, name, text) in files.iter().filter(|(folder, _, _)| *folder == job::FOLDER) {
+        let id = name.split('.').next().and_then(|stem| stem.parse::<JobId>().ok());
+        let job = id.and_then(|id| job::parse(text.as_bytes(), id, name, publication.how.programs).ok());
+        if let Some(job) = job {
+            let key = (job.package_id, job.release);
+            let one = Wanted {
+                sha256: job.package_sha256.clone(),
+                content: job.content_sha256.clone(),
+                jobs: Vec::new(),
+                signed: false,
+            };
+            wanted.entry(key).or_insert(one);
+        }
+    }
+    wanted
+}

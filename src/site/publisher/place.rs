@@ -1,0 +1,296 @@
+//! Writing on a share (SITE.md 3): every file gets a temporary name, is synced, renamed and read back; what is there already
+//! is not written again. Everything goes through opened folders, so that no link is followed below the share.
+
+use crate::error::{Exit, Failure, Result};
+use crate::host::open::{Folder, OpenError, read_bounded};
+use crate::site::content::{self, Content};
+use crate::site::instruction::ContentHash;
+use sha2::{Digest as _, Sha256};
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long a name is tried that cannot be given to a new file: on SMB, somebody reads the old one.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What was written, and how many bytes.
+pub type Written = Vec<(String, u64)>;
+
+/// A share that is being written.
+pub struct Share {
+    root: Folder,
+    /// What was written so far.
+    pub written: Written,
+}
+
+impl Share {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// `share-missing`, `share-denied`.
+    pub fn open(path: &Path) -> Result<Self> {
+        let root = Folder::open(path).map_err(|e| {
+            let code = if e == OpenError::Denied { "share-denied" } else { "share-missing" };
+            let message = format!("the share {} cannot be opened: {e}", path.display());
+            Failure::new(Exit::Share, code, message, "Mount it, or correct `share` in site.toml")
+        })?;
+        Ok(Self { root, written: Vec::new() })
+    }
+
+    /// The share itself.
+    pub fn root(&self) -> &Folder {
+        &self.root
+    }
+
+    /// The bytes of a file; None: there is none.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    pub fn read(&self, folders: &[&str], name: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        match self
+            .below(folders)
+            .and_then(|folder| read_bounded(&mut folder.as_ref().unwrap_or(&self.root).file(name)?, limit))
+        {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(OpenError::Missing) => Ok(None),
+            Err(e) => Err(self.failed("read", folders, name, &e.to_string())),
+        }
+    }
+
+    /// The names in a folder of the share; none where there is no such folder.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn names(&self, folder: &str) -> Result<Vec<String>> {
+        const MOST: usize = 1_000_000;
+        match self.root.folder(folder).and_then(|folder| folder.names(MOST)) {
+            Ok(names) => Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect()),
+            Err(OpenError::Missing) => Ok(Vec::new()),
+            Err(e) => Err(self.failed("read", &[], folder, &e.to_string())),
+        }
+    }
+
+    /// A folder that is there; None: the share itself.
+    fn below(&self, folders: &[&str]) -> Result<Option<Folder>, OpenError> {
+        let mut at = None;
+        for name in folders {
+            at = Some(at.as_ref().unwrap_or(&self.root).folder(name)?);
+        }
+        Ok(at)
+    }
+
+    /// A folder, made where it is missing; None: the share itself.
+    fn make(&self, folders: &[&str]) -> Result<Option<Folder>> {
+        let mut at: Option<Folder> = None;
+        for (i, name) in folders.iter().enumerate() {
+            let made = at.as_ref().unwrap_or(&self.root).make_folder(name);
+            at = Some(made.map_err(|e| self.failed("made", &folders[..i], name, &e.to_string()))?);
+        }
+        Ok(at)
+    }
+
+    /// Makes a folder.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn make_folder(&self, name: &str) -> Result<()> {
+        self.make(&[name]).map(drop)
+    }
+
+    /// Writes a file, over one of its name, and reads it back.
+    ///
+    /// # Errors
+    /// It cannot be written, or is not what was written.
+    pub fn write(&mut self, folders: &[&str], name: &str, bytes: &[u8]) -> Result<()> {
+        fault::point()?;
+        let opened = self.make(folders)?;
+        let folder = opened.as_ref().unwrap_or(&self.root);
+        let done = folder.replace(name, bytes).map_err(|e| words(&e));
+        done.map_err(|why| self.failed("written", folders, name, &why))?;
+        self.check(folder, folders, name, bytes)?;
+        self.wrote(folders, name, bytes.len() as u64);
+        fault::point()
+    }
+
+    /// The same of the file that commits a publication: where its name cannot be given to a new file for half a minute, it is
+    /// written where it stands, its end last, so that no part of it can be taken for the whole.
+    ///
+    /// # Errors
+    /// As [`Share::write`].
+    pub fn commit(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        fault::point()?;
+        let (start, mut pause) = (Instant::now(), Duration::from_millis(50));
+        let done = loop {
+            match self.root.replace(name, bytes) {
+                Err(e) if is_held(&e) && start.elapsed() < PATIENCE => {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                }
+                Err(e) if is_held(&e) => break self.root.overwrite(name, bytes),
+                other => break other,
+            }
+        };
+        done.map_err(|e| self.failed("written", &[], name, &words(&e)))?;
+        self.check(&self.root, &[], name, bytes)?;
+        self.wrote(&[], name, bytes.len() as u64);
+        fault::point()
+    }
+
+    fn check(&self, folder: &Folder, folders: &[&str], name: &str, bytes: &[u8]) -> Result<()> {
+        let back = folder.file(name).and_then(|mut file| read_bounded(&mut file, bytes.len() as u64 + 1));
+        match back {
+            Ok(back) if back == bytes => Ok(()),
+            Ok(_) => Err(self.failed("written", folders, name, "it holds something else than was written")),
+            Err(e) => Err(self.failed("read", folders, name, &format!("it was written, and {e}"))),
+        }
+    }
+
+    /// Copies the files of a package and then their list: where the list is, all of them are.
+    ///
+    /// # Errors
+    /// One of them is not what the list says, or cannot be written.
+    pub fn content(
+        &mut self,
+        package: &Path,
+        hash: &ContentHash,
+        list: &[u8],
+        files: &Content,
+    ) -> Result<()> {
+        const FOLDER: &str = "content";
+        let opened = Folder::open(&package.join(content::FILES));
+        let source = opened.map_err(|e| self.failed("read", &[], content::FILES, &e.to_string()))?;
+        for file in &files.files {
+            let mut to = vec![FOLDER, hash.as_str(), content::FILES];
+            let mut names: Vec<&str> = file.path.split('/').collect();
+            // There is always one.
+            let Some(name) = names.pop() else { continue };
+            to.extend(&names);
+            let there = self.below(&to).and_then(|folder| folder.as_ref().unwrap_or(&self.root).file(name));
+            if there.is_ok_and(|there| there.size == file.size) {
+                continue;
+            }
+            self.bring(&source, &names, &to, name, file)?;
+        }
+        self.write(&[FOLDER, hash.as_str()], content::NAME, list)
+    }
+
+    fn bring(
+        &mut self,
+        source: &Folder,
+        from: &[&str],
+        to: &[&str],
+        name: &str,
+        file: &content::ContentFile,
+    ) -> Result<()> {
+        fault::point()?;
+        let mut folder: Option<Folder> = None;
+        for part in from {
+            let next = folder.as_ref().unwrap_or(source).folder(part);
+            folder = Some(next.map_err(|e| self.failed("read", to, name, &e.to_string()))?);
+        }
+        let opened = folder.as_ref().unwrap_or(source).file(name);
+        let opened =
+            opened.map_err(|e| self.failed("read", to, name, &format!("in the site folder, {e}")))?;
+        let mut hashing = Hashing { from: opened.file, hasher: Sha256::new() };
+        let place = self.make(to)?;
+        let place = place.as_ref().unwrap_or(&self.root);
+        // One of another size: it was never whole, as no list names it.
+        if place.holds(name).is_ok_and(|there| there) {
+            place.remove(name).map_err(|e| self.failed("written", to, name, &words(&e)))?;
+        }
+        place.bring(name, &mut hashing).map_err(|e| self.failed("written", to, name, &words(&e)))?;
+        let back = place.file(name).and_then(|back| Ok(content::hash_reader(back.file)?));
+        let back = back.map_err(|e| self.failed("read", to, name, &e.to_string()))?;
+        if back != (file.sha256.clone(), file.size) {
+            // Under its name it would be taken for the file next time.
+            let _ = place.remove(name);
+            let brought = content::hash_of(hashing.hasher) == file.sha256;
+            let why = match brought {
+                true => "it holds something else than was written",
+                false => {
+                    "it is not what CONTENT says: write that anew with pcm package sign or pcm package content"
+                }
+            };
+            return Err(self.failed("written", to, name, why));
+        }
+        self.wrote(to, name, file.size);
+        fault::point()
+    }
+
+    fn wrote(&mut self, folders: &[&str], name: &str, bytes: u64) {
+        let mut path = folders.join("/");
+        if !path.is_empty() {
+            path.push('/');
+        }
+        self.written.push((path + name, bytes));
+    }
+
+    fn failed(&self, verb: &str, folders: &[&str], name: &str, why: &str) -> Failure {
+        let mut path = self.root.path().to_owned();
+        path.extend(folders);
+        let message = format!("{} cannot be {verb}: {why}", path.join(name).display());
+        let remedy = "Mend that and run pcm site publish again: it completes what was begun; machines see all of it or nothing";
+        Failure::new(Exit::Share, "not-written", message, remedy)
+    }
+}
+
+/// Somebody else has the file open in a way that keeps its name.
+fn is_held(e: &io::Error) -> bool {
+    matches!(
+        e.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ResourceBusy | io::ErrorKind::ExecutableFileBusy
+    )
+}
+
+fn words(e: &io::Error) -> String {
+    OpenError::within(e).map_or_else(|| e.to_string(), ToString::to_string)
+}
+
+struct Hashing {
+    from: std::fs::File,
+    hasher: Sha256,
+}
+
+impl Read for Hashing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.hasher.update(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+/// Places at which a test lets a publication die.
+pub mod fault {
+    use crate::error::Result;
+
+    /// Goes on, outside of tests always.
+    #[cfg(not(test))]
+    pub fn point() -> Result<()> {
+        Ok(())
+    }
+
+    #[cfg(test)]
+    thread_local! {
+        static LEFT: std::cell::Cell<Option<usize>> = const { std::cell::Cell::new(None) };
+    }
+
+    /// Lets the publication die at the n-th point from now; None: it lives.
+    #[cfg(test)]
+    pub fn die_at(point: Option<usize>) {
+        LEFT.set(point);
+    }
+
+    /// Dies where a test says so.
+    #[cfg(test)]
+    pub fn point() -> Result<()> {
+        use crate::error::{Exit, Failure};
+        match LEFT.get() {
+            Some(0) => Err(Failure::new(Exit::Failed, "killed", "killed by the test", "")),
+            Some(n) => {
+                LEFT.set(Some(n - 1));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}

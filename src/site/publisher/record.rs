@@ -1,0 +1,115 @@
+//! What a publisher knows of its last publication, kept in the site folder (SITE.md 3): the finished index and every file that
+//! was to be written with it, durably before the first byte is written anywhere. After a `kill -9` it is what the next
+//! `publish` completes. It is a cache: where it is missing or behind, the newest index of the share that this folder's own
+//! keys signed says the same.
+
+use crate::clock::When;
+use crate::error::{Exit, Failure, Result};
+use crate::host::durable;
+use crate::host::open::{self, OpenError};
+use crate::site::ids::{JobId, PackageId, RequestId, SiteId};
+use crate::site::index::job::Job;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Its name in a site folder.
+pub const NAME: &str = crate::site::folder::RECORD;
+/// The largest that is read: all lists of a million machines.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// What a job ran, by which it is known again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ran {
+    /// Its delivery.
+    pub request_id: RequestId,
+    /// What runs.
+    pub package_id: PackageId,
+    /// Of the package.
+    pub release: u64,
+    /// By its name.
+    pub command: String,
+    /// From when on it runs no more.
+    pub expire: Option<When>,
+}
+
+impl Ran {
+    /// What a job runs.
+    pub fn of(job: &Job) -> Self {
+        Self {
+            request_id: job.request_id,
+            package_id: job.package_id,
+            release: job.release,
+            command: job.command.to_string(),
+            expire: job.times.expire,
+        }
+    }
+
+    /// Whether the same runs under the same id.
+    pub fn runs_the_same(&self, other: &Ran) -> bool {
+        (self.package_id, self.release, &self.command) == (other.package_id, other.release, &other.command)
+    }
+}
+
+/// A file that belongs to the publication.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its folder on the share.
+    pub folder: String,
+    /// Its name there.
+    pub name: String,
+    /// Its bytes.
+    pub text: String,
+}
+
+/// The last publication.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Whose.
+    pub site_id: String,
+    /// The finished index, signed where the site signs.
+    pub index: String,
+    /// The list of the parts of its members.
+    pub list: String,
+    /// The files that the publication before did not have.
+    pub files: Vec<Kept>,
+    /// What each job of it runs.
+    pub jobs: BTreeMap<JobId, Ran>,
+    /// The highest number of a request id that was ever given.
+    pub highest_request: u64,
+    /// The same of jobs.
+    pub highest_job: u64,
+    /// How many machines the list has.
+    pub machines: usize,
+}
+
+/// Where it is.
+pub fn path(dir: &Path) -> PathBuf {
+    dir.join(NAME)
+}
+
+/// Reads it. One that cannot be read, or is of another site, is as good as none: the share says the same.
+pub fn read(dir: &Path, site_id: &SiteId) -> Option<Record> {
+    let bytes = open::open_bounded(&path(dir), MAX_BYTES).ok()?;
+    let record: Record = serde_json::from_slice(&bytes).ok()?;
+    (record.site_id == site_id.as_str()).then_some(record)
+}
+
+/// Keeps it, durably.
+///
+/// # Errors
+/// What the system refuses.
+pub fn keep(dir: &Path, record: &Record) -> Result<()> {
+    let path = path(dir);
+    let bytes = serde_json::to_vec(record).map_err(std::io::Error::from);
+    bytes.and_then(|bytes| durable::write(&path, &bytes)).map_err(|e| {
+        let why = OpenError::within(&e).map_or_else(|| e.to_string(), ToString::to_string);
+        let message = format!("nothing was published: {} cannot be written: {why}", path.display());
+        Failure::new(
+            Exit::Failed,
+            "not-written",
+            message,
+            "Publish as somebody who may write the site folder",
+        )
+    })
+}

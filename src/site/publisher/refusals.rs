@@ -1,0 +1,124 @@
+//! What `publish` does not do without being told that it is meant (SITE.md 3): changes that are a slip of the pen more often
+//! than not, and that no machine could be kept from afterwards. Pure.
+
+use super::record::Ran;
+use super::render::{Previous, Rendered, ended};
+use crate::clock::Wall;
+use crate::site::folder::Source;
+use crate::site::ids::{JobId, PackageId};
+use crate::site::index::JobState;
+use crate::site::index::job::Word;
+use std::collections::BTreeMap;
+
+/// The share of the machines of a site that may go at once: one in so many.
+const FEW: usize = 10;
+
+/// A change that wants to be expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// How many changes it is.
+    pub count: usize,
+    /// What, as a clause.
+    pub words: String,
+}
+
+/// What changes of one publication are judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct Changes<'a> {
+    /// The publication before.
+    pub previous: &'a Previous,
+    /// What each of its jobs runs, as far as that is known.
+    pub ran: &'a BTreeMap<JobId, Ran>,
+    /// How many machines it had.
+    pub machines: usize,
+    /// How many of them are no more.
+    pub gone: usize,
+    /// What the folder says now.
+    pub source: &'a Source,
+    /// What it becomes.
+    pub rendered: &'a Rendered,
+    /// Now.
+    pub now: Wall,
+}
+
+/// Every change that wants to be expected.
+pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
+    let Changes { previous, ran, machines, gone, source, rendered, now } = changes;
+    let mut all = Vec::new();
+    let mut one = |words: String| all.push(Refusal { count: 1, words });
+    if rendered.index.epoch < previous.index.epoch {
+        one(format!(
+            "trust list {} is published, and the site folder's newest is {}",
+            previous.index.epoch, rendered.index.epoch
+        ));
+    }
+    for old in &previous.index.jobs {
+        let id = old.job_id;
+        match source.jobs.get(&id) {
+            Some((_, word)) if old.state == JobState::Cancelled && word.state != JobState::Cancelled => {
+                one(format!(
+                    "{id} was cancelled and would be {}: cancelled is final on every machine",
+                    word.state
+                ));
+            }
+            Some(_) => {}
+            None => {
+                let expired = ran.get(&id).is_some_and(|ran| {
+                    let times = crate::site::index::job::Times { expire: ran.expire, ..Default::default() };
+                    ended(&times, &Word::default()).is_some_and(|at| at <= now)
+                });
+                if old.state != JobState::Cancelled && !expired {
+                    one(format!("{id} is published and its file is gone, though it has not ended"));
+                }
+            }
+        }
+    }
+    let mut highest: BTreeMap<PackageId, u64> = BTreeMap::new();
+    for ran in ran.values() {
+        let release = highest.entry(ran.package_id).or_default();
+        *release = (*release).max(ran.release);
+    }
+    for (job, word) in source.jobs.values() {
+        let before = highest.get(&job.package_id).copied().unwrap_or_default();
+        let known = ran.contains_key(&job.job_id);
+        if !known && word.state != JobState::Cancelled && job.release < before {
+            one(format!(
+                "{} runs release {} of {}, and release {before} is published: no machine that ran that goes back",
+                job.job_id, job.release, job.package_id
+            ));
+        }
+    }
+    if gone * FEW > machines {
+        all.push(Refusal {
+            count: gone,
+            words: format!("{gone} of {machines} machines would be gone, more than 10 %"),
+        });
+    }
+    all
+}
+
+/// Jobs that would run something else under the id that they have: no flag lets that pass.
+pub fn run_otherwise(ran: &BTreeMap<JobId, Ran>, source: &Source) -> Vec<String> {
+    let mut all = Vec::new();
+    for (job, _) in source.jobs.values() {
+        let now = Ran::of(job);
+        let Some(before) = ran.get(&job.job_id) else {
+            // An id belongs to one job for ever.
+            if let Some((other, _)) = ran.iter().find(|(_, ran)| ran.request_id == job.request_id) {
+                all.push(format!("{} has the request id {}, which is {other}'s", job.job_id, job.request_id));
+            }
+            continue;
+        };
+        if before.request_id == now.request_id && !before.runs_the_same(&now) {
+            let words = |ran: &Ran| format!("{} of {} release {}", ran.command, ran.package_id, ran.release);
+            all.push(format!(
+                "{} would run {} under request id {}, and it was {}",
+                job.job_id,
+                words(&now),
+                now.request_id,
+                words(before)
+            ));
+        }
+    }
+    all
+}

@@ -1,0 +1,334 @@
+//! From an empty folder to a signed job for many machines, by pcm's own verbs and the real `ssh-keygen`; and a publisher that
+//! is killed anywhere.
+
+use super::keys::{json, refused, ssh_keygen};
+use super::{command, pcm, text};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const IN: [&str; 2] = ["--folder", "site"];
+
+/// A verb in the site folder.
+fn site(dir: &Path, args: &[&str]) -> Value {
+    json(dir, &[args, &IN].concat())
+}
+
+fn no(dir: &Path, args: &[&str]) -> String {
+    refused(dir, &[args, &IN].concat())
+}
+
+/// A site folder with the example, and a trust list that knows one key of each role; publications are signed.
+fn signed(dir: &Path) {
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    fs::create_dir(dir.join("keys")).unwrap();
+    for name in ["root", "package", "publish"] {
+        json(dir, &["key", "generate", &format!("keys/{name}")]);
+    }
+    for (name, role) in [("root", "trust"), ("package", "package"), ("publish", "publish")] {
+        let file = format!("keys/{name}.pub");
+        site(dir, &["key", "trust", &file, "--role", role, "--principal", name, "--key", "keys/root"]);
+    }
+    let toml = dir.join("site/site.toml");
+    let text = fs::read_to_string(&toml).unwrap();
+    fs::write(&toml, format!("{text}key = \"../keys/publish\"\n")).unwrap();
+}
+
+fn written(published: &Value) -> Vec<String> {
+    let written = published["written"].as_array().unwrap();
+    written.iter().map(|file| file["path"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn two_commands_publish_to_one_machine_or_to_many() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let made = json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    assert_eq!((made["request_id"].as_str(), made["machine"].as_str()), (Some("BP0000Y"), Some("BP004000")));
+    let dry = site(dir, &["site", "publish", "--dry-run"]);
+    assert_eq!((dry["dry_run"].as_bool(), dry["serial"].as_u64()), (Some(true), Some(1)));
+    assert!(!dir.join("site/share/PCM.INDEX").exists());
+    let published = site(dir, &["site", "publish"]);
+    assert_eq!(published["changed"]["jobs"], serde_json::json!(["BP0000AA"]));
+    assert!(written(&published).contains(&"PCM.INDEX".to_owned()), "{published}");
+    assert_eq!(written(&site(dir, &["site", "publish"])), Vec::<String>::new(), "nothing to do is no error");
+    let lint = pcm(dir, &["site", "lint", "site/share", "--json"]);
+    let lint: Value = serde_json::from_slice(&lint.stdout).unwrap();
+    let wrong: Vec<&Value> = lint["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|item| item["verdict"] == "block" && item["item"] != "modes")
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+
+    // Machines come one by one, or as a list whose every error is said at once.
+    let added = site(dir, &["site", "machine", "add", "BP004001", "--host", "web-01", "--group", "web"]);
+    assert_eq!((added["added"].as_u64(), added["machines"].as_u64()), (Some(1), Some(2)));
+    fs::write(dir.join("bad.csv"), "BP004002,we b\nXX004003\nBP004004,web-01\n").unwrap();
+    let bad = pcm(dir, &[&["site", "machine", "import", "bad.csv"][..], &IN].concat());
+    let said = text(&bad.stderr);
+    assert!(
+        said.contains("bad.csv, line 1") && said.contains("line 2") && !said.contains("published\""),
+        "{said}"
+    );
+    let many: String = (0..300).map(|n| format!("BP05{n:04},node-{n},lab\n")).collect();
+    fs::write(dir.join("many.csv"), many).unwrap();
+    assert_eq!(site(dir, &["site", "machine", "import", "many.csv"])["machines"].as_u64(), Some(302));
+    let web = site(dir, &["site", "machine", "list", "--where", "group == \"web\""]);
+    assert_eq!(
+        (web["machines"].as_array().unwrap().len(), &web["machines"][0]["host"]),
+        (1, &"web-01".into())
+    );
+
+    // A job for one, and for so many that their number has to be known.
+    let one = site(dir, &["job", "send", "--package", "BP00000A", "--to", "@web", "--mandatory", "22:00"]);
+    assert_eq!((one["job_id"].as_str(), one["request_id"].as_str()), (Some("BP0000AB"), Some("BP0000Z")));
+    assert_eq!(written(&one["published"]), ["jobs/BP0000AB.1.toml", "PCM.INDEX"]);
+    let job = fs::read_to_string(dir.join("site/share/jobs/BP0000AB.1.toml")).unwrap();
+    assert!(
+        job.contains("T22:00:00\n") && !job.contains("T22:00:00Z"),
+        "each machine's own wall clock: {job}"
+    );
+    let send = ["job", "send", "--package", "BP00000A", "--to", "@lab,@web", "--mandatory", "2h"];
+    assert_eq!(no(dir, &send), "not-expected");
+    let jobs = |dir: &Path| site(dir, &["job", "list"])["jobs"].as_array().unwrap().len();
+    assert_eq!(jobs(dir), 2, "what is refused leaves nothing behind");
+    let sent = site(dir, &[&send[..], &["--expect", "301"]].concat());
+    assert_eq!((sent["targets"].as_u64(), sent["job_id"].as_str()), (Some(301), Some("BP0000AC")));
+    let job = fs::read_to_string(dir.join("site/share/jobs/BP0000AC.1.toml")).unwrap();
+    assert!(job.contains("spread = \"1h\"") && job.contains("Z\n"), "{job}");
+    assert_eq!(no(dir, &["job", "send", "--package", "BP00000A", "--to", "@wep"]), "no-targets");
+    assert_eq!(no(dir, &["job", "send", "--package", "BP00000B", "--to", "@web"]), "no-such-package");
+
+    // Suspend, resume, cancel: the index alone.
+    let state = |verb: &str| site(dir, &["job", verb, "BP0000AB", "--reason", "a look first"]);
+    assert_eq!(written(&state("suspend")["published"]), ["PCM.INDEX"]);
+    assert_eq!(state("resume")["state"], "active");
+    assert_eq!(state("cancel")["state"], "cancelled");
+    assert_eq!(no(dir, &["job", "resume", "BP0000AB"]), "no-change");
+    let index = fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+    assert!(
+        index.contains("state = \"cancelled\"") && index.contains("reason = \"a look first\""),
+        "{index}"
+    );
+    let shown = site(dir, &["job", "show", "BP0000AC"]);
+    assert_eq!((shown["revision"].as_u64(), shown["package_id"].as_str()), (Some(1), Some("BP00000A")));
+
+    // Phase by phase, on the publisher's word.
+    let phased =
+        ["job", "send", "--package", "BP00000A", "--to", "@web", "--mandatory", "2h", "--phases", "5%,100%"];
+    assert_eq!(site(dir, &phased)["job_id"], "BP0000AD");
+    let percent = |dir: &Path| site(dir, &["job", "show", "BP0000AD"])["percent"].as_f64();
+    assert_eq!(percent(dir), Some(5.0));
+    let go = ["job", "advance", "BP0000AD", "--now", "--reason", "looks good"];
+    assert_eq!(
+        (written(&site(dir, &go)["published"]), percent(dir)),
+        (vec!["PCM.INDEX".to_owned()], Some(100.0))
+    );
+    assert_eq!(no(dir, &go), "no-change");
+
+    // All machines at once, by the policy of everybody.
+    let freeze = ["site", "freeze", "--until", "12h", "--reason", "look at the file server"];
+    assert_eq!(no(dir, &freeze), "not-expected");
+    let frozen = site(dir, &[&freeze[..], &["--expect", "302"]].concat());
+    assert_eq!(written(&frozen["published"]), ["policy/all.1.toml", "PCM.INDEX"]);
+    assert_eq!(site(dir, &["site", "unfreeze", "--expect", "302"])["ended"], 1);
+    assert_eq!(no(dir, &["site", "unfreeze"]), "no-change");
+
+    // Removing most of the machines is a slip of the pen, most of the time, and so the list stays as it was.
+    fs::write(dir.join("site/machines.csv"), "BP004000\n").unwrap();
+    assert_eq!(no(dir, &["site", "publish"]), "not-expected");
+    assert_eq!(no(dir, &["site", "machine", "remove", "BP004009"]), "no-such-machine");
+    site(dir, &["site", "publish", "--expect", "301"]);
+    let log = fs::read_to_string(dir.join("site/publications.log")).unwrap();
+    assert!(log.lines().count() >= 9 && log.contains("job cancel BP0000AB"), "{log}");
+}
+
+#[test]
+fn a_signed_site_is_verified_by_openssh_and_keeps_its_roles_apart() {
+    let Some(ssh_keygen) = ssh_keygen() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    signed(dir);
+    assert_eq!(no(dir, &["site", "publish"]), "unsigned", "the package has no signature yet");
+    assert!(!dir.join("site/share/PCM.INDEX").exists());
+    assert_eq!(no(dir, &["package", "sign", "BP00000A", "--key", "keys/publish"]), "bad-signature");
+    let signed = site(dir, &["package", "sign", "BP00000A", "--key", "keys/package"]);
+    assert_eq!(
+        (&signed["packages"][0]["release"], &signed["packages"][0]["signed"]),
+        (&1.into(), &true.into())
+    );
+    let again = site(dir, &["package", "sign", "--all", "--key", "keys/package"]);
+    assert_eq!(again["packages"][0]["signed"], false, "nothing changed: {again}");
+    assert_eq!(no(dir, &["site", "publish", "--key", "keys/package"]), "bad-signature");
+    let published = site(dir, &["site", "publish"]);
+    assert_eq!((published["epoch"].as_u64(), published["signed"].as_bool()), (Some(3), Some(true)));
+    assert!(published["valid_until"].is_string());
+    for name in ["trust/3.toml", "packages/BP00000A/1/package.toml.sig", "packages/BP00000A/1/package.toml"] {
+        assert!(dir.join("site/share").join(name).exists(), "{name}");
+    }
+
+    // Plain ssh-keygen finds the same.
+    let part = |part: &str| {
+        let done = pcm(dir, &["site", "verify", "site/share/PCM.INDEX", "--part", part]);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+        done.stdout
+    };
+    let key = fs::read_to_string(dir.join("keys/publish.pub")).unwrap();
+    fs::write(dir.join("allowed"), format!("publish namespaces=\"pcm-publish\" {key}")).unwrap();
+    fs::write(dir.join("index.sig"), part("signature")).unwrap();
+    fs::write(dir.join("index"), part("signed")).unwrap();
+    let verify = |file: &str, signature: &str, who: &str, namespace: &str| {
+        let input = fs::File::open(dir.join(file)).unwrap();
+        let mut command = Command::new(ssh_keygen);
+        command.args(["-Y", "verify", "-f", "allowed", "-I", who, "-n", namespace, "-s", signature]);
+        command.current_dir(dir).stdin(input).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().unwrap().success()
+    };
+    assert!(verify("index", "index.sig", "publish", "pcm-publish"));
+    assert!(!verify("index", "index.sig", "publish", "pcm-package"));
+
+    // The next release of the package is a new request; the old one never runs anything else.
+    fs::write(dir.join("site/packages/BP00000A/files/more.txt"), "more").unwrap();
+    let second = site(dir, &["package", "sign", "BP00000A", "--key", "keys/package"]);
+    assert_eq!(second["packages"][0]["release"], 2, "{second}");
+    let again = site(dir, &["job", "send", "--again", "BP0000AA"]);
+    assert_eq!((again["job_id"].as_str(), again["request_id"].as_str()), (Some("BP0000AA"), Some("BP0000Z")));
+    let paths = written(&again["published"]);
+    for name in ["packages/BP00000A/2/package.toml", "jobs/BP0000AA.2.toml", "PCM.INDEX"] {
+        assert!(paths.iter().any(|path| path == name), "{name}: {paths:?}");
+    }
+    // A new trust list is a new epoch, and is published with an index of it.
+    json(dir, &["key", "generate", "keys/second"]);
+    site(
+        dir,
+        &[
+            "key",
+            "trust",
+            "keys/second.pub",
+            "--role",
+            "publish",
+            "--principal",
+            "second",
+            "--key",
+            "keys/root",
+        ],
+    );
+    let published = site(dir, &["site", "publish", "--key", "keys/second"]);
+    assert_eq!(published["epoch"].as_u64(), Some(4));
+    // A second clone without a record takes the number from what its own keys signed.
+    fs::remove_file(dir.join("site/publication.json")).unwrap();
+    assert_eq!(written(&site(dir, &["site", "publish"])), Vec::<String>::new());
+    let index = fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+    fs::write(dir.join("site/share/PCM.INDEX"), index.replace("serial = ", "serial = 9")).unwrap();
+    assert_eq!(no(dir, &["site", "publish"]), "not-ours");
+}
+
+/// What is published runs, in both trust modes, and what is cancelled does not.
+#[test]
+fn a_machine_runs_what_a_site_folder_publishes() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    site(dir, &["site", "publish"]);
+    json(dir, &["init", "--machine", "BP004000", "--share", "site/share", "--trust", "permissions"]);
+    let run = |id: &str| pcm(dir, &["run", id, "--wait", "--json"]);
+    let done = run("BP0000Y");
+    assert!(done.status.success(), "{} {}", text(&done.stdout), text(&done.stderr));
+    let sent = site(
+        dir,
+        &["job", "send", "--package", "BP00000A", "--to", "BP004000", "--offer", "2026-01-01T00:00:00Z"],
+    );
+    let id = sent["request_id"].as_str().unwrap();
+    site(dir, &["job", "cancel", sent["job_id"].as_str().unwrap()]);
+    pcm(dir, &["poll"]);
+    let refused = run(id);
+    assert!(!refused.status.success(), "{}", text(&refused.stdout));
+    let explained = text(&pcm(dir, &["explain", id, "--json"]).stdout);
+    assert!(explained.contains("cancelled"), "{explained}");
+}
+
+#[test]
+fn a_machine_in_mode_signed_runs_what_two_keys_agree_on() {
+    if ssh_keygen().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    signed(dir);
+    site(dir, &["package", "sign", "BP00000A", "--key", "keys/package"]);
+    site(dir, &["site", "publish"]);
+    let list = site(dir, &["key", "list"]);
+    let keys = list["keys"].as_array().unwrap();
+    let root = keys.iter().find(|key| key["role"] == "trust").unwrap()["fingerprint"].as_str().unwrap();
+    let init =
+        ["init", "--machine", "BP004000", "--share", "site/share", "--trust", "signed", "--trust-key", root];
+    json(dir, &init);
+    let done = pcm(dir, &["run", "BP0000Y", "--wait", "--json"]);
+    assert!(done.status.success(), "{} {}", text(&done.stdout), text(&done.stderr));
+}
+
+/// `PCM_KILLS=1000` kills a thousand times. Wherever the publisher dies, what the index names is whole, and the next
+/// publication completes.
+#[test]
+fn a_publisher_that_is_killed_leaves_the_share_as_before_or_as_after() {
+    let kills = std::env::var("PCM_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(25_u64);
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    let many: String = (0..600).map(|n| format!("BP05{n:04},node-{n},lab\n")).collect();
+    fs::write(dir.join("site/machines.csv"), format!("BP004000\n{many}")).unwrap();
+    site(dir, &["site", "publish"]);
+    let whole = |after: u64| {
+        let lint = pcm(dir, &["site", "lint", "site/share", "--json"]);
+        let doc: Value = serde_json::from_slice(&lint.stdout).unwrap();
+        let parts = doc["items"].as_array().unwrap();
+        let wrong = parts
+            .iter()
+            .find(|i| ["index", "parts"].contains(&i["item"].as_str().unwrap()) && i["verdict"] == "block");
+        assert!(wrong.is_none(), "after {after} kills: {wrong:?}");
+    };
+    let start = std::time::Instant::now();
+    site(dir, &["site", "publish"]);
+    let nothing = start.elapsed();
+    let (mut killed, mut random) = (0, 0x2545_F491_4F6C_DD1D_u64);
+    for n in 0..kills {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        // Each time something else changes: the job, the machines, the files of the package with a new release.
+        let machines = format!("BP004000\n{many}BP06{n:04}\n");
+        fs::write(dir.join("site/machines.csv"), machines).unwrap();
+        let job = dir.join("site/jobs/BP0000AA.toml");
+        let source = fs::read_to_string(&job).unwrap();
+        let source: String =
+            source.lines().filter(|l| !l.starts_with("spread")).map(|l| format!("{l}\n")).collect();
+        fs::write(&job, format!("spread = \"{}s\"\n{source}", n + 1)).unwrap();
+        let mut child = command(dir, &["site", "publish", "--folder", "site", "--quiet"]);
+        let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Anywhere in the time that a publication takes here: this is the fault that is made, and nothing is waited for.
+        std::thread::sleep(
+            nothing.mul_f64((random % 1_000) as f64 / 500.0) + Duration::from_micros(random % 997),
+        );
+        let _ = child.kill();
+        let status = child.wait().unwrap();
+        killed += u64::from(status.code().is_none());
+        if n % 8 == 0 {
+            whole(n);
+        }
+        if random % 3 == 0 {
+            // Not always: sometimes the next one is killed, too.
+            site(dir, &["site", "publish"]);
+            whole(n);
+        }
+    }
+    site(dir, &["site", "publish"]);
+    whole(kills);
+    assert_eq!(written(&site(dir, &["site", "publish"])), Vec::<String>::new());
+    assert!(killed > kills / 10, "only {killed} of {kills} were killed");
+    let log = fs::read_to_string(dir.join("site/publications.log")).unwrap();
+    println!("{killed} of {kills} publishers were killed; {} publications", log.lines().count());
+}
