@@ -8,9 +8,9 @@ use super::{key, lint};
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::{account, durable, facts};
-use crate::site::folder::Folder;
+use crate::site::folder::{Folder, Source};
 use crate::site::ids::{JobId, PackageId};
-use crate::site::publisher::{How, Published, publish, record, sign};
+use crate::site::publisher::{How, Published, publish, publish_after, record, sign};
 use crate::text::{self, SafeText};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -43,6 +43,8 @@ pub struct Wishes<'a> {
     pub break_lock: bool,
     /// For the log.
     pub what: String,
+    /// What the folder said, where it was read a moment ago.
+    pub before: Option<&'a Source>,
 }
 
 /// Publishes.
@@ -53,23 +55,24 @@ pub fn run(app: &App, folder: &Folder, wishes: Wishes<'_>) -> Result<Published> 
     let programs = lint::programs(app);
     let named = wishes.key.map(super::time::absolute);
     let own = folder.settings.key.as_ref().or(app.setup.config.site.key.as_ref());
-    publish(
-        folder,
-        &How {
-            key: named.or_else(|| own.map(|key| sign::key_path(key, &folder.dir))),
-            serial: wishes.serial,
-            expect: wishes.expect,
-            break_lock: wishes.break_lock,
-            dry_run: app.dry_run,
-            programs: &programs,
-            who: format!("{}@{}", account::own_name(), facts::host_name()),
-            what: wishes.what,
-            now: app.now,
-        },
-    )
+    let how = How {
+        key: named.or_else(|| own.map(|key| sign::key_path(key, &folder.dir))),
+        serial: wishes.serial,
+        expect: wishes.expect,
+        break_lock: wishes.break_lock,
+        dry_run: app.dry_run,
+        programs: &programs,
+        who: format!("{}@{}", account::own_name(), facts::host_name()),
+        what: wishes.what,
+        now: app.now,
+    };
+    match wishes.before {
+        Some(before) => publish_after(folder, before, &how),
+        None => publish(folder, &how),
+    }
 }
 
-/// Edits files of a folder and publishes. Where nothing was published, they are as they were; a publication that was begun
+/// Edits files of a folder and publishes; `read` is what the folder said, where it was read. Where nothing was published, they are as they were; a publication that was begun
 /// and not ended keeps them, as the next one completes it.
 ///
 /// # Errors
@@ -80,6 +83,7 @@ pub fn edit(
     then: &ThenArgs,
     what: String,
     files: &[PathBuf],
+    read: Option<&Source>,
     edit: impl FnOnce() -> Result<()>,
 ) -> Result<Option<Published>> {
     let before: Vec<Option<Vec<u8>>> = files.iter().map(|file| std::fs::read(file).ok()).collect();
@@ -103,8 +107,14 @@ pub fn edit(
         }
         return Ok(None);
     }
-    let wishes =
-        Wishes { key: then.key.as_deref(), serial: None, expect: then.expect, break_lock: false, what };
+    let wishes = Wishes {
+        key: then.key.as_deref(),
+        serial: None,
+        expect: then.expect,
+        break_lock: false,
+        what,
+        before: read,
+    };
     let done = run(app, folder, wishes);
     // What is only thought about is not kept, either.
     if app.dry_run || done.is_err() && begun() == publication {

@@ -64,7 +64,7 @@ fn change(
     folder::expect(source.machines.len(), then)?;
     let files = [folder.policy_path(EVERYBODY)];
     let edit = || folder.write_policy(EVERYBODY, &rules);
-    let published = folder::edit(app, &folder, then, what.to_owned(), &files, edit)?;
+    let published = folder::edit(app, &folder, then, what.to_owned(), &files, Some(&source), edit)?;
     let (frozen_until, reason) = frozen.unzip();
     let published = published.map(|published| folder::doc(app, &published));
     let doc = FreezeDoc { frozen_until, reason, ended, published };

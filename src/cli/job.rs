@@ -94,9 +94,15 @@ fn state(app: &App, args: &StateArgs, state: JobState) -> Result<Exit> {
         JobState::Cancelled => "job cancel",
     };
     let files = [folder.job_path(job.job_id)];
-    let published = folder::edit(app, &folder, &args.then, format!("{what} {}", args.job), &files, || {
-        folder.write_job(job, &word)
-    })?;
+    let published = folder::edit(
+        app,
+        &folder,
+        &args.then,
+        format!("{what} {}", args.job),
+        &files,
+        Some(&source),
+        || folder.write_job(job, &word),
+    )?;
     let notes = match state {
         JobState::Active => Vec::new(),
         JobState::Suspended | JobState::Cancelled => {
@@ -153,7 +159,9 @@ fn send(app: &App, args: &SendArgs) -> Result<Exit> {
     };
     let what = format!("job send {}", job.job_id);
     let files = [folder.job_path(job.job_id)];
-    let published = folder::edit(app, &folder, &args.then, what, &files, || folder.write_job(&job, &word))?;
+    let published = folder::edit(app, &folder, &args.then, what, &files, Some(&source), || {
+        folder.write_job(&job, &word)
+    })?;
     say(
         app,
         SentDoc {
@@ -364,7 +372,8 @@ fn advance(app: &App, id: JobId, why: &str, then: &ThenArgs) -> Result<Exit> {
     let word = Word { percent: next, ..word.clone() };
     let what = format!("job advance {id} to {} % ({why})", target::percent(next));
     let files = [folder.job_path(id)];
-    let published = folder::edit(app, &folder, then, what, &files, || folder.write_job(job, &word))?;
+    let published =
+        folder::edit(app, &folder, then, what, &files, Some(&source), || folder.write_job(job, &word))?;
     say(
         app,
         SentDoc {

@@ -120,7 +120,7 @@ fn change(
     let removed = before.keys().filter(|id| !after.contains_key(id)).count();
     let changed = after.iter().filter(|(id, m)| before.get(id).is_some_and(|old| old != *m)).count();
     let files = [folder.machines_path()];
-    let published = folder::edit(app, &folder, then, what, &files, || folder.write_machines(&after))?;
+    let published = folder::edit(app, &folder, then, what, &files, None, || folder.write_machines(&after))?;
     say(app, ChangeDoc { added, changed, removed, machines: after.len(), published: None }, published)
 }
 

@@ -61,6 +61,7 @@ fn publish(app: &App, args: &PublishArgs) -> Result<Exit> {
             expect: args.expect,
             break_lock: args.break_lock,
             what: "site publish".to_owned(),
+            before: None,
         },
     )?;
     let doc = folder::doc(app, &published);

@@ -236,16 +236,6 @@ impl Folder {
         self.inner.sync()
     }
 
-    /// Makes a file that must not be there, in one step: of two who try, one is told [`io::ErrorKind::AlreadyExists`].
-    ///
-    /// # Errors
-    /// As the system reports them.
-    pub fn claim(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = self.inner.new_file(one_name(name)?)?;
-        file.write_all(bytes).and_then(|()| file.sync_all())?;
-        self.inner.sync()
-    }
-
     /// Writes a file that is there where it stands, from its beginning to its end: a reader may see a part of it. For
     /// places where a name cannot be given to another file while somebody reads the first.
     ///
@@ -465,13 +455,11 @@ mod tests {
         folder.remove_tree("empty").unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         assert_eq!(folder.remove_tree("new").unwrap_err().kind(), io::ErrorKind::NotFound);
-        folder.claim("note", b"me").unwrap();
-        taken(folder.claim("note", b"you"));
         folder.bring("long", &mut &b"all of it"[..]).unwrap();
         taken(folder.bring("long", &mut &b"x"[..]));
         folder.overwrite("long", b"less").unwrap();
         assert_eq!(fs::read(dir.path().join("long")).unwrap(), b"less");
         assert_eq!(folder.overwrite("gone", b"x").unwrap_err().kind(), io::ErrorKind::NotFound);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing unfinished is left");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing unfinished is left");
     }
 }

@@ -11,11 +11,13 @@ mod tests;
 
 use self::machines::Machines;
 use self::settings::Settings;
+use super::content::hash_bytes;
 use super::ids::{JobId, PackageId};
 use super::index::job::{self, Job, Word};
 use super::index::members::{Member, is_group};
 use super::index::policy::{self, Rules};
 use super::index::render::job_source;
+use super::instruction::ContentHash;
 use super::package::shelf;
 use super::signed::folder::SiteFolder;
 use super::signed::list::TrustList;
@@ -25,6 +27,7 @@ use crate::host::open::{Folder as Opened, OpenError, read_bounded};
 use crate::terms::Problem;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What makes a folder a site folder.
 pub const NAME: &str = super::signed::folder::NAME;
@@ -52,7 +55,9 @@ pub struct Folder {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Source {
     /// The machines.
-    pub machines: Machines,
+    pub machines: Arc<Machines>,
+    /// Of the bytes of their list; None: there is none.
+    list: Option<ContentHash>,
     /// The jobs, those that ended with them.
     pub jobs: BTreeMap<JobId, (Job, Word)>,
     /// The policies by their groups.
@@ -139,12 +144,27 @@ impl Folder {
     /// # Errors
     /// `malformed`: everything that is wrong, in one message.
     pub fn read(&self, programs: &[String]) -> Result<Source> {
+        self.read_again(programs, None)
+    }
+
+    /// The same once more: a list of machines that has not changed since is not read line by line again.
+    ///
+    /// # Errors
+    /// As [`Folder::read`].
+    pub fn read_again(&self, programs: &[String], before: Option<&Source>) -> Result<Source> {
         let mut problems = Vec::new();
-        let machines = self.read_machines().unwrap_or_else(|mut wrong| {
-            problems.append(&mut wrong);
-            Machines::new()
+        let mut source = Source::default();
+        let read = self.machines_bytes().and_then(|bytes| {
+            source.list = bytes.as_deref().map(hash_bytes);
+            match before.filter(|before| before.list == source.list) {
+                Some(before) => Ok(Arc::clone(&before.machines)),
+                None => self.parse_machines(bytes).map(Arc::new),
+            }
         });
-        let mut source = Source { machines, ..Source::default() };
+        match read {
+            Ok(machines) => source.machines = machines,
+            Err(mut wrong) => problems.append(&mut wrong),
+        }
         for (name, bytes) in self.files(job::FOLDER, job::MAX_BYTES, &mut problems) {
             let shown = self.dir.join(job::FOLDER).join(&name).display().to_string();
             let id = name.strip_suffix(".toml").and_then(|stem| stem.parse::<JobId>().ok());
@@ -179,14 +199,25 @@ impl Folder {
     /// # Errors
     /// Every line that is wrong.
     pub fn read_machines(&self) -> Result<Machines, Vec<Problem>> {
-        let shown = self.machines_path().display().to_string();
+        self.machines_bytes().and_then(|bytes| self.parse_machines(bytes))
+    }
+
+    fn machines_bytes(&self) -> Result<Option<Vec<u8>>, Vec<Problem>> {
         let read = Opened::open(&self.dir)
             .and_then(|folder| read_bounded(&mut folder.file(machines::NAME)?, machines::MAX_BYTES));
         match read {
-            Ok(bytes) => machines::parse(&bytes, self.settings.site, &shown),
-            Err(OpenError::Missing) => Ok(Machines::new()),
-            Err(e) => Err(vec![Problem::of_file("malformed", shown, e.to_string())]),
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(OpenError::Missing) => Ok(None),
+            Err(e) => {
+                let shown = self.machines_path().display().to_string();
+                Err(vec![Problem::of_file("malformed", shown, e.to_string())])
+            }
         }
+    }
+
+    fn parse_machines(&self, bytes: Option<Vec<u8>>) -> Result<Machines, Vec<Problem>> {
+        let shown = self.machines_path().display().to_string();
+        bytes.map_or_else(|| Ok(Machines::new()), |bytes| machines::parse(&bytes, self.settings.site, &shown))
     }
 
     /// Writes the list of machines.

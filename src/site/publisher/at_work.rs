@@ -35,11 +35,13 @@ impl AtWork {
             let message = format!("the share {} cannot be written: {why}", share.root().path().display());
             Failure::new(Exit::Share, "share-denied", message, "Publish as somebody who may write it")
         };
-        match share.root().claim(PUBLISHING, note.as_bytes()) {
+        // Whole from its first moment: whoever dies at it leaves a note that says who it was.
+        match share.root().bring(PUBLISHING, &mut note.as_bytes()) {
             Ok(()) => {}
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
                 let who = share.read(&[], PUBLISHING, MAX_NOTE)?.unwrap_or_default();
                 let who = crate::text::SafeText::from_bytes(who.trim_ascii());
+                let who = if who.is_empty() { "somebody".into() } else { who };
                 // The lock of this folder is ours, so whoever wrote that here is dead.
                 let dead = who.as_str().ends_with(&format!(" at {ours}"));
                 if !dead && !publication.how.break_lock {
@@ -50,6 +52,11 @@ impl AtWork {
                 share.root().replace(PUBLISHING, note.as_bytes()).map_err(|e| cannot(e.to_string()))?;
             }
             Err(e) => return Err(cannot(e.to_string())),
+        }
+        // Of two at the same moment on a file server that cannot promise the first step, the last one is at work.
+        if share.read(&[], PUBLISHING, MAX_NOTE)?.as_deref() != Some(note.as_bytes()) {
+            let message = format!("somebody else began to publish on {}", share.root().path().display());
+            return Err(publication.refuse("publishing", &message, "Wait for its end, then publish again"));
         }
         let at_work = Self;
         let clock =

@@ -98,9 +98,21 @@ pub struct Published {
 /// Everything that is wrong with the folder; what wants to be expected; what the share refuses.
 pub fn publish(folder: &Folder, how: &How<'_>) -> Result<Published> {
     let _lock = if how.dry_run { None } else { Some(lock(folder, &how.who)?) };
-    let source = folder.read(how.programs)?;
+    from(folder, &folder.read(how.programs)?, how)
+}
+
+/// The same of a folder that was read a moment ago: a list of machines that has not changed since is not read again.
+///
+/// # Errors
+/// As [`publish`].
+pub fn publish_after(folder: &Folder, before: &Source, how: &How<'_>) -> Result<Published> {
+    let _lock = if how.dry_run { None } else { Some(lock(folder, &how.who)?) };
+    from(folder, &folder.read_again(how.programs, Some(before))?, how)
+}
+
+fn from(folder: &Folder, source: &Source, how: &How<'_>) -> Result<Published> {
     let list = folder.trust_list()?;
-    Publication { folder, source: &source, list: list.as_ref(), how }.publish()
+    Publication { folder, source, list: list.as_ref(), how }.publish()
 }
 
 /// Takes the lock of the folder.
