@@ -138,7 +138,7 @@ fn look(subject: &Subject, other: Option<&Account>) -> Option<std::result::Resul
         TrustMode::Signed => Material::read(&trust_folder(subject)).ok().flatten(),
     };
     let held = subject.layout.held_folder();
-    let index = HeldIndex { only: store::is_there(&held), dir: None };
+    let index = HeldIndex { only: store::is_there(&held), ..HeldIndex::default() };
     let (job, deadline) = look_job(config, false, Vec::new(), trusted, index)?;
     Some(match job.run_as(other, deadline) {
         Ok(ShareNews::Looked(looked)) => Ok(looked.look),

@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The folder of the instruction files.
 pub const INS_FOLDER: &str = "pcmins.box";
@@ -59,6 +60,8 @@ pub struct Looking<'a> {
     pub held: Option<&'a Path>,
     /// It has accepted an index once, and reads no instruction file any more.
     pub indexed: bool,
+    /// How long parts of an index are read at once; None: until they are there.
+    pub patience: Option<Duration>,
 }
 
 /// What a look at all shares gave.
@@ -380,7 +383,7 @@ fn look_at_index(
                 continue;
             }
         };
-        let mut source = FromShare::new(root, held);
+        let mut source = FromShare::new(root, held, looking.patience);
         let asked =
             Asked { machine, defaults: looking.defaults, trusted: looking.trusted.as_ref(), before: None };
         let composed = compose(&index, &asked, &mut source);

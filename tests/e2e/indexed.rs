@@ -895,3 +895,39 @@ fn a_machine_is_enrolled_by_its_host_name_and_check_sees_it_in_the_list() {
     share.publish(&[job]);
     assert_eq!(item(&share, "in-members")["verdict"], "block", "{}", item(&share, "in-members"));
 }
+
+#[test]
+fn a_share_that_lags_brings_nothing_back_that_was_cancelled() {
+    for mut share in [Some(Indexed::by_permissions()), Indexed::signed()].into_iter().flatten() {
+        let job = share.job();
+        share.publish(std::slice::from_ref(&job));
+        if share.signed {
+            share.enrol();
+        }
+        let (newest, lags) = (share.site.share(), share.site.path("lags"));
+        assert!(Command::new("cp").arg("-rp").args([&newest, &lags]).status().unwrap().success());
+        let config = fs::read_to_string(share.site.config()).unwrap();
+        let one = format!("shares = [{newest:?}]");
+        assert!(config.contains(&one), "{config}");
+        let two = format!("shares = [{lags:?}, {newest:?}]");
+        write(&share.site.config(), config.replace(&one, &two).as_bytes());
+        assert_eq!(share.polled(JOB), "good");
+        share.publish(&[job.state("cancelled")]);
+        assert_eq!(share.polled(JOB), "cancelled", "of two shares the newest counts");
+        fs::rename(&newest, share.site.path("away")).unwrap();
+        assert_eq!(share.polled(JOB), "rollback");
+        let service = share.site.service();
+        wait_for("it looked", || share.site.log().contains("rollback"));
+        assert_eq!(share.site.state_of(ID), "not-applicable");
+        // Not even where what is held is of yesterday, too.
+        service.kill();
+        let current = fs::read_to_string(share.site.state().join("held/current")).unwrap();
+        let held = share.site.state().join("held").join(current.trim()).join("PCM.INDEX");
+        fs::copy(lags.join("PCM.INDEX"), &held).unwrap();
+        let service = share.site.service();
+        wait_for("it looked again", || share.site.log().matches("rollback").count() > 1);
+        assert_eq!(share.site.state_of(ID), "absent");
+        service.kill();
+        assert_eq!(share.site.ran("ran"), 0);
+    }
+}

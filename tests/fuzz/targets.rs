@@ -22,6 +22,7 @@ use crate::log::zoned;
 use crate::site::content::parse_content;
 use crate::site::expression::Expression;
 use crate::site::index::{self, job, members, policy};
+use crate::site::indexed::parts::Parts;
 use crate::site::instruction::parse::parse;
 use crate::site::instruction::render::render;
 use crate::site::instruction::{Entry, InstructionFile, MAX_REQUESTS, Request};
@@ -51,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     ("deb", deb),
     ("expression", expression),
     ("frame", frame),
+    ("held", held),
     ("index", index_file),
     ("instruction", instruction),
     ("job", job_file),
@@ -244,6 +246,12 @@ fn members_file(data: &[u8]) {
         Ok(all) => assert_eq!(members::render_part(&all).as_bytes(), data),
         Err(problems) => refused(&problems),
     }
+}
+
+/// Whatever becomes of the file that holds them: no part is there that is not what its hash says.
+fn held(data: &[u8]) {
+    let parts = Parts::decode(data);
+    assert_eq!(Parts::decode(&parts.encode()), parts);
 }
 
 /// A policy is written as one that says the same.

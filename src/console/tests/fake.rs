@@ -556,9 +556,13 @@ impl Ask for Fake {
             }),
             // The console has no key for it.
             Action::AcceptSerial(_) | Action::KeepId { .. } => return Err(unexpected_answer()),
-            Action::Poll => {
-                Answer::Poll(PollDoc { serial: Some(42), requests: 12, source: None, problems: Vec::new() })
-            }
+            Action::Poll => Answer::Poll(PollDoc {
+                serial: Some(42),
+                epoch: None,
+                requests: 12,
+                source: None,
+                problems: Vec::new(),
+            }),
         })
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn source(world: &World) -> GateResult {
             world.tell(|| format!("no valid instruction file is held{why}")),
         );
     };
+    let what = if instructions.index.is_some() { "the index" } else { "the instruction file" };
     // The share is there and has nothing for this machine: what is held was withdrawn.
     if let Some(fault) = fault.filter(|f| f.code == Code::InsMissing) {
         let evidence = world.tell(|| {
@@ -41,8 +42,13 @@ pub(super) fn source(world: &World) -> GateResult {
     }
     if let Some(end) = file.valid_until.filter(|end| world.now >= *end) {
         let end = stamp(end, inputs.zone);
-        let evidence = world
-            .tell(|| format!("the instruction file with serial {} was valid until {end}{why}", file.serial));
+        let evidence = world.tell(|| {
+            format!(
+                "{what} with serial {} was valid until {end}; it is {}{why}",
+                file.serial,
+                stamp(world.now, inputs.zone)
+            )
+        });
         return block(gate, Code::ShareStale, Change::Event, evidence);
     }
     if let (Some(_), Some(end)) = (&instructions.signed, file.valid_until) {

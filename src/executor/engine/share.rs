@@ -13,6 +13,7 @@ use crate::executor::talk::protocol::{Answer, Reply};
 use crate::host::account::Actor;
 use crate::site::content::{ContentFact, Stands};
 use crate::site::ids::RequestId;
+use crate::site::index;
 use crate::site::instruction::ContentHash;
 use crate::site::past::Told;
 use crate::site::share::{self, Look, SourceFault};
@@ -51,11 +52,18 @@ impl Executor {
     }
 
     fn take_published(&mut self, look: Look, now: Wall) {
+        let indexed = self.known.is_indexed();
         let config = self.known.config();
         let machine = config.machine.map(|id| id.to_string()).unwrap_or_default();
         for share in &config.shares {
-            let path = share.join(share::INS_FOLDER).join(format!("{machine}.INS"));
-            self.journal.info(now, &format!("Looking for instruction file: {}", path.display()));
+            let line = match indexed {
+                true => format!("Looking for index: {}", share.join(index::NAME).display()),
+                false => {
+                    let path = share.join(share::INS_FOLDER).join(format!("{machine}.INS"));
+                    format!("Looking for instruction file: {}", path.display())
+                }
+            };
+            self.journal.info(now, &line);
         }
         let listed: BTreeSet<RequestId> = self.known.listed().into_iter().collect();
         let taken = self.known.take_look(look, now);

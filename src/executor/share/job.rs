@@ -121,6 +121,8 @@ pub struct HeldIndex {
     pub dir: Option<PathBuf>,
     /// An index was accepted once: no instruction file is read any more.
     pub only: bool,
+    /// How long its parts are read at one look, so that what was read arrives before the deadline.
+    pub patience: Option<Duration>,
 }
 
 /// What came of it.
@@ -196,6 +198,7 @@ impl ShareJob {
                     now: facts::now(),
                     held: index.dir.as_deref(),
                     indexed: index.only,
+                    patience: index.patience,
                 });
                 let (past, reports) = (past::look(past, machine), own_report::look(reports, machine, judge));
                 ShareNews::Looked(Box::new(Looked { look, past, reports }))

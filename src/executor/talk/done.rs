@@ -103,6 +103,9 @@ pub struct RestartDoc {
 pub struct PollDoc {
     /// Of the file now in force.
     pub serial: Option<u64>,
+    /// The trust list that it was published under; None: an instruction file that nobody signed.
+    #[serde(default)]
+    pub epoch: Option<u64>,
     /// Requests in the file.
     pub requests: u32,
     /// Which share answered.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// The most bytes of all parts together: they are read, kept and verified again and again.
-pub const MAX_TOTAL: usize = 16 << 20;
+pub const MAX_TOTAL: usize = 8 << 20;
 /// The most of one file that holds them.
 pub const MAX_FILE: u64 = (MAX_TOTAL as u64) * 2;
 const PART: &str = "part";

@@ -30,6 +30,7 @@ fn the_machine_finds_its_request_on_the_new_share_and_can_stage_it() {
     let look = look(&Looking {
         held: None,
         indexed: false,
+        patience: None,
         shares: std::slice::from_ref(&made.dir),
         machine: machine(),
         judge: &Judge::of(TrustMode::Permissions),

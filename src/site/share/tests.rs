@@ -43,6 +43,7 @@ fn look_in(mode: TrustMode, shares: &[&Path]) -> Look {
     look(&Looking {
         held: None,
         indexed: false,
+        patience: None,
         shares: &shares,
         machine: "BP004000".parse().unwrap(),
         judge: &Judge::of(mode),

@@ -255,8 +255,9 @@ impl LogPane {
 
 /// How the service's lines about each poll begin (`executor::engine::share`). What a poll finds and what goes wrong is not
 /// among them.
-const POLLS: [&str; 5] = [
+const POLLS: [&str; 6] = [
     "Looking for instruction file: ",
+    "Looking for index: ",
     "Packages before filter: ",
     "Packages after filter: ",
     "No new packages found.",

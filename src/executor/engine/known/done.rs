@@ -109,8 +109,10 @@ impl Known {
     /// The instruction file in force.
     pub(in super::super) fn poll_doc(&self) -> PollDoc {
         let file = self.instructions.file.as_ref();
+        let signed = self.instructions.signed.as_ref().map(|by| by.epoch);
         PollDoc {
             serial: file.map(|f| f.serial),
+            epoch: self.instructions.index.as_ref().map(|index| index.epoch).or(signed),
             requests: file.and_then(|f| u32::try_from(f.requests.len()).ok()).unwrap_or(0),
             source: self.instructions.source.clone(),
             problems: self.notes.iter().chain(file.iter().flat_map(|f| &f.warnings)).cloned().collect(),

@@ -67,7 +67,7 @@ impl Configured {
 
 impl Known {
     /// This machine has accepted an index, now or ever: it reads no instruction file any more.
-    fn is_indexed(&self) -> bool {
+    pub(in super::super) fn is_indexed(&self) -> bool {
         let recorded = self.snapshot.highest.as_ref().is_some_and(|highest| highest.index);
         let folder = || self.world.held_folder().is_some_and(|dir| store::is_there(&dir));
         recorded || self.held.as_ref().is_some_and(|held| held.index) || folder()
@@ -75,7 +75,9 @@ impl Known {
 
     /// What it has got of an index, for whoever reads shares.
     pub(super) fn held_index(&self) -> HeldIndex {
-        HeldIndex { dir: self.world.held_folder(), only: self.is_indexed() }
+        // Some of the deadline is left for the index itself and for the way back.
+        let patience = self.policy.config.share.timeout.checked_mul(3).map(|three| three / 5);
+        HeldIndex { dir: self.world.held_folder(), only: self.is_indexed(), patience }
     }
 
     /// What the bytes of an index come to.
@@ -115,11 +117,11 @@ impl Known {
     /// Why nothing of it is believed.
     pub(super) fn offered_index(
         &self,
-        found: Found,
+        mut found: Found,
         trusted: Option<&Trusted>,
         now: Wall,
     ) -> Result<Found, Distrust> {
-        let mut brought = found.brought.clone().unwrap_or_default();
+        let mut brought = found.brought.take().unwrap_or_default();
         let mut parts = self.indexed.as_ref().map(|held| held.brought.parts.clone()).unwrap_or_default();
         parts.add(brought.parts);
         brought.parts = parts;

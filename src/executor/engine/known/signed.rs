@@ -62,14 +62,15 @@ impl Known {
         }
         for mut found in offers {
             if found.brought.is_some() {
+                let share = found.share.clone();
                 let judged = match &trusted {
-                    Ok(Some(trusted)) => self.offered_index(found.clone(), Some(trusted), now),
+                    Ok(Some(trusted)) => self.offered_index(found, Some(trusted), now),
                     Ok(None) => Err(Distrust::new(Code::Unsigned, NO_LIST)),
                     Err(distrust) => Err(distrust.clone()),
                 };
                 match judged {
                     Ok(found) => good.push(found),
-                    Err(distrust) => faults.push((found.share, distrust)),
+                    Err(distrust) => faults.push((share, distrust)),
                 }
                 continue;
             }
