@@ -112,6 +112,30 @@ fn the_question_names_machine_host_and_account() {
     assert!(stage.screen().contains("Run 2 requests on BP004000 (host web-01,"), "{}", stage.screen());
 }
 
+/// On a slow machine a reason is typed before the executor has answered: its first letter cancelled, and the others were
+/// commands.
+#[test]
+fn a_reason_that_is_always_needed_can_be_typed_before_the_executor_answers() {
+    for (request, key) in [("BP00010", 'x'), ("BP00007", 'R')] {
+        let mut stage = on(request);
+        let _ = stage.app.update(Event::Tick(stage.now + chrono::TimeDelta::seconds(1)));
+        stage.touched += Moment::from_secs(1);
+        let effects = stage.app.update(Event::Key(Key::Char(key), stage.touched));
+        for letter in "wrong day".chars() {
+            stage.touched += Moment::from_millis(50);
+            let _ = stage.app.update(Event::Key(Key::Char(letter), stage.touched));
+        }
+        for effect in effects {
+            let Effect::Ask { id, question, .. } = effect else { continue };
+            let answer = stage.fake.ask(&question);
+            stage.event(Event::Answered { id, answer });
+        }
+        assert!(stage.screen().contains("wrong day"), "{request}: {}", stage.screen());
+        stage.keys("Enter");
+        assert!(stage.screen().contains("wrong day"), "{request}: {}", stage.screen());
+    }
+}
+
 #[test]
 fn why_a_y_did_nothing_stands_no_longer_than_it_is_so() {
     let mut stage = on("BP00013");

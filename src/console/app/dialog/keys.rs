@@ -23,9 +23,7 @@ impl Confirm {
     /// Puts the keys where something is still missing, when the executor's answer changed what is asked.
     pub fn settle(&mut self, data: &Data) {
         let fields = self.fields(data);
-        let untouched =
-            self.ticked.is_empty() && self.until.text().is_empty() && self.reason.text().is_empty();
-        if !fields.contains(&self.focus) || (untouched && self.focus == Field::Question) {
+        if !fields.contains(&self.focus) || !self.begun {
             self.focus = fields.first().copied().unwrap_or(Field::Question);
         }
     }
@@ -34,6 +32,8 @@ impl Confirm {
     /// without looking does not come upon a `y` later.
     pub fn key(&mut self, key: Key, at: Moment, data: &Data, now: Wall, zone: &Zone) -> Outcome {
         self.complaint = None;
+        // A `y` that comes too soon, or to what is not answered yet, fills in nothing.
+        self.begun |= key != Key::Char('y') || matches!(self.focus, Field::Until | Field::Reason);
         let several = self.fields(data).len() > 1;
         match (self.focus, key) {
             (_, Key::Esc | Key::Ctrl('c')) => return Outcome::Cancel,
@@ -64,6 +64,7 @@ impl Confirm {
 
     /// Takes pasted text where text is typed.
     pub fn paste(&mut self, text: &str) {
+        self.begun = true;
         match self.focus {
             Field::Until => self.until.insert(text),
             Field::Reason => self.reason.insert(text),

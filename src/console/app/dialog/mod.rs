@@ -41,6 +41,8 @@ pub struct Confirm {
     /// When the key went down from which on it takes [`READ`] until a `y` counts: that which opened it, or a `y` that
     /// came too soon, so that a key that is held down never confirms.
     touched: Moment,
+    /// The operator has begun to fill it in, and finds the keys where they were.
+    begun: bool,
     /// The hold that was in force then, by its id: a newer one was not asked about.
     pub over: Option<SafeText>,
     /// Why the last `y` did nothing.
@@ -109,11 +111,13 @@ impl Confirm {
             ticked: BTreeSet::new(),
             focus: match id {
                 Id::Defer | Id::Hold | Id::DeferRestart => Field::Until,
-                Id::Notice => Field::Reason,
+                // Always needed: who types it before the executor has answered must not be taken for one who cancels.
+                Id::Notice | Id::Stop | Id::Rerun => Field::Reason,
                 _ => Field::Question,
             },
             opened,
             touched,
+            begun: false,
             over: None,
             complaint: None,
         }
