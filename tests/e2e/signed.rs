@@ -549,3 +549,39 @@ fn a_key_that_a_list_revoked_is_never_confirmed_again() {
     assert_eq!(told["code"], "trust-unreadable");
     assert!(told["remedy"].as_str().unwrap().contains("remove trust.toml and revoked"), "{told}");
 }
+
+/// A machine that was put back to a snapshot would run again what it ran since: its own report on the share says so, in both
+/// trust modes, before anything starts.
+#[test]
+fn a_machine_that_was_put_back_is_noticed_before_anything_runs_again() {
+    let Some(mut signed) = Signed::new() else { return };
+    let request = signed.request();
+    signed.publish(&[request.clone().set("mandatory_after", "2099-01-01T00:00:00Z")], 3);
+    signed.init();
+    let report = signed.site.share().join("machines/BP004000.json");
+    let reported = || fs::read_to_string(&report).unwrap_or_default();
+    let service = signed.site.service();
+    wait_for("it is reported", || reported().contains("\"report\""));
+    signed.publish(&[request], 3);
+    service.terminate();
+    let (mark, backup) = (signed.site.path("etc/pcm.mark"), signed.site.path("backup"));
+    let copy = |from: &Path, to: &Path| {
+        assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    };
+    fs::create_dir(&backup).unwrap();
+    copy(&signed.site.state(), &backup.join("state"));
+    copy(&mark, &backup.join("pcm.mark"));
+
+    let service = signed.site.service();
+    signed.site.wait_state(ID, "succeeded");
+    wait_for("its end is reported", || reported().contains("\"succeeded\""));
+    service.terminate();
+    fs::remove_dir_all(signed.site.state()).unwrap();
+    copy(&backup.join("state"), &signed.site.state());
+    copy(&backup.join("pcm.mark"), &mark);
+    let _service = signed.site.service();
+    let blocked =
+        || signed.site.request(ID).is_some_and(|r| r["blocked_by"].to_string().contains("two-machines"));
+    wait_for("it is noticed", blocked);
+    assert_eq!(signed.site.ran("ran"), 1, "{}", signed.site.log());
+}
