@@ -7,13 +7,15 @@ use super::view::count;
 use super::{key, lint};
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
+use crate::host::lock::ExclusiveLock;
 use crate::host::{account, durable, facts};
-use crate::site::folder::{Folder, Source};
+use crate::site::folder::{EDITING, Folder, Source};
 use crate::site::ids::{JobId, PackageId};
 use crate::site::publisher::{How, Published, publish, publish_after, record, sign};
 use crate::text::{self, SafeText};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// So many machines may be met without a word.
 const FEW: usize = 100;
@@ -29,6 +31,39 @@ pub fn open(app: &App, named: &FolderArgs) -> Result<Folder> {
         (Err(none), None) => return Err(none),
     };
     Folder::open(&dir)
+}
+
+/// Nobody waits longer for somebody else who changes the same folder.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The site folder that is meant, held until its verb has ended: of two verbs at once the second reads what the first has
+/// made of it.
+///
+/// # Errors
+/// As [`open`]; `publishing`: somebody else changes it, and goes on doing so.
+pub fn open_alone(app: &App, named: &FolderArgs) -> Result<(Folder, ExclusiveLock)> {
+    let folder = open(app, named)?;
+    let (path, who) = (folder.dir.join(EDITING), account::own_name());
+    let until = facts::monotonic().0 + PATIENCE;
+    let mut other = None;
+    let taken = ExclusiveLock::wait_take(&path, who.as_str(), |holder| {
+        if other.is_none() {
+            let by = holder.as_ref().map_or_else(|| "somebody else".to_owned(), ToString::to_string);
+            app.out.note(format!("{by} is changing {}; waiting for its end", folder.dir.display()));
+        }
+        other = holder.or(other.take());
+        facts::monotonic().0 < until
+    });
+    let taken = taken.map_err(|e| {
+        let message = format!("nothing was changed: {}: {e}", path.display());
+        Failure::new(Exit::Failed, "not-written", message, "Act as somebody who may write the site folder")
+    })?;
+    let lock = taken.ok_or_else(|| {
+        let by = other.map_or_else(|| "somebody else".to_owned(), |holder| holder.to_string());
+        let message = format!("nothing was changed: {by} is changing {}", folder.dir.display());
+        Failure::new(Exit::Refused, "publishing", message, "Wait for its end, then try again")
+    })?;
+    Ok((folder, lock))
 }
 
 /// How something is published from a folder: by the flags, its `site.toml`, and the configuration.
@@ -151,6 +186,8 @@ pub struct PublishDoc {
     completed: Option<u64>,
     /// Machines in mode signed believe it.
     signed: bool,
+    /// What is wrong with packages of jobs that are as they were.
+    faults: Vec<SafeText>,
     #[serde(skip)]
     nothing: bool,
     #[serde(skip)]
@@ -199,6 +236,7 @@ pub fn doc(app: &App, published: &Published) -> PublishDoc {
         dry_run: app.dry_run,
         completed: published.completed,
         signed: published.signed,
+        faults: published.faults.iter().map(|fault| SafeText::new(&fault.to_string())).collect(),
         nothing: published.nothing,
         machines: published.machines,
     }
@@ -236,6 +274,9 @@ pub fn page(app: &App, doc: &PublishDoc, page: &mut Page) {
     }
     for job in &doc.withdrawn {
         page.line(format!("  job {job} is not in it any more"));
+    }
+    for fault in &doc.faults {
+        page.item("! ", fault);
     }
     match doc.valid_until {
         Some(until) => {

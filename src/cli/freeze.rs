@@ -51,7 +51,7 @@ fn change(
     change: impl FnOnce(&mut Rules),
     frozen: Option<(String, SafeText)>,
 ) -> Result<Exit> {
-    let folder = folder::open(app, &then.folder)?;
+    let (folder, _alone) = folder::open_alone(app, &then.folder)?;
     let source = folder.read(&lint::programs(app))?;
     let mut rules = source.policies.get(EVERYBODY).cloned().unwrap_or_default();
     let before = rules.freezes.len();

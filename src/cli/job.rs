@@ -62,7 +62,7 @@ fn usage(message: impl AsRef<str>, remedy: impl AsRef<str>) -> Failure {
 }
 
 fn state(app: &App, args: &StateArgs, state: JobState) -> Result<Exit> {
-    let folder = folder::open(app, &args.then.folder)?;
+    let (folder, _alone) = folder::open_alone(app, &args.then.folder)?;
     let source = folder.read(&lint::programs(app))?;
     let (job, word) = source.jobs.get(&args.job).ok_or_else(|| no_such_job(args.job))?;
     let reason = args.reason.as_deref().map(reason).transpose()?;
@@ -131,7 +131,7 @@ pub fn reason(text: &str) -> Result<SafeText> {
 }
 
 fn send(app: &App, args: &SendArgs) -> Result<Exit> {
-    let folder = folder::open(app, &args.then.folder)?;
+    let (folder, _alone) = folder::open_alone(app, &args.then.folder)?;
     let source = folder.read(&lint::programs(app))?;
     let mut notes = Vec::new();
     let (job, word) = job(app, args, &folder, &source, &mut notes)?;
@@ -355,7 +355,7 @@ fn phases(texts: &[String]) -> Result<Vec<Phase>> {
 
 /// `pcm job advance --now`
 fn advance(app: &App, id: JobId, why: &str, then: &ThenArgs) -> Result<Exit> {
-    let folder = folder::open(app, &then.folder)?;
+    let (folder, _alone) = folder::open_alone(app, &then.folder)?;
     let source = folder.read(&lint::programs(app))?;
     let (job, word) = source.jobs.get(&id).ok_or_else(|| no_such_job(id))?;
     let refuse = |message: String, remedy: &str| Failure::new(Exit::Refused, "no-change", message, remedy);

@@ -108,7 +108,7 @@ fn change(
     what: String,
     change: impl FnOnce(&Folder, &mut Machines) -> Result<()>,
 ) -> Result<Exit> {
-    let folder = folder::open(app, &then.folder)?;
+    let (folder, _alone) = folder::open_alone(app, &then.folder)?;
     let before = folder.read_machines().map_err(|problems| malformed(&problems))?;
     let mut after = before.clone();
     change(&folder, &mut after)?;

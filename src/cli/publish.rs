@@ -51,7 +51,7 @@ pub fn site(app: &App, verb: &SiteVerb) -> Result<Exit> {
 }
 
 fn publish(app: &App, args: &PublishArgs) -> Result<Exit> {
-    let folder = folder::open(app, &args.folder)?;
+    let (folder, _alone) = folder::open_alone(app, &args.folder)?;
     let published = folder::run(
         app,
         &folder,

@@ -59,7 +59,7 @@ pub fn run(
     all: bool,
     named: &FolderArgs,
 ) -> Result<Exit> {
-    let folder = folder::open(app, named)?;
+    let (folder, _alone) = folder::open_alone(app, named)?;
     let ids = if all { folder.package_ids()? } else { ids.to_vec() };
     let key = super::time::absolute(key);
     if app.dry_run {

@@ -8,6 +8,8 @@ use super::page::Page;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::site::ids::MachineId;
+use crate::site::index;
+use crate::site::indexed::verify;
 use crate::site::instruction;
 use crate::site::share::open_bounded;
 use crate::site::signed::Distrust;
@@ -97,6 +99,22 @@ fn doc(signer: &Signer) -> SignatureDoc {
     }
 }
 
+/// The same of what counts until a time.
+fn current(
+    app: &App,
+    until: Option<Wall>,
+    version: u64,
+    signer: Signer,
+) -> std::result::Result<(u64, Signer), Distrust> {
+    match until.filter(|until| *until <= app.now) {
+        None => Ok((version, signer)),
+        Some(until) => {
+            let why = format!("it was valid until {}, so nothing of it starts", app.look().stamp(until));
+            Err(Distrust::new(Code::ShareStale, why))
+        }
+    }
+}
+
 /// Who signed it, and the version of the trust list that says so: as a machine of the site takes it that has the newest
 /// list.
 fn believed(
@@ -131,6 +149,10 @@ fn believed(
         Role::Publish => {
             let trusted = &Trusted::of(folder.newest().map_err(read)?.ok_or_else(none)?, Vec::new());
             trusted.keys().verify(armour, Role::Publish, parts.signed, app.now)?;
+            if file.file_name().is_some_and(|name| name == index::NAME) {
+                let (index, signer) = verify::index(bytes, trusted, app.now, Standing::Offered)?;
+                return current(app, index.valid_until, trusted.list.version, signer);
+            }
             let machine = match named(file) {
                 Some(machine) => machine,
                 None => published::machine_of(parts.signed)?,
@@ -138,14 +160,7 @@ fn believed(
             let defaults = &app.setup.config.request_defaults();
             let judging = Judging { machine, defaults, trusted, at: app.now, standing: Standing::Offered };
             let (instructions, by) = published::instructions(bytes, &judging)?;
-            match instructions.valid_until.filter(|until| *until <= app.now) {
-                None => Ok((trusted.list.version, by.signer)),
-                Some(until) => {
-                    let why =
-                        format!("it was valid until {}, so nothing of it starts", app.look().stamp(until));
-                    Err(Distrust::new(Code::ShareStale, why))
-                }
-            }
+            current(app, instructions.valid_until, trusted.list.version, by.signer)
         }
         Role::Package => Err(Distrust::bad(
             "it is signed as a package, whose signature stands beside it, in package.toml.sig",

@@ -332,3 +332,68 @@ fn a_publisher_that_is_killed_leaves_the_share_as_before_or_as_after() {
     let log = fs::read_to_string(dir.join("site/publications.log")).unwrap();
     println!("{killed} of {kills} publishers were killed; {} publications", log.lines().count());
 }
+
+/// Whoever edits a site folder reads it, edits it and publishes it alone: what one of two at once says that it did, stays.
+#[test]
+fn of_verbs_at_once_none_undoes_what_another_did() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    site(dir, &["site", "publish"]);
+    std::thread::scope(|all| {
+        for n in 1..=8 {
+            all.spawn(move || site(dir, &["site", "machine", "add", &format!("BP00500{n}")]));
+        }
+        all.spawn(|| site(dir, &["job", "suspend", "BP0000AA", "--reason", "a look first"]));
+    });
+    let machines = site(dir, &["site", "machine", "list"]);
+    assert_eq!(machines["machines"].as_array().unwrap().len(), 9, "{machines}");
+    assert_eq!(site(dir, &["job", "show", "BP0000AA"])["state"], "suspended");
+    assert_eq!(written(&site(dir, &["site", "publish"])), Vec::<String>::new(), "all of it is published");
+}
+
+/// A cancellation that no machine in mode signed takes is none.
+#[test]
+fn what_is_published_signed_is_never_published_unsigned_by_a_forgotten_key() {
+    let Some(_) = ssh_keygen() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    signed(dir);
+    site(dir, &["package", "sign", "BP00000A", "--key", "keys/package"]);
+    site(dir, &["site", "publish"]);
+    let verified = site(dir, &["site", "verify", "site/share/PCM.INDEX"]);
+    assert_eq!(verified["signatures"][0]["principal"], "publish", "{verified}");
+    let toml = dir.join("site/site.toml");
+    let text = fs::read_to_string(&toml).unwrap();
+    fs::write(&toml, text.replace("key = \"../keys/publish\"\n", "")).unwrap();
+    let index = || fs::read(dir.join("site/share/PCM.INDEX")).unwrap();
+    let before = index();
+    assert_eq!(no(dir, &["job", "cancel", "BP0000AA", "--reason", "oops"]), "not-signed");
+    assert_eq!(no(dir, &["site", "publish"]), "not-signed");
+    assert_eq!(
+        (site(dir, &["job", "show", "BP0000AA"])["state"].as_str(), index()),
+        (Some("active"), before)
+    );
+    let cancelled = site(dir, &["job", "cancel", "BP0000AA", "--reason", "oops", "--key", "keys/publish"]);
+    assert_eq!(cancelled["state"], "cancelled");
+}
+
+/// One release that somebody damaged on the share must not keep another job from being cancelled.
+#[test]
+fn a_damaged_release_holds_back_nothing_but_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    let send = ["job", "send", "--package", "BP00000A", "--to", "BP004000", "--mandatory", "2h"];
+    site(dir, &send);
+    let file = dir.join("site/share/packages/BP00000A/1/package.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}# more\n")).unwrap();
+    assert_eq!(no(dir, &["site", "publish"]), "release-changed", "it is not said that all is there");
+    let cancelled = site(dir, &["job", "cancel", "BP0000AB", "--reason", "oops"]);
+    assert_eq!(cancelled["state"], "cancelled");
+    assert!(cancelled["published"]["faults"].to_string().contains("release 1"), "{cancelled}");
+    assert_eq!(no(dir, &send), "release-changed", "nothing new is sent of it");
+    site(dir, &["job", "cancel", "BP0000AA", "--reason", "oops"]);
+    site(dir, &["site", "publish"]);
+}

@@ -2,7 +2,7 @@
 
 use super::machines::{self, Machine, Machines};
 use super::settings::Settings;
-use super::{Folder, LOCK, NAME, RECORD};
+use super::{EDITING, Folder, LOCK, NAME, RECORD};
 use crate::clock::{Wall, When};
 use crate::error::{Exit, Failure, Result};
 use crate::host::perms::{self, Writers};
@@ -85,7 +85,7 @@ pub fn make(
     }
     let ignore: String = ["share/", "publications.db", "files/"]
         .into_iter()
-        .chain([LOCK, RECORD])
+        .chain([LOCK, EDITING, RECORD])
         .map(|name| format!("{name}\n"))
         .collect();
     let machines: Machines = example

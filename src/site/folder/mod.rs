@@ -33,6 +33,8 @@ use std::sync::Arc;
 pub const NAME: &str = super::signed::folder::NAME;
 /// The lock of a site folder: one publishes at a time.
 pub const LOCK: &str = "publishing.lock";
+/// Held by whoever reads the folder, edits it and publishes: what was read is what is edited.
+pub const EDITING: &str = "editing.lock";
 /// What the last publication was.
 pub const RECORD: &str = "publication.json";
 /// The largest `site.toml` that is read, in bytes.

@@ -101,7 +101,7 @@ impl Parts<'_> {
         let shown = self.root.path().join(folder).join(name).display().to_string();
         self.read += 1;
         let open = self.root.folder(folder).and_then(|folder| folder.file(name));
-        let remedy = "Publish again: until then what it says counts nowhere";
+        let remedy = "Remove it from the share if it is there, then publish again: until then what it says counts nowhere";
         match open.and_then(|mut open| read_bounded(&mut open, limit)) {
             Ok(bytes) if hash_bytes(&bytes) == *sha256 => return Some((bytes, shown)),
             Ok(_) => {
@@ -115,7 +115,7 @@ impl Parts<'_> {
     /// All machines of the site; None where the list is not whole.
     fn members(&mut self, index: &Index, found: &mut Found) -> Option<Vec<Member>> {
         const FOLDER: &str = "members";
-        let remedy = "Publish again: until then the machines keep the groups that they have";
+        let remedy = "Remove it from the share if it is there, then publish again: until then the machines keep the groups that they have";
         let list = index.members.as_ref()?;
         let name = format!("LIST.{}", list.revision);
         let (bytes, shown) = self.part(FOLDER, &name, members::MAX_BYTES, &list.sha256, found)?;
@@ -155,7 +155,7 @@ impl Parts<'_> {
             if let Some(Err(problems)) =
                 read.map(|(bytes, shown)| policy::parse(&bytes, &policy.group, &shown))
             {
-                let remedy = "Publish again: until then nothing runs on the machines of that group";
+                let remedy = "Remove it from the share if it is there, then publish again: until then nothing runs on the machines of that group";
                 refused(&problems, "parts", remedy, found);
             }
         }
@@ -172,11 +172,16 @@ impl Parts<'_> {
             match job::parse(&bytes, named.job_id, &shown, &asked.defaults.programs) {
                 Ok(job) if job.site_id != index.site_id || job.revision != named.revision => {
                     let message = format!("{shown}: its site_id or revision is not that of the index");
-                    found.block("parts", message, "Publish again: until then it runs nowhere");
+                    found.block("parts", message, "Remove it from the share if it is there, then publish again: until then it runs nowhere");
                 }
                 Ok(job) => jobs.push((job, named.state)),
                 Err(problems) => {
-                    refused(&problems, "parts", "Publish again: until then it runs nowhere", found);
+                    refused(
+                        &problems,
+                        "parts",
+                        "Remove it from the share if it is there, then publish again: until then it runs nowhere",
+                        found,
+                    );
                 }
             }
         }

@@ -217,7 +217,7 @@ pub(super) fn complete(
     let Some(record) = &before.record else { return Ok(None) };
     let Some(missing) = missing(publication, before, record, present) else { return Ok(None) };
     let wanted = wanted(publication, &missing);
-    let packages = match Packages::find(publication.folder, share, wanted) {
+    let packages = match Packages::find(publication.folder, share, wanted, &BTreeSet::new()) {
         Ok(packages) => packages,
         Err(Failure { message, .. }) => {
             tracing::warn!("publication {} is given up: {message}", before.previous.index.serial);

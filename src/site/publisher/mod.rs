@@ -90,6 +90,8 @@ pub struct Published {
     pub nothing: bool,
     /// A key signed it.
     pub signed: bool,
+    /// What is wrong with packages of jobs that are as they were: it keeps nothing else from being published.
+    pub faults: Vec<Failure>,
 }
 
 /// Publishes what a site folder says.
@@ -173,6 +175,14 @@ impl Publication<'_> {
         };
         let present = if completed.is_some() { present_again(&share)? } else { present };
         let previous = before.as_ref().map(|before| &before.previous);
+        // No machine in mode signed would take it, a cancellation for one.
+        if self.how.key.is_none() && previous.is_some_and(|previous| previous.index.valid_until.is_some()) {
+            return Err(self.refuse(
+                "not-signed",
+                "the publication in force is signed, and no key was named to sign this one",
+                "Name it with --key FILE, or as `key` in site.toml",
+            ));
+        }
         let serial =
             previous.map_or(1, |previous| previous.index.serial + 1).max(self.how.serial.unwrap_or(1));
         let at = At {
@@ -185,7 +195,12 @@ impl Publication<'_> {
         let rendered = render::render(&self.folder.settings, self.source, previous, &taken, at)
             .map_err(|problems| self.refuse("too-large", &problems.join("; "), "Nothing was published"))?;
         let ran = before.as_ref().map(|before| before.ran.clone()).unwrap_or_default();
-        let packages = Packages::find(self.folder, &share, self.wanted())?;
+        let unchanged = rendered
+            .files
+            .iter()
+            .filter(|file| file.folder == job::FOLDER && !file.new && present.contains(&file.path()));
+        let unchanged = unchanged.filter_map(|file| file.name.split('.').next()?.parse().ok()).collect();
+        let packages = Packages::find(self.folder, &share, self.wanted(), &unchanged)?;
         let gone = self.gone(&share, before.as_ref(), &rendered)?;
         let machines = before.as_ref().map_or(0, |before| before.machines);
         let mut published = self.published(&rendered, before.as_ref(), &packages, gone, completed);
@@ -197,6 +212,9 @@ impl Publication<'_> {
                 && (!before.begun || completed.is_some())
                 && self.how.serial.is_none_or(|serial| serial <= before.previous.index.serial)
         });
+        if nothing && let Some(fault) = packages.faults.first() {
+            return Err(fault.clone());
+        }
         if nothing
             && missing.is_empty()
             && packages.are_there()
@@ -502,6 +520,7 @@ impl Publication<'_> {
             completed,
             nothing: false,
             signed: self.how.key.is_some(),
+            faults: packages.faults.clone(),
         }
     }
 

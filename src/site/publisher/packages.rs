@@ -6,12 +6,12 @@ use crate::error::{Exit, Failure, Result};
 use crate::host::open::{Folder as Opened, read_bounded};
 use crate::site::content::{self, Content, hash_bytes, parse_content};
 use crate::site::folder::Folder;
-use crate::site::ids::PackageId;
+use crate::site::ids::{JobId, PackageId};
 use crate::site::index::job::Job;
 use crate::site::instruction::ContentHash;
 use crate::site::package::shelf::FOLDER;
 use crate::site::package::{self, Package};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// The signature beside a definition.
@@ -36,6 +36,8 @@ pub struct Wanted {
 #[derive(Debug, Default)]
 pub struct Packages {
     new: Vec<One>,
+    /// What is wrong with releases that only jobs want which are published as they are.
+    pub faults: Vec<Failure>,
 }
 
 #[derive(Debug)]
@@ -56,19 +58,35 @@ struct Files {
 }
 
 impl Packages {
-    /// Finds what the share lacks, and where it comes from.
+    /// Finds what the share lacks, and where it comes from. What is wrong with a release of jobs that were published as they
+    /// are (`unchanged`) is no reason to hold back the cancellation of another job, or of these.
     ///
     /// # Errors
     /// Neither has it; what is published is not what a job says.
-    pub fn find(folder: &Folder, share: &Share, wanted: BTreeMap<(PackageId, u64), Wanted>) -> Result<Self> {
-        let mut new = Vec::new();
+    pub fn find(
+        folder: &Folder,
+        share: &Share,
+        wanted: BTreeMap<(PackageId, u64), Wanted>,
+        unchanged: &BTreeSet<JobId>,
+    ) -> Result<Self> {
+        let (mut new, mut faults) = (Vec::new(), Vec::new());
         for ((id, release), wanted) in wanted {
-            let one = One::find(folder, share, id, release, &wanted)?;
+            let one = match One::find(folder, share, id, release, &wanted) {
+                Err(fault)
+                    if fault.exit == Exit::Refused as u8
+                        && !wanted.jobs.is_empty()
+                        && wanted.jobs.iter().all(|job| unchanged.contains(&job.job_id)) =>
+                {
+                    faults.push(fault);
+                    continue;
+                }
+                one => one?,
+            };
             if one.definition.is_some() || one.signature.is_some() || one.files.is_some() {
                 new.push(one);
             }
         }
-        Ok(Self { new })
+        Ok(Self { new, faults })
     }
 
     /// Whether the share has all of them.
