@@ -252,6 +252,9 @@ pub fn page(app: &App, doc: &PublishDoc, page: &mut Page) {
     if let Some(completed) = doc.completed {
         page.line(format!("Publication {completed}, which had been begun, was completed first."));
     }
+    for fault in &doc.faults {
+        page.item("! ", fault);
+    }
     if doc.nothing {
         page.line(format!("There is nothing to publish: publication {number} says all of it."));
         return;
@@ -274,9 +277,6 @@ pub fn page(app: &App, doc: &PublishDoc, page: &mut Page) {
     }
     for job in &doc.withdrawn {
         page.line(format!("  job {job} is not in it any more"));
-    }
-    for fault in &doc.faults {
-        page.item("! ", fault);
     }
     match doc.valid_until {
         Some(until) => {

@@ -378,6 +378,25 @@ fn what_is_published_signed_is_never_published_unsigned_by_a_forgotten_key() {
     assert_eq!(cancelled["state"], "cancelled");
 }
 
+/// No machine in mode signed runs a release that is withdrawn: whoever publishes is told.
+#[test]
+fn a_withdrawn_release_is_not_sent_and_the_jobs_that_run_it_are_named() {
+    let Some(_) = ssh_keygen() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    signed(dir);
+    site(dir, &["package", "sign", "BP00000A", "--key", "keys/package"]);
+    site(dir, &["site", "publish"]);
+    site(dir, &["key", "withdraw", "BP00000A", "--below", "2", "--key", "keys/root"]);
+    let published = site(dir, &["site", "publish"]);
+    let faults = published["faults"].to_string();
+    assert!(faults.contains("BP0000AA") && faults.contains("is withdrawn"), "{published}");
+    let send = ["job", "send", "--package", "BP00000A", "--to", "BP004000"];
+    assert_eq!(no(dir, &send), "package-withdrawn");
+    site(dir, &["job", "cancel", "BP0000AA", "--reason", "withdrawn"]);
+    assert_eq!(site(dir, &["site", "publish"])["faults"], serde_json::json!([]));
+}
+
 /// One release that somebody damaged on the share must not keep another job from being cancelled.
 #[test]
 fn a_damaged_release_holds_back_nothing_but_itself() {

@@ -306,6 +306,7 @@ fn wanted(publication: &Publication<'_>, files: &[File]) -> BTreeMap<(PackageId,
                 content: job.content_sha256.clone(),
                 jobs: Vec::new(),
                 signed: false,
+                withdrawn: false,
             };
             wanted.entry(key).or_insert(one);
         }

@@ -33,6 +33,7 @@ use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::durable;
 use crate::host::lock::{ExclusiveLock, holder};
+use crate::terms::Code;
 use chrono::SubsecRound as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -212,7 +213,9 @@ impl Publication<'_> {
                 && (!before.begun || completed.is_some())
                 && self.how.serial.is_none_or(|serial| serial <= before.previous.index.serial)
         });
-        if nothing && let Some(fault) = packages.faults.first() {
+        // What is withdrawn is withdrawn on purpose; anything else is missing.
+        let is_missing = |fault: &&Failure| fault.code != Code::PackageWithdrawn.as_str();
+        if nothing && let Some(fault) = packages.faults.iter().find(is_missing) {
             return Err(fault.clone());
         }
         if nothing
@@ -325,6 +328,10 @@ impl Publication<'_> {
                 content: job.content_sha256.clone(),
                 jobs: Vec::new(),
                 signed: self.how.key.is_some() && self.list.is_some(),
+                withdrawn: self
+                    .list
+                    .and_then(|list| list.withdrawn.get(&job.package_id))
+                    .is_some_and(|below| job.release < *below),
             });
             one.jobs.push(job.clone());
         }

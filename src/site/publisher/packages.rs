@@ -30,6 +30,8 @@ pub struct Wanted {
     pub jobs: Vec<Job>,
     /// Machines want its signature.
     pub signed: bool,
+    /// The trust list says that no machine runs it.
+    pub withdrawn: bool,
 }
 
 /// What the share lacks of them.
@@ -151,6 +153,13 @@ impl One {
             let message = format!("nothing was published: {}{message}", who());
             Failure::new(Exit::Refused, code, message, remedy)
         };
+        if wanted.withdrawn {
+            let message =
+                format!("release {release} of {id} is withdrawn, so no machine in mode signed runs it");
+            let remedy =
+                format!("Make a new release with pcm package sign {id}, and cancel what runs the old one");
+            return Err(refuse("package-withdrawn", message, remedy));
+        }
         let dir = folder.package_dir(id);
         let own = |name: &str, limit: u64| {
             Opened::open(&dir).and_then(|folder| read_bounded(&mut folder.file(name)?, limit)).ok()
@@ -168,7 +177,9 @@ impl One {
                 return Err(refuse(
                     "release-changed",
                     message,
-                    format!("Make a new release: pcm package sign {id} --key KEY"),
+                    format!(
+                        "Make a new release with pcm package sign {id}, and cancel what runs the old one"
+                    ),
                 ));
             }
             Some(bytes) => {
@@ -196,7 +207,7 @@ impl One {
                     let message =
                         format!("neither the site folder nor the share has release {release} of {id}");
                     let remedy =
-                        format!("Put that release back into {}, or send the job again", dir.display());
+                        format!("Put that release back into {}, or cancel what runs it", dir.display());
                     return Err(refuse("package-missing", message, remedy));
                 }
             },
@@ -210,7 +221,9 @@ impl One {
                     Err(why) => {
                         let message =
                             format!("neither the site folder nor the share has the files of {id}: {why}");
-                        let remedy = format!("Put them back into {}", dir.join(content::FILES).display());
+                        let files = dir.join(content::FILES);
+                        let remedy =
+                            format!("Put them back into {}, or cancel what runs them", files.display());
                         return Err(refuse("content-missing", message, remedy));
                     }
                 },

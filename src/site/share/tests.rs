@@ -4,7 +4,7 @@
 use super::{Look, Looking, look, open_bounded};
 use crate::host::open::OpenError;
 use crate::site::instruction::parse::Defaults;
-use crate::site::trust::{Judge, TrustMode, TrustVerdict};
+use crate::site::trust::{Judge, TrustMode};
 use crate::terms::Code;
 use std::fs;
 use std::path::{Path, PathBuf};

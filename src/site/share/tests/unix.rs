@@ -1,6 +1,7 @@
 //! Pipes, sockets, devices, links, owners and modes: only Unix has them all.
 
 use super::*;
+use crate::site::trust::TrustVerdict;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 fn chmod(path: &Path, mode: u32) {
