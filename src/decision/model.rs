@@ -15,7 +15,7 @@ use crate::site::trust::TrustVerdict;
 use crate::terms::{Code, Gate, Group, RefusalCode, State, VerbKind, Verdict};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// When a gate can next change.
@@ -191,6 +191,8 @@ pub struct HistoryView {
     pub restart: Option<RestartOrder>,
     /// The operators' runs that wait for the executor, in the order in which they were asked for.
     pub queue: Vec<Queued>,
+    /// The jobs that an index in force has ever called cancelled: that is final.
+    pub cancelled: BTreeSet<JobId>,
 }
 
 /// What an operator wants to become of a pending restart, in this boot.

@@ -779,6 +779,51 @@ fn cancelling_suspending_and_phases_count_at_once() {
 }
 
 #[test]
+fn what_an_index_cancelled_once_never_runs_whatever_a_later_one_says() {
+    for mut share in [Some(Indexed::by_permissions()), Indexed::signed()].into_iter().flatten() {
+        // Nobody can read its file while it is cancelled.
+        let (job, other) = (share.job(), share.other());
+        share.publish(&[job.clone().state("cancelled"), other.clone().state("cancelled")]);
+        let file = share.site.share().join("jobs/BP0000AB.1.toml");
+        let bytes = fs::read(&file).unwrap();
+        fs::remove_file(&file).unwrap();
+        if share.signed {
+            share.enrol();
+        }
+        let service = share.site.service();
+        share.site.wait_state(ID, "not-applicable");
+        share.publish(&[job.clone(), other.clone()]);
+        wait_for("the newer index is in force", || share.site.json(&["list"])["serial"] == share.serial);
+        assert_eq!(
+            (share.site.state_of(ID), share.site.state_of(OTHER_ID)),
+            ("not-applicable".into(), "not-applicable".into())
+        );
+        service.kill();
+        // After a restart, and where what is held is gone.
+        fs::remove_dir_all(share.site.state().join("held")).unwrap();
+        write(&file, &bytes);
+        share.publish(&[job, other]);
+        let service = share.site.service();
+        wait_for("the newest index is in force", || share.site.json(&["list"])["serial"] == share.serial);
+        for job in [JOB, OTHER_JOB] {
+            assert_eq!(share.polled(job), "cancelled");
+            assert!(
+                share.evidence(job, "job").contains("before, which is final"),
+                "{}",
+                share.evidence(job, "job")
+            );
+        }
+        assert_eq!(share.site.refused(&["run", ID], 3)["code"], "cancelled");
+        // A new job is the way back.
+        let again = share.job().set("job_id", "\"BP0000AC\"").set("request_id", "\"BP0000X\"");
+        share.publish(&[Job { id: "BP0000AC".into(), ..again }]);
+        share.site.wait_state("BP0000X", "succeeded");
+        service.kill();
+        assert_eq!(share.site.ran("ran"), 1);
+    }
+}
+
+#[test]
 fn policies_of_groups_only_close_and_one_that_cannot_be_read_closes_everything() {
     let mut share = Indexed::by_permissions();
     let job = share.job();

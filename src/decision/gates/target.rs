@@ -189,6 +189,16 @@ pub(super) fn job(world: &World, subject: &Subject) -> GateResult {
         let evidence = world.tell(|| format!("the publisher cancelled job {}{}", request.job_id, reason()));
         return block(gate, Code::Cancelled, Change::Never, evidence);
     }
+    if subject.delivery.is_some() && world.inputs.history.cancelled.contains(&request.job_id) {
+        let evidence = world.tell(|| {
+            format!(
+                "the publisher cancelled job {} before, which is final: that the index in force does not call it cancelled \
+                 any more changes nothing",
+                request.job_id
+            )
+        });
+        return block(gate, Code::Cancelled, Change::Never, evidence);
+    }
     if let Some((newer, id)) = superseded_by(world, request.job_id) {
         let evidence =
             world.tell(|| format!("job {newer} replaces job {}, and its {id} has succeeded", request.job_id));

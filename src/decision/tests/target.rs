@@ -52,6 +52,7 @@ fn indexed(change: impl FnOnce(&mut Delivery)) -> Scene {
             deliveries: [(id(ID), delivery)].into(),
             elsewhere: Vec::new(),
             policies: Vec::new(),
+            cancelled: [].into(),
         });
     })
 }
@@ -137,6 +138,20 @@ fn what_cannot_be_known_closes_and_is_listed() {
         (s.facts.host.os, s.facts.host.os_version) = (Some("debian".into()), Some("13".into()));
     });
     assert_eq!(known.decision().state, State::Due);
+}
+
+#[test]
+fn what_was_cancelled_once_stays_so_although_a_later_index_calls_it_active() {
+    let scene = indexed(|_| {}).with(|s| s.history.cancelled = ["BP0000AA".parse().unwrap()].into());
+    let gate = blocks(&scene, Gate::Job, Code::Cancelled, Change::Never);
+    assert!(
+        gate.evidence.as_str().contains("cancelled job BP0000AA before, which is final"),
+        "{}",
+        gate.evidence
+    );
+    assert_eq!(scene.decision().state, State::NotApplicable);
+    let other = indexed(|_| {}).with(|s| s.history.cancelled = ["BP0000AB".parse().unwrap()].into());
+    assert_eq!(other.decision().state, State::Due);
 }
 
 #[test]

@@ -118,11 +118,31 @@ impl Executor {
     /// disk takes it; where it does not, the serial is recorded all the same: after a restart without a share nothing is
     /// in force then, which is better than something older.
     fn record_publication(&mut self, now: Wall) {
+        if !self.known.cancelled.is_empty() && !self.record_cancelled(now) {
+            return;
+        }
         let (Some(publication), Ok(history)) = (self.known.unrecorded(), &mut self.history) else { return };
         let done = history.note_publication(now, publication);
         let done = done.and_then(|delta| history.write_mark().map(|()| delta));
         if let Err(e) = self.apply(done) {
             self.not_written("The serial of the instruction file was not recorded", &e, now);
+        }
+    }
+
+    /// Before the publication that says so: a death in between leaves no newer one to be seen as the highest without them.
+    fn record_cancelled(&mut self, now: Wall) -> bool {
+        let Ok(history) = &mut self.history else { return false };
+        let done = history.note_cancelled(now, &self.known.cancelled);
+        let done = done.and_then(|delta| history.write_mark().map(|()| delta));
+        match self.apply(done) {
+            Ok(()) => {
+                self.known.cancelled.clear();
+                true
+            }
+            Err(e) => {
+                self.not_written("The jobs that were cancelled were not recorded", &e, now);
+                false
+            }
         }
     }
 

@@ -5,19 +5,20 @@ use super::chain::{self, ChainState};
 use super::first_look::{self, Closed, Unseen};
 use super::mark::Mark;
 use super::row_error::RowError;
-use super::{History, HistoryError, connect, publication, rows, schema};
+use super::{History, HistoryError, cancelled, connect, publication, rows, schema};
 use crate::clock::Wall;
 use crate::executor::history::chain::Event;
 use crate::executor::run::run_folder;
 use crate::host::durable;
 use crate::host::open::{self, OpenError};
 use crate::host::paths::Layout;
-use crate::site::ids::RequestId;
+use crate::site::ids::{JobId, RequestId};
 use crate::site::past::Told;
 use crate::site::publication::Publication;
 use crate::text::SafeText;
 use rusqlite::{OpenFlags, params};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -237,6 +238,9 @@ fn open_whole(layout: &Layout, flags: OpenFlags) -> Result<(Healthy, Option<Clos
     publication::agrees_with_events(&db)
         .map_err(damaged)?
         .map_err(|what| Lost::new(format!("{}: {what}", file.display())))?;
+    cancelled::agrees_with_events(&db)
+        .map_err(damaged)?
+        .map_err(|what| Lost::new(format!("{}: {what}", file.display())))?;
     let Some(mark) = mark else {
         return Err(without_mark(&db, &head, layout));
     };
@@ -339,7 +343,7 @@ pub fn init(
         Ok(_) => Ok(InitOutcome::Healthy),
         Err(lost) if lost.cause == Cause::NeverCreated => {
             let closed = told.and_then(|told| first_look::after(&Unseen::default(), told));
-            create(layout, now, generation, &[], closed.as_ref(), None).map_err(Lost::new)?;
+            create(layout, now, generation, &[], closed.as_ref(), &Taken::default()).map_err(Lost::new)?;
             closed.map_or(Ok(InitOutcome::Created), |closed| Err(Lost::closed(&closed)))
         }
         Err(lost) if lost.cause == Cause::Unseen => match told {
@@ -401,8 +405,16 @@ pub fn adopt(
         Err(_) => {}
     }
     // What was lost does not make anything older new.
-    let highest = Mark::read(&layout.mark()).ok().flatten().and_then(|mark| mark.publication);
     let file = layout.history();
+    let taken = Taken {
+        highest: Mark::read(&layout.mark()).ok().flatten().and_then(|mark| mark.publication),
+        // Of a file that cannot be believed this can only keep something from running.
+        cancelled: open::check_own(&file)
+            .ok()
+            .and_then(|()| connect(&file, OpenFlags::SQLITE_OPEN_READ_ONLY).ok())
+            .and_then(|db| cancelled::read(&db).ok())
+            .unwrap_or_default(),
+    };
     let stamp = now.format("%Y%m%dT%H%M%SZ");
     let runs = layout.runs();
     run_folder::set_aside(&runs, &runs.with_file_name(format!("runs.lost-{stamp}")))
@@ -424,8 +436,15 @@ pub fn adopt(
         }
     }
     let adopted = if adopt == Adopt::Done { listed } else { &[] };
-    create(layout, now, generation, adopted, None, highest)?;
+    create(layout, now, generation, adopted, None, &taken)?;
     Ok(InitOutcome::Adopted(adopted.len(), kept))
+}
+
+/// What was ever taken from a share, as far as a loss leaves it.
+#[derive(Default)]
+struct Taken {
+    highest: Option<Publication>,
+    cancelled: BTreeSet<JobId>,
 }
 
 fn create(
@@ -434,7 +453,7 @@ fn create(
     generation: &str,
     adopted: &[RequestId],
     closed: Option<&Closed>,
-    highest: Option<Publication>,
+    taken: &Taken,
 ) -> Result<(), String> {
     let file = layout.history();
     // Made under another name and renamed, so that a history is there whole or not at all.
@@ -467,9 +486,10 @@ fn create(
                 )?;
                 events.push(Event::new("adopted-as-done", Some(*request), &serde_json::json!({})));
             }
-            if let Some(highest) = &highest {
+            if let Some(highest) = &taken.highest {
                 publication::write(tx, events, highest, None)?;
             }
+            cancelled::write(tx, events, &taken.cancelled, &taken.cancelled)?;
             Ok(())
         })
         .map_err(|e| e.to_string())?;
@@ -483,7 +503,8 @@ fn create(
     #[cfg(test)]
     super::faults::point("created").map_err(|e| e.to_string())?;
     // The mark goes last: it counts events, and what it counts has to be there after a power cut.
-    Mark { generation: generation.to_owned(), events: head.events, head: head.hash, publication: highest }
+    let publication = taken.highest.clone();
+    Mark { generation: generation.to_owned(), events: head.events, head: head.hash, publication }
         .write(&layout.mark())
         .map_err(|e| format!("{}: {e}", layout.mark().display()))
 }

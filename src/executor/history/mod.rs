@@ -4,6 +4,7 @@
 
 mod acknowledged;
 mod calls;
+mod cancelled;
 mod chain;
 #[cfg(test)]
 pub mod faults;
@@ -155,6 +156,7 @@ impl History {
         let mut snapshot = self.content(rows::read(&tx))?;
         snapshot.acknowledged = self.content(acknowledged::read(&tx))?;
         snapshot.highest = self.content(publication::highest(&tx))?;
+        snapshot.view.cancelled = self.content(cancelled::read(&tx))?;
         snapshot.apply(Delta::Reported(self.content(reported::read(&tx))?));
         snapshot.view.queue = self.content(queue::read(&tx))?;
         Ok(snapshot)

@@ -5,7 +5,7 @@ use super::reported::Reported;
 use super::rows::{AttemptRow, DeferralRow};
 use crate::clock::Wall;
 use crate::decision::{Deferrals, HistoryView, Hold, Queued, RestartOrder};
-use crate::site::ids::RequestId;
+use crate::site::ids::{JobId, RequestId};
 use crate::site::publication::Publication;
 use crate::terms::{Group, State};
 use crate::text::SafeText;
@@ -80,6 +80,8 @@ pub enum Delta {
     Restart(RestartOrder),
     /// The highest publication.
     Publication(Publication),
+    /// All jobs that were ever cancelled.
+    Cancelled(BTreeSet<JobId>),
     /// What operators have seen.
     Acknowledged(AllAcknowledged),
     /// What is known of this machine's reports.
@@ -159,6 +161,7 @@ impl Snapshot {
             Delta::Hold(hold) => self.view.hold = hold,
             Delta::Restart(order) => self.view.restart = Some(order),
             Delta::Publication(highest) => self.highest = Some(highest),
+            Delta::Cancelled(all) => self.view.cancelled = all,
             Delta::Acknowledged(all) => self.acknowledged = all,
             Delta::Reported(reported) => self.report(reported),
             Delta::OneMachine { at, reported, done } => {

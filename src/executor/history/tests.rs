@@ -445,3 +445,31 @@ fn a_file_put_over_an_open_history_is_noticed_also_where_sqlite_cannot_tell_it_b
     assert!(refused.to_string().contains("it was replaced"), "{refused}");
     assert_eq!(fs::read(&file).unwrap(), put, "something was written over it");
 }
+
+#[test]
+fn a_job_that_was_cancelled_once_stays_so_and_taking_it_out_is_found() {
+    let machine = Machine::new();
+    let job = |text: &str| text.parse().unwrap();
+    let mut history = machine.open().unwrap();
+    let mut held = history.snapshot().unwrap();
+    held.apply(history.note_cancelled(at(1), &[job("BP0000AA")].into()).unwrap());
+    held.apply(history.note_cancelled(at(2), &[job("BP0000AB"), job("BP0000AA")].into()).unwrap());
+    let events = history.head().events;
+    held.apply(history.note_cancelled(at(3), &[job("BP0000AA")].into()).unwrap());
+    assert_eq!(history.head().events, events, "it is no news");
+    assert_eq!(held.view.cancelled, [job("BP0000AA"), job("BP0000AB")].into());
+    history.write_mark().unwrap();
+    drop(history);
+    assert_eq!(machine.open().unwrap().snapshot().unwrap(), held);
+    // Whoever takes one out of the row has a history that nobody believes; adopting it forgets neither.
+    let db = Connection::open(machine.layout().history()).unwrap();
+    let was: String =
+        db.query_row("SELECT value FROM meta WHERE key = 'cancelled'", [], |row| row.get(0)).unwrap();
+    db.execute("UPDATE meta SET value = '[]' WHERE key = 'cancelled'", []).unwrap();
+    let lost = machine.open().err().unwrap();
+    assert!(lost.evidence.as_str().contains("cancelled jobs are not what their events say"), "{lost:?}");
+    db.execute("UPDATE meta SET value = ?1 WHERE key = 'cancelled'", [was]).unwrap();
+    fs::remove_file(machine.layout().mark()).unwrap();
+    adopt(&machine.layout(), at(4), "g2", Adopt::NotDone, &[]).unwrap();
+    assert_eq!(machine.open().unwrap().snapshot().unwrap().view.cancelled, held.view.cancelled);
+}

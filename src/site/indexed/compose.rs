@@ -158,9 +158,11 @@ pub fn compose(index: &Index, asked: &Asked<'_>, source: &mut dyn Source) -> Com
         warnings: walk.problems,
     };
     let (named, packages) = (walk.named, walk.packages);
+    let cancelled = index.jobs.iter().filter(|job| job.state == JobState::Cancelled);
+    let cancelled = cancelled.map(|job| (job.job_id, job.reason.clone())).collect();
     Composed {
         file,
-        index: InForce { epoch: index.epoch, member, deliveries, elsewhere, policies },
+        index: InForce { epoch: index.epoch, member, deliveries, elsewhere, policies, cancelled },
         packages,
         named,
     }

@@ -81,6 +81,8 @@ pub struct InForce {
     pub elsewhere: Vec<Request>,
     /// What the site lays down for the groups of this machine.
     pub policies: Vec<GroupRules>,
+    /// The jobs that it calls cancelled, and why: also those whose files cannot be read.
+    pub cancelled: BTreeMap<JobId, Option<SafeText>>,
 }
 
 /// The policy of a group of this machine.

@@ -8,6 +8,7 @@ use crate::config::{Config, PollingBy};
 use crate::decision::{GroupPolicy, GroupWindows, Instructions};
 use crate::executor::share::job::HeldIndex;
 use crate::site::content::hash_bytes;
+use crate::site::ids::JobId;
 use crate::site::index::policy::Rules;
 use crate::site::index::{self, Index};
 use crate::site::indexed::compose::{Asked, Composed, compose};
@@ -163,6 +164,18 @@ impl Known {
         keep
     }
 
+    /// What the index in force calls cancelled is final, whatever a later one says: from now on for every decision, and for
+    /// good once the history has it.
+    pub(super) fn see_cancelled(&mut self) {
+        let Some(index) = &self.instructions.index else { return };
+        let known = &self.snapshot.view.cancelled;
+        let news: Vec<JobId> = index.cancelled.keys().filter(|job| !known.contains(job)).copied().collect();
+        if !news.is_empty() {
+            self.snapshot.view.cancelled.extend(&news);
+            self.cancelled.extend(news);
+        }
+    }
+
     /// Lets the policies of its groups close what they close on this machine: whatever is the tighter counts.
     pub(super) fn obey_groups(&mut self) {
         let all = self.instructions.index.as_ref().map(|index| index.policies.clone()).unwrap_or_default();
@@ -241,6 +254,7 @@ impl Known {
                     self.clock.signed_at(file.issued);
                 }
                 self.obey_groups();
+                self.see_cancelled();
                 self.drop_older();
             }
             Err(distrust) => {

@@ -39,7 +39,7 @@ use crate::host::perms::Loose;
 use crate::host::programs;
 use crate::host::sessions::LoggedOn;
 use crate::site::content::ContentFact;
-use crate::site::ids::RequestId;
+use crate::site::ids::{JobId, RequestId};
 use crate::site::instruction::{ContentHash, Entry, Request};
 use crate::site::publication::Publication;
 use crate::site::share::Found;
@@ -100,6 +100,8 @@ pub struct Known {
     indexed: Option<indexed::InBytes>,
     /// What the configuration says where policies of groups may say more.
     configured: indexed::Configured,
+    /// What an index in force called cancelled and the history does not know yet.
+    pub(super) cancelled: BTreeSet<JobId>,
     /// Newer versions of the trust list that were taken and not kept yet.
     pub(super) lists: Vec<Vec<u8>>,
     /// What trusted shares offer while all of it is older than what this machine has seen; nothing of it is in force.
@@ -171,6 +173,7 @@ impl Known {
             signed: None,
             indexed: None,
             configured: indexed::Configured::of(config),
+            cancelled: BTreeSet::new(),
             lists: Vec::new(),
             behind: Vec::new(),
             site_polling: None,
@@ -204,6 +207,7 @@ impl Known {
     /// The history holds this.
     pub(super) fn learn(&mut self, snapshot: Snapshot) {
         *self.snapshot = snapshot;
+        self.snapshot.view.cancelled.extend(&self.cancelled);
         self.lost = None;
         self.drop_older();
     }

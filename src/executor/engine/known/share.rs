@@ -236,6 +236,7 @@ impl Known {
         if refused {
             return Taken::File(None);
         }
+        self.see_cancelled();
         let news = !is_kept || self.held.as_ref() != Some(&publication);
         self.held = Some(publication);
         Taken::File(if parts_of { index_keep } else { news.then_some(keep) })

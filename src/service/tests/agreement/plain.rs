@@ -75,6 +75,7 @@ fn situation(plan: &Plan) -> Situation {
     }
     let history = HistoryView {
         queue: Vec::new(),
+        cancelled: [].into(),
         lost: plan.lost.then(|| "it is a random world".into()),
         unreadable: None,
         two_machines: None,
