@@ -9,12 +9,14 @@ use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::lock::ExclusiveLock;
 use crate::host::{account, durable, facts};
+use crate::site::folder::edit::Edit;
 use crate::site::folder::{EDITING, Folder, Source};
 use crate::site::ids::{JobId, PackageId};
-use crate::site::publisher::{How, Published, publish, publish_after, record, sign};
+use crate::site::publisher::{Expect, How, Published, publish, publish_after, record, sign, would};
 use crate::text::{self, SafeText};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind::NotFound;
+use std::path::Path;
 use std::time::Duration;
 
 /// So many machines may be met without a word.
@@ -37,12 +39,15 @@ pub fn open(app: &App, named: &FolderArgs) -> Result<Folder> {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The site folder that is meant, held until its verb has ended: of two verbs at once the second reads what the first has
-/// made of it.
+/// made of it. What is only thought about keeps nobody waiting, and writes nothing.
 ///
 /// # Errors
 /// As [`open`]; `publishing`: somebody else changes it, and goes on doing so.
-pub fn open_alone(app: &App, named: &FolderArgs) -> Result<(Folder, ExclusiveLock)> {
+pub fn open_alone(app: &App, named: &FolderArgs) -> Result<(Folder, Option<ExclusiveLock>)> {
     let folder = open(app, named)?;
+    if app.dry_run {
+        return Ok((folder, None));
+    }
     let (path, who) = (folder.dir.join(EDITING), account::own_name());
     let until = facts::monotonic().0 + PATIENCE;
     let mut other = None;
@@ -63,7 +68,7 @@ pub fn open_alone(app: &App, named: &FolderArgs) -> Result<(Folder, ExclusiveLoc
         let message = format!("nothing was changed: {by} is changing {}", folder.dir.display());
         Failure::new(Exit::Refused, "publishing", message, "Wait for its end, then try again")
     })?;
-    Ok((folder, lock))
+    Ok((folder, Some(lock)))
 }
 
 /// How something is published from a folder: by the flags, its `site.toml`, and the configuration.
@@ -72,14 +77,24 @@ pub struct Wishes<'a> {
     pub key: Option<&'a Path>,
     /// `--serial`
     pub serial: Option<u64>,
-    /// `--expect`
-    pub expect: Option<usize>,
+    /// What `--expect` means.
+    pub expect: Expect,
     /// `--break-lock`
     pub break_lock: bool,
     /// For the log.
     pub what: String,
-    /// What the folder said, where it was read a moment ago.
-    pub before: Option<&'a Source>,
+    /// What the folder says.
+    pub source: Says<'a>,
+}
+
+/// What a folder says, as far as it is known.
+pub enum Says<'a> {
+    /// It has to be read.
+    Unread,
+    /// It was read a moment ago, and edited since.
+    Before(&'a Source),
+    /// This is only thought of.
+    Would(&'a Source),
 }
 
 /// Publishes.
@@ -101,14 +116,15 @@ pub fn run(app: &App, folder: &Folder, wishes: Wishes<'_>) -> Result<Published> 
         what: wishes.what,
         now: app.now,
     };
-    match wishes.before {
-        Some(before) => publish_after(folder, before, &how),
-        None => publish(folder, &how),
+    match wishes.source {
+        Says::Unread => publish(folder, &how),
+        Says::Before(before) => publish_after(folder, before, &how),
+        Says::Would(source) => would(folder, source, &how),
     }
 }
 
-/// Edits files of a folder and publishes; `read` is what the folder said, where it was read. Where nothing was published, they are as they were; a publication that was begun
-/// and not ended keeps them, as the next one completes it.
+/// Edits a folder and publishes; `read` is what the folder said, where it was read. Where nothing was published, it is as it
+/// was; a publication that was begun and not ended keeps the edit, as the next one completes it.
 ///
 /// # Errors
 /// What could not be written or published.
@@ -117,48 +133,54 @@ pub fn edit(
     folder: &Folder,
     then: &ThenArgs,
     what: String,
-    files: &[PathBuf],
+    edit: &Edit,
     read: Option<&Source>,
-    edit: impl FnOnce() -> Result<()>,
 ) -> Result<Option<Published>> {
-    let before: Vec<Option<Vec<u8>>> = files.iter().map(|file| std::fs::read(file).ok()).collect();
+    let wishes = |source| Wishes {
+        key: then.key.as_deref(),
+        serial: None,
+        expect: match edit {
+            Edit::Machines(_) => Expect::Removed(then.expect.unwrap_or(0)),
+            Edit::Job(..) | Edit::Policy(..) => Expect::Nothing,
+        },
+        break_lock: false,
+        what,
+        source,
+    };
+    if app.dry_run {
+        if then.no_publish {
+            return Ok(None);
+        }
+        let own = read.is_none().then(|| folder.read(&lint::programs(app))).transpose()?;
+        // One of the two is there.
+        let source = read.or(own.as_ref()).map(|source| edit.applied(source)).unwrap_or_default();
+        return run(app, folder, wishes(Says::Would(&source))).map(Some);
+    }
+    let file = edit.path(folder);
+    let before = std::fs::read(&file).ok();
     let begun = || record::read(&folder.dir, &folder.settings.site_id).map(|record| record.index);
     let publication = begun();
     let restore = || {
-        for (file, before) in files.iter().zip(&before) {
-            let done = match before {
-                Some(bytes) => durable::write(file, bytes),
-                None => std::fs::remove_file(file),
-            };
-            if let Err(e) = done {
-                tracing::warn!("{}: {e}", file.display());
-            }
+        let done = match &before {
+            Some(bytes) => durable::write(&file, bytes),
+            None => std::fs::remove_file(&file),
+        };
+        if let Err(e) = done.or_else(|e| if e.kind() == NotFound { Ok(()) } else { Err(e) }) {
+            tracing::warn!("{}: {e}", file.display());
         }
     };
-    edit().inspect_err(|_| restore())?;
+    edit.write(folder).inspect_err(|_| restore())?;
     if then.no_publish {
-        if app.dry_run {
-            restore();
-        }
         return Ok(None);
     }
-    let wishes = Wishes {
-        key: then.key.as_deref(),
-        serial: None,
-        expect: then.expect,
-        break_lock: false,
-        what,
-        before: read,
-    };
-    let done = run(app, folder, wishes);
-    // What is only thought about is not kept, either.
-    if app.dry_run || done.is_err() && begun() == publication {
+    let done = run(app, folder, wishes(read.map_or(Says::Unread, Says::Before)));
+    if done.is_err() && begun() == publication {
         restore();
     }
     done.map(Some)
 }
 
-/// A verb that meets many machines says how many it expects.
+/// A verb that meets many machines says how many it expects. The number is of machines and lets nothing else pass.
 ///
 /// # Errors
 /// `not-expected`, with the number.
@@ -240,6 +262,14 @@ pub fn doc(app: &App, published: &Published) -> PublishDoc {
         nothing: published.nothing,
         machines: published.machines,
     }
+}
+
+/// What is said where a verb only edited.
+pub fn unpublished(app: &App, page: &mut Page) {
+    page.line(match app.dry_run {
+        true => "Nothing would be published; nothing was written.",
+        false => "Nothing was published yet: pcm site publish",
+    });
 }
 
 /// What is said of a publication.

@@ -6,6 +6,7 @@ use super::page::Page;
 use super::{folder, job, lint};
 use crate::clock::When;
 use crate::error::{Exit, Failure, Result};
+use crate::site::folder::edit::Edit;
 use crate::site::index::policy::{EVERYBODY, Rules};
 use crate::site::instruction::render::when;
 use crate::site::site_file::Freeze;
@@ -21,6 +22,7 @@ struct FreezeDoc {
     /// How many freezes are no more.
     ended: usize,
     published: Option<folder::PublishDoc>,
+    dry_run: bool,
 }
 
 /// `pcm site freeze`
@@ -62,23 +64,26 @@ fn change(
         return Err(Failure::new(Exit::Refused, "no-change", message, "Nothing has to be done"));
     }
     folder::expect(source.machines.len(), then)?;
-    let files = [folder.policy_path(EVERYBODY)];
-    let edit = || folder.write_policy(EVERYBODY, &rules);
-    let published = folder::edit(app, &folder, then, what.to_owned(), &files, Some(&source), edit)?;
+    let edit = Edit::Policy(EVERYBODY.to_owned(), rules);
+    let published = folder::edit(app, &folder, then, what.to_owned(), &edit, Some(&source))?;
     let (frozen_until, reason) = frozen.unzip();
     let published = published.map(|published| folder::doc(app, &published));
-    let doc = FreezeDoc { frozen_until, reason, ended, published };
+    let doc = FreezeDoc { frozen_until, reason, ended, published, dry_run: app.dry_run };
     app.out.view(&doc, || {
         let mut page = Page::new(app.out.width);
-        match &doc.frozen_until {
-            Some(until) => page.line(format!("No automatic runs on any machine of the site until {until}.")),
-            None => page.line("Automatic runs again: the policy of all machines has no freeze any more."),
-        };
+        page.line(match (&doc.frozen_until, doc.dry_run) {
+            (Some(until), false) => format!("No automatic runs on any machine of the site until {until}."),
+            (Some(until), true) => {
+                format!("There would be no automatic runs on any machine of the site until {until}.")
+            }
+            (None, false) => {
+                "Automatic runs again: the policy of all machines has no freeze any more.".into()
+            }
+            (None, true) => "The policy of all machines would have no freeze any more.".to_owned(),
+        });
         match &doc.published {
             Some(published) => folder::page(app, published, &mut page),
-            None => {
-                page.line("Nothing was published yet: pcm site publish");
-            }
+            None => folder::unpublished(app, &mut page),
         }
         page
     })?;

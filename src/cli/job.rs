@@ -10,6 +10,7 @@ use crate::clock::{When, Zone};
 use crate::error::{Exit, Failure, Result};
 use crate::fields::parse_duration;
 use crate::site::expression::Expression;
+use crate::site::folder::edit::Edit;
 use crate::site::folder::{Folder, Source, ids, malformed};
 use crate::site::ids::{JobId, RequestId};
 use crate::site::index::JobState;
@@ -40,6 +41,7 @@ struct SentDoc {
     /// For so many of them only they themselves know whether its condition holds.
     undecided: usize,
     published: Option<folder::PublishDoc>,
+    dry_run: bool,
     #[serde(skip)]
     notes: Vec<String>,
 }
@@ -93,16 +95,9 @@ fn state(app: &App, args: &StateArgs, state: JobState) -> Result<Exit> {
         JobState::Suspended => "job suspend",
         JobState::Cancelled => "job cancel",
     };
-    let files = [folder.job_path(job.job_id)];
-    let published = folder::edit(
-        app,
-        &folder,
-        &args.then,
-        format!("{what} {}", args.job),
-        &files,
-        Some(&source),
-        || folder.write_job(job, &word),
-    )?;
+    let edit = Edit::job(job, word);
+    let what = format!("{what} {}", args.job);
+    let published = folder::edit(app, &folder, &args.then, what, &edit, Some(&source))?;
     let notes = match state {
         JobState::Active => Vec::new(),
         JobState::Suspended | JobState::Cancelled => {
@@ -118,6 +113,7 @@ fn state(app: &App, args: &StateArgs, state: JobState) -> Result<Exit> {
             targets,
             undecided,
             published: published.map(|published| folder::doc(app, &published)),
+            dry_run: app.dry_run,
             notes,
         },
     )
@@ -158,10 +154,8 @@ fn send(app: &App, args: &SendArgs) -> Result<Exit> {
         _ => job,
     };
     let what = format!("job send {}", job.job_id);
-    let files = [folder.job_path(job.job_id)];
-    let published = folder::edit(app, &folder, &args.then, what, &files, Some(&source), || {
-        folder.write_job(&job, &word)
-    })?;
+    let edit = Edit::job(&job, word.clone());
+    let published = folder::edit(app, &folder, &args.then, what, &edit, Some(&source))?;
     say(
         app,
         SentDoc {
@@ -171,6 +165,7 @@ fn send(app: &App, args: &SendArgs) -> Result<Exit> {
             targets,
             undecided,
             published: published.map(|published| folder::doc(app, &published)),
+            dry_run: app.dry_run,
             notes,
         },
     )
@@ -371,18 +366,18 @@ fn advance(app: &App, id: JobId, why: &str, then: &ThenArgs) -> Result<Exit> {
     let why = reason(why)?;
     let word = Word { percent: next, ..word.clone() };
     let what = format!("job advance {id} to {} % ({why})", target::percent(next));
-    let files = [folder.job_path(id)];
-    let published =
-        folder::edit(app, &folder, then, what, &files, Some(&source), || folder.write_job(job, &word))?;
+    let state = word.state;
+    let published = folder::edit(app, &folder, then, what, &Edit::job(job, word), Some(&source))?;
     say(
         app,
         SentDoc {
             job_id: id,
             request_id: job.request_id,
-            state: word.state,
+            state,
             targets,
             undecided,
             published: published.map(|published| folder::doc(app, &published)),
+            dry_run: app.dry_run,
             notes: vec![format!("It reaches {} % of them now.", target::percent(next))],
         },
     )
@@ -449,8 +444,11 @@ fn say(app: &App, doc: SentDoc) -> Result<Exit> {
         let mut page = Page::new(app.out.width);
         let machines = count(doc.targets, "machine");
         page.line(format!(
-            "Job {}, request {}, is {} for {machines}.",
-            doc.job_id, doc.request_id, doc.state
+            "Job {}, request {}, {} {} for {machines}.",
+            doc.job_id,
+            doc.request_id,
+            if doc.dry_run { "would be" } else { "is" },
+            doc.state
         ));
         if doc.undecided > 0 {
             let n = count(doc.undecided, "machine");
@@ -461,9 +459,7 @@ fn say(app: &App, doc: SentDoc) -> Result<Exit> {
         }
         match &doc.published {
             Some(published) => folder::page(app, published, &mut page),
-            None => {
-                page.line("Nothing was published yet: pcm site publish");
-            }
+            None => folder::unpublished(app, &mut page),
         }
         page
     })?;

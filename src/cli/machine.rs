@@ -9,6 +9,7 @@ use super::view::count;
 use crate::error::{Exit, Failure, Result};
 use crate::host::open::open_bounded;
 use crate::site::expression::Expression;
+use crate::site::folder::edit::Edit;
 use crate::site::folder::machines::{self, Machine, Machines, check_groups, check_host};
 use crate::site::folder::{Folder, malformed};
 use crate::site::ids::MachineId;
@@ -42,6 +43,7 @@ struct ChangeDoc {
     removed: usize,
     machines: usize,
     published: Option<folder::PublishDoc>,
+    dry_run: bool,
 }
 
 /// `pcm site machine …`
@@ -119,9 +121,14 @@ fn change(
     let added = after.keys().filter(|id| !before.contains_key(id)).count();
     let removed = before.keys().filter(|id| !after.contains_key(id)).count();
     let changed = after.iter().filter(|(id, m)| before.get(id).is_some_and(|old| old != *m)).count();
-    let files = [folder.machines_path()];
-    let published = folder::edit(app, &folder, then, what, &files, None, || folder.write_machines(&after))?;
-    say(app, ChangeDoc { added, changed, removed, machines: after.len(), published: None }, published)
+    folder::expect(removed, then)?;
+    let machines = after.len();
+    let published = folder::edit(app, &folder, then, what, &Edit::Machines(after), None)?;
+    say(
+        app,
+        ChangeDoc { added, changed, removed, machines, published: None, dry_run: app.dry_run },
+        published,
+    )
 }
 
 fn say(app: &App, mut doc: ChangeDoc, published: Option<Published>) -> Result<Exit> {
@@ -134,13 +141,16 @@ fn say(app: &App, mut doc: ChangeDoc, published: Option<Published>) -> Result<Ex
                 parts.push(format!("{} {word}", count(n, "machine")));
             }
         }
-        let what = if parts.is_empty() { "Nothing changed".to_owned() } else { parts.join(", ") };
-        page.line(format!("{what}; the site has {}.", count(doc.machines, "machine")));
+        let machines = count(doc.machines, "machine");
+        page.line(match (parts.is_empty(), doc.dry_run) {
+            (true, false) => format!("Nothing changed; the site has {machines}."),
+            (true, true) => format!("Nothing would change; the site has {machines}."),
+            (false, false) => format!("{}; the site has {machines}.", parts.join(", ")),
+            (false, true) => format!("It would be {}; the site would have {machines}.", parts.join(", ")),
+        });
         match &doc.published {
             Some(published) => folder::page(app, published, &mut page),
-            None => {
-                page.line("Nothing was published yet: pcm site publish");
-            }
+            None => folder::unpublished(app, &mut page),
         }
         page
     })?;

@@ -2,7 +2,7 @@
 
 use super::App;
 use super::args::{PublishArgs, SiteVerb};
-use super::folder::{self, Wishes};
+use super::folder::{self, Says, Wishes};
 use super::page::Page;
 use super::time::absolute;
 use crate::clock::Wall;
@@ -10,6 +10,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::site::folder::made;
 use crate::site::ids::{MachineId, RequestId, SiteCode};
 use crate::site::publish::site_init;
+use crate::site::publisher::Expect;
 use crate::text::SafeText;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -58,10 +59,10 @@ fn publish(app: &App, args: &PublishArgs) -> Result<Exit> {
         Wishes {
             key: args.key.as_deref(),
             serial: args.serial,
-            expect: args.expect,
+            expect: Expect::Changes(args.expect.unwrap_or(0)),
             break_lock: args.break_lock,
             what: "site publish".to_owned(),
-            before: None,
+            source: Says::Unread,
         },
     )?;
     let doc = folder::doc(app, &published);

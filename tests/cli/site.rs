@@ -352,6 +352,83 @@ fn of_verbs_at_once_none_undoes_what_another_did() {
     assert_eq!(written(&site(dir, &["site", "publish"])), Vec::<String>::new(), "all of it is published");
 }
 
+/// Every file below a folder with its bytes.
+fn files(dir: &Path) -> std::collections::BTreeMap<std::path::PathBuf, Vec<u8>> {
+    let mut files = std::collections::BTreeMap::new();
+    let mut ahead = vec![dir.to_owned()];
+    while let Some(dir) = ahead.pop() {
+        for entry in fs::read_dir(&dir).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => ahead.push(path),
+                false => drop(files.insert(path.clone(), fs::read(&path).unwrap())),
+            }
+        }
+        files.insert(dir, Vec::new());
+    }
+    files
+}
+
+/// What is only thought about writes nothing, waits for nobody, and says "would".
+#[test]
+fn a_dry_run_of_a_verb_leaves_every_file_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    site(dir, &["site", "publish"]);
+    for lock in ["editing.lock", "publishing.lock"] {
+        let _ = fs::remove_file(dir.join("site").join(lock));
+    }
+    let before = files(&dir.join("site"));
+    let verbs: [&[&str]; 8] = [
+        &["site", "publish"],
+        &["job", "send", "--package", "BP00000A", "--to", "BP004000", "--mandatory", "2h"],
+        &["job", "suspend", "BP0000AA", "--reason", "look"],
+        &["job", "cancel", "BP0000AA", "--reason", "oops"],
+        &["job", "cancel", "BP0000AA", "--reason", "oops", "--no-publish"],
+        &["site", "machine", "add", "BP004001", "--group", "web"],
+        &["site", "freeze", "--until", "12h", "--reason", "look"],
+        &["package", "sign", "BP00000A", "--key", "nowhere"],
+    ];
+    for verb in verbs {
+        let doc = site(dir, &[verb, &["--dry-run"]].concat());
+        assert_eq!(doc["dry_run"], true, "{verb:?}: {doc}");
+        assert_eq!(files(&dir.join("site")), before, "{verb:?}");
+        let said = text(&pcm(dir, &[verb, &IN, &["--dry-run"]].concat()).stdout).to_lowercase();
+        let nothing = verb == ["site", "publish"];
+        assert!(said.contains("would") || nothing && said.contains("nothing to publish"), "{verb:?}: {said}");
+    }
+    assert_eq!(no(dir, &["site", "publish", "--dry-run", "--key", "nowhere"]), "not-signed");
+    let cancel = ["job", "cancel", "BP0000AA", "--reason", "oops", "--dry-run", "--key", "nowhere"];
+    assert_eq!(no(dir, &cancel), "not-signed");
+    assert_eq!(files(&dir.join("site")), before);
+}
+
+/// The number of machines that a verb meets is no leave to lose a job.
+#[test]
+fn what_is_expected_of_machines_is_not_expected_of_jobs() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    let send = ["job", "send", "--package", "BP00000A", "--to", "BP004000", "--mandatory", "2h"];
+    site(dir, &send);
+    fs::remove_file(dir.join("site/jobs/BP0000AA.toml")).unwrap();
+    let suspend = ["job", "suspend", "BP0000AB", "--reason", "look", "--expect", "500"];
+    assert_eq!(no(dir, &suspend), "not-expected");
+    assert_eq!(site(dir, &["job", "show", "BP0000AB"])["state"], "active", "it is as it was");
+    site(dir, &["job", "suspend", "BP0000AB", "--reason", "look", "--no-publish"]);
+    site(dir, &["site", "publish", "--expect", "1"]);
+    // A serial that no JSON reader keeps is none.
+    for serial in ["0", "9007199254740993"] {
+        let done = pcm(dir, &[&["site", "publish", "--serial", serial][..], &IN].concat());
+        assert_eq!(done.status.code(), Some(2), "{serial}: {}", text(&done.stderr));
+    }
+    assert_eq!(
+        site(dir, &["site", "publish", "--serial", "9007199254740992"])["serial"],
+        9_007_199_254_740_992_u64
+    );
+}
+
 /// A cancellation that no machine in mode signed takes is none.
 #[test]
 fn what_is_published_signed_is_never_published_unsigned_by_a_forgotten_key() {

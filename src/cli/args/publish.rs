@@ -5,6 +5,9 @@ use crate::site::ids::{JobId, MachineId, PackageId};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
+/// The highest number: whatever reads JSON keeps it exactly.
+const MAX_SERIAL: u64 = 1 << 53;
+
 /// `pcm site publish`
 #[derive(Debug, Clone, Args)]
 pub struct PublishArgs {
@@ -12,7 +15,7 @@ pub struct PublishArgs {
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// The lowest number that it may have
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_SERIAL))]
     pub serial: Option<u64>,
     /// So many changes that are refused otherwise are meant
     #[arg(long, value_name = "N")]
@@ -34,7 +37,7 @@ pub struct ThenArgs {
     /// The key that signs it, or the .pub of one that your agent or token holds (default: key of site.toml)
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// So many machines, or changes that are refused otherwise, are meant
+    /// So many machines are meant: needed for more than 100, and where more than a tenth of the site is removed
     #[arg(long, value_name = "N")]
     pub expect: Option<usize>,
     /// Which site folder.

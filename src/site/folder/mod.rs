@@ -1,7 +1,8 @@
 //! The site folder (SITE.md 3): the publisher's own source of everything that is published. It is small text files, fit for
 //! Git, and nothing in it ever comes from a share. `settings` is `site.toml`, `machines` the list of machines, `made` how a
-//! folder begins, `ids` which ids are free.
+//! folder begins, `ids` which ids are free, `edit` one change of it.
 
+pub mod edit;
 pub mod ids;
 pub mod machines;
 pub mod made;

@@ -2,10 +2,11 @@
 //! does on this one.
 
 use super::Publication;
-use super::place::Share;
+use super::place::{Share, fault};
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::facts;
+use crate::site::index;
 use chrono::TimeDelta;
 
 /// Its name on the share.
@@ -19,11 +20,17 @@ const MAX_NOTE: u64 = 4096;
 pub(super) struct AtWork;
 
 impl AtWork {
-    /// Writes it, and compares the clocks by it.
+    /// Writes it, and compares the clocks by it. None: the index is not any more what was `seen` before, since somebody else
+    /// published in between.
     ///
     /// # Errors
     /// `publishing`: somebody else is at work; `clock-suspect`; the share cannot be written.
-    pub(super) fn begin(publication: &Publication<'_>, share: &Share) -> Result<Self> {
+    pub(super) fn begin(
+        publication: &Publication<'_>,
+        share: &Share,
+        seen: Option<&[u8]>,
+    ) -> Result<Option<Self>> {
+        fault::before_note();
         let folder = &publication.folder.dir;
         let ours = format!("{}:{}", facts::host_name(), folder.display());
         let note = format!(
@@ -71,7 +78,11 @@ impl AtWork {
             );
             return Err(publication.refuse("clock-suspect", &message, "Set the clock that is wrong"));
         }
-        Ok(at_work)
+        if share.read(&[], index::NAME, index::MAX_BYTES)?.as_deref() != seen {
+            at_work.end(share);
+            return Ok(None);
+        }
+        Ok(Some(at_work))
     }
 
     /// A note that stays is taken over by the next publication from this folder.

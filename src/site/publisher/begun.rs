@@ -55,13 +55,16 @@ impl Before {
     }
 }
 
-/// What was published before; None: nothing ever was.
-pub(super) fn before(publication: &Publication<'_>, share: &Share) -> Result<Option<Before>> {
+/// What was published before, where the share has this index; None: nothing ever was.
+pub(super) fn before(
+    publication: &Publication<'_>,
+    share: &Share,
+    seen: Option<&[u8]>,
+) -> Result<Option<Before>> {
     let settings = &publication.folder.settings;
     let record = record::read(&publication.folder.dir, &settings.site_id)
         .and_then(|record| Some((parse_own(record.index.as_bytes())?, record)));
-    let bytes = share.read(&[], index::NAME, index::MAX_BYTES)?;
-    let bytes = match (bytes, &record) {
+    let bytes = match (seen, &record) {
         (None, None) => return Ok(None),
         (None, Some(_)) => None,
         (Some(bytes), Some((_, record))) if bytes == record.index.as_bytes() => {
@@ -69,7 +72,7 @@ pub(super) fn before(publication: &Publication<'_>, share: &Share) -> Result<Opt
         }
         (Some(bytes), _) => Some(bytes),
     };
-    let on_share = match bytes.map(|bytes| on_share(publication, &bytes)) {
+    let on_share = match bytes.map(|bytes| on_share(publication, bytes)) {
         // It begins anew by somebody's word.
         Some(Err(_)) if publication.how.serial.is_some() => None,
         Some(other) => Some(other?),
@@ -206,32 +209,42 @@ fn share_says(publication: &Publication<'_>, share: &Share, index: Index) -> Res
     })
 }
 
-/// Ends the publication that was begun, with the bytes that were kept; None: that cannot be done any more, and as no machine
-/// saw anything of it, the next number is published in its place.
+/// What came of a publication that was begun.
+pub(super) enum End {
+    /// It is complete; the index that the share has now.
+    Completed(Vec<u8>),
+    /// That cannot be done any more, and as no machine saw anything of it, the next number is published in its place.
+    GivenUp,
+    /// Somebody else published in the meantime.
+    Overtaken,
+}
+
+/// Ends the publication that was begun, with the bytes that were kept.
 pub(super) fn complete(
     publication: &Publication<'_>,
     share: &mut Share,
     before: &Before,
     present: &BTreeSet<String>,
-) -> Result<Option<u64>> {
-    let Some(record) = &before.record else { return Ok(None) };
-    let Some(missing) = missing(publication, before, record, present) else { return Ok(None) };
+    seen: Option<&[u8]>,
+) -> Result<End> {
+    let Some(record) = &before.record else { return Ok(End::GivenUp) };
+    let Some(missing) = missing(publication, before, record, present) else { return Ok(End::GivenUp) };
     let wanted = wanted(publication, &missing);
     let packages = match Packages::find(publication.folder, share, wanted, &BTreeSet::new()) {
         Ok(packages) => packages,
         Err(Failure { message, .. }) => {
             tracing::warn!("publication {} is given up: {message}", before.previous.index.serial);
-            return Ok(None);
+            return Ok(End::GivenUp);
         }
     };
-    let at_work = AtWork::begin(publication, share)?;
+    let Some(at_work) = AtWork::begin(publication, share, seen)? else { return Ok(End::Overtaken) };
     packages.place(share)?;
     for (folder, name, text) in missing {
         share.write(&[folder], &name, text.as_bytes())?;
     }
     publication.commit(share, &record.index)?;
     at_work.end(share);
-    Ok(Some(before.previous.index.serial))
+    Ok(End::Completed(record.index.clone().into_bytes()))
 }
 
 type File = (&'static str, String, String);

@@ -269,6 +269,32 @@ pub mod fault {
         Ok(())
     }
 
+    /// The moment before the share says that somebody publishes.
+    #[cfg(not(test))]
+    pub fn before_note() {}
+
+    #[cfg(test)]
+    type Then = Box<dyn FnOnce()>;
+
+    #[cfg(test)]
+    thread_local! {
+        static THEN: std::cell::RefCell<Option<Then>> = const { std::cell::RefCell::new(None) };
+    }
+
+    /// What happens at that moment, once.
+    #[cfg(test)]
+    pub fn at_note(then: impl FnOnce() + 'static) {
+        THEN.set(Some(Box::new(then)));
+    }
+
+    /// Lets happen what a test wants to happen there.
+    #[cfg(test)]
+    pub fn before_note() {
+        if let Some(then) = THEN.take() {
+            then();
+        }
+    }
+
     #[cfg(test)]
     thread_local! {
         static LEFT: std::cell::Cell<Option<usize>> = const { std::cell::Cell::new(None) };

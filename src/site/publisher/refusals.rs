@@ -18,6 +18,8 @@ const FEW: usize = 10;
 pub struct Refusal {
     /// How many changes it is.
     pub count: usize,
+    /// It is of machines that are no more.
+    pub machines: bool,
     /// What, as a clause.
     pub words: String,
 }
@@ -45,7 +47,7 @@ pub struct Changes<'a> {
 pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
     let Changes { previous, ran, machines, gone, source, rendered, now } = changes;
     let mut all = Vec::new();
-    let mut one = |words: String| all.push(Refusal { count: 1, words });
+    let mut one = |words: String| all.push(Refusal { count: 1, machines: false, words });
     if rendered.index.epoch < previous.index.epoch {
         one(format!(
             "trust list {} is published, and the site folder's newest is {}",
@@ -91,6 +93,7 @@ pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
     if gone * FEW > machines {
         all.push(Refusal {
             count: gone,
+            machines: true,
             words: format!("{gone} of {machines} machines would be gone, more than 10 %"),
         });
     }

@@ -3,7 +3,7 @@
 
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
-use crate::host::ssh_keygen;
+use crate::host::{open, ssh_keygen};
 use crate::site::signed::block;
 use crate::site::signed::list::{Keys, TrustList};
 use crate::site::signed::signers::Role;
@@ -29,6 +29,19 @@ pub fn sign(bytes: &[u8], key: &Path, role: Role, list: &TrustList, now: Wall) -
         Failure::new(Exit::Refused, distrust.code.as_str(), message, remedy)
     })?;
     Ok(armour)
+}
+
+/// Whether there is such a key at all; only signing shows whether it can be used.
+///
+/// # Errors
+/// `not-signed`
+pub fn check(key: &Path) -> Result<()> {
+    let read = open::named(key).map_err(|e| {
+        let remedy =
+            "Name a private key, or the .pub of one that your agent or token holds; nothing was changed";
+        Failure::new(Exit::Failed, "not-signed", format!("{} cannot be read: {e}", key.display()), remedy)
+    });
+    read.map(drop)
 }
 
 /// The finished index: its text, and its signature at the end.

@@ -4,16 +4,62 @@
 use super::place::fault;
 use super::*;
 use crate::host::facts;
+use crate::site::folder::edit::Edit;
 use crate::site::folder::machines::Machine;
 use crate::site::folder::made;
 use crate::site::index::job::Word;
 use crate::site::index::target::Target;
+use crate::site::index::{JobState, policy};
+use crate::site::site_file;
 use chrono::TimeDelta;
 use std::fs;
 use std::path::Path;
 
 fn now() -> Wall {
     facts::now().trunc_subsecs(0)
+}
+
+fn wishes() -> How<'static> {
+    How {
+        key: None,
+        serial: None,
+        expect: Expect::Nothing,
+        break_lock: false,
+        dry_run: false,
+        programs: &[],
+        who: "tester".into(),
+        what: "publish".into(),
+        now: now(),
+    }
+}
+
+/// A copy of a site folder that publishes on the same share.
+struct Copy {
+    dir: tempfile::TempDir,
+}
+
+impl Copy {
+    fn of(site: &Site) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let from = site.folder().dir;
+        let entries = walkdir::WalkDir::new(&from).into_iter();
+        for entry in entries.filter_entry(|entry| entry.file_name() != "share").flatten() {
+            let to = dir.path().join("copy").join(entry.path().strip_prefix(&from).unwrap());
+            if entry.file_type().is_dir() {
+                fs::create_dir_all(to).unwrap()
+            } else {
+                assert!(fs::copy(entry.path(), to).is_ok());
+            }
+        }
+        let toml = dir.path().join("copy/site.toml");
+        let text = fs::read_to_string(&toml).unwrap();
+        fs::write(&toml, text.replace("share = \"share\"", &format!("share = {:?}", site.share()))).unwrap();
+        Self { dir }
+    }
+
+    fn folder(&self) -> Folder {
+        Folder::open(&self.dir.path().join("copy")).unwrap()
+    }
 }
 
 /// A site folder with the example, and its share.
@@ -39,17 +85,7 @@ impl Site {
     }
 
     fn publish_as(&self, how: impl FnOnce(&mut How<'_>)) -> Result<Published> {
-        let mut wishes = How {
-            key: None,
-            serial: None,
-            expect: None,
-            break_lock: false,
-            dry_run: false,
-            programs: &[],
-            who: "tester".into(),
-            what: "publish".into(),
-            now: now(),
-        };
+        let mut wishes = wishes();
         how(&mut wishes);
         publish(&self.folder(), &wishes)
     }
@@ -125,6 +161,16 @@ impl Site {
         }
         index.serial
     }
+}
+
+/// Everything in a folder, its subfolders and the bytes and times of its files.
+fn state(dir: &Path) -> BTreeMap<String, (Option<std::time::SystemTime>, Vec<u8>)> {
+    let entries = walkdir::WalkDir::new(dir).into_iter().flatten();
+    let entries = entries.map(|entry| {
+        let modified = entry.metadata().ok().and_then(|meta| meta.modified().ok());
+        (entry.path().display().to_string(), (modified, fs::read(entry.path()).unwrap_or_default()))
+    });
+    entries.collect()
 }
 
 fn code<T: std::fmt::Debug>(done: Result<T>) -> String {
@@ -250,10 +296,10 @@ fn changes_that_are_a_slip_of_the_pen_want_to_be_expected() {
         assert_eq!(failure.code, "not-expected");
         assert!(failure.message.as_str().contains(says), "{failure:?}");
         assert!(failure.remedy.as_str().contains(&format!("--expect {count}")), "{failure:?}");
-        assert_eq!(code(site.publish_as(|how| how.expect = Some(count - 1))), "not-expected");
+        assert_eq!(code(site.publish_as(|how| how.expect = Expect::Changes(count - 1))), "not-expected");
         let before = site.seen();
         assert_eq!(site.publish_as(|how| how.dry_run = true).unwrap_err().code, "not-expected");
-        site.publish_as(|how| how.expect = Some(count)).unwrap();
+        site.publish_as(|how| how.expect = Expect::Changes(count)).unwrap();
         assert_eq!(site.seen(), before + 1);
     };
     site.edit(|_, word| word.state = JobState::Active);
@@ -282,7 +328,7 @@ fn what_runs_under_an_id_never_changes() {
         job.package_sha256 = sha256.clone();
     });
     assert_eq!(code(site.publish()), "same-request-id");
-    assert_eq!(code(site.publish_as(|how| how.expect = Some(99))), "same-request-id");
+    assert_eq!(code(site.publish_as(|how| how.expect = Expect::Changes(99))), "same-request-id");
     site.edit(|job, _| job.request_id = "BP0000Z".parse().unwrap());
     site.publish().unwrap();
     assert_eq!(site.seen(), 2);
@@ -319,7 +365,7 @@ fn a_release_that_is_published_never_changes() {
         job.request_id = "BP0000Z".parse().unwrap();
         job.package_sha256 = crate::site::content::hash_bytes(text.as_bytes());
     });
-    assert_eq!(code(site.publish_as(|how| how.expect = Some(99))), "release-changed");
+    assert_eq!(code(site.publish_as(|how| how.expect = Expect::Changes(99))), "release-changed");
     // Without its files a second clone publishes what the share has already.
     let other = Site::new();
     other.publish().unwrap();
@@ -332,31 +378,8 @@ fn a_release_that_is_published_never_changes() {
 fn two_publishers_do_not_mix() {
     let site = Site::new();
     site.publish().unwrap();
-    let other = tempfile::tempdir().unwrap();
-    for entry in walkdir::WalkDir::new(site.folder().dir).into_iter().flatten() {
-        let to = other.path().join("copy").join(entry.path().strip_prefix(site.folder().dir).unwrap());
-        if entry.file_type().is_dir() {
-            fs::create_dir_all(to).unwrap()
-        } else {
-            assert!(fs::copy(entry.path(), to).is_ok());
-        }
-    }
-    // The copy publishes on the first one's share.
-    let toml = other.path().join("copy/site.toml");
-    let text = fs::read_to_string(&toml).unwrap();
-    fs::write(&toml, text.replace("share = \"share\"", &format!("share = {:?}", site.share()))).unwrap();
-    let copy = Folder::open(&other.path().join("copy")).unwrap();
-    let how = How {
-        key: None,
-        serial: None,
-        expect: None,
-        break_lock: false,
-        dry_run: false,
-        programs: &[],
-        who: "other".into(),
-        what: "publish".into(),
-        now: now(),
-    };
+    let copy = Copy::of(&site);
+    let (copy, how) = (copy.folder(), wishes());
     let (mut job, word) = copy.read(&[]).unwrap().jobs.into_values().next().unwrap();
     job.spread = Some(std::time::Duration::from_secs(5));
     copy.write_job(&job, &word).unwrap();
@@ -380,6 +403,96 @@ fn two_publishers_do_not_mix() {
 }
 
 #[test]
+fn whoever_is_overtaken_while_he_reads_thinks_again() {
+    let site = Site::new();
+    site.machines(0..40);
+    site.publish().unwrap();
+    let copy = Copy::of(&site);
+    // The second publishes after the first has read the share and before it says so.
+    let (overtaking, there) = (copy.folder(), copy.folder());
+    site.edit(|job, _| job.spread = Some(std::time::Duration::from_secs(6)));
+    fault::at_note(move || {
+        let (mut job, word) = overtaking.read(&[]).unwrap().jobs.into_values().next().unwrap();
+        job.spread = Some(std::time::Duration::from_secs(5));
+        overtaking.write_job(&job, &word).unwrap();
+        assert_eq!(publish(&overtaking, &wishes()).unwrap().index.serial, 2);
+    });
+    let published = site.publish().unwrap();
+    assert_eq!((published.index.serial, site.seen()), (3, 3), "{published:?}");
+    // What the other one did is judged, too: here it cancels the job.
+    site.edit(|job, _| job.spread = Some(std::time::Duration::from_secs(7)));
+    fault::at_note(move || {
+        let (job, _) = there.read(&[]).unwrap().jobs.into_values().next().unwrap();
+        let word = Word { state: JobState::Cancelled, since: Some(now()), ..Word::default() };
+        there.write_job(&job, &word).unwrap();
+        publish(&there, &wishes()).unwrap();
+    });
+    assert_eq!(code(site.publish()), "not-expected");
+    assert_eq!(site.seen(), 4);
+    assert!(!site.share().join(PUBLISHING).exists());
+    // A publication that was begun and is overtaken is not completed over the newer one.
+    site.edit(|_, word| word.state = JobState::Cancelled);
+    site.machines(0..41);
+    fault::die_at(Some(1));
+    assert_eq!(code(site.publish()), "killed");
+    fault::die_at(None);
+    fs::remove_file(site.share().join(PUBLISHING)).unwrap();
+    let there = copy.folder();
+    fault::at_note(move || {
+        let machines = (0..42).map(|n| format!("BP0{n:05}").parse().unwrap());
+        there.write_machines(&machines.map(|id| (id, Machine::new(id))).collect()).unwrap();
+        publish(&there, &wishes()).unwrap();
+    });
+    let failure = site.publish().unwrap_err();
+    assert_eq!(failure.code, "other-publisher", "{failure:?}");
+}
+
+#[test]
+fn what_is_only_thought_about_changes_nothing_anywhere() {
+    let site = Site::new();
+    site.publish().unwrap();
+    let source = site.folder().read(&[]).unwrap();
+    let (job, word) = site.job();
+    let before = state(site.dir.path());
+    let edits = [
+        Edit::job(&job, Word { state: JobState::Cancelled, since: Some(now()), ..word }),
+        Edit::Policy(
+            "all".into(),
+            policy::Rules { spread: Some(std::time::Duration::from_secs(9)), ..Default::default() },
+        ),
+        Edit::Machines(
+            (0..3).map(|n| format!("BP0{n:05}").parse().unwrap()).map(|id| (id, Machine::new(id))).collect(),
+        ),
+    ];
+    for edit in edits {
+        let how = How { expect: Expect::Removed(1), ..wishes() };
+        let thought = would(&site.folder(), &edit.applied(&source), &how).unwrap();
+        assert_eq!(state(site.dir.path()), before, "{edit:?}");
+        // What comes of it is the same.
+        let copy = Copy::of(&site);
+        edit.write(&copy.folder()).unwrap();
+        let how = How { dry_run: true, ..how };
+        let done = publish(&copy.folder(), &how).unwrap();
+        assert_eq!((done.index, done.written), (thought.index, thought.written), "{edit:?}");
+    }
+}
+
+#[test]
+fn a_number_of_machines_lets_nothing_else_pass() {
+    let site = Site::new();
+    site.machines(0..40);
+    site.publish().unwrap();
+    site.machines(0..30);
+    assert_eq!(code(site.publish_as(|how| how.expect = Expect::Removed(9))), "not-expected");
+    fs::remove_file(site.folder().job_path("BP0000AA".parse().unwrap())).unwrap();
+    let failure = site.publish_as(|how| how.expect = Expect::Removed(99)).unwrap_err();
+    assert_eq!(failure.code, "not-expected");
+    assert!(failure.remedy.as_str().contains("pcm site publish --expect 11"), "{failure:?}");
+    assert_eq!(code(site.publish_as(|how| how.expect = Expect::Nothing)), "not-expected");
+    site.publish_as(|how| how.expect = Expect::Changes(11)).unwrap();
+}
+
+#[test]
 fn a_share_that_is_filled_by_hand_or_anothers_is_not_taken_over() {
     let site = Site::new();
     fs::create_dir_all(site.share().join("pcmins.box")).unwrap();
@@ -389,7 +502,7 @@ fn a_share_that_is_filled_by_hand_or_anothers_is_not_taken_over() {
     fs::write(site.share().join(site_file::NAME), "format = 1\nsite = \"BP1\"\nname = \"x\"\n").unwrap();
     assert_eq!(code(site.publish()), "other-site");
     fs::write(site.share().join(site_file::NAME), "format = 1\nsite = \"BP0\"\nname = \"x\"\n").unwrap();
-    site.publish_as(|how| how.expect = Some(1)).unwrap();
+    site.publish_as(|how| how.expect = Expect::Changes(1)).unwrap();
     assert_eq!(site.seen(), 1);
     let foreign = fs::read_to_string(site.share().join(index::NAME)).unwrap();
     let foreign = foreign.replace(site.folder().settings.site_id.as_str(), "abcdefgh12345678");

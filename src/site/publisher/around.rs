@@ -1,0 +1,102 @@
+//! What stands around the parts of a publication: the file that marks the share, trust lists, the folders of the machines, and
+//! the index, which comes last.
+
+use super::place::Share;
+use super::{Expect, Publication};
+use crate::error::{Exit, Failure, Result};
+use crate::site::instruction::render::{line, quoted};
+use crate::site::signed::list::TrustList;
+use crate::site::{index, report, share, signed, site_file};
+use std::collections::BTreeSet;
+
+impl Publication<'_> {
+    /// Whether the share says already that it is this site's and under an index.
+    pub(super) fn site_file(&self, share: &Share) -> Result<bool> {
+        let Some(bytes) = share.read(&[], site_file::NAME, site_file::MAX_BYTES)? else { return Ok(false) };
+        let site = site_file::parse_any(&bytes, site_file::NAME).map_err(|problems| {
+            let words = problems.first().map(|p| p.message.to_string()).unwrap_or_default();
+            let message = format!("{} of the share cannot be read: {words}", site_file::NAME);
+            self.refuse(
+                "other-site",
+                &message,
+                "Name another share, or remove that file if it is this site's",
+            )
+        })?;
+        if site.site != self.folder.settings.site {
+            let message =
+                format!("the share is of site {}, and this is site {}", site.site, self.folder.settings.site);
+            return Err(self.refuse("other-site", &message, "Correct `share` in site.toml"));
+        }
+        if bytes == self.site_text().as_bytes() {
+            return Ok(true);
+        }
+        let indexed = share.read(&[], index::NAME, index::MAX_BYTES)?.is_some();
+        let by_hand = share.names(share::INS_FOLDER)?;
+        let by_hand = by_hand.iter().filter(|name| name.to_ascii_uppercase().ends_with(".INS")).count();
+        let expected = match self.how.expect {
+            Expect::Changes(n) => n,
+            Expect::Removed(_) | Expect::Nothing => 0,
+        };
+        if !indexed && expected < by_hand {
+            let message = format!(
+                "{} is filled by hand: {by_hand} instruction files would never be read again",
+                share.root().path().display()
+            );
+            let remedy = format!("Send their requests as jobs, then pcm site publish --expect {by_hand}");
+            return Err(self.refuse("hand-made", &message, &remedy));
+        }
+        Ok(false)
+    }
+
+    fn site_text(&self) -> String {
+        let settings = &self.folder.settings;
+        let mut text = String::from("format = 2\n");
+        line(&mut text, "site", &quoted(settings.site.as_str()));
+        line(&mut text, "name", &quoted(settings.name.as_str()));
+        if let Some(contact) = &settings.contact {
+            line(&mut text, "contact", &quoted(contact.as_str()));
+        }
+        text
+    }
+
+    /// Everything that comes after the parts: trust lists, the folders of the machines, the site file, and the index.
+    pub(super) fn commit(&self, share: &mut Share, finished: &str) -> Result<()> {
+        for (name, bytes) in self.lists(share)? {
+            share.write(&[signed::list::FOLDER], &name, &bytes)?;
+        }
+        for folder in [report::FOLDER, report::RESULTS] {
+            share.make_folder(folder)?;
+        }
+        let text = self.site_text();
+        let there = share.read(&[], site_file::NAME, site_file::MAX_BYTES)?;
+        if there.as_deref() != Some(text.as_bytes()) {
+            share.write(&[], site_file::NAME, text.as_bytes())?;
+        }
+        share.commit(index::NAME, finished.as_bytes())
+    }
+
+    /// The trust lists of the folder that the share does not have.
+    pub(super) fn lists(&self, share: &Share) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut lists = Vec::new();
+        let Some(newest) = self.list else { return Ok(lists) };
+        let there: BTreeSet<String> = share.names(signed::list::FOLDER)?.into_iter().collect();
+        for version in 1..=newest.version {
+            let name = TrustList::file_name(version);
+            if there.contains(&name) {
+                continue;
+            }
+            let path = self.folder.trust().list_path(version);
+            let bytes = crate::host::open::open_bounded(&path, signed::list::MAX_BYTES).map_err(|e| {
+                let message = format!("{} cannot be read: {e}", path.display());
+                Failure::new(
+                    Exit::Failed,
+                    "malformed",
+                    message,
+                    "Put it back from a backup or your repository",
+                )
+            })?;
+            lists.push((name, bytes));
+        }
+        Ok(lists)
+    }
+}

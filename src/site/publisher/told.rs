@@ -1,0 +1,64 @@
+//! What is told of a publication: to whoever published, and in the log of the site folder.
+
+use super::begun::Before;
+use super::packages::Packages;
+use super::render::{MEMBERS, Rendered};
+use super::{LOG, Publication, Published};
+use crate::site::ids::JobId;
+use crate::site::index::policy;
+use std::collections::BTreeSet;
+
+impl Publication<'_> {
+    pub(super) fn published(
+        &self,
+        rendered: &Rendered,
+        before: Option<&Before>,
+        packages: &Packages,
+        gone: usize,
+    ) -> Published {
+        let old = before.map(|before| &before.previous.index);
+        let new =
+            |folder: &str| rendered.files.iter().filter(|file| file.new && file.folder == folder).count();
+        let here: BTreeSet<JobId> = rendered.index.jobs.iter().map(|job| job.job_id).collect();
+        let withdrawn = old.into_iter().flat_map(|index| &index.jobs).map(|job| job.job_id);
+        Published {
+            index: rendered.index.clone(),
+            jobs: rendered.changed_jobs(old),
+            packages: packages.new_ones(),
+            policies: new(policy::FOLDER),
+            parts: new(MEMBERS),
+            machines: self.source.machines.len(),
+            gone,
+            withdrawn: withdrawn.filter(|id| !here.contains(id)).collect(),
+            written: Vec::new(),
+            completed: self.completed.get(),
+            nothing: false,
+            signed: self.how.key.is_some(),
+            faults: packages.faults.clone(),
+        }
+    }
+
+    /// A line of the log. What was published is published, whether it can be written or not.
+    pub(super) fn log(&self, published: &Published) {
+        use std::io::Write as _;
+        let jobs: Vec<String> = published.jobs.iter().map(ToString::to_string).collect();
+        let key =
+            self.how.key.as_ref().map_or_else(|| "unsigned".to_owned(), |key| key.display().to_string());
+        let text = format!(
+            "{} {}.{} {} [{key}] {}: {} machines; jobs {}; {} files\n",
+            self.how.now.format("%Y-%m-%dT%H:%M:%SZ"),
+            published.index.epoch,
+            published.index.serial,
+            self.how.who,
+            self.how.what,
+            published.machines,
+            if jobs.is_empty() { "-".to_owned() } else { jobs.join(" ") },
+            published.written.len(),
+        );
+        let path = self.folder.dir.join(LOG);
+        let file = std::fs::File::options().create(true).append(true).open(&path);
+        if let Err(e) = file.and_then(|mut file| file.write_all(text.as_bytes())) {
+            tracing::warn!("{}: {e}", path.display());
+        }
+    }
+}
