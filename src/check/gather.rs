@@ -17,7 +17,7 @@ use crate::host::account::{self, Account};
 use crate::host::perms;
 use crate::host::{facts, lock, process, programs, sessions, supervisor};
 use crate::site::index;
-use crate::site::indexed::compose::{Asked, compose};
+use crate::site::indexed::compose::{Asked, NO_IDS, compose};
 use crate::site::indexed::read::AtHand;
 use crate::site::indexed::{store, verify};
 use crate::site::instruction::InstructionFile;
@@ -197,7 +197,7 @@ fn indexed(subject: &Subject, look: &Look) -> Option<Indexed> {
     let index = index::parse(verify::signed_bytes(&found.bytes), index::NAME).ok()?;
     let machine = subject.config.machine?;
     let defaults = &subject.config.request_defaults();
-    let asked = Asked { machine, defaults, trusted: None, before: None };
+    let asked = Asked { machine, defaults, trusted: None, before: None, ids: &NO_IDS };
     let composed = compose(&index, &asked, &mut AtHand { parts: &brought.parts, brought: Some(brought) });
     Some(Indexed {
         epoch: index.epoch,

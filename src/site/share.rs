@@ -5,7 +5,7 @@
 use super::content::hash_bytes;
 use super::ids::{MachineId, PackageId};
 use super::index;
-use super::indexed::compose::{Asked, compose};
+use super::indexed::compose::{Asked, NO_IDS, compose};
 use super::indexed::parts::{Brought, Parts};
 use super::indexed::read::FromShare;
 use super::indexed::{InForce, store, verify};
@@ -384,8 +384,13 @@ fn look_at_index(
             }
         };
         let mut source = FromShare::new(root, held, looking.patience);
-        let asked =
-            Asked { machine, defaults: looking.defaults, trusted: looking.trusted.as_ref(), before: None };
+        let asked = Asked {
+            machine,
+            defaults: looking.defaults,
+            trusted: looking.trusted.as_ref(),
+            before: None,
+            ids: &NO_IDS,
+        };
         let composed = compose(&index, &asked, &mut source);
         let sha256 = hash_bytes(verify::signed_bytes(&bytes));
         let signed =

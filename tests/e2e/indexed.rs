@@ -742,6 +742,36 @@ fn a_publisher_cannot_change_what_a_package_runs_nor_how() {
 }
 
 #[test]
+fn two_jobs_with_one_request_are_both_refused_also_where_the_file_of_one_cannot_be_read() {
+    let mut share = Indexed::by_permissions();
+    let job = share.job();
+    let twin = share.other().set("request_id", format!("\"{ID}\""));
+    share.publish(&[job.clone(), twin.clone()]);
+    assert_eq!((share.polled(JOB), share.polled(OTHER_JOB)), ("duplicate".into(), "duplicate".into()));
+    // Every poll of this test is a restart.
+    share.publish(&[job.clone(), twin.clone().revision(2)]);
+    fs::remove_file(share.site.share().join("jobs/BP0000AB.2.toml")).unwrap();
+    assert_eq!((share.polled(JOB), share.polled(OTHER_JOB)), ("duplicate".into(), "malformed".into()));
+    let list = share.site.json(&["list", "--all"]);
+    let both = list["requests"].as_array().unwrap().iter().filter(|r| r["request_id"] == ID);
+    assert!(
+        both.clone().count() == 2 && both.clone().all(|r| r["problems"].to_string().contains("duplicate")),
+        "{list}"
+    );
+    let service = share.site.service();
+    wait_for("it looked", || share.site.log().contains("Packages before filter: 2"));
+    assert_eq!(share.site.state_of(ID), "rejected");
+    service.kill();
+    // It was never read, and says nothing that this pcm understands but whose request it is.
+    let newer = Job { id: "BP0000AC".into(), ..twin.set("job_id", "\"BP0000AC\"").set("tomorrow", "1") };
+    share.publish(&[job.clone(), newer]);
+    assert_eq!((share.polled(JOB), share.polled("BP0000AC")), ("duplicate".into(), "malformed".into()));
+    share.publish(&[job]);
+    assert_eq!(share.polled(JOB), "good");
+    assert_eq!(share.site.ran("ran"), 0);
+}
+
+#[test]
 fn a_release_below_one_that_ran_does_not_run() {
     let mut share = Indexed::by_permissions();
     let hash = share.package(2, "");

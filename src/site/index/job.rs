@@ -199,6 +199,11 @@ pub fn parse(bytes: &[u8], job: JobId, file: &str, programs: &[String]) -> Resul
     })
 }
 
+/// The request of a job that is not understood, where it says one.
+pub fn request_of(text: &str) -> Option<RequestId> {
+    text.parse::<toml::Table>().ok()?.get("request_id")?.as_str()?.parse().ok()
+}
+
 /// Reads the job of this id in a site folder: its revision is the publication's, and 0 here.
 ///
 /// # Errors

@@ -1,32 +1,28 @@
 //! From an index and its parts to requests (SITE.md 2): each job, compared with its package field by field. Pure: the
 //! share's reader and the service walk the same way, one to see what is missing, the other to decide.
 
+use super::delivered::{add, delivery, request, same};
 use super::verify;
 use super::{Aim, Delivery, GroupRules, InForce, Membership, aim};
-use crate::clock::When;
-use crate::site::expression::Expression;
 use crate::site::ids::{JobId, MachineId, PackageId, RequestId};
-use crate::site::index::job::{self, Job, Needed};
+use crate::site::index::job::{self, Job};
 use crate::site::index::members::{self, Member};
 use crate::site::index::policy::{self, Policy, Rules};
 use crate::site::index::{Index, IndexedJob, IndexedPolicy, JobState};
 use crate::site::instruction::parse::Defaults;
 use crate::site::instruction::{ContentHash, Entry, InstructionFile, Rejected, Request};
-use crate::site::package::{self, Package, PackageCommand};
+use crate::site::package::{self, Package};
 use crate::site::signed::Distrust;
 use crate::site::signed::published::{SIGNATURE, Vouched};
 use crate::site::signed::store::Trusted;
 use crate::terms::{Code, Problem};
 use crate::text::SafeText;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 /// The folder of the list of machines.
 const MEMBERS: &str = "members";
 /// The largest signature, in bytes.
 const MAX_SIGNATURE: u64 = 4 << 10;
-/// How long a package may run that does not say it (FORMATS.md 3).
-const USUAL_RUN: Duration = Duration::from_secs(2 * 3_600);
 const MALFORMED: &str = "malformed";
 
 /// A part, as the index or another part names it.
@@ -75,7 +71,13 @@ pub struct Asked<'a> {
     pub trusted: Option<&'a Trusted>,
     /// What was in force before.
     pub before: Option<(&'a InstructionFile, &'a InForce)>,
+    /// The requests of jobs as far as they were ever read here: a job whose file cannot be read any more has its id all the
+    /// same.
+    pub ids: &'a BTreeMap<JobId, RequestId>,
 }
+
+/// Nothing is known of before.
+pub static NO_IDS: BTreeMap<JobId, RequestId> = BTreeMap::new();
 
 /// What an index comes to.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,6 +90,8 @@ pub struct Composed {
     pub packages: BTreeMap<RequestId, Result<Vouched, Distrust>>,
     /// Every part that is still needed.
     pub named: BTreeSet<ContentHash>,
+    /// The requests of its jobs, as far as they are known.
+    pub ids: BTreeMap<JobId, RequestId>,
 }
 
 /// Makes requests of an index that is believed.
@@ -107,17 +111,27 @@ pub fn compose(index: &Index, asked: &Asked<'_>, source: &mut dyn Source) -> Com
     for named in &index.jobs {
         jobs.push((named, walk.job(named)));
     }
-    let mut ids: BTreeMap<RequestId, Vec<JobId>> = BTreeMap::new();
-    for (_, job) in &jobs {
-        if let Ok(job) = job {
-            ids.entry(job.request_id).or_default().push(job.job_id);
-        }
+    // Also of those that cannot be read: a request belongs to one job, whatever becomes of its file.
+    let id_of = |(named, job): &(&IndexedJob, Result<Job, Rejected>)| {
+        let id = job.as_ref().map_or_else(|rejected| rejected.request_id, |job| Some(job.request_id));
+        Some((named.job_id, id?))
+    };
+    let ids: BTreeMap<JobId, RequestId> = jobs.iter().filter_map(id_of).collect();
+    let mut owners: BTreeMap<RequestId, Vec<JobId>> = BTreeMap::new();
+    for (job, id) in &ids {
+        owners.entry(*id).or_default().push(*job);
     }
+    let twin = |job: JobId, id: RequestId| owners.get(&id)?.iter().copied().find(|other| *other != job);
     let (mut requests, mut elsewhere, mut deliveries) = (Vec::new(), Vec::new(), BTreeMap::new());
     for (named, job) in jobs {
         let job = match job {
             Ok(job) => job,
-            Err(rejected) => {
+            Err(mut rejected) => {
+                if let Some(id) = rejected.request_id
+                    && let Some(other) = twin(named.job_id, id)
+                {
+                    rejected.problems.push(duplicate(named, id, other));
+                }
                 requests.push(Entry::Rejected(rejected));
                 continue;
             }
@@ -126,10 +140,9 @@ pub fn compose(index: &Index, asked: &Asked<'_>, source: &mut dyn Source) -> Com
             Aim::Here(_) | Aim::Unknown(_) => true,
             Aim::Excluded(_) | Aim::Others | Aim::NotListed => false,
         };
-        let others = ids.get(&job.request_id).into_iter().flatten().filter(|id| **id != job.job_id);
-        if let Some(other) = others.copied().next() {
+        if let Some(other) = twin(job.job_id, job.request_id) {
             if here {
-                requests.push(Entry::Rejected(duplicate(&job, other)));
+                requests.push(Entry::Rejected(rejected(&job, duplicate(named, job.request_id, other))));
             }
             continue;
         }
@@ -165,12 +178,13 @@ pub fn compose(index: &Index, asked: &Asked<'_>, source: &mut dyn Source) -> Com
         index: InForce { epoch: index.epoch, member, deliveries, elsewhere, policies, cancelled },
         packages,
         named,
+        ids,
     }
 }
 
-fn duplicate(job: &Job, other: JobId) -> Rejected {
-    let message = format!("{} is the request of job {other}, too: both are refused", job.request_id);
-    rejected(job, Problem::of_file(Code::Duplicate.as_str(), file_of(job.job_id, job.revision), message))
+fn duplicate(named: &IndexedJob, id: RequestId, other: JobId) -> Problem {
+    let message = format!("{id} is the request of job {other}, too: both are refused");
+    Problem::of_file(Code::Duplicate.as_str(), file_of(named.job_id, named.revision), message)
 }
 
 fn rejected(job: &Job, problem: Problem) -> Rejected {
@@ -318,7 +332,10 @@ impl Walk<'_, '_> {
         let job = job::parse(text.as_bytes(), named.job_id, &file, &self.asked.defaults.programs);
         let job = match job {
             Ok(job) => job,
-            Err(problems) => return Err(self.unread(named.job_id, problems)),
+            Err(problems) => {
+                let unread = self.unread(named.job_id, problems);
+                return Err(Rejected { request_id: job::request_of(&text).or(unread.request_id), ..unread });
+            }
         };
         let differs =
             [("site_id", job.site_id != self.index.site_id), ("revision", job.revision != named.revision)];
@@ -331,6 +348,7 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// A job whose file cannot be had or understood.
     fn unread(&self, job: JobId, problems: Vec<Problem>) -> Rejected {
         Rejected { problems, ..self.known_before(job) }
     }
@@ -351,7 +369,9 @@ impl Walk<'_, '_> {
             }
             Entry::Good(_) | Entry::Rejected(_) => None,
         });
-        Rejected { job_id: Some(job), ..before.next().unwrap_or_default() }
+        let before = before.next().unwrap_or_default();
+        let request_id = before.request_id.or_else(|| self.asked.ids.get(&job).copied());
+        Rejected { job_id: Some(job), request_id, ..before }
     }
 
     /// A job for this machine, compared with its package.
@@ -422,127 +442,5 @@ impl Walk<'_, '_> {
         let package = verify::package(&text, (job.package_id, job.release), programs, trusted).map_err(of)?;
         let vouched = signer.map(|signer| Vouched { release: job.release, signer });
         Ok((package, vouched))
-    }
-}
-
-/// What only the package says of a command.
-struct More {
-    bound: Option<Expression>,
-    needs: Vec<Needed>,
-}
-
-/// Whether a job says the same as its package wherever only the package may choose.
-fn same(job: &Job, package: &Package) -> Result<More, Distrust> {
-    let mismatch = |what: &str| {
-        let (id, release) = (job.package_id, job.release);
-        let why = format!("{what} of job {} is not what release {release} of {id} says", job.job_id);
-        Distrust::new(Code::PackageMismatch, why)
-    };
-    let command = package.commands.iter().find(|command| command.name == job.command);
-    let command: &PackageCommand = command.ok_or_else(|| mismatch("command"))?;
-    let (own, how) = (&job.how, &command.how);
-    let equal = [
-        ("package", package.name == job.package),
-        ("version", package.version.clone().unwrap_or_default() == job.version),
-        ("command_line", command.command_line == job.command_line),
-        ("content_sha256", package.content_sha256 == job.content_sha256),
-        ("automated", how.automated == own.automated),
-        ("background", how.background == own.background),
-        ("platforms", how.platforms == own.platforms),
-        ("run_when", how.run_when == own.run_when),
-        ("max_run_time", how.max_run_time.unwrap_or(USUAL_RUN) == own.max_run_time.unwrap_or(USUAL_RUN)),
-        ("restarts", how.restarts == own.restarts),
-        (
-            "disk_space",
-            how.disk_space.filter(|bytes| *bytes > 0) == own.disk_space.filter(|bytes| *bytes > 0),
-        ),
-        ("exit_codes", how.exit_codes == own.exit_codes),
-        ("removes", command.removes == job.removes),
-    ];
-    if let Some((what, _)) = equal.iter().find(|(_, equal)| !equal) {
-        return Err(mismatch(what));
-    }
-    // A bound that cannot be read must not be as good as none.
-    let unread = |what: &str, why: String| {
-        Distrust::new(
-            Code::PackageMismatch,
-            format!("{what} of release {} of {}: {why}", job.release, job.package_id),
-        )
-    };
-    let bound = command.bound.as_ref().map(|text| Expression::parse(text.as_str())).transpose();
-    let bound = bound.map_err(|e| unread("where", e.to_string()))?;
-    let needs: Result<Vec<Needed>, String> =
-        command.depends_on.iter().map(|text| text.as_str().parse()).collect();
-    Ok(More { bound, needs: needs.map_err(|e| unread("depends_on", e))? })
-}
-
-fn request(index: &Index, named: &IndexedJob, job: &Job) -> Request {
-    Request {
-        request_id: job.request_id,
-        job_id: job.job_id,
-        package_id: job.package_id,
-        package: job.package.clone(),
-        command: job.command.clone(),
-        command_line: job.command_line.clone(),
-        automated: job.how.automated,
-        background: job.how.background,
-        offer_after: job.times.offer.unwrap_or(When::Instant(index.issued)),
-        mandatory_after: job.times.mandatory,
-        expire_after: job.times.expire,
-        platforms: job.how.platforms.clone(),
-        run_when: job.how.run_when,
-        max_run_time: job.how.max_run_time.unwrap_or(USUAL_RUN),
-        restarts: job.how.restarts,
-        // Only the machine says whether it may run outside of windows, and this one does not.
-        ignore_windows: false,
-        disk_space: job.how.disk_space.filter(|bytes| *bytes > 0),
-        depends_on: job.depends_on.iter().filter_map(request_needed).collect(),
-        suspended: named.state == JobState::Suspended,
-        content_sha256: job.content_sha256.clone(),
-        exit_codes: job.how.exit_codes.clone(),
-        line: 0,
-    }
-}
-
-fn request_needed(needed: &Needed) -> Option<RequestId> {
-    match needed {
-        Needed::Request(id) => Some(*id),
-        Needed::Package(_) => None,
-    }
-}
-
-fn delivery(
-    named: &IndexedJob,
-    job: &Job,
-    bound: Option<Expression>,
-    distrust: Option<Distrust>,
-) -> Delivery {
-    let packages = job.depends_on.iter().filter_map(|needed| match needed {
-        Needed::Package(id) => Some(*id),
-        Needed::Request(_) => None,
-    });
-    Delivery {
-        job_id: job.job_id,
-        revision: named.revision,
-        release: job.release,
-        state: named.state,
-        percent: named.percent,
-        reason: named.reason.clone(),
-        targets: job.targets.clone(),
-        exclude: job.exclude.clone(),
-        condition: job.condition.clone(),
-        bound,
-        packages: packages.collect(),
-        supersedes: job.supersedes.clone(),
-        spread: job.spread,
-        distrust,
-    }
-}
-
-fn add(needed: Needed, request: &mut Request, delivery: &mut Delivery) {
-    match needed {
-        Needed::Request(id) if !request.depends_on.contains(&id) => request.depends_on.push(id),
-        Needed::Package(id) if !delivery.packages.contains(&id) => delivery.packages.push(id),
-        Needed::Request(_) | Needed::Package(_) => {}
     }
 }

@@ -6,6 +6,7 @@
 //! and nothing else.
 
 pub mod compose;
+mod delivered;
 pub mod parts;
 pub mod read;
 pub mod store;

@@ -1,26 +1,36 @@
 //! The parts of an index that a machine has got: texts, each known by its hash. They are read from a share once and kept in
 //! one file beside the index. Packages' signatures stand with them: a signature may be made anew over the same bytes, so it
-//! is known by what it signs.
+//! is known by what it signs. Beside them stands which job has which request: a job whose newest file cannot be read is known
+//! by it.
 
 use crate::site::content::hash_bytes;
+use crate::site::ids::{JobId, RequestId};
 use crate::site::instruction::ContentHash;
+use crate::site::signed::signature::MAX_ARMOUR;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-/// The most bytes of all parts together: they are read, kept and verified again and again.
-pub const MAX_TOTAL: usize = 8 << 20;
-/// The most of one file that holds them.
-pub const MAX_FILE: u64 = (MAX_TOTAL as u64) * 2;
+/// The most bytes of all parts together, as they are kept in a file: they are read, kept and verified again and again.
+/// What is written is never more than what is read back.
+pub const MAX_FILE: u64 = 32 << 20;
+/// The most of it that one look brings: it comes as one message, in which some characters take six bytes.
+const MAX_BROUGHT: u64 = 8 << 20;
+/// Before each of them: its kind, its hash, its length.
+const MAX_HEAD: u64 = 100;
 const PART: &str = "part";
 const SIGNATURE: &str = "signature";
+const IDS: &str = "ids";
 
 /// What was got of an index.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parts {
     texts: BTreeMap<ContentHash, String>,
     signatures: BTreeMap<ContentHash, String>,
+    /// The requests of jobs, as far as their files were ever read. Whoever decides says so: it crosses to nobody.
+    #[serde(skip)]
+    pub ids: BTreeMap<JobId, RequestId>,
 }
 
 /// What a look brought beside the index: new parts, and why others could not be had.
@@ -43,17 +53,23 @@ impl Parts {
         self.signatures.get(of).map(String::as_str)
     }
 
-    /// Takes a text in, if there is room for it and it is what has this hash.
+    /// Takes in a text that a look brings, if there is room for it and it is what has this hash.
     ///
     /// # Errors
     /// Why not.
     pub fn put(&mut self, hash: &ContentHash, bytes: Vec<u8>) -> Result<(), SafeText> {
+        if self.size() + MAX_HEAD + bytes.len() as u64 > MAX_BROUGHT {
+            let most = crate::text::bytes(MAX_BROUGHT);
+            return Err(SafeText::new(&format!(
+                "one look brings {most} at most, and the next one goes on with it"
+            )));
+        }
+        self.take(hash, bytes)
+    }
+
+    fn take(&mut self, hash: &ContentHash, bytes: Vec<u8>) -> Result<(), SafeText> {
         if hash_bytes(&bytes) != *hash {
             return Err("its bytes are not those that the index names".into());
-        }
-        if self.bytes() + bytes.len() > MAX_TOTAL {
-            let most = crate::text::bytes(MAX_TOTAL as u64);
-            return Err(SafeText::new(&format!("the parts of this index take more than {most} together")));
         }
         let text = String::from_utf8(bytes).map_err(|_| SafeText::new("it is not UTF-8"))?;
         self.texts.insert(hash.clone(), text);
@@ -65,10 +81,31 @@ impl Parts {
         self.signatures.insert(of.clone(), armour);
     }
 
-    /// Takes over what others hold; a newer signature replaces an older one.
+    /// Takes over what a look brought, as far as it is what it says: another process has read it. A newer signature replaces
+    /// an older one.
     pub fn add(&mut self, others: Parts) {
-        self.texts.extend(others.texts);
-        self.signatures.extend(others.signatures);
+        for (hash, text) in others.texts {
+            // What it is not is as if it were not there.
+            drop(self.take(&hash, text.into_bytes()));
+        }
+        let whole = |(_, armour): &(ContentHash, String)| armour.len() <= MAX_ARMOUR;
+        self.signatures.extend(others.signatures.into_iter().filter(whole));
+    }
+
+    /// Lets go of texts as long as all of them together are more than may be kept; those.
+    pub fn fit(&mut self) -> Vec<ContentHash> {
+        let mut gone = Vec::new();
+        let mut size = self.size();
+        while size > MAX_FILE
+            && let Some((hash, text)) = self.texts.pop_last()
+        {
+            size -= MAX_HEAD + text.len() as u64;
+            if let Some(signature) = self.signatures.remove(&hash) {
+                size -= MAX_HEAD + signature.len() as u64;
+            }
+            gone.push(hash);
+        }
+        gone
     }
 
     /// Lets go of what nothing names any more.
@@ -77,20 +114,34 @@ impl Parts {
         self.signatures.retain(|hash, _| named.contains(hash));
     }
 
-    fn bytes(&self) -> usize {
-        self.texts.values().map(String::len).sum()
+    /// As much as a file of them takes, or more.
+    fn size(&self) -> u64 {
+        let ids = MAX_HEAD + self.ids.len() as u64 * MAX_HEAD;
+        self.texts
+            .values()
+            .chain(self.signatures.values())
+            .map(|text| MAX_HEAD + text.len() as u64)
+            .sum::<u64>()
+            + ids
     }
 
     /// As they are kept in a file.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = String::new();
+        let mut one = |kind: &str, hash: &ContentHash, text: &str| {
+            // Writing into a String cannot fail.
+            let _ = writeln!(out, "{kind} {} {}", hash.as_str(), text.len());
+            out.push_str(text);
+            out.push('\n');
+        };
         for (kind, all) in [(PART, &self.texts), (SIGNATURE, &self.signatures)] {
             for (hash, text) in all {
-                // Writing into a String cannot fail.
-                let _ = writeln!(out, "{kind} {} {}", hash.as_str(), text.len());
-                out.push_str(text);
-                out.push('\n');
+                one(kind, hash, text);
             }
+        }
+        if !self.ids.is_empty() {
+            let ids: String = self.ids.iter().map(|(job, request)| format!("{job} {request}\n")).collect();
+            one(IDS, &hash_bytes(ids.as_bytes()), &ids);
         }
         out.into_bytes()
     }
@@ -103,8 +154,16 @@ impl Parts {
             rest = after;
             match kind {
                 // Of the wrong bytes, or too much: as if it were not there.
-                PART => drop(parts.put(&hash, text.as_bytes().to_vec())),
+                PART => drop(parts.take(&hash, text.as_bytes().to_vec())),
                 SIGNATURE => parts.put_signature(&hash, text.to_owned()),
+                IDS if hash_bytes(text.as_bytes()) == hash => {
+                    let pair = |line: &str| {
+                        let (job, request) = line.split_once(' ')?;
+                        Some((job.parse().ok()?, request.parse().ok()?))
+                    };
+                    parts.ids = text.lines().filter_map(pair).collect();
+                }
+                IDS => {}
                 _ => break,
             }
         }
@@ -143,12 +202,37 @@ mod tests {
         let hash = hash_bytes(b"one");
         assert!(all.put(&hash, b"two".to_vec()).unwrap_err().as_str().contains("not those"));
         assert!(all.put(&hash_bytes(b"\xff"), b"\xff".to_vec()).unwrap_err().as_str().contains("UTF-8"));
-        let big = vec![b'x'; MAX_TOTAL];
+        let big = vec![b'x'; MAX_BROUGHT as usize - 500];
         all.put(&hash_bytes(&big), big.clone()).unwrap();
-        assert!(all.put(&hash, b"one".to_vec()).unwrap_err().as_str().contains("together"));
+        assert!(all.put(&hash, vec![b'y'; 500]).unwrap_err().as_str().contains("the next one goes on"));
         all.keep(&[hash.clone()].into());
         all.put(&hash, b"one".to_vec()).unwrap();
         assert_eq!(all.text(&hash), Some("one"));
+        // Another process says that it has read something.
+        let mut liar = Parts::default();
+        liar.texts.insert(hash_bytes(b"three"), "four".into());
+        all.add(liar);
+        assert_eq!(all.text(&hash_bytes(b"three")), None);
+    }
+
+    #[test]
+    fn whatever_is_written_is_read_back() {
+        let mut all = Parts::default();
+        // Many looks have brought much.
+        for n in 0..40 {
+            let text = format!("{n:02}").repeat(512 << 10);
+            let mut brought = Parts::default();
+            brought.put(&hash_bytes(text.as_bytes()), text.into_bytes()).unwrap();
+            all.add(brought);
+        }
+        all.ids = [("BP0000AA".parse().unwrap(), "BP0000Y".parse().unwrap())].into();
+        let gone = all.fit();
+        assert_eq!((gone.len(), all.texts.len()), (9, 31), "of 40 MiB, as many as fit");
+        assert!(gone.iter().all(|hash| all.text(hash).is_none()));
+        let bytes = all.encode();
+        assert!(bytes.len() as u64 <= MAX_FILE);
+        assert_eq!(Parts::decode(&bytes), all);
+        assert_eq!(all.fit(), []);
     }
 
     proptest! {

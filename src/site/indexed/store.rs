@@ -53,13 +53,17 @@ fn current(dir: &Path) -> Option<String> {
 /// # Errors
 /// What was held before is held still.
 pub fn write(dir: &Path, name: &str, index: &[u8], parts: &Parts) -> io::Result<()> {
+    let encoded = parts.encode();
+    if encoded.len() as u64 > MAX_FILE || index.len() as u64 > MAX_BYTES {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is more than is ever read back"));
+    }
     let folder = dir.join(name);
     durable::make_private_dir(&folder)?;
     let replace = |path: &Path, limit: u64, bytes: &[u8]| match open::read_own(path, limit) {
         Ok(held) if held == bytes => Ok(()),
         _ => durable::write(path, bytes),
     };
-    replace(&folder.join(PARTS), MAX_FILE, &parts.encode())?;
+    replace(&folder.join(PARTS), MAX_FILE, &encoded)?;
     replace(&folder.join(NAME), MAX_BYTES, index)?;
     replace(&dir.join(CURRENT), MAX_NAME, format!("{name}\n").as_bytes())?;
     // Nobody reads the others any more; what cannot be removed goes with the next one.

@@ -12,7 +12,7 @@ use crate::site::ids::JobId;
 use crate::site::index::policy::Rules;
 use crate::site::index::{self, Index};
 use crate::site::indexed::compose::{Asked, Composed, compose};
-use crate::site::indexed::parts::Brought;
+use crate::site::indexed::parts::{Brought, MAX_FILE};
 use crate::site::indexed::read::AtHand;
 use crate::site::indexed::{GroupRules, store, verify};
 use crate::site::publication::Publication;
@@ -23,7 +23,7 @@ use crate::site::signed::signers::Signer;
 use crate::site::signed::store::Trusted;
 use crate::site::trust::{TrustMode, TrustVerdict};
 use crate::terms::{Code, Problem};
-use crate::text::SafeText;
+use crate::text::{SafeText, bytes};
 use std::time::Duration;
 
 /// The index in force as bytes: verified again at each start and before each launch.
@@ -107,7 +107,8 @@ impl Known {
         }
         let defaults = self.policy.config.request_defaults();
         let before = self.instructions.file.as_ref().zip(self.instructions.index.as_ref());
-        let asked = Asked { machine, defaults: &defaults, trusted, before };
+        let ids = &brought.parts.ids;
+        let asked = Asked { machine, defaults: &defaults, trusted, before, ids };
         let composed = compose(&index, &asked, &mut AtHand { parts: &brought.parts, brought: Some(brought) });
         Ok((index, signer, composed))
     }
@@ -126,9 +127,18 @@ impl Known {
         let mut parts = self.indexed.as_ref().map(|held| held.brought.parts.clone()).unwrap_or_default();
         parts.add(brought.parts);
         brought.parts = parts;
-        let (index, signer, composed) =
-            self.composed(&found.bytes, &brought, trusted, Standing::Offered, now)?;
+        let compose =
+            |brought: &Brought| self.composed(&found.bytes, brought, trusted, Standing::Offered, now);
+        let (index, signer, mut composed) = compose(&brought)?;
         brought.parts.keep(&composed.named);
+        // What could not be kept counts as if it were not there: a restart finds the same.
+        let too_much = brought.parts.fit();
+        if !too_much.is_empty() {
+            let why = format!("the parts of this index take more than {} together", bytes(MAX_FILE));
+            brought.faults.extend(too_much.into_iter().map(|hash| (hash, SafeText::new(&why))));
+            composed = compose(&brought)?.2;
+        }
+        brought.parts.ids = std::mem::take(&mut composed.ids);
         let sha256 = hash_bytes(verify::signed_bytes(&found.bytes));
         let signed =
             signer.map(|signer| SignedBy { epoch: index.epoch, sha256, signer, packages: composed.packages });

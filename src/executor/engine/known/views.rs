@@ -230,11 +230,15 @@ impl Views<'_> {
 
     /// What is decided of it, with the times of its next run.
     fn foretold(&self, id: RequestId) -> Result<Decision> {
-        let mut decision = self.known.decision_of(id, self.now)?;
+        let decision = self.known.decision_of(id, self.now)?;
+        Ok(self.with_times(decision))
+    }
+
+    fn with_times(&self, mut decision: Decision) -> Decision {
         self.known.with_inputs(self.now, |inputs| {
             decision::foretell(inputs, std::slice::from_mut(&mut decision));
         });
-        Ok(decision)
+        decision
     }
 
     fn show(&self, id: RequestId, actor: &Actor) -> Result<ShowDoc> {
@@ -279,10 +283,8 @@ impl Views<'_> {
                 "See what there is with: pcm list --all",
             )
         })?;
-        match decision.request_id.filter(|_| decision.entry.is_some()) {
-            Some(id) => self.foretold(id),
-            None => Ok(decision),
-        }
+        // Not by its request: another job may name the same.
+        Ok(if decision.entry.is_some() { self.with_times(decision) } else { decision })
     }
 
     /// By which of its targets a job is for this machine.
