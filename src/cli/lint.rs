@@ -1,6 +1,7 @@
-//! `pcm site lint`: a whole share, or one instruction file before it is published. `pcm package lint`: packages.
+//! `pcm site lint`: a site folder before it is published, a whole share, or one instruction file. `pcm package lint`: packages.
 
 use super::App;
+use super::args::FolderArgs;
 use super::setup::Read;
 use super::time::absolute;
 use crate::decision::window::{Calendar, Opening};
@@ -9,6 +10,7 @@ use crate::executor::talk::protocol::Answer;
 use crate::executor::talk::view::{CheckDoc, CheckItem};
 use crate::host::facts;
 use crate::host::open::OpenError;
+use crate::site::folder;
 use crate::site::instruction::Request;
 use crate::site::instruction::command::platform_programs;
 use crate::site::instruction::parse::Defaults;
@@ -19,10 +21,13 @@ use crate::site::trust::TrustMode;
 use crate::text;
 use std::path::{Path, PathBuf};
 
-/// Judges what is named, or the configured share.
+/// Judges what is named; else the share that `--share` names, the site folder, or the configured share.
 pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> Result<Exit> {
     let path = path(app, what)?;
     let found = asked(app, zone, hashes, |asked| {
+        if path.join(folder::NAME).is_file() {
+            return lint::folder(&path, asked).map_err(|e| unreadable(&path, &e));
+        }
         if path.is_dir() {
             return lint::share(&path, asked).map_err(|e| unreadable(&path, &e));
         }
@@ -116,8 +121,13 @@ fn path(app: &App, what: Option<&Path>) -> Result<PathBuf> {
         (None, [_, _, ..]) => return usage("one share is judged at a time", "Name one --share"),
         (None, _) => {}
     }
-    app.setup.locations().first().cloned().ok_or_else(|| {
-        Failure::new(Exit::Usage, "usage", "no share is known here", "Name it: pcm site lint DIR")
+    if let Ok(dir) = super::key::place(&FolderArgs { folder: None }) {
+        return Ok(dir);
+    }
+    let own = app.setup.config.site.folder.clone();
+    own.or_else(|| app.setup.locations().first().cloned()).ok_or_else(|| {
+        let why = "no site folder and no share is known here";
+        Failure::new(Exit::Usage, "usage", why, "Name one of them: pcm site lint DIR")
     })
 }
 

@@ -11,6 +11,8 @@ mod host;
 #[cfg(unix)]
 mod keys;
 #[cfg(unix)]
+mod lint;
+#[cfg(unix)]
 mod meant;
 mod newcomer;
 #[cfg(unix)]

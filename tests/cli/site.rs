@@ -21,7 +21,7 @@ fn no(dir: &Path, args: &[&str]) -> String {
 }
 
 /// A site folder with the example, and a trust list that knows one key of each role; publications are signed.
-fn signed(dir: &Path) {
+pub fn signed(dir: &Path) {
     json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     fs::create_dir(dir.join("keys")).unwrap();
     for name in ["root", "package", "publish"] {

@@ -60,9 +60,9 @@ pub enum SiteVerb {
         #[command(subcommand)]
         what: MachineVerb,
     },
-    /// Everything that is wrong on a share, or in one instruction file; exit status 10 where something is
+    /// Everything that is wrong in a site folder, on a share, or in one instruction file; exit status 10 where something is
     Lint {
-        /// The share, or one SMSID.INS; the configured share without it
+        /// The site folder, the share, or one SMSID.INS (default: the site folder, else the configured share)
         #[arg(value_name = "DIR|FILE")]
         what: Option<PathBuf>,
         /// What times without a zone mean: a zone's name, as the machines have it (default: this machine's)

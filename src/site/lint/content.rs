@@ -3,7 +3,7 @@
 
 use super::{Asked, Found, asks, count};
 use crate::host::open::{Folder, OpenError, RegularFile};
-use crate::site::content::{self, ContentFile, Met, Target, hash_reader};
+use crate::site::content::{self, Content, ContentFile, Met, Target, hash_reader};
 use crate::site::ids::PackageId;
 use crate::site::instruction::{CommandLine, ContentHash, Program, Request};
 use crate::site::package::shelf::{FOLDER, contents};
@@ -184,13 +184,29 @@ fn look_for(root: &Folder, id: PackageId, asked: &Asked<'_>, found: &mut Found) 
 /// Looks at a package once: its list, and whether its files are what is listed.
 pub(super) fn look(package: &Folder, asked: &Asked<'_>, found: &mut Found) -> Option<Listed> {
     let shown = package.path().display().to_string();
-    let (content, hash) = match contents(package) {
-        Ok(read) => read,
+    let remedy =
+        format!("List the files again: pcm package content {shown}; then publish the new content_sha256");
+    match contents(package) {
+        Ok((content, hash)) => {
+            compare(package, &content, &remedy, asked, found);
+            Some(Listed { hash })
+        }
         Err(why) => {
             not_there(&shown, &why, found);
-            return None;
+            None
         }
-    };
+    }
+}
+
+/// Whether the files of a folder are what is listed; `remedy` is for where they are not.
+pub(super) fn compare(
+    package: &Folder,
+    content: &Content,
+    remedy: &str,
+    asked: &Asked<'_>,
+    found: &mut Found,
+) {
+    let shown = package.path().display().to_string();
     let mut walk = Walk {
         wanted: content.files.iter().map(|f| (f.path.as_str(), f)).collect(),
         hashes: asked.hashes,
@@ -217,16 +233,11 @@ pub(super) fn look(package: &Folder, asked: &Asked<'_>, found: &mut Found) -> Op
         let more = walk.faults.len().saturating_sub(FAULTS);
         walk.faults.truncate(FAULTS);
         let more = if more == 0 { String::new() } else { format!(" and {}", count(more, "other fault")) };
-        found.block(
-            "content",
-            format!("{shown}: {}{more}", walk.faults.join("; ")),
-            format!("List the files again: pcm package content {shown}; then publish the new content_sha256"),
-        );
+        found.block("content", format!("{shown}: {}{more}", walk.faults.join("; ")), remedy);
     }
     for (why, remedy) in walk.loose {
         found.block("modes", why, remedy);
     }
-    Some(Listed { hash })
 }
 
 /// Compares what is there with what is listed.

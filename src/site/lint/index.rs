@@ -1,6 +1,7 @@
 //! A share under an index (SITE.md 2): the index, every part that it names, and whom its jobs are for.
 
-use super::{Asked, Found, count, place};
+use super::trust::{self, Lists};
+use super::{Asked, Found, count, place, release};
 use crate::host::open::{Folder, OpenError};
 use crate::site::content::hash_bytes;
 use crate::site::index::audience::is_for;
@@ -10,10 +11,13 @@ use crate::site::index::policy::{self, Policy};
 use crate::site::index::target::Target;
 use crate::site::index::together;
 use crate::site::index::{self, Index, JobState};
+use crate::site::indexed::verify;
 use crate::site::instruction::ContentHash;
 use crate::site::share::read_bounded;
+use crate::site::signed::published::Standing;
 use crate::site::site_file::SiteFile;
 use crate::terms::Problem;
+use chrono::TimeDelta;
 use std::collections::BTreeSet;
 
 /// Judges the index of a share; false where it has none.
@@ -50,10 +54,9 @@ fn whole(
             format!("{shown}: it is of site {}, and the share is of site {}", index.site, site.site);
         found.block("index", message, "Publish it on its own site's share");
     }
-    if let Some(until) = index.valid_until.filter(|until| *until <= asked.now) {
-        let message = format!("{shown}: it was valid until {until}: nothing of it starts");
-        found.block("index", message, "Publish again");
-    }
+    validity(&index, shown, asked, found);
+    let lists = trust::lists(root, Some((index.site, &index.site_id)), asked, found);
+    signature(bytes, &lists, shown, asked, found);
     let mut parts = Parts { root, read: 0 };
     let members = parts.members(&index, found);
     parts.policies(&index, found);
@@ -62,8 +65,11 @@ fn whole(
     for fault in together::faults(jobs.iter().map(|(job, _)| job)) {
         found.block(fault.item, fault.message, fault.remedy);
     }
+    let offered = jobs.iter().filter(|(_, state)| *state != JobState::Cancelled);
+    release::all(root, offered.map(|(job, _)| job), lists.newest(), asked, found);
     if let Some(members) = &members {
-        targets(&jobs, members, found);
+        let active = jobs.iter().filter(|(_, state)| *state == JobState::Active);
+        targets(active.map(|(job, state)| (job, *state)), members, found);
     }
     found.looked(
         "index",
@@ -74,6 +80,43 @@ fn whole(
             count(index.jobs.len(), "job")
         ),
     );
+}
+
+/// How long machines start what the index says.
+fn validity(index: &Index, shown: &str, asked: &Asked<'_>, found: &mut Found) {
+    let Some(until) = index.valid_until else { return };
+    let at = until.format("%Y-%m-%d %H:%M UTC");
+    let left = until - asked.now;
+    if left <= TimeDelta::zero() {
+        let message = format!("{shown}: it was valid until {at}: nothing of it starts any more");
+        found.block("index", message, "Publish again");
+    } else if left < (until - index.issued) / 3 {
+        let message = format!("{shown}: it is valid until {at}, and less than a third of its time is left");
+        found.unknown("index", message, "Publish again before that time: nothing of it starts after it");
+    }
+}
+
+/// Whether machines in mode `signed` take the index. Machines in mode `permissions` never ask.
+fn signature(bytes: &[u8], lists: &Lists, shown: &str, asked: &Asked<'_>, found: &mut Found) {
+    const REMEDY: &str =
+        "Publish again with a publishing key that the trust list names: pcm site publish --key KEY";
+    match lists {
+        Lists::Newest(trusted) => {
+            if let Err(distrust) = verify::index(bytes, trusted, asked.now, Standing::Offered) {
+                let message = format!("{shown}: {}, so no machine in mode signed takes it", distrust.why);
+                found.block("index", message, REMEDY);
+            }
+        }
+        Lists::None => {
+            if verify::signed_bytes(bytes).len() != bytes.len() {
+                let message =
+                    format!("{shown}: it is signed, and the share has no trust list that says by whom");
+                found.block("index", message, "Publish again from the site folder that has the trust lists");
+            }
+        }
+        // That was told, and nobody can say whose the index is.
+        Lists::Damaged => {}
+    }
 }
 
 fn refused(problems: &[Problem], item: &'static str, remedy: &str, found: &mut Found) {
@@ -190,11 +233,15 @@ impl Parts<'_> {
 }
 
 /// A job that is for nobody is a slip of the pen, most of the time.
-fn targets(jobs: &[(Job, JobState)], members: &[Member], found: &mut Found) {
+pub(super) fn targets<'a>(
+    jobs: impl Iterator<Item = (&'a Job, JobState)>,
+    members: &[Member],
+    found: &mut Found,
+) {
     let groups: BTreeSet<&str> = members.iter().flat_map(|m| m.groups.iter().map(String::as_str)).collect();
     let ids: BTreeSet<_> = members.iter().map(|m| m.machine).collect();
     let mut deliveries = 0;
-    for (job, _) in jobs.iter().filter(|(_, state)| *state == JobState::Active) {
+    for (job, _) in jobs {
         for target in job.targets.iter().chain(&job.exclude) {
             let known = match target {
                 Target::Group(group) => group == "all" || groups.contains(group.as_str()),

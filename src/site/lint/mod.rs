@@ -1,22 +1,28 @@
 //! `pcm site lint` and `pcm package lint`: everything that can be wrong on a share before a machine meets it, or in one
 //! instruction file or package before it is published. Reads one file after the other and keeps none of them, so that a
 //! site of 10,000 machines is no matter. `share` walks, `request` judges one request after the other, `package` one package
-//! after the other, `index` what a share under an index has, `command` what both start, `asks` whether that asks somebody, `content` the packages' files.
+//! after the other, `index` what a share under an index has, `release` the packages that it names, `trust` whose word counts,
+//! `source` a site folder before it is published, `command` what requests and packages start, `asks` whether that asks
+//! somebody, `content` the packages' files.
 
 mod asks;
 mod command;
 mod content;
 mod index;
 mod package;
+mod release;
 mod request;
 mod share;
+mod source;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use asks::look;
 pub use package::{Folders, packages};
 pub use share::{file, share};
+pub use source::folder;
 
 use super::instruction::Request;
 use super::instruction::parse::Defaults;
@@ -43,9 +49,10 @@ pub struct Asked<'a> {
 }
 
 /// The items, in the order in which they are shown.
-pub const ITEMS: [&str; 20] = [
+pub const ITEMS: [&str; 21] = [
     "site-file",
     "publishing",
+    "trust",
     "machines",
     "folders",
     "index",

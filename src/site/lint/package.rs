@@ -109,7 +109,12 @@ fn judge(folder: &Folder, asked: &Asked<'_>, found: &mut Found) {
             "Write the name of its folder as package_id",
         );
     }
-    signed_fields(folder, &package, &shown, found);
+    whole(&package, folder, &shown, found);
+}
+
+/// Judges what a definition says, `files` being the folder with its files and their list.
+pub(super) fn whole(package: &Package, files: &Folder, shown: &str, found: &mut Found) {
+    signed_fields(files, package, shown, found);
     if package.commands.is_empty() {
         found.block("packages", format!("{shown}: it has no command"), "Add a [[command]]");
     } else if !package.commands.iter().any(|c| c.how.background) {
@@ -120,7 +125,7 @@ fn judge(folder: &Folder, asked: &Asked<'_>, found: &mut Found) {
         );
     }
     for command in &package.commands {
-        one(folder, &package, command, &shown, found);
+        one(files, package, command, shown, found);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The whole share, or one instruction file: what is there, what is missing, and every file in turn.
 
 use super::content::Packages;
-use super::{Asked, Found, count, package, place, request};
+use super::{Asked, Found, count, package, place, request, trust};
 use crate::host::open::{Folder, OpenError};
 use crate::site::ids::{MachineId, RequestId};
 use crate::site::instruction::{self, Entry, InstructionFile};
@@ -38,6 +38,7 @@ pub fn share(dir: &Path, asked: &Asked<'_>) -> Result<Found, OpenError> {
         folders(&root, &mut found);
         return Ok(found);
     }
+    trust::lists(&root, None, asked, &mut found);
     let listed = machines(&root, &mut found);
     folders(&root, &mut found);
     let judge = asked.modes.then(|| Judge::of(TrustMode::Permissions));

@@ -124,13 +124,46 @@ fn a_share_without_faults_passes_every_item() {
     let rows = site.rows();
     assert_eq!(wrong(&rows), Vec::<&Row>::new());
     let items: Vec<&str> = rows.iter().map(|r| r.item).collect();
-    let under_an_index = ["index", "parts", "targets"];
+    let not_here = ["trust", "index", "parts", "targets"];
     let expected: Vec<&str> = ITEMS
         .into_iter()
         .filter(|i| *i != "modes" || crate::host::perms::ARE_REAL)
-        .filter(|i| !under_an_index.contains(i))
+        .filter(|i| !not_here.contains(i))
         .collect();
     assert_eq!(items, expected);
+}
+
+#[test]
+fn trust_lists_that_no_machine_comes_to_are_found() {
+    use crate::site::signed::testing::{list, signed_list};
+    let site = Site::new();
+    site.publish(&site.request("BP0000Y"));
+    fs::create_dir(site.path("trust")).unwrap();
+    let place = |version: u64, key: u8| {
+        fs::write(site.path(&format!("trust/{version}.toml")), signed_list(&list(version), key)).unwrap();
+    };
+    place(2, 1);
+    only(&site.rows(), "trust", "version 1 is missing");
+    place(1, 1);
+    assert_eq!(wrong(&site.rows()), Vec::<&Row>::new());
+    place(4, 1);
+    only(&site.rows(), "trust", "version 3 is missing, so no machine comes to version 4");
+    place(3, 2);
+    only(&site.rows(), "trust", "3.toml");
+    site.write("trust/1.toml", "version = 1\n");
+    only(&site.rows(), "trust", "1.toml");
+    // A key that ends soon is spoken of, and fails nothing.
+    for version in [3, 4] {
+        fs::remove_file(site.path(&format!("trust/{version}.toml"))).unwrap();
+    }
+    let mut ending = list(1);
+    ending.signers[2].before = Some(now() + chrono::TimeDelta::days(29));
+    fs::write(site.path("trust/1.toml"), signed_list(&ending, 1)).unwrap();
+    fs::remove_file(site.path("trust/2.toml")).unwrap();
+    let rows = site.rows();
+    let row = rows.iter().find(|row| row.item == "trust").unwrap();
+    assert_eq!(row.verdict, Verdict::Unknown, "{row:?}");
+    assert!(row.evidence.contains("publish key of publish-3 ends at 2026-12-21"), "{row:?}");
 }
 
 #[test]
@@ -551,7 +584,10 @@ fn a_share_under_an_index_is_judged_by_what_the_index_names() {
         );
     };
     publish(&job, members);
-    let rows = site.rows();
+    let mut rows = site.rows();
+    let package =
+        rows.iter().position(|row| row.evidence.contains("BP00000A/3/package.toml: it does not exist"));
+    rows.remove(package.unwrap());
     assert!(rows.iter().all(|row| row.verdict == Verdict::Pass), "{rows:?}");
     assert!(rows.iter().any(|row| row.item == "targets" && row.evidence == "2 machines, 0 deliveries"));
     let wrong = |item: &str| {
