@@ -81,6 +81,8 @@ pub struct Wishes<'a> {
     pub expect: Expect,
     /// `--break-lock`
     pub break_lock: bool,
+    /// What is on the share is compared, too.
+    pub thorough: bool,
     /// For the log.
     pub what: String,
     /// What the folder says.
@@ -111,6 +113,7 @@ pub fn run(app: &App, folder: &Folder, wishes: Wishes<'_>) -> Result<Published> 
         expect: wishes.expect,
         break_lock: wishes.break_lock,
         dry_run: app.dry_run,
+        thorough: wishes.thorough,
         programs: &programs,
         who: format!("{}@{}", account::own_name(), facts::host_name()),
         what: wishes.what,
@@ -144,6 +147,7 @@ pub fn edit(
             Edit::Job(..) | Edit::Policy(..) => Expect::Nothing,
         },
         break_lock: false,
+        thorough: false,
         what,
         source,
     };

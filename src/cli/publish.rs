@@ -61,6 +61,7 @@ fn publish(app: &App, args: &PublishArgs) -> Result<Exit> {
             serial: args.serial,
             expect: Expect::Changes(args.expect.unwrap_or(0)),
             break_lock: args.break_lock,
+            thorough: true,
             what: "site publish".to_owned(),
             source: Says::Unread,
         },

@@ -474,6 +474,47 @@ fn a_withdrawn_release_is_not_sent_and_the_jobs_that_run_it_are_named() {
     assert_eq!(site(dir, &["site", "publish"])["faults"], serde_json::json!([]));
 }
 
+/// What no machine in mode signed believes is said, and a signature that counts is not replaced by one that does not.
+#[test]
+fn a_signature_that_does_not_count_is_said_and_replaces_none_that_does() {
+    let Some(_) = ssh_keygen() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    signed(dir);
+    let own = dir.join("site/packages/BP00000A/package.toml.sig");
+    let placed = dir.join("site/share/packages/BP00000A/1/package.toml.sig");
+    // Another key's: nothing is published with it.
+    site(dir, &["package", "sign", "BP00000A", "--key", "keys/package"]);
+    let good = fs::read(&own).unwrap();
+    json(dir, &["key", "generate", "keys/other"]);
+    let definition = dir.join("site/packages/BP00000A/package.toml");
+    let mut command = Command::new(ssh_keygen().unwrap());
+    command.args(["-q", "-Y", "sign", "-n", "pcm-package", "-f", "keys/other"]).current_dir(dir);
+    let input = fs::File::open(&definition).unwrap();
+    let other = command.stdin(input).stderr(Stdio::null()).output().unwrap().stdout;
+    fs::write(&own, &other).unwrap();
+    assert_eq!(no(dir, &["site", "publish"]), "bad-signature");
+    assert!(!dir.join("site/share/PCM.INDEX").exists());
+    fs::write(&own, &good).unwrap();
+    site(dir, &["site", "publish"]);
+    // Once a good one is there it stays.
+    fs::write(&own, &other).unwrap();
+    let published = site(dir, &["job", "suspend", "BP0000AA", "--reason", "look"]);
+    assert_eq!(published["published"]["faults"], serde_json::json!([]));
+    assert_eq!(fs::read(&placed).unwrap(), good);
+    site(dir, &["job", "resume", "BP0000AA"]);
+    fs::write(&own, &good).unwrap();
+    // The key is revoked: what it signed runs nowhere, and nothing else is held back.
+    site(dir, &["key", "revoke", "keys/package.pub", "--key", "keys/root"]);
+    let published = site(dir, &["site", "publish"]);
+    let faults = published["faults"].to_string();
+    assert!(faults.contains("BP0000AA") && faults.contains("does not count"), "{published}");
+    let again = site(dir, &["site", "publish"]);
+    assert_eq!((written(&again).len(), again["faults"].as_array().unwrap().len()), (0, 1), "{again}");
+    assert_eq!(no(dir, &["job", "send", "--package", "BP00000A", "--to", "BP004000"]), "bad-signature");
+    site(dir, &["job", "cancel", "BP0000AA", "--reason", "revoked"]);
+}
+
 /// One release that somebody damaged on the share must not keep another job from being cancelled.
 #[test]
 fn a_damaged_release_holds_back_nothing_but_itself() {
@@ -484,12 +525,22 @@ fn a_damaged_release_holds_back_nothing_but_itself() {
     site(dir, &send);
     let file = dir.join("site/share/packages/BP00000A/1/package.toml");
     let text = fs::read_to_string(&file).unwrap();
+    // The site folder has the next release: nobody has the bytes of the first any more.
+    let own = dir.join("site/packages/BP00000A/package.toml");
+    let first = fs::read_to_string(&own).unwrap();
+    fs::write(&own, first.replace("release = 1", "release = 2")).unwrap();
     fs::write(&file, format!("{text}# more\n")).unwrap();
     assert_eq!(no(dir, &["site", "publish"]), "release-changed", "it is not said that all is there");
     let cancelled = site(dir, &["job", "cancel", "BP0000AB", "--reason", "oops"]);
     assert_eq!(cancelled["state"], "cancelled");
     assert!(cancelled["published"]["faults"].to_string().contains("release 1"), "{cancelled}");
+    fs::write(&own, &first).unwrap();
+    // With its bytes at hand it is put back.
+    site(dir, &["site", "publish"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    fs::write(&own, first.replace("\"Acme\"", "\"Other\"")).unwrap();
     assert_eq!(no(dir, &send), "release-changed", "nothing new is sent of it");
+    fs::write(&own, &first).unwrap();
     site(dir, &["job", "cancel", "BP0000AA", "--reason", "oops"]);
     site(dir, &["site", "publish"]);
 }

@@ -3,17 +3,17 @@
 
 use super::Publication;
 use super::at_work::AtWork;
-use super::packages::{Packages, Wanted};
+use super::packages::{Looking, Packages, Wanted};
 use super::place::Share;
 use super::record::{self, Ran, Record};
-use super::render::{MEMBERS, Previous};
+use super::render::{self, MEMBERS, Previous};
 use crate::clock::Wall;
 use crate::error::{Failure, Result};
 use crate::site::content::hash_bytes;
 use crate::site::folder::ids;
 use crate::site::ids::{JobId, PackageId};
 use crate::site::index::job::{self, Job};
-use crate::site::index::members::{self, Part};
+use crate::site::index::members::{self, Member, Part};
 use crate::site::index::policy::{self, Policy};
 use crate::site::index::{self, Index, render as text};
 use crate::site::instruction::ContentHash;
@@ -22,6 +22,8 @@ use crate::site::signed::list::Keys;
 use crate::site::signed::signature::Signature;
 use crate::site::signed::signers::Role;
 use crate::text::SafeText;
+use std::cell::LazyCell;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The publication before.
@@ -38,6 +40,8 @@ pub(super) struct Before {
     pub highest_job: u64,
     /// It is not what the share says: it was begun and not ended, or the share is an older one.
     pub begun: bool,
+    /// The parts of it that cannot be read.
+    pub unread: Vec<String>,
     record: Option<Record>,
 }
 
@@ -52,6 +56,20 @@ impl Before {
                 !signed || (until - now) * 2 < until - issued
             }
         }
+    }
+
+    /// The machines of a part of its list; None: they cannot be had any more.
+    pub fn part(&self, share: &Share, part: &Part) -> Result<Option<Vec<Member>>> {
+        let name = format!("{}.{}", part.name, part.revision);
+        let bytes = share.read_any(&[MEMBERS], &name, members::MAX_BYTES)?;
+        let kept = || {
+            let kept = &self.record.as_ref()?.files;
+            let file = kept.iter().find(|file| file.folder == MEMBERS && file.name == name)?;
+            Some(file.text.clone().into_bytes())
+        };
+        let good = |bytes: &Vec<u8>| hash_bytes(bytes) == part.sha256;
+        let bytes = bytes.filter(good).or_else(|| kept().filter(good));
+        Ok(bytes.and_then(|bytes| members::parse_part(&bytes, &part.name, &name).ok()))
     }
 }
 
@@ -68,7 +86,7 @@ pub(super) fn before(
         (None, None) => return Ok(None),
         (None, Some(_)) => None,
         (Some(bytes), Some((_, record))) if bytes == record.index.as_bytes() => {
-            return Ok(record_says(&publication_parts(record), false));
+            return Ok(record_says(record, false));
         }
         (Some(bytes), _) => Some(bytes),
     };
@@ -78,21 +96,34 @@ pub(super) fn before(
         Some(other) => Some(other?),
         None => None,
     };
-    match (on_share, record) {
-        (None, None) => Ok(None),
-        (None, Some((_, record))) => Ok(record_says(&publication_parts(&record), true)),
-        (Some(index), None) => share_says(publication, share, index).map(Some),
-        (Some(index), Some((own, record))) => match (index.epoch, index.serial).cmp(&(own.epoch, own.serial)) {
-            std::cmp::Ordering::Less => Ok(record_says(&publication_parts(&record), true)),
-            std::cmp::Ordering::Greater => share_says(publication, share, index).map(Some),
-            std::cmp::Ordering::Equal => Err(publication.refuse(
-                "other-publisher",
-                &format!("the share has another publication with the number {}.{}", index.epoch, index.serial),
-                "Somebody else publishes for this site: bring the site folders together, then publish with a higher \
-                 --serial",
-            )),
-        },
-    }
+    let (index, record) = match (on_share, record) {
+        (None, None) => return Ok(None),
+        (None, Some((_, record))) => return Ok(record_says(&record, true)),
+        (Some(index), None) => return share_says(publication, share, index, None).map(Some),
+        (Some(index), Some((own, record))) => {
+            match (index.epoch, index.serial).cmp(&(own.epoch, own.serial)) {
+                Ordering::Less => return Ok(record_says(&record, true)),
+                Ordering::Greater => (index, record),
+                // A higher number is somebody's word that he has seen what the other one published.
+                Ordering::Equal if publication.how.serial.is_some_and(|serial| serial > own.serial) => {
+                    (index, record)
+                }
+                Ordering::Equal => {
+                    let message = format!(
+                        "the share has another publication with the number {}.{}",
+                        index.epoch, index.serial
+                    );
+                    let remedy = format!(
+                        "Somebody else publishes for this site: bring the site folders together, then pcm site publish \
+                         --serial {}",
+                        own.serial + 1
+                    );
+                    return Err(publication.refuse("other-publisher", &message, &remedy));
+                }
+            }
+        }
+    };
+    share_says(publication, share, index, Some(&record)).map(Some)
 }
 
 /// An index that this folder made: signed or not.
@@ -100,29 +131,23 @@ fn parse_own(bytes: &[u8]) -> Option<Index> {
     index::parse(bytes, record::NAME).ok()
 }
 
-struct Parts<'a> {
-    index: Option<Index>,
-    list: Vec<Part>,
-    record: &'a Record,
-}
-
-fn publication_parts(record: &Record) -> Parts<'_> {
-    let list = match record.list.as_str() {
-        "" => Vec::new(),
-        list => members::parse_list(list.as_bytes(), record::NAME).unwrap_or_default(),
+fn record_says(record: &Record, begun: bool) -> Option<Before> {
+    let index = parse_own(record.index.as_bytes())?;
+    let (list, unread) = match (record.list.as_str(), &index.members) {
+        ("", None) => (Vec::new(), Vec::new()),
+        (list, _) => match members::parse_list(list.as_bytes(), record::NAME) {
+            Ok(list) => (list, Vec::new()),
+            Err(_) => (Vec::new(), vec![format!("the list of machines in {}", record::NAME)]),
+        },
     };
-    Parts { index: parse_own(record.index.as_bytes()), list, record }
-}
-
-fn record_says(parts: &Parts<'_>, begun: bool) -> Option<Before> {
-    let record = parts.record;
     Some(Before {
-        previous: Previous { index: parts.index.clone()?, list: parts.list.clone() },
+        previous: Previous { index, list },
         ran: record.jobs.clone(),
         machines: record.machines,
         highest_request: record.highest_request,
         highest_job: record.highest_job,
         begun,
+        unread,
         record: Some(record.clone()),
     })
 }
@@ -169,24 +194,32 @@ fn on_share(publication: &Publication<'_>, bytes: &[u8]) -> Result<Index> {
     }
 }
 
-/// What the share says of the publication before, part by part, each by its hash.
-fn share_says(publication: &Publication<'_>, share: &Share, index: Index) -> Result<Before> {
+/// What the share says of the publication before, part by part, each by its hash. No id is given twice, whoever gave it: those
+/// of this folder's own record count, too.
+fn share_says(
+    publication: &Publication<'_>,
+    share: &Share,
+    index: Index,
+    record: Option<&Record>,
+) -> Result<Before> {
     let part = |folder: &str, name: &str, limit: u64, sha256: &ContentHash| -> Result<Option<Vec<u8>>> {
-        Ok(share.read(&[folder], name, limit)?.filter(|bytes| hash_bytes(bytes) == *sha256))
+        Ok(share.read_any(&[folder], name, limit)?.filter(|bytes| hash_bytes(bytes) == *sha256))
     };
-    let mut list = Vec::new();
+    let (mut list, mut unread) = (Vec::new(), Vec::new());
     if let Some(named) = &index.members {
         let name = format!("LIST.{}", named.revision);
-        if let Some(bytes) = part(MEMBERS, &name, members::MAX_BYTES, &named.sha256)? {
-            list = members::parse_list(&bytes, &name).unwrap_or_default();
+        let bytes = part(MEMBERS, &name, members::MAX_BYTES, &named.sha256)?;
+        match bytes.and_then(|bytes| members::parse_list(&bytes, &name).ok()) {
+            Some(read) => list = read,
+            None => unread.push(format!("{MEMBERS}/{name}")),
         }
     }
     let mut machines = 0;
     for named in &list {
         let name = format!("{}.{}", named.name, named.revision);
-        if let Some(bytes) = part(MEMBERS, &name, members::MAX_BYTES, &named.sha256)? {
-            machines += members::parse_part(&bytes, &named.name, &name).map_or(0, |members| members.len());
-        }
+        let bytes = part(MEMBERS, &name, members::MAX_BYTES, &named.sha256)?;
+        let read = bytes.and_then(|bytes| members::parse_part(&bytes, &named.name, &name).ok());
+        machines += read.map_or(0, |members| members.len());
     }
     let mut ran = BTreeMap::new();
     for named in &index.jobs {
@@ -197,14 +230,18 @@ fn share_says(publication: &Publication<'_>, share: &Share, index: Index) -> Res
             ran.insert(named.job_id, Ran::of(&job));
         }
     }
-    let highest = |ids: &mut dyn Iterator<Item = u64>| ids.max().unwrap_or(0);
+    let requests = ran.values().map(|ran| ids::number(ran.request_id.as_str()));
+    let requests = requests.chain(record.map(|record| record.highest_request));
+    let jobs = index.jobs.iter().map(|named| ids::number(named.job_id.as_str()));
+    let jobs = jobs.chain(record.map(|record| record.highest_job));
     Ok(Before {
-        highest_request: highest(&mut ran.values().map(|ran| ids::number(ran.request_id.as_str()))),
-        highest_job: highest(&mut ran.keys().map(|id| ids::number(id.as_str()))),
+        highest_request: requests.max().unwrap_or(0),
+        highest_job: jobs.max().unwrap_or(0),
         previous: Previous { index, list },
         ran,
         machines,
         begun: false,
+        unread,
         record: None,
     })
 }
@@ -230,7 +267,10 @@ pub(super) fn complete(
     let Some(record) = &before.record else { return Ok(End::GivenUp) };
     let Some(missing) = missing(publication, before, record, present) else { return Ok(End::GivenUp) };
     let wanted = wanted(publication, &missing);
-    let packages = match Packages::find(publication.folder, share, wanted, &BTreeSet::new()) {
+    // It was found good when it was begun.
+    let none = BTreeSet::new();
+    let looking = Looking { thorough: false, signed: false, ..publication.looking(share, &none) };
+    let packages = match Packages::find(looking, wanted) {
         Ok(packages) => packages,
         Err(Failure { message, .. }) => {
             tracing::warn!("publication {} is given up: {message}", before.previous.index.serial);
@@ -284,12 +324,11 @@ fn missing(
         };
         one(policy::FOLDER, Policy::file_name(&group, revision), &policy.sha256, &again)?;
     }
+    let digits = index.members.as_ref().map_or(0, |members| members.digits);
+    // Every machine is hashed once, however many parts are missing.
+    let parts = LazyCell::new(|| render::parts(source, digits));
     for part in &before.previous.list {
-        let digits = if part.name == "all" { 0 } else { u32::try_from(part.name.len()).unwrap_or(3) };
-        let again = || {
-            let own = source.machines.values().filter(|m| members::part(m.id, digits) == part.name);
-            Some(members::render_part(&own.map(|machine| machine.member()).collect::<Vec<_>>()))
-        };
+        let again = || parts.get(&part.name).map(|members| members::render_part(members));
         one(MEMBERS, format!("{}.{}", part.name, part.revision), &part.sha256, &again)?;
     }
     if let Some(list) = &index.members {
@@ -318,7 +357,6 @@ fn wanted(publication: &Publication<'_>, files: &[File]) -> BTreeMap<(PackageId,
                 sha256: job.package_sha256.clone(),
                 content: job.content_sha256.clone(),
                 jobs: Vec::new(),
-                signed: false,
                 withdrawn: false,
             };
             wanted.entry(key).or_insert(one);

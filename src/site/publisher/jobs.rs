@@ -51,7 +51,6 @@ impl Publication<'_> {
                 sha256: job.package_sha256.clone(),
                 content: job.content_sha256.clone(),
                 jobs: Vec::new(),
-                signed: self.how.key.is_some() && self.list.is_some(),
                 withdrawn: self
                     .list
                     .and_then(|list| list.withdrawn.get(&job.package_id))

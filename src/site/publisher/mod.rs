@@ -2,10 +2,12 @@
 //! it wants to be expected, `packages` finds what its jobs run, `record` keeps the finished index before the first byte is
 //! written anywhere, `place` writes. The index comes last: until it is there, no machine sees anything of it.
 
+mod agrees;
 mod around;
 mod at_work;
 mod begun;
 mod jobs;
+mod own;
 pub mod packages;
 pub mod place;
 mod present;
@@ -17,11 +19,12 @@ pub mod sign;
 #[cfg(test)]
 mod tests;
 mod told;
+mod trouble;
 
 use self::at_work::AtWork;
 pub use self::at_work::PUBLISHING;
 use self::begun::Before;
-use self::packages::Packages;
+use self::packages::{Looking, Packages};
 use self::place::Share;
 use self::present::{Present, present};
 use self::record::{Kept, Ran, Record};
@@ -35,10 +38,9 @@ use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::durable;
 use crate::host::lock::{ExclusiveLock, holder};
-use crate::terms::Code;
 use chrono::SubsecRound as _;
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// What was published, one line a publication.
@@ -70,6 +72,8 @@ pub struct How<'a> {
     pub break_lock: bool,
     /// Say what would be published.
     pub dry_run: bool,
+    /// What the share has is read and compared, too, and put back where it differs.
+    pub thorough: bool,
     /// The bare names that some machine may start.
     pub programs: &'a [String],
     /// Who publishes.
@@ -246,22 +250,21 @@ impl Publication<'_> {
             .iter()
             .filter(|file| file.folder == job::FOLDER && !file.new && present.contains(&file.path()));
         let unchanged = unchanged.filter_map(|file| file.name.split('.').next()?.parse().ok()).collect();
-        let packages = Packages::find(self.folder, share, self.wanted(), &unchanged)?;
-        let gone = self.gone(share, before.as_ref(), &rendered)?;
+        let looking = self.looking(share, &unchanged);
+        let packages = Packages::find(looking, self.wanted()).map_err(|failure| self.refused(failure))?;
+        let (gone, unread) = self.gone(share, before.as_ref(), &rendered)?;
         let machines = before.as_ref().map_or(0, |before| before.machines);
         let mut published = self.published(&rendered, before.as_ref(), &packages, gone);
-        let missing: Vec<&render::File> =
-            rendered.files.iter().filter(|file| file.new || !present.contains(&file.path())).collect();
+        let missing = self.missing(share, &rendered, &present)?;
         let nothing = before.as_ref().is_some_and(|before| {
             rendered.is_as(&before.previous.index)
                 && !before.renew(self.how.now, at.signed)
                 && !begun
                 && self.how.serial.is_none_or(|serial| serial <= before.previous.index.serial)
         });
-        // What is withdrawn is withdrawn on purpose; anything else is missing.
-        let is_missing = |fault: &&Failure| fault.code != Code::PackageWithdrawn.as_str();
-        if nothing && let Some(fault) = packages.faults.iter().find(is_missing) {
-            return Err(fault.clone());
+        // What no machine believes is there all the same.
+        if nothing && let Some(fault) = packages.missing.first() {
+            return Err(self.refused(fault.clone()));
         }
         if nothing && missing.is_empty() && packages.are_there() && site_file && self.lists(share)?.is_empty()
         {
@@ -276,6 +279,7 @@ impl Publication<'_> {
                 ran: &ran,
                 machines,
                 gone,
+                unread: &unread,
                 source: self.source,
                 rendered: &rendered,
                 now: self.how.now,
@@ -304,6 +308,28 @@ impl Publication<'_> {
         Ok(Some(published))
     }
 
+    /// The files that the share lacks, or has otherwise.
+    fn missing<'a>(
+        &self,
+        share: &Share,
+        rendered: &'a Rendered,
+        present: &BTreeSet<String>,
+    ) -> Result<Vec<&'a render::File>> {
+        let mut missing = Vec::new();
+        for file in &rendered.files {
+            let there = !file.new && present.contains(&file.path());
+            let limit = file.text.len() as u64;
+            let lacks = !there
+                || self.how.thorough
+                    && share.read_any(&[file.folder], &file.name, limit)?.as_deref()
+                        != Some(file.text.as_bytes());
+            if lacks {
+                missing.push(file);
+            }
+        }
+        Ok(missing)
+    }
+
     /// What a first publication would be, where there is no share yet.
     fn first(&self) -> Result<Published> {
         let at = At {
@@ -321,25 +347,57 @@ impl Publication<'_> {
     }
 
     fn refuse(&self, code: &str, message: &str, remedy: &str) -> Failure {
-        let words = format!("nothing was published from {}: {message}", self.folder.dir.display());
-        Failure::new(Exit::Refused, code, words, remedy)
+        self.refused(Failure::new(Exit::Refused, code, message, remedy))
     }
 
-    /// How many machines of before are no more. Read from the parts that changed.
-    fn gone(&self, share: &Share, before: Option<&Before>, rendered: &Rendered) -> Result<usize> {
-        let Some(before) = before else { return Ok(0) };
-        let mut gone = 0;
+    /// A failure that says what was published all the same.
+    fn refused(&self, failure: Failure) -> Failure {
+        let from = self.folder.dir.display();
+        let message = match self.completed.get() {
+            None => format!("nothing was published from {from}: {}", failure.message),
+            Some(serial) => format!(
+                "publication {serial}, which had been begun, was completed; nothing else was published from {from}: {}",
+                failure.message
+            ),
+        };
+        Failure { message: message.as_str().into(), ..failure }
+    }
+
+    fn looking<'a>(&'a self, share: &'a Share, unchanged: &'a BTreeSet<JobId>) -> Looking<'a> {
+        Looking {
+            folder: self.folder,
+            share,
+            list: self.list,
+            signed: self.how.key.is_some() && self.list.is_some(),
+            thorough: self.how.thorough,
+            unchanged,
+            now: self.how.now,
+        }
+    }
+
+    /// How many machines of before are no more, by the parts that changed; and which of these cannot be read.
+    fn gone(
+        &self,
+        share: &Share,
+        before: Option<&Before>,
+        rendered: &Rendered,
+    ) -> Result<(usize, Vec<String>)> {
+        let Some(before) = before else { return Ok((0, Vec::new())) };
+        let (mut gone, mut unread) = (0, before.unread.clone());
         for part in &before.previous.list {
             if rendered.list.iter().any(|now| now.name == part.name && now.sha256 == part.sha256) {
                 continue;
             }
-            let name = format!("{}.{}", part.name, part.revision);
-            let old = share.read(&[MEMBERS], &name, members::MAX_BYTES)?;
-            let old = old.and_then(|bytes| members::parse_part(&bytes, &part.name, &name).ok());
-            let is_gone = |member: &&members::Member| !self.source.machines.contains_key(&member.machine);
-            gone += old.unwrap_or_default().iter().filter(is_gone).count();
+            match before.part(share, part)? {
+                Some(old) => {
+                    let is_gone =
+                        |member: &&members::Member| !self.source.machines.contains_key(&member.machine);
+                    gone += old.iter().filter(is_gone).count();
+                }
+                None => unread.push(format!("{MEMBERS}/{}.{}", part.name, part.revision)),
+            }
         }
-        Ok(gone)
+        Ok((gone, unread))
     }
 
     fn refuse_unless_expected(&self, changes: Changes<'_>) -> Result<()> {

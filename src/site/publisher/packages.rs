@@ -1,23 +1,26 @@
 //! The packages that jobs run (SITE.md 2): each release stands under its own name on the share and never changes there. What
-//! the share has is left as it is; what it lacks comes from the site folder, or nothing is published.
+//! the share has is left as it is, and put back where somebody damaged it; what it lacks comes from the site folder, or nothing
+//! is published.
 
+pub use super::agrees::differs;
+use super::agrees::judge;
+use super::own::{self, Files};
+pub use super::own::{MAX_SIGNATURE, SIGNATURE};
 use super::place::Share;
-use crate::error::{Exit, Failure, Result};
-use crate::host::open::{Folder as Opened, read_bounded};
-use crate::site::content::{self, Content, hash_bytes, parse_content};
+use super::trouble::Trouble;
+use crate::clock::Wall;
+use crate::error::{Failure, Result};
+use crate::site::content::{self, hash_bytes};
 use crate::site::folder::Folder;
 use crate::site::ids::{JobId, PackageId};
 use crate::site::index::job::Job;
 use crate::site::instruction::ContentHash;
+use crate::site::package;
 use crate::site::package::shelf::FOLDER;
-use crate::site::package::{self, Package};
+use crate::site::signed::Distrust;
+use crate::site::signed::list::{Keys, TrustList};
+use crate::site::signed::signers::Role;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-
-/// The signature beside a definition.
-pub const SIGNATURE: &str = "package.toml.sig";
-/// The largest that is read, in bytes.
-pub const MAX_SIGNATURE: u64 = 4 << 10;
 
 /// What jobs want of one release of a package.
 #[derive(Debug, Clone)]
@@ -28,18 +31,37 @@ pub struct Wanted {
     pub content: Option<ContentHash>,
     /// Who wants it.
     pub jobs: Vec<Job>,
-    /// Machines want its signature.
-    pub signed: bool,
     /// The trust list says that no machine runs it.
     pub withdrawn: bool,
 }
 
+/// Where packages are looked for, and how closely.
+#[derive(Clone, Copy)]
+pub(super) struct Looking<'a> {
+    /// The source.
+    pub folder: &'a Folder,
+    /// Where they go.
+    pub share: &'a Share,
+    /// Whose signatures count.
+    pub list: Option<&'a TrustList>,
+    /// Machines want signatures.
+    pub signed: bool,
+    /// All of it is looked at: what the folder has of releases that are published, too.
+    pub thorough: bool,
+    /// Jobs that are published as they were before.
+    pub unchanged: &'a BTreeSet<JobId>,
+    /// Now.
+    pub now: Wall,
+}
+
 /// What the share lacks of them.
 #[derive(Debug, Default)]
-pub struct Packages {
+pub(super) struct Packages {
     new: Vec<One>,
-    /// What is wrong with releases that only jobs want which are published as they are.
-    pub faults: Vec<Failure>,
+    /// What is missing of releases that only jobs want which are published as they are.
+    pub missing: Vec<Failure>,
+    /// Which of these no machine in mode `signed` runs.
+    pub untrusted: Vec<Failure>,
 }
 
 #[derive(Debug)]
@@ -49,46 +71,37 @@ struct One {
     definition: Option<Vec<u8>>,
     signature: Option<Vec<u8>>,
     files: Option<Files>,
-}
-
-#[derive(Debug)]
-struct Files {
-    hash: ContentHash,
-    list: Vec<u8>,
-    content: Content,
-    folder: PathBuf,
+    /// It is put back: the share had it before.
+    back: bool,
 }
 
 impl Packages {
     /// Finds what the share lacks, and where it comes from. What is wrong with a release of jobs that were published as they
-    /// are (`unchanged`) is no reason to hold back the cancellation of another job, or of these.
+    /// are is no reason to hold back the cancellation of another job, or of these.
     ///
     /// # Errors
-    /// Neither has it; what is published is not what a job says.
-    pub fn find(
-        folder: &Folder,
-        share: &Share,
-        wanted: BTreeMap<(PackageId, u64), Wanted>,
-        unchanged: &BTreeSet<JobId>,
-    ) -> Result<Self> {
-        let (mut new, mut faults) = (Vec::new(), Vec::new());
+    /// Neither has it; what is published is not what a job says; nobody's signature counts.
+    pub fn find(looking: Looking<'_>, wanted: BTreeMap<(PackageId, u64), Wanted>) -> Result<Self> {
+        let mut all = Self::default();
         for ((id, release), wanted) in wanted {
-            let one = match One::find(folder, share, id, release, &wanted) {
-                Err(fault)
-                    if fault.exit == Exit::Refused as u8
-                        && !wanted.jobs.is_empty()
-                        && wanted.jobs.iter().all(|job| unchanged.contains(&job.job_id)) =>
-                {
-                    faults.push(fault);
-                    continue;
+            let known = !wanted.jobs.is_empty()
+                && wanted.jobs.iter().all(|job| looking.unchanged.contains(&job.job_id));
+            match One::find(looking, id, release, &wanted) {
+                Err(trouble) if !trouble.stops && known => {
+                    if trouble.untrusted { &mut all.untrusted } else { &mut all.missing }
+                        .push(trouble.failure);
                 }
-                one => one?,
-            };
-            if one.definition.is_some() || one.signature.is_some() || one.files.is_some() {
-                new.push(one);
+                Err(trouble) => return Err(trouble.failure),
+                Ok(one) => all.new.push(one),
             }
         }
-        Ok(Self { new, faults })
+        all.new.retain(|one| one.definition.is_some() || one.signature.is_some() || one.files.is_some());
+        Ok(all)
+    }
+
+    /// Everything that is wrong and held back nothing.
+    pub fn faults(&self) -> Vec<Failure> {
+        self.missing.iter().chain(&self.untrusted).cloned().collect()
     }
 
     /// Whether the share has all of them.
@@ -98,7 +111,7 @@ impl Packages {
 
     /// Those whose release is new on the share.
     pub fn new_ones(&self) -> Vec<PackageId> {
-        self.new.iter().filter(|one| one.definition.is_some()).map(|one| one.id).collect()
+        self.new.iter().filter(|one| one.definition.is_some() && !one.back).map(|one| one.id).collect()
     }
 
     /// What would be written, and how many bytes.
@@ -145,163 +158,156 @@ impl Packages {
 }
 
 impl One {
-    fn find(folder: &Folder, share: &Share, id: PackageId, release: u64, wanted: &Wanted) -> Result<Self> {
+    fn find(
+        looking: Looking<'_>,
+        id: PackageId,
+        release: u64,
+        wanted: &Wanted,
+    ) -> std::result::Result<Self, Trouble> {
+        let Looking { folder, share, .. } = looking;
         let number = release.to_string();
         let folders = [FOLDER, id.as_str(), number.as_str()];
-        let who = || wanted.jobs.first().map_or_else(String::new, |job| format!("{} runs it; ", job.job_id));
-        let refuse = |code: &str, message: String, remedy: String| {
-            let message = format!("nothing was published: {}{message}", who());
-            Failure::new(Exit::Refused, code, message, remedy)
+        let trouble = |code: &str, message: String, remedy: String| match wanted.jobs.first() {
+            Some(job) => Trouble::of(job, code, message, remedy),
+            None => Trouble::new(code, message, remedy),
         };
+        let anew =
+            || format!("Make a new release with pcm package sign {id}, and cancel what runs the old one");
         if wanted.withdrawn {
             let message =
                 format!("release {release} of {id} is withdrawn, so no machine in mode signed runs it");
-            let remedy =
-                format!("Make a new release with pcm package sign {id}, and cancel what runs the old one");
-            return Err(refuse("package-withdrawn", message, remedy));
+            return Err(Trouble { untrusted: true, ..trouble("package-withdrawn", message, anew()) });
+        }
+        // What jobs named that are published is what was published.
+        let published = wanted.jobs.iter().find(|job| looking.unchanged.contains(&job.job_id));
+        let sha256 = published.map_or(&wanted.sha256, |job| &job.package_sha256);
+        if let Some(job) = wanted.jobs.iter().find(|job| job.package_sha256 != *sha256) {
+            let message = format!(
+                "release {release} of {id} is published with other bytes than the job names, and a release never changes"
+            );
+            return Err(Trouble::of(job, "release-changed", message, anew()));
         }
         let dir = folder.package_dir(id);
-        let own = |name: &str, limit: u64| {
-            Opened::open(&dir).and_then(|folder| read_bounded(&mut folder.file(name)?, limit)).ok()
+        let own = own::Own::read(&dir, sha256);
+        let closely =
+            looking.thorough || wanted.jobs.iter().any(|job| !looking.unchanged.contains(&job.job_id));
+        let changed = |what: String| {
+            let message = format!(
+                "{what} was changed after release {release} of {id} was published, and a release never changes"
+            );
+            let remedy =
+                format!("Make a new release of it with pcm package sign {id}, or put back what was there");
+            Trouble { stops: looking.thorough, ..trouble("release-changed", message, remedy) }
         };
-        let own_definition =
-            own(package::NAME, package::MAX_BYTES).filter(|own| hash_bytes(own) == wanted.sha256);
-        let mut own_signature = own_definition.is_some().then(|| own(SIGNATURE, MAX_SIGNATURE)).flatten();
-        let there = share.read(&folders, package::NAME, package::MAX_BYTES)?;
-        let (definition, signature) = match there {
-            Some(bytes) if hash_bytes(&bytes) != wanted.sha256 => {
+        let there = share.read_any(&folders, package::NAME, package::MAX_BYTES)?;
+        let good = there.as_ref().is_some_and(|bytes| hash_bytes(bytes) == *sha256);
+        let is_there = there.is_some();
+        let definition = match (there, own.definition.clone()) {
+            (Some(bytes), _) if good => {
+                if own.release == Some(release) && own.definition.is_none() {
+                    return Err(changed(dir.join(package::NAME).display().to_string()));
+                }
+                judge(&bytes, &wanted.jobs)?;
+                (bytes, false)
+            }
+            // Somebody damaged it.
+            (Some(_), Some(own)) if published.is_some() => {
+                judge(&own, &wanted.jobs)?;
+                (own, true)
+            }
+            (Some(_), _) => {
                 let message = format!(
                     "release {release} of {id} is published with other bytes than the job names, and a release never \
                      changes"
                 );
-                return Err(refuse(
-                    "release-changed",
-                    message,
-                    format!(
-                        "Make a new release with pcm package sign {id}, and cancel what runs the old one"
-                    ),
-                ));
+                return Err(trouble("release-changed", message, anew()));
             }
-            Some(bytes) => {
-                let old = share.read(&folders, SIGNATURE, MAX_SIGNATURE)?;
-                if old == own_signature {
-                    own_signature = None;
-                }
-                judge(&bytes, wanted).map_err(|(code, message)| refuse(code, message, again(id)))?;
-                (None, own_signature)
+            (None, Some(own)) => {
+                judge(&own, &wanted.jobs)?;
+                (own, true)
             }
-            None => match own_definition {
-                Some(bytes) => {
-                    judge(&bytes, wanted).map_err(|(code, message)| refuse(code, message, again(id)))?;
-                    if wanted.signed && own_signature.is_none() {
-                        let message = format!("release {release} of {id} has no signature");
-                        return Err(refuse(
-                            "unsigned",
-                            message,
-                            format!("Sign it: pcm package sign {id} --key KEY"),
-                        ));
-                    }
-                    (Some(bytes), own_signature)
-                }
-                None => {
-                    let message =
-                        format!("neither the site folder nor the share has release {release} of {id}");
-                    let remedy =
-                        format!("Put that release back into {}, or cancel what runs it", dir.display());
-                    return Err(refuse("package-missing", message, remedy));
-                }
-            },
+            (None, None) if own.release == Some(release) && published.is_some() => {
+                return Err(changed(dir.join(package::NAME).display().to_string()));
+            }
+            (None, None) => {
+                let message = format!("neither the site folder nor the share has release {release} of {id}");
+                let remedy = format!("Put that release back into {}, or cancel what runs it", dir.display());
+                return Err(trouble("package-missing", message, remedy));
+            }
         };
+        let signature = looking.signature(&definition.0, own.signature.clone(), &folders).map_err(|bad| {
+            let (code, why) = match &bad {
+                None => ("unsigned", "has no signature".to_owned()),
+                Some(bad) => (bad.code.as_str(), format!("has a signature that does not count: {}", bad.why)),
+            };
+            let message = format!("release {release} of {id} {why}, so no machine in mode signed runs it");
+            let remedy = format!("Sign it: pcm package sign {id} --again --key KEY");
+            Trouble { untrusted: true, ..trouble(code, message, remedy) }
+        })?;
         let files = match &wanted.content {
             None => None,
-            Some(hash) => match share.read(&["content", hash.as_str()], content::NAME, content::MAX_BYTES)? {
-                Some(_) => None,
-                None => match files(&dir, hash) {
-                    Ok(files) => Some(files),
-                    Err(why) => {
-                        let message =
-                            format!("neither the site folder nor the share has the files of {id}: {why}");
-                        let files = dir.join(content::FILES);
-                        let remedy =
-                            format!("Put them back into {}, or cancel what runs them", files.display());
-                        return Err(refuse("content-missing", message, remedy));
+            Some(hash) => {
+                let list = share.read_any(&["content", hash.as_str()], content::NAME, content::MAX_BYTES)?;
+                let (is_listed, good) = (list.is_some(), list.is_some_and(|list| hash_bytes(&list) == *hash));
+                match good {
+                    true => {
+                        if closely
+                            && own.definition.is_some()
+                            && let Some(what) = own::changed(&dir, hash)
+                        {
+                            return Err(changed(what));
+                        }
+                        None
                     }
-                },
-            },
+                    false => Some(Files::find(&dir, hash).map_err(|why| match why {
+                        own::Lacking::Missing(why) => {
+                            let there = if is_listed { "; the list on the share is damaged" } else { "" };
+                            let message = format!(
+                                "neither the site folder nor the share has the files of {id}: {why}{there}"
+                            );
+                            let files = dir.join(content::FILES);
+                            let remedy =
+                                format!("Put them back into {}, or cancel what runs them", files.display());
+                            trouble("content-missing", message, remedy)
+                        }
+                        own::Lacking::Differs(what) => {
+                            let message = format!("{what} is not what {} of {id} says", content::NAME);
+                            let remedy = format!(
+                                "Make a new release of it with pcm package sign {id}, or put back what was there"
+                            );
+                            trouble("content-differs", message, remedy)
+                        }
+                    })?),
+                }
+            }
         };
-        Ok(Self { id, release, definition, signature, files })
+        let (bytes, write) = definition;
+        Ok(Self { id, release, definition: write.then_some(bytes), signature, files, back: is_there })
     }
 }
 
-fn again(id: PackageId) -> String {
-    format!("Send the job again after pcm package sign {id}, or correct its file")
-}
-
-/// The files of a package in the site folder, where their list is this one.
-fn files(dir: &std::path::Path, hash: &ContentHash) -> Result<Files, String> {
-    let words = |e: crate::host::open::OpenError| format!("{}: {e}", content::NAME);
-    let folder = Opened::open(dir).map_err(words)?;
-    let list = folder.file(content::NAME).and_then(|mut file| read_bounded(&mut file, content::MAX_BYTES));
-    let list = list.map_err(words)?;
-    if hash_bytes(&list) != *hash {
-        return Err(format!("{} there is another list", content::NAME));
-    }
-    let content = parse_content(&list).map_err(|e| e.to_string())?;
-    if !content.files.is_empty() && folder.folder(content::FILES).is_err() {
-        return Err(format!("there is no folder {}", content::FILES));
-    }
-    Ok(Files { hash: hash.clone(), list, content, folder: dir.to_owned() })
-}
-
-/// Whether every job says what the package says.
-fn judge(definition: &[u8], wanted: &Wanted) -> Result<(), (&'static str, String)> {
-    let Some(first) = wanted.jobs.first() else { return Ok(()) };
-    // Whatever some machine may start: it judges by its own list.
-    let programs: Vec<String> = wanted
-        .jobs
-        .iter()
-        .filter_map(|job| match &job.command_line.program {
-            crate::site::instruction::Program::Listed(name) => Some(name.clone()),
-            crate::site::instruction::Program::InPackage(_) => None,
-        })
-        .collect();
-    let shown = format!("{}/{}/{}", FOLDER, first.package_id, package::NAME);
-    let package = package::parse(definition, &shown, &programs).map_err(|problems| {
-        let words = problems.first().map(|p| p.message.to_string()).unwrap_or_default();
-        ("malformed", format!("{shown}: {words}"))
-    })?;
-    for job in &wanted.jobs {
-        if let Some(what) = differs(job, &package) {
-            let message =
-                format!("{what} of {} is not what release {} of its package says", job.job_id, job.release);
-            return Err(("package-mismatch", message));
+impl Looking<'_> {
+    /// The signature that the share lacks; one there that counts is never replaced by one that does not.
+    fn signature(
+        &self,
+        definition: &[u8],
+        own: Option<Vec<u8>>,
+        folders: &[&str],
+    ) -> std::result::Result<Option<Vec<u8>>, Option<Distrust>> {
+        // What cannot be read is as good as none: it is written anew.
+        let there = self.share.read_any(folders, SIGNATURE, MAX_SIGNATURE).ok().flatten();
+        let new = own.clone().filter(|own| there.as_ref() != Some(own));
+        let Some(list) = self.list else { return Ok(new) };
+        let judged = |armour: &Option<Vec<u8>>| {
+            let armour = std::str::from_utf8(armour.as_deref()?).unwrap_or_default();
+            Some(Keys::of(list, &[]).verify(armour, Role::Package, definition, self.now).map(drop))
+        };
+        match (judged(&own), judged(&there)) {
+            (Some(Ok(())), _) => Ok(new),
+            (_, Some(Ok(()))) => Ok(None),
+            (own, there) if self.signed => Err(own.or(there).and_then(std::result::Result::err)),
+            (_, Some(Err(_))) => Ok(None),
+            (_, None) => Ok(new),
         }
     }
-    Ok(())
-}
-
-/// The first field in which a job differs from its package.
-pub fn differs(job: &Job, package: &Package) -> Option<&'static str> {
-    let Some(command) = package.commands.iter().find(|command| command.name == job.command) else {
-        return Some("command");
-    };
-    let copy = command.copied();
-    let equal = [
-        ("package_id", package.package_id == job.package_id),
-        ("release", package.release.unwrap_or(0) == job.release),
-        ("package", package.name == job.package),
-        ("version", package.version.clone().unwrap_or_default() == job.version),
-        ("command_line", command.command_line == job.command_line),
-        ("content_sha256", package.content_sha256 == job.content_sha256),
-        ("removes", command.removes == job.removes),
-        ("automated", copy.automated == job.how.automated),
-        ("background", copy.background == job.how.background),
-        ("platforms", copy.platforms == job.how.platforms),
-        ("run_when", copy.run_when == job.how.run_when),
-        ("max_run_time", copy.max_run_time == job.how.max_run_time),
-        ("restarts", copy.restarts == job.how.restarts),
-        ("disk_space", copy.disk_space == job.how.disk_space),
-        ("exit_codes", copy.exit_codes == job.how.exit_codes),
-    ];
-    equal.iter().find(|(_, equal)| !equal).map(|(what, _)| *what)
 }

@@ -57,6 +57,28 @@ impl Share {
         }
     }
 
+    /// The same where what is damaged is to be replaced: whatever stands there that is no such file is an empty one.
+    ///
+    /// # Errors
+    /// It may not be looked at, or the system fails.
+    pub fn read_any(&self, folders: &[&str], name: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        let read = self
+            .below(folders)
+            .and_then(|folder| read_bounded(&mut folder.as_ref().unwrap_or(&self.root).file(name)?, limit));
+        match read {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(OpenError::Missing) => Ok(None),
+            Err(OpenError::Linked | OpenError::NotRegular | OpenError::TooLarge(_)) => Ok(Some(Vec::new())),
+            Err(
+                e @ (OpenError::Denied
+                | OpenError::NotFolder
+                | OpenError::TooMany(_)
+                | OpenError::Loose(_)
+                | OpenError::Io(..)),
+            ) => Err(self.failed("read", folders, name, &e.to_string())),
+        }
+    }
+
     /// The names in a folder of the share; none where there is no such folder.
     ///
     /// # Errors

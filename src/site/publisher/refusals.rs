@@ -7,7 +7,7 @@ use crate::clock::Wall;
 use crate::site::folder::Source;
 use crate::site::ids::{JobId, PackageId};
 use crate::site::index::JobState;
-use crate::site::index::job::Word;
+use crate::site::index::job::{self, Word};
 use std::collections::BTreeMap;
 
 /// The share of the machines of a site that may go at once: one in so many.
@@ -35,6 +35,8 @@ pub struct Changes<'a> {
     pub machines: usize,
     /// How many of them are no more.
     pub gone: usize,
+    /// The parts of the list of machines of before that cannot be read.
+    pub unread: &'a [String],
     /// What the folder says now.
     pub source: &'a Source,
     /// What it becomes.
@@ -45,7 +47,7 @@ pub struct Changes<'a> {
 
 /// Every change that wants to be expected.
 pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
-    let Changes { previous, ran, machines, gone, source, rendered, now } = changes;
+    let Changes { previous, ran, machines, gone, unread, source, rendered, now } = changes;
     let mut all = Vec::new();
     let mut one = |words: String| all.push(Refusal { count: 1, machines: false, words });
     if rendered.index.epoch < previous.index.epoch {
@@ -66,7 +68,7 @@ pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
             Some(_) => {}
             None => {
                 let expired = ran.get(&id).is_some_and(|ran| {
-                    let times = crate::site::index::job::Times { expire: ran.expire, ..Default::default() };
+                    let times = job::Times { expire: ran.expire, ..Default::default() };
                     ended(&times, &Word::default()).is_some_and(|at| at <= now)
                 });
                 if old.state != JobState::Cancelled && !expired {
@@ -82,13 +84,39 @@ pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
     }
     for (job, word) in source.jobs.values() {
         let before = highest.get(&job.package_id).copied().unwrap_or_default();
-        let known = ran.contains_key(&job.job_id);
+        // One that goes on as it was runs what it ran.
+        let known = ran.get(&job.job_id).is_some_and(|ran| ran.runs_the_same(&Ran::of(job)));
         if !known && word.state != JobState::Cancelled && job.release < before {
             one(format!(
                 "{} runs release {} of {}, and release {before} is published: no machine that ran that goes back",
                 job.job_id, job.release, job.package_id
             ));
         }
+    }
+    for (job, _) in source.jobs.values() {
+        let (id, entry) = (job.job_id, previous.index.jobs.iter().find(|old| old.job_id == job.job_id));
+        let now = rendered.index.jobs.iter().find(|now| now.job_id == id);
+        if let Some(old) = entry
+            && !ran.contains_key(&id)
+            && now.is_none_or(|now| now.sha256 != old.sha256)
+        {
+            one(format!(
+                "{id} is another than before, and {}/{id}.{}.toml, which says what it ran under its request id, cannot be \
+                 read",
+                job::FOLDER,
+                old.revision
+            ));
+        }
+    }
+    match unread {
+        [] => {}
+        [one_only] => {
+            one(format!("{one_only} cannot be read, so it is not known which machines would be gone"))
+        }
+        [first, ..] => one(format!(
+            "{first} and {} more parts cannot be read, so it is not known which machines would be gone",
+            unread.len() - 1
+        )),
     }
     if gone * FEW > machines {
         all.push(Refusal {

@@ -154,6 +154,15 @@ pub fn ended(times: &job::Times, word: &Word) -> Option<Wall> {
     }
 }
 
+/// The machines by the parts of their list, where it is divided by so many digits.
+pub fn parts(source: &Source, digits: u32) -> BTreeMap<String, Vec<members::Member>> {
+    let mut parts: BTreeMap<String, Vec<members::Member>> = BTreeMap::new();
+    for machine in source.machines.values() {
+        parts.entry(members::part(machine.id, digits)).or_default().push(machine.member());
+    }
+    parts
+}
+
 struct Render<'a> {
     previous: Option<&'a Previous>,
     taken: &'a Taken,
@@ -246,10 +255,7 @@ impl Render<'_> {
             return (None, Vec::new());
         }
         let digits = members::digits(source.machines.len());
-        let mut parts: BTreeMap<String, Vec<members::Member>> = BTreeMap::new();
-        for machine in source.machines.values() {
-            parts.entry(members::part(machine.id, digits)).or_default().push(machine.member());
-        }
+        let parts = parts(source, digits);
         let mut list = Vec::new();
         for (name, members) in parts {
             let before = self.previous.and_then(|p| p.list.iter().find(|old| old.name == name));

@@ -1,6 +1,8 @@
 //! Publications: the same folder gives the same bytes; killed anywhere, the share is as before or as after.
 #![allow(clippy::unwrap_used)]
 
+mod damage;
+
 use super::place::fault;
 use super::*;
 use crate::host::facts;
@@ -26,6 +28,7 @@ fn wishes() -> How<'static> {
         expect: Expect::Nothing,
         break_lock: false,
         dry_run: false,
+        thorough: true,
         programs: &[],
         who: "tester".into(),
         what: "publish".into(),

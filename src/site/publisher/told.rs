@@ -34,7 +34,7 @@ impl Publication<'_> {
             completed: self.completed.get(),
             nothing: false,
             signed: self.how.key.is_some(),
-            faults: packages.faults.clone(),
+            faults: packages.faults(),
         }
     }
 

@@ -1,0 +1,268 @@
+//! What somebody damaged, changed or lost: on the share, and in the site folder.
+
+use super::*;
+
+fn id() -> PackageId {
+    "BP00000A".parse().unwrap()
+}
+
+fn sha(text: &str) -> crate::site::instruction::ContentHash {
+    crate::site::content::hash_bytes(text.as_bytes())
+}
+
+/// The definition of the example as another release, with a line more.
+fn release(site: &Site, number: u64) -> String {
+    let path = site.folder().package_dir(id()).join("package.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let old = text.lines().find(|line| line.starts_with("release = ")).unwrap().to_owned();
+    let text = text.replace(&old, &format!("release = {number}"));
+    fs::write(&path, &text).unwrap();
+    text
+}
+
+#[test]
+fn what_is_damaged_on_the_share_is_put_back() {
+    let site = Site::new();
+    site.machines(0..600);
+    let rules = policy::Rules { spread: Some(std::time::Duration::from_secs(9)), ..Default::default() };
+    site.folder().write_policy("all", &rules).unwrap();
+    site.publish().unwrap();
+    let good = site.files();
+    let hash = site.job().0.content_sha256.unwrap();
+    let damaged = [
+        "jobs/BP0000AA.1.toml".to_owned(),
+        "policy/all.1.toml".into(),
+        "members/LIST.1".into(),
+        "members/0.1".into(),
+        "packages/BP00000A/1/package.toml".into(),
+        format!("content/{}/CONTENT", hash.as_str()),
+    ];
+    for (round, path) in damaged.iter().enumerate() {
+        fs::write(site.share().join(path), format!("damage {round}")).unwrap();
+        // A verb that changes something else does not look.
+        let published = site.publish().unwrap();
+        assert!(published.written.iter().any(|(written, _)| written == path), "{path}: {published:?}");
+        assert_eq!(site.files()[path], good[path], "{path}");
+        assert!(site.publish().unwrap().nothing);
+    }
+    // One that is too long, or no file at all, is put back as well.
+    fs::write(site.share().join(&damaged[1]), vec![b'x'; 1 << 20]).unwrap();
+    site.publish().unwrap();
+    assert_eq!(site.files()[&damaged[1]], good[&damaged[1]]);
+    // Without the list in the site folder nobody can put it back, and it is said what is wrong.
+    fs::write(site.share().join(&damaged[5]), "damage").unwrap();
+    fs::remove_file(site.folder().package_dir(id()).join("CONTENT")).unwrap();
+    let failure = site.publish().unwrap_err();
+    assert!(failure.code == "content-missing" && failure.message.as_str().contains("damaged"), "{failure:?}");
+}
+
+#[test]
+fn how_many_machines_are_gone_is_not_guessed() {
+    let site = Site::new();
+    site.machines(0..40);
+    site.publish().unwrap();
+    let part = site.share().join("members/all.1");
+    let bytes = fs::read(&part).unwrap();
+    // The record has what was published last.
+    fs::write(&part, "damage").unwrap();
+    site.machines(0..30);
+    let failure = site.publish().unwrap_err();
+    assert!(failure.message.as_str().contains("10 of 40 machines would be gone"), "{failure:?}");
+    // Without it nobody has.
+    fs::remove_file(record::path(&site.folder().dir)).unwrap();
+    let unknown = |path: &str| {
+        let failure = site.publish_as(|how| how.expect = Expect::Removed(99)).unwrap_err();
+        assert_eq!(failure.code, "not-expected", "{failure:?}");
+        assert!(failure.message.as_str().contains(&format!("{path} cannot be read")), "{failure:?}");
+    };
+    unknown("members/all.1");
+    fs::write(&part, bytes).unwrap();
+    fs::remove_file(site.share().join("members/LIST.1")).unwrap();
+    unknown("members/LIST.1");
+    site.publish_as(|how| how.expect = Expect::Changes(1)).unwrap();
+    assert_eq!(site.seen(), 2);
+}
+
+#[test]
+fn what_a_job_ran_is_not_guessed() {
+    let site = Site::new();
+    site.publish().unwrap();
+    fs::remove_file(record::path(&site.folder().dir)).unwrap();
+    fs::write(site.share().join("jobs/BP0000AA.1.toml"), "damage").unwrap();
+    // The same as before is the same, whatever became of its file.
+    site.publish().unwrap();
+    fs::remove_file(record::path(&site.folder().dir)).unwrap();
+    fs::write(site.share().join("jobs/BP0000AA.1.toml"), "damage").unwrap();
+    site.edit(|job, _| job.spread = Some(std::time::Duration::from_secs(6)));
+    let failure = site.publish().unwrap_err();
+    assert!(failure.message.as_str().contains("jobs/BP0000AA.1.toml, which says what it ran"), "{failure:?}");
+    site.publish_as(|how| how.expect = Expect::Changes(1)).unwrap();
+}
+
+#[test]
+fn what_changed_under_a_published_release_is_refused_whatever_is_expected() {
+    let site = Site::new();
+    site.publish().unwrap();
+    let dir = site.folder().package_dir(id());
+    let refused = |what: &str| {
+        let failure = site.publish_as(|how| how.expect = Expect::Changes(99)).unwrap_err();
+        assert_eq!(failure.code, "release-changed", "{failure:?}");
+        assert!(failure.message.as_str().contains(what), "{failure:?}");
+        // Whatever else there is to publish.
+        site.edit(|_, word| word.percent -= 1);
+        assert_eq!(code(site.publish()), "release-changed");
+        // A verb that leaves the job as it was says so and goes on: a cancellation does not wait for a package.
+        let published = site.publish_as(|how| how.thorough = false).unwrap();
+        assert!(published.faults.is_empty() || published.faults[0].code == "release-changed");
+    };
+    for (name, other) in [("files/setup.sh", None), ("files/more.txt", Some("more")), ("CONTENT", Some("x"))]
+    {
+        let path = dir.join(name);
+        let good = fs::read(&path).ok();
+        let other = other.map_or_else(
+            // As many bytes as before.
+            || good.clone().unwrap().iter().rev().copied().collect(),
+            |text| text.as_bytes().to_vec(),
+        );
+        fs::write(&path, other).unwrap();
+        refused(name);
+        match good {
+            Some(bytes) => fs::write(&path, bytes).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        assert!(site.publish().unwrap().nothing, "{name}");
+    }
+    let definition = dir.join("package.toml");
+    let good = fs::read_to_string(&definition).unwrap();
+    fs::write(&definition, good.replace("\"Acme\"", "\"Other\"")).unwrap();
+    refused("package.toml");
+    let published = {
+        site.edit(|_, word| word.percent -= 1);
+        site.publish_as(|how| how.thorough = false).unwrap()
+    };
+    assert_eq!(published.faults[0].code, "release-changed");
+    assert!(!published.faults[0].message.as_str().contains("nothing was published"), "{published:?}");
+    // The next release is being made.
+    release(&site, 2);
+    site.publish().unwrap();
+}
+
+#[test]
+fn files_are_proven_before_the_first_byte_is_written() {
+    let site = Site::new();
+    let setup = site.folder().package_dir(id()).join("files/setup.sh");
+    let good = fs::read(&setup).unwrap();
+    fs::write(&setup, good.iter().rev().copied().collect::<Vec<_>>()).unwrap();
+    let failure = site.publish().unwrap_err();
+    assert!(
+        failure.code == "content-differs" && failure.message.as_str().contains("files/setup.sh"),
+        "{failure:?}"
+    );
+    assert!(site.files().is_empty(), "{:?}", site.files().keys());
+    assert!(!record::path(&site.folder().dir).exists());
+    fs::remove_file(&setup).unwrap();
+    assert_eq!(code(site.publish()), "content-differs");
+    fs::write(&setup, good).unwrap();
+    site.publish().unwrap();
+}
+
+#[test]
+fn a_release_never_falls_under_a_new_request_id_either() {
+    let site = Site::new();
+    let first = site.folder().package_dir(id()).join("package.toml");
+    let first = (first.clone(), fs::read_to_string(first).unwrap());
+    site.publish().unwrap();
+    let second = release(&site, 2);
+    site.edit(|job, _| {
+        (job.release, job.package_sha256) = (2, sha(&second));
+        job.request_id = "BP0000Z".parse().unwrap();
+    });
+    site.publish().unwrap();
+    fs::write(&first.0, &first.1).unwrap();
+    site.edit(|job, _| {
+        (job.release, job.package_sha256) = (1, sha(&first.1));
+        job.request_id = "BP00010".parse().unwrap();
+    });
+    let failure = site.publish().unwrap_err();
+    assert_eq!(failure.code, "not-expected", "{failure:?}");
+    assert!(failure.message.as_str().contains("BP0000AA runs release 1 of BP00000A"), "{failure:?}");
+    site.publish_as(|how| how.expect = Expect::Changes(1)).unwrap();
+}
+
+#[test]
+fn of_two_jobs_the_one_that_is_wrong_is_named() {
+    let site = Site::new();
+    let (job, word) = site.job();
+    let mut other = job.clone();
+    (other.job_id, other.request_id) = ("BP0000AB".parse().unwrap(), "BP0000Z".parse().unwrap());
+    other.command = "Atypical".into();
+    site.folder().write_job(&other, &word).unwrap();
+    let failure = site.publish().unwrap_err();
+    assert_eq!(failure.code, "package-mismatch");
+    assert!(!failure.to_string().contains("BP0000AA"), "{failure:?}");
+    assert!(failure.remedy.as_str().contains("--again BP0000AB"), "{failure:?}");
+    // One release has one content, whichever job is read first.
+    (other.command, other.package_sha256) = (job.command, sha("x"));
+    site.folder().write_job(&other, &word).unwrap();
+    let failure = site.publish().unwrap_err();
+    assert!(
+        failure.code == "release-changed" && failure.message.as_str().contains("BP0000AB"),
+        "{failure:?}"
+    );
+}
+
+#[test]
+fn with_a_higher_number_the_other_publisher_is_taken_over_and_no_id_is_given_twice() {
+    let site = Site::new();
+    site.publish().unwrap();
+    let copy = Copy::of(&site);
+    let send = |folder: &Folder, job: &str, request: &str| {
+        let (mut new, word) = site.job();
+        (new.job_id, new.request_id) = (job.parse().unwrap(), request.parse().unwrap());
+        folder.write_job(&new, &word).unwrap();
+    };
+    // Both publish number 2, each without the other: the second share is a copy of the first.
+    send(&copy.folder(), "BP0000AX", "BP00020");
+    publish(&copy.folder(), &wishes()).unwrap();
+    let theirs = site.files();
+    fs::remove_dir_all(site.share()).unwrap();
+    fs::create_dir(site.share()).unwrap();
+    send(&site.folder(), "BP0000AY", "BP00010");
+    assert_eq!(site.publish().unwrap().index.serial, 2);
+    for (path, bytes) in theirs {
+        fs::create_dir_all(site.share().join(&path).parent().unwrap()).unwrap();
+        fs::write(site.share().join(path), bytes).unwrap();
+    }
+    let failure = site.publish().unwrap_err();
+    assert_eq!(failure.code, "other-publisher", "{failure:?}");
+    assert!(failure.remedy.as_str().contains("--serial 3"), "{failure:?}");
+    assert_eq!(code(site.publish_as(|how| how.serial = Some(2))), "other-publisher");
+    // The other's job is not lost without a word.
+    let failure = site.publish_as(|how| how.serial = Some(3)).unwrap_err();
+    assert!(failure.message.as_str().contains("BP0000AX is published and its file is gone"), "{failure:?}");
+    let both = |how: &mut How<'_>| (how.serial, how.expect) = (Some(3), Expect::Changes(1));
+    assert_eq!(site.publish_as(both).unwrap().index.serial, 3);
+    let record = record::read(&site.folder().dir, &site.folder().settings.site_id).unwrap();
+    assert_eq!(record.highest_request, ids::number("BP00020"), "an id is never given twice");
+    assert_eq!(record.highest_job, ids::number("BP0000AY"));
+}
+
+#[test]
+fn what_was_completed_is_said_where_nothing_else_is_published() {
+    let site = Site::new();
+    site.machines(0..40);
+    site.publish().unwrap();
+    site.edit(|job, _| job.spread = Some(std::time::Duration::from_secs(6)));
+    fault::die_at(Some(1));
+    assert_eq!(code(site.publish()), "killed");
+    fault::die_at(None);
+    site.machines(0..30);
+    let failure = site.publish().unwrap_err();
+    assert!(
+        failure
+            .message
+            .as_str()
+            .starts_with("publication 2, which had been begun, was completed; nothing else")
+    );
+    assert_eq!(site.seen(), 2);
+}
