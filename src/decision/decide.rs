@@ -9,7 +9,7 @@ use super::world::{Subject, Windows, Words, World, newest, running};
 use crate::clock::Wall;
 use crate::site::ids::{JobId, RequestId};
 use crate::site::instruction::{Entry, Rejected};
-use crate::terms::{Group, State, Verdict};
+use crate::terms::{Code, Gate, Group, State, Verdict};
 
 /// What the core says of every request: those of the instruction file in its order, then those that are only in
 /// history, by id. Pure: the same inputs give the same decisions. The gates' evidence is left empty, since nobody reads
@@ -81,8 +81,10 @@ pub fn decide_job(inputs: &Inputs, job: JobId) -> Option<Decision> {
         return Some(of_entry(&Gates::new(&world), index, entry));
     }
     let elsewhere = inputs.instructions.index.as_ref().and_then(|index| index.elsewhere(job));
-    if let Some(request) = elsewhere {
-        let decision = of_subject(&Gates::new(&world), &Subject::new(inputs, entries.len(), request));
+    if let Some((request, delivery)) = elsewhere {
+        // Not by its request: a job of this machine may name the same.
+        let subject = Subject { delivery: Some(delivery), ..Subject::new(inputs, entries.len(), request) };
+        let decision = of_subject(&Gates::new(&world), &subject);
         return Some(Decision { entry: None, ..decision });
     }
     let newest = inputs.history.attempts.iter().filter_map(|(id, attempts)| Some((*id, attempts.last()?)));
@@ -168,6 +170,7 @@ fn of_rejected(gates: &Gates, index: usize, rejected: &Rejected) -> Decision {
         state: match (attempt, adopted) {
             (Some(attempt), _) => world.shown(attempt),
             (None, Some(_)) => State::Succeeded,
+            (None, None) if is_not_wanted(&gates) => State::NotApplicable,
             (None, None) => State::Rejected,
         },
         next_run: None,
@@ -175,6 +178,7 @@ fn of_rejected(gates: &Gates, index: usize, rejected: &Rejected) -> Decision {
         never: gates.iter().any(never),
         why: world.show(|| match attempt {
             Some(attempt) => why::of_attempt(world, attempt, None),
+            None if is_not_wanted(&gates) => Code::Cancelled.row().brief.into(),
             None => why::of_rejected(rejected),
         }),
         gates,
@@ -216,7 +220,10 @@ fn of_withdrawn(world: &World, id: RequestId, attempt: &Attempt) -> Decision {
 
 /// The precedence of DESIGN.md 3.
 fn state(world: &World, subject: &Subject, gates: &[GateResult], queued: bool) -> State {
-    let closed = gates.iter().filter_map(leads_to).min_by_key(|state| rank(*state));
+    let closed = match is_not_wanted(gates) {
+        true => Some(State::NotApplicable),
+        false => gates.iter().filter_map(leads_to).min_by_key(|state| rank(*state)),
+    };
     let under_way = subject.newest.is_some_and(|attempt| running(attempt.state))
         || closed.is_none() && world.announced(subject).is_some();
     if queued && !under_way {
@@ -236,6 +243,12 @@ fn state(world: &World, subject: &Subject, gates: &[GateResult], queued: bool) -
         None if world.announced(subject).is_some() => State::Countdown,
         None => State::Due,
     }
+}
+
+/// Whether it is for others, or its publisher wants it no more: what else is wrong with it is nobody's trouble here.
+fn is_not_wanted(gates: &[GateResult]) -> bool {
+    let of_job = |gate: &&GateResult| matches!(gate.gate, Gate::Target | Gate::Job);
+    gates.iter().filter(of_job).filter_map(leads_to).any(|state| state == State::NotApplicable)
 }
 
 /// The state that a gate leads to; None: it passes. What is only unknown is waited for.

@@ -772,6 +772,49 @@ fn two_jobs_with_one_request_are_both_refused_also_where_the_file_of_one_cannot_
 }
 
 #[test]
+fn a_rejected_job_that_is_for_others_or_was_cancelled_is_told_alike_by_all_views() {
+    let mut share = Indexed::by_permissions();
+    let headline = |share: &Indexed, job: &str| {
+        let doc = share.site.json(&["explain", job]);
+        (doc["state"].as_str().unwrap().to_owned(), doc["why"].as_str().unwrap().to_owned())
+    };
+    let own = |share: &Indexed| {
+        let list = share.site.json(&["list", "--all"]);
+        let all = list["requests"].as_array().unwrap().iter();
+        all.map(|r| (r["job_id"].as_str().unwrap().to_owned(), r["state"].as_str().unwrap().to_owned()))
+            .collect::<Vec<_>>()
+    };
+    // Of the wrong revision, not what its package says, and with the request of another job: each for others.
+    let db = |job: Job| job.to("[\"@db\"]");
+    let wrong = db(share.other()).set("revision", "7");
+    let third = db(share.job())
+        .set("job_id", "\"BP0000AC\"")
+        .set("where", "\"host == \\\"db*\\\"\"")
+        .to("[\"@web\"]");
+    let third = third.set("request_id", "\"BP0000X\"").set("version", "\"5.0\"");
+    let fourth = db(share.job()).set("job_id", "\"BP0000AD\"");
+    let jobs = [
+        share.job().later(),
+        wrong,
+        Job { id: "BP0000AC".into(), ..third },
+        Job { id: "BP0000AD".into(), ..fourth },
+    ];
+    share.publish(&jobs);
+    for job in [OTHER_JOB, "BP0000AC", "BP0000AD"] {
+        assert_eq!(share.polled(job), "not-targeted", "{job}");
+        assert_eq!(headline(&share, job), ("not-applicable".into(), "not for this machine".into()), "{job}");
+    }
+    assert_eq!(own(&share), [(JOB.to_owned(), "rejected".to_owned())], "its request is that of another job");
+    // Cancelled, and nobody can read it.
+    share.publish(&[jobs[0].clone().revision(2).state("cancelled")]);
+    fs::remove_file(share.site.share().join("jobs/BP0000AA.2.toml")).unwrap();
+    assert_eq!(share.site.json(&["poll"])["serial"], share.serial);
+    assert_eq!(headline(&share, JOB), ("not-applicable".into(), "cancelled".into()));
+    assert_eq!(own(&share), [(JOB.to_owned(), "not-applicable".to_owned())]);
+    assert!(share.site.json_of(&["status"])["counts"]["rejected"].is_null());
+}
+
+#[test]
 fn a_release_below_one_that_ran_does_not_run() {
     let mut share = Indexed::by_permissions();
     let hash = share.package(2, "");

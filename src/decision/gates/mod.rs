@@ -119,6 +119,11 @@ impl<'w> Gates<'w> {
                 });
                 known.unwrap_or_else(|| cannot(Gate::History))
             }
+            // The index says that of a job, whatever its file says.
+            Gate::Job => {
+                let cancelled = rejected.job_id.and_then(|job| target::cancelled(world, job));
+                cancelled.unwrap_or_else(|| cannot(Gate::Job))
+            }
             Gate::Hold => self.hold.clone(),
             Gate::Clock => self.clock.clone(),
             Gate::Policy => self.policy.clone(),
@@ -126,7 +131,6 @@ impl<'w> Gates<'w> {
             gate @ (Gate::Target
             | Gate::Platform
             | Gate::Kind
-            | Gate::Job
             | Gate::Offer
             | Gate::Expiry
             | Gate::Mandatory

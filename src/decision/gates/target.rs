@@ -178,6 +178,25 @@ fn package_succeeded(world: &World, package: PackageId) -> bool {
         })
 }
 
+/// Whether the publisher has cancelled a job, now or ever: that is final.
+pub(super) fn cancelled(world: &World, job: JobId) -> Option<GateResult> {
+    let index = world.inputs.instructions.index.as_ref()?;
+    let closed = |evidence| Some(block(Gate::Job, Code::Cancelled, Change::Never, evidence));
+    if let Some(reason) = index.cancelled.get(&job) {
+        let reason = || reason.as_ref().map(|reason| format!(": {reason:?}")).unwrap_or_default();
+        return closed(world.tell(|| format!("the publisher cancelled job {job}{}", reason())));
+    }
+    if world.inputs.history.cancelled.contains(&job) {
+        return closed(world.tell(|| {
+            format!(
+                "the publisher cancelled job {job} before, which is final: that the index in force does not call it \
+                 cancelled any more changes nothing"
+            )
+        }));
+    }
+    None
+}
+
 /// Not suspended, cancelled or superseded, and all it depends on has succeeded.
 pub(super) fn job(world: &World, subject: &Subject) -> GateResult {
     let (gate, request) = (Gate::Job, subject.request);
@@ -189,15 +208,8 @@ pub(super) fn job(world: &World, subject: &Subject) -> GateResult {
         let evidence = world.tell(|| format!("the publisher cancelled job {}{}", request.job_id, reason()));
         return block(gate, Code::Cancelled, Change::Never, evidence);
     }
-    if subject.delivery.is_some() && world.inputs.history.cancelled.contains(&request.job_id) {
-        let evidence = world.tell(|| {
-            format!(
-                "the publisher cancelled job {} before, which is final: that the index in force does not call it cancelled \
-                 any more changes nothing",
-                request.job_id
-            )
-        });
-        return block(gate, Code::Cancelled, Change::Never, evidence);
+    if let Some(cancelled) = cancelled(world, request.job_id) {
+        return cancelled;
     }
     if let Some((newer, id)) = superseded_by(world, request.job_id) {
         let evidence =

@@ -9,6 +9,7 @@ use crate::site::index::JobState;
 use crate::site::index::members::Member;
 use crate::site::index::target::{Target, WHOLE, place};
 use crate::site::indexed::{Delivery, InForce, Membership};
+use crate::site::instruction::{Entry, Rejected};
 use crate::site::signed::Distrust;
 use crate::terms::*;
 use proptest::prelude::*;
@@ -178,6 +179,46 @@ fn what_has_an_attempt_is_shown_by_its_history_whatever_the_target_says() {
             assert!(scene.decision().is_listed());
         }
     }
+}
+
+#[test]
+fn what_is_for_others_or_not_wanted_any_more_is_so_whatever_else_is_wrong_with_it() {
+    let distrust = || Some(Distrust::new(Code::PackageMismatch, "its exit_codes are others"));
+    for (change, code) in [
+        ((|d| d.condition = condition("host == \"db-*\"")) as fn(&mut Delivery), Code::NotTargeted),
+        (|d| d.state = JobState::Cancelled, Code::Cancelled),
+    ] {
+        let scene = indexed(|d| {
+            d.distrust = distrust();
+            change(d);
+        });
+        let decision = scene.decision();
+        assert_eq!((decision.state, decision.why.as_str()), (State::NotApplicable, code.row().brief));
+        assert_eq!(decision.is_listed(), code == Code::Cancelled);
+    }
+    assert_eq!(indexed(|d| d.distrust = distrust()).decision().state, State::Rejected);
+    // Also where its file cannot be read.
+    let unread = |cancelled: bool| {
+        indexed(|_| {}).with(|s| {
+            let job_id = "BP0000AA".parse().unwrap();
+            let problems =
+                vec![Problem::of_file("malformed", "jobs/BP0000AA.3.toml", "revision 3 cannot be read")];
+            let rejected =
+                Rejected { job_id: Some(job_id), request_id: Some(id(ID)), problems, ..Rejected::default() };
+            s.instructions.file.as_mut().unwrap().requests = vec![Entry::Rejected(rejected)];
+            if cancelled {
+                index(s).cancelled = [(job_id, Some("no longer needed".into()))].into();
+            }
+        })
+    };
+    assert_eq!(unread(false).decision().state, State::Rejected);
+    let decision = unread(true).decision();
+    assert_eq!((decision.state, decision.why.as_str()), (State::NotApplicable, "cancelled"));
+    let gate = of(&unread(true), Gate::Job);
+    assert_eq!((gate.code, gate.change), (Some(Code::Cancelled), Change::Never));
+    assert!(gate.evidence.as_str().contains("no longer needed"), "{}", gate.evidence);
+    let ran = unread(true).with(|s| s.attempted(ID, vec![attempt(1, State::Failed)]));
+    assert_eq!(ran.decision().state, State::Failed, "history is not overwritten");
 }
 
 #[test]

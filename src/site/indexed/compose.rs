@@ -107,31 +107,29 @@ pub fn compose(index: &Index, asked: &Asked<'_>, source: &mut dyn Source) -> Com
     };
     let member = walk.member();
     let policies = walk.policies(&member);
-    let mut jobs: Vec<(&IndexedJob, Result<Job, Rejected>)> = Vec::new();
+    let mut jobs: Vec<(&IndexedJob, Read)> = Vec::new();
     for named in &index.jobs {
         jobs.push((named, walk.job(named)));
     }
     // Also of those that cannot be read: a request belongs to one job, whatever becomes of its file.
-    let id_of = |(named, job): &(&IndexedJob, Result<Job, Rejected>)| {
-        let id = job.as_ref().map_or_else(|rejected| rejected.request_id, |job| Some(job.request_id));
-        Some((named.job_id, id?))
-    };
-    let ids: BTreeMap<JobId, RequestId> = jobs.iter().filter_map(id_of).collect();
+    let ids: BTreeMap<JobId, RequestId> =
+        jobs.iter().filter_map(|(named, read)| Some((named.job_id, read.request()?))).collect();
     let mut owners: BTreeMap<RequestId, Vec<JobId>> = BTreeMap::new();
     for (job, id) in &ids {
         owners.entry(*id).or_default().push(*job);
     }
-    let twin = |job: JobId, id: RequestId| owners.get(&id)?.iter().copied().find(|other| *other != job);
+    let twin = |named: &IndexedJob| {
+        let id = ids.get(&named.job_id)?;
+        let other = owners.get(id)?.iter().find(|other| **other != named.job_id)?;
+        Some(duplicate(named, *id, *other))
+    };
     let (mut requests, mut elsewhere, mut deliveries) = (Vec::new(), Vec::new(), BTreeMap::new());
-    for (named, job) in jobs {
-        let job = match job {
-            Ok(job) => job,
-            Err(mut rejected) => {
-                if let Some(id) = rejected.request_id
-                    && let Some(other) = twin(named.job_id, id)
-                {
-                    rejected.problems.push(duplicate(named, id, other));
-                }
+    for (named, read) in jobs {
+        let (job, wrong) = match read {
+            Read::Good(job) => (job, None),
+            Read::Wrong(job, problem) => (job, Some(problem)),
+            Read::Unread(mut rejected) => {
+                rejected.problems.extend(twin(named));
                 requests.push(Entry::Rejected(rejected));
                 continue;
             }
@@ -140,25 +138,25 @@ pub fn compose(index: &Index, asked: &Asked<'_>, source: &mut dyn Source) -> Com
             Aim::Here(_) | Aim::Unknown(_) => true,
             Aim::Excluded(_) | Aim::Others | Aim::NotListed => false,
         };
-        if let Some(other) = twin(job.job_id, job.request_id) {
-            if here {
-                requests.push(Entry::Rejected(rejected(&job, duplicate(named, job.request_id, other))));
-            }
-            continue;
-        }
-        let (request, delivery) = match here {
-            true => walk.delivered(named, &job),
+        let twin = twin(named);
+        let alone = twin.is_none();
+        let problems: Vec<Problem> = wrong.into_iter().chain(twin).collect();
+        if !here {
             // Of what is for others nothing is asked; should it ever be taken for a request, it is not believed.
-            false => {
-                let distrust =
-                    Distrust::new(Code::Unsigned, "it is for others, so its package was not looked at");
-                (request(index, named, &job), delivery(named, &job, None, Some(distrust)))
+            let distrust =
+                Distrust::new(Code::Unsigned, "it is for others, so its package was not looked at");
+            let (request, delivery) =
+                (request(index, named, &job), delivery(named, &job, None, Some(distrust)));
+            if alone {
+                deliveries.insert(request.request_id, delivery.clone());
             }
-        };
-        deliveries.insert(request.request_id, delivery);
-        match here {
-            true => requests.push(Entry::Good(Box::new(request))),
-            false => elsewhere.push(request),
+            elsewhere.push((request, delivery));
+        } else if problems.is_empty() {
+            let (request, delivery) = walk.delivered(named, &job);
+            deliveries.insert(request.request_id, delivery);
+            requests.push(Entry::Good(Box::new(request)));
+        } else {
+            requests.push(Entry::Rejected(rejected(&job, problems)));
         }
     }
     let file = InstructionFile {
@@ -187,14 +185,32 @@ fn duplicate(named: &IndexedJob, id: RequestId, other: JobId) -> Problem {
     Problem::of_file(Code::Duplicate.as_str(), file_of(named.job_id, named.revision), message)
 }
 
-fn rejected(job: &Job, problem: Problem) -> Rejected {
+/// What came of the file of a job.
+enum Read {
+    Good(Job),
+    /// It is whole, so it says whom it is for, and it is not what the index means.
+    Wrong(Job, Problem),
+    /// It cannot be had or understood.
+    Unread(Rejected),
+}
+
+impl Read {
+    fn request(&self) -> Option<RequestId> {
+        match self {
+            Read::Good(job) | Read::Wrong(job, _) => Some(job.request_id),
+            Read::Unread(rejected) => rejected.request_id,
+        }
+    }
+}
+
+fn rejected(job: &Job, problems: Vec<Problem>) -> Rejected {
     Rejected {
         request_id: Some(job.request_id),
         job_id: Some(job.job_id),
         package_id: Some(job.package_id),
         package: Some(job.package.clone()),
         command: Some(job.command.clone()),
-        problems: vec![problem],
+        problems,
     }
 }
 
@@ -310,7 +326,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn job(&mut self, named: &IndexedJob) -> Result<Job, Rejected> {
+    fn job(&mut self, named: &IndexedJob) -> Read {
         let file = file_of(named.job_id, named.revision);
         let part = Named::new(
             &[job::FOLDER],
@@ -325,7 +341,7 @@ impl Walk<'_, '_> {
                 let message = format!("revision {} cannot be read: {why}", named.revision);
                 let problem = Problem::of_file(MALFORMED, file, message);
                 self.problems.push(problem.clone());
-                return Err(self.unread(named.job_id, vec![problem]));
+                return Read::Unread(self.unread(named.job_id, vec![problem]));
             }
         };
         self.named.insert(named.sha256.clone());
@@ -334,7 +350,8 @@ impl Walk<'_, '_> {
             Ok(job) => job,
             Err(problems) => {
                 let unread = self.unread(named.job_id, problems);
-                return Err(Rejected { request_id: job::request_of(&text).or(unread.request_id), ..unread });
+                let request_id = job::request_of(&text).or(unread.request_id);
+                return Read::Unread(Rejected { request_id, ..unread });
             }
         };
         let differs =
@@ -342,9 +359,9 @@ impl Walk<'_, '_> {
         match differs.iter().find(|(_, differs)| *differs) {
             Some((what, _)) => {
                 let message = format!("its {what} is not that of the index");
-                Err(rejected(&job, Problem::of_file(MALFORMED, file, message)))
+                Read::Wrong(job, Problem::of_file(MALFORMED, file, message))
             }
-            None => Ok(job),
+            None => Read::Good(job),
         }
     }
 

@@ -79,7 +79,7 @@ pub struct InForce {
     /// What each of its requests says beside.
     pub deliveries: BTreeMap<RequestId, Delivery>,
     /// The jobs that are for others, for whoever asks about one of them.
-    pub elsewhere: Vec<Request>,
+    pub elsewhere: Vec<(Request, Delivery)>,
     /// What the site lays down for the groups of this machine.
     pub policies: Vec<GroupRules>,
     /// The jobs that it calls cancelled, and why: also those whose files cannot be read.
@@ -138,9 +138,9 @@ pub fn aim<'a>(targets: &'a [Target], exclude: &'a [Target], member: &'a Members
 }
 
 impl InForce {
-    /// The job that is for others, by its id or that of its request.
-    pub fn elsewhere(&self, job: JobId) -> Option<&Request> {
-        self.elsewhere.iter().find(|request| request.job_id == job)
+    /// The job that is for others, by its id.
+    pub fn elsewhere(&self, job: JobId) -> Option<&(Request, Delivery)> {
+        self.elsewhere.iter().find(|(request, _)| request.job_id == job)
     }
 }
 

@@ -291,6 +291,10 @@ impl Views<'_> {
     fn targeted_by(&self, decision: &Decision) -> Option<SafeText> {
         let index = self.known.instructions.index.as_ref()?;
         let delivery = index.deliveries.get(&decision.request_id?)?;
+        // Another job may name the same request.
+        if Some(delivery.job_id) != decision.job_id {
+            return None;
+        }
         let Aim::Here(target) = delivery.aim(&index.member) else { return None };
         let condition = delivery.condition.as_ref().map(|c| format!(" where {c}")).unwrap_or_default();
         let for_others = decision.gates.iter().any(|gate| gate.code == Some(Code::NotTargeted));
