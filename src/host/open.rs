@@ -63,6 +63,11 @@ impl From<OpenError> for io::Error {
 
 impl From<io::Error> for OpenError {
     fn from(e: io::Error) -> Self {
+        // Whatever was one before it was reported as the system reports is the same one again.
+        let e = match e.downcast::<OpenError>() {
+            Ok(open) => return open,
+            Err(e) => e,
+        };
         match e.kind() {
             io::ErrorKind::NotFound => OpenError::Missing,
             io::ErrorKind::PermissionDenied => OpenError::Denied,

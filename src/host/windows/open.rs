@@ -59,10 +59,7 @@ impl Folder {
     }
 
     pub fn make_folder(&self, name: &str) -> Result<Folder, OpenError> {
-        if refused_name(name) {
-            return Err(OpenError::Denied);
-        }
-        match fs::create_dir(self.0.join(name)) {
+        match fs::create_dir(self.changed(name)?) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e.into()),
             _ => self.folder(name),
         }
