@@ -13,7 +13,8 @@ use crate::site::ids::{JobId, RequestId};
 use crate::site::index::audience::is_for;
 use crate::site::index::job::Job;
 use crate::site::index::{self, JobState, target};
-use crate::site::instruction::render::{command_line, when};
+use crate::site::instruction::command::shown;
+use crate::site::instruction::render::when;
 use crate::site::publisher::record;
 use crate::text::{self, SafeText};
 use serde::Serialize;
@@ -141,7 +142,7 @@ pub fn show(app: &App, id: JobId, named: &FolderArgs) -> Result<Exit> {
         undecided,
         package_id: job.package_id.to_string(),
         release: job.release,
-        command_line: SafeText::new(&command_line(&job.command_line)),
+        command_line: shown(&job.command_line),
         to: job.targets.iter().map(ToString::to_string).collect(),
         exclude: job.exclude.iter().map(ToString::to_string).collect(),
         condition: job.condition.as_ref().map(|condition| SafeText::new(&condition.to_string())),

@@ -116,6 +116,7 @@ fn two_commands_publish_to_one_machine_or_to_many() {
     );
     let shown = site(dir, &["job", "show", "BP0000AC"]);
     assert_eq!((shown["revision"].as_u64(), shown["package_id"].as_str()), (Some(1), Some("BP00000A")));
+    assert_eq!(shown["command_line"], "setup.sh --silent", "as list and show of a machine say it");
 
     // Phase by phase, on the publisher's word.
     let phased =

@@ -1,7 +1,6 @@
 //! From a decision to a package that runs: claim, folder, mark, run host, *go* (PROMISES.md 2). The order is kept
 //! by `attempt::Attempt`; this file carries its effects out.
 
-use super::known::show_command;
 use super::{Executor, Verified};
 use crate::clock::Wall;
 use crate::decision::{self, Attempt as AttemptView, Decision};
@@ -12,7 +11,7 @@ use crate::executor::run::run_folder::{RunFolder, RunSpec};
 use crate::executor::world::Host;
 use crate::host::programs;
 use crate::site::ids::RequestId;
-use crate::site::instruction::Request;
+use crate::site::instruction::{Request, command};
 use crate::terms::Code;
 use crate::text::SafeText;
 use std::sync::Arc;
@@ -88,7 +87,7 @@ impl Executor {
         self.known.verify_again(&request, now).map_err(LaunchError::NotNow)?;
         let row = self.new_row(&request, decision.attempt + 1, cause, now);
         let spec = self.spec(&request, &row);
-        let words = show_command(&request.command_line);
+        let words = command::shown(&request.command_line);
         self.journal.info(
             now,
             &format!(

@@ -4,6 +4,7 @@
 
 use super::{CommandLine, Program};
 use crate::fields::cut;
+use crate::text::SafeText;
 
 /// The most arguments.
 const MAX_ARGS: usize = 256;
@@ -48,6 +49,28 @@ pub fn split(line: &str) -> Result<Vec<String>, String> {
     }
     words.extend(word);
     Ok(words)
+}
+
+/// A command line as people read it: quoted where it has blanks.
+pub fn shown(line: &CommandLine) -> SafeText {
+    let program = match &line.program {
+        Program::InPackage(path) => path,
+        Program::Listed(name) => name,
+    };
+    let mut words = String::new();
+    for word in std::iter::once(program).chain(&line.args) {
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        if word.is_empty() || word.contains([' ', '\t', '"']) {
+            words.push('"');
+            words.push_str(&word.replace('"', "\\\""));
+            words.push('"');
+        } else {
+            words.push_str(word);
+        }
+    }
+    SafeText::new(&words)
 }
 
 /// A command line from its words, the first of which is the program. `listed` are the bare names that may be started.

@@ -19,7 +19,7 @@ mod views;
 
 pub(super) use judged::{refused, who_wants};
 pub(super) use share::{Keep, Taken};
-pub(super) use views::{Standing, show_command};
+pub(super) use views::Standing;
 
 use super::history_lost;
 use crate::clock::{Monotonic, Wall, Zone};

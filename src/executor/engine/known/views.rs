@@ -12,7 +12,7 @@ use crate::host::account::Actor;
 use crate::site::content::ContentFact;
 use crate::site::ids::{JobId, RequestId};
 use crate::site::indexed::Aim;
-use crate::site::instruction::{CommandLine, Entry, Program};
+use crate::site::instruction::{Entry, command};
 use crate::terms::{Code, Group, Problem};
 use crate::text::SafeText;
 use chrono::TimeDelta;
@@ -246,7 +246,7 @@ impl Views<'_> {
         let request = self.known.find_request(id);
         Ok(ShowDoc {
             request: self.request_doc(&decision),
-            command_line: request.map(|r| show_command(&r.command_line)),
+            command_line: request.map(|r| command::shown(&r.command_line)),
             platforms: request.map(|r| r.platforms.clone()).unwrap_or_default(),
             run_when: request.map(|r| r.run_when),
             max_run_time_s: request.map(|r| r.max_run_time.as_secs()),
@@ -452,26 +452,4 @@ fn order(group: Group) -> u8 {
         Group::Skipped => 4,
         Group::Executed => 5,
     }
-}
-
-/// A command line as an operator reads it: quoted where it has blanks.
-pub(in super::super) fn show_command(line: &CommandLine) -> SafeText {
-    let program = match &line.program {
-        Program::InPackage(path) => path,
-        Program::Listed(name) => name,
-    };
-    let mut words = String::new();
-    for word in std::iter::once(program).chain(&line.args) {
-        if !words.is_empty() {
-            words.push(' ');
-        }
-        if word.is_empty() || word.contains([' ', '\t', '"']) {
-            words.push('"');
-            words.push_str(&word.replace('"', "\\\""));
-            words.push('"');
-        } else {
-            words.push_str(word);
-        }
-    }
-    SafeText::new(&words)
 }
