@@ -303,6 +303,10 @@ fn a_publisher_that_is_killed_leaves_the_share_as_before_or_as_after() {
         // Each time something else changes: the job, the machines, the files of the package with a new release.
         let machines = format!("BP004000\n{many}BP06{n:04}\n");
         fs::write(dir.join("site/machines.csv"), machines).unwrap();
+    let check: Value = serde_json::from_slice(&pcm(dir, &["check", "--json"]).stdout).unwrap();
+    let item = |name: &str| check["items"].as_array().unwrap().iter().find(|i| i["item"] == name).unwrap();
+    let share = item("share")["evidence"].as_str().unwrap();
+    assert!(share.ends_with("site/share is site BP0 and answers"), "an index says no name: {share}");
         let job = dir.join("site/jobs/BP0000AA.toml");
         let source = fs::read_to_string(&job).unwrap();
         let source: String =

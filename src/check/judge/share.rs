@@ -26,12 +26,11 @@ pub fn share(facts: &Facts) -> CheckItem {
         )],
         Some(Ok(look)) => match (&look.found, &look.fault) {
             (Some(found), _) => {
-                let mut findings = vec![pass(format!(
-                    "{} is site {}, \"{}\", and answers",
-                    found.share.display(),
-                    found.site.site,
-                    found.site.name
-                ))];
+                // An index says no name of the site.
+                let name = &found.site.name;
+                let name = if name.is_empty() { String::new() } else { format!(", \"{name}\",") };
+                let (share, site) = (found.share.display(), found.site.site);
+                let mut findings = vec![pass(format!("{share} is site {site}{name} and answers"))];
                 // Others that were configured and not used.
                 let faults = look.problems.iter().filter(|p| !p.is_warning());
                 findings.extend(
@@ -245,7 +244,7 @@ pub fn trust(facts: &Facts) -> CheckItem {
     }
     let refused = |code: Code, why: &str| {
         block(
-            format!("the instruction file is not believed ({code}): {why}"),
+            format!("what is published is not believed ({code}): {why}"),
             match code {
                 Code::Unsigned => "Decide for `[trust] mode = \"permissions\"`, or have it signed",
                 _ => "Put it right on the share; until then nothing of it runs",
@@ -255,15 +254,17 @@ pub fn trust(facts: &Facts) -> CheckItem {
     let look = facts.look.as_ref().and_then(|look| look.as_ref().ok());
     match (look.and_then(|look| look.found.as_ref()), look.and_then(|look| look.fault.as_ref())) {
         (Some(found), _) => findings.push(match &found.trust {
-            TrustVerdict::Trusted(why) => pass(format!("the instruction file is believed: {why}")),
+            TrustVerdict::Trusted(why) => pass(format!("what is published is believed: {why}")),
             TrustVerdict::Refused(code, why) => refused(*code, why.as_str()),
-            TrustVerdict::Unchecked => unknown("the instruction file was not judged", "See `share`"),
+            TrustVerdict::Unchecked => unknown("what is published was not judged", "See `share`"),
         }),
         (None, Some(fault)) if is_trust(fault.code) => {
             findings.extend(fault.problems.iter().map(|p| refused(fault.code, &place(p))));
         }
         (None, _) if facts.look.is_none() => findings.push(not_enrolled(facts)),
-        (None, _) => findings.push(unknown("no instruction file could be read to judge", "See `share`")),
+        (None, _) => {
+            findings.push(unknown("nothing that is published could be read to judge", "See `share`"))
+        }
     }
     item("trust", findings)
 }
