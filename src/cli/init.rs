@@ -32,6 +32,8 @@ struct InitDoc {
     trust_list: Option<u64>,
     /// Of the key that was confirmed with this call.
     fingerprint: Option<SafeText>,
+    /// Newer trust lists of the share that do not count, and why.
+    not_taken: Vec<trust_key::NotTaken>,
     #[serde(flatten)]
     state_of_history: crate::executor::init::InitDoc,
 }
@@ -89,6 +91,7 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
     if new {
         write_configuration(app, machine, mode, begun)?;
     }
+    let not_taken = confirmed.as_ref().map(|confirmed| confirmed.not_taken().to_vec()).unwrap_or_default();
     let list = confirmed.map(|confirmed| confirmed.place()).transpose()?;
     let adopt = args.adopt.map(|adopt| match adopt {
         AdoptArg::Done => Adopt::Done,
@@ -107,6 +110,7 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
         state: layout.state.display().to_string().into(),
         trust_list: list.as_ref().map(|list| list.version),
         fingerprint: args.trust_key.as_deref().map(SafeText::new),
+        not_taken,
         state_of_history,
     };
     app.out.view(&doc, || page(app, &doc, config.trust.mode))?;
@@ -188,6 +192,9 @@ fn page(app: &App, doc: &InitDoc, trust: TrustMode) -> Page {
     page.line(format!("History: {}.", doc.state_of_history.message));
     if let Some(kept) = &doc.state_of_history.kept {
         page.line(format!("The lost one is kept as {kept}."));
+    }
+    for left in &doc.not_taken {
+        page.strong(format!("Trust list {} was not taken: {}.", left.file, left.why));
     }
     if doc.config_written {
         if app.setup.locations().is_empty() {

@@ -16,6 +16,7 @@ use crate::site::signed::{Distrust, block};
 use crate::site::trust::TrustMode;
 use crate::terms::Code;
 use crate::text::SafeText;
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,8 @@ use std::path::{Path, PathBuf};
 const MAX_NAMES: usize = 10_000;
 /// The most versions that are looked at, the newest first.
 const MAX_LISTS: usize = 64;
+/// The most lists that were not taken and are named.
+const MOST_LEFT: usize = 8;
 
 /// A list that is to count on this machine.
 pub struct Confirmed {
@@ -30,6 +33,16 @@ pub struct Confirmed {
     /// What is to be written, one after the other; nothing where what is there is as new.
     new: Vec<Taken>,
     list: TrustList,
+    left: Vec<NotTaken>,
+}
+
+/// A list of the share that is newer and was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotTaken {
+    /// Where it is.
+    pub file: SafeText,
+    /// Why.
+    pub why: SafeText,
 }
 
 /// A list that was believed, with its bytes.
@@ -39,6 +52,11 @@ impl Confirmed {
     /// Whose word counts by it.
     pub fn trusted(&self) -> Trusted {
         Trusted::of(self.list.clone(), Vec::new())
+    }
+
+    /// What newer ones the share has.
+    pub fn not_taken(&self) -> &[NotTaken] {
+        &self.left
     }
 
     /// Writes the trust folder.
@@ -91,7 +109,7 @@ pub fn confirm(
     })?;
     let confirmed = match (key, remains.trusted) {
         (None, Err(why)) => return Err(damaged(&why)),
-        (None, Ok(Some(held))) => Confirmed { dir, new: Vec::new(), list: held.list },
+        (None, Ok(Some(held))) => Confirmed { dir, new: Vec::new(), list: held.list, left: Vec::new() },
         (None, Ok(None)) => {
             let offers = offered(app, u64::MAX)?;
             if let (Some((share, e)), []) = (offers.faults.first(), offers.lists.as_slice()) {
@@ -148,7 +166,8 @@ fn following(app: &App, dir: PathBuf, held: Trusted, key: &str) -> Result<Confir
             "Compare the fingerprint with what the site's administrator tells you",
         ));
     }
-    Ok(Confirmed { dir, new, list: now.list })
+    let left = left(&offers, &now, app.now);
+    Ok(Confirmed { dir, new, list: now.list, left })
 }
 
 /// On a machine that holds none, or a damaged one, an operator's word is what is there. What was revoked stays revoked.
@@ -162,7 +181,8 @@ fn first(app: &App, dir: PathBuf, revoked: Vec<Key>, key: &str) -> Result<Confir
                 let anchor = (bytes.clone(), list.clone());
                 let (now, mut new) = later(&offers.lists, Trusted::of(list, revoked), app.now);
                 new.insert(0, anchor);
-                return Ok(Confirmed { dir, new, list: now.list });
+                let left = left(&offers, &now, app.now);
+                return Ok(Confirmed { dir, new, list: now.list, left });
             }
             Err(why) => last = last.or(Some((share, *version, why))),
         }
@@ -194,6 +214,28 @@ fn later(offered: &[Offered], mut held: Trusted, at: Wall) -> (Trusted, Vec<Take
         held = next;
     }
     (held, new)
+}
+
+/// What the shares have beyond the newest list that was taken, and why each of them was not: the oldest first.
+fn left(offers: &Offers, now: &Trusted, at: Wall) -> Vec<NotTaken> {
+    let (newest, follows) = (now.list.version, now.list.version + 1);
+    let newer = offers.lists.iter().rev().filter(|(_, version, _)| *version > newest);
+    let lists = newer.map(|(share, version, bytes)| {
+        let why = match now.next(bytes, at) {
+            Err(distrust) if *version == follows => distrust.why.clone(),
+            Ok(_) | Err(_) => format!("it follows on version {}, which was not taken", version - 1).into(),
+        };
+        NotTaken { file: file_of(share, *version).display().to_string().into(), why }
+    });
+    let faults = offers
+        .faults
+        .iter()
+        .map(|(place, e)| NotTaken { file: place.display().to_string().into(), why: e.to_string().into() });
+    lists.chain(faults).take(MOST_LEFT).collect()
+}
+
+fn file_of(share: &Path, version: u64) -> PathBuf {
+    share.join(list::FOLDER).join(TrustList::file_name(version))
 }
 
 type Offered = (PathBuf, u64, Vec<u8>);
@@ -257,7 +299,7 @@ fn lists_of(share: &Path, after: u64, all: &mut Offers) -> std::result::Result<(
         match read {
             Ok(bytes) => all.lists.push((share.to_owned(), version, bytes)),
             Err(OpenError::Missing) => {}
-            Err(e) => all.faults.push((share.join(list::FOLDER).join(TrustList::file_name(version)), e)),
+            Err(e) => all.faults.push((file_of(share, version), e)),
         }
     }
     Ok(())
@@ -300,7 +342,14 @@ fn none_signed(
                 "Run it as an account that may read the share, or correct that there",
             );
         }
-        (None, None) => ("no-trust-list", SafeText::from("no share has a trust list")),
+        (None, None) => {
+            return Failure::new(
+                Exit::Refused,
+                "no-trust-list",
+                "no share has a trust list, so nothing was changed",
+                "Publish the site first (pcm site publish), or correct --share or `shares` of the configuration",
+            );
+        }
         (Some((share, version, distrust)), _) => {
             let why = format!("trust list {version} of {}: {}", share.display(), distrust.why);
             (distrust.code.as_str(), SafeText::new(&why))

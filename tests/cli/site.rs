@@ -338,6 +338,13 @@ fn a_publisher_that_is_killed_leaves_the_share_as_before_or_as_after() {
     println!("{killed} of {kills} publishers were killed; {} publications", log.lines().count());
 }
 
+    let none = tempfile::tempdir().unwrap();
+    json(none.path(), &["site", "init", "share", "--hand-made", "--site", "BP0"]);
+    let empty = ["init", "--machine", "BP004000", "--share", "share", "--trust-key", root];
+    let told = pcm(none.path(), &[&empty[..], &["--json"]].concat());
+    let told: Value = serde_json::from_slice(&told.stderr).unwrap();
+    assert_eq!(told["error"]["code"], "no-trust-list");
+    assert!(told["error"]["remedy"].as_str().unwrap().contains("pcm site publish"), "{told}");
 /// Whoever edits a site folder reads it, edits it and publishes it alone: what one of two at once says that it did, stays.
 #[test]
 fn of_verbs_at_once_none_undoes_what_another_did() {

@@ -531,8 +531,29 @@ fn a_key_that_a_list_revoked_is_never_confirmed_again() {
     let stranger = ["init", "--trust-key", "nonsense", "--dry-run"];
     assert_eq!(signed.site.refused(&stranger, 3)["code"], "bad-signature");
     // The key that counts is confirmed, and the planted list is no next version.
-    signed.site.json(&["init", "--trust-key", &second]);
+    let told = signed.site.json(&["init", "--trust-key", &second]);
     assert_eq!(held(&signed), Some(5));
+    let left = |told: &Value| -> Vec<(String, String)> {
+        let word = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+        told["not_taken"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| (word(row, "file"), word(row, "why")))
+            .collect()
+    };
+    let [(file, why)] = left(&told).try_into().unwrap();
+    assert!(file.ends_with("trust/9.toml") && why.contains("version 8"), "{file}: {why}");
+    // Nor is one that follows and that no key of the list before signed.
+    let next = signed.site.share().join("trust/6.toml");
+    fs::write(&next, list.split("# -----BEGIN").next().unwrap().replace("version = 4", "version = 6"))
+        .unwrap();
+    let told = signed.site.json(&["init", "--trust-key", &second]);
+    let files: Vec<String> = left(&told).into_iter().map(|(file, _)| file).collect();
+    assert!(files.len() == 2 && files[0].ends_with("trust/6.toml"), "{told}");
+    let told = super::common::text(&signed.site.pcm(&["init", "--trust-key", &second]));
+    assert!(told.contains("trust/6.toml was not taken: "), "{told}");
+    fs::remove_file(&next).unwrap();
     // A damaged list is taken again; what was revoked stays revoked.
     let folder = signed.site.path("etc/trust.d");
     fs::write(folder.join("trust.toml"), "half").unwrap();
