@@ -2,9 +2,10 @@
 
 use super::App;
 use super::args::{FolderArgs, ThenArgs};
+use super::lint;
 use super::page::Page;
+use super::time::absolute;
 use super::view::count;
-use super::{key, lint};
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::lock::ExclusiveLock;
@@ -22,17 +23,12 @@ use std::time::Duration;
 /// So many machines may be met without a word.
 const FEW: usize = 100;
 
-/// The site folder that is meant: a flag, the environment, the current folder, the configuration.
+/// The site folder that is meant.
 ///
 /// # Errors
 /// None is, or it cannot be read.
 pub fn open(app: &App, named: &FolderArgs) -> Result<Folder> {
-    let dir = match (key::place(named), &app.setup.config.site.folder) {
-        (Ok(dir), _) => dir,
-        (Err(_), Some(dir)) => dir.clone(),
-        (Err(none), None) => return Err(none),
-    };
-    Folder::open(&dir)
+    Folder::open(&app.setup.site_folder(named)?)
 }
 
 /// Nobody waits longer for somebody else who changes the same folder.
@@ -105,7 +101,7 @@ pub enum Says<'a> {
 /// As [`publish`].
 pub fn run(app: &App, folder: &Folder, wishes: Wishes<'_>) -> Result<Published> {
     let programs = lint::programs(app);
-    let named = wishes.key.map(super::time::absolute);
+    let named = wishes.key.map(absolute);
     let own = folder.settings.key.as_ref().or(app.setup.config.site.key.as_ref());
     let how = How {
         key: named.or_else(|| own.map(|key| sign::key_path(key, &folder.dir))),

@@ -11,7 +11,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::host::durable;
 use crate::site::ids::PackageId;
 use crate::site::share::open_bounded;
-use crate::site::signed::folder::{self, Change, SiteFolder};
+use crate::site::signed::folder::{Change, NAME, SiteFolder};
 use crate::site::signed::list::{LONGEST_PUBLISH, TrustList};
 use crate::site::signed::signers::{Key, Role, Signer, check_principal};
 use crate::site::signed::store::{self, Material};
@@ -82,7 +82,7 @@ pub fn run(app: &App, verb: KeyVerb) -> Result<Exit> {
         }
         KeyVerb::Revoke { public, key: Some(key), folder } => {
             let sign = SignArgs { key, folder };
-            let folder = SiteFolder::open(&place(&sign.folder)?)?;
+            let folder = SiteFolder::open(&app.setup.site_folder(&sign.folder)?)?;
             change(app, &folder, Change::Revoke(read_public(&public)?), &sign)
         }
         KeyVerb::Revoke { key: None, folder: FolderArgs { folder: Some(_) }, .. } => Err(Failure::new(
@@ -93,44 +93,21 @@ pub fn run(app: &App, verb: KeyVerb) -> Result<Exit> {
         )),
         KeyVerb::Revoke { public, key: None, .. } => revoke_here(app, &read_public(&public)?),
         KeyVerb::Withdraw { package, below, sign } => {
-            let folder = SiteFolder::open(&place(&sign.folder)?)?;
+            let folder = SiteFolder::open(&app.setup.site_folder(&sign.folder)?)?;
             change(app, &folder, Change::Withdraw(package, below), &sign)
         }
-        KeyVerb::List { folder } => match place(&folder) {
+        KeyVerb::List { folder } => match app.setup.site_folder(&folder) {
             Ok(dir) => list(app, &SiteFolder::open(&dir)?),
             Err(none) => list_here(app, none),
         },
     }
 }
 
-/// The site folder that is meant (SITE.md 3).
-///
-/// # Errors
-/// None is.
-pub fn place(named: &FolderArgs) -> Result<PathBuf> {
-    if let Some(dir) = &named.folder {
-        return Ok(absolute(dir));
-    }
-    if let Some(dir) = std::env::var_os("PCM_SITE_FOLDER").filter(|dir| !dir.is_empty()) {
-        return Ok(absolute(Path::new(&dir)));
-    }
-    let here = absolute(Path::new("."));
-    if here.join(folder::NAME).is_file() {
-        return Ok(here);
-    }
-    Err(Failure::new(
-        Exit::Usage,
-        "no-site-folder",
-        format!("no site folder is named, and the current folder holds no {}", folder::NAME),
-        "Name it with --folder DIR or PCM_SITE_FOLDER",
-    ))
-}
-
 /// The site folder; a new one, which is not made yet, for the share that `--share` names.
 fn of_share(app: &App, named: &FolderArgs) -> Result<(SiteFolder, Option<(SiteFile, PathBuf)>)> {
-    let dir = place(named)?;
+    let dir = app.setup.site_folder(named)?;
     let known = || SiteFolder::open(&dir).map(|folder| (folder, None));
-    if dir.join(folder::NAME).exists() {
+    if dir.join(NAME).exists() {
         return known();
     }
     let [share] = app.setup.flags.shares.as_slice() else { return known() };
@@ -150,7 +127,7 @@ fn generate(app: &App, file: &Path) -> Result<Exit> {
     // Wherever links lead: the folder is what counts, not what it is called here.
     let place = file.parent().and_then(|dir| dir.canonicalize().ok());
     let place = place.as_deref().unwrap_or(file.parent().unwrap_or(file));
-    if let Some(folder) = place.ancestors().find(|dir| dir.join(folder::NAME).exists()) {
+    if let Some(folder) = place.ancestors().find(|dir| dir.join(NAME).exists()) {
         return Err(Failure::new(
             Exit::Refused,
             "in-site-folder",
@@ -260,14 +237,30 @@ fn change(app: &App, folder: &SiteFolder, change: Change, sign: &SignArgs) -> Re
     let doc = doc(folder.list_path(list.version), &list, &list.revoked);
     app.out.view(&doc, || {
         let mut page = page(app, &doc);
-        page.blank().line(format!(
-            "Machines take it from the folder trust/ of the share: copy {} there. What is published under version {} \
-             says `epoch = {}`.",
-            doc.file, doc.version, doc.version
-        ));
+        for line in next_steps(app, &list, &doc) {
+            page.blank().line(line);
+        }
         page
     })?;
     Ok(Exit::Done)
+}
+
+/// What makes a new list count.
+fn next_steps(app: &App, list: &TrustList, doc: &KeysDoc) -> [String; 2] {
+    let pcm = &app.setup.pcm;
+    let lacks = |role: &Role| !list.signers.iter().any(|signer| signer.role == *role);
+    let next = match [Role::Package, Role::Publish].iter().find(|role| lacks(role)) {
+        Some(role) => format!(
+            "No key has the role {role} yet: {pcm} key trust KEY.pub --role {role} --principal NAME --key TRUSTKEY"
+        ),
+        None => format!("It counts on machines once it is published: {pcm} site publish --key PUBLISHKEY"),
+    };
+    let by_hand = format!(
+        "On a share that is filled by hand, copy {} to the folder trust of the share and sign each instruction file again, with \
+         `epoch = {}`.",
+        doc.file, doc.version
+    );
+    [next, by_hand]
 }
 
 fn list(app: &App, folder: &SiteFolder) -> Result<Exit> {
@@ -292,7 +285,17 @@ fn trust_folder(app: &App) -> PathBuf {
 /// The list that counts on this machine.
 fn list_here(app: &App, none: Failure) -> Result<Exit> {
     let dir = trust_folder(app);
-    let Some(material) = Material::read(&dir).map_err(|why| damaged(&why))? else { return Err(none) };
+    let Some(material) = Material::read(&dir).map_err(|why| damaged(&why))? else {
+        return Err(match app.setup.config.machine {
+            None => none,
+            Some(machine) => Failure::new(
+                Exit::NotFound,
+                "no-trust-list",
+                format!("{machine} holds no trust list, and no site folder is named"),
+                format!("Take the list of its share: {} init --trust-key SHA256:…", app.setup.pcm),
+            ),
+        });
+    };
     let held = material.open().map_err(|why| damaged(&why))?;
     let doc = doc(dir.join(store::LIST), &held.list, held.revoked());
     app.out.view(&doc, || page(app, &doc))?;
@@ -313,15 +316,16 @@ pub fn damaged(why: &SafeText) -> Failure {
 fn revoke_here(app: &App, key: &Key) -> Result<Exit> {
     let dir = trust_folder(app);
     if app.dry_run {
-        return app.would(format!("let {} count no more, on this machine only", key.fingerprint()));
+        return app.would(format!("revoke {} on this machine only", key.fingerprint()));
     }
     store::revoke(&dir, key).map_err(|e| {
         let message = format!("{} still counts on this machine: {}: {e}", key.fingerprint(), dir.display());
         Failure::new(Exit::Failed, "not-written", message, "Run it as root, or as the service's account")
     })?;
     app.out.note(format!(
-        "{} counts no more, on this machine only; at the whole site: pcm key revoke PUBFILE --key TRUSTKEY",
-        key.fingerprint()
+        "{} is revoked on this machine only. At the whole site: {} key revoke PUBFILE --key TRUSTKEY, then publish",
+        key.fingerprint(),
+        app.setup.pcm
     ));
     list_here(app, damaged(&"nothing is there".into()))
 }

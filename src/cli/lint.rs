@@ -119,16 +119,17 @@ fn path(app: &App, what: Option<&Path>) -> Result<PathBuf> {
         (Some(path), []) => return Ok(absolute(path)),
         (Some(_), _) => return usage("--share names another place than DIR|FILE", "Leave one of them out"),
         (None, [_, _, ..]) => return usage("one share is judged at a time", "Name one --share"),
-        (None, _) => {}
+        (None, [share]) => return Ok(share.clone()),
+        (None, []) => {}
     }
-    if let Ok(dir) = super::key::place(&FolderArgs { folder: None }) {
-        return Ok(dir);
+    match (app.setup.site_folder(&FolderArgs::default()), app.setup.config.shares.first()) {
+        (Ok(dir), _) => Ok(dir),
+        (Err(_), Some(share)) => Ok(share.clone()),
+        (Err(none), None) if none.code == "no-site-folder" => {
+            usage("no site folder and no share is known here", "Name one of them: pcm site lint DIR")
+        }
+        (Err(e), None) => Err(e),
     }
-    let own = app.setup.config.site.folder.clone();
-    own.or_else(|| app.setup.locations().first().cloned()).ok_or_else(|| {
-        let why = "no site folder and no share is known here";
-        Failure::new(Exit::Usage, "usage", why, "Name one of them: pcm site lint DIR")
-    })
 }
 
 fn unreadable(path: &Path, e: &OpenError) -> Failure {

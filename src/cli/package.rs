@@ -1,7 +1,7 @@
 //! `pcm package`: what a publisher does with the packages of a share.
 
 use super::App;
-use super::args::{ImportArgs, PackageVerb};
+use super::args::{FolderArgs, ImportArgs, PackageVerb};
 use super::page::Page;
 use super::table::{Table, fixed, words};
 use super::time::absolute;
@@ -21,39 +21,55 @@ use std::path::{Path, PathBuf};
 /// `pcm package …`
 pub fn run(app: &App, verb: &PackageVerb) -> Result<Exit> {
     match verb {
-        PackageVerb::New { id, name } => new(app, *id, name.as_deref()),
+        PackageVerb::New { id, name, folder } => new(app, *id, name.as_deref(), folder),
         PackageVerb::Import(args) => import(app, args),
-        PackageVerb::List => list(app),
-        PackageVerb::Lint { packages, hashes } => {
+        PackageVerb::List { folder } => list(app, folder),
+        PackageVerb::Lint { packages, hashes, folder } => {
             let [_, ..] = packages.as_slice() else {
-                let shelf = shelf(app)?;
+                let shelf = shelf(app, folder)?;
                 let standing = shelf.standing()?;
                 let ids = standing.ids.iter();
                 let folders = ids.map(|id| shelf.package(*id).map_err(|e| (shelf.path(*id), e)));
                 return super::lint::packages(app, &mut folders.into_iter(), &standing.left, *hashes);
             };
-            let folders = packages.iter().map(|one| folder(app, one)).collect::<Result<Vec<_>>>()?;
+            let folders = packages.iter().map(|one| opened(app, one, folder)).collect::<Result<Vec<_>>>()?;
             super::lint::packages(app, &mut folders.into_iter().map(Ok), &[], *hashes)
         }
         PackageVerb::Sign { ids, key, again, all, folder } => {
             super::sign::run(app, ids, key, *again, *all, folder)
         }
-        PackageVerb::Content { package } => content(app, package),
+        PackageVerb::Content { package, folder } => content(app, package, folder),
     }
 }
 
-/// Where new packages go, and where all of them are: the share that is named, or the first that is configured.
-fn shelf(app: &App) -> Result<Shelf> {
-    match app.setup.locations() {
-        [] => {
-            let remedy = "Name it with --share; `pcm site init` makes one";
-            Err(Failure::new(Exit::Usage, "usage", "no share is known here", remedy))
-        }
-        [_, _, ..] if app.setup.flags.shares.len() > 1 => {
-            Err(Failure::new(Exit::Usage, "usage", "a package is on one share", "Name one --share"))
-        }
-        [first, ..] => Shelf::open(first),
+/// Where packages may be: what `--share` names, be it a share or a site folder; the site folder that is meant; without
+/// either the shares that are configured, the preferred one first.
+fn roots(app: &App, named: &FolderArgs) -> Result<Vec<PathBuf>> {
+    let usage = |message: &str, remedy: &str| Err(Failure::new(Exit::Usage, "usage", message, remedy));
+    match (app.setup.flags.shares.as_slice(), &named.folder) {
+        ([_, ..], Some(_)) => usage("--share and --folder both say where packages are", "Name one of them"),
+        (shares @ [_, ..], None) => Ok(shares.to_vec()),
+        ([], _) => match (app.setup.site_folder(named), app.setup.config.shares.as_slice()) {
+            (Ok(dir), _) => Ok(vec![dir]),
+            // Without a site folder, a share that is filled by hand has its packages itself.
+            (Err(_), shares @ [_, ..]) => Ok(shares.to_vec()),
+            (Err(none), []) if none.code == "no-site-folder" => usage(
+                "no site folder and no share is known here",
+                "Name the site folder with --folder or a share with --share; `pcm site init` makes one",
+            ),
+            (Err(e), []) => Err(e),
+        },
     }
+}
+
+/// Where new packages go, and where all of them are.
+fn shelf(app: &App, named: &FolderArgs) -> Result<Shelf> {
+    if app.setup.flags.shares.len() > 1 {
+        return Err(Failure::new(Exit::Usage, "usage", "a package is on one share", "Name one --share"));
+    }
+    let roots = roots(app, named)?;
+    // One at least.
+    Shelf::open(roots.first().map_or(Path::new("."), PathBuf::as_path))
 }
 
 /// `package content --json`
@@ -65,8 +81,8 @@ struct ContentDoc {
     bytes: u64,
 }
 
-fn content(app: &App, package: &Path) -> Result<Exit> {
-    let folder = folder(app, package)?;
+fn content(app: &App, package: &Path, named: &FolderArgs) -> Result<Exit> {
+    let folder = opened(app, package, named)?;
     if let Some((site, id)) = super::sign::in_site_folder(folder.path()) {
         return super::sign::content(app, &site, id);
     }
@@ -96,42 +112,42 @@ fn content(app: &App, package: &Path) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// A package's folder, or that of a package id on the first share that has it. Links to a folder that is named are the
-/// publisher's own; on a share none is followed.
-fn folder(app: &App, named: &Path) -> Result<Folder> {
+/// A package's folder, or that of a package id in the first place that has it. Links to a folder that is named are the
+/// publisher's own; in a place none is followed.
+fn opened(app: &App, package: &Path, named: &FolderArgs) -> Result<Folder> {
     let unreadable = |path: &Path, e: &OpenError| {
         let remedy = "Look at that folder: who may read it, and whether it is one";
         let why = format!("{} cannot be read: {e}", path.display());
         Failure::new(Exit::Failed, "unreadable", why, remedy)
     };
-    if named.is_dir() && app.setup.flags.shares.is_empty() {
-        let path = absolute(named);
+    let places_named = !app.setup.flags.shares.is_empty() || named.folder.is_some();
+    if package.is_dir() && !places_named {
+        let path = absolute(package);
         return Folder::open(&path).map_err(|e| unreadable(&path, &e));
     }
     let missing =
         |message: String, remedy: &str| Err(Failure::new(Exit::NotFound, "no-such-package", message, remedy));
-    let Ok(id) = named.to_string_lossy().parse::<PackageId>() else {
-        let message = match app.setup.flags.shares.first() {
-            Some(_) => {
-                format!("{} is no package id, and --share is where one is looked for", named.display())
-            }
-            None => format!("there is no folder {}", named.display()),
+    let Ok(id) = package.to_string_lossy().parse::<PackageId>() else {
+        let message = match places_named {
+            true => format!("{} is no package id, and the place to look for one is named", package.display()),
+            false => format!("there is no folder {}", package.display()),
         };
-        return missing(message, "Name a package's folder, or its id, like BP00000A, with --share");
+        return missing(message, "Name a package's folder, or its id, like BP00000A");
     };
-    let shares = app.setup.locations();
-    if shares.is_empty() {
-        return missing(format!("no share is known that could have {id}"), "Name the share with --share");
-    }
-    for share in shares {
-        match shelf::package(share, id) {
+    let roots = roots(app, named)?;
+    for root in &roots {
+        match shelf::package(root, id) {
             Err(OpenError::Missing) => {}
             other => {
-                return other.map_err(|e| unreadable(&share.join(shelf::FOLDER).join(id.as_str()), &e));
+                return other.map_err(|e| unreadable(&root.join(shelf::FOLDER).join(id.as_str()), &e));
             }
         }
     }
-    missing(format!("no share has packages/{id}"), "Name the share with --share, or the package's folder")
+    let shown: Vec<String> = roots.iter().map(|root| root.display().to_string()).collect();
+    missing(
+        format!("there is no packages/{id} in {}", shown.join(", ")),
+        "Name its site folder with --folder, its share with --share, or the package's folder",
+    )
 }
 
 /// `package new --json`
@@ -141,8 +157,8 @@ struct NewDoc {
     folder: SafeText,
 }
 
-fn new(app: &App, id: Option<PackageId>, name: Option<&str>) -> Result<Exit> {
-    let shelf = shelf(app)?;
+fn new(app: &App, id: Option<PackageId>, name: Option<&str>, named: &FolderArgs) -> Result<Exit> {
+    let shelf = shelf(app, named)?;
     let id = id.map_or_else(|| shelf.next_id(), Ok)?;
     shelf.may_place(id, false)?;
     let folder = shelf.path(id);
@@ -153,24 +169,26 @@ fn new(app: &App, id: Option<PackageId>, name: Option<&str>) -> Result<Exit> {
     shelf.place(id, &starter(id, &name), &[], &[], false)?;
     let doc = NewDoc { package_id: id, folder: folder.display().to_string().into() };
     app.out.view(&doc, || {
-        let (mut page, share) = (Page::new(app.out.width), on_share(app));
+        let (mut page, there) = (Page::new(app.out.width), there(app, named));
         page.line(format!("Package {id} begins in {}.", doc.folder));
         page.item("1. ", format!("Copy its files to {}/{FILES}.", doc.folder));
         page.item(
             "2. ",
             format!("Say in {}/{NAME} how it is run; every key is explained there.", doc.folder),
         );
-        page.item("3. ", format!("{} package content {id}{share}", app.setup.pcm));
-        page.item("4. ", format!("{} package lint {id}{share}", app.setup.pcm));
+        page.item("3. ", format!("{} package content {id}{there}", app.setup.pcm));
+        page.item("4. ", format!("{} package lint {id}{there}", app.setup.pcm));
         page
     })?;
     Ok(Exit::Done)
 }
 
-/// The flag that names the share again, where it was named.
-fn on_share(app: &App) -> String {
-    let flag = |share: &PathBuf| format!(" --share {}", text::shell_word(&share.display().to_string()));
-    app.setup.flags.shares.first().map(flag).unwrap_or_default()
+/// The flag that names the place again, where it was named.
+fn there(app: &App, named: &FolderArgs) -> String {
+    let flag =
+        |flag: &str, place: &Path| format!(" {flag} {}", text::shell_word(&place.display().to_string()));
+    let share = app.setup.flags.shares.first().map(|share| flag("--share", share));
+    share.or_else(|| named.folder.as_deref().map(|dir| flag("--folder", dir))).unwrap_or_default()
 }
 
 /// `package import --json`
@@ -203,7 +221,7 @@ struct CommandDoc {
 }
 
 fn import(app: &App, args: &ImportArgs) -> Result<Exit> {
-    let shelf = shelf(app)?;
+    let shelf = shelf(app, &args.folder)?;
     let id = args.id.map_or_else(|| shelf.next_id(), Ok)?;
     shelf.may_place(id, args.replace)?;
     let from = absolute(&args.from);
@@ -226,8 +244,34 @@ fn import(app: &App, args: &ImportArgs) -> Result<Exit> {
     let text = render(&imported.package, &remarks);
     let written = shelf.place(id, &text, &imported.files, &imported.beside, args.replace)?;
     let doc = document(&imported, &written, &shelf.path(id), replaced);
-    app.out.view(&doc, || import_page(app, &doc))?;
+    let next = next_steps(app, args, &shelf, id);
+    app.out.view(&doc, || import_page(&doc, &next))?;
     Ok(Exit::Done)
+}
+
+/// What is done next with a package.
+struct Next {
+    /// What makes a release of it.
+    release: String,
+    /// What lets machines run it; None on a share that is filled by hand.
+    send: Option<String>,
+}
+
+fn next_steps(app: &App, args: &ImportArgs, shelf: &Shelf, id: PackageId) -> Next {
+    let (pcm, there) = (&app.setup.pcm, there(app, &args.folder));
+    let Some((site, _)) = super::sign::in_site_folder(&shelf.path(id)) else {
+        return Next { release: format!("{pcm} package content {id}{there}"), send: None };
+    };
+    let folder = args.folder.folder.as_deref().or(app.setup.flags.shares.first().map(PathBuf::as_path));
+    let folder = folder.map(|dir| format!(" --folder {}", text::shell_word(&dir.display().to_string())));
+    let folder = folder.unwrap_or_default();
+    // What cannot be read is said where it is needed.
+    let release = match site.trust_list() {
+        Ok(None) => format!("{pcm} package content {id}{there}"),
+        Ok(Some(_)) | Err(_) => format!("{pcm} package sign {id} --key KEY{folder}"),
+    };
+    let send = format!("{pcm} job send --package {id} --to TARGETS --mandatory TIME{folder}");
+    Next { release, send: Some(send) }
 }
 
 fn plan(imported: &Imported, folder: &Path, replaced: bool) -> String {
@@ -278,7 +322,7 @@ fn line(command: &crate::site::package::PackageCommand) -> SafeText {
     crate::site::instruction::command::join(&words).unwrap_or_else(|| words.join(" ")).into()
 }
 
-fn import_page(app: &App, doc: &ImportDoc) -> Page {
+fn import_page(doc: &ImportDoc, next: &Next) -> Page {
     // Lines that are there to be copied are not wrapped.
     let mut page = Page::new(None);
     let version = doc.version.as_ref().map(|v| format!(" {v}")).unwrap_or_default();
@@ -297,11 +341,12 @@ fn import_page(app: &App, doc: &ImportDoc) -> Page {
         page.item("  note: ", note.as_str());
     }
     if doc.files == 0 {
-        let (id, share) = (doc.package_id, on_share(app));
-        page.blank().line(format!(
-            "Copy its files to {}/{FILES}, then: {} package content {id}{share}",
-            doc.folder, app.setup.pcm
-        ));
+        page.blank().line(format!("Copy its files to {}/{FILES}, then: {}", doc.folder, next.release));
+        return page;
+    }
+    if let Some(send) = &next.send {
+        page.blank().line(format!("Its release: {}", next.release));
+        page.line(format!("Then send it: {send}"));
         return page;
     }
     if let Some(first) = doc.commands.iter().find(|c| !c.removes) {
@@ -350,8 +395,8 @@ struct RowDoc {
     problem: Option<SafeText>,
 }
 
-fn list(app: &App) -> Result<Exit> {
-    let shelf = shelf(app)?;
+fn list(app: &App, named: &FolderArgs) -> Result<Exit> {
+    let shelf = shelf(app, named)?;
     let programs = super::lint::programs(app);
     let standing = shelf.standing()?;
     let rows = standing.ids.into_iter().map(|id| row(&shelf, id, &programs));

@@ -1,11 +1,12 @@
 //! Which installation is meant: flags, then environment, then the system's defaults (DESIGN.md 6), and its
 //! configuration. Every verb starts here.
 
-use super::args::Global;
+use super::args::{FolderArgs, Global};
 use super::time::absolute;
 use crate::config::{Config, LoadError};
 use crate::error::{Exit, Failure, Result};
 use crate::host::paths::Layout;
+use crate::site::folder::NAME;
 use crate::site::ids::MachineId;
 use crate::terms::Problem;
 use crate::text::shell_word;
@@ -102,7 +103,37 @@ impl Setup {
         if self.flags.shares.is_empty() { &self.config.shares } else { &self.flags.shares }
     }
 
-    /// The same, where the configuration is needed to go on.
+    /// Where the site folder is that is meant (SITE.md 3): a flag, the environment, the current folder, the configuration.
+    /// Every verb asks here.
+    ///
+    /// # Errors
+    /// `no-site-folder`: none is; `policy-unreadable`: only the configuration could name it, and cannot be used.
+    pub fn site_folder(&self, named: &FolderArgs) -> Result<PathBuf> {
+        if let Some(dir) = &named.folder {
+            return Ok(absolute(dir));
+        }
+        if let Some(dir) = std::env::var_os("PCM_SITE_FOLDER").filter(|dir| !dir.is_empty()) {
+            return Ok(absolute(Path::new(&dir)));
+        }
+        let here = absolute(Path::new("."));
+        if here.join(NAME).is_file() {
+            return Ok(here);
+        }
+        if let Some(dir) = &self.config.site.folder {
+            return Ok(dir.clone());
+        }
+        if let Read::Bad(problems) = &self.read {
+            return Err(bad_configuration(&self.layout.config, problems));
+        }
+        Err(Failure::new(
+            Exit::Usage,
+            "no-site-folder",
+            format!("no site folder is named, and the current folder holds no {NAME}"),
+            "Name it with --folder DIR, PCM_SITE_FOLDER, or `[site] folder` of the configuration",
+        ))
+    }
+
+    /// This setup, where the configuration is needed to go on.
     ///
     /// # Errors
     /// It cannot be used; or this machine is not enrolled.

@@ -3,7 +3,6 @@
 
 use super::App;
 use super::args::{FolderArgs, PartArg};
-use super::key;
 use super::page::Page;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
@@ -49,11 +48,16 @@ pub fn run(
     file: &Path,
     part: Option<PartArg>,
     block: Option<usize>,
-    folder: &FolderArgs,
+    named: &FolderArgs,
 ) -> Result<Exit> {
     let bytes = open_bounded(file, instruction::MAX_BYTES).map_err(|e| {
         let message = format!("{}: {e}", file.display());
-        Failure::new(Exit::NotFound, "no-such-file", message, "Name a trust list or an instruction file")
+        Failure::new(
+            Exit::NotFound,
+            "no-such-file",
+            message,
+            "Name PCM.INDEX, a trust list or an instruction file",
+        )
     })?;
     let no = |distrust: Distrust| {
         let message = format!("{} is not believed: {}", file.display(), distrust.why);
@@ -67,7 +71,7 @@ pub fn run(
     if let Some(part) = part {
         return print(app, &block::split(&bytes).map_err(no)?, part, block.unwrap_or(1));
     }
-    let folder = SiteFolder::open(&key::place(folder)?)?;
+    let folder = SiteFolder::open(&app.setup.site_folder(named)?)?;
     let (list_version, signer) = believed(app, file, &bytes, &folder).map_err(no)?;
     let signatures = vec![doc(&signer)];
     let doc = VerifyDoc { file: file.display().to_string().into(), list_version, signatures };

@@ -148,6 +148,78 @@ fn two_commands_publish_to_one_machine_or_to_many() {
     assert!(log.lines().count() >= 9 && log.contains("job cancel BP0000AB"), "{log}");
 }
 
+/// In the configuration of a publisher's machine it is named once, for whatever is done from whichever folder.
+#[test]
+fn the_site_folder_of_the_configuration_counts_for_every_verb() {
+    if ssh_keygen().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    signed(dir);
+    for args in [&["key", "list"][..], &["site", "verify", "site/trust/3.toml"]] {
+        assert_eq!(refused(dir, args), "no-site-folder");
+    }
+    let packages = |args: &[&str]| json(dir, &[&["package"], args].concat());
+    assert_eq!(refused(dir, &["package", "list"]), "usage");
+    fs::write(dir.join("pcm.toml"), format!("[site]\nfolder = {:?}\n", dir.join("site"))).unwrap();
+    assert_eq!(json(dir, &["key", "list"])["version"], 3);
+    assert_eq!(json(dir, &["site", "verify", "site/trust/3.toml"])["list_version"], 2);
+    let withdraw = ["key", "withdraw", "BP00000Z", "--below", "2", "--key", "keys/root"];
+    assert_eq!(json(dir, &withdraw)["version"], 4);
+    assert_eq!(packages(&["list"])["packages"][0]["package_id"], "BP00000A");
+    assert_eq!(packages(&["lint", "BP00000A"])["ok"], true);
+    assert_eq!(packages(&["content", "BP00000A"])["release"], 1);
+    assert_eq!(packages(&["new"])["package_id"], "BP00000B");
+    assert!(dir.join("site/packages/BP00000B/package.toml").exists());
+
+    // A flag comes first, the environment and the current folder before the configuration.
+    json(dir, &["site", "init", "other", "--site", "BP1", "--example", "BP104000"]);
+    let first = |doc: Value| doc["packages"][0]["package_id"].as_str().unwrap().to_owned();
+    assert_eq!(first(packages(&["list", "--folder", "other"])), "BP10000A");
+    assert_eq!(first(packages(&["list", "--share", "other"])), "BP10000A");
+    assert_eq!(refused(dir, &["package", "list", "--share", "other", "--folder", "site"]), "usage");
+    assert_eq!(refused(dir, &["package", "content", "BP00000A", "--folder", "other"]), "no-such-package");
+    let inside =
+        command(dir, &["package", "list", "--json"]).current_dir(dir.join("other")).output().unwrap();
+    assert_eq!(first(serde_json::from_slice(&inside.stdout).unwrap()), "BP10000A");
+    let named =
+        command(dir, &["package", "list", "--json"]).env("PCM_SITE_FOLDER", "other").output().unwrap();
+    assert_eq!(first(serde_json::from_slice(&named.stdout).unwrap()), "BP10000A");
+
+    // A share that is named comes before all of them.
+    let lint = ["site", "lint", "--share", "nowhere", "--json"];
+    let lint = command(dir, &lint).current_dir(dir.join("other")).output().unwrap();
+    assert!(text(&lint.stderr).contains("no-such-file"), "{}", text(&lint.stderr));
+
+    // What only a configuration could say, and does not because it is damaged, is no reason to look elsewhere.
+    fs::write(dir.join("pcm.toml"), "[site\n").unwrap();
+    assert_eq!(refused(dir, &["package", "list"]), "policy-unreadable");
+}
+
+/// What comes next is said in the words of the place where it is done.
+#[test]
+fn an_import_into_a_site_folder_says_how_it_is_signed_and_sent() {
+    if ssh_keygen().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    signed(dir);
+    fs::create_dir(dir.join("tool")).unwrap();
+    fs::write(dir.join("tool/setup.sh"), "#!/bin/sh\nexit 0\n").unwrap();
+    let line = ["package", "import", "tool", "--command-line", "setup.sh --silent", "--name", "Tool"];
+    let more = ["--platform", "linux-x86_64", "--folder", "site"];
+    let said = text(&pcm(dir, &[&line[..], &more].concat()).stdout);
+    assert!(said.contains("pcm package sign BP00000B --key KEY --folder site"), "{said}");
+    assert!(said.contains("pcm job send --package BP00000B") && !said.contains("[[request]]"), "{said}");
+    let said = text(
+        &pcm(dir, &["key", "withdraw", "BP00000B", "--below", "1", "--key", "keys/root", "--folder", "site"])
+            .stdout,
+    );
+    assert!(said.contains("pcm site publish --key PUBLISHKEY"), "{said}");
+}
+
 #[test]
 fn a_signed_site_is_verified_by_openssh_and_keeps_its_roles_apart() {
     let Some(ssh_keygen) = ssh_keygen() else { return };
@@ -236,6 +308,10 @@ fn a_machine_runs_what_a_site_folder_publishes() {
     json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     site(dir, &["site", "publish"]);
     json(dir, &["init", "--machine", "BP004000", "--share", "site/share", "--trust", "permissions"]);
+    let check: Value = serde_json::from_slice(&pcm(dir, &["check", "--json"]).stdout).unwrap();
+    let item = |name: &str| check["items"].as_array().unwrap().iter().find(|i| i["item"] == name).unwrap();
+    let share = item("share")["evidence"].as_str().unwrap();
+    assert!(share.ends_with("site/share is site BP0 and answers"), "an index says no name: {share}");
     let run = |id: &str| pcm(dir, &["run", id, "--wait", "--json"]);
     let done = run("BP0000Y");
     assert!(done.status.success(), "{} {}", text(&done.stdout), text(&done.stderr));
@@ -267,6 +343,13 @@ fn a_machine_in_mode_signed_runs_what_two_keys_agree_on() {
     let root = keys.iter().find(|key| key["role"] == "trust").unwrap()["fingerprint"].as_str().unwrap();
     let init =
         ["init", "--machine", "BP004000", "--share", "site/share", "--trust", "signed", "--trust-key", root];
+    let none = tempfile::tempdir().unwrap();
+    json(none.path(), &["site", "init", "share", "--hand-made", "--site", "BP0"]);
+    let empty = ["init", "--machine", "BP004000", "--share", "share", "--trust-key", root];
+    let told = pcm(none.path(), &[&empty[..], &["--json"]].concat());
+    let told: Value = serde_json::from_slice(&told.stderr).unwrap();
+    assert_eq!(told["error"]["code"], "no-trust-list");
+    assert!(told["error"]["remedy"].as_str().unwrap().contains("pcm site publish"), "{told}");
     json(dir, &init);
     let done = pcm(dir, &["run", "BP0000Y", "--wait", "--json"]);
     assert!(done.status.success(), "{} {}", text(&done.stdout), text(&done.stderr));
@@ -303,10 +386,6 @@ fn a_publisher_that_is_killed_leaves_the_share_as_before_or_as_after() {
         // Each time something else changes: the job, the machines, the files of the package with a new release.
         let machines = format!("BP004000\n{many}BP06{n:04}\n");
         fs::write(dir.join("site/machines.csv"), machines).unwrap();
-    let check: Value = serde_json::from_slice(&pcm(dir, &["check", "--json"]).stdout).unwrap();
-    let item = |name: &str| check["items"].as_array().unwrap().iter().find(|i| i["item"] == name).unwrap();
-    let share = item("share")["evidence"].as_str().unwrap();
-    assert!(share.ends_with("site/share is site BP0 and answers"), "an index says no name: {share}");
         let job = dir.join("site/jobs/BP0000AA.toml");
         let source = fs::read_to_string(&job).unwrap();
         let source: String =
@@ -338,13 +417,6 @@ fn a_publisher_that_is_killed_leaves_the_share_as_before_or_as_after() {
     println!("{killed} of {kills} publishers were killed; {} publications", log.lines().count());
 }
 
-    let none = tempfile::tempdir().unwrap();
-    json(none.path(), &["site", "init", "share", "--hand-made", "--site", "BP0"]);
-    let empty = ["init", "--machine", "BP004000", "--share", "share", "--trust-key", root];
-    let told = pcm(none.path(), &[&empty[..], &["--json"]].concat());
-    let told: Value = serde_json::from_slice(&told.stderr).unwrap();
-    assert_eq!(told["error"]["code"], "no-trust-list");
-    assert!(told["error"]["remedy"].as_str().unwrap().contains("pcm site publish"), "{told}");
 /// Whoever edits a site folder reads it, edits it and publishes it alone: what one of two at once says that it did, stays.
 #[test]
 fn of_verbs_at_once_none_undoes_what_another_did() {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Which site folder.
 #[derive(Debug, Clone, Default, Args)]
 pub struct FolderArgs {
-    /// The site folder (default: PCM_SITE_FOLDER, or the current folder where it holds site.toml)
+    /// Site folder (default: PCM_SITE_FOLDER, the current folder where it holds site.toml, or [site] folder)
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
 }

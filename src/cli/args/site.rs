@@ -27,14 +27,14 @@ pub enum SiteVerb {
         /// Site code, e.g. BP0
         #[arg(long, value_name = "CODE")]
         site: SiteCode,
-        /// With an example package, and a job for this machine
+        /// Add an example package, and a job that runs it on this machine
         #[arg(long, value_name = "SMSID")]
         example: Option<MachineId>,
-        /// Make a share without a site folder, whose instruction files are written by hand
+        /// Make a share instead, without a site folder; its instruction files are written by hand
         #[arg(long)]
         hand_made: bool,
     },
-    /// Put on the share what the site folder says: all of it or nothing, as machines see it
+    /// Publish the site folder on its share; machines see all of it or nothing
     Publish(PublishArgs),
     /// No automatic runs on any machine of the site until a time
     Freeze {
@@ -48,13 +48,13 @@ pub enum SiteVerb {
         #[command(flatten)]
         then: ThenArgs,
     },
-    /// Automatic runs again
+    /// End the freeze: automatic runs start again
     Unfreeze {
         /// How it is published.
         #[command(flatten)]
         then: ThenArgs,
     },
-    /// The machines of the site
+    /// Add, change, remove and list the machines of the site
     Machine {
         /// What.
         #[command(subcommand)]
@@ -72,12 +72,12 @@ pub enum SiteVerb {
         #[arg(long)]
         hashes: bool,
     },
-    /// Who signed a file, and whether that counts; or its parts, for `ssh-keygen -Y verify`
+    /// Show who signed a file, and whether a machine would take it; or print its parts, for `ssh-keygen -Y verify`
     Verify {
-        /// A trust list or an instruction file
+        /// PCM.INDEX, a trust list or an instruction file
         #[arg(value_name = "FILE")]
         file: PathBuf,
-        /// Print one part as it is, and judge nothing
+        /// Print one part unchanged, and check nothing
         #[arg(long, value_enum, value_name = "PART")]
         part: Option<PartArg>,
         /// Which signature, counted from 1 (default: 1)
@@ -108,32 +108,42 @@ pub enum PackageVerb {
         /// Its name
         #[arg(long, value_name = "NAME")]
         name: Option<String>,
+        /// In which site folder.
+        #[command(flatten)]
+        folder: FolderArgs,
     },
     /// Make a package of a .deb, .rpm or .msi, a package definition file (*.pdf, *.sms), or a folder
     ///
-    /// What the file says of itself is taken: name, version, platforms, how it is installed and removed without anybody, and
-    /// how a machine knows that it is installed. What it does not say is asked for by a flag. Its files are copied and hashed.
+    /// pcm reads name, version, platforms, the silent commands that install and remove it, and how to see that it is installed,
+    /// from the file. A message names the flag for what the file does not say. The files are copied and hashed.
     Import(ImportArgs),
-    /// The packages of a share
-    List,
-    /// Everything that is wrong with packages; exit status 10 where something is
+    /// The packages of the site folder, or of a share
+    List {
+        /// Of which site folder.
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+    /// Report everything that is wrong with packages; exit status 10 if something is
     Lint {
-        /// Packages, by folder or by id on the share (default: all)
+        /// Packages, by folder or by id (default: all)
         #[arg(value_name = "DIR|ID")]
         packages: Vec<PathBuf>,
         /// Hash every file, too
         #[arg(long)]
         hashes: bool,
+        /// In which site folder.
+        #[command(flatten)]
+        folder: FolderArgs,
     },
-    /// Sign packages of the site folder: fills in kind, sites, release and the hashes of the files first
+    /// Sign packages of the site folder; before that, pcm fills in kind, sites, release and the hashes of the files
     Sign {
-        /// Which, e.g. BP00000A
+        /// Package ids, e.g. BP00000A
         #[arg(value_name = "ID", required_unless_present = "all")]
         ids: Vec<PackageId>,
-        /// A package key: its private file, or the .pub of one that your agent or token holds
+        /// The package key that signs: its private file, or the .pub of a key in your agent or token
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
-        /// Sign the same release again, e.g. because the old key ends
+        /// Sign the same release once more, e.g. because the old key ends
         #[arg(long)]
         again: bool,
         /// All packages
@@ -143,41 +153,48 @@ pub enum PackageVerb {
         #[command(flatten)]
         folder: FolderArgs,
     },
-    /// Write CONTENT, the hashes of a package's files, and print its own hash
+    /// Write CONTENT, the hashes of a package's files, and print its own hash; in a site folder, make the next release
     Content {
-        /// The package's folder, or its id on the share
+        /// The package's folder, or its id
         #[arg(value_name = "DIR|ID")]
         package: PathBuf,
+        /// In which site folder.
+        #[command(flatten)]
+        folder: FolderArgs,
     },
 }
 
 /// `pcm package import`
 #[derive(Debug, Clone, Args)]
 pub struct ImportArgs {
-    /// What it is made of
+    /// The file or folder that it is made of
     #[arg(value_name = "FILE|FOLDER")]
     pub from: PathBuf,
     /// Its id (default: the next free one)
     #[arg(long, value_name = "ID")]
     pub id: Option<PackageId>,
-    /// Its name, where the file does not say it or says another
+    /// Its name, if the file does not say one or says another one
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Its version, in the same way
+    /// Its version, if the file does not say one or says another one
     #[arg(long, value_name = "VERSION")]
     pub version: Option<String>,
-    /// Where its commands can run (repeatable), in the same way
+    /// A platform that its commands run on (repeatable), if the file does not say it or says others
     #[arg(long = "platform", value_name = "PLATFORM", value_parser = PLATFORMS)]
     pub platforms: Vec<Platform>,
-    /// How it is installed, in the same way: a program of the package, or of the machine, with its arguments
+    /// The command that installs it, if the file does not say one or says another one: a program of the package or of the
+    /// machine, with its arguments
     #[arg(long, value_name = "LINE")]
     pub command_line: Option<String>,
-    /// The files that a package definition file is about
+    /// The files that belong to a package definition file
     #[arg(long, value_name = "FOLDER")]
     pub files: Option<PathBuf>,
-    /// In the place of the package with this id, of which nothing stays
+    /// Replace the package with this id; nothing of the old one stays
     #[arg(long, requires = "id")]
     pub replace: bool,
+    /// Into which site folder.
+    #[command(flatten)]
+    pub folder: FolderArgs,
 }
 
 const PLATFORMS: Suggested<Platform> =
