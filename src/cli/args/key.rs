@@ -25,43 +25,43 @@ pub struct KeyArgs {
 pub enum KeyVerb {
     /// Make an ed25519 key pair: FILE, which only you can read, and FILE.pub
     Generate {
-        /// Not in a site folder, and not there yet
+        /// A new file, outside every site folder
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Let a key count: makes and signs the next version of the trust list
+    /// Trust a key: makes and signs the next version of the trust list
     Trust {
         /// The key's public half, as ssh-keygen writes it
         #[arg(value_name = "PUBFILE")]
         public: PathBuf,
-        /// What its word counts for; a key has one role
+        /// What the key may sign; each key has one role
         #[arg(long, value_enum, value_name = "ROLE")]
         role: RoleArg,
-        /// Whose key it is: one plain name
+        /// Name of the key's owner, without blanks
         #[arg(long, value_name = "NAME")]
         principal: String,
-        /// How long it counts: a time, or a duration like 300d (default: no end; of a publish key: 365d, at most 400d)
+        /// How long the key counts: a time, or a duration like 300d (default: without end; a publish key 365d, at most 400d)
         #[arg(long, value_name = "T")]
         until: Option<String>,
         /// What signs the list.
         #[command(flatten)]
         sign: SignArgs,
     },
-    /// Let a key count no more, for good: with --key at the whole site, without it on this machine, at once
+    /// Revoke a key for good: with --key at the whole site; without --key on this machine, at once
     Revoke {
         /// The key's public half
         #[arg(value_name = "PUBFILE")]
         public: PathBuf,
-        /// A trust key, which signs the next version of the list
+        /// The trust key that signs the next version of the trust list
         #[arg(long, value_name = "TRUSTKEY")]
         key: Option<PathBuf>,
         /// Where the list is made.
         #[command(flatten)]
         folder: FolderArgs,
     },
-    /// Let old releases of a package run nowhere any more
+    /// Withdraw old releases of a package: no machine starts them any more
     Withdraw {
-        /// Which, e.g. BP00000A
+        /// Package id, e.g. BP00000A
         #[arg(value_name = "PACKAGE")]
         package: PackageId,
         /// The oldest release that may still run
@@ -71,7 +71,7 @@ pub enum KeyVerb {
         #[command(flatten)]
         sign: SignArgs,
     },
-    /// Whose keys count for what
+    /// List the keys that count, with their roles: of the site folder, or on this machine
     List {
         /// Of which site.
         #[command(flatten)]
@@ -82,7 +82,7 @@ pub enum KeyVerb {
 /// What signs a list, and where it is made.
 #[derive(Debug, Clone, Args)]
 pub struct SignArgs {
-    /// A trust key: its private file, or the .pub of one that your agent or token holds. ssh-keygen signs with it
+    /// The trust key that signs: its private file, or the .pub of a key in your agent or token (used by ssh-keygen)
     #[arg(long, value_name = "TRUSTKEY")]
     pub key: PathBuf,
     /// Where the list is made.
@@ -93,11 +93,11 @@ pub struct SignArgs {
 /// `--role`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RoleArg {
-    /// Signs trust lists: whose keys count. Keep it offline.
+    /// Signs trust lists, which say whose keys count. Keep it offline.
     Trust,
-    /// Signs packages: what may be run.
+    /// Signs packages, which say what may run.
     Package,
-    /// Signs instruction files: who runs what when.
+    /// Signs publications: which machine runs what, and when. Counts for at most 400 days.
     Publish,
 }
 

@@ -152,7 +152,7 @@ pub enum Verb {
     Restart(RestartArgs),
     /// You have seen what expired or failed: it is no finding any more
     Seen(SeenArgs),
-    /// Read the instruction file now
+    /// Look at the share now, and take what is published
     Poll,
     /// Who is logged on
     Who,
@@ -170,13 +170,13 @@ pub enum Verb {
     Check,
     /// Enrol this machine: configuration and an empty history; nothing changes where both are healthy
     Init(InitArgs),
-    /// A site folder: what is published from it, its machines, and what is wrong with a share
+    /// The site folder and its machines: publish it, freeze it, check a share or a signature
     Site(SiteArgs),
-    /// Prepare packages on a share
+    /// Prepare packages, in the site folder or on a share that is filled by hand
     Package(PackageArgs),
-    /// Jobs: which machines run what, and when
+    /// Send a package to machines, and suspend, resume, cancel or list what was sent
     Job(JobArgs),
-    /// Keys and the trust list: whose word counts at a site
+    /// Keys and the trust list of a site: whose signatures count
     Key(KeyArgs),
     /// The service
     Service(ServiceArgs),

@@ -14,13 +14,13 @@ pub struct PublishArgs {
     /// The key that signs it, or the .pub of one that your agent or token holds (default: key of site.toml)
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// The lowest number that it may have
+    /// Give the publication this serial or a higher one
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_SERIAL))]
     pub serial: Option<u64>,
-    /// So many changes that are refused otherwise are meant
+    /// Allow N changes that are refused otherwise; the refusal names N
     #[arg(long, value_name = "N")]
     pub expect: Option<usize>,
-    /// Whoever publishes on the share is dead: take its place
+    /// Take over from a publisher that died on another machine
     #[arg(long)]
     pub break_lock: bool,
     /// From where.
@@ -31,13 +31,13 @@ pub struct PublishArgs {
 /// How verbs that edit the site folder publish.
 #[derive(Debug, Clone, Args)]
 pub struct ThenArgs {
-    /// Only edit the site folder
+    /// Edit the site folder only; publish later
     #[arg(long)]
     pub no_publish: bool,
     /// The key that signs it, or the .pub of one that your agent or token holds (default: key of site.toml)
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
-    /// So many machines are meant: needed for more than 100, and where more than a tenth of the site is removed
+    /// Allow N machines: needed above 100, and where more than a tenth of the site is removed
     #[arg(long, value_name = "N")]
     pub expect: Option<usize>,
     /// Which site folder.
@@ -48,7 +48,7 @@ pub struct ThenArgs {
 /// `pcm site machine …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum MachineVerb {
-    /// Add a machine, or change its groups and its host name, which is what --host means here
+    /// Add a machine, or change its groups and its host name (--host NAME)
     Add {
         /// Its id, e.g. BP004000
         #[arg(value_name = "SMSID")]
@@ -60,16 +60,16 @@ pub enum MachineVerb {
         #[command(flatten)]
         then: ThenArgs,
     },
-    /// Add or change the machines of a list: smsid,host,groups,host_key,words
+    /// Add the machines of a CSV file, or change them: smsid,host,groups,host_key,words
     Import {
-        /// The list; every line that is wrong is said at once
+        /// The CSV file; all wrong lines are reported at once
         #[arg(value_name = "FILE.csv")]
         file: PathBuf,
         /// How it is published.
         #[command(flatten)]
         then: ThenArgs,
     },
-    /// Remove machines: nothing is for them any more
+    /// Remove machines: no job is for them any more
     Remove {
         /// Their ids
         #[arg(value_name = "SMSID", required = true)]
@@ -78,9 +78,9 @@ pub enum MachineVerb {
         #[command(flatten)]
         then: ThenArgs,
     },
-    /// The machines of the site
+    /// List the machines of the site
     List {
-        /// Those for which this holds: host and group are known here
+        /// Only those that match, e.g. 'group == "web"'; host and group are known here
         #[arg(long = "where", value_name = "EXPR")]
         condition: Option<String>,
         /// Which site folder.
@@ -117,11 +117,11 @@ pub enum JobVerb {
         #[command(flatten)]
         folder: FolderArgs,
     },
-    /// Nothing of it starts until it is resumed
+    /// Suspend a job: no machine starts it until it is resumed
     Suspend(StateArgs),
-    /// A suspended job goes on
+    /// Resume a suspended job
     Resume(StateArgs),
-    /// Nothing of it starts ever again; what runs goes on
+    /// Cancel a job for good: no machine starts it any more; what already runs goes on
     Cancel(StateArgs),
     /// Let it reach the machines of its next phase
     Advance {
@@ -146,7 +146,7 @@ pub struct StateArgs {
     /// e.g. BP0000AA
     #[arg(value_name = "JOB")]
     pub job: JobId,
-    /// Why: its machines show it
+    /// Why; its machines show this
     #[arg(long, value_name = "R")]
     pub reason: Option<String>,
     /// How it is published.
@@ -157,34 +157,34 @@ pub struct StateArgs {
 /// `pcm job send`
 #[derive(Debug, Clone, Args)]
 pub struct SendArgs {
-    /// What runs, e.g. BP00000A
+    /// Package to run, e.g. BP00000A
     #[arg(long, value_name = "ID", required_unless_present = "again")]
     pub package: Option<PackageId>,
-    /// Which command of it (default: its only one that does not remove)
+    /// Its command (default: the only one that does not remove it)
     #[arg(long, value_name = "NAME")]
     pub command: Option<String>,
-    /// For whom: ids, patterns like BP0040*, groups like @web; commas between them
+    /// Machines: ids, patterns like BP0040*, groups like @web; commas between them
     #[arg(long, value_name = "TARGETS", value_delimiter = ',', required_unless_present = "again")]
     pub to: Vec<String>,
-    /// For whom not
+    /// Machines that are left out, named in the same way
     #[arg(long, value_name = "TARGETS", value_delimiter = ',')]
     pub exclude: Vec<String>,
-    /// What has to hold for a machine, e.g. 'os_version >= 12'
+    /// Condition that each machine checks for itself, e.g. 'os_version >= 12'
     #[arg(long = "where", value_name = "EXPR")]
     pub condition: Option<String>,
-    /// From when on it runs by itself: "22:00", "Sat 22:00", 2026-12-22T22:00:00Z, 2h (default: never)
+    /// It runs by itself from this time on: "22:00", "Sat 22:00", 2026-12-22T22:00:00Z, 2h (default: never)
     #[arg(long, value_name = "T")]
     pub mandatory: Option<String>,
-    /// From when on it may be run by choice (default: at once)
+    /// An operator may run it from this time on (default: at once)
     #[arg(long, value_name = "T")]
     pub offer: Option<String>,
-    /// From when on it runs no more (default: never)
+    /// It does not start any more from this time on (default: never)
     #[arg(long, value_name = "T")]
     pub expire: Option<String>,
-    /// First only this share of the machines, then more by `pcm job advance`: 5%,50%,100%
+    /// Reach only this share of the machines first, then more by `pcm job advance`: 5%,50%,100%
     #[arg(long, value_name = "P%,...", value_delimiter = ',')]
     pub phases: Vec<String>,
-    /// Launches are spread over this time (default: 1h for more than 100 machines)
+    /// Spread the starts over this time (default: 1h for more than 100 machines)
     #[arg(long, value_name = "D")]
     pub spread: Option<String>,
     /// Send this job once more under a new request id, with the newest release of its package

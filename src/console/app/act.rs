@@ -55,7 +55,7 @@ impl App {
             }
             Id::Poll => {
                 let poll = Change { what: Action::Poll, reason: None, dry_run: false, id: None };
-                vec![self.ask(poll, "reading the instruction file".into())]
+                vec![self.ask(poll, "looking at the share".into())]
             }
             Id::Run | Id::Rerun | Id::Defer | Id::Undefer | Id::Stop => self.confirm(id),
             Id::Hold | Id::Unhold | Id::Restart | Id::DeferRestart | Id::CancelRestart | Id::Notice => {

@@ -109,7 +109,7 @@ commands! {
     CancelRestart "cancel-restart" [] "cancel restart" "cancel the restart that pcm has announced; the restart stays pending" Actions [Everywhere] 0;
     Check "check" ["c"] "check again" "go through the readiness checklist again" Actions [Readiness] 9;
     Notice "notice" ["T"] "notice" "send a message to everybody who is logged on" Actions [Who] 9;
-    Poll "poll" ["p"] "poll" "read the instruction file now" Actions [Everywhere] 4;
+    Poll "poll" ["p"] "poll" "look at the share now" Actions [Everywhere] 4;
     Filter "filter" ["/"] "filter" "show only rows with these words (!words: only rows without them)" Lists [Requests History] 7;
     Sort "sort" ["s"] "sort" "cycle the sort order" Lists [Requests] 0;
     Mark "mark" ["Space"] "mark" "mark or unmark this row; actions apply to all marked rows" Lists [Requests] 2;

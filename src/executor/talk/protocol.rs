@@ -152,7 +152,7 @@ pub enum Action {
     Notice,
     /// The operator has seen how this request, or every request, expired or failed.
     Seen(Option<RequestId>),
-    /// Read the instruction file now.
+    /// Look at the share now.
     Poll,
     /// Let the instruction file with this serial, which a share offers, replace a newer one.
     AcceptSerial(u64),

@@ -122,7 +122,7 @@ impl Known {
                 "go on as the machine with this id, and count what is listed as done".into()
             }
             Action::KeepId { done: false } => "go on as the machine with this id".into(),
-            Action::Poll => "read the instruction file now".into(),
+            Action::Poll => "look at the share now".into(),
             Action::AcceptSerial(serial) => {
                 let share = self.offered(*serial)?.share.display();
                 format!("let the instruction file with serial {serial} on {share} replace the newer one")
