@@ -37,7 +37,7 @@ exits! {
     PackageFailed = 7;
     /// `--host` or the service: the connection ended, and what became of it is not known
     ConnectionLost = 8;
-    /// `status`, `check` or `lint` found something
+    /// `status`, `check` or `lint` found something; `job advance` halted a job
     Findings = 10;
 }
 

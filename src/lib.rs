@@ -36,7 +36,7 @@
 //!
 //! The modules in reading order, which is also the order in which they may know each other (`.github/CONTRIBUTING.md`,
 //! kept by `tests/directions`): `clock`, `text`, `error` and `terms`, `fields` and `host`, `site` and `log`, `config`,
-//! `decision`, `executor`, then `check`, `service` and `console` side by side, and `cli`. What is public is what the
+//! `decision`, `executor` and `rollout`, then `check`, `service` and `console` side by side, and `cli`. What is public is what the
 //! binary, the tests from outside and the benchmarks use.
 
 mod check;
@@ -50,6 +50,7 @@ pub mod executor;
 mod fields;
 pub mod host;
 mod log;
+mod rollout;
 mod service;
 pub mod site;
 pub mod terms;

@@ -3,7 +3,7 @@
 use super::App;
 use super::args::ThenArgs;
 use super::page::Page;
-use super::{folder, job, lint};
+use super::{folder, job, jobs, lint};
 use crate::clock::When;
 use crate::error::{Exit, Failure, Result};
 use crate::site::folder::edit::Edit;
@@ -36,7 +36,7 @@ pub fn freeze(app: &App, until: &str, reason: &str, then: &ThenArgs) -> Result<E
         When::Instant(_) => When::Instant(now),
         When::Local(_) => When::Local(app.zone.to_local(now) - chrono::TimeDelta::hours(26)),
     };
-    let reason = job::reason(reason)?;
+    let reason = jobs::reason(reason)?;
     let freeze = Freeze { from, until, reason: reason.clone() };
     change(app, then, "site freeze", |rules| rules.freezes.push(freeze), Some((when(until), reason)))
 }

@@ -1,11 +1,12 @@
 //! `pcm job`: jobs are files of the site folder; each verb edits one and publishes.
 
 use super::App;
-use super::args::{JobVerb, SendArgs, StateArgs, ThenArgs};
-use super::jobs::{met, no_such_job};
+use super::args::{JobVerb, SendArgs, StateArgs};
+use super::job_package::{command_of, read_package};
+use super::jobs::{met, no_such_job, reason};
 use super::page::Page;
 use super::view::count;
-use super::{folder, jobs, lint};
+use super::{advance, folder, jobs, lint};
 use crate::clock::{When, Zone};
 use crate::error::{Exit, Failure, Result};
 use crate::fields::parse_duration;
@@ -17,18 +18,15 @@ use crate::site::index::JobState;
 use crate::site::index::job::{Job, Phase, Times, Word};
 use crate::site::index::render::job_source;
 use crate::site::index::target::{self, MAX_TARGETS, Target};
-use crate::site::package::{self, Package, PackageCommand, shelf};
 use crate::site::publisher::record;
 use crate::site::{content, index};
-use crate::text::{self, SafeText, Side};
+use crate::text::{self, Side};
 use serde::Serialize;
 use std::time::Duration;
 
 /// From so many machines on launches are spread, since a halt reaches nobody who has launched.
 const SPREAD_ABOVE: usize = 100;
 const SPREAD: Duration = Duration::from_secs(3_600);
-/// The longest reason, in characters.
-const MAX_REASON: usize = 200;
 
 /// `job send --json`, and what comes of a change.
 #[derive(Debug, Serialize)]
@@ -55,7 +53,7 @@ pub fn run(app: &App, verb: &JobVerb) -> Result<Exit> {
         JobVerb::Suspend(args) => state(app, args, JobState::Suspended),
         JobVerb::Resume(args) => state(app, args, JobState::Active),
         JobVerb::Cancel(args) => state(app, args, JobState::Cancelled),
-        JobVerb::Advance { job, reason, then, .. } => advance(app, *job, reason, then),
+        JobVerb::Advance(args) => advance::run(app, args),
     }
 }
 
@@ -117,13 +115,6 @@ fn state(app: &App, args: &StateArgs, state: JobState) -> Result<Exit> {
             notes,
         },
     )
-}
-
-pub fn reason(text: &str) -> Result<SafeText> {
-    match text.chars().count() {
-        1..=MAX_REASON => Ok(SafeText::new(text)),
-        n => Err(usage(format!("--reason has {n} characters"), format!("Write 1 to {MAX_REASON}"))),
-    }
 }
 
 fn send(app: &App, args: &SendArgs) -> Result<Exit> {
@@ -285,55 +276,7 @@ fn job(
         .map_err(|problems| malformed(&problems))?;
     let whole = Word::default();
     let percent = job.phases.first().map_or(whole.percent, |phase| phase.percent);
-    Ok((job, Word { since: Some(app.now), percent, ..whole }))
-}
-
-fn read_package(app: &App, folder: &Folder, id: crate::site::ids::PackageId) -> Result<(Package, Vec<u8>)> {
-    let dir = folder.package_dir(id);
-    let path = dir.join(package::NAME);
-    let bytes = crate::host::open::open_bounded(&path, package::MAX_BYTES).map_err(|e| {
-        let message = format!("the site folder has no package {id}: {}: {e}", path.display());
-        Failure::new(
-            Exit::NotFound,
-            "no-such-package",
-            message,
-            "pcm package list shows those that there are",
-        )
-    })?;
-    let opened = crate::host::open::Folder::open(&dir).map_err(|e| {
-        Failure::new(
-            Exit::NotFound,
-            "no-such-package",
-            format!("{}: {e}", dir.display()),
-            "Look at that folder",
-        )
-    })?;
-    let read = shelf::read(&opened, &lint::programs(app)).map_err(|problems| malformed(&problems))?;
-    Ok((read, bytes))
-}
-
-fn command_of<'a>(package: &'a Package, named: Option<&str>) -> Result<&'a PackageCommand> {
-    let names = || {
-        let names: Vec<&str> = package.commands.iter().map(|command| command.name.as_str()).collect();
-        names.join(", ")
-    };
-    let installing: Vec<&PackageCommand> =
-        package.commands.iter().filter(|command| !command.removes).collect();
-    match (named, installing.as_slice()) {
-        (Some(named), _) => package
-            .commands
-            .iter()
-            .find(|command| command.name.as_str().eq_ignore_ascii_case(named))
-            .ok_or_else(|| {
-                let message = format!("{} has no command {named:?}", package.package_id);
-                Failure::new(Exit::NotFound, "no-such-command", message, format!("It has: {}", names()))
-            }),
-        (None, [one]) => Ok(one),
-        (None, _) => Err(usage(
-            format!("{} has several commands", package.package_id),
-            format!("Name one with --command: {}", names()),
-        )),
-    }
+    Ok((job, Word { reached: Some(app.now), percent, ..whole }))
 }
 
 /// Phases end with all machines: what comes after the last one would never be reached.
@@ -346,41 +289,6 @@ fn phases(texts: &[String]) -> Result<Vec<Phase>> {
         Some(last) if last.percent == target::WHOLE => Ok(phases),
         _ => Err(bad("the last phase has to be 100%".into())),
     }
-}
-
-/// `pcm job advance --now`
-fn advance(app: &App, id: JobId, why: &str, then: &ThenArgs) -> Result<Exit> {
-    let (folder, _alone) = folder::open_alone(app, &then.folder)?;
-    let source = folder.read(&lint::programs(app))?;
-    let (job, word) = source.jobs.get(&id).ok_or_else(|| no_such_job(id))?;
-    let refuse = |message: String, remedy: &str| Failure::new(Exit::Refused, "no-change", message, remedy);
-    if word.state != JobState::Active {
-        return Err(refuse(format!("{id} is {}", word.state), "Resume it first: pcm job resume"));
-    }
-    let next = job.phases.iter().map(|phase| phase.percent).find(|percent| *percent > word.percent);
-    let next = next.or((word.percent < target::WHOLE).then_some(target::WHOLE));
-    let next = next
-        .ok_or_else(|| refuse(format!("{id} has reached all of its machines"), "Nothing has to be done"))?;
-    let (targets, undecided) = met(job, &source);
-    folder::expect(targets, then)?;
-    let why = reason(why)?;
-    let word = Word { percent: next, ..word.clone() };
-    let what = format!("job advance {id} to {} % ({why})", target::percent(next));
-    let state = word.state;
-    let published = folder::edit(app, &folder, then, what, &Edit::job(job, word), Some(&source))?;
-    say(
-        app,
-        SentDoc {
-            job_id: id,
-            request_id: job.request_id,
-            state,
-            targets,
-            undecided,
-            published: published.map(|published| folder::doc(app, &published)),
-            dry_run: app.dry_run,
-            notes: vec![format!("It reaches {} % of them now.", target::percent(next))],
-        },
-    )
 }
 
 /// A target that means nobody is a slip of the pen.

@@ -19,10 +19,27 @@ use crate::site::publisher::record;
 use crate::text::{self, SafeText};
 use serde::Serialize;
 
+/// The longest reason, in characters.
+const MAX_REASON: usize = 200;
+
 /// It is not in the folder.
 pub fn no_such_job(id: JobId) -> Failure {
     let message = format!("the site folder has no job {id}");
     Failure::new(Exit::NotFound, "no-such-job", message, "pcm job list shows those that there are")
+}
+
+/// A reason, as machines show it.
+///
+/// # Errors
+/// It is too short or too long.
+pub fn reason(text: &str) -> Result<SafeText> {
+    match text.chars().count() {
+        1..=MAX_REASON => Ok(SafeText::new(text)),
+        n => {
+            let message = format!("--reason has {n} characters");
+            Err(Failure::new(Exit::Usage, "usage", message, format!("Write 1 to {MAX_REASON}")))
+        }
+    }
 }
 
 /// How many machines a job's targets meet, and for how many of them its condition cannot be known here.

@@ -2,6 +2,7 @@
 //! nothing else outside this folder does.
 
 mod act;
+mod advance;
 mod args;
 mod check;
 mod completions;
@@ -15,6 +16,7 @@ mod host;
 mod host_name;
 mod init;
 mod job;
+mod job_package;
 mod jobs;
 mod key;
 mod lint;
@@ -31,6 +33,7 @@ mod service;
 mod setup;
 mod sign;
 mod simulate;
+mod standing;
 mod start;
 mod table;
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod seats;
 mod server;
 mod steps;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tidying;
 mod verifying;
 mod worker;

@@ -44,6 +44,9 @@ pub struct MachineReport {
     pub polling_interval_s: u64,
     /// Of the file in force.
     pub instruction_serial: Option<u64>,
+    /// The trust list that the index in force was published under; 0 without one; None: nothing of an index is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
     /// Which share it came from.
     pub source: Option<SafeText>,
     /// How many are logged on, never their names; None: unknown.

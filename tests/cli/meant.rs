@@ -67,7 +67,7 @@ const VERBS: &[(&str, &[&str], Means)] = &[
     ("job show", &["BP0000AA"], Neither),
     ("job suspend", &["BP0000AA"], Neither),
     ("job resume", &["BP0000AA"], Neither),
-    ("job advance", &["BP0000AA", "--now", "--reason", "x"], Neither),
+    ("job advance", &[], Neither),
     ("job cancel", &["BP0000AA"], Neither),
     ("key generate", &["key"], Neither),
     (

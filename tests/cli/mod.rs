@@ -18,6 +18,8 @@ mod newcomer;
 #[cfg(unix)]
 mod package;
 #[cfg(unix)]
+mod rollout;
+#[cfg(unix)]
 mod site;
 #[cfg(unix)]
 mod twins;

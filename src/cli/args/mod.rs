@@ -16,7 +16,7 @@ pub use act::{
 };
 pub use key::{FolderArgs, KeyArgs, KeyVerb, PartArg, RoleArg, SignArgs};
 pub use machine::{AdoptArg, DemoArgs, InitArgs, ServiceArgs, ServiceVerb};
-pub use publish::{JobArgs, JobVerb, MachineVerb, PublishArgs, SendArgs, StateArgs, ThenArgs};
+pub use publish::{AdvanceArgs, JobArgs, JobVerb, MachineVerb, PublishArgs, SendArgs, StateArgs, ThenArgs};
 pub use site::{ImportArgs, PackageArgs, PackageVerb, SiteArgs, SiteVerb};
 pub use views::{
     AuditArgs, AuditVerb, ExplainArgs, Explained, HelpArgs, HistoryArgs, LevelArg, ListArgs, LogArgs,
@@ -358,7 +358,7 @@ impl Verb {
                         | JobVerb::Suspend(_)
                         | JobVerb::Resume(_)
                         | JobVerb::Cancel(_)
-                        | JobVerb::Advance { .. },
+                        | JobVerb::Advance(_),
                 })
                 | Verb::Key(KeyArgs {
                     what: KeyVerb::Generate { .. }

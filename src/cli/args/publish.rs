@@ -123,21 +123,28 @@ pub enum JobVerb {
     Resume(StateArgs),
     /// Cancel a job for good: no machine starts it any more; what already runs goes on
     Cancel(StateArgs),
-    /// Let it reach the machines of its next phase
-    Advance {
-        /// e.g. BP0000AA
-        #[arg(value_name = "JOB")]
-        job: JobId,
-        /// Now, on your word alone
-        #[arg(long, required = true)]
-        now: bool,
-        /// Why
-        #[arg(long, value_name = "R")]
-        reason: String,
-        /// How it is published.
-        #[command(flatten)]
-        then: ThenArgs,
-    },
+    /// Let jobs reach their next machines where enough reports prove it; suspend those of which too many failed
+    ///
+    /// Exit status 10 where one was halted. Without JOB: every active job with phases. With --dry-run also what each phase
+    /// can prove, who is silent, and how many will have launched before a halt can reach them.
+    Advance(AdvanceArgs),
+}
+
+/// `pcm job advance`
+#[derive(Debug, Clone, Args)]
+pub struct AdvanceArgs {
+    /// e.g. BP0000AA
+    #[arg(value_name = "JOB", required_if_eq("now", "true"))]
+    pub job: Option<JobId>,
+    /// Now, on your word alone, whatever the machines report
+    #[arg(long, requires = "reason")]
+    pub now: bool,
+    /// Why
+    #[arg(long, value_name = "R", requires = "now")]
+    pub reason: Option<String>,
+    /// How it is published.
+    #[command(flatten)]
+    pub then: ThenArgs,
 }
 
 /// Which job, and why.

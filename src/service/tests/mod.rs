@@ -2,5 +2,5 @@
 //! does and what `pcm simulate` said has to come true.
 
 mod agreement;
-mod random;
+pub(crate) mod random;
 mod simulation;

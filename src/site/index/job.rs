@@ -7,7 +7,7 @@ use super::{JobState, kind, revision, sha256};
 use crate::clock::Wall;
 use crate::fields::{self, Fields, Source};
 use crate::site::expression::Expression;
-use crate::site::ids::{JobId, PackageId, RequestId, SiteId};
+use crate::site::ids::{JobId, MachineId, PackageId, RequestId, SiteId};
 use crate::site::instruction::parse::how::{self, How};
 pub use crate::site::instruction::parse::times::Times;
 use crate::site::instruction::parse::times::times;
@@ -18,7 +18,7 @@ use crate::text::SafeText;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 /// The folder of the jobs of an index.
 pub const FOLDER: &str = "jobs";
@@ -167,7 +167,26 @@ pub struct Job {
     pub offer_to: Vec<SafeText>,
 }
 
-/// What the publisher says of a job beside it: that goes into the index, and never makes a revision.
+/// When a job goes on to its next phase, and when it halts (SITE.md 3): shares in hundredths of a percent. Only the site
+/// folder says them; machines never read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// So many of the machines on which it ended may have failed.
+    pub max_failure_rate: u32,
+    /// On so many of a phase's machines it has to have ended.
+    pub min_ended: u32,
+    /// So many of a phase's machines may be silent.
+    pub max_silent: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_failure_rate: 500, min_ended: 5_000, max_silent: 500 }
+    }
+}
+
+/// What the publisher says of a job beside it: that goes into the index, or stays in the site folder, and is no part of the
+/// job's own file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {
     /// Whether it is offered.
@@ -178,11 +197,32 @@ pub struct Word {
     pub reason: Option<SafeText>,
     /// When the state was set.
     pub since: Option<Wall>,
+    /// When the share was set that has been reached.
+    pub reached: Option<Wall>,
+    /// These machines come before all others: as long as no share has been reached, it is for them alone.
+    pub canary: Vec<MachineId>,
+    /// When it goes on, and when it halts.
+    pub limits: Limits,
+}
+
+impl Word {
+    /// It is for the machines that come first, and no others.
+    pub fn is_canary(&self) -> bool {
+        self.percent == 0 && !self.canary.is_empty()
+    }
 }
 
 impl Default for Word {
     fn default() -> Self {
-        Self { state: JobState::Active, percent: target::WHOLE, reason: None, since: None }
+        Self {
+            state: JobState::Active,
+            percent: target::WHOLE,
+            reason: None,
+            since: None,
+            reached: None,
+            canary: Vec::new(),
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -222,6 +262,9 @@ pub fn parse_source(
             percent: f.get("percent", super::percent).unwrap_or(all_of_it.percent),
             reason: f.get("reason", fields::words),
             since: f.get("since", fields::instant),
+            reached: f.get("reached", fields::instant),
+            canary: f.list("canary", fields::parsed::<MachineId>).unwrap_or_default(),
+            limits: limits(f),
         };
         all(f, job, programs, Some(site_id.clone()), Some(0)).map(|job| (job, word))
     })
@@ -335,6 +378,39 @@ fn all(
         depends_on,
         offer_to,
     })
+}
+
+fn limits(f: &mut Fields<'_, '_>) -> Limits {
+    let own = Limits::default();
+    Limits {
+        max_failure_rate: f.get("max_failure_rate", share).unwrap_or(own.max_failure_rate),
+        min_ended: f.get("min_ended", share).unwrap_or(own.min_ended),
+        max_silent: f.get("max_silent", share).unwrap_or(own.max_silent),
+    }
+}
+
+/// A share from 0 to 1 with at most four decimals, in hundredths of a percent.
+fn share(value: &DeValue<'_>) -> Result<u32, String> {
+    let text = match value {
+        DeValue::Float(number) => number.as_str(),
+        DeValue::Integer(number) => number.as_str(),
+        _ => "",
+    };
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let hundredths = match (whole, decimals.len()) {
+        ("0" | "1", 1..=4) => format!("{whole}{decimals:0<4}").parse::<u32>().ok(),
+        _ => None,
+    };
+    hundredths.filter(|n| *n <= target::WHOLE).ok_or_else(|| {
+        format!("wanted a share from 0 to 1 with at most four decimals, found {}", fields::found(value))
+    })
+}
+
+/// The same written: `0.05`.
+pub fn share_words(hundredths: u32) -> String {
+    let text = format!("{}.{:04}", hundredths / target::WHOLE, hundredths % target::WHOLE);
+    let short = text.trim_end_matches('0');
+    if short.ends_with('.') { format!("{short}0") } else { short.to_owned() }
 }
 
 fn targets(f: &mut Fields<'_, '_>, key: &'static str) -> Vec<Target> {

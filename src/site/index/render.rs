@@ -1,7 +1,7 @@
 //! Writing an index and its jobs: what `parse` reads back to the same. Everything is written out: a job leaves nothing to
 //! a machine's defaults.
 
-use super::job::{Job, Word};
+use super::job::{Job, Limits, Word, share_words};
 use super::members::Part;
 use super::{Index, target};
 use crate::clock::Wall;
@@ -68,6 +68,16 @@ pub fn job(job: &Job) -> String {
     out
 }
 
+/// A job as its machines shall have it for now: for those alone that come first, as long as no share of them has been
+/// reached; and the share that the index then says.
+pub fn for_now(job: &Job, word: &Word) -> (Job, u32) {
+    if !word.is_canary() {
+        return (job.clone(), word.percent);
+    }
+    let targets = word.canary.iter().map(|id| target::Target::Machine(*id)).collect();
+    (Job { targets, ..job.clone() }, target::WHOLE)
+}
+
 /// The text of a job in a site folder, with the publisher's word on it.
 pub fn job_source(job: &Job, word: &Word) -> String {
     let mut head = String::new();
@@ -78,6 +88,22 @@ pub fn job_source(job: &Job, word: &Word) -> String {
     }
     if let Some(since) = word.since {
         line(&mut head, "since", &instant(since));
+    }
+    if let Some(reached) = word.reached {
+        line(&mut head, "reached", &instant(reached));
+    }
+    if !word.canary.is_empty() {
+        line(&mut head, "canary", &all(word.canary.iter().map(|id| id.as_str())));
+    }
+    let (limits, usual) = (word.limits, Limits::default());
+    for (key, share, usual) in [
+        ("max_failure_rate", limits.max_failure_rate, usual.max_failure_rate),
+        ("min_ended", limits.min_ended, usual.min_ended),
+        ("max_silent", limits.max_silent, usual.max_silent),
+    ] {
+        if share != usual {
+            line(&mut head, key, &share_words(share));
+        }
     }
     let mut out = String::new();
     body(&mut out, job, &head);

@@ -42,10 +42,16 @@ pub(super) struct Before {
     pub begun: bool,
     /// The parts of it that cannot be read.
     pub unread: Vec<String>,
+    since: BTreeMap<JobId, record::Since>,
     record: Option<Record>,
 }
 
 impl Before {
+    /// Since which publication its jobs stand as they do, where that is known.
+    pub fn since(&self) -> &BTreeMap<JobId, record::Since> {
+        &self.since
+    }
+
     /// Whether it has to be published anew though nothing changed: less than half of its time is left, or it was not signed
     /// and now is, or the other way round.
     pub fn renew(&self, now: Wall, signed: bool) -> bool {
@@ -148,6 +154,7 @@ fn record_says(record: &Record, begun: bool) -> Option<Before> {
         highest_job: record.highest_job,
         begun,
         unread,
+        since: record.since.clone(),
         record: Some(record.clone()),
     })
 }
@@ -242,6 +249,7 @@ fn share_says(
         machines,
         begun: false,
         unread,
+        since: BTreeMap::new(),
         record: None,
     })
 }
@@ -336,8 +344,8 @@ fn missing(
     }
     for named in &index.jobs {
         let again = || {
-            let (job, _) = source.jobs.get(&named.job_id)?;
-            Some(text::job(&Job { revision: named.revision, ..job.clone() }))
+            let (job, word) = source.jobs.get(&named.job_id)?;
+            Some(text::job(&Job { revision: named.revision, ..text::for_now(job, word).0 }))
         };
         let name = format!("{}.{}.toml", named.job_id, named.revision);
         one(job::FOLDER, name, &named.sha256, &again)?;

@@ -16,6 +16,7 @@ pub mod refusals;
 pub mod release;
 pub mod render;
 pub mod sign;
+pub mod standing;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -479,6 +480,7 @@ impl Publication<'_> {
             highest_request: requests.max(before.map_or(0, |before| before.highest_request)),
             highest_job: jobs_used.max(before.map_or(0, |before| before.highest_job)),
             machines: self.source.machines.len(),
+            since: standing::since(&rendered.index, before),
         }
     }
 }

@@ -81,6 +81,18 @@ pub struct Record {
     pub highest_job: u64,
     /// How many machines the list has.
     pub machines: usize,
+    /// Since which publication each job of it has its state and share.
+    #[serde(default)]
+    pub since: BTreeMap<JobId, Since>,
+}
+
+/// The publication since which something stands as it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Since {
+    /// Its trust list.
+    pub epoch: u64,
+    /// Its number.
+    pub serial: u64,
 }
 
 /// Where it is.

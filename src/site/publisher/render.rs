@@ -210,6 +210,7 @@ impl Render<'_> {
         for (job, word) in source.jobs.values().filter(|job| !over(job)) {
             let before = self.previous.and_then(|p| p.index.jobs.iter().find(|old| old.job_id == job.job_id));
             let before = before.map(|old| (old.revision, &old.sha256));
+            let (job, percent) = text::for_now(job, word);
             let published = |revision| text::job(&Job { revision, ..job.clone() });
             let stem = job.job_id.as_str().to_owned();
             let (revision, sha256) =
@@ -219,7 +220,7 @@ impl Render<'_> {
                 revision,
                 sha256,
                 state: word.state,
-                percent: word.percent,
+                percent,
                 reason: word.reason.clone(),
                 line: 0,
             });

@@ -31,6 +31,7 @@ pub fn report(requests: usize) -> MachineReport {
         polled_at: Some(at),
         polling_interval_s: 3_600,
         instruction_serial: Some(42),
+        epoch: None,
         source: Some("/mnt/share".into()),
         users: None,
         restart_pending: false,

@@ -48,6 +48,7 @@ impl Known {
             polled_at: self.instructions.share_seen,
             polling_interval_s: self.policy.config.polling_interval.as_secs(),
             instruction_serial: file.map(|f| f.serial),
+            epoch: self.instructions.index.as_ref().map(|index| index.epoch),
             source: self.instructions.source.clone(),
             users: self.facts().users.and_then(|users| u32::try_from(users.len()).ok()),
             restart_pending: self.restart_pending(),

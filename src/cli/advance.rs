@@ -1,0 +1,560 @@
+//! `pcm job advance` (SITE.md 3): lets jobs reach their next machines where what the machines report proves that most of them
+//! do well, and suspends those of which too many failed. Somebody's word alone does the first as well.
+
+use super::args::AdvanceArgs;
+use super::job_package::is_bound;
+use super::jobs::{no_such_job, reason};
+use super::page::Page;
+use super::view::count;
+use super::{App, folder, lint, standing};
+use crate::clock::{Wall, later};
+use crate::error::{Exit, Failure, Result};
+use crate::rollout::gate::{self, Answer, Judged, Lacks};
+use crate::rollout::phase::{self, Phase, Stand};
+use crate::rollout::reports::{self, Accounts};
+use crate::site::folder::edit::Edit;
+use crate::site::folder::{Folder, Source};
+use crate::site::ids::{JobId, MachineId, RequestId};
+use crate::site::index::job::{Job, Word};
+use crate::site::index::members::Member;
+use crate::site::index::policy::EVERYBODY;
+use crate::site::index::{JobState, render, target};
+use crate::site::publisher::render::ended;
+use crate::site::publisher::standing::Standing;
+use crate::text::SafeText;
+use chrono::TimeDelta;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// A share that gives no report for so long gives none.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// From here on it is said more loudly that nobody decides.
+const ALARM: TimeDelta = TimeDelta::days(1);
+/// The most reasons for silence that are said.
+const MOST: usize = 5;
+
+/// `job advance --json`
+#[derive(Debug, Serialize)]
+struct AdvanceDoc {
+    jobs: Vec<StepDoc>,
+    /// Reports without a signature were counted at a site that signs (`unsigned_reports`).
+    unsigned_reports: bool,
+    published: Option<folder::PublishDoc>,
+    dry_run: bool,
+}
+
+/// What becomes of one job.
+#[derive(Debug, Serialize)]
+struct StepDoc {
+    job_id: JobId,
+    request_id: RequestId,
+    /// From now on.
+    state: JobState,
+    reason: Option<SafeText>,
+    /// The share of its machines that is reached from now on.
+    percent: f64,
+    next_phase: Option<f64>,
+    next_at: Option<Wall>,
+    /// None: nobody asked, it goes on by somebody's word.
+    gate: Option<GateDoc>,
+    machines: u64,
+    ended: u64,
+    running: u64,
+    silent: u64,
+    not_targets: u64,
+    failed: Vec<MachineId>,
+    silent_because: Vec<ReasonDoc>,
+    /// What is missing, or what was proven.
+    words: Vec<SafeText>,
+    /// Nothing has been decided since then.
+    since: Option<Wall>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    phases: Vec<PhaseDoc>,
+    #[serde(skip)]
+    title: String,
+    #[serde(skip)]
+    moved: bool,
+}
+
+/// The gate's answer with its numbers.
+#[derive(Debug, Serialize)]
+struct GateDoc {
+    answer: Answer,
+    n: u64,
+    f: u64,
+    /// From 0 to 1.
+    limit: f64,
+    /// So many more have to end without a failure; None: no number of them is enough.
+    needs: Option<u64>,
+}
+
+/// Why machines are silent.
+#[derive(Debug, Serialize)]
+struct ReasonDoc {
+    reason: SafeText,
+    machines: u64,
+}
+
+/// One phase before it comes, with `--dry-run`.
+#[derive(Debug, Serialize)]
+struct PhaseDoc {
+    /// 0: the machines that come first.
+    percent: f64,
+    machines: u64,
+    /// So many can prove the limit.
+    provable: bool,
+    /// So many are needed for that; None: no number is enough.
+    provable_from: Option<u64>,
+    silent: u64,
+    /// So many will have launched before a halt can reach them.
+    launched_before_halt: u64,
+}
+
+/// A job that was asked about, and what becomes of it.
+struct Step<'a> {
+    job: &'a Job,
+    /// As it is from now on; as it was where nothing changes.
+    word: Word,
+    doc: StepDoc,
+}
+
+/// `pcm job advance`
+pub fn run(app: &App, args: &AdvanceArgs) -> Result<Exit> {
+    let (folder, _alone) = folder::open_alone(app, &args.then.folder)?;
+    let source = folder.read(&lint::programs(app))?;
+    let asked = asked(app, args, &source)?;
+    let counted = folder.settings.unsigned_reports || folder.trust_list()?.is_none();
+    let mut steps: Vec<Step<'_>> = match &args.reason {
+        Some(why) => by_word(app, args, &source, &asked, why)?,
+        None => Gates::read(app, &folder, &source, &asked, counted)?.steps(),
+    };
+    // A halt waits for nothing else. What is wrong with one job keeps no other back.
+    steps.sort_by_key(|step| step.word.state != JobState::Suspended);
+    let (mut published, mut failed) = (None, None);
+    for step in steps.iter().filter(|step| step.doc.moved) {
+        let edit = Edit::job(step.job, step.word.clone());
+        match folder::edit(app, &folder, &args.then, log_words(step, args), &edit, Some(&source)) {
+            Ok(done) => published = done.map(|done| folder::doc(app, &done)).or(published),
+            Err(failure) => failed = failed.or(Some(failure)),
+        }
+    }
+    let halted = steps.iter().any(|step| step.doc.moved && step.word.state == JobState::Suspended);
+    let signs = folder.trust_list()?.is_some();
+    let doc = AdvanceDoc {
+        jobs: steps.drain(..).map(|step| step.doc).collect(),
+        unsigned_reports: signs && counted && args.reason.is_none(),
+        published,
+        dry_run: app.dry_run,
+    };
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
+    app.out.view(&doc, || page(app, &doc))?;
+    Ok(if halted { Exit::Findings } else { Exit::Done })
+}
+
+/// The jobs that are meant: one, or all that have somewhere to go or may still be halted.
+fn asked<'a>(app: &App, args: &AdvanceArgs, source: &'a Source) -> Result<Vec<&'a (Job, Word)>> {
+    let Some(id) = args.job else {
+        let on_the_way = |(job, word): &&(Job, Word)| {
+            word.state == JobState::Active
+                && !(job.phases.is_empty() && word.canary.is_empty())
+                && ended(&job.times, word).is_none_or(|at| at > app.now)
+        };
+        return Ok(source.jobs.values().filter(on_the_way).collect());
+    };
+    let one = source.jobs.get(&id).ok_or_else(|| no_such_job(id))?;
+    if one.1.state != JobState::Active {
+        let message = format!("{id} is {}", one.1.state);
+        let remedy = match one.1.state {
+            JobState::Cancelled => "Send it as a new job",
+            JobState::Active | JobState::Suspended => "Resume it first: pcm job resume",
+        };
+        return Err(Failure::new(Exit::Refused, "no-change", message, remedy));
+    }
+    Ok(vec![one])
+}
+
+/// The share that comes next, and how long after the one before.
+fn next(job: &Job, word: &Word) -> Option<(u32, Duration)> {
+    let next = job.phases.iter().find(|phase| phase.percent > word.percent);
+    let next = next.map(|phase| (phase.percent, phase.after));
+    next.or((word.percent < target::WHOLE).then_some((target::WHOLE, Duration::ZERO)))
+}
+
+/// The next phase of one job, because somebody says so.
+fn by_word<'a>(
+    app: &App,
+    args: &AdvanceArgs,
+    source: &Source,
+    asked: &[&'a (Job, Word)],
+    why: &str,
+) -> Result<Vec<Step<'a>>> {
+    let why = reason(why)?;
+    let mut steps = Vec::new();
+    for (job, word) in asked {
+        let (percent, _) = next(job, word).ok_or_else(|| {
+            let message = format!("{} has reached all of its machines", job.job_id);
+            Failure::new(Exit::Refused, "no-change", message, "Nothing has to be done")
+        })?;
+        folder::expect(super::jobs::met(job, source).0, &args.then)?;
+        let word = Word { percent, reached: Some(app.now), ..word.clone() };
+        let mut doc = StepDoc::of(job, &word, Phase::default());
+        doc.moved = true;
+        doc.words = vec![SafeText::new(&format!("on your word: {why}"))];
+        steps.push(Step { job, word, doc });
+    }
+    Ok(steps)
+}
+
+/// What the log of publications says of a step.
+fn log_words(step: &Step<'_>, args: &AdvanceArgs) -> String {
+    let id = step.job.job_id;
+    let words: Vec<&str> = step.doc.words.iter().map(SafeText::as_str).collect();
+    match (&args.reason, &step.word.reason) {
+        (None, Some(reason)) if step.word.state == JobState::Suspended => {
+            format!("job advance {id} {reason}")
+        }
+        (Some(why), _) => {
+            let why = SafeText::new(why);
+            format!("job advance {id} to {} % ({why})", target::percent(step.word.percent))
+        }
+        (None, _) => {
+            format!("job advance {id} to {} % ({})", target::percent(step.word.percent), words.join("; "))
+        }
+    }
+}
+
+/// What the gates of jobs go by.
+struct Gates<'a> {
+    app: &'a App,
+    folder: &'a Folder,
+    asked: &'a [&'a (Job, Word)],
+    standing: Option<Standing>,
+    members: Vec<Member>,
+    accounts: Accounts,
+    /// Reports count.
+    counted: bool,
+    /// Launches of all jobs are spread over this time.
+    spread: Duration,
+}
+
+impl<'a> Gates<'a> {
+    fn read(
+        app: &'a App,
+        folder: &'a Folder,
+        source: &Source,
+        asked: &'a [&'a (Job, Word)],
+        counted: bool,
+    ) -> Result<Self> {
+        let members = source.members();
+        let reached = |member: &&Member| {
+            let whole = |word: &Word| if app.dry_run { target::WHOLE } else { word.percent };
+            asked.iter().any(|(job, word)| {
+                phase::reaches(job, word, whole(word), member)
+                    || app.dry_run && phase::reaches(job, word, 0, member)
+            })
+        };
+        let machines: BTreeSet<MachineId> =
+            members.iter().filter(|_| counted).filter(reached).map(|member| member.machine).collect();
+        let requests = asked.iter().map(|(job, _)| job.request_id).collect();
+        let standing = standing::of(app, folder)?;
+        let accounts = match machines.is_empty() {
+            true => Accounts::new(),
+            false => reports::read(&folder.share(), machines, requests, PATIENCE),
+        };
+        let spread = source.policies.get(EVERYBODY).and_then(|rules| rules.spread).unwrap_or_default();
+        Ok(Self { app, folder, asked, standing, members, accounts, counted, spread })
+    }
+
+    fn steps(&self) -> Vec<Step<'a>> {
+        self.asked.iter().map(|(job, word)| self.step(job, word)).collect()
+    }
+
+    fn step(&self, job: &'a Job, word: &Word) -> Step<'a> {
+        let stand = self.stand(job, word);
+        let mut phase = phase::count(&stand, word.percent, &self.members, &self.accounts);
+        let next = next(job, word);
+        let begun = word.reached.or(word.since);
+        let next_at = next.and_then(|(_, after)| match after {
+            Duration::ZERO => Some(self.app.now),
+            after => begun.map(|begun| later(begun, after)),
+        });
+        let due = next.is_none() || next_at.is_some_and(|at| at <= self.app.now);
+        let mut judged = gate::judge(&phase.counts, &word.limits, due);
+        let mut words = Vec::new();
+        if let Some(why) = self.unjudged(job, word) {
+            judged = Judged { answer: Answer::Undecided, lacks: Vec::new() };
+            words.push(why);
+        }
+        let mut after = word.clone();
+        match (judged.answer, next) {
+            (Answer::Halt, _) => {
+                after.state = JobState::Suspended;
+                after.reason = Some(SafeText::new(&gate::halted(&phase.counts, &word.limits)));
+                after.since = Some(self.app.now);
+            }
+            (Answer::GoOn | Answer::AsSeen, Some((percent, _))) => {
+                after.percent = percent;
+                after.reached = Some(self.app.now);
+            }
+            (Answer::GoOn | Answer::AsSeen, None) | (Answer::Undecided, _) => {}
+        }
+        words.extend(self.words(&judged, &phase, word, next_at));
+        let counts = phase.counts;
+        let moved = after != *word;
+        let silent = std::mem::take(&mut phase.silent);
+        let mut doc = StepDoc::of(job, &after, phase);
+        doc.gate = Some(GateDoc {
+            answer: judged.answer,
+            n: counts.n,
+            f: counts.f,
+            limit: f64::from(word.limits.max_failure_rate) / f64::from(target::WHOLE),
+            needs: gate::needs(&counts, &word.limits),
+        });
+        if !moved {
+            (doc.next_phase, doc.next_at) = (next.map(|(percent, _)| in_percent(percent)), next_at);
+        }
+        let mut silent: Vec<ReasonDoc> =
+            silent.into_iter().map(|(reason, machines)| ReasonDoc { reason, machines }).collect();
+        silent.sort_by_key(|reason| std::cmp::Reverse(reason.machines));
+        doc.silent_because = silent;
+        doc.since = begun.max(word.since).filter(|_| judged.answer == Answer::Undecided);
+        doc.words = words.iter().map(|words| SafeText::new(words)).collect();
+        doc.moved = moved;
+        if self.app.dry_run {
+            doc.phases = self.phases(&stand);
+        }
+        Step { job, word: after, doc }
+    }
+
+    fn stand<'b>(&self, job: &'b Job, word: &'b Word) -> Stand<'b> {
+        let newest = self.standing.as_ref().map_or((0, 0), |s| (s.index.epoch, s.index.serial));
+        Stand {
+            job,
+            word,
+            published: self.standing.as_ref().map_or(newest, |standing| standing.since(job.job_id)),
+            newest,
+            conditional: job.condition.is_some() || is_bound(self.app, self.folder, job),
+            now: self.app.now,
+        }
+    }
+
+    /// Why nothing can be said of a job, whatever its machines report.
+    fn unjudged(&self, job: &Job, word: &Word) -> Option<String> {
+        let Some(standing) = &self.standing else {
+            return Some("nothing is published yet: pcm site publish".to_owned());
+        };
+        let entry = standing.index.jobs.iter().find(|entry| entry.job_id == job.job_id);
+        let percent = render::for_now(job, word).1;
+        if entry.is_none_or(|entry| (entry.state, entry.percent) != (word.state, percent)) {
+            return Some("what the site folder says of it is not published yet: pcm site publish".to_owned());
+        }
+        (!self.counted).then(|| {
+            "the machines do not sign their reports yet, and those without a signature count only where site.toml says \
+             unsigned_reports = true"
+                .to_owned()
+        })
+    }
+
+    fn words(&self, judged: &Judged, phase: &Phase, word: &Word, next_at: Option<Wall>) -> Vec<String> {
+        let counts = &phase.counts;
+        match judged.answer {
+            Answer::Halt => vec![gate::halted(counts, &word.limits)],
+            Answer::GoOn => vec![gate::known(counts)],
+            Answer::AsSeen if counts.machines == 0 => {
+                vec!["none of its machines is in this phase".to_owned()]
+            }
+            Answer::AsSeen => {
+                let all = format!("all {} have ended, {} of {} failed", counts.machines, counts.f, counts.n);
+                vec![format!("{all}: as seen, not proven")]
+            }
+            Answer::Undecided => {
+                let lacks = judged.lacks.iter().map(|lacks| match (lacks, next_at) {
+                    (Lacks::Time, Some(at)) => {
+                        format!("its time comes at {}", self.app.look().time_and_distance(at))
+                    }
+                    (Lacks::Time, None) => {
+                        "when its phase began is not known: write reached = TIME into the job's file"
+                            .to_owned()
+                    }
+                    (lacks, _) => gate::missing(*lacks, counts, &word.limits),
+                });
+                let known = (!judged.lacks.is_empty() && counts.n > 0).then(|| gate::known(counts));
+                known.into_iter().chain(lacks).collect()
+            }
+        }
+    }
+
+    /// Every phase of a job, and what a halt in it could still keep back.
+    fn phases(&self, stand: &Stand<'_>) -> Vec<PhaseDoc> {
+        let (job, word) = (stand.job, stand.word);
+        let mut shares: Vec<u32> = job.phases.iter().map(|phase| phase.percent).collect();
+        if !word.canary.is_empty() {
+            shares.insert(0, 0);
+        }
+        if shares.last().is_none_or(|last| *last < target::WHOLE) {
+            shares.push(target::WHOLE);
+        }
+        let from = gate::provable_from(&word.limits);
+        let spread = job.spread.unwrap_or_default().max(self.spread);
+        shares
+            .into_iter()
+            .map(|percent| {
+                let ahead = phase::ahead(stand, percent, &self.members, &self.accounts);
+                let reach = ahead.interval.unwrap_or(self.app.setup.config.polling_interval);
+                PhaseDoc {
+                    percent: in_percent(percent),
+                    machines: ahead.machines,
+                    provable: from.is_some_and(|from| ahead.machines >= from),
+                    provable_from: from,
+                    silent: ahead.silent,
+                    launched_before_halt: launched(ahead.machines, reach, spread),
+                }
+            })
+            .collect()
+    }
+}
+
+/// So many launch within the time in which a halt reaches nobody: until their next poll.
+fn launched(machines: u64, reach: Duration, spread: Duration) -> u64 {
+    if spread <= reach {
+        return machines;
+    }
+    let share = u128::from(machines) * reach.as_millis();
+    u64::try_from(share.div_ceil(spread.as_millis())).unwrap_or(machines)
+}
+
+fn in_percent(hundredths: u32) -> f64 {
+    f64::from(hundredths) / 100.0
+}
+
+impl StepDoc {
+    fn of(job: &Job, word: &Word, phase: Phase) -> Self {
+        let counts = phase.counts;
+        let following = next(job, word);
+        Self {
+            job_id: job.job_id,
+            request_id: job.request_id,
+            state: word.state,
+            reason: word.reason.clone(),
+            percent: in_percent(word.percent),
+            next_phase: following.map(|(percent, _)| in_percent(percent)),
+            next_at: following.and_then(|(_, after)| word.reached.map(|at| later(at, after))),
+            gate: None,
+            machines: counts.machines,
+            ended: counts.ended,
+            running: counts.running,
+            silent: counts.silent,
+            not_targets: phase.not_targets,
+            failed: phase.failed,
+            silent_because: Vec::new(),
+            words: Vec::new(),
+            since: None,
+            phases: Vec::new(),
+            title: format!("{}  {}: {}", job.job_id, job.package, job.command),
+            moved: false,
+        }
+    }
+}
+
+fn page(app: &App, doc: &AdvanceDoc) -> Page {
+    let mut page = Page::new(app.out.width);
+    if doc.jobs.is_empty() {
+        page.line("No active job has phases: there is nothing to advance.");
+        return page;
+    }
+    for step in &doc.jobs {
+        page.blank().line(&step.title);
+        let answer = step.gate.as_ref().map(|gate| gate.answer);
+        let words: Vec<&str> = step.words.iter().map(SafeText::as_str).collect();
+        let words = words.join("; ");
+        match answer {
+            Some(Answer::Halt) => page.strong(format!("  halt: {words}.")),
+            Some(answer) => page.line(format!("  {answer}: {words}.")),
+            None => page.line(format!("  {words}.")),
+        };
+        let would = |does: &str, would: &str| if app.dry_run { would.to_owned() } else { does.to_owned() };
+        if step.state == JobState::Suspended {
+            let is = would("It is suspended", "It would be suspended");
+            page.line(format!("  {is}: nothing of it starts on a machine from its next poll on."));
+            page.line(format!("  Failed on: {}", some(&step.failed)));
+        } else if step.moved {
+            let verb = would("reaches", "would reach");
+            page.line(format!("  It {verb} {} % of its machines now.", step.percent));
+        } else if step.percent >= 100.0 {
+            page.line("  It has reached all of its machines.");
+        }
+        if step.gate.is_some() {
+            page.line(format!(
+                "  {} reached: {} ended, {} running, {} silent.",
+                count(usize::try_from(step.machines).unwrap_or(usize::MAX), "machine"),
+                step.ended,
+                step.running,
+                step.silent
+            ));
+        }
+        for reason in step.silent_because.iter().take(MOST) {
+            page.line(format!("    {} silent: {}", reason.machines, reason.reason));
+        }
+        if let Some(since) = step.since.filter(|since| app.now - *since > ALARM) {
+            let since = app.look().time_and_distance(since);
+            page.strong(format!(
+                "  Nothing has been decided since {since}: look at what is missing, or use --now --reason R."
+            ));
+        }
+        for phase in &step.phases {
+            page.line(phase_words(phase));
+        }
+    }
+    if doc.unsigned_reports {
+        page.blank().line("Reports without a signature were counted (unsigned_reports = true in site.toml).");
+    }
+    match &doc.published {
+        Some(published) => folder::page(app, published, page.blank()),
+        None if doc.jobs.iter().any(|step| step.moved) => folder::unpublished(app, page.blank()),
+        None => {}
+    }
+    page
+}
+
+fn phase_words(phase: &PhaseDoc) -> String {
+    let name = match phase.percent {
+        0.0 => "the first machines".to_owned(),
+        percent => format!("{percent} %"),
+    };
+    let proves = match (phase.provable, phase.provable_from) {
+        (true, _) => "they can prove the limit".to_owned(),
+        (false, Some(from)) => format!("too few to prove the limit, which needs {from}"),
+        (false, None) => "no number of them can prove a limit of 0".to_owned(),
+    };
+    format!(
+        "  {name}: {} machines, {} silent; {proves}; {} will have launched before a halt can reach them.",
+        phase.machines, phase.silent, phase.launched_before_halt
+    )
+}
+
+fn some(machines: &[MachineId]) -> String {
+    const SHOWN: usize = 10;
+    let mut names: Vec<String> = machines.iter().take(SHOWN).map(ToString::to_string).collect();
+    if machines.len() > SHOWN {
+        names.push(format!("and {} more", machines.len() - SHOWN));
+    }
+    names.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_launches_before_a_halt_arrives_is_a_share_of_the_spread() {
+        let hours = |n: u64| Duration::from_secs(n * 3_600);
+        assert_eq!(launched(1_000, hours(1), hours(4)), 250);
+        assert_eq!(launched(1_000, hours(1), hours(1)), 1_000);
+        assert_eq!(launched(1_000, hours(1), Duration::ZERO), 1_000);
+        assert_eq!(launched(3, hours(1), hours(100)), 1);
+        assert_eq!(launched(0, hours(1), hours(100)), 0);
+    }
+}

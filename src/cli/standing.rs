@@ -1,0 +1,28 @@
+//! What is published from a site folder, for the verbs that only ask.
+
+use super::{App, lint};
+use crate::error::Result;
+use crate::site::folder::Folder;
+use crate::site::publisher::standing::{Standing, standing};
+use crate::site::publisher::{Expect, How};
+
+/// What is published from this folder; None: nothing yet.
+///
+/// # Errors
+/// As [`standing`].
+pub fn of(app: &App, folder: &Folder) -> Result<Option<Standing>> {
+    let programs = lint::programs(app);
+    let how = How {
+        key: None,
+        serial: None,
+        expect: Expect::Nothing,
+        break_lock: false,
+        dry_run: true,
+        thorough: false,
+        programs: &programs,
+        who: String::new(),
+        what: String::new(),
+        now: app.now,
+    };
+    standing(folder, &how)
+}

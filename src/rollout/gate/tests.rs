@@ -1,0 +1,164 @@
+//! The gate as a judge of thousands of phases: how often it halts what is good, and how often it lets pass what is bad.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::service::tests::random::Random;
+use proptest::prelude::*;
+
+fn limits(rate: u32) -> Limits {
+    Limits { max_failure_rate: rate, ..Limits::default() }
+}
+
+fn counts(machines: u64, n: u64, f: u64) -> Counts {
+    Counts { machines, ended: n, n, f, ..Counts::default() }
+}
+
+/// A phase in which each machine fails with this probability, in millionths, looked at after every result; how many had ended.
+fn phase(random: &mut Random, limits: &Limits, machines: u64, fails: u64) -> (Answer, u64) {
+    let mut counts = Counts { machines, ..Counts::default() };
+    while counts.ended < machines {
+        counts.ended += 1;
+        counts.n += 1;
+        counts.f += u64::from(random.below(1_000_000) < fails);
+        let answer = judge(&counts, limits, true).answer;
+        if answer != Answer::Undecided {
+            return (answer, counts.n);
+        }
+    }
+    (Answer::Undecided, machines)
+}
+
+/// `PCM_GATE_PHASES=10000` simulates ten thousand phases of each kind.
+#[test]
+fn what_is_good_is_seldom_halted_and_what_is_bad_seldom_goes_on() {
+    let phases = std::env::var("PCM_GATE_PHASES").ok().and_then(|n| n.parse().ok()).unwrap_or(2_000_u64);
+    let share = |n: u64| n * 1_000 / phases;
+    for (seed, limit) in [100, 200, 500, 1_000].into_iter().enumerate() {
+        let limits = limits(limit);
+        let random = &mut Random::new(seed as u64);
+        // In millionths, and enough machines to prove it by half of them, by far more, and by all of them only.
+        let rate = u64::from(limit) * 100;
+        let least = provable_from(&limits).unwrap();
+        for machines in [least, 2 * least, 5 * least] {
+            let mut count = |fails: u64, what: Answer| {
+                (0..phases).filter(|_| phase(random, &limits, machines, fails).0 == what).count() as u64
+            };
+            let halted = share(count(rate / 2, Answer::Halt));
+            let passed = share(count(rate * 2, Answer::GoOn));
+            println!("gate: limit {limit}, {machines} machines: {halted} of 1000 halted, {passed} passed");
+            assert!(halted <= 60, "half of limit {limit}: {halted} of 1000 halted, {machines} machines");
+            assert!(passed <= 50, "twice limit {limit}: {passed} of 1000 went on, {machines} machines");
+        }
+        let ended: u64 = (0..phases)
+            .map(|_| phase(random, &limits, 5 * least, 500_000))
+            .map(|(answer, ended)| if answer == Answer::Halt { ended } else { 1_000 })
+            .sum();
+        assert!(ended <= 8 * phases, "limit {limit}: {ended} ended in {phases} phases of which half fails");
+    }
+}
+
+#[test]
+fn every_answer_has_its_numbers() {
+    let five = limits(500);
+    let halted = Counts { machines: 1_000, ended: 454, n: 454, f: 41, ..Counts::default() };
+    assert_eq!(judge(&halted, &five, false).answer, Answer::Halt);
+    assert_eq!(super::halted(&halted, &five), "halted: 9 % of 454 failed, limit 5 %");
+    let some = counts(100, 18, 0);
+    assert_eq!(known(&some), "0 of 18 failed, could be 15 %");
+    let judged = judge(&some, &five, true);
+    assert_eq!(judged.lacks, [Lacks::Proof(22), Lacks::Ended(50)]);
+    assert_eq!(missing(judged.lacks[0], &some, &five), "22 more without a failure");
+    assert_eq!(judge(&counts(80, 40, 0), &five, true).answer, Answer::GoOn);
+    assert_eq!(judge(&counts(80, 40, 0), &five, false).lacks, [Lacks::Time]);
+    // What runs may fail, and who is silent may have failed.
+    let runs = Counts { running: 1, ..counts(80, 40, 0) };
+    assert_eq!(judge(&runs, &five, true).lacks, [Lacks::Proof(19)]);
+    let silent = Counts { silent: 5, ..counts(80, 40, 0) };
+    assert_eq!(judge(&silent, &five, true).lacks, [Lacks::Silent(5)]);
+    assert_eq!(judge(&Counts { silent: 4, ..silent }, &five, true).answer, Answer::GoOn);
+    // So few cannot prove it.
+    assert_eq!(judge(&counts(5, 5, 0), &five, true).answer, Answer::AsSeen);
+    assert_eq!(judge(&counts(5, 4, 0), &five, true).lacks, [Lacks::All]);
+    assert_eq!(judge(&counts(5, 5, 1), &five, true).lacks, [Lacks::Rate]);
+    assert_eq!(judge(&counts(5, 5, 3), &five, true).answer, Answer::Halt);
+    assert_eq!(judge(&counts(0, 0, 0), &five, true).answer, Answer::AsSeen);
+    // Not one failure is allowed.
+    assert_eq!(judge(&counts(9, 4, 1), &limits(0), true).answer, Answer::Halt);
+    assert_eq!(judge(&counts(9, 9, 0), &limits(0), true).answer, Answer::AsSeen);
+    // All of it ended before the job was resumed: nothing says that it is any better now.
+    let before = Counts { n: 0, f: 0, ..counts(80, 80, 0) };
+    assert_eq!(judge(&before, &five, true).lacks, [Lacks::Results]);
+}
+
+#[test]
+fn the_bound_is_the_exact_one() {
+    for (f, n, percent) in [(0, 18, 15.3), (0, 59, 5.0), (1, 10, 39.4), (5, 100, 10.2), (3, 3, 100.0)] {
+        let bound = could_be(f, n) * 100.0;
+        assert!((bound - percent).abs() < 0.1, "{f} of {n}: {bound}");
+    }
+    assert!((could_be(5_000, 100_000) * 100.0 - 5.11).abs() < 0.02);
+}
+
+fn goes_on(counts: &Counts, limits: &Limits) -> bool {
+    matches!(judge(counts, limits, true).answer, Answer::GoOn | Answer::AsSeen)
+}
+
+proptest! {
+    /// What is missing of some machines never lets the others go on that would not with it.
+    #[test]
+    fn what_is_missing_never_decides_for_going_on(
+        rate in 0..2_000_u32,
+        ok in 0..300_u64,
+        f in 0..20_u64,
+        before in 0..20_u64,
+        running in 0..20_u64,
+        waiting in 0..300_u64,
+        silent in 0..20_u64,
+        gone in 1..10_u64,
+        kind in 0..4,
+    ) {
+        let limits = limits(rate);
+        let whole = Counts {
+            machines: ok + f + before + running + waiting + silent,
+            ended: ok + f + before,
+            n: ok + f,
+            f,
+            running,
+            silent,
+        };
+        // Successes, runs, or waiting machines of which nothing is heard any more; or failures that all others overlook.
+        let mut less = whole;
+        match kind {
+            0 => {
+                let gone = gone.min(ok);
+                (less.ended, less.n, less.silent) = (whole.ended - gone, whole.n - gone, silent + gone);
+            }
+            1 => less.silent += gone.min(waiting),
+            2 => {
+                let gone = gone.min(ok);
+                (less.ended, less.n) = (whole.ended - gone, whole.n - gone);
+            }
+            // It ended, and that was before the job was resumed.
+            _ => less.n -= gone.min(ok),
+        }
+        prop_assert!(goes_on(&whole, &limits) || !goes_on(&less, &limits), "{whole:?} {less:?}");
+    }
+
+    /// The numbers of any share, however wrong, come to some answer.
+    #[test]
+    fn any_numbers_come_to_an_answer(
+        machines in 0..1_000_000_u64,
+        ended in 0..1_000_000_u64,
+        n in 0..1_000_000_u64,
+        f in 0..1_000_000_u64,
+        rate in 0..=WHOLE,
+        due: bool,
+    ) {
+        let limits = limits(rate);
+        let counts = Counts { machines, ended, n, f, running: f, silent: n };
+        let judged = judge(&counts, &limits, due);
+        let lacks = judged.lacks.iter().map(|lacks| missing(*lacks, &counts, &limits).len()).sum::<usize>();
+        prop_assert_eq!(judged.answer == Answer::Undecided, lacks > 0);
+        prop_assert!(f > 1_000 || !known(&counts).is_empty());
+    }
+}

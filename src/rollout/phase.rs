@@ -1,0 +1,247 @@
+//! Counts the machines of a phase by what they say (SITE.md 3): who has ended, with or without success, on whom it runs, who
+//! says nothing that can be counted and why. Doubt is counted against going on. Pure: the time is an argument.
+
+use super::gate::Counts;
+use super::reports::{Account, Accounts};
+use crate::clock::Wall;
+use crate::site::ids::MachineId;
+use crate::site::index::job::{Job, Word};
+use crate::site::index::members::Member;
+use crate::site::index::{audience, target};
+use crate::site::report::ReportedRequest;
+use crate::terms::State;
+use crate::text::SafeText;
+use chrono::TimeDelta;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What a job is judged by beside its file.
+#[derive(Debug, Clone)]
+pub struct Stand<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// The publisher's word on it.
+    pub word: &'a Word,
+    /// The publication that set its phase and its state, by trust list and number.
+    pub published: (u64, u64),
+    /// The newest publication: nobody can have seen a later one.
+    pub newest: (u64, u64),
+    /// Only a machine knows whether it is for it: the job or its command says a condition.
+    pub conditional: bool,
+    /// Now.
+    pub now: Wall,
+}
+
+/// A phase, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Phase {
+    /// The numbers.
+    pub counts: Counts,
+    /// On whom it failed since the job was resumed.
+    pub failed: Vec<MachineId>,
+    /// Why how many are silent.
+    pub silent: BTreeMap<SafeText, u64>,
+    /// So many say that it is not for them.
+    pub not_targets: u64,
+    /// The longest time between two polls of its machines.
+    pub interval: Option<Duration>,
+}
+
+/// What one machine is to a phase.
+enum Part {
+    /// It ended; `counts` where that was since the job was resumed.
+    Ended {
+        success: bool,
+        counts: bool,
+    },
+    /// It was stopped by an operator: ended, and it says nothing of the package.
+    Stopped,
+    Running,
+    Waiting,
+    Silent(SafeText),
+    NotForIt,
+}
+
+/// Whether a machine is among those that a share of a job's machines reaches; 0: those that come first.
+pub fn reaches(job: &Job, word: &Word, percent: u32, member: &Member) -> bool {
+    let meant = audience::is_for(&job.targets, &job.exclude, None, member) == Some(true);
+    let condition = job.condition.as_ref();
+    let decided = audience::is_for(&job.targets, &job.exclude, condition, member) != Some(false);
+    let reached = match percent {
+        0 => word.canary.contains(&member.machine),
+        percent => target::place(job.job_id, member.machine) < percent,
+    };
+    meant && decided && reached
+}
+
+/// Counts the machines of a job that a share of them reaches.
+pub fn count<'a>(
+    stand: &Stand<'_>,
+    percent: u32,
+    members: impl IntoIterator<Item = &'a Member>,
+    accounts: &Accounts,
+) -> Phase {
+    let mut phase = Phase::default();
+    for member in members {
+        if !reaches(stand.job, stand.word, percent, member) {
+            continue;
+        }
+        let account = accounts.get(&member.machine);
+        if let Some(Ok(account)) = account {
+            phase.interval = phase.interval.max(Some(account.interval));
+        }
+        let part = match account {
+            Some(Ok(account)) => part(stand, account),
+            Some(Err(why)) => Part::Silent(why.clone()),
+            None => Part::Silent("its report was not read".into()),
+        };
+        let counts = &mut phase.counts;
+        counts.machines += 1;
+        match part {
+            Part::Ended { success, counts: since } => {
+                counts.ended += 1;
+                counts.n += u64::from(since);
+                counts.f += u64::from(since && !success);
+                if since && !success {
+                    phase.failed.push(member.machine);
+                }
+            }
+            Part::Stopped => counts.ended += 1,
+            Part::Running => counts.running += 1,
+            Part::Waiting => {}
+            Part::Silent(why) => {
+                counts.silent += 1;
+                *phase.silent.entry(why).or_default() += 1;
+            }
+            Part::NotForIt => {
+                counts.machines -= 1;
+                phase.not_targets += 1;
+            }
+        }
+    }
+    phase
+}
+
+/// The machines of a phase that may not have begun.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// How many they are, as far as the publisher knows.
+    pub machines: u64,
+    /// So many do not report, or not as they should.
+    pub silent: u64,
+    /// The longest time between two polls of them.
+    pub interval: Option<Duration>,
+}
+
+/// Looks at the machines that a share reaches, whether it has been reached or not.
+pub fn ahead<'a>(
+    stand: &Stand<'_>,
+    percent: u32,
+    members: impl IntoIterator<Item = &'a Member>,
+    accounts: &Accounts,
+) -> Ahead {
+    let mut ahead = Ahead::default();
+    for member in members {
+        if !reaches(stand.job, stand.word, percent, member) {
+            continue;
+        }
+        ahead.machines += 1;
+        let account = accounts.get(&member.machine).and_then(|account| account.as_ref().ok());
+        let heard = account.filter(|account| !account.two_machines && !is_late(stand, account));
+        ahead.silent += u64::from(heard.is_none());
+        ahead.interval = ahead.interval.max(heard.map(|account| account.interval));
+    }
+    ahead
+}
+
+fn is_late(stand: &Stand<'_>, account: &Account) -> bool {
+    signed(stand.now - account.written) > account.interval.saturating_mul(2).max(SOON)
+}
+
+fn part(stand: &Stand<'_>, account: &Account) -> Part {
+    if account.two_machines {
+        return Part::Silent("two machines report with its id".into());
+    }
+    if account.publication > stand.newest {
+        return Part::Silent("it names a publication that was never made here".into());
+    }
+    let said = account.requests.iter().find(|request| request.request_id == stand.job.request_id);
+    let said = said.filter(|request| request.job_id.is_none_or(|id| id == stand.job.job_id));
+    if let Some(said) = said
+        && let Some(over) = over(stand, account, said)
+    {
+        // That it failed counts, whatever else it has heard of; that it succeeded only from who has heard of the phase.
+        let fails = matches!(over, Part::Ended { success: false, .. });
+        if fails || account.publication >= stand.published {
+            return over;
+        }
+    }
+    if account.publication < stand.published {
+        return Part::Silent("it has not seen this phase yet".into());
+    }
+    if is_late(stand, account) {
+        return Part::Silent("it has not reported for two intervals".into());
+    }
+    match said.map(|said| said.state) {
+        Some(State::Running | State::Stopping) => Part::Running,
+        // Another platform's machine is none of its targets.
+        Some(State::NotApplicable) => Part::NotForIt,
+        Some(_) => Part::Waiting,
+        None if stand.conditional => Part::NotForIt,
+        None => Part::Silent("its report does not name the request".into()),
+    }
+}
+
+/// A machine that reports every minute may be a little late.
+const SOON: Duration = Duration::from_secs(300);
+
+/// What has ended, or should have.
+fn over(stand: &Stand<'_>, account: &Account, said: &ReportedRequest) -> Option<Part> {
+    let ended = |success: bool| {
+        let counts = since(stand, account, said.ended_at.or(said.since), !success);
+        Part::Ended { success, counts }
+    };
+    match said.state {
+        State::Succeeded | State::SucceededRestart => Some(ended(true)),
+        State::Failed | State::TimedOut | State::Interrupted => Some(ended(false)),
+        State::Stopped => Some(Part::Stopped),
+        State::Running | State::Stopping => {
+            let longest = stand.job.how.max_run_time.unwrap_or(crate::site::package::MAX_RUN_TIME);
+            let allowed = longest.saturating_add(account.interval.saturating_mul(2).max(SOON));
+            // By the machine's own clock until it wrote, and by the share's since.
+            let ran = account.reported_at - said.started_at.or(said.since)?;
+            let runs = signed(ran).saturating_add(signed(stand.now - account.written));
+            (runs > allowed).then_some(Part::Ended { success: false, counts: true })
+        }
+        State::Scheduled
+        | State::Offered
+        | State::Deferred
+        | State::RetryWait
+        | State::Waiting
+        | State::Queued
+        | State::Due
+        | State::Countdown
+        | State::Expired
+        | State::NotApplicable
+        | State::Rejected => None,
+    }
+}
+
+/// Whether something ended since the job got its state. The machine's clock may be wrong: what failed counts where either
+/// clock says so, what succeeded where both do.
+fn since(stand: &Stand<'_>, account: &Account, ended: Option<Wall>, failed: bool) -> bool {
+    let Some(state) = stand.word.since else { return true };
+    let Some(ended) = ended else { return failed };
+    let own = ended >= state;
+    let shares =
+        account.written.checked_sub_signed(account.reported_at - ended).is_some_and(|at| at >= state);
+    if failed { own || shares } else { own && shares }
+}
+
+/// How long; none where it is the other way round.
+fn signed(delta: TimeDelta) -> Duration {
+    delta.to_std().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

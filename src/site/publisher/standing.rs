@@ -1,0 +1,66 @@
+//! What is published, for whoever only asks: the index in force and since which publication each of its jobs stands as it does.
+
+use super::begun::{self, Before};
+use super::place::Share;
+use super::record::Since;
+use super::{How, Publication};
+use crate::error::Result;
+use crate::site::folder::{Folder, Source};
+use crate::site::ids::JobId;
+use crate::site::index::{self, Index};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+/// What is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What its index says.
+    pub index: Index,
+    /// How many machines it has.
+    pub machines: usize,
+    /// It was begun and not ended, or the share holds an older one.
+    pub begun: bool,
+    since: BTreeMap<JobId, Since>,
+}
+
+impl Standing {
+    /// The publication, by trust list and number, since which a job has its state and share. Where that is not known, the
+    /// newest: a machine that has seen it has seen all before.
+    pub fn since(&self, job: JobId) -> (u64, u64) {
+        let newest = (self.index.epoch, self.index.serial);
+        self.since.get(&job).map_or(newest, |since| (since.epoch, since.serial).min(newest))
+    }
+}
+
+/// What is published from a folder; None: nothing yet.
+///
+/// # Errors
+/// The share cannot be read, or what it has is not this folder's.
+pub fn standing(folder: &Folder, how: &How<'_>) -> Result<Option<Standing>> {
+    let (list, source) = (folder.trust_list()?, Source::default());
+    let completed = Cell::new(None);
+    let publication = Publication { folder, source: &source, list: list.as_ref(), how, completed };
+    let share = Share::open(&folder.share())?;
+    let seen = share.read(&[], index::NAME, index::MAX_BYTES)?;
+    Ok(begun::before(&publication, &share, seen.as_deref())?.map(|before| Standing {
+        since: before.since().clone(),
+        index: before.previous.index,
+        machines: before.machines,
+        begun: before.begun,
+    }))
+}
+
+/// Since when each job of an index stands as it does.
+pub(super) fn since(now: &Index, before: Option<&Before>) -> BTreeMap<JobId, Since> {
+    let own = Since { epoch: now.epoch, serial: now.serial };
+    let kept = |job: &index::IndexedJob| {
+        let before = before?;
+        let old = &before.previous.index;
+        let same = old.jobs.iter().find(|old| old.job_id == job.job_id)?;
+        let as_it_was = (same.state, same.percent) == (job.state, job.percent);
+        // It stood so then at the latest.
+        let then = Since { epoch: old.epoch, serial: old.serial };
+        as_it_was.then(|| before.since().get(&job.job_id).copied().unwrap_or(then))
+    };
+    now.jobs.iter().map(|job| (job.job_id, kept(job).unwrap_or(own))).collect()
+}

@@ -1,0 +1,260 @@
+//! A job phase by phase, by what machines report: `pcm job advance` goes on, halts, or says what is missing.
+
+use super::keys::{json, ssh_keygen};
+use super::{pcm, text};
+use crate::common::{now, seconds, stamp};
+use serde_json::{Value, json as doc};
+use std::fs;
+use std::path::Path;
+
+const IN: [&str; 2] = ["--folder", "site"];
+
+fn site(dir: &Path, args: &[&str]) -> Value {
+    json(dir, &[args, &IN].concat())
+}
+
+/// `pcm job advance`, and how it ended.
+fn advance(dir: &Path, args: &[&str]) -> (Option<i32>, Value) {
+    let done = pcm(dir, &[&["job", "advance", "--json"][..], args, &IN].concat());
+    let parsed = serde_json::from_slice(&done.stdout);
+    let mut read: Value = parsed.unwrap_or_else(|e| panic!("{e}: {}", text(&done.stderr)));
+    if let Some(step) = read["jobs"].get(0).cloned() {
+        read["job"] = step;
+    }
+    (done.status.code(), read)
+}
+
+fn id(n: usize) -> String {
+    format!("BP05{n:04}")
+}
+
+/// A site folder with so many machines of group `lab`, published, and a job for them in phases.
+fn phased(dir: &Path, machines: usize, phases: &str) {
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    let list: String = (0..machines).map(|n| format!("{},node-{n},lab\n", id(n))).collect();
+    fs::write(dir.join("site/machines.csv"), format!("BP004000\n{list}")).unwrap();
+    site(dir, &["site", "publish"]);
+    let expect = machines.to_string();
+    let send =
+        ["job", "send", "--package", "BP00000A", "--to", "@lab", "--mandatory", "2h", "--expect", &expect];
+    site(dir, &[&send[..], &["--phases", phases]].concat());
+}
+
+/// What a machine says of the job.
+fn report(dir: &Path, n: usize, serial: u64, state: &str) {
+    let at = stamp(now());
+    let before = stamp(now() - seconds(600));
+    let ended = matches!(state, "succeeded" | "failed").then(|| before.clone());
+    let text = doc!({
+        "format": 1, "machine": id(n), "site": "BP0", "host": format!("node-{n}"), "platform": "linux-x86_64",
+        "pcm_version": "0.1.0", "reported_at": at, "polled_at": at, "polling_interval_s": 3600, "instruction_serial": serial,
+        "epoch": 0, "source": "/mnt/share", "users": 0, "restart_pending": false, "clock_ok": true, "audit_head": null,
+        "state_id": format!("state{n}"),
+        "requests": [{
+            "request_id": "BP0000Z", "job_id": "BP0000AB", "package_id": "BP00000A", "state": state, "since": at,
+            "attempt": 1, "blocked_by": [], "next_change": null, "exit_code": 0, "result": null,
+            "started_at": before, "ended_at": ended,
+        }],
+    });
+    fs::write(dir.join(format!("site/share/machines/{}.json", id(n))), text.to_string()).unwrap();
+}
+
+fn percent(dir: &Path) -> (Value, Value) {
+    let shown = site(dir, &["job", "show", "BP0000AB"]);
+    (shown["percent"].clone(), shown["state"].clone())
+}
+
+fn numbers(step: &Value) -> [u64; 4] {
+    ["ended", "running", "silent", "machines"].map(|key| step[key].as_u64().unwrap())
+}
+
+#[test]
+fn a_job_goes_on_where_its_machines_prove_it_and_says_what_is_missing_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    phased(dir, 200, "50%,100%");
+    let (exit, first) = advance(dir, &["BP0000AB"]);
+    let step = &first["job"];
+    let reached = step["machines"].as_u64().unwrap();
+    assert_eq!((exit, &step["gate"]["answer"]), (Some(0), &"undecided".into()));
+    assert_eq!(numbers(step), [0, 0, reached, reached]);
+    assert!(
+        (70..=130).contains(&reached) && step["silent_because"][0]["reason"] == "it has not reported yet"
+    );
+    assert_eq!(percent(dir), (50.0.into(), "active".into()));
+
+    // Before anybody has run it, the publisher sees what each phase can prove, and what a halt could keep back.
+    let (_, dry) = advance(dir, &["--dry-run"]);
+    let phases = dry["job"]["phases"].as_array().unwrap();
+    assert_eq!(
+        (phases.len(), &phases[0]["provable"], &phases[1]["machines"]),
+        (2, &true.into(), &200.into())
+    );
+    assert_eq!((&phases[0]["silent"], &phases[0]["provable_from"]), (&reached.into(), &40.into()));
+    assert_eq!(
+        phases[0]["launched_before_halt"].as_u64(),
+        Some(reached),
+        "an hour to poll, an hour's spread"
+    );
+
+    // Those of the phase that succeeded are not half of it, then they are; the others lie outside of it.
+    for n in 0..200 {
+        report(dir, n, 2, if n < 60 { "succeeded" } else { "waiting" });
+    }
+    let (exit, some) = advance(dir, &["BP0000AB"]);
+    let [ended, ..] = numbers(&some["job"]);
+    assert_eq!((exit, &some["job"]["gate"]["answer"]), (Some(0), &"undecided".into()), "{some}");
+    assert_eq!(some["job"]["gate"]["n"].as_u64(), Some(ended));
+    assert!(ended < 50 && some["published"].is_null());
+    let human = text(&pcm(dir, &[&["job", "advance"][..], &IN].concat()).stdout);
+    assert!(human.contains("undecided: 0 of ") && human.contains("have to"), "{human}");
+    for n in 0..200 {
+        report(dir, n, 2, "succeeded");
+    }
+    let (exit, dry) = advance(dir, &["--dry-run"]);
+    assert_eq!((exit, &dry["job"]["gate"]["answer"]), (Some(0), &"go on".into()));
+    assert_eq!(percent(dir), (50.0.into(), "active".into()), "a dry run changes nothing");
+    let (exit, on) = advance(dir, &[]);
+    assert_eq!(
+        (exit, &on["job"]["gate"]["answer"], &on["job"]["percent"]),
+        (Some(0), &"go on".into(), &100.0.into())
+    );
+    assert_eq!(on["published"]["written"][0]["path"], "PCM.INDEX");
+    assert_eq!(percent(dir), (100.0.into(), "active".into()));
+    let log = fs::read_to_string(dir.join("site/publications.log")).unwrap();
+    assert!(log.contains("job advance BP0000AB to 100 % (0 of "), "{log}");
+
+    // They have not seen the phase that has just begun: nothing that they say counts for it.
+    let (_, after) = advance(dir, &[]);
+    assert_eq!(
+        (&after["job"]["gate"]["answer"], numbers(&after["job"])),
+        (&"undecided".into(), [0, 0, 200, 200])
+    );
+    for n in 0..200 {
+        report(dir, n, 3, "succeeded");
+    }
+    let (exit, done) = advance(dir, &[]);
+    assert_eq!(
+        (exit, &done["job"]["gate"]["answer"], &done["published"]),
+        (Some(0), &"go on".into(), &Value::Null)
+    );
+}
+
+#[test]
+fn a_job_of_which_too_many_fail_is_halted_with_its_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    phased(dir, 100, "50%,100%");
+    for n in 0..100 {
+        report(dir, n, 2, if n % 4 == 0 { "failed" } else { "succeeded" });
+    }
+    let (exit, dry) = advance(dir, &["--dry-run"]);
+    assert_eq!((exit, &dry["job"]["state"]), (Some(10), &"suspended".into()));
+    assert_eq!(percent(dir).1, "active");
+    let (exit, halted) = advance(dir, &[]);
+    let step = &halted["job"];
+    let (n, f) = (step["gate"]["n"].as_u64().unwrap(), step["gate"]["f"].as_u64().unwrap());
+    assert_eq!(
+        (exit, &step["gate"]["answer"], &step["gate"]["limit"]),
+        (Some(10), &"halt".into(), &0.05.into())
+    );
+    let reason = step["reason"].as_str().unwrap().to_owned();
+    assert!(
+        reason.starts_with("halted: ") && reason.ends_with(&format!("% of {n} failed, limit 5 %")),
+        "{reason}"
+    );
+    assert_eq!(step["failed"].as_array().unwrap().len() as u64, f);
+    let index = fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+    assert!(index.contains("state = \"suspended\"") && index.contains(&reason), "{index}");
+    // Nobody but the publisher lets it go on, and what failed before says nothing of what comes then.
+    let (exit, none) = advance(dir, &[]);
+    assert_eq!((exit, &none["jobs"]), (Some(0), &doc!([])));
+    site(dir, &["job", "resume", "BP0000AB"]);
+    for n in 0..100 {
+        report(dir, n, 4, if n % 4 == 0 { "failed" } else { "succeeded" });
+    }
+    let (exit, resumed) = advance(dir, &["BP0000AB"]);
+    assert_eq!(
+        (exit, &resumed["job"]["gate"]["answer"], &resumed["job"]["gate"]["n"]),
+        (Some(0), &"undecided".into(), &0.into())
+    );
+    // On somebody's word it goes on all the same, and the log says whose.
+    let refused = pcm(dir, &[&["job", "advance", "BP0000AB", "--now"][..], &IN].concat());
+    assert_eq!(refused.status.code(), Some(2), "without a reason");
+    let (exit, now) = advance(dir, &["BP0000AB", "--now", "--reason", "the driver was replaced"]);
+    assert_eq!((exit, &now["job"]["percent"], &now["job"]["gate"]), (Some(0), &100.0.into(), &Value::Null));
+    let log = fs::read_to_string(dir.join("site/publications.log")).unwrap();
+    assert!(log.contains("to 100 % (the driver was replaced)") && log.contains("BP0000AB halted: "), "{log}");
+}
+
+#[test]
+fn limits_and_times_of_a_job_stand_in_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    phased(dir, 40, "50%,100%+1d");
+    for n in 0..40 {
+        report(dir, n, 2, "succeeded");
+    }
+    let (_, early) = advance(dir, &[]);
+    assert_eq!(
+        (&early["job"]["gate"]["answer"], &early["job"]["next_phase"]),
+        (&"undecided".into(), &100.0.into())
+    );
+    assert!(early["job"]["next_at"].as_str().unwrap() > stamp(now() + seconds(80_000)).as_str(), "{early}");
+    let path = dir.join("site/jobs/BP0000AB.toml");
+    let file = fs::read_to_string(&path).unwrap();
+    let day_ago = stamp(now() - seconds(90_000));
+    let (before, rest) = file.split_once("reached = ").unwrap();
+    let rest = rest.split_once('\n').unwrap().1;
+    fs::write(&path, format!("{before}reached = {day_ago}\nmax_failure_rate = 0.2\nmin_ended = 1\n{rest}"))
+        .unwrap();
+    let (_, seen) = advance(dir, &[]);
+    assert_eq!(
+        (&seen["job"]["gate"]["answer"], &seen["job"]["gate"]["limit"]),
+        (&"go on".into(), &0.2.into())
+    );
+    let published = fs::read_to_string(dir.join("site/share/jobs/BP0000AB.1.toml")).unwrap();
+    assert!(!published.contains("max_failure_rate") && !published.contains("reached"), "{published}");
+    let wrong = fs::read_to_string(&path).unwrap().replace("min_ended = 1.0", "min_ended = 7");
+    fs::write(&path, wrong).unwrap();
+    let refused = pcm(dir, &[&["job", "advance"][..], &IN].concat());
+    assert!(
+        text(&refused.stderr).contains("min_ended: wanted a share from 0 to 1"),
+        "{}",
+        text(&refused.stderr)
+    );
+}
+
+#[test]
+fn a_site_that_signs_counts_reports_without_a_signature_only_where_it_says_so() {
+    if ssh_keygen().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    phased(dir, 4, "100%");
+    json(dir, &["key", "generate", "root"]);
+    site(dir, &["key", "trust", "root.pub", "--role", "trust", "--principal", "anna", "--key", "root"]);
+    // As machines in mode permissions see it.
+    site(dir, &["site", "publish"]);
+    for n in 0..4 {
+        report(dir, n, 9, "failed");
+        let path = dir.join(format!("site/share/machines/{}.json", id(n)));
+        let index = fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+        let serial = index.split_once("serial = ").unwrap().1.split_once('\n').unwrap().0;
+        let own = fs::read_to_string(&path).unwrap();
+        let own = own
+            .replace("\"epoch\":0", "\"epoch\":1")
+            .replace("\"instruction_serial\":9", &format!("\"instruction_serial\":{serial}"));
+        fs::write(&path, own).unwrap();
+    }
+    let (exit, silent) = advance(dir, &[]);
+    assert_eq!((exit, numbers(&silent["job"])), (Some(0), [0, 0, 4, 4]));
+    assert!(silent["job"]["words"][0].as_str().unwrap().contains("unsigned_reports = true"), "{silent}");
+    let toml = dir.join("site/site.toml");
+    let own = fs::read_to_string(&toml).unwrap();
+    fs::write(&toml, own + "unsigned_reports = true\n").unwrap();
+    let (exit, counted) = advance(dir, &[]);
+    assert_eq!((exit, &counted["unsigned_reports"]), (Some(10), &true.into()), "{counted}");
+    assert_eq!(counted["job"]["reason"], "halted: 100 % of 4 failed, limit 5 %");
+}
