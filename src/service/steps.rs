@@ -131,7 +131,7 @@ impl<'a> Steps<'a> {
         if self.schedule.is_due(mono) {
             self.start_look(mono);
         }
-        self.stage_again();
+        self.stage_again(now);
         self.executor.restart_step(now);
         self.launch(now, mono);
         self.report(now, mono);
@@ -325,7 +325,7 @@ impl<'a> Steps<'a> {
                 true
             }
         };
-        self.to_stage = self.executor.known().stage_jobs().into();
+        self.to_stage = self.executor.known().stage_jobs(now).into();
         self.to_stage.retain(|job| !self.staging.as_ref().is_some_and(|hash| copies(job, hash)));
         self.stage_next();
         tracing::info!(found = !fault, "poll: the look has ended");
@@ -353,8 +353,8 @@ impl<'a> Steps<'a> {
     }
 
     /// What failed and is copied once more comes after what was not tried yet.
-    fn stage_again(&mut self) {
-        for job in self.executor.known().stage_jobs_again() {
+    fn stage_again(&mut self, now: Wall) {
+        for job in self.executor.known().stage_jobs_again(now) {
             let ShareJob::Stage { hash, .. } = &job else { continue };
             if self.staging.as_ref() != Some(hash) && !self.to_stage.iter().any(|known| copies(known, hash)) {
                 self.to_stage.push_back(job);

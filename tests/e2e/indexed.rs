@@ -815,6 +815,31 @@ fn a_rejected_job_that_is_for_others_or_was_cancelled_is_told_alike_by_all_views
 }
 
 #[test]
+fn nothing_is_copied_for_what_is_not_believed() {
+    for mut share in [Some(Indexed::by_permissions()), Indexed::signed()].into_iter().flatten() {
+        let job = share.job().later();
+        let hash = share.content();
+        let staged = |share: &Indexed| share.site.state().join("stage").join(&hash).exists();
+        let (mut wrong, mut code) =
+            (job.clone().set("exit_codes", "\"1\" = \"success\"\n"), "package-mismatch");
+        if share.signed {
+            let package = share.package_by("stranger", 2, "");
+            wrong = job.clone().set("release", "2").set("package_sha256", format!("\"{package}\""));
+            code = "bad-signature";
+        }
+        share.publish(&[wrong]);
+        if share.signed {
+            share.enrol();
+        }
+        assert_eq!(share.polled(JOB), code);
+        assert!(!staged(&share), "{code}");
+        share.publish(&[job.revision(2)]);
+        assert_eq!(share.polled(JOB), "good");
+        assert!(staged(&share));
+    }
+}
+
+#[test]
 fn a_release_below_one_that_ran_does_not_run() {
     let mut share = Indexed::by_permissions();
     let hash = share.package(2, "");

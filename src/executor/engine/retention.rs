@@ -134,7 +134,7 @@ impl Executor {
 
     fn contents_away(&mut self, kept: &[KeptContent], now: Wall) -> usize {
         let retention = self.known.config().retention.clone();
-        let Some(needed) = self.known.needed_content() else { return 0 };
+        let Some(needed) = self.known.needed_content(now) else { return 0 };
         let named: BTreeSet<ContentHash> = self.known.contents().cloned().collect();
         let needs = kept.iter().filter(|content| needed.contains(&content.hash));
         self.needed_bytes = Some(needs.map(|content| content.bytes).sum());

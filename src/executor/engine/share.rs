@@ -311,7 +311,7 @@ impl Executor {
     }
 
     fn stage_now(&mut self, wanted: impl Fn(&ContentHash) -> bool) {
-        for job in self.known.stage_jobs() {
+        for job in self.known.stage_jobs(self.world.now()) {
             if !matches!(&job, ShareJob::Stage { hash, .. } if wanted(hash)) {
                 continue;
             }

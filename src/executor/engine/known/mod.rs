@@ -15,6 +15,7 @@ mod runs;
 mod seen;
 mod share;
 mod signed;
+mod staging;
 mod views;
 
 pub(super) use judged::{refused, who_wants};

@@ -3,23 +3,21 @@
 
 use super::Known;
 use crate::clock::Wall;
-use crate::decision::{self, Instructions};
+use crate::decision::Instructions;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::Cause;
 use crate::executor::share::job::{self, ShareJob};
 use crate::executor::world::World;
-use crate::site::content::{ContentFact, Shelf, Stands};
 use crate::site::ids::RequestId;
 use crate::site::indexed::parts::Parts;
-use crate::site::instruction::{ContentHash, Entry, Request};
+use crate::site::instruction::Entry;
 use crate::site::publication::{Chosen, Publication, choose};
 use crate::site::share::{self, Found, Look, SourceFault};
 use crate::site::signed::published::Packages;
 use crate::site::site_file;
 use crate::site::trust::{TrustMode, TrustVerdict};
-use crate::terms::{Code, Group, Problem};
+use crate::terms::{Code, Problem};
 use crate::text::SafeText;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -148,6 +146,16 @@ impl Known {
         self.held.as_ref().filter(|held| recorded < Some(held.order()))
     }
 
+    /// Takes over how often the site wants to be asked, and what is laid down for groups of this machine: whatever is in force
+    /// brings it along, and what is not in force any more takes it away.
+    fn obey_site(&mut self, polling: Option<Duration>) {
+        self.site_polling = polling;
+        self.configured.restore(&mut self.policy.config);
+        self.policy.config.obey_site(polling);
+        self.configured.obey(&self.policy.config);
+        self.obey_groups();
+    }
+
     /// What is in force is older than the history knows: it may hold what was cancelled since.
     pub(super) fn drop_older(&mut self) {
         let (Some(highest), Some(held)) = (&self.snapshot.highest, &self.held) else { return };
@@ -157,6 +165,9 @@ impl Known {
         self.held = None;
         self.instructions.file = None;
         self.instructions.index = None;
+        self.instructions.signed = None;
+        self.instructions.site_freezes.clear();
+        self.obey_site(None);
         self.instructions.fault = Some(SourceFault { code: Code::Rollback, problems: vec![problem] });
     }
 
@@ -228,11 +239,7 @@ impl Known {
         }
         self.instructions.file = Some(found.file);
         self.instructions.site_freezes = found.site.freezes;
-        self.site_polling = found.site.polling_interval;
-        self.configured.restore(&mut self.policy.config);
-        self.policy.config.obey_site(self.site_polling);
-        self.configured.obey(&self.policy.config);
-        self.obey_groups();
+        self.obey_site(found.site.polling_interval);
         if refused {
             return Taken::File(None);
         }
@@ -316,187 +323,11 @@ impl Known {
         self.signed = other.signed;
         self.indexed = other.indexed;
         self.behind = other.behind;
+        self.obey_site(other.site_polling);
+        self.cancelled.extend(&other.cancelled);
+        self.snapshot.view.cancelled.extend(&self.cancelled);
         self.drop_older();
         self.find_staged();
-    }
-
-    /// The contents that are named in the file in force.
-    pub(in super::super) fn contents(&self) -> impl Iterator<Item = &ContentHash> {
-        let entries = self.instructions.file.iter().flat_map(|file| &file.requests);
-        entries.filter_map(|entry| match entry {
-            Entry::Good(request) => request.content_sha256.as_ref(),
-            Entry::Rejected(_) => None,
-        })
-    }
-
-    /// What an executor before this one has staged is there still.
-    pub(in super::super) fn find_staged(&mut self) {
-        let there: Vec<ContentHash> =
-            self.contents().filter(|hash| self.world.is_staged(hash)).cloned().collect();
-        self.content.extend(there.into_iter().map(|hash| (hash, ContentFact::Staged)));
-        self.find_unstartable();
-    }
-
-    /// What could only fail is refused as soon as its files are here, and again at each look: the system may have got or
-    /// lost an interpreter.
-    pub(in super::super) fn find_unstartable(&mut self) {
-        let platform = self.world.platform();
-        let entries = self.instructions.file.iter().flat_map(|file| &file.requests);
-        let requests = entries.filter_map(|entry| match entry {
-            Entry::Good(request) => Some(request),
-            Entry::Rejected(_) => None,
-        });
-        self.unstartable = requests
-            .filter(|r| r.platforms.is_empty() || platform.is_some_and(|p| r.platforms.contains(&p)))
-            .filter(|r| match &r.content_sha256 {
-                Some(hash) => self.content.get(hash) == Some(&ContentFact::Staged),
-                None => true,
-            })
-            .filter_map(|r| Some((r.request_id, self.world.startable(r).err()?)))
-            .collect();
-    }
-
-    /// Takes what came of staging; `over`: what it failed over, after much was read.
-    pub(in super::super) fn take_staged(
-        &mut self,
-        hash: ContentHash,
-        fact: ContentFact,
-        over: Option<Stands>,
-        now: Wall,
-    ) {
-        let named: BTreeSet<ContentHash> = self.contents().cloned().collect();
-        self.again.ended(&hash, over, now, self.world.monotonic());
-        self.again.keep(&named);
-        self.copying.remove(&hash);
-        self.content.insert(hash, fact);
-        self.find_unstartable();
-    }
-
-    /// What lasts of copies that failed, in words.
-    pub(in super::super) fn failed_copies(&self) -> String {
-        serde_json::to_string(&self.again.kept(&self.content)).unwrap_or_default()
-    }
-
-    /// Takes that up after a restart. It is a hint: what does not read as one is copied once more.
-    pub(in super::super) fn take_up_copies(&mut self, kept: &str, now: Wall) {
-        let kept = serde_json::from_str(kept).unwrap_or_default();
-        self.again.take_up(kept, &mut self.content, now, self.world.monotonic());
-    }
-
-    /// What is to be copied from now on. What was tried before may fail again, and nothing waits for it.
-    pub(in super::super) fn expect_copies(&mut self, now: Wall) {
-        let named: BTreeSet<ContentHash> = self.contents().cloned().collect();
-        self.copying.retain(|hash, _| named.contains(hash));
-        let listed: BTreeSet<RequestId> = self.listed().into_iter().collect();
-        self.wanted_again.retain(|id| listed.contains(id));
-        for job in self.stage_jobs() {
-            if let ShareJob::Stage { hash, .. } = job
-                && !self.content.contains_key(&hash)
-            {
-                self.copying.entry(hash).or_insert(now);
-            }
-        }
-    }
-
-    /// What it is time to copy again although it may not have changed.
-    pub fn stage_jobs_again(&self) -> Vec<ShareJob> {
-        let mono = self.world.monotonic();
-        if !self.again.any_due(mono) && self.wanted_again.is_empty() {
-            return Vec::new();
-        }
-        let wanted_again =
-            self.wanted_again.iter().filter_map(|id| self.find_request(*id)?.content_sha256.as_ref());
-        let new: BTreeSet<&ContentHash> =
-            wanted_again.filter(|hash| !self.content.contains_key(*hash)).collect();
-        let mut jobs = self.stage_jobs();
-        jobs.retain(|job| {
-            matches!(job, ShareJob::Stage { hash, .. } if new.contains(hash) || self.again.is_due(hash, mono))
-        });
-        jobs
-    }
-
-    /// What may yet run on this machine, has files, and is not staged: first what has to run first.
-    pub fn stage_jobs(&self) -> Vec<ShareJob> {
-        let Some(share) = &self.share else { return Vec::new() };
-        let mono = self.world.monotonic();
-        let indexed = self.instructions.index.is_some();
-        let mut seen = BTreeSet::new();
-        let mut requests: Vec<_> = self.may_run().collect();
-        requests.sort_by_cached_key(|r| {
-            let mandatory = r.mandatory_after.map(|at| at.resolve(&self.zone));
-            (mandatory.is_none(), mandatory, r.request_id)
-        });
-        requests
-            .into_iter()
-            .filter_map(|r| {
-                let at = if indexed { Shelf::Content } else { Shelf::Package(r.package_id) };
-                Some((at, r.content_sha256.clone()?))
-            })
-            .filter(|(_, hash)| seen.insert(hash.clone()))
-            .filter(|(_, hash)| !self.is_staged(hash))
-            .map(|(at, hash)| ShareJob::Stage {
-                share: share.clone(),
-                at,
-                unless: self.again.unless(&hash, mono),
-                hash,
-                stage: self.layout.stage(),
-                trust: self.policy.config.trust.mode,
-            })
-            .collect()
-    }
-
-    /// What is published and may yet run on this machine: by itself, or because an operator says so.
-    fn may_run(&self) -> impl Iterator<Item = &Request> {
-        let (platform, now) = (self.world.platform(), self.world.now());
-        let skipped = self.skipped_jobs(now);
-        let entries = self.instructions.file.iter().flat_map(|file| &file.requests);
-        let requests = entries.filter_map(|entry| match entry {
-            Entry::Good(request) => Some(&**request),
-            Entry::Rejected(_) => None,
-        });
-        requests
-            .filter(move |r| r.platforms.is_empty() || platform.is_some_and(|p| r.platforms.contains(&p)))
-            .filter(move |r| r.expire_after.is_none_or(|at| now < at.resolve(&self.zone)))
-            .filter(|r| !self.succeeded(r.request_id) || self.wanted_again.contains(&r.request_id))
-            .filter(move |r| !skipped.contains(&r.request_id))
-    }
-
-    /// The jobs of an index that are for others or that nobody wants any more: nothing of them is copied.
-    fn skipped_jobs(&self, now: Wall) -> BTreeSet<RequestId> {
-        if self.instructions.index.is_none() {
-            return BTreeSet::new();
-        }
-        let decisions = self.with_inputs(now, decision::verdicts);
-        let skipped = decisions.iter().filter(|d| d.state.group() == Group::Skipped);
-        skipped.filter_map(|d| d.request_id).collect()
-    }
-
-    /// The contents that something needs: what may yet run, and what runs. None: it is not known what that is.
-    pub(in super::super) fn needed_content(&self) -> Option<BTreeSet<ContentHash>> {
-        if self.lost.is_some() || self.instructions.file.is_none() {
-            return None;
-        }
-        let running = self.under_way().filter_map(|row| row.content.as_ref());
-        Some(self.may_run().filter_map(|r| r.content_sha256.as_ref()).chain(running).cloned().collect())
-    }
-
-    /// An operator wants to run again what has succeeded, and its files are not here any more: they are copied.
-    pub(in super::super) fn want_again(&mut self, id: RequestId) {
-        let missing = self
-            .find_request(id)
-            .and_then(|r| r.content_sha256.as_ref())
-            .is_some_and(|hash| !self.is_staged(hash));
-        if missing && self.succeeded(id) {
-            self.wanted_again.insert(id);
-        }
-    }
-
-    fn is_staged(&self, hash: &ContentHash) -> bool {
-        self.content.get(hash) == Some(&ContentFact::Staged) && self.world.is_staged(hash)
-    }
-
-    fn succeeded(&self, id: RequestId) -> bool {
-        self.attempts_of(id).any(|row| row.attempt.state.is_success())
     }
 
     /// All valid request ids of the file in force.
@@ -540,4 +371,88 @@ fn rollback(place: &Path, why: &str) -> Problem {
     let message = format!("it is not taken: {why}");
     let problem = Problem::of_file(Code::Rollback.as_str(), place.display().to_string(), message);
     Problem { field: Some("serial".into()), ..problem }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::clock::When;
+    use crate::config::Config;
+    use crate::host::paths::Layout;
+    use crate::site::index::policy::Rules;
+    use crate::site::indexed::{GroupRules, InForce, Membership};
+    use crate::site::instruction::InstructionFile;
+    use crate::site::site_file::Freeze;
+
+    fn at(time: &str) -> Wall {
+        time.parse().unwrap()
+    }
+
+    /// A machine with nothing but an index in force, whose policy freezes everybody and wants to be asked each five minutes.
+    fn known(dir: &Path) -> Known {
+        let path = |name: &str| dir.join(name);
+        let layout = Layout {
+            config: path("pcm.toml"),
+            state: path("state"),
+            log: path("log"),
+            socket: path("state/pcm.sock"),
+        };
+        let config = Config { machine: Some("BP004000".parse().unwrap()), ..Config::default() };
+        Known::read(&layout, &config).unwrap()
+    }
+
+    fn with_index(mut known: Known) -> Known {
+        let freeze = Freeze {
+            from: When::Instant(at("2026-11-01T00:00:00Z")),
+            until: When::Instant(at("2026-12-01T00:00:00Z")),
+            reason: "audit".into(),
+        };
+        let polling_interval = Some(Duration::from_secs(300));
+        let rules = Rules { freezes: vec![freeze], polling_interval, ..Rules::default() };
+        known.instructions.file = Some(InstructionFile {
+            site: "BP0".parse().unwrap(),
+            machine: "BP004000".parse().unwrap(),
+            serial: 4,
+            issued: at("2026-11-22T08:00:00Z"),
+            valid_until: None,
+            requests: Vec::new(),
+            warnings: Vec::new(),
+        });
+        known.instructions.index = Some(InForce {
+            epoch: 0,
+            member: Membership::NotListed,
+            deliveries: [].into(),
+            elsewhere: Vec::new(),
+            policies: vec![GroupRules { group: "all".into(), rules: Ok(rules) }],
+            cancelled: [("BP0000AA".parse().unwrap(), None)].into(),
+        });
+        known.held = Some(Publication::of_index(0, 4, b"index"));
+        known.obey_groups();
+        known.see_cancelled();
+        known
+    }
+
+    fn obeys(known: &Known) -> (usize, Duration) {
+        (known.policy.groups.len(), known.policy.config.polling_interval)
+    }
+
+    #[test]
+    fn what_groups_are_kept_from_comes_and_goes_with_the_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let usual = Config::default().polling_interval;
+        let first = with_index(known(dir.path()));
+        assert_eq!(obeys(&first), (1, Duration::from_secs(300)));
+        let mut second = known(dir.path());
+        assert_eq!(obeys(&second), (0, usual));
+        // A view that is made anew.
+        second.keep_source_of(first);
+        assert_eq!(obeys(&second), (1, Duration::from_secs(300)));
+        assert!(second.snapshot.view.cancelled.contains(&"BP0000AA".parse().unwrap()));
+        // Something newer was seen: nothing of this is in force.
+        second.snapshot.highest = Some(Publication::of_index(0, 5, b"newer"));
+        second.drop_older();
+        assert!(second.instructions.file.is_none());
+        assert_eq!(obeys(&second), (0, usual));
+    }
 }
