@@ -203,6 +203,8 @@ pub struct PublishDoc {
     changed: ChangedDoc,
     withdrawn: Vec<JobId>,
     written: Vec<WrittenDoc>,
+    /// Files of earlier publications that no index names any more.
+    removed: usize,
     dry_run: bool,
     /// Which publication was completed before.
     completed: Option<u64>,
@@ -255,6 +257,7 @@ pub fn doc(app: &App, published: &Published) -> PublishDoc {
             .iter()
             .map(|(path, bytes)| WrittenDoc { path: SafeText::new(path), bytes: *bytes })
             .collect(),
+        removed: published.removed,
         dry_run: app.dry_run,
         completed: published.completed,
         signed: published.signed,
@@ -304,6 +307,9 @@ pub fn page(app: &App, doc: &PublishDoc, page: &mut Page) {
     }
     if doc.changed.machines > 0 {
         page.line(format!("  {} removed", count(doc.changed.machines, "machine")));
+    }
+    if doc.removed > 0 {
+        page.line(format!("  {} of earlier publications removed from the share", count(doc.removed, "file")));
     }
     for job in &doc.withdrawn {
         page.line(format!("  job {job} is not in it any more"));

@@ -31,8 +31,10 @@ pub fn freeze(app: &App, until: &str, reason: &str, then: &ThenArgs) -> Result<E
     let until = job::when(app, until).map_err(|why| usage(format!("--until: {why}")))?;
     let now = app.now.trunc_subsecs(0);
     // It begins now, on every machine, and ends by each one's own clock where no zone is said.
+    if job::is_over(app, until) {
+        return Err(usage("--until is a time that is over".into()));
+    }
     let from = match until {
-        When::Instant(at) if at <= now => return Err(usage("--until is a time that is over".into())),
         When::Instant(_) => When::Instant(now),
         When::Local(_) => When::Local(app.zone.to_local(now) - chrono::TimeDelta::hours(26)),
     };

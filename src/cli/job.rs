@@ -20,6 +20,7 @@ use crate::site::index::render::job_source;
 use crate::site::index::target::{self, MAX_TARGETS, Target};
 use crate::site::publisher::record;
 use crate::site::{content, index};
+use crate::terms::Problem;
 use crate::text::{self, Side};
 use serde::Serialize;
 use std::time::Duration;
@@ -134,7 +135,7 @@ fn send(app: &App, args: &SendArgs) -> Result<Exit> {
         ));
     }
     folder::expect(targets, &args.then)?;
-    let job = match (args.spread.is_none() && args.again.is_none(), targets > SPREAD_ABOVE) {
+    let job = match (job.spread.is_none(), targets > SPREAD_ABOVE) {
         (true, true) => {
             notes.push(
                 "Launches are spread over 1h, since a halt reaches nobody who has launched (--spread)."
@@ -273,10 +274,25 @@ fn job(
     let programs = lint::programs(app);
     let shown = folder.job_path(job.job_id).display().to_string();
     index::job::parse_source(text.as_bytes(), job.job_id, &job.site_id, &shown, &programs)
-        .map_err(|problems| malformed(&problems))?;
+        .map_err(|problems| contradiction(&problems).unwrap_or_else(|| malformed(&problems)))?;
+    if let Some(first) = job.phases.first() {
+        notes.push(format!(
+            "It begins with {} % of them; more follow only by pcm job advance {}.",
+            target::percent(first.percent),
+            job.job_id
+        ));
+    }
     let whole = Word::default();
     let percent = job.phases.first().map_or(whole.percent, |phase| phase.percent);
     Ok((job, Word { reached: Some(app.now), percent, ..whole }))
+}
+
+/// Times that were named and cannot all hold.
+fn contradiction(problems: &[Problem]) -> Option<Failure> {
+    let problem = problems.iter().find(|problem| problem.code == "contradiction")?;
+    let field = problem.field.as_ref().map(|field| format!("{field}: ")).unwrap_or_default();
+    let remedy = "Correct --offer, --mandatory and --expire; nothing was sent";
+    Some(usage(format!("{field}{}", problem.message), remedy))
 }
 
 /// Phases end with all machines: what comes after the last one would never be reached.
@@ -322,6 +338,13 @@ fn times(app: &App, args: &SendArgs, again: Option<&Job>, notes: &mut Vec<String
         mandatory: one(&args.mandatory, "--mandatory")?.or(old.mandatory),
         expire: one(&args.expire, "--expire")?.or(old.expire),
     };
+    if times.expire.is_some_and(|at| is_over(app, at)) {
+        let remedy = match args.expire {
+            Some(_) => "Name a later time, like 30d",
+            None => "The job that is sent once more has expired: name a later time with --expire, like 30d",
+        };
+        return Err(usage("--expire is a time that is over", remedy));
+    }
     if [times.offer, times.mandatory, times.expire].iter().flatten().any(|at| matches!(at, When::Local(_))) {
         notes.push(
             "A time without a zone is each machine's own wall clock; Z or an offset makes it one instant."
@@ -332,6 +355,14 @@ fn times(app: &App, args: &SendArgs, again: Option<&Job>, notes: &mut Vec<String
         notes.push("Without --mandatory it runs on no machine by itself.".into());
     }
     Ok(times)
+}
+
+/// Whether a time is over where this is said.
+pub fn is_over(app: &App, at: When) -> bool {
+    match at {
+        When::Instant(at) => at <= app.now,
+        When::Local(at) => at <= app.zone.to_local(app.now),
+    }
 }
 
 /// A time as it is meant for machines: a distance or a time with its zone is one instant, any other their own wall clock's.

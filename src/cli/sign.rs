@@ -85,6 +85,8 @@ pub fn run(
         let sign = again || !release.same || !is_signed(&folder, id);
         if sign {
             release::sign(&folder, &release, &key, &list, app.now)?;
+        } else {
+            release::write_list(&folder, &release)?;
         }
         rows.push(RowDoc::of(&release, sign));
     }
@@ -128,8 +130,9 @@ pub fn content(app: &App, folder: &Folder, id: PackageId) -> Result<Exit> {
         ));
     }
     let release = release::fill(folder, id, false, &lint::programs(app))?;
-    if !release.same {
-        release::write(folder, &release)?;
+    match release.same {
+        true => release::write_list(folder, &release)?,
+        false => release::write(folder, &release)?,
     }
     let doc = ContentDoc {
         package: SafeText::new(&dir.display().to_string()),

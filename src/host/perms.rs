@@ -63,6 +63,15 @@ pub fn check_home(path: &Path) -> Result<(), Loose> {
     sys::perms::check_home(path)
 }
 
+/// Checks what several administrators may share: a group may write it, everybody may not. Links are followed, and whose it is
+/// does not matter: colleagues own files of one folder, and whoever acts as root finds those of others.
+///
+/// # Errors
+/// Everybody on this machine may write it, or who may is not known.
+pub fn check_not_everybodys(path: &Path) -> Result<(), Loose> {
+    sys::perms::check_not_everybodys(path)
+}
+
 /// Checks an open folder on the share.
 ///
 /// # Errors

@@ -24,7 +24,7 @@ pub use seal::{Seal, seal};
 pub use stage::{NotStaged, Shelf, find_staged, is_staged, put_away_staged, stage, verify_staged};
 pub use stands::{Stands, stands_still};
 pub use walk::{Met, walk};
-pub use write::{Written, write_content, write_list};
+pub use write::{Written, list, write_content, write_list};
 
 /// Its name beside `package.toml`.
 pub const NAME: &str = "CONTENT";

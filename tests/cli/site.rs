@@ -513,6 +513,74 @@ fn what_is_expected_of_machines_is_not_expected_of_jobs() {
     );
 }
 
+/// What cannot be meant is a slip on the command line.
+#[test]
+fn times_that_cannot_be_meant_are_slips_of_the_command_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    let many: String = (0..101).map(|n| format!("BP05{n:04},node-{n},lab\n")).collect();
+    fs::write(dir.join("site/machines.csv"), format!("BP004000\n{many}")).unwrap();
+    let send = ["job", "send", "--package", "BP00000A", "--to", "BP004000"];
+    for times in [
+        &["--offer", "3h", "--mandatory", "2h"][..],
+        &["--mandatory", "3h", "--expire", "2h"],
+        &["--expire", "2020-01-01T00:00:00Z"],
+        &["--expire", "2020-01-01 00:00"],
+    ] {
+        let done = pcm(dir, &[&send[..], times, &IN].concat());
+        assert_eq!(done.status.code(), Some(2), "{times:?}: {}", text(&done.stderr));
+    }
+    for until in ["2020-01-01T00:00:00Z", "2020-01-01 00:00"] {
+        let freeze = ["site", "freeze", "--until", until, "--reason", "look", "--expect", "102"];
+        assert_eq!(pcm(dir, &[&freeze[..], &IN].concat()).status.code(), Some(2), "{until}");
+    }
+    assert_eq!(site(dir, &["job", "list"])["jobs"].as_array().unwrap().len(), 1);
+    // Phases go on by somebody's word, and it is said by whose.
+    let phased = [&send[..], &["--mandatory", "2h", "--phases", "5%,100%"], &IN].concat();
+    let said = text(&pcm(dir, &phased).stdout);
+    assert!(said.contains("begins with 5 %") && said.contains("pcm job advance BP0000AB"), "{said}");
+    // One that is sent once more, to many, is spread as any other is.
+    let again = ["job", "send", "--again", "BP0000AB", "--to", "@lab", "--expect", "101"];
+    site(dir, &again);
+    let job = fs::read_to_string(dir.join("site/jobs/BP0000AB.toml")).unwrap();
+    assert!(job.contains("spread = \"1h\""), "{job}");
+    site(dir, &[&again[..], &["--spread", "2h"]].concat());
+    site(dir, &again);
+    let job = fs::read_to_string(dir.join("site/jobs/BP0000AB.toml")).unwrap();
+    assert!(job.contains("spread = \"2h\""), "{job}");
+    // A share that is no folder is said in a sentence.
+    let toml = fs::read_to_string(dir.join("site/site.toml")).unwrap();
+    fs::write(dir.join("site/site.toml"), toml.replace("share = \"share\"", "share = \"s3://bucket/x\""))
+        .unwrap();
+    let done = pcm(dir, &[&["site", "publish"][..], &IN].concat());
+    assert!(text(&done.stderr).contains("publishes on a folder only"), "{}", text(&done.stderr));
+}
+
+/// A key that does not count changes no file.
+#[test]
+fn a_package_that_is_not_signed_is_as_it_was() {
+    let Some(_) = ssh_keygen() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    signed(dir);
+    fs::write(dir.join("site/packages/BP00000A/files/more.txt"), "more").unwrap();
+    let before = files(&dir.join("site/packages"));
+    assert_eq!(no(dir, &["package", "sign", "BP00000A", "--key", "keys/publish"]), "bad-signature");
+    assert_eq!(no(dir, &["package", "sign", "BP00000A", "--key", "keys/nowhere"]), "not-signed");
+    assert_eq!(files(&dir.join("site/packages")), before);
+    site(dir, &["package", "sign", "BP00000A", "--key", "keys/package"]);
+    // A list that somebody lost is written anew without another release.
+    let list = dir.join("site/packages/BP00000A/CONTENT");
+    let good = fs::read(&list).unwrap();
+    fs::remove_file(&list).unwrap();
+    assert_eq!(
+        site(dir, &["package", "sign", "BP00000A", "--key", "keys/package"])["packages"][0]["signed"],
+        false
+    );
+    assert_eq!(fs::read(&list).unwrap(), good);
+}
+
 /// A cancellation that no machine in mode signed takes is none.
 #[test]
 fn what_is_published_signed_is_never_published_unsigned_by_a_forgotten_key() {

@@ -16,6 +16,8 @@ use std::path::{Component, Path, PathBuf};
 const MAX_LINKS: usize = 40;
 /// Written by group or others.
 const FOREIGN_WRITE: u32 = 0o022;
+/// Written by everybody.
+const EVERYBODY: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
 pub const ARE_REAL: bool = true;
@@ -83,6 +85,18 @@ pub fn check_way_to(share: &Path, writers: &Writers) -> Result<PathBuf, Loose> {
     // A link to a folder ends the way without having met that folder as the last one.
     check(&here, &stat(&here)?, writers, Sticky::Loose)?;
     Ok(here)
+}
+
+pub fn check_not_everybodys(path: &Path) -> Result<(), Loose> {
+    let found = std::fs::metadata(path).map_err(|e| unknown(path, &e.to_string()))?;
+    let mode = found.mode() & 0o7777;
+    match mode & EVERYBODY {
+        0 => Ok(()),
+        _ => Err(Loose {
+            why: format!("{} can be written by everybody (mode {mode:04o})", path.display()),
+            remedy: format!("chmod o-w {}", quoted(path)),
+        }),
+    }
 }
 
 pub fn check_folder(folder: impl AsFd, path: &Path, writers: &Writers) -> Result<(), Loose> {

@@ -38,6 +38,17 @@ pub fn write_content(package: &Path) -> Result<Written, Failure> {
 /// # Errors
 /// As [`write_content`].
 pub fn write_list(package: &Folder) -> Result<Written, Failure> {
+    let (text, written) = list(package)?;
+    let at = || package.path().join(NAME).display().to_string();
+    package.replace(NAME, text.as_bytes()).map_err(|e| cannot(&at(), &e.to_string()))?;
+    Ok(written)
+}
+
+/// The text that would be written, and what it says.
+///
+/// # Errors
+/// As [`write_content`].
+pub fn list(package: &Folder) -> Result<(String, Written), Failure> {
     let here = package.path().display().to_string();
     let at = |name: &str| package.path().join(name).display().to_string();
     let root = package.folder(FILES).map_err(|e| cannot(&at(FILES), &e.to_string()))?;
@@ -80,12 +91,8 @@ pub fn write_list(package: &Folder) -> Result<Written, Failure> {
     if text.len() as u64 > MAX_BYTES {
         return Err(cannot(&here, "the paths of its files are too long in all"));
     }
-    package.replace(NAME, text.as_bytes()).map_err(|e| cannot(&at(NAME), &e.to_string()))?;
-    Ok(Written {
-        sha256: super::hash_bytes(text.as_bytes()),
-        files: content.files.len(),
-        bytes: content.bytes(),
-    })
+    let sha256 = super::hash_bytes(text.as_bytes());
+    Ok((text, Written { sha256, files: content.files.len(), bytes: content.bytes() }))
 }
 
 fn cannot(what: &str, why: &str) -> Failure {

@@ -95,7 +95,7 @@ pub fn parse(bytes: &[u8], file: &str) -> Result<Settings, Vec<Problem>> {
     let site_id = f.need("site_id", fields::parsed::<SiteId>);
     let name = f.get("name", fields::words);
     let zone = f.get("zone", path);
-    let share = f.get("share", path);
+    let share = f.get("share", folder);
     let contact = f.get("contact", fields::words);
     let valid_for = f.get("valid_for", |v| match fields::duration(v)? {
         time if (SHORTEST..=LONGEST).contains(&time) => Ok(time),
@@ -121,6 +121,17 @@ pub fn parse(bytes: &[u8], file: &str) -> Result<Settings, Vec<Problem>> {
             })
         }
         _ => Err(problems),
+    }
+}
+
+/// A share: a folder, so far.
+fn folder(value: &DeValue<'_>) -> Result<String, String> {
+    match path(value)? {
+        url if url.contains("://") => Err(format!(
+            "{} is a URL, and this pcm publishes on a folder only: name one, like \"share\" or \"/mnt/share\"",
+            fields::found(value)
+        )),
+        folder => Ok(folder),
     }
 }
 
@@ -157,9 +168,11 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_said_at_once() {
-        let text = "site = \"BP\"\nsite_id = \"short\"\nvalid_for = \"91d\"\nshares = \"x\"\nshare = \"\"\n";
+        let text = "site = \"BP\"\nsite_id = \"short\"\nvalid_for = \"91d\"\nshares = \"x\"\nshare = \"s3://bucket\"\n";
         let problems = parse(text.as_bytes(), "site.toml").unwrap_err();
         let lines: Vec<Option<u32>> = problems.iter().map(|p| p.line).collect();
         assert_eq!(lines, [1, 2, 3, 4, 5].map(Some), "{problems:?}");
+        assert!(problems[4].message.as_str().contains("publishes on a folder only"), "{problems:?}");
+        assert!(parse(text.replace("s3://bucket", "").as_bytes(), "site.toml").unwrap_err().len() == 5);
     }
 }

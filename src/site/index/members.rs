@@ -33,7 +33,7 @@ pub fn part(machine: MachineId, digits: u32) -> String {
 }
 
 /// Whether a text is the name of a part.
-fn is_part(name: &str) -> bool {
+pub fn is_part(name: &str) -> bool {
     name == "all"
         || (1..=3).contains(&name.len())
             && name.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))

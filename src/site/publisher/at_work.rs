@@ -7,6 +7,7 @@ use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::facts;
 use crate::site::index;
+use crate::text::SafeText;
 use chrono::TimeDelta;
 
 /// Its name on the share.
@@ -31,8 +32,7 @@ impl AtWork {
         seen: Option<&[u8]>,
     ) -> Result<Option<Self>> {
         fault::before_note();
-        let folder = &publication.folder.dir;
-        let ours = format!("{}:{}", facts::host_name(), folder.display());
+        let ours = ours(publication);
         let note = format!(
             "{} since {} at {ours}\n",
             publication.how.who,
@@ -46,14 +46,9 @@ impl AtWork {
         match share.root().bring(PUBLISHING, &mut note.as_bytes()) {
             Ok(()) => {}
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-                let who = share.read(&[], PUBLISHING, MAX_NOTE)?.unwrap_or_default();
-                let who = crate::text::SafeText::from_bytes(who.trim_ascii());
-                let who = if who.is_empty() { "somebody".into() } else { who };
-                // The lock of this folder is ours, so whoever wrote that here is dead.
-                let dead = who.as_str().ends_with(&format!(" at {ours}"));
-                if !dead && !publication.how.break_lock {
+                if let Some(who) = standing(publication, share)? {
                     let message = format!("{who} is publishing on {}", share.root().path().display());
-                    let remedy = "Wait for its end; if it died, publish with --break-lock";
+                    let remedy = "Wait for its end; if it died, publish with pcm site publish --break-lock";
                     return Err(publication.refuse("publishing", &message, remedy));
                 }
                 share.root().replace(PUBLISHING, note.as_bytes()).map_err(|e| cannot(e.to_string()))?;
@@ -85,10 +80,39 @@ impl AtWork {
         Ok(Some(at_work))
     }
 
+    /// Takes away a note that a dead publisher left, where nothing else is to be written.
+    pub(super) fn clear(publication: &Publication<'_>, share: &Share) -> Result<()> {
+        let is_there = share.root().holds(PUBLISHING).unwrap_or(false);
+        if is_there && standing(publication, share)?.is_none() {
+            Self.end(share);
+        }
+        Ok(())
+    }
+
     /// A note that stays is taken over by the next publication from this folder.
     pub(super) fn end(self, share: &Share) {
         if let Err(e) = share.root().remove(PUBLISHING) {
             tracing::warn!("{}: {e}", share.root().path().join(PUBLISHING).display());
         }
     }
+}
+
+/// This folder on this machine, whichever way leads there.
+fn ours(publication: &Publication<'_>) -> String {
+    let dir = &publication.folder.dir;
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.clone());
+    format!("{}:{}", facts::host_name(), dir.display())
+}
+
+/// Who keeps this publisher away by the note that stands there; None: nobody. The lock of this folder is ours, so whoever wrote
+/// there that he publishes from it is dead.
+fn standing(publication: &Publication<'_>, share: &Share) -> Result<Option<SafeText>> {
+    if publication.how.break_lock {
+        return Ok(None);
+    }
+    let who = share.read_any(&[], PUBLISHING, MAX_NOTE)?.unwrap_or_default();
+    let who = SafeText::from_bytes(who.trim_ascii());
+    let dead = who.as_str().ends_with(&format!(" at {}", ours(publication)));
+    let who = if who.is_empty() { "somebody".into() } else { who };
+    Ok((!dead).then_some(who))
 }

@@ -43,6 +43,8 @@ pub(super) struct Before {
     /// The parts of it that cannot be read.
     pub unread: Vec<String>,
     since: BTreeMap<JobId, record::Since>,
+    /// The files on the share that no index names any more, and since when.
+    pub unnamed: BTreeMap<String, Wall>,
     record: Option<Record>,
 }
 
@@ -155,6 +157,7 @@ fn record_says(record: &Record, begun: bool) -> Option<Before> {
         begun,
         unread,
         since: record.since.clone(),
+        unnamed: record.unnamed.clone(),
         record: Some(record.clone()),
     })
 }
@@ -250,6 +253,7 @@ fn share_says(
         begun: false,
         unread,
         since: BTreeMap::new(),
+        unnamed: record.map(|record| record.unnamed.clone()).unwrap_or_default(),
         record: None,
     })
 }

@@ -6,6 +6,7 @@ mod agrees;
 mod around;
 mod at_work;
 mod begun;
+mod guarded;
 mod jobs;
 mod own;
 pub mod packages;
@@ -19,6 +20,7 @@ pub mod sign;
 pub mod standing;
 #[cfg(test)]
 mod tests;
+mod tidy;
 mod told;
 mod trouble;
 
@@ -108,6 +110,8 @@ pub struct Published {
     pub written: Vec<(String, u64)>,
     /// A publication that had not been completed was.
     pub completed: Option<u64>,
+    /// How many files of earlier publications that no index names any more were removed.
+    pub removed: usize,
     /// There was nothing to publish.
     pub nothing: bool,
     /// A key signed it.
@@ -177,6 +181,7 @@ struct Publication<'a> {
 
 impl Publication<'_> {
     fn publish(&self) -> Result<Published> {
+        guarded::check(self.folder)?;
         self.check_jobs()?;
         if self.how.dry_run {
             self.check_key()?;
@@ -269,6 +274,9 @@ impl Publication<'_> {
         }
         if nothing && missing.is_empty() && packages.are_there() && site_file && self.lists(share)?.is_empty()
         {
+            if !self.how.dry_run {
+                AtWork::clear(self, share)?;
+            }
             published.nothing = true;
             published.index = before.map_or(published.index, |before| before.previous.index);
             published.written = std::mem::take(&mut share.written);
@@ -295,13 +303,16 @@ impl Publication<'_> {
         }
         let finished = self.finish(&rendered)?;
         let Some(at_work) = AtWork::begin(self, share, seen.as_deref())? else { return Ok(None) };
-        let record = self.record(&finished, &rendered, before.as_ref());
+        let unnamed =
+            tidy::unnamed(&present, &rendered, before.as_ref().map(|before| &before.unnamed), at.issued);
+        let record = self.record(&finished, &rendered, before.as_ref(), unnamed);
         record::keep(&self.folder.dir, &record)?;
         packages.place(share)?;
         for file in missing {
             share.write(&[file.folder], &file.name, file.text.as_bytes())?;
         }
         self.commit(share, &finished)?;
+        published.removed = tidy::tidy(share, &record.unnamed, at.issued);
         at_work.end(share);
         published.written = std::mem::take(&mut share.written);
         published.index.issued = at.issued;
@@ -454,7 +465,13 @@ impl Publication<'_> {
         })
     }
 
-    fn record(&self, finished: &str, rendered: &Rendered, before: Option<&Before>) -> Record {
+    fn record(
+        &self,
+        finished: &str,
+        rendered: &Rendered,
+        before: Option<&Before>,
+        unnamed: BTreeMap<String, Wall>,
+    ) -> Record {
         let new = rendered.files.iter().filter(|file| file.new);
         let kept = new.map(|file| Kept {
             folder: file.folder.to_owned(),
@@ -481,6 +498,7 @@ impl Publication<'_> {
             highest_job: jobs_used.max(before.map_or(0, |before| before.highest_job)),
             machines: self.source.machines.len(),
             since: standing::since(&rendered.index, before),
+            unnamed,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! `publish` completes. It is a cache: where it is missing or behind, the newest index of the share that this folder's own
 //! keys signed says the same.
 
-use crate::clock::When;
+use crate::clock::{Wall, When};
 use crate::error::{Exit, Failure, Result};
 use crate::host::durable;
 use crate::host::open::{self, OpenError};
@@ -84,6 +84,9 @@ pub struct Record {
     /// Since which publication each job of it has its state and share.
     #[serde(default)]
     pub since: BTreeMap<JobId, Since>,
+    /// The files on the share that no index names any more, and since when.
+    #[serde(default)]
+    pub unnamed: BTreeMap<String, Wall>,
 }
 
 /// The publication since which something stands as it does.

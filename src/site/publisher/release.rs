@@ -8,7 +8,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::fields::{self, Source};
 use crate::host::durable;
 use crate::host::open::{Folder as Opened, OpenError, open_bounded, read_bounded};
-use crate::site::content::{self, Written, hash_bytes, write_content};
+use crate::site::content::{self, Written, hash_bytes};
 use crate::site::folder::{Folder, malformed};
 use crate::site::ids::PackageId;
 use crate::site::instruction::ContentHash;
@@ -34,14 +34,15 @@ pub struct Release {
     pub text: String,
     /// Its files, where it has any here.
     pub files: Option<Written>,
+    /// The text of the list of them.
+    pub list: Option<String>,
     /// What differs from the release that is published, or from the file as it was: `- ` and `+ ` before each line.
     pub changes: Vec<String>,
     /// It was signed already, and nothing changed since.
     pub same: bool,
 }
 
-/// Fills in what a release needs: kind, sites, release and the hashes of its files. CONTENT is written, the definition not
-/// yet. `again`: the same release, which gets another signature.
+/// Fills in what a release needs: kind, sites, release and the hashes of its files. Nothing is written yet. `again`: the same release, which gets another signature.
 ///
 /// # Errors
 /// It cannot be read, or is not what it should be; its files cannot be listed.
@@ -65,7 +66,14 @@ pub fn fill(folder: &Folder, id: PackageId, again: bool, programs: &[String]) ->
     }
     // It was read as TOML, so it is text.
     let old = String::from_utf8_lossy(&bytes).into_owned();
-    let files = dir.join(content::FILES).is_dir().then(|| write_content(&dir)).transpose()?;
+    let (list, files) = match dir.join(content::FILES).is_dir() {
+        false => (None, None),
+        true => {
+            let opened = Opened::open(&dir).map_err(|e| unreadable(&dir, &e))?;
+            let (list, files) = content::list(&opened)?;
+            (Some(list), Some(files))
+        }
+    };
     let hash = match &files {
         Some(written) => Some(written.sha256.clone()),
         None => listed(&dir)?,
@@ -121,16 +129,31 @@ pub fn fill(folder: &Folder, id: PackageId, again: bool, programs: &[String]) ->
     let against =
         published.as_ref().map_or(old.as_str(), |(_, bytes)| std::str::from_utf8(bytes).unwrap_or(&old));
     let changes = changes(against, &text);
-    Ok(Release { package, release, text, files, changes, same })
+    Ok(Release { package, release, text, files, list, changes, same })
 }
 
-/// Writes the definition as it is released.
+/// Writes the definition as it is released, and the list of its files.
 ///
 /// # Errors
 /// What the system refuses.
 pub fn write(folder: &Folder, release: &Release) -> Result<()> {
+    write_list(folder, release)?;
     let path = folder.package_dir(release.package.package_id).join(package::NAME);
     durable::write(&path, release.text.as_bytes()).map_err(|e| not_written(&path, &e))
+}
+
+/// Writes the list of the files alone, where it is another one or none.
+///
+/// # Errors
+/// What the system refuses.
+pub fn write_list(folder: &Folder, release: &Release) -> Result<()> {
+    let path = folder.package_dir(release.package.package_id).join(content::NAME);
+    match &release.list {
+        Some(list) if open_bounded(&path, content::MAX_BYTES).ok().as_deref() != Some(list.as_bytes()) => {
+            durable::write(&path, list.as_bytes()).map_err(|e| not_written(&path, &e))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Signs a release, and writes it with its signature.
@@ -155,11 +178,13 @@ fn listed(dir: &Path) -> Result<Option<ContentHash>> {
     match open_bounded(&path, content::MAX_BYTES) {
         Ok(bytes) => Ok(Some(hash_bytes(&bytes))),
         Err(OpenError::Missing) => Ok(None),
-        Err(e) => {
-            let message = format!("{} cannot be read: {e}", path.display());
-            Err(Failure::new(Exit::Failed, "unreadable", message, "Put it back, or the files that it lists"))
-        }
+        Err(e) => Err(unreadable(&path, &e)),
     }
+}
+
+fn unreadable(path: &Path, e: &OpenError) -> Failure {
+    let message = format!("{} cannot be read: {e}", path.display());
+    Failure::new(Exit::Failed, "unreadable", message, "Put it back, or the files that it lists")
 }
 
 /// The highest release that is published, with its definition; None: none is, or the share is away, and then `publish` sees

@@ -32,6 +32,7 @@ impl Publication<'_> {
             withdrawn: withdrawn.filter(|id| !here.contains(id)).collect(),
             written: Vec::new(),
             completed: self.completed.get(),
+            removed: 0,
             nothing: false,
             signed: self.how.key.is_some(),
             faults: packages.faults(),
@@ -45,7 +46,7 @@ impl Publication<'_> {
         let key =
             self.how.key.as_ref().map_or_else(|| "unsigned".to_owned(), |key| key.display().to_string());
         let text = format!(
-            "{} {}.{} {} [{key}] {}: {} machines; jobs {}; {} files\n",
+            "{} {}.{} {} [{key}] {}: {} machines; jobs {}; {} files; {} removed\n",
             self.how.now.format("%Y-%m-%dT%H:%M:%SZ"),
             published.index.epoch,
             published.index.serial,
@@ -54,6 +55,7 @@ impl Publication<'_> {
             published.machines,
             if jobs.is_empty() { "-".to_owned() } else { jobs.join(" ") },
             published.written.len(),
+            published.removed,
         );
         let path = self.folder.dir.join(LOG);
         let file = std::fs::File::options().create(true).append(true).open(&path);

@@ -266,3 +266,104 @@ fn what_was_completed_is_said_where_nothing_else_is_published() {
     );
     assert_eq!(site.seen(), 2);
 }
+
+#[cfg(unix)]
+#[test]
+fn what_everybody_may_write_is_not_published() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let site = Site::new();
+    let dir = site.folder().dir;
+    fs::create_dir_all(dir.join("trust")).unwrap();
+    let names = [
+        "",
+        "site.toml",
+        "machines.csv",
+        "jobs",
+        "jobs/BP0000AA.toml",
+        "policy",
+        "trust",
+        "packages",
+        "packages/BP00000A",
+        "packages/BP00000A/package.toml",
+        "packages/BP00000A/CONTENT",
+    ];
+    for name in names {
+        let path = dir.join(name);
+        let mode = |mode: u32| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        let before = fs::metadata(&path).unwrap().permissions().mode();
+        mode(before | 0o002);
+        let failure = site.publish().unwrap_err();
+        assert_eq!((failure.code.as_str(), failure.exit), ("loose-permissions", Exit::Refused as u8));
+        assert!(
+            failure.message.as_str().contains(path.to_str().unwrap().trim_end_matches('/')),
+            "{name}: {failure:?}"
+        );
+        assert!(failure.remedy.as_str().contains("chmod o-w"), "{failure:?}");
+        assert!(site.files().is_empty());
+        // Several administrators are a group.
+        mode(before | 0o020);
+    }
+    site.publish().unwrap();
+}
+
+#[test]
+fn a_note_of_nobody_is_taken_away_also_where_there_is_nothing_to_publish() {
+    let site = Site::new();
+    site.publish().unwrap();
+    let note = site.share().join(PUBLISHING);
+    let dir = site.folder().dir.canonicalize().unwrap();
+    let ours = format!("anna since 2026-11-22T08:00:00Z at {}:{}\n", facts::host_name(), dir.display());
+    fs::write(&note, &ours).unwrap();
+    assert!(site.publish_as(|how| how.dry_run = true).unwrap().nothing);
+    assert!(note.exists(), "what is only thought about leaves it");
+    assert!(site.publish().unwrap().nothing);
+    assert!(!note.exists());
+    fs::write(&note, "anna@far since 2026-11-22T08:00:00Z at far:/srv/site\n").unwrap();
+    assert!(site.publish().unwrap().nothing);
+    assert!(note.exists(), "somebody may be at work");
+    assert!(site.publish_as(|how| how.break_lock = true).unwrap().nothing);
+    assert!(!note.exists());
+    // The same folder by another way is the same folder.
+    #[cfg(unix)]
+    {
+        fs::write(&note, &ours).unwrap();
+        let link = site.dir.path().join("link");
+        std::os::unix::fs::symlink(&dir, &link).unwrap();
+        site.edit(|job, _| job.spread = Some(std::time::Duration::from_secs(8)));
+        assert_eq!(publish(&Folder::open(&link).unwrap(), &wishes()).unwrap().index.serial, 2);
+        assert!(!note.exists());
+    }
+}
+
+#[test]
+fn revisions_that_no_index_names_leave_after_two_days_and_nothing_else_does() {
+    let site = Site::new();
+    let rules =
+        |n: u64| policy::Rules { spread: Some(std::time::Duration::from_secs(n)), ..Default::default() };
+    let at = |hours: i64| now() + TimeDelta::hours(hours);
+    let change = |n: u64, hours: i64| {
+        site.edit(|job, _| job.spread = Some(std::time::Duration::from_secs(n)));
+        site.folder().write_policy("all", &rules(n)).unwrap();
+        site.machines(0..n as usize);
+        let how = |how: &mut How<'_>| (how.now, how.expect) = (at(hours), Expect::Changes(99));
+        site.publish_as(how).unwrap().removed
+    };
+    assert_eq!(change(40, 0), 0);
+    for own in ["jobs/notes.txt", "jobs/BP0000AA.1.toml.bak", "members/LIST.old", "jobs/BP0000ZZ.old.toml"] {
+        fs::write(site.share().join(own), "mine").unwrap();
+    }
+    assert_eq!(change(41, 1), 0, "they are no longer named from now on");
+    let before = site.files();
+    assert_eq!(change(42, 48), 0, "not two days yet");
+    assert_eq!(change(43, 49), 4, "job, policy, LIST and all of the first");
+    let after = site.files();
+    let gone: Vec<&String> = before.keys().filter(|path| !after.contains_key(*path)).collect();
+    assert_eq!(gone, ["jobs/BP0000AA.1.toml", "members/LIST.1", "members/all.1", "policy/all.1.toml"]);
+    assert_eq!(site.seen(), 4);
+    // The policy goes; its name is not given twice, and so its last revision stays.
+    site.folder().write_policy("all", &policy::Rules::default()).unwrap();
+    site.publish_as(|how| how.now = at(50)).unwrap();
+    assert_eq!(change(44, 200), 8, "revisions 2 and 3 of each");
+    assert!(site.files().contains_key("policy/all.5.toml"), "{:?}", site.files().keys());
+    assert_eq!(site.seen(), 6);
+}
