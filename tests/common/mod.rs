@@ -9,6 +9,8 @@ pub mod hanging;
 pub mod logind;
 pub mod pty;
 #[cfg(unix)]
+pub mod smb;
+#[cfg(unix)]
 pub mod sshd;
 
 use serde_json::Value;

@@ -41,5 +41,6 @@ mod share;
 mod signed;
 mod simulate;
 mod small;
+mod smb;
 mod starved;
 mod supervisor;

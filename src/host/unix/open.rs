@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::time::Duration;
 
 pub const NAMES_WITHOUT_CASE: bool = false;
 
@@ -84,7 +85,7 @@ impl Folder {
     }
 
     pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        match rustix::fs::renameat_with(&self.0, from, &self.0, to, RenameFlags::NOREPLACE) {
+        match let_go(|| rustix::fs::renameat_with(&self.0, from, &self.0, to, RenameFlags::NOREPLACE)) {
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
             other => return Ok(other?),
         }
@@ -92,7 +93,7 @@ impl Folder {
         if self.holds(to)? {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        Ok(rustix::fs::renameat(&self.0, from, &self.0, to)?)
+        Ok(let_go(|| rustix::fs::renameat(&self.0, from, &self.0, to))?)
     }
 
     pub fn holds(&self, name: &str) -> io::Result<bool> {
@@ -116,12 +117,13 @@ impl Folder {
 
     pub fn replace(&self, name: &str, temporary: &str, bytes: &[u8]) -> io::Result<()> {
         let mut file = self.new_file(temporary)?;
-        let done = file
-            .write_all(bytes)
-            .and_then(|()| file.sync_all())
-            .and_then(|()| Ok(rustix::fs::renameat(&self.0, temporary, &self.0, name)?));
+        let done = file.write_all(bytes).and_then(|()| file.sync_all());
+        // A file that is open keeps its name on SMB.
+        drop(file);
+        let done =
+            done.and_then(|()| Ok(let_go(|| rustix::fs::renameat(&self.0, temporary, &self.0, name))?));
         if done.is_err() {
-            let _ = rustix::fs::unlinkat(&self.0, temporary, AtFlags::empty());
+            let _ = let_go(|| rustix::fs::unlinkat(&self.0, temporary, AtFlags::empty()));
         }
         done?;
         self.sync()
@@ -300,6 +302,21 @@ pub fn make_plain(file: &File) -> io::Result<()> {
 
 pub fn make_private(path: &Path) -> io::Result<()> {
     std::fs::set_permissions(path, Permissions::from_mode(0o700))
+}
+
+/// Does something to a name whose file was closed a moment ago. FUSE tells its file system of that after the call, and until
+/// then one over SMB keeps the name.
+fn let_go(mut act: impl FnMut() -> rustix::io::Result<()>) -> rustix::io::Result<()> {
+    let mut pause = Duration::from_millis(5);
+    loop {
+        match act() {
+            Err(Errno::BUSY | Errno::TXTBSY) if pause < Duration::from_millis(500) => {
+                std::thread::sleep(pause);
+                pause *= 2;
+            }
+            other => return other,
+        }
+    }
 }
 
 #[cfg(test)]

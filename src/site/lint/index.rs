@@ -66,7 +66,9 @@ fn whole(
         found.block(fault.item, fault.message, fault.remedy);
     }
     let offered = jobs.iter().filter(|(_, state)| *state != JobState::Cancelled);
-    release::all(root, offered.map(|(job, _)| job), lists.newest(), asked, found);
+    // What is signed needs no owners and modes: anybody may write there.
+    let releases = Asked { modes: asked.modes && lists.newest().is_none(), ..*asked };
+    release::all(root, offered.map(|(job, _)| job), lists.newest(), &releases, found);
     if let Some(members) = &members {
         let active = jobs.iter().filter(|(_, state)| *state == JobState::Active);
         targets(active.map(|(job, state)| (job, *state)), members, found);

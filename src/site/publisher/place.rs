@@ -127,30 +127,23 @@ impl Share {
         fault::point()?;
         let opened = self.make(folders)?;
         let folder = opened.as_ref().unwrap_or(&self.root);
-        let done = folder.replace(name, bytes).map_err(|e| words(&e));
-        done.map_err(|why| self.failed("written", folders, name, &why))?;
+        let done = patiently(folder, name, bytes);
+        done.map_err(|e| self.failed("written", folders, name, &words(&e)))?;
         self.check(folder, folders, name, bytes)?;
         self.wrote(folders, name, bytes.len() as u64);
         fault::point()
     }
 
     /// The same of the file that commits a publication: where its name cannot be given to a new file for half a minute, it is
-    /// written where it stands, its end last, so that no part of it can be taken for the whole.
+    /// written where it stands, from its beginning to its end, so that no part of it can be taken for the whole.
     ///
     /// # Errors
     /// As [`Share::write`].
     pub fn commit(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         fault::point()?;
-        let (start, mut pause) = (Instant::now(), Duration::from_millis(50));
-        let done = loop {
-            match self.root.replace(name, bytes) {
-                Err(e) if is_held(&e) && start.elapsed() < PATIENCE => {
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(Duration::from_secs(2));
-                }
-                Err(e) if is_held(&e) => break self.root.overwrite(name, bytes),
-                other => break other,
-            }
+        let done = match patiently(&self.root, name, bytes) {
+            Err(e) if is_held(&e) => self.root.overwrite(name, bytes),
+            other => other,
         };
         done.map_err(|e| self.failed("written", &[], name, &words(&e)))?;
         self.check(&self.root, &[], name, bytes)?;
@@ -253,6 +246,20 @@ impl Share {
         let message = format!("{} cannot be {verb}: {why}", path.join(name).display());
         let remedy = "Mend that and run pcm site publish again: it completes what was begun; machines see all of it or nothing";
         Failure::new(Exit::Share, "not-written", message, remedy)
+    }
+}
+
+/// Replaces a file. While somebody has the old one open, SMB does not give its name away.
+fn patiently(folder: &Folder, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let (start, mut pause) = (Instant::now(), Duration::from_millis(50));
+    loop {
+        match folder.replace(name, bytes) {
+            Err(e) if is_held(&e) && start.elapsed() < PATIENCE && folder.holds(name).unwrap_or(true) => {
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_secs(2));
+            }
+            other => return other,
+        }
     }
 }
 
