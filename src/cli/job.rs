@@ -13,8 +13,9 @@ use crate::fields::parse_duration;
 use crate::site::expression::Expression;
 use crate::site::folder::edit::Edit;
 use crate::site::folder::{Folder, Source, ids, malformed};
-use crate::site::ids::{JobId, RequestId};
+use crate::site::ids::{JobId, MachineId, RequestId};
 use crate::site::index::JobState;
+use crate::site::index::audience::is_for;
 use crate::site::index::job::{Job, Phase, Times, Word};
 use crate::site::index::render::job_source;
 use crate::site::index::target::{self, MAX_TARGETS, Target};
@@ -145,6 +146,10 @@ fn send(app: &App, args: &SendArgs) -> Result<Exit> {
         }
         _ => job,
     };
+    if word.is_canary() {
+        let first = count(word.canary.len(), "machine");
+        notes.push(format!("It is for {first} alone until pcm job advance lets it reach others (--canary)."));
+    }
     let what = format!("job send {}", job.job_id);
     let edit = Edit::job(&job, word.clone());
     let published = folder::edit(app, &folder, &args.then, what, &edit, Some(&source))?;
@@ -275,16 +280,44 @@ fn job(
     let shown = folder.job_path(job.job_id).display().to_string();
     index::job::parse_source(text.as_bytes(), job.job_id, &job.site_id, &shown, &programs)
         .map_err(|problems| contradiction(&problems).unwrap_or_else(|| malformed(&problems)))?;
-    if let Some(first) = job.phases.first() {
+    let before = args.again.and_then(|id| source.jobs.get(&id)).map(|(_, word)| word.clone());
+    let Word { limits, canary, percent, .. } =
+        before.map_or_else(Word::default, |before| Word { percent: target::WHOLE, ..before });
+    let canary = if args.canary.is_empty() { canary } else { args.canary.clone() };
+    first(&canary, &job, source)?;
+    let percent = match job.phases.first() {
+        _ if !canary.is_empty() => 0,
+        first => first.map_or(percent, |phase| phase.percent),
+    };
+    if percent > 0 && !job.phases.is_empty() {
         notes.push(format!(
             "It begins with {} % of them; more follow only by pcm job advance {}.",
-            target::percent(first.percent),
+            target::percent(percent),
             job.job_id
         ));
     }
-    let whole = Word::default();
-    let percent = job.phases.first().map_or(whole.percent, |phase| phase.percent);
-    Ok((job, Word { reached: Some(app.now), percent, ..whole }))
+    Ok((job, Word { reached: Some(app.now), percent, canary, limits, ..Word::default() }))
+}
+
+/// The machines that come first are some of those that it is for.
+fn first(canary: &[MachineId], job: &Job, source: &Source) -> Result<()> {
+    let is_meant = |id: &&MachineId| {
+        let member = source.machines.get(id).map(|machine| machine.member());
+        member.is_some_and(|member| {
+            is_for(&job.targets, &job.exclude, job.condition.as_ref(), &member) != Some(false)
+        })
+    };
+    if let Some(other) = canary.iter().find(|id| !is_meant(id)) {
+        let message = format!("nothing was sent: {other} of --canary is none of the machines that it is for");
+        return Err(Failure::new(Exit::Refused, "no-targets", message, "Correct --canary or --to"));
+    }
+    match canary.len() {
+        n if n > MAX_TARGETS => Err(usage(
+            format!("--canary has more than {MAX_TARGETS} machines"),
+            "Name a few, and let phases follow",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Times that were named and cannot all hold.

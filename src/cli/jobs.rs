@@ -167,6 +167,8 @@ pub fn show(app: &App, id: JobId, named: &FolderArgs) -> Result<Exit> {
         mandatory_after: job.times.mandatory.map(shown_when),
         expire_after: job.times.expire.map(shown_when),
         spread: job.spread.map(text::duration),
+        phases: job.phases.iter().map(ToString::to_string).collect(),
+        canary: word.canary.iter().map(ToString::to_string).collect(),
         file: folder.job_path(id).display().to_string().into(),
     };
     app.out.view(&doc, || show_page(app, &doc))?;
@@ -190,6 +192,9 @@ struct ShowDoc {
     mandatory_after: Option<String>,
     expire_after: Option<String>,
     spread: Option<String>,
+    phases: Vec<String>,
+    /// They come first.
+    canary: Vec<String>,
     file: SafeText,
 }
 
@@ -217,7 +222,13 @@ fn show_page(app: &App, doc: &ShowDoc) -> Page {
     row("machines", format!("{} ({})", job.targets, doc.to.join(", ")));
     row("but not", doc.exclude.join(", "));
     row("where", doc.condition.as_ref().map_or_else(String::new, ToString::to_string));
-    row("reached", format!("{} %", target::percent((job.percent * 100.0).round() as u32)));
+    let reached = match job.percent {
+        0.0 if !doc.canary.is_empty() => "the machines that come first".to_owned(),
+        percent => format!("{} %", target::percent((percent * 100.0).round() as u32)),
+    };
+    row("reached", reached);
+    row("first", doc.canary.join(", "));
+    row("phases", doc.phases.join(", "));
     row("offer after", doc.offer_after.clone().unwrap_or_default());
     row("mandatory after", doc.mandatory_after.clone().unwrap_or_else(|| "never".into()));
     row("expire after", doc.expire_after.clone().unwrap_or_else(|| "never".into()));

@@ -258,3 +258,53 @@ fn a_site_that_signs_counts_reports_without_a_signature_only_where_it_says_so() 
     assert_eq!((exit, &counted["unsigned_reports"]), (Some(10), &true.into()), "{counted}");
     assert_eq!(counted["job"]["reason"], "halted: 100 % of 4 failed, limit 5 %");
 }
+
+#[test]
+fn a_few_machines_come_first_and_the_others_by_the_next_revision() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    let list: String = (0..40).map(|n| format!("{},node-{n},lab\n", id(n))).collect();
+    fs::write(dir.join("site/machines.csv"), format!("BP004000\n{list}")).unwrap();
+    site(dir, &["site", "publish"]);
+    let send =
+        ["job", "send", "--package", "BP00000A", "--to", "@lab", "--mandatory", "2h", "--phases", "50%,100%"];
+    assert_eq!(
+        super::keys::refused(dir, &[&send[..], &["--canary", "BP050001,BP004000"], &IN].concat()),
+        "no-targets"
+    );
+    let sent = site(dir, &[&send[..], &["--canary", "BP050001,BP050002"]].concat());
+    assert_eq!((sent["targets"].as_u64(), &sent["request_id"]), (Some(40), &"BP0000Z".into()));
+    let published = |revision: u64| {
+        fs::read_to_string(dir.join(format!("site/share/jobs/BP0000AB.{revision}.toml"))).unwrap()
+    };
+    let index = || fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+    assert!(published(1).contains("targets = [\"BP050001\", \"BP050002\"]"), "{}", published(1));
+    assert!(index().contains("percent = 100\n"), "{}", index());
+    // The others do not count, whatever they say.
+    for n in 3..40 {
+        report(dir, n, 2, "failed");
+    }
+    let (exit, silent) = advance(dir, &["--dry-run"]);
+    assert_eq!((exit, numbers(&silent["job"])), (Some(0), [0, 0, 2, 2]));
+    let phases = silent["job"]["phases"].as_array().unwrap();
+    let shares: Vec<f64> = phases.iter().map(|phase| phase["percent"].as_f64().unwrap()).collect();
+    assert_eq!((shares, &phases[0]["machines"]), (vec![0.0, 50.0, 100.0], &2.into()));
+    report(dir, 1, 2, "succeeded");
+    let (_, one) = advance(dir, &[]);
+    assert_eq!(one["job"]["gate"]["answer"], "undecided");
+    report(dir, 2, 2, "succeeded");
+    let (exit, seen) = advance(dir, &[]);
+    assert_eq!(
+        (exit, &seen["job"]["gate"]["answer"], &seen["job"]["percent"]),
+        (Some(0), &"as seen".into(), &50.0.into())
+    );
+    assert!(
+        published(2).contains("targets = [\"@lab\"]") && published(2).contains("request_id = \"BP0000Z\"")
+    );
+    assert!(index().contains("percent = 50\n"), "{}", index());
+    // Sent again, they come first again.
+    let again = site(dir, &["job", "send", "--again", "BP0000AB"]);
+    assert_eq!(again["request_id"], "BP00010");
+    assert!(published(3).contains("targets = [\"BP050001\", \"BP050002\"]"), "{}", published(3));
+}

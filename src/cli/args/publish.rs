@@ -188,9 +188,12 @@ pub struct SendArgs {
     /// It does not start any more from this time on (default: never)
     #[arg(long, value_name = "T")]
     pub expire: Option<String>,
-    /// Reach only this share of the machines first, then more by `pcm job advance`: 5%,50%,100%
-    #[arg(long, value_name = "P%,...", value_delimiter = ',')]
+    /// Reach only this share of the machines first, then more by `pcm job advance`: 5%,50%+1d,100%+1d
+    #[arg(long, value_name = "P%[+D],...", value_delimiter = ',')]
     pub phases: Vec<String>,
+    /// Reach these machines first, and no others until `pcm job advance` goes on
+    #[arg(long, value_name = "SMSID,...", value_delimiter = ',')]
+    pub canary: Vec<MachineId>,
     /// Spread the starts over this time (default: 1h for more than 100 machines)
     #[arg(long, value_name = "D")]
     pub spread: Option<String>,
