@@ -33,6 +33,7 @@ mod service;
 mod setup;
 mod sign;
 mod simulate;
+mod site_status;
 mod standing;
 mod start;
 mod table;

@@ -48,6 +48,7 @@ const VERBS: &[(&str, &[&str], Means)] = &[
     ("init", &[], Acts),
     ("site init", &["new", "--hand-made", "--site", "BP0"], Neither),
     ("site publish", &[], Neither),
+    ("site status", &[], Neither),
     ("site freeze", &["--until", "2h", "--reason", "x"], Neither),
     ("site unfreeze", &[], Neither),
     ("site machine add", &["BP004000"], Neither),

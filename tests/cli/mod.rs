@@ -22,6 +22,8 @@ mod rollout;
 #[cfg(unix)]
 mod site;
 #[cfg(unix)]
+mod site_status;
+#[cfg(unix)]
 mod twins;
 
 use std::path::Path;

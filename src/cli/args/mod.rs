@@ -269,6 +269,7 @@ impl Verb {
                 what:
                     SiteVerb::Verify { .. }
                     | SiteVerb::Publish(_)
+                    | SiteVerb::Status { .. }
                     | SiteVerb::Freeze { .. }
                     | SiteVerb::Unfreeze { .. }
                     | SiteVerb::Machine { .. },

@@ -36,6 +36,13 @@ pub enum SiteVerb {
     },
     /// Publish the site folder on its share; machines see all of it or nothing
     Publish(PublishArgs),
+    /// The site at a glance: what is published, how long it counts, and what somebody has to look at; exit status 10 where
+    /// something is
+    Status {
+        /// Which site folder.
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
     /// No automatic runs on any machine of the site until a time
     Freeze {
         /// Until when: "Mon 06:00", 2027-01-04T00:00:00Z, 12h

@@ -9,13 +9,14 @@ use crate::host::facts;
 use crate::site::index;
 use crate::text::SafeText;
 use chrono::TimeDelta;
+use std::path::Path;
 
 /// Its name on the share.
 pub const PUBLISHING: &str = "PCM.PUBLISHING";
 /// How far the clocks of the publisher and of the share may be apart.
 const CLOCKS: TimeDelta = TimeDelta::minutes(5);
 /// The largest note that is read.
-const MAX_NOTE: u64 = 4096;
+pub(super) const MAX_NOTE: u64 = 4096;
 
 /// The note on the share that somebody publishes.
 pub(super) struct AtWork;
@@ -32,7 +33,7 @@ impl AtWork {
         seen: Option<&[u8]>,
     ) -> Result<Option<Self>> {
         fault::before_note();
-        let ours = ours(publication);
+        let ours = ours(&publication.folder.dir);
         let note = format!(
             "{} since {} at {ours}\n",
             publication.how.who,
@@ -98,9 +99,8 @@ impl AtWork {
 }
 
 /// This folder on this machine, whichever way leads there.
-fn ours(publication: &Publication<'_>) -> String {
-    let dir = &publication.folder.dir;
-    let dir = dir.canonicalize().unwrap_or_else(|_| dir.clone());
+pub(super) fn ours(dir: &Path) -> String {
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     format!("{}:{}", facts::host_name(), dir.display())
 }
 
@@ -112,7 +112,7 @@ fn standing(publication: &Publication<'_>, share: &Share) -> Result<Option<SafeT
     }
     let who = share.read_any(&[], PUBLISHING, MAX_NOTE)?.unwrap_or_default();
     let who = SafeText::from_bytes(who.trim_ascii());
-    let dead = who.as_str().ends_with(&format!(" at {}", ours(publication)));
+    let dead = who.as_str().ends_with(&format!(" at {}", ours(&publication.folder.dir)));
     let who = if who.is_empty() { "somebody".into() } else { who };
     Ok((!dead).then_some(who))
 }

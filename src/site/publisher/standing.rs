@@ -3,11 +3,12 @@
 use super::begun::{self, Before};
 use super::place::Share;
 use super::record::Since;
-use super::{How, Publication};
+use super::{How, Publication, at_work};
 use crate::error::Result;
 use crate::site::folder::{Folder, Source};
 use crate::site::ids::JobId;
 use crate::site::index::{self, Index};
+use crate::text::SafeText;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -47,6 +48,29 @@ pub fn standing(folder: &Folder, how: &How<'_>) -> Result<Option<Standing>> {
         index: before.previous.index,
         machines: before.machines,
         begun: before.begun,
+    }))
+}
+
+/// What the share says of who publishes on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Who it is, since when and where.
+    pub who: SafeText,
+    /// It publishes from this folder, on this machine.
+    pub ours: bool,
+}
+
+/// Who publishes on the share of a folder, by the note that it leaves there.
+///
+/// # Errors
+/// The share cannot be read.
+pub fn note(folder: &Folder) -> Result<Option<Note>> {
+    let share = Share::open(&folder.share())?;
+    let note = share.read(&[], at_work::PUBLISHING, at_work::MAX_NOTE)?;
+    Ok(note.map(|note| {
+        let who = SafeText::from_bytes(note.trim_ascii());
+        let ours = who.as_str().ends_with(&format!(" at {}", at_work::ours(&folder.dir)));
+        Note { who, ours }
     }))
 }
 

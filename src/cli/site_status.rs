@@ -1,0 +1,349 @@
+//! `pcm site status`: what is published from a site folder, and what somebody has to look at.
+
+use super::args::FolderArgs;
+use super::page::Page;
+use super::table::{Table, fixed, words};
+use super::view::count;
+use super::{App, folder, lint, standing};
+use crate::clock::Wall;
+use crate::error::{Exit, Failure, Result};
+use crate::host::lock;
+use crate::site::folder::{Folder, LOCK, Source};
+use crate::site::ids::{JobId, SiteCode};
+use crate::site::index::JobState;
+use crate::site::publisher::standing::{Note, Standing, note};
+use crate::site::publisher::{Expect, Published};
+use crate::site::signed::list::TrustList;
+use crate::site::signed::signers::Role;
+use crate::text::SafeText;
+use chrono::TimeDelta;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A key that ends so soon is a problem.
+const KEY_ENDS: TimeDelta = TimeDelta::days(30);
+
+/// `site status --json`
+#[derive(Debug, Serialize)]
+struct StatusDoc {
+    dir: SafeText,
+    site: SiteCode,
+    site_id: SafeText,
+    share: SafeText,
+    /// None: nothing is published yet, or that cannot be known.
+    published: Option<PublishedDoc>,
+    /// What the folder says and is not published; None: that cannot be known.
+    unpublished: Option<UnpublishedDoc>,
+    machines: usize,
+    jobs: BTreeMap<&'static str, usize>,
+    /// Suspended by the gate of `pcm job advance`.
+    halted: Vec<HaltedDoc>,
+    /// Those that end within 30 days, or have ended.
+    keys: Vec<KeyDoc>,
+    /// Who publishes now.
+    publishing: Option<SafeText>,
+    problems: Vec<ProblemDoc>,
+}
+
+/// What is published.
+#[derive(Debug, Serialize)]
+struct PublishedDoc {
+    epoch: u64,
+    serial: u64,
+    issued: Wall,
+    valid_until: Option<Wall>,
+    /// How much of its time is left, in percent.
+    left_percent: Option<i64>,
+    jobs: usize,
+    machines: usize,
+}
+
+/// What is not published yet.
+#[derive(Debug, Serialize)]
+struct UnpublishedDoc {
+    jobs: Vec<JobId>,
+    policies: usize,
+    members: usize,
+    trust: bool,
+}
+
+impl UnpublishedDoc {
+    fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.policies == 0 && self.members == 0 && !self.trust
+    }
+}
+
+/// A job that was halted.
+#[derive(Debug, Serialize)]
+struct HaltedDoc {
+    job_id: JobId,
+    reason: SafeText,
+}
+
+/// A key that ends.
+#[derive(Debug, Serialize)]
+struct KeyDoc {
+    principal: SafeText,
+    role: Role,
+    fingerprint: SafeText,
+    valid_before: Wall,
+}
+
+/// What somebody has to look at.
+#[derive(Debug, Serialize)]
+struct ProblemDoc {
+    code: SafeText,
+    message: SafeText,
+    remedy: SafeText,
+}
+
+impl ProblemDoc {
+    fn new(code: &str, message: impl AsRef<str>, remedy: impl AsRef<str>) -> Self {
+        Self {
+            code: code.into(),
+            message: SafeText::new(message.as_ref()),
+            remedy: SafeText::new(remedy.as_ref()),
+        }
+    }
+}
+
+impl From<Failure> for ProblemDoc {
+    fn from(failure: Failure) -> Self {
+        Self::new(&failure.code, failure.message.as_str(), failure.remedy.as_str())
+    }
+}
+
+/// `pcm site status`
+pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
+    let folder = folder::open(app, named)?;
+    let mut problems = Vec::new();
+    let mut kept = |failure: Failure| problems.push(ProblemDoc::from(failure));
+    let source = folder.read(&lint::programs(app)).map_err(&mut kept).ok();
+    let list = folder.trust_list().map_err(&mut kept).ok().flatten();
+    let standing = standing::of(app, &folder).map_err(&mut kept).ok().flatten();
+    let unpublished = match (&source, &standing) {
+        (Some(source), Some(standing)) => unpublished(app, &folder, source, standing).map_err(kept).ok(),
+        _ => None,
+    };
+    let jobs = source.as_ref().map(|source| &source.jobs).into_iter().flat_map(BTreeMap::values);
+    let mut by_state: BTreeMap<&'static str, usize> =
+        JobState::ALL.iter().map(|state| (state.as_str(), 0)).collect();
+    let mut halted = Vec::new();
+    for (job, word) in jobs {
+        *by_state.entry(word.state.as_str()).or_default() += 1;
+        let reason = word.reason.as_ref().filter(|reason| reason.as_str().starts_with("halted: "));
+        if let (JobState::Suspended, Some(reason)) = (word.state, reason) {
+            halted.push(HaltedDoc { job_id: job.job_id, reason: reason.clone() });
+        }
+    }
+    let keys = list.as_ref().map(|list| ending(list, app.now)).unwrap_or_default();
+    let publishing = lock::is_held(&folder.dir.join(LOCK)).then(|| {
+        let by = lock::holder(&folder.dir.join(LOCK));
+        by.map_or_else(|| "somebody".into(), |holder| SafeText::new(&holder.to_string()))
+    });
+    let mut doc = StatusDoc {
+        dir: SafeText::new(&folder.dir.display().to_string()),
+        site: folder.settings.site,
+        site_id: folder.settings.site_id.as_str().into(),
+        share: SafeText::new(&folder.share().display().to_string()),
+        published: standing.as_ref().map(|standing| published(standing, app.now)),
+        unpublished,
+        machines: source.as_ref().map_or(0, |source| source.machines.len()),
+        jobs: by_state,
+        halted,
+        keys,
+        publishing,
+        problems,
+    };
+    let note = note(&folder).unwrap_or(None).filter(|_| doc.publishing.is_none());
+    let mut more = findings(app, &doc, standing.as_ref(), note);
+    doc.problems.append(&mut more);
+    app.out.view(&doc, || page(app, &doc))?;
+    Ok(if doc.problems.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+fn published(standing: &Standing, now: Wall) -> PublishedDoc {
+    let index = &standing.index;
+    let left = index.valid_until.map(|until| {
+        let whole = (until - index.issued).num_seconds().max(1);
+        ((until - now).num_seconds() * 100 / whole).max(0)
+    });
+    PublishedDoc {
+        epoch: index.epoch,
+        serial: index.serial,
+        issued: index.issued,
+        valid_until: index.valid_until,
+        left_percent: left,
+        jobs: index.jobs.len(),
+        machines: standing.machines,
+    }
+}
+
+/// What the next publication would change, but for its time.
+fn unpublished(app: &App, folder: &Folder, source: &Source, standing: &Standing) -> Result<UnpublishedDoc> {
+    let would = folder::run(
+        app,
+        folder,
+        folder::Wishes {
+            key: None,
+            serial: None,
+            // Whatever it is: it is only looked at.
+            expect: Expect::Changes(usize::MAX),
+            break_lock: false,
+            thorough: false,
+            what: String::new(),
+            source: folder::Says::Would(source),
+        },
+    )?;
+    let Published { jobs, withdrawn, policies, parts, index, .. } = would;
+    Ok(UnpublishedDoc {
+        jobs: jobs.into_iter().chain(withdrawn).collect(),
+        policies,
+        members: parts,
+        trust: index.epoch != standing.index.epoch,
+    })
+}
+
+fn ending(list: &TrustList, now: Wall) -> Vec<KeyDoc> {
+    let signers = list.signers.iter().filter(|signer| !list.revoked.contains(&signer.key));
+    let keys = signers.filter_map(|signer| {
+        let valid_before = signer.before.filter(|before| *before <= now + KEY_ENDS)?;
+        Some(KeyDoc {
+            principal: SafeText::new(&signer.principal),
+            role: signer.role,
+            fingerprint: signer.key.fingerprint().into(),
+            valid_before,
+        })
+    });
+    keys.collect()
+}
+
+fn findings(app: &App, doc: &StatusDoc, standing: Option<&Standing>, note: Option<Note>) -> Vec<ProblemDoc> {
+    let (look, mut found) = (app.look(), Vec::new());
+    let pcm = &app.setup.pcm;
+    let mut add = |code: &str, message: String, remedy: String| {
+        found.push(ProblemDoc::new(code, message, remedy));
+    };
+    match standing {
+        None if doc.problems.is_empty() => {
+            add("not-published", "nothing is published yet".into(), format!("{pcm} site publish"));
+        }
+        Some(standing) if standing.begun && doc.publishing.is_none() => add(
+            "not-completed",
+            format!(
+                "publication {} was begun and not ended, or the share holds an older one",
+                standing.index.serial
+            ),
+            format!("{pcm} site publish completes it"),
+        ),
+        Some(_) | None => {}
+    }
+    if let Some((until, left)) = doc.published.as_ref().and_then(|p| p.valid_until.zip(p.left_percent)) {
+        let at = look.time_and_distance(until);
+        let remedy = format!("Renew it: {pcm} site publish; a timer does so by itself");
+        if until <= app.now {
+            add(
+                "validity-over",
+                format!("what is published counted until {at}, so nothing of it starts"),
+                remedy,
+            );
+        } else if left * 3 < 100 {
+            add("validity-left", format!("what is published counts only until {at}"), remedy);
+        }
+    }
+    if let Some(unpublished) = doc.unpublished.as_ref().filter(|unpublished| !unpublished.is_empty()) {
+        add(
+            "unpublished",
+            format!("the folder says what is not published: {}", unpublished_words(unpublished)),
+            format!("{pcm} site publish --dry-run says what it would do"),
+        );
+    }
+    if let Some(note) = note {
+        let remedy = match note.ours {
+            true => format!("It died: {pcm} site publish takes its place"),
+            false => format!("Wait for its end; if it died: {pcm} site publish --break-lock"),
+        };
+        add("publishing", format!("{} is at work on the share", note.who), remedy);
+    }
+    for halted in &doc.halted {
+        let remedy =
+            format!("Look at those that failed, then {pcm} job resume {0} or job cancel {0}", halted.job_id);
+        add("halted", format!("{}: {}", halted.job_id, halted.reason), remedy);
+    }
+    for key in &doc.keys {
+        let ends = if key.valid_before <= app.now { "ended" } else { "ends" };
+        let at = look.time_and_distance(key.valid_before);
+        let message = format!("the {} key of {} {ends} at {at}", key.role, key.principal);
+        add("keys-expiring", message, "Trust its successor: pcm key trust".into());
+    }
+    found
+}
+
+fn unpublished_words(doc: &UnpublishedDoc) -> String {
+    let mut parts = Vec::new();
+    match doc.jobs.as_slice() {
+        [] => {}
+        [one] => parts.push(format!("job {one}")),
+        many => parts.push(count(many.len(), "job")),
+    }
+    if doc.policies > 0 {
+        parts.push(count(doc.policies, "policy file"));
+    }
+    if doc.members > 0 {
+        parts.push("the list of machines".to_owned());
+    }
+    if doc.trust {
+        parts.push("the trust list".to_owned());
+    }
+    parts.join(", ")
+}
+
+fn page(app: &App, doc: &StatusDoc) -> Page {
+    let look = app.look();
+    let mut page = Page::new(app.out.width);
+    page.line(format!("Site {} ({}) in {}", doc.site, doc.site_id, doc.dir));
+    let mut table = Table::new(2, &[fixed(""), words("", 30)]);
+    let mut row = |name: &str, value: String| {
+        table.row(super::page::Tone::Plain, [name.to_owned(), value]);
+    };
+    row("share", doc.share.to_string());
+    match &doc.published {
+        None => row("published", "-".into()),
+        Some(published) => {
+            let number = match published.epoch {
+                0 => published.serial.to_string(),
+                epoch => format!("{} of trust list {epoch}", published.serial),
+            };
+            row("published", format!("{number}, {}", look.time_and_distance(published.issued)));
+            row(
+                "counts until",
+                match (published.valid_until, published.left_percent) {
+                    (Some(until), Some(left)) => {
+                        format!("{}, {left} % of its time is left", look.time_and_distance(until))
+                    }
+                    _ => "not signed: for machines in mode permissions, without an end".into(),
+                },
+            );
+        }
+    }
+    let unpublished = match &doc.unpublished {
+        None => "not known".into(),
+        Some(none) if none.is_empty() => "nothing".into(),
+        Some(some) => unpublished_words(some),
+    };
+    row("not published", unpublished);
+    row("machines", doc.machines.to_string());
+    let states: Vec<String> = doc.jobs.iter().map(|(state, n)| format!("{n} {state}")).collect();
+    row("jobs", states.join(", "));
+    if let Some(by) = &doc.publishing {
+        row("publishing", by.to_string());
+    }
+    page.table(&table);
+    if doc.problems.is_empty() {
+        page.blank().line("All is well.");
+    }
+    for problem in &doc.problems {
+        page.blank().item("! ", format!("{}. {} [{}]", problem.message, problem.remedy, problem.code));
+    }
+    page
+}

@@ -1,0 +1,121 @@
+//! `pcm site status`: what is published, and what somebody has to look at.
+
+use super::keys::{json, refused, ssh_keygen};
+use super::{pcm, text};
+use crate::common::{now, seconds, stamp};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+const IN: [&str; 2] = ["--folder", "site"];
+
+fn site(dir: &Path, args: &[&str]) -> Value {
+    json(dir, &[args, &IN].concat())
+}
+
+/// The document, and the codes of its problems, which are what its exit status says.
+fn status(dir: &Path) -> (Value, Vec<String>) {
+    let done = pcm(dir, &[&["site", "status", "--json"][..], &IN].concat());
+    let doc: Value =
+        serde_json::from_slice(&done.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&done.stderr)));
+    let problems = doc["problems"].as_array().unwrap();
+    let codes: Vec<String> = problems.iter().map(|p| p["code"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(done.status.code(), Some(if codes.is_empty() { 0 } else { 10 }), "{doc}");
+    (doc, codes)
+}
+
+#[test]
+fn what_is_published_and_what_is_not_is_seen_at_a_glance() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    assert_eq!(refused(dir, &["site", "status", "--folder", "site"]), "no-site-folder");
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    let (new, codes) = status(dir);
+    assert_eq!((codes, &new["published"]), (vec!["not-published".to_owned()], &Value::Null));
+    site(dir, &["site", "publish"]);
+    let (well, codes) = status(dir);
+    assert_eq!((codes, &well["published"]["serial"], &well["machines"]), (Vec::new(), &1.into(), &1.into()));
+    assert_eq!(well["jobs"], serde_json::json!({"active": 1, "suspended": 0, "cancelled": 0}));
+    let human = text(&pcm(dir, &[&["site", "status"][..], &IN].concat()).stdout);
+    assert!(human.contains("All is well") && human.contains("not signed"), "{human}");
+
+    // What is edited and not published, of each kind; it stays as it is.
+    site(dir, &["job", "suspend", "BP0000AA", "--reason", "a look first", "--no-publish"]);
+    site(dir, &["site", "machine", "add", "BP004001", "--no-publish"]);
+    site(dir, &["site", "freeze", "--until", "12h", "--reason", "x", "--no-publish"]);
+    let (edited, codes) = status(dir);
+    assert_eq!(codes, ["unpublished"]);
+    let unpublished = serde_json::json!({"jobs": ["BP0000AA"], "policies": 1, "members": 2, "trust": false});
+    assert_eq!(edited["unpublished"], unpublished);
+    assert_eq!(status(dir).0["published"]["serial"], 1, "looking publishes nothing");
+    site(dir, &["site", "publish"]);
+
+    // A publisher that died here, and one that is at work elsewhere.
+    let note = dir.join("site/share/PCM.PUBLISHING");
+    fs::write(&note, "anna@other since 2026-11-29T12:00:00Z at other:/srv/site\n").unwrap();
+    let (elsewhere, codes) = status(dir);
+    assert_eq!(codes, ["publishing"]);
+    assert!(elsewhere["problems"][0]["remedy"].as_str().unwrap().contains("--break-lock"), "{elsewhere}");
+    fs::remove_file(&note).unwrap();
+
+    // A job that the gate halted.
+    let path = dir.join("site/jobs/BP0000AA.toml");
+    let job =
+        fs::read_to_string(&path).unwrap().replace("a look first", "halted: 9 % of 400 failed, limit 5 %");
+    fs::write(&path, job).unwrap();
+    site(dir, &["site", "publish"]);
+    let (halted, codes) = status(dir);
+    assert_eq!((codes, &halted["halted"][0]["job_id"]), (vec!["halted".to_owned()], &"BP0000AA".into()));
+
+    // A share of yesterday, and a folder that says nothing sensible.
+    fs::remove_file(dir.join("site/share/PCM.INDEX")).unwrap();
+    assert!(status(dir).1.contains(&"not-completed".to_owned()));
+    fs::write(&path, "job_id = 7\n").unwrap();
+    let (damaged, codes) = status(dir);
+    assert_eq!((codes[0].as_str(), &damaged["unpublished"]), ("malformed", &Value::Null));
+    fs::rename(dir.join("site/share"), dir.join("site/away")).unwrap();
+    assert!(status(dir).1.contains(&"share-missing".to_owned()));
+}
+
+#[test]
+fn what_ends_soon_is_said_before_it_has_ended() {
+    if ssh_keygen().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0"]);
+    fs::create_dir(dir.join("keys")).unwrap();
+    for (name, role) in [("root", "trust"), ("publish", "publish")] {
+        json(dir, &["key", "generate", &format!("keys/{name}")]);
+        let file = format!("keys/{name}.pub");
+        let trust = ["key", "trust", &file, "--role", role, "--principal", name, "--key", "keys/root"];
+        let until: &[&str] = if role == "publish" { &["--until", "20d"] } else { &[] };
+        site(dir, &[&trust[..], until].concat());
+    }
+    let toml = dir.join("site/site.toml");
+    let own = fs::read_to_string(&toml).unwrap();
+    fs::write(&toml, format!("{own}key = \"../keys/publish\"\n")).unwrap();
+    site(dir, &["site", "publish"]);
+    let (soon, codes) = status(dir);
+    assert_eq!((codes, &soon["keys"][0]["principal"]), (vec!["keys-expiring".to_owned()], &"publish".into()));
+    assert_eq!(soon["published"]["left_percent"].as_i64().map(|left| left >= 99), Some(true), "{soon}");
+
+    // Its clock goes on by itself in a real site; here what was published is made to have been issued long ago.
+    fs::write(&toml, format!("{own}key = \"../keys/publish\"\nvalid_for = \"1h\"\n")).unwrap();
+    let record = dir.join("site/publication.json");
+    let text = fs::read_to_string(&record).unwrap();
+    let (issued, until) = (now() - seconds(8_000), now() + seconds(1_000));
+    let edit = |text: &str, key: &str, at: &str| {
+        let (before, rest) = text.split_once(key).unwrap();
+        let rest = rest.split_once("\\n").unwrap().1;
+        format!("{before}{key}{at}\\n{rest}")
+    };
+    let text = edit(&edit(&text, "issued = ", &stamp(issued)), "valid_until = ", &stamp(until));
+    fs::write(&record, &text).unwrap();
+    fs::remove_file(dir.join("site/share/PCM.INDEX")).unwrap();
+    let (_, codes) = status(dir);
+    assert!(codes.contains(&"validity-left".to_owned()), "{codes:?}");
+    fs::write(&record, edit(&text, "valid_until = ", &stamp(now() - seconds(10)))).unwrap();
+    assert!(status(dir).1.contains(&"validity-over".to_owned()));
+}
