@@ -212,13 +212,12 @@ fn asked_of(
     }
     if facts.file.is_none() {
         return Err(unknown(
-            "there is no instruction file for this machine that could be read",
+            "nothing that is published for this machine could be read",
             "See `share` and `instructions` below",
         ));
     }
     if open.is_empty() {
-        findings
-            .push(pass(format!("nothing is still to run in the instruction file from {}", facts.file_from)));
+        findings.push(pass(format!("nothing of what is published is still to run, by {}", facts.file_from)));
         return Ok(());
     }
     ask(&open, findings);

@@ -330,7 +330,7 @@ pub fn rights_share(facts: &Facts) -> CheckItem {
                     ),
                 }
             }
-            _ => unknown("the share gave no instruction file to read", "See `share`"),
+            _ => unknown("the share gave nothing that is published to read", "See `share`"),
         },
     };
     item("rights-share", vec![finding])
