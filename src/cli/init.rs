@@ -193,6 +193,9 @@ fn page(app: &App, doc: &InitDoc, trust: TrustMode) -> Page {
     if let Some(kept) = &doc.state_of_history.kept {
         page.line(format!("The lost one is kept as {kept}."));
     }
+    if let (Some(version), false) = (doc.trust_list, doc.config_written) {
+        page.line(format!("Trust list {version} says whose signatures count here."));
+    }
     for left in &doc.not_taken {
         page.strong(format!("Trust list {} was not taken: {}.", left.file, left.why));
     }
