@@ -47,7 +47,7 @@ pub fn open_alone(app: &App, named: &FolderArgs) -> Result<(Folder, Option<Exclu
     let (path, who) = (folder.dir.join(EDITING), account::own_name());
     let until = facts::monotonic().0 + PATIENCE;
     let mut other = None;
-    let taken = ExclusiveLock::wait_take(&path, who.as_str(), |holder| {
+    let taken = ExclusiveLock::wait_take_of_team(&path, who.as_str(), |holder| {
         if other.is_none() {
             let by = holder.as_ref().map_or_else(|| "somebody else".to_owned(), ToString::to_string);
             app.out.note(format!("{by} is changing {}; waiting for its end", folder.dir.display()));
@@ -140,7 +140,7 @@ pub fn edit(
         serial: None,
         expect: match edit {
             Edit::Machines(_) => Expect::Removed(then.expect.unwrap_or(0)),
-            Edit::Job(..) | Edit::Policy(..) => Expect::Nothing,
+            Edit::Job(..) | Edit::Policy(..) | Edit::PolicyText(..) => Expect::Nothing,
         },
         break_lock: false,
         thorough: false,

@@ -3,11 +3,13 @@
 use super::App;
 use super::args::ThenArgs;
 use super::page::Page;
+use super::view::count;
 use super::{folder, job, jobs, lint};
 use crate::clock::When;
 use crate::error::{Exit, Failure, Result};
 use crate::site::folder::edit::Edit;
-use crate::site::index::policy::{EVERYBODY, Rules};
+use crate::site::folder::malformed;
+use crate::site::index::policy::{self, EVERYBODY};
 use crate::site::instruction::render::when;
 use crate::site::site_file::Freeze;
 use crate::text::SafeText;
@@ -21,6 +23,8 @@ struct FreezeDoc {
     reason: Option<SafeText>,
     /// How many freezes are no more.
     ended: usize,
+    /// Those that somebody wrote into the policy: they stay.
+    left: usize,
     published: Option<folder::PublishDoc>,
     dry_run: bool,
 }
@@ -30,47 +34,61 @@ pub fn freeze(app: &App, until: &str, reason: &str, then: &ThenArgs) -> Result<E
     let usage = |message: String| Failure::new(Exit::Usage, "usage", message, "Name a later time, like 12h");
     let until = job::when(app, until).map_err(|why| usage(format!("--until: {why}")))?;
     let now = app.now.trunc_subsecs(0);
-    // It begins now, on every machine, and ends by each one's own clock where no zone is said.
     if job::is_over(app, until) {
         return Err(usage("--until is a time that is over".into()));
     }
+    // It begins now, on every machine, and ends by each one's own clock where no zone is said.
     let from = match until {
         When::Instant(_) => When::Instant(now),
         When::Local(_) => When::Local(app.zone.to_local(now) - chrono::TimeDelta::hours(26)),
     };
     let reason = jobs::reason(reason)?;
     let freeze = Freeze { from, until, reason: reason.clone() };
-    change(app, then, "site freeze", |rules| rules.freezes.push(freeze), Some((when(until), reason)))
+    change(app, then, "site freeze", |text| policy::with_made(text, &freeze), Some((when(until), reason)))
 }
 
 /// `pcm site unfreeze`
 pub fn unfreeze(app: &App, then: &ThenArgs) -> Result<Exit> {
-    change(app, then, "site unfreeze", |rules| rules.freezes.clear(), None)
+    change(app, then, "site unfreeze", policy::without_made, None)
 }
 
 fn change(
     app: &App,
     then: &ThenArgs,
     what: &str,
-    change: impl FnOnce(&mut Rules),
+    change: impl FnOnce(&str) -> String,
     frozen: Option<(String, SafeText)>,
 ) -> Result<Exit> {
     let (folder, _alone) = folder::open_alone(app, &then.folder)?;
     let source = folder.read(&lint::programs(app))?;
-    let mut rules = source.policies.get(EVERYBODY).cloned().unwrap_or_default();
-    let before = rules.freezes.len();
-    change(&mut rules);
-    let ended = before.saturating_sub(rules.freezes.len());
+    let before = source.policies.get(EVERYBODY).map_or(0, |rules| rules.freezes.len());
+    let text = change(&folder.policy_text(EVERYBODY)?);
+    let shown = folder.policy_path(EVERYBODY).display().to_string();
+    let rules = policy::parse_source(text.as_bytes(), &shown).map_err(|problems| malformed(&problems))?;
+    let (ended, left) = (before.saturating_sub(rules.freezes.len()), rules.freezes.len());
     if frozen.is_none() && ended == 0 {
-        let message = "policy/all.toml has no freeze: nothing was changed";
-        return Err(Failure::new(Exit::Refused, "no-change", message, "Nothing has to be done"));
+        let others = match left {
+            0 => "policy/all.toml has no freeze".to_owned(),
+            n => format!("none of the {n} freezes of policy/all.toml was made by pcm site freeze"),
+        };
+        let message = format!("{others}: nothing was changed");
+        let remedy = "Nothing has to be done; edit policy/all.toml to end a freeze that is planned there";
+        return Err(Failure::new(Exit::Refused, "no-change", message, remedy));
     }
     folder::expect(source.machines.len(), then)?;
-    let edit = Edit::Policy(EVERYBODY.to_owned(), rules);
+    let edit = Edit::PolicyText(EVERYBODY.to_owned(), rules, text);
     let published = folder::edit(app, &folder, then, what.to_owned(), &edit, Some(&source))?;
+    let ending = frozen.is_none();
     let (frozen_until, reason) = frozen.unzip();
     let published = published.map(|published| folder::doc(app, &published));
-    let doc = FreezeDoc { frozen_until, reason, ended, published, dry_run: app.dry_run };
+    let doc = FreezeDoc {
+        frozen_until,
+        reason,
+        ended,
+        left: if ending { left } else { 0 },
+        published,
+        dry_run: app.dry_run,
+    };
     app.out.view(&doc, || {
         let mut page = Page::new(app.out.width);
         page.line(match (&doc.frozen_until, doc.dry_run) {
@@ -83,6 +101,9 @@ fn change(
             }
             (None, true) => "The policy of all machines would have no freeze any more.".to_owned(),
         });
+        if doc.left > 0 {
+            page.line(format!("policy/all.toml has {} of its own, which stay.", count(doc.left, "freeze")));
+        }
         match &doc.published {
             Some(published) => folder::page(app, published, &mut page),
             None => folder::unpublished(app, &mut page),

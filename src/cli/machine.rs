@@ -17,6 +17,7 @@ use crate::site::index::audience::Listed;
 use crate::site::publisher::Published;
 use crate::text::SafeText;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// `site machine list --json`, and what comes of a change.
@@ -73,7 +74,10 @@ pub fn run(app: &App, verb: &MachineVerb) -> Result<Exit> {
         MachineVerb::Import { file, then } => {
             let named = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             change(app, then, format!("machine import {named}"), |folder, machines| {
-                machines.extend(read(folder, file)?);
+                for (id, (new, columns)) in read(folder, file)? {
+                    let machine = machines.entry(id).or_insert_with(|| Machine::new(id));
+                    machine.take(new, columns);
+                }
                 Ok(())
             })
         }
@@ -95,12 +99,12 @@ pub fn run(app: &App, verb: &MachineVerb) -> Result<Exit> {
     }
 }
 
-fn read(folder: &Folder, file: &Path) -> Result<Machines> {
+fn read(folder: &Folder, file: &Path) -> Result<BTreeMap<MachineId, (Machine, usize)>> {
     let bytes = open_bounded(file, machines::MAX_BYTES).map_err(|e| {
         let message = format!("{}: {e}", file.display());
         Failure::new(Exit::NotFound, "no-such-file", message, "Name a list: smsid,host,groups,host_key,words")
     })?;
-    machines::parse(&bytes, folder.settings.site, &file.display().to_string())
+    machines::parse_columns(&bytes, folder.settings.site, &file.display().to_string())
         .map_err(|problems| malformed(&problems))
 }
 

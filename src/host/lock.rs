@@ -38,6 +38,25 @@ pub struct ExclusiveLock {
     file: File,
     path: PathBuf,
     who: String,
+    whose: Whose,
+}
+
+/// Whose file a lock is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// pcm's own: nobody else could have written it.
+    Own,
+    /// That of all who may write its folder: whoever locks it first keeps none of them out for ever.
+    Team,
+}
+
+impl Whose {
+    fn open(self, path: &Path) -> Result<File, OpenError> {
+        match self {
+            Whose::Own => open::own(path, Access::Write),
+            Whose::Team => open::of_team(path, false),
+        }
+    }
 }
 
 /// A holder is three short fields; whatever is longer is not one.
@@ -53,9 +72,21 @@ impl ExclusiveLock {
     /// # Errors
     /// Where the file cannot be made, locked or written.
     pub fn try_take(path: &Path, holder_text: &str) -> io::Result<Option<ExclusiveLock>> {
+        Self::take(path, holder_text, Whose::Own)
+    }
+
+    /// The same in a folder that several accounts work in.
+    ///
+    /// # Errors
+    /// As [`ExclusiveLock::try_take`].
+    pub fn try_take_of_team(path: &Path, holder_text: &str) -> io::Result<Option<ExclusiveLock>> {
+        Self::take(path, holder_text, Whose::Team)
+    }
+
+    fn take(path: &Path, holder_text: &str, whose: Whose) -> io::Result<Option<ExclusiveLock>> {
         let start = Instant::now();
         loop {
-            let file = open::own(path, Access::Write)?;
+            let file = whose.open(path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::Error(e)) => return Err(e),
@@ -78,7 +109,7 @@ impl ExclusiveLock {
             if !sys::lock::is_at(&file, path)? {
                 continue;
             }
-            let mut lock = ExclusiveLock { file, path: path.to_owned(), who: holder_text.to_owned() };
+            let mut lock = ExclusiveLock { file, path: path.to_owned(), who: holder_text.to_owned(), whose };
             lock.write_holder()?;
             return Ok(Some(lock));
         }
@@ -92,13 +123,38 @@ impl ExclusiveLock {
     pub fn wait_take(
         path: &Path,
         holder_text: &str,
+        keep_waiting: impl FnMut(Option<Holder>) -> bool,
+    ) -> io::Result<Option<ExclusiveLock>> {
+        Self::wait(path, holder_text, Whose::Own, keep_waiting)
+    }
+
+    /// The same in a folder that several accounts work in.
+    ///
+    /// # Errors
+    /// As [`ExclusiveLock::try_take`].
+    pub fn wait_take_of_team(
+        path: &Path,
+        holder_text: &str,
+        keep_waiting: impl FnMut(Option<Holder>) -> bool,
+    ) -> io::Result<Option<ExclusiveLock>> {
+        Self::wait(path, holder_text, Whose::Team, keep_waiting)
+    }
+
+    fn wait(
+        path: &Path,
+        holder_text: &str,
+        whose: Whose,
         mut keep_waiting: impl FnMut(Option<Holder>) -> bool,
     ) -> io::Result<Option<ExclusiveLock>> {
         loop {
-            if let Some(lock) = ExclusiveLock::try_take(path, holder_text)? {
+            if let Some(lock) = ExclusiveLock::take(path, holder_text, whose)? {
                 return Ok(Some(lock));
             }
-            if !keep_waiting(read_holder(path)) {
+            let holder = match whose {
+                Whose::Own => read_holder(path),
+                Whose::Team => holder_of_team(path),
+            };
+            if !keep_waiting(holder) {
                 return Ok(None);
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -114,7 +170,7 @@ impl ExclusiveLock {
         if sys::lock::is_at(&self.file, &self.path)? {
             return Ok(true);
         }
-        match ExclusiveLock::try_take(&self.path, &self.who)? {
+        match ExclusiveLock::take(&self.path, &self.who, self.whose)? {
             Some(anew) => {
                 *self = anew;
                 Ok(true)
@@ -129,7 +185,7 @@ impl ExclusiveLock {
         match sys::lock::holder_file(&self.path) {
             // A mandatory lock keeps others from reading the locked file itself.
             Some(beside) => {
-                let mut beside = open::own(&beside, Access::Write)?;
+                let mut beside = self.whose.open(&beside)?;
                 beside.set_len(0)?;
                 beside.write_all(text.as_bytes())
             }
@@ -167,6 +223,12 @@ pub fn is_held(path: &Path) -> bool {
             Err(_) => true,
         },
     }
+}
+
+/// Who has taken a lock that another could not have: it is held, whoever wrote its file.
+pub fn holder_of_team(path: &Path) -> Option<Holder> {
+    let beside = sys::lock::holder_file(path);
+    serde_json::from_slice(&open::open_bounded(beside.as_deref().unwrap_or(path), MAX_HOLDER).ok()?).ok()
 }
 
 fn read_holder(path: &Path) -> Option<Holder> {

@@ -308,6 +308,16 @@ pub fn own(path: &Path, access: Access) -> Result<File, OpenError> {
     sys::open::own(path, access)
 }
 
+/// Opens a file of a folder that several accounts work in, to be read and written, or written at its end; made where it is
+/// missing. As [`own`], but where the group of the folder may write that, it may write the file, too, and the file may be
+/// anybody's of them. Everybody may write neither.
+///
+/// # Errors
+/// As [`own`].
+pub fn of_team(path: &Path, at_end: bool) -> Result<File, OpenError> {
+    sys::open::of_team(path, at_end)
+}
+
 /// Looks at one of pcm's own files without opening it: what [`own`] would refuse. For a database, which somebody else opens
 /// and whose locks end when any descriptor of it is closed.
 ///
@@ -466,5 +476,38 @@ mod tests {
         assert_eq!(fs::read(dir.path().join("long")).unwrap(), b"less");
         assert_eq!(folder.overwrite("gone", b"x").unwrap_err().kind(), io::ErrorKind::NotFound);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing unfinished is left");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_of_several_accounts_is_their_groups_and_nobody_elses() {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+        let dir = tempfile::tempdir().unwrap();
+        let mode = |path: &Path, mode: u32| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let made = |name: &str| {
+            let path = dir.path().join(name);
+            of_team(&path, name == "log").unwrap().write_all(b"x").unwrap();
+            fs::metadata(path).unwrap().mode() & 0o777
+        };
+        mode(dir.path(), 0o755);
+        assert_eq!(made("alone"), 0o644);
+        mode(dir.path(), 0o2775);
+        assert_eq!((made("lock"), made("log"), made("log")), (0o664, 0o664, 0o664));
+        assert_eq!(fs::read(dir.path().join("log")).unwrap(), b"xx", "at its end");
+        let file = dir.path().join("lock");
+        // A colleague's.
+        if std::os::unix::fs::chown(&file, Some(65_534), None).is_ok() {
+            of_team(&file, false).unwrap();
+            assert!(matches!(own(&file, Access::Write), Err(OpenError::Loose(_))));
+            // Of another group, which writes it.
+            std::os::unix::fs::chown(&file, None, Some(65_534)).unwrap();
+            assert!(matches!(of_team(&file, false), Err(OpenError::Loose(_))));
+        }
+        mode(&dir.path().join("log"), 0o666);
+        assert!(matches!(of_team(&dir.path().join("log"), true), Err(OpenError::Loose(_))));
+        std::os::unix::fs::symlink("log", dir.path().join("link")).unwrap();
+        assert!(of_team(&dir.path().join("link"), true).is_err());
     }
 }

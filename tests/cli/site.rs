@@ -557,6 +557,47 @@ fn times_that_cannot_be_meant_are_slips_of_the_command_line() {
     assert!(text(&done.stderr).contains("publishes on a folder only"), "{}", text(&done.stderr));
 }
 
+/// What somebody wrote into the files of a site folder stays when a verb changes them.
+#[test]
+fn a_verb_changes_what_it_says_and_leaves_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0"]);
+    let list = dir.join("site/machines.csv");
+    fs::write(
+        &list,
+        "# racks first\nBP004002,db-02,db\n# the old one\nBP004001,web-01,web paris,,\"a, b\"\n",
+    )
+    .unwrap();
+    site(dir, &["site", "publish"]);
+    site(dir, &["site", "machine", "add", "BP004003", "--group", "web"]);
+    // Columns that a list does not have are not emptied; those that it has are.
+    fs::write(dir.join("more.csv"), "BP004001\nBP004002,\nBP004004,web-04\n").unwrap();
+    let doc = site(dir, &["site", "machine", "import", "more.csv"]);
+    assert_eq!((doc["added"].as_u64(), doc["changed"].as_u64()), (Some(1), Some(1)), "{doc}");
+    assert_eq!(
+        fs::read_to_string(&list).unwrap(),
+        "# racks first\nBP004002,,db\nBP004003,,web\nBP004004,web-04\n# the old one\nBP004001,web-01,web paris,,\"a, b\"\n"
+    );
+    // A line of columns counts for all of them.
+    fs::write(dir.join("whole.csv"), "smsid,host,groups\nBP004001\n").unwrap();
+    site(dir, &["site", "machine", "import", "whole.csv"]);
+    assert!(fs::read_to_string(&list).unwrap().contains("\nBP004001,,,,\"a, b\"\n"));
+
+    // A freeze that is planned is no freeze that was made in a hurry.
+    let policy = dir.join("site/policy/all.toml");
+    let own = "# ask anna\nspread = \"1h\"\n\n[[freeze]]\nfrom = 2090-12-20T00:00:00\nuntil = 2091-01-04T00:00:00\n";
+    fs::write(&policy, own).unwrap();
+    site(dir, &["site", "publish"]);
+    assert_eq!(no(dir, &["site", "unfreeze"]), "no-change");
+    site(dir, &["site", "freeze", "--until", "12h", "--reason", "look"]);
+    let frozen = fs::read_to_string(dir.join("site/share/policy/all.2.toml")).unwrap();
+    assert_eq!(frozen.matches("[[freeze]]").count(), 2, "{frozen}");
+    let doc = site(dir, &["site", "unfreeze"]);
+    assert_eq!((doc["ended"].as_u64(), doc["left"].as_u64()), (Some(1), Some(1)), "{doc}");
+    assert_eq!(fs::read_to_string(&policy).unwrap(), own);
+}
+
 /// A key that does not count changes no file.
 #[test]
 fn a_package_that_is_not_signed_is_as_it_was() {

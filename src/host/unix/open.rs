@@ -22,6 +22,9 @@ pub const NAMES_WITHOUT_CASE: bool = false;
 const SAFELY: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 /// Readable by everyone, writable by the owner.
 const PLAIN: Mode = Mode::from_raw_mode(0o644);
+/// Its group writes it, too.
+const TEAMS: Mode = Mode::from_raw_mode(0o664);
+const GROUPS_TOO: u32 = 0o020;
 /// The same for a folder.
 const ENTERABLE: Mode = Mode::from_raw_mode(0o755);
 
@@ -257,6 +260,38 @@ pub fn own(path: &Path, access: Access) -> Result<File, OpenError> {
             Err(e) => return Err(error(e)),
             Ok(file) => {
                 fchmod(&file, PLAIN).map_err(error)?;
+                return Ok(file.into());
+            }
+        }
+    }
+}
+
+pub fn of_team(path: &Path, at_end: bool) -> Result<File, OpenError> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = std::fs::metadata(folder)?;
+    if folder.mode() & GROUPS_TOO == 0 {
+        return own(path, if at_end { Access::Append } else { Access::Write });
+    }
+    let flags = if at_end { OFlags::RDWR | OFlags::APPEND } else { OFlags::RDWR };
+    loop {
+        match openat(CWD, path, flags | SAFELY, Mode::empty()) {
+            Err(Errno::NOENT) => {}
+            Err(e) => return Err(error(e)),
+            Ok(file) => {
+                let stat = regular(&file)?;
+                perms::check_team(path, &stat, folder.gid())
+                    .map_err(|loose| OpenError::Loose(loose.to_string()))?;
+                return Ok(file.into());
+            }
+        }
+        match openat(CWD, path, flags | SAFELY | OFlags::CREATE | OFlags::EXCL, PLAIN) {
+            Err(Errno::EXIST) => {}
+            Err(e) => return Err(error(e)),
+            Ok(file) => {
+                // Where it cannot be the group's, it is its maker's alone, and the others are told.
+                let group = rustix::fs::Gid::from_raw(folder.gid());
+                let ours = rustix::fs::fchown(&file, None, Some(group)).is_ok();
+                fchmod(&file, if ours { TEAMS } else { PLAIN }).map_err(error)?;
                 return Ok(file.into());
             }
         }

@@ -115,6 +115,22 @@ pub fn check_own(path: &Path, found: &Stat) -> Result<(), Loose> {
     check(path, found, &writers, Sticky::Loose)
 }
 
+/// A file in a folder that a group writes: anybody's of them, and written by nobody else.
+pub fn check_team(path: &Path, found: &Stat, group: u32) -> Result<(), Loose> {
+    let mode = found.st_mode & 0o7777;
+    let foreign = if found.st_gid == group { EVERYBODY } else { FOREIGN_WRITE };
+    match mode & foreign {
+        0 => Ok(()),
+        _ => Err(Loose {
+            why: format!(
+                "{} can be written by others than the group of its folder (mode {mode:04o})",
+                path.display()
+            ),
+            remedy: format!("chmod go-w {}", quoted(path)),
+        }),
+    }
+}
+
 pub fn check_home(path: &Path) -> Result<(), Loose> {
     let writers = Writers::this_process();
     let named = stat(path)?;

@@ -166,6 +166,11 @@ pub fn own(path: &Path, access: Access) -> Result<File, OpenError> {
     Ok(file)
 }
 
+/// Who may write a file is what its folder's access list says.
+pub fn of_team(path: &Path, at_end: bool) -> Result<File, OpenError> {
+    own(path, if at_end { Access::Append } else { Access::Write })
+}
+
 pub fn check_own(path: &Path) -> Result<(), OpenError> {
     let found = fs::symlink_metadata(path)?;
     match found.file_attributes() {

@@ -16,6 +16,8 @@ pub enum Edit {
     Job(Box<Job>, Word),
     /// The policy of a group; one that says nothing is removed.
     Policy(String, Rules),
+    /// The same with the text of its file, in which somebody may have noted something.
+    PolicyText(String, Rules, String),
     /// The list of machines.
     Machines(Machines),
 }
@@ -30,7 +32,7 @@ impl Edit {
     pub fn path(&self, folder: &Folder) -> PathBuf {
         match self {
             Edit::Job(job, _) => folder.job_path(job.job_id),
-            Edit::Policy(group, _) => folder.policy_path(group),
+            Edit::Policy(group, _) | Edit::PolicyText(group, _, _) => folder.policy_path(group),
             Edit::Machines(_) => folder.dir.join(machines::NAME),
         }
     }
@@ -43,6 +45,7 @@ impl Edit {
         match self {
             Edit::Job(job, word) => folder.write_job(job, word),
             Edit::Policy(group, rules) => folder.write_policy(group, rules),
+            Edit::PolicyText(group, _, text) => folder.write_policy_text(group, text),
             Edit::Machines(machines) => folder.write_machines(machines),
         }
     }
@@ -55,10 +58,13 @@ impl Edit {
                 let id: JobId = job.job_id;
                 source.jobs.insert(id, (Job::clone(job), word.clone()));
             }
+            Edit::PolicyText(group, _, text) if text.trim().is_empty() => {
+                source.policies.remove(group);
+            }
             Edit::Policy(group, rules) if *rules == Rules::default() => {
                 source.policies.remove(group);
             }
-            Edit::Policy(group, rules) => {
+            Edit::Policy(group, rules) | Edit::PolicyText(group, rules, _) => {
                 source.policies.insert(group.clone(), rules.clone());
             }
             Edit::Machines(machines) => {

@@ -41,6 +41,23 @@ impl Machine {
         Self { id, host: None, groups: Vec::new(), host_key: None, words: String::new() }
     }
 
+    /// Takes what a list says of it in so many columns; what stands in none of them stays as it is.
+    pub fn take(&mut self, new: Machine, columns: usize) {
+        let Machine { id: _, host, groups, host_key, words } = new;
+        if columns > 1 {
+            self.host = host;
+        }
+        if columns > 2 {
+            self.groups = groups;
+        }
+        if columns > 3 {
+            self.host_key = host_key;
+        }
+        if columns > 4 {
+            self.words = words;
+        }
+    }
+
     /// What machines read of it.
     pub fn member(&self) -> Member {
         Member { machine: self.id, host: self.host.clone(), adopt: None, groups: self.groups.clone() }
@@ -55,11 +72,24 @@ pub type Machines = BTreeMap<MachineId, Machine>;
 /// # Errors
 /// Every line that is wrong, each with what is wrong with it.
 pub fn parse(bytes: &[u8], site: SiteCode, file: &str) -> Result<Machines, Vec<Problem>> {
+    Ok(parse_columns(bytes, site, file)?.into_iter().map(|(id, (machine, _))| (id, machine)).collect())
+}
+
+/// The same, with how many columns each line has: what stands in none of them is not said.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_columns(
+    bytes: &[u8],
+    site: SiteCode,
+    file: &str,
+) -> Result<BTreeMap<MachineId, (Machine, usize)>, Vec<Problem>> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(vec![Problem::of_file(MALFORMED, file, format!("larger than {MAX_BYTES} bytes"))]);
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let (mut machines, mut problems) = (Machines::new(), Vec::new());
+    let (mut machines, mut problems) = (BTreeMap::new(), Vec::new());
+    let mut named = 1;
     let mut hosts: BTreeMap<String, MachineId> = BTreeMap::new();
     for (number, line) in (1..).zip(bytes.split(|b| *b == b'\n')) {
         let mut wrong = |message: String| {
@@ -71,11 +101,15 @@ pub fn parse(bytes: &[u8], site: SiteCode, file: &str) -> Result<Machines, Vec<P
             wrong("this line is not UTF-8: save the file as UTF-8".into());
             continue;
         };
-        if line.trim().is_empty() || line.starts_with('#') || number == 1 && is_header(line) {
+        if number == 1 && is_header(line) {
+            named = line.split(',').count();
+            continue;
+        }
+        if is_note(line) {
             continue;
         }
         match machine(line, site) {
-            Ok(machine) => {
+            Ok((machine, columns)) => {
                 let host = machine.host.as_ref().map(|host| host.to_ascii_lowercase());
                 if let Some(other) = host.and_then(|host| hosts.insert(host, machine.id)) {
                     let host = machine.host.as_deref().unwrap_or_default();
@@ -86,7 +120,7 @@ pub fn parse(bytes: &[u8], site: SiteCode, file: &str) -> Result<Machines, Vec<P
                     break;
                 }
                 let id = machine.id;
-                if machines.insert(id, machine).is_some() {
+                if machines.insert(id, (machine, columns.max(named))).is_some() {
                     wrong(format!("{id} stands there twice"));
                 }
             }
@@ -99,12 +133,17 @@ pub fn parse(bytes: &[u8], site: SiteCode, file: &str) -> Result<Machines, Vec<P
     if problems.is_empty() { Ok(machines) } else { Err(problems) }
 }
 
+/// A line of whoever reads the list, which no machine stands in.
+fn is_note(line: &str) -> bool {
+    line.trim().is_empty() || line.starts_with('#')
+}
+
 fn is_header(line: &str) -> bool {
     line.split(',').next().is_some_and(|first| first.trim().eq_ignore_ascii_case(COLUMNS[0]))
 }
 
-/// One line, or everything that is wrong with it.
-fn machine(line: &str, site: SiteCode) -> Result<Machine, Vec<String>> {
+/// One line and how many columns it has, or everything that is wrong with it.
+fn machine(line: &str, site: SiteCode) -> Result<(Machine, usize), Vec<String>> {
     let fields = split(line).map_err(|why| vec![why])?;
     if fields.len() > COLUMNS.len() {
         return Err(vec![format!("{} columns; wanted {}", fields.len(), COLUMNS.join(","))]);
@@ -139,7 +178,7 @@ fn machine(line: &str, site: SiteCode) -> Result<Machine, Vec<String>> {
         problems.push("its words hold a control character".into());
     }
     match id {
-        Some(id) if problems.is_empty() => Ok(Machine { id, host, groups, host_key, words }),
+        Some(id) if problems.is_empty() => Ok((Machine { id, host, groups, host_key, words }, fields.len())),
         _ => Err(problems),
     }
 }
@@ -211,17 +250,73 @@ fn split(line: &str) -> Result<Vec<String>, String> {
 pub fn render<'a>(machines: impl IntoIterator<Item = &'a Machine>) -> String {
     let mut out = format!("{}\n", COLUMNS.join(","));
     for machine in machines {
-        let fields = [
-            machine.id.to_string(),
-            machine.host.clone().unwrap_or_default(),
-            machine.groups.join(" "),
-            machine.host_key.clone().unwrap_or_default(),
-            machine.words.clone(),
-        ];
-        let mut line = fields.iter().map(|field| quote(field)).collect::<Vec<_>>().join(",");
-        line.truncate(line.trim_end_matches(',').len());
-        out.push_str(&line);
+        out.push_str(&line_of(machine));
         out.push('\n');
+    }
+    out
+}
+
+fn line_of(machine: &Machine) -> String {
+    let fields = [
+        machine.id.to_string(),
+        machine.host.clone().unwrap_or_default(),
+        machine.groups.join(" "),
+        machine.host_key.clone().unwrap_or_default(),
+        machine.words.clone(),
+    ];
+    let mut line = fields.iter().map(|field| quote(field)).collect::<Vec<_>>().join(",");
+    line.truncate(line.trim_end_matches(',').len());
+    line
+}
+
+/// The list as it was with other machines: notes, order and the lines of those that did not change stay as somebody wrote them.
+/// A new one stands after the one whose id is the next below its own.
+pub fn render_over(old: &str, site: SiteCode, machines: &Machines) -> String {
+    let (text, bom) = old.strip_prefix('\u{FEFF}').map_or((old, ""), |text| (text, "\u{FEFF}"));
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let mut lines: Vec<(Option<MachineId>, String)> = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let read = match is_note(line) || number == 0 && is_header(line) {
+            true => None,
+            false => machine(line, site).ok().map(|(machine, _)| machine),
+        };
+        match read {
+            None => lines.push((None, line.to_owned())),
+            Some(old) => match machines.get(&old.id) {
+                Some(now) if *now == old => lines.push((Some(old.id), line.to_owned())),
+                Some(now) => lines.push((Some(old.id), line_of(now))),
+                None => {}
+            },
+        }
+    }
+    let there: BTreeSet<MachineId> = lines.iter().filter_map(|(id, _)| *id).collect();
+    // Before which line of the list each new one comes; the notes above a machine stay above it.
+    let mut new: BTreeMap<Option<MachineId>, Vec<&Machine>> = BTreeMap::new();
+    for machine in machines.values().filter(|machine| !there.contains(&machine.id)) {
+        new.entry(there.range(..machine.id).next_back().copied()).or_default().push(machine);
+    }
+    let first = new.remove(&None).unwrap_or_default();
+    let mut out = String::from(bom);
+    let mut push = |line: &str| {
+        out.push_str(line);
+        out.push_str(end);
+    };
+    // Those before all others: below the notes at its beginning.
+    let top = lines.iter().position(|(id, _)| id.is_some()).unwrap_or(lines.len());
+    if lines.is_empty() {
+        push(&COLUMNS.join(","));
+    }
+    for (number, (id, line)) in lines.iter().enumerate() {
+        if number == top {
+            first.iter().for_each(|machine| push(&line_of(machine)));
+        }
+        push(line);
+        for machine in id.and_then(|id| new.remove(&Some(id))).unwrap_or_default() {
+            push(&line_of(machine));
+        }
+    }
+    if top == lines.len() {
+        first.iter().for_each(|machine| push(&line_of(machine)));
     }
     out
 }
@@ -261,6 +356,32 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_wrote_into_a_list_stays_when_it_changes() {
+        let site = "BP0".parse().unwrap();
+        let old = "# mine\nBP004000,web-00 ,web\n\n# rack 7\nBP004005,db-05,\"db\",,\"a, b\"\nBP004003\n";
+        let mut machines = read(old).unwrap();
+        assert_eq!(render_over(old, site, &machines), old, "nothing changed");
+        let id = |id: &str| -> MachineId { id.parse().unwrap() };
+        for new in ["BP003000", "BP004004", "BP004006"] {
+            machines.insert(id(new), Machine::new(id(new)));
+        }
+        machines.get_mut(&id("BP004003")).unwrap().host = Some("x".into());
+        machines.remove(&id("BP004000"));
+        let new = render_over(old, site, &machines);
+        assert_eq!(
+            new,
+            "# mine\n\n# rack 7\nBP003000\nBP004005,db-05,\"db\",,\"a, b\"\nBP004006\nBP004003,x\nBP004004\n"
+        );
+        assert_eq!(read(&new).unwrap(), machines);
+        let spreadsheet = "\u{FEFF}smsid,host\r\nBP004000,a\r\n";
+        let mut machines = read(spreadsheet).unwrap();
+        machines.insert(id("BP004001"), Machine::new(id("BP004001")));
+        assert_eq!(render_over(spreadsheet, site, &machines), format!("{spreadsheet}BP004001\r\n"));
+        assert_eq!(render_over("", site, &machines), render(machines.values()));
+        assert_eq!(render_over("# mine\n", site, &machines), "# mine\nBP004000,a\nBP004001\n");
+    }
+
+    #[test]
     fn every_error_is_said_at_once() {
         let text = "smsid,host\nBP004000,we b\nXX004000\nBP004\nBP004001,a,Web,\nBP004002,b\nBP004002,c\nBP004003,B\n\
                     BP004005,d,web,nonsense\nBP004006,e,all\nBP004007,\"f\nBP004008,g,h,,i,j\n";
@@ -276,6 +397,8 @@ mod tests {
             let mut machine = Machine::new("BP004000".parse().unwrap());
             machine.words = words.trim().to_owned();
             machine.groups = groups.into_iter().filter(|g| g != "all").collect();
+            let over = render_over("BP004000,x\n", "BP0".parse().unwrap(), &[(machine.id, machine.clone())].into());
+            prop_assert_eq!(format!("{}\n{over}", COLUMNS.join(",")), render([&machine]));
             let read = parse(render([&machine]).as_bytes(), "BP0".parse().unwrap(), "f");
             prop_assert_eq!(read.unwrap().into_values().collect::<Vec<_>>(), vec![machine]);
         }

@@ -24,7 +24,7 @@ use super::signed::folder::SiteFolder;
 use super::signed::list::TrustList;
 use crate::error::{Exit, Failure, Result};
 use crate::host::durable;
-use crate::host::open::{Folder as Opened, OpenError, read_bounded};
+use crate::host::open::{Folder as Opened, OpenError, open_bounded, read_bounded};
 use crate::terms::Problem;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -223,12 +223,14 @@ impl Folder {
         bytes.map_or_else(|| Ok(Machines::new()), |bytes| machines::parse(&bytes, self.settings.site, &shown))
     }
 
-    /// Writes the list of machines.
+    /// Writes the list of machines. What somebody noted in it stays.
     ///
     /// # Errors
     /// What the system refuses.
     pub fn write_machines(&self, machines: &Machines) -> Result<()> {
-        self.write(&self.machines_path(), &machines::render(machines.values()))
+        let old = self.machines_bytes().ok().flatten().unwrap_or_default();
+        let old = String::from_utf8_lossy(&old);
+        self.write(&self.machines_path(), &machines::render_over(&old, self.settings.site, machines))
     }
 
     /// Writes a job.
@@ -239,14 +241,38 @@ impl Folder {
         self.write(&self.job_path(job.job_id), &job_source(job, word))
     }
 
+    /// The text of a group's policy; empty where there is none.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn policy_text(&self, group: &str) -> Result<String> {
+        match open_bounded(&self.policy_path(group), policy::MAX_BYTES) {
+            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(OpenError::Missing) => Ok(String::new()),
+            Err(e) => {
+                let shown = self.policy_path(group).display().to_string();
+                Err(malformed(&[Problem::of_file("malformed", shown, e.to_string())]))
+            }
+        }
+    }
+
     /// Writes a policy; one that says nothing is removed.
     ///
     /// # Errors
     /// What the system refuses.
     pub fn write_policy(&self, group: &str, rules: &Rules) -> Result<()> {
+        let text = if *rules == Rules::default() { String::new() } else { policy::render_rules(rules) };
+        self.write_policy_text(group, &text)
+    }
+
+    /// Writes the text of a policy; an empty one is removed.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn write_policy_text(&self, group: &str, text: &str) -> Result<()> {
         let path = self.policy_path(group);
-        if *rules != Rules::default() {
-            return self.write(&path, &policy::render_rules(rules));
+        if !text.trim().is_empty() {
+            return self.write(&path, text);
         }
         match std::fs::remove_file(&path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(not_written(&path, &e)),

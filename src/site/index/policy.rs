@@ -193,11 +193,49 @@ pub fn render_rules(rules: &Rules) -> String {
         line(&mut out, "zone", &quoted(&windows.zone));
     }
     for freeze in &rules.freezes {
-        out.push_str("\n[[freeze]]\n");
-        line(&mut out, "from", &when(freeze.from));
-        line(&mut out, "until", &when(freeze.until));
-        if !freeze.reason.is_empty() {
-            line(&mut out, "reason", &quoted(freeze.reason.as_str()));
+        out.push('\n');
+        table(&mut out, freeze, "");
+    }
+    out
+}
+
+fn table(out: &mut String, freeze: &Freeze, mark: &str) {
+    out.push_str(&format!("[[freeze]]{mark}\n"));
+    line(out, "from", &when(freeze.from));
+    line(out, "until", &when(freeze.until));
+    if !freeze.reason.is_empty() {
+        line(out, "reason", &quoted(freeze.reason.as_str()));
+    }
+}
+
+/// What tells a freeze of `pcm site freeze` from those that somebody wrote into the file.
+const MARK: &str = " # by pcm site freeze";
+
+/// The text of a policy with one freeze more, which [`without_made`] takes away again.
+pub fn with_made(text: &str, freeze: &Freeze) -> String {
+    let mut out = text.trim_end().to_owned();
+    if !out.is_empty() {
+        out.push_str("\n\n");
+    }
+    table(&mut out, freeze, MARK);
+    out
+}
+
+/// The text of a policy without the freezes that [`with_made`] added; all that somebody wrote stays.
+pub fn without_made(text: &str) -> String {
+    let (mut out, mut inside) = (String::new(), false);
+    for line in text.split_inclusive('\n') {
+        let bare = line.trim_end();
+        let key = bare.split('=').next().unwrap_or_default().trim();
+        if bare == format!("[[freeze]]{MARK}") {
+            out.truncate(out.trim_end().len());
+            if !out.is_empty() {
+                out.push('\n');
+            }
+            inside = true;
+        } else if !(inside && ["from", "until", "reason"].contains(&key)) {
+            inside = false;
+            out.push_str(line);
         }
     }
     out
@@ -207,6 +245,25 @@ pub fn render_rules(rules: &Rules) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::clock::When;
+
+    #[test]
+    fn a_freeze_that_was_made_is_taken_away_and_nothing_else() {
+        let at = |text: &str| When::Instant(text.parse().unwrap());
+        let (from, until) = (at("2026-11-22T08:00:00Z"), at("2026-11-22T20:00:00Z"));
+        let freeze = Freeze { from, until, reason: "a # look\"".into() };
+        let own = "# ours\nspread = \"1h\"\n\n# the end of the year\n[[freeze]]\nfrom = 2026-12-20T00:00:00\n\
+                   until = 2027-01-04T00:00:00\n";
+        for text in [own, ""] {
+            let with = with_made(&with_made(text, &freeze), &freeze);
+            let read = parse_source(with.as_bytes(), "f").unwrap();
+            let before = parse_source(text.as_bytes(), "f").unwrap();
+            assert_eq!(read.freezes.len(), before.freezes.len() + 2, "{with}");
+            assert_eq!(read.freezes.last(), Some(&freeze));
+            assert_eq!(without_made(&with), text);
+        }
+        assert_eq!(without_made(own), own);
+    }
 
     const POLICY: &str = "kind = \"policy\"\nformat = 1\nsite_id = \"abcdefgh12345678\"\ngroup = \"web\"\nrevision = 3\n\
          countdown = \"10m\"\nspread = \"1h\"\npolling_interval = \"15m\"\nnear = \"/mnt/b\"\n\n[windows]\n\

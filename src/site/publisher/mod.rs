@@ -40,7 +40,7 @@ use super::signed::list::TrustList;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::durable;
-use crate::host::lock::{ExclusiveLock, holder};
+use crate::host::lock::{ExclusiveLock, holder_of_team};
 use chrono::SubsecRound as _;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -154,7 +154,7 @@ fn from(folder: &Folder, source: &Source, how: &How<'_>) -> Result<Published> {
 /// Takes the lock of the folder.
 fn lock(folder: &Folder, who: &str) -> Result<ExclusiveLock> {
     let path = folder.dir.join(LOCK);
-    let taken = ExclusiveLock::try_take(&path, who).map_err(|e| {
+    let taken = ExclusiveLock::try_take_of_team(&path, who).map_err(|e| {
         let message = format!("nothing was published: {}: {e}", path.display());
         Failure::new(
             Exit::Failed,
@@ -164,7 +164,8 @@ fn lock(folder: &Folder, who: &str) -> Result<ExclusiveLock> {
         )
     })?;
     taken.ok_or_else(|| {
-        let by = holder(&path).map_or_else(|| "somebody else".to_owned(), |holder| holder.to_string());
+        let by =
+            holder_of_team(&path).map_or_else(|| "somebody else".to_owned(), |holder| holder.to_string());
         let message = format!("nothing was published: {by} is publishing from {}", folder.dir.display());
         Failure::new(Exit::Refused, "publishing", message, "Wait for its end, then publish again")
     })

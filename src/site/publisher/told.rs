@@ -4,8 +4,10 @@ use super::begun::Before;
 use super::packages::Packages;
 use super::render::{MEMBERS, Rendered};
 use super::{LOG, Publication, Published};
+use crate::host::open;
 use crate::site::ids::JobId;
 use crate::site::index::policy;
+use crate::text::SafeText;
 use std::collections::BTreeSet;
 
 impl Publication<'_> {
@@ -46,7 +48,7 @@ impl Publication<'_> {
         let key =
             self.how.key.as_ref().map_or_else(|| "unsigned".to_owned(), |key| key.display().to_string());
         let text = format!(
-            "{} {}.{} {} [{key}] {}: {} machines; jobs {}; {} files; {} removed\n",
+            "{} {}.{} {} [{key}] {}: {} machines; jobs {}; {} files; {} removed",
             self.how.now.format("%Y-%m-%dT%H:%M:%SZ"),
             published.index.epoch,
             published.index.serial,
@@ -57,8 +59,10 @@ impl Publication<'_> {
             published.written.len(),
             published.removed,
         );
+        // Names, reasons and paths are others' words: none of them ends a line or begins one.
+        let text = format!("{}\n", SafeText::new(&text));
         let path = self.folder.dir.join(LOG);
-        let file = std::fs::File::options().create(true).append(true).open(&path);
+        let file = open::of_team(&path, true).map_err(std::io::Error::from);
         if let Err(e) = file.and_then(|mut file| file.write_all(text.as_bytes())) {
             tracing::warn!("{}: {e}", path.display());
         }

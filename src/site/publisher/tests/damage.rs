@@ -367,3 +367,25 @@ fn revisions_that_no_index_names_leave_after_two_days_and_nothing_else_does() {
     assert!(site.files().contains_key("policy/all.5.toml"), "{:?}", site.files().keys());
     assert_eq!(site.seen(), 6);
 }
+
+#[test]
+fn the_log_of_publications_is_a_file_of_lines_and_nobodys_link() {
+    let site = Site::new();
+    let (log, elsewhere) = (site.folder().dir.join(LOG), site.dir.path().join("elsewhere"));
+    site.publish_as(|how| {
+        (how.who, how.what) = ("anna\n2026-01-01".into(), "job advance (a\u{1b}[2Jb\r\nc)".into())
+    })
+    .unwrap();
+    let text = fs::read_to_string(&log).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text:?}");
+    assert!(!text.trim_end().contains(char::is_control), "{text:?}");
+    #[cfg(unix)]
+    {
+        fs::write(&elsewhere, "mine\n").unwrap();
+        fs::remove_file(&log).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &log).unwrap();
+        site.edit(|_, word| word.state = JobState::Suspended);
+        assert_eq!(site.publish().unwrap().index.serial, 2, "what is published is published");
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "mine\n");
+    }
+}
