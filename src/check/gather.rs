@@ -197,7 +197,7 @@ fn indexed(subject: &Subject, look: &Look) -> Option<Indexed> {
     let index = index::parse(verify::signed_bytes(&found.bytes), index::NAME).ok()?;
     let machine = subject.config.machine?;
     let defaults = &subject.config.request_defaults();
-    let asked = Asked { machine, defaults, trusted: None, before: None, ids: &NO_IDS };
+    let asked = Asked { machine, defaults, trusted: None, before: None, earlier: &|| None, ids: &NO_IDS };
     let composed = compose(&index, &asked, &mut AtHand { parts: &brought.parts, brought: Some(brought) });
     Some(Indexed {
         epoch: index.epoch,

@@ -5,7 +5,7 @@
 use super::content::hash_bytes;
 use super::ids::{MachineId, PackageId};
 use super::index;
-use super::indexed::compose::{Asked, NO_IDS, compose};
+use super::indexed::compose::{Asked, NO_IDS, Named, Source as _, compose};
 use super::indexed::parts::{Brought, Parts};
 use super::indexed::read::FromShare;
 use super::indexed::{InForce, store, verify};
@@ -62,6 +62,8 @@ pub struct Looking<'a> {
     pub indexed: bool,
     /// How long parts of an index are read at once; None: until they are there.
     pub patience: Option<Duration>,
+    /// Parts that no share has given yet.
+    pub wanted: &'a [Named],
 }
 
 /// What a look at all shares gave.
@@ -389,9 +391,17 @@ fn look_at_index(
             defaults: looking.defaults,
             trusted: looking.trusted.as_ref(),
             before: None,
+            earlier: &|| None,
             ids: &NO_IDS,
         };
         let composed = compose(&index, &asked, &mut source);
+        for named in looking.wanted {
+            // Another share's index names it. Where it is not here either, that share's look says so.
+            match named.file == signed::SIGNATURE {
+                true => drop(source.signature(named, false)),
+                false => drop(source.text(named).map(str::len)),
+            }
+        }
         let sha256 = hash_bytes(verify::signed_bytes(&bytes));
         let signed =
             signer.map(|signer| SignedBy { epoch: index.epoch, sha256, signer, packages: composed.packages });

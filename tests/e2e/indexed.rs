@@ -840,6 +840,71 @@ fn nothing_is_copied_for_what_is_not_believed() {
 }
 
 #[test]
+fn a_part_that_one_share_is_missing_comes_from_another_one() {
+    for mut share in [Some(Indexed::by_permissions()), Indexed::signed()].into_iter().flatten() {
+        let job = share.job().later();
+        share.publish(std::slice::from_ref(&job));
+        if share.signed {
+            share.enrol();
+        }
+        let (newest, lags) = (share.site.share(), share.site.path("lags"));
+        assert!(Command::new("cp").arg("-rp").args([&newest, &lags]).status().unwrap().success());
+        let config = fs::read_to_string(share.site.config()).unwrap();
+        let one = format!("shares = [{newest:?}]");
+        let two = format!("shares = [{newest:?}, {lags:?}]");
+        write(&share.site.config(), config.replace(&one, &two).as_bytes());
+        // Both have the index, and each lacks something of it.
+        fs::remove_file(newest.join("jobs/BP0000AA.1.toml")).unwrap();
+        fs::remove_file(lags.join("members/all.1")).unwrap();
+        assert_eq!(share.polled(JOB), "good");
+        // One has the newest index and the other one is about to get it.
+        let newer = job.revision(2).set("offer_after", "2026-11-02T00:00:00Z");
+        share.publish(&[newer]);
+        let part = |root: &Path| root.join("jobs/BP0000AA.2.toml");
+        fs::rename(part(&newest), part(&lags)).unwrap();
+        // The poll finds that it is missing, and the look of the view after it asks everybody.
+        assert_eq!(share.polled(JOB), "good");
+    }
+}
+
+#[test]
+fn the_line_of_a_machine_that_is_held_outlives_a_restart_while_the_share_is_away() {
+    for mut share in [Some(Indexed::by_permissions()), Indexed::signed()].into_iter().flatten() {
+        let job = share.job().later();
+        share.publish(std::slice::from_ref(&job));
+        if share.signed {
+            share.enrol();
+        }
+        assert_eq!(share.polled(JOB), "good");
+        let unread = |share: &mut Indexed| {
+            share.members = format!("{MACHINE} web-01 - db\n");
+            share.publish(std::slice::from_ref(&job));
+            let part = share.site.share().join(format!("members/all.{}", share.serial));
+            fs::rename(&part, part.with_extension("hidden")).unwrap();
+            share.polled(JOB)
+        };
+        // Twice: the line is that of the last list that could be read.
+        assert_eq!((unread(&mut share), unread(&mut share)), ("good".into(), "good".into()));
+        let away = share.site.path("away");
+        fs::rename(share.site.share(), &away).unwrap();
+        assert_eq!(share.site.state_of(ID), "offered");
+        assert!(share.evidence(JOB, "target").starts_with("for @web"));
+        let current = fs::read_to_string(share.site.state().join("held/current")).unwrap();
+        let parts = share.site.state().join("held").join(current.trim()).join("PARTS");
+        let good = fs::read_to_string(&parts).unwrap();
+        // Nobody can make another line of it.
+        fs::write(&parts, good.replace(" - web", " - any")).unwrap();
+        let target = share.evidence(JOB, "target");
+        assert!(target.contains("the groups of this machine are not known"), "{target}");
+        fs::write(&parts, good).unwrap();
+        fs::rename(&away, share.site.share()).unwrap();
+        let part = share.site.share().join(format!("members/all.{}", share.serial));
+        fs::rename(part.with_extension("hidden"), &part).unwrap();
+        assert_eq!(share.polled(JOB), "not-targeted", "it is tried again at each poll");
+    }
+}
+
+#[test]
 fn a_release_below_one_that_ran_does_not_run() {
     let mut share = Indexed::by_permissions();
     let hash = share.package(2, "");

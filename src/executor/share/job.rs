@@ -13,6 +13,7 @@ use crate::host::open::Folder;
 use crate::host::{facts, helper};
 use crate::site::content::{ContentFact, Seal, Shelf, Stands};
 use crate::site::ids::MachineId;
+use crate::site::indexed::compose::Named;
 use crate::site::instruction::ContentHash;
 use crate::site::instruction::parse::Defaults;
 use crate::site::own_report::{self, OwnReport, Stood};
@@ -123,6 +124,8 @@ pub struct HeldIndex {
     pub only: bool,
     /// How long its parts are read at one look, so that what was read arrives before the deadline.
     pub patience: Option<Duration>,
+    /// What the index in force names and no share has given yet: each of them is asked for it, whatever index it has.
+    pub wanted: Vec<Named>,
 }
 
 /// What came of it.
@@ -199,6 +202,7 @@ impl ShareJob {
                     held: index.dir.as_deref(),
                     indexed: index.only,
                     patience: index.patience,
+                    wanted: &index.wanted,
                 });
                 let (past, reports) = (past::look(past, machine), own_report::look(reports, machine, judge));
                 ShareNews::Looked(Box::new(Looked { look, past, reports }))

@@ -8,7 +8,7 @@ use crate::site::ids::{JobId, MachineId, PackageId, RequestId};
 use crate::site::index::job::{self, Job};
 use crate::site::index::members::{self, Member};
 use crate::site::index::policy::{self, Policy, Rules};
-use crate::site::index::{Index, IndexedJob, IndexedPolicy, JobState};
+use crate::site::index::{Index, IndexedJob, IndexedMembers, IndexedPolicy, JobState};
 use crate::site::instruction::parse::Defaults;
 use crate::site::instruction::{ContentHash, Entry, InstructionFile, Rejected, Request};
 use crate::site::package::{self, Package};
@@ -17,6 +17,7 @@ use crate::site::signed::published::{SIGNATURE, Vouched};
 use crate::site::signed::store::Trusted;
 use crate::terms::{Code, Problem};
 use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The folder of the list of machines.
@@ -26,7 +27,7 @@ const MAX_SIGNATURE: u64 = 4 << 10;
 const MALFORMED: &str = "malformed";
 
 /// A part, as the index or another part names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {
     /// The folders on the share, the outermost first.
     pub folders: Vec<String>,
@@ -71,6 +72,9 @@ pub struct Asked<'a> {
     pub trusted: Option<&'a Trusted>,
     /// What was in force before.
     pub before: Option<(&'a InstructionFile, &'a InForce)>,
+    /// The list of machines of the index before, which gave the line that is held: asked for where that of this one cannot be
+    /// read.
+    pub earlier: &'a dyn Fn() -> Option<IndexedMembers>,
     /// The requests of jobs as far as they were ever read here: a job whose file cannot be read any more has its id all the
     /// same.
     pub ids: &'a BTreeMap<JobId, RequestId>,
@@ -90,6 +94,10 @@ pub struct Composed {
     pub packages: BTreeMap<RequestId, Result<Vouched, Distrust>>,
     /// Every part that is still needed.
     pub named: BTreeSet<ContentHash>,
+    /// Those of them that are not at hand.
+    pub missing: Vec<Named>,
+    /// The line of this machine is that of the list of the index before.
+    pub by_earlier: bool,
     /// The requests of its jobs, as far as they are known.
     pub ids: BTreeMap<JobId, RequestId>,
 }
@@ -102,6 +110,8 @@ pub fn compose(index: &Index, asked: &Asked<'_>, source: &mut dyn Source) -> Com
         source,
         problems: Vec::new(),
         named: BTreeSet::new(),
+        missing: Vec::new(),
+        by_earlier: false,
         opened: BTreeMap::new(),
         packages: BTreeMap::new(),
     };
@@ -169,6 +179,7 @@ pub fn compose(index: &Index, asked: &Asked<'_>, source: &mut dyn Source) -> Com
         warnings: walk.problems,
     };
     let (named, packages) = (walk.named, walk.packages);
+    let (missing, by_earlier) = (walk.missing, walk.by_earlier);
     let cancelled = index.jobs.iter().filter(|job| job.state == JobState::Cancelled);
     let cancelled = cancelled.map(|job| (job.job_id, job.reason.clone())).collect();
     Composed {
@@ -176,6 +187,8 @@ pub fn compose(index: &Index, asked: &Asked<'_>, source: &mut dyn Source) -> Com
         index: InForce { epoch: index.epoch, member, deliveries, elsewhere, policies, cancelled },
         packages,
         named,
+        missing,
+        by_earlier,
         ids,
     }
 }
@@ -227,6 +240,8 @@ struct Walk<'a, 's> {
     source: &'s mut dyn Source,
     problems: Vec<Problem>,
     named: BTreeSet<ContentHash>,
+    missing: Vec<Named>,
+    by_earlier: bool,
     /// Packages by the hash of their definition: several jobs may run one.
     opened: BTreeMap<(ContentHash, PackageId, u64), Opened>,
     packages: BTreeMap<RequestId, Result<Vouched, Distrust>>,
@@ -235,7 +250,11 @@ struct Walk<'a, 's> {
 impl Walk<'_, '_> {
     fn part(&mut self, named: &Named) -> Result<String, SafeText> {
         self.named.insert(named.sha256.clone());
-        self.source.text(named).map(str::to_owned)
+        let text = self.source.text(named).map(str::to_owned);
+        if text.is_err() {
+            self.missing.push(named.clone());
+        }
+        text
     }
 
     /// The line of this machine; where it cannot be had, the one that was held stays.
@@ -248,6 +267,11 @@ impl Walk<'_, '_> {
             Ok(membership) => membership,
             Err((path, why)) => {
                 self.problems.push(Problem::of_file(MALFORMED, path.clone(), why.clone()));
+                let earlier = (self.asked.earlier)().and_then(|earlier| self.listed(&earlier).ok());
+                if let Some(held) = earlier {
+                    self.by_earlier = true;
+                    return held;
+                }
                 match self.asked.before {
                     Some((
                         _,
@@ -261,10 +285,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn listed(
-        &mut self,
-        members: &crate::site::index::IndexedMembers,
-    ) -> Result<Membership, (String, SafeText)> {
+    fn listed(&mut self, members: &IndexedMembers) -> Result<Membership, (String, SafeText)> {
         let said = |path: &str, problems: &[Problem]| {
             let first = problems.first().map(super::said).unwrap_or_default();
             (path.to_owned(), first)
@@ -334,17 +355,15 @@ impl Walk<'_, '_> {
             &named.sha256,
             job::MAX_BYTES,
         );
-        let text = match self.source.text(&part) {
-            Ok(text) => text.to_owned(),
+        let text = match self.part(&part) {
+            Ok(text) => text,
             Err(why) => {
-                self.named.insert(named.sha256.clone());
                 let message = format!("revision {} cannot be read: {why}", named.revision);
                 let problem = Problem::of_file(MALFORMED, file, message);
                 self.problems.push(problem.clone());
                 return Read::Unread(self.unread(named.job_id, vec![problem]));
             }
         };
-        self.named.insert(named.sha256.clone());
         let job = job::parse(text.as_bytes(), named.job_id, &file, &self.asked.defaults.programs);
         let job = match job {
             Ok(job) => job,
@@ -444,6 +463,9 @@ impl Walk<'_, '_> {
                     Named::new(&folders, SIGNATURE.to_owned(), &job.package_sha256, MAX_SIGNATURE);
                 let missing = || Distrust::new(Code::Unsigned, "its signature is missing");
                 let first = self.source.signature(&signature, false).ok_or_else(missing);
+                if first.is_err() {
+                    self.missing.push(signature.clone());
+                }
                 let judge = |armour: &str| verify::package_signer(&text, armour, trusted);
                 let signer = match first.and_then(|armour| judge(&armour)) {
                     Ok(signer) => Ok(signer),

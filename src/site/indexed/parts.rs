@@ -3,6 +3,7 @@
 //! is known by what it signs. Beside them stands which job has which request: a job whose newest file cannot be read is known
 //! by it.
 
+use super::compose::Named;
 use crate::site::content::hash_bytes;
 use crate::site::ids::{JobId, RequestId};
 use crate::site::instruction::ContentHash;
@@ -22,6 +23,7 @@ const MAX_HEAD: u64 = 100;
 const PART: &str = "part";
 const SIGNATURE: &str = "signature";
 const IDS: &str = "ids";
+const EARLIER: &str = "earlier";
 
 /// What was got of an index.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +33,10 @@ pub struct Parts {
     /// The requests of jobs, as far as their files were ever read. Whoever decides says so: it crosses to nobody.
     #[serde(skip)]
     pub ids: BTreeMap<JobId, RequestId>,
+    /// The index whose list of machines gave the line that is held, while that of the newer one cannot be read: verified again
+    /// like every index. It crosses to nobody, too.
+    #[serde(skip)]
+    pub earlier: Option<String>,
 }
 
 /// What a look brought beside the index: new parts, and why others could not be had.
@@ -40,6 +46,9 @@ pub struct Brought {
     pub parts: Parts,
     /// By the hash of what is missing.
     pub faults: BTreeMap<ContentHash, SafeText>,
+    /// What the index names and is not at hand, for the next look at all shares. Whoever decides says so.
+    #[serde(skip)]
+    pub missing: Vec<Named>,
 }
 
 impl Parts {
@@ -116,7 +125,8 @@ impl Parts {
 
     /// As much as a file of them takes, or more.
     fn size(&self) -> u64 {
-        let ids = MAX_HEAD + self.ids.len() as u64 * MAX_HEAD;
+        let others = self.earlier.as_ref().map_or(0, |text| MAX_HEAD + text.len() as u64);
+        let ids = others + MAX_HEAD + self.ids.len() as u64 * MAX_HEAD;
         self.texts
             .values()
             .chain(self.signatures.values())
@@ -143,6 +153,9 @@ impl Parts {
             let ids: String = self.ids.iter().map(|(job, request)| format!("{job} {request}\n")).collect();
             one(IDS, &hash_bytes(ids.as_bytes()), &ids);
         }
+        if let Some(earlier) = &self.earlier {
+            one(EARLIER, &hash_bytes(earlier.as_bytes()), earlier);
+        }
         out.into_bytes()
     }
 
@@ -163,7 +176,8 @@ impl Parts {
                     };
                     parts.ids = text.lines().filter_map(pair).collect();
                 }
-                IDS => {}
+                EARLIER if hash_bytes(text.as_bytes()) == hash => parts.earlier = Some(text.to_owned()),
+                IDS | EARLIER => {}
                 _ => break,
             }
         }
@@ -226,6 +240,7 @@ mod tests {
             all.add(brought);
         }
         all.ids = [("BP0000AA".parse().unwrap(), "BP0000Y".parse().unwrap())].into();
+        all.earlier = Some("kind = \"index\"\n".into());
         let gone = all.fit();
         assert_eq!((gone.len(), all.texts.len()), (9, 31), "of 40 MiB, as many as fit");
         assert!(gone.iter().all(|hash| all.text(hash).is_none()));

@@ -31,6 +31,7 @@ fn the_machine_finds_its_request_on_the_new_share_and_can_stage_it() {
         held: None,
         indexed: false,
         patience: None,
+        wanted: &[],
         shares: std::slice::from_ref(&made.dir),
         machine: machine(),
         judge: &Judge::of(TrustMode::Permissions),

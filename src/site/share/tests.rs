@@ -44,6 +44,7 @@ fn look_in(mode: TrustMode, shares: &[&Path]) -> Look {
         held: None,
         indexed: false,
         patience: None,
+        wanted: &[],
         shares: &shares,
         machine: "BP004000".parse().unwrap(),
         judge: &Judge::of(mode),

@@ -78,7 +78,8 @@ impl Known {
     pub(super) fn held_index(&self) -> HeldIndex {
         // Some of the deadline is left for the index itself and for the way back.
         let patience = self.policy.config.share.timeout.checked_mul(3).map(|three| three / 5);
-        HeldIndex { dir: self.world.held_folder(), only: self.is_indexed(), patience }
+        let wanted = self.indexed.as_ref().map(|held| held.brought.missing.clone()).unwrap_or_default();
+        HeldIndex { dir: self.world.held_folder(), only: self.is_indexed(), patience, wanted }
     }
 
     /// What the bytes of an index come to.
@@ -107,8 +108,16 @@ impl Known {
         }
         let defaults = self.policy.config.request_defaults();
         let before = self.instructions.file.as_ref().zip(self.instructions.index.as_ref());
+        let earlier = || {
+            let text = brought.parts.earlier.as_ref()?.as_bytes();
+            let earlier = match trusted {
+                Some(trusted) => verify::index(text, trusted, now, Standing::InForce).ok()?.0,
+                None => verify::unsigned(text, now, Standing::InForce).ok()?,
+            };
+            earlier.members.filter(|_| earlier.site_id == index.site_id)
+        };
         let ids = &brought.parts.ids;
-        let asked = Asked { machine, defaults: &defaults, trusted, before, ids };
+        let asked = Asked { machine, defaults: &defaults, trusted, before, earlier: &earlier, ids };
         let composed = compose(&index, &asked, &mut AtHand { parts: &brought.parts, brought: Some(brought) });
         Ok((index, signer, composed))
     }
@@ -124,13 +133,19 @@ impl Known {
         now: Wall,
     ) -> Result<Found, Distrust> {
         let mut brought = found.brought.take().unwrap_or_default();
-        let mut parts = self.indexed.as_ref().map(|held| held.brought.parts.clone()).unwrap_or_default();
+        let held = self.indexed.as_ref();
+        let mut parts = held.map(|held| held.brought.parts.clone()).unwrap_or_default();
+        if parts.earlier.is_none() {
+            // What is in force gave the line of this machine itself.
+            parts.earlier = held.and_then(|held| String::from_utf8(held.index.clone()).ok());
+        }
         parts.add(brought.parts);
         brought.parts = parts;
         let compose =
             |brought: &Brought| self.composed(&found.bytes, brought, trusted, Standing::Offered, now);
         let (index, signer, mut composed) = compose(&brought)?;
         brought.parts.keep(&composed.named);
+        brought.parts.earlier.take_if(|_| !composed.by_earlier);
         // What could not be kept counts as if it were not there: a restart finds the same.
         let too_much = brought.parts.fit();
         if !too_much.is_empty() {
@@ -139,6 +154,7 @@ impl Known {
             composed = compose(&brought)?.2;
         }
         brought.parts.ids = std::mem::take(&mut composed.ids);
+        brought.missing = std::mem::take(&mut composed.missing);
         let sha256 = hash_bytes(verify::signed_bytes(&found.bytes));
         let signed =
             signer.map(|signer| SignedBy { epoch: index.epoch, sha256, signer, packages: composed.packages });
@@ -246,6 +262,9 @@ impl Known {
         self.indexed = Some(InBytes { index: held.index, brought });
         match self.judge_index(self.world.now()) {
             Ok((composed, signed)) => {
+                if let Some(held) = &mut self.indexed {
+                    held.brought.missing = composed.missing;
+                }
                 let bytes = self.indexed.as_ref().map(|held| held.index.clone()).unwrap_or_default();
                 let publication = Publication::of_index(composed.index.epoch, composed.file.serial, &bytes);
                 *self.instructions = Instructions {

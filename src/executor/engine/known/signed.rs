@@ -4,6 +4,7 @@
 use super::Known;
 use crate::clock::Wall;
 use crate::executor::talk::view::{SignedDoc, TrustDoc};
+use crate::site::indexed::parts::Parts;
 use crate::site::instruction::{Entry, InstructionFile, Request};
 use crate::site::publication::Publication;
 use crate::site::share::{Found, Look, SourceFault};
@@ -60,7 +61,7 @@ impl Known {
             let problems = vec![Problem::of_file(code.as_str(), place, distrust.why.clone())];
             look.fault = Some(SourceFault { code, problems });
         }
-        for mut found in offers {
+        for mut found in with_all_parts(offers) {
             if found.brought.is_some() {
                 let share = found.share.clone();
                 let judged = match &trusted {
@@ -112,7 +113,7 @@ impl Known {
     /// In mode `permissions`: what indexes come to. Instruction files are what the reader made of them.
     pub(super) fn composed_offers(&mut self, offers: Vec<Found>, look: &mut Look, now: Wall) -> Vec<Found> {
         let (mut good, mut faults) = (Vec::new(), Vec::new());
-        for found in offers {
+        for found in with_all_parts(offers) {
             let share = found.share.clone();
             match found.brought.is_some() {
                 true => match self.offered_index(found, None, now) {
@@ -236,6 +237,24 @@ impl Known {
             self.instructions.signed.as_ref()?.packages.get(&request.request_id)?.as_ref().ok();
         vouched.map(|vouched| vouched.release)
     }
+}
+
+/// A part is known by its hash, so it is the same from whichever share it came: what one is missing another one may have
+/// brought.
+fn with_all_parts(mut offers: Vec<Found>) -> Vec<Found> {
+    if offers.iter().filter(|found| found.brought.is_some()).count() < 2 {
+        return offers;
+    }
+    let mut all = Parts::default();
+    for brought in offers.iter().filter_map(|found| found.brought.as_ref()) {
+        all.add(brought.parts.clone());
+    }
+    for brought in offers.iter_mut().filter_map(|found| found.brought.as_mut()) {
+        // Of two signatures over the same the one of its own share goes before.
+        let own = std::mem::replace(&mut brought.parts, all.clone());
+        brought.parts.add(own);
+    }
+    offers
 }
 
 /// What was not believed is the fault of the look, or a note where another share has what is.
