@@ -250,6 +250,67 @@ fn no_link_on_the_share_leads_what_pcm_writes_somewhere_else() {
     }
 }
 
+/// A service below strace, to which the system says that it has no `openat2`, or that a container forbids it.
+struct WithoutOpenat2(std::process::Child);
+
+impl WithoutOpenat2 {
+    fn start(site: &Site, error: &str) -> Self {
+        let pcm = site.command(&["service", "run"]);
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o"]).arg(site.path("trace"));
+        strace.args(["-e", "trace=openat2", "-e", &format!("inject=openat2:error={error}")]);
+        strace.arg(pcm.get_program()).args(pcm.get_args()).stdout(std::process::Stdio::null());
+        strace.stderr(std::process::Stdio::null()).env("TZ", "UTC");
+        let service = Self(strace.spawn().unwrap());
+        site.wait_service();
+        service
+    }
+}
+
+impl Drop for WithoutOpenat2 {
+    /// Strace that is killed would let go of the service.
+    fn drop(&mut self) {
+        let children = format!("/proc/{0}/task/{0}/children", self.0.id());
+        for pid in fs::read_to_string(children).unwrap_or_default().split_whitespace() {
+            let _ = Command::new("kill").args(["-9", pid]).status();
+        }
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn where_openat2_is_missing_or_forbidden_no_link_leads_anywhere_either() {
+    if !crate::harness::trace::possible() {
+        return;
+    }
+    for (replaced, inside, error) in
+        [("", "", "ENOSYS"), ("machines", "", "ENOSYS"), ("despoolr.box", MACHINE, "EPERM")]
+    {
+        let mut site = Site::new();
+        let elsewhere = site.path("elsewhere");
+        make_dir(&elsewhere.join(inside));
+        if !replaced.is_empty() {
+            let at = site.share().join(replaced);
+            let _ = fs::remove_dir_all(&at);
+            symlink(&elsewhere, &at).unwrap();
+        }
+        let hash = site.package("BP00000A", &site.say("ran"));
+        site.publish(&[Request::due("BP0000Y").set("content_sha256", format!("\"{hash}\""))]);
+        let _service = WithoutOpenat2::start(&site, error);
+        site.wait_state("BP0000Y", "succeeded");
+        let trace = || fs::read_to_string(site.path("trace")).unwrap_or_default();
+        assert!(trace().contains("(INJECTED)"), "nothing asked for openat2: {}", trace());
+        if replaced.is_empty() {
+            let result = site.share().join(format!("despoolr.box/{MACHINE}/BP0000Y-1.MIF"));
+            wait_for("the result is delivered", || result.is_file());
+            continue;
+        }
+        site.wait_log("did not reach the share");
+        let put: Vec<_> = all_below(&elsewhere).into_iter().filter(|path| path.is_file()).collect();
+        assert!(put.is_empty(), "{replaced}: {put:?}");
+    }
+}
+
 #[test]
 fn nothing_is_written_to_a_share_that_is_not_trusted() {
     let mut site = Site::new();

@@ -37,4 +37,4 @@ mod nasty_state;
 mod points;
 mod random;
 mod service;
-mod trace;
+pub mod trace;
