@@ -23,6 +23,7 @@ mod rollout;
 mod site;
 #[cfg(unix)]
 mod site_status;
+mod token;
 #[cfg(unix)]
 mod twins;
 
