@@ -40,6 +40,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 pub(crate) mod time;
+mod timer;
 mod trust_key;
 mod verify;
 mod view;

@@ -157,7 +157,11 @@ fn status(app: &App) -> Result<Exit> {
     told(app, &registration, message)
 }
 
-fn tell_supervisor(commands: &[Vec<String>]) -> Result<()> {
+/// Lets the system take something up.
+///
+/// # Errors
+/// A command fails.
+pub fn tell_supervisor(commands: &[Vec<String>]) -> Result<()> {
     for command in commands {
         let Some((program, args)) = command.split_first() else { continue };
         let words = command.join(" ");

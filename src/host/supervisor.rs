@@ -44,6 +44,26 @@ pub fn registration(command: &[String]) -> Option<Registration> {
     sys::supervisor::registration(command)
 }
 
+/// What makes the system run commands again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timer {
+    /// Files to be written, with their text.
+    pub files: Vec<(PathBuf, String)>,
+    /// Program and arguments that make the system take them up, in order.
+    pub enable: Vec<Vec<String>>,
+    /// The same for the way back.
+    pub disable: Vec<Vec<String>>,
+    /// The system is there to be asked.
+    pub runs: bool,
+    /// What whoever installs it has to know.
+    pub note: Option<String>,
+}
+
+/// How the system runs these commands one after the other each quarter of an hour, as the account that asks.
+pub fn timer(name: &str, commands: &[Vec<String>]) -> Timer {
+    sys::supervisor::timer(name, commands)
+}
+
 /// Whether the supervisor is there to be asked: a container often has its programs and not itself.
 pub fn is_running() -> bool {
     sys::supervisor::is_running()

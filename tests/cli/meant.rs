@@ -49,6 +49,7 @@ const VERBS: &[(&str, &[&str], Means)] = &[
     ("site init", &["new", "--hand-made", "--site", "BP0"], Neither),
     ("site publish", &[], Neither),
     ("site status", &[], Neither),
+    ("site install-timer", &["--dry-run"], Neither),
     ("site freeze", &["--until", "2h", "--reason", "x"], Neither),
     ("site unfreeze", &[], Neither),
     ("site machine add", &["BP004000"], Neither),
@@ -92,7 +93,8 @@ const VERBS: &[(&str, &[&str], Means)] = &[
 fn documented() -> Vec<String> {
     let readme = include_str!("../../README.md");
     let rows = readme.lines().filter_map(|l| l.strip_prefix("| `pcm")?.split("` |").next());
-    let word = |w: &&str| !w.is_empty() && w.chars().all(|c| c.is_ascii_lowercase());
+    let letter = |c: char| c.is_ascii_lowercase() || c == '-';
+    let word = |w: &&str| !w.is_empty() && !w.starts_with('-') && w.chars().all(letter);
     rows.map(|row| row.split(' ').skip(1).take_while(word).collect::<Vec<_>>().join(" ")).collect()
 }
 

@@ -119,3 +119,18 @@ fn what_ends_soon_is_said_before_it_has_ended() {
     fs::write(&record, edit(&text, "valid_until = ", &stamp(now() - seconds(10)))).unwrap();
     assert!(status(dir).1.contains(&"validity-over".to_owned()));
 }
+
+#[test]
+fn a_timer_advances_jobs_and_renews_what_is_published() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "my site", "--site", "BP0"]);
+    let would = json(dir, &["site", "install-timer", "--folder", "my site", "--dry-run"]);
+    assert_eq!((&would["started"], &would["dry_run"]), (&false.into(), &true.into()));
+    let text = would["files"][0]["text"].as_str().unwrap();
+    let starts: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("ExecStart=")).collect();
+    let folder = dir.join("my site").canonicalize().unwrap().display().to_string();
+    assert!(starts[0].contains(" job advance --folder \"") && starts[0].contains("/my site\""), "{text}");
+    assert!(starts[1].contains(" site publish --folder \"") && starts[1].contains(&folder), "{text}");
+    assert!(would["files"][1]["path"].as_str().unwrap().ends_with("/pcm-site-BP0.timer"));
+}

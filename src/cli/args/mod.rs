@@ -270,6 +270,7 @@ impl Verb {
                     SiteVerb::Verify { .. }
                     | SiteVerb::Publish(_)
                     | SiteVerb::Status { .. }
+                    | SiteVerb::InstallTimer { .. }
                     | SiteVerb::Freeze { .. }
                     | SiteVerb::Unfreeze { .. }
                     | SiteVerb::Machine { .. },
@@ -346,6 +347,7 @@ impl Verb {
                 | Verb::Site(SiteArgs {
                     what: SiteVerb::Init { .. }
                         | SiteVerb::Publish(_)
+                        | SiteVerb::InstallTimer { .. }
                         | SiteVerb::Freeze { .. }
                         | SiteVerb::Unfreeze { .. }
                         | SiteVerb::Machine {

@@ -43,6 +43,15 @@ pub enum SiteVerb {
         #[command(flatten)]
         folder: FolderArgs,
     },
+    /// Let the system run `pcm job advance` and `pcm site publish` each quarter of an hour: systemd, or a scheduled task
+    ///
+    /// Halts what fails, lets jobs go on, and renews what is published before its time is over. With --dry-run it prints
+    /// what would be written. It needs a key file: an agent or a token is not there for it.
+    InstallTimer {
+        /// Which site folder.
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
     /// No automatic runs on any machine of the site until a time
     Freeze {
         /// Until when: "Mon 06:00", 2027-01-04T00:00:00Z, 12h

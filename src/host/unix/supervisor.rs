@@ -1,6 +1,6 @@
 //! systemd, behind `host::supervisor`.
 
-use crate::host::supervisor::Registration;
+use crate::host::supervisor::{Registration, Timer};
 use sd_notify::NotifyState;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -44,6 +44,47 @@ pub fn registration(command: &[String]) -> Option<Registration> {
         enable: vec![systemctl(&["daemon-reload"]), systemctl(&["enable", "--now", UNIT])],
         disable: vec![systemctl(&["disable", "--now", UNIT]), systemctl(&["daemon-reload"])],
     })
+}
+
+/// The units of the system where root asks, those of the account otherwise.
+pub fn timer(name: &str, commands: &[Vec<String>]) -> Timer {
+    let env = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || env("HOME").unwrap_or_else(|| PathBuf::from("/"));
+    if rustix::process::geteuid().is_root() {
+        return timer_in(Path::new("/etc/systemd/system"), &["systemctl"], name, commands, is_running());
+    }
+    let folder = env("XDG_CONFIG_HOME").unwrap_or_else(|| home().join(".config")).join("systemd/user");
+    let runs = env("XDG_RUNTIME_DIR").is_some_and(|run| run.join("systemd").is_dir());
+    let note = "It runs while you are logged on; for the rest of the time: loginctl enable-linger";
+    let timer = timer_in(&folder, &["systemctl", "--user"], name, commands, runs);
+    Timer { note: Some(note.to_owned()), ..timer }
+}
+
+fn timer_in(folder: &Path, systemctl: &[&str], name: &str, commands: &[Vec<String>], runs: bool) -> Timer {
+    let (service, unit) = (format!("{name}.service"), format!("{name}.timer"));
+    let words = |words: &[&str]| -> Vec<String> {
+        systemctl.iter().chain(words).map(|word| (*word).to_owned()).collect()
+    };
+    let lines = commands.iter().map(|command| {
+        let command: Vec<String> = command.iter().map(|word| quote(word)).collect();
+        format!("ExecStart={}\n", command.join(" "))
+    });
+    let starts = format!(
+        "[Unit]\nDescription=Package Command Manager, {name}\nAfter=network-online.target remote-fs.target\n\n\
+         [Service]\nType=oneshot\n{}",
+        lines.collect::<String>()
+    );
+    let when = format!(
+        "[Unit]\nDescription=Package Command Manager, {name}\n\n[Timer]\nOnCalendar=*:0/15\nRandomizedDelaySec=60\n\
+         Persistent=true\n\n[Install]\nWantedBy=timers.target\n"
+    );
+    Timer {
+        files: vec![(folder.join(&service), starts), (folder.join(&unit), when)],
+        enable: vec![words(&["daemon-reload"]), words(&["enable", "--now", &unit])],
+        disable: vec![words(&["disable", "--now", &unit])],
+        runs,
+        note: None,
+    }
 }
 
 /// What `systemctl enable` makes of `WantedBy=multi-user.target`.
@@ -122,6 +163,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_timer_starts_its_commands_in_their_order() {
+        let commands =
+            [["/opt/my site/pcm", "job"], ["/bin/pcm", "site"]].map(|c| c.map(str::to_owned).to_vec());
+        let timer = timer_in(Path::new("/units"), &["systemctl", "--user"], "pcm-site-BP0", &commands, true);
+        let [(service, starts), (unit, when)] = &timer.files[..] else { panic!("{timer:?}") };
+        assert_eq!(
+            (service.as_path(), unit.as_path()),
+            (Path::new("/units/pcm-site-BP0.service"), Path::new("/units/pcm-site-BP0.timer"))
+        );
+        let lines: Vec<&str> = starts.lines().filter(|line| line.starts_with("ExecStart=")).collect();
+        assert_eq!(lines, ["ExecStart=\"/opt/my site/pcm\" job", "ExecStart=/bin/pcm site"]);
+        assert!(when.contains("OnCalendar=*:0/15\n") && when.contains("WantedBy=timers.target"), "{when}");
+        assert_eq!(timer.enable[1].join(" "), "systemctl --user enable --now pcm-site-BP0.timer");
+    }
+
     /// systemd's own reading of it, where its tools are installed.
     #[test]
     fn systemd_finds_nothing_wrong_with_the_unit() {
@@ -129,11 +186,17 @@ mod tests {
         let file = dir.path().join(UNIT);
         let command = ["/bin/true", "--config", "/etc/my site/pcm.toml", "service", "run"].map(str::to_owned);
         std::fs::write(&file, registration(&command).unwrap().text).unwrap();
-        match std::process::Command::new("systemd-analyze").arg("verify").arg(&file).output() {
+        let timer = timer_in(dir.path(), &["systemctl"], "pcm.site", &[command.to_vec()], true);
+        for (file, text) in &timer.files {
+            std::fs::write(file, text).unwrap();
+        }
+        let mut verify = std::process::Command::new("systemd-analyze");
+        verify.arg("verify").arg(&file).args(timer.files.iter().map(|(file, _)| file));
+        match verify.output() {
             Err(e) => crate::skipped(format_args!("systemd-analyze cannot be started: {e}")),
             Ok(output) => {
                 let said = String::from_utf8_lossy(&output.stderr).into_owned();
-                let about: Vec<_> = said.lines().filter(|line| line.contains("pcm.service")).collect();
+                let about: Vec<_> = said.lines().filter(|line| line.contains("pcm.s")).collect();
                 assert!(about.is_empty(), "{about:?}");
             }
         }

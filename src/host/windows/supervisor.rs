@@ -1,6 +1,6 @@
 //! The service control manager, behind `host::supervisor`: pcm does not register with it yet.
 
-use crate::host::supervisor::Registration;
+use crate::host::supervisor::{Registration, Timer};
 use std::time::Duration;
 
 pub fn notify_ready() {}
@@ -23,4 +23,22 @@ pub fn is_enabled(_file: &std::path::Path) -> bool {
 
 pub fn registration(_command: &[String]) -> Option<Registration> {
     None
+}
+
+/// A scheduled task for each command: a task starts one.
+pub fn timer(name: &str, commands: &[Vec<String>]) -> Timer {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let quoted = |word: &String| if word.contains(' ') { format!("\"{word}\"") } else { word.clone() };
+    let tasks = || commands.iter().enumerate().map(|(n, command)| (format!("{name}-{}", n + 1), command));
+    let create = |(task, command): (String, &Vec<String>)| {
+        let line = command.iter().map(quoted).collect::<Vec<_>>().join(" ");
+        words(&["schtasks", "/Create", "/F", "/TN", &task, "/SC", "MINUTE", "/MO", "15", "/TR", &line])
+    };
+    Timer {
+        files: Vec::new(),
+        enable: tasks().map(create).collect(),
+        disable: tasks().map(|(task, _)| words(&["schtasks", "/Delete", "/F", "/TN", &task])).collect(),
+        runs: true,
+        note: Some("It runs while you are logged on.".to_owned()),
+    }
 }

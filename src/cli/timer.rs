@@ -1,0 +1,151 @@
+//! `pcm site install-timer`: lets the system advance jobs and renew what is published, each quarter of an hour.
+
+use super::App;
+use super::args::FolderArgs;
+use super::folder;
+use super::page::Page;
+use super::service::tell_supervisor;
+use super::time::absolute;
+use crate::error::{Exit, Failure, Result};
+use crate::host::supervisor::{self, Timer};
+use crate::host::{durable, programs};
+use crate::site::folder::Folder;
+use crate::text::{SafeText, shell_word};
+use serde::Serialize;
+
+/// `site install-timer --json`
+#[derive(Debug, Serialize)]
+struct TimerDoc {
+    files: Vec<FileDoc>,
+    /// What the system is told.
+    commands: Vec<SafeText>,
+    /// How it is undone.
+    undo: Vec<SafeText>,
+    /// It runs from now on.
+    started: bool,
+    notes: Vec<SafeText>,
+    dry_run: bool,
+}
+
+/// One file.
+#[derive(Debug, Serialize)]
+struct FileDoc {
+    path: SafeText,
+    text: String,
+}
+
+/// `pcm site install-timer`
+pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
+    let folder = folder::open(app, named)?;
+    let exe = programs::own_executable().map_err(|e| {
+        let message = format!("pcm's own file is not to be found: {e}");
+        Failure::new(Exit::Failed, "service", message, "Install pcm again")
+    })?;
+    let dir = absolute(&folder.dir).display().to_string();
+    let command = |verb: [&str; 2]| {
+        let mut words = vec![exe.display().to_string()];
+        words.extend(app.setup.layout.naming_flags());
+        words.extend(verb.iter().chain(&["--folder", dir.as_str()]).map(|word| (*word).to_owned()));
+        words
+    };
+    // What fails ends it for this time: a halt comes first, and shows.
+    let commands = [command(["job", "advance"]), command(["site", "publish"])];
+    let timer = supervisor::timer(&format!("pcm-site-{}", folder.settings.site), &commands);
+    if !app.dry_run {
+        install(&timer)?;
+    }
+    let line = |words: &Vec<String>| {
+        SafeText::new(&words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" "))
+    };
+    let doc = TimerDoc {
+        files: timer
+            .files
+            .iter()
+            .map(|(path, text)| FileDoc {
+                path: SafeText::new(&path.display().to_string()),
+                text: text.clone(),
+            })
+            .collect(),
+        commands: timer.enable.iter().map(line).collect(),
+        undo: timer.disable.iter().map(line).collect(),
+        started: timer.runs && !app.dry_run,
+        notes: notes(app, &folder, &timer),
+        dry_run: app.dry_run,
+    };
+    app.out.view(&doc, || page(app, &doc))?;
+    Ok(Exit::Done)
+}
+
+fn install(timer: &Timer) -> Result<()> {
+    for (path, text) in &timer.files {
+        let parent = path.parent().unwrap_or(path);
+        let written = std::fs::create_dir_all(parent).and_then(|()| durable::write(path, text.as_bytes()));
+        written.map_err(|e| {
+            let message = format!("{} cannot be written: {e}", path.display());
+            Failure::new(Exit::Failed, "not-written", message, "Act as somebody who may write there")
+        })?;
+    }
+    if timer.runs { tell_supervisor(&timer.enable) } else { Ok(()) }
+}
+
+fn notes(app: &App, folder: &Folder, timer: &Timer) -> Vec<SafeText> {
+    let mut notes = vec![
+        "Whatever the site folder says is published by it: finish an edit with --no-publish in another clone.".to_owned(),
+    ];
+    match folder.settings.key.as_ref().or(app.setup.config.site.key.as_ref()) {
+        Some(key) if key.ends_with(".pub") => notes.push(
+            "The private half of `key` in site.toml is held by an agent or a token, and a timer has none: name a key file."
+                .to_owned(),
+        ),
+        Some(_) => {}
+        None => notes.push("No key is named in site.toml: what it publishes is not signed.".to_owned()),
+    }
+    notes.extend(timer.note.clone());
+    notes.iter().map(|note| SafeText::new(note)).collect()
+}
+
+fn page(app: &App, doc: &TimerDoc) -> Page {
+    let mut page = Page::new(app.out.width);
+    let verb = if doc.dry_run { "would be written" } else { "is written" };
+    for file in &doc.files {
+        page.line(format!("{} {verb}.", file.path));
+        for line in file.text.lines().filter(|_| doc.dry_run) {
+            page.line(format!("  {line}"));
+        }
+    }
+    let told = if doc.started { "The system was told" } else { "The system has to be told" };
+    page.line(format!("{told}:"));
+    for command in &doc.commands {
+        page.line(format!("  {command}"));
+    }
+    page.line("Every quarter of an hour: pcm job advance, then pcm site publish. To undo it:");
+    for command in &doc.undo {
+        page.line(format!("  {command}"));
+    }
+    for note in &doc.notes {
+        page.line(note);
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn its_files_are_written_where_they_belong_and_nobody_is_told_where_nobody_listens() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("systemd/user/pcm-site-BP0.timer");
+        let timer = Timer {
+            files: vec![(path.clone(), "[Timer]\n".into())],
+            enable: vec![vec!["/nowhere/systemctl".into()]],
+            disable: Vec::new(),
+            runs: false,
+            note: None,
+        };
+        install(&timer).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "[Timer]\n");
+        assert_eq!(install(&Timer { runs: true, ..timer }).unwrap_err().code, "service");
+    }
+}
