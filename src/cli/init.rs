@@ -28,6 +28,8 @@ struct InitDoc {
     config: SafeText,
     config_written: bool,
     state: SafeText,
+    /// `[trust] mode` of the configuration.
+    trust: TrustMode,
     /// The version of the trust list that counts from now on, in mode `signed`.
     trust_list: Option<u64>,
     /// Of the key that was confirmed with this call.
@@ -108,6 +110,7 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
         config: layout.config.display().to_string().into(),
         config_written: new,
         state: layout.state.display().to_string().into(),
+        trust: config.trust.mode,
         trust_list: list.as_ref().map(|list| list.version),
         fingerprint: args.trust_key.as_deref().map(SafeText::new),
         not_taken,

@@ -10,7 +10,7 @@ use super::verifying::Verifying;
 use super::worker::{Carrier, News};
 use crate::clock::{Monotonic, Wall};
 use crate::config::{Config, Unusable};
-use crate::executor::engine::{Executor, Launch, LaunchError};
+use crate::executor::engine::{Executor, InForce, Launch, LaunchError};
 use crate::executor::share::deliver::Delivery;
 use crate::executor::share::job::{DELIVER_DEADLINE, STAGE_DEADLINE, ShareJob, ShareNews};
 use crate::executor::talk::protocol::{Action, Call, Change, other_machine, too_late};
@@ -51,8 +51,8 @@ pub struct Steps<'a> {
     to_stage: VecDeque<ShareJob>,
     /// Somebody asked for a look while one was under way: that one may have missed what they mean.
     look_again: bool,
-    /// Operators who wait for the end of a look.
-    waiting: Vec<Waiting>,
+    /// Operators who wait for the end of a look, with what was in force when they asked.
+    waiting: Vec<(Waiting, InForce)>,
     /// Calls about requests that the first look may bring; they are answered when it has ended.
     early: Vec<Asked>,
     /// What is verified before it is launched.
@@ -495,8 +495,8 @@ impl<'a> Steps<'a> {
     fn begin_poll(&mut self, poll: Waiting, now: Wall) {
         let Some(poll) = self.in_time(poll, now) else { return };
         match self.executor.begin_poll(&poll.change, &poll.actor, now) {
-            Ok(()) => {
-                self.waiting.push(poll);
+            Ok(before) => {
+                self.waiting.push((poll, before));
                 self.look_again |= self.schedule.is_looking();
                 self.schedule.ask(self.world.monotonic());
             }
@@ -517,8 +517,8 @@ impl<'a> Steps<'a> {
     }
 
     fn answer_waiting(&mut self) {
-        for Waiting { change, actor, answer, .. } in std::mem::take(&mut self.waiting) {
-            let _ = answer.send(self.executor.end_poll(&change, &actor));
+        for (Waiting { change, actor, answer, .. }, before) in std::mem::take(&mut self.waiting) {
+            let _ = answer.send(self.executor.end_poll(&change, &actor, before));
         }
     }
 }

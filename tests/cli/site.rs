@@ -350,7 +350,25 @@ fn a_machine_in_mode_signed_runs_what_two_keys_agree_on() {
     let told: Value = serde_json::from_slice(&told.stderr).unwrap();
     assert_eq!(told["error"]["code"], "no-trust-list");
     assert!(told["error"]["remedy"].as_str().unwrap().contains("pcm site publish"), "{told}");
-    json(dir, &init);
+    let enrolled = json(dir, &init);
+    assert_eq!((&enrolled["trust"], &enrolled["trust_list"]), (&"signed".into(), &3.into()));
+    // A look says whether it brought anything.
+    let poll = || {
+        let looked = json(dir, &["poll"]);
+        (looked["serial"].as_u64(), looked["changed"].as_bool())
+    };
+    assert_eq!((poll(), poll()), ((Some(1), Some(true)), (Some(1), Some(false))));
+    let check: Value = serde_json::from_slice(&pcm(dir, &["check", "--json"]).stdout).unwrap();
+    for (name, evidence) in [
+        ("key-confirmed", "trust list 3 of site BP0 is held; root may sign the next one"),
+        ("roles-apart", "packages: package; publications: publish"),
+        ("validity-left", "of 30d are left"),
+        ("version-against-index", "understands all that it reads"),
+    ] {
+        let item = check["items"].as_array().unwrap().iter().find(|item| item["item"] == name).unwrap();
+        assert_eq!(item["verdict"], "pass", "{item}");
+        assert!(item["evidence"].as_str().unwrap().contains(evidence), "{item}");
+    }
     let done = pcm(dir, &["run", "BP0000Y", "--wait", "--json"]);
     assert!(done.status.success(), "{} {}", text(&done.stdout), text(&done.stderr));
 }

@@ -122,7 +122,8 @@ pub fn poll(doc: &PollDoc, look: &Look) -> Page {
     match doc.serial {
         Some(serial) => {
             let requests = super::count(doc.requests as usize, "request");
-            page.line(format!("Instructions {serial}{from}, {requests}."))
+            let new = if doc.changed { "" } else { ", as before" };
+            page.line(format!("Instructions {serial}{from}, {requests}{new}."))
         }
         None => page.line("No instruction file."),
     };

@@ -561,6 +561,7 @@ impl Ask for Fake {
                 epoch: None,
                 requests: 12,
                 source: None,
+                changed: false,
                 problems: Vec::new(),
             }),
         })

@@ -1,6 +1,6 @@
 //! What an operator does: judged by the core, written into the audit before and after, carried out here (PROMISES.md 5).
 
-use super::known::refused;
+use super::known::{InForce, refused};
 use super::launch::{Cause, LaunchError};
 use super::{Executor, Verified, history_lost};
 use crate::clock::Wall;
@@ -109,7 +109,7 @@ impl Executor {
             Action::Restart(RestartVerb::Defer(_) | RestartVerb::Cancel) => {
                 Ok(Answer::Restart(self.known.restart_doc(now)))
             }
-            Action::AcceptSerial(_) => Ok(Answer::Poll(self.known.poll_doc())),
+            Action::AcceptSerial(_) => Ok(Answer::Poll(self.known.poll_doc(self.known.in_force()))),
             Action::Restart(RestartVerb::Now)
             | Action::Notice
             | Action::Seen(_)
@@ -155,16 +155,17 @@ impl Executor {
     ///
     /// # Errors
     /// The refusal.
-    pub fn begin_poll(&mut self, poll: &Change, actor: &Actor, now: Wall) -> Result<()> {
-        self.begin(poll, actor, now)
+    pub fn begin_poll(&mut self, poll: &Change, actor: &Actor, now: Wall) -> Result<InForce> {
+        self.begin(poll, actor, now)?;
+        Ok(self.known.in_force())
     }
 
-    /// The look that was asked for has ended.
+    /// The look that was asked for has ended; `before`: what was in force when it was.
     ///
     /// # Errors
     /// The fault of the share.
-    pub fn end_poll(&mut self, poll: &Change, actor: &Actor) -> Reply {
-        let found = self.polled();
+    pub fn end_poll(&mut self, poll: &Change, actor: &Actor, before: InForce) -> Reply {
+        let found = self.polled(before);
         self.settle(poll, actor, found)
     }
 
@@ -264,8 +265,9 @@ impl Executor {
             Action::Notice => self.tell_for(actor, reason.unwrap_or(&SafeText::EMPTY), now).map(Answer::Told),
             Action::Seen(request) => self.see(*request, actor, now),
             Action::Poll => {
+                let before = self.known.in_force();
                 self.poll_now();
-                self.polled()
+                self.polled(before)
             }
             Action::AcceptSerial(serial) => self.accept_serial(*serial, actor, now),
             Action::KeepId { done } => self.keep_id(*done, actor, now),

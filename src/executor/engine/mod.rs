@@ -21,7 +21,7 @@ mod seen;
 mod share;
 mod watch;
 
-pub use known::Known;
+pub use known::{InForce, Known};
 pub use launch::LaunchError;
 pub use proof::{Launch, Verified};
 

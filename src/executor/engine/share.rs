@@ -3,7 +3,7 @@
 
 use super::Executor;
 use super::actions::not_recorded;
-use super::known::{Keep, Taken};
+use super::known::{InForce, Keep, Taken};
 use crate::clock::Wall;
 use crate::decision::{Decision, decide_one};
 use crate::error::{Exit, Failure};
@@ -158,6 +158,7 @@ impl Executor {
 
     /// `pcm init --accept-serial`: an older file takes the place of a newer one, because an operator says so.
     pub(super) fn accept_serial(&mut self, serial: u64, actor: &Actor, now: Wall) -> Reply {
+        let before = self.known.in_force();
         let found = self.known.offered(serial)?.clone();
         let publication = found.publication();
         let keep = Keep::of(&found);
@@ -166,7 +167,7 @@ impl Executor {
         self.known.accept(found);
         self.change(|history| history.accept_publication(now, &publication, &actor.name))?;
         self.journal.warning(now, &format!("Serial {serial} was accepted by {}.", actor.name));
-        Ok(Answer::Poll(self.known.poll_doc()))
+        Ok(Answer::Poll(self.known.poll_doc(before)))
     }
 
     /// Takes what came of staging; `over`: what it failed over, after much was read.
@@ -337,10 +338,10 @@ impl Executor {
     ///
     /// # Errors
     /// The fault of the share: what is in force stays.
-    pub(super) fn polled(&self) -> Reply {
+    pub(super) fn polled(&self, before: InForce) -> Reply {
         match &self.known.instructions.fault {
             Some(fault) => Err(share_failure(fault)),
-            None => Ok(Answer::Poll(self.known.poll_doc())),
+            None => Ok(Answer::Poll(self.known.poll_doc(before))),
         }
     }
 

@@ -110,6 +110,9 @@ pub struct PollDoc {
     pub requests: u32,
     /// Which share answered.
     pub source: Option<SafeText>,
+    /// Another publication is in force than when the look was asked for.
+    #[serde(default)]
+    pub changed: bool,
     /// What is wrong.
     pub problems: Vec<Problem>,
 }

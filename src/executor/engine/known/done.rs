@@ -10,6 +10,13 @@ use crate::terms::{Code, State};
 use crate::text::SafeText;
 use chrono::SubsecRound as _;
 
+/// Which publication is in force: the trust list that it was published under, and its serial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InForce {
+    epoch: Option<u64>,
+    serial: Option<u64>,
+}
+
 impl Known {
     /// The number of the newest attempt; 0: none.
     pub(in super::super) fn newest_attempt(&self, request: RequestId) -> u32 {
@@ -106,13 +113,23 @@ impl Known {
         }
     }
 
-    /// The instruction file in force.
-    pub(in super::super) fn poll_doc(&self) -> PollDoc {
-        let file = self.instructions.file.as_ref();
+    /// Epoch and serial of what is in force.
+    pub(in super::super) fn in_force(&self) -> InForce {
         let signed = self.instructions.signed.as_ref().map(|by| by.epoch);
-        PollDoc {
-            serial: file.map(|f| f.serial),
+        InForce {
             epoch: self.instructions.index.as_ref().map(|index| index.epoch).or(signed),
+            serial: self.instructions.file.as_ref().map(|file| file.serial),
+        }
+    }
+
+    /// What is in force; `before`: what was, before somebody looked.
+    pub(in super::super) fn poll_doc(&self, before: InForce) -> PollDoc {
+        let file = self.instructions.file.as_ref();
+        let now = self.in_force();
+        PollDoc {
+            serial: now.serial,
+            epoch: now.epoch,
+            changed: now != before,
             requests: file.and_then(|f| u32::try_from(f.requests.len()).ok()).unwrap_or(0),
             source: self.instructions.source.clone(),
             problems: self.notes.iter().chain(file.iter().flat_map(|f| &f.warnings)).cloned().collect(),

@@ -18,6 +18,7 @@ mod signed;
 mod staging;
 mod views;
 
+pub use done::InForce;
 pub(super) use judged::{refused, who_wants};
 pub(super) use share::{Keep, Taken};
 pub(super) use views::Standing;
