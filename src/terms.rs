@@ -267,6 +267,9 @@ pub enum Severity {
     Warning,
 }
 
+/// What is said of a file that a later pcm wrote.
+pub const NEWER_PCM: &str = "needs a newer pcm";
+
 /// Something wrong, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {

@@ -14,6 +14,7 @@ use crate::host::supervisor::Registered;
 use crate::site::indexed::Membership;
 use crate::site::instruction::{InstructionFile, Request};
 use crate::site::share::Look;
+use crate::site::signed::store::Trusted;
 use crate::terms::{Platform, Problem};
 use crate::text::SafeText;
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ pub(super) struct Facts {
     pub file_from: SafeText,
     /// What a share under an index has for this machine; None: there is no such share, or it was not read.
     pub indexed: Option<Indexed>,
+    /// Whose signatures count here, or why that is not known; None: trust mode `permissions`.
+    pub trusted: Option<Result<Trusted, SafeText>>,
     pub service: Service,
     pub users: LoggedOn,
     /// What was tried as the service's account, or why it was not.

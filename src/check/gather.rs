@@ -75,6 +75,10 @@ pub(super) fn gather(subject: &Subject) -> Facts {
         file,
         file_from,
         indexed,
+        trusted: match config.trust.mode {
+            TrustMode::Permissions => None,
+            TrustMode::Signed => Some(Trusted::read(&trust_folder(subject))),
+        },
         users,
         tried,
         backup,

@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// All items, in the order in which they are shown.
-const ITEMS: [&str; 31] = [
+const ITEMS: [&str; 35] = [
     "silent",
     "background",
     "mandatory",
@@ -38,9 +38,13 @@ const ITEMS: [&str; 31] = [
     "share",
     "instructions",
     "trust",
+    "key-confirmed",
+    "roles-apart",
+    "validity-left",
     "serial",
     "in-members",
     "parts-readable",
+    "version-against-index",
     "log",
     "disk",
 ];

@@ -7,7 +7,7 @@ use crate::executor::talk::view::CheckItem;
 use crate::site::indexed::Membership;
 use crate::terms::Problem;
 
-const BY_HAND: &str = "the share is filled by hand: it has no index";
+pub(super) const BY_HAND: &str = "the share is filled by hand: it has no index";
 
 /// What is in force, the highest that was ever seen, and what the share has.
 pub fn serial(facts: &Facts) -> CheckItem {

@@ -1,6 +1,7 @@
 //! What the facts mean: one row an item, in the order of the original article, then what else pcm lives on. Pure.
 
 mod index;
+mod keys;
 mod machine;
 mod requests;
 mod service;
@@ -45,9 +46,13 @@ pub(super) fn judge(facts: &Facts) -> CheckDoc {
         share::share(facts),
         share::instructions(facts),
         share::trust(facts),
+        keys::key_confirmed(facts),
+        keys::roles_apart(facts),
+        keys::validity_left(facts),
         index::serial(facts),
         index::in_members(facts),
         index::parts_readable(facts),
+        keys::version_against_index(facts),
         state::log(facts),
         state::disk(facts),
     ])

@@ -16,8 +16,10 @@ use crate::host::paths::Layout;
 use crate::host::process::Image;
 use crate::host::sessions::LoggedOn;
 use crate::host::supervisor::Registered;
+use crate::site::instruction::InstructionFile;
 use crate::site::report::{self, MachineReport};
-use crate::terms::{Code, Platform, Problem};
+use crate::site::share::Look;
+use crate::terms::{Code, NEWER_PCM, Platform, Problem};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -91,6 +93,7 @@ fn well() -> Facts {
         file: None,
         file_from: "the share".into(),
         indexed: None,
+        trusted: None,
         service: Service {
             holder: Some(Holder { who: "pcm service".into(), pid: 7, since: now }),
             acts_as: Some(someone("root", 0)),
@@ -238,4 +241,49 @@ fn what_is_unknown_fails_nothing_and_what_is_wrong_hides_nothing() {
     let row = doc.items.iter().find(|i| i.item.as_str() == "trust").unwrap();
     assert_eq!(row.evidence.as_str(), "a is loose; b is loose");
     assert_eq!(row.remedy.as_ref().unwrap().as_str(), "chmod a. chmod b");
+}
+
+#[test]
+fn what_is_published_is_renewed_before_it_ends_and_asks_for_no_newer_pcm() {
+    let published = |until: &str| {
+        let until = Some(until.parse().unwrap());
+        move |facts: &mut Facts| {
+            facts.file = Some(InstructionFile {
+                site: "BP0".parse().unwrap(),
+                machine: "BP004000".parse().unwrap(),
+                serial: 7,
+                issued: "2026-11-02T13:00:00Z".parse().unwrap(),
+                valid_until: until,
+                requests: Vec::new(),
+                warnings: Vec::new(),
+            });
+        }
+    };
+    // Twenty days of thirty, of twenty-four, and all of them are over.
+    for (until, verdict) in [
+        ("2026-12-02T13:00:00Z", Verdict::Pass),
+        ("2026-11-26T13:00:00Z", Verdict::Block),
+        ("2026-11-22T13:00:00Z", Verdict::Block),
+    ] {
+        assert_eq!(row("validity-left", published(until)).verdict, verdict, "{until}");
+    }
+    let newer = row("version-against-index", |facts| {
+        let problem = Problem::of_file("malformed", "PCM.INDEX", format!("format 2: it {NEWER_PCM}"));
+        facts.look = Some(Ok(Look {
+            found: None,
+            others: Vec::new(),
+            fault: None,
+            problems: vec![problem],
+            answered: true,
+            lists: Vec::new(),
+        }));
+    });
+    assert_eq!(newer.verdict, Verdict::Block, "{newer:?}");
+    for name in ["key-confirmed", "roles-apart"] {
+        let unsigned = row(name, |_| {});
+        assert_eq!(unsigned.verdict, Verdict::Pass, "{unsigned:?}");
+    }
+    let lost = row("key-confirmed", |facts| facts.trusted = Some(Err("there is no trust list".into())));
+    assert_eq!(lost.verdict, Verdict::Block, "{lost:?}");
+    assert!(lost.remedy.unwrap().as_str().contains("pcm init --trust-key"));
 }

@@ -19,7 +19,7 @@ use super::instruction::ContentHash;
 use super::instruction::parse::end;
 use crate::clock::Wall;
 use crate::fields::{self, Fields, Source};
-use crate::terms::{Problem, words};
+use crate::terms::{NEWER_PCM, Problem, words};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -164,12 +164,12 @@ fn kind(top: &mut Fields<'_, '_>, wanted: &str) {
     });
     top.need("format", |v| match fields::whole(v)? {
         1 => Ok(()),
-        other => Err(format!("wanted format 1, found {other}: it needs a newer pcm")),
+        other => Err(format!("wanted format 1, found {other}: it {NEWER_PCM}")),
     });
 }
 
 fn newer(problem: Problem) -> Problem {
-    let message = format!("{}: it needs a newer pcm", problem.message);
+    let message = format!("{}: it {NEWER_PCM}", problem.message);
     Problem { message: SafeText::new(&message), ..problem }
 }
 

@@ -4,7 +4,7 @@ use super::{InstalledIf, Is, MAX_BYTES, MAX_COMMANDS, Named, Package, PackageCom
 use crate::fields::{self, Fields, Source, found};
 use crate::site::ids::{PackageId, RequestId};
 use crate::site::instruction::parse::how;
-use crate::terms::Problem;
+use crate::terms::{NEWER_PCM, Problem};
 use crate::text::SafeText;
 use std::collections::BTreeSet;
 use toml::de::{DeTable, DeValue};
@@ -40,7 +40,7 @@ pub fn parse(bytes: &[u8], file: &str, programs: &[String]) -> Result<Package, V
 /// Unknown keys as the errors that they are here.
 fn newer(unknown: Vec<Problem>) -> Vec<Problem> {
     let say = |problem: Problem| Problem {
-        message: "this key is not known: it is misspelt, or needs a newer pcm".into(),
+        message: format!("this key is not known: it is misspelt, or {NEWER_PCM}").into(),
         ..problem
     };
     unknown.into_iter().map(say).collect()

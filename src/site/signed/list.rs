@@ -8,7 +8,7 @@ use crate::clock::Wall;
 use crate::fields::{self, Fields, Source};
 use crate::site::ids::{PackageId, SiteCode, SiteId};
 use crate::site::instruction::render::quoted;
-use crate::terms::{Code, Problem};
+use crate::terms::{Code, NEWER_PCM, Problem};
 use chrono::{SecondsFormat, TimeDelta};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -151,7 +151,7 @@ impl TrustList {
         });
         f.need("format", |v| match fields::whole(v)? {
             1 => Ok(()),
-            other => Err(format!("wanted format 1, found {other}: this list needs a newer pcm")),
+            other => Err(format!("wanted format 1, found {other}: this list {NEWER_PCM}")),
         });
         let site = f.need("site", fields::parsed);
         let site_id = f.need("site_id", fields::parsed);
