@@ -220,7 +220,8 @@ fn page(app: &App, doc: &InitDoc, trust: TrustMode) -> Page {
                     .to_owned(),
             }),
         };
-        page.blank().line(format!("Start the service: {} service run", app.setup.pcm));
+        let pcm = &app.setup.pcm;
+        page.blank().line(format!("Start the service: {pcm} service install, or {pcm} service run"));
     }
     page
 }

@@ -11,7 +11,7 @@ const MAX_SERIAL: u64 = 1 << 53;
 /// `pcm site publish`
 #[derive(Debug, Clone, Args)]
 pub struct PublishArgs {
-    /// The key that signs it, or the .pub of one that your agent or token holds (default: key of site.toml)
+    /// The publish key that signs: its private file, or the .pub of a key in your agent or token (default: key in site.toml)
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// Give the publication this serial or a higher one
@@ -34,7 +34,7 @@ pub struct ThenArgs {
     /// Edit the site folder only; publish later
     #[arg(long)]
     pub no_publish: bool,
-    /// The key that signs it, or the .pub of one that your agent or token holds (default: key of site.toml)
+    /// The publish key that signs: its private file, or the .pub of a key in your agent or token (default: key in site.toml)
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// Allow N machines: needed above 100, and where more than a tenth of the site is removed
@@ -100,17 +100,17 @@ pub struct JobArgs {
 /// `pcm job …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum JobVerb {
-    /// Let machines run a command of a package
+    /// Send a job: machines run a command of a package
     Send(Box<SendArgs>),
-    /// The jobs of the site
+    /// List the jobs of the site
     List {
         /// Which site folder.
         #[command(flatten)]
         folder: FolderArgs,
     },
-    /// One job in full
+    /// Show one job in full
     Show {
-        /// e.g. BP0000AA
+        /// Job id, e.g. BP0000AA
         #[arg(value_name = "JOB")]
         job: JobId,
         /// Which site folder.
@@ -123,7 +123,7 @@ pub enum JobVerb {
     Resume(StateArgs),
     /// Cancel a job for good: no machine starts it any more; what already runs goes on
     Cancel(StateArgs),
-    /// Let jobs reach their next machines where enough reports prove it; suspend those of which too many failed
+    /// Let jobs reach their next machines where enough reports prove it, and suspend those of which too many failed
     ///
     /// Exit status 10 where one was halted. Without JOB: every active job with phases. With --dry-run also what each phase
     /// can prove, who is silent, and how many will have launched before a halt can reach them.
@@ -133,7 +133,7 @@ pub enum JobVerb {
 /// `pcm job advance`
 #[derive(Debug, Clone, Args)]
 pub struct AdvanceArgs {
-    /// e.g. BP0000AA
+    /// Job id, e.g. BP0000AA
     #[arg(value_name = "JOB", required_if_eq("now", "true"))]
     pub job: Option<JobId>,
     /// Now, on your word alone, whatever the machines report
@@ -150,7 +150,7 @@ pub struct AdvanceArgs {
 /// Which job, and why.
 #[derive(Debug, Clone, Args)]
 pub struct StateArgs {
-    /// e.g. BP0000AA
+    /// Job id, e.g. BP0000AA
     #[arg(value_name = "JOB")]
     pub job: JobId,
     /// Why; its machines show this

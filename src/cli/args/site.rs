@@ -36,14 +36,14 @@ pub enum SiteVerb {
     },
     /// Publish the site folder on its share; machines see all of it or nothing
     Publish(PublishArgs),
-    /// The site at a glance: what is published, how long it counts, and what somebody has to look at; exit status 10 where
-    /// something is
+    /// Show the site at a glance: what is published, how long it counts, and what needs attention; exit status 10 if
+    /// something does
     Status {
         /// Which site folder.
         #[command(flatten)]
         folder: FolderArgs,
     },
-    /// Let the system run `pcm job advance` and `pcm site publish` each quarter of an hour: systemd, or a scheduled task
+    /// Have the system run `pcm job advance` and `pcm site publish` each quarter of an hour (systemd, or a scheduled task)
     ///
     /// Halts what fails, lets jobs go on, and renews what is published before its time is over. With --dry-run it prints
     /// what would be written. It needs a key file: an agent or a token is not there for it.
@@ -76,7 +76,7 @@ pub enum SiteVerb {
         #[command(subcommand)]
         what: MachineVerb,
     },
-    /// Everything that is wrong in a site folder, on a share, or in one instruction file; exit status 10 where something is
+    /// Report everything that is wrong in a site folder, on a share, or in one instruction file; exit status 10 if something is
     Lint {
         /// The site folder, the share, or one SMSID.INS (default: the site folder, else the configured share)
         #[arg(value_name = "DIR|FILE")]
@@ -133,7 +133,7 @@ pub enum PackageVerb {
     /// pcm reads name, version, platforms, the silent commands that install and remove it, and how to see that it is installed,
     /// from the file. A message names the flag for what the file does not say. The files are copied and hashed.
     Import(ImportArgs),
-    /// The packages of the site folder, or of a share
+    /// List the packages of the site folder, or of a share
     List {
         /// Of which site folder.
         #[command(flatten)]
