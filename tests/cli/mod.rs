@@ -18,11 +18,14 @@ mod newcomer;
 #[cfg(unix)]
 mod package;
 #[cfg(unix)]
+mod readme;
+#[cfg(unix)]
 mod rollout;
 #[cfg(unix)]
 mod site;
 #[cfg(unix)]
 mod site_status;
+#[cfg(unix)]
 mod token;
 #[cfg(unix)]
 mod twins;
