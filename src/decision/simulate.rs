@@ -188,9 +188,13 @@ fn which(decisions: &[Decision], wanted: impl Fn(&Decision) -> bool) -> Vec<usiz
     (0..decisions.len()).filter(|index| wanted(&decisions[*index])).collect()
 }
 
-/// Whether anything can still become of it.
+/// Whether anything can still become of it. What is for others may be for this machine once another job has run here.
 fn live(decision: &Decision) -> bool {
-    matches!(decision.state.group(), Group::Pending | Group::Running)
+    match decision.state.group() {
+        Group::Pending | Group::Running => true,
+        Group::Skipped => !decision.never,
+        Group::Executed | Group::Expired | Group::Rejected => false,
+    }
 }
 
 impl Timeline {

@@ -2,6 +2,7 @@
 //! now.
 
 use super::super::model::*;
+use super::super::simulate::{Assumptions, simulate};
 use super::gates::blocks;
 use super::scene::*;
 use crate::site::expression::Expression;
@@ -179,6 +180,24 @@ fn what_has_an_attempt_is_shown_by_its_history_whatever_the_target_says() {
             assert!(scene.decision().is_listed());
         }
     }
+}
+
+#[test]
+fn a_simulation_sees_a_job_that_becomes_this_machines_once_another_one_has_run() {
+    let scene = indexed(|d| d.condition = condition("job(BP0000AB) == \"succeeded\"")).with(|s| {
+        let mut first = request(OTHER);
+        first.job_id = "BP0000AB".parse().unwrap();
+        index(s).deliveries.insert(id(OTHER), Delivery { job_id: first.job_id, ..delivery() });
+        s.add(first);
+    });
+    assert!(!scene.decision().is_listed());
+    let until = scene.now + chrono::TimeDelta::days(1);
+    let timelines = simulate(&scene.inputs(), scene.now, until, &Assumptions::default()).timelines;
+    let own = timelines.iter().find(|t| t.request_id == Some(id(ID))).unwrap();
+    let other = timelines.iter().find(|t| t.request_id == Some(id(OTHER))).unwrap();
+    let states: Vec<State> = own.changes.iter().map(|step| step.state).collect();
+    assert_eq!(states, [State::NotApplicable, State::Due, State::Running, State::Succeeded]);
+    assert_eq!(own.changes[1].at, other.changes.last().unwrap().at, "as the other one has ended");
 }
 
 #[test]
