@@ -67,6 +67,9 @@ impl Source for FromShare<'_> {
         if let Some(held) = held.filter(|_| !again) {
             return Some(held.to_owned());
         }
+        if self.is_late() {
+            return None;
+        }
         let read = String::from_utf8(self.bytes(named).ok()?).ok()?;
         if again && held == Some(read.as_str()) {
             return None;
@@ -121,6 +124,9 @@ mod tests {
         slow.time = Some((facts::monotonic(), Duration::ZERO));
         assert!(slow.text(&second).unwrap_err().as_str().contains("slow"));
         assert_eq!(slow.text(&first), Ok("first"), "what was read is there");
+        // A signature is asked for as little as everything else then, also another one.
+        assert_eq!((slow.signature(&second, false), slow.signature(&second, true)), (None, None));
+        assert_eq!(slow.brought.parts.signature(&second.sha256), None);
         let held = slow.brought.parts;
         // At the next look the file of what is held is not asked for.
         std::fs::remove_file(dir.path().join("jobs/first")).unwrap();
@@ -128,6 +134,7 @@ mod tests {
         assert_eq!(next.text(&first), Ok("first"));
         assert_eq!(next.brought.parts.text(&first.sha256), None);
         assert_eq!(next.text(&second), Ok("second"));
+        assert_eq!(next.signature(&second, false).as_deref(), Some("second"));
         std::fs::write(dir.path().join("jobs/third"), "other").unwrap();
         let third = Named { sha256: hash_bytes(b"third"), file: "third".into(), ..first };
         assert!(next.text(&third).is_err() && next.brought.faults.contains_key(&third.sha256));
