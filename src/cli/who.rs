@@ -13,6 +13,8 @@ use crate::site::indexed::verify;
 use crate::site::instruction::ContentHash;
 use crate::site::signed::published::Standing;
 use crate::site::signed::store::Trusted;
+use crate::site::trust::{Judge, TrustMode};
+use crate::terms::Code;
 use std::path::{Path, PathBuf};
 
 /// The most bytes of all parts of a list: a hundred thousand machines are a tenth of it.
@@ -20,7 +22,7 @@ const MAX_LIST: usize = 64 << 20;
 /// The most candidates that are named.
 const SHOWN: usize = 8;
 
-/// The machine by the list of the first share that has an index. None: no share has one, or its site has no list yet.
+/// The machine by the list of the share with the newest index. None: no share has one, or its site has no list yet.
 /// `trusted`: whose signatures count, in mode `signed`.
 ///
 /// # Errors
@@ -30,26 +32,39 @@ pub fn find(app: &App, named: Option<MachineId>, trusted: Option<Trusted>) -> Re
         [] => app.setup.config.shares.clone(),
         shares => shares.to_vec(),
     };
-    let count = u32::try_from(shares.len().max(1)).unwrap_or(1);
-    let (timeout, now) = (app.setup.config.share.timeout.saturating_mul(count), app.now);
-    // A share may hang; this command then ends all the same.
-    let read = threads::within("members", timeout, move || {
-        shares.iter().find_map(|share| machines(share, trusted.as_ref(), now).transpose())
-    });
-    let read = read.unwrap_or_else(|e| {
-        let message = format!("the list of machines was not read: {e}");
-        Some(Err(Failure::new(Exit::Share, "share-missing", message, "See whether the share answers")))
-    });
-    let all = match read {
-        None => return Ok(None),
-        Some(Ok(all)) => all,
-        // Who is named is enrolled; what was not reached is said.
-        Some(Err(why)) if named.is_some() => {
-            app.out.note(format!("whether the site knows this machine was not seen: {}", why.message));
-            return Ok(None);
+    let (timeout, now) = (app.setup.config.share.timeout, app.now);
+    let (mut best, mut faults): (Option<Listed>, Vec<Failure>) = (None, Vec::new());
+    for share in shares {
+        let trusted = trusted.clone();
+        // A share may hang; this command then ends all the same, and the others are asked.
+        let read = threads::within("members", timeout, move || machines(&share, trusted.as_ref(), now));
+        let read = read.unwrap_or_else(|e| {
+            let message = format!("the list of machines was not read: {e}");
+            Err(Failure::new(Exit::Share, "share-missing", message, "See whether the share answers"))
+        });
+        match read {
+            Ok(Some(listed)) if best.as_ref().is_none_or(|best| best.order < listed.order) => {
+                best = Some(listed);
+            }
+            // As new as another one, or older; or it has no index.
+            Ok(Some(_) | None) => {}
+            Err(why) => faults.push(why),
         }
-        Some(Err(why)) => return Err(why),
+    }
+    let Some(Listed { members: all, .. }) = best else {
+        return match faults.into_iter().next() {
+            None => Ok(None),
+            // Who is named is enrolled; what was not reached is said.
+            Some(why) if named.is_some() => {
+                app.out.note(format!("whether the site knows this machine was not seen: {}", why.message));
+                Ok(None)
+            }
+            Some(why) => Err(why),
+        };
     };
+    for fault in faults {
+        app.out.note(format!("a share was left out: {}", fault.message));
+    }
     let host = facts::host_name();
     choose(&all, named, host.as_str()).map(Some)
 }
@@ -115,8 +130,14 @@ fn candidate(member: &Member) -> String {
     }
 }
 
+/// The machines of a site, as an index of this order says.
+struct Listed {
+    order: (u64, u64),
+    members: Vec<Member>,
+}
+
 /// All machines of the share's site; None: it has no index, or no list yet.
-fn machines(share: &Path, trusted: Option<&Trusted>, now: crate::clock::Wall) -> Result<Option<Vec<Member>>> {
+fn machines(share: &Path, trusted: Option<&Trusted>, now: crate::clock::Wall) -> Result<Option<Listed>> {
     let failed = |path: PathBuf, code: &str, why: String| {
         let message = format!("{}: {why}", path.display());
         Failure::new(Exit::Failed, code, message, "The publisher has to publish again, or name another share")
@@ -131,6 +152,13 @@ fn machines(share: &Path, trusted: Option<&Trusted>, now: crate::clock::Wall) ->
     };
     let bytes = read_bounded(&mut file, index::MAX_BYTES);
     let bytes = bytes.map_err(|e| failed(path.clone(), "share-missing", e.to_string()))?;
+    if trusted.is_none()
+        && let Some(loose) = Judge::of(TrustMode::Permissions).loose(share, &[&root], &[&file])
+    {
+        let message = format!("{}: others than root could have written it: {loose}", path.display());
+        let remedy = "Let only root write the share, or name another one";
+        return Err(Failure::new(Exit::Refused, Code::LoosePermissions.as_str(), message, remedy));
+    }
     let index: Index = match trusted {
         Some(trusted) => verify::index(&bytes, trusted, now, Standing::Offered).map(|(index, _)| index),
         None => verify::unsigned(&bytes, now, Standing::Offered),
@@ -138,7 +166,8 @@ fn machines(share: &Path, trusted: Option<&Trusted>, now: crate::clock::Wall) ->
     .map_err(|distrust| failed(path, distrust.code.as_str(), distrust.why.to_string()))?;
     let Some(list) = &index.members else { return Ok(None) };
     let folder = share.join("members");
-    all(&root, list).map(Some).map_err(|why| failed(folder, "malformed", why))
+    let members = all(&root, list).map_err(|why| failed(folder, "malformed", why))?;
+    Ok(Some(Listed { order: (index.epoch, index.serial), members }))
 }
 
 fn all(root: &Folder, list: &IndexedMembers) -> std::result::Result<Vec<Member>, String> {

@@ -474,6 +474,64 @@ fn a_machine_that_has_accepted_an_index_never_reads_an_instruction_file_again() 
 }
 
 #[test]
+fn an_instruction_file_planted_where_the_index_is_gone_runs_nothing_and_all_views_say_why() {
+    use super::common::Request;
+    for mut share in [Some(Indexed::by_permissions()), Indexed::signed()].into_iter().flatten() {
+        let job = share.job().later();
+        share.publish(&[job]);
+        if share.signed {
+            share.enrol();
+        }
+        assert_eq!(share.polled(JOB), "good");
+        fs::remove_file(share.site.share().join("PCM.INDEX")).unwrap();
+        // Of a higher serial and due long since; in mode signed by the keys that count, the package as well.
+        let request = Request::due("BP0000X").set("content_sha256", format!("\"{}\"", share.content()));
+        for _ in 0..9 {
+            share.site.instructions(&[]);
+        }
+        let mut text = share.site.instructions(&[request]);
+        if share.signed {
+            let package = share.site.share().join("packages/BP00000A");
+            for name in ["package.toml", "package.toml.sig"] {
+                fs::copy(package.join("1").join(name), package.join(name)).unwrap();
+            }
+            let head = format!(
+                "kind = \"instructions\"\nsite_id = \"{}\"\nepoch = 3\nissued = {}\nvalid_until = {}",
+                share.site_id(),
+                stamp(now() - seconds(60)),
+                stamp(now() + seconds(86_400)),
+            );
+            text =
+                share.sign("publish", "pcm-publish", &text.replace("issued = 2026-11-01T00:00:00Z", &head));
+        }
+        share.site.publish_text(&text);
+        let told = share.site.refused(&["poll"], 5);
+        assert_eq!(told["code"], "share-missing", "{told}");
+        let before = share.site.log().matches("its index is gone").count();
+        let service = share.site.service();
+        wait_for("it looked", || share.site.log().matches("its index is gone").count() > before);
+        let status = share.site.json_of(&["status"]);
+        let problems = status["problems"].as_array().unwrap();
+        let gone = problems.iter().find(|problem| problem["code"] == "share-missing").unwrap();
+        assert!(gone["message"].as_str().unwrap().contains("its index is gone"), "{status}");
+        assert!(
+            share.evidence(JOB, "source").contains("its index is gone"),
+            "{}",
+            share.evidence(JOB, "source")
+        );
+        assert_eq!(share.site.refused(&["explain", "BP0000X"], 4)["code"], "no-such-request");
+        assert_eq!(share.site.refused(&["run", "BP0000X"], 4)["code"], "no-such-request");
+        assert_eq!(share.site.state_of(ID), "offered", "what is held stays in force");
+        service.kill();
+        assert_eq!(share.site.ran("ran"), 0);
+        // A machine that never saw an index takes what is there: it was good.
+        fs::remove_dir_all(share.site.state()).unwrap();
+        fs::remove_file(share.site.path("etc/pcm.mark")).unwrap();
+        assert_ne!(share.site.state_of("BP0000X"), "absent");
+    }
+}
+
+#[test]
 fn an_older_index_is_never_taken_and_of_one_serial_only_the_one_that_was_seen() {
     for mut share in [Some(Indexed::by_permissions()), Indexed::signed()].into_iter().flatten() {
         if share.signed {
@@ -1102,6 +1160,43 @@ fn a_machine_is_enrolled_by_its_host_name_and_check_sees_it_in_the_list() {
     share.members = "BP004001 other - web\n".into();
     share.publish(&[job]);
     assert_eq!(item(&share, "in-members")["verdict"], "block", "{}", item(&share, "in-members"));
+}
+
+#[test]
+fn a_machine_takes_its_id_from_no_share_that_others_can_write_and_goes_on_to_the_next() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut share = Indexed::by_permissions();
+    let host = String::from_utf8(Command::new("uname").arg("-n").output().unwrap().stdout).unwrap();
+    let listed = |id: &str| format!("{id} {} - web\n", host.trim());
+    share.members = listed("BP004666");
+    let job = share.job().later();
+    share.publish(std::slice::from_ref(&job));
+    let (good, loose, broken) = (share.site.share(), share.site.path("loose"), share.site.path("broken"));
+    for copy in [&loose, &broken] {
+        assert!(Command::new("cp").arg("-rp").args([&good, copy]).status().unwrap().success());
+    }
+    fs::set_permissions(loose.join("PCM.INDEX"), fs::Permissions::from_mode(0o666)).unwrap();
+    write(&broken.join("PCM.INDEX"), b"nonsense");
+    let init = |site: &Site, name: &str, shares: &[&Path]| {
+        let mut init = Command::new(env!("CARGO_BIN_EXE_pcm"));
+        init.arg("--config").arg(site.path(name).join("pcm.toml"));
+        init.arg("--state").arg(site.path(name).join("state"));
+        for share in shares {
+            init.arg("--share").arg(share);
+        }
+        init.args(["init", "--trust", "permissions", "--json"]).env("TZ", "UTC").output().unwrap()
+    };
+    let refused = init(&share.site, "refused", &[&loose]);
+    assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+    let told: Value = serde_json::from_slice(&refused.stderr).unwrap();
+    assert_eq!(told["error"]["code"], "loose-permissions", "{told}");
+    assert!(!share.site.path("refused").exists(), "nothing was changed");
+    share.members = listed("BP004001");
+    share.publish(&[job]);
+    let done = init(&share.site, "new", &[&loose, &broken, &good]);
+    assert!(done.status.success(), "{done:?}");
+    let doc: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(doc["machine"], "BP004001", "{doc}");
 }
 
 #[test]
