@@ -7,23 +7,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const ID: &str = "BP0000Y";
-const JOB: &str = "BP0000AA";
-const OTHER_ID: &str = "BP0000Z";
-const OTHER_JOB: &str = "BP0000AB";
+pub(super) const ID: &str = "BP0000Y";
+pub(super) const JOB: &str = "BP0000AA";
+pub(super) const OTHER_ID: &str = "BP0000Z";
+pub(super) const OTHER_JOB: &str = "BP0000AB";
 
 /// A job, its word in the index with it.
 #[derive(Clone)]
-struct Job {
-    id: String,
-    revision: u64,
-    lines: Vec<(String, String)>,
-    state: String,
-    percent: String,
+pub(super) struct Job {
+    pub id: String,
+    pub revision: u64,
+    pub lines: Vec<(String, String)>,
+    pub state: String,
+    pub percent: String,
 }
 
 impl Job {
-    fn set(mut self, key: &str, value: impl Into<String>) -> Self {
+    pub fn set(mut self, key: &str, value: impl Into<String>) -> Self {
         let value = value.into();
         self.lines.retain(|(k, _)| k != key);
         if !value.is_empty() {
@@ -32,28 +32,28 @@ impl Job {
         self
     }
 
-    fn revision(self, revision: u64) -> Self {
+    pub fn revision(self, revision: u64) -> Self {
         Self { revision, ..self.set("revision", revision.to_string()) }
     }
 
-    fn to(self, targets: &str) -> Self {
+    pub fn to(self, targets: &str) -> Self {
         self.set("targets", targets)
     }
 
-    fn state(self, state: &str) -> Self {
+    pub fn state(self, state: &str) -> Self {
         Self { state: state.to_owned(), ..self }
     }
 
-    fn percent(self, percent: &str) -> Self {
+    pub fn percent(self, percent: &str) -> Self {
         Self { percent: percent.to_owned(), ..self }
     }
 
     /// Mandatory in an hour: it waits.
-    fn later(self) -> Self {
+    pub fn later(self) -> Self {
         self.set("mandatory_after", stamp(now() + seconds(3_600)))
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let mut text = "kind = \"job\"\nformat = 1\n".to_owned();
         for (key, value) in self.lines.iter().filter(|(key, _)| key != "exit_codes") {
             text += &format!("{key} = {value}\n");
@@ -65,34 +65,34 @@ impl Job {
 
 /// What stands in the index beside the jobs, to be changed by tests.
 #[derive(Clone)]
-struct Head {
-    site_id: String,
-    epoch: u64,
-    serial: u64,
-    issued: String,
-    valid_until: String,
+pub(super) struct Head {
+    pub site_id: String,
+    pub epoch: u64,
+    pub serial: u64,
+    pub issued: String,
+    pub valid_until: String,
 }
 
-struct Indexed {
-    site: Site,
-    signed: bool,
-    root: String,
-    serial: u64,
-    members: String,
+pub(super) struct Indexed {
+    pub site: Site,
+    pub signed: bool,
+    pub root: String,
+    pub serial: u64,
+    pub members: String,
     /// Group, revision, and what its policy says.
-    policies: Vec<(String, u64, String)>,
+    pub policies: Vec<(String, u64, String)>,
 }
 
 impl Indexed {
     /// On a share that only this account can write.
-    fn by_permissions() -> Self {
+    pub fn by_permissions() -> Self {
         let site = Site::new();
         let members = format!("{MACHINE} web-01 - web\n");
         Self { site, signed: false, root: String::new(), serial: 0, members, policies: Vec::new() }
     }
 
     /// With keys of all roles; None where ssh-keygen is missing.
-    fn signed() -> Option<Self> {
+    pub fn signed() -> Option<Self> {
         if !Path::new("/usr/bin/ssh-keygen").exists() {
             skipped("there is no ssh-keygen");
             return None;
@@ -118,23 +118,23 @@ impl Indexed {
         Some(signed)
     }
 
-    fn enrol(&self) {
+    pub fn enrol(&self) {
         self.site.json(&["init", "--trust-key", &self.root]);
     }
 
-    fn key(&self, name: &str) -> String {
+    pub fn key(&self, name: &str) -> String {
         self.site.path("keys").join(name).display().to_string()
     }
 
-    fn public(&self, name: &str) -> String {
+    pub fn public(&self, name: &str) -> String {
         format!("{}.pub", self.key(name))
     }
 
-    fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> PathBuf {
         self.site.path("folder")
     }
 
-    fn trust(&self, args: &[&str]) {
+    pub fn trust(&self, args: &[&str]) {
         let (root, folder, share) = (self.key("root"), self.folder(), self.site.share());
         let (folder, share) = (folder.display().to_string(), share.display().to_string());
         let mut all = vec!["key"];
@@ -146,7 +146,7 @@ impl Indexed {
         self.site.json(&all);
     }
 
-    fn copy_lists(&self) {
+    pub fn copy_lists(&self) {
         let to = self.site.share().join("trust");
         fs::create_dir_all(&to).unwrap();
         for entry in fs::read_dir(self.folder().join("trust")).unwrap() {
@@ -155,7 +155,7 @@ impl Indexed {
         }
     }
 
-    fn site_id(&self) -> String {
+    pub fn site_id(&self) -> String {
         if !self.signed {
             return "abcdefgh12345678".to_owned();
         }
@@ -163,7 +163,7 @@ impl Indexed {
         text.parse::<toml::Table>().unwrap()["site_id"].as_str().unwrap().to_owned()
     }
 
-    fn ssh_keygen(&self, key: &str, namespace: &str, file: &Path) -> String {
+    pub fn ssh_keygen(&self, key: &str, namespace: &str, file: &Path) -> String {
         let sig = PathBuf::from(format!("{}.sig", file.display()));
         let _ = fs::remove_file(&sig);
         let mut sign = Command::new("/usr/bin/ssh-keygen");
@@ -173,7 +173,7 @@ impl Indexed {
     }
 
     /// The content of the package; its hash.
-    fn content(&self) -> String {
+    pub fn content(&self) -> String {
         let hash = self.site.package("BP00000A", &self.site.say("ran"));
         let (from, to) =
             (self.site.share().join("packages/BP00000A"), self.site.share().join("content").join(&hash));
@@ -185,11 +185,11 @@ impl Indexed {
     }
 
     /// A release of the package, signed where it has to be; `change` is added to the command. The hash of its definition.
-    fn package(&self, release: u64, change: &str) -> String {
+    pub fn package(&self, release: u64, change: &str) -> String {
         self.package_by("package", release, change)
     }
 
-    fn package_by(&self, key: &str, release: u64, change: &str) -> String {
+    pub fn package_by(&self, key: &str, release: u64, change: &str) -> String {
         let content = self.content();
         let text = format!(
             "kind = \"package\"\npackage_id = \"BP00000A\"\nname = \"Acme Workstation 4.0\"\nversion = \"4.0\"\n\
@@ -208,7 +208,7 @@ impl Indexed {
     }
 
     /// A job for group `web`, due since long ago, of release 1.
-    fn job(&self) -> Job {
+    pub fn job(&self) -> Job {
         let package = self.package(1, "");
         let content = self.content();
         let mut job = Job {
@@ -249,13 +249,13 @@ impl Indexed {
     }
 
     /// Another job of the same package.
-    fn other(&self) -> Job {
+    pub fn other(&self) -> Job {
         let job =
             self.job().set("job_id", format!("\"{OTHER_JOB}\"")).set("request_id", format!("\"{OTHER_ID}\""));
         Job { id: OTHER_JOB.into(), ..job }
     }
 
-    fn head(&mut self) -> Head {
+    pub fn head(&mut self) -> Head {
         self.serial += 1;
         Head {
             site_id: self.site_id(),
@@ -267,7 +267,7 @@ impl Indexed {
     }
 
     /// Writes every part that an index of these jobs names, and gives its text.
-    fn parts(&self, head: &Head, jobs: &[Job]) -> String {
+    pub fn parts(&self, head: &Head, jobs: &[Job]) -> String {
         let share = self.site.share();
         let mut text = format!(
             "kind = \"index\"\nformat = 1\nsite = \"BP0\"\nsite_id = \"{}\"\nepoch = {}\nserial = {}\nissued = {}\n\
@@ -311,7 +311,7 @@ impl Indexed {
         text
     }
 
-    fn sign(&self, key: &str, namespace: &str, text: &str) -> String {
+    pub fn sign(&self, key: &str, namespace: &str, text: &str) -> String {
         if !self.signed {
             return text.to_owned();
         }
@@ -322,13 +322,13 @@ impl Indexed {
         format!("{text}{block}")
     }
 
-    fn place(&self, text: &str) {
+    pub fn place(&self, text: &str) {
         let share = self.site.share();
         write(&share.join(".new"), text.as_bytes());
         fs::rename(share.join(".new"), share.join("PCM.INDEX")).unwrap();
     }
 
-    fn publish(&mut self, jobs: &[Job]) -> String {
+    pub fn publish(&mut self, jobs: &[Job]) -> String {
         let head = self.head();
         let text = self.parts(&head, jobs);
         let text = self.sign("publish", "pcm-publish", &text);
@@ -337,7 +337,7 @@ impl Indexed {
     }
 
     /// Looks now; the code of what is not taken, or of the first gate of what was published that closes this job.
-    fn polled(&self, job: &str) -> String {
+    pub fn polled(&self, job: &str) -> String {
         let done = self.site.pcm(&["poll", "--json"]);
         if !done.status.success() {
             let doc: Value = serde_json::from_slice(&done.stderr).unwrap_or_default();
@@ -361,7 +361,7 @@ impl Indexed {
         first.map_or_else(|| "good".to_owned(), |gate| gate["code"].as_str().unwrap_or_default().to_owned())
     }
 
-    fn evidence(&self, job: &str, gate: &str) -> String {
+    pub fn evidence(&self, job: &str, gate: &str) -> String {
         let doc = self.site.json(&["explain", job]);
         let gates = doc["gates"].as_array().unwrap();
         gates.iter().find(|g| g["gate"] == gate).unwrap()["evidence"].as_str().unwrap().to_owned()

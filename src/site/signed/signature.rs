@@ -5,6 +5,7 @@
 use super::Distrust;
 use super::signers::{Key, Role};
 use crate::terms::Code;
+use base64ct::{Base64, Encoding as _};
 use ssh_key::public::KeyData;
 use ssh_key::{Algorithm, LineEnding, PublicKey, SshSig};
 
@@ -41,8 +42,12 @@ impl Signature {
             !line.is_empty()
                 && line.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
         };
-        if !body.is_some_and(|body| body.split('\n').all(base64)) {
+        let Some(body) = body.filter(|body| body.split('\n').all(base64)) else {
             return Err(Distrust::bad("it is no signature as ssh-keygen writes one"));
+        };
+        if is_certified(body) {
+            let why = "it was made with a certificate, and pcm believes keys alone: sign with the key itself";
+            return Err(Distrust::new(Code::BadAlgorithm, why));
         }
         let parsed = SshSig::from_pem(text).map_err(|e| match e {
             ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
@@ -132,6 +137,13 @@ impl Signature {
             )),
         }
     }
+}
+
+/// Whether a certificate stands where the key does. `ssh_key` cannot read such a signature, and does not say why.
+fn is_certified(body: &str) -> bool {
+    const CERTIFICATE: &[u8] = b"-cert-v01@openssh.com";
+    let bytes = Base64::decode_vec(&body.replace('\n', "")).unwrap_or_default();
+    bytes.windows(CERTIFICATE.len()).any(|part| part == CERTIFICATE)
 }
 
 /// There is one way to write a signature: `ssh_key` does not compare the lengths inside with what they hold. What it writes for
