@@ -135,7 +135,14 @@ pub fn edit(
     edit: &Edit,
     read: Option<&Source>,
 ) -> Result<Option<Published>> {
-    let wishes = |source| Wishes {
+    if then.no_publish {
+        return match app.dry_run {
+            true => Ok(None),
+            false => edit.write(folder).map(|()| None),
+        };
+    }
+    let own = read.is_none().then(|| folder.read(&lint::programs(app))).transpose()?;
+    let wishes = Wishes {
         key: then.key.as_deref(),
         serial: None,
         expect: match edit {
@@ -145,39 +152,51 @@ pub fn edit(
         break_lock: false,
         thorough: false,
         what,
-        source,
+        source: Says::Unread,
     };
-    if app.dry_run {
-        if then.no_publish {
-            return Ok(None);
-        }
-        let own = read.is_none().then(|| folder.read(&lint::programs(app))).transpose()?;
-        // One of the two is there.
-        let source = read.or(own.as_ref()).map(|source| edit.applied(source)).unwrap_or_default();
-        return run(app, folder, wishes(Says::Would(&source))).map(Some);
+    // One of the two is there.
+    match read.or(own.as_ref()) {
+        Some(source) => change(app, folder, wishes, std::slice::from_ref(edit), source).map(Some),
+        None => Ok(None),
     }
-    let file = edit.path(folder);
-    let before = std::fs::read(&file).ok();
+}
+
+/// The same of several edits at once: all of them are published, or none.
+///
+/// # Errors
+/// What could not be written or published.
+pub fn change(
+    app: &App,
+    folder: &Folder,
+    wishes: Wishes<'_>,
+    edits: &[Edit],
+    read: &Source,
+) -> Result<Published> {
+    if app.dry_run {
+        let source = edits.iter().fold(read.clone(), |source, edit| edit.applied(&source));
+        return run(app, folder, Wishes { source: Says::Would(&source), ..wishes });
+    }
+    let files = edits.iter().map(|edit| edit.path(folder));
+    let before: Vec<_> = files.map(|file| (std::fs::read(&file).ok(), file)).collect();
     let begun = || record::read(&folder.dir, &folder.settings.site_id).map(|record| record.index);
     let publication = begun();
     let restore = || {
-        let done = match &before {
-            Some(bytes) => durable::write(&file, bytes),
-            None => std::fs::remove_file(&file),
-        };
-        if let Err(e) = done.or_else(|e| if e.kind() == NotFound { Ok(()) } else { Err(e) }) {
-            tracing::warn!("{}: {e}", file.display());
+        for (bytes, file) in &before {
+            let done = match bytes {
+                Some(bytes) => durable::write(file, bytes),
+                None => std::fs::remove_file(file),
+            };
+            if let Err(e) = done.or_else(|e| if e.kind() == NotFound { Ok(()) } else { Err(e) }) {
+                tracing::warn!("{}: {e}", file.display());
+            }
         }
     };
-    edit.write(folder).inspect_err(|_| restore())?;
-    if then.no_publish {
-        return Ok(None);
-    }
-    let done = run(app, folder, wishes(read.map_or(Says::Unread, Says::Before)));
+    edits.iter().try_for_each(|edit| edit.write(folder)).inspect_err(|_| restore())?;
+    let done = run(app, folder, Wishes { source: Says::Before(read), ..wishes });
     if done.is_err() && begun() == publication {
         restore();
     }
-    done.map(Some)
+    done
 }
 
 /// A verb that meets many machines says how many it expects. The number is of machines and lets nothing else pass.

@@ -3,6 +3,7 @@
 use super::App;
 use super::args::{PublishArgs, SiteVerb};
 use super::folder::{self, Says, Wishes};
+use super::lint;
 use super::page::Page;
 use super::time::absolute;
 use crate::clock::Wall;
@@ -10,7 +11,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::site::folder::made;
 use crate::site::ids::{MachineId, RequestId, SiteCode};
 use crate::site::publish::site_init;
-use crate::site::publisher::Expect;
+use crate::site::publisher::{Expect, past};
 use crate::text::SafeText;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -55,19 +56,27 @@ pub fn site(app: &App, verb: &SiteVerb) -> Result<Exit> {
 
 fn publish(app: &App, args: &PublishArgs) -> Result<Exit> {
     let (folder, _alone) = folder::open_alone(app, &args.folder)?;
-    let published = folder::run(
-        app,
-        &folder,
-        Wishes {
-            key: args.key.as_deref(),
-            serial: args.serial,
-            expect: Expect::Changes(args.expect.unwrap_or(0)),
-            break_lock: args.break_lock,
-            thorough: true,
-            what: "site publish".to_owned(),
-            source: Says::Unread,
+    let wishes = Wishes {
+        key: args.key.as_deref(),
+        serial: args.serial,
+        expect: Expect::Changes(args.expect.unwrap_or(0)),
+        break_lock: args.break_lock,
+        thorough: true,
+        what: match args.undo {
+            None => "site publish".to_owned(),
+            Some(serial) => format!("site publish --undo {serial}"),
         },
-    )?;
+        source: Says::Unread,
+    };
+    let published = match args.undo {
+        None => folder::run(app, &folder, wishes)?,
+        Some(serial) => {
+            let programs = lint::programs(app);
+            let source = folder.read(&programs)?;
+            let edits = past::back_to(&folder, &source, serial, &programs, app.now)?;
+            folder::change(app, &folder, wishes, &edits, &source)?
+        }
+    };
     let doc = folder::doc(app, &published);
     app.out.view(&doc, || {
         let mut page = Page::new(app.out.width);

@@ -616,6 +616,66 @@ fn a_verb_changes_what_it_says_and_leaves_the_rest() {
     assert_eq!(fs::read_to_string(&policy).unwrap(), own);
 }
 
+/// The folder goes back to what it said, and that is published with the next number.
+#[test]
+fn an_earlier_publication_is_published_once_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    let list = dir.join("site/machines.csv");
+    let many: String = (0..700).map(|n| format!("BP05{n:04},node-{n},lab\n")).collect();
+    fs::write(&list, format!("# ours\nBP004000\n{many}")).unwrap();
+    site(dir, &["site", "publish"]);
+    let first = files(&dir.join("site/jobs"));
+    let machines = fs::read_to_string(&list).unwrap();
+    site(dir, &["job", "send", "--package", "BP00000A", "--to", "BP004000", "--mandatory", "2h"]);
+    site(dir, &["site", "freeze", "--until", "12h", "--reason", "look", "--expect", "701"]);
+    site(dir, &["site", "machine", "add", "BP004001"]);
+    site(dir, &["job", "suspend", "BP0000AA", "--reason", "look"]);
+    // What was not published yet is not lost.
+    let policy = dir.join("site/policy/all.toml");
+    let frozen = fs::read_to_string(&policy).unwrap();
+    fs::write(&policy, format!("# more\n{frozen}")).unwrap();
+    assert_eq!(no(dir, &["site", "publish", "--undo", "1"]), "unpublished");
+    fs::write(&policy, &frozen).unwrap();
+    assert_eq!(no(dir, &["site", "publish", "--undo", "77"]), "no-such-publication");
+    let before = files(&dir.join("site"));
+    let dry = site(dir, &["site", "publish", "--undo", "1", "--dry-run"]);
+    assert_eq!((dry["serial"].as_u64(), dry["dry_run"].as_bool()), (Some(6), Some(true)));
+    assert_eq!(files(&dir.join("site")), before);
+    // Where it is not published the folder is as it was.
+    let toml = fs::read_to_string(dir.join("site/site.toml")).unwrap();
+    fs::write(dir.join("site/site.toml"), toml.replace("share = \"share\"", "share = \"/nowhere\"")).unwrap();
+    assert_eq!(no(dir, &["site", "publish", "--undo", "1"]), "share-missing");
+    fs::write(dir.join("site/site.toml"), toml).unwrap();
+    assert_eq!(fs::read_to_string(&policy).unwrap(), frozen);
+    let undone = site(dir, &["site", "publish", "--undo", "1"]);
+    assert_eq!(undone["serial"].as_u64(), Some(6), "{undone}");
+    assert!(!policy.exists());
+    assert_eq!(fs::read_to_string(&list).unwrap(), machines);
+    let job = |id: &str| site(dir, &["job", "show", id]);
+    assert_eq!(job("BP0000AA")["state"], "active");
+    let sent = job("BP0000AB");
+    assert_eq!(
+        (sent["state"].as_str(), sent["reason"].as_str()),
+        (Some("cancelled"), Some("back to publication 1"))
+    );
+    let example = dir.join("site/jobs/BP0000AA.toml");
+    assert_eq!(fs::read(&example).unwrap(), first[&example]);
+    let index = fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+    assert!(index.contains("state = \"cancelled\"") && !index.contains("[[policy]]"), "{index}");
+    let log = fs::read_to_string(dir.join("site/publications.log")).unwrap();
+    assert!(log.lines().last().unwrap().contains("site publish --undo 1"), "{log}");
+    // And forward again, but for what is final.
+    site(dir, &["site", "publish", "--undo", "5"]);
+    assert_eq!(
+        (job("BP0000AA")["state"].as_str(), job("BP0000AB")["state"].as_str()),
+        (Some("suspended"), Some("cancelled"))
+    );
+    assert_eq!(fs::read_to_string(&policy).unwrap(), frozen);
+    assert_eq!(written(&site(dir, &["site", "publish"])), Vec::<String>::new());
+}
+
 /// A key that does not count changes no file.
 #[test]
 fn a_package_that_is_not_signed_is_as_it_was() {

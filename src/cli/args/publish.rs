@@ -17,6 +17,9 @@ pub struct PublishArgs {
     /// Give the publication this serial or a higher one
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_SERIAL))]
     pub serial: Option<u64>,
+    /// Let the folder say what it said at this publication, then publish it; jobs that were sent since are cancelled
+    #[arg(long, value_name = "SERIAL")]
+    pub undo: Option<u64>,
     /// Allow N changes that are refused otherwise; the refusal names N
     #[arg(long, value_name = "N")]
     pub expect: Option<usize>,

@@ -2,7 +2,7 @@
 
 use super::machines::{self, Machine, Machines};
 use super::settings::Settings;
-use super::{EDITING, Folder, LOCK, NAME, RECORD};
+use super::{EDITING, Folder, LOCK, NAME, PAST, RECORD};
 use crate::clock::{Wall, When};
 use crate::error::{Exit, Failure, Result};
 use crate::host::perms::{self, Writers};
@@ -87,6 +87,7 @@ pub fn make(
         .into_iter()
         .chain([LOCK, EDITING, RECORD])
         .map(|name| format!("{name}\n"))
+        .chain([format!("{PAST}/\n")])
         .collect();
     let machines: Machines = example
         .map(|id| {

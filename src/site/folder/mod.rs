@@ -36,6 +36,8 @@ pub const NAME: &str = super::signed::folder::NAME;
 pub const LOCK: &str = "publishing.lock";
 /// Held by whoever reads the folder, edits it and publishes: what was read is what is edited.
 pub const EDITING: &str = "editing.lock";
+/// What the folder said at earlier publications.
+pub const PAST: &str = "past";
 /// What the last publication was.
 pub const RECORD: &str = "publication.json";
 /// The largest `site.toml` that is read, in bytes.
@@ -61,6 +63,8 @@ pub struct Source {
     pub machines: Arc<Machines>,
     /// Of the bytes of their list; None: there is none.
     list: Option<ContentHash>,
+    /// What its files say, letter by letter: `jobs/BP0000AA.toml`.
+    pub texts: BTreeMap<String, Arc<str>>,
     /// The jobs, those that ended with them.
     pub jobs: BTreeMap<JobId, (Job, Word)>,
     /// The policies by their groups.
@@ -68,6 +72,11 @@ pub struct Source {
 }
 
 impl Source {
+    /// What is read is text; what is not is said to be wrong where it is read.
+    fn say(&mut self, name: String, bytes: &[u8]) {
+        self.texts.insert(name, String::from_utf8_lossy(bytes).into());
+    }
+
     /// The machines as machines read of them, sorted.
     pub fn members(&self) -> Vec<Member> {
         self.machines.values().map(machines::Machine::member).collect()
@@ -159,6 +168,9 @@ impl Folder {
         let mut source = Source::default();
         let read = self.machines_bytes().and_then(|bytes| {
             source.list = bytes.as_deref().map(hash_bytes);
+            if let Some(bytes) = &bytes {
+                source.say(machines::NAME.to_owned(), bytes);
+            }
             match before.filter(|before| before.list == source.list) {
                 Some(before) => Ok(Arc::clone(&before.machines)),
                 None => self.parse_machines(bytes).map(Arc::new),
@@ -170,6 +182,7 @@ impl Folder {
         }
         for (name, bytes) in self.files(job::FOLDER, job::MAX_BYTES, &mut problems) {
             let shown = self.dir.join(job::FOLDER).join(&name).display().to_string();
+            source.say(format!("{}/{name}", job::FOLDER), &bytes);
             let id = name.strip_suffix(".toml").and_then(|stem| stem.parse::<JobId>().ok());
             let Some(id) = id.filter(|id| id.site() == self.settings.site && name == format!("{id}.toml"))
             else {
@@ -184,6 +197,7 @@ impl Folder {
         }
         for (name, bytes) in self.files(policy::FOLDER, policy::MAX_BYTES, &mut problems) {
             let shown = self.dir.join(policy::FOLDER).join(&name).display().to_string();
+            source.say(format!("{}/{name}", policy::FOLDER), &bytes);
             let Some(group) = name.strip_suffix(".toml").filter(|group| is_group(group)) else {
                 let message = "its name is not a group's: wanted GROUP.toml, a-z, 0-9, - and _";
                 problems.push(Problem::of_file("malformed", shown, message));

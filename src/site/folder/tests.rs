@@ -23,7 +23,10 @@ fn a_new_folder_is_read_as_it_was_made_and_git_leaves_out_what_is_not_the_publis
     assert_eq!((job.request_id.to_string().as_str(), word), ("BP0000Y", &Word::default()));
     assert_eq!(made.folder.package_ids().unwrap(), [job.package_id]);
     let ignored = fs::read_to_string(dir.join(".gitignore")).unwrap();
-    assert_eq!(ignored, "share/\npublications.db\nfiles/\npublishing.lock\nediting.lock\npublication.json\n");
+    assert_eq!(
+        ignored,
+        "share/\npublications.db\nfiles/\npublishing.lock\nediting.lock\npublication.json\npast/\n"
+    );
     assert_eq!(fs::read_to_string(dir.join(".gitattributes")).unwrap(), "* -text\n");
     assert!(made.folder.share().join("machines").is_dir());
     // A job that is written again is the same file.

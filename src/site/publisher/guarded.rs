@@ -5,7 +5,7 @@ use super::own::SIGNATURE;
 use crate::error::{Exit, Failure, Result};
 use crate::host::open::Folder as Opened;
 use crate::host::perms::{self, Loose};
-use crate::site::folder::{Folder, NAME, machines};
+use crate::site::folder::{Folder, NAME, PAST, machines};
 use crate::site::index::{job, policy};
 use crate::site::package::shelf;
 use crate::site::signed::list;
@@ -32,7 +32,7 @@ fn all(dir: &Path) -> std::result::Result<(), Loose> {
     for name in [NAME, machines::NAME] {
         one(&dir.join(name))?;
     }
-    for name in [job::FOLDER, policy::FOLDER, list::FOLDER] {
+    for name in [job::FOLDER, policy::FOLDER, list::FOLDER, PAST] {
         for file in names(&dir.join(name))? {
             one(&dir.join(name).join(file))?;
         }

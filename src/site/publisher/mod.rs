@@ -10,6 +10,7 @@ mod guarded;
 mod jobs;
 mod own;
 pub mod packages;
+pub mod past;
 pub mod place;
 mod present;
 pub mod record;
@@ -280,6 +281,9 @@ impl Publication<'_> {
             }
             published.nothing = true;
             published.index = before.map_or(published.index, |before| before.previous.index);
+            if !self.how.dry_run {
+                past::keep(self.folder, self.source, published.index.serial);
+            }
             published.written = std::mem::take(&mut share.written);
             return Ok(Some(published));
         }
@@ -318,6 +322,7 @@ impl Publication<'_> {
         published.written = std::mem::take(&mut share.written);
         published.index.issued = at.issued;
         self.log(&published);
+        past::keep(self.folder, self.source, at.serial);
         Ok(Some(published))
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod damage;
+mod past;
 
 use super::place::fault;
 use super::*;

@@ -1,0 +1,80 @@
+//! The way back to an earlier publication.
+
+use super::*;
+use crate::site::folder::PAST;
+use crate::site::publisher::past::back_to;
+
+impl Site {
+    fn back_to(&self, serial: u64) -> Result<Vec<Edit>> {
+        back_to(&self.folder(), &self.folder().read(&[]).unwrap(), serial, &[], now())
+    }
+
+    fn kept(&self, ending: &str) -> usize {
+        let names = fs::read_dir(self.folder().dir.join(PAST)).unwrap().flatten();
+        names.filter(|entry| entry.file_name().to_string_lossy().ends_with(ending)).count()
+    }
+}
+
+#[test]
+fn so_many_steps_back_are_kept_and_each_long_text_once() {
+    let site = Site::new();
+    site.machines(0..2_000);
+    site.publish().unwrap();
+    for n in 0..54_u32 {
+        if n == 2 {
+            site.machines(0..2_001);
+        }
+        site.edit(|_, word| word.percent = 100 + n);
+        site.publish().unwrap();
+    }
+    assert_eq!(
+        (site.kept(".json"), site.kept(".text")),
+        (51, 1),
+        "the list as it is now; nobody means the other"
+    );
+    assert_eq!(code(site.back_to(4)), "no-such-publication");
+    assert_eq!(code(site.back_to(56)), "no-such-publication");
+    assert_eq!(code(site.back_to(55)), "no-change");
+    let edits = site.back_to(5).unwrap();
+    let [Edit::Job(_, word)] = edits.as_slice() else { panic!("{edits:?}") };
+    assert_eq!(word.percent, 103);
+    // A list of before.
+    site.machines(0..2_002);
+    site.publish().unwrap();
+    assert_eq!(site.kept(".text"), 2);
+    let edits = site.back_to(55).unwrap();
+    let [Edit::Machines(machines)] = edits.as_slice() else { panic!("{}", edits.len()) };
+    assert_eq!(machines.len(), 2_001);
+}
+
+#[test]
+fn the_way_back_is_no_way_to_what_somebody_else_wrote() {
+    let site = Site::new();
+    assert_eq!(code(site.back_to(1)), "no-such-publication");
+    site.publish().unwrap();
+    site.edit(|_, word| word.percent = 100);
+    site.publish().unwrap();
+    site.edit(|_, word| word.percent = 200);
+    assert_eq!(code(site.back_to(1)), "unpublished");
+    site.publish().unwrap();
+    assert_eq!(site.back_to(1).unwrap().len(), 1);
+    let step = site.folder().dir.join(PAST).join("3.json");
+    let good = fs::read(&step).unwrap();
+    for bad in [
+        "",
+        "{}",
+        "{\"to\": 3, \"before\": {}}",
+        "{\"to\": 2, \"before\": {\"jobs/BP0000AA.toml\": {\"here\": \"x\"}}}",
+    ] {
+        fs::write(&step, bad).unwrap();
+        assert!(site.back_to(1).is_err() || bad.contains("here"), "{bad}");
+    }
+    // The step below says again what that file was; nothing of the damaged one counts.
+    fs::write(&step, good).unwrap();
+    assert_eq!(site.back_to(2).unwrap().len(), 1);
+    // Without it there is no way back, and publishing goes on.
+    fs::remove_dir_all(site.folder().dir.join(PAST)).unwrap();
+    site.edit(|_, word| word.percent = 300);
+    site.publish().unwrap();
+    assert_eq!(code(site.back_to(3)), "no-such-publication");
+}
