@@ -65,7 +65,11 @@ pub fn decide_one(inputs: &Inputs, id: RequestId) -> Option<Decision> {
 
 pub(super) fn one(world: &World, id: RequestId) -> Option<Decision> {
     let entries = world.inputs.instructions.file.as_ref().map(|f| f.requests.as_slice()).unwrap_or_default();
-    match entries.iter().enumerate().find(|(_, e)| entry_id(e) == Some(id)) {
+    let named = || entries.iter().enumerate().filter(|(_, entry)| entry_id(entry) == Some(id));
+    // Of several that name it, the one that ran.
+    let ran = newest(world.inputs, &id).map(|attempt| attempt.job_id);
+    let own = ran.and_then(|job| named().find(|(_, entry)| entry_job(entry) == Some(job)));
+    match own.or_else(|| named().next()) {
         Some((index, entry)) => Some(of_entry(&Gates::new(world), index, entry)),
         None => newest(world.inputs, &id).map(|attempt| of_withdrawn(world, id, attempt)),
     }
@@ -160,6 +164,10 @@ fn never(gate: &GateResult) -> bool {
 fn of_rejected(gates: &Gates, index: usize, rejected: &Rejected) -> Decision {
     let (world, gates) = (gates.world, gates.of_rejected(rejected));
     let attempt = rejected.request_id.as_ref().and_then(|id| newest(world.inputs, id));
+    // Where another job names the same request and is the one that ran, this one has run nothing.
+    let attempt = attempt.filter(|attempt| {
+        rejected.job_id == Some(attempt.job_id) || !is_of_another(world, rejected, attempt.job_id)
+    });
     let adopted = rejected.request_id.as_ref().and_then(|id| world.inputs.history.adopted.get(id));
     Decision {
         request_id: rejected.request_id,
@@ -191,6 +199,13 @@ fn of_rejected(gates: &Gates, index: usize, rejected: &Rejected) -> Decision {
         queued: None,
         entry: Some(index),
     }
+}
+
+/// Whether another entry with the same request is of this job.
+fn is_of_another(world: &World, rejected: &Rejected, job: JobId) -> bool {
+    let entries = world.inputs.instructions.file.iter().flat_map(|file| &file.requests);
+    let mut same = entries.filter(|entry| entry_id(entry) == rejected.request_id);
+    same.any(|entry| entry_job(entry) == Some(job))
 }
 
 /// A request that is no longer published, with the attempts it had.

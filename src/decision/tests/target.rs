@@ -183,6 +183,34 @@ fn what_has_an_attempt_is_shown_by_its_history_whatever_the_target_says() {
 }
 
 #[test]
+fn of_two_jobs_with_one_request_only_the_one_that_ran_counts_as_run() {
+    let twin = |job: &str| {
+        let problems = vec![Problem::of_file("duplicate", "jobs", "both are refused")];
+        let (job_id, request_id) = (Some(job.parse().unwrap()), Some(id(ID)));
+        Entry::Rejected(Rejected { job_id, request_id, problems, ..Rejected::default() })
+    };
+    let twins = |first: &str, second: &str| {
+        indexed(|_| {}).with(|s| {
+            s.instructions.file.as_mut().unwrap().requests = vec![twin(first), twin(second)];
+            // Of job BP0000AA.
+            s.attempted(ID, vec![attempt(1, State::Succeeded)]);
+        })
+    };
+    for (first, second, states) in [
+        ("BP0000AA", "BP0000AB", vec![State::Succeeded, State::Rejected]),
+        ("BP0000AB", "BP0000AA", vec![State::Rejected, State::Succeeded]),
+        // History is shown all the same where neither of them ran.
+        ("BP0000AB", "BP0000AC", vec![State::Succeeded, State::Succeeded]),
+    ] {
+        let scene = twins(first, second);
+        let all: Vec<State> = scene.decide().iter().map(|d| d.state).collect();
+        assert_eq!(all, states, "{first} {second}");
+        let one = super::super::decide_one(&scene.inputs(), id(ID)).unwrap();
+        assert_eq!(one.state, State::Succeeded, "{first} {second}");
+    }
+}
+
+#[test]
 fn a_simulation_sees_a_job_that_becomes_this_machines_once_another_one_has_run() {
     let scene = indexed(|d| d.condition = condition("job(BP0000AB) == \"succeeded\"")).with(|s| {
         let mut first = request(OTHER);
