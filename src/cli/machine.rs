@@ -6,19 +6,25 @@ use super::folder;
 use super::page::{Page, Tone};
 use super::table::{Table, fixed, words};
 use super::view::count;
+use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::open::open_bounded;
+use crate::rollout::reports::{self, Account};
 use crate::site::expression::Expression;
 use crate::site::folder::edit::Edit;
-use crate::site::folder::machines::{self, Machine, Machines, check_groups, check_host};
+use crate::site::folder::machines::{self, Machine, Machines, check_groups, check_host, is_state};
 use crate::site::folder::{Folder, malformed};
 use crate::site::ids::MachineId;
 use crate::site::index::audience::Listed;
 use crate::site::publisher::Published;
 use crate::text::SafeText;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
+
+/// A share that gives no report for so long gives none.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `site machine list --json`, and what comes of a change.
 #[derive(Debug, Serialize)]
@@ -34,6 +40,8 @@ struct MachineDoc {
     groups: Vec<String>,
     host_key: Option<SafeText>,
     words: SafeText,
+    /// The state in which it may go on once.
+    adopt: Option<SafeText>,
 }
 
 /// What comes of a change.
@@ -45,6 +53,20 @@ struct ChangeDoc {
     machines: usize,
     published: Option<folder::PublishDoc>,
     dry_run: bool,
+    /// Of `replace`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<ReplacedDoc>,
+}
+
+/// Whose state it is that a machine may go on with.
+#[derive(Debug, Clone, Serialize)]
+struct ReplacedDoc {
+    smsid: MachineId,
+    adopt: SafeText,
+    /// Who reports.
+    host: SafeText,
+    reported_at: Wall,
+    two_machines: bool,
 }
 
 /// `pcm site machine …`
@@ -81,16 +103,13 @@ pub fn run(app: &App, verb: &MachineVerb) -> Result<Exit> {
                 Ok(())
             })
         }
+        MachineVerb::Replace { id, then } => replace(app, *id, then),
         MachineVerb::Remove { ids, then } => {
             let what =
                 format!("machine remove {}", ids.first().map_or_else(String::new, ToString::to_string));
             change(app, then, what, |_, machines| {
                 for id in ids {
-                    if machines.remove(id).is_none() {
-                        let why = format!("there is no machine {id} in the site folder; nothing was changed");
-                        let remedy = "pcm site machine list shows those that there are";
-                        return Err(Failure::new(Exit::NotFound, "no-such-machine", why, remedy));
-                    }
+                    machines.remove(id).ok_or_else(|| no_such_machine(*id))?;
                 }
                 Ok(())
             })
@@ -108,10 +127,59 @@ fn read(folder: &Folder, file: &Path) -> Result<BTreeMap<MachineId, (Machine, us
         .map_err(|problems| malformed(&problems))
 }
 
+/// `pcm site machine replace`
+fn replace(app: &App, id: MachineId, then: &ThenArgs) -> Result<Exit> {
+    let folder = folder::open(app, &then.folder)?;
+    let account = account(&folder, id)?;
+    let state = account.state_id.as_ref().map(ToString::to_string).filter(|state| is_state(state));
+    let state = state.ok_or_else(|| {
+        let message = format!("nothing was changed: the report of {id} names no state of a history");
+        Failure::new(Exit::Refused, "no-state", message, "Let it report first: its service has to run")
+    })?;
+    let replaced = ReplacedDoc {
+        smsid: id,
+        adopt: SafeText::new(&state),
+        host: account.host.clone(),
+        reported_at: account.reported_at,
+        two_machines: account.two_machines,
+    };
+    change_and_say(app, then, format!("machine replace {id} {state}"), Some(replaced), |_, machines| {
+        let machine = machines.get_mut(&id).ok_or_else(|| no_such_machine(id))?;
+        machine.adopt = Some(state);
+        Ok(())
+    })
+}
+
+/// What a machine reports on the share of a folder.
+fn account(folder: &Folder, id: MachineId) -> Result<Account> {
+    let machines: BTreeSet<MachineId> = [id].into();
+    let mut accounts = reports::read(&folder.share(), machines, BTreeSet::new(), PATIENCE);
+    let account = accounts.remove(&id).unwrap_or_else(|| Err("it was not read".into()));
+    account.map_err(|why| {
+        let message = format!("nothing was changed: the report of {id} says nothing: {why}");
+        Failure::new(Exit::Refused, "no-state", message, "Let it report first: its service has to run")
+    })
+}
+
+fn no_such_machine(id: MachineId) -> Failure {
+    let why = format!("there is no machine {id} in the site folder; nothing was changed");
+    Failure::new(Exit::NotFound, "no-such-machine", why, "pcm site machine list shows those that there are")
+}
+
 fn change(
     app: &App,
     then: &ThenArgs,
     what: String,
+    change: impl FnOnce(&Folder, &mut Machines) -> Result<()>,
+) -> Result<Exit> {
+    change_and_say(app, then, what, None, change)
+}
+
+fn change_and_say(
+    app: &App,
+    then: &ThenArgs,
+    what: String,
+    replaced: Option<ReplacedDoc>,
     change: impl FnOnce(&Folder, &mut Machines) -> Result<()>,
 ) -> Result<Exit> {
     let (folder, _alone) = folder::open_alone(app, &then.folder)?;
@@ -130,7 +198,7 @@ fn change(
     let published = folder::edit(app, &folder, then, what, &Edit::Machines(after), None)?;
     say(
         app,
-        ChangeDoc { added, changed, removed, machines, published: None, dry_run: app.dry_run },
+        ChangeDoc { added, changed, removed, machines, published: None, dry_run: app.dry_run, replaced },
         published,
     )
 }
@@ -152,6 +220,20 @@ fn say(app: &App, mut doc: ChangeDoc, published: Option<Published>) -> Result<Ex
             (false, false) => format!("{}; the site has {machines}.", parts.join(", ")),
             (false, true) => format!("It would be {}; the site would have {machines}.", parts.join(", ")),
         });
+        if let Some(replaced) = &doc.replaced {
+            let at = app.look().time_and_distance(replaced.reported_at);
+            page.line(format!("{} reported last from {} at {at}.", replaced.smsid, replaced.host));
+            page.line(format!(
+                "Its line says that it may go on once from state {}. Machines of this version do not do so by themselves yet: \
+                 there, {} init --adopt=done",
+                replaced.adopt, app.setup.pcm
+            ));
+            if replaced.two_machines {
+                page.strong(
+                    "Another machine reports with its id: switch that off first, or give it another id.",
+                );
+            }
+        }
         match &doc.published {
             Some(published) => folder::page(app, published, &mut page),
             None => folder::unpublished(app, &mut page),
@@ -180,6 +262,7 @@ fn list(app: &App, condition: Option<&str>, named: &FolderArgs) -> Result<Exit> 
         groups: machine.groups.clone(),
         host_key: machine.host_key.as_deref().map(SafeText::new),
         words: SafeText::new(&machine.words),
+        adopt: machine.adopt.as_deref().map(SafeText::new),
     };
     let doc = MachinesDoc { machines: machines.values().filter(holds).map(row).collect() };
     app.out.view(&doc, || {

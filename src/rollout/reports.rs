@@ -30,9 +30,11 @@ pub struct Account {
     pub written: Wall,
     /// How often it comes, at least.
     pub interval: Duration,
+    /// The name of the machine that reports.
+    pub host: SafeText,
     /// Another machine reports with its id.
     pub two_machines: bool,
-    /// The history of which it speaks.
+    /// The history of which it speaks; where it has none, the newest one of which it knows.
     pub state_id: Option<SafeText>,
     /// What it says of the requests that were asked for.
     pub requests: Vec<ReportedRequest>,
@@ -149,8 +151,9 @@ pub fn account(
         reported_at: read.reported_at,
         written,
         interval: Duration::from_secs(read.polling_interval_s),
+        host: read.host,
         two_machines: read.two_machines,
-        state_id: read.state_id,
+        state_id: read.state_id.or(read.before.map(|before| before.state_id)),
         requests: read.requests.into_iter().filter(|r| requests.contains(&r.request_id)).collect(),
     })
 }

@@ -54,6 +54,7 @@ const VERBS: &[(&str, &[&str], Means)] = &[
     ("site unfreeze", &[], Neither),
     ("site machine add", &["BP004000"], Neither),
     ("site machine import", &["etc/pcm.toml"], Neither),
+    ("site machine replace", &["BP004000"], Neither),
     ("site machine remove", &["BP004000"], Neither),
     ("site machine list", &[], Neither),
     ("site lint", &[], Reads),

@@ -134,3 +134,47 @@ fn a_timer_advances_jobs_and_renews_what_is_published() {
     assert!(starts[1].contains(" site publish --folder \"") && starts[1].contains(&folder), "{text}");
     assert!(would["files"][1]["path"].as_str().unwrap().ends_with("/pcm-site-BP0.timer"));
 }
+
+#[test]
+fn a_machine_may_go_on_from_the_state_that_it_reports() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    site(dir, &["site", "publish"]);
+    let replace = |id: &str| {
+        [&["site", "machine", "replace", id][..], &IN]
+            .concat()
+            .iter()
+            .map(|a| (*a).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let no = |id: &str| {
+        let args = replace(id);
+        refused(dir, &args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    assert_eq!(no("BP004000"), "no-state", "it has not reported");
+    // A real machine reports.
+    json(dir, &["init", "--machine", "BP004000", "--share", "site/share", "--trust", "permissions"]);
+    let mut service = super::command(dir, &["service", "run"]).spawn().unwrap();
+    let report = dir.join("site/share/machines/BP004000.json");
+    let state = || {
+        let read = fs::read_to_string(&report).ok()?;
+        serde_json::from_str::<Value>(&read).ok()?["state_id"].as_str().map(str::to_owned)
+    };
+    crate::common::wait_for("it has reported", || state().is_some());
+    let state = state().unwrap();
+    service.kill().unwrap();
+    service.wait().unwrap();
+    let replaced = site(dir, &["site", "machine", "replace", "BP004000"]);
+    assert_eq!((&replaced["changed"], &replaced["replaced"]["adopt"]), (&1.into(), &state.as_str().into()));
+    assert_eq!(replaced["replaced"]["two_machines"], false);
+    let part = fs::read_to_string(dir.join("site/share/members/all.2")).unwrap();
+    assert_eq!(part.split(' ').nth(2).map(str::trim), Some(state.as_str()), "{part}");
+    let list = site(dir, &["site", "machine", "list"]);
+    assert_eq!(list["machines"][0]["adopt"], state);
+    let known = fs::read_to_string(dir.join("site/machines.csv")).unwrap();
+    assert!(known.starts_with("smsid,host,groups,host_key,words,adopt\n"), "{known}");
+    // One that is not in the list has no line, and a report that says nothing says nothing.
+    fs::write(&report, "{}").unwrap();
+    assert_eq!(no("BP004000"), "no-state");
+}

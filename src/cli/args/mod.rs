@@ -353,6 +353,7 @@ impl Verb {
                         | SiteVerb::Machine {
                             what: MachineVerb::Add { .. }
                                 | MachineVerb::Import { .. }
+                                | MachineVerb::Replace { .. }
                                 | MachineVerb::Remove { .. },
                         },
                 })

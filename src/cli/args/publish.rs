@@ -72,6 +72,18 @@ pub enum MachineVerb {
         #[command(flatten)]
         then: ThenArgs,
     },
+    /// Say that a machine whose history is lost, or that shares its id with another, may go on from the state it reports
+    ///
+    /// The state that its report names goes into its line of the published list. The answer names the machine that reports:
+    /// look at that first. Machines of this version do not act on it yet: `pcm init --adopt=done` there does the same.
+    Replace {
+        /// Its id
+        #[arg(value_name = "SMSID")]
+        id: MachineId,
+        /// How it is published.
+        #[command(flatten)]
+        then: ThenArgs,
+    },
     /// Remove machines: no job is for them any more
     Remove {
         /// Their ids

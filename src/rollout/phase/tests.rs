@@ -54,6 +54,7 @@ fn account(state: State) -> Account {
         reported_at: now() - MINUTE * 5,
         written: now() - MINUTE * 5,
         interval: Duration::from_secs(600),
+        host: "host".into(),
         two_machines: false,
         state_id: None,
         requests: vec![request(state)],

@@ -17,7 +17,11 @@ pub const MAX_MACHINES: usize = 1_000_000;
 /// The most problems that are said.
 const MAX_PROBLEMS: usize = 1_000;
 /// The columns, as the first line names them.
-pub const COLUMNS: [&str; 5] = ["smsid", "host", "groups", "host_key", "words"];
+pub const COLUMNS: [&str; 6] = ["smsid", "host", "groups", "host_key", "words", "adopt"];
+/// So many of them every list has; the last one is written where a machine was replaced.
+const USUAL: usize = 5;
+/// The longest name of a state.
+const MAX_STATE: usize = 128;
 const MALFORMED: &str = "malformed";
 
 /// One machine.
@@ -33,17 +37,19 @@ pub struct Machine {
     pub host_key: Option<String>,
     /// What the publisher notes of it; machines never see it.
     pub words: String,
+    /// The state of its history in which it may go on once, with all that is listed taken for done (SITE.md 5).
+    pub adopt: Option<String>,
 }
 
 impl Machine {
     /// Of this id, and nothing else is known of it.
     pub fn new(id: MachineId) -> Self {
-        Self { id, host: None, groups: Vec::new(), host_key: None, words: String::new() }
+        Self { id, host: None, groups: Vec::new(), host_key: None, words: String::new(), adopt: None }
     }
 
     /// Takes what a list says of it in so many columns; what stands in none of them stays as it is.
     pub fn take(&mut self, new: Machine, columns: usize) {
-        let Machine { id: _, host, groups, host_key, words } = new;
+        let Machine { id: _, host, groups, host_key, words, adopt } = new;
         if columns > 1 {
             self.host = host;
         }
@@ -56,11 +62,19 @@ impl Machine {
         if columns > 4 {
             self.words = words;
         }
+        if columns > 5 {
+            self.adopt = adopt;
+        }
     }
 
     /// What machines read of it.
     pub fn member(&self) -> Member {
-        Member { machine: self.id, host: self.host.clone(), adopt: None, groups: self.groups.clone() }
+        Member {
+            machine: self.id,
+            host: self.host.clone(),
+            adopt: self.adopt.clone(),
+            groups: self.groups.clone(),
+        }
     }
 }
 
@@ -89,7 +103,7 @@ pub fn parse_columns(
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let (mut machines, mut problems) = (BTreeMap::new(), Vec::new());
-    let mut named = 1;
+    let (mut named, mut most) = (1, USUAL);
     let mut hosts: BTreeMap<String, MachineId> = BTreeMap::new();
     for (number, line) in (1..).zip(bytes.split(|b| *b == b'\n')) {
         let mut wrong = |message: String| {
@@ -102,13 +116,13 @@ pub fn parse_columns(
             continue;
         };
         if number == 1 && is_header(line) {
-            named = line.split(',').count();
+            (named, most) = (line.split(',').count(), most_columns(line));
             continue;
         }
         if is_note(line) {
             continue;
         }
-        match machine(line, site) {
+        match machine(line, site, most) {
             Ok((machine, columns)) => {
                 let host = machine.host.as_ref().map(|host| host.to_ascii_lowercase());
                 if let Some(other) = host.and_then(|host| hosts.insert(host, machine.id)) {
@@ -138,15 +152,25 @@ fn is_note(line: &str) -> bool {
     line.trim().is_empty() || line.starts_with('#')
 }
 
+/// How many columns a list has at most whose first line is this. The last one counts only where that names it: a comma too
+/// many is a slip of the pen.
+fn most_columns(first: &str) -> usize {
+    let last = first.split(',').nth(USUAL).map(str::trim);
+    match is_header(first) && last.is_some_and(|last| last.eq_ignore_ascii_case(COLUMNS[USUAL])) {
+        true => COLUMNS.len(),
+        false => USUAL,
+    }
+}
+
 fn is_header(line: &str) -> bool {
     line.split(',').next().is_some_and(|first| first.trim().eq_ignore_ascii_case(COLUMNS[0]))
 }
 
 /// One line and how many columns it has, or everything that is wrong with it.
-fn machine(line: &str, site: SiteCode) -> Result<(Machine, usize), Vec<String>> {
+fn machine(line: &str, site: SiteCode, most: usize) -> Result<(Machine, usize), Vec<String>> {
     let fields = split(line).map_err(|why| vec![why])?;
-    if fields.len() > COLUMNS.len() {
-        return Err(vec![format!("{} columns; wanted {}", fields.len(), COLUMNS.join(","))]);
+    if fields.len() > most {
+        return Err(vec![format!("{} columns; wanted {}", fields.len(), header(most > USUAL))]);
     }
     let mut problems = Vec::new();
     let field = |n: usize| fields.get(n).map(|text| text.trim()).unwrap_or_default();
@@ -177,10 +201,25 @@ fn machine(line: &str, site: SiteCode) -> Result<(Machine, usize), Vec<String>> 
     if words.chars().any(char::is_control) {
         problems.push("its words hold a control character".into());
     }
+    let adopt = match field(5) {
+        "" => None,
+        state if is_state(state) => Some(state.to_owned()),
+        state => {
+            problems.push(format!("{:?} is no state of a machine", cut(state, 60)));
+            None
+        }
+    };
     match id {
-        Some(id) if problems.is_empty() => Ok((Machine { id, host, groups, host_key, words }, fields.len())),
+        Some(id) if problems.is_empty() => {
+            Ok((Machine { id, host, groups, host_key, words, adopt }, fields.len()))
+        }
         _ => Err(problems),
     }
+}
+
+/// Whether a text can be the name of a machine's state: one word.
+pub fn is_state(text: &str) -> bool {
+    text != "-" && (1..=MAX_STATE).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// A host name; an empty text is none.
@@ -248,12 +287,19 @@ fn split(line: &str) -> Result<Vec<String>, String> {
 
 /// The text of a list, sorted by id, which [`parse`] reads back to the same.
 pub fn render<'a>(machines: impl IntoIterator<Item = &'a Machine>) -> String {
-    let mut out = format!("{}\n", COLUMNS.join(","));
+    let machines: Vec<&Machine> = machines.into_iter().collect();
+    let mut out = header(machines.iter().any(|machine| machine.adopt.is_some()));
+    out.push('\n');
     for machine in machines {
         out.push_str(&line_of(machine));
         out.push('\n');
     }
     out
+}
+
+/// The names of the columns; the last one where a machine has it.
+fn header(adopt: bool) -> String {
+    COLUMNS[..if adopt { COLUMNS.len() } else { USUAL }].join(",")
 }
 
 fn line_of(machine: &Machine) -> String {
@@ -263,6 +309,7 @@ fn line_of(machine: &Machine) -> String {
         machine.groups.join(" "),
         machine.host_key.clone().unwrap_or_default(),
         machine.words.clone(),
+        machine.adopt.clone().unwrap_or_default(),
     ];
     let mut line = fields.iter().map(|field| quote(field)).collect::<Vec<_>>().join(",");
     line.truncate(line.trim_end_matches(',').len());
@@ -274,13 +321,16 @@ fn line_of(machine: &Machine) -> String {
 pub fn render_over(old: &str, site: SiteCode, machines: &Machines) -> String {
     let (text, bom) = old.strip_prefix('\u{FEFF}').map_or((old, ""), |text| (text, "\u{FEFF}"));
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let adopt = machines.values().any(|machine| machine.adopt.is_some());
+    let most = most_columns(text.lines().next().unwrap_or_default());
     let mut lines: Vec<(Option<MachineId>, String)> = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let read = match is_note(line) || number == 0 && is_header(line) {
             true => None,
-            false => machine(line, site).ok().map(|(machine, _)| machine),
+            false => machine(line, site, most).ok().map(|(machine, _)| machine),
         };
         match read {
+            None if adopt && number == 0 && is_header(line) => lines.push((None, header(true))),
             None => lines.push((None, line.to_owned())),
             Some(old) => match machines.get(&old.id) {
                 Some(now) if *now == old => lines.push((Some(old.id), line.to_owned())),
@@ -288,6 +338,9 @@ pub fn render_over(old: &str, site: SiteCode, machines: &Machines) -> String {
                 None => {}
             },
         }
+    }
+    if adopt && !text.lines().next().is_some_and(is_header) {
+        lines.insert(0, (None, header(true)));
     }
     let there: BTreeSet<MachineId> = lines.iter().filter_map(|(id, _)| *id).collect();
     // Before which line of the list each new one comes; the notes above a machine stay above it.
@@ -304,7 +357,7 @@ pub fn render_over(old: &str, site: SiteCode, machines: &Machines) -> String {
     // Those before all others: below the notes at its beginning.
     let top = lines.iter().position(|(id, _)| id.is_some()).unwrap_or(lines.len());
     if lines.is_empty() {
-        push(&COLUMNS.join(","));
+        push(&header(adopt));
     }
     for (number, (id, line)) in lines.iter().enumerate() {
         if number == top {
@@ -382,6 +435,25 @@ mod tests {
     }
 
     #[test]
+    fn the_state_to_be_adopted_is_a_column_of_its_own_where_one_is() {
+        let rows = "BP004000,web,,,words,4f-2\nBP004001\n";
+        assert!(read(rows).unwrap_err()[0].contains("6 columns"), "a comma too many");
+        let machines = read(&format!("smsid,host,groups,host_key,words,adopt\n{rows}")).unwrap();
+        let written = render(machines.values());
+        assert_eq!(written, "smsid,host,groups,host_key,words,adopt\nBP004000,web,,,words,4f-2\nBP004001\n");
+        assert_eq!(read(&written).unwrap(), machines);
+        let over =
+            render_over("smsid,host,groups,host_key,words\nBP004001\n", "BP0".parse().unwrap(), &machines);
+        assert_eq!(read(&over).unwrap(), machines);
+        assert!(over.starts_with("smsid,host,groups,host_key,words,adopt\n"), "{over}");
+        let part = crate::site::index::members::render_part(&[machines.values().next().unwrap().member()]);
+        assert_eq!(part, "BP004000 web 4f-2\n");
+        for wrong in ["BP004000,,,,,a b", "BP004000,,,,,-", "BP004000,,,,,a,b"] {
+            assert!(read(&format!("{}\n{wrong}", header(true))).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn every_error_is_said_at_once() {
         let text = "smsid,host\nBP004000,we b\nXX004000\nBP004\nBP004001,a,Web,\nBP004002,b\nBP004002,c\nBP004003,B\n\
                     BP004005,d,web,nonsense\nBP004006,e,all\nBP004007,\"f\nBP004008,g,h,,i,j\n";
@@ -398,7 +470,7 @@ mod tests {
             machine.words = words.trim().to_owned();
             machine.groups = groups.into_iter().filter(|g| g != "all").collect();
             let over = render_over("BP004000,x\n", "BP0".parse().unwrap(), &[(machine.id, machine.clone())].into());
-            prop_assert_eq!(format!("{}\n{over}", COLUMNS.join(",")), render([&machine]));
+            prop_assert_eq!(format!("{}\n{over}", header(false)), render([&machine]));
             let read = parse(render([&machine]).as_bytes(), "BP0".parse().unwrap(), "f");
             prop_assert_eq!(read.unwrap().into_values().collect::<Vec<_>>(), vec![machine]);
         }
