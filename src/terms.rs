@@ -84,6 +84,8 @@ words!(
         Expired = "expired",
         /// Another platform, or needs input.
         NotApplicable = "not-applicable",
+        /// Installed already, or, where it removes, not installed: there is nothing to do.
+        NotNeeded = "not-needed",
         /// Malformed, untrusted or contradictory.
         Rejected = "rejected",
     }
@@ -100,7 +102,7 @@ words!(
         Executed = "executed",
         /// Never ran, never will.
         Expired = "expired",
-        /// Not for this machine.
+        /// Not for this machine, or nothing to do on it.
         Skipped = "skipped",
         /// Not usable.
         Rejected = "rejected",
@@ -218,7 +220,7 @@ impl State {
             | State::Stopped
             | State::Interrupted => Group::Executed,
             State::Expired => Group::Expired,
-            State::NotApplicable => Group::Skipped,
+            State::NotApplicable | State::NotNeeded => Group::Skipped,
             State::Rejected => Group::Rejected,
         }
     }

@@ -227,6 +227,7 @@ fn situation(
             content: BTreeMap::new(),
             copying: BTreeMap::new(),
             unstartable: BTreeMap::new(),
+            installed: Arc::default(),
             programs: config.all_programs(),
         },
         policy: Policy { config, unreadable: None, window_zone, groups: Vec::new() },

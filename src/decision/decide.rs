@@ -280,11 +280,12 @@ fn rank(state: State) -> u8 {
     match state {
         State::Rejected => 0,
         State::NotApplicable => 1,
-        State::Expired => 2,
-        State::Scheduled => 3,
-        State::RetryWait => 4,
-        State::Deferred => 5,
-        State::Offered => 6,
+        State::NotNeeded => 2,
+        State::Expired => 3,
+        State::Scheduled => 4,
+        State::RetryWait => 5,
+        State::Deferred => 6,
+        State::Offered => 7,
         // No gate leads to the others; if one did, the request waits all the same.
         State::Waiting
         | State::Queued
@@ -297,7 +298,7 @@ fn rank(state: State) -> u8 {
         | State::Failed
         | State::TimedOut
         | State::Stopped
-        | State::Interrupted => 7,
+        | State::Interrupted => 8,
     }
 }
 

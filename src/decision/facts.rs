@@ -6,11 +6,13 @@ pub use crate::host::power::{HostFacts, Power};
 use crate::host::sessions::Session;
 use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
+use crate::site::installed::{Answer, Finding, Findings, Need};
 use crate::site::instruction::ContentHash;
 use crate::terms::Platform;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the machine is like.
@@ -40,6 +42,8 @@ pub struct Facts {
     pub content: BTreeMap<ContentHash, ContentFact>,
     /// What is to be copied and was not tried yet, since when.
     pub copying: BTreeMap<ContentHash, Wall>,
+    /// Which packages are installed, by their own tests. What is not here was not looked up yet.
+    pub installed: Arc<Findings>,
     /// The bare program names that may be started.
     pub programs: Vec<String>,
     /// Why the program of a request cannot be started here, as far as its staged file shows.
@@ -47,6 +51,14 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// A run has succeeded that had this to do. What cannot be known is not known after it either.
+    pub fn turn(&mut self, need: &Need) {
+        let known = |finding: &&Finding| finding.answer != Answer::Unknown;
+        if self.installed.get(&need.test).filter(known).is_some() {
+            Arc::make_mut(&mut self.installed).insert(need.test.clone(), need.done());
+        }
+    }
+
     /// Somebody is logged on, or may be: who that is has to be told before something starts by itself.
     pub fn attended(&self) -> bool {
         self.users.as_ref().is_none_or(|users| !users.is_empty())

@@ -91,6 +91,7 @@ impl Asked<'_> {
                 | State::Interrupted
                 | State::Expired
                 | State::NotApplicable
+                | State::NotNeeded
                 | State::Rejected => continue,
             };
             // Deferred before its time is no delay yet.

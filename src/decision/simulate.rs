@@ -188,7 +188,8 @@ fn which(decisions: &[Decision], wanted: impl Fn(&Decision) -> bool) -> Vec<usiz
     (0..decisions.len()).filter(|index| wanted(&decisions[*index])).collect()
 }
 
-/// Whether anything can still become of it. What is for others may be for this machine once another job has run here.
+/// Whether anything can still become of it. What is for others may be for this machine once another job has run here, and
+/// what has nothing to do has it once another one has removed or installed something.
 fn live(decision: &Decision) -> bool {
     match decision.state.group() {
         Group::Pending | Group::Running => true,

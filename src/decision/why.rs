@@ -1,6 +1,6 @@
 //! The few words of the list's last column (UX.md 1): why a request has not run, what it is doing, how it ended.
 
-use super::gates::queue;
+use super::gates::{is_fulfilled, queue};
 use super::model::{Attempt, Change, Decision, GateResult, Inputs, NextRun, UserFact};
 use super::next::missed;
 use super::world::{Subject, World};
@@ -54,6 +54,10 @@ pub(super) fn of_subject(
                 None => String::new(),
             }
         }
+        State::NotNeeded => match subject.need {
+            Some(need) if need.removes => "nothing to remove".to_owned(),
+            Some(_) | None => "installed already".to_owned(),
+        },
         State::Rejected => {
             let trust = gates.iter().find(|g| g.gate == Gate::Trust).and_then(|g| g.code);
             match (trust, world.inputs.facts.unstartable.get(&subject.request.request_id)) {
@@ -98,6 +102,8 @@ pub(super) fn foretold(decision: &Decision, next: Option<NextRun>, inputs: &Inpu
         },
         // Where it is one time, what is in the way says it.
         State::Waiting if !certain => format!("{}; next {}", decision.why, pair?),
+        // Another one undoes before what is there already.
+        State::NotNeeded => format!("{}; next {}", decision.why, pair?),
         State::Scheduled
         | State::Deferred
         | State::RetryWait
@@ -194,7 +200,7 @@ fn reason(world: &World, subject: &Subject, gate: &GateResult, code: Code) -> St
             users_words(&users.iter().filter(|u| !u.is_away(within)).collect::<Vec<_>>())
         }
         Listed::Dependency => {
-            let missing = subject.request.depends_on.iter().find(|id| world.succeeded(id) != Some(true));
+            let missing = subject.request.depends_on.iter().find(|id| !is_fulfilled(world, id));
             match missing {
                 Some(id) => format!("after {id}"),
                 None => row.brief.to_owned(),

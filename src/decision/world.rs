@@ -2,12 +2,13 @@
 //! restart. And what one request brings along: its times as instants, its attempts, its deferral. Called by `decide`,
 //! `judge` and `simulate`; the gates read it.
 
-use super::model::{Attempt, Deferrals, Inputs, Policy};
+use super::model::{Attempt, Deferrals, Facts, Inputs, Policy};
 use super::window::Calendar;
 use crate::clock::{Wall, between, later};
 use crate::site::content::ContentFact;
 use crate::site::ids::RequestId;
 use crate::site::indexed::Delivery;
+use crate::site::installed::{Need, Needed};
 use crate::site::instruction::Request;
 use crate::terms::State;
 use crate::text::SafeText;
@@ -201,6 +202,8 @@ pub(super) struct Subject<'a> {
     pub content: Option<&'a ContentFact>,
     /// What its job says beside, where it is of an index.
     pub delivery: Option<&'a Delivery>,
+    /// When it has something to do; None: always.
+    pub need: Option<&'a Need>,
 }
 
 impl<'a> Subject<'a> {
@@ -222,6 +225,7 @@ impl<'a> Subject<'a> {
             deferral: inputs.history.deferrals.get(id),
             content: request.content_sha256.as_ref().and_then(|hash| inputs.facts.content.get(hash)),
             delivery,
+            need: need_of(inputs, id),
         }
     }
 
@@ -241,9 +245,25 @@ impl<'a> Subject<'a> {
         self.deferral.and_then(|d| d.until).filter(|until| t < *until)
     }
 
+    /// Whether there is something to do.
+    pub fn needed(&self, facts: &Facts) -> Needed {
+        self.need.map_or(Needed::Yes, |need| need.by(facts.installed.get(&need.test)))
+    }
+
     /// Whether the time to expire has come.
     pub fn expired(&self, t: Wall) -> bool {
         self.expire.is_some_and(|e| t >= e)
+    }
+}
+
+/// When a request has something to do, by what its package says; None: always.
+pub(super) fn need_of<'a>(inputs: &Inputs<'a>, id: &RequestId) -> Option<&'a Need> {
+    let instructions = inputs.instructions;
+    let delivery = instructions.index.as_ref().and_then(|index| index.deliveries.get(id));
+    let vouched = || instructions.signed.as_ref()?.packages.get(id)?.as_ref().ok();
+    match delivery {
+        Some(delivery) => delivery.need.as_ref(),
+        None => vouched().and_then(|vouched| vouched.need.as_ref()),
     }
 }
 

@@ -25,6 +25,11 @@ fn held_up() -> MutexGuard<'static, BTreeMap<String, usize>> {
     HELD_UP.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether a process that was killed there still hangs there.
+pub fn hangs(at: &str) -> bool {
+    held_up().contains_key(at)
+}
+
 /// Has `pcm VERB` do a job, as `account` where one is given, for at most `deadline`. `what` names it in messages; `at` is
 /// what it can hang at: nobody is sent there while one that was killed there still hangs.
 ///

@@ -335,6 +335,23 @@ pub fn identity(path: &Path) -> io::Result<[u64; 2]> {
     Ok(sys::open::identity(&std::fs::symlink_metadata(path)?))
 }
 
+/// Opens a regular file of this machine by its absolute path, to see what is in it. It is not followed if it is a link,
+/// nothing is opened that is no regular file, and none that lies on a network file system. It may have several names.
+///
+/// # Errors
+/// [`OpenError`]
+pub fn local(path: &Path) -> Result<RegularFile, OpenError> {
+    let none = || OpenError::Io("it is no absolute path on this machine".to_owned(), None);
+    let (Some(folder), Some(name), true) = (path.parent(), path.file_name(), path.is_absolute()) else {
+        return Err(none());
+    };
+    if let Some(fs) = super::facts::is_network_fs(path) {
+        return Err(OpenError::Io(format!("it is on {fs}, a network file system"), None));
+    }
+    let (file, size) = sys::open::local(folder, name)?;
+    Ok(RegularFile { file, size, path: path.to_owned() })
+}
+
 /// Opens a regular file that an administrator names, wherever links lead to it, without ever waiting.
 ///
 /// # Errors

@@ -54,8 +54,8 @@ enum Part {
         success: bool,
         counts: bool,
     },
-    /// It was stopped by an operator: ended, and it says nothing of the package.
-    Stopped,
+    /// It was stopped by an operator, or has nothing to do: ended, and it says nothing of the package.
+    Over,
     Running,
     Waiting,
     Silent(SafeText),
@@ -106,7 +106,7 @@ pub fn count<'a>(
                     phase.failed.push(member.machine);
                 }
             }
-            Part::Stopped => counts.ended += 1,
+            Part::Over => counts.ended += 1,
             Part::Running => counts.running += 1,
             Part::Waiting => {}
             Part::Silent(why) => {
@@ -204,7 +204,7 @@ fn over(stand: &Stand<'_>, account: &Account, said: &ReportedRequest) -> Option<
     match said.state {
         State::Succeeded | State::SucceededRestart => Some(ended(true)),
         State::Failed | State::TimedOut | State::Interrupted => Some(ended(false)),
-        State::Stopped => Some(Part::Stopped),
+        State::Stopped | State::NotNeeded => Some(Part::Over),
         State::Running | State::Stopping => {
             let longest = stand.job.how.max_run_time.unwrap_or(crate::site::package::MAX_RUN_TIME);
             let allowed = longest.saturating_add(account.interval.saturating_mul(2).max(SOON));

@@ -86,9 +86,9 @@ pub fn run(layout: &Layout, read_config: ReadConfig) -> Result<()> {
         tokio::spawn(server::serve(listener, peers, calls, spare));
         let (news, heard) = mpsc::unbounded_channel();
         let start = |name| Worker::start(name, news.clone()).map_err(|e| cannot("start its threads", &e));
-        let [looks, carries, delivers, verifies] =
-            ["looks", "carries", "delivers", "verifies"].map(|name| start(name).map(Box::new));
-        let workers: [Box<dyn Carrier>; 4] = [looks?, carries?, delivers?, verifies?];
+        let [looks, carries, delivers, verifies, looks_up] =
+            ["looks", "carries", "delivers", "verifies", "looks-up"].map(|name| start(name).map(Box::new));
+        let workers: [Box<dyn Carrier>; 5] = [looks?, carries?, delivers?, verifies?, looks_up?];
         live(Steps::new(executor, &*read_config, workers), asked, heard).await
     })
 }

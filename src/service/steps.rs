@@ -22,6 +22,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod looking_up;
+
+use looking_up::LookingUp;
+
 /// Steps are at most this far apart (PROMISES.md 3).
 const STEP: Duration = Duration::from_secs(30);
 /// While a package runs its end is looked for this often.
@@ -57,6 +61,8 @@ pub struct Steps<'a> {
     early: Vec<Asked>,
     /// What is verified before it is launched.
     verifying: Verifying<'a>,
+    /// Whether packages are installed.
+    looking_up: LookingUp<'a>,
     /// What takes seconds.
     beside: Beside,
     reporting: Reporting,
@@ -67,11 +73,11 @@ pub struct Steps<'a> {
 
 impl<'a> Steps<'a> {
     /// A service that has made no step yet; `looks`, `carries` (packages) and `delivers` are its ways to the share, of which
-    /// none waits for another, `verifies` hashes what is staged.
+    /// none waits for another, `verifies` hashes what is staged, `looks_up` asks what is installed.
     pub fn new(
         executor: Executor,
         read_config: &'a dyn Fn() -> std::result::Result<Config, Unusable>,
-        [looks, carries, delivers, verifies]: [Box<dyn Carrier + 'a>; 4],
+        [looks, carries, delivers, verifies, looks_up]: [Box<dyn Carrier + 'a>; 5],
     ) -> Self {
         let world = Arc::clone(executor.world());
         let mono = world.monotonic();
@@ -94,6 +100,7 @@ impl<'a> Steps<'a> {
             waiting: Vec::new(),
             early: Vec::new(),
             verifying: Verifying::by(verifies),
+            looking_up: LookingUp::by(looks_up),
             beside: Beside::default(),
             reporting,
             no_launch_before: mono,
@@ -134,6 +141,7 @@ impl<'a> Steps<'a> {
         self.stage_again(now);
         self.executor.restart_step(now);
         self.launch(now, mono);
+        self.look_up(now, mono);
         self.report(now, mono);
         if mono.since(self.clock_recorded) >= CLOCK_RECORD {
             self.executor.record_clock(now);
@@ -187,6 +195,12 @@ impl<'a> Steps<'a> {
             Recheck::Wait => return,
             Recheck::Look => return self.start_look(mono),
             Recheck::Go => {}
+        }
+        // Directly before it, once all else is ready.
+        if next.as_ref().is_none_or(|next| self.verifying.is_ready(next))
+            && self.executor.look_up_before(request)
+        {
+            return;
         }
         let verified = match next.map(|launch| self.verifying.take(&launch)) {
             None => None,
@@ -304,6 +318,11 @@ impl<'a> Steps<'a> {
             (ShareJob::RemoveResults { .. }, news) => {
                 self.tidying.hear_results(&mut self.executor, news, now, mono);
             }
+            (ShareJob::Installed { tests }, news) => {
+                if let Some(look) = self.looking_up.ended(mono) {
+                    self.take_findings(&tests, news, look, now);
+                }
+            }
             // Only `pcm check` reads reports.
             (ShareJob::Report { .. }, _) => {}
         }
@@ -325,9 +344,9 @@ impl<'a> Steps<'a> {
                 true
             }
         };
-        self.to_stage = self.executor.known().stage_jobs(now).into();
-        self.to_stage.retain(|job| !self.staging.as_ref().is_some_and(|hash| copies(job, hash)));
-        self.stage_next();
+        self.executor.look_up_all();
+        self.look_up(now, mono);
+        self.stage_anew(now);
         tracing::info!(found = !fault, "poll: the look has ended");
         self.tidying.looked(!self.schedule.has_looked(), mono);
         self.schedule.ended(mono, fault);
@@ -339,6 +358,13 @@ impl<'a> Steps<'a> {
         let wait = self.schedule.due_in(mono);
         self.executor.say_sleeping(wait, &duration(wait), now);
         self.answer_waiting();
+    }
+
+    /// What is to be copied from now on, in order.
+    fn stage_anew(&mut self, now: Wall) {
+        self.to_stage = self.executor.known().stage_jobs(now).into();
+        self.to_stage.retain(|job| !self.staging.as_ref().is_some_and(|hash| copies(job, hash)));
+        self.stage_next();
     }
 
     /// One copy after the other, so that what turns out to be older need not wait for all that was asked for before.
@@ -372,10 +398,12 @@ impl<'a> Steps<'a> {
         now: Wall,
     ) {
         let Some((launch, waiting)) = self.verifying.answered(ticket, &answer) else { return };
-        if let Some(Waiting { change, actor, answer: to, .. }) = waiting.and_then(|it| self.in_time(it, now))
-        {
+        if let Some(waiting) = waiting.and_then(|it| self.in_time(it, now)) {
             let verified = answer.map(|seal| launch.clone().proven(seal));
-            let _ = to.send(self.executor.act_proven(&change, &actor, Some(verified), now));
+            if let Some((waiting, verified)) = self.look_up_for(waiting, Some(verified), now) {
+                let Waiting { change, actor, answer: to, .. } = waiting;
+                let _ = to.send(self.executor.act_proven(&change, &actor, verified, now));
+            }
         }
         if let Some(why) = differs {
             self.executor.content_differs(&launch, why);
@@ -394,6 +422,13 @@ impl<'a> Steps<'a> {
             return;
         }
         let Some(waiting) = self.in_time(waiting, now) else { return };
+        if let Some((waiting, _)) = self.look_up_for(waiting, None, now) {
+            self.change_now(waiting, now);
+        }
+    }
+
+    /// The same where it was looked at whether there is anything to do.
+    fn change_now(&mut self, waiting: Waiting, now: Wall) {
         let known = self.executor.known();
         let job = |launch: &Launch, ticket| known.verify_job(launch, ticket);
         let waiting = match known.launch_by(&waiting.change, &waiting.actor, now) {

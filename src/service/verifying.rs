@@ -47,6 +47,11 @@ impl<'a> Verifying<'a> {
         drop(self.next.take_if(|next| launch != Some(&next.launch) && next.answer.is_some()));
     }
 
+    /// Whether it was verified, well or not.
+    pub fn is_ready(&self, launch: &Launch) -> bool {
+        self.next.as_ref().is_some_and(|next| next.launch == *launch && next.answer.is_some())
+    }
+
     /// What came of it, once; None: it is under way.
     pub fn take(&mut self, launch: &Launch) -> Option<Verified> {
         let next = self.next.take_if(|next| next.launch == *launch && next.answer.is_some())?;

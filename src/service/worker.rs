@@ -1,5 +1,5 @@
 //! Threads that wait for share readers, so that the service's loop does not: one for looks, one for packages, one for
-//! results and reports, whose place may hang alone, and one for what is staged. Each has one process at a time.
+//! results and reports, whose place may hang alone, one for what is staged, and one for what is installed. Each has one process at a time.
 
 use crate::executor::share::job::{ShareJob, ShareNews};
 use crate::text::SafeText;

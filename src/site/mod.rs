@@ -2,7 +2,7 @@
 //! one bounded way to open any of it. Everything here treats what it reads as hostile (FORMATS.md, PROMISES.md 4).
 //!
 //! In reading order: what an id is (`ids`), how a TOML value gets its line and field (`fields`), what is published
-//! (`site_file`, `instruction`, `content`, `package`), how a share is read and judged (`share`, `trust`, `signed`), what is never taken again
+//! (`site_file`, `instruction`, `content`, `package`), whether a package is installed already (`installed`), how a share is read and judged (`share`, `trust`, `signed`), what is never taken again
 //! (`publication`), what a machine writes back (`mif`, `report`), whether it wrote that itself
 //! (`own_report`), what is there of an earlier life of it (`past`), what a publisher has (`folder`) and how that becomes a share (`publisher`), how a share is made that is filled by hand (`publish`), and what can be wrong with one (`lint`).
 
@@ -12,6 +12,7 @@ pub mod folder;
 pub mod ids;
 pub mod index;
 pub mod indexed;
+pub(crate) mod installed;
 pub mod instruction;
 pub(crate) mod lint;
 pub(crate) mod mif;

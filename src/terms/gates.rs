@@ -338,6 +338,20 @@ table! {
             without: "had it not been attempted", opens: "its run ends",
             remedy: "pcm rerun {id} --reason WHY makes another attempt",
         }
+        /// What it brings is installed already; what it removes is not there.
+        AlreadyInstalled = "already-installed" {
+            gate: Gate::History, leads_to: State::NotNeeded, passed_by: PassedBy::Nothing,
+            brief: "nothing to do", listed: Listed::Brief,
+            without: "had there been anything to do", opens: "there is something to do",
+            remedy: "There is nothing to do: what it installs is installed, or what it removes is not there. pcm explain {id} says what shows that",
+        }
+        /// Whether there is anything to do cannot be known.
+        InstalledUnknown = "installed-unknown" {
+            gate: Gate::History, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
+            brief: "whether it is installed is not known", listed: Listed::Brief,
+            without: "had it been known whether it is installed", opens: "it is known whether it is installed",
+            remedy: "pcm explain {id} says why it is not known; mend that, then pcm poll",
+        }
         /// Attempted, outcome unknown.
         Interrupted = "interrupted" {
             gate: Gate::History, leads_to: State::Waiting, passed_by: PassedBy::Rerun,

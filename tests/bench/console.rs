@@ -170,6 +170,7 @@ fn history(site: &Site) {
             exit_codes: Default::default(),
             max_run_time_s: 1800,
             overrides: Vec::new(),
+            need: None,
             started_up_ms: None,
             host: None,
         };

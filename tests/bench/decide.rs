@@ -128,6 +128,7 @@ fn facts() -> Facts {
         programs: Vec::new(),
         copying: BTreeMap::new(),
         unstartable: BTreeMap::new(),
+        installed: Default::default(),
     }
 }
 

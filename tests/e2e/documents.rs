@@ -225,6 +225,7 @@ const STATES: &[&str] = &[
     "interrupted",
     "expired",
     "not-applicable",
+    "not-needed",
     "rejected",
 ];
 

@@ -608,6 +608,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("not-targeted", "an index is needed: e2e::indexed"),
     ("phase-not-reached", "the same: e2e::indexed"),
     ("cancelled", "the same: e2e::indexed"),
+    ("already-installed", "the same: e2e::indexed::installed"),
+    ("installed-unknown", "the same: e2e::indexed::installed"),
     ("superseded", "the same, and a newer job that is done: decision::tests::target"),
     ("issued-ahead", "keys and lists are needed: e2e::signed"),
     ("package-mismatch", "the same: e2e::signed"),

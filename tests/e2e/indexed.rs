@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+mod installed;
+
 pub(super) const ID: &str = "BP0000Y";
 pub(super) const JOB: &str = "BP0000AA";
 pub(super) const OTHER_ID: &str = "BP0000Z";
@@ -81,6 +83,8 @@ pub(super) struct Indexed {
     pub members: String,
     /// Group, revision, and what its policy says.
     pub policies: Vec<(String, u64, String)>,
+    /// What its package does beside saying that it ran, as shell lines.
+    pub does: String,
 }
 
 impl Indexed {
@@ -88,7 +92,15 @@ impl Indexed {
     pub fn by_permissions() -> Self {
         let site = Site::new();
         let members = format!("{MACHINE} web-01 - web\n");
-        Self { site, signed: false, root: String::new(), serial: 0, members, policies: Vec::new() }
+        Self {
+            site,
+            signed: false,
+            root: String::new(),
+            serial: 0,
+            members,
+            policies: Vec::new(),
+            does: String::new(),
+        }
     }
 
     /// With keys of all roles; None where ssh-keygen is missing.
@@ -102,8 +114,15 @@ impl Indexed {
         write(&site.config(), config.as_bytes());
         fs::create_dir(site.path("keys")).unwrap();
         let members = format!("{MACHINE} web-01 - web\n");
-        let mut signed =
-            Self { site, signed: true, root: String::new(), serial: 0, members, policies: Vec::new() };
+        let mut signed = Self {
+            site,
+            signed: true,
+            root: String::new(),
+            serial: 0,
+            members,
+            policies: Vec::new(),
+            does: String::new(),
+        };
         for name in ["root", "package", "publish", "stranger"] {
             let made = signed.site.json(&["key", "generate", &signed.key(name)]);
             if name == "root" {
@@ -174,7 +193,7 @@ impl Indexed {
 
     /// The content of the package; its hash.
     pub fn content(&self) -> String {
-        let hash = self.site.package("BP00000A", &self.site.say("ran"));
+        let hash = self.site.package("BP00000A", &format!("{}\n{}", self.site.say("ran"), self.does));
         let (from, to) =
             (self.site.share().join("packages/BP00000A"), self.site.share().join("content").join(&hash));
         make_dir(&to.join("files"));

@@ -95,6 +95,7 @@ fn state_words(state: State) -> &'static str {
         State::Interrupted => "was interrupted: how it ended is unknown",
         State::Expired => "expired before it ran",
         State::NotApplicable => "does not apply to this machine",
+        State::NotNeeded => "has nothing to do on this machine",
         State::Rejected => "is rejected",
     }
 }

@@ -5,13 +5,17 @@ use super::stage::Stage;
 use crate::clock::{Wall, Zone};
 use crate::console::app::{Event, words};
 use crate::executor::talk::view::{ListDoc, RequestDoc, SimulateDoc, StatusDoc};
+use crate::site::ids::RequestId;
 use crate::terms::{Group, State};
+use std::collections::BTreeSet;
 
 /// The console on these documents.
 pub struct Shown {
     stage: Stage,
     overview: String,
     week: String,
+    /// Those that what runs now leaves nothing to do for, once it has ended.
+    idle: BTreeSet<RequestId>,
 }
 
 impl Shown {
@@ -20,6 +24,9 @@ impl Shown {
         let fake = Fake::new();
         *fake.list.lock().unwrap() = list;
         *fake.status.lock().unwrap() = status;
+        let idle =
+            week.requests.iter().filter(|r| r.changes.first().is_some_and(|s| s.state == State::NotNeeded));
+        let idle = idle.filter_map(|request| request.request_id).collect();
         *fake.week.lock().unwrap() = Some(week);
         // Each event is drawn: on little room, until there is something to be looked at.
         let mut stage = Stage::with(60, 16, fake, false);
@@ -33,7 +40,7 @@ impl Shown {
         stage.size = (100, 60);
         stage.event(Event::Resize(100, 60));
         let week = stage.keys("t").screen();
-        Shown { stage, overview, week }
+        Shown { stage, overview, week, idle }
     }
 
     /// What is not shown of this request as it should be. `never`: as another view has it.
@@ -43,10 +50,13 @@ impl Shown {
         let pair = row.next_run.map(|at| words::when_pair(at, row.latest, now, zone));
         let row_of = |line: &&str| line.chars().skip(2).collect::<String>().starts_with(id.as_str());
         let listed = self.overview.lines().find(row_of).unwrap_or_default();
-        if let Some(pair) = pair.as_ref().filter(|pair| !listed.contains(pair.as_str())) {
+        // What is skipped has a list of its own.
+        let is_listed = row.group != Group::Skipped;
+        if let Some(pair) = pair.as_ref().filter(|pair| is_listed && !listed.contains(pair.as_str())) {
             return Some(format!("{id} in the list without {pair}: {listed}"));
         }
-        let to_come = row.group == Group::Pending || row.state == State::Countdown;
+        let later = row.state == State::NotNeeded && row.next_run.is_some_and(|at| at < until);
+        let to_come = row.group == Group::Pending || row.state == State::Countdown || later;
         let said = match (row.next_run.filter(|at| *at < until), row.never) {
             (Some(_), _) => pair.unwrap_or_default(),
             (None, true) => "never".to_owned(),
@@ -54,7 +64,9 @@ impl Shown {
         };
         let framed = format!("\u{2502} {id} ");
         let week = self.week.lines().find(|line| line.contains(&framed)).unwrap_or_default();
-        let right = if to_come {
+        let right = if said.is_empty() && self.idle.contains(&id) {
+            week.is_empty()
+        } else if to_come {
             let words = ["later", "expires"];
             let ends = week.split('\u{2502}').nth(1).unwrap_or_default().trim_end();
             match said.as_str() {
@@ -62,7 +74,7 @@ impl Shown {
                 said => ends.ends_with(&format!(" {said}")),
             }
         } else {
-            row.next_run.is_none()
+            row.next_run.is_none() || row.state == State::NotNeeded
         };
         (!right).then(|| format!("{id} in the week without {said:?}: {week}"))
     }

@@ -185,7 +185,7 @@ impl Scope {
             State::Stopped => Scope::StateStopped,
             State::Interrupted => Scope::StateInterrupted,
             State::Expired => Scope::StateExpired,
-            State::NotApplicable => Scope::StateNotApplicable,
+            State::NotApplicable | State::NotNeeded => Scope::StateNotApplicable,
             State::Rejected => Scope::StateRejected,
         }
     }

@@ -247,7 +247,7 @@ fn of(state: State) -> &'static str {
         State::Countdown | State::Running | State::Stopping => "R",
         State::Succeeded | State::SucceededRestart => "+",
         State::Expired => "x",
-        State::NotApplicable => " ",
+        State::NotApplicable | State::NotNeeded => " ",
         State::Failed | State::TimedOut | State::Stopped | State::Interrupted | State::Rejected => "!",
     }
 }

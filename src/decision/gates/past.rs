@@ -2,20 +2,30 @@
 
 use super::super::model::{Attempt, Change, GateResult};
 use super::super::world::{Subject, World, running};
-use super::{block, pass};
+use super::{block, pass, unknown};
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
+use crate::site::installed::{Finding, Needed};
 use crate::terms::{Code, Gate, State};
 use crate::text::{SafeText, stamp};
 
 /// Not attempted before, or another attempt is due by policy.
 pub(super) fn history(world: &World, subject: &Subject) -> GateResult {
     let id = &subject.request.request_id;
-    if let Some(closed) = closed(world, id, subject.newest, subject.adopted, subject.retry_at()) {
+    let closed = closed(world, id, subject.newest, subject.adopted, subject.retry_at());
+    if let Some(closed) = closed.or_else(|| without_need(world, subject)) {
         return closed;
     }
     match subject.newest {
-        None => pass(Gate::History, Change::Event, world.tell(|| "never attempted on this machine")),
+        None => pass(
+            Gate::History,
+            Change::Event,
+            world.tell(|| {
+                let found =
+                    found(world, subject).map(|found| format!("; {}", found.words)).unwrap_or_default();
+                format!("never attempted on this machine{found}")
+            }),
+        ),
         Some(attempt) => {
             let evidence = world.tell(|| {
                 format!("attempt {} asked to be repeated; {}", attempt.number, ended(world, attempt))
@@ -37,6 +47,32 @@ pub(super) fn closed(
         return Some(unknown);
     }
     attempted(world, id, newest, adopted, retry_at).or_else(|| two_machines(world))
+}
+
+/// What the look at the machine gave for its test.
+fn found<'w>(world: &World<'w>, subject: &Subject) -> Option<&'w Finding> {
+    world.inputs.facts.installed.get(&subject.need?.test)
+}
+
+/// Where there is nothing to do, or that cannot be known.
+fn without_need(world: &World, subject: &Subject) -> Option<GateResult> {
+    let (gate, need, found) = (Gate::History, subject.need?, found(world, subject));
+    match subject.needed(world.inputs.facts) {
+        Needed::Yes => None,
+        Needed::No => {
+            let words = found.map(|found| found.words.clone()).unwrap_or_default();
+            let what = if need.removes { "there is nothing to remove" } else { "it is installed already" };
+            let evidence = world.tell(|| format!("{what}: {words}"));
+            Some(block(gate, Code::AlreadyInstalled, Change::Event, evidence))
+        }
+        Needed::Unknown => {
+            let evidence = world.tell(|| match found {
+                Some(found) => format!("whether it is installed cannot be known: {}", found.words),
+                None => "whether it is installed was not looked up yet".to_owned(),
+            });
+            Some(unknown(gate, Code::InstalledUnknown, evidence))
+        }
+    }
 }
 
 /// Where what was attempted here is not all that this machine's id has attempted.

@@ -2,24 +2,38 @@
 //! still wants it. A request of an instruction file is for the one machine that the file names.
 
 use super::super::model::{Attempt, Change, GateResult};
-use super::super::world::{Subject, World, newest};
-use super::{block, pass, unknown};
+use super::super::world::{Subject, World, need_of, newest};
+use super::{block, pass, past, published, unknown};
 use crate::site::expression::{Known, Name, Subject as Asked, like};
 use crate::site::ids::{JobId, PackageId, RequestId};
 use crate::site::index::JobState;
 use crate::site::index::members::Member;
 use crate::site::index::target::percent;
 use crate::site::indexed::{Aim, Delivery, InForce, Membership};
+use crate::site::installed::{Need, Needed};
 use crate::site::instruction::{Entry, Request};
-use crate::terms::{Code, Gate};
+use crate::terms::{Code, Gate, State, Verdict};
 use crate::text::SafeText;
 use std::sync::Arc;
 
 /// What `package(ID)` and `job(ID)` are where nothing of that was ever attempted here.
 const NEVER: &str = "never";
 
+/// What `package(ID)` and `job(ID)` are told by.
+#[derive(Clone, Copy)]
+enum By {
+    /// By the states of their requests.
+    States,
+    /// By their attempts alone: for whoever finds out whether one of those has something to do, which may rest on another.
+    Attempts,
+}
+
 /// The job's targets hold this machine, so do the conditions of publisher and signer, and its phase has come.
 pub(super) fn target(world: &World, subject: &Subject) -> GateResult {
+    target_by(world, subject, By::States)
+}
+
+fn target_by(world: &World, subject: &Subject, by: By) -> GateResult {
     let gate = Gate::Target;
     let Some(index) = &world.inputs.instructions.index else {
         return pass(gate, Change::Event, world.tell(|| "the instruction file is for this machine alone"));
@@ -28,7 +42,7 @@ pub(super) fn target(world: &World, subject: &Subject) -> GateResult {
         return unknown(gate, Code::NotTargeted, world.tell(|| "the index does not say whom it is for"));
     };
     let not = |why: SafeText| block(gate, Code::NotTargeted, Change::Event, why);
-    let (member, by) = match (delivery.aim(&index.member), &index.member) {
+    let (member, target) = match (delivery.aim(&index.member), &index.member) {
         (Aim::Here(target), Membership::Listed(member)) => (member, target),
         (Aim::Excluded(target), _) => {
             return not(world.tell(|| format!("job {} excludes {target}", delivery.job_id)));
@@ -49,7 +63,7 @@ pub(super) fn target(world: &World, subject: &Subject) -> GateResult {
     for (condition, whose) in conditions {
         let Some(condition) = condition else { continue };
         let told = || format!("{whose} {condition}");
-        match condition.holds(&Here { world, member }) {
+        match condition.holds(&Here { world, member, by }) {
             Some(true) => {}
             Some(false) => return not(world.tell(told)),
             None => {
@@ -72,7 +86,7 @@ pub(super) fn target(world: &World, subject: &Subject) -> GateResult {
     }
     let evidence = world.tell(|| {
         let condition = delivery.condition.as_ref().map(|c| format!(" where {c}")).unwrap_or_default();
-        format!("for {by}{condition}; {} % of its machines are reached", percent(delivery.percent))
+        format!("for {target}{condition}; {} % of its machines are reached", percent(delivery.percent))
     });
     pass(gate, Change::Event, evidence)
 }
@@ -95,6 +109,7 @@ fn others(delivery: &Delivery, member: &Membership) -> String {
 struct Here<'w> {
     world: &'w World<'w>,
     member: &'w Member,
+    by: By,
 }
 
 impl Known for Here<'_> {
@@ -123,8 +138,8 @@ impl Known for Here<'_> {
 }
 
 impl Here<'_> {
-    /// The word of the state of the newest attempt of these; of what was adopted that of a success. None: the history
-    /// cannot be believed.
+    /// The word of the state of the newest attempt of these; of what was adopted that of a success, or where there is
+    /// nothing to do. None: the history cannot be believed.
     fn state(
         &self,
         request: impl Fn(&Request) -> bool,
@@ -138,8 +153,13 @@ impl Here<'_> {
         if let Some(newest) = attempts.max_by_key(|attempt| (attempt.claimed_at, attempt.number)) {
             return Some(world.shown(newest).as_str().to_owned());
         }
-        let adopted = requests(world).any(|r| request(r) && history.adopted.contains_key(&r.request_id));
-        Some(if adopted { crate::terms::State::Succeeded.as_str() } else { NEVER }.to_owned())
+        let these = || requests(world).filter(|r| request(r)).map(|r| r.request_id);
+        let word = match self.by {
+            _ if these().any(|id| history.adopted.contains_key(&id)) => State::Succeeded.as_str(),
+            By::States if these().any(|id| is_not_needed(world, &id)) => State::NotNeeded.as_str(),
+            By::States | By::Attempts => NEVER,
+        };
+        Some(word.to_owned())
     }
 }
 
@@ -151,11 +171,59 @@ fn requests<'a>(world: &World<'a>) -> impl Iterator<Item = &'a Request> {
     })
 }
 
-/// A job that takes the place of this one and has succeeded here.
+/// Whether there is nothing to do for a request, so that its state is `not-needed` (DESIGN.md 3).
+fn is_not_needed(world: &World, id: &RequestId) -> bool {
+    let installed = &world.inputs.facts.installed;
+    // Most have no test, and most machines none at all.
+    !installed.is_empty()
+        && need_of(world.inputs, id).is_some_and(|need| need.by(installed.get(&need.test)) == Needed::No)
+        && open_need(world, id).is_some()
+}
+
+/// What a request has to do, where that alone says whether its state is `not-needed`: it is for this machine and was never
+/// attempted. Whether another one takes its place is not asked: there is as much or little to do for it all the same.
+pub(in super::super) fn open_need<'a>(world: &World<'a>, id: &RequestId) -> Option<&'a Need> {
+    let need = need_of(world.inputs, id)?;
+    let entries = world.inputs.instructions.file.iter().flat_map(|file| &file.requests).enumerate();
+    let mut good = entries.filter_map(|(index, entry)| match entry {
+        Entry::Good(request) => Some((index, &**request)),
+        Entry::Rejected(_) => None,
+    });
+    let (index, request) = good.find(|(_, request)| request.request_id == *id)?;
+    let subject = Subject::new(world.inputs, index, request);
+    let bars = |gate: &GateResult| {
+        let code = gate.code.filter(|_| gate.verdict == Verdict::Block);
+        code.is_some_and(|code| matches!(code.row().leads_to, State::Rejected | State::NotApplicable))
+    };
+    let gates: [&dyn Fn() -> GateResult; 5] = [
+        &|| published::record(world, &subject),
+        &|| published::trust(world, &subject),
+        &|| published::platform(world, &subject),
+        &|| published::kind(world, &subject),
+        &|| target_by(world, &subject, By::Attempts),
+    ];
+    let cancelled = subject.delivery.is_some_and(|delivery| delivery.state == JobState::Cancelled)
+        || cancelled(world, request.job_id).is_some();
+    let open = past::closed(world, id, subject.newest, subject.adopted, None).is_none()
+        && subject.newest.is_none()
+        && !cancelled
+        && !gates.iter().any(|gate| bars(&gate()));
+    open.then_some(need)
+}
+
+/// Whether a request that others wait for has succeeded, or has nothing to do.
+pub(in super::super) fn is_fulfilled(world: &World, id: &RequestId) -> bool {
+    match world.succeeded(id) {
+        Some(succeeded) => succeeded,
+        None => is_not_needed(world, id),
+    }
+}
+
+/// A job that takes the place of this one and has succeeded here, or has nothing to do.
 fn superseded_by(world: &World, job: JobId) -> Option<(JobId, RequestId)> {
     let index: &InForce = world.inputs.instructions.index.as_ref()?;
     let newer = index.deliveries.iter().filter(|(_, delivery)| delivery.supersedes.contains(&job));
-    let mut done = newer.filter(|(id, _)| world.succeeded(id) == Some(true));
+    let mut done = newer.filter(|(id, _)| is_fulfilled(world, id));
     done.next().map(|(id, delivery)| (delivery.job_id, *id))
 }
 
@@ -171,10 +239,12 @@ fn package_succeeded(world: &World, package: PackageId) -> bool {
     let newest_of = |attempts: &Vec<Arc<Attempt>>| attempts.last().cloned();
     let mut newest_ones = history.attempts.values().filter_map(newest_of);
     newest_ones.any(|attempt| attempt.package_id == package && attempt.state.is_success())
-        || requests(world).any(|r| {
-            r.package_id == package
-                && history.adopted.contains_key(&r.request_id)
-                && newest(world.inputs, &r.request_id).is_none()
+        || requests(world).filter(|r| r.package_id == package).any(|r| {
+            let id = &r.request_id;
+            let adopted = || history.adopted.contains_key(id) && newest(world.inputs, id).is_none();
+            // Where there is nothing to remove the package is not there.
+            let removes = || need_of(world.inputs, id).is_some_and(|need| need.removes);
+            adopted() || !removes() && is_not_needed(world, id)
         })
 }
 
@@ -212,8 +282,10 @@ pub(super) fn job(world: &World, subject: &Subject) -> GateResult {
         return cancelled;
     }
     if let Some((newer, id)) = superseded_by(world, request.job_id) {
-        let evidence =
-            world.tell(|| format!("job {newer} replaces job {}, and its {id} has succeeded", request.job_id));
+        let evidence = world.tell(|| {
+            let how = if world.succeeded(&id).is_some() { "has succeeded" } else { "has nothing to do here" };
+            format!("job {newer} replaces job {}, and its {id} {how}", request.job_id)
+        });
         return block(gate, Code::Superseded, Change::Event, evidence);
     }
     if request.suspended {
@@ -223,7 +295,7 @@ pub(super) fn job(world: &World, subject: &Subject) -> GateResult {
         });
         return block(gate, Code::Suspended, Change::Event, evidence);
     }
-    let missing = request.depends_on.iter().find(|id| world.succeeded(id) != Some(true));
+    let missing = request.depends_on.iter().find(|id| !is_fulfilled(world, id));
     if let Some(id) = missing {
         let evidence = world.tell(|| match newest(world.inputs, id) {
             Some(attempt) => {
@@ -242,7 +314,7 @@ pub(super) fn job(world: &World, subject: &Subject) -> GateResult {
     }
     let evidence = match request.depends_on.is_empty() && packages.is_empty() {
         true => "active, depends on nothing",
-        false => "active, all it depends on has succeeded",
+        false => "active, all it depends on has succeeded or has nothing to do",
     };
     pass(gate, Change::Event, world.tell(|| evidence))
 }

@@ -22,6 +22,25 @@ pub(super) struct Span {
     pub closes: Wall,
 }
 
+/// What a request turns that runs and succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Turns {
+    /// Which test, by its place.
+    pub test: usize,
+    /// From installed to not installed; else the other way.
+    pub removes: bool,
+}
+
+/// Another request that one waits for, or that takes its place: it is fulfilled once it has run, and while it has nothing
+/// to do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Other {
+    /// Its place, where it starts by itself.
+    pub lane: Option<usize>,
+    /// What it has to do, where that counts.
+    pub need: Option<Turns>,
+}
+
 /// A request that starts by itself.
 pub(super) struct Lane<'a> {
     pub subject: Subject<'a>,
@@ -29,8 +48,12 @@ pub(super) struct Lane<'a> {
     pub order: (Option<Wall>, RequestId),
     pub usual: Duration,
     pub longest: Duration,
-    /// Others that have to succeed before it, by their places.
-    pub after: Vec<usize>,
+    /// Those that have to be fulfilled before it.
+    pub after: Vec<Other>,
+    /// Those whose being fulfilled leaves nothing of it.
+    pub unless: Vec<Other>,
+    /// What it has to do; None: it always has something.
+    pub need: Option<Turns>,
     /// Those that are known, oldest first.
     spans: Vec<Span>,
     /// The one that was asked for last: questions come roughly in the order of time.
@@ -42,7 +65,19 @@ pub(super) struct Lane<'a> {
 impl<'a> Lane<'a> {
     pub fn new(subject: Subject<'a>, usual: Duration, longest: Duration) -> Lane<'a> {
         let order = (subject.mandatory, subject.request.request_id);
-        Lane { subject, order, usual, longest, after: Vec::new(), spans: Vec::new(), last: 0, ends: false }
+        let (after, unless) = (Vec::new(), Vec::new());
+        Lane {
+            subject,
+            order,
+            usual,
+            longest,
+            after,
+            unless,
+            need: None,
+            spans: Vec::new(),
+            last: 0,
+            ends: false,
+        }
     }
 
     pub fn id(&self) -> RequestId {

@@ -42,7 +42,7 @@ pub fn next_runs(inputs: &Inputs) -> BTreeMap<RequestId, NextRun> {
 
 /// Gives decisions of these inputs the times of their next runs.
 pub fn foretell(inputs: &Inputs, decisions: &mut [Decision]) {
-    let comes = |d: &Decision| d.state == State::Countdown || (d.state.group() == Group::Pending && !d.never);
+    let comes = |d: &Decision| d.state == State::Countdown || (may_come(d) && !d.never);
     // Who asks for one that is over has no need of the others.
     if !decisions.iter().any(comes) {
         return;
@@ -52,6 +52,11 @@ pub fn foretell(inputs: &Inputs, decisions: &mut [Decision]) {
         let next = decision.request_id.and_then(|id| next_runs.get(&id)).copied();
         retime(decision, next, inputs);
     }
+}
+
+/// Whether it is pending, or would be if another one undid what is there already.
+fn may_come(decision: &Decision) -> bool {
+    decision.state.group() == Group::Pending || decision.state == State::NotNeeded
 }
 
 /// Lets files that are not here arrive at once; `tried`: also what could not be copied before.

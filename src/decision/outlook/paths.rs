@@ -4,15 +4,17 @@
 //! bring another one forward is seen too.
 
 use super::super::countdown::latest_notice;
-use super::super::gates::{Gates, once_settled, opening, waits_for_package};
-use super::super::model::{Change, Facts, GateResult, Inputs, NextRun, RestartRule};
+use super::super::gates::{Gates, once_settled, open_need, opening, waits_for_package};
+use super::super::model::{Change, GateResult, Inputs, NextRun, RestartRule};
 use super::super::restart::{deferred_until, pending_restart, restarts_at};
-use super::super::world::{Subject, Words, World, newest, running};
-use super::lane::{Lane, Span};
+use super::super::world::{Subject, Words, World, need_of, newest, running};
+use super::lane::{Lane, Other, Span, Turns};
 use super::{RunTime, UsualTimes, queue};
 use crate::clock::{Wall, earlier, later};
 use crate::site::ids::RequestId;
+use crate::site::installed::{Answer, Need};
 use crate::site::instruction::{Entry, Request, Restarts};
+use crate::site::package::InstalledIf;
 use crate::terms::{Code, Verdict};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,14 +49,18 @@ struct Launch {
 pub(super) fn all(inputs: &Inputs, runs_take: RunTime) -> BTreeMap<RequestId, NextRun> {
     // As it will be once nothing runs and a restart that is pending is done.
     let mut facts = inputs.facts.clone();
+    if let Some(need) = facts.running.and_then(|(id, _)| need_of(inputs, &id)) {
+        facts.turn(need);
+    }
     facts.running = None;
+    let ended = facts.clone();
     if pending_restart(inputs).is_some() {
         facts.boot_id = "foretold".to_owned();
     }
     let then = Inputs { facts: &facts, ..*inputs };
     let world = World::new(&then, Words::Nothing);
     let mut paths = Paths::new(&world, inputs, runs_take);
-    let now = Inputs { facts: &Facts { running: None, ..inputs.facts.clone() }, ..*inputs };
+    let now = Inputs { facts: &ended, ..*inputs };
     let queue = queue::waiting(&now);
     if !queue.is_empty() {
         // What of the two comes first is not followed.
@@ -84,6 +90,7 @@ struct Paths<'w> {
     world: &'w World<'w>,
     /// In the order in which the service starts them.
     lanes: Vec<Lane<'w>>,
+    tests: Tests<'w>,
     usual: UsualTimes<'w>,
     runs_take: RunTime,
     /// Until then what is published counts.
@@ -111,6 +118,7 @@ impl<'w> Paths<'w> {
         let mut paths = Paths {
             world,
             lanes: Vec::new(),
+            tests: Tests::default(),
             runs_take,
             valid: valid_until.into_iter().chain(stale).fold(Wall::MAX_UTC, Wall::min),
             notice: inputs.facts.attended().then_some(inputs.policy.config.run.countdown),
@@ -121,14 +129,14 @@ impl<'w> Paths<'w> {
             usual,
         };
         let ends = now.facts.running.map(|(id, _)| id);
-        paths.lanes = paths.lanes(ends);
+        paths.lanes = paths.find_lanes(ends);
         paths.starts = vec![None; paths.lanes.len()];
         paths.missed = vec![false; paths.lanes.len()];
         paths
     }
 
     /// Everything that only time, another run and a restart keep from starting. `ends`: what runs now, and succeeds.
-    fn lanes(&self, ends: Option<RequestId>) -> Vec<Lane<'w>> {
+    fn find_lanes(&mut self, ends: Option<RequestId>) -> Vec<Lane<'w>> {
         let world = self.world;
         let gates = Gates::new(world);
         let entries = world.inputs.instructions.file.iter().flat_map(|file| &file.requests).enumerate();
@@ -145,19 +153,26 @@ impl<'w> Paths<'w> {
                 && once_settled(world, &subject).verdict == Verdict::Pass
                 && gates().iter().all(opens);
             if opens {
-                let missing = request
-                    .depends_on
-                    .iter()
-                    .filter(|id| world.succeeded(id) != Some(true) && Some(**id) != ends);
+                let succeeded = |id: &RequestId| world.succeeded(id) == Some(true) || Some(*id) == ends;
+                let missing = request.depends_on.iter().filter(|id| !succeeded(id));
                 let (least, longest) = self.takes(Some(request), request.max_run_time);
-                lanes.push((Lane::new(subject, least, longest), missing.copied().collect()));
+                let mut lane = Lane::new(subject, least, longest);
+                lane.need = subject.need.map(|need| self.tests.turns(need));
+                lanes.push((lane, missing.copied().collect()));
             }
         }
-        // What has to come before it, and comes by itself; without that it never starts.
+        // What has nothing to do has it only after one that undoes it.
+        let turns: Vec<Turns> = lanes.iter().filter_map(|(lane, _)| lane.need).collect();
+        let undone = |own: &Turns| turns.contains(&Turns { removes: !own.removes, ..*own });
+        let tests = &self.tests;
+        lanes.retain(|(lane, _)| lane.need.is_none_or(|own| tests.first(world, own) || undone(&own)));
+        // What has to come before it, and comes by itself or has nothing to do; without that it never starts.
         loop {
             let there: BTreeSet<RequestId> = lanes.iter().map(|(lane, _)| lane.id()).collect();
             let before = lanes.len();
-            lanes.retain(|(_, missing)| missing.iter().all(|id| there.contains(id)));
+            lanes.retain(|(_, missing)| {
+                missing.iter().all(|id| there.contains(id) || open_need(world, id).is_some())
+            });
             if lanes.len() == before {
                 break;
             }
@@ -165,8 +180,13 @@ impl<'w> Paths<'w> {
         lanes.sort_by_key(|(lane, _)| lane.order);
         let places: BTreeMap<RequestId, usize> =
             lanes.iter().enumerate().map(|(at, (lane, _))| (lane.id(), at)).collect();
+        let mut other = |id: &RequestId| {
+            let need = open_need(world, id).map(|need| self.tests.turns(need));
+            Other { lane: places.get(id).copied(), need }
+        };
         let placed = lanes.into_iter().map(|(mut lane, missing)| {
-            lane.after = missing.iter().filter_map(|id| places.get(id).copied()).collect();
+            lane.after = missing.iter().map(&mut other).collect();
+            lane.unless = newer(world, &lane.subject).map(|id| other(&id)).collect();
             lane
         });
         placed.collect()
@@ -355,7 +375,7 @@ impl<'w> Paths<'w> {
     fn first(&mut self, done: &Done, t: Wall) -> Option<(usize, Span, Option<Wall>)> {
         let mut to_come: Option<(usize, Span)> = None;
         for at in 0..self.lanes.len() {
-            if has(done, at) || !self.lanes[at].after.iter().all(|before| has(done, *before)) {
+            if has(done, at) || !self.may_follow(done, at) {
                 continue;
             }
             self.work += 1;
@@ -370,10 +390,34 @@ impl<'w> Paths<'w> {
         to_come.map(|(at, span)| (at, span, None))
     }
 
+    /// Whether it has something to do where these have run, and what has to come before it has.
+    fn may_follow(&self, done: &Done, at: usize) -> bool {
+        let idle = |turns: Turns| self.is_installed(done, turns.test) == Some(!turns.removes);
+        let fulfilled =
+            |other: &Other| other.lane.is_some_and(|lane| has(done, lane)) || other.need.is_some_and(idle);
+        let lane = &self.lanes[at];
+        lane.after.iter().all(fulfilled)
+            && !lane.unless.iter().any(fulfilled)
+            && lane.need.is_none_or(|turns| self.is_installed(done, turns.test) == Some(turns.removes))
+    }
+
+    /// What a test gives where these have run: each of them has turned it, since only what has something to do runs. None:
+    /// it cannot be known.
+    fn is_installed(&self, done: &Done, test: usize) -> Option<bool> {
+        let turned = self
+            .lanes
+            .iter()
+            .enumerate()
+            .filter(|(at, lane)| has(done, *at) && lane.need.is_some_and(|turns| turns.test == test));
+        let first = self.tests.is_installed(self.world, test)?;
+        Some(first ^ (turned.count() % 2 == 1))
+    }
+
     /// Gives up where these have run: the others start, if at all, when they can and not before the machine is free.
     fn leave(&mut self, done: &Done, free: Wall) {
         for at in 0..self.lanes.len() {
             if !has(done, at)
+                && self.may_be_needed(done, at)
                 && let Some(span) = self.lanes[at].span(self.world, self.valid, free)
             {
                 let from = span.from.max(free);
@@ -381,6 +425,15 @@ impl<'w> Paths<'w> {
             }
         }
         self.miss(done);
+    }
+
+    /// Whether it has something to do where these have run, or may have it after another one.
+    fn may_be_needed(&self, done: &Done, at: usize) -> bool {
+        let Some(own) = self.lanes[at].need else { return true };
+        let undoes = |(at, lane): (usize, &Lane)| {
+            !has(done, at) && lane.need == Some(Turns { removes: !own.removes, ..own })
+        };
+        self.is_installed(done, own.test) == Some(own.removes) || self.lanes.iter().enumerate().any(undoes)
     }
 
     fn note(&mut self, at: usize, starts: Free) {
@@ -405,6 +458,44 @@ impl<'w> Paths<'w> {
     }
 }
 
+/// The requests of jobs that take the place of this one.
+fn newer<'w>(world: &World<'w>, subject: &Subject) -> impl Iterator<Item = RequestId> + 'w {
+    let job = subject.request.job_id;
+    let index = world.inputs.instructions.index.as_ref();
+    let all = index.into_iter().flat_map(|index| &index.deliveries);
+    all.filter(move |(_, delivery)| delivery.supersedes.contains(&job)).map(|(id, _)| *id)
+}
+
+/// The tests of all of them, each once.
+#[derive(Default)]
+struct Tests<'w>(Vec<&'w InstalledIf>);
+
+impl<'w> Tests<'w> {
+    /// What one that has this to do turns.
+    fn turns(&mut self, need: &'w Need) -> Turns {
+        let known = self.0.iter().position(|test| **test == need.test);
+        let test = known.unwrap_or_else(|| {
+            self.0.push(&need.test);
+            self.0.len() - 1
+        });
+        Turns { test, removes: need.removes }
+    }
+
+    /// What it gives before any of them has run.
+    fn is_installed(&self, world: &World, test: usize) -> Option<bool> {
+        match world.inputs.facts.installed.get(*self.0.get(test)?)?.answer {
+            Answer::Yes => Some(true),
+            Answer::No => Some(false),
+            Answer::Unknown => None,
+        }
+    }
+
+    /// Whether one that turns it has something to do at first.
+    fn first(&self, world: &World, turns: Turns) -> bool {
+        self.is_installed(world, turns.test) == Some(turns.removes)
+    }
+}
+
 fn good(entry: &Entry) -> Option<&Request> {
     match entry {
         Entry::Good(request) => Some(request),
@@ -415,7 +506,7 @@ fn good(entry: &Entry) -> Option<&Request> {
 /// Whether only time, another run or what has to come before keeps it closed.
 fn opens(gate: &GateResult) -> bool {
     let passes = gate.verdict == Verdict::Pass || matches!(gate.change, Change::At(_));
-    passes || gate.code == Some(Code::Dependency)
+    passes || matches!(gate.code, Some(Code::Dependency | Code::AlreadyInstalled))
 }
 
 fn has(done: &Done, at: usize) -> bool {

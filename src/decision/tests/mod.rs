@@ -5,6 +5,7 @@
 mod assume;
 mod countdown;
 mod gates;
+mod installed;
 mod judge;
 mod machine;
 mod outlook;

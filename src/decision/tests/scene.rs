@@ -161,6 +161,7 @@ impl Scene {
                 content: BTreeMap::new(),
                 copying: BTreeMap::new(),
                 unstartable: BTreeMap::new(),
+                installed: Arc::default(),
                 programs: Vec::new(),
             },
             policy: Policy {

@@ -16,7 +16,7 @@ fn signed(publish: Option<i64>, package: Option<i64>, release: u64) -> Scene {
         signer.before = days.map(|days| now() + TimeDelta::days(days));
         signer
     };
-    let vouched = Vouched { release, signer: signer(1, package) };
+    let vouched = Vouched { release, signer: signer(1, package), need: None };
     Scene::due().with(|s| {
         let packages = [(id(ID), Ok(vouched))].into();
         let sha256 = crate::site::content::hash_bytes(b"signed");

@@ -27,6 +27,7 @@ pub fn delivery() -> Delivery {
         exclude: Vec::new(),
         condition: None,
         bound: None,
+        need: None,
         packages: Vec::new(),
         supersedes: Vec::new(),
         spread: None,
@@ -44,7 +45,7 @@ fn member(groups: &[&str]) -> Membership {
 }
 
 /// The scene's request as a job of an index, on a machine of group `web`.
-fn indexed(change: impl FnOnce(&mut Delivery)) -> Scene {
+pub fn indexed(change: impl FnOnce(&mut Delivery)) -> Scene {
     Scene::due().with(|s| {
         let mut delivery = delivery();
         change(&mut delivery);
@@ -59,7 +60,7 @@ fn indexed(change: impl FnOnce(&mut Delivery)) -> Scene {
     })
 }
 
-fn index(scene: &mut Scene) -> &mut InForce {
+pub fn index(scene: &mut Scene) -> &mut InForce {
     scene.instructions.index.as_mut().unwrap()
 }
 
@@ -67,7 +68,7 @@ fn of(scene: &Scene, gate: Gate) -> GateResult {
     scene.decision().gates.into_iter().find(|g| g.gate == gate).unwrap()
 }
 
-fn condition(text: &str) -> Option<Expression> {
+pub fn condition(text: &str) -> Option<Expression> {
     Some(Expression::parse(text).unwrap())
 }
 

@@ -85,6 +85,7 @@ impl Executor {
         };
         self.prove(&request, decision, verified).map_err(LaunchError::NotNow)?;
         self.known.verify_again(&request, now).map_err(LaunchError::NotNow)?;
+        self.check_need(decision, request.request_id).map_err(LaunchError::NotNow)?;
         let row = self.new_row(&request, decision.attempt + 1, cause, now);
         let spec = self.spec(&request, &row);
         let words = command::shown(&request.command_line);
@@ -253,6 +254,7 @@ impl Executor {
             exit_codes: request.exit_codes.clone(),
             max_run_time_s: request.max_run_time.as_secs(),
             overrides: cause.overrides.clone(),
+            need: self.known.need_of(request.request_id).cloned(),
             started_up_ms: None,
             host: None,
         }

@@ -7,6 +7,7 @@
 mod actions;
 mod announce;
 mod identity;
+mod installed;
 mod known;
 mod launch;
 mod notify;
@@ -86,6 +87,8 @@ pub struct Executor {
     unkept: Option<Keep>,
     /// The run that ought to have ended.
     overdue: Option<Overdue>,
+    /// The run that has ended well, and the look that says whether it has done what it had to do.
+    proving: Option<(String, u64)>,
     /// The run that has ended and is not recorded.
     unrecorded: Option<Unrecorded>,
     /// Results that could not even be given up.
@@ -146,6 +149,7 @@ impl Executor {
             owes: true,
             unkept: None,
             overdue: None,
+            proving: None,
             unrecorded: None,
             not_given_up: BTreeSet::new(),
             jumped: None,

@@ -69,6 +69,8 @@ impl Executor {
         let changed: Vec<(&Decision, Noted)> = decisions
             .iter()
             .filter_map(|d| Some((d, noted(d)?)))
+            // That nobody has looked yet is no state: it was so only because this executor has just begun.
+            .filter(|(d, _)| d.state != State::Waiting || !self.known.is_unlooked(d.request_id))
             .filter(|(_, noted)| self.is_news(noted))
             .filter(|(_, noted)| may_arrive || !self.noting.is_arrival(noted))
             .map(|(d, noted)| (d, Noted { silent: self.is_told(d), ..noted }))

@@ -74,6 +74,7 @@ impl Executor {
             self.world.share_seen(now);
         }
         self.known.find_unstartable();
+        self.known.want_all_looked_up();
         match taken {
             Taken::Nothing(fault) => {
                 if fault.code == Code::InsMissing {
@@ -304,9 +305,13 @@ impl Executor {
                 | ShareNews::Delivered(_)
                 | ShareNews::ResultsRemoved(_)
                 | ShareNews::Tidied(_)
+                | ShareNews::Installed(_)
                 | ShareNews::Reported(_),
             ) => {}
             Err(why) => self.look_gave_nothing(&why, self.world.now()),
+        }
+        if !self.service {
+            self.known.look_up();
         }
         self.known.find_staged();
     }
@@ -327,6 +332,7 @@ impl Executor {
                     | ShareNews::Delivered(_)
                     | ShareNews::ResultsRemoved(_)
                     | ShareNews::Tidied(_)
+                    | ShareNews::Installed(_)
                     | ShareNews::Reported(_),
                 ) => {}
                 Err(why) => self.journal.error(self.world.now(), &format!("Content is not staged: {why}")),

@@ -141,6 +141,14 @@ impl Executor {
         let says = self.world.read_mif(&row.run());
         let judged =
             outcome::judge(exit, &says, &row.exit_codes, row.attempt.number, &self.retry_policy(row));
+        let judged = match &row.need {
+            Some(need) if judged.state.is_success() => match self.found_after(row, need) {
+                Some(found) => outcome::after_a_look(judged, need, &found),
+                // It is being looked at; the next step asks again.
+                None => return,
+            },
+            Some(_) | None => judged,
+        };
         // What wants pcm to restart the machine wants it whatever its exit code says of restarts.
         let state = match judged.state {
             State::Succeeded if row.attempt.restart.restarts == Restarts::Pcm => State::SucceededRestart,
@@ -190,6 +198,9 @@ impl Executor {
         }
         tracing::info!(run = %row.run(), state = %result.state, result = %result.result, "end");
         self.owes = true;
+        // It may have installed or removed what others ask for.
+        self.proving = None;
+        self.known.want_all_looked_up();
         self.note_states(now);
         self.report_ends(now);
     }

@@ -7,6 +7,7 @@ use crate::clock::{Monotonic, Wall};
 use crate::decision::{Attempt, Hold, RestartOrder};
 use crate::executor::run::run_folder::Started;
 use crate::site::ids::RequestId;
+use crate::site::installed::Need;
 use crate::site::instruction::{ContentHash, Outcome};
 use crate::terms::State;
 use crate::text::SafeText;
@@ -37,6 +38,9 @@ pub struct AttemptRow {
     /// How long the machine had been up when it was launched, in milliseconds: no setting of the clock changes that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_up_ms: Option<u64>,
+    /// What it had to do when it was claimed: a success is one only where that is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub need: Option<Need>,
     /// Its run host, once there is one. What the run's folder says of it can be deleted by the package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<Started>,

@@ -74,6 +74,7 @@ fn row(request: RequestId, number: u32) -> AttemptRow {
         exit_codes: [(17, crate::site::instruction::Outcome::Success)].into(),
         max_run_time_s: 60,
         overrides: Vec::new(),
+        need: None,
         started_up_ms: None,
         host: None,
     }

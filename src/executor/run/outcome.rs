@@ -1,6 +1,7 @@
 //! What the end of a run means (DESIGN.md 5): how it was ended, then a status MIF, then the exit code by table. Pure.
 
 use crate::clock::Wall;
+use crate::site::installed::{Finding, Need, Needed};
 use crate::site::instruction::Outcome;
 use crate::terms::State;
 use crate::text::SafeText;
@@ -183,6 +184,30 @@ pub fn judge(
     }
 }
 
+/// What is left of a success by what its package's test gave after it: one after which there is as much to do as before is
+/// none (SITE.md 2). What cannot be known is said, and changes nothing.
+pub fn after_a_look(judged: Judged, need: &Need, found: &Finding) -> Judged {
+    if !judged.state.is_success() {
+        return judged;
+    }
+    let result = judged.result.as_str();
+    match need.by(Some(found)) {
+        Needed::No => judged,
+        Needed::Yes => {
+            let what = if need.removes { "still installed" } else { "not installed" };
+            Judged {
+                state: State::Failed,
+                retry_at: None,
+                result: short(&format!("{what}, {result}: {}", found.words)),
+            }
+        }
+        Needed::Unknown => {
+            let result = short(&format!("{result}; whether it is installed is not known: {}", found.words));
+            Judged { result, ..judged }
+        }
+    }
+}
+
 /// What becomes of an attempt that was proven not launched. Nothing ran, so the limit on retries does not count: when
 /// the disk has room again it heals by itself (PROMISES.md P15), trying ever more seldom.
 pub fn not_launched(ended: Wall, why: &str, number: u32, retry: &RetryPolicy) -> Judged {
@@ -285,6 +310,33 @@ mod tests {
             assert_eq!(state, wanted, "exit code {code}");
             let retried = code == 1618 || cfg!(unix) && code == 75;
             assert_eq!(judged(code).retry_at.is_some(), retried, "exit code {code}");
+        }
+    }
+
+    #[test]
+    fn a_success_after_which_there_is_as_much_to_do_is_a_failure_and_a_failure_stays_one() {
+        use crate::site::installed::Answer;
+        use crate::site::package::{InstalledIf, Is};
+        let test = InstalledIf::File { path: "/opt/acme".into(), is: Is::There };
+        for removes in [false, true] {
+            let need = Need { test: test.clone(), removes };
+            let found = |answer| Finding::new(answer, "what shows it");
+            let (done, undone) = if removes { (Answer::No, Answer::Yes) } else { (Answer::Yes, Answer::No) };
+            for code in [0, 3010] {
+                let after = |answer| after_a_look(judged(code), &need, &found(answer));
+                assert_eq!(after(done), judged(code));
+                let failed = after(undone);
+                assert_eq!((failed.state, failed.retry_at), (State::Failed, None));
+                let what = if removes { "still installed" } else { "not installed" };
+                assert_eq!(failed.result.as_str(), format!("{what}, {}: what shows it", judged(code).result));
+                let unknown = after(Answer::Unknown);
+                assert_eq!(unknown.state, judged(code).state);
+                assert!(unknown.result.as_str().ends_with("is not known: what shows it"), "{unknown:?}");
+            }
+            for answer in [Answer::Yes, Answer::No, Answer::Unknown] {
+                assert_eq!(after_a_look(judged(17), &need, &found(answer)), judged(17));
+                assert_eq!(after_a_look(judged(1618), &need, &found(answer)), judged(1618));
+            }
         }
     }
 

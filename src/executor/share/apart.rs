@@ -2,9 +2,10 @@
 //! own part of the deadline (PROMISES.md 4, P8). Looks are made at the same time; results go to the first place that takes
 //! them.
 
+use super::installed;
 use super::job::{Looked, ShareJob, ShareNews};
 use crate::host::account::Account;
-use crate::host::threads;
+use crate::host::{helper, threads};
 use crate::site::past::Past;
 use crate::site::share::Look;
 use crate::text::SafeText;
@@ -66,7 +67,12 @@ fn run(job: &ShareJob, account: Option<&Account>, deadline: Duration) -> Result<
             });
             Ok(ShareNews::ResultsRemoved(all_removed(removed.collect())))
         }
+        ShareJob::Installed { tests } if tests.len() > 1 => {
+            let ask = |job: &ShareJob| job.run_whole(account, deadline);
+            Ok(ShareNews::Installed(installed::apart(tests, helper::hangs, ask)))
+        }
         ShareJob::Deliver { .. }
+        | ShareJob::Installed { .. }
         | ShareJob::Stage { .. }
         | ShareJob::Tidy(_)
         | ShareJob::Verify { .. }
@@ -84,6 +90,7 @@ fn all_removed(removed: Vec<Result<ShareNews, SafeText>>) -> Result<usize, SafeT
         | ShareNews::Verified(_)
         | ShareNews::Delivered(_)
         | ShareNews::Tidied(_)
+        | ShareNews::Installed(_)
         | ShareNews::Reported(_) => Err("the share reader answered something else".into()),
     };
     removed.into_iter().map(count).sum()
@@ -198,6 +205,7 @@ impl Asked {
             | ShareNews::Delivered(_)
             | ShareNews::ResultsRemoved(_)
             | ShareNews::Tidied(_)
+            | ShareNews::Installed(_)
             | ShareNews::Reported(_) => Err("the share reader answered something else".into()),
         }
     }

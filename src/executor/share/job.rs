@@ -14,9 +14,11 @@ use crate::host::{facts, helper};
 use crate::site::content::{ContentFact, Seal, Shelf, Stands};
 use crate::site::ids::MachineId;
 use crate::site::indexed::compose::Named;
+use crate::site::installed::{self, Finding};
 use crate::site::instruction::ContentHash;
 use crate::site::instruction::parse::Defaults;
 use crate::site::own_report::{self, OwnReport, Stood};
+use crate::site::package::InstalledIf;
 use crate::site::past::{self, Told};
 use crate::site::report::MachineReport;
 use crate::site::share::{self, Look, Looking};
@@ -106,6 +108,11 @@ pub enum ShareJob {
         /// Where.
         stage: PathBuf,
     },
+    /// Look whether packages are installed here. Nothing is asked of a share.
+    Installed {
+        /// By these tests, each once.
+        tests: Vec<InstalledIf>,
+    },
     /// Read a machine's own report.
     Report {
         /// In the order of preference.
@@ -145,6 +152,8 @@ pub enum ShareNews {
     ResultsRemoved(Result<usize, SafeText>),
     /// What is kept.
     Tidied(Tidied),
+    /// What the tests gave, all of them or some.
+    Installed(Vec<(InstalledIf, Finding)>),
     /// The machine report that was found.
     Reported(Box<Reported>),
 }
@@ -218,6 +227,7 @@ impl ShareJob {
                 }
             }
             ShareJob::Verify { hash, stage, .. } => ShareNews::Verified(content::verify_staged(stage, hash)),
+            ShareJob::Installed { tests } => ShareNews::Installed(installed::look::look(tests)),
             ShareJob::Tidy(tidying) => ShareNews::Tidied(tidying.carry_out()),
             ShareJob::RemoveResults { places, trust, machine, before } => {
                 let judge = trust.map(Judge::of);
@@ -250,6 +260,7 @@ impl ShareJob {
             ShareJob::Deliver { places, .. } => Some(format!("deliver {places:?}")),
             ShareJob::RemoveResults { places, .. } => Some(format!("results {places:?}")),
             ShareJob::Report { shares, .. } => Some(format!("report {shares:?}")),
+            ShareJob::Installed { tests } => test_at(tests),
             // Nothing is asked of a share.
             ShareJob::Tidy(_) | ShareJob::Verify { .. } => None,
         };
@@ -260,6 +271,37 @@ impl ShareJob {
 /// `pcm share-reader`: one job from standard input, its news to standard output.
 pub fn main() -> u8 {
     helper::serve(|job: ShareJob| job.carry_out())
+}
+
+/// What a look by one test alone can hang at.
+pub(super) fn test_at(tests: &[InstalledIf]) -> Option<String> {
+    match tests {
+        [one] => Some(format!("installed {one:?}")),
+        [] | [..] => None,
+    }
+}
+
+/// What each of these tests gave, by the news of whoever looked.
+pub fn findings(tests: &[InstalledIf], news: Result<ShareNews, SafeText>) -> Vec<(InstalledIf, Finding)> {
+    let (mut found, why) = match news {
+        Ok(ShareNews::Installed(found)) => (found, "the helper said nothing of it".into()),
+        Ok(
+            ShareNews::Looked(_)
+            | ShareNews::Staged(..)
+            | ShareNews::Unchanged
+            | ShareNews::Verified(_)
+            | ShareNews::Delivered(_)
+            | ShareNews::ResultsRemoved(_)
+            | ShareNews::Tidied(_)
+            | ShareNews::Reported(_),
+        ) => (Vec::new(), "the helper answered something else".into()),
+        Err(why) => (Vec::new(), why),
+    };
+    found.retain(|(test, _)| tests.contains(test));
+    let missing: Vec<&InstalledIf> =
+        tests.iter().filter(|test| !found.iter().any(|(known, _)| known == *test)).collect();
+    found.extend(missing.into_iter().map(|test| (test.clone(), Finding::unknown(&why))));
+    found
 }
 
 /// The report of a machine on the first of these shares that has one.

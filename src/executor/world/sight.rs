@@ -8,11 +8,14 @@ use crate::executor::history::{Lost, Snapshot};
 use crate::executor::run::attempt::Found;
 use crate::executor::run::outcome::ExitRecord;
 use crate::executor::run::run_folder::{Started, Waits};
-use crate::executor::share::job::{HeldIndex, ShareNews, look_job};
+use crate::executor::share::installed::LOOK_DEADLINE;
+use crate::executor::share::job::{HeldIndex, ShareJob, ShareNews, findings, look_job};
 use crate::host::power::HostFacts;
 use crate::host::sessions::LoggedOn;
 use crate::site::indexed::store;
+use crate::site::installed::Finding;
 use crate::site::instruction::{ContentHash, Request};
+use crate::site::package::InstalledIf;
 use crate::site::share::Look;
 use crate::site::signed::store::Material;
 use crate::terms::Platform;
@@ -93,10 +96,17 @@ impl Sight {
                 | ShareNews::ResultsRemoved(_)
                 | ShareNews::Tidied(_)
                 | ShareNews::Reported(_)
+                | ShareNews::Installed(_)
                 | ShareNews::Verified(_),
             ) => None,
             Err(why) => Some(Err(why)),
         }
+    }
+
+    /// Looks whether packages are installed, within the deadline of that.
+    pub fn installed(&self, tests: &[InstalledIf]) -> Vec<(InstalledIf, Finding)> {
+        let news = self.0.ask_share(&ShareJob::Installed { tests: tests.to_vec() }, LOOK_DEADLINE);
+        findings(tests, news)
     }
 
     pub fn find_run(&self, run: &str, host: Option<&Started>) -> io::Result<Found<ExitRecord>> {

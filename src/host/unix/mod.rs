@@ -15,6 +15,7 @@ pub mod power;
 mod proc;
 pub mod process;
 pub mod programs;
+pub mod registry;
 pub mod sessions;
 pub mod signals;
 pub mod stop;

@@ -312,6 +312,22 @@ pub fn named(path: &Path) -> io::Result<File> {
     Ok(openat(CWD, path, SAFELY.difference(OFlags::NOFOLLOW), Mode::empty())?.into())
 }
 
+pub fn local(folder: &Path, name: &OsStr) -> Result<(File, u64), OpenError> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = openat(CWD, folder, flags, Mode::empty()).map_err(error)?;
+    let regular = |stat: &Stat| match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Symlink => Err(OpenError::Linked),
+        FileType::RegularFile => Ok(()),
+        _ => Err(OpenError::NotRegular),
+    };
+    // Opening alone makes some devices do something.
+    regular(&rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(error)?)?;
+    let file = openat(&folder, name, OFlags::RDONLY | SAFELY, Mode::empty()).map_err(error)?;
+    let stat = fstat(&file).map_err(error)?;
+    regular(&stat)?;
+    Ok((File::from(file), u64::try_from(stat.st_size).unwrap_or(0)))
+}
+
 pub fn refused_name(_: &str) -> bool {
     false
 }

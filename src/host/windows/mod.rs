@@ -13,6 +13,7 @@ pub mod perms;
 pub mod power;
 pub mod process;
 pub mod programs;
+pub mod registry;
 mod security;
 pub mod sessions;
 pub mod signals;

@@ -5,7 +5,7 @@
 
 use crate::host::durable;
 use crate::host::open::{Access, OpenError};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::windows::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -196,6 +196,29 @@ pub fn named(path: &Path) -> io::Result<File> {
     } else {
         Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
     }
+}
+
+pub fn local(folder: &Path, name: &OsStr) -> Result<(File, u64), OpenError> {
+    // A device name opens the device in any folder.
+    if name.to_str().is_none_or(refused_name) {
+        return Err(OpenError::NotRegular);
+    }
+    let path = folder.join(name);
+    let regular = |attributes: u32| match attributes {
+        attributes if attributes & FILE_ATTRIBUTE_REPARSE_POINT != 0 => Err(OpenError::Linked),
+        attributes if attributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_DEVICE) != 0 => {
+            Err(OpenError::NotRegular)
+        }
+        _ => Ok(()),
+    };
+    regular(fs::symlink_metadata(&path)?.file_attributes())?;
+    let file = OpenOptions::new().read(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(&path)?;
+    let info = information(&file)?;
+    regular(info.dwFileAttributes)?;
+    if !is_disk_file(&file) {
+        return Err(OpenError::NotRegular);
+    }
+    Ok((file, (u64::from(info.nFileSizeHigh) << 32) | u64::from(info.nFileSizeLow)))
 }
 
 #[allow(unsafe_code)]

@@ -91,6 +91,9 @@ fn each_state_has_its_part() {
     for state in [State::Waiting, State::Deferred, State::RetryWait, State::Rejected, State::Stopped] {
         assert_eq!(numbers(account(state)), (0, 0, 0, 0), "{state}");
     }
+    // What has nothing to do is done, and says nothing of the package.
+    let (phase, _) = counted(account(State::NotNeeded), |_, _| {});
+    assert_eq!((phase.counts.machines, phase.counts.ended, phase.counts.n), (1, 1, 0));
     let (phase, _) = counted(account(State::NotApplicable), |_, _| {});
     assert_eq!((phase.counts.machines, phase.not_targets), (0, 1));
     // Half an hour, two intervals, and it has not ended.

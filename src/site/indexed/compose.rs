@@ -423,8 +423,8 @@ impl Walk<'_, '_> {
                 if let Some(vouched) = vouched {
                     self.packages.insert(job.request_id, Ok(vouched));
                 }
-                let mut delivery = delivery(named, job, more.bound, None);
-                for needed in more.needs {
+                let mut delivery = Delivery { need: more.need, ..delivery(named, job, more.bound, None) };
+                for needed in more.after {
                     add(needed, &mut request, &mut delivery);
                 }
                 (request, delivery)
@@ -479,7 +479,7 @@ impl Walk<'_, '_> {
             }
         };
         let package = verify::package(&text, (job.package_id, job.release), programs, trusted).map_err(of)?;
-        let vouched = signer.map(|signer| Vouched { release: job.release, signer });
+        let vouched = signer.map(|signer| Vouched { release: job.release, signer, need: None });
         Ok((package, vouched))
     }
 }

@@ -7,6 +7,7 @@ use crate::site::expression::Expression;
 use crate::site::ids::RequestId;
 use crate::site::index::job::{Job, Needed};
 use crate::site::index::{Index, IndexedJob, JobState};
+use crate::site::installed::Need;
 use crate::site::instruction::Request;
 use crate::site::package::{Package, PackageCommand};
 use crate::site::signed::Distrust;
@@ -19,7 +20,8 @@ const USUAL_RUN: Duration = Duration::from_secs(2 * 3_600);
 /// What only the package says of a command.
 pub(super) struct More {
     pub bound: Option<Expression>,
-    pub needs: Vec<Needed>,
+    pub need: Option<Need>,
+    pub after: Vec<Needed>,
 }
 
 /// Whether a job says the same as its package wherever only the package may choose.
@@ -62,9 +64,11 @@ pub(super) fn same(job: &Job, package: &Package) -> Result<More, Distrust> {
     };
     let bound = command.bound.as_ref().map(|text| Expression::parse(text.as_str())).transpose();
     let bound = bound.map_err(|e| unread("where", e.to_string()))?;
-    let needs: Result<Vec<Needed>, String> =
+    let after: Result<Vec<Needed>, String> =
         command.depends_on.iter().map(|text| text.as_str().parse()).collect();
-    Ok(More { bound, needs: needs.map_err(|e| unread("depends_on", e))? })
+    let after = after.map_err(|e| unread("depends_on", e))?;
+    let need = package.installed_if.clone().map(|test| Need { test, removes: command.removes });
+    Ok(More { bound, need, after })
 }
 
 pub(super) fn request(index: &Index, named: &IndexedJob, job: &Job) -> Request {
@@ -123,6 +127,7 @@ pub(super) fn delivery(
         exclude: job.exclude.clone(),
         condition: job.condition.clone(),
         bound,
+        need: None,
         packages: packages.collect(),
         supersedes: job.supersedes.clone(),
         spread: job.spread,

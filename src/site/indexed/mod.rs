@@ -18,6 +18,7 @@ use super::index::JobState;
 use super::index::members::Member;
 use super::index::policy::Rules;
 use super::index::target::{self, Target};
+use super::installed::Need;
 use super::instruction::Request;
 use super::signed::Distrust;
 use crate::terms::Problem;
@@ -59,6 +60,8 @@ pub struct Delivery {
     pub condition: Option<Expression>,
     /// What the package's signer asks of one.
     pub bound: Option<Expression>,
+    /// When it has something to do, by its package; None: always.
+    pub need: Option<Need>,
     /// One request of each has to have succeeded first.
     pub packages: Vec<PackageId>,
     /// The jobs in whose place it comes.

@@ -6,7 +6,7 @@ use crate::host::open::{Folder, OpenError};
 use crate::site::ids::PackageId;
 use crate::site::instruction::Program;
 use crate::site::package::shelf::{self, FOLDER, Left, LeftOf};
-use crate::site::package::{self, Package, PackageCommand};
+use crate::site::package::{self, InstalledIf, Package, PackageCommand};
 use crate::terms::Problem;
 use std::path::PathBuf;
 
@@ -173,7 +173,36 @@ fn one(folder: &Folder, package: &Package, command: &PackageCommand, shown: &str
     }
     bounds(package, command, &here, found);
     depends_on(folder, package, command, &here, found);
-    unjudged(command, &here, found);
+    if !is_published(folder) {
+        unjudged(command, &here, found);
+    }
+    elsewhere(package, command, &here, found);
+}
+
+/// It stands in a site folder: what is published of it is under an index.
+fn is_published(folder: &Folder) -> bool {
+    let root = folder.path().parent().and_then(|all| all.parent());
+    root.is_some_and(|root| root.join(crate::site::signed::folder::NAME).is_file())
+}
+
+/// A platform on which nobody can tell whether the package is installed: there it would never run.
+fn elsewhere(package: &Package, command: &PackageCommand, here: &str, found: &mut Found) {
+    let (what, linux) = match &package.installed_if {
+        None => return,
+        Some(InstalledIf::Dpkg(_)) => ("dpkg", true),
+        Some(InstalledIf::Rpm(_)) => ("rpm", true),
+        Some(InstalledIf::Registry { .. }) => ("the registry", false),
+        Some(InstalledIf::File { path, .. }) => (path.as_str(), path.starts_with('/')),
+    };
+    for platform in command.how.platforms.iter().filter(|platform| platform.is_linux() != linux) {
+        found.block(
+            "packages",
+            format!(
+                "{here}: it is for {platform}, where installed_if cannot ask {what}: there it never runs"
+            ),
+            "Make a package of its own for that platform",
+        );
+    }
 }
 
 /// Packages that are not there. Which requests there will be nobody knows here.
@@ -195,14 +224,14 @@ fn depends_on(folder: &Folder, package: &Package, command: &PackageCommand, here
     }
 }
 
-/// Bounds that machines do not judge yet. Nobody may believe that they hold.
+/// Bounds that machines do not judge on a hand-made share. Nobody may believe that they hold.
 fn unjudged(command: &PackageCommand, here: &str, found: &mut Found) {
     let bounds = [("where", command.bound.is_some()), ("depends_on", !command.depends_on.is_empty())];
     for (bound, _) in bounds.iter().filter(|(_, set)| *set) {
         found.unknown(
             "bounds",
             format!(
-                "{here}: no machine judges `{bound}` yet: in trust mode signed none runs the command \
+                "{here}: on a hand-made share no machine judges `{bound}`: in trust mode signed none runs the command \
                  (package-mismatch), in mode permissions each runs it as its instruction file says"
             ),
             "Publish it to those machines only that may run it",

@@ -54,8 +54,9 @@ const TABLES: &[Table] = &[
     ),
     (
         Some(("[installed_if]", false)),
-        "How a machine is to know that it is installed already: exactly one of dpkg, rpm, file and registry. It is checked \
-         here; no machine looks at it yet.",
+        "How a machine knows that it is installed already: exactly one of dpkg, rpm, file and registry. Where it is, no \
+         command runs but one that removes; where that cannot be known, none does. A run has failed after which it is not \
+         as it has to be.",
         &[
             may("dpkg", r#""acme""#, "Its name in the package database of Debian and Ubuntu."),
             may("version", r#""4.0-1""#, "That version or a newer one; without it any."),
@@ -63,7 +64,8 @@ const TABLES: &[Table] = &[
             may(
                 "file",
                 r#""/opt/acme/bin/acme""#,
-                "The absolute path of a file, with version or sha256, or just there.",
+                "The absolute path of a file on the machine's own disks, at most 256 MB, with version or sha256, or just there. \
+                 Its version is that of a program of Windows, else the first word of its first line that begins with a digit.",
             ),
             may(
                 "sha256",
@@ -109,18 +111,19 @@ const TABLES: &[Table] = &[
             may(
                 "removes",
                 "false",
-                "It takes away what the package brings. In trust mode signed no machine runs such a command yet.",
+                "It takes away what the package brings: it runs only where installed_if says that it is there. On a hand-made share \
+                 no machine in trust mode signed runs it.",
             ),
             may(
                 "where",
                 r#"'group == "office"'"#,
-                "Where it may run at all: what removes or wipes needs such a bound. No machine judges it yet, and in trust mode \
-                 signed none runs the command.",
+                "Where it may run at all: what removes or wipes needs such a bound. On a hand-made share no machine judges it, and in \
+                 trust mode signed none runs the command.",
             ),
             may(
                 "depends_on",
                 r#"["BP0000X"]"#,
-                "Requests or packages that must have succeeded first. As with where, no machine judges it yet.",
+                "Requests or packages that must have succeeded first, or have nothing to do. On a hand-made share as with where.",
             ),
         ],
     ),

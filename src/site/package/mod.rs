@@ -6,6 +6,7 @@ use super::ids::PackageId;
 use super::instruction::parse::how::How;
 use super::instruction::{CommandLine, ContentHash};
 use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 pub mod import;
@@ -87,7 +88,7 @@ impl PackageCommand {
 }
 
 /// How a machine knows that a package is installed: one test, without a shell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum InstalledIf {
     /// The system's package database has it, in this version or a newer one.
     Dpkg(Named),
@@ -112,7 +113,7 @@ pub enum InstalledIf {
 }
 
 /// A package by its name in the system's database.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Named {
     /// Its name there.
     pub name: String,
@@ -121,7 +122,7 @@ pub struct Named {
 }
 
 /// What a file or a value has to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Is {
     /// There.
     There,

@@ -2,6 +2,7 @@
 
 use super::{InstalledIf, Is, MAX_BYTES, MAX_COMMANDS, Named, Package, PackageCommand};
 use crate::fields::{self, Fields, Source, found};
+use crate::host::packages;
 use crate::site::ids::{PackageId, RequestId};
 use crate::site::instruction::parse::how;
 use crate::terms::{NEWER_PCM, Problem};
@@ -91,8 +92,8 @@ fn exact(value: &DeValue<'_>) -> Result<String, String> {
 fn installed_if(f: &mut Fields<'_, '_>) -> Option<InstalledIf> {
     const KINDS: &str = "wanted exactly one of dpkg, rpm, file and registry";
     let mut t = f.table("installed_if")?;
-    let dpkg = t.get("dpkg", exact);
-    let rpm = t.get("rpm", exact);
+    let dpkg = t.get("dpkg", in_database);
+    let rpm = t.get("rpm", in_database);
     let file = t.get("file", absolute);
     let registry = t.get("registry", registry);
     let value = t.get("value", exact);
@@ -118,6 +119,11 @@ fn installed_if(f: &mut Fields<'_, '_>) -> Option<InstalledIf> {
     if t.has("registry") && t.has("version") && !t.has("value") {
         t.wrong("version", "a version of which value? Name it with value");
     }
+    if (t.has("dpkg") || t.has("rpm"))
+        && version.as_ref().is_some_and(|version| !packages::is_version(version))
+    {
+        t.wrong("version", "a package of the system has no such version");
+    }
     let unknown = newer(t.unknown());
     t.absorb(unknown);
     let problems = t.finish();
@@ -138,6 +144,15 @@ fn installed_if(f: &mut Fields<'_, '_>) -> Option<InstalledIf> {
         (_, _, Some(path), _) => Some(InstalledIf::File { path, is }),
         (_, _, _, Some(key)) => Some(InstalledIf::Registry { key, value, is }),
         (None, None, None, None) => None,
+    }
+}
+
+/// A name that a package database is asked for: nothing that could be an option or a pattern.
+fn in_database(value: &DeValue<'_>) -> Result<String, String> {
+    let name = exact(value)?;
+    match packages::is_name(&name) {
+        true => Ok(name),
+        false => Err(format!("wanted the name of a package, found {}", found(value))),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::clock::Wall;
 use crate::fields::{self, Fields, Source};
 use crate::site::content;
 use crate::site::ids::{MachineId, PackageId, RequestId, SiteId};
+use crate::site::installed::Need;
 use crate::site::instruction::parse::{Defaults, parse};
 use crate::site::instruction::{ContentHash, Entry, InstructionFile, Request};
 use crate::site::package::{self, PackageCommand};
@@ -59,6 +60,8 @@ pub struct Vouched {
     pub release: u64,
     /// Whose key.
     pub signer: Signer,
+    /// When it has something to do, on a hand-made share; None: always. Under an index its delivery says it.
+    pub need: Option<Need>,
 }
 
 /// How an instruction file stands to whoever judges it.
@@ -308,7 +311,11 @@ impl Opened {
         ];
         match equal.iter().find(|(_, equal)| !equal) {
             Some((what, _)) => mismatch(what),
-            None => Ok(Vouched { release: self.release, signer: self.signer.clone() }),
+            None => {
+                let test = package.installed_if.clone();
+                let need = test.map(|test| Need { test, removes: command.removes });
+                Ok(Vouched { release: self.release, signer: self.signer.clone(), need })
+            }
         }
     }
 }

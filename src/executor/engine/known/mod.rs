@@ -5,6 +5,7 @@
 mod again;
 mod done;
 mod indexed;
+mod installed;
 mod judged;
 mod machine;
 mod memo;
@@ -100,6 +101,8 @@ pub struct Known {
     signed: Option<(Vec<u8>, Packages)>,
     /// The same of an index, in both modes.
     indexed: Option<indexed::InBytes>,
+    /// Which packages are installed, by their own tests.
+    looked: installed::Looked,
     /// What the configuration says where policies of groups may say more.
     configured: indexed::Configured,
     /// What an index in force called cancelled and the history does not know yet.
@@ -174,6 +177,7 @@ impl Known {
             held: None,
             signed: None,
             indexed: None,
+            looked: installed::Looked::default(),
             configured: indexed::Configured::of(config),
             cancelled: BTreeSet::new(),
             lists: Vec::new(),
@@ -196,6 +200,7 @@ impl Known {
             Err(lost) => known.lose(lost),
         }
         known.load_held();
+        known.want_all_looked_up();
         known.keep_start(known.world.now());
         known.clock.step(known.world.now(), known.world.monotonic(), known.world.clock_synchronised());
         Ok(known)
@@ -400,6 +405,7 @@ impl Known {
                 .map(|row| (row.request, row.attempt.started_at.unwrap_or(row.attempt.claimed_at))),
             countdown: self.announced(),
             content: self.content.clone(),
+            installed: self.findings(),
             programs: programs::allowed(&self.policy.config.execute.programs),
             unstartable: self.unstartable.clone(),
             copying: self.copying.clone(),

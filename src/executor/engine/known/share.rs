@@ -95,6 +95,8 @@ impl Known {
             }
             None => {}
         }
+        self.want_all_looked_up();
+        self.look_up();
         self.find_staged();
     }
 
@@ -322,6 +324,7 @@ impl Known {
         self.held = other.held;
         self.signed = other.signed;
         self.indexed = other.indexed;
+        self.keep_findings_of(other.looked);
         self.behind = other.behind;
         self.obey_site(other.site_polling);
         self.cancelled.extend(&other.cancelled);

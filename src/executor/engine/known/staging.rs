@@ -7,6 +7,7 @@ use crate::decision::Decision;
 use crate::executor::share::job::ShareJob;
 use crate::site::content::{ContentFact, Shelf, Stands};
 use crate::site::ids::RequestId;
+use crate::site::installed::Needed;
 use crate::site::instruction::{ContentHash, Entry, Request};
 use crate::terms::{Code, Gate, Group, Verdict};
 use std::collections::BTreeSet;
@@ -116,6 +117,8 @@ impl Known {
         let mut seen = BTreeSet::new();
         let mut requests: Vec<_> =
             self.may_run(now).filter(|request| !distrusted.contains(&request.request_id)).collect();
+        // Until it is known whether there is anything to do: that is known soon.
+        requests.retain(|request| self.was_looked_up(request));
         requests.sort_by_cached_key(|r| {
             let mandatory = r.mandatory_after.map(|at| at.resolve(&self.zone));
             (mandatory.is_none(), mandatory, r.request_id)
@@ -153,6 +156,7 @@ impl Known {
             .filter(move |r| r.expire_after.is_none_or(|at| now < at.resolve(&self.zone)))
             .filter(|r| !self.succeeded(r.request_id) || self.wanted_again.contains(&r.request_id))
             .filter(move |r| wanted.as_ref().is_none_or(|wanted| wanted.contains(&r.request_id)))
+            .filter(|r| self.needed(r) != Needed::No || self.wanted_again.contains(&r.request_id))
     }
 
     /// The jobs of an index that are for this machine and that somebody still wants: of others nothing is copied. None: an

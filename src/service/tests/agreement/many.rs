@@ -67,6 +67,8 @@ fn plan(due: u64) -> Plan {
         hold: None,
         adopted: Vec::new(),
         lost: false,
+        needs: BTreeMap::new(),
+        installed: BTreeMap::new(),
         runs_take: RunTime::About(Duration::from_secs(20)),
         ..plan
     }

@@ -108,7 +108,7 @@ impl<'a> Service<'a> {
         let config = &world.plan.config;
         let executor = Executor::of(Arc::new(shared.clone()), &world.layout, config, true).unwrap();
         let carrier = || -> Box<dyn Carrier> { Box::new(shared.clone()) };
-        let steps = Steps::new(executor, read_config, [carrier(), carrier(), carrier(), carrier()]);
+        let steps = Steps::new(executor, read_config, [(); 5].map(|()| carrier()));
         Service { world: Arc::clone(world), read_config, steps, made: 0 }
     }
 

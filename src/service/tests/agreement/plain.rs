@@ -117,6 +117,7 @@ fn situation(plan: &Plan) -> Situation {
             programs: Vec::new(),
             copying: BTreeMap::new(),
             unstartable: BTreeMap::new(),
+            installed: Arc::new(plan.installed.clone()),
         },
         instructions: Instructions {
             file: Some(file),
@@ -131,7 +132,7 @@ fn situation(plan: &Plan) -> Situation {
             source: None,
             signed: None,
             site_freezes: site_file::parse(plan.site_file.as_bytes(), "PCM.SITE").unwrap().freezes,
-            index: None,
+            index: if plan.mood == Mood::Well { plan.index() } else { None },
         },
         history: if plan.lost {
             HistoryView { lost: history.lost, ..HistoryView::default() }
@@ -204,6 +205,9 @@ impl Plain {
             state => state,
         };
         attempt.ended_at = Some(ends);
+        if let Some(need) = self.plan.needs.get(&id) {
+            self.situation.facts.turn(need);
+        }
         self.situation.facts.running = None;
     }
 

@@ -11,7 +11,13 @@ use crate::host::sessions::{LoggedOn, Session, SessionKind};
 use crate::service::tests::random::Random;
 use crate::site::content::ContentFact;
 use crate::site::ids::{MachineId, RequestId};
+use crate::site::index::JobState;
+use crate::site::index::members::Member;
+use crate::site::index::target::WHOLE;
+use crate::site::indexed::{Delivery, InForce, Membership};
+use crate::site::installed::{Answer, Finding, Findings, Need};
 use crate::site::instruction::*;
+use crate::site::package::{InstalledIf, Named};
 use crate::site::site_file::Freeze;
 use crate::site::trust::TrustMode;
 use crate::terms::{Platform, State};
@@ -59,10 +65,66 @@ pub struct Plan {
     pub hold: Option<Hold>,
     pub adopted: Vec<RequestId>,
     pub lost: bool,
+    /// What some of its requests have to do; with one of them they are jobs of an index.
+    pub needs: BTreeMap<RequestId, Need>,
+    /// What their tests give at first.
+    pub installed: Findings,
     pub runs_take: RunTime,
 }
 
 impl Plan {
+    /// What an index says beside its requests; None: this share has none.
+    pub fn index(&self) -> Option<InForce> {
+        let deliveries = self.file.requests.iter().filter_map(|entry| match entry {
+            Entry::Good(request) => Some((request.request_id, self.delivery(request))),
+            Entry::Rejected(_) => None,
+        });
+        (!self.needs.is_empty()).then(|| InForce {
+            epoch: 0,
+            member: Membership::Listed(Member {
+                machine: machine(),
+                host: None,
+                adopt: None,
+                groups: Vec::new(),
+            }),
+            deliveries: deliveries.collect(),
+            elsewhere: Vec::new(),
+            cancelled: Default::default(),
+            policies: Vec::new(),
+        })
+    }
+
+    fn delivery(&self, request: &Request) -> Delivery {
+        Delivery {
+            job_id: request.job_id,
+            revision: 1,
+            release: 1,
+            state: JobState::Active,
+            percent: WHOLE,
+            reason: None,
+            targets: vec!["@all".parse().unwrap()],
+            exclude: Vec::new(),
+            condition: None,
+            bound: None,
+            need: self.needs.get(&request.request_id).cloned(),
+            packages: Vec::new(),
+            supersedes: Vec::new(),
+            spread: None,
+            distrust: None,
+        }
+    }
+
+    /// What the tests give after these runs have succeeded, one after the other.
+    pub fn installed_after<'a>(&self, runs: impl IntoIterator<Item = &'a RequestId>) -> Findings {
+        let mut installed = self.installed.clone();
+        for need in runs.into_iter().filter_map(|id| self.needs.get(id)) {
+            if installed.get(&need.test).is_some_and(|found| found.answer != Answer::Unknown) {
+                installed.insert(need.test.clone(), need.done());
+            }
+        }
+        installed
+    }
+
     pub fn logged_on(&self) -> LoggedOn {
         match &self.users {
             None => LoggedOn::unknown("it is a random world"),
@@ -180,6 +242,8 @@ pub fn plan(r: &mut Random) -> Plan {
         hold: None,
         adopted: Vec::new(),
         lost: r.chance(1),
+        needs: BTreeMap::new(),
+        installed: Findings::new(),
         runs_take: *r.pick(&[
             RunTime::Longest,
             RunTime::Longest,
@@ -205,7 +269,25 @@ pub fn plan(r: &mut Random) -> Plan {
         plan.file.requests.push(Entry::Good(Box::new(twin)));
     }
     plan.config.run.spread = minutes(*r.pick(&[0, 0, 0, 30, 240]));
+    if r.chance(40) {
+        needs(r, &mut plan, &requests);
+    }
     plan
+}
+
+/// Some have something to do only where a package is installed or not; some of these share a test.
+fn needs(r: &mut Random, plan: &mut Plan, requests: &[Request]) {
+    let tests: Vec<InstalledIf> =
+        (0..2).map(|n| InstalledIf::Dpkg(Named { name: format!("acme-{n}"), version: None })).collect();
+    for test in &tests {
+        let answer =
+            *r.pick(&[Answer::Yes, Answer::Yes, Answer::No, Answer::No, Answer::No, Answer::Unknown]);
+        plan.installed.insert(test.clone(), Finding::new(answer, "it is a random world"));
+    }
+    for request in requests.iter().filter(|_| r.chance(60)).collect::<Vec<_>>() {
+        let need = Need { test: r.pick(&tests).clone(), removes: r.chance(45) };
+        plan.needs.insert(request.request_id, need);
+    }
 }
 
 fn request(r: &mut Random, n: i64, count: i64, from: Wall, zone: &Zone) -> Request {
@@ -385,6 +467,7 @@ fn attempt(r: &mut Random, request: &Request, from: Wall) -> (AttemptRow, Option
         exit_codes: BTreeMap::new(),
         max_run_time_s: request.max_run_time.as_secs(),
         overrides: Vec::new(),
+        need: None,
         started_up_ms: None,
         host: None,
     };

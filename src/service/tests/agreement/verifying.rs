@@ -57,6 +57,8 @@ fn plan() -> Plan {
         hash.as_str()
     );
     Plan {
+        needs: [].into(),
+        installed: [].into(),
         file: parse(text.as_bytes(), site::machine(), "test", &config.request_defaults()).unwrap(),
         config,
         site_file: "format = 1\nsite = \"BP0\"\nname = \"Test\"\n".into(),
@@ -112,7 +114,7 @@ fn on_stage(act: impl FnOnce(&mut Stage)) {
     let executor = Executor::of(Arc::new(shared.clone()), &world.layout, &world.plan.config, true).unwrap();
     let slow = Slow::default();
     let share = || -> Box<dyn Carrier> { Box::new(shared.clone()) };
-    let carriers: [Box<dyn Carrier>; 4] = [share(), share(), share(), Box::new(slow.clone())];
+    let carriers: [Box<dyn Carrier>; 5] = [share(), share(), share(), Box::new(slow.clone()), share()];
     let steps = Steps::new(executor, &read_config, carriers);
     let mut stage = Stage { world, steps, slow };
     for _ in 0..5 {

@@ -18,8 +18,10 @@ use crate::log::Level;
 use crate::service::worker::{Carrier, News};
 use crate::site::content::{ContentFact, Seal};
 use crate::site::ids::RequestId;
+use crate::site::installed::Finding;
 use crate::site::instruction::parse::parse;
 use crate::site::instruction::{ContentHash, render};
+use crate::site::package::InstalledIf;
 use crate::site::past::Told;
 use crate::site::share::{self, Look, SourceFault};
 use crate::site::signed::published::Packages;
@@ -108,9 +110,26 @@ impl World {
                 found: None,
             }),
             ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
+            ShareJob::Installed { tests } => ShareNews::Installed(self.installed(tests)),
             ShareJob::Tidy(_) => ShareNews::Tidied(Tidied::default()),
             ShareJob::RemoveResults { .. } => ShareNews::ResultsRemoved(Ok(0)),
         }
+    }
+
+    /// What the tests give now: runs that have ended have turned them.
+    fn installed(&self, tests: &[InstalledIf]) -> Vec<(InstalledIf, Finding)> {
+        let inner = self.lock();
+        let mut ended: Vec<(Wall, RequestId)> = inner
+            .runs
+            .iter()
+            .filter(|(_, run)| run.ends <= inner.wall)
+            .map(|(name, run)| (run.ends, name.split_once('-').unwrap().0.parse().unwrap()))
+            .collect();
+        // Where runs take no time, they end in the order in which they were launched.
+        let place = |id: &RequestId| inner.launches.iter().position(|(launched, _)| launched == id);
+        ended.sort_by_key(|(ends, id)| (*ends, place(id)));
+        let found = self.plan.installed_after(ended.iter().map(|(_, id)| id));
+        tests.iter().filter_map(|test| Some((test.clone(), found.get(test)?.clone()))).collect()
     }
 
     fn look(&self) -> Look {
@@ -137,7 +156,7 @@ impl World {
             unread: [].into(),
             signed: None,
             brought: None,
-            index: None,
+            index: self.plan.index(),
         };
         Look { found: Some(found), answered: true, ..Look::default() }
     }

@@ -202,7 +202,7 @@ impl<'a> Sim<'a> {
                 let carrier = |worker| -> Box<dyn Carrier> {
                     Box::new(SimCarrier { world: Arc::clone(&world), worker })
                 };
-                let steps = Steps::new(executor.unwrap(), self.read_config, [0, 1, 2, 3].map(carrier));
+                let steps = Steps::new(executor.unwrap(), self.read_config, [0, 1, 2, 3, 4].map(carrier));
                 self.service = Some(steps);
                 world.lock().note("the service starts".into());
             }

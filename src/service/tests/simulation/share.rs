@@ -10,8 +10,10 @@ use crate::executor::share::tidy::{KeptContent, KeptRun, Tidied};
 use crate::service::tests::random::Random;
 use crate::service::worker::Carrier;
 use crate::site::content::{ContentFact, Seal};
+use crate::site::installed::Finding;
 use crate::site::instruction::parse::parse;
 use crate::site::instruction::{ContentHash, InstructionFile, render};
+use crate::site::package::InstalledIf;
 use crate::site::share::{Found, Look, SourceFault};
 use crate::site::site_file;
 use crate::site::trust::TrustVerdict;
@@ -113,7 +115,7 @@ impl Carrier for SimCarrier {
 
 /// No share that hangs holds it up.
 fn is_local(job: &ShareJob) -> bool {
-    matches!(job, ShareJob::Verify { .. } | ShareJob::Tidy(_))
+    matches!(job, ShareJob::Verify { .. } | ShareJob::Tidy(_) | ShareJob::Installed { .. })
 }
 
 impl Inner {
@@ -171,6 +173,11 @@ impl Inner {
             ShareJob::Verify { hash, .. } => ShareNews::Verified(self.verify(hash)),
             // Only `pcm check` reads reports.
             ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
+            ShareJob::Installed { tests } => {
+                let none =
+                    |test: &InstalledIf| (test.clone(), Finding::unknown("these packages have no tests"));
+                ShareNews::Installed(tests.iter().map(none).collect())
+            }
             ShareJob::Tidy(_) => {
                 let kept = |run| KeptRun { run, transcript: self.random.chance(10) };
                 let runs = self.disk.folders_in("runs/").into_iter().map(kept).collect();

@@ -100,6 +100,10 @@ fn a_test_for_what_is_installed_says_one_thing() {
         "registry = 'HKCU\\Acme'",
         "registry = 'HKLM\\Acme'\nversion = \"1\"",
         "dpkg = \"acme\"\nsince = \"2026\"",
+        "dpkg = \"--root=/tmp\"",
+        "rpm = \"acme*\"",
+        "dpkg = \"acme\"\nversion = \"1 || true\"",
+        "rpm = \"acme\"\nversion = \"1\\\")..os.exit(0)\"",
     ] {
         assert!(with(bad).is_err(), "{bad}");
     }
