@@ -147,7 +147,10 @@ fn a_site_folder_is_judged_before_it_is_published() {
     );
     found(&with(dir, job, replaced("job_id", "jib_id")), "parts", "BP0000AA.toml");
     found(&with(dir, "site/trust/2.toml", |_| Some(b"x".to_vec())), "trust", "2.toml");
-    found(&with(dir, "site/machines.csv", |_| Some(b"XX004000\n".to_vec())), "parts", "machines.csv");
+    let foreign: String = (0..200).map(|n| format!("XX004{n:03}\n")).collect();
+    let foreign = with(dir, "site/machines.csv", |_| Some(foreign.into_bytes()));
+    found(&foreign, "parts", "machines.csv, line 2: XX004001 is of site XX0");
+    assert!(foreign.len() <= 51 && foreign.last().unwrap().contains("150 more like these"), "{foreign:#?}");
     fs::copy(dir.join("keys/publish"), dir.join("site/id")).unwrap();
     found(&wrong(dir, &["site"]), "modes", "it is a private key");
     fs::remove_file(dir.join("site/id")).unwrap();

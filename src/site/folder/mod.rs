@@ -164,6 +164,14 @@ impl Folder {
     /// # Errors
     /// As [`Folder::read`].
     pub fn read_again(&self, programs: &[String], before: Option<&Source>) -> Result<Source> {
+        self.parse(programs, before).map_err(|problems| malformed(&problems))
+    }
+
+    /// The same, with each thing that is wrong for itself.
+    ///
+    /// # Errors
+    /// All of them.
+    pub fn parse(&self, programs: &[String], before: Option<&Source>) -> Result<Source, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut source = Source::default();
         let read = self.machines_bytes().and_then(|bytes| {
@@ -208,7 +216,7 @@ impl Folder {
                 Err(mut wrong) => problems.append(&mut wrong),
             }
         }
-        if problems.is_empty() { Ok(source) } else { Err(malformed(&problems)) }
+        if problems.is_empty() { Ok(source) } else { Err(problems) }
     }
 
     /// The list of machines.
@@ -328,19 +336,26 @@ impl Folder {
     }
 }
 
-/// Everything that is wrong, in one message.
+/// Everything that is wrong, in one message, which names each file once.
 pub fn malformed(problems: &[Problem]) -> Failure {
+    let mut last = None;
     let mut words: Vec<String> = problems
         .iter()
         .take(MOST)
         .map(|p| {
-            let line = p.line.map(|line| format!(", line {line}")).unwrap_or_default();
-            let field = p.field.as_ref().map(|field| format!(", {field}")).unwrap_or_default();
-            format!("{}{line}{field}: {}", p.file, p.message)
+            let line = p.line.map(|line| format!("line {line}"));
+            let field = p.field.as_ref().map(ToString::to_string);
+            let file = (last != Some(&p.file)).then(|| p.file.to_string());
+            last = Some(&p.file);
+            let place: Vec<String> = [file, line, field].into_iter().flatten().collect();
+            match place.is_empty() {
+                true => p.message.to_string(),
+                false => format!("{}: {}", place.join(", "), p.message),
+            }
         })
         .collect();
     if problems.len() > MOST {
-        words.push(format!("and {} more", problems.len() - MOST));
+        words.push(format!("and at least {} more", problems.len() - MOST));
     }
     Failure::new(Exit::Failed, "malformed", words.join("; "), "Correct that; nothing was published")
 }

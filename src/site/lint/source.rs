@@ -3,7 +3,7 @@
 use super::index::targets;
 use super::request::odd_time;
 use super::trust::{self, Lists};
-use super::{Asked, Found, content, count, package};
+use super::{Asked, Found, content, count, package, place};
 use crate::host::open::{Folder as Opened, OpenError, read_bounded};
 use crate::site::content::{self as list, hash_bytes};
 use crate::site::folder::{Folder, Source};
@@ -43,14 +43,16 @@ pub fn folder(dir: &Path, asked: &Asked<'_>) -> Result<Found, OpenError> {
     keys(&root, &mut found);
     let lists = trust::lists(&root, Some((site, site_id)), asked, &mut found);
     package::on_share(&root, asked, &mut found);
-    match folder.read(&asked.defaults.programs) {
+    match folder.parse(&asked.defaults.programs, None) {
         Ok(source) => {
             found.looked("machines", count(source.machines.len(), "machine"));
             let packages = packages(&root, &source, &lists, asked, &mut found);
             jobs(&source, &packages, asked, &mut found);
         }
-        Err(fault) => {
-            found.block("parts", fault.message.as_str(), "Correct it: until then nothing is published")
+        Err(problems) => {
+            for problem in &problems {
+                found.block("parts", place(problem), "Correct it: until then nothing is published");
+            }
         }
     }
     Ok(found)
