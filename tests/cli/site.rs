@@ -775,6 +775,21 @@ fn a_signature_that_does_not_count_is_said_and_replaces_none_that_does() {
     assert_eq!(fs::read(&placed).unwrap(), good);
     site(dir, &["job", "resume", "BP0000AA"]);
     fs::write(&own, &good).unwrap();
+    // A key that ends before long is said.
+    json(dir, &["key", "generate", "keys/ending"]);
+    let trust =
+        ["key", "trust", "keys/ending.pub", "--role", "package", "--principal", "ben", "--until", "20d"];
+    site(dir, &[&trust[..], &["--key", "keys/root"]].concat());
+    assert_eq!(site(dir, &["site", "publish"])["faults"], serde_json::json!([]));
+    site(dir, &["package", "sign", "BP00000A", "--again", "--key", "keys/ending"]);
+    let faults = site(dir, &["site", "publish"])["faults"].to_string();
+    assert!(faults.contains("the key that signed release 1 of BP00000A ends at 20"), "{faults}");
+    site(dir, &["package", "sign", "BP00000A", "--again", "--key", "keys/package"]);
+    assert_eq!(
+        site(dir, &["site", "publish"])["faults"],
+        serde_json::json!([]),
+        "the newer one took its place"
+    );
     // The key is revoked: what it signed runs nowhere, and nothing else is held back.
     site(dir, &["key", "revoke", "keys/package.pub", "--key", "keys/root"]);
     let published = site(dir, &["site", "publish"]);

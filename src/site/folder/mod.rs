@@ -302,9 +302,21 @@ impl Folder {
         }
     }
 
+    /// Makes a folder in it where there is none. Whoever may write the site folder may write this one.
+    ///
+    /// # Errors
+    /// What the system refuses.
+    pub fn make_folder(&self, path: &Path) -> std::io::Result<()> {
+        if path.is_dir() {
+            return Ok(());
+        }
+        durable::make_readable_dir(path)?;
+        std::fs::set_permissions(path, std::fs::metadata(&self.dir)?.permissions())
+    }
+
     fn write(&self, path: &Path, text: &str) -> Result<()> {
         let folder = path.parent().unwrap_or(&self.dir);
-        durable::make_readable_dir(folder)
+        self.make_folder(folder)
             .and_then(|()| durable::write(path, text.as_bytes()))
             .map_err(|e| not_written(path, &e))
     }

@@ -20,7 +20,12 @@ use crate::site::package::shelf::FOLDER;
 use crate::site::signed::Distrust;
 use crate::site::signed::list::{Keys, TrustList};
 use crate::site::signed::signers::Role;
+use crate::terms::Code;
+use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// So long before the key of a package ends it is said.
+const AHEAD: TimeDelta = TimeDelta::days(30);
 
 /// What jobs want of one release of a package.
 #[derive(Debug, Clone)]
@@ -62,6 +67,8 @@ pub(super) struct Packages {
     pub missing: Vec<Failure>,
     /// Which of these no machine in mode `signed` runs.
     pub untrusted: Vec<Failure>,
+    /// Which no machine in mode `signed` will run before long.
+    ending: Vec<Failure>,
 }
 
 #[derive(Debug)]
@@ -73,6 +80,8 @@ struct One {
     files: Option<Files>,
     /// It is put back: the share had it before.
     back: bool,
+    /// When the key ends that signed it.
+    ends: Option<Wall>,
 }
 
 impl Packages {
@@ -92,7 +101,20 @@ impl Packages {
                         .push(trouble.failure);
                 }
                 Err(trouble) => return Err(trouble.failure),
-                Ok(one) => all.new.push(one),
+                Ok(one) => {
+                    let soon = |ends: &Wall| *ends < looking.now + AHEAD;
+                    if let (Some(ends), Some(job)) = (one.ends.filter(soon), wanted.jobs.first()) {
+                        let message = format!(
+                            "the key that signed release {release} of {id} ends at {}, and from then on no machine in mode \
+                             signed runs it",
+                            ends.format("%Y-%m-%dT%H:%M:%SZ")
+                        );
+                        let remedy = format!("Sign it with another: pcm package sign {id} --again --key KEY");
+                        let code = Code::KeyExpired.as_str();
+                        all.ending.push(Trouble::of(job, code, message, remedy).failure);
+                    }
+                    all.new.push(one);
+                }
             }
         }
         all.new.retain(|one| one.definition.is_some() || one.signature.is_some() || one.files.is_some());
@@ -101,7 +123,7 @@ impl Packages {
 
     /// Everything that is wrong and held back nothing.
     pub fn faults(&self) -> Vec<Failure> {
-        self.missing.iter().chain(&self.untrusted).cloned().collect()
+        self.missing.iter().chain(&self.untrusted).chain(&self.ending).cloned().collect()
     }
 
     /// Whether the share has all of them.
@@ -235,15 +257,19 @@ impl One {
                 return Err(trouble("package-missing", message, remedy));
             }
         };
-        let signature = looking.signature(&definition.0, own.signature.clone(), &folders).map_err(|bad| {
-            let (code, why) = match &bad {
-                None => ("unsigned", "has no signature".to_owned()),
-                Some(bad) => (bad.code.as_str(), format!("has a signature that does not count: {}", bad.why)),
-            };
-            let message = format!("release {release} of {id} {why}, so no machine in mode signed runs it");
-            let remedy = format!("Sign it: pcm package sign {id} --again --key KEY");
-            Trouble { untrusted: true, ..trouble(code, message, remedy) }
-        })?;
+        let (signature, ends) =
+            looking.signature(&definition.0, own.signature.clone(), &folders).map_err(|bad| {
+                let (code, why) = match &bad {
+                    None => ("unsigned", "has no signature".to_owned()),
+                    Some(bad) => {
+                        (bad.code.as_str(), format!("has a signature that does not count: {}", bad.why))
+                    }
+                };
+                let message =
+                    format!("release {release} of {id} {why}, so no machine in mode signed runs it");
+                let remedy = format!("Sign it: pcm package sign {id} --again --key KEY");
+                Trouble { untrusted: true, ..trouble(code, message, remedy) }
+            })?;
         let files = match &wanted.content {
             None => None,
             Some(hash) => {
@@ -282,32 +308,40 @@ impl One {
             }
         };
         let (bytes, write) = definition;
-        Ok(Self { id, release, definition: write.then_some(bytes), signature, files, back: is_there })
+        Ok(Self { id, release, definition: write.then_some(bytes), signature, files, back: is_there, ends })
     }
 }
 
+/// The signature that the share lacks, and when the key ends whose signature counts.
+type Signature = (Option<Vec<u8>>, Option<Wall>);
+
 impl Looking<'_> {
-    /// The signature that the share lacks; one there that counts is never replaced by one that does not.
+    /// The signature that the share lacks, and when the key ends whose signature counts; one there that counts is never replaced
+    /// by one that does not.
     fn signature(
         &self,
         definition: &[u8],
         own: Option<Vec<u8>>,
         folders: &[&str],
-    ) -> std::result::Result<Option<Vec<u8>>, Option<Distrust>> {
+    ) -> std::result::Result<Signature, Option<Distrust>> {
         // What cannot be read is as good as none: it is written anew.
         let there = self.share.read_any(folders, SIGNATURE, MAX_SIGNATURE).ok().flatten();
         let new = own.clone().filter(|own| there.as_ref() != Some(own));
-        let Some(list) = self.list else { return Ok(new) };
+        let Some(list) = self.list else { return Ok((new, None)) };
         let judged = |armour: &Option<Vec<u8>>| {
             let armour = std::str::from_utf8(armour.as_deref()?).unwrap_or_default();
-            Some(Keys::of(list, &[]).verify(armour, Role::Package, definition, self.now).map(drop))
+            Some(
+                Keys::of(list, &[])
+                    .verify(armour, Role::Package, definition, self.now)
+                    .map(|signer| signer.before),
+            )
         };
         match (judged(&own), judged(&there)) {
-            (Some(Ok(())), _) => Ok(new),
-            (_, Some(Ok(()))) => Ok(None),
+            (Some(Ok(ends)), _) => Ok((new, ends)),
+            (_, Some(Ok(ends))) => Ok((None, ends)),
             (own, there) if self.signed => Err(own.or(there).and_then(std::result::Result::err)),
-            (_, Some(Err(_))) => Ok(None),
-            (_, None) => Ok(new),
+            (_, Some(Err(_))) => Ok((None, None)),
+            (_, None) => Ok((new, None)),
         }
     }
 }

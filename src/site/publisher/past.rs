@@ -90,18 +90,18 @@ fn says(source: &Source) -> BTreeMap<String, Text> {
 /// Keeps what the folder says as that of a publication. Without it nothing is lost but the way back.
 pub(super) fn keep(folder: &Folder, source: &Source, serial: u64) {
     let dir = folder.dir.join(PAST);
-    if let Err(e) = kept(&dir, source, serial) {
+    if let Err(e) = kept(folder, &dir, source, serial) {
         tracing::warn!("{}: {e}", dir.display());
     }
 }
 
-fn kept(dir: &Path, source: &Source, serial: u64) -> io::Result<()> {
+fn kept(folder: &Folder, dir: &Path, source: &Source, serial: u64) -> io::Result<()> {
     let state = State { serial, files: says(source) };
     let old: Option<State> = read(dir, NOW);
     if old.as_ref().is_some_and(|old| old.serial == serial && old.files == state.files) {
         return Ok(());
     }
-    durable::make_readable_dir(dir)?;
+    folder.make_folder(dir)?;
     for (name, text) in &state.files {
         if let (Text::Beside(hash), Some(text)) = (text, source.texts.get(name)) {
             let path = dir.join(beside(hash));

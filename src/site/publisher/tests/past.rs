@@ -47,6 +47,23 @@ fn so_many_steps_back_are_kept_and_each_long_text_once() {
     assert_eq!(machines.len(), 2_001);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_made_in_a_site_folder_is_its_groups_too() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let site = Site::new();
+    let dir = site.folder().dir;
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o2775)).unwrap();
+    fs::remove_dir(dir.join("policy")).unwrap();
+    let rules = policy::Rules { spread: Some(std::time::Duration::from_secs(9)), ..Default::default() };
+    site.folder().write_policy("all", &rules).unwrap();
+    site.publish().unwrap();
+    for name in ["policy", PAST] {
+        let mode = fs::metadata(dir.join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o2775, "{name}");
+    }
+}
+
 #[test]
 fn the_way_back_is_no_way_to_what_somebody_else_wrote() {
     let site = Site::new();
