@@ -6,10 +6,12 @@ use super::folder::{self, Says, Wishes};
 use super::lint;
 use super::page::Page;
 use super::time::absolute;
+use super::view::count;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::site::folder::made;
-use crate::site::ids::{MachineId, RequestId, SiteCode};
+use crate::site::hand_made;
+use crate::site::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
 use crate::site::publish::site_init;
 use crate::site::publisher::{Expect, past};
 use crate::text::SafeText;
@@ -19,7 +21,16 @@ use std::path::{Path, PathBuf};
 /// `pcm site …`
 pub fn site(app: &App, verb: &SiteVerb) -> Result<Exit> {
     match verb {
-        SiteVerb::Init { dir, site, example, hand_made } => {
+        SiteVerb::Init { dir, site, from: Some(from), .. } => match app.setup.flags.shares.as_slice() {
+            [_, _, ..] => Err(Failure::new(
+                Exit::Usage,
+                "usage",
+                "a site is published on one share",
+                "Name one --share",
+            )),
+            shares => taken_folder(app, dir, *site, shares.first().map(PathBuf::as_path), from),
+        },
+        SiteVerb::Init { dir, site, example, hand_made, from: None } => {
             match (hand_made, app.setup.flags.shares.as_slice()) {
                 (true, [_, ..]) => Err(Failure::new(
                     Exit::Usage,
@@ -98,6 +109,63 @@ struct FolderDoc {
     mandatory_after: Option<Wall>,
     /// Why trust mode `permissions` would refuse the share.
     loose: Option<SafeText>,
+    /// What was taken of a share that is filled by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken: Option<TakenDoc>,
+}
+
+/// What was taken of a share that is filled by hand.
+#[derive(Debug, Serialize)]
+struct TakenDoc {
+    from: SafeText,
+    machines: usize,
+    packages: Vec<PackageId>,
+    jobs: Vec<JobId>,
+    /// The first publication has to have at least this number.
+    serial: u64,
+    left: Vec<LeftDoc>,
+}
+
+/// What was not taken.
+#[derive(Debug, Serialize)]
+struct LeftDoc {
+    what: SafeText,
+    why: SafeText,
+}
+
+/// `pcm site init --from`
+fn taken_folder(app: &App, dir: &Path, site: SiteCode, share: Option<&Path>, from: &Path) -> Result<Exit> {
+    let (dir, from) = (absolute(dir), absolute(from));
+    let programs = super::lint::programs(app);
+    let read = hand_made::read(&from, site, &programs)?;
+    if app.dry_run {
+        let what = format!("make a site folder for site {site} in {} of {}", dir.display(), from.display());
+        return app.would(what);
+    }
+    let made = made::make(&dir, site, share, None, app.now)?;
+    let taken = read.write(&made.folder, &programs)?;
+    let shown = |path: &Path| SafeText::new(&path.display().to_string());
+    let left = taken.left.into_iter().map(|left| LeftDoc { what: left.what, why: left.why });
+    let doc = FolderDoc {
+        dir: shown(&dir),
+        site,
+        site_id: SafeText::new(made.folder.settings.site_id.as_str()),
+        share: shown(&made.folder.share()),
+        machine: None,
+        request_id: None,
+        mandatory_after: None,
+        loose: made.loose,
+        taken: Some(TakenDoc {
+            from: shown(&from),
+            machines: taken.machines,
+            packages: taken.packages,
+            jobs: taken.jobs,
+            serial: taken.serial,
+            left: left.collect(),
+        }),
+    };
+    app.out.view(&doc, || folder_page(app, &doc))?;
+    Ok(Exit::Done)
 }
 
 fn site_folder(
@@ -122,6 +190,7 @@ fn site_folder(
         request_id: made.example.map(|(_, request, _)| request),
         mandatory_after: made.example.map(|(_, _, at)| at),
         loose: made.loose,
+        taken: None,
     };
     app.out.view(&doc, || folder_page(app, &doc))?;
     Ok(Exit::Done)
@@ -138,6 +207,19 @@ fn folder_page(app: &App, doc: &FolderDoc) -> Page {
             look.zone_line()
         ));
     }
+    if let Some(taken) = &doc.taken {
+        page.line(format!(
+            "Taken from {}: {}, {}, {}.",
+            taken.from,
+            count(taken.machines, "machine"),
+            count(taken.packages.len(), "package"),
+            count(taken.jobs.len(), "job")
+        ));
+        for left in &taken.left {
+            page.item("! ", format!("not taken: {}: {}", left.what, left.why));
+        }
+        page.line("A machine that once takes an index reads no instruction file any more: look at what is published first.");
+    }
     if let Some(loose) = &doc.loose {
         page.strong(format!("Trust mode `permissions` would refuse this share: {loose}."));
     }
@@ -145,7 +227,8 @@ fn folder_page(app: &App, doc: &FolderDoc) -> Page {
         (crate::text::shell_word(doc.dir.as_str()), crate::text::shell_word(doc.share.as_str()));
     let pcm = &app.setup.pcm;
     page.blank().line("Publish it:");
-    page.line(format!("  {pcm} site publish --folder {dir}"));
+    let serial = doc.taken.as_ref().map_or_else(String::new, |taken| format!(" --serial {}", taken.serial));
+    page.line(format!("  {pcm} site publish{serial} --folder {dir}"));
     if let Some(machine) = doc.machine {
         page.blank().line("Then, on the machine:");
         page.line(format!("  {pcm} init --machine {machine} --share {share} --trust permissions"));

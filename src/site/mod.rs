@@ -9,6 +9,7 @@
 pub mod content;
 pub mod expression;
 pub mod folder;
+pub mod hand_made;
 pub mod ids;
 pub mod index;
 pub mod indexed;

@@ -7,6 +7,8 @@ use crate::common;
 mod contract;
 mod demo;
 #[cfg(unix)]
+mod hand_made;
+#[cfg(unix)]
 mod host;
 #[cfg(unix)]
 mod keys;

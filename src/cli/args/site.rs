@@ -33,6 +33,9 @@ pub enum SiteVerb {
         /// Make a share instead, without a site folder; its instruction files are written by hand
         #[arg(long)]
         hand_made: bool,
+        /// Take machines, packages and requests of a share that is filled by hand; what is not taken is said
+        #[arg(long, value_name = "SHARE", conflicts_with_all = ["example", "hand_made"])]
+        from: Option<PathBuf>,
     },
     /// Publish the site folder on its share; machines see all of it or nothing
     Publish(PublishArgs),

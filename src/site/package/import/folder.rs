@@ -6,7 +6,10 @@ use crate::site::package::shelf::Brought;
 use std::path::Path;
 
 /// All files of a folder. What is no plain file is refused, not left out: a package without it would be another one.
-pub(super) fn files(folder: &Path) -> Result<Vec<Brought>, String> {
+///
+/// # Errors
+/// One of them is not, or has a name that no package has.
+pub fn files(folder: &Path) -> Result<Vec<Brought>, String> {
     let mut files = Vec::new();
     let open = Folder::open(folder).map_err(|e| e.to_string())?;
     walk(&open, &mut |met| match met {

@@ -16,7 +16,7 @@ use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
 mod deb;
-mod folder;
+pub mod folder;
 mod ini;
 mod msi;
 mod rpm;
