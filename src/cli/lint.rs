@@ -6,6 +6,7 @@ use super::setup::Read;
 use super::time::absolute;
 use crate::decision::window::{Calendar, Opening};
 use crate::error::{Exit, Failure, Result};
+use crate::executor::share::job::ShareJob;
 use crate::executor::talk::protocol::Answer;
 use crate::executor::talk::view::{CheckDoc, CheckItem};
 use crate::host::facts;
@@ -21,9 +22,13 @@ use crate::site::trust::TrustMode;
 use crate::text;
 use std::path::{Path, PathBuf};
 
+/// Whether a report is there is no matter: a share that answers says that it is not.
+const ANYBODY: &str = "PCM00000";
+
 /// Judges what is named; else the share that `--share` names, the site folder, or the configured share.
 pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> Result<Exit> {
     let path = path(app, what)?;
+    answers(app, &path)?;
     let found = asked(app, zone, hashes, |asked| {
         if path.join(folder::NAME).is_file() {
             return lint::folder(&path, asked).map_err(|e| unreadable(&path, &e));
@@ -41,6 +46,18 @@ pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> 
         lint::file(&path, machine, asked).map_err(|e| unreadable(&path, &e))
     })?;
     say(app, found)
+}
+
+/// A share that hangs would hold up whoever reads it for ever: first it is asked by a process that can be given up.
+fn answers(app: &App, path: &Path) -> Result<()> {
+    let Ok(machine) = ANYBODY.parse() else { return Ok(()) };
+    let ask = ShareJob::Report { shares: vec![path.to_owned()], machine };
+    let timeout = app.setup.config.share.timeout;
+    ask.run(timeout).map(drop).map_err(|why| {
+        let message = format!("{} does not answer, so it was not judged: {why}", path.display());
+        let remedy = "Bring the share back (is its server up?), then lint it again";
+        Failure::new(Exit::Share, "share-missing", message, remedy)
+    })
 }
 
 /// Judges packages, by their folders, and what is left of others.

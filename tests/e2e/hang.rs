@@ -135,3 +135,14 @@ fn without_a_service_a_share_that_hangs_holds_up_no_action() {
     assert_eq!(refused["code"], "content-missing");
     assert!(refused["message"].to_string().contains("because the share cannot be read now"), "{refused}");
 }
+
+#[test]
+fn a_share_that_hangs_is_not_judged_and_lint_says_so() {
+    let site = Site::with_config("[share]\ntimeout = \"2s\"\n");
+    let share = site.share().display().to_string();
+    assert!(site.pcm(&["site", "lint", &share]).status.code().is_some_and(|code| code != 5));
+    let Some(_hang) = Hang::over(&site.share()) else { return };
+    let refused = site.refused(&["site", "lint", &share], 5);
+    assert_eq!(refused["code"], "share-missing");
+    assert!(refused["message"].as_str().unwrap().contains("does not answer"), "{refused}");
+}
