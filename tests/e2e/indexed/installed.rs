@@ -274,3 +274,23 @@ fn nobody_but_the_package_says_what_is_installed() {
         assert!(share.history(ID).1.contains("there is no "), "{:?}", share.history(ID));
     }
 }
+
+#[test]
+fn without_a_service_a_command_looks_itself_before_it_starts_and_when_a_run_has_ended() {
+    for (does, state) in [("touch", "succeeded"), ("true", "failed")] {
+        let mut share = Indexed::by_permissions();
+        let acme = share.acme();
+        write(&acme, b"4.0\n");
+        share.does = format!("{does} '{}'", acme.display());
+        let job = share.job_of(3, &share.by_file());
+        share.publish(&[job]);
+        assert_eq!(share.site.state_of(ID), "not-needed");
+        assert_eq!(share.site.refused(&["run", ID], 3)["code"], "already-installed");
+        assert_eq!(share.site.ran("ran"), 0);
+        fs::remove_file(&acme).unwrap();
+        let done = share.site.pcm(&["run", ID, "--wait"]);
+        assert_eq!(done.status.code(), Some(if state == "succeeded" { 0 } else { 7 }), "{}", text(&done));
+        assert_eq!(share.site.state_of(ID), state);
+        assert_eq!(share.site.ran("ran"), 1);
+    }
+}
