@@ -6,13 +6,12 @@ use super::job_package::is_bound;
 use super::jobs::{no_such_job, reason};
 use super::page::Page;
 use super::view::count;
-use super::{App, folder, lint, standing};
+use super::{App, folder, lint, renew, standing};
 use crate::clock::{Wall, later};
 use crate::error::{Exit, Failure, Result};
 use crate::rollout::gate::{self, Answer, Judged, Lacks};
 use crate::rollout::phase::{self, Phase, Stand};
 use crate::rollout::reports::{self, Accounts};
-use crate::site::folder::edit::Edit;
 use crate::site::folder::{Folder, Source};
 use crate::site::ids::{JobId, MachineId, RequestId};
 use crate::site::index::job::{Job, Word};
@@ -133,8 +132,8 @@ pub fn run(app: &App, args: &AdvanceArgs) -> Result<Exit> {
     steps.sort_by_key(|step| step.word.state != JobState::Suspended);
     let (mut published, mut failed) = (None, None);
     for step in steps.iter().filter(|step| step.doc.moved) {
-        let edit = Edit::job(step.job, step.word.clone());
-        match folder::edit(app, &folder, &args.then, log_words(step, args), &edit, Some(&source)) {
+        let (words, word) = (log_words(step, args), (step.job, &step.word));
+        match renew::step(app, &folder, &args.then, words, word, &source) {
             Ok(done) => published = done.map(|done| folder::doc(app, &done)).or(published),
             Err(failure) => failed = failed.or(Some(failure)),
         }

@@ -13,7 +13,9 @@ use crate::host::{account, durable, facts};
 use crate::site::folder::edit::Edit;
 use crate::site::folder::{EDITING, Folder, Source};
 use crate::site::ids::{JobId, PackageId};
-use crate::site::publisher::{Expect, How, Published, publish, publish_after, record, sign, would};
+use crate::site::publisher::{
+    Expect, How, Published, publish, publish_after, publish_this, record, sign, would,
+};
 use crate::text::{self, SafeText};
 use serde::Serialize;
 use std::io::ErrorKind::NotFound;
@@ -93,6 +95,8 @@ pub enum Says<'a> {
     Before(&'a Source),
     /// This is only thought of.
     Would(&'a Source),
+    /// This is published, whatever else the folder says by now.
+    This(&'a Source),
 }
 
 /// Publishes.
@@ -109,6 +113,7 @@ pub fn run(app: &App, folder: &Folder, wishes: Wishes<'_>) -> Result<Published> 
         expect: wishes.expect,
         break_lock: wishes.break_lock,
         dry_run: app.dry_run,
+        only_asked: matches!(wishes.source, Says::Would(_)) && !app.dry_run,
         thorough: wishes.thorough,
         programs: &programs,
         who: format!("{}@{}", account::own_name(), facts::host_name()),
@@ -119,6 +124,7 @@ pub fn run(app: &App, folder: &Folder, wishes: Wishes<'_>) -> Result<Published> 
         Says::Unread => publish(folder, &how),
         Says::Before(before) => publish_after(folder, before, &how),
         Says::Would(source) => would(folder, source, &how),
+        Says::This(source) => publish_this(folder, source, &how),
     }
 }
 
@@ -176,6 +182,14 @@ pub fn change(
         let source = edits.iter().fold(read.clone(), |source, edit| edit.applied(&source));
         return run(app, folder, Wishes { source: Says::Would(&source), ..wishes });
     }
+    change_to(app, folder, Wishes { source: Says::Before(read), ..wishes }, edits)
+}
+
+/// The same, `wishes` saying what is published once the files are written.
+///
+/// # Errors
+/// As [`change`].
+pub fn change_to(app: &App, folder: &Folder, wishes: Wishes<'_>, edits: &[Edit]) -> Result<Published> {
     let files = edits.iter().map(|edit| edit.path(folder));
     let before: Vec<_> = files.map(|file| (std::fs::read(&file).ok(), file)).collect();
     let begun = || record::read(&folder.dir, &folder.settings.site_id).map(|record| record.index);
@@ -192,7 +206,7 @@ pub fn change(
         }
     };
     edits.iter().try_for_each(|edit| edit.write(folder)).inspect_err(|_| restore())?;
-    let done = run(app, folder, Wishes { source: Says::Before(read), ..wishes });
+    let done = run(app, folder, wishes);
     if done.is_err() && begun() == publication {
         restore();
     }

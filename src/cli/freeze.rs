@@ -96,14 +96,15 @@ fn change(
             (Some(until), true) => {
                 format!("There would be no automatic runs on any machine of the site until {until}.")
             }
-            (None, false) => {
-                "Automatic runs again: the policy of all machines has no freeze any more.".into()
+            (None, dry_run) => {
+                let is = if dry_run { "would be" } else { "is" };
+                let left = match doc.left {
+                    0 => "policy/all.toml has no other freeze".to_owned(),
+                    left => format!("what stays in policy/all.toml: {}", count(left, "planned freeze")),
+                };
+                format!("The freeze {is} ended for all machines of the site; {left}.")
             }
-            (None, true) => "The policy of all machines would have no freeze any more.".to_owned(),
         });
-        if doc.left > 0 {
-            page.line(format!("policy/all.toml has {} of its own, which stay.", count(doc.left, "freeze")));
-        }
         match &doc.published {
             Some(published) => folder::page(app, published, &mut page),
             None => folder::unpublished(app, &mut page),

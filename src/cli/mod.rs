@@ -28,6 +28,7 @@ mod out;
 mod package;
 mod page;
 mod publish;
+mod renew;
 mod restart;
 mod service;
 mod setup;

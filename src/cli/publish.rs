@@ -80,6 +80,7 @@ fn publish(app: &App, args: &PublishArgs) -> Result<Exit> {
         source: Says::Unread,
     };
     let published = match args.undo {
+        None if args.renew => super::renew::run(app, &folder, args)?,
         None => folder::run(app, &folder, wishes)?,
         Some(serial) => {
             let programs = lint::programs(app);

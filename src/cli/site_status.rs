@@ -137,8 +137,8 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
         }
     }
     let keys = list.as_ref().map(|list| ending(list, app.now)).unwrap_or_default();
-    let publishing = lock::is_held(&folder.dir.join(LOCK)).then(|| {
-        let by = lock::holder(&folder.dir.join(LOCK));
+    let publishing = lock::is_held_by_team(&folder.dir.join(LOCK)).then(|| {
+        let by = lock::holder_of_team(&folder.dir.join(LOCK));
         by.map_or_else(|| "somebody".into(), |holder| SafeText::new(&holder.to_string()))
     });
     let mut doc = StatusDoc {

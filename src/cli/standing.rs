@@ -18,6 +18,7 @@ pub fn of(app: &App, folder: &Folder) -> Result<Option<Standing>> {
         expect: Expect::Nothing,
         break_lock: false,
         dry_run: true,
+        only_asked: true,
         thorough: false,
         programs: &programs,
         who: String::new(),

@@ -10,6 +10,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::host::supervisor::{self, Timer};
 use crate::host::{durable, programs};
 use crate::site::folder::Folder;
+use crate::site::publisher::sign;
 use crate::text::{SafeText, shell_word};
 use serde::Serialize;
 
@@ -42,15 +43,26 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
         Failure::new(Exit::Failed, "service", message, "Install pcm again")
     })?;
     let dir = absolute(&folder.dir).display().to_string();
-    let command = |verb: [&str; 2]| {
+    // Whoever runs it has another home, or none: the key is named by its whole path.
+    let key = folder.settings.key.as_ref().or(app.setup.config.site.key.as_ref());
+    let key = key.map(|key| absolute(&sign::key_path(key, &folder.dir)));
+    if let Some(key) = &key {
+        sign::check(key)?;
+    }
+    let key = key.map(|key| key.display().to_string());
+    let command = |verb: &[&str]| {
         let mut words = vec![exe.display().to_string()];
         words.extend(app.setup.layout.naming_flags());
         words.extend(verb.iter().chain(&["--folder", dir.as_str()]).map(|word| (*word).to_owned()));
+        words.extend(key.iter().flat_map(|key| ["--key".to_owned(), key.clone()]));
         words
     };
     // What fails ends it for this time: a halt comes first, and shows.
-    let commands = [command(["job", "advance"]), command(["site", "publish"])];
-    let timer = supervisor::timer(&format!("pcm-site-{}", folder.settings.site), &commands);
+    let commands = [command(&["job", "advance"]), command(&["site", "publish", "--renew"])];
+    // Two folders of one site code, as one for tests, have a timer each.
+    let own: String = folder.settings.site_id.as_str().chars().take(6).collect();
+    let name = format!("pcm-site-{}-{own}", folder.settings.site);
+    let timer = supervisor::timer(&name, &commands, &[std::path::Path::new(&dir), &folder.share()]);
     if !app.dry_run {
         install(&timer)?;
     }
@@ -90,7 +102,8 @@ fn install(timer: &Timer) -> Result<()> {
 
 fn notes(app: &App, folder: &Folder, timer: &Timer) -> Vec<SafeText> {
     let mut notes = vec![
-        "Whatever the site folder says is published by it: finish an edit with --no-publish in another clone.".to_owned(),
+        "It changes the phases of jobs and renews what is published; it publishes no other edit of the site folder.".to_owned(),
+        "If the key has a passphrase, it signs nothing: nobody is there to type it.".to_owned(),
     ];
     match folder.settings.key.as_ref().or(app.setup.config.site.key.as_ref()) {
         Some(key) if key.ends_with(".pub") => notes.push(
@@ -118,7 +131,7 @@ fn page(app: &App, doc: &TimerDoc) -> Page {
     for command in &doc.commands {
         page.line(format!("  {command}"));
     }
-    page.line("Every quarter of an hour: pcm job advance, then pcm site publish. To undo it:");
+    page.line("Every quarter of an hour: pcm job advance, then pcm site publish --renew. To undo it:");
     for command in &doc.undo {
         page.line(format!("  {command}"));
     }

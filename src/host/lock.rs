@@ -225,6 +225,20 @@ pub fn is_held(path: &Path) -> bool {
     }
 }
 
+/// The same of a lock that several accounts share, whoever wrote its file. One that cannot be opened is not held.
+pub fn is_held_by_team(path: &Path) -> bool {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return false;
+    };
+    open::Folder::open(folder).and_then(|folder| folder.file(name)).is_ok_and(|open| {
+        let taken = open.file.try_lock_shared();
+        if taken.is_ok() {
+            let _ = open.file.unlock();
+        }
+        taken.is_err()
+    })
+}
+
 /// Who has taken a lock that another could not have: it is held, whoever wrote its file.
 pub fn holder_of_team(path: &Path) -> Option<Holder> {
     let beside = sys::lock::holder_file(path);

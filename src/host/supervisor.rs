@@ -60,8 +60,8 @@ pub struct Timer {
 }
 
 /// How the system runs these commands one after the other each quarter of an hour, as the account that asks.
-pub fn timer(name: &str, commands: &[Vec<String>]) -> Timer {
-    sys::supervisor::timer(name, commands)
+pub fn timer(name: &str, commands: &[Vec<String>], needs: &[&Path]) -> Timer {
+    sys::supervisor::timer(name, commands, needs)
 }
 
 /// Whether the supervisor is there to be asked: a container often has its programs and not itself.

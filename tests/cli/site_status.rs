@@ -131,8 +131,59 @@ fn a_timer_advances_jobs_and_renews_what_is_published() {
     let starts: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("ExecStart=")).collect();
     let folder = dir.join("my site").canonicalize().unwrap().display().to_string();
     assert!(starts[0].contains(" job advance --folder \"") && starts[0].contains("/my site\""), "{text}");
-    assert!(starts[1].contains(" site publish --folder \"") && starts[1].contains(&folder), "{text}");
-    assert!(would["files"][1]["path"].as_str().unwrap().ends_with("/pcm-site-BP0.timer"));
+    assert!(starts[1].contains(" site publish --renew --folder \"") && starts[1].contains(&folder), "{text}");
+    assert!(would["files"][1]["path"].as_str().unwrap().contains("/pcm-site-BP0-"));
+}
+
+/// Whoever prepares something with `--no-publish`, or is in the middle of a file, is not overtaken by a timer.
+#[test]
+fn what_is_renewed_or_advanced_publishes_no_other_edit() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    site(dir, &["site", "machine", "add", "BP004001", "--group", "web", "--no-publish"]);
+    site(dir, &["site", "publish"]);
+    let send = ["job", "send", "--package", "BP00000A", "--to", "@web", "--mandatory", "22:00"];
+    let phased = site(dir, &[&send[..], &["--phases", "5%,100%"]].concat());
+    let phased = phased["job_id"].as_str().unwrap().to_owned();
+    let held = site(dir, &[&send[..], &["--no-publish"]].concat())["job_id"].as_str().unwrap().to_owned();
+    let job = dir.join(format!("site/jobs/{phased}.toml"));
+    let edited = fs::read_to_string(&job).unwrap().replace("targets = [\"@web\"]", "targets = [\"@all\"]");
+    fs::write(&job, &edited).unwrap();
+    let index = || fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+    let serial = |doc: &Value| doc["serial"].as_u64().unwrap();
+
+    let before = index();
+    assert_eq!(site(dir, &["site", "publish", "--renew"])["written"], serde_json::json!([]));
+    assert_eq!(index(), before, "it has no end, and so there is nothing to renew");
+    let renewed = site(dir, &["site", "publish", "--renew", "--serial", "50"]);
+    assert_eq!((serial(&renewed), &renewed["changed"]["jobs"]), (50, &serde_json::json!([])));
+    assert!(!index().contains(&held), "{}", index());
+
+    let advanced = site(dir, &["job", "advance", &phased, "--now", "--reason", "seen"]);
+    assert_eq!(advanced["published"]["changed"]["jobs"], serde_json::json!([phased]), "{advanced}");
+    assert!(!index().contains(&held) && index().contains("percent = 100"), "{}", index());
+    let published = fs::read_to_string(dir.join(format!("site/share/jobs/{phased}.1.toml"))).unwrap();
+    assert!(published.contains("@web"), "{published}");
+    assert!(
+        !dir.join(format!("site/share/jobs/{phased}.2.toml")).exists(),
+        "its targets wait for their author"
+    );
+    let text = fs::read_to_string(&job).unwrap();
+    assert!(text.contains("percent = 100") && text.contains("@all"), "{text}");
+    let (doc, codes) = status(dir);
+    assert!(codes.contains(&"unpublished".to_owned()), "{doc}");
+
+    // A file that somebody is writing is no reason to let a publication run out; nobody's publication is renewed over another.
+    fs::write(&job, "half a fi").unwrap();
+    assert_eq!(serial(&site(dir, &["site", "publish", "--renew", "--serial", "60"])), 60);
+    fs::write(&job, text).unwrap();
+    fs::remove_dir_all(dir.join("site/past")).unwrap();
+    let renew = ["site", "publish", "--renew", "--serial", "70", "--folder", "site"];
+    assert_eq!(refused(dir, &renew), "unpublished");
+    site(dir, &["site", "publish"]);
+    assert!(index().contains(&held));
+    assert_eq!(serial(&site(dir, &["site", "publish", "--renew", "--serial", "80"])), 80);
 }
 
 #[test]

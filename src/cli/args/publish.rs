@@ -23,6 +23,9 @@ pub struct PublishArgs {
     /// Allow N changes that are refused otherwise; the refusal names N
     #[arg(long, value_name = "N")]
     pub expect: Option<usize>,
+    /// Renew what is published, and publish nothing else: edits of the folder wait for you
+    #[arg(long, conflicts_with_all = ["undo", "expect"])]
+    pub renew: bool,
     /// Take over from a publisher that died on another machine
     #[arg(long)]
     pub break_lock: bool,

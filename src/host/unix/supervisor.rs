@@ -47,20 +47,28 @@ pub fn registration(command: &[String]) -> Option<Registration> {
 }
 
 /// The units of the system where root asks, those of the account otherwise.
-pub fn timer(name: &str, commands: &[Vec<String>]) -> Timer {
+pub fn timer(name: &str, commands: &[Vec<String>], needs: &[&Path]) -> Timer {
     let env = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = || env("HOME").unwrap_or_else(|| PathBuf::from("/"));
     if rustix::process::geteuid().is_root() {
-        return timer_in(Path::new("/etc/systemd/system"), &["systemctl"], name, commands, is_running());
+        let folder = Path::new("/etc/systemd/system");
+        return timer_in(folder, &["systemctl"], name, commands, needs, is_running());
     }
     let folder = env("XDG_CONFIG_HOME").unwrap_or_else(|| home().join(".config")).join("systemd/user");
     let runs = env("XDG_RUNTIME_DIR").is_some_and(|run| run.join("systemd").is_dir());
     let note = "It runs while you are logged on; for the rest of the time: loginctl enable-linger";
-    let timer = timer_in(&folder, &["systemctl", "--user"], name, commands, runs);
+    let timer = timer_in(&folder, &["systemctl", "--user"], name, commands, needs, runs);
     Timer { note: Some(note.to_owned()), ..timer }
 }
 
-fn timer_in(folder: &Path, systemctl: &[&str], name: &str, commands: &[Vec<String>], runs: bool) -> Timer {
+fn timer_in(
+    folder: &Path,
+    systemctl: &[&str],
+    name: &str,
+    commands: &[Vec<String>],
+    needs: &[&Path],
+    runs: bool,
+) -> Timer {
     let (service, unit) = (format!("{name}.service"), format!("{name}.timer"));
     let words = |words: &[&str]| -> Vec<String> {
         systemctl.iter().chain(words).map(|word| (*word).to_owned()).collect()
@@ -70,8 +78,10 @@ fn timer_in(folder: &Path, systemctl: &[&str], name: &str, commands: &[Vec<Strin
         format!("ExecStart={}\n", command.join(" "))
     });
     let starts = format!(
-        "[Unit]\nDescription=Package Command Manager, {name}\nAfter=network-online.target remote-fs.target\n\n\
-         [Service]\nType=oneshot\n{}",
+        "[Unit]\nDescription=Package Command Manager, {name}\nAfter=network-online.target remote-fs.target\n\
+         Wants=network-online.target\nRequiresMountsFor={}\n\n\
+         [Service]\nType=oneshot\nTimeoutStartSec=10min\n{}",
+        needs.iter().map(|path| quote(&path.display().to_string())).collect::<Vec<_>>().join(" "),
         lines.collect::<String>()
     );
     let when = format!(
@@ -167,12 +177,20 @@ mod tests {
     fn a_timer_starts_its_commands_in_their_order() {
         let commands =
             [["/opt/my site/pcm", "job"], ["/bin/pcm", "site"]].map(|c| c.map(str::to_owned).to_vec());
-        let timer = timer_in(Path::new("/units"), &["systemctl", "--user"], "pcm-site-BP0", &commands, true);
+        let timer = timer_in(
+            Path::new("/units"),
+            &["systemctl", "--user"],
+            "pcm-site-BP0",
+            &commands,
+            &[Path::new("/srv/a b")],
+            true,
+        );
         let [(service, starts), (unit, when)] = &timer.files[..] else { panic!("{timer:?}") };
         assert_eq!(
             (service.as_path(), unit.as_path()),
             (Path::new("/units/pcm-site-BP0.service"), Path::new("/units/pcm-site-BP0.timer"))
         );
+        assert!(starts.contains("RequiresMountsFor=\"/srv/a b\"\n"), "{starts}");
         let lines: Vec<&str> = starts.lines().filter(|line| line.starts_with("ExecStart=")).collect();
         assert_eq!(lines, ["ExecStart=\"/opt/my site/pcm\" job", "ExecStart=/bin/pcm site"]);
         assert!(when.contains("OnCalendar=*:0/15\n") && when.contains("WantedBy=timers.target"), "{when}");
@@ -186,7 +204,7 @@ mod tests {
         let file = dir.path().join(UNIT);
         let command = ["/bin/true", "--config", "/etc/my site/pcm.toml", "service", "run"].map(str::to_owned);
         std::fs::write(&file, registration(&command).unwrap().text).unwrap();
-        let timer = timer_in(dir.path(), &["systemctl"], "pcm.site", &[command.to_vec()], true);
+        let timer = timer_in(dir.path(), &["systemctl"], "pcm.site", &[command.to_vec()], &[], true);
         for (file, text) in &timer.files {
             std::fs::write(file, text).unwrap();
         }

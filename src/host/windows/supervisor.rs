@@ -26,7 +26,7 @@ pub fn registration(_command: &[String]) -> Option<Registration> {
 }
 
 /// A scheduled task for each command: a task starts one.
-pub fn timer(name: &str, commands: &[Vec<String>]) -> Timer {
+pub fn timer(name: &str, commands: &[Vec<String>], _needs: &[&std::path::Path]) -> Timer {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let quoted = |word: &String| if word.contains(' ') { format!("\"{word}\"") } else { word.clone() };
     let tasks = || commands.iter().enumerate().map(|(n, command)| (format!("{name}-{}", n + 1), command));

@@ -4,8 +4,9 @@ use super::machines::{self, Machines};
 use super::{Folder, Source};
 use crate::error::Result;
 use crate::site::ids::JobId;
-use crate::site::index::job::{Job, Word};
+use crate::site::index::job::{self, Job, Word};
 use crate::site::index::policy::Rules;
+use crate::site::index::render::job_source;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -56,6 +57,7 @@ impl Edit {
         match self {
             Edit::Job(job, word) => {
                 let id: JobId = job.job_id;
+                source.say(format!("{}/{id}.toml", job::FOLDER), job_source(job, word).as_bytes());
                 source.jobs.insert(id, (Job::clone(job), word.clone()));
             }
             Edit::PolicyText(group, _, text) if text.trim().is_empty() => {

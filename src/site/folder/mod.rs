@@ -219,6 +219,29 @@ impl Folder {
         if problems.is_empty() { Ok(source) } else { Err(problems) }
     }
 
+    /// What a folder with these files would say; None: something is wrong with one of them.
+    pub fn of_texts(&self, texts: &BTreeMap<String, String>, programs: &[String]) -> Option<Source> {
+        let mut source = Source::default();
+        for (path, text) in texts {
+            let bytes = text.as_bytes();
+            source.say(path.clone(), bytes);
+            let stem = |folder: &str| path.strip_prefix(folder)?.strip_prefix('/')?.strip_suffix(".toml");
+            if path == machines::NAME {
+                source.list = Some(hash_bytes(bytes));
+                source.machines = Arc::new(machines::parse(bytes, self.settings.site, path).ok()?);
+            } else if let Some(id) = stem(job::FOLDER) {
+                let id = id.parse::<JobId>().ok()?;
+                let job = job::parse_source(bytes, id, &self.settings.site_id, path, programs).ok()?;
+                source.jobs.insert(id, job);
+            } else if let Some(group) = stem(policy::FOLDER).filter(|group| is_group(group)) {
+                source.policies.insert(group.to_owned(), policy::parse_source(bytes, path).ok()?);
+            } else {
+                return None;
+            }
+        }
+        Some(source)
+    }
+
     /// The list of machines.
     ///
     /// # Errors

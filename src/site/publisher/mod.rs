@@ -76,6 +76,8 @@ pub struct How<'a> {
     pub break_lock: bool,
     /// Say what would be published.
     pub dry_run: bool,
+    /// Nobody is going to publish this: only what it would change is asked, and no key is wanted.
+    pub only_asked: bool,
     /// What the share has is read and compared, too, and put back where it differs.
     pub thorough: bool,
     /// The bare names that some machine may start.
@@ -137,6 +139,15 @@ pub fn publish(folder: &Folder, how: &How<'_>) -> Result<Published> {
 pub fn publish_after(folder: &Folder, before: &Source, how: &How<'_>) -> Result<Published> {
     let _lock = if how.dry_run { None } else { Some(lock(folder, &how.who)?) };
     from(folder, &folder.read_again(how.programs, Some(before))?, how)
+}
+
+/// Publishes this, whatever else the folder says by now.
+///
+/// # Errors
+/// As [`publish`].
+pub fn publish_this(folder: &Folder, source: &Source, how: &How<'_>) -> Result<Published> {
+    let _lock = if how.dry_run { None } else { Some(lock(folder, &how.who)?) };
+    from(folder, source, how)
 }
 
 /// What would be published if the folder said this. Nothing is written and nobody is kept waiting.
@@ -235,7 +246,10 @@ impl Publication<'_> {
         let Present { paths: present, taken } = there;
         let previous = before.as_ref().map(|before| &before.previous);
         // No machine in mode signed would take it, a cancellation for one.
-        if self.how.key.is_none() && previous.is_some_and(|previous| previous.index.valid_until.is_some()) {
+        if self.how.key.is_none()
+            && !self.how.only_asked
+            && previous.is_some_and(|previous| previous.index.valid_until.is_some())
+        {
             return Err(self.refuse(
                 "not-signed",
                 "the publication in force is signed, and no key was named to sign this one",

@@ -154,6 +154,14 @@ fn prune(dir: &Path, state: &State) -> io::Result<()> {
     Ok(())
 }
 
+/// What the folder said at the publication of this number, if that was its last one; None: that is not kept whole.
+pub fn published(folder: &Folder, serial: u64, programs: &[String]) -> Option<Source> {
+    let dir = folder.dir.join(PAST);
+    let state: State = read(&dir, NOW).filter(|state: &State| state.serial == serial)?;
+    let texts = state.files.iter().map(|(name, text)| Some((name.clone(), text.read(&dir)?)));
+    folder.of_texts(&texts.collect::<Option<_>>()?, programs)
+}
+
 /// What has to be changed in a folder so that it says what it said at an earlier publication. What machines were told since
 /// cannot be untold: a job that was sent since is cancelled, and one that was cancelled stays so.
 ///

@@ -29,6 +29,7 @@ fn wishes() -> How<'static> {
         expect: Expect::Nothing,
         break_lock: false,
         dry_run: false,
+        only_asked: false,
         thorough: true,
         programs: &[],
         who: "tester".into(),

@@ -1,0 +1,117 @@
+//! `pcm site publish --renew`: what is published counts longer, and nothing else is published. Edits that somebody has not
+//! published yet wait for that person; whoever runs this is a timer.
+
+use super::args::{PublishArgs, ThenArgs};
+use super::folder::{self, Says, Wishes};
+use super::{App, lint, standing};
+use crate::error::{Exit, Failure, Result};
+use crate::site::folder::edit::Edit;
+use crate::site::folder::{Folder, Source};
+use crate::site::index::job::{Job, Word};
+use crate::site::publisher::standing::Standing;
+use crate::site::publisher::{Expect, Published, past};
+
+/// What a folder said when what is in force was published from it, and whether it says something else by now.
+///
+/// # Errors
+/// `unpublished`: what is in force was not published from here, and is not what the folder says either. Nothing is published
+/// yet.
+pub fn base(app: &App, folder: &Folder, standing: &Standing) -> Result<(Source, bool)> {
+    let programs = lint::programs(app);
+    // A file that somebody is writing is no reason to let a publication run out.
+    let own = folder.read(&programs).ok();
+    if let Some(then) = past::published(folder, standing.index.serial, &programs) {
+        let edited = own.is_none_or(|own| own.texts != then.texts);
+        return Ok((then, edited));
+    }
+    let own = own.map(|own| Ok((unchanged(app, folder, &own)?, own))).transpose()?;
+    if let Some((true, own)) = own {
+        return Ok((own, false));
+    }
+    let message = format!(
+        "nothing was published: publication {} was not made from this folder as it is, and what it would change is not \
+         renewed by itself",
+        standing.index.serial
+    );
+    let remedy = "Bring the folder up to date, as from your repository, then see pcm site publish --dry-run";
+    Err(Failure::new(Exit::Refused, "unpublished", message, remedy))
+}
+
+/// Whether a publication of this would change nothing but its time.
+fn unchanged(app: &App, folder: &Folder, source: &Source) -> Result<bool> {
+    let Published { jobs, withdrawn, policies, parts, .. } =
+        folder::run(app, folder, wishes(None, "", Says::Would(source)))?;
+    Ok(jobs.is_empty() && withdrawn.is_empty() && policies == 0 && parts == 0)
+}
+
+fn wishes<'a>(key: Option<&'a std::path::Path>, what: &str, source: Says<'a>) -> Wishes<'a> {
+    Wishes {
+        key,
+        serial: None,
+        expect: Expect::Nothing,
+        break_lock: false,
+        thorough: false,
+        what: what.to_owned(),
+        source,
+    }
+}
+
+/// Renews what is published from a folder.
+///
+/// # Errors
+/// As [`base`], and what cannot be published.
+pub fn run(app: &App, folder: &Folder, args: &PublishArgs) -> Result<Published> {
+    let standing = standing::of(app, folder)?.ok_or_else(|| {
+        Failure::new(
+            Exit::Refused,
+            "not-published",
+            "nothing is published yet",
+            "Publish it: pcm site publish",
+        )
+    })?;
+    let (source, edited) = base(app, folder, &standing)?;
+    if edited {
+        app.out.note(
+            "The folder was edited since; the edits are not published by this: pcm site status names them.",
+        );
+    }
+    let wishes = wishes(args.key.as_deref(), "site publish --renew", Says::This(&source));
+    folder::run(app, folder, Wishes { serial: args.serial, break_lock: args.break_lock, ..wishes })
+}
+
+/// Publishes another word on one job, and nothing else that the folder says by now. The folder gets that word, too.
+///
+/// # Errors
+/// As [`base`], and what cannot be written or published.
+pub fn step(
+    app: &App,
+    folder: &Folder,
+    then: &ThenArgs,
+    what: String,
+    (job, word): (&Job, &Word),
+    read: &Source,
+) -> Result<Option<Published>> {
+    let edit = Edit::job(job, word.clone());
+    let standing = if then.no_publish { None } else { standing::of(app, folder)? };
+    let Some(standing) = standing else { return folder::edit(app, folder, then, what, &edit, Some(read)) };
+    let (base, edited) = base(app, folder, &standing)?;
+    if !edited {
+        return folder::edit(app, folder, then, what, &edit, Some(read));
+    }
+    let Some((published, _)) = base.jobs.get(&job.job_id) else {
+        let message = format!("nothing was changed: {} is not published yet", job.job_id);
+        return Err(Failure::new(
+            Exit::Refused,
+            "unpublished",
+            message,
+            "Publish it first: pcm site publish",
+        ));
+    };
+    let this = Edit::job(published, word.clone()).applied(&base);
+    let wishes = wishes(then.key.as_deref(), &what, Says::This(&this));
+    let done = match app.dry_run {
+        true => folder::run(app, folder, wishes),
+        false => folder::change_to(app, folder, wishes, std::slice::from_ref(&edit)),
+    };
+    done.map(Some)
+}
