@@ -2,7 +2,6 @@
 //! do well, and suspends those of which too many failed. Somebody's word alone does the first as well.
 
 use super::args::AdvanceArgs;
-use super::job_package::is_bound;
 use super::jobs::{no_such_job, reason};
 use super::page::Page;
 use super::view::count;
@@ -12,6 +11,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::rollout::gate::{self, Answer, Judged, Lacks};
 use crate::rollout::phase::{self, Phase, Stand};
 use crate::rollout::reports::{self, Accounts};
+use crate::site::content::hash_bytes;
 use crate::site::folder::{Folder, Source};
 use crate::site::ids::{JobId, MachineId, RequestId};
 use crate::site::index::job::{Job, Word};
@@ -228,7 +228,6 @@ fn log_words(step: &Step<'_>, args: &AdvanceArgs) -> String {
 /// What the gates of jobs go by.
 struct Gates<'a> {
     app: &'a App,
-    folder: &'a Folder,
     asked: &'a [&'a (Job, Word)],
     standing: Option<Standing>,
     members: Vec<Member>,
@@ -242,7 +241,7 @@ struct Gates<'a> {
 impl<'a> Gates<'a> {
     fn read(
         app: &'a App,
-        folder: &'a Folder,
+        folder: &Folder,
         source: &Source,
         asked: &'a [&'a (Job, Word)],
         counted: bool,
@@ -257,14 +256,17 @@ impl<'a> Gates<'a> {
         };
         let machines: BTreeSet<MachineId> =
             members.iter().filter(|_| counted).filter(reached).map(|member| member.machine).collect();
-        let requests = asked.iter().map(|(job, _)| job.request_id).collect();
+        let wanted = reports::Asked {
+            requests: asked.iter().map(|(job, _)| job.request_id).collect(),
+            jobs: asked.iter().map(|(job, _)| job.job_id).collect(),
+        };
         let standing = standing::of(app, folder)?;
         let accounts = match machines.is_empty() {
             true => Accounts::new(),
-            false => reports::read(&folder.share(), machines, requests, PATIENCE),
+            false => reports::read(&folder.share(), machines, wanted, PATIENCE),
         };
         let spread = source.policies.get(EVERYBODY).and_then(|rules| rules.spread).unwrap_or_default();
-        Ok(Self { app, folder, asked, standing, members, accounts, counted, spread })
+        Ok(Self { app, asked, standing, members, accounts, counted, spread })
     }
 
     fn steps(&self) -> Vec<Step<'a>> {
@@ -286,6 +288,11 @@ impl<'a> Gates<'a> {
         if let Some(why) = self.unjudged(job, word) {
             judged = Judged { answer: Answer::Undecided, lacks: Vec::new() };
             words.push(why);
+        } else if judged.answer != Answer::Halt && self.is_edited(job, word) {
+            // An edit that waits for somebody keeps back what goes on, and no halt.
+            judged = Judged { answer: Answer::Undecided, lacks: Vec::new() };
+            words
+                .push("the site folder says another job than what is published: pcm site publish".to_owned());
         }
         let mut after = word.clone();
         match (judged.answer, next) {
@@ -335,9 +342,16 @@ impl<'a> Gates<'a> {
             word,
             published: self.standing.as_ref().map_or(newest, |standing| standing.since(job.job_id)),
             newest,
-            conditional: job.condition.is_some() || is_bound(self.app, self.folder, job),
             now: self.app.now,
         }
+    }
+
+    /// Whether the site folder says another job than what is published, so that machines speak of another one.
+    fn is_edited(&self, job: &Job, word: &Word) -> bool {
+        let entries = self.standing.iter().flat_map(|standing| &standing.index.jobs);
+        let mut entry = entries.filter(|entry| entry.job_id == job.job_id);
+        let text = |revision: u64| render::job(&Job { revision, ..render::for_now(job, word).0 });
+        entry.any(|entry| hash_bytes(text(entry.revision).as_bytes()) != entry.sha256)
     }
 
     /// Why nothing can be said of a job, whatever its machines report.
@@ -362,6 +376,9 @@ impl<'a> Gates<'a> {
         match judged.answer {
             Answer::Halt => vec![gate::halted(counts, &word.limits)],
             Answer::GoOn => vec![gate::known(counts)],
+            Answer::AsSeen if counts.machines == 0 && phase.not_targets > 0 => {
+                vec![format!("all {} say that it is not for them", phase.not_targets)]
+            }
             Answer::AsSeen if counts.machines == 0 => {
                 vec!["none of its machines is in this phase".to_owned()]
             }

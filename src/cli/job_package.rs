@@ -4,7 +4,6 @@ use super::{App, lint};
 use crate::error::{Exit, Failure, Result};
 use crate::site::folder::{Folder, malformed};
 use crate::site::ids::PackageId;
-use crate::site::index::job::Job;
 use crate::site::package::{self, Package, PackageCommand, shelf};
 
 /// The package in the site folder, and the bytes of its definition.
@@ -33,14 +32,6 @@ pub fn read_package(app: &App, folder: &Folder, id: PackageId) -> Result<(Packag
     })?;
     let read = shelf::read(&opened, &lint::programs(app)).map_err(|problems| malformed(&problems))?;
     Ok((read, bytes))
-}
-
-/// Whether the package itself says where the command of a job may run.
-pub fn is_bound(app: &App, folder: &Folder, job: &Job) -> bool {
-    let package = read_package(app, folder, job.package_id);
-    package.is_ok_and(|(package, _)| {
-        command_of(&package, Some(job.command.as_str())).is_ok_and(|command| command.bound.is_some())
-    })
 }
 
 /// The command that is named, or the only one that installs.

@@ -153,7 +153,7 @@ fn replace(app: &App, id: MachineId, then: &ThenArgs) -> Result<Exit> {
 /// What a machine reports on the share of a folder.
 fn account(folder: &Folder, id: MachineId) -> Result<Account> {
     let machines: BTreeSet<MachineId> = [id].into();
-    let mut accounts = reports::read(&folder.share(), machines, BTreeSet::new(), PATIENCE);
+    let mut accounts = reports::read(&folder.share(), machines, reports::Asked::default(), PATIENCE);
     let account = accounts.remove(&id).unwrap_or_else(|| Err("it was not read".into()));
     account.map_err(|why| {
         let message = format!("nothing was changed: the report of {id} says nothing: {why}");

@@ -26,8 +26,6 @@ pub struct Stand<'a> {
     pub published: (u64, u64),
     /// The newest publication: nobody can have seen a later one.
     pub newest: (u64, u64),
-    /// Only a machine knows whether it is for it: the job or its command says a condition.
-    pub conditional: bool,
     /// Now.
     pub now: Wall,
 }
@@ -187,7 +185,8 @@ fn part(stand: &Stand<'_>, account: &Account) -> Part {
         // Another platform's machine is none of its targets.
         Some(State::NotApplicable) => Part::NotForIt,
         Some(_) => Part::Waiting,
-        None if stand.conditional => Part::NotForIt,
+        // Only the machine knows whether the conditions of the job and of its package hold there.
+        None if account.not_targeted.contains(&stand.job.job_id) => Part::NotForIt,
         None => Part::Silent("its report does not name the request".into()),
     }
 }

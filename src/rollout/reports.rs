@@ -5,7 +5,7 @@
 use crate::clock::Wall;
 use crate::host::open::{Folder, OpenError, read_bounded};
 use crate::host::threads;
-use crate::site::ids::{MachineId, RequestId};
+use crate::site::ids::{JobId, MachineId, RequestId};
 use crate::site::report::{self, MachineReport, ReportedRequest};
 use crate::text::SafeText;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,18 +38,24 @@ pub struct Account {
     pub state_id: Option<SafeText>,
     /// What it says of the requests that were asked for.
     pub requests: Vec<ReportedRequest>,
+    /// The jobs among those that were asked for of which it says that they are not for it.
+    pub not_targeted: Vec<JobId>,
+}
+
+/// What is wanted of reports, beside what they say of their machines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// These requests.
+    pub requests: BTreeSet<RequestId>,
+    /// These jobs.
+    pub jobs: BTreeSet<JobId>,
 }
 
 /// What each machine says, or why it says nothing.
 pub type Accounts = BTreeMap<MachineId, Result<Account, SafeText>>;
 
-/// Reads the reports of machines, and of each what it says of these requests. `patience`: nothing came for so long.
-pub fn read(
-    share: &Path,
-    machines: BTreeSet<MachineId>,
-    requests: BTreeSet<RequestId>,
-    patience: Duration,
-) -> Accounts {
+/// Reads the reports of machines, and of each what it says of what is asked. `patience`: nothing came for so long.
+pub fn read(share: &Path, machines: BTreeSet<MachineId>, asked: Asked, patience: Duration) -> Accounts {
     let mut accounts = Accounts::new();
     let silent = |why: &str| Err(SafeText::new(why));
     let path = share.to_owned();
@@ -68,7 +74,7 @@ pub fn read(
     let work = Arc::new(Work {
         folder: opened,
         machines: machines.iter().copied().collect(),
-        requests,
+        asked,
         next: AtomicUsize::new(0),
     });
     let (tell, told) = mpsc::sync_channel(THREADS);
@@ -99,7 +105,7 @@ pub fn read(
 struct Work {
     folder: Folder,
     machines: Vec<MachineId>,
-    requests: BTreeSet<RequestId>,
+    asked: Asked,
     next: AtomicUsize,
 }
 
@@ -115,7 +121,7 @@ impl Work {
                 .iter()
                 .skip(from)
                 .take(BATCH)
-                .map(|machine| (*machine, account(&self.folder, *machine, &self.requests)))
+                .map(|machine| (*machine, account(&self.folder, *machine, &self.asked)))
                 .collect();
             if batch.is_empty() || !tell(batch) {
                 return;
@@ -128,11 +134,7 @@ impl Work {
 ///
 /// # Errors
 /// Why it says nothing.
-pub fn account(
-    folder: &Folder,
-    machine: MachineId,
-    requests: &BTreeSet<RequestId>,
-) -> Result<Account, SafeText> {
+pub fn account(folder: &Folder, machine: MachineId, asked: &Asked) -> Result<Account, SafeText> {
     let name = report::report_name(machine);
     let read = folder.file(&name).and_then(|mut file| {
         let written = file.file.metadata().and_then(|meta| meta.modified()).map(Wall::from)?;
@@ -154,7 +156,8 @@ pub fn account(
         host: read.host,
         two_machines: read.two_machines,
         state_id: read.state_id.or(read.before.map(|before| before.state_id)),
-        requests: read.requests.into_iter().filter(|r| requests.contains(&r.request_id)).collect(),
+        requests: read.requests.into_iter().filter(|r| asked.requests.contains(&r.request_id)).collect(),
+        not_targeted: read.not_targeted.into_iter().filter(|job| asked.jobs.contains(job)).collect(),
     })
 }
 
@@ -175,7 +178,13 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         let path = |n: usize| folder.join(report::report_name(id(n)));
         for n in 0..500 {
-            let report = MachineReport { machine: id(n), epoch: Some(3), ..report::tests::report(9) };
+            let others = ["BP0000AA".parse().unwrap(), "BP0000AB".parse().unwrap()];
+            let report = MachineReport {
+                machine: id(n),
+                epoch: Some(3),
+                not_targeted: others.to_vec(),
+                ..report::tests::report(9)
+            };
             fs::write(path(n), report.to_bytes().unwrap()).unwrap();
         }
         fs::remove_file(path(1)).unwrap();
@@ -184,7 +193,10 @@ mod tests {
         fs::write(path(5), vec![b' '; 600 << 10]).unwrap();
         fs::remove_file(path(6)).unwrap();
         fs::create_dir(path(6)).unwrap();
-        let wanted: BTreeSet<RequestId> = ["BP00002".parse().unwrap(), "BP00008".parse().unwrap()].into();
+        let wanted = Asked {
+            requests: ["BP00002".parse().unwrap(), "BP00008".parse().unwrap()].into(),
+            jobs: ["BP0000AB".parse().unwrap()].into(),
+        };
         let read =
             |share: &Path| read(share, (0..500).map(id).collect(), wanted.clone(), Duration::from_secs(60));
         let accounts = read(dir.path());
@@ -199,6 +211,7 @@ mod tests {
         assert_eq!(silent.len(), 5);
         let good = accounts[&id(7)].as_ref().unwrap();
         assert_eq!((good.publication, good.requests.len()), ((3, 42), 2));
+        assert_eq!(good.not_targeted, ["BP0000AB".parse().unwrap()]);
         let none = threads::tests::without(|| read(dir.path()));
         // Opening it wants a thread, too.
         assert!(none.values().all(Result::is_err) && none.len() == 500);

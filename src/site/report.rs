@@ -20,6 +20,8 @@ pub const MAX_RESULT: usize = 128;
 
 /// The most names of results in it that are not on the share.
 pub const MAX_UNDELIVERED: usize = 100;
+/// The most jobs in it that are not for the machine: an index has no more.
+pub const MAX_NOT_TARGETED: usize = 1_000;
 
 /// One machine's own account of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +59,10 @@ pub struct MachineReport {
     pub clock_ok: bool,
     /// What matters most first: what is in force, then what has ended, the newest first. Only as many as find room.
     pub requests: Vec<ReportedRequest>,
+    /// The jobs that name this machine and are not for it, as their conditions do not hold here: it says so itself, since
+    /// what is only missing above may be anything. At most [`MAX_NOT_TARGETED`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_targeted: Vec<JobId>,
     /// The newest hash of the audit chain, so that rewriting it shows.
     pub audit_head: Option<SafeText>,
     /// Grows with every report of this machine.

@@ -40,6 +40,15 @@ fn phased(dir: &Path, machines: usize, phases: &str) {
     site(dir, &[&send[..], &["--phases", phases]].concat());
 }
 
+/// A machine has seen the job and says that it is not for it.
+fn not_for(dir: &Path, n: usize, serial: u64) {
+    report(dir, n, serial, "waiting");
+    let path = dir.join(format!("site/share/machines/{}.json", id(n)));
+    let mut own: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    (own["requests"], own["not_targeted"]) = (doc!([]), doc!(["BP0000AB"]));
+    fs::write(path, own.to_string()).unwrap();
+}
+
 /// What a machine says of the job.
 fn report(dir: &Path, n: usize, serial: u64, state: &str) {
     let at = stamp(now());
@@ -307,4 +316,48 @@ fn a_few_machines_come_first_and_the_others_by_the_next_revision() {
     let again = site(dir, &["job", "send", "--again", "BP0000AB"]);
     assert_eq!(again["request_id"], "BP00010");
     assert!(published(3).contains("targets = [\"BP050001\", \"BP050002\"]"), "{}", published(3));
+}
+
+#[test]
+fn a_job_with_a_condition_goes_on_only_by_what_its_machines_say_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    phased(dir, 6, "50%,100%");
+    let path = dir.join("site/jobs/BP0000AB.toml");
+    let file = fs::read_to_string(&path).unwrap();
+    let (first, rest) = file.split_once("targets = ").unwrap();
+    fs::write(&path, format!("{first}where = 'os_version >= 12'\ntargets = {rest}")).unwrap();
+    // As it is published it has no condition yet, so nobody speaks of that; a halt does not wait for the edit.
+    (0..6).for_each(|n| report(dir, n, 2, "succeeded"));
+    let (_, changed) = advance(dir, &[]);
+    assert!(changed["job"]["words"][0].as_str().unwrap().contains("says another job"), "{changed}");
+    (0..6).for_each(|n| report(dir, n, 2, "failed"));
+    assert_eq!(advance(dir, &["--dry-run"]).0, Some(10));
+    site(dir, &["site", "publish"]);
+    let answer = |dir: &Path| {
+        let (exit, step) = advance(dir, &["--dry-run"]);
+        assert_eq!(exit, Some(0), "{step}");
+        let step = &step["job"];
+        let [_, _, silent, machines] = numbers(step);
+        (step["gate"]["answer"].as_str().unwrap().to_owned(), silent == machines && machines > 0)
+    };
+    let undecided = || ("undecided".to_owned(), true);
+    // They have heard of it, and do not name it: nobody could read the file of the job, or the result is not on the share.
+    for n in 0..6 {
+        not_for(dir, n, 3);
+        let path = dir.join(format!("site/share/machines/{}.json", id(n)));
+        let own = fs::read_to_string(&path).unwrap().replace("BP0000AB", "BP0000ZZ");
+        fs::write(path, own).unwrap();
+    }
+    assert_eq!(answer(dir), undecided());
+    // What they say of a publication in which the job had no condition is nothing.
+    (0..6).for_each(|n| not_for(dir, n, 2));
+    assert_eq!(answer(dir), undecided());
+    (0..6).for_each(|n| not_for(dir, n, 3));
+    assert_eq!(answer(dir), ("as seen".to_owned(), false));
+    let human = text(&pcm(dir, &[&["job", "advance", "--dry-run"][..], &IN].concat()).stdout);
+    assert!(human.contains("say that it is not for them"), "{human}");
+    // Sent again it has the same state and share: what was said of the request before is nothing.
+    site(dir, &["job", "send", "--again", "BP0000AB"]);
+    assert_eq!(answer(dir), undecided());
 }

@@ -1253,3 +1253,22 @@ fn a_share_that_lags_brings_nothing_back_that_was_cancelled() {
         assert_eq!(share.site.ran("ran"), 0);
     }
 }
+
+#[test]
+fn a_report_names_the_jobs_that_are_not_for_its_machine_and_none_that_it_cannot_read() {
+    let mut share = Indexed::by_permissions();
+    let elsewhere = share.job().set("where", "\"host == \\\"db*\\\"\"");
+    let unread = share.other();
+    share.publish(&[elsewhere, unread]);
+    fs::remove_file(share.site.share().join(format!("jobs/{OTHER_JOB}.1.toml"))).unwrap();
+    let _service = share.site.service();
+    let path = share.site.share().join(format!("machines/{MACHINE}.json"));
+    let report = || serde_json::from_slice(&fs::read(&path).unwrap_or_default()).unwrap_or_default();
+    wait_for("it reports", || {
+        let report: serde_json::Value = report();
+        report["instruction_serial"] == share.serial && report["not_targeted"][0] == JOB
+    });
+    let report: serde_json::Value = report();
+    assert_eq!(report["not_targeted"].as_array().map(Vec::len), Some(1), "{report}");
+    assert!(!report["requests"].to_string().contains(OTHER_JOB), "{report}");
+}

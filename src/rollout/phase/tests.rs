@@ -58,6 +58,7 @@ fn account(state: State) -> Account {
         two_machines: false,
         state_id: None,
         requests: vec![request(state)],
+        not_targeted: Vec::new(),
     }
 }
 
@@ -65,8 +66,7 @@ fn account(state: State) -> Account {
 fn counted(account: Account, change: impl FnOnce(&mut Stand<'_>, &mut Word)) -> (Phase, String) {
     let (job, word) = job();
     let mut own = word.clone();
-    let mut stand =
-        Stand { job: &job, word: &word, published: (3, 7), newest: (3, 9), conditional: false, now: now() };
+    let mut stand = Stand { job: &job, word: &word, published: (3, 7), newest: (3, 9), now: now() };
     change(&mut stand, &mut own);
     let stand = Stand { word: &own, ..stand };
     let member = member(1);
@@ -123,9 +123,13 @@ fn a_report_counts_only_where_it_is_of_this_phase_and_of_this_job() {
     assert_eq!(numbers(Account { written: now() - TimeDelta::days(9), ..good() }), (1, 0, 0, 0));
     // Bad news is taken from who has not heard of the phase yet.
     assert_eq!(numbers(Account { publication: (3, 6), ..account(State::Failed) }), (1, 1, 0, 0));
-    // Where a condition decides, who does not name it says that it is not for him.
-    let none = Account { requests: Vec::new(), ..good() };
-    assert_eq!(counted(none, |stand, _| stand.conditional = true).0.not_targets, 1);
+    // Only who says that it is not for him is none of its targets, and only by what he has heard of.
+    let none = Account { requests: Vec::new(), not_targeted: vec!["BP0000AA".parse().unwrap()], ..good() };
+    assert_eq!(counted(none.clone(), |_, _| {}).0.not_targets, 1);
+    assert!(silent(Account { publication: (3, 6), ..none.clone() }).contains("not seen this phase"));
+    assert!(silent(Account { written: now() - MINUTE * 21, ..none.clone() }).contains("two intervals"));
+    let other = vec!["BP0000AB".parse().unwrap()];
+    assert!(silent(Account { not_targeted: other, ..none }).contains("does not name"));
 }
 
 #[test]
@@ -181,7 +185,7 @@ proptest! {
     ) {
         let (job, word) = job();
         let stand = Stand {
-            job: &job, word: &word, published: (3, 7), newest: (3, 9), conditional: false, now: now(),
+            job: &job, word: &word, published: (3, 7), newest: (3, 9), now: now(),
         };
         let members: Vec<Member> = (0..accounts.len()).map(member).collect();
         let answer = |accounts: &Accounts| {

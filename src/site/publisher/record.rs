@@ -81,7 +81,7 @@ pub struct Record {
     pub highest_job: u64,
     /// How many machines the list has.
     pub machines: usize,
-    /// Since which publication each job of it has its state and share.
+    /// Since which publication each job of it has its file, its state and its share.
     #[serde(default)]
     pub since: BTreeMap<JobId, Since>,
     /// The files on the share that no index names any more, and since when.

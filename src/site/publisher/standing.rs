@@ -25,7 +25,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// The publication, by trust list and number, since which a job has its state and share. Where that is not known, the
+    /// The publication, by trust list and number, since which a job has its file, its state and its share. Where that is not known, the
     /// newest: a machine that has seen it has seen all before.
     pub fn since(&self, job: JobId) -> (u64, u64) {
         let newest = (self.index.epoch, self.index.serial);
@@ -81,7 +81,9 @@ pub(super) fn since(now: &Index, before: Option<&Before>) -> BTreeMap<JobId, Sin
         let before = before?;
         let old = &before.previous.index;
         let same = old.jobs.iter().find(|old| old.job_id == job.job_id)?;
-        let as_it_was = (same.state, same.percent) == (job.state, job.percent);
+        let standing = |job: &index::IndexedJob| (job.revision, job.state, job.percent);
+        // Another revision may be another request, or for others: who has not heard of it says nothing of it.
+        let as_it_was = standing(same) == standing(job);
         // It stood so then at the latest.
         let then = Since { epoch: old.epoch, serial: old.serial };
         as_it_was.then(|| before.since().get(&job.job_id).copied().unwrap_or(then))

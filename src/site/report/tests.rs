@@ -37,6 +37,7 @@ pub fn report(requests: usize) -> MachineReport {
         restart_pending: false,
         clock_ok: true,
         requests: (0..requests).map(request).collect(),
+        not_targeted: Vec::new(),
         audit_head: None,
         report: None,
         state_id: None,

@@ -4,7 +4,7 @@ use super::Known;
 use crate::clock::Wall;
 use crate::decision::{self, Decision};
 use crate::site::ids::MachineId;
-use crate::site::report::{MachineReport, ReportedRequest};
+use crate::site::report::{MAX_NOT_TARGETED, MachineReport, ReportedRequest};
 use crate::terms::{Group, Verdict};
 use crate::text::SafeText;
 use chrono::TimeDelta;
@@ -54,6 +54,7 @@ impl Known {
             restart_pending: self.restart_pending(),
             clock_ok: self.clock.suspect_why().is_none(),
             requests,
+            not_targeted: self.not_targeted(now).iter().take(MAX_NOT_TARGETED).copied().collect(),
             audit_head,
             report: None,
             state_id,
