@@ -382,6 +382,9 @@ impl<'a> Gates<'a> {
             Answer::AsSeen if counts.machines == 0 => {
                 vec!["none of its machines is in this phase".to_owned()]
             }
+            Answer::AsSeen if counts.machines == counts.nothing => {
+                vec![format!("all {} have nothing to do", counts.machines)]
+            }
             Answer::AsSeen => {
                 let all = format!("all {} have ended, {} of {} failed", counts.machines, counts.f, counts.n);
                 vec![format!("{all}: as seen, not proven")]

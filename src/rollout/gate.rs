@@ -21,6 +21,14 @@ pub struct Counts {
     pub running: u64,
     /// So many say nothing that can be counted.
     pub silent: u64,
+    /// So many of the ended have nothing to do: they are done, and nothing can be learnt from them.
+    pub nothing: u64,
+    /// So many of the ended were stopped by an operator, which says nothing of the package.
+    pub stopped: u64,
+    /// So many of the machines were reached by an earlier phase already.
+    pub earlier: u64,
+    /// So many of the ended are among those.
+    pub earlier_ended: u64,
 }
 
 words!(
@@ -50,7 +58,11 @@ pub enum Lacks {
     All,
     /// All of them have ended, more of them without success than the limit allows, and too few to halt.
     Rate,
-    /// Too few of its machines have ended: so many are wanted.
+    /// So many were stopped by an operator.
+    Stopped(u64),
+    /// So many ended before the job was resumed.
+    Before(u64),
+    /// Of the machines that this phase adds too few have ended: so many are wanted.
     Ended(u64),
     /// More of its machines are silent than may be: so many.
     Silent(u64),
@@ -69,7 +81,7 @@ const ALL: u64 = WHOLE as u64;
 
 /// Judges a phase. `due`: the time of the next one has come.
 pub fn judge(counts: &Counts, limits: &Limits, due: bool) -> Judged {
-    let &Counts { machines, ended, n, f, silent, .. } = counts;
+    let &Counts { machines, ended, n, f, silent, nothing, stopped, .. } = counts;
     let limit = u64::from(limits.max_failure_rate);
     let halts = if limit == 0 { f > 0 } else { f * ALL >= 2 * ALL + limit * n };
     if halts {
@@ -79,15 +91,17 @@ pub fn judge(counts: &Counts, limits: &Limits, due: bool) -> Judged {
     if !due {
         lacks.push(Lacks::Time);
     }
-    // Nobody is in it: there is nobody to wait for.
-    if machines == 0 {
+    // Nobody is in it, or all of them have nothing to do: there is nobody to wait for.
+    if machines == nothing {
         let answer = if due { Answer::AsSeen } else { Answer::Undecided };
         return Judged { answer, lacks };
     }
     if n == 0 {
         lacks.push(Lacks::Results);
     }
-    let seen = ended == machines && f * ALL <= limit * n;
+    let within = f * ALL <= limit * n;
+    // Whoever has something to do has done it since the job was resumed.
+    let seen = ended == machines && n + nothing >= machines && within;
     if seen && lacks.is_empty() && needs(counts, limits) != Some(0) {
         return Judged { answer: Answer::AsSeen, lacks };
     }
@@ -97,12 +111,25 @@ pub fn judge(counts: &Counts, limits: &Limits, due: bool) -> Judged {
         match needs(counts, limits) {
             Some(0) => {}
             Some(more) if needs(&best, limits) == Some(0) => lacks.push(Lacks::Proof(more)),
-            Some(_) | None if ended < machines => lacks.push(Lacks::All),
-            Some(_) | None => lacks.push(Lacks::Rate),
+            Some(_) | None => {
+                if ended < machines {
+                    lacks.push(Lacks::All);
+                } else if !within {
+                    lacks.push(Lacks::Rate);
+                }
+                let before = ended.saturating_sub(n + nothing + stopped);
+                if stopped > 0 {
+                    lacks.push(Lacks::Stopped(stopped));
+                }
+                if before > 0 && n > 0 {
+                    lacks.push(Lacks::Before(before));
+                }
+            }
         }
     }
-    let wanted = (machines * u64::from(limits.min_ended)).div_ceil(ALL);
-    if ended < wanted {
+    let (added, new) = added(counts);
+    let wanted = (added * u64::from(limits.min_ended)).div_ceil(ALL);
+    if new < wanted {
         lacks.push(Lacks::Ended(wanted));
     }
     if silent * ALL > machines * u64::from(limits.max_silent) {
@@ -110,6 +137,13 @@ pub fn judge(counts: &Counts, limits: &Limits, due: bool) -> Judged {
     }
     let answer = if lacks.is_empty() { Answer::GoOn } else { Answer::Undecided };
     Judged { answer, lacks }
+}
+
+/// The machines that a phase adds to those of the phases before it, and how many of them have ended: who ended long ago says
+/// nothing of who has just begun.
+fn added(counts: &Counts) -> (u64, u64) {
+    let Counts { machines, ended, earlier, earlier_ended, .. } = counts;
+    (machines.saturating_sub(*earlier), ended.saturating_sub(*earlier_ended))
 }
 
 /// How many more machines have to end without a failure until the rate is proven to be below its limit; None: no number of
@@ -178,6 +212,9 @@ pub fn known(counts: &Counts) -> String {
     }
 }
 
+/// What is left where machines prove nothing and never will.
+const WORD: &str = "send the job again, or advance it with --now --reason R";
+
 /// What is missing in words; the time is said by whoever has a clock.
 pub fn missing(lacks: Lacks, counts: &Counts, limits: &Limits) -> String {
     let machines = counts.machines;
@@ -194,9 +231,18 @@ pub fn missing(lacks: Lacks, counts: &Counts, limits: &Limits) -> String {
             let limit = percent(limits.max_failure_rate);
             format!("all have ended, and {f} of {n} failed, which is more than {limit} %")
         }
-        Lacks::Ended(wanted) => {
-            format!("{} of {machines} have ended, and {wanted} have to", counts.ended)
+        Lacks::Stopped(stopped) => {
+            format!("{stopped} of {machines} were stopped by an operator, which proves nothing: {WORD}")
         }
+        Lacks::Before(before) => {
+            format!("{before} of {machines} ended before the job was resumed, which proves nothing: {WORD}")
+        }
+        Lacks::Ended(wanted) => match (counts.earlier, added(counts)) {
+            (0, _) => format!("{} of {machines} have ended, and {wanted} have to", counts.ended),
+            (_, (added, new)) => {
+                format!("{new} of the {added} that this phase adds have ended, and {wanted} have to")
+            }
+        },
         Lacks::Silent(silent) => {
             let most = machines * u64::from(limits.max_silent) / ALL;
             format!("{silent} of {machines} are silent, and {most} may be")

@@ -3,7 +3,7 @@
 
 use super::gate::Counts;
 use super::reports::{Account, Accounts};
-use crate::clock::Wall;
+use crate::clock::{Wall, earlier, later};
 use crate::site::ids::MachineId;
 use crate::site::index::job::{Job, Word};
 use crate::site::index::members::Member;
@@ -52,8 +52,10 @@ enum Part {
         success: bool,
         counts: bool,
     },
-    /// It was stopped by an operator, or has nothing to do: ended, and it says nothing of the package.
-    Over,
+    /// It has nothing to do: ended, and it says nothing of the package.
+    Nothing,
+    /// It was stopped by an operator: the same.
+    Stopped,
     Running,
     Waiting,
     Silent(SafeText),
@@ -80,6 +82,12 @@ pub fn count<'a>(
     accounts: &Accounts,
 ) -> Phase {
     let mut phase = Phase::default();
+    let (job, word) = (stand.job, stand.word);
+    let before = job.phases.iter().map(|phase| phase.percent).filter(|before| *before < percent).max();
+    let is_earlier = |member: &Member| {
+        let by_share = before.is_some_and(|before| reaches(job, word, before, member));
+        by_share || percent > 0 && reaches(job, word, 0, member)
+    };
     for member in members {
         if !reaches(stand.job, stand.word, percent, member) {
             continue;
@@ -95,6 +103,11 @@ pub fn count<'a>(
         };
         let counts = &mut phase.counts;
         counts.machines += 1;
+        if !matches!(part, Part::NotForIt) && is_earlier(member) {
+            counts.earlier += 1;
+            let ended = matches!(part, Part::Ended { .. } | Part::Nothing | Part::Stopped);
+            counts.earlier_ended += u64::from(ended);
+        }
         match part {
             Part::Ended { success, counts: since } => {
                 counts.ended += 1;
@@ -104,7 +117,14 @@ pub fn count<'a>(
                     phase.failed.push(member.machine);
                 }
             }
-            Part::Over => counts.ended += 1,
+            Part::Nothing => {
+                counts.ended += 1;
+                counts.nothing += 1;
+            }
+            Part::Stopped => {
+                counts.ended += 1;
+                counts.stopped += 1;
+            }
             Part::Running => counts.running += 1,
             Part::Waiting => {}
             Part::Silent(why) => {
@@ -203,14 +223,20 @@ fn over(stand: &Stand<'_>, account: &Account, said: &ReportedRequest) -> Option<
     match said.state {
         State::Succeeded | State::SucceededRestart => Some(ended(true)),
         State::Failed | State::TimedOut | State::Interrupted => Some(ended(false)),
-        State::Stopped | State::NotNeeded => Some(Part::Over),
+        State::Stopped => Some(Part::Stopped),
+        State::NotNeeded => Some(Part::Nothing),
         State::Running | State::Stopping => {
             let longest = stand.job.how.max_run_time.unwrap_or(crate::site::package::MAX_RUN_TIME);
             let allowed = longest.saturating_add(account.interval.saturating_mul(2).max(SOON));
             // By the machine's own clock until it wrote, and by the share's since.
-            let ran = account.reported_at - said.started_at.or(said.since)?;
-            let runs = signed(ran).saturating_add(signed(stand.now - account.written));
-            (runs > allowed).then_some(Part::Ended { success: false, counts: true })
+            let began = said.started_at.or(said.since)?;
+            let runs =
+                signed(account.reported_at - began).saturating_add(signed(stand.now - account.written));
+            let overdue = runs.checked_sub(allowed).filter(|overdue| !overdue.is_zero())?;
+            // What was overdue before the job was resumed is as little news as what failed before; doubt counts.
+            let by_either = [later(began, allowed), earlier(stand.now, overdue)];
+            let counts = stand.word.since.is_none_or(|since| by_either.iter().any(|at| *at >= since));
+            Some(Part::Ended { success: false, counts })
         }
         State::Scheduled
         | State::Offered

@@ -91,6 +91,49 @@ fn every_answer_has_its_numbers() {
 }
 
 #[test]
+fn few_machines_are_as_seen_only_where_all_that_have_something_to_do_have_done_it() {
+    let five = limits(500);
+    // One of five that ran, and the others were stopped, or ended before the job was resumed.
+    let one = |stopped: u64| Counts { machines: 5, ended: 5, n: 1, stopped, ..Counts::default() };
+    let judged = judge(&one(4), &five, true);
+    assert_eq!((judged.answer, &judged.lacks[..]), (Answer::Undecided, &[Lacks::Stopped(4)][..]));
+    assert!(missing(judged.lacks[0], &one(4), &five).starts_with("4 of 5 were stopped by an operator"));
+    let judged = judge(&one(0), &five, true);
+    assert_eq!((judged.answer, &judged.lacks[..]), (Answer::Undecided, &[Lacks::Before(4)][..]));
+    assert!(missing(judged.lacks[0], &one(0), &five).starts_with("4 of 5 ended before the job was resumed"));
+    assert_eq!(judge(&one(3), &five, true).lacks, [Lacks::Stopped(3), Lacks::Before(1)]);
+    // Where nothing is to be done it is done.
+    let idle = Counts { nothing: 4, ..one(0) };
+    assert_eq!(judge(&idle, &five, true).answer, Answer::AsSeen);
+    let idle = Counts { machines: 5, ended: 5, nothing: 5, ..Counts::default() };
+    assert_eq!(judge(&idle, &five, true).answer, Answer::AsSeen);
+    assert_eq!(judge(&idle, &five, false).lacks, [Lacks::Time]);
+    assert_eq!(judge(&idle, &limits(0), true).answer, Answer::AsSeen);
+    // One of them says nothing yet, was stopped, or failed.
+    let waits = Counts { ended: 4, nothing: 4, ..idle };
+    assert_eq!(judge(&waits, &five, true).lacks, [Lacks::Results, Lacks::All]);
+    let stopped = Counts { nothing: 4, stopped: 1, ..idle };
+    assert_eq!(judge(&stopped, &five, true).lacks, [Lacks::Results, Lacks::Stopped(1)]);
+    let failed = Counts { nothing: 4, n: 1, f: 1, ..idle };
+    assert_eq!(judge(&failed, &five, true).lacks, [Lacks::Rate]);
+}
+
+#[test]
+fn a_phase_goes_on_by_the_machines_that_it_adds() {
+    let five = limits(500);
+    // 50 of 5 %, which prove it for all phases, and 40 that 9 % add.
+    let phase = |new: u64| Counts { machines: 90, earlier: 50, earlier_ended: 50, ..counts(90, 50 + new, 0) };
+    let judged = judge(&phase(0), &five, true);
+    assert_eq!((judged.answer, &judged.lacks[..]), (Answer::Undecided, &[Lacks::Ended(20)][..]));
+    assert_eq!(
+        missing(judged.lacks[0], &phase(0), &five),
+        "0 of the 40 that this phase adds have ended, and 20 have to"
+    );
+    assert_eq!(judge(&phase(19), &five, true).answer, Answer::Undecided);
+    assert_eq!(judge(&phase(20), &five, true).answer, Answer::GoOn);
+}
+
+#[test]
 fn the_bound_is_the_exact_one() {
     for (f, n, percent) in [(0, 18, 15.3), (0, 59, 5.0), (1, 10, 39.4), (5, 100, 10.2), (3, 3, 100.0)] {
         let bound = could_be(f, n) * 100.0;
@@ -125,6 +168,7 @@ proptest! {
             f,
             running,
             silent,
+            ..Counts::default()
         };
         // Successes, runs, or waiting machines of which nothing is heard any more; or failures that all others overlook.
         let mut less = whole;
@@ -155,7 +199,8 @@ proptest! {
         due: bool,
     ) {
         let limits = limits(rate);
-        let counts = Counts { machines, ended, n, f, running: f, silent: n };
+        let counts =
+            Counts { machines, ended, n, f, running: f, silent: n, ..Counts::default() };
         let judged = judge(&counts, &limits, due);
         let lacks = judged.lacks.iter().map(|lacks| missing(*lacks, &counts, &limits).len()).sum::<usize>();
         prop_assert_eq!(judged.answer == Answer::Undecided, lacks > 0);

@@ -1,7 +1,7 @@
 //! What a machine has to say to be counted, and what never makes a phase better.
 #![allow(clippy::unwrap_used)]
 
-use super::super::gate::{Answer, judge};
+use super::super::gate::{Answer, Lacks, judge};
 use super::*;
 use crate::site::ids::JobId;
 use crate::site::index::job::{Limits, parse_source};
@@ -94,6 +94,9 @@ fn each_state_has_its_part() {
     // What has nothing to do is done, and says nothing of the package.
     let (phase, _) = counted(account(State::NotNeeded), |_, _| {});
     assert_eq!((phase.counts.machines, phase.counts.ended, phase.counts.n), (1, 1, 0));
+    assert_eq!((phase.counts.nothing, phase.counts.stopped), (1, 0));
+    let (phase, _) = counted(account(State::Stopped), |_, _| {});
+    assert_eq!((phase.counts.ended, phase.counts.nothing, phase.counts.stopped), (1, 0, 1));
     let (phase, _) = counted(account(State::NotApplicable), |_, _| {});
     assert_eq!((phase.counts.machines, phase.not_targets), (0, 1));
     // Half an hour, two intervals, and it has not ended.
@@ -141,6 +144,18 @@ fn what_ended_before_the_job_was_resumed_is_no_news() {
     assert_eq!(since(account(State::Succeeded), 20), (1, 1, 0));
     assert_eq!(since(account(State::Succeeded), 8), (1, 0, 0));
     assert_eq!(since(account(State::Failed), 8), (1, 0, 0));
+    // Overdue since ten minutes: that is so however often the job is resumed, and it counts once.
+    let begun = |minutes: i32| {
+        let at = now() - MINUTE * 10;
+        let mut account = Account { reported_at: at, written: at, ..account(State::Running) };
+        for request in &mut account.requests {
+            request.started_at = Some(now() - MINUTE * (minutes + 50));
+        }
+        account
+    };
+    assert_eq!(since(begun(10), 20), (1, 1, 1));
+    assert_eq!(since(begun(10), 8), (1, 0, 0));
+    assert_eq!(since(begun(-1), 8).0, 0, "not yet");
     // The machine's clock is an hour ahead, or behind: doubt is counted against going on.
     let shifted = |state: State, by: TimeDelta| {
         let mut account = account(state);
@@ -155,6 +170,28 @@ fn what_ended_before_the_job_was_resumed_is_no_news() {
         assert_eq!(since(shifted(State::Succeeded, by), minutes), (1, 0, 0));
         assert_eq!(since(shifted(State::Failed, by), minutes), (1, 1, 1));
     }
+}
+
+#[test]
+fn who_was_reached_by_an_earlier_phase_is_told_from_who_is_new() {
+    let (job, word) = job();
+    let stand = Stand { job: &job, word: &word, published: (3, 7), newest: (3, 9), now: now() };
+    let members: Vec<Member> = (0..200).map(member).collect();
+    let first = |member: &&Member| reaches(&job, &word, 5_000, member) || reaches(&job, &word, 0, member);
+    let accounts: Accounts = members
+        .iter()
+        .map(|m| (m.machine, Ok(account(if first(&m) { State::Succeeded } else { State::Waiting }))))
+        .collect();
+    let in_phase = |percent: u32| count(&stand, percent, &members, &accounts).counts;
+    let whole = in_phase(target::WHOLE);
+    assert_eq!((whole.machines, whole.ended), (200, members.iter().filter(first).count() as u64));
+    assert_eq!((whole.earlier, whole.earlier_ended), (whole.ended, whole.ended));
+    // The machines that come first are before all shares, and nobody is before them.
+    let canary = u64::from(reaches(&job, &word, 5_000, &member(1)));
+    assert_eq!((in_phase(5_000).earlier, in_phase(0).earlier), (canary, 0));
+    let limits = Limits { max_failure_rate: 1_000, ..Limits::default() };
+    let judged = judge(&whole, &limits, true);
+    assert_eq!(judged.lacks, [Lacks::Ended((200 - whole.ended).div_ceil(2))]);
 }
 
 #[test]
