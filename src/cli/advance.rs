@@ -66,6 +66,9 @@ struct StepDoc {
     silent_because: Vec<ReasonDoc>,
     /// What is missing, or what was proven.
     words: Vec<SafeText>,
+    /// Why nothing came of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
     /// Nothing has been decided since then.
     since: Option<Wall>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -113,6 +116,8 @@ struct PhaseDoc {
 /// A job that was asked about, and what becomes of it.
 struct Step<'a> {
     job: &'a Job,
+    /// As it is.
+    was: &'a Word,
     /// As it is from now on; as it was where nothing changes.
     word: Word,
     doc: StepDoc,
@@ -131,11 +136,14 @@ pub fn run(app: &App, args: &AdvanceArgs) -> Result<Exit> {
     // A halt waits for nothing else. What is wrong with one job keeps no other back.
     steps.sort_by_key(|step| step.word.state != JobState::Suspended);
     let (mut published, mut failed) = (None, None);
-    for step in steps.iter().filter(|step| step.doc.moved) {
+    for step in steps.iter_mut().filter(|step| step.doc.moved) {
         let (words, word) = (log_words(step, args), (step.job, &step.word));
         match renew::step(app, &folder, &args.then, words, word, &source) {
             Ok(done) => published = done.map(|done| folder::doc(app, &done)).or(published),
-            Err(failure) => failed = failed.or(Some(failure)),
+            Err(failure) => {
+                step.stays(&failure);
+                failed = failed.or(Some(failure));
+            }
         }
     }
     let halted = steps.iter().any(|step| step.doc.moved && step.word.state == JobState::Suspended);
@@ -146,11 +154,24 @@ pub fn run(app: &App, args: &AdvanceArgs) -> Result<Exit> {
         published,
         dry_run: app.dry_run,
     };
-    if let Some(failure) = failed {
-        return Err(failure);
-    }
     app.out.view(&doc, || page(app, &doc))?;
+    match failed {
+        // What is wrong with another job hides no halt.
+        Some(failure) if halted => app.out.error(&failure),
+        Some(failure) => return Err(failure),
+        None => {}
+    }
     Ok(if halted { Exit::Findings } else { Exit::Done })
+}
+
+impl Step<'_> {
+    /// The job is as it was.
+    fn stays(&mut self, failure: &Failure) {
+        self.word = self.was.clone();
+        self.doc.stand(self.job, self.was);
+        self.doc.moved = false;
+        self.doc.error = Some(failure.clone());
+    }
 }
 
 /// The jobs that are meant: one, or all that have somewhere to go or may still be halted.
@@ -198,11 +219,11 @@ fn by_word<'a>(
             Failure::new(Exit::Refused, "no-change", message, "Nothing has to be done")
         })?;
         folder::expect(super::jobs::met(job, source).0, &args.then)?;
-        let word = Word { percent, reached: Some(app.now), ..word.clone() };
+        let (was, word) = (word, Word { percent, reached: Some(app.now), ..word.clone() });
         let mut doc = StepDoc::of(job, &word, Phase::default());
         doc.moved = true;
         doc.words = vec![SafeText::new(&format!("on your word: {why}"))];
-        steps.push(Step { job, word, doc });
+        steps.push(Step { job, was, word, doc });
     }
     Ok(steps)
 }
@@ -273,7 +294,7 @@ impl<'a> Gates<'a> {
         self.asked.iter().map(|(job, word)| self.step(job, word)).collect()
     }
 
-    fn step(&self, job: &'a Job, word: &Word) -> Step<'a> {
+    fn step(&self, job: &'a Job, word: &'a Word) -> Step<'a> {
         let stand = self.stand(job, word);
         let mut phase = phase::count(&stand, word.percent, &self.members, &self.accounts);
         let next = next(job, word);
@@ -332,7 +353,7 @@ impl<'a> Gates<'a> {
         if self.app.dry_run {
             doc.phases = self.phases(&stand);
         }
-        Step { job, word: after, doc }
+        Step { job, was: word, word: after, doc }
     }
 
     fn stand<'b>(&self, job: &'b Job, word: &'b Word) -> Stand<'b> {
@@ -452,15 +473,14 @@ fn in_percent(hundredths: u32) -> f64 {
 impl StepDoc {
     fn of(job: &Job, word: &Word, phase: Phase) -> Self {
         let counts = phase.counts;
-        let following = next(job, word);
-        Self {
+        let mut doc = Self {
             job_id: job.job_id,
             request_id: job.request_id,
             state: word.state,
             reason: word.reason.clone(),
             percent: in_percent(word.percent),
-            next_phase: following.map(|(percent, _)| in_percent(percent)),
-            next_at: following.and_then(|(_, after)| word.reached.map(|at| later(at, after))),
+            next_phase: None,
+            next_at: None,
             gate: None,
             machines: counts.machines,
             ended: counts.ended,
@@ -470,11 +490,24 @@ impl StepDoc {
             failed: phase.failed,
             silent_because: Vec::new(),
             words: Vec::new(),
+            error: None,
             since: None,
             phases: Vec::new(),
             title: format!("{}  {}: {}", job.job_id, job.package, job.command),
             moved: false,
-        }
+        };
+        doc.stand(job, word);
+        doc
+    }
+
+    /// Where the job stands by this word.
+    fn stand(&mut self, job: &Job, word: &Word) {
+        let following = next(job, word);
+        self.state = word.state;
+        self.reason.clone_from(&word.reason);
+        self.percent = in_percent(word.percent);
+        self.next_phase = following.map(|(percent, _)| in_percent(percent));
+        self.next_at = following.and_then(|(_, after)| word.reached.map(|at| later(at, after)));
     }
 }
 
@@ -495,7 +528,9 @@ fn page(app: &App, doc: &AdvanceDoc) -> Page {
             None => page.line(format!("  {words}.")),
         };
         let would = |does: &str, would: &str| if app.dry_run { would.to_owned() } else { does.to_owned() };
-        if step.state == JobState::Suspended {
+        if let Some(error) = &step.error {
+            page.strong(format!("  It stays as it is: {error}."));
+        } else if step.state == JobState::Suspended {
             let is = would("It is suspended", "It would be suspended");
             page.line(format!("  {is}: nothing of it starts on a machine from its next poll on."));
             page.line(format!("  Failed on: {}", some(&step.failed)));

@@ -361,3 +361,44 @@ fn a_job_with_a_condition_goes_on_only_by_what_its_machines_say_of_it() {
     site(dir, &["job", "send", "--again", "BP0000AB"]);
     assert_eq!(answer(dir), undecided());
 }
+
+#[test]
+fn a_halt_is_said_although_another_job_cannot_be_published() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    phased(dir, 40, "50%,100%");
+    let send =
+        ["job", "send", "--package", "BP00000A", "--to", "@lab", "--mandatory", "2h", "--phases", "50%,100%"];
+    let sent = site(dir, &[&send[..], &["--canary", "BP050001,BP050002"]].concat());
+    assert_eq!((&sent["job_id"], &sent["request_id"]), (&"BP0000AC".into(), &"BP00010".into()));
+    for n in 0..40 {
+        report(dir, n, 3, "failed");
+        let path = dir.join(format!("site/share/machines/{}.json", id(n)));
+        let mut own: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let mut other = own["requests"][0].clone();
+        (other["request_id"], other["job_id"]) = ("BP00010".into(), "BP0000AC".into());
+        other["state"] = "succeeded".into();
+        own["requests"].as_array_mut().unwrap().push(other);
+        fs::write(path, own.to_string()).unwrap();
+    }
+    // The second job goes on as its next revision, and its package is nowhere any more.
+    fs::remove_dir_all(dir.join("site/packages/BP00000A")).unwrap();
+    fs::remove_dir_all(dir.join("site/share/packages")).unwrap();
+    let (exit, both) = advance(dir, &[]);
+    let [halted, stays] = [&both["jobs"][0], &both["jobs"][1]];
+    assert_eq!(
+        (exit, &halted["job_id"], &halted["state"]),
+        (Some(10), &"BP0000AB".into(), &"suspended".into()),
+        "{both}"
+    );
+    assert!(halted["error"].is_null() && stays["error"]["message"].is_string(), "{both}");
+    assert_eq!((&stays["gate"]["answer"], &stays["percent"]), (&"as seen".into(), &0.0.into()), "{both}");
+    let index = fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+    assert!(index.contains("state = \"suspended\""), "{index}");
+    // Nothing else is halted now: the error says how it ended, and what became of each job is said all the same.
+    let (exit, one) = advance(dir, &[]);
+    assert_eq!((exit == Some(0) || exit == Some(10), one["jobs"].as_array().map(Vec::len)), (false, Some(1)));
+    let human = pcm(dir, &[&["job", "advance"][..], &IN].concat());
+    assert!(text(&human.stdout).contains("It stays as it is: "), "{}", text(&human.stdout));
+    assert!(!text(&human.stderr).is_empty());
+}
