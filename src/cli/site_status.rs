@@ -65,6 +65,8 @@ struct UnpublishedDoc {
     policies: usize,
     members: usize,
     trust: bool,
+    /// Files of the share that are missing or damaged.
+    damaged: usize,
 }
 
 impl UnpublishedDoc {
@@ -190,18 +192,23 @@ fn unpublished(app: &App, folder: &Folder, source: &Source, standing: &Standing)
             // Whatever it is: it is only looked at.
             expect: Expect::Changes(usize::MAX),
             break_lock: false,
-            thorough: false,
+            // What is damaged on the share would be put back.
+            thorough: true,
             what: String::new(),
             source: folder::Says::Would(source),
         },
     )?;
-    let Published { jobs, withdrawn, policies, parts, index, .. } = would;
-    Ok(UnpublishedDoc {
+    let Published { jobs, withdrawn, policies, parts, index, written, packages, nothing, .. } = would;
+    let doc = UnpublishedDoc {
         jobs: jobs.into_iter().chain(withdrawn).collect(),
         policies,
         members: parts,
         trust: index.epoch != standing.index.epoch,
-    })
+        damaged: 0,
+    };
+    let only_damage = doc.is_empty() && packages.is_empty() && !nothing;
+    let damaged = written.iter().filter(|(path, _)| path != crate::site::index::NAME).count();
+    Ok(UnpublishedDoc { damaged: if only_damage { damaged } else { 0 }, ..doc })
 }
 
 fn ending(list: &TrustList, now: Wall) -> Vec<KeyDoc> {
@@ -256,6 +263,15 @@ fn findings(app: &App, doc: &StatusDoc, standing: Option<&Standing>, note: Optio
             "unpublished",
             format!("the folder says what is not published: {}", unpublished_words(unpublished)),
             format!("{pcm} site publish --dry-run says what it would do"),
+        );
+    }
+    if let Some(damaged) = doc.unpublished.as_ref().map(|unpublished| unpublished.damaged).filter(|n| *n > 0)
+    {
+        let is = if damaged == 1 { "is" } else { "are" };
+        add(
+            "share-differs",
+            format!("{} of the share {is} missing or damaged", count(damaged, "file")),
+            format!("{pcm} site publish puts back what the folder has"),
         );
     }
     if let Some(note) = note {

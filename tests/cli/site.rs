@@ -2,7 +2,7 @@
 //! is killed anywhere.
 
 use super::keys::{json, refused, ssh_keygen};
-use super::{command, pcm, text};
+use super::{command, pcm, text, text as text_of};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -727,6 +727,67 @@ fn what_is_published_signed_is_never_published_unsigned_by_a_forgotten_key() {
 }
 
 /// No machine in mode signed runs a release that is withdrawn: whoever publishes is told.
+/// Whatever somebody damages on the share, the next publication puts back; nothing is published into an empty mount point.
+#[test]
+fn what_is_torn_or_gone_on_the_share_is_put_back_and_an_empty_mount_is_no_share() {
+    if ssh_keygen().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    signed(dir);
+    let toml = dir.join("site/site.toml");
+    let text = fs::read_to_string(&toml).unwrap();
+    let text = text.replace("share = \"share\"", &format!("share = {:?}", dir.join("mounted")));
+    fs::write(&toml, text).unwrap();
+    fs::create_dir(dir.join("mounted")).unwrap();
+    site(dir, &["package", "sign", "BP00000A", "--key", "keys/package"]);
+    site(dir, &["site", "publish"]);
+    let share = dir.join("mounted");
+    let status = || {
+        let done = pcm(dir, &[&["site", "status", "--json"][..], &IN].concat());
+        let doc: Value = serde_json::from_slice(&done.stdout).unwrap();
+        doc["problems"].as_array().unwrap().iter().map(|p| p["code"].to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(status(), Vec::<String>::new());
+    let content = fs::read_dir(share.join("content")).unwrap().next().unwrap().unwrap().path();
+    for (file, torn) in [
+        (share.join("PCM.INDEX"), b"".to_vec()),
+        (share.join("PCM.INDEX"), fs::read(share.join("PCM.INDEX")).unwrap()[..300].to_vec()),
+        (share.join("trust/2.toml"), b"garbage".to_vec()),
+        (share.join("jobs/BP0000AA.1.toml"), b"x".to_vec()),
+        (content.join("files/setup.sh"), b"x".to_vec()),
+        (content.join("CONTENT"), b"x".to_vec()),
+    ] {
+        let good = fs::read(&file).unwrap();
+        fs::write(&file, torn).unwrap();
+        assert_ne!(status(), Vec::<String>::new(), "{}", file.display());
+        let done = pcm(dir, &[&["site", "publish", "--json"][..], &IN].concat());
+        assert!(done.status.success(), "{}: {}", file.display(), text_of(&done.stderr));
+        let index = file.ends_with("PCM.INDEX");
+        assert!(index || fs::read(&file).unwrap() == good, "{}", file.display());
+        let lint = pcm(dir, &["site", "lint", "mounted", "--hashes"]);
+        assert!(lint.status.success(), "{}: {}", file.display(), text_of(&lint.stdout));
+        fs::remove_file(&file).unwrap();
+        site(dir, &["site", "publish"]);
+        assert!(file.exists(), "{}", file.display());
+    }
+    assert_eq!(status(), Vec::<String>::new());
+
+    // An emergency: the index is torn, and a job has to be cancelled.
+    fs::write(share.join("PCM.INDEX"), "half").unwrap();
+    site(dir, &["job", "cancel", "BP0000AA", "--reason", "it is wrong"]);
+    assert!(fs::read_to_string(share.join("PCM.INDEX")).unwrap().contains("cancelled"));
+
+    fs::rename(&share, dir.join("away")).unwrap();
+    fs::create_dir(&share).unwrap();
+    assert_eq!(no(dir, &["site", "publish"]), "share-missing");
+    assert_eq!(no(dir, &["site", "freeze", "--until", "5h", "--reason", "x"]), "share-missing");
+    assert_eq!(fs::read_dir(&share).unwrap().count(), 0, "nothing is written into a mount point");
+    site(dir, &["site", "publish", "--serial", "100"]);
+    assert!(share.join("PCM.INDEX").exists(), "a new share is filled by somebody's word");
+}
+
 #[test]
 fn a_withdrawn_release_is_not_sent_and_the_jobs_that_run_it_are_named() {
     let Some(_) = ssh_keygen() else { return };

@@ -45,7 +45,8 @@ fn what_is_published_and_what_is_not_is_seen_at_a_glance() {
     site(dir, &["site", "freeze", "--until", "12h", "--reason", "x", "--no-publish"]);
     let (edited, codes) = status(dir);
     assert_eq!(codes, ["unpublished"]);
-    let unpublished = serde_json::json!({"jobs": ["BP0000AA"], "policies": 1, "members": 2, "trust": false});
+    let unpublished =
+        serde_json::json!({"jobs": ["BP0000AA"], "policies": 1, "members": 2, "trust": false, "damaged": 0});
     assert_eq!(edited["unpublished"], unpublished);
     assert_eq!(status(dir).0["published"]["serial"], 1, "looking publishes nothing");
     site(dir, &["site", "publish"]);

@@ -134,7 +134,8 @@ fn signed(
     let id = package.package_id;
     let shown = folder.path().join(definition::NAME).display().to_string();
     let signature = folder.file(SIGNATURE).and_then(|mut file| read_bounded(&mut file, MAX_SIGNATURE));
-    let remedy = format!("Sign it: pcm package sign {id} --key KEY");
+    let remedy =
+        format!("Sign it: pcm package sign {id} --key KEY; where nothing of it changed, with --again");
     let why = match signature {
         Err(OpenError::Missing) => Err("nobody signed it yet".to_owned()),
         Err(e) => Err(format!("{SIGNATURE}: {e}")),

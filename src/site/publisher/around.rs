@@ -5,9 +5,9 @@ use super::place::Share;
 use super::{Expect, Publication};
 use crate::error::{Exit, Failure, Result};
 use crate::site::instruction::render::{line, quoted};
-use crate::site::signed::list::TrustList;
+use crate::site::signed::list::{Keys, TrustList};
+use crate::site::signed::signers::Role;
 use crate::site::{index, report, share, signed, site_file};
-use std::collections::BTreeSet;
 
 impl Publication<'_> {
     /// Whether the share says already that it is this site's and under an index.
@@ -75,16 +75,13 @@ impl Publication<'_> {
         share.commit(index::NAME, finished.as_bytes())
     }
 
-    /// The trust lists of the folder that the share does not have.
+    /// The trust lists of the folder that the share does not have, or has otherwise: one that is damaged keeps every machine
+    /// from all that come after it.
     pub(super) fn lists(&self, share: &Share) -> Result<Vec<(String, Vec<u8>)>> {
         let mut lists = Vec::new();
         let Some(newest) = self.list else { return Ok(lists) };
-        let there: BTreeSet<String> = share.names(signed::list::FOLDER)?.into_iter().collect();
         for version in 1..=newest.version {
             let name = TrustList::file_name(version);
-            if there.contains(&name) {
-                continue;
-            }
             let path = self.folder.trust().list_path(version);
             let bytes = crate::host::open::open_bounded(&path, signed::list::MAX_BYTES).map_err(|e| {
                 let message = format!("{} cannot be read: {e}", path.display());
@@ -95,8 +92,49 @@ impl Publication<'_> {
                     "Put it back from a backup or your repository",
                 )
             })?;
-            lists.push((name, bytes));
+            let there = share.read_any(&[signed::list::FOLDER], &name, signed::list::MAX_BYTES)?;
+            match there {
+                Some(there) if there == bytes => {}
+                Some(there) if self.is_another_list(version, &there) => {
+                    let message = format!(
+                        "the share has another trust list {version}, signed by a key that this folder trusts"
+                    );
+                    let remedy = "Somebody else changes trust, too: bring the site folders together before you publish";
+                    return Err(self.refuse("other-publisher", &message, remedy));
+                }
+                Some(_) | None => lists.push((name, bytes)),
+            }
         }
         Ok(lists)
+    }
+
+    /// Whether somebody whom this folder trusts made this version of the list otherwise.
+    fn is_another_list(&self, version: u64, bytes: &[u8]) -> bool {
+        let Ok((list, key)) = TrustList::whole(bytes) else { return false };
+        let own = self.folder.trust().list(version.saturating_sub(1).max(1)).ok().flatten();
+        list.version == version
+            && list.site_id == self.folder.settings.site_id
+            && own.is_some_and(|own| Keys::of(&own, &[]).known(&key, Role::Trust).is_ok())
+    }
+
+    /// A share that was published to, and has nothing any more, is not the share but the place where it is mounted.
+    pub(super) fn check_mounted(&self, share: &Share, before: Option<u64>, index: bool) -> Result<()> {
+        let path = share.root().path();
+        let own = path.starts_with(&self.folder.dir);
+        let Some(serial) = before.filter(|_| !own && !index && self.how.serial.is_none()) else {
+            return Ok(());
+        };
+        if share.read_any(&[], site_file::NAME, site_file::MAX_BYTES)?.is_some() {
+            return Ok(());
+        }
+        let message = format!(
+            "the share {} has neither {} nor {}, and publication {serial} was published to it: is it mounted?",
+            path.display(),
+            site_file::NAME,
+            index::NAME
+        );
+        let remedy =
+            format!("Mount it; to begin on a new, empty share: pcm site publish --serial {}", serial + 1);
+        Err(Failure { exit: Exit::Share as u8, ..self.refuse("share-missing", &message, &remedy) })
     }
 }

@@ -101,6 +101,8 @@ pub(super) fn before(
     let on_share = match bytes.map(|bytes| on_share(publication, bytes)) {
         // It begins anew by somebody's word.
         Some(Err(_)) if publication.how.serial.is_some() => None,
+        // A torn one is nobody's: no machine takes it, and what this folder published last is put back.
+        Some(Err(_)) if record.is_some() && bytes.is_some_and(is_torn) => None,
         Some(other) => Some(other?),
         None => None,
     };
@@ -132,6 +134,11 @@ pub(super) fn before(
         }
     };
     share_says(publication, share, index, Some(&record)).map(Some)
+}
+
+/// Whether these bytes are no index at all, whoever wrote them: cut off, empty, or damaged.
+fn is_torn(bytes: &[u8]) -> bool {
+    index::parse(block::split(bytes).map_or(bytes, |parts| parts.signed), index::NAME).is_err()
 }
 
 /// An index that this folder made: signed or not.

@@ -230,6 +230,8 @@ impl Publication<'_> {
         let site_file = self.site_file(share)?;
         let mut seen = share.read(&[], index::NAME, index::MAX_BYTES)?;
         let before = begun::before(self, share, seen.as_deref())?;
+        let serial = before.as_ref().map(|before| before.previous.index.serial);
+        self.check_mounted(share, serial, seen.is_some())?;
         let mut there = present(share)?;
         let mut begun = before.as_ref().is_some_and(|before| before.begun);
         if let Some(before) = before.as_ref().filter(|_| begun && !self.how.dry_run) {
@@ -317,6 +319,9 @@ impl Publication<'_> {
         if self.how.dry_run {
             published.written = packages.sizes();
             published.written.extend(missing.iter().map(|file| (file.path(), file.text.len() as u64)));
+            let lists = self.lists(share)?.into_iter();
+            let path = |name: String| format!("{}/{name}", crate::site::signed::list::FOLDER);
+            published.written.extend(lists.map(|(name, bytes)| (path(name), bytes.len() as u64)));
             published.written.push((index::NAME.to_owned(), rendered.text().len() as u64));
             return Ok(Some(published));
         }

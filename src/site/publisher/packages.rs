@@ -283,7 +283,14 @@ impl One {
                         {
                             return Err(changed(what));
                         }
-                        None
+                        match looking.thorough.then(|| damaged(share, hash)).transpose()?.flatten() {
+                            None => None,
+                            Some(what) => Some(Files::find(&dir, hash).map_err(|_| {
+                                let message = format!("{what} on the share is missing or damaged, and the site folder does not have it");
+                                let remedy = format!("Put the files of {id} back into {}", dir.join(content::FILES).display());
+                                trouble("content-missing", message, remedy)
+                            })?),
+                        }
                     }
                     false => Some(Files::find(&dir, hash).map_err(|why| match why {
                         own::Lacking::Missing(why) => {
@@ -310,6 +317,24 @@ impl One {
         let (bytes, write) = definition;
         Ok(Self { id, release, definition: write.then_some(bytes), signature, files, back: is_there, ends })
     }
+}
+
+/// The first file of a content that the share lacks, or has in another size.
+fn damaged(share: &Share, hash: &ContentHash) -> Result<Option<String>> {
+    let list = share.read_any(&["content", hash.as_str()], content::NAME, content::MAX_BYTES)?;
+    let Some(Ok(listed)) = list.map(|list| content::parse_content(&list)) else { return Ok(None) };
+    let there = |file: &&content::ContentFile| {
+        let mut folders = vec!["content", hash.as_str(), content::FILES];
+        let mut names: Vec<&str> = file.path.split('/').collect();
+        let name = names.pop().unwrap_or_default();
+        folders.extend(names);
+        share.has(&folders, name, file.size)
+    };
+    Ok(listed
+        .files
+        .iter()
+        .find(|file| !there(file))
+        .map(|file| format!("content/{}/{}", hash.as_str(), file.path)))
 }
 
 /// The signature that the share lacks, and when the key ends whose signature counts.

@@ -92,6 +92,14 @@ impl Share {
         }
     }
 
+    /// Whether a file of this size is there.
+    pub fn has(&self, folders: &[&str], name: &str, size: u64) -> bool {
+        let folder = self.below(folders);
+        folder.is_ok_and(|folder| {
+            folder.as_ref().unwrap_or(&self.root).file(name).is_ok_and(|file| file.size == size)
+        })
+    }
+
     /// A folder that is there; None: the share itself.
     fn below(&self, folders: &[&str]) -> Result<Option<Folder>, OpenError> {
         let mut at = None;
@@ -180,8 +188,7 @@ impl Share {
             // There is always one.
             let Some(name) = names.pop() else { continue };
             to.extend(&names);
-            let there = self.below(&to).and_then(|folder| folder.as_ref().unwrap_or(&self.root).file(name));
-            if there.is_ok_and(|there| there.size == file.size) {
+            if self.has(&to, name, file.size) {
                 continue;
             }
             self.bring(&source, &names, &to, name, file)?;
