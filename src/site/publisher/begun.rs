@@ -1,12 +1,12 @@
 //! What was published before, and what was begun and not ended. The record in the site folder and the index on the share
 //! each say it; which of them is newer says what happened since.
 
-use super::Publication;
 use super::at_work::AtWork;
 use super::packages::{Looking, Packages, Wanted};
 use super::place::Share;
 use super::record::{self, Ran, Record};
 use super::render::{self, MEMBERS, Previous};
+use super::{Publication, final_word};
 use crate::clock::Wall;
 use crate::error::{Failure, Result};
 use crate::site::content::hash_bytes;
@@ -15,7 +15,7 @@ use crate::site::ids::{JobId, PackageId};
 use crate::site::index::job::{self, Job};
 use crate::site::index::members::{self, Member, Part};
 use crate::site::index::policy::{self, Policy};
-use crate::site::index::{self, Index, render as text};
+use crate::site::index::{self, Index, JobState, render as text};
 use crate::site::instruction::ContentHash;
 use crate::site::signed::block;
 use crate::site::signed::list::Keys;
@@ -45,6 +45,10 @@ pub(super) struct Before {
     since: BTreeMap<JobId, record::Since>,
     /// The files on the share that no index names any more, and since when.
     pub unnamed: BTreeMap<String, Wall>,
+    /// The jobs that were ever cancelled, and when.
+    pub cancelled: BTreeMap<JobId, Wall>,
+    /// The highest revision that each job ever had.
+    pub revisions: BTreeMap<JobId, u64>,
     record: Option<Record>,
 }
 
@@ -155,6 +159,8 @@ fn record_says(record: &Record, begun: bool) -> Option<Before> {
             Err(_) => (Vec::new(), vec![format!("the list of machines in {}", record::NAME)]),
         },
     };
+    let cancelled = final_word::cancelled(Some(record), &index);
+    let revisions = final_word::revisions(Some(record), &index);
     Some(Before {
         previous: Previous { index, list },
         ran: record.jobs.clone(),
@@ -165,6 +171,8 @@ fn record_says(record: &Record, begun: bool) -> Option<Before> {
         unread,
         since: record.since.clone(),
         unnamed: record.unnamed.clone(),
+        cancelled,
+        revisions,
         record: Some(record.clone()),
     })
 }
@@ -254,6 +262,8 @@ fn share_says(
     Ok(Before {
         highest_request: requests.max().unwrap_or(0),
         highest_job: jobs.max().unwrap_or(0),
+        cancelled: final_word::cancelled(record, &index),
+        revisions: final_word::revisions(record, &index),
         previous: Previous { index, list },
         ran,
         machines,
@@ -353,7 +363,11 @@ fn missing(
     if let Some(list) = &index.members {
         one(MEMBERS, format!("LIST.{}", list.revision), &list.sha256, &|| Some(record.list.clone()))?;
     }
-    for named in &index.jobs {
+    // A cancelled one whose file is gone needs its part no more.
+    let needed = |named: &&index::IndexedJob| {
+        named.state != JobState::Cancelled || source.jobs.contains_key(&named.job_id)
+    };
+    for named in index.jobs.iter().filter(needed) {
         let again = || {
             let (job, word) = source.jobs.get(&named.job_id)?;
             Some(text::job(&Job { revision: named.revision, ..text::for_now(job, word).0 }))

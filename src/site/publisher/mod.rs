@@ -6,6 +6,7 @@ mod agrees;
 mod around;
 mod at_work;
 mod begun;
+mod final_word;
 mod guarded;
 mod jobs;
 mod own;
@@ -33,7 +34,7 @@ use self::place::Share;
 use self::present::{Present, present};
 use self::record::{Kept, Ran, Record};
 use self::refusals::Changes;
-use self::render::{At, MEMBERS, Rendered, Taken};
+use self::render::{At, Heeded, MEMBERS, Rendered, Taken};
 use super::folder::{Folder, LOCK, Source, ids};
 use super::ids::{JobId, PackageId};
 use super::index::{self, Index, job, members, render as text};
@@ -266,7 +267,8 @@ impl Publication<'_> {
             serial,
             issued: self.how.now.trunc_subsecs(0),
         };
-        let rendered = render::render(&self.folder.settings, self.source, previous, &taken, at)
+        let heeded = self.heeded(before.as_ref(), &present, taken, at.issued);
+        let rendered = render::render(&self.folder.settings, self.source, previous, &heeded, at)
             .map_err(|problems| self.refuse("too-large", &problems.join("; "), "Nothing was published"))?;
         let ran = before.as_ref().map(|before| before.ran.clone()).unwrap_or_default();
         let unchanged = rendered
@@ -307,6 +309,7 @@ impl Publication<'_> {
             let changes = Changes {
                 previous: &before.previous,
                 ran: &ran,
+                cancelled: &before.cancelled,
                 machines,
                 gone,
                 unread: &unread,
@@ -345,6 +348,25 @@ impl Publication<'_> {
         Ok(Some(published))
     }
 
+    /// What has to be heeded besides the folder and the index before.
+    fn heeded(
+        &self,
+        before: Option<&Before>,
+        present: &BTreeSet<String>,
+        mut taken: Taken,
+        now: Wall,
+    ) -> Heeded {
+        let Some(before) = before else { return Heeded { taken, gone: Vec::new() } };
+        for (job, revision) in &before.revisions {
+            let highest = taken.entry(format!("{}/{job}", job::FOLDER)).or_default();
+            *highest = (*highest).max(*revision);
+        }
+        Heeded {
+            taken,
+            gone: final_word::gone(&before.previous.index, &before.cancelled, self.source, present, now),
+        }
+    }
+
     /// The files that the share lacks, or has otherwise.
     fn missing<'a>(
         &self,
@@ -375,7 +397,7 @@ impl Publication<'_> {
             serial: self.how.serial.unwrap_or(1),
             issued: self.how.now.trunc_subsecs(0),
         };
-        let rendered = render::render(&self.folder.settings, self.source, None, &Taken::new(), at)
+        let rendered = render::render(&self.folder.settings, self.source, None, &Heeded::default(), at)
             .map_err(|problems| self.refuse("too-large", &problems.join("; "), "Nothing was published"))?;
         let mut published = self.published(&rendered, None, &Packages::default(), 0);
         published.written = rendered.files.iter().map(|file| (file.path(), file.text.len() as u64)).collect();
@@ -507,8 +529,14 @@ impl Publication<'_> {
             .index
             .jobs
             .iter()
-            .filter_map(|entry| Some((entry.job_id, Ran::of(&self.source.jobs.get(&entry.job_id)?.0))))
+            .filter_map(|entry| {
+                let now = self.source.jobs.get(&entry.job_id).map(|(job, _)| Ran::of(job));
+                let ran = now.or_else(|| before?.ran.get(&entry.job_id).cloned());
+                Some((entry.job_id, ran?))
+            })
             .collect();
+        let mut revisions = before.map(|before| before.revisions.clone()).unwrap_or_default();
+        revisions.extend(rendered.index.jobs.iter().map(|entry| (entry.job_id, entry.revision)));
         let used = |ids: &mut dyn Iterator<Item = u64>| ids.max().unwrap_or(0);
         let all = self.source.jobs.values();
         let requests = used(&mut all.clone().map(|(job, _)| ids::number(job.request_id.as_str())));
@@ -524,6 +552,12 @@ impl Publication<'_> {
             machines: self.source.machines.len(),
             since: standing::since(&rendered.index, before),
             unnamed,
+            cancelled: final_word::cancelled_now(
+                before.map(|before| &before.cancelled),
+                self.source,
+                rendered.index.issued,
+            ),
+            revisions,
         }
     }
 }

@@ -87,6 +87,12 @@ pub struct Record {
     /// The files on the share that no index names any more, and since when.
     #[serde(default)]
     pub unnamed: BTreeMap<String, Wall>,
+    /// The jobs that were ever cancelled, and when: that is final, whatever becomes of their files.
+    #[serde(default)]
+    pub cancelled: BTreeMap<JobId, Wall>,
+    /// The highest revision that each job ever had: a name on the share never gets other bytes.
+    #[serde(default)]
+    pub revisions: BTreeMap<JobId, u64>,
 }
 
 /// The publication since which something stands as it does.

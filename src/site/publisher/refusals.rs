@@ -31,6 +31,8 @@ pub struct Changes<'a> {
     pub previous: &'a Previous,
     /// What each of its jobs runs, as far as that is known.
     pub ran: &'a BTreeMap<JobId, Ran>,
+    /// The jobs that were ever cancelled.
+    pub cancelled: &'a BTreeMap<JobId, Wall>,
     /// How many machines it had.
     pub machines: usize,
     /// How many of them are no more.
@@ -47,7 +49,7 @@ pub struct Changes<'a> {
 
 /// Every change that wants to be expected.
 pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
-    let Changes { previous, ran, machines, gone, unread, source, rendered, now } = changes;
+    let Changes { previous, ran, cancelled, machines, gone, unread, source, rendered, now } = changes;
     let mut all = Vec::new();
     let mut one = |words: String| all.push(Refusal { count: 1, machines: false, words });
     if rendered.index.epoch < previous.index.epoch {
@@ -56,15 +58,19 @@ pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
             previous.index.epoch, rendered.index.epoch
         ));
     }
+    for id in cancelled.keys() {
+        if let Some((_, word)) = source.jobs.get(id)
+            && word.state != JobState::Cancelled
+        {
+            one(format!(
+                "{id} was cancelled and would be {}: cancelled is final on every machine",
+                word.state
+            ));
+        }
+    }
     for old in &previous.index.jobs {
         let id = old.job_id;
         match source.jobs.get(&id) {
-            Some((_, word)) if old.state == JobState::Cancelled && word.state != JobState::Cancelled => {
-                one(format!(
-                    "{id} was cancelled and would be {}: cancelled is final on every machine",
-                    word.state
-                ));
-            }
             Some(_) => {}
             None => {
                 let expired = ran.get(&id).is_some_and(|ran| {

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 /// The folder of the lists of machines on a share.
 pub const MEMBERS: &str = "members";
 /// How long jobs that ended stay in the index.
-const KEPT: TimeDelta = TimeDelta::days(30);
+pub(super) const KEPT: TimeDelta = TimeDelta::days(30);
 /// A local time is over everywhere so long after it is over in UTC.
 const EVERYWHERE: TimeDelta = TimeDelta::hours(26);
 
@@ -33,6 +33,24 @@ pub struct Previous {
 /// The highest revision of each name that was ever written: `jobs/BP0000AA`, `members/LIST`. A revision is never used
 /// twice, whatever became of the publication that wrote it.
 pub type Taken = BTreeMap<String, u64>;
+
+/// A cancelled job whose file is gone: its entry stays for a while, as machines that were away have to learn of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// When it was cancelled.
+    pub since: Wall,
+    /// As the index before had it.
+    pub entry: IndexedJob,
+}
+
+/// What a publication has to heed that neither the folder nor the index before says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heeded {
+    /// The revisions that were ever given.
+    pub taken: Taken,
+    /// The cancelled jobs whose files are gone.
+    pub gone: Vec<Gone>,
+}
 
 /// A file of a publication.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,10 +132,10 @@ pub fn render(
     settings: &Settings,
     source: &Source,
     previous: Option<&Previous>,
-    taken: &Taken,
+    heeded: &Heeded,
     at: At,
 ) -> Result<Rendered, Vec<String>> {
-    let mut render = Render { previous, taken, files: Vec::new(), problems: Vec::new() };
+    let mut render = Render { previous, heeded, files: Vec::new(), problems: Vec::new() };
     let jobs = render.jobs(source, at.issued);
     let policies = render.policies(settings, source);
     let (members, list) = render.members(source);
@@ -165,7 +183,7 @@ pub fn parts(source: &Source, digits: u32) -> BTreeMap<String, Vec<members::Memb
 
 struct Render<'a> {
     previous: Option<&'a Previous>,
-    taken: &'a Taken,
+    heeded: &'a Heeded,
     files: Vec<File>,
     problems: Vec<String>,
 }
@@ -187,7 +205,7 @@ impl Render<'_> {
         });
         let new = kept.is_none();
         let (revision, text, sha256) = kept.unwrap_or_else(|| {
-            let taken = self.taken.get(&format!("{folder}/{stem}")).copied().unwrap_or_default();
+            let taken = self.heeded.taken.get(&format!("{folder}/{stem}")).copied().unwrap_or_default();
             let revision = before.map_or(0, |(revision, _)| revision).max(taken) + 1;
             let text = text(revision);
             let sha256 = hash_bytes(text.as_bytes());
@@ -225,6 +243,8 @@ impl Render<'_> {
                 line: 0,
             });
         }
+        jobs.extend(self.heeded.gone.iter().map(|gone| IndexedJob { line: 0, ..gone.entry.clone() }));
+        jobs.sort_by_key(|job| job.job_id);
         if jobs.len() > index::MAX_JOBS {
             self.problems.push(format!(
                 "{} jobs are in force, and at most {} fit into an index: cancel those that nobody needs",

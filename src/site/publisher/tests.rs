@@ -1,6 +1,7 @@
 //! Publications: the same folder gives the same bytes; killed anywhere, the share is as before or as after.
 #![allow(clippy::unwrap_used)]
 
+mod cancelled;
 mod damage;
 mod past;
 

@@ -17,15 +17,18 @@ const MOST: usize = 1_000;
 const KNOWN: usize = 100_000;
 
 /// The files on the share that are revisions, and that the new index does not name; and since when that is so, as far as it is
-/// known: otherwise since now. The highest revision of a policy and of a part stays, so that no name is ever given twice; jobs
-/// that left do not come back.
+/// known: otherwise since now. The highest revision of a policy and of a part stays, so that no name is ever given twice; those
+/// of jobs the record keeps.
 pub(super) fn unnamed(
     present: &BTreeSet<String>,
     rendered: &Rendered,
     before: Option<&BTreeMap<String, Wall>>,
     now: Wall,
 ) -> BTreeMap<String, Wall> {
-    let named: BTreeSet<String> = rendered.files.iter().map(|file| file.path()).collect();
+    // A cancelled job whose file is gone is named, too, and has no file here.
+    let jobs = rendered.index.jobs.iter();
+    let jobs = jobs.map(|job| format!("{}/{}.{}.toml", job::FOLDER, job.job_id, job.revision));
+    let named: BTreeSet<String> = rendered.files.iter().map(|file| file.path()).chain(jobs).collect();
     let revisions = |paths| -> Vec<(&String, Revision<'_>)> {
         let paths: &BTreeSet<String> = paths;
         paths.iter().filter_map(|path| Some((path, revision(path)?))).collect()
