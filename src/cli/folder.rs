@@ -245,6 +245,8 @@ pub struct PublishDoc {
     signed: bool,
     /// What is wrong with packages of jobs that are as they were.
     faults: Vec<SafeText>,
+    /// What `--undo` left as it is, and why.
+    pub left: Vec<SafeText>,
     #[serde(skip)]
     nothing: bool,
     #[serde(skip)]
@@ -295,6 +297,7 @@ pub fn doc(app: &App, published: &Published) -> PublishDoc {
         completed: published.completed,
         signed: published.signed,
         faults: published.faults.iter().map(|fault| SafeText::new(&fault.to_string())).collect(),
+        left: Vec::new(),
         nothing: published.nothing,
         machines: published.machines,
     }

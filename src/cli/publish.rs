@@ -79,20 +79,24 @@ fn publish(app: &App, args: &PublishArgs) -> Result<Exit> {
         },
         source: Says::Unread,
     };
-    let published = match args.undo {
-        None if args.renew => super::renew::run(app, &folder, args)?,
-        None => folder::run(app, &folder, wishes)?,
+    let (published, left) = match args.undo {
+        None if args.renew => (super::renew::run(app, &folder, args)?, Vec::new()),
+        None => (folder::run(app, &folder, wishes)?, Vec::new()),
         Some(serial) => {
             let programs = lint::programs(app);
             let source = folder.read(&programs)?;
-            let edits = past::back_to(&folder, &source, serial, &programs, app.now)?;
-            folder::change(app, &folder, wishes, &edits, &source)?
+            let back = past::back_to(&folder, &source, serial, &programs, app.now)?;
+            (folder::change(app, &folder, wishes, &back.edits, &source)?, back.left)
         }
     };
-    let doc = folder::doc(app, &published);
+    let mut doc = folder::doc(app, &published);
+    doc.left = left.iter().map(|why| SafeText::new(why)).collect();
     app.out.view(&doc, || {
         let mut page = Page::new(app.out.width);
         folder::page(app, &doc, &mut page);
+        for why in &doc.left {
+            page.item("! ", why);
+        }
         page
     })?;
     Ok(Exit::Done)

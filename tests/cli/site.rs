@@ -626,7 +626,6 @@ fn an_earlier_publication_is_published_once_more() {
     let many: String = (0..700).map(|n| format!("BP05{n:04},node-{n},lab\n")).collect();
     fs::write(&list, format!("# ours\nBP004000\n{many}")).unwrap();
     site(dir, &["site", "publish"]);
-    let first = files(&dir.join("site/jobs"));
     let machines = fs::read_to_string(&list).unwrap();
     site(dir, &["job", "send", "--package", "BP00000A", "--to", "BP004000", "--mandatory", "2h"]);
     site(dir, &["site", "freeze", "--until", "12h", "--reason", "look", "--expect", "701"]);
@@ -651,19 +650,20 @@ fn an_earlier_publication_is_published_once_more() {
     assert_eq!(fs::read_to_string(&policy).unwrap(), frozen);
     let undone = site(dir, &["site", "publish", "--undo", "1"]);
     assert_eq!(undone["serial"].as_u64(), Some(6), "{undone}");
-    assert!(!policy.exists());
+    // What was stopped since stays so until its own verb says otherwise.
+    let left = undone["left"].to_string();
+    assert!(left.contains("BP0000AA stays suspended") && left.contains("policy/all.toml stays"), "{left}");
+    assert_eq!(fs::read_to_string(&policy).unwrap(), frozen);
     assert_eq!(fs::read_to_string(&list).unwrap(), machines);
     let job = |id: &str| site(dir, &["job", "show", id]);
-    assert_eq!(job("BP0000AA")["state"], "active");
+    assert_eq!(job("BP0000AA")["state"], "suspended");
     let sent = job("BP0000AB");
     assert_eq!(
         (sent["state"].as_str(), sent["reason"].as_str()),
         (Some("cancelled"), Some("back to publication 1"))
     );
-    let example = dir.join("site/jobs/BP0000AA.toml");
-    assert_eq!(fs::read(&example).unwrap(), first[&example]);
     let index = fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
-    assert!(index.contains("state = \"cancelled\"") && !index.contains("[[policy]]"), "{index}");
+    assert!(index.contains("state = \"cancelled\"") && index.contains("[[policy]]"), "{index}");
     let log = fs::read_to_string(dir.join("site/publications.log")).unwrap();
     assert!(log.lines().last().unwrap().contains("site publish --undo 1"), "{log}");
     // And forward again, but for what is final.

@@ -2,7 +2,9 @@
 //! the source, and so it is the folder that goes back; then it is published as ever. Kept beside the folder's own files, as
 //! steps back: each says what it was that a publication changed.
 
-use crate::clock::Wall;
+use super::render::over_everywhere;
+use super::{final_word, record};
+use crate::clock::{Wall, When};
 use crate::error::{Exit, Failure, Result};
 use crate::host::durable;
 use crate::host::open::{Folder as Opened, open_bounded};
@@ -11,7 +13,7 @@ use crate::site::folder::edit::Edit;
 use crate::site::folder::{Folder, PAST, Source, machines, malformed};
 use crate::site::ids::JobId;
 use crate::site::index::job::{self, Word};
-use crate::site::index::{JobState, policy};
+use crate::site::index::{self, JobState, policy};
 use crate::site::instruction::ContentHash;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
@@ -162,8 +164,18 @@ pub fn published(folder: &Folder, serial: u64, programs: &[String]) -> Option<So
     folder.of_texts(&texts.collect::<Option<_>>()?, programs)
 }
 
+/// The way back to an earlier publication.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Back {
+    /// What has to be changed in the folder.
+    pub edits: Vec<Edit>,
+    /// What stays as it is, and why, each a clause.
+    pub left: Vec<String>,
+}
+
 /// What has to be changed in a folder so that it says what it said at an earlier publication. What machines were told since
-/// cannot be untold: a job that was sent since is cancelled, and one that was cancelled stays so.
+/// cannot be untold: a job that was sent since is cancelled, and one that was cancelled stays so. And whoever takes back one
+/// slip of the pen does not mean what was stopped since: what is suspended stays suspended, and a freeze stays.
 ///
 /// # Errors
 /// `no-such-publication`: it is not kept; `unpublished`: the folder was edited since; `no-change`.
@@ -173,7 +185,7 @@ pub fn back_to(
     serial: u64,
     programs: &[String],
     now: Wall,
-) -> Result<Vec<Edit>> {
+) -> Result<Back> {
     let dir = folder.dir.join(PAST);
     let unknown = |from: Option<u64>| {
         let known = match from {
@@ -204,58 +216,115 @@ pub fn back_to(
     if at != serial {
         return Err(unknown(Some(at)));
     }
-    let mut edits = Vec::new();
+    let record = record::read(&folder.dir, &folder.settings.site_id);
+    let index = record.as_ref().and_then(|record| index::parse(record.index.as_bytes(), record::NAME).ok());
+    let cancelled = index.map(|index| final_word::cancelled(record.as_ref(), &index)).unwrap_or_default();
+    let way = Way { folder, source, serial, programs, now, cancelled };
+    let (mut edits, mut left) = (Vec::new(), Vec::new());
     for (name, text) in then {
         let text = text.map(|text| text.read(&dir).ok_or_else(|| unknown(None))).transpose()?;
-        edits.extend(edit(folder, source, &name, text, serial, programs, now)?);
+        let (edit, why) = way.edit(&name, text)?;
+        edits.extend(edit);
+        left.extend(why);
     }
-    match edits.is_empty() {
-        false => Ok(edits),
-        true => {
-            let message = format!("the folder says what it said at publication {serial}");
-            Err(Failure::new(Exit::Refused, "no-change", message, "Nothing has to be done"))
+    if !edits.is_empty() {
+        return Ok(Back { edits, left });
+    }
+    let (message, remedy) = match left.is_empty() {
+        true => (format!("the folder says what it said at publication {serial}"), "Nothing has to be done"),
+        false => (
+            format!("nothing else differs from publication {serial}: {}", left.join("; ")),
+            "Change it by its own verb",
+        ),
+    };
+    Err(Failure::new(Exit::Refused, "no-change", message, remedy))
+}
+
+struct Way<'a> {
+    folder: &'a Folder,
+    source: &'a Source,
+    serial: u64,
+    programs: &'a [String],
+    now: Wall,
+    /// The jobs that were ever cancelled.
+    cancelled: BTreeMap<JobId, Wall>,
+}
+
+impl Way<'_> {
+    /// One file as it was, as far as it can go back; and what of it stays, and why.
+    fn edit(&self, name: &str, text: Option<String>) -> Result<(Option<Edit>, Option<String>)> {
+        if name == machines::NAME {
+            let text = text.unwrap_or_default();
+            let machines = machines::parse(text.as_bytes(), self.folder.settings.site, name);
+            return Ok((Some(Edit::Machines(machines.map_err(|p| malformed(&p))?)), None));
         }
+        let stem = |inside: &str| name.strip_prefix(inside)?.strip_prefix('/')?.strip_suffix(".toml");
+        if let Some(group) = stem(policy::FOLDER) {
+            return self.policy(group, name, text.unwrap_or_default());
+        }
+        match stem(job::FOLDER).and_then(|stem| stem.parse::<JobId>().ok()) {
+            Some(id) => self.job(id, name, text),
+            None => Ok((None, None)),
+        }
+    }
+
+    fn policy(&self, group: &str, name: &str, text: String) -> Result<(Option<Edit>, Option<String>)> {
+        let rules = policy::parse_source(text.as_bytes(), name).map_err(|p| malformed(&p))?;
+        let here = self.source.policies.get(group);
+        let lifted = here.into_iter().flat_map(|here| &here.freezes);
+        let mut lifted =
+            lifted.filter(|freeze| !rules.freezes.contains(freeze) && !self.is_over(freeze.until));
+        Ok(match lifted.next() {
+            Some(freeze) => {
+                let why =
+                    format!("{name} stays as it is, as it has a freeze ({}) that would end", freeze.reason);
+                (None, Some(why))
+            }
+            None => (Some(Edit::PolicyText(group.to_owned(), rules, text)), None),
+        })
+    }
+
+    fn is_over(&self, at: When) -> bool {
+        over_everywhere(at).is_some_and(|at| at <= self.now)
+    }
+
+    fn job(&self, id: JobId, name: &str, text: Option<String>) -> Result<(Option<Edit>, Option<String>)> {
+        let here = self.source.jobs.get(&id);
+        let cancelled = self.cancelled.contains_key(&id)
+            || here.is_some_and(|(_, word)| word.state == JobState::Cancelled);
+        let was = text.map(|text| {
+            let was =
+                job::parse_source(text.as_bytes(), id, &self.folder.settings.site_id, name, self.programs);
+            was.map_err(|p| malformed(&p))
+        });
+        Ok(match (was.transpose()?, here) {
+            (Some((_, word)), _) if cancelled && word.state != JobState::Cancelled => {
+                (None, Some(format!("{id} stays cancelled, which is final")))
+            }
+            (Some((job, word)), Some((now, stopped))) if stopped.state == JobState::Suspended => {
+                let resumes = word.state == JobState::Active;
+                let kept = still_suspended(word, stopped);
+                let why = resumes.then(|| format!("{id} stays suspended (pcm job resume {id} ends that)"));
+                let same = (&job, &kept) == (now, stopped);
+                ((!same).then(|| Edit::Job(Box::new(job), kept)), why)
+            }
+            (Some((job, word)), _) => (Some(Edit::Job(Box::new(job), word)), None),
+            (None, Some((job, word))) if word.state != JobState::Cancelled => {
+                let reason = Some(SafeText::new(&format!("back to publication {}", self.serial)));
+                let word = Word { state: JobState::Cancelled, reason, since: Some(self.now), ..word.clone() };
+                (Some(Edit::job(job, word)), None)
+            }
+            (None, _) => (None, None),
+        })
     }
 }
 
-/// One file as it was; None: as far as it can go back, it is so.
-fn edit(
-    folder: &Folder,
-    source: &Source,
-    name: &str,
-    text: Option<String>,
-    serial: u64,
-    programs: &[String],
-    now: Wall,
-) -> Result<Option<Edit>> {
-    if name == machines::NAME {
-        let text = text.unwrap_or_default();
-        let machines =
-            machines::parse(text.as_bytes(), folder.settings.site, name).map_err(|p| malformed(&p))?;
-        return Ok(Some(Edit::Machines(machines)));
-    }
-    let stem = |inside: &str| name.strip_prefix(inside)?.strip_prefix('/')?.strip_suffix(".toml");
-    if let Some(group) = stem(policy::FOLDER) {
-        let text = text.unwrap_or_default();
-        let rules = policy::parse_source(text.as_bytes(), name).map_err(|p| malformed(&p))?;
-        return Ok(Some(Edit::PolicyText(group.to_owned(), rules, text)));
-    }
-    let Some(id) = stem(job::FOLDER).and_then(|stem| stem.parse::<JobId>().ok()) else { return Ok(None) };
-    let here = source.jobs.get(&id);
-    if here.is_some_and(|(_, word)| word.state == JobState::Cancelled) {
-        return Ok(None);
-    }
-    match (text, here) {
-        (Some(text), _) => {
-            let was = job::parse_source(text.as_bytes(), id, &folder.settings.site_id, name, programs);
-            let (job, word) = was.map_err(|p| malformed(&p))?;
-            Ok(Some(Edit::Job(Box::new(job), word)))
-        }
-        (None, Some((job, word))) => {
-            let reason = Some(SafeText::new(&format!("back to publication {serial}")));
-            let word = Word { state: JobState::Cancelled, reason, since: Some(now), ..word.clone() };
-            Ok(Some(Edit::job(job, word)))
-        }
-        (None, None) => Ok(None),
-    }
+/// What was said of a job, as far as it starts nothing: it was suspended since, by a gate or by somebody.
+fn still_suspended(was: Word, now: &Word) -> Word {
+    let (percent, canary) = match was.percent > now.percent {
+        true => (now.percent, now.canary.clone()),
+        false => (was.percent, was.canary),
+    };
+    let Word { state, reason, since, reached, .. } = now.clone();
+    Word { state, reason, since, reached, percent, canary, limits: was.limits }
 }

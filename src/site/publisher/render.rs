@@ -166,7 +166,12 @@ pub fn ended(times: &job::Times, word: &Word) -> Option<Wall> {
         // Without a time it was written by hand, and stays.
         return word.since;
     }
-    match times.expire? {
+    over_everywhere(times.expire?)
+}
+
+/// When a time is over on every machine, whatever its zone is.
+pub fn over_everywhere(at: When) -> Option<Wall> {
+    match at {
         When::Instant(at) => Some(at),
         When::Local(at) => at.and_utc().checked_add_signed(EVERYWHERE),
     }

@@ -7,6 +7,7 @@ mod past;
 
 use super::place::fault;
 use super::*;
+use crate::clock::When;
 use crate::host::facts;
 use crate::site::folder::edit::Edit;
 use crate::site::folder::machines::Machine;

@@ -2,10 +2,14 @@
 
 use super::*;
 use crate::site::folder::PAST;
-use crate::site::publisher::past::back_to;
+use crate::site::publisher::past::{Back, back_to};
 
 impl Site {
     fn back_to(&self, serial: u64) -> Result<Vec<Edit>> {
+        self.way_back(serial).map(|back| back.edits)
+    }
+
+    fn way_back(&self, serial: u64) -> Result<Back> {
         back_to(&self.folder(), &self.folder().read(&[]).unwrap(), serial, &[], now())
     }
 
@@ -94,4 +98,72 @@ fn the_way_back_is_no_way_to_what_somebody_else_wrote() {
     site.edit(|_, word| word.percent = 300);
     site.publish().unwrap();
     assert_eq!(code(site.back_to(3)), "no-such-publication");
+}
+
+#[test]
+fn the_way_back_starts_nothing_that_was_stopped_since() {
+    let site = Site::new();
+    let reached = Some(now() - TimeDelta::days(1));
+    site.edit(|_, word| (word.percent, word.reached) = (5_000, reached));
+    site.publish().unwrap();
+    site.machines([4_000, 4_001]);
+    site.publish().unwrap();
+    // A gate halts it, and somebody freezes the site.
+    let halted = Word {
+        state: JobState::Suspended,
+        percent: 500,
+        reason: Some("halted: 9 % of 30 failed, limit 5 %".into()),
+        since: Some(now()),
+        reached: Some(now()),
+        ..site.job().1
+    };
+    site.edit(|job, word| {
+        *word = halted.clone();
+        job.spread = Some(std::time::Duration::from_secs(6));
+    });
+    let freeze = |until| policy::Rules {
+        freezes: vec![crate::site::site_file::Freeze {
+            from: When::Instant(until - TimeDelta::days(1)),
+            until: When::Instant(until),
+            reason: "look".into(),
+        }],
+        ..Default::default()
+    };
+    site.folder().write_policy("all", &freeze(now() + TimeDelta::hours(1))).unwrap();
+    site.publish().unwrap();
+    let back = site.way_back(1).unwrap();
+    let [Edit::Job(job, word), Edit::Machines(machines)] = back.edits.as_slice() else { panic!("{back:?}") };
+    assert_eq!((job.spread, machines.len()), (None, 1), "what went out of hand goes back");
+    assert_eq!(*word, halted, "and stays suspended, at no greater share");
+    let says = back.left.join("; ");
+    assert!(says.contains("BP0000AA stays suspended") && says.contains("policy/all.toml stays"), "{says}");
+    // Where nothing else is different it says what stays.
+    let failure = site.back_to(2).map(|edits| edits.len());
+    assert_eq!(failure.unwrap(), 1, "the spread of the job");
+    site.edit(|job, _| job.spread = None);
+    site.publish().unwrap();
+    let failure = site.back_to(2).unwrap_err();
+    assert!(
+        failure.code == "no-change" && failure.message.as_str().contains("stays suspended"),
+        "{failure:?}"
+    );
+    // A freeze that is over holds nobody up.
+    site.folder().write_policy("all", &freeze(now() - TimeDelta::hours(1))).unwrap();
+    site.publish().unwrap();
+    let back = site.way_back(2).unwrap();
+    assert!(matches!(back.edits.as_slice(), [Edit::PolicyText(..)]), "{back:?}");
+}
+
+#[test]
+fn the_way_back_brings_no_cancelled_job_again() {
+    let site = Site::new();
+    site.publish().unwrap();
+    site.edit(|_, word| (word.state, word.since) = (JobState::Cancelled, Some(now())));
+    site.publish().unwrap();
+    fs::remove_file(site.folder().job_path("BP0000AA".parse().unwrap())).unwrap();
+    site.machines([4_000, 4_001]);
+    site.publish().unwrap();
+    let back = site.way_back(1).unwrap();
+    assert!(matches!(back.edits.as_slice(), [Edit::Machines(_)]), "{back:?}");
+    assert_eq!(back.left, ["BP0000AA stays cancelled, which is final"]);
 }
