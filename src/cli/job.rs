@@ -6,7 +6,7 @@ use super::job_package::{command_of, read_package};
 use super::jobs::{met, no_such_job, reason};
 use super::page::Page;
 use super::view::count;
-use super::{advance, folder, jobs, lint};
+use super::{advance, folder, jobs, lint, standing};
 use crate::clock::{When, Zone};
 use crate::error::{Exit, Failure, Result};
 use crate::fields::parse_duration;
@@ -20,6 +20,7 @@ use crate::site::index::job::{Job, Phase, Times, Word};
 use crate::site::index::render::job_source;
 use crate::site::index::target::{self, MAX_TARGETS, Target};
 use crate::site::publisher::record;
+use crate::site::publisher::standing::Standing;
 use crate::site::{content, index};
 use crate::terms::Problem;
 use crate::text::{self, Side};
@@ -238,6 +239,9 @@ fn job(
     let requests = requests.chain(kept.iter().map(|record| record.highest_request));
     let jobs = all.map(|(job, _)| ids::number(job.job_id.as_str()));
     let jobs = jobs.chain(kept.iter().map(|record| record.highest_job));
+    let published = published(app, args, folder, notes);
+    let requests = requests.chain(published.iter().map(|standing| standing.highest_request));
+    let jobs = jobs.chain(published.iter().map(|standing| standing.highest_job));
     let site = folder.settings.site;
     let or_again = |list: Vec<Target>, own: fn(&Job) -> &Vec<Target>| match again {
         Some(job) if list.is_empty() => own(job).clone(),
@@ -297,6 +301,18 @@ fn job(
         ));
     }
     Ok((job, Word { reached: Some(app.now), percent, canary, limits, ..Word::default() }))
+}
+
+/// What is published, whoever published it: other folders give ids, too. Where it cannot be read, publishing says why.
+fn published(app: &App, args: &SendArgs, folder: &Folder, notes: &mut Vec<String>) -> Option<Standing> {
+    standing::of(app, folder).unwrap_or_else(|failure| {
+        let share = folder.share();
+        // The share of a folder that has published nothing yet is in it, and is not there.
+        if args.then.no_publish && (share.exists() || !share.starts_with(&folder.dir)) {
+            notes.push(format!("Another folder may have given these ids, as {}.", failure.message));
+        }
+        None
+    })
 }
 
 /// The machines that come first are some of those that it is for.

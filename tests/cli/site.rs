@@ -616,6 +616,32 @@ fn a_verb_changes_what_it_says_and_leaves_the_rest() {
     assert_eq!(fs::read_to_string(&policy).unwrap(), own);
 }
 
+/// Of two folders that publish on one share neither gives an id that the other one gave.
+#[test]
+fn another_folders_ids_are_not_given_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    let clone = |path: &Path| dir.join("clone").join(path.strip_prefix(dir.join("site")).unwrap());
+    for (path, bytes) in files(&dir.join("site")).into_iter().filter(|(path, _)| path.is_file()) {
+        let to = clone(&path);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::write(to, bytes).unwrap();
+    }
+    let toml = dir.join("clone/site.toml");
+    let text = fs::read_to_string(&toml).unwrap();
+    let share = format!("share = {:?}", dir.join("site/share"));
+    fs::write(&toml, text.replace("share = \"share\"", &share)).unwrap();
+    let send = ["job", "send", "--package", "BP00000A", "--to", "BP004000", "--mandatory", "2h"];
+    let first = site(dir, &send);
+    let second = json(dir, &[&send[..], &["--no-publish", "--folder", "clone"]].concat());
+    assert_eq!((first["job_id"].as_str(), second["job_id"].as_str()), (Some("BP0000AB"), Some("BP0000AC")));
+    assert_ne!(first["request_id"], second["request_id"]);
+    // A job that only the other folder has is not lost, and not this one's to publish.
+    let code = refused(dir, &["site", "publish", "--folder", "clone"]);
+    assert_eq!(code, "not-expected");
+}
+
 /// The folder goes back to what it said, and that is published with the next number.
 #[test]
 fn an_earlier_publication_is_published_once_more() {

@@ -2,6 +2,7 @@
 //! each say it; which of them is newer says what happened since.
 
 use super::at_work::AtWork;
+use super::colleagues::Own;
 use super::packages::{Looking, Packages, Wanted};
 use super::place::Share;
 use super::record::{self, Ran, Record};
@@ -50,6 +51,8 @@ pub(super) struct Before {
     /// The highest revision that each job ever had.
     pub revisions: BTreeMap<JobId, u64>,
     record: Option<Record>,
+    /// What this folder published last, where the share has what another folder published since.
+    pub own: Option<Own>,
 }
 
 impl Before {
@@ -174,6 +177,7 @@ fn record_says(record: &Record, begun: bool) -> Option<Before> {
         cancelled,
         revisions,
         record: Some(record.clone()),
+        own: None,
     })
 }
 
@@ -272,6 +276,7 @@ fn share_says(
         since: BTreeMap::new(),
         unnamed: record.map(|record| record.unnamed.clone()).unwrap_or_default(),
         record: None,
+        own: Some(Own::of(record)),
     })
 }
 

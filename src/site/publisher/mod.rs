@@ -6,6 +6,7 @@ mod agrees;
 mod around;
 mod at_work;
 mod begun;
+mod colleagues;
 mod final_word;
 mod guarded;
 mod jobs;
@@ -29,6 +30,7 @@ mod trouble;
 use self::at_work::AtWork;
 pub use self::at_work::PUBLISHING;
 use self::begun::Before;
+use self::colleagues::Own;
 use self::packages::{Looking, Packages};
 use self::place::Share;
 use self::present::{Present, present};
@@ -298,6 +300,9 @@ impl Publication<'_> {
                 AtWork::clear(self, share)?;
             }
             published.nothing = true;
+            if !self.how.dry_run {
+                self.adopt(before.as_ref(), &rendered, seen.as_deref());
+            }
             published.index = before.map_or(published.index, |before| before.previous.index);
             if !self.how.dry_run {
                 past::keep(self.folder, self.source, published.index.serial);
@@ -317,7 +322,7 @@ impl Publication<'_> {
                 rendered: &rendered,
                 now: self.how.now,
             };
-            self.refuse_unless_expected(changes)?;
+            self.refuse_unless_expected(changes, before.own.as_ref())?;
         }
         if self.how.dry_run {
             published.written = packages.sizes();
@@ -459,13 +464,28 @@ impl Publication<'_> {
         Ok((gone, unread))
     }
 
-    fn refuse_unless_expected(&self, changes: Changes<'_>) -> Result<()> {
+    fn refuse_unless_expected(&self, changes: Changes<'_>, own: Option<&Own>) -> Result<()> {
         let otherwise = refusals::run_otherwise(changes.ran, self.source);
         if !otherwise.is_empty() {
-            let remedy = "Give it a request id of its own: pcm job send --again JOB";
-            return Err(self.refuse("same-request-id", &otherwise.join("; "), remedy));
+            // Sending that once more would send a colleague's job once more.
+            let others = |id: &JobId| own.is_some_and(|own| changes.ran.contains_key(id) && !own.knows(*id));
+            let remedy = match otherwise.iter().any(|(id, _)| others(id)) {
+                true => {
+                    "Another folder published a job of that id: remove this folder's, take the other one's files (git pull), \
+                     then send yours as a new job: pcm job send"
+                }
+                false => "Give it a request id of its own: pcm job send --again JOB",
+            };
+            let words: Vec<String> = otherwise.into_iter().map(|(_, words)| words).collect();
+            return Err(self.refuse("same-request-id", &words.join("; "), remedy));
         }
-        let refusals = refusals::refusals(changes);
+        let taken_back = own.map(|own| colleagues::taken_back(own, changes)).unwrap_or_default();
+        let correct = match taken_back.is_empty() {
+            true => "Correct it",
+            false => "Take the other folder's edits into this one (git pull), then publish again",
+        };
+        let mut refusals = refusals::refusals(changes);
+        refusals.extend(taken_back);
         let count = |machines: bool| -> usize {
             let of_these = refusals.iter().filter(|refusal| refusal.machines == machines);
             of_these.map(|refusal| refusal.count).sum()
@@ -476,12 +496,12 @@ impl Publication<'_> {
             Expect::Changes(n) if all <= n => return Ok(()),
             Expect::Removed(n) if others == 0 && gone <= n => return Ok(()),
             _ if all == 0 => return Ok(()),
-            Expect::Changes(_) => format!("Correct it; if all of that is meant, add --expect {all}"),
+            Expect::Changes(_) => format!("{correct}; if all of that is meant, add --expect {all}"),
             Expect::Removed(_) if others == 0 => {
-                format!("Correct it; if so many machines are to go, add --expect {gone}")
+                format!("{correct}; if so many machines are to go, add --expect {gone}")
             }
             Expect::Removed(_) | Expect::Nothing => format!(
-                "Correct it; here --expect counts machines, and lets nothing of that pass: if all of it is meant, edit with \
+                "{correct}; here --expect counts machines, and lets nothing of that pass: if all of it is meant, edit with \
                  --no-publish, then publish with pcm site publish --expect {all}"
             ),
         };

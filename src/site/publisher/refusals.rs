@@ -135,26 +135,29 @@ pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
 }
 
 /// Jobs that would run something else under the id that they have: no flag lets that pass.
-pub fn run_otherwise(ran: &BTreeMap<JobId, Ran>, source: &Source) -> Vec<String> {
+pub fn run_otherwise(ran: &BTreeMap<JobId, Ran>, source: &Source) -> Vec<(JobId, String)> {
     let mut all = Vec::new();
     for (job, _) in source.jobs.values() {
         let now = Ran::of(job);
         let Some(before) = ran.get(&job.job_id) else {
             // An id belongs to one job for ever.
             if let Some((other, _)) = ran.iter().find(|(_, ran)| ran.request_id == job.request_id) {
-                all.push(format!("{} has the request id {}, which is {other}'s", job.job_id, job.request_id));
+                let words =
+                    format!("{} has the request id {}, which is {other}'s", job.job_id, job.request_id);
+                all.push((job.job_id, words));
             }
             continue;
         };
         if before.request_id == now.request_id && !before.runs_the_same(&now) {
             let words = |ran: &Ran| format!("{} of {} release {}", ran.command, ran.package_id, ran.release);
-            all.push(format!(
+            let words = format!(
                 "{} would run {} under request id {}, and it was {}",
                 job.job_id,
                 words(&now),
                 now.request_id,
                 words(before)
-            ));
+            );
+            all.push((job.job_id, words));
         }
     }
     all

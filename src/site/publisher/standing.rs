@@ -21,6 +21,10 @@ pub struct Standing {
     pub machines: usize,
     /// It was begun and not ended, or the share holds an older one.
     pub begun: bool,
+    /// The highest number of a request id that was ever given, and of a job, whoever gave it.
+    pub highest_request: u64,
+    /// The same of jobs.
+    pub highest_job: u64,
     since: BTreeMap<JobId, Since>,
 }
 
@@ -46,6 +50,8 @@ pub fn standing(folder: &Folder, how: &How<'_>) -> Result<Option<Standing>> {
     Ok(begun::before(&publication, &share, seen.as_deref())?.map(|before| Standing {
         since: before.since().clone(),
         index: before.previous.index,
+        highest_request: before.highest_request,
+        highest_job: before.highest_job,
         machines: before.machines,
         begun: before.begun,
     }))

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cancelled;
+mod colleagues;
 mod damage;
 mod past;
 

@@ -3,7 +3,7 @@
 use super::begun::Before;
 use super::packages::Packages;
 use super::render::{MEMBERS, Rendered};
-use super::{LOG, Publication, Published};
+use super::{LOG, Publication, Published, record};
 use crate::host::open;
 use crate::site::ids::JobId;
 use crate::site::index::policy;
@@ -65,6 +65,16 @@ impl Publication<'_> {
         let file = open::of_team(&path, true).map_err(std::io::Error::from);
         if let Err(e) = file.and_then(|mut file| file.write_all(text.as_bytes())) {
             tracing::warn!("{}: {e}", path.display());
+        }
+    }
+
+    /// The folder says what another one published: from now on that is this one's, too.
+    pub(super) fn adopt(&self, before: Option<&Before>, rendered: &Rendered, seen: Option<&[u8]>) {
+        let Some(before) = before.filter(|before| before.own.is_some()) else { return };
+        let Some(Ok(index)) = seen.map(std::str::from_utf8) else { return };
+        let record = self.record(index, rendered, Some(before), before.unnamed.clone());
+        if let Err(failure) = record::keep(&self.folder.dir, &record) {
+            tracing::warn!("{}", failure.message);
         }
     }
 }

@@ -22,6 +22,7 @@ impl Site {
 #[test]
 fn a_cancelled_job_without_its_file_stays_cancelled_for_machines_that_were_away() {
     let site = Site::new();
+    site.edit(|job, _| job.times.expire = None);
     site.publish().unwrap();
     let active = fs::read(site.job_file()).unwrap();
     site.edit(|_, word| (word.state, word.since) = (JobState::Cancelled, Some(now())));
