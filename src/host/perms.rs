@@ -63,13 +63,22 @@ pub fn check_home(path: &Path) -> Result<(), Loose> {
     sys::perms::check_home(path)
 }
 
-/// Checks what several administrators may share: a group may write it, everybody may not. Links are followed, and whose it is
-/// does not matter: colleagues own files of one folder, and whoever acts as root finds those of others.
+/// Checks a folder that several administrators may share, and every folder above it: a group may write them, everybody may
+/// not, and they belong to root, to this account, or to whom the folder itself belongs.
 ///
 /// # Errors
-/// Everybody on this machine may write it, or who may is not known.
-pub fn check_not_everybodys(path: &Path) -> Result<(), Loose> {
-    sys::perms::check_not_everybodys(path)
+/// The first of them that somebody else could change, or of which that is not known.
+pub fn check_way_of_team(dir: &Path) -> Result<(), Loose> {
+    sys::perms::check_way_of_team(dir)
+}
+
+/// Checks a file or folder in such a folder. What a group writes has files of all its members: those of the folder's own group
+/// may be anybody's.
+///
+/// # Errors
+/// Everybody may write it, it belongs to somebody else, or neither is known.
+pub fn check_of_team(path: &Path, dir: &Path) -> Result<(), Loose> {
+    sys::perms::check_of_team(path, dir)
 }
 
 /// Checks an open folder on the share.

@@ -18,6 +18,8 @@ const MAX_LINKS: usize = 40;
 const FOREIGN_WRITE: u32 = 0o022;
 /// Written by everybody.
 const EVERYBODY: u32 = 0o002;
+/// Written by its group.
+const GROUP: u32 = 0o020;
 const STICKY: u32 = 0o1000;
 
 pub const ARE_REAL: bool = true;
@@ -25,27 +27,34 @@ pub const ARE_REAL: bool = true;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Writers {
     service: u32,
+    /// Whose the folder is that a team shares: its group may write there.
+    team: Option<u32>,
 }
 
 impl Writers {
     pub fn this_process() -> Self {
-        Self { service: rustix::process::geteuid().as_raw() }
+        Self { service: rustix::process::geteuid().as_raw(), team: None }
     }
 
     pub fn owner_of(state: &Path) -> Self {
         match std::fs::metadata(state) {
-            Ok(meta) => Self { service: meta.uid() },
+            Ok(meta) => Self { service: meta.uid(), team: None },
             Err(_) => Self::this_process(),
         }
     }
 
     fn include(&self, uid: u32) -> bool {
-        uid == 0 || uid == self.service
+        uid == 0 || uid == self.service || self.team == Some(uid)
+    }
+
+    /// Who else must not write.
+    fn foreign(&self) -> u32 {
+        if self.team.is_some() { EVERYBODY } else { FOREIGN_WRITE }
     }
 }
 
 pub fn check_systems(path: &Path) -> Result<(), Loose> {
-    check_way_to(path, &Writers { service: 0 }).map(drop)
+    check_way_to(path, &Writers { service: 0, team: None }).map(drop)
 }
 
 pub fn check_way_to(share: &Path, writers: &Writers) -> Result<PathBuf, Loose> {
@@ -87,15 +96,21 @@ pub fn check_way_to(share: &Path, writers: &Writers) -> Result<PathBuf, Loose> {
     Ok(here)
 }
 
-pub fn check_not_everybodys(path: &Path) -> Result<(), Loose> {
-    let found = std::fs::metadata(path).map_err(|e| unknown(path, &e.to_string()))?;
-    let mode = found.mode() & 0o7777;
-    match mode & EVERYBODY {
-        0 => Ok(()),
-        _ => Err(Loose {
-            why: format!("{} can be written by everybody (mode {mode:04o})", path.display()),
-            remedy: format!("chmod o-w {}", quoted(path)),
-        }),
+pub fn check_way_of_team(dir: &Path) -> Result<(), Loose> {
+    let owner = std::fs::metadata(dir).map_err(|e| unknown(dir, &e.to_string()))?.uid();
+    let writers = Writers { team: Some(owner), ..Writers::this_process() };
+    check_way_to(dir, &writers).map(drop)
+}
+
+pub fn check_of_team(path: &Path, dir: &Path) -> Result<(), Loose> {
+    let stat = |path: &Path| rustix::fs::stat(path).map_err(|e| unknown(path, &e.to_string()));
+    let (found, home) = (stat(path)?, stat(dir)?);
+    let writers = Writers { team: Some(home.st_uid), ..Writers::this_process() };
+    // Nobody gives a file to a group that he is not in.
+    let is_members = home.st_mode & GROUP != 0 && found.st_gid == home.st_gid;
+    match is_members {
+        true => check_mode(path, &found, &writers),
+        false => check(path, &found, &writers, Sticky::Loose),
     }
 }
 
@@ -176,14 +191,24 @@ enum Sticky {
 
 fn check(path: &Path, found: &Stat, writers: &Writers, sticky: Sticky) -> Result<(), Loose> {
     check_owner(path, found, writers)?;
+    match sticky == Sticky::Fine && found.st_mode & STICKY != 0 {
+        true => Ok(()),
+        false => check_mode(path, found, writers),
+    }
+}
+
+fn check_mode(path: &Path, found: &Stat, writers: &Writers) -> Result<(), Loose> {
     let mode = found.st_mode & 0o7777;
-    let excused = sticky == Sticky::Fine && mode & STICKY != 0;
-    if mode & FOREIGN_WRITE == 0 || excused {
+    if mode & writers.foreign() == 0 {
         return Ok(());
     }
+    let (by, whose) = match writers.team {
+        None => ("others than its owner", "go"),
+        Some(_) => ("everybody", "o"),
+    };
     Err(Loose {
-        why: format!("{} can be written by others than its owner (mode {mode:04o})", path.display()),
-        remedy: format!("chmod go-w {}", quoted(path)),
+        why: format!("{} can be written by {by} (mode {mode:04o})", path.display()),
+        remedy: format!("chmod {whose}-w {}", quoted(path)),
     })
 }
 
@@ -191,9 +216,10 @@ fn check_owner(path: &Path, found: &Stat, writers: &Writers) -> Result<(), Loose
     if writers.include(found.st_uid) {
         return Ok(());
     }
-    let service = match writers.service {
-        0 => String::new(),
-        uid => format!(" or to the service's account {}", named(uid)),
+    let service = match (writers.team, writers.service) {
+        (Some(owner), _) => format!(", to you or to {}, whose the folder is", named(owner)),
+        (None, 0) => String::new(),
+        (None, uid) => format!(" or to the service's account {}", named(uid)),
     };
     Err(Loose {
         why: format!(
@@ -202,7 +228,7 @@ fn check_owner(path: &Path, found: &Stat, writers: &Writers) -> Result<(), Loose
             named(found.st_uid),
             found.st_mode & 0o7777
         ),
-        remedy: format!("chown {} {}", writers.service, quoted(path)),
+        remedy: format!("chown {} {}", writers.team.unwrap_or(writers.service), quoted(path)),
     })
 }
 

@@ -1,11 +1,12 @@
 //! Whether only administrators can have written the site folder. What everybody may write anybody could have written, and it
-//! is about to be signed. A group may write it: a site folder has several publishers.
+//! is about to be signed: a file, the folder around it, or one above, which can be given another name. A group may write it: a site
+//! folder has several publishers.
 
 use super::own::SIGNATURE;
 use crate::error::{Exit, Failure, Result};
 use crate::host::open::Folder as Opened;
 use crate::host::perms::{self, Loose};
-use crate::site::folder::{Folder, NAME, PAST, machines};
+use crate::site::folder::{Folder, NAME, PAST, RECORD, machines};
 use crate::site::index::{job, policy};
 use crate::site::package::shelf;
 use crate::site::signed::list;
@@ -28,17 +29,21 @@ pub(super) fn check(folder: &Folder) -> Result<()> {
 }
 
 fn all(dir: &Path) -> std::result::Result<(), Loose> {
-    perms::check_not_everybodys(dir)?;
-    for name in [NAME, machines::NAME] {
+    perms::check_way_of_team(dir)?;
+    // What is not there, nobody can have written.
+    let one = |path: &Path| if path.exists() { perms::check_of_team(path, dir) } else { Ok(()) };
+    for name in [NAME, machines::NAME, RECORD] {
         one(&dir.join(name))?;
     }
     for name in [job::FOLDER, policy::FOLDER, list::FOLDER, PAST] {
-        for file in names(&dir.join(name))? {
+        one(&dir.join(name))?;
+        for file in names(&dir.join(name)) {
             one(&dir.join(name).join(file))?;
         }
     }
     let packages = dir.join(shelf::FOLDER);
-    for name in names(&packages)? {
+    one(&packages)?;
+    for name in names(&packages) {
         let package = packages.join(name);
         for file in ["", package::NAME, SIGNATURE, content::NAME] {
             one(&package.join(file))?;
@@ -47,13 +52,7 @@ fn all(dir: &Path) -> std::result::Result<(), Loose> {
     Ok(())
 }
 
-/// What is not there, nobody can have written.
-fn one(path: &Path) -> std::result::Result<(), Loose> {
-    if path.exists() { perms::check_not_everybodys(path) } else { Ok(()) }
-}
-
-/// The names in a folder that is good itself. Reading it says what else is wrong with it.
-fn names(dir: &Path) -> std::result::Result<Vec<std::ffi::OsString>, Loose> {
-    one(dir)?;
-    Ok(Opened::open(dir).and_then(|opened| opened.names(MOST)).unwrap_or_default())
+/// The names in a folder. Reading it says what else is wrong with it.
+fn names(dir: &Path) -> Vec<std::ffi::OsString> {
+    Opened::open(dir).and_then(|opened| opened.names(MOST)).unwrap_or_default()
 }

@@ -304,6 +304,51 @@ fn what_everybody_may_write_is_not_published() {
         mode(before | 0o020);
     }
     site.publish().unwrap();
+    // What was published last, and the way back, say what is published next.
+    for name in ["publication.json", "past", "past/now.json"] {
+        let path = dir.join(name);
+        let before = fs::metadata(&path).unwrap().permissions().mode();
+        fs::set_permissions(&path, fs::Permissions::from_mode(before | 0o002)).unwrap();
+        assert_eq!(code(site.publish()), "loose-permissions", "{name}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(before)).unwrap();
+    }
+    // Whoever writes the folder above puts another one in its place; where only its owner can do so it is fine.
+    for (mode, good) in [(0o777, false), (0o1777, true), (0o775, true), (0o700, true)] {
+        fs::set_permissions(site.dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(site.publish().is_ok(), good, "{mode:o}");
+    }
+}
+
+/// As root: whose a file is. A team's folder has files of its members, which are its group's.
+#[cfg(unix)]
+#[test]
+fn what_a_stranger_owns_is_not_published() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+    let site = Site::new();
+    let dir = site.folder().dir;
+    let job = dir.join("jobs/BP0000AA.toml");
+    if fs::metadata(&job).unwrap().uid() != 0 {
+        return;
+    }
+    let group = fs::metadata(&dir).unwrap().gid();
+    chown(&job, Some(4_242), Some(4_343)).unwrap();
+    let failure = site.publish().unwrap_err();
+    assert!(
+        failure.code == "loose-permissions" && failure.message.as_str().contains("BP0000AA.toml belongs to"),
+        "{failure:?}"
+    );
+    chown(&job, None, Some(group)).unwrap();
+    assert_eq!(code(site.publish()), "loose-permissions", "nobody but its owner writes this folder");
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o770)).unwrap();
+    site.publish().unwrap();
+    chown(&job, None, Some(4_343)).unwrap();
+    assert_eq!(code(site.publish()), "loose-permissions");
+    // Whoever the folder belongs to may own what is in it.
+    chown(&dir, Some(4_242), None).unwrap();
+    assert!(site.publish().unwrap().nothing);
+    chown(site.dir.path(), Some(4_343), None).unwrap();
+    assert_eq!(code(site.publish()), "loose-permissions");
+    chown(site.dir.path(), Some(0), None).unwrap();
 }
 
 #[test]
