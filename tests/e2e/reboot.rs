@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-const PCM: &str = env!("CARGO_BIN_EXE_pcm");
+pub(super) const PCM: &str = env!("CARGO_BIN_EXE_pcm");
 
 fn due(site: &Site, id: &str, package: &str, script: &str) -> Request {
     let hash = site.package(package, script);
@@ -16,7 +16,7 @@ fn due(site: &Site, id: &str, package: &str, script: &str) -> Request {
 
 /// Words before a command that give it another boot id: the machine has restarted. None, with the skip printed, where
 /// that cannot be done.
-fn another_boot(site: &Site) -> Option<Vec<String>> {
+pub(super) fn another_boot(site: &Site) -> Option<Vec<String>> {
     let id = site.path("boot_id");
     write(&id, b"5ca1ab1e-0000-4000-8000-000000000000\n");
     let script =
@@ -37,7 +37,7 @@ fn another_boot(site: &Site) -> Option<Vec<String>> {
 }
 
 /// `pcm service run` behind these words, and of this program.
-fn service_of(site: &Site, before: &[String], program: &Path) -> Service {
+pub(super) fn service_of(site: &Site, before: &[String], program: &Path) -> Service {
     let plain = site.command(&["service", "run"]);
     let mut words: Vec<&std::ffi::OsStr> = before.iter().map(AsRef::as_ref).collect();
     words.push(program.as_ref());

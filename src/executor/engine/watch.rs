@@ -141,9 +141,13 @@ impl Executor {
         let says = self.world.read_mif(&row.run());
         let judged =
             outcome::judge(exit, &says, &row.exit_codes, row.attempt.number, &self.retry_policy(row));
+        let wants_restart =
+            judged.state == State::SucceededRestart || row.attempt.restart.restarts != Restarts::No;
+        // What an executor records only after the restart is judged as it is now.
+        let restart_ahead = wants_restart && row.attempt.boot_id == self.world.boot_id();
         let judged = match &row.need {
             Some(need) if judged.state.is_success() => match self.found_after(row, need) {
-                Some(found) => outcome::after_a_look(judged, need, &found),
+                Some(found) => outcome::after_a_look(judged, need, &found, restart_ahead),
                 // It is being looked at; the next step asks again.
                 None => return,
             },

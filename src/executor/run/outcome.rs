@@ -185,8 +185,9 @@ pub fn judge(
 }
 
 /// What is left of a success by what its package's test gave after it: one after which there is as much to do as before is
-/// none (SITE.md 2). What cannot be known is said, and changes nothing.
-pub fn after_a_look(judged: Judged, need: &Need, found: &Finding) -> Judged {
+/// none (SITE.md 2). What cannot be known is said, and changes nothing. Where the machine has yet to restart for it, that may
+/// be what finishes it: it is no failure, the restart stays pending, and the result says that nobody could judge it.
+pub fn after_a_look(judged: Judged, need: &Need, found: &Finding, restart_ahead: bool) -> Judged {
     if !judged.state.is_success() {
         return judged;
     }
@@ -195,11 +196,12 @@ pub fn after_a_look(judged: Judged, need: &Need, found: &Finding) -> Judged {
         Needed::No => judged,
         Needed::Yes => {
             let what = if need.removes { "still installed" } else { "not installed" };
-            Judged {
-                state: State::Failed,
-                retry_at: None,
-                result: short(&format!("{what}, {result}: {}", found.words)),
-            }
+            let (state, when) = match restart_ahead {
+                true => (State::SucceededRestart, " before the restart and not judged"),
+                false => (State::Failed, ""),
+            };
+            let result = short(&format!("{what}{when}, {result}: {}", found.words));
+            Judged { state, retry_at: None, result }
         }
         Needed::Unknown => {
             let result = short(&format!("{result}; whether it is installed is not known: {}", found.words));
@@ -322,20 +324,28 @@ mod tests {
             let need = Need { test: test.clone(), removes };
             let found = |answer| Finding::new(answer, "what shows it");
             let (done, undone) = if removes { (Answer::No, Answer::Yes) } else { (Answer::Yes, Answer::No) };
-            for code in [0, 3010] {
-                let after = |answer| after_a_look(judged(code), &need, &found(answer));
+            for (code, restart_ahead) in [(0, false), (0, true), (3010, false), (3010, true)] {
+                let after = |answer| after_a_look(judged(code), &need, &found(answer), restart_ahead);
                 assert_eq!(after(done), judged(code));
-                let failed = after(undone);
-                assert_eq!((failed.state, failed.retry_at), (State::Failed, None));
+                let not_done = after(undone);
                 let what = if removes { "still installed" } else { "not installed" };
-                assert_eq!(failed.result.as_str(), format!("{what}, {}: what shows it", judged(code).result));
+                let (state, when) = match restart_ahead {
+                    // Whoever does it, and whatever its exit code says of it: the restart may be what finishes it.
+                    true => (State::SucceededRestart, " before the restart and not judged"),
+                    false => (State::Failed, ""),
+                };
+                assert_eq!((not_done.state, not_done.retry_at), (state, None));
+                let result = not_done.result.as_str();
+                assert_eq!(result, format!("{what}{when}, {}: what shows it", judged(code).result));
                 let unknown = after(Answer::Unknown);
                 assert_eq!(unknown.state, judged(code).state);
                 assert!(unknown.result.as_str().ends_with("is not known: what shows it"), "{unknown:?}");
             }
             for answer in [Answer::Yes, Answer::No, Answer::Unknown] {
-                assert_eq!(after_a_look(judged(17), &need, &found(answer)), judged(17));
-                assert_eq!(after_a_look(judged(1618), &need, &found(answer)), judged(1618));
+                for restart_ahead in [false, true] {
+                    let after = |code| after_a_look(judged(code), &need, &found(answer), restart_ahead);
+                    assert_eq!((after(17), after(1618)), (judged(17), judged(1618)));
+                }
             }
         }
     }

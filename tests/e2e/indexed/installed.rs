@@ -3,6 +3,7 @@
 
 use super::super::common::hanging::Hang;
 use super::super::common::text;
+use super::super::reboot::{PCM, another_boot, service_of};
 use super::*;
 use std::time::{Duration, Instant};
 
@@ -139,6 +140,67 @@ fn a_success_after_which_it_is_not_installed_is_a_failure_and_a_failure_is_no_su
     share.site.wait_state(ID, "failed");
     assert!(share.result(ID).starts_with("exit 17"), "{}", share.result(ID));
     service.kill();
+}
+
+/// A package that succeeds, installs nothing and wants a restart in this way.
+fn wants_restart(wants: &str, does: &str) -> Indexed {
+    let mut share = Indexed::by_permissions();
+    share.does = does.replace("GO", &share.site.path("go").display().to_string());
+    let (name, value) = wants.split_once(" = ").unwrap();
+    let job = share.job_of(3, &format!("{wants}\n{}", share.by_file()));
+    // A job writes them as a table of their own.
+    let value = if name == "exit_codes" { value.trim_matches(['{', ' ', '}']) } else { value };
+    share.publish(&[job.set(name, value)]);
+    share
+}
+
+const BY_EXIT_CODE: &str = "exit_codes = { \"194\" = \"restart\" }";
+
+#[test]
+fn what_a_restart_may_finish_is_no_failure_before_it_and_the_restart_stays_pending() {
+    for (wants, does) in
+        [(BY_EXIT_CODE, "exit 194"), ("restarts = \"pcm\"", "true"), ("restarts = \"program\"", "true")]
+    {
+        let share = wants_restart(wants, does);
+        let service = share.site.service();
+        share.site.wait_state(ID, "succeeded-restart");
+        let says = |text: &str| text.contains("not installed before the restart and not judged, exit ");
+        let result = share.result(ID);
+        assert!(says(&result) && result.contains(": there is no "), "{wants}: {result}");
+        assert_eq!(share.site.json(&["status"])["restart_pending"], true, "{wants}");
+        let mif = share.site.share().join(format!("despoolr.box/{MACHINE}/{ID}-1.MIF"));
+        wait_for("its result is on the share", || mif.exists());
+        let mif = fs::read_to_string(&mif).unwrap();
+        assert!(mif.contains("Success") && says(&mif), "{mif}");
+        service.kill();
+        if wants == BY_EXIT_CODE {
+            let Some(boot) = another_boot(&share.site) else { continue };
+            let _service = service_of(&share.site, &boot, Path::new(PCM));
+            share.site.wait_state(ID, "succeeded");
+            assert!(says(&share.result(ID)), "it still says so");
+            assert_eq!(share.site.json(&["show", ID])["attempts"].as_array().unwrap().len(), 1);
+        }
+    }
+}
+
+#[test]
+fn what_is_recorded_only_after_the_restart_is_judged_by_what_is_installed_then() {
+    for (installs, state) in [(true, "succeeded"), (false, "failed")] {
+        let share = wants_restart(BY_EXIT_CODE, "until [ -e 'GO' ]; do sleep 0.1; done; exit 194");
+        let Some(boot) = another_boot(&share.site) else { return };
+        let service = share.site.service();
+        share.site.wait_state(ID, "running");
+        service.kill();
+        write(&share.site.path("go"), b"");
+        let exit = share.site.state().join(format!("runs/{ID}-1/exit"));
+        wait_for("its exit record is written", || exit.is_file());
+        if installs {
+            write(&share.acme(), b"4.0\n");
+        }
+        let _service = service_of(&share.site, &boot, Path::new(PCM));
+        share.site.wait_state(ID, state);
+        assert_eq!(share.result(ID).starts_with("not installed, exit 194"), !installs);
+    }
 }
 
 #[test]
