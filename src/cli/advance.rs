@@ -1,10 +1,10 @@
 //! `pcm job advance` (SITE.md 3): lets jobs reach their next machines where what the machines report proves that most of them
 //! do well, and suspends those of which too many failed. Somebody's word alone does the first as well.
 
+mod shown;
+
 use super::args::AdvanceArgs;
 use super::jobs::{no_such_job, reason};
-use super::page::Page;
-use super::view::count;
 use super::{App, folder, lint, renew, standing};
 use crate::clock::{Wall, later};
 use crate::error::{Exit, Failure, Result};
@@ -125,20 +125,36 @@ struct Step<'a> {
 
 /// `pcm job advance`
 pub fn run(app: &App, args: &AdvanceArgs) -> Result<Exit> {
-    let (folder, _alone) = folder::open_alone(app, &args.then.folder)?;
-    let source = folder.read(&lint::programs(app))?;
-    let asked = asked(app, args, &source)?;
-    let counted = folder.settings.unsigned_reports || folder.trust_list()?.is_none();
+    let alone = || folder::open_alone(app, &args.then.folder);
+    let (ground, accounts, _alone) = match &args.reason {
+        Some(_) => {
+            let (folder, alone) = alone()?;
+            (Ground::of(app, folder, None)?, Accounts::new(), alone)
+        }
+        // Reading what 100,000 machines report takes minutes, in which others may want to change the folder.
+        None => folder::then_alone(
+            || {
+                let folder = folder::open(app, &args.then.folder)?;
+                let standing = standing::of(app, &folder)?;
+                Ground::of(app, folder, standing)
+            },
+            |ground| Ok(ground.accounts(app, &asked(app, args, &ground.source)?)),
+            || Ok(alone()?.1),
+        )?,
+    };
+    let Ground { folder, source, counted, signs, .. } = &ground;
+    let (folder, source, counted, signs) = (folder, source, *counted, *signs);
+    let asked = asked(app, args, source)?;
     let mut steps: Vec<Step<'_>> = match &args.reason {
-        Some(why) => by_word(app, args, &source, &asked, why)?,
-        None => Gates::read(app, &folder, &source, &asked, counted)?.steps(),
+        Some(why) => by_word(app, args, source, &asked, why)?,
+        None => Gates::new(app, &ground, &asked, accounts).steps(),
     };
     // A halt waits for nothing else. What is wrong with one job keeps no other back.
     steps.sort_by_key(|step| step.word.state != JobState::Suspended);
     let (mut published, mut failed) = (None, None);
     for step in steps.iter_mut().filter(|step| step.doc.moved) {
         let (words, word) = (log_words(step, args), (step.job, &step.word));
-        match renew::step(app, &folder, &args.then, words, word, &source) {
+        match renew::step(app, folder, &args.then, words, word, source) {
             Ok(done) => published = done.map(|done| folder::doc(app, &done)).or(published),
             Err(failure) => {
                 step.stays(&failure);
@@ -147,14 +163,13 @@ pub fn run(app: &App, args: &AdvanceArgs) -> Result<Exit> {
         }
     }
     let halted = steps.iter().any(|step| step.doc.moved && step.word.state == JobState::Suspended);
-    let signs = folder.trust_list()?.is_some();
     let doc = AdvanceDoc {
         jobs: steps.drain(..).map(|step| step.doc).collect(),
         unsigned_reports: signs && counted && args.reason.is_none(),
         published,
         dry_run: app.dry_run,
     };
-    app.out.view(&doc, || page(app, &doc))?;
+    app.out.view(&doc, || shown::page(app, &doc))?;
     match failed {
         // What is wrong with another job hides no halt.
         Some(failure) if halted => app.out.error(&failure),
@@ -246,11 +261,55 @@ fn log_words(step: &Step<'_>, args: &AdvanceArgs) -> String {
     }
 }
 
+/// What jobs are judged by, beside what machines report.
+#[derive(PartialEq)]
+struct Ground {
+    folder: Folder,
+    source: Source,
+    /// What is published.
+    standing: Option<Standing>,
+    /// Somebody's signature counts at this site.
+    signs: bool,
+    /// Reports count.
+    counted: bool,
+}
+
+impl Ground {
+    fn of(app: &App, folder: Folder, standing: Option<Standing>) -> Result<Self> {
+        let source = folder.read(&lint::programs(app))?;
+        let signs = folder.trust_list()?.is_some();
+        let counted = folder.settings.unsigned_reports || !signs;
+        Ok(Self { folder, source, standing, signs, counted })
+    }
+
+    /// What the machines report that these jobs have reached, or, where they are only thought about, can reach.
+    fn accounts(&self, app: &App, asked: &[&(Job, Word)]) -> Accounts {
+        let reached = |member: &&Member| {
+            let whole = |word: &Word| if app.dry_run { target::WHOLE } else { word.percent };
+            asked.iter().any(|(job, word)| {
+                phase::reaches(job, word, whole(word), member)
+                    || app.dry_run && phase::reaches(job, word, 0, member)
+            })
+        };
+        let members = self.source.members();
+        let machines: BTreeSet<MachineId> =
+            members.iter().filter(|_| self.counted).filter(reached).map(|member| member.machine).collect();
+        let wanted = reports::Asked {
+            requests: asked.iter().map(|(job, _)| job.request_id).collect(),
+            jobs: asked.iter().map(|(job, _)| job.job_id).collect(),
+        };
+        match machines.is_empty() {
+            true => Accounts::new(),
+            false => reports::read(&self.folder.share(), machines, wanted, PATIENCE),
+        }
+    }
+}
+
 /// What the gates of jobs go by.
 struct Gates<'a> {
     app: &'a App,
     asked: &'a [&'a (Job, Word)],
-    standing: Option<Standing>,
+    standing: Option<&'a Standing>,
     members: Vec<Member>,
     accounts: Accounts,
     /// Reports count.
@@ -260,34 +319,11 @@ struct Gates<'a> {
 }
 
 impl<'a> Gates<'a> {
-    fn read(
-        app: &'a App,
-        folder: &Folder,
-        source: &Source,
-        asked: &'a [&'a (Job, Word)],
-        counted: bool,
-    ) -> Result<Self> {
-        let members = source.members();
-        let reached = |member: &&Member| {
-            let whole = |word: &Word| if app.dry_run { target::WHOLE } else { word.percent };
-            asked.iter().any(|(job, word)| {
-                phase::reaches(job, word, whole(word), member)
-                    || app.dry_run && phase::reaches(job, word, 0, member)
-            })
-        };
-        let machines: BTreeSet<MachineId> =
-            members.iter().filter(|_| counted).filter(reached).map(|member| member.machine).collect();
-        let wanted = reports::Asked {
-            requests: asked.iter().map(|(job, _)| job.request_id).collect(),
-            jobs: asked.iter().map(|(job, _)| job.job_id).collect(),
-        };
-        let standing = standing::of(app, folder)?;
-        let accounts = match machines.is_empty() {
-            true => Accounts::new(),
-            false => reports::read(&folder.share(), machines, wanted, PATIENCE),
-        };
+    fn new(app: &'a App, ground: &'a Ground, asked: &'a [&'a (Job, Word)], accounts: Accounts) -> Self {
+        let Ground { source, standing, counted, .. } = ground;
         let spread = source.policies.get(EVERYBODY).and_then(|rules| rules.spread).unwrap_or_default();
-        Ok(Self { app, asked, standing, members, accounts, counted, spread })
+        let (standing, counted) = (standing.as_ref(), *counted);
+        Self { app, asked, standing, members: source.members(), accounts, counted, spread }
     }
 
     fn steps(&self) -> Vec<Step<'a>> {
@@ -357,11 +393,11 @@ impl<'a> Gates<'a> {
     }
 
     fn stand<'b>(&self, job: &'b Job, word: &'b Word) -> Stand<'b> {
-        let newest = self.standing.as_ref().map_or((0, 0), |s| (s.index.epoch, s.index.serial));
+        let newest = self.standing.map_or((0, 0), |s| (s.index.epoch, s.index.serial));
         Stand {
             job,
             word,
-            published: self.standing.as_ref().map_or(newest, |standing| standing.since(job.job_id)),
+            published: self.standing.map_or(newest, |standing| standing.since(job.job_id)),
             newest,
             now: self.app.now,
         }
@@ -509,93 +545,6 @@ impl StepDoc {
         self.next_phase = following.map(|(percent, _)| in_percent(percent));
         self.next_at = following.and_then(|(_, after)| word.reached.map(|at| later(at, after)));
     }
-}
-
-fn page(app: &App, doc: &AdvanceDoc) -> Page {
-    let mut page = Page::new(app.out.width);
-    if doc.jobs.is_empty() {
-        page.line("No active job has phases: there is nothing to advance.");
-        return page;
-    }
-    for step in &doc.jobs {
-        page.blank().line(&step.title);
-        let answer = step.gate.as_ref().map(|gate| gate.answer);
-        let words: Vec<&str> = step.words.iter().map(SafeText::as_str).collect();
-        let words = words.join("; ");
-        match answer {
-            Some(Answer::Halt) => page.strong(format!("  halt: {words}.")),
-            Some(answer) => page.line(format!("  {answer}: {words}.")),
-            None => page.line(format!("  {words}.")),
-        };
-        let would = |does: &str, would: &str| if app.dry_run { would.to_owned() } else { does.to_owned() };
-        if let Some(error) = &step.error {
-            page.strong(format!("  It stays as it is: {error}."));
-        } else if step.state == JobState::Suspended {
-            let is = would("It is suspended", "It would be suspended");
-            page.line(format!("  {is}: nothing of it starts on a machine from its next poll on."));
-            page.line(format!("  Failed on: {}", some(&step.failed)));
-        } else if step.moved {
-            let verb = would("reaches", "would reach");
-            page.line(format!("  It {verb} {} % of its machines now.", step.percent));
-        } else if step.percent >= 100.0 {
-            page.line("  It has reached all of its machines.");
-        }
-        if step.gate.is_some() {
-            page.line(format!(
-                "  {} reached: {} ended, {} running, {} silent.",
-                count(usize::try_from(step.machines).unwrap_or(usize::MAX), "machine"),
-                step.ended,
-                step.running,
-                step.silent
-            ));
-        }
-        for reason in step.silent_because.iter().take(MOST) {
-            page.line(format!("    {} silent: {}", reason.machines, reason.reason));
-        }
-        if let Some(since) = step.since.filter(|since| app.now - *since > ALARM) {
-            let since = app.look().time_and_distance(since);
-            page.strong(format!(
-                "  Nothing has been decided since {since}: look at what is missing, or use --now --reason R."
-            ));
-        }
-        for phase in &step.phases {
-            page.line(phase_words(phase));
-        }
-    }
-    if doc.unsigned_reports {
-        page.blank().line("Reports without a signature were counted (unsigned_reports = true in site.toml).");
-    }
-    match &doc.published {
-        Some(published) => folder::page(app, published, page.blank()),
-        None if doc.jobs.iter().any(|step| step.moved) => folder::unpublished(app, page.blank()),
-        None => {}
-    }
-    page
-}
-
-fn phase_words(phase: &PhaseDoc) -> String {
-    let name = match phase.percent {
-        0.0 => "the first machines".to_owned(),
-        percent => format!("{percent} %"),
-    };
-    let proves = match (phase.provable, phase.provable_from) {
-        (true, _) => "they can prove the limit".to_owned(),
-        (false, Some(from)) => format!("too few to prove the limit, which needs {from}"),
-        (false, None) => "no number of them can prove a limit of 0".to_owned(),
-    };
-    format!(
-        "  {name}: {} machines, {} silent; {proves}; {} will have launched before a halt can reach them.",
-        phase.machines, phase.silent, phase.launched_before_halt
-    )
-}
-
-fn some(machines: &[MachineId]) -> String {
-    const SHOWN: usize = 10;
-    let mut names: Vec<String> = machines.iter().take(SHOWN).map(ToString::to_string).collect();
-    if machines.len() > SHOWN {
-        names.push(format!("and {} more", machines.len() - SHOWN));
-    }
-    names.join(" ")
 }
 
 #[cfg(test)]

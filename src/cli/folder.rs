@@ -69,6 +69,29 @@ pub fn open_alone(app: &App, named: &FolderArgs) -> Result<(Folder, Option<Exclu
     Ok((folder, Some(lock)))
 }
 
+/// What takes long is done while others may change the folder; then it is held, and looked at again: where it says something
+/// else by now, all of that is done once more. `alone`: None where nothing will be written.
+///
+/// # Errors
+/// As of what is called; `publishing`: it was changed each time.
+pub fn then_alone<G: PartialEq, T, L>(
+    look: impl Fn() -> Result<G>,
+    long: impl Fn(&G) -> Result<T>,
+    alone: impl Fn() -> Result<Option<L>>,
+) -> Result<(G, T, Option<L>)> {
+    for _ in 0..2 {
+        let before = look()?;
+        let done = long(&before)?;
+        let Some(lock) = alone()? else { return Ok((before, done, None)) };
+        let now = look()?;
+        if now == before {
+            return Ok((now, done, Some(lock)));
+        }
+    }
+    let message = "nothing was changed: the site folder was changed each time while the reports were read";
+    Err(Failure::new(Exit::Refused, "publishing", message, "Wait until nobody changes it, then try again"))
+}
+
 /// How something is published from a folder: by the flags, its `site.toml`, and the configuration.
 pub struct Wishes<'a> {
     /// `--key`
@@ -358,5 +381,46 @@ pub fn page(app: &App, doc: &PublishDoc, page: &mut Page) {
         None => {
             page.strong("It is not signed: only machines in trust mode permissions believe it.");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::cell::{Cell, RefCell};
+
+    /// The folder says these one after another; what was done, and what came of it.
+    fn done(says: &[u32], writes: bool) -> (Vec<&'static str>, Result<u32>) {
+        let (looks, did) = (Cell::new(0), RefCell::new(Vec::new()));
+        let look = || {
+            looks.set(looks.get() + 1);
+            did.borrow_mut().push("look");
+            Ok(says[looks.get() - 1])
+        };
+        let long = |said: &u32| {
+            did.borrow_mut().push("long");
+            Ok(*said)
+        };
+        let alone = || {
+            did.borrow_mut().push("alone");
+            Ok(writes.then_some(()))
+        };
+        let done = then_alone(look, long, alone).map(|(_, done, _)| done);
+        (did.into_inner(), done)
+    }
+
+    #[test]
+    fn nobody_waits_for_what_takes_long_and_what_has_changed_meanwhile_is_looked_at_again() {
+        let once = ["look", "long", "alone", "look"];
+        let (did, read) = done(&[7, 7], true);
+        assert_eq!((did, read.unwrap()), (once.to_vec(), 7));
+        let (did, read) = done(&[7, 8, 8, 8], true);
+        assert_eq!((did, read.unwrap()), ([once, once].concat(), 8));
+        let (did, read) = done(&[7, 8, 8, 9], true);
+        assert_eq!((did, read.unwrap_err().code.as_str()), ([once, once].concat(), "publishing"));
+        // What is only thought about keeps nobody waiting at all.
+        let (did, read) = done(&[7], false);
+        assert_eq!((did, read.unwrap()), (once[..3].to_vec(), 7));
     }
 }
