@@ -73,6 +73,19 @@ impl Before {
         }
     }
 
+    /// What the share's index named until now is not named from now on, whatever a publication thought that never came.
+    pub fn named_until(&mut self, named: &BTreeSet<String>, now: Wall) {
+        let record = self.record.as_mut().map(|record| &mut record.unnamed);
+        for unnamed in [Some(&mut self.unnamed), record].into_iter().flatten() {
+            unnamed.iter_mut().filter(|(path, _)| named.contains(*path)).for_each(|(_, since)| *since = now);
+        }
+    }
+
+    /// Keeps what was begun as what is published, once it is.
+    pub fn keep_completed(&self, publication: &Publication<'_>) -> Result<()> {
+        self.record.as_ref().map_or(Ok(()), |record| record::keep(&publication.folder.dir, record))
+    }
+
     /// The machines of a part of its list; None: they cannot be had any more.
     pub fn part(&self, share: &Share, part: &Part) -> Result<Option<Vec<Member>>> {
         let name = format!("{}.{}", part.name, part.revision);

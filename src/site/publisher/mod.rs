@@ -232,7 +232,10 @@ impl Publication<'_> {
     fn attempt(&self, share: &mut Share) -> Result<Option<Published>> {
         let site_file = self.site_file(share)?;
         let mut seen = share.read(&[], index::NAME, index::MAX_BYTES)?;
-        let before = begun::before(self, share, seen.as_deref())?;
+        let mut before = begun::before(self, share, seen.as_deref())?;
+        if let Some(before) = before.as_mut() {
+            before.named_until(&tidy::named(share, seen.as_deref())?, self.how.now);
+        }
         let serial = before.as_ref().map(|before| before.previous.index.serial);
         self.check_mounted(share, serial, seen.is_some())?;
         let mut there = present(share)?;
@@ -243,6 +246,7 @@ impl Publication<'_> {
                 begun::End::GivenUp => {}
                 begun::End::Completed(index) => {
                     self.completed.set(Some(before.previous.index.serial));
+                    before.keep_completed(self)?;
                     (seen, begun) = (Some(index), false);
                     there = present(share)?;
                 }

@@ -4,8 +4,10 @@
 use super::place::Share;
 use super::render::{MEMBERS, Rendered};
 use crate::clock::Wall;
+use crate::error::Result;
 use crate::site::ids::JobId;
-use crate::site::index::{job, members, policy};
+use crate::site::index::policy::{self, Policy};
+use crate::site::index::{self, job, members};
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,6 +47,27 @@ pub(super) fn unnamed(
     });
     let since = |path: &String| before.and_then(|before| before.get(path)).copied().unwrap_or(now);
     old.take(KNOWN).map(|(path, _)| (path.clone(), since(path))).collect()
+}
+
+/// What the index on the share names, this very moment: machines may still be reading it.
+pub(super) fn named(share: &Share, seen: Option<&[u8]>) -> Result<BTreeSet<String>> {
+    let index = seen.and_then(|bytes| index::parse(bytes, index::NAME).ok());
+    let Some(index) = index else { return Ok(BTreeSet::new()) };
+    let jobs = index.jobs.iter();
+    let mut all: BTreeSet<String> =
+        jobs.map(|job| format!("{}/{}.{}.toml", job::FOLDER, job.job_id, job.revision)).collect();
+    let policies = index.policies.iter();
+    all.extend(
+        policies.map(|old| format!("{}/{}", policy::FOLDER, Policy::file_name(&old.group, old.revision))),
+    );
+    if let Some(old) = &index.members {
+        let name = format!("LIST.{}", old.revision);
+        let list = share.read_any(&[MEMBERS], &name, members::MAX_BYTES)?;
+        let list = list.and_then(|bytes| members::parse_list(&bytes, &name).ok()).unwrap_or_default();
+        all.extend(list.iter().map(|part| format!("{MEMBERS}/{}.{}", part.name, part.revision)));
+        all.insert(format!("{MEMBERS}/{name}"));
+    }
+    Ok(all)
 }
 
 /// Removes what has not been named for long enough; returns how many files that were. What cannot be removed is tried again.

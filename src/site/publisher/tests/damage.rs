@@ -414,6 +414,38 @@ fn revisions_that_no_index_names_leave_after_two_days_and_nothing_else_does() {
 }
 
 #[test]
+fn what_the_share_named_until_now_stays_for_two_days_from_now() {
+    let at = |days: i64| move |how: &mut How<'_>| how.now = now() + TimeDelta::days(days);
+    // Begun and not ended: the first index stays in force, until it is completed, or given up.
+    for given_up in [false, true] {
+        let site = Site::new();
+        site.edit(|job, _| job.times.expire = None);
+        site.publish().unwrap();
+        site.machines([4_000, 4_001]);
+        site.edit(|job, _| job.spread = Some(std::time::Duration::from_secs(6)));
+        fault::die_at(Some(1));
+        assert_eq!(code(site.publish()), "killed");
+        fault::die_at(None);
+        if given_up {
+            // A part of it cannot be had any more.
+            let mut record = record::read(&site.folder().dir, &site.folder().settings.site_id).unwrap();
+            record.files.clear();
+            record::keep(&site.folder().dir, &record).unwrap();
+            site.edit(|job, _| job.spread = Some(std::time::Duration::from_secs(7)));
+            let _ = fs::remove_file(site.share().join("jobs/BP0000AA.2.toml"));
+        }
+        let next = site.publish_as(at(3)).unwrap();
+        assert_eq!(next.completed.is_some(), !given_up, "{next:?}");
+        site.edit(|_, word| word.percent = 500);
+        assert_eq!(site.publish_as(at(4)).unwrap().removed, 0, "given up: {given_up}");
+        assert!(site.files().contains_key("members/all.1"));
+        site.edit(|_, word| word.percent = 600);
+        assert!(site.publish_as(at(6)).unwrap().removed > 0);
+        assert!(!site.files().contains_key("members/all.1"));
+    }
+}
+
+#[test]
 fn the_log_of_publications_is_a_file_of_lines_and_nobodys_link() {
     let site = Site::new();
     let log = site.folder().dir.join(LOG);
