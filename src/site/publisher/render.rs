@@ -12,7 +12,7 @@ use crate::site::index::policy::{self, Policy};
 use crate::site::index::{self, Index, IndexedJob, IndexedMembers, IndexedPolicy, JobState, render as text};
 use crate::site::instruction::ContentHash;
 use chrono::TimeDelta;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The folder of the lists of machines on a share.
 pub const MEMBERS: &str = "members";
@@ -227,10 +227,28 @@ impl Render<'_> {
         (revision, sha256)
     }
 
+    /// Those that leave before their time, as an index would have too many: the ones that ended first.
+    fn early<'b>(&self, jobs: impl Iterator<Item = &'b (Job, Word)>, now: Wall) -> BTreeSet<JobId> {
+        let (mut all, mut over) = (self.heeded.gone.len(), Vec::new());
+        for (job, word) in jobs {
+            all += 1;
+            let at = match word.state {
+                JobState::Cancelled => Some(word.since.unwrap_or(Wall::UNIX_EPOCH)),
+                JobState::Active | JobState::Suspended => ended(&job.times, word).filter(|at| *at <= now),
+            };
+            over.extend(at.map(|at| (at, job.job_id)));
+        }
+        over.extend(self.heeded.gone.iter().map(|gone| (gone.since, gone.entry.job_id)));
+        over.sort_unstable();
+        over.into_iter().take(all.saturating_sub(index::MAX_JOBS)).map(|(_, id)| id).collect()
+    }
+
     fn jobs(&mut self, source: &Source, now: Wall) -> Vec<IndexedJob> {
         let over = |(job, word): &&(Job, Word)| ended(&job.times, word).is_some_and(|at| at + KEPT <= now);
+        let early = self.early(source.jobs.values().filter(|job| !over(job)), now);
         let mut jobs = Vec::new();
-        for (job, word) in source.jobs.values().filter(|job| !over(job)) {
+        let stays = |job: &&(Job, Word)| !over(job) && !early.contains(&job.0.job_id);
+        for (job, word) in source.jobs.values().filter(stays) {
             let before = self.previous.and_then(|p| p.index.jobs.iter().find(|old| old.job_id == job.job_id));
             let before = before.map(|old| (old.revision, &old.sha256));
             let (job, percent) = text::for_now(job, word);
@@ -248,7 +266,8 @@ impl Render<'_> {
                 line: 0,
             });
         }
-        jobs.extend(self.heeded.gone.iter().map(|gone| IndexedJob { line: 0, ..gone.entry.clone() }));
+        let gone = self.heeded.gone.iter().filter(|gone| !early.contains(&gone.entry.job_id));
+        jobs.extend(gone.map(|gone| IndexedJob { line: 0, ..gone.entry.clone() }));
         jobs.sort_by_key(|job| job.job_id);
         if jobs.len() > index::MAX_JOBS {
             self.problems.push(format!(

@@ -67,6 +67,42 @@ fn a_cancelled_job_without_its_file_stays_cancelled_for_machines_that_were_away(
 }
 
 #[test]
+fn where_an_index_is_full_those_that_ended_first_leave_it_early() {
+    let site = Site::new();
+    let (job, word) = site.job();
+    let send = |n: usize, word: &Word| {
+        let mut job = job.clone();
+        job.times.expire = None;
+        (job.job_id, job.request_id) =
+            (format!("BP0J{n:04}").parse().unwrap(), format!("BP0{n:04}").parse().unwrap());
+        site.folder().write_job(&job, word).unwrap();
+    };
+    let cancelled = |days: i64| Word {
+        state: JobState::Cancelled,
+        since: Some(now() - TimeDelta::days(days)),
+        ..word.clone()
+    };
+    for n in 0..999 {
+        send(n, &if n < 3 { cancelled(3 + n as i64) } else { word.clone() });
+    }
+    assert_eq!(site.publish().unwrap().index.jobs.len(), 1_000);
+    // The oldest of the three is the last, and its file is gone besides.
+    fs::remove_file(site.folder().job_path("BP0J0002".parse().unwrap())).unwrap();
+    (2_000..2_002).for_each(|n| send(n, &word));
+    let published = site.publish().unwrap();
+    let left: Vec<String> = published.withdrawn.iter().map(ToString::to_string).collect();
+    assert_eq!((published.index.jobs.len(), left), (1_000, vec!["BP0J0001".into(), "BP0J0002".into()]));
+    assert!(site.publish().unwrap().nothing);
+    send(2_002, &word);
+    send(2_003, &word);
+    let failure = site.publish().unwrap_err();
+    assert!(failure.code == "too-large" && failure.message.as_str().contains("1001 jobs"), "{failure:?}");
+    // What it says helps: one that is cancelled makes room at once.
+    send(5, &cancelled(0));
+    assert_eq!(site.publish().unwrap().index.jobs.len(), 1_000);
+}
+
+#[test]
 fn a_share_that_lost_the_part_of_a_cancelled_job_names_it_no_more() {
     let site = Site::new();
     site.edit(|_, word| (word.state, word.since) = (JobState::Cancelled, Some(now())));
