@@ -35,7 +35,7 @@ fn the_readme_leads_from_an_empty_folder_to_a_signed_package_on_a_second_machine
     let dir = dir.path();
     let control = dir.join("tree/DEBIAN/control");
     std::fs::create_dir_all(control.parent().unwrap()).unwrap();
-    let words = "Package: hello\nVersion: 2.10-3\nArchitecture: all\nMaintainer: A <a@acme.example>\nDescription: Hello\n";
+    let words = "Package: hello\nVersion: 999.2.10-3\nArchitecture: all\nMaintainer: A <a@acme.example>\nDescription: Hello\n";
     std::fs::write(control, words).unwrap();
     let typed = commands("From an empty folder to a `.deb` on two machines");
     let typed = typed.replace("/srv/pcm", "$T/share").replace("/etc/fstab", "$T/fstab");
