@@ -36,6 +36,8 @@ struct InitDoc {
     fingerprint: Option<SafeText>,
     /// Newer trust lists of the share that do not count, and why.
     not_taken: Vec<trust_key::NotTaken>,
+    /// Shares that could not be opened, and why: nothing of them was looked at.
+    not_reached: Vec<trust_key::NotTaken>,
     #[serde(flatten)]
     state_of_history: crate::executor::init::InitDoc,
 }
@@ -114,6 +116,7 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
         trust_list: list.as_ref().map(|list| list.version),
         fingerprint: args.trust_key.as_deref().map(SafeText::new),
         not_taken,
+        not_reached: trust_key::not_reached(app),
         state_of_history,
     };
     app.out.view(&doc, || page(app, &doc, config.trust.mode))?;
@@ -202,6 +205,12 @@ fn page(app: &App, doc: &InitDoc, trust: TrustMode) -> Page {
     for left in &doc.not_taken {
         page.strong(format!("Trust list {} was not taken: {}.", left.file, left.why));
     }
+    for share in &doc.not_reached {
+        page.strong(format!(
+            "The share {} cannot be opened: {}. Nothing on it was looked at.",
+            share.file, share.why
+        ));
+    }
     if doc.config_written {
         if app.setup.locations().is_empty() {
             page.line("No share is named yet: write `shares = [\"/mnt/sms_shr\"]` into the configuration.");
@@ -215,6 +224,9 @@ fn page(app: &App, doc: &InitDoc, trust: TrustMode) -> Page {
                 Some(version) => format!(
                     "Trust is `signed`: what runs here has to be signed by the keys of trust list {version}.",
                 ),
+                None if !doc.not_reached.is_empty() => "Trust is `signed`, and no trust list was seen. Once the share can be \
+                     opened: pcm init --trust-key SHA256:…; nothing runs until then"
+                    .to_owned(),
                 None => "Trust is `signed`, and no share has a trust list: nothing runs until one is taken, with pcm init \
                          --trust-key SHA256:…"
                     .to_owned(),

@@ -187,7 +187,7 @@ fn first(app: &App, dir: PathBuf, revoked: Vec<Key>, key: &str) -> Result<Confir
             Err(why) => last = last.or(Some((share, *version, why))),
         }
     }
-    Err(none_signed(key, last, &offers.faults))
+    Err(none_signed(key, last, &offers))
 }
 
 fn check_revoked(key: &str, revoked: &[Key]) -> Result<()> {
@@ -247,6 +247,23 @@ struct Offers {
     lists: Vec<Offered>,
     /// What could not be read, and why.
     faults: Vec<(PathBuf, OpenError)>,
+    /// Shares that are not there.
+    away: Vec<PathBuf>,
+}
+
+/// The shares that cannot be opened now, and why: what an `init` has to see there was not seen.
+pub fn not_reached(app: &App) -> Vec<NotTaken> {
+    let timeout = app.setup.config.share.timeout;
+    let of = |share: &PathBuf| {
+        let place = share.clone();
+        let why = match threads::within("share", timeout, move || Folder::open(&place).map(drop)) {
+            Ok(Ok(())) => return None,
+            Ok(Err(e)) => e.to_string(),
+            Err(e) => e.to_string(),
+        };
+        Some(NotTaken { file: share.display().to_string().into(), why: why.into() })
+    };
+    app.setup.locations().iter().filter_map(of).collect()
 }
 
 /// The newest lists of the shares, and those that follow this version.
@@ -263,7 +280,9 @@ fn offered(app: &App, after: u64) -> Result<Offers> {
         for share in shares {
             // None there is no fault: a share of mode `permissions` has none, and one may not be mounted yet.
             match lists_of(&share, after, &mut all) {
-                Ok(()) | Err(OpenError::Missing) => {}
+                Ok(()) => {}
+                Err(OpenError::Missing) if Folder::open(&share).is_err() => all.away.push(share),
+                Err(OpenError::Missing) => {}
                 Err(e) => all.faults.push((share, e)),
             }
         }
@@ -327,13 +346,24 @@ fn not_confirmed(offered: &[Offered]) -> Result<()> {
     ))
 }
 
-fn none_signed(
-    key: &str,
-    last: Option<(&PathBuf, u64, Distrust)>,
-    faults: &[(PathBuf, OpenError)],
-) -> Failure {
-    let (code, why) = match (last, faults.first()) {
-        (None, Some((place, e))) => {
+/// A share of which nothing is known.
+fn away(share: &Path) -> Failure {
+    Failure::new(
+        Exit::Share,
+        Code::ShareMissing.as_str(),
+        format!(
+            "the share {} cannot be opened, so nothing was changed: {}",
+            share.display(),
+            OpenError::Missing
+        ),
+        "Mount it, or correct --share or `shares` of the configuration, and run it again",
+    )
+}
+
+fn none_signed(key: &str, last: Option<(&PathBuf, u64, Distrust)>, offers: &Offers) -> Failure {
+    let (code, why) = match (last, offers.faults.first(), offers.away.first()) {
+        (None, None, Some(share)) => return away(share),
+        (None, Some((place, e)), _) => {
             let code = if *e == OpenError::Denied { Code::ShareDenied } else { Code::ShareMissing };
             return Failure::new(
                 Exit::Share,
@@ -342,7 +372,7 @@ fn none_signed(
                 "Run it as an account that may read the share, or correct that there",
             );
         }
-        (None, None) => {
+        (None, None, None) => {
             return Failure::new(
                 Exit::Refused,
                 "no-trust-list",
@@ -350,7 +380,7 @@ fn none_signed(
                 "Publish the site first (pcm site publish), or correct --share or `shares` of the configuration",
             );
         }
-        (Some((share, version, distrust)), _) => {
+        (Some((share, version, distrust)), ..) => {
             let why = format!("trust list {version} of {}: {}", share.display(), distrust.why);
             (distrust.code.as_str(), SafeText::new(&why))
         }

@@ -350,6 +350,20 @@ fn a_machine_in_mode_signed_runs_what_two_keys_agree_on() {
     let told: Value = serde_json::from_slice(&told.stderr).unwrap();
     assert_eq!(told["error"]["code"], "no-trust-list");
     assert!(told["error"]["remedy"].as_str().unwrap().contains("pcm site publish"), "{told}");
+    // A share that is not there has no trust list that anybody knows of.
+    let away = ["init", "--machine", "BP004000", "--share", "away", "--json"];
+    let told = pcm(none.path(), &[&away[..], &["--trust-key", root]].concat());
+    assert_eq!(told.status.code(), Some(5));
+    let told: Value = serde_json::from_slice(&told.stderr).unwrap();
+    assert_eq!(told["error"]["code"], "share-missing");
+    let message = told["error"]["message"].as_str().unwrap();
+    assert!(message.contains("away cannot be opened") && !none.path().join("pcm.toml").exists(), "{told}");
+    let written = json(none.path(), &away[..5]);
+    assert_eq!(written["trust_list"], Value::Null);
+    assert!(written["not_reached"][0]["file"].as_str().unwrap().ends_with("away"), "{written}");
+    let again = pcm(none.path(), &away[..5]);
+    let said = String::from_utf8_lossy(&again.stdout);
+    assert!(said.contains("away cannot be opened") && !said.contains("no share has"), "{said}");
     let enrolled = json(dir, &init);
     assert_eq!((&enrolled["trust"], &enrolled["trust_list"]), (&"signed".into(), &3.into()));
     // A look says whether it brought anything.
