@@ -4,7 +4,7 @@
 use super::gates::{once_settled, opening};
 use super::model::{Change, GateResult};
 use super::window::Opening;
-use super::world::{Subject, World};
+use super::world::{Subject, World, good_until};
 use crate::clock::{Wall, earlier};
 use crate::terms::{Code, Gate, Verdict};
 use std::time::Duration;
@@ -80,11 +80,7 @@ pub(super) fn too_late(world: &World, subject: &Subject) -> bool {
 
 /// Whether neither the request nor the instruction file has run out by then.
 fn in_time(world: &World, subject: &Subject, t: Wall) -> bool {
-    let instructions = world.inputs.instructions;
-    let valid = instructions.file.as_ref().and_then(|f| f.valid_until).is_none_or(|end| t < end);
-    // While the share answers, it is taken to go on answering.
-    let fresh = instructions.fault.is_none() || world.stale_from().is_some_and(|stale| t < stale);
-    !subject.expired(t) && valid && fresh
+    !subject.expired(t) && good_until(world.inputs).is_none_or(|end| t < end)
 }
 
 /// What kept an expired request from running, as far as time tells it: the code at the last second before it expired.

@@ -1,6 +1,6 @@
 //! The few words of the list's last column (UX.md 1): why a request has not run, what it is doing, how it ended.
 
-use super::gates::{is_fulfilled, queue};
+use super::gates::{is_fulfilled, not_vouched, once_settled, queue};
 use super::model::{Attempt, Change, Decision, GateResult, Inputs, NextRun, UserFact};
 use super::next::missed;
 use super::world::{Subject, World};
@@ -61,7 +61,11 @@ pub(super) fn of_subject(
         State::Rejected => {
             let trust = gates.iter().find(|g| g.gate == Gate::Trust).and_then(|g| g.code);
             match (trust, world.inputs.facts.unstartable.get(&subject.request.request_id)) {
-                (Some(code), _) => code.as_str().to_owned(),
+                // Of its package; what is wrong with everything is a problem of the machine.
+                (Some(code), _) => match not_vouched(world, subject).filter(|(own, _)| *own == code) {
+                    Some((_, why)) => format!("{code}: {}", without_place(why.as_str())),
+                    None => code.as_str().to_owned(),
+                },
                 (None, Some(why)) => format!("{}: {why}", Code::CommandRefused.as_str()),
                 (None, None) => "rejected".to_owned(),
             }
@@ -94,11 +98,13 @@ pub(super) fn foretold(decision: &Decision, next: Option<NextRun>, inputs: &Inpu
     let words = match decision.state {
         State::Offered if decision.next_run.is_none() => return None,
         State::Due if certain => return None,
-        State::Offered | State::Due => match (pair, decision.expire_after) {
-            (Some(pair), _) => format!("runs {pair}"),
-            (None, Some(_)) => "expires before its turn comes".into(),
-            // Nobody can say when its turn comes.
-            (None, None) => return None,
+        State::Offered | State::Due => match pair {
+            Some(pair) => format!("runs {pair}"),
+            // Where nothing ends before, nobody can say when its turn comes.
+            None => match ends_first(inputs, decision.expire_after)? {
+                Ends::Request => "expires before its turn comes".into(),
+                Ends::Published(words) => words,
+            },
         },
         // Where it is one time, what is in the way says it.
         State::Waiting if !certain => format!("{}; next {}", decision.why, pair?),
@@ -123,6 +129,11 @@ pub(super) fn foretold(decision: &Decision, next: Option<NextRun>, inputs: &Inpu
         | State::Rejected => return None,
     };
     Some(words.into())
+}
+
+/// Which package it is stands in its row.
+fn without_place(why: &str) -> &str {
+    why.split_once("/package.toml: ").map_or(why, |(_, why)| why)
 }
 
 /// Whatever the time, nothing starts then.
@@ -158,9 +169,45 @@ fn offered(world: &World, subject: &Subject, gates: &[GateResult], next_run: Opt
     }
     // What time alone opens is no news before the mandatory time.
     match reasons(world, subject, gates, |g| !matches!(g.change, Change::At(_))) {
-        none if none.is_empty() => "expires before it may run".to_owned(),
-        some => some,
+        none if none.is_empty() => {}
+        some => return some,
     }
+    // After a start of the machine something else may go on for as long as nobody ends it.
+    let settled = once_settled(world, subject);
+    if let Some(code) = settled.code.filter(|_| gates.iter().any(|g| g.code == Some(Code::Booting))) {
+        return code.row().brief.to_owned();
+    }
+    match ends_first(world.inputs, subject.expire) {
+        Some(Ends::Request) => "expires before it may run".to_owned(),
+        Some(Ends::Published(words)) => words,
+        None => "when it may run is not known".to_owned(),
+    }
+}
+
+/// What is over before a request may run.
+enum Ends {
+    /// Its own time.
+    Request,
+    /// What is in force at all, in words.
+    Published(String),
+}
+
+/// The first of them; None: neither ever is. Where the newest on the share was refused or cannot be had, that is why what
+/// is held is not renewed.
+fn ends_first(inputs: &Inputs, expires: Option<Wall>) -> Option<Ends> {
+    let good = super::world::good_until(inputs);
+    if expires.is_some_and(|expires| good.is_none_or(|good| expires <= good)) {
+        return Some(Ends::Request);
+    }
+    let until = short(good?, inputs.now, inputs.zone);
+    let what = if inputs.instructions.index.is_some() { "index" } else { "instruction file" };
+    Some(Ends::Published(match inputs.instructions.fault.as_ref().map(|fault| fault.code.row()) {
+        Some(row) if row.gate == Gate::Source => {
+            format!("{}; the {what} held counts until {until} only", row.brief)
+        }
+        Some(row) => format!("newer {what} refused: {}; the one held counts until {until} only", row.brief),
+        None => format!("the {what} counts until {until} only"),
+    }))
 }
 
 /// Every gate that does not pass and is wanted, in a few words each: `user anna; window 22:00`.

@@ -165,10 +165,7 @@ impl<'a> World<'a> {
 
     /// When the held instruction file stops being good enough if no share is seen from now on.
     pub fn stale_from(&self) -> Option<Wall> {
-        let seen = self.inputs.instructions.share_seen?;
-        // It may be exactly that old; older it may not be.
-        let stale = later(seen, self.inputs.policy.config.share.stale_after);
-        Some(later(stale, Duration::from_secs(1)))
+        stale_from(self.inputs)
     }
 
     /// Whether the newest attempt of a request, or its adoption, is a success; None: never attempted.
@@ -178,6 +175,27 @@ impl<'a> World<'a> {
             None => self.inputs.history.adopted.get(id).map(|_| true),
         }
     }
+}
+
+/// Until then what is published counts: as its publisher says, and, while no share brings it, as long as one may be away.
+/// Where it is signed, the first stands in place of the second. None: until there is something newer.
+pub(super) fn good_until(inputs: &Inputs) -> Option<Wall> {
+    let instructions = inputs.instructions;
+    let valid = instructions.file.as_ref().and_then(|file| file.valid_until);
+    if instructions.signed.is_some() && valid.is_some() {
+        return valid;
+    }
+    // While the share answers, it is taken to go on answering.
+    let stale = instructions.fault.as_ref().and_then(|_| stale_from(inputs));
+    valid.into_iter().chain(stale).min()
+}
+
+/// When the held instruction file stops being good enough if no share is seen from now on.
+fn stale_from(inputs: &Inputs) -> Option<Wall> {
+    let seen = inputs.instructions.share_seen?;
+    // It may be exactly that old; older it may not be.
+    let stale = later(seen, inputs.policy.config.share.stale_after);
+    Some(later(stale, Duration::from_secs(1)))
 }
 
 /// The newest attempt of a request.

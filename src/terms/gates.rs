@@ -224,14 +224,14 @@ table! {
             gate: Gate::Trust, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
             brief: "not checked yet", listed: Listed::Brief,
             without: "had its publisher been known", opens: "its publisher is known",
-            remedy: "The publisher has to sign the instruction file with a key this machine trusts",
+            remedy: "It has to be signed with a key that this machine trusts",
         }
         /// It does not verify.
         BadSignature = "bad-signature" {
             gate: Gate::Trust, leads_to: State::Rejected, passed_by: PassedBy::Nothing,
             brief: "bad signature", listed: Listed::Brief,
             without: "had its signature been good", opens: "the publisher signs it",
-            remedy: "The publisher has to sign the instruction file with a key this machine trusts",
+            remedy: "It has to be signed with a key that this machine trusts",
         }
         /// Signed by a key, or over a hash, of a kind that is never believed; or by a token that nobody touched.
         BadAlgorithm = "bad-algorithm" {
@@ -378,7 +378,7 @@ table! {
             gate: Gate::History, leads_to: State::Waiting, passed_by: PassedBy::Nothing,
             brief: "two machines have this id", listed: Listed::Brief,
             without: "had no other machine this id", opens: "an operator decides with pcm init --adopt",
-            remedy: "Decide which machine keeps the id, give the other one an id of its own, then pcm init --adopt on this one",
+            remedy: "Decide which machine keeps the id and give the other one an id of its own, then on this one: pcm init --adopt=done, or --adopt=not-done to let what is due run",
         }
         /// A retry that is not due yet.
         RetryLater = "retry-later" {

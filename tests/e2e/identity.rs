@@ -301,8 +301,10 @@ fn two_machines_with_one_id_are_noticed_by_both_and_neither_runs_anything_by_its
     let status = site.pcm(&["status"]);
     assert_eq!(status.status.code(), Some(10), "{}", text(&status));
     assert!(double.problems("status").contains("two-machines"));
-    let console = Terminal::start(&site.command(&[]), 120, 40);
+    let mut console = Terminal::start(&site.command(&[]), 120, 40);
     console.wait("two-machines");
+    console.keys("w");
+    console.wait_until("what to do is said once", |screen| screen.matches("Decide which").count() == 1);
     drop(console);
     let check = site.json_of(&["check"]);
     let item = check["items"].as_array().unwrap().iter().find(|item| item["item"] == "one-machine").unwrap();

@@ -416,6 +416,10 @@ fn what_is_held_is_verified_again_and_a_damaged_trust_folder_starts_nothing() {
     let run = signed.site.pcm(&["run", ID, "--json"]);
     assert!(!run.status.success(), "{}", text(&run));
     assert_eq!(signed.site.ran("ran"), 0);
+    signed.site.json(&["poll"]);
+    let listed = signed.site.request(ID).unwrap();
+    assert_eq!(listed["state"], "rejected", "{listed}");
+    assert!(listed["why"].as_str().unwrap().starts_with("bad-signature: its key is revoked"), "{listed}");
     service.kill();
 }
 

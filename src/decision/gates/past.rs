@@ -78,9 +78,7 @@ fn without_need(world: &World, subject: &Subject) -> Option<GateResult> {
 /// Where what was attempted here is not all that this machine's id has attempted.
 pub(super) fn two_machines(world: &World) -> Option<GateResult> {
     let why = world.inputs.history.two_machines.as_ref()?;
-    let evidence = world.tell(|| {
-        format!("{why}; an operator has to decide with pcm init --adopt=done or not-done on the machine that stays")
-    });
+    let evidence = world.tell(|| format!("{why}. {}", Code::TwoMachines.row().remedy));
     Some(block(Gate::History, Code::TwoMachines, Change::Event, evidence))
 }
 

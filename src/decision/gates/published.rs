@@ -78,7 +78,10 @@ pub(super) fn source(world: &World) -> GateResult {
     let next = file.valid_until.map_or(stale, |end| end.min(stale));
     let evidence = world.tell(|| match fault {
         None => format!("serial {}, share seen {age} ago", file.serial),
-        Some(_) => format!("serial {} stays in force; the share was seen {age} ago{why}", file.serial),
+        Some(_) => {
+            let until = stamp(next, inputs.zone);
+            format!("serial {} stays in force until {until}; the share was seen {age} ago{why}", file.serial)
+        }
     });
     pass(gate, Change::At(next), evidence)
 }
@@ -113,14 +116,9 @@ pub(super) fn record(world: &World, subject: &Subject) -> GateResult {
 pub(super) fn trust(world: &World, subject: &Subject) -> GateResult {
     let file = of_file(world);
     if file.code.is_none()
-        && let Some(delivery) = subject.delivery
+        && let Some((code, why)) = not_vouched(world, subject)
     {
-        if let Some(distrust) = &delivery.distrust {
-            return block(Gate::Trust, distrust.code, Change::Event, world.tell(|| distrust.why.clone()));
-        }
-        if let Some(why) = below_what_ran(world, subject.request.package_id, delivery.release) {
-            return block(Gate::Trust, Code::PackageWithdrawn, Change::Event, world.tell(|| why));
-        }
+        return block(Gate::Trust, code, Change::Event, world.tell(|| why));
     }
     if file.code.is_none()
         && let Some(by) = &world.inputs.instructions.signed
@@ -182,18 +180,31 @@ fn below_what_ran(world: &World, package: PackageId, release: u64) -> Option<Str
     Some(format!("release {release} of {package} is below {highest}, which ran on this machine"))
 }
 
+/// Why nobody whose word counts stands for what a request runs, where that is known of its package alone.
+pub(in super::super) fn not_vouched(world: &World, subject: &Subject) -> Option<(Code, SafeText)> {
+    let package = subject.request.package_id;
+    let withdrawn = |release| Some((Code::PackageWithdrawn, below_what_ran(world, package, release)?.into()));
+    if let Some(delivery) = subject.delivery {
+        if let Some(distrust) = &delivery.distrust {
+            return Some((distrust.code, distrust.why.clone()));
+        }
+        if let Some(found) = withdrawn(delivery.release) {
+            return Some(found);
+        }
+    }
+    match world.inputs.instructions.signed.as_ref()?.packages.get(&subject.request.request_id)? {
+        Ok(vouched) => withdrawn(vouched.release),
+        Err(distrust) => Some((distrust.code, distrust.why.clone())),
+    }
+}
+
 /// Whether a package's signer stands for what a request runs.
 fn of_package(world: &World, subject: &Subject, by: &SignedBy, file: GateResult) -> GateResult {
-    let closed = |code, why: SafeText| block(Gate::Trust, code, Change::Event, world.tell(|| why));
-    let vouched = match by.packages.get(&subject.request.request_id) {
-        Some(Ok(vouched)) => vouched,
-        Some(Err(distrust)) => return closed(distrust.code, distrust.why.clone()),
-        None => return closed(Code::Unsigned, "nobody signed what it runs".into()),
+    let Some(Ok(vouched)) = by.packages.get(&subject.request.request_id) else {
+        let evidence = world.tell(|| "nobody signed what it runs");
+        return block(Gate::Trust, Code::Unsigned, Change::Event, evidence);
     };
     let package = subject.request.package_id;
-    if let Some(why) = below_what_ran(world, package, vouched.release) {
-        return closed(Code::PackageWithdrawn, why.into());
-    }
     let own = key(world, &vouched.signer, |_| {
         format!(
             "{}; release {} of {package} signed by {}",

@@ -7,7 +7,7 @@ use super::super::countdown::latest_notice;
 use super::super::gates::{Gates, once_settled, open_need, opening, waits_for_package};
 use super::super::model::{Change, GateResult, Inputs, NextRun, RestartRule};
 use super::super::restart::{deferred_until, pending_restart, restarts_at};
-use super::super::world::{Subject, Words, World, need_of, newest, running};
+use super::super::world::{Subject, Words, World, good_until, need_of, newest, running};
 use super::lane::{Lane, Other, Span, Turns};
 use super::{RunTime, UsualTimes, queue};
 use crate::clock::{Wall, earlier, later};
@@ -110,17 +110,13 @@ impl<'w> Paths<'w> {
     /// `now`: the inputs as they are, `world`: as it will be when something can start.
     fn new(world: &'w World<'w>, now: &Inputs<'w>, runs_take: RunTime) -> Paths<'w> {
         let inputs = world.inputs;
-        let instructions = inputs.instructions;
-        let valid_until = instructions.file.as_ref().and_then(|file| file.valid_until);
-        // While the share answers, it is taken to go on answering.
-        let stale = world.stale_from().filter(|_| instructions.fault.is_some());
         let usual = UsualTimes::of(inputs);
         let mut paths = Paths {
             world,
             lanes: Vec::new(),
             tests: Tests::default(),
             runs_take,
-            valid: valid_until.into_iter().chain(stale).fold(Wall::MAX_UTC, Wall::min),
+            valid: good_until(inputs).unwrap_or(Wall::MAX_UTC),
             notice: inputs.facts.attended().then_some(inputs.policy.config.run.countdown),
             restarted: false,
             work: 0,

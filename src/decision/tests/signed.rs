@@ -3,6 +3,8 @@
 use super::super::model::*;
 use super::gates::blocks;
 use super::scene::*;
+use crate::clock::When;
+use crate::site::share::SourceFault;
 use crate::site::signed::Distrust;
 use crate::site::signed::published::{SignedBy, Vouched};
 use crate::site::signed::testing::list;
@@ -46,9 +48,11 @@ fn a_key_counts_until_its_end_and_then_nothing_of_it_starts() {
 fn what_its_packages_signer_did_not_sign_is_rejected_alone() {
     for code in [Code::PackageMismatch, Code::PackageWithdrawn, Code::BadSignature, Code::Unsigned] {
         let mut scene = signed(None, None, 1);
-        let distrust = Distrust::new(code, "packages/BP00000A/package.toml");
+        let distrust = Distrust::new(code, "packages/BP00000A/package.toml: its key is revoked");
         scene.instructions.signed.as_mut().unwrap().packages.insert(id(ID), Err(distrust));
         blocks(&scene, Gate::Trust, code, Change::Event);
+        // The list says why, too.
+        assert_eq!(scene.decision().why, format!("{code}: its key is revoked").as_str());
         scene.instructions.signed.as_mut().unwrap().packages.clear();
         blocks(&scene, Gate::Trust, Code::Unsigned, Change::Event);
     }
@@ -72,4 +76,52 @@ fn valid_until_stands_in_place_of_how_long_ago_a_share_was_seen() {
     assert_eq!(scene.decision().state, State::Due);
     scene.instructions.file.as_mut().unwrap().valid_until = Some(now());
     blocks(&scene, Gate::Source, Code::ShareStale, Change::Event);
+}
+
+/// A share whose newest index is refused.
+fn refused(scene: &mut Scene, mandatory_in: TimeDelta) {
+    scene.instructions.fault = Some(SourceFault { code: Code::BadSignature, problems: Vec::new() });
+    scene.request().mandatory_after = Some(When::Instant(now() + mandatory_in));
+}
+
+#[test]
+fn what_is_held_and_signed_runs_while_it_is_valid_also_where_the_newest_on_the_share_is_refused() {
+    let week = TimeDelta::days(7);
+    let mut scene = signed(None, None, 1).with(|s| refused(s, week));
+    let decision = foretold(&scene);
+    assert_eq!((decision.state, decision.next_run), (State::Offered, Some(now() + week)));
+    assert!(decision.why.as_str().starts_with("runs 2026-11-29 12:00"), "{}", decision.why);
+    scene.now = now() + week;
+    assert_eq!(scene.decision().state, State::Due, "and so it does");
+}
+
+#[test]
+fn what_never_expires_does_not_expire_before_it_may_run_and_what_ends_first_is_said() {
+    // In mode `permissions` what is held counts for a day without a share.
+    let mut scene = Scene::due().with(|s| refused(s, TimeDelta::days(2)));
+    let ends = "newer instruction file refused: bad signature; the one held counts until Mon 11:52 only";
+    let decision = foretold(&scene);
+    assert_eq!((decision.why.as_str(), decision.next_run, decision.never), (ends, None, false));
+    let source = decision.gates.iter().find(|gate| gate.gate == Gate::Source).unwrap();
+    assert!(
+        source.evidence.as_str().contains("stays in force until Mon 2026-11-23 11:52"),
+        "{}",
+        source.evidence
+    );
+    scene.instructions.fault.as_mut().unwrap().code = Code::ShareMissing;
+    assert_eq!(scene.decision().why, "share missing; the instruction file held counts until Mon 11:52 only");
+    scene.request().expire_after = Some(When::Instant(now() + TimeDelta::days(3)));
+    assert!(scene.decision().why.as_str().starts_with("share missing; "), "it expires later than that");
+    scene.request().expire_after = Some(When::Instant(now() + TimeDelta::hours(1)));
+    assert_eq!(scene.decision().why, "expires before it may run");
+    let mut scene = signed(None, None, 1).with(|s| refused(s, TimeDelta::days(31)));
+    scene.instructions.fault = None;
+    let why = foretold(&scene).why;
+    assert!(why.as_str().starts_with("the instruction file counts until 2026-12-22"), "{why}");
+}
+
+fn foretold(scene: &Scene) -> Decision {
+    let mut decisions = vec![scene.decision()];
+    super::super::foretell(&scene.inputs(), &mut decisions);
+    decisions.remove(0)
 }

@@ -315,7 +315,7 @@ impl<'a> Keys<'a> {
     pub fn known(&self, key: &Key, role: Role) -> Result<&'a Signer, Distrust> {
         let (print, version) = (key.fingerprint(), self.list.version);
         if self.list.revoked.contains(key) || self.revoked.contains(key) {
-            return Err(Distrust::bad(format!("it is signed by {print}, which is revoked")));
+            return Err(Distrust::bad(format!("its key is revoked: {print}")));
         }
         let Some(signer) = self.list.find(key) else {
             let why = format!("it is signed by {print}, which trust list {version} does not know");

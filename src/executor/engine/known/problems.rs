@@ -28,10 +28,7 @@ impl Views<'_> {
             problems.push(problem(&failure.code, &known.layout.history(), failure.to_string()));
         }
         if let Some(why) = &known.snapshot.view.two_machines {
-            let message = format!(
-                "{why}; nothing runs by itself. Decide which machine keeps the id and give the other one an id of its own, \
-                 then on this one: pcm init --adopt=done, or --adopt=not-done to let what is due run"
-            );
+            let message = format!("{why}; nothing runs by itself. {}", Code::TwoMachines.row().remedy);
             problems.push(problem(Code::TwoMachines.as_str(), Path::new("machine report"), message));
         }
         if let Some(why) = known.policy.unreadable.as_ref().filter(|_| known.loose.is_empty()) {
