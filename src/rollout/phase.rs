@@ -12,7 +12,7 @@ use crate::site::report::ReportedRequest;
 use crate::terms::State;
 use crate::text::SafeText;
 use chrono::TimeDelta;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What a job is judged by beside its file.
@@ -88,6 +88,10 @@ pub fn count<'a>(
         let by_share = before.is_some_and(|before| reaches(job, word, before, member));
         by_share || percent > 0 && reaches(job, word, 0, member)
     };
+    let mut first: BTreeSet<MachineId> = BTreeSet::new();
+    if percent == 0 {
+        first.extend(&word.canary);
+    }
     for member in members {
         if !reaches(stand.job, stand.word, percent, member) {
             continue;
@@ -101,6 +105,12 @@ pub fn count<'a>(
             Some(Err(why)) => Part::Silent(why.clone()),
             None => Part::Silent("its report was not read".into()),
         };
+        // Who comes first has to show something.
+        let part = match part {
+            Part::NotForIt if percent == 0 => Part::Silent("it comes first, and it is not for it".into()),
+            part => part,
+        };
+        first.remove(&member.machine);
         let counts = &mut phase.counts;
         counts.machines += 1;
         if !matches!(part, Part::NotForIt) && is_earlier(member) {
@@ -136,6 +146,13 @@ pub fn count<'a>(
                 phase.not_targets += 1;
             }
         }
+    }
+    let gone = first.len() as u64;
+    if gone > 0 {
+        phase.counts.machines += gone;
+        phase.counts.silent += gone;
+        *phase.silent.entry("it comes first, and is no machine of the job any more".into()).or_default() +=
+            gone;
     }
     phase
 }

@@ -194,6 +194,22 @@ fn who_was_reached_by_an_earlier_phase_is_told_from_who_is_new() {
     assert_eq!(judged.lacks, [Lacks::Ended((200 - whole.ended).div_ceil(2))]);
 }
 
+/// A canary that is gone, or says that the job is not for it, has shown nothing: nobody else follows by itself.
+#[test]
+fn machines_that_come_first_and_never_ran_let_nothing_go_on() {
+    let (job, word) = job();
+    let stand = Stand { job: &job, word: &word, published: (3, 7), newest: (3, 9), now: now() };
+    let judged = |members: &[Member], accounts: &Accounts| {
+        let counts = count(&stand, 0, members, accounts).counts;
+        assert_eq!((counts.machines, counts.silent), (1, 1));
+        judge(&counts, &Limits::default(), true).answer
+    };
+    let gone: Vec<Member> = (2..9).map(member).collect();
+    assert_eq!(judged(&gone, &Accounts::new()), Answer::Undecided);
+    let not_for_it = [(member(1).machine, Ok(account(State::NotApplicable)))].into_iter().collect();
+    assert_eq!(judged(&[member(1)], &not_for_it), Answer::Undecided);
+}
+
 #[test]
 fn the_machines_that_come_first_are_a_phase_of_their_own() {
     let (job, word) = job();
