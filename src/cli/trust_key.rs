@@ -251,15 +251,14 @@ struct Offers {
     away: Vec<PathBuf>,
 }
 
-/// The shares that cannot be opened now, and why: what an `init` has to see there was not seen.
+/// The shares that cannot be opened now, and why: what an `init` has to see there was not seen. One that hangs is given up by
+/// the process that asks it first.
 pub fn not_reached(app: &App) -> Vec<NotTaken> {
     let timeout = app.setup.config.share.timeout;
     let of = |share: &PathBuf| {
-        let place = share.clone();
-        let why = match threads::within("share", timeout, move || Folder::open(&place).map(drop)) {
-            Ok(Ok(())) => return None,
-            Ok(Err(e)) => e.to_string(),
-            Err(e) => e.to_string(),
+        let why = match super::lint::answer(share, timeout) {
+            Err(why) => why,
+            Ok(()) => Folder::open(share).err()?.to_string(),
         };
         Some(NotTaken { file: share.display().to_string().into(), why: why.into() })
     };
