@@ -196,13 +196,13 @@ fn job(
     if let (Some(bound), Some(_)) = (&command.bound, &args.condition) {
         notes.push(format!("The package itself runs only where {bound}."));
     }
-    let release = package.release.filter(|release| *release > 0).ok_or_else(|| {
+    if package.release.unwrap_or(0) == 0 {
         let message = format!("{package_id} has no release yet");
         let remedy = format!(
             "Sign it: pcm package sign {package_id} --key KEY; where nothing is signed: pcm package content {package_id}"
         );
-        Failure::new(Exit::Refused, "unsigned", message, remedy)
-    })?;
+        return Err(Failure::new(Exit::Refused, "unsigned", message, remedy));
+    }
     let targets = |texts: &[String], flag: &str| {
         let all: std::result::Result<Vec<Target>, String> =
             texts.iter().map(|text| text.trim().parse::<Target>()).collect();
@@ -247,24 +247,13 @@ fn job(
         Some(job) if list.is_empty() => own(job).clone(),
         _ => list,
     };
+    let job_id = match again {
+        Some(job) => job.job_id,
+        None => ids::next(site, 5, jobs, "job")?,
+    };
+    let request_id = ids::next(site, 4, requests, "request")?;
+    let ids = (folder.settings.site_id.clone(), job_id, request_id);
     let job = Job {
-        site_id: folder.settings.site_id.clone(),
-        job_id: match again {
-            Some(job) => job.job_id,
-            None => ids::next(site, 5, jobs, "job")?,
-        },
-        request_id: ids::next(site, 4, requests, "request")?,
-        revision: 0,
-        package_id,
-        release,
-        package_sha256: content::hash_bytes(&bytes),
-        package: package.name.clone(),
-        version: package.version.clone().unwrap_or_default(),
-        command: command.name.clone(),
-        command_line: command.command_line.clone(),
-        how: command.copied(),
-        removes: command.removes,
-        content_sha256: package.content_sha256.clone(),
         times,
         targets: or_again(to, |job| &job.targets),
         exclude: or_again(exclude, |job| &job.exclude),
@@ -277,6 +266,7 @@ fn job(
         supersedes: again.map(|job| job.supersedes.clone()).unwrap_or_default(),
         depends_on: again.map(|job| job.depends_on.clone()).unwrap_or_default(),
         offer_to: again.map(|job| job.offer_to.clone()).unwrap_or_default(),
+        ..Job::of(ids, (&package, content::hash_bytes(&bytes)), command)
     };
     // What is written has to be what is read: of what fits into no file nothing is sent.
     let text = job_source(&job, &Word::default());

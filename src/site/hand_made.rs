@@ -370,34 +370,16 @@ fn job(
         return Err(format!("the files of {} are not those that it was published with", package.package_id));
     }
     let state = if request.suspended { JobState::Suspended } else { JobState::Active };
+    let ids = (folder.settings.site_id.clone(), request.job_id, request.request_id);
     let job = Job {
-        site_id: folder.settings.site_id.clone(),
-        job_id: request.job_id,
-        request_id: request.request_id,
-        revision: 0,
-        package_id: package.package_id,
-        release: package.release.unwrap_or(1),
-        package_sha256: hash_bytes(text.as_bytes()),
-        package: package.name.clone(),
-        version: package.version.clone().unwrap_or_default(),
-        command: command.name.clone(),
-        command_line: command.command_line.clone(),
-        how: command.copied(),
-        removes: command.removes,
-        content_sha256: package.content_sha256.clone(),
         times: Times {
             offer: Some(request.offer_after),
             mandatory: request.mandatory_after,
             expire: request.expire_after,
         },
         targets: vec![Target::Machine(machine)],
-        exclude: Vec::new(),
-        condition: None,
-        phases: Vec::new(),
-        spread: None,
-        supersedes: Vec::new(),
         depends_on: request.depends_on.iter().map(|id| Needed::Request(*id)).collect(),
-        offer_to: Vec::new(),
+        ..Job::of(ids, (package, hash_bytes(text.as_bytes())), command)
     };
     Ok((job, Word { state, ..Word::default() }))
 }

@@ -12,7 +12,6 @@ use crate::site::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
 use crate::site::index::job::{self, Job, Times, Word};
 use crate::site::index::policy;
 use crate::site::index::target::Target;
-use crate::site::instruction::{CommandLine, Program};
 use crate::site::package::shelf;
 use crate::site::publish::{EXAMPLE, SETUP};
 use crate::site::signed::folder::SiteFolder;
@@ -142,37 +141,15 @@ fn publish_example(folder: &Folder, machine: MachineId, now: Wall) -> Result<(Ma
     };
     let issued = now.trunc_subsecs(0);
     let mandatory = issued + MANDATORY_IN;
+    let ids = (folder.settings.site_id.clone(), job_id, request_id);
     let job = Job {
-        site_id: folder.settings.site_id.clone(),
-        job_id,
-        request_id,
-        revision: 0,
-        package_id,
-        release: 1,
-        package_sha256: hash_bytes(definition.as_bytes()),
-        package: read.name.clone(),
-        version: read.version.clone().unwrap_or_default(),
-        command: command.name.clone(),
-        command_line: CommandLine {
-            program: Program::InPackage("setup.sh".into()),
-            args: vec!["--silent".into()],
-        },
-        how: command.copied(),
-        removes: false,
-        content_sha256: Some(content.sha256),
         times: Times {
             offer: Some(When::Instant(issued)),
             mandatory: Some(When::Instant(mandatory)),
             expire: Some(When::Instant(issued + EXPIRES_IN)),
         },
         targets: vec![Target::Machine(machine)],
-        exclude: Vec::new(),
-        condition: None,
-        phases: Vec::new(),
-        spread: None,
-        supersedes: Vec::new(),
-        depends_on: Vec::new(),
-        offer_to: Vec::new(),
+        ..Job::of(ids, (&read, hash_bytes(definition.as_bytes())), command)
     };
     folder.write_job(&job, &Word::default())?;
     Ok((machine, request_id, mandatory))

@@ -1,10 +1,11 @@
 //! `PCM.INDEX` (SITE.md 2): the one file that commits a publication. It names every job, policy and list of members by
 //! revision and hash, so that whoever has its bytes knows whether he has the others. Pure.
 //!
-//! `job` is what runs, `members` the site's list of machines, `target` whom a job is for, `policy` what a group's machines
+//! `job` is what runs, `copies` what it repeats of its package, `members` the site's list of machines, `target` whom a job is for, `policy` what a group's machines
 //! are kept from.
 
 pub mod audience;
+pub mod copies;
 pub mod job;
 pub mod members;
 pub mod policy;

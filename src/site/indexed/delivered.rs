@@ -5,17 +5,14 @@ use super::Delivery;
 use crate::clock::When;
 use crate::site::expression::Expression;
 use crate::site::ids::RequestId;
+use crate::site::index::copies;
 use crate::site::index::job::{Job, Needed};
 use crate::site::index::{Index, IndexedJob, JobState};
 use crate::site::installed::Need;
 use crate::site::instruction::Request;
-use crate::site::package::{Package, PackageCommand};
+use crate::site::package::{MAX_RUN_TIME, Package};
 use crate::site::signed::Distrust;
 use crate::terms::Code;
-use std::time::Duration;
-
-/// How long a package may run that does not say it (FORMATS.md 3).
-const USUAL_RUN: Duration = Duration::from_secs(2 * 3_600);
 
 /// What only the package says of a command.
 pub(super) struct More {
@@ -31,30 +28,10 @@ pub(super) fn same(job: &Job, package: &Package) -> Result<More, Distrust> {
         let why = format!("{what} of job {} is not what release {release} of {id} says", job.job_id);
         Distrust::new(Code::PackageMismatch, why)
     };
-    let command = package.commands.iter().find(|command| command.name == job.command);
-    let command: &PackageCommand = command.ok_or_else(|| mismatch("command"))?;
-    let (own, how) = (&job.how, &command.how);
-    let equal = [
-        ("package", package.name == job.package),
-        ("version", package.version.clone().unwrap_or_default() == job.version),
-        ("command_line", command.command_line == job.command_line),
-        ("content_sha256", package.content_sha256 == job.content_sha256),
-        ("automated", how.automated == own.automated),
-        ("background", how.background == own.background),
-        ("platforms", how.platforms == own.platforms),
-        ("run_when", how.run_when == own.run_when),
-        ("max_run_time", how.max_run_time.unwrap_or(USUAL_RUN) == own.max_run_time.unwrap_or(USUAL_RUN)),
-        ("restarts", how.restarts == own.restarts),
-        (
-            "disk_space",
-            how.disk_space.filter(|bytes| *bytes > 0) == own.disk_space.filter(|bytes| *bytes > 0),
-        ),
-        ("exit_codes", how.exit_codes == own.exit_codes),
-        ("removes", command.removes == job.removes),
-    ];
-    if let Some((what, _)) = equal.iter().find(|(_, equal)| !equal) {
+    if let Some(what) = copies::differs(job, package) {
         return Err(mismatch(what));
     }
+    let command = copies::command(job, package).ok_or_else(|| mismatch("command"))?;
     // A bound that cannot be read must not be as good as none.
     let unread = |what: &str, why: String| {
         Distrust::new(
@@ -86,7 +63,7 @@ pub(super) fn request(index: &Index, named: &IndexedJob, job: &Job) -> Request {
         expire_after: job.times.expire,
         platforms: job.how.platforms.clone(),
         run_when: job.how.run_when,
-        max_run_time: job.how.max_run_time.unwrap_or(USUAL_RUN),
+        max_run_time: job.how.max_run_time.unwrap_or(MAX_RUN_TIME),
         restarts: job.how.restarts,
         // Only the machine says whether it may run outside of windows, and this one does not.
         ignore_windows: false,

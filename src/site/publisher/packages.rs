@@ -2,7 +2,6 @@
 //! the share has is left as it is, and put back where somebody damaged it; what it lacks comes from the site folder, or nothing
 //! is published.
 
-pub use super::agrees::differs;
 use super::agrees::judge;
 use super::own::{self, Files};
 pub use super::own::{MAX_SIGNATURE, SIGNATURE};
