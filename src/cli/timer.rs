@@ -57,7 +57,7 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
         words.extend(key.iter().flat_map(|key| ["--key".to_owned(), key.clone()]));
         words
     };
-    // What fails ends it for this time: a halt comes first, and shows.
+    // A halt comes first, and shows; what is published is renewed whatever became of that.
     let commands = [command(&["job", "advance"]), command(&["site", "publish", "--renew"])];
     // Two folders of one site code, as one for tests, have a timer each.
     let own: String = folder.settings.site_id.as_str().chars().take(6).collect();

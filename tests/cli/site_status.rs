@@ -129,7 +129,8 @@ fn a_timer_advances_jobs_and_renews_what_is_published() {
     let would = json(dir, &["site", "install-timer", "--folder", "my site", "--dry-run"]);
     assert_eq!((&would["started"], &would["dry_run"]), (&false.into(), &true.into()));
     let text = would["files"][0]["text"].as_str().unwrap();
-    let starts: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("ExecStart=")).collect();
+    let starts: Vec<&str> = text.lines().filter(|line| line.starts_with("ExecSt")).collect();
+    assert!(starts[0].starts_with("ExecStart=") && starts[1].starts_with("ExecStopPost="), "{text}");
     let folder = dir.join("my site").canonicalize().unwrap().display().to_string();
     assert!(starts[0].contains(" job advance --folder \"") && starts[0].contains("/my site\""), "{text}");
     assert!(starts[1].contains(" site publish --renew --folder \"") && starts[1].contains(&folder), "{text}");

@@ -73,14 +73,16 @@ fn timer_in(
     let words = |words: &[&str]| -> Vec<String> {
         systemctl.iter().chain(words).map(|word| (*word).to_owned()).collect()
     };
-    let lines = commands.iter().map(|command| {
+    // What comes after the first runs whatever became of it, and the unit has failed all the same.
+    let lines = commands.iter().enumerate().map(|(n, command)| {
         let command: Vec<String> = command.iter().map(|word| quote(word)).collect();
-        format!("ExecStart={}\n", command.join(" "))
+        let key = if n == 0 { "ExecStart" } else { "ExecStopPost" };
+        format!("{key}={}\n", command.join(" "))
     });
     let starts = format!(
         "[Unit]\nDescription=Package Command Manager, {name}\nAfter=network-online.target remote-fs.target\n\
          Wants=network-online.target\nRequiresMountsFor={}\n\n\
-         [Service]\nType=oneshot\nTimeoutStartSec=10min\n{}",
+         [Service]\nType=oneshot\nTimeoutStartSec=10min\nTimeoutStopSec=10min\n{}",
         needs.iter().map(|path| quote(&path.display().to_string())).collect::<Vec<_>>().join(" "),
         lines.collect::<String>()
     );
@@ -191,8 +193,9 @@ mod tests {
             (Path::new("/units/pcm-site-BP0.service"), Path::new("/units/pcm-site-BP0.timer"))
         );
         assert!(starts.contains("RequiresMountsFor=\"/srv/a b\"\n"), "{starts}");
-        let lines: Vec<&str> = starts.lines().filter(|line| line.starts_with("ExecStart=")).collect();
-        assert_eq!(lines, ["ExecStart=\"/opt/my site/pcm\" job", "ExecStart=/bin/pcm site"]);
+        let lines: Vec<&str> = starts.lines().filter(|line| line.starts_with("ExecSt")).collect();
+        // A job that cannot be advanced is no reason to let a publication run out.
+        assert_eq!(lines, ["ExecStart=\"/opt/my site/pcm\" job", "ExecStopPost=/bin/pcm site"]);
         assert!(when.contains("OnCalendar=*:0/15\n") && when.contains("WantedBy=timers.target"), "{when}");
         assert_eq!(timer.enable[1].join(" "), "systemctl --user enable --now pcm-site-BP0.timer");
     }
