@@ -135,8 +135,10 @@ fn a_pipe_in_the_place_of_the_history_under_a_service_is_said_at_once_and_heals(
     let (file, kept) = (site.state().join("history.db"), site.path("kept"));
     site.json(&["hold", "--for", "1h", "--reason", "not yet"]);
     let _service = site.service();
-    fs::rename(&file, &kept).unwrap();
-    assert!(does("mkfifo", &[], &file));
+    // At one go: between two steps the service would see that there is no file, which is something else.
+    assert!(does("mkfifo", &[], &kept));
+    let here = rustix::fs::CWD;
+    rustix::fs::renameat_with(here, &file, here, &kept, rustix::fs::RenameFlags::EXCHANGE).unwrap();
     // The next call is told, not the next minute.
     is_said(&site, "state-unreadable", &["not a regular file", "mv "]);
     assert_eq!(site.refused(&["unhold"], 3)["code"], "state-unreadable");
