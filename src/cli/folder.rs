@@ -224,7 +224,10 @@ pub fn change_to(app: &App, folder: &Folder, wishes: Wishes<'_>, edits: &[Edit])
                 None => std::fs::remove_file(file),
             };
             if let Err(e) = done.or_else(|e| if e.kind() == NotFound { Ok(()) } else { Err(e) }) {
-                tracing::warn!("{}: {e}", file.display());
+                tracing::warn!(
+                    "{} could not be put back as it was, and says what was not published: {e}",
+                    file.display()
+                );
             }
         }
     };
@@ -268,6 +271,8 @@ pub struct PublishDoc {
     signed: bool,
     /// What is wrong with packages of jobs that are as they were.
     faults: Vec<SafeText>,
+    /// What went wrong beside: a log that was not written, a file that was not removed.
+    warnings: Vec<SafeText>,
     /// What `--undo` left as it is, and why.
     pub left: Vec<SafeText>,
     #[serde(skip)]
@@ -321,6 +326,7 @@ pub fn doc(app: &App, published: &Published) -> PublishDoc {
         signed: published.signed,
         faults: published.faults.iter().map(|fault| SafeText::new(&fault.to_string())).collect(),
         left: Vec::new(),
+        warnings: app.warnings(),
         nothing: published.nothing,
         machines: published.machines,
     }

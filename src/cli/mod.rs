@@ -55,6 +55,7 @@ use crate::executor::client::Client;
 use crate::executor::talk::protocol::{Action, Answer, Change, View, unexpected_answer};
 use crate::executor::talk::view::{DryRunDoc, ServiceState};
 use crate::host::facts;
+use crate::log::trace::Warned;
 use crate::text::SafeText;
 use args::{AuditVerb, Cli, Explained, Global, Meant, Verb};
 use clap::Parser;
@@ -63,6 +64,7 @@ use out::Out;
 use setup::Setup;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 use time::Look;
 
 /// Runs `pcm` with these arguments, the program's name first.
@@ -135,9 +137,16 @@ pub(crate) struct App {
     no_color: bool,
     /// `--host`, where it does not say where something is done.
     host: Option<String>,
+    /// What went wrong beside what a verb of a site was asked for.
+    warned: Arc<Mutex<Vec<SafeText>>>,
 }
 
 impl App {
+    /// What went wrong beside what was asked for, so far.
+    fn warnings(&self) -> Vec<SafeText> {
+        self.warned.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// A way to the executor of a machine that is enrolled. Where the configuration cannot be used, or not be read by
     /// this account, a service that runs still answers.
     fn client(&self) -> Result<Client> {
@@ -290,10 +299,18 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
         dry_run: cli.global.dry_run,
         no_color: cli.global.no_color,
         host: cli.global.host.as_ref().map(ToString::to_string),
+        warned: Arc::default(),
     };
     // A console keeps its own, and a service has a log for them.
     if !matches!(cli.verb, None | Some(Verb::Demo(_) | Verb::Service(_))) {
-        crate::log::trace::start(None);
+        let of_site = cli.verb.as_ref().map_or(Meant::Machine, Verb::meant) != Meant::Machine;
+        let warned = Arc::clone(&app.warned);
+        crate::log::trace::start(of_site.then(|| -> Warned {
+            Box::new(move |_, words| {
+                out.note(words);
+                warned.lock().unwrap_or_else(PoisonError::into_inner).push(words.clone());
+            })
+        }));
     }
     match cli.verb {
         None => start::run(&app, &cli.console),

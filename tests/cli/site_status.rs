@@ -137,6 +137,22 @@ fn a_timer_advances_jobs_and_renews_what_is_published() {
     assert!(would["files"][1]["path"].as_str().unwrap().contains("/pcm-site-BP0-"));
 }
 
+#[test]
+fn what_goes_wrong_beside_a_publication_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    assert_eq!(site(dir, &["site", "publish"])["warnings"], serde_json::json!([]));
+    fs::remove_file(dir.join("site/publications.log")).unwrap();
+    fs::create_dir(dir.join("site/publications.log")).unwrap();
+    let suspended = site(dir, &["job", "suspend", "BP0000AA", "--reason", "a look first"]);
+    let warned = suspended["published"]["warnings"][0].as_str().unwrap();
+    assert!(warned.contains("no line in") && warned.contains("publications.log"), "{warned}");
+    let args = ["job", "resume", "BP0000AA", "--reason", "seen", "--folder", "site"];
+    let said = text(&pcm(dir, &args).stderr);
+    assert!(said.contains("this publication has no line in"), "{said}");
+}
+
 /// Whoever prepares something with `--no-publish`, or is in the middle of a file, is not overtaken by a timer.
 #[test]
 fn what_is_renewed_or_advanced_publishes_no_other_edit() {

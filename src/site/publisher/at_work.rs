@@ -93,7 +93,8 @@ impl AtWork {
     /// A note that stays is taken over by the next publication from this folder.
     pub(super) fn end(self, share: &Share) {
         if let Err(e) = share.root().remove(PUBLISHING) {
-            tracing::warn!("{}: {e}", share.root().path().join(PUBLISHING).display());
+            let note = share.root().path().join(PUBLISHING);
+            tracing::warn!("{} was not removed, and says that somebody publishes: {e}", note.display());
         }
     }
 }

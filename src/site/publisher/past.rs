@@ -93,7 +93,7 @@ fn says(source: &Source) -> BTreeMap<String, Text> {
 pub(super) fn keep(folder: &Folder, source: &Source, serial: u64) {
     let dir = folder.dir.join(PAST);
     if let Err(e) = kept(folder, &dir, source, serial) {
-        tracing::warn!("{}: {e}", dir.display());
+        tracing::warn!("what was published cannot be had again with --undo: {}: {e}", dir.display());
     }
 }
 

@@ -64,7 +64,7 @@ impl Publication<'_> {
         let path = self.folder.dir.join(LOG);
         let file = open::of_team(&path, true).map_err(std::io::Error::from);
         if let Err(e) = file.and_then(|mut file| file.write_all(text.as_bytes())) {
-            tracing::warn!("{}: {e}", path.display());
+            tracing::warn!("this publication has no line in {}: {e}", path.display());
         }
     }
 
@@ -74,7 +74,7 @@ impl Publication<'_> {
         let Some(Ok(index)) = seen.map(std::str::from_utf8) else { return };
         let record = self.record(index, rendered, Some(before), before.unnamed.clone());
         if let Err(failure) = record::keep(&self.folder.dir, &record) {
-            tracing::warn!("{}", failure.message);
+            tracing::warn!("what another one published is not kept here: {}", failure.message);
         }
     }
 }
