@@ -2,6 +2,7 @@
 //! files that it brings.
 
 use super::{Asked, Found, content, count, package};
+use crate::clock::Wall;
 use crate::host::open::{Folder, OpenError};
 use crate::site::content::{self as list, hash_bytes, parse_content};
 use crate::site::ids::PackageId;
@@ -84,18 +85,8 @@ fn one(
         }
     };
     if let Some(trusted) = trusted {
-        let signer = read(SIGNATURE, MAX_SIGNATURE).map_err(|e| match e {
-            OpenError::Missing => "no signature stands beside it".to_owned(),
-            e => format!("{SIGNATURE}: {e}"),
-        });
-        let signer = signer
-            .and_then(|armour| String::from_utf8(armour).map_err(|_| format!("{SIGNATURE} is no text")))
-            .and_then(|armour| {
-                let signer =
-                    verify::package_signer(text, &armour, trusted).map_err(|d| d.why.into_string())?;
-                signer.valid_at(asked.now).map_err(|d| d.why.into_string())
-            });
-        if let Err(why) = signer {
+        let counts = counts(text, read(SIGNATURE, MAX_SIGNATURE), trusted, asked.now);
+        if let Err(why) = counts {
             let remedy =
                 format!("Sign it with a package key that counts: pcm package sign {id} --key KEY --again");
             found.block("packages", format!("{shown}: {why}: in mode signed no machine runs it"), remedy);
@@ -109,6 +100,25 @@ fn one(
         }
     }
     files(root, &package, &shown, contents, asked, found);
+}
+
+/// Whether the signature beside a definition counts now.
+///
+/// # Errors
+/// Why not, as a clause.
+pub(super) fn counts(
+    text: &str,
+    armour: Result<Vec<u8>, OpenError>,
+    trusted: &Trusted,
+    now: Wall,
+) -> Result<(), String> {
+    let armour = armour.map_err(|e| match e {
+        OpenError::Missing => "no signature stands beside it".to_owned(),
+        e => format!("{SIGNATURE}: {e}"),
+    })?;
+    let armour = String::from_utf8(armour).map_err(|_| format!("{SIGNATURE} is no text"))?;
+    let signer = verify::package_signer(text, &armour, trusted);
+    signer.and_then(|signer| signer.valid_at(now)).map_err(|distrust| distrust.why.into_string())
 }
 
 /// The files of a release: their list by its hash, and each as it is listed.

@@ -3,7 +3,7 @@
 use super::index::targets;
 use super::request::odd_time;
 use super::trust::{self, Lists};
-use super::{Asked, Found, content, count, package, place};
+use super::{Asked, Found, content, count, package, place, release};
 use crate::host::open::{Folder as Opened, OpenError, read_bounded};
 use crate::site::content::{self as list, hash_bytes};
 use crate::site::folder::{Folder, Source};
@@ -114,7 +114,7 @@ fn packages(root: &Opened, source: &Source, lists: &Lists, asked: &Asked<'_>, fo
         looked += 1;
         let runs = source.jobs.values().any(|(job, word)| job.package_id == id && offered(job, word, asked));
         if let Some(trusted) = lists.newest() {
-            signed(&folder, &bytes, &package, trusted, runs, found);
+            signed(&folder, &bytes, &package, trusted, runs, asked, found);
         }
         packages.insert(id, Some((package, hash_bytes(&bytes).as_str().to_owned())));
     }
@@ -130,6 +130,7 @@ fn signed(
     package: &Package,
     trusted: &Trusted,
     runs: bool,
+    asked: &Asked<'_>,
     found: &mut Found,
 ) {
     let id = package.package_id;
@@ -137,22 +138,16 @@ fn signed(
     let signature = folder.file(SIGNATURE).and_then(|mut file| read_bounded(&mut file, MAX_SIGNATURE));
     let remedy =
         format!("Sign it: pcm package sign {id} --key KEY; where nothing of it changed, with --again");
-    let why = match signature {
-        Err(OpenError::Missing) => Err("nobody signed it yet".to_owned()),
-        Err(e) => Err(format!("{SIGNATURE}: {e}")),
-        Ok(armour) => match (std::str::from_utf8(bytes), String::from_utf8(armour)) {
-            (Ok(text), Ok(armour)) => {
-                let signer = verify::package_signer(text, &armour, trusted);
-                let release = package.release.unwrap_or_default();
-                signer
-                    .and_then(|_| {
-                        verify::package(text, (id, release), &[], Some(trusted)).map(drop).or_else(programs)
-                    })
-                    .map_err(|distrust| distrust.why.into_string())
-            }
-            _ => Err("it is no text".to_owned()),
-        },
-    };
+    let release = package.release.unwrap_or_default();
+    let why = std::str::from_utf8(bytes).map_err(|_| "it is no text".to_owned()).and_then(|text| {
+        // In a folder, that nobody signed it is the usual thing.
+        match signature {
+            Err(OpenError::Missing) => return Err("nobody signed it yet".to_owned()),
+            signature => release::counts(text, signature, trusted, asked.now)?,
+        }
+        let whole = verify::package(text, (id, release), &[], Some(trusted)).map(drop).or_else(programs);
+        whole.map_err(|distrust| distrust.why.into_string())
+    });
     if let Err(why) = why {
         let message = format!("{shown}: {why}, so machines in mode signed do not run it");
         match runs {
