@@ -814,6 +814,31 @@ fn what_is_torn_or_gone_on_the_share_is_put_back_and_an_empty_mount_is_no_share(
     }
     assert_eq!(status(), Vec::<String>::new());
 
+    // Bytes that changed and are as many as before: whoever publishes reads them, and brings the file anew.
+    let setup = content.join("files/setup.sh");
+    let good = fs::read(&setup).unwrap();
+    let mut flipped = good.clone();
+    flipped[2] ^= 1;
+    fs::write(&setup, &flipped).unwrap();
+    assert_eq!(status(), Vec::<String>::new(), "to look at the sizes is quick");
+    let path = format!("content/{}/files/setup.sh", content.file_name().unwrap().to_str().unwrap());
+    assert!(written(&site(dir, &["site", "publish", "--dry-run"])).contains(&path));
+    assert!(!written(&site(dir, &["site", "publish", "--renew"])).contains(&path));
+    assert!(written(&site(dir, &["site", "publish"])).contains(&path));
+    assert_eq!(fs::read(&setup).unwrap(), good);
+    assert_eq!(written(&site(dir, &["site", "publish"])), Vec::<String>::new());
+    // Who has no files says which one it is.
+    fs::write(&setup, &flipped).unwrap();
+    fs::rename(dir.join("site/packages/BP00000A/files"), dir.join("files")).unwrap();
+    let done = pcm(dir, &[&["site", "publish"][..], &IN].concat());
+    assert!(
+        text_of(&done.stderr).replace('\n', " ").contains("files/setup.sh on the share is"),
+        "{}",
+        text_of(&done.stderr)
+    );
+    fs::rename(dir.join("files"), dir.join("site/packages/BP00000A/files")).unwrap();
+    site(dir, &["site", "publish"]);
+
     // An emergency: the index is torn, and a job has to be cancelled.
     fs::write(share.join("PCM.INDEX"), "half").unwrap();
     site(dir, &["job", "cancel", "BP0000AA", "--reason", "it is wrong"]);

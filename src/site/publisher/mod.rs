@@ -438,6 +438,8 @@ impl Publication<'_> {
             list: self.list,
             signed: self.how.key.is_some() && self.list.is_some(),
             thorough: self.how.thorough,
+            // Whoever only asks gets an answer at once.
+            hashed: self.how.thorough && !self.how.only_asked,
             unchanged,
             now: self.how.now,
         }

@@ -52,6 +52,8 @@ pub(super) struct Looking<'a> {
     pub signed: bool,
     /// All of it is looked at: what the folder has of releases that are published, too.
     pub thorough: bool,
+    /// So are the bytes of every file of the share, and not only their sizes.
+    pub hashed: bool,
     /// Jobs that are published as they were before.
     pub unchanged: &'a BTreeSet<JobId>,
     /// Now.
@@ -282,7 +284,7 @@ impl One {
                         {
                             return Err(changed(what));
                         }
-                        match looking.thorough.then(|| damaged(share, hash)).transpose()?.flatten() {
+                        match looking.thorough.then(|| damaged(share, hash, looking.hashed)).transpose()?.flatten() {
                             None => None,
                             Some(what) => Some(Files::find(&dir, hash).map_err(|_| {
                                 let message = format!("{what} on the share is missing or damaged, and the site folder does not have it");
@@ -318,22 +320,12 @@ impl One {
     }
 }
 
-/// The first file of a content that the share lacks, or has in another size.
-fn damaged(share: &Share, hash: &ContentHash) -> Result<Option<String>> {
+/// The first file of a content that the share lacks, or has otherwise: in another size, or `hashed` with other bytes.
+fn damaged(share: &Share, hash: &ContentHash, hashed: bool) -> Result<Option<String>> {
     let list = share.read_any(&["content", hash.as_str()], content::NAME, content::MAX_BYTES)?;
     let Some(Ok(listed)) = list.map(|list| content::parse_content(&list)) else { return Ok(None) };
-    let there = |file: &&content::ContentFile| {
-        let mut folders = vec!["content", hash.as_str(), content::FILES];
-        let mut names: Vec<&str> = file.path.split('/').collect();
-        let name = names.pop().unwrap_or_default();
-        folders.extend(names);
-        share.has(&folders, name, file.size)
-    };
-    Ok(listed
-        .files
-        .iter()
-        .find(|file| !there(file))
-        .map(|file| format!("content/{}/{}", hash.as_str(), file.path)))
+    let lacking = listed.files.iter().find(|file| !share.has_listed(hash, file, hashed));
+    Ok(lacking.map(|file| format!("content/{}/{}/{}", hash.as_str(), content::FILES, file.path)))
 }
 
 /// The signature that the share lacks, and when the key ends whose signature counts.

@@ -3,7 +3,7 @@
 
 use crate::error::{Exit, Failure, Result};
 use crate::host::open::{Folder, OpenError, read_bounded};
-use crate::site::content::{self, Content};
+use crate::site::content::{self, Content, ContentFile};
 use crate::site::instruction::ContentHash;
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Read};
@@ -12,6 +12,11 @@ use std::time::{Duration, Instant};
 
 /// How long a name is tried that cannot be given to a new file: on SMB, somebody reads the old one.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The folder of the share that holds the files of packages.
+const CONTENT: &str = "content";
+/// So many folders are above the files of one content.
+const IN_FILES: usize = 3;
 
 /// What was written, and how many bytes.
 pub type Written = Vec<(String, u64)>;
@@ -100,6 +105,20 @@ impl Share {
         })
     }
 
+    /// Whether a file of a content is there: in its size, or `hashed` with its bytes. What cannot be read is not there.
+    pub fn has_listed(&self, hash: &ContentHash, file: &ContentFile, hashed: bool) -> bool {
+        let (folders, name) = place_of(hash, file);
+        if !self.has(&folders, name, file.size) {
+            return false;
+        }
+        let whole = || {
+            let folder = self.below(&folders).ok()?;
+            let found = folder.as_ref().unwrap_or(&self.root).file(name).ok()?;
+            content::hash_reader(found.file).ok()
+        };
+        !hashed || whole().is_some_and(|(sha256, size)| sha256 == file.sha256 && size == file.size)
+    }
+
     /// A folder that is there; None: the share itself.
     fn below(&self, folders: &[&str]) -> Result<Option<Folder>, OpenError> {
         let mut at = None;
@@ -179,21 +198,17 @@ impl Share {
         list: &[u8],
         files: &Content,
     ) -> Result<()> {
-        const FOLDER: &str = "content";
         let opened = Folder::open(&package.join(content::FILES));
         let source = opened.map_err(|e| self.failed("read", &[], content::FILES, &e.to_string()))?;
         for file in &files.files {
-            let mut to = vec![FOLDER, hash.as_str(), content::FILES];
-            let mut names: Vec<&str> = file.path.split('/').collect();
-            // There is always one.
-            let Some(name) = names.pop() else { continue };
-            to.extend(&names);
-            if self.has(&to, name, file.size) {
+            // One of the right size is no proof: somebody may have damaged it, or its medium did.
+            if self.has_listed(hash, file, true) {
                 continue;
             }
-            self.bring(&source, &names, &to, name, file)?;
+            let (to, name) = place_of(hash, file);
+            self.bring(&source, &to[IN_FILES..], &to, name, file)?;
         }
-        self.write(&[FOLDER, hash.as_str()], content::NAME, list)
+        self.write(&[CONTENT, hash.as_str()], content::NAME, list)
     }
 
     fn bring(
@@ -202,7 +217,7 @@ impl Share {
         from: &[&str],
         to: &[&str],
         name: &str,
-        file: &content::ContentFile,
+        file: &ContentFile,
     ) -> Result<()> {
         fault::point()?;
         let mut folder: Option<Folder> = None;
@@ -216,7 +231,7 @@ impl Share {
         let mut hashing = Hashing { from: opened.file, hasher: Sha256::new() };
         let place = self.make(to)?;
         let place = place.as_ref().unwrap_or(&self.root);
-        // One of another size: it was never whole, as no list names it.
+        // It was never whole, or is not any more.
         if place.holds(name).is_ok_and(|there| there) {
             place.remove(name).map_err(|e| self.failed("written", to, name, &words(&e)))?;
         }
@@ -254,6 +269,14 @@ impl Share {
         let remedy = "Mend that and run pcm site publish again: it completes what was begun; machines see all of it or nothing";
         Failure::new(Exit::Share, "not-written", message, remedy)
     }
+}
+
+/// The folders in which a file of a content stands, and its name there.
+fn place_of<'a>(hash: &'a ContentHash, file: &'a ContentFile) -> (Vec<&'a str>, &'a str) {
+    let mut folders = vec![CONTENT, hash.as_str(), content::FILES];
+    let (above, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
+    folders.extend(above.split('/').filter(|name| !name.is_empty()));
+    (folders, name)
 }
 
 /// Replaces a file. While somebody has the old one open, SMB does not give its name away.
