@@ -5,6 +5,7 @@ use super::stage::Stage;
 use crate::console::app::{Effect, Event, Moment, View, enabled};
 use crate::console::keymap::Key;
 use crate::console::keymap::commands::{COMMANDS, Context, Id};
+use crate::console::theme::{ColourLevel, Scope, Theme};
 use crate::decision::{Replace, Verb};
 use crate::error::{Exit, Failure};
 use crate::executor::ask::{AskAll, Question};
@@ -507,6 +508,14 @@ fn unknown_users_are_not_nobody() {
     }
     let mut stage = Stage::with(80, 24, fake, false);
     assert!(stage.screen().contains("LOGGED ON UNKNOWN") && stage.screen().contains("cannot be known"));
+    // It is nobody's fault and no problem, so nothing of it is as red as what `w` lists.
+    let theme = Theme::load("default", None, ColourLevel::Ansi16).unwrap();
+    let row = stage.screen().lines().position(|line| line.contains("cannot be known")).unwrap();
+    let cell = &stage.buffer(&theme)[(2, u16::try_from(row).unwrap())];
+    let colour = |scope| theme.style(scope).fg;
+    assert_eq!(cell.symbol(), "c");
+    assert_eq!(Some(cell.fg), colour(Scope::GateUnknown));
+    assert_ne!(Some(cell.fg), colour(Scope::MessageError));
     while stage.app.subject() != Some(id("BP00013")) {
         stage.keys("j");
     }

@@ -64,7 +64,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect, focus: bool) 
         } else {
             safe!("  cannot be known; {} shows why", app.key_of(Id::Who))
         };
-        lines.extend(Line::of(said, Scope::MessageError).wrap(usize::from(area.width), 4));
+        lines.extend(Line::of(said, Scope::GateUnknown).wrap(usize::from(area.width), 4));
     } else if all.is_empty() {
         lines.push(Line::of("  nobody is logged on", Scope::Dim));
     }
