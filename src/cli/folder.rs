@@ -125,8 +125,9 @@ pub enum Says<'a> {
 /// Publishes.
 ///
 /// # Errors
-/// As [`publish`].
+/// As [`publish`]; the share does not answer.
 pub fn run(app: &App, folder: &Folder, wishes: Wishes<'_>) -> Result<Published> {
+    app.needs(&folder.share())?;
     let programs = lint::programs(app);
     let named = wishes.key.map(absolute);
     let own = folder.settings.key.as_ref().or(app.setup.config.site.key.as_ref());
@@ -213,6 +214,8 @@ pub fn change(
 /// # Errors
 /// As [`change`].
 pub fn change_to(app: &App, folder: &Folder, wishes: Wishes<'_>, edits: &[Edit]) -> Result<Published> {
+    // Before anything is written.
+    app.needs(&folder.share())?;
     let files = edits.iter().map(|edit| edit.path(folder));
     let before: Vec<_> = files.map(|file| (std::fs::read(&file).ok(), file)).collect();
     let begun = || record::read(&folder.dir, &folder.settings.site_id).map(|record| record.index);

@@ -298,7 +298,8 @@ fn published(app: &App, args: &SendArgs, folder: &Folder, notes: &mut Vec<String
     standing::of(app, folder).unwrap_or_else(|failure| {
         let share = folder.share();
         // The share of a folder that has published nothing yet is in it, and is not there.
-        if args.then.no_publish && (share.exists() || !share.starts_with(&folder.dir)) {
+        let may_be_there = || app.reaches(&share).is_err() || share.exists();
+        if args.then.no_publish && (!share.starts_with(&folder.dir) || may_be_there()) {
             notes.push(format!("Another folder may have given these ids, as {}.", failure.message));
         }
         None

@@ -111,6 +111,7 @@ fn of_share(app: &App, named: &FolderArgs) -> Result<(SiteFolder, Option<(SiteFi
         return known();
     }
     let [share] = app.setup.flags.shares.as_slice() else { return known() };
+    app.needs(share)?;
     let path = share.join(site_file::NAME);
     let read = open_bounded(&path, site_file::MAX_BYTES).map_err(|e| e.to_string()).and_then(|bytes| {
         site_file::parse(&bytes, &path.display().to_string())

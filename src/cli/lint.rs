@@ -6,7 +6,6 @@ use super::setup::Read;
 use super::time::absolute;
 use crate::decision::window::{Calendar, Opening};
 use crate::error::{Exit, Failure, Result};
-use crate::executor::share::job::ShareJob;
 use crate::executor::talk::protocol::Answer;
 use crate::executor::talk::view::{CheckDoc, CheckItem};
 use crate::host::facts;
@@ -21,10 +20,6 @@ use crate::site::share::{INS_FOLDER, open_bounded};
 use crate::site::trust::TrustMode;
 use crate::text;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// Whether a report is there is no matter: a share that answers says that it is not.
-const ANYBODY: &str = "PCM00000";
 
 /// Judges what is named; else the share that `--share` names, the site folder, or the configured share.
 pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> Result<Exit> {
@@ -51,21 +46,11 @@ pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> 
 
 /// A share that hangs would hold up whoever reads it for ever: first it is asked by a process that can be given up.
 fn answers(app: &App, path: &Path) -> Result<()> {
-    answer(path, app.setup.config.share.timeout).map_err(|why| {
+    app.reaches(path).map_err(|why| {
         let message = format!("{} does not answer, so it was not judged: {why}", path.display());
         let remedy = "Bring the share back (is its server up?), then lint it again";
         Failure::new(Exit::Share, "share-missing", message, remedy)
     })
-}
-
-/// Whether a share answers in time, whatever it says.
-///
-/// # Errors
-/// Why not, in words.
-pub fn answer(path: &Path, timeout: Duration) -> std::result::Result<(), String> {
-    let Ok(machine) = ANYBODY.parse() else { return Ok(()) };
-    let ask = ShareJob::Report { shares: vec![path.to_owned()], machine };
-    ask.run(timeout).map(drop).map_err(|why| why.to_string())
 }
 
 /// Judges packages, by their folders, and what is left of others.

@@ -130,7 +130,7 @@ fn read(folder: &Folder, file: &Path) -> Result<BTreeMap<MachineId, (Machine, us
 /// `pcm site machine replace`
 fn replace(app: &App, id: MachineId, then: &ThenArgs) -> Result<Exit> {
     let folder = folder::open(app, &then.folder)?;
-    let account = account(&folder, id)?;
+    let account = account(app, &folder, id)?;
     let state = account.state_id.as_ref().map(ToString::to_string).filter(|state| is_state(state));
     let state = state.ok_or_else(|| {
         let message = format!("nothing was changed: the report of {id} names no state of a history");
@@ -151,7 +151,8 @@ fn replace(app: &App, id: MachineId, then: &ThenArgs) -> Result<Exit> {
 }
 
 /// What a machine reports on the share of a folder.
-fn account(folder: &Folder, id: MachineId) -> Result<Account> {
+fn account(app: &App, folder: &Folder, id: MachineId) -> Result<Account> {
+    app.needs(&folder.share())?;
     let machines: BTreeSet<MachineId> = [id].into();
     let mut accounts = reports::read(&folder.share(), machines, reports::Asked::default(), PATIENCE);
     let account = accounts.remove(&id).unwrap_or_else(|| Err("it was not read".into()));

@@ -28,6 +28,7 @@ mod out;
 mod package;
 mod page;
 mod publish;
+mod reach;
 mod renew;
 mod restart;
 mod service;
@@ -139,6 +140,8 @@ pub(crate) struct App {
     host: Option<String>,
     /// What went wrong beside what a verb of a site was asked for.
     warned: Arc<Mutex<Vec<SafeText>>>,
+    /// Which shares were asked whether they answer.
+    reached: reach::Reached,
 }
 
 impl App {
@@ -300,6 +303,7 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
         no_color: cli.global.no_color,
         host: cli.global.host.as_ref().map(ToString::to_string),
         warned: Arc::default(),
+        reached: reach::Reached::default(),
     };
     // A console keeps its own, and a service has a log for them.
     if !matches!(cli.verb, None | Some(Verb::Demo(_) | Verb::Service(_))) {

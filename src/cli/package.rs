@@ -48,11 +48,11 @@ fn roots(app: &App, named: &FolderArgs) -> Result<Vec<PathBuf>> {
     let usage = |message: &str, remedy: &str| Err(Failure::new(Exit::Usage, "usage", message, remedy));
     match (app.setup.flags.shares.as_slice(), &named.folder) {
         ([_, ..], Some(_)) => usage("--share and --folder both say where packages are", "Name one of them"),
-        (shares @ [_, ..], None) => Ok(shares.to_vec()),
+        (shares @ [_, ..], None) => answering(app, shares),
         ([], _) => match (app.setup.site_folder(named), app.setup.config.shares.as_slice()) {
             (Ok(dir), _) => Ok(vec![dir]),
             // Without a site folder, a share that is filled by hand has its packages itself.
-            (Err(_), shares @ [_, ..]) => Ok(shares.to_vec()),
+            (Err(_), shares @ [_, ..]) => answering(app, shares),
             (Err(none), []) if none.code == "no-site-folder" => usage(
                 "no site folder and no share is known here",
                 "Name the site folder with --folder or a share with --share; `pcm site init` makes one",
@@ -60,6 +60,10 @@ fn roots(app: &App, named: &FolderArgs) -> Result<Vec<PathBuf>> {
             (Err(e), []) => Err(e),
         },
     }
+}
+
+fn answering(app: &App, shares: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    shares.iter().try_for_each(|share| app.needs(share)).map(|()| shares.to_vec())
 }
 
 /// Where new packages go, and where all of them are.

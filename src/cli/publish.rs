@@ -142,6 +142,7 @@ struct LeftDoc {
 fn taken_folder(app: &App, dir: &Path, site: SiteCode, share: Option<&Path>, from: &Path) -> Result<Exit> {
     let (dir, from) = (absolute(dir), absolute(from));
     let programs = super::lint::programs(app);
+    [Some(from.as_path()), share].into_iter().flatten().try_for_each(|share| app.needs(share))?;
     let read = hand_made::read(&from, site, &programs)?;
     if app.dry_run {
         let what = format!("make a site folder for site {site} in {} of {}", dir.display(), from.display());
@@ -184,6 +185,7 @@ fn site_folder(
     if app.dry_run {
         return app.would(format!("make a site folder for site {site} in {}", dir.display()));
     }
+    share.map_or(Ok(()), |share| app.needs(share))?;
     let made = made::make(&dir, site, share, example, app.now)?;
     let shown = |path: &Path| SafeText::new(&path.display().to_string());
     let doc = FolderDoc {

@@ -78,6 +78,7 @@ pub fn run(
             "Make it first: pcm key trust KEY.pub --role trust --principal NAME --key KEY, then one of --role package",
         ));
     };
+    app.needs(&folder.share())?;
     let programs = lint::programs(app);
     let mut rows = Vec::new();
     for id in ids {
@@ -129,6 +130,7 @@ pub fn content(app: &App, folder: &Folder, id: PackageId) -> Result<Exit> {
             dir.display()
         ));
     }
+    app.needs(&folder.share())?;
     let release = release::fill(folder, id, false, &lint::programs(app))?;
     match release.same {
         true => release::write_list(folder, &release)?,

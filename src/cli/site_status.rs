@@ -118,6 +118,7 @@ impl From<Failure> for ProblemDoc {
 /// `pcm site status`
 pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
     let folder = folder::open(app, named)?;
+    app.needs(&folder.share())?;
     let mut problems = Vec::new();
     let mut kept = |failure: Failure| problems.push(ProblemDoc::from(failure));
     let source = folder.read(&lint::programs(app)).map_err(&mut kept).ok();

@@ -9,8 +9,9 @@ use crate::site::publisher::{Expect, How};
 /// What is published from this folder; None: nothing yet.
 ///
 /// # Errors
-/// As [`standing`].
+/// As [`standing`]; the share does not answer.
 pub fn of(app: &App, folder: &Folder) -> Result<Option<Standing>> {
+    app.needs(&folder.share())?;
     let programs = lint::programs(app);
     let how = How {
         key: None,

@@ -6,7 +6,6 @@ use super::key::damaged;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::open::{Folder, OpenError, read_bounded};
-use crate::host::threads;
 use crate::site::ids::MachineId;
 use crate::site::signed::list::{self, TrustList};
 use crate::site::signed::signature::Signature;
@@ -111,9 +110,13 @@ pub fn confirm(
         (None, Err(why)) => return Err(damaged(&why)),
         (None, Ok(Some(held))) => Confirmed { dir, new: Vec::new(), list: held.list, left: Vec::new() },
         (None, Ok(None)) => {
-            let offers = offered(app, u64::MAX)?;
-            if let (Some((share, e)), []) = (offers.faults.first(), offers.lists.as_slice()) {
-                app.out.note(format!("the trust lists of {} were not read: {e}", share.display()));
+            let offers = offered(app, u64::MAX);
+            if let (Some(fault), []) = (offers.faults.first(), offers.lists.as_slice()) {
+                app.out.note(format!(
+                    "the trust lists of {} were not read: {}",
+                    fault.at.display(),
+                    fault.why
+                ));
             }
             return not_confirmed(&offers.lists).map(|()| None);
         }
@@ -136,7 +139,7 @@ pub fn confirm(
 fn following(app: &App, dir: PathBuf, held: Trusted, key: &str) -> Result<Confirmed> {
     check_revoked(key, held.revoked())?;
     check_revoked(key, &held.list.revoked)?;
-    let offers = offered(app, held.list.version)?;
+    let offers = offered(app, held.list.version);
     let of_another = |(_, _, bytes): &&Offered| {
         TrustList::anchored(bytes, key, app.now).is_ok_and(|list| list.site_id != held.list.site_id)
     };
@@ -173,7 +176,7 @@ fn following(app: &App, dir: PathBuf, held: Trusted, key: &str) -> Result<Confir
 /// On a machine that holds none, or a damaged one, an operator's word is what is there. What was revoked stays revoked.
 fn first(app: &App, dir: PathBuf, revoked: Vec<Key>, key: &str) -> Result<Confirmed> {
     check_revoked(key, &revoked)?;
-    let offers = offered(app, u64::MAX)?;
+    let offers = offered(app, u64::MAX);
     let mut last = None;
     for (share, version, bytes) in &offers.lists {
         match TrustList::anchored(bytes, key, app.now) {
@@ -230,7 +233,7 @@ fn left(offers: &Offers, now: &Trusted, at: Wall) -> Vec<NotTaken> {
     let faults = offers
         .faults
         .iter()
-        .map(|(place, e)| NotTaken { file: place.display().to_string().into(), why: e.to_string().into() });
+        .map(|fault| NotTaken { file: fault.at.display().to_string().into(), why: fault.why.clone() });
     lists.chain(faults).take(MOST_LEFT).collect()
 }
 
@@ -245,58 +248,67 @@ type Offered = (PathBuf, u64, Vec<u8>);
 struct Offers {
     /// The newest first.
     lists: Vec<Offered>,
-    /// What could not be read, and why.
-    faults: Vec<(PathBuf, OpenError)>,
+    /// What could not be read.
+    faults: Vec<Fault>,
     /// Shares that are not there.
     away: Vec<PathBuf>,
 }
 
-/// The shares that cannot be opened now, and why: what an `init` has to see there was not seen. One that hangs is given up by
-/// the process that asks it first.
+/// A share or a file that could not be read.
+struct Fault {
+    at: PathBuf,
+    code: Code,
+    why: SafeText,
+    remedy: &'static str,
+}
+
+impl Fault {
+    fn of(at: PathBuf, e: &OpenError) -> Self {
+        let code = if *e == OpenError::Denied { Code::ShareDenied } else { Code::ShareMissing };
+        let remedy = "Run it as an account that may read the share, or correct that there";
+        Self { at, code, why: e.to_string().into(), remedy }
+    }
+
+    fn silent(share: PathBuf, why: SafeText) -> Self {
+        let remedy = "Bring the share back (is its server up?), then try again";
+        Self { at: share, code: Code::ShareMissing, why, remedy }
+    }
+}
+
+/// The shares that cannot be opened now, and why: what an `init` has to see there was not seen.
 pub fn not_reached(app: &App) -> Vec<NotTaken> {
-    let timeout = app.setup.config.share.timeout;
     let of = |share: &PathBuf| {
-        let why = match super::lint::answer(share, timeout) {
+        let why = match app.reaches(share) {
             Err(why) => why,
-            Ok(()) => Folder::open(share).err()?.to_string(),
+            Ok(()) => Folder::open(share).err()?.to_string().into(),
         };
-        Some(NotTaken { file: share.display().to_string().into(), why: why.into() })
+        Some(NotTaken { file: share.display().to_string().into(), why })
     };
     app.setup.locations().iter().filter_map(of).collect()
 }
 
 /// The newest lists of the shares, and those that follow this version.
-fn offered(app: &App, after: u64) -> Result<Offers> {
+fn offered(app: &App, after: u64) -> Offers {
     let shares = match app.setup.flags.shares.as_slice() {
         [] => app.setup.config.shares.clone(),
         shares => shares.to_vec(),
     };
-    let timeout =
-        app.setup.config.share.timeout.saturating_mul(u32::try_from(shares.len().max(1)).unwrap_or(1));
-    // A share may hang; this command then ends all the same.
-    let read = threads::within("trust-lists", timeout, move || {
-        let mut all = Offers::default();
-        for share in shares {
-            // None there is no fault: a share of mode `permissions` has none, and one may not be mounted yet.
-            match lists_of(&share, after, &mut all) {
-                Ok(()) => {}
-                Err(OpenError::Missing) if Folder::open(&share).is_err() => all.away.push(share),
-                Err(OpenError::Missing) => {}
-                Err(e) => all.faults.push((share, e)),
-            }
+    let mut all = Offers::default();
+    for share in shares {
+        if let Err(why) = app.reaches(&share) {
+            all.faults.push(Fault::silent(share, why));
+            continue;
         }
-        all.lists.sort_by_key(|(_, version, _)| std::cmp::Reverse(*version));
-        all
-    });
-    read.map_err(|e| {
-        let message = format!("the trust lists of the share were not read: {e}");
-        Failure::new(
-            Exit::Share,
-            "share-missing",
-            message,
-            "See whether the share answers; nothing was changed",
-        )
-    })
+        // None there is no fault: a share of mode `permissions` has none, and one may not be mounted yet.
+        match lists_of(&share, after, &mut all) {
+            Ok(()) => {}
+            Err(OpenError::Missing) if Folder::open(&share).is_err() => all.away.push(share),
+            Err(OpenError::Missing) => {}
+            Err(e) => all.faults.push(Fault::of(share, &e)),
+        }
+    }
+    all.lists.sort_by_key(|(_, version, _)| std::cmp::Reverse(*version));
+    all
 }
 
 fn lists_of(share: &Path, after: u64, all: &mut Offers) -> std::result::Result<(), OpenError> {
@@ -317,7 +329,7 @@ fn lists_of(share: &Path, after: u64, all: &mut Offers) -> std::result::Result<(
         match read {
             Ok(bytes) => all.lists.push((share.to_owned(), version, bytes)),
             Err(OpenError::Missing) => {}
-            Err(e) => all.faults.push((file_of(share, version), e)),
+            Err(e) => all.faults.push(Fault::of(file_of(share, version), &e)),
         }
     }
     Ok(())
@@ -362,14 +374,9 @@ fn away(share: &Path) -> Failure {
 fn none_signed(key: &str, last: Option<(&PathBuf, u64, Distrust)>, offers: &Offers) -> Failure {
     let (code, why) = match (last, offers.faults.first(), offers.away.first()) {
         (None, None, Some(share)) => return away(share),
-        (None, Some((place, e)), _) => {
-            let code = if *e == OpenError::Denied { Code::ShareDenied } else { Code::ShareMissing };
-            return Failure::new(
-                Exit::Share,
-                code.as_str(),
-                format!("no trust list was read, so nothing was changed: {}: {e}", place.display()),
-                "Run it as an account that may read the share, or correct that there",
-            );
+        (None, Some(Fault { at, code, why, remedy }), _) => {
+            let message = format!("no trust list was read, so nothing was changed: {}: {why}", at.display());
+            return Failure::new(Exit::Share, code.as_str(), message, remedy);
         }
         (None, None, None) => {
             return Failure::new(

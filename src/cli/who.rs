@@ -3,8 +3,8 @@
 
 use super::App;
 use crate::error::{Exit, Failure, Result};
+use crate::host::facts;
 use crate::host::open::{Folder, OpenError, read_bounded};
-use crate::host::{facts, threads};
 use crate::site::content::hash_bytes;
 use crate::site::ids::MachineId;
 use crate::site::index::members::{self, Member};
@@ -32,17 +32,10 @@ pub fn find(app: &App, named: Option<MachineId>, trusted: Option<Trusted>) -> Re
         [] => app.setup.config.shares.clone(),
         shares => shares.to_vec(),
     };
-    let (timeout, now) = (app.setup.config.share.timeout, app.now);
     let (mut best, mut faults): (Option<Listed>, Vec<Failure>) = (None, Vec::new());
     for share in shares {
-        let trusted = trusted.clone();
-        // A share may hang; this command then ends all the same, and the others are asked.
-        let read = threads::within("members", timeout, move || machines(&share, trusted.as_ref(), now));
-        let read = read.unwrap_or_else(|e| {
-            let message = format!("the list of machines was not read: {e}");
-            Err(Failure::new(Exit::Share, "share-missing", message, "See whether the share answers"))
-        });
-        match read {
+        // One that hangs keeps nobody from the others.
+        match app.needs(&share).and_then(|()| machines(&share, trusted.as_ref(), app.now)) {
             Ok(Some(listed)) if best.as_ref().is_none_or(|best| best.order < listed.order) => {
                 best = Some(listed);
             }

@@ -1,6 +1,8 @@
 //! What machines wrote on the share of themselves (FORMATS.md 6), as far as a rollout asks for it. Anybody may have written
 //! it: each report is opened without following a link, bounded, and says nothing where it is not what it should be. Read
-//! by many threads at once; a share that does not answer is waited for no longer than its deadline.
+//! by many threads at once; a share that does not answer is waited for no longer than its deadline. Whoever calls this has
+//! asked before whether the share answers: one that begins to hang while reports are read can still hold these threads, and
+//! the process that they are of, until it comes back.
 
 use crate::clock::Wall;
 use crate::host::open::{Folder, OpenError, read_bounded};

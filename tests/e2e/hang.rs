@@ -3,6 +3,7 @@
 
 use super::common::*;
 use super::hanging::Hang;
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -145,4 +146,101 @@ fn a_share_that_hangs_is_not_judged_and_lint_says_so() {
     let refused = site.refused(&["site", "lint", &share], 5);
     assert_eq!(refused["code"], "share-missing");
     assert!(refused["message"].as_str().unwrap().contains("does not answer"), "{refused}");
+}
+
+/// The commands at the same time, each to its end: one with a thread at the share could not end.
+fn ended(mut commands: Vec<Command>) -> Vec<Output> {
+    let begun = commands.iter_mut().map(|c| c.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let begun: Vec<Child> = begun.collect();
+    let end = |(mut child, command): (Child, &Command)| {
+        let ended = wait_for_or(Duration::from_secs(90), || !matches!(child.try_wait(), Ok(None)));
+        assert!(ended.is_ok(), "{command:?} does not end");
+        child.wait_with_output().unwrap()
+    };
+    begun.into_iter().zip(&commands).map(end).collect()
+}
+
+/// It was refused because the share does not answer.
+fn is_away(told: &Output) {
+    let doc: serde_json::Value = serde_json::from_slice(&told.stderr).unwrap_or_default();
+    assert_eq!(
+        (told.status.code(), &doc["error"]["code"]),
+        (Some(5), &"share-missing".into()),
+        "{}",
+        text(told)
+    );
+    assert!(doc["error"]["message"].as_str().unwrap().contains("does not answer"), "{doc}");
+}
+
+#[test]
+fn init_ends_although_a_share_hangs_and_asks_the_others() {
+    let site = Site::bare("");
+    let folder = site.path("folder").display().to_string();
+    site.json(&["site", "init", &folder, "--site", "BP0", "--example", "BP004000"]);
+    site.json(&["site", "publish", "--folder", &folder]);
+    let (hanging, good) = (site.share().display().to_string(), format!("{folder}/share"));
+    let Some(_hang) = Hang::over(&site.share()) else { return };
+    let init = |name: &str, args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pcm"));
+        command.arg("--config").arg(site.path(&format!("{name}/pcm.toml")));
+        command.arg("--state").arg(site.path(&format!("{name}/state")));
+        command.args(["--json", "init", "--share", &hanging]).args(args);
+        command
+    };
+    let key = ["--machine", "BP004000", "--trust-key", "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"];
+    let signed = ["--machine", "BP004000", "--trust", "signed"];
+    let permissions = ["--machine", "BP004000", "--trust", "permissions"];
+    let told = ended(vec![
+        init("key", &key),
+        init("nobody", &permissions[2..]),
+        init("signed", &signed),
+        init("permissions", &permissions),
+        init("other", &[&permissions[2..], &["--share", &good]].concat()),
+        init("other-key", &[&key[..], &["--share", &good]].concat()),
+    ]);
+    let [key, nobody, written @ .., other_key] = &told[..] else { panic!("{told:?}") };
+    is_away(key);
+    is_away(nobody);
+    is_away(other_key);
+    for told in written {
+        assert!(told.status.success(), "{}", text(told));
+        let doc: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+        assert_eq!(doc["machine"], "BP004000");
+        assert_eq!(doc["not_reached"][0]["file"], hanging.as_str(), "{doc}");
+    }
+}
+
+#[test]
+fn publishing_ends_although_the_share_hangs_and_changes_nothing() {
+    let site = Site::bare("[share]\ntimeout = \"2s\"\n");
+    let folder = site.path("folder").display().to_string();
+    site.json(&["site", "init", &folder, "--site", "BP0", "--example", "BP004000"]);
+    site.json(&["site", "publish", "--folder", &folder]);
+    let Some(_hang) = Hang::over(&site.path("folder/share")) else { return };
+    let send = ["job", "send", "--package", "BP00000A", "--to", "BP004000"];
+    let verb = |args: &[&str]| site.command(&[args, &["--folder", &folder, "--json"]].concat());
+    let told = ended(vec![
+        verb(&["site", "publish"]),
+        verb(&["site", "publish", "--renew"]),
+        verb(&["site", "status"]),
+        verb(&["job", "advance"]),
+        verb(&["site", "machine", "replace", "BP004000"]),
+        verb(&["package", "content", "BP00000A"]),
+    ]);
+    told.iter().for_each(is_away);
+    // One after another: they would wait for each other.
+    for args in [&send[..], &["job", "cancel", "BP0000AA"], &["site", "machine", "add", "BP004001"]] {
+        ended(vec![verb(args)]).iter().for_each(is_away);
+    }
+    let jobs = std::fs::read_dir(site.path("folder/jobs")).unwrap().count();
+    let machines = std::fs::read_to_string(site.path("folder/machines.csv")).unwrap();
+    assert!(jobs == 1 && !machines.contains("BP004001"), "{jobs} {machines}");
+    // Without publishing it needs no share, and says what it did not see there.
+    let sent = ended(vec![site.command(&[&send[..], &["--no-publish", "--folder", &folder]].concat())]);
+    assert!(sent[0].status.success() && text(&sent[0]).contains("does not answer"), "{}", text(&sent[0]));
+    let from = site.path("folder/share").display().to_string();
+    let new = site.path("new").display().to_string();
+    ended(vec![site.command(&["site", "init", &new, "--site", "BP0", "--from", &from, "--json"])])
+        .iter()
+        .for_each(is_away);
 }
