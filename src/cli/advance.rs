@@ -8,16 +8,16 @@ use super::jobs::{no_such_job, reason};
 use super::{App, folder, lint, renew, standing};
 use crate::clock::{Wall, later};
 use crate::error::{Exit, Failure, Result};
+use crate::rollout::course::{Course, Published, begun, next};
 use crate::rollout::gate::{self, Answer, Judged, Lacks};
 use crate::rollout::phase::{self, Phase, Stand};
 use crate::rollout::reports::{self, Accounts};
-use crate::site::content::hash_bytes;
 use crate::site::folder::{Folder, Source};
 use crate::site::ids::{JobId, MachineId, RequestId};
 use crate::site::index::job::{Job, Word};
 use crate::site::index::members::Member;
 use crate::site::index::policy::EVERYBODY;
-use crate::site::index::{JobState, render, target};
+use crate::site::index::{JobState, target};
 use crate::site::publisher::render::ended;
 use crate::site::publisher::standing::Standing;
 use crate::text::SafeText;
@@ -211,13 +211,6 @@ fn asked<'a>(app: &App, args: &AdvanceArgs, source: &'a Source) -> Result<Vec<&'
     Ok(vec![one])
 }
 
-/// The share that comes next, and how long after the one before.
-fn next(job: &Job, word: &Word) -> Option<(u32, Duration)> {
-    let next = job.phases.iter().find(|phase| phase.percent > word.percent);
-    let next = next.map(|phase| (phase.percent, phase.after));
-    next.or((word.percent < target::WHOLE).then_some((target::WHOLE, Duration::ZERO)))
-}
-
 /// The next phase of one job, because somebody says so.
 fn by_word<'a>(
     app: &App,
@@ -331,26 +324,11 @@ impl<'a> Gates<'a> {
     }
 
     fn step(&self, job: &'a Job, word: &'a Word) -> Step<'a> {
-        let stand = self.stand(job, word);
+        let published = Published { standing: self.standing, counted: self.counted };
+        let stand = published.stand(job, word, self.app.now);
         let mut phase = phase::count(&stand, word.percent, &self.members, &self.accounts);
-        let next = next(job, word);
-        let begun = word.reached.or(word.since);
-        let next_at = next.and_then(|(_, after)| match after {
-            Duration::ZERO => Some(self.app.now),
-            after => begun.map(|begun| later(begun, after)),
-        });
-        let due = next.is_none() || next_at.is_some_and(|at| at <= self.app.now);
-        let mut judged = gate::judge(&phase.counts, &word.limits, due);
-        let mut words = Vec::new();
-        if let Some(why) = self.unjudged(job, word) {
-            judged = Judged { answer: Answer::Undecided, lacks: Vec::new() };
-            words.push(why);
-        } else if judged.answer != Answer::Halt && self.is_edited(job, word) {
-            // An edit that waits for somebody keeps back what goes on, and no halt.
-            judged = Judged { answer: Answer::Undecided, lacks: Vec::new() };
-            words
-                .push("the site folder says another job than what is published: pcm site publish".to_owned());
-        }
+        let Course { next, next_at, judged, unjudged } = published.course(&stand, &phase);
+        let mut words: Vec<String> = unjudged.into_iter().collect();
         let mut after = word.clone();
         match (judged.answer, next) {
             (Answer::Halt, _) => {
@@ -358,7 +336,7 @@ impl<'a> Gates<'a> {
                 after.reason = Some(SafeText::new(&gate::halted(&phase.counts, &word.limits)));
                 after.since = Some(self.app.now);
             }
-            (Answer::GoOn | Answer::AsSeen, Some((percent, _))) => {
+            (Answer::GoOn | Answer::AsSeen, Some(percent)) => {
                 after.percent = percent;
                 after.reached = Some(self.app.now);
             }
@@ -377,55 +355,19 @@ impl<'a> Gates<'a> {
             needs: gate::needs(&counts, &word.limits),
         });
         if !moved {
-            (doc.next_phase, doc.next_at) = (next.map(|(percent, _)| in_percent(percent)), next_at);
+            (doc.next_phase, doc.next_at) = (next.map(in_percent), next_at);
         }
         let mut silent: Vec<ReasonDoc> =
             silent.into_iter().map(|(reason, machines)| ReasonDoc { reason, machines }).collect();
         silent.sort_by_key(|reason| std::cmp::Reverse(reason.machines));
         doc.silent_because = silent;
-        doc.since = begun.max(word.since).filter(|_| judged.answer == Answer::Undecided);
+        doc.since = begun(word).max(word.since).filter(|_| judged.answer == Answer::Undecided);
         doc.words = words.iter().map(|words| SafeText::new(words)).collect();
         doc.moved = moved;
         if self.app.dry_run {
             doc.phases = self.phases(&stand);
         }
         Step { job, was: word, word: after, doc }
-    }
-
-    fn stand<'b>(&self, job: &'b Job, word: &'b Word) -> Stand<'b> {
-        let newest = self.standing.map_or((0, 0), |s| (s.index.epoch, s.index.serial));
-        Stand {
-            job,
-            word,
-            published: self.standing.map_or(newest, |standing| standing.since(job.job_id)),
-            newest,
-            now: self.app.now,
-        }
-    }
-
-    /// Whether the site folder says another job than what is published, so that machines speak of another one.
-    fn is_edited(&self, job: &Job, word: &Word) -> bool {
-        let entries = self.standing.iter().flat_map(|standing| &standing.index.jobs);
-        let mut entry = entries.filter(|entry| entry.job_id == job.job_id);
-        let text = |revision: u64| render::job(&Job { revision, ..render::for_now(job, word).0 });
-        entry.any(|entry| hash_bytes(text(entry.revision).as_bytes()) != entry.sha256)
-    }
-
-    /// Why nothing can be said of a job, whatever its machines report.
-    fn unjudged(&self, job: &Job, word: &Word) -> Option<String> {
-        let Some(standing) = &self.standing else {
-            return Some("nothing is published yet: pcm site publish".to_owned());
-        };
-        let entry = standing.index.jobs.iter().find(|entry| entry.job_id == job.job_id);
-        let percent = render::for_now(job, word).1;
-        if entry.is_none_or(|entry| (entry.state, entry.percent) != (word.state, percent)) {
-            return Some("what the site folder says of it is not published yet: pcm site publish".to_owned());
-        }
-        (!self.counted).then(|| {
-            "the machines do not sign their reports yet, and those without a signature count only where site.toml says \
-             unsigned_reports = true"
-                .to_owned()
-        })
     }
 
     fn words(&self, judged: &Judged, phase: &Phase, word: &Word, next_at: Option<Wall>) -> Vec<String> {

@@ -1,14 +1,13 @@
 //! Counts the machines of a phase by what they say (SITE.md 3): who has ended, with or without success, on whom it runs, who
 //! says nothing that can be counted and why. Doubt is counted against going on. Pure: the time is an argument.
 
+use super::account::{Account, Accounts, Said};
 use super::gate::Counts;
-use super::reports::{Account, Accounts};
 use crate::clock::{Wall, earlier, later};
 use crate::site::ids::MachineId;
 use crate::site::index::job::{Job, Word};
 use crate::site::index::members::Member;
 use crate::site::index::{audience, target};
-use crate::site::report::ReportedRequest;
 use crate::terms::State;
 use crate::text::SafeText;
 use chrono::TimeDelta;
@@ -64,14 +63,21 @@ enum Part {
 
 /// Whether a machine is among those that a share of a job's machines reaches; 0: those that come first.
 pub fn reaches(job: &Job, word: &Word, percent: u32, member: &Member) -> bool {
-    let meant = audience::is_for(&job.targets, &job.exclude, None, member) == Some(true);
-    let condition = job.condition.as_ref();
-    let decided = audience::is_for(&job.targets, &job.exclude, condition, member) != Some(false);
-    let reached = match percent {
+    is_in(job, word, percent, member) && is_meant(job, member)
+}
+
+/// Whether a share of the machines reaches this one, whomever the job is for.
+fn is_in(job: &Job, word: &Word, percent: u32, member: &Member) -> bool {
+    match percent {
         0 => word.canary.contains(&member.machine),
+        target::WHOLE.. => true,
         percent => target::place(job.job_id, member.machine) < percent,
-    };
-    meant && decided && reached
+    }
+}
+
+/// Whether a job is for a machine, as far as the publisher knows.
+fn is_meant(job: &Job, member: &Member) -> bool {
+    audience::is_for(&job.targets, &job.exclude, job.condition.as_ref(), member) != Some(false)
 }
 
 /// Counts the machines of a job that a share of them reaches.
@@ -81,39 +87,64 @@ pub fn count<'a>(
     members: impl IntoIterator<Item = &'a Member>,
     accounts: &Accounts,
 ) -> Phase {
-    let mut phase = Phase::default();
-    let (job, word) = (stand.job, stand.word);
-    let before = job.phases.iter().map(|phase| phase.percent).filter(|before| *before < percent).max();
-    let is_earlier = |member: &Member| {
-        let by_share = before.is_some_and(|before| reaches(job, word, before, member));
-        by_share || percent > 0 && reaches(job, word, 0, member)
-    };
-    let mut first: BTreeSet<MachineId> = BTreeSet::new();
-    if percent == 0 {
-        first.extend(&word.canary);
-    }
+    let mut counter = Counter::new(stand, percent);
     for member in members {
-        if !reaches(stand.job, stand.word, percent, member) {
-            continue;
+        counter.add(member, accounts.get(&member.machine).map(Result::as_ref));
+    }
+    counter.phase()
+}
+
+/// Counts them one after the other.
+#[derive(Debug)]
+pub struct Counter<'a> {
+    stand: &'a Stand<'a>,
+    percent: u32,
+    /// The share that was reached before.
+    before: Option<u32>,
+    /// The machines that come first and were not met so far.
+    first: BTreeSet<MachineId>,
+    phase: Phase,
+}
+
+impl<'a> Counter<'a> {
+    /// Of the machines that this share of a job's reaches.
+    pub fn new(stand: &'a Stand<'a>, percent: u32) -> Self {
+        let phases = stand.job.phases.iter().map(|phase| phase.percent);
+        let first = if percent == 0 { stand.word.canary.iter().copied().collect() } else { BTreeSet::new() };
+        let before = phases.filter(|before| *before < percent).max();
+        Self { stand, percent, before, first, phase: Phase::default() }
+    }
+
+    fn is_earlier(&self, member: &Member) -> bool {
+        let (job, word) = (self.stand.job, self.stand.word);
+        let by_share = self.before.is_some_and(|before| reaches(job, word, before, member));
+        by_share || self.percent > 0 && reaches(job, word, 0, member)
+    }
+
+    /// One more machine, and what it says; None: its report was not read.
+    pub fn add(&mut self, member: &Member, account: Option<Result<&Account, &SafeText>>) {
+        if !reaches(self.stand.job, self.stand.word, self.percent, member) {
+            return;
         }
-        let account = accounts.get(&member.machine);
         if let Some(Ok(account)) = account {
-            phase.interval = phase.interval.max(Some(account.interval));
+            self.phase.interval = self.phase.interval.max(Some(account.interval));
         }
         let part = match account {
-            Some(Ok(account)) => part(stand, account),
+            Some(Ok(account)) => part(self.stand, account),
             Some(Err(why)) => Part::Silent(why.clone()),
-            None => Part::Silent("its report was not read".into()),
+            None => Part::Silent(NOT_READ.into()),
         };
         // Who comes first has to show something.
         let part = match part {
-            Part::NotForIt if percent == 0 => Part::Silent("it comes first, and it is not for it".into()),
+            Part::NotForIt if self.percent == 0 => Part::Silent(FIRST_AND_NOT_FOR_IT.into()),
             part => part,
         };
-        first.remove(&member.machine);
+        self.first.remove(&member.machine);
+        let earlier = !matches!(part, Part::NotForIt) && self.is_earlier(member);
+        let phase = &mut self.phase;
         let counts = &mut phase.counts;
         counts.machines += 1;
-        if !matches!(part, Part::NotForIt) && is_earlier(member) {
+        if earlier {
             counts.earlier += 1;
             let ended = matches!(part, Part::Ended { .. } | Part::Nothing | Part::Stopped);
             counts.earlier_ended += u64::from(ended);
@@ -147,15 +178,26 @@ pub fn count<'a>(
             }
         }
     }
-    let gone = first.len() as u64;
-    if gone > 0 {
-        phase.counts.machines += gone;
-        phase.counts.silent += gone;
-        *phase.silent.entry("it comes first, and is no machine of the job any more".into()).or_default() +=
-            gone;
+
+    /// All of them.
+    pub fn phase(self) -> Phase {
+        let mut phase = self.phase;
+        let gone = self.first.len() as u64;
+        if gone > 0 {
+            phase.counts.machines += gone;
+            phase.counts.silent += gone;
+            *phase.silent.entry(GONE.into()).or_default() += gone;
+        }
+        phase
     }
-    phase
 }
+
+/// Why a machine says nothing whose report nobody has read.
+const NOT_READ: &str = "its report was not read";
+/// Why one says nothing that comes first.
+const FIRST_AND_NOT_FOR_IT: &str = "it comes first, and it is not for it";
+/// Why one says nothing that the list does not have.
+const GONE: &str = "it comes first, and is no machine of the job any more";
 
 /// The machines of a phase that may not have begun.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -193,15 +235,39 @@ fn is_late(stand: &Stand<'_>, account: &Account) -> bool {
     signed(stand.now - account.written) > account.interval.saturating_mul(2).max(SOON)
 }
 
-fn part(stand: &Stand<'_>, account: &Account) -> Part {
+/// Why what a machine says counts for nothing, whatever it is.
+fn disbelieved(stand: &Stand<'_>, account: &Account) -> Option<&'static str> {
     if account.two_machines {
-        return Part::Silent("two machines report with its id".into());
+        return Some("two machines report with its id");
     }
-    if account.publication > stand.newest {
-        return Part::Silent("it names a publication that was never made here".into());
-    }
+    (account.publication > stand.newest).then_some("it names a publication that was never made here")
+}
+
+/// What it says of the job.
+fn said<'a>(stand: &Stand<'_>, account: &'a Account) -> Option<&'a Said> {
     let said = account.requests.iter().find(|request| request.request_id == stand.job.request_id);
-    let said = said.filter(|request| request.job_id.is_none_or(|id| id == stand.job.job_id));
+    said.filter(|request| request.job_id.is_none_or(|id| id == stand.job.job_id))
+}
+
+/// Why what it says of a job that has not ended there is not how it is now.
+fn outdated(stand: &Stand<'_>, account: &Account) -> Option<&'static str> {
+    if account.publication < stand.published {
+        return Some("it has not seen this phase yet");
+    }
+    is_late(stand, account).then_some("it has not reported for two intervals")
+}
+
+/// Why it counts for nothing where it says nothing of the job; None: it says that it is not for it.
+fn nameless(stand: &Stand<'_>, account: &Account) -> Option<&'static str> {
+    // Only the machine knows whether the conditions of the job and of its package hold there.
+    (!account.not_targeted.contains(&stand.job.job_id)).then_some("its report does not name the request")
+}
+
+fn part(stand: &Stand<'_>, account: &Account) -> Part {
+    if let Some(why) = disbelieved(stand, account) {
+        return Part::Silent(why.into());
+    }
+    let said = said(stand, account);
     if let Some(said) = said
         && let Some(over) = over(stand, account, said)
     {
@@ -211,20 +277,15 @@ fn part(stand: &Stand<'_>, account: &Account) -> Part {
             return over;
         }
     }
-    if account.publication < stand.published {
-        return Part::Silent("it has not seen this phase yet".into());
-    }
-    if is_late(stand, account) {
-        return Part::Silent("it has not reported for two intervals".into());
+    if let Some(why) = outdated(stand, account) {
+        return Part::Silent(why.into());
     }
     match said.map(|said| said.state) {
         Some(State::Running | State::Stopping) => Part::Running,
         // Another platform's machine is none of its targets.
         Some(State::NotApplicable) => Part::NotForIt,
         Some(_) => Part::Waiting,
-        // Only the machine knows whether the conditions of the job and of its package hold there.
-        None if account.not_targeted.contains(&stand.job.job_id) => Part::NotForIt,
-        None => Part::Silent("its report does not name the request".into()),
+        None => nameless(stand, account).map_or(Part::NotForIt, |why| Part::Silent(why.into())),
     }
 }
 
@@ -232,7 +293,7 @@ fn part(stand: &Stand<'_>, account: &Account) -> Part {
 const SOON: Duration = Duration::from_secs(300);
 
 /// What has ended, or should have.
-fn over(stand: &Stand<'_>, account: &Account, said: &ReportedRequest) -> Option<Part> {
+fn over(stand: &Stand<'_>, account: &Account, said: &Said) -> Option<Part> {
     let ended = |success: bool| {
         let counts = since(stand, account, said.ended_at.or(said.since), !success);
         Part::Ended { success, counts }

@@ -4,13 +4,14 @@
 //! asked before whether the share answers: one that begins to hang while reports are read can still hold these threads, and
 //! the process that they are of, until it comes back.
 
+pub use super::account::{Account, Accounts, Asked, account_of};
 use crate::clock::Wall;
 use crate::host::open::{Folder, OpenError, read_bounded};
 use crate::host::threads;
-use crate::site::ids::{JobId, MachineId, RequestId};
-use crate::site::report::{self, MachineReport, ReportedRequest};
+use crate::site::ids::MachineId;
+use crate::site::report;
 use crate::text::SafeText;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -21,40 +22,8 @@ const THREADS: usize = 16;
 /// So many reports are handed over at once.
 const BATCH: usize = 64;
 
-/// What one machine says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// The trust list and the number of the publication that is in force there.
-    pub publication: (u64, u64),
-    /// When it was written, by the machine's own clock.
-    pub reported_at: Wall,
-    /// When it was written, by the clock of the share.
-    pub written: Wall,
-    /// How often it comes, at least.
-    pub interval: Duration,
-    /// The name of the machine that reports.
-    pub host: SafeText,
-    /// Another machine reports with its id.
-    pub two_machines: bool,
-    /// The history of which it speaks; where it has none, the newest one of which it knows.
-    pub state_id: Option<SafeText>,
-    /// What it says of the requests that were asked for.
-    pub requests: Vec<ReportedRequest>,
-    /// The jobs among those that were asked for of which it says that they are not for it.
-    pub not_targeted: Vec<JobId>,
-}
-
-/// What is wanted of reports, beside what they say of their machines.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asked {
-    /// These requests.
-    pub requests: BTreeSet<RequestId>,
-    /// These jobs.
-    pub jobs: BTreeSet<JobId>,
-}
-
-/// What each machine says, or why it says nothing.
-pub type Accounts = BTreeMap<MachineId, Result<Account, SafeText>>;
+/// Why a machine without a report says nothing.
+pub const NOT_YET: &str = "it has not reported yet";
 
 /// Reads the reports of machines, and of each what it says of what is asked. `patience`: nothing came for so long.
 pub fn read(share: &Path, machines: BTreeSet<MachineId>, asked: Asked, patience: Duration) -> Accounts {
@@ -137,36 +106,32 @@ impl Work {
 /// # Errors
 /// Why it says nothing.
 pub fn account(folder: &Folder, machine: MachineId, asked: &Asked) -> Result<Account, SafeText> {
-    let name = report::report_name(machine);
-    let read = folder.file(&name).and_then(|mut file| {
+    let mut account = read_one(folder, machine)?;
+    account.keep(asked);
+    Ok(account)
+}
+
+/// The same, with all that it says.
+///
+/// # Errors
+/// Why it says nothing.
+pub fn read_one(folder: &Folder, machine: MachineId) -> Result<Account, SafeText> {
+    let read = folder.file(&report::report_name(machine)).and_then(|mut file| {
         let written = file.file.metadata().and_then(|meta| meta.modified()).map(Wall::from)?;
         Ok((read_bounded(&mut file, report::MAX_BYTES)?, written))
     });
     let (bytes, written) = read.map_err(|e| match e {
-        OpenError::Missing => SafeText::new("it has not reported yet"),
-        e => SafeText::new(&format!("{}/{name}: {e}", report::FOLDER)),
+        OpenError::Missing => SafeText::new(NOT_YET),
+        e => SafeText::new(&format!("its report cannot be read: {e}")),
     })?;
-    let read = MachineReport::from_bytes(&bytes).map_err(|e| SafeText::new(&e.to_string()))?;
-    if read.machine != machine {
-        return Err(SafeText::new(&format!("its report is of {}", read.machine)));
-    }
-    Ok(Account {
-        publication: (read.epoch.unwrap_or(0), read.instruction_serial.unwrap_or(0)),
-        reported_at: read.reported_at,
-        written,
-        interval: Duration::from_secs(read.polling_interval_s),
-        host: read.host,
-        two_machines: read.two_machines,
-        state_id: read.state_id.or(read.before.map(|before| before.state_id)),
-        requests: read.requests.into_iter().filter(|r| asked.requests.contains(&r.request_id)).collect(),
-        not_targeted: read.not_targeted.into_iter().filter(|job| asked.jobs.contains(job)).collect(),
-    })
+    account_of(&bytes, machine, written)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::site::report::MachineReport;
     use std::fs;
 
     fn id(n: usize) -> MachineId {

@@ -31,20 +31,15 @@ fn member(n: usize) -> Member {
     Member { machine: format!("BP05{n:04}").parse().unwrap(), host: None, adopt: None, groups: Vec::new() }
 }
 
-fn request(state: State) -> ReportedRequest {
-    ReportedRequest {
+fn request(state: State) -> Said {
+    Said {
         request_id: "BP0000Y".parse().unwrap(),
         job_id: Some("BP0000AA".parse().unwrap()),
-        package_id: None,
         state,
-        since: None,
         attempt: 1,
-        blocked_by: Vec::new(),
-        next_change: None,
-        exit_code: None,
-        result: None,
         started_at: Some(now() - MINUTE * 30),
         ended_at: matches!(state, State::Succeeded | State::Failed).then(|| now() - MINUTE * 10),
+        ..Said::of("BP0000Y".parse().unwrap(), state)
     }
 }
 
@@ -55,10 +50,8 @@ fn account(state: State) -> Account {
         written: now() - MINUTE * 5,
         interval: Duration::from_secs(600),
         host: "host".into(),
-        two_machines: false,
-        state_id: None,
         requests: vec![request(state)],
-        not_targeted: Vec::new(),
+        ..Account::default()
     }
 }
 
@@ -118,7 +111,7 @@ fn a_report_counts_only_where_it_is_of_this_phase_and_of_this_job() {
     assert!(silent(Account { publication: (3, 10), ..good() }).contains("never made"));
     assert!(silent(Account { two_machines: true, ..good() }).contains("two machines"));
     assert!(silent(Account { requests: Vec::new(), ..good() }).contains("does not name"));
-    let other = ReportedRequest { job_id: Some("BP0000AB".parse().unwrap()), ..request(State::Succeeded) };
+    let other = Said { job_id: Some("BP0000AB".parse().unwrap()), ..request(State::Succeeded) };
     assert!(silent(Account { requests: vec![other], ..good() }).contains("does not name"));
     let old = Account { written: now() - MINUTE * 21, ..account(State::Waiting) };
     assert!(silent(old).contains("two intervals"));

@@ -1,0 +1,216 @@
+//! What one machine says of itself, as far as a rollout asks: the one place where the report of a machine (FORMATS.md 6,
+//! SITE.md 5) becomes figures. Small, and written and read quickly: a cache keeps it of every machine of a site. Pure.
+
+use crate::clock::Wall;
+use crate::site::ids::{JobId, MachineId, RequestId};
+use crate::site::report::{MachineReport, ReportedRequest};
+use crate::terms::{Code, Platform, State};
+use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// No machine is waited for longer than two of these, whatever it says of how often it reports.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(7 * 86_400);
+
+/// What one machine says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The trust list and the number of the publication that is in force there.
+    pub publication: (u64, u64),
+    /// When it was written, by the machine's own clock.
+    #[serde(with = "instant")]
+    pub reported_at: Wall,
+    /// When it was written, by the clock of the share.
+    #[serde(with = "instant")]
+    pub written: Wall,
+    /// How often it comes, at least.
+    pub interval: Duration,
+    /// The name of the machine that reports.
+    pub host: SafeText,
+    /// What packages have to be made for to run there.
+    pub platform: Option<Platform>,
+    /// The pcm that reports.
+    pub pcm_version: SafeText,
+    /// How many are logged on; None: it is not known.
+    pub users: Option<u32>,
+    /// A package wants a restart.
+    pub restart_pending: bool,
+    /// So many results could not be delivered.
+    pub undelivered: u64,
+    /// Another machine reports with its id.
+    pub two_machines: bool,
+    /// The history of which it speaks; where it has none, the newest one of which it knows.
+    pub state_id: Option<SafeText>,
+    /// What it says of requests.
+    pub requests: Vec<Said>,
+    /// The jobs of which it says that they are not for it.
+    pub not_targeted: Vec<JobId>,
+}
+
+/// What a machine says of one request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// Which.
+    pub request_id: RequestId,
+    /// Where known.
+    pub job_id: Option<JobId>,
+    /// Its state.
+    pub state: State,
+    /// Since when.
+    #[serde(with = "maybe_instant")]
+    pub since: Option<Wall>,
+    /// The newest attempt's number; 0: none.
+    pub attempt: u32,
+    /// The gates that do not pass.
+    pub blocked_by: Vec<Code>,
+    /// When one of them changes by time.
+    #[serde(with = "maybe_instant")]
+    pub next_change: Option<Wall>,
+    /// Of the newest attempt.
+    pub exit_code: Option<i64>,
+    /// Of the newest attempt, in words.
+    pub result: Option<SafeText>,
+    /// Of the newest attempt.
+    #[serde(with = "maybe_instant")]
+    pub started_at: Option<Wall>,
+    /// Of the newest attempt.
+    #[serde(with = "maybe_instant")]
+    pub ended_at: Option<Wall>,
+    /// When it will run, and how late that may become.
+    pub forecast: Option<Forecast>,
+    /// So long after its time the newest attempt began, in seconds.
+    pub late_s: Option<u64>,
+}
+
+/// What a machine expects of a request that has not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Forecast {
+    /// It will run.
+    Runs {
+        /// Then at the earliest.
+        #[serde(with = "instant")]
+        next: Wall,
+        /// Then at the latest; None: it cannot be said.
+        #[serde(with = "maybe_instant")]
+        latest: Option<Wall>,
+    },
+    /// It never will by itself.
+    Never,
+}
+
+/// What is wanted of reports, beside what they say of their machines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// These requests.
+    pub requests: BTreeSet<RequestId>,
+    /// These jobs.
+    pub jobs: BTreeSet<JobId>,
+}
+
+/// What each machine says, or why it says nothing.
+pub type Accounts = BTreeMap<MachineId, Result<Account, SafeText>>;
+
+/// What the report of a machine says; `written` is when, by the clock of the share.
+///
+/// # Errors
+/// Why it says nothing. The words name no machine and no file, so that the same fault has the same words everywhere.
+pub fn account_of(bytes: &[u8], machine: MachineId, written: Wall) -> Result<Account, SafeText> {
+    let read = MachineReport::from_bytes(bytes).map_err(|e| SafeText::new(&e.to_string()))?;
+    if read.machine != machine {
+        return Err(SafeText::new(&format!("its report is of {}", read.machine)));
+    }
+    Ok(Account {
+        publication: (read.epoch.unwrap_or(0), read.instruction_serial.unwrap_or(0)),
+        reported_at: read.reported_at,
+        written,
+        interval: Duration::from_secs(read.polling_interval_s).min(LONGEST_INTERVAL),
+        host: read.host,
+        platform: read.platform,
+        pcm_version: read.pcm_version,
+        users: read.users,
+        restart_pending: read.restart_pending,
+        undelivered: read.undelivered.len() as u64,
+        two_machines: read.two_machines,
+        state_id: read.state_id.or(read.before.map(|before| before.state_id)),
+        requests: read.requests.into_iter().map(Said::from).collect(),
+        not_targeted: read.not_targeted,
+    })
+}
+
+impl Account {
+    /// Lets go of what it says of other requests and jobs.
+    pub fn keep(&mut self, asked: &Asked) {
+        self.requests.retain(|said| asked.requests.contains(&said.request_id));
+        self.not_targeted.retain(|job| asked.jobs.contains(job));
+    }
+}
+
+impl Said {
+    /// Nothing but its state.
+    pub fn of(request_id: RequestId, state: State) -> Self {
+        Self {
+            request_id,
+            job_id: None,
+            state,
+            since: None,
+            attempt: 0,
+            blocked_by: Vec::new(),
+            next_change: None,
+            exit_code: None,
+            result: None,
+            started_at: None,
+            ended_at: None,
+            forecast: None,
+            late_s: None,
+        }
+    }
+}
+
+impl From<ReportedRequest> for Said {
+    fn from(read: ReportedRequest) -> Self {
+        Self {
+            job_id: read.job_id,
+            since: read.since,
+            attempt: read.attempt,
+            blocked_by: read.blocked_by,
+            next_change: read.next_change,
+            exit_code: read.exit_code,
+            result: read.result,
+            started_at: read.started_at,
+            ended_at: read.ended_at,
+            ..Self::of(read.request_id, read.state)
+        }
+    }
+}
+
+/// An instant in microseconds: as text, reading it costs more than all the rest.
+mod instant {
+    use crate::clock::Wall;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub fn serialize<S: Serializer>(at: &Wall, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_i64(at.timestamp_micros())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Wall, D::Error> {
+        let micros = i64::deserialize(from)?;
+        Wall::from_timestamp_micros(micros).ok_or_else(|| D::Error::custom("no instant"))
+    }
+}
+
+/// The same where there may be none.
+mod maybe_instant {
+    use crate::clock::Wall;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    pub fn serialize<S: Serializer>(at: &Option<Wall>, to: S) -> Result<S::Ok, S::Error> {
+        at.map(|at| at.timestamp_micros()).serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Wall>, D::Error> {
+        let micros = Option::<i64>::deserialize(from)?;
+        let at = |micros| Wall::from_timestamp_micros(micros).ok_or_else(|| D::Error::custom("no instant"));
+        micros.map(at).transpose()
+    }
+}
