@@ -154,7 +154,7 @@ pub fn run(app: &App, args: &AdvanceArgs) -> Result<Exit> {
     let (mut published, mut failed) = (None, None);
     for step in steps.iter_mut().filter(|step| step.doc.moved) {
         let (words, word) = (log_words(step, args), (step.job, &step.word));
-        match renew::step(app, folder, &args.then, words, word, source) {
+        match renew::step(app, folder, &args.then, words, word, source, args.reason.is_some()) {
             Ok(done) => published = done.map(|done| folder::doc(app, &done)).or(published),
             Err(failure) => {
                 step.stays(&failure);

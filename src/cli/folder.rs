@@ -14,16 +14,13 @@ use crate::site::folder::edit::Edit;
 use crate::site::folder::{EDITING, Folder, Source};
 use crate::site::ids::{JobId, PackageId};
 use crate::site::publisher::{
-    Expect, How, Published, publish, publish_after, publish_this, record, sign, would,
+    Expect, How, Published, met, publish, publish_after, publish_this, record, sign, would,
 };
 use crate::text::{self, SafeText};
 use serde::Serialize;
 use std::io::ErrorKind::NotFound;
 use std::path::Path;
 use std::time::Duration;
-
-/// So many machines may be met without a word.
-const FEW: usize = 100;
 
 /// The site folder that is meant.
 ///
@@ -177,7 +174,9 @@ pub fn edit(
         serial: None,
         expect: match edit {
             Edit::Machines(_) => Expect::Removed(then.expect.unwrap_or(0)),
-            Edit::Job(..) | Edit::Policy(..) | Edit::PolicyText(..) => Expect::Nothing,
+            // Whoever edits a job has said how many machines it meets.
+            Edit::Job(job, _) => Expect::Job(job.job_id),
+            Edit::Policy(..) | Edit::PolicyText(..) => Expect::Nothing,
         },
         break_lock: false,
         thorough: false,
@@ -247,7 +246,7 @@ pub fn change_to(app: &App, folder: &Folder, wishes: Wishes<'_>, edits: &[Edit])
 /// # Errors
 /// `not-expected`, with the number.
 pub fn expect(machines: usize, then: &ThenArgs) -> Result<()> {
-    if machines <= FEW || then.expect.is_some_and(|n| n >= machines) {
+    if machines <= met::FEW || then.expect.is_some_and(|n| n >= machines) {
         return Ok(());
     }
     let message = format!("nothing was changed: it would be for {machines} machines");

@@ -19,6 +19,7 @@ use crate::site::index::audience::is_for;
 use crate::site::index::job::{Job, Phase, Times, Word};
 use crate::site::index::render::job_source;
 use crate::site::index::target::{self, MAX_TARGETS, Target};
+use crate::site::publisher::met::FEW;
 use crate::site::publisher::record;
 use crate::site::publisher::standing::Standing;
 use crate::site::{content, index};
@@ -27,8 +28,7 @@ use crate::text::{self, Side};
 use serde::Serialize;
 use std::time::Duration;
 
-/// From so many machines on launches are spread, since a halt reaches nobody who has launched.
-const SPREAD_ABOVE: usize = 100;
+/// Launches on more than a few machines are spread so far, since a halt reaches nobody who has launched.
 const SPREAD: Duration = Duration::from_secs(3_600);
 
 /// `job send --json`, and what comes of a change.
@@ -137,7 +137,7 @@ fn send(app: &App, args: &SendArgs) -> Result<Exit> {
         ));
     }
     folder::expect(targets, &args.then)?;
-    let job = match (job.spread.is_none(), targets > SPREAD_ABOVE) {
+    let job = match (job.spread.is_none(), targets > FEW) {
         (true, true) => {
             notes.push(
                 "Launches are spread over 1h, since a halt reaches nobody who has launched (--spread)."

@@ -39,8 +39,9 @@ pub fn base(app: &App, folder: &Folder, standing: &Standing) -> Result<(Source, 
 
 /// Whether a publication of this would change nothing but its time.
 fn unchanged(app: &App, folder: &Folder, source: &Source) -> Result<bool> {
-    let Published { jobs, withdrawn, policies, parts, .. } =
-        folder::run(app, folder, wishes(None, "", Says::Would(source)))?;
+    // Whatever it would change: it is only looked at.
+    let wishes = Wishes { expect: Expect::Changes(usize::MAX), ..wishes(None, "", Says::Would(source)) };
+    let Published { jobs, withdrawn, policies, parts, .. } = folder::run(app, folder, wishes)?;
     Ok(jobs.is_empty() && withdrawn.is_empty() && policies == 0 && parts == 0)
 }
 
@@ -79,7 +80,8 @@ pub fn run(app: &App, folder: &Folder, args: &PublishArgs) -> Result<Published> 
     folder::run(app, folder, Wishes { serial: args.serial, break_lock: args.break_lock, ..wishes })
 }
 
-/// Publishes another word on one job, and nothing else that the folder says by now. The folder gets that word, too.
+/// Publishes another word on one job, and nothing else that the folder says by now. The folder gets that word, too. `by_word`:
+/// somebody says so, and how many machines it is for.
 ///
 /// # Errors
 /// As [`base`], and what cannot be written or published.
@@ -90,13 +92,19 @@ pub fn step(
     what: String,
     (job, word): (&Job, &Word),
     read: &Source,
+    by_word: bool,
 ) -> Result<Option<Published>> {
     let edit = Edit::job(job, word.clone());
     let standing = if then.no_publish { None } else { standing::of(app, folder)? };
     let Some(standing) = standing else { return folder::edit(app, folder, then, what, &edit, Some(read)) };
     let (base, edited) = base(app, folder, &standing)?;
-    if !edited {
+    if !edited && by_word {
         return folder::edit(app, folder, then, what, &edit, Some(read));
+    }
+    if !edited {
+        // Nobody has said a number: what was published with its number before needs none.
+        let wishes = wishes(then.key.as_deref(), &what, Says::Unread);
+        return folder::change(app, folder, wishes, std::slice::from_ref(&edit), read).map(Some);
     }
     let Some((published, _)) = base.jobs.get(&job.job_id) else {
         let message = format!("nothing was changed: {} is not published yet", job.job_id);

@@ -2,7 +2,7 @@
 //! folder never had it would take back without a word (SITE.md 3), as it says what it said before: a halt, a freeze, machines.
 
 use super::record::{self, Record};
-use super::refusals::{Changes, Refusal};
+use super::refusals::{Changes, Of, Refusal};
 use super::render::MEMBERS;
 use crate::site::content::hash_bytes;
 use crate::site::ids::JobId;
@@ -90,7 +90,7 @@ pub(super) fn taken_back(own: &Own, changes: Changes<'_>) -> Vec<Refusal> {
             rest.len()
         )),
     }
-    all.into_iter().map(|words| Refusal { count: 1, machines: false, words }).collect()
+    all.into_iter().map(|words| Refusal { count: 1, of: Of::Change, words }).collect()
 }
 
 fn is_the_same(own: &IndexedJob, old: &IndexedJob) -> bool {
@@ -116,7 +116,7 @@ fn one(old: &IndexedJob, now: &IndexedJob, job: &Job, word: &Word) -> Vec<String
 }
 
 /// As long as a job is for the machines that come first, its file names these, and it has reached no share.
-fn was_first(old: &IndexedJob, job: &Job, word: &Word) -> bool {
+pub(super) fn was_first(old: &IndexedJob, job: &Job, word: &Word) -> bool {
     let (first, _) = text::for_now(job, &Word { percent: 0, ..word.clone() });
     let first = text::job(&Job { revision: old.revision, ..first });
     !word.canary.is_empty() && hash_bytes(first.as_bytes()) == old.sha256

@@ -7,9 +7,11 @@ mod around;
 mod at_work;
 mod begun;
 mod colleagues;
+mod expected;
 mod final_word;
 mod guarded;
 mod jobs;
+pub mod met;
 mod own;
 pub mod packages;
 pub mod past;
@@ -30,7 +32,6 @@ mod trouble;
 use self::at_work::AtWork;
 pub use self::at_work::PUBLISHING;
 use self::begun::Before;
-use self::colleagues::Own;
 use self::packages::{Looking, Packages};
 use self::place::Share;
 use self::present::{Present, present};
@@ -62,6 +63,8 @@ pub enum Expect {
     Changes(usize),
     /// So many machines may be no more.
     Removed(usize),
+    /// This job may be for as many machines as it is: whoever sends it has said how many they are.
+    Job(JobId),
     /// No change that is refused otherwise.
     Nothing,
 }
@@ -314,20 +317,23 @@ impl Publication<'_> {
             published.written = std::mem::take(&mut share.written);
             return Ok(Some(published));
         }
-        if let Some(before) = &before {
-            let changes = Changes {
-                previous: &before.previous,
-                ran: &ran,
-                cancelled: &before.cancelled,
-                machines,
-                gone,
-                unread: &unread,
-                source: self.source,
-                rendered: &rendered,
-                now: self.how.now,
-            };
-            self.refuse_unless_expected(changes, before.own.as_ref())?;
-        }
+        let changes = before.as_ref().map(|before| Changes {
+            previous: &before.previous,
+            ran: &ran,
+            cancelled: &before.cancelled,
+            machines,
+            gone,
+            unread: &unread,
+            source: self.source,
+            rendered: &rendered,
+            now: self.how.now,
+        });
+        let own = before.as_ref().and_then(|before| before.own.as_ref());
+        self.refuse_unless_expected(
+            changes,
+            own,
+            met::grown(self.source, &rendered, before.as_ref(), self.how.now),
+        )?;
         if self.how.dry_run {
             published.written = packages.sizes();
             published.written.extend(missing.iter().map(|file| (file.path(), file.text.len() as u64)));
@@ -408,6 +414,7 @@ impl Publication<'_> {
         };
         let rendered = render::render(&self.folder.settings, self.source, None, &Heeded::default(), at)
             .map_err(|problems| self.refuse("too-large", &problems.join("; "), "Nothing was published"))?;
+        self.refuse_unless_expected(None, None, met::grown(self.source, &rendered, None, self.how.now))?;
         let mut published = self.published(&rendered, None, &Packages::default(), 0);
         published.written = rendered.files.iter().map(|file| (file.path(), file.text.len() as u64)).collect();
         published.written.push((index::NAME.to_owned(), rendered.text().len() as u64));
@@ -468,51 +475,6 @@ impl Publication<'_> {
             }
         }
         Ok((gone, unread))
-    }
-
-    fn refuse_unless_expected(&self, changes: Changes<'_>, own: Option<&Own>) -> Result<()> {
-        let otherwise = refusals::run_otherwise(changes.ran, self.source);
-        if !otherwise.is_empty() {
-            // Sending that once more would send a colleague's job once more.
-            let others = |id: &JobId| own.is_some_and(|own| changes.ran.contains_key(id) && !own.knows(*id));
-            let remedy = match otherwise.iter().any(|(id, _)| others(id)) {
-                true => {
-                    "Another folder published a job of that id: remove this folder's, take the other one's files (git pull), \
-                     then send yours as a new job: pcm job send"
-                }
-                false => "Give it a request id of its own: pcm job send --again JOB",
-            };
-            let words: Vec<String> = otherwise.into_iter().map(|(_, words)| words).collect();
-            return Err(self.refuse("same-request-id", &words.join("; "), remedy));
-        }
-        let taken_back = own.map(|own| colleagues::taken_back(own, changes)).unwrap_or_default();
-        let correct = match taken_back.is_empty() {
-            true => "Correct it",
-            false => "Take the other folder's edits into this one (git pull), then publish again",
-        };
-        let mut refusals = refusals::refusals(changes);
-        refusals.extend(taken_back);
-        let count = |machines: bool| -> usize {
-            let of_these = refusals.iter().filter(|refusal| refusal.machines == machines);
-            of_these.map(|refusal| refusal.count).sum()
-        };
-        let (gone, others) = (count(true), count(false));
-        let all = gone + others;
-        let remedy = match self.how.expect {
-            Expect::Changes(n) if all <= n => return Ok(()),
-            Expect::Removed(n) if others == 0 && gone <= n => return Ok(()),
-            _ if all == 0 => return Ok(()),
-            Expect::Changes(_) => format!("{correct}; if all of that is meant, add --expect {all}"),
-            Expect::Removed(_) if others == 0 => {
-                format!("{correct}; if so many machines are to go, add --expect {gone}")
-            }
-            Expect::Removed(_) | Expect::Nothing => format!(
-                "{correct}; here --expect counts machines, and lets nothing of that pass: if all of it is meant, edit with \
-                 --no-publish, then publish with pcm site publish --expect {all}"
-            ),
-        };
-        let words: Vec<String> = refusals.into_iter().map(|refusal| refusal.words).collect();
-        Err(self.refuse("not-expected", &words.join("; "), &remedy))
     }
 
     /// What can be known of the key without signing anything.

@@ -9,6 +9,7 @@ use crate::host::durable;
 use crate::host::open::{self, OpenError};
 use crate::site::ids::{JobId, PackageId, RequestId, SiteId};
 use crate::site::index::job::Job;
+use crate::site::index::target::Target;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,34 @@ pub struct Ran {
     pub command: String,
     /// From when on it runs no more.
     pub expire: Option<When>,
+    /// Whom it was for; None: a pcm from before this was known wrote it.
+    #[serde(default)]
+    pub meets: Option<Meets>,
+}
+
+/// Whom a job is for, as its file says it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meets {
+    to: Vec<String>,
+    but: Vec<String>,
+}
+
+impl Meets {
+    fn of(job: &Job) -> Self {
+        let words = |targets: &[Target]| targets.iter().map(ToString::to_string).collect();
+        Self { to: words(&job.targets), but: words(&job.exclude) }
+    }
+
+    /// Whether a job is for the same.
+    pub fn is_of(&self, job: &Job) -> bool {
+        *self == Self::of(job)
+    }
+
+    /// Targets and exclusions. What cannot be read was for nobody, and excludes nobody.
+    pub fn targets(&self) -> (Vec<Target>, Vec<Target>) {
+        let read = |words: &[String]| words.iter().filter_map(|word| word.parse().ok()).collect();
+        (read(&self.to), read(&self.but))
+    }
 }
 
 impl Ran {
@@ -42,6 +71,7 @@ impl Ran {
             release: job.release,
             command: job.command.to_string(),
             expire: job.times.expire,
+            meets: Some(Meets::of(job)),
         }
     }
 

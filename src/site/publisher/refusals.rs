@@ -18,10 +18,21 @@ const FEW: usize = 10;
 pub struct Refusal {
     /// How many changes it is.
     pub count: usize,
-    /// It is of machines that are no more.
-    pub machines: bool,
+    /// What kind of.
+    pub of: Of,
     /// What, as a clause.
     pub words: String,
+}
+
+/// What is counted of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// It is one change.
+    Change,
+    /// Machines that are no more.
+    Gone,
+    /// Machines that this job is for from now on.
+    Met(JobId),
 }
 
 /// What changes of one publication are judged by.
@@ -51,7 +62,7 @@ pub struct Changes<'a> {
 pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
     let Changes { previous, ran, cancelled, machines, gone, unread, source, rendered, now } = changes;
     let mut all = Vec::new();
-    let mut one = |words: String| all.push(Refusal { count: 1, machines: false, words });
+    let mut one = |words: String| all.push(Refusal { count: 1, of: Of::Change, words });
     if rendered.index.epoch < previous.index.epoch {
         one(format!(
             "trust list {} is published, and the site folder's newest is {}",
@@ -127,7 +138,7 @@ pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
     if gone * FEW > machines {
         all.push(Refusal {
             count: gone,
-            machines: true,
+            of: Of::Gone,
             words: format!("{gone} of {machines} machines would be gone, more than 10 %"),
         });
     }

@@ -4,6 +4,7 @@
 mod cancelled;
 mod colleagues;
 mod damage;
+mod met;
 mod past;
 
 use super::place::fault;
@@ -211,7 +212,7 @@ fn a_job_is_suspended_by_the_index_alone_and_changed_by_one_file_more() {
     let site = Site::new();
     site.machines(0..2_000);
     site.edit(|job, _| job.targets = vec![Target::Group("all".into())]);
-    site.publish().unwrap();
+    site.publish_as(|how| how.expect = Expect::Job("BP0000AA".parse().unwrap())).unwrap();
     site.edit(|_, word| word.state = JobState::Suspended);
     let suspended = site.publish().unwrap();
     let paths =

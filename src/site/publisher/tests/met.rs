@@ -1,0 +1,85 @@
+//! A job that would be for many machines from now on is published by somebody who says how many they are.
+
+use super::*;
+
+fn to(group: &str) -> Vec<Target> {
+    vec![group.parse().unwrap()]
+}
+
+/// A number of machines has to be said; then it is published.
+fn asked(site: &Site, machines: usize) {
+    let failure = site.publish().unwrap_err();
+    assert_eq!(failure.code, "not-expected", "{failure:?}");
+    let words = format!("BP0000AA would be for {machines} machines");
+    assert!(failure.message.as_str().contains(&words), "{failure:?}");
+    assert!(failure.remedy.as_str().contains(&format!("--expect {machines}")), "{failure:?}");
+    for expect in
+        [Expect::Changes(machines - 1), Expect::Removed(999), Expect::Job("BP0000AB".parse().unwrap())]
+    {
+        assert_eq!(code(site.publish_as(|how| how.expect = expect)), "not-expected", "{expect:?}");
+    }
+    assert_eq!(code(site.publish_as(|how| how.dry_run = true)), "not-expected");
+    site.publish_as(|how| how.expect = Expect::Changes(machines)).unwrap();
+    assert!(site.publish().unwrap().nothing);
+}
+
+#[test]
+fn a_file_that_is_for_many_machines_from_now_on_wants_their_number() {
+    let site = Site::new();
+    site.machines(0..300);
+    // The first publication is one like any other.
+    site.edit(|job, word| (job.targets, word.state) = (to("@all"), JobState::Active));
+    asked(&site, 300);
+    // What is suspended or for few machines needs none; what is added to many, as long as that is little.
+    site.edit(|_, word| word.state = JobState::Suspended);
+    site.publish().unwrap();
+    site.edit(|_, word| word.state = JobState::Active);
+    asked(&site, 300);
+    site.edit(|job, _| job.targets = to("BP0000*"));
+    site.publish().unwrap();
+    site.edit(|job, _| job.targets = to("BP00010*"));
+    site.publish().unwrap();
+    site.edit(|job, _| job.targets = to("BP0001*"));
+    site.publish().unwrap();
+    site.edit(|job, _| job.targets = ["BP0001*", "BP000200"].map(|text| text.parse().unwrap()).to_vec());
+    asked(&site, 101);
+    site.edit(|job, _| job.targets = ["BP0001*", "BP000201"].map(|text| text.parse().unwrap()).to_vec());
+    site.publish().unwrap();
+    // As many as before, and others.
+    site.edit(|job, _| job.targets = ["BP0000*", "BP0002*"].map(|text| text.parse().unwrap()).to_vec());
+    asked(&site, 200);
+    site.edit(|_, word| word.state = JobState::Cancelled);
+    site.publish().unwrap();
+}
+
+#[test]
+fn phases_of_what_was_published_with_its_number_need_none() {
+    let site = Site::new();
+    site.machines(0..300);
+    let first: Vec<_> = vec!["BP000001".parse().unwrap()];
+    site.edit(|job, word| {
+        job.targets = to("@all");
+        (word.canary, word.percent) = (first.clone(), 0);
+    });
+    asked(&site, 300);
+    // Another folder of the site knows only what the share has: the machines that come first.
+    let copy = Copy::of(&site);
+    fs::remove_file(copy.folder().dir.join(record::NAME)).unwrap();
+    let (job, word) = copy.folder().read(&[]).unwrap().jobs.into_values().next().unwrap();
+    copy.folder().write_job(&job, &Word { percent: 500, ..word }).unwrap();
+    publish(&copy.folder(), &wishes()).unwrap();
+    fs::copy(copy.folder().job_path(job.job_id), site.folder().job_path(job.job_id)).unwrap();
+    site.publish().unwrap();
+    site.edit(|_, word| word.percent = 10_000);
+    site.publish().unwrap();
+    // Its targets are its own while it is for a few machines first.
+    site.edit(|_, word| word.percent = 0);
+    site.publish().unwrap();
+    site.machines(0..400);
+    site.publish().unwrap();
+    site.edit(|job, _| job.targets = to("BP0003*"));
+    site.edit(|_, word| word.percent = 5_000);
+    site.publish().unwrap();
+    site.edit(|job, _| job.targets = to("@all"));
+    asked(&site, 400);
+}
