@@ -40,16 +40,25 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// As [`open`]; `publishing`: somebody else changes it, and goes on doing so.
 pub fn open_alone(app: &App, named: &FolderArgs) -> Result<(Folder, Option<ExclusiveLock>)> {
     let folder = open(app, named)?;
+    let lock = alone(app, &folder.dir)?;
+    Ok((folder, lock))
+}
+
+/// Holds a site folder for whoever changes something in it; None: it is only thought about.
+///
+/// # Errors
+/// `publishing`: somebody else changes it, and goes on doing so.
+pub fn alone(app: &App, dir: &Path) -> Result<Option<ExclusiveLock>> {
     if app.dry_run {
-        return Ok((folder, None));
+        return Ok(None);
     }
-    let (path, who) = (folder.dir.join(EDITING), account::own_name());
+    let (path, who) = (dir.join(EDITING), account::own_name());
     let until = facts::monotonic().0 + PATIENCE;
     let mut other = None;
     let taken = ExclusiveLock::wait_take_of_team(&path, who.as_str(), |holder| {
         if other.is_none() {
             let by = holder.as_ref().map_or_else(|| "somebody else".to_owned(), ToString::to_string);
-            app.out.note(format!("{by} is changing {}; waiting for its end", folder.dir.display()));
+            app.out.note(format!("{by} is changing {}; waiting for its end", dir.display()));
         }
         other = holder.or(other.take());
         facts::monotonic().0 < until
@@ -60,10 +69,10 @@ pub fn open_alone(app: &App, named: &FolderArgs) -> Result<(Folder, Option<Exclu
     })?;
     let lock = taken.ok_or_else(|| {
         let by = other.map_or_else(|| "somebody else".to_owned(), |holder| holder.to_string());
-        let message = format!("nothing was changed: {by} is changing {}", folder.dir.display());
+        let message = format!("nothing was changed: {by} is changing {}", dir.display());
         Failure::new(Exit::Refused, "publishing", message, "Wait for its end, then try again")
     })?;
-    Ok((folder, Some(lock)))
+    Ok(Some(lock))
 }
 
 /// What takes long is done while others may change the folder; then it is held, and looked at again: where it says something

@@ -227,6 +227,8 @@ fn signer(app: &App, public: &Path, role: RoleArg, principal: String, until: Opt
 }
 
 fn change(app: &App, folder: &SiteFolder, change: Change, sign: &SignArgs) -> Result<Exit> {
+    // Of two lists at once the second is made of the first.
+    let _alone = super::folder::alone(app, &folder.dir)?;
     let list = folder.change(change, &sign.key, app.now, app.dry_run)?;
     if app.dry_run {
         return app.would(format!(

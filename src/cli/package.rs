@@ -7,6 +7,7 @@ use super::table::{Table, fixed, words};
 use super::time::absolute;
 use super::view::count;
 use crate::error::{Exit, Failure, Result};
+use crate::host::lock::ExclusiveLock;
 use crate::host::open::{Folder, OpenError};
 use crate::site::content::{FILES, Written, write_list};
 use crate::site::ids::PackageId;
@@ -76,6 +77,14 @@ fn shelf(app: &App, named: &FolderArgs) -> Result<Shelf> {
     Shelf::open(roots.first().map_or(Path::new("."), PathBuf::as_path))
 }
 
+/// Holds the site folder that packages are in; on a share that is filled by hand there is nothing to hold.
+fn alone(app: &App, shelf: &Shelf) -> Result<Option<ExclusiveLock>> {
+    match shelf.dir.parent().filter(|root| root.join(crate::site::folder::NAME).is_file()) {
+        Some(root) => super::folder::alone(app, root),
+        None => Ok(None),
+    }
+}
+
 /// `package content --json`
 #[derive(Debug, Serialize)]
 struct ContentDoc {
@@ -88,6 +97,7 @@ struct ContentDoc {
 fn content(app: &App, package: &Path, named: &FolderArgs) -> Result<Exit> {
     let folder = opened(app, package, named)?;
     if let Some((site, id)) = super::sign::in_site_folder(folder.path()) {
+        let _alone = super::folder::alone(app, &site.dir)?;
         return super::sign::content(app, &site, id);
     }
     let shown = folder.path().display().to_string();
@@ -163,6 +173,7 @@ struct NewDoc {
 
 fn new(app: &App, id: Option<PackageId>, name: Option<&str>, named: &FolderArgs) -> Result<Exit> {
     let shelf = shelf(app, named)?;
+    let _alone = alone(app, &shelf)?;
     let id = id.map_or_else(|| shelf.next_id(), Ok)?;
     shelf.may_place(id, false)?;
     let folder = shelf.path(id);
@@ -246,7 +257,8 @@ fn import(app: &App, args: &ImportArgs) -> Result<Exit> {
     let mut remarks = vec![SafeText::new(&format!("Made of {name} by `pcm package import`."))];
     remarks.extend(imported.notes.iter().cloned());
     let text = render(&imported.package, &remarks);
-    let written = shelf.place(id, &text, &imported.files, &imported.beside, args.replace)?;
+    let brought = (imported.files.as_slice(), imported.beside.as_slice());
+    let written = shelf.place_alone(id, &text, brought, args.replace, || alone(app, &shelf))?;
     let doc = document(&imported, &written, &shelf.path(id), replaced);
     let next = next_steps(app, args, &shelf, id);
     app.out.view(&doc, || import_page(&doc, &next))?;

@@ -468,6 +468,32 @@ fn of_verbs_at_once_none_undoes_what_another_did() {
     assert_eq!(written(&site(dir, &["site", "publish"])), Vec::<String>::new(), "all of it is published");
 }
 
+/// So do whoever begins packages and makes trust lists.
+#[test]
+fn of_packages_and_keys_at_once_none_is_lost() {
+    let Some(_) = ssh_keygen() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    signed(dir);
+    for n in 0..6 {
+        json(dir, &["key", "generate", &format!("keys/more{n}")]);
+    }
+    std::thread::scope(|all| {
+        for n in 0..6 {
+            all.spawn(move || {
+                let (file, who) = (format!("keys/more{n}.pub"), format!("more{n}"));
+                let trust = ["key", "trust", &file, "--role", "package", "--principal", &who];
+                site(dir, &[&trust[..], &["--key", "keys/root"]].concat())
+            });
+            all.spawn(|| site(dir, &["package", "new"]));
+        }
+    });
+    let list = site(dir, &["key", "list"]);
+    assert_eq!((list["version"].as_u64(), list["keys"].as_array().unwrap().len()), (Some(9), 9), "{list}");
+    let packages = site(dir, &["package", "list"]);
+    assert_eq!(packages["packages"].as_array().unwrap().len(), 7, "{packages}");
+}
+
 /// Every file below a folder with its bytes.
 fn files(dir: &Path) -> std::collections::BTreeMap<std::path::PathBuf, Vec<u8>> {
     let mut files = std::collections::BTreeMap::new();

@@ -267,6 +267,21 @@ impl Shelf {
         beside: &[(String, Vec<u8>)],
         replace: bool,
     ) -> Result<Written, Failure> {
+        self.place_alone(id, definition, (files, beside), replace, || Ok(()))
+    }
+
+    /// The same; what `alone` returns is held while it gets its name, and nobody else is kept waiting while files are copied.
+    ///
+    /// # Errors
+    /// As [`Shelf::place`]; those of `alone`.
+    pub fn place_alone<L>(
+        &self,
+        id: PackageId,
+        definition: &str,
+        (files, beside): (&[Brought], &[(String, Vec<u8>)]),
+        replace: bool,
+        alone: impl FnOnce() -> Result<L, Failure>,
+    ) -> Result<Written, Failure> {
         self.may_place(id, replace)?;
         let all = made(self.root.make_folder(FOLDER), &self.dir)?;
         let mut new = Building::begin(&all, id)?;
@@ -283,6 +298,7 @@ impl Shelf {
             made(filled, &new.folder.path().join(name))?;
         }
         made(new.folder.sync(), new.folder.path())?;
+        let _alone = alone()?;
         let old = rename(&all, &new.name, id, replace)?;
         new.named = true;
         let away = old.as_ref().map(|old| all.path().join(old));
