@@ -9,6 +9,7 @@ use super::time::absolute;
 use crate::clock::{Wall, later};
 use crate::error::{Exit, Failure, Result};
 use crate::host::durable;
+use crate::site::folder::Folder;
 use crate::site::ids::PackageId;
 use crate::site::share::open_bounded;
 use crate::site::signed::folder::{Change, NAME, SiteFolder};
@@ -106,11 +107,18 @@ pub fn run(app: &App, verb: KeyVerb) -> Result<Exit> {
 /// The site folder; a new one, which is not made yet, for the share that `--share` names.
 fn of_share(app: &App, named: &FolderArgs) -> Result<(SiteFolder, Option<(SiteFile, PathBuf)>)> {
     let dir = app.setup.site_folder(named)?;
-    let known = || SiteFolder::open(&dir).map(|folder| (folder, None));
-    if dir.join(NAME).exists() {
-        return known();
-    }
-    let [share] = app.setup.flags.shares.as_slice() else { return known() };
+    let share = match app.setup.flags.shares.as_slice() {
+        [_, _, ..] => {
+            let message = "a trust list is of one share";
+            return Err(Failure::new(Exit::Usage, "usage", message, "Name one --share"));
+        }
+        shares => shares.first(),
+    };
+    let Some(share) = share.filter(|_| !dir.join(NAME).exists()) else {
+        let folder = SiteFolder::open(&dir)?;
+        share.map_or(Ok(()), |share| is_of_share(app, &dir, share))?;
+        return Ok((folder, None));
+    };
     app.needs(share)?;
     let path = share.join(site_file::NAME);
     let read = open_bounded(&path, site_file::MAX_BYTES).map_err(|e| e.to_string()).and_then(|bytes| {
@@ -122,6 +130,25 @@ fn of_share(app: &App, named: &FolderArgs) -> Result<(SiteFolder, Option<(SiteFi
         Failure::new(Exit::NotFound, "share-missing", message, "Name the instruction share with --share")
     })?;
     Ok((SiteFolder::new(&dir, site.site)?, Some((site, share.clone()))))
+}
+
+/// A folder that is there is of the share that it names, whatever a flag says.
+fn is_of_share(app: &App, dir: &Path, share: &Path) -> Result<()> {
+    let own = Folder::open(dir)?.share();
+    // Links and dots are followed only where nobody can be made to wait for ever.
+    let real = |path: &Path| app.reaches(path).ok().and_then(|()| path.canonicalize().ok());
+    let same = own == share || real(&own).is_some_and(|own| real(share) == Some(own));
+    if same {
+        return Ok(());
+    }
+    let message = format!(
+        "nothing was changed: the site folder {} is of the share {}, and not of {}",
+        dir.display(),
+        own.display(),
+        share.display()
+    );
+    let remedy = "Leave --share out, or name another site folder with --folder";
+    Err(Failure::new(Exit::Refused, "other-share", message, remedy))
 }
 
 fn generate(app: &App, file: &Path) -> Result<Exit> {

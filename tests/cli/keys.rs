@@ -92,6 +92,12 @@ fn a_trust_list_is_made_version_by_version_and_openssh_verifies_it() {
     let folder = ["--folder", "site"];
     let list = json(dir.path(), &[&["key", "list"], &folder[..]].concat());
     assert_eq!((list["version"].as_u64(), list["keys"].as_array().unwrap().len()), (Some(3), 3));
+    // A folder that is there is of its own share.
+    let trust =
+        ["key", "trust", "keys/root.pub", "--role", "trust", "--principal", "anna", "--key", "keys/root"];
+    for (share, code) in [("share", "no-change"), ("elsewhere", "other-share")] {
+        assert_eq!(refused(dir.path(), &[&trust[..], &folder, &["--share", share]].concat()), code);
+    }
     for version in 1..=3 {
         let file = format!("site/trust/{version}.toml");
         let told = json(dir.path(), &[&["site", "verify", &file], &folder[..]].concat());
