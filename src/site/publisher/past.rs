@@ -187,17 +187,15 @@ pub fn back_to(
     now: Wall,
 ) -> Result<Back> {
     let dir = folder.dir.join(PAST);
-    let unknown = |from: Option<u64>| {
-        let known = match from {
-            None => "no publication is kept here".to_owned(),
-            Some(newest) if newest < serial => format!("the newest is {newest}"),
-            Some(oldest) => format!("those from {oldest} on are"),
-        };
-        let message = format!("what the folder said at publication {serial} is not kept: {known}");
+    let unknown = |why: String| {
+        let message = format!("what the folder said at publication {serial} is not kept: {why}");
         let remedy = "Take the files back from your repository, then pcm site publish";
         Failure::new(Exit::NotFound, "no-such-publication", message, remedy)
     };
-    let state: State = read(&dir, NOW).ok_or_else(|| unknown(None))?;
+    let state: State = read(&dir, NOW).ok_or_else(|| unknown("no publication is kept here".to_owned()))?;
+    if state.serial < serial {
+        return Err(unknown(format!("the newest that was made from here is {}", state.serial)));
+    }
     let here = says(source);
     if let Some(name) =
         here.keys().chain(state.files.keys()).find(|name| here.get(*name) != state.files.get(*name))
@@ -208,13 +206,15 @@ pub fn back_to(
     }
     let (mut at, mut then) = (state.serial, BTreeMap::new());
     while at > serial {
-        let step: Step =
-            read(&dir, &step_name(at)).filter(|step: &Step| step.to < at).ok_or_else(|| unknown(Some(at)))?;
+        let step: Step = read(&dir, &step_name(at))
+            .filter(|step: &Step| step.to < at)
+            .ok_or_else(|| unknown(format!("the oldest that is kept is {at}")))?;
+        // Numbers have gaps: where somebody named a higher one, or another folder published.
+        if step.to < serial {
+            return Err(unknown(format!("of those that were made from here, {} comes before {at}", step.to)));
+        }
         then.extend(step.before);
         at = step.to;
-    }
-    if at != serial {
-        return Err(unknown(Some(at)));
     }
     let record = record::read(&folder.dir, &folder.settings.site_id);
     let index = record.as_ref().and_then(|record| index::parse(record.index.as_bytes(), record::NAME).ok());
@@ -222,7 +222,9 @@ pub fn back_to(
     let way = Way { folder, source, serial, programs, now, cancelled };
     let (mut edits, mut left) = (Vec::new(), Vec::new());
     for (name, text) in then {
-        let text = text.map(|text| text.read(&dir).ok_or_else(|| unknown(None))).transpose()?;
+        let lost =
+            || unknown(format!("the text that {name} had then is damaged or gone in {}", dir.display()));
+        let text = text.map(|text| text.read(&dir).ok_or_else(lost)).transpose()?;
         let (edit, why) = way.edit(&name, text)?;
         edits.extend(edit);
         left.extend(why);

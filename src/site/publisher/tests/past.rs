@@ -51,6 +51,28 @@ fn so_many_steps_back_are_kept_and_each_long_text_once() {
     assert_eq!(machines.len(), 2_001);
 }
 
+#[test]
+fn what_is_not_kept_is_said_as_it_is() {
+    let site = Site::new();
+    let said = |serial: u64| site.back_to(serial).unwrap_err().message.to_string();
+    assert!(said(1).contains("no publication is kept here"), "{}", said(1));
+    site.machines(0..2_000);
+    site.publish().unwrap();
+    site.machines(0..2_001);
+    site.publish_as(|how| how.serial = Some(50)).unwrap();
+    assert!(said(51).contains("the newest that was made from here is 50"), "{}", said(51));
+    assert!(said(30).contains("1 comes before 50"), "{}", said(30));
+    assert_eq!(site.back_to(1).unwrap().len(), 1);
+    // Both lists are long: the one of before is lost.
+    let names = fs::read_dir(site.folder().dir.join(PAST)).unwrap().flatten();
+    for name in names.filter(|entry| entry.file_name().to_string_lossy().ends_with(".text")) {
+        fs::write(name.path(), "damaged").unwrap();
+    }
+    assert!(said(1).contains("the text that machines.csv had then is damaged or gone"), "{}", said(1));
+    fs::remove_file(site.folder().dir.join(PAST).join("50.json")).unwrap();
+    assert!(said(1).contains("the oldest that is kept is 50"), "{}", said(1));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_folder_that_is_made_in_a_site_folder_is_its_groups_too() {
