@@ -98,6 +98,7 @@ pub fn read(share: &Path, site: SiteCode, programs: &[String]) -> Result<HandMad
     let bytes = root.file(site_file::NAME).and_then(|mut file| read_bounded(&mut file, site_file::MAX_BYTES));
     let bytes = bytes.map_err(|e| cannot(&e))?;
     let own = site_file::parse(&bytes, site_file::NAME).map_err(|p| super::folder::malformed(&p))?;
+    let warnings = own.warnings.clone();
     if own.site != site {
         let message = format!("nothing was made: {} is of site {}, not of {site}", share.display(), own.site);
         return Err(Failure::new(Exit::Usage, "other-site", message, format!("Say --site {}", own.site)));
@@ -111,6 +112,7 @@ pub fn read(share: &Path, site: SiteCode, programs: &[String]) -> Result<HandMad
         serial: 0,
         left: Vec::new(),
     };
+    made.warned(site_file::NAME, &warnings);
     made.instructions(&root, programs);
     made.packages(&root);
     let names = root.names(MAX_NAMES).map_err(|e| cannot(&e))?;
@@ -128,6 +130,15 @@ pub fn read(share: &Path, site: SiteCode, programs: &[String]) -> Result<HandMad
 }
 
 impl HandMade {
+    /// What no machine understands of a file that is taken.
+    fn warned(&mut self, file: &str, warnings: &[Problem]) {
+        for warning in warnings {
+            let field = warning.field.as_ref().map(|field| format!(", {field}")).unwrap_or_default();
+            let line = warning.line.map(|line| format!(", line {line}")).unwrap_or_default();
+            self.left.push(left(format!("{file}{line}{field}"), warning.message.as_str()));
+        }
+    }
+
     fn instructions(&mut self, root: &Opened, programs: &[String]) {
         let defaults = Defaults { max_run_time: MAX_RUN_TIME, programs: programs.to_vec() };
         let folder = match root.folder(INS_FOLDER) {
@@ -161,6 +172,7 @@ impl HandMade {
                 }
             };
             self.serial = self.serial.max(file.serial);
+            self.warned(&shown, &file.warnings);
             let mut requests = Vec::new();
             for entry in file.requests {
                 match entry {

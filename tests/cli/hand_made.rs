@@ -25,7 +25,11 @@ fn a_share_that_is_filled_by_hand_becomes_a_site_folder_and_runs_nothing_twice()
     let site = fs::read_to_string(dir.join("old/PCM.SITE")).unwrap();
     let freeze =
         "[[freeze]]\nfrom = 2030-01-01T00:00:00Z\nuntil = 2030-01-02T00:00:00Z\nreason = \"year's end\"\n";
-    fs::write(dir.join("old/PCM.SITE"), format!("{site}contact = \"ops@example.com\"\n{freeze}")).unwrap();
+    let odd = "colour = \"blue\"\n";
+    fs::write(dir.join("old/PCM.SITE"), format!("{site}contact = \"ops@example.com\"\n{odd}{freeze}"))
+        .unwrap();
+    let first = ins.replace("request_id =", "smell = 1\nrequest_id =");
+    fs::write(dir.join("old/pcmins.box/BP004000.INS"), first).unwrap();
 
     assert_eq!(refused(dir, &["site", "init", "new", "--site", "XX0", "--from", "old"]), "other-site");
     assert_eq!(refused(dir, &["site", "init", "new", "--site", "BP0", "--from", "nowhere"]), "share-missing");
@@ -47,6 +51,9 @@ fn a_share_that_is_filled_by_hand_becomes_a_site_folder_and_runs_nothing_twice()
     assert!(left("BP0000Z of BP004002").contains("otherwise than package.toml says"));
     assert!(!left("BP004003.INS").is_empty() && left("notes.txt").contains("no machine reads it"));
     left("despoolr.box");
+    // What no machine understands of a file that is taken is lost, too, and said.
+    assert!(left("PCM.SITE").contains("not known") && left("colour").contains("not known"));
+    assert!(left("smell").contains("not known"));
     let job = fs::read_to_string(dir.join("new/jobs/BP0000AA.toml")).unwrap();
     assert!(
         job.contains("targets = [\"BP004000\", \"BP004001\"]") && job.contains("request_id = \"BP0000Y\""),
