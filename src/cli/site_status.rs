@@ -8,6 +8,7 @@ use super::{App, folder, lint, standing};
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::lock;
+use crate::rollout::gate;
 use crate::site::folder::{Folder, LOCK, Source};
 use crate::site::ids::{JobId, SiteCode};
 use crate::site::index::JobState;
@@ -134,7 +135,7 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
     let mut halted = Vec::new();
     for (job, word) in jobs {
         *by_state.entry(word.state.as_str()).or_default() += 1;
-        let reason = word.reason.as_ref().filter(|reason| reason.as_str().starts_with("halted: "));
+        let reason = word.reason.as_ref().filter(|reason| gate::is_halt(reason.as_str()));
         if let (JobState::Suspended, Some(reason)) = (word.state, reason) {
             halted.push(HaltedDoc { job_id: job.job_id, reason: reason.clone() });
         }

@@ -197,10 +197,18 @@ pub fn rate(f: u64, n: u64) -> String {
     text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
 }
 
+/// How the reason of a job begins that a gate suspended.
+const HALTED: &str = "halted: ";
+
+/// Whether a gate suspended a job, by its reason.
+pub fn is_halt(reason: &str) -> bool {
+    reason.starts_with(HALTED)
+}
+
 /// Why a job was halted, as its machines show it: `halted: 9.1 % of 454 failed, limit 5 %`.
 pub fn halted(counts: &Counts, limits: &Limits) -> String {
     let Counts { n, f, .. } = counts;
-    format!("halted: {} % of {n} failed, limit {} %", rate(*f, *n), percent(limits.max_failure_rate))
+    format!("{HALTED}{} % of {n} failed, limit {} %", rate(*f, *n), percent(limits.max_failure_rate))
 }
 
 /// What is known of the failures: `0 of 18 failed, could be 15 %`.
