@@ -19,7 +19,7 @@ use crate::site::publisher::{
 use crate::text::{self, SafeText};
 use serde::Serialize;
 use std::io::ErrorKind::NotFound;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The site folder that is meant.
@@ -128,6 +128,12 @@ pub enum Says<'a> {
     This(&'a Source),
 }
 
+/// The key that signs what is published from a folder where no flag names one: that of its `site.toml`, else of `pcm.toml`.
+pub fn own_key(app: &App, folder: &Folder) -> Option<PathBuf> {
+    let key = folder.settings.key.as_ref().or(app.setup.config.site.key.as_ref());
+    key.map(|key| sign::key_path(key, &folder.dir))
+}
+
 /// Publishes.
 ///
 /// # Errors
@@ -136,9 +142,8 @@ pub fn run(app: &App, folder: &Folder, wishes: Wishes<'_>) -> Result<Published> 
     app.needs(&folder.share())?;
     let programs = lint::programs(app);
     let named = wishes.key.map(absolute);
-    let own = folder.settings.key.as_ref().or(app.setup.config.site.key.as_ref());
     let how = How {
-        key: named.or_else(|| own.map(|key| sign::key_path(key, &folder.dir))),
+        key: named.or_else(|| own_key(app, folder)),
         serial: wishes.serial,
         expect: wishes.expect,
         break_lock: wishes.break_lock,
@@ -225,7 +230,7 @@ pub fn change_to(app: &App, folder: &Folder, wishes: Wishes<'_>, edits: &[Edit])
     // Before anything is written.
     app.needs(&folder.share())?;
     let files = edits.iter().map(|edit| edit.path(folder));
-    let before: Vec<_> = files.map(|file| (std::fs::read(&file).ok(), file)).collect();
+    let before: Vec<_> = files.map(|file| Ok((as_it_is(&file)?, file))).collect::<Result<_>>()?;
     let begun = || record::read(&folder.dir, &folder.settings.site_id).map(|record| record.index);
     let publication = begun();
     let restore = || {
@@ -248,6 +253,19 @@ pub fn change_to(app: &App, folder: &Folder, wishes: Wishes<'_>, edits: &[Edit])
         restore();
     }
     done
+}
+
+/// What a file holds that is about to be edited; None: there is none. What cannot be read could not be put back.
+fn as_it_is(file: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(file) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == NotFound => Ok(None),
+        Err(e) => {
+            let message = format!("nothing was changed: {} cannot be read: {e}", file.display());
+            let remedy = "Act as somebody who may read the site folder, then try again";
+            Err(Failure::new(Exit::Failed, "unreadable", message, remedy))
+        }
+    }
 }
 
 /// A verb that meets many machines says how many it expects. The number is of machines and lets nothing else pass.
@@ -425,6 +443,16 @@ mod tests {
         };
         let done = then_alone(look, long, alone).map(|(_, done, _)| done);
         (did.into_inner(), done)
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_taken_for_a_file_that_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("BP0000AA.toml");
+        assert_eq!(as_it_is(&file).unwrap(), None);
+        std::fs::write(&file, "mine").unwrap();
+        assert_eq!(as_it_is(&file).unwrap().unwrap(), b"mine");
+        assert_eq!(as_it_is(dir.path()).unwrap_err().code, "unreadable");
     }
 
     #[test]

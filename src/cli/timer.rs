@@ -13,6 +13,7 @@ use crate::site::folder::Folder;
 use crate::site::publisher::sign;
 use crate::text::{SafeText, shell_word};
 use serde::Serialize;
+use std::path::Path;
 
 /// `site install-timer --json`
 #[derive(Debug, Serialize)]
@@ -44,11 +45,11 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
     })?;
     let dir = absolute(&folder.dir).display().to_string();
     // Whoever runs it has another home, or none: the key is named by its whole path.
-    let key = folder.settings.key.as_ref().or(app.setup.config.site.key.as_ref());
-    let key = key.map(|key| absolute(&sign::key_path(key, &folder.dir)));
+    let key = folder::own_key(app, &folder).map(|key| absolute(&key));
     if let Some(key) = &key {
         sign::check(key)?;
     }
+    let notes = notes(app, &folder, key.as_deref());
     let key = key.map(|key| key.display().to_string());
     let command = |verb: &[&str]| {
         let mut words = vec![exe.display().to_string()];
@@ -62,7 +63,7 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
     // Two folders of one site code, as one for tests, have a timer each.
     let own: String = folder.settings.site_id.as_str().chars().take(6).collect();
     let name = format!("pcm-site-{}-{own}", folder.settings.site);
-    let timer = supervisor::timer(&name, &commands, &[std::path::Path::new(&dir), &folder.share()]);
+    let timer = supervisor::timer(&name, &commands, &[Path::new(&dir), &folder.share()]);
     if !app.dry_run {
         install(&timer)?;
     }
@@ -81,7 +82,7 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
         commands: timer.enable.iter().map(line).collect(),
         undo: timer.disable.iter().map(line).collect(),
         started: timer.runs && !app.dry_run,
-        notes: notes(app, &folder, &timer),
+        notes: notes.into_iter().chain(timer.note.clone()).map(|note| SafeText::new(&note)).collect(),
         dry_run: app.dry_run,
     };
     app.out.view(&doc, || page(app, &doc))?;
@@ -100,21 +101,24 @@ fn install(timer: &Timer) -> Result<()> {
     if timer.runs { tell_supervisor(&timer.enable) } else { Ok(()) }
 }
 
-fn notes(app: &App, folder: &Folder, timer: &Timer) -> Vec<SafeText> {
+fn notes(app: &App, folder: &Folder, key: Option<&Path>) -> Vec<String> {
     let mut notes = vec![
         "It changes the phases of jobs and renews what is published; it publishes no other edit of the site folder.".to_owned(),
         "If the key has a passphrase, it signs nothing: nobody is there to type it.".to_owned(),
     ];
-    match folder.settings.key.as_ref().or(app.setup.config.site.key.as_ref()) {
-        Some(key) if key.ends_with(".pub") => notes.push(
-            "The private half of `key` in site.toml is held by an agent or a token, and a timer has none: name a key file."
-                .to_owned(),
-        ),
+    let file = match folder.settings.key {
+        Some(_) => folder.dir.join(crate::site::folder::NAME),
+        None => app.setup.layout.config.clone(),
+    };
+    match key {
+        Some(key) if key.extension().is_some_and(|ending| ending == "pub") => notes.push(format!(
+            "The private half of `key` in {} is held by an agent or a token, and a timer has none: name a key file.",
+            file.display()
+        )),
         Some(_) => {}
         None => notes.push("No key is named in site.toml: what it publishes is not signed.".to_owned()),
     }
-    notes.extend(timer.note.clone());
-    notes.iter().map(|note| SafeText::new(note)).collect()
+    notes
 }
 
 fn page(app: &App, doc: &TimerDoc) -> Page {

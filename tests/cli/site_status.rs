@@ -135,6 +135,12 @@ fn a_timer_advances_jobs_and_renews_what_is_published() {
     assert!(starts[0].contains(" job advance --folder \"") && starts[0].contains("/my site\""), "{text}");
     assert!(starts[1].contains(" site publish --renew --folder \"") && starts[1].contains(&folder), "{text}");
     assert!(would["files"][1]["path"].as_str().unwrap().contains("/pcm-site-BP0-"));
+    // The file is named that says a key which no timer can use.
+    fs::write(dir.join("key.pub"), "").unwrap();
+    fs::write(dir.join("pcm.toml"), format!("[site]\nkey = {:?}\n", dir.join("key.pub"))).unwrap();
+    let would = json(dir, &["site", "install-timer", "--folder", "my site", "--dry-run"]);
+    let notes = would["notes"].to_string();
+    assert!(notes.contains(&format!("`key` in {}", dir.join("pcm.toml").display())), "{notes}");
 }
 
 #[test]
