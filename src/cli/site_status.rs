@@ -10,7 +10,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::host::lock;
 use crate::rollout::gate;
 use crate::site::folder::{Folder, LOCK, Source};
-use crate::site::ids::{JobId, SiteCode};
+use crate::site::ids::{JobId, PackageId, SiteCode};
 use crate::site::index::JobState;
 use crate::site::publisher::standing::{Note, Standing, note};
 use crate::site::publisher::{Expect, Published};
@@ -66,13 +66,22 @@ struct UnpublishedDoc {
     policies: usize,
     members: usize,
     trust: bool,
+    /// Packages that were signed anew.
+    signatures: Vec<PackageId>,
+    /// The name of the site, or whom to call.
+    settings: bool,
     /// Files of the share that are missing or damaged.
     damaged: usize,
 }
 
 impl UnpublishedDoc {
     fn is_empty(&self) -> bool {
-        self.jobs.is_empty() && self.policies == 0 && self.members == 0 && !self.trust
+        self.jobs.is_empty()
+            && self.policies == 0
+            && self.members == 0
+            && !self.trust
+            && self.signatures.is_empty()
+            && !self.settings
     }
 }
 
@@ -200,12 +209,26 @@ fn unpublished(app: &App, folder: &Folder, source: &Source, standing: &Standing)
             source: folder::Says::Would(source),
         },
     )?;
-    let Published { jobs, withdrawn, policies, parts, index, written, packages, nothing, .. } = would;
+    let Published {
+        jobs,
+        withdrawn,
+        policies,
+        parts,
+        index,
+        written,
+        packages,
+        signatures,
+        settings,
+        nothing,
+        ..
+    } = would;
     let doc = UnpublishedDoc {
         jobs: jobs.into_iter().chain(withdrawn).collect(),
         policies,
         members: parts,
         trust: index.epoch != standing.index.epoch,
+        signatures,
+        settings,
         damaged: 0,
     };
     let only_damage = doc.is_empty() && packages.is_empty() && !nothing;
@@ -312,6 +335,14 @@ fn unpublished_words(doc: &UnpublishedDoc) -> String {
     }
     if doc.trust {
         parts.push("the trust list".to_owned());
+    }
+    match doc.signatures.as_slice() {
+        [] => {}
+        [one] => parts.push(format!("the signature of {one}")),
+        many => parts.push(format!("the signatures of {}", count(many.len(), "package"))),
+    }
+    if doc.settings {
+        parts.push("name or contact in site.toml".to_owned());
     }
     parts.join(", ")
 }

@@ -45,8 +45,9 @@ fn what_is_published_and_what_is_not_is_seen_at_a_glance() {
     site(dir, &["site", "freeze", "--until", "12h", "--reason", "x", "--no-publish"]);
     let (edited, codes) = status(dir);
     assert_eq!(codes, ["unpublished"]);
-    let unpublished =
-        serde_json::json!({"jobs": ["BP0000AA"], "policies": 1, "members": 2, "trust": false, "damaged": 0});
+    let unpublished = serde_json::json!({
+        "jobs": ["BP0000AA"], "policies": 1, "members": 2, "trust": false, "signatures": [], "settings": false, "damaged": 0
+    });
     assert_eq!(edited["unpublished"], unpublished);
     assert_eq!(status(dir).0["published"]["serial"], 1, "looking publishes nothing");
     site(dir, &["site", "publish"]);
@@ -76,6 +77,60 @@ fn what_is_published_and_what_is_not_is_seen_at_a_glance() {
     assert_eq!((codes[0].as_str(), &damaged["unpublished"]), ("malformed", &Value::Null));
     fs::rename(dir.join("site/share"), dir.join("site/away")).unwrap();
     assert!(status(dir).1.contains(&"share-missing".to_owned()));
+}
+
+/// What was edited is no damage, and what is damaged is no edit.
+#[test]
+fn an_edit_is_told_from_damage() {
+    if ssh_keygen().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    super::site::signed(dir);
+    site(dir, &["package", "sign", "BP00000A", "--key", "keys/package"]);
+    site(dir, &["site", "publish"]);
+    assert_eq!(status(dir).1, Vec::<String>::new());
+    let share = dir.join("site/share");
+    let (name, signature) = (share.join("PCM.SITE"), share.join("packages/BP00000A/1/package.toml.sig"));
+
+    // Another key signs the same release; the site gets another name.
+    json(dir, &["key", "generate", "keys/ben"]);
+    let trust = ["key", "trust", "keys/ben.pub", "--role", "package", "--principal", "ben"];
+    site(dir, &[&trust[..], &["--key", "keys/root"]].concat());
+    site(dir, &["site", "publish"]);
+    site(dir, &["package", "sign", "BP00000A", "--again", "--key", "keys/ben"]);
+    let (signed, codes) = status(dir);
+    assert_eq!(
+        (codes, &signed["unpublished"]["signatures"]),
+        (vec!["unpublished".to_owned()], &serde_json::json!(["BP00000A"]))
+    );
+    assert!(
+        signed["problems"][0]["message"].as_str().unwrap().contains("the signature of BP00000A"),
+        "{signed}"
+    );
+    site(dir, &["site", "publish"]);
+    let toml = dir.join("site/site.toml");
+    let text = fs::read_to_string(&toml).unwrap();
+    fs::write(&toml, text.replace("name = \"Site BP0\"", "name = \"Head office\"")).unwrap();
+    let (named, codes) = status(dir);
+    assert_eq!((codes, &named["unpublished"]["settings"]), (vec!["unpublished".to_owned()], &true.into()));
+    let dry = site(dir, &["site", "publish", "--dry-run"]);
+    assert!(dry["written"].to_string().contains("PCM.SITE"), "{dry}");
+    site(dir, &["site", "publish"]);
+    assert!(fs::read_to_string(&name).unwrap().contains("Head office"));
+    assert_eq!(status(dir).1, Vec::<String>::new());
+
+    // Somebody damages the share.
+    fs::write(&signature, "half a signa").unwrap();
+    assert_eq!(status(dir).1, ["share-differs"]);
+    site(dir, &["site", "publish"]);
+    fs::remove_file(&signature).unwrap();
+    fs::remove_file(&name).unwrap();
+    let (damaged, codes) = status(dir);
+    assert_eq!((codes, &damaged["unpublished"]["damaged"]), (vec!["share-differs".to_owned()], &2.into()));
+    site(dir, &["site", "publish"]);
+    assert!(name.exists() && signature.exists());
 }
 
 #[test]

@@ -9,10 +9,23 @@ use crate::site::signed::list::{Keys, TrustList};
 use crate::site::signed::signers::Role;
 use crate::site::{index, report, share, signed, site_file};
 
+/// What the share says of whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Marked {
+    /// All that the folder says.
+    AsHere,
+    /// Of this site, and something else of its name, whom to call, or what it is filled by.
+    Otherwise,
+    /// Nothing.
+    Not,
+}
+
 impl Publication<'_> {
     /// Whether the share says already that it is this site's and under an index.
-    pub(super) fn site_file(&self, share: &Share) -> Result<bool> {
-        let Some(bytes) = share.read(&[], site_file::NAME, site_file::MAX_BYTES)? else { return Ok(false) };
+    pub(super) fn site_file(&self, share: &Share) -> Result<Marked> {
+        let Some(bytes) = share.read(&[], site_file::NAME, site_file::MAX_BYTES)? else {
+            return Ok(Marked::Not);
+        };
         let site = site_file::parse_any(&bytes, site_file::NAME).map_err(|problems| {
             let words = problems.first().map(|p| p.message.to_string()).unwrap_or_default();
             let message = format!("{} of the share cannot be read: {words}", site_file::NAME);
@@ -28,7 +41,7 @@ impl Publication<'_> {
             return Err(self.refuse("other-site", &message, "Correct `share` in site.toml"));
         }
         if bytes == self.site_text().as_bytes() {
-            return Ok(true);
+            return Ok(Marked::AsHere);
         }
         let indexed = share.read(&[], index::NAME, index::MAX_BYTES)?.is_some();
         let by_hand = share.names(share::INS_FOLDER)?;
@@ -45,10 +58,10 @@ impl Publication<'_> {
             let remedy = format!("Send their requests as jobs, then pcm site publish --expect {by_hand}");
             return Err(self.refuse("hand-made", &message, &remedy));
         }
-        Ok(false)
+        Ok(Marked::Otherwise)
     }
 
-    fn site_text(&self) -> String {
+    pub(super) fn site_text(&self) -> String {
         let settings = &self.folder.settings;
         let mut text = String::from("format = 2\n");
         line(&mut text, "site", &quoted(settings.site.as_str()));

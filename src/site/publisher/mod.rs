@@ -29,6 +29,7 @@ mod tidy;
 mod told;
 mod trouble;
 
+use self::around::Marked;
 use self::at_work::AtWork;
 pub use self::at_work::PUBLISHING;
 use self::begun::Before;
@@ -42,6 +43,7 @@ use super::folder::{Folder, LOCK, Source, ids};
 use super::ids::{JobId, PackageId};
 use super::index::{self, Index, job, members, render as text};
 use super::signed::list::TrustList;
+use super::site_file;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::durable;
@@ -105,6 +107,10 @@ pub struct Published {
     pub jobs: Vec<JobId>,
     /// The packages that were not there before.
     pub packages: Vec<PackageId>,
+    /// Those whose release is there and gets another signature.
+    pub signatures: Vec<PackageId>,
+    /// The share says another name of the site, or somebody else to call.
+    pub settings: bool,
     /// How many policies changed.
     pub policies: usize,
     /// How many parts of the list of machines changed.
@@ -233,7 +239,7 @@ impl Publication<'_> {
 
     /// None: somebody else published after the share was read, so that all of it has to be thought anew.
     fn attempt(&self, share: &mut Share) -> Result<Option<Published>> {
-        let site_file = self.site_file(share)?;
+        let marked = self.site_file(share)?;
         let mut seen = share.read(&[], index::NAME, index::MAX_BYTES)?;
         let mut before = begun::before(self, share, seen.as_deref())?;
         if let Some(before) = before.as_mut() {
@@ -301,7 +307,12 @@ impl Publication<'_> {
         if nothing && let Some(fault) = packages.missing.first() {
             return Err(self.refused(fault.clone()));
         }
-        if nothing && missing.is_empty() && packages.are_there() && site_file && self.lists(share)?.is_empty()
+        published.settings = marked == Marked::Otherwise;
+        if nothing
+            && missing.is_empty()
+            && packages.are_there()
+            && marked == Marked::AsHere
+            && self.lists(share)?.is_empty()
         {
             if !self.how.dry_run {
                 AtWork::clear(self, share)?;
@@ -340,6 +351,9 @@ impl Publication<'_> {
             let lists = self.lists(share)?.into_iter();
             let path = |name: String| format!("{}/{name}", crate::site::signed::list::FOLDER);
             published.written.extend(lists.map(|(name, bytes)| (path(name), bytes.len() as u64)));
+            if marked != Marked::AsHere {
+                published.written.push((site_file::NAME.to_owned(), self.site_text().len() as u64));
+            }
             published.written.push((index::NAME.to_owned(), rendered.text().len() as u64));
             return Ok(Some(published));
         }

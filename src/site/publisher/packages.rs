@@ -18,6 +18,7 @@ use crate::site::package;
 use crate::site::package::shelf::FOLDER;
 use crate::site::signed::Distrust;
 use crate::site::signed::list::{Keys, TrustList};
+use crate::site::signed::signature;
 use crate::site::signed::signers::Role;
 use crate::terms::Code;
 use chrono::TimeDelta;
@@ -79,6 +80,8 @@ struct One {
     definition: Option<Vec<u8>>,
     signature: Option<Vec<u8>>,
     files: Option<Files>,
+    /// The share has another signature of the same bytes.
+    anew: bool,
     /// It is put back: the share had it before.
     back: bool,
     /// When the key ends that signed it.
@@ -135,6 +138,13 @@ impl Packages {
     /// Those whose release is new on the share.
     pub fn new_ones(&self) -> Vec<PackageId> {
         self.new.iter().filter(|one| one.definition.is_some() && !one.back).map(|one| one.id).collect()
+    }
+
+    /// Those whose release is there and gets another signature.
+    pub fn signed_anew(&self) -> Vec<PackageId> {
+        let signed =
+            self.new.iter().filter(|one| one.anew && one.signature.is_some() && one.definition.is_none());
+        signed.map(|one| one.id).collect()
     }
 
     /// What would be written, and how many bytes.
@@ -258,7 +268,7 @@ impl One {
                 return Err(trouble("package-missing", message, remedy));
             }
         };
-        let (signature, ends) =
+        let Signature { new: signature, anew, ends } =
             looking.signature(&definition.0, own.signature.clone(), &folders).map_err(|bad| {
                 let (code, why) = match &bad {
                     None => ("unsigned", "has no signature".to_owned()),
@@ -316,7 +326,16 @@ impl One {
             }
         };
         let (bytes, write) = definition;
-        Ok(Self { id, release, definition: write.then_some(bytes), signature, files, back: is_there, ends })
+        Ok(Self {
+            id,
+            release,
+            definition: write.then_some(bytes),
+            signature,
+            files,
+            anew,
+            back: is_there,
+            ends,
+        })
     }
 }
 
@@ -328,8 +347,15 @@ fn damaged(share: &Share, hash: &ContentHash, hashed: bool) -> Result<Option<Str
     Ok(lacking.map(|file| format!("content/{}/{}/{}", hash.as_str(), content::FILES, file.path)))
 }
 
-/// The signature that the share lacks, and when the key ends whose signature counts.
-type Signature = (Option<Vec<u8>>, Option<Wall>);
+/// What becomes of the signature on the share.
+struct Signature {
+    /// The one that it lacks.
+    new: Option<Vec<u8>>,
+    /// It has another one of the same bytes.
+    anew: bool,
+    /// When the key ends whose signature counts.
+    ends: Option<Wall>,
+}
 
 impl Looking<'_> {
     /// The signature that the share lacks, and when the key ends whose signature counts; one there that counts is never replaced
@@ -343,7 +369,12 @@ impl Looking<'_> {
         // What cannot be read is as good as none: it is written anew.
         let there = self.share.read_any(folders, SIGNATURE, MAX_SIGNATURE).ok().flatten();
         let new = own.clone().filter(|own| there.as_ref() != Some(own));
-        let Some(list) = self.list else { return Ok((new, None)) };
+        let armour = there.as_deref().and_then(|armour| std::str::from_utf8(armour).ok());
+        let anew = armour
+            .and_then(|armour| signature::Signature::read(armour).ok())
+            .is_some_and(|there| there.verify(Role::Package, definition).is_ok());
+        let of = |new, ends| Signature { new, anew, ends };
+        let Some(list) = self.list else { return Ok(of(new, None)) };
         let judged = |armour: &Option<Vec<u8>>| {
             let armour = std::str::from_utf8(armour.as_deref()?).unwrap_or_default();
             Some(
@@ -353,11 +384,11 @@ impl Looking<'_> {
             )
         };
         match (judged(&own), judged(&there)) {
-            (Some(Ok(ends)), _) => Ok((new, ends)),
-            (_, Some(Ok(ends))) => Ok((None, ends)),
+            (Some(Ok(ends)), _) => Ok(of(new, ends)),
+            (_, Some(Ok(ends))) => Ok(of(None, ends)),
             (own, there) if self.signed => Err(own.or(there).and_then(std::result::Result::err)),
-            (_, Some(Err(_))) => Ok((None, None)),
-            (_, None) => Ok((new, None)),
+            (_, Some(Err(_))) => Ok(of(None, None)),
+            (_, None) => Ok(of(new, None)),
         }
     }
 }

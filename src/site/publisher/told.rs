@@ -27,6 +27,8 @@ impl Publication<'_> {
             index: rendered.index.clone(),
             jobs: rendered.changed_jobs(old),
             packages: packages.new_ones(),
+            signatures: packages.signed_anew(),
+            settings: false,
             policies: new(policy::FOLDER),
             parts: new(MEMBERS),
             machines: self.source.machines.len(),
