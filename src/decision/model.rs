@@ -7,6 +7,7 @@ use crate::clock::{Wall, Zone};
 use crate::config::Config;
 use crate::site::ids::{JobId, PackageId, RequestId};
 use crate::site::indexed::InForce;
+use crate::site::installed::Need;
 use crate::site::instruction::InstructionFile;
 use crate::site::share::SourceFault;
 use crate::site::signed::published::SignedBy;
@@ -168,6 +169,17 @@ pub struct Instructions {
     pub site_freezes: Vec<Freeze>,
     /// What an index says beside its requests; None: an instruction file is in force.
     pub index: Option<InForce>,
+}
+
+impl Instructions {
+    /// When a request has something to do, by what its package says; None: always.
+    pub fn need_of(&self, id: &RequestId) -> Option<&Need> {
+        let vouched = || self.signed.as_ref()?.packages.get(id)?.as_ref().ok();
+        match self.index.as_ref().and_then(|index| index.deliveries.get(id)) {
+            Some(delivery) => delivery.need.as_ref(),
+            None => vouched().and_then(|vouched| vouched.need.as_ref()),
+        }
+    }
 }
 
 /// What history says, as far as decisions need it.

@@ -243,7 +243,7 @@ impl<'a> Subject<'a> {
             deferral: inputs.history.deferrals.get(id),
             content: request.content_sha256.as_ref().and_then(|hash| inputs.facts.content.get(hash)),
             delivery,
-            need: need_of(inputs, id),
+            need: inputs.instructions.need_of(id),
         }
     }
 
@@ -271,17 +271,6 @@ impl<'a> Subject<'a> {
     /// Whether the time to expire has come.
     pub fn expired(&self, t: Wall) -> bool {
         self.expire.is_some_and(|e| t >= e)
-    }
-}
-
-/// When a request has something to do, by what its package says; None: always.
-pub(super) fn need_of<'a>(inputs: &Inputs<'a>, id: &RequestId) -> Option<&'a Need> {
-    let instructions = inputs.instructions;
-    let delivery = instructions.index.as_ref().and_then(|index| index.deliveries.get(id));
-    let vouched = || instructions.signed.as_ref()?.packages.get(id)?.as_ref().ok();
-    match delivery {
-        Some(delivery) => delivery.need.as_ref(),
-        None => vouched().and_then(|vouched| vouched.need.as_ref()),
     }
 }
 

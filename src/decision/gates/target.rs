@@ -2,7 +2,7 @@
 //! still wants it. A request of an instruction file is for the one machine that the file names.
 
 use super::super::model::{Attempt, Change, GateResult};
-use super::super::world::{Subject, World, need_of, newest};
+use super::super::world::{Subject, World, newest};
 use super::{block, pass, past, published, unknown};
 use crate::site::expression::{Known, Name, Subject as Asked, like};
 use crate::site::ids::{JobId, PackageId, RequestId};
@@ -176,14 +176,18 @@ fn is_not_needed(world: &World, id: &RequestId) -> bool {
     let installed = &world.inputs.facts.installed;
     // Most have no test, and most machines none at all.
     !installed.is_empty()
-        && need_of(world.inputs, id).is_some_and(|need| need.by(installed.get(&need.test)) == Needed::No)
+        && world
+            .inputs
+            .instructions
+            .need_of(id)
+            .is_some_and(|need| need.by(installed.get(&need.test)) == Needed::No)
         && open_need(world, id).is_some()
 }
 
 /// What a request has to do, where that alone says whether its state is `not-needed`: it is for this machine and was never
 /// attempted. Whether another one takes its place is not asked: there is as much or little to do for it all the same.
 pub(in super::super) fn open_need<'a>(world: &World<'a>, id: &RequestId) -> Option<&'a Need> {
-    let need = need_of(world.inputs, id)?;
+    let need = world.inputs.instructions.need_of(id)?;
     let entries = world.inputs.instructions.file.iter().flat_map(|file| &file.requests).enumerate();
     let mut good = entries.filter_map(|(index, entry)| match entry {
         Entry::Good(request) => Some((index, &**request)),
@@ -243,7 +247,7 @@ fn package_succeeded(world: &World, package: PackageId) -> bool {
             let id = &r.request_id;
             let adopted = || history.adopted.contains_key(id) && newest(world.inputs, id).is_none();
             // Where there is nothing to remove the package is not there.
-            let removes = || need_of(world.inputs, id).is_some_and(|need| need.removes);
+            let removes = || world.inputs.instructions.need_of(id).is_some_and(|need| need.removes);
             adopted() || !removes() && is_not_needed(world, id)
         })
 }

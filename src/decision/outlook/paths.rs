@@ -7,7 +7,7 @@ use super::super::countdown::latest_notice;
 use super::super::gates::{Gates, once_settled, open_need, opening, waits_for_package};
 use super::super::model::{Change, GateResult, Inputs, NextRun, RestartRule};
 use super::super::restart::{deferred_until, pending_restart, restarts_at};
-use super::super::world::{Subject, Words, World, good_until, need_of, newest, running};
+use super::super::world::{Subject, Words, World, good_until, newest, running};
 use super::lane::{Lane, Other, Span, Turns};
 use super::{RunTime, UsualTimes, queue};
 use crate::clock::{Wall, earlier, later};
@@ -49,7 +49,7 @@ struct Launch {
 pub(super) fn all(inputs: &Inputs, runs_take: RunTime) -> BTreeMap<RequestId, NextRun> {
     // As it will be once nothing runs and a restart that is pending is done.
     let mut facts = inputs.facts.clone();
-    if let Some(need) = facts.running.and_then(|(id, _)| need_of(inputs, &id)) {
+    if let Some(need) = facts.running.and_then(|(id, _)| inputs.instructions.need_of(&id)) {
         facts.turn(need);
     }
     facts.running = None;

@@ -10,7 +10,7 @@ use super::super::outlook::RunTime;
 use super::super::outlook::{UsualTimes, arrive, outlook};
 use super::super::restart::{RestartState, restart_plan};
 use super::super::restart_count::{self, Restart};
-use super::super::world::{Windows, need_of, running, windows};
+use super::super::world::{Windows, running, windows};
 use super::assume::{Assumptions, Content, Obstacle};
 use crate::clock::{Monotonic, Wall, Zone, between, later};
 use crate::site::ids::RequestId;
@@ -319,7 +319,7 @@ impl<'a> Machine<'a> {
                 Restarts::No | Restarts::Program => State::Succeeded,
             };
             attempt.ended_at = Some(run.ends);
-            if let Some(need) = need_of(&self.inputs_now(), &run.id).cloned() {
+            if let Some(need) = self.instructions.need_of(&run.id).cloned() {
                 self.facts.turn(&need);
             }
         }

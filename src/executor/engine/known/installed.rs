@@ -36,14 +36,7 @@ impl Known {
 
     /// When a request has something to do, by its package; None: always.
     pub(in super::super) fn need_of(&self, id: RequestId) -> Option<&Need> {
-        let delivery = self.instructions.index.as_ref().and_then(|index| index.deliveries.get(&id));
-        match delivery {
-            Some(delivery) => delivery.need.as_ref(),
-            None => {
-                let by = self.instructions.signed.as_ref()?;
-                by.packages.get(&id)?.as_ref().ok()?.need.as_ref()
-            }
-        }
+        self.instructions.need_of(&id)
     }
 
     /// The tests of all that may yet run here: what has ended for good has nothing to ask.
