@@ -121,7 +121,7 @@ impl<'w> Gates<'w> {
             }
             // The index says that of a job, whatever its file says.
             Gate::Job => {
-                let cancelled = rejected.job_id.and_then(|job| target::cancelled(world, job));
+                let cancelled = rejected.job_id.and_then(|job| target::cancelled(world, job, None));
                 cancelled.unwrap_or_else(|| cannot(Gate::Job))
             }
             Gate::Hold => self.hold.clone(),

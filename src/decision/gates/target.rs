@@ -206,8 +206,7 @@ pub(in super::super) fn open_need<'a>(world: &World<'a>, id: &RequestId) -> Opti
         &|| published::kind(world, &subject),
         &|| target_by(world, &subject, By::Attempts),
     ];
-    let cancelled = subject.delivery.is_some_and(|delivery| delivery.state == JobState::Cancelled)
-        || cancelled(world, request.job_id).is_some();
+    let cancelled = cancelled(world, request.job_id, subject.delivery).is_some();
     let open = past::closed(world, id, subject.newest, subject.adopted, None).is_none()
         && subject.newest.is_none()
         && !cancelled
@@ -252,11 +251,12 @@ fn package_succeeded(world: &World, package: PackageId) -> bool {
         })
 }
 
-/// Whether the publisher has cancelled a job, now or ever: that is final.
-pub(super) fn cancelled(world: &World, job: JobId) -> Option<GateResult> {
+/// Whether the publisher has cancelled a job, now or ever: that is final. `delivery`: where its request can be read.
+pub(super) fn cancelled(world: &World, job: JobId, delivery: Option<&Delivery>) -> Option<GateResult> {
     let index = world.inputs.instructions.index.as_ref()?;
     let closed = |evidence| Some(block(Gate::Job, Code::Cancelled, Change::Never, evidence));
-    if let Some(reason) = index.cancelled.get(&job) {
+    let delivered = || delivery.filter(|delivery| delivery.state == JobState::Cancelled);
+    if let Some(reason) = index.cancelled.get(&job).or_else(|| Some(&delivered()?.reason)) {
         let reason = || reason.as_ref().map(|reason| format!(": {reason:?}")).unwrap_or_default();
         return closed(world.tell(|| format!("the publisher cancelled job {job}{}", reason())));
     }
@@ -278,11 +278,7 @@ pub(super) fn job(world: &World, subject: &Subject) -> GateResult {
         let reason = subject.delivery.and_then(|delivery| delivery.reason.as_ref());
         reason.map(|reason| format!(": {reason:?}")).unwrap_or_default()
     };
-    if subject.delivery.is_some_and(|delivery| delivery.state == JobState::Cancelled) {
-        let evidence = world.tell(|| format!("the publisher cancelled job {}{}", request.job_id, reason()));
-        return block(gate, Code::Cancelled, Change::Never, evidence);
-    }
-    if let Some(cancelled) = cancelled(world, request.job_id) {
+    if let Some(cancelled) = cancelled(world, request.job_id, subject.delivery) {
         return cancelled;
     }
     if let Some((newer, id)) = superseded_by(world, request.job_id) {
