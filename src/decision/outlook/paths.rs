@@ -17,10 +17,12 @@ use crate::site::instruction::{Entry, Request, Restarts};
 use crate::site::package::InstalledIf;
 use crate::terms::{Code, Verdict};
 use chrono::TimeDelta;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// So many looks at a request, and no more: some milliseconds. What is not known by then has no latest time.
+/// So many looks at a request, and no more: some milliseconds. Each one counts that is asked what it turns, whether it has
+/// run, or when it could start. What is not known by then has no latest time.
 const MAX_WORK: usize = 1_000_000;
 /// Where it is less certain than that when the machine is free, nothing is followed any further.
 const MAX_APART: TimeDelta = TimeDelta::days(31);
@@ -99,7 +101,9 @@ struct Paths<'w> {
     notice: Option<Duration>,
     /// The machine restarts before anything starts: what an operator said about a restart is over by then.
     restarted: bool,
-    work: usize,
+    work: Cell<usize>,
+    /// The places of those that turn a test, by its place.
+    turning: Vec<Vec<usize>>,
     /// The first and the last start of each on all ways, by their places.
     starts: Vec<Option<(Wall, Wall)>>,
     /// On some way it does not start, or it is not known when.
@@ -119,7 +123,8 @@ impl<'w> Paths<'w> {
             valid: good_until(inputs).unwrap_or(Wall::MAX_UTC),
             notice: inputs.facts.attended().then_some(inputs.policy.config.run.countdown),
             restarted: false,
-            work: 0,
+            work: Cell::new(0),
+            turning: Vec::new(),
             starts: Vec::new(),
             missed: Vec::new(),
             usual,
@@ -128,6 +133,12 @@ impl<'w> Paths<'w> {
         paths.lanes = paths.find_lanes(ends);
         paths.starts = vec![None; paths.lanes.len()];
         paths.missed = vec![false; paths.lanes.len()];
+        paths.turning = vec![Vec::new(); paths.tests.0.len()];
+        for (at, lane) in paths.lanes.iter().enumerate() {
+            if let Some(turning) = lane.need.and_then(|turns| paths.turning.get_mut(turns.test)) {
+                turning.push(at);
+            }
+        }
         paths
     }
 
@@ -162,17 +173,8 @@ impl<'w> Paths<'w> {
         let undone = |own: &Turns| turns.contains(&Turns { removes: !own.removes, ..*own });
         let tests = &self.tests;
         lanes.retain(|(lane, _)| lane.need.is_none_or(|own| tests.first(world, own) || undone(&own)));
-        // What has to come before it, and comes by itself or has nothing to do; without that it never starts.
-        loop {
-            let there: BTreeSet<RequestId> = lanes.iter().map(|(lane, _)| lane.id()).collect();
-            let before = lanes.len();
-            lanes.retain(|(_, missing)| {
-                missing.iter().all(|id| there.contains(id) || open_need(world, id).is_some())
-            });
-            if lanes.len() == before {
-                break;
-            }
-        }
+        let can = those_that_can(world, &lanes);
+        lanes.retain(|(lane, _)| can.contains(&lane.id()));
         lanes.sort_by_key(|(lane, _)| lane.order);
         let places: BTreeMap<RequestId, usize> =
             lanes.iter().enumerate().map(|(at, (lane, _))| (lane.id(), at)).collect();
@@ -252,7 +254,7 @@ impl<'w> Paths<'w> {
         while !level.is_empty() {
             let mut next = BTreeMap::new();
             for (done, free) in level {
-                if self.work > MAX_WORK || free.until - free.from > MAX_APART {
+                if self.work.get() > MAX_WORK || free.until - free.from > MAX_APART {
                     self.leave(&done, free.from);
                 } else {
                     self.follow_one(&done, free, announced.take(), &mut next);
@@ -374,7 +376,6 @@ impl<'w> Paths<'w> {
             if has(done, at) || !self.may_follow(done, at) {
                 continue;
             }
-            self.work += 1;
             let Some(span) = self.lanes[at].span(self.world, self.valid, t) else { continue };
             if span.from <= t {
                 return Some((at, span, to_come.map(|(_, span)| span.from)));
@@ -388,9 +389,12 @@ impl<'w> Paths<'w> {
 
     /// Whether it has something to do where these have run, and what has to come before it has.
     fn may_follow(&self, done: &Done, at: usize) -> bool {
+        self.looked(1);
         let idle = |turns: Turns| self.is_installed(done, turns.test) == Some(!turns.removes);
-        let fulfilled =
-            |other: &Other| other.lane.is_some_and(|lane| has(done, lane)) || other.need.is_some_and(idle);
+        let fulfilled = |other: &Other| {
+            self.looked(1);
+            other.lane.is_some_and(|lane| has(done, lane)) || other.need.is_some_and(idle)
+        };
         let lane = &self.lanes[at];
         lane.after.iter().all(fulfilled)
             && !lane.unless.iter().any(fulfilled)
@@ -400,13 +404,15 @@ impl<'w> Paths<'w> {
     /// What a test gives where these have run: each of them has turned it, since only what has something to do runs. None:
     /// it cannot be known.
     fn is_installed(&self, done: &Done, test: usize) -> Option<bool> {
-        let turned = self
-            .lanes
-            .iter()
-            .enumerate()
-            .filter(|(at, lane)| has(done, *at) && lane.need.is_some_and(|turns| turns.test == test));
+        let turning = self.turning.get(test).map(Vec::as_slice).unwrap_or_default();
+        self.looked(turning.len());
+        let turned = turning.iter().filter(|at| has(done, **at));
         let first = self.tests.is_installed(self.world, test)?;
         Some(first ^ (turned.count() % 2 == 1))
+    }
+
+    fn looked(&self, at: usize) {
+        self.work.set(self.work.get().saturating_add(at));
     }
 
     /// Gives up where these have run: the others start, if at all, when they can and not before the machine is free.
@@ -426,10 +432,11 @@ impl<'w> Paths<'w> {
     /// Whether it has something to do where these have run, or may have it after another one.
     fn may_be_needed(&self, done: &Done, at: usize) -> bool {
         let Some(own) = self.lanes[at].need else { return true };
-        let undoes = |(at, lane): (usize, &Lane)| {
-            !has(done, at) && lane.need == Some(Turns { removes: !own.removes, ..own })
-        };
-        self.is_installed(done, own.test) == Some(own.removes) || self.lanes.iter().enumerate().any(undoes)
+        let turns = Some(Turns { removes: !own.removes, ..own });
+        let undoes =
+            |at: &usize| !has(done, *at) && self.lanes.get(*at).is_some_and(|lane| lane.need == turns);
+        self.is_installed(done, own.test) == Some(own.removes)
+            || self.turning.get(own.test).is_some_and(|turning| turning.iter().any(undoes))
     }
 
     fn note(&mut self, at: usize, starts: Free) {
@@ -452,6 +459,25 @@ impl<'w> Paths<'w> {
         });
         found.collect()
     }
+}
+
+/// Those that do not wait, each for the next, for what neither comes by itself nor has nothing to do.
+fn those_that_can(world: &World, lanes: &[(Lane, Vec<RequestId>)]) -> BTreeSet<RequestId> {
+    let mut can: BTreeSet<RequestId> = lanes.iter().map(|(lane, _)| lane.id()).collect();
+    let mut waiting: BTreeMap<RequestId, Vec<RequestId>> = BTreeMap::new();
+    for (lane, missing) in lanes {
+        for id in missing {
+            waiting.entry(*id).or_default().push(lane.id());
+        }
+    }
+    let has_nothing_to_do = |id: &RequestId| open_need(world, id).is_some();
+    let never = waiting.keys().filter(|id| !can.contains(id) && !has_nothing_to_do(id));
+    let mut never: Vec<RequestId> = never.copied().collect();
+    while let Some(id) = never.pop() {
+        let those = waiting.remove(&id).unwrap_or_default();
+        never.extend(those.into_iter().filter(|id| can.remove(id) && !has_nothing_to_do(id)));
+    }
+    can
 }
 
 /// The requests of jobs that take the place of this one.

@@ -222,6 +222,41 @@ fn five_hundred_that_are_due_at_once_have_their_times_in_little_work() {
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
+/// Each waits for the one behind it, so that all that cannot start yet are asked before the one that can.
+#[test]
+fn who_waits_for_whom_is_no_work_without_a_bound() {
+    let chain = |links: usize| {
+        let mut scene = Scene::due();
+        scene.requests().clear();
+        for n in 0..links {
+            let mut one = request(&format!("BP0{n:04}"));
+            one.depends_on = (n + 1 < links).then(|| id(&format!("BP0{:04}", n + 1))).into_iter().collect();
+            scene.add(one);
+        }
+        pairs(&scene)
+    };
+    let short = chain(200);
+    assert!(short.values().all(|(at, latest)| at.is_some() && latest.is_some()));
+    let long = chain(1500);
+    assert!(long[&id("BP01499")].1.is_some());
+    assert_eq!(long[&id("BP00000")].1, None, "it was followed to its end");
+}
+
+#[test]
+fn who_waits_for_what_never_starts_never_starts_through_any_number_of_others() {
+    let mut scene = Scene::due();
+    scene.requests().clear();
+    for n in 0..200 {
+        let mut one = request(&format!("BP0{n:04}"));
+        one.depends_on = vec![id(&format!("BP0{:04}", n + 1))];
+        scene.add(one);
+    }
+    scene.add(request("BP00300"));
+    let pairs = pairs(&scene);
+    assert!(pairs[&id("BP00300")].0.is_some());
+    assert!((0..200).all(|n| pairs[&id(&format!("BP0{n:04}"))] == (None, None)));
+}
+
 /// When each really starts in this course.
 fn started(timelines: &[Timeline]) -> BTreeMap<RequestId, Wall> {
     let runs =
