@@ -40,7 +40,7 @@ pub fn give<T: Send + 'static>(
 /// Does it beside and waits for at most `deadline`. What is not done by then goes on by itself, or hangs by itself.
 ///
 /// # Errors
-/// [`io::ErrorKind::TimedOut`]: it was not done by then. Anything else: no thread can be had, and nothing was done.
+/// [`io::ErrorKind::TimedOut`]: it was not done by then. Anything else: no thread can be had, or it ended without an answer.
 pub fn within<T: Send + 'static>(
     name: &str,
     deadline: Duration,
@@ -49,7 +49,10 @@ pub fn within<T: Send + 'static>(
     let (tell, told) = mpsc::channel();
     // Nobody waits any more after the deadline.
     start(name, move || drop(tell.send(act())))?;
-    told.recv_timeout(deadline).map_err(|_| io::ErrorKind::TimedOut.into())
+    told.recv_timeout(deadline).map_err(|e| match e {
+        mpsc::RecvTimeoutError::Timeout => io::ErrorKind::TimedOut.into(),
+        mpsc::RecvTimeoutError::Disconnected => io::Error::other("the thread ended without an answer"),
+    })
 }
 
 /// For those who test what becomes of them without a thread.
@@ -89,6 +92,9 @@ pub mod tests {
         assert_eq!(within("test", Duration::from_secs(60), || 7).unwrap(), 7);
         let none = without(|| within("test", Duration::from_secs(60), || 7)).unwrap_err();
         assert_ne!(none.kind(), io::ErrorKind::TimedOut);
+        let ends = within("test", Duration::from_secs(60), || std::panic::resume_unwind(Box::new(())));
+        let ends: io::Result<()> = ends;
+        assert_eq!(ends.unwrap_err().kind(), io::ErrorKind::Other);
         drop(never);
     }
 
