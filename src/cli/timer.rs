@@ -64,6 +64,10 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
     let own: String = folder.settings.site_id.as_str().chars().take(6).collect();
     let name = format!("pcm-site-{}-{own}", folder.settings.site);
     let timer = supervisor::timer(&name, &commands, &[Path::new(&dir), &folder.share()]);
+    let timer = timer.ok_or_else(|| {
+        let message = "the timer was not written: neither XDG_CONFIG_HOME nor HOME names a folder for it";
+        Failure::new(Exit::Failed, "not-written", message, "Set HOME to your home folder, or act as root")
+    })?;
     if !app.dry_run {
         install(&timer)?;
     }

@@ -59,8 +59,9 @@ pub struct Timer {
     pub note: Option<String>,
 }
 
-/// How the system runs these commands one after the other each quarter of an hour, as the account that asks.
-pub fn timer(name: &str, commands: &[Vec<String>], needs: &[&Path]) -> Timer {
+/// How the system runs these commands one after the other each quarter of an hour, as the account that asks. None: nothing
+/// says where this account's units belong.
+pub fn timer(name: &str, commands: &[Vec<String>], needs: &[&Path]) -> Option<Timer> {
     sys::supervisor::timer(name, commands, needs)
 }
 

@@ -47,18 +47,24 @@ pub fn registration(command: &[String]) -> Option<Registration> {
 }
 
 /// The units of the system where root asks, those of the account otherwise.
-pub fn timer(name: &str, commands: &[Vec<String>], needs: &[&Path]) -> Timer {
-    let env = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = || env("HOME").unwrap_or_else(|| PathBuf::from("/"));
+pub fn timer(name: &str, commands: &[Vec<String>], needs: &[&Path]) -> Option<Timer> {
     if rustix::process::geteuid().is_root() {
         let folder = Path::new("/etc/systemd/system");
-        return timer_in(folder, &["systemctl"], name, commands, needs, is_running());
+        return Some(timer_in(folder, &["systemctl"], name, commands, needs, is_running()));
     }
-    let folder = env("XDG_CONFIG_HOME").unwrap_or_else(|| home().join(".config")).join("systemd/user");
+    let env = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let folder = units_of(env("XDG_CONFIG_HOME"), env("HOME"))?;
     let runs = env("XDG_RUNTIME_DIR").is_some_and(|run| run.join("systemd").is_dir());
     let note = "It runs while you are logged on; for the rest of the time: loginctl enable-linger";
     let timer = timer_in(&folder, &["systemctl", "--user"], name, commands, needs, runs);
-    Timer { note: Some(note.to_owned()), ..timer }
+    Some(Timer { note: Some(note.to_owned()), ..timer })
+}
+
+/// The folder of an account's own units, by what its environment says.
+fn units_of(config: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+    let whole = |path: &PathBuf| path.is_absolute();
+    let config = config.filter(whole).or_else(|| Some(home.filter(whole)?.join(".config")))?;
+    Some(config.join("systemd/user"))
 }
 
 fn timer_in(
@@ -172,6 +178,18 @@ mod tests {
             ["Type=notify", "KillMode=process", "Restart=always", "ExecStart=/usr/local/bin/pcm service run"]
         {
             assert!(unit.lines().any(|l| l == line), "{line} in\n{unit}");
+        }
+    }
+
+    #[test]
+    fn without_a_home_nothing_says_where_the_units_of_an_account_belong() {
+        let path = |text: &str| Some(PathBuf::from(text));
+        assert_eq!(units_of(path("/c"), path("/h")), path("/c/systemd/user"));
+        for config in [None, path(""), path("c")] {
+            assert_eq!(units_of(config.clone(), path("/h")), path("/h/.config/systemd/user"));
+            for home in [None, path(""), path("h")] {
+                assert_eq!(units_of(config.clone(), home), None);
+            }
         }
     }
 

@@ -26,7 +26,7 @@ pub fn registration(_command: &[String]) -> Option<Registration> {
 }
 
 /// A scheduled task for each command: a task starts one.
-pub fn timer(name: &str, commands: &[Vec<String>], _needs: &[&std::path::Path]) -> Timer {
+pub fn timer(name: &str, commands: &[Vec<String>], _needs: &[&std::path::Path]) -> Option<Timer> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let quoted = |word: &String| if word.contains(' ') { format!("\"{word}\"") } else { word.clone() };
     let tasks = || commands.iter().enumerate().map(|(n, command)| (format!("{name}-{}", n + 1), command));
@@ -34,11 +34,11 @@ pub fn timer(name: &str, commands: &[Vec<String>], _needs: &[&std::path::Path]) 
         let line = command.iter().map(quoted).collect::<Vec<_>>().join(" ");
         words(&["schtasks", "/Create", "/F", "/TN", &task, "/SC", "MINUTE", "/MO", "15", "/TR", &line])
     };
-    Timer {
+    Some(Timer {
         files: Vec::new(),
         enable: tasks().map(create).collect(),
         disable: tasks().map(|(task, _)| words(&["schtasks", "/Delete", "/F", "/TN", &task])).collect(),
         runs: true,
         note: Some("It runs while you are logged on.".to_owned()),
-    }
+    })
 }
