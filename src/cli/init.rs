@@ -85,7 +85,7 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
         (true, TrustMode::Permissions, _) => who::find(app, machine, None)?,
         (true, TrustMode::Signed, Some(confirmed)) => who::find(app, machine, Some(confirmed.trusted()))?,
     };
-    let machine = listed.or(machine).ok_or_else(nobody)?;
+    let machine = listed.or(machine).ok_or_else(|| who::unsaid(app).unwrap_or_else(nobody))?;
     if app.dry_run {
         let config = if new { "write" } else { "keep" };
         let (file, state) = (layout.config.display(), layout.state.display());

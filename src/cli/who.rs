@@ -13,6 +13,7 @@ use crate::site::indexed::verify;
 use crate::site::instruction::ContentHash;
 use crate::site::signed::published::Standing;
 use crate::site::signed::store::Trusted;
+use crate::site::site_file;
 use crate::site::trust::{Judge, TrustMode};
 use crate::terms::Code;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,31 @@ pub fn find(app: &App, named: Option<MachineId>, trusted: Option<Trusted>) -> Re
     }
     let host = facts::host_name();
     choose(&all, named, host.as_str()).map(Some)
+}
+
+/// Why no share says who this machine is, where that is a matter of the share: it is not there, or nothing is published on it.
+pub fn unsaid(app: &App) -> Option<Failure> {
+    let why = |share: &PathBuf| {
+        let (code, why) = match app.reaches(share).map(|()| Folder::open(share)) {
+            Err(why) => (Code::ShareMissing, why.to_string()),
+            Ok(Err(e @ OpenError::Denied)) => (Code::ShareDenied, e.to_string()),
+            Ok(Err(e)) => (Code::ShareMissing, e.to_string()),
+            Ok(Ok(root)) => {
+                let is_missing = |name| matches!(root.file(name), Err(OpenError::Missing));
+                if !is_missing(index::NAME) || !is_missing(site_file::NAME) {
+                    return None;
+                }
+                let why =
+                    format!("it has no {}, so nothing is published there or it is not mounted", index::NAME);
+                (Code::ShareMissing, why)
+            }
+        };
+        let message = format!("nothing says who this machine is: the share {}: {why}", share.display());
+        let remedy =
+            "Mount the share or correct --share, then try again; or name the machine with --machine SMSID";
+        Some(Failure::new(Exit::Share, code.as_str(), message, remedy))
+    };
+    app.setup.locations().iter().find_map(why)
 }
 
 /// Of this list the one with this id, else the one with this host name: whole first, then up to the first dot.

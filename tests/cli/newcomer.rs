@@ -64,3 +64,28 @@ fn an_init_that_failed_halfway_is_repeated_with_any_flags_and_after_it_another_o
         assert_eq!(pcm(dir.path(), &["init", flag, value]).status.code(), Some(status), "{flag}");
     }
 }
+
+#[test]
+fn init_says_of_a_share_that_says_nobodys_id_whether_it_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = |share: &str, trust: &str| {
+        let told = pcm(dir.path(), &["init", "--share", share, "--trust", trust, "--json"]);
+        let doc: serde_json::Value = serde_json::from_slice(&told.stderr).unwrap();
+        let message = doc["error"]["message"].as_str().unwrap().to_owned();
+        (told.status.code().unwrap(), doc["error"]["code"].as_str().unwrap().to_owned(), message)
+    };
+    std::fs::create_dir(dir.path().join("mount")).unwrap();
+    let made = pcm(dir.path(), &["site", "init", "by-hand", "--hand-made", "--site", "BP0"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    for trust in ["permissions", "signed"] {
+        for share in ["nowhere", "mount"] {
+            let (exit, code, message) = refused(share, trust);
+            assert_eq!((exit, code.as_str()), (5, "share-missing"), "{trust}: {message}");
+            assert!(message.contains(share), "{message}");
+            assert!(share == "nowhere" || message.contains("it is not mounted"), "{message}");
+        }
+        let (exit, code, message) = refused("by-hand", trust);
+        assert_eq!((exit, code.as_str()), (2, "usage"), "{trust}: {message}");
+    }
+    assert!(!dir.path().join("pcm.toml").exists(), "nothing was written");
+}
