@@ -140,6 +140,7 @@ fn keep_id(app: &App, adopt: Adopt) -> Result<init::InitDoc> {
         history: init::Found::Adopted,
         adopted,
         kept: None,
+        forgotten: Vec::new(),
         unseen: Vec::new(),
         message: SafeText::new(&words),
     })
@@ -198,6 +199,9 @@ fn page(app: &App, doc: &InitDoc, trust: TrustMode) -> Page {
     page.line(format!("History: {}.", doc.state_of_history.message));
     if let Some(kept) = &doc.state_of_history.kept {
         page.line(format!("The lost one is kept as {kept}."));
+    }
+    for what in &doc.state_of_history.forgotten {
+        page.strong(format!("It is not known any more {what}."));
     }
     if let (Some(version), false) = (doc.trust_list, doc.config_written) {
         page.line(format!("Trust list {version} says whose signatures count here."));

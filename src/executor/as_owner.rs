@@ -22,8 +22,8 @@ pub enum Work {
     Change(Box<Change>, Actor),
     /// Record the ends of runs that nobody has recorded yet; there is no answer.
     RecordEnds,
-    /// Make state and history, or adopt what is listed; the answer is an `InitDoc`.
-    Init(Option<Adopt>),
+    /// Make state and history, or adopt what is listed, for the actor who asked; the answer is an `InitDoc`.
+    Init(Option<Adopt>, Actor),
 }
 
 /// The work, and for which installation. The configuration is read again by that account; these two of it may have been

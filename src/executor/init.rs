@@ -5,11 +5,12 @@ use super::as_owner::{self, Work};
 use super::engine::Known;
 use super::footing::Footing;
 use super::ground;
-use super::history::{self, Adopt, Cause, InitOutcome, Lost};
+use super::history::{self, Adopt, Adopted, By, Cause, InitOutcome, Lost};
 use super::share::job::{HeldIndex, ShareNews, look_job, result_places};
 use crate::clock::Wall;
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
+use crate::host::account::{self, Actor};
 use crate::host::lock::ExclusiveLock;
 use crate::host::paths::Layout;
 use crate::host::{durable, facts};
@@ -29,6 +30,9 @@ pub struct InitDoc {
     pub adopted: usize,
     /// The lost history, kept under this name.
     pub kept: Option<SafeText>,
+    /// What this machine knew of what it ever took from a share, and knows no more.
+    #[serde(default)]
+    pub forgotten: Vec<SafeText>,
     /// Where it was not seen whether this machine has run anything before: nothing runs until it was.
     pub unseen: Vec<SafeText>,
     /// In words.
@@ -56,12 +60,13 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// `history-lost` where only `adopt` helps; `loose-permissions`; whatever the system refuses.
 pub fn enrol(layout: &Layout, config: &Config, adopt: Option<Adopt>) -> Result<InitDoc> {
-    let Some(owner) = as_owner::needed(layout) else { return init(layout, config, adopt) };
-    as_owner::ask(&owner, layout, config, Work::Init(adopt))
+    let by = account::caller(&layout.state, &config.operators.group);
+    let Some(owner) = as_owner::needed(layout) else { return init(layout, config, adopt, &by) };
+    as_owner::ask(&owner, layout, config, Work::Init(adopt, by))
 }
 
-/// The same in this process.
-pub(super) fn init(layout: &Layout, config: &Config, adopt: Option<Adopt>) -> Result<InitDoc> {
+/// The same in this process, where `by` asked for it.
+pub(super) fn init(layout: &Layout, config: &Config, adopt: Option<Adopt>, by: &Actor) -> Result<InitDoc> {
     if let Some(fs) = facts::is_network_fs(&layout.state) {
         return Err(Failure::new(
             Exit::State,
@@ -72,7 +77,7 @@ pub(super) fn init(layout: &Layout, config: &Config, adopt: Option<Adopt>) -> Re
     }
     Footing::of(layout, config).check()?;
     make_folders(layout)?;
-    let file = layout.state.join("init.lock");
+    let file = layout.init_lock();
     let until = facts::monotonic().0 + LOCK_WAIT;
     let lock = ExclusiveLock::wait_take(&file, "pcm init", |_| facts::monotonic().0 < until)
         .map_err(|e| failed(&file, &e))?;
@@ -92,7 +97,8 @@ pub(super) fn init(layout: &Layout, config: &Config, adopt: Option<Adopt>) -> Re
             if let Some(lost) = history::unreadable(layout) {
                 return Err(not_adopted(&lost));
             }
-            history::adopt(layout, now, &generation, adopt, &listed(layout, config)?).map_err(|why| {
+            let listed = listed(layout, config)?;
+            history::adopt(layout, now, &generation, adopt, &listed, &By::Operator(by)).map_err(|why| {
                 Failure::new(
                     Exit::State,
                     "adopt-failed",
@@ -130,6 +136,7 @@ fn make(layout: &Layout, config: &Config, now: Wall, generation: &str) -> Result
         history: Found::Created,
         adopted: 0,
         kept: None,
+        forgotten: Vec::new(),
         unseen: unseen.map(|(place, _)| SafeText::new(&place.display().to_string())).collect(),
         message: SafeText::new(&message),
     })
@@ -165,6 +172,7 @@ fn told(layout: &Layout, done: InitOutcome) -> InitDoc {
             history: Found::Created,
             adopted: 0,
             kept: None,
+            forgotten: Vec::new(),
             unseen: Vec::new(),
             message: SafeText::new(&format!("history created at {}", file.display())),
         },
@@ -172,15 +180,17 @@ fn told(layout: &Layout, done: InitOutcome) -> InitDoc {
             history: Found::Healthy,
             adopted: 0,
             kept: None,
+            forgotten: Vec::new(),
             unseen: Vec::new(),
             message: SafeText::new(&format!("history at {} is healthy; nothing changed", file.display())),
         },
-        InitOutcome::Adopted(adopted, kept) => InitDoc {
+        InitOutcome::Adopted(Adopted { done, kept, forgotten }) => InitDoc {
             history: Found::Adopted,
-            adopted,
+            adopted: done,
             unseen: Vec::new(),
-            message: SafeText::new(&format!("a new history is in force; {adopted} requests count as done")),
+            message: SafeText::new(&format!("a new history is in force; {done} requests count as done")),
             kept: kept.map(|path| SafeText::new(&path.display().to_string())),
+            forgotten,
         },
     }
 }

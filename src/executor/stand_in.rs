@@ -28,7 +28,7 @@ fn carry_out(order: Order) -> Result<serde_json::Value> {
             Client::new(layout, config).record_ends();
             Ok(serde_json::Value::Null)
         }
-        Work::Init(adopt) => serde_json::to_value(init::init(&layout, &config, adopt)?),
+        Work::Init(adopt, by) => serde_json::to_value(init::init(&layout, &config, adopt, &by)?),
     };
     done.map_err(|e| Failure::new(Exit::Failed, "no-answer", e.to_string(), "Report this"))
 }

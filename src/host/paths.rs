@@ -66,6 +66,10 @@ impl Layout {
     pub fn held_folder(&self) -> PathBuf {
         self.state.join("held")
     }
+    /// `init.lock`
+    pub fn init_lock(&self) -> PathBuf {
+        self.state.join("init.lock")
+    }
     /// `stage`
     pub fn stage(&self) -> PathBuf {
         self.state.join("stage")

@@ -6,7 +6,7 @@ use super::{Executor, Verified, history_lost};
 use crate::clock::Wall;
 use crate::decision::{Hold, Queued, Refusal, RestartVerb, Verb};
 use crate::error::{Exit, Failure, Result};
-use crate::executor::history::{self, Became, CallNote, DeferralRow, Delta, History};
+use crate::executor::history::{self, Became, By, CallNote, DeferralRow, Delta, History};
 use crate::executor::talk::protocol::{Action, Answer, Change, MAX_REASON, Reply, outcome_unknown};
 use crate::executor::talk::view::AuditEntryDoc;
 use crate::host::account::Actor;
@@ -270,7 +270,7 @@ impl Executor {
                 self.polled(before)
             }
             Action::AcceptSerial(serial) => self.accept_serial(*serial, actor, now),
-            Action::KeepId { done } => self.keep_id(*done, actor, now),
+            Action::KeepId { done } => self.keep_id(*done, &By::Operator(actor), now),
         }
     }
 

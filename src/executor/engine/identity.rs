@@ -2,9 +2,8 @@
 
 use super::{Executor, NOT_WRITTEN_SAID};
 use crate::clock::Wall;
-use crate::executor::history::{Reported, Whose};
+use crate::executor::history::{By, Reported, Whose};
 use crate::executor::talk::protocol::{Answer, Reply};
-use crate::host::account::Actor;
 use crate::site::ids::RequestId;
 use crate::site::own_report::{OwnReport, Stood};
 use crate::site::report::MachineReport;
@@ -106,8 +105,8 @@ impl Executor {
     }
 
     /// `pcm init --adopt` where another machine has this id: an operator decides that this one is the machine. `done`: what
-    /// is listed and was not attempted here counts as done.
-    pub(super) fn keep_id(&mut self, done: bool, actor: &Actor, now: Wall) -> Reply {
+    /// is listed and was not attempted here counts as done. So does the site, with `pcm site machine replace`.
+    pub(super) fn keep_id(&mut self, done: bool, by: &By, now: Wall) -> Reply {
         let before = &self.known.snapshot.reported;
         let kept_id = before.number.saturating_add(1);
         let reported = Reported { other: None, kept_id, ..before.clone() };
@@ -119,8 +118,8 @@ impl Executor {
         listed.sort_unstable();
         listed.dedup();
         let count = listed.len();
-        self.change(|history| history.keep_id(now, &reported, &actor.name, listed))?;
-        self.journal.warning(now, &format!("{} decided that this machine keeps its id.", actor.name));
+        self.change(|history| history.keep_id(now, &reported, by, listed))?;
+        self.journal.warning(now, &format!("{} decided that this machine keeps its id.", by.name()));
         Ok(Answer::Adopted(count))
     }
 }

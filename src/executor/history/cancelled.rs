@@ -55,6 +55,33 @@ pub(super) fn read(db: &Connection) -> std::result::Result<BTreeSet<JobId>, RowE
     serde_json::from_str(&row).map_err(|e| RowError::Content(format!("the cancelled jobs: {e}")))
 }
 
+/// What a file that cannot be believed says of them, in its row or its events.
+///
+/// # Errors
+/// It says nothing: neither of the two can be read.
+pub(super) fn left(db: &Connection) -> rusqlite::Result<BTreeSet<JobId>> {
+    let row = read(db);
+    match told(db) {
+        Ok(mut all) => {
+            all.extend(row.unwrap_or_default());
+            Ok(all)
+        }
+        Err(e) => row.map_err(|_| e),
+    }
+}
+
+/// Those of the events that can be read.
+fn told(db: &Connection) -> rusqlite::Result<BTreeSet<JobId>> {
+    let mut statement = db.prepare("SELECT body FROM events WHERE kind = 'cancelled'")?;
+    let mut told = BTreeSet::new();
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let body: String = row.get(0)?;
+        told.extend(serde_json::from_str::<Body>(&body).ok().into_iter().flat_map(|body| body.jobs));
+    }
+    Ok(told)
+}
+
 /// Compares the current row with what the chain says of it: a job that was taken out of it would run.
 pub(super) fn agrees_with_events(db: &Connection) -> rusqlite::Result<std::result::Result<(), String>> {
     let mut statement = db.prepare("SELECT body FROM events WHERE kind = 'cancelled'")?;

@@ -1,10 +1,12 @@
 //! Whether history can be believed (PROMISES.md 2, P4), and the two ways in which an operator makes it believable:
 //! `pcm init` on a new machine, `pcm init --adopt` after a loss. Lost, damaged or older history never causes a run.
 
+use super::by::{self, By};
 use super::chain::{self, ChainState};
 use super::first_look::{self, Closed, Unseen};
 use super::mark::Mark;
 use super::row_error::RowError;
+use super::taken::Taken;
 use super::{History, HistoryError, cancelled, connect, publication, rows, schema};
 use crate::clock::Wall;
 use crate::executor::history::chain::Event;
@@ -12,13 +14,12 @@ use crate::executor::run::run_folder;
 use crate::host::durable;
 use crate::host::open::{self, OpenError};
 use crate::host::paths::Layout;
-use crate::site::ids::{JobId, RequestId};
+use crate::site::ids::RequestId;
 use crate::site::past::Told;
 use crate::site::publication::Publication;
 use crate::text::SafeText;
 use rusqlite::{OpenFlags, params};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -153,16 +154,6 @@ fn is_trouble(e: &rusqlite::Error) -> bool {
     )
 }
 
-/// Whether an executor died in the middle of writing, and nobody has taken its part of a transition back yet.
-fn is_unfinished(e: &rusqlite::Error) -> bool {
-    e.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
-}
-
-/// Takes it back, as the next executor would: SQLite does that by itself for whoever may write.
-fn roll_back(file: &std::path::Path) -> rusqlite::Result<()> {
-    connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|db| schema::version(&db)).map(drop)
-}
-
 /// A history that can be believed.
 pub(super) struct Healthy {
     pub history: History,
@@ -206,8 +197,8 @@ fn open_whole(layout: &Layout, flags: OpenFlags) -> Result<(Healthy, Option<Clos
     let identity = open::identity(&file).map_err(|e| Lost::of_io(&file, &e))?;
     let db = connect(&file, flags).map_err(damaged)?;
     let found = match schema::version(&db) {
-        Err(e) if is_unfinished(&e) => {
-            roll_back(&file).map_err(|e| Lost::of_database(&file, &e))?;
+        Err(e) if schema::is_unfinished(&e) => {
+            schema::roll_back(&file).map_err(|e| Lost::of_database(&file, &e))?;
             schema::version(&db)
         }
         found => found,
@@ -323,8 +314,19 @@ pub enum InitOutcome {
     Created,
     /// It was healthy; nothing changed.
     Healthy,
-    /// A new history, with this many requests adopted as done; the old file, if there was one, is kept under this name.
-    Adopted(usize, Option<std::path::PathBuf>),
+    /// A new history.
+    Adopted(Adopted),
+}
+
+/// What an adoption came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopted {
+    /// So many requests count as done.
+    pub done: usize,
+    /// The old file, if there was one, is kept under this name.
+    pub kept: Option<PathBuf>,
+    /// What neither the old file nor the mark said any more, as clauses.
+    pub forgotten: Vec<SafeText>,
 }
 
 /// Creates a history where there never was one, or none that got as far as its mark; changes nothing where it is healthy.
@@ -343,7 +345,7 @@ pub fn init(
         Ok(_) => Ok(InitOutcome::Healthy),
         Err(lost) if lost.cause == Cause::NeverCreated => {
             let closed = told.and_then(|told| first_look::after(&Unseen::default(), told));
-            create(layout, now, generation, &[], closed.as_ref(), &Taken::default()).map_err(Lost::new)?;
+            create(layout, now, generation, &Began::New(closed.as_ref())).map_err(Lost::new)?;
             closed.map_or(Ok(InitOutcome::Created), |closed| Err(Lost::closed(&closed)))
         }
         Err(lost) if lost.cause == Cause::Unseen => match told {
@@ -387,7 +389,8 @@ pub fn seen(layout: &Layout, told: &[Told]) -> Result<(), Lost> {
     closed.map_or(Ok(()), |closed| Err(Lost::closed(&closed)))
 }
 
-/// Starts a new history in place of a lost one. The old file is kept beside it for whoever wants to look.
+/// Starts a new history in place of a lost one, because `by` decided so. The old file is kept beside it for whoever wants to
+/// look.
 ///
 /// # Errors
 /// What failed; the old file may already have been moved aside, which leaves history lost and nothing running.
@@ -397,6 +400,7 @@ pub fn adopt(
     generation: &str,
     adopt: Adopt,
     listed: &[RequestId],
+    by: &By,
 ) -> Result<InitOutcome, String> {
     match open_healthy(layout, OpenFlags::SQLITE_OPEN_READ_WRITE) {
         Ok(_) => return Ok(InitOutcome::Healthy),
@@ -404,17 +408,8 @@ pub fn adopt(
         Err(lost) if lost.cause == Cause::Unreadable => return Err(lost.evidence.to_string()),
         Err(_) => {}
     }
-    // What was lost does not make anything older new.
     let file = layout.history();
-    let taken = Taken {
-        highest: Mark::read(&layout.mark()).ok().flatten().and_then(|mark| mark.publication),
-        // Of a file that cannot be believed this can only keep something from running.
-        cancelled: open::check_own(&file)
-            .ok()
-            .and_then(|()| connect(&file, OpenFlags::SQLITE_OPEN_READ_ONLY).ok())
-            .and_then(|db| cancelled::read(&db).ok())
-            .unwrap_or_default(),
-    };
+    let taken = Taken::left(layout);
     let stamp = now.format("%Y%m%dT%H%M%SZ");
     let runs = layout.runs();
     run_folder::set_aside(&runs, &runs.with_file_name(format!("runs.lost-{stamp}")))
@@ -436,25 +431,44 @@ pub fn adopt(
         }
     }
     let adopted = if adopt == Adopt::Done { listed } else { &[] };
-    create(layout, now, generation, adopted, None, &taken)?;
-    Ok(InitOutcome::Adopted(adopted.len(), kept))
+    let began = Began::Adopted { adopted, taken: &taken, by };
+    create(layout, now, generation, &began)?;
+    Ok(InitOutcome::Adopted(Adopted { done: adopted.len(), kept, forgotten: taken.forgotten }))
 }
 
-/// What was ever taken from a share, as far as a loss leaves it.
-#[derive(Default)]
-struct Taken {
-    highest: Option<Publication>,
-    cancelled: BTreeSet<JobId>,
+/// How a history begins.
+enum Began<'a> {
+    /// There was none; it may be closed.
+    New(Option<&'a Closed>),
+    /// In the place of a lost one.
+    Adopted { adopted: &'a [RequestId], taken: &'a Taken, by: &'a By<'a> },
 }
 
-fn create(
+/// The same because the site decided so, where it named this state and was not obeyed before; None: then nothing is done. What
+/// is listed by something older than this machine has taken decides nothing.
+///
+/// # Errors
+/// As [`adopt`].
+pub fn replace(
     layout: &Layout,
     now: Wall,
     generation: &str,
-    adopted: &[RequestId],
-    closed: Option<&Closed>,
-    taken: &Taken,
-) -> Result<(), String> {
+    listed: &[RequestId],
+    state: &str,
+    publication: &Publication,
+) -> Result<Option<Adopted>, String> {
+    let taken = Taken::left(layout);
+    let older = taken.highest.as_ref().is_some_and(|highest| publication.behind(highest).is_some());
+    if older || taken.obeyed.contains(state) {
+        return Ok(None);
+    }
+    Ok(match adopt(layout, now, generation, Adopt::Done, listed, &By::Site(state))? {
+        InitOutcome::Adopted(adopted) => Some(adopted),
+        InitOutcome::Created | InitOutcome::Healthy => None,
+    })
+}
+
+fn create(layout: &Layout, now: Wall, generation: &str, began: &Began) -> Result<(), String> {
     let file = layout.history();
     // Made under another name and renamed, so that a history is there whole or not at all.
     let new = file.with_file_name("history.db.new");
@@ -463,8 +477,8 @@ fn create(
     let mut db =
         connect(&new, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(failed)?;
     schema::create(&mut db, generation).map_err(failed)?;
-    if closed.is_some() {
-        first_look::write(&db, closed).map_err(failed)?;
+    if let Began::New(closed @ Some(_)) = began {
+        first_look::write(&db, *closed).map_err(failed)?;
     }
     let mut history = History {
         db,
@@ -478,7 +492,10 @@ fn create(
     history
         .transition(now, |tx, events| {
             events.push(Event::new("created", None, &serde_json::json!({ "generation": generation })));
-            for request in adopted {
+            let Began::Adopted { adopted, taken, by } = began else { return Ok(()) };
+            events.push(Event::new("audit", None, &by.entry("adopt", &taken.forgotten, now)));
+            by::write(tx, by, taken.obeyed.clone())?;
+            for request in *adopted {
                 let at = now.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
                 tx.execute(
                     "INSERT INTO adopted (request, at) VALUES (?1, ?2)",
@@ -486,11 +503,7 @@ fn create(
                 )?;
                 events.push(Event::new("adopted-as-done", Some(*request), &serde_json::json!({})));
             }
-            if let Some(highest) = &taken.highest {
-                publication::write(tx, events, highest, None)?;
-            }
-            cancelled::write(tx, events, &taken.cancelled, &taken.cancelled)?;
-            Ok(())
+            taken.write(tx, events)
         })
         .map_err(|e| e.to_string())?;
     restrict(&new).map_err(|e| format!("{}: {e}", new.display()))?;
@@ -503,7 +516,10 @@ fn create(
     #[cfg(test)]
     super::faults::point("created").map_err(|e| e.to_string())?;
     // The mark goes last: it counts events, and what it counts has to be there after a power cut.
-    let publication = taken.highest.clone();
+    let publication = match began {
+        Began::New(_) => None,
+        Began::Adopted { taken, .. } => taken.highest.clone(),
+    };
     Mark { generation: generation.to_owned(), events: head.events, head: head.hash, publication }
         .write(&layout.mark())
         .map_err(|e| format!("{}: {e}", layout.mark().display()))

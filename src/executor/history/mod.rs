@@ -3,6 +3,7 @@
 //! writes it. Whether it can be believed is judged in `health`, against the mark in `mark`.
 
 mod acknowledged;
+mod by;
 mod calls;
 mod cancelled;
 mod chain;
@@ -19,17 +20,20 @@ mod row_error;
 mod rows;
 mod schema;
 mod snapshot;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod trail;
 
+pub use by::By;
 pub use calls::{Became, CallNote};
 pub use chain::{ChainState, Event, verify};
-pub use health::{Adopt, Cause, InitOutcome, Lost, adopt, init, is_new, seen, unreadable};
+pub use health::{Adopt, Adopted, Cause, InitOutcome, Lost, adopt, init, is_new, replace, seen, unreadable};
 pub use mark::Mark;
 pub use reported::{Reported, Whose};
 pub use rows::{AttemptRow, DeferralRow, ResultRow};
 pub use snapshot::{Acknowledged, Delta, Snapshot};
+pub use taken::state_left;
 pub use trail::Noted;
 
 use crate::clock::Wall;

@@ -1,12 +1,12 @@
 //! What this machine has reported is kept: outside the chain, but for another machine that was found and what an operator
 //! decided about it.
 
+use super::by::{self, By};
 use super::chain::Event;
 use super::reported::{REPORTED, Reported, text};
 use super::{Delta, History, Result, rows, schema};
 use crate::clock::Wall;
 use crate::site::ids::RequestId;
-use crate::text::SafeText;
 
 impl History {
     /// Keeps what is known of this machine's reports, outside the chain.
@@ -31,20 +31,20 @@ impl History {
         Ok(Delta::Reported(reported.clone()))
     }
 
-    /// An operator decides that this machine is the one; `done` counts as done on it.
+    /// `by` decides that this machine is the one; `done` counts as done on it.
     ///
     /// # Errors
     /// Nothing has changed then.
-    pub fn keep_id(
-        &mut self,
-        at: Wall,
-        reported: &Reported,
-        by: &SafeText,
-        done: Vec<RequestId>,
-    ) -> Result<Delta> {
+    pub fn keep_id(&mut self, at: Wall, reported: &Reported, by: &By, done: Vec<RequestId>) -> Result<Delta> {
+        let obeyed = self.content(by::obeyed(&self.db))?;
         self.transition(at, |tx, events| {
             schema::set_meta(tx, REPORTED, &text(reported))?;
-            events.push(Event::new("one-machine", None, &serde_json::json!({ "by": by })));
+            events.push(Event::new("one-machine", None, &serde_json::json!({ "by": by.name() })));
+            by::write(tx, by, obeyed)?;
+            if let By::Site(_) = by {
+                // What an operator does is in the audit by itself.
+                events.push(Event::new("audit", None, &by.entry("keep-id", &[], at)));
+            }
             for request in &done {
                 tx.execute(
                     "INSERT OR IGNORE INTO adopted (request, at) VALUES (?1, ?2)",

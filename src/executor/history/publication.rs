@@ -66,16 +66,27 @@ pub(super) fn highest(db: &Connection) -> std::result::Result<Option<Publication
     schema::meta(db, HIGHEST)?.map(|row| parse(&row)).transpose()
 }
 
+/// What a file that cannot be believed says of it, in its row or else in its newest event.
+///
+/// # Errors
+/// It says nothing: neither of the two can be read.
+pub(super) fn left(db: &Connection) -> std::result::Result<Option<Publication>, RowError> {
+    match highest(db) {
+        Ok(Some(highest)) => Ok(Some(highest)),
+        row => newest(db)?.map_or(row, |newest| parse(&newest).map(Some)),
+    }
+}
+
+fn newest(db: &Connection) -> rusqlite::Result<Option<String>> {
+    db.query_row("SELECT body FROM events WHERE kind = 'publication' ORDER BY seq DESC LIMIT 1", [], |row| {
+        row.get(0)
+    })
+    .optional()
+}
+
 /// Compares the current row with what the chain says of it: a row that was lowered would let something older run.
 pub(super) fn agrees_with_events(db: &Connection) -> rusqlite::Result<std::result::Result<(), String>> {
-    let newest: Option<String> = db
-        .query_row(
-            "SELECT body FROM events WHERE kind = 'publication' ORDER BY seq DESC LIMIT 1",
-            [],
-            |row| row.get(0),
-        )
-        .optional()?;
-    let told = newest.as_deref().map(parse).transpose();
+    let told = newest(db)?.as_deref().map(parse).transpose();
     Ok(match (told, highest(db)) {
         (Ok(told), Ok(row)) if told == row => Ok(()),
         _ => Err("the highest serial that was seen is not what its events say".into()),

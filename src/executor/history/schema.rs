@@ -1,6 +1,8 @@
 //! The tables and how older versions of them are brought forward.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use super::connect;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use std::path::Path;
 
 /// What brings tables of version n forward to n + 1, from version 1 on. Events are never among what a step changes: the
 /// chain and its mark hold over every one of them.
@@ -86,6 +88,16 @@ pub(super) fn set_meta(db: &Connection, key: &str, value: &str) -> rusqlite::Res
     )?
     .execute([key, value])?;
     Ok(())
+}
+
+/// Whether an executor died in the middle of writing, and nobody has taken its part of a transition back yet.
+pub(super) fn is_unfinished(e: &rusqlite::Error) -> bool {
+    e.sqlite_error().is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK)
+}
+
+/// Takes it back, as the next executor would: SQLite does that by itself for whoever may write.
+pub(super) fn roll_back(file: &Path) -> rusqlite::Result<()> {
+    connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|db| version(&db)).map(drop)
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 
 mod calls;
 mod held;
+mod taken;
 
 use super::*;
 use crate::decision::Attempt;
+use crate::host::account::Actor;
 use crate::site::ids::RequestId;
 use crate::terms::State;
 use crate::text::SafeText;
@@ -42,6 +44,10 @@ impl Machine {
 
 fn at(minutes: i64) -> Wall {
     "2026-11-22T12:00:00Z".parse::<Wall>().unwrap() + chrono::TimeDelta::minutes(minutes)
+}
+
+fn operator() -> Actor {
+    Actor { name: "ola".into(), uid: Some(7), login_uid: None, terminal: None, from: None, may_operate: true }
 }
 
 fn id(n: usize) -> RequestId {
@@ -216,7 +222,7 @@ fn an_init_that_was_cut_off_before_its_mark_is_made_whole_by_the_next_one() {
 fn a_history_of_adopted_requests_is_never_taken_for_an_init_that_was_cut_off() {
     let machine = Machine::new();
     fs::remove_file(machine.layout().history()).unwrap();
-    adopt(&machine.layout(), at(5), "g2", Adopt::Done, &[id(1)]).unwrap();
+    adopt(&machine.layout(), at(5), "g2", Adopt::Done, &[id(1)], &By::Operator(&operator())).unwrap();
     fs::remove_file(machine.layout().mark()).unwrap();
     assert_eq!(machine.open().err().unwrap().cause, Cause::Lost);
     assert!(init(&machine.layout(), at(6), "g3", None).is_err());
@@ -308,8 +314,10 @@ fn adoption_keeps_the_lost_file_and_lists_what_counts_as_done() {
     let machine = Machine::new();
     fs::write(machine.layout().history(), b"not a database").unwrap();
     assert!(machine.open().is_err());
-    let done = adopt(&machine.layout(), at(5), "g2", Adopt::Done, &[id(1), id(2)]).unwrap();
-    let InitOutcome::Adopted(2, Some(kept)) = done else { panic!("{done:?}") };
+    let done =
+        adopt(&machine.layout(), at(5), "g2", Adopt::Done, &[id(1), id(2)], &By::Operator(&operator()))
+            .unwrap();
+    let InitOutcome::Adopted(Adopted { done: 2, kept: Some(kept), .. }) = done else { panic!("{done:?}") };
     assert_eq!(fs::read(kept).unwrap(), b"not a database");
     let view = machine.open().unwrap().snapshot().unwrap().view;
     assert_eq!(view.adopted.len(), 2);
@@ -471,6 +479,6 @@ fn a_job_that_was_cancelled_once_stays_so_and_taking_it_out_is_found() {
     assert!(lost.evidence.as_str().contains("cancelled jobs are not what their events say"), "{lost:?}");
     db.execute("UPDATE meta SET value = ?1 WHERE key = 'cancelled'", [was]).unwrap();
     fs::remove_file(machine.layout().mark()).unwrap();
-    adopt(&machine.layout(), at(4), "g2", Adopt::NotDone, &[]).unwrap();
+    adopt(&machine.layout(), at(4), "g2", Adopt::NotDone, &[], &By::Operator(&operator())).unwrap();
     assert_eq!(machine.open().unwrap().snapshot().unwrap().view.cancelled, held.view.cancelled);
 }

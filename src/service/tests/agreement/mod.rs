@@ -18,7 +18,7 @@ use crate::clock::{Monotonic, Wall};
 use crate::config::{Config, Unusable};
 use crate::decision::simulate::{Assumptions, Content, RunTime};
 use crate::executor::engine::Executor;
-use crate::executor::history::{self, Adopt, History};
+use crate::executor::history::{self, Adopt, By, History};
 use crate::executor::talk::protocol::{Answer, Call, View, Wanted};
 use crate::executor::talk::view::SimulateDoc;
 use crate::host::account::Actor;
@@ -65,7 +65,9 @@ fn make_past(plan: &Plan, layout: &Layout) {
     let before = plan.from - TimeDelta::hours(5);
     match plan.adopted.as_slice() {
         [] => drop(history::init(layout, before, "00000001", None).unwrap()),
-        adopted => drop(history::adopt(layout, before, "00000001", Adopt::Done, adopted).unwrap()),
+        adopted => drop(
+            history::adopt(layout, before, "00000001", Adopt::Done, adopted, &By::Operator(&ola())).unwrap(),
+        ),
     }
     let mut history = History::open(layout).unwrap();
     for (row, result) in &plan.attempts {

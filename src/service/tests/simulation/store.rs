@@ -5,8 +5,9 @@ use super::mutants::Mutant;
 use super::witness;
 use super::world::{Inner, SimWorld};
 use crate::clock::Wall;
-use crate::executor::history::{self, Adopt, History, InitOutcome, Lost, Snapshot};
+use crate::executor::history::{self, Adopt, By, History, InitOutcome, Lost, Snapshot};
 use crate::executor::world::{Held, Store};
+use crate::host::account::Actor;
 use crate::log::Level;
 use crate::site::content::Seal;
 use crate::site::instruction::parse::parse;
@@ -46,7 +47,14 @@ impl Store for super::World {
         }
         if opened.is_err() && self.lock().has(Mutant::LostIsEmpty) {
             let now = self.lock().wall;
-            let _ = history::adopt(&self.layout, now, "00000000", Adopt::NotDone, &[]);
+            let _ = history::adopt(
+                &self.layout,
+                now,
+                "00000000",
+                Adopt::NotDone,
+                &[],
+                &By::Operator(&operator()),
+            );
             return History::open(&self.layout);
         }
         opened
@@ -196,11 +204,22 @@ fn set_aside(inner: &mut Inner) -> Result<(), String> {
     Ok(())
 }
 
+fn operator() -> Actor {
+    Actor { name: "ola".into(), uid: None, login_uid: None, terminal: None, from: None, may_operate: true }
+}
+
 /// What an operator's `pcm init --adopt` makes of the history.
 pub fn adopt(world: &SimWorld, done: bool) -> Result<InitOutcome, String> {
     if History::read(&world.layout).is_ok() {
         // Nothing is moved then, and the history says so itself.
-        return history::adopt(&world.layout, world.lock().wall, "none", Adopt::NotDone, &[]);
+        return history::adopt(
+            &world.layout,
+            world.lock().wall,
+            "none",
+            Adopt::NotDone,
+            &[],
+            &By::Operator(&operator()),
+        );
     }
     let mut inner = world.lock();
     inner.tampered += 1;
@@ -222,7 +241,8 @@ pub fn adopt(world: &SimWorld, done: bool) -> Result<InitOutcome, String> {
     let now = inner.wall;
     // Committing passes the points at which the world can fail.
     drop(inner);
-    let adopted = history::adopt(&world.layout, now, &generation, adopt, &listed)?;
+    let adopted =
+        history::adopt(&world.layout, now, &generation, adopt, &listed, &By::Operator(&operator()))?;
     inner = world.lock();
     inner.epoch += 1;
     let epoch = inner.epoch;

@@ -1,0 +1,110 @@
+//! What is adopted keeps of what was ever taken from a share whatever mark or database still say, and says what it cannot.
+
+use super::*;
+use crate::site::content;
+use crate::site::ids::JobId;
+use crate::site::publication::Publication;
+use rusqlite::Connection;
+use std::collections::BTreeSet;
+
+fn publication(serial: u64) -> Publication {
+    Publication { epoch: 1, serial, sha256: content::hash_bytes(b"index"), index: true }
+}
+
+fn cancelled() -> BTreeSet<JobId> {
+    ["BP0000AA".parse().unwrap(), "BP0000AB".parse().unwrap()].into()
+}
+
+/// A machine that took the index of serial 7, which called two jobs cancelled.
+fn machine() -> Machine {
+    let machine = Machine::new();
+    let mut history = machine.open().unwrap();
+    let _ = history.note_publication(at(1), &publication(7)).unwrap();
+    let _ = history.note_cancelled(at(2), &cancelled()).unwrap();
+    history.write_mark().unwrap();
+    machine
+}
+
+/// What counts once it is adopted: the highest serial, the cancelled jobs, and how much is not known any more.
+fn adopted(machine: &Machine) -> (Option<u64>, BTreeSet<JobId>, usize) {
+    let done =
+        adopt(&machine.layout(), at(5), "g2", Adopt::NotDone, &[], &By::Operator(&operator())).unwrap();
+    let InitOutcome::Adopted(Adopted { forgotten, .. }) = done else { panic!("{done:?}") };
+    let history = machine.open().unwrap();
+    let (entries, _) = history.audit_page(None, 10).unwrap();
+    let [entry] = &entries[..] else { panic!("{entries:?}") };
+    assert_eq!((entry.verb.as_str(), entry.who.as_str(), entry.result.as_str()), ("adopt", "ola", "done"));
+    let told = entry.reason.as_ref().map(SafeText::as_str).unwrap_or_default();
+    assert!(forgotten.iter().all(|what| told.contains(what.as_str())), "{told}");
+    assert_eq!(entry.reason.is_some(), !forgotten.is_empty());
+    let snapshot = history.snapshot().unwrap();
+    (snapshot.highest.map(|highest| highest.serial), snapshot.view.cancelled, forgotten.len())
+}
+
+fn change(machine: &Machine, sql: &str) {
+    Connection::open(machine.layout().history()).unwrap().execute_batch(sql).unwrap();
+}
+
+#[test]
+fn either_of_mark_and_database_is_enough_for_the_highest_publication() {
+    for mark in [None, Some(&b"no mark"[..])] {
+        let machine = machine();
+        match mark {
+            None => fs::remove_file(machine.layout().mark()).unwrap(),
+            Some(text) => fs::write(machine.layout().mark(), text).unwrap(),
+        }
+        assert_eq!(adopted(&machine), (Some(7), cancelled(), 0), "{mark:?}");
+    }
+    let machine = machine();
+    fs::write(machine.layout().history(), b"no database").unwrap();
+    assert_eq!(adopted(&machine), (Some(7), BTreeSet::new(), 1));
+}
+
+#[test]
+fn what_the_rows_do_not_say_the_events_do() {
+    for sql in [
+        "DELETE FROM meta WHERE key IN ('publication', 'cancelled')",
+        "UPDATE meta SET value = '[' WHERE key IN ('publication', 'cancelled')",
+        "DROP TABLE meta",
+    ] {
+        let machine = machine();
+        change(&machine, sql);
+        fs::remove_file(machine.layout().mark()).unwrap();
+        assert_eq!(adopted(&machine), (Some(7), cancelled(), 0), "{sql}");
+    }
+    // And the other way round.
+    let machine = machine();
+    change(&machine, "DROP TABLE events");
+    fs::remove_file(machine.layout().mark()).unwrap();
+    assert_eq!(adopted(&machine), (Some(7), cancelled(), 0));
+}
+
+#[test]
+fn what_neither_says_is_said_to_be_unknown() {
+    let lost: [&dyn Fn(&Machine); 2] =
+        [&|machine| fs::write(machine.layout().history(), b"no database").unwrap(), &|machine| {
+            change(machine, "DROP TABLE events; DROP TABLE meta")
+        }];
+    for lose in lost {
+        let machine = machine();
+        lose(&machine);
+        fs::write(machine.layout().mark(), b"no mark").unwrap();
+        assert_eq!(adopted(&machine), (None, BTreeSet::new(), 2));
+    }
+    let machine = machine();
+    fs::remove_file(machine.layout().history()).unwrap();
+    assert_eq!(adopted(&machine), (Some(7), BTreeSet::new(), 1));
+}
+
+#[test]
+fn an_older_database_says_what_it_has_and_that_it_may_lack_some() {
+    let machine = machine();
+    let copy = fs::read(machine.layout().history()).unwrap();
+    let mut history = machine.open().unwrap();
+    let _ = history.note_publication(at(3), &publication(8)).unwrap();
+    let _ = history.note_cancelled(at(4), &["BP0000AC".parse().unwrap()].into()).unwrap();
+    history.write_mark().unwrap();
+    drop(history);
+    fs::write(machine.layout().history(), copy).unwrap();
+    assert_eq!(adopted(&machine), (Some(8), cancelled(), 1));
+}
