@@ -225,9 +225,9 @@ fn say(app: &App, mut doc: ChangeDoc, published: Option<Published>) -> Result<Ex
             let at = app.look().time_and_distance(replaced.reported_at);
             page.line(format!("{} reported last from {} at {at}.", replaced.smsid, replaced.host));
             page.line(format!(
-                "Its line says that it may go on once from state {}. Machines of this version do not do so by themselves yet: \
-                 there, {} init --adopt=done",
-                replaced.adopt, app.setup.pcm
+                "Its line says that it may go on once from state {}: with its next poll it does, and all that is listed for it \
+                 then counts as done.",
+                replaced.adopt
             ));
             if replaced.two_machines {
                 page.strong(

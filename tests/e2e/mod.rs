@@ -32,6 +32,7 @@ mod past;
 mod policy;
 mod queue;
 mod reboot;
+mod replaced;
 mod reports;
 mod restart;
 mod rights;

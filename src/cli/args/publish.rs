@@ -78,7 +78,7 @@ pub enum MachineVerb {
     /// Say that a machine whose history is lost, or that shares its id with another, may go on from the state it reports
     ///
     /// The state that its report names goes into its line of the published list. The answer names the machine that reports:
-    /// look at that first. Machines of this version do not act on it yet: `pcm init --adopt=done` there does the same.
+    /// look at that first. With its next poll the machine goes on, once, and all that is listed for it then counts as done.
     Replace {
         /// Its id
         #[arg(value_name = "SMSID")]

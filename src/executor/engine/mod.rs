@@ -16,6 +16,7 @@ mod overdue;
 mod proof;
 mod queue;
 mod refusals;
+mod replaced;
 mod restart;
 mod retention;
 mod seen;
@@ -195,13 +196,15 @@ impl Executor {
 
     /// This machine's own account of itself (FORMATS.md 6).
     pub fn report(&self, now: Wall, machine: MachineId) -> MachineReport {
-        // The newest hash of the chain, so that rewriting it shows on the share.
-        let head = self
-            .history
-            .as_ref()
-            .ok()
-            .map(|history| (SafeText::new(&history.head().hash), SafeText::new(history.generation())));
-        self.known.report(now, machine, head)
+        // The newest hash of the chain, so that rewriting it shows on the share. Of one that is lost its name, so that the site
+        // can let this machine go on from it.
+        let (head, state) = match &self.history {
+            Ok(history) => {
+                (Some(SafeText::new(&history.head().hash)), Some(SafeText::new(history.generation())))
+            }
+            Err(_) => (None, self.world.lost_state()),
+        };
+        self.known.report(now, machine, head, state)
     }
 
     /// As if the history had not taken something.

@@ -34,6 +34,7 @@ impl Executor {
         self.take_past(&looked.past, now);
         let again = self.take_own_reports(&looked.reports, now);
         self.take_published(looked.look, now);
+        self.obey_the_site(&looked.reports, now);
         again
     }
 
@@ -118,7 +119,7 @@ impl Executor {
     /// What is in force is the highest that was ever seen, from now on and after every start. It is kept before, where the
     /// disk takes it; where it does not, the serial is recorded all the same: after a restart without a share nothing is
     /// in force then, which is better than something older.
-    fn record_publication(&mut self, now: Wall) {
+    pub(super) fn record_publication(&mut self, now: Wall) {
         if !self.known.cancelled.is_empty() && !self.record_cancelled(now) {
             return;
         }

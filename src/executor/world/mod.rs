@@ -8,7 +8,7 @@ mod sight;
 pub use real::RealWorld;
 pub use sight::Sight;
 
-use super::history::{History, Lost, Snapshot};
+use super::history::{Adopted, History, Lost, Snapshot};
 use super::run::attempt::Found;
 use super::run::outcome::{ExitRecord, MifSays};
 use super::run::run_folder::{RunSpec, Started, Waits};
@@ -21,9 +21,11 @@ use crate::host::power::HostFacts;
 use crate::host::sessions::{LoggedOn, Session};
 use crate::log::Level;
 use crate::site::content::Seal;
+use crate::site::ids::RequestId;
 use crate::site::indexed::{self, parts::Parts};
 use crate::site::instruction::{ContentHash, Request};
 use crate::site::past::Told;
+use crate::site::publication::Publication;
 use crate::site::signed::published::Packages;
 use crate::site::signed::store::Material;
 use crate::terms::Platform;
@@ -212,6 +214,25 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// It is closed still, or cannot be believed.
     fn past_seen(&self, told: &[Told]) -> Result<(), Lost>;
+    /// Names the history that is lost, or new and waits; None: nothing does.
+    fn lost_state(&self) -> Option<SafeText> {
+        None
+    }
+    /// Starts a new history in the place of the lost one, because the site let this machine go on from `state`: what is listed
+    /// counts as done. `publication` says so; None: it may not say that, or not again.
+    ///
+    /// # Errors
+    /// What failed, in words: nothing runs.
+    fn replace(
+        &self,
+        now: Wall,
+        state: &str,
+        listed: &[RequestId],
+        publication: &Publication,
+    ) -> Result<Option<Adopted>, String> {
+        let _ = (now, state, listed, publication);
+        Ok(None)
+    }
     /// Reads it once, for a view.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use crate::site::index::{self, Index};
 use crate::site::indexed::compose::{Asked, Composed, compose};
 use crate::site::indexed::parts::{Brought, MAX_FILE};
 use crate::site::indexed::read::AtHand;
-use crate::site::indexed::{GroupRules, store, verify};
+use crate::site::indexed::{GroupRules, Membership, store, verify};
 use crate::site::publication::Publication;
 use crate::site::share::Found;
 use crate::site::signed::Distrust;
@@ -188,6 +188,18 @@ impl Known {
         self.signed = None;
         self.indexed = Some(InBytes { index: bytes, brought });
         keep
+    }
+
+    /// The state from which the site lets this machine go on, and the index that says so: one that the newest look found in
+    /// force, that counts now, and of which nothing is still to be read, as all that it lists counts as done.
+    pub(in super::super) fn replaced(&self, now: Wall) -> Option<(String, Publication)> {
+        let instructions = &self.instructions;
+        let Membership::Listed(member) = &instructions.index.as_ref()?.member else { return None };
+        let believed = matches!(instructions.trust, TrustVerdict::Trusted(_)) && instructions.fault.is_none();
+        let counts = instructions.file.as_ref()?.valid_until.is_none_or(|until| now < until);
+        let whole = self.indexed.as_ref().is_some_and(|held| held.brought.missing.is_empty());
+        let state = member.adopt.clone().filter(|_| believed && counts && whole)?;
+        Some((state, self.held.clone()?))
     }
 
     /// What the index in force calls cancelled is final, whatever a later one says: from now on for every decision, and for

@@ -14,14 +14,15 @@ use std::cmp::Reverse;
 const ENDED_KEPT: TimeDelta = TimeDelta::days(30);
 
 impl Known {
-    /// This machine's own account of itself (FORMATS.md 6); `head`: newest hash and id of its history.
+    /// This machine's own account of itself (FORMATS.md 6); `audit_head`: the newest hash of its history, `state_id`: which
+    /// that is.
     pub(in super::super) fn report(
         &self,
         now: Wall,
         machine: MachineId,
-        head: Option<(SafeText, SafeText)>,
+        audit_head: Option<SafeText>,
+        state_id: Option<SafeText>,
     ) -> MachineReport {
-        let (audit_head, state_id) = head.unzip();
         let file = self.instructions.file.as_ref();
         let verdicts = self.verdicts(now);
         let mut requests: Vec<(bool, ReportedRequest)> = verdicts

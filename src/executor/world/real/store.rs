@@ -5,15 +5,17 @@ use super::{Log, RealWorld};
 use crate::clock::Wall;
 use crate::config;
 use crate::executor::ground;
-use crate::executor::history::{self, History, Lost, Snapshot};
+use crate::executor::history::{self, Adopted, History, Lost, Snapshot};
 use crate::host::open::{self, Access, Folder, OpenError};
 use crate::host::{durable, facts, lock, programs};
 use crate::log::Level;
 use crate::log::write::PacmanLog;
 use crate::site::content::{Seal, Target};
+use crate::site::ids::RequestId;
 use crate::site::indexed::{self, parts::Parts};
 use crate::site::instruction::{self, ContentHash, Program, Request};
 use crate::site::past::Told;
+use crate::site::publication::Publication;
 use crate::site::signed::list::TrustList;
 use crate::site::signed::published::Packages;
 use crate::site::signed::store::{self, Material};
@@ -37,6 +39,26 @@ impl Store for RealWorld {
 
     fn past_seen(&self, told: &[Told]) -> Result<(), Lost> {
         history::seen(&self.layout, told)
+    }
+
+    fn lost_state(&self) -> Option<SafeText> {
+        history::state_left(&self.layout)
+    }
+
+    fn replace(
+        &self,
+        now: Wall,
+        state: &str,
+        listed: &[RequestId],
+        publication: &Publication,
+    ) -> Result<Option<Adopted>, String> {
+        // An operator may be deciding at this moment.
+        let file = self.layout.init_lock();
+        let lock = lock::ExclusiveLock::wait_take(&file, "pcm", |_| false);
+        let lock = lock.map_err(|e| format!("{}: {e}", file.display()))?;
+        let _lock = lock.ok_or("pcm init is at work")?;
+        let generation = history::random_id().map_err(|e| e.to_string())?;
+        history::replace(&self.layout, now, &generation, listed, state, publication)
     }
 
     fn read_history(&self) -> Result<Snapshot, Lost> {

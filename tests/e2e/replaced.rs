@@ -1,0 +1,146 @@
+//! `pcm site machine replace` on the machine (SITE.md 5): a state that the site names in the machine's line lets it go on
+//! once, with everything that is listed as done.
+
+use super::common::{MACHINE, make_dir, wait_for, write};
+use super::indexed::{ID, Indexed};
+use serde_json::Value;
+use std::fs;
+
+fn report(share: &Indexed) -> Value {
+    let bytes = fs::read(share.site.share().join("machines/BP004000.json")).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
+}
+
+fn has(share: &Indexed, problem: &str) -> bool {
+    share.site.json_of(&["list"])["problems"].to_string().contains(&format!("\"{problem}\""))
+}
+
+fn two_polls(share: &Indexed) {
+    let polls = || share.site.log().matches("Looking for index").count();
+    let before = polls();
+    wait_for("two more polls", || polls() >= before + 2);
+}
+
+fn name(share: &mut Indexed, state: &str) {
+    share.members = format!("{MACHINE} web-01 {state} web\n");
+}
+
+/// The job has run once, and that is reported; the state that the report names.
+fn ran_once(share: &mut Indexed) -> String {
+    let job = share.job();
+    share.publish(&[job]);
+    let service = share.site.service();
+    share.site.wait_state(ID, "succeeded");
+    wait_for("it is reported", || report(share)["requests"].to_string().contains("\"succeeded\""));
+    service.terminate();
+    report(share)["state_id"].as_str().unwrap().to_owned()
+}
+
+/// The audit's entries of what the site decided: the verb and the reason.
+fn decided(share: &Indexed) -> Vec<(String, String)> {
+    let audit = share.site.json(&["audit"]);
+    let entries = audit["entries"].as_array().unwrap().iter();
+    let by_site = entries.filter(|entry| entry["who"] == "the site" && entry["result"] == "done");
+    let text = |entry: &Value, key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+    by_site.map(|entry| (text(entry, "verb"), text(entry, "reason"))).collect()
+}
+
+#[test]
+fn a_lost_history_is_adopted_once_where_the_site_names_exactly_its_state() {
+    let Some(mut share) = Indexed::signed() else { return };
+    share.enrol();
+    let state = ran_once(&mut share);
+    fs::remove_file(share.site.state().join("history.db")).unwrap();
+    let _service = share.site.service();
+    wait_for("the loss is reported", || report(&share)["report"].is_null());
+    assert_eq!(report(&share)["state_id"], state.as_str(), "the site can name it");
+
+    // Another state, and one that nobody signed who may.
+    name(&mut share, "0123456789abcdef0123456789abcdef");
+    let job = share.job();
+    let other = share.publish(std::slice::from_ref(&job));
+    two_polls(&share);
+    assert!(has(&share, "history-lost"));
+    name(&mut share, &state);
+    let head = share.head();
+    let text = share.parts(&head, std::slice::from_ref(&job));
+    share.place(&text);
+    two_polls(&share);
+    share.place(&share.sign("stranger", "pcm-publish", &text));
+    two_polls(&share);
+    assert!(has(&share, "history-lost") && share.site.ran("ran") == 1, "{}", share.site.log());
+
+    share.publish(std::slice::from_ref(&job));
+    wait_for("it goes on", || !has(&share, "history-lost"));
+    let request = share.site.request(ID).unwrap();
+    assert!(request.to_string().contains("adopted as done"), "{request}");
+    let [(verb, reason)] = &decided(&share)[..] else { panic!("{}", share.site.json(&["audit"])) };
+    assert!(verb == "adopt" && reason.contains(&state), "{verb} {reason}");
+    wait_for("it reports its new state", || {
+        report(&share)["report"].is_number() && report(&share)["state_id"] != state.as_str()
+    });
+
+    // What is published still says so, and an older index would: neither means this history.
+    fs::remove_file(share.site.state().join("history.db")).unwrap();
+    wait_for("it is lost again", || has(&share, "history-lost"));
+    two_polls(&share);
+    share.place(&other);
+    two_polls(&share);
+    assert!(has(&share, "history-lost") && share.site.ran("ran") == 1, "{}", share.site.log());
+}
+
+#[test]
+fn a_machine_that_was_set_up_anew_goes_on_from_the_state_that_its_report_tells_of() {
+    let mut share = Indexed::by_permissions();
+    let state = ran_once(&mut share);
+    fs::remove_dir_all(share.site.state()).unwrap();
+    fs::remove_file(share.site.path("etc/pcm.mark")).unwrap();
+    assert!(!share.site.pcm(&["init"]).status.success(), "it has had an earlier life");
+    let _service = share.site.service();
+    two_polls(&share);
+    assert!(has(&share, "history-lost"));
+    name(&mut share, &state);
+    let job = share.job();
+    share.publish(&[job]);
+    wait_for("it goes on", || !has(&share, "history-lost"));
+    two_polls(&share);
+    assert_eq!((share.site.ran("ran"), decided(&share).len()), (1, 1), "{}", share.site.log());
+}
+
+#[test]
+fn of_two_machines_the_one_that_the_site_names_keeps_the_id_once() {
+    let mut share = Indexed::by_permissions();
+    let later = share.job().later();
+    share.publish(&[later]);
+    let _service = share.site.service();
+    wait_for("it reports", || report(&share)["report"].is_number());
+    let state = report(&share)["state_id"].as_str().unwrap().to_owned();
+    let file = share.site.share().join("machines/BP004000.json");
+    let another_reports = |share: &Indexed| {
+        let mut forged = report(share);
+        forged["report"] = (forged["report"].as_u64().unwrap() + 1_000).into();
+        forged["boot_id"] = "another".into();
+        make_dir(file.parent().unwrap());
+        write(&file.with_file_name(".other"), forged.to_string().as_bytes());
+        fs::rename(file.with_file_name(".other"), &file).unwrap();
+        wait_for("it is noticed", || has(share, "two-machines"));
+    };
+    another_reports(&share);
+    let due = share.job().revision(2);
+    name(&mut share, "0123456789abcdef0123456789abcdef");
+    share.publish(std::slice::from_ref(&due));
+    two_polls(&share);
+    assert!(has(&share, "two-machines"));
+    name(&mut share, &state);
+    share.publish(std::slice::from_ref(&due));
+    wait_for("it keeps its id", || !has(&share, "two-machines"));
+    two_polls(&share);
+    assert_eq!(share.site.ran("ran"), 0, "all that is listed counts as done: {}", share.site.log());
+    let [(verb, reason)] = &decided(&share)[..] else { panic!("{}", share.site.json(&["audit"])) };
+    assert!(verb == "keep-id" && reason.contains(&state), "{verb} {reason}");
+
+    another_reports(&share);
+    two_polls(&share);
+    assert!(has(&share, "two-machines"), "once only");
+    assert_eq!(decided(&share).len(), 1);
+}
