@@ -24,8 +24,10 @@ pub struct Account {
     /// When it was written, by the clock of the share.
     #[serde(with = "instant")]
     pub written: Wall,
-    /// How often it comes, at least.
+    /// How often it looks at what is published.
     pub interval: Duration,
+    /// How often its report comes, at least.
+    pub heartbeat: Duration,
     /// The name of the machine that reports.
     pub host: SafeText,
     /// What packages have to be made for to run there.
@@ -117,24 +119,27 @@ pub type Accounts = BTreeMap<MachineId, Result<Account, SafeText>>;
 /// Why it says nothing. The words name no machine and no file, so that the same fault has the same words everywhere.
 pub fn account_of(bytes: &[u8], machine: MachineId, written: Wall) -> Result<Account, SafeText> {
     let read = MachineReport::from_bytes(bytes).map_err(|e| SafeText::new(&e.to_string()))?;
-    if read.machine != machine {
-        return Err(SafeText::new(&format!("its report is of {}", read.machine)));
+    let MachineReport { summary, rest } = read;
+    if summary.machine != machine {
+        return Err(SafeText::new(&format!("its report is of {}", summary.machine)));
     }
+    let bounded = |seconds: u64| Duration::from_secs(seconds).min(LONGEST_INTERVAL);
     Ok(Account {
-        publication: (read.epoch.unwrap_or(0), read.instruction_serial.unwrap_or(0)),
-        reported_at: read.reported_at,
+        publication: (summary.epoch.unwrap_or(0), summary.serial.unwrap_or(0)),
+        reported_at: summary.reported_at,
         written,
-        interval: Duration::from_secs(read.polling_interval_s).min(LONGEST_INTERVAL),
-        host: read.host,
-        platform: read.platform,
-        pcm_version: read.pcm_version,
-        users: read.users,
-        restart_pending: read.restart_pending,
-        undelivered: read.undelivered.len() as u64,
-        two_machines: read.two_machines,
-        state_id: read.state_id.or(read.before.map(|before| before.state_id)),
-        requests: read.requests.into_iter().map(Said::from).collect(),
-        not_targeted: read.not_targeted,
+        interval: bounded(rest.polling_interval_s),
+        heartbeat: bounded(summary.heartbeat_s),
+        host: summary.host,
+        platform: rest.platform,
+        pcm_version: rest.pcm_version,
+        users: rest.users,
+        restart_pending: rest.restart_pending,
+        undelivered: summary.undelivered,
+        two_machines: summary.two_machines,
+        state_id: summary.state_id.or(rest.before.map(|before| before.state_id)),
+        requests: rest.requests.into_iter().map(Said::from).collect(),
+        not_targeted: rest.not_targeted,
     })
 }
 
@@ -179,6 +184,12 @@ impl From<ReportedRequest> for Said {
             result: read.result,
             started_at: read.started_at,
             ended_at: read.ended_at,
+            forecast: match (read.next_run, read.never) {
+                (Some(next), _) => Some(Forecast::Runs { next, latest: read.latest }),
+                (None, true) => Some(Forecast::Never),
+                (None, false) => None,
+            },
+            late_s: read.started_late_s,
             ..Self::of(read.request_id, read.state)
         }
     }

@@ -232,7 +232,7 @@ pub fn ahead<'a>(
 }
 
 fn is_late(stand: &Stand<'_>, account: &Account) -> bool {
-    signed(stand.now - account.written) > account.interval.saturating_mul(2).max(SOON)
+    signed(stand.now - account.written) > account.heartbeat.saturating_mul(2).max(SOON)
 }
 
 /// Why what a machine says counts for nothing, whatever it is.
@@ -305,7 +305,7 @@ fn over(stand: &Stand<'_>, account: &Account, said: &Said) -> Option<Part> {
         State::NotNeeded => Some(Part::Nothing),
         State::Running | State::Stopping => {
             let longest = stand.job.how.max_run_time.unwrap_or(crate::site::package::MAX_RUN_TIME);
-            let allowed = longest.saturating_add(account.interval.saturating_mul(2).max(SOON));
+            let allowed = longest.saturating_add(account.heartbeat.saturating_mul(2).max(SOON));
             // By the machine's own clock until it wrote, and by the share's since.
             let began = said.started_at.or(said.since)?;
             let runs =

@@ -131,7 +131,6 @@ pub fn read_one(folder: &Folder, machine: MachineId) -> Result<Account, SafeText
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::site::report::MachineReport;
     use std::fs;
 
     fn id(n: usize) -> MachineId {
@@ -146,12 +145,9 @@ mod tests {
         let path = |n: usize| folder.join(report::report_name(id(n)));
         for n in 0..500 {
             let others = ["BP0000AA".parse().unwrap(), "BP0000AB".parse().unwrap()];
-            let report = MachineReport {
-                machine: id(n),
-                epoch: Some(3),
-                not_targeted: others.to_vec(),
-                ..report::tests::report(9)
-            };
+            let mut report = report::tests::report(9);
+            (report.summary.machine, report.summary.epoch) = (id(n), Some(3));
+            report.rest.not_targeted = others.to_vec();
             fs::write(path(n), report.to_bytes().unwrap()).unwrap();
         }
         fs::remove_file(path(1)).unwrap();

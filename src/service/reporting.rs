@@ -99,7 +99,7 @@ impl Reporting {
     /// The report to be delivered, with its number, or why there is none: results go without it then.
     pub fn take(&mut self, now: Wall, number: Option<u64>) -> Result<Box<MachineReport>, SafeText> {
         let report = self.next.as_mut().ok_or("there is no report")?;
-        (report.reported_at, report.report) = (now, number);
+        (report.summary.reported_at, report.summary.report) = (now, number);
         Ok(Box::new(report.clone()))
     }
 
@@ -190,7 +190,9 @@ mod tests {
 
     /// It says something else for each number.
     fn report(serial: u64) -> MachineReport {
-        MachineReport { instruction_serial: Some(serial), ..crate::site::report::tests::report(0) }
+        let mut report = crate::site::report::tests::report(0);
+        report.summary.serial = Some(serial);
+        report
     }
 
     /// Asks at every second; the seconds at which something was delivered.

@@ -256,8 +256,8 @@ impl HandMade {
 fn host(root: &Opened, id: MachineId) -> Option<String> {
     let folder = root.folder(report::FOLDER).ok()?;
     let bytes = read_bounded(&mut folder.file(&report::report_name(id)).ok()?, report::MAX_BYTES).ok()?;
-    let report = MachineReport::from_bytes(&bytes).ok().filter(|report| report.machine == id)?;
-    machines::check_host(report.host.as_str()).ok().flatten()
+    let report = MachineReport::from_bytes(&bytes).ok().filter(|report| report.summary.machine == id)?;
+    machines::check_host(report.summary.host.as_str()).ok().flatten()
 }
 
 /// A package and the bytes of its definition, copied and made a release.

@@ -113,7 +113,8 @@ site_of!(MachineId, PackageId, JobId, RequestId);
 
 /// Which of all sites with one code: 16 random characters, made with the site folder. What is signed names it, so that it
 /// counts nowhere else.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct SiteId(String);
 
 impl SiteId {
@@ -134,6 +135,19 @@ impl FromStr for SiteId {
             true => Ok(Self(text.to_owned())),
             false => Err(format!("wanted a site id: {} of a-z and 0-9", Self::LENGTH)),
         }
+    }
+}
+
+impl TryFrom<String> for SiteId {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<SiteId> for String {
+    fn from(id: SiteId) -> String {
+        id.0
     }
 }
 

@@ -74,7 +74,7 @@ pub fn look_at(root: &Folder, place: &Path, known: Option<Stood>, machine: Machi
         Err(OpenError::TooLarge(_)) => return told(Some(stood), None),
         Err(_) => return None,
     };
-    let read = MachineReport::from_bytes(&bytes).ok().filter(|report| report.machine == machine);
+    let read = MachineReport::from_bytes(&bytes).ok().filter(|report| report.summary.machine == machine);
     told(Some(stood), read.map(MachineReport::written))
 }
 

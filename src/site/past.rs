@@ -60,7 +60,11 @@ fn look_at(place: &Path, machine: MachineId) -> Past {
     // It may be another machine that is alive.
     let by = match &read {
         Ok(Ok(report)) => {
-            format!(", which {} reported last, at {}", report.host, to_the_second(report.reported_at))
+            format!(
+                ", which {} reported last, at {}",
+                report.summary.host,
+                to_the_second(report.summary.reported_at)
+            )
         }
         Ok(Err(_)) | Err(_) => String::new(),
     };
@@ -80,7 +84,7 @@ fn look_at(place: &Path, machine: MachineId) -> Past {
     match read {
         Err(OpenError::Missing) => Past::None,
         Err(e) => unknown(&path, &e),
-        Ok(Ok(report)) if report.requests.iter().all(|request| request.attempt == 0) => Past::None,
+        Ok(Ok(report)) if report.rest.requests.iter().all(|request| request.attempt == 0) => Past::None,
         Ok(Ok(_)) => {
             let found = format!("{} speaks of earlier attempts of {machine}{by}", path.display());
             Past::Found(SafeText::new(&found))

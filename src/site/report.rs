@@ -1,18 +1,27 @@
-//! What a machine writes to its share: the machine report (FORMATS.md 6), and the one way to replace a file there.
-//! Called by the service; reports are read by the rollout view.
+//! What a machine writes to its share: the machine report (SITE.md 5), and the one way to replace a file there. `lines` is
+//! how a report is written and read, `first` how one of format 1 is read. Called by the service; reports are read by the
+//! rollout view.
 
-use super::ids::{JobId, MachineId, PackageId, RequestId, SiteCode};
+mod first;
+pub mod lines;
+
+use super::ids::{JobId, MachineId, PackageId, RequestId, SiteCode, SiteId};
+use super::instruction::ContentHash;
 use crate::clock::Wall;
 use crate::host::open::Folder;
 use crate::terms::{Code, Platform, State};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
+/// The format that is written.
+pub const FORMAT: u32 = 2;
 /// The largest machine report, in bytes.
 pub const MAX_BYTES: u64 = 512 << 10;
+/// The longest summary, in bytes with the line's end.
+pub const MAX_SUMMARY: usize = 1 << 10;
 /// The folder of the machine reports.
 pub const FOLDER: &str = "machines";
 /// The longest result in it, in characters.
@@ -23,49 +32,30 @@ pub const MAX_UNDELIVERED: usize = 100;
 /// The most jobs in it that are not for the machine: an index has no more.
 pub const MAX_NOT_TARGETED: usize = 1_000;
 
-/// One machine's own account of itself.
+/// One machine's own account of itself (SITE.md 5, `format = 2`; FORMATS.md 6 for the first one).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MachineReport {
-    /// Always 1.
+    /// What is read of every machine at every look: the first line.
+    pub summary: Summary,
+    /// Everything else: the second line.
+    pub rest: Rest,
+}
+
+/// The first line of a report. It fits [`MAX_SUMMARY`], and a signature is over its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// [`FORMAT`]
     pub format: u32,
     /// Whose.
     pub machine: MachineId,
-    /// The site of the instruction file in force.
+    /// The site of what is in force.
     pub site: Option<SiteCode>,
+    /// Which of all sites with that code; None: what is in force does not say.
+    #[serde(default)]
+    pub site_id: Option<SiteId>,
     /// Its host name.
     pub host: SafeText,
-    /// None: none that packages are made for.
-    pub platform: Option<Platform>,
-    /// The version that reports.
-    pub pcm_version: SafeText,
-    /// By the machine's own clock, which no other machine relies on.
-    pub reported_at: Wall,
-    /// When a share was last seen with a valid file.
-    pub polled_at: Option<Wall>,
-    /// In seconds.
-    pub polling_interval_s: u64,
-    /// Of the file in force.
-    pub instruction_serial: Option<u64>,
-    /// The trust list that the index in force was published under; 0 without one; None: nothing of an index is in force.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub epoch: Option<u64>,
-    /// Which share it came from.
-    pub source: Option<SafeText>,
-    /// How many are logged on, never their names; None: unknown.
-    pub users: Option<u32>,
-    /// A restart that a package caused is pending.
-    pub restart_pending: bool,
-    /// The clock can be believed.
-    pub clock_ok: bool,
-    /// What matters most first: what is in force, then what has ended, the newest first. Only as many as find room.
-    pub requests: Vec<ReportedRequest>,
-    /// The jobs that name this machine and are not for it, as their conditions do not hold here: it says so itself, since
-    /// what is only missing above may be anything. At most [`MAX_NOT_TARGETED`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub not_targeted: Vec<JobId>,
-    /// The newest hash of the audit chain, so that rewriting it shows.
-    pub audit_head: Option<SafeText>,
-    /// Grows with every report of this machine.
+    /// Grows with every report of this machine; None: it has no history to count by.
     #[serde(default)]
     pub report: Option<u64>,
     /// Names the history of which it speaks.
@@ -74,20 +64,132 @@ pub struct MachineReport {
     /// Names the boot in which it was written.
     #[serde(default)]
     pub boot_id: Option<SafeText>,
-    /// Results that are not on the share: nothing here speaks of the attempts that they are of. At most
-    /// [`MAX_UNDELIVERED`].
+    /// The trust list that the index in force was published under; 0 without one; None: nothing of an index is in force.
     #[serde(default)]
-    pub undelivered: Vec<SafeText>,
+    pub epoch: Option<u64>,
+    /// Of what is in force.
+    #[serde(default)]
+    pub serial: Option<u64>,
+    /// By the machine's own clock, which no other machine relies on.
+    pub reported_at: Wall,
+    /// In seconds: the next report comes at the latest after so long.
+    pub heartbeat_s: u64,
+    /// When the next package starts by itself, at the earliest.
+    #[serde(default)]
+    pub next_run: Option<Wall>,
+    /// How many requests of the rest are in each state.
+    #[serde(default)]
+    pub states: BTreeMap<State, u64>,
+    /// How many of them each reason holds up; the most frequent ones where there is no room for all.
+    #[serde(default)]
+    pub reasons: BTreeMap<Code, u64>,
+    /// How many things are wrong with the machine.
+    #[serde(default)]
+    pub problems: u64,
+    /// How many results are not on the share.
+    #[serde(default)]
+    pub undelivered: u64,
     /// Another machine reports with this id, and this one runs nothing by itself.
     #[serde(default)]
     pub two_machines: bool,
     /// Which report was the next when an operator decided that this machine keeps its id; None: nobody had to.
     #[serde(default)]
     pub kept_id: Option<u64>,
+    /// How long the line of the rest is, with its end.
+    #[serde(default)]
+    pub rest_bytes: u64,
+    /// The SHA-256 of that line; None: it is of a report of format 1, which has no such line.
+    #[serde(default)]
+    pub rest_sha256: Option<ContentHash>,
+}
+
+/// The second line of a report. Nothing secret: no name of a person, no command line, no output but the result's line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rest {
+    /// None: none that packages are made for.
+    pub platform: Option<Platform>,
+    /// The version that reports.
+    pub pcm_version: SafeText,
+    /// When a share was last seen with a valid file.
+    pub polled_at: Option<Wall>,
+    /// In seconds.
+    pub polling_interval_s: u64,
+    /// Which share it came from.
+    pub source: Option<SafeText>,
+    /// How many are logged on, never their names; None: unknown.
+    pub users: Option<u32>,
+    /// A restart that a package caused is pending.
+    pub restart_pending: bool,
+    /// The clock can be believed.
+    pub clock_ok: bool,
+    /// What makes what is in force believable.
+    #[serde(default)]
+    pub trust: Option<ReportedTrust>,
+    /// While a hold is in force.
+    #[serde(default)]
+    pub held_until: Option<Wall>,
+    /// While a frozen period is in force.
+    #[serde(default)]
+    pub frozen_until: Option<Wall>,
+    /// When the maintenance window opens that is open next; None: it is open, or none ever is.
+    #[serde(default)]
+    pub next_window: Option<Wall>,
+    /// The system, as `os-release` calls it; on Windows `windows`.
+    #[serde(default)]
+    pub os: Option<SafeText>,
+    /// Its version.
+    #[serde(default)]
+    pub os_version: Option<SafeText>,
+    /// The machine's time zone.
+    #[serde(default)]
+    pub zone: Option<SafeText>,
+    /// In bytes, where packages are staged.
+    #[serde(default)]
+    pub disk_free: Option<u64>,
+    /// In seconds.
+    #[serde(default)]
+    pub uptime_s: Option<u64>,
+    /// For so many hours of the last seven days it was on.
+    #[serde(default)]
+    pub hours_on_7d: Option<u32>,
+    /// What `[report] facts` says of the machine.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<SafeText, SafeText>,
+    /// The codes of what is wrong with the machine, each once.
+    #[serde(default)]
+    pub problems: Vec<SafeText>,
+    /// Results that are not on the share: nothing here speaks of the attempts that they are of. At most
+    /// [`MAX_UNDELIVERED`].
+    #[serde(default)]
+    pub undelivered: Vec<SafeText>,
+    /// The newest hash of the audit chain, so that rewriting it shows.
+    pub audit_head: Option<SafeText>,
     /// Where this one has no number, because the machine has no history to count by: the newest one with a number that
     /// stood here before. It shows to a history that is put back that it is not the newest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Box<Written>>,
+    /// The jobs that name this machine and are not for it, as their conditions do not hold here: it says so itself, since
+    /// what is only missing below may be anything. At most [`MAX_NOT_TARGETED`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_targeted: Vec<JobId>,
+    /// What matters most first: what is in force, then what has ended, the newest first. Only as many as find room.
+    pub requests: Vec<ReportedRequest>,
+}
+
+/// What makes what is in force on a machine believable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedTrust {
+    /// `signed` or `permissions`.
+    pub mode: SafeText,
+    /// The fingerprint of the publisher's key; None: nobody signed it.
+    #[serde(default)]
+    pub key: Option<SafeText>,
+    /// Whose it is.
+    #[serde(default)]
+    pub principal: Option<SafeText>,
+    /// Until when the publication is good.
+    #[serde(default)]
+    pub valid_until: Option<Wall>,
 }
 
 /// What a report says of whoever wrote it.
@@ -128,100 +230,89 @@ pub struct ReportedRequest {
     pub blocked_by: Vec<Code>,
     /// When one of them changes by time.
     pub next_change: Option<Wall>,
+    /// When it starts by itself, at the earliest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_run: Option<Wall>,
+    /// The same at the latest; None with a next run: perhaps not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest: Option<Wall>,
+    /// It never will by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never: bool,
+    /// Of the job's file, under an index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+    /// The share of its machines that the job has reached, as this machine knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Percent>,
     /// Of the newest attempt.
     pub exit_code: Option<i64>,
     /// Of the newest attempt, in words, at most [`MAX_RESULT`] characters.
     pub result: Option<SafeText>,
     /// Of the newest attempt.
     pub started_at: Option<Wall>,
+    /// In seconds: so long after it had become mandatory the newest attempt was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_late_s: Option<u64>,
     /// Of the newest attempt.
     pub ended_at: Option<Wall>,
+}
+
+/// From 0 to 100, with two decimals: held in hundredths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Percent(pub u32);
+
+impl TryFrom<f64> for Percent {
+    type Error = &'static str;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // its range is looked at
+    fn try_from(percent: f64) -> Result<Self, Self::Error> {
+        match (0.0..=100.0).contains(&percent) {
+            true => Ok(Self((percent * 100.0).round() as u32)),
+            false => Err("wanted a share from 0 to 100"),
+        }
+    }
+}
+
+impl From<Percent> for f64 {
+    fn from(Percent(hundredths): Percent) -> f64 {
+        Self::from(hundredths) / 100.0
+    }
 }
 
 /// Why a machine report cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReportError {
-    /// Over [`MAX_BYTES`].
-    #[error("the report is larger than {MAX_BYTES} bytes")]
+    /// Over [`MAX_BYTES`], or its summary over [`MAX_SUMMARY`].
+    #[error("the report is larger than it may be")]
     TooLarge,
     /// Not the JSON that is wanted.
     #[error("the report is malformed: {0}")]
     Malformed(SafeText),
 }
 
+impl ReportError {
+    #[allow(clippy::needless_pass_by_value)] // as `map_err` hands it over
+    fn malformed(why: impl ToString) -> Self {
+        Self::Malformed(SafeText::new(&why.to_string()))
+    }
+}
+
 impl MachineReport {
-    /// The bytes of the file, never more than [`MAX_BYTES`]. Where they would be too many, the results are left out, of
-    /// what worked first, and then requests from the end of the list.
-    ///
-    /// # Errors
-    /// [`ReportError`]; with what this program makes there is none.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, ReportError> {
-        let mut report = self.clone();
-        for request in &mut report.requests {
-            request.result = request
-                .result
-                .as_ref()
-                .map(|r| SafeText::new(&crate::fields::cut(r.as_str(), MAX_RESULT - 1)));
-        }
-        let left_out: [fn(&ReportedRequest) -> bool; 3] = [|_| false, |r| r.state.is_success(), |_| true];
-        for leave_out in left_out {
-            for request in report.requests.iter_mut().filter(|r| leave_out(r)) {
-                request.result = None;
-            }
-            let mut bytes = serde_json::to_vec(&report).map_err(malformed)?;
-            bytes.push(b'\n');
-            if bytes.len() as u64 <= MAX_BYTES {
-                return Ok(bytes);
-            }
-        }
-        report.keep_what_fits()?;
-        let mut bytes = serde_json::to_vec(&report).map_err(malformed)?;
-        bytes.push(b'\n');
-        if bytes.len() as u64 <= MAX_BYTES { Ok(bytes) } else { Err(ReportError::TooLarge) }
-    }
-
-    /// Leaves out requests from the end of the list until the rest has room.
-    fn keep_what_fits(&mut self) -> Result<(), ReportError> {
-        let requests = std::mem::take(&mut self.requests);
-        // With the line's end, and for each request its comma.
-        let mut size = serde_json::to_vec(self).map_err(malformed)?.len() as u64 + 1;
-        for request in requests {
-            size += serde_json::to_vec(&request).map_err(malformed)?.len() as u64 + 1;
-            if size > MAX_BYTES {
-                break;
-            }
-            self.requests.push(request);
-        }
-        Ok(())
-    }
-
-    /// Reads a report that another machine wrote.
-    ///
-    /// # Errors
-    /// [`ReportError`]
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ReportError> {
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(ReportError::TooLarge);
-        }
-        let report: Self = serde_json::from_slice(bytes).map_err(malformed)?;
-        match report.format {
-            1 => Ok(report),
-            other => Err(ReportError::Malformed(format!("wanted format 1, found {other}").into())),
-        }
-    }
-
     /// Who wrote it, or, where it has no number, who wrote the newest one with a number before it.
     pub fn written(self) -> Written {
-        match (self.report, self.before) {
+        let Summary { report, boot_id, state_id, host, reported_at, two_machines, kept_id, .. } =
+            self.summary;
+        match (report, self.rest.before) {
             (None, Some(before)) => *before,
             (number, _) => Written {
                 number: number.unwrap_or(0),
-                boot_id: self.boot_id.unwrap_or_default(),
-                state_id: self.state_id.unwrap_or_default(),
-                host: self.host,
-                at: self.reported_at,
-                two_machines: self.two_machines,
-                kept_id: self.kept_id.unwrap_or(0),
+                boot_id: boot_id.unwrap_or_default(),
+                state_id: state_id.unwrap_or_default(),
+                host,
+                at: reported_at,
+                two_machines,
+                kept_id: kept_id.unwrap_or(0),
             },
         }
     }
@@ -229,28 +320,25 @@ impl MachineReport {
     /// Leaves out what speaks of results that are not on the share, and names them (DEFECTS Q138241).
     pub fn leave_out(&mut self, missing: &[String]) {
         let missing: BTreeSet<&str> = missing.iter().map(String::as_str).collect();
-        self.requests.retain(|request| {
+        self.rest.requests.retain(|request| {
             request.ended_at.is_none()
                 || !missing.contains(result_name(request.request_id, request.attempt).as_str())
         });
-        self.undelivered = missing.into_iter().take(MAX_UNDELIVERED).map(SafeText::new).collect();
+        self.summary.undelivered = missing.len() as u64;
+        self.rest.undelivered = missing.into_iter().take(MAX_UNDELIVERED).map(SafeText::new).collect();
     }
 
     /// Whether nothing but its number and the time of looking differs, so that there is nothing new to report.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        let timeless = |report: &Self| Self {
-            report: None,
-            reported_at: Wall::default(),
-            polled_at: None,
-            ..report.clone()
+        let timeless = |report: &Self| {
+            let mut report = report.clone();
+            let Summary { report: number, reported_at, rest_bytes, rest_sha256, .. } = &mut report.summary;
+            (*number, *reported_at, *rest_bytes, *rest_sha256) = (None, Wall::default(), 0, None);
+            report.rest.polled_at = None;
+            report
         };
         timeless(self) == timeless(other)
     }
-}
-
-#[allow(clippy::needless_pass_by_value)] // as `map_err` hands it over
-fn malformed(e: serde_json::Error) -> ReportError {
-    ReportError::Malformed(SafeText::new(&e.to_string()))
 }
 
 /// Replaces a file on the share in a folder that was opened without following links: a temporary name, synced, then

@@ -2,6 +2,7 @@
 
 use super::keys::{json, refused, ssh_keygen};
 use super::{pcm, text};
+use crate::common::reports::report_at;
 use crate::common::{now, seconds, stamp};
 use serde_json::Value;
 use std::fs;
@@ -287,10 +288,7 @@ fn a_machine_may_go_on_from_the_state_that_it_reports() {
     json(dir, &["init", "--machine", "BP004000", "--share", "site/share", "--trust", "permissions"]);
     let mut service = super::command(dir, &["service", "run"]).spawn().unwrap();
     let report = dir.join("site/share/machines/BP004000.json");
-    let state = || {
-        let read = fs::read_to_string(&report).ok()?;
-        serde_json::from_str::<Value>(&read).ok()?["state_id"].as_str().map(str::to_owned)
-    };
+    let state = || report_at(&report)["state_id"].as_str().map(str::to_owned);
     crate::common::wait_for("it has reported", || state().is_some());
     let state = state().unwrap();
     service.kill().unwrap();

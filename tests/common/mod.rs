@@ -8,6 +8,7 @@ pub mod hanging;
 #[cfg(unix)]
 pub mod logind;
 pub mod pty;
+pub mod reports;
 #[cfg(unix)]
 pub mod smb;
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! Histories and results that were lost, and restarts in the middle.
 
+use super::common::reports::report_at;
 use super::common::*;
-use serde_json::Value;
 use std::fs;
 
 fn published() -> Site {
@@ -120,11 +120,7 @@ fn q138241_the_report_speaks_of_a_result_only_when_that_is_there() {
     let _service = site.service();
     site.wait_state("BP0000Y", "succeeded");
     let report = site.share().join("machines").join(format!("{MACHINE}.json"));
-    let said = || {
-        let bytes = fs::read(&report).unwrap_or_default();
-        let doc: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        doc["requests"][0]["state"].as_str().unwrap_or_default().to_owned()
-    };
+    let said = || report_at(&report)["requests"][0]["state"].as_str().unwrap_or_default().to_owned();
     two_polls(&site);
     assert_ne!(said(), "succeeded", "its result cannot be delivered yet");
     fs::remove_file(&despool).unwrap();

@@ -1,5 +1,6 @@
 //! `pcm check`: every item fails for a reason that was really made, and passes where it was not.
 
+use super::common::reports::{report_at, report_lines};
 use super::common::*;
 use super::hanging::Hang;
 use super::small::Small;
@@ -277,11 +278,11 @@ fn a_report_that_is_old_or_of_another_machine_is_none() {
     wait_for("the machine reports", || file.is_file());
     service.terminate();
     says(&check(&site), "machine-report", "pass", "BP004000.json");
-    let report: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let report = report_at(&file);
     let with = |key: &str, value: &str| {
         let mut changed = report.clone();
         changed[key] = value.into();
-        write(&file, changed.to_string().as_bytes());
+        write(&file, report_lines(&changed).concat().as_bytes());
     };
     with("reported_at", "2026-11-02T00:00:00Z");
     fails(&check(&site), "machine-report", "older than two polling intervals", "does not report");

@@ -1,6 +1,7 @@
 //! Who a machine is to its share: set up anew it does not run again what it has run before, whether the share is there or
 //! not; and another machine with its id is noticed.
 
+use super::common::reports::report_at;
 use super::common::*;
 use super::hanging::Hang;
 use super::pty::Terminal;
@@ -152,9 +153,7 @@ fn a_backup_that_is_put_back_piece_by_piece_is_noticed_as_a_whole_one_is() {
     let service = site.service();
     site.wait_state("BP00001", "succeeded");
     let report = site.share().join("machines/BP004000.json");
-    let reported = || -> Value {
-        fs::read(&report).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
-    };
+    let reported = || report_at(&report);
     wait_for("it is reported", || reported()["requests"].to_string().contains("\"succeeded\""));
     service.terminate();
     let (mark, backup) = (site.path("etc/pcm.mark"), site.path("backup"));
@@ -263,8 +262,7 @@ impl Double {
 }
 
 fn report(site: &Site) -> Value {
-    let bytes = fs::read(site.share().join("machines/BP004000.json")).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
+    report_at(&site.share().join("machines/BP004000.json"))
 }
 
 fn reported(site: &Site, least: u64) -> u64 {
@@ -331,10 +329,7 @@ fn two_machines_with_one_id_are_noticed_by_both_and_neither_runs_anything_by_its
 fn a_copy_is_noticed_where_reports_go_to_a_place_of_their_own() {
     let mut site = Site::reporting_elsewhere();
     site.publish(&[Request::due("BP0000Y").set("mandatory_after", "")]);
-    let at_place = || {
-        let bytes = fs::read(site.path("reports/machines/BP004000.json")).unwrap_or_default();
-        serde_json::from_slice::<Value>(&bytes).unwrap_or_default()["report"].as_u64()
-    };
+    let at_place = || report_at(&site.path("reports/machines/BP004000.json"))["report"].as_u64();
     let service = site.service();
     let minute = Duration::from_secs(60);
     wait_for_or(minute, || at_place().is_some()).unwrap_or_else(|()| panic!("{}", site.log()));

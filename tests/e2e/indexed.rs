@@ -1,6 +1,7 @@
 //! A share under an index (SITE.md 2), written by this test and not by pcm's own publisher: what a machine takes of it, in
 //! both trust modes, and what it never takes. All signatures are made by OpenSSH's own ssh-keygen.
 
+use super::common::reports::report_at;
 use super::common::{MACHINE, Site, make_dir, now, seconds, sha256, skipped, stamp, wait_for, write};
 use serde_json::Value;
 use std::fs;
@@ -1263,12 +1264,12 @@ fn a_report_names_the_jobs_that_are_not_for_its_machine_and_none_that_it_cannot_
     fs::remove_file(share.site.share().join(format!("jobs/{OTHER_JOB}.1.toml"))).unwrap();
     let _service = share.site.service();
     let path = share.site.share().join(format!("machines/{MACHINE}.json"));
-    let report = || serde_json::from_slice(&fs::read(&path).unwrap_or_default()).unwrap_or_default();
+    let report = || report_at(&path);
     wait_for("it reports", || {
-        let report: serde_json::Value = report();
-        report["instruction_serial"] == share.serial && report["not_targeted"][0] == JOB
+        let report = report();
+        report["serial"] == share.serial && report["not_targeted"][0] == JOB
     });
-    let report: serde_json::Value = report();
+    let report = report();
     assert_eq!(report["not_targeted"].as_array().map(Vec::len), Some(1), "{report}");
     assert!(!report["requests"].to_string().contains(OTHER_JOB), "{report}");
 }

@@ -1,6 +1,7 @@
 //! Results and the machine report: where they go, what is said while they cannot go there, and that a report speaks of no
 //! result that is not on the share.
 
+use super::common::reports::report_at;
 use super::common::*;
 use super::pty::Terminal;
 use serde_json::Value;
@@ -16,8 +17,7 @@ fn two(site: &mut Site) {
 }
 
 fn report(folder: &Path) -> Value {
-    let bytes = fs::read(folder.join("machines/BP004000.json")).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
+    report_at(&folder.join("machines/BP004000.json"))
 }
 
 /// The state in which a report shows a request.

@@ -31,7 +31,7 @@ use crate::site::package::import::{
     Said, Wishes, finish_package as finish, read_deb, read_msi, read_rpm, read_sms,
 };
 use crate::site::package::{self, Package};
-use crate::site::report::MachineReport;
+use crate::site::report::{MAX_SUMMARY, MachineReport};
 use crate::site::signed::block;
 use crate::site::signed::list::TrustList;
 use crate::site::signed::signature::Signature;
@@ -306,10 +306,14 @@ fn mif(data: &[u8]) {
 
 /// What another machine says of itself can be said again.
 fn report(data: &[u8]) {
-    let Ok(report) = MachineReport::from_bytes(data) else { return };
-    if let Ok(bytes) = report.to_bytes() {
-        let again = MachineReport::from_bytes(&bytes).expect("our own report");
-        assert_eq!(again.to_bytes().unwrap(), bytes);
+    let Ok((report, sealed)) = MachineReport::read(data) else { return };
+    if let Some(sealed) = sealed {
+        assert!(data.starts_with(sealed.summary.as_bytes()));
+    }
+    if let Ok(lines) = report.lines() {
+        assert!(lines.summary.len() <= MAX_SUMMARY);
+        let again = MachineReport::from_bytes(&lines.bytes(None).unwrap()).expect("our own report");
+        assert_eq!(again.lines().unwrap(), lines);
     }
 }
 

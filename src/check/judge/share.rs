@@ -146,16 +146,16 @@ pub fn machine_report(facts: &Facts) -> CheckItem {
             }
             Some((file, report)) => {
                 let may_be = interval.saturating_mul(2).saturating_add(REPORT_SLACK);
-                let age = between(report.reported_at, facts.now);
+                let age = between(report.summary.reported_at, facts.now);
                 let host = &facts.host;
-                if Some(report.machine) != facts.subject.config.machine {
+                if Some(report.summary.machine) != facts.subject.config.machine {
                     block(
-                        format!("{file} is the report of {}", report.machine),
+                        format!("{file} is the report of {}", report.summary.machine),
                         "Two machines must not have one id: correct `machine` in one configuration",
                     )
-                } else if report.host != *host {
+                } else if report.summary.host != *host {
                     block(
-                        format!("{file} was written by {}, and this is {host}", report.host),
+                        format!("{file} was written by {}, and this is {host}", report.summary.host),
                         "If this machine was renamed, wait for its next report; otherwise two machines have one id",
                     )
                 } else if has_a_double(facts) {
@@ -167,13 +167,17 @@ pub fn machine_report(facts: &Facts) -> CheckItem {
                     block(
                         format!(
                             "{file} is of {}, {}, older than two polling intervals",
-                            stamp(report.reported_at, facts),
-                            ago(report.reported_at, facts)
+                            stamp(report.summary.reported_at, facts),
+                            ago(report.summary.reported_at, facts)
                         ),
                         format!("See in `{} log` why the service does not report", facts.pcm()),
                     )
                 } else {
-                    pass(format!("{file}, {}, by pcm {}", ago(report.reported_at, facts), report.pcm_version))
+                    pass(format!(
+                        "{file}, {}, by pcm {}",
+                        ago(report.summary.reported_at, facts),
+                        report.rest.pcm_version
+                    ))
                 }
             }
         },

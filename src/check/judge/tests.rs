@@ -17,7 +17,7 @@ use crate::host::process::Image;
 use crate::host::sessions::LoggedOn;
 use crate::host::supervisor::Registered;
 use crate::site::instruction::InstructionFile;
-use crate::site::report::{self, MachineReport};
+use crate::site::report;
 use crate::site::share::Look;
 use crate::terms::{Code, NEWER_PCM, Platform, Problem};
 use std::collections::BTreeMap;
@@ -212,7 +212,8 @@ fn a_platform_without_packages_fails() {
 fn a_report_that_is_kept_back_for_a_second_machine_is_no_fault_of_the_service() {
     let with = |double: bool| {
         row("machine-report", |f| {
-            let report = MachineReport { host: "web-01".into(), ..report::tests::report(0) };
+            let mut report = report::tests::report(0);
+            report.summary.host = "web-01".into();
             f.report = Some(Ok(Reported { found: Some(("the report".into(), report)), faults: Vec::new() }));
             let problem =
                 Problem::of_file(Code::TwoMachines.as_str(), "machine report", "another has this id");

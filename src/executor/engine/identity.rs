@@ -85,7 +85,8 @@ impl Executor {
         if let Some(other) = &mut reported.other {
             // One that was under way when the other machine was found has not said so.
             let says_so = |report: &MachineReport| {
-                report.two_machines && report.report == Some(reported.number) && stood.is_some()
+                let said = &report.summary;
+                said.two_machines && said.report == Some(reported.number) && stood.is_some()
             };
             other.told |= report.is_some_and(says_so);
         }

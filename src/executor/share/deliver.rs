@@ -110,8 +110,8 @@ fn write_report(
     let mut report = report.clone();
     report.leave_out(missing);
     let (folder, name) = (root.folder(report::FOLDER)?, report::report_name(machine));
-    if report.report.is_none() {
-        report.before = newest_with_a_number(&folder, &name, machine);
+    if report.summary.report.is_none() {
+        report.rest.before = newest_with_a_number(&folder, &name, machine);
     }
     let bytes = report.to_bytes().map_err(io::Error::other)?;
     report::write_replacing(&folder, &name, &bytes)?;
@@ -121,7 +121,7 @@ fn write_report(
 /// Of what a report without a number takes the place. What cannot be read says nothing.
 fn newest_with_a_number(folder: &Folder, name: &str, machine: MachineId) -> Option<Box<Written>> {
     let bytes = read_bounded(&mut folder.file(name).ok()?, report::MAX_BYTES).ok()?;
-    let stands = MachineReport::from_bytes(&bytes).ok().filter(|report| report.machine == machine)?;
+    let stands = MachineReport::from_bytes(&bytes).ok().filter(|report| report.summary.machine == machine)?;
     Some(stands.written()).filter(|written| written.number > 0).map(Box::new)
 }
 
@@ -172,7 +172,9 @@ mod tests {
     use std::time::Duration;
 
     fn report_of(number: u64) -> Box<MachineReport> {
-        Box::new(MachineReport { report: Some(number), ..report::tests::report(0) })
+        let mut report = report::tests::report(0);
+        report.summary.report = Some(number);
+        Box::new(report)
     }
 
     fn deliver(
@@ -238,7 +240,7 @@ mod tests {
             let found = own_report::look_at(&root, &share, None, "BP004000".parse().unwrap());
             found.unwrap().written.unwrap()
         };
-        let uncounted = || Box::new(MachineReport { report: None, ..*report_of(0) });
+        let uncounted = || Box::new(report::tests::report(0));
         deliver(place, None, uncounted(), &outbox);
         assert_eq!(stands().number, 0, "there was none before");
         deliver(place, None, report_of(8), &outbox);

@@ -48,7 +48,8 @@ fn account(state: State) -> Account {
         publication: (3, 7),
         reported_at: now() - MINUTE * 5,
         written: now() - MINUTE * 5,
-        interval: Duration::from_secs(600),
+        interval: Duration::from_secs(300),
+        heartbeat: Duration::from_secs(600),
         host: "host".into(),
         requests: vec![request(state)],
         ..Account::default()

@@ -114,7 +114,7 @@ fn reported(root: &Folder, machine: MachineId) -> Option<MachineReport> {
 }
 
 fn serial(file: &InstructionFile, shown: &str, report: Option<&MachineReport>, found: &mut Found) {
-    let seen = report.and_then(|r| r.instruction_serial);
+    let seen = report.and_then(|r| r.summary.serial);
     if let Some(seen) = seen.filter(|seen| *seen > file.serial) {
         found.block(
             "serials",
@@ -332,14 +332,15 @@ impl Walk<'_> {
         for request in good(&file) {
             let here = format!("{shown}, line {}, {}", request.line, request.request_id);
             self.unique(request.request_id, &here, found);
-            let platform = report.as_ref().and_then(|report| report.platform);
+            let platform = report.as_ref().and_then(|report| report.rest.platform);
             self.packages.judge(self.root, request, platform, &here, self.asked, found);
         }
     }
 
     /// A request that is not in the file any more may have been carried out before.
     fn ran(&self, machine: MachineId, id: RequestId, report: Option<&MachineReport>) -> bool {
-        let reported = report.is_some_and(|r| r.requests.iter().any(|r| r.request_id == id && r.attempt > 0));
+        let reported =
+            report.is_some_and(|r| r.rest.requests.iter().any(|r| r.request_id == id && r.attempt > 0));
         reported || {
             let first = report::result_name(id, 1);
             let folder = self.root.folder(RESULTS).and_then(|f| f.folder(machine.as_str()));
