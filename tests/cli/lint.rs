@@ -154,6 +154,20 @@ fn a_site_folder_is_judged_before_it_is_published() {
     fs::copy(dir.join("keys/publish"), dir.join("site/id")).unwrap();
     found(&wrong(dir, &["site"]), "modes", "it is a private key");
     fs::remove_file(dir.join("site/id")).unwrap();
+    // Wherever it is; a large file is no key, and is not opened for it.
+    let deep = dir.join("site/packages/BP00000A/notes/old");
+    fs::create_dir_all(&deep).unwrap();
+    fs::copy(dir.join("keys/package"), deep.join("id")).unwrap();
+    let mut large = fs::read(dir.join("keys/package")).unwrap();
+    large.resize(20 << 10, b'x');
+    fs::write(deep.join("large"), large).unwrap();
+    let deep_ones = wrong(dir, &["site"]);
+    found(&deep_ones, "modes", "notes/old/id: it is a private key");
+    assert!(!deep_ones.iter().any(|row| row.contains("old/large")), "{deep_ones:#?}");
+    fs::remove_dir_all(dir.join("site/packages/BP00000A/notes")).unwrap();
+    fs::write(dir.join("site/packages/BP00000A/files/id"), "-----BEGIN PRIVATE KEY-----\n").unwrap();
+    found(&wrong(dir, &["site"]), "modes", "files/id: it is a private key, and whoever reads the share");
+    fs::remove_file(dir.join("site/packages/BP00000A/files/id")).unwrap();
     // A clone has no files: that is no fault where the share has them.
     fs::rename(dir.join("site/packages/BP00000A/files"), dir.join("files")).unwrap();
     let clone = wrong(dir, &["site"]);

@@ -2,13 +2,14 @@
 //! instruction file or package before it is published. Reads one file after the other and keeps none of them, so that a
 //! site of 10,000 machines is no matter. `share` walks, `request` judges one request after the other, `package` one package
 //! after the other, `index` what a share under an index has, `release` the packages that it names, `trust` whose word counts,
-//! `source` a site folder before it is published, `command` what requests and packages start, `asks` whether that asks
+//! `source` a site folder before it is published, `keys` private keys in it, `command` what requests and packages start, `asks` whether that asks
 //! somebody, `content` the packages' files.
 
 mod asks;
 mod command;
 mod content;
 mod index;
+mod keys;
 mod package;
 mod release;
 mod request;

@@ -3,7 +3,7 @@
 use super::index::targets;
 use super::request::odd_time;
 use super::trust::{self, Lists};
-use super::{Asked, Found, content, count, package, place, release};
+use super::{Asked, Found, content, count, keys, package, place, release};
 use crate::host::open::{Folder as Opened, OpenError, read_bounded};
 use crate::site::content::{self as list, hash_bytes};
 use crate::site::folder::{Folder, Source};
@@ -19,11 +19,6 @@ use crate::site::publisher::render::ended;
 use crate::site::signed::store::Trusted;
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// How a private key begins, as OpenSSH and OpenSSL write it.
-const PRIVATE: &[u8] = b"-----BEGIN ";
-/// The most names of the folder itself that are looked at.
-const MAX_NAMES: usize = 10_000;
 
 /// Judges a site folder. Its share is not looked at.
 ///
@@ -41,7 +36,7 @@ pub fn folder(dir: &Path, asked: &Asked<'_>) -> Result<Found, OpenError> {
     };
     let (site, site_id) = (folder.settings.site, &folder.settings.site_id);
     found.looked("site-file", format!("{}: site {site}, {site_id}", dir.display()));
-    keys(&root, &mut found);
+    keys::keys(&root, &folder.share(), &mut found);
     let lists = trust::lists(&root, Some((site, site_id)), asked, &mut found);
     package::on_share(&root, asked, &mut found);
     match folder.parse(&asked.defaults.programs, None) {
@@ -57,25 +52,6 @@ pub fn folder(dir: &Path, asked: &Asked<'_>) -> Result<Found, OpenError> {
         }
     }
     Ok(found)
-}
-
-/// A site folder is in Git and on the desks of others: no private key lies there.
-fn keys(root: &Opened, found: &mut Found) {
-    for name in root.some_names(MAX_NAMES).unwrap_or_default() {
-        let Some(name) = name.to_str() else { continue };
-        let Ok(bytes) = root.file(name).and_then(|mut file| read_bounded(&mut file, MAX_SIGNATURE)) else {
-            continue;
-        };
-        let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        if first.starts_with(PRIVATE) && first.windows(11).any(|word| word == b"PRIVATE KEY") {
-            let message = format!("{}: it is a private key", root.path().join(name).display());
-            found.block(
-                "modes",
-                message,
-                "Move it out of the site folder, revoke it where others could read it",
-            );
-        }
-    }
 }
 
 /// The packages as they stand here, with the hash of each definition; None: it cannot be read, which was told.
