@@ -4,6 +4,7 @@ use super::App;
 use super::args::FolderArgs;
 use super::setup::Read;
 use super::time::absolute;
+use crate::clock::Zone;
 use crate::decision::window::{Calendar, Opening};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::talk::protocol::Answer;
@@ -25,6 +26,10 @@ use std::path::{Path, PathBuf};
 pub fn run(app: &App, what: Option<&Path>, zone: Option<&str>, hashes: bool) -> Result<Exit> {
     let path = path(app, what)?;
     answers(app, &path)?;
+    // What times without a zone mean to those who work on this folder.
+    let named = zone.map(zone_named).transpose()?;
+    let own = || folder::Folder::open(&path).ok().as_ref().map(super::site_zone::of).transpose();
+    let zone = if named.is_some() { named } else { own()?.flatten() };
     let found = asked(app, zone, hashes, |asked| {
         if path.join(folder::NAME).is_file() {
             return lint::folder(&path, asked).map_err(|e| unreadable(&path, &e));
@@ -81,16 +86,11 @@ pub fn programs(app: &App) -> Vec<String> {
 /// Judges by the rules of flags and configuration.
 fn asked<T>(
     app: &App,
-    zone: Option<&str>,
+    zone: Option<Zone>,
     hashes: bool,
     judge: impl FnOnce(&Asked<'_>) -> Result<T>,
 ) -> Result<T> {
-    let zone = match zone {
-        None => app.zone.clone(),
-        Some(name) => facts::zone(name).map_err(|e| {
-            Failure::new(Exit::Usage, "usage", e.to_string(), "Name a zone like Europe/Paris with --zone")
-        })?,
-    };
+    let zone = zone.unwrap_or_else(|| app.zone.clone());
     // A share is for machines of all systems, whatever this one is.
     let defaults = Defaults { programs: programs(app), ..app.setup.config.request_defaults() };
     let configured = app.setup.read == Read::Good;
@@ -120,6 +120,12 @@ fn asked<T>(
         modes: crate::host::perms::ARE_REAL
             && !(configured && app.setup.config.trust.mode == TrustMode::Signed),
         hashes,
+    })
+}
+
+fn zone_named(name: &str) -> Result<Zone> {
+    facts::zone(name).map_err(|e| {
+        Failure::new(Exit::Usage, "usage", e.to_string(), "Name a zone like Europe/Paris with --zone")
     })
 }
 

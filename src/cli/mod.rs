@@ -36,6 +36,7 @@ mod setup;
 mod sign;
 mod simulate;
 mod site_status;
+mod site_zone;
 mod standing;
 mod start;
 mod table;
@@ -294,6 +295,9 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
     let zone = zone.map_err(|e| {
         Failure::new(Exit::Failed, "zone", e.to_string(), "Correct TZ or the system's time zone")
     })?;
+    let of_site = cli.verb.as_ref().and_then(Verb::site_folder);
+    let of_site = of_site.map(|named| site_zone::named(&setup, named)).transpose()?;
+    let zone = of_site.flatten().unwrap_or(zone);
     let app = App {
         out,
         setup,

@@ -3,6 +3,7 @@
 
 use super::keys::{json, refused, ssh_keygen};
 use super::{command, pcm, text, text as text_of};
+use crate::common::{now, seconds, stamp};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -594,6 +595,23 @@ fn times_that_cannot_be_meant_are_slips_of_the_command_line() {
         assert_eq!(pcm(dir, &[&freeze[..], &IN].concat()).status.code(), Some(2), "{until}");
     }
     assert_eq!(site(dir, &["job", "list"])["jobs"].as_array().unwrap().len(), 1);
+    // The folder says what times mean to those who work on it: there, this one is over.
+    let toml = dir.join("site/site.toml");
+    let text_of_it = fs::read_to_string(&toml).unwrap();
+    if Path::new("/usr/share/zoneinfo/Asia/Tokyo").exists() {
+        let soon: String = stamp(now() + seconds(4 * 3_600)).replace('T', " ").chars().take(16).collect();
+        let freeze = ["site", "freeze", "--until", &soon, "--reason", "look", "--expect", "102", "--dry-run"];
+        site(dir, &freeze);
+        fs::write(&toml, format!("{text_of_it}zone = \"Asia/Tokyo\"\n")).unwrap();
+        assert_eq!(no(dir, &freeze), "usage");
+        let lint = text(&pcm(dir, &["site", "lint", "site", "--json"]).stdout);
+        assert!(lint.contains("local times in Asia/Tokyo"), "{lint}");
+        let lint = text(&pcm(dir, &["site", "lint", "site", "--zone", "UTC", "--json"]).stdout);
+        assert!(lint.contains("local times in UTC"), "{lint}");
+    }
+    fs::write(&toml, format!("{text_of_it}zone = \"Nowhere/Land\"\n")).unwrap();
+    assert_eq!(no(dir, &["job", "list"]), "zone");
+    fs::write(&toml, text_of_it).unwrap();
     // Phases go on by somebody's word, and it is said by whose.
     let phased = [&send[..], &["--mandatory", "2h", "--phases", "5%,100%"], &IN].concat();
     let said = text(&pcm(dir, &phased).stdout);

@@ -255,6 +255,39 @@ fn exit_statuses() -> String {
 }
 
 impl Verb {
+    /// The site folder that it works on, for verbs that show or take times there.
+    pub fn site_folder(&self) -> Option<&FolderArgs> {
+        match self {
+            Verb::Site(SiteArgs { what }) => match what {
+                SiteVerb::Publish(args) => Some(&args.folder),
+                SiteVerb::Status { folder }
+                | SiteVerb::InstallTimer { folder }
+                | SiteVerb::Verify { folder, .. } => Some(folder),
+                SiteVerb::Freeze { then, .. } | SiteVerb::Unfreeze { then } => Some(&then.folder),
+                SiteVerb::Machine { what } => Some(match what {
+                    MachineVerb::Add { then, .. }
+                    | MachineVerb::Import { then, .. }
+                    | MachineVerb::Replace { then, .. }
+                    | MachineVerb::Remove { then, .. } => &then.folder,
+                    MachineVerb::List { folder, .. } => folder,
+                }),
+                SiteVerb::Init { .. } | SiteVerb::Lint { .. } => None,
+            },
+            Verb::Job(JobArgs { what }) => Some(match what {
+                JobVerb::Send(args) => &args.then.folder,
+                JobVerb::List { folder } | JobVerb::Show { folder, .. } => folder,
+                JobVerb::Suspend(args) | JobVerb::Resume(args) | JobVerb::Cancel(args) => &args.then.folder,
+                JobVerb::Advance(args) => &args.then.folder,
+            }),
+            Verb::Key(KeyArgs { what }) => match what {
+                KeyVerb::Trust { sign, .. } | KeyVerb::Withdraw { sign, .. } => Some(&sign.folder),
+                KeyVerb::Revoke { folder, .. } | KeyVerb::List { folder } => Some(folder),
+                KeyVerb::Generate { .. } => None,
+            },
+            _ => None,
+        }
+    }
+
     /// What `--machine` and `--share` say to it; to the console they say the same as to a verb of the machine.
     pub fn meant(&self) -> Meant {
         match self {

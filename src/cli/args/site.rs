@@ -84,7 +84,7 @@ pub enum SiteVerb {
         /// The site folder, the share, or one SMSID.INS (default: the site folder, else the configured share)
         #[arg(value_name = "DIR|FILE")]
         what: Option<PathBuf>,
-        /// What times without a zone mean: a zone's name, as the machines have it (default: this machine's)
+        /// What times without a zone mean: a zone's name, as the machines have it (default: zone in site.toml, else this machine's)
         #[arg(long, value_name = "ZONE")]
         zone: Option<String>,
         /// Hash every file of every package, too
