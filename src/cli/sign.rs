@@ -10,6 +10,9 @@ use crate::site::folder::Folder;
 use crate::site::ids::PackageId;
 use crate::site::package::shelf;
 use crate::site::publisher::release::{self, Release};
+use crate::site::publisher::sign;
+use crate::site::signed::list::TrustList;
+use crate::site::signed::signers::Role;
 use crate::text::SafeText;
 use serde::Serialize;
 use std::path::Path;
@@ -18,6 +21,17 @@ use std::path::Path;
 #[derive(Debug, Serialize)]
 struct SignDoc {
     packages: Vec<RowDoc>,
+    /// Those that were not signed, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed: Vec<FailedDoc>,
+    dry_run: bool,
+}
+
+/// One that was not signed.
+#[derive(Debug, Serialize)]
+struct FailedDoc {
+    package_id: PackageId,
+    error: Failure,
 }
 
 /// One package.
@@ -29,7 +43,7 @@ struct RowDoc {
     content_sha256: Option<String>,
     files: Option<usize>,
     bytes: Option<u64>,
-    /// It was signed now.
+    /// It was signed now, or would be.
     signed: bool,
     changes: Vec<SafeText>,
 }
@@ -62,14 +76,6 @@ pub fn run(
     let (folder, _alone) = folder::open_alone(app, named)?;
     let ids = if all { folder.package_ids()? } else { ids.to_vec() };
     let key = super::time::absolute(key);
-    if app.dry_run {
-        let words: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        return app.would(format!(
-            "make the next release of {} and sign it with {}",
-            words.join(", "),
-            key.display()
-        ));
-    }
     let Some(list) = folder.trust_list()? else {
         return Err(Failure::new(
             Exit::Refused,
@@ -79,32 +85,71 @@ pub fn run(
         ));
     };
     app.needs(&folder.share())?;
-    let programs = lint::programs(app);
-    let mut rows = Vec::new();
-    for id in ids {
-        let release = release::fill(&folder, id, again, &programs)?;
-        let sign = again || !release.same || !is_signed(&folder, id);
-        if sign {
-            release::sign(&folder, &release, &key, &list, app.now)?;
-        } else {
-            release::write_list(&folder, &release)?;
-        }
-        rows.push(RowDoc::of(&release, sign));
+    if app.dry_run {
+        sign::may_count(&key, Role::Package, &list, app.now)?;
     }
-    let doc = SignDoc { packages: rows };
-    app.out.view(&doc, || {
-        let mut page = Page::new(app.out.width);
-        for row in &doc.packages {
-            let files = row.files.map(|n| format!(", {}", count(n, "file"))).unwrap_or_default();
-            let what = if row.signed { "is signed" } else { "was signed already, and nothing changed" };
-            page.line(format!("{} {}: release {} {what}{files}.", row.package_id, row.name, row.release));
-            for line in row.changes.iter().filter(|_| row.signed) {
-                page.line(format!("  {line}"));
-            }
+    let programs = lint::programs(app);
+    let mut doc = SignDoc { packages: Vec::new(), failed: Vec::new(), dry_run: app.dry_run };
+    for id in ids {
+        let (error, goes_on) = match release::fill(&folder, id, again, &programs) {
+            Err(error) => (error, true),
+            Ok(release) => match one(app, &folder, &release, again, (&key, &list)) {
+                Ok(signed) => {
+                    doc.packages.push(RowDoc::of(&release, signed));
+                    continue;
+                }
+                // What is wrong with the key is wrong with it for all.
+                Err(error) => (error, false),
+            },
+        };
+        doc.failed.push(FailedDoc { package_id: id, error });
+        if !goes_on {
+            break;
         }
-        page
-    })?;
-    Ok(Exit::Done)
+    }
+    // What was signed is said, whatever became of the others.
+    if !doc.packages.is_empty() || doc.failed.is_empty() {
+        app.out.view(&doc, || page(app, &doc))?;
+    }
+    doc.failed.into_iter().next().map_or(Ok(Exit::Done), |failed| Err(failed.error))
+}
+
+/// Signs one package; false: it was signed already, and nothing changed.
+fn one(
+    app: &App,
+    folder: &Folder,
+    release: &Release,
+    again: bool,
+    (key, list): (&Path, &TrustList),
+) -> Result<bool> {
+    let sign = again || !release.same || !is_signed(folder, release.package.package_id);
+    match (app.dry_run, sign) {
+        (true, _) => {}
+        (false, true) => release::sign(folder, release, key, list, app.now)?,
+        (false, false) => release::write_list(folder, release)?,
+    }
+    Ok(sign)
+}
+
+fn page(app: &App, doc: &SignDoc) -> Page {
+    let mut page = Page::new(app.out.width);
+    for row in &doc.packages {
+        let files = row.files.map(|n| format!(", {}", count(n, "file"))).unwrap_or_default();
+        let what = match (row.signed, doc.dry_run) {
+            (true, false) => "is signed",
+            (true, true) => "would be signed",
+            (false, false) => "was signed already, and nothing changed",
+            (false, true) => "is signed already, and nothing would change",
+        };
+        page.line(format!("{} {}: release {} {what}{files}.", row.package_id, row.name, row.release));
+        for line in row.changes.iter().filter(|_| row.signed) {
+            page.line(format!("  {line}"));
+        }
+    }
+    for failed in &doc.failed {
+        page.item("! ", format!("{} was not signed: {}", failed.package_id, failed.error));
+    }
+    page
 }
 
 fn is_signed(folder: &Folder, id: PackageId) -> bool {

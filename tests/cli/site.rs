@@ -531,7 +531,7 @@ fn a_dry_run_of_a_verb_leaves_every_file_as_it_is() {
         &["job", "cancel", "BP0000AA", "--reason", "oops", "--no-publish"],
         &["site", "machine", "add", "BP004001", "--group", "web"],
         &["site", "freeze", "--until", "12h", "--reason", "look"],
-        &["package", "sign", "BP00000A", "--key", "nowhere"],
+        &["package", "content", "BP00000A"],
     ];
     for verb in verbs {
         let doc = site(dir, &[verb, &["--dry-run"]].concat());
@@ -542,6 +542,8 @@ fn a_dry_run_of_a_verb_leaves_every_file_as_it_is() {
         assert!(said.contains("would") || nothing && said.contains("nothing to publish"), "{verb:?}: {said}");
     }
     assert_eq!(no(dir, &["site", "publish", "--dry-run", "--key", "nowhere"]), "not-signed");
+    let sign = ["package", "sign", "BP00000A", "--key", "nowhere", "--dry-run"];
+    assert_eq!(no(dir, &sign), "no-trust-list", "what is refused is refused before, too");
     let cancel = ["job", "cancel", "BP0000AA", "--reason", "oops", "--dry-run", "--key", "nowhere"];
     assert_eq!(no(dir, &cancel), "not-signed");
     assert_eq!(files(&dir.join("site")), before);
@@ -771,7 +773,35 @@ fn a_package_that_is_not_signed_is_as_it_was() {
     let before = files(&dir.join("site/packages"));
     assert_eq!(no(dir, &["package", "sign", "BP00000A", "--key", "keys/publish"]), "bad-signature");
     assert_eq!(no(dir, &["package", "sign", "BP00000A", "--key", "keys/nowhere"]), "not-signed");
+    // Whoever only thinks about it hears the same, and what would be signed.
+    let sign = |key: &'static str| ["package", "sign", "BP00000A", "--dry-run", "--key", key];
+    assert_eq!(no(dir, &sign("keys/publish")), "bad-signature");
+    assert_eq!(no(dir, &sign("keys/publish.pub")), "bad-signature");
+    assert_eq!(no(dir, &sign("keys/nowhere")), "not-signed");
+    assert_eq!(no(dir, &[&sign("keys/package")[..], &["--again"]].concat()), "release-changed");
+    let would = site(dir, &sign("keys/package"));
+    let row = &would["packages"][0];
+    assert_eq!(
+        (&would["dry_run"], &row["release"], &row["signed"], &row["files"]),
+        (&true.into(), &1.into(), &true.into(), &2.into()),
+        "{would}"
+    );
+    assert!(row["changes"].to_string().contains("content_sha256"), "{would}");
     assert_eq!(files(&dir.join("site/packages")), before);
+    // What was signed of all is said, although one of them cannot be.
+    fs::create_dir(dir.join("site/packages/BP000009")).unwrap();
+    fs::write(dir.join("site/packages/BP000009/package.toml"), "package_id = 7\n").unwrap();
+    let all = pcm(
+        dir,
+        &["package", "sign", "--all", "--key", "keys/package", "--dry-run", "--json", "--folder", "site"],
+    );
+    let doc: Value = serde_json::from_slice(&all.stdout).unwrap();
+    assert!(!all.status.success() && doc["packages"][0]["package_id"] == "BP00000A", "{doc}");
+    assert_eq!(
+        (&doc["failed"][0]["package_id"], &doc["failed"][0]["error"]["code"]),
+        (&"BP000009".into(), &"malformed".into())
+    );
+    fs::remove_dir_all(dir.join("site/packages/BP000009")).unwrap();
     site(dir, &["package", "sign", "BP00000A", "--key", "keys/package"]);
     // A list that somebody lost is written anew without another release.
     let list = dir.join("site/packages/BP00000A/CONTENT");

@@ -4,10 +4,14 @@
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::{open, ssh_keygen};
+use crate::site::signed::Distrust;
 use crate::site::signed::block;
 use crate::site::signed::list::{Keys, TrustList};
-use crate::site::signed::signers::Role;
+use crate::site::signed::signers::{Key, Role};
 use std::path::{Path, PathBuf};
+
+/// The largest public half of a key that is read, in bytes.
+const MAX_PUBLIC: u64 = 4 << 10;
 
 /// The signature of some bytes for a role, as ssh-keygen wrote it.
 ///
@@ -19,16 +23,35 @@ pub fn sign(bytes: &[u8], key: &Path, role: Role, list: &TrustList, now: Wall) -
             "Name a private key, or the .pub of one that your agent or token holds; nothing was changed";
         Failure::new(Exit::Failed, "not-signed", why, remedy)
     })?;
-    Keys::of(list, &[]).verify(&armour, role, bytes, now).map_err(|distrust| {
-        let message =
-            format!("no machine would believe what is signed with {}: {}", key.display(), distrust.why);
-        let remedy = format!(
-            "Sign with a key that trust list {} calls a {role} key (pcm key list); nothing was changed",
-            list.version
-        );
-        Failure::new(Exit::Refused, distrust.code.as_str(), message, remedy)
-    })?;
+    let counts = Keys::of(list, &[]).verify(&armour, role, bytes, now).map(drop);
+    counts.map_err(|distrust| not_believed(key, role, list, &distrust))?;
     Ok(armour)
+}
+
+fn not_believed(key: &Path, role: Role, list: &TrustList, distrust: &Distrust) -> Failure {
+    let message = format!("no machine would believe what is signed with {}: {}", key.display(), distrust.why);
+    let remedy = format!(
+        "Sign with a key that trust list {} calls a {role} key (pcm key list); nothing was changed",
+        list.version
+    );
+    Failure::new(Exit::Refused, distrust.code.as_str(), message, remedy)
+}
+
+/// What can be known of a key without signing anything: that it is there, and, where its public half stands beside it, that
+/// machines would believe it.
+///
+/// # Errors
+/// As [`sign`].
+pub fn may_count(key: &Path, role: Role, list: &TrustList, now: Wall) -> Result<()> {
+    check(key)?;
+    let mut public = key.as_os_str().to_owned();
+    if key.extension().is_none_or(|ending| ending != "pub") {
+        public.push(".pub");
+    }
+    let Ok(bytes) = open::open_bounded(Path::new(&public), MAX_PUBLIC) else { return Ok(()) };
+    let counts = Key::read(&String::from_utf8_lossy(&bytes))
+        .and_then(|public| Keys::of(list, &[]).known(&public, role)?.valid_at(now));
+    counts.map_err(|distrust| not_believed(key, role, list, &distrust))
 }
 
 /// Whether there is such a key at all; only signing shows whether it can be used.
