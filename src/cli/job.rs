@@ -6,7 +6,7 @@ use super::job_package::{command_of, read_package};
 use super::jobs::{met, no_such_job, reason};
 use super::page::Page;
 use super::view::count;
-use super::{advance, folder, jobs, lint, standing};
+use super::{advance, folder, jobs, lint, renew, standing};
 use crate::clock::{When, Zone};
 use crate::error::{Exit, Failure, Result};
 use crate::fields::parse_duration;
@@ -66,7 +66,13 @@ fn usage(message: impl AsRef<str>, remedy: impl AsRef<str>) -> Failure {
 
 fn state(app: &App, args: &StateArgs, state: JobState) -> Result<Exit> {
     let (folder, _alone) = folder::open_alone(app, &args.then.folder)?;
-    let source = folder.read(&lint::programs(app))?;
+    // What is wrong with another file keeps nobody from stopping this job.
+    let stops = matches!(state, JobState::Suspended | JobState::Cancelled) && !args.then.no_publish;
+    let (source, wrong) = match folder.read(&lint::programs(app)) {
+        Ok(source) => (source, None),
+        Err(wrong) if stops => (renew::beside(app, &folder, args.job, &wrong)?, Some(wrong)),
+        Err(wrong) => return Err(wrong),
+    };
     let (job, word) = source.jobs.get(&args.job).ok_or_else(|| no_such_job(args.job))?;
     let reason = args.reason.as_deref().map(reason).transpose()?;
     let refuse = |message: String| {
@@ -96,9 +102,18 @@ fn state(app: &App, args: &StateArgs, state: JobState) -> Result<Exit> {
         JobState::Suspended => "job suspend",
         JobState::Cancelled => "job cancel",
     };
-    let edit = Edit::job(job, word);
     let what = format!("{what} {}", args.job);
-    let published = folder::edit(app, &folder, &args.then, what, &edit, Some(&source))?;
+    let published = match wrong {
+        None => folder::edit(app, &folder, &args.then, what, &Edit::job(job, word), Some(&source))?,
+        Some(wrong) => {
+            let published = renew::step(app, &folder, &args.then, what, (job, &word), &source, true)?;
+            tracing::warn!(
+                "no other edit of the folder was published, as one of its files is wrong: {}",
+                wrong.message
+            );
+            published
+        }
+    };
     let notes = match state {
         JobState::Active => Vec::new(),
         JobState::Suspended | JobState::Cancelled => {

@@ -7,6 +7,7 @@ use super::{App, lint, standing};
 use crate::error::{Exit, Failure, Result};
 use crate::site::folder::edit::Edit;
 use crate::site::folder::{Folder, Source};
+use crate::site::ids::JobId;
 use crate::site::index::job::{Job, Word};
 use crate::site::publisher::standing::Standing;
 use crate::site::publisher::{Expect, Published, past};
@@ -78,6 +79,20 @@ pub fn run(app: &App, folder: &Folder, args: &PublishArgs) -> Result<Published> 
     }
     let wishes = wishes(args.key.as_deref(), "site publish --renew", Says::This(&source));
     folder::run(app, folder, Wishes { serial: args.serial, break_lock: args.break_lock, ..wishes })
+}
+
+/// What is published from a folder of which some file is wrong, with one job as its own file says it.
+///
+/// # Errors
+/// What is wrong, where that file is it, or where it is not known what was published from here.
+pub fn beside(app: &App, folder: &Folder, id: JobId, wrong: &Failure) -> Result<Source> {
+    let programs = lint::programs(app);
+    let standing = standing::of(app, folder)?;
+    let then = standing.and_then(|standing| past::published(folder, standing.index.serial, &programs));
+    let mut then = then.ok_or_else(|| wrong.clone())?;
+    let own = folder.read_job(id, &programs).ok_or_else(|| wrong.clone())?;
+    then.jobs.insert(id, own);
+    Ok(then)
 }
 
 /// Publishes another word on one job, and nothing else that the folder says by now. The folder gets that word, too. `by_word`:

@@ -1001,6 +1001,38 @@ fn a_signature_that_does_not_count_is_said_and_replaces_none_that_does() {
     site(dir, &["job", "cancel", "BP0000AA", "--reason", "revoked"]);
 }
 
+/// Whoever is in the middle of one job's file keeps nobody from stopping another.
+#[test]
+fn a_file_that_is_wrong_holds_back_nothing_but_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    let send = ["job", "send", "--package", "BP00000A", "--to", "BP004000", "--mandatory", "2h"];
+    site(dir, &send);
+    site(dir, &send);
+    let file = dir.join("site/jobs/BP0000AA.toml");
+    let before = fs::read_to_string(&file).unwrap();
+    fs::write(&file, "job_id = 7\n").unwrap();
+    let cancel = ["job", "cancel", "BP0000AB", "--reason", "oops"];
+    let dry = site(dir, &[&cancel[..], &["--dry-run"]].concat());
+    assert_eq!(dry["published"]["changed"]["jobs"], serde_json::json!(["BP0000AB"]), "{dry}");
+    let cancelled = site(dir, &cancel);
+    assert_eq!(cancelled["published"]["changed"]["jobs"], serde_json::json!(["BP0000AB"]), "{cancelled}");
+    assert!(cancelled["published"]["warnings"].to_string().contains("BP0000AA.toml"), "{cancelled}");
+    assert_eq!(site(dir, &["job", "suspend", "BP0000AC", "--reason", "look"])["state"], "suspended");
+    let index = fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+    let states: Vec<&str> = index.lines().filter_map(|line| line.strip_prefix("state = ")).collect();
+    assert_eq!(states, ["\"active\"", "\"cancelled\"", "\"suspended\""], "{index}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "job_id = 7\n", "its author goes on with it");
+    // What starts something, or is about that very file, waits for it.
+    assert_eq!(no(dir, &["job", "resume", "BP0000AC"]), "malformed");
+    assert_eq!(no(dir, &["job", "cancel", "BP0000AA", "--reason", "oops"]), "malformed");
+    assert_eq!(no(dir, &["site", "publish"]), "malformed");
+    fs::write(&file, before).unwrap();
+    assert_eq!(written(&site(dir, &["site", "publish"])), Vec::<String>::new(), "all of it is published");
+    assert_eq!(site(dir, &["job", "show", "BP0000AB"])["state"], "cancelled");
+}
+
 /// One release that somebody damaged on the share must not keep another job from being cancelled.
 #[test]
 fn a_damaged_release_holds_back_nothing_but_itself() {

@@ -219,6 +219,13 @@ impl Folder {
         if problems.is_empty() { Ok(source) } else { Err(problems) }
     }
 
+    /// One job, whatever is wrong with others; None: it cannot be read either.
+    pub fn read_job(&self, id: JobId, programs: &[String]) -> Option<(Job, Word)> {
+        let path = self.job_path(id);
+        let bytes = open_bounded(&path, job::MAX_BYTES).ok()?;
+        job::parse_source(&bytes, id, &self.settings.site_id, &path.display().to_string(), programs).ok()
+    }
+
     /// What a folder with these files would say; None: something is wrong with one of them.
     pub fn of_texts(&self, texts: &BTreeMap<String, String>, programs: &[String]) -> Option<Source> {
         let mut source = Source::default();
