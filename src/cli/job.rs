@@ -388,9 +388,13 @@ fn times(app: &App, args: &SendArgs, again: Option<&Job>, notes: &mut Vec<String
             .transpose()
     };
     let old = again.map(|job| job.times).unwrap_or_default();
+    let mandatory = one(&args.mandatory, "--mandatory")?.or(old.mandatory);
+    // At once is a time, too: without one it would begin anew with each publication.
+    let now = When::Instant(chrono::SubsecRound::trunc_subsecs(app.now, 0));
+    let at_once = mandatory.filter(|at| is_over(app, *at)).unwrap_or(now);
     let times = Times {
-        offer: one(&args.offer, "--offer")?.or(old.offer),
-        mandatory: one(&args.mandatory, "--mandatory")?.or(old.mandatory),
+        offer: one(&args.offer, "--offer")?.or(old.offer).or(Some(at_once)),
+        mandatory,
         expire: one(&args.expire, "--expire")?.or(old.expire),
     };
     if times.expire.is_some_and(|at| is_over(app, at)) {

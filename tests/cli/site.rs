@@ -618,6 +618,13 @@ fn times_that_cannot_be_meant_are_slips_of_the_command_line() {
     let phased = [&send[..], &["--mandatory", "2h", "--phases", "5%,100%"], &IN].concat();
     let said = text(&pcm(dir, &phased).stdout);
     assert!(said.contains("begins with 5 %") && said.contains("pcm job advance BP0000AB"), "{said}");
+    // What is offered at once is offered since then, whatever is published later.
+    let offer = |job: &str| site(dir, &["job", "show", job])["offer_after"].as_str().unwrap().to_owned();
+    assert!(offer("BP0000AB").ends_with('Z'), "{}", offer("BP0000AB"));
+    let over = [&send[..], &["--mandatory", "2020-01-01 22:00"]].concat();
+    let over = site(dir, &over)["job_id"].as_str().unwrap().to_owned();
+    assert_eq!(offer(&over), "2020-01-01T22:00:00", "it is not offered after it is mandatory");
+    site(dir, &["job", "cancel", &over, "--reason", "oops"]);
     // One that is sent once more, to many, is spread as any other is.
     let again = ["job", "send", "--again", "BP0000AB", "--to", "@lab", "--expect", "101"];
     site(dir, &again);
