@@ -4,6 +4,7 @@
 mod act;
 mod advance;
 mod args;
+mod canary;
 mod check;
 mod completions;
 mod console;

@@ -1,6 +1,7 @@
 //! `pcm site status`: what is published from a site folder, and what somebody has to look at.
 
 use super::args::FolderArgs;
+use super::canary::{self, FailedFirstDoc};
 use super::page::Page;
 use super::table::{Table, fixed, words};
 use super::view::count;
@@ -39,6 +40,8 @@ struct StatusDoc {
     jobs: BTreeMap<&'static str, usize>,
     /// Suspended by the gate of `pcm job advance`.
     halted: Vec<HaltedDoc>,
+    /// Those that failed on machines that come first.
+    failed_first: Vec<FailedFirstDoc>,
     /// Those that end within 30 days, or have ended.
     keys: Vec<KeyDoc>,
     /// Who publishes now.
@@ -149,6 +152,10 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
             halted.push(HaltedDoc { job_id: job.job_id, reason: reason.clone() });
         }
     }
+    let failed_first = match (&source, &standing) {
+        (Some(source), Some(standing)) => canary::failed(app, &folder, source, standing),
+        _ => Vec::new(),
+    };
     let keys = list.as_ref().map(|list| ending(list, app.now)).unwrap_or_default();
     let publishing = lock::is_held_by_team(&folder.dir.join(LOCK)).then(|| {
         let by = lock::holder_of_team(&folder.dir.join(LOCK));
@@ -164,6 +171,7 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
         machines: source.as_ref().map_or(0, |source| source.machines.len()),
         jobs: by_state,
         halted,
+        failed_first,
         keys,
         publishing,
         problems,
@@ -310,6 +318,16 @@ fn findings(app: &App, doc: &StatusDoc, standing: Option<&Standing>, note: Optio
         let remedy =
             format!("Look at those that failed, then {pcm} job resume {0} or job cancel {0}", halted.job_id);
         add("halted", format!("{}: {}", halted.job_id, halted.reason), remedy);
+    }
+    for failed in &doc.failed_first {
+        let machines: Vec<&str> = failed.machines.iter().map(|id| id.as_str()).collect();
+        let come = if machines.len() == 1 { "comes" } else { "come" };
+        let message = format!("{} failed on {}, which {come} first", failed.job_id, machines.join(", "));
+        let remedy = format!(
+            "Look at it there, then {pcm} job advance {0} --now --reason R, or job cancel {0}",
+            failed.job_id
+        );
+        add("canary-failed", message, remedy);
     }
     for key in &doc.keys {
         let ends = if key.valid_before <= app.now { "ended" } else { "ends" };

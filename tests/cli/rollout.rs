@@ -302,6 +302,18 @@ fn a_few_machines_come_first_and_the_others_by_the_next_revision() {
     report(dir, 1, 2, "succeeded");
     let (_, one) = advance(dir, &[]);
     assert_eq!(one["job"]["gate"]["answer"], "undecided");
+    // One failure among so few halts nothing: the site says it.
+    let status = || -> Value {
+        let done = pcm(dir, &[&["site", "status", "--json"][..], &IN].concat());
+        serde_json::from_slice(&done.stdout).unwrap()
+    };
+    assert_eq!((&status()["failed_first"], &status()["problems"]), (&doc!([]), &doc!([])));
+    report(dir, 2, 2, "failed");
+    let (exit, failed) = advance(dir, &[]);
+    assert_eq!((exit, &failed["job"]["gate"]["answer"]), (Some(0), &"undecided".into()));
+    let well = status();
+    assert_eq!(well["failed_first"], doc!([{"job_id": "BP0000AB", "machines": ["BP050002"]}]), "{well}");
+    assert_eq!(well["problems"][0]["code"], "canary-failed", "{well}");
     report(dir, 2, 2, "succeeded");
     let (exit, seen) = advance(dir, &[]);
     assert_eq!(
