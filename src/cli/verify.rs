@@ -3,6 +3,7 @@
 
 use super::App;
 use super::args::{FolderArgs, PartArg};
+use super::lint;
 use super::page::Page;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
@@ -10,6 +11,8 @@ use crate::site::ids::MachineId;
 use crate::site::index;
 use crate::site::indexed::verify;
 use crate::site::instruction;
+use crate::site::package;
+use crate::site::publisher::packages::{MAX_SIGNATURE, SIGNATURE};
 use crate::site::share::open_bounded;
 use crate::site::signed::Distrust;
 use crate::site::signed::block::{self, Parts};
@@ -56,7 +59,7 @@ pub fn run(
             Exit::NotFound,
             "no-such-file",
             message,
-            "Name PCM.INDEX, a trust list or an instruction file",
+            "Name PCM.INDEX, a trust list, an instruction file or a package.toml",
         )
     })?;
     let no = |distrust: Distrust| {
@@ -68,11 +71,24 @@ pub fn run(
             "Take it from its source, or have it signed again",
         )
     };
+    let is_package = file.file_name().is_some_and(|name| name == package::NAME);
+    let armour = if is_package { Some(beside(file).map_err(no)?) } else { None };
+    if let (Some(part), Some(armour)) = (part, &armour) {
+        return print(
+            app,
+            &Parts { signed: &bytes, armours: vec![armour.clone()] },
+            part,
+            block.unwrap_or(1),
+        );
+    }
     if let Some(part) = part {
         return print(app, &block::split(&bytes).map_err(no)?, part, block.unwrap_or(1));
     }
     let folder = SiteFolder::open(&app.setup.site_folder(named)?)?;
-    let (list_version, signer) = believed(app, file, &bytes, &folder).map_err(no)?;
+    let (list_version, signer) = match armour {
+        Some(armour) => of_package(app, &bytes, &armour, &folder).map_err(no)?,
+        None => believed(app, file, &bytes, &folder).map_err(no)?,
+    };
     let signatures = vec![doc(&signer)];
     let doc = VerifyDoc { file: file.display().to_string().into(), list_version, signatures };
     app.out.view(&doc, || {
@@ -117,6 +133,36 @@ fn current(
             Err(Distrust::new(Code::ShareStale, why))
         }
     }
+}
+
+/// The signature beside a package's definition.
+fn beside(file: &Path) -> std::result::Result<String, Distrust> {
+    let path = file.with_file_name(SIGNATURE);
+    let armour = open_bounded(&path, MAX_SIGNATURE).map_err(|e| {
+        Distrust::new(Code::Unsigned, format!("no signature stands beside it: {}: {e}", path.display()))
+    })?;
+    String::from_utf8(armour).map_err(|_| Distrust::bad(format!("{SIGNATURE} is no text")))
+}
+
+/// The same of a package, as a machine takes it whose job names this release.
+fn of_package(
+    app: &App,
+    bytes: &[u8],
+    armour: &str,
+    folder: &SiteFolder,
+) -> std::result::Result<(u64, Signer), Distrust> {
+    let newest = folder.newest().map_err(|failure| Distrust::bad(failure.message.as_str()))?;
+    let newest = newest.ok_or_else(|| {
+        Distrust::bad(format!("{} has no list that says whose keys count", folder.dir.display()))
+    })?;
+    let trusted = &Trusted::of(newest, Vec::new());
+    let signer = trusted.keys().verify(armour, Role::Package, bytes, app.now)?.clone();
+    let text = std::str::from_utf8(bytes).map_err(|_| Distrust::bad("it is no text"))?;
+    let programs = lint::programs(app);
+    let read = package::parse(bytes, package::NAME, &programs).map_err(|p| Distrust::malformed(&p))?;
+    let of = (read.package_id, read.release.unwrap_or_default());
+    verify::package(text, of, &programs, Some(trusted))?;
+    Ok((trusted.list.version, signer))
 }
 
 /// Who signed it, and the version of the trust list that says so: as a machine of the site takes it that has the newest
@@ -167,7 +213,8 @@ fn believed(
             current(app, instructions.valid_until, trusted.list.version, by.signer)
         }
         Role::Package => Err(Distrust::bad(
-            "it is signed as a package, whose signature stands beside it, in package.toml.sig",
+            "it is signed as a package, which is called package.toml, and its signature stands beside it, in \
+             package.toml.sig",
         )),
     }
 }

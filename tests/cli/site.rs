@@ -262,6 +262,23 @@ fn a_signed_site_is_verified_by_openssh_and_keeps_its_roles_apart() {
         command.current_dir(dir).stdin(input).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().unwrap().success()
     };
+    // A package's signature stands beside it.
+    let package = "site/packages/BP00000A/package.toml";
+    let told = site(dir, &["site", "verify", package]);
+    assert_eq!(
+        (&told["signatures"][0]["role"], &told["list_version"]),
+        (&"package".into(), &3.into()),
+        "{told}"
+    );
+    let of_both = |part: &str| pcm(dir, &["site", "verify", package, "--part", part]).stdout;
+    assert_eq!(of_both("signed"), fs::read(dir.join(package)).unwrap());
+    assert_eq!(of_both("signature"), fs::read(dir.join(format!("{package}.sig"))).unwrap());
+    let other = dir.join("other");
+    fs::create_dir(&other).unwrap();
+    fs::copy(dir.join(package), other.join("package.toml")).unwrap();
+    assert_eq!(no(dir, &["site", "verify", "other/package.toml"]), "unsigned");
+    fs::copy(dir.join("index.sig"), other.join("package.toml.sig")).unwrap();
+    assert_eq!(no(dir, &["site", "verify", "other/package.toml"]), "bad-signature");
     assert!(verify("index", "index.sig", "publish", "pcm-publish"));
     assert!(!verify("index", "index.sig", "publish", "pcm-package"));
 

@@ -93,7 +93,7 @@ pub enum SiteVerb {
     },
     /// Show who signed a file, and whether a machine would take it; or print its parts, for `ssh-keygen -Y verify`
     Verify {
-        /// PCM.INDEX, a trust list or an instruction file
+        /// PCM.INDEX, a trust list, an instruction file, or a package.toml with its signature beside it
         #[arg(value_name = "FILE")]
         file: PathBuf,
         /// Print one part unchanged, and check nothing
