@@ -5,6 +5,7 @@ use crate::common::{self, hanging, logind, pty};
 
 mod actions;
 mod again;
+mod agreed;
 mod attacks;
 mod check;
 mod countdown;

@@ -2,7 +2,7 @@
 
 use super::super::facts::Facts;
 use super::{block, item, named, not_enrolled, pass, stamp, unknown};
-use crate::clock::between;
+use crate::clock::{Wall, between};
 use crate::executor::talk::view::CheckItem;
 use crate::site::signed::signers::Role;
 use crate::site::signed::store::Trusted;
@@ -75,30 +75,40 @@ fn people(trusted: &Trusted, role: Role) -> Vec<String> {
 /// What is in force counts long enough for somebody to publish again.
 pub fn validity_left(facts: &Facts) -> CheckItem {
     let remedy = "Have it published again at the site: pcm site publish";
-    let finding = match &facts.file {
+    let finding = match in_force(facts) {
         None if facts.look.is_none() => not_enrolled(facts),
         None => unknown("nothing that is published could be read", "See `share` and `instructions`"),
-        Some(file) => match file.valid_until {
-            None => pass(format!(
-                "it has no end of its own, and grows stale {} after the share was last seen",
-                text::duration(facts.subject.config.share.stale_after)
-            )),
-            Some(until) if until <= facts.now => {
-                block(format!("it was valid until {}", stamp(until, facts)), remedy)
-            }
-            Some(until) => {
-                let (left, whole) = (between(facts.now, until), between(file.issued, until));
-                let words = format!(
-                    "valid until {}: {} of {} are left",
-                    stamp(until, facts),
-                    text::duration(left),
-                    text::duration(whole)
-                );
-                if left < whole / 4 { block(words, remedy) } else { pass(words) }
-            }
-        },
+        Some((_, None)) => pass(format!(
+            "it has no end of its own, and grows stale {} after the share was last seen",
+            text::duration(facts.subject.config.share.stale_after)
+        )),
+        Some((_, Some(until))) if until <= facts.now => {
+            block(format!("it was valid until {}", stamp(until, facts)), remedy)
+        }
+        Some((issued, Some(until))) => {
+            let left = between(facts.now, until);
+            let whole = issued.map(|issued| between(issued, until));
+            let of = whole.map(|whole| format!(" of {}", text::duration(whole))).unwrap_or_default();
+            let words = format!("valid until {}: {}{of} are left", stamp(until, facts), text::duration(left));
+            if whole.is_some_and(|whole| left < whole / 4) { block(words, remedy) } else { pass(words) }
+        }
     };
     item("validity-left", vec![finding])
+}
+
+/// When what is in force was issued, where that is known, and until when it counts. The executor says it: a share may offer
+/// what is not taken. Where it does not answer, what could be read stands for it.
+fn in_force(facts: &Facts) -> Option<(Option<Wall>, Option<Wall>)> {
+    let read = facts.file.as_ref();
+    let trust = facts.views.status.as_ref().ok().map(|status| &status.trust);
+    match trust.and_then(|trust| Some((trust.serial?, trust.valid_until))) {
+        Some((serial, until)) => {
+            let listed = facts.views.list.as_ref().ok().and_then(|list| list.of_index.index_issued);
+            let same = read.filter(|file| file.serial == serial && file.valid_until == until);
+            Some((listed.or(same.map(|file| file.issued)), until))
+        }
+        None => read.map(|file| (Some(file.issued), file.valid_until)),
+    }
 }
 
 /// Nothing that is published asks for a newer program.
