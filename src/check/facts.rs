@@ -1,10 +1,12 @@
 //! What `gather` found and `judge` judges, as values.
 
 use super::Subject;
-use super::probe::Tried;
+use super::probe;
+use super::publisher::Publisher;
 use crate::clock::{Wall, Zone};
 use crate::error::Failure;
 use crate::executor::share::job::Reported;
+use crate::executor::share::tries::Tried;
 use crate::executor::talk::view::{ListDoc, StatusDoc};
 use crate::host::account::Account;
 use crate::host::lock::Holder;
@@ -49,8 +51,14 @@ pub(super) struct Facts {
     pub service: Service,
     pub users: LoggedOn,
     /// What was tried as the service's account, or why it was not.
-    pub tried: Result<Tried, SafeText>,
+    pub tried: Result<probe::Tried, SafeText>,
     pub backup: Backup,
+    /// What was tried at each share, and why not at one.
+    pub tries: Vec<(PathBuf, Result<Tried, SafeText>)>,
+    /// How many contents of what may yet run here are staged, and how many are to be copied.
+    pub contents: (usize, usize),
+    /// The site folder from which this machine publishes; None: it does not.
+    pub publisher: Option<Publisher>,
     pub folders: Folders,
     /// What somebody else could change, each with how that is mended.
     pub loose: Vec<(String, String)>,

@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, Folders, Indexed, Service, Views};
 use super::probe::{self, Tried};
-use super::{ConfigRead, Subject, backup};
+use super::{ConfigRead, Subject, backup, publisher};
 use crate::clock::Zone;
 use crate::error::{Exit, Failure};
 use crate::executor::ask::Ask;
@@ -12,10 +12,12 @@ use crate::executor::footing::{self, Footing};
 use crate::executor::share::job::{
     DELIVER_DEADLINE, HeldIndex, Reported, ShareJob, ShareNews, look_deadline, look_job,
 };
+use crate::executor::share::tries::Tries;
 use crate::executor::talk::protocol::{Answer, View, unexpected_answer};
 use crate::host::account::{self, Account};
 use crate::host::perms;
-use crate::host::{facts, lock, process, programs, sessions, supervisor};
+use crate::host::{facts, lock, paths, process, programs, sessions, supervisor};
+use crate::site::content::{self, Shelf};
 use crate::site::index;
 use crate::site::indexed::compose::{Asked, NO_IDS, compose};
 use crate::site::indexed::read::AtHand;
@@ -26,6 +28,7 @@ use crate::site::signed::published::{self, Judging, Standing};
 use crate::site::signed::store::{Material, Trusted};
 use crate::site::trust::TrustMode;
 use crate::text::SafeText;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::thread::{self, Scope, ScopedJoinHandle};
 
@@ -39,12 +42,13 @@ pub(super) fn gather(subject: &Subject) -> Facts {
     let other = owner.clone().filter(|owner| administrator && !same(owner, &me));
     let loose = loose(subject);
     let refuse = loose.first().filter(|_| administrator).map(|(why, _)| why.clone());
-    let (views, look, report, users, tried, backup) = thread::scope(|s| {
+    let (views, look, report, users, tried, backup, publisher) = thread::scope(|s| {
         let views = beside(s, || views(subject));
         let look = beside(s, || look(subject, other.as_ref()));
         let report = beside(s, || report(subject, other.as_ref()));
         let users = beside(s, sessions::logged_on);
         let tried = beside(s, || tried(subject, owner.as_ref(), other.as_ref(), &me, administrator));
+        let publisher = beside(s, || publisher::look(subject, now));
         let backup = beside(s, || backup::ask(&config.check, now, refuse, other.as_ref()));
         (
             joined(views).unwrap_or_else(|why| Views::failed(&why)),
@@ -53,11 +57,12 @@ pub(super) fn gather(subject: &Subject) -> Facts {
             joined(users).unwrap_or_else(|why| sessions::LoggedOn::unknown(why.as_str())),
             joined(tried).unwrap_or_else(Err),
             joined(backup).unwrap_or_else(|why| super::facts::Backup::NotAsked(why.into_string())),
+            joined(publisher).unwrap_or(None),
         )
     });
     let (file, file_from) = instructions(subject, look.as_ref());
     let indexed = look.as_ref().and_then(|look| indexed(subject, look.as_ref().ok()?));
-    Facts {
+    let mut facts = Facts {
         subject: subject.clone(),
         now,
         zone: facts::local_zone().unwrap_or_else(|_| Zone::utc()),
@@ -83,7 +88,71 @@ pub(super) fn gather(subject: &Subject) -> Facts {
         tried,
         backup,
         loose,
+        tries: Vec::new(),
+        contents: (0, 0),
+        publisher,
+    };
+    tries(&mut facts, other.as_ref());
+    facts
+}
+
+/// Tries what the service does at the shares, once it is known what is wanted of them. One that did not answer is not asked
+/// again.
+fn tries(facts: &mut Facts, other: Option<&Account>) {
+    let config = &facts.subject.config;
+    let (Some(machine), Some(Ok(look))) = (config.machine, &facts.look) else { return };
+    let found = look.found.as_ref();
+    let indexed = found.is_some_and(|found| found.brought.is_some());
+    let stage = facts.subject.layout.stage();
+    let open = facts.open_requests();
+    let contents = open.iter().filter_map(|request| {
+        let hash = request.content_sha256.clone()?;
+        Some((if indexed { Shelf::Content } else { Shelf::Package(request.package_id) }, hash))
+    });
+    let (mut seen, mut staged, mut wanted) = (BTreeSet::new(), 0, Vec::new());
+    for (at, hash) in contents {
+        if !seen.insert(hash.clone()) {
+            continue;
+        }
+        match content::is_staged(&stage, &hash) {
+            true => staged += 1,
+            false => wanted.push((at, hash)),
+        }
     }
+    // What was tried as the service's account says what that account may.
+    let may = facts.tried.is_ok();
+    let named = config.share.report.as_ref();
+    let mut places: Vec<&PathBuf> = named.map_or_else(|| config.shares.iter().collect(), |place| vec![place]);
+    places.extend(found.map(|found| &found.share).filter(|share| named.is_some_and(|place| place != *share)));
+    let jobs = places.into_iter().map(|share| {
+        let goes_there = named.is_none_or(|place| place == share);
+        let trust = if named == Some(share) { None } else { Some(config.trust.mode) };
+        let has_content = found.is_some_and(|found| found.share == *share);
+        Tries {
+            share: share.clone(),
+            machine,
+            write: may && goes_there,
+            believed: trust,
+            trust: config.trust.mode,
+            contents: if has_content { wanted.clone() } else { Vec::new() },
+        }
+    });
+    let jobs: Vec<Tries> = jobs.collect();
+    let timeout = config.share.timeout;
+    let tried = thread::scope(|s| {
+        let tried = jobs.into_iter().map(|tries| {
+            let share = tries.share.clone();
+            let asked = beside(s, move || match ShareJob::Try(tries).run_as(other, timeout) {
+                Ok(ShareNews::Tried(tried)) => Ok(tried),
+                Ok(_) => Err("the share reader gave another answer than was asked for".into()),
+                Err(why) => Err(why),
+            });
+            (share, asked)
+        });
+        let tried: Vec<_> = tried.collect();
+        tried.into_iter().map(|(share, asked)| (share, joined(asked).and_then(|tried| tried))).collect()
+    });
+    (facts.tries, facts.contents) = (tried, (staged, wanted.len()));
 }
 
 /// Looks in a thread of its own.
@@ -302,6 +371,7 @@ fn tried(
         log: vec![layout.log.clone(), layout.log.join("runs")],
         stage: layout.stage(),
         run_as: subject.config.run.run_as.clone(),
+        host_key: paths::host_key(),
     };
     probe::ask(&job, other)
 }

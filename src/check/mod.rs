@@ -8,6 +8,7 @@ mod facts;
 mod gather;
 mod judge;
 pub mod probe;
+mod publisher;
 
 use crate::config::{Config, LoadError};
 use crate::error::Result;

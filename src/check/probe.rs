@@ -24,6 +24,8 @@ pub struct Job {
     pub stage: PathBuf,
     /// `[run] run_as`
     pub run_as: Option<String>,
+    /// The machine's own key of its SSH server.
+    pub host_key: PathBuf,
 }
 
 /// What came of it: what was done, or what did not work.
@@ -41,6 +43,8 @@ pub struct Tried {
     pub no_exec: bool,
     /// Starting a process at all.
     pub process: Result<SafeText, Failed>,
+    /// Reading the machine's host key; nothing is kept of it.
+    pub host_key: Result<SafeText, Failed>,
 }
 
 /// Something that did not work.
@@ -96,7 +100,16 @@ fn carry_out(job: &Job) -> Tried {
         Ok(_) => Ok("a program was started and ended as it should".into()),
         Err(_) => by_itself(),
     };
-    Tried { by: account::current().name, state, log, stage, no_exec, process }
+    let host_key = readable(&job.host_key);
+    Tried { by: account::current().name, state, log, stage, no_exec, process, host_key }
+}
+
+/// Its first byte is enough.
+fn readable(key: &Path) -> Result<SafeText, Failed> {
+    let failed = |e: io::Error| Failed::at(key, &format!("{} cannot be read", key.display()), &e);
+    let mut first = [0];
+    open::named(key).and_then(|mut file| file.read_exact(&mut first)).map_err(failed)?;
+    Ok(safe(format!("{} can be read", key.display())))
 }
 
 /// A log folder into which others could write gets no log and no transcript.

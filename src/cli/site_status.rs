@@ -5,25 +5,20 @@ use super::canary::{self, FailedFirstDoc};
 use super::page::Page;
 use super::table::{Table, fixed, words};
 use super::view::count;
-use super::{App, folder, lint, standing};
+use super::{App, folder, lint};
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::lock;
 use crate::rollout::gate;
-use crate::site::folder::{Folder, LOCK, Source};
-use crate::site::ids::{JobId, PackageId, SiteCode};
+use crate::site::folder::LOCK;
+use crate::site::ids::{JobId, SiteCode};
 use crate::site::index::JobState;
-use crate::site::publisher::standing::{Note, Standing, note};
-use crate::site::publisher::{Expect, Published};
-use crate::site::signed::list::TrustList;
+use crate::site::publisher::standing::{self, Note, Standing, Unpublished, note};
+use crate::site::signed::list::{ENDS_SOON, TrustList};
 use crate::site::signed::signers::Role;
 use crate::text::SafeText;
-use chrono::TimeDelta;
 use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// A key that ends so soon is a problem.
-const KEY_ENDS: TimeDelta = TimeDelta::days(30);
 
 /// `site status --json`
 #[derive(Debug, Serialize)]
@@ -35,7 +30,7 @@ struct StatusDoc {
     /// None: nothing is published yet, or that cannot be known.
     published: Option<PublishedDoc>,
     /// What the folder says and is not published; None: that cannot be known.
-    unpublished: Option<UnpublishedDoc>,
+    unpublished: Option<Unpublished>,
     machines: usize,
     jobs: BTreeMap<&'static str, usize>,
     /// Suspended by the gate of `pcm job advance`.
@@ -60,32 +55,6 @@ struct PublishedDoc {
     left_percent: Option<i64>,
     jobs: usize,
     machines: usize,
-}
-
-/// What is not published yet.
-#[derive(Debug, Serialize)]
-struct UnpublishedDoc {
-    jobs: Vec<JobId>,
-    policies: usize,
-    members: usize,
-    trust: bool,
-    /// Packages that were signed anew.
-    signatures: Vec<PackageId>,
-    /// The name of the site, or whom to call.
-    settings: bool,
-    /// Files of the share that are missing or damaged.
-    damaged: usize,
-}
-
-impl UnpublishedDoc {
-    fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
-            && self.policies == 0
-            && self.members == 0
-            && !self.trust
-            && self.signatures.is_empty()
-            && !self.settings
-    }
 }
 
 /// A job that was halted.
@@ -136,9 +105,12 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
     let mut kept = |failure: Failure| problems.push(ProblemDoc::from(failure));
     let source = folder.read(&lint::programs(app)).map_err(&mut kept).ok();
     let list = folder.trust_list().map_err(&mut kept).ok().flatten();
-    let standing = standing::of(app, &folder).map_err(&mut kept).ok().flatten();
+    let standing = super::standing::of(app, &folder).map_err(&mut kept).ok().flatten();
     let unpublished = match (&source, &standing) {
-        (Some(source), Some(standing)) => unpublished(app, &folder, source, standing).map_err(kept).ok(),
+        (Some(source), Some(standing)) => {
+            let found = standing::unpublished(&folder, source, standing, &lint::programs(app), app.now);
+            found.map_err(kept).ok()
+        }
         _ => None,
     };
     let jobs = source.as_ref().map(|source| &source.jobs).into_iter().flat_map(BTreeMap::values);
@@ -200,60 +172,12 @@ fn published(standing: &Standing, now: Wall) -> PublishedDoc {
     }
 }
 
-/// What the next publication would change, but for its time.
-fn unpublished(app: &App, folder: &Folder, source: &Source, standing: &Standing) -> Result<UnpublishedDoc> {
-    let would = folder::run(
-        app,
-        folder,
-        folder::Wishes {
-            key: None,
-            serial: None,
-            // Whatever it is: it is only looked at.
-            expect: Expect::Changes(usize::MAX),
-            break_lock: false,
-            // What is damaged on the share would be put back.
-            thorough: true,
-            what: String::new(),
-            source: folder::Says::Would(source),
-        },
-    )?;
-    let Published {
-        jobs,
-        withdrawn,
-        policies,
-        parts,
-        index,
-        written,
-        packages,
-        signatures,
-        settings,
-        nothing,
-        ..
-    } = would;
-    let doc = UnpublishedDoc {
-        jobs: jobs.into_iter().chain(withdrawn).collect(),
-        policies,
-        members: parts,
-        trust: index.epoch != standing.index.epoch,
-        signatures,
-        settings,
-        damaged: 0,
-    };
-    let only_damage = doc.is_empty() && packages.is_empty() && !nothing;
-    let damaged = written.iter().filter(|(path, _)| path != crate::site::index::NAME).count();
-    Ok(UnpublishedDoc { damaged: if only_damage { damaged } else { 0 }, ..doc })
-}
-
 fn ending(list: &TrustList, now: Wall) -> Vec<KeyDoc> {
-    let signers = list.signers.iter().filter(|signer| !list.revoked.contains(&signer.key));
-    let keys = signers.filter_map(|signer| {
-        let valid_before = signer.before.filter(|before| *before <= now + KEY_ENDS)?;
-        Some(KeyDoc {
-            principal: SafeText::new(&signer.principal),
-            role: signer.role,
-            fingerprint: signer.key.fingerprint().into(),
-            valid_before,
-        })
+    let keys = list.ending(now + ENDS_SOON).map(|(signer, valid_before)| KeyDoc {
+        principal: SafeText::new(&signer.principal),
+        role: signer.role,
+        fingerprint: signer.key.fingerprint().into(),
+        valid_before,
     });
     keys.collect()
 }
@@ -338,7 +262,7 @@ fn findings(app: &App, doc: &StatusDoc, standing: Option<&Standing>, note: Optio
     found
 }
 
-fn unpublished_words(doc: &UnpublishedDoc) -> String {
+fn unpublished_words(doc: &Unpublished) -> String {
     let mut parts = Vec::new();
     match doc.jobs.as_slice() {
         [] => {}

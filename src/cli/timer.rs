@@ -60,9 +60,7 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
     };
     // A halt comes first, and shows; what is published is renewed whatever became of that.
     let commands = [command(&["job", "advance"]), command(&["site", "publish", "--renew"])];
-    // Two folders of one site code, as one for tests, have a timer each.
-    let own: String = folder.settings.site_id.as_str().chars().take(6).collect();
-    let name = format!("pcm-site-{}-{own}", folder.settings.site);
+    let name = folder.settings.timer_name();
     let timer = supervisor::timer(&name, &commands, &[Path::new(&dir), &folder.share()]);
     let timer = timer.ok_or_else(|| {
         let message = "the timer was not written: neither XDG_CONFIG_HOME nor HOME names a folder for it";

@@ -91,3 +91,8 @@ impl Layout {
         self.log.join("runs").join(format!("{run}.log"))
     }
 }
+
+/// The key by which the machine's SSH server is known.
+pub fn host_key() -> PathBuf {
+    super::sys::paths::host_key()
+}

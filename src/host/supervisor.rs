@@ -65,6 +65,12 @@ pub fn timer(name: &str, commands: &[Vec<String>], needs: &[&Path]) -> Option<Ti
     sys::supervisor::timer(name, commands, needs)
 }
 
+/// Where such a timer is set up to run: for the machine, for the account that asks, or for one whose home folder this is. None:
+/// that cannot be seen on this system.
+pub fn timers(name: &str, home: Option<&Path>) -> Option<Vec<PathBuf>> {
+    sys::supervisor::timers(name, home)
+}
+
 /// Whether the supervisor is there to be asked: a container often has its programs and not itself.
 pub fn is_running() -> bool {
     sys::supervisor::is_running()

@@ -323,8 +323,8 @@ impl<'a> Steps<'a> {
                     self.take_findings(&tests, news, look, now);
                 }
             }
-            // Only `pcm check` reads reports.
-            (ShareJob::Report { .. }, _) => {}
+            // Only `pcm check` reads reports and tries shares.
+            (ShareJob::Report { .. } | ShareJob::Try(_), _) => {}
         }
     }
 

@@ -21,7 +21,7 @@ mod write;
 
 pub use program::{Target, startable};
 pub use seal::{Seal, seal};
-pub use stage::{NotStaged, Shelf, find_staged, is_staged, put_away_staged, stage, verify_staged};
+pub use stage::{NotStaged, Shelf, find_staged, is_staged, offered, put_away_staged, stage, verify_staged};
 pub use stands::{Stands, stands_still};
 pub use walk::{Met, walk};
 pub use write::{Written, list, write_content, write_list};

@@ -3,6 +3,8 @@
 mod index;
 mod keys;
 mod machine;
+mod places;
+mod publisher;
 mod requests;
 mod service;
 mod share;
@@ -19,7 +21,7 @@ use crate::text::{self, SafeText};
 
 /// All items. The order is the contract of what is shown; the names are the contract of `--json`.
 pub(super) fn judge(facts: &Facts) -> CheckDoc {
-    CheckDoc::of(vec![
+    let machine = [
         requests::silent(facts),
         requests::background(facts),
         requests::mandatory(facts),
@@ -43,7 +45,9 @@ pub(super) fn judge(facts: &Facts) -> CheckDoc {
         state::history(facts),
         state::one_machine(facts),
         state::clock(facts),
+        places::clock_against_share(facts),
         share::share(facts),
+        places::locations(facts),
         share::instructions(facts),
         share::trust(facts),
         keys::key_confirmed(facts),
@@ -53,9 +57,13 @@ pub(super) fn judge(facts: &Facts) -> CheckDoc {
         index::in_members(facts),
         index::parts_readable(facts),
         keys::version_against_index(facts),
+        places::content_source(facts),
+        places::report_location(facts),
+        places::host_key(facts),
         state::log(facts),
         state::disk(facts),
-    ])
+    ];
+    CheckDoc::of(machine.into_iter().chain(publisher::items(facts)).collect())
 }
 
 /// One thing found about an item.

@@ -2,13 +2,14 @@
 #![allow(clippy::unwrap_used)]
 
 use super::super::facts::{Backup, Folders, Service, Views};
-use super::super::probe::Tried;
+use super::super::probe;
 use super::super::{ConfigRead, Subject};
 use super::{CheckItem, Facts, SafeText, Verdict, Wall, judge};
 use crate::clock::Zone;
 use crate::config::Config;
 use crate::error::{Exit, Failure};
 use crate::executor::share::job::Reported;
+use crate::executor::share::tries::{Tried, Written};
 use crate::executor::talk::view::{ServiceState, StatusDoc};
 use crate::host::account::Account;
 use crate::host::lock::Holder;
@@ -104,14 +105,18 @@ fn well() -> Facts {
             supervised: true,
         },
         users: LoggedOn { source: "logind", sessions: Vec::new(), connections: Vec::new(), note: None },
-        tried: Ok(Tried {
+        tried: Ok(probe::Tried {
             by: "root".into(),
             state: done(),
             log: done(),
             stage: done(),
             no_exec: false,
             process: done(),
+            host_key: done(),
         }),
+        tries: Vec::new(),
+        contents: (0, 0),
+        publisher: None,
         backup: Backup::NotSet,
         folders: Folders {
             state: Ok(someone("root", 0)),
@@ -287,4 +292,24 @@ fn what_is_published_is_renewed_before_it_ends_and_asks_for_no_newer_pcm() {
     let lost = row("key-confirmed", |facts| facts.trusted = Some(Err("there is no trust list".into())));
     assert_eq!(lost.verdict, Verdict::Block, "{lost:?}");
     assert!(lost.remedy.unwrap().as_str().contains("pcm init --trust-key"));
+}
+
+#[test]
+fn two_clocks_that_are_apart_are_noticed_in_both_directions() {
+    let skew = |seconds: i64| {
+        row("clock-against-share", |facts| {
+            let at = |seconds: i64| facts.now + chrono::TimeDelta::seconds(seconds);
+            let clocks = Some([at(0), at(seconds), at(1)]);
+            let written = Some(Ok(Written { folders: vec!["/mnt/share/machines".into()], clocks }));
+            facts.tries = vec![("/mnt/share".into(), Ok(Tried { written, missing: Vec::new() }))];
+        })
+    };
+    for near in [-299, 0, 1, 300] {
+        assert_eq!(skew(near).verdict, Verdict::Pass, "{near}");
+    }
+    for (far, word) in [(-3_600, "behind"), (3_601, "ahead of")] {
+        let row = skew(far);
+        assert_eq!(row.verdict, Verdict::Block, "{far}");
+        assert!(row.evidence.as_str().contains(word) && row.evidence.as_str().contains("1h"), "{row:?}");
+    }
 }

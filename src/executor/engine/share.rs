@@ -307,7 +307,8 @@ impl Executor {
                 | ShareNews::ResultsRemoved(_)
                 | ShareNews::Tidied(_)
                 | ShareNews::Installed(_)
-                | ShareNews::Reported(_),
+                | ShareNews::Reported(_)
+                | ShareNews::Tried(_),
             ) => {}
             Err(why) => self.look_gave_nothing(&why, self.world.now()),
         }
@@ -334,7 +335,8 @@ impl Executor {
                     | ShareNews::ResultsRemoved(_)
                     | ShareNews::Tidied(_)
                     | ShareNews::Installed(_)
-                    | ShareNews::Reported(_),
+                    | ShareNews::Reported(_)
+                    | ShareNews::Tried(_),
                 ) => {}
                 Err(why) => self.journal.error(self.world.now(), &format!("Content is not staged: {why}")),
             }

@@ -76,7 +76,8 @@ fn run(job: &ShareJob, account: Option<&Account>, deadline: Duration) -> Result<
         | ShareJob::Stage { .. }
         | ShareJob::Tidy(_)
         | ShareJob::Verify { .. }
-        | ShareJob::Report { .. } => job.run_whole(account, deadline),
+        | ShareJob::Report { .. }
+        | ShareJob::Try(_) => job.run_whole(account, deadline),
     }
 }
 
@@ -91,7 +92,8 @@ fn all_removed(removed: Vec<Result<ShareNews, SafeText>>) -> Result<usize, SafeT
         | ShareNews::Delivered(_)
         | ShareNews::Tidied(_)
         | ShareNews::Installed(_)
-        | ShareNews::Reported(_) => Err("the share reader answered something else".into()),
+        | ShareNews::Reported(_)
+        | ShareNews::Tried(_) => Err("the share reader answered something else".into()),
     };
     removed.into_iter().map(count).sum()
 }
@@ -206,7 +208,8 @@ impl Asked {
             | ShareNews::ResultsRemoved(_)
             | ShareNews::Tidied(_)
             | ShareNews::Installed(_)
-            | ShareNews::Reported(_) => Err("the share reader answered something else".into()),
+            | ShareNews::Reported(_)
+            | ShareNews::Tried(_) => Err("the share reader answered something else".into()),
         }
     }
 }

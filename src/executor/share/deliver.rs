@@ -126,7 +126,7 @@ fn newest_with_a_number(folder: &Folder, name: &str, machine: MachineId) -> Opti
 }
 
 /// The share, where it may be written to.
-fn open_to_write(share: &Path, judge: Option<&Judge>) -> io::Result<Folder> {
+pub(super) fn open_to_write(share: &Path, judge: Option<&Judge>) -> io::Result<Folder> {
     let root = Folder::open(share)?;
     match judge.and_then(|judge| judge.loose(share, &[&root], &[])) {
         None => Ok(root),

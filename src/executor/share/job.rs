@@ -5,6 +5,7 @@
 use super::deliver::{Delivery, Reporting, deliver_to_first, remove_results};
 use super::outbox::Outbox;
 use super::tidy::{Tidied, Tidying};
+use super::tries::{Tried, Tries};
 use crate::clock::Wall;
 use crate::config::Config;
 use crate::executor::history::{self};
@@ -120,6 +121,8 @@ pub enum ShareJob {
         /// Whose.
         machine: MachineId,
     },
+    /// Try what a machine does at one share.
+    Try(Tries),
 }
 
 /// What a machine has got of an index, for whoever reads a share.
@@ -156,6 +159,8 @@ pub enum ShareNews {
     Installed(Vec<(InstalledIf, Finding)>),
     /// The machine report that was found.
     Reported(Box<Reported>),
+    /// What was tried at a share.
+    Tried(Tried),
 }
 
 /// What a look brought.
@@ -236,6 +241,7 @@ impl ShareJob {
             ShareJob::Report { shares, machine } => {
                 ShareNews::Reported(Box::new(read_report(shares, *machine)))
             }
+            ShareJob::Try(tries) => ShareNews::Tried(tries.carry_out()),
             ShareJob::Deliver { places, trust, machine, known, report, outbox } => {
                 let (judge, outbox) = (trust.map(Judge::of), Outbox::at(outbox));
                 let report = Reporting { machine: *machine, known: known.as_deref(), report };
@@ -260,6 +266,7 @@ impl ShareJob {
             ShareJob::Deliver { places, .. } => Some(format!("deliver {places:?}")),
             ShareJob::RemoveResults { places, .. } => Some(format!("results {places:?}")),
             ShareJob::Report { shares, .. } => Some(format!("report {shares:?}")),
+            ShareJob::Try(tries) => Some(format!("try {}", tries.share.display())),
             ShareJob::Installed { tests } => test_at(tests),
             // Nothing is asked of a share.
             ShareJob::Tidy(_) | ShareJob::Verify { .. } => None,
@@ -293,7 +300,8 @@ pub fn findings(tests: &[InstalledIf], news: Result<ShareNews, SafeText>) -> Vec
             | ShareNews::Delivered(_)
             | ShareNews::ResultsRemoved(_)
             | ShareNews::Tidied(_)
-            | ShareNews::Reported(_),
+            | ShareNews::Reported(_)
+            | ShareNews::Tried(_),
         ) => (Vec::new(), "the helper answered something else".into()),
         Err(why) => (Vec::new(), why),
     };

@@ -96,6 +96,7 @@ impl Sight {
                 | ShareNews::ResultsRemoved(_)
                 | ShareNews::Tidied(_)
                 | ShareNews::Reported(_)
+                | ShareNews::Tried(_)
                 | ShareNews::Installed(_)
                 | ShareNews::Verified(_),
             ) => None,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const UNIT: &str = "pcm.service";
+const SYSTEM_UNITS: &str = "/etc/systemd/system";
 /// A step is at most 30 s away, and nothing in it takes long.
 const WATCHDOG_S: u32 = 300;
 
@@ -39,7 +40,7 @@ pub fn registration(command: &[String]) -> Option<Registration> {
         std::iter::once("systemctl").chain(words.iter().copied()).map(str::to_owned).collect()
     };
     Some(Registration {
-        file: PathBuf::from("/etc/systemd/system").join(UNIT),
+        file: PathBuf::from(SYSTEM_UNITS).join(UNIT),
         text: unit(command),
         enable: vec![systemctl(&["daemon-reload"]), systemctl(&["enable", "--now", UNIT])],
         disable: vec![systemctl(&["disable", "--now", UNIT]), systemctl(&["daemon-reload"])],
@@ -49,7 +50,7 @@ pub fn registration(command: &[String]) -> Option<Registration> {
 /// The units of the system where root asks, those of the account otherwise.
 pub fn timer(name: &str, commands: &[Vec<String>], needs: &[&Path]) -> Option<Timer> {
     if rustix::process::geteuid().is_root() {
-        let folder = Path::new("/etc/systemd/system");
+        let folder = Path::new(SYSTEM_UNITS);
         return Some(timer_in(folder, &["systemctl"], name, commands, needs, is_running()));
     }
     let env = |name: &str| std::env::var_os(name).map(PathBuf::from);
@@ -65,6 +66,21 @@ fn units_of(config: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
     let whole = |path: &PathBuf| path.is_absolute();
     let config = config.filter(whole).or_else(|| Some(home.filter(whole)?.join(".config")))?;
     Some(config.join("systemd/user"))
+}
+
+pub fn timers(name: &str, home: Option<&Path>) -> Option<Vec<PathBuf>> {
+    let env = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let own = units_of(env("XDG_CONFIG_HOME"), env("HOME"));
+    let of_home = units_of(None, home.map(Path::to_owned));
+    let mut folders: Vec<PathBuf> =
+        [Some(PathBuf::from(SYSTEM_UNITS)), own, of_home].into_iter().flatten().collect();
+    folders.dedup();
+    let unit = format!("{name}.timer");
+    let runs = |folder: &PathBuf| {
+        let enabled = folder.join("timers.target.wants").join(&unit);
+        folder.join(&unit).is_file() && enabled.symlink_metadata().is_ok()
+    };
+    Some(folders.into_iter().filter(runs).map(|folder| folder.join(&unit)).collect())
 }
 
 fn timer_in(

@@ -5,8 +5,16 @@ use std::path::{Path, PathBuf};
 
 /// `ProgramData` is set for every process by the system; its usual place stands in where somebody took it away.
 pub fn system() -> Layout {
+    below(&program_data())
+}
+
+fn program_data() -> PathBuf {
     let data = std::env::var_os("ProgramData").filter(|v| !v.is_empty()).map(PathBuf::from);
-    below(&data.unwrap_or_else(|| PathBuf::from(r"C:\ProgramData")))
+    data.unwrap_or_else(|| PathBuf::from(r"C:\ProgramData"))
+}
+
+pub fn host_key() -> PathBuf {
+    program_data().join("ssh").join("ssh_host_ed25519_key")
 }
 
 fn below(program_data: &Path) -> Layout {

@@ -25,6 +25,10 @@ pub fn registration(_command: &[String]) -> Option<Registration> {
     None
 }
 
+pub fn timers(_name: &str, _home: Option<&std::path::Path>) -> Option<Vec<std::path::PathBuf>> {
+    None
+}
+
 /// A scheduled task for each command: a task starts one.
 pub fn timer(name: &str, commands: &[Vec<String>], _needs: &[&std::path::Path]) -> Option<Timer> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();

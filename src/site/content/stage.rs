@@ -81,6 +81,20 @@ pub fn stage(
     copy(share, at, hash, stage_root, judge)
 }
 
+/// Whether a share has this content to be copied: its list can be read there, and is the one that was published.
+///
+/// Touches the share: may hang with it.
+///
+/// # Errors
+/// Why not.
+pub fn offered(share: &Path, at: Shelf, hash: &ContentHash, judge: &Judge) -> Result<(), SafeText> {
+    let found = Source::open(share, at, hash, judge).and_then(|source| source.content(hash).map(drop));
+    found.map_err(|fact| match fact {
+        ContentFact::Missing(why) | ContentFact::Mismatch(why) | ContentFact::Loose(why) => why,
+        ContentFact::Staged => SafeText::EMPTY,
+    })
+}
+
 /// Hashes everything that is staged again: exactly the files of the list, each with its size and hash, nothing else.
 /// Content that fails is no longer staged, so that the next [`stage`] copies it anew.
 ///

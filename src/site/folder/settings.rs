@@ -40,6 +40,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The name of the timer that publishes what is due. Two folders of one site code, as one for tests, have a timer each.
+    pub fn timer_name(&self) -> String {
+        let own: String = self.site_id.as_str().chars().take(6).collect();
+        format!("pcm-site-{}-{own}", self.site)
+    }
+
     /// Those of a new folder.
     pub fn new(site: SiteCode, site_id: SiteId, share: &str) -> Self {
         Self {

@@ -3,12 +3,14 @@
 use super::begun::{self, Before};
 use super::place::Share;
 use super::record::Since;
-use super::{How, Publication, at_work};
+use super::{Expect, How, Publication, Published, at_work};
+use crate::clock::Wall;
 use crate::error::Result;
 use crate::site::folder::{Folder, Source};
-use crate::site::ids::JobId;
+use crate::site::ids::{JobId, PackageId};
 use crate::site::index::{self, Index};
 use crate::text::SafeText;
+use serde::Serialize;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -55,6 +57,90 @@ pub fn standing(folder: &Folder, how: &How<'_>) -> Result<Option<Standing>> {
         machines: before.machines,
         begun: before.begun,
     }))
+}
+
+/// What the next publication would change, but for its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unpublished {
+    /// Of jobs.
+    pub jobs: Vec<JobId>,
+    /// Of policies.
+    pub policies: usize,
+    /// Of the list of machines.
+    pub members: usize,
+    /// The trust list is a newer one.
+    pub trust: bool,
+    /// Packages that were signed anew.
+    pub signatures: Vec<PackageId>,
+    /// The name of the site, or whom to call.
+    pub settings: bool,
+    /// Files of the share that are missing or damaged, where that is all.
+    pub damaged: usize,
+}
+
+impl Unpublished {
+    /// The folder says nothing new.
+    pub fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+            && self.policies == 0
+            && self.members == 0
+            && !self.trust
+            && self.signatures.is_empty()
+            && !self.settings
+    }
+}
+
+/// What a folder says and is not published. `programs`: the bare names that some machine may start.
+///
+/// # Errors
+/// As [`super::publish`].
+pub fn unpublished(
+    folder: &Folder,
+    source: &Source,
+    standing: &Standing,
+    programs: &[String],
+    now: Wall,
+) -> Result<Unpublished> {
+    let how = How {
+        key: None,
+        serial: None,
+        // Whatever it is: it is only looked at.
+        expect: Expect::Changes(usize::MAX),
+        break_lock: false,
+        dry_run: true,
+        only_asked: true,
+        // What is damaged on the share would be put back.
+        thorough: true,
+        programs,
+        who: String::new(),
+        what: String::new(),
+        now,
+    };
+    let Published {
+        jobs,
+        withdrawn,
+        policies,
+        parts,
+        index,
+        written,
+        packages,
+        signatures,
+        settings,
+        nothing,
+        ..
+    } = super::would(folder, source, &how)?;
+    let found = Unpublished {
+        jobs: jobs.into_iter().chain(withdrawn).collect(),
+        policies,
+        members: parts,
+        trust: index.epoch != standing.index.epoch,
+        signatures,
+        settings,
+        damaged: 0,
+    };
+    let only_damage = found.is_empty() && packages.is_empty() && !nothing;
+    let damaged = written.iter().filter(|(path, _)| path != index::NAME).count();
+    Ok(Unpublished { damaged: if only_damage { damaged } else { 0 }, ..found })
 }
 
 /// What the share says of who publishes on it.

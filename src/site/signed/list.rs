@@ -24,6 +24,8 @@ const MAX_LINES: usize = 200;
 pub const LONGEST_PUBLISH: TimeDelta = TimeDelta::days(400);
 /// How far the clock of whoever made a list may be ahead of this machine's.
 pub const AHEAD: TimeDelta = TimeDelta::hours(24);
+/// A key that ends so soon is to be replaced.
+pub const ENDS_SOON: TimeDelta = TimeDelta::days(30);
 const MALFORMED: &str = "malformed";
 
 /// What a version of the list says.
@@ -124,6 +126,12 @@ impl TrustList {
             )),
             false => Ok(()),
         }
+    }
+
+    /// The keys that count until this time at the longest and are not revoked, and until when.
+    pub fn ending(&self, until: Wall) -> impl Iterator<Item = (&Signer, Wall)> {
+        let signers = self.signers.iter().filter(|signer| !self.revoked.contains(&signer.key));
+        signers.filter_map(move |signer| Some((signer, signer.before.filter(|before| *before <= until)?)))
     }
 
     /// The line of a key.

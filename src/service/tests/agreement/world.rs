@@ -10,6 +10,7 @@ use crate::executor::run::run_folder::{RunSpec, Started};
 use crate::executor::share::deliver::Delivery;
 use crate::executor::share::job::{ShareJob, ShareNews};
 use crate::executor::share::tidy::Tidied;
+use crate::executor::share::tries::Tried;
 use crate::executor::world::{Held, Host, Machine, Runs, Store};
 use crate::host::paths::Layout;
 use crate::host::power::HostFacts;
@@ -110,6 +111,7 @@ impl World {
                 found: None,
             }),
             ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
+            ShareJob::Try(_) => ShareNews::Tried(Tried { written: None, missing: Vec::new() }),
             ShareJob::Installed { tests } => ShareNews::Installed(self.installed(tests)),
             ShareJob::Tidy(_) => ShareNews::Tidied(Tidied::default()),
             ShareJob::RemoveResults { .. } => ShareNews::ResultsRemoved(Ok(0)),

@@ -7,6 +7,7 @@ use crate::clock::Wall;
 use crate::executor::share::deliver::Delivery;
 use crate::executor::share::job::{ShareJob, ShareNews};
 use crate::executor::share::tidy::{KeptContent, KeptRun, Tidied};
+use crate::executor::share::tries::Tried;
 use crate::service::tests::random::Random;
 use crate::service::worker::Carrier;
 use crate::site::content::{ContentFact, Seal};
@@ -171,8 +172,9 @@ impl Inner {
                 ShareNews::Staged(hash.clone(), fact, None)
             }
             ShareJob::Verify { hash, .. } => ShareNews::Verified(self.verify(hash)),
-            // Only `pcm check` reads reports.
+            // Only `pcm check` reads reports and tries shares.
             ShareJob::Report { .. } => ShareNews::Reported(Box::default()),
+            ShareJob::Try(_) => ShareNews::Tried(Tried { written: None, missing: Vec::new() }),
             ShareJob::Installed { tests } => {
                 let none =
                     |test: &InstalledIf| (test.clone(), Finding::unknown("these packages have no tests"));

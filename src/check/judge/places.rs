@@ -1,0 +1,176 @@
+//! Where this machine's report goes, which locations answer, what they have, and the keys and clocks that this needs.
+
+use super::super::facts::Facts;
+use super::{ago, block, count, item, named, not_enrolled, pass, unknown};
+use crate::clock::between;
+use crate::executor::share::tries::Written;
+use crate::executor::talk::view::CheckItem;
+use crate::site::share::Found;
+use crate::site::trust::TrustMode;
+use crate::text;
+use std::time::Duration;
+
+/// Two clocks that are further apart than this are not both right.
+const APART: Duration = Duration::from_secs(5 * 60);
+
+/// The report and the results were written where they go, and removed again: at one of several locations that is enough.
+pub fn report_location(facts: &Facts) -> CheckItem {
+    let tried = facts.tries.iter().map(|(place, tried)| match tried {
+        Err(why) => Some(Err(format!("{}: {why}", place.display()))),
+        Ok(tried) => tried.written.as_ref().map(|written| match written {
+            Ok(Written { folders, .. }) => Ok(named(folders)),
+            Err(why) => Err(why.to_string()),
+        }),
+    });
+    let tried: Vec<Result<String, String>> = tried.flatten().collect();
+    let by = facts.owner().map_or_else(|_| facts.me.name.clone(), |owner| owner.name);
+    let findings = match (tried.iter().find_map(|tried| tried.as_ref().ok()), &facts.look) {
+        (Some(folders), _) => vec![pass(format!("as {by}: wrote a file in {folders} and removed it"))],
+        (None, None) => vec![not_enrolled(facts)],
+        (None, Some(Err(why))) => {
+            vec![unknown(format!("the share was not written: {why}"), "See `share`")]
+        }
+        (None, Some(Ok(_))) if facts.tried.is_err() => vec![not_tried(facts)],
+        (None, Some(Ok(_))) if tried.is_empty() => {
+            vec![unknown("no place for reports can be believed", "See `share` and `trust`")]
+        }
+        (None, Some(Ok(_))) => tried
+            .into_iter()
+            .filter_map(Result::err)
+            .map(|why| {
+                block(
+                    format!("as {by}: {why}"),
+                    "Give the service's account its rights to the folders machines and despoolr.box there, or name another \
+                     place: [share] report",
+                )
+            })
+            .collect(),
+    };
+    item("report-location", findings)
+}
+
+fn not_tried(facts: &Facts) -> super::Finding {
+    match &facts.tried {
+        Err(why) if facts.owner().is_err() => unknown(why.as_str(), "See `state`"),
+        Err(why) => unknown(why.as_str(), format!("Look as root: {} check", facts.pcm())),
+        Ok(_) => unknown("it was not tried", "See `share`"),
+    }
+}
+
+/// This machine's clock beside that of whoever keeps the share's files, and that of whoever published.
+pub fn clock_against_share(facts: &Facts) -> CheckItem {
+    let remedy =
+        "Set both clocks and keep them synchronised: freezes, validity and reports are compared by them";
+    let mut findings = Vec::new();
+    for (place, tried) in &facts.tries {
+        let written = tried.as_ref().ok().and_then(|tried| tried.written.as_ref()?.as_ref().ok());
+        let Some([before, written, after]) = written.and_then(|written| written.clocks) else { continue };
+        let (ahead, behind) = (between(after, written), between(written, before));
+        let apart = |by: Duration, word: &str| {
+            format!("the clock of {} is {} {word} this machine's", place.display(), text::duration(by))
+        };
+        findings.push(if ahead > APART {
+            block(apart(ahead, "ahead of"), remedy)
+        } else if behind > APART {
+            block(apart(behind, "behind"), remedy)
+        } else {
+            pass(format!("a file in {} had the time of this machine", place.display()))
+        });
+    }
+    let issued = facts.file.as_ref().map(|file| file.issued);
+    if let Some(issued) = issued.filter(|issued: &crate::clock::Wall| between(facts.now, *issued) > APART) {
+        let ahead = text::duration(between(facts.now, issued));
+        let words = format!("what is published was issued {ahead} after what this machine's clock says now");
+        findings.push(block(words, remedy));
+    }
+    if findings.is_empty() {
+        findings.push(match facts.look {
+            None => not_enrolled(facts),
+            Some(_) => {
+                unknown("no file was written there whose time could be compared", "See `report-location`")
+            }
+        });
+    }
+    item("clock-against-share", findings)
+}
+
+/// Which location has what: the highest publication counts, and one that lags is only said.
+pub fn locations(facts: &Facts) -> CheckItem {
+    let shares = &facts.subject.config.shares;
+    let findings = match &facts.look {
+        None => vec![not_enrolled(facts)],
+        Some(Err(why)) => vec![unknown(format!("they were not read: {why}"), "See `share`")],
+        Some(Ok(look)) => {
+            let found: Vec<&Found> = look.found.iter().chain(&look.others).collect();
+            let newest = found.iter().map(|found| found.rank()).max();
+            let mut findings = Vec::new();
+            for share in shares {
+                let there = found.iter().find(|found| found.share == *share);
+                let shown = share.display();
+                findings.push(match there {
+                    Some(found) if Some(found.rank()) < newest => pass(format!(
+                        "{shown} lags: serial {}, {}",
+                        found.file.serial,
+                        ago(found.file.issued, facts)
+                    )),
+                    Some(found) => pass(format!("{shown}: serial {}", found.file.serial)),
+                    None => block(
+                        format!("{shown} gave nothing that is published"),
+                        "See `share`; put that location right, or take it out of `shares`",
+                    ),
+                });
+            }
+            findings
+        }
+    };
+    item("locations", findings)
+}
+
+/// What may yet run here has its files in the stage, or the share has them.
+pub fn content_source(facts: &Facts) -> CheckItem {
+    let missing = facts.tries.iter().filter_map(|(_, tried)| tried.as_ref().ok());
+    let missing: Vec<_> = missing.flat_map(|tried| &tried.missing).collect();
+    let (staged, asked) = facts.contents;
+    let findings = match &facts.look {
+        _ if !missing.is_empty() => missing
+            .into_iter()
+            .map(|why| block(why.as_str(), "Have it published again: what needs these files cannot start"))
+            .collect(),
+        None => vec![not_enrolled(facts)],
+        Some(_) if staged + asked == 0 => vec![pass("nothing that may yet run here has files")],
+        Some(Ok(_)) if asked > 0 && facts.tries.iter().all(|(_, tried)| tried.is_err()) => {
+            vec![unknown("the share was not asked for the files of packages", "See `share`")]
+        }
+        Some(Err(why)) if asked > 0 => {
+            vec![unknown(format!("{} not staged, and the share: {why}", is_of(asked)), "See `share`")]
+        }
+        Some(_) => {
+            let found = (asked > 0).then(|| format!("{} to be copied is there", count(asked, "content")));
+            let ready = (staged > 0).then(|| format!("{} is staged", count(staged, "content")));
+            vec![pass(ready.into_iter().chain(found).collect::<Vec<_>>().join("; "))]
+        }
+    };
+    item("content-source", findings)
+}
+
+fn is_of(n: usize) -> String {
+    format!("{} {}", count(n, "content"), super::is(n))
+}
+
+/// The key of the machine's SSH server can be read: by it the machine's reports can be signed.
+pub fn host_key(facts: &Facts) -> CheckItem {
+    let finding = match &facts.tried {
+        _ if facts.subject.config.trust.mode == TrustMode::Permissions => {
+            pass("trust mode permissions: reports are not signed")
+        }
+        Err(_) => not_tried(facts),
+        Ok(tried) => match &tried.host_key {
+            Ok(done) => pass(format!("as {}: {done}", tried.by)),
+            Err(failed) => unknown(
+                format!("as {}: {}, so no report of this machine could be signed", tried.by, failed.why),
+                "Let the SSH server make its keys: ssh-keygen -A",
+            ),
+        },
+    };
+    item("host-key", vec![finding])
+}

@@ -1,0 +1,95 @@
+//! What `pcm check` tries at a share: whether this machine's report and results can be written there, what the clock of its
+//! server says, and whether the content of what may run is there.
+
+use super::deliver::open_to_write;
+use crate::clock::Wall;
+use crate::host::facts;
+use crate::host::open::{Folder, OpenError};
+use crate::site::content::{self, Shelf};
+use crate::site::ids::MachineId;
+use crate::site::instruction::ContentHash;
+use crate::site::report;
+use crate::site::trust::{Judge, TrustMode};
+use crate::text::SafeText;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What is to be tried.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Tries {
+    /// Where.
+    pub share: PathBuf,
+    /// Whose.
+    pub machine: MachineId,
+    /// Whether to write.
+    pub write: bool,
+    /// What makes the place believable to be written, as of a delivery.
+    pub believed: Option<TrustMode>,
+    /// What makes its content believable.
+    pub trust: TrustMode,
+    /// Content that is wanted of it.
+    pub contents: Vec<(Shelf, ContentHash)>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Tried {
+    /// Where something was written and removed again; None: that was not tried.
+    pub written: Option<Result<Written, SafeText>>,
+    /// Content that is not there, and why.
+    pub missing: Vec<SafeText>,
+}
+
+/// A file was written there and removed again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Written {
+    /// In these folders.
+    pub folders: Vec<SafeText>,
+    /// This machine's clock before that, what the share says of when it was written, and this machine's clock after it.
+    pub clocks: Option<[Wall; 3]>,
+}
+
+impl Tries {
+    /// Tries it here and now. May hang with the share.
+    pub(super) fn carry_out(&self) -> Tried {
+        let judge = Judge::of(self.trust);
+        let gone = |(at, hash): &(Shelf, ContentHash)| content::offered(&self.share, *at, hash, &judge).err();
+        let written = self.write.then(|| {
+            write(&self.share, self.machine, self.believed.map(Judge::of).as_ref())
+                .map_err(|e| SafeText::new(&format!("{}: {e}", self.share.display())))
+        });
+        Tried { written, missing: self.contents.iter().filter_map(gone).collect() }
+    }
+}
+
+/// In the folder of the reports, and in the machine's own folder of the results, which is made first where there is none yet.
+fn write(share: &Path, machine: MachineId, judge: Option<&Judge>) -> io::Result<Written> {
+    let root = open_to_write(share, judge)?;
+    let within = |folder: &str, e: io::Error| io::Error::new(e.kind(), format!("{folder}: {e}"));
+    // One name for all that try at once: what one leaves behind is gone after the next one.
+    let name = format!(".{machine}.check");
+    let reports = root.folder(report::FOLDER).map_err(|e| within(report::FOLDER, e.into()))?;
+    let clocks = write_in(&reports, &name).map_err(|e| within(report::FOLDER, e))?;
+    let results = root.folder(report::RESULTS).map_err(|e| within(report::RESULTS, e.into()))?;
+    let own = results.make_folder(machine.as_str()).map_err(|e| within(report::RESULTS, e.into()))?;
+    write_in(&own, &name).map_err(|e| within(report::RESULTS, e))?;
+    let shown = |folder: &Folder| SafeText::new(&folder.path().display().to_string());
+    Ok(Written { folders: vec![shown(&reports), shown(&own)], clocks })
+}
+
+fn write_in(folder: &Folder, name: &str) -> io::Result<Option<[Wall; 3]>> {
+    let before = facts::now();
+    report::write_replacing(folder, name, b"pcm check\n")?;
+    let after = facts::now();
+    let written = match folder.file(name) {
+        Ok(file) => file.file.metadata()?.modified().ok().map(Wall::from),
+        // Another one that tries took it away.
+        Err(OpenError::Missing) => None,
+        Err(e) => return Err(e.into()),
+    };
+    match folder.remove(name) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(written.map(|written| [before, written, after])),
+    }
+}
