@@ -1,14 +1,14 @@
 //! `pcm site machine replace` on the machine (SITE.md 5): a state that the site names in the machine's line lets it go on
 //! once, with everything that is listed as done.
 
+use super::common::reports::{report_at, report_lines};
 use super::common::{MACHINE, make_dir, wait_for, write};
 use super::indexed::{ID, Indexed};
 use serde_json::Value;
 use std::fs;
 
 fn report(share: &Indexed) -> Value {
-    let bytes = fs::read(share.site.share().join("machines/BP004000.json")).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
+    report_at(&share.site.share().join("machines/BP004000.json"))
 }
 
 fn has(share: &Indexed, problem: &str) -> bool {
@@ -52,7 +52,10 @@ fn a_lost_history_is_adopted_once_where_the_site_names_exactly_its_state() {
     let state = ran_once(&mut share);
     fs::remove_file(share.site.state().join("history.db")).unwrap();
     let _service = share.site.service();
-    wait_for("the loss is reported", || report(&share)["report"].is_null());
+    wait_for("the loss is reported", || {
+        let report = report(&share);
+        report.is_object() && report["report"].is_null()
+    });
     assert_eq!(report(&share)["state_id"], state.as_str(), "the site can name it");
 
     // Another state, and one that nobody signed who may.
@@ -121,7 +124,7 @@ fn of_two_machines_the_one_that_the_site_names_keeps_the_id_once() {
         forged["report"] = (forged["report"].as_u64().unwrap() + 1_000).into();
         forged["boot_id"] = "another".into();
         make_dir(file.parent().unwrap());
-        write(&file.with_file_name(".other"), forged.to_string().as_bytes());
+        write(&file.with_file_name(".other"), report_lines(&forged).concat().as_bytes());
         fs::rename(file.with_file_name(".other"), &file).unwrap();
         wait_for("it is noticed", || has(share, "two-machines"));
     };
