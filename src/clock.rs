@@ -3,8 +3,10 @@
 
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Timelike, Utc};
 use jiff::Timestamp;
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneTransition};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An instant on the wall clock, in UTC.
@@ -47,7 +49,25 @@ pub enum LocalKind {
 pub struct Zone {
     name: String,
     rules: TimeZone,
+    /// The changes of the years around now, as the rules give them: a decision about a thousand requests asks thousands
+    /// of times, and the rules work each answer out from the calendar.
+    near: Arc<[Stretch]>,
 }
+
+/// From a change of the clock on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stretch {
+    /// Seconds since 1970.
+    from: i64,
+    /// Seconds east of UTC.
+    offset: i32,
+}
+
+/// Which changes are kept: those from 2020 up to 2050, in seconds since 1970. All else is asked of the rules.
+const NEAR: Range<i64> = 1_577_836_800..2_524_608_000;
+
+/// No offset is as large: within it of a change, a local time may be read in two ways.
+const MARGIN: i64 = 2 * 24 * 60 * 60;
 
 /// Why a zone cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -74,7 +94,7 @@ impl System {
 impl Zone {
     /// Coordinated universal time.
     pub fn utc() -> Zone {
-        Zone { name: "UTC".to_owned(), rules: TimeZone::UTC }
+        Zone::of_rules("UTC", TimeZone::UTC)
     }
 
     /// A zone from the bytes of a file of the system's zone data (RFC 8536). `name` is how messages name it.
@@ -89,7 +109,7 @@ impl Zone {
                 "it counts leap seconds: choose the same zone outside of \"right\"".to_owned(),
             ));
         }
-        Ok(Zone { name: name.to_owned(), rules })
+        Ok(Zone::of_rules(name, rules))
     }
 
     /// A zone from a rule as POSIX writes it in `TZ`, e.g. `CET-1CEST,M3.5.0,M10.5.0/3`. No file is ever read. A change
@@ -99,9 +119,39 @@ impl Zone {
     /// [`ZoneError::Damaged`] where the text is not such a rule.
     pub fn from_posix(name: &str, tz_string: &str) -> Result<Zone, ZoneError> {
         match TimeZone::posix(tz_string) {
-            Ok(rules) => Ok(Zone { name: name.to_owned(), rules }),
+            Ok(rules) => Ok(Zone::of_rules(name, rules)),
             Err(e) => Err(ZoneError::Damaged(name.to_owned(), e.to_string())),
         }
+    }
+
+    fn of_rules(name: &str, rules: TimeZone) -> Zone {
+        let first = within(NEAR.start);
+        let begins = Stretch { from: NEAR.start, offset: rules.to_offset(first).seconds() };
+        let of = |change: TimeZoneTransition| Stretch {
+            from: change.timestamp().as_second(),
+            offset: change.offset().seconds(),
+        };
+        let mut near = vec![begins];
+        // Of some data the last change is told again and again.
+        for change in rules.following(first).map(of).take_while(|change| change.from < NEAR.end) {
+            if near.last().is_some_and(|last| change.from <= last.from) {
+                break;
+            }
+            near.push(change);
+        }
+        Zone { name: name.to_owned(), rules, near: near.into() }
+    }
+
+    /// The offset in force `at` this time and as many seconds before and after it, in seconds since 1970; None: it changes
+    /// within them, or the rules have to be asked.
+    fn near(&self, at: i64, margin: i64) -> Option<i32> {
+        if !(NEAR.start + margin..NEAR.end - margin).contains(&at) {
+            return None;
+        }
+        let next = self.near.partition_point(|stretch| stretch.from <= at);
+        let here = self.near.get(next.checked_sub(1)?)?;
+        let ends = self.near.get(next).map_or(NEAR.end, |next| next.from);
+        (here.from + margin <= at && at + margin < ends).then_some(here.offset)
     }
 
     /// How the zone was named when it was read.
@@ -111,7 +161,8 @@ impl Zone {
 
     /// Seconds east of UTC at an instant.
     pub fn offset_at(&self, at: Wall) -> i32 {
-        self.rules.to_offset(within(at.timestamp())).seconds()
+        let seconds = at.timestamp();
+        self.near(seconds, 0).unwrap_or_else(|| self.rules.to_offset(within(seconds)).seconds())
     }
 
     /// What a clock on the wall of this zone shows at an instant.
@@ -123,6 +174,9 @@ impl Zone {
     /// The instant of a local time (FORMATS.md 3): one that a clock change skips means the first instant after the gap,
     /// one that occurs twice means the first.
     pub fn resolve(&self, local: NaiveDateTime) -> (Wall, LocalKind) {
+        if let Some(offset) = self.near(local.and_utc().timestamp(), MARGIN) {
+            return (instant(local, offset), LocalKind::Plain);
+        }
         let Some(civil) = civil(local) else {
             return (instant(local, self.offset_at(local.and_utc())), LocalKind::Plain);
         };

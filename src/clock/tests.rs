@@ -112,6 +112,8 @@ fn what_is_shown_means_its_instant(zone: &Zone, anywhere: impl IntoIterator<Item
     let near = changes.take_while(|at| *at < end.timestamp()).flat_map(|at| [at - 1, at, at + 1]);
     for seconds in near.chain(anywhere) {
         let shown_at = DateTime::from_timestamp(seconds, 0).unwrap();
+        let by_rule = zone.rules.to_offset(within(seconds)).seconds();
+        assert_eq!(zone.offset_at(shown_at), by_rule, "{} at {shown_at}", zone.name());
         let shown = zone.to_local(shown_at);
         let (resolved, kind) = zone.resolve(shown);
         match kind {

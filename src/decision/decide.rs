@@ -87,7 +87,7 @@ pub fn decide_job(inputs: &Inputs, job: JobId) -> Option<Decision> {
     let elsewhere = inputs.instructions.index.as_ref().and_then(|index| index.elsewhere(job));
     if let Some((request, delivery)) = elsewhere {
         // Not by its request: a job of this machine may name the same.
-        let subject = Subject { delivery: Some(delivery), ..Subject::new(inputs, entries.len(), request) };
+        let subject = Subject { delivery: Some(delivery), ..Subject::new(&world, entries.len(), request) };
         let decision = of_subject(&Gates::new(&world), &subject);
         return Some(Decision { entry: None, ..decision });
     }
@@ -113,7 +113,7 @@ pub(super) fn entry_id(entry: &Entry) -> Option<RequestId> {
 
 fn of_entry(gates: &Gates, index: usize, entry: &Entry) -> Decision {
     match entry {
-        Entry::Good(request) => of_subject(gates, &Subject::new(gates.world.inputs, index, request)),
+        Entry::Good(request) => of_subject(gates, &Subject::new(gates.world, index, request)),
         Entry::Rejected(rejected) => of_rejected(gates, index, rejected),
     }
 }

@@ -6,7 +6,7 @@ use super::model::{Attempt, Deferrals, Facts, Inputs, Policy};
 use super::window::Calendar;
 use crate::clock::{Wall, between, later};
 use crate::site::content::ContentFact;
-use crate::site::ids::RequestId;
+use crate::site::ids::{RequestId, Turn};
 use crate::site::indexed::Delivery;
 use crate::site::installed::{Need, Needed};
 use crate::site::instruction::Request;
@@ -27,6 +27,8 @@ pub(super) struct World<'a> {
     pub calendar: Windows<'a>,
     /// A package that succeeded in this boot and wants a restart.
     pub restart: Option<(RequestId, &'a Attempt)>,
+    /// When this machine's turn comes of what all machines would do at once.
+    turn: Option<Turn>,
     /// How much is put into words.
     words: Words,
 }
@@ -124,7 +126,8 @@ impl<'a> World<'a> {
                 |a: &&Attempt| a.state == State::SucceededRestart && a.boot_id == inputs.facts.boot_id;
             attempts.iter().map(Arc::as_ref).find(pending).map(|a| (*id, a))
         });
-        World { inputs, now: inputs.now, freezes: freezes.collect(), calendar, restart, words }
+        let turn = inputs.policy.config.machine.map(|id| id.turn());
+        World { inputs, now: inputs.now, freezes: freezes.collect(), calendar, restart, turn, words }
     }
 
     /// The first instant from `t` on at which neither the operator's hold nor a freeze is in force.
@@ -225,7 +228,8 @@ pub(super) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    pub fn new(inputs: &Inputs<'a>, entry: usize, request: &'a Request) -> Subject<'a> {
+    pub fn new(world: &World<'a>, entry: usize, request: &'a Request) -> Subject<'a> {
+        let inputs = world.inputs;
         let id = &request.request_id;
         let mandatory = request.mandatory_after.map(|w| w.resolve(inputs.zone));
         let expire = request.expire_after.map(|w| w.resolve(inputs.zone));
@@ -236,7 +240,7 @@ impl<'a> Subject<'a> {
             request,
             offer: request.offer_after.resolve(inputs.zone),
             mandatory,
-            starts: mandatory.map(|at| spread(inputs, at, expire, over)),
+            starts: mandatory.map(|at| spread(world, at, expire, over)),
             expire,
             newest: newest(inputs, id),
             adopted: inputs.history.adopted.get(id).copied(),
@@ -277,10 +281,10 @@ impl<'a> Subject<'a> {
 /// When this machine's turn comes of what all machines have to run from the same time on, over the time of the
 /// configuration or that of the job, whichever is longer. Where it expires before the whole spread is over, the machines
 /// share what there is.
-fn spread(inputs: &Inputs, mandatory: Wall, expire: Option<Wall>, over: Duration) -> Wall {
-    let config = &inputs.policy.config;
+fn spread(world: &World, mandatory: Wall, expire: Option<Wall>, over: Duration) -> Wall {
     let room = expire.map_or(Duration::MAX, |expire| between(mandatory, expire));
-    let part = config.machine.map(|id| id.part_of(config.run.spread.max(over).min(room)));
+    let whole = world.inputs.policy.config.run.spread.max(over).min(room);
+    let part = world.turn.map(|turn| turn.of(whole));
     // Whole seconds: that is what is shown of it.
     later(mandatory, Duration::from_secs(part.unwrap_or_default().as_secs()))
 }

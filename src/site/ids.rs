@@ -163,12 +163,28 @@ impl fmt::Debug for SiteId {
     }
 }
 
+/// When a machine does what all machines of a site would do at once, as a part of the time that they have for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn(u32);
+
 impl MachineId {
-    /// The part of this time that is this machine's: what all machines of a site would do at once, each does so much
-    /// later (SITE.md 5). Always the same for one id, evenly spread over many, shorter than the whole.
-    pub fn part_of(&self, whole: Duration) -> Duration {
+    /// Always the same for one id, evenly spread over many.
+    pub fn turn(&self) -> Turn {
         let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(self.0));
-        whole.mul_f64(f64::from(u32::from_be_bytes([a, b, c, d])) / 2_f64.powi(32))
+        Turn(u32::from_be_bytes([a, b, c, d]))
+    }
+
+    /// The part of this time that is this machine's: what all machines of a site would do at once, each does so much
+    /// later (SITE.md 5). Shorter than the whole.
+    pub fn part_of(&self, whole: Duration) -> Duration {
+        self.turn().of(whole)
+    }
+}
+
+impl Turn {
+    /// That part of this time.
+    pub fn of(self, whole: Duration) -> Duration {
+        whole.mul_f64(f64::from(self.0) / 2_f64.powi(32))
     }
 }
 

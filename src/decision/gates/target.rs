@@ -194,7 +194,7 @@ pub(in super::super) fn open_need<'a>(world: &World<'a>, id: &RequestId) -> Opti
         Entry::Rejected(_) => None,
     });
     let (index, request) = good.find(|(_, request)| request.request_id == *id)?;
-    let subject = Subject::new(world.inputs, index, request);
+    let subject = Subject::new(world, index, request);
     let bars = |gate: &GateResult| {
         let code = gate.code.filter(|_| gate.verdict == Verdict::Block);
         code.is_some_and(|code| matches!(code.row().leads_to, State::Rejected | State::NotApplicable))

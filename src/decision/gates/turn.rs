@@ -28,7 +28,7 @@ pub(super) fn first(gates: &Gates) -> Option<Older> {
     }
     let entries = inputs.instructions.file.iter().flat_map(|file| &file.requests).enumerate();
     let subjects = entries.filter_map(|(index, entry)| match entry {
-        Entry::Good(request) => Some(Subject::new(inputs, index, request)),
+        Entry::Good(request) => Some(Subject::new(world, index, request)),
         Entry::Rejected(_) => None,
     });
     let waited_for = subjects.filter_map(|subject| Some((older(world, &subject)?, subject)));

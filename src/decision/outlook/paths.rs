@@ -150,7 +150,7 @@ impl<'w> Paths<'w> {
         let mut lanes: Vec<(Lane, Vec<RequestId>)> = Vec::new();
         for (index, entry) in entries {
             let Some(request) = good(entry) else { continue };
-            let subject = Subject::new(world.inputs, index, request);
+            let subject = Subject::new(world, index, request);
             let gates = || gates.of_request(&subject, opening(world, &subject, world.now));
             let in_queue =
                 world.inputs.history.queue.iter().any(|queued| queued.request == request.request_id);

@@ -42,7 +42,7 @@ pub(super) fn waiting<'a>(inputs: &Inputs<'a>) -> Vec<Waiting<'a>> {
             Entry::Good(request) if request.request_id == queued.request => Some((index, &**request)),
             Entry::Good(_) | Entry::Rejected(_) => None,
         })?;
-        let subject = Subject::new(inputs, index, request);
+        let subject = Subject::new(&world, index, request);
         let gates = gates.of_request(&subject, opening(&world, &subject, world.now));
         let from = queue::next_start(&world, &subject, &gates)?;
         let closes = gates.iter().any(|gate| {
