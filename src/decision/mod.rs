@@ -36,4 +36,4 @@ pub use outlook::{foretell, next_runs};
 pub use restart::{RestartPlan, RestartState, RestartVerb, judge_restart, restart_plan};
 pub use retold::{Asked as Retelling, Blocked, Trail, TrailStep};
 pub use standstill::{Standstill, hopeless, standstill};
-pub use world::shown;
+pub use world::{next_window, shown};

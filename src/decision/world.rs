@@ -3,7 +3,7 @@
 //! `judge` and `simulate`; the gates read it.
 
 use super::model::{Attempt, Deferrals, Facts, Inputs, Policy};
-use super::window::Calendar;
+use super::window::{Calendar, Opening};
 use crate::clock::{Wall, between, later};
 use crate::site::content::ContentFact;
 use crate::site::ids::{RequestId, Turn};
@@ -64,6 +64,16 @@ fn all_windows(policy: &Policy, around: Wall) -> Result<Calendar<'_>, SafeText> 
         others.push(Calendar::new(&windows.weekly, zone, around).map_err(|why| of(&why))?);
     }
     Ok(own.and(others))
+}
+
+/// When the maintenance windows open next; None: they are open, never open, or cannot be read.
+pub fn next_window(inputs: &Inputs) -> Option<Wall> {
+    match windows(inputs.policy, inputs.now).as_ref().as_ref().ok()?.at(inputs.now, Duration::ZERO) {
+        Opening::Closed { next } | Opening::TooShort { next, .. } => {
+            Some(next).filter(|at| *at < Wall::MAX_UTC)
+        }
+        Opening::Always | Opening::Open { .. } | Opening::NeverFits { .. } => None,
+    }
 }
 
 /// A freeze as instants.

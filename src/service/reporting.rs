@@ -1,5 +1,5 @@
-//! When results and the machine report go to the share (FORMATS.md 6, DEFECTS Q188042 Q140389): what changes at once, the
-//! report otherwise once in a polling interval with jitter; after a failure ever later, each of the two by its own time. A
+//! When results and the machine report go to the share (SITE.md 5, DEFECTS Q188042 Q140389): what changes at once, the
+//! report otherwise at least as often as it says itself, with jitter; after a failure ever later, each of the two by its own time. A
 //! result that waits takes the report along. Time is an argument.
 
 use crate::clock::{Monotonic, Wall};
@@ -16,9 +16,10 @@ const FIRST_RETRY: Duration = Duration::from_secs(15);
 
 /// What was reported and what is to be.
 pub struct Reporting {
+    /// Of polling.
     interval: Duration,
-    /// Every machine has its own moment within the interval, so that 100,000 do not write at once.
-    jitter: Duration,
+    /// Every machine has its own moment within the time between two reports, so that 100,000 do not write at once.
+    machine: Option<MachineId>,
     /// What the share holds, without its time stamps.
     delivered: Option<MachineReport>,
     next: Option<MachineReport>,
@@ -58,10 +59,9 @@ impl Tries {
 impl Reporting {
     /// Nothing is reported yet.
     pub fn new(machine: Option<MachineId>, interval: Duration) -> Self {
-        let jitter = machine.map(|id| id.part_of(interval / 4)).unwrap_or_default();
         Self {
             interval,
-            jitter,
+            machine,
             delivered: None,
             next: None,
             under_way: false,
@@ -75,12 +75,9 @@ impl Reporting {
         }
     }
 
-    /// Another polling interval is in force; this machine's moment within it stays in proportion.
+    /// Another polling interval is in force.
     pub fn set_interval(&mut self, interval: Duration) {
-        if interval != self.interval && !self.interval.is_zero() {
-            self.jitter = self.jitter.mul_f64(interval.as_secs_f64() / self.interval.as_secs_f64());
-            self.interval = interval;
-        }
+        self.interval = interval;
     }
 
     /// Whether something is to be delivered now: results that wait, a change, or the time for it.
@@ -143,7 +140,10 @@ impl Reporting {
         let report = self.report.ended(delivery.report.is_err(), self.interval, mono);
         if report.is_none() {
             self.delivered = self.next.take();
-            self.periodic = Monotonic(mono.0 + self.interval.saturating_sub(self.jitter));
+            let said = self.delivered.as_ref().map(|report| report.summary.heartbeat_s);
+            let heartbeat = said.map_or(self.interval, Duration::from_secs);
+            let jitter = self.machine.map(|id| id.part_of(heartbeat / 4)).unwrap_or_default();
+            self.periodic = Monotonic(mono.0 + heartbeat.saturating_sub(jitter));
         }
         self.begin_again();
         let (what, why) = match (&delivery.results, &delivery.report) {
@@ -233,6 +233,27 @@ mod tests {
         let mut reporting = Reporting::new(None, HOUR);
         let when = delivered(&mut reporting, 7_300, |second| u64::from(second >= 100));
         assert_eq!(when, [0, 100, 3_700]);
+    }
+
+    #[test]
+    fn what_stays_is_reported_as_often_as_the_report_says_itself() {
+        let mut reporting = Reporting::new(None, HOUR);
+        let beats = |hours: u64| {
+            let mut report = report(1);
+            report.summary.heartbeat_s = hours * 3_600;
+            report
+        };
+        let mut when = Vec::new();
+        for minute in 0..15 * 60 {
+            // Something mandatory comes after seven hours, and is done an hour later.
+            let hours = if (7 * 60..8 * 60).contains(&minute) { 1 } else { 6 };
+            if reporting.wanted(at(minute * 60), false, || beats(hours)) {
+                reporting.started();
+                when.push(minute);
+                reporting.ended(&arrived(), Wall::default(), at(minute * 60));
+            }
+        }
+        assert_eq!(when, [0, 6 * 60, 7 * 60, 8 * 60, 14 * 60]);
     }
 
     #[test]

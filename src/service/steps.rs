@@ -466,7 +466,11 @@ impl<'a> Steps<'a> {
             Ok(None)
         } else {
             let number = self.executor.number_report(now);
-            number.and_then(|number| self.reporting.take(now, number)).map(Some)
+            let report = number.and_then(|number| self.reporting.take(now, number));
+            report.map(|mut report| {
+                self.executor.complete(&mut report, now);
+                Some(report)
+            })
         };
         let (places, outbox) = (self.reporting.places(places, mono), self.executor.outbox());
         let job = ShareJob::Deliver { places, trust, machine, known, report, outbox };

@@ -24,6 +24,8 @@ pub const MAX_BYTES: u64 = 512 << 10;
 pub const MAX_SUMMARY: usize = 1 << 10;
 /// The folder of the machine reports.
 pub const FOLDER: &str = "machines";
+/// It comes at least this often.
+pub const LONGEST_HEARTBEAT: Duration = Duration::from_secs(6 * 3600);
 /// The longest result in it, in characters.
 pub const MAX_RESULT: usize = 128;
 
@@ -328,13 +330,18 @@ impl MachineReport {
         self.rest.undelivered = missing.into_iter().take(MAX_UNDELIVERED).map(SafeText::new).collect();
     }
 
-    /// Whether nothing but its number and the time of looking differs, so that there is nothing new to report.
+    /// Whether there is nothing new to report: nothing differs but its number, the times of looking, and what changes all
+    /// the time. A next run moves with a state, a reason or its next change.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let timeless = |report: &Self| {
             let mut report = report.clone();
             let Summary { report: number, reported_at, rest_bytes, rest_sha256, .. } = &mut report.summary;
             (*number, *reported_at, *rest_bytes, *rest_sha256) = (None, Wall::default(), 0, None);
-            report.rest.polled_at = None;
+            (report.rest.polled_at, report.rest.disk_free, report.rest.uptime_s) = (None, None, None);
+            report.summary.next_run = None;
+            for request in &mut report.rest.requests {
+                (request.next_run, request.latest) = (None, None);
+            }
             report
         };
         timeless(self) == timeless(other)

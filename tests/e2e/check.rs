@@ -295,7 +295,7 @@ fn a_report_that_is_old_or_of_another_machine_is_none() {
         write(&file, report_lines(&changed).concat().as_bytes());
     };
     with("reported_at", "2026-11-02T00:00:00Z");
-    fails(&check(&site), "machine-report", "older than two polling intervals", "does not report");
+    fails(&check(&site), "machine-report", "older than two intervals of 6h", "does not report");
     with("host", "another-one");
     fails(&check(&site), "machine-report", "was written by another-one", "two machines have one id");
     write(&file, b"{}");

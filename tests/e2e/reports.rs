@@ -120,3 +120,46 @@ fn a_report_leaves_out_what_is_not_on_the_share_and_goes_on_for_the_others() {
     assert_eq!(report(&share)["undelivered"], serde_json::json!([]));
     assert!(results.join("BP00001-1.MIF").is_file());
 }
+
+#[test]
+fn a_report_says_how_the_machine_stands_and_when_things_run_as_every_view_does_and_nothing_secret() {
+    let mut site = Site::new();
+    let hash = format!("\"{}\"", site.package("BP00000A", "echo a-secret-line; exit 7"));
+    let due = |id: &str| Request::due(id).set("content_sha256", hash.clone());
+    let later = due("BP00002").set("mandatory_after", "2099-01-01T00:00:00Z");
+    site.publish(&[due("BP00001"), later, due("BP00003").set("mandatory_after", "")]);
+    let service = site.service();
+    let path = site.share().join("machines/BP004000.json");
+    wait_long(&site, "the failure is reported", || {
+        shown(&report(&site.share()), "BP00001").as_deref() == Some("failed")
+    });
+    let told = report(&site.share());
+    let request = |id: &str| {
+        let requests = told["requests"].as_array().unwrap();
+        requests.iter().find(|request| request["request_id"] == id).unwrap().clone()
+    };
+    let listed = site.request("BP00002").unwrap();
+    assert_eq!(request("BP00002")["next_run"], listed["next_run"]);
+    assert_eq!(told["next_run"], listed["next_run"]);
+    assert!(listed["next_run"].as_str().unwrap().starts_with("2099-01-01"), "{listed}");
+    assert_eq!((&request("BP00003")["never"], request("BP00003").get("next_run")), (&true.into(), None));
+    assert!(request("BP00001")["started_late_s"].as_u64().unwrap() > 3_600, "{told}");
+    assert_eq!(told["states"], serde_json::json!({"failed": 1, "offered": 2}));
+    assert_eq!((&told["trust"]["mode"], &told["heartbeat_s"]), (&"permissions".into(), &1.into()));
+    let status = site.json_of(&["status"]);
+    assert_eq!(told["zone"], status["zone"]);
+    let codes: Vec<&Value> =
+        status["problems"].as_array().unwrap().iter().map(|problem| &problem["code"]).collect();
+    assert_eq!(told["problems"].as_array().unwrap().iter().collect::<Vec<_>>(), codes);
+    assert!(told["uptime_s"].as_u64().unwrap() > 0 && told["disk_free"].as_u64().unwrap() > 0, "{told}");
+    let text = fs::read_to_string(&path).unwrap();
+    for secret in ["setup.sh", "a-secret-line", "--silent"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    let before = told["report"].as_u64().unwrap();
+    site.json(&["hold", "--until", "1h", "--reason", "a reason"]);
+    wait_long(&site, "the hold is reported", || report(&site.share())["held_until"].is_string());
+    assert!(report(&site.share())["report"].as_u64().unwrap() > before);
+    assert!(!fs::read_to_string(&path).unwrap().contains("a reason"));
+    service.terminate();
+}

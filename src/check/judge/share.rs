@@ -6,6 +6,7 @@ use super::{ago, block, count, item, named, not_enrolled, pass, stamp, unknown};
 use crate::clock::between;
 use crate::executor::talk::view::{CheckItem, ServiceState};
 use crate::site::instruction::Entry;
+use crate::site::report::LONGEST_HEARTBEAT;
 use crate::site::trust::{TrustMode, TrustVerdict};
 use crate::terms::{Code, Gate, Problem};
 use crate::text;
@@ -126,7 +127,6 @@ pub fn instructions(facts: &Facts) -> CheckItem {
 }
 
 pub fn machine_report(facts: &Facts) -> CheckItem {
-    let interval = facts.polling_interval();
     let finding = match &facts.report {
         None => not_enrolled(facts),
         Some(Err(why)) => unknown(format!("the share was not read: {why}"), "See `share`"),
@@ -145,7 +145,8 @@ pub fn machine_report(facts: &Facts) -> CheckItem {
                 }
             }
             Some((file, report)) => {
-                let may_be = interval.saturating_mul(2).saturating_add(REPORT_SLACK);
+                let heartbeat = Duration::from_secs(report.summary.heartbeat_s).min(LONGEST_HEARTBEAT);
+                let may_be = heartbeat.saturating_mul(2).saturating_add(REPORT_SLACK);
                 let age = between(report.summary.reported_at, facts.now);
                 let host = &facts.host;
                 if Some(report.summary.machine) != facts.subject.config.machine {
@@ -166,9 +167,10 @@ pub fn machine_report(facts: &Facts) -> CheckItem {
                 } else if age > may_be {
                     block(
                         format!(
-                            "{file} is of {}, {}, older than two polling intervals",
+                            "{file} is of {}, {}, older than two intervals of {}",
                             stamp(report.summary.reported_at, facts),
-                            ago(report.summary.reported_at, facts)
+                            ago(report.summary.reported_at, facts),
+                            crate::text::duration(heartbeat)
                         ),
                         format!("See in `{} log` why the service does not report", facts.pcm()),
                     )

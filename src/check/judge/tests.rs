@@ -225,7 +225,7 @@ fn a_report_that_is_kept_back_for_a_second_machine_is_no_fault_of_the_service() 
             f.views.status.as_mut().unwrap().problems.extend(double.then_some(problem));
         })
     };
-    is(&with(false), Verdict::Block, "older than two polling intervals");
+    is(&with(false), Verdict::Block, "older than two intervals of 1h");
     is(&with(true), Verdict::Block, "another machine reports with this one's id");
 }
 

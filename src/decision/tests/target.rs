@@ -50,6 +50,7 @@ pub fn indexed(change: impl FnOnce(&mut Delivery)) -> Scene {
         let mut delivery = delivery();
         change(&mut delivery);
         s.instructions.index = Some(InForce {
+            site_id: "abcdefgh23456723".parse().unwrap(),
             epoch: 2,
             member: member(&["web"]),
             deliveries: [(id(ID), delivery)].into(),

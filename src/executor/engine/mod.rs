@@ -182,7 +182,11 @@ impl Executor {
     /// # Errors
     /// The refusal, as it is shown.
     pub fn view(&self, view: &View, actor: &Actor, now: Wall) -> Reply {
-        let standing = Standing {
+        self.known.views(Some(self.standing()), now).answer(view, actor)
+    }
+
+    fn standing(&self) -> Standing<'_> {
+        Standing {
             service: self.service,
             poll_due: self.poll_due,
             undelivered: self.undelivered.as_ref(),
@@ -190,11 +194,10 @@ impl Executor {
             needed_bytes: self.needed_bytes,
             space: self.space,
             history: self.history.as_ref().ok(),
-        };
-        self.known.views(Some(standing), now).answer(view, actor)
+        }
     }
 
-    /// This machine's own account of itself (FORMATS.md 6).
+    /// This machine's own account of itself (SITE.md 5).
     pub fn report(&self, now: Wall, machine: MachineId) -> MachineReport {
         // The newest hash of the chain, so that rewriting it shows on the share. Of one that is lost its name, so that the site
         // can let this machine go on from it.
@@ -204,7 +207,12 @@ impl Executor {
             }
             Err(_) => (None, self.world.lost_state()),
         };
-        self.known.report(now, machine, head, state)
+        self.known.views(Some(self.standing()), now).report(machine, head, state)
+    }
+
+    /// It is about to be written.
+    pub fn complete(&self, report: &mut MachineReport, now: Wall) {
+        self.known.complete(report, now);
     }
 
     /// As if the history had not taken something.

@@ -184,7 +184,15 @@ pub fn compose(index: &Index, asked: &Asked<'_>, source: &mut dyn Source) -> Com
     let cancelled = cancelled.map(|job| (job.job_id, job.reason.clone())).collect();
     Composed {
         file,
-        index: InForce { epoch: index.epoch, member, deliveries, elsewhere, policies, cancelled },
+        index: InForce {
+            site_id: index.site_id.clone(),
+            epoch: index.epoch,
+            member,
+            deliveries,
+            elsewhere,
+            policies,
+            cancelled,
+        },
         packages,
         named,
         missing,

@@ -13,7 +13,7 @@ pub mod store;
 pub mod verify;
 
 use super::expression::Expression;
-use super::ids::{JobId, PackageId, RequestId};
+use super::ids::{JobId, PackageId, RequestId, SiteId};
 use super::index::JobState;
 use super::index::members::Member;
 use super::index::policy::Rules;
@@ -75,6 +75,8 @@ pub struct Delivery {
 /// What is in force of an index beside its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InForce {
+    /// Which of all sites with this code published it.
+    pub site_id: SiteId,
     /// The trust list that it was published under; 0 without one.
     pub epoch: u64,
     /// What the list of machines says of this one.

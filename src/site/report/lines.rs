@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 const MAX_SIGNATURE: usize = MAX_ARMOUR + 512;
 /// So much is left for the rest.
 const MAX_REST: usize = MAX_BYTES as usize - MAX_SUMMARY - MAX_SIGNATURE;
-/// The longest host name in a summary, in characters; names are shorter.
-const MAX_HOST: usize = 63;
+/// The longest host name in a summary, in characters: no system has longer ones.
+const MAX_HOST: usize = 64;
 
 /// A report as it is written, without its signature. Each line has its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -115,7 +115,7 @@ impl Views<'_> {
         self.known.snapshot.view.hold.as_ref().map(|hold| hold.until).filter(|until| *until > self.now)
     }
 
-    fn frozen_until(&self) -> Option<Wall> {
+    pub(super) fn frozen_until(&self) -> Option<Wall> {
         let freezes = self.known.policy.config.freezes.iter().chain(&self.known.instructions.site_freezes);
         let freezes = freezes.chain(self.known.policy.groups.iter().flat_map(|group| &group.freezes));
         freezes

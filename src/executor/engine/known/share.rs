@@ -425,6 +425,7 @@ mod tests {
             warnings: Vec::new(),
         });
         known.instructions.index = Some(InForce {
+            site_id: "abcdefgh23456723".parse().unwrap(),
             epoch: 0,
             member: Membership::NotListed,
             deliveries: [].into(),

@@ -80,6 +80,7 @@ impl Plan {
             Entry::Rejected(_) => None,
         });
         (!self.needs.is_empty()).then(|| InForce {
+            site_id: "abcdefgh23456723".parse().unwrap(),
             epoch: 0,
             member: Membership::Listed(Member {
                 machine: machine(),

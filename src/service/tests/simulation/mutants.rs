@@ -60,7 +60,7 @@ impl Mutant {
     /// of them gone through.
     pub fn found_in(self) -> u64 {
         match self {
-            Mutant::FolderNotSynced => 77,
+            Mutant::FolderNotSynced => 193,
             Mutant::RecordBeforeSync => 31,
             Mutant::RecordGivenUp => 13,
             Mutant::RunsAtExpiry | Mutant::LaunchWithoutGo => 4,
