@@ -165,8 +165,9 @@ fn step(machine: &mut Machine, decisions: &[Decision], timelines: &mut [Timeline
     if machine.restart_step() {
         return Some((0..decisions.len()).collect());
     }
+    // Seen running first: where it begins, every request is as the list has it.
     if machine.run.is_some() {
-        return None;
+        return machine.end_what_is_over().then(|| which(decisions, live));
     }
     if machine.empty_queue(decisions) {
         return Some((0..decisions.len()).collect());
@@ -227,7 +228,8 @@ impl Timeline {
         if !self.started {
             self.why.clone_from(&decision.why);
             // It has not expired yet, and the history of a virtual time does not say what was in its way then.
-            let before = self.changes.iter().rev().find(|step| step.state.group() == Group::Pending);
+            let waits = |step: &&Step| step.state.group() == Group::Pending || step.state == State::NotNeeded;
+            let before = self.changes.iter().rev().find(waits);
             if let (State::Expired, Some(code)) = (decision.state, before.and_then(|step| step.code)) {
                 let expires = decision.expire_after.unwrap_or(machine.now);
                 let at = short(expires, machine.began(), machine.zone());

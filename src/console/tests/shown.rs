@@ -5,17 +5,13 @@ use super::stage::Stage;
 use crate::clock::{Wall, Zone};
 use crate::console::app::{Event, words};
 use crate::executor::talk::view::{ListDoc, RequestDoc, SimulateDoc, StatusDoc};
-use crate::site::ids::RequestId;
 use crate::terms::{Group, State};
-use std::collections::BTreeSet;
 
 /// The console on these documents.
 pub struct Shown {
     stage: Stage,
     overview: String,
     week: String,
-    /// Those that what runs now leaves nothing to do for, once it has ended.
-    idle: BTreeSet<RequestId>,
 }
 
 impl Shown {
@@ -24,9 +20,6 @@ impl Shown {
         let fake = Fake::new();
         *fake.list.lock().unwrap() = list;
         *fake.status.lock().unwrap() = status;
-        let idle =
-            week.requests.iter().filter(|r| r.changes.first().is_some_and(|s| s.state == State::NotNeeded));
-        let idle = idle.filter_map(|request| request.request_id).collect();
         *fake.week.lock().unwrap() = Some(week);
         // Each event is drawn: on little room, until there is something to be looked at.
         let mut stage = Stage::with(60, 16, fake, false);
@@ -40,7 +33,7 @@ impl Shown {
         stage.size = (100, 60);
         stage.event(Event::Resize(100, 60));
         let week = stage.keys("t").screen();
-        Shown { stage, overview, week, idle }
+        Shown { stage, overview, week }
     }
 
     /// What is not shown of this request as it should be. `never`: as another view has it.
@@ -64,11 +57,11 @@ impl Shown {
         };
         let framed = format!("\u{2502} {id} ");
         let week = self.week.lines().find(|line| line.contains(&framed)).unwrap_or_default();
-        let right = if said.is_empty() && self.idle.contains(&id) {
-            week.is_empty()
+        let ends = week.split('\u{2502}').nth(1).unwrap_or_default().trim_end();
+        let right = if row.group == Group::Running && row.state != State::Countdown {
+            ends.ends_with(" now")
         } else if to_come {
             let words = ["later", "expires"];
-            let ends = week.split('\u{2502}').nth(1).unwrap_or_default().trim_end();
             match said.as_str() {
                 "" => words.iter().any(|word| ends.ends_with(&format!(" {word}"))),
                 said => ends.ends_with(&format!(" {said}")),

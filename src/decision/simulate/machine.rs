@@ -100,7 +100,6 @@ impl<'a> Machine<'a> {
             let request = machine.request(id);
             let longest = request.map_or(inputs.policy.config.run.max_run_time, |r| r.max_run_time);
             machine.run = Some(Run { id, ends: later(since, machine.takes(request, longest)).max(from) });
-            machine.end_what_is_over();
         }
         machine
     }

@@ -228,3 +228,24 @@ fn in_a_simulation_a_run_that_succeeds_turns_the_test_for_all_that_ask_for_it() 
         tested(false, Answer::Unknown).with(|s| beside(s, OTHER, "BP0000AB", |d| d.need = need(true)));
     assert!(course(&unknown).iter().all(|timeline| timeline.at.is_none()));
 }
+
+#[test]
+fn a_simulation_begins_with_what_the_list_says_also_while_something_runs_that_could_be_over() {
+    // Both install the same. One runs and takes no time as far as anybody knows; the other expires before its time.
+    let scene = tested(false, Answer::No).with(|s| {
+        s.attempted(ID, vec![Attempt { started_at: Some(now()), ..attempt(1, State::Running) }]);
+        s.facts.running = Some((id(ID), now()));
+        beside(s, OTHER, "BP0000AB", |d| d.need = need(false));
+        let Some(crate::site::instruction::Entry::Good(other)) = s.requests().last_mut() else { panic!() };
+        other.mandatory_after = Some(When::Instant(now() + TimeDelta::hours(2)));
+        other.expire_after = Some(When::Instant(now() + TimeDelta::hours(1)));
+    });
+    let until = scene.now + TimeDelta::days(7);
+    let course = simulate(&scene.inputs(), scene.now, until, &Assumptions::usual()).timelines;
+    for (decision, timeline) in scene.decide().iter().zip(&course) {
+        assert_eq!((timeline.changes[0].state, timeline.never), (decision.state, decision.never));
+    }
+    let [runs, other] = &course[..] else { panic!("two requests") };
+    assert_eq!(states(runs), [State::Running, State::Succeeded]);
+    assert!(other.never && states(other) == [State::Offered, State::NotNeeded], "{other:?}");
+}

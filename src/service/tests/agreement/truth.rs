@@ -225,17 +225,25 @@ fn ask(plan: Plan, r: &mut Random, layout: Layout, dead: bool, ill: Ill) -> Said
     Said::by(&mut |view| executor.known().view(&view, &ola(), now).unwrap(), now)
 }
 
+/// Worlds in which two views once said different things; they are looked at whatever else is.
+const ONCE: [u64; 6] = [3927, 4284, 5030, 5420, 6165, 8093];
+
 #[test]
 fn every_view_says_the_same_next_run_whether_the_service_lives_or_not() {
     let folder = folder();
     let one = std::env::var_os("PCM_TRUTH_SEED").map(|_| number("PCM_TRUTH_SEED", 0));
     let first = one.unwrap_or_else(|| number("PCM_TRUTH_FIRST", 1));
-    let worlds = if one.is_some() { 1 } else { number("PCM_TRUTH_WORLDS", 150) };
+    let (worlds, once) =
+        if one.is_some() { (1, &[][..]) } else { (number("PCM_TRUTH_WORLDS", 150), &ONCE[..]) };
+    let range = first..first + worlds;
+    let seeds: Vec<u64> =
+        once.iter().filter(|seed| !range.contains(seed)).copied().chain(range.clone()).collect();
+    let worlds = seeds.len();
     let (mut alive, mut requests, mut promised, mut never, mut queued, mut bad) = (0, 0, 0, 0, 0, 0);
     let (mut idle, mut idle_for_now) = (0, 0);
     let mut ills: BTreeMap<Ill, u32> = BTreeMap::new();
     let began = Instant::now();
-    for seed in first..first + worlds {
+    for seed in seeds {
         let r = &mut Random::new(seed);
         let plan = site::plan(r);
         let dead = r.chance(35);
