@@ -91,6 +91,41 @@ pub(super) fn roles(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<(St
     Some(roles)
 }
 
+/// The most facts of a machine.
+const MOST_FACTS: usize = 32;
+/// The longest name of one, in characters.
+const LONGEST_NAME: usize = 32;
+/// The longest text of one, in characters.
+const LONGEST_FACT: usize = 128;
+
+/// Name to text, as the machine's owner says it.
+pub(super) fn facts(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<(String, String)>> {
+    let mut table = f.table(key)?;
+    let mut facts = Vec::new();
+    for (name, at, text) in table.entries() {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let right = match nonempty(text) {
+            _ if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(fits) => Err(format!(
+                "the name of a fact is at most {LONGEST_NAME} letters, digits, and characters of _-."
+            )),
+            Ok(text) if text.chars().count() > LONGEST_FACT => {
+                Err(format!("a fact has at most {LONGEST_FACT} characters"))
+            }
+            read => read,
+        };
+        match right {
+            Ok(text) if facts.len() < MOST_FACTS => facts.push((name.to_owned(), text)),
+            Ok(_) => {
+                table.wrong_at(CODE, &fields::cut(name, 60), at, format!("more than {MOST_FACTS} facts"));
+                break;
+            }
+            Err(message) => table.wrong_at(CODE, &fields::cut(name, 60), at, message),
+        }
+    }
+    f.absorb(table.finish());
+    Some(facts)
+}
+
 /// A program of this machine with its arguments.
 pub(super) fn command(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Vec<String>> {
     let words = f.list(key, |v| {

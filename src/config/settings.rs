@@ -4,7 +4,7 @@
 
 use super::PollingBy;
 use super::read::{
-    command, folder, list, log_size, nonempty, program, roles, run_time, section, set, some, value,
+    command, facts, folder, list, log_size, nonempty, program, roles, run_time, section, set, some, value,
 };
 use super::written::Written;
 use crate::fields::{self, Fields};
@@ -289,6 +289,12 @@ settings! {
         timeout: Duration = Duration::from_secs(10), value(fields::some_time);
         /// where reports and results go; default: the first of shares that can be written
         report: Option<PathBuf> = None, some(folder), like "\"/mnt/sms_shr\"";
+    }
+
+    /// what this machine says of itself
+    report: Report {
+        /// what jobs may ask for in their `where`, as in fact("rack") == "b7"; at most 32
+        facts: Vec<(String, String)> = Vec::new(), facts, like "{ rack = \"b7\" }";
     }
 
     /// signed: instruction files need a signature. permissions: everybody who can write to the share decides what runs

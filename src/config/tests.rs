@@ -46,6 +46,8 @@ countdown = "1m"
 [share]
 stale_after = "2d"
 timeout = "3s"
+[report]
+facts = { rack = "b7", "Row.2-x_" = "links \"a*\"" }
 [trust]
 mode = "permissions"
 dir = "/etc/pcm/keys"
@@ -127,6 +129,10 @@ fn every_key_of_the_table_is_read() {
     assert_eq!((c.log.max_size, c.log.keep), (1 << 20, 9));
     assert_eq!(c.log.files, ["/var/log/x/*.LOG"]);
     assert_eq!((c.console.theme.as_str(), c.console.keymap), ("night", Some("/etc/pcm/keymap.toml".into())));
+    let facts = [("rack", "b7"), ("Row.2-x_", "links \"a*\"")];
+    let mut read: Vec<_> = c.report.facts.iter().map(|(name, text)| (&**name, &**text)).collect();
+    read.sort_by_key(|(name, _)| *name != "rack");
+    assert_eq!(read, facts);
     let roles = [("production".to_owned(), "red".to_owned()), ("test".to_owned(), "green".to_owned())];
     assert_eq!(c.console.roles, roles);
 }
@@ -190,9 +196,26 @@ fn each_wrong_value_is_an_error_at_its_line() {
         ("log.max_size = \"1 B\"", "log.max_size"),
         ("log.max_size = 10", "log.max_size"),
         ("console.roles = { a = 1 }", "console.roles.a"),
+        ("report.facts = \"rack=b7\"", "report.facts"),
+        ("report.facts = { rack = 7 }", "report.facts.rack"),
+        ("report.facts = { rack = \"\" }", "report.facts.rack"),
+        ("report.facts = { \"the rack\" = \"b7\" }", "report.facts.the rack"),
     ] {
         assert_eq!(errors(&format!("\n{text}\n")), [(2, field.to_owned())], "{text}");
     }
+}
+
+#[test]
+fn facts_are_few_and_short() {
+    let facts = |n: usize, name: usize, text: usize| {
+        let each = (0..n).map(|i| format!("{i:0>name$} = {:?}\n", "x".repeat(text)));
+        format!("[report.facts]\n{}", each.collect::<String>())
+    };
+    let read = Config::parse(&facts(32, 32, 128), "f").unwrap().report.facts;
+    assert_eq!((read.len(), read[31].0.len(), read[31].1.len()), (32, 32, 128));
+    assert_eq!(errors(&facts(40, 2, 1)), [(34, "report.facts.32".to_owned())]);
+    assert_eq!(errors(&facts(1, 33, 1)).len(), 1);
+    assert_eq!(errors(&facts(1, 2, 129)), [(2, "report.facts.00".to_owned())]);
 }
 
 #[test]

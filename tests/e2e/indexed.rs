@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+mod facts;
 mod installed;
 
 pub(super) const ID: &str = "BP0000Y";

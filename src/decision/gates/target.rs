@@ -4,7 +4,7 @@
 use super::super::model::{Attempt, Change, GateResult};
 use super::super::world::{Subject, World, newest};
 use super::{block, pass, past, published, unknown};
-use crate::site::expression::{Known, Name, Subject as Asked, like};
+use crate::site::expression::{Expression, Known, Name, Subject as Asked, like};
 use crate::site::ids::{JobId, PackageId, RequestId};
 use crate::site::index::JobState;
 use crate::site::index::members::Member;
@@ -65,9 +65,10 @@ fn target_by(world: &World, subject: &Subject, by: By) -> GateResult {
         let told = || format!("{whose} {condition}");
         match condition.holds(&Here { world, member, by }) {
             Some(true) => {}
-            Some(false) => return not(world.tell(told)),
+            Some(false) => return not(world.tell(|| format!("{}{}", told(), of_facts(world, condition)))),
             None => {
-                let told = || format!("{}, which cannot be known here", told());
+                let facts = || of_facts(world, condition);
+                let told = || format!("{}, which cannot be known here{}", told(), facts());
                 return unknown(gate, Code::NotTargeted, world.tell(told));
             }
         }
@@ -127,14 +128,29 @@ impl Known for Here<'_> {
                 self.state(|request| request.package_id == *package, |attempt| attempt.package_id == *package)
             }
             Asked::Job(job) => self.state(|request| request.job_id == *job, |attempt| attempt.job_id == *job),
-            // No setting names facts yet.
-            Asked::Fact(_) => None,
+            Asked::Fact(name) => fact(self.world, name).map(str::to_owned),
         }
     }
 
     fn in_group(&self, pattern: &str) -> Option<bool> {
         Some(like("all", pattern) || self.member.groups.iter().any(|group| like(group, pattern)))
     }
+}
+
+/// What the machine's own configuration says of this name.
+fn fact<'w>(world: &World<'w>, name: &str) -> Option<&'w str> {
+    let facts = &world.inputs.policy.config.report.facts;
+    facts.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
+}
+
+/// What it says of those that a condition asks for, as the end of a sentence.
+fn of_facts(world: &World, condition: &Expression) -> String {
+    let each = condition.facts().into_iter().map(|name| match fact(world, name) {
+        Some(text) => format!("{name} is {text:?} here"),
+        None => format!("this machine names no {name}"),
+    });
+    let said: Vec<String> = each.collect();
+    if said.is_empty() { String::new() } else { format!("; {} ([report] facts)", said.join(", ")) }
 }
 
 impl Here<'_> {

@@ -145,6 +145,37 @@ fn what_cannot_be_known_closes_and_is_listed() {
 }
 
 #[test]
+fn facts_are_those_that_the_configuration_names() {
+    let asks = |text: &str, facts: &[(&str, &str)]| {
+        let condition = condition(text);
+        let owned = facts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let owned: Vec<_> = owned.collect();
+        indexed(|d| d.condition = condition).with(|s| s.policy.config.report.facts = owned)
+    };
+    for right in ["fact(\"rack\") == \"a3\"", "fact(\"rack\") == \"A*\"", "!(fact(\"rack\") == \"b7\")"] {
+        assert_eq!(asks(right, &[("row", "2"), ("rack", "a3")]).decision().state, State::Due, "{right}");
+    }
+    let other = asks("fact(\"rack\") == \"a3\"", &[("rack", "b7")]);
+    let gate = blocks(&other, Gate::Target, Code::NotTargeted, Change::Event);
+    let says = "where fact(\"rack\") == \"a3\"; rack is \"b7\" here ([report] facts)";
+    assert!(gate.evidence.as_str().ends_with(says), "{}", gate.evidence);
+    // A name is itself, in its own case; what is not named closes, and so does its opposite.
+    for facts in [&[("Rack", "a3")][..], &[]] {
+        for text in ["fact(\"rack\") == \"a3\"", "fact(\"rack\") != \"a3\""] {
+            let gate = of(&asks(text, facts), Gate::Target);
+            assert_eq!((gate.verdict, gate.code), (Verdict::Unknown, Some(Code::NotTargeted)), "{text}");
+            let says = "cannot be known here; this machine names no rack ([report] facts)";
+            assert!(gate.evidence.as_str().ends_with(says), "{}", gate.evidence);
+        }
+    }
+    // The signer's bound asks the same.
+    let facts = vec![("rack".to_owned(), "b7".to_owned())];
+    let bound = indexed(|d| d.bound = condition("fact(\"rack\") == \"a3\""))
+        .with(|s| s.policy.config.report.facts = facts);
+    assert_eq!(bound.decision().state, State::NotApplicable);
+}
+
+#[test]
 fn what_was_cancelled_once_stays_so_although_a_later_index_calls_it_active() {
     let scene = indexed(|_| {}).with(|s| s.history.cancelled = ["BP0000AA".parse().unwrap()].into());
     let gate = blocks(&scene, Gate::Job, Code::Cancelled, Change::Never);

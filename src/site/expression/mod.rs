@@ -140,6 +140,28 @@ impl Expression {
             Expression::Test(test) => test.holds(machine),
         }
     }
+
+    /// The names of the facts that it asks for, in its order, each once.
+    pub fn facts(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        self.name_facts(&mut names);
+        names
+    }
+
+    fn name_facts<'e>(&'e self, names: &mut Vec<&'e str>) {
+        match self {
+            Expression::Any(parts) | Expression::All(parts) => {
+                parts.iter().for_each(|part| part.name_facts(names));
+            }
+            Expression::Not(part) => part.name_facts(names),
+            Expression::Test(Test { subject: Subject::Fact(name), .. }) => {
+                if !names.contains(&name.as_str()) {
+                    names.push(name);
+                }
+            }
+            Expression::Test(_) => {}
+        }
+    }
 }
 
 impl fmt::Display for Expression {
