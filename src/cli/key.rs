@@ -163,10 +163,38 @@ fn generate(app: &App, file: &Path) -> Result<Exit> {
             "Keep private keys elsewhere, e.g. in ~/.ssh",
         ));
     }
-    let public = file.with_file_name(format!("{}.pub", file.file_name().unwrap_or_default().display()));
+    let public = public_of(file);
     if app.dry_run {
         return app.would(format!("make a key pair in {} and {}", file.display(), public.display()));
     }
+    let key = make_pair(file)?;
+    let doc = PairDoc {
+        file: file.display().to_string().into(),
+        public: public.display().to_string().into(),
+        fingerprint: key.fingerprint().into(),
+    };
+    app.out.view(&doc, || {
+        let mut page = Page::new(app.out.width);
+        page.line(format!(
+            "The private key is {}; only you can read it, and no passphrase guards it.",
+            doc.file
+        ));
+        page.line(format!("The public key is {}: {}", doc.public, doc.fingerprint));
+        page
+    })?;
+    Ok(Exit::Done)
+}
+
+fn public_of(file: &Path) -> PathBuf {
+    file.with_file_name(format!("{}.pub", file.file_name().unwrap_or_default().display()))
+}
+
+/// Makes a key pair: the private half in a file that only its owner can read, the other one beside it. The public half.
+///
+/// # Errors
+/// `not-made`: one of them is there already, or cannot be written.
+pub fn make_pair(file: &Path) -> Result<Key> {
+    let public = public_of(file);
     let not_made = |path: &Path, e: &io::Error| {
         let remedy = match e.kind() {
             io::ErrorKind::AlreadyExists => "Name a file that is not there; a key is never replaced",
@@ -190,21 +218,7 @@ fn generate(app: &App, file: &Path) -> Result<Exit> {
         let _ = std::fs::remove_file(file);
         not_made(&public, &e)
     })?;
-    let doc = PairDoc {
-        file: file.display().to_string().into(),
-        public: public.display().to_string().into(),
-        fingerprint: key.fingerprint().into(),
-    };
-    app.out.view(&doc, || {
-        let mut page = Page::new(app.out.width);
-        page.line(format!(
-            "The private key is {}; only you can read it, and no passphrase guards it.",
-            doc.file
-        ));
-        page.line(format!("The public key is {}: {}", doc.public, doc.fingerprint));
-        page
-    })?;
-    Ok(Exit::Done)
+    Ok(key)
 }
 
 /// The one key of a `.pub` file.

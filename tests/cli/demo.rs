@@ -26,6 +26,50 @@ fn the_demo_runs_packages_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn the_demo_is_signed_by_keys_of_its_own() {
+    if !std::path::Path::new("/usr/bin/ssh-keygen").exists() {
+        return super::super::common::skipped("there is no ssh-keygen");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("tmp");
+    std::fs::create_dir(&place).unwrap();
+    let args = ["demo", "--headless", "--for", "1s", "--keep"];
+    let demo = command(dir.path(), &args).env("TMPDIR", &place).output().unwrap();
+    assert!(demo.status.success(), "{}", text(&demo.stderr));
+    let folder = std::fs::read_dir(&place).unwrap().next().unwrap().unwrap().path();
+    let (config, state) = (folder.join("pcm.toml"), folder.join("state"));
+    let (config, state) = (config.display().to_string(), state.display().to_string());
+    let json = |args: &[&str]| -> serde_json::Value {
+        let all = [&["--config", &config, "--state", &state, "--json"], args].concat();
+        let said = command(dir.path(), &all).output().unwrap();
+        serde_json::from_slice(&said.stdout).unwrap_or_else(|_| panic!("{}", text(&said.stderr)))
+    };
+    let status = json(&["status"]);
+    assert_eq!(status["trust"]["mode"], "signed", "{status}");
+    assert_eq!(status["trust"]["principal"], "demo-publish", "{status}");
+    let list = json(&["list", "--all"]);
+    let state = |id: &str| {
+        let found = list["requests"].as_array().unwrap().iter().find(|r| r["request_id"] == id);
+        found.unwrap_or_else(|| panic!("{id}: {list}"))["state"].as_str().unwrap().to_owned()
+    };
+    // All that a site without signatures shows, and what is not believed.
+    for (id, wanted) in [
+        ("DEM0007", "deferred"),
+        ("DEM0009", "expired"),
+        ("DEM000A", "not-applicable"),
+        ("DEM000C", "offered"),
+        ("DEM000D", "scheduled"),
+        ("DEM000E", "rejected"),
+    ] {
+        assert_eq!(state(id), wanted, "{id}");
+    }
+    assert_eq!(list["requests"].as_array().unwrap().len(), 14);
+    let why = json(&["explain", "DEM000E"]);
+    let trust = why["gates"].as_array().unwrap().iter().find(|gate| gate["gate"] == "trust").unwrap();
+    assert_eq!((&trust["verdict"], &trust["code"]), (&"block".into(), &"bad-signature".into()), "{trust}");
+}
+
+#[test]
 fn without_a_terminal_the_console_names_what_shows_the_same() {
     let dir = tempfile::tempdir().unwrap();
     // The console's flags may stand before the verb as well.

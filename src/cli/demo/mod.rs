@@ -4,6 +4,7 @@
 mod child;
 mod headless;
 mod packages;
+mod signed;
 mod site;
 mod sweep;
 mod tail;
@@ -21,9 +22,10 @@ use crate::error::{Exit, Failure, Result};
 use crate::executor::ask::Ask;
 use crate::executor::client::Client;
 use crate::executor::talk::protocol::{Action, Answer, Change};
-use crate::host::lock;
 use crate::host::paths::Layout;
+use crate::host::{lock, ssh_keygen};
 use crate::site::ids::RequestId;
+use crate::site::trust::TrustMode;
 use crate::text::SafeText;
 use child::Service;
 use std::io::IsTerminal;
@@ -55,6 +57,9 @@ pub fn run(app: &App, args: &DemoArgs) -> Result<Exit> {
     let folder = Folder::make()?;
     let demo = prepare(&folder.path)?;
     app.out.note(format!("the demo is in {}: share, state and log", folder.path.display()));
+    if demo.config.trust.mode == TrustMode::Permissions {
+        app.out.note("there is no ssh-keygen on this system, so nothing of the demo is signed");
+    }
     let mut service = Service::start(&demo.layout, args.keep)?;
     let folder = folder.hand_over();
     let client = Client::new(demo.layout.clone(), demo.config.clone());
@@ -107,15 +112,22 @@ fn prepare(folder: &Path) -> Result<Setup> {
         log: folder.join("log"),
         socket: folder.join("state").join("pcm.sock"),
     };
-    let share = folder.join("share");
     let start = System::now();
-    site::write(&share, start)?;
+    let (share, trust) = match ssh_keygen::program() {
+        Some(_) => (signed::publish(folder, &layout.trust_folder(None), start)?, TrustMode::Signed),
+        None => {
+            let share = folder.join("share");
+            site::write(&share, start)?;
+            (share, TrustMode::Permissions)
+        }
+    };
     let text = format!(
         "{MARK}\nmachine = \"{}\"\nshares = [{:?}]\n\
          polling_interval = \"15s\"\n\n[run]\ncountdown = \"0s\"\nafter_boot = \"0s\"\n\n\
-         [trust]\nmode = \"permissions\"\n\n[log]\ndir = {:?}\n",
+         [trust]\nmode = \"{}\"\n\n[log]\ndir = {:?}\n",
         packages::MACHINE,
         share.display().to_string(),
+        trust.as_str(),
         layout.log.display().to_string(),
     );
     crate::host::durable::create_new(&layout.config, text.as_bytes())

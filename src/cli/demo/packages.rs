@@ -11,6 +11,9 @@ pub const SITE: &str = "DEM";
 /// The request that the demo defers by an operator's call.
 pub const DEFERRED: &str = "DEM0007";
 
+/// The item with which something is wrong on the share.
+pub const BROKEN: &str = "0E";
+
 /// One package, with the one job and request that deliver it.
 pub struct Item {
     /// Two characters that end all its ids.
@@ -165,14 +168,14 @@ pub const ITEMS: &[Item] = &[
         more: SILENT,
     },
     Item {
-        key: "0E",
-        package: "Broken by its publisher",
+        key: BROKEN,
+        package: "Codec pack 3",
         command: "Silent",
         script: "exit 0\n",
         offer: -DAY,
         mandatory: Some(-60),
         expire: None,
-        more: "automated = true\nbackground = true\nmax_run_time = \"two hours\"\n",
+        more: SILENT,
     },
 ];
 
@@ -242,6 +245,27 @@ impl Item {
         format!("{SITE}00P{}", self.key)
     }
 
+    /// Its job.
+    pub fn job_id(&self) -> String {
+        format!("{SITE}00J{}", self.key)
+    }
+
+    /// Its request.
+    pub fn request_id(&self) -> String {
+        format!("{SITE}00{}", self.key)
+    }
+
+    /// When it is offered, mandatory, and when it expires.
+    pub fn times(&self, start: Wall) -> (Wall, Option<Wall>, Option<Wall>) {
+        let at = |seconds: i64| start + Duration::seconds(seconds);
+        (at(self.offer), self.mandatory.map(at), self.expire.map(at))
+    }
+
+    /// It has expired when the demo begins.
+    pub fn is_over(&self) -> bool {
+        self.expire.is_some_and(|at| at < 0)
+    }
+
     /// The package's only file.
     pub fn script(&self) -> String {
         format!("#!/bin/sh\n{}", self.script)
@@ -261,23 +285,27 @@ impl Item {
 
     /// Its `[[request]]`; `content` is the hash of the package's CONTENT.
     pub fn request(&self, start: Wall, content: &str) -> String {
-        let at =
-            |seconds: i64| (start + Duration::seconds(seconds)).to_rfc3339_opts(SecondsFormat::Secs, true);
+        let text_of = |at: Wall| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let (offer, mandatory, expire) = self.times(start);
         let mut text = format!(
-            "[[request]]\nrequest_id = \"{SITE}00{key}\"\njob_id = \"{SITE}00J{key}\"\npackage_id = \"{}\"\n\
+            "[[request]]\nrequest_id = \"{}\"\njob_id = \"{}\"\npackage_id = \"{}\"\n\
              package = \"{}\"\ncommand = \"{}\"\ncommand_line = \"setup.sh\"\noffer_after = {}\n",
+            self.request_id(),
+            self.job_id(),
             self.package_id(),
             self.package,
             self.command,
-            at(self.offer),
-            key = self.key,
+            text_of(offer),
         );
-        for (name, seconds) in [("mandatory_after", self.mandatory), ("expire_after", self.expire)] {
-            if let Some(seconds) = seconds {
-                text.push_str(&format!("{name} = {}\n", at(seconds)));
+        for (name, at) in [("mandatory_after", mandatory), ("expire_after", expire)] {
+            if let Some(at) = at {
+                text.push_str(&format!("{name} = {}\n", text_of(at)));
             }
         }
         text.push_str(self.more);
+        if self.key == BROKEN {
+            text.push_str("max_run_time = \"two hours\"\n");
+        }
         text.push_str(&format!("content_sha256 = \"{content}\"\n\n"));
         text
     }

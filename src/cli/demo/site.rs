@@ -1,5 +1,5 @@
-//! Writes the demo's share: what a publisher would have written. Folders and files are made so that nobody else can
-//! write to them under any umask, as trust mode `permissions` asks.
+//! Writes the demo's share by hand, without signatures: where nobody can sign, because there is no ssh-keygen. Folders and
+//! files are made so that nobody else can write to them under any umask, as trust mode `permissions` asks.
 
 use super::packages::{ITEMS, Item, MACHINE, SITE, instructions};
 use crate::clock::Wall;
@@ -30,11 +30,13 @@ pub fn write(share: &Path, start: Wall) -> Result<()> {
     file_at(&share.join("pcmins.box").join(format!("{MACHINE}.INS")), &instructions(start, hash))
 }
 
-fn folder_at(path: &Path) -> Result<()> {
+/// Makes a folder.
+pub fn folder_at(path: &Path) -> Result<()> {
     durable::make_private_dir(path).and_then(|()| open::make_enterable(path)).map_err(|e| cannot(path, &e))
 }
 
-fn file_at(path: &Path, text: &str) -> Result<()> {
+/// Makes a file.
+pub fn file_at(path: &Path, text: &str) -> Result<()> {
     durable::create_new(path, text.as_bytes()).map_err(|e| cannot(path, &e))
 }
 
