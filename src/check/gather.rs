@@ -25,7 +25,7 @@ use crate::site::indexed::{store, verify};
 use crate::site::instruction::InstructionFile;
 use crate::site::share::{self, Look};
 use crate::site::signed::published::{self, Judging, Standing};
-use crate::site::signed::store::{Material, Trusted};
+use crate::site::signed::store::{Material, Trusted, Wanted};
 use crate::site::trust::TrustMode;
 use crate::text::SafeText;
 use std::collections::BTreeSet;
@@ -82,7 +82,7 @@ pub(super) fn gather(subject: &Subject) -> Facts {
         indexed,
         trusted: match config.trust.mode {
             TrustMode::Permissions => None,
-            TrustMode::Signed => Some(Trusted::read(&trust_folder(subject))),
+            TrustMode::Signed => Some(trusted(subject)),
         },
         users,
         tried,
@@ -201,6 +201,12 @@ fn trust_folder(subject: &Subject) -> PathBuf {
     subject.layout.trust_folder(subject.config.trust.dir.as_deref())
 }
 
+/// Whose signatures count here, and how many of them a publication needs.
+fn trusted(subject: &Subject) -> std::result::Result<Trusted, SafeText> {
+    let wanted = Wanted::Exactly(subject.config.trust.publish_signatures);
+    Trusted::read(&trust_folder(subject)).map(|trusted| trusted.wanting(wanted))
+}
+
 fn look(subject: &Subject, other: Option<&Account>) -> Option<std::result::Result<Look, SafeText>> {
     let config = &subject.config;
     if config.shares.is_empty() {
@@ -208,7 +214,10 @@ fn look(subject: &Subject, other: Option<&Account>) -> Option<std::result::Resul
     }
     let trusted = match config.trust.mode {
         TrustMode::Permissions => None,
-        TrustMode::Signed => Material::read(&trust_folder(subject)).ok().flatten(),
+        TrustMode::Signed => {
+            let material = Material::read(&trust_folder(subject)).ok().flatten();
+            material.map(|material| material.wanting(config.trust.publish_signatures))
+        }
     };
     let held = subject.layout.held_folder();
     let index = HeldIndex { only: store::is_there(&held), ..HeldIndex::default() };
@@ -253,7 +262,7 @@ fn instructions(
         match config.trust.mode {
             TrustMode::Permissions => share::parse_held(&bytes, machine, defaults).ok(),
             TrustMode::Signed => {
-                let trusted = &Trusted::read(&trust_folder(subject)).ok()?;
+                let trusted = &trusted(subject).ok()?;
                 let judging =
                     Judging { machine, defaults, trusted, at: facts::now(), standing: Standing::InForce };
                 published::instructions(&bytes, &judging).ok().map(|(file, _)| file)

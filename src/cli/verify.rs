@@ -19,9 +19,10 @@ use crate::site::signed::block::{self, Parts};
 use crate::site::signed::folder::SiteFolder;
 use crate::site::signed::list::TrustList;
 use crate::site::signed::published::{self, Judging, Standing};
+use crate::site::signed::publishers::{self, Publishers};
 use crate::site::signed::signature::Signature;
 use crate::site::signed::signers::{Role, Signer};
-use crate::site::signed::store::Trusted;
+use crate::site::signed::store::{Trusted, Wanted};
 use crate::terms::Code;
 use crate::text::SafeText;
 use serde::Serialize;
@@ -85,11 +86,13 @@ pub fn run(
         return print(app, &block::split(&bytes).map_err(no)?, part, block.unwrap_or(1));
     }
     let folder = SiteFolder::open(&app.setup.site_folder(named)?)?;
-    let (list_version, signer) = match armour {
-        Some(armour) => of_package(app, &bytes, &armour, &folder).map_err(no)?,
+    let (list_version, signers) = match armour {
+        Some(armour) => of_package(app, &bytes, &armour, &folder)
+            .map(|(version, signer)| (version, vec![signer]))
+            .map_err(no)?,
         None => believed(app, file, &bytes, &folder).map_err(no)?,
     };
-    let signatures = vec![doc(&signer)];
+    let signatures = signers.iter().map(doc).collect();
     let doc = VerifyDoc { file: file.display().to_string().into(), list_version, signatures };
     app.out.view(&doc, || {
         let mut page = Page::new(app.out.width);
@@ -124,10 +127,10 @@ fn current(
     app: &App,
     until: Option<Wall>,
     version: u64,
-    signer: Signer,
-) -> std::result::Result<(u64, Signer), Distrust> {
+    publishers: &Publishers,
+) -> std::result::Result<(u64, Vec<Signer>), Distrust> {
     match until.filter(|until| *until <= app.now) {
-        None => Ok((version, signer)),
+        None => Ok((version, publishers.all().cloned().collect())),
         Some(until) => {
             let why = format!("it was valid until {}, so nothing of it starts", app.look().stamp(until));
             Err(Distrust::new(Code::ShareStale, why))
@@ -172,10 +175,10 @@ fn believed(
     file: &Path,
     bytes: &[u8],
     folder: &SiteFolder,
-) -> std::result::Result<(u64, Signer), Distrust> {
+) -> std::result::Result<(u64, Vec<Signer>), Distrust> {
     let read = |failure: Failure| Distrust::bad(failure.message.as_str());
     let none = || Distrust::bad(format!("{} has no list that says whose keys count", folder.dir.display()));
-    let parts = block::split_into(bytes, 1)?;
+    let parts = block::split(bytes)?;
     let armour = parts.armours.first().map_or("", String::as_str);
     match Signature::read(armour)?.role()? {
         Role::Trust => {
@@ -194,14 +197,16 @@ fn believed(
                 }
             };
             let signer = before.find(&key).cloned().ok_or_else(none)?;
-            Ok((before.version, signer))
+            Ok((before.version, vec![signer]))
         }
         Role::Publish => {
-            let trusted = &Trusted::of(folder.newest().map_err(read)?.ok_or_else(none)?, Vec::new());
-            trusted.keys().verify(armour, Role::Publish, parts.signed, app.now)?;
+            // How many have to sign is each machine's own matter: all that are there have to be good.
+            let trusted = &Trusted::of(folder.newest().map_err(read)?.ok_or_else(none)?, Vec::new())
+                .wanting(Wanted::Any);
+            publishers::opened(bytes, trusted, Some(app.now))?;
             if file.file_name().is_some_and(|name| name == index::NAME) {
-                let (index, signer) = verify::index(bytes, trusted, app.now, Standing::Offered)?;
-                return current(app, index.valid_until, trusted.list.version, signer);
+                let (index, publishers) = verify::index(bytes, trusted, app.now, Standing::Offered)?;
+                return current(app, index.valid_until, trusted.list.version, &publishers);
             }
             let machine = match named(file) {
                 Some(machine) => machine,
@@ -210,7 +215,7 @@ fn believed(
             let defaults = &app.setup.config.request_defaults();
             let judging = Judging { machine, defaults, trusted, at: app.now, standing: Standing::Offered };
             let (instructions, by) = published::instructions(bytes, &judging)?;
-            current(app, instructions.valid_until, trusted.list.version, by.signer)
+            current(app, instructions.valid_until, trusted.list.version, &by.publishers)
         }
         Role::Package => Err(Distrust::bad(
             "it is signed as a package, which is called package.toml, and its signature stands beside it, in \

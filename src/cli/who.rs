@@ -2,6 +2,7 @@
 //! and without a name the host name says it.
 
 use super::App;
+use super::setup::Read;
 use crate::error::{Exit, Failure, Result};
 use crate::host::facts;
 use crate::host::open::{Folder, OpenError, read_bounded};
@@ -12,7 +13,7 @@ use crate::site::index::{self, Index, IndexedMembers};
 use crate::site::indexed::verify;
 use crate::site::instruction::ContentHash;
 use crate::site::signed::published::Standing;
-use crate::site::signed::store::Trusted;
+use crate::site::signed::store::{Trusted, Wanted};
 use crate::site::site_file;
 use crate::site::trust::{Judge, TrustMode};
 use crate::terms::Code;
@@ -33,6 +34,12 @@ pub fn find(app: &App, named: Option<MachineId>, trusted: Option<Trusted>) -> Re
         [] => app.setup.config.shares.clone(),
         shares => shares.to_vec(),
     };
+    // How many have to sign is not said before there is a configuration; the service that looks next obeys that.
+    let wanted = match app.setup.read {
+        Read::Absent => Wanted::Any,
+        Read::Good | Read::Bad(_) => Wanted::Exactly(app.setup.config.trust.publish_signatures),
+    };
+    let trusted = trusted.map(|trusted| trusted.wanting(wanted));
     let (mut best, mut faults): (Option<Listed>, Vec<Failure>) = (None, Vec::new());
     for share in shares {
         // One that hangs keeps nobody from the others.

@@ -173,6 +173,16 @@ pub(super) fn run_time(value: &DeValue<'_>) -> Result<Duration, String> {
     if time > LONGEST_RUN { Err(format!("at most 24h, found {}", fields::found(value))) } else { Ok(time) }
 }
 
+/// No more of them are looked at (`site::signed::block`).
+const MOST_SIGNATURES: u32 = 8;
+
+pub(super) fn signatures(value: &DeValue<'_>) -> Result<u32, String> {
+    match fields::small(value)? {
+        n if (1..=MOST_SIGNATURES).contains(&n) => Ok(n),
+        n => Err(format!("wanted 1 to {MOST_SIGNATURES}, found {n}")),
+    }
+}
+
 pub(super) fn log_size(value: &DeValue<'_>) -> Result<u64, String> {
     let size = fields::size(value)?;
     if size < 64 << 10 { Err("wanted at least 64 KB".into()) } else { Ok(size) }

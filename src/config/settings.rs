@@ -4,7 +4,8 @@
 
 use super::PollingBy;
 use super::read::{
-    command, facts, folder, list, log_size, nonempty, program, roles, run_time, section, set, some, value,
+    command, facts, folder, list, log_size, nonempty, program, roles, run_time, section, set, signatures,
+    some, value,
 };
 use super::written::Written;
 use crate::fields::{self, Fields};
@@ -304,6 +305,8 @@ settings! {
         mode: TrustMode = TrustMode::Signed, value(fields::one_of(TrustMode::ALL, TrustMode::as_str));
         /// the folder of trusted keys; default: trust.d beside this file
         dir: Option<PathBuf> = None, some(folder), like "\"/etc/pcm/trust.d\"";
+        /// so many people sign each publication; 2: author and approver, and no timer renews anything
+        publish_signatures: u32 = 1, value(signatures);
     }
 
     /// for pcm site, package, job and key, where a site is published from this machine

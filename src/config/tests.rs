@@ -51,6 +51,7 @@ facts = { rack = "b7", "Row.2-x_" = "links \"a*\"" }
 [trust]
 mode = "permissions"
 dir = "/etc/pcm/keys"
+publish_signatures = 2
 [operators]
 group = "wheel"
 [notify]
@@ -117,6 +118,7 @@ fn every_key_of_the_table_is_read() {
     assert_eq!((c.users.ignore, c.users.busy_within), (vec!["backup".to_owned()], s(300)));
     assert_eq!((c.restart.allow, c.restart.countdown), (true, s(60)));
     assert_eq!((c.share.stale_after, c.share.timeout), (s(172_800), s(3)));
+    assert_eq!(c.trust.publish_signatures, 2);
     assert_eq!((c.trust.mode, c.trust.dir), (TrustMode::Permissions, Some("/etc/pcm/keys".into())));
     assert_eq!(c.operators.group, "wheel");
     assert_eq!(c.notify.command, ["/usr/local/bin/page-someone", "now"]);
@@ -191,6 +193,8 @@ fn each_wrong_value_is_an_error_at_its_line() {
         ("restart.allow = \"yes\"", "restart.allow"),
         ("trust.mode = \"none\"", "trust.mode"),
         ("trust.dir = \"keys\"", "trust.dir"),
+        ("trust.publish_signatures = 0", "trust.publish_signatures"),
+        ("trust.publish_signatures = 9", "trust.publish_signatures"),
         ("notify.command = \"mail\"", "notify.command"),
         ("notify.command = [\"mail\"]", "notify.command"),
         ("log.max_size = \"1 B\"", "log.max_size"),

@@ -367,12 +367,12 @@ fn look_at_index(
         };
         let judged = match &looking.trusted {
             Some(trusted) => verify::index(&bytes, trusted, looking.now, Standing::Offered)
-                .map(|(index, signer)| (index, Some(signer))),
+                .map(|(index, publishers)| (index, Some(publishers))),
             // Where nobody's word counts nothing gets as far as a parser.
             None if signed => Err(Distrust::new(Code::Unsigned, NO_LIST)),
             None => verify::unsigned(&bytes, looking.now, Standing::Offered).map(|index| (index, None)),
         };
-        let (index, signer) = match judged {
+        let (index, publishers) = match judged {
             Ok((index, _)) if index.site != machine.site() => {
                 let message =
                     format!("it is of site {}, and this machine is of site {}", index.site, machine.site());
@@ -403,8 +403,9 @@ fn look_at_index(
             }
         }
         let sha256 = hash_bytes(verify::signed_bytes(&bytes));
+        let packages = composed.packages;
         let signed =
-            signer.map(|signer| SignedBy { epoch: index.epoch, sha256, signer, packages: composed.packages });
+            publishers.map(|publishers| SignedBy { epoch: index.epoch, sha256, publishers, packages });
         return Answer::Found(Box::new(Found {
             bytes,
             file: composed.file,

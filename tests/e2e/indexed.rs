@@ -10,6 +10,7 @@ use std::process::Command;
 
 mod facts;
 mod installed;
+mod two;
 
 pub(super) const ID: &str = "BP0000Y";
 pub(super) const JOB: &str = "BP0000AA";

@@ -140,7 +140,7 @@ pub(super) fn trust(world: &World, subject: &Subject) -> GateResult {
 pub(super) fn of_file(world: &World) -> GateResult {
     match &world.inputs.instructions.trust {
         TrustVerdict::Trusted(by) => match &world.inputs.instructions.signed {
-            Some(signed) => key(world, &signed.signer, |until| {
+            Some(signed) => key(world, signed.publishers.weakest(world.now), |until| {
                 let until =
                     until.map(|at| format!(", whose key counts until {}", stamp(at, world.inputs.zone)));
                 format!("{}{}", signed.words(), until.unwrap_or_default())

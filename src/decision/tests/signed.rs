@@ -22,7 +22,8 @@ fn signed(publish: Option<i64>, package: Option<i64>, release: u64) -> Scene {
     Scene::due().with(|s| {
         let packages = [(id(ID), Ok(vouched))].into();
         let sha256 = crate::site::content::hash_bytes(b"signed");
-        s.instructions.signed = Some(SignedBy { epoch: 1, sha256, signer: signer(2, publish), packages });
+        s.instructions.signed =
+            Some(SignedBy { epoch: 1, sha256, publishers: signer(2, publish).into(), packages });
         s.instructions.file.as_mut().unwrap().valid_until = Some(now() + TimeDelta::days(30));
     })
 }

@@ -7,6 +7,7 @@ use crate::site::index::{self, Index};
 use crate::site::package::{self, Package};
 use crate::site::signed::list::AHEAD;
 use crate::site::signed::published::Standing;
+use crate::site::signed::publishers::{self, Publishers};
 use crate::site::signed::signature::Signature;
 use crate::site::signed::signers::{Role, Signer};
 use crate::site::signed::store::Trusted;
@@ -44,18 +45,9 @@ pub fn index(
     trusted: &Trusted,
     at: Wall,
     standing: Standing,
-) -> Result<(Index, Signer), Distrust> {
-    let parts = block::split_into(bytes, 1)?;
-    let armour = parts.armours.first().map_or("", String::as_str);
-    let signature = Signature::read(armour)?;
-    let keys = trusted.keys();
-    // A key that has ended is a reason of its own at each decision, with its time.
-    let signer = match standing {
-        Standing::Offered => keys.check(signature.key(), Role::Publish, at)?,
-        Standing::InForce => keys.known(signature.key(), Role::Publish)?,
-    };
-    signature.verify(Role::Publish, parts.signed)?;
-    let index = index::parse(parts.signed, index::NAME).map_err(|p| Distrust::malformed(&p))?;
+) -> Result<(Index, Publishers), Distrust> {
+    let (signed, publishers) = publishers::opened(bytes, trusted, standing.judged_at(at))?;
+    let index = index::parse(signed, index::NAME).map_err(|p| Distrust::malformed(&p))?;
     let list = &trusted.list;
     if index.site != list.site || index.site_id != list.site_id {
         return Err(Distrust::bad(format!(
@@ -91,7 +83,7 @@ pub fn index(
         }
         not_ahead(&index, at)?;
     }
-    Ok((index, signer.clone()))
+    Ok((index, publishers))
 }
 
 fn not_ahead(index: &Index, at: Wall) -> Result<(), Distrust> {

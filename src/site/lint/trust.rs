@@ -7,7 +7,7 @@ use crate::site::ids::{SiteCode, SiteId};
 use crate::site::signed::folder::SiteFolder;
 use crate::site::signed::list::{self, TrustList};
 use crate::site::signed::signers::Role;
-use crate::site::signed::store::Trusted;
+use crate::site::signed::store::{Trusted, Wanted};
 use chrono::TimeDelta;
 
 /// So long before its end a key is spoken of (SITE.md 4).
@@ -98,7 +98,8 @@ pub(super) fn lists(
             "trust list {version}, each signed by a key of the one before: {trust} trust, {package} package, {publish} publish"
         ),
     );
-    Lists::Newest(Box::new(Trusted::of(newest, Vec::new())))
+    // How many have to sign is each machine's own matter.
+    Lists::Newest(Box::new(Trusted::of(newest, Vec::new()).wanting(Wanted::Any)))
 }
 
 /// The first list, which says whose they all are.

@@ -2,11 +2,12 @@
 //! each, and whether the publisher changed anything that only the package may say. Pure: the service calls it for what a
 //! share gave, for what it holds at each start, and before each launch.
 
+use super::Distrust;
 use super::list::AHEAD;
+use super::publishers::{self, Publishers};
 use super::signature::Signature;
 use super::signers::{Role, Signer};
 use super::store::Trusted;
-use super::{Distrust, block};
 use crate::clock::Wall;
 use crate::fields::{self, Fields, Source};
 use crate::site::content;
@@ -45,10 +46,10 @@ pub type Packages = BTreeMap<PackageId, PackageFiles>;
 pub struct SignedBy {
     /// The trust list that it was published under.
     pub epoch: u64,
-    /// Of the bytes that the signature covers.
+    /// Of the bytes that the signatures cover.
     pub sha256: ContentHash,
-    /// Whose key.
-    pub signer: Signer,
+    /// Whose keys.
+    pub publishers: Publishers,
     /// What its packages' signers say, by request.
     pub packages: BTreeMap<RequestId, Result<Vouched, Distrust>>,
 }
@@ -71,6 +72,17 @@ pub enum Standing {
     Offered,
     /// It is in force.
     InForce,
+}
+
+impl Standing {
+    /// When the keys that signed it have to count. None: a key that has ended is a reason of its own at each decision, with
+    /// its time.
+    pub fn judged_at(self, at: Wall) -> Option<Wall> {
+        match self {
+            Standing::Offered => Some(at),
+            Standing::InForce => None,
+        }
+    }
 }
 
 /// What an instruction file is judged by.
@@ -130,19 +142,10 @@ pub fn named(file: &InstructionFile) -> impl Iterator<Item = PackageId> {
 /// Why nothing of it is believed.
 pub fn instructions(bytes: &[u8], judging: &Judging<'_>) -> Result<(InstructionFile, SignedBy), Distrust> {
     let Judging { machine, defaults, trusted, at, standing } = *judging;
-    let parts = block::split_into(bytes, 1)?;
-    let armour = parts.armours.first().map_or("", String::as_str);
-    let signature = Signature::read(armour)?;
-    let keys = trusted.keys();
-    // A key that has ended is a reason of its own at each decision, with its time.
-    let signer = match standing {
-        Standing::Offered => keys.check(signature.key(), Role::Publish, at)?,
-        Standing::InForce => keys.known(signature.key(), Role::Publish)?,
-    };
-    signature.verify(Role::Publish, parts.signed)?;
-    let (site_id, epoch) = head(parts.signed)?;
+    let (signed, publishers) = publishers::opened(bytes, trusted, standing.judged_at(at))?;
+    let (site_id, epoch) = head(signed)?;
     let name = format!("{machine}.INS");
-    let file = parse(parts.signed, machine, &name, defaults).map_err(|p| Distrust::malformed(&p))?;
+    let file = parse(signed, machine, &name, defaults).map_err(|p| Distrust::malformed(&p))?;
     let list = &trusted.list;
     if (file.site, &site_id) != (list.site, &list.site_id) {
         return Err(Distrust::bad(format!(
@@ -184,8 +187,8 @@ pub fn instructions(bytes: &[u8], judging: &Judging<'_>) -> Result<(InstructionF
             ));
         }
     }
-    let sha256 = content::hash_bytes(parts.signed);
-    Ok((file, SignedBy { epoch, sha256, signer: signer.clone(), packages: BTreeMap::new() }))
+    let sha256 = content::hash_bytes(signed);
+    Ok((file, SignedBy { epoch, sha256, publishers, packages: BTreeMap::new() }))
 }
 
 /// Whose file it is by what it says, which a name may not tell.
@@ -333,11 +336,6 @@ fn unsupported(command: &PackageCommand) -> Option<&'static str> {
 impl SignedBy {
     /// In words, for the gate.
     pub fn words(&self) -> SafeText {
-        SafeText::new(&format!(
-            "signed by {} with {}, under trust list {}",
-            self.signer.principal,
-            self.signer.key.fingerprint(),
-            self.epoch
-        ))
+        SafeText::new(&format!("signed by {}, under trust list {}", self.publishers, self.epoch))
     }
 }

@@ -25,11 +25,21 @@ const LOCK: &str = ".lock";
 /// How often the lock is asked for, ten times a second: a change takes milliseconds.
 const TRIES: u32 = 100;
 
+/// How many signatures a publication has to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wanted {
+    /// As a machine is configured.
+    Exactly(u32),
+    /// As many as it has: for whoever looks at it and is no machine.
+    Any,
+}
+
 /// What a machine holds of trust, as bytes: it crosses to the process that reads shares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Material {
     list: Vec<u8>,
     revoked: Vec<u8>,
+    wanted: Wanted,
 }
 
 /// Whose word counts on this machine.
@@ -38,6 +48,8 @@ pub struct Trusted {
     /// The newest list that was taken.
     pub list: TrustList,
     revoked: Vec<Key>,
+    /// How many have to sign a publication.
+    pub wanted: Wanted,
 }
 
 impl Material {
@@ -57,7 +69,13 @@ impl Material {
         };
         // It is written before the list: where it is missing, somebody took it away.
         let revoked = read(REVOKED).map_err(|e| bad(REVOKED, &e))?;
-        Ok(Some(Self { list, revoked }))
+        Ok(Some(Self { list, revoked, wanted: Wanted::Exactly(1) }))
+    }
+
+    /// The same where so many have to sign a publication.
+    #[must_use]
+    pub fn wanting(self, signatures: u32) -> Self {
+        Self { wanted: Wanted::Exactly(signatures), ..self }
     }
 
     /// What it says.
@@ -67,7 +85,7 @@ impl Material {
     pub fn open(&self) -> Result<Trusted, SafeText> {
         let list = TrustList::own(&self.list)
             .map_err(|distrust| SafeText::new(&format!("{LIST} is damaged: {}", distrust.why)))?;
-        Ok(Trusted { list, revoked: keys(&self.revoked)? })
+        Ok(Trusted { list, revoked: keys(&self.revoked)?, wanted: self.wanted })
     }
 }
 
@@ -131,7 +149,8 @@ impl Remains {
             ),
         })?;
         let open = |list: Option<Vec<u8>>| {
-            list.map(|list| Material { list, revoked: bytes.clone() }.open()).transpose()
+            let material = |list| Material { list, revoked: bytes.clone(), wanted: Wanted::Exactly(1) };
+            list.map(|list| material(list).open()).transpose()
         };
         Ok(Self { trusted: list.and_then(open), revoked })
     }
@@ -151,7 +170,13 @@ impl Trusted {
     /// A list, on a machine where these keys count no more.
     pub fn of(list: TrustList, revoked: Vec<Key>) -> Self {
         let revoked = united(revoked, &list);
-        Self { list, revoked }
+        Self { list, revoked, wanted: Wanted::Exactly(1) }
+    }
+
+    /// The same for publications that so many have signed.
+    #[must_use]
+    pub fn wanting(self, wanted: Wanted) -> Self {
+        Self { wanted, ..self }
     }
 
     /// Keys that count no more here.
@@ -169,7 +194,8 @@ impl Trusted {
     /// # Errors
     /// As [`TrustList::next`].
     pub fn next(&self, bytes: &[u8], at: Wall) -> Result<Self, Distrust> {
-        Ok(Self::of(self.list.next(bytes, &self.revoked, at)?, self.revoked.clone()))
+        let next = Self::of(self.list.next(bytes, &self.revoked, at)?, self.revoked.clone());
+        Ok(next.wanting(self.wanted))
     }
 }
 

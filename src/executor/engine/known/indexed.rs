@@ -19,7 +19,7 @@ use crate::site::publication::Publication;
 use crate::site::share::Found;
 use crate::site::signed::Distrust;
 use crate::site::signed::published::{SignedBy, Standing};
-use crate::site::signed::signers::Signer;
+use crate::site::signed::publishers::Publishers;
 use crate::site::signed::store::Trusted;
 use crate::site::trust::{TrustMode, TrustVerdict};
 use crate::terms::{Code, Problem};
@@ -93,13 +93,13 @@ impl Known {
         trusted: Option<&Trusted>,
         standing: Standing,
         now: Wall,
-    ) -> Result<(Index, Option<Signer>, Composed), Distrust> {
+    ) -> Result<(Index, Option<Publishers>, Composed), Distrust> {
         let machine = self.policy.config.machine;
         let machine = machine.ok_or_else(|| Distrust::new(Code::Unsigned, "this machine has no id"))?;
-        let (index, signer) = match trusted {
+        let (index, publishers) = match trusted {
             Some(trusted) => {
-                let (index, signer) = verify::index(bytes, trusted, now, standing)?;
-                (index, Some(signer))
+                let (index, publishers) = verify::index(bytes, trusted, now, standing)?;
+                (index, Some(publishers))
             }
             None => (verify::unsigned(bytes, now, standing)?, None),
         };
@@ -119,7 +119,7 @@ impl Known {
         let ids = &brought.parts.ids;
         let asked = Asked { machine, defaults: &defaults, trusted, before, earlier: &earlier, ids };
         let composed = compose(&index, &asked, &mut AtHand { parts: &brought.parts, brought: Some(brought) });
-        Ok((index, signer, composed))
+        Ok((index, publishers, composed))
     }
 
     /// An index that a share offers, with what this machine has got of it already.
@@ -143,7 +143,7 @@ impl Known {
         brought.parts = parts;
         let compose =
             |brought: &Brought| self.composed(&found.bytes, brought, trusted, Standing::Offered, now);
-        let (index, signer, mut composed) = compose(&brought)?;
+        let (index, publishers, mut composed) = compose(&brought)?;
         brought.parts.keep(&composed.named);
         brought.parts.earlier.take_if(|_| !composed.by_earlier);
         // What could not be kept counts as if it were not there: a restart finds the same.
@@ -156,8 +156,9 @@ impl Known {
         brought.parts.ids = std::mem::take(&mut composed.ids);
         brought.missing = std::mem::take(&mut composed.missing);
         let sha256 = hash_bytes(verify::signed_bytes(&found.bytes));
+        let packages = composed.packages;
         let signed =
-            signer.map(|signer| SignedBy { epoch: index.epoch, sha256, signer, packages: composed.packages });
+            publishers.map(|publishers| SignedBy { epoch: index.epoch, sha256, publishers, packages });
         Ok(Found {
             file: composed.file,
             trust: signed.as_ref().map_or(found.trust, |by| TrustVerdict::Trusted(by.words())),
@@ -251,11 +252,11 @@ impl Known {
             TrustMode::Permissions => None,
             TrustMode::Signed => Some(self.needed_trust()?),
         };
-        let (index, signer, composed) =
+        let (index, publishers, composed) =
             self.composed(&held.index, &held.brought, trusted.as_ref(), Standing::InForce, now)?;
         let packages = composed.packages.clone();
         let sha256 = hash_bytes(verify::signed_bytes(&held.index));
-        let by = signer.map(|signer| SignedBy { epoch: index.epoch, sha256, signer, packages });
+        let by = publishers.map(|publishers| SignedBy { epoch: index.epoch, sha256, publishers, packages });
         Ok((composed, by))
     }
 

@@ -321,7 +321,8 @@ impl Known {
                     .filter(|(was, is)| was != is)
                     .map(|(_, is)| is.0.clone())
                     .collect();
-                if config.trust.mode != self.policy.config.trust.mode {
+                let by = |config: &Config| (config.trust.mode, config.trust.publish_signatures);
+                if by(&config) != by(&self.policy.config) {
                     // What was believed by the other rule is not by this one; the next look says.
                     self.instructions.trust = TrustVerdict::Unchecked;
                     self.instructions.signed = None;

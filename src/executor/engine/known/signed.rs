@@ -27,13 +27,19 @@ impl Known {
     pub(super) fn material(&self) -> Option<Material> {
         match self.policy.config.trust.mode {
             TrustMode::Permissions => None,
-            TrustMode::Signed => self.world.material(&self.trust_folder()).ok().flatten(),
+            TrustMode::Signed => self.configured_material().ok().flatten(),
         }
+    }
+
+    /// The same, with how many have to sign a publication.
+    fn configured_material(&self) -> Result<Option<Material>, SafeText> {
+        let material = self.world.material(&self.trust_folder())?;
+        Ok(material.map(|material| material.wanting(self.policy.config.trust.publish_signatures)))
     }
 
     /// Whose word counts now. None: no trust list was ever taken.
     fn trusted(&self) -> Result<Option<Trusted>, Distrust> {
-        let material = self.world.material(&self.trust_folder());
+        let material = self.configured_material();
         let opened = material.and_then(|material| material.map(|material| material.open()).transpose());
         opened.map_err(|why| Distrust::new(Code::BadSignature, format!("the trust folder: {why}")))
     }
@@ -189,7 +195,7 @@ impl Known {
             if !file.requests.iter().any(same) {
                 return Err(Distrust::new(Code::BadSignature, "it is not what was signed"));
             }
-            by.signer.valid_at(now)?;
+            by.publishers.valid_at(now)?;
             match by.packages.get(&request.request_id) {
                 Some(Ok(vouched)) => vouched.signer.valid_at(now),
                 Some(Err(distrust)) => Err(distrust.clone()),
@@ -204,8 +210,8 @@ impl Known {
     pub(super) fn signed_doc(&self) -> Option<SignedDoc> {
         let (by, file) = (self.instructions.signed.as_ref()?, self.instructions.file.as_ref()?);
         Some(SignedDoc {
-            key: by.signer.key.fingerprint().into(),
-            principal: SafeText::new(&by.signer.principal),
+            key: by.publishers.fingerprints().into(),
+            principal: SafeText::new(&by.publishers.principals()),
             valid_until: file.valid_until,
             epoch: by.epoch,
             serial: file.serial,
@@ -219,8 +225,8 @@ impl Known {
         let epoch = by.map(|by| by.epoch).or(self.instructions.index.as_ref().map(|index| index.epoch));
         TrustDoc {
             mode: self.policy.config.trust.mode.as_str().into(),
-            key: by.map(|by| by.signer.key.fingerprint().into()),
-            principal: by.map(|by| SafeText::new(&by.signer.principal)),
+            key: by.map(|by| by.publishers.fingerprints().into()),
+            principal: by.map(|by| SafeText::new(&by.publishers.principals())),
             valid_until: file.and_then(|file| file.valid_until),
             epoch: file.map(|_| epoch.unwrap_or(0)),
             serial: file.map(|file| file.serial),
