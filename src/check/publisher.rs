@@ -80,7 +80,7 @@ fn on_share(subject: &Subject, folder: &Folder, now: Wall) -> Result<OnShare> {
         programs.extend(platform_programs(system).iter().map(|program| (*program).to_owned()));
     }
     let how = How {
-        key: None,
+        keys: Vec::new(),
         serial: None,
         expect: Expect::Nothing,
         break_lock: false,

@@ -101,7 +101,7 @@ pub fn then_alone<G: PartialEq, T, L>(
 /// How something is published from a folder: by the flags, its `site.toml`, and the configuration.
 pub struct Wishes<'a> {
     /// `--key`
-    pub key: Option<&'a Path>,
+    pub key: &'a [PathBuf],
     /// `--serial`
     pub serial: Option<u64>,
     /// What `--expect` means.
@@ -141,9 +141,9 @@ pub fn own_key(app: &App, folder: &Folder) -> Option<PathBuf> {
 pub fn run(app: &App, folder: &Folder, wishes: Wishes<'_>) -> Result<Published> {
     app.needs(&folder.share())?;
     let programs = lint::programs(app);
-    let named = wishes.key.map(absolute);
+    let named: Vec<PathBuf> = wishes.key.iter().map(|key| absolute(key)).collect();
     let how = How {
-        key: named.or_else(|| own_key(app, folder)),
+        keys: if named.is_empty() { own_key(app, folder).into_iter().collect() } else { named },
         serial: wishes.serial,
         expect: wishes.expect,
         break_lock: wishes.break_lock,
@@ -184,7 +184,7 @@ pub fn edit(
     }
     let own = read.is_none().then(|| folder.read(&lint::programs(app))).transpose()?;
     let wishes = Wishes {
-        key: then.key.as_deref(),
+        key: &then.key,
         serial: None,
         expect: match edit {
             Edit::Machines(_) => Expect::Removed(then.expect.unwrap_or(0)),

@@ -68,7 +68,7 @@ pub fn site(app: &App, verb: &SiteVerb) -> Result<Exit> {
 fn publish(app: &App, args: &PublishArgs) -> Result<Exit> {
     let (folder, _alone) = folder::open_alone(app, &args.folder)?;
     let wishes = Wishes {
-        key: args.key.as_deref(),
+        key: &args.key,
         serial: args.serial,
         expect: Expect::Changes(args.expect.unwrap_or(0)),
         break_lock: args.break_lock,

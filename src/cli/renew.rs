@@ -41,12 +41,12 @@ pub fn base(app: &App, folder: &Folder, standing: &Standing) -> Result<(Source, 
 /// Whether a publication of this would change nothing but its time.
 fn unchanged(app: &App, folder: &Folder, source: &Source) -> Result<bool> {
     // Whatever it would change: it is only looked at.
-    let wishes = Wishes { expect: Expect::Changes(usize::MAX), ..wishes(None, "", Says::Would(source)) };
+    let wishes = Wishes { expect: Expect::Changes(usize::MAX), ..wishes(&[], "", Says::Would(source)) };
     let Published { jobs, withdrawn, policies, parts, .. } = folder::run(app, folder, wishes)?;
     Ok(jobs.is_empty() && withdrawn.is_empty() && policies == 0 && parts == 0)
 }
 
-fn wishes<'a>(key: Option<&'a std::path::Path>, what: &str, source: Says<'a>) -> Wishes<'a> {
+fn wishes<'a>(key: &'a [std::path::PathBuf], what: &str, source: Says<'a>) -> Wishes<'a> {
     Wishes {
         key,
         serial: None,
@@ -77,7 +77,7 @@ pub fn run(app: &App, folder: &Folder, args: &PublishArgs) -> Result<Published> 
             "The folder was edited since; the edits are not published by this: pcm site status names them.",
         );
     }
-    let wishes = wishes(args.key.as_deref(), "site publish --renew", Says::This(&source));
+    let wishes = wishes(&args.key, "site publish --renew", Says::This(&source));
     folder::run(app, folder, Wishes { serial: args.serial, break_lock: args.break_lock, ..wishes })
 }
 
@@ -118,7 +118,7 @@ pub fn step(
     }
     if !edited {
         // Nobody has said a number: what was published with its number before needs none.
-        let wishes = wishes(then.key.as_deref(), &what, Says::Unread);
+        let wishes = wishes(&then.key, &what, Says::Unread);
         return folder::change(app, folder, wishes, std::slice::from_ref(&edit), read).map(Some);
     }
     let Some((published, _)) = base.jobs.get(&job.job_id) else {
@@ -131,7 +131,7 @@ pub fn step(
         ));
     };
     let this = Edit::job(published, word.clone()).applied(&base);
-    let wishes = wishes(then.key.as_deref(), &what, Says::This(&this));
+    let wishes = wishes(&then.key, &what, Says::This(&this));
     let done = match app.dry_run {
         true => folder::run(app, folder, wishes),
         false => folder::change_to(app, folder, wishes, std::slice::from_ref(&edit)),

@@ -14,7 +14,7 @@ pub fn of(app: &App, folder: &Folder) -> Result<Option<Standing>> {
     app.needs(&folder.share())?;
     let programs = lint::programs(app);
     let how = How {
-        key: None,
+        keys: Vec::new(),
         serial: None,
         expect: Expect::Nothing,
         break_lock: false,

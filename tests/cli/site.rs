@@ -43,6 +43,47 @@ fn written(published: &Value) -> Vec<String> {
 }
 
 #[test]
+fn two_people_sign_one_publication_and_one_of_them_alone_is_warned() {
+    if ssh_keygen().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    signed(dir);
+    site(dir, &["package", "sign", "BP00000A", "--key", "keys/package"]);
+    // The example's job is of the package before it was signed.
+    fs::remove_file(dir.join("site/jobs/BP0000AA.toml")).unwrap();
+    for (name, principal) in [("approver", "approver"), ("again", "publish")] {
+        let file = format!("keys/{name}");
+        json(dir, &["key", "generate", &file]);
+        let public = format!("{file}.pub");
+        let role = ["--role", "publish", "--principal", principal, "--key", "keys/root"];
+        site(dir, &[&["key", "trust", public.as_str()], &role[..]].concat());
+    }
+    let publish = |keys: &[&'static str]| -> Vec<&'static str> {
+        let keys = keys.iter().flat_map(|key| ["--key", *key]);
+        ["site", "publish"].into_iter().chain(keys).collect()
+    };
+    for one in ["keys/publish", "keys/again"] {
+        assert_eq!(no(dir, &publish(&["keys/publish", one])), "bad-signature", "{one} is of the same person");
+        assert!(!dir.join("site/share/PCM.INDEX").exists());
+    }
+    let both = site(dir, &publish(&["keys/publish", "keys/approver"]));
+    assert_eq!(both["warnings"].as_array().map_or(0, Vec::len), 0, "{both}");
+    let index = fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+    assert_eq!(index.matches("BEGIN SSH SIGNATURE").count(), 2, "{index}");
+    let verified = site(dir, &["site", "verify", "site/share/PCM.INDEX"]);
+    let who: Vec<_> = verified["signatures"].as_array().unwrap().iter().map(|s| &s["principal"]).collect();
+    assert_eq!(who, ["publish", "approver"]);
+    let lint = pcm(dir, &["site", "lint", "site/share", "--json"]);
+    assert!(!text(&lint.stdout).contains("no machine in mode signed takes it"), "{}", text(&lint.stdout));
+    // By the key of site.toml alone.
+    let one = pcm(dir, &["site", "machine", "add", "BP004001", "--folder", "site"]);
+    let said = format!("{}{}", text(&one.stdout), text(&one.stderr));
+    assert!(one.status.success() && said.contains("publish_signatures = 2"), "{said}");
+}
+
+#[test]
 fn two_commands_publish_to_one_machine_or_to_many() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();

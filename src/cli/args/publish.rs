@@ -11,9 +11,10 @@ const MAX_SERIAL: u64 = 1 << 53;
 /// `pcm site publish`
 #[derive(Debug, Clone, Args)]
 pub struct PublishArgs {
-    /// The publish key that signs: its private file, or the .pub of a key in your agent or token (default: key in site.toml)
+    /// The publish key that signs: its private file, or the .pub of a key in your agent or token (default: key in site.toml);
+    /// once for each who has to sign
     #[arg(long, value_name = "FILE")]
-    pub key: Option<PathBuf>,
+    pub key: Vec<PathBuf>,
     /// Give the publication this serial or a higher one
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MAX_SERIAL))]
     pub serial: Option<u64>,
@@ -40,9 +41,10 @@ pub struct ThenArgs {
     /// Edit the site folder only; publish later
     #[arg(long)]
     pub no_publish: bool,
-    /// The publish key that signs: its private file, or the .pub of a key in your agent or token (default: key in site.toml)
+    /// The publish key that signs: its private file, or the .pub of a key in your agent or token (default: key in site.toml);
+    /// once for each who has to sign
     #[arg(long, value_name = "FILE")]
-    pub key: Option<PathBuf>,
+    pub key: Vec<PathBuf>,
     /// Allow N machines: needed above 100, and where more than a tenth of the site is removed
     #[arg(long, value_name = "N")]
     pub expect: Option<usize>,

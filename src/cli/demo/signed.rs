@@ -46,7 +46,7 @@ pub fn publish(folder: &Path, trust: &Path, start: Wall) -> Result<PathBuf> {
         deliver(item, &site, &keys.join(Role::Package.as_str()), &list, machine, start)?;
     }
     let how = How {
-        key: Some(keys.join(Role::Publish.as_str())),
+        keys: vec![keys.join(Role::Publish.as_str())],
         serial: None,
         expect: Expect::Nothing,
         break_lock: false,

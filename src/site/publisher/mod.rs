@@ -74,8 +74,8 @@ pub enum Expect {
 /// How something is published.
 #[derive(Debug, Clone)]
 pub struct How<'a> {
-    /// The key that signs it.
-    pub key: Option<PathBuf>,
+    /// The keys that sign it, each of somebody else; none: nobody does.
+    pub keys: Vec<PathBuf>,
     /// The lowest number that it may have.
     pub serial: Option<u64>,
     /// What is meant of that which is refused otherwise.
@@ -264,7 +264,7 @@ impl Publication<'_> {
         let Present { paths: present, taken } = there;
         let previous = before.as_ref().map(|before| &before.previous);
         // No machine in mode signed would take it, a cancellation for one.
-        if self.how.key.is_none()
+        if self.how.keys.is_empty()
             && !self.how.only_asked
             && previous.is_some_and(|previous| previous.index.valid_until.is_some())
         {
@@ -278,7 +278,7 @@ impl Publication<'_> {
             previous.map_or(1, |previous| previous.index.serial + 1).max(self.how.serial.unwrap_or(1));
         let at = At {
             epoch: self.list.map_or(0, |list| list.version),
-            signed: self.how.key.is_some(),
+            signed: !self.how.keys.is_empty(),
             serial,
             issued: self.how.now.trunc_subsecs(0),
         };
@@ -345,6 +345,9 @@ impl Publication<'_> {
             own,
             met::grown(self.source, &rendered, before.as_ref(), self.how.now),
         )?;
+        if !self.how.dry_run {
+            sign::warn_of_fewer(self.how.keys.len(), seen.as_deref());
+        }
         if self.how.dry_run {
             published.written = packages.sizes();
             published.written.extend(missing.iter().map(|file| (file.path(), file.text.len() as u64)));
@@ -422,7 +425,7 @@ impl Publication<'_> {
     fn first(&self) -> Result<Published> {
         let at = At {
             epoch: self.list.map_or(0, |list| list.version),
-            signed: self.how.key.is_some(),
+            signed: !self.how.keys.is_empty(),
             serial: self.how.serial.unwrap_or(1),
             issued: self.how.now.trunc_subsecs(0),
         };
@@ -457,7 +460,7 @@ impl Publication<'_> {
             folder: self.folder,
             share,
             list: self.list,
-            signed: self.how.key.is_some() && self.list.is_some(),
+            signed: !self.how.keys.is_empty() && self.list.is_some(),
             thorough: self.how.thorough,
             // Whoever only asks gets an answer at once.
             hashed: self.how.thorough && !self.how.only_asked,
@@ -491,18 +494,22 @@ impl Publication<'_> {
         Ok((gone, unread))
     }
 
-    /// What can be known of the key without signing anything.
+    /// What can be known of the keys without signing anything.
     fn check_key(&self) -> Result<()> {
-        let Some(key) = &self.how.key else { return Ok(()) };
-        sign::check(key)?;
+        if self.how.keys.is_empty() {
+            return Ok(());
+        }
+        self.how.keys.iter().try_for_each(|key| sign::check(key))?;
         self.signers().map(drop)
     }
 
-    /// The finished bytes of the index: signed, where there is a key.
+    /// The finished bytes of the index: signed, where there are keys.
     fn finish(&self, rendered: &Rendered) -> Result<String> {
         let text = rendered.text();
-        let Some(key) = &self.how.key else { return Ok(text) };
-        sign::index(&text, key, self.signers()?, self.how.now)
+        match self.how.keys.as_slice() {
+            [] => Ok(text),
+            keys => sign::index(&text, keys, self.signers()?, self.how.now),
+        }
     }
 
     /// Whose keys count.

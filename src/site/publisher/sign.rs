@@ -7,7 +7,9 @@ use crate::host::{open, ssh_keygen};
 use crate::site::signed::Distrust;
 use crate::site::signed::block;
 use crate::site::signed::list::{Keys, TrustList};
+use crate::site::signed::publishers;
 use crate::site::signed::signers::{Key, Role};
+use crate::site::signed::store::{Trusted, Wanted};
 use std::path::{Path, PathBuf};
 
 /// The largest public half of a key that is read, in bytes.
@@ -67,12 +69,33 @@ pub fn check(key: &Path) -> Result<()> {
     read.map(drop)
 }
 
-/// The finished index: its text, and its signature at the end.
+/// The finished index: its text, and at its end the signature of each key.
 ///
 /// # Errors
-/// As [`sign`].
-pub fn index(text: &str, key: &Path, list: &TrustList, now: Wall) -> Result<String> {
-    Ok(block::append(text, &sign(text.as_bytes(), key, Role::Publish, list, now)?))
+/// As [`sign`]; two of them are of one person.
+pub fn index(text: &str, keys: &[PathBuf], list: &TrustList, now: Wall) -> Result<String> {
+    let mut finished = text.to_owned();
+    for key in keys {
+        finished = block::append(&finished, &sign(text.as_bytes(), key, Role::Publish, list, now)?);
+    }
+    let trusted = Trusted::of(list.clone(), Vec::new()).wanting(Wanted::Any);
+    publishers::opened(finished.as_bytes(), &trusted, Some(now)).map_err(|distrust| {
+        let message = format!("no machine would believe these signatures together: {}", distrust.why);
+        let remedy = "Name one --key for each person who signs; nothing was changed";
+        Failure::new(Exit::Refused, distrust.code.as_str(), message, remedy)
+    })?;
+    Ok(finished)
+}
+
+/// Says that fewer sign this publication than the one that is on the share: machines may want as many.
+pub fn warn_of_fewer(now: usize, on_share: Option<&[u8]>) {
+    let before = on_share.and_then(|bytes| block::split(bytes).ok()).map_or(0, |parts| parts.armours.len());
+    if (1..before).contains(&now) {
+        tracing::warn!(
+            "{before} people signed the publication before, and {now} signed this one: machines with [trust] \
+             publish_signatures = {before} do not take it. Publish with one --key for each of them"
+        );
+    }
 }
 
 /// A key as a file names it: `~/` is the home of whoever signs, and what is not absolute is beside that file.

@@ -102,7 +102,7 @@ pub fn unpublished(
     now: Wall,
 ) -> Result<Unpublished> {
     let how = How {
-        key: None,
+        keys: Vec::new(),
         serial: None,
         // Whatever it is: it is only looked at.
         expect: Expect::Changes(usize::MAX),

@@ -28,7 +28,7 @@ fn now() -> Wall {
 
 fn wishes() -> How<'static> {
     How {
-        key: None,
+        keys: Vec::new(),
         serial: None,
         expect: Expect::Nothing,
         break_lock: false,

@@ -38,7 +38,7 @@ impl Publication<'_> {
             completed: self.completed.get(),
             removed: 0,
             nothing: false,
-            signed: self.how.key.is_some(),
+            signed: !self.how.keys.is_empty(),
             faults: packages.faults(),
         }
     }
@@ -47,8 +47,8 @@ impl Publication<'_> {
     pub(super) fn log(&self, published: &Published) {
         use std::io::Write as _;
         let jobs: Vec<String> = published.jobs.iter().map(ToString::to_string).collect();
-        let key =
-            self.how.key.as_ref().map_or_else(|| "unsigned".to_owned(), |key| key.display().to_string());
+        let keys: Vec<String> = self.how.keys.iter().map(|key| key.display().to_string()).collect();
+        let key = if keys.is_empty() { "unsigned".to_owned() } else { keys.join(", ") };
         let text = format!(
             "{} {}.{} {} [{key}] {}: {} machines; jobs {}; {} files; {} removed",
             self.how.now.format("%Y-%m-%dT%H:%M:%SZ"),
