@@ -33,11 +33,11 @@ exits! {
     Share = 5;
     /// state is missing or damaged
     State = 6;
-    /// `--wait`: the package did not succeed
+    /// `--wait`: the package did not succeed, or a rollout was out of time
     PackageFailed = 7;
     /// `--host` or the service: the connection ended, and what became of it is not known
     ConnectionLost = 8;
-    /// `status`, `check` or `lint` found something; `job advance` halted a job
+    /// `status`, `check` or `lint` found something; a job is halted (`job advance`, `rollout`), or `--fail-if` holds
     Findings = 10;
 }
 

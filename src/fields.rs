@@ -379,8 +379,18 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 
 /// `10MB`, `200 MB`: B, KB, MB, GB, TB, counted in steps of 1024.
 pub fn size(value: &DeValue<'_>) -> Result<u64, String> {
-    let bad = || format!("wanted a size like \"200 MB\", found {}", found(value));
-    let text = value.as_str().ok_or_else(bad)?.trim();
+    let text =
+        value.as_str().ok_or_else(|| format!("wanted a size like \"200 MB\", found {}", found(value)))?;
+    parse_size(text)
+}
+
+/// The same on the command line.
+///
+/// # Errors
+/// A sentence that says what was wanted.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let bad = || format!("wanted a size like \"200 MB\", found {:?}", cut(text, 40));
+    let text = text.trim();
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
     let shift = match text[unit_at..].trim_start().to_ascii_uppercase().as_str() {
         "B" => 0,

@@ -32,6 +32,7 @@ mod publish;
 mod reach;
 mod renew;
 mod restart;
+mod rollout;
 mod service;
 mod setup;
 mod sign;
@@ -280,7 +281,15 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
     }
     let works_without = matches!(
         cli.verb,
-        Some(Verb::Init(_) | Verb::Demo(_) | Verb::Site(_) | Verb::Job(_) | Verb::Key(_) | Verb::Check)
+        Some(
+            Verb::Init(_)
+                | Verb::Demo(_)
+                | Verb::Site(_)
+                | Verb::Job(_)
+                | Verb::Key(_)
+                | Verb::Rollout(_)
+                | Verb::Check
+        )
     );
     let mut setup = Setup::resolve(&cli.global, !works_without)?;
     if let Some(expected) = cli.global.expect_machine {
@@ -401,6 +410,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Site(args) => publish::site(app, &args.what),
         Verb::Package(args) => package::run(app, &args.what),
         Verb::Job(args) => job::run(app, &args.what),
+        Verb::Rollout(args) => rollout::run(app, &args),
         Verb::Key(args) => key::run(app, args.what),
         Verb::Service(args) => service::carry_out(app, &args.what),
         Verb::Words { of } => completions::words(app, of),

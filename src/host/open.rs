@@ -4,6 +4,7 @@
 //! Called by `site`, and by everything that keeps files of its own.
 
 use super::sys;
+use crate::clock::Wall;
 use crate::text::shell_word;
 use std::ffi::OsString;
 use std::fs::File;
@@ -112,6 +113,24 @@ pub struct RegularFile {
     pub path: PathBuf,
 }
 
+/// How a file stands: whoever writes it or puts another one in its place makes it stand otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looked {
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was changed, in nanoseconds since 1970.
+    pub changed: i64,
+    /// Which file it is, where its file system numbers them.
+    pub number: u64,
+}
+
+impl Looked {
+    /// When it was changed.
+    pub fn at(&self) -> Wall {
+        Wall::from_timestamp_nanos(self.changed)
+    }
+}
+
 /// An open folder. What is below it is opened from here, name by name, so that no link in between is followed.
 #[derive(Debug)]
 pub struct Folder {
@@ -143,6 +162,14 @@ impl Folder {
     pub fn file(&self, name: &str) -> Result<RegularFile, OpenError> {
         let (file, size) = self.inner.file(one_name(name)?)?;
         Ok(RegularFile { file, size, path: self.path.join(name) })
+    }
+
+    /// Looks at a file in this one without opening it.
+    ///
+    /// # Errors
+    /// As [`Folder::file`].
+    pub fn look(&self, name: &str) -> Result<Looked, OpenError> {
+        self.inner.look(one_name(name)?)
     }
 
     /// Opens a folder in this one, which is made where there is none: everyone may enter it, its owner may write.
@@ -385,6 +412,14 @@ pub const NAMES_WITHOUT_CASE: bool = sys::open::NAMES_WITHOUT_CASE;
 /// What the file system says of a file or folder besides its name: whatever is done to it makes it something else.
 pub fn state_of(meta: &std::fs::Metadata) -> Vec<u64> {
     sys::open::state_of(meta)
+}
+
+/// How an open file stands.
+///
+/// # Errors
+/// What the system says.
+pub fn looked_at(file: &File) -> io::Result<Looked> {
+    Ok(sys::open::looked_at(&file.metadata()?))
 }
 
 /// Makes what was copied runnable by everyone and writable by its owner (mode 0755), where there are such bits.

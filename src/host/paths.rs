@@ -16,6 +16,11 @@ pub struct Layout {
     pub socket: PathBuf,
 }
 
+/// Where this account keeps what can be made anew; None: nothing says where.
+pub fn cache() -> Option<PathBuf> {
+    super::sys::paths::cache()
+}
+
 impl Layout {
     /// The installation of the system itself.
     pub fn system() -> Layout {

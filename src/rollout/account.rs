@@ -2,8 +2,10 @@
 //! SITE.md 5) becomes figures. Small, and written and read quickly: a cache keeps it of every machine of a site. Pure.
 
 use crate::clock::Wall;
-use crate::site::ids::{JobId, MachineId, RequestId};
-use crate::site::report::{MachineReport, ReportedRequest};
+use crate::fields::cut;
+use crate::site::ids::{JobId, MachineId, PackageId, RequestId};
+use crate::site::index::MAX_JOBS;
+use crate::site::report::{MAX_RESULT, MachineReport, ReportedRequest};
 use crate::terms::{Code, Platform, State};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,12 @@ use std::time::Duration;
 
 /// No machine is waited for longer than two of these, whatever it says of how often it reports.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(7 * 86_400);
+
+/// The most requests of one machine: those of an index, and what ended before.
+const MOST_REQUESTS: usize = 2 * MAX_JOBS;
+
+/// The most facts of one machine.
+const MOST_FACTS: usize = 100;
 
 /// What one machine says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,12 +40,20 @@ pub struct Account {
     pub host: SafeText,
     /// What packages have to be made for to run there.
     pub platform: Option<Platform>,
+    /// Its system.
+    pub os: Option<SafeText>,
+    /// The version of that.
+    pub os_version: Option<SafeText>,
     /// The pcm that reports.
     pub pcm_version: SafeText,
     /// How many are logged on; None: it is not known.
     pub users: Option<u32>,
     /// A package wants a restart.
     pub restart_pending: bool,
+    /// So many bytes are free where packages are copied to.
+    pub disk_free: Option<u64>,
+    /// What its configuration says of it.
+    pub facts: BTreeMap<SafeText, SafeText>,
     /// So many results could not be delivered.
     pub undelivered: u64,
     /// Another machine reports with its id.
@@ -57,6 +73,8 @@ pub struct Said {
     pub request_id: RequestId,
     /// Where known.
     pub job_id: Option<JobId>,
+    /// Where known.
+    pub package_id: Option<PackageId>,
     /// Its state.
     pub state: State,
     /// Since when.
@@ -130,17 +148,26 @@ pub fn account_of(bytes: &[u8], machine: MachineId, written: Wall) -> Result<Acc
         written,
         interval: bounded(rest.polling_interval_s),
         heartbeat: bounded(summary.heartbeat_s),
-        host: summary.host,
+        host: short(&summary.host),
         platform: rest.platform,
-        pcm_version: rest.pcm_version,
+        os: rest.os.map(|os| short(&os)),
+        os_version: rest.os_version.map(|version| short(&version)),
+        pcm_version: short(&rest.pcm_version),
         users: rest.users,
         restart_pending: rest.restart_pending,
+        disk_free: rest.disk_free,
+        facts: rest.facts.iter().take(MOST_FACTS).map(|(name, fact)| (short(name), short(fact))).collect(),
         undelivered: summary.undelivered,
         two_machines: summary.two_machines,
-        state_id: summary.state_id.or(rest.before.map(|before| before.state_id)),
-        requests: rest.requests.into_iter().map(Said::from).collect(),
-        not_targeted: rest.not_targeted,
+        state_id: summary.state_id.or(rest.before.map(|before| before.state_id)).map(|id| short(&id)),
+        requests: rest.requests.into_iter().take(MOST_REQUESTS).map(Said::from).collect(),
+        not_targeted: rest.not_targeted.into_iter().take(MAX_JOBS).collect(),
     })
+}
+
+/// A text of a machine, in so many characters as one of ours has.
+fn short(text: &SafeText) -> SafeText {
+    SafeText::new(&cut(text.as_str(), MAX_RESULT))
 }
 
 impl Account {
@@ -157,6 +184,7 @@ impl Said {
         Self {
             request_id,
             job_id: None,
+            package_id: None,
             state,
             since: None,
             attempt: 0,
@@ -176,12 +204,13 @@ impl From<ReportedRequest> for Said {
     fn from(read: ReportedRequest) -> Self {
         Self {
             job_id: read.job_id,
+            package_id: read.package_id,
             since: read.since,
             attempt: read.attempt,
-            blocked_by: read.blocked_by,
+            blocked_by: once(read.blocked_by),
             next_change: read.next_change,
             exit_code: read.exit_code,
-            result: read.result,
+            result: read.result.map(|result| short(&result)),
             started_at: read.started_at,
             ended_at: read.ended_at,
             forecast: match (read.next_run, read.never) {
@@ -193,6 +222,13 @@ impl From<ReportedRequest> for Said {
             ..Self::of(read.request_id, read.state)
         }
     }
+}
+
+/// Each of them once.
+fn once(mut codes: Vec<Code>) -> Vec<Code> {
+    let mut seen = BTreeSet::new();
+    codes.retain(|code| seen.insert(*code));
+    codes
 }
 
 /// An instant in microseconds: as text, reading it costs more than all the rest.

@@ -177,6 +177,21 @@ pub fn could_be(f: u64, n: u64) -> f64 {
     high
 }
 
+/// The failure rates that so many failures leave possible, at 90 % (Clopper and Pearson: exact, and never too narrow), from 0
+/// to 1: one in twenty is below the first, one in twenty above the second.
+pub fn bounds(f: u64, n: u64) -> (f64, f64) {
+    if f == 0 {
+        return (0.0, could_be(f, n));
+    }
+    // Where so many failures would be seen once in twenty times.
+    let (mut low, mut high) = (0.0_f64, 1.0_f64);
+    for _ in 0..40 {
+        let middle = f64::midpoint(low, high);
+        if 1.0 - at_most(f - 1, n, middle) < 0.05 { low = middle } else { high = middle }
+    }
+    (low, could_be(f, n))
+}
+
 /// How probable at most `f` failures among `n` are at this rate.
 #[allow(clippy::cast_precision_loss)] // numbers of machines are small
 fn at_most(f: u64, n: u64, rate: f64) -> f64 {

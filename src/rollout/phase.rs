@@ -67,7 +67,7 @@ pub fn reaches(job: &Job, word: &Word, percent: u32, member: &Member) -> bool {
 }
 
 /// Whether a share of the machines reaches this one, whomever the job is for.
-fn is_in(job: &Job, word: &Word, percent: u32, member: &Member) -> bool {
+pub(super) fn is_in(job: &Job, word: &Word, percent: u32, member: &Member) -> bool {
     match percent {
         0 => word.canary.contains(&member.machine),
         target::WHOLE.. => true,
@@ -193,11 +193,11 @@ impl<'a> Counter<'a> {
 }
 
 /// Why a machine says nothing whose report nobody has read.
-const NOT_READ: &str = "its report was not read";
+pub(super) const NOT_READ: &str = "its report was not read";
 /// Why one says nothing that comes first.
-const FIRST_AND_NOT_FOR_IT: &str = "it comes first, and it is not for it";
+pub(super) const FIRST_AND_NOT_FOR_IT: &str = "it comes first, and it is not for it";
 /// Why one says nothing that the list does not have.
-const GONE: &str = "it comes first, and is no machine of the job any more";
+pub(super) const GONE: &str = "it comes first, and is no machine of the job any more";
 
 /// The machines of a phase that may not have begun.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -236,7 +236,7 @@ fn is_late(stand: &Stand<'_>, account: &Account) -> bool {
 }
 
 /// Why what a machine says counts for nothing, whatever it is.
-fn disbelieved(stand: &Stand<'_>, account: &Account) -> Option<&'static str> {
+pub(super) fn disbelieved(stand: &Stand<'_>, account: &Account) -> Option<&'static str> {
     if account.two_machines {
         return Some("two machines report with its id");
     }
@@ -244,13 +244,13 @@ fn disbelieved(stand: &Stand<'_>, account: &Account) -> Option<&'static str> {
 }
 
 /// What it says of the job.
-fn said<'a>(stand: &Stand<'_>, account: &'a Account) -> Option<&'a Said> {
+pub(super) fn said<'a>(stand: &Stand<'_>, account: &'a Account) -> Option<&'a Said> {
     let said = account.requests.iter().find(|request| request.request_id == stand.job.request_id);
     said.filter(|request| request.job_id.is_none_or(|id| id == stand.job.job_id))
 }
 
 /// Why what it says of a job that has not ended there is not how it is now.
-fn outdated(stand: &Stand<'_>, account: &Account) -> Option<&'static str> {
+pub(super) fn outdated(stand: &Stand<'_>, account: &Account) -> Option<&'static str> {
     if account.publication < stand.published {
         return Some("it has not seen this phase yet");
     }
@@ -258,7 +258,7 @@ fn outdated(stand: &Stand<'_>, account: &Account) -> Option<&'static str> {
 }
 
 /// Why it counts for nothing where it says nothing of the job; None: it says that it is not for it.
-fn nameless(stand: &Stand<'_>, account: &Account) -> Option<&'static str> {
+pub(super) fn nameless(stand: &Stand<'_>, account: &Account) -> Option<&'static str> {
     // Only the machine knows whether the conditions of the job and of its package hold there.
     (!account.not_targeted.contains(&stand.job.job_id)).then_some("its report does not name the request")
 }

@@ -5,8 +5,7 @@
 //! the process that they are of, until it comes back.
 
 pub use super::account::{Account, Accounts, Asked, account_of};
-use crate::clock::Wall;
-use crate::host::open::{Folder, OpenError, read_bounded};
+use crate::host::open::{self, Folder, Looked, OpenError, read_bounded};
 use crate::host::threads;
 use crate::site::ids::MachineId;
 use crate::site::report;
@@ -19,7 +18,7 @@ use std::time::Duration;
 
 /// So many are read at once.
 const THREADS: usize = 16;
-/// So many reports are handed over at once.
+/// So many of them are handed over at once.
 const BATCH: usize = 64;
 
 /// Why a machine without a report says nothing.
@@ -42,15 +41,28 @@ pub fn read(share: &Path, machines: BTreeSet<MachineId>, asked: Asked, patience:
             return machines.into_iter().map(|id| (id, silent(&why))).collect();
         }
     };
-    let work = Arc::new(Work {
-        folder: opened,
-        machines: machines.iter().copied().collect(),
-        asked,
-        next: AtomicUsize::new(0),
-    });
+    let one = move |folder: &Folder, machine: MachineId| account(folder, machine, &asked);
+    each(opened, machines.iter().copied().collect(), one, patience, |batch| accounts.extend(batch));
+    for machine in machines {
+        accounts.entry(machine).or_insert_with(|| silent("the share did not answer in time"));
+    }
+    accounts
+}
+
+/// Does something with the report of each of these machines, many at once, and hands over what came of it as it comes. Where
+/// nothing comes for so long, it ends.
+pub fn each<T: Send + 'static>(
+    folder: Folder,
+    machines: Vec<MachineId>,
+    one: impl Fn(&Folder, MachineId) -> T + Send + Sync + 'static,
+    patience: Duration,
+    mut take: impl FnMut(Vec<(MachineId, T)>),
+) {
+    let many = THREADS.min(machines.len().div_ceil(BATCH));
+    let work = Arc::new(Work { folder, machines, one, next: AtomicUsize::new(0) });
     let (tell, told) = mpsc::sync_channel(THREADS);
     let mut started = 0;
-    for _ in 0..THREADS.min(machines.len().div_ceil(BATCH)) {
+    for _ in 0..many {
         let (work, tell) = (Arc::clone(&work), tell.clone());
         started += usize::from(
             threads::start("reports", move || work.all(|batch| tell.send(batch).is_ok())).is_ok(),
@@ -60,40 +72,33 @@ pub fn read(share: &Path, machines: BTreeSet<MachineId>, asked: Asked, patience:
     if started == 0 {
         // One after the other, then.
         work.all(|batch| {
-            accounts.extend(batch);
+            take(batch);
             true
         });
     }
     while let Ok(batch) = told.recv_timeout(patience) {
-        accounts.extend(batch);
+        take(batch);
     }
-    for machine in machines {
-        accounts.entry(machine).or_insert_with(|| silent("the share did not answer in time"));
-    }
-    accounts
 }
 
-struct Work {
+struct Work<F> {
     folder: Folder,
     machines: Vec<MachineId>,
-    asked: Asked,
+    one: F,
     next: AtomicUsize,
 }
 
-type Batch = Vec<(MachineId, Result<Account, SafeText>)>;
-
-impl Work {
-    /// Reads what nobody else reads, until nothing is left or nobody listens.
-    fn all(&self, mut tell: impl FnMut(Batch) -> bool) {
+impl<F> Work<F> {
+    /// Does what nobody else does, until nothing is left or nobody listens.
+    fn all<T>(&self, mut tell: impl FnMut(Vec<(MachineId, T)>) -> bool)
+    where
+        F: Fn(&Folder, MachineId) -> T,
+    {
         loop {
             let from = self.next.fetch_add(BATCH, Ordering::Relaxed);
-            let batch: Batch = self
-                .machines
-                .iter()
-                .skip(from)
-                .take(BATCH)
-                .map(|machine| (*machine, account(&self.folder, *machine, &self.asked)))
-                .collect();
+            let some = self.machines.iter().skip(from).take(BATCH);
+            let batch: Vec<(MachineId, T)> =
+                some.map(|machine| (*machine, (self.one)(&self.folder, *machine))).collect();
             if batch.is_empty() || !tell(batch) {
                 return;
             }
@@ -106,25 +111,35 @@ impl Work {
 /// # Errors
 /// Why it says nothing.
 pub fn account(folder: &Folder, machine: MachineId, asked: &Asked) -> Result<Account, SafeText> {
-    let mut account = read_one(folder, machine)?;
+    let read = read_one(folder, machine).map_err(|e| match e {
+        OpenError::Missing => SafeText::new(NOT_YET),
+        e => closed(&e),
+    });
+    let mut account = read?.1?;
     account.keep(asked);
     Ok(account)
 }
 
-/// The same, with all that it says.
+/// How one report stands, and what it says, or why it says nothing.
 ///
 /// # Errors
-/// Why it says nothing.
-pub fn read_one(folder: &Folder, machine: MachineId) -> Result<Account, SafeText> {
-    let read = folder.file(&report::report_name(machine)).and_then(|mut file| {
-        let written = file.file.metadata().and_then(|meta| meta.modified()).map(Wall::from)?;
-        Ok((read_bounded(&mut file, report::MAX_BYTES)?, written))
-    });
-    let (bytes, written) = read.map_err(|e| match e {
-        OpenError::Missing => SafeText::new(NOT_YET),
-        e => SafeText::new(&format!("its report cannot be read: {e}")),
-    })?;
-    account_of(&bytes, machine, written)
+/// It cannot be opened or read.
+pub fn read_one(
+    folder: &Folder,
+    machine: MachineId,
+) -> Result<(Looked, Result<Account, SafeText>), OpenError> {
+    let mut file = folder.file(&report::report_name(machine))?;
+    let looked = open::looked_at(&file.file)?;
+    match read_bounded(&mut file, report::MAX_BYTES) {
+        Ok(bytes) => Ok((looked, account_of(&bytes, machine, looked.at()))),
+        Err(e @ OpenError::TooLarge(_)) => Ok((looked, Err(closed(&e)))),
+        Err(e) => Err(e),
+    }
+}
+
+/// Why a report cannot be opened or read.
+pub fn closed(e: &OpenError) -> SafeText {
+    SafeText::new(&format!("its report cannot be read: {e}"))
 }
 
 #[cfg(test)]

@@ -72,6 +72,7 @@ const VERBS: &[(&str, &[&str], Means)] = &[
     ("job resume", &["BP0000AA"], Neither),
     ("job advance", &[], Neither),
     ("job cancel", &["BP0000AA"], Neither),
+    ("rollout", &[], Reads),
     ("key generate", &["key"], Neither),
     (
         "key trust",

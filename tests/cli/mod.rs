@@ -24,6 +24,8 @@ mod readme;
 #[cfg(unix)]
 mod rollout;
 #[cfg(unix)]
+mod rollout_figures;
+#[cfg(unix)]
 mod site;
 #[cfg(unix)]
 mod site_status;
@@ -45,6 +47,7 @@ pub fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pcm"));
     command.args(args).current_dir(dir);
     command.env("PCM_CONFIG", dir.join("pcm.toml")).env("PCM_STATE", dir.join("state")).env("TZ", "UTC");
+    command.env("XDG_CACHE_HOME", dir.join("cache"));
     command
 }
 

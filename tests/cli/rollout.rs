@@ -7,7 +7,7 @@ use serde_json::{Value, json as doc};
 use std::fs;
 use std::path::Path;
 
-const IN: [&str; 2] = ["--folder", "site"];
+pub const IN: [&str; 2] = ["--folder", "site"];
 
 fn site(dir: &Path, args: &[&str]) -> Value {
     json(dir, &[args, &IN].concat())
@@ -24,12 +24,12 @@ fn advance(dir: &Path, args: &[&str]) -> (Option<i32>, Value) {
     (done.status.code(), read)
 }
 
-fn id(n: usize) -> String {
+pub fn id(n: usize) -> String {
     format!("BP05{n:04}")
 }
 
 /// A site folder with so many machines of group `lab`, published, and a job for them in phases.
-fn phased(dir: &Path, machines: usize, phases: &str) {
+pub fn phased(dir: &Path, machines: usize, phases: &str) {
     json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
     let list: String = (0..machines).map(|n| format!("{},node-{n},lab\n", id(n))).collect();
     fs::write(dir.join("site/machines.csv"), format!("BP004000\n{list}")).unwrap();
@@ -50,7 +50,7 @@ fn not_for(dir: &Path, n: usize, serial: u64) {
 }
 
 /// What a machine says of the job.
-fn report(dir: &Path, n: usize, serial: u64, state: &str) {
+pub fn report(dir: &Path, n: usize, serial: u64, state: &str) {
     let at = stamp(now());
     let before = stamp(now() - seconds(600));
     let ended = matches!(state, "succeeded" | "failed").then(|| before.clone());

@@ -6,6 +6,7 @@ mod act;
 mod key;
 mod machine;
 mod publish;
+mod rollout;
 mod site;
 mod suggest;
 mod views;
@@ -17,6 +18,7 @@ pub use act::{
 pub use key::{FolderArgs, KeyArgs, KeyVerb, PartArg, RoleArg, SignArgs};
 pub use machine::{AdoptArg, DemoArgs, InitArgs, ServiceArgs, ServiceVerb};
 pub use publish::{AdvanceArgs, JobArgs, JobVerb, MachineVerb, PublishArgs, SendArgs, StateArgs, ThenArgs};
+pub use rollout::RolloutArgs;
 pub use site::{ImportArgs, PackageArgs, PackageVerb, SiteArgs, SiteVerb};
 pub use views::{
     AuditArgs, AuditVerb, ExplainArgs, Explained, HelpArgs, HistoryArgs, LevelArg, ListArgs, LogArgs,
@@ -176,6 +178,8 @@ pub enum Verb {
     Package(PackageArgs),
     /// Send a package to machines, and suspend, resume, cancel or list what was sent
     Job(JobArgs),
+    /// How far jobs are, and what holds their machines up; exit status 10 where one is halted
+    Rollout(Box<RolloutArgs>),
     /// Keys and the trust list of a site: whose signatures count
     Key(KeyArgs),
     /// The service
@@ -295,6 +299,7 @@ impl Verb {
             Verb::Simulate(SimulateArgs { file: Some(_), .. })
             | Verb::Site(SiteArgs { what: SiteVerb::Lint { .. } | SiteVerb::Init { .. } })
             | Verb::Key(KeyArgs { what: KeyVerb::Trust { .. } })
+            | Verb::Rollout(_)
             | Verb::Package(_) => Meant::Site,
             Verb::Init(_) => Meant::Enrolment,
             Verb::Demo(_)

@@ -1,7 +1,7 @@
 //! `host::open` on Unix: without links, without waiting, without a terminal.
 
 use super::perms;
-use crate::host::open::{Access, OpenError};
+use crate::host::open::{Access, Looked, OpenError};
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Stat, fchmod, fstat, openat,
 };
@@ -56,6 +56,16 @@ impl Folder {
         let fd = open_below(&self.0, name, OFlags::RDONLY, Mode::empty()).map_err(error)?;
         let stat = regular(&fd)?;
         Ok((File::from(fd), u64::try_from(stat.st_size).unwrap_or(0)))
+    }
+
+    pub fn look(&self, name: &str) -> Result<Looked, OpenError> {
+        let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW).map_err(error)?;
+        one_file(&stat)?;
+        Ok(Looked {
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            changed: nanoseconds(stat.st_mtime, stat.st_mtime_nsec.try_into().unwrap_or(0)),
+            number: stat.st_ino,
+        })
     }
 
     pub fn make_folder(&self, name: &str) -> Result<Folder, OpenError> {
@@ -218,6 +228,14 @@ fn open_with(
         }
     }
     openat(folder, name, flags | SAFELY, mode)
+}
+
+pub fn looked_at(meta: &std::fs::Metadata) -> Looked {
+    Looked { size: meta.len(), changed: nanoseconds(meta.mtime(), meta.mtime_nsec()), number: meta.ino() }
+}
+
+fn nanoseconds(seconds: i64, more: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(more)
 }
 
 /// What is open is a regular file with one name.

@@ -15,3 +15,9 @@ pub fn system() -> Layout {
 pub fn host_key() -> PathBuf {
     "/etc/ssh/ssh_host_ed25519_key".into()
 }
+
+pub fn cache() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let own = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    own.map(|dir| dir.join("pcm"))
+}

@@ -4,7 +4,7 @@
 //! says, which they inherit: owners are not looked at.
 
 use crate::host::durable;
-use crate::host::open::{Access, OpenError};
+use crate::host::open::{Access, Looked, OpenError};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -56,6 +56,20 @@ impl Folder {
         let file = OpenOptions::new().read(true).custom_flags(FILE_FLAG_OPEN_REPARSE_POINT).open(&path)?;
         let info = regular(&file)?;
         Ok((file, (u64::from(info.nFileSizeHigh) << 32) | u64::from(info.nFileSizeLow)))
+    }
+
+    pub fn look(&self, name: &str) -> Result<Looked, OpenError> {
+        if refused_name(name) {
+            return Err(OpenError::NotRegular);
+        }
+        let found = fs::symlink_metadata(self.0.join(name))?;
+        if found.file_attributes() & FILE_ATTRIBUTE_REPARSE_POINT != 0 {
+            return Err(OpenError::Linked);
+        }
+        match found.file_attributes() & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_DEVICE) {
+            0 => Ok(looked_at(&found)),
+            _ => Err(OpenError::NotRegular),
+        }
     }
 
     pub fn make_folder(&self, name: &str) -> Result<Folder, OpenError> {
@@ -134,6 +148,14 @@ impl Folder {
         }
         Ok(self.0.join(name))
     }
+}
+
+/// Files have no number here but where they are open; a time counts in steps of 100 nanoseconds from 1601 on.
+pub fn looked_at(meta: &fs::Metadata) -> Looked {
+    const STEPS_TO_1970: i64 = 116_444_736_000_000_000;
+    let steps = i64::try_from(meta.last_write_time()).unwrap_or(i64::MAX);
+    let changed = steps.saturating_sub(STEPS_TO_1970).saturating_mul(100);
+    Looked { size: meta.len(), changed, number: 0 }
 }
 
 fn is_reparse_point(path: &Path) -> io::Result<bool> {

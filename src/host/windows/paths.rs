@@ -17,6 +17,11 @@ pub fn host_key() -> PathBuf {
     program_data().join("ssh").join("ssh_host_ed25519_key")
 }
 
+pub fn cache() -> Option<PathBuf> {
+    let own = std::env::var_os("LOCALAPPDATA").map(PathBuf::from).filter(|path| path.is_absolute());
+    own.map(|dir| dir.join("pcm").join("cache"))
+}
+
 fn below(program_data: &Path) -> Layout {
     let pcm = program_data.join("pcm");
     Layout {

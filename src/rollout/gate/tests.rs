@@ -207,3 +207,29 @@ proptest! {
         prop_assert!(f > 1_000 || !known(&counts).is_empty());
     }
 }
+
+#[test]
+fn bounds_are_those_of_the_tables_and_hold_what_was_seen() {
+    // As R's binom.test(f, n, conf.level = 0.9) prints them.
+    for (f, n, low, high) in [
+        (0, 10, 0.0, 0.2589),
+        (1, 10, 0.0051, 0.3942),
+        (5, 10, 0.2224, 0.7776),
+        (10, 10, 0.7411, 1.0),
+        (188, 40_778, 0.0041, 0.0052),
+    ] {
+        let (least, most) = bounds(f, n);
+        assert!(
+            (least - low).abs() < 0.000_06 && (most - high).abs() < 0.000_06,
+            "{f} of {n}: {least} to {most}"
+        );
+    }
+    assert_eq!(bounds(0, 0), (0.0, 1.0));
+    for n in 1..60 {
+        for f in 0..=n {
+            let (least, most) = bounds(f, n);
+            let seen = f as f64 / n as f64;
+            assert!((0.0..=seen).contains(&least) && (seen..=1.0).contains(&most), "{f} of {n}");
+        }
+    }
+}

@@ -1,8 +1,11 @@
 //! What a job's `where` says (SITE.md 2, "Expressions"): a condition on a machine, in three values. What is not known of
 //! a machine is neither true nor false: it closes, and the opposite of unknown is unknown. Pure.
 //!
-//! `parse` reads a text, `version` compares versions part by part.
+//! `parse` reads a text, `version` compares versions part by part. `filter` is what a list of machines can be filtered by
+//! beside that, `measure` what is asked of the figures of a rollout; both are joined in the same way.
 
+pub mod filter;
+pub mod measure;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -99,17 +102,17 @@ pub struct Test {
     pub value: String,
 }
 
-/// A condition on a machine.
+/// A condition, on a machine where nothing else is said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expression {
+pub enum Expression<T = Test> {
     /// One of them.
-    Any(Vec<Expression>),
+    Any(Vec<Expression<T>>),
     /// Each of them.
-    All(Vec<Expression>),
+    All(Vec<Expression<T>>),
     /// The opposite.
-    Not(Box<Expression>),
+    Not(Box<Expression<T>>),
     /// One comparison.
-    Test(Test),
+    Test(T),
 }
 
 /// What is known of a machine.
@@ -131,16 +134,23 @@ impl Expression {
 
     /// Whether it holds for a machine; None: that cannot be known.
     pub fn holds(&self, machine: &impl Known) -> Option<bool> {
+        self.judge(&|test| test.holds(machine))
+    }
+}
+
+impl<T> Expression<T> {
+    /// Whether it holds where its tests hold like this; None: that cannot be known.
+    pub fn judge(&self, test: &impl Fn(&T) -> Option<bool>) -> Option<bool> {
         match self {
-            Expression::Any(parts) => any(parts.iter().map(|part| part.holds(machine))),
-            Expression::All(parts) => {
-                any(parts.iter().map(|part| part.holds(machine).map(|b| !b))).map(|b| !b)
-            }
-            Expression::Not(part) => part.holds(machine).map(|holds| !holds),
-            Expression::Test(test) => test.holds(machine),
+            Expression::Any(parts) => any(parts.iter().map(|part| part.judge(test))),
+            Expression::All(parts) => any(parts.iter().map(|part| part.judge(test).map(|b| !b))).map(|b| !b),
+            Expression::Not(part) => part.judge(test).map(|holds| !holds),
+            Expression::Test(own) => test(own),
         }
     }
+}
 
+impl Expression {
     /// The names of the facts that it asks for, in its order, each once.
     pub fn facts(&self) -> Vec<&str> {
         let mut names = Vec::new();

@@ -21,7 +21,12 @@ pub struct BadExpression {
 
 /// Reads all of a text.
 pub(super) fn expression(text: &str) -> Result<Expression, BadExpression> {
-    let mut reader = Reader { text, at: 0, depth: 0 };
+    read(text, Reader::test)
+}
+
+/// The same with other tests.
+pub(super) fn read<'a, T>(text: &'a str, leaf: Leaf<'a, T>) -> Result<Expression<T>, BadExpression> {
+    let mut reader = Reader { text, at: 0, depth: 0, leaf };
     if text.len() > LONGEST {
         return Err(BadExpression {
             column: 1,
@@ -35,14 +40,20 @@ pub(super) fn expression(text: &str) -> Result<Expression, BadExpression> {
     }
 }
 
-struct Reader<'a> {
+/// What reads one test.
+type Leaf<'a, T> = for<'r> fn(&'r mut Reader<'a, T>) -> Result<T, BadExpression>;
+/// What reads a part of an expression.
+type Part<'a, T> = for<'r> fn(&'r mut Reader<'a, T>) -> Result<Expression<T>, BadExpression>;
+
+pub(super) struct Reader<'a, T> {
     text: &'a str,
     /// The byte offset of what comes next.
     at: usize,
     depth: usize,
+    leaf: Leaf<'a, T>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a, T> Reader<'a, T> {
     /// What comes next, past blanks.
     fn rest(&mut self) -> &'a str {
         let rest = &self.text[self.at..];
@@ -59,11 +70,11 @@ impl<'a> Reader<'a> {
         there
     }
 
-    fn error(&self, at: usize, message: String) -> BadExpression {
+    pub(super) fn error(&self, at: usize, message: String) -> BadExpression {
         BadExpression { column: 1 + self.text[..at].chars().count(), message }
     }
 
-    fn wanted(&mut self, what: &str) -> BadExpression {
+    pub(super) fn wanted(&mut self, what: &str) -> BadExpression {
         let rest = self.rest();
         let found = match rest {
             "" => "the end".to_owned(),
@@ -72,20 +83,20 @@ impl<'a> Reader<'a> {
         self.error(self.at, format!("wanted {what}, found {found}"))
     }
 
-    fn any(&mut self) -> Result<Expression, BadExpression> {
+    fn any(&mut self) -> Result<Expression<T>, BadExpression> {
         self.joined("||", Self::all, Expression::Any)
     }
 
-    fn all(&mut self) -> Result<Expression, BadExpression> {
+    fn all(&mut self) -> Result<Expression<T>, BadExpression> {
         self.joined("&&", Self::one, Expression::All)
     }
 
     fn joined(
         &mut self,
         word: &str,
-        part: fn(&mut Self) -> Result<Expression, BadExpression>,
-        join: fn(Vec<Expression>) -> Expression,
-    ) -> Result<Expression, BadExpression> {
+        part: Part<'a, T>,
+        join: fn(Vec<Expression<T>>) -> Expression<T>,
+    ) -> Result<Expression<T>, BadExpression> {
         let first = part(self)?;
         if !self.take(word) {
             return Ok(first);
@@ -97,10 +108,10 @@ impl<'a> Reader<'a> {
         Ok(join(parts))
     }
 
-    fn one(&mut self) -> Result<Expression, BadExpression> {
+    fn one(&mut self) -> Result<Expression<T>, BadExpression> {
         let not = self.rest().starts_with('!');
         if !not && !self.rest().starts_with('(') {
-            return self.test();
+            return (self.leaf)(self).map(Expression::Test);
         }
         if self.depth == DEEPEST {
             return Err(self.error(self.at, format!("more than {DEEPEST} ! and ( inside one another")));
@@ -120,15 +131,52 @@ impl<'a> Reader<'a> {
         Ok(inner)
     }
 
-    fn test(&mut self) -> Result<Expression, BadExpression> {
+    /// Where the next word begins.
+    pub(super) fn next(&mut self) -> usize {
+        self.rest();
+        self.at
+    }
+
+    /// The word that comes next; it is not taken.
+    pub(super) fn word(&mut self) -> &'a str {
+        let rest = self.rest();
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        &rest[..end]
+    }
+
+    /// Takes a word that [`Reader::word`] gave.
+    pub(super) fn skip(&mut self, word: &str) {
+        self.at += word.len();
+    }
+
+    /// Nothing comes that belongs to this test.
+    pub(super) fn is_over(&mut self) -> bool {
+        let rest = self.rest();
+        rest.is_empty() || ["&&", "||", ")"].iter().any(|sign| rest.starts_with(sign))
+    }
+
+    /// How it is compared.
+    pub(super) fn op(&mut self) -> Result<Op, BadExpression> {
+        match Op::ALL.into_iter().find(|(word, _)| self.take(word)) {
+            Some((_, op)) => Ok(op),
+            None => Err(self.wanted("== != < <= > or >=")),
+        }
+    }
+
+    /// What stands without quotes up to the next blank or sign: `3d`, `2GB`, `5%`.
+    pub(super) fn bare<V>(&mut self, read: impl Fn(&str) -> Result<V, String>) -> Result<V, BadExpression> {
+        let at = self.next();
+        let rest = self.rest();
+        let end = rest.find(|c: char| c.is_whitespace() || "()&|=!<>\"".contains(c)).unwrap_or(rest.len());
+        self.at += end;
+        read(&rest[..end]).map_err(|why| self.error(at, why))
+    }
+
+    /// One test of a machine.
+    pub(super) fn test(&mut self) -> Result<Test, BadExpression> {
         let subject = self.subject()?;
-        let at = {
-            self.rest();
-            self.at
-        };
-        let Some((_, op)) = Op::ALL.into_iter().find(|(word, _)| self.take(word)) else {
-            return Err(self.wanted("== != < <= > or >="));
-        };
+        let at = self.next();
+        let op = self.op()?;
         let versions = matches!(subject, Subject::Named(Name::OsVersion | Name::PcmVersion));
         if !versions && !matches!(op, Op::Equal | Op::Unequal) {
             return Err(
@@ -136,14 +184,12 @@ impl<'a> Reader<'a> {
             );
         }
         let value = if versions { self.version()? } else { self.quoted()? };
-        Ok(Expression::Test(Test { subject, op, value }))
+        Ok(Test { subject, op, value })
     }
 
     fn subject(&mut self) -> Result<Subject, BadExpression> {
-        let rest = self.rest();
-        let at = self.at;
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-        let word = &rest[..end];
+        let at = self.next();
+        let word = self.word();
         let names = || {
             let names: Vec<_> = Name::ALL.iter().map(|name| name.as_str()).collect();
             format!("{}, package(ID), job(ID) or fact(\"name\")", names.join(", "))
@@ -151,7 +197,7 @@ impl<'a> Reader<'a> {
         if word.is_empty() {
             return Err(self.wanted(&names()));
         }
-        self.at += end;
+        self.skip(word);
         if let Some(name) = Name::ALL.iter().find(|name| name.as_str() == word) {
             return Ok(Subject::Named(*name));
         }
@@ -175,9 +221,9 @@ impl<'a> Reader<'a> {
     }
 
     /// `(` and an id, with or without quotes.
-    fn id<T: std::str::FromStr>(&mut self) -> Result<T, BadExpression>
+    fn id<I: std::str::FromStr>(&mut self) -> Result<I, BadExpression>
     where
-        T::Err: std::fmt::Display,
+        I::Err: std::fmt::Display,
     {
         self.open()?;
         let rest = self.rest();
@@ -190,11 +236,11 @@ impl<'a> Reader<'a> {
                 rest[..end].to_owned()
             }
         };
-        text.parse().map_err(|e: T::Err| self.error(at, e.to_string()))
+        text.parse().map_err(|e: I::Err| self.error(at, e.to_string()))
     }
 
     /// `"text"`, without escapes: a quote cannot stand in it.
-    fn quoted(&mut self) -> Result<String, BadExpression> {
+    pub(super) fn quoted(&mut self) -> Result<String, BadExpression> {
         let Some(inner) = self.rest().strip_prefix('"') else {
             return Err(self.wanted("a text in quotes, like \"web-*\""));
         };
@@ -211,12 +257,7 @@ impl<'a> Reader<'a> {
         let at = self.at;
         let text = match rest.starts_with('"') {
             true => self.quoted()?,
-            false => {
-                let end =
-                    rest.find(|c: char| c.is_whitespace() || "()&|=!<>\"".contains(c)).unwrap_or(rest.len());
-                self.at += end;
-                rest[..end].to_owned()
-            }
+            false => self.bare(|text| Ok(text.to_owned()))?,
         };
         match version::is_version(&text) {
             true => Ok(text),

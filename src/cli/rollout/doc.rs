@@ -1,0 +1,423 @@
+//! The documents of `pcm rollout` (SITE.md 8). Every figure of them is counted in one pass; text, CSV and metrics are made of
+//! them, so that no view says another number.
+
+use super::ground::Ground;
+use crate::clock::Wall;
+use crate::rollout::account::Forecast;
+use crate::rollout::count::{Part, Place, Row, Tally};
+use crate::rollout::course::{self, Course};
+use crate::rollout::figures::Figures;
+use crate::rollout::forecast::{Point, expected, reached};
+use crate::rollout::gate::{self, Answer};
+use crate::rollout::phase::Stand;
+use crate::rollout::refresh::Look;
+use crate::site::ids::{JobId, MachineId, RequestId, SiteCode};
+use crate::site::index::job::Word;
+use crate::site::index::{JobState, target};
+use crate::terms::{Code, State};
+use crate::text::SafeText;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// `rollout --json`
+#[derive(Debug, Serialize)]
+pub(super) struct RolloutDoc {
+    pub site: SiteCode,
+    pub name: SafeText,
+    /// When it was counted.
+    pub at: Wall,
+    /// How old that is, in seconds.
+    pub age_s: u64,
+    /// The machines of the site: those that were read, those that were not, and those without a report.
+    pub machines: u64,
+    pub read: u64,
+    pub unread: u64,
+    pub without_report: u64,
+    /// The share answered for every report.
+    pub whole: bool,
+    /// Only machines that match are counted.
+    #[serde(rename = "where")]
+    pub condition: Option<String>,
+    /// Reports without a signature are counted at a site that signs.
+    pub unsigned_reports: bool,
+    pub jobs: Vec<JobDoc>,
+    /// The reports that cannot be used, and files that are none; at most a thousand.
+    pub unusable: Vec<UnusableDoc>,
+    /// So many files there are no report of a machine of the site.
+    pub strangers: u64,
+    /// What went wrong beside.
+    pub warnings: Vec<SafeText>,
+}
+
+/// A report that cannot be used.
+#[derive(Debug, Serialize)]
+pub(super) struct UnusableDoc {
+    pub file: SafeText,
+    pub machine: Option<MachineId>,
+    pub reason: SafeText,
+}
+
+/// One job.
+#[derive(Debug, Serialize)]
+pub(super) struct JobDoc {
+    pub job_id: JobId,
+    pub request_id: RequestId,
+    pub package: SafeText,
+    pub command: SafeText,
+    pub state: JobState,
+    pub reason: Option<SafeText>,
+    /// It was suspended because too many failed.
+    pub halted: bool,
+    pub percent: f64,
+    /// Which phase this is.
+    pub phase: usize,
+    /// Of how many.
+    pub phases: usize,
+    pub next_phase: Option<f64>,
+    pub next_at: Option<Wall>,
+    /// None: only the site folder knows the limits.
+    pub gate: Option<GateDoc>,
+    pub targets: u64,
+    pub done: u64,
+    pub not_needed: u64,
+    pub running: u64,
+    pub waiting: u64,
+    pub failed: u64,
+    pub interrupted: u64,
+    pub silent: u64,
+    /// What was taken out: no targets.
+    pub not_targets: u64,
+    pub not_targets_because: BTreeMap<&'static str, u64>,
+    /// Their phase has not come: no targets yet.
+    pub later: u64,
+    /// So many of those that wait never run by themselves.
+    pub never: u64,
+    pub undelivered: u64,
+    /// The targets that are not silent, by the state that they say.
+    pub by_state: BTreeMap<State, u64>,
+    /// Those that wait, by what alone holds them up.
+    pub by_reason: BTreeMap<&'static str, u64>,
+    /// The same with what is foretold of them.
+    pub reasons: Vec<ReasonDoc>,
+    /// Those that failed or were interrupted.
+    pub by_result: Vec<ResultDoc>,
+    pub by_version: BTreeMap<SafeText, u64>,
+    /// The silent ones, by how long they are.
+    pub by_silence: BTreeMap<&'static str, u64>,
+    /// And by why.
+    pub silent_because: Vec<SilentDoc>,
+    /// So many began late, and the longest.
+    pub late: LateDoc,
+    pub expected: Vec<Point>,
+    /// When 95 % of those that can run have run: at the earliest and at the latest.
+    pub expected_95: Option<ReachedDoc>,
+    /// Only for one job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machines: Option<Vec<MachineDoc>>,
+    /// Nothing is left to wait for.
+    pub over: bool,
+    #[serde(skip)]
+    pub answer: Option<Answer>,
+}
+
+/// The gate's answer with its numbers.
+#[derive(Debug, Serialize)]
+pub(super) struct GateDoc {
+    pub answer: Answer,
+    pub n: u64,
+    pub f: u64,
+    /// From 0 to 1.
+    pub limit: f64,
+    /// So many more have to end without a failure; None: no number of them is enough.
+    pub needs: Option<u64>,
+    /// The failure rate that so many leave possible, at 90 %.
+    pub rate_low: f64,
+    pub rate_high: f64,
+    /// What is missing, or what was proven.
+    pub words: Vec<SafeText>,
+    /// Only its time is missing.
+    #[serde(skip)]
+    pub only_time: bool,
+}
+
+/// What holds machines up.
+#[derive(Debug, Serialize)]
+pub(super) struct ReasonDoc {
+    pub reason: &'static str,
+    pub machines: u64,
+    /// So many of them run within a day; None: none of them says when.
+    pub frees_in_a_day: Option<u64>,
+    /// The first of them.
+    pub first_at: Option<Wall>,
+}
+
+/// How machines ended.
+#[derive(Debug, Serialize)]
+pub(super) struct ResultDoc {
+    pub exit_code: Option<i64>,
+    pub result: SafeText,
+    pub count: u64,
+}
+
+/// Why machines are silent.
+#[derive(Debug, Serialize)]
+pub(super) struct SilentDoc {
+    pub reason: SafeText,
+    pub machines: u64,
+}
+
+/// Late starts.
+#[derive(Debug, Serialize)]
+pub(super) struct LateDoc {
+    pub machines: u64,
+    pub longest_s: u64,
+}
+
+/// When so many have run.
+#[derive(Debug, Serialize)]
+pub(super) struct ReachedDoc {
+    /// At the earliest.
+    pub at: Wall,
+    /// At the latest; None: it cannot be said.
+    pub latest: Option<Wall>,
+}
+
+/// One machine of a job.
+#[derive(Debug, Serialize)]
+pub(super) struct MachineDoc {
+    pub machine: MachineId,
+    pub host: Option<SafeText>,
+    /// What it is counted as.
+    pub part: Part,
+    /// What it says; null where it is silent.
+    pub state: Option<State>,
+    /// What alone holds it up, where it waits; why it is silent, where it is.
+    pub reason: Option<SafeText>,
+    pub blocked_by: Vec<Code>,
+    pub attempt: Option<u32>,
+    pub exit_code: Option<i64>,
+    pub result: Option<SafeText>,
+    pub started_at: Option<Wall>,
+    pub ended_at: Option<Wall>,
+    pub started_late_s: Option<u64>,
+    pub next_run: Option<Wall>,
+    pub latest: Option<Wall>,
+    pub never: bool,
+    pub last_seen: Option<Wall>,
+    pub pcm_version: Option<SafeText>,
+}
+
+impl MachineDoc {
+    fn of(row: &Row<'_>, now: Wall) -> Self {
+        let said = row.said;
+        let runs = row.runs(now);
+        Self {
+            machine: row.member.machine,
+            host: row.member.host.as_deref().map(SafeText::new),
+            part: row.part,
+            state: said.map(|said| said.state),
+            reason: row.silent.map(SafeText::new).or(row.holder().map(SafeText::new)),
+            blocked_by: said.map(|said| said.blocked_by.clone()).unwrap_or_default(),
+            attempt: said.map(|said| said.attempt),
+            exit_code: said.and_then(|said| said.exit_code),
+            result: said.and_then(|said| said.result.clone()),
+            started_at: said.and_then(|said| said.started_at),
+            ended_at: said.and_then(|said| said.ended_at),
+            started_late_s: said.and_then(|said| said.late_s),
+            next_run: runs.map(|(next, _)| next),
+            latest: runs.and_then(|(_, latest)| latest),
+            never: row.is_never() || said.is_some_and(|said| said.forecast == Some(Forecast::Never)),
+            last_seen: row.account.map(|account| account.written),
+            pcm_version: row.account.map(|account| account.pcm_version.clone()),
+        }
+    }
+
+    /// Of a target.
+    pub(super) fn of_place(place: &Place<'_>, now: Wall) -> Option<Self> {
+        match place {
+            Place::Target(row) => Some(Self::of(row, now)),
+            Place::TakenOut(_) | Place::Later | Place::Elsewhere => None,
+        }
+    }
+}
+
+fn in_percent(hundredths: u32) -> f64 {
+    f64::from(hundredths) / 100.0
+}
+
+impl JobDoc {
+    /// The document of a job that was counted.
+    pub(super) fn of(
+        ground: &Ground,
+        stand: &Stand<'_>,
+        figures: &Figures,
+        machines: Option<Vec<MachineDoc>>,
+    ) -> Self {
+        let (job, word, tally) = (stand.job, stand.word, &figures.tally);
+        let course = ground.gates().map(|published| published.course(stand, &figures.phase));
+        let next = course::next(job, word);
+        let (phase, phases) = phase(stand);
+        let answer = course.as_ref().map(|course| course.judged.answer);
+        Self {
+            job_id: job.job_id,
+            request_id: job.request_id,
+            package: job.package.clone(),
+            command: job.command.clone(),
+            state: word.state,
+            reason: word.reason.clone(),
+            halted: is_halted(word),
+            percent: in_percent(word.percent),
+            phase,
+            phases,
+            next_phase: next.map(|(percent, _)| in_percent(percent)),
+            next_at: course.as_ref().and_then(|course| course.next_at),
+            gate: course.map(|course| gate_doc(stand, figures, &course)),
+            targets: tally.targets(),
+            done: tally.of(Part::Done),
+            not_needed: tally.of(Part::NotNeeded),
+            running: tally.of(Part::Running),
+            waiting: tally.of(Part::Waiting),
+            failed: tally.of(Part::Failed),
+            interrupted: tally.of(Part::Interrupted),
+            silent: tally.of(Part::Silent),
+            not_targets: tally.not_targets(),
+            not_targets_because: tally.taken_out.clone(),
+            later: tally.later,
+            never: tally.never,
+            undelivered: tally.undelivered,
+            by_state: tally.states.clone(),
+            by_reason: tally.held.iter().map(|(holder, held)| (*holder, held.machines)).collect(),
+            reasons: reasons(tally),
+            by_result: results(tally),
+            by_version: tally.versions.clone(),
+            by_silence: tally.ages.iter().map(|(age, n)| (age.as_str(), *n)).collect(),
+            silent_because: silent(tally),
+            late: LateDoc { machines: tally.late, longest_s: tally.latest_s },
+            expected: expected(tally.done(), &tally.runs),
+            expected_95: reached(tally.done(), &tally.runs, 0.95)
+                .map(|(at, latest)| ReachedDoc { at, latest }),
+            machines,
+            over: is_over(word, tally),
+            answer,
+        }
+    }
+
+    /// The sum of SITE.md 6, in its order.
+    pub(super) fn parts(&self) -> [(Part, u64); 7] {
+        [
+            (Part::Done, self.done),
+            (Part::NotNeeded, self.not_needed),
+            (Part::Running, self.running),
+            (Part::Waiting, self.waiting),
+            (Part::Failed, self.failed),
+            (Part::Interrupted, self.interrupted),
+            (Part::Silent, self.silent),
+        ]
+    }
+
+    /// So many ended without success.
+    pub(super) fn unsuccessful(&self) -> u64 {
+        self.failed + self.interrupted
+    }
+}
+
+/// It was suspended because too many failed.
+fn is_halted(word: &Word) -> bool {
+    let reason = word.reason.as_ref().filter(|_| word.state == JobState::Suspended);
+    reason.is_some_and(|reason| gate::is_halt(reason.as_str()))
+}
+
+/// All of its machines are reached, and none of them is waited for.
+fn is_over(word: &Word, tally: &Tally) -> bool {
+    word.state == JobState::Active && word.percent >= target::WHOLE && tally.is_over()
+}
+
+fn phase(stand: &Stand<'_>) -> (usize, usize) {
+    let (job, word) = (stand.job, stand.word);
+    let mut shares: Vec<u32> = job.phases.iter().map(|phase| phase.percent).collect();
+    if !word.canary.is_empty() {
+        shares.insert(0, 0);
+    }
+    if shares.last().is_none_or(|last| *last < target::WHOLE) {
+        shares.push(target::WHOLE);
+    }
+    let reached = shares.iter().filter(|share| **share <= word.percent).count();
+    (reached.max(1), shares.len())
+}
+
+fn gate_doc(stand: &Stand<'_>, figures: &Figures, course: &Course) -> GateDoc {
+    let (counts, limits) = (&figures.phase.counts, &stand.word.limits);
+    let (rate_low, rate_high) = gate::bounds(counts.f, counts.n);
+    let lacks = &course.judged.lacks;
+    let missing = lacks.iter().map(|lacks| gate::missing(*lacks, counts, limits));
+    let words: Vec<String> = match course.judged.answer {
+        Answer::Halt => vec![gate::halted(counts, limits)],
+        Answer::GoOn | Answer::AsSeen => vec![gate::known(counts)],
+        Answer::Undecided => course.unjudged.iter().cloned().chain(missing).collect(),
+    };
+    GateDoc {
+        answer: course.judged.answer,
+        n: counts.n,
+        f: counts.f,
+        limit: f64::from(limits.max_failure_rate) / f64::from(target::WHOLE),
+        needs: gate::needs(counts, limits),
+        rate_low,
+        rate_high,
+        words: words.iter().map(|words| SafeText::new(words)).collect(),
+        only_time: course.unjudged.is_none() && lacks.as_slice() == [gate::Lacks::Time],
+    }
+}
+
+fn reasons(tally: &Tally) -> Vec<ReasonDoc> {
+    let mut reasons: Vec<ReasonDoc> = tally
+        .held
+        .iter()
+        .map(|(reason, held)| ReasonDoc {
+            reason,
+            machines: held.machines,
+            frees_in_a_day: (held.foretold > 0).then_some(held.in_a_day),
+            first_at: held.first,
+        })
+        .collect();
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.machines));
+    reasons
+}
+
+fn results(tally: &Tally) -> Vec<ResultDoc> {
+    let mut results: Vec<ResultDoc> = tally
+        .results
+        .iter()
+        .map(|((exit_code, result), count)| ResultDoc {
+            exit_code: *exit_code,
+            result: result.clone(),
+            count: *count,
+        })
+        .collect();
+    results.sort_by_key(|result| std::cmp::Reverse(result.count));
+    results
+}
+
+fn silent(tally: &Tally) -> Vec<SilentDoc> {
+    let because = tally.silent_because.iter();
+    let mut silent: Vec<SilentDoc> =
+        because.map(|(reason, machines)| SilentDoc { reason: reason.clone(), machines: *machines }).collect();
+    silent.sort_by_key(|silent| std::cmp::Reverse(silent.machines));
+    silent
+}
+
+/// The reports that cannot be used, and files that are none.
+pub(super) fn unusable(look: &Look, faults: BTreeMap<MachineId, SafeText>) -> Vec<UnusableDoc> {
+    let own = faults.into_iter().map(|(machine, reason)| UnusableDoc {
+        file: SafeText::new(&crate::site::report::report_name(machine)),
+        machine: Some(machine),
+        reason,
+    });
+    let strange = look.strange.iter().map(|strange| UnusableDoc {
+        file: strange.file.clone(),
+        machine: strange.machine,
+        reason: strange.why.clone(),
+    });
+    own.chain(strange).take(MOST).collect()
+}
+
+const MOST: usize = 1_000;

@@ -1,0 +1,227 @@
+//! What a rollout is counted from: the jobs and machines of a site folder, or, where only a share is named, those that its
+//! index names.
+
+use crate::cli::args::RolloutArgs;
+use crate::cli::{App, folder, lint, standing};
+use crate::clock::Wall;
+use crate::error::{Exit, Failure, Result};
+use crate::host::open::{Folder as Opened, OpenError, read_bounded};
+use crate::rollout::course::Published;
+use crate::rollout::phase::Stand;
+use crate::site::content::hash_bytes;
+use crate::site::folder::Folder;
+use crate::site::ids::{JobId, SiteCode};
+use crate::site::index::job::{self, Job, Word};
+use crate::site::index::members::{self, Member};
+use crate::site::index::{self, Index};
+use crate::site::instruction::ContentHash;
+use crate::site::publisher::render::MEMBERS;
+use crate::site::publisher::standing::Standing;
+use crate::text::SafeText;
+use std::path::{Path, PathBuf};
+
+/// What is counted, and by what.
+pub(super) struct Ground {
+    /// The site.
+    pub site: SiteCode,
+    /// What it is called.
+    pub name: SafeText,
+    /// Where the reports are.
+    pub share: PathBuf,
+    /// The jobs that are shown.
+    pub jobs: Vec<(Job, Word)>,
+    /// The machines of the site, sorted.
+    pub members: Vec<Member>,
+    by: By,
+}
+
+/// Who says so.
+enum By {
+    /// A site folder; what is published from it, and whether reports count there.
+    Folder { standing: Option<Box<Standing>>, counted: bool, unsigned: bool },
+    /// The index of a share, by trust list and number: nobody's limits are known, so no gate answers.
+    Share { newest: (u64, u64) },
+}
+
+impl Ground {
+    /// What the flags name: with `--share` and no site folder, the share alone.
+    pub(super) fn of(app: &App, args: &RolloutArgs) -> Result<Self> {
+        let ground = match (app.setup.flags.shares.as_slice(), &args.folder.folder) {
+            ([], _) | (_, Some(_)) => Self::of_folder(app, args)?,
+            ([share, ..], None) => {
+                app.needs(share)?;
+                Self::of_share(app, share)?
+            }
+        };
+        ground.only(args.job)
+    }
+
+    fn of_folder(app: &App, args: &RolloutArgs) -> Result<Self> {
+        let folder = folder::open(app, &args.folder)?;
+        let source = folder.read(&lint::programs(app))?;
+        app.needs(&folder.share())?;
+        let standing = standing::of(app, &folder)?;
+        let signs = folder.trust_list()?.is_some();
+        let unsigned = folder.settings.unsigned_reports;
+        let published =
+            |id: &JobId| standing.as_ref().is_none_or(|s| s.index.jobs.iter().any(|job| job.job_id == *id));
+        let wanted = |id: &JobId| args.job.map_or_else(|| published(id), |job| job == *id);
+        let share = app.setup.flags.shares.first().cloned().unwrap_or_else(|| folder.share());
+        app.needs(&share)?;
+        let Folder { settings, .. } = folder;
+        Ok(Self {
+            site: settings.site,
+            name: settings.name,
+            share,
+            members: source.members(),
+            jobs: source.jobs.into_iter().filter(|(id, _)| wanted(id)).map(|(_, job)| job).collect(),
+            by: By::Folder {
+                standing: standing.map(Box::new),
+                counted: unsigned || !signs,
+                unsigned: unsigned && signs,
+            },
+        })
+    }
+
+    fn of_share(app: &App, share: &Path) -> Result<Self> {
+        let unreadable = |what: &str, why: &dyn std::fmt::Display| {
+            let message = format!("{}: {why}", share.join(what).display());
+            Failure::new(
+                Exit::Share,
+                "share-missing",
+                message,
+                "Name the share of a site with --share, or --folder DIR",
+            )
+        };
+        let root = Opened::open(share).map_err(|e| match e {
+            OpenError::Missing => {
+                let message = format!("there is no share {}", share.display());
+                Failure::new(Exit::NotFound, "no-such-file", message, "Correct --share")
+            }
+            e => unreadable("", &e),
+        })?;
+        let bytes = match read(&root, &[], index::NAME, index::MAX_BYTES) {
+            Err(OpenError::Missing) => {
+                let message = format!("{} has no index, and so no jobs", share.display());
+                let remedy =
+                    "Name the share that a site publishes on; one that is filled by hand has no jobs";
+                return Err(Failure::new(Exit::Refused, "no-index", message, remedy));
+            }
+            other => other.map_err(|e| unreadable(index::NAME, &e))?,
+        };
+        let index = index::parse(&bytes, index::NAME).map_err(|wrong| {
+            unreadable(
+                index::NAME,
+                &wrong.first().map_or_else(String::new, |wrong| wrong.message.to_string()),
+            )
+        })?;
+        let jobs = jobs(app, &root, &index).map_err(|(what, why)| unreadable(&what, &why))?;
+        let members = machines(&root, &index).map_err(|(what, why)| unreadable(&what, &why))?;
+        Ok(Self {
+            site: index.site,
+            name: SafeText::new(&format!("Site {}", index.site)),
+            share: share.to_owned(),
+            jobs,
+            members,
+            by: By::Share { newest: (index.epoch, index.serial) },
+        })
+    }
+
+    fn only(mut self, job: Option<JobId>) -> Result<Self> {
+        let Some(id) = job else { return Ok(self) };
+        self.jobs.retain(|(job, _)| job.job_id == id);
+        match self.jobs.is_empty() {
+            true => Err(crate::cli::jobs::no_such_job(id)),
+            false => Ok(self),
+        }
+    }
+
+    /// What each job is counted by.
+    pub(super) fn stands(&self, now: Wall) -> Vec<Stand<'_>> {
+        let of = |(job, word)| match &self.by {
+            By::Folder { .. } => self.published().stand(job, word, now),
+            // Since when it stands so is not known here.
+            By::Share { newest } => Stand { job, word, published: (0, 0), newest: *newest, now },
+        };
+        self.jobs.iter().map(|(job, word)| of((job, word))).collect()
+    }
+
+    /// What the gate goes by, where one answers.
+    pub(super) fn gates(&self) -> Option<Published<'_>> {
+        matches!(self.by, By::Folder { .. }).then(|| self.published())
+    }
+
+    fn published(&self) -> Published<'_> {
+        match &self.by {
+            By::Folder { standing, counted, .. } => {
+                Published { standing: standing.as_deref(), counted: *counted }
+            }
+            By::Share { .. } => Published { standing: None, counted: true },
+        }
+    }
+
+    /// Reports without a signature are counted at a site that signs.
+    pub(super) fn counts_unsigned(&self) -> bool {
+        matches!(self.by, By::Folder { unsigned: true, .. })
+    }
+}
+
+fn read(root: &Opened, folders: &[&str], name: &str, limit: u64) -> std::result::Result<Vec<u8>, OpenError> {
+    match folders {
+        [] => read_bounded(&mut root.file(name)?, limit),
+        [first, more @ ..] => read(&root.folder(first)?, more, name, limit),
+    }
+}
+
+/// A file that the index names by its hash.
+fn named(
+    root: &Opened,
+    folder: &str,
+    name: &str,
+    limit: u64,
+    hash: &ContentHash,
+) -> std::result::Result<Vec<u8>, (String, String)> {
+    let wrong = |why: String| (format!("{folder}/{name}"), why);
+    let bytes = read(root, &[folder], name, limit).map_err(|e| wrong(e.to_string()))?;
+    match hash_bytes(&bytes) == *hash {
+        true => Ok(bytes),
+        false => Err(wrong("its bytes are not those that the index names".to_owned())),
+    }
+}
+
+type Wrong = (String, String);
+
+fn first(name: &str) -> impl Fn(Vec<crate::terms::Problem>) -> Wrong {
+    move |wrong| (name.to_owned(), wrong.first().map_or_else(String::new, |wrong| wrong.message.to_string()))
+}
+
+fn jobs(app: &App, root: &Opened, index: &Index) -> std::result::Result<Vec<(Job, Word)>, Wrong> {
+    let programs = lint::programs(app);
+    let one = |entry: &index::IndexedJob| {
+        let name = format!("{}.{}.toml", entry.job_id, entry.revision);
+        let bytes = named(root, job::FOLDER, &name, job::MAX_BYTES, &entry.sha256)?;
+        let job = job::parse(&bytes, entry.job_id, &name, &programs).map_err(first(&name))?;
+        let word = Word {
+            state: entry.state,
+            percent: entry.percent,
+            reason: entry.reason.clone(),
+            ..Word::default()
+        };
+        Ok((job, word))
+    };
+    index.jobs.iter().map(one).collect()
+}
+
+fn machines(root: &Opened, index: &Index) -> std::result::Result<Vec<Member>, Wrong> {
+    let Some(list) = &index.members else { return Ok(Vec::new()) };
+    let name = format!("LIST.{}", list.revision);
+    let bytes = named(root, MEMBERS, &name, members::MAX_BYTES, &list.sha256)?;
+    let mut all = Vec::new();
+    for part in members::parse_list(&bytes, &name).map_err(first(&name))? {
+        let name = format!("{}.{}", part.name, part.revision);
+        let bytes = named(root, MEMBERS, &name, members::MAX_BYTES, &part.sha256)?;
+        all.extend(members::parse_part(&bytes, &part.name, &name).map_err(first(&name))?);
+    }
+    all.sort_by_key(|member| member.machine);
+    Ok(all)
+}

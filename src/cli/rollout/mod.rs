@@ -1,0 +1,297 @@
+//! `pcm rollout` (SITE.md 6): how far jobs are, and what holds their machines up. `ground` is what is counted, `doc` the
+//! documents, `shown` the text, `export` what other programs read, `plugin` the line for monitoring.
+
+mod doc;
+mod export;
+mod ground;
+mod plugin;
+mod shown;
+
+use self::doc::{JobDoc, MachineDoc, RolloutDoc};
+use self::ground::Ground;
+use super::App;
+use super::args::RolloutArgs;
+use super::page::Page;
+use crate::clock::System;
+use crate::error::{Exit, Failure, Result};
+use crate::host::facts;
+use crate::rollout::cache::Cache;
+use crate::rollout::figures::figures;
+use crate::rollout::refresh::refresh;
+use crate::site::expression::filter::Filter;
+use crate::site::expression::measure::{Figure, Measure};
+use crate::site::expression::{BadExpression, Expression};
+use crate::site::ids::MachineId;
+use crate::site::index::JobState;
+use crate::text::{SafeText, parse_span};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A share that gives no report for so long gives none.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Two looks are at least so far apart; reading takes a tenth of the time at most.
+const PAUSE: Duration = Duration::from_secs(2);
+/// From then on it is said how far reading is, and again each time.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// `pcm rollout`
+pub fn run(app: &App, args: &RolloutArgs) -> Result<Exit> {
+    if args.check {
+        return plugin::run(app, args);
+    }
+    let asked = Asked::of(args)?;
+    let mut session = Session::default();
+    if args.watch {
+        return watch(app, args, &asked, &mut session);
+    }
+    if args.wait {
+        return wait(app, args, &asked, &mut session);
+    }
+    let doc = session.look(app, args, &asked)?;
+    if let Some(file) = &args.openmetrics {
+        if !doc.whole {
+            let message =
+                format!("the share did not answer for every report; {} is as it was", file.display());
+            return Err(Failure::new(
+                Exit::Share,
+                "share-missing",
+                message,
+                "Try again when the share answers",
+            ));
+        }
+        export::write_metrics(&doc, file)?;
+        app.out.view(&doc, || {
+            let mut page = Page::new(app.out.width);
+            let jobs = super::view::count(doc.jobs.len(), "job");
+            page.line(format!("The figures of {jobs} are in {}.", file.display()));
+            page
+        })?;
+    } else if args.csv {
+        app.out.text(&export::csv(&doc))?;
+    } else {
+        app.out.view(&doc, || shown::page(app, &doc, args.job.is_some()))?;
+    }
+    session.save(app);
+    Ok(exit(&doc, &asked))
+}
+
+/// What the flags ask, read.
+struct Asked {
+    condition: Option<Expression<Filter>>,
+    fail_if: Option<Expression<Measure>>,
+    timeout: Option<Duration>,
+}
+
+impl Asked {
+    fn of(args: &RolloutArgs) -> Result<Self> {
+        let condition = args.condition.as_deref().map(Expression::filter).transpose();
+        let fail_if = args.fail_if.as_deref().map(Expression::measure).transpose();
+        let timeout = args.timeout.as_deref().map(parse_span).transpose();
+        Ok(Self {
+            condition: condition
+                .map_err(|e| wrong("where", &e, "Write e.g. 'group == \"web\" && last_seen > 1d'"))?,
+            fail_if: fail_if.map_err(|e| wrong("fail-if", &e, "Write e.g. 'failed > 2% || halted'"))?,
+            timeout: timeout.map_err(|why| {
+                Failure::new(Exit::Usage, "usage", format!("--timeout: {why}"), "Write e.g. 90m, 2h or 3d")
+            })?,
+        })
+    }
+}
+
+fn wrong(flag: &str, e: &BadExpression, remedy: &str) -> Failure {
+    Failure::new(Exit::Usage, "usage", format!("--{flag}: {e}"), remedy)
+}
+
+/// What is kept between two looks.
+#[derive(Default)]
+struct Session {
+    cache: Option<(PathBuf, Cache)>,
+}
+
+impl Session {
+    /// Counts, as things stand now.
+    fn look(&mut self, app: &App, args: &RolloutArgs, asked: &Asked) -> Result<RolloutDoc> {
+        let ground = Ground::of(app, args)?;
+        let share = ground.share.clone();
+        let (_, mut cache) = match self.cache.take() {
+            Some((at, cache)) if at == share => (at, cache),
+            _ => (share.clone(), Cache::of(&share)),
+        };
+        let machines: BTreeSet<MachineId> = ground.members.iter().map(|member| member.machine).collect();
+        let look =
+            refresh(&share, &machines, &mut cache, PATIENCE, app.now, progress(app)).map_err(|why| {
+                Failure::new(
+                    Exit::Share,
+                    "share-missing",
+                    why.as_str(),
+                    "Bring the share back, then try again",
+                )
+            })?;
+        let stands = ground.stands(app.now);
+        let mut rows: Vec<MachineDoc> = Vec::new();
+        let counted = figures(
+            &stands,
+            &ground.members,
+            |machine| look.heard(&cache, machine),
+            |machine| asked.condition.as_ref().is_none_or(|condition| condition.lets_pass(machine)),
+            |_, place| {
+                if args.job.is_some() {
+                    rows.extend(MachineDoc::of_place(place, app.now));
+                }
+            },
+        );
+        let mut faults: BTreeMap<MachineId, SafeText> = look.faults.clone();
+        let bad = machines.iter().filter(|id| cache.has(**id) && !cache.is_good(**id));
+        faults.extend(bad.filter_map(|id| Some((*id, cache.heard(*id)?.err()?))));
+        let mut rows = args.job.is_some().then_some(rows);
+        let jobs = stands.iter().zip(&counted);
+        let doc = RolloutDoc {
+            site: ground.site,
+            name: ground.name.clone(),
+            at: app.now,
+            age_s: 0,
+            machines: machines.len() as u64,
+            read: look.read,
+            unread: look.unread,
+            without_report: look.without,
+            whole: look.whole,
+            condition: args.condition.clone(),
+            unsigned_reports: ground.counts_unsigned(),
+            jobs: jobs.map(|(stand, figures)| JobDoc::of(&ground, stand, figures, rows.take())).collect(),
+            unusable: doc::unusable(&look, faults),
+            strangers: look.strangers,
+            warnings: std::mem::take(&mut cache.said),
+        };
+        self.cache = Some((share, cache));
+        Ok(doc)
+    }
+
+    /// Keeps what was read.
+    fn save(&mut self, app: &App) {
+        if let Some((_, cache)) = &mut self.cache {
+            cache.save();
+            cache.said.drain(..).for_each(|said| app.out.note(said));
+        }
+    }
+}
+
+/// Says how far reading is, to whoever sits there.
+fn progress(app: &App) -> impl FnMut(usize, usize) + '_ {
+    let listens = std::io::stderr().is_terminal();
+    let mut last = facts::monotonic();
+    move |done, of| {
+        let now = facts::monotonic();
+        if listens && done < of && now.since(last) >= SLOW {
+            last = now;
+            let (done, of) = (shown::grouped(done as u64), shown::grouped(of as u64));
+            app.out.note(format!("{done} of {of} reports"));
+        }
+    }
+}
+
+/// A figure of a job, and of how many it is a part.
+fn figure(job: &JobDoc, figure: Figure) -> (u64, u64) {
+    match figure {
+        Figure::Failed => (job.unsuccessful(), job.targets),
+        Figure::Silent => (job.silent, job.targets),
+        Figure::Halted => (u64::from(job.halted), 1),
+        Figure::Waiting => (job.waiting, job.targets),
+        Figure::Undelivered => (job.undelivered, job.targets),
+    }
+}
+
+/// The jobs for which it holds.
+fn those<'a>(doc: &'a RolloutDoc, measure: &Expression<Measure>) -> Vec<&'a JobDoc> {
+    doc.jobs.iter().filter(|job| measure.holds_for(&|name| figure(job, name))).collect()
+}
+
+fn exit(doc: &RolloutDoc, asked: &Asked) -> Exit {
+    let fails = asked.fail_if.as_ref().is_some_and(|measure| !those(doc, measure).is_empty());
+    let halted = doc.jobs.iter().any(|job| job.halted);
+    if fails || halted { Exit::Findings } else { Exit::Done }
+}
+
+/// As of now.
+fn at_this_time(app: &App) -> App {
+    App { now: System::now(), ..app.clone() }
+}
+
+/// How long until the next look, where one took so long.
+fn pause(took: Duration) -> Duration {
+    PAUSE.max(took.saturating_mul(9))
+}
+
+fn watch(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) -> Result<Exit> {
+    let mut last = None;
+    loop {
+        let began = facts::monotonic();
+        let app = at_this_time(app);
+        match session.look(&app, args, asked) {
+            Ok(mut doc) => {
+                let at = std::mem::replace(&mut doc.at, chrono::DateTime::UNIX_EPOCH);
+                let now = serde_json::to_string(&doc).ok();
+                doc.at = at;
+                if now != last {
+                    let first = last.is_none();
+                    last = now;
+                    match app.out.json {
+                        true => app.out.object(&doc)?,
+                        false => {
+                            let mut page = Page::new(app.out.width);
+                            if !first {
+                                let rule = format!("-- {} --", app.look().time(at));
+                                page.line("").line(rule);
+                            }
+                            page.extend(shown::page(&app, &doc, args.job.is_some()).lines().to_vec());
+                            app.out.page(&page)?;
+                        }
+                    }
+                }
+                session.save(&app);
+            }
+            // It may come back.
+            Err(failure) if last.is_some() => app.out.note(failure.message),
+            Err(failure) => return Err(failure),
+        }
+        std::thread::sleep(pause(facts::monotonic().since(began)));
+    }
+}
+
+fn wait(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) -> Result<Exit> {
+    let start = facts::monotonic();
+    let mut last: Option<RolloutDoc> = None;
+    loop {
+        let began = facts::monotonic();
+        let app = at_this_time(app);
+        match session.look(&app, args, asked) {
+            Ok(doc) => last = Some(doc),
+            // It may come back.
+            Err(failure) if last.is_some() => app.out.note(failure.message),
+            Err(failure) => return Err(failure),
+        }
+        session.save(&app);
+        let now = facts::monotonic();
+        let late = asked.timeout.is_some_and(|timeout| now.since(start) >= timeout);
+        let Some(doc) = &last else { continue };
+        if let Some(exit) = end(doc, asked, late) {
+            app.out.view(doc, || shown::page(&app, doc, args.job.is_some()))?;
+            return Ok(exit);
+        }
+        let left = asked.timeout.map_or(Duration::MAX, |timeout| timeout.saturating_sub(now.since(start)));
+        std::thread::sleep(pause(now.since(began)).min(left));
+    }
+}
+
+/// How waiting ends; None: not yet.
+fn end(doc: &RolloutDoc, asked: &Asked, late: bool) -> Option<Exit> {
+    let ended = |job: &JobDoc| job.state == JobState::Cancelled || job.halted;
+    match exit(doc, asked) {
+        Exit::Findings => Some(Exit::Findings),
+        _ if doc.jobs.iter().any(ended) => Some(Exit::Findings),
+        _ if doc.whole && doc.jobs.iter().all(|job| job.over) => Some(Exit::Done),
+        _ if late => Some(Exit::PackageFailed),
+        _ => None,
+    }
+}

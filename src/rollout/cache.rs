@@ -1,0 +1,416 @@
+//! What machines said last, kept between two looks (SITE.md 6): of each report how it stood and what it says, so that only
+//! what changed is read again. It is a cache: it may be deleted, and where it is damaged, or another pcm made it, it is made
+//! anew. It lies in a folder of this account alone; where somebody else could have written it, it is not used.
+
+use super::account::Account;
+use crate::host::open::{self, Looked};
+use crate::host::{paths, perms};
+use crate::site::content::hash_bytes;
+use crate::site::ids::MachineId;
+use crate::text::SafeText;
+use flate2::Crc;
+use rusqlite::{Connection, OpenFlags, params};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What it was made by: another one makes it anew.
+const MADE_BY: &str = concat!("1 ", env!("CARGO_PKG_VERSION"));
+/// Another pcm that writes it is waited for so long.
+const BUSY: Duration = Duration::from_secs(2);
+/// The most bytes of all reports together, as they are kept: a hundred thousand machines with forty requests each.
+const MOST_BYTES: usize = 512 << 20;
+
+/// What a machine says, or why it says nothing.
+pub type Heard = Result<Account, SafeText>;
+
+/// One report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Kept {
+    looked: Looked,
+    said: Box<[u8]>,
+}
+
+/// The reports of a site.
+#[derive(Debug, Default)]
+pub struct Cache {
+    rows: BTreeMap<MachineId, Kept>,
+    bytes: usize,
+    /// What is not on disk yet.
+    changed: BTreeSet<MachineId>,
+    /// None: nothing is kept.
+    file: Option<PathBuf>,
+    /// What an operator should know of it.
+    pub said: Vec<SafeText>,
+}
+
+impl Cache {
+    /// Nothing yet, and nothing will be kept.
+    pub fn nowhere() -> Self {
+        Self::default()
+    }
+
+    /// What is kept of the reports on this share, in the folder for that of this account.
+    pub fn of(share: &Path) -> Self {
+        let Some(folder) = paths::cache() else { return Self::nowhere() };
+        let hash = hash_bytes(share.as_os_str().as_encoded_bytes());
+        let name: String = hash.as_str().chars().take(16).collect();
+        Self::open(&folder, &format!("rollout-{name}.db"))
+    }
+
+    /// What is kept under this name in a folder that is made where there is none.
+    pub fn open(folder: &Path, name: &str) -> Self {
+        let file = match home(folder) {
+            Ok(folder) => folder.join(name),
+            Err(why) => return Self { said: vec![not_kept(&why)], ..Self::default() },
+        };
+        let mut cache = Self { file: Some(file.clone()), ..Self::default() };
+        match rows(&file) {
+            Ok(Some(rows)) => {
+                cache.bytes = rows.values().map(|kept| kept.said.len()).sum();
+                cache.rows = rows;
+            }
+            Ok(None) => {}
+            Err(Unread::Foreign(why)) => {
+                cache.file = None;
+                cache.said.push(not_kept(&why));
+            }
+            Err(Unread::Damaged(why)) => {
+                let words = format!(
+                    "what was kept of the reports is damaged and is made anew: {}: {why}",
+                    file.display()
+                );
+                cache.said.push(SafeText::new(&words));
+                if let Err(e) = std::fs::remove_file(&file) {
+                    cache.file = None;
+                    cache.said.push(not_kept(&format!("{}: {e}", file.display())));
+                }
+            }
+        }
+        cache
+    }
+
+    /// How a machine's report stood when it was read.
+    pub fn stood(&self) -> BTreeMap<MachineId, Looked> {
+        self.rows.iter().map(|(machine, kept)| (*machine, kept.looked)).collect()
+    }
+
+    /// Takes in what was read of a report that stands so.
+    pub fn put(&mut self, machine: MachineId, looked: Looked, heard: &Heard) {
+        self.remove(machine);
+        let full = |said: &[u8], bytes: usize| said.len() + bytes > MOST_BYTES;
+        let mut said = encode(heard);
+        if said.as_deref().is_none_or(|said| full(said, self.bytes)) {
+            said = encode(&Err("all reports together are too large, and this one is left out".into()));
+        }
+        let Some(said) = said.filter(|said| !full(said, self.bytes)) else { return };
+        self.bytes += said.len();
+        self.rows.insert(machine, Kept { looked, said });
+        self.changed.insert(machine);
+    }
+
+    /// A report of this machine is kept.
+    pub fn has(&self, machine: MachineId) -> bool {
+        self.rows.contains_key(&machine)
+    }
+
+    /// And it says something: that stands at its beginning.
+    pub fn is_good(&self, machine: MachineId) -> bool {
+        self.rows.get(&machine).is_some_and(|kept| kept.said.first() == Some(&0))
+    }
+
+    /// Lets go of a machine.
+    pub fn remove(&mut self, machine: MachineId) {
+        if let Some(kept) = self.rows.remove(&machine) {
+            self.bytes -= kept.said.len();
+            self.changed.insert(machine);
+        }
+    }
+
+    /// Lets go of all machines but these.
+    pub fn keep(&mut self, machines: &BTreeSet<MachineId>) {
+        let others: Vec<MachineId> = self.rows.keys().filter(|id| !machines.contains(id)).copied().collect();
+        others.into_iter().for_each(|machine| self.remove(machine));
+    }
+
+    /// What a machine says; None: it is not kept.
+    pub fn heard(&self, machine: MachineId) -> Option<Heard> {
+        self.rows.get(&machine).and_then(|kept| postcard::from_bytes(&kept.said).ok())
+    }
+
+    /// Puts what is new on disk. What could not be kept is said, and only costs time at the next look.
+    pub fn save(&mut self) {
+        let Some(file) = self.file.clone().filter(|_| !self.changed.is_empty()) else { return };
+        match self.write(&file) {
+            Ok(()) => self.changed.clear(),
+            Err(e) => {
+                self.said.push(not_kept(&format!("{}: {e}", file.display())));
+                self.file = None;
+            }
+        }
+    }
+
+    fn write(&self, file: &Path) -> rusqlite::Result<()> {
+        let mut db = connect(file, OpenFlags::SQLITE_OPEN_CREATE)?;
+        let change = db.transaction()?;
+        change.execute_batch(
+            "CREATE TABLE IF NOT EXISTS made (by TEXT NOT NULL);
+             CREATE TABLE IF NOT EXISTS reports (machine TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL,
+                 number INTEGER NOT NULL, crc INTEGER NOT NULL, said BLOB NOT NULL) WITHOUT ROWID;",
+        )?;
+        change.execute("INSERT INTO made SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM made)", [MADE_BY])?;
+        {
+            let mut put = change.prepare("INSERT OR REPLACE INTO reports VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+            let mut drop = change.prepare("DELETE FROM reports WHERE machine = ?1")?;
+            for machine in &self.changed {
+                let Some(Kept { looked, said }) = self.rows.get(machine) else {
+                    drop.execute([machine.as_str()])?;
+                    continue;
+                };
+                let (size, number) = (looked.size.cast_signed(), looked.number.cast_signed());
+                put.execute(params![
+                    machine.as_str(),
+                    size,
+                    looked.changed,
+                    number,
+                    sum(*machine, looked, said),
+                    said
+                ])?;
+            }
+        }
+        change.commit()
+    }
+}
+
+/// The folder, which is made where there is none; nobody else could have written it.
+fn home(folder: &Path) -> Result<PathBuf, String> {
+    let wrong = |e: &dyn std::fmt::Display| format!("{}: {e}", folder.display());
+    if !folder.is_dir() {
+        std::fs::create_dir_all(folder).and_then(|()| open::make_private(folder)).map_err(|e| wrong(&e))?;
+    }
+    perms::check_home(folder).map_err(|loose| loose.to_string())?;
+    // Of a way through links the database would be refused.
+    folder.canonicalize().map_err(|e| wrong(&e))
+}
+
+fn not_kept(why: &str) -> SafeText {
+    SafeText::new(&format!(
+        "what is read of the reports is not kept, and the next look reads all of them again: {why}"
+    ))
+}
+
+/// Why there is nothing.
+enum Unread {
+    /// Somebody else could have written it, or it cannot be reached.
+    Foreign(String),
+    /// It is not what was written.
+    Damaged(String),
+}
+
+impl From<rusqlite::Error> for Unread {
+    fn from(e: rusqlite::Error) -> Self {
+        match e.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::CannotOpen) => {
+                Unread::Foreign(e.to_string())
+            }
+            _ => Unread::Damaged(e.to_string()),
+        }
+    }
+}
+
+/// All that is kept; None: nothing is.
+fn rows(file: &Path) -> Result<Option<BTreeMap<MachineId, Kept>>, Unread> {
+    match open::check_own(file) {
+        Err(open::OpenError::Missing) => return Ok(None),
+        other => other.map_err(|e| Unread::Foreign(format!("{}: {e}", file.display())))?,
+    }
+    let db = connect(file, OpenFlags::empty())?;
+    let made_by: String = db.query_row("SELECT by FROM made", [], |row| row.get(0))?;
+    if made_by != MADE_BY {
+        drop(db);
+        // Another pcm's: nothing is wrong with it.
+        return std::fs::remove_file(file).map(|()| None).map_err(|e| Unread::Foreign(e.to_string()));
+    }
+    let mut all =
+        db.prepare("SELECT machine, size, changed, number, crc, said FROM reports ORDER BY machine")?;
+    let mut kept = BTreeMap::new();
+    let mut rows = all.query([])?;
+    while let Some(row) = rows.next()? {
+        let wrong = || Unread::Damaged("a row is not what was written".to_owned());
+        let machine: MachineId =
+            row.get_ref(0)?.as_str().ok().and_then(|id| id.parse().ok()).ok_or_else(wrong)?;
+        let looked = Looked {
+            size: row.get::<_, i64>(1)?.cast_unsigned(),
+            changed: row.get(2)?,
+            number: row.get::<_, i64>(3)?.cast_unsigned(),
+        };
+        let said: Box<[u8]> = row.get_ref(5)?.as_blob().map_err(|_| wrong())?.into();
+        if row.get::<_, u32>(4)? != sum(machine, &looked, &said) {
+            return Err(wrong());
+        }
+        kept.insert(machine, Kept { looked, said });
+    }
+    Ok(Some(kept))
+}
+
+/// It can be made anew: what a power cut does to it is noticed, and costs a look at all reports.
+fn connect(file: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let db = Connection::open_with_flags(file, flags | more)?;
+    db.busy_timeout(BUSY)?;
+    db.pragma_update(None, "journal_mode", "MEMORY")?;
+    db.pragma_update(None, "synchronous", "OFF")?;
+    db.pragma_update(None, "trusted_schema", false)?;
+    Ok(db)
+}
+
+fn encode(heard: &Heard) -> Option<Box<[u8]>> {
+    postcard::to_allocvec(heard).ok().map(Vec::into_boxed_slice)
+}
+
+/// What shows that a row is what was written: a database has nothing of that kind.
+fn sum(machine: MachineId, looked: &Looked, said: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(machine.as_str().as_bytes());
+    for number in [looked.size, looked.changed.cast_unsigned(), looked.number] {
+        crc.update(&number.to_le_bytes());
+    }
+    crc.update(said);
+    crc.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs;
+
+    fn id(n: usize) -> MachineId {
+        format!("BP05{n:04}").parse().unwrap()
+    }
+
+    fn looked(n: u64) -> Looked {
+        Looked { size: n, changed: 1 << 60, number: u64::MAX - n }
+    }
+
+    fn account(n: usize) -> Heard {
+        let said = crate::rollout::account::Said::of("BP0000Y".parse().unwrap(), crate::terms::State::Failed);
+        Ok(Account { host: format!("node-{n}").into(), requests: vec![said; n % 5], ..Account::default() })
+    }
+
+    /// A folder with a cache of ten machines, one of which says nothing.
+    fn filled(dir: &Path) -> PathBuf {
+        let mut cache = Cache::open(dir, "c.db");
+        for n in 0..9 {
+            cache.put(id(n), looked(n as u64), &account(n));
+        }
+        cache.put(id(9), looked(9), &Err("damaged".into()));
+        cache.save();
+        assert!(cache.said.is_empty(), "{:?}", cache.said);
+        dir.join("c.db")
+    }
+
+    #[test]
+    fn what_was_read_is_there_at_the_next_look_and_what_is_gone_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("a/b");
+        filled(&folder);
+        let mut cache = Cache::open(&folder, "c.db");
+        assert_eq!(cache.stood().len(), 10);
+        assert_eq!((cache.stood()[&id(3)], cache.heard(id(3))), (looked(3), Some(account(3))));
+        assert!(cache.is_good(id(3)) && cache.has(id(9)) && !cache.is_good(id(9)) && !cache.has(id(10)));
+        assert_eq!((cache.heard(id(9)), cache.heard(id(10))), (Some(Err("damaged".into())), None));
+        cache.put(id(3), looked(33), &account(8));
+        cache.keep(&(0..5).map(id).collect());
+        cache.save();
+        let cache = Cache::open(&folder, "c.db");
+        assert_eq!(
+            (cache.stood().len(), cache.heard(id(3)), cache.heard(id(9))),
+            (5, Some(account(8)), None)
+        );
+        let bytes: usize = cache.rows.values().map(|kept| kept.said.len()).sum();
+        assert_eq!(cache.bytes, bytes);
+    }
+
+    #[test]
+    fn one_that_is_damaged_or_of_another_pcm_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = filled(dir.path());
+        let change = |sql: &str| {
+            Connection::open(&file).unwrap().execute_batch(sql).unwrap();
+        };
+        change("UPDATE made SET by = 'another'");
+        let cache = Cache::open(dir.path(), "c.db");
+        assert!(cache.rows.is_empty() && cache.said.is_empty());
+        for sql in [
+            "UPDATE reports SET changed = changed + 1 WHERE machine = 'BP050003'",
+            "UPDATE reports SET said = zeroblob(length(said)) WHERE machine = 'BP050003'",
+            "UPDATE reports SET machine = 'BP05' WHERE machine = 'BP050003'",
+            "DROP TABLE reports",
+            "DELETE FROM made",
+        ] {
+            filled(dir.path());
+            change(sql);
+            let cache = Cache::open(dir.path(), "c.db");
+            assert!(cache.rows.is_empty(), "{sql}");
+            assert!(cache.said[0].as_str().contains("damaged and is made anew"), "{sql}: {:?}", cache.said);
+        }
+        fs::write(&file, "no database").unwrap();
+        assert!(Cache::open(dir.path(), "c.db").said[0].as_str().contains("damaged"));
+        assert_eq!(Cache::open(dir.path(), "c.db").said, Vec::<SafeText>::new(), "it is gone");
+        // Cut off anywhere.
+        filled(dir.path());
+        let whole = fs::read(&file).unwrap();
+        for length in (0..whole.len()).step_by(997) {
+            fs::write(&file, &whole[..length]).unwrap();
+            let cache = Cache::open(dir.path(), "c.db");
+            let right = |n: usize| cache.heard(id(n)).is_none_or(|heard| heard == account(n));
+            assert!((0..9).all(right), "{length}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said_of_the_report_and_of_no_other() {
+        let mut cache = Cache::nowhere();
+        cache.bytes = MOST_BYTES - 200;
+        cache.put(id(1), looked(1), &Ok(Account { host: "x".repeat(1_000).into(), ..Account::default() }));
+        let why = cache.heard(id(1)).unwrap().unwrap_err();
+        assert!(why.as_str().contains("too large"), "{why}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_somebody_else_could_have_written_is_not_used() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let file = filled(dir.path());
+        let mode =
+            |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        let refused = || {
+            let mut cache = Cache::open(dir.path(), "c.db");
+            assert!(
+                cache.rows.is_empty() && cache.said[0].as_str().contains("is not kept"),
+                "{:?}",
+                cache.said
+            );
+            cache.put(id(1), looked(1), &account(1));
+            let before = fs::read(&file).unwrap();
+            cache.save();
+            assert_eq!(fs::read(&file).unwrap(), before, "it is not written either");
+        };
+        mode(&file, 0o666);
+        refused();
+        mode(&file, 0o644);
+        mode(dir.path(), 0o777);
+        refused();
+        mode(dir.path(), 0o700);
+        let own = dir.path().join("own.db");
+        fs::rename(&file, &own).unwrap();
+        std::os::unix::fs::symlink(&own, &file).unwrap();
+        refused();
+        fs::remove_file(&file).unwrap();
+        fs::hard_link(&own, &file).unwrap();
+        refused();
+    }
+}

@@ -1,0 +1,221 @@
+//! Brings the cache up to what machines have written (SITE.md 6): the folder of the reports is listed, each report is looked
+//! at, and only what stands otherwise than before is read. Anybody may have written what is there: nothing is followed,
+//! nothing is waited for beyond its deadline, and what cannot be used is one row with its reason.
+
+use super::cache::{Cache, Heard};
+use super::reports::{self, NOT_YET, each};
+use crate::clock::Wall;
+use crate::host::open::{Folder, Looked, OpenError};
+use crate::host::threads;
+use crate::site::ids::MachineId;
+use crate::site::report;
+use crate::text::SafeText;
+use chrono::TimeDelta;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The most names in the folder of the reports.
+const MOST_NAMES: usize = 2_000_000;
+/// The most strange files that are named; the others are only counted.
+const MOST_STRANGE: usize = 1_000;
+/// What was changed so shortly before it was read may be changed again within the same tick of its clock.
+const TICK: TimeDelta = TimeDelta::seconds(3);
+
+/// A file that is no machine's report, or one that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Strange {
+    /// Its name.
+    pub file: SafeText,
+    /// Whose report it would be.
+    pub machine: Option<MachineId>,
+    /// What is wrong with it.
+    pub why: SafeText,
+}
+
+/// What a look at all reports gave.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The machines whose reports say something.
+    pub read: u64,
+    /// The machines whose reports are there and say nothing.
+    pub unread: u64,
+    /// The machines without a report.
+    pub without: u64,
+    /// So many reports were read, because they stood otherwise than before.
+    pub anew: u64,
+    /// Why machines say nothing whose reports are not kept: they are there and cannot be opened, or did not come in time.
+    pub faults: BTreeMap<MachineId, SafeText>,
+    /// The files that are no report of a machine of the site, by name; at most a thousand of them.
+    pub strange: Vec<Strange>,
+    /// How many those are.
+    pub strangers: u64,
+    /// Every report was looked at: none of them is missing because the share did not answer.
+    pub whole: bool,
+}
+
+impl Look {
+    /// What a machine says, or why it says nothing.
+    pub fn heard(&self, cache: &Cache, machine: MachineId) -> Heard {
+        match self.faults.get(&machine) {
+            Some(why) => Err(why.clone()),
+            None => cache.heard(machine).unwrap_or_else(|| Err(NOT_YET.into())),
+        }
+    }
+}
+
+/// What was found of one report.
+enum Seen {
+    /// It stands as before.
+    Same,
+    Read(Looked, Heard),
+    /// It cannot be opened.
+    Closed(SafeText),
+    /// It is not there.
+    Gone,
+}
+
+/// Looks at the reports of these machines on a share. `patience`: the share gave nothing for so long. `tell`: so many of so
+/// many were looked at.
+///
+/// # Errors
+/// Why nothing can be had of the share.
+pub fn refresh(
+    share: &Path,
+    machines: &BTreeSet<MachineId>,
+    cache: &mut Cache,
+    patience: Duration,
+    now: Wall,
+    mut tell: impl FnMut(usize, usize),
+) -> Result<Look, SafeText> {
+    cache.keep(machines);
+    let path = share.to_owned();
+    let list = move || -> Result<(Option<Folder>, Vec<OsString>), OpenError> {
+        let folder = match Folder::open(&path)?.folder(report::FOLDER) {
+            // Nobody has reported yet.
+            Err(OpenError::Missing) => return Ok((None, Vec::new())),
+            other => other?,
+        };
+        let names = folder.names(MOST_NAMES)?;
+        Ok((Some(folder), names))
+    };
+    let listed = threads::within("reports", patience, list)
+        .map_err(|e| SafeText::new(&format!("the share {} does not answer: {e}", share.display())))?;
+    let (folder, names) = listed
+        .map_err(|e| SafeText::new(&format!("the reports on {} cannot be listed: {e}", share.display())))?;
+    let mut look = Look { whole: true, ..Look::default() };
+    let there = sort(names, machines, &mut look);
+    let stood = Arc::new(cache.stood());
+    let gone: BTreeSet<MachineId> = stood.keys().filter(|id| !there.contains(id)).copied().collect();
+    cache.keep(&machines.difference(&gone).copied().collect());
+    let (mut looked_at, total) = (BTreeSet::new(), there.len());
+    if let Some(folder) = folder {
+        let wanted: Vec<MachineId> = there.iter().copied().collect();
+        let one = move |folder: &Folder, machine: MachineId| seen(folder, machine, stood.get(&machine), now);
+        each(folder, wanted, one, patience, |batch| {
+            for (machine, seen) in batch {
+                looked_at.insert(machine);
+                take(&mut look, cache, machine, seen);
+            }
+            tell(looked_at.len(), total);
+        });
+    }
+    for machine in there.difference(&looked_at) {
+        look.whole = false;
+        look.faults.insert(*machine, "the share did not answer in time".into());
+    }
+    for machine in machines {
+        if look.faults.contains_key(machine) {
+            look.unread += 1;
+        } else if !cache.has(*machine) {
+            look.without += 1;
+        } else if cache.is_good(*machine) {
+            look.read += 1;
+        } else {
+            look.unread += 1;
+        }
+    }
+    look.strange.sort();
+    Ok(look)
+}
+
+/// The machines that have a file there; all other files are strange.
+fn sort(names: Vec<OsString>, machines: &BTreeSet<MachineId>, look: &mut Look) -> BTreeSet<MachineId> {
+    let mut there = BTreeSet::new();
+    for name in names {
+        let text = name.to_str();
+        let machine = text
+            .and_then(|name| name.strip_suffix(".json"))
+            .and_then(|stem| stem.parse::<MachineId>().ok())
+            .filter(|id| Some(report::report_name(*id).as_str()) == text);
+        let why = match machine {
+            Some(machine) if machines.contains(&machine) => {
+                there.insert(machine);
+                continue;
+            }
+            Some(_) => "it is of no machine of the site",
+            // It is just being written, or its writer died.
+            None if text.is_some_and(|name| name.starts_with('.') && name.ends_with(".tmp")) => continue,
+            None => "it is no report: wanted the id of a machine and .json",
+        };
+        look.strangers += 1;
+        if look.strange.len() < MOST_STRANGE {
+            let file = SafeText::from_bytes(name.as_encoded_bytes());
+            look.strange.push(Strange { file, machine, why: why.into() });
+        }
+    }
+    there
+}
+
+fn take(look: &mut Look, cache: &mut Cache, machine: MachineId, seen: Seen) {
+    match seen {
+        Seen::Same => {}
+        Seen::Gone => cache.remove(machine),
+        Seen::Read(looked, heard) => {
+            look.anew += 1;
+            cache.put(machine, looked, &heard);
+        }
+        Seen::Closed(why) => {
+            cache.remove(machine);
+            look.faults.insert(machine, why);
+        }
+    }
+}
+
+/// Looks at one report and reads it where it does not stand as it did.
+fn seen(folder: &Folder, machine: MachineId, stood: Option<&Looked>, now: Wall) -> Seen {
+    let name = report::report_name(machine);
+    match folder.look(&name) {
+        Ok(looked) if stood == Some(&looked) => return Seen::Same,
+        Err(OpenError::Missing) => return Seen::Gone,
+        Err(e) => return Seen::Closed(reports::closed(&e)),
+        Ok(_) => {}
+    }
+    let mut last = None;
+    // What does not parse may have been written just then.
+    for _ in 0..2 {
+        match reports::read_one(folder, machine) {
+            Ok((looked, heard)) => {
+                let good = heard.is_ok();
+                last = Some(Seen::Read(settled(looked, now), heard));
+                if good {
+                    break;
+                }
+            }
+            Err(OpenError::Missing) => last = Some(Seen::Gone),
+            Err(e) => last = Some(Seen::Closed(reports::closed(&e))),
+        }
+    }
+    last.unwrap_or(Seen::Gone)
+}
+
+/// One that may be changed within the tick of its time is read once more at the next look.
+fn settled(looked: Looked, now: Wall) -> Looked {
+    let settled = (now - looked.at()).abs() > TICK;
+    if settled { looked } else { Looked { changed: i64::MIN, ..looked } }
+}
+
+#[cfg(test)]
+mod tests;
