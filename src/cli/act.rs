@@ -54,6 +54,9 @@ fn start(
         ));
     }
     let client = app.client()?;
+    if (wait.wait || wait.follow) && !app.dry_run {
+        follow::until_copied(app, &client, request)?;
+    }
     let answer = client.change(&app.wish(Action::Request(request, verb), reason))?;
     let Answer::Run(launched) = answer else { return app.other(answer) };
     if !wait.wait && !wait.follow {

@@ -9,7 +9,8 @@ use crate::executor::client::Client;
 use crate::executor::talk::protocol::{Answer, View};
 use crate::executor::talk::view::{AttemptDoc, AuditEntryDoc, RunResultDoc};
 use crate::host::open::{self, Access};
-use crate::terms::{State, VerbKind};
+use crate::site::ids::RequestId;
+use crate::terms::{Code, State, VerbKind};
 use crate::text::SafeText;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -20,8 +21,46 @@ const STEP: Duration = Duration::from_millis(250);
 /// How long an executor that does not answer (a service being restarted) is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a copy is waited for.
+const LONGEST_COPY: Duration = Duration::from_secs(6 * 3_600);
+
 /// What stands before each line of a package: what it prints cannot be taken for a line of pcm's own.
 pub const MARK: &str = "| ";
+
+/// Waits while the files of a request are being copied: it can only be refused before. Whatever became of them, and whatever else
+/// is in its way, is said by the executor when it is asked to run it.
+///
+/// # Errors
+/// They are still being copied after hours; the executor does not answer for a minute.
+pub fn until_copied(app: &App, client: &Client, id: RequestId) -> Result<()> {
+    let (begun, mut answered, mut said) = (Instant::now(), Instant::now(), false);
+    loop {
+        match client.view(&View::Show(id)) {
+            Ok(Answer::Show(doc)) if doc.copying_since.is_some() => {
+                answered = Instant::now();
+                let package = doc.request.package_id.map_or_else(|| id.to_string(), |id| id.to_string());
+                if begun.elapsed() > LONGEST_COPY {
+                    let what =
+                        format!("the files of {package} are still being copied, and nothing was started");
+                    let remedy = format!("See: pcm explain {id}; then try again");
+                    return Err(Failure::new(Exit::Refused, Code::ContentMissing.as_str(), what, remedy));
+                }
+                if !said {
+                    said = true;
+                    app.out.note(format!(
+                        "the files of {package} are being copied; {id} starts after that, and only while this waits for it"
+                    ));
+                }
+            }
+            Ok(_) => return Ok(()),
+            // Before it waited, whoever asks to run it is told why not.
+            Err(_) if !said => return Ok(()),
+            Err(failure) if answered.elapsed() > PATIENCE => return Err(failure),
+            Err(_) => {}
+        }
+        std::thread::sleep(STEP);
+    }
+}
 
 /// Asks until the attempt has ended, from the queue on where it waits there.
 ///

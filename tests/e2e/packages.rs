@@ -14,6 +14,46 @@ fn run(script: &str, change: impl FnOnce(Request) -> Request) -> (Site, serde_js
     (site, doc)
 }
 
+/// What has just been published is still being copied: whoever waits for its end waits for that, too.
+#[test]
+fn a_run_that_is_waited_for_waits_for_its_files() {
+    let mut site = Site::new();
+    let large = |script: &str| format!("{script}\nexit 0\n{}", "#".repeat(192 << 20));
+    let good = site.package("BP00000A", &large(&site.say("ran")));
+    let other = site.package("BP00000B", &large("true"));
+    // As large as its list says, and not what it says.
+    let file = site.share().join("packages/BP00000B/files/setup.sh");
+    let mut changed = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+    std::io::Seek::seek(&mut changed, std::io::SeekFrom::End(-1)).unwrap();
+    std::io::Write::write_all(&mut changed, b"?").unwrap();
+    let _service = site.service();
+    let optional = |id: &str, hash: &str| {
+        Request::due(id).set("content_sha256", format!("\"{hash}\"")).set("mandatory_after", "")
+    };
+    site.publish(&[
+        optional("BP00001", &good),
+        optional("BP00002", &other).set("package_id", "\"BP00000B\""),
+    ]);
+    site.json(&["poll"]);
+    let shown = site.json(&["show", "BP00002"]);
+    assert!(
+        !shown["copying_since"].is_null() && shown["gates"].to_string().contains("being copied since"),
+        "{shown}"
+    );
+    assert_eq!(
+        site.refused(&["run", "BP00002"], 3)["code"],
+        "content-missing",
+        "who does not wait hears how it stands"
+    );
+    let ran = site.pcm(&["run", "BP00001", "--wait", "--json"]);
+    assert!(ran.status.success() && site.ran("ran") == 1, "{}", text(&ran));
+    assert_eq!(
+        site.refused(&["run", "BP00002", "--wait"], 3)["code"],
+        "content-mismatch",
+        "a copy that fails ends it"
+    );
+}
+
 fn mif(status: &str, description: &str) -> String {
     format!(
         "cat > \"$PCM_STATUS_MIF\" <<EOF\nSTART COMPONENT\nNAME = \"WORKSTATION\"\n  START GROUP\n  NAME = \"InstallStatus\"\n  ID = 1\n  CLASS = \"MICROSOFT|JOBSTATUS|1.0\"\n    START ATTRIBUTE\n    NAME = \"Status\"\n    ID = 1\n    TYPE = STRING(16)\n    VALUE = \"{status}\"\n    END ATTRIBUTE\n    START ATTRIBUTE\n    NAME = \"Description\"\n    ID = 2\n    TYPE = STRING(128)\n    VALUE = \"{description}\"\n    END ATTRIBUTE\n  END GROUP\nEND COMPONENT\nEOF\n"

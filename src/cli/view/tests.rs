@@ -296,6 +296,7 @@ fn show_holds_everything_that_is_known() {
         deferrals_limit: 3,
         allowed: explain_doc().allowed,
         run_as: "root".into(),
+        copying_since: None,
     };
     insta::assert_snapshot!(shown(show(&doc, &look(80))));
 }

@@ -347,6 +347,7 @@ fn show(row: RequestDoc, shift: TimeDelta) -> ShowDoc {
         deferrals_limit: 3,
         allowed: allowed(&row),
         run_as: "root".into(),
+        copying_since: None,
         request: row,
     }
 }

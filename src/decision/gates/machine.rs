@@ -126,8 +126,16 @@ pub(super) fn content(world: &World, subject: &Subject) -> GateResult {
             block(gate, Code::ContentMissing, Change::Event, world.tell(|| format!("not copied: {why}")))
         }
         None => {
-            let evidence =
-                world.tell(|| format!("the files of {} are not copied yet", subject.request.package_id));
+            let hash = subject.request.content_sha256.as_ref();
+            let since = hash.and_then(|hash| world.inputs.facts.copying.get(hash));
+            let evidence = world.tell(|| {
+                let id = subject.request.package_id;
+                let copied = since.map_or_else(String::new, |since| {
+                    let elapsed = duration(between(*since, world.now));
+                    format!(", and are being copied since {}, {elapsed}", stamp(*since, world.inputs.zone))
+                });
+                format!("the files of {id} are not copied yet{copied}")
+            });
             block(gate, Code::ContentMissing, Change::Event, evidence)
         }
     }

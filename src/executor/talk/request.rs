@@ -167,6 +167,9 @@ pub struct ShowDoc {
     pub allowed: Vec<AllowedDoc>,
     /// Who it would run as.
     pub run_as: SafeText,
+    /// Its files are being copied, or wait for their turn, since then.
+    #[serde(default)]
+    pub copying_since: Option<Wall>,
 }
 
 /// One gate.

@@ -65,6 +65,11 @@ impl Known {
         self.find_unstartable();
     }
 
+    /// Since when the files of a request are being copied, where they are.
+    pub(super) fn copying_since(&self, request: &Request) -> Option<Wall> {
+        self.copying.get(request.content_sha256.as_ref()?).copied()
+    }
+
     /// What lasts of copies that failed, in words.
     pub(in super::super) fn failed_copies(&self) -> String {
         serde_json::to_string(&self.again.kept(&self.content)).unwrap_or_default()

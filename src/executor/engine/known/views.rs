@@ -269,6 +269,7 @@ impl Views<'_> {
             deferrals_limit: self.known.policy.config.deferral.max_count,
             allowed: self.allowed(id, actor),
             run_as: self.known.run_as(),
+            copying_since: request.and_then(|request| self.known.copying_since(request)),
         })
     }
 
