@@ -87,6 +87,7 @@ fn on_share(subject: &Subject, folder: &Folder, now: Wall) -> Result<OnShare> {
         dry_run: true,
         only_asked: true,
         thorough: false,
+        watch: None,
         programs: &programs,
         who: String::new(),
         what: String::new(),

@@ -4,6 +4,7 @@ use super::App;
 use super::args::{FolderArgs, ThenArgs};
 use super::lint;
 use super::page::Page;
+use super::progress::Progress;
 use super::time::absolute;
 use super::view::count;
 use crate::clock::Wall;
@@ -13,6 +14,7 @@ use crate::host::{account, durable, facts};
 use crate::site::folder::edit::Edit;
 use crate::site::folder::{EDITING, Folder, Source};
 use crate::site::ids::{JobId, PackageId};
+use crate::site::publisher::bring::Watch;
 use crate::site::publisher::{
     Expect, How, Published, met, publish, publish_after, publish_this, record, sign, would,
 };
@@ -142,6 +144,7 @@ pub fn run(app: &App, folder: &Folder, wishes: Wishes<'_>) -> Result<Published> 
     app.needs(&folder.share())?;
     let programs = lint::programs(app);
     let named: Vec<PathBuf> = wishes.key.iter().map(|key| absolute(key)).collect();
+    let progress = Progress::new(&app.out);
     let how = How {
         keys: if named.is_empty() { own_key(app, folder).into_iter().collect() } else { named },
         serial: wishes.serial,
@@ -150,6 +153,7 @@ pub fn run(app: &App, folder: &Folder, wishes: Wishes<'_>) -> Result<Published> 
         dry_run: app.dry_run,
         only_asked: matches!(wishes.source, Says::Would(_)) && !app.dry_run,
         thorough: wishes.thorough,
+        watch: progress.as_ref().map(|progress| progress as &dyn Watch),
         programs: &programs,
         who: format!("{}@{}", account::own_name(), facts::host_name()),
         what: wishes.what,

@@ -28,6 +28,7 @@ mod meant;
 mod out;
 mod package;
 mod page;
+mod progress;
 mod publish;
 mod reach;
 mod renew;

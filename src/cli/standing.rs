@@ -21,6 +21,7 @@ pub fn of(app: &App, folder: &Folder) -> Result<Option<Standing>> {
         dry_run: true,
         only_asked: true,
         thorough: false,
+        watch: None,
         programs: &programs,
         who: String::new(),
         what: String::new(),

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::mpsc;
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 use std::time::Duration;
 
 /// Starts a thread.
@@ -19,6 +19,22 @@ pub fn start<T: Send + 'static>(
         return Err(io::Error::new(io::ErrorKind::WouldBlock, "no thread for a test"));
     }
     Builder::new().name(name.into()).spawn(act)
+}
+
+/// Starts a thread that ends before its scope does.
+///
+/// # Errors
+/// None can be had.
+pub fn scoped<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &str,
+    act: impl FnOnce() -> T + Send + 'scope,
+) -> io::Result<ScopedJoinHandle<'scope, T>> {
+    #[cfg(test)]
+    if tests::NONE.get() {
+        return Err(io::Error::new(io::ErrorKind::WouldBlock, "no thread for a test"));
+    }
+    Builder::new().name(name.into()).spawn_scoped(scope, act)
 }
 
 /// Starts a thread and hands `what` over to it.

@@ -3,6 +3,7 @@
 
 use super::keys::{json, refused, ssh_keygen};
 use super::{command, pcm, text, text as text_of};
+use crate::common::pty::Terminal;
 use crate::common::{now, seconds, stamp};
 use serde_json::Value;
 use std::fs;
@@ -506,6 +507,25 @@ fn a_publisher_that_is_killed_leaves_the_share_as_before_or_as_after() {
     assert!(killed > kills / 10, "only {killed} of {kills} were killed");
     let log = fs::read_to_string(dir.join("site/publications.log")).unwrap();
     println!("{killed} of {kills} publishers were killed; {} publications", log.lines().count());
+}
+
+/// Whoever waits at a terminal sees how far the files are; nobody else does, and nothing of it stays.
+#[test]
+fn a_terminal_shows_how_far_a_publication_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    let publish = command(dir, &["site", "publish", "--folder", "site"]);
+    let mut terminal = Terminal::start(&publish, 80, 24);
+    terminal.wait("Publication 1 is published");
+    assert_eq!(terminal.wait_exit(), 0);
+    let shown = text(&terminal.bytes());
+    assert!(shown.contains("0 of 1 file, 0 B of"), "{shown}");
+    assert!(!terminal.screen().contains("of 1 file"), "{}", terminal.screen());
+    fs::remove_dir_all(dir.join("site/share/content")).unwrap();
+    let quietly = pcm(dir, &["site", "publish", "--folder", "site"]);
+    assert_eq!(text(&quietly.stderr), "");
+    assert!(text(&quietly.stdout).contains("is published"), "{}", text(&quietly.stdout));
 }
 
 /// Whoever edits a site folder reads it, edits it and publishes it alone: what one of two at once says that it did, stays.

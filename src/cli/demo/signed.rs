@@ -53,6 +53,7 @@ pub fn publish(folder: &Path, trust: &Path, start: Wall) -> Result<PathBuf> {
         dry_run: false,
         only_asked: false,
         thorough: false,
+        watch: None,
         programs: &[],
         who: "demo".into(),
         what: "demo".into(),

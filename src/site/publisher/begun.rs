@@ -325,7 +325,7 @@ pub(super) fn complete(
         }
     };
     let Some(at_work) = AtWork::begin(publication, share, seen)? else { return Ok(End::Overtaken) };
-    packages.place(share)?;
+    packages.place(share, publication.how.watch)?;
     for (folder, name, text) in missing {
         share.write(&[folder], &name, text.as_bytes())?;
     }

@@ -6,6 +6,7 @@ mod agrees;
 mod around;
 mod at_work;
 mod begun;
+pub mod bring;
 mod colleagues;
 mod expected;
 mod final_word;
@@ -88,6 +89,8 @@ pub struct How<'a> {
     pub only_asked: bool,
     /// What the share has is read and compared, too, and put back where it differs.
     pub thorough: bool,
+    /// Who watches how files are copied.
+    pub watch: Option<&'a dyn bring::Watch>,
     /// The bare names that some machine may start.
     pub programs: &'a [String],
     /// Who publishes.
@@ -239,7 +242,7 @@ impl Publication<'_> {
 
     /// None: somebody else published after the share was read, so that all of it has to be thought anew.
     fn attempt(&self, share: &mut Share) -> Result<Option<Published>> {
-        let marked = self.site_file(share)?;
+        let mut marked = self.site_file(share)?;
         let mut seen = share.read(&[], index::NAME, index::MAX_BYTES)?;
         let mut before = begun::before(self, share, seen.as_deref())?;
         if let Some(before) = before.as_mut() {
@@ -257,7 +260,7 @@ impl Publication<'_> {
                     self.completed.set(Some(before.previous.index.serial));
                     before.keep_completed(self)?;
                     (seen, begun) = (Some(index), false);
-                    there = present(share)?;
+                    (there, marked) = (present(share)?, self.site_file(share)?);
                 }
             }
         }
@@ -366,7 +369,7 @@ impl Publication<'_> {
             tidy::unnamed(&present, &rendered, before.as_ref().map(|before| &before.unnamed), at.issued);
         let record = self.record(&finished, &rendered, before.as_ref(), unnamed);
         record::keep(&self.folder.dir, &record)?;
-        packages.place(share)?;
+        packages.place(share, self.how.watch)?;
         for file in missing {
             share.write(&[file.folder], &file.name, file.text.as_bytes())?;
         }

@@ -3,6 +3,7 @@
 //! is published.
 
 use super::agrees::judge;
+use super::bring::Watch;
 use super::own::{self, Files};
 pub use super::own::{MAX_SIGNATURE, SIGNATURE};
 use super::place::Share;
@@ -172,10 +173,15 @@ impl Packages {
     ///
     /// # Errors
     /// What the share refuses.
-    pub fn place(&self, share: &mut Share) -> Result<()> {
+    pub fn place(&self, share: &mut Share, watch: Option<&dyn Watch>) -> Result<()> {
+        if let Some(watch) = watch {
+            let files = || self.new.iter().filter_map(|one| one.files.as_ref());
+            let count = files().map(|files| files.content.files.len()).sum();
+            watch.begun(count, files().map(|files| files.content.bytes()).sum());
+        }
         for one in &self.new {
             if let Some(files) = &one.files {
-                share.content(&files.folder, &files.hash, &files.list, &files.content)?;
+                share.content(&files.folder, &files.hash, (&files.list, &files.content), watch)?;
             }
             let release = one.release.to_string();
             let folders = [FOLDER, one.id.as_str(), release.as_str()];

@@ -1,12 +1,12 @@
 //! Writing on a share (SITE.md 3): every file gets a temporary name, is synced, renamed and read back; what is there already
-//! is not written again. Everything goes through opened folders, so that no link is followed below the share.
+//! is not written again. Everything goes through opened folders, so that no link is followed below the share. `bring` copies the
+//! files of packages.
 
 use crate::error::{Exit, Failure, Result};
 use crate::host::open::{Folder, OpenError, read_bounded};
-use crate::site::content::{self, Content, ContentFile};
+use crate::site::content::{self, ContentFile};
 use crate::site::instruction::ContentHash;
-use sha2::{Digest as _, Sha256};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The folder of the share that holds the files of packages.
-const CONTENT: &str = "content";
+pub(super) const CONTENT: &str = "content";
 /// So many folders are above the files of one content.
-const IN_FILES: usize = 3;
+pub(super) const IN_FILES: usize = 3;
 
 /// What was written, and how many bytes.
 pub type Written = Vec<(String, u64)>;
@@ -129,7 +129,7 @@ impl Share {
     }
 
     /// A folder, made where it is missing; None: the share itself.
-    fn make(&self, folders: &[&str]) -> Result<Option<Folder>> {
+    pub(super) fn make(&self, folders: &[&str]) -> Result<Option<Folder>> {
         let mut at: Option<Folder> = None;
         for (i, name) in folders.iter().enumerate() {
             let made = at.as_ref().unwrap_or(&self.root).make_folder(name);
@@ -187,82 +187,11 @@ impl Share {
         }
     }
 
-    /// Copies the files of a package and then their list: where the list is, all of them are.
-    ///
-    /// # Errors
-    /// One of them is not what the list says, or cannot be written.
-    pub fn content(
-        &mut self,
-        package: &Path,
-        hash: &ContentHash,
-        list: &[u8],
-        files: &Content,
-    ) -> Result<()> {
-        let opened = Folder::open(&package.join(content::FILES));
-        let source = opened.map_err(|e| self.failed("read", &[], content::FILES, &e.to_string()))?;
-        for file in &files.files {
-            // One of the right size is no proof: somebody may have damaged it, or its medium did.
-            if self.has_listed(hash, file, true) {
-                continue;
-            }
-            let (to, name) = place_of(hash, file);
-            self.bring(&source, &to[IN_FILES..], &to, name, file)?;
-        }
-        self.write(&[CONTENT, hash.as_str()], content::NAME, list)
-    }
-
-    fn bring(
-        &mut self,
-        source: &Folder,
-        from: &[&str],
-        to: &[&str],
-        name: &str,
-        file: &ContentFile,
-    ) -> Result<()> {
-        fault::point()?;
-        let mut folder: Option<Folder> = None;
-        for part in from {
-            let next = folder.as_ref().unwrap_or(source).folder(part);
-            folder = Some(next.map_err(|e| self.failed("read", to, name, &e.to_string()))?);
-        }
-        let opened = folder.as_ref().unwrap_or(source).file(name);
-        let opened =
-            opened.map_err(|e| self.failed("read", to, name, &format!("in the site folder, {e}")))?;
-        let mut hashing = Hashing { from: opened.file, hasher: Sha256::new() };
-        let place = self.make(to)?;
-        let place = place.as_ref().unwrap_or(&self.root);
-        // It was never whole, or is not any more.
-        if place.holds(name).is_ok_and(|there| there) {
-            place.remove(name).map_err(|e| self.failed("written", to, name, &words(&e)))?;
-        }
-        place.bring(name, &mut hashing).map_err(|e| self.failed("written", to, name, &words(&e)))?;
-        let back = place.file(name).and_then(|back| Ok(content::hash_reader(back.file)?));
-        let back = back.map_err(|e| self.failed("read", to, name, &e.to_string()))?;
-        if back != (file.sha256.clone(), file.size) {
-            // Under its name it would be taken for the file next time.
-            let _ = place.remove(name);
-            let brought = content::hash_of(hashing.hasher) == file.sha256;
-            let why = match brought {
-                true => "it holds something else than was written",
-                false => {
-                    "it is not what CONTENT says: write that anew with pcm package sign or pcm package content"
-                }
-            };
-            return Err(self.failed("written", to, name, why));
-        }
-        self.wrote(to, name, file.size);
-        fault::point()
-    }
-
     fn wrote(&mut self, folders: &[&str], name: &str, bytes: u64) {
-        let mut path = folders.join("/");
-        if !path.is_empty() {
-            path.push('/');
-        }
-        self.written.push((path + name, bytes));
+        self.written.push((path_of(folders, name), bytes));
     }
 
-    fn failed(&self, verb: &str, folders: &[&str], name: &str, why: &str) -> Failure {
+    pub(super) fn failed(&self, verb: &str, folders: &[&str], name: &str, why: &str) -> Failure {
         let mut path = self.root.path().to_owned();
         path.extend(folders);
         let message = format!("{} cannot be {verb}: {why}", path.join(name).display());
@@ -272,11 +201,20 @@ impl Share {
 }
 
 /// The folders in which a file of a content stands, and its name there.
-fn place_of<'a>(hash: &'a ContentHash, file: &'a ContentFile) -> (Vec<&'a str>, &'a str) {
+pub(super) fn place_of<'a>(hash: &'a ContentHash, file: &'a ContentFile) -> (Vec<&'a str>, &'a str) {
     let mut folders = vec![CONTENT, hash.as_str(), content::FILES];
     let (above, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
     folders.extend(above.split('/').filter(|name| !name.is_empty()));
     (folders, name)
+}
+
+/// A path on the share.
+pub(super) fn path_of(folders: &[&str], name: &str) -> String {
+    let mut path = folders.join("/");
+    if !path.is_empty() {
+        path.push('/');
+    }
+    path + name
 }
 
 /// Replaces a file. While somebody has the old one open, SMB does not give its name away.
@@ -301,21 +239,8 @@ fn is_held(e: &io::Error) -> bool {
     )
 }
 
-fn words(e: &io::Error) -> String {
+pub(super) fn words(e: &io::Error) -> String {
     OpenError::within(e).map_or_else(|| e.to_string(), ToString::to_string)
-}
-
-struct Hashing {
-    from: std::fs::File,
-    hasher: Sha256,
-}
-
-impl Read for Hashing {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.from.read(buffer)?;
-        self.hasher.update(&buffer[..read]);
-        Ok(read)
-    }
 }
 
 /// Places at which a test lets a publication die.

@@ -111,6 +111,7 @@ pub fn unpublished(
         only_asked: true,
         // What is damaged on the share would be put back.
         thorough: true,
+        watch: None,
         programs,
         who: String::new(),
         what: String::new(),

@@ -1,6 +1,7 @@
 //! Publications: the same folder gives the same bytes; killed anywhere, the share is as before or as after.
 #![allow(clippy::unwrap_used)]
 
+mod bring;
 mod cancelled;
 mod colleagues;
 mod damage;
@@ -35,6 +36,7 @@ fn wishes() -> How<'static> {
         dry_run: false,
         only_asked: false,
         thorough: true,
+        watch: None,
         programs: &[],
         who: "tester".into(),
         what: "publish".into(),
