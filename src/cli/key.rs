@@ -407,8 +407,11 @@ fn page(app: &App, doc: &KeysDoc) -> Page {
     let mut page = Page::new(app.out.width);
     let issued = look.stamp(doc.issued);
     page.line(format!(
-        "Trust list of site {} ({}), version {}, made {issued}.",
-        doc.site, doc.site_id, doc.version
+        "Trust list of site {} ({}), version {}, made {issued}. {}",
+        doc.site,
+        doc.site_id,
+        doc.version,
+        look.zone_line()
     ));
     let columns = [fixed("ROLE"), words("PRINCIPAL", 8), fixed("UNTIL"), fixed("KIND"), words("KEY", 20)];
     let mut table = Table::new(0, &columns);

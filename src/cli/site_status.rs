@@ -292,7 +292,7 @@ fn unpublished_words(doc: &Unpublished) -> String {
 fn page(app: &App, doc: &StatusDoc) -> Page {
     let look = app.look();
     let mut page = Page::new(app.out.width);
-    page.line(format!("Site {} ({}) in {}", doc.site, doc.site_id, doc.dir));
+    page.line(format!("Site {} ({}) in {}. {}", doc.site, doc.site_id, doc.dir, look.zone_line()));
     let mut table = Table::new(2, &[fixed(""), words("", 30)]);
     let mut row = |name: &str, value: String| {
         table.row(super::page::Tone::Plain, [name.to_owned(), value]);

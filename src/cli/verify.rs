@@ -97,7 +97,10 @@ pub fn run(
     app.out.view(&doc, || {
         let mut page = Page::new(app.out.width);
         for signature in &doc.signatures {
-            let until = signature.valid_before.map(|at| format!(", valid until {}", app.look().stamp(at)));
+            let look = app.look();
+            let zone = || super::time::zone_words(look.zone.name(), look.zone.offset_at(look.now));
+            let until = signature.valid_before;
+            let until = until.map(|at| format!(", valid until {} ({})", look.stamp(at), zone()));
             page.line(format!(
                 "{}: signed by {} with the {} key {}{} (trust list {}).",
                 doc.file,

@@ -684,6 +684,8 @@ fn times_that_cannot_be_meant_are_slips_of_the_command_line() {
         site(dir, &freeze);
         fs::write(&toml, format!("{text_of_it}zone = \"Asia/Tokyo\"\n")).unwrap();
         assert_eq!(no(dir, &freeze), "usage");
+        let status = text(&pcm(dir, &["site", "status", "--folder", "site"]).stdout);
+        assert!(status.contains("Times are local: Asia/Tokyo, UTC+09:00."), "{status}");
         let lint = text(&pcm(dir, &["site", "lint", "site", "--json"]).stdout);
         assert!(lint.contains("local times in Asia/Tokyo"), "{lint}");
         let lint = text(&pcm(dir, &["site", "lint", "site", "--zone", "UTC", "--json"]).stdout);

@@ -61,6 +61,9 @@ pub(super) fn page(app: &App, doc: &AdvanceDoc) -> Page {
             page.line(phase_words(phase));
         }
     }
+    if doc.jobs.iter().any(|step| step.next_at.is_some()) {
+        page.blank().line(app.look().zone_line());
+    }
     if doc.unsigned_reports {
         page.blank().line("Reports without a signature were counted (unsigned_reports = true in site.toml).");
     }
