@@ -24,7 +24,10 @@ use crate::site::signed::store;
 use chrono::{SubsecRound as _, TimeDelta};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::thread;
 
+/// So many packages are made at the same time.
+const AT_ONCE: usize = 7;
 /// How long the demo's keys count.
 const COUNT_FOR: TimeDelta = TimeDelta::days(30);
 
@@ -42,9 +45,18 @@ pub fn publish(folder: &Path, trust: &Path, start: Wall) -> Result<PathBuf> {
     };
     let machines = site.dir.join(machines::NAME);
     durable::write(&machines, machines::render([&line]).as_bytes()).map_err(|e| cannot(&machines, &e))?;
-    for item in ITEMS {
-        deliver(item, &site, &keys.join(Role::Package.as_str()), &list, machine, start)?;
-    }
+    let key = keys.join(Role::Package.as_str());
+    let one = &|item: &Item| deliver(item, &site, &key, &list, machine, start);
+    // Each of them waits for the disk and for ssh-keygen most of the time: whoever starts the demo waits less.
+    thread::scope(|scope| {
+        let at_once = ITEMS
+            .chunks(ITEMS.len().div_ceil(AT_ONCE))
+            .map(|items| thread::Builder::new().spawn_scoped(scope, move || items.iter().try_for_each(one)));
+        at_once.collect::<Vec<_>>().into_iter().try_for_each(|made| {
+            let made = made.map_err(|e| wrong(&e.to_string()))?;
+            made.join().map_err(|_| wrong("a package was not made"))?
+        })
+    })?;
     let how = How {
         keys: vec![keys.join(Role::Publish.as_str())],
         serial: None,
