@@ -77,6 +77,8 @@ fn a_job_that_asks_for_a_fact_is_for_the_machines_whose_owner_says_so() {
     assert_eq!((verdict, evidence.contains("where fact(\"rack\") == \"a3\"")), ("pass".into(), true));
     let _service = owned.site.service();
     owned.site.wait_state(&request, "succeeded");
+    let report = owned.site.path("folder/share/machines").join(format!("{MACHINE}.json"));
+    wait_for("its report", || report_at(&report)["facts"] == serde_json::json!({ "rack": "A3" }));
     assert_eq!(owned.site.ran("ran"), 1);
     owned.site.wait_state(&waits, "waiting");
 }

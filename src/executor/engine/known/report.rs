@@ -60,6 +60,7 @@ impl Views<'_> {
             rest_sha256: None,
         };
         let (trust, host) = (known.trust_doc(), &known.host);
+        let facts = &known.policy.config.report.facts;
         let rest = Rest {
             platform: known.world.platform(),
             pcm_version: env!("CARGO_PKG_VERSION").into(),
@@ -84,7 +85,7 @@ impl Views<'_> {
             disk_free: None,
             uptime_s: None,
             hours_on_7d: None,
-            facts: BTreeMap::new(),
+            facts: facts.iter().map(|(name, text)| (SafeText::new(name), SafeText::new(text))).collect(),
             problems: problems.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
             undelivered: Vec::new(),
             audit_head,
