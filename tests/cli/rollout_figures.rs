@@ -391,3 +391,25 @@ fn the_cache_may_be_deleted_or_damaged_and_the_figures_stay() {
     let none = json(dir, &["rollout", "--folder", "site", "--where", "group == \"nobody\""]);
     assert!(none["jobs"].as_array().unwrap().iter().all(|job| job["targets"] == 0), "{none}");
 }
+
+#[test]
+fn machines_that_came_or_went_since_the_phase_was_published_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    phased(dir, 10, "100%");
+    let moved = || {
+        let job = job(dir, &[]);
+        (job["targets"].clone(), job["came"].clone(), job["went"].clone())
+    };
+    assert_eq!(moved(), (10.into(), 0.into(), 0.into()));
+    for machine in ["BP051001", "BP051002", "BP051003"] {
+        json(dir, &["site", "machine", "add", machine, "--group", "lab", "--folder", "site"]);
+    }
+    json(dir, &["site", "machine", "remove", "BP050003", "--expect", "1", "--folder", "site"]);
+    assert_eq!(moved(), (12.into(), 3.into(), 1.into()));
+    let shown = text(&pcm(dir, &[&["rollout", "BP0000AB"][..], &IN].concat()).stdout);
+    assert!(shown.contains("targets 12 (+3, -1) = done 0"), "{shown}");
+    // What is not kept is not said.
+    fs::remove_dir_all(dir.join("site/past")).unwrap();
+    assert_eq!(moved(), (12.into(), Value::Null, Value::Null));
+}

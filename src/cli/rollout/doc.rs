@@ -78,6 +78,10 @@ pub(super) struct JobDoc {
     /// None: only the site folder knows the limits.
     pub gate: Option<GateDoc>,
     pub targets: u64,
+    /// Only for one job: so many machines came to it since it is published as it is; None: that is not kept.
+    pub came: Option<u64>,
+    /// So many went from it.
+    pub went: Option<u64>,
     pub done: u64,
     pub not_needed: u64,
     pub running: u64,
@@ -257,6 +261,7 @@ impl JobDoc {
         let course = ground.gates().map(|published| published.course(stand, &figures.phase));
         let next = course::next(job, word);
         let (phase, phases) = phase(stand);
+        let came_and_went = machines.as_ref().and_then(|_| ground.came_and_went(stand));
         let answer = course.as_ref().map(|course| course.judged.answer);
         Self {
             job_id: job.job_id,
@@ -273,6 +278,8 @@ impl JobDoc {
             next_at: course.as_ref().and_then(|course| course.next_at),
             gate: course.map(|course| gate_doc(stand, figures, &course)),
             targets: tally.targets(),
+            came: came_and_went.map(|(came, _)| came),
+            went: came_and_went.map(|(_, went)| went),
             done: tally.of(Part::Done),
             not_needed: tally.of(Part::NotNeeded),
             running: tally.of(Part::Running),

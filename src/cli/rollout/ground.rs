@@ -7,17 +7,20 @@ use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::open::{Folder as Opened, OpenError, read_bounded};
 use crate::rollout::course::Published;
-use crate::rollout::phase::Stand;
+use crate::rollout::phase::{self, Stand};
 use crate::site::content::hash_bytes;
 use crate::site::folder::Folder;
-use crate::site::ids::{JobId, SiteCode};
+use crate::site::folder::machines::Machine;
+use crate::site::ids::{JobId, MachineId, SiteCode};
 use crate::site::index::job::{self, Job, Word};
 use crate::site::index::members::{self, Member};
 use crate::site::index::{self, Index};
 use crate::site::instruction::ContentHash;
+use crate::site::publisher::past;
 use crate::site::publisher::render::MEMBERS;
 use crate::site::publisher::standing::Standing;
 use crate::text::SafeText;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What is counted, and by what.
@@ -38,7 +41,7 @@ pub(super) struct Ground {
 /// Who says so.
 enum By {
     /// A site folder; what is published from it, and whether reports count there.
-    Folder { standing: Option<Box<Standing>>, counted: bool, unsigned: bool },
+    Folder { folder: Box<Folder>, standing: Option<Box<Standing>>, counted: bool, unsigned: bool },
     /// The index of a share, by trust list and number: nobody's limits are known, so no gate answers.
     Share { newest: (u64, u64) },
 }
@@ -68,14 +71,14 @@ impl Ground {
         let wanted = |id: &JobId| args.job.map_or_else(|| published(id), |job| job == *id);
         let share = app.setup.flags.shares.first().cloned().unwrap_or_else(|| folder.share());
         app.needs(&share)?;
-        let Folder { settings, .. } = folder;
         Ok(Self {
-            site: settings.site,
-            name: settings.name,
+            site: folder.settings.site,
+            name: folder.settings.name.clone(),
             share,
             members: source.members(),
             jobs: source.jobs.into_iter().filter(|(id, _)| wanted(id)).map(|(_, job)| job).collect(),
             by: By::Folder {
+                folder: Box::new(folder),
                 standing: standing.map(Box::new),
                 counted: unsigned || !signs,
                 unsigned: unsigned && signs,
@@ -158,6 +161,22 @@ impl Ground {
             }
             By::Share { .. } => Published { standing: None, counted: true },
         }
+    }
+
+    /// How many machines came to a job and went from it since it is published as it is, by the list of machines; None: what the
+    /// list said then is not kept.
+    pub(super) fn came_and_went(&self, stand: &Stand<'_>) -> Option<(u64, u64)> {
+        let By::Folder { folder, standing: Some(standing), .. } = &self.by else { return None };
+        let (epoch, serial) = stand.published;
+        let then = past::machines_at(folder, serial).filter(|_| epoch == standing.index.epoch)?;
+        let then: Vec<Member> = then.values().map(Machine::member).collect();
+        let reached = |members: &[Member]| -> BTreeSet<MachineId> {
+            let (job, word) = (stand.job, stand.word);
+            let reached = members.iter().filter(|member| phase::reaches(job, word, word.percent, member));
+            reached.map(|member| member.machine).collect()
+        };
+        let (then, now) = (reached(&then), reached(&self.members));
+        Some((now.difference(&then).count() as u64, then.difference(&now).count() as u64))
     }
 
     /// Reports without a signature are counted at a site that signs.

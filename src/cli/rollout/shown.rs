@@ -168,7 +168,12 @@ fn figures(page: &mut Page, look: &Look, job: &JobDoc) {
     if let Some(reason) = &job.reason {
         page.strong(format!("  {reason}"));
     }
-    page.line(format!("targets {} = {}", grouped(job.targets), parts.join("  ")));
+    let moved: Vec<String> = [('+', job.came), ('-', job.went)]
+        .into_iter()
+        .filter_map(|(sign, n)| Some(format!("{sign}{}", grouped(n.filter(|n| *n > 0)?))))
+        .collect();
+    let moved = if moved.is_empty() { String::new() } else { format!(" ({})", moved.join(", ")) };
+    page.line(format!("targets {}{moved} = {}", grouped(job.targets), parts.join("  ")));
     page.line(format!("        {}", rest.join("  ")));
     let out: Vec<String> = job
         .not_targets_because

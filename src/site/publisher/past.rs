@@ -10,6 +10,7 @@ use crate::host::durable;
 use crate::host::open::{Folder as Opened, open_bounded};
 use crate::site::content::hash_bytes;
 use crate::site::folder::edit::Edit;
+use crate::site::folder::machines::Machines;
 use crate::site::folder::{Folder, PAST, Source, machines, malformed};
 use crate::site::ids::JobId;
 use crate::site::index::job::{self, Word};
@@ -162,6 +163,27 @@ pub fn published(folder: &Folder, serial: u64, programs: &[String]) -> Option<So
     let state: State = read(&dir, NOW).filter(|state: &State| state.serial == serial)?;
     let texts = state.files.iter().map(|(name, text)| Some((name.clone(), text.read(&dir)?)));
     folder.of_texts(&texts.collect::<Option<_>>()?, programs)
+}
+
+/// The machines of the publication of this number; None: that is not kept.
+pub fn machines_at(folder: &Folder, serial: u64) -> Option<Machines> {
+    let dir = folder.dir.join(PAST);
+    let state: State = read(&dir, NOW)?;
+    let (mut at, mut list) = (state.serial, state.files.get(machines::NAME).cloned());
+    while at > serial {
+        let step: Step = read(&dir, &step_name(at)).filter(|step: &Step| step.to < at)?;
+        if let Some(before) = step.before.get(machines::NAME) {
+            list.clone_from(before);
+        }
+        at = step.to;
+    }
+    let text = match list.filter(|_| at == serial) {
+        Some(list) => list.read(&dir)?,
+        // It had none yet.
+        None if at == serial => return Some(Machines::new()),
+        None => return None,
+    };
+    machines::parse(text.as_bytes(), folder.settings.site, machines::NAME).ok()
 }
 
 /// The way back to an earlier publication.
