@@ -62,8 +62,9 @@ pub(super) fn of_subject(
             let trust = gates.iter().find(|g| g.gate == Gate::Trust).and_then(|g| g.code);
             match (trust, world.inputs.facts.unstartable.get(&subject.request.request_id)) {
                 // Of its package; what is wrong with everything is a problem of the machine.
-                (Some(code), _) => match not_vouched(world, subject).filter(|(own, _)| *own == code) {
-                    Some((_, why)) => format!("{code}: {}", without_place(why.as_str())),
+                (Some(code), _) => match not_vouched(world, subject).filter(|own| own.code == code) {
+                    // Which package it is stands in its row.
+                    Some(distrust) => format!("{code}: {}", distrust.why),
                     None => code.as_str().to_owned(),
                 },
                 (None, Some(why)) => format!("{}: {why}", Code::CommandRefused.as_str()),
@@ -129,11 +130,6 @@ pub(super) fn foretold(decision: &Decision, next: Option<NextRun>, inputs: &Inpu
         | State::Rejected => return None,
     };
     Some(words.into())
-}
-
-/// Which package it is stands in its row.
-fn without_place(why: &str) -> &str {
-    why.split_once("/package.toml: ").map_or(why, |(_, why)| why)
 }
 
 /// Whatever the time, nothing starts then.

@@ -6,11 +6,12 @@ use super::{block, pass, unknown};
 use crate::clock::{Wall, between};
 use crate::site::content::ContentFact;
 use crate::site::ids::PackageId;
+use crate::site::signed::Distrust;
 use crate::site::signed::published::SignedBy;
 use crate::site::signed::signers::Signer;
 use crate::site::trust::TrustVerdict;
 use crate::terms::{Code, Gate, Platform, Problem};
-use crate::text::{SafeText, duration, stamp};
+use crate::text::{duration, stamp};
 
 /// A valid instruction file is held and fresh enough.
 pub(super) fn source(world: &World) -> GateResult {
@@ -116,9 +117,9 @@ pub(super) fn record(world: &World, subject: &Subject) -> GateResult {
 pub(super) fn trust(world: &World, subject: &Subject) -> GateResult {
     let file = of_file(world);
     if file.code.is_none()
-        && let Some((code, why)) = not_vouched(world, subject)
+        && let Some(distrust) = not_vouched(world, subject)
     {
-        return block(Gate::Trust, code, Change::Event, world.tell(|| why));
+        return block(Gate::Trust, distrust.code, Change::Event, world.tell(|| distrust.said()));
     }
     if file.code.is_none()
         && let Some(by) = &world.inputs.instructions.signed
@@ -181,12 +182,13 @@ fn below_what_ran(world: &World, package: PackageId, release: u64) -> Option<Str
 }
 
 /// Why nobody whose word counts stands for what a request runs, where that is known of its package alone.
-pub(in super::super) fn not_vouched(world: &World, subject: &Subject) -> Option<(Code, SafeText)> {
+pub(in super::super) fn not_vouched(world: &World, subject: &Subject) -> Option<Distrust> {
     let package = subject.request.package_id;
-    let withdrawn = |release| Some((Code::PackageWithdrawn, below_what_ran(world, package, release)?.into()));
+    let withdrawn =
+        |release| Some(Distrust::new(Code::PackageWithdrawn, below_what_ran(world, package, release)?));
     if let Some(delivery) = subject.delivery {
         if let Some(distrust) = &delivery.distrust {
-            return Some((distrust.code, distrust.why.clone()));
+            return Some(distrust.clone());
         }
         if let Some(found) = withdrawn(delivery.release) {
             return Some(found);
@@ -194,7 +196,7 @@ pub(in super::super) fn not_vouched(world: &World, subject: &Subject) -> Option<
     }
     match world.inputs.instructions.signed.as_ref()?.packages.get(&subject.request.request_id)? {
         Ok(vouched) => withdrawn(vouched.release),
-        Err(distrust) => Some((distrust.code, distrust.why.clone())),
+        Err(distrust) => Some(distrust.clone()),
     }
 }
 

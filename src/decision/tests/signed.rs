@@ -49,7 +49,7 @@ fn a_key_counts_until_its_end_and_then_nothing_of_it_starts() {
 fn what_its_packages_signer_did_not_sign_is_rejected_alone() {
     for code in [Code::PackageMismatch, Code::PackageWithdrawn, Code::BadSignature, Code::Unsigned] {
         let mut scene = signed(None, None, 1);
-        let distrust = Distrust::new(code, "packages/BP00000A/package.toml: its key is revoked");
+        let distrust = Distrust::new(code, "its key is revoked").at("packages/BP00000A/package.toml");
         scene.instructions.signed.as_mut().unwrap().packages.insert(id(ID), Err(distrust));
         blocks(&scene, Gate::Trust, code, Change::Event);
         // The list says why, too.

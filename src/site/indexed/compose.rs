@@ -460,7 +460,7 @@ impl Walk<'_, '_> {
         let folders = ["packages", job.package_id.as_str(), &release];
         let named = Named::new(&folders, package::NAME.to_owned(), &job.package_sha256, package::MAX_BYTES);
         let path = named.path();
-        let of = |distrust: Distrust| Distrust::new(distrust.code, format!("{path}: {}", distrust.why));
+        let of = |distrust: Distrust| distrust.at(&path);
         let text = self.part(&named).map_err(|why| of(Distrust::new(Code::Unsigned, why)))?;
         let (programs, trusted) = (&self.asked.defaults.programs, self.asked.trusted);
         // Whose it is comes before what it says.

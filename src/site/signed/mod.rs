@@ -6,6 +6,7 @@
 
 use crate::terms::{Code, Problem};
 use crate::text::SafeText;
+use std::fmt;
 
 pub mod block;
 pub(crate) mod folder;
@@ -19,19 +20,42 @@ pub mod store;
 pub(crate) mod testing;
 
 /// Why something that has to be signed is not believed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{code}: {why}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Distrust {
     /// `unsigned`, `bad-signature`, `bad-algorithm`, `key-expired`, `rollback`, `issued-ahead` or `malformed`.
     pub code: Code,
     /// The evidence, as a clause.
     pub why: SafeText,
+    /// The file that it is of, where that is not the one that is read: a package's.
+    pub place: Option<SafeText>,
 }
+
+impl fmt::Display for Distrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.said())
+    }
+}
+
+impl std::error::Error for Distrust {}
 
 impl Distrust {
     /// With its evidence.
     pub fn new(code: Code, why: impl AsRef<str>) -> Self {
-        Self { code, why: SafeText::new(why.as_ref()) }
+        Self { code, why: SafeText::new(why.as_ref()), place: None }
+    }
+
+    /// The same of another file.
+    #[must_use]
+    pub fn at(self, place: impl AsRef<str>) -> Self {
+        Self { place: Some(SafeText::new(place.as_ref())), ..self }
+    }
+
+    /// The evidence, after the file that it is of.
+    pub fn said(&self) -> SafeText {
+        match &self.place {
+            None => self.why.clone(),
+            Some(place) => SafeText::new(&format!("{place}: {}", self.why)),
+        }
     }
 
     /// It does not verify.

@@ -233,9 +233,7 @@ fn open(
     defaults: &Defaults,
     trusted: &Trusted,
 ) -> Result<Opened, Distrust> {
-    let of = |distrust: Distrust| {
-        Distrust::new(distrust.code, format!("packages/{id}/package.toml: {}", distrust.why))
-    };
+    let of = |distrust: Distrust| distrust.at(format!("packages/{id}/package.toml"));
     let new = |code, why: String| of(Distrust::new(code, why));
     let files = files.ok_or_else(|| new(Code::Unsigned, "it or its signature is missing".into()))?;
     let armour = std::str::from_utf8(&files.signature)
