@@ -18,6 +18,7 @@ use crate::site::index::job::{Job, Word};
 use crate::site::index::members::Member;
 use crate::site::index::policy::EVERYBODY;
 use crate::site::index::{JobState, target};
+use crate::site::publisher::past;
 use crate::site::publisher::render::ended;
 use crate::site::publisher::standing::Standing;
 use crate::text::SafeText;
@@ -142,7 +143,7 @@ pub fn run(app: &App, args: &AdvanceArgs) -> Result<Exit> {
             || Ok(alone()?.1),
         )?,
     };
-    let Ground { folder, source, counted, signs, .. } = &ground;
+    let Ground { folder, source, counted, signs, wrong, .. } = &ground;
     let (folder, source, counted, signs) = (folder, source, *counted, *signs);
     let asked = asked(app, args, source)?;
     let mut steps: Vec<Step<'_>> = match &args.reason {
@@ -153,6 +154,14 @@ pub fn run(app: &App, args: &AdvanceArgs) -> Result<Exit> {
     steps.sort_by_key(|step| step.word.state != JobState::Suspended);
     let (mut published, mut failed) = (None, None);
     for step in steps.iter_mut().filter(|step| step.doc.moved) {
+        // What goes on waits until its own file can be read, and says what is published.
+        if let Some(wrong) = wrong.as_ref().filter(|_| step.word.state != JobState::Suspended)
+            && folder.read_job(step.job.job_id, &lint::programs(app)).as_ref()
+                != source.jobs.get(&step.job.job_id)
+        {
+            step.stays(wrong);
+            continue;
+        }
         let (words, word) = (log_words(step, args), (step.job, &step.word));
         match renew::step(app, folder, &args.then, words, word, source, args.reason.is_some()) {
             Ok(done) => published = done.map(|done| folder::doc(app, &done)).or(published),
@@ -170,7 +179,7 @@ pub fn run(app: &App, args: &AdvanceArgs) -> Result<Exit> {
         dry_run: app.dry_run,
     };
     app.out.view(&doc, || shown::page(app, &doc))?;
-    match failed {
+    match failed.or_else(|| wrong.clone()) {
         // What is wrong with another job hides no halt.
         Some(failure) if halted => app.out.error(&failure),
         Some(failure) => return Err(failure),
@@ -265,14 +274,25 @@ struct Ground {
     signs: bool,
     /// Reports count.
     counted: bool,
+    /// What is wrong with a file of the folder: `source` is what is published then.
+    wrong: Option<Failure>,
 }
 
 impl Ground {
     fn of(app: &App, folder: Folder, standing: Option<Standing>) -> Result<Self> {
-        let source = folder.read(&lint::programs(app))?;
+        let programs = lint::programs(app);
+        let (source, wrong) = match folder.read(&programs) {
+            Ok(source) => (source, None),
+            // A file that somebody is writing keeps no halt back.
+            Err(wrong) => {
+                let serial = standing.as_ref().map(|standing| standing.index.serial);
+                let then = serial.and_then(|serial| past::published(&folder, serial, &programs));
+                (then.ok_or_else(|| wrong.clone())?, Some(wrong))
+            }
+        };
         let signs = folder.trust_list()?.is_some();
         let counted = folder.settings.unsigned_reports || !signs;
-        Ok(Self { folder, source, standing, signs, counted })
+        Ok(Self { folder, source, standing, signs, counted, wrong })
     }
 
     /// What the machines report that these jobs have reached, or, where they are only thought about, can reach.

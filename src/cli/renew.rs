@@ -8,6 +8,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::site::folder::edit::Edit;
 use crate::site::folder::{Folder, Source};
 use crate::site::ids::JobId;
+use crate::site::index::JobState;
 use crate::site::index::job::{Job, Word};
 use crate::site::publisher::standing::Standing;
 use crate::site::publisher::{Expect, Published, past};
@@ -86,11 +87,8 @@ pub fn run(app: &App, folder: &Folder, args: &PublishArgs) -> Result<Published> 
 /// # Errors
 /// What is wrong, where that file is it, or where it is not known what was published from here.
 pub fn beside(app: &App, folder: &Folder, id: JobId, wrong: &Failure) -> Result<Source> {
-    let programs = lint::programs(app);
-    let standing = standing::of(app, folder)?;
-    let then = standing.and_then(|standing| past::published(folder, standing.index.serial, &programs));
-    let mut then = then.ok_or_else(|| wrong.clone())?;
-    let own = folder.read_job(id, &programs).ok_or_else(|| wrong.clone())?;
+    let mut then = published(app, folder, wrong)?;
+    let own = folder.read_job(id, &lint::programs(app)).ok_or_else(|| wrong.clone())?;
     then.jobs.insert(id, own);
     Ok(then)
 }
@@ -121,7 +119,7 @@ pub fn step(
         let wishes = wishes(&then.key, &what, Says::Unread);
         return folder::change(app, folder, wishes, std::slice::from_ref(&edit), read).map(Some);
     }
-    let Some((published, _)) = base.jobs.get(&job.job_id) else {
+    let Some((published, said)) = base.jobs.get(&job.job_id) else {
         let message = format!("nothing was changed: {} is not published yet", job.job_id);
         return Err(Failure::new(
             Exit::Refused,
@@ -130,11 +128,39 @@ pub fn step(
             "Publish it first: pcm site publish",
         ));
     };
-    let this = Edit::job(published, word.clone()).applied(&base);
+    let public = Word { limits: said.limits, canary: said.canary.clone(), ..word.clone() };
+    let this = Edit::job(published, public).applied(&base);
     let wishes = wishes(&then.key, &what, Says::This(&this));
-    let done = match app.dry_run {
+    match app.dry_run {
         true => folder::run(app, folder, wishes),
-        false => folder::change_to(app, folder, wishes, std::slice::from_ref(&edit)),
+        false => folder::change_to(app, folder, wishes, own_edit(app, folder, job, word).as_slice()),
+    }
+    .map(Some)
+}
+
+/// The word as the job's own file gets it, in which somebody may have edited something else. One that cannot be read is its
+/// author's, and `publish` asks before it takes the word back.
+fn own_edit(app: &App, folder: &Folder, job: &Job, word: &Word) -> Option<Edit> {
+    let Some((own, said)) = folder.read_job(job.job_id, &lint::programs(app)) else {
+        tracing::warn!(
+            "{} cannot be read and was left as it is: write state = \"{}\" into it",
+            folder.job_path(job.job_id).display(),
+            word.state
+        );
+        return None;
     };
-    done.map(Some)
+    // What somebody cancelled there is not to be published as less.
+    let is_final = said.state == JobState::Cancelled && word.state != JobState::Cancelled;
+    (!is_final).then(|| Edit::job(&own, Word { limits: said.limits, canary: said.canary, ..word.clone() }))
+}
+
+/// What is published from a folder of which some file is wrong.
+///
+/// # Errors
+/// What is wrong, where it is not known what was published from here.
+pub fn published(app: &App, folder: &Folder, wrong: &Failure) -> Result<Source> {
+    let standing = standing::of(app, folder)?;
+    let serial = standing.map(|standing| standing.index.serial);
+    let then = serial.and_then(|serial| past::published(folder, serial, &lint::programs(app)));
+    then.ok_or_else(|| wrong.clone())
 }

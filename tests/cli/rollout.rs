@@ -196,6 +196,83 @@ fn a_job_of_which_too_many_fail_is_halted_with_its_reason() {
     assert!(log.contains("to 100 % (the driver was replaced)") && log.contains("BP0000AB halted: "), "{log}");
 }
 
+/// Whoever is editing anything keeps no halt back, and what is half written is left to them.
+#[test]
+fn a_file_that_is_half_written_keeps_no_halt_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    phased(dir, 40, "50%,100%");
+    let file = |name: &str| dir.join("site").join(name);
+    let index = || fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+    let own = fs::read_to_string(file("jobs/BP0000AB.toml")).unwrap();
+    let list = fs::read_to_string(file("machines.csv")).unwrap();
+    for n in 0..40 {
+        report(dir, n, 2, "failed");
+    }
+    fs::write(file("machines.csv"), format!("{list}BP09,")).unwrap();
+    fs::write(file("jobs/BP0000AB.toml"), own.replace("state = ", "# mine\nmin_ended = 0.9\nstate = "))
+        .unwrap();
+    let (exit, dry) = advance(dir, &["--dry-run"]);
+    assert_eq!((exit, &dry["job"]["state"]), (Some(10), &"suspended".into()), "{dry}");
+    let (exit, halted) = advance(dir, &[]);
+    assert_eq!((exit, &halted["job"]["state"]), (Some(10), &"suspended".into()), "{halted}");
+    assert!(index().contains("state = \"suspended\"\n"), "{}", index());
+    assert_eq!(fs::read_to_string(file("machines.csv")).unwrap(), format!("{list}BP09,"));
+    let said = fs::read_to_string(file("jobs/BP0000AB.toml")).unwrap();
+    assert!(said.contains("state = \"suspended\"") && said.contains("min_ended = 0.9"), "{said}");
+    fs::write(file("machines.csv"), &list).unwrap();
+    site(dir, &["job", "resume", "BP0000AB"]);
+
+    // The very file is being written: it is its author's, and publishing it does not resume the job by an oversight.
+    for n in 0..40 {
+        report(dir, n, 4, "failed");
+        let path = file(&format!("share/machines/{}.json", id(n)));
+        let later = stamp(now() + seconds(5));
+        let text = fs::read_to_string(&path).unwrap();
+        let mut report: Value = serde_json::from_str(&text).unwrap();
+        report["requests"][0]["ended_at"] = later.into();
+        fs::write(path, report.to_string()).unwrap();
+    }
+    let resumed = fs::read_to_string(file("jobs/BP0000AB.toml")).unwrap();
+    fs::write(file("jobs/BP0000AB.toml"), "state = ").unwrap();
+    let (exit, halted) = advance(dir, &[]);
+    assert_eq!((exit, &halted["job"]["state"]), (Some(10), &"suspended".into()), "{halted}");
+    assert!(halted["published"]["warnings"].to_string().contains("left as it is"), "{halted}");
+    assert!(index().contains("state = \"suspended\"\n"), "{}", index());
+    assert_eq!(fs::read_to_string(file("jobs/BP0000AB.toml")).unwrap(), "state = ");
+    fs::write(file("jobs/BP0000AB.toml"), resumed.replace("since = ", "since = 2026-01-01T00:00:00Z # "))
+        .unwrap();
+    assert_eq!(super::keys::refused(dir, &[&["site", "publish"][..], &IN].concat()), "not-expected");
+    assert!(index().contains("state = \"suspended\"\n"), "{}", index());
+}
+
+/// What goes on waits for the file of the job, and for no other.
+#[test]
+fn a_job_goes_on_whatever_else_is_half_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    phased(dir, 100, "50%,100%");
+    for n in 0..100 {
+        report(dir, n, 2, "succeeded");
+    }
+    fs::create_dir_all(dir.join("site/policy")).unwrap();
+    fs::write(dir.join("site/policy/web.toml"), "spread = ").unwrap();
+    let own = dir.join("site/jobs/BP0000AB.toml");
+    let text_of_it = fs::read_to_string(&own).unwrap();
+    fs::write(&own, "state = ").unwrap();
+    let index = || fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+    let waits = pcm(dir, &[&["job", "advance"][..], &IN].concat());
+    assert!(text(&waits.stdout).contains("It stays as it is"), "{}", text(&waits.stdout));
+    assert!(index().contains("percent = 50\n"), "{}", index());
+    fs::write(&own, text_of_it).unwrap();
+    let goes = pcm(dir, &[&["job", "advance"][..], &IN].concat());
+    // That something is wrong is said all the same.
+    assert_eq!(goes.status.code(), Some(1), "{}", text(&goes.stderr));
+    assert!(text(&goes.stderr).contains("web.toml"), "{}", text(&goes.stderr));
+    assert!(!index().contains("percent = 50\n"), "{}", index());
+    assert!(fs::read_to_string(&own).unwrap().contains("percent = 100\n"));
+}
+
 #[test]
 fn limits_and_times_of_a_job_stand_in_its_file() {
     let dir = tempfile::tempdir().unwrap();

@@ -48,6 +48,8 @@ pub(super) struct Before {
     pub unnamed: BTreeMap<String, Wall>,
     /// The jobs that were ever cancelled, and when.
     pub cancelled: BTreeMap<JobId, Wall>,
+    /// The jobs that this folder published as suspended, and since when.
+    pub suspended: BTreeMap<JobId, Wall>,
     /// The highest revision that each job ever had.
     pub revisions: BTreeMap<JobId, u64>,
     record: Option<Record>,
@@ -188,6 +190,7 @@ fn record_says(record: &Record, begun: bool) -> Option<Before> {
         since: record.since.clone(),
         unnamed: record.unnamed.clone(),
         cancelled,
+        suspended: record.suspended.clone(),
         revisions,
         record: Some(record.clone()),
         own: None,
@@ -280,6 +283,8 @@ fn share_says(
         highest_request: requests.max().unwrap_or(0),
         highest_job: jobs.max().unwrap_or(0),
         cancelled: final_word::cancelled(record, &index),
+        // Of what another folder said since, more is asked.
+        suspended: BTreeMap::new(),
         revisions: final_word::revisions(record, &index),
         previous: Previous { index, list },
         ran,

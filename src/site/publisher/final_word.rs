@@ -8,6 +8,7 @@ use crate::clock::Wall;
 use crate::site::folder::Source;
 use crate::site::ids::JobId;
 use crate::site::index::{Index, JobState, job};
+use chrono::SubsecRound as _;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The jobs that were cancelled, and when that was at the latest: by the record, and by the index before.
@@ -43,6 +44,12 @@ pub(super) fn cancelled_now(
         }
     }
     all
+}
+
+/// The jobs that are suspended, and since when, as their files say it: in whole seconds.
+pub(super) fn suspended_now(source: &Source) -> BTreeMap<JobId, Wall> {
+    let suspended = source.jobs.iter().filter(|(_, (_, word))| word.state == JobState::Suspended);
+    suspended.filter_map(|(id, (_, word))| Some((*id, word.since?.trunc_subsecs(0)))).collect()
 }
 
 /// The entries of cancelled jobs whose files are gone: they stay as long as they would with their files. One that the share

@@ -335,6 +335,7 @@ impl Publication<'_> {
             previous: &before.previous,
             ran: &ran,
             cancelled: &before.cancelled,
+            suspended: &before.suspended,
             machines,
             gone,
             unread: &unread,
@@ -564,6 +565,7 @@ impl Publication<'_> {
             machines: self.source.machines.len(),
             since: standing::since(&rendered.index, before),
             unnamed,
+            suspended: final_word::suspended_now(self.source),
             cancelled: final_word::cancelled_now(
                 before.map(|before| &before.cancelled),
                 self.source,

@@ -120,6 +120,9 @@ pub struct Record {
     /// The jobs that were ever cancelled, and when: that is final, whatever becomes of their files.
     #[serde(default)]
     pub cancelled: BTreeMap<JobId, Wall>,
+    /// The jobs that are suspended, and since when: a file from before that resumes none.
+    #[serde(default)]
+    pub suspended: BTreeMap<JobId, Wall>,
     /// The highest revision that each job ever had: a name on the share never gets other bytes.
     #[serde(default)]
     pub revisions: BTreeMap<JobId, u64>,

@@ -44,6 +44,8 @@ pub struct Changes<'a> {
     pub ran: &'a BTreeMap<JobId, Ran>,
     /// The jobs that were ever cancelled.
     pub cancelled: &'a BTreeMap<JobId, Wall>,
+    /// The jobs that are suspended by it, and since when.
+    pub suspended: &'a BTreeMap<JobId, Wall>,
     /// How many machines it had.
     pub machines: usize,
     /// How many of them are no more.
@@ -60,7 +62,8 @@ pub struct Changes<'a> {
 
 /// Every change that wants to be expected.
 pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
-    let Changes { previous, ran, cancelled, machines, gone, unread, source, rendered, now } = changes;
+    let Changes { previous, ran, cancelled, suspended, machines, gone, unread, source, rendered, now } =
+        changes;
     let mut all = Vec::new();
     let mut one = |words: String| all.push(Refusal { count: 1, of: Of::Change, words });
     if rendered.index.epoch < previous.index.epoch {
@@ -82,7 +85,18 @@ pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
     for old in &previous.index.jobs {
         let id = old.job_id;
         match source.jobs.get(&id) {
-            Some(_) => {}
+            Some((_, word)) => {
+                // Whoever resumes it says so later, or edits the file that says since when it is suspended.
+                let knows = |since: &Wall| word.since.is_some_and(|said| said >= *since);
+                if (old.state, word.state) == (JobState::Suspended, JobState::Active)
+                    && !suspended.get(&id).is_none_or(knows)
+                {
+                    let why = old.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+                    one(format!(
+                        "{id} was suspended{why}, and its file, which is from before that, would resume it"
+                    ));
+                }
+            }
             None => {
                 let expired = ran.get(&id).is_some_and(|ran| {
                     let times = job::Times { expire: ran.expire, ..Default::default() };
