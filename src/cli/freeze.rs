@@ -4,11 +4,11 @@ use super::App;
 use super::args::ThenArgs;
 use super::page::Page;
 use super::view::count;
-use super::{folder, job, jobs, lint};
+use super::{folder, job, jobs, lint, renew};
 use crate::clock::When;
 use crate::error::{Exit, Failure, Result};
 use crate::site::folder::edit::Edit;
-use crate::site::folder::malformed;
+use crate::site::folder::{Source, malformed};
 use crate::site::index::policy::{self, EVERYBODY};
 use crate::site::instruction::render::when;
 use crate::site::site_file::Freeze;
@@ -56,11 +56,17 @@ fn change(
     app: &App,
     then: &ThenArgs,
     what: &str,
-    change: impl FnOnce(&str) -> String,
+    change: impl Fn(&str) -> String,
     frozen: Option<(String, SafeText)>,
 ) -> Result<Exit> {
     let (folder, _alone) = folder::open_alone(app, &then.folder)?;
-    let source = folder.read(&lint::programs(app))?;
+    // What is wrong with another file, or refused of it, keeps nobody from stopping everything.
+    let stops = frozen.is_some() && !then.no_publish;
+    let (source, wrong) = match folder.read(&lint::programs(app)) {
+        Ok(source) => (source, None),
+        Err(wrong) if stops => (renew::published(app, &folder, &wrong)?, Some(wrong)),
+        Err(wrong) => return Err(wrong),
+    };
     let before = source.policies.get(EVERYBODY).map_or(0, |rules| rules.freezes.len());
     let text = change(&folder.policy_text(EVERYBODY)?);
     let shown = folder.policy_path(EVERYBODY).display().to_string();
@@ -77,7 +83,22 @@ fn change(
     }
     folder::expect(source.machines.len(), then)?;
     let edit = Edit::PolicyText(EVERYBODY.to_owned(), rules, text);
-    let published = folder::edit(app, &folder, then, what.to_owned(), &edit, Some(&source))?;
+    let done = match wrong {
+        None => folder::edit(app, &folder, then, what.to_owned(), &edit, Some(&source)),
+        Some(wrong) => Err(wrong),
+    };
+    let published = match done {
+        Err(refused) if stops => {
+            let on = |base: &Source| {
+                let name = format!("{}/{EVERYBODY}.toml", policy::FOLDER);
+                let text = change(base.texts.get(&name).map_or("", |text| text));
+                let rules = policy::parse_source(text.as_bytes(), &name).ok()?;
+                Some(Edit::PolicyText(EVERYBODY.to_owned(), rules, text))
+            };
+            renew::alone(app, &folder, (then, what.to_owned()), refused, &edit, on)?
+        }
+        done => done?,
+    };
     let ending = frozen.is_none();
     let (frozen_until, reason) = frozen.unzip();
     let published = published.map(|published| folder::doc(app, &published));

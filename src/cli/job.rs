@@ -104,7 +104,20 @@ fn state(app: &App, args: &StateArgs, state: JobState) -> Result<Exit> {
     };
     let what = format!("{what} {}", args.job);
     let published = match wrong {
-        None => folder::edit(app, &folder, &args.then, what, &Edit::job(job, word), Some(&source))?,
+        None => {
+            let edit = Edit::job(job, word.clone());
+            match folder::edit(app, &folder, &args.then, what.clone(), &edit, Some(&source)) {
+                Err(refused) if stops => {
+                    let Word { state, reason, since, .. } = word;
+                    let on = |base: &Source| {
+                        let (job, said) = base.jobs.get(&args.job)?;
+                        Some(Edit::job(job, Word { state, reason, since, ..said.clone() }))
+                    };
+                    renew::alone(app, &folder, (&args.then, what), refused, &edit, on)?
+                }
+                done => done?,
+            }
+        }
         Some(wrong) => {
             let published = renew::step(app, &folder, &args.then, what, (job, &word), &source, true)?;
             tracing::warn!(

@@ -164,3 +164,42 @@ pub fn published(app: &App, folder: &Folder, wrong: &Failure) -> Result<Source> 
     let then = serial.and_then(|serial| past::published(folder, serial, &lint::programs(app)));
     then.ok_or_else(|| wrong.clone())
 }
+
+/// What stops something goes through whatever else somebody edited: where the folder was refused, as it says now, this is
+/// published alone, and the file gets it, too (`edit`). `on`: the same of what is published; None: that has no such thing.
+///
+/// # Errors
+/// What was refused, where nothing else was edited, or where it is not known what was published from here; what cannot be
+/// written or published.
+pub fn alone(
+    app: &App,
+    folder: &Folder,
+    (then, what): (&ThenArgs, String),
+    refused: Failure,
+    edit: &Edit,
+    on: impl FnOnce(&Source) -> Option<Edit>,
+) -> Result<Option<Published>> {
+    let Ok(base) = published(app, folder, &refused) else {
+        let remedy = "Put back the other edits of the folder (git stash), then try again";
+        return Err(Failure { remedy: remedy.into(), ..refused });
+    };
+    if folder.read(&lint::programs(app)).is_ok_and(|own| own.texts == base.texts) {
+        return Err(refused);
+    }
+    let Some(this) = on(&base).map(|edit| edit.applied(&base)) else {
+        let remedy = "No machine knows of it yet: add --no-publish";
+        return Err(Failure { remedy: remedy.into(), ..refused });
+    };
+    let wishes = wishes(&then.key, &what, Says::This(&this));
+    let done = match app.dry_run {
+        true => folder::run(app, folder, wishes),
+        false => folder::change_to(app, folder, wishes, std::slice::from_ref(edit)),
+    }?;
+    let from = format!("nothing was published from {}: ", folder.dir.display());
+    let why = refused.message.as_str();
+    tracing::warn!(
+        "no other edit of the folder is published, as these were refused: {}",
+        why.strip_prefix(&from).unwrap_or(why)
+    );
+    Ok(Some(done))
+}

@@ -637,9 +637,13 @@ fn what_is_expected_of_machines_is_not_expected_of_jobs() {
     site(dir, &send);
     fs::remove_file(dir.join("site/jobs/BP0000AA.toml")).unwrap();
     let suspend = ["job", "suspend", "BP0000AB", "--reason", "look", "--expect", "500"];
-    assert_eq!(no(dir, &suspend), "not-expected");
-    assert_eq!(site(dir, &["job", "show", "BP0000AB"])["state"], "active", "it is as it was");
-    site(dir, &["job", "suspend", "BP0000AB", "--reason", "look", "--no-publish"]);
+    // What stops goes through, and takes nothing along.
+    let alone = site(dir, &suspend);
+    assert!(alone["published"]["warnings"].to_string().contains("BP0000AA is published"), "{alone}");
+    let index = fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+    assert!(index.contains("BP0000AA"), "{index}");
+    assert_eq!(no(dir, &["job", "resume", "BP0000AB", "--expect", "500"]), "not-expected");
+    assert_eq!(site(dir, &["job", "show", "BP0000AB"])["state"], "suspended", "it is as it was");
     site(dir, &["site", "publish", "--expect", "1"]);
     // A serial that no JSON reader keeps is none.
     for serial in ["0", "9007199254740993"] {
@@ -1148,4 +1152,53 @@ fn a_damaged_release_holds_back_nothing_but_itself() {
     fs::write(&own, &first).unwrap();
     site(dir, &["job", "cancel", "BP0000AA", "--reason", "oops"]);
     site(dir, &["site", "publish"]);
+}
+
+/// A job that nobody has published yet, and that is for many, does not have to be published to stop another.
+#[test]
+fn what_stops_goes_through_whatever_else_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    let many: String = (0..300).map(|n| format!("BP05{n:04},node-{n},lab\n")).collect();
+    fs::write(dir.join("many.csv"), many).unwrap();
+    site(dir, &["site", "machine", "import", "many.csv"]);
+    let send = |to: &'static str| ["job", "send", "--package", "BP00000A", "--to", to, "--mandatory", "2h"];
+    site(dir, &send("BP004000"));
+    site(dir, &send("BP004000"));
+    site(dir, &[&send("@lab")[..], &["--expect", "300", "--no-publish"]].concat());
+    let index = || fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+    let held_back = |done: &Value| {
+        let warnings = done["published"]["warnings"].to_string();
+        assert!(warnings.contains("BP0000AD would be for 300 machines"), "{done}");
+        assert!(!index().contains("BP0000AD"), "{}", index());
+        assert_eq!(site(dir, &["job", "show", "BP0000AD"])["state"], "active", "it waits as it is");
+    };
+    let cancel = ["job", "cancel", "BP0000AB", "--reason", "oops"];
+    let dry = site(dir, &[&cancel[..], &["--dry-run"]].concat());
+    assert_eq!(dry["published"]["changed"]["jobs"], serde_json::json!(["BP0000AB"]), "{dry}");
+    assert!(!index().contains("cancelled"), "{}", index());
+    held_back(&site(dir, &cancel));
+    held_back(&site(dir, &["job", "suspend", "BP0000AC", "--reason", "look"]));
+    assert!(index().contains("cancelled") && index().contains("suspended"), "{}", index());
+    let freeze = ["site", "freeze", "--until", "12h", "--reason", "fire", "--expect", "301"];
+    held_back(&site(dir, &freeze));
+    assert!(index().contains("group = \"all\""), "{}", index());
+    // A renewal of what was published keeps all of that.
+    site(dir, &["site", "publish", "--renew"]);
+    assert!(index().contains("group = \"all\"") && !index().contains("BP0000AD"), "{}", index());
+    // Whatever starts something waits for somebody's word, and so does a file that is wrong for a freeze of that file alone.
+    assert_eq!(no(dir, &["job", "resume", "BP0000AC"]), "not-expected");
+    assert_eq!(no(dir, &["site", "unfreeze", "--expect", "301"]), "not-expected");
+    let path = dir.join("site/jobs/BP0000AC.toml");
+    let before = fs::read_to_string(&path).unwrap();
+    fs::write(&path, "state = ").unwrap();
+    site(dir, &["site", "freeze", "--until", "13h", "--reason", "more", "--expect", "301"]);
+    let policy = fs::read_to_string(dir.join("site/share/policy/all.2.toml")).unwrap();
+    assert_eq!(policy.matches("[[freeze]]").count(), 2, "{policy}");
+    // With the number all of it is published, and nothing that was stopped goes on.
+    fs::write(&path, before).unwrap();
+    site(dir, &["site", "publish", "--expect", "300"]);
+    assert!(index().contains("BP0000AD") && index().contains("suspended"), "{}", index());
+    assert!(dir.join("site/share/policy/all.2.toml").exists());
 }

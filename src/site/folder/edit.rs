@@ -5,7 +5,7 @@ use super::{Folder, Source};
 use crate::error::Result;
 use crate::site::ids::JobId;
 use crate::site::index::job::{self, Job, Word};
-use crate::site::index::policy::Rules;
+use crate::site::index::policy::{self, Rules};
 use crate::site::index::render::job_source;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -60,15 +60,9 @@ impl Edit {
                 source.say(format!("{}/{id}.toml", job::FOLDER), job_source(job, word).as_bytes());
                 source.jobs.insert(id, (Job::clone(job), word.clone()));
             }
-            Edit::PolicyText(group, _, text) if text.trim().is_empty() => {
-                source.policies.remove(group);
-            }
-            Edit::Policy(group, rules) if *rules == Rules::default() => {
-                source.policies.remove(group);
-            }
-            Edit::Policy(group, rules) | Edit::PolicyText(group, rules, _) => {
-                source.policies.insert(group.clone(), rules.clone());
-            }
+            Edit::Policy(group, rules) if *rules == Rules::default() => source.say_policy(group, rules, ""),
+            Edit::Policy(group, rules) => source.say_policy(group, rules, &policy::render_rules(rules)),
+            Edit::PolicyText(group, rules, text) => source.say_policy(group, rules, text),
             Edit::Machines(machines) => {
                 source.machines = Arc::new(machines.clone());
                 source.list = None;

@@ -77,6 +77,18 @@ impl Source {
         self.texts.insert(name, String::from_utf8_lossy(bytes).into());
     }
 
+    /// What is published of it later is what its file says: the two change together.
+    fn say_policy(&mut self, group: &str, rules: &Rules, text: &str) {
+        let name = format!("{}/{group}.toml", policy::FOLDER);
+        if text.trim().is_empty() {
+            self.policies.remove(group);
+            self.texts.remove(&name);
+        } else {
+            self.policies.insert(group.to_owned(), rules.clone());
+            self.say(name, text.as_bytes());
+        }
+    }
+
     /// The machines as machines read of them, sorted.
     pub fn members(&self) -> Vec<Member> {
         self.machines.values().map(machines::Machine::member).collect()
