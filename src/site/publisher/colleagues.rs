@@ -1,7 +1,7 @@
 //! What was published from another folder since this one last published: a colleague's clone, or the server's timer. What the
 //! folder never had it would take back without a word (SITE.md 3), as it says what it said before: a halt, a freeze, machines.
 
-use super::record::{self, Record};
+use super::record::{self, Meets, Ran, Record};
 use super::refusals::{Changes, Of, Refusal};
 use super::render::MEMBERS;
 use crate::site::content::hash_bytes;
@@ -10,12 +10,14 @@ use crate::site::index::job::{Job, Word};
 use crate::site::index::members::{self, Part};
 use crate::site::index::policy::{self, Policy};
 use crate::site::index::{self, Index, IndexedJob, JobState, render as text, target};
+use std::collections::BTreeMap;
 
 /// What this folder published last, where the share has something else.
 #[derive(Debug, Default)]
 pub(super) struct Own {
     index: Option<Index>,
     list: Vec<Part>,
+    ran: BTreeMap<JobId, Ran>,
 }
 
 impl Own {
@@ -25,11 +27,17 @@ impl Own {
         Self {
             index: index::parse(record.index.as_bytes(), record::NAME).ok(),
             list: members::parse_list(record.list.as_bytes(), record::NAME).unwrap_or_default(),
+            ran: record.jobs.clone(),
         }
     }
 
     fn job(&self, id: JobId) -> Option<&IndexedJob> {
         self.index.as_ref()?.jobs.iter().find(|job| job.job_id == id)
+    }
+
+    /// Whom a job of this id was for as a whole when it last published it.
+    pub(super) fn meets(&self, id: JobId) -> Option<&Meets> {
+        self.ran.get(&id)?.meets.as_ref()
     }
 
     /// It published a job of this id.

@@ -3,20 +3,24 @@
 
 use super::begun::Before;
 use super::colleagues::was_first;
-use super::record::Ran;
+use super::record::{Meets, Ran};
 use super::refusals::{Of, Refusal};
 use super::render::{Rendered, ended};
-use crate::clock::Wall;
+use crate::clock::{Wall, When};
 use crate::site::folder::Source;
+use crate::site::ids::JobId;
 use crate::site::index::JobState;
 use crate::site::index::audience::is_for;
 use crate::site::index::job::Job;
 use crate::site::index::members::Member;
 use crate::site::index::target::Target;
+use chrono::TimeDelta;
 use std::cell::LazyCell;
 
 /// So many machines may be met without a word.
 pub const FEW: usize = 100;
+/// Where a local time comes first, it is over so long before it is over in UTC.
+const EARLIEST: TimeDelta = TimeDelta::hours(14);
 
 /// Every job that would be for many machines from now on.
 pub(super) fn grown(
@@ -34,10 +38,16 @@ pub(super) fn grown(
         let entry =
             before.and_then(|before| before.previous.index.jobs.iter().find(|old| old.job_id == job.job_id));
         let ran = before.and_then(|before| before.ran.get(&job.job_id));
-        let met = match entry.filter(|old| old.state == JobState::Active) {
+        let was_over = ran.is_some_and(|ran| was_over(ran, job, now));
+        let met = match entry.filter(|old| old.state == JobState::Active && !was_over) {
             None => Some(newly(job, None, &members)),
-            // It was for the machines that come first, and the number of all of them was asked for when it was sent.
-            Some(old) if !knows_all(ran, before) && was_first(old, job, word) => None,
+            // What the share has of it names only the machines that come first.
+            Some(old) if was_first(old, job, word) => match whole(job.job_id, ran, before) {
+                Some(meets) if meets.is_of(job) => None,
+                Some(meets) => Some(newly(job, Some(meets.targets()), &members)),
+                // The number of all of them was asked for when it was sent.
+                None => None,
+            },
             Some(old) => match ran.and_then(|ran| ran.meets.as_ref()) {
                 Some(meets) if meets.is_of(job) => None,
                 Some(meets) => Some(newly(job, Some(meets.targets()), &members)),
@@ -56,9 +66,21 @@ pub(super) fn grown(
     all
 }
 
-/// Whether it is known whom a job was for as a whole: what the share has of it may name only the machines that come first.
-fn knows_all(ran: Option<&Ran>, before: Option<&Before>) -> bool {
-    before.is_some_and(|before| before.own.is_none()) && ran.is_some_and(|ran| ran.meets.is_some())
+/// Whom a job was for as a whole, by this folder's own record; None: it has never published it.
+fn whole<'a>(id: JobId, ran: Option<&'a Ran>, before: Option<&'a Before>) -> Option<&'a Meets> {
+    match before?.own.as_ref() {
+        None => ran?.meets.as_ref(),
+        Some(own) => own.meets(id),
+    }
+}
+
+/// Whether a job that is to run longer was over by then, on some machine at least: there it starts anew.
+fn was_over(ran: &Ran, job: &Job, now: Wall) -> bool {
+    let over = |at: When| match at {
+        When::Instant(at) => at <= now,
+        When::Local(at) => at.and_utc().checked_sub_signed(EARLIEST).is_none_or(|at| at <= now),
+    };
+    ran.expire != job.times.expire && ran.expire.is_some_and(over)
 }
 
 /// How many machines a job is for.

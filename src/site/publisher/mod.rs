@@ -300,12 +300,15 @@ impl Publication<'_> {
         let machines = before.as_ref().map_or(0, |before| before.machines);
         let mut published = self.published(&rendered, before.as_ref(), &packages, gone);
         let missing = self.missing(share, &rendered, &present)?;
-        let nothing = before.as_ref().is_some_and(|before| {
-            rendered.is_as(&before.previous.index)
-                && !before.renew(self.how.now, at.signed)
-                && !begun
-                && self.how.serial.is_none_or(|serial| serial <= before.previous.index.serial)
-        });
+        let met = met::grown(self.source, &rendered, before.as_ref(), self.how.now);
+        // A job that is for few machines first is published as it was, whoever it is for then.
+        let nothing = met.is_empty()
+            && before.as_ref().is_some_and(|before| {
+                rendered.is_as(&before.previous.index)
+                    && !before.renew(self.how.now, at.signed)
+                    && !begun
+                    && self.how.serial.is_none_or(|serial| serial <= before.previous.index.serial)
+            });
         // What no machine believes is there all the same.
         if nothing && let Some(fault) = packages.missing.first() {
             return Err(self.refused(fault.clone()));
@@ -344,11 +347,7 @@ impl Publication<'_> {
             now: self.how.now,
         });
         let own = before.as_ref().and_then(|before| before.own.as_ref());
-        self.refuse_unless_expected(
-            changes,
-            own,
-            met::grown(self.source, &rendered, before.as_ref(), self.how.now),
-        )?;
+        self.refuse_unless_expected(changes, own, met)?;
         if !self.how.dry_run {
             sign::warn_of_fewer(self.how.keys.len(), seen.as_deref());
         }

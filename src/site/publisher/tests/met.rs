@@ -83,3 +83,48 @@ fn phases_of_what_was_published_with_its_number_need_none() {
     site.edit(|job, _| job.targets = to("@all"));
     asked(&site, 400);
 }
+
+#[test]
+fn who_widens_a_job_that_is_for_few_first_says_the_number_whoever_published_since() {
+    let site = Site::new();
+    site.machines(0..300);
+    site.edit(|job, word| {
+        job.targets = to("BP0000*");
+        (word.canary, word.percent) = (vec!["BP000001".parse().unwrap()], 0);
+    });
+    site.publish().unwrap();
+    let rules = policy::Rules { spread: Some(std::time::Duration::from_secs(9)), ..Default::default() };
+    let copy = Copy::of(&site);
+    for folder in [copy.folder(), site.folder()] {
+        folder.write_policy("web", &rules).unwrap();
+    }
+    publish(&copy.folder(), &wishes()).unwrap();
+    site.edit(|job, _| job.targets = to("@all"));
+    asked(&site, 300);
+}
+
+#[test]
+fn what_was_over_begins_anew_with_a_number() {
+    let site = Site::new();
+    site.machines(0..300);
+    let until = |at: When| {
+        site.edit(|job, _| {
+            let mandatory = Some(When::Instant(now() - TimeDelta::days(2)));
+            job.targets = to("@all");
+            job.times = job::Times { mandatory, expire: Some(at), ..Default::default() };
+        });
+    };
+    let local = |delta: TimeDelta| When::Local((now() + delta).naive_utc());
+    // What is over is for nobody.
+    until(When::Instant(now() - TimeDelta::hours(1)));
+    site.publish().unwrap();
+    until(When::Instant(now() + TimeDelta::hours(1)));
+    asked(&site, 300);
+    until(local(TimeDelta::hours(9)));
+    site.publish().unwrap();
+    // Far in the east that is over already.
+    until(local(TimeDelta::days(5)));
+    asked(&site, 300);
+    until(local(TimeDelta::days(6)));
+    site.publish().unwrap();
+}
