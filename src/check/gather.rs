@@ -16,7 +16,7 @@ use crate::executor::share::tries::Tries;
 use crate::executor::talk::protocol::{Answer, View, unexpected_answer};
 use crate::host::account::{self, Account};
 use crate::host::perms;
-use crate::host::{facts, lock, paths, process, programs, sessions, supervisor};
+use crate::host::{facts, lock, process, programs, sessions, supervisor};
 use crate::site::content::{self, Shelf};
 use crate::site::index;
 use crate::site::indexed::compose::{Asked, NO_IDS, compose};
@@ -380,7 +380,8 @@ fn tried(
         log: vec![layout.log.clone(), layout.log.join("runs")],
         stage: layout.stage(),
         run_as: subject.config.run.run_as.clone(),
-        host_key: paths::host_key(),
+        host_key: subject.config.trust.host_key.clone(),
+        trust_folder: trust_folder(subject),
     };
     probe::ask(&job, other)
 }

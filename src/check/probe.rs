@@ -7,6 +7,7 @@ use crate::host::account::{self, Account};
 use crate::host::helper;
 use crate::host::process::{Ended, LaunchSpec, Reaped, Tree};
 use crate::host::{durable, facts, open, perms, programs};
+use crate::site::report::seal::HostKey;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Read as _};
@@ -24,8 +25,10 @@ pub struct Job {
     pub stage: PathBuf,
     /// `[run] run_as`
     pub run_as: Option<String>,
-    /// The machine's own key of its SSH server.
-    pub host_key: PathBuf,
+    /// The key that signs the machine's reports, where the configuration names one.
+    pub host_key: Option<PathBuf>,
+    /// Where one may be that `init` made.
+    pub trust_folder: PathBuf,
 }
 
 /// What came of it: what was done, or what did not work.
@@ -100,16 +103,15 @@ fn carry_out(job: &Job) -> Tried {
         Ok(_) => Ok("a program was started and ended as it should".into()),
         Err(_) => by_itself(),
     };
-    let host_key = readable(&job.host_key);
+    let host_key = readable(job.host_key.as_deref(), &job.trust_folder);
     Tried { by: account::current().name, state, log, stage, no_exec, process, host_key }
 }
 
-/// Its first byte is enough.
-fn readable(key: &Path) -> Result<SafeText, Failed> {
-    let failed = |e: io::Error| Failed::at(key, &format!("{} cannot be read", key.display()), &e);
-    let mut first = [0];
-    open::named(key).and_then(|mut file| file.read_exact(&mut first)).map_err(failed)?;
-    Ok(safe(format!("{} can be read", key.display())))
+/// What is told of it is its public half.
+fn readable(named: Option<&Path>, trust_folder: &Path) -> Result<SafeText, Failed> {
+    let found = HostKey::find(named, trust_folder);
+    let key = found.map_err(|why| Failed::new(format!("no key can be read: {why}")))?;
+    Ok(safe(format!("{} signs the reports: {}", key.file().display(), key.key().text())))
 }
 
 /// A log folder into which others could write gets no log and no transcript.

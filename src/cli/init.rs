@@ -3,6 +3,7 @@
 
 use super::App;
 use super::args::{AdoptArg, InitArgs};
+use super::host_key;
 use super::meant;
 use super::page::Page;
 use super::setup::{Read, bad_configuration};
@@ -36,6 +37,8 @@ struct InitDoc {
     fingerprint: Option<SafeText>,
     /// Newer trust lists of the share that do not count, and why.
     not_taken: Vec<trust_key::NotTaken>,
+    /// The public half of the key that signs this machine's reports, for `host_key` of machines.csv; None: none are signed.
+    host_key: Option<SafeText>,
     /// Shares that could not be opened, and why: nothing of them was looked at.
     not_reached: Vec<trust_key::NotTaken>,
     #[serde(flatten)]
@@ -107,8 +110,10 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
         Some(adopt) => keep_id(app, adopt)?,
         None => init::enrol(layout, &config, adopt)?,
     };
+    let host_key = host_key::ready(layout, &config)?;
     let doc = InitDoc {
         machine,
+        host_key: host_key.map(|key| SafeText::new(&key.text())),
         config: layout.config.display().to_string().into(),
         config_written: new,
         state: layout.state.display().to_string().into(),
@@ -205,6 +210,10 @@ fn page(app: &App, doc: &InitDoc, trust: TrustMode) -> Page {
     }
     if let (Some(version), false) = (doc.trust_list, doc.config_written) {
         page.line(format!("Trust list {version} says whose signatures count here."));
+    }
+    if let Some(key) = &doc.host_key {
+        page.line("It signs its reports. Its key, for who publishes (pcm site machine add --host-key):");
+        page.line(format!("  {key}"));
     }
     for left in &doc.not_taken {
         page.strong(format!("Trust list {} was not taken: {}.", left.file, left.why));

@@ -12,7 +12,7 @@ use crate::host::open::open_bounded;
 use crate::rollout::reports::{self, Account};
 use crate::site::expression::Expression;
 use crate::site::folder::edit::Edit;
-use crate::site::folder::machines::{self, Machine, Machines, check_groups, check_host, is_state};
+use crate::site::folder::machines::{self, Machine, Machines, check_groups, check_host, check_key, is_state};
 use crate::site::folder::{Folder, malformed};
 use crate::site::ids::MachineId;
 use crate::site::index::audience::Listed;
@@ -72,11 +72,12 @@ struct ReplacedDoc {
 /// `pcm site machine …`
 pub fn run(app: &App, verb: &MachineVerb) -> Result<Exit> {
     match verb {
-        MachineVerb::Add { id, groups, then } => {
+        MachineVerb::Add { id, groups, host_key, then } => {
             let usage =
                 |why: String| Failure::new(Exit::Usage, "usage", why, "Correct that; nothing was changed");
             let host = app.host.as_deref().map(check_host).transpose().map_err(usage)?.flatten();
             let groups = check_groups(groups.iter().flat_map(|g| g.split(','))).map_err(usage)?;
+            let host_key = host_key.as_deref().map(check_key).transpose().map_err(usage)?.flatten();
             change(app, then, format!("machine add {id}"), |folder, machines| {
                 let site = folder.settings.site;
                 if id.site() != site {
@@ -86,6 +87,9 @@ pub fn run(app: &App, verb: &MachineVerb) -> Result<Exit> {
                 let machine = machines.entry(*id).or_insert_with(|| Machine::new(*id));
                 if host.is_some() {
                     machine.host.clone_from(&host);
+                }
+                if host_key.is_some() {
+                    machine.host_key.clone_from(&host_key);
                 }
                 if !groups.is_empty() {
                     machine.groups.clone_from(&groups);

@@ -14,6 +14,7 @@ mod follow;
 mod freeze;
 mod help;
 mod host;
+mod host_key;
 mod host_name;
 mod init;
 mod job;

@@ -305,6 +305,9 @@ settings! {
         mode: TrustMode = TrustMode::Signed, value(fields::one_of(TrustMode::ALL, TrustMode::as_str));
         /// the folder of trusted keys; default: trust.d beside this file
         dir: Option<PathBuf> = None, some(folder), like "\"/etc/pcm/trust.d\"";
+        /// the private key that signs this machine's reports; default: its SSH host key in mode signed, else the one that
+        /// pcm init made in the folder of trusted keys
+        host_key: Option<PathBuf> = None, some(folder), like "\"/etc/ssh/ssh_host_ed25519_key\"";
         /// so many people sign each publication; 2: author and approver, and no timer renews anything
         publish_signatures: u32 = 1, value(signatures);
     }

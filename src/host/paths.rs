@@ -97,7 +97,7 @@ impl Layout {
     }
 }
 
-/// The key by which the machine's SSH server is known.
-pub fn host_key() -> PathBuf {
-    super::sys::paths::host_key()
+/// Where the SSH server of this system has its keys, the one to be preferred first.
+pub fn ssh_host_keys() -> Vec<PathBuf> {
+    super::sys::paths::ssh_host_keys()
 }

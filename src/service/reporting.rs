@@ -24,6 +24,10 @@ pub struct Reporting {
     delivered: Option<MachineReport>,
     next: Option<MachineReport>,
     under_way: bool,
+    /// What is under way writes no report.
+    looks: bool,
+    /// When the place was last written to or looked at.
+    seen: Monotonic,
     /// What stands there has to be replaced.
     again: bool,
     periodic: Monotonic,
@@ -65,6 +69,8 @@ impl Reporting {
             delivered: None,
             next: None,
             under_way: false,
+            looks: false,
+            seen: Monotonic::default(),
             again: false,
             periodic: Monotonic::default(),
             results: Tries::default(),
@@ -91,6 +97,17 @@ impl Reporting {
         let changed = self.delivered.as_ref().is_none_or(|old| !old.says_the_same(&report));
         self.next = Some(report);
         results_due || report_may && (changed || now >= self.periodic)
+    }
+
+    /// Whether a place that only reports go to is looked at now, as the shares are at every poll: another machine may write
+    /// this one's report there.
+    pub fn look_wanted(&self, now: Monotonic) -> bool {
+        let after = self.interval.saturating_sub(self.jitter(self.interval));
+        !self.under_way && now >= self.report.not_before && now.since(self.seen) >= after
+    }
+
+    fn jitter(&self, interval: Duration) -> Duration {
+        self.machine.map(|id| id.part_of(interval / 4)).unwrap_or_default()
     }
 
     /// The report to be delivered, with its number, or why there is none: results go without it then.
@@ -133,17 +150,23 @@ impl Reporting {
         self.under_way = true;
     }
 
+    /// A look is on its way, which writes no report.
+    pub fn started_to_look(&mut self) {
+        (self.under_way, self.looks) = (true, true);
+    }
+
     /// Both have arrived or not; what the log should say about it.
     pub fn ended(&mut self, delivery: &Delivery, now: Wall, mono: Monotonic) -> Option<String> {
         self.under_way = false;
+        self.seen = mono;
+        let looked = std::mem::take(&mut self.looks);
         let results = self.results.ended(delivery.results.is_err(), self.interval, mono);
         let report = self.report.ended(delivery.report.is_err(), self.interval, mono);
-        if report.is_none() {
+        if report.is_none() && !looked {
             self.delivered = self.next.take();
             let said = self.delivered.as_ref().map(|report| report.summary.heartbeat_s);
             let heartbeat = said.map_or(self.interval, Duration::from_secs);
-            let jitter = self.machine.map(|id| id.part_of(heartbeat / 4)).unwrap_or_default();
-            self.periodic = Monotonic(mono.0 + heartbeat.saturating_sub(jitter));
+            self.periodic = Monotonic(mono.0 + heartbeat.saturating_sub(self.jitter(heartbeat)));
         }
         self.begin_again();
         let (what, why) = match (&delivery.results, &delivery.report) {

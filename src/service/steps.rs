@@ -306,7 +306,8 @@ impl<'a> Steps<'a> {
                     self.executor.journal().warning(now, &line);
                 }
                 if let Some((place, stood)) = delivery.stands {
-                    self.executor.report_stands(place, stood, report.ok().flatten().as_deref(), now);
+                    let report = report.ok().flatten();
+                    self.executor.report_stands(place, stood, report.as_deref().map(|out| &out.report), now);
                 }
                 if let Some(found) = delivery.found {
                     let again = self.executor.take_own_reports(&[found], now);
@@ -458,24 +459,30 @@ impl<'a> Steps<'a> {
             }
         };
         let waiting = self.world.results_wait();
-        if !self.reporting.wanted(mono, waiting, || self.executor.report(now, machine)) {
+        let wanted = self.reporting.wanted(mono, waiting, || self.executor.report(now, machine));
+        let looks = !wanted && self.executor.known().reports_apart() && self.reporting.look_wanted(mono);
+        if !wanted && !looks {
             return;
         }
         let known = self.executor.known().own_reports().cloned().map(Box::new);
-        let report = if self.executor.known().is_silent() {
+        let report = if looks || self.executor.known().is_silent() {
             Ok(None)
         } else {
             let number = self.executor.number_report(now);
             let report = number.and_then(|number| self.reporting.take(now, number));
             report.map(|mut report| {
                 self.executor.complete(&mut report, now);
-                Some(report)
+                Some(Box::new(self.executor.outgoing(*report)))
             })
         };
+        let own_key = self.executor.own_key().map(|key| key.text());
         let (places, outbox) = (self.reporting.places(places, mono), self.executor.outbox());
-        let job = ShareJob::Deliver { places, trust, machine, known, report, outbox };
+        let job = ShareJob::Deliver { places, trust, machine, known, report, own_key, outbox };
         if self.delivers.give(job, DELIVER_DEADLINE) {
-            self.reporting.started();
+            match looks {
+                true => self.reporting.started_to_look(),
+                false => self.reporting.started(),
+            }
         }
     }
 

@@ -2,8 +2,10 @@
 //! else writes it is another machine with this id.
 
 use super::ids::MachineId;
-use super::report::{self, MachineReport, Written};
+use super::report::lines::Sealed;
+use super::report::{self, MachineReport, Summary, Written};
 use super::share::read_bounded;
+use super::signed::signers::Key;
 use super::trust::{Judge, TrustMode};
 use crate::host::open::{Folder, OpenError};
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,19 @@ pub struct OwnReport {
     pub stood: Option<Stood>,
     /// What it says; None: there is none that can be read.
     pub written: Option<Written>,
+    /// What is signed of that.
+    pub sealed: Option<Sealed>,
+}
+
+impl OwnReport {
+    /// The same in mode `signed`: only what verifies with this machine's own key says anything. Another machine that has the
+    /// key is a copy of this one.
+    pub fn believed(&self, machine: MachineId, key: &Key) -> Self {
+        let sealed = self.sealed.as_ref().filter(|sealed| sealed.by().is_ok_and(|by| by == *key));
+        let summary = sealed.and_then(|sealed| Summary::read(sealed.summary.as_bytes()).ok());
+        let summary = summary.filter(|summary| summary.machine == machine);
+        Self { written: summary.map(Written::from), ..self.clone() }
+    }
 }
 
 impl Stood {
@@ -41,12 +56,10 @@ impl Stood {
 
 /// Looks at the report at each of these places, and reads what does not stand as it is known. A place that cannot be seen
 /// says nothing, nor does one that others than its publisher can change: a forged report stops a machine. In mode `signed`
-/// none says anything until there are signatures.
+/// whoever hears of it verifies it ([`OwnReport::believed`]).
 pub fn look(places: &[(PathBuf, Option<Stood>)], machine: MachineId, judge: &Judge) -> Vec<OwnReport> {
     let look = |(place, known): &(PathBuf, _)| {
         let root = Folder::open(place).ok()?;
-        // In mode signed anybody may have written it there. What it can do is keep automatic runs back, which who may write
-        // the share can do in any case; not to look would let a machine that was put back run again what it ran since.
         let believed = match judge.mode {
             TrustMode::Signed => true,
             TrustMode::Permissions => judge.loose(place, &[&root], &[]).is_none(),
@@ -58,7 +71,10 @@ pub fn look(places: &[(PathBuf, Option<Stood>)], machine: MachineId, judge: &Jud
 
 /// The same at one place, which is open.
 pub fn look_at(root: &Folder, place: &Path, known: Option<Stood>, machine: MachineId) -> Option<OwnReport> {
-    let told = |stood, written| Some(OwnReport { place: place.to_owned(), known, stood, written });
+    let told = |stood, said: Option<(Written, Option<Sealed>)>| {
+        let (written, sealed) = said.unzip();
+        Some(OwnReport { place: place.to_owned(), known, stood, written, sealed: sealed.flatten() })
+    };
     let folder = root.folder(report::FOLDER).ok()?;
     let mut file = match folder.file(&report::report_name(machine)) {
         Ok(file) => file,
@@ -74,8 +90,8 @@ pub fn look_at(root: &Folder, place: &Path, known: Option<Stood>, machine: Machi
         Err(OpenError::TooLarge(_)) => return told(Some(stood), None),
         Err(_) => return None,
     };
-    let read = MachineReport::from_bytes(&bytes).ok().filter(|report| report.summary.machine == machine);
-    told(Some(stood), read.map(MachineReport::written))
+    let read = MachineReport::read(&bytes).ok().filter(|(report, _)| report.summary.machine == machine);
+    told(Some(stood), read.map(|(report, sealed)| report.written(sealed)))
 }
 
 /// How the file stands that holds exactly these bytes; None: another one took its place meanwhile.

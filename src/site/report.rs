@@ -1,10 +1,12 @@
 //! What a machine writes to its share: the machine report (SITE.md 5), and the one way to replace a file there. `lines` is
-//! how a report is written and read, `first` how one of format 1 is read. Called by the service; reports are read by the
+//! how a report is written and read, `first` how one of format 1 is read, `seal` how one is signed. Called by the service; reports are read by the
 //! rollout view.
 
 mod first;
 pub mod lines;
+pub mod seal;
 
+use self::lines::Sealed;
 use super::ids::{JobId, MachineId, PackageId, RequestId, SiteCode, SiteId};
 use super::instruction::ContentHash;
 use crate::clock::Wall;
@@ -154,7 +156,7 @@ pub struct Rest {
     /// For so many hours of the last seven days it was on.
     #[serde(default)]
     pub hours_on_7d: Option<u32>,
-    /// What `[report] facts` says of the machine.
+    /// What the configuration lets the machine say of itself.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub facts: BTreeMap<SafeText, SafeText>,
     /// The codes of what is wrong with the machine, each once.
@@ -170,6 +172,9 @@ pub struct Rest {
     /// stood here before. It shows to a history that is put back that it is not the newest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Box<Written>>,
+    /// What that one signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_sealed: Option<Sealed>,
     /// The jobs that name this machine and are not for it, as their conditions do not hold here: it says so itself, since
     /// what is only missing below may be anything. At most [`MAX_NOT_TARGETED`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -211,6 +216,20 @@ pub struct Written {
     pub two_machines: bool,
     /// Which of its reports was the next when an operator decided that it keeps the id; 0: nobody had to.
     pub kept_id: u64,
+}
+
+impl From<Summary> for Written {
+    fn from(summary: Summary) -> Self {
+        Self {
+            number: summary.report.unwrap_or(0),
+            boot_id: summary.boot_id.unwrap_or_default(),
+            state_id: summary.state_id.unwrap_or_default(),
+            host: summary.host,
+            at: summary.reported_at,
+            two_machines: summary.two_machines,
+            kept_id: summary.kept_id.unwrap_or(0),
+        }
+    }
 }
 
 /// One request in a machine report. Nothing secret: no command line, no output.
@@ -301,21 +320,12 @@ impl ReportError {
 }
 
 impl MachineReport {
-    /// Who wrote it, or, where it has no number, who wrote the newest one with a number before it.
-    pub fn written(self) -> Written {
-        let Summary { report, boot_id, state_id, host, reported_at, two_machines, kept_id, .. } =
-            self.summary;
-        match (report, self.rest.before) {
-            (None, Some(before)) => *before,
-            (number, _) => Written {
-                number: number.unwrap_or(0),
-                boot_id: boot_id.unwrap_or_default(),
-                state_id: state_id.unwrap_or_default(),
-                host,
-                at: reported_at,
-                two_machines,
-                kept_id: kept_id.unwrap_or(0),
-            },
+    /// Who wrote it, or, where it has no number, who wrote the newest one with a number before it; with what is signed of
+    /// that. `sealed`: what was read with the report.
+    pub fn written(self, sealed: Option<Sealed>) -> (Written, Option<Sealed>) {
+        match (self.summary.report, self.rest.before) {
+            (None, Some(before)) => (*before, self.rest.before_sealed),
+            (None | Some(_), _) => (self.summary.into(), sealed),
         }
     }
 

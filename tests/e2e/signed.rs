@@ -1,6 +1,7 @@
 //! Mode `signed` on a share that is filled by hand (SITE.md 4): what two kinds of keys agree on runs, and nothing else. All
 //! signatures are made by OpenSSH's own ssh-keygen.
 
+use super::common::reports::{report_at, report_lines};
 use super::common::{Request, Service, Site, mode, now, seconds, skipped, stamp, text, wait_for, write};
 use serde_json::Value;
 use std::fs;
@@ -576,6 +577,65 @@ fn a_key_that_a_list_revoked_is_never_confirmed_again() {
     let told = signed.site.refused(&["init", "--trust-key", &second], 6);
     assert_eq!(told["code"], "trust-unreadable");
     assert!(told["remedy"].as_str().unwrap().contains("remove trust.toml and revoked"), "{told}");
+}
+
+/// What a machine reports in mode `signed` is signed with its own key, by OpenSSH's rules, and nothing that anybody else signed
+/// speaks of it.
+#[test]
+fn a_report_is_signed_by_its_machine_and_one_of_somebody_else_stops_nothing() {
+    let Some(mut signed) = Signed::new() else { return };
+    signed.site.json(&["key", "generate", &signed.key("machine")]);
+    let own = fs::read_to_string(signed.site.config()).unwrap();
+    write(&signed.site.config(), format!("{own}host_key = {:?}\n", signed.key("machine")).as_bytes());
+    signed.publish(&[signed.request().set("mandatory_after", "2099-01-01T00:00:00Z")], 3);
+    let init = signed.site.json(&["init", "--trust-key", &signed.root]);
+    let public = fs::read_to_string(signed.public("machine")).unwrap();
+    assert!(public.starts_with(init["host_key"].as_str().unwrap()), "{init}");
+    let path = signed.site.share().join("machines/BP004000.json");
+    let _service = signed.site.service();
+    let number = || report_at(&path)["report"].as_u64().unwrap_or(0);
+    wait_for("it reports", || number() > 0);
+    let written = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = written.split_inclusive('\n').collect();
+    assert_eq!(lines.len(), 3, "{written}");
+    let sealed: Value = serde_json::from_str(lines[2]).unwrap();
+    let (allowed, sig) = (signed.site.path("allowed"), signed.site.path("report.sig"));
+    write(&allowed, format!("BP004000 namespaces=\"pcm-report\" {public}").as_bytes());
+    write(&sig, sealed["signature"].as_str().unwrap().as_bytes());
+    let verify = || {
+        let mut verify = Command::new("/usr/bin/ssh-keygen");
+        verify.args(["-Y", "verify", "-I", "BP004000", "-n", "pcm-report", "-f"]).arg(&allowed);
+        verify.arg("-s").arg(&sig).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        verify
+    };
+    let verifies = |text: &str| {
+        let mut child = verify().spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+        child.wait().unwrap().success()
+    };
+    assert!(verifies(lines[0]) && !verifies(&lines[0].replace("BP004000", "BP004001")));
+
+    // Another one of this id with a far higher number, signed by nobody, by a stranger, and by a copy of the machine.
+    let place = |key: Option<&str>, number: u64| {
+        let mut report = report_at(&path);
+        (report["report"], report["boot_id"]) = (number.into(), "another".into());
+        let [summary, rest] = report_lines(&report);
+        let file = signed.site.path("summary");
+        write(&file, summary.as_bytes());
+        let signature = key.map(|key| {
+            let armour = signed.ssh_keygen(key, "pcm-report", &file);
+            format!("{}\n", serde_json::json!({ "signature": armour }))
+        });
+        write(&path, format!("{summary}{rest}{}", signature.unwrap_or_default()).as_bytes());
+    };
+    let doubled = || signed.site.json(&["list"])["problems"].to_string().contains("two-machines");
+    for key in [None, Some("stranger")] {
+        place(key, 1_000);
+        wait_for("its own report stands there again", || (1..1_000).contains(&number()));
+        assert!(!doubled(), "{}", signed.site.log());
+    }
+    place(Some("machine"), 2_000);
+    wait_for("a copy is noticed", doubled);
 }
 
 /// A machine that was put back to a snapshot would run again what it ran since: its own report on the share says so, in both

@@ -157,7 +157,7 @@ fn is_of(n: usize) -> String {
     format!("{} {}", count(n, "content"), super::is(n))
 }
 
-/// The key of the machine's SSH server can be read: by it the machine's reports can be signed.
+/// The key that the machine's reports are signed with can be read.
 pub fn host_key(facts: &Facts) -> CheckItem {
     let finding = match &facts.tried {
         _ if facts.subject.config.trust.mode == TrustMode::Permissions => {
@@ -168,7 +168,7 @@ pub fn host_key(facts: &Facts) -> CheckItem {
             Ok(done) => pass(format!("as {}: {done}", tried.by)),
             Err(failed) => unknown(
                 format!("as {}: {}, so no report of this machine could be signed", tried.by, failed.why),
-                "Let the SSH server make its keys: ssh-keygen -A",
+                format!("Have one made: {} init", facts.pcm()),
             ),
         },
     };

@@ -56,7 +56,7 @@ pub struct ThenArgs {
 /// `pcm site machine …`
 #[derive(Debug, Clone, Subcommand)]
 pub enum MachineVerb {
-    /// Add a machine, or change its groups and its host name (--host NAME)
+    /// Add a machine, or change its groups, its key and its host name (--host NAME)
     Add {
         /// Its id, e.g. BP004000
         #[arg(value_name = "SMSID")]
@@ -64,6 +64,9 @@ pub enum MachineVerb {
         /// A group that it is in (repeatable)
         #[arg(long = "group", value_name = "G")]
         groups: Vec<String>,
+        /// The public half of the key that signs its reports: "ssh-ed25519 AAAA…"
+        #[arg(long = "host-key", value_name = "LINE")]
+        host_key: Option<String>,
         /// How it is published.
         #[command(flatten)]
         then: ThenArgs,

@@ -3,11 +3,16 @@
 use super::{Executor, NOT_WRITTEN_SAID};
 use crate::clock::Wall;
 use crate::executor::history::{By, Reported, Whose};
+use crate::executor::share::outgoing::Outgoing;
 use crate::executor::talk::protocol::{Answer, Reply};
 use crate::site::ids::RequestId;
 use crate::site::own_report::{OwnReport, Stood};
 use crate::site::report::MachineReport;
+use crate::site::report::seal::HostKey;
+use crate::site::signed::signers::Key;
+use crate::site::trust::TrustMode;
 use crate::text::SafeText;
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 impl Executor {
@@ -16,6 +21,7 @@ impl Executor {
     pub fn take_own_reports(&mut self, found: &[OwnReport], now: Wall) -> Vec<PathBuf> {
         let mut reported = self.known.snapshot.reported.clone();
         // A report that was written while the look was under way is known better already.
+        let found = self.believed(found);
         let news: Vec<&OwnReport> =
             found.iter().filter(|found| reported.stands.get(&found.place) == found.known.as_ref()).collect();
         if news.is_empty() || self.history.is_err() {
@@ -49,6 +55,44 @@ impl Executor {
         again
     }
 
+    /// In mode `signed` a report says something of this machine only where it verifies with the machine's own key. Without
+    /// a key none could: then whatever stands there keeps automatic runs back, as whoever may write there can in any case.
+    fn believed<'a>(&self, found: &'a [OwnReport]) -> Cow<'a, [OwnReport]> {
+        let (Some(machine), false) = (self.known.config().machine, found.is_empty()) else {
+            return Cow::Borrowed(found);
+        };
+        match self.own_key() {
+            None => Cow::Borrowed(found),
+            Some(key) => found.iter().map(|found| found.believed(machine, &key)).collect(),
+        }
+    }
+
+    /// In mode `signed`, the public half of the key that signs this machine's reports.
+    pub fn own_key(&self) -> Option<Key> {
+        let signed = self.known.config().trust.mode == TrustMode::Signed;
+        signed.then(|| self.host_key().ok())?.map(|key| key.key().clone())
+    }
+
+    fn host_key(&self) -> std::result::Result<HostKey, SafeText> {
+        let named = self.known.config().trust.host_key.as_deref();
+        self.world.host_key(named, &self.known.trust_folder())
+    }
+
+    /// A report that is about to be written, signed where reports are. One without a number cannot be told from an older
+    /// one, and is not.
+    pub fn outgoing(&mut self, report: MachineReport) -> Outgoing {
+        let trust = &self.known.config().trust;
+        let wanted = trust.mode == TrustMode::Signed || trust.host_key.is_some();
+        if !wanted || report.summary.report.is_none() {
+            return Outgoing::unsigned(report);
+        }
+        let signed = self
+            .host_key()
+            .and_then(|key| Outgoing::signed(report.clone(), self.world.results_waiting(), &key));
+        self.unsigned = signed.as_ref().err().cloned();
+        signed.unwrap_or_else(|_| Outgoing::unsigned(report))
+    }
+
     /// The number of the next report, which is made now, kept before it is written; None: without a history there is none.
     ///
     /// # Errors
@@ -60,6 +104,7 @@ impl Executor {
             number: before.number.saturating_add(1),
             boot_id: SafeText::new(&self.world.boot_id()),
             state_id: SafeText::new(history.generation()),
+            history: SafeText::new(history.generation()),
             at: now,
             ..before.clone()
         };

@@ -82,6 +82,8 @@ pub struct Executor {
     poll_due: Option<Wall>,
     /// What has not reached the share; only the service knows.
     undelivered: Option<Undelivered>,
+    /// Why the newest report was not signed, where reports are.
+    unsigned: Option<SafeText>,
     /// Results of runs may still be owed to the outbox.
     owes: bool,
     /// The instruction file in force, until it could be kept.
@@ -147,6 +149,7 @@ impl Executor {
             service,
             poll_due: None,
             undelivered: None,
+            unsigned: None,
             owes: true,
             unkept: None,
             overdue: None,
@@ -190,6 +193,7 @@ impl Executor {
             service: self.service,
             poll_due: self.poll_due,
             undelivered: self.undelivered.as_ref(),
+            unsigned: self.unsigned.as_ref(),
             log_fault: self.journal.fault(),
             needed_bytes: self.needed_bytes,
             space: self.space,

@@ -29,6 +29,8 @@ pub struct Reported {
     pub number: u64,
     /// Since this history began one was written.
     pub written: bool,
+    /// The name of this history; empty: it has made no report yet.
+    pub history: SafeText,
     /// The boot in which.
     pub boot_id: SafeText,
     /// Of the history of which it speaks.
@@ -76,7 +78,9 @@ impl Reported {
         let Some(written) = found.written.as_ref().filter(|written| written.number > 0) else {
             return self.older();
         };
-        if !self.written && found.known.is_none() {
+        // What names this very history was not there before it, whether or not this machine heard that it has written it.
+        let of_this_history = !self.history.is_empty() && written.state_id == self.history;
+        if !self.written && found.known.is_none() && !of_this_history {
             // Of an earlier life of this machine, or of another one: that one finds this machine's next report.
             if written.number >= self.number {
                 self.go_on_from(written);
@@ -162,7 +166,7 @@ mod tests {
     }
 
     fn found(written: Written) -> OwnReport {
-        OwnReport { place: "/share".into(), known: None, stood: None, written: Some(written) }
+        OwnReport { place: "/share".into(), known: None, stood: None, written: Some(written), sealed: None }
     }
 
     fn own() -> Reported {
@@ -197,6 +201,18 @@ mod tests {
         assert_eq!(copied.see(&found(written(7, "b", "s"))), Whose::Other, "of a copy on the same system");
         let mut gone = own();
         assert_eq!(gone.see(&OwnReport { written: None, ..found(written(0, "", "")) }), Whose::Older);
+    }
+
+    #[test]
+    fn a_history_put_back_to_before_it_heard_of_its_first_report_is_not_the_newest() {
+        let unheard = || Reported { written: false, number: 1, history: "s".into(), ..own() };
+        assert_eq!(
+            unheard().see(&found(written(1, "b", "s"))),
+            Whose::Own,
+            "its own, which it has not heard of"
+        );
+        assert_eq!(unheard().see(&found(written(4, "b", "s"))), Whose::Other);
+        assert_eq!(unheard().see(&found(written(4, "b", "of an earlier life"))), Whose::Earlier);
     }
 
     #[test]

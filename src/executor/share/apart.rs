@@ -45,7 +45,7 @@ fn run(job: &ShareJob, account: Option<&Account>, deadline: Duration) -> Result<
             }
             Ok(ShareNews::Looked(Box::new(look(parts, account, deadline)?)))
         }
-        ShareJob::Deliver { places, trust, machine, known, report, outbox } if places.len() > 1 => {
+        ShareJob::Deliver { places, trust, machine, known, report, own_key, outbox } if places.len() > 1 => {
             let each = deadline / u32::try_from(places.len()).unwrap_or(u32::MAX);
             first_that_takes_it(places, |place| {
                 let job = ShareJob::Deliver {
@@ -54,6 +54,7 @@ fn run(job: &ShareJob, account: Option<&Account>, deadline: Duration) -> Result<
                     machine: *machine,
                     known: known.clone(),
                     report: report.clone(),
+                    own_key: own_key.clone(),
                     outbox: outbox.clone(),
                 };
                 job.run_whole(account, each)

@@ -2,13 +2,16 @@
 //! goes through opened folders, and never to a share that is not trusted.
 
 use super::outbox::Outbox;
+use super::outgoing::Outgoing;
 use crate::clock::Wall;
 use crate::executor::history::{self, Whose};
 use crate::host::open::{Folder, OpenError};
 use crate::site::ids::MachineId;
 use crate::site::own_report::{self, OwnReport, Stood};
+use crate::site::report::lines::Sealed;
 use crate::site::report::{self, MachineReport, Written};
 use crate::site::share::read_bounded;
+use crate::site::signed::signers::Key;
 use crate::site::trust::Judge;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
@@ -87,7 +90,9 @@ fn deliver(share: &Path, judge: Option<&Judge>, reporting: &Reporting, outbox: &
 pub(super) struct Reporting<'a> {
     pub machine: MachineId,
     pub known: Option<&'a history::Reported>,
-    pub report: &'a Result<Option<Box<MachineReport>>, SafeText>,
+    pub report: &'a Result<Option<Box<Outgoing>>, SafeText>,
+    /// In mode `signed`: by this key alone a report is the machine's own.
+    pub own_key: Option<Key>,
 }
 
 impl Reporting<'_> {
@@ -95,7 +100,9 @@ impl Reporting<'_> {
     fn is_news(&self, root: &Folder, place: &Path) -> Option<OwnReport> {
         let known = self.known.filter(|_| self.report.is_ok())?;
         let found = own_report::look_at(root, place, known.stands.get(place).copied(), self.machine)?;
-        let may_go = matches!(known.clone().see(&found), Whose::Own | Whose::Older);
+        let believed = self.own_key.as_ref().map(|key| found.believed(self.machine, key));
+        let whose = known.clone().see(believed.as_ref().unwrap_or(&found));
+        let may_go = matches!(whose, Whose::Own | Whose::Older);
         (!may_go || matches!(self.report, Ok(None))).then_some(found)
     }
 }
@@ -104,25 +111,26 @@ impl Reporting<'_> {
 fn write_report(
     root: &Folder,
     machine: MachineId,
-    report: &MachineReport,
+    report: &Outgoing,
     missing: &[String],
 ) -> io::Result<Option<Stood>> {
-    let mut report = report.clone();
-    report.leave_out(missing);
     let (folder, name) = (root.folder(report::FOLDER)?, report::report_name(machine));
-    if report.summary.report.is_none() {
-        report.rest.before = newest_with_a_number(&folder, &name, machine);
-    }
-    let bytes = report.to_bytes().map_err(io::Error::other)?;
+    let before = || newest_with_a_number(&folder, &name, machine);
+    let bytes = report.bytes(missing, before).map_err(io::Error::other)?;
     report::write_replacing(&folder, &name, &bytes)?;
     Ok(own_report::stands(&folder, &name, &bytes))
 }
 
 /// Of what a report without a number takes the place. What cannot be read says nothing.
-fn newest_with_a_number(folder: &Folder, name: &str, machine: MachineId) -> Option<Box<Written>> {
+fn newest_with_a_number(
+    folder: &Folder,
+    name: &str,
+    machine: MachineId,
+) -> Option<(Written, Option<Sealed>)> {
     let bytes = read_bounded(&mut folder.file(name).ok()?, report::MAX_BYTES).ok()?;
-    let stands = MachineReport::from_bytes(&bytes).ok().filter(|report| report.summary.machine == machine)?;
-    Some(stands.written()).filter(|written| written.number > 0).map(Box::new)
+    let (stands, sealed) = MachineReport::read(&bytes).ok()?;
+    let own = Some(stands).filter(|report| report.summary.machine == machine);
+    own.map(|report| report.written(sealed)).filter(|(written, _)| written.number > 0)
 }
 
 /// The share, where it may be written to.
@@ -188,7 +196,8 @@ mod tests {
             trust: None,
             machine: "BP004000".parse().unwrap(),
             known: known.cloned().map(Box::new),
-            report: Ok(Some(report)),
+            report: Ok(Some(Box::new(Outgoing::unsigned(*report)))),
+            own_key: None,
             outbox: outbox.to_owned(),
         };
         let ShareNews::Delivered(delivery) = job.carry_out() else { unreachable!() };

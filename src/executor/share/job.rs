@@ -4,6 +4,7 @@
 
 use super::deliver::{Delivery, Reporting, deliver_to_first, remove_results};
 use super::outbox::Outbox;
+use super::outgoing::Outgoing;
 use super::tidy::{Tidied, Tidying};
 use super::tries::{Tried, Tries};
 use crate::clock::Wall;
@@ -23,6 +24,7 @@ use crate::site::package::InstalledIf;
 use crate::site::past::{self, Told};
 use crate::site::report::MachineReport;
 use crate::site::share::{self, Look, Looking};
+use crate::site::signed::signers::Key;
 use crate::site::signed::store::Material;
 use crate::site::trust::{Judge, TrustMode};
 use crate::site::{content, report};
@@ -83,7 +85,9 @@ pub enum ShareJob {
         /// What the machine knew of its reports before this one; None: nothing.
         known: Option<Box<history::Reported>>,
         /// The machine report, or why there is none; None: nothing is to be reported.
-        report: Result<Option<Box<MachineReport>>, SafeText>,
+        report: Result<Option<Box<Outgoing>>, SafeText>,
+        /// In mode `signed`, the public half of the key by which alone a report is this machine's own.
+        own_key: Option<String>,
         /// Where results wait.
         outbox: PathBuf,
     },
@@ -242,9 +246,10 @@ impl ShareJob {
                 ShareNews::Reported(Box::new(read_report(shares, *machine)))
             }
             ShareJob::Try(tries) => ShareNews::Tried(tries.carry_out()),
-            ShareJob::Deliver { places, trust, machine, known, report, outbox } => {
+            ShareJob::Deliver { places, trust, machine, known, report, own_key, outbox } => {
                 let (judge, outbox) = (trust.map(Judge::of), Outbox::at(outbox));
-                let report = Reporting { machine: *machine, known: known.as_deref(), report };
+                let own_key = own_key.as_ref().and_then(|line| Key::read(line).ok());
+                let report = Reporting { machine: *machine, known: known.as_deref(), report, own_key };
                 ShareNews::Delivered(deliver_to_first(places, judge.as_ref(), &report, &outbox))
             }
         }

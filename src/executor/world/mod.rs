@@ -26,6 +26,7 @@ use crate::site::indexed::{self, parts::Parts};
 use crate::site::instruction::{ContentHash, Request};
 use crate::site::past::Told;
 use crate::site::publication::Publication;
+use crate::site::report::seal::HostKey;
 use crate::site::signed::published::Packages;
 use crate::site::signed::store::Material;
 use crate::terms::Platform;
@@ -273,6 +274,15 @@ pub trait Store: Send + Sync {
         let _ = trust_folder;
         Ok(None)
     }
+    /// The key that this machine signs its reports with: of the file that is named, else its SSH host key or the one in the
+    /// trust folder.
+    ///
+    /// # Errors
+    /// There is none that can be read.
+    fn host_key(&self, named: Option<&Path>, trust_folder: &Path) -> Result<HostKey, SafeText> {
+        let _ = named;
+        Err(SafeText::new(&format!("{} is no trust folder", trust_folder.display())))
+    }
     /// Keeps a newer version of the trust list, durably; which that is.
     ///
     /// # Errors
@@ -322,6 +332,10 @@ pub trait Store: Send + Sync {
     fn put_result(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
     /// Whether results wait to be delivered.
     fn results_wait(&self) -> bool;
+    /// Those that do, by their names.
+    fn results_waiting(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Whether this one does, by its name.
     fn result_waits(&self, name: &str) -> bool;
     /// Those that have waited since before this, by their names, with what stands in the place of one.

@@ -12,8 +12,8 @@ pub fn system() -> Layout {
     }
 }
 
-pub fn host_key() -> PathBuf {
-    "/etc/ssh/ssh_host_ed25519_key".into()
+pub fn ssh_host_keys() -> Vec<PathBuf> {
+    vec!["/etc/ssh/ssh_host_ed25519_key".into(), "/etc/ssh/ssh_host_ecdsa_key".into()]
 }
 
 pub fn cache() -> Option<PathBuf> {

@@ -3,18 +3,19 @@
 use crate::host::paths::Layout;
 use std::path::{Path, PathBuf};
 
-/// `ProgramData` is set for every process by the system; its usual place stands in where somebody took it away.
 pub fn system() -> Layout {
     below(&program_data())
 }
 
+pub fn ssh_host_keys() -> Vec<PathBuf> {
+    let ssh = program_data().join("ssh");
+    vec![ssh.join("ssh_host_ed25519_key"), ssh.join("ssh_host_ecdsa_key")]
+}
+
+/// `ProgramData` is set for every process by the system; its usual place stands in where somebody took it away.
 fn program_data() -> PathBuf {
     let data = std::env::var_os("ProgramData").filter(|v| !v.is_empty()).map(PathBuf::from);
     data.unwrap_or_else(|| PathBuf::from(r"C:\ProgramData"))
-}
-
-pub fn host_key() -> PathBuf {
-    program_data().join("ssh").join("ssh_host_ed25519_key")
 }
 
 pub fn cache() -> Option<PathBuf> {

@@ -255,7 +255,11 @@ pub fn check_groups<'a>(groups: impl Iterator<Item = &'a str>) -> Result<Vec<Str
     }
 }
 
-fn check_key(text: &str) -> Result<Option<String>, String> {
+/// Checks a host key as `machines.csv` has it; empty: none.
+///
+/// # Errors
+/// It is no key that is believed.
+pub fn check_key(text: &str) -> Result<Option<String>, String> {
     match text {
         "" => Ok(None),
         text => match Key::read(text) {

@@ -105,6 +105,7 @@ impl From<Document> for MachineReport {
             undelivered: one.undelivered,
             audit_head: one.audit_head,
             before: one.before,
+            before_sealed: None,
             not_targeted: one.not_targeted,
             requests: one.requests,
         };

@@ -74,6 +74,7 @@ pub fn report(requests: usize) -> MachineReport {
         undelivered: Vec::new(),
         audit_head: None,
         before: None,
+        before_sealed: None,
         not_targeted: Vec::new(),
         requests: (0..requests).map(request).collect(),
     };

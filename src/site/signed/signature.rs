@@ -88,7 +88,15 @@ impl Signature {
     /// # Errors
     /// `bad-signature`
     pub fn verify(&self, role: Role, signed: &[u8]) -> Result<(), Distrust> {
-        let (wanted, found) = (role.namespace(), self.parsed.namespace());
+        self.verify_for(role.namespace(), signed)
+    }
+
+    /// The same for what no role of a trust list signs.
+    ///
+    /// # Errors
+    /// `bad-signature`
+    pub fn verify_for(&self, wanted: &str, signed: &[u8]) -> Result<(), Distrust> {
+        let found = self.parsed.namespace();
         if wanted != found {
             return Err(Distrust::bad(format!(
                 "it was signed for the namespace {found:?}, and {wanted:?} is wanted"

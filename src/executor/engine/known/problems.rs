@@ -84,6 +84,7 @@ impl Views<'_> {
         problems.extend(self.announced());
         problems.extend(self.hopeless());
         problems.extend(self.undelivered());
+        problems.extend(self.unsigned());
         problems.extend(self.differing_content());
         problems.extend(self.not_copied());
         problems.extend(self.large_stage());
@@ -167,6 +168,17 @@ impl Views<'_> {
             crate::text::duration(self.known.policy.config.retention.results)
         );
         Some(problem("undelivered", &self.known.layout.outbox(), message))
+    }
+
+    /// A report that nobody signed counts nowhere at a site that signs.
+    fn unsigned(&self) -> Option<Problem> {
+        let why = self.standing.and_then(|standing| standing.unsigned)?;
+        let message = format!(
+            "this machine's reports are not signed, so its site does not count them: {why}. pcm init makes a key where there \
+             is none"
+        );
+        let file = self.known.trust_folder();
+        Some(Problem { severity: Severity::Warning, ..problem("host-key", &file, message) })
     }
 
     /// What may yet run here takes more room than the stage may have: nothing of that is removed.

@@ -90,6 +90,7 @@ impl Views<'_> {
             undelivered: Vec::new(),
             audit_head,
             before: None,
+            before_sealed: None,
             not_targeted: known.not_targeted(now).iter().take(MAX_NOT_TARGETED).copied().collect(),
             requests: known.reported_requests(now),
         };

@@ -81,6 +81,12 @@ impl Known {
         job::look_job(config, self.wants_past(), reports, self.material(), self.held_index())
     }
 
+    /// Reports go to a place that no look at the shares sees.
+    pub fn reports_apart(&self) -> bool {
+        let config = &self.policy.config;
+        config.share.report.as_ref().is_some_and(|place| !config.shares.contains(place))
+    }
+
     /// Nothing is known yet of an earlier life of this machine.
     fn wants_past(&self) -> bool {
         self.lost.as_ref().is_some_and(|lost| lost.cause == Cause::Unseen)

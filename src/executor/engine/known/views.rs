@@ -27,6 +27,8 @@ pub(in super::super) struct Standing<'a> {
     pub poll_due: Option<Wall>,
     /// What of results and report has not reached the share.
     pub undelivered: Option<&'a Undelivered>,
+    /// Why the newest report was not signed, where reports are.
+    pub unsigned: Option<&'a SafeText>,
     /// How much of the stage something needs, in bytes, once somebody has looked.
     pub needed_bytes: Option<u64>,
     /// What this machine's own files take, once somebody has looked.

@@ -16,6 +16,7 @@ use crate::site::indexed::{self, parts::Parts};
 use crate::site::instruction::{self, ContentHash, Program, Request};
 use crate::site::past::Told;
 use crate::site::publication::Publication;
+use crate::site::report::seal::HostKey;
 use crate::site::signed::list::TrustList;
 use crate::site::signed::published::Packages;
 use crate::site::signed::store::{self, Material};
@@ -121,6 +122,10 @@ impl Store for RealWorld {
         Material::read(trust_folder)
     }
 
+    fn host_key(&self, named: Option<&Path>, trust_folder: &Path) -> Result<HostKey, SafeText> {
+        HostKey::find(named, trust_folder)
+    }
+
     fn place_list(&self, trust_folder: &Path, bytes: &[u8]) -> Result<u64, String> {
         let list = TrustList::own(bytes).map_err(|e| e.to_string())?;
         store::place(trust_folder, bytes, &list)
@@ -192,6 +197,10 @@ impl Store for RealWorld {
 
     fn results_wait(&self) -> bool {
         !self.outbox.waiting().is_empty()
+    }
+
+    fn results_waiting(&self) -> Vec<String> {
+        self.outbox.waiting()
     }
 
     fn result_waits(&self, name: &str) -> bool {

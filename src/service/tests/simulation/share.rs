@@ -198,7 +198,7 @@ impl Inner {
             }
             ShareJob::Deliver { report, .. } => {
                 if let Ok(Some(report)) = report {
-                    self.share.largest = self.share.largest.max(report.to_bytes().unwrap().len());
+                    self.share.largest = self.share.largest.max(report.report.to_bytes().unwrap().len());
                 }
                 let delivered = self.deliver(usize::MAX);
                 self.share.reports += 1;
