@@ -12,6 +12,7 @@ use crate::rollout::course::{Course, Published, begun, next};
 use crate::rollout::gate::{self, Answer, Judged, Lacks};
 use crate::rollout::phase::{self, Phase, Stand};
 use crate::rollout::reports::{self, Accounts};
+use crate::rollout::whose::Whose;
 use crate::site::folder::{Folder, Source};
 use crate::site::ids::{JobId, MachineId, RequestId};
 use crate::site::index::job::{Job, Word};
@@ -143,9 +144,16 @@ pub fn run(app: &App, args: &AdvanceArgs) -> Result<Exit> {
             || Ok(alone()?.1),
         )?,
     };
-    let Ground { folder, source, counted, signs, wrong, .. } = &ground;
-    let (folder, source, counted, signs) = (folder, source, *counted, *signs);
+    let Ground { folder, source, signs, wrong, .. } = &ground;
+    let (folder, source, signs) = (folder, source, *signs);
     let asked = asked(app, args, source)?;
+    // What is counted now must not be taken back by an older report.
+    if let Some(whose) = ground.whose.as_ref().filter(|_| args.reason.is_none() && !app.dry_run) {
+        let newest = whose.counted_with(&accounts);
+        if newest != *whose.counted() {
+            folder.keep_counted(&newest)?;
+        }
+    }
     let mut steps: Vec<Step<'_>> = match &args.reason {
         Some(why) => by_word(app, args, source, &asked, why)?,
         None => Gates::new(app, &ground, &asked, accounts).steps(),
@@ -174,7 +182,7 @@ pub fn run(app: &App, args: &AdvanceArgs) -> Result<Exit> {
     let halted = steps.iter().any(|step| step.doc.moved && step.word.state == JobState::Suspended);
     let doc = AdvanceDoc {
         jobs: steps.drain(..).map(|step| step.doc).collect(),
-        unsigned_reports: signs && counted && args.reason.is_none(),
+        unsigned_reports: signs && folder.settings.unsigned_reports && args.reason.is_none(),
         published,
         dry_run: app.dry_run,
     };
@@ -276,6 +284,8 @@ struct Ground {
     counted: bool,
     /// What is wrong with a file of the folder: `source` is what is published then.
     wrong: Option<Failure>,
+    /// Whose reports, where they have to be signed.
+    whose: Option<Whose>,
 }
 
 impl Ground {
@@ -291,8 +301,12 @@ impl Ground {
             }
         };
         let signs = folder.trust_list()?.is_some();
-        let counted = folder.settings.unsigned_reports || !signs;
-        Ok(Self { folder, source, standing, signs, counted, wrong })
+        let whose = match signs && !folder.settings.unsigned_reports {
+            true => Some(Whose::new(folder.settings.site_id.clone(), &source.machines, folder.counted()?)),
+            false => None,
+        };
+        let counted = whose.as_ref().is_none_or(|whose| !whose.knows_nobody());
+        Ok(Self { folder, source, standing, signs, counted, whose, wrong })
     }
 
     /// What the machines report that these jobs have reached, or, where they are only thought about, can reach.
@@ -306,14 +320,18 @@ impl Ground {
         };
         let members = self.source.members();
         let machines: BTreeSet<MachineId> =
-            members.iter().filter(|_| self.counted).filter(reached).map(|member| member.machine).collect();
+            members.iter().filter(reached).map(|member| member.machine).collect();
         let wanted = reports::Asked {
             requests: asked.iter().map(|(job, _)| job.request_id).collect(),
             jobs: asked.iter().map(|(job, _)| job.job_id).collect(),
         };
-        match machines.is_empty() {
-            true => Accounts::new(),
-            false => reports::read(&self.folder.share(), machines, wanted, PATIENCE),
+        if machines.is_empty() {
+            return Accounts::new();
+        }
+        let accounts = reports::read(&self.folder.share(), machines, wanted, PATIENCE);
+        match &self.whose {
+            Some(whose) => whose.verify(accounts),
+            None => accounts,
         }
     }
 }

@@ -3,8 +3,9 @@
 
 use crate::clock::Wall;
 use crate::fields::cut;
-use crate::site::ids::{JobId, MachineId, PackageId, RequestId};
+use crate::site::ids::{JobId, MachineId, PackageId, RequestId, SiteId};
 use crate::site::index::MAX_JOBS;
+use crate::site::report::lines::Sealed;
 use crate::site::report::{MAX_RESULT, MachineReport, ReportedRequest};
 use crate::terms::{Code, Platform, State};
 use crate::text::SafeText;
@@ -60,10 +61,38 @@ pub struct Account {
     pub two_machines: bool,
     /// The history of which it speaks; where it has none, the newest one of which it knows.
     pub state_id: Option<SafeText>,
+    /// Which of its reports it is; None: it has no history to count by.
+    pub number: Option<u64>,
+    /// Whose publication is in force there.
+    pub site_id: Option<SiteId>,
+    /// Who signed it.
+    pub signed: Signed,
     /// What it says of requests.
     pub requests: Vec<Said>,
     /// The jobs of which it says that they are not for it.
     pub not_targeted: Vec<JobId>,
+}
+
+/// Who signed a report, whoever that is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Signed {
+    /// Nobody.
+    #[default]
+    Not,
+    /// The key of this text, as OpenSSH writes it without a comment.
+    By(String),
+    /// Its signature is none of it; why.
+    Bad(SafeText),
+}
+
+impl From<Option<Sealed>> for Signed {
+    fn from(sealed: Option<Sealed>) -> Self {
+        match sealed.map(|sealed| sealed.by()) {
+            None => Self::Not,
+            Some(Ok(key)) => Self::By(key.text()),
+            Some(Err(distrust)) => Self::Bad(distrust.why),
+        }
+    }
 }
 
 /// What a machine says of one request.
@@ -136,8 +165,8 @@ pub type Accounts = BTreeMap<MachineId, Result<Account, SafeText>>;
 /// # Errors
 /// Why it says nothing. The words name no machine and no file, so that the same fault has the same words everywhere.
 pub fn account_of(bytes: &[u8], machine: MachineId, written: Wall) -> Result<Account, SafeText> {
-    let read = MachineReport::from_bytes(bytes).map_err(|e| SafeText::new(&e.to_string()))?;
-    let MachineReport { summary, rest } = read;
+    let (report, sealed) = MachineReport::read(bytes).map_err(|e| SafeText::new(&e.to_string()))?;
+    let MachineReport { summary, rest } = report;
     if summary.machine != machine {
         return Err(SafeText::new(&format!("its report is of {}", summary.machine)));
     }
@@ -160,6 +189,9 @@ pub fn account_of(bytes: &[u8], machine: MachineId, written: Wall) -> Result<Acc
         undelivered: summary.undelivered,
         two_machines: summary.two_machines,
         state_id: summary.state_id.or(rest.before.map(|before| before.state_id)).map(|id| short(&id)),
+        number: summary.report,
+        site_id: summary.site_id,
+        signed: sealed.into(),
         requests: rest.requests.into_iter().take(MOST_REQUESTS).map(Said::from).collect(),
         not_targeted: rest.not_targeted.into_iter().take(MAX_JOBS).collect(),
     })

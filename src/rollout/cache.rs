@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What it was made by: another one makes it anew.
-const MADE_BY: &str = concat!("1 ", env!("CARGO_PKG_VERSION"));
+const MADE_BY: &str = concat!("2 ", env!("CARGO_PKG_VERSION"));
 /// Another pcm that writes it is waited for so long.
 const BUSY: Duration = Duration::from_secs(2);
 /// The most bytes of all reports together, as they are kept: a hundred thousand machines with forty requests each.

@@ -94,8 +94,8 @@ impl Published<'_> {
             return Some("what the site folder says of it is not published yet: pcm site publish".to_owned());
         }
         (!self.counted).then(|| {
-            "the machines do not sign their reports yet, and those without a signature count only where site.toml says \
-             unsigned_reports = true"
+            "machines.csv has no host_key of any machine, so no report can be verified, and those without a signature count \
+             only where site.toml says unsigned_reports = true"
                 .to_owned()
         })
     }

@@ -2,6 +2,7 @@
 
 use super::keys::{json, ssh_keygen};
 use super::{pcm, text};
+use crate::common::reports::report_lines;
 use crate::common::{now, seconds, stamp};
 use serde_json::{Value, json as doc};
 use std::fs;
@@ -490,4 +491,112 @@ fn a_halt_is_said_although_another_job_cannot_be_published() {
     let human = pcm(dir, &[&["job", "advance"][..], &IN].concat());
     assert!(text(&human.stdout).contains("It stays as it is: "), "{}", text(&human.stdout));
     assert!(!text(&human.stderr).is_empty());
+}
+
+/// What a machine says of the job, signed with a key of its own.
+fn signed_report(dir: &Path, n: usize, serial: u64, number: u64, key: &str) {
+    report(dir, n, serial, "succeeded");
+    let path = dir.join(format!("site/share/machines/{}.json", id(n)));
+    let mut one: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let toml = fs::read_to_string(dir.join("site/site.toml")).unwrap();
+    let site_id = toml.parse::<toml::Table>().unwrap()["site_id"].as_str().unwrap().to_owned();
+    (one["serial"], one["epoch"], one["report"]) = (serial.into(), 1.into(), number.into());
+    (one["site_id"], one["heartbeat_s"]) = (site_id.into(), 3_600.into());
+    let [summary, rest] = report_lines(&one);
+    let file = dir.join("summary");
+    fs::write(&file, &summary).unwrap();
+    let _ = fs::remove_file(dir.join("summary.sig"));
+    let mut sign = std::process::Command::new(ssh_keygen().unwrap());
+    sign.args(["-q", "-Y", "sign", "-n", "pcm-report", "-f", key]).arg(&file).current_dir(dir);
+    assert!(sign.output().unwrap().status.success());
+    let armour = fs::read_to_string(dir.join("summary.sig")).unwrap();
+    fs::write(&path, format!("{summary}{rest}{}\n", doc!({ "signature": armour }))).unwrap();
+}
+
+#[test]
+fn at_a_site_that_signs_a_machine_counts_by_its_own_newest_signed_report_alone() {
+    if ssh_keygen().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    let mut list = String::new();
+    for n in 0..4 {
+        json(dir, &["key", "generate", &format!("k{n}")]);
+        let key = fs::read_to_string(dir.join(format!("k{n}.pub"))).unwrap();
+        list += &format!("{},node-{n},lab,{}\n", id(n), key.trim());
+    }
+    let machines = dir.join("site/machines.csv");
+    fs::write(&machines, &list).unwrap();
+    json(dir, &["key", "generate", "root"]);
+    site(dir, &["key", "trust", "root.pub", "--role", "trust", "--principal", "anna", "--key", "root"]);
+    let send =
+        ["job", "send", "--package", "BP00000A", "--to", "@lab", "--mandatory", "2h", "--phases", "100%"];
+    site(dir, &[&send[..], &["--canary", &format!("{},{}", id(0), id(1))]].concat());
+    let serial = || {
+        let index = fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+        let serial = index.split_once("serial = ").unwrap().1.split_once('\n').unwrap().0;
+        serial.parse::<u64>().unwrap()
+    };
+    let path = |n: usize| dir.join(format!("site/share/machines/{}.json", id(n)));
+    let at = serial();
+    let both = || (0..2).for_each(|n| signed_report(dir, n, at, 7, &format!("k{n}")));
+    let said = || {
+        let (exit, step) = advance(dir, &["--dry-run"]);
+        assert_eq!(exit, Some(0), "{step}");
+        let why = step["job"]["silent_because"][0]["reason"].as_str().unwrap_or_default().to_owned();
+        (numbers(&step["job"]), why)
+    };
+    both();
+    assert_eq!(said(), ([2, 0, 0, 2], String::new()));
+    let silent = |words: &str| {
+        let (numbers, why) = said();
+        assert_eq!(numbers, [1, 0, 1, 2], "{why}");
+        assert!(why.contains(words), "{why}");
+        both();
+    };
+    report(dir, 1, at, "succeeded");
+    silent("is not signed");
+    signed_report(dir, 1, at, 9, "k2");
+    silent("signed with another key");
+    signed_report(dir, 2, at, 9, "k2");
+    fs::copy(path(2), path(1)).unwrap();
+    silent("its report is of BP050002");
+    let own = fs::read_to_string(path(1)).unwrap();
+    fs::write(path(1), own.replace("\"report\":7", "\"report\":8")).unwrap();
+    silent("is not believed");
+    signed_report(dir, 1, at - 1, 9, "k1");
+    silent("not seen this phase");
+    let toml = fs::read_to_string(dir.join("site/site.toml")).unwrap();
+    let site_id = toml.parse::<toml::Table>().unwrap()["site_id"].as_str().unwrap().to_owned();
+    fs::write(dir.join("site/site.toml"), toml.replace(&site_id, "zzzzzzzzzzzzzzzz")).unwrap();
+    signed_report(dir, 1, at, 9, "k1");
+    fs::write(dir.join("site/site.toml"), toml).unwrap();
+    silent("of no publication of this site");
+    // One key of two machines is nobody's.
+    let key = |n: usize| fs::read_to_string(dir.join(format!("k{n}.pub"))).unwrap().trim().to_owned();
+    fs::write(&machines, list.replace(&key(3), &key(1))).unwrap();
+    silent("same host_key");
+    fs::write(&machines, list.replace(&key(1), "")).unwrap();
+    silent("no host_key");
+    fs::write(&machines, &list).unwrap();
+
+    let (exit, on) = advance(dir, &[]);
+    assert_eq!((exit, &on["job"]["gate"]["answer"]), (Some(0), &"as seen".into()), "{on}");
+    assert_eq!((&on["job"]["percent"], &on["unsigned_reports"]), (&100.0.into(), &false.into()));
+    // A report from before the one that was counted is no news, whatever it names.
+    let at = serial();
+    for n in 0..4 {
+        signed_report(dir, n, at, if n == 1 { 6 } else { 8 }, &format!("k{n}"));
+    }
+    let (numbers, why) = said();
+    assert_eq!(
+        (numbers, why.as_str()),
+        ([3, 0, 1, 4], "its report is older than one that was counted before")
+    );
+    signed_report(dir, 1, at, 8, "k1");
+    assert_eq!(said().0, [4, 0, 0, 4]);
+    fs::write(dir.join("site/reports.counted"), "damaged").unwrap();
+    assert_eq!(super::keys::refused(dir, &["job", "advance", "--folder", "site"]), "malformed");
 }

@@ -1,5 +1,6 @@
 //! Making a site folder: `pcm site init`, with an example package and a job for one machine where one is named.
 
+use super::counted::NAME as COUNTED;
 use super::machines::{self, Machine, Machines};
 use super::settings::Settings;
 use super::{EDITING, Folder, LOCK, NAME, PAST, RECORD};
@@ -84,7 +85,7 @@ pub fn make(
     }
     let ignore: String = ["share/", "publications.db", "files/"]
         .into_iter()
-        .chain([LOCK, EDITING, RECORD])
+        .chain([LOCK, EDITING, RECORD, COUNTED])
         .map(|name| format!("{name}\n"))
         .chain([format!("{PAST}/\n")])
         .collect();

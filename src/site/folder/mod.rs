@@ -2,6 +2,7 @@
 //! Git, and nothing in it ever comes from a share. `settings` is `site.toml`, `machines` the list of machines, `made` how a
 //! folder begins, `ids` which ids are free, `edit` one change of it.
 
+pub mod counted;
 pub mod edit;
 pub mod ids;
 pub mod machines;

@@ -1,0 +1,165 @@
+//! Whose word counts at a site that signs (SITE.md 6): a report that its machine's own key signed, for this site, and that is
+//! not older than the one that was counted last. All others say nothing. Pure.
+
+use super::account::{Account, Accounts, Signed};
+use crate::site::folder::counted::Counted;
+use crate::site::folder::machines::Machines;
+use crate::site::ids::{MachineId, SiteId};
+use crate::site::signed::signers::Key;
+use crate::text::SafeText;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a site knows of its machines' keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whose {
+    site_id: SiteId,
+    keys: BTreeMap<MachineId, Key>,
+    /// Of more than one machine.
+    shared: BTreeSet<String>,
+    counted: Counted,
+}
+
+impl Whose {
+    /// By the site's list of machines. `counted`: which reports were counted last.
+    pub fn new(site_id: SiteId, machines: &Machines, counted: Counted) -> Self {
+        let (mut keys, mut texts, mut shared) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        for (id, machine) in machines {
+            let Some(key) = machine.host_key.as_deref().and_then(|line| Key::read(line).ok()) else {
+                continue;
+            };
+            if !texts.insert(key.text()) {
+                shared.insert(key.text());
+            }
+            keys.insert(*id, key);
+        }
+        Self { site_id, keys, shared, counted }
+    }
+
+    /// No report can be verified.
+    pub fn knows_nobody(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// What the machines say where it counts, and why not.
+    pub fn verify(&self, accounts: Accounts) -> Accounts {
+        let verified = |(machine, account): (MachineId, Result<Account, SafeText>)| {
+            let account = account.and_then(|account| match self.disbelieved(machine, &account) {
+                None => Ok(account),
+                Some(why) => Err(SafeText::new(&why)),
+            });
+            (machine, account)
+        };
+        accounts.into_iter().map(verified).collect()
+    }
+
+    /// Why what a machine says does not count.
+    fn disbelieved(&self, machine: MachineId, account: &Account) -> Option<String> {
+        let why = |why: &str| Some(why.to_owned());
+        let Some(key) = self.keys.get(&machine) else { return why("machines.csv has no host_key of it") };
+        if self.shared.contains(&key.text()) {
+            return why("machines.csv has the same host_key of another machine");
+        }
+        match &account.signed {
+            Signed::By(by) if *by == key.text() => {}
+            Signed::By(_) => return why("its report is signed with another key than its host_key"),
+            Signed::Not => return why("its report is not signed"),
+            Signed::Bad(bad) => return Some(format!("its report is not believed: {bad}")),
+        }
+        if account.site_id.as_ref() != Some(&self.site_id) {
+            return why("its report is of no publication of this site");
+        }
+        match (account.number, self.counted.newest(machine, &key.fingerprint())) {
+            (None, _) => why("its report has no number"),
+            (Some(number), Some(newest)) if number < newest => {
+                why("its report is older than one that was counted before")
+            }
+            (Some(_), _) => None,
+        }
+    }
+
+    /// Which reports were counted last, with these, which are verified.
+    pub fn counted_with(&self, accounts: &Accounts) -> Counted {
+        let mut counted = self.counted.clone();
+        for (machine, account) in accounts {
+            let Ok(account) = account else { continue };
+            if let (Some(number), Some(key)) = (account.number, self.keys.get(machine)) {
+                counted.count(*machine, number, &key.fingerprint());
+            }
+        }
+        counted
+    }
+
+    /// Which reports were counted last.
+    pub fn counted(&self) -> &Counted {
+        &self.counted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::site::folder::machines::Machine;
+    use crate::site::signed::testing::signing_key;
+
+    fn id(n: usize) -> MachineId {
+        format!("BP05{n:04}").parse().unwrap()
+    }
+
+    fn site_id() -> SiteId {
+        "abcdefgh23456723".parse().unwrap()
+    }
+
+    /// Machine 1 and 2 have keys of their own, 3 and 4 one key, 5 none.
+    fn whose(counted: Counted) -> Whose {
+        let key = |n: u8| Some(signing_key(n).1.text());
+        let keys = [(1, key(1)), (2, key(2)), (3, key(3)), (4, key(3)), (5, None)];
+        let machine = |(n, host_key)| (id(n), Machine { host_key, ..Machine::new(id(n)) });
+        Whose::new(site_id(), &keys.into_iter().map(machine).collect(), counted)
+    }
+
+    fn account(key: u8) -> Account {
+        let signed = Signed::By(signing_key(key).1.text());
+        Account { number: Some(7), site_id: Some(site_id()), signed, ..Account::default() }
+    }
+
+    fn why(counted: &Counted, machine: usize, account: Account) -> String {
+        let verified = whose(counted.clone()).verify([(id(machine), Ok(account))].into());
+        verified[&id(machine)].as_ref().err().map(ToString::to_string).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_machine_counts_only_by_its_own_newest_signed_report_for_this_site() {
+        let mut counted = Counted::default();
+        counted.count(id(1), 7, &signing_key(1).1.fingerprint());
+        counted.count(id(2), 9, &signing_key(1).1.fingerprint());
+        let why = |machine, account| why(&counted, machine, account);
+        assert_eq!(why(1, account(1)), "");
+        assert_eq!(why(2, account(2)), "", "what another key signed there is no measure");
+        assert!(why(1, account(2)).contains("another key"));
+        assert!(why(3, account(3)).contains("same host_key") && why(4, account(3)).contains("same host_key"));
+        assert!(why(5, account(1)).contains("no host_key"));
+        assert!(why(1, Account { signed: Signed::Not, ..account(1) }).contains("not signed"));
+        assert!(
+            why(1, Account { signed: Signed::Bad("x".into()), ..account(1) }).contains("not believed: x")
+        );
+        assert!(why(1, Account { site_id: None, ..account(1) }).contains("no publication of this site"));
+        let other = Some("zzzzzzzz23456723".parse().unwrap());
+        assert!(why(1, Account { site_id: other, ..account(1) }).contains("no publication of this site"));
+        assert!(why(1, Account { number: Some(6), ..account(1) }).contains("older than one"));
+        assert!(why(1, Account { number: None, ..account(1) }).contains("no number"));
+        // Whatever a clock says: the number alone tells which is newer.
+        let future = Account { reported_at: crate::clock::Wall::MAX_UTC, number: Some(6), ..account(1) };
+        assert!(why(1, future).contains("older than one"));
+    }
+
+    #[test]
+    fn what_was_counted_grows_only_by_what_counts() {
+        let whose = whose(Counted::default());
+        let accounts = [(id(1), Ok(account(1))), (id(2), Ok(account(1)))].into();
+        let verified = whose.verify(accounts);
+        let counted = whose.counted_with(&verified);
+        let newest = |n: usize, key: u8| counted.newest(id(n), &signing_key(key).1.fingerprint());
+        assert_eq!((newest(1, 1), newest(2, 1), newest(2, 2)), (Some(7), None, None));
+    }
+}
