@@ -6,15 +6,20 @@ use super::page::Page;
 use super::table::{Table, fixed, words};
 use super::time::absolute;
 use super::view::count;
+use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::lock::ExclusiveLock;
-use crate::host::open::{Folder, OpenError};
+use crate::host::open::{Folder, OpenError, read_bounded};
+use crate::site;
 use crate::site::content::{FILES, Written, write_list};
 use crate::site::ids::PackageId;
 use crate::site::instruction::render::command_line;
 use crate::site::package::import::{self, Imported, Wishes};
 use crate::site::package::shelf::{self, Shelf};
 use crate::site::package::{NAME, Package, render, request_lines, starter};
+use crate::site::publisher::packages::{MAX_SIGNATURE, SIGNATURE};
+use crate::site::signed::list::{Keys, TrustList};
+use crate::site::signed::signers::Role;
 use crate::text::{self, SafeText};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -404,6 +409,8 @@ struct RowDoc {
     language: Option<SafeText>,
     comment: Option<SafeText>,
     release: Option<u64>,
+    /// Whose signature of it counts by the trust list of the site folder.
+    signed_by: Option<SafeText>,
     commands: Vec<SafeText>,
     files: Option<usize>,
     bytes: Option<u64>,
@@ -415,7 +422,19 @@ fn list(app: &App, named: &FolderArgs) -> Result<Exit> {
     let shelf = shelf(app, named)?;
     let programs = super::lint::programs(app);
     let standing = shelf.standing()?;
-    let rows = standing.ids.into_iter().map(|id| row(&shelf, id, &programs));
+    // What is wrong with the list itself is said where it is needed.
+    let site = shelf.dir.parent().and_then(|root| site::folder::Folder::open(root).ok());
+    let list = site.and_then(|site| site.trust_list().ok().flatten());
+    let rows = standing.ids.into_iter().map(|id| {
+        let mut row = row(&shelf, id, &programs);
+        if let Some(list) = &list {
+            (row.signed_by, row.problem) = match signer(&shelf, id, row.release, list, app.now) {
+                Ok(by) => (by, row.problem),
+                Err(why) => (None, row.problem.or(Some(why.into()))),
+            };
+        }
+        row
+    });
     let left = standing.left.iter().map(|left| LeftDoc {
         package_id: left.id,
         path: left.path.display().to_string().into(),
@@ -436,6 +455,7 @@ fn row(shelf: &Shelf, id: PackageId, programs: &[String]) -> RowDoc {
         language: None,
         comment: None,
         release: None,
+        signed_by: None,
         commands: Vec::new(),
         files: None,
         bytes: None,
@@ -478,6 +498,40 @@ fn row(shelf: &Shelf, id: PackageId, programs: &[String]) -> RowDoc {
     row
 }
 
+/// Who signed a package; None: nobody did. Otherwise why machines in mode `signed` do not take it.
+fn signer(
+    shelf: &Shelf,
+    id: PackageId,
+    release: Option<u64>,
+    list: &TrustList,
+    now: Wall,
+) -> std::result::Result<Option<SafeText>, String> {
+    if let (Some(release), Some(below)) = (release, list.withdrawn.get(&id))
+        && release < *below
+    {
+        return Err(format!(
+            "release {release} is withdrawn, as are all below {below}. Make the next one: pcm package sign {id} --key KEY"
+        ));
+    }
+    let bytes = |name: &str, limit: u64| {
+        let folder = shelf.package(id).ok()?;
+        read_bounded(&mut folder.file(name).ok()?, limit).ok()
+    };
+    let (Some(definition), Some(armour)) =
+        (bytes(NAME, site::package::MAX_BYTES), bytes(SIGNATURE, MAX_SIGNATURE))
+    else {
+        return Ok(None);
+    };
+    let armour = String::from_utf8_lossy(&armour);
+    match Keys::of(list, &[]).verify(&armour, Role::Package, &definition, now) {
+        Ok(signer) => Ok(Some(SafeText::new(&signer.principal))),
+        Err(bad) => Err(format!(
+            "its signature does not count: {}. Sign it: pcm package sign {id} --key KEY",
+            bad.why
+        )),
+    }
+}
+
 fn list_page(app: &App, shelf: &Shelf, doc: &ListDoc) -> Page {
     let mut page = Page::new(app.out.width);
     if doc.packages.is_empty() {
@@ -501,6 +555,8 @@ fn packages(doc: &ListDoc) -> Table {
         fixed("PACKAGE"),
         words("NAME", 16),
         words("VERSION", 8),
+        fixed("RELEASE"),
+        words("SIGNED BY", 8),
         words("COMMANDS", 12),
         fixed("FILES"),
         fixed("SIZE"),
@@ -516,6 +572,8 @@ fn packages(doc: &ListDoc) -> Table {
                 row.package_id.to_string(),
                 text(&row.name),
                 text(&row.version),
+                row.release.map_or_else(|| "-".to_owned(), |n| n.to_string()),
+                text(&row.signed_by),
                 commands.join(", "),
                 row.files.map_or_else(|| "-".to_owned(), |n| n.to_string()),
                 row.bytes.map_or_else(|| "-".to_owned(), text::bytes),

@@ -91,7 +91,7 @@ pub fn run(
     let programs = lint::programs(app);
     let mut doc = SignDoc { packages: Vec::new(), failed: Vec::new(), dry_run: app.dry_run };
     for id in ids {
-        let (error, goes_on) = match release::fill(&folder, id, again, &programs) {
+        let (error, goes_on) = match release::fill(&folder, id, again, Some(&list), &programs) {
             Err(error) => (error, true),
             Ok(release) => match one(app, &folder, &release, again, (&key, &list)) {
                 Ok(signed) => {
@@ -176,7 +176,7 @@ pub fn content(app: &App, folder: &Folder, id: PackageId) -> Result<Exit> {
         ));
     }
     app.needs(&folder.share())?;
-    let release = release::fill(folder, id, false, &lint::programs(app))?;
+    let release = release::fill(folder, id, false, folder.trust_list()?.as_ref(), &lint::programs(app))?;
     match release.same {
         true => release::write_list(folder, &release)?,
         false => release::write(folder, &release)?,

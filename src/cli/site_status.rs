@@ -231,6 +231,9 @@ fn findings(app: &App, doc: &StatusDoc, standing: Option<&Standing>, note: Optio
             format!("{pcm} site publish puts back what the folder has"),
         );
     }
+    for fault in doc.unpublished.iter().flat_map(|unpublished| &unpublished.faults) {
+        add(&fault.code, fault.message.to_string(), fault.remedy.to_string());
+    }
     if let Some(note) = note {
         let remedy = match note.ours {
             true => format!("It died: {pcm} site publish takes its place"),

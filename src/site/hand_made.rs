@@ -281,7 +281,7 @@ fn package(
     };
     let said = |failure: Failure| failure.message.to_string();
     Shelf::open(&folder.dir).map_err(said)?.place(id, &definition, &files, &[], false).map_err(said)?;
-    let release = release::fill(folder, id, false, programs).map_err(said)?;
+    let release = release::fill(folder, id, false, None, programs).map_err(said)?;
     release::write(folder, &release).map_err(said)?;
     Ok((release.package, release.text))
 }

@@ -306,3 +306,51 @@ fn a_machine_may_go_on_from_the_state_that_it_reports() {
     fs::write(&report, "{}").unwrap();
     assert_eq!(no("BP004000"), "no-state");
 }
+
+/// A release that is withdrawn, and one whose key counts no more, run nowhere: that is said, and what is said helps.
+#[test]
+fn a_package_that_no_machine_takes_is_a_problem_with_a_way_out() {
+    if ssh_keygen().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    super::site::signed(dir);
+    let sign = ["package", "sign", "BP00000A", "--key", "keys/package"];
+    site(dir, &sign);
+    site(dir, &["site", "publish"]);
+    assert_eq!(status(dir).1, Vec::<String>::new());
+    let listed = |dir: &Path| site(dir, &["package", "list"])["packages"][0].clone();
+    assert_eq!((&listed(dir)["release"], &listed(dir)["signed_by"]), (&1.into(), &"package".into()));
+
+    let withdraw = ["key", "withdraw", "BP00000A", "--below", "3", "--key", "keys/root"];
+    site(dir, &withdraw);
+    site(dir, &["site", "publish"]);
+    let (withdrawn, codes) = status(dir);
+    assert_eq!(codes, ["package-withdrawn"], "{withdrawn}");
+    let problem = &withdrawn["problems"][0];
+    assert!(problem["message"].as_str().unwrap().contains("BP0000AA"), "{problem}");
+    assert!(problem["remedy"].as_str().unwrap().contains("pcm package sign BP00000A"), "{problem}");
+    assert!(listed(dir)["problem"].as_str().unwrap().contains("withdrawn"), "{}", listed(dir));
+
+    // What the remedy says makes a release that machines take; the same one again is of no use.
+    let again = [&sign[..], &["--again", "--folder", "site"]].concat();
+    assert_eq!(refused(dir, &again), "package-withdrawn");
+    let signed = site(dir, &sign);
+    assert_eq!(
+        (&signed["packages"][0]["release"], &signed["packages"][0]["signed"]),
+        (&3.into(), &true.into())
+    );
+    assert_eq!(site(dir, &sign)["packages"][0]["signed"], false);
+    site(dir, &["job", "send", "--again", "BP0000AA"]);
+    assert_eq!(status(dir).1, Vec::<String>::new());
+
+    // Nobody's signature counts any more.
+    site(dir, &["key", "revoke", "keys/package.pub", "--key", "keys/root"]);
+    site(dir, &["site", "publish"]);
+    let (revoked, codes) = status(dir);
+    assert_eq!(codes.len(), 1, "{revoked}");
+    let said = revoked["problems"][0]["message"].as_str().unwrap();
+    assert!(said.contains("BP0000AA") && said.contains("does not count"), "{revoked}");
+    assert!(listed(dir)["problem"].as_str().unwrap().contains("does not count"), "{}", listed(dir));
+}

@@ -115,7 +115,7 @@ fn deliver(
     folder_at(&dir.join(FILES))?;
     file_at(&dir.join(package::NAME), &item.definition())?;
     file_at(&dir.join(FILES).join("setup.sh"), &item.script())?;
-    let release = release::fill(site, id, false, &[])?;
+    let release = release::fill(site, id, false, Some(list), &[])?;
     release::sign(site, &release, key, list, start)?;
     let command = release.package.commands.first().ok_or_else(|| wrong("a package has no command"))?;
     let ids = (site.settings.site_id.clone(), parsed(&item.job_id())?, parsed(&item.request_id())?);

@@ -321,7 +321,7 @@ pub(super) fn complete(
     let wanted = wanted(publication, &missing);
     // It was found good when it was begun.
     let none = BTreeSet::new();
-    let looking = Looking { thorough: false, signed: false, ..publication.looking(share, &none) };
+    let looking = Looking { thorough: false, signed: false, ..publication.looking(share, None, &none) };
     let packages = match Packages::find(looking, wanted) {
         Ok(packages) => packages,
         Err(Failure { message, .. }) => {

@@ -294,7 +294,7 @@ impl Publication<'_> {
             .iter()
             .filter(|file| file.folder == job::FOLDER && !file.new && present.contains(&file.path()));
         let unchanged = unchanged.filter_map(|file| file.name.split('.').next()?.parse().ok()).collect();
-        let looking = self.looking(share, &unchanged);
+        let looking = self.looking(share, previous, &unchanged);
         let packages = Packages::find(looking, self.wanted()).map_err(|failure| self.refused(failure))?;
         let (gone, unread) = self.gone(share, before.as_ref(), &rendered)?;
         let machines = before.as_ref().map_or(0, |before| before.machines);
@@ -458,12 +458,20 @@ impl Publication<'_> {
         Failure { message: message.as_str().into(), ..failure }
     }
 
-    fn looking<'a>(&'a self, share: &'a Share, unchanged: &'a BTreeSet<JobId>) -> Looking<'a> {
+    fn looking<'a>(
+        &'a self,
+        share: &'a Share,
+        previous: Option<&render::Previous>,
+        unchanged: &'a BTreeSet<JobId>,
+    ) -> Looking<'a> {
+        // Whoever only asks has no key: what is published says whether machines want signatures.
+        let was_signed = previous.is_some_and(|previous| previous.index.valid_until.is_some());
+        let signed = !self.how.keys.is_empty() || self.how.only_asked && was_signed;
         Looking {
             folder: self.folder,
             share,
             list: self.list,
-            signed: !self.how.keys.is_empty() && self.list.is_some(),
+            signed: signed && self.list.is_some(),
             thorough: self.how.thorough,
             // Whoever only asks gets an answer at once.
             hashed: self.how.thorough && !self.how.only_asked,

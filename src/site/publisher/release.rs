@@ -42,11 +42,19 @@ pub struct Release {
     pub same: bool,
 }
 
-/// Fills in what a release needs: kind, sites, release and the hashes of its files. Nothing is written yet. `again`: the same release, which gets another signature.
+/// Fills in what a release needs: kind, sites, release and the hashes of its files. Nothing is written yet. `again`: the same
+/// release, which gets another signature. One that `trust` withdraws becomes the next one that it does not: what was withdrawn
+/// comes back only under a number that machines take.
 ///
 /// # Errors
 /// It cannot be read, or is not what it should be; its files cannot be listed.
-pub fn fill(folder: &Folder, id: PackageId, again: bool, programs: &[String]) -> Result<Release> {
+pub fn fill(
+    folder: &Folder,
+    id: PackageId,
+    again: bool,
+    trust: Option<&TrustList>,
+    programs: &[String],
+) -> Result<Release> {
     let dir = folder.package_dir(id);
     let path = dir.join(package::NAME);
     let shown = path.display().to_string();
@@ -98,7 +106,12 @@ pub fn fill(folder: &Folder, id: PackageId, again: bool, programs: &[String]) ->
     let published = highest(&folder.share(), id);
     let last = published.as_ref().map_or(0, |(release, _)| *release);
     let is_published = published.as_ref().is_some_and(|(release, old)| *release == own && *old == bytes);
-    let same = text == old && own > 0 && (signed || armour.is_none() && (is_published || own > last));
+    // Releases below this one run nowhere.
+    let below = trust.and_then(|trust| trust.withdrawn.get(&id).copied()).unwrap_or(0);
+    let same = text == old
+        && own > 0
+        && own >= below
+        && (signed || armour.is_none() && (is_published || own > last));
     let release = match (again, same) {
         (true, _) if text != old || own == 0 => {
             let message = match own {
@@ -108,9 +121,14 @@ pub fn fill(folder: &Folder, id: PackageId, again: bool, programs: &[String]) ->
             let remedy = "Sign it without --again: that makes the next release";
             return Err(Failure::new(Exit::Refused, "release-changed", message, remedy));
         }
+        (true, _) if own < below => {
+            let message = format!("release {own} of {id} is withdrawn, as are all below {below}");
+            let remedy = "Sign it without --again: that makes a release that is not withdrawn";
+            return Err(Failure::new(Exit::Refused, "package-withdrawn", message, remedy));
+        }
         (_, true) | (true, _) => own,
         (false, false) => {
-            let base = last.max(if armour.is_some() { own } else { 0 });
+            let base = last.max(if armour.is_some() { own } else { 0 }).max(below.saturating_sub(1));
             if own > base { own } else { base + 1 }
         }
     };

@@ -5,7 +5,7 @@ use super::place::Share;
 use super::record::Since;
 use super::{Expect, How, Publication, Published, at_work};
 use crate::clock::Wall;
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::site::folder::{Folder, Source};
 use crate::site::ids::{JobId, PackageId};
 use crate::site::index::{self, Index};
@@ -76,6 +76,9 @@ pub struct Unpublished {
     pub settings: bool,
     /// Files of the share that are missing or damaged, where that is all.
     pub damaged: usize,
+    /// What is wrong with packages that jobs run: published or not, no machine takes these.
+    #[serde(skip)]
+    pub faults: Vec<Failure>,
 }
 
 impl Unpublished {
@@ -128,6 +131,7 @@ pub fn unpublished(
         signatures,
         settings,
         nothing,
+        faults,
         ..
     } = super::would(folder, source, &how)?;
     let found = Unpublished {
@@ -138,6 +142,7 @@ pub fn unpublished(
         signatures,
         settings,
         damaged: 0,
+        faults,
     };
     let only_damage = found.is_empty() && packages.is_empty() && !nothing;
     let damaged = written.iter().filter(|(path, _)| path != index::NAME).count();

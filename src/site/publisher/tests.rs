@@ -570,7 +570,7 @@ fn the_thousandth_job_gets_its_place_and_jobs_that_ended_leave() {
 fn a_release_is_raised_when_something_changed_and_only_then() {
     let site = Site::new();
     let id = "BP00000A".parse().unwrap();
-    let fill = |again| release::fill(&site.folder(), id, again, &[]);
+    let fill = |again| release::fill(&site.folder(), id, again, None, &[]);
     let first = fill(false).unwrap();
     assert!((first.release, first.same) == (1, true), "it was made with all of it: {first:?}");
     site.publish().unwrap();

@@ -38,7 +38,7 @@ fn many(site: &Site) -> (usize, u64) {
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join(format!("{n}.bin")), vec![b'x'; n * 1_000]).unwrap();
     }
-    let release = release::fill(&site.folder(), job.package_id, false, &[]).unwrap();
+    let release = release::fill(&site.folder(), job.package_id, false, None, &[]).unwrap();
     release::write(&site.folder(), &release).unwrap();
     site.edit(|job, _| {
         job.package_sha256 = crate::site::content::hash_bytes(release.text.as_bytes());
