@@ -44,7 +44,7 @@ fn written(published: &Value) -> Vec<String> {
 }
 
 #[test]
-fn two_people_sign_one_publication_and_one_of_them_alone_is_warned() {
+fn two_people_sign_one_publication_and_one_of_them_alone_replaces_none() {
     if ssh_keygen().is_none() {
         return;
     }
@@ -78,10 +78,25 @@ fn two_people_sign_one_publication_and_one_of_them_alone_is_warned() {
     assert_eq!(who, ["publish", "approver"]);
     let lint = pcm(dir, &["site", "lint", "site/share", "--json"]);
     assert!(!text(&lint.stdout).contains("no machine in mode signed takes it"), "{}", text(&lint.stdout));
-    // By the key of site.toml alone.
-    let one = pcm(dir, &["site", "machine", "add", "BP004001", "--folder", "site"]);
-    let said = format!("{}{}", text(&one.stdout), text(&one.stderr));
-    assert!(one.status.success() && said.contains("publish_signatures = 2"), "{said}");
+    // The key of site.toml alone replaces nothing of that: machines that want two would take nothing.
+    for alone in
+        [&["site", "machine", "add", "BP004001"][..], &["site", "publish"], &["site", "publish", "--renew"]]
+    {
+        let refused = pcm(dir, &[alone, &IN].concat());
+        let said = text(&refused.stderr);
+        assert!(
+            refused.status.code() == Some(3) && said.contains("publish_signatures = 2"),
+            "{alone:?}: {said}"
+        );
+    }
+    assert_eq!(fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap(), index);
+    let meant = site(dir, &["site", "publish", "--expect", "1"]);
+    assert!(written(&meant).contains(&"PCM.INDEX".to_owned()), "{meant}");
+    assert_eq!(written(&site(dir, &["site", "publish"])), Vec::<String>::new());
+    // Whoever names both again has something to publish.
+    site(dir, &publish(&["keys/publish", "keys/approver"]));
+    let index = fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+    assert_eq!(index.matches("BEGIN SSH SIGNATURE").count(), 2, "{index}");
 }
 
 #[test]

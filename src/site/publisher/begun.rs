@@ -7,7 +7,7 @@ use super::packages::{Looking, Packages, Wanted};
 use super::place::Share;
 use super::record::{self, Ran, Record};
 use super::render::{self, MEMBERS, Previous};
-use super::{Publication, final_word};
+use super::{Publication, final_word, sign};
 use crate::clock::Wall;
 use crate::error::{Failure, Result};
 use crate::site::content::hash_bytes;
@@ -81,6 +81,12 @@ impl Before {
         for unnamed in [Some(&mut self.unnamed), record].into_iter().flatten() {
             unnamed.iter_mut().filter(|(path, _)| named.contains(*path)).for_each(|(_, since)| *since = now);
         }
+    }
+
+    /// How many signed it, where the share has this index.
+    pub fn signatures(&self, seen: Option<&[u8]>) -> usize {
+        let own = self.record.as_ref().map(|record| record.index.as_bytes());
+        own.or(seen).map_or(0, sign::count)
     }
 
     /// Keeps what was begun as what is published, once it is.

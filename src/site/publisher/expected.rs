@@ -7,13 +7,13 @@ use crate::error::Result;
 use crate::site::ids::JobId;
 
 impl Publication<'_> {
-    /// Refuses what wants to be expected, and is not. `changes`: compared with the publication before; `met`: machines that a job is
-    /// for from now on.
+    /// Refuses what wants to be expected, and is not. `changes`: compared with the publication before; `wanted`:
+    /// what else wants to be expected, as machines that a job is for from now on.
     pub(super) fn refuse_unless_expected(
         &self,
         changes: Option<Changes<'_>>,
         own: Option<&Own>,
-        met: Vec<Refusal>,
+        wanted: Vec<Refusal>,
     ) -> Result<()> {
         let otherwise =
             changes.map(|changes| refusals::run_otherwise(changes.ran, self.source)).unwrap_or_default();
@@ -35,13 +35,14 @@ impl Publication<'_> {
         }
         let taken_back = own.zip(changes).map(|(own, changes)| colleagues::taken_back(own, changes));
         let taken_back = taken_back.unwrap_or_default();
-        let correct = match taken_back.is_empty() {
-            true => "Correct it",
-            false => "Take the other folder's edits into this one (git pull), then publish again",
+        let correct = match (taken_back.is_empty(), wanted.iter().any(|refusal| refusal.of == Of::Fewer)) {
+            (false, _) => "Take the other folder's edits into this one (git pull), then publish again",
+            (true, true) => "Name one --key for each person who signs",
+            (true, false) => "Correct it",
         };
         let mut refusals = changes.map(refusals::refusals).unwrap_or_default();
         refusals.extend(taken_back);
-        refusals.extend(met);
+        refusals.extend(wanted);
         if let Expect::Job(id) = self.how.expect {
             refusals.retain(|refusal| refusal.of != Of::Met(id));
         }

@@ -300,9 +300,13 @@ impl Publication<'_> {
         let machines = before.as_ref().map_or(0, |before| before.machines);
         let mut published = self.published(&rendered, before.as_ref(), &packages, gone);
         let missing = self.missing(share, &rendered, &present)?;
-        let met = met::grown(self.source, &rendered, before.as_ref(), self.how.now);
+        let mut wanted = met::grown(self.source, &rendered, before.as_ref(), self.how.now);
+        let signatures = before.as_ref().map_or(0, |before| before.signatures(seen.as_deref()));
+        wanted.extend(refusals::fewer(self.how.keys.len(), signatures));
+        let resigned = !self.how.keys.is_empty() && self.how.keys.len() != signatures;
         // A job that is for few machines first is published as it was, whoever it is for then.
-        let nothing = met.is_empty()
+        let nothing = wanted.is_empty()
+            && !resigned
             && before.as_ref().is_some_and(|before| {
                 rendered.is_as(&before.previous.index)
                     && !before.renew(self.how.now, at.signed)
@@ -347,10 +351,7 @@ impl Publication<'_> {
             now: self.how.now,
         });
         let own = before.as_ref().and_then(|before| before.own.as_ref());
-        self.refuse_unless_expected(changes, own, met)?;
-        if !self.how.dry_run {
-            sign::warn_of_fewer(self.how.keys.len(), seen.as_deref());
-        }
+        self.refuse_unless_expected(changes, own, wanted)?;
         if self.how.dry_run {
             published.written = packages.sizes();
             published.written.extend(missing.iter().map(|file| (file.path(), file.text.len() as u64)));

@@ -29,6 +29,8 @@ pub struct Refusal {
 pub enum Of {
     /// It is one change.
     Change,
+    /// Fewer people sign it than signed the one before.
+    Fewer,
     /// Machines that are no more.
     Gone,
     /// Machines that this job is for from now on.
@@ -157,6 +159,15 @@ pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
         });
     }
     all
+}
+
+/// Fewer keys than signatures: what machines want that ask for as many, a halt for one, would not reach them.
+pub fn fewer(keys: usize, before: usize) -> Option<Refusal> {
+    let words = format!(
+        "{before} people signed the publication before, and this one has {keys}: machines with [trust] publish_signatures = \
+         {before} would take nothing of it"
+    );
+    (1..before).contains(&keys).then_some(Refusal { count: 1, of: Of::Fewer, words })
 }
 
 /// Jobs that would run something else under the id that they have: no flag lets that pass.

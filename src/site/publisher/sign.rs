@@ -87,15 +87,9 @@ pub fn index(text: &str, keys: &[PathBuf], list: &TrustList, now: Wall) -> Resul
     Ok(finished)
 }
 
-/// Says that fewer sign this publication than the one that is on the share: machines may want as many.
-pub fn warn_of_fewer(now: usize, on_share: Option<&[u8]>) {
-    let before = on_share.and_then(|bytes| block::split(bytes).ok()).map_or(0, |parts| parts.armours.len());
-    if (1..before).contains(&now) {
-        tracing::warn!(
-            "{before} people signed the publication before, and {now} signed this one: machines with [trust] \
-             publish_signatures = {before} do not take it. Publish with one --key for each of them"
-        );
-    }
+/// How many signatures an index has.
+pub fn count(index: &[u8]) -> usize {
+    block::split(index).map_or(0, |parts| parts.armours.len())
 }
 
 /// A key as a file names it: `~/` is the home of whoever signs, and what is not absolute is beside that file.
