@@ -1217,3 +1217,25 @@ fn what_stops_goes_through_whatever_else_is_refused() {
     assert!(index().contains("BP0000AD") && index().contains("suspended"), "{}", index());
     assert!(dir.join("site/share/policy/all.2.toml").exists());
 }
+
+/// Whoever does what a refusal says gets what it says.
+#[test]
+fn the_number_that_a_refusal_names_is_the_one_that_passes() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    let many: String = (0..300).map(|n| format!("BP05{n:04},node-{n},lab\n")).collect();
+    fs::write(dir.join("many.csv"), many).unwrap();
+    site(dir, &["site", "machine", "import", "many.csv"]);
+    site(dir, &["site", "publish"]);
+    fs::remove_file(dir.join("site/jobs/BP0000AA.toml")).unwrap();
+    let send =
+        ["job", "send", "--package", "BP00000A", "--to", "@lab", "--mandatory", "2h", "--expect", "300"];
+    let refused = pcm(dir, &[&send[..], &["--json"], &IN].concat());
+    let refused: Value = serde_json::from_slice(&refused.stderr).unwrap();
+    let remedy = refused["error"]["remedy"].as_str().unwrap();
+    let number = remedy.rsplit(' ').next().unwrap();
+    assert!(remedy.contains("--no-publish") && number.parse::<u64>().is_ok(), "{refused}");
+    site(dir, &[&send[..], &["--no-publish"]].concat());
+    site(dir, &["site", "publish", "--expect", number]);
+}

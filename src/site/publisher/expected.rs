@@ -43,6 +43,8 @@ impl Publication<'_> {
         let mut refusals = changes.map(refusals::refusals).unwrap_or_default();
         refusals.extend(taken_back);
         refusals.extend(wanted);
+        // What the verb lets pass is asked for again where publishing follows by itself.
+        let without: usize = refusals.iter().map(|refusal| refusal.count).sum();
         if let Expect::Job(id) = self.how.expect {
             refusals.retain(|refusal| refusal.of != Of::Met(id));
         }
@@ -62,7 +64,7 @@ impl Publication<'_> {
             }
             Expect::Removed(_) | Expect::Job(_) | Expect::Nothing => format!(
                 "{correct}; here --expect counts machines, and lets nothing of that pass: if all of it is meant, edit with \
-                 --no-publish, then publish with pcm site publish --expect {all}"
+                 --no-publish, then publish with pcm site publish --expect {without}"
             ),
         };
         let words: Vec<String> = refusals.into_iter().map(|refusal| refusal.words).collect();
