@@ -6,6 +6,7 @@ use super::site::signed;
 use super::{command, pcm, text};
 use serde_json::Value;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// What is wrong, as `item: evidence`, and whether lint's exit status says so.
@@ -165,6 +166,15 @@ fn a_site_folder_is_judged_before_it_is_published() {
     found(&deep_ones, "modes", "notes/old/id: it is a private key");
     assert!(!deep_ones.iter().any(|row| row.contains("old/large")), "{deep_ones:#?}");
     fs::remove_dir_all(dir.join("site/packages/BP00000A/notes")).unwrap();
+    // What cannot be looked at is said.
+    let unseen = dir.join("site/unseen");
+    let deepest = (0..40).fold(unseen.clone(), |path, _| path.join("d"));
+    fs::create_dir_all(&deepest).unwrap();
+    fs::write(unseen.join(std::ffi::OsStr::from_bytes(b"id\xff")), "x").unwrap();
+    let unseen_ones = wrong(dir, &["site"]);
+    found(&unseen_ones, "modes", "its name is no text");
+    found(&unseen_ones, "modes", "so deep no folder is looked into");
+    fs::remove_dir_all(&unseen).unwrap();
     fs::write(dir.join("site/packages/BP00000A/files/id"), "-----BEGIN PRIVATE KEY-----\n").unwrap();
     found(&wrong(dir, &["site"]), "modes", "files/id: it is a private key, and whoever reads the share");
     fs::remove_file(dir.join("site/packages/BP00000A/files/id")).unwrap();

@@ -2,7 +2,7 @@
 //! what is small enough to be a key is opened, for its first line.
 
 use super::Found;
-use crate::host::open::Folder;
+use crate::host::open::{Folder, OpenError};
 use crate::site::content::FILES;
 use crate::site::package::shelf;
 use std::io::Read as _;
@@ -37,31 +37,48 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn folder(&mut self, folder: &Folder, below: &[&str]) {
-        let mut names = folder.some_names(self.left).unwrap_or_default();
+        let mut names = match folder.some_names(self.left) {
+            Ok(names) => names,
+            Err(e) => return self.unread(folder.path(), &e.to_string()),
+        };
         names.sort();
         self.left -= names.len();
         for name in names {
-            let Some(name) = name.to_str() else { continue };
+            let Some(name) = name.to_str() else {
+                self.unread(&folder.path().join(&name), "its name is no text");
+                continue;
+            };
             // What Git packs is no file to whoever looks for one.
             if name == ".git" || folder.path().join(name) == self.share {
                 continue;
             }
+            let path = folder.path().join(name);
             match folder.file(name) {
                 Ok(file) if (1..=MAX_BYTES).contains(&file.size) => {
                     let mut first = Vec::new();
-                    if file.file.take(FIRST).read_to_end(&mut first).is_ok() && is_private(&first) {
-                        self.tell(&folder.path().join(name), below);
+                    match file.file.take(FIRST).read_to_end(&mut first) {
+                        Ok(_) if is_private(&first) => self.tell(&path, below),
+                        Ok(_) => {}
+                        Err(e) => self.unread(&path, &e.to_string()),
                     }
                 }
-                Ok(_) => {}
-                Err(_) if below.len() < DEEPEST => {
-                    if let Ok(inner) = folder.folder(name) {
-                        self.folder(&inner, &[below, &[name]].concat());
-                    }
-                }
-                Err(_) => {}
+                // Too large for a key, or empty; or somebody removed it in the meantime.
+                Ok(_) | Err(OpenError::Missing) => {}
+                Err(OpenError::NotRegular) if below.len() < DEEPEST => match folder.folder(name) {
+                    Ok(inner) => self.folder(&inner, &[below, &[name]].concat()),
+                    // A pipe or a socket.
+                    Err(OpenError::Missing | OpenError::NotFolder) => {}
+                    Err(e) => self.unread(&path, &e.to_string()),
+                },
+                Err(OpenError::NotRegular) => self.unread(&path, "so deep no folder is looked into"),
+                Err(e) => self.unread(&path, &e.to_string()),
             }
         }
+    }
+
+    fn unread(&mut self, path: &Path, why: &str) {
+        let message = format!("{}: {why}, so it is not known whether a private key is there", path.display());
+        self.found.unknown("modes", message, "Look there yourself, or lint as somebody who may read it");
     }
 
     fn tell(&mut self, path: &Path, below: &[&str]) {
