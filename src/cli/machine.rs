@@ -160,6 +160,11 @@ fn account(app: &App, folder: &Folder, id: MachineId) -> Result<Account> {
     let machines: BTreeSet<MachineId> = [id].into();
     let mut accounts = reports::read(&folder.share(), machines, reports::Asked::default(), PATIENCE);
     let account = accounts.remove(&id).unwrap_or_else(|| Err("it was not read".into()));
+    let own = &folder.settings.site_id;
+    let account = account.and_then(|account| match account.site_id.as_ref().is_none_or(|site| site == own) {
+        true => Ok(account),
+        false => Err("it is of another site".into()),
+    });
     account.map_err(|why| {
         let message = format!("nothing was changed: the report of {id} says nothing: {why}");
         Failure::new(Exit::Refused, "no-state", message, "Let it report first: its service has to run")

@@ -51,7 +51,7 @@ enum Part {
         success: bool,
         counts: bool,
     },
-    /// It has nothing to do: ended, and it says nothing of the package.
+    /// It has nothing to do, or somebody said that it is done: ended, and it says nothing of the package.
     Nothing,
     /// It was stopped by an operator: the same.
     Stopped,
@@ -240,6 +240,9 @@ pub(super) fn disbelieved(stand: &Stand<'_>, account: &Account) -> Option<&'stat
     if account.two_machines {
         return Some("two machines report with its id");
     }
+    if account.site_id.as_ref().is_some_and(|site| *site != stand.job.site_id) {
+        return Some("its report is of another site");
+    }
     (account.publication > stand.newest).then_some("it names a publication that was never made here")
 }
 
@@ -299,6 +302,8 @@ fn over(stand: &Stand<'_>, account: &Account, said: &Said) -> Option<Part> {
         Part::Ended { success, counts }
     };
     match said.state {
+        // What was adopted as done was never attempted here.
+        State::Succeeded | State::SucceededRestart if said.attempt == 0 => Some(Part::Nothing),
         State::Succeeded | State::SucceededRestart => Some(ended(true)),
         State::Failed | State::TimedOut | State::Interrupted => Some(ended(false)),
         State::Stopped => Some(Part::Stopped),

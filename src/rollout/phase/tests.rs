@@ -111,11 +111,19 @@ fn a_report_counts_only_where_it_is_of_this_phase_and_of_this_job() {
     assert!(silent(Account { publication: (2, 8), ..good() }).contains("not seen this phase"));
     assert!(silent(Account { publication: (3, 10), ..good() }).contains("never made"));
     assert!(silent(Account { two_machines: true, ..good() }).contains("two machines"));
+    let (own, other) = (job().0.site_id, "zzzzzzzz12345678".parse().ok());
+    assert!(other.is_some());
+    assert!(silent(Account { site_id: other, ..good() }).contains("another site"));
+    assert_eq!(numbers(Account { site_id: Some(own), ..good() }), (1, 0, 0, 0));
     assert!(silent(Account { requests: Vec::new(), ..good() }).contains("does not name"));
     let other = Said { job_id: Some("BP0000AB".parse().unwrap()), ..request(State::Succeeded) };
     assert!(silent(Account { requests: vec![other], ..good() }).contains("does not name"));
     let old = Account { written: now() - MINUTE * 21, ..account(State::Waiting) };
     assert!(silent(old).contains("two intervals"));
+    // What an operator or the site adopted as done has ended, and proves nothing.
+    let adopted = Said { attempt: 0, started_at: None, ended_at: None, ..request(State::Succeeded) };
+    let adopted = counted(Account { requests: vec![adopted], ..good() }, |_, _| {}).0.counts;
+    assert_eq!((adopted.ended, adopted.nothing, adopted.n, adopted.f), (1, 1, 0, 0));
     // What ended has ended, however long ago that was said.
     assert_eq!(numbers(Account { written: now() - TimeDelta::days(9), ..good() }), (1, 0, 0, 0));
     // Bad news is taken from who has not heard of the phase yet.
