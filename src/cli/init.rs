@@ -206,7 +206,7 @@ fn page(app: &App, doc: &InitDoc, trust: TrustMode) -> Page {
         page.line(format!("The lost one is kept as {kept}."));
     }
     for what in &doc.state_of_history.forgotten {
-        page.strong(format!("It is not known any more {what}."));
+        page.strong(format!("pcm no longer knows {what}."));
     }
     if let (Some(version), false) = (doc.trust_list, doc.config_written) {
         page.line(format!("Trust list {version} says whose signatures count here."));

@@ -96,7 +96,7 @@ pub struct Summary {
     /// Another machine reports with this id, and this one runs nothing by itself.
     #[serde(default)]
     pub two_machines: bool,
-    /// Which report was the next when an operator decided that this machine keeps its id; None: nobody had to.
+    /// Which report was the next when an operator or the site decided that this machine keeps its id; None: nobody had to.
     #[serde(default)]
     pub kept_id: Option<u64>,
     /// How long the line of the rest is, with its end.
@@ -214,7 +214,7 @@ pub struct Written {
     pub at: Wall,
     /// It knows that another machine reports with its id.
     pub two_machines: bool,
-    /// Which of its reports was the next when an operator decided that it keeps the id; 0: nobody had to.
+    /// Which of its reports was the next when an operator or the site decided that it keeps the id; 0: nobody had to.
     pub kept_id: u64,
 }
 

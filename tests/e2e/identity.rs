@@ -319,7 +319,8 @@ fn two_machines_with_one_id_are_noticed_by_both_and_neither_runs_anything_by_its
     let adopted = site.json(&["init", "--adopt=not-done"]);
     assert_eq!((&adopted["history"], &adopted["adopted"]), (&"adopted".into(), &0.into()), "{adopted}");
     site.wait_state("BP0000Y", "succeeded");
-    wait_for_or(minute, || double.problems("status").contains("after an operator decided")).unwrap();
+    wait_for_or(minute, || double.problems("status").contains("after an operator or the site decided"))
+        .unwrap();
     two_polls(&site);
     assert!(!has_a_double(&site) && site.ran("ran") == 1);
     assert!(double.problems("list").contains("two-machines"));

@@ -4,45 +4,44 @@
 
 use super::{Executor, NOT_WRITTEN_SAID};
 use crate::clock::Wall;
-use crate::executor::history::{By, Cause, Lost};
-use crate::site::own_report::OwnReport;
+use crate::executor::history::{By, Cause};
 use crate::site::publication::Publication;
 use crate::text::SafeText;
 
+/// Why the site's word is not meant for this machine.
+const OTHER: &str =
+    "another machine keeps this id; where this one is to have it, say so here: pcm init --adopt";
+
 impl Executor {
-    /// After a look, by what it brought. `reports`: what stands on the shares in this machine's name.
-    pub(super) fn obey_the_site(&mut self, reports: &[OwnReport], now: Wall) {
+    /// After a look, by what it brought.
+    pub(super) fn obey_the_site(&mut self, now: Wall) {
         if self.known.check_footing().is_err() {
             return;
         }
         let Some((state, publication)) = self.known.replaced(now) else { return };
         match &self.history {
             Ok(history) => {
-                let named = self.known.snapshot.reported.other.is_some() && history.generation() == state;
+                let other =
+                    self.known.snapshot.reported.other.as_ref().filter(|_| history.generation() == state);
                 // What cannot be read may say that it was obeyed.
-                if named && history.has_obeyed(&state).is_ok_and(|before| !before) {
-                    self.keep_id_for_the_site(&state, now);
+                let Some(other) = other.filter(|_| history.has_obeyed().is_ok_and(|before| !before)) else {
+                    return;
+                };
+                // Copies of one machine have one state, and one of them obeys.
+                match other.decided {
+                    false => self.keep_id_for_the_site(&state, now),
+                    true => self.say_not_obeyed(OTHER, now),
                 }
             }
-            Err(lost) if self.is_lost_state(&lost.clone(), reports, &state) => {
-                self.adopt_for_the_site(&state, &publication, now);
-            }
-            Err(_) => {}
-        }
-    }
-
-    /// Whether this is the name of the history that is lost: its own, or that of an earlier life of this machine, which its
-    /// report tells of.
-    fn is_lost_state(&self, lost: &Lost, reports: &[OwnReport], state: &str) -> bool {
-        let own = || self.world.lost_state().is_some_and(|own| own.as_str() == state);
-        let earlier = || {
-            let mut written = reports.iter().filter_map(|report| report.written.as_ref());
-            written.any(|written| written.state_id.as_str() == state)
-        };
-        match lost.cause {
-            Cause::Lost | Cause::Unseen => own(),
-            Cause::Earlier => own() || earlier(),
-            Cause::NeverCreated | Cause::Unreadable => false,
+            Err(lost) => match lost.cause {
+                // What an earlier life of this machine was named says nothing: a live one may have that name.
+                Cause::Lost | Cause::Unseen | Cause::Earlier
+                    if self.world.lost_state().is_some_and(|own| own.as_str() == state) =>
+                {
+                    self.adopt_for_the_site(&state, &publication, now);
+                }
+                Cause::Lost | Cause::Unseen | Cause::Earlier | Cause::NeverCreated | Cause::Unreadable => {}
+            },
         }
     }
 
@@ -61,6 +60,7 @@ impl Executor {
         listed.sort_unstable();
         listed.dedup();
         match self.world.replace(now, state, &listed, publication) {
+            // Somebody put it right meanwhile: the next look at it opens it.
             Ok(None) => {}
             Ok(Some(adopted)) => {
                 let done = adopted.done;
@@ -69,7 +69,7 @@ impl Executor {
                 );
                 self.journal.warning(now, &line);
                 for what in &adopted.forgotten {
-                    self.journal.warning(now, &format!("It is not known any more {what}."));
+                    self.journal.warning(now, &format!("pcm no longer knows {what}."));
                 }
                 self.reopen(now);
                 self.record_publication(now);

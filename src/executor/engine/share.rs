@@ -34,7 +34,7 @@ impl Executor {
         self.take_past(&looked.past, now);
         let again = self.take_own_reports(&looked.reports, now);
         self.take_published(looked.look, now);
-        self.obey_the_site(&looked.reports, now);
+        self.obey_the_site(now);
         again
     }
 

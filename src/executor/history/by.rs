@@ -1,14 +1,12 @@
 //! Who decided about a history that was lost, or about two machines with one id: an operator here, or the site's administrator
 //! with `pcm site machine replace` (SITE.md 5). What the audit says of it.
 
-use super::row_error::RowError;
 use super::{History, Result, schema};
 use crate::clock::Wall;
 use crate::executor::talk::view::AuditEntryDoc;
 use crate::host::account::Actor;
 use crate::text::SafeText;
-use rusqlite::{Connection, Transaction};
-use std::collections::BTreeSet;
+use rusqlite::Transaction;
 
 /// Whoever decided.
 #[derive(Debug, Clone, Copy)]
@@ -58,32 +56,23 @@ impl By<'_> {
     }
 }
 
-/// The states from which the site let this machine go on, in `meta`: from each it does so once.
+/// In `meta`: the site let this machine go on from this history, which it names. It does so once, and the mark has it, too.
 const OBEYED: &str = "obeyed";
 
 impl History {
-    /// Whether the site has let this machine go on from this state before.
+    /// Whether the site has let this machine go on from this history before.
     ///
     /// # Errors
     /// Whatever the database says.
-    pub fn has_obeyed(&self, state: &str) -> Result<bool> {
-        self.content(obeyed(&self.db)).map(|obeyed| obeyed.contains(state))
+    pub fn has_obeyed(&self) -> Result<bool> {
+        self.meta(OBEYED).map(|obeyed| obeyed.is_some())
     }
 }
 
-pub(super) fn obeyed(db: &Connection) -> std::result::Result<BTreeSet<String>, RowError> {
-    let Some(row) = schema::meta(db, OBEYED)? else { return Ok(BTreeSet::new()) };
-    serde_json::from_str(&row).map_err(|e| RowError::Content(format!("what the site decided: {e}")))
-}
-
-/// Adds the state that the site named to those of before.
-pub(super) fn write(tx: &Transaction, by: &By, mut before: BTreeSet<String>) -> rusqlite::Result<()> {
-    if let By::Site(state) = by {
-        before.insert((*state).to_owned());
-    }
-    match before.is_empty() {
-        true => Ok(()),
-        // Words: nothing that JSON could refuse.
-        false => schema::set_meta(tx, OBEYED, &serde_json::to_string(&before).unwrap_or_default()),
+/// Where the site decided, it has done so about this history.
+pub(super) fn write(tx: &Transaction, by: &By) -> rusqlite::Result<()> {
+    match by {
+        By::Operator(_) => Ok(()),
+        By::Site(state) => schema::set_meta(tx, OBEYED, state),
     }
 }

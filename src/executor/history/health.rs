@@ -1,7 +1,7 @@
 //! Whether history can be believed (PROMISES.md 2, P4), and the two ways in which an operator makes it believable:
 //! `pcm init` on a new machine, `pcm init --adopt` after a loss. Lost, damaged or older history never causes a run.
 
-use super::by::{self, By};
+use super::by::By;
 use super::chain::{self, ChainState};
 use super::first_look::{self, Closed, Unseen};
 use super::mark::Mark;
@@ -310,11 +310,11 @@ pub enum Adopt {
 /// What `pcm init` did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InitOutcome {
-    /// A new history.
+    /// A history where there was none.
     Created,
     /// It was healthy; nothing changed.
     Healthy,
-    /// A new history.
+    /// A new history in the place of a lost one.
     Adopted(Adopted),
 }
 
@@ -393,7 +393,7 @@ pub fn seen(layout: &Layout, told: &[Told]) -> Result<(), Lost> {
 /// look.
 ///
 /// # Errors
-/// What failed; the old file may already have been moved aside, which leaves history lost and nothing running.
+/// What failed: history stays lost and nothing runs.
 pub fn adopt(
     layout: &Layout,
     now: Wall,
@@ -408,19 +408,15 @@ pub fn adopt(
         Err(lost) if lost.cause == Cause::Unreadable => return Err(lost.evidence.to_string()),
         Err(_) => {}
     }
-    let file = layout.history();
     let taken = Taken::left(layout);
+    let adopted = if adopt == Adopt::Done { listed } else { &[] };
+    // What the old file says is in the new one before anything is moved.
+    let new = NewFile::write(layout, now, generation, &Began::Adopted { adopted, taken: &taken, by })?;
     let stamp = now.format("%Y%m%dT%H%M%SZ");
     let runs = layout.runs();
     run_folder::set_aside(&runs, &runs.with_file_name(format!("runs.lost-{stamp}")))
         .map_err(|e| format!("what is in {} cannot be moved aside: {e}", runs.display()))?;
-    let mut kept = None;
-    if std::fs::symlink_metadata(&file).is_ok() {
-        let aside = file.with_file_name(format!("history.db.lost-{stamp}"));
-        std::fs::rename(&file, &aside)
-            .map_err(|e| format!("{} cannot be moved aside: {e}", file.display()))?;
-        kept = Some(aside);
-    }
+    let file = layout.history();
     // A journal of the old file would be rolled back into the new one.
     for beside in BESIDE.map(|suffix| beside(&file, suffix)) {
         match std::fs::remove_file(&beside) {
@@ -430,9 +426,21 @@ pub fn adopt(
             _ => {}
         }
     }
-    let adopted = if adopt == Adopt::Done { listed } else { &[] };
-    let began = Began::Adopted { adopted, taken: &taken, by };
-    create(layout, now, generation, &began)?;
+    let mut kept = None;
+    if std::fs::symlink_metadata(&file).is_ok() {
+        let aside = file.with_file_name(format!("history.db.lost-{stamp}"));
+        std::fs::rename(&file, &aside)
+            .map_err(|e| format!("{} cannot be moved aside: {e}", file.display()))?;
+        kept = Some(aside);
+    }
+    if let Err(why) = new.put_in_place(layout, taken.highest.clone()) {
+        // The next try reads it where it was.
+        if let Some(aside) = kept.filter(|_| std::fs::symlink_metadata(&file).is_err()) {
+            std::fs::rename(&aside, &file)
+                .map_err(|e| format!("{why}; {} cannot be moved back: {e}", aside.display()))?;
+        }
+        return Err(why);
+    }
     Ok(InitOutcome::Adopted(Adopted { done: adopted.len(), kept, forgotten: taken.forgotten }))
 }
 
@@ -444,11 +452,12 @@ enum Began<'a> {
     Adopted { adopted: &'a [RequestId], taken: &'a Taken, by: &'a By<'a> },
 }
 
-/// The same because the site decided so, where it named this state and was not obeyed before; None: then nothing is done. What
-/// is listed by something older than this machine has taken decides nothing.
+/// The same because the site decided so: it named this state, the mark names it, too, and this machine has not gone on from it
+/// before. Without the mark nobody knows that. What is listed by something older than this machine has taken decides nothing.
+/// None: the history is whole meanwhile.
 ///
 /// # Errors
-/// As [`adopt`].
+/// As [`adopt`], or why the site does not decide this.
 pub fn replace(
     layout: &Layout,
     now: Wall,
@@ -457,10 +466,19 @@ pub fn replace(
     state: &str,
     publication: &Publication,
 ) -> Result<Option<Adopted>, String> {
-    let taken = Taken::left(layout);
-    let older = taken.highest.as_ref().is_some_and(|highest| publication.behind(highest).is_some());
-    if older || taken.obeyed.contains(state) {
-        return Ok(None);
+    let file = layout.mark();
+    let unknown =
+        |why: &str| format!("{} {why}, so nobody knows whether it did so before; {DECIDE}", file.display());
+    let mark = Mark::read(&file).map_err(|e| unknown(&format!("cannot be read ({e})")))?;
+    let mark = mark.ok_or_else(|| unknown("is missing"))?;
+    if mark.generation != state {
+        return Err(format!("the history that is lost is {}, and the site names {state}", mark.generation));
+    }
+    if mark.obeyed {
+        return Err(format!("it did so before; {DECIDE}"));
+    }
+    if Taken::left(layout).highest.as_ref().is_some_and(|highest| publication.behind(highest).is_some()) {
+        return Err("what says so is older than what this machine has taken before; publish again".into());
     }
     Ok(match adopt(layout, now, generation, Adopt::Done, listed, &By::Site(state))? {
         InitOutcome::Adopted(adopted) => Some(adopted),
@@ -468,61 +486,77 @@ pub fn replace(
     })
 }
 
+/// What helps where the site cannot.
+const DECIDE: &str = "decide on the machine: pcm init --adopt";
+
 fn create(layout: &Layout, now: Wall, generation: &str, began: &Began) -> Result<(), String> {
-    let file = layout.history();
-    // Made under another name and renamed, so that a history is there whole or not at all.
-    let new = file.with_file_name("history.db.new");
-    let _ = std::fs::remove_file(&new);
-    let failed = |e: rusqlite::Error| format!("{}: {e}", new.display());
-    let mut db =
-        connect(&new, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(failed)?;
-    schema::create(&mut db, generation).map_err(failed)?;
-    if let Began::New(closed @ Some(_)) = began {
-        first_look::write(&db, *closed).map_err(failed)?;
+    NewFile::write(layout, now, generation, began)?.put_in_place(layout, None)
+}
+
+/// A history that is whole on disk and not yet the machine's.
+struct NewFile {
+    file: PathBuf,
+    generation: String,
+    head: ChainState,
+}
+
+impl NewFile {
+    fn write(layout: &Layout, now: Wall, generation: &str, began: &Began) -> Result<Self, String> {
+        // Made under another name and renamed, so that a history is there whole or not at all.
+        let new = layout.history().with_file_name("history.db.new");
+        let _ = std::fs::remove_file(&new);
+        let failed = |e: rusqlite::Error| format!("{}: {e}", new.display());
+        let mut db = connect(&new, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+            .map_err(failed)?;
+        schema::create(&mut db, generation).map_err(failed)?;
+        if let Began::New(closed @ Some(_)) = began {
+            first_look::write(&db, *closed).map_err(failed)?;
+        }
+        let mut history = History {
+            db,
+            file: new.clone(),
+            identity: open::identity(&new).map_err(|e| format!("{}: {e}", new.display()))?,
+            mark_file: layout.mark(),
+            generation: generation.to_owned(),
+            head: ChainState::default(),
+            call: None,
+        };
+        history
+            .transition(now, |tx, events| {
+                events.push(Event::new("created", None, &serde_json::json!({ "generation": generation })));
+                let Began::Adopted { adopted, taken, by } = began else { return Ok(()) };
+                events.push(Event::new("audit", None, &by.entry("adopt", &taken.forgotten, now)));
+                for request in *adopted {
+                    let at = now.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+                    tx.execute(
+                        "INSERT INTO adopted (request, at) VALUES (?1, ?2)",
+                        params![request.as_str(), at],
+                    )?;
+                    events.push(Event::new("adopted-as-done", Some(*request), &serde_json::json!({})));
+                }
+                taken.write(tx, events)
+            })
+            .map_err(|e| e.to_string())?;
+        restrict(&new).map_err(|e| format!("{}: {e}", new.display()))?;
+        let head = history.head.clone();
+        drop(history);
+        let beside = layout.state.join("generation");
+        durable::write(&beside, generation.as_bytes()).map_err(|e| format!("{}: {e}", beside.display()))?;
+        Ok(NewFile { file: new, generation: generation.to_owned(), head })
     }
-    let mut history = History {
-        db,
-        file: new.clone(),
-        identity: open::identity(&new).map_err(|e| format!("{}: {e}", new.display()))?,
-        mark_file: layout.mark(),
-        generation: generation.to_owned(),
-        head: ChainState::default(),
-        call: None,
-    };
-    history
-        .transition(now, |tx, events| {
-            events.push(Event::new("created", None, &serde_json::json!({ "generation": generation })));
-            let Began::Adopted { adopted, taken, by } = began else { return Ok(()) };
-            events.push(Event::new("audit", None, &by.entry("adopt", &taken.forgotten, now)));
-            by::write(tx, by, taken.obeyed.clone())?;
-            for request in *adopted {
-                let at = now.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-                tx.execute(
-                    "INSERT INTO adopted (request, at) VALUES (?1, ?2)",
-                    params![request.as_str(), at],
-                )?;
-                events.push(Event::new("adopted-as-done", Some(*request), &serde_json::json!({})));
-            }
-            taken.write(tx, events)
-        })
-        .map_err(|e| e.to_string())?;
-    restrict(&new).map_err(|e| format!("{}: {e}", new.display()))?;
-    let head = history.head.clone();
-    drop(history);
-    durable::write(&layout.state.join("generation"), generation.as_bytes())
-        .map_err(|e| format!("{}: {e}", layout.state.join("generation").display()))?;
-    std::fs::rename(&new, &file).map_err(|e| format!("{}: {e}", file.display()))?;
-    durable::sync_dir(&layout.state).map_err(|e| format!("{}: {e}", layout.state.display()))?;
-    #[cfg(test)]
-    super::faults::point("created").map_err(|e| e.to_string())?;
-    // The mark goes last: it counts events, and what it counts has to be there after a power cut.
-    let publication = match began {
-        Began::New(_) => None,
-        Began::Adopted { taken, .. } => taken.highest.clone(),
-    };
-    Mark { generation: generation.to_owned(), events: head.events, head: head.hash, publication }
-        .write(&layout.mark())
-        .map_err(|e| format!("{}: {e}", layout.mark().display()))
+
+    fn put_in_place(self, layout: &Layout, publication: Option<Publication>) -> Result<(), String> {
+        let Self { file: new, generation, head } = self;
+        let file = layout.history();
+        std::fs::rename(&new, &file).map_err(|e| format!("{}: {e}", file.display()))?;
+        durable::sync_dir(&layout.state).map_err(|e| format!("{}: {e}", layout.state.display()))?;
+        #[cfg(test)]
+        super::faults::point("created").map_err(|e| e.to_string())?;
+        // The mark goes last: it counts events, and what it counts has to be there after a power cut.
+        Mark { generation, events: head.events, head: head.hash, publication, obeyed: false }
+            .write(&layout.mark())
+            .map_err(|e| format!("{}: {e}", layout.mark().display()))
+    }
 }
 
 /// Reasons and names in it are for operators; others read them through the executor.

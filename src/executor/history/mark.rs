@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
 
-/// Generation, number of events, head of the chain, and the highest publication.
+/// Generation, number of events, head of the chain, the highest publication, and whether the site has decided about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Of the history it belongs to.
@@ -20,6 +20,10 @@ pub struct Mark {
     /// The highest publication ever taken. Marks of earlier versions have none.
     #[serde(default)]
     pub publication: Option<Publication>,
+    /// The site has let this machine go on from this generation: it does so once, and a history that is lost does not say it
+    /// any more. Marks of earlier versions have none, which obeyed no site.
+    #[serde(default)]
+    pub obeyed: bool,
 }
 
 /// A mark is a few short fields; whatever is longer is not one.

@@ -295,7 +295,7 @@ impl History {
         Ok(value)
     }
 
-    /// Writes generation, number of events, head of the chain and the highest publication beside the configuration, durably.
+    /// Writes what [`Mark`] has beside the configuration, durably.
     ///
     /// # Errors
     /// The mark is then the old one.
@@ -305,6 +305,7 @@ impl History {
             events: self.head.events,
             head: self.head.hash.clone(),
             publication: self.content(publication::highest(&self.db))?,
+            obeyed: self.has_obeyed()?,
         };
         #[cfg(test)]
         faults::point("mark")

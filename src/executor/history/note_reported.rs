@@ -36,11 +36,10 @@ impl History {
     /// # Errors
     /// Nothing has changed then.
     pub fn keep_id(&mut self, at: Wall, reported: &Reported, by: &By, done: Vec<RequestId>) -> Result<Delta> {
-        let obeyed = self.content(by::obeyed(&self.db))?;
         self.transition(at, |tx, events| {
             schema::set_meta(tx, REPORTED, &text(reported))?;
             events.push(Event::new("one-machine", None, &serde_json::json!({ "by": by.name() })));
-            by::write(tx, by, obeyed)?;
+            by::write(tx, by)?;
             if let By::Site(_) = by {
                 // What an operator does is in the audit by itself.
                 events.push(Event::new("audit", None, &by.entry("keep-id", &[], at)));

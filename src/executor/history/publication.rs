@@ -66,15 +66,21 @@ pub(super) fn highest(db: &Connection) -> std::result::Result<Option<Publication
     schema::meta(db, HIGHEST)?.map(|row| parse(&row)).transpose()
 }
 
-/// What a file that cannot be believed says of it, in its row or else in its newest event.
+/// What a file that cannot be believed says of it: the higher of its row and its newest event.
 ///
 /// # Errors
 /// It says nothing: neither of the two can be read.
 pub(super) fn left(db: &Connection) -> std::result::Result<Option<Publication>, RowError> {
-    match highest(db) {
-        Ok(Some(highest)) => Ok(Some(highest)),
-        row => newest(db)?.map_or(row, |newest| parse(&newest).map(Some)),
+    let told = newest(db).map_err(RowError::from).and_then(|told| told.as_deref().map(parse).transpose());
+    match (highest(db), told) {
+        (Err(e), Err(_) | Ok(None)) | (Ok(None), Err(e)) => Err(e),
+        (row, told) => Ok(higher(row.into_iter().chain(told).flatten())),
     }
+}
+
+/// The highest of these; the first of two alike.
+pub(super) fn higher(all: impl IntoIterator<Item = Publication>) -> Option<Publication> {
+    all.into_iter().reduce(|first, other| if first.order() < other.order() { other } else { first })
 }
 
 fn newest(db: &Connection) -> rusqlite::Result<Option<String>> {

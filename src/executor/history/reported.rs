@@ -41,7 +41,7 @@ pub struct Reported {
     pub stands: BTreeMap<PathBuf, Stood>,
     /// Another machine reports in this one's name.
     pub other: Option<Other>,
-    /// Which report was the next when an operator decided last that this machine keeps its id; 0: nobody had to.
+    /// Which report was the next when an operator or the site decided last that this machine keeps its id; 0: nobody had to.
     pub kept_id: u64,
 }
 
@@ -50,9 +50,11 @@ pub struct Reported {
 pub struct Other {
     /// What shows it.
     pub why: SafeText,
-    /// The report that stands on the share says so, or an operator has decided for that one: this machine writes none over
-    /// it.
+    /// The report that stands on the share says so, or that one was decided for: this machine writes none over it.
     pub told: bool,
+    /// That one was decided for, by an operator or by the site: what the site says of the id is obeyed there already.
+    #[serde(default)]
+    pub decided: bool,
 }
 
 /// What a report is that stands otherwise than it was known.
@@ -121,7 +123,9 @@ impl Reported {
         let where_when = format!("to {} at {at}", place.display());
         let decided = written.kept_id > self.kept_id;
         let why = if decided {
-            format!("{wrote} {where_when}, after an operator decided that it is the one with this id")
+            format!(
+                "{wrote} {where_when}, after an operator or the site decided that it is the one with this id"
+            )
         } else {
             format!(
                 "{wrote} {where_when}, and the newest of this one is {}: another machine has this id, or this one was put \
@@ -132,9 +136,11 @@ impl Reported {
         // What this one writes next is news to that one.
         self.number = written.number;
         let told = decided || written.two_machines;
-        let first = self.other.take().filter(|_| !decided);
+        let before = self.other.take();
+        let decided_before = before.as_ref().is_some_and(|other| other.decided);
+        let first = before.filter(|_| !decided);
         let why = first.map_or_else(|| SafeText::new(&why), |first| first.why);
-        self.other = Some(Other { why, told });
+        self.other = Some(Other { why, told, decided: decided || decided_before });
     }
 }
 
@@ -250,11 +256,18 @@ mod tests {
         let mut other = own();
         other.see(&found(written(8, "c", "s")));
         other.see(&found(decided.clone()));
-        let found_out = other.other.unwrap();
-        assert!(found_out.told && found_out.why.as_str().contains("an operator decided"), "{found_out:?}");
+        let found_out = other.other.clone().unwrap();
+        assert!(
+            found_out.told && found_out.why.as_str().contains("an operator or the site decided"),
+            "{found_out:?}"
+        );
+        assert!(found_out.decided, "{found_out:?}");
+        other.see(&found(Written { two_machines: true, ..written(12, "d", "s") }));
+        assert!(other.other.unwrap().decided, "a third one changes nothing about that");
         // Copied after that decision, it knows it.
         let mut copy = Reported { kept_id: 9, ..own() };
         copy.see(&found(decided));
-        assert!(!copy.other.unwrap().told);
+        let found_out = copy.other.unwrap();
+        assert!(!found_out.told && !found_out.decided, "{found_out:?}");
     }
 }

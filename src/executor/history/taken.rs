@@ -5,7 +5,7 @@
 use super::chain::{self, Event};
 use super::mark::Mark;
 use super::row_error::RowError;
-use super::{by, cancelled, connect, publication, schema};
+use super::{cancelled, connect, publication, schema};
 use crate::host::open::{self, OpenError};
 use crate::host::paths::Layout;
 use crate::site::ids::JobId;
@@ -20,8 +20,6 @@ use std::path::Path;
 pub(super) struct Taken {
     pub highest: Option<Publication>,
     cancelled: BTreeSet<JobId>,
-    /// The states from which the site let this machine go on.
-    pub obeyed: BTreeSet<String>,
     /// In words.
     pub forgotten: Vec<SafeText>,
 }
@@ -35,7 +33,6 @@ impl Taken {
             // There never was a history here.
             return Self::default();
         }
-        let events = mark.as_ref().map_or(0, |mark| mark.as_ref().map_or(0, |mark| mark.events));
         let of_mark = mark.as_ref().map(|mark| mark.as_ref().and_then(|mark| mark.publication.clone()));
         let Some(db) = opened(&file) else {
             let mut taken = Self { highest: of_mark.ok().flatten(), ..Self::default() };
@@ -46,13 +43,11 @@ impl Taken {
             return taken;
         };
         let (of_database, jobs) = (publication::left(&db), cancelled::left(&db));
-        let known = matches!(of_mark, Ok(Some(_))) || of_database.is_ok();
+        // An older file may have been put there, unless the mark says that it is this one: what was taken since is not in it.
+        let older = !matches!(&mark, Ok(Some(mark)) if is_of(&db, mark));
+        let known = matches!(of_mark, Ok(Some(_))) || of_database.is_ok() && !older;
         let both = of_mark.ok().flatten().into_iter().chain(of_database.ok().flatten());
-        // The first of two alike.
-        let highest = both.reduce(|first, other| if first.order() < other.order() { other } else { first });
-        // An older file was put there: what was cancelled since is not in it.
-        let older = chain::newest(&db).is_ok_and(|newest| newest.events < events);
-        let mut taken = Self { highest, obeyed: by::obeyed(&db).unwrap_or_default(), ..Self::default() };
+        let mut taken = Self { highest: publication::higher(both), ..Self::default() };
         if !known {
             taken.forget(HIGHEST);
         }
@@ -79,12 +74,16 @@ impl Taken {
     }
 }
 
-const HIGHEST: &str =
-    "which publication was the highest that this machine took, so an older one may be taken";
-const CANCELLED: &str =
-    "which jobs were cancelled, so one of them may run where an index calls it active again";
-const CANCELLED_SINCE: &str = "which jobs were cancelled after the database was copied, so one of them may run where an index calls \
-                               it active again";
+const HIGHEST: &str = "which publication was the highest that this machine took: an older index may be taken";
+const CANCELLED: &str = "which jobs were cancelled: one of them may run where an index calls it active again";
+const CANCELLED_SINCE: &str = "which jobs were cancelled after the database was copied: one of them may run where an index calls it active again";
+
+/// Whether this database has all that the mark counts.
+fn is_of(db: &Connection, mark: &Mark) -> bool {
+    let generation = schema::meta(db, "generation").ok().flatten();
+    let there = chain::newest(db).is_ok_and(|newest| mark.events <= newest.events);
+    there && generation.as_deref() == Some(mark.generation.as_str())
+}
 
 /// A file that an executor left half written is taken back first.
 fn opened(file: &Path) -> Option<Connection> {

@@ -71,10 +71,9 @@ impl Known {
     /// The next look; None while this machine has no id.
     pub fn look_job(&self) -> Option<(ShareJob, Duration)> {
         let config = &self.policy.config;
-        // A place for reports alone is not looked at: it could hang, and the instructions with it. A history that is new tells
-        // by the report of an earlier life which one that was.
-        let reads = self.lost.as_ref().is_none_or(|lost| lost.cause == Cause::Earlier);
-        let places = if reads { config.shares.as_slice() } else { &[] };
+        // A place for reports alone is not looked at: it could hang, and the instructions with it. Without a history nothing
+        // is known of one's own reports.
+        let places = if self.lost.is_none() { config.shares.as_slice() } else { &[] };
         let stands = &self.snapshot.reported.stands;
         let known = |place: &PathBuf| (place.clone(), stands.get(place).copied());
         let reports = places.iter().map(known).collect();

@@ -46,14 +46,14 @@ fn change(machine: &Machine, sql: &str) {
 }
 
 #[test]
-fn either_of_mark_and_database_is_enough_for_the_highest_publication() {
+fn either_of_mark_and_database_says_the_highest_and_a_database_alone_may_be_an_older_one() {
     for mark in [None, Some(&b"no mark"[..])] {
         let machine = machine();
         match mark {
             None => fs::remove_file(machine.layout().mark()).unwrap(),
             Some(text) => fs::write(machine.layout().mark(), text).unwrap(),
         }
-        assert_eq!(adopted(&machine), (Some(7), cancelled(), 0), "{mark:?}");
+        assert_eq!(adopted(&machine), (Some(7), cancelled(), 2), "{mark:?}");
     }
     let machine = machine();
     fs::write(machine.layout().history(), b"no database").unwrap();
@@ -70,13 +70,13 @@ fn what_the_rows_do_not_say_the_events_do() {
         let machine = machine();
         change(&machine, sql);
         fs::remove_file(machine.layout().mark()).unwrap();
-        assert_eq!(adopted(&machine), (Some(7), cancelled(), 0), "{sql}");
+        assert_eq!(adopted(&machine), (Some(7), cancelled(), 2), "{sql}");
     }
     // And the other way round.
     let machine = machine();
     change(&machine, "DROP TABLE events");
     fs::remove_file(machine.layout().mark()).unwrap();
-    assert_eq!(adopted(&machine), (Some(7), cancelled(), 0));
+    assert_eq!(adopted(&machine), (Some(7), cancelled(), 2));
 }
 
 #[test]
@@ -107,4 +107,69 @@ fn an_older_database_says_what_it_has_and_that_it_may_lack_some() {
     drop(history);
     fs::write(machine.layout().history(), copy).unwrap();
     assert_eq!(adopted(&machine), (Some(8), cancelled(), 1));
+}
+
+#[test]
+fn of_two_that_the_database_names_the_higher_counts() {
+    let machine = machine();
+    let lower = serde_json::to_string(&publication(5)).unwrap();
+    change(&machine, &format!("UPDATE meta SET value = '{lower}' WHERE key = 'publication'"));
+    fs::remove_file(machine.layout().mark()).unwrap();
+    assert_eq!(adopted(&machine), (Some(7), cancelled(), 2));
+}
+
+#[test]
+fn a_database_of_another_generation_than_the_mark_may_lack_some() {
+    let machine = machine();
+    let mut mark = Mark::read(&machine.layout().mark()).unwrap().unwrap();
+    mark.generation = "another".into();
+    mark.write(&machine.layout().mark()).unwrap();
+    assert_eq!(adopted(&machine), (Some(7), cancelled(), 1));
+}
+
+#[test]
+fn an_adoption_that_fails_leaves_what_the_old_file_says_to_the_next() {
+    let machine = machine();
+    fs::remove_file(machine.layout().mark()).unwrap();
+    // As a disk does that takes no more.
+    let new = machine.layout().history().with_file_name("history.db.new");
+    fs::create_dir(&new).unwrap();
+    let failed = adopt(&machine.layout(), at(5), "g2", Adopt::Done, &[], &By::Operator(&operator()));
+    assert!(failed.is_err(), "{failed:?}");
+    fs::remove_dir(&new).unwrap();
+    assert_eq!(adopted(&machine), (Some(7), cancelled(), 2));
+}
+
+/// The site names g1, in an index of this serial.
+fn replaced(machine: &Machine, serial: u64) -> std::result::Result<Option<Adopted>, String> {
+    replace(&machine.layout(), at(6), "g2", &[], "g1", &publication(serial))
+}
+
+#[test]
+fn from_a_state_that_it_went_on_from_the_site_lets_no_machine_go_on_again_whatever_is_lost() {
+    let machine = machine();
+    let mut history = machine.open().unwrap();
+    let _ = history.keep_id(at(3), &Reported::default(), &By::Site("g1"), Vec::new()).unwrap();
+    history.write_mark().unwrap();
+    drop(history);
+    fs::remove_file(machine.layout().history()).unwrap();
+    let refused = replaced(&machine, 8).unwrap_err();
+    assert!(refused.contains("did so before") && refused.contains("pcm init --adopt"), "{refused}");
+    fs::remove_file(machine.layout().mark()).unwrap();
+    assert!(replaced(&machine, 8).unwrap_err().contains("nobody knows"));
+}
+
+#[test]
+fn the_site_decides_again_where_the_machine_died_before_its_mark() {
+    let machine = machine();
+    fs::remove_file(machine.layout().history()).unwrap();
+    assert!(replaced(&machine, 6).unwrap_err().contains("older"));
+    let mark = fs::read(machine.layout().mark()).unwrap();
+    assert!(replaced(&machine, 8).unwrap().is_some());
+    fs::write(machine.layout().mark(), mark).unwrap();
+    assert!(machine.open().is_err());
+    assert!(replaced(&machine, 8).unwrap().is_some());
+    assert_eq!(machine.open().unwrap().generation(), "g2");
+    let refused = replaced(&machine, 8).unwrap_err();
+    assert!(refused.contains("is g2"), "{refused}");
 }
