@@ -12,7 +12,7 @@ const REQUESTS: usize = 12;
 
 fn command(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pcm"));
-    command.args(args).args(["--json", "--folder", "site"]).current_dir(dir);
+    command.args(args).arg("--json").current_dir(dir).env("PCM_SITE_FOLDER", dir.join("site"));
     command.env("PCM_CONFIG", dir.join("pcm.toml")).env("XDG_CACHE_HOME", dir.join("cache"));
     command
 }
