@@ -242,7 +242,11 @@ struct CommandDoc {
 
 fn import(app: &App, args: &ImportArgs) -> Result<Exit> {
     let shelf = shelf(app, &args.folder)?;
-    let id = args.id.map_or_else(|| shelf.next_id(), Ok)?;
+    let wanted = match args.id {
+        Some(id) => shelf::Id::Named(id),
+        None => shelf::Id::Free(shelf.next_id()?),
+    };
+    let (shelf::Id::Named(id) | shelf::Id::Free(id)) = wanted;
     shelf.may_place(id, args.replace)?;
     let from = absolute(&args.from);
     let wishes = Wishes {
@@ -253,7 +257,7 @@ fn import(app: &App, args: &ImportArgs) -> Result<Exit> {
         files: args.files.as_deref().map(absolute),
         programs: super::lint::programs(app),
     };
-    let imported = import::import(&from, id, &wishes)?;
+    let mut imported = import::import(&from, id, &wishes)?;
     let replaced = args.replace && shelf.holds(id)?;
     if app.dry_run {
         return app.would(plan(&imported, &shelf.path(id), replaced));
@@ -261,9 +265,10 @@ fn import(app: &App, args: &ImportArgs) -> Result<Exit> {
     let name = args.from.file_name().unwrap_or(args.from.as_os_str()).to_string_lossy();
     let mut remarks = vec![SafeText::new(&format!("Made of {name} by `pcm package import`."))];
     remarks.extend(imported.notes.iter().cloned());
-    let text = render(&imported.package, &remarks);
+    let text = |package_id| render(&Package { package_id, ..imported.package.clone() }, &remarks);
     let brought = (imported.files.as_slice(), imported.beside.as_slice());
-    let written = shelf.place_alone(id, &text, brought, args.replace, || alone(app, &shelf))?;
+    let (id, written) = shelf.place_alone(wanted, text, brought, args.replace, || alone(app, &shelf))?;
+    imported.package.package_id = id;
     let doc = document(&imported, &written, &shelf.path(id), replaced);
     let next = next_steps(app, args, &shelf, id);
     app.out.view(&doc, || import_page(&doc, &next))?;

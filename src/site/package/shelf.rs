@@ -267,7 +267,9 @@ impl Shelf {
         beside: &[(String, Vec<u8>)],
         replace: bool,
     ) -> Result<Written, Failure> {
-        self.place_alone(id, definition, (files, beside), replace, || Ok(()))
+        let placed =
+            self.place_alone(Id::Named(id), |_| definition.to_owned(), (files, beside), replace, || Ok(()));
+        placed.map(|(_, written)| written)
     }
 
     /// The same; what `alone` returns is held while it gets its name, and nobody else is kept waiting while files are copied.
@@ -276,13 +278,19 @@ impl Shelf {
     /// As [`Shelf::place`]; those of `alone`.
     pub fn place_alone<L>(
         &self,
-        id: PackageId,
-        definition: &str,
+        id: Id,
+        definition: impl Fn(PackageId) -> String,
         (files, beside): (&[Brought], &[(String, Vec<u8>)]),
         replace: bool,
         alone: impl FnOnce() -> Result<L, Failure>,
-    ) -> Result<Written, Failure> {
-        self.may_place(id, replace)?;
+    ) -> Result<(PackageId, Written), Failure> {
+        let (mut id, named) = match id {
+            Id::Named(id) => (id, true),
+            Id::Free(id) => (id, false),
+        };
+        if named {
+            self.may_place(id, replace)?;
+        }
         let all = made(self.root.make_folder(FOLDER), &self.dir)?;
         let mut new = Building::begin(&all, id)?;
         let inside = made(new.folder.new_folder(content::FILES), &new.folder.path().join(content::FILES))?;
@@ -292,14 +300,28 @@ impl Shelf {
         // Before the definition: what cannot be published is found here.
         let written = write_list(&new.folder)?;
         let texts = beside.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-        for (name, bytes) in texts.chain([(NAME, definition.as_bytes())]) {
+        for (name, bytes) in texts.chain([(NAME, definition(id).as_bytes())]) {
             let file = new.folder.new_file(name);
             let filled = file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
             made(filled, &new.folder.path().join(name))?;
         }
         made(new.folder.sync(), new.folder.path())?;
         let _alone = alone()?;
-        let old = rename(&all, &new.name, id, replace)?;
+        let old = loop {
+            let free = if named { Ok(()) } else { self.may_place(id, false) };
+            match free.and_then(|()| rename(&all, &new.name, id, replace && named)) {
+                // Somebody else took it while files were copied.
+                Err(taken) if !named && taken.code == "package-exists" => {
+                    let next = self.next_id()?;
+                    if next == id {
+                        return Err(taken);
+                    }
+                    id = next;
+                    made(new.define(&definition(id)), &new.folder.path().join(NAME))?;
+                }
+                other => break other?,
+            }
+        };
         new.named = true;
         let away = old.as_ref().map(|old| all.path().join(old));
         all.sync().map_err(|e| not_synced(&self.path(id), away.as_deref(), &e.to_string()))?;
@@ -307,8 +329,17 @@ impl Shelf {
             // Only what this import put away: anything else there may be the only copy. What stays is told by lint.
             let _ = all.remove_tree(&old);
         }
-        Ok(written)
+        Ok((id, written))
     }
+}
+
+/// The id that a package gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Id {
+    /// Somebody named it.
+    Named(PackageId),
+    /// It was free; where it is no more, the next one is as good.
+    Free(PackageId),
 }
 
 /// A package that is built beside the others. What did not get the package's name is removed again.
@@ -333,6 +364,17 @@ impl<'a> Building<'a> {
                 }
             }
         }
+    }
+}
+
+impl Building<'_> {
+    /// Another definition in the place of the one that is there.
+    fn define(&self, definition: &str) -> io::Result<()> {
+        self.folder.remove(NAME)?;
+        let mut file = self.folder.new_file(NAME)?;
+        file.write_all(definition.as_bytes())?;
+        file.sync_all()?;
+        self.folder.sync()
     }
 }
 

@@ -202,3 +202,20 @@ fn nothing_is_written_or_removed_where_a_link_of_the_share_leads() {
     assert_eq!(there(), ["", "files", "files/a"]);
     assert_eq!(names(&shelf), ["BP00000A"]);
 }
+
+#[test]
+fn two_imports_at_once_get_two_ids() {
+    let (_dir, shelf) = share();
+    let free = shelf.next_id().unwrap();
+    let text = |id: PackageId| format!("of {id}");
+    // The other one ends while this one copies.
+    let other = || shelf.place(free, "other", &[], &[], false).map(drop);
+    let (got, _) = shelf.place_alone(Id::Free(free), text, (&[], &[]), false, other).unwrap();
+    assert_eq!((free, got), (id("BP000001"), id("BP000002")));
+    assert_eq!(fs::read(shelf.path(free).join(NAME)).unwrap(), b"other");
+    assert_eq!(fs::read(shelf.path(got).join(NAME)).unwrap(), b"of BP000002");
+    assert_eq!(names(&shelf), ["BP000001", "BP000002"]);
+    // Who names an id gets that one, or none.
+    let named = shelf.place_alone(Id::Named(free), text, (&[], &[]), false, || Ok(()));
+    assert_eq!(named.unwrap_err().code, "package-exists");
+}
