@@ -28,16 +28,22 @@ pub struct FailedFirstDoc {
 }
 
 /// The jobs that are for the machines that come first alone, and failed on some of these. Whoever may have written a report:
-/// it only lets somebody look.
-pub fn failed(app: &App, folder: &Folder, source: &Source, standing: &Standing) -> Vec<FailedFirstDoc> {
+/// it only lets somebody look. None: the share does not say it.
+pub fn failed(
+    app: &App,
+    folder: &Folder,
+    source: &Source,
+    standing: &Standing,
+) -> Option<Vec<FailedFirstDoc>> {
     let is_first = |(job, word): &&(Job, Word)| {
         let goes_on = ended(&job.times, word).is_none_or(|at| at > app.now);
         word.state == JobState::Active && word.is_canary() && goes_on
     };
     let jobs: Vec<&(Job, Word)> = source.jobs.values().filter(is_first).collect();
-    if jobs.is_empty() || app.reaches(&folder.share()).is_err() {
-        return Vec::new();
+    if jobs.is_empty() {
+        return Some(Vec::new());
     }
+    app.reaches(&folder.share()).ok()?;
     let first: BTreeSet<MachineId> = jobs.iter().flat_map(|(_, word)| word.canary.iter().copied()).collect();
     let members = source.machines.values().map(|machine| machine.member());
     let members: Vec<_> = members.filter(|member| first.contains(&member.machine)).collect();
@@ -46,10 +52,13 @@ pub fn failed(app: &App, folder: &Folder, source: &Source, standing: &Standing) 
         jobs: jobs.iter().map(|(job, _)| job.job_id).collect(),
     };
     let accounts = reports::read(&folder.share(), first, asked, PATIENCE);
+    if accounts.values().flat_map(|account| account.as_ref().err()).any(reports::is_of_share) {
+        return None;
+    }
     let published = Published { standing: Some(standing), counted: true };
     let failed = jobs.into_iter().map(|(job, word)| FailedFirstDoc {
         job_id: job.job_id,
         machines: phase::count(&published.stand(job, word, app.now), 0, &members, &accounts).failed,
     });
-    failed.filter(|failed| !failed.machines.is_empty()).collect()
+    Some(failed.filter(|failed| !failed.machines.is_empty()).collect())
 }

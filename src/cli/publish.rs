@@ -260,6 +260,7 @@ fn hand_made_share(app: &App, dir: &Path, site: SiteCode, example: Option<Machin
     if app.dry_run {
         return app.would(format!("make a share for site {site} in {}", dir.display()));
     }
+    app.needs(&dir)?;
     let made = site_init(&dir, site, example, app.now)?;
     let doc = SiteDoc {
         dir: made.dir.display().to_string().into(),

@@ -35,8 +35,8 @@ struct StatusDoc {
     jobs: BTreeMap<&'static str, usize>,
     /// Suspended by the gate of `pcm job advance`.
     halted: Vec<HaltedDoc>,
-    /// Those that failed on machines that come first.
-    failed_first: Vec<FailedFirstDoc>,
+    /// Those that failed on machines that come first; None: that cannot be known.
+    failed_first: Option<Vec<FailedFirstDoc>>,
     /// Those that end within 30 days, or have ended.
     keys: Vec<KeyDoc>,
     /// Who publishes now.
@@ -100,12 +100,14 @@ impl From<Failure> for ProblemDoc {
 /// `pcm site status`
 pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
     let folder = folder::open(app, named)?;
-    app.needs(&folder.share())?;
     let mut problems = Vec::new();
     let mut kept = |failure: Failure| problems.push(ProblemDoc::from(failure));
     let source = folder.read(&lint::programs(app)).map_err(&mut kept).ok();
     let list = folder.trust_list().map_err(&mut kept).ok().flatten();
-    let standing = super::standing::of(app, &folder).map_err(&mut kept).ok().flatten();
+    // A share that does not answer is one of the problems: all that the folder knows by itself is said.
+    let standing = super::standing::of(app, &folder).map_err(&mut kept);
+    let is_read = standing.is_ok();
+    let standing = standing.ok().flatten();
     let unpublished = match (&source, &standing) {
         (Some(source), Some(standing)) => {
             let found = standing::unpublished(&folder, source, standing, &lint::programs(app), app.now);
@@ -126,7 +128,9 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
     }
     let failed_first = match (&source, &standing) {
         (Some(source), Some(standing)) => canary::failed(app, &folder, source, standing),
-        _ => Vec::new(),
+        // Nothing is published.
+        (Some(_), None) if is_read => Some(Vec::new()),
+        (Some(_) | None, _) => None,
     };
     let keys = list.as_ref().map(|list| ending(list, app.now)).unwrap_or_default();
     let publishing = lock::is_held_by_team(&folder.dir.join(LOCK)).then(|| {
@@ -148,7 +152,10 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
         publishing,
         problems,
     };
-    let note = note(&folder).unwrap_or(None).filter(|_| doc.publishing.is_none());
+    let note = match app.reaches(&folder.share()) {
+        Ok(()) => note(&folder).unwrap_or(None).filter(|_| doc.publishing.is_none()),
+        Err(_) => None,
+    };
     let mut more = findings(app, &doc, standing.as_ref(), note);
     doc.problems.append(&mut more);
     app.out.view(&doc, || page(app, &doc))?;
@@ -246,7 +253,7 @@ fn findings(app: &App, doc: &StatusDoc, standing: Option<&Standing>, note: Optio
             format!("Look at those that failed, then {pcm} job resume {0} or job cancel {0}", halted.job_id);
         add("halted", format!("{}: {}", halted.job_id, halted.reason), remedy);
     }
-    for failed in &doc.failed_first {
+    for failed in doc.failed_first.iter().flatten() {
         let machines: Vec<&str> = failed.machines.iter().map(|id| id.as_str()).collect();
         let come = if machines.len() == 1 { "comes" } else { "come" };
         let message = format!("{} failed on {}, which {come} first", failed.job_id, machines.join(", "));

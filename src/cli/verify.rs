@@ -54,6 +54,8 @@ pub fn run(
     block: Option<usize>,
     named: &FolderArgs,
 ) -> Result<Exit> {
+    // A share that hangs would hold this up for ever.
+    app.needs(&super::time::absolute(file))?;
     let bytes = open_bounded(file, instruction::MAX_BYTES).map_err(|e| {
         let message = format!("{}: {e}", file.display());
         Failure::new(

@@ -23,6 +23,15 @@ const BATCH: usize = 64;
 
 /// Why a machine without a report says nothing.
 pub const NOT_YET: &str = "it has not reported yet";
+/// Why none of them says anything.
+const NO_ANSWER: &str = "the share does not answer";
+const LATE: &str = "the share did not answer in time";
+const NO_FOLDER: &str = "the reports cannot be read";
+
+/// Whether that is why a machine says nothing: the share gave no report at all.
+pub fn is_of_share(why: &SafeText) -> bool {
+    [NO_ANSWER, LATE, NO_FOLDER].iter().any(|of_share| why.as_str().starts_with(of_share))
+}
 
 /// Reads the reports of machines, and of each what it says of what is asked. `patience`: nothing came for so long.
 pub fn read(share: &Path, machines: BTreeSet<MachineId>, asked: Asked, patience: Duration) -> Accounts {
@@ -33,18 +42,18 @@ pub fn read(share: &Path, machines: BTreeSet<MachineId>, asked: Asked, patience:
     let opened = match threads::within("reports", patience, open) {
         Ok(Ok(folder)) => folder,
         Ok(Err(e)) => {
-            let why = format!("{}: {e}", share.join(report::FOLDER).display());
+            let why = format!("{NO_FOLDER}: {}: {e}", share.join(report::FOLDER).display());
             return machines.into_iter().map(|id| (id, silent(&why))).collect();
         }
         Err(e) => {
-            let why = format!("the share does not answer: {e}");
+            let why = format!("{NO_ANSWER}: {e}");
             return machines.into_iter().map(|id| (id, silent(&why))).collect();
         }
     };
     let one = move |folder: &Folder, machine: MachineId| account(folder, machine, &asked);
     each(opened, machines.iter().copied().collect(), one, patience, |batch| accounts.extend(batch));
     for machine in machines {
-        accounts.entry(machine).or_insert_with(|| silent("the share did not answer in time"));
+        accounts.entry(machine).or_insert_with(|| silent(LATE));
     }
     accounts
 }

@@ -219,15 +219,26 @@ fn publishing_ends_although_the_share_hangs_and_changes_nothing() {
     let Some(_hang) = Hang::over(&site.path("folder/share")) else { return };
     let send = ["job", "send", "--package", "BP00000A", "--to", "BP004000"];
     let verb = |args: &[&str]| site.command(&[args, &["--folder", &folder, "--json"]].concat());
+    let inside = site.path("folder/share/new").display().to_string();
     let told = ended(vec![
         verb(&["site", "publish"]),
         verb(&["site", "publish", "--renew"]),
-        verb(&["site", "status"]),
+        verb(&["site", "verify", &site.path("folder/share/PCM.INDEX").display().to_string()]),
+        site.command(&["site", "init", &inside, "--hand-made", "--site", "BP0", "--json"]),
         verb(&["job", "advance"]),
         verb(&["site", "machine", "replace", "BP004000"]),
         verb(&["package", "content", "BP00000A"]),
     ]);
     told.iter().for_each(is_away);
+    // What the folder knows by itself is said all the same.
+    let status = ended(vec![verb(&["site", "status"])]);
+    let doc: serde_json::Value = serde_json::from_slice(&status[0].stdout).unwrap();
+    assert_eq!((status[0].status.code(), &doc["jobs"]["active"]), (Some(10), &1.into()), "{doc}");
+    assert!(doc["problems"].to_string().contains("does not answer"), "{doc}");
+    assert_eq!(
+        (&doc["failed_first"], &doc["published"]),
+        (&serde_json::Value::Null, &serde_json::Value::Null)
+    );
     // One after another: they would wait for each other.
     for args in [&send[..], &["job", "cancel", "BP0000AA"], &["site", "machine", "add", "BP004001"]] {
         ended(vec![verb(args)]).iter().for_each(is_away);
