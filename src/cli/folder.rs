@@ -14,6 +14,7 @@ use crate::host::{account, durable, facts};
 use crate::site::folder::edit::Edit;
 use crate::site::folder::{EDITING, Folder, Source};
 use crate::site::ids::{JobId, PackageId};
+use crate::site::index::policy::{EVERYBODY, Rules};
 use crate::site::publisher::bring::Watch;
 use crate::site::publisher::{
     Expect, How, Published, met, publish, publish_after, publish_this, record, sign, would,
@@ -194,6 +195,10 @@ pub fn edit(
             Edit::Machines(_) => Expect::Removed(then.expect.unwrap_or(0)),
             // Whoever edits a job has said how many machines it meets.
             Edit::Job(job, _) => Expect::Job(job.job_id),
+            // So has whoever takes a freeze away from all of them.
+            Edit::PolicyText(group, rules, _) if group == EVERYBODY && ends_a_freeze(rules, read) => {
+                Expect::Unfreeze
+            }
             Edit::Policy(..) | Edit::PolicyText(..) => Expect::Nothing,
         },
         break_lock: false,
@@ -206,6 +211,11 @@ pub fn edit(
         Some(source) => change(app, folder, wishes, std::slice::from_ref(edit), source).map(Some),
         None => Ok(None),
     }
+}
+
+fn ends_a_freeze(rules: &Rules, read: Option<&Source>) -> bool {
+    let before = read.and_then(|read| read.policies.get(EVERYBODY));
+    before.is_some_and(|before| before.freezes.len() > rules.freezes.len())
 }
 
 /// The same of several edits at once: all of them are published, or none.
@@ -323,6 +333,8 @@ struct ChangedDoc {
     members: usize,
     /// Machines that are no more.
     machines: usize,
+    /// What policies keep machines from no more.
+    opened: Vec<SafeText>,
 }
 
 /// One file.
@@ -346,6 +358,7 @@ pub fn doc(app: &App, published: &Published) -> PublishDoc {
             policy: published.policies,
             members: published.parts,
             machines: published.gone,
+            opened: published.opened.iter().map(|what| SafeText::new(what)).collect(),
         },
         withdrawn: published.withdrawn.clone(),
         written: published
@@ -402,6 +415,9 @@ pub fn page(app: &App, doc: &PublishDoc, page: &mut Page) {
     }
     if doc.changed.policy > 0 {
         page.line(format!("  {}", count(doc.changed.policy, "policy file")));
+    }
+    for what in &doc.changed.opened {
+        page.line(format!("  removed: {what}"));
     }
     if doc.changed.machines > 0 {
         page.line(format!("  {} removed", count(doc.changed.machines, "machine")));

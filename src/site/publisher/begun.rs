@@ -16,7 +16,7 @@ use crate::site::ids::{JobId, PackageId};
 use crate::site::index::job::{self, Job};
 use crate::site::index::members::{self, Member, Part};
 use crate::site::index::policy::{self, Policy};
-use crate::site::index::{self, Index, JobState, render as text};
+use crate::site::index::{self, Index, IndexedPolicy, JobState, render as text};
 use crate::site::instruction::ContentHash;
 use crate::site::signed::block;
 use crate::site::signed::list::Keys;
@@ -98,14 +98,26 @@ impl Before {
     pub fn part(&self, share: &Share, part: &Part) -> Result<Option<Vec<Member>>> {
         let name = format!("{}.{}", part.name, part.revision);
         let bytes = share.read_any(&[MEMBERS], &name, members::MAX_BYTES)?;
-        let kept = || {
-            let kept = &self.record.as_ref()?.files;
-            let file = kept.iter().find(|file| file.folder == MEMBERS && file.name == name)?;
-            Some(file.text.clone().into_bytes())
-        };
+        let kept = || self.kept(MEMBERS, &name);
         let good = |bytes: &Vec<u8>| hash_bytes(bytes) == part.sha256;
         let bytes = bytes.filter(good).or_else(|| kept().filter(good));
         Ok(bytes.and_then(|bytes| members::parse_part(&bytes, &part.name, &name).ok()))
+    }
+
+    /// A policy of it; None: it cannot be had any more.
+    pub fn policy(&self, share: &Share, named: &IndexedPolicy) -> Result<Option<Policy>> {
+        let name = Policy::file_name(&named.group, named.revision);
+        let bytes = share.read_any(&[policy::FOLDER], &name, policy::MAX_BYTES)?;
+        let kept = || self.kept(policy::FOLDER, &name);
+        let good = |bytes: &Vec<u8>| hash_bytes(bytes) == named.sha256;
+        let bytes = bytes.filter(good).or_else(|| kept().filter(good));
+        Ok(bytes.and_then(|bytes| policy::parse(&bytes, &named.group, &name).ok()))
+    }
+
+    fn kept(&self, folder: &str, name: &str) -> Option<Vec<u8>> {
+        let kept = &self.record.as_ref()?.files;
+        let file = kept.iter().find(|file| file.folder == folder && file.name == name)?;
+        Some(file.text.clone().into_bytes())
     }
 }
 

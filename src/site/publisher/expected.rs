@@ -48,6 +48,9 @@ impl Publication<'_> {
         if let Expect::Job(id) = self.how.expect {
             refusals.retain(|refusal| refusal.of != Of::Met(id));
         }
+        if self.how.expect == Expect::Unfreeze {
+            refusals.retain(|refusal| refusal.of != Of::Everybody);
+        }
         let count = |is: fn(Of) -> bool| -> usize {
             let of_these = refusals.iter().filter(|refusal| is(refusal.of));
             of_these.map(|refusal| refusal.count).sum()
@@ -62,7 +65,7 @@ impl Publication<'_> {
             Expect::Removed(_) if others == 0 => {
                 format!("{correct}; if so many machines are to go, add --expect {gone}")
             }
-            Expect::Removed(_) | Expect::Job(_) | Expect::Nothing => format!(
+            Expect::Removed(_) | Expect::Job(_) | Expect::Unfreeze | Expect::Nothing => format!(
                 "{correct}; here --expect counts machines, and lets nothing of that pass: if all of it is meant, edit with \
                  --no-publish, then publish with pcm site publish --expect {without}"
             ),

@@ -13,6 +13,7 @@ mod final_word;
 mod guarded;
 mod jobs;
 pub mod met;
+mod opened;
 mod own;
 pub mod packages;
 pub mod past;
@@ -68,6 +69,8 @@ pub enum Expect {
     Removed(usize),
     /// This job may be for as many machines as it is: whoever sends it has said how many they are.
     Job(JobId),
+    /// The policy of all machines may keep them from less: whoever unfreezes them has said how many they are.
+    Unfreeze,
     /// No change that is refused otherwise.
     Nothing,
 }
@@ -116,6 +119,8 @@ pub struct Published {
     pub settings: bool,
     /// How many policies changed.
     pub policies: usize,
+    /// What policies keep machines from no more.
+    pub opened: Vec<String>,
     /// How many parts of the list of machines changed.
     pub parts: usize,
     /// How many machines the list has.
@@ -300,7 +305,10 @@ impl Publication<'_> {
         let machines = before.as_ref().map_or(0, |before| before.machines);
         let mut published = self.published(&rendered, before.as_ref(), &packages, gone);
         let missing = self.missing(share, &rendered, &present)?;
+        let opened = opened::opened(share, before.as_ref(), self.source, &rendered, self.how.now)?;
         let mut wanted = met::grown(self.source, &rendered, before.as_ref(), self.how.now);
+        wanted.extend(opened::for_many(&opened));
+        published.opened = opened.into_iter().map(|opened| opened.words).collect();
         let signatures = before.as_ref().map_or(0, |before| before.signatures(seen.as_deref()));
         wanted.extend(refusals::fewer(self.how.keys.len(), signatures));
         let resigned = !self.how.keys.is_empty() && self.how.keys.len() != signatures;

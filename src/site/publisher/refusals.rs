@@ -33,6 +33,10 @@ pub enum Of {
     Fewer,
     /// Machines that are no more.
     Gone,
+    /// Machines that the policy of all machines keeps from less.
+    Everybody,
+    /// Machines that another policy keeps from less.
+    Group,
     /// Machines that this job is for from now on.
     Met(JobId),
 }

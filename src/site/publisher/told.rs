@@ -23,13 +23,16 @@ impl Publication<'_> {
             |folder: &str| rendered.files.iter().filter(|file| file.new && file.folder == folder).count();
         let here: BTreeSet<JobId> = rendered.index.jobs.iter().map(|job| job.job_id).collect();
         let withdrawn = old.into_iter().flat_map(|index| &index.jobs).map(|job| job.job_id);
+        let policy = |group: &str| rendered.index.policies.iter().any(|now| now.group == group);
+        let removed = old.into_iter().flat_map(|index| &index.policies).filter(|old| !policy(&old.group));
         Published {
             index: rendered.index.clone(),
             jobs: rendered.changed_jobs(old),
             packages: packages.new_ones(),
             signatures: packages.signed_anew(),
             settings: false,
-            policies: new(policy::FOLDER),
+            policies: new(policy::FOLDER) + removed.count(),
+            opened: Vec::new(),
             parts: new(MEMBERS),
             machines: self.source.machines.len(),
             gone,

@@ -128,3 +128,75 @@ fn what_was_over_begins_anew_with_a_number() {
     until(local(TimeDelta::days(6)));
     site.publish().unwrap();
 }
+
+#[test]
+fn who_opens_what_a_policy_closes_for_many_machines_says_how_many_they_are() {
+    let site = Site::new();
+    site.machines(0..300);
+    let start = now();
+    let at = |hours: i64| When::Instant(start + TimeDelta::hours(hours));
+    let freeze =
+        |from: i64, until: i64| site_file::Freeze { from: at(from), until: at(until), reason: "year".into() };
+    let says = |freezes: Vec<site_file::Freeze>, windows: bool| {
+        let weekly = vec!["Sat 22:00-06:00".to_owned()];
+        let windows = windows.then(|| policy::Windows { weekly, zone: "local".into() });
+        let spread = Some(std::time::Duration::from_secs(9));
+        let rules = policy::Rules { freezes, windows, spread, ..Default::default() };
+        site.folder().write_policy("all", &rules).unwrap();
+    };
+    let lost = |says: &str| {
+        let failure = site.publish().unwrap_err();
+        assert_eq!(failure.code, "not-expected", "{failure:?}");
+        assert!(failure.message.as_str().contains(&format!("300 machines would lose {says}")), "{failure:?}");
+        assert!(failure.remedy.as_str().contains("--expect 300"), "{failure:?}");
+        for expect in [Expect::Changes(299), Expect::Removed(300), Expect::Job("BP0000AA".parse().unwrap())] {
+            assert_eq!(code(site.publish_as(|how| how.expect = expect)), "not-expected", "{expect:?}");
+        }
+        let published = site.publish_as(|how| how.expect = Expect::Changes(300)).unwrap();
+        assert!(published.opened.concat().contains(says), "{published:?}");
+        assert_eq!(published.policies, 1);
+    };
+    says(vec![freeze(-1, 9)], true);
+    site.publish().unwrap();
+    // What closes as much or more needs no number, nor does what is over.
+    says(vec![freeze(-2, 9)], true);
+    site.publish().unwrap();
+    says(vec![freeze(-1, 12), freeze(-9, -8)], true);
+    site.publish().unwrap();
+    says(vec![freeze(-1, 12)], true);
+    assert_eq!(site.publish().unwrap().opened, Vec::<String>::new());
+    // It ends earlier, begins later, or vanishes; and so do windows.
+    says(vec![freeze(-1, 11)], true);
+    lost("the freeze until");
+    says(vec![freeze(1, 11)], true);
+    lost("the freeze until");
+    says(vec![freeze(1, 11)], false);
+    lost("the windows of policy/all.toml");
+    says(vec![], false);
+    lost("the freeze until");
+    says(vec![freeze(-1, 9)], false);
+    site.publish().unwrap();
+    fs::remove_file(site.folder().dir.join("policy/all.toml")).unwrap();
+    assert_eq!(code(site.publish_as(|how| how.expect = Expect::Nothing)), "not-expected");
+    lost("policy/all.toml, the freeze until");
+    // Whoever unfreezes all machines has said so.
+    says(vec![freeze(-1, 9)], false);
+    site.publish().unwrap();
+    says(vec![], false);
+    site.publish_as(|how| how.expect = Expect::Unfreeze).unwrap();
+    // What the share lost is not taken for a policy that closed nothing.
+    says(vec![freeze(-1, 9)], true);
+    let revision = site.publish().unwrap().index.policies[0].revision;
+    site.edit(|_, word| word.percent = 500);
+    site.publish().unwrap();
+    fs::remove_file(site.share().join(format!("policy/all.{revision}.toml"))).unwrap();
+    fs::remove_file(site.folder().dir.join("policy/all.toml")).unwrap();
+    lost(&format!("what policy/all.{revision}.toml kept them from"));
+    // A policy of few machines is edited without a word, and it is said what goes.
+    site.machines(0..100);
+    site.publish_as(|how| how.expect = Expect::Changes(200)).unwrap();
+    says(vec![freeze(-1, 9)], true);
+    site.publish().unwrap();
+    says(vec![], false);
+    assert_eq!(site.publish().unwrap().opened.len(), 1);
+}
