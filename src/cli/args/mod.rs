@@ -288,7 +288,42 @@ impl Verb {
                 KeyVerb::Revoke { folder, .. } | KeyVerb::List { folder } => Some(folder),
                 KeyVerb::Generate { .. } => None,
             },
-            _ => None,
+            Verb::Rollout(args) => Some(&args.folder),
+            Verb::Demo(_)
+            | Verb::Status
+            | Verb::List(_)
+            | Verb::Show(_)
+            | Verb::Explain(_)
+            | Verb::Simulate(_)
+            | Verb::Run(_)
+            | Verb::Rerun(_)
+            | Verb::Defer(_)
+            | Verb::Undefer(_)
+            | Verb::Stop(_)
+            | Verb::Hold(_)
+            | Verb::Unhold
+            | Verb::Restart(_)
+            | Verb::Seen(_)
+            | Verb::Poll
+            | Verb::Who
+            | Verb::Notice(_)
+            | Verb::Log(_)
+            | Verb::History(_)
+            | Verb::Audit(_)
+            | Verb::Check
+            | Verb::Init(_)
+            | Verb::Package(_)
+            | Verb::Service(_)
+            | Verb::Completions { .. }
+            | Verb::Help(_)
+            | Verb::Man
+            | Verb::Words { .. }
+            | Verb::DemoService { .. }
+            | Verb::DemoSweep { .. }
+            | Verb::RunHost { .. }
+            | Verb::ShareReader
+            | Verb::CheckProbe
+            | Verb::AsOwner => None,
         }
     }
 
