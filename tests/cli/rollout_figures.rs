@@ -86,7 +86,7 @@ fn every_figure_is_a_number_of_rows_and_the_same_everywhere() {
     assert_eq!(one["by_reason"], wanted);
     assert_eq!(one["by_result"], doc!([{"exit_code": 0, "result": "failed", "count": 4}]));
     assert_eq!(one["by_silence"], doc!({"never-reported": 8}));
-    assert_eq!(one["reasons"][0]["frees_in_a_day"], 3, "{one}");
+    assert_eq!(one["reasons"][0]["runs_in_a_day"], 3, "{one}");
     let last = one["expected"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((n(&last["done_low"]), n(&last["done_high"])), (21, 24), "{last}");
     // The gate's numbers are those of `advance`.
@@ -109,7 +109,14 @@ fn every_figure_is_a_number_of_rows_and_the_same_everywhere() {
     assert!(row(&all)["machines"].is_null());
     let (_, alone) = rollout(dir, &["--share", "site/share"]);
     assert_eq!(parts(&row(&alone)), parts(&one));
-    assert_eq!(row(&alone)["gate"], Value::Null);
+    for unknown in ["gate", "phase", "phases", "over"] {
+        assert_eq!(row(&alone)[unknown], Value::Null, "{unknown}");
+    }
+    assert_eq!(row(&all)["over"], false);
+    let wait = pcm(dir, &["rollout", "--share", "site/share", "--wait", "--timeout", "1s"]);
+    assert_eq!(wait.status.code(), Some(2), "{}", text(&wait.stderr));
+    let watch = pcm(dir, &[&["rollout", "--watch", "--fail-if", "halted"][..], &IN].concat());
+    assert_eq!(watch.status.code(), Some(2), "{}", text(&watch.stderr));
 
     // Values: a line a machine, or a line a job.
     let csv = text(&pcm(dir, &[&["rollout", "BP0000AB", "--csv"][..], &IN].concat()).stdout);
@@ -276,6 +283,39 @@ fn waiting_ends_once_every_machine_has_ended() {
     assert_eq!(done.status.code(), Some(0));
     let last: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!((&last["jobs"][0]["over"], n(&last["jobs"][0]["done"])), (&true.into(), 10));
+}
+
+#[test]
+fn waiting_ends_for_a_job_that_expired_or_was_cancelled() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    phased(dir, 10, "10%,100%");
+    let wait = |args: &[&str]| {
+        let done = pcm(dir, &[&["rollout"][..], args, &["--wait", "--timeout", "1s"], &IN].concat());
+        (done.status.code(), text(&done.stderr))
+    };
+    assert_eq!(wait(&["BP0000AB"]).0, Some(7));
+    // It expired before its last phase: no machine begins any more.
+    let file = dir.join("site/jobs/BP0000AB.toml");
+    let before = fs::read_to_string(&file).unwrap();
+    let expired: Vec<String> = before
+        .lines()
+        .filter(|line| !line.starts_with("mandatory_after") && !line.starts_with("expire_after"))
+        .map(|line| match line.starts_with("offer_after") {
+            true => "offer_after = 2019-01-01T00:00:00Z\nexpire_after = 2020-01-01T00:00:00Z".to_owned(),
+            false => line.to_owned(),
+        })
+        .collect();
+    fs::write(&file, expired.join("\n") + "\n").unwrap();
+    assert_eq!(job(dir, &[])["over"], true);
+    assert_eq!(wait(&["BP0000AB"]).0, Some(0));
+    fs::write(&file, before).unwrap();
+    // It was cancelled: a finding for whoever named it, and nothing to wait for for the others.
+    json(dir, &[&["job", "cancel", "BP0000AB", "--reason", "bad"][..], &IN].concat());
+    assert_eq!(job(dir, &[])["over"], true);
+    assert_eq!(wait(&["BP0000AB"]).0, Some(10));
+    let (_, all) = wait(&[]);
+    assert!(all.contains("cancelled, and not waited for: BP0000AB"), "{all}");
 }
 
 #[test]

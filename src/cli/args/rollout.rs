@@ -23,7 +23,7 @@ pub struct RolloutArgs {
     pub openmetrics: Option<PathBuf>,
     /// Exit status 10 where this holds for a job, e.g. 'failed > 2% || silent > 100 || halted'; names: failed, silent, halted,
     /// waiting, undelivered
-    #[arg(long, value_name = "EXPR")]
+    #[arg(long, value_name = "EXPR", conflicts_with = "watch")]
     pub fail_if: Option<String>,
     /// Be a monitoring plugin: one line with performance data; exit status 0 ok, 1 warning, 2 critical, 3 not known
     #[arg(long, conflicts_with_all = ["fail_if", "wait", "watch"])]
@@ -34,7 +34,7 @@ pub struct RolloutArgs {
     /// With --check: critical where this holds for a job (default: halted)
     #[arg(long, value_name = "EXPR", requires = "check")]
     pub crit: Option<String>,
-    /// Wait until nothing is left to wait for; exit status 0 done, 10 halted, 7 out of time
+    /// Wait until nothing is left to wait for; exit status 0 done, 10 halted or JOB cancelled, 7 out of time
     #[arg(long, conflicts_with = "watch")]
     pub wait: bool,
     /// Wait no longer than this: 90m, 2h, 3d

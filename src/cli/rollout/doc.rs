@@ -14,6 +14,7 @@ use crate::rollout::refresh::Look;
 use crate::site::ids::{JobId, MachineId, RequestId, SiteCode};
 use crate::site::index::job::Word;
 use crate::site::index::{JobState, target};
+use crate::site::publisher::render::ended;
 use crate::terms::{Code, State};
 use crate::text::SafeText;
 use serde::Serialize;
@@ -26,7 +27,7 @@ pub(super) struct RolloutDoc {
     pub name: SafeText,
     /// When it was counted.
     pub at: Wall,
-    /// How old that is, in seconds.
+    /// How old that is, in seconds: nothing, but where waiting ended while the share did not answer.
     pub age_s: u64,
     /// The machines of the site: those that were read, those that were not, and those without a report.
     pub machines: u64,
@@ -69,10 +70,10 @@ pub(super) struct JobDoc {
     /// It was suspended because too many failed.
     pub halted: bool,
     pub percent: f64,
-    /// Which phase this is.
-    pub phase: usize,
+    /// Which phase this is; None: only the site folder knows. The index says 100 % of the few machines that come first, too.
+    pub phase: Option<usize>,
     /// Of how many.
-    pub phases: usize,
+    pub phases: Option<usize>,
     pub next_phase: Option<f64>,
     pub next_at: Option<Wall>,
     /// None: only the site folder knows the limits.
@@ -118,8 +119,8 @@ pub(super) struct JobDoc {
     /// Only for one job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub machines: Option<Vec<MachineDoc>>,
-    /// Nothing is left to wait for.
-    pub over: bool,
+    /// Nothing is left to wait for; None: what phases are left is not known.
+    pub over: Option<bool>,
     #[serde(skip)]
     pub answer: Option<Answer>,
 }
@@ -149,8 +150,8 @@ pub(super) struct GateDoc {
 pub(super) struct ReasonDoc {
     pub reason: &'static str,
     pub machines: u64,
-    /// So many of them run within a day; None: none of them says when.
-    pub frees_in_a_day: Option<u64>,
+    /// So many of them say that they run within a day as things stand; None: none of them says when.
+    pub runs_in_a_day: Option<u64>,
     /// The first of them.
     pub first_at: Option<Wall>,
 }
@@ -260,7 +261,7 @@ impl JobDoc {
         let (job, word, tally) = (stand.job, stand.word, &figures.tally);
         let course = ground.gates().map(|published| published.course(stand, &figures.phase));
         let next = course::next(job, word);
-        let (phase, phases) = phase(stand);
+        let phase = course.is_some().then(|| phase(stand));
         let came_and_went = machines.as_ref().and_then(|_| ground.came_and_went(stand));
         let answer = course.as_ref().map(|course| course.judged.answer);
         Self {
@@ -272,8 +273,8 @@ impl JobDoc {
             reason: word.reason.clone(),
             halted: is_halted(word),
             percent: in_percent(word.percent),
-            phase,
-            phases,
+            phase: phase.map(|(phase, _)| phase),
+            phases: phase.map(|(_, phases)| phases),
             next_phase: next.map(|(percent, _)| in_percent(percent)),
             next_at: course.as_ref().and_then(|course| course.next_at),
             gate: course.map(|course| gate_doc(stand, figures, &course)),
@@ -304,7 +305,7 @@ impl JobDoc {
             expected_95: reached(tally.done(), &tally.runs, 0.95)
                 .map(|(at, latest)| ReachedDoc { at, latest }),
             machines,
-            over: is_over(word, tally),
+            over: phase.map(|_| is_over(stand, tally)),
             answer,
         }
     }
@@ -334,8 +335,15 @@ fn is_halted(word: &Word) -> bool {
     reason.is_some_and(|reason| gate::is_halt(reason.as_str()))
 }
 
-/// All of its machines are reached, and none of them is waited for.
-fn is_over(word: &Word, tally: &Tally) -> bool {
+/// All of its machines are reached, and none of them is waited for; or it was cancelled or expired, so that none begins any
+/// more, and none runs.
+fn is_over(stand: &Stand<'_>, tally: &Tally) -> bool {
+    let (job, word) = (stand.job, stand.word);
+    let is_ended =
+        word.state == JobState::Cancelled || ended(&job.times, word).is_some_and(|at| at <= stand.now);
+    if is_ended {
+        return tally.of(Part::Running) == 0;
+    }
     word.state == JobState::Active && word.percent >= target::WHOLE && tally.is_over()
 }
 
@@ -382,7 +390,7 @@ fn reasons(tally: &Tally) -> Vec<ReasonDoc> {
         .map(|(reason, held)| ReasonDoc {
             reason,
             machines: held.machines,
-            frees_in_a_day: (held.foretold > 0).then_some(held.in_a_day),
+            runs_in_a_day: (held.foretold > 0).then_some(held.in_a_day),
             first_at: held.first,
         })
         .collect();

@@ -187,10 +187,18 @@ pub(super) fn metrics(doc: &RolloutDoc) -> String {
     gauge("later", "Machines whose phase has not come.", &mut per_job(|job| job.later.to_string()));
     let undelivered = &mut per_job(|job| job.undelivered.to_string());
     gauge("undelivered", "Targets with results that could not be delivered.", undelivered);
-    let reached = &mut per_job(|job| (job.percent / 100.0).to_string());
+    // What only the site folder knows is no figure of a share alone.
+    let known = |value: fn(&JobDoc) -> Option<String>| {
+        doc.jobs.iter().filter_map(move |job| Some((of(job), value(job)?)))
+    };
+    let reached = &mut known(|job| job.phase.map(|_| (job.percent / 100.0).to_string()));
     gauge("reached_ratio", "The share of its machines that a job has reached.", reached);
     gauge("halted", "1 where a job is halted.", &mut per_job(|job| u8::from(job.halted).to_string()));
-    gauge("over", "1 where nothing is left to wait for.", &mut per_job(|job| u8::from(job.over).to_string()));
+    gauge(
+        "over",
+        "1 where nothing is left to wait for.",
+        &mut known(|job| job.over.map(|over| u8::from(over).to_string())),
+    );
     out.push_str("# EOF\n");
     out
 }

@@ -46,12 +46,23 @@ enum By {
     Share { newest: (u64, u64) },
 }
 
+/// The share, where no site folder is named beside it.
+fn share_alone<'a>(app: &'a App, args: &RolloutArgs) -> Option<&'a Path> {
+    let share = app.setup.flags.shares.first().filter(|_| args.folder.folder.is_none());
+    share.map(PathBuf::as_path)
+}
+
+/// Whether only a share is named, which does not say how far its jobs are.
+pub(super) fn is_share_alone(app: &App, args: &RolloutArgs) -> bool {
+    share_alone(app, args).is_some()
+}
+
 impl Ground {
     /// What the flags name: with `--share` and no site folder, the share alone.
     pub(super) fn of(app: &App, args: &RolloutArgs) -> Result<Self> {
-        let ground = match (app.setup.flags.shares.as_slice(), &args.folder.folder) {
-            ([], _) | (_, Some(_)) => Self::of_folder(app, args)?,
-            ([share, ..], None) => {
+        let ground = match share_alone(app, args) {
+            None => Self::of_folder(app, args)?,
+            Some(share) => {
                 app.needs(share)?;
                 Self::of_share(app, share)?
             }

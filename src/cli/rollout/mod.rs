@@ -12,6 +12,7 @@ use self::ground::Ground;
 use super::App;
 use super::args::RolloutArgs;
 use super::page::Page;
+use super::reach::Reached;
 use crate::clock::System;
 use crate::error::{Exit, Failure, Result};
 use crate::host::facts;
@@ -24,6 +25,7 @@ use crate::site::expression::{BadExpression, Expression};
 use crate::site::ids::MachineId;
 use crate::site::index::JobState;
 use crate::text::{SafeText, parse_span};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -47,6 +49,10 @@ pub fn run(app: &App, args: &RolloutArgs) -> Result<Exit> {
         return watch(app, args, &asked, &mut session);
     }
     if args.wait {
+        if ground::is_share_alone(app, args) {
+            let message = "--wait needs the site folder: a share does not say which phase a job has reached";
+            return Err(Failure::new(Exit::Usage, "usage", message, "Name the site folder: --folder DIR"));
+        }
         return wait(app, args, &asked, &mut session);
     }
     let doc = session.look(app, args, &asked)?;
@@ -213,14 +219,36 @@ fn exit(doc: &RolloutDoc, asked: &Asked) -> Exit {
     if fails || halted { Exit::Findings } else { Exit::Done }
 }
 
-/// As of now.
+/// As of now: a share that answered before may hang by now, and is asked again.
 fn at_this_time(app: &App) -> App {
-    App { now: System::now(), ..app.clone() }
+    App { now: System::now(), reached: Reached::default(), ..app.clone() }
 }
 
 /// How long until the next look, where one took so long.
 fn pause(took: Duration) -> Duration {
     PAUSE.max(took.saturating_mul(9))
+}
+
+/// The figures alone: what is foretold never lies in the past, so that its times move as time goes by.
+fn without_times(mut doc: Value) -> Value {
+    const TIMES: [&str; 9] =
+        ["at", "age_s", "expected", "expected_95", "first_at", "last_seen", "latest", "next_at", "next_run"];
+    // Those of a machine, of a job, and of what holds machines up; keys that machines wrote lie deeper.
+    let strip = |row: &mut Value| {
+        if let Some(row) = row.as_object_mut() {
+            TIMES.iter().for_each(|time| drop(row.remove(*time)));
+        }
+    };
+    strip(&mut doc);
+    let rows = |of: &mut Value, key: &str, then: &mut dyn FnMut(&mut Value)| {
+        of.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten().for_each(then);
+    };
+    rows(&mut doc, "jobs", &mut |job: &mut Value| {
+        strip(job);
+        rows(job, "reasons", &mut |reason: &mut Value| strip(reason));
+        rows(job, "machines", &mut |machine: &mut Value| strip(machine));
+    });
+    doc
 }
 
 fn watch(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) -> Result<Exit> {
@@ -229,10 +257,9 @@ fn watch(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) ->
         let began = facts::monotonic();
         let app = at_this_time(app);
         match session.look(&app, args, asked) {
-            Ok(mut doc) => {
-                let at = std::mem::replace(&mut doc.at, chrono::DateTime::UNIX_EPOCH);
-                let now = serde_json::to_string(&doc).ok();
-                doc.at = at;
+            Ok(doc) => {
+                let at = doc.at;
+                let now = serde_json::to_value(&doc).ok().map(without_times);
                 if now != last {
                     let first = last.is_none();
                     last = now;
@@ -266,7 +293,10 @@ fn wait(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) -> 
         let began = facts::monotonic();
         let app = at_this_time(app);
         match session.look(&app, args, asked) {
-            Ok(doc) => last = Some(doc),
+            Ok(doc) => {
+                passed_over(&app, args, last.as_ref(), &doc);
+                last = Some(doc);
+            }
             // It may come back.
             Err(failure) if last.is_some() => app.out.note(failure.message),
             Err(failure) => return Err(failure),
@@ -274,8 +304,10 @@ fn wait(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) -> 
         session.save(&app);
         let now = facts::monotonic();
         let late = asked.timeout.is_some_and(|timeout| now.since(start) >= timeout);
-        let Some(doc) = &last else { continue };
-        if let Some(exit) = end(doc, asked, late) {
+        let Some(doc) = &mut last else { continue };
+        if let Some(exit) = end(doc, asked, late, args.job.is_some()) {
+            doc.age_s = (app.now - doc.at).num_seconds().unsigned_abs();
+            let doc = &*doc;
             app.out.view(doc, || shown::page(&app, doc, args.job.is_some()))?;
             return Ok(exit);
         }
@@ -284,14 +316,47 @@ fn wait(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) -> 
     }
 }
 
-/// How waiting ends; None: not yet.
-fn end(doc: &RolloutDoc, asked: &Asked, late: bool) -> Option<Exit> {
-    let ended = |job: &JobDoc| job.state == JobState::Cancelled || job.halted;
+/// Says once which jobs are not waited for, where no job was named.
+fn passed_over(app: &App, args: &RolloutArgs, last: Option<&RolloutDoc>, doc: &RolloutDoc) {
+    if args.job.is_some() || last.is_some() {
+        return;
+    }
+    let cancelled = doc.jobs.iter().filter(|job| job.state == JobState::Cancelled);
+    let ids: Vec<String> = cancelled.map(|job| job.job_id.to_string()).collect();
+    if !ids.is_empty() {
+        app.out.note(format!("cancelled, and not waited for: {}", ids.join(", ")));
+    }
+}
+
+/// How waiting ends; None: not yet. A job that was cancelled is a finding only for whoever named it.
+fn end(doc: &RolloutDoc, asked: &Asked, late: bool, named: bool) -> Option<Exit> {
+    let cancelled = |job: &JobDoc| job.state == JobState::Cancelled;
     match exit(doc, asked) {
         Exit::Findings => Some(Exit::Findings),
-        _ if doc.jobs.iter().any(ended) => Some(Exit::Findings),
-        _ if doc.whole && doc.jobs.iter().all(|job| job.over) => Some(Exit::Done),
+        _ if named && doc.jobs.iter().any(cancelled) => Some(Exit::Findings),
+        _ if doc.whole && doc.jobs.iter().all(|job| job.over == Some(true)) => Some(Exit::Done),
         _ if late => Some(Exit::PackageFailed),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn times_that_move_with_now_are_no_figures() {
+        let at = |at: &str, done: u64| {
+            let machine = json!({"machine": "BP050001", "part": "waiting", "next_run": at, "last_seen": at});
+            let job = json!({
+                "done": done, "next_at": at, "expected": [{"at": at, "done_low": done}], "expected_95": {"at": at},
+                "by_version": {"latest": 1}, "reasons": [{"reason": "busy", "first_at": at}], "machines": [machine],
+            });
+            without_times(json!({"at": at, "age_s": 0, "jobs": [job]}))
+        };
+        assert_eq!(at("early", 1), at("late", 1));
+        assert_ne!(at("early", 1), at("early", 2));
+        assert_eq!(at("early", 1)["jobs"][0]["by_version"]["latest"], 1);
     }
 }

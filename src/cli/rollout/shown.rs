@@ -86,7 +86,10 @@ fn jobs(page: &mut Page, look: &Look, doc: &RolloutDoc) {
                 if job.halted { "!" } else { " " }.to_owned(),
                 job.job_id.to_string(),
                 job.package.to_string(),
-                format!("{}/{} {}%", job.phase, job.phases, job.percent),
+                job.phase.zip(job.phases).map_or_else(
+                    || "-".to_owned(),
+                    |(phase, phases)| format!("{phase}/{phases} {}%", job.percent),
+                ),
                 format!("{:>targets$}", grouped(job.targets)),
                 bar(job.done + job.not_needed, job.targets),
                 format!("{:>failed$}", grouped(job.unsuccessful())),
@@ -135,7 +138,7 @@ fn gate(look: &Look, job: &JobDoc) -> String {
     }
     let Some(gate) = &job.gate else { return "-".to_owned() };
     match (gate.answer, job.next_phase) {
-        _ if job.over => "over".to_owned(),
+        _ if job.over == Some(true) => "over".to_owned(),
         (Answer::Halt, _) => format!("HALT {}/{}", grouped(gate.f), grouped(gate.n)),
         (Answer::GoOn, Some(_)) => "go now".to_owned(),
         (Answer::GoOn, None) => "passed".to_owned(),
@@ -228,7 +231,7 @@ fn lists(page: &mut Page, look: &Look, job: &JobDoc) {
     if !job.reasons.is_empty() {
         page.blank();
         let titles =
-            [fixed(" "), words("WHAT HOLDS THEM UP (ALONE)", 20), fixed("FREES IN A DAY"), words("", 8)];
+            [fixed(" "), words("WHAT HOLDS THEM UP (ALONE)", 20), fixed("RUN IN A DAY"), words("", 8)];
         let mut table = Table::new(2, &titles);
         let numbers = width(job.reasons.iter().map(|reason| reason.machines));
         let rows = job.reasons.iter().filter(|reason| reason.reason != SEVERAL);
@@ -240,7 +243,7 @@ fn lists(page: &mut Page, look: &Look, job: &JobDoc) {
                 [
                     format!("{:>numbers$}", grouped(reason.machines)),
                     holder_words(reason.reason).to_owned(),
-                    reason.frees_in_a_day.map_or_else(|| "-".to_owned(), grouped),
+                    reason.runs_in_a_day.map_or_else(|| "-".to_owned(), grouped),
                     first.unwrap_or_default(),
                 ],
             );
