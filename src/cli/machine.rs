@@ -12,11 +12,13 @@ use crate::host::open::open_bounded;
 use crate::rollout::reports::{self, Account};
 use crate::site::expression::Expression;
 use crate::site::folder::edit::Edit;
-use crate::site::folder::machines::{self, Machine, Machines, check_groups, check_host, check_key, is_state};
+use crate::site::folder::machines::{self, Machine, Machines, check_groups, check_host, check_key};
 use crate::site::folder::{Folder, malformed};
 use crate::site::ids::MachineId;
 use crate::site::index::audience::Listed;
+use crate::site::index::members::is_state;
 use crate::site::publisher::Published;
+use crate::site::report;
 use crate::text::SafeText;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -167,7 +169,14 @@ fn account(app: &App, folder: &Folder, id: MachineId) -> Result<Account> {
     });
     account.map_err(|why| {
         let message = format!("nothing was changed: the report of {id} says nothing: {why}");
-        Failure::new(Exit::Refused, "no-state", message, "Let it report first: its service has to run")
+        let remedy = match why.as_str() {
+            reports::NOT_YET => "Let it report first: its service has to run".to_owned(),
+            _ => format!(
+                "See that {} is there and that you may read the report; one that is damaged the machine writes anew",
+                folder.share().join(report::FOLDER).display()
+            ),
+        };
+        Failure::new(Exit::Refused, "no-state", message, remedy)
     })
 }
 

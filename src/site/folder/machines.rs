@@ -3,7 +3,7 @@
 
 use crate::fields::cut;
 use crate::site::ids::{MachineId, SiteCode};
-use crate::site::index::members::{MAX_GROUPS, Member, is_group, is_host};
+use crate::site::index::members::{MAX_GROUPS, Member, is_group, is_host, is_state};
 use crate::site::signed::signers::Key;
 use crate::terms::Problem;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +20,6 @@ const MAX_PROBLEMS: usize = 1_000;
 pub const COLUMNS: [&str; 6] = ["smsid", "host", "groups", "host_key", "words", "adopt"];
 /// So many of them every list has; the last one is written where a machine was replaced.
 const USUAL: usize = 5;
-/// The longest name of a state.
-const MAX_STATE: usize = 128;
 const MALFORMED: &str = "malformed";
 
 /// One machine.
@@ -215,11 +213,6 @@ fn machine(line: &str, site: SiteCode, most: usize) -> Result<(Machine, usize), 
         }
         _ => Err(problems),
     }
-}
-
-/// Whether a text can be the name of a machine's state: one word.
-pub fn is_state(text: &str) -> bool {
-    text != "-" && (1..=MAX_STATE).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// A host name; an empty text is none.
@@ -440,19 +433,22 @@ mod tests {
 
     #[test]
     fn the_state_to_be_adopted_is_a_column_of_its_own_where_one_is() {
-        let rows = "BP004000,web,,,words,4f-2\nBP004001\n";
+        let rows = "BP004000,web,,,words,00f100f100f100f100f100f100f100f1\nBP004001\n";
         assert!(read(rows).unwrap_err()[0].contains("6 columns"), "a comma too many");
         let machines = read(&format!("smsid,host,groups,host_key,words,adopt\n{rows}")).unwrap();
         let written = render(machines.values());
-        assert_eq!(written, "smsid,host,groups,host_key,words,adopt\nBP004000,web,,,words,4f-2\nBP004001\n");
+        assert_eq!(
+            written,
+            "smsid,host,groups,host_key,words,adopt\nBP004000,web,,,words,00f100f100f100f100f100f100f100f1\nBP004001\n"
+        );
         assert_eq!(read(&written).unwrap(), machines);
         let over =
             render_over("smsid,host,groups,host_key,words\nBP004001\n", "BP0".parse().unwrap(), &machines);
         assert_eq!(read(&over).unwrap(), machines);
         assert!(over.starts_with("smsid,host,groups,host_key,words,adopt\n"), "{over}");
         let part = crate::site::index::members::render_part(&[machines.values().next().unwrap().member()]);
-        assert_eq!(part, "BP004000 web 4f-2\n");
-        for wrong in ["BP004000,,,,,a b", "BP004000,,,,,-", "BP004000,,,,,a,b"] {
+        assert_eq!(part, "BP004000 web 00f100f100f100f100f100f100f100f1\n");
+        for wrong in ["BP004000,,,,,a b", "BP004000,,,,,-", "BP004000,,,,,a,b", "BP004000,,,,,see-me"] {
             assert!(read(&format!("{}\n{wrong}", header(true))).is_err(), "{wrong}");
         }
     }

@@ -134,6 +134,9 @@ pub fn parse_part(bytes: &[u8], name: &str, file: &str) -> Result<Vec<Member>, V
             return Err(format!("{host:?} is no host name"));
         }
         let adopt = some(word("the state to be adopted (- for none)")?);
+        if let Some(state) = adopt.as_ref().filter(|state| !is_state(state)) {
+            return Err(format!("{state:?} is no state of a machine"));
+        }
         let groups: Vec<String> = words.map(str::to_owned).collect();
         if groups.len() > MAX_GROUPS {
             return Err(format!("{machine} is in {} groups; at most {MAX_GROUPS}", groups.len()));
@@ -166,6 +169,12 @@ pub fn render_part(members: &[Member]) -> String {
         out.push('\n');
     }
     out
+}
+
+/// Whether a text is a state as pcm names the histories of machines: 32 hexadecimal digits. Anybody may have written a report
+/// that nobody signed, and what it says goes no further.
+pub fn is_state(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase())
 }
 
 /// A host name or an address, as ssh takes it.

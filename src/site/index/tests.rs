@@ -197,15 +197,17 @@ fn a_list_is_sorted_and_of_one_division() {
 
 #[test]
 fn a_part_has_its_own_machines_sorted() {
-    let text = "BP004000 web-01 - paris web\nBP004001 - abc\nBP004002 10.0.0.1 -\n";
+    let text =
+        "BP004000 web-01 - paris web\nBP004001 - 00f100f100f100f100f100f100f100f1\nBP004002 10.0.0.1 -\n";
     let members = parse_part(text.as_bytes(), "all", "all.1").unwrap();
     assert!(members[0].is_in("web") && members[0].is_in("all") && !members[0].is_in("db"));
-    assert_eq!(members[1].adopt.as_deref(), Some("abc"));
+    assert_eq!(members[1].adopt.as_deref(), Some("00f100f100f100f100f100f100f100f1"));
     assert_eq!(render_part(&members), text);
     for (text, says) in [
         ("BP004001 - -\nBP004000 - -\n", "not sorted"),
         ("bp004000 - -\n", "upper case"),
         ("BP004000 -\n", "adopted"),
+        ("BP004000 - abc\n", "no state"),
         ("BP004000  - -\n", "host name"),
         ("BP004000 -oProxyCommand=x -\n", "no host name"),
         ("BP004000 - - web paris\n", "not sorted"),
