@@ -316,6 +316,9 @@ pub struct PublishDoc {
     faults: Vec<SafeText>,
     /// What went wrong beside: a log that was not written, a file that was not removed.
     warnings: Vec<SafeText>,
+    /// The jobs that `--undo` cancels, as they were sent since.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cancelled: Vec<JobId>,
     /// What `--undo` left as it is, and why.
     pub left: Vec<SafeText>,
     #[serde(skip)]
@@ -371,6 +374,7 @@ pub fn doc(app: &App, published: &Published) -> PublishDoc {
         completed: published.completed,
         signed: published.signed,
         faults: published.faults.iter().map(|fault| SafeText::new(&fault.to_string())).collect(),
+        cancelled: Vec::new(),
         left: Vec::new(),
         warnings: app.warnings(),
         nothing: published.nothing,
@@ -394,7 +398,8 @@ pub fn page(app: &App, doc: &PublishDoc, page: &mut Page) {
         epoch => format!("{} of trust list {epoch}", doc.serial),
     };
     if let Some(completed) = doc.completed {
-        page.line(format!("Publication {completed}, which had been begun, was completed first."));
+        let was = if doc.dry_run { "would be" } else { "was" };
+        page.line(format!("Publication {completed}, which had been begun, {was} completed first."));
     }
     for fault in &doc.faults {
         page.item("! ", fault);

@@ -11,6 +11,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::host::durable;
 use crate::site::folder::Folder;
 use crate::site::ids::PackageId;
+use crate::site::publisher::record;
 use crate::site::share::open_bounded;
 use crate::site::signed::folder::{Change, NAME, SiteFolder};
 use crate::site::signed::list::{LONGEST_PUBLISH, TrustList};
@@ -281,7 +282,7 @@ fn change(app: &App, folder: &SiteFolder, change: Change, sign: &SignArgs) -> Re
     let doc = doc(folder.list_path(list.version), &list, &list.revoked);
     app.out.view(&doc, || {
         let mut page = page(app, &doc);
-        for line in next_steps(app, &list, &doc) {
+        for line in next_steps(app, &list, &doc, folder.dir.join(record::NAME).exists()) {
             page.blank().line(line);
         }
         page
@@ -289,8 +290,8 @@ fn change(app: &App, folder: &SiteFolder, change: Change, sign: &SignArgs) -> Re
     Ok(Exit::Done)
 }
 
-/// What makes a new list count.
-fn next_steps(app: &App, list: &TrustList, doc: &KeysDoc) -> [String; 2] {
+/// What makes a new list count. `indexed`: pcm publishes from there, and nobody fills its share by hand.
+fn next_steps(app: &App, list: &TrustList, doc: &KeysDoc, indexed: bool) -> Vec<String> {
     let pcm = &app.setup.pcm;
     let lacks = |role: &Role| !list.signers.iter().any(|signer| signer.role == *role);
     let next = match [Role::Package, Role::Publish].iter().find(|role| lacks(role)) {
@@ -299,12 +300,15 @@ fn next_steps(app: &App, list: &TrustList, doc: &KeysDoc) -> [String; 2] {
         ),
         None => format!("It counts on machines once it is published: {pcm} site publish --key PUBLISHKEY"),
     };
+    if indexed {
+        return vec![next];
+    }
     let by_hand = format!(
         "On a share that is filled by hand, copy {} to the folder trust of the share and sign each instruction file again, with \
          `epoch = {}`.",
         doc.file, doc.version
     );
-    [next, by_hand]
+    vec![next, by_hand]
 }
 
 fn list(app: &App, folder: &SiteFolder) -> Result<Exit> {

@@ -79,6 +79,7 @@ fn publish(app: &App, args: &PublishArgs) -> Result<Exit> {
         },
         source: Says::Unread,
     };
+    let mut cancelled = Vec::new();
     let (published, left) = match args.undo {
         None if args.renew => (super::renew::run(app, &folder, args)?, Vec::new()),
         None => (folder::run(app, &folder, wishes)?, Vec::new()),
@@ -86,14 +87,20 @@ fn publish(app: &App, args: &PublishArgs) -> Result<Exit> {
             let programs = lint::programs(app);
             let source = folder.read(&programs)?;
             let back = past::back_to(&folder, &source, serial, &programs, app.now)?;
+            cancelled = back.cancels(&source);
             (folder::change(app, &folder, wishes, &back.edits, &source)?, back.left)
         }
     };
     let mut doc = folder::doc(app, &published);
+    doc.cancelled = cancelled;
     doc.left = left.iter().map(|why| SafeText::new(why)).collect();
     app.out.view(&doc, || {
         let mut page = Page::new(app.out.width);
         folder::page(app, &doc, &mut page);
+        for job in &doc.cancelled {
+            let is = if app.dry_run { "would be" } else { "is" };
+            page.item("! ", format!("{job} was sent since, and {is} cancelled, which is final."));
+        }
         for why in &doc.left {
             page.item("! ", why);
         }

@@ -7,9 +7,11 @@ use crate::site::content::{self, Content, ContentFile, Met, Target, hash_reader}
 use crate::site::ids::PackageId;
 use crate::site::instruction::{CommandLine, ContentHash, Program, Request};
 use crate::site::package::shelf::{FOLDER, contents};
+use crate::site::signed::list;
 use crate::site::trust::{Judge, TrustMode};
 use crate::terms::Platform;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// So many faults of one package are told.
 const FAULTS: usize = 5;
@@ -162,11 +164,24 @@ fn words(platforms: &[Platform]) -> String {
     platforms.iter().map(|p| p.as_str()).collect::<Vec<_>>().join(", ")
 }
 
+/// Whether packages beside this one are signed: a trust list is there.
+fn is_signed(package: &str) -> bool {
+    Path::new(package).ancestors().nth(2).is_some_and(|root| root.join(list::FOLDER).is_dir())
+}
+
+/// What lists the files of a package.
+fn lists(package: &str) -> String {
+    match Path::new(package).file_name().filter(|_| is_signed(package)) {
+        Some(id) => format!("pcm package sign {} --key KEY", id.display()),
+        None => format!("pcm package content {package}"),
+    }
+}
+
 fn not_there(shown: &str, why: &str, found: &mut Found) {
     found.block(
         "content",
         format!("{shown}: {why}"),
-        format!("Put the package there, and list its files: pcm package content {shown}"),
+        format!("Put the package there, and list its files: {}", lists(shown)),
     );
 }
 
@@ -184,8 +199,10 @@ fn look_for(root: &Folder, id: PackageId, asked: &Asked<'_>, found: &mut Found) 
 /// Looks at a package once: its list, and whether its files are what is listed.
 pub(super) fn look(package: &Folder, asked: &Asked<'_>, found: &mut Found) -> Option<Listed> {
     let shown = package.path().display().to_string();
-    let remedy =
-        format!("List the files again: pcm package content {shown}; then publish the new content_sha256");
+    let remedy = match is_signed(&shown) {
+        true => format!("Make a new release: {}; then send it: pcm job send", lists(&shown)),
+        false => format!("List the files again: {}; then publish the new content_sha256", lists(&shown)),
+    };
     match contents(package) {
         Ok((content, hash)) => {
             compare(package, &content, &remedy, asked, found);

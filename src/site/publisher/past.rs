@@ -195,6 +195,19 @@ pub struct Back {
     pub left: Vec<String>,
 }
 
+impl Back {
+    /// The jobs that it cancels.
+    pub fn cancels(&self, source: &Source) -> Vec<JobId> {
+        let goes_on =
+            |id: &JobId| source.jobs.get(id).is_some_and(|(_, word)| word.state != JobState::Cancelled);
+        let cancelled = self.edits.iter().filter_map(|edit| match edit {
+            Edit::Job(job, word) => (word.state == JobState::Cancelled).then_some(job.job_id),
+            Edit::Machines(_) | Edit::Policy(..) | Edit::PolicyText(..) => None,
+        });
+        cancelled.filter(goes_on).collect()
+    }
+}
+
 /// What has to be changed in a folder so that it says what it said at an earlier publication. What machines were told since
 /// cannot be untold: a job that was sent since is cancelled, and one that was cancelled stays so. And whoever takes back one
 /// slip of the pen does not mean what was stopped since: what is suspended stays suspended, and a freeze stays.
