@@ -8,14 +8,15 @@ use super::page::{Page, Tone};
 use super::table::{Table, fixed, words};
 use crate::clock::When;
 use crate::error::{Exit, Failure, Result};
-use crate::site::folder::{Folder, Source};
+use crate::site::folder::{Folder, Source, malformed};
 use crate::site::ids::{JobId, RequestId};
 use crate::site::index::audience::is_for;
 use crate::site::index::job::Job;
 use crate::site::index::{self, JobState, target};
 use crate::site::instruction::command::shown;
 use crate::site::instruction::render::when;
-use crate::site::publisher::record;
+use crate::site::publisher::{past, record};
+use crate::terms::Problem;
 use crate::text::{self, SafeText};
 use serde::Serialize;
 
@@ -86,7 +87,7 @@ fn revisions(folder: &Folder) -> Vec<(JobId, u64)> {
 /// `pcm job list`
 pub fn list(app: &App, named: &FolderArgs) -> Result<Exit> {
     let folder = folder::open(app, named)?;
-    let source = folder.read(&lint::programs(app))?;
+    let (source, problems) = as_far_as_known(app, &folder);
     let revisions = revisions(&folder);
     let rows = source.jobs.values().map(|(job, word)| JobDoc {
         job_id: job.job_id,
@@ -133,7 +134,29 @@ pub fn list(app: &App, named: &FolderArgs) -> Result<Exit> {
         page.table(&table);
         page
     })?;
-    Ok(Exit::Done)
+    // What can be listed is listed, whatever is wrong with the rest.
+    if problems.is_empty() { Ok(Exit::Done) } else { Err(malformed(&problems)) }
+}
+
+/// What a folder says; what of it cannot be read is as it was published last.
+fn as_far_as_known(app: &App, folder: &Folder) -> (Source, Vec<Problem>) {
+    let programs = lint::programs(app);
+    let (mut source, problems) = folder.readable(&programs, None);
+    let last = record::read(&folder.dir, &folder.settings.site_id)
+        .and_then(|record| index::parse(record.index.as_bytes(), record::NAME).ok())
+        .filter(|_| !problems.is_empty())
+        .and_then(|index| past::published(folder, index.serial, &programs));
+    if let Some(last) = last {
+        // One that somebody removed is no job any more.
+        let there = last.jobs.into_iter().filter(|(id, _)| folder.job_path(*id).exists());
+        for (id, job) in there {
+            source.jobs.entry(id).or_insert(job);
+        }
+        if folder.read_machines().is_err() {
+            source.machines = last.machines;
+        }
+    }
+    (source, problems)
 }
 
 /// `pcm job show`

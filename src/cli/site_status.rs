@@ -9,11 +9,13 @@ use super::{App, folder, lint};
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::lock;
+use crate::host::open::{Folder as Opened, OpenError};
 use crate::rollout::gate;
-use crate::site::folder::LOCK;
+use crate::site::folder::{Folder, LOCK, Source};
 use crate::site::ids::{JobId, SiteCode};
-use crate::site::index::JobState;
+use crate::site::index::{self, JobState};
 use crate::site::publisher::standing::{self, Note, Standing, Unpublished, note};
+use crate::site::report;
 use crate::site::signed::list::{ENDS_SOON, TrustList};
 use crate::site::signed::signers::Role;
 use crate::text::SafeText;
@@ -31,8 +33,11 @@ struct StatusDoc {
     published: Option<PublishedDoc>,
     /// What the folder says and is not published; None: that cannot be known.
     unpublished: Option<Unpublished>,
-    machines: usize,
-    jobs: BTreeMap<&'static str, usize>,
+    /// As the folder says; where that cannot be read, as is published; None: neither is known.
+    machines: Option<usize>,
+    jobs: Option<BTreeMap<&'static str, usize>>,
+    /// The folder cannot be read: machines and jobs are those that are published.
+    as_published: bool,
     /// Suspended by the gate of `pcm job advance`.
     halted: Vec<HaltedDoc>,
     /// Those that failed on machines that come first; None: that cannot be known.
@@ -116,11 +121,9 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
         _ => None,
     };
     let jobs = source.as_ref().map(|source| &source.jobs).into_iter().flat_map(BTreeMap::values);
-    let mut by_state: BTreeMap<&'static str, usize> =
-        JobState::ALL.iter().map(|state| (state.as_str(), 0)).collect();
+    let by_state = by_state(source.as_ref(), standing.as_ref());
     let mut halted = Vec::new();
     for (job, word) in jobs {
-        *by_state.entry(word.state.as_str()).or_default() += 1;
         let reason = word.reason.as_ref().filter(|reason| gate::is_halt(reason.as_str()));
         if let (JobState::Suspended, Some(reason)) = (word.state, reason) {
             halted.push(HaltedDoc { job_id: job.job_id, reason: reason.clone() });
@@ -144,7 +147,11 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
         share: SafeText::new(&folder.share().display().to_string()),
         published: standing.as_ref().map(|standing| published(standing, app.now)),
         unpublished,
-        machines: source.as_ref().map_or(0, |source| source.machines.len()),
+        machines: match &source {
+            Some(source) => Some(source.machines.len()),
+            None => standing.as_ref().map(|standing| standing.machines),
+        },
+        as_published: source.is_none() && by_state.is_some(),
         jobs: by_state,
         halted,
         failed_first,
@@ -152,6 +159,7 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
         publishing,
         problems,
     };
+    doc.problems.extend(standing.as_ref().and_then(|standing| unread(&folder, standing)));
     let note = match app.reaches(&folder.share()) {
         Ok(()) => note(&folder).unwrap_or(None).filter(|_| doc.publishing.is_none()),
         Err(_) => None,
@@ -160,6 +168,18 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
     doc.problems.append(&mut more);
     app.out.view(&doc, || page(app, &doc))?;
     Ok(if doc.problems.is_empty() { Exit::Done } else { Exit::Findings })
+}
+
+/// How many jobs there are in each state: as the folder says, else as is published.
+fn by_state(source: Option<&Source>, standing: Option<&Standing>) -> Option<BTreeMap<&'static str, usize>> {
+    let states: Vec<JobState> = match (source, standing) {
+        (Some(source), _) => source.jobs.values().map(|(_, word)| word.state).collect(),
+        (None, Some(standing)) => standing.index.jobs.iter().map(|job| job.state).collect(),
+        (None, None) => return None,
+    };
+    let mut all: BTreeMap<_, _> = JobState::ALL.iter().map(|state| (state.as_str(), 0)).collect();
+    states.into_iter().for_each(|state| *all.entry(state.as_str()).or_default() += 1);
+    Some(all)
 }
 
 fn published(standing: &Standing, now: Wall) -> PublishedDoc {
@@ -177,6 +197,31 @@ fn published(standing: &Standing, now: Wall) -> PublishedDoc {
         jobs: index.jobs.len(),
         machines: standing.machines,
     }
+}
+
+/// Why nobody learns from here what machines report; None: it can be read, as far as a few of them say.
+fn unread(folder: &Folder, standing: &Standing) -> Option<ProblemDoc> {
+    const A_FEW: usize = 8;
+    const MOST: usize = 1_000_000;
+    let path = folder.share().join(report::FOLDER);
+    // The folder is there since the first publication.
+    if standing.machines == 0 || standing.begun {
+        return None;
+    }
+    let tried = || -> std::result::Result<(), OpenError> {
+        let reports = Opened::open(&folder.share())?.folder(report::FOLDER)?;
+        let names = reports.names(MOST)?;
+        let names = names.iter().filter_map(|name| name.to_str()).filter(|name| name.ends_with(".json"));
+        let tried: Vec<_> = names.take(A_FEW).map(|name| reports.file(name).map(drop)).collect();
+        match tried.iter().any(std::result::Result::is_ok) {
+            true => Ok(()),
+            false => tried.into_iter().next().unwrap_or(Ok(())),
+        }
+    };
+    let why = tried().err()?;
+    let message = format!("what machines report cannot be read: {}: {why}", path.display());
+    let remedy = "Put the folder back, and let whoever runs pcm read what is in it";
+    Some(ProblemDoc::new("reports-unread", message, remedy))
 }
 
 fn ending(list: &TrustList, now: Wall) -> Vec<KeyDoc> {
@@ -201,11 +246,16 @@ fn findings(app: &App, doc: &StatusDoc, standing: Option<&Standing>, note: Optio
         }
         Some(standing) if standing.begun && doc.publishing.is_none() => add(
             "not-completed",
-            format!(
-                "publication {} was begun and not ended, or the share holds an older one",
-                standing.index.serial
-            ),
-            format!("{pcm} site publish completes it"),
+            match standing.lost {
+                None => format!(
+                    "publication {} was begun and not ended, or the share holds an older one",
+                    standing.index.serial
+                ),
+                Some(lost) => {
+                    format!("{} on the share {lost}, and machines take nothing new without it", index::NAME)
+                }
+            },
+            format!("{pcm} site publish completes publication {}", standing.index.serial),
         ),
         Some(_) | None => {}
     }
@@ -299,6 +349,11 @@ fn unpublished_words(doc: &Unpublished) -> String {
     parts.join(", ")
 }
 
+/// What ends a sentence that does not end yet.
+fn stop(sentence: &SafeText) -> &'static str {
+    if sentence.as_str().ends_with(['?', '!', '.']) { "" } else { "." }
+}
+
 fn page(app: &App, doc: &StatusDoc) -> Page {
     let look = app.look();
     let mut page = Page::new(app.out.width);
@@ -333,9 +388,13 @@ fn page(app: &App, doc: &StatusDoc) -> Page {
         Some(some) => unpublished_words(some),
     };
     row("not published", unpublished);
-    row("machines", doc.machines.to_string());
-    let states: Vec<String> = doc.jobs.iter().map(|(state, n)| format!("{n} {state}")).collect();
-    row("jobs", states.join(", "));
+    let which = if doc.as_published { ", as published: the folder cannot be read" } else { "" };
+    let known = |known: Option<String>| known.map_or("not known".into(), |known| format!("{known}{which}"));
+    row("machines", known(doc.machines.map(|n| n.to_string())));
+    let states = |jobs: &BTreeMap<&str, usize>| {
+        jobs.iter().map(|(state, n)| format!("{n} {state}")).collect::<Vec<_>>().join(", ")
+    };
+    row("jobs", known(doc.jobs.as_ref().map(states)));
     if let Some(by) = &doc.publishing {
         row("publishing", by.to_string());
     }
@@ -344,7 +403,10 @@ fn page(app: &App, doc: &StatusDoc) -> Page {
         page.blank().line("All is well.");
     }
     for problem in &doc.problems {
-        page.blank().item("! ", format!("{}. {} [{}]", problem.message, problem.remedy, problem.code));
+        page.blank().item(
+            "! ",
+            format!("{}{} {} [{}]", problem.message, stop(&problem.message), problem.remedy, problem.code),
+        );
     }
     page
 }

@@ -1130,9 +1130,8 @@ fn a_file_that_is_wrong_holds_back_nothing_but_itself() {
     let states: Vec<&str> = index.lines().filter_map(|line| line.strip_prefix("state = ")).collect();
     assert_eq!(states, ["\"active\"", "\"cancelled\"", "\"suspended\""], "{index}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "job_id = 7\n", "its author goes on with it");
-    // What starts something, or is about that very file, waits for it.
+    // What starts something waits for it.
     assert_eq!(no(dir, &["job", "resume", "BP0000AC"]), "malformed");
-    assert_eq!(no(dir, &["job", "cancel", "BP0000AA", "--reason", "oops"]), "malformed");
     assert_eq!(no(dir, &["site", "publish"]), "malformed");
     fs::write(&file, before).unwrap();
     assert_eq!(written(&site(dir, &["site", "publish"])), Vec::<String>::new(), "all of it is published");
@@ -1238,4 +1237,68 @@ fn the_number_that_a_refusal_names_is_the_one_that_passes() {
     assert!(remedy.contains("--no-publish") && number.parse::<u64>().is_ok(), "{refused}");
     site(dir, &[&send[..], &["--no-publish"]].concat());
     site(dir, &["site", "publish", "--expect", number]);
+}
+
+/// What machines have can be stopped, whatever its own file says by now.
+#[test]
+fn a_published_job_is_stopped_though_its_own_file_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    site(dir, &["job", "send", "--package", "BP00000A", "--to", "BP004000", "--mandatory", "2h"]);
+    let file = dir.join("site/jobs/BP0000AB.toml");
+    let wrong = format!("{}x = [\n", fs::read_to_string(&file).unwrap());
+    fs::write(&file, &wrong).unwrap();
+    // What is known is listed, and not counted as nothing.
+    let list = pcm(dir, &[&["job", "list", "--json"][..], &IN].concat());
+    assert_eq!(list.status.code(), Some(1));
+    let list: Value = serde_json::from_slice(&list.stdout).unwrap();
+    let ids: Vec<&str> =
+        list["jobs"].as_array().unwrap().iter().filter_map(|job| job["job_id"].as_str()).collect();
+    assert_eq!(ids, ["BP0000AA", "BP0000AB"], "{list}");
+    let status = pcm(dir, &[&["site", "status", "--json"][..], &IN].concat());
+    assert_eq!(status.status.code(), Some(10));
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(
+        (&status["machines"], &status["jobs"]["active"], &status["as_published"]),
+        (&1.into(), &2.into(), &true.into())
+    );
+
+    let index = || fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
+    for (verb, state) in [("suspend", "suspended"), ("cancel", "cancelled")] {
+        let stopped = site(dir, &["job", verb, "BP0000AB", "--reason", "look"]);
+        assert_eq!(stopped["published"]["changed"]["jobs"], serde_json::json!(["BP0000AB"]), "{stopped}");
+        assert!(stopped["published"]["warnings"].to_string().contains("was left as it is"), "{stopped}");
+        let index = index();
+        let states: Vec<&str> = index.lines().filter_map(|line| line.strip_prefix("state = ")).collect();
+        assert_eq!(states, ["\"active\"", format!("\"{state}\"").as_str()], "{index}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), wrong, "its author goes on with it");
+        assert_eq!(no(dir, &["job", "resume", "BP0000AB"]), "malformed");
+    }
+}
+
+/// What a command says is what it does: of an index that is damaged, and of a job that going back cancels.
+#[test]
+fn what_would_be_completed_or_cancelled_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    site(dir, &["site", "publish"]);
+    site(dir, &["job", "send", "--package", "BP00000A", "--to", "BP004000", "--mandatory", "2h"]);
+    fs::write(dir.join("site/share/PCM.INDEX"), "kind = ").unwrap();
+    let human = |args: &[&str]| text(&pcm(dir, &[args, &IN].concat()).stdout);
+    let status = human(&["site", "status"]);
+    assert!(status.contains("PCM.INDEX on the share is damaged"), "{status}");
+    let dry = human(&["site", "publish", "--dry-run"]);
+    assert!(
+        dry.contains("Publication 2, which had been begun, would be completed")
+            && !dry.contains("Publication 3"),
+        "{dry}"
+    );
+    assert_eq!(site(dir, &["site", "publish"])["serial"], 2);
+
+    let undo = ["site", "publish", "--undo", "1"];
+    let dry = human(&[&undo[..], &["--dry-run"]].concat());
+    assert!(dry.contains("BP0000AB was sent since, and would be cancelled"), "{dry}");
+    assert_eq!(site(dir, &undo)["cancelled"], serde_json::json!(["BP0000AB"]));
 }

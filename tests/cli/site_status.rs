@@ -354,3 +354,22 @@ fn a_package_that_no_machine_takes_is_a_problem_with_a_way_out() {
     assert!(said.contains("BP0000AA") && said.contains("does not count"), "{revoked}");
     assert!(listed(dir)["problem"].as_str().unwrap().contains("does not count"), "{}", listed(dir));
 }
+
+/// Reports that nobody can read are no good sign.
+#[test]
+fn reports_that_cannot_be_read_are_a_problem_and_the_right_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    site(dir, &["site", "publish"]);
+    assert_eq!(status(dir).1, Vec::<String>::new());
+    let (reports, away) = (dir.join("site/share/machines"), dir.join("away"));
+    fs::rename(&reports, &away).unwrap();
+    assert_eq!(status(dir).1, ["reports-unread"]);
+    let replace = ["site", "machine", "replace", "BP004000", "--folder", "site"];
+    let said = |dir: &Path| text(&pcm(dir, &replace).stderr);
+    assert!(!said(dir).contains("Let it report first") && said(dir).contains("machines"), "{}", said(dir));
+    fs::rename(&away, &reports).unwrap();
+    assert_eq!(status(dir).1, Vec::<String>::new());
+    assert!(said(dir).contains("Let it report first"), "{}", said(dir));
+}

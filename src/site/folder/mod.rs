@@ -185,6 +185,12 @@ impl Folder {
     /// # Errors
     /// All of them.
     pub fn parse(&self, programs: &[String], before: Option<&Source>) -> Result<Source, Vec<Problem>> {
+        let (source, problems) = self.readable(programs, before);
+        if problems.is_empty() { Ok(source) } else { Err(problems) }
+    }
+
+    /// What of it can be read, and what is wrong with the rest.
+    pub fn readable(&self, programs: &[String], before: Option<&Source>) -> (Source, Vec<Problem>) {
         let mut problems = Vec::new();
         let mut source = Source::default();
         let read = self.machines_bytes().and_then(|bytes| {
@@ -229,7 +235,7 @@ impl Folder {
                 Err(mut wrong) => problems.append(&mut wrong),
             }
         }
-        if problems.is_empty() { Ok(source) } else { Err(problems) }
+        (source, problems)
     }
 
     /// One job, whatever is wrong with others; None: it cannot be read either.

@@ -177,7 +177,7 @@ pub(super) fn before(
 }
 
 /// Whether these bytes are no index at all, whoever wrote them: cut off, empty, or damaged.
-fn is_torn(bytes: &[u8]) -> bool {
+pub(super) fn is_torn(bytes: &[u8]) -> bool {
     index::parse(block::split(bytes).map_or(bytes, |parts| parts.signed), index::NAME).is_err()
 }
 

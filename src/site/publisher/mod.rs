@@ -313,14 +313,22 @@ impl Publication<'_> {
         wanted.extend(refusals::fewer(self.how.keys.len(), signatures));
         let resigned = !self.how.keys.is_empty() && self.how.keys.len() != signatures;
         // A job that is for few machines first is published as it was, whoever it is for then.
-        let nothing = wanted.is_empty()
+        let as_before = wanted.is_empty()
             && !resigned
             && before.as_ref().is_some_and(|before| {
                 rendered.is_as(&before.previous.index)
                     && !before.renew(self.how.now, at.signed)
-                    && !begun
                     && self.how.serial.is_none_or(|serial| serial <= before.previous.index.serial)
             });
+        let nothing = as_before && !begun;
+        if let Some(previous) = previous.filter(|_| begun && self.how.dry_run) {
+            // It would be completed, before anything else.
+            published.completed = Some(previous.index.serial);
+            if as_before {
+                published.nothing = true;
+                published.index = previous.index.clone();
+            }
+        }
         // What no machine believes is there all the same.
         if nothing && let Some(fault) = packages.missing.first() {
             return Err(self.refused(fault.clone()));

@@ -23,6 +23,8 @@ pub struct Standing {
     pub machines: usize,
     /// It was begun and not ended, or the share holds an older one.
     pub begun: bool,
+    /// What became of its index on the share, where it is none; None: there is one.
+    pub lost: Option<&'static str>,
     /// The highest number of a request id that was ever given, and of a job, whoever gave it.
     pub highest_request: u64,
     /// The same of jobs.
@@ -56,6 +58,10 @@ pub fn standing(folder: &Folder, how: &How<'_>) -> Result<Option<Standing>> {
         highest_job: before.highest_job,
         machines: before.machines,
         begun: before.begun,
+        lost: match seen.as_deref() {
+            None => Some("is gone"),
+            Some(bytes) => begun::is_torn(bytes).then_some("is damaged"),
+        },
     }))
 }
 
