@@ -1,5 +1,6 @@
 //! The main job: a share, a service, a package at its time.
 
+use super::common::reports::report_at;
 use super::common::*;
 use super::small::Small;
 use std::process::Command;
@@ -39,10 +40,7 @@ fn the_service_runs_a_background_mandatory_request_at_its_time_and_says_so_in_th
     wait_for("the result on the share", || result.is_file());
     let report = site.share().join("machines").join(format!("{MACHINE}.json"));
     wait_for("the machine report with the result", || {
-        std::fs::read(&report)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
-            .is_some_and(|doc| doc["requests"][0]["state"] == "succeeded")
+        report_at(&report)["requests"][0]["state"] == "succeeded"
     });
 }
 
