@@ -59,7 +59,7 @@ impl<'w> Gates<'w> {
     pub fn of_request(&self, subject: &Subject, opening: Option<Opening>) -> Vec<GateResult> {
         let world = self.world;
         // Each is made in its place. A loop over them makes it first and moves it there: that took a fifth of a decision.
-        let gates = vec![
+        let gates: Box<[GateResult; Gate::ALL.len()]> = Box::new([
             self.source.clone(),
             published::record(world, subject),
             target::target(world, subject),
@@ -80,12 +80,13 @@ impl<'w> Gates<'w> {
             self.policy.clone(),
             machine::content(world, subject),
             turn::executor(world, subject, self.first.as_ref()),
-        ];
+        ]);
         debug_assert!(
             gates.iter().map(|result| result.gate).eq(Gate::ALL.iter().copied()),
             "every gate, in order"
         );
-        gates
+        let gates: Box<[GateResult]> = gates;
+        gates.into_vec()
     }
 
     /// The gates that are the same for every request: no service, a history, a configuration, a hold, a share, a clock or
