@@ -131,6 +131,9 @@ pub fn content_source(facts: &Facts) -> CheckItem {
     let missing = facts.tries.iter().filter_map(|(_, tried)| tried.as_ref().ok());
     let missing: Vec<_> = missing.flat_map(|tried| &tried.missing).collect();
     let (staged, asked) = facts.contents;
+    // Only the location of what is published is asked for its files.
+    let from = facts.look.as_ref().and_then(|look| Some(&look.as_ref().ok()?.found.as_ref()?.share));
+    let answered = facts.tries.iter().any(|(place, tried)| Some(place) == from && tried.is_ok());
     let findings = match &facts.look {
         _ if !missing.is_empty() => missing
             .into_iter()
@@ -138,7 +141,7 @@ pub fn content_source(facts: &Facts) -> CheckItem {
             .collect(),
         None => vec![not_enrolled(facts)],
         Some(_) if staged + asked == 0 => vec![pass("nothing that may yet run here has files")],
-        Some(Ok(_)) if asked > 0 && facts.tries.iter().all(|(_, tried)| tried.is_err()) => {
+        Some(Ok(_)) if asked > 0 && !answered => {
             vec![unknown("the share was not asked for the files of packages", "See `share`")]
         }
         Some(Err(why)) if asked > 0 => {

@@ -313,3 +313,21 @@ fn two_clocks_that_are_apart_are_noticed_in_both_directions() {
         assert!(row.evidence.as_str().contains(word) && row.evidence.as_str().contains("1h"), "{row:?}");
     }
 }
+
+#[test]
+fn files_that_nobody_was_asked_for_are_not_said_to_be_there() {
+    let row = row("content-source", |facts| {
+        facts.contents = (1, 1);
+        facts.look = Some(Ok(Look {
+            found: None,
+            others: Vec::new(),
+            fault: None,
+            problems: Vec::new(),
+            answered: true,
+            lists: Vec::new(),
+        }));
+        // Reports go there, and it answers.
+        facts.tries = vec![("/mnt/reports".into(), Ok(Tried { written: None, missing: Vec::new() }))];
+    });
+    assert_eq!(row.verdict, Verdict::Unknown, "{row:?}");
+}
