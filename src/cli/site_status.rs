@@ -16,7 +16,7 @@ use crate::site::ids::{JobId, SiteCode};
 use crate::site::index::{self, JobState};
 use crate::site::publisher::standing::{self, Note, Standing, Unpublished, note};
 use crate::site::report;
-use crate::site::signed::list::{ENDS_SOON, TrustList};
+use crate::site::signed::list::TrustList;
 use crate::site::signed::signers::Role;
 use crate::text::SafeText;
 use serde::Serialize;
@@ -225,7 +225,7 @@ fn unread(folder: &Folder, standing: &Standing) -> Option<ProblemDoc> {
 }
 
 fn ending(list: &TrustList, now: Wall) -> Vec<KeyDoc> {
-    let keys = list.ending(now + ENDS_SOON).map(|(signer, valid_before)| KeyDoc {
+    let keys = list.ending(now).map(|(signer, valid_before)| KeyDoc {
         principal: SafeText::new(&signer.principal),
         role: signer.role,
         fingerprint: signer.key.fingerprint().into(),

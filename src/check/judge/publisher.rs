@@ -5,7 +5,7 @@ use super::super::publisher::{OnShare, Publisher, Seen};
 use super::{block, count, item, named, pass, stamp, unknown};
 use crate::error::Failure;
 use crate::executor::talk::view::CheckItem;
-use crate::site::signed::list::{ENDS_SOON, TrustList};
+use crate::site::signed::list::TrustList;
 
 /// All items of a publisher; none on any other machine.
 pub fn items(facts: &Facts) -> Vec<CheckItem> {
@@ -74,7 +74,9 @@ fn share_matches_folder(facts: &Facts, seen: &Seen) -> CheckItem {
                     format!("{} puts back what the folder has", publish()),
                 ));
             }
-            findings.push(pass(format!("{shown} has publication {serial}, all that the folder says")));
+            findings.push(pass(format!(
+                "{shown} has publication {serial}, and that is all that the folder says"
+            )));
         }
     }
     item(MATCHES, findings)
@@ -91,14 +93,18 @@ fn keys_expiring(facts: &Facts, seen: &Seen) -> CheckItem {
 }
 
 fn ending(facts: &Facts, list: &TrustList) -> Vec<super::Finding> {
-    let ending = list.ending(facts.now + ENDS_SOON).map(|(signer, until)| {
-        let ends = if until <= facts.now { "ended" } else { "ends" };
+    let ending = list.ending(facts.now).map(|(signer, until)| {
+        let (ends, remedy) = match until <= facts.now {
+            true => ("ended", "Take it out: pcm key revoke; or trust its successor: pcm key trust"),
+            false => ("ends", "Trust its successor: pcm key trust"),
+        };
         let words =
             format!("the {} key of {} {ends} at {}", signer.role, signer.principal, stamp(until, facts));
-        block(words, "Trust its successor: pcm key trust")
+        block(words, remedy)
     });
     let mut findings: Vec<_> = ending.collect();
-    findings.push(pass(format!("no key of trust list {} ends within 30 days", list.version)));
+    findings
+        .push(pass(format!("no key of trust list {} ends within 30 days without a successor", list.version)));
     findings
 }
 

@@ -128,10 +128,21 @@ impl TrustList {
         }
     }
 
-    /// The keys that count until this time at the longest and are not revoked, and until when.
-    pub fn ending(&self, until: Wall) -> impl Iterator<Item = (&Signer, Wall)> {
-        let signers = self.signers.iter().filter(|signer| !self.revoked.contains(&signer.key));
-        signers.filter_map(move |signer| Some((signer, signer.before.filter(|before| *before <= until)?)))
+    /// The keys that are not revoked and count for [`ENDS_SOON`] at the longest, and until when. One that has a successor is
+    /// none of them: another key of that role and principal, which counts from then on, and longer.
+    pub fn ending(&self, now: Wall) -> impl Iterator<Item = (&Signer, Wall)> {
+        let until = now + ENDS_SOON;
+        let signers = move || self.signers.iter().filter(move |signer| !self.revoked.contains(&signer.key));
+        let ending = signers()
+            .filter_map(move |signer| Some((signer, signer.before.filter(|before| *before <= until)?)));
+        ending.filter(move |(signer, before)| {
+            let last = now.max(*before);
+            !signers().any(|other| {
+                (other.role, &other.principal) == (signer.role, &signer.principal)
+                    && other.after.is_none_or(|after| after <= last)
+                    && other.before.is_none_or(|before| before > until)
+            })
+        })
     }
 
     /// The line of a key.

@@ -119,3 +119,35 @@ fn any_changed_byte_of_a_list_is_found() {
         assert!(TrustList::anchored(&bytes[..end], &print, now()).is_err(), "cut at {end}");
     }
 }
+
+#[test]
+fn a_key_that_ends_is_named_until_its_successor_counts() {
+    let names = |list: &TrustList, days| {
+        let ending = list.ending(issued() + TimeDelta::days(days));
+        ending.map(|(signer, _)| signer.principal.clone()).collect::<Vec<_>>()
+    };
+    let mut list = list(1);
+    for (days, named) in [(269, 0), (271, 1), (301, 1)] {
+        assert_eq!(names(&list, days).len(), named, "{days}");
+    }
+    let successor = |change: &dyn Fn(&mut Signer)| {
+        let mut signer = list.signers[2].clone();
+        (signer.key, signer.before) = (signing_key(4).1, Some(issued() + TimeDelta::days(600)));
+        change(&mut signer);
+        TrustList { signers: [&list.signers[..], &[signer]].concat(), ..list.clone() }
+    };
+    for days in [271, 301] {
+        assert_eq!(names(&successor(&|_| {}), days).len(), 0, "{days}");
+        let others: [&dyn Fn(&mut Signer); 4] = [
+            &|signer| signer.principal = "other".into(),
+            &|signer| signer.role = Role::Package,
+            &|signer| signer.after = Some(issued() + TimeDelta::days(400)),
+            &|signer| signer.before = Some(issued() + TimeDelta::days(280)),
+        ];
+        for other in others {
+            assert!(names(&successor(other), days).contains(&list.signers[2].principal), "{days}");
+        }
+    }
+    list.revoked.push(signing_key(3).1);
+    assert_eq!(names(&list, 301).len(), 0);
+}
