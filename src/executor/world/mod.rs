@@ -216,11 +216,9 @@ pub trait Store: Send + Sync {
     /// It is closed still, or cannot be believed.
     fn past_seen(&self, told: &[Told]) -> Result<(), Lost>;
     /// Names the history that is lost, or new and waits; None: nothing does.
-    fn lost_state(&self) -> Option<SafeText> {
-        None
-    }
+    fn lost_state(&self) -> Option<SafeText>;
     /// Starts a new history in the place of the lost one, because the site let this machine go on from `state`: what is listed
-    /// counts as done. `publication` says so; None: it may not say that, or not again.
+    /// counts as done. `publication` says so; None: the history is whole meanwhile.
     ///
     /// # Errors
     /// What failed, in words: nothing runs.
@@ -230,10 +228,7 @@ pub trait Store: Send + Sync {
         state: &str,
         listed: &[RequestId],
         publication: &Publication,
-    ) -> Result<Option<Adopted>, String> {
-        let _ = (now, state, listed, publication);
-        Ok(None)
-    }
+    ) -> Result<Option<Adopted>, String>;
     /// Reads it once, for a view.
     ///
     /// # Errors

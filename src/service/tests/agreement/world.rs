@@ -3,7 +3,7 @@
 
 use super::site::{self, Mood, Plan};
 use crate::clock::{Monotonic, Wall, Zone, ZoneError};
-use crate::executor::history::{self, History, Lost, Snapshot};
+use crate::executor::history::{self, Adopted, History, Lost, Snapshot};
 use crate::executor::run::attempt::Found;
 use crate::executor::run::outcome::{EndedBy, ExitRecord, MifSays};
 use crate::executor::run::run_folder::{RunSpec, Started};
@@ -24,6 +24,7 @@ use crate::site::instruction::parse::parse;
 use crate::site::instruction::{ContentHash, render};
 use crate::site::package::InstalledIf;
 use crate::site::past::Told;
+use crate::site::publication::Publication;
 use crate::site::share::{self, Look, SourceFault};
 use crate::site::signed::published::Packages;
 use crate::site::site_file;
@@ -327,6 +328,20 @@ impl Store for Shared {
 
     fn past_seen(&self, told: &[Told]) -> Result<(), Lost> {
         history::seen(&self.0.layout, told)
+    }
+
+    fn lost_state(&self) -> Option<SafeText> {
+        history::state_left(&self.0.layout)
+    }
+
+    fn replace(
+        &self,
+        now: Wall,
+        state: &str,
+        listed: &[RequestId],
+        publication: &Publication,
+    ) -> Result<Option<Adopted>, String> {
+        history::replace(&self.0.layout, now, "00000002", listed, state, publication)
     }
 
     fn read_history(&self) -> Result<Snapshot, Lost> {

@@ -5,14 +5,16 @@ use super::mutants::Mutant;
 use super::witness;
 use super::world::{Inner, SimWorld};
 use crate::clock::Wall;
-use crate::executor::history::{self, Adopt, By, History, InitOutcome, Lost, Snapshot};
+use crate::executor::history::{self, Adopt, Adopted, By, History, InitOutcome, Lost, Snapshot};
 use crate::executor::world::{Held, Store};
 use crate::host::account::Actor;
 use crate::log::Level;
 use crate::site::content::Seal;
+use crate::site::ids::RequestId;
 use crate::site::instruction::parse::parse;
 use crate::site::instruction::{ContentHash, Entry, InstructionFile};
 use crate::site::past::Told;
+use crate::site::publication::Publication;
 use crate::site::signed::published::Packages;
 use crate::site::trust::TrustVerdict;
 use crate::text::SafeText;
@@ -62,6 +64,27 @@ impl Store for super::World {
 
     fn past_seen(&self, told: &[Told]) -> Result<(), Lost> {
         history::seen(&self.layout, told)
+    }
+
+    fn lost_state(&self) -> Option<SafeText> {
+        history::state_left(&self.layout)
+    }
+
+    fn replace(
+        &self,
+        now: Wall,
+        state: &str,
+        listed: &[RequestId],
+        publication: &Publication,
+    ) -> Result<Option<Adopted>, String> {
+        let generation = format!("{:08x}", self.lock().random.next() >> 32);
+        let adopted = history::replace(&self.layout, now, &generation, listed, state, publication)?;
+        if adopted.is_some() {
+            let mut inner = self.lock();
+            (inner.tampered, inner.lost) = (inner.tampered + 1, false);
+            began_anew(&mut inner, generation, Some(listed));
+        }
+        Ok(adopted)
     }
 
     fn read_history(&self) -> Result<Snapshot, Lost> {
@@ -243,12 +266,16 @@ pub fn adopt(world: &SimWorld, done: bool) -> Result<InitOutcome, String> {
     drop(inner);
     let adopted =
         history::adopt(&world.layout, now, &generation, adopt, &listed, &By::Operator(&operator()))?;
-    inner = world.lock();
+    began_anew(&mut world.lock(), generation, done.then_some(listed.as_slice()));
+    Ok(adopted)
+}
+
+/// A new history is in the place of a lost one; `done`: what counts as done in it.
+fn began_anew(inner: &mut Inner, generation: String, done: Option<&[RequestId]>) {
     inner.epoch += 1;
     let epoch = inner.epoch;
     inner.generations.insert(generation, epoch);
-    inner.adopted = if done { listed.into_iter().collect() } else { Default::default() };
+    inner.adopted = done.unwrap_or_default().iter().copied().collect();
     inner.held_until = None;
     inner.deferred.clear();
-    Ok(adopted)
 }
