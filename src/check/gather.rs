@@ -9,6 +9,7 @@ use crate::error::{Exit, Failure};
 use crate::executor::ask::Ask;
 use crate::executor::client::Client;
 use crate::executor::footing::{self, Footing};
+use crate::executor::share::deliver::Believed;
 use crate::executor::share::job::{
     DELIVER_DEADLINE, HeldIndex, Reported, ShareJob, ShareNews, look_deadline, look_job,
 };
@@ -18,6 +19,7 @@ use crate::host::account::{self, Account};
 use crate::host::perms;
 use crate::host::{facts, lock, process, programs, sessions, supervisor};
 use crate::site::content::{self, Shelf};
+use crate::site::ids::SiteId;
 use crate::site::index;
 use crate::site::indexed::compose::{Asked, NO_IDS, compose};
 use crate::site::indexed::read::AtHand;
@@ -124,15 +126,17 @@ fn tries(facts: &mut Facts, other: Option<&Account>) {
     let named = config.share.report.as_ref();
     let mut places: Vec<&PathBuf> = named.map_or_else(|| config.shares.iter().collect(), |place| vec![place]);
     places.extend(found.map(|found| &found.share).filter(|share| named.is_some_and(|place| place != *share)));
+    let site_id = followed(&facts.subject);
     let jobs = places.into_iter().map(|share| {
         let goes_there = named.is_none_or(|place| place == share);
-        let trust = if named == Some(share) { None } else { Some(config.trust.mode) };
+        let believed = Believed { mode: config.trust.mode, site_id: site_id.clone() };
+        let believed = (named != Some(share)).then_some(believed);
         let has_content = found.is_some_and(|found| found.share == *share);
         Tries {
             share: share.clone(),
             machine,
             write: may && goes_there,
-            believed: trust,
+            believed,
             trust: config.trust.mode,
             contents: if has_content { wanted.clone() } else { Vec::new() },
         }
@@ -227,6 +231,11 @@ fn look(subject: &Subject, other: Option<&Account>) -> Option<std::result::Resul
         Ok(_) => Err("the share reader gave another answer than was asked for".into()),
         Err(why) => Err(why),
     })
+}
+
+/// Whose publication is in force; None: the share is filled by hand, or this account may not see it.
+fn followed(subject: &Subject) -> Option<SiteId> {
+    store::read(&subject.layout.held_folder()).and_then(|held| index::site_of(&held.index))
 }
 
 fn report(subject: &Subject, other: Option<&Account>) -> Option<std::result::Result<Reported, SafeText>> {

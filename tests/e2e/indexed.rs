@@ -1275,3 +1275,24 @@ fn a_report_names_the_jobs_that_are_not_for_its_machine_and_none_that_it_cannot_
     assert_eq!(report["not_targeted"].as_array().map(Vec::len), Some(1), "{report}");
     assert!(!report["requests"].to_string().contains(OTHER_JOB), "{report}");
 }
+
+/// The machines of two sites have the same names.
+#[test]
+fn the_report_of_another_sites_machine_is_not_overwritten() {
+    let mut share = Indexed::by_permissions();
+    share.publish(&[share.job()]);
+    let _service = share.site.service();
+    let (index, report) =
+        (share.site.share().join("PCM.INDEX"), share.site.share().join(format!("machines/{MACHINE}.json")));
+    wait_for("it reports", || report_at(&report)["serial"] == share.serial);
+    // What is mounted there is another site's share from now on.
+    let text = fs::read_to_string(&index).unwrap();
+    let site_id = text.lines().find_map(|line| line.strip_prefix("site_id = ")).unwrap().to_owned();
+    fs::write(&index, text.replace(&site_id, "\"zzzzzzzz23456723\"")).unwrap();
+    fs::write(&report, "another machine's").unwrap();
+    assert!(share.site.pcm(&["hold", "--for", "1h", "--reason", "something to report"]).status.success());
+    wait_for("it says so", || share.site.log().contains("not of the site that this machine follows"));
+    assert_eq!(fs::read_to_string(&report).unwrap(), "another machine's");
+    fs::write(&index, text).unwrap();
+    wait_for("it reports again", || !report_at(&report)["held_until"].is_null());
+}

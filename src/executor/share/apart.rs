@@ -50,7 +50,7 @@ fn run(job: &ShareJob, account: Option<&Account>, deadline: Duration) -> Result<
             first_that_takes_it(places, |place| {
                 let job = ShareJob::Deliver {
                     places: vec![place.clone()],
-                    trust: *trust,
+                    trust: trust.clone(),
                     machine: *machine,
                     known: known.clone(),
                     report: report.clone(),
@@ -62,7 +62,7 @@ fn run(job: &ShareJob, account: Option<&Account>, deadline: Duration) -> Result<
         }
         ShareJob::RemoveResults { places, trust, machine, before } => {
             let removed = places.iter().map(|place| {
-                let (trust, machine, before) = (*trust, *machine, *before);
+                let (trust, machine, before) = (trust.clone(), *machine, *before);
                 let job = ShareJob::RemoveResults { places: vec![place.clone()], trust, machine, before };
                 job.run_whole(account, deadline.min(REMOVAL))
             });

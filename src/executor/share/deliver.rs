@@ -6,17 +6,44 @@ use super::outgoing::Outgoing;
 use crate::clock::Wall;
 use crate::executor::history::{self, Whose};
 use crate::host::open::{Folder, OpenError};
-use crate::site::ids::MachineId;
+use crate::site::ids::{MachineId, SiteId};
+use crate::site::index;
 use crate::site::own_report::{self, OwnReport, Stood};
 use crate::site::report::lines::Sealed;
 use crate::site::report::{self, MachineReport, Written};
 use crate::site::share::read_bounded;
 use crate::site::signed::signers::Key;
-use crate::site::trust::Judge;
+use crate::site::trust::{Judge, TrustMode};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// What makes a share believable that a machine writes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Believed {
+    /// How its files are judged.
+    pub mode: TrustMode,
+    /// Whose publication is in force; None: the share is filled by hand.
+    pub site_id: Option<SiteId>,
+}
+
+impl Believed {
+    /// Why nothing is written to a share.
+    fn objection(&self, share: &Path, root: &Folder) -> Option<String> {
+        if let Some(loose) = Judge::of(self.mode).loose(share, &[root], &[]) {
+            return Some(loose.to_string());
+        }
+        let own = self.site_id.as_ref()?;
+        // Another site's machines have the same names: their reports would be overwritten.
+        let index = root.file(index::NAME).map_err(io::Error::from);
+        match index.and_then(|mut file| Ok(read_bounded(&mut file, index::MAX_BYTES)?)) {
+            Ok(bytes) if index::site_of(&bytes).as_ref() == Some(own) => None,
+            Ok(_) => Some(format!("its {} is not of the site that this machine follows", index::NAME)),
+            Err(e) => Some(format!("its {} cannot be read: {e}", index::NAME)),
+        }
+    }
+}
 
 /// What came of a delivery. Results never wait for the report; the report speaks of none that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,13 +72,13 @@ impl Delivery {
 /// To the first place that takes everything; where there is none, what the first one said of it.
 pub(super) fn deliver_to_first(
     places: &[PathBuf],
-    judge: Option<&Judge>,
+    trust: Option<&Believed>,
     reporting: &Reporting,
     outbox: &Outbox,
 ) -> Delivery {
     let mut first = None;
     for place in places {
-        let delivery = deliver(place, judge, reporting, outbox);
+        let delivery = deliver(place, trust, reporting, outbox);
         if delivery.place.is_some() || delivery.found.is_some() {
             return delivery;
         }
@@ -62,9 +89,9 @@ pub(super) fn deliver_to_first(
 
 /// Payload first: the results, as many as can be, then the report, which speaks of none that is not there (DEFECTS
 /// Q138241).
-fn deliver(share: &Path, judge: Option<&Judge>, reporting: &Reporting, outbox: &Outbox) -> Delivery {
+fn deliver(share: &Path, trust: Option<&Believed>, reporting: &Reporting, outbox: &Outbox) -> Delivery {
     let words = |what: &str, e: io::Error| SafeText::new(&format!("{}: {what}: {e}", share.display()));
-    let root = match open_to_write(share, judge) {
+    let root = match open_to_write(share, trust) {
         Ok(root) => root,
         Err(e) => return Delivery::failed(&words("the share", e)),
     };
@@ -134,12 +161,12 @@ fn newest_with_a_number(
 }
 
 /// The share, where it may be written to.
-pub(super) fn open_to_write(share: &Path, judge: Option<&Judge>) -> io::Result<Folder> {
+pub(super) fn open_to_write(share: &Path, trust: Option<&Believed>) -> io::Result<Folder> {
     let root = Folder::open(share)?;
-    match judge.and_then(|judge| judge.loose(share, &[&root], &[])) {
+    match trust.and_then(|trust| trust.objection(share, &root)) {
         None => Ok(root),
-        Some(loose) => {
-            let why = format!("nothing is written to a share that is not trusted: {loose}");
+        Some(why) => {
+            let why = format!("nothing is written to a share that is not trusted: {why}");
             Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
         }
     }
@@ -148,12 +175,12 @@ pub(super) fn open_to_write(share: &Path, judge: Option<&Judge>) -> io::Result<F
 /// Removes this machine's results that are older than `before`; how many went from all places, or why not from one.
 pub(super) fn remove_results(
     places: &[PathBuf],
-    judge: Option<&Judge>,
+    trust: Option<&Believed>,
     machine: MachineId,
     before: Wall,
 ) -> Result<usize, SafeText> {
     let removed = places.iter().map(|place| {
-        remove_at(place, judge, machine, before)
+        remove_at(place, trust, machine, before)
             .map_err(|e| SafeText::new(&format!("{}: {e}", place.display())))
     });
     // Each is tried, whatever became of the one before it.
@@ -162,8 +189,8 @@ pub(super) fn remove_results(
 }
 
 /// Of the machine's own folder there; where it has none, there is nothing to remove.
-fn remove_at(share: &Path, judge: Option<&Judge>, machine: MachineId, before: Wall) -> io::Result<usize> {
-    let root = open_to_write(share, judge)?;
+fn remove_at(share: &Path, trust: Option<&Believed>, machine: MachineId, before: Wall) -> io::Result<usize> {
+    let root = open_to_write(share, trust)?;
     match root.folder(report::RESULTS).and_then(|results| results.folder(machine.as_str())) {
         Ok(own) => report::remove_results(&own, before),
         Err(OpenError::Missing) => Ok(0),
@@ -176,7 +203,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::job::{ShareJob, ShareNews};
     use super::*;
-    use crate::site::trust::TrustMode;
     use std::time::Duration;
 
     fn report_of(number: u64) -> Box<MachineReport> {
@@ -290,7 +316,7 @@ mod tests {
                 .unwrap();
             std::os::unix::fs::symlink(results.join("BP004001"), results.join("BP004002")).unwrap();
         }
-        let remove = |machine: &str, before: u64, trust: Option<TrustMode>| {
+        let remove = |machine: &str, before: u64, trust: Option<Believed>| {
             let job = ShareJob::RemoveResults {
                 places: vec![dir.path().join("nowhere"), dir.path().to_owned()],
                 trust,
@@ -336,7 +362,7 @@ mod tests {
         let remove = || {
             let job = ShareJob::RemoveResults {
                 places: vec![share.clone()],
-                trust: Some(TrustMode::Permissions),
+                trust: Some(Believed { mode: TrustMode::Permissions, site_id: None }),
                 machine: "BP004000".parse().unwrap(),
                 before: Wall::from(std::time::SystemTime::now()) + chrono::TimeDelta::days(1),
             };
@@ -349,6 +375,29 @@ mod tests {
         assert_eq!(std::fs::read_dir(&own).unwrap().count(), 3);
         modes(0o755);
         assert_eq!(remove(), Ok(2));
+    }
+
+    /// The machines of two sites have the same names.
+    #[test]
+    fn nothing_is_written_over_what_is_another_sites() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = Believed { mode: TrustMode::Signed, site_id: "abcdefgh23456723".parse().ok() };
+        let open = |index: Option<&str>| {
+            let path = dir.path().join(index::NAME);
+            match index {
+                Some(text) => std::fs::write(path, text).unwrap(),
+                None => std::fs::remove_file(path).unwrap(),
+            }
+            open_to_write(dir.path(), Some(&own)).map(drop).map_err(|e| e.to_string())
+        };
+        // Of a newer pcm: it cannot be taken, and it is the same site's.
+        assert_eq!(open(Some("format = 9\nnews = true\nsite_id = \"abcdefgh23456723\"\n# signed\n")), Ok(()));
+        for other in ["site_id = \"zzzzzzzz23456723\"\n", "site = \"BP0\"\n", "site_id = ", ""] {
+            assert!(open(Some(other)).unwrap_err().contains("not of the site"), "{other}");
+        }
+        assert!(open(None).unwrap_err().contains("cannot be read"));
+        let by_hand = Believed { site_id: None, ..own.clone() };
+        assert!(open_to_write(dir.path(), Some(&by_hand)).is_ok());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! is killed when it passes its deadline, so that a share that hangs stalls nothing (PROMISES.md 4, P8). The service's
 //! workers and single commands start it; it asks nothing of the executor.
 
-use super::deliver::{Delivery, Reporting, deliver_to_first, remove_results};
+use super::deliver::{Believed, Delivery, Reporting, deliver_to_first, remove_results};
 use super::outbox::Outbox;
 use super::outgoing::Outgoing;
 use super::tidy::{Tidied, Tidying};
@@ -79,7 +79,7 @@ pub enum ShareJob {
         places: Vec<PathBuf>,
         /// What makes them believable: nothing is written to a share that others than its publisher can change. None:
         /// the configuration names this place for it.
-        trust: Option<TrustMode>,
+        trust: Option<Believed>,
         /// Whose.
         machine: MachineId,
         /// What the machine knew of its reports before this one; None: nothing.
@@ -96,7 +96,7 @@ pub enum ShareJob {
         /// Wherever some may be.
         places: Vec<PathBuf>,
         /// What makes them believable, as of a delivery.
-        trust: Option<TrustMode>,
+        trust: Option<Believed>,
         /// Whose.
         machine: MachineId,
         /// Until then.
@@ -239,18 +239,17 @@ impl ShareJob {
             ShareJob::Installed { tests } => ShareNews::Installed(installed::look::look(tests)),
             ShareJob::Tidy(tidying) => ShareNews::Tidied(tidying.carry_out()),
             ShareJob::RemoveResults { places, trust, machine, before } => {
-                let judge = trust.map(Judge::of);
-                ShareNews::ResultsRemoved(remove_results(places, judge.as_ref(), *machine, *before))
+                ShareNews::ResultsRemoved(remove_results(places, trust.as_ref(), *machine, *before))
             }
             ShareJob::Report { shares, machine } => {
                 ShareNews::Reported(Box::new(read_report(shares, *machine)))
             }
             ShareJob::Try(tries) => ShareNews::Tried(tries.carry_out()),
             ShareJob::Deliver { places, trust, machine, known, report, own_key, outbox } => {
-                let (judge, outbox) = (trust.map(Judge::of), Outbox::at(outbox));
+                let outbox = Outbox::at(outbox);
                 let own_key = own_key.as_ref().and_then(|line| Key::read(line).ok());
                 let report = Reporting { machine: *machine, known: known.as_deref(), report, own_key };
-                ShareNews::Delivered(deliver_to_first(places, judge.as_ref(), &report, &outbox))
+                ShareNews::Delivered(deliver_to_first(places, trust.as_ref(), &report, &outbox))
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What `pcm check` tries at a share: whether this machine's report and results can be written there, what the clock of its
 //! server says, and whether the content of what may run is there.
 
-use super::deliver::open_to_write;
+use super::deliver::{Believed, open_to_write};
 use crate::clock::Wall;
 use crate::host::facts;
 use crate::host::open::{Folder, OpenError};
@@ -25,7 +25,7 @@ pub struct Tries {
     /// Whether to write.
     pub write: bool,
     /// What makes the place believable to be written, as of a delivery.
-    pub believed: Option<TrustMode>,
+    pub believed: Option<Believed>,
     /// What makes its content believable.
     pub trust: TrustMode,
     /// Content that is wanted of it.
@@ -56,7 +56,7 @@ impl Tries {
         let judge = Judge::of(self.trust);
         let gone = |(at, hash): &(Shelf, ContentHash)| content::offered(&self.share, *at, hash, &judge).err();
         let written = self.write.then(|| {
-            write(&self.share, self.machine, self.believed.map(Judge::of).as_ref())
+            write(&self.share, self.machine, self.believed.as_ref())
                 .map_err(|e| SafeText::new(&format!("{}: {e}", self.share.display())))
         });
         Tried { written, missing: self.contents.iter().filter_map(gone).collect() }
@@ -64,8 +64,8 @@ impl Tries {
 }
 
 /// In the folder of the reports, and in the machine's own folder of the results, which is made first where there is none yet.
-fn write(share: &Path, machine: MachineId, judge: Option<&Judge>) -> io::Result<Written> {
-    let root = open_to_write(share, judge)?;
+fn write(share: &Path, machine: MachineId, trust: Option<&Believed>) -> io::Result<Written> {
+    let root = open_to_write(share, trust)?;
     let within = |folder: &str, e: io::Error| io::Error::new(e.kind(), format!("{folder}: {e}"));
     // One name for all that try at once: what one leaves behind is gone after the next one.
     let name = format!(".{machine}.check");

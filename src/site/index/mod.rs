@@ -112,6 +112,12 @@ pub struct Index {
     pub members: Option<IndexedMembers>,
 }
 
+/// Whose an index says that it is, whoever wrote it and whatever else stands in it; None: it says nothing.
+pub fn site_of(bytes: &[u8]) -> Option<SiteId> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    DeTable::parse(text).ok()?.get_ref().get("site_id")?.get_ref().as_str()?.parse().ok()
+}
+
 /// Reads an index. `file` is how messages name it. Unknown keys refuse it: an index is all or nothing, and what a newer
 /// publisher says must not be half understood.
 ///

@@ -6,6 +6,7 @@ use crate::clock::Wall;
 use crate::decision::Instructions;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::Cause;
+use crate::executor::share::deliver::Believed;
 use crate::executor::share::job::{self, ShareJob};
 use crate::executor::world::World;
 use crate::site::ids::RequestId;
@@ -357,14 +358,15 @@ impl Known {
     ///
     /// # Errors
     /// Why there is none.
-    pub fn report_places(&self) -> std::result::Result<(Vec<PathBuf>, Option<TrustMode>), SafeText> {
+    pub fn report_places(&self) -> std::result::Result<(Vec<PathBuf>, Option<Believed>), SafeText> {
         let config = &self.policy.config;
         if let Some(named) = &config.share.report {
             return Ok((vec![named.clone()], None));
         }
         match &self.instructions.trust {
             TrustVerdict::Trusted(_) if self.share.is_some() && !config.shares.is_empty() => {
-                Ok((config.shares.clone(), Some(config.trust.mode)))
+                let site_id = self.instructions.index.as_ref().map(|index| index.site_id.clone());
+                Ok((config.shares.clone(), Some(Believed { mode: config.trust.mode, site_id })))
             }
             TrustVerdict::Refused(code, why) => Err(SafeText::new(&format!(
                 "nothing is written to a share that is not trusted: {code}: {why}"
