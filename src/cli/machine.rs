@@ -142,6 +142,15 @@ fn replace(app: &App, id: MachineId, then: &ThenArgs) -> Result<Exit> {
         let message = format!("nothing was changed: the report of {id} names no state of a history");
         Failure::new(Exit::Refused, "no-state", message, "Let it report first: its service has to run")
     })?;
+    // A report with a number is of a history that is whole. A line for it would lie in wait: with the next loss, whatever is
+    // listed then would count as done.
+    if !account.two_machines && account.number.is_some() {
+        let message = format!(
+            "nothing was changed: {id} reports that its history is whole, and of no other machine with its id"
+        );
+        let remedy = "Nothing has to be decided for it; when its history is lost, say this again";
+        return Err(Failure::new(Exit::Refused, "not-lost", message, remedy));
+    }
     let replaced = ReplacedDoc {
         smsid: id,
         adopt: SafeText::new(&state),

@@ -286,13 +286,19 @@ fn a_machine_may_go_on_from_the_state_that_it_reports() {
     assert_eq!(no("BP004000"), "no-state", "it has not reported");
     // A real machine reports.
     json(dir, &["init", "--machine", "BP004000", "--share", "site/share", "--trust", "permissions"]);
-    let mut service = super::command(dir, &["service", "run"]).spawn().unwrap();
     let report = dir.join("site/share/machines/BP004000.json");
-    let state = || report_at(&report)["state_id"].as_str().map(str::to_owned);
-    crate::common::wait_for("it has reported", || state().is_some());
-    let state = state().unwrap();
-    service.kill().unwrap();
-    service.wait().unwrap();
+    let served = |what: &str, is_so: &dyn Fn(&Value) -> bool| {
+        let mut service = super::command(dir, &["service", "run"]).spawn().unwrap();
+        crate::common::wait_for(what, || is_so(&report_at(&report)));
+        service.kill().unwrap();
+        service.wait().unwrap();
+        report_at(&report)["state_id"].as_str().unwrap().to_owned()
+    };
+    let whole = served("it has reported", &|report| report["report"].is_number());
+    assert_eq!(no("BP004000"), "not-lost", "a line for it would count with the next loss");
+    fs::remove_file(dir.join("state/history.db")).unwrap();
+    let state = served("its loss is reported", &|report| report.is_object() && report["report"].is_null());
+    assert_eq!(state, whole);
     let replaced = site(dir, &["site", "machine", "replace", "BP004000"]);
     assert_eq!((&replaced["changed"], &replaced["replaced"]["adopt"]), (&1.into(), &state.as_str().into()));
     assert_eq!(replaced["replaced"]["two_machines"], false);
