@@ -8,8 +8,8 @@ use crate::executor::share::job;
 use crate::host::{account, lock, supervisor};
 use crate::site::folder::{Folder, LOCK};
 use crate::site::instruction::command::platform_programs;
+use crate::site::publisher::How;
 use crate::site::publisher::standing::{self, Note, Standing, Unpublished};
-use crate::site::publisher::{Expect, How};
 use crate::site::signed::list::TrustList;
 use crate::text::SafeText;
 use std::path::PathBuf;
@@ -79,20 +79,7 @@ fn on_share(subject: &Subject, folder: &Folder, now: Wall) -> Result<OnShare> {
     for system in ["linux", "windows"] {
         programs.extend(platform_programs(system).iter().map(|program| (*program).to_owned()));
     }
-    let how = How {
-        keys: Vec::new(),
-        serial: None,
-        expect: Expect::Nothing,
-        break_lock: false,
-        dry_run: true,
-        only_asked: true,
-        thorough: false,
-        watch: None,
-        programs: &programs,
-        who: String::new(),
-        what: String::new(),
-        now,
-    };
+    let how = How::looking(&programs, now);
     let standing = standing::standing(folder, &how)?;
     let unpublished = match &standing {
         Some(standing) => {

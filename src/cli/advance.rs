@@ -8,7 +8,7 @@ use super::jobs::{no_such_job, reason};
 use super::{App, folder, lint, renew, standing};
 use crate::clock::{Wall, later};
 use crate::error::{Exit, Failure, Result};
-use crate::rollout::course::{Course, Published, begun, next};
+use crate::rollout::course::{self, Course, Published, begun, next};
 use crate::rollout::gate::{self, Answer, Judged, Lacks};
 use crate::rollout::phase::{self, Phase, Stand};
 use crate::rollout::reports::{self, Accounts};
@@ -446,13 +446,7 @@ impl<'a> Gates<'a> {
     /// Every phase of a job, and what a halt in it could still keep back.
     fn phases(&self, stand: &Stand<'_>) -> Vec<PhaseDoc> {
         let (job, word) = (stand.job, stand.word);
-        let mut shares: Vec<u32> = job.phases.iter().map(|phase| phase.percent).collect();
-        if !word.canary.is_empty() {
-            shares.insert(0, 0);
-        }
-        if shares.last().is_none_or(|last| *last < target::WHOLE) {
-            shares.push(target::WHOLE);
-        }
+        let shares = course::shares(job, word);
         let from = gate::provable_from(&word.limits);
         let spread = job.spread.unwrap_or_default().max(self.spread);
         shares

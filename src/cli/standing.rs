@@ -3,8 +3,8 @@
 use super::{App, lint};
 use crate::error::Result;
 use crate::site::folder::Folder;
+use crate::site::publisher::How;
 use crate::site::publisher::standing::{Standing, standing};
-use crate::site::publisher::{Expect, How};
 
 /// What is published from this folder; None: nothing yet.
 ///
@@ -13,19 +13,6 @@ use crate::site::publisher::{Expect, How};
 pub fn of(app: &App, folder: &Folder) -> Result<Option<Standing>> {
     app.needs(&folder.share())?;
     let programs = lint::programs(app);
-    let how = How {
-        keys: Vec::new(),
-        serial: None,
-        expect: Expect::Nothing,
-        break_lock: false,
-        dry_run: true,
-        only_asked: true,
-        thorough: false,
-        watch: None,
-        programs: &programs,
-        who: String::new(),
-        what: String::new(),
-        now: app.now,
-    };
+    let how = How::looking(&programs, app.now);
     standing(folder, &how)
 }

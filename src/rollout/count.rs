@@ -178,7 +178,24 @@ pub fn place<'a>(
             not_for_it(code.map_or("not-applicable", |code| code.as_str()))
         }
         State::Running | State::Stopping => Place::Target(row(Part::Running, Some(said))),
-        _ => Place::Target(row(Part::Waiting, Some(said))),
+        State::Scheduled
+        | State::Offered
+        | State::Deferred
+        | State::RetryWait
+        | State::Waiting
+        | State::Queued
+        | State::Due
+        | State::Countdown
+        | State::Expired
+        | State::Rejected
+        // What has ended is told above.
+        | State::Succeeded
+        | State::SucceededRestart
+        | State::NotNeeded
+        | State::Failed
+        | State::TimedOut
+        | State::Stopped
+        | State::Interrupted => Place::Target(row(Part::Waiting, Some(said))),
     }
 }
 

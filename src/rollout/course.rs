@@ -31,6 +31,17 @@ pub fn next(job: &Job, word: &Word) -> Option<(u32, Duration)> {
     next.or((word.percent < target::WHOLE).then_some((target::WHOLE, Duration::ZERO)))
 }
 
+/// All shares that a job reaches, one after the other, to the whole; 0: the machines that come first.
+pub fn shares(job: &Job, word: &Word) -> Vec<u32> {
+    let first = (!word.canary.is_empty()).then_some(0);
+    let mut shares: Vec<u32> =
+        first.into_iter().chain(job.phases.iter().map(|phase| phase.percent)).collect();
+    if shares.last().is_none_or(|last| *last < target::WHOLE) {
+        shares.push(target::WHOLE);
+    }
+    shares
+}
+
 /// Since when the share is reached that is.
 pub fn begun(word: &Word) -> Option<Wall> {
     word.reached.or(word.since)

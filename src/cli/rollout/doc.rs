@@ -348,15 +348,8 @@ fn is_over(stand: &Stand<'_>, tally: &Tally) -> bool {
 }
 
 fn phase(stand: &Stand<'_>) -> (usize, usize) {
-    let (job, word) = (stand.job, stand.word);
-    let mut shares: Vec<u32> = job.phases.iter().map(|phase| phase.percent).collect();
-    if !word.canary.is_empty() {
-        shares.insert(0, 0);
-    }
-    if shares.last().is_none_or(|last| *last < target::WHOLE) {
-        shares.push(target::WHOLE);
-    }
-    let reached = shares.iter().filter(|share| **share <= word.percent).count();
+    let shares = course::shares(stand.job, stand.word);
+    let reached = shares.iter().filter(|share| **share <= stand.word.percent).count();
     (reached.max(1), shares.len())
 }
 

@@ -4,6 +4,7 @@
 
 mod agrees;
 mod around;
+mod asked;
 mod at_work;
 mod begun;
 pub mod bring;
@@ -32,6 +33,7 @@ mod told;
 mod trouble;
 
 use self::around::Marked;
+pub use self::asked::{Expect, How, Published};
 use self::at_work::AtWork;
 pub use self::at_work::PUBLISHING;
 use self::begun::Before;
@@ -42,8 +44,8 @@ use self::record::{Kept, Ran, Record};
 use self::refusals::Changes;
 use self::render::{At, Heeded, MEMBERS, Rendered, Taken};
 use super::folder::{Folder, LOCK, Source, ids};
-use super::ids::{JobId, PackageId};
-use super::index::{self, Index, job, members, render as text};
+use super::ids::JobId;
+use super::index::{self, job, members, render as text};
 use super::signed::list::TrustList;
 use super::site_file;
 use crate::clock::Wall;
@@ -53,95 +55,11 @@ use crate::host::lock::{ExclusiveLock, holder_of_team};
 use chrono::SubsecRound as _;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 /// What was published, one line a publication.
 pub const LOG: &str = "publications.log";
 /// So often a publication is made anew because somebody else published while it was made.
 const ATTEMPTS: usize = 5;
-
-/// What the number says that somebody expects. It is of one thing: a number of machines lets no job pass that is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expect {
-    /// So many changes that are refused otherwise are meant.
-    Changes(usize),
-    /// So many machines may be no more.
-    Removed(usize),
-    /// This job may be for as many machines as it is: whoever sends it has said how many they are.
-    Job(JobId),
-    /// The policy of all machines may keep them from less: whoever unfreezes them has said how many they are.
-    Unfreeze,
-    /// No change that is refused otherwise.
-    Nothing,
-}
-
-/// How something is published.
-#[derive(Debug, Clone)]
-pub struct How<'a> {
-    /// The keys that sign it, each of somebody else; none: nobody does.
-    pub keys: Vec<PathBuf>,
-    /// The lowest number that it may have.
-    pub serial: Option<u64>,
-    /// What is meant of that which is refused otherwise.
-    pub expect: Expect,
-    /// Whoever publishes on the share is dead.
-    pub break_lock: bool,
-    /// Say what would be published.
-    pub dry_run: bool,
-    /// Nobody is going to publish this: only what it would change is asked, and no key is wanted.
-    pub only_asked: bool,
-    /// What the share has is read and compared, too, and put back where it differs.
-    pub thorough: bool,
-    /// Who watches how files are copied.
-    pub watch: Option<&'a dyn bring::Watch>,
-    /// The bare names that some machine may start.
-    pub programs: &'a [String],
-    /// Who publishes.
-    pub who: String,
-    /// What for, in a few words, for the log.
-    pub what: String,
-    /// Now.
-    pub now: Wall,
-}
-
-/// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Published {
-    /// What the index says.
-    pub index: Index,
-    /// The jobs whose entry changed.
-    pub jobs: Vec<JobId>,
-    /// The packages that were not there before.
-    pub packages: Vec<PackageId>,
-    /// Those whose release is there and gets another signature.
-    pub signatures: Vec<PackageId>,
-    /// The share says another name of the site, or somebody else to call.
-    pub settings: bool,
-    /// How many policies changed.
-    pub policies: usize,
-    /// What policies keep machines from no more.
-    pub opened: Vec<String>,
-    /// How many parts of the list of machines changed.
-    pub parts: usize,
-    /// How many machines the list has.
-    pub machines: usize,
-    /// How many machines are no more.
-    pub gone: usize,
-    /// Jobs that are not in the index any more.
-    pub withdrawn: Vec<JobId>,
-    /// What was written, and how many bytes.
-    pub written: Vec<(String, u64)>,
-    /// A publication that had not been completed was.
-    pub completed: Option<u64>,
-    /// How many files of earlier publications that no index names any more were removed.
-    pub removed: usize,
-    /// There was nothing to publish.
-    pub nothing: bool,
-    /// A key signed it.
-    pub signed: bool,
-    /// What is wrong with packages of jobs that are as they were: it keeps nothing else from being published.
-    pub faults: Vec<Failure>,
-}
 
 /// Publishes what a site folder says.
 ///

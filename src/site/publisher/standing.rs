@@ -111,20 +111,11 @@ pub fn unpublished(
     now: Wall,
 ) -> Result<Unpublished> {
     let how = How {
-        keys: Vec::new(),
-        serial: None,
         // Whatever it is: it is only looked at.
         expect: Expect::Changes(usize::MAX),
-        break_lock: false,
-        dry_run: true,
-        only_asked: true,
         // What is damaged on the share would be put back.
         thorough: true,
-        watch: None,
-        programs,
-        who: String::new(),
-        what: String::new(),
-        now,
+        ..How::looking(programs, now)
     };
     let Published {
         jobs,

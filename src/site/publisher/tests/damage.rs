@@ -1,6 +1,7 @@
 //! What somebody damaged, changed or lost: on the share, and in the site folder.
 
 use super::*;
+use crate::site::ids::PackageId;
 
 fn id() -> PackageId {
     "BP00000A".parse().unwrap()
