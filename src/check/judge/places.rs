@@ -148,8 +148,9 @@ pub fn content_source(facts: &Facts) -> CheckItem {
             vec![unknown(format!("{} not staged, and the share: {why}", is_of(asked)), "See `share`")]
         }
         Some(_) => {
-            let found = (asked > 0).then(|| format!("{} to be copied is there", count(asked, "content")));
-            let ready = (staged > 0).then(|| format!("{} is staged", count(staged, "content")));
+            let found = (asked > 0)
+                .then(|| format!("{} to be copied {} there", count(asked, "content"), super::is(asked)));
+            let ready = (staged > 0).then(|| format!("{} staged", is_of(staged)));
             vec![pass(ready.into_iter().chain(found).collect::<Vec<_>>().join("; "))]
         }
     };
