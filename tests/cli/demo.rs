@@ -47,6 +47,15 @@ fn the_demo_is_signed_by_keys_of_its_own() {
     let status = json(&["status"]);
     assert_eq!(status["trust"]["mode"], "signed", "{status}");
     assert_eq!(status["trust"]["principal"], "demo-publish", "{status}");
+    // The machine's own SSH host key has no part in it.
+    let known = std::fs::read_to_string(folder.join("site/machines.csv")).unwrap();
+    let own = std::fs::read_to_string(folder.join("keys/report.pub")).unwrap();
+    let own = own.split(' ').nth(1).unwrap().to_owned();
+    assert!(known.contains(&own), "{known}");
+    let checked = json(&["check"]);
+    let items = checked["items"].as_array().unwrap();
+    let key = items.iter().find(|item| item["item"] == "host-key").unwrap();
+    assert!(key["evidence"].to_string().contains("keys/report"), "{key}");
     let list = json(&["list", "--all"]);
     let state = |id: &str| {
         let found = list["requests"].as_array().unwrap().iter().find(|r| r["request_id"] == id);

@@ -121,10 +121,14 @@ fn prepare(folder: &Path) -> Result<Setup> {
             (share, TrustMode::Permissions)
         }
     };
+    let host_key = match trust {
+        TrustMode::Signed => format!("host_key = {:?}\n", signed::report_key(folder).display().to_string()),
+        TrustMode::Permissions => String::new(),
+    };
     let text = format!(
         "{MARK}\nmachine = \"{}\"\nshares = [{:?}]\n\
          polling_interval = \"15s\"\n\n[run]\ncountdown = \"0s\"\nafter_boot = \"0s\"\n\n\
-         [trust]\nmode = \"{}\"\n\n[log]\ndir = {:?}\n",
+         [trust]\nmode = \"{}\"\n{host_key}\n[log]\ndir = {:?}\n",
         packages::MACHINE,
         share.display().to_string(),
         trust.as_str(),

@@ -31,6 +31,11 @@ const AT_ONCE: usize = 7;
 /// How long the demo's keys count.
 const COUNT_FOR: TimeDelta = TimeDelta::days(30);
 
+/// The key that the machine signs its reports with: its SSH host key has no part in a demo.
+pub fn report_key(folder: &Path) -> PathBuf {
+    folder.join("keys").join("report")
+}
+
 /// Makes site folder, share and trust folder; the share.
 pub fn publish(folder: &Path, trust: &Path, start: Wall) -> Result<PathBuf> {
     let keys = folder.join("keys");
@@ -40,6 +45,7 @@ pub fn publish(folder: &Path, trust: &Path, start: Wall) -> Result<PathBuf> {
     let machine: MachineId = parsed(MACHINE)?;
     let line = Machine {
         host: Some("localhost".into()),
+        host_key: Some(key::make_pair(&report_key(folder))?.text()),
         words: "the demo's only machine".into(),
         ..Machine::new(machine)
     };
