@@ -42,14 +42,18 @@ impl Whose {
 
     /// What the machines say where it counts, and why not.
     pub fn verify(&self, accounts: Accounts) -> Accounts {
-        let verified = |(machine, account): (MachineId, Result<Account, SafeText>)| {
-            let account = account.and_then(|account| match self.disbelieved(machine, &account) {
-                None => Ok(account),
-                Some(why) => Err(SafeText::new(&why)),
-            });
-            (machine, account)
-        };
-        accounts.into_iter().map(verified).collect()
+        accounts.into_iter().map(|(machine, said)| (machine, self.hear(machine, said))).collect()
+    }
+
+    /// What one machine says where it counts, and why not.
+    ///
+    /// # Errors
+    /// It says nothing, or nothing that counts.
+    pub fn hear(&self, machine: MachineId, said: Result<Account, SafeText>) -> Result<Account, SafeText> {
+        said.and_then(|account| match self.disbelieved(machine, &account) {
+            None => Ok(account),
+            Some(why) => Err(SafeText::new(&why)),
+        })
     }
 
     /// Why what a machine says does not count.

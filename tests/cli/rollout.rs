@@ -546,6 +546,19 @@ fn at_a_site_that_signs_a_machine_counts_by_its_own_newest_signed_report_alone()
         let (exit, step) = advance(dir, &["--dry-run"]);
         assert_eq!(exit, Some(0), "{step}");
         let why = step["job"]["silent_because"][0]["reason"].as_str().unwrap_or_default().to_owned();
+        // The figures of a rollout are of the same reports.
+        let rollout = site(dir, &["rollout"]);
+        let jobs = rollout["jobs"].as_array().unwrap();
+        let job = jobs.iter().find(|job| job["job_id"] == step["job"]["job_id"]).unwrap();
+        let gate = |doc: &Value, key: &str| doc["gate"][key].clone();
+        // What has ended has ended; a gate wants to hear of the phase, too.
+        if !why.contains("not seen this phase") {
+            assert_eq!(job["silent"], step["job"]["silent"], "{job} {step}");
+        }
+        assert_eq!(
+            (gate(job, "answer"), gate(job, "n")),
+            (gate(&step["job"], "answer"), gate(&step["job"], "n"))
+        );
         (numbers(&step["job"]), why)
     };
     both();

@@ -6,8 +6,10 @@ use crate::cli::{App, folder, lint, standing};
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::open::{Folder as Opened, OpenError, read_bounded};
+use crate::rollout::cache::Heard;
 use crate::rollout::course::Published;
 use crate::rollout::phase::{self, Stand};
+use crate::rollout::whose::Whose;
 use crate::site::content::hash_bytes;
 use crate::site::folder::Folder;
 use crate::site::folder::machines::Machine;
@@ -40,8 +42,8 @@ pub(super) struct Ground {
 
 /// Who says so.
 enum By {
-    /// A site folder; what is published from it, and whether reports count there.
-    Folder { folder: Box<Folder>, standing: Option<Box<Standing>>, counted: bool, unsigned: bool },
+    /// A site folder; what is published from it, and by whose word reports count there.
+    Folder { folder: Box<Folder>, standing: Option<Box<Standing>>, whose: Option<Box<Whose>>, unsigned: bool },
     /// The index of a share, by trust list and number: nobody's limits are known, so no gate answers.
     Share { newest: (u64, u64) },
 }
@@ -77,6 +79,10 @@ impl Ground {
         let standing = standing::of(app, &folder)?;
         let signs = folder.trust_list()?.is_some();
         let unsigned = folder.settings.unsigned_reports;
+        let whose = match signs && !unsigned {
+            true => Some(Whose::new(folder.settings.site_id.clone(), &source.machines, folder.counted()?)),
+            false => None,
+        };
         let published =
             |id: &JobId| standing.as_ref().is_none_or(|s| s.index.jobs.iter().any(|job| job.job_id == *id));
         let wanted = |id: &JobId| args.job.map_or_else(|| published(id), |job| job == *id);
@@ -91,7 +97,7 @@ impl Ground {
             by: By::Folder {
                 folder: Box::new(folder),
                 standing: standing.map(Box::new),
-                counted: unsigned || !signs,
+                whose: whose.map(Box::new),
                 unsigned: unsigned && signs,
             },
         })
@@ -167,8 +173,9 @@ impl Ground {
 
     fn published(&self) -> Published<'_> {
         match &self.by {
-            By::Folder { standing, counted, .. } => {
-                Published { standing: standing.as_deref(), counted: *counted }
+            By::Folder { standing, whose, .. } => {
+                let counted = whose.as_ref().is_none_or(|whose| !whose.knows_nobody());
+                Published { standing: standing.as_deref(), counted }
             }
             By::Share { .. } => Published { standing: None, counted: true },
         }
@@ -188,6 +195,15 @@ impl Ground {
         };
         let (then, now) = (reached(&then), reached(&self.members));
         Some((now.difference(&then).count() as u64, then.difference(&now).count() as u64))
+    }
+
+    /// What a machine says, where it counts as it does for `job advance`. Where no key of a machine is known, no gate answers,
+    /// and everything is shown as it is told.
+    pub(super) fn hear(&self, machine: MachineId, said: Heard) -> Heard {
+        match &self.by {
+            By::Folder { whose: Some(whose), .. } if !whose.knows_nobody() => whose.hear(machine, said),
+            By::Folder { .. } | By::Share { .. } => said,
+        }
     }
 
     /// Reports without a signature are counted at a site that signs.

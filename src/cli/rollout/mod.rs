@@ -140,7 +140,7 @@ impl Session {
         let counted = figures(
             &stands,
             &ground.members,
-            |machine| look.heard(&cache, machine),
+            |machine| ground.hear(machine, look.heard(&cache, machine)),
             |machine| asked.condition.as_ref().is_none_or(|condition| condition.lets_pass(machine)),
             |_, place| {
                 if args.job.is_some() {

@@ -57,8 +57,9 @@ fn head(page: &mut Page, doc: &RolloutDoc) {
     if doc.without_report > 0 {
         parts.push(format!("{} without a report", grouped(doc.without_report)));
     }
-    let machines = grouped(doc.machines);
-    page.line(format!("{} {}  {machines} machines  {}", doc.site, doc.name, parts.join(", ")));
+    let machines = if doc.machines == 1 { "machine" } else { "machines" };
+    let many = grouped(doc.machines);
+    page.line(format!("{} {}  {many} {machines}  {}", doc.site, doc.name, parts.join(", ")));
     if !doc.whole {
         page.strong("The share did not answer for every report: the figures are not whole.");
     }
