@@ -1,5 +1,5 @@
 //! What one machine says of itself, as far as a rollout asks: the one place where the report of a machine (FORMATS.md 6,
-//! SITE.md 5) becomes figures. Small, and written and read quickly: a cache keeps it of every machine of a site. Pure.
+//! SITE.md 5) becomes figures. A cache keeps it of every machine of a site. Pure.
 
 use crate::clock::Wall;
 use crate::fields::cut;
@@ -9,7 +9,6 @@ use crate::site::report::lines::Sealed;
 use crate::site::report::{MAX_RESULT, MachineReport, ReportedRequest};
 use crate::terms::{Code, Platform, State};
 use crate::text::SafeText;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -23,15 +22,13 @@ const MOST_REQUESTS: usize = 2 * MAX_JOBS;
 const MOST_FACTS: usize = 100;
 
 /// What one machine says of itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Account {
     /// The trust list and the number of the publication that is in force there.
     pub publication: (u64, u64),
     /// When it was written, by the machine's own clock.
-    #[serde(with = "instant")]
     pub reported_at: Wall,
     /// When it was written, by the clock of the share.
-    #[serde(with = "instant")]
     pub written: Wall,
     /// How often it looks at what is published.
     pub interval: Duration,
@@ -74,7 +71,7 @@ pub struct Account {
 }
 
 /// Who signed a report, whoever that is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Signed {
     /// Nobody.
     #[default]
@@ -96,7 +93,7 @@ impl From<Option<Sealed>> for Signed {
 }
 
 /// What a machine says of one request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
     /// Which.
     pub request_id: RequestId,
@@ -107,24 +104,20 @@ pub struct Said {
     /// Its state.
     pub state: State,
     /// Since when.
-    #[serde(with = "maybe_instant")]
     pub since: Option<Wall>,
     /// The newest attempt's number; 0: none.
     pub attempt: u32,
     /// The gates that do not pass.
     pub blocked_by: Vec<Code>,
     /// When one of them changes by time.
-    #[serde(with = "maybe_instant")]
     pub next_change: Option<Wall>,
     /// Of the newest attempt.
     pub exit_code: Option<i64>,
     /// Of the newest attempt, in words.
     pub result: Option<SafeText>,
     /// Of the newest attempt.
-    #[serde(with = "maybe_instant")]
     pub started_at: Option<Wall>,
     /// Of the newest attempt.
-    #[serde(with = "maybe_instant")]
     pub ended_at: Option<Wall>,
     /// When it will run, and how late that may become.
     pub forecast: Option<Forecast>,
@@ -133,15 +126,13 @@ pub struct Said {
 }
 
 /// What a machine expects of a request that has not run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forecast {
     /// It will run.
     Runs {
         /// Then at the earliest.
-        #[serde(with = "instant")]
         next: Wall,
         /// Then at the latest; None: it cannot be said.
-        #[serde(with = "maybe_instant")]
         latest: Option<Wall>,
     },
     /// It never will by itself.
@@ -261,35 +252,4 @@ fn once(mut codes: Vec<Code>) -> Vec<Code> {
     let mut seen = BTreeSet::new();
     codes.retain(|code| seen.insert(*code));
     codes
-}
-
-/// An instant in microseconds: as text, reading it costs more than all the rest.
-mod instant {
-    use crate::clock::Wall;
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub fn serialize<S: Serializer>(at: &Wall, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_i64(at.timestamp_micros())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Wall, D::Error> {
-        let micros = i64::deserialize(from)?;
-        Wall::from_timestamp_micros(micros).ok_or_else(|| D::Error::custom("no instant"))
-    }
-}
-
-/// The same where there may be none.
-mod maybe_instant {
-    use crate::clock::Wall;
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    pub fn serialize<S: Serializer>(at: &Option<Wall>, to: S) -> Result<S::Ok, S::Error> {
-        at.map(|at| at.timestamp_micros()).serialize(to)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Wall>, D::Error> {
-        let micros = Option::<i64>::deserialize(from)?;
-        let at = |micros| Wall::from_timestamp_micros(micros).ok_or_else(|| D::Error::custom("no instant"));
-        micros.map(at).transpose()
-    }
 }

@@ -3,19 +3,20 @@
 //! anew. It lies in a folder of this account alone; where somebody else could have written it, it is not used.
 
 use super::account::Account;
+use super::packed::{self, Name, Wanted, Words};
 use crate::host::open::{self, Looked};
 use crate::host::{paths, perms};
 use crate::site::content::hash_bytes;
-use crate::site::ids::MachineId;
+use crate::site::ids::{MachineId, RequestId};
 use crate::text::SafeText;
 use flate2::Crc;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What it was made by: another one makes it anew.
-const MADE_BY: &str = concat!("2 ", env!("CARGO_PKG_VERSION"));
+/// How it is laid out.
+const LAYOUT: u32 = 3;
 /// Another pcm that writes it is waited for so long.
 const BUSY: Duration = Duration::from_secs(2);
 /// The most bytes of all reports together, as they are kept: a hundred thousand machines with forty requests each.
@@ -36,12 +37,32 @@ struct Kept {
 pub struct Cache {
     rows: BTreeMap<MachineId, Kept>,
     bytes: usize,
+    words: Words,
     /// What is not on disk yet.
     changed: BTreeSet<MachineId>,
+    /// How the words stand on disk.
+    turn: Turn,
     /// None: nothing is kept.
     file: Option<PathBuf>,
     /// What an operator should know of it.
     pub said: Vec<SafeText>,
+}
+
+/// How the words stand on disk. What a row says depends on them: whoever changes them makes the next turn, and whoever finds
+/// another one there than its own writes all anew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Turn {
+    /// Nothing is there: 0.
+    number: i64,
+    names: usize,
+    texts: usize,
+}
+
+impl Turn {
+    /// So many words are there.
+    fn words(self) -> i64 {
+        i64::try_from(self.names + self.texts).unwrap_or(i64::MAX)
+    }
 }
 
 impl Cache {
@@ -66,9 +87,12 @@ impl Cache {
         };
         let mut cache = Self { file: Some(file.clone()), ..Self::default() };
         match rows(&file) {
-            Ok(Some(rows)) => {
-                cache.bytes = rows.values().map(|kept| kept.said.len()).sum();
-                cache.rows = rows;
+            Ok(Some(read)) => {
+                cache.bytes = read.rows.values().map(|kept| kept.said.len()).sum();
+                (cache.rows, cache.words, cache.turn) = (read.rows, read.words, read.turn);
+                if cache.words.is_full() {
+                    cache.renew_words();
+                }
             }
             Ok(None) => {}
             Err(Unread::Foreign(why)) => {
@@ -99,9 +123,10 @@ impl Cache {
     pub fn put(&mut self, machine: MachineId, looked: Looked, heard: &Heard) {
         self.remove(machine);
         let full = |said: &[u8], bytes: usize| said.len() + bytes > MOST_BYTES;
-        let mut said = encode(heard);
+        let mut said = self.words.pack(machine, heard);
         if said.as_deref().is_none_or(|said| full(said, self.bytes)) {
-            said = encode(&Err("all reports together are too large, and this one is left out".into()));
+            let why = Err("all reports together are too large, and this one is left out".into());
+            said = self.words.pack(machine, &why);
         }
         let Some(said) = said.filter(|said| !full(said, self.bytes)) else { return };
         self.bytes += said.len();
@@ -114,9 +139,15 @@ impl Cache {
         self.rows.contains_key(&machine)
     }
 
-    /// And it says something: that stands at its beginning.
+    /// And it says something.
     pub fn is_good(&self, machine: MachineId) -> bool {
-        self.rows.get(&machine).is_some_and(|kept| kept.said.first() == Some(&0))
+        self.rows.get(&machine).is_some_and(|kept| packed::is_good(&kept.said))
+    }
+
+    /// The machines whose reports say nothing, and why.
+    pub fn bad(&self) -> impl Iterator<Item = (MachineId, SafeText)> {
+        let bad = self.rows.iter().filter(|(_, kept)| !packed::is_good(&kept.said));
+        bad.filter_map(|(machine, kept)| Some((*machine, self.words.unpack(&kept.said, None)?.err()?)))
     }
 
     /// Lets go of a machine.
@@ -135,7 +166,30 @@ impl Cache {
 
     /// What a machine says; None: it is not kept.
     pub fn heard(&self, machine: MachineId) -> Option<Heard> {
-        self.rows.get(&machine).and_then(|kept| postcard::from_bytes(&kept.said).ok())
+        self.rows.get(&machine).and_then(|kept| self.words.unpack(&kept.said, None))
+    }
+
+    /// The same of what is wanted alone, which is much quicker for all machines of a site.
+    pub fn heard_of(&self, machine: MachineId, wanted: &Wanted) -> Option<Heard> {
+        self.rows.get(&machine).and_then(|kept| self.words.unpack(&kept.said, Some(wanted)))
+    }
+
+    /// What is wanted where these requests are.
+    pub fn wanted(&self, requests: BTreeSet<RequestId>) -> Wanted {
+        self.words.wanted(requests)
+    }
+
+    /// Gives places only to what is said now.
+    fn renew_words(&mut self) {
+        let mut words = Words::default();
+        for (machine, kept) in &mut self.rows {
+            let heard = self.words.unpack(&kept.said, None);
+            let Some(said) = heard.and_then(|heard| words.pack(*machine, &heard)) else { continue };
+            self.bytes = self.bytes + said.len() - kept.said.len();
+            kept.said = said;
+        }
+        (self.words, self.turn) = (words, Turn::default());
+        self.changed.extend(self.rows.keys());
     }
 
     /// Puts what is new on disk. What could not be kept is said, and only costs time at the next look.
@@ -150,15 +204,20 @@ impl Cache {
         }
     }
 
-    fn write(&self, file: &Path) -> rusqlite::Result<()> {
+    fn write(&mut self, file: &Path) -> rusqlite::Result<()> {
         let mut db = connect(file, OpenFlags::SQLITE_OPEN_CREATE)?;
-        let change = db.transaction()?;
+        let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         change.execute_batch(
-            "CREATE TABLE IF NOT EXISTS made (by TEXT NOT NULL);
+            "CREATE TABLE IF NOT EXISTS made (by TEXT NOT NULL, turn INTEGER NOT NULL, words INTEGER NOT NULL);
+             CREATE TABLE IF NOT EXISTS words (kind INTEGER NOT NULL, place INTEGER NOT NULL, crc INTEGER NOT NULL,
+                 said BLOB NOT NULL, PRIMARY KEY (kind, place)) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS reports (machine TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL,
                  number INTEGER NOT NULL, crc INTEGER NOT NULL, said BLOB NOT NULL) WITHOUT ROWID;",
         )?;
-        change.execute("INSERT INTO made SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM made)", [MADE_BY])?;
+        change
+            .execute("INSERT INTO made SELECT ?1, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM made)", [made_by()])?;
+        let there: i64 = change.query_row("SELECT turn FROM made", [], |row| row.get(0))?;
+        let turn = self.put_words(&change, there)?;
         {
             let mut put = change.prepare("INSERT OR REPLACE INTO reports VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
             let mut drop = change.prepare("DELETE FROM reports WHERE machine = ?1")?;
@@ -178,8 +237,47 @@ impl Cache {
                 ])?;
             }
         }
-        change.commit()
+        change.commit()?;
+        self.turn = turn;
+        Ok(())
     }
+
+    /// Puts the new words on disk; where others are there than were read, all rows are written with the own ones.
+    fn put_words(&mut self, change: &Transaction<'_>, there: i64) -> rusqlite::Result<Turn> {
+        let (names, texts) = (self.words.names.all(), self.words.texts.all());
+        let mut known = self.turn;
+        if there != known.number {
+            change.execute_batch("DELETE FROM words; DELETE FROM reports;")?;
+            self.changed.extend(self.rows.keys());
+            known = Turn { number: there, ..Turn::default() };
+        } else if (known.names, known.texts) == (names.len(), texts.len()) && there > 0 {
+            return Ok(known);
+        }
+        let mut put = change.prepare("INSERT INTO words VALUES (?1, ?2, ?3, ?4)")?;
+        let names =
+            names.iter().enumerate().skip(known.names).map(|(n, name)| (NAME, n, packed::to_disk(name)));
+        let texts =
+            texts.iter().enumerate().skip(known.texts).map(|(n, text)| (TEXT, n, packed::to_disk(text)));
+        for (kind, place, said) in names.chain(texts) {
+            let (place, said) = (i64::try_from(place).unwrap_or(i64::MAX), said.unwrap_or_default());
+            put.execute(params![kind, place, sum_word(kind, place, &said), said])?;
+        }
+        let number = there.wrapping_add(1);
+        let turn = Turn { number, names: self.words.names.all().len(), texts: self.words.texts.all().len() };
+        change.execute("UPDATE made SET turn = ?1, words = ?2", [number, turn.words()])?;
+        Ok(turn)
+    }
+}
+
+/// The kinds of words on disk.
+const NAME: i64 = 0;
+const TEXT: i64 = 1;
+
+/// What it was made by: another one makes it anew, and one that knows other words, too.
+fn made_by() -> String {
+    let mut crc = Crc::new();
+    packed::numbered_by().for_each(|word| crc.update(format!("{word} ").as_bytes()));
+    format!("{LAYOUT} {} {:08x}", env!("CARGO_PKG_VERSION"), crc.sum())
 }
 
 /// The folder, which is made where there is none; nobody else could have written it.
@@ -218,18 +316,33 @@ impl From<rusqlite::Error> for Unread {
     }
 }
 
+/// What is kept on disk.
+struct Read {
+    rows: BTreeMap<MachineId, Kept>,
+    words: Words,
+    turn: Turn,
+}
+
 /// All that is kept; None: nothing is.
-fn rows(file: &Path) -> Result<Option<BTreeMap<MachineId, Kept>>, Unread> {
+fn rows(file: &Path) -> Result<Option<Read>, Unread> {
     match open::check_own(file) {
         Err(open::OpenError::Missing) => return Ok(None),
         other => other.map_err(|e| Unread::Foreign(format!("{}: {e}", file.display())))?,
     }
-    let db = connect(file, OpenFlags::empty())?;
-    let made_by: String = db.query_row("SELECT by FROM made", [], |row| row.get(0))?;
-    if made_by != MADE_BY {
+    let mut db = connect(file, OpenFlags::empty())?;
+    // All of it as it stood at one time.
+    let db = db.transaction()?;
+    let by: String = db.query_row("SELECT by FROM made", [], |row| row.get(0))?;
+    if by != made_by() {
         drop(db);
         // Another pcm's: nothing is wrong with it.
         return std::fs::remove_file(file).map(|()| None).map_err(|e| Unread::Foreign(e.to_string()));
+    }
+    let number: i64 = db.query_row("SELECT turn FROM made", [], |row| row.get(0))?;
+    let words = words(&db)?;
+    let turn = Turn { number, names: words.names.all().len(), texts: words.texts.all().len() };
+    if db.query_row("SELECT words FROM made", [], |row| row.get::<_, i64>(0))? != turn.words() {
+        return Err(Unread::Damaged("some of its words are gone".to_owned()));
     }
     let mut all =
         db.prepare("SELECT machine, size, changed, number, crc, said FROM reports ORDER BY machine")?;
@@ -250,7 +363,31 @@ fn rows(file: &Path) -> Result<Option<BTreeMap<MachineId, Kept>>, Unread> {
         }
         kept.insert(machine, Kept { looked, said });
     }
-    Ok(Some(kept))
+    Ok(Some(Read { rows: kept, words, turn }))
+}
+
+fn words(db: &Transaction<'_>) -> Result<Words, Unread> {
+    let wrong = || Unread::Damaged("a word is not what was written".to_owned());
+    let mut words = Words::default();
+    let mut all = db.prepare("SELECT kind, place, crc, said FROM words ORDER BY kind, place")?;
+    let mut rows = all.query([])?;
+    while let Some(row) = rows.next()? {
+        let (kind, place): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let said = row.get_ref(3)?.as_blob().map_err(|_| wrong())?;
+        if row.get::<_, u32>(2)? != sum_word(kind, place, said) {
+            return Err(wrong());
+        }
+        let next = if kind == NAME { words.names.all().len() } else { words.texts.all().len() };
+        let added = match kind {
+            NAME => packed::from_disk::<Name>(said).is_some_and(|name| words.names.add(name)),
+            TEXT => packed::from_disk::<SafeText>(said).is_some_and(|text| words.texts.add(text)),
+            _ => false,
+        };
+        if !added || usize::try_from(place).ok() != Some(next) {
+            return Err(wrong());
+        }
+    }
+    Ok(words)
 }
 
 /// It can be made anew: what a power cut does to it is noticed, and costs a look at all reports.
@@ -265,10 +402,6 @@ fn connect(file: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-fn encode(heard: &Heard) -> Option<Box<[u8]>> {
-    postcard::to_allocvec(heard).ok().map(Vec::into_boxed_slice)
-}
-
 /// What shows that a row is what was written: a database has nothing of that kind.
 fn sum(machine: MachineId, looked: &Looked, said: &[u8]) -> u32 {
     let mut crc = Crc::new();
@@ -276,6 +409,13 @@ fn sum(machine: MachineId, looked: &Looked, said: &[u8]) -> u32 {
     for number in [looked.size, looked.changed.cast_unsigned(), looked.number] {
         crc.update(&number.to_le_bytes());
     }
+    crc.update(said);
+    crc.sum()
+}
+
+fn sum_word(kind: i64, place: i64, said: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    [kind, place].iter().for_each(|number| crc.update(&number.to_le_bytes()));
     crc.update(said);
     crc.sum()
 }
@@ -347,6 +487,9 @@ mod tests {
             "UPDATE reports SET changed = changed + 1 WHERE machine = 'BP050003'",
             "UPDATE reports SET said = zeroblob(length(said)) WHERE machine = 'BP050003'",
             "UPDATE reports SET machine = 'BP05' WHERE machine = 'BP050003'",
+            "UPDATE words SET said = zeroblob(length(said)) WHERE place = 0",
+            "DELETE FROM words WHERE place = 0",
+            "DELETE FROM words",
             "DROP TABLE reports",
             "DELETE FROM made",
         ] {
@@ -368,6 +511,52 @@ mod tests {
             let right = |n: usize| cache.heard(id(n)).is_none_or(|heard| heard == account(n));
             assert!((0..9).all(right), "{length}");
         }
+    }
+
+    /// Two who look at one site at the same time: neither reads its rows by the words of the other.
+    #[test]
+    fn what_two_write_at_a_time_is_what_one_of_them_has_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let said = |n: usize, word: &str| -> Heard {
+            let result = Some(word.into());
+            let request =
+                crate::rollout::account::Said::of("BP0000Y".parse().unwrap(), crate::terms::State::Failed);
+            let requests = vec![crate::rollout::account::Said { result, ..request }];
+            Ok(Account { host: format!("node-{n}").into(), requests, ..Account::default() })
+        };
+        let mut both = [Cache::open(dir.path(), "c.db"), Cache::open(dir.path(), "c.db")];
+        for round in 0..3 {
+            for (cache, word) in both.iter_mut().zip(["one", "other"]) {
+                let word = format!("{word} {round}");
+                (0..4).for_each(|n| cache.put(id(n), looked(round), &said(n, &word)));
+                cache.save();
+                let read = Cache::open(dir.path(), "c.db");
+                for n in 0..4 {
+                    assert_eq!(read.heard(id(n)), Some(said(n, &word)), "{round}");
+                    assert_eq!(cache.heard(id(n)), Some(said(n, &word)), "{round}");
+                }
+                assert!(read.said.is_empty() && cache.said.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn words_that_nobody_says_any_more_make_room_where_there_is_none_left() {
+        let dir = tempfile::tempdir().unwrap();
+        filled(dir.path());
+        let mut cache = Cache::open(dir.path(), "c.db");
+        let free = |cache: &mut Cache| {
+            (0..50_000).filter(|n| cache.words.texts.add(format!("old {n}").into())).count()
+        };
+        assert!(free(&mut cache) > 0 && cache.words.is_full());
+        cache.put(id(0), looked(7), &account(0));
+        cache.save();
+        let mut cache = Cache::open(dir.path(), "c.db");
+        assert!(!cache.words.is_full());
+        let right = |cache: &Cache| (0..9).all(|n| cache.heard(id(n)) == Some(account(n)));
+        assert!(right(&cache));
+        cache.save();
+        assert!(right(&Cache::open(dir.path(), "c.db")) && cache.said.is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How a job gets about (SITE.md 3, 6): from what machines report to the publisher's next step. `account` is what one machine
-//! says; `reports` reads what all of them wrote on the share, `refresh` only what changed since, which `cache` keeps. `phase`
+//! says; `reports` reads what all of them wrote on the share, `refresh` only what changed since, which `cache` keeps
+//! as `packed` makes it small. `phase`
 //! counts the machines of a phase, `gate` decides from numbers alone, `course` joins them for one job; `count` has the figures
 //! that are shown, `figures` those of all jobs at once, `forecast` the rest of the curve, and `whose` says which
 //! reports count at a site that signs. Called by `pcm job advance` and `pcm rollout`.
@@ -11,6 +12,7 @@ pub mod course;
 pub mod figures;
 pub mod forecast;
 pub mod gate;
+mod packed;
 pub mod phase;
 pub mod refresh;
 pub mod reports;

@@ -3,6 +3,7 @@
 //! nothing is waited for beyond its deadline, and what cannot be used is one row with its reason.
 
 use super::cache::{Cache, Heard};
+use super::packed::Wanted;
 use super::reports::{self, NOT_YET, each};
 use crate::clock::Wall;
 use crate::host::open::{Folder, Looked, OpenError};
@@ -62,6 +63,14 @@ impl Look {
         match self.faults.get(&machine) {
             Some(why) => Err(why.clone()),
             None => cache.heard(machine).unwrap_or_else(|| Err(NOT_YET.into())),
+        }
+    }
+
+    /// The same of what is wanted alone.
+    pub fn heard_of(&self, cache: &Cache, machine: MachineId, wanted: &Wanted) -> Heard {
+        match self.faults.get(&machine) {
+            Some(why) => Err(why.clone()),
+            None => cache.heard_of(machine, wanted).unwrap_or_else(|| Err(NOT_YET.into())),
         }
     }
 }

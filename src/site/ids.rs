@@ -1,9 +1,11 @@
 //! Identifiers (FORMATS.md 2). Read without case, kept in upper case; nothing else is accepted where an id is
 //! expected, so an id is always a safe file name.
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -19,6 +21,21 @@ pub struct BadId {
     pub example: &'static str,
     /// What stood there, at most 40 characters of it.
     pub found: String,
+}
+
+/// Reads an id from a text where it stands: a hundred thousand reports have millions of them.
+struct IdVisitor<T>(PhantomData<T>);
+
+impl<T: FromStr<Err = BadId>> Visitor<'_> for IdVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an id")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
 }
 
 macro_rules! id {
@@ -72,7 +89,7 @@ macro_rules! id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+                d.deserialize_str(IdVisitor::<$name>(PhantomData))
             }
         }
     };

@@ -138,6 +138,6 @@ impl Serialize for SafeText {
 /// Reading makes safe again: the other side of a socket is not trusted to have done it.
 impl<'de> Deserialize<'de> for SafeText {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        String::deserialize(d).map(|s| SafeText::new(&s))
+        String::deserialize(d).map(SafeText::of)
     }
 }

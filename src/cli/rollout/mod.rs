@@ -136,11 +136,18 @@ impl Session {
                 )
             })?;
         let stands = ground.stands(app.now);
+        // A condition may ask for any request.
+        let requests = stands.iter().map(|stand| stand.job.request_id).collect();
+        let wanted = asked.condition.is_none().then(|| cache.wanted(requests));
+        let heard = |machine| match &wanted {
+            Some(wanted) => look.heard_of(&cache, machine, wanted),
+            None => look.heard(&cache, machine),
+        };
         let mut rows: Vec<MachineDoc> = Vec::new();
         let counted = figures(
             &stands,
             &ground.members,
-            |machine| ground.hear(machine, look.heard(&cache, machine)),
+            |machine| ground.hear(machine, heard(machine)),
             |machine| asked.condition.as_ref().is_none_or(|condition| condition.lets_pass(machine)),
             |_, place| {
                 if args.job.is_some() {
@@ -149,8 +156,7 @@ impl Session {
             },
         );
         let mut faults: BTreeMap<MachineId, SafeText> = look.faults.clone();
-        let bad = machines.iter().filter(|id| cache.has(**id) && !cache.is_good(**id));
-        faults.extend(bad.filter_map(|id| Some((*id, cache.heard(*id)?.err()?))));
+        faults.extend(cache.bad());
         let mut rows = args.job.is_some().then_some(rows);
         let jobs = stands.iter().zip(&counted);
         let doc = RolloutDoc {

@@ -1,0 +1,567 @@
+//! What machines say, in as little room as it can be kept in: 100,000 of them speak of the same few requests in the same
+//! words, so that what two of them have said has a place of its own, and each only names it. Nothing is lost. What one
+//! machine alone says stays with what that one says: no machine can fill the places of all.
+
+use super::account::{Account, Forecast, Said, Signed};
+use super::cache::Heard;
+use crate::clock::Wall;
+use crate::site::ids::{JobId, MachineId, PackageId, RequestId, SiteId};
+use crate::terms::{Code, Platform, State};
+use crate::text::SafeText;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher as _, Hash};
+use std::time::Duration;
+
+/// The most things of one kind that have a place.
+const MOST_PLACES: usize = 20_000;
+/// Of so many things at most it is known who said them.
+const MOST_ONCE: usize = 50_000;
+
+/// A request, with its job and its package where those are known.
+pub(super) type Name = (RequestId, Option<JobId>, Option<PackageId>);
+
+/// What more than one machine has said.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    pub(super) names: Places<Name>,
+    pub(super) texts: Places<SafeText>,
+}
+
+/// Things of one kind, each at its place.
+#[derive(Debug)]
+pub(super) struct Places<T> {
+    all: Vec<T>,
+    at: HashMap<T, u32>,
+    once: HashMap<u64, MachineId>,
+    state: RandomState,
+}
+
+impl<T> Default for Places<T> {
+    fn default() -> Self {
+        Self { all: Vec::new(), at: HashMap::new(), once: HashMap::new(), state: RandomState::new() }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Places<T> {
+    /// All that have one.
+    pub(super) fn all(&self) -> &[T] {
+        &self.all
+    }
+
+    /// Gives the next place away; none is left: false.
+    pub(super) fn add(&mut self, thing: T) -> bool {
+        let Some(place) = u32::try_from(self.all.len()).ok().filter(|_| self.all.len() < MOST_PLACES) else {
+            return false;
+        };
+        self.at.insert(thing.clone(), place);
+        self.all.push(thing);
+        true
+    }
+
+    /// The place of what this machine says, which it gets when a second one says it.
+    fn of(&mut self, thing: &T, machine: MachineId) -> Option<u32> {
+        if let Some(place) = self.at.get(thing) {
+            return Some(*place);
+        }
+        let hash = self.state.hash_one(thing);
+        match self.once.get(&hash) {
+            Some(first) if *first != machine => {
+                self.once.remove(&hash);
+                self.add(thing.clone()).then(|| self.at.get(thing).copied()).flatten()
+            }
+            Some(_) => None,
+            None => {
+                if self.once.len() >= MOST_ONCE {
+                    self.once.clear();
+                }
+                self.once.insert(hash, machine);
+                None
+            }
+        }
+    }
+
+    fn get(&self, place: u32) -> Option<&T> {
+        self.all.get(usize::try_from(place).ok()?)
+    }
+}
+
+/// Which requests are wanted of what machines say.
+#[derive(Debug)]
+pub struct Wanted {
+    requests: BTreeSet<RequestId>,
+    /// The same for those that have a place.
+    places: Vec<bool>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Text<'a> {
+    At(u32),
+    Itself(&'a str),
+}
+
+#[derive(Serialize, Deserialize)]
+enum Named {
+    At(u32),
+    Itself(Name),
+}
+
+/// An instant, after the time of the report.
+#[derive(Serialize, Deserialize)]
+enum When {
+    None,
+    Seconds(i64),
+    Micros(i64),
+}
+
+#[derive(Serialize, Deserialize)]
+enum Signer<'a> {
+    Nobody,
+    By(&'a str),
+    Bad(&'a str),
+}
+
+/// What a machine says of itself. Each text as it stands there, or where it is.
+#[derive(Serialize, Deserialize)]
+struct Head<'a> {
+    publication: (u64, u64),
+    reported_at: i64,
+    written: When,
+    interval: Duration,
+    heartbeat: Duration,
+    host: &'a str,
+    platform: Option<u8>,
+    #[serde(borrow)]
+    os: Option<Text<'a>>,
+    os_version: Option<Text<'a>>,
+    pcm_version: Text<'a>,
+    users: Option<u32>,
+    restart_pending: bool,
+    disk_free: Option<u64>,
+    facts: Vec<(Text<'a>, Text<'a>)>,
+    undelivered: u64,
+    two_machines: bool,
+    state_id: Option<&'a str>,
+    number: Option<u64>,
+    site_id: Option<Text<'a>>,
+    signed: Signer<'a>,
+    not_targeted: Vec<JobId>,
+    requests: usize,
+}
+
+/// What it says of one request.
+#[derive(Serialize, Deserialize)]
+struct Request<'a> {
+    name: Named,
+    state: u8,
+    since: When,
+    attempt: u32,
+    blocked_by: Vec<u16>,
+    next_change: When,
+    exit_code: Option<i64>,
+    #[serde(borrow)]
+    result: Option<Text<'a>>,
+    started_at: When,
+    ended_at: When,
+    forecast: Foretold,
+    late_s: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Foretold {
+    Nothing,
+    Never,
+    Runs(When, When),
+}
+
+/// Says something; nothing, and why. It stands at the beginning.
+const GOOD: u8 = 0;
+const BAD: u8 = 1;
+
+/// Whether what is packed here says something.
+pub(super) fn is_good(packed: &[u8]) -> bool {
+    packed.first() == Some(&GOOD)
+}
+
+/// The words by which states and reasons are numbered: by other ones, nothing of it can be read.
+pub(super) fn numbered_by() -> impl Iterator<Item = &'static str> {
+    let platforms = Platform::ALL.iter().map(|platform| platform.as_str());
+    State::ALL
+        .iter()
+        .map(|state| state.as_str())
+        .chain(Code::ALL.iter().map(|code| code.as_str()))
+        .chain(platforms)
+}
+
+impl Words {
+    /// No place is left for one kind.
+    pub(super) fn is_full(&self) -> bool {
+        self.names.all.len() >= MOST_PLACES || self.texts.all.len() >= MOST_PLACES
+    }
+
+    /// What this machine says; None: it is too much.
+    pub(super) fn pack(&mut self, machine: MachineId, heard: &Heard) -> Option<Box<[u8]>> {
+        let mut bytes = Vec::with_capacity(512);
+        let account = match heard {
+            Ok(account) => account,
+            Err(why) => {
+                bytes.push(BAD);
+                return postcard::to_extend(why.as_str(), bytes).ok().map(Vec::into_boxed_slice);
+            }
+        };
+        bytes.push(GOOD);
+        let from = account.reported_at.timestamp_micros();
+        let head = Head {
+            publication: account.publication,
+            reported_at: from,
+            written: when(Some(account.written), from),
+            interval: account.interval,
+            heartbeat: account.heartbeat,
+            host: account.host.as_str(),
+            platform: account.platform.and_then(|platform| number(Platform::ALL, &platform)),
+            os: account.os.as_ref().map(|os| self.text(os, machine)),
+            os_version: account.os_version.as_ref().map(|version| self.text(version, machine)),
+            pcm_version: self.text(&account.pcm_version, machine),
+            users: account.users,
+            restart_pending: account.restart_pending,
+            disk_free: account.disk_free,
+            facts: account
+                .facts
+                .iter()
+                .map(|(name, fact)| (self.text(name, machine), self.text(fact, machine)))
+                .collect(),
+            undelivered: account.undelivered,
+            two_machines: account.two_machines,
+            state_id: account.state_id.as_ref().map(SafeText::as_str),
+            number: account.number,
+            site_id: match &account.site_id {
+                None => None,
+                Some(id) => Some(match self.texts.of(&SafeText::new(id.as_str()), machine) {
+                    Some(place) => Text::At(place),
+                    None => Text::Itself(id.as_str()),
+                }),
+            },
+            signed: match &account.signed {
+                Signed::Not => Signer::Nobody,
+                Signed::By(key) => Signer::By(key),
+                Signed::Bad(why) => Signer::Bad(why.as_str()),
+            },
+            not_targeted: account.not_targeted.clone(),
+            requests: account.requests.len(),
+        };
+        bytes = postcard::to_extend(&head, bytes).ok()?;
+        for said in &account.requests {
+            let request = self.request(said, machine, from)?;
+            bytes = postcard::to_extend(&request, bytes).ok()?;
+        }
+        Some(bytes.into_boxed_slice())
+    }
+
+    fn text<'a>(&mut self, text: &'a SafeText, machine: MachineId) -> Text<'a> {
+        self.texts.of(text, machine).map_or(Text::Itself(text.as_str()), Text::At)
+    }
+
+    fn request<'a>(&mut self, said: &'a Said, machine: MachineId, from: i64) -> Option<Request<'a>> {
+        let name = (said.request_id, said.job_id, said.package_id);
+        Some(Request {
+            name: self.names.of(&name, machine).map_or(Named::Itself(name), Named::At),
+            state: number(State::ALL, &said.state)?,
+            since: when(said.since, from),
+            attempt: said.attempt,
+            blocked_by: said.blocked_by.iter().map(|code| number(Code::ALL, code)).collect::<Option<_>>()?,
+            next_change: when(said.next_change, from),
+            exit_code: said.exit_code,
+            result: said.result.as_ref().map(|result| self.text(result, machine)),
+            started_at: when(said.started_at, from),
+            ended_at: when(said.ended_at, from),
+            forecast: match said.forecast {
+                None => Foretold::Nothing,
+                Some(Forecast::Never) => Foretold::Never,
+                Some(Forecast::Runs { next, latest }) => {
+                    Foretold::Runs(when(Some(next), from), when(latest, from))
+                }
+            },
+            late_s: said.late_s,
+        })
+    }
+
+    /// What is wanted where these requests are.
+    pub(super) fn wanted(&self, requests: BTreeSet<RequestId>) -> Wanted {
+        let places = self.names.all().iter().map(|(request, ..)| requests.contains(request)).collect();
+        Wanted { requests, places }
+    }
+
+    /// What is packed here; None: it is not what was packed. `wanted`: only these requests.
+    pub(super) fn unpack(&self, packed: &[u8], wanted: Option<&Wanted>) -> Option<Heard> {
+        let (good, bytes) = packed.split_first()?;
+        if *good != GOOD {
+            let why: &str = postcard::from_bytes(bytes).ok()?;
+            return Some(Err(SafeText::new(why)));
+        }
+        let (head, mut bytes) = postcard::take_from_bytes::<Head<'_>>(bytes).ok()?;
+        let from = head.reported_at;
+        let mut requests = Vec::new();
+        for _ in 0..head.requests {
+            let (request, more) = postcard::take_from_bytes::<Request<'_>>(bytes).ok()?;
+            bytes = more;
+            if self.is_wanted(&request, wanted) {
+                requests.push(self.said(&request, from)?);
+            }
+        }
+        let mut facts = BTreeMap::new();
+        for (name, fact) in &head.facts {
+            facts.insert(self.read(name)?, self.read(fact)?);
+        }
+        Some(Ok(Account {
+            publication: head.publication,
+            reported_at: Wall::from_timestamp_micros(from)?,
+            written: instant(&head.written, from)??,
+            interval: head.interval,
+            heartbeat: head.heartbeat,
+            host: SafeText::new(head.host),
+            platform: match head.platform {
+                None => None,
+                Some(n) => Some(*Platform::ALL.get(usize::from(n))?),
+            },
+            os: self.read_maybe(head.os.as_ref())?,
+            os_version: self.read_maybe(head.os_version.as_ref())?,
+            pcm_version: self.read(&head.pcm_version)?,
+            users: head.users,
+            restart_pending: head.restart_pending,
+            disk_free: head.disk_free,
+            facts,
+            undelivered: head.undelivered,
+            two_machines: head.two_machines,
+            state_id: head.state_id.map(SafeText::new),
+            number: head.number,
+            site_id: match self.read_maybe(head.site_id.as_ref())? {
+                None => None,
+                Some(id) => Some(SiteId::try_from(id.into_string()).ok()?),
+            },
+            signed: match head.signed {
+                Signer::Nobody => Signed::Not,
+                Signer::By(key) => Signed::By(key.to_owned()),
+                Signer::Bad(why) => Signed::Bad(SafeText::new(why)),
+            },
+            requests,
+            not_targeted: head.not_targeted,
+        }))
+    }
+
+    fn is_wanted(&self, request: &Request<'_>, wanted: Option<&Wanted>) -> bool {
+        let Some(wanted) = wanted else { return true };
+        let by_id = |id: &RequestId| wanted.requests.contains(id);
+        match &request.name {
+            // One that has got its place since is asked by what it is.
+            Named::At(place) => match usize::try_from(*place).ok().and_then(|n| wanted.places.get(n)) {
+                Some(wanted) => *wanted,
+                None => self.names.get(*place).is_some_and(|(id, ..)| by_id(id)),
+            },
+            Named::Itself((id, ..)) => by_id(id),
+        }
+    }
+
+    fn said(&self, request: &Request<'_>, from: i64) -> Option<Said> {
+        let (request_id, job_id, package_id) = match &request.name {
+            Named::At(place) => *self.names.get(*place)?,
+            Named::Itself(name) => *name,
+        };
+        let codes = request.blocked_by.iter().map(|n| Code::ALL.get(usize::from(*n)).copied());
+        Some(Said {
+            job_id,
+            package_id,
+            since: instant(&request.since, from)?,
+            attempt: request.attempt,
+            blocked_by: codes.collect::<Option<_>>()?,
+            next_change: instant(&request.next_change, from)?,
+            exit_code: request.exit_code,
+            result: self.read_maybe(request.result.as_ref())?,
+            started_at: instant(&request.started_at, from)?,
+            ended_at: instant(&request.ended_at, from)?,
+            forecast: match &request.forecast {
+                Foretold::Nothing => None,
+                Foretold::Never => Some(Forecast::Never),
+                Foretold::Runs(next, latest) => {
+                    Some(Forecast::Runs { next: instant(next, from)??, latest: instant(latest, from)? })
+                }
+            },
+            late_s: request.late_s,
+            ..Said::of(request_id, *State::ALL.get(usize::from(request.state))?)
+        })
+    }
+
+    fn read(&self, text: &Text<'_>) -> Option<SafeText> {
+        match text {
+            Text::At(place) => self.texts.get(*place).cloned(),
+            Text::Itself(text) => Some(SafeText::new(text)),
+        }
+    }
+
+    fn read_maybe(&self, text: Option<&Text<'_>>) -> Option<Option<SafeText>> {
+        match text {
+            None => Some(None),
+            Some(text) => self.read(text).map(Some),
+        }
+    }
+}
+
+/// What stands at a place, as it is put on disk.
+pub(super) fn to_disk<T: Serialize>(thing: &T) -> Option<Vec<u8>> {
+    postcard::to_allocvec(thing).ok()
+}
+
+/// And back.
+pub(super) fn from_disk<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    postcard::from_bytes(bytes).ok()
+}
+
+fn number<T: PartialEq, N: TryFrom<usize>>(all: &[T], one: &T) -> Option<N> {
+    all.iter().position(|other| other == one).and_then(|n| N::try_from(n).ok())
+}
+
+/// In microseconds after `from`, or in seconds where it is that many.
+fn when(at: Option<Wall>, from: i64) -> When {
+    const SECOND: i64 = 1_000_000;
+    let Some(at) = at else { return When::None };
+    let micros = at.timestamp_micros().wrapping_sub(from);
+    if micros % SECOND == 0 { When::Seconds(micros / SECOND) } else { When::Micros(micros) }
+}
+
+/// None: no instant is so far away.
+#[allow(clippy::option_option)] // one is what was packed, the other whether that can be
+fn instant(when: &When, from: i64) -> Option<Option<Wall>> {
+    let micros = match when {
+        When::None => return Some(None),
+        When::Seconds(seconds) => seconds.checked_mul(1_000_000)?,
+        When::Micros(micros) => *micros,
+    };
+    Wall::from_timestamp_micros(from.wrapping_add(micros)).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use chrono::TimeDelta;
+    use proptest::prelude::*;
+
+    fn id(n: usize) -> MachineId {
+        format!("BP05{n:04}").parse().unwrap()
+    }
+
+    fn at(micros: i64) -> Wall {
+        "2026-11-29T12:00:00Z".parse::<Wall>().unwrap() + TimeDelta::microseconds(micros)
+    }
+
+    /// What a machine could say: everything is there, or as little as can be.
+    fn account(n: usize, full: bool, requests: usize) -> Account {
+        let text = |text: &str| full.then(|| SafeText::new(text));
+        let number = |n: usize| i64::try_from(n).unwrap();
+        let said = |r: usize| Said {
+            job_id: full.then(|| format!("BP0001{r:02}").parse().unwrap()),
+            package_id: full.then(|| "BP00000A".parse().unwrap()),
+            since: full.then(|| at(number(n * r))),
+            attempt: u32::try_from(r).unwrap(),
+            blocked_by: Code::ALL.iter().skip(r).take(3).copied().collect(),
+            next_change: full.then(|| at(-1_000_000 * number(r))),
+            exit_code: full.then_some(-3),
+            result: text(if r.is_multiple_of(2) { "the same" } else { "of this one" })
+                .map(|text| if text == "the same" { text } else { SafeText::new(&format!("{text} {n}")) }),
+            started_at: full.then_some(Wall::MAX_UTC),
+            ended_at: full.then_some(Wall::MIN_UTC),
+            forecast: match (full, r % 3) {
+                (true, 0) => Some(Forecast::Runs { next: at(5), latest: Some(at(7)) }),
+                (true, 1) => Some(Forecast::Runs { next: at(5), latest: None }),
+                (true, _) => Some(Forecast::Never),
+                (false, _) => None,
+            },
+            late_s: full.then_some(9),
+            ..Said::of(format!("BP000{r:02}").parse().unwrap(), State::ALL[r % State::ALL.len()])
+        };
+        let requests: Vec<Said> = (0..requests).map(said).collect();
+        // Microseconds are kept.
+        let whole = |at: Wall| Wall::from_timestamp_micros(at.timestamp_micros()).unwrap();
+        Account {
+            publication: (3, 7),
+            reported_at: at(number(n)),
+            written: at(number(n) * 1_000),
+            interval: Duration::from_secs(60),
+            host: format!("node-{n}").into(),
+            platform: full.then(|| Platform::ALL[0]),
+            os: text("debian"),
+            pcm_version: "0.1.0".into(),
+            facts: text("rack").into_iter().map(|name| (name, SafeText::new("7"))).collect(),
+            state_id: text(&format!("state-{n}")),
+            number: full.then_some(u64::MAX),
+            site_id: full.then(|| "abcdefgh23456723".parse().unwrap()),
+            signed: if full { Signed::By(format!("ssh-ed25519 {n}")) } else { Signed::Not },
+            requests: requests
+                .into_iter()
+                .map(|said| Said {
+                    started_at: said.started_at.map(whole),
+                    ended_at: said.ended_at.map(whole),
+                    ..said
+                })
+                .collect(),
+            not_targeted: if full { vec!["BP0000AB".parse().unwrap()] } else { Vec::new() },
+            ..Account::default()
+        }
+    }
+
+    #[test]
+    fn what_many_say_is_kept_once_and_what_one_says_takes_no_place() {
+        let mut words = Words::default();
+        let sizes: Vec<usize> =
+            (0..10).map(|n| words.pack(id(n), &Ok(account(n, true, 30))).unwrap().len()).collect();
+        assert!(sizes[9] * 4 < sizes[0] * 3, "{sizes:?}");
+        let before = (words.names.all().len(), words.texts.all().len());
+        assert_eq!(before.0, 30);
+        // However often one machine says it.
+        for _ in 0..3 {
+            words.pack(id(1), &Ok(account(99, true, 30))).unwrap();
+        }
+        assert_eq!((words.names.all().len(), words.texts.all().len()), before);
+    }
+
+    #[test]
+    fn only_what_is_wanted_is_read() {
+        let mut words = Words::default();
+        let wanted = words.wanted(["BP00003".parse().unwrap()].into());
+        for n in 0..3 {
+            let packed = words.pack(id(n), &Ok(account(n, true, 6))).unwrap();
+            for wanted in [&wanted, &words.wanted(["BP00003".parse().unwrap()].into())] {
+                let read = words.unpack(&packed, Some(wanted)).unwrap().unwrap();
+                let all = account(n, true, 6);
+                assert_eq!(read.requests, all.requests[3..4]);
+                assert_eq!(Account { requests: all.requests.clone(), ..read }, all);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_unpacked_is_what_was_packed_and_any_bytes_are_read_without_harm(
+            machines in prop::collection::vec((0..5_usize, any::<bool>(), 0..40_usize), 1..12),
+            noise in prop::collection::vec(any::<u8>(), 0..200),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut words = Words::default();
+            for (n, full, requests) in machines {
+                let heard = Ok(account(n, full, requests));
+                let packed = words.pack(id(n), &heard).unwrap();
+                prop_assert!(is_good(&packed));
+                prop_assert_eq!(words.unpack(&packed, None), Some(heard));
+                words.unpack(&packed[..cut.index(packed.len())], None);
+                let mut other = packed.to_vec();
+                let at = cut.index(other.len());
+                other.splice(at.., noise.iter().copied());
+                words.unpack(&other, None);
+            }
+            let bad: Heard = Err("damaged".into());
+            let packed = words.pack(id(0), &bad).unwrap();
+            prop_assert!(!is_good(&packed));
+            prop_assert_eq!(words.unpack(&packed, None), Some(bad));
+        }
+    }
+}
