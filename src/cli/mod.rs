@@ -6,6 +6,7 @@ mod advance;
 mod args;
 mod canary;
 mod check;
+mod collect;
 mod completions;
 mod console;
 mod demo;

@@ -52,7 +52,8 @@ pub fn site(app: &App, verb: &SiteVerb) -> Result<Exit> {
         }
         SiteVerb::Publish(args) => publish(app, args),
         SiteVerb::Status { folder } => super::site_status::run(app, folder),
-        SiteVerb::InstallTimer { folder } => super::timer::run(app, folder),
+        SiteVerb::InstallTimer { folder, collect } => super::timer::run(app, folder, *collect),
+        SiteVerb::Collect { folder } => super::collect::run(app, folder),
         SiteVerb::Freeze { until, reason, then } => super::freeze::freeze(app, until, reason, then),
         SiteVerb::Unfreeze { then } => super::freeze::unfreeze(app, then),
         SiteVerb::Machine { what } => super::machine::run(app, what),

@@ -1,4 +1,5 @@
-//! `pcm site install-timer`: lets the system advance jobs and renew what is published, each quarter of an hour.
+//! `pcm site install-timer`: lets the system advance jobs and renew what is published, each quarter of an hour; or collect
+//! reports every five minutes.
 
 use super::App;
 use super::args::FolderArgs;
@@ -9,11 +10,17 @@ use super::time::absolute;
 use crate::error::{Exit, Failure, Result};
 use crate::host::supervisor::{self, Timer};
 use crate::host::{durable, programs};
+use crate::rollout::collected::NAME;
 use crate::site::folder::Folder;
 use crate::site::publisher::sign;
 use crate::text::{SafeText, shell_word};
 use serde::Serialize;
 use std::path::Path;
+
+/// In minutes: how often jobs advance.
+const ADVANCES: u32 = 15;
+/// And how often reports are collected.
+const COLLECTS: u32 = 5;
 
 /// `site install-timer --json`
 #[derive(Debug, Serialize)]
@@ -23,6 +30,8 @@ struct TimerDoc {
     commands: Vec<SafeText>,
     /// How it is undone.
     undo: Vec<SafeText>,
+    /// How often it runs.
+    minutes: u32,
     /// It runs from now on.
     started: bool,
     notes: Vec<SafeText>,
@@ -37,7 +46,7 @@ struct FileDoc {
 }
 
 /// `pcm site install-timer`
-pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
+pub fn run(app: &App, named: &FolderArgs, collects: bool) -> Result<Exit> {
     let folder = folder::open(app, named)?;
     let exe = programs::own_executable().map_err(|e| {
         let message = format!("pcm's own file is not to be found: {e}");
@@ -45,11 +54,14 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
     })?;
     let dir = absolute(&folder.dir).display().to_string();
     // Whoever runs it has another home, or none: the key is named by its whole path.
-    let key = folder::own_key(app, &folder).map(|key| absolute(&key));
+    let key = folder::own_key(app, &folder).map(|key| absolute(&key)).filter(|_| !collects);
     if let Some(key) = &key {
         sign::check(key)?;
     }
-    let notes = notes(app, &folder, key.as_deref());
+    let notes = match collects {
+        true => vec![format!("It reads the reports and writes {NAME} on the share; it changes no job.")],
+        false => notes(app, &folder, key.as_deref()),
+    };
     let key = key.map(|key| key.display().to_string());
     let command = |verb: &[&str]| {
         let mut words = vec![exe.display().to_string()];
@@ -59,9 +71,14 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
         words
     };
     // A halt comes first, and shows; what is published is renewed whatever became of that.
-    let commands = [command(&["job", "advance"]), command(&["site", "publish", "--renew"])];
+    let advance = [command(&["job", "advance"]), command(&["site", "publish", "--renew"])];
+    let collect = [command(&["site", "collect"])];
     let name = folder.settings.timer_name();
-    let timer = supervisor::timer(&name, &commands, &[Path::new(&dir), &folder.share()]);
+    let (name, minutes, commands) = match collects {
+        true => (format!("{name}-collect"), COLLECTS, &collect[..]),
+        false => (name, ADVANCES, &advance[..]),
+    };
+    let timer = supervisor::timer(&name, minutes, commands, &[Path::new(&dir), &folder.share()]);
     let timer = timer.ok_or_else(|| {
         let message = "the timer was not written: neither XDG_CONFIG_HOME nor HOME names a folder for it";
         Failure::new(Exit::Failed, "not-written", message, "Set HOME to your home folder, or act as root")
@@ -83,6 +100,7 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
             .collect(),
         commands: timer.enable.iter().map(line).collect(),
         undo: timer.disable.iter().map(line).collect(),
+        minutes,
         started: timer.runs && !app.dry_run,
         notes: notes.into_iter().chain(timer.note.clone()).map(|note| SafeText::new(&note)).collect(),
         dry_run: app.dry_run,
@@ -137,7 +155,10 @@ fn page(app: &App, doc: &TimerDoc) -> Page {
     for command in &doc.commands {
         page.line(format!("  {command}"));
     }
-    page.line("Every quarter of an hour: pcm job advance, then pcm site publish --renew. To undo it:");
+    page.line(match doc.minutes {
+        COLLECTS => "Every five minutes: pcm site collect. To undo it:",
+        _ => "Every quarter of an hour: pcm job advance, then pcm site publish --renew. To undo it:",
+    });
     for command in &doc.undo {
         page.line(format!("  {command}"));
     }

@@ -59,10 +59,10 @@ pub struct Timer {
     pub note: Option<String>,
 }
 
-/// How the system runs these commands one after the other each quarter of an hour, as the account that asks. None: nothing
-/// says where this account's units belong.
-pub fn timer(name: &str, commands: &[Vec<String>], needs: &[&Path]) -> Option<Timer> {
-    sys::supervisor::timer(name, commands, needs)
+/// How the system runs these commands one after the other, again after so many minutes (a part of an hour), as the account
+/// that asks. None: nothing says where this account's units belong.
+pub fn timer(name: &str, minutes: u32, commands: &[Vec<String>], needs: &[&Path]) -> Option<Timer> {
+    sys::supervisor::timer(name, minutes, commands, needs)
 }
 
 /// Where such a timer is set up to run: for the machine, for the account that asks, or for one whose home folder this is. None:

@@ -16,7 +16,7 @@ use std::time::Duration;
 const LONGEST_INTERVAL: Duration = Duration::from_secs(7 * 86_400);
 
 /// The most requests of one machine: those of an index, and what ended before.
-const MOST_REQUESTS: usize = 2 * MAX_JOBS;
+pub(super) const MOST_REQUESTS: usize = 2 * MAX_JOBS;
 
 /// The most facts of one machine.
 const MOST_FACTS: usize = 100;
@@ -156,13 +156,25 @@ pub type Accounts = BTreeMap<MachineId, Result<Account, SafeText>>;
 /// # Errors
 /// Why it says nothing. The words name no machine and no file, so that the same fault has the same words everywhere.
 pub fn account_of(bytes: &[u8], machine: MachineId, written: Wall) -> Result<Account, SafeText> {
+    let (account, sealed) = told(bytes, machine, written)?;
+    Ok(Account { signed: sealed.into(), ..account })
+}
+
+/// The same, with its signature, which nobody has verified.
+///
+/// # Errors
+/// As of [`account_of`].
+pub(super) fn told(
+    bytes: &[u8],
+    machine: MachineId,
+    written: Wall,
+) -> Result<(Account, Option<Sealed>), SafeText> {
     let (report, sealed) = MachineReport::read(bytes).map_err(|e| SafeText::new(&e.to_string()))?;
     let MachineReport { summary, rest } = report;
     if summary.machine != machine {
         return Err(SafeText::new(&format!("its report is of {}", summary.machine)));
     }
-    let bounded = |seconds: u64| Duration::from_secs(seconds).min(LONGEST_INTERVAL);
-    Ok(Account {
+    let account = Account {
         publication: (summary.epoch.unwrap_or(0), summary.serial.unwrap_or(0)),
         reported_at: summary.reported_at,
         written,
@@ -182,14 +194,20 @@ pub fn account_of(bytes: &[u8], machine: MachineId, written: Wall) -> Result<Acc
         state_id: summary.state_id.or(rest.before.map(|before| before.state_id)).map(|id| short(&id)),
         number: summary.report,
         site_id: summary.site_id,
-        signed: sealed.into(),
+        signed: Signed::Not,
         requests: rest.requests.into_iter().take(MOST_REQUESTS).map(Said::from).collect(),
         not_targeted: rest.not_targeted.into_iter().take(MAX_JOBS).collect(),
-    })
+    };
+    Ok((account, sealed))
+}
+
+/// An interval that a machine says.
+pub(super) fn bounded(seconds: u64) -> Duration {
+    Duration::from_secs(seconds).min(LONGEST_INTERVAL)
 }
 
 /// A text of a machine, in so many characters as one of ours has.
-fn short(text: &SafeText) -> SafeText {
+pub(super) fn short(text: &SafeText) -> SafeText {
     SafeText::new(&cut(text.as_str(), MAX_RESULT))
 }
 
@@ -248,7 +266,7 @@ impl From<ReportedRequest> for Said {
 }
 
 /// Each of them once.
-fn once(mut codes: Vec<Code>) -> Vec<Code> {
+pub(super) fn once(mut codes: Vec<Code>) -> Vec<Code> {
     let mut seen = BTreeSet::new();
     codes.retain(|code| seen.insert(*code));
     codes

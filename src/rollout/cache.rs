@@ -4,6 +4,7 @@
 
 use super::account::Account;
 use super::packed::{self, Name, Wanted, Words};
+use crate::clock::Wall;
 use crate::host::open::{self, Looked};
 use crate::host::{paths, perms};
 use crate::site::content::hash_bytes;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How it is laid out.
-const LAYOUT: u32 = 3;
+const LAYOUT: u32 = 4;
 /// Another pcm that writes it is waited for so long.
 const BUSY: Duration = Duration::from_secs(2);
 /// The most bytes of all reports together, as they are kept: a hundred thousand machines with forty requests each.
@@ -42,6 +43,8 @@ pub struct Cache {
     changed: BTreeSet<MachineId>,
     /// How the words stand on disk.
     turn: Turn,
+    /// When all reports were looked at last.
+    looked: Option<Wall>,
     /// None: nothing is kept.
     file: Option<PathBuf>,
     /// What an operator should know of it.
@@ -90,6 +93,7 @@ impl Cache {
             Ok(Some(read)) => {
                 cache.bytes = read.rows.values().map(|kept| kept.said.len()).sum();
                 (cache.rows, cache.words, cache.turn) = (read.rows, read.words, read.turn);
+                cache.looked = read.looked;
                 if cache.words.is_full() {
                     cache.renew_words();
                 }
@@ -112,6 +116,16 @@ impl Cache {
             }
         }
         cache
+    }
+
+    /// When all reports of the share were looked at last.
+    pub fn looked(&self) -> Option<Wall> {
+        self.looked
+    }
+
+    /// That was now.
+    pub(super) fn was_looked_at(&mut self, now: Wall) {
+        self.looked = Some(now);
     }
 
     /// How a machine's report stood when it was read.
@@ -194,7 +208,7 @@ impl Cache {
 
     /// Puts what is new on disk. What could not be kept is said, and only costs time at the next look.
     pub fn save(&mut self) {
-        let Some(file) = self.file.clone().filter(|_| !self.changed.is_empty()) else { return };
+        let Some(file) = self.file.clone() else { return };
         match self.write(&file) {
             Ok(()) => self.changed.clear(),
             Err(e) => {
@@ -208,14 +222,16 @@ impl Cache {
         let mut db = connect(file, OpenFlags::SQLITE_OPEN_CREATE)?;
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         change.execute_batch(
-            "CREATE TABLE IF NOT EXISTS made (by TEXT NOT NULL, turn INTEGER NOT NULL, words INTEGER NOT NULL);
+            "CREATE TABLE IF NOT EXISTS made (by TEXT NOT NULL, turn INTEGER NOT NULL, words INTEGER NOT NULL, looked INTEGER);
              CREATE TABLE IF NOT EXISTS words (kind INTEGER NOT NULL, place INTEGER NOT NULL, crc INTEGER NOT NULL,
                  said BLOB NOT NULL, PRIMARY KEY (kind, place)) WITHOUT ROWID;
              CREATE TABLE IF NOT EXISTS reports (machine TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL,
                  number INTEGER NOT NULL, crc INTEGER NOT NULL, said BLOB NOT NULL) WITHOUT ROWID;",
         )?;
-        change
-            .execute("INSERT INTO made SELECT ?1, 0, 0 WHERE NOT EXISTS (SELECT 1 FROM made)", [made_by()])?;
+        change.execute(
+            "INSERT INTO made SELECT ?1, 0, 0, NULL WHERE NOT EXISTS (SELECT 1 FROM made)",
+            [made_by()],
+        )?;
         let there: i64 = change.query_row("SELECT turn FROM made", [], |row| row.get(0))?;
         let turn = self.put_words(&change, there)?;
         {
@@ -237,6 +253,8 @@ impl Cache {
                 ])?;
             }
         }
+        let looked = self.looked.map(|at| at.timestamp_micros());
+        change.execute("UPDATE made SET looked = ?1", [looked])?;
         change.commit()?;
         self.turn = turn;
         Ok(())
@@ -321,6 +339,7 @@ struct Read {
     rows: BTreeMap<MachineId, Kept>,
     words: Words,
     turn: Turn,
+    looked: Option<Wall>,
 }
 
 /// All that is kept; None: nothing is.
@@ -338,7 +357,9 @@ fn rows(file: &Path) -> Result<Option<Read>, Unread> {
         // Another pcm's: nothing is wrong with it.
         return std::fs::remove_file(file).map(|()| None).map_err(|e| Unread::Foreign(e.to_string()));
     }
-    let number: i64 = db.query_row("SELECT turn FROM made", [], |row| row.get(0))?;
+    let (number, looked): (i64, Option<i64>) =
+        db.query_row("SELECT turn, looked FROM made", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let looked = looked.and_then(Wall::from_timestamp_micros);
     let words = words(&db)?;
     let turn = Turn { number, names: words.names.all().len(), texts: words.texts.all().len() };
     if db.query_row("SELECT words FROM made", [], |row| row.get::<_, i64>(0))? != turn.words() {
@@ -363,7 +384,7 @@ fn rows(file: &Path) -> Result<Option<Read>, Unread> {
         }
         kept.insert(machine, Kept { looked, said });
     }
-    Ok(Some(Read { rows: kept, words, turn }))
+    Ok(Some(Read { rows: kept, words, turn, looked }))
 }
 
 fn words(db: &Transaction<'_>) -> Result<Words, Unread> {

@@ -1,12 +1,14 @@
 //! How a job gets about (SITE.md 3, 6): from what machines report to the publisher's next step. `account` is what one machine
 //! says; `reports` reads what all of them wrote on the share, `refresh` only what changed since, which `cache` keeps
-//! as `packed` makes it small. `phase`
+//! as `packed` makes it small; `collect` makes one file of them all, which is read as `collected` says. `phase`
 //! counts the machines of a phase, `gate` decides from numbers alone, `course` joins them for one job; `count` has the figures
 //! that are shown, `figures` those of all jobs at once, `forecast` the rest of the curve, and `whose` says which
 //! reports count at a site that signs. Called by `pcm job advance` and `pcm rollout`.
 
 pub mod account;
 pub mod cache;
+pub mod collect;
+pub mod collected;
 pub mod count;
 pub mod course;
 pub mod figures;

@@ -58,6 +58,27 @@ pub struct Look {
 }
 
 impl Look {
+    /// Of reports that were all read, whoever did that.
+    pub(super) fn of(cache: &Cache, machines: &BTreeSet<MachineId>) -> Self {
+        let mut look = Look { whole: true, ..Look::default() };
+        look.count(cache, machines);
+        look
+    }
+
+    fn count(&mut self, cache: &Cache, machines: &BTreeSet<MachineId>) {
+        for machine in machines {
+            if self.faults.contains_key(machine) {
+                self.unread += 1;
+            } else if !cache.has(*machine) {
+                self.without += 1;
+            } else if cache.is_good(*machine) {
+                self.read += 1;
+            } else {
+                self.unread += 1;
+            }
+        }
+    }
+
     /// What a machine says, or why it says nothing.
     pub fn heard(&self, cache: &Cache, machine: MachineId) -> Heard {
         match self.faults.get(&machine) {
@@ -135,18 +156,11 @@ pub fn refresh(
         look.whole = false;
         look.faults.insert(*machine, "the share did not answer in time".into());
     }
-    for machine in machines {
-        if look.faults.contains_key(machine) {
-            look.unread += 1;
-        } else if !cache.has(*machine) {
-            look.without += 1;
-        } else if cache.is_good(*machine) {
-            look.read += 1;
-        } else {
-            look.unread += 1;
-        }
-    }
+    look.count(cache, machines);
     look.strange.sort();
+    if look.whole {
+        cache.was_looked_at(now);
+    }
     Ok(look)
 }
 

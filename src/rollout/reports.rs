@@ -146,6 +146,16 @@ pub fn read_one(
     }
 }
 
+/// How one report stands, and its bytes.
+///
+/// # Errors
+/// It cannot be opened or read.
+pub fn read_bytes(folder: &Folder, machine: MachineId) -> Result<(Looked, Vec<u8>), OpenError> {
+    let mut file = folder.file(&report::report_name(machine))?;
+    let looked = open::looked_at(&file.file)?;
+    Ok((looked, read_bounded(&mut file, report::MAX_BYTES)?))
+}
+
 /// Why a report cannot be opened or read.
 pub fn closed(e: &OpenError) -> SafeText {
     SafeText::new(&format!("its report cannot be read: {e}"))

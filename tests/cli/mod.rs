@@ -4,6 +4,8 @@
 #[cfg(unix)]
 use crate::common;
 
+#[cfg(unix)]
+mod collect;
 mod contract;
 mod demo;
 #[cfg(unix)]

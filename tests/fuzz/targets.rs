@@ -19,6 +19,7 @@ use crate::executor::talk::protocol::Letter;
 use crate::host::wire;
 use crate::log::parse::Parser;
 use crate::log::zoned;
+use crate::rollout::collected::{Asks, lines as written_lines, read_all, read_lines};
 use crate::site::content::parse_content;
 use crate::site::expression::Expression;
 use crate::site::index::{self, job, members, policy};
@@ -47,6 +48,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// All readers.
 pub const TARGETS: &[Target] = &[
     ("asks", asks),
+    ("collected", collected),
     ("config", config),
     ("content", content),
     ("deb", deb),
@@ -104,6 +106,37 @@ fn asks(data: &[u8]) {
         let (made, line) = look(path, data);
         assert!(!made || data.starts_with(b"MZ"));
         assert!(line.is_none_or(|line| (1..=String::from_utf8_lossy(data).lines().count()).contains(&line)));
+    }
+}
+
+/// What a collector wrote, or somebody in its place: as a file, and as the lines in it.
+fn collected(data: &[u8]) {
+    let machines = ["BP050000", "BP050001", "BP050002"].map(|id| id.parse().expect("a good id"));
+    let asks = Asks {
+        site_id: "abcdefgh23456723".parse().expect("a site id"),
+        machines: std::sync::Arc::new(machines.into()),
+        requests: None,
+        signed: true,
+    };
+    let said = match read_all(data, &asks) {
+        Ok((_, said)) => Ok(said),
+        Err(why) => {
+            safe(&why);
+            read_lines(data, &asks)
+        }
+    };
+    match said {
+        Err(why) => assert!(why.as_str().contains("damaged"), "{why}"),
+        Ok(said) => {
+            for (machine, heard) in said {
+                assert!(asks.machines.contains(&machine));
+                let Ok(account) = heard else { continue };
+                safe(&account.host);
+                let again = written_lines(machine, &account, b"");
+                let again = read_lines(&again, &asks).expect("our own lines");
+                assert_eq!(again.len(), 1);
+            }
+        }
     }
 }
 

@@ -265,7 +265,8 @@ impl Verb {
             Verb::Site(SiteArgs { what }) => match what {
                 SiteVerb::Publish(args) => Some(&args.folder),
                 SiteVerb::Status { folder }
-                | SiteVerb::InstallTimer { folder }
+                | SiteVerb::InstallTimer { folder, .. }
+                | SiteVerb::Collect { folder }
                 | SiteVerb::Verify { folder, .. } => Some(folder),
                 SiteVerb::Freeze { then, .. } | SiteVerb::Unfreeze { then } => Some(&then.folder),
                 SiteVerb::Machine { what } => Some(match what {
@@ -344,6 +345,7 @@ impl Verb {
                     | SiteVerb::Publish(_)
                     | SiteVerb::Status { .. }
                     | SiteVerb::InstallTimer { .. }
+                    | SiteVerb::Collect { .. }
                     | SiteVerb::Freeze { .. }
                     | SiteVerb::Unfreeze { .. }
                     | SiteVerb::Machine { .. },
@@ -421,6 +423,7 @@ impl Verb {
                     what: SiteVerb::Init { .. }
                         | SiteVerb::Publish(_)
                         | SiteVerb::InstallTimer { .. }
+                        | SiteVerb::Collect { .. }
                         | SiteVerb::Freeze { .. }
                         | SiteVerb::Unfreeze { .. }
                         | SiteVerb::Machine {

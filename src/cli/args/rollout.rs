@@ -43,6 +43,9 @@ pub struct RolloutArgs {
     /// Print again whenever a figure changes, until it is interrupted
     #[arg(long)]
     pub watch: bool,
+    /// Read the reports themselves, whatever a collector has written on the share
+    #[arg(long)]
+    pub fresh: bool,
     /// Which site folder; --share LOCATION alone: the share's own index, without the gate's answers
     #[command(flatten)]
     pub folder: FolderArgs,

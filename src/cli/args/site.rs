@@ -51,6 +51,20 @@ pub enum SiteVerb {
     /// Halts what fails, lets jobs go on, and renews what is published before its time is over. With --dry-run it prints
     /// what would be written. It needs a key file: an agent or a token is not there for it.
     InstallTimer {
+        /// Run `pcm site collect` every five minutes instead, for sites of many thousand machines
+        #[arg(long)]
+        collect: bool,
+        /// Which site folder.
+        #[command(flatten)]
+        folder: FolderArgs,
+    },
+    /// Read the reports of all machines, beside the share, and write what they say as one file that consoles read instead
+    ///
+    /// For sites of many thousand machines: a console far from the share reads that file within seconds, where the reports
+    /// themselves take minutes. Run it every few minutes on the file server: install-timer --collect does so. The file is
+    /// machines.collected on the share. `pcm rollout` takes it where it is newer than what it knows itself, and says how old it
+    /// is; `pcm job advance` reads the reports.
+    Collect {
         /// Which site folder.
         #[command(flatten)]
         folder: FolderArgs,

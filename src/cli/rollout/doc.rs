@@ -27,8 +27,10 @@ pub(super) struct RolloutDoc {
     pub name: SafeText,
     /// When it was counted.
     pub at: Wall,
-    /// How old that is, in seconds: nothing, but where waiting ended while the share did not answer.
+    /// How old that is, in seconds: as old as what a collector has read, or as the last look before the share was gone.
     pub age_s: u64,
+    /// What a collector has read is counted; None: the reports themselves were looked at.
+    pub collected: Option<CollectedDoc>,
     /// The machines of the site: those that were read, those that were not, and those without a report.
     pub machines: u64,
     pub read: u64,
@@ -48,6 +50,20 @@ pub(super) struct RolloutDoc {
     pub strangers: u64,
     /// What went wrong beside.
     pub warnings: Vec<SafeText>,
+}
+
+/// What a collector has read.
+#[derive(Debug, Serialize)]
+pub(super) struct CollectedDoc {
+    /// When it began to read.
+    pub at: Wall,
+    pub age_s: u64,
+}
+
+impl CollectedDoc {
+    pub(super) fn of(at: Wall, now: Wall) -> Self {
+        Self { at, age_s: u64::try_from((now - at).num_seconds()).unwrap_or(0) }
+    }
 }
 
 /// A report that cannot be used.

@@ -13,7 +13,7 @@ use crate::rollout::whose::Whose;
 use crate::site::content::hash_bytes;
 use crate::site::folder::Folder;
 use crate::site::folder::machines::Machine;
-use crate::site::ids::{JobId, MachineId, SiteCode};
+use crate::site::ids::{JobId, MachineId, SiteCode, SiteId};
 use crate::site::index::job::{self, Job, Word};
 use crate::site::index::members::{self, Member};
 use crate::site::index::{self, Index};
@@ -29,6 +29,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Ground {
     /// The site.
     pub site: SiteCode,
+    /// Which of all with that code.
+    pub site_id: SiteId,
     /// What it is called.
     pub name: SafeText,
     /// Where the reports are.
@@ -90,6 +92,7 @@ impl Ground {
         app.needs(&share)?;
         Ok(Self {
             site: folder.settings.site,
+            site_id: folder.settings.site_id.clone(),
             name: folder.settings.name.clone(),
             share,
             members: source.members(),
@@ -139,6 +142,7 @@ impl Ground {
         let members = machines(&root, &index).map_err(|(what, why)| unreadable(&what, &why))?;
         Ok(Self {
             site: index.site,
+            site_id: index.site_id.clone(),
             name: SafeText::new(&format!("Site {}", index.site)),
             share: share.to_owned(),
             jobs,
@@ -204,6 +208,11 @@ impl Ground {
             By::Folder { whose: Some(whose), .. } if !whose.knows_nobody() => whose.hear(machine, said),
             By::Folder { .. } | By::Share { .. } => said,
         }
+    }
+
+    /// A machine counts only by what its own key has signed.
+    pub(super) fn verifies(&self) -> bool {
+        matches!(&self.by, By::Folder { whose: Some(whose), .. } if !whose.knows_nobody())
     }
 
     /// Reports without a signature are counted at a site that signs.

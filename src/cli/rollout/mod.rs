@@ -1,14 +1,15 @@
 //! `pcm rollout` (SITE.md 6): how far jobs are, and what holds their machines up. `ground` is what is counted, `doc` the
-//! documents, `shown` the text, `export` what other programs read, `plugin` the line for monitoring.
+//! documents, `look` reads and counts, `shown` is the text, `export` what other programs read, `plugin` the line for monitoring.
 
 mod doc;
 mod export;
 mod ground;
+mod look;
 mod plugin;
 mod shown;
 
-use self::doc::{JobDoc, MachineDoc, RolloutDoc};
-use self::ground::Ground;
+use self::doc::{JobDoc, RolloutDoc};
+use self::look::Session;
 use super::App;
 use super::args::RolloutArgs;
 use super::page::Page;
@@ -16,23 +17,15 @@ use super::reach::Reached;
 use crate::clock::System;
 use crate::error::{Exit, Failure, Result};
 use crate::host::facts;
-use crate::rollout::cache::Cache;
-use crate::rollout::figures::figures;
-use crate::rollout::refresh::refresh;
 use crate::site::expression::filter::Filter;
 use crate::site::expression::measure::{Figure, Measure};
 use crate::site::expression::{BadExpression, Expression};
-use crate::site::ids::MachineId;
 use crate::site::index::JobState;
 use crate::text::{SafeText, parse_span};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
-/// A share that gives no report for so long gives none.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Two looks are at least so far apart; reading takes a tenth of the time at most.
 const PAUSE: Duration = Duration::from_secs(2);
 /// From then on it is said how far reading is, and again each time.
@@ -110,87 +103,8 @@ fn wrong(flag: &str, e: &BadExpression, remedy: &str) -> Failure {
     Failure::new(Exit::Usage, "usage", format!("--{flag}: {e}"), remedy)
 }
 
-/// What is kept between two looks.
-#[derive(Default)]
-struct Session {
-    cache: Option<(PathBuf, Cache)>,
-}
-
-impl Session {
-    /// Counts, as things stand now.
-    fn look(&mut self, app: &App, args: &RolloutArgs, asked: &Asked) -> Result<RolloutDoc> {
-        let ground = Ground::of(app, args)?;
-        let share = ground.share.clone();
-        let (_, mut cache) = match self.cache.take() {
-            Some((at, cache)) if at == share => (at, cache),
-            _ => (share.clone(), Cache::of(&share)),
-        };
-        let machines: BTreeSet<MachineId> = ground.members.iter().map(|member| member.machine).collect();
-        let look =
-            refresh(&share, &machines, &mut cache, PATIENCE, app.now, progress(app)).map_err(|why| {
-                Failure::new(
-                    Exit::Share,
-                    "share-missing",
-                    why.as_str(),
-                    "Bring the share back, then try again",
-                )
-            })?;
-        let stands = ground.stands(app.now);
-        // A condition may ask for any request.
-        let requests = stands.iter().map(|stand| stand.job.request_id).collect();
-        let wanted = asked.condition.is_none().then(|| cache.wanted(requests));
-        let heard = |machine| match &wanted {
-            Some(wanted) => look.heard_of(&cache, machine, wanted),
-            None => look.heard(&cache, machine),
-        };
-        let mut rows: Vec<MachineDoc> = Vec::new();
-        let counted = figures(
-            &stands,
-            &ground.members,
-            |machine| ground.hear(machine, heard(machine)),
-            |machine| asked.condition.as_ref().is_none_or(|condition| condition.lets_pass(machine)),
-            |_, place| {
-                if args.job.is_some() {
-                    rows.extend(MachineDoc::of_place(place, app.now));
-                }
-            },
-        );
-        let mut faults: BTreeMap<MachineId, SafeText> = look.faults.clone();
-        faults.extend(cache.bad());
-        let mut rows = args.job.is_some().then_some(rows);
-        let jobs = stands.iter().zip(&counted);
-        let doc = RolloutDoc {
-            site: ground.site,
-            name: ground.name.clone(),
-            at: app.now,
-            age_s: 0,
-            machines: machines.len() as u64,
-            read: look.read,
-            unread: look.unread,
-            without_report: look.without,
-            whole: look.whole,
-            condition: args.condition.clone(),
-            unsigned_reports: ground.counts_unsigned(),
-            jobs: jobs.map(|(stand, figures)| JobDoc::of(&ground, stand, figures, rows.take())).collect(),
-            unusable: doc::unusable(&look, faults),
-            strangers: look.strangers,
-            warnings: std::mem::take(&mut cache.said),
-        };
-        self.cache = Some((share, cache));
-        Ok(doc)
-    }
-
-    /// Keeps what was read.
-    fn save(&mut self, app: &App) {
-        if let Some((_, cache)) = &mut self.cache {
-            cache.save();
-            cache.said.drain(..).for_each(|said| app.out.note(said));
-        }
-    }
-}
-
 /// Says how far reading is, to whoever sits there.
-fn progress(app: &App) -> impl FnMut(usize, usize) + '_ {
+pub(super) fn progress(app: &App) -> impl FnMut(usize, usize) + '_ {
     let listens = std::io::stderr().is_terminal();
     let mut last = facts::monotonic();
     move |done, of| {
@@ -237,8 +151,18 @@ fn pause(took: Duration) -> Duration {
 
 /// The figures alone: what is foretold never lies in the past, so that its times move as time goes by.
 fn without_times(mut doc: Value) -> Value {
-    const TIMES: [&str; 9] =
-        ["at", "age_s", "expected", "expected_95", "first_at", "last_seen", "latest", "next_at", "next_run"];
+    const TIMES: [&str; 10] = [
+        "at",
+        "age_s",
+        "collected",
+        "expected",
+        "expected_95",
+        "first_at",
+        "last_seen",
+        "latest",
+        "next_at",
+        "next_run",
+    ];
     // Those of a machine, of a job, and of what holds machines up; keys that machines wrote lie deeper.
     let strip = |row: &mut Value| {
         if let Some(row) = row.as_object_mut() {
@@ -312,7 +236,7 @@ fn wait(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) -> 
         let late = asked.timeout.is_some_and(|timeout| now.since(start) >= timeout);
         let Some(doc) = &mut last else { continue };
         if let Some(exit) = end(doc, asked, late, args.job.is_some()) {
-            doc.age_s = (app.now - doc.at).num_seconds().unsigned_abs();
+            doc.age_s += (app.now - doc.at).num_seconds().unsigned_abs();
             let doc = &*doc;
             app.out.view(doc, || shown::page(&app, doc, args.job.is_some()))?;
             return Ok(exit);

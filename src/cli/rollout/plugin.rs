@@ -2,8 +2,9 @@
 //! 2 critical, 3 where nothing can be said.
 
 use super::doc::{JobDoc, RolloutDoc};
+use super::look::Session;
 use super::shown::grouped;
-use super::{Asked, Session, figure, those, wrong};
+use super::{Asked, figure, those, wrong};
 use crate::cli::App;
 use crate::cli::args::RolloutArgs;
 use crate::error::{Exit, Result};

@@ -60,6 +60,10 @@ fn head(page: &mut Page, doc: &RolloutDoc) {
     let machines = if doc.machines == 1 { "machine" } else { "machines" };
     let many = grouped(doc.machines);
     page.line(format!("{} {}  {many} {machines}  {}", doc.site, doc.name, parts.join(", ")));
+    if let Some(collected) = &doc.collected {
+        let age = text::duration(Duration::from_secs(collected.age_s));
+        page.line(format!("As the collector read it {age} ago; --fresh reads the reports themselves."));
+    }
     if !doc.whole {
         page.strong("The share did not answer for every report: the figures are not whole.");
     }

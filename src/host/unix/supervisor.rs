@@ -48,16 +48,16 @@ pub fn registration(command: &[String]) -> Option<Registration> {
 }
 
 /// The units of the system where root asks, those of the account otherwise.
-pub fn timer(name: &str, commands: &[Vec<String>], needs: &[&Path]) -> Option<Timer> {
+pub fn timer(name: &str, minutes: u32, commands: &[Vec<String>], needs: &[&Path]) -> Option<Timer> {
     if rustix::process::geteuid().is_root() {
         let folder = Path::new(SYSTEM_UNITS);
-        return Some(timer_in(folder, &["systemctl"], name, commands, needs, is_running()));
+        return Some(timer_in(folder, &["systemctl"], (name, minutes), commands, needs, is_running()));
     }
     let env = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let folder = units_of(env("XDG_CONFIG_HOME"), env("HOME"))?;
     let runs = env("XDG_RUNTIME_DIR").is_some_and(|run| run.join("systemd").is_dir());
     let note = "It runs while you are logged on; for the rest of the time: loginctl enable-linger";
-    let timer = timer_in(&folder, &["systemctl", "--user"], name, commands, needs, runs);
+    let timer = timer_in(&folder, &["systemctl", "--user"], (name, minutes), commands, needs, runs);
     Some(Timer { note: Some(note.to_owned()), ..timer })
 }
 
@@ -86,7 +86,7 @@ pub fn timers(name: &str, home: Option<&Path>) -> Option<Vec<PathBuf>> {
 fn timer_in(
     folder: &Path,
     systemctl: &[&str],
-    name: &str,
+    (name, minutes): (&str, u32),
     commands: &[Vec<String>],
     needs: &[&Path],
     runs: bool,
@@ -109,7 +109,7 @@ fn timer_in(
         lines.collect::<String>()
     );
     let when = format!(
-        "[Unit]\nDescription=Package Command Manager, {name}\n\n[Timer]\nOnCalendar=*:0/15\nRandomizedDelaySec=60\n\
+        "[Unit]\nDescription=Package Command Manager, {name}\n\n[Timer]\nOnCalendar=*:0/{minutes}\nRandomizedDelaySec=60\n\
          Persistent=true\n\n[Install]\nWantedBy=timers.target\n"
     );
     Timer {
@@ -216,7 +216,7 @@ mod tests {
         let timer = timer_in(
             Path::new("/units"),
             &["systemctl", "--user"],
-            "pcm-site-BP0",
+            ("pcm-site-BP0", 5),
             &commands,
             &[Path::new("/srv/a b")],
             true,
@@ -230,7 +230,7 @@ mod tests {
         let lines: Vec<&str> = starts.lines().filter(|line| line.starts_with("ExecSt")).collect();
         // A job that cannot be advanced is no reason to let a publication run out.
         assert_eq!(lines, ["ExecStart=\"/opt/my site/pcm\" job", "ExecStopPost=/bin/pcm site"]);
-        assert!(when.contains("OnCalendar=*:0/15\n") && when.contains("WantedBy=timers.target"), "{when}");
+        assert!(when.contains("OnCalendar=*:0/5\n") && when.contains("WantedBy=timers.target"), "{when}");
         assert_eq!(timer.enable[1].join(" "), "systemctl --user enable --now pcm-site-BP0.timer");
     }
 
@@ -241,7 +241,7 @@ mod tests {
         let file = dir.path().join(UNIT);
         let command = ["/bin/true", "--config", "/etc/my site/pcm.toml", "service", "run"].map(str::to_owned);
         std::fs::write(&file, registration(&command).unwrap().text).unwrap();
-        let timer = timer_in(dir.path(), &["systemctl"], "pcm.site", &[command.to_vec()], &[], true);
+        let timer = timer_in(dir.path(), &["systemctl"], ("pcm.site", 15), &[command.to_vec()], &[], true);
         for (file, text) in &timer.files {
             std::fs::write(file, text).unwrap();
         }

@@ -30,13 +30,19 @@ pub fn timers(_name: &str, _home: Option<&std::path::Path>) -> Option<Vec<std::p
 }
 
 /// A scheduled task for each command: a task starts one.
-pub fn timer(name: &str, commands: &[Vec<String>], _needs: &[&std::path::Path]) -> Option<Timer> {
+pub fn timer(
+    name: &str,
+    minutes: u32,
+    commands: &[Vec<String>],
+    _needs: &[&std::path::Path],
+) -> Option<Timer> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let quoted = |word: &String| if word.contains(' ') { format!("\"{word}\"") } else { word.clone() };
     let tasks = || commands.iter().enumerate().map(|(n, command)| (format!("{name}-{}", n + 1), command));
+    let minutes = minutes.to_string();
     let create = |(task, command): (String, &Vec<String>)| {
         let line = command.iter().map(quoted).collect::<Vec<_>>().join(" ");
-        words(&["schtasks", "/Create", "/F", "/TN", &task, "/SC", "MINUTE", "/MO", "15", "/TR", &line])
+        words(&["schtasks", "/Create", "/F", "/TN", &task, "/SC", "MINUTE", "/MO", &minutes, "/TR", &line])
     };
     Some(Timer {
         files: Vec::new(),

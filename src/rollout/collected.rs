@@ -1,0 +1,525 @@
+//! What a collector has read of all reports, in one file beside their folder (SITE.md 6): so that a console need not read a
+//! hundred thousand files over a network. Frames of zstd, one after the other: the header, in JSON, and parts of some
+//! machines each, four lines a machine: the summary and the signature as they stand in its report, byte for byte (`{}` where
+//! there is none), what else the report says of the machine, and a row for each request. Whoever can write the share can
+//! write this file: at a site that signs, each summary has to verify, and a machine's rows have to be as many of each state
+//! as it has signed. No gate goes by it.
+
+mod rows;
+
+use self::rows::Rows;
+use super::account::{Account, Signed};
+use super::cache::{Cache, Heard};
+use super::refresh::Look;
+use crate::clock::Wall;
+use crate::host::open::{Folder, Looked, OpenError, RegularFile};
+use crate::host::threads;
+use crate::site::content::hash_bytes;
+use crate::site::ids::{JobId, MachineId, RequestId, SiteCode, SiteId};
+use crate::site::instruction::ContentHash;
+use crate::site::report::lines::Sealed;
+use crate::site::report::{MAX_SUMMARY, Summary};
+use crate::terms::Platform;
+use crate::text::{SafeText, duration};
+use chrono::TimeDelta;
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+/// The file, on the share.
+pub const NAME: &str = "machines.collected";
+const KIND: &str = "collected";
+const FORMAT: u32 = 1;
+/// So many machines are a part.
+pub const PART: usize = 1_024;
+/// One that is older is not used.
+const OLDEST: TimeDelta = TimeDelta::minutes(30);
+/// Clocks differ by no more.
+const AHEAD: TimeDelta = TimeDelta::minutes(5);
+/// The most bytes of its header, packed and unpacked.
+const MAX_HEADER: u64 = 2 << 20;
+/// The most bytes of a part, as it is packed, and unpacked.
+const MAX_PART: u64 = 64 << 20;
+const MAX_UNPACKED: u64 = 256 << 20;
+/// What packs them needs no more to look back at.
+const WINDOW: u64 = 8 << 20;
+/// How its report stands is not known here.
+const NOT_LOOKED: Looked = Looked { size: 0, changed: i64::MIN, number: 0 };
+/// The most parts: of two million machines.
+const MAX_PARTS: usize = 2_048;
+/// More threads than that are waited for by the one that takes what they have read.
+const MOST_THREADS: usize = 8;
+
+/// The first frame.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    kind: String,
+    format: u32,
+    /// The site.
+    pub site: SiteCode,
+    /// Which of all with that code.
+    pub site_id: SiteId,
+    /// When its collector began to read.
+    pub at: Wall,
+    /// The machines of the site, as the collector knew them.
+    pub machines: u64,
+    /// So many reports say something.
+    pub read: u64,
+    /// So many are there and do not.
+    pub unread: u64,
+    parts: Vec<PartOf>,
+}
+
+/// Where it stands, and what shows that it is what was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct PartOf {
+    bytes: u64,
+    sha256: ContentHash,
+}
+
+/// What tells how the rest is to be read.
+#[derive(Deserialize)]
+struct Form {
+    kind: String,
+    format: u32,
+}
+
+/// What a report says of its machine beside its summary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Line {
+    machine: MachineId,
+    /// Why it says nothing: then all else is nothing, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<SafeText>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told: Option<Told>,
+    /// Where there is no summary: one of format 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alone: Option<Alone>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Told {
+    /// In microseconds since 1970, as all times here.
+    written: i64,
+    interval_s: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    platform: Option<Platform>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    os: Option<SafeText>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    os_version: Option<SafeText>,
+    pcm_version: SafeText,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    users: Option<u32>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    restart_pending: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    disk_free: Option<u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    facts: BTreeMap<SafeText, SafeText>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    state_id: Option<SafeText>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    not_targeted: Vec<JobId>,
+}
+
+/// What a summary says, as far as it counts here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Alone {
+    publication: (u64, u64),
+    reported_at: i64,
+    heartbeat_s: u64,
+    host: SafeText,
+    undelivered: u64,
+    two_machines: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    number: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    site_id: Option<SiteId>,
+}
+
+/// Makes the bytes of such a file.
+#[derive(Debug)]
+pub struct Writer {
+    header: Header,
+    body: Vec<u8>,
+}
+
+impl Writer {
+    /// Of a site with so many machines, begun now.
+    pub fn new(site: SiteCode, site_id: SiteId, machines: u64, at: Wall) -> Self {
+        let (kind, parts) = (KIND.to_owned(), Vec::new());
+        let header = Header { kind, format: FORMAT, site, site_id, at, machines, read: 0, unread: 0, parts };
+        Self { header, body: Vec::new() }
+    }
+
+    /// The next part: what its machines say, as [`lines`] has it, sorted.
+    pub fn part(&mut self, lines: &[u8], read: u64, unread: u64) {
+        let packed = compress_to_vec(lines, CompressionLevel::Fastest);
+        self.header.parts.push(PartOf { bytes: packed.len() as u64, sha256: hash_bytes(&packed) });
+        self.body.extend(packed);
+        self.header.read += read;
+        self.header.unread += unread;
+    }
+
+    /// The file.
+    ///
+    /// # Errors
+    /// There are more parts than a file may have.
+    pub fn bytes(self) -> Result<(Header, Vec<u8>), SafeText> {
+        let mut header = serde_json::to_vec(&self.header).map_err(|e| SafeText::new(&e.to_string()))?;
+        header.push(b'\n');
+        if self.header.parts.len() > MAX_PARTS || header.len() as u64 > MAX_HEADER {
+            return Err("the site has more machines than are collected".into());
+        }
+        let mut bytes = compress_to_vec(header.as_slice(), CompressionLevel::Fastest);
+        bytes.extend(self.body);
+        Ok((self.header, bytes))
+    }
+}
+
+/// The lines of a machine whose report says nothing.
+pub fn silent_lines(machine: MachineId, why: &SafeText) -> Vec<u8> {
+    let line = Line { machine, why: Some(why.clone()), told: None, alone: None };
+    let mut lines = b"{}\n{}\n".to_vec();
+    lines.extend(serde_json::to_vec(&line).unwrap_or_default());
+    lines.extend(b"\n[]\n");
+    lines
+}
+
+/// The lines of a machine, from what its report says and from the report itself.
+pub fn lines(machine: MachineId, account: &Account, report: &[u8]) -> Vec<u8> {
+    let mut of_report = report.split_inclusive(|b| *b == b'\n');
+    let summary = of_report.next().filter(|line| Summary::read(line).is_ok());
+    let signature = summary.and_then(|_| of_report.nth(1));
+    let micros = |at: Wall| at.timestamp_micros();
+    let told = Told {
+        written: micros(account.written),
+        interval_s: account.interval.as_secs(),
+        platform: account.platform,
+        os: account.os.clone(),
+        os_version: account.os_version.clone(),
+        pcm_version: account.pcm_version.clone(),
+        users: account.users,
+        restart_pending: account.restart_pending,
+        disk_free: account.disk_free,
+        facts: account.facts.clone(),
+        state_id: account.state_id.clone(),
+        not_targeted: account.not_targeted.clone(),
+    };
+    let alone = Alone {
+        publication: account.publication,
+        reported_at: micros(account.reported_at),
+        heartbeat_s: account.heartbeat.as_secs(),
+        host: account.host.clone(),
+        undelivered: account.undelivered,
+        two_machines: account.two_machines,
+        number: account.number,
+        site_id: account.site_id.clone(),
+    };
+    let alone = summary.is_none().then_some(alone);
+    let line = Line { machine, why: None, told: Some(told), alone };
+    let mut lines = summary.unwrap_or(b"{}\n").to_vec();
+    lines.extend(signature.unwrap_or(b"{}\n"));
+    lines.extend(serde_json::to_vec(&line).unwrap_or_default());
+    lines.push(b'\n');
+    lines.extend(rows::write(&account.requests));
+    lines.push(b'\n');
+    lines
+}
+
+/// What is asked of such a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asks {
+    /// Whose it has to be.
+    pub site_id: SiteId,
+    /// Of these machines.
+    pub machines: Arc<BTreeSet<MachineId>>,
+    /// What they say of these requests; None: of all.
+    pub requests: Option<BTreeSet<RequestId>>,
+    /// Whoever signed it has to be known.
+    pub signed: bool,
+}
+
+/// An open file of which the header was read.
+#[derive(Debug)]
+pub struct Found {
+    /// What it says of itself.
+    pub header: Header,
+    file: RegularFile,
+}
+
+/// Looks for a file on a share. None: there is none.
+///
+/// # Errors
+/// Why it is not used.
+pub fn find(
+    share: &Path,
+    site_id: &SiteId,
+    now: Wall,
+    patience: Duration,
+) -> Result<Option<Found>, SafeText> {
+    let path = share.to_owned();
+    let open = move || {
+        let mut file = match Folder::open(&path).and_then(|root| root.file(NAME)) {
+            Err(OpenError::Missing) => return Ok(None),
+            other => other.map_err(|e| SafeText::new(&format!("it cannot be read: {e}")))?,
+        };
+        let header = head(&mut file.file)?;
+        Ok(Some(Found { header, file }))
+    };
+    let found: Result<Option<Found>, SafeText> = threads::within("collected", patience, open)
+        .map_err(|e| SafeText::new(&format!("it cannot be read: {e}")))?;
+    let Some(found) = found? else { return Ok(None) };
+    found.header.judge(site_id, now)?;
+    Ok(Some(found))
+}
+
+/// Reads the first frame, and not a byte beyond it.
+fn head(file: &mut impl Read) -> Result<Header, SafeText> {
+    let unpacked = unpack(file.take(MAX_HEADER), MAX_HEADER)?;
+    let form: Form = serde_json::from_slice(&unpacked).map_err(|_| damaged("its header cannot be read"))?;
+    match (form.kind.as_str(), form.format) {
+        (KIND, FORMAT) => {}
+        (KIND, other) => return Err(SafeText::new(&format!("it has format {other} and needs a newer pcm"))),
+        _ => return Err("it is none of a collector".into()),
+    }
+    let header: Header =
+        serde_json::from_slice(&unpacked).map_err(|_| damaged("its header cannot be read"))?;
+    let good = |part: &PartOf| part.bytes <= MAX_PART;
+    if header.parts.len() > MAX_PARTS || !header.parts.iter().all(good) {
+        return Err(damaged("its parts are too large"));
+    }
+    Ok(header)
+}
+
+fn damaged(why: &str) -> SafeText {
+    SafeText::new(&format!("it is damaged: {why}"))
+}
+
+/// One frame.
+fn unpack(from: impl Read, most: u64) -> Result<Vec<u8>, SafeText> {
+    let wrong = |e: &dyn std::fmt::Display| damaged(&e.to_string());
+    let mut decoder = FrameDecoder::new();
+    decoder.set_max_window_size(WINDOW);
+    let decoder = StreamingDecoder::new_with_decoder(from, decoder).map_err(|e| wrong(&e))?;
+    let mut unpacked = Vec::new();
+    decoder.take(most + 1).read_to_end(&mut unpacked).map_err(|e| wrong(&e))?;
+    if unpacked.len() as u64 > most { Err(damaged("it is too large")) } else { Ok(unpacked) }
+}
+
+impl Header {
+    fn judge(&self, site_id: &SiteId, now: Wall) -> Result<(), SafeText> {
+        if self.site_id != *site_id {
+            return Err("it is of another site".into());
+        }
+        let age = now - self.at;
+        if age > OLDEST {
+            let age = duration(age.to_std().unwrap_or_default());
+            return Err(SafeText::new(&format!("it is {age} old: see that its collector runs")));
+        }
+        if age < -AHEAD {
+            return Err("it is of a time that has not come: compare the clocks".into());
+        }
+        Ok(())
+    }
+}
+
+/// What a file says, as if its reports had been read.
+#[derive(Debug)]
+pub struct Taken {
+    /// When its collector began to read.
+    pub at: Wall,
+    /// What machines say.
+    pub cache: Cache,
+    /// What the look at their reports gave.
+    pub look: Look,
+}
+
+/// What the machines of a part say.
+type PartSays = Result<Vec<(MachineId, Heard)>, SafeText>;
+
+impl Found {
+    /// Reads all of it, many parts at once.
+    ///
+    /// # Errors
+    /// Why it is not used.
+    pub fn take(self, asks: &Asks, patience: Duration) -> Result<Taken, SafeText> {
+        let Found { header, mut file } = self;
+        let at = header.at;
+        let (hand, parts) = mpsc::sync_channel::<(PartOf, Vec<u8>)>(2);
+        let (tell, told) = mpsc::sync_channel::<PartSays>(2);
+        let no_thread = |e: std::io::Error| SafeText::new(&format!("it cannot be read: {e}"));
+        let count = header.parts.len();
+        let told_by_reader = tell.clone();
+        threads::start("collected", move || {
+            for part in header.parts {
+                let mut bytes = Vec::new();
+                if let Err(e) = (&mut file.file).take(part.bytes).read_to_end(&mut bytes) {
+                    let why = SafeText::new(&format!("it cannot be read: {e}"));
+                    return drop(told_by_reader.send(Err(why)));
+                }
+                if hand.send((part, bytes)).is_err() {
+                    return;
+                }
+            }
+        })
+        .map_err(no_thread)?;
+        let parts = Arc::new(Mutex::new(parts));
+        let asked = Arc::new(asks.clone());
+        let many = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, MOST_THREADS);
+        for _ in 0..many {
+            let (parts, tell, asked) = (Arc::clone(&parts), tell.clone(), Arc::clone(&asked));
+            threads::start("collected", move || {
+                loop {
+                    let next = parts.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let Ok((part, bytes)) = next else { return };
+                    if tell.send(read_part(&part, &bytes, &asked)).is_err() {
+                        return;
+                    }
+                }
+            })
+            .map_err(no_thread)?;
+        }
+        drop(tell);
+        let mut cache = Cache::nowhere();
+        for _ in 0..count {
+            let part = told
+                .recv_timeout(patience)
+                .map_err(|_| SafeText::new("it cannot be read: the share did not answer in time"))?;
+            for (machine, heard) in part? {
+                if cache.has(machine) {
+                    return Err(damaged("a machine is in it twice"));
+                }
+                cache.put(machine, NOT_LOOKED, &heard);
+            }
+        }
+        let look = Look::of(&cache, &asks.machines);
+        Ok(Taken { at, cache, look })
+    }
+}
+
+fn read_part(part: &PartOf, bytes: &[u8], asks: &Asks) -> PartSays {
+    if bytes.len() as u64 != part.bytes || hash_bytes(bytes) != part.sha256 {
+        return Err(damaged("a part is not what was written"));
+    }
+    parse(&unpack(bytes, MAX_UNPACKED)?, asks)
+}
+
+/// What the lines of a part say.
+fn parse(lines: &[u8], asks: &Asks) -> PartSays {
+    let mut all: Vec<(MachineId, Heard)> = Vec::new();
+    let mut lines = lines.split_inclusive(|b| *b == b'\n');
+    while let Some(summary) = lines.next() {
+        let (Some(signature), Some(line), Some(rows)) = (lines.next(), lines.next(), lines.next()) else {
+            return Err(damaged("a machine is cut off"));
+        };
+        let line: Line = serde_json::from_slice(line).map_err(|_| damaged("a line of a machine"))?;
+        let machine = line.machine;
+        if all.last().is_some_and(|(last, _)| *last >= machine) {
+            return Err(damaged("its machines are not in order"));
+        }
+        if asks.machines.contains(&machine) {
+            all.push((machine, hear(summary, signature, line, rows, asks)));
+        }
+    }
+    Ok(all)
+}
+
+/// What one machine says.
+fn hear(summary: &[u8], signature: &[u8], line: Line, rows: &[u8], asks: &Asks) -> Heard {
+    if let Some(why) = line.why {
+        return Err(why);
+    }
+    let bad = |why: &str| SafeText::new(&format!("what the collector wrote of it cannot be used: {why}"));
+    let Some(told) = line.told else { return Err(bad("there is nothing")) };
+    let rows = Rows::read(rows, asks.requests.as_ref()).map_err(|e| bad(&e.to_string()))?;
+    let (alone, states) = match summary {
+        b"{}\n" => (line.alone, None),
+        summary if summary.len() > MAX_SUMMARY => return Err(bad("its summary is too long")),
+        bytes => {
+            let summary = Summary::read(bytes).map_err(|e| bad(&e.to_string()))?;
+            if summary.machine != line.machine {
+                return Err(bad(&format!("its summary is of {}", summary.machine)));
+            }
+            let alone = Alone {
+                publication: (summary.epoch.unwrap_or(0), summary.serial.unwrap_or(0)),
+                reported_at: summary.reported_at.timestamp_micros(),
+                heartbeat_s: summary.heartbeat_s,
+                host: summary.host,
+                undelivered: summary.undelivered,
+                two_machines: summary.two_machines,
+                number: summary.report,
+                site_id: summary.site_id,
+            };
+            (Some(alone), Some(summary.states))
+        }
+    };
+    let signed = match (asks.signed, signature) {
+        (false, _) | (true, b"{}\n") => Signed::Not,
+        (true, third) => {
+            let sealed = Sealed::read(summary, third).map_err(|e| bad(&e.to_string()))?;
+            Signed::from(Some(sealed))
+        }
+    };
+    // What it has signed is the summary: the rows have to be of it.
+    if asks.signed && states.is_some_and(|states| !rows.are_of(&states)) {
+        return Err(bad("its requests are others than it has signed"));
+    }
+    let Some(alone) = alone else { return Err(bad("it has no summary")) };
+    let instant = |micros| Wall::from_timestamp_micros(micros).ok_or_else(|| bad("a time is none"));
+    Ok(Account {
+        publication: alone.publication,
+        reported_at: instant(alone.reported_at)?,
+        written: instant(told.written)?,
+        interval: super::account::bounded(told.interval_s),
+        heartbeat: super::account::bounded(alone.heartbeat_s),
+        host: super::account::short(&alone.host),
+        platform: told.platform,
+        os: told.os,
+        os_version: told.os_version,
+        pcm_version: told.pcm_version,
+        users: told.users,
+        restart_pending: told.restart_pending,
+        disk_free: told.disk_free,
+        facts: told.facts,
+        undelivered: alone.undelivered,
+        two_machines: alone.two_machines,
+        state_id: told.state_id,
+        number: alone.number,
+        site_id: alone.site_id,
+        signed,
+        requests: rows.said,
+        not_targeted: told.not_targeted,
+    })
+}
+
+/// All of a file that was read as a whole: for tests of what others may have put there.
+#[cfg(any(test, fuzzing))]
+pub fn read_all(bytes: &[u8], asks: &Asks) -> Result<(Header, Vec<(MachineId, Heard)>), SafeText> {
+    let mut rest = bytes;
+    let header = head(&mut rest)?;
+    let mut all = Vec::new();
+    for part in &header.parts {
+        let size = usize::try_from(part.bytes).unwrap_or(usize::MAX).min(rest.len());
+        let (bytes, more) = rest.split_at(size);
+        rest = more;
+        all.extend(read_part(part, bytes, asks)?);
+    }
+    Ok((header, all))
+}
+
+/// The lines of a part as anybody may have written them, for tests.
+#[cfg(any(test, fuzzing))]
+pub fn read_lines(lines: &[u8], asks: &Asks) -> Result<Vec<(MachineId, Heard)>, SafeText> {
+    parse(lines, asks)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+//! What a collector writes is what the reports say, and what anybody else puts there is not believed.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::rollout::collect::collect;
+use crate::rollout::reports::{NOT_YET, account_of};
+use crate::site::report::seal::HostKey;
+use crate::site::report::tests::report;
+use crate::site::report::{FOLDER, report_name};
+use crate::terms::State;
+use std::fs;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn id(n: usize) -> MachineId {
+    format!("BP05{n:04}").parse().unwrap()
+}
+
+fn site_id() -> SiteId {
+    "abcdefgh23456723".parse().unwrap()
+}
+
+fn now() -> Wall {
+    "2026-11-29T12:00:00Z".parse().unwrap()
+}
+
+fn machines(n: usize) -> BTreeSet<MachineId> {
+    (0..n).map(id).collect()
+}
+
+fn asks(machines: BTreeSet<MachineId>, signed: bool) -> Asks {
+    Asks { site_id: site_id(), machines: Arc::new(machines), requests: None, signed }
+}
+
+/// A report of a machine, signed where there is a key.
+fn bytes(n: usize, requests: usize, key: Option<&HostKey>) -> Vec<u8> {
+    let mut report = report(requests);
+    (report.summary.machine, report.summary.site_id) = (id(n), Some(site_id()));
+    let lines = report.lines().unwrap();
+    lines.bytes(key.map(|key| key.sign(&lines.summary).unwrap()).as_deref()).unwrap()
+}
+
+fn put(share: &Path, n: usize, bytes: &[u8]) {
+    fs::create_dir_all(share.join(FOLDER)).unwrap();
+    fs::write(share.join(FOLDER).join(report_name(id(n))), bytes).unwrap();
+}
+
+fn collected(share: &Path, machines: &BTreeSet<MachineId>) -> (Header, Vec<u8>) {
+    let site = ("BP0".parse().unwrap(), site_id());
+    let made = collect(share, site, machines, PATIENCE, now(), |_, _| {}).unwrap();
+    fs::write(share.join(NAME), &made.1).unwrap();
+    made
+}
+
+fn take(share: &Path, asks: &Asks) -> Result<Taken, SafeText> {
+    find(share, &site_id(), now(), PATIENCE)?.unwrap().take(asks, PATIENCE)
+}
+
+#[test]
+fn what_is_collected_is_what_the_reports_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let share = dir.path();
+    let keys = tempfile::tempdir().unwrap();
+    let key = HostKey::make(keys.path()).unwrap();
+    let all = machines(PART + 40);
+    for n in 0..PART + 30 {
+        put(share, n, &bytes(n, n % 7, (n % 3 == 0).then_some(&key)));
+    }
+    put(share, 3, b"{");
+    put(share, 4, &bytes(5, 1, None));
+    fs::write(share.join(FOLDER).join("BP059999.json"), bytes(9_999, 1, None)).unwrap();
+    let (header, _) = collected(share, &all);
+    assert_eq!((header.machines, header.read, header.unread), (PART as u64 + 40, PART as u64 + 28, 2));
+    let taken = take(share, &asks(all.clone(), true)).unwrap();
+    assert_eq!((taken.look.read, taken.look.unread, taken.look.without), (PART as u64 + 28, 2, 10));
+    for n in 0..PART + 40 {
+        let heard = taken.look.heard(&taken.cache, id(n));
+        let Ok(report) = fs::read(share.join(FOLDER).join(report_name(id(n)))) else {
+            assert_eq!(heard, Err(NOT_YET.into()));
+            continue;
+        };
+        let written = heard.as_ref().map(|account| account.written).unwrap_or_default();
+        assert_eq!(heard, account_of(&report, id(n), written), "{n}");
+    }
+    // Nobody asks who signed them, and only for one request.
+    let asked = ["BP00002".parse().unwrap()];
+    let few = Asks { requests: Some(asked.into()), ..asks(machines(12), false) };
+    let taken = take(share, &few).unwrap();
+    let account = taken.cache.heard(id(6)).unwrap().unwrap();
+    assert_eq!(
+        (account.requests.len(), account.requests[0].request_id, account.signed),
+        (1, asked[0], Signed::Not)
+    );
+    assert!(!taken.cache.has(id(12)));
+}
+
+#[test]
+fn one_of_format_1_has_no_summary_and_is_told_all_the_same() {
+    let at = "2026-11-22T08:00:00Z";
+    let report = serde_json::json!({
+        "format": 1, "machine": id(1), "site": "BP0", "host": "host", "platform": "linux-x86_64", "pcm_version": "0.1.0",
+        "reported_at": at, "polled_at": at, "polling_interval_s": 3600, "instruction_serial": 42, "epoch": 0, "report": 1,
+        "source": null, "users": 0, "restart_pending": false, "clock_ok": true, "audit_head": null, "requests": [],
+    });
+    let report = serde_json::to_vec_pretty(&report).unwrap();
+    let account = account_of(&report, id(1), now()).unwrap();
+    let said = read_lines(&lines(id(1), &account, &report), &asks(machines(2), false)).unwrap();
+    assert_eq!(said, [(id(1), Ok(account))]);
+}
+
+/// At a site that signs.
+#[test]
+fn what_a_machine_has_not_signed_is_not_believed_of_it() {
+    let keys = tempfile::tempdir().unwrap();
+    let key = HostKey::make(keys.path()).unwrap();
+    let report = bytes(1, 3, Some(&key));
+    let account = account_of(&report, id(1), now()).unwrap();
+    let good = lines(id(1), &account, &report);
+    let heard = |lines: &[u8], signed| read_lines(lines, &asks(machines(3), signed)).unwrap().remove(0).1;
+    assert_eq!(heard(&good, true), Ok(account.clone()));
+    let text = String::from_utf8(good.clone()).unwrap();
+    // Another state of a request than the summary counts.
+    let mut others = account.clone();
+    others.requests[0].state =
+        if others.requests[0].state == State::Failed { State::Succeeded } else { State::Failed };
+    let forged = lines(id(1), &others, &report);
+    assert!(heard(&forged, true).unwrap_err().as_str().contains("others than it has signed"));
+    assert_eq!(heard(&forged, false).unwrap().requests, others.requests, "nobody signs there");
+    // One that is left out, though only others are asked for.
+    others.requests.pop();
+    let few = Asks { requests: Some(BTreeSet::new()), ..asks(machines(3), true) };
+    assert!(read_lines(&lines(id(1), &others, &report), &few).unwrap()[0].1.is_err());
+    assert_eq!(read_lines(&good, &few).unwrap()[0].1.as_ref().unwrap().requests, []);
+    // Another summary than was signed.
+    let changed = text.replacen("\"host\":\"host\"", "\"host\":\"hosT\"", 1);
+    assert_ne!(changed, text);
+    assert!(matches!(heard(changed.as_bytes(), true).unwrap().signed, Signed::Bad(_)));
+    // None at all, and one of another machine.
+    let mut parts: Vec<&str> = text.split_inclusive('\n').collect();
+    parts[1] = "{}\n";
+    assert_eq!(heard(parts.concat().as_bytes(), true).unwrap().signed, Signed::Not);
+    let other = String::from_utf8(lines(id(2), &account, &report)).unwrap();
+    assert!(heard(other.as_bytes(), true).unwrap_err().as_str().contains("its summary is of BP050001"));
+}
+
+#[test]
+fn one_that_is_old_damaged_or_of_somebody_else_is_not_used_and_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let share = dir.path();
+    assert!(find(share, &site_id(), now(), PATIENCE).unwrap().is_none());
+    let all = machines(20);
+    (0..20).for_each(|n| put(share, n, &bytes(n, 3, None)));
+    let (_, whole) = collected(share, &all);
+    let file = share.join(NAME);
+    let why = |site: &SiteId, now: Wall| {
+        let found = find(share, site, now, PATIENCE)
+            .and_then(|found| found.unwrap().take(&asks(all.clone(), false), PATIENCE));
+        found.map(|_| ()).unwrap_err().to_string()
+    };
+    assert!(why(&site_id(), now() + TimeDelta::hours(3)).contains("3h old"));
+    assert!(why(&site_id(), now() - TimeDelta::hours(1)).contains("not come"));
+    assert!(why(&"zzzzzzzz23456723".parse().unwrap(), now()).contains("another site"));
+    // Cut off anywhere, or with a byte that is another one.
+    for length in 0..whole.len() {
+        fs::write(&file, &whole[..length]).unwrap();
+        assert!(why(&site_id(), now()).contains("damaged"), "{length}");
+    }
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        fs::write(&file, &bytes).unwrap();
+        let taken = take(share, &asks(all.clone(), false));
+        // The header has no sum: what is changed in it shows in what it says, or changes nothing that counts.
+        assert!(taken.is_err() || taken.unwrap().look.read == 20, "{at}");
+    }
+    let header = |kind: &str, format: u32| {
+        let text = serde_json::json!({"kind": kind, "format": format, "more": "of a later time"}).to_string();
+        fs::write(&file, compress_to_vec(text.as_bytes(), CompressionLevel::Fastest)).unwrap();
+    };
+    header("collected", 2);
+    assert!(why(&site_id(), now()).contains("needs a newer pcm"));
+    header("other", 1);
+    assert!(why(&site_id(), now()).contains("none of a collector"));
+    // What unpacks to far more than it is.
+    fs::write(&file, compress_to_vec(std::io::repeat(b' ').take(8 << 20), CompressionLevel::Fastest))
+        .unwrap();
+    assert!(why(&site_id(), now()).contains("too large"));
+}
+
+#[test]
+fn machines_twice_or_in_no_order_are_not_what_was_written() {
+    let one = |n: usize| silent_lines(id(n), &"x".into());
+    let asks = asks(machines(9), false);
+    let said = |all: &[usize]| read_lines(&all.iter().flat_map(|n| one(*n)).collect::<Vec<u8>>(), &asks);
+    assert_eq!(said(&[1, 2]).unwrap().len(), 2);
+    for bad in [&[2, 1][..], &[1, 1]] {
+        assert!(said(bad).unwrap_err().as_str().contains("not in order"));
+    }
+    // In two parts.
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new("BP0".parse().unwrap(), site_id(), 9, now());
+    writer.part(&one(1), 0, 1);
+    writer.part(&one(1), 0, 1);
+    fs::write(dir.path().join(NAME), writer.bytes().unwrap().1).unwrap();
+    assert!(take(dir.path(), &asks).unwrap_err().as_str().contains("twice"));
+}
