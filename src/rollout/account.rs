@@ -50,6 +50,12 @@ pub struct Account {
     pub restart_pending: bool,
     /// So many bytes are free where packages are copied to.
     pub disk_free: Option<u64>,
+    /// While a hold is in force.
+    pub held_until: Option<Wall>,
+    /// While a frozen period is in force.
+    pub frozen_until: Option<Wall>,
+    /// When its maintenance window opens next; None: it is open, or never is.
+    pub next_window: Option<Wall>,
     /// What its configuration says of it.
     pub facts: BTreeMap<SafeText, SafeText>,
     /// So many results could not be delivered.
@@ -188,6 +194,9 @@ pub(super) fn told(
         users: rest.users,
         restart_pending: rest.restart_pending,
         disk_free: rest.disk_free,
+        held_until: rest.held_until,
+        frozen_until: rest.frozen_until,
+        next_window: rest.next_window,
         facts: rest.facts.iter().take(MOST_FACTS).map(|(name, fact)| (short(name), short(fact))).collect(),
         undelivered: summary.undelivered,
         two_machines: summary.two_machines,

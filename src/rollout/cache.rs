@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How it is laid out.
-const LAYOUT: u32 = 4;
+const LAYOUT: u32 = 5;
 /// Another pcm that writes it is waited for so long.
 const BUSY: Duration = Duration::from_secs(2);
 /// The most bytes of all reports together, as they are kept: a hundred thousand machines with forty requests each.

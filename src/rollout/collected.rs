@@ -121,6 +121,12 @@ struct Told {
     restart_pending: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     disk_free: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held_until: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    frozen_until: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_window: Option<i64>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     facts: BTreeMap<SafeText, SafeText>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -209,6 +215,9 @@ pub fn lines(machine: MachineId, account: &Account, report: &[u8]) -> Vec<u8> {
         users: account.users,
         restart_pending: account.restart_pending,
         disk_free: account.disk_free,
+        held_until: account.held_until.map(micros),
+        frozen_until: account.frozen_until.map(micros),
+        next_window: account.next_window.map(micros),
         facts: account.facts.clone(),
         state_id: account.state_id.clone(),
         not_targeted: account.not_targeted.clone(),
@@ -488,6 +497,9 @@ fn hear(summary: &[u8], signature: &[u8], line: Line, rows: &[u8], asks: &Asks) 
         users: told.users,
         restart_pending: told.restart_pending,
         disk_free: told.disk_free,
+        held_until: told.held_until.map(instant).transpose()?,
+        frozen_until: told.frozen_until.map(instant).transpose()?,
+        next_window: told.next_window.map(instant).transpose()?,
         facts: told.facts,
         undelivered: alone.undelivered,
         two_machines: alone.two_machines,

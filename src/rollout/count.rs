@@ -4,6 +4,7 @@
 //! the machine has seen the newest phase or not. Pure: the time is an argument.
 
 use super::account::{Account, Forecast, Said};
+use super::frees::{can_be_told, frees};
 use super::phase::{self, Stand};
 use super::reports::NOT_YET;
 use crate::clock::{Wall, later};
@@ -292,6 +293,8 @@ pub struct Tally {
     pub states: BTreeMap<State, u64>,
     /// Those that wait, by what alone holds them up.
     pub held: BTreeMap<&'static str, Held>,
+    /// So many would run within a day if this alone were gone; nothing of what reports do not tell.
+    pub frees: BTreeMap<Code, u64>,
     /// Those that failed or were interrupted, by exit code and result line.
     pub results: BTreeMap<(Option<i64>, SafeText), u64>,
     /// The silent ones, by how long.
@@ -349,6 +352,11 @@ impl Tally {
             held.in_a_day += u64::from(runs.is_some_and(|(next, _)| next <= later(now, DAY)));
             held.first = [held.first, runs.map(|(next, _)| next)].into_iter().flatten().min();
         }
+        if let (Part::Waiting, Some(account), Some(said)) = (row.part, row.account, row.said) {
+            for code in frees(account, said, now) {
+                *self.frees.entry(code).or_default() += 1;
+            }
+        }
         if let Some(result) = row.result() {
             *one_of(&mut self.results, result, (None, OTHERS.into())) += 1;
         }
@@ -358,6 +366,12 @@ impl Tally {
         if let Some(why) = row.silent {
             *one_of(&mut self.silent_because, why.into(), OTHERS.into()) += 1;
         }
+    }
+
+    /// So many would run within a day if this were gone; None: reports do not tell.
+    pub fn frees(&self, holder: &str) -> Option<u64> {
+        let code = Code::ALL.iter().find(|code| code.as_str() == holder && can_be_told(**code))?;
+        Some(self.frees.get(code).copied().unwrap_or(0))
     }
 
     /// So many targets are counted as this.

@@ -87,6 +87,12 @@ fn every_figure_is_a_number_of_rows_and_the_same_everywhere() {
     assert_eq!(one["by_result"], doc!([{"exit_code": 0, "result": "failed", "count": 4}]));
     assert_eq!(one["by_silence"], doc!({"never-reported": 8}));
     assert_eq!(one["reasons"][0]["runs_in_a_day"], 3, "{one}");
+    let frees = |reason: &str| {
+        let row = one["reasons"].as_array().unwrap().iter().find(|row| row["reason"] == reason);
+        row.unwrap()["frees_in_a_day"].clone()
+    };
+    assert_eq!(["window-closed", "window-never-fits"].map(frees), [doc!(3), doc!(1)]);
+    assert_eq!(["several", "queued"].map(frees), [Value::Null, Value::Null]);
     let last = one["expected"].as_array().unwrap().last().unwrap().clone();
     assert_eq!((n(&last["done_low"]), n(&last["done_high"])), (21, 24), "{last}");
     // The gate's numbers are those of `advance`.

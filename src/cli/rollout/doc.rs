@@ -166,6 +166,9 @@ pub(super) struct GateDoc {
 pub(super) struct ReasonDoc {
     pub reason: &'static str,
     pub machines: u64,
+    /// So many machines would run within a day if this alone were gone, those that something else holds up until then with
+    /// them; None: what they report does not tell.
+    pub frees_in_a_day: Option<u64>,
     /// So many of them say that they run within a day as things stand; None: none of them says when.
     pub runs_in_a_day: Option<u64>,
     /// The first of them.
@@ -399,6 +402,7 @@ fn reasons(tally: &Tally) -> Vec<ReasonDoc> {
         .map(|(reason, held)| ReasonDoc {
             reason,
             machines: held.machines,
+            frees_in_a_day: tally.frees(reason),
             runs_in_a_day: (held.foretold > 0).then_some(held.in_a_day),
             first_at: held.first,
         })

@@ -236,19 +236,22 @@ fn lists(page: &mut Page, look: &Look, job: &JobDoc) {
     if !job.reasons.is_empty() {
         page.blank();
         let titles =
-            [fixed(" "), words("WHAT HOLDS THEM UP (ALONE)", 20), fixed("RUN IN A DAY"), words("", 8)];
+            [fixed(" "), words("WHAT HOLDS THEM UP (ALONE)", 20), fixed("FREES IN A DAY"), words("", 8)];
         let mut table = Table::new(2, &titles);
         let numbers = width(job.reasons.iter().map(|reason| reason.machines));
         let rows = job.reasons.iter().filter(|reason| reason.reason != SEVERAL);
         for reason in rows.chain(job.reasons.iter().filter(|reason| reason.reason == SEVERAL)).take(MOST + 1)
         {
-            let first = reason.first_at.map(|at| format!("first {}", look.time(at)));
+            let first = reason.first_at.map(|at| match reason.runs_in_a_day {
+                Some(n) if n > 0 => format!("{} run anyway, first {}", grouped(n), look.time(at)),
+                _ => format!("first {}", look.time(at)),
+            });
             table.row(
                 Tone::Plain,
                 [
                     format!("{:>numbers$}", grouped(reason.machines)),
                     holder_words(reason.reason).to_owned(),
-                    reason.runs_in_a_day.map_or_else(|| "-".to_owned(), grouped),
+                    reason.frees_in_a_day.map_or_else(|| "-".to_owned(), grouped),
                     first.unwrap_or_default(),
                 ],
             );
