@@ -154,6 +154,9 @@ pub struct Asked {
     pub jobs: BTreeSet<JobId>,
 }
 
+/// What a machine says, or why it says nothing.
+pub type Heard = Result<Account, SafeText>;
+
 /// What each machine says, or why it says nothing.
 pub type Accounts = BTreeMap<MachineId, Result<Account, SafeText>>;
 

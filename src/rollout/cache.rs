@@ -2,7 +2,8 @@
 //! what changed is read again. It is a cache: it may be deleted, and where it is damaged, or another pcm made it, it is made
 //! anew. It lies in a folder of this account alone; where somebody else could have written it, it is not used.
 
-use super::account::Account;
+pub use super::account::Heard;
+use super::foretold::Forecasts;
 use super::packed::{self, Name, Wanted, Words};
 use crate::clock::Wall;
 use crate::host::open::{self, Looked};
@@ -17,14 +18,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How it is laid out.
-const LAYOUT: u32 = 5;
+const LAYOUT: u32 = 6;
 /// Another pcm that writes it is waited for so long.
 const BUSY: Duration = Duration::from_secs(2);
 /// The most bytes of all reports together, as they are kept: a hundred thousand machines with forty requests each.
 const MOST_BYTES: usize = 512 << 20;
-
-/// What a machine says, or why it says nothing.
-pub type Heard = Result<Account, SafeText>;
 
 /// One report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +43,8 @@ pub struct Cache {
     turn: Turn,
     /// When all reports were looked at last.
     looked: Option<Wall>,
+    /// What was foretold.
+    pub forecasts: Forecasts,
     /// None: nothing is kept.
     file: Option<PathBuf>,
     /// What an operator should know of it.
@@ -93,7 +93,7 @@ impl Cache {
             Ok(Some(read)) => {
                 cache.bytes = read.rows.values().map(|kept| kept.said.len()).sum();
                 (cache.rows, cache.words, cache.turn) = (read.rows, read.words, read.turn);
-                cache.looked = read.looked;
+                (cache.looked, cache.forecasts) = (read.looked, read.forecasts);
                 if cache.words.is_full() {
                     cache.renew_words();
                 }
@@ -225,6 +225,7 @@ impl Cache {
             "CREATE TABLE IF NOT EXISTS made (by TEXT NOT NULL, turn INTEGER NOT NULL, words INTEGER NOT NULL, looked INTEGER);
              CREATE TABLE IF NOT EXISTS words (kind INTEGER NOT NULL, place INTEGER NOT NULL, crc INTEGER NOT NULL,
                  said BLOB NOT NULL, PRIMARY KEY (kind, place)) WITHOUT ROWID;
+             CREATE TABLE IF NOT EXISTS forecasts (said TEXT NOT NULL);
              CREATE TABLE IF NOT EXISTS reports (machine TEXT PRIMARY KEY, size INTEGER NOT NULL, changed INTEGER NOT NULL,
                  number INTEGER NOT NULL, crc INTEGER NOT NULL, said BLOB NOT NULL) WITHOUT ROWID;",
         )?;
@@ -255,8 +256,16 @@ impl Cache {
         }
         let looked = self.looked.map(|at| at.timestamp_micros());
         change.execute("UPDATE made SET looked = ?1", [looked])?;
+        if self.forecasts.changed {
+            change.execute_batch("DELETE FROM forecasts")?;
+            let mut put = change.prepare("INSERT INTO forecasts VALUES (?1)")?;
+            for foretold in self.forecasts.all() {
+                put.execute([serde_json::to_string(foretold).unwrap_or_default()])?;
+            }
+        }
         change.commit()?;
         self.turn = turn;
+        self.forecasts.changed = false;
         Ok(())
     }
 
@@ -340,6 +349,7 @@ struct Read {
     words: Words,
     turn: Turn,
     looked: Option<Wall>,
+    forecasts: Forecasts,
 }
 
 /// All that is kept; None: nothing is.
@@ -384,7 +394,15 @@ fn rows(file: &Path) -> Result<Option<Read>, Unread> {
         }
         kept.insert(machine, Kept { looked, said });
     }
-    Ok(Some(Read { rows: kept, words, turn, looked }))
+    let forecasts = forecasts(&db)?;
+    Ok(Some(Read { rows: kept, words, turn, looked, forecasts }))
+}
+
+/// One that cannot be read is none: it decides nothing.
+fn forecasts(db: &Transaction<'_>) -> Result<Forecasts, Unread> {
+    let mut all = db.prepare("SELECT said FROM forecasts")?;
+    let rows = all.query_map([], |row| row.get::<_, String>(0))?;
+    Ok(Forecasts::of(rows.filter_map(|said| serde_json::from_str(&said.ok()?).ok()).collect()))
 }
 
 fn words(db: &Transaction<'_>) -> Result<Words, Unread> {
@@ -442,185 +460,4 @@ fn sum_word(kind: i64, place: i64, said: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use std::fs;
-
-    fn id(n: usize) -> MachineId {
-        format!("BP05{n:04}").parse().unwrap()
-    }
-
-    fn looked(n: u64) -> Looked {
-        Looked { size: n, changed: 1 << 60, number: u64::MAX - n }
-    }
-
-    fn account(n: usize) -> Heard {
-        let said = crate::rollout::account::Said::of("BP0000Y".parse().unwrap(), crate::terms::State::Failed);
-        Ok(Account { host: format!("node-{n}").into(), requests: vec![said; n % 5], ..Account::default() })
-    }
-
-    /// A folder with a cache of ten machines, one of which says nothing.
-    fn filled(dir: &Path) -> PathBuf {
-        let mut cache = Cache::open(dir, "c.db");
-        for n in 0..9 {
-            cache.put(id(n), looked(n as u64), &account(n));
-        }
-        cache.put(id(9), looked(9), &Err("damaged".into()));
-        cache.save();
-        assert!(cache.said.is_empty(), "{:?}", cache.said);
-        dir.join("c.db")
-    }
-
-    #[test]
-    fn what_was_read_is_there_at_the_next_look_and_what_is_gone_is_not() {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("a/b");
-        filled(&folder);
-        let mut cache = Cache::open(&folder, "c.db");
-        assert_eq!(cache.stood().len(), 10);
-        assert_eq!((cache.stood()[&id(3)], cache.heard(id(3))), (looked(3), Some(account(3))));
-        assert!(cache.is_good(id(3)) && cache.has(id(9)) && !cache.is_good(id(9)) && !cache.has(id(10)));
-        assert_eq!((cache.heard(id(9)), cache.heard(id(10))), (Some(Err("damaged".into())), None));
-        cache.put(id(3), looked(33), &account(8));
-        cache.keep(&(0..5).map(id).collect());
-        cache.save();
-        let cache = Cache::open(&folder, "c.db");
-        assert_eq!(
-            (cache.stood().len(), cache.heard(id(3)), cache.heard(id(9))),
-            (5, Some(account(8)), None)
-        );
-        let bytes: usize = cache.rows.values().map(|kept| kept.said.len()).sum();
-        assert_eq!(cache.bytes, bytes);
-    }
-
-    #[test]
-    fn one_that_is_damaged_or_of_another_pcm_is_made_anew() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = filled(dir.path());
-        let change = |sql: &str| {
-            Connection::open(&file).unwrap().execute_batch(sql).unwrap();
-        };
-        change("UPDATE made SET by = 'another'");
-        let cache = Cache::open(dir.path(), "c.db");
-        assert!(cache.rows.is_empty() && cache.said.is_empty());
-        for sql in [
-            "UPDATE reports SET changed = changed + 1 WHERE machine = 'BP050003'",
-            "UPDATE reports SET said = zeroblob(length(said)) WHERE machine = 'BP050003'",
-            "UPDATE reports SET machine = 'BP05' WHERE machine = 'BP050003'",
-            "UPDATE words SET said = zeroblob(length(said)) WHERE place = 0",
-            "DELETE FROM words WHERE place = 0",
-            "DELETE FROM words",
-            "DROP TABLE reports",
-            "DELETE FROM made",
-        ] {
-            filled(dir.path());
-            change(sql);
-            let cache = Cache::open(dir.path(), "c.db");
-            assert!(cache.rows.is_empty(), "{sql}");
-            assert!(cache.said[0].as_str().contains("damaged and is made anew"), "{sql}: {:?}", cache.said);
-        }
-        fs::write(&file, "no database").unwrap();
-        assert!(Cache::open(dir.path(), "c.db").said[0].as_str().contains("damaged"));
-        assert_eq!(Cache::open(dir.path(), "c.db").said, Vec::<SafeText>::new(), "it is gone");
-        // Cut off anywhere.
-        filled(dir.path());
-        let whole = fs::read(&file).unwrap();
-        for length in (0..whole.len()).step_by(997) {
-            fs::write(&file, &whole[..length]).unwrap();
-            let cache = Cache::open(dir.path(), "c.db");
-            let right = |n: usize| cache.heard(id(n)).is_none_or(|heard| heard == account(n));
-            assert!((0..9).all(right), "{length}");
-        }
-    }
-
-    /// Two who look at one site at the same time: neither reads its rows by the words of the other.
-    #[test]
-    fn what_two_write_at_a_time_is_what_one_of_them_has_read() {
-        let dir = tempfile::tempdir().unwrap();
-        let said = |n: usize, word: &str| -> Heard {
-            let result = Some(word.into());
-            let request =
-                crate::rollout::account::Said::of("BP0000Y".parse().unwrap(), crate::terms::State::Failed);
-            let requests = vec![crate::rollout::account::Said { result, ..request }];
-            Ok(Account { host: format!("node-{n}").into(), requests, ..Account::default() })
-        };
-        let mut both = [Cache::open(dir.path(), "c.db"), Cache::open(dir.path(), "c.db")];
-        for round in 0..3 {
-            for (cache, word) in both.iter_mut().zip(["one", "other"]) {
-                let word = format!("{word} {round}");
-                (0..4).for_each(|n| cache.put(id(n), looked(round), &said(n, &word)));
-                cache.save();
-                let read = Cache::open(dir.path(), "c.db");
-                for n in 0..4 {
-                    assert_eq!(read.heard(id(n)), Some(said(n, &word)), "{round}");
-                    assert_eq!(cache.heard(id(n)), Some(said(n, &word)), "{round}");
-                }
-                assert!(read.said.is_empty() && cache.said.is_empty());
-            }
-        }
-    }
-
-    #[test]
-    fn words_that_nobody_says_any_more_make_room_where_there_is_none_left() {
-        let dir = tempfile::tempdir().unwrap();
-        filled(dir.path());
-        let mut cache = Cache::open(dir.path(), "c.db");
-        let free = |cache: &mut Cache| {
-            (0..50_000).filter(|n| cache.words.texts.add(format!("old {n}").into())).count()
-        };
-        assert!(free(&mut cache) > 0 && cache.words.is_full());
-        cache.put(id(0), looked(7), &account(0));
-        cache.save();
-        let mut cache = Cache::open(dir.path(), "c.db");
-        assert!(!cache.words.is_full());
-        let right = |cache: &Cache| (0..9).all(|n| cache.heard(id(n)) == Some(account(n)));
-        assert!(right(&cache));
-        cache.save();
-        assert!(right(&Cache::open(dir.path(), "c.db")) && cache.said.is_empty());
-    }
-
-    #[test]
-    fn what_does_not_fit_is_said_of_the_report_and_of_no_other() {
-        let mut cache = Cache::nowhere();
-        cache.bytes = MOST_BYTES - 200;
-        cache.put(id(1), looked(1), &Ok(Account { host: "x".repeat(1_000).into(), ..Account::default() }));
-        let why = cache.heard(id(1)).unwrap().unwrap_err();
-        assert!(why.as_str().contains("too large"), "{why}");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn what_somebody_else_could_have_written_is_not_used() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let dir = tempfile::tempdir().unwrap();
-        let file = filled(dir.path());
-        let mode =
-            |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-        let refused = || {
-            let mut cache = Cache::open(dir.path(), "c.db");
-            assert!(
-                cache.rows.is_empty() && cache.said[0].as_str().contains("is not kept"),
-                "{:?}",
-                cache.said
-            );
-            cache.put(id(1), looked(1), &account(1));
-            let before = fs::read(&file).unwrap();
-            cache.save();
-            assert_eq!(fs::read(&file).unwrap(), before, "it is not written either");
-        };
-        mode(&file, 0o666);
-        refused();
-        mode(&file, 0o644);
-        mode(dir.path(), 0o777);
-        refused();
-        mode(dir.path(), 0o700);
-        let own = dir.path().join("own.db");
-        fs::rename(&file, &own).unwrap();
-        std::os::unix::fs::symlink(&own, &file).unwrap();
-        refused();
-        fs::remove_file(&file).unwrap();
-        fs::hard_link(&own, &file).unwrap();
-        refused();
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 //! says; `reports` reads what all of them wrote on the share, `refresh` only what changed since, which `cache` keeps
 //! as `packed` makes it small; `collect` makes one file of them all, which is read as `collected` says. `phase`
 //! counts the machines of a phase, `gate` decides from numbers alone, `course` joins them for one job; `count` has the figures
-//! that are shown, `figures` those of all jobs at once, `forecast` the rest of the curve, `frees` what
+//! that are shown, `figures` those of all jobs at once, `forecast` the rest of the curve, `foretold` what it was a day ago, `frees` what
 //! removing an obstacle would do, and `whose` says which
 //! reports count at a site that signs. Called by `pcm job advance` and `pcm rollout`.
 
@@ -14,6 +14,7 @@ pub mod count;
 pub mod course;
 pub mod figures;
 pub mod forecast;
+pub mod foretold;
 pub mod frees;
 pub mod gate;
 #[cfg(test)]

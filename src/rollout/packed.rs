@@ -2,8 +2,7 @@
 //! words, so that what two of them have said has a place of its own, and each only names it. Nothing is lost. What one
 //! machine alone says stays with what that one says: no machine can fill the places of all.
 
-use super::account::{Account, Forecast, Said, Signed};
-use super::cache::Heard;
+use super::account::{Account, Forecast, Heard, Said, Signed};
 use crate::clock::Wall;
 use crate::site::ids::{JobId, MachineId, PackageId, RequestId, SiteId};
 use crate::terms::{Code, Platform, State};

@@ -27,23 +27,36 @@ fn said(what: &str, took: Duration, more: &str) {
     println!("{what:<44} {took:>9.2?}  {more}");
 }
 
+/// What processors spent on a process so far, in hundredths of a second: on a busy machine that says more than the time.
+fn spent(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    let field = |n: usize| fields.split_whitespace().nth(n).and_then(|field| field.parse::<u64>().ok());
+    Some(field(11)? + field(12)?)
+}
+
 /// What `pcm rollout` took, and the most memory that it had; its figures.
 fn rollout(dir: &Path, what: &str, args: &[&str]) {
+    timed(dir, what, &[&["rollout"][..], args].concat());
+}
+
+/// The same of any verb.
+fn timed(dir: &Path, what: &str, all: &[&str]) {
     let start = Instant::now();
-    let all = [&["rollout"][..], args].concat();
-    let mut child = command(dir, &all).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = command(dir, all).stdout(Stdio::piped()).spawn().unwrap();
     let pid = child.id();
     let memory = std::thread::spawn(move || {
-        let mut most = 0;
+        let (mut most, mut cpu) = (0, 0);
         while let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) {
             let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
             let Some(kb) = line.and_then(|kb| kb.trim().trim_end_matches(" kB").parse::<u64>().ok()) else {
                 break;
             };
             most = most.max(kb);
+            cpu = spent(pid).unwrap_or(cpu);
             std::thread::sleep(Duration::from_millis(2));
         }
-        most
+        (most, cpu)
     });
     let mut text = String::new();
     std::io::Read::read_to_string(child.stdout.as_mut().unwrap(), &mut text).unwrap();
@@ -52,8 +65,12 @@ fn rollout(dir: &Path, what: &str, args: &[&str]) {
     let ended = start.elapsed();
     let doc: serde_json::Value = serde_json::from_str(&text).unwrap();
     let job = &doc["jobs"][0];
-    let most = memory.join().unwrap() >> 10;
-    let more = format!("{most} MB, ended {ended:.2?}; read {}, done {}", doc["read"], job["done"]);
+    let (most, cpu) = memory.join().unwrap();
+    let (most, cpu) = (most >> 10, Duration::from_millis(cpu * 10));
+    let more = format!(
+        "{most} MB, {cpu:.2?} of processors, ended {ended:.2?}; read {}, done {}",
+        doc["read"], job["done"]
+    );
     said(what, answered, &more);
 }
 
@@ -135,4 +152,13 @@ fn main() {
     if forget() {
         rollout(dir, "again, nothing changed, cold", &[]);
     }
+    // On a machine that has nothing but what a collector has written.
+    timed(dir, "site collect", &["site", "collect"]);
+    println!("{} bytes collected", fs::metadata(dir.join("site/share/machines.collected")).unwrap().len());
+    for what in ["first count, collected", "again, collected"] {
+        fs::remove_dir_all(dir.join("cache")).unwrap();
+        rollout(dir, what, &[]);
+    }
+    fs::remove_dir_all(dir.join("cache")).unwrap();
+    rollout(dir, "one job with all its machines, collected", &["BP0000AB"]);
 }

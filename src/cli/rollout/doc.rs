@@ -8,6 +8,7 @@ use crate::rollout::count::{Part, Place, Row, Tally};
 use crate::rollout::course::{self, Course};
 use crate::rollout::figures::Figures;
 use crate::rollout::forecast::{Point, expected, reached};
+use crate::rollout::foretold::{Foretold, Then};
 use crate::rollout::gate::{self, Answer};
 use crate::rollout::phase::Stand;
 use crate::rollout::refresh::Look;
@@ -130,6 +131,8 @@ pub(super) struct JobDoc {
     /// So many began late, and the longest.
     pub late: LateDoc,
     pub expected: Vec<Point>,
+    /// What was foretold a day ago for now; None: that is not kept.
+    pub foretold: Option<ForetoldDoc>,
     /// When 95 % of those that can run have run: at the earliest and at the latest.
     pub expected_95: Option<ReachedDoc>,
     /// Only for one job.
@@ -195,6 +198,23 @@ pub(super) struct SilentDoc {
 pub(super) struct LateDoc {
     pub machines: u64,
     pub longest_s: u64,
+}
+
+/// What was foretold a day ago.
+#[derive(Debug, Serialize)]
+pub(super) struct ForetoldDoc {
+    pub made_at: Wall,
+    /// Of so many targets as there were.
+    pub targets: u64,
+    pub done_low: u64,
+    pub done_high: u64,
+}
+
+impl From<Then> for ForetoldDoc {
+    fn from(then: Then) -> Self {
+        let Then { made_at, targets, done_low, done_high } = then;
+        Self { made_at, targets, done_low, done_high }
+    }
 }
 
 /// When so many have run.
@@ -323,10 +343,18 @@ impl JobDoc {
             expected: expected(tally.done(), &tally.runs),
             expected_95: reached(tally.done(), &tally.runs, 0.95)
                 .map(|(at, latest)| ReachedDoc { at, latest }),
+            foretold: None,
             machines,
             over: phase.map(|_| is_over(stand, tally)),
             answer,
         }
+    }
+
+    /// Its forecast, to be compared with what comes; None: nothing is foretold of it.
+    pub(super) fn forecast(&self, at: Wall) -> Option<Foretold> {
+        let (job_id, targets, done) = (self.job_id, self.targets, self.done + self.not_needed);
+        let curve = self.expected.clone();
+        (!curve.is_empty()).then_some(Foretold { job_id, at, targets, done, curve })
     }
 
     /// The sum of SITE.md 6, in its order.

@@ -107,6 +107,16 @@ impl Session {
             strangers: look.strangers,
             warnings,
         };
+        let mut doc = doc;
+        // A part of the machines is another thing than all of them.
+        if doc.condition.is_none() && doc.whole {
+            for job in &mut doc.jobs {
+                job.foretold = cache.forecasts.yesterday(job.job_id, app.now).map(Into::into);
+                if let Some(forecast) = job.forecast(app.now) {
+                    cache.forecasts.keep(forecast);
+                }
+            }
+        }
         self.cache = Some((share, cache));
         Ok(doc)
     }

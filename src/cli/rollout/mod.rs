@@ -21,7 +21,7 @@ use crate::site::expression::filter::Filter;
 use crate::site::expression::measure::{Figure, Measure};
 use crate::site::expression::{BadExpression, Expression};
 use crate::site::index::JobState;
-use crate::text::{SafeText, parse_span};
+use crate::text::parse_span;
 use serde_json::Value;
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -151,12 +151,13 @@ fn pause(took: Duration) -> Duration {
 
 /// The figures alone: what is foretold never lies in the past, so that its times move as time goes by.
 fn without_times(mut doc: Value) -> Value {
-    const TIMES: [&str; 10] = [
+    const TIMES: [&str; 11] = [
         "at",
         "age_s",
         "collected",
         "expected",
         "expected_95",
+        "foretold",
         "first_at",
         "last_seen",
         "latest",

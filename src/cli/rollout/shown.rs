@@ -230,6 +230,13 @@ fn figures(page: &mut Page, look: &Look, job: &JobDoc) {
         }
         None => {}
     }
+    if let Some(then) = job.foretold.as_ref().filter(|then| then.targets > 0 && job.targets > 0) {
+        let percent = |n: u64, of: u64| n * 100 / of;
+        let [low, high] = [then.done_low, then.done_high].map(|n| percent(n, then.targets));
+        let range = if low == high { format!("{low}%") } else { format!("{low}% to {high}%") };
+        let is = percent(job.done + job.not_needed, job.targets);
+        page.line(format!("forecast of yesterday for now: {range}, is {is}%"));
+    }
 }
 
 fn lists(page: &mut Page, look: &Look, job: &JobDoc) {
