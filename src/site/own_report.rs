@@ -47,6 +47,9 @@ impl OwnReport {
 }
 
 impl Stood {
+    /// It was written, and nobody saw how it stood then: whatever stands there is read, and that nothing does is told.
+    pub const UNSEEN: Stood = Stood { size: 0, changed: 0 };
+
     fn of(meta: &Metadata) -> Stood {
         let since = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         let changed = since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or(0);
@@ -99,4 +102,26 @@ pub fn stands(folder: &Folder, name: &str, bytes: &[u8]) -> Option<Stood> {
     let mut file = folder.file(name).ok()?;
     let stood = Stood::of(&file.file.metadata().ok()?);
     (read_bounded(&mut file, report::MAX_BYTES).ok()? == bytes).then_some(stood)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_report_that_is_gone_before_anybody_saw_how_it_stood_is_missed() {
+        let share = tempfile::tempdir().unwrap();
+        fs::create_dir(share.path().join(report::FOLDER)).unwrap();
+        let root = Folder::open(share.path()).unwrap();
+        let machine: MachineId = "BP004000".parse().unwrap();
+        let look = |known| look_at(&root, share.path(), known, machine);
+        assert_eq!(look(None), None, "nothing was ever written there");
+        let missed = look(Some(Stood::UNSEEN)).unwrap();
+        assert_eq!((missed.known, missed.stood, missed.written), (Some(Stood::UNSEEN), None, None));
+        // Whatever took its place is read.
+        fs::write(share.path().join(report::FOLDER).join(report::report_name(machine)), "").unwrap();
+        assert!(look(Some(Stood::UNSEEN)).unwrap().stood.is_some());
+    }
 }

@@ -113,7 +113,8 @@ impl Executor {
         Ok(Some(reported.number))
     }
 
-    /// This report was written there, and stood like that; nobody knows how where another one has taken its place.
+    /// This report was written there, and stood like that; nobody knows how where another one has taken its place, or where
+    /// it was gone at once.
     pub fn report_stands(
         &mut self,
         place: PathBuf,
@@ -123,10 +124,7 @@ impl Executor {
     ) {
         let mut reported = self.known.snapshot.reported.clone();
         reported.written = true;
-        match stood {
-            Some(stood) => reported.stands.insert(place, stood),
-            None => reported.stands.remove(&place),
-        };
+        reported.stands.insert(place, stood.unwrap_or(Stood::UNSEEN));
         if let Some(other) = &mut reported.other {
             // One that was under way when the other machine was found has not said so.
             let says_so = |report: &MachineReport| {
