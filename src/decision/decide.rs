@@ -305,7 +305,7 @@ fn rank(state: State) -> u8 {
 /// What the service starts, in order: by mandatory time, then by RequestID. Indexes into `decisions`.
 pub fn due_in_order(decisions: &[Decision]) -> Vec<usize> {
     let mut due: Vec<usize> = (0..decisions.len()).filter(|i| decisions[*i].state.is_ready()).collect();
-    due.sort_by_key(|i| (decisions[*i].mandatory_after, decisions[*i].request_id));
+    due.sort_by_key(|i| turn_of(&decisions[*i]));
     due
 }
 
@@ -321,7 +321,8 @@ pub struct NextUp {
 /// What starts next when nothing runs: the first run in the queue that may start, before what is due by itself. After each
 /// run that an operator asked for, one that is due takes its turn: no queue keeps it from running for ever.
 pub fn next_up(history: &HistoryView, decisions: &[Decision]) -> Option<NextUp> {
-    let due = due_in_order(decisions).first().copied();
+    let ready = decisions.iter().enumerate().filter(|(_, decision)| decision.state.is_ready());
+    let due = ready.min_by_key(|(_, decision)| turn_of(decision)).map(|(index, _)| index);
     let ready = decisions.iter().enumerate().filter_map(|(index, decision)| {
         let place = decision.queued.filter(|place| place.ready)?;
         Some((place.position, index))
@@ -331,6 +332,11 @@ pub fn next_up(history: &HistoryView, decisions: &[Decision]) -> Option<NextUp> 
         (Some((_, index)), Some(_)) if !was_asked_for(history) => Some(NextUp { index, queued: true }),
         (_, due) => due.map(|index| NextUp { index, queued: false }),
     }
+}
+
+/// What is due runs in this order.
+fn turn_of(decision: &Decision) -> (Option<Wall>, Option<RequestId>) {
+    (decision.mandatory_after, decision.request_id)
 }
 
 /// Whether an operator asked for the newest run of this machine.

@@ -72,8 +72,8 @@ pub struct Timeline {
     pub why: SafeText,
     /// Every change of state or of the first code in the way; the first entry is where it begins.
     pub changes: Vec<Step>,
-    /// What was in the way when it was last seen waiting, in an operator's words.
-    waited_for: Vec<String>,
+    /// What was in the way when it was last seen waiting, and what ran then.
+    waited_for: Vec<(Code, Option<RequestId>)>,
     /// It has started.
     started: bool,
 }
@@ -236,8 +236,10 @@ impl Timeline {
                 self.why = format!("expires {at}: {}", code.row().brief).into();
             }
             if decision.state.group() == Group::Pending && decision.state != State::Due {
-                let codes = decision.blocked_by();
-                self.waited_for = codes.iter().map(|code| opened(*code, machine)).collect();
+                // Put into words where it starts: most are seen waiting many times.
+                let runs = machine.run.as_ref().map(|run| run.id);
+                self.waited_for.clear();
+                self.waited_for.extend(decision.blocked_by().into_iter().map(|code| (code, runs)));
             }
         }
     }
@@ -248,7 +250,9 @@ impl Timeline {
         if !self.started {
             self.started = true;
             self.never = false;
-            self.why = match self.waited_for.as_slice() {
+            let words: Vec<String> =
+                self.waited_for.iter().map(|(code, runs)| opened(*code, *runs)).collect();
+            self.why = match words.as_slice() {
                 [] => "nothing is in its way".into(),
                 words => words.join("; ").into(),
             };
@@ -265,10 +269,10 @@ impl Timeline {
     }
 }
 
-/// What happens when this code goes, in a few words.
-fn opened(code: Code, machine: &Machine) -> String {
-    match machine.run.as_ref().filter(|_| code == Code::Busy) {
-        Some(run) => format!("{} ends", run.id),
+/// What happens when this code goes, in a few words. `runs`: what ran while it was in the way.
+fn opened(code: Code, runs: Option<RequestId>) -> String {
+    match runs.filter(|_| code == Code::Busy) {
+        Some(run) => format!("{run} ends"),
         None => code.row().opens.to_owned(),
     }
 }
