@@ -1,19 +1,27 @@
 //! Logs: the formats that are read and written (FORMATS.md 8), following files over rotation, merging several by time,
 //! search and counts.
 //!
-//! bytes -> `follow` (files, rotation) -> `parse` (lines to records, by `formats`) -> `merge` -> `search`, `histogram`;
-//! `write` is the only writer. Called by the console, `pcm log` and the service.
+//! bytes -> `spans` (one buffer; `encoding`) -> `scan` (where records are, by `formats`) -> `search` -> `record` (what is shown);
+//! `follow` (files, rotation) by way of `parse`; then `merge`, `histogram`. `write` is the only writer. Called by the console,
+//! `pcm log` and the service.
 
+pub(crate) mod encoding;
 pub mod follow;
 pub mod formats;
 pub mod histogram;
+pub mod last;
+mod least;
+mod level;
 pub mod merge;
 pub mod parse;
 mod record;
+pub mod scan;
 pub mod search;
+pub mod spans;
 #[cfg(test)]
 mod tests;
 pub(crate) mod trace;
 pub mod write;
 
-pub use record::{Level, Record, Zoned, zoned};
+pub use level::Level;
+pub use record::{Record, Zoned, zoned};

@@ -1,49 +1,13 @@
 //! One record of a log as everything above the formats sees it, whatever it was written by.
 
+use super::Level;
+use super::encoding::readable;
+use super::scan::Span;
 use crate::clock::{Wall, Zone};
-use crate::text::SafeText;
+use crate::text::{MAX_BYTES, SafeText};
 use chrono::NaiveDateTime;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use std::sync::Arc;
-
-/// How much a record matters. In order, so that a filter is a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Type 0 of format E.
-    Verbose,
-    /// Type 1, and whatever says nothing else.
-    Info,
-    /// Type 2.
-    Warning,
-    /// Type 3.
-    Error,
-}
-
-impl Level {
-    /// The level of a record that carries none, from its words (FORMATS.md 8).
-    pub fn of_words(text: &str) -> Level {
-        let text = text.to_ascii_lowercase();
-        let fails = text.match_indices("fail").any(|(at, _)| !text[at..].starts_with("failover"));
-        if text.contains("error") || fails {
-            Level::Error
-        } else if text.contains("warn") {
-            Level::Warning
-        } else {
-            Level::Info
-        }
-    }
-
-    /// The word that is shown.
-    pub fn word(self) -> &'static str {
-        match self {
-            Level::Verbose => "verbose",
-            Level::Info => "info",
-            Level::Warning => "warning",
-            Level::Error => "error",
-        }
-    }
-}
 
 /// One record. As JSON it is the document of `pcm log --json` (DESIGN.md 7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -75,6 +39,38 @@ pub struct Record {
 }
 
 impl Record {
+    /// What is shown of a record that was found in `bytes`, on `line` of `file`. So many bytes of its text are not among
+    /// them because it is too long; that is said where the text is cut.
+    pub fn of(span: &Span, bytes: &[u8], missing: u64, file: &SafeText, line: u64, zone: &Zoned) -> Record {
+        let facts = span.facts(bytes);
+        let (time, offset_trusted) = facts.stamp.resolve(zone.as_ref());
+        let mut text = Vec::new();
+        span.any_line(bytes, |line| {
+            let whole = readable(line);
+            text.push(SafeText::part_of(&whole, if line.len() > MAX_BYTES { missing } else { 0 }));
+            false
+        });
+        while text.len() > 1 && text.last().is_some_and(SafeText::is_empty) {
+            text.pop();
+        }
+        if text.is_empty() {
+            text.push(SafeText::EMPTY);
+        }
+        Record {
+            file: file.clone(),
+            line,
+            time,
+            offset_trusted,
+            component: SafeText::from_bytes(&readable(facts.component)),
+            level: span.level,
+            thread: facts.thread(),
+            source: SafeText::from_bytes(&readable(facts.source)),
+            text,
+            time_text: facts.time_text(),
+            near: time,
+        }
+    }
+
     /// The first line of the text.
     pub fn first_line(&self) -> &SafeText {
         static EMPTY: SafeText = SafeText::EMPTY;

@@ -30,6 +30,11 @@ pub(super) fn plain(raw: &str) -> bool {
 
 /// The safe form of `raw`.
 pub(super) fn safe(raw: &str) -> String {
+    safe_part(raw, 0)
+}
+
+/// The same, where `missing` further bytes stood behind what can be kept of it.
+pub(super) fn safe_part(raw: &str, missing: u64) -> String {
     if plain(raw) {
         return raw.to_owned();
     }
@@ -48,7 +53,7 @@ pub(super) fn safe(raw: &str) -> String {
     if out.full {
         let (len, read) = out.fallback;
         out.text.truncate(len);
-        out.text.push_str(&format!("<cut: {} more bytes>", raw.len() - read));
+        out.text.push_str(&format!("<cut: {} more bytes>", (raw.len() - read) as u64 + missing));
     }
     out.text
 }

@@ -57,6 +57,15 @@ impl SafeText {
         }
     }
 
+    /// Makes bytes safe of which `missing` more stood where the text is cut. They are only counted in a text that is.
+    pub fn part_of(raw: &[u8], missing: u64) -> Self {
+        match std::str::from_utf8(raw) {
+            Ok(text) if missing == 0 => Self::new(text),
+            Ok(text) => Self(make::safe_part(text, missing)),
+            Err(_) => Self(make::safe_part(&make::with_bytes_shown(raw), missing)),
+        }
+    }
+
     /// The text, one safe line for each of its lines (LF, CRLF). A break at the very end starts no further line.
     pub fn lines(raw: &str) -> Vec<SafeText> {
         raw.lines().map(SafeText::new).collect()

@@ -16,6 +16,7 @@ mod host;
 mod keys;
 #[cfg(unix)]
 mod lint;
+mod log;
 #[cfg(unix)]
 mod meant;
 mod newcomer;

@@ -18,6 +18,8 @@ use crate::decision::window;
 use crate::executor::talk::protocol::Letter;
 use crate::host::wire;
 use crate::log::parse::Parser;
+use crate::log::search::Search;
+use crate::log::spans::Spans;
 use crate::log::zoned;
 use crate::rollout::collected::{Asks, lines as written_lines, read_all, read_lines};
 use crate::site::content::parse_content;
@@ -61,6 +63,7 @@ pub const TARGETS: &[Target] = &[
     ("keymap", keymap),
     ("keys", keys),
     ("log", log),
+    ("log_search", log_search),
     ("members", members_file),
     ("mif", mif),
     ("msi", msi),
@@ -328,6 +331,27 @@ fn log(data: &[u8]) {
     records.iter().flat_map(|record| &record.text).for_each(safe);
     let (head, tail) = data.split_at(data.len() / 2);
     assert_eq!(read(&[head, tail]), records);
+}
+
+/// A pattern, and a log from its second line on: what is skipped is nothing that looking everywhere would find.
+fn log_search(data: &[u8]) {
+    let Some(end) = data.iter().position(|b| *b == b'\n') else { return };
+    let Ok(Ok(search)) = std::str::from_utf8(&data[..end]).map(Search::new) else { return };
+    let find = |skipping: bool| {
+        let mut spans = Spans::new(None, false);
+        spans.push(&data[end + 1..], true);
+        let (mut found, mut gone) = (Vec::new(), 0);
+        loop {
+            let span = if skipping { spans.next_of(|bytes| search.first(bytes)) } else { spans.next(true) };
+            let Some(span) = span else { return found };
+            assert!(span.at.start >= gone && span.at.end > span.at.start);
+            gone = span.at.end;
+            if search.finds(&span, spans.bytes()) {
+                found.push(span);
+            }
+        }
+    };
+    assert_eq!(find(true), find(false));
 }
 
 fn mif(data: &[u8]) {

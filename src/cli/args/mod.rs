@@ -22,7 +22,7 @@ pub use rollout::RolloutArgs;
 pub use site::{ImportArgs, PackageArgs, PackageVerb, SiteArgs, SiteVerb};
 pub use views::{
     AuditArgs, AuditVerb, ExplainArgs, Explained, HelpArgs, HistoryArgs, LevelArg, ListArgs, LogArgs,
-    OneRequest, SimulateArgs,
+    LogShape, OneRequest, SimulateArgs,
 };
 
 use super::host_name::HostName;

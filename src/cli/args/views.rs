@@ -127,24 +127,63 @@ To assume:
 /// `pcm log`
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
-    /// Log files [default: those in the configuration]
+    /// Log files, - for standard input [default: those in the configuration]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Go on printing what is added
-    #[arg(short = 'f', long = "follow")]
+    #[arg(short = 'f', long = "follow", conflicts_with_all = ["count", "after", "before", "context", "rotated"])]
     pub follow: bool,
-    /// Only lines that match this regular expression
+    /// Only the last N records of those asked for
+    #[arg(short = 'n', long = "lines", value_name = "N")]
+    pub lines: Option<usize>,
+    /// Only records that match this regular expression
     #[arg(long, value_name = "RE")]
     pub grep: Option<String>,
+    /// Only records that do not match it
+    #[arg(short = 'v', long = "invert-match", requires = "grep")]
+    pub invert: bool,
+    /// Print only how many records there are
+    #[arg(short = 'c', long = "count", conflicts_with_all = ["lines", "after", "before", "context"])]
+    pub count: bool,
+    /// N records after each one, too
+    #[arg(short = 'A', long = "after-context", value_name = "N")]
+    pub after: Option<usize>,
+    /// N records before each one, too
+    #[arg(short = 'B', long = "before-context", value_name = "N")]
+    pub before: Option<usize>,
+    /// N records before and after each one, too
+    #[arg(short = 'C', long = "context", value_name = "N")]
+    pub context: Option<usize>,
     /// Minimum level
     #[arg(long, value_name = "L", value_enum)]
     pub level: Option<LevelArg>,
     /// From this time on: 22:00, "yesterday 07:00", "Tue 22:00", "YYYY-MM-DD HH:MM", RFC 3339, or 2h ago: 2h
     #[arg(long, value_name = "T")]
     pub since: Option<String>,
-    /// Only lines of this component
+    /// Up to this time, not included
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
+    /// Only records of this component
     #[arg(long, value_name = "C")]
     pub component: Option<String>,
+    /// Only records that name this request
+    #[arg(long, value_name = "REQUEST")]
+    pub request: Option<RequestId>,
+    /// What was rotated away, too: NAME.1, NAME.lo_, NAME-20261128-140000.LOG, packed or not
+    #[arg(long)]
+    pub rotated: bool,
+    /// How records are printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "rows")]
+    pub format: LogShape,
+}
+
+/// Shapes of `pcm log --format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogShape {
+    /// Time, level, component, text
+    Rows,
+    /// As they stand in the file
+    Raw,
 }
 
 /// Levels of `pcm log --level`.

@@ -9,12 +9,13 @@ mod names;
 mod one;
 mod patterns;
 
+pub use patterns::{Patterns, rotated};
+
 use super::{Record, Zoned, merge};
 use crate::host::tail::{self, FileId};
 use crate::text::SafeText;
 use names::TakenUp;
-use one::{Followed, Print, Step};
-use patterns::Patterns;
+use one::{Followed, Print, Relation, Step};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -162,6 +163,7 @@ impl Follower {
     }
 
     /// Reads on until nothing is left, and gives out what waits for further lines: for a reader who does not follow.
+    #[cfg(test)]
     pub fn finish(mut self) -> Vec<Event> {
         let mut events = self.poll();
         while self.behind {
@@ -171,6 +173,41 @@ impl Follower {
             events.extend(file.finish().into_iter().map(Event::Record));
         }
         events
+    }
+
+    /// Whether records older than the first that were told are in the files: `None` if not, else whether
+    /// [`Follower::older`] reads any of them.
+    pub fn has_older(&self) -> Option<bool> {
+        if self.files.iter().any(|file| !file.held.is_empty()) {
+            return Some(true);
+        }
+        self.files.iter().filter_map(|file| file.has_older()).max()
+    }
+
+    /// About so many of the records before those that were told, oldest first: of several files those that are newest.
+    pub fn older(&mut self, most: usize) -> Vec<Record> {
+        let mut found = VecDeque::new();
+        while found.len() < most {
+            for index in 0..self.files.len() {
+                let file = &mut self.files[index];
+                if file.held.is_empty() && file.has_older() == Some(true) {
+                    match file.older(&self.zone) {
+                        Ok(records) => file.held.extend(records),
+                        Err(e) => {
+                            let path = file.path.clone();
+                            file.give_up_older();
+                            self.problem(&path, &e.to_string());
+                        }
+                    }
+                }
+            }
+            let newest = self.files.iter_mut().filter(|file| !file.held.is_empty());
+            let Some(file) = newest.max_by_key(|file| file.held.back().and_then(|record| record.near)) else {
+                break;
+            };
+            found.extend(file.held.pop_back());
+        }
+        found.into_iter().rev().collect()
     }
 
     /// The files that are being followed, by the names that records carry.
@@ -204,6 +241,9 @@ impl Follower {
         let before = share;
         // A file can be rewritten again and again; the next poll is soon enough for the third time.
         for _ in 0..2 {
+            if self.files[index].copied {
+                break;
+            }
             let mut records = Vec::new();
             let file = &mut self.files[index];
             let step = file.advance(&mut share, &mut records);
@@ -233,6 +273,9 @@ impl Follower {
 
     /// What was read of a file is no longer in it. If a copy of it is at hand, reading goes on there and nothing is lost.
     fn rewritten(&mut self, index: usize) {
+        if self.is_copied_again(index) {
+            return;
+        }
         let file = &mut self.files[index];
         if let Some(records) = file.cut_at_its_end() {
             self.queue.extend(records.into_iter().map(Event::Record));
@@ -244,6 +287,11 @@ impl Follower {
         match self.find_copy(&path, &print) {
             Some((copy_path, copy, id)) => {
                 self.copies.retain(|copy| copy.id != id);
+                // What was still being read of the copy before, under the same name, is in it no more.
+                if let Some(old) = self.files.iter().position(|f| f.id == id) {
+                    let mut old = self.files.remove(old);
+                    self.queue.extend(old.finish().into_iter().map(Event::Record));
+                }
                 let told = Event::Truncated { file: name.clone(), copy: Some(one::name_of(&copy_path)) };
                 let mut copy = Followed::go_on(copy_path, name, copy, id, print, parser);
                 copy.retired = Some(GRACE_POLLS);
@@ -261,11 +309,33 @@ impl Follower {
         }
     }
 
+    /// Whether a file that has lost its name, or was the copy of another, was overwritten with the next copy: it is told
+    /// from where it was copied.
+    fn is_copied_again(&mut self, index: usize) -> bool {
+        let Ok((mut file, len)) = self.files[index].handle() else { return false };
+        // Under a name that is followed, too little to be recognised is told as what it is.
+        if self.files[index].retired.is_none() && len < RECOGNISABLE {
+            return false;
+        }
+        let mut others = self.files.iter_mut().enumerate().filter(|(other, _)| *other != index);
+        if !others.any(|(_, other)| other.relation_to(&mut file, len) == Relation::Copy) {
+            return false;
+        }
+        let records = self.files[index].finish();
+        self.queue.extend(records.into_iter().map(Event::Record));
+        let this = &mut self.files[index];
+        this.print = Print::of(&mut file, len).unwrap_or_default();
+        (this.copied, this.retired) = (true, Some(0));
+        true
+    }
+
     /// The longest of the files beside `path` that begin as the lost one did and hold at least all that was read of it.
-    fn find_copy(&self, path: &Path, print: &Print) -> Option<(PathBuf, File, FileId)> {
+    fn find_copy(&mut self, path: &Path, print: &Print) -> Option<(PathBuf, File, FileId)> {
         let copies = patterns::siblings(path).into_iter().filter_map(|sibling| {
             let id = tail::identity_at(&sibling).ok()??;
-            if self.files.iter().any(|f| f.id == id) {
+            let is_read =
+                |f: &mut Followed| f.id == id && !f.copied && !(f.retired.is_some() && f.is_overwritten());
+            if self.files.iter_mut().any(is_read) {
                 return None;
             }
             let (mut file, id) = tail::open(&sibling).ok()?;
@@ -279,6 +349,12 @@ impl Follower {
         let mut kept = Vec::with_capacity(self.files.len());
         for mut file in self.files.drain(..) {
             match &mut file.retired {
+                Some(0) if file.copied => {
+                    if let Ok((handle, _)) = file.handle() {
+                        let Followed { path, id, print, .. } = file;
+                        self.copies.push(Copied { path, id, file: handle, print });
+                    }
+                }
                 Some(0) => self.queue.extend(file.finish().into_iter().map(Event::Record)),
                 Some(polls) => {
                     *polls -= 1;

@@ -1,9 +1,13 @@
 //! One file that is followed: reading on, and noticing that what was read is no longer there. Called by `log::follow`.
 
 use crate::host::tail::{self, FileId};
+use crate::log::encoding::{Decoding, TELLING};
 use crate::log::parse::Parser;
+use crate::log::scan::start_of;
+use crate::log::spans::Spans;
 use crate::log::{Record, Zoned};
 use crate::text::SafeText;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -14,8 +18,13 @@ const PRINT: usize = 1024;
 /// Looking for the last records starts with this much of the end of a file, and stops at that much.
 const FIRST_WINDOW: u64 = 128 * 1024;
 const LAST_WINDOW: u64 = 32 << 20;
+/// How far back older records are looked for at once; what stands in the nearer half is told.
+const OLDER: u64 = 1 << 20;
 /// Lines before the window are counted up to here; beyond it their numbers are not known.
 const MOST_COUNTED: u64 = 64 << 20;
+
+/// A line that has not got its end for so many polls is shown as it stands.
+const UNFINISHED_POLLS: u32 = 3;
 
 /// What a file is recognised by: how much of it was read, and both ends of that.
 #[derive(Debug, Clone, Default)]
@@ -90,11 +99,26 @@ pub struct Followed {
     pub print: Print,
     /// It has lost its name: polls until it is given up.
     pub retired: Option<u32>,
+    /// It was overwritten with a copy of another one that is followed, and is not read any more.
+    pub copied: bool,
     /// It has another name or none since the last time that this was told.
     pub renamed: bool,
     file: File,
     parser: Parser,
     idle: u32,
+    older: Older,
+    /// Older records that were read and not told yet.
+    pub held: VecDeque<Record>,
+}
+
+/// What of a file was not told because it is older than what was asked for.
+enum Older {
+    /// Nothing.
+    None,
+    /// What is before this byte, where a record begins.
+    Before(u64),
+    /// Something that is not read on from here.
+    Untold,
 }
 
 /// How records name a file: without its folder.
@@ -126,10 +150,13 @@ impl Followed {
             id,
             print,
             retired: None,
+            copied: false,
             renamed: false,
             file,
             parser,
             idle: 0,
+            older: Older::None,
+            held: VecDeque::new(),
         }
     }
 
@@ -152,9 +179,87 @@ impl Followed {
                 this.parser.flush(&mut records);
                 let surplus = records.len().saturating_sub(last);
                 records.drain(..surplus);
+                this.older = this.before(start, surplus, last)?;
                 return Ok((this, records));
             }
             window *= 4;
+        }
+    }
+
+    /// What is older than the record after `surplus` others that are read from `start` on.
+    fn before(&mut self, start: u64, surplus: usize, last: usize) -> io::Result<Older> {
+        let head = read_at(&mut self.file, 0, TELLING)?;
+        if start == 0 && surplus == 0 {
+            return Ok(Older::None);
+        }
+        if last == 0 || !Decoding::of(&head).is_plain() {
+            return Ok(Older::Untold);
+        }
+        let mut spans = Spans::within(&head, 0);
+        let (mut at, mut passed, mut first) = (start, 0, start);
+        while passed < surplus {
+            let chunk = read_at(&mut self.file, at, CHUNK)?;
+            if chunk.is_empty() {
+                break;
+            }
+            at += chunk.len() as u64;
+            spans.push(&chunk, false);
+            while passed < surplus
+                && let Some(span) = spans.next(false)
+            {
+                passed += 1;
+                first = start + spans.offset(span.at.end);
+            }
+        }
+        Ok(Older::Before(first))
+    }
+
+    /// Whether records older than those that were told are in the file: `None` if not, else whether [`Followed::older`]
+    /// reads them.
+    pub fn has_older(&self) -> Option<bool> {
+        match self.older {
+            Older::None => None,
+            Older::Before(_) => Some(true),
+            Older::Untold => Some(false),
+        }
+    }
+
+    /// What is older cannot be read.
+    pub fn give_up_older(&mut self) {
+        self.older = Older::Untold;
+    }
+
+    /// The records before the oldest that were told, a few hundred kilobytes of them.
+    pub fn older(&mut self, zone: &Zoned) -> io::Result<Vec<Record>> {
+        let Older::Before(end) = self.older else { return Ok(Vec::new()) };
+        let mut reach = OLDER;
+        loop {
+            let base = end.saturating_sub(reach);
+            let bytes = read_at(&mut self.file, base, len_of(end - base))?;
+            // What is read has to begin with a record, which may be above the half that is wanted.
+            let start = if base == 0 { 0 } else { start_of(&bytes, 0, bytes.len() / 2) };
+            if base > 0 && start == 0 && reach < LAST_WINDOW {
+                reach *= 4;
+                continue;
+            }
+            let head = read_at(&mut self.file, 0, TELLING)?;
+            let spans = Spans::within(&head, 0);
+            let mut spans = if base == 0 { spans } else { spans.at_a_record() };
+            spans.forget_lines();
+            let (mut records, mut last) = (Vec::new(), None);
+            let pieces = bytes[start..].chunks(CHUNK).map(|piece| (piece, false));
+            for (piece, whole) in pieces.chain([(&[][..], true)]) {
+                spans.push(piece, whole);
+                while let Some(span) = spans.next(whole) {
+                    let missing = spans.missing(&span).0;
+                    let mut record = Record::of(&span, spans.bytes(), missing, &self.name, 0, zone);
+                    record.near = record.time.or(last);
+                    last = record.near;
+                    records.push(record);
+                }
+            }
+            self.older = if base == 0 { Older::None } else { Older::Before(base + start as u64) };
+            return Ok(records);
         }
     }
 
@@ -183,6 +288,8 @@ impl Followed {
             // Nothing has come for a whole poll: a record that could have got further lines is complete.
             (1, _) => self.parser.flush(records),
             (2, Some(_)) => self.parser.finish(records),
+            // Somebody is asked something, and waits.
+            (UNFINISHED_POLLS, None) => self.parser.flush_line(records),
             _ => {}
         }
         Ok(Step::Current)
@@ -193,6 +300,18 @@ impl Followed {
         let mut records = Vec::new();
         self.parser.finish(&mut records);
         records
+    }
+
+    /// Another handle of it, and its length.
+    pub fn handle(&self) -> io::Result<(File, u64)> {
+        let file = self.file.try_clone()?;
+        let len = file.metadata()?.len();
+        Ok((file, len))
+    }
+
+    /// Whether what was read of it is no longer in it.
+    pub fn is_overwritten(&mut self) -> bool {
+        !self.print.is_in(&mut self.file)
     }
 
     /// If the file only lost its end, goes on where it ends now. `None`: it has another beginning, or none.
@@ -214,6 +333,7 @@ impl Followed {
     /// Starts at the beginning again. Returns what was read and the parser that read it.
     pub fn start_again(&mut self, zone: &Zoned) -> (Print, Parser) {
         self.idle = 0;
+        self.older = Older::None;
         let parser = std::mem::replace(&mut self.parser, Parser::new(self.name.clone(), zone.clone()));
         (std::mem::take(&mut self.print), parser)
     }
@@ -265,8 +385,11 @@ impl Followed {
 
     /// Reads on from here, as if everything before it had been read.
     fn start_at(&mut self, start: u64, zone: &Zoned) -> io::Result<()> {
+        let head = read_at(&mut self.file, 0, TELLING)?;
+        // The end of a line of UTF-16 is two bytes.
+        let start = if Decoding::of(&head).is_plain() { start } else { start.next_multiple_of(2) };
         let line = self.line_at(start)?;
-        self.parser = Parser::starting_at(self.name.clone(), zone.clone(), line);
+        self.parser = Parser::starting_at(self.name.clone(), zone.clone(), &head, line);
         self.print = Print::of(&mut self.file, start)?;
         Ok(())
     }

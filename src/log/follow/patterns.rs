@@ -11,6 +11,7 @@ const PACKED: [&str; 6] = ["gz", "bz2", "xz", "zst", "zip", "7z"];
 pub struct Patterns(Vec<PathBuf>);
 
 impl Patterns {
+    /// Of these paths.
     pub fn new<P: AsRef<Path>>(patterns: &[P]) -> Self {
         Self(patterns.iter().map(|p| p.as_ref().to_owned()).collect())
     }
@@ -70,6 +71,30 @@ pub fn siblings(path: &Path) -> Vec<PathBuf> {
     let mut found = beginning_with(&[(folder.to_owned(), stem.to_string_lossy().into_owned())]);
     found.retain(|other| other != path);
     found
+}
+
+/// What was rotated away from under a name, packed or not: `NAME.1`, `NAME.lo_`, `NAME-20261128-140000.LOG`, `NAME.2.gz`.
+/// What only begins alike is another log.
+pub fn rotated(path: &Path) -> Vec<PathBuf> {
+    let (Some(folder), Some(stem)) = (path.parent(), path.file_stem()) else { return Vec::new() };
+    let (stem, name) = (stem.to_string_lossy(), path.file_name().unwrap_or_default().to_string_lossy());
+    let ending =
+        path.extension().map(|e| format!(".{}", e.to_string_lossy().to_lowercase())).unwrap_or_default();
+    let is_rotated = |other: &String| {
+        let Some(rest) = other.strip_prefix(&*stem).filter(|_| *other != *name) else { return false };
+        let rest = rest.to_lowercase();
+        let rest =
+            rest.rsplit_once('.').filter(|(_, e)| PACKED.contains(e)).map_or(rest.as_str(), |(rest, _)| rest);
+        let number = rest.strip_prefix(&ending).unwrap_or(rest).trim_start_matches(['.', '-', '_']);
+        let number = number.strip_suffix(&ending).unwrap_or(number);
+        rest == ".lo_"
+            || rest == ending
+            || rest == format!("{ending}.old")
+            || !number.is_empty() && number.chars().all(|c| c.is_ascii_digit() || c == '-' || c == '.')
+    };
+    let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let names = names_in(listed).unwrap_or_default().into_iter().filter(is_rotated);
+    names.map(|name| folder.join(name)).collect()
 }
 
 /// Files of some folders whose names begin so. Each folder is listed once.

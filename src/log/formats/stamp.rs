@@ -1,21 +1,20 @@
-//! Times as logs write them: local, in seven shapes, with or without an offset that may be wrong.
+//! Times as logs write them: local, in eight shapes, with or without an offset that may be wrong.
 
 use super::scan::Scan;
 use crate::clock::Wall;
-use crate::text::SafeText;
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 /// The time of a record before a zone is applied to it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stamp {
-    /// As it was written.
-    pub text: SafeText,
     /// The local time, if it is one.
     pub local: Option<NaiveDateTime>,
     /// Minutes to add to local time to get UTC (west positive), if written as a plain number.
     pub bias: Option<i32>,
     /// The bias was written with two signs, as `+-240`: what its writer meant is not known.
     pub odd_sign: bool,
+    /// The bias is written as ISO 8601 has it, whose sign nobody turns round.
+    pub iso: bool,
 }
 
 impl Stamp {
@@ -34,7 +33,7 @@ impl Stamp {
         let by_bias = by_bias.and_utc();
         let bias_here = here.map(|at| at.signed_duration_since(local.and_utc()).num_minutes());
         let agrees = bias_here == Some(bias.into());
-        let turned_round = bias != 0 && bias_here == Some((-bias).into());
+        let turned_round = !self.iso && bias != 0 && bias_here == Some((-bias).into());
         if turned_round || (self.odd_sign && !agrees) {
             (here.or(Some(by_bias)), false)
         } else {
@@ -50,7 +49,7 @@ impl Stamp {
         scan.blanks();
         let time = clock(&mut scan)?;
         scan.end()?;
-        Some(Stamp::of(text, date.and_time(time)))
+        Some(Stamp::of(date.and_time(time)))
     }
 
     /// Formats B and C: `Tue Nov 10 17:56:25 1998`, with a fraction and the name of a zone.
@@ -73,7 +72,7 @@ impl Stamp {
         if !scan.0.is_empty() {
             scan.lit(" ")?;
         }
-        Some(Stamp::of(text, NaiveDate::from_ymd_opt(year, month, day)?.and_time(time)))
+        Some(Stamp::of(NaiveDate::from_ymd_opt(year, month, day)?.and_time(time)))
     }
 
     /// Format D: `05-24-2013 03:56:30.447+240`.
@@ -84,12 +83,11 @@ impl Stamp {
         scan.blanks();
         let time = clock(&mut scan)?;
         let (bias, odd_sign) = bias(scan.0)?;
-        Some(Stamp { bias, odd_sign, ..Stamp::of(text, date.and_time(time)) })
+        Some(Stamp { bias, odd_sign, ..Stamp::of(date.and_time(time)) })
     }
 
     /// Format E: `date="10-14-2013"`, `time="09:30:55.935+300"`.
     pub fn cmtrace(date: &str, time: &str) -> Stamp {
-        let text = SafeText::new(format!("{date} {time}").trim());
         let read = || {
             let mut scan = Scan(date.trim());
             let date = us_date(&mut scan, "-")?;
@@ -101,9 +99,9 @@ impl Stamp {
         match read() {
             Some((local, bias)) => {
                 let (bias, odd_sign) = bias.unwrap_or_default();
-                Stamp { text, local: Some(local), bias, odd_sign }
+                Stamp { local: Some(local), bias, odd_sign, iso: false }
             }
-            None => Stamp { text, ..Stamp::default() },
+            None => Stamp::default(),
         }
     }
 
@@ -126,11 +124,30 @@ impl Stamp {
             }
             _ => return None,
         }
-        Some(Stamp::of(text, date.and_time(time)))
+        Some(Stamp::of(date.and_time(time)))
     }
 
-    fn of(text: &str, local: NaiveDateTime) -> Stamp {
-        Stamp { text: SafeText::new(text), local: Some(local), bias: None, odd_sign: false }
+    /// ISO 8601 at the beginning of a text, and how many bytes of it that is.
+    pub fn iso(text: &str) -> Option<(Stamp, usize)> {
+        let mut scan = Scan(text);
+        let year = i32::try_from(scan.number(4, 4)?).ok()?;
+        scan.lit("-")?;
+        let month = scan.number(2, 2)?;
+        scan.lit("-")?;
+        let day = scan.number(2, 2)?;
+        scan.lit("T").or_else(|| scan.lit(" "))?;
+        let time = clock(&mut scan)?;
+        let local = NaiveDate::from_ymd_opt(year, month, day)?.and_time(time);
+        let bias = iso_offset(&mut scan)?;
+        // A word that goes on is none that ends here.
+        if scan.0.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+            return None;
+        }
+        Some((Stamp { bias, iso: true, ..Stamp::of(local) }, text.len() - scan.0.len()))
+    }
+
+    fn of(local: NaiveDateTime) -> Stamp {
+        Stamp { local: Some(local), ..Stamp::default() }
     }
 }
 
@@ -159,7 +176,9 @@ fn clock(scan: &mut Scan) -> Option<NaiveTime> {
     scan.lit(":")?;
     let second = scan.number(1, 2)?;
     let mut nanos = 0;
-    if scan.lit(".").is_some() {
+    // A comma is what ISO 8601 prefers; it may as well end the sentence.
+    let comma = scan.0.starts_with(',') && scan.0.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+    if scan.lit(".").is_some() || comma && scan.lit(",").is_some() {
         let digits = scan.digits(1, 9)?;
         nanos = digits
             .bytes()
@@ -174,6 +193,24 @@ fn clock(scan: &mut Scan) -> Option<NaiveTime> {
         second.min(59).max(if second > 60 { second } else { 0 }),
         nanos,
     )
+}
+
+/// `Z`, `+01:00`, `-0330`, `+01`, or nothing, as minutes west. The outer `None`: something that looks like one and is none.
+#[allow(clippy::option_option)]
+fn iso_offset(scan: &mut Scan) -> Option<Option<i32>> {
+    if scan.lit("Z").is_some() {
+        return Some(Some(0));
+    }
+    let sign = match scan.0.as_bytes().first() {
+        Some(b'+') => -1,
+        Some(b'-') => 1,
+        _ => return Some(None),
+    };
+    scan.0 = &scan.0[1..];
+    let hours = i32::try_from(scan.number(2, 2)?).ok()?;
+    let _ = scan.lit(":");
+    let minutes = scan.number(2, 2).map_or(Some(0), |m| i32::try_from(m).ok())?;
+    Some(Some(sign * (hours * 60 + minutes)))
 }
 
 fn month(word: &str) -> Option<u32> {

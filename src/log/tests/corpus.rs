@@ -1,6 +1,7 @@
 //! Every real log that is at hand.
 
 use super::{read, read_at, west};
+use crate::log::spans::Spans;
 use crate::log::{Level, Record};
 use std::path::PathBuf;
 
@@ -57,6 +58,33 @@ fn every_record_of_the_real_logs_is_found() {
     assert!(counts[Level::Info as usize] > 4000);
     assert!(counts[Level::Warning as usize] > 20);
     assert!(counts[Level::Error as usize] > 50);
+}
+
+/// Padding, empty lines, or a byte order mark.
+fn is_blank(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    bytes.iter().all(|b| *b == 0 || b.is_ascii_whitespace())
+}
+
+#[test]
+fn every_byte_of_the_real_logs_is_in_a_record_or_blank() {
+    let Some(folder) = corpus() else { return };
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        let mut spans = Spans::new(None, false);
+        spans.push(&bytes, true);
+        // As they were decoded, where that was needed.
+        let bytes = spans.bytes().to_vec();
+        let (mut end, mut in_records, mut blank) = (0, 0, 0);
+        while let Some(span) = spans.next(true) {
+            let gap = &bytes[end..span.at.start];
+            assert!(is_blank(gap));
+            (in_records, blank, end) = (in_records + span.at.len(), blank + gap.len(), span.at.end);
+        }
+        let rest = &bytes[end..];
+        assert!(is_blank(rest));
+        assert_eq!(in_records + blank + rest.len(), bytes.len());
+    }
 }
 
 #[test]

@@ -81,6 +81,38 @@ fn the_last_records_come_first_and_then_what_is_new() {
 }
 
 #[test]
+fn what_is_older_than_the_last_records_is_read_on_demand_once_each() {
+    let f = Fixture::new();
+    append_records(&f.log, 0..20_000);
+    append(&f.log, "loose one\n");
+    let other = f.beside("OTHER.LOG");
+    append_records(&other, 0..300);
+    for (last, files) in [(3, vec![f.log.clone()]), (1, vec![f.log.clone(), other])] {
+        let mut follower = Follower::open(&files, west(0), last);
+        let mut all: Vec<String> = Vec::new();
+        let _ = told(&mut follower);
+        assert_eq!(follower.has_older(), Some(true));
+        let mut calls = 0;
+        while follower.has_older() == Some(true) {
+            let records = follower.older(500);
+            assert!(records.len() <= 500 && !records.is_empty());
+            all.splice(0..0, records.iter().map(|r| r.full_text().trim_start_matches("record ").to_owned()));
+            calls += 1;
+        }
+        assert_eq!(follower.has_older(), None);
+        assert!(calls >= 40);
+        let ours: Vec<_> = (0..20_001 - last).map(|n| n.to_string()).collect();
+        if files.len() == 1 {
+            assert_eq!(all, ours);
+        } else {
+            assert_eq!(all.len(), 20_000 + 299);
+        }
+    }
+    let mut whole = f.follow(100_000);
+    assert_eq!((told(&mut whole).len(), whole.has_older()), (20_001, None));
+}
+
+#[test]
 fn line_numbers_are_those_of_the_file_also_when_only_its_end_is_read() {
     let f = Fixture::new();
     append_records(&f.log, 0..5000);
@@ -100,6 +132,35 @@ fn half_a_line_is_not_told_until_it_is_whole() {
     assert!(told(&mut follower).is_empty());
     append(&f.log, &record(1)[100..]);
     assert_eq!(told(&mut follower), ["1"]);
+}
+
+#[test]
+fn an_unfinished_line_withholds_nothing_and_is_told_as_it_stands() {
+    let f = Fixture::new();
+    append(&f.log, "");
+    let mut follower = f.follow(10);
+    append(&f.log, "line one\nline two\nDo you want to continue? [y/N] ");
+    assert!(told(&mut follower).is_empty());
+    assert_eq!(told(&mut follower), ["line one", "line two"]);
+    assert!(told(&mut follower).is_empty());
+    assert_eq!(told(&mut follower), ["Do you want to continue? [y/N] "]);
+    append(&f.log, "y\nlast\n");
+    let mut rest = told(&mut follower);
+    rest.extend(told(&mut follower));
+    assert_eq!(rest, ["y", "last"]);
+}
+
+#[test]
+fn the_end_of_a_file_in_utf_16_is_read_as_such() {
+    let f = Fixture::new();
+    let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let text: String = (0..3000).map(record).collect();
+    fs::write(&f.log, [&b"\xFF\xFE"[..], &wide(&text)].concat()).unwrap();
+    let mut follower = f.follow(2);
+    assert_eq!(told(&mut follower), ["2998", "2999"]);
+    let mut file = OpenOptions::new().append(true).open(&f.log).unwrap();
+    file.write_all(&wide(&record(3000))).unwrap();
+    assert_eq!(told(&mut follower), ["3000"]);
 }
 
 #[test]
@@ -139,6 +200,35 @@ fn renaming_loses_and_doubles_nothing() {
             rest.sort();
             assert_eq!(rest, ["14", "15"], "the writer did not know yet");
         }
+    }
+}
+
+#[test]
+fn a_log_that_is_copied_to_the_same_name_again_and_again_is_told_once() {
+    // Looked at between copying and truncating, after both, or in the middle of copying.
+    for look in 0..3 {
+        let f = Fixture::new();
+        append(&f.log, "");
+        let mut follower = f.follow(0);
+        let mut all = told(&mut follower);
+        for round in 0..5 {
+            append_records(&f.log, round * 10..round * 10 + 10);
+            all.extend(told(&mut follower));
+            let copy = f.beside("PACMAN.LOG.1");
+            let bytes = fs::read(&f.log).unwrap();
+            if look == 2 {
+                fs::write(&copy, &bytes[..bytes.len() / 2]).unwrap();
+                all.extend(told(&mut follower));
+            }
+            fs::write(&copy, &bytes).unwrap();
+            if look != 1 {
+                all.extend(told(&mut follower));
+            }
+            fs::write(&f.log, "").unwrap();
+            all.extend(told(&mut follower));
+        }
+        all.retain(|told| told != "C");
+        assert_eq!(all, (0..50).map(|n| n.to_string()).collect::<Vec<_>>(), "{look}");
     }
 }
 

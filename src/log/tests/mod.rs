@@ -4,8 +4,10 @@ mod follow;
 mod follow_model;
 mod fuzz;
 mod merge;
+mod oracle;
 mod parse;
 mod search;
+mod spans;
 mod write;
 
 use super::{Record, Zoned};

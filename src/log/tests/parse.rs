@@ -235,9 +235,9 @@ fn anything_else_belongs_to_the_record_above_it_or_stands_alone() {
     let records = read(
         "loose\nstill loose\n[04/09/97 17:11:08] P ==> first\n  at frame 1\n\n  failed\n[04/09/97 17:11:09] P ==> second\n",
     );
-    assert_eq!(texts(&records), ["loose\nstill loose", "first\n  at frame 1\n\n  failed", "second"]);
-    assert_eq!(records.iter().map(|r| r.line).collect::<Vec<_>>(), [1, 3, 7]);
-    assert_eq!(records[1].level, Level::Error);
+    assert_eq!(texts(&records), ["loose", "still loose", "first\n  at frame 1\n\n  failed", "second"]);
+    assert_eq!(records.iter().map(|r| r.line).collect::<Vec<_>>(), [1, 2, 3, 7]);
+    assert_eq!(records[2].level, Level::Error);
     let after_e = read(format!("{}\nstands alone\n", e("x", "1:02:03", "1-2-2013", "1")));
     assert_eq!(texts(&after_e), ["x", "stands alone"]);
     assert!(read("\n\n\r\n").is_empty());
@@ -271,6 +271,79 @@ fn words_give_a_level_to_records_that_carry_none() {
     ] {
         assert_eq!(one(&format!("[04/09/97 17:11:08] P ==> {text}")).level, level, "{text}");
     }
+}
+
+#[test]
+fn plain_text_is_one_record_a_line() {
+    let records = read("one\ntwo\n\n  three\n");
+    assert_eq!(texts(&records), ["one", "two", "  three"]);
+    assert_eq!(records.iter().map(|r| r.line).collect::<Vec<_>>(), [1, 2, 4]);
+}
+
+#[test]
+fn plain_text_has_times_where_it_begins_with_iso_8601() {
+    for (line, want, trusted) in [
+        ("2026-11-28T17:00:00Z started", "2026-11-28T17:00:00Z", true),
+        ("2026-11-28T17:00:00.250+01:00 started", "2026-11-28T16:00:00.250Z", true),
+        ("2026-11-28 17:00:00,250-0330 started", "2026-11-28T20:30:00.250Z", true),
+        ("2026-11-28 17:00:00 started", "2026-11-28T17:00:00Z", false),
+        ("2026-11-28 17:00:00, started", "2026-11-28T17:00:00Z", false),
+    ] {
+        let record = one(line);
+        assert_eq!((record.time, record.offset_trusted), (Some(at(want)), trusted), "{line}");
+        assert!(record.full_text().ends_with("started"), "{record:?}");
+    }
+    for line in ["2026-13-28 17:00:00 x", "2026-11-28", "2026-11-28T17:00:00X", "12026-11-28 17:00:00"] {
+        assert_eq!(one(line).time, None, "{line}");
+    }
+    // The zone of this machine has the opposite offset, and still nobody turned the sign round.
+    let record = &read_at("2026-11-28T17:00:00+01:00 x", west(60))[0];
+    assert_eq!((record.time, record.offset_trusted), (Some(at("2026-11-28T16:00:00Z")), true));
+    let records = read("2026-11-28 17:00:00 failed\n  at x\n2026-11-28 17:00:01 next\n");
+    assert_eq!(texts(&records), ["failed\n  at x", "next"]);
+    assert_eq!(records[0].level, Level::Error);
+    let within = read(e("output:\n2026-11-28 17:00:00 x\nend", "1:02:03", "1-2-2013", "1"));
+    assert_eq!(texts(&within), ["output:\n2026-11-28 17:00:00 x\nend"], "text of a record");
+}
+
+#[test]
+fn a_carriage_return_alone_and_a_run_of_nuls_end_a_line() {
+    assert_eq!(texts(&read("one\rtwo\r\nthree\r\r\nfour\r")), ["one", "two", "three", "four"]);
+    assert_eq!(texts(&read(b"one\0\0\0two\0\0\nthree\0\n")), ["one", "two", "three"]);
+    assert_eq!(texts(&read(b"o\0e\n")), ["o^@e"], "a single one is text");
+    assert_eq!(texts(&read("[04/09/97 17:11:08] P ==> 10%\r20%\r100%\r\n")), ["10%\n20%\n100%"]);
+    assert_eq!(texts(&read(e("a\0\0b", "1:02:03", "1-2-2013", "1"))), ["a\nb"]);
+}
+
+#[test]
+fn utf_16_is_read_with_and_without_its_mark() {
+    let text = format!(
+        "MSI (s) Gr\u{f6}\u{df}e: Installation failed.\r\n{}\r\n",
+        e("one", "1:02:03", "1-2-2013", "3")
+    );
+    for (mark, little) in [(true, true), (true, false), (false, true), (false, false)] {
+        let units = mark.then_some(0xFEFF).into_iter().chain(text.encode_utf16());
+        let bytes: Vec<u8> =
+            units.flat_map(|u| if little { u.to_le_bytes() } else { u.to_be_bytes() }).collect();
+        let records = read(&bytes);
+        assert_eq!(
+            texts(&records),
+            ["MSI (s) Gr\u{f6}\u{df}e: Installation failed.", "one"],
+            "{mark} {little}"
+        );
+        assert_eq!((records[1].level, records[1].line), (Level::Error, 2));
+    }
+    assert_eq!(texts(&read(b"\xFF\xFEa\0\n\0\0")), ["a"], "half a unit is no text");
+}
+
+#[test]
+fn windows_1252_is_read_line_by_line() {
+    assert_eq!(
+        texts(&read(b"Gr\xF6\xDFe \x80 5\nGr\xC3\xB6\xC3\x9Fe\n")),
+        ["Gr\u{f6}\u{df}e \u{20ac} 5", "Gr\u{f6}\u{df}e"]
+    );
+    assert_eq!(texts(&read(b"\xC3\xB6 and \xF6\n")), ["\u{f6} and \\xF6"], "neither of the two");
+    assert_eq!(texts(&read(b"a\x81b\n")), ["a\\x81b"], "no letter of it");
 }
 
 #[test]

@@ -1,0 +1,109 @@
+//! `pcm log`: one or several logs merged by time, filtered, followed; as rows or as one JSON object a line. `read` goes
+//! through files once, `follow` stays with them, `rows` says how records look.
+
+mod follow;
+mod merge;
+mod packed;
+mod read;
+mod rows;
+
+pub use follow::tail;
+
+use super::App;
+use super::args::{LevelArg, LogArgs};
+use crate::error::{Exit, Failure, Result};
+use crate::log::Level;
+use crate::log::search::{Filter, Search};
+use crate::text::{Side, parse_time};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// `pcm log`. It ends as grep does: 0 where something was found, 1 where nothing was, 2 where a file cannot be read.
+pub fn run(app: &App, args: &LogArgs) -> Result<Exit> {
+    let filter = filter(app, args)?;
+    let files = files(app, args)?;
+    if args.follow && !files.iter().any(|file| is_input(file)) {
+        return follow::run(app, args, filter, &files);
+    }
+    read::run(app, args, &filter, &files)
+}
+
+/// `-`: standard input.
+fn is_input(file: &Path) -> bool {
+    file.as_os_str() == "-"
+}
+
+fn wrong(why: String, remedy: &str) -> Failure {
+    Failure::new(Exit::Usage, "usage", why, remedy)
+}
+
+fn filter(app: &App, args: &LogArgs) -> Result<Filter> {
+    let text = args.grep.as_deref().map(Search::new).transpose().map_err(|why| {
+        wrong(format!("--grep: {why}"), "Put a \\ before ( [ * + ? . where it means itself")
+    })?;
+    let time = |flag: &str, text: &Option<String>| {
+        let read = text.as_deref().map(|text| parse_time(text, Side::Last, app.now, &app.zone));
+        read.transpose().map_err(|why| wrong(format!("{flag}: {why}"), "Name a time that has passed"))
+    };
+    let (since, until) = (time("--since", &args.since)?, time("--until", &args.until)?);
+    let level = args.level.map(|level| match level {
+        LevelArg::Verbose => Level::Verbose,
+        LevelArg::Info => Level::Info,
+        LevelArg::Warning => Level::Warning,
+        LevelArg::Error => Level::Error,
+    });
+    let also = args
+        .request
+        .map(|id| Search::plain(&id.to_string()))
+        .transpose()
+        .map_err(|why| wrong(format!("--request: {why}"), "See `pcm list`"))?;
+    let component = args.component.clone();
+    Ok(Filter { text, invert: args.invert, level, also, component, since, until })
+}
+
+/// The files that are named, or those of the configuration, or all of the log folder.
+fn files(app: &App, args: &LogArgs) -> Result<Vec<PathBuf>> {
+    if !args.files.is_empty() {
+        let is_plain = |file: &&PathBuf| !file.to_string_lossy().contains('*') && !is_input(file);
+        args.files.iter().filter(is_plain).try_for_each(|file| readable(file, args.follow))?;
+        return Ok(args.files.clone());
+    }
+    let configured = &app.setup.config.log.files;
+    if !configured.is_empty() {
+        return Ok(configured.iter().map(PathBuf::from).collect());
+    }
+    let folder = &app.setup.layout.log;
+    if !args.follow && !folder.is_dir() {
+        return Err(Failure::new(
+            Exit::Usage,
+            "no-such-file",
+            format!("there is no log folder {}", folder.display()),
+            "Name a file, or start the service, which makes it",
+        ));
+    }
+    Ok(vec![folder.join("*.LOG")])
+}
+
+/// Refuses what cannot be read as a log. With `-f` a file may be still to come.
+fn readable(file: &Path, follow: bool) -> Result<()> {
+    let cannot = |code: &str, why: String, remedy: &str| Err(Failure::new(Exit::Usage, code, why, remedy));
+    if file.is_dir() {
+        let why = format!("{} is a folder, not a log", file.display());
+        return cannot("unreadable", why, "Name files; \"FOLDER/*\" in quotes means all of a folder");
+    }
+    // A pipe in its place would keep a plain open waiting.
+    match crate::host::open::named(file) {
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotFound => match follow {
+            true => Ok(()),
+            false => {
+                let why = format!("there is no file {}", file.display());
+                cannot("no-such-file", why, "Correct its name, or wait for it with -f")
+            }
+        },
+        Err(e) => {
+            let why = format!("{} cannot be read: {e}", file.display());
+            cannot("unreadable", why, "Correct its rights, or read it as root")
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! One buffer for files of any size, and searching what it skips.
+
+use super::{cases, west};
+use crate::log::search::{Filter, Search};
+use crate::log::spans::Spans;
+use crate::log::{Level, Record};
+use proptest::prelude::*;
+use std::io::Read;
+
+/// A source that gives out so much at once at most.
+struct Drops<'a>(&'a [u8], usize);
+
+impl Read for Drops<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.1.min(into.len()).min(self.0.len());
+        into[..n].copy_from_slice(&self.0[..n]);
+        self.0 = &self.0[n..];
+        Ok(n)
+    }
+}
+
+/// The first lines and line numbers of the records that pass, and the most bytes that were held: by looking at each, or
+/// only at those that may pass.
+fn found(bytes: &[u8], filter: &Filter, drops: usize, skipping: bool) -> (Vec<(u64, String)>, usize) {
+    let mut spans = Spans::new(filter.watch().cloned(), true);
+    let mut source = Drops(bytes, drops);
+    let (mut found, mut held) = (Vec::new(), 0);
+    let hint = filter.hint().filter(|_| skipping);
+    loop {
+        let more = spans.read(&mut source).unwrap();
+        loop {
+            let span = match hint {
+                Some(hint) => spans.next_of(|bytes| hint.first(bytes)),
+                None => spans.next(false),
+            };
+            let Some(span) = span else { break };
+            let (missing, watched) = spans.missing(&span);
+            if filter.passes(&span, spans.bytes(), watched) {
+                let line = spans.line(&span);
+                let record = Record::of(&span, spans.bytes(), missing, &"x".into(), line, &west(0));
+                found.push((line, record.full_text()));
+            }
+        }
+        held = held.max(spans.held());
+        if !more {
+            return (found, held);
+        }
+    }
+}
+
+fn text(pattern: &str) -> Filter {
+    Filter { text: Some(Search::new(pattern).unwrap()), ..Filter::default() }
+}
+
+#[test]
+fn a_line_of_many_megabytes_is_searched_whole_and_shown_with_its_true_length() {
+    let mut line = vec![b'x'; 20 << 20];
+    for (at, word) in [(0, "first"), (9_000_000, "Needle"), (line.len() - 4, "last")] {
+        line[at..at + word.len()].copy_from_slice(word.as_bytes());
+    }
+    let bytes = [b"above\n", &line[..], b"\nbelow needles\n"].concat();
+    for pattern in ["first", "Needle", "eedl", "^first", "last$", "x{50}last"] {
+        let (lines, held) = found(&bytes, &text(pattern), 1 << 20, true);
+        assert_eq!(lines[0].0, 2, "{pattern}");
+        assert_eq!(lines.len(), if pattern == "eedl" { 2 } else { 1 }, "{pattern}");
+        assert!(lines[0].1.starts_with("first"));
+        let shown = lines[0].1.find("<cut: ").unwrap();
+        assert_eq!(lines[0].1[shown..], format!("<cut: {} more bytes>", line.len() - shown));
+        assert!(held <= 1100 << 10, "{held}");
+    }
+    assert!(found(&bytes, &text("Noodle"), 1 << 20, true).0.is_empty());
+}
+
+#[test]
+fn what_a_search_skips_belongs_to_no_record_that_it_finds() {
+    let a = |n: usize, text: &str| format!("[04/09/97 17:{:02}:{:02}] P ==> {text}\n", n / 60 % 60, n % 60);
+    let mut log = String::new();
+    for n in 0..20_000 {
+        log.push_str(&a(n, "nothing"));
+        log.push_str("  goes on\n");
+    }
+    log.push_str(&a(1, "begins"));
+    log.push_str(&"  at frame\n".repeat(900));
+    log.push_str("  the needle-1\n");
+    log.push_str(&a(2, "ends"));
+    let (lines, _) = found(log.as_bytes(), &text("needle-1"), 4096, true);
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0].0, 40_001);
+    assert!(lines[0].1.starts_with("begins\n") && lines[0].1.ends_with("the needle-1"));
+}
+
+fn log() -> impl Strategy<Value = Vec<u8>> {
+    let lines: Vec<&[u8]> = vec![
+        b"<![LOG[needle one]LOG]!><time=\"1:2:3\" date=\"1-2-2013\" component=\"Needle\" type=\"3\">\n",
+        b"<![LOG[text]LOG]!><time=\"1:2:3\" date=\"1-2-2013\" component=\"c\" type=\"1\">\n",
+        b"<![LOG[over\n",
+        b"end]LOG]!><time=\"1:2:3\" date=\"1-2-2013\" type=\"2\">",
+        b"[04/09/97 17:11:08] P ==> failed\n",
+        b"2026-11-28 17:00:00 plain needle\n",
+        b"loose\n",
+        b"  a Gr\xF6\xDFe needle\r\n",
+        "  Gr\u{f6}\u{df}e\n".as_bytes(),
+        b"\n",
+        b"\0\0\0",
+        b"10%\r",
+        b"error",
+    ];
+    prop::collection::vec(prop::sample::select(lines), 0..40).prop_map(|lines| lines.concat())
+}
+
+proptest! {
+    #![proptest_config(cases(2000))]
+
+    #[test]
+    fn looking_only_where_it_may_be_finds_what_looking_everywhere_finds(
+        bytes in log(), drops in 1_usize..200, which in 0_usize..9
+    ) {
+        let filter = match which {
+            0 => text("needle"),
+            1 => text("Needle"),
+            2 => text("^needle|loose$"),
+            3 => text("gr\u{f6}.e"),
+            4 => text("[^x]ne+dle\\s*$"),
+            5 => Filter { level: Some(Level::Error), ..Filter::default() },
+            6 => Filter { level: Some(Level::Warning), ..text("e") },
+            7 => Filter { also: Some(Search::plain("Gr\u{f6}\u{df}e").unwrap()), invert: true, ..text("needle") },
+            _ => text("\u{df}|\\d+%"),
+        };
+        prop_assert_eq!(found(&bytes, &filter, drops, true).0, found(&bytes, &filter, 1 << 20, false).0);
+    }
+}
