@@ -77,7 +77,7 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
     let transcripts = transcript::start(layout, &to).map_err(failed)?;
     let discard = drivers::discard().map_err(failed)?;
     let save = drivers::save::start(&to).map_err(failed)?;
-    logs::start(logs::follow(layout, config, app.options.zone.clone()), &to).map_err(failed)?;
+    let logs = logs::start(logs::follow(layout, config, app.options.zone.clone()), &to).map_err(failed)?;
     listen(&to).map_err(failed)?;
     let glyphs = if caps.ascii { &ui::ASCII } else { &ui::UNICODE };
     let rate = slow_rate(options.slow, terminal::speed());
@@ -99,6 +99,7 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
         guard,
         asker,
         transcripts,
+        logs,
         discard,
         save,
         out,

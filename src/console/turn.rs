@@ -23,6 +23,7 @@ pub struct Console {
     pub(super) guard: Guard,
     pub(super) asker: Asker,
     pub(super) transcripts: Sender<Option<(RequestId, u32)>>,
+    pub(super) logs: Sender<()>,
     /// Takes what nobody wants any more.
     pub(super) discard: Sender<Box<Answer>>,
     /// Writes what is saved.
@@ -155,6 +156,9 @@ impl Console {
                 }
                 Effect::Transcript(wanted) => {
                     let _ = self.transcripts.send(wanted);
+                }
+                Effect::Older => {
+                    let _ = self.logs.send(());
                 }
                 Effect::Save { path, lines } => {
                     let _ = self.save.send((path, lines));

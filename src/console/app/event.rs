@@ -35,6 +35,13 @@ pub enum Event {
     },
     /// New log lines, oldest first.
     Log(Vec<LogLine>),
+    /// Log lines older than those that came, oldest first; the answer to [`Effect::Older`].
+    Older {
+        /// What was read.
+        lines: Vec<LogLine>,
+        /// Whether there are still older ones, and whether they come when they are wanted.
+        more: Option<bool>,
+    },
     /// The newest lines of the transcript that is followed.
     Transcript {
         /// Of which request.
@@ -93,6 +100,8 @@ pub enum Effect {
     },
     /// Follow the transcript of an attempt from now on, or none.
     Transcript(Option<(RequestId, u32)>),
+    /// Read log lines older than those that came; answered by [`Event::Older`].
+    Older,
     /// Write these lines to a new file; answered by [`Event::Said`]. Never over one that exists.
     Save {
         /// As it was typed.

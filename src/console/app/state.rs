@@ -112,6 +112,8 @@ pub struct App {
     /// The transcript that is followed.
     pub transcript: Option<Transcript>,
     pub(super) transcript_wanted: Option<(RequestId, u32)>,
+    /// Older log lines are on their way.
+    pub(super) older_asked: bool,
     /// How many transcripts came.
     pub(super) transcripts: u64,
     /// Said, until the next key.
@@ -150,6 +152,7 @@ impl App {
             overlays: Vec::new(),
             transcript: None,
             transcript_wanted: None,
+            older_asked: false,
             transcripts: 0,
             message: None,
             asks: Asks::default(),

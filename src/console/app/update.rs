@@ -42,6 +42,16 @@ impl App {
                 self.log.push(lines);
                 Vec::new()
             }
+            Event::Older { lines, more } => {
+                self.older_asked = false;
+                let lines: Vec<Arc<LogLine>> = lines.into_iter().map(Arc::new).collect();
+                let said =
+                    [self.glance.push_older(lines.iter().cloned(), more), self.log.push_older(lines, more)];
+                for text in said.into_iter().flatten() {
+                    self.say(text, false);
+                }
+                Vec::new()
+            }
             Event::Transcript { request, attempt, lines, first, cut, fault } => {
                 if self.transcript_wanted == Some((request, attempt)) {
                     self.transcripts += 1;
@@ -68,6 +78,10 @@ impl App {
         self.work_out();
         effects.extend(self.refresh());
         effects.extend(self.follow_transcript());
+        if !self.older_asked && self.log_pane().wants_older() {
+            self.older_asked = true;
+            effects.push(Effect::Older);
+        }
         if news && self.notices.look(&self.data, self.options.terminal.as_ref(), self.now) {
             effects.push(Effect::Redraw);
         }

@@ -11,7 +11,7 @@ use crate::log::{Level, Record, zoned};
 use crate::safe;
 use crate::text::SafeText;
 use std::path::PathBuf;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 /// How often files are looked at.
@@ -35,19 +35,30 @@ pub enum News {
 pub trait Source: Send {
     /// What is new. Never waits.
     fn poll(&mut self) -> Vec<News>;
+
+    /// Whether there is more to be had at once.
+    fn behind(&self) -> bool;
+
+    /// Whether there is something older than what was told: None if not, else whether [`Source::older`] has any of it.
+    fn has_older(&self) -> Option<bool>;
+
+    /// About so many of the records before those that were told, oldest first.
+    fn older(&mut self, most: usize) -> Vec<Record>;
 }
 
-/// Starts the thread.
+/// Starts the thread; what is sent to it asks for older lines.
 ///
 /// # Errors
 /// The system has no more threads.
 pub fn start(
     open: impl FnOnce() -> Box<dyn Source> + Send + 'static,
     to: &Sender<Incoming>,
-) -> std::io::Result<()> {
+) -> std::io::Result<Sender<()>> {
+    let (want, wanted) = channel::<()>();
     let to = to.clone();
     spawn("logs", move || {
         let mut source = open();
+        let mut told = None;
         loop {
             let mut lines = Vec::new();
             for news in source.poll() {
@@ -59,9 +70,27 @@ pub fn start(
             if !lines.is_empty() && !send(&to, Event::Log(lines)) {
                 return;
             }
-            std::thread::sleep(LOOK);
+            if source.has_older() != told {
+                told = source.has_older();
+                if !send(&to, Event::Older { lines: Vec::new(), more: told }) {
+                    return;
+                }
+            }
+            let wait = if source.behind() { Duration::ZERO } else { LOOK };
+            match wanted.recv_timeout(wait) {
+                Ok(()) => {
+                    let lines = source.older(OLDER).into_iter().flat_map(split).collect();
+                    told = source.has_older();
+                    if !send(&to, Event::Older { lines, more: told }) {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
         }
-    })
+    })?;
+    Ok(want)
 }
 
 fn split(record: Record) -> Vec<LogLine> {
@@ -86,6 +115,8 @@ fn note(file: SafeText, text: SafeText) -> LogLine {
 
 /// How many records of a file's end are shown at first.
 const LAST: usize = 500;
+/// How many older ones come at once.
+const OLDER: usize = 2_000;
 
 impl Source for Follower {
     fn poll(&mut self) -> Vec<News> {
@@ -105,6 +136,18 @@ impl Source for Follower {
             }
         };
         Follower::poll(self).into_iter().map(news).collect()
+    }
+
+    fn behind(&self) -> bool {
+        Follower::behind(self)
+    }
+
+    fn has_older(&self) -> Option<bool> {
+        Follower::has_older(self)
+    }
+
+    fn older(&mut self, most: usize) -> Vec<Record> {
+        Follower::older(self, most)
     }
 }
 

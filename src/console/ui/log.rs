@@ -145,11 +145,18 @@ fn titles(pane: &LogPane, focus: bool, width: u16) -> (Line, Line) {
     if pane.dropped() > 0 {
         let sep = if errors + warnings > 0 { "; " } else { "" };
         right.push(safe!("{sep}newest {all} lines, the rest is in the file"), Scope::Dim);
-    } else if shown < all {
-        right.push(
-            safe!("{}{shown} of {all} lines", if errors + warnings > 0 { "; " } else { "" }),
-            Scope::Dim,
-        );
+        return (title, right);
+    }
+    let sep = if errors + warnings > 0 { "; " } else { "" };
+    let newest = if pane.more().is_some() { "the newest " } else { "" };
+    match pane.more() {
+        Some(_) if pane.is_seeking() => {
+            right.push(safe!("{sep}looking in older lines, {all} so far"), Scope::Mark)
+        }
+        _ if shown < all => right.push(safe!("{sep}{shown} of {newest}{all} lines"), Scope::Dim),
+        Some(true) => right.push(safe!("{sep}newest {all} lines, go up for older"), Scope::Dim),
+        Some(false) => right.push(safe!("{sep}newest {all} lines, the rest is in the file"), Scope::Dim),
+        None => {}
     }
     (title, right)
 }

@@ -1,6 +1,6 @@
 //! Searching a log, and showing only some of it: by pattern, level and component.
 
-use super::{LineKey, LogPane};
+use super::{LineKey, LogPane, Seek};
 use crate::console::app::event::LogLine;
 use crate::console::app::input::Input;
 use crate::console::keymap::commands::Id;
@@ -143,6 +143,7 @@ impl LogPane {
 
     /// Takes a key while a search is typed: each shows what is found so far.
     pub fn key(&mut self, key: Key, keys: &Keymap) -> Option<SafeText> {
+        self.stop_seeking();
         let input = self.typing.as_mut()?;
         match key {
             Key::Esc | Key::Ctrl('c') => {
@@ -162,6 +163,12 @@ impl LogPane {
                     self.set_search(None);
                 }
                 let nothing = self.search.is_some() && self.matches.is_empty();
+                if nothing && self.seek_older(Seek::Match) {
+                    let n = self.lines.len();
+                    return Some(safe!(
+                        "nothing matches {text} in the newest {n} lines; looking in older ones"
+                    ));
+                }
                 nothing.then(|| safe!("nothing matches {text}; {} ends the search", keys.hint(Id::Back)))
             }
             key => {
@@ -218,14 +225,14 @@ impl LogPane {
     /// To the next match, or the previous one; past the last of them to the first, which the text says.
     pub(super) fn next_match(&mut self, forward: bool) -> Option<SafeText> {
         let (first, last) = (*self.matches.front()?, *self.matches.back()?);
-        let here = self.hit.or_else(|| self.shown.get(self.end(self.height).checked_sub(1)?).copied());
-        let found = if forward {
-            self.matches.iter().find(|key| Some(**key) > here).copied()
-        } else {
-            // Without a line that was jumped to, the one at the bottom counts as well.
-            let above = |key: LineKey| Some(key) < here || self.hit.is_none() && Some(key) == here;
-            self.matches.iter().rev().copied().find(|key| above(*key))
+        let here = self.here();
+        let found = match forward {
+            true => self.matches.iter().find(|key| Some(**key) > here).copied(),
+            false => self.match_above(),
         };
+        if found.is_none() && !forward && self.seek_older(Seek::Match) {
+            return Some(safe!("no match above in {} lines; looking in older ones", self.lines.len()));
+        }
         let to = found.unwrap_or(if forward { first } else { last });
         self.jump(self.shown.partition_point(|key| *key < to));
         match (found, forward) {
@@ -235,9 +242,22 @@ impl LogPane {
         }
     }
 
+    /// The line that was jumped to, else the one at the bottom.
+    fn here(&self) -> Option<LineKey> {
+        self.hit.or_else(|| self.shown.get(self.end(self.height).checked_sub(1)?).copied())
+    }
+
+    /// The next match above. Without a line that was jumped to, the one at the bottom counts as well.
+    pub(super) fn match_above(&self) -> Option<LineKey> {
+        let here = self.here();
+        let above = |key: LineKey| Some(key) < here || self.hit.is_none() && Some(key) == here;
+        self.matches.iter().rev().copied().find(|key| above(*key))
+    }
+
     /// One step back: ends the search, follows again, shows every component, and the left edge; false if there was
     /// nothing to go back from.
     pub fn back(&mut self) -> bool {
+        self.stop_seeking();
         if self.search.is_some() {
             self.set_search(None);
         } else if !self.follow {

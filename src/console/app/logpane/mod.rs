@@ -4,10 +4,12 @@
 
 mod find;
 mod moves;
+mod older;
 #[cfg(test)]
 mod tests;
 
 use find::Before;
+use older::Seek;
 
 use super::event::LogLine;
 use super::input::Input;
@@ -23,6 +25,9 @@ use std::sync::Arc;
 
 /// How many lines are kept; older ones are in the file.
 pub const MAX_LINES: usize = 20_000;
+
+/// The number of the line that comes first; older ones have lower numbers.
+const FIRST: u64 = 1 << 40;
 
 /// A line's place: the instant at which it stands among the others, and the number in which it came.
 pub type LineKey = (Wall, u64);
@@ -43,8 +48,17 @@ pub enum TimeDisplay {
 #[derive(Debug, Clone)]
 pub struct LogPane {
     lines: VecDeque<(LineKey, Arc<LogLine>)>,
-    /// The number of the next line that comes.
+    /// The number of the next line that comes, and that of the oldest.
     next: u64,
+    first: u64,
+    /// So many lines are kept.
+    room: usize,
+    /// Where the oldest line of each file stands.
+    oldest: BTreeMap<SafeText, Wall>,
+    /// Whether there are older ones in the files: None if not, else whether they come when they are wanted.
+    more: Option<bool>,
+    /// What is looked for in older lines.
+    seeking: Option<Seek>,
     places: Places,
     /// Lines that did not fit any more.
     dropped: u64,
@@ -97,7 +111,12 @@ impl Default for LogPane {
     fn default() -> Self {
         LogPane {
             lines: VecDeque::new(),
-            next: 0,
+            next: FIRST,
+            first: FIRST,
+            room: MAX_LINES,
+            oldest: BTreeMap::new(),
+            more: None,
+            seeking: None,
             places: Places::default(),
             dropped: 0,
             errors: 0,
@@ -140,25 +159,32 @@ impl LogPane {
             let line: Arc<LogLine> = line.into();
             let key = (self.places.place(&line.file, line.near), self.next);
             self.next += 1;
-            if self.lines.len() >= MAX_LINES {
+            self.oldest.entry(line.file.clone()).or_insert(key.0);
+            if self.lines.len() >= self.room {
                 self.dropped += 1;
                 if self.lines.front().is_some_and(|(oldest, _)| key < *oldest) {
                     continue;
                 }
                 self.forget_oldest();
             }
-            self.tally(&line, true);
-            if self.passes(&line) {
-                insert(&mut self.shown, key, |known| *known);
-                if self.search.as_ref().is_some_and(|pattern| self.found(pattern, &line)) {
-                    insert(&mut self.matches, key, |known| *known);
-                }
-                if !self.follow && key > self.bottom {
-                    self.unseen += 1;
-                }
+            if self.place(key, line) && !self.follow && key > self.bottom {
+                self.unseen += 1;
             }
-            insert(&mut self.lines, (key, line), |(known, _)| *known);
         }
+    }
+
+    /// Puts a line where it belongs; whether it is shown.
+    fn place(&mut self, key: LineKey, line: Arc<LogLine>) -> bool {
+        self.tally(&line, true);
+        let passes = self.passes(&line);
+        if passes {
+            insert(&mut self.shown, key, |known| *known);
+            if self.search.as_ref().is_some_and(|pattern| self.found(pattern, &line)) {
+                insert(&mut self.matches, key, |known| *known);
+            }
+        }
+        insert(&mut self.lines, (key, line), |(known, _)| *known);
+        passes
     }
 
     fn forget_oldest(&mut self) {
@@ -244,7 +270,7 @@ impl LogPane {
 
     /// How many lines came so far: what was worked out of all lines holds as long as this stays.
     pub fn revision(&self) -> u64 {
-        self.next
+        self.next - self.first
     }
 
     /// This part of it was drawn.

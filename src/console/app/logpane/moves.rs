@@ -1,6 +1,6 @@
 //! Getting about in a log: following and pausing, scrolling, jumps to matches, errors, marks and times.
 
-use super::{LineKey, LogPane, TimeDisplay};
+use super::{LineKey, LogPane, Seek, TimeDisplay};
 use crate::clock::Wall;
 use crate::console::app::event::LogLine;
 use crate::console::keymap::Keymap;
@@ -14,6 +14,7 @@ impl LogPane {
     pub fn command(&mut self, id: Id, keys: &Keymap) -> Option<SafeText> {
         let page = self.height.max(2) as isize - 1;
         let half = (page + 1) / 2;
+        self.stop_seeking();
         match id {
             Id::Down => self.step(1),
             Id::Up => self.step(-1),
@@ -29,7 +30,11 @@ impl LogPane {
             Id::Follow => self.resume(),
             Id::Search => self.start_search(),
             Id::NextMatch | Id::PrevMatch if self.matches.is_empty() => {
-                return Some("no line matches".into());
+                let looks = self.has_search() && self.seek_older(Seek::Match);
+                return Some(match looks {
+                    true => safe!("no match in the newest {} lines; looking in older ones", self.lines.len()),
+                    false => "no line matches".into(),
+                });
             }
             Id::NextMatch | Id::PrevMatch => return self.next_match(id == Id::NextMatch),
             Id::NextError | Id::PrevError => {
@@ -145,6 +150,10 @@ impl LogPane {
                 self.jump(at);
                 None
             }
+            None if !forward && self.more().is_some() => Some(safe!(
+                "no {what} above in the newest {} lines; older ones are in the file",
+                self.lines.len()
+            )),
             None => Some(safe!("no {what} {}", if forward { "below" } else { "above" })),
         }
     }
@@ -186,6 +195,9 @@ impl LogPane {
             });
         }
         let before = self.begins().is_some_and(|begins| begins > at);
+        if before && self.seek_older(Seek::Time(at)) {
+            return Some("that is older than the lines here; looking in older ones".into());
+        }
         self.pause();
         self.hit = self.shown.get(found).copied();
         self.third = self.hit;

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::console::keymap::Keymap;
 use crate::console::keymap::commands::Id;
+use crate::console::keymap::{Key, Keymap};
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
@@ -49,6 +49,60 @@ fn a_line_without_a_time_stays_below_the_one_above_it_in_its_file() {
     (loose.time, loose.near) = (None, None);
     pane.push(vec![line("A", 10, "a10"), loose, line("B", 5, "b5"), line("B", 15, "b15")]);
     assert_eq!(texts(&mut pane, 9), ["b5", "a10", "loose", "b15"]);
+}
+
+#[test]
+fn older_lines_come_when_one_goes_up_and_move_nothing() {
+    let mut pane = LogPane::default();
+    pane.push((1000..1100).map(|n| line("A", n, &format!("a{n}"))));
+    pane.push(vec![line("B", 500, "b500")]);
+    let _ = texts(&mut pane, 10);
+    assert!(!pane.wants_older(), "nobody said that there are any");
+    assert_eq!(pane.push_older(Vec::<LogLine>::new(), Some(true)), None);
+    assert!(!pane.wants_older(), "not while the newest are shown");
+    does(&mut pane, Id::Top);
+    let shown = texts(&mut pane, 10);
+    assert_eq!(shown[0], "b500");
+    assert!(pane.wants_older());
+    pane.push_older((900..1000).map(|n| line("A", n, &format!("a{n}"))).collect::<Vec<_>>(), Some(true));
+    assert_eq!(texts(&mut pane, 10).last(), shown.last(), "what one reads stays where it is");
+    assert_eq!(pane.unseen, 0);
+    does(&mut pane, Id::Top);
+    assert_eq!(texts(&mut pane, 10)[..3], ["b500", "a900", "a901"]);
+    // Its clock was set back in between: the order of the file counts.
+    pane.push_older(vec![line("A", 700, "a700"), line("A", 950, "later"), line("A", 800, "a800")], None);
+    does(&mut pane, Id::Top);
+    assert_eq!(texts(&mut pane, 10)[..5], ["b500", "a700", "later", "a800", "a900"]);
+    assert!(!pane.wants_older() && pane.more().is_none());
+    assert_eq!(pane.counts().0, 204);
+}
+
+#[test]
+fn a_search_goes_on_in_older_lines_until_a_key_ends_it() {
+    let mut pane = LogPane::default();
+    pane.push((1000..1010).map(|n| line("A", n, "new")));
+    pane.push_older(Vec::<LogLine>::new(), Some(true));
+    let _ = texts(&mut pane, 5);
+    let search = |pane: &mut LogPane| {
+        does(pane, Id::Search);
+        pane.paste("needle");
+        pane.key(Key::Enter, &Keymap::default())
+    };
+    let said = search(&mut pane).unwrap();
+    assert_eq!(said.as_str(), "nothing matches needle in the newest 10 lines; looking in older ones");
+    assert!(pane.is_seeking() && pane.wants_older());
+    assert_eq!(pane.push_older(vec![line("A", 900, "old")], Some(true)), None);
+    assert!(pane.is_seeking());
+    assert_eq!(pane.push_older(vec![line("A", 800, "a needle")], Some(true)), None);
+    assert!(!pane.is_seeking() && pane.hit.is_some());
+    assert!(does(&mut pane, Id::PrevMatch).unwrap().as_str().ends_with("looking in older ones"));
+    assert!(pane.is_seeking());
+    does(&mut pane, Id::Down);
+    assert!(!pane.is_seeking());
+    does(&mut pane, Id::PrevMatch);
+    does(&mut pane, Id::PrevMatch);
+    let said = pane.push_older(Vec::<LogLine>::new(), None).unwrap();
+    assert_eq!(said.as_str(), "no match above, in all of the log");
 }
 
 #[test]
