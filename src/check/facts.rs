@@ -40,12 +40,16 @@ pub(super) struct Facts {
     pub look: Option<Result<Look, SafeText>>,
     /// The machine report; None as above.
     pub report: Option<Result<Reported, SafeText>>,
-    /// The instruction file: of the share, or else the held one.
+    /// What is in force under an index; else the instruction file: of the share, or else the held one.
     pub file: Option<InstructionFile>,
     /// Where it was read.
     pub file_from: SafeText,
     /// What a share under an index has for this machine; None: there is no such share, or it was not read.
     pub indexed: Option<Indexed>,
+    /// What of an index is in force here, or why what is held is not; None: none is there, or this account may not see it.
+    pub in_force: Option<Result<Indexed, SafeText>>,
+    /// This machine has accepted an index: it reads no instruction file any more.
+    pub under_an_index: bool,
     /// Whose signatures count here, or why that is not known; None: trust mode `permissions`.
     pub trusted: Option<Result<Trusted, SafeText>>,
     pub service: Service,

@@ -1,7 +1,8 @@
 //! Looking: at the share through its reader, at the executor through the client, at the machine, all at once. Whatever
 //! hangs ends at its own deadline and is reported as not known.
 
-use super::facts::{Facts, Folders, Indexed, Service, Views};
+use super::facts::{Facts, Folders, Service, Views};
+use super::in_force::{self, Sources};
 use super::probe::{self, Tried};
 use super::{ConfigRead, Subject, backup, publisher};
 use crate::clock::Zone;
@@ -21,14 +22,13 @@ use crate::host::{facts, lock, process, programs, sessions, supervisor};
 use crate::site::content::{self, Shelf};
 use crate::site::ids::SiteId;
 use crate::site::index;
-use crate::site::indexed::compose::{Asked, NO_IDS, compose};
-use crate::site::indexed::read::AtHand;
-use crate::site::indexed::{store, verify};
+use crate::site::indexed::store;
 use crate::site::instruction::InstructionFile;
-use crate::site::share::{self, Look};
+use crate::site::share::{self, Found, Look, SourceFault};
 use crate::site::signed::published::{self, Judging, Standing};
 use crate::site::signed::store::{Material, Trusted, Wanted};
 use crate::site::trust::TrustMode;
+use crate::terms::{Code, Problem};
 use crate::text::SafeText;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -62,8 +62,36 @@ pub(super) fn gather(subject: &Subject) -> Facts {
             joined(publisher).unwrap_or(None),
         )
     });
-    let (file, file_from) = instructions(subject, look.as_ref());
-    let indexed = look.as_ref().and_then(|look| indexed(subject, look.as_ref().ok()?));
+    let trusted = match config.trust.mode {
+        TrustMode::Permissions => None,
+        TrustMode::Signed => Some(trusted(subject)),
+    };
+    let held = store::read(&layout.held_folder());
+    let under_an_index = under_an_index(subject, &views, held.is_some());
+    let mut look = look;
+    if let Some(Ok(look)) = look.as_mut().filter(|_| under_an_index) {
+        no_instruction_file(look);
+    }
+    let status = views.status.as_ref().ok();
+    let sources = Sources {
+        subject,
+        now,
+        held: held.as_ref(),
+        found: look.as_ref().and_then(|look| look.as_ref().ok()?.found.as_ref()),
+        trusted: trusted.as_ref(),
+        said: status.and_then(|status| Some((status.trust.epoch?, status.trust.serial?))),
+    };
+    let (indexed, in_force) = (in_force::offered(&sources), in_force::find(&sources));
+    let (in_force, of_index) = match in_force {
+        Some(Ok(it)) => (Some(Ok(it.index)), Some((it.file, it.is_held))),
+        Some(Err(why)) => (Some(Err(why)), None),
+        None => (None, None),
+    };
+    let (file, file_from) = match of_index {
+        Some((file, true)) => (Some(file), SafeText::new(&layout.held_folder().display().to_string())),
+        Some((file, false)) => (Some(file), instructions(subject, look.as_ref()).1),
+        None => instructions(subject, look.as_ref()),
+    };
     let mut facts = Facts {
         subject: subject.clone(),
         now,
@@ -82,10 +110,9 @@ pub(super) fn gather(subject: &Subject) -> Facts {
         file,
         file_from,
         indexed,
-        trusted: match config.trust.mode {
-            TrustMode::Permissions => None,
-            TrustMode::Signed => Some(trusted(subject)),
-        },
+        in_force,
+        under_an_index,
+        trusted,
         users,
         tried,
         backup,
@@ -233,6 +260,29 @@ fn look(subject: &Subject, other: Option<&Account>) -> Option<std::result::Resul
     })
 }
 
+/// This machine has accepted an index: by what it holds, or, for who may not see that, by what the executor says.
+fn under_an_index(subject: &Subject, views: &Views, holds: bool) -> bool {
+    let of_index = |problem: &Problem| Path::new(problem.file.as_str()).ends_with(index::NAME);
+    let in_list = views.list.as_ref().is_ok_and(|list| list.of_index.index_issued.is_some());
+    let in_status = views.status.as_ref().is_ok_and(|status| status.problems.iter().any(of_index));
+    holds || in_list || in_status || store::is_there(&subject.layout.held_folder())
+}
+
+/// Such a machine takes no instruction file, whatever is there.
+fn no_instruction_file(look: &mut Look) {
+    let is_one = |found: &Found| found.brought.is_none();
+    look.others.retain(|found| !is_one(found));
+    if let Some(found) = look.found.take_if(|found| is_one(found)) {
+        let file = found.share.join(index::NAME).display().to_string();
+        let message = "the index is gone: this machine takes no instruction file any more";
+        let problems = vec![Problem::of_file(Code::ShareMissing.as_str(), file, message)];
+        look.fault = Some(SourceFault { code: Code::ShareMissing, problems });
+    }
+    if look.found.is_none() && !look.others.is_empty() {
+        (look.found, look.fault) = (Some(look.others.remove(0)), None);
+    }
+}
+
 /// Whose publication is in force; None: the share is filled by hand, or this account may not see it.
 fn followed(subject: &Subject) -> Option<SiteId> {
     store::read(&subject.layout.held_folder()).and_then(|held| index::site_of(&held.index))
@@ -279,24 +329,6 @@ fn instructions(
         }
     };
     (read(), SafeText::new(&held.display().to_string()))
-}
-
-/// What the index of the share comes to here. Who signed it was verified when it was read.
-fn indexed(subject: &Subject, look: &Look) -> Option<Indexed> {
-    let found = look.found.as_ref()?;
-    let brought = found.brought.as_ref()?;
-    let index = index::parse(verify::signed_bytes(&found.bytes), index::NAME).ok()?;
-    let machine = subject.config.machine?;
-    let defaults = &subject.config.request_defaults();
-    let asked = Asked { machine, defaults, trusted: None, before: None, earlier: &|| None, ids: &NO_IDS };
-    let composed = compose(&index, &asked, &mut AtHand { parts: &brought.parts, brought: Some(brought) });
-    Some(Indexed {
-        epoch: index.epoch,
-        serial: index.serial,
-        member: composed.index.member,
-        parts: composed.named.len(),
-        problems: composed.file.warnings,
-    })
 }
 
 fn service(subject: &Subject) -> Service {

@@ -6,6 +6,7 @@
 mod backup;
 mod facts;
 mod gather;
+mod in_force;
 mod judge;
 pub mod probe;
 mod publisher;

@@ -1,8 +1,8 @@
 //! What a signed site says to a machine is told by several documents: they say the same while all is well, and while the
 //! share has something that is not taken.
 
-use super::common::{Site, now, seconds, stamp, wait_for, write};
-use super::indexed::{Indexed, JOB};
+use super::common::{MACHINE, Site, now, seconds, stamp, wait_for, write};
+use super::indexed::{Indexed, JOB, Job};
 use serde_json::Value;
 use std::fs;
 
@@ -87,4 +87,180 @@ fn status_list_and_check_agree_on_what_is_in_force_whatever_the_share_has() {
     write(&share.site.share().join("PCM.INDEX"), second.as_bytes());
     let _ = share.polled(JOB);
     assert_eq!(agreed(&share.site, "it is over, and the share has an older one"), share.serial);
+}
+
+/// What the views have to say while something is wrong with the share.
+struct Told {
+    ill: &'static str,
+    /// A problem of status and list; empty: neither knows of any.
+    problem: &'static str,
+    /// The state of the job in `list`.
+    state: &'static str,
+    /// The gates that `explain` has closed, but for the time that has not come.
+    closed: &'static [&'static str],
+    /// Items of `check`: their verdicts, and words of their evidence.
+    check: &'static [(&'static str, &'static str, &'static str)],
+}
+
+const IN_WEB: (&str, &str, &str) = ("in-members", "pass", "is in web");
+const HELD: (&str, &str, &str) = (
+    "parts-readable",
+    "unknown",
+    "the index of the share cannot be had now; what is held of it stays in force: 4 parts",
+);
+
+const TOLD: [Told; 8] = [
+    Told {
+        ill: "the share is away",
+        problem: "share-missing",
+        state: "offered",
+        closed: &[],
+        check: &[IN_WEB, HELD, ("share", "block", "is the share mounted?")],
+    },
+    Told {
+        ill: "the index is taken away",
+        problem: "share-missing",
+        state: "offered",
+        closed: &[],
+        check: &[IN_WEB, HELD, ("share", "block", "its index is gone")],
+    },
+    Told {
+        ill: "the index is damaged",
+        problem: "unsigned",
+        state: "offered",
+        closed: &[],
+        check: &[IN_WEB, HELD, ("trust", "block", "PCM.INDEX")],
+    },
+    Told {
+        ill: "an older index is put back",
+        problem: "rollback",
+        state: "offered",
+        closed: &[],
+        check: &[IN_WEB, ("parts-readable", "unknown", "which is older than what is in force")],
+    },
+    Told {
+        ill: "the file of a job is taken away that is held",
+        problem: "",
+        state: "offered",
+        closed: &[],
+        check: &[IN_WEB, ("parts-readable", "block", "this machine holds it, and it stays in force here")],
+    },
+    Told {
+        ill: "the list of machines is taken away that is held",
+        problem: "",
+        state: "offered",
+        closed: &[],
+        check: &[IN_WEB, ("parts-readable", "block", "the share has lost members/all.")],
+    },
+    Told {
+        ill: "the file of a job is missing that is not held",
+        problem: "malformed",
+        state: "rejected",
+        closed: &["record"],
+        check: &[IN_WEB, ("parts-readable", "block", "jobs/BP0000AA.2.toml: revision 2 cannot be read")],
+    },
+    Told {
+        ill: "the list of machines is missing that is not held",
+        problem: "malformed",
+        state: "offered",
+        closed: &[],
+        check: &[IN_WEB, ("parts-readable", "block", "members/all.")],
+    },
+];
+
+impl Told {
+    /// What differs.
+    fn by_all(&self, share: &Indexed) -> Vec<String> {
+        let mut differs = Vec::new();
+        let mut same = |what: &str, told: String, wanted: String| {
+            if told != wanted {
+                differs.push(format!("{}: {what}: {told}, not {wanted}", self.ill));
+            }
+        };
+        let known = if self.problem.is_empty() { 0 } else { 10 };
+        for (view, exit) in [("status", known), ("list", 0)] {
+            let output = share.site.pcm(&[view, "--json"]);
+            same(view, format!("{:?}", output.status.code()), format!("{:?}", Some(exit)));
+            let doc: Value = serde_json::from_slice(&output.stdout).unwrap();
+            let codes: Vec<&str> =
+                doc["problems"].as_array().unwrap().iter().map(|p| p["code"].as_str().unwrap()).collect();
+            same(view, codes.first().unwrap_or(&"").to_string(), self.problem.to_owned());
+        }
+        let all = share.site.json_of(&["list", "--all"]);
+        let row = all["requests"].as_array().unwrap().iter().find(|row| row["job_id"] == JOB).unwrap();
+        same("list", row["state"].as_str().unwrap().to_owned(), self.state.to_owned());
+        let explained = share.site.json_of(&["explain", JOB]);
+        same("explain", explained["state"].as_str().unwrap().to_owned(), self.state.to_owned());
+        let gates = explained["gates"].as_array().unwrap().iter();
+        let closed = gates.filter(|gate| gate["verdict"] == "block" && gate["gate"] != "mandatory");
+        let closed: Vec<&str> = closed.map(|gate| gate["gate"].as_str().unwrap()).collect();
+        same("explain", format!("{closed:?}"), format!("{:?}", self.closed));
+        let doc = share.site.json_of(&["check"]);
+        for (name, verdict, words) in self.check {
+            let row = item(&doc, name);
+            let told = row["verdict"] == *verdict && row["evidence"].as_str().unwrap().contains(words);
+            if !told {
+                same(name, row.to_string(), format!("{verdict} {words}"));
+            }
+        }
+        differs
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_share_is_told_alike_by_all_views() {
+    let Some(mut share) = Indexed::signed() else { return };
+    share.enrol();
+    let job = share.job().later();
+    let older = share.publish(std::slice::from_ref(&job));
+    share.publish(std::slice::from_ref(&job));
+    let _service = share.site.service();
+    wait_for("it is in force", || share.site.json(&["list"])["serial"] == 2);
+    let (root, away) = (share.site.share(), share.site.path("away"));
+    let two_polls = |share: &Indexed| {
+        let polls = || share.site.log().matches("Looking for index").count();
+        let before = polls();
+        wait_for("two more polls", || polls() >= before + 2);
+    };
+    let mut differs = Vec::new();
+    for (n, told) in TOLD.iter().enumerate() {
+        let index = fs::read_to_string(root.join("PCM.INDEX")).unwrap();
+        // What is not held is missing before anybody has read it.
+        let without = |share: &mut Indexed, job: &Job, file: &str| {
+            let head = share.head();
+            let text = share.parts(&head, std::slice::from_ref(job));
+            fs::remove_file(root.join(file.replace('#', &head.serial.to_string()))).unwrap();
+            let text = share.sign("publish", "pcm-publish", &text);
+            share.place(&text);
+        };
+        let lose = |file: &str| fs::rename(root.join(file), &away).unwrap();
+        let newest = format!("members/all.{}", share.serial);
+        match n {
+            0 => fs::rename(&root, &away).unwrap(),
+            1 => lose("PCM.INDEX"),
+            2 => share.place(&index[..index.len() / 2]),
+            3 => share.place(&older),
+            4 => lose("jobs/BP0000AA.1.toml"),
+            5 => lose(&newest),
+            6 => without(&mut share, &job.clone().revision(2), "jobs/BP0000AA.2.toml"),
+            _ => {
+                share.members = format!("{MACHINE} web-01 - db web\n");
+                without(&mut share, &job, "members/all.#");
+            }
+        }
+        two_polls(&share);
+        differs.extend(told.by_all(&share));
+        match n {
+            0 => fs::rename(&away, &root).unwrap(),
+            1 => fs::rename(&away, root.join("PCM.INDEX")).unwrap(),
+            4 => fs::rename(&away, root.join("jobs/BP0000AA.1.toml")).unwrap(),
+            5 => fs::rename(&away, root.join(&newest)).unwrap(),
+            _ => share.members = format!("{MACHINE} web-01 - web\n"),
+        }
+        share.publish(std::slice::from_ref(&job));
+        wait_for("all is well again", || {
+            share.site.json_of(&["status"])["problems"] == serde_json::json!([])
+        });
+    }
+    assert!(differs.is_empty(), "{}", differs.join("\n"));
 }

@@ -94,6 +94,8 @@ fn well() -> Facts {
         file: None,
         file_from: "the share".into(),
         indexed: None,
+        in_force: None,
+        under_an_index: false,
         trusted: None,
         service: Service {
             holder: Some(Holder { who: "pcm service".into(), pid: 7, since: now }),
