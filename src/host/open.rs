@@ -305,6 +305,14 @@ impl Folder {
         self.inner.remove(one_name(name)?)
     }
 
+    /// Removes a folder in this folder, where nothing is in it.
+    ///
+    /// # Errors
+    /// As the system reports them.
+    pub fn remove_empty(&self, name: &str) -> io::Result<()> {
+        self.inner.remove_empty(one_name(name)?)
+    }
+
     /// Where it is, for messages.
     pub fn path(&self) -> &Path {
         &self.path

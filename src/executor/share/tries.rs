@@ -63,7 +63,8 @@ impl Tries {
     }
 }
 
-/// In the folder of the reports, and in the machine's own folder of the results, which is made first where there is none yet.
+/// In the folder of the reports, and in the machine's own folder of the results. Where there is none yet it is made, and
+/// removed again, unless the machine has put a result into it meanwhile.
 fn write(share: &Path, machine: MachineId, trust: Option<&Believed>) -> io::Result<Written> {
     let root = open_to_write(share, trust)?;
     let within = |folder: &str, e: io::Error| io::Error::new(e.kind(), format!("{folder}: {e}"));
@@ -72,8 +73,13 @@ fn write(share: &Path, machine: MachineId, trust: Option<&Believed>) -> io::Resu
     let reports = root.folder(report::FOLDER).map_err(|e| within(report::FOLDER, e.into()))?;
     let clocks = write_in(&reports, &name).map_err(|e| within(report::FOLDER, e))?;
     let results = root.folder(report::RESULTS).map_err(|e| within(report::RESULTS, e.into()))?;
+    let is_new = matches!(results.folder(machine.as_str()), Err(OpenError::Missing));
     let own = results.make_folder(machine.as_str()).map_err(|e| within(report::RESULTS, e.into()))?;
-    write_in(&own, &name).map_err(|e| within(report::RESULTS, e))?;
+    let tried = write_in(&own, &name).map_err(|e| within(report::RESULTS, e));
+    if is_new {
+        drop(results.remove_empty(machine.as_str()));
+    }
+    tried?;
     let shown = |folder: &Folder| SafeText::new(&folder.path().display().to_string());
     Ok(Written { folders: vec![shown(&reports), shown(&own)], clocks })
 }

@@ -169,6 +169,10 @@ impl Folder {
         Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::empty())?)
     }
 
+    pub fn remove_empty(&self, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
+    }
+
     fn is_link(&self, name: &str) -> bool {
         let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW);
         stat.is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::Symlink)

@@ -138,6 +138,10 @@ impl Folder {
         fs::remove_file(self.changed(name)?)
     }
 
+    pub fn remove_empty(&self, name: &str) -> io::Result<()> {
+        fs::remove_dir(self.changed(name)?)
+    }
+
     /// The path of a name that is changed here.
     fn changed(&self, name: &str) -> io::Result<PathBuf> {
         if refused_name(name) {
