@@ -12,7 +12,11 @@ fn the_place_of_reports_is_written_and_left_as_it_was() {
     says(&doc, "report-location", "pass", &own.display().to_string());
     says(&doc, "clock-against-share", "pass", "had the time of this machine");
     let left = |folder: &std::path::Path| fs::read_dir(folder).unwrap().count();
-    assert_eq!((left(&site.share().join("machines")), left(&own)), (0, 0));
+    assert_eq!((left(&site.share().join("machines")), own.exists()), (0, false));
+    make_dir(&own);
+    fs::write(own.join("BP00001-1.MIF"), "a result").unwrap();
+    says(&check(&site), "report-location", "pass", "wrote a file in");
+    assert_eq!(left(&own), 1, "what was there stays");
 
     fs::remove_dir(site.share().join("machines")).unwrap();
     fs::write(site.share().join("machines"), "in the way").unwrap();
@@ -57,7 +61,7 @@ fn each_location_says_what_it_has_and_one_that_lags_is_named() {
 #[test]
 fn a_publisher_whose_clock_is_ahead_is_noticed() {
     let mut share = Indexed::by_permissions();
-    for (ahead, verdict) in [(-60, "pass"), (3_600, "block")] {
+    for (ahead, verdict) in [(-60, "pass"), (3_600, "block"), (-30, "pass")] {
         let job = share.job().later();
         let mut head = share.head();
         head.issued = stamp(now() + seconds(ahead));
@@ -74,9 +78,20 @@ fn the_host_key_is_read_where_reports_can_be_signed() {
     says(&check(&ready("")), "host-key", "pass", "reports are not signed");
     let Some(share) = Indexed::signed() else { return };
     share.enrol();
-    for (key, verdict) in
-        [("true", "unknown"), ("ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key", "pass")]
-    {
+    let (ed25519, ecdsa) = ("/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_ecdsa_key");
+    let made = |kind: &str, file: &str| format!("ssh-keygen -q -t {kind} -N '' -f {file}");
+    let both = format!("{} && {}", made("ecdsa", ecdsa), made("ed25519", ed25519));
+    let init = share.site.command(&["init"]);
+    let init: Vec<_> = [init.get_program()].into_iter().chain(init.get_args()).collect();
+    let init: Vec<String> = init.iter().map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+    for (key, verdict, named) in [
+        ("true".to_owned(), "unknown", ecdsa),
+        (made("ed25519", ed25519), "pass", ed25519),
+        (made("ecdsa", ecdsa), "pass", ecdsa),
+        (both, "pass", ed25519),
+        // As its remedy says.
+        (format!("{} >&2", init.join(" ")), "pass", "trust.d/host_key"),
+    ] {
         // In a name space of its own nothing of the machine is touched.
         let script = format!("mount -t tmpfs none /etc/ssh && {key} && exec \"$@\"");
         let own = share.site.command(&["check", "--json"]);
@@ -84,7 +99,7 @@ fn the_host_key_is_read_where_reports_can_be_signed() {
         command.args(["-m", "sh", "-c", &script, "sh"]).arg(own.get_program()).args(own.get_args());
         let output = command.env("TZ", "UTC").stdin(Stdio::null()).output();
         match output.ok().filter(|output| !output.stdout.is_empty()) {
-            Some(output) => says(&document(&output), "host-key", verdict, "/etc/ssh/ssh_host_ed25519_key"),
+            Some(output) => says(&document(&output), "host-key", verdict, named),
             None => return skipped("no mount name space can be had here"),
         }
     }
