@@ -81,7 +81,10 @@ pub fn look_at(root: &Folder, place: &Path, known: Option<Stood>, machine: Machi
     let folder = root.folder(report::FOLDER).ok()?;
     let mut file = match folder.file(&report::report_name(machine)) {
         Ok(file) => file,
-        Err(OpenError::Missing) => return known.and_then(|_| told(None, None)),
+        // What stands in its place is no report of anybody's.
+        Err(OpenError::Missing | OpenError::Linked | OpenError::NotRegular) => {
+            return known.and_then(|_| told(None, None));
+        }
         Err(_) => return None,
     };
     let stood = Stood::of(&file.file.metadata().ok()?);

@@ -399,6 +399,19 @@ fn a_share_that_was_restored_gets_the_report_anew_and_is_no_second_machine() {
     let number = reported(&site, number + 1);
     fs::remove_file(&file).unwrap();
     let number = reported(&site, number + 1);
+    // What is no file, and what leads elsewhere, is replaced at once.
+    let elsewhere = site.path("elsewhere");
+    write(&elsewhere, b"kept");
+    let pipe = || assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let link = || std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+    let mut number = number;
+    for put in [&pipe as &dyn Fn(), &link] {
+        fs::remove_file(&file).unwrap();
+        put();
+        wait_for("the report stands there again", || fs::symlink_metadata(&file).is_ok_and(|m| m.is_file()));
+        number = reported(&site, number + 1);
+    }
+    assert_eq!(fs::read(&elsewhere).unwrap(), b"kept");
     // Copied back as it is: the same bytes, another file.
     let same = fs::read(&file).unwrap();
     fs::remove_file(&file).unwrap();
