@@ -25,6 +25,8 @@ mod package;
 #[cfg(unix)]
 mod readme;
 #[cfg(unix)]
+mod remedies;
+#[cfg(unix)]
 mod rollout;
 #[cfg(unix)]
 mod rollout_figures;

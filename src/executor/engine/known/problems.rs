@@ -3,6 +3,7 @@
 use super::super::history_lost;
 use super::Known;
 use super::views::Views;
+use crate::clock::between;
 use crate::decision::{self, Decision};
 use crate::site::content::ContentFact;
 use crate::site::instruction::{ContentHash, Entry};
@@ -83,6 +84,7 @@ impl Views<'_> {
         problems.extend(self.standing_still(&problems));
         problems.extend(self.announced());
         problems.extend(self.hopeless());
+        problems.extend(self.soon_over());
         problems.extend(self.undelivered());
         problems.extend(self.unsigned());
         problems.extend(self.differing_content());
@@ -153,6 +155,23 @@ impl Views<'_> {
             problems.push(Problem::of_file(Code::WindowNeverFits.as_str(), "", message));
         }
         problems
+    }
+
+    /// What is in force counts for less than a quarter of its time: whoever publishes has not renewed it (SITE.md 4). Once it is
+    /// over, what keeps everything from starting says so.
+    fn soon_over(&self) -> Option<Problem> {
+        let file = self.known.instructions.file.as_ref()?;
+        let until = file.valid_until.filter(|until| self.now < *until)?;
+        let (left, whole) = (between(self.now, until), between(file.issued, until));
+        (left < whole / 4).then(|| {
+            let message = format!(
+                "what is in force counts only until {}, in {}, and nothing of it starts then. At the site: pcm site publish",
+                self.known.local(until),
+                text::duration(left)
+            );
+            let source = self.known.instructions.source.as_ref().map(ToString::to_string).unwrap_or_default();
+            problem("validity-left", Path::new(&source), message)
+        })
     }
 
     /// Results or report that have not reached the share for two polling intervals.
