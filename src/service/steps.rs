@@ -445,7 +445,7 @@ impl<'a> Steps<'a> {
     fn report(&mut self, now: Wall, mono: Monotonic) {
         let Some(machine) = self.executor.known().config().machine else { return };
         // It would take the place of what is there of an earlier life, which decides whether this history is the whole.
-        if self.executor.known().is_new() {
+        if self.executor.known().reports_nothing_yet() {
             return;
         }
         let (places, trust) = match self.executor.known().report_places() {

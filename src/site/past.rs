@@ -7,6 +7,7 @@ use super::site_file;
 use crate::clock::Wall;
 use crate::host::open::{Folder, OpenError};
 use crate::site::share::read_bounded;
+use crate::terms::Code;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -81,9 +82,14 @@ fn look_at(place: &Path, machine: MachineId) -> Past {
         Err(OpenError::Missing) => {}
         Err(e) => return unknown(&place.join(report::RESULTS), &e),
     }
-    match read {
+    match &read {
         Err(OpenError::Missing) => Past::None,
-        Err(e) => unknown(&path, &e),
+        Err(e) => unknown(&path, e),
+        // It knew of an earlier life, which nobody has decided about: what it wrote over may have told more.
+        Ok(Ok(report)) if has_lost_its_history(report) => {
+            let found = format!("{} is of {machine} when its history was lost{by}", path.display());
+            Past::Found(SafeText::new(&found))
+        }
         Ok(Ok(report)) if report.rest.requests.iter().all(|request| request.attempt == 0) => Past::None,
         Ok(Ok(_)) => {
             let found = format!("{} speaks of earlier attempts of {machine}{by}", path.display());
@@ -94,6 +100,11 @@ fn look_at(place: &Path, machine: MachineId) -> Past {
             path.display()
         ))),
     }
+}
+
+fn has_lost_its_history(report: &MachineReport) -> bool {
+    let says_so = |problem: &SafeText| problem.as_str() == Code::HistoryLost.as_str();
+    report.rest.before.is_some() || report.rest.problems.iter().any(says_so)
 }
 
 fn to_the_second(at: Wall) -> String {
@@ -165,6 +176,13 @@ mod tests {
                 other => assert_eq!((other, found), (Past::None, false), "{requests}"),
             }
         }
+        let mut lost = report::tests::report(0);
+        fs::write(&file, lost.to_bytes().unwrap()).unwrap();
+        assert_eq!(look_at(share, machine()), Past::None);
+        lost.rest.problems = vec!["history-lost".into()];
+        fs::write(&file, lost.to_bytes().unwrap()).unwrap();
+        let Past::Found(what) = look_at(share, machine()) else { panic!("its history was lost") };
+        assert!(what.as_str().contains("when its history was lost, which"), "{what}");
         fs::write(&file, "{").unwrap();
         assert!(matches!(look_at(share, machine()), Past::Found(_)));
     }

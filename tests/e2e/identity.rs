@@ -107,7 +107,7 @@ fn the_report_alone_tells_of_an_earlier_life_and_is_kept_until_that_is_decided()
     let site = ran_once();
     fs::remove_dir_all(site.share().join("despoolr.box").join(MACHINE)).unwrap();
     let report = site.share().join("machines/BP004000.json");
-    let before = fs::read(&report).unwrap();
+    let before = report_at(&report);
     set_up_anew(&site);
     take_away(&site);
     site.json(&["init"]);
@@ -116,9 +116,17 @@ fn the_report_alone_tells_of_an_earlier_life_and_is_kept_until_that_is_decided()
     wait_for("what was there before is found", || {
         site.json(&["list"])["problems"].to_string().contains("speaks of earlier attempts")
     });
+    // It says so itself, and what it writes over is no less known than before.
+    wait_for("it reports that", || report_at(&report)["problems"].to_string().contains("history-lost"));
     two_polls(&site);
     service.terminate();
-    assert_eq!((site.ran("ran"), fs::read(&report).unwrap() == before), (1, true), "{}", site.log());
+    let told = report_at(&report);
+    assert!(told["report"].is_null() && told["state_id"].is_string(), "{told}");
+    assert_eq!((&told["before"]["number"], site.ran("ran")), (&before["report"], 1), "{}", site.log());
+    set_up_anew(&site);
+    let refused = site.pcm(&["init"]);
+    assert!(!refused.status.success(), "{}", text(&refused));
+    closed_everywhere(&site, "when its history was lost");
 }
 
 #[test]

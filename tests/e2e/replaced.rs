@@ -108,6 +108,36 @@ fn a_machine_that_was_set_up_anew_does_not_go_on_from_the_state_that_a_report_te
     assert!(has(&share, "history-lost") && share.site.ran("ran") == 1, "{}", share.site.log());
 }
 
+#[test]
+fn a_machine_that_was_set_up_anew_names_its_state_and_goes_on_once_where_the_site_names_that() {
+    let mut share = Indexed::by_permissions();
+    let before = ran_once(&mut share);
+    let number = report(&share)["report"].clone();
+    fs::remove_dir_all(share.site.state()).unwrap();
+    fs::remove_file(share.site.path("etc/pcm.mark")).unwrap();
+    assert!(!share.site.pcm(&["init"]).status.success(), "it has had an earlier life");
+    let _service = share.site.service();
+    wait_for("it reports", || report(&share)["problems"].to_string().contains("history-lost"));
+    let told = report(&share);
+    let state = told["state_id"].as_str().unwrap().to_owned();
+    assert_ne!(state, before, "{told}");
+    assert_eq!((&told["report"], &told["before"]["number"]), (&Value::Null, &number), "{told}");
+    two_polls(&share);
+    assert!(has(&share, "history-lost") && share.site.ran("ran") == 1, "{}", share.site.log());
+
+    name(&mut share, &state);
+    let job = share.job();
+    share.publish(&[job]);
+    wait_for("it goes on", || !has(&share, "history-lost"));
+    two_polls(&share);
+    let request = share.site.request(ID).unwrap();
+    assert!(request.to_string().contains("adopted as done"), "{request}");
+    let [(verb, reason)] = &decided(&share)[..] else { panic!("{}", share.site.json(&["audit"])) };
+    assert!(verb == "adopt" && reason.contains(&state), "{verb} {reason}");
+    wait_for("its reports count on", || report(&share)["report"].as_u64() > number.as_u64());
+    assert_eq!(share.site.ran("ran"), 1, "{}", share.site.log());
+}
+
 /// Another machine writes a report in this one's name; `decided`: after it was let go on.
 fn another_reports(share: &Indexed, decided: bool) {
     let file = share.site.share().join("machines/BP004000.json");

@@ -122,6 +122,15 @@ impl Executor {
         report: Option<&MachineReport>,
         now: Wall,
     ) {
+        // What was under way when a history was adopted is of the one before it.
+        let of_this = |report: &MachineReport| {
+            let own = self.history.as_ref().map(|history| history.generation()).ok();
+            let said = &report.summary;
+            said.report.is_some() && said.state_id.as_ref().map(SafeText::as_str) == own
+        };
+        if report.is_some_and(|report| !of_this(report)) {
+            return;
+        }
         let mut reported = self.known.snapshot.reported.clone();
         reported.written = true;
         reported.stands.insert(place, stood.unwrap_or(Stood::UNSEEN));

@@ -257,6 +257,13 @@ impl Known {
         self.snapshot.reported.other.as_ref().is_some_and(|other| other.told)
     }
 
+    /// Nothing is reported: it is not known yet whether what stands on the share is of an earlier life of this machine. Once it
+    /// is, its history keeps that, and its reports say so.
+    pub fn reports_nothing_yet(&self) -> bool {
+        let causes = [Cause::NeverCreated, Cause::Unseen];
+        self.lost.as_ref().is_some_and(|lost| causes.contains(&lost.cause))
+    }
+
     /// Its history is not created yet, or is new and not the whole as long as nobody knows or has decided.
     pub fn is_new(&self) -> bool {
         let causes = [Cause::NeverCreated, Cause::Unseen, Cause::Earlier];
