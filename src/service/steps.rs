@@ -298,6 +298,11 @@ impl<'a> Steps<'a> {
                     (Ok(results), Ok(())) => tracing::info!(results, "report: delivered"),
                     (Err(why), _) | (_, Err(why)) => tracing::info!(%why, "report: not delivered"),
                 }
+                // Where reports go to a place of their own, that is looked at here.
+                let looked = matches!(report, Ok(None)) && self.executor.known().reports_apart();
+                if looked && delivery.report.is_ok() && delivery.found.is_none() {
+                    self.executor.own_report_stands();
+                }
                 // The folders of the runs that they are of go.
                 if delivery.results.as_ref().is_ok_and(|count| *count > 0) {
                     self.tidying.soon(mono);
@@ -465,7 +470,7 @@ impl<'a> Steps<'a> {
             return;
         }
         let known = self.executor.known().own_reports().cloned().map(Box::new);
-        let report = if looks || self.executor.known().is_silent() {
+        let report = if looks || self.executor.is_silent(now) {
             Ok(None)
         } else {
             let number = self.executor.number_report(now);

@@ -228,13 +228,13 @@ fn init_does_not_hang_with_its_share() {
 }
 
 /// Another machine with the id, the configuration and the share of this one; with `copied`, a copy of its disk.
-struct Double {
+pub(super) struct Double {
     config: PathBuf,
     state: PathBuf,
 }
 
 impl Double {
-    fn of(site: &Site, copied: bool) -> Self {
+    pub fn of(site: &Site, copied: bool) -> Self {
         let double = Self { config: site.path("etc.double/pcm.toml"), state: site.path("state.double") };
         make_dir(double.config.parent().unwrap());
         write(&double.config, &fs::read(site.config()).unwrap());
@@ -249,20 +249,20 @@ impl Double {
         double
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pcm"));
         command.arg("--config").arg(&self.config).arg("--state").arg(&self.state).args(args);
         command.env_remove("PCM_CONFIG").env_remove("PCM_STATE").env("TZ", "UTC");
         command
     }
 
-    fn problems(&self, view: &str) -> String {
+    pub fn problems(&self, view: &str) -> String {
         let output = self.command(&[view, "--json"]).output().unwrap();
         let doc = serde_json::from_slice::<Value>(&output.stdout);
         doc.map_or_else(|_| String::new(), |doc| doc["problems"].to_string())
     }
 
-    fn service(&self) -> Service {
+    pub fn service(&self) -> Service {
         let null = || std::process::Stdio::null();
         let child = self.command(&["service", "run"]).stdout(null()).stderr(null()).spawn().unwrap();
         Service { child }
@@ -389,6 +389,9 @@ fn a_copy_of_a_machine_is_noticed_and_what_is_listed_can_be_adopted_as_done() {
     let _service = site.service();
     two_polls(&site);
     assert!(!has_a_double(&site) && site.ran("ran") == 0, "{}", site.log());
+    let check = site.json_of(&["check"]);
+    let one = check["items"].as_array().unwrap().iter().find(|item| item["item"] == "one-machine").unwrap();
+    assert_eq!(one["verdict"], "pass", "{one}");
     assert_eq!(site.json(&["audit", "verify"])["ok"], true);
 }
 

@@ -2,10 +2,12 @@
 //! once, with everything that is listed as done.
 
 use super::common::reports::{report_at, report_lines};
-use super::common::{MACHINE, make_dir, wait_for, write};
+use super::common::{MACHINE, make_dir, wait_for, wait_for_or, write};
+use super::identity::Double;
 use super::indexed::{ID, Indexed};
 use serde_json::Value;
 use std::fs;
+use std::time::Duration;
 
 fn report(share: &Indexed) -> Value {
     report_at(&share.site.share().join("machines/BP004000.json"))
@@ -38,7 +40,10 @@ fn ran_once(share: &mut Indexed) -> String {
 
 /// The audit's entries of what the site decided: the verb and the reason.
 fn decided(share: &Indexed) -> Vec<(String, String)> {
-    let audit = share.site.json(&["audit"]);
+    decided_by(&share.site.json(&["audit"]))
+}
+
+fn decided_by(audit: &Value) -> Vec<(String, String)> {
     let entries = audit["entries"].as_array().unwrap().iter();
     let by_site = entries.filter(|entry| entry["who"] == "the site" && entry["result"] == "done");
     let text = |entry: &Value, key: &str| entry[key].as_str().unwrap_or_default().to_owned();
@@ -202,4 +207,46 @@ fn of_two_machines_the_one_that_the_site_names_keeps_the_id_once() {
     two_polls(&share);
     assert!(has(&share, "history-lost"), "{}", share.site.log());
     share.site.wait_log("it did so before");
+}
+
+/// Whether each of them knows of the other one; None: it does not answer.
+fn stopped(share: &Indexed, double: &Double) -> [Option<bool>; 2] {
+    let first = share.site.json_of(&["list"])["problems"].to_string();
+    [first, double.problems("list")].map(|problems| match problems.as_str() {
+        "" => None,
+        problems => Some(problems.contains("\"two-machines\"")),
+    })
+}
+
+#[test]
+fn of_two_copies_that_the_site_names_at_once_only_the_one_whose_report_stands_goes_on() {
+    let mut share = Indexed::by_permissions();
+    let later = share.job().later();
+    share.publish(&[later]);
+    let service = share.site.service();
+    wait_for("it reports", || report(&share)["report"].is_number());
+    service.terminate();
+    let state = report(&share)["state_id"].as_str().unwrap().to_owned();
+    let double = Double::of(&share.site, true);
+    let (_first, _second) = (share.site.service(), double.service());
+    let minute = Duration::from_secs(60);
+    wait_for_or(minute, || stopped(&share, &double) == [Some(true), Some(true)])
+        .expect("both know of each other");
+
+    name(&mut share, &state);
+    let job = share.job();
+    share.publish(&[job]);
+    wait_for_or(minute, || stopped(&share, &double).contains(&Some(false)))
+        .unwrap_or_else(|()| panic!("neither goes on: {}", share.site.log()));
+    for _ in 0..3 {
+        two_polls(&share);
+    }
+    let ends = stopped(&share, &double);
+    assert!(ends == [Some(true), Some(false)] || ends == [Some(false), Some(true)], "{ends:?}");
+    let audit = double.command(&["audit", "--json"]).output().unwrap();
+    let others = decided_by(&serde_json::from_slice(&audit.stdout).unwrap());
+    let all = [decided(&share), others].concat();
+    let [(verb, reason)] = &all[..] else { panic!("{all:?}") };
+    assert!(verb == "keep-id" && reason.contains(&state), "{verb} {reason}");
+    assert_eq!(share.site.ran("ran"), 0, "what is listed counts as done: {}", share.site.log());
 }

@@ -7,6 +7,7 @@ use crate::executor::share::outgoing::Outgoing;
 use crate::executor::talk::protocol::{Answer, Reply};
 use crate::site::ids::RequestId;
 use crate::site::own_report::{OwnReport, Stood};
+use crate::site::publication::Publication;
 use crate::site::report::MachineReport;
 use crate::site::report::seal::HostKey;
 use crate::site::signed::signers::Key;
@@ -14,6 +15,23 @@ use crate::site::trust::TrustMode;
 use crate::text::SafeText;
 use std::borrow::Cow;
 use std::path::PathBuf;
+
+/// A look may have been under way when the report was written: the second one after it has surely seen it.
+const ENOUGH_LOOKS: u32 = 2;
+
+/// This machine's report as it stands on a share.
+pub(super) struct Stands {
+    /// The epoch and serial that it says are in force here.
+    named: (u64, Option<u64>),
+    /// How often it was looked at since, and was there as it was written.
+    looks: u32,
+}
+
+impl Stands {
+    fn names(&self, publication: &Publication) -> bool {
+        self.named == (publication.epoch, Some(publication.serial))
+    }
+}
 
 impl Executor {
     /// Takes what was found of this machine's own report where it does not stand as it was known. Where the report has to be
@@ -30,6 +48,9 @@ impl Executor {
         let mut again = Vec::new();
         for found in news {
             let whose = reported.see(found);
+            if whose != Whose::Own {
+                self.stands = None;
+            }
             let told = reported.other.as_ref().is_some_and(|other| other.told);
             if matches!(whose, Whose::Older | Whose::Earlier) || whose == Whose::Other && !told {
                 again.push(found.place.clone());
@@ -131,6 +152,12 @@ impl Executor {
         if report.is_some_and(|report| !of_this(report)) {
             return;
         }
+        let order =
+            |report: &MachineReport| (report.summary.epoch.unwrap_or_default(), report.summary.serial);
+        if let Some(named) = report.filter(|_| stood.is_some()).map(order) {
+            let before = self.stands.take().filter(|before| before.named == named);
+            self.stands = Some(before.unwrap_or(Stands { named, looks: 0 }));
+        }
         let mut reported = self.known.snapshot.reported.clone();
         reported.written = true;
         reported.stands.insert(place, stood.unwrap_or(Stood::UNSEEN));
@@ -141,12 +168,41 @@ impl Executor {
                 said.two_machines && said.report == Some(reported.number) && stood.is_some()
             };
             other.told |= report.is_some_and(says_so);
+            other.ours = stood.is_some();
         }
         if self.history.is_ok()
             && let Err(why) = self.transition(|history| history.note_reported(&reported))
         {
             self.say_not_kept(&why, now);
         }
+    }
+
+    /// Its own report, where one stands, was looked at again, and nobody else had written.
+    pub fn own_report_stands(&mut self) {
+        if let Some(stands) = &mut self.stands {
+            stands.looks = stands.looks.saturating_add(1);
+        }
+    }
+
+    /// Whether it is this machine whose report stands, since it says that this publication is in force here: of several with
+    /// one id and one state it is one at most.
+    pub(super) fn is_the_one_that_reports(&self, publication: &Publication) -> bool {
+        self.stands.as_ref().is_some_and(|stands| stands.names(publication) && stands.looks >= ENOUGH_LOOKS)
+    }
+
+    /// Another machine reports as this one, and what stands on the share says so. Where the site has named this machine's
+    /// state, the one whose report stands says that it has heard of it.
+    pub fn is_silent(&self, now: Wall) -> bool {
+        self.known.is_silent() && !self.answers_the_site(now)
+    }
+
+    fn answers_the_site(&self, now: Wall) -> bool {
+        let (Some((state, publication)), Ok(history)) = (self.known.replaced(now), &self.history) else {
+            return false;
+        };
+        let other = self.known.snapshot.reported.other.as_ref().filter(|other| other.ours && !other.decided);
+        let stands = self.stands.as_ref().is_some_and(|stands| stands.names(&publication));
+        other.is_some() && history.generation() == state && !stands
     }
 
     /// The report is read again at each look until it can be kept.

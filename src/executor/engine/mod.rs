@@ -104,6 +104,8 @@ pub struct Executor {
     failed_copies: String,
     /// What this machine's own files take, once the service has looked.
     space: Option<Space>,
+    /// How this machine's report stands on a share, as long as nobody else's was seen there.
+    stands: Option<identity::Stands>,
     /// What was noted in the way of requests that wait, and until when this service has looked.
     noting: Noting,
 }
@@ -160,6 +162,7 @@ impl Executor {
             needed_bytes: None,
             failed_copies: "[]".to_owned(),
             space: None,
+            stands: None,
             noting: Noting::default(),
             world,
         };

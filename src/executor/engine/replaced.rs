@@ -12,6 +12,10 @@ use crate::text::SafeText;
 const OTHER: &str =
     "another machine keeps this id; where this one is to have it, say so here: pcm init --adopt";
 
+/// Why it is not known yet that it is.
+const NOT_HERE: &str = "its own report has to stand on the share for two polls first. If another machine's report stays there, \
+                        switch that machine off and remove the report, or say here: pcm init --adopt";
+
 impl Executor {
     /// After a look, by what it brought.
     pub(super) fn obey_the_site(&mut self, now: Wall) {
@@ -27,10 +31,12 @@ impl Executor {
                 let Some(other) = other.filter(|_| history.has_obeyed().is_ok_and(|before| !before)) else {
                     return;
                 };
-                // Copies of one machine have one state, and one of them obeys.
-                match other.decided {
-                    false => self.keep_id_for_the_site(&state, now),
-                    true => self.say_not_obeyed(OTHER, now),
+                // Copies of one machine have one state, and one of them obeys: the one whose report the site has read, which
+                // stands on the share again when it names what the site says.
+                match (other.decided, self.is_the_one_that_reports(&publication)) {
+                    (true, _) => self.say_not_obeyed(OTHER, now),
+                    (false, false) => self.say_not_obeyed(NOT_HERE, now),
+                    (false, true) => self.keep_id_for_the_site(&state, now),
                 }
             }
             Err(lost) => match lost.cause {

@@ -32,7 +32,11 @@ impl Executor {
     /// this machine's report has to be written anew.
     pub fn take_look(&mut self, looked: Looked, now: Wall) -> Vec<PathBuf> {
         self.take_past(&looked.past, now);
+        let answered = looked.look.answered && !self.known.reports_apart();
         let again = self.take_own_reports(&looked.reports, now);
+        if answered {
+            self.own_report_stands();
+        }
         self.take_published(looked.look, now);
         self.obey_the_site(now);
         again

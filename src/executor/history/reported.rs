@@ -52,6 +52,9 @@ pub struct Other {
     pub why: SafeText,
     /// The report that stands on the share says so, or that one was decided for: this machine writes none over it.
     pub told: bool,
+    /// The report that stands is this machine's: of several that know of each other it is the one that wrote last.
+    #[serde(default)]
+    pub ours: bool,
     /// That one was decided for, by an operator or by the site: what the site says of the id is obeyed there already.
     #[serde(default)]
     pub decided: bool,
@@ -111,7 +114,7 @@ impl Reported {
     /// What stands there says nothing of another machine.
     fn older(&mut self) -> Whose {
         if let Some(other) = &mut self.other {
-            other.told = false;
+            (other.told, other.ours) = (false, false);
         }
         Whose::Older
     }
@@ -140,7 +143,7 @@ impl Reported {
         let decided_before = before.as_ref().is_some_and(|other| other.decided);
         let first = before.filter(|_| !decided);
         let why = first.map_or_else(|| SafeText::new(&why), |first| first.why);
-        self.other = Some(Other { why, told, decided: decided || decided_before });
+        self.other = Some(Other { why, told, ours: false, decided: decided || decided_before });
     }
 }
 
