@@ -192,7 +192,7 @@ pub fn edit(
         key: &then.key,
         serial: None,
         expect: match edit {
-            Edit::Machines(_) => Expect::Removed(then.expect.unwrap_or(0)),
+            Edit::Machines(_) => Expect::Machines(then.expect.unwrap_or(0)),
             // Whoever edits a job has said how many machines it meets.
             Edit::Job(job, _) => Expect::Job(job.job_id),
             // So has whoever takes a freeze away from all of them.

@@ -1239,6 +1239,37 @@ fn the_number_that_a_refusal_names_is_the_one_that_passes() {
     site(dir, &["site", "publish", "--expect", number]);
 }
 
+/// The verb that brings machines to a job says how many, as does an editor's `publish` after it.
+#[test]
+fn machines_that_come_to_a_job_in_numbers_are_expected() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    site(dir, &["job", "send", "--package", "BP00000A", "--to", "@all", "--mandatory", "2h"]);
+    let list = |name: &str, from: usize, to: usize| {
+        let lines: String = (from..to).map(|n| format!("BP05{n:04},node-{n},lab\n")).collect();
+        fs::write(dir.join(name), lines).unwrap();
+    };
+    list("few.csv", 0, 99);
+    site(dir, &["site", "machine", "import", "few.csv"]);
+    list("many.csv", 99, 200);
+    let import = ["site", "machine", "import", "many.csv"];
+    let machines = fs::read(dir.join("site/machines.csv")).unwrap();
+    assert_eq!(no(dir, &import), "not-expected");
+    assert_eq!(no(dir, &[&import[..], &["--expect", "100"]].concat()), "not-expected");
+    assert_eq!(fs::read(dir.join("site/machines.csv")).unwrap(), machines);
+    // Whoever writes the list by hand is asked by publish.
+    site(dir, &[&import[..], &["--no-publish"]].concat());
+    assert_eq!(no(dir, &["site", "publish"]), "not-expected");
+    assert_eq!(
+        no(dir, &["job", "send", "--package", "BP00000A", "--to", "BP004000", "--mandatory", "2h"]),
+        "not-expected"
+    );
+    fs::write(dir.join("site/machines.csv"), machines).unwrap();
+    let done = site(dir, &[&import[..], &["--expect", "101"]].concat());
+    assert_eq!((&done["added"], &done["machines"]), (&101.into(), &201.into()), "{done}");
+}
+
 /// What machines have can be stopped, whatever its own file says by now.
 #[test]
 fn a_published_job_is_stopped_though_its_own_file_is_wrong() {

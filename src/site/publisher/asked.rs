@@ -12,8 +12,8 @@ use std::path::PathBuf;
 pub enum Expect {
     /// So many changes that are refused otherwise are meant.
     Changes(usize),
-    /// So many machines may be no more.
-    Removed(usize),
+    /// So many machines may be no more, or come to jobs.
+    Machines(usize),
     /// This job may be for as many machines as it is: whoever sends it has said how many they are.
     Job(JobId),
     /// The policy of all machines may keep them from less: whoever unfreezes them has said how many they are.

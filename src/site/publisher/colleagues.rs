@@ -1,7 +1,7 @@
 //! What was published from another folder since this one last published: a colleague's clone, or the server's timer. What the
 //! folder never had it would take back without a word (SITE.md 3), as it says what it said before: a halt, a freeze, machines.
 
-use super::record::{self, Meets, Ran, Record};
+use super::record::{self, Ran, Record};
 use super::refusals::{Changes, Of, Refusal};
 use super::render::MEMBERS;
 use crate::site::content::hash_bytes;
@@ -35,9 +35,9 @@ impl Own {
         self.index.as_ref()?.jobs.iter().find(|job| job.job_id == id)
     }
 
-    /// Whom a job of this id was for as a whole when it last published it.
-    pub(super) fn meets(&self, id: JobId) -> Option<&Meets> {
-        self.ran.get(&id)?.meets.as_ref()
+    /// What a job of this id was when it last published it.
+    pub(super) fn ran(&self, id: JobId) -> Option<&Ran> {
+        self.ran.get(&id)
     }
 
     /// It published a job of this id.

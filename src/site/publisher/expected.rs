@@ -55,17 +55,23 @@ impl Publication<'_> {
             let of_these = refusals.iter().filter(|refusal| is(refusal.of));
             of_these.map(|refusal| refusal.count).sum()
         };
-        let (gone, others) = (count(|of| of == Of::Gone), count(|of| of != Of::Gone));
-        let all = gone + others;
+        let (gone, come) = (count(|of| of == Of::Gone), count(|of| of == Of::Come));
+        let (listed, others) = (gone + come, count(|of| of != Of::Gone && of != Of::Come));
+        let all = listed + others;
         let remedy = match self.how.expect {
             Expect::Changes(n) if all <= n => return Ok(()),
-            Expect::Removed(n) if others == 0 && gone <= n => return Ok(()),
+            Expect::Machines(n) if others == 0 && listed <= n => return Ok(()),
             _ if all == 0 => return Ok(()),
             Expect::Changes(_) => format!("{correct}; if all of that is meant, add --expect {all}"),
-            Expect::Removed(_) if others == 0 => {
-                format!("{correct}; if so many machines are to go, add --expect {gone}")
+            Expect::Machines(_) if others == 0 => {
+                let so = match (come, gone) {
+                    (0, _) => "go",
+                    (_, 0) => "come",
+                    (_, _) => "come and go",
+                };
+                format!("{correct}; if so many machines are to {so}, add --expect {listed}")
             }
-            Expect::Removed(_) | Expect::Job(_) | Expect::Unfreeze | Expect::Nothing => format!(
+            Expect::Machines(_) | Expect::Job(_) | Expect::Unfreeze | Expect::Nothing => format!(
                 "{correct}; here --expect counts machines, and lets nothing of that pass: if all of it is meant, edit with \
                  --no-publish, then publish with pcm site publish --expect {without}"
             ),

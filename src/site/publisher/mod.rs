@@ -13,6 +13,7 @@ mod expected;
 mod final_word;
 mod guarded;
 mod jobs;
+mod listed;
 pub mod met;
 mod opened;
 mod own;
@@ -37,15 +38,16 @@ pub use self::asked::{Expect, How, Published};
 use self::at_work::AtWork;
 pub use self::at_work::PUBLISHING;
 use self::begun::Before;
+use self::listed::Listed;
 use self::packages::{Looking, Packages};
 use self::place::Share;
 use self::present::{Present, present};
 use self::record::{Kept, Ran, Record};
 use self::refusals::Changes;
-use self::render::{At, Heeded, MEMBERS, Rendered, Taken};
+use self::render::{At, Heeded, Rendered, Taken};
 use super::folder::{Folder, LOCK, Source, ids};
 use super::ids::JobId;
-use super::index::{self, job, members, render as text};
+use super::index::{self, job, render as text};
 use super::signed::list::TrustList;
 use super::site_file;
 use crate::clock::Wall;
@@ -219,12 +221,12 @@ impl Publication<'_> {
         let unchanged = unchanged.filter_map(|file| file.name.split('.').next()?.parse().ok()).collect();
         let looking = self.looking(share, previous, &unchanged);
         let packages = Packages::find(looking, self.wanted()).map_err(|failure| self.refused(failure))?;
-        let (gone, unread) = self.gone(share, before.as_ref(), &rendered)?;
+        let listed = Listed::of(share, before.as_ref(), self.source, &rendered)?;
         let machines = before.as_ref().map_or(0, |before| before.machines);
-        let mut published = self.published(&rendered, before.as_ref(), &packages, gone);
+        let mut published = self.published(&rendered, before.as_ref(), &packages, listed.gone);
         let missing = self.missing(share, &rendered, &present)?;
         let opened = opened::opened(share, before.as_ref(), self.source, &rendered, self.how.now)?;
-        let mut wanted = met::grown(self.source, &rendered, before.as_ref(), self.how.now);
+        let mut wanted = met::grown(self.source, &rendered, before.as_ref(), &listed, self.how.now);
         wanted.extend(opened::for_many(&opened));
         published.opened = opened.into_iter().map(|opened| opened.words).collect();
         let signatures = before.as_ref().map_or(0, |before| before.signatures(seen.as_deref()));
@@ -278,8 +280,8 @@ impl Publication<'_> {
             cancelled: &before.cancelled,
             suspended: &before.suspended,
             machines,
-            gone,
-            unread: &unread,
+            gone: listed.gone,
+            unread: &listed.unread,
             source: self.source,
             rendered: &rendered,
             now: self.how.now,
@@ -369,7 +371,8 @@ impl Publication<'_> {
         };
         let rendered = render::render(&self.folder.settings, self.source, None, &Heeded::default(), at)
             .map_err(|problems| self.refuse("too-large", &problems.join("; "), "Nothing was published"))?;
-        self.refuse_unless_expected(None, None, met::grown(self.source, &rendered, None, self.how.now))?;
+        let wanted = met::grown(self.source, &rendered, None, &Listed::default(), self.how.now);
+        self.refuse_unless_expected(None, None, wanted)?;
         let mut published = self.published(&rendered, None, &Packages::default(), 0);
         published.written = rendered.files.iter().map(|file| (file.path(), file.text.len() as u64)).collect();
         published.written.push((index::NAME.to_owned(), rendered.text().len() as u64));
@@ -413,31 +416,6 @@ impl Publication<'_> {
             unchanged,
             now: self.how.now,
         }
-    }
-
-    /// How many machines of before are no more, by the parts that changed; and which of these cannot be read.
-    fn gone(
-        &self,
-        share: &Share,
-        before: Option<&Before>,
-        rendered: &Rendered,
-    ) -> Result<(usize, Vec<String>)> {
-        let Some(before) = before else { return Ok((0, Vec::new())) };
-        let (mut gone, mut unread) = (0, before.unread.clone());
-        for part in &before.previous.list {
-            if rendered.list.iter().any(|now| now.name == part.name && now.sha256 == part.sha256) {
-                continue;
-            }
-            match before.part(share, part)? {
-                Some(old) => {
-                    let is_gone =
-                        |member: &&members::Member| !self.source.machines.contains_key(&member.machine);
-                    gone += old.iter().filter(is_gone).count();
-                }
-                None => unread.push(format!("{MEMBERS}/{}.{}", part.name, part.revision)),
-            }
-        }
-        Ok((gone, unread))
     }
 
     /// What can be known of the keys without signing anything.

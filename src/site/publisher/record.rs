@@ -8,7 +8,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::host::durable;
 use crate::host::open::{self, OpenError};
 use crate::site::ids::{JobId, PackageId, RequestId, SiteId};
-use crate::site::index::job::Job;
+use crate::site::index::job::{Job, Phase};
 use crate::site::index::target::Target;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,6 +35,9 @@ pub struct Ran {
     /// Whom it was for; None: a pcm from before this was known wrote it.
     #[serde(default)]
     pub meets: Option<Meets>,
+    /// Its phases, as its file says them; None as above.
+    #[serde(default)]
+    pub phases: Option<Vec<String>>,
 }
 
 /// Whom a job is for, as its file says it.
@@ -72,7 +75,14 @@ impl Ran {
             command: job.command.to_string(),
             expire: job.times.expire,
             meets: Some(Meets::of(job)),
+            phases: Some(job.phases.iter().map(ToString::to_string).collect()),
         }
+    }
+
+    /// Its phases; None: they are not known.
+    pub fn phases(&self) -> Option<Vec<Phase>> {
+        let phases = self.phases.as_ref()?;
+        Some(phases.iter().filter_map(|phase| phase.parse().ok()).collect())
     }
 
     /// Whether the same runs under the same id.

@@ -37,6 +37,8 @@ pub enum Of {
     Everybody,
     /// Machines that another policy keeps from less.
     Group,
+    /// Machines that come to jobs by the list of machines.
+    Come,
     /// Machines that this job is for from now on.
     Met(JobId),
 }
@@ -148,10 +150,10 @@ pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
     match unread {
         [] => {}
         [one_only] => {
-            one(format!("{one_only} cannot be read, so it is not known which machines would be gone"))
+            one(format!("{one_only} cannot be read, so it is not known which machines would come or go"))
         }
         [first, ..] => one(format!(
-            "{first} and {} more parts cannot be read, so it is not known which machines would be gone",
+            "{first} and {} more parts cannot be read, so it is not known which machines would come or go",
             unread.len() - 1
         )),
     }

@@ -14,7 +14,7 @@ fn asked(site: &Site, machines: usize) {
     assert!(failure.message.as_str().contains(&words), "{failure:?}");
     assert!(failure.remedy.as_str().contains(&format!("--expect {machines}")), "{failure:?}");
     for expect in
-        [Expect::Changes(machines - 1), Expect::Removed(999), Expect::Job("BP0000AB".parse().unwrap())]
+        [Expect::Changes(machines - 1), Expect::Machines(999), Expect::Job("BP0000AB".parse().unwrap())]
     {
         assert_eq!(code(site.publish_as(|how| how.expect = expect)), "not-expected", "{expect:?}");
     }
@@ -52,6 +52,8 @@ fn a_file_that_is_for_many_machines_from_now_on_wants_their_number() {
     site.publish().unwrap();
 }
 
+/// The number counts the machines that a job's targets meet (SITE.md 3), whatever share of them comes first: who published
+/// its phases has said it for all of them, and `job advance` follows them without anybody being there to say it again.
 #[test]
 fn phases_of_what_was_published_with_its_number_need_none() {
     let site = Site::new();
@@ -149,7 +151,8 @@ fn who_opens_what_a_policy_closes_for_many_machines_says_how_many_they_are() {
         assert_eq!(failure.code, "not-expected", "{failure:?}");
         assert!(failure.message.as_str().contains(&format!("300 machines would lose {says}")), "{failure:?}");
         assert!(failure.remedy.as_str().contains("--expect 300"), "{failure:?}");
-        for expect in [Expect::Changes(299), Expect::Removed(300), Expect::Job("BP0000AA".parse().unwrap())] {
+        for expect in [Expect::Changes(299), Expect::Machines(300), Expect::Job("BP0000AA".parse().unwrap())]
+        {
             assert_eq!(code(site.publish_as(|how| how.expect = expect)), "not-expected", "{expect:?}");
         }
         let published = site.publish_as(|how| how.expect = Expect::Changes(300)).unwrap();
@@ -199,4 +202,117 @@ fn who_opens_what_a_policy_closes_for_many_machines_says_how_many_they_are() {
     site.publish().unwrap();
     says(vec![], false);
     assert_eq!(site.publish().unwrap().opened.len(), 1);
+}
+
+/// Targets and phases are as they were published: it is the list that grows.
+#[test]
+fn a_list_that_brings_many_machines_to_published_jobs_wants_their_number() {
+    let site = Site::new();
+    let line = |n: usize, group: &str| {
+        let id: crate::site::ids::MachineId = format!("BP0{n:05}").parse().unwrap();
+        (id, Machine { groups: vec![group.to_owned()], ..Machine::new(id) })
+    };
+    let list = |web: std::ops::Range<usize>, db: std::ops::Range<usize>| {
+        let machines = web.map(|n| line(n, "web")).chain(db.map(|n| line(n, "db"))).collect();
+        site.folder().write_machines(&machines).unwrap();
+    };
+    list(0..50, 0..0);
+    site.edit(|job, word| (job.targets, word.state) = (to("@web"), JobState::Active));
+    site.publish().unwrap();
+    // 99 more, or 100, are few; machines of another group come to no job.
+    list(0..149, 10_000..10_300);
+    site.publish().unwrap();
+    list(0..249, 10_000..10_300);
+    site.publish().unwrap();
+    let asked = |machines: usize, to: &str| {
+        let failure = site.publish().unwrap_err();
+        assert_eq!(failure.code, "not-expected", "{failure:?}");
+        let words = format!("would bring {machines} more machines to {to}");
+        assert!(failure.message.as_str().contains(&words), "{failure:?}");
+        assert!(failure.remedy.as_str().ends_with(&format!("--expect {machines}")), "{failure:?}");
+        for expect in [Expect::Changes(machines - 1), Expect::Machines(machines - 1), Expect::Unfreeze] {
+            assert_eq!(code(site.publish_as(|how| how.expect = expect)), "not-expected", "{expect:?}");
+        }
+        assert_eq!(
+            code(site.publish_as(|how| how.expect = Expect::Job(site.job().0.job_id))),
+            "not-expected"
+        );
+        assert_eq!(code(site.publish_as(|how| how.dry_run = true)), "not-expected");
+        site.publish_as(|how| how.expect = Expect::Machines(machines)).unwrap();
+        assert!(site.publish().unwrap().nothing);
+    };
+    list(0..350, 10_000..10_300);
+    asked(101, "BP0000AA");
+    // A machine that changes its group comes, too; its other job has it already.
+    let (mut other, word) = site.job();
+    (other.job_id, other.request_id) = ("BP0000AB".parse().unwrap(), "BP09999".parse().unwrap());
+    other.targets = to("BP0*");
+    site.folder().write_job(&other, &word).unwrap();
+    site.publish_as(|how| how.expect = Expect::Changes(650)).unwrap();
+    let machines = (0..350).map(|n| line(n, "web")).chain((10_000..10_300).map(|n| line(n, "web"))).collect();
+    site.folder().write_machines(&machines).unwrap();
+    asked(300, "BP0000AA");
+    // Each machine is counted once, however many jobs it comes to.
+    list(0..350, 10_000..10_300);
+    site.publish().unwrap();
+    list(0..500, 10_000..10_300);
+    asked(150, "BP0000AA and one more job");
+    // What is suspended brings nothing to anybody until it is resumed, which says a number of its own.
+    for id in ["BP0000AA", "BP0000AB"] {
+        let source = site.folder().read(&[]).unwrap();
+        let (job, word) = source.jobs.get(&id.parse().unwrap()).unwrap();
+        site.folder().write_job(job, &Word { state: JobState::Suspended, ..word.clone() }).unwrap();
+    }
+    list(0..900, 10_000..10_300);
+    site.publish().unwrap();
+}
+
+/// A greater share than the phase that comes next was not expected with the job.
+#[test]
+fn who_lets_a_job_reach_many_machines_earlier_than_its_phases_say_says_a_number() {
+    let site = Site::new();
+    site.machines(0..400);
+    let phases = |all: &[&str]| all.iter().map(|text| text.parse().unwrap()).collect::<Vec<job::Phase>>();
+    site.edit(|job, word| {
+        job.targets = to("@all");
+        (job.phases, word.percent) = (phases(&["10%", "50%+1d", "100%+1d"]), 1_000);
+    });
+    asked(&site, 400);
+    // It jumps over a phase.
+    site.edit(|_, word| word.percent = 10_000);
+    asked(&site, 400);
+    site.edit(|_, word| word.percent = 1_000);
+    site.publish().unwrap();
+    // Its phases are taken out, at once or before it goes on.
+    site.edit(|job, _| job.phases = phases(&["100%"]));
+    asked(&site, 400);
+    site.edit(|job, word| (job.phases, word.percent) = (phases(&["10%", "20%", "100%"]), 1_000));
+    site.publish().unwrap();
+    site.edit(|job, word| (job.phases, word.percent) = (Vec::new(), 10_000));
+    asked(&site, 400);
+    // So that it takes longer, or goes on as it was published, nobody has to be asked.
+    site.edit(|job, word| (job.phases, word.percent) = (phases(&["10%", "30%", "100%"]), 1_000));
+    site.publish().unwrap();
+    site.edit(|job, _| job.phases = phases(&["10%", "20%+1d", "30%", "100%"]));
+    site.publish().unwrap();
+    for percent in [2_000, 3_000, 10_000] {
+        site.edit(|_, word| word.percent = percent);
+        site.publish().unwrap();
+    }
+    // A few machines more are few, whatever the phases say.
+    site.edit(|job, word| (job.phases, word.percent) = (phases(&["30%", "100%"]), 3_000));
+    site.publish().unwrap();
+    site.edit(|job, word| (job.phases, word.percent) = (phases(&["40%", "50%", "100%"]), 4_000));
+    site.publish().unwrap();
+}
+
+/// With another request id it is another delivery: it runs once more wherever it ran.
+#[test]
+fn who_gives_a_job_another_request_id_by_hand_says_the_number() {
+    let site = Site::new();
+    site.machines(0..150);
+    site.edit(|job, _| job.targets = to("@all"));
+    asked(&site, 150);
+    site.edit(|job, _| job.request_id = "BP09999".parse().unwrap());
+    asked(&site, 150);
 }
