@@ -70,7 +70,15 @@ fn change(
     let before = source.policies.get(EVERYBODY).map_or(0, |rules| rules.freezes.len());
     let text = change(&folder.policy_text(EVERYBODY)?);
     let shown = folder.policy_path(EVERYBODY).display().to_string();
-    let rules = policy::parse_source(text.as_bytes(), &shown).map_err(|problems| malformed(&problems))?;
+    let rules = policy::parse_source(text.as_bytes(), &shown).map_err(|problems| {
+        let wrong = malformed(&problems);
+        let what = if frozen.is_some() { "freeze was made" } else { "freeze was ended" };
+        let message = format!("no {what}: {shown} would say it, and cannot be read: {}", wrong.message);
+        let remedy = format!(
+            "Correct {shown}, or move it away, then try again; pcm job suspend goes through meanwhile"
+        );
+        Failure { message: message.as_str().into(), remedy: remedy.as_str().into(), ..wrong }
+    })?;
     let (ended, left) = (before.saturating_sub(rules.freezes.len()), rules.freezes.len());
     if frozen.is_none() && ended == 0 {
         let others = match left {

@@ -89,26 +89,27 @@ pub fn run(
         sign::may_count(&key, Role::Package, &list, app.now)?;
     }
     let programs = lint::programs(app);
+    let several = ids.len() > 1;
     let mut doc = SignDoc { packages: Vec::new(), failed: Vec::new(), dry_run: app.dry_run };
+    // What is wrong with the key is wrong with it for all that come after; what cannot be written is one package's.
+    let mut of_key: Option<Failure> = None;
     for id in ids {
-        let (error, goes_on) = match release::fill(&folder, id, again, Some(&list), &programs) {
-            Err(error) => (error, true),
-            Ok(release) => match one(app, &folder, &release, again, (&key, &list)) {
-                Ok(signed) => {
-                    doc.packages.push(RowDoc::of(&release, signed));
-                    continue;
-                }
-                // What is wrong with the key is wrong with it for all.
-                Err(error) => (error, false),
-            },
+        let signed = match &of_key {
+            Some(error) => Err(error.clone()),
+            None => release::fill(&folder, id, again, Some(&list), &programs).and_then(|release| {
+                let signed = one(app, &folder, &release, again, (&key, &list)).inspect_err(|error| {
+                    of_key = Some(error.clone()).filter(|error| error.code != release::NOT_WRITTEN);
+                })?;
+                Ok(RowDoc::of(&release, signed))
+            }),
         };
-        doc.failed.push(FailedDoc { package_id: id, error });
-        if !goes_on {
-            break;
+        match signed {
+            Ok(row) => doc.packages.push(row),
+            Err(error) => doc.failed.push(FailedDoc { package_id: id, error }),
         }
     }
-    // What was signed is said, whatever became of the others.
-    if !doc.packages.is_empty() || doc.failed.is_empty() {
+    // Each is named, whatever became of the others.
+    if several || doc.failed.is_empty() {
         app.out.view(&doc, || page(app, &doc))?;
     }
     doc.failed.into_iter().next().map_or(Ok(Exit::Done), |failed| Err(failed.error))

@@ -185,9 +185,12 @@ pub fn sign(folder: &Folder, release: &Release, key: &Path, list: &TrustList, no
     durable::write(&path, armour.as_bytes()).map_err(|e| not_written(&path, &e))
 }
 
+/// The code of what cannot be written of one package, whatever becomes of others.
+pub const NOT_WRITTEN: &str = "not-written";
+
 fn not_written(path: &Path, e: &std::io::Error) -> Failure {
     let message = format!("{} was not written: {e}", path.display());
-    Failure::new(Exit::Failed, "not-written", message, "Correct that and sign it again")
+    Failure::new(Exit::Failed, NOT_WRITTEN, message, "Correct that and sign it again")
 }
 
 /// The hash of the list of files, where the files themselves are not here.
