@@ -239,6 +239,14 @@ impl<'s, 't> Fields<'s, 't> {
         self.report(problem);
     }
 
+    /// The same of what a later pcm may have written.
+    pub fn wrong_as_newer(&mut self, key: &str, message: impl AsRef<str>) {
+        let at = self.table.get(key).map_or(self.at, |v| v.span().start);
+        let field = self.name(key);
+        let problem = self.source.problem(at, Some(&field), message);
+        self.report(Problem { newer: true, ..problem });
+    }
+
     /// Takes over what was found below.
     pub fn absorb(&mut self, problems: impl IntoIterator<Item = Problem>) {
         for problem in problems {

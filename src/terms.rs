@@ -288,6 +288,9 @@ pub struct Problem {
     pub field: Option<SafeText>,
     /// What is wrong and what was wanted.
     pub message: SafeText,
+    /// A later pcm may have written it, and would read it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub newer: bool,
 }
 
 impl Problem {
@@ -304,6 +307,7 @@ impl Problem {
             line: None,
             field: None,
             message: message.into(),
+            newer: false,
         }
     }
 

@@ -169,14 +169,17 @@ fn tries(facts: &mut Facts, other: Option<&Account>) {
         }
     });
     let jobs: Vec<Tries> = jobs.collect();
-    let timeout = config.share.timeout;
+    let (timeout, silent) = (config.share.timeout, &look.silent);
     let tried = thread::scope(|s| {
         let tried = jobs.into_iter().map(|tries| {
             let share = tries.share.clone();
-            let asked = beside(s, move || match ShareJob::Try(tries).run_as(other, timeout) {
-                Ok(ShareNews::Tried(tried)) => Ok(tried),
-                Ok(_) => Err("the share reader gave another answer than was asked for".into()),
-                Err(why) => Err(why),
+            let silent = silent.iter().find(|(place, _)| *place == share).map(|(_, why)| why.clone());
+            let asked = beside(s, move || {
+                match silent.map_or_else(|| ShareJob::Try(tries).run_as(other, timeout), Err) {
+                    Ok(ShareNews::Tried(tried)) => Ok(tried),
+                    Ok(_) => Err("the share reader gave another answer than was asked for".into()),
+                    Err(why) => Err(why),
+                }
             });
             (share, asked)
         });

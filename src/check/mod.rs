@@ -9,7 +9,7 @@ mod gather;
 mod in_force;
 mod judge;
 pub mod probe;
-mod publisher;
+pub mod publisher;
 
 use crate::config::{Config, LoadError};
 use crate::error::Result;

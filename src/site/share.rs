@@ -83,6 +83,9 @@ pub struct Look {
     /// The versions of the trust list that come after the one that is held, in their order, in mode `signed`.
     #[serde(default)]
     pub lists: Vec<Vec<u8>>,
+    /// The shares that gave no answer, each with why.
+    #[serde(default)]
+    pub silent: Vec<(PathBuf, SafeText)>,
 }
 
 /// A valid instruction file. Whether it may come into force is said by `trust`: one that is refused must not replace a
@@ -201,7 +204,10 @@ impl Look {
         // Each begins after the list that is held: the longest has most to say.
         let lists = looks.iter().filter_map(|(_, look)| look.as_ref().ok()).map(|look| &look.lists);
         let lists = lists.max_by_key(|lists| lists.len()).cloned().unwrap_or_default();
-        Look { lists, ..Look::of(looks.into_iter().map(answer).collect()) }
+        let silent =
+            looks.iter().filter_map(|(share, look)| Some((share.clone(), look.as_ref().err()?.clone())));
+        let silent = silent.collect();
+        Look { lists, silent, ..Look::of(looks.into_iter().map(answer).collect()) }
     }
 }
 

@@ -14,10 +14,20 @@ pub struct Hang {
 impl Hang {
     /// None, with the skip printed, where FUSE or its Python module is missing.
     pub fn over(at: &Path) -> Option<Self> {
+        Self::mount(at, &[])
+    }
+
+    /// The same where only files of one name hang, and all others are those of a folder elsewhere.
+    pub fn at_files(at: &Path, folder: &Path, name: &str) -> Option<Self> {
+        Self::mount(at, &[folder.as_os_str(), name.as_ref()])
+    }
+
+    fn mount(at: &Path, more: &[&std::ffi::OsStr]) -> Option<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/hang.py");
         let mut child = Command::new("/usr/bin/python3")
             .arg(script)
             .arg(at)
+            .args(more)
             .stderr(Stdio::null())
             .stdout(Stdio::null())
             .spawn()

@@ -6,7 +6,6 @@ use crate::clock::{Wall, between};
 use crate::executor::talk::view::CheckItem;
 use crate::site::signed::signers::Role;
 use crate::site::signed::store::Trusted;
-use crate::terms::{NEWER_PCM, Problem};
 use crate::text;
 
 const UNSIGNED: &str = "trust mode permissions: no key counts here";
@@ -119,10 +118,9 @@ pub fn version_against_index(facts: &Facts) -> CheckItem {
         look.problems.iter().chain(fault)
     });
     let of_parts = facts.indexed.iter().flat_map(|index| &index.problems);
-    let newer = |problem: &&Problem| problem.message.as_str().contains(NEWER_PCM);
     let findings: Vec<_> = of_look
         .chain(of_parts)
-        .filter(newer)
+        .filter(|problem| problem.newer)
         .map(|problem| {
             block(
                 format!("{}: {}", problem.file, problem.message),

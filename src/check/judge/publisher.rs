@@ -46,25 +46,24 @@ fn share_matches_folder(facts: &Facts, seen: &Seen) -> CheckItem {
     let mut findings = Vec::new();
     match &seen.on_share {
         Err(failure) => findings.push(failed(failure)),
-        Ok(OnShare { standing: None, .. }) => {
+        Ok(OnShare { published: None, .. }) => {
             findings.push(block(format!("nothing is published on {shown} yet"), publish()));
         }
-        Ok(OnShare { standing: Some(standing), unpublished, .. }) => {
-            let serial = standing.index.serial;
-            if standing.begun && seen.held_by.is_none() {
+        Ok(OnShare { published: Some(published), .. }) => {
+            let (serial, damaged) = (published.serial, published.damaged);
+            if published.begun && seen.held_by.is_none() {
                 findings.push(block(
                     format!("publication {serial} was begun and not ended, or {shown} holds an older one"),
                     format!("{} completes it", publish()),
                 ));
             }
-            let unpublished = unpublished.as_ref();
-            if unpublished.is_some_and(|unpublished| !unpublished.is_empty()) {
+            if published.says_more {
                 findings.push(block(
                     format!("the folder says what is not published on {shown}"),
                     format!("{} --dry-run says what it would do", publish()),
                 ));
             }
-            if let Some(damaged) = unpublished.map(|unpublished| unpublished.damaged).filter(|n| *n > 0) {
+            if damaged > 0 {
                 findings.push(block(
                     format!(
                         "{} of {shown} {} missing or damaged",
@@ -74,6 +73,7 @@ fn share_matches_folder(facts: &Facts, seen: &Seen) -> CheckItem {
                     format!("{} puts back what the folder has", publish()),
                 ));
             }
+            findings.extend(published.faults.iter().map(failed));
             findings.push(pass(format!(
                 "{shown} has publication {serial}, and that is all that the folder says"
             )));

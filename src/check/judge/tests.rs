@@ -20,7 +20,7 @@ use crate::host::supervisor::Registered;
 use crate::site::instruction::InstructionFile;
 use crate::site::report;
 use crate::site::share::Look;
-use crate::terms::{Code, NEWER_PCM, Platform, Problem};
+use crate::terms::{Code, Platform, Problem};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -276,7 +276,8 @@ fn what_is_published_is_renewed_before_it_ends_and_asks_for_no_newer_pcm() {
         assert_eq!(row("validity-left", published(until)).verdict, verdict, "{until}");
     }
     let newer = row("version-against-index", |facts| {
-        let problem = Problem::of_file("malformed", "PCM.INDEX", format!("format 2: it {NEWER_PCM}"));
+        let problem = Problem::of_file("malformed", "PCM.INDEX", "format 2: of another time");
+        let problem = Problem { newer: true, ..problem };
         facts.look = Some(Ok(Look {
             found: None,
             others: Vec::new(),
@@ -284,6 +285,7 @@ fn what_is_published_is_renewed_before_it_ends_and_asks_for_no_newer_pcm() {
             problems: vec![problem],
             answered: true,
             lists: Vec::new(),
+            silent: Vec::new(),
         }));
     });
     assert_eq!(newer.verdict, Verdict::Block, "{newer:?}");
@@ -327,6 +329,7 @@ fn files_that_nobody_was_asked_for_are_not_said_to_be_there() {
             problems: Vec::new(),
             answered: true,
             lists: Vec::new(),
+            silent: Vec::new(),
         }));
         // Reports go there, and it answers.
         facts.tries = vec![("/mnt/reports".into(), Ok(Tried { written: None, missing: Vec::new() }))];

@@ -224,6 +224,9 @@ pub enum Verb {
     /// Tries what the service does, as its account; started by `pcm check` only
     #[command(hide = true)]
     CheckProbe,
+    /// Compares a share with its site folder; started by `pcm check` only
+    #[command(hide = true)]
+    CheckSite,
     /// Does root's work on the state of another account, as that account; started by pcm only
     #[command(hide = true)]
     AsOwner,
@@ -324,6 +327,7 @@ impl Verb {
             | Verb::RunHost { .. }
             | Verb::ShareReader
             | Verb::CheckProbe
+            | Verb::CheckSite
             | Verb::AsOwner => None,
         }
     }
@@ -365,6 +369,7 @@ impl Verb {
             | Verb::RunHost { .. }
             | Verb::ShareReader
             | Verb::CheckProbe
+            | Verb::CheckSite
             | Verb::AsOwner => Meant::Neither,
             Verb::Status
             | Verb::List(_)

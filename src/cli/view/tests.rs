@@ -63,6 +63,7 @@ fn problem() -> Problem {
         line: Some(41),
         field: Some("request[7].max_run_time".into()),
         message: "\"two hours\" is not a duration: write e.g. 2h".into(),
+        newer: false,
     }
 }
 

@@ -50,6 +50,7 @@ fn a_banner_shows_file_and_line_at_80_columns_however_long_the_path_is() {
         line: Some(12),
         field: Some("windows.weekly[1]".into()),
         message: "a window is written as `Sat 22:00-06:00`, and this is something else altogether".into(),
+        newer: false,
     }];
     let mut stage = Stage::with(80, 24, fake, false);
     let screen = stage.screen();

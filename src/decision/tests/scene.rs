@@ -117,6 +117,7 @@ pub fn problem(code: &str) -> Problem {
         line: Some(12),
         field: Some("request[0].expire_after".into()),
         message: "wanted a date".into(),
+        newer: false,
     }
 }
 

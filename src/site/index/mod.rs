@@ -169,15 +169,14 @@ fn kind(top: &mut Fields<'_, '_>, wanted: &str) {
         kind if kind == wanted => Ok(()),
         other => Err(format!("wanted {wanted:?}, found {:?}", fields::cut(other, 40))),
     });
-    top.need("format", |v| match fields::whole(v)? {
-        1 => Ok(()),
-        other => Err(format!("wanted format 1, found {other}: it {NEWER_PCM}")),
-    });
+    if let Some(other) = top.need("format", fields::whole).filter(|format| *format != 1) {
+        top.wrong_as_newer("format", format!("wanted format 1, found {other}: it {NEWER_PCM}"));
+    }
 }
 
 fn newer(problem: Problem) -> Problem {
     let message = format!("{}: it {NEWER_PCM}", problem.message);
-    Problem { message: SafeText::new(&message), ..problem }
+    Problem { message: SafeText::new(&message), newer: true, ..problem }
 }
 
 fn sha256(value: &DeValue<'_>) -> Result<ContentHash, String> {

@@ -42,6 +42,7 @@ pub fn parse(bytes: &[u8], file: &str, programs: &[String]) -> Result<Package, V
 fn newer(unknown: Vec<Problem>) -> Vec<Problem> {
     let say = |problem: Problem| Problem {
         message: format!("this key is not known: it is misspelt, or {NEWER_PCM}").into(),
+        newer: true,
         ..problem
     };
     unknown.into_iter().map(say).collect()

@@ -168,10 +168,9 @@ impl TrustList {
                 Err(format!("wanted \"trust\", found {:?}: this is no trust list", fields::cut(other, 40)))
             }
         });
-        f.need("format", |v| match fields::whole(v)? {
-            1 => Ok(()),
-            other => Err(format!("wanted format 1, found {other}: this list {NEWER_PCM}")),
-        });
+        if let Some(other) = f.need("format", fields::whole).filter(|format| *format != 1) {
+            f.wrong_as_newer("format", format!("wanted format 1, found {other}: this list {NEWER_PCM}"));
+        }
         let site = f.need("site", fields::parsed);
         let site_id = f.need("site_id", fields::parsed);
         let version = f.need("version", |v| match fields::whole(v)? {

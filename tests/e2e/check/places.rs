@@ -145,6 +145,30 @@ fn a_publisher_sees_whether_its_share_is_what_its_folder_says() {
     }
 }
 
+/// It answers when it is asked, and hangs when the index is opened.
+#[test]
+fn a_share_that_hangs_while_it_is_compared_is_given_up() {
+    let (site, folder) = publisher();
+    site.json(&["site", "publish"]);
+    let config = fs::read_to_string(site.config()).unwrap();
+    write(&site.config(), format!("{config}[share]\ntimeout = \"1s\"\n").as_bytes());
+    let (share, real) = (site.path("folder/share"), site.path("real"));
+    fs::rename(&share, &real).unwrap();
+    make_dir(&share);
+    let Some(hang) = Hang::at_files(&share, &real, "PCM.INDEX") else { return };
+    let name = "share-matches-folder";
+    let doc = check(&site);
+    fails(&doc, name, "does not answer within 4s", "its server");
+    says(&doc, "lock", "unknown", "not known");
+    // What the folder says by itself is judged all the same.
+    says(&doc, "keys-expiring", "pass", "no trust list");
+    drop(hang);
+    fs::remove_dir(&share).unwrap();
+    fs::rename(&real, &share).unwrap();
+    says(&check(&site), name, "pass", "publication 1");
+    assert!(folder.ends_with("folder"));
+}
+
 #[test]
 fn a_publisher_sees_whether_anything_renews_what_it_published() {
     let (site, folder) = publisher();

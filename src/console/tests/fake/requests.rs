@@ -190,6 +190,7 @@ pub fn requests() -> Vec<RequestDoc> {
         line: Some(112),
         field: Some("request[9].expire_after".into()),
         message: "\"next week\" is no time: wanted 2026-11-22T22:00:00".into(),
+        newer: false,
     }];
     all.push(bad);
     all
