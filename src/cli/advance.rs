@@ -301,10 +301,7 @@ impl Ground {
             }
         };
         let signs = folder.trust_list()?.is_some();
-        let whose = match signs && !folder.settings.unsigned_reports {
-            true => Some(Whose::new(folder.settings.site_id.clone(), &source.machines, folder.counted()?)),
-            false => None,
-        };
+        let whose = Whose::of(&folder, &source.machines)?;
         let counted = whose.as_ref().is_none_or(|whose| !whose.knows_nobody());
         Ok(Self { folder, source, standing, signs, counted, whose, wrong })
     }

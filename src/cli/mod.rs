@@ -4,6 +4,7 @@
 mod act;
 mod advance;
 mod args;
+mod attention;
 mod canary;
 mod check;
 mod collect;
@@ -279,6 +280,9 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
     if let Some(Verb::CheckProbe) = &cli.verb {
         return Ok(helper(crate::check::probe::main()));
     }
+    if let Some(Verb::CheckSite) = &cli.verb {
+        return Ok(helper(crate::check::publisher::main()));
+    }
     if let Some(Verb::AsOwner) = &cli.verb {
         return Ok(helper(crate::executor::stand_in::main()));
     }
@@ -427,6 +431,7 @@ fn carry_out(app: &App, verb: Verb) -> Result<Exit> {
         Verb::Man => man::print(&app.out),
         Verb::Help(args) => help::print(&args.verb, &app.out),
         Verb::CheckProbe => Ok(helper(crate::check::probe::main())),
+        Verb::CheckSite => Ok(helper(crate::check::publisher::main())),
         Verb::AsOwner => Ok(helper(crate::executor::stand_in::main())),
     }
 }

@@ -19,6 +19,8 @@ pub struct Out {
     pub width: Option<usize>,
     /// Bold and dim may be used.
     pub style: bool,
+    /// A line of standard error may be drawn over: somebody looks at it, on a terminal that can.
+    pub draws_over: bool,
 }
 
 impl Out {
@@ -27,9 +29,10 @@ impl Out {
         let terminal = std::io::stdout().is_terminal();
         let size = crate::host::terminal::size();
         let width = size.map(|(columns, _)| usize::from(columns)).filter(|c| terminal && *c > 0);
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
-            || std::env::var_os("TERM").is_some_and(|v| v == "dumb");
-        Self { json, quiet, width, style: terminal && !no_color && !plain }
+        let dumb = std::env::var_os("TERM").is_some_and(|v| v == "dumb");
+        let plain = dumb || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let draws_over = !json && !quiet && !dumb && std::io::stderr().is_terminal();
+        Self { json, quiet, width, style: terminal && !no_color && !plain, draws_over }
     }
 
     /// Prints a view: its document with `--json`, its page otherwise.

@@ -1,21 +1,69 @@
-//! How far files are copied, on one line of a terminal's standard error that is drawn over: files, bytes, rate and time left.
+//! How far something is that takes long, on one line of a terminal's standard error that is drawn over. Who looks elsewhere
+//! (`--json`, `--quiet`, no terminal, one that cannot draw over a line) is told nothing.
 
 use super::out::Out;
 use super::view::count;
 use crate::host::facts;
 use crate::site::publisher::bring::Watch;
 use crate::text;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// So often at most it is drawn.
 const PACE: Duration = Duration::from_millis(200);
+/// Nobody has to be told of what ends sooner.
+const SOON: Duration = Duration::from_secs(1);
 
-/// Whoever looks at the terminal.
+/// The line, which is gone when it is dropped.
+#[derive(Debug)]
+struct Line {
+    begun: Duration,
+    drawn: Option<Duration>,
+}
+
+impl Line {
+    /// None: nobody looks.
+    fn new(out: &Out) -> Option<Self> {
+        out.draws_over.then(|| Self { begun: facts::monotonic().0, drawn: None })
+    }
+
+    /// Draws it, where its time has come, by how long it takes already.
+    fn draw(&mut self, line: impl FnOnce(Duration) -> String) {
+        let now = facts::monotonic().0;
+        if self.drawn.is_none_or(|at| now.saturating_sub(at) >= PACE) {
+            self.drawn = Some(now);
+            let line = line(now.saturating_sub(self.begun));
+            // Nobody is left to be told where standard error fails.
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[K{line}");
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.drawn.is_some() {
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
+        }
+    }
+}
+
+/// Draws the words on so many of so many, once it takes long.
+pub fn counting(out: &Out, words: impl Fn(usize, usize) -> String) -> impl FnMut(usize, usize) {
+    let mut line = Line::new(out);
+    move |done, of| {
+        if let Some(line) = &mut line
+            && facts::monotonic().0.saturating_sub(line.begun) >= SOON
+        {
+            line.draw(|_| words(done, of));
+        }
+    }
+}
+
+/// How far files are copied: files, bytes, rate and time left.
 #[derive(Debug)]
 pub struct Progress {
-    shown: Mutex<Shown>,
+    shown: Mutex<(Line, Shown)>,
 }
 
 #[derive(Debug, Default)]
@@ -24,52 +72,37 @@ struct Shown {
     of_files: usize,
     bytes: u64,
     of_bytes: u64,
-    begun: Duration,
-    drawn: Option<Duration>,
 }
 
 impl Progress {
     /// None: nobody looks.
     pub fn new(out: &Out) -> Option<Self> {
-        let looks = !out.quiet && !out.json && std::io::stderr().is_terminal();
-        looks.then(|| Self { shown: Mutex::default() })
+        Some(Self { shown: Mutex::new((Line::new(out)?, Shown::default())) })
     }
 
-    fn change(&self, change: impl FnOnce(&mut Shown)) {
-        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut shown);
-        let now = facts::monotonic().0;
-        if shown.of_files == 0 || shown.drawn.is_some_and(|at| now.saturating_sub(at) < PACE) {
-            return;
+    fn change(&self, change: impl FnOnce(&mut Line, &mut Shown)) {
+        let (line, shown) = &mut *self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        change(line, shown);
+        if shown.of_files > 0 {
+            line.draw(|elapsed| shown.line(elapsed));
         }
-        shown.drawn = Some(now);
-        let line = shown.line(now.saturating_sub(shown.begun));
-        // Nobody is left to be told where standard error fails.
-        let _ = write!(std::io::stderr().lock(), "\r\x1b[K{line}");
     }
 }
 
 impl Watch for Progress {
     fn begun(&self, files: usize, bytes: u64) {
-        let begun = facts::monotonic().0;
-        self.change(|shown| *shown = Shown { of_files: files, of_bytes: bytes, begun, ..Shown::default() });
+        self.change(|line, shown| {
+            line.begun = facts::monotonic().0;
+            *shown = Shown { of_files: files, of_bytes: bytes, ..Shown::default() };
+        });
     }
 
     fn bytes(&self, more: u64) {
-        self.change(|shown| shown.bytes = shown.bytes.saturating_add(more));
+        self.change(|_, shown| shown.bytes = shown.bytes.saturating_add(more));
     }
 
     fn file(&self) {
-        self.change(|shown| shown.files += 1);
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        let shown = self.shown.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if shown.drawn.is_some() {
-            let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
-        }
+        self.change(|_, shown| shown.files += 1);
     }
 }
 
@@ -99,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_line_says_how_much_is_there_how_quickly_and_how_long_the_rest_takes() {
-        let shown = Shown { files: 12, of_files: 340, bytes: 1 << 30, of_bytes: 4 << 30, ..Shown::default() };
+        let shown = Shown { files: 12, of_files: 340, bytes: 1 << 30, of_bytes: 4 << 30 };
         assert_eq!(shown.line(Duration::from_secs(16)), "12 of 340 files, 1 GB of 4 GB, 64 MB/s, 48s left");
         assert_eq!(shown.line(Duration::ZERO), "12 of 340 files, 1 GB of 4 GB");
         let none = Shown { files: 0, bytes: 0, of_files: 1, ..shown };

@@ -154,7 +154,7 @@ fn page(app: &App, doc: &SignDoc) -> Page {
 }
 
 fn is_signed(folder: &Folder, id: PackageId) -> bool {
-    folder.package_dir(id).join(crate::site::publisher::packages::SIGNATURE).exists()
+    folder.package_dir(id).join(crate::site::publisher::packages::SIGNATURE).is_file()
 }
 
 /// `package content --json` in a site folder.

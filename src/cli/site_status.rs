@@ -5,11 +5,12 @@ use super::canary::{self, FailedFirstDoc};
 use super::page::Page;
 use super::table::{Table, fixed, words};
 use super::view::count;
-use super::{App, folder, lint};
+use super::{App, attention, folder, lint};
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::lock;
 use crate::host::open::{Folder as Opened, OpenError};
+use crate::rollout::attention::Attention;
 use crate::rollout::gate;
 use crate::site::folder::{Folder, LOCK, Source};
 use crate::site::ids::{JobId, SiteCode};
@@ -42,6 +43,8 @@ struct StatusDoc {
     halted: Vec<HaltedDoc>,
     /// Those that failed on machines that come first; None: that cannot be known.
     failed_first: Option<Vec<FailedFirstDoc>>,
+    /// The machines at which somebody has to look; None: what they report cannot be read.
+    attention: Option<Attention>,
     /// Those that end within 30 days, or have ended.
     keys: Vec<KeyDoc>,
     /// Who publishes now.
@@ -113,13 +116,16 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
     let standing = super::standing::of(app, &folder).map_err(&mut kept);
     let is_read = standing.is_ok();
     let standing = standing.ok().flatten();
+    // Where the share has nothing at all, there is one thing to do, and nothing to compare.
+    let unmounted = standing.as_ref().and_then(|standing| standing.unmounted.clone());
     let unpublished = match (&source, &standing) {
-        (Some(source), Some(standing)) => {
+        (Some(source), Some(standing)) if unmounted.is_none() => {
             let found = standing::unpublished(&folder, source, standing, &lint::programs(app), app.now);
-            found.map_err(kept).ok()
+            found.map_err(&mut kept).ok()
         }
         _ => None,
     };
+    unmounted.into_iter().for_each(kept);
     let jobs = source.as_ref().map(|source| &source.jobs).into_iter().flat_map(BTreeMap::values);
     let by_state = by_state(source.as_ref(), standing.as_ref());
     let mut halted = Vec::new();
@@ -133,6 +139,12 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
         (Some(source), Some(standing)) => canary::failed(app, &folder, source, standing),
         // Nothing is published.
         (Some(_), None) if is_read => Some(Vec::new()),
+        (Some(_) | None, _) => None,
+    };
+    let attention = match (&source, &standing) {
+        // Reports that cannot be read are told by themselves.
+        (Some(source), Some(standing)) if !standing.begun => attention::seen(app, &folder, source).ok(),
+        (Some(_), None) if is_read => Some(Attention::default()),
         (Some(_) | None, _) => None,
     };
     let keys = list.as_ref().map(|list| ending(list, app.now)).unwrap_or_default();
@@ -155,6 +167,7 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
         jobs: by_state,
         halted,
         failed_first,
+        attention,
         keys,
         publishing,
         problems,
@@ -244,7 +257,7 @@ fn findings(app: &App, doc: &StatusDoc, standing: Option<&Standing>, note: Optio
         None if doc.problems.is_empty() => {
             add("not-published", "nothing is published yet".into(), format!("{pcm} site publish"));
         }
-        Some(standing) if standing.begun && doc.publishing.is_none() => add(
+        Some(standing) if standing.begun && doc.publishing.is_none() && standing.unmounted.is_none() => add(
             "not-completed",
             match standing.lost {
                 None => format!(
@@ -312,6 +325,9 @@ fn findings(app: &App, doc: &StatusDoc, standing: Option<&Standing>, note: Optio
             failed.job_id
         );
         add("canary-failed", message, remedy);
+    }
+    for group in doc.attention.iter().flat_map(Attention::groups) {
+        add(group.code.as_str(), group.message, group.remedy);
     }
     for key in &doc.keys {
         let ends = if key.valid_before <= app.now { "ended" } else { "ends" };

@@ -7,6 +7,7 @@
 //! reports count at a site that signs. Called by `pcm job advance` and `pcm rollout`.
 
 pub mod account;
+pub mod attention;
 pub mod cache;
 pub mod collect;
 pub mod collected;

@@ -2,6 +2,9 @@
 //! not older than the one that was counted last. All others say nothing. Pure.
 
 use super::account::{Account, Accounts, Signed};
+use super::cache::Heard;
+use crate::error::Result;
+use crate::site::folder::Folder;
 use crate::site::folder::counted::Counted;
 use crate::site::folder::machines::Machines;
 use crate::site::ids::{MachineId, SiteId};
@@ -35,6 +38,17 @@ impl Whose {
         Self { site_id, keys, shared, counted }
     }
 
+    /// By a site folder that says these machines; None: nobody signs there, or reports without a signature count, too.
+    ///
+    /// # Errors
+    /// What it knows of keys and of reports that were counted cannot be read.
+    pub fn of(folder: &Folder, machines: &Machines) -> Result<Option<Self>> {
+        if folder.settings.unsigned_reports || folder.trust_list()?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Self::new(folder.settings.site_id.clone(), machines, folder.counted()?)))
+    }
+
     /// No report can be verified.
     pub fn knows_nobody(&self) -> bool {
         self.keys.is_empty()
@@ -49,7 +63,7 @@ impl Whose {
     ///
     /// # Errors
     /// It says nothing, or nothing that counts.
-    pub fn hear(&self, machine: MachineId, said: Result<Account, SafeText>) -> Result<Account, SafeText> {
+    pub fn hear(&self, machine: MachineId, said: Heard) -> Heard {
         said.and_then(|account| match self.disbelieved(machine, &account) {
             None => Ok(account),
             Some(why) => Err(SafeText::new(&why)),
@@ -57,7 +71,22 @@ impl Whose {
     }
 
     /// Why what a machine says does not count.
-    fn disbelieved(&self, machine: MachineId, account: &Account) -> Option<String> {
+    pub fn disbelieved(&self, machine: MachineId, account: &Account) -> Option<String> {
+        let why = |why: &str| Some(why.to_owned());
+        self.foreign(machine, account).or_else(|| {
+            let key = self.keys.get(&machine)?;
+            match (account.number, self.counted.newest(machine, &key.fingerprint())) {
+                (None, _) => why("its report has no number"),
+                (Some(number), Some(newest)) if number < newest => {
+                    why("its report is older than one that was counted before")
+                }
+                (Some(_), _) => None,
+            }
+        })
+    }
+
+    /// Why it is not known that a machine says it, and says it to this site.
+    pub fn foreign(&self, machine: MachineId, account: &Account) -> Option<String> {
         let why = |why: &str| Some(why.to_owned());
         let Some(key) = self.keys.get(&machine) else { return why("machines.csv has no host_key of it") };
         if self.shared.contains(&key.text()) {
@@ -72,13 +101,7 @@ impl Whose {
         if account.site_id.as_ref() != Some(&self.site_id) {
             return why("its report is of no publication of this site");
         }
-        match (account.number, self.counted.newest(machine, &key.fingerprint())) {
-            (None, _) => why("its report has no number"),
-            (Some(number), Some(newest)) if number < newest => {
-                why("its report is older than one that was counted before")
-            }
-            (Some(_), _) => None,
-        }
+        None
     }
 
     /// Which reports were counted last, with these, which are verified.

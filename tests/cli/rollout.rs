@@ -513,6 +513,45 @@ fn signed_report(dir: &Path, n: usize, serial: u64, number: u64, key: &str) {
     fs::write(&path, format!("{summary}{rest}{}\n", doc!({ "signature": armour }))).unwrap();
 }
 
+/// Machines of which somebody has to decide are named where a site is looked at, with what to do.
+#[test]
+fn machines_of_which_somebody_has_to_decide_are_named_by_status_and_rollout() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    phased(dir, 3, "100%");
+    let toml = fs::read_to_string(dir.join("site/site.toml")).unwrap();
+    let site_id = toml.parse::<toml::Table>().unwrap()["site_id"].as_str().unwrap().to_owned();
+    (0..3).for_each(|n| report(dir, n, 2, "waiting"));
+    for (n, number, twice) in [(0, Some(7), true), (1, None, false)] {
+        let path = dir.join(format!("site/share/machines/{}.json", id(n)));
+        let mut one: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        (one["serial"], one["site_id"], one["heartbeat_s"]) =
+            (2.into(), site_id.clone().into(), 3_600.into());
+        (one["report"], one["two_machines"]) = (number.into(), twice.into());
+        fs::write(&path, report_lines(&one).concat()).unwrap();
+    }
+    let status = pcm(dir, &[&["site", "status", "--json"][..], &IN].concat());
+    assert_eq!(status.status.code(), Some(10));
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let named = |doc: &Value| {
+        let rows = doc["attention"]["machines"].as_array().unwrap().clone();
+        rows.iter().map(|row| (row["machine"].clone(), row["code"].clone())).collect::<Vec<_>>()
+    };
+    let wanted = vec![(id(0).into(), "two-machines".into()), (id(1).into(), "history-lost".into())];
+    assert_eq!(named(&status), wanted, "{status}");
+    assert_eq!(named(&site(dir, &["rollout"])), wanted);
+    for (code, n) in [("two-machines", 0), ("history-lost", 1)] {
+        let problems = status["problems"].as_array().unwrap();
+        let problem = problems.iter().find(|problem| problem["code"] == code).unwrap();
+        let remedy = problem["remedy"].as_str().unwrap();
+        assert!(remedy.contains(&format!("pcm site machine replace {}", id(n))), "{remedy}");
+        let shown = text(&pcm(dir, &[&["rollout"][..], &IN].concat()).stdout).replace('\n', " ");
+        assert!(shown.contains(&format!("[{code}]")), "{shown}");
+        // What is said to be done can be done.
+        site(dir, &["site", "machine", "replace", &id(n)]);
+    }
+}
+
 #[test]
 fn at_a_site_that_signs_a_machine_counts_by_its_own_newest_signed_report_alone() {
     if ssh_keygen().is_none() {
@@ -559,6 +598,14 @@ fn at_a_site_that_signs_a_machine_counts_by_its_own_newest_signed_report_alone()
             (gate(job, "answer"), gate(job, "n")),
             (gate(&step["job"], "answer"), gate(&step["job"], "n"))
         );
+        // And so is what somebody has to look at; `site status` says the same.
+        let status = pcm(dir, &[&["site", "status", "--json"][..], &IN].concat());
+        let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+        assert_eq!(status["attention"], rollout["attention"]);
+        let odd = ["signed", "believed", "site", "host_key", "older"].iter().any(|word| why.contains(word));
+        let codes: Vec<&str> =
+            status["problems"].as_array().unwrap().iter().filter_map(|p| p["code"].as_str()).collect();
+        assert_eq!(codes.contains(&"not-verified"), odd, "{why} {status}");
         (numbers(&step["job"]), why)
     };
     both();

@@ -537,6 +537,15 @@ fn a_terminal_shows_how_far_a_publication_is() {
     let shown = text(&terminal.bytes());
     assert!(shown.contains("0 of 1 file, 0 B of"), "{shown}");
     assert!(!terminal.screen().contains("of 1 file"), "{}", terminal.screen());
+    // A terminal that cannot draw over a line is told nothing, and so is whoever reads JSON.
+    for (term, more) in [("dumb", &[][..]), ("xterm", &["--json"][..])] {
+        fs::remove_dir_all(dir.join("site/share/content")).unwrap();
+        let publish = command(dir, &[&["site", "publish", "--folder", "site"][..], more].concat());
+        let mut terminal = Terminal::start_as(&publish, 80, 24, term);
+        assert_eq!(terminal.wait_exit(), 0);
+        let shown = text(&terminal.bytes());
+        assert!(!shown.contains('\x1b') && !shown.contains("of 1 file"), "{term}: {shown}");
+    }
     fs::remove_dir_all(dir.join("site/share/content")).unwrap();
     let quietly = pcm(dir, &["site", "publish", "--folder", "site"]);
     assert_eq!(text(&quietly.stderr), "");
@@ -1029,8 +1038,19 @@ fn what_is_torn_or_gone_on_the_share_is_put_back_and_an_empty_mount_is_no_share(
     assert_eq!(no(dir, &["site", "publish"]), "share-missing");
     assert_eq!(no(dir, &["site", "freeze", "--until", "5h", "--reason", "x"]), "share-missing");
     assert_eq!(fs::read_dir(&share).unwrap().count(), 0, "nothing is written into a mount point");
-    site(dir, &["site", "publish", "--serial", "100"]);
+    // All who speak of it name one remedy, and it is one.
+    let done = pcm(dir, &[&["site", "status", "--json"][..], &IN].concat());
+    let doc: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let problems = doc["problems"].as_array().unwrap();
+    assert_eq!(problems.iter().map(|p| &p["code"]).collect::<Vec<_>>(), ["share-missing"], "{doc}");
+    let refused: Value =
+        serde_json::from_slice(&pcm(dir, &[&["site", "publish", "--json"][..], &IN].concat()).stderr)
+            .unwrap();
+    assert_eq!(refused["error"]["remedy"], problems[0]["remedy"]);
+    let remedy = problems[0]["remedy"].as_str().unwrap().rsplit_once("pcm ").unwrap().1;
+    site(dir, &remedy.split(' ').collect::<Vec<_>>());
     assert!(share.join("PCM.INDEX").exists(), "a new share is filled by somebody's word");
+    assert_eq!(status(), Vec::<String>::new());
 }
 
 #[test]
@@ -1210,11 +1230,79 @@ fn what_stops_goes_through_whatever_else_is_refused() {
     site(dir, &["site", "freeze", "--until", "13h", "--reason", "more", "--expect", "301"]);
     let policy = fs::read_to_string(dir.join("site/share/policy/all.2.toml")).unwrap();
     assert_eq!(policy.matches("[[freeze]]").count(), 2, "{policy}");
-    // With the number all of it is published, and nothing that was stopped goes on.
     fs::write(&path, before).unwrap();
+    // Nor does any other file that is wrong, but for the one that would hold it.
+    for (n, wrong) in ["machines.csv", "policy/lab.toml", "jobs/notes.txt"].into_iter().enumerate() {
+        let path = dir.join("site").join(wrong);
+        let before = fs::read(&path).ok();
+        fs::write(&path, "what is this = [").unwrap();
+        let until = format!("{}h", 14 + n);
+        let frozen = site(dir, &["site", "freeze", "--until", &until, "--reason", "more", "--expect", "301"]);
+        let published = frozen["published"].to_string();
+        assert!(published.contains(wrong) && published.contains("\"policy\":1"), "{wrong}: {published}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "what is this = [", "its author goes on with it");
+        match before {
+            Some(before) => fs::write(&path, before).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+    }
+    let all = dir.join("site/policy/all.toml");
+    let policy = fs::read_to_string(&all).unwrap();
+    fs::write(&all, format!("{policy}\nx = [")).unwrap();
+    let freeze = ["site", "freeze", "--until", "20h", "--reason", "more", "--expect", "301", "--json"];
+    let refused: Value = serde_json::from_slice(&pcm(dir, &[&freeze[..], &IN].concat()).stderr).unwrap();
+    let error = &refused["error"];
+    assert_eq!(error["code"], "malformed");
+    assert!(error["message"].as_str().unwrap().starts_with("no freeze was made: "), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("policy/all.toml would say it"), "{error}");
+    fs::write(&all, policy).unwrap();
+    // With the number all of it is published, and nothing that was stopped goes on.
     site(dir, &["site", "publish", "--expect", "300"]);
     assert!(index().contains("BP0000AD") && index().contains("suspended"), "{}", index());
     assert!(dir.join("site/share/policy/all.2.toml").exists());
+}
+
+/// What cannot be written of one package is that one's matter, what is wrong with a key is all packages', and each that was not
+/// signed is named.
+#[test]
+fn every_package_that_was_not_signed_is_named() {
+    if ssh_keygen().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    signed(dir);
+    let packages = dir.join("site/packages");
+    let first = fs::read_to_string(packages.join("BP00000A/package.toml")).unwrap();
+    let own = |line: &&str| !["content_sha256", "release"].iter().any(|key| line.starts_with(key));
+    let lines = first.lines().filter(own);
+    let second: String = lines.map(|line| line.replace("BP00000A", "BP00000B") + "\n").collect();
+    fs::create_dir_all(packages.join("BP00000B/files")).unwrap();
+    fs::copy(packages.join("BP00000A/files/setup.sh"), packages.join("BP00000B/files/setup.sh")).unwrap();
+    fs::write(packages.join("BP00000B/package.toml"), second).unwrap();
+    let all = |key: &str| {
+        let done = pcm(dir, &[&["package", "sign", "--all", "--key", key, "--json"][..], &IN].concat());
+        assert!(!done.status.success());
+        let doc: Value = serde_json::from_slice(&done.stdout).unwrap();
+        let ids = |rows: &Value| {
+            let rows = rows.as_array().cloned().unwrap_or_default();
+            rows.iter().map(|row| row["package_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        (ids(&doc["packages"]), ids(&doc["failed"]), doc.to_string())
+    };
+    let both = vec!["BP00000A".to_owned(), "BP00000B".to_owned()];
+    let (done, failed, doc) = all("keys/publish");
+    assert_eq!((done, failed), (Vec::new(), both.clone()), "{doc}");
+    // Nothing can be renamed to the name of a folder that holds something.
+    fs::create_dir_all(packages.join("BP00000A/package.toml.sig/x")).unwrap();
+    let (done, failed, doc) = all("keys/package");
+    assert_eq!((done, failed), (both[1..].to_vec(), both[..1].to_vec()), "{doc}");
+    assert!(packages.join("BP00000B/package.toml.sig").is_file() && doc.contains("was not written"), "{doc}");
+    for id in &both {
+        fs::write(packages.join(id).join("package.toml"), "name = 7\n").unwrap();
+    }
+    let (_, failed, doc) = all("keys/package");
+    assert_eq!(failed, both, "{doc}");
 }
 
 /// Whoever does what a refusal says gets what it says.

@@ -4,6 +4,7 @@
 use super::ground::Ground;
 use crate::clock::Wall;
 use crate::rollout::account::Forecast;
+use crate::rollout::attention::Attention;
 use crate::rollout::count::{Part, Place, Row, Tally};
 use crate::rollout::course::{self, Course};
 use crate::rollout::figures::Figures;
@@ -49,6 +50,8 @@ pub(super) struct RolloutDoc {
     pub unusable: Vec<UnusableDoc>,
     /// So many files there are no report of a machine of the site.
     pub strangers: u64,
+    /// The machines at which somebody has to look.
+    pub attention: Attention,
     /// What went wrong beside.
     pub warnings: Vec<SafeText>,
 }

@@ -81,10 +81,7 @@ impl Ground {
         let standing = standing::of(app, &folder)?;
         let signs = folder.trust_list()?.is_some();
         let unsigned = folder.settings.unsigned_reports;
-        let whose = match signs && !unsigned {
-            true => Some(Whose::new(folder.settings.site_id.clone(), &source.machines, folder.counted()?)),
-            false => None,
-        };
+        let whose = Whose::of(&folder, &source.machines)?;
         let published =
             |id: &JobId| standing.as_ref().is_none_or(|s| s.index.jobs.iter().any(|job| job.job_id == *id));
         let wanted = |id: &JobId| args.job.map_or_else(|| published(id), |job| job == *id);
@@ -213,6 +210,14 @@ impl Ground {
     /// A machine counts only by what its own key has signed.
     pub(super) fn verifies(&self) -> bool {
         matches!(&self.by, By::Folder { whose: Some(whose), .. } if !whose.knows_nobody())
+    }
+
+    /// Whose word counts, where that is known.
+    pub(super) fn whose(&self) -> Option<&Whose> {
+        match &self.by {
+            By::Folder { whose, .. } => whose.as_deref(),
+            By::Share { .. } => None,
+        }
     }
 
     /// Reports without a signature are counted at a site that signs.

@@ -6,12 +6,14 @@ use super::{Asked, progress};
 use crate::cli::App;
 use crate::cli::args::RolloutArgs;
 use crate::error::{Exit, Failure, Result};
+use crate::rollout::attention::Attention;
 use crate::rollout::cache::Cache;
 use crate::rollout::collected::{self, Asks, NAME, Taken};
 use crate::rollout::figures::figures;
 use crate::rollout::refresh::{Look, refresh};
 use crate::site::ids::{MachineId, RequestId};
 use crate::text::SafeText;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -74,10 +76,15 @@ impl Session {
             None => look.heard(from, machine),
         };
         let mut rows: Vec<MachineDoc> = Vec::new();
+        let attention = RefCell::new(Attention::default());
         let counted = figures(
             &stands,
             &ground.members,
-            |machine| ground.hear(machine, heard(machine)),
+            |machine| {
+                let said = heard(machine);
+                attention.borrow_mut().look(machine, &said, ground.whose());
+                ground.hear(machine, said)
+            },
             |machine| asked.condition.as_ref().is_none_or(|condition| condition.lets_pass(machine)),
             |_, place| {
                 if args.job.is_some() {
@@ -105,6 +112,7 @@ impl Session {
             jobs: jobs.map(|(stand, figures)| JobDoc::of(&ground, stand, figures, rows.take())).collect(),
             unusable: doc::unusable(&look, faults),
             strangers: look.strangers,
+            attention: attention.into_inner(),
             warnings,
         };
         let mut doc = doc;

@@ -10,10 +10,10 @@ mod shown;
 
 use self::doc::{JobDoc, RolloutDoc};
 use self::look::Session;
-use super::App;
 use super::args::RolloutArgs;
 use super::page::Page;
 use super::reach::Reached;
+use super::{App, progress};
 use crate::clock::System;
 use crate::error::{Exit, Failure, Result};
 use crate::host::facts;
@@ -23,13 +23,10 @@ use crate::site::expression::{BadExpression, Expression};
 use crate::site::index::JobState;
 use crate::text::parse_span;
 use serde_json::Value;
-use std::io::IsTerminal as _;
 use std::time::Duration;
 
 /// Two looks are at least so far apart; reading takes a tenth of the time at most.
 const PAUSE: Duration = Duration::from_secs(2);
-/// From then on it is said how far reading is, and again each time.
-const SLOW: Duration = Duration::from_secs(5);
 
 /// `pcm rollout`
 pub fn run(app: &App, args: &RolloutArgs) -> Result<Exit> {
@@ -104,17 +101,11 @@ fn wrong(flag: &str, e: &BadExpression, remedy: &str) -> Failure {
 }
 
 /// Says how far reading is, to whoever sits there.
-pub(super) fn progress(app: &App) -> impl FnMut(usize, usize) + '_ {
-    let listens = std::io::stderr().is_terminal();
-    let mut last = facts::monotonic();
-    move |done, of| {
-        let now = facts::monotonic();
-        if listens && done < of && now.since(last) >= SLOW {
-            last = now;
-            let (done, of) = (shown::grouped(done as u64), shown::grouped(of as u64));
-            app.out.note(format!("{done} of {of} reports"));
-        }
-    }
+pub(super) fn progress(app: &App) -> impl FnMut(usize, usize) {
+    progress::counting(&app.out, |done, of| {
+        let (done, of) = (shown::grouped(done as u64), shown::grouped(of as u64));
+        format!("{done} of {of} reports")
+    })
 }
 
 /// A figure of a job, and of how many it is a part.

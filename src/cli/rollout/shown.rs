@@ -37,6 +37,9 @@ pub(super) fn page(app: &App, doc: &RolloutDoc, one: bool) -> Page {
         }
     }
     unusable(&mut page, doc);
+    for group in doc.attention.groups().iter().take(MOST) {
+        page.blank().item("! ", format!("{}. {} [{}]", group.message, group.remedy, group.code));
+    }
     if let Some(condition) = &doc.condition {
         page.blank().line(format!("Only machines where {condition}."));
     }

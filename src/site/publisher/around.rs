@@ -132,13 +132,17 @@ impl Publication<'_> {
 
     /// A share that was published to, and has nothing any more, is not the share but the place where it is mounted.
     pub(super) fn check_mounted(&self, share: &Share, before: Option<u64>, index: bool) -> Result<()> {
+        let unmounted = before.filter(|_| !index && self.how.serial.is_none());
+        let unmounted = unmounted.map(|serial| self.unmounted(share, serial)).transpose()?.flatten();
+        unmounted.map_or(Ok(()), |failure| Err(self.refused(failure)))
+    }
+
+    /// What is said of a share without an index on which this was published; None: it is the share, and its index is put back.
+    pub(super) fn unmounted(&self, share: &Share, serial: u64) -> Result<Option<Failure>> {
         let path = share.root().path();
         let own = path.starts_with(&self.folder.dir);
-        let Some(serial) = before.filter(|_| !own && !index && self.how.serial.is_none()) else {
-            return Ok(());
-        };
-        if share.read_any(&[], site_file::NAME, site_file::MAX_BYTES)?.is_some() {
-            return Ok(());
+        if own || share.read_any(&[], site_file::NAME, site_file::MAX_BYTES)?.is_some() {
+            return Ok(None);
         }
         let message = format!(
             "the share {} has neither {} nor {}, and publication {serial} was published to it: is it mounted?",
@@ -148,6 +152,6 @@ impl Publication<'_> {
         );
         let remedy =
             format!("Mount it; to begin on a new, empty share: pcm site publish --serial {}", serial + 1);
-        Err(Failure { exit: Exit::Share as u8, ..self.refuse("share-missing", &message, &remedy) })
+        Ok(Some(Failure::new(Exit::Share, "share-missing", message, remedy)))
     }
 }

@@ -10,7 +10,7 @@ use crate::site::folder::{Folder, Source};
 use crate::site::ids::{JobId, PackageId};
 use crate::site::index::{self, Index};
 use crate::text::SafeText;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
@@ -25,6 +25,8 @@ pub struct Standing {
     pub begun: bool,
     /// What became of its index on the share, where it is none; None: there is one.
     pub lost: Option<&'static str>,
+    /// The share has nothing at all, and nothing is published on it until somebody says what it is.
+    pub unmounted: Option<Failure>,
     /// The highest number of a request id that was ever given, and of a job, whoever gave it.
     pub highest_request: u64,
     /// The same of jobs.
@@ -51,7 +53,11 @@ pub fn standing(folder: &Folder, how: &How<'_>) -> Result<Option<Standing>> {
     let publication = Publication { folder, source: &source, list: list.as_ref(), how, completed };
     let share = Share::open(&folder.share())?;
     let seen = share.read(&[], index::NAME, index::MAX_BYTES)?;
-    Ok(begun::before(&publication, &share, seen.as_deref())?.map(|before| Standing {
+    let Some(before) = begun::before(&publication, &share, seen.as_deref())? else { return Ok(None) };
+    let serial = before.previous.index.serial;
+    let unmounted = seen.is_none().then(|| publication.unmounted(&share, serial)).transpose()?.flatten();
+    Ok(Some(Standing {
+        unmounted,
         since: before.since().clone(),
         index: before.previous.index,
         highest_request: before.highest_request,
@@ -147,7 +153,7 @@ pub fn unpublished(
 }
 
 /// What the share says of who publishes on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// Who it is, since when and where.
     pub who: SafeText,
