@@ -2,11 +2,12 @@
 
 use super::App;
 use super::args::{JobVerb, SendArgs, StateArgs};
+use super::foretold::CourseDoc;
 use super::job_package::{command_of, read_package};
 use super::jobs::{met, no_such_job, reason};
 use super::page::Page;
 use super::view::count;
-use super::{advance, folder, jobs, lint, renew, standing};
+use super::{advance, folder, foretold, jobs, lint, renew, standing};
 use crate::clock::{When, Zone};
 use crate::error::{Exit, Failure, Result};
 use crate::fields::parse_duration;
@@ -43,6 +44,9 @@ struct SentDoc {
     undecided: usize,
     published: Option<folder::PublishDoc>,
     dry_run: bool,
+    /// Of what is sent.
+    #[serde(flatten)]
+    course: Option<CourseDoc>,
     #[serde(skip)]
     notes: Vec<String>,
 }
@@ -143,6 +147,7 @@ fn state(app: &App, args: &StateArgs, state: JobState) -> Result<Exit> {
             undecided,
             published: published.map(|published| folder::doc(app, &published)),
             dry_run: app.dry_run,
+            course: None,
             notes,
         },
     )
@@ -179,6 +184,7 @@ fn send(app: &App, args: &SendArgs) -> Result<Exit> {
         let first = count(word.canary.len(), "machine");
         notes.push(format!("It is for {first} alone until pcm job advance lets it reach others (--canary)."));
     }
+    let course = foretold::of(app, &folder, &source, &job, &word);
     let what = format!("job send {}", job.job_id);
     let edit = Edit::job(&job, word.clone());
     let published = folder::edit(app, &folder, &args.then, what, &edit, Some(&source))?;
@@ -192,6 +198,7 @@ fn send(app: &App, args: &SendArgs) -> Result<Exit> {
             undecided,
             published: published.map(|published| folder::doc(app, &published)),
             dry_run: app.dry_run,
+            course: Some(course),
             notes,
         },
     )
@@ -464,6 +471,9 @@ fn say(app: &App, doc: SentDoc) -> Result<Exit> {
         if doc.undecided > 0 {
             let n = count(doc.undecided, "machine");
             page.line(format!("Whether its condition holds on {n} only they know."));
+        }
+        if let Some(course) = &doc.course {
+            foretold::page(app, course, &mut page);
         }
         for note in &doc.notes {
             page.line(note);

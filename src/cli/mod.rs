@@ -13,6 +13,7 @@ mod console;
 mod demo;
 mod folder;
 mod follow;
+mod foretold;
 mod freeze;
 mod help;
 mod host;

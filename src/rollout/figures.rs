@@ -74,6 +74,13 @@ pub struct Machine<'a> {
     now: Wall,
 }
 
+impl<'a> Machine<'a> {
+    /// One whose place in a job is not known yet.
+    pub(super) fn by(member: &'a Member, account: &'a Account, now: Wall) -> Self {
+        Self { member, account: Some(account), place: &Place::Later, now }
+    }
+}
+
 impl Known for Machine<'_> {
     fn value(&self, subject: &Subject) -> Option<String> {
         let requests = || self.account.into_iter().flat_map(|account| &account.requests);

@@ -4,7 +4,8 @@
 //! counts the machines of a phase, `gate` decides from numbers alone, `course` joins them for one job; `count` has the figures
 //! that are shown, `figures` those of all jobs at once, `forecast` the rest of the curve, `foretold` what it was a day ago, `frees` what
 //! removing an obstacle would do, and `whose` says which
-//! reports count at a site that signs. Called by `pcm job advance` and `pcm rollout`.
+//! reports count at a site that signs. `attention` names the machines at which somebody has to look, and `sending` foretells a job
+//! before it is sent. Called by `pcm job advance` and `pcm rollout`, and by the verbs that look at a site or send a job.
 
 pub mod account;
 pub mod attention;
@@ -24,4 +25,5 @@ mod packed;
 pub mod phase;
 pub mod refresh;
 pub mod reports;
+pub mod sending;
 pub mod whose;

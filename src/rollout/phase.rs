@@ -231,7 +231,8 @@ pub fn ahead<'a>(
     ahead
 }
 
-fn is_late(stand: &Stand<'_>, account: &Account) -> bool {
+/// Whether it has not reported for so long that nobody knows how things are there.
+pub(super) fn is_late(stand: &Stand<'_>, account: &Account) -> bool {
     signed(stand.now - account.written) > account.heartbeat.saturating_mul(2).max(SOON)
 }
 

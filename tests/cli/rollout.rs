@@ -513,6 +513,34 @@ fn signed_report(dir: &Path, n: usize, serial: u64, number: u64, key: &str) {
     fs::write(&path, format!("{summary}{rest}{}\n", doc!({ "signature": armour }))).unwrap();
 }
 
+/// Whoever sends a job is told when it runs where, each machine once.
+#[test]
+fn who_sends_a_job_is_told_on_how_many_machines_it_runs_and_from_when() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    phased(dir, 6, "100%");
+    (0..4).for_each(|n| report(dir, n, 2, "waiting"));
+    let other = dir.join(format!("site/share/machines/{}.json", id(3)));
+    let text_of = fs::read_to_string(&other).unwrap();
+    fs::write(&other, text_of.replace("linux-x86_64", "linux-aarch64")).unwrap();
+    let send = ["job", "send", "--package", "BP00000A", "--to", "@lab", "--mandatory", "3h"];
+    for more in [&["--dry-run"][..], &[]] {
+        let sent = site(dir, &[&send[..], more].concat());
+        let sum = |key: &str| -> u64 {
+            sent[key].as_array().unwrap().iter().map(|row| row["count"].as_u64().unwrap()).sum()
+        };
+        let (runs, never, silent) = (sum("runs"), sum("never"), sent["silent"].as_u64().unwrap());
+        assert_eq!(Some(runs + never + silent), sent["targets"].as_u64(), "{sent}");
+        assert_eq!((runs + never, silent), (4, 2), "{sent}");
+    }
+    let said = pcm(dir, &[&send[..], &["--dry-run"], &IN].concat());
+    let said = text(&said.stdout).replace('\n', " ");
+    assert!(said.contains("By what they reported last, it runs on") && said.contains("2 machines"), "{said}");
+    // Who cancels one has nothing foretold.
+    let cancelled = site(dir, &["job", "cancel", "BP0000AC", "--reason", "x"]);
+    assert!(cancelled.get("runs").is_none() && cancelled.get("silent").is_none(), "{cancelled}");
+}
+
 /// Machines of which somebody has to decide are named where a site is looked at, with what to do.
 #[test]
 fn machines_of_which_somebody_has_to_decide_are_named_by_status_and_rollout() {
@@ -528,6 +556,7 @@ fn machines_of_which_somebody_has_to_decide_are_named_by_status_and_rollout() {
         (one["serial"], one["site_id"], one["heartbeat_s"]) =
             (2.into(), site_id.clone().into(), 3_600.into());
         (one["report"], one["two_machines"]) = (number.into(), twice.into());
+        one["state_id"] = format!("{n:032x}").into();
         fs::write(&path, report_lines(&one).concat()).unwrap();
     }
     let status = pcm(dir, &[&["site", "status", "--json"][..], &IN].concat());
