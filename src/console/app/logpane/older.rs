@@ -50,7 +50,8 @@ impl LogPane {
         match self.seeking? {
             Seek::Match if self.match_above().is_some() => {
                 self.seeking = None;
-                self.next_match(false)
+                // The message that it was looked for is out of date.
+                self.next_match(false).or_else(|| Some("found in older lines".into()))
             }
             Seek::Time(at) if self.begins().is_some_and(|begins| begins <= at) => {
                 self.seeking = None;

@@ -93,7 +93,8 @@ fn a_search_goes_on_in_older_lines_until_a_key_ends_it() {
     assert!(pane.is_seeking() && pane.wants_older());
     assert_eq!(pane.push_older(vec![line("A", 900, "old")], Some(true)), None);
     assert!(pane.is_seeking());
-    assert_eq!(pane.push_older(vec![line("A", 800, "a needle")], Some(true)), None);
+    let said = pane.push_older(vec![line("A", 800, "a needle")], Some(true)).unwrap();
+    assert_eq!(said.as_str(), "found in older lines");
     assert!(!pane.is_seeking() && pane.hit.is_some());
     assert!(does(&mut pane, Id::PrevMatch).unwrap().as_str().ends_with("looking in older ones"));
     assert!(pane.is_seeking());
