@@ -6,6 +6,7 @@
 //! `pcm log` and the service.
 
 pub(crate) mod encoding;
+mod faults;
 pub mod follow;
 pub mod formats;
 pub mod histogram;

@@ -1,6 +1,7 @@
 //! Finding records: by words, level, component and time. Pure. Patterns run in linear time whatever they are.
 
 use super::encoding::readable;
+use super::faults;
 use super::least::least;
 use super::scan::Span;
 use super::{Level, Record};
@@ -8,7 +9,7 @@ use crate::clock::Wall;
 use crate::text::SafeText;
 use memchr::memmem::Finder;
 use regex::bytes::{Regex, RegexBuilder};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// What is searched for. Case counts only if the pattern holds an upper-case letter.
 #[derive(Debug, Clone)]
@@ -92,19 +93,6 @@ impl Search {
     }
 }
 
-/// Where records of this level or above may be: by the words of those that carry none, and the types of format E.
-fn of_level(level: Level) -> Option<&'static Regex> {
-    static WARNINGS: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new("(?i-u)error|fail|warn|type=\"[ \t]*[23]").ok());
-    static ERRORS: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new("(?i-u)error|fail|type=\"[ \t]*3").ok());
-    match level {
-        Level::Verbose | Level::Info => None,
-        Level::Warning => WARNINGS.as_ref(),
-        Level::Error => ERRORS.as_ref(),
-    }
-}
-
 /// What is shown: all conditions have to hold.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -174,7 +162,7 @@ impl Filter {
     pub fn hint(&self) -> Option<Hint<'_>> {
         let text = self.text.as_ref().filter(|s| s.skips() && !self.invert);
         let search = text.or(self.also.as_ref().filter(|s| s.skips()));
-        search.map(Hint::Text).or_else(|| self.level.and_then(of_level).map(Hint::Level))
+        search.map(Hint::Text).or_else(|| self.level.filter(|level| *level > Level::Info).map(Hint::Level))
     }
 
     /// Nothing is left out.
@@ -193,8 +181,8 @@ impl Filter {
 pub enum Hint<'a> {
     /// Where a text may be.
     Text(&'a Search),
-    /// Where a level may be.
-    Level(&'a Regex),
+    /// Where this level or one above may be.
+    Level(Level),
 }
 
 impl Hint<'_> {
@@ -202,7 +190,7 @@ impl Hint<'_> {
     pub fn first(&self, bytes: &[u8]) -> Option<usize> {
         match self {
             Hint::Text(search) => search.first(bytes),
-            Hint::Level(words) => words.find(bytes).map(|found| found.start()),
+            Hint::Level(level) => faults::first(*level, bytes),
         }
     }
 }

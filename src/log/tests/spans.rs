@@ -89,6 +89,31 @@ fn what_a_search_skips_belongs_to_no_record_that_it_finds() {
     assert!(lines[0].1.starts_with("begins\n") && lines[0].1.ends_with("the needle-1"));
 }
 
+#[test]
+fn a_type_that_stands_elsewhere_than_lines_have_it_is_found_as_well() {
+    let of = |attributes: &str| {
+        format!("<![LOG[text type=\"1\" ]LOG]!><time=\"1:2:3\" date=\"1-2-2013\" {attributes}>\r\n")
+    };
+    let long = "x".repeat(300);
+    for (attributes, found_too) in [
+        ("type=\"3\" thread=\"1\" file=\"a:1\"", true),
+        ("type=\" 3 \"", true),
+        ("TYPE=\"3\"", true),
+        (format!("type=\"3\" file=\"{long}\"").as_str(), true),
+        ("type=\"1\" type=\"3\"", true),
+        ("type=\"3\" type=\"1\"", false),
+        ("type=\"2\"", false),
+        ("", false),
+    ] {
+        let two = of("type=\"1\"").trim_end().to_owned() + &of(attributes) + &of("type=\"0\"");
+        for log in [of(attributes), two.clone(), of("type=\"2\"") + &two] {
+            let filter = Filter { level: Some(Level::Error), ..Filter::default() };
+            let lines = found(log.as_bytes(), &filter, 1 << 20, true).0;
+            assert_eq!(lines.len(), usize::from(found_too), "{log}");
+        }
+    }
+}
+
 fn log() -> impl Strategy<Value = Vec<u8>> {
     let lines: Vec<&[u8]> = vec![
         b"<![LOG[needle one]LOG]!><time=\"1:2:3\" date=\"1-2-2013\" component=\"Needle\" type=\"3\">\n",
