@@ -33,8 +33,9 @@ impl Reports {
         let whose = Whose::of(folder, &source.machines).map_err(|failure| failure.message)?;
         let machines: BTreeSet<MachineId> = source.machines.keys().copied().collect();
         let mut cache = Cache::of(&share);
-        let tell = progress::counting(&app.out, |done, of| format!("{done} of {of} reports"));
-        let look = refresh(&share, &machines, &mut cache, PATIENCE, app.now, tell)?;
+        let mut tell = progress::counting(&app.out, |done, of| format!("{done} of {of} reports"));
+        let look =
+            refresh(&share, &machines, &mut cache, PATIENCE, app.now, |_, _, done, of| tell(done, of))?;
         cache.save();
         Ok(Self { look, cache, whose })
     }

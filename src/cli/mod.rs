@@ -339,7 +339,7 @@ fn run(mut cli: Cli, out: Out) -> Result<Exit> {
         }));
     }
     match cli.verb {
-        None => start::run(&app, &cli.console),
+        None => start::run(&app, &cli.console, &cli.folder),
         Some(verb) => carry_out(&app, verb),
     }
 }
@@ -375,10 +375,10 @@ fn usable_flags(cli: &Cli) -> Result<()> {
             "Leave it out: what it prints is no JSON document",
         );
     }
-    let console = cli.console != args::ConsoleFlags::default();
+    let console = cli.console != args::ConsoleFlags::default() || cli.folder.folder.is_some();
     if console && cli.verb.is_some() {
         return wrong(
-            "--read-only, --ascii, --slow and --theme belong to the console",
+            "--read-only, --ascii, --slow, --theme and a --folder before the verb belong to the console",
             "Leave them out, or use them without a verb",
         );
     }

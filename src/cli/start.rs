@@ -1,6 +1,6 @@
 //! `pcm` without a verb: the console, or, where this machine is not enrolled, what can be done about that.
 
-use super::args::{ConsoleFlags, DemoArgs};
+use super::args::{ConsoleFlags, DemoArgs, FolderArgs};
 use super::page::Page;
 use super::setup::Read;
 use super::{App, console};
@@ -8,7 +8,7 @@ use crate::error::{Exit, Failure, Result};
 use std::io::{BufRead, IsTerminal};
 
 /// `pcm`
-pub fn run(app: &App, flags: &ConsoleFlags) -> Result<Exit> {
+pub fn run(app: &App, flags: &ConsoleFlags, folder: &FolderArgs) -> Result<Exit> {
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if !terminal || std::env::var_os("TERM").is_some_and(|t| t == "dumb") {
         let remedy =
@@ -21,10 +21,10 @@ pub fn run(app: &App, flags: &ConsoleFlags) -> Result<Exit> {
         return Err(Failure::new(Exit::Usage, "usage", "the console does not print JSON", remedy));
     }
     let bad = matches!(app.setup.read, Read::Bad(_));
-    if !bad && app.setup.config.machine.is_none() {
+    if !bad && app.setup.config.machine.is_none() && folder.folder.is_none() {
         return welcome(app, flags);
     }
-    console::open(app, flags, None)?;
+    console::open(app, flags, folder, None)?;
     Ok(Exit::Done)
 }
 

@@ -1,6 +1,6 @@
 //! The start of the console: what the terminal can do, theme, keys, drivers; then `turn` until the end.
 
-use super::app::{App, AppOptions, Event};
+use super::app::{App, AppOptions, Event, View};
 use super::drivers::{self, Incoming, ask::Asker, logs, transcript};
 use super::keymap::Keymap;
 use super::term::out::{Out, Sent};
@@ -18,6 +18,7 @@ use crate::host::account;
 use crate::host::paths::Layout;
 use crate::host::signals::{self, Signal};
 use crate::host::terminal;
+use crate::rollout::select::Site;
 use crate::safe;
 use crate::text::SafeText;
 use std::io::IsTerminal;
@@ -43,17 +44,25 @@ pub struct Options {
     pub title: Option<SafeText>,
     /// The machine's own zone; None: UTC.
     pub zone: Option<Zone>,
+    /// View 5 is shown first.
+    pub rollout: bool,
 }
 
 /// Runs the console until the operator quits it or the terminal is gone.
 ///
 /// # Errors
 /// There is no terminal (exit status 2), a theme or keymap is wrong, or the terminal fails.
-pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Config) -> Result<()> {
+pub fn run(
+    options: Options,
+    ask: Arc<dyn AskAll>,
+    site: Arc<dyn Site>,
+    layout: &Layout,
+    config: &Config,
+) -> Result<()> {
     let caps = caps(&options)?;
     let (theme, theme_note) = theme(&options, config, caps, |name| std::env::var(name).ok())?;
     let keymap = keymap(config)?;
-    let app = App::new(AppOptions {
+    let mut app = App::new(AppOptions {
         read_only: options.read_only,
         account: account::own_name(),
         title: options.title.clone(),
@@ -62,7 +71,11 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
         terminal: terminal::name().map(|name| SafeText::new(&name)),
         // Where nothing but the oldest is understood, a clipboard is not either.
         clipboard: caps.synchronized,
+        site_folder: site.verb(&[]).is_some(),
     });
+    if options.rollout {
+        app.view = View::Rollout;
+    }
     let failed = |e: std::io::Error| {
         Failure::new(
             Exit::Failed,
@@ -76,6 +89,7 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
     let asker = Asker::start(&ask, &to).map_err(failed)?;
     let transcripts = transcript::start(layout, &to).map_err(failed)?;
     let discard = drivers::discard().map_err(failed)?;
+    let wishes = drivers::rollout::start(Arc::clone(&site), &to).map_err(failed)?;
     let save = drivers::save::start(&to).map_err(failed)?;
     let logs = logs::start(logs::follow(layout, config, app.options.zone.clone()), &to).map_err(failed)?;
     listen(&to).map_err(failed)?;
@@ -106,6 +120,9 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
         pace,
         resumed: None,
         beside: Beside::default(),
+        wishes,
+        site,
+        keys: None,
     };
     if let Some(note) = theme_note {
         console.app.warn(note);
@@ -117,7 +134,7 @@ pub fn run(options: Options, ask: Arc<dyn AskAll>, layout: &Layout, config: &Con
         if caps.ascii { "ASCII" } else { "UTF-8" },
         rate.map(|rate| format!(", a slow line of {rate} bytes/s")).unwrap_or_default(),
     );
-    let _keys = drivers::keys::start(&to, rate.is_some()).map_err(failed)?;
+    console.keys = Some(drivers::keys::start(&to, rate.is_some()).map_err(failed)?);
     let _ = to.send(Incoming::Event(Event::Resize(width, height)));
     match console.turn(&from) {
         Ok(()) => Ok(()),

@@ -1,8 +1,10 @@
 //! The main loop: events to the app, its effects to the drivers, frames to the terminal. It is the only place of the
 //! console that reads a clock. `run` makes it and lets it turn.
 
+use super::app::rollout::wire::Wish;
 use super::app::{App, Effect, Event};
 use super::drivers::clipboard::{Way, sequence};
+use super::drivers::keys::Keys;
 use super::drivers::{Incoming, ask::Asker, save};
 use super::term::out::Out;
 use super::term::pace::{Pace, Wanted};
@@ -10,8 +12,14 @@ use super::term::{self, Guard, Screen, leave_dead};
 use super::ui::Painter;
 use crate::clock::System;
 use crate::executor::talk::protocol::Answer;
-use crate::host::signals;
+use crate::host::{signals, terminal};
+use crate::rollout::select::Site;
+use crate::safe;
 use crate::site::ids::RequestId;
+use crate::text::SafeText;
+use std::io::Write as _;
+use std::process::Command;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -33,6 +41,11 @@ pub struct Console {
     /// When Ctrl-Z was last come back from.
     pub(super) resumed: Option<Instant>,
     pub(super) beside: Beside,
+    /// What view 5 is about, by word of the app.
+    pub(super) wishes: Sender<Wish>,
+    pub(super) site: Arc<dyn Site>,
+    /// None: nobody reads keys yet.
+    pub(super) keys: Option<Keys>,
 }
 
 /// What is done beside the screen.
@@ -160,6 +173,15 @@ impl Console {
                 Effect::Older => {
                     let _ = self.logs.send(());
                 }
+                Effect::Rollout(wish) => {
+                    let _ = self.wishes.send(wish);
+                }
+                Effect::Verb(words) => {
+                    let said = self.verb(&words)?;
+                    if self.take(said)? {
+                        return Ok(true);
+                    }
+                }
                 Effect::Save { path, lines } => {
                     let _ = self.save.send((path, lines));
                 }
@@ -198,6 +220,31 @@ impl Console {
         Ok(false)
     }
 
+    /// Gives the terminal to a verb of pcm until it has ended and somebody has read what it says.
+    fn verb(&mut self, words: &[String]) -> std::io::Result<Event> {
+        let said = words.join(" ");
+        let Some(mut command) = self.site.verb(words) else {
+            return Ok(Event::Said {
+                text: safe!("{}: there is no site folder", SafeText::new(&said)),
+                error: true,
+            });
+        };
+        let mut ended = None;
+        let (guard, keys) = (&mut self.guard, self.keys.as_ref());
+        let mut away = || guard.away(|| ended = Some(lent(&said, &mut command)));
+        match keys {
+            Some(keys) => keys.lend(away)?,
+            None => away()?,
+        }
+        self.cleared();
+        let (text, error) = match ended.and_then(|code| code) {
+            Some(0) => (safe!("{}: done", SafeText::new(&said)), false),
+            Some(code) => (safe!("{}: it ended with exit status {code}", SafeText::new(&said)), true),
+            None => (safe!("{}: it could not be started, or was ended", SafeText::new(&said)), true),
+        };
+        Ok(Event::Said { text, error })
+    }
+
     /// The terminal was just taken again, with whatever size it has by now.
     fn cleared(&mut self) {
         self.beside.plain = false;
@@ -221,4 +268,27 @@ impl Console {
         self.take(Event::Drawn(layout))?;
         Ok(())
     }
+}
+
+/// Runs a verb in the terminal, which is given back; its exit status. What it says stays until Enter is pressed.
+fn lent(said: &str, command: &mut Command) -> Option<i32> {
+    let mut out = std::io::stdout().lock();
+    // A terminal that is gone wants no words.
+    let _ = writeln!(out, "pcm {}", SafeText::new(said));
+    let _ = out.flush();
+    let ended = terminal::lend(command);
+    match &ended {
+        Ok(ended) => {
+            for line in String::from_utf8_lossy(&ended.said).lines() {
+                let _ = writeln!(out, "{}", SafeText::new(line));
+            }
+        }
+        Err(e) => {
+            let _ = writeln!(out, "pcm cannot be started: {e}");
+        }
+    }
+    let _ = write!(out, "-- Enter goes back to the console --");
+    let _ = out.flush();
+    let _ = std::io::stdin().read_line(&mut String::new());
+    ended.ok().and_then(|ended| ended.code)
 }

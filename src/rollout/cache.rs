@@ -148,6 +148,11 @@ impl Cache {
         self.changed.insert(machine);
     }
 
+    /// No report is kept.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// A report of this machine is kept.
     pub fn has(&self, machine: MachineId) -> bool {
         self.rows.contains_key(&machine)

@@ -253,6 +253,12 @@ impl Row<'_> {
         }
     }
 
+    /// When it was done, where it is and says so.
+    pub fn done_at(&self) -> Option<Wall> {
+        let said = self.said.filter(|_| matches!(self.part, Part::Done | Part::NotNeeded))?;
+        said.ended_at.or(said.since)
+    }
+
     /// How it ended without success: exit code and result line.
     pub fn result(&self) -> Option<(Option<i64>, SafeText)> {
         let said = self.said.filter(|_| matches!(self.part, Part::Failed | Part::Interrupted))?;
@@ -317,6 +323,8 @@ pub struct Tally {
     pub latest_s: u64,
     /// When those run that say so.
     pub runs: Vec<(Wall, Option<Wall>)>,
+    /// When those were done that say so.
+    pub ended: Vec<Wall>,
 }
 
 impl Tally {
@@ -342,6 +350,7 @@ impl Tally {
             *one_of(&mut self.versions, account.pcm_version.clone(), OTHERS.into()) += 1;
             self.undelivered += u64::from(account.undelivered > 0);
         }
+        self.ended.extend(row.done_at());
         let runs = row.runs(now);
         self.never += u64::from(row.is_never());
         self.runs.extend(runs);

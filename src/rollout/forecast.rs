@@ -42,6 +42,16 @@ pub fn expected(done: u64, runs: &[(Wall, Option<Wall>)]) -> Vec<Point> {
         .collect()
 }
 
+/// How many were done by when, of which so many say when they were; those that do not were before all others.
+pub fn measured(done: u64, ended: &[Wall], now: Wall) -> Vec<(Wall, u64)> {
+    let mut times: Vec<Wall> = ended.iter().map(|at| (*at).min(now)).collect();
+    times.sort_unstable();
+    let untold = done.saturating_sub(times.len() as u64);
+    let step = times.len().div_ceil(2 * POINTS).max(1);
+    let chosen = (0..times.len()).filter(|n| (n + 1) % step == 0 || *n == 0 || n + 1 == times.len());
+    chosen.map(|n| (times[n], untold + n as u64 + 1)).collect()
+}
+
 /// When so many of those that can run have run: at the earliest, and at the latest where that can be said.
 pub fn reached(done: u64, runs: &[(Wall, Option<Wall>)], share: f64) -> Option<(Wall, Option<Wall>)> {
     let mut earliest: Vec<Wall> = runs.iter().map(|(next, _)| *next).collect();
@@ -76,6 +86,18 @@ mod tests {
         assert_eq!(reached(5, &runs, 0.75), Some((at(10), Some(at(20)))));
         assert_eq!(reached(5, &runs, 0.5), None, "it is already");
         assert!(expected(5, &[]).is_empty() && reached(0, &[], 0.95).is_none());
+    }
+
+    #[test]
+    fn what_was_measured_ends_at_what_is_done_and_never_lies_ahead() {
+        let ended: Vec<Wall> = (0..500).map(|n| at(n * 7 % 100 - 90)).collect();
+        let curve = measured(510, &ended, at(0));
+        assert_eq!((curve[0], curve.last().copied()), ((at(-90), 11), Some((at(0), 510))));
+        assert!(
+            curve.len() <= 2 * POINTS + 2 && curve.windows(2).all(|pair| pair[0] <= pair[1]),
+            "{curve:?}"
+        );
+        assert!(measured(3, &[], at(0)).is_empty());
     }
 
     proptest! {

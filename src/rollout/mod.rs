@@ -2,10 +2,11 @@
 //! says; `reports` reads what all of them wrote on the share, `refresh` only what changed since, which `cache` keeps
 //! as `packed` makes it small; `collect` makes one file of them all, which is read as `collected` says. `phase`
 //! counts the machines of a phase, `gate` decides from numbers alone, `course` joins them for one job; `count` has the figures
-//! that are shown, `figures` those of all jobs at once, `forecast` the rest of the curve, `foretold` what it was a day ago, `frees` what
-//! removing an obstacle would do, and `whose` says which
-//! reports count at a site that signs. `attention` names the machines at which somebody has to look, and `sending` foretells a job
-//! before it is sent. Called by `pcm job advance` and `pcm rollout`, and by the verbs that look at a site or send a job.
+//! that are shown, `figures` those of all jobs at once, `forecast` the rest of the curve, `foretold` what it was a day ago, `frees`
+//! what removing an obstacle would do, and `whose` says which reports count at a site that signs. `attention` names the machines
+//! at which somebody has to look, and `sending` foretells a job before it is sent. `ground` is the jobs and machines that are
+//! counted, `session` one look after another, `doc` what comes of a look, `select` the machines behind a figure, `words` how it
+//! is said. Called by `pcm job advance`, `pcm rollout`, the console, and the verbs that look at a site or send a job.
 
 pub mod account;
 pub mod attention;
@@ -14,16 +15,21 @@ pub mod collect;
 pub mod collected;
 pub mod count;
 pub mod course;
+pub mod doc;
 pub mod figures;
 pub mod forecast;
 pub mod foretold;
 pub mod frees;
 pub mod gate;
+pub mod ground;
 #[cfg(test)]
 mod halted;
 mod packed;
 pub mod phase;
 pub mod refresh;
 pub mod reports;
+pub mod select;
 pub mod sending;
+pub mod session;
 pub mod whose;
+pub mod words;

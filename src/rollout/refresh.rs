@@ -107,8 +107,8 @@ enum Seen {
     Gone,
 }
 
-/// Looks at the reports of these machines on a share. `patience`: the share gave nothing for so long. `tell`: so many of so
-/// many were looked at.
+/// Looks at the reports of these machines on a share. `patience`: the share gave nothing for so long. `tell`: what there is, and
+/// so many of so many were looked at.
 ///
 /// # Errors
 /// Why nothing can be had of the share.
@@ -118,7 +118,7 @@ pub fn refresh(
     cache: &mut Cache,
     patience: Duration,
     now: Wall,
-    mut tell: impl FnMut(usize, usize),
+    mut tell: impl FnMut(&Look, &Cache, usize, usize),
 ) -> Result<Look, SafeText> {
     cache.keep(machines);
     let path = share.to_owned();
@@ -144,12 +144,13 @@ pub fn refresh(
     if let Some(folder) = folder {
         let wanted: Vec<MachineId> = there.iter().copied().collect();
         let one = move |folder: &Folder, machine: MachineId| seen(folder, machine, stood.get(&machine), now);
+        tell(&look, cache, 0, total);
         each(folder, wanted, one, patience, |batch| {
             for (machine, seen) in batch {
                 looked_at.insert(machine);
                 take(&mut look, cache, machine, seen);
             }
-            tell(looked_at.len(), total);
+            tell(&look, cache, looked_at.len(), total);
         });
     }
     for machine in there.difference(&looked_at) {

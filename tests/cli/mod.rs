@@ -31,6 +31,8 @@ mod rollout;
 #[cfg(unix)]
 mod rollout_figures;
 #[cfg(unix)]
+mod rollout_view;
+#[cfg(unix)]
 mod site;
 #[cfg(unix)]
 mod site_status;

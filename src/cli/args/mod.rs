@@ -46,6 +46,9 @@ pub struct Cli {
     /// Flags of the console.
     #[command(flatten)]
     pub console: ConsoleFlags,
+    /// Which site folder view 5 of the console shows, which is then shown first.
+    #[command(flatten, next_help_heading = "Console")]
+    pub folder: FolderArgs,
     /// What to do; the console without one.
     #[command(subcommand)]
     pub verb: Option<Verb>,

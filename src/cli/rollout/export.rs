@@ -1,10 +1,10 @@
 //! The figures of a rollout for other programs: comma-separated values, and a file of metrics. Neither ever names a figure
 //! that the document does not have.
 
-use super::doc::{JobDoc, MachineDoc, RolloutDoc};
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::durable;
+use crate::rollout::doc::{JobDoc, MachineDoc, RolloutDoc};
 use chrono::SecondsFormat;
 use std::fmt::{Display, Write as _};
 use std::path::Path;

@@ -1,28 +1,29 @@
-//! `pcm rollout` (SITE.md 6): how far jobs are, and what holds their machines up. `ground` is what is counted, `doc` the
-//! documents, `look` reads and counts, `shown` is the text, `export` what other programs read, `plugin` the line for monitoring.
+//! `pcm rollout` (SITE.md 6): how far jobs are, and what holds their machines up. `shown` is the text, `export` what other
+//! programs read, `plugin` the line for monitoring; what is counted is in the room `rollout`.
 
-mod doc;
 mod export;
-mod ground;
-mod look;
 mod plugin;
 mod shown;
 
-use self::doc::{JobDoc, RolloutDoc};
-use self::look::Session;
-use super::args::RolloutArgs;
+use super::args::{FolderArgs, RolloutArgs};
 use super::page::Page;
 use super::reach::Reached;
-use super::{App, progress};
+use super::{App, folder, lint, progress};
 use crate::clock::System;
 use crate::error::{Exit, Failure, Result};
 use crate::host::facts;
+use crate::rollout::doc::{JobDoc, RolloutDoc};
+use crate::rollout::ground::{Ground, Means};
+use crate::rollout::session::{Ask, Only, Session};
+use crate::rollout::words::grouped;
 use crate::site::expression::filter::Filter;
 use crate::site::expression::measure::{Figure, Measure};
 use crate::site::expression::{BadExpression, Expression};
+use crate::site::ids::JobId;
 use crate::site::index::JobState;
 use crate::text::parse_span;
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Two looks are at least so far apart; reading takes a tenth of the time at most.
@@ -39,13 +40,13 @@ pub fn run(app: &App, args: &RolloutArgs) -> Result<Exit> {
         return watch(app, args, &asked, &mut session);
     }
     if args.wait {
-        if ground::is_share_alone(app, args) {
+        if share_alone(app, &args.folder).is_some() {
             let message = "--wait needs the site folder: a share does not say which phase a job has reached";
             return Err(Failure::new(Exit::Usage, "usage", message, "Name the site folder: --folder DIR"));
         }
         return wait(app, args, &asked, &mut session);
     }
-    let doc = session.look(app, args, &asked)?;
+    let doc = look(&mut session, app, args, &asked)?;
     if let Some(file) = &args.openmetrics {
         if !doc.whole {
             let message =
@@ -69,7 +70,7 @@ pub fn run(app: &App, args: &RolloutArgs) -> Result<Exit> {
     } else {
         app.out.view(&doc, || shown::page(app, &doc, args.job.is_some()))?;
     }
-    session.save(app);
+    save(&mut session, app);
     Ok(exit(&doc, &asked))
 }
 
@@ -100,10 +101,52 @@ fn wrong(flag: &str, e: &BadExpression, remedy: &str) -> Failure {
     Failure::new(Exit::Usage, "usage", format!("--{flag}: {e}"), remedy)
 }
 
+/// The share, where no site folder is named beside it.
+fn share_alone<'a>(app: &'a App, named: &FolderArgs) -> Option<&'a Path> {
+    let share = app.setup.flags.shares.first().filter(|_| named.folder.is_none());
+    share.map(PathBuf::as_path)
+}
+
+/// What the flags name: with `--share` and no site folder, the share alone.
+pub(super) fn ground(app: &App, named: &FolderArgs, job: Option<JobId>) -> Result<Ground> {
+    let programs = lint::programs(app);
+    let means = Means { programs: &programs, needs: &|share| app.needs(share), now: app.now };
+    let ground = match share_alone(app, named) {
+        None => {
+            let elsewhere = app.setup.flags.shares.first().map(PathBuf::as_path);
+            Ground::of_folder(folder::open(app, named)?, elsewhere, job, &means)?
+        }
+        Some(share) => Ground::of_share(share, &means)?,
+    };
+    match job {
+        None => Ok(ground),
+        Some(job) => ground.only(job).ok_or_else(|| super::jobs::no_such_job(job)),
+    }
+}
+
+/// Counts, as things stand now.
+fn look(session: &mut Session, app: &App, args: &RolloutArgs, asked: &Asked) -> Result<RolloutDoc> {
+    let ground = ground(app, &args.folder, args.job)?;
+    let mut tell = progress(app);
+    let ask = Ask { now: app.now, fresh: args.fresh, everything: asked.condition.is_some() };
+    let read = session.read(&ground, ask, |_, done, of| tell(done, of))?;
+    let only = Only { condition: asked.condition.as_ref(), written: args.condition.as_deref() };
+    let mut doc = read.doc(&ground, only, args.job.is_some(), app.now);
+    session.foretell(&mut doc);
+    doc.warnings = session.said();
+    Ok(doc)
+}
+
+/// Keeps what was read.
+fn save(session: &mut Session, app: &App) {
+    session.save();
+    session.said().into_iter().for_each(|said| app.out.note(said));
+}
+
 /// Says how far reading is, to whoever sits there.
 pub(super) fn progress(app: &App) -> impl FnMut(usize, usize) {
     progress::counting(&app.out, |done, of| {
-        let (done, of) = (shown::grouped(done as u64), shown::grouped(of as u64));
+        let (done, of) = (grouped(done as u64), grouped(of as u64));
         format!("{done} of {of} reports")
     })
 }
@@ -131,7 +174,7 @@ fn exit(doc: &RolloutDoc, asked: &Asked) -> Exit {
 }
 
 /// As of now: a share that answered before may hang by now, and is asked again.
-fn at_this_time(app: &App) -> App {
+pub(super) fn at_this_time(app: &App) -> App {
     App { now: System::now(), reached: Reached::default(), ..app.clone() }
 }
 
@@ -178,7 +221,7 @@ fn watch(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) ->
     loop {
         let began = facts::monotonic();
         let app = at_this_time(app);
-        match session.look(&app, args, asked) {
+        match look(session, &app, args, asked) {
             Ok(doc) => {
                 let at = doc.at;
                 let now = serde_json::to_value(&doc).ok().map(without_times);
@@ -198,7 +241,7 @@ fn watch(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) ->
                         }
                     }
                 }
-                session.save(&app);
+                save(session, &app);
             }
             // It may come back.
             Err(failure) if last.is_some() => app.out.note(failure.message),
@@ -214,7 +257,7 @@ fn wait(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) -> 
     loop {
         let began = facts::monotonic();
         let app = at_this_time(app);
-        match session.look(&app, args, asked) {
+        match look(session, &app, args, asked) {
             Ok(doc) => {
                 passed_over(&app, args, last.as_ref(), &doc);
                 last = Some(doc);
@@ -223,7 +266,7 @@ fn wait(app: &App, args: &RolloutArgs, asked: &Asked, session: &mut Session) -> 
             Err(failure) if last.is_some() => app.out.note(failure.message),
             Err(failure) => return Err(failure),
         }
-        session.save(&app);
+        save(session, &app);
         let now = facts::monotonic();
         let late = asked.timeout.is_some_and(|timeout| now.since(start) >= timeout);
         let Some(doc) = &mut last else { continue };

@@ -1,13 +1,13 @@
 //! `pcm rollout --check`: one line for a monitoring system, with performance data, and its exit statuses: 0 ok, 1 warning,
 //! 2 critical, 3 where nothing can be said.
 
-use super::doc::{JobDoc, RolloutDoc};
-use super::look::Session;
-use super::shown::grouped;
-use super::{Asked, figure, those, wrong};
+use super::{Asked, figure, look, save, those, wrong};
 use crate::cli::App;
 use crate::cli::args::RolloutArgs;
 use crate::error::{Exit, Result};
+use crate::rollout::doc::{JobDoc, RolloutDoc};
+use crate::rollout::session::Session;
+use crate::rollout::words::grouped;
 use crate::site::expression::Expression;
 use crate::site::expression::measure::{Figure, Measure};
 use crate::text::SafeText;
@@ -65,8 +65,8 @@ fn counted(app: &App, args: &RolloutArgs) -> Result<(Says, String)> {
     let (warn, crit) = (measure("warn", args.warn.as_deref())?, measure("crit", args.crit.as_deref())?);
     let crit = crit.unwrap_or(Expression::Test(Measure::halted()));
     let mut session = Session::default();
-    let doc = session.look(app, args, &Asked::of(args)?)?;
-    session.save(app);
+    let doc = look(&mut session, app, args, &Asked::of(args)?)?;
+    save(&mut session, app);
     let critical = those(&doc, &crit);
     let warned = warn.map_or_else(Vec::new, |warn| those(&doc, &warn));
     let (says, named) = match (critical.is_empty(), warned.is_empty(), doc.whole) {

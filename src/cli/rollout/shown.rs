@@ -1,13 +1,12 @@
 //! What `pcm rollout` says to whoever reads it, in the words of view 5 (UX.md 1), within 80 columns.
 
-use super::doc::{GateDoc, JobDoc, MachineDoc, ReachedDoc, RolloutDoc};
 use crate::cli::App;
 use crate::cli::page::{Page, Tone};
-use crate::cli::table::{Table, fixed, words};
+use crate::cli::table::{self, Table, fixed};
 use crate::cli::time::Look;
-use crate::rollout::count::{Age, Part, SEVERAL, holder_words, taken_out_words};
-use crate::rollout::gate::Answer;
-use crate::site::index::JobState;
+use crate::rollout::count::{Age, SEVERAL, holder_words, taken_out_words};
+use crate::rollout::doc::{JobDoc, MachineDoc, RolloutDoc};
+use crate::rollout::words::{self, grouped};
 use crate::text::{self, SafeText};
 use std::time::Duration;
 
@@ -76,12 +75,12 @@ fn jobs(page: &mut Page, look: &Look, doc: &RolloutDoc) {
     let columns = [
         fixed(""),
         fixed("JOB"),
-        words("PACKAGE", 10),
+        table::words("PACKAGE", 10),
         fixed("PHASE"),
         fixed("TARGETS"),
         fixed("DONE"),
         fixed("FAIL"),
-        words("GATE", 9),
+        table::words("GATE", 9),
     ];
     let mut table = Table::new(0, &columns);
     let targets = width(doc.jobs.iter().map(|job| job.targets)).max("TARGETS".len());
@@ -94,14 +93,11 @@ fn jobs(page: &mut Page, look: &Look, doc: &RolloutDoc) {
                 if job.halted { "!" } else { " " }.to_owned(),
                 job.job_id.to_string(),
                 job.package.to_string(),
-                job.phase.zip(job.phases).map_or_else(
-                    || "-".to_owned(),
-                    |(phase, phases)| format!("{phase}/{phases} {}%", job.percent),
-                ),
+                words::phase(job),
                 format!("{:>targets$}", grouped(job.targets)),
                 bar(job.done + job.not_needed, job.targets),
                 format!("{:>failed$}", grouped(job.unsuccessful())),
-                gate(look, job),
+                words::gate(job, &|at| look.time(at)),
             ],
         );
     }
@@ -112,66 +108,13 @@ fn width(numbers: impl Iterator<Item = u64>) -> usize {
     numbers.map(|n| grouped(n).len()).max().unwrap_or(0)
 }
 
-/// `50,112`
-pub(super) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// `######.. 81%`: nothing is 100 % before all are.
 fn bar(n: u64, of: u64) -> String {
-    let filled = (n * BAR).checked_div(of).unwrap_or(0);
-    let percent = (n * 100).checked_div(of).map_or_else(|| "-".to_owned(), |percent| format!("{percent}%"));
+    let (filled, percent) = words::bar(n, of, BAR);
     let marks: String = (0..BAR).map(|i| if i < filled { '#' } else { '.' }).collect();
     format!("{marks} {percent:>4}")
 }
 
-/// What the gate says, in a few words.
-fn gate(look: &Look, job: &JobDoc) -> String {
-    let ended = job.done + job.unsuccessful();
-    match job.state {
-        JobState::Cancelled => return "cancelled".to_owned(),
-        JobState::Suspended if job.halted => {
-            return format!("HALT {}/{}", grouped(job.unsuccessful()), grouped(ended));
-        }
-        JobState::Suspended => return "suspended".to_owned(),
-        JobState::Active => {}
-    }
-    let Some(gate) = &job.gate else { return "-".to_owned() };
-    match (gate.answer, job.next_phase) {
-        _ if job.over == Some(true) => "over".to_owned(),
-        (Answer::Halt, _) => format!("HALT {}/{}", grouped(gate.f), grouped(gate.n)),
-        (Answer::GoOn, Some(_)) => "go now".to_owned(),
-        (Answer::GoOn, None) => "passed".to_owned(),
-        (Answer::AsSeen, _) => "as seen".to_owned(),
-        (Answer::Undecided, _) => undecided(look, job, gate),
-    }
-}
-
-fn undecided(look: &Look, job: &JobDoc, gate: &GateDoc) -> String {
-    match (job.next_at.filter(|_| gate.only_time), gate.needs) {
-        (Some(at), _) => format!("go {}", look.time(at)),
-        (None, Some(more)) if more > 0 => format!("undecided +{}", grouped(more)),
-        (None, _) => "undecided".to_owned(),
-    }
-}
-
-/// `0.46`, `12`, `100`: a rate in percent, as exactly as it is of use.
-fn rate(rate: f64) -> String {
-    let percent = rate * 100.0;
-    let text = if percent < 10.0 { format!("{percent:.2}") } else { format!("{percent:.0}") };
-    let short = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    short.to_owned()
-}
-
-#[allow(clippy::cast_precision_loss)] // numbers of machines are small
 fn figures(page: &mut Page, look: &Look, job: &JobDoc) {
     let mut parts = job.parts().map(|(part, n)| format!("{} {}", part.words(), grouped(n))).to_vec();
     let rest = parts.split_off(3);
@@ -179,11 +122,7 @@ fn figures(page: &mut Page, look: &Look, job: &JobDoc) {
     if let Some(reason) = &job.reason {
         page.strong(format!("  {reason}"));
     }
-    let moved: Vec<String> = [('+', job.came), ('-', job.went)]
-        .into_iter()
-        .filter_map(|(sign, n)| Some(format!("{sign}{}", grouped(n.filter(|n| *n > 0)?))))
-        .collect();
-    let moved = if moved.is_empty() { String::new() } else { format!(" ({})", moved.join(", ")) };
+    let moved = words::moved(job);
     page.line(format!("targets {}{moved} = {}", grouped(job.targets), parts.join("  ")));
     page.line(format!("        {}", rest.join("  ")));
     let out: Vec<String> = job
@@ -197,82 +136,50 @@ fn figures(page: &mut Page, look: &Look, job: &JobDoc) {
     if job.later > 0 {
         page.line(format!("in later phases {}", grouped(job.later)));
     }
-    if let Some(gate) = &job.gate {
-        let limit = format!("limit {}%", rate(gate.limit));
-        let seen = match gate.n {
-            0 => format!("GATE nothing has ended since it began or was resumed, {limit}"),
-            n => format!(
-                "GATE {} of {} ended failed, {}% ({} to {}), {limit}",
-                grouped(gate.f),
-                grouped(n),
-                rate(gate.f as f64 / n as f64),
-                rate(gate.rate_low),
-                rate(gate.rate_high),
-            ),
-        };
-        page.line(format!("{seen}: {}", self::gate(look, job)));
-        let words = gate.words.iter().filter(|_| gate.answer == Answer::Undecided && !gate.only_time);
-        for words in words {
-            page.line(format!("  {words}"));
-        }
+    let tell = |at| look.time(at);
+    if let Some(judged) = words::judged(job, &tell) {
+        page.line(judged);
     }
-    let never = match job.never {
-        0 => String::new(),
-        never => format!("; {} never", grouped(never)),
-    };
-    match &job.expected_95 {
-        Some(ReachedDoc { at, latest: Some(latest) }) if at != latest => {
-            let (first, last) = (look.time(*at), look.time(*latest));
-            page.line(format!("95% of those that can: between {first} and {last}{never}"));
-        }
-        Some(ReachedDoc { at, .. }) => {
-            page.line(format!("95% of those that can: {}{never}", look.time(*at)));
-        }
-        None if job.never > 0 => {
-            page.line(format!("{} never run by themselves", grouped(job.never)));
-        }
-        None => {}
+    for lacking in words::lacking(job) {
+        page.line(format!("  {lacking}"));
     }
-    if let Some(then) = job.foretold.as_ref().filter(|then| then.targets > 0 && job.targets > 0) {
-        let percent = |n: u64, of: u64| n * 100 / of;
-        let [low, high] = [then.done_low, then.done_high].map(|n| percent(n, then.targets));
-        let range = if low == high { format!("{low}%") } else { format!("{low}% to {high}%") };
-        let is = percent(job.done + job.not_needed, job.targets);
-        page.line(format!("forecast of yesterday for now: {range}, is {is}%"));
+    if let Some(forecast) = words::forecast(job, &tell) {
+        page.line(forecast);
+    }
+    if let Some(yesterday) = words::yesterday(job) {
+        page.line(yesterday);
     }
 }
 
 fn lists(page: &mut Page, look: &Look, job: &JobDoc) {
     if !job.reasons.is_empty() {
         page.blank();
-        let titles =
-            [fixed(" "), words("WHAT HOLDS THEM UP (ALONE)", 20), fixed("FREES IN A DAY"), words("", 8)];
+        let titles = [
+            fixed(" "),
+            table::words("WHAT HOLDS THEM UP (ALONE)", 20),
+            fixed("FREES IN A DAY"),
+            table::words("", 8),
+        ];
         let mut table = Table::new(2, &titles);
         let numbers = width(job.reasons.iter().map(|reason| reason.machines));
         let rows = job.reasons.iter().filter(|reason| reason.reason != SEVERAL);
         for reason in rows.chain(job.reasons.iter().filter(|reason| reason.reason == SEVERAL)).take(MOST + 1)
         {
-            let first = reason.first_at.map(|at| match reason.runs_in_a_day {
-                Some(n) if n > 0 => format!("{} run anyway, first {}", grouped(n), look.time(at)),
-                _ => format!("first {}", look.time(at)),
-            });
             table.row(
                 Tone::Plain,
                 [
                     format!("{:>numbers$}", grouped(reason.machines)),
                     holder_words(reason.reason).to_owned(),
                     reason.frees_in_a_day.map_or_else(|| "-".to_owned(), grouped),
-                    first.unwrap_or_default(),
+                    words::anyway(reason, &|at| look.time(at)).unwrap_or_default(),
                 ],
             );
         }
         page.table(&table);
         more(page, job.reasons.len(), MOST + 1);
     }
-    let by_result = job.by_result.iter().map(|result| {
-        let exit = result.exit_code.map(|code| format!("exit {code} ")).unwrap_or_default();
-        (result.count, format!("{exit}\"{}\"", result.result))
-    });
+    let by_result =
+        job.by_result.iter().map(|result| (result.count, words::result(result.exit_code, &result.result)));
     list(page, "FAILED BY RESULT", by_result);
     let ages =
         Age::ALL.iter().filter_map(|age| Some((*job.by_silence.get(age.as_str())?, age.words().to_owned())));
@@ -299,7 +206,7 @@ fn list(page: &mut Page, title: &str, rows: impl Iterator<Item = (u64, String)>)
         page.blank().line(title);
     }
     let numbers = width(rows.iter().map(|(n, _)| *n));
-    let mut table = Table::new(2, &[fixed(""), words("", 20)]);
+    let mut table = Table::new(2, &[fixed(""), table::words("", 20)]);
     for (n, words) in rows.iter().take(MOST) {
         table.row(Tone::Plain, [format!("{:>numbers$}", grouped(*n)), words.clone()]);
     }
@@ -315,18 +222,22 @@ fn more(page: &mut Page, rows: usize, shown: usize) {
 
 fn machines(page: &mut Page, look: &Look, machines: &[MachineDoc]) {
     page.blank();
-    let columns =
-        [fixed("MACHINE"), words("HOST", 8), fixed("STATE"), words("WHY NOT / NEXT", 12), fixed("SEEN")];
+    let columns = [
+        fixed("MACHINE"),
+        table::words("HOST", 8),
+        fixed("STATE"),
+        table::words("WHY NOT / NEXT", 12),
+        fixed("SEEN"),
+    ];
     let mut table = Table::new(0, &columns);
     for machine in machines.iter().take(MOST_MACHINES) {
-        let state = machine.state.map_or(machine.part.as_str(), |state| state.as_str());
         table.row(
             Tone::Plain,
             [
                 machine.machine.to_string(),
                 machine.host.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
-                state.to_owned(),
-                why(look, machine),
+                words::state(machine).to_owned(),
+                words::why(machine, &|at| look.time(at)),
                 machine.last_seen.map_or_else(|| "never".to_owned(), |at| look.distance(at)),
             ],
         );
@@ -335,36 +246,12 @@ fn machines(page: &mut Page, look: &Look, machines: &[MachineDoc]) {
     more(page, machines.len(), MOST_MACHINES);
 }
 
-fn why(look: &Look, machine: &MachineDoc) -> String {
-    match machine.part {
-        Part::Waiting => {
-            let codes: Vec<&str> = machine.blocked_by.iter().map(|code| code.row().brief).collect();
-            let why = match codes.is_empty() {
-                true => machine.reason.as_ref().map_or("", |reason| holder_words(reason.as_str())).to_owned(),
-                false => codes.join(", "),
-            };
-            match (machine.next_run, machine.never) {
-                (Some(at), _) => format!("{why}; next {}", look.time(at)),
-                (None, true) => format!("{why}; never"),
-                (None, false) => why,
-            }
-        }
-        Part::Silent => machine.reason.as_ref().map_or_else(String::new, ToString::to_string),
-        Part::Failed | Part::Interrupted => {
-            let exit = machine.exit_code.map(|code| format!("exit {code} ")).unwrap_or_default();
-            format!("{exit}{}", machine.result.clone().unwrap_or_default())
-        }
-        Part::Running => machine.started_at.map(|at| format!("since {}", look.time(at))).unwrap_or_default(),
-        Part::Done | Part::NotNeeded => String::new(),
-    }
-}
-
 fn unusable(page: &mut Page, doc: &RolloutDoc) {
     if doc.unusable.is_empty() {
         return;
     }
     page.blank().line("REPORTS THAT CANNOT BE USED");
-    let mut table = Table::new(2, &[words("", 13), words("", 30)]);
+    let mut table = Table::new(2, &[table::words("", 13), table::words("", 30)]);
     for unusable in doc.unusable.iter().take(MOST) {
         let file = SafeText::new(&crate::fields::cut(unusable.file.as_str(), 40));
         table.row(Tone::Plain, [file.to_string(), unusable.reason.to_string()]);
@@ -375,14 +262,11 @@ fn unusable(page: &mut Page, doc: &RolloutDoc) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::bar;
 
     #[test]
-    fn numbers_are_read_at_a_glance() {
-        let texts = [0, 7, 999, 1_000, 50_112, 1_234_567].map(grouped);
-        assert_eq!(texts, ["0", "7", "999", "1,000", "50,112", "1,234,567"]);
-        assert_eq!(bar(81, 100), "######..  81%");
-        assert_eq!((bar(999, 1_000).as_str(), bar(0, 0).as_str()), ("#######.  99%", "........    -"));
-        assert_eq!([0.0046, 0.05, 0.1554, 0.0, 1.0, 0.001].map(rate), ["0.46", "5", "16", "0", "100", "0.1"]);
+    fn a_bar_is_not_full_before_all_are_done() {
+        assert_eq!((bar(81, 100).as_str(), bar(0, 0).as_str()), ("######..  81%", "........    -"));
+        assert_eq!(bar(999, 1_000), "#######.  99%");
     }
 }

@@ -1,7 +1,7 @@
 //! What each command does, and what typed keys do where text is typed.
 
 use super::copy::MAX_COPY;
-use super::dialog::{Confirm, Outcome, SaveAs, Saving};
+use super::dialog::{Confirm, JobOutcome, Outcome, SaveAs, Saving};
 use super::event::Effect;
 use super::list::Scroll;
 use super::overlay::{Details, Overlay, Palette};
@@ -23,6 +23,9 @@ impl App {
             self.came_from = None;
             self.view = view;
             return Vec::new();
+        }
+        if let Some(effects) = self.act_on_site(id) {
+            return effects;
         }
         match id {
             Id::Quit => match self.overlays.pop() {
@@ -144,9 +147,18 @@ impl App {
             | Id::Packages
             | Id::Log
             | Id::Who
+            | Id::Rollout
             | Id::History
             | Id::Readiness
             | Id::Diagnostics => Vec::new(),
+            // View 5 did these above, and nobody else has them.
+            Id::Open
+            | Id::Where
+            | Id::Advance
+            | Id::SuspendJob
+            | Id::Reasons
+            | Id::OnlyFailed
+            | Id::OnlySilent => Vec::new(),
         }
     }
 
@@ -335,7 +347,7 @@ impl App {
             }
             View::History => self.audit_focus = !self.audit_focus,
             View::Diagnostics => return vec![Effect::Traces(Id::NextPane)],
-            View::Packages | View::Log | View::Who | View::Readiness => {}
+            View::Packages | View::Log | View::Who | View::Rollout | View::Readiness => {}
         }
         Vec::new()
     }
@@ -362,7 +374,9 @@ impl App {
                 }
                 return Vec::new();
             }
-            Some(Overlay::Confirm(_) | Overlay::Palette(_) | Overlay::Save(_)) => return Vec::new(),
+            Some(Overlay::Confirm(_) | Overlay::Job(_) | Overlay::Palette(_) | Overlay::Save(_)) => {
+                return Vec::new();
+            }
             None => {}
         }
         let users = self.data.who.value.as_ref().map_or(0, |who| who.sessions.len() + who.connections.len());
@@ -390,6 +404,7 @@ impl App {
                 let len = self.attempts().len();
                 self.history.moved(id, len);
             }
+            (View::Rollout, _) => self.rollout.moved(id),
             (View::Readiness, _) => {
                 let len = self.data.check.value.as_ref().map_or(0, |check| check.items.len());
                 self.readiness.moved(id, len);
@@ -424,6 +439,22 @@ impl App {
                     Outcome::DoEach(changes, refused) => {
                         self.overlays.pop();
                         self.ask_many(id, changes, refused)
+                    }
+                }
+            }
+            Some(Overlay::Job(ask)) => {
+                let (outcome, name) = (ask.key(key, self.touched), ask.id.command().name);
+                match outcome {
+                    JobOutcome::Open => Vec::new(),
+                    JobOutcome::Cancel => {
+                        self.overlays.pop();
+                        self.say(safe!("{name}: cancelled, nothing was done"), false);
+                        Vec::new()
+                    }
+                    JobOutcome::Do(words) => {
+                        self.overlays.pop();
+                        self.rollout.look_again();
+                        vec![Effect::Verb(words)]
                     }
                 }
             }
@@ -466,6 +497,10 @@ impl App {
                 }
             },
             Some(_) => Vec::new(),
+            None if self.view == View::Rollout => {
+                self.rollout.key(key);
+                Vec::new()
+            }
             None if focus == Focus::Log => {
                 let (log, keys) = self.log_and_keys();
                 if let Some(said) = log.key(key, keys) {

@@ -2,12 +2,17 @@
 //! list on it is there at all, its text, its style, and, where a list can be in its order, that. Rows are sorted by these
 //! tables (`rows`) and drawn by them (`ui::table`); nothing else knows a column.
 
+mod site;
+
+pub use site::{JOBS, MACHINES, part_of};
+
 use super::words;
 use crate::clock::{Wall, Zone};
 use crate::console::keymap::Keymap;
 use crate::console::keymap::commands::Id;
 use crate::console::theme::Scope;
 use crate::executor::talk::view::{AttemptDoc, AuditEntryDoc, RequestDoc, WAITS_FOR_INPUT};
+use crate::rollout::count::Part;
 use crate::safe;
 use crate::terms::{Group, State};
 use crate::text::SafeText;
@@ -53,6 +58,8 @@ pub struct Order<D> {
 pub enum Rank {
     /// States in their own order.
     State(State),
+    /// What machines are counted as, then states.
+    Part(Part, Option<State>),
     /// Words without regard to case.
     Words(String),
     /// Times; none comes last.

@@ -4,7 +4,7 @@
 use super::marks::MAX_MARKED;
 use super::overlay::Overlay;
 use super::state::App;
-use super::view::{Focus, View};
+use super::view::{Focus, Level, View};
 use crate::console::keymap::commands::{Command, Context, Id};
 use crate::executor::talk::view::{AllowedDoc, RequestDoc, ServiceState};
 use crate::safe;
@@ -23,6 +23,7 @@ pub fn contexts_below(app: &App) -> &'static [Context] {
         (true, ..) => &[Context::Other],
         (false, _, Focus::Log) => &[Context::Log],
         (false, View::History, _) => &[Context::History, Context::Other],
+        (false, View::Rollout, _) => &[Context::Rollout],
         (false, View::Readiness, _) => &[Context::Readiness],
         (false, View::Overview | View::Packages, Focus::List) => &[Context::Requests],
         (false, View::Who, _) | (false, View::Overview, Focus::Second) => &[Context::Who, Context::Other],
@@ -39,6 +40,12 @@ fn elsewhere(app: &App, command: &Command) -> SafeText {
         [Context::Requests, Context::History] => {
             "only in a list of requests, the attempts or the audit".into()
         }
+        [Context::Rollout] => safe!("only in the rollout; {} shows it", key(Id::Rollout)),
+        [Context::Requests, Context::Rollout] => safe!(
+            "only in a list of requests or machines; {} and {} have one",
+            key(Id::Overview),
+            key(Id::Rollout)
+        ),
         [Context::Requests] => {
             safe!("only in a list of requests; {} and {} have one", key(Id::Overview), key(Id::Packages))
         }
@@ -73,6 +80,9 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
             Some(allowed) => permits(allowed),
             None => Err("the executor does not offer this".into()),
         };
+    }
+    if app.view == View::Rollout && app.overlays.is_empty() {
+        return of_site(app, id);
     }
     match id {
         Id::Explain | Id::Details if app.subject().is_none() => {
@@ -131,6 +141,36 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
             Err(safe!("only in the traces; {} shows them", app.key_of(Id::Diagnostics)))
         }
         Id::Problems if !app.data.has_problems() => Err("nothing is wrong".into()),
+        _ => Ok(()),
+    }
+}
+
+/// The same in view 5.
+fn of_site(app: &App, id: Id) -> Result<(), SafeText> {
+    let rollout = &app.rollout;
+    match id {
+        Id::Advance | Id::SuspendJob => app.may_change_job(id),
+        Id::Open | Id::Reasons | Id::OnlyFailed | Id::OnlySilent if rollout.job().is_none() => {
+            Err("no job is selected".into())
+        }
+        Id::Open if rollout.level == Level::Machine => Err("this is all there is of it".into()),
+        Id::Open | Id::Mark if rollout.level == Level::Machines && rollout.machine().is_none() => {
+            Err("no machine is selected".into())
+        }
+        Id::Mark | Id::InvertMarks | Id::Where if rollout.level != Level::Machines => {
+            Err(safe!("only in a list of machines; {} opens one", app.key_of(Id::Open)))
+        }
+        Id::Explain | Id::Seen | Id::LogAt => Err("only in a list of requests".into()),
+        Id::Copy if !app.options.clipboard => {
+            Err(safe!("this terminal has no clipboard; {} shows the text to select", app.key_of(Id::Plain)))
+        }
+        Id::Copy | Id::Plain if app.copied().is_empty() => Err("there is nothing to copy here".into()),
+        Id::Results if app.results.is_none() => Err("nothing was done to several requests yet".into()),
+        Id::Problems if !app.data.has_problems() => Err("nothing is wrong".into()),
+        Id::Unhold if app.data.held_until().is_none() => Err("there is no hold".into()),
+        Id::Restart | Id::DeferRestart | Id::CancelRestart if app.data.restart().is_none() => {
+            Err("no restart is pending".into())
+        }
         _ => Ok(()),
     }
 }

@@ -1,6 +1,7 @@
 //! What reaches the app and what it wants done: events in, effects out. Everything else in `app` is pure between them.
 
 use super::layout::Layout;
+use super::rollout::wire::{News, Wish};
 use crate::clock::Wall;
 use crate::console::keymap::Key;
 use crate::console::keymap::commands::Id;
@@ -57,6 +58,8 @@ pub enum Event {
         /// Why it cannot be read.
         fault: Option<SafeText>,
     },
+    /// Something was counted for view 5, or could not be.
+    Rollout(News),
     /// A driver has something to say about what it was told to do.
     Said {
         /// What.
@@ -102,6 +105,10 @@ pub enum Effect {
     Transcript(Option<(RequestId, u32)>),
     /// Read log lines older than those that came; answered by [`Event::Older`].
     Older,
+    /// Count this for view 5 from now on; answered by [`Event::Rollout`].
+    Rollout(Wish),
+    /// Give the terminal to this verb of pcm on the site folder until it has ended; answered by [`Event::Said`].
+    Verb(Vec<String>),
     /// Write these lines to a new file; answered by [`Event::Said`]. Never over one that exists.
     Save {
         /// As it was typed.

@@ -1,7 +1,7 @@
 //! What the newest frame had room for, as drawing tells it. It comes back to the app as an event: pages are moved by what
 //! is seen, and a click is on what was drawn there.
 
-use super::view::Focus;
+use super::view::{Focus, Level};
 use crate::console::keymap::commands::Id;
 use crate::executor::talk::view::RequestDoc;
 use crate::terms::Group;
@@ -17,6 +17,8 @@ pub enum Spot {
     Row(usize),
     /// What stands for a command: clicked, it is as if its key were pressed.
     Command(Id),
+    /// The row of view 5, counted from the first one of its level.
+    SiteRow(usize),
     /// The name of a group of requests.
     Tab(Tab),
 }
@@ -51,6 +53,8 @@ pub enum Pane {
     Attempts,
     /// Its audit.
     Audit,
+    /// What this level of view 5 lists.
+    Site(Level),
     /// The checklist.
     Readiness,
     /// The log.

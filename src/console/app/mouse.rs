@@ -27,6 +27,7 @@ impl App {
                 _ if !self.overlays.is_empty() => {}
                 Spot::Tab(tab) => self.show_tab(tab),
                 Spot::Pane(pane) => self.set_focus(pane),
+                Spot::SiteRow(at) => self.rollout.click(at),
                 Spot::Row(at) => match self.view {
                     View::Packages => self.packages.select(at, &self.data),
                     _ => self.overview.select(at, &self.data),
@@ -58,7 +59,7 @@ impl App {
         }
         let pane = self.layout.at(x, y).find_map(|spot| match spot {
             Spot::Pane(pane) => Some(pane),
-            Spot::Row(_) | Spot::Command(_) | Spot::Tab(_) => None,
+            Spot::Row(_) | Spot::SiteRow(_) | Spot::Command(_) | Spot::Tab(_) => None,
         });
         // What is under the pointer moves, and the keys stay where they are.
         let before = self.focus();

@@ -1,6 +1,6 @@
 //! What lies over a view: details, explanation, confirmation, help, palette, problems.
 
-use super::dialog::{Confirm, SaveAs};
+use super::dialog::{Confirm, JobAsk, SaveAs};
 use super::input::Input;
 use super::layout::Window;
 use super::list::{Cursor, Scroll};
@@ -17,6 +17,8 @@ pub enum Overlay {
     Explain(RequestId, Scroll),
     /// An action that waits for a yes.
     Confirm(Box<Confirm>),
+    /// A change of a job that waits for a yes.
+    Job(Box<JobAsk>),
     /// Keys.
     Help(Scroll),
     /// Commands by name.
@@ -51,7 +53,7 @@ impl Overlay {
             | Overlay::Problems(scroll)
             | Overlay::Week(scroll) => scroll.drawn(window),
             Overlay::Palette(palette) => palette.cursor.drawn(window),
-            Overlay::Confirm(_) | Overlay::Results | Overlay::Save(_) => {}
+            Overlay::Confirm(_) | Overlay::Job(_) | Overlay::Results | Overlay::Save(_) => {}
         }
     }
 }

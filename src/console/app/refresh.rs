@@ -119,6 +119,7 @@ impl App {
 
     pub(super) fn tick(&mut self, now: Wall) {
         self.now = Some(now);
+        self.rollout.tick(now);
         if let Some(message) = &mut self.message {
             let at = *message.at.get_or_insert(now);
             let patience = if message.error { 60 } else { 15 };

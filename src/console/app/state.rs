@@ -11,6 +11,8 @@ use super::message::Message;
 use super::notices::Notices;
 use super::overlay::Overlay;
 use super::results::Results;
+use super::rollout::Rollout;
+use super::rollout::wire::Wish;
 use super::rows::Rows;
 use super::transcript::Transcript;
 use super::view::{Focus, View};
@@ -52,6 +54,8 @@ pub struct AppOptions {
     pub keymap: Keymap,
     /// The terminal's name as the table of those who are logged on has it, e.g. `pts/3`.
     pub terminal: Option<SafeText>,
+    /// There is a site folder whose jobs can be changed from here.
+    pub site_folder: bool,
     /// The terminal may have a clipboard that it can be given text for (OSC 52).
     pub clipboard: bool,
 }
@@ -93,6 +97,9 @@ pub struct App {
     pub audit_filter: Filter,
     /// The row of the checklist.
     pub readiness: Cursor,
+    /// How far the jobs of the site are.
+    pub rollout: Rollout,
+    pub(super) wished: Wish,
     /// The log as a view.
     pub log: LogPane,
     /// The log in the overview.
@@ -142,6 +149,8 @@ impl App {
             audit: Cursor::default(),
             audit_filter: Filter::default(),
             readiness: Cursor::default(),
+            rollout: Rollout::default(),
+            wished: Wish::default(),
             log: LogPane::default(),
             glance: LogPane::overview(),
             marked: BTreeSet::new(),
@@ -296,7 +305,7 @@ impl App {
                 let fits = |at: usize, terms: &Terms| has_words_of_entry(&all[at], terms);
                 self.audit_filter.work_out(held.revision(), all.len(), fits);
             }
-            View::Log | View::Who | View::Readiness | View::Diagnostics => {}
+            View::Log | View::Who | View::Rollout | View::Readiness | View::Diagnostics => {}
         }
     }
 
@@ -323,8 +332,9 @@ impl App {
     /// Whether text is being typed, so that characters are no commands.
     pub fn typing(&self) -> bool {
         match self.overlays.last() {
-            Some(Overlay::Confirm(_) | Overlay::Palette(_) | Overlay::Save(_)) => true,
+            Some(Overlay::Confirm(_) | Overlay::Job(_) | Overlay::Palette(_) | Overlay::Save(_)) => true,
             Some(_) => false,
+            None if self.view == View::Rollout => self.rollout.list.typing.is_some(),
             None => {
                 (self.focus() == Focus::Log && self.log_pane().typing.is_some())
                     || self.rows().is_some_and(|rows| rows.typing.is_some() && self.focus() == Focus::List)

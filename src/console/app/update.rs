@@ -7,7 +7,7 @@ use super::message::About;
 use super::overlay::Overlay;
 use super::state::App;
 use super::transcript::Transcript;
-use super::view::Focus;
+use super::view::{Focus, View};
 use crate::console::keymap::Key;
 use crate::console::keymap::commands::Id;
 use crate::safe;
@@ -61,6 +61,10 @@ impl App {
                 }
                 Vec::new()
             }
+            Event::Rollout(news) => {
+                self.rollout.take(news);
+                Vec::new()
+            }
             Event::Said { text, error } => {
                 self.say(text, error);
                 Vec::new()
@@ -76,6 +80,7 @@ impl App {
             }
         };
         self.work_out();
+        effects.extend(self.wish());
         effects.extend(self.refresh());
         effects.extend(self.follow_transcript());
         if !self.older_asked && self.log_pane().wants_older() {
@@ -101,6 +106,7 @@ impl App {
                 Pane::Who => self.who.drawn(window),
                 Pane::Attempts => self.history.drawn(window),
                 Pane::Audit => self.audit.drawn(window),
+                Pane::Site(level) => self.rollout.drawn(level, window),
                 Pane::Readiness => self.readiness.drawn(window),
                 Pane::Log => self.log_pane_mut().drawn(window),
                 Pane::Layer(n) => match self.overlays.get_mut(n) {
@@ -128,9 +134,15 @@ impl App {
         let focus = self.focus();
         match self.overlays.last_mut() {
             Some(Overlay::Confirm(confirm)) => confirm.paste(text),
+            Some(Overlay::Job(ask)) => ask.paste(text),
             Some(Overlay::Palette(palette)) => palette.paste(text),
             Some(Overlay::Save(save)) => save.path.insert(text),
             Some(_) => {}
+            None if self.view == View::Rollout => {
+                if let Some(input) = self.rollout.list.typing.as_mut() {
+                    input.insert(text);
+                }
+            }
             None if focus == Focus::Log => {
                 self.log_pane_mut().paste(text);
             }
@@ -147,6 +159,7 @@ impl App {
     fn key(&mut self, key: Key) -> Vec<Effect> {
         // What was said has been read, unless it is what is waited for.
         self.message = None;
+        self.rollout.touch(self.now);
         if key == Key::Ctrl('z') {
             return vec![Effect::Suspend];
         }

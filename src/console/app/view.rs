@@ -10,6 +10,7 @@ pub enum View {
     Packages,
     Log,
     Who,
+    Rollout,
     History,
     Readiness,
     Diagnostics,
@@ -23,6 +24,7 @@ impl View {
             Id::Packages => View::Packages,
             Id::Log => View::Log,
             Id::Who => View::Who,
+            Id::Rollout => View::Rollout,
             Id::History => View::History,
             Id::Readiness => View::Readiness,
             Id::Diagnostics => View::Diagnostics,
@@ -37,6 +39,7 @@ impl View {
             View::Packages => "PACKAGES",
             View::Log => "LOG",
             View::Who => "LOGGED ON",
+            View::Rollout => "ROLLOUT",
             View::History => "HISTORY AND AUDIT",
             View::Readiness => "READINESS",
             View::Diagnostics => "DIAGNOSTICS",
@@ -53,4 +56,18 @@ pub enum Focus {
     Second,
     /// A log.
     Log,
+}
+
+/// How deep the reader of view 5 is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// All jobs, and the figures of the selected one.
+    #[default]
+    Jobs,
+    /// The figures of one job.
+    Job,
+    /// The machines behind one of them.
+    Machines,
+    /// One of those.
+    Machine,
 }

@@ -5,6 +5,7 @@ pub mod ask;
 pub mod clipboard;
 pub mod keys;
 pub mod logs;
+pub mod rollout;
 pub mod save;
 pub mod transcript;
 

@@ -16,6 +16,8 @@ pub enum Context {
     Readiness,
     /// Those who are logged on have the keys.
     Who,
+    /// The rollout is shown.
+    Rollout,
     /// The attempts or the audit have the keys.
     History,
     /// Any other pane.
@@ -102,6 +104,7 @@ commands! {
     Rerun "rerun" ["R"] "rerun" "run it again after an attempt" Actions [Everywhere] 9;
     Explain "explain" ["e"] "explain" "why it has or has not run, and what would change that" Actions [Everywhere] 8;
     Details "details" ["Enter"] "open" "its gates, life, attempts and transcript" Actions [Requests Other] 8;
+    Open "open" ["Enter"] "open" "what is behind this row: figures, machines, one machine" Views [Rollout] 9;
     Hold "hold" ["h"] "hold" "no automatic runs on this machine until a time" Actions [Everywhere] 6;
     Unhold "unhold" ["H"] "unhold" "automatic runs again" Actions [Everywhere] 10;
     Restart "restart" [] "restart" "restart the machine now, if a package wants a restart" Actions [Everywhere] 0;
@@ -110,10 +113,16 @@ commands! {
     Check "check" ["c"] "check again" "go through the readiness checklist again" Actions [Readiness] 9;
     Notice "notice" ["T"] "notice" "send a message to everybody who is logged on" Actions [Who] 9;
     Poll "poll" ["p"] "poll" "look at the share now" Actions [Everywhere] 4;
+    Reasons "reasons" ["b"] "reasons" "what holds the machines of the job up" Lists [Rollout] 8;
+    OnlyFailed "failed" ["o"] "failed" "the machines on which the job failed" Lists [Rollout] 7;
+    OnlySilent "silent" ["i"] "silent" "the machines of the job that say nothing" Lists [Rollout] 7;
+    Advance "advance" ["A"] "advance" "let the job reach its next machines, where its gate lets it" Actions [Rollout] 6;
+    SuspendJob "suspend-job" ["P"] "suspend" "suspend the job: nothing of it starts on a machine from its next poll on" Actions [Rollout] 6;
     Filter "filter" ["/"] "filter" "show only rows with these words (!words: only rows without them)" Lists [Requests History] 7;
-    Sort "sort" ["s"] "sort" "cycle the sort order" Lists [Requests] 0;
-    Mark "mark" ["Space"] "mark" "mark or unmark this row; actions apply to all marked rows" Lists [Requests] 2;
-    InvertMarks "invert-marks" ["*"] "invert marks" "mark the unmarked rows and unmark the marked ones" Lists [Requests] 0;
+    Where "where" ["/"] "where" "show only machines for which this holds, as with `pcm rollout --where`" Lists [Rollout] 7;
+    Sort "sort" ["s"] "sort" "cycle the sort order" Lists [Requests Rollout] 0;
+    Mark "mark" ["Space"] "mark" "mark or unmark this row; actions apply to all marked rows" Lists [Requests Rollout] 2;
+    InvertMarks "invert-marks" ["*"] "invert marks" "mark the unmarked rows and unmark the marked ones" Lists [Requests Rollout] 0;
     Seen "seen" ["v"] "acknowledge" "expired or failed: you have seen it; only the packages view keeps it" Lists [Requests] 0;
     Search "search" ["/"] "search" "search the log for a regular expression" Logs [Log] 9;
     NextMatch "next-match" ["n"] "next" "the next match of a search, or row of a filter" Logs [Log Requests History] 5;
@@ -151,6 +160,7 @@ commands! {
     Packages "packages" ["2"] "packages" "all requests by group" Views [Everywhere] 0;
     Log "log" ["3"] "log" "the log files, merged by time" Views [Everywhere] 0;
     Who "who" ["4"] "logged on" "who is logged on" Views [Everywhere] 0;
+    Rollout "rollout" ["5"] "rollout" "how far the jobs of the site are, and what holds them up" Views [Everywhere] 0;
     History "history" ["6"] "history" "attempts and audit" Views [Everywhere] 0;
     Readiness "readiness" ["7"] "readiness" "the checklist: is this machine ready" Views [Everywhere] 0;
     Diagnostics "diagnostics" ["8"] "diagnostics" "the traces of pcm itself" Views [Everywhere] 0;

@@ -40,5 +40,20 @@ fn console_by_hand() {
         ascii: var("PCM_ASCII").is_some(),
         ..Options::default()
     };
-    run(options, Arc::new(Fake::around(System::now())), &layout, &Config::default()).unwrap();
+    run(options, Arc::new(Fake::around(System::now())), Arc::new(NoSite), &layout, &Config::default())
+        .unwrap();
+}
+
+/// No site is named.
+struct NoSite;
+
+impl crate::rollout::select::Site for NoSite {
+    fn ground(&self) -> crate::error::Result<crate::rollout::ground::Ground> {
+        let (exit, remedy) = (crate::error::Exit::Usage, "Name it with --folder DIR");
+        Err(crate::error::Failure::new(exit, "no-site-folder", "no site folder is named", remedy))
+    }
+
+    fn verb(&self, _words: &[String]) -> Option<std::process::Command> {
+        None
+    }
 }

@@ -16,5 +16,6 @@ mod robust;
 mod rules;
 mod screens;
 pub(crate) mod shown;
+mod site;
 mod stage;
 mod told;

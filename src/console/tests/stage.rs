@@ -1,6 +1,7 @@
 //! The stage of a test: the app, the fake executor, a terminal's size and a clock that the test turns.
 
 use super::fake::{Fake, NOW, at};
+use super::site::Site;
 use crate::clock::{Wall, Zone};
 use crate::console::app::layout::Layout;
 use crate::console::app::{App, AppOptions, Effect, Event, LogLine, Moment};
@@ -23,6 +24,8 @@ pub struct Stage {
     pub size: (u16, u16),
     pub ascii: bool,
     theme: Theme,
+    /// What view 5 is about.
+    pub site: Option<Site>,
     pub quit: bool,
     pub effects: Vec<Effect>,
     /// Put in the place of every text that comes from elsewhere.
@@ -112,6 +115,7 @@ impl Stage {
             keymap: Keymap::default(),
             terminal: None,
             clipboard: true,
+            site_folder: true,
         };
         let mut stage = Stage {
             app: App::new(options),
@@ -121,6 +125,7 @@ impl Stage {
             size: (width, height),
             ascii: false,
             theme: Theme::load("default", None, ColourLevel::True).unwrap(),
+            site: None,
             quit: false,
             effects: Vec::new(),
             poison: None,
@@ -151,6 +156,11 @@ impl Stage {
                             *known = serde_json::from_value(value).unwrap();
                         }
                         events.push(Event::Answered { id: *id, answer });
+                    }
+                    Effect::Rollout(wish) => {
+                        let now = self.now;
+                        events
+                            .extend(self.site.iter_mut().flat_map(|site| site.news(wish.clone(), now)).rev());
                     }
                     Effect::Quit => self.quit = true,
                     Effect::Discard(_) => continue,

@@ -2,7 +2,7 @@
 
 use super::canvas::Canvas;
 use super::line::{Line, cells};
-use crate::console::app::dialog::Field;
+use crate::console::app::dialog::{Field, JobField};
 use crate::console::app::layout::Spot;
 use crate::console::app::overlay::Overlay;
 use crate::console::app::{App, contexts, matters, may_operate, words};
@@ -39,6 +39,12 @@ pub fn draw(app: &App, canvas: &mut Canvas, area: Rect) {
             }
             Field::Question => Line::of("  y yes  any other key cancels", Scope::Footer),
             _ => Line::of("  Tab or Enter next  Shift-Tab back  Esc cancels", Scope::Footer),
+        },
+        Some(Overlay::Job(ask)) => match ask.focus {
+            JobField::Question => Line::of("  y yes  any other key cancels", Scope::Footer),
+            JobField::Number | JobField::Reason => {
+                Line::of("  Tab or Enter next  Shift-Tab back  Esc cancels", Scope::Footer)
+            }
         },
         Some(Overlay::Help(_)) => Line::of(
             safe!(
@@ -77,20 +83,22 @@ const PASSING: &[Id] = &[
 /// always. They stay where they are whatever is selected. Behind them stand those that come and go.
 fn keys(app: &App, canvas: &mut Canvas, area: Rect) {
     let here = contexts(app);
-    let log = here.contains(&Context::Log);
+    let rollout = here.contains(&Context::Rollout);
+    let first = here.contains(&Context::Log) || rollout;
     let wide = |(key, command): &(Key, &Command)| cells(&key.to_string()) + 1 + command.short.len() + 2;
-    let of_here = COMMANDS.iter().filter(|c| c.footer > 0 && c.is_of(here));
-    let mut wanted: Vec<(Key, &Command)> =
-        of_here.filter_map(|c| Some((*app.options.keymap.of(c.id).first()?, c))).collect();
-    // In a log its own keys come first.
+    // In a log, and in the rollout, its own keys come first.
     let own = |c: &Command| c.contexts.iter().any(|x| *x != Context::Everywhere && here.contains(x));
     let always = |c: &Command| matches!(c.id, Id::Help | Id::Palette | Id::Quit);
-    let rank = |c: &Command| c.footer + if log && own(c) { 10 } else { 0 };
+    // What is done to this machine is not what somebody looks for who watches all of them.
+    let of_here = |c: &&Command| c.footer > 0 && c.is_of(here) && (!rollout || own(c) || always(c));
+    let keyed = |c: &'static Command| Some((*app.options.keymap.of(c.id).first()?, c));
+    let mut wanted: Vec<(Key, &Command)> = COMMANDS.iter().filter(of_here).filter_map(keyed).collect();
+    let rank = |c: &Command| c.footer + if first && own(c) { 10 } else { 0 };
     wanted.sort_by_key(|(_, c)| std::cmp::Reverse((always(c), rank(c))));
     let (passing, lasting): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(_, c)| PASSING.contains(&c.id));
     // Two blanks stand between them, and none after the last. There is always room for two that come and go.
     let room = usize::from(area.width) + 2;
-    let mut left = room.saturating_sub(18);
+    let mut left = room.saturating_sub(if rollout { 0 } else { 18 });
     let (mut chosen, others): (Vec<_>, Vec<_>) = lasting.into_iter().partition(|one| {
         let fits = wide(one) <= left;
         left -= if fits { wide(one) } else { 0 };

@@ -12,6 +12,7 @@ mod glyphs;
 mod header;
 mod help;
 mod history;
+mod job;
 mod life;
 pub mod line;
 mod log;
@@ -20,6 +21,7 @@ mod problems;
 mod readiness;
 mod requests;
 mod results;
+mod rollout;
 mod table;
 mod traces;
 mod week;
@@ -95,7 +97,10 @@ impl Painter {
 
 fn whole(app: &App, now: Wall, canvas: &mut Canvas, kept: &mut Kept, traces: &Traces) {
     let area = canvas.area();
-    let top = header::draw(app, now, canvas, area);
+    let top = match app.view {
+        View::Rollout => rollout::head(app, now, canvas, area),
+        _ => header::draw(app, now, canvas, area),
+    };
     let footer = Rect { y: area.bottom() - 1, height: 1, ..area };
     let body = Rect { y: area.y + top, height: area.height - top - 1, ..area };
     match app.view {
@@ -103,6 +108,7 @@ fn whole(app: &App, now: Wall, canvas: &mut Canvas, kept: &mut Kept, traces: &Tr
         View::Packages => packages(app, now, canvas, body),
         View::Log => log::draw(app, now, canvas, &mut kept.bars, body, true),
         View::Who => who::draw(app, now, canvas, body, true),
+        View::Rollout => rollout::draw(app, now, canvas, body),
         View::History => history::draw(app, now, canvas, body),
         View::Readiness => readiness::draw(app, now, canvas, body),
         View::Diagnostics => traces.draw(app, canvas, body),
@@ -113,6 +119,7 @@ fn whole(app: &App, now: Wall, canvas: &mut Canvas, kept: &mut Kept, traces: &Tr
             Overlay::Details(details) => details::draw(app, details, now, canvas, &mut kept.rows, body),
             Overlay::Explain(request, scroll) => explain::draw(app, *request, scroll, now, canvas, body),
             Overlay::Confirm(confirm) => confirm::draw(app, confirm, now, canvas, area),
+            Overlay::Job(ask) => job::draw(app, ask, canvas, area),
             Overlay::Help(scroll) => help::draw(app, scroll, canvas, body),
             Overlay::Palette(palette) => help::palette(app, palette, canvas, body),
             Overlay::Problems(scroll) => problems::draw(app, scroll, canvas, body),

@@ -37,6 +37,11 @@ impl<'t, D> Table<'t, D> {
         line
     }
 
+    /// The titles of all columns, each above its own, after this.
+    pub fn titles(&self, lead: Line, scope: Scope) -> Line {
+        self.there().fold(lead, |line, (column, width)| line.cell(column.title, width, "", scope))
+    }
+
     /// The title of that one; none where it is not there.
     pub fn rest(&self) -> &'static str {
         let rest = self.there().find(|(column, _)| matches!(column.width, Width::Rest));

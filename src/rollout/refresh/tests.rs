@@ -35,7 +35,7 @@ fn now() -> Wall {
 
 fn look(share: &Path, machines: usize, cache: &mut Cache) -> Look {
     let machines = (0..machines).map(id).collect();
-    refresh(share, &machines, cache, Duration::from_secs(60), now(), |_, _| {}).unwrap()
+    refresh(share, &machines, cache, Duration::from_secs(60), now(), |_, _, _, _| {}).unwrap()
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn what_was_written_just_now_is_read_once_more() {
     let mut cache = Cache::nowhere();
     let soon = |cache: &mut Cache| {
         let now = Wall::from(std::time::SystemTime::now());
-        refresh(share.path(), &(0..3).map(id).collect(), cache, Duration::from_secs(60), now, |_, _| {})
+        refresh(share.path(), &(0..3).map(id).collect(), cache, Duration::from_secs(60), now, |_, _, _, _| {})
             .unwrap()
             .anew
     };
@@ -84,7 +84,7 @@ fn without_a_share_there_is_a_reason_and_without_reports_nobody_has_reported() {
     assert_eq!((empty.read, empty.without, empty.whole), (0, 3, true));
     let gone = dir.path().join("gone");
     let patience = Duration::from_secs(60);
-    let why = refresh(&gone, &BTreeSet::new(), &mut cache, patience, now(), |_, _| {}).unwrap_err();
+    let why = refresh(&gone, &BTreeSet::new(), &mut cache, patience, now(), |_, _, _, _| {}).unwrap_err();
     assert!(why.as_str().contains("cannot be listed: it does not exist"), "{why}");
 }
 

@@ -1,9 +1,11 @@
 //! The one way to confirm: what is done, on which machine, as whom, who loses work, which gates are overridden. `y`
 //! carries it out once the question can have been read; any other key cancels, but for those that fill it in.
 
+mod job;
 mod keys;
 mod save;
 
+pub use job::{JobAsk, JobField, JobOutcome};
 pub use save::{SaveAs, Saving};
 
 use super::data::Data;

@@ -1,15 +1,13 @@
 //! What a rollout is counted from: the jobs and machines of a site folder, or, where only a share is named, those that its
 //! index names.
 
-use crate::cli::args::RolloutArgs;
-use crate::cli::{App, folder, lint, standing};
+use super::cache::Heard;
+use super::course::Published;
+use super::phase::{self, Stand};
+use super::whose::Whose;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::open::{Folder as Opened, OpenError, read_bounded};
-use crate::rollout::cache::Heard;
-use crate::rollout::course::Published;
-use crate::rollout::phase::{self, Stand};
-use crate::rollout::whose::Whose;
 use crate::site::content::hash_bytes;
 use crate::site::folder::Folder;
 use crate::site::folder::machines::Machine;
@@ -18,15 +16,16 @@ use crate::site::index::job::{self, Job, Word};
 use crate::site::index::members::{self, Member};
 use crate::site::index::{self, Index};
 use crate::site::instruction::ContentHash;
+use crate::site::publisher::How;
 use crate::site::publisher::past;
 use crate::site::publisher::render::MEMBERS;
-use crate::site::publisher::standing::Standing;
+use crate::site::publisher::standing::{Standing, standing};
 use crate::text::SafeText;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What is counted, and by what.
-pub(super) struct Ground {
+pub struct Ground {
     /// The site.
     pub site: SiteCode,
     /// Which of all with that code.
@@ -50,43 +49,39 @@ enum By {
     Share { newest: (u64, u64) },
 }
 
-/// The share, where no site folder is named beside it.
-fn share_alone<'a>(app: &'a App, args: &RolloutArgs) -> Option<&'a Path> {
-    let share = app.setup.flags.shares.first().filter(|_| args.folder.folder.is_none());
-    share.map(PathBuf::as_path)
-}
-
-/// Whether only a share is named, which does not say how far its jobs are.
-pub(super) fn is_share_alone(app: &App, args: &RolloutArgs) -> bool {
-    share_alone(app, args).is_some()
+/// How it is read, beside what it is read from.
+pub struct Means<'a> {
+    /// Programs that command lines may name.
+    pub programs: &'a [String],
+    /// Whether a share answers, which is asked before it is opened.
+    pub needs: &'a dyn Fn(&Path) -> Result<()>,
+    /// Now.
+    pub now: Wall,
 }
 
 impl Ground {
-    /// What the flags name: with `--share` and no site folder, the share alone.
-    pub(super) fn of(app: &App, args: &RolloutArgs) -> Result<Self> {
-        let ground = match share_alone(app, args) {
-            None => Self::of_folder(app, args)?,
-            Some(share) => {
-                app.needs(share)?;
-                Self::of_share(app, share)?
-            }
-        };
-        ground.only(args.job)
-    }
-
-    fn of_folder(app: &App, args: &RolloutArgs) -> Result<Self> {
-        let folder = folder::open(app, &args.folder)?;
-        let source = folder.read(&lint::programs(app))?;
-        app.needs(&folder.share())?;
-        let standing = standing::of(app, &folder)?;
+    /// What a site folder says. `elsewhere`: the reports are on this share, instead of the folder's; `job`: this one is meant,
+    /// published or not.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or its share does not answer.
+    pub fn of_folder(
+        folder: Folder,
+        elsewhere: Option<&Path>,
+        job: Option<JobId>,
+        means: &Means<'_>,
+    ) -> Result<Self> {
+        let source = folder.read(means.programs)?;
+        (means.needs)(&folder.share())?;
+        let standing = standing(&folder, &How::looking(means.programs, means.now))?;
         let signs = folder.trust_list()?.is_some();
         let unsigned = folder.settings.unsigned_reports;
         let whose = Whose::of(&folder, &source.machines)?;
         let published =
             |id: &JobId| standing.as_ref().is_none_or(|s| s.index.jobs.iter().any(|job| job.job_id == *id));
-        let wanted = |id: &JobId| args.job.map_or_else(|| published(id), |job| job == *id);
-        let share = app.setup.flags.shares.first().cloned().unwrap_or_else(|| folder.share());
-        app.needs(&share)?;
+        let wanted = |id: &JobId| job.map_or_else(|| published(id), |job| job == *id);
+        let share = elsewhere.map_or_else(|| folder.share(), Path::to_owned);
+        (means.needs)(&share)?;
         Ok(Self {
             site: folder.settings.site,
             site_id: folder.settings.site_id.clone(),
@@ -103,7 +98,12 @@ impl Ground {
         })
     }
 
-    fn of_share(app: &App, share: &Path) -> Result<Self> {
+    /// What the index of a share says.
+    ///
+    /// # Errors
+    /// It cannot be read, or has none.
+    pub fn of_share(share: &Path, means: &Means<'_>) -> Result<Self> {
+        (means.needs)(share)?;
         let unreadable = |what: &str, why: &dyn std::fmt::Display| {
             let message = format!("{}: {why}", share.join(what).display());
             Failure::new(
@@ -135,7 +135,7 @@ impl Ground {
                 &wrong.first().map_or_else(String::new, |wrong| wrong.message.to_string()),
             )
         })?;
-        let jobs = jobs(app, &root, &index).map_err(|(what, why)| unreadable(&what, &why))?;
+        let jobs = jobs(means.programs, &root, &index).map_err(|(what, why)| unreadable(&what, &why))?;
         let members = machines(&root, &index).map_err(|(what, why)| unreadable(&what, &why))?;
         Ok(Self {
             site: index.site,
@@ -148,17 +148,23 @@ impl Ground {
         })
     }
 
-    fn only(mut self, job: Option<JobId>) -> Result<Self> {
-        let Some(id) = job else { return Ok(self) };
-        self.jobs.retain(|(job, _)| job.job_id == id);
-        match self.jobs.is_empty() {
-            true => Err(crate::cli::jobs::no_such_job(id)),
-            false => Ok(self),
-        }
+    /// With this job alone; None: there is none.
+    #[must_use]
+    pub fn only(mut self, job: JobId) -> Option<Self> {
+        self.jobs.retain(|(other, _)| other.job_id == job);
+        (!self.jobs.is_empty()).then_some(self)
+    }
+
+    /// A site that is only shown, for tests.
+    #[cfg(test)]
+    pub fn shown(jobs: Vec<(Job, Word)>, members: Vec<Member>, newest: (u64, u64)) -> Self {
+        let (site, share) = (members[0].machine.site(), PathBuf::new());
+        let site_id = jobs[0].0.site_id.clone();
+        Self { site, site_id, name: "Head office".into(), share, jobs, members, by: By::Share { newest } }
     }
 
     /// What each job is counted by.
-    pub(super) fn stands(&self, now: Wall) -> Vec<Stand<'_>> {
+    pub fn stands(&self, now: Wall) -> Vec<Stand<'_>> {
         let of = |(job, word)| match &self.by {
             By::Folder { .. } => self.published().stand(job, word, now),
             // Since when it stands so is not known here.
@@ -168,7 +174,7 @@ impl Ground {
     }
 
     /// What the gate goes by, where one answers.
-    pub(super) fn gates(&self) -> Option<Published<'_>> {
+    pub fn gates(&self) -> Option<Published<'_>> {
         matches!(self.by, By::Folder { .. }).then(|| self.published())
     }
 
@@ -184,7 +190,7 @@ impl Ground {
 
     /// How many machines came to a job and went from it since it is published as it is, by the list of machines; None: what the
     /// list said then is not kept.
-    pub(super) fn came_and_went(&self, stand: &Stand<'_>) -> Option<(u64, u64)> {
+    pub fn came_and_went(&self, stand: &Stand<'_>) -> Option<(u64, u64)> {
         let By::Folder { folder, standing: Some(standing), .. } = &self.by else { return None };
         let (epoch, serial) = stand.published;
         let then = past::machines_at(folder, serial).filter(|_| epoch == standing.index.epoch)?;
@@ -200,7 +206,7 @@ impl Ground {
 
     /// What a machine says, where it counts as it does for `job advance`. Where no key of a machine is known, no gate answers,
     /// and everything is shown as it is told.
-    pub(super) fn hear(&self, machine: MachineId, said: Heard) -> Heard {
+    pub fn hear(&self, machine: MachineId, said: Heard) -> Heard {
         match &self.by {
             By::Folder { whose: Some(whose), .. } if !whose.knows_nobody() => whose.hear(machine, said),
             By::Folder { .. } | By::Share { .. } => said,
@@ -208,12 +214,12 @@ impl Ground {
     }
 
     /// A machine counts only by what its own key has signed.
-    pub(super) fn verifies(&self) -> bool {
+    pub fn verifies(&self) -> bool {
         matches!(&self.by, By::Folder { whose: Some(whose), .. } if !whose.knows_nobody())
     }
 
     /// Whose word counts, where that is known.
-    pub(super) fn whose(&self) -> Option<&Whose> {
+    pub fn whose(&self) -> Option<&Whose> {
         match &self.by {
             By::Folder { whose, .. } => whose.as_deref(),
             By::Share { .. } => None,
@@ -221,7 +227,7 @@ impl Ground {
     }
 
     /// Reports without a signature are counted at a site that signs.
-    pub(super) fn counts_unsigned(&self) -> bool {
+    pub fn counts_unsigned(&self) -> bool {
         matches!(self.by, By::Folder { unsigned: true, .. })
     }
 }
@@ -255,12 +261,11 @@ fn first(name: &str) -> impl Fn(Vec<crate::terms::Problem>) -> Wrong {
     move |wrong| (name.to_owned(), wrong.first().map_or_else(String::new, |wrong| wrong.message.to_string()))
 }
 
-fn jobs(app: &App, root: &Opened, index: &Index) -> std::result::Result<Vec<(Job, Word)>, Wrong> {
-    let programs = lint::programs(app);
+fn jobs(programs: &[String], root: &Opened, index: &Index) -> std::result::Result<Vec<(Job, Word)>, Wrong> {
     let one = |entry: &index::IndexedJob| {
         let name = format!("{}.{}.toml", entry.job_id, entry.revision);
         let bytes = named(root, job::FOLDER, &name, job::MAX_BYTES, &entry.sha256)?;
-        let job = job::parse(&bytes, entry.job_id, &name, &programs).map_err(first(&name))?;
+        let job = job::parse(&bytes, entry.job_id, &name, programs).map_err(first(&name))?;
         let word = Word {
             state: entry.state,
             percent: entry.percent,

@@ -1,18 +1,18 @@
-//! The documents of `pcm rollout` (SITE.md 8). Every figure of them is counted in one pass; text, CSV and metrics are made of
-//! them, so that no view says another number.
+//! The documents of a rollout (SITE.md 8). Every figure of them is counted in one pass; text, CSV, metrics and the view of the
+//! console are made of them, so that nothing says another number.
 
+use super::account::Forecast;
+use super::attention::Attention;
+use super::count::{Part, Place, Row, Tally};
+use super::course::{self, Course};
+use super::figures::Figures;
+use super::forecast::{Point, expected, measured, reached};
+use super::foretold::{Foretold, Then};
+use super::gate::{self, Answer};
 use super::ground::Ground;
+use super::phase::Stand;
+use super::refresh::Look;
 use crate::clock::Wall;
-use crate::rollout::account::Forecast;
-use crate::rollout::attention::Attention;
-use crate::rollout::count::{Part, Place, Row, Tally};
-use crate::rollout::course::{self, Course};
-use crate::rollout::figures::Figures;
-use crate::rollout::forecast::{Point, expected, reached};
-use crate::rollout::foretold::{Foretold, Then};
-use crate::rollout::gate::{self, Answer};
-use crate::rollout::phase::Stand;
-use crate::rollout::refresh::Look;
 use crate::site::ids::{JobId, MachineId, RequestId, SiteCode};
 use crate::site::index::job::Word;
 use crate::site::index::{JobState, target};
@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 /// `rollout --json`
 #[derive(Debug, Serialize)]
-pub(super) struct RolloutDoc {
+pub struct RolloutDoc {
     pub site: SiteCode,
     pub name: SafeText,
     /// When it was counted.
@@ -58,21 +58,21 @@ pub(super) struct RolloutDoc {
 
 /// What a collector has read.
 #[derive(Debug, Serialize)]
-pub(super) struct CollectedDoc {
+pub struct CollectedDoc {
     /// When it began to read.
     pub at: Wall,
     pub age_s: u64,
 }
 
 impl CollectedDoc {
-    pub(super) fn of(at: Wall, now: Wall) -> Self {
+    pub fn of(at: Wall, now: Wall) -> Self {
         Self { at, age_s: u64::try_from((now - at).num_seconds()).unwrap_or(0) }
     }
 }
 
 /// A report that cannot be used.
 #[derive(Debug, Serialize)]
-pub(super) struct UnusableDoc {
+pub struct UnusableDoc {
     pub file: SafeText,
     pub machine: Option<MachineId>,
     pub reason: SafeText,
@@ -80,7 +80,7 @@ pub(super) struct UnusableDoc {
 
 /// One job.
 #[derive(Debug, Serialize)]
-pub(super) struct JobDoc {
+pub struct JobDoc {
     pub job_id: JobId,
     pub request_id: RequestId,
     pub package: SafeText,
@@ -136,6 +136,9 @@ pub(super) struct JobDoc {
     pub expected: Vec<Point>,
     /// What was foretold a day ago for now; None: that is not kept.
     pub foretold: Option<ForetoldDoc>,
+    /// How many were done by when.
+    #[serde(skip)]
+    pub measured: Vec<(Wall, u64)>,
     /// When 95 % of those that can run have run: at the earliest and at the latest.
     pub expected_95: Option<ReachedDoc>,
     /// Only for one job.
@@ -149,7 +152,7 @@ pub(super) struct JobDoc {
 
 /// The gate's answer with its numbers.
 #[derive(Debug, Serialize)]
-pub(super) struct GateDoc {
+pub struct GateDoc {
     pub answer: Answer,
     pub n: u64,
     pub f: u64,
@@ -169,7 +172,7 @@ pub(super) struct GateDoc {
 
 /// What holds machines up.
 #[derive(Debug, Serialize)]
-pub(super) struct ReasonDoc {
+pub struct ReasonDoc {
     pub reason: &'static str,
     pub machines: u64,
     /// So many machines would run within a day if this alone were gone, those that something else holds up until then with
@@ -183,7 +186,7 @@ pub(super) struct ReasonDoc {
 
 /// How machines ended.
 #[derive(Debug, Serialize)]
-pub(super) struct ResultDoc {
+pub struct ResultDoc {
     pub exit_code: Option<i64>,
     pub result: SafeText,
     pub count: u64,
@@ -191,21 +194,21 @@ pub(super) struct ResultDoc {
 
 /// Why machines are silent.
 #[derive(Debug, Serialize)]
-pub(super) struct SilentDoc {
+pub struct SilentDoc {
     pub reason: SafeText,
     pub machines: u64,
 }
 
 /// Late starts.
 #[derive(Debug, Serialize)]
-pub(super) struct LateDoc {
+pub struct LateDoc {
     pub machines: u64,
     pub longest_s: u64,
 }
 
 /// What was foretold a day ago.
 #[derive(Debug, Serialize)]
-pub(super) struct ForetoldDoc {
+pub struct ForetoldDoc {
     pub made_at: Wall,
     /// Of so many targets as there were.
     pub targets: u64,
@@ -222,7 +225,7 @@ impl From<Then> for ForetoldDoc {
 
 /// When so many have run.
 #[derive(Debug, Serialize)]
-pub(super) struct ReachedDoc {
+pub struct ReachedDoc {
     /// At the earliest.
     pub at: Wall,
     /// At the latest; None: it cannot be said.
@@ -231,7 +234,7 @@ pub(super) struct ReachedDoc {
 
 /// One machine of a job.
 #[derive(Debug, Serialize)]
-pub(super) struct MachineDoc {
+pub struct MachineDoc {
     pub machine: MachineId,
     pub host: Option<SafeText>,
     /// What it is counted as.
@@ -255,7 +258,8 @@ pub(super) struct MachineDoc {
 }
 
 impl MachineDoc {
-    fn of(row: &Row<'_>, now: Wall) -> Self {
+    /// Of a row.
+    pub fn of(row: &Row<'_>, now: Wall) -> Self {
         let said = row.said;
         let runs = row.runs(now);
         Self {
@@ -280,7 +284,7 @@ impl MachineDoc {
     }
 
     /// Of a target.
-    pub(super) fn of_place(place: &Place<'_>, now: Wall) -> Option<Self> {
+    pub fn of_place(place: &Place<'_>, now: Wall) -> Option<Self> {
         match place {
             Place::Target(row) => Some(Self::of(row, now)),
             Place::TakenOut(_) | Place::Later | Place::Elsewhere => None,
@@ -294,7 +298,7 @@ fn in_percent(hundredths: u32) -> f64 {
 
 impl JobDoc {
     /// The document of a job that was counted.
-    pub(super) fn of(
+    pub fn of(
         ground: &Ground,
         stand: &Stand<'_>,
         figures: &Figures,
@@ -343,6 +347,7 @@ impl JobDoc {
             by_silence: tally.ages.iter().map(|(age, n)| (age.as_str(), *n)).collect(),
             silent_because: silent(tally),
             late: LateDoc { machines: tally.late, longest_s: tally.latest_s },
+            measured: measured(tally.done(), &tally.ended, stand.now),
             expected: expected(tally.done(), &tally.runs),
             expected_95: reached(tally.done(), &tally.runs, 0.95)
                 .map(|(at, latest)| ReachedDoc { at, latest }),
@@ -354,14 +359,14 @@ impl JobDoc {
     }
 
     /// Its forecast, to be compared with what comes; None: nothing is foretold of it.
-    pub(super) fn forecast(&self, at: Wall) -> Option<Foretold> {
+    pub fn forecast(&self, at: Wall) -> Option<Foretold> {
         let (job_id, targets, done) = (self.job_id, self.targets, self.done + self.not_needed);
         let curve = self.expected.clone();
         (!curve.is_empty()).then_some(Foretold { job_id, at, targets, done, curve })
     }
 
     /// The sum of SITE.md 6, in its order.
-    pub(super) fn parts(&self) -> [(Part, u64); 7] {
+    pub fn parts(&self) -> [(Part, u64); 7] {
         [
             (Part::Done, self.done),
             (Part::NotNeeded, self.not_needed),
@@ -374,7 +379,7 @@ impl JobDoc {
     }
 
     /// So many ended without success.
-    pub(super) fn unsuccessful(&self) -> u64 {
+    pub fn unsuccessful(&self) -> u64 {
         self.failed + self.interrupted
     }
 }
@@ -465,7 +470,7 @@ fn silent(tally: &Tally) -> Vec<SilentDoc> {
 }
 
 /// The reports that cannot be used, and files that are none.
-pub(super) fn unusable(look: &Look, faults: BTreeMap<MachineId, SafeText>) -> Vec<UnusableDoc> {
+pub fn unusable(look: &Look, faults: BTreeMap<MachineId, SafeText>) -> Vec<UnusableDoc> {
     let own = faults.into_iter().map(|(machine, reason)| UnusableDoc {
         file: SafeText::new(&crate::site::report::report_name(machine)),
         machine: Some(machine),

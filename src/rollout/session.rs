@@ -1,0 +1,318 @@
+//! One look after another at what the machines of a site report (SITE.md 6): what was read before is kept, and what was read
+//! so far can be counted and listed while the rest still comes. `pcm rollout` and the console both look through this.
+
+use super::account::Account;
+use super::attention::Attention;
+use super::cache::{Cache, Heard};
+use super::collected::{self, Asks, NAME, Taken};
+use super::count::{Place, Row};
+use super::doc::{self, CollectedDoc, JobDoc, MachineDoc, RolloutDoc};
+use super::figures::figures;
+use super::ground::Ground;
+use super::packed::Wanted;
+use super::phase;
+use super::refresh::{Look, refresh};
+use crate::clock::Wall;
+use crate::error::{Exit, Failure, Result};
+use crate::site::expression::Expression;
+use crate::site::expression::filter::Filter;
+use crate::site::ids::{JobId, MachineId, RequestId};
+use crate::text::SafeText;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A share that gives no report for so long gives none.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// So few reports are read as quickly as what a collector has written, and are newer.
+const FEW: usize = 2_000;
+
+/// What is kept between two looks.
+#[derive(Debug, Default)]
+pub struct Session {
+    kept: Option<(PathBuf, Cache)>,
+    look: Look,
+    /// What was read of a collector, and for whom.
+    collected: Option<(PathBuf, Asks, Taken)>,
+    said: Vec<SafeText>,
+}
+
+/// How reports are looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask {
+    /// Now.
+    pub now: Wall,
+    /// The reports themselves, whatever a collector has read.
+    pub fresh: bool,
+    /// Whatever machines say, not only of the jobs of the ground.
+    pub everything: bool,
+}
+
+/// What was read, as it can be counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Read<'a> {
+    look: &'a Look,
+    cache: &'a Cache,
+    /// When a collector began to read it; None: the reports themselves were looked at.
+    collected: Option<Wall>,
+    /// More comes.
+    under_way: bool,
+}
+
+/// Which machines are counted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Only<'a> {
+    /// Those that match.
+    pub condition: Option<&'a Expression<Filter>>,
+    /// The same as it was written.
+    pub written: Option<&'a str>,
+}
+
+impl Session {
+    /// Looks at what the machines report now, or at what a collector has read of it. `tell`: so many of so many reports were
+    /// looked at, and what there is so far.
+    ///
+    /// # Errors
+    /// `share-missing`: nothing can be had of the share. What was read before is kept.
+    pub fn read(
+        &mut self,
+        ground: &Ground,
+        ask: Ask,
+        mut tell: impl FnMut(&Read<'_>, usize, usize),
+    ) -> Result<Read<'_>> {
+        let share = &ground.share;
+        let (_, mut cache) = match self.kept.take() {
+            Some((at, cache)) if at == *share => (at, cache),
+            _ => (share.clone(), Cache::of(share)),
+        };
+        let machines: BTreeSet<MachineId> = ground.members.iter().map(|member| member.machine).collect();
+        let machines = Arc::new(machines);
+        self.said.append(&mut cache.said);
+        let asks = Asks {
+            site_id: ground.site_id.clone(),
+            machines: Arc::clone(&machines),
+            requests: (!ask.everything).then(|| requests(ground)),
+            signed: ground.verifies(),
+        };
+        let before = self.collected.take();
+        if !ask.fresh && machines.len() > FEW {
+            self.collected = self.newer(ground, &cache, asks, before, ask.now);
+        }
+        let looked = match self.collected {
+            Some(_) => Ok(()),
+            None => {
+                let look =
+                    refresh(share, &machines, &mut cache, PATIENCE, ask.now, |look, cache, done, of| {
+                        tell(&Read { look, cache, collected: None, under_way: true }, done, of);
+                    });
+                look.map(|look| self.look = look)
+            }
+        };
+        self.said.append(&mut cache.said);
+        self.kept = Some((share.clone(), cache));
+        let failed = |why: SafeText| {
+            let remedy = "Bring the share back, then try again";
+            Failure::new(Exit::Share, "share-missing", why.as_str(), remedy)
+        };
+        looked.map_err(failed)?;
+        self.last().ok_or_else(|| failed("nothing was read".into()))
+    }
+
+    /// What the newest look gave.
+    pub fn last(&self) -> Option<Read<'_>> {
+        Some(match &self.collected {
+            Some((_, _, taken)) => {
+                Read { look: &taken.look, cache: &taken.cache, collected: Some(taken.at), under_way: false }
+            }
+            None => {
+                Read { look: &self.look, cache: &self.kept.as_ref()?.1, collected: None, under_way: false }
+            }
+        })
+    }
+
+    /// Puts what was foretold a day ago beside the figures of all machines, and keeps what is foretold now.
+    pub fn foretell(&mut self, doc: &mut RolloutDoc) {
+        let Some((_, cache)) = &mut self.kept else { return };
+        // A part of the machines is another thing than all of them.
+        if doc.condition.is_some() || !doc.whole {
+            return;
+        }
+        for job in &mut doc.jobs {
+            job.foretold = cache.forecasts.yesterday(job.job_id, doc.at).map(Into::into);
+            if let Some(forecast) = job.forecast(doc.at) {
+                cache.forecasts.keep(forecast);
+            }
+        }
+    }
+
+    /// What a collector has read, where that is newer than what this account has looked at itself.
+    fn newer(
+        &mut self,
+        ground: &Ground,
+        cache: &Cache,
+        asks: Asks,
+        before: Option<(PathBuf, Asks, Taken)>,
+        now: Wall,
+    ) -> Option<(PathBuf, Asks, Taken)> {
+        let mut not_used = |why: &SafeText| {
+            let words = format!("{NAME} is not used, and the reports are read instead: {why}");
+            self.said.push(SafeText::new(&words));
+        };
+        let found = match collected::find(&ground.share, &ground.site_id, now, PATIENCE) {
+            Ok(found) => found?,
+            Err(why) => {
+                not_used(&why);
+                return None;
+            }
+        };
+        let at = found.header.at;
+        if cache.looked().is_some_and(|looked| looked >= at) {
+            return None;
+        }
+        let same = before
+            .filter(|(share, before, taken)| *share == ground.share && *before == asks && taken.at == at);
+        let taken = match same {
+            Some((_, _, taken)) => taken,
+            None => match found.take(&asks, PATIENCE) {
+                Ok(taken) => taken,
+                Err(why) => {
+                    not_used(&why);
+                    return None;
+                }
+            },
+        };
+        Some((ground.share.clone(), asks, taken))
+    }
+
+    /// Keeps what was read.
+    pub fn save(&mut self) {
+        if let Some((_, cache)) = &mut self.kept {
+            cache.save();
+            self.said.append(&mut cache.said);
+        }
+    }
+
+    /// What went wrong beside since this was last asked.
+    pub fn said(&mut self) -> Vec<SafeText> {
+        std::mem::take(&mut self.said)
+    }
+}
+
+/// Those of the jobs that are counted.
+fn requests(ground: &Ground) -> BTreeSet<RequestId> {
+    ground.jobs.iter().map(|(job, _)| job.request_id).collect()
+}
+
+impl<'a> Read<'a> {
+    /// What was read, for tests.
+    #[cfg(test)]
+    pub fn of(look: &'a Look, cache: &'a Cache) -> Self {
+        Self { look, cache, collected: None, under_way: false }
+    }
+}
+
+impl Read<'_> {
+    /// What a machine says, or why it says nothing.
+    pub fn heard(&self, ground: &Ground, machine: MachineId) -> Heard {
+        ground.hear(machine, self.said_of(machine, None))
+    }
+
+    /// What it says, whether that counts or not; of what is wanted alone, which is read sooner.
+    fn said_of(&self, machine: MachineId, wanted: Option<&Wanted>) -> Heard {
+        match wanted {
+            _ if self.under_way && !self.cache.has(machine) => Err(phase::NOT_READ.into()),
+            Some(wanted) => self.look.heard_of(self.cache, machine, wanted),
+            None => self.look.heard(self.cache, machine),
+        }
+    }
+
+    /// What a machine says, whether it counts or not; None: nothing that was read.
+    pub fn said(&self, machine: MachineId) -> Option<Account> {
+        self.cache.heard(machine)?.ok()
+    }
+
+    /// Nothing at all was read yet.
+    pub fn is_empty(&self) -> bool {
+        self.cache.is_empty()
+    }
+
+    /// What is wanted where no condition may ask for more.
+    fn wanted(&self, ground: &Ground, only: Only<'_>) -> Option<Wanted> {
+        only.condition.is_none().then(|| self.cache.wanted(requests(ground)))
+    }
+
+    /// The figures of all jobs of the ground; `machines`: with the rows of the first one.
+    pub fn doc(&self, ground: &Ground, only: Only<'_>, machines: bool, now: Wall) -> RolloutDoc {
+        let stands = ground.stands(now);
+        let wanted = self.wanted(ground, only);
+        let mut rows: Vec<MachineDoc> = Vec::new();
+        let attention = RefCell::new(Attention::default());
+        let counted = figures(
+            &stands,
+            &ground.members,
+            |machine| {
+                let said = self.said_of(machine, wanted.as_ref());
+                attention.borrow_mut().look(machine, &said, ground.whose());
+                ground.hear(machine, said)
+            },
+            |machine| only.condition.is_none_or(|condition| condition.lets_pass(machine)),
+            |job, place| {
+                if machines && job == 0 {
+                    rows.extend(MachineDoc::of_place(place, now));
+                }
+            },
+        );
+        let mut rows = machines.then_some(rows);
+        let jobs = stands.iter().zip(&counted);
+        let look = self.look;
+        let collected = self.collected.map(|at| CollectedDoc::of(at, now));
+        let mut faults = look.faults.clone();
+        faults.extend(self.cache.bad());
+        RolloutDoc {
+            site: ground.site,
+            name: ground.name.clone(),
+            at: now,
+            age_s: collected.as_ref().map_or(0, |collected| collected.age_s),
+            collected,
+            machines: ground.members.len() as u64,
+            read: look.read,
+            unread: look.unread,
+            without_report: look.without,
+            whole: look.whole,
+            condition: only.written.map(ToOwned::to_owned),
+            unsigned_reports: ground.counts_unsigned(),
+            jobs: jobs.map(|(stand, figures)| JobDoc::of(ground, stand, figures, rows.take())).collect(),
+            unusable: doc::unusable(look, faults),
+            strangers: look.strangers,
+            attention: attention.into_inner(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Each target of one job that is counted.
+    pub fn targets(
+        &self,
+        ground: &Ground,
+        job: JobId,
+        only: Only<'_>,
+        now: Wall,
+        mut target: impl FnMut(&Row<'_>),
+    ) {
+        let mut stands = ground.stands(now);
+        let wanted = self.wanted(ground, only);
+        stands.retain(|stand| stand.job.job_id == job);
+        figures(
+            &stands,
+            &ground.members,
+            |machine| ground.hear(machine, self.said_of(machine, wanted.as_ref())),
+            |machine| only.condition.is_none_or(|condition| condition.lets_pass(machine)),
+            |_, place| {
+                if let Place::Target(row) = place {
+                    target(row);
+                }
+            },
+        );
+    }
+}
