@@ -34,7 +34,7 @@ fn welcome(app: &App, flags: &ConsoleFlags) -> Result<Exit> {
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     if read.is_ok() && answer.trim().eq_ignore_ascii_case("d") {
-        let args = DemoArgs { headless: false, span: None, keep: false, console: flags.clone() };
+        let args = DemoArgs { headless: false, span: None, site: false, keep: false, console: flags.clone() };
         return super::demo::run(app, &args);
     }
     Ok(Exit::Done)

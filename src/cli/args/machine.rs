@@ -15,6 +15,9 @@ pub struct DemoArgs {
     /// How long --headless watches
     #[arg(long = "for", value_name = "D", value_parser = parse_span, requires = "headless")]
     pub span: Option<Duration>,
+    /// With a site of 2,000 simulated machines, whose rollout is shown while it moves
+    #[arg(long, conflicts_with = "headless")]
+    pub site: bool,
     /// Keep the folder afterwards
     #[arg(long)]
     pub keep: bool,

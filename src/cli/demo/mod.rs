@@ -2,6 +2,7 @@
 //! the console on it. Nothing outside the folder is touched, and no rights are needed.
 
 mod child;
+mod fleet;
 mod headless;
 mod packages;
 mod signed;
@@ -63,11 +64,12 @@ pub fn run(app: &App, args: &DemoArgs) -> Result<Exit> {
     let mut service = Service::start(&demo.layout, args.keep)?;
     let folder = folder.hand_over();
     let client = Client::new(demo.layout.clone(), demo.config.clone());
+    let rollout = args.site.then(|| fleet::start(&folder, System::now())).transpose()?;
     let shown = App { setup: demo.clone(), ..app.clone() };
     let result = if args.headless {
         headless::watch(&shown, &client, args.span.unwrap_or(SPAN), || !service.has_ended())
     } else {
-        super::console::open(&shown, &args.console, &FolderArgs::default(), Some("DEMO"))
+        super::console::open(&shown, &args.console, &FolderArgs { folder: rollout }, Some("DEMO"))
     };
     if args.headless {
         stop_runs(&client);
