@@ -17,6 +17,7 @@ use crate::executor::share::job::{
 use crate::executor::share::tries::Tries;
 use crate::executor::talk::protocol::{Answer, View, unexpected_answer};
 use crate::host::account::{self, Account};
+use crate::host::open::remote;
 use crate::host::perms;
 use crate::host::{facts, lock, process, programs, sessions, supervisor};
 use crate::site::content::{self, Shelf};
@@ -155,7 +156,7 @@ fn tries(facts: &mut Facts, other: Option<&Account>) {
     places.extend(found.map(|found| &found.share).filter(|share| named.is_some_and(|place| place != *share)));
     let site_id = followed(&facts.subject);
     let jobs = places.into_iter().map(|share| {
-        let goes_there = named.is_none_or(|place| place == share);
+        let goes_there = named.is_none_or(|place| place == share) && !remote::is_read_only(share);
         let believed = Believed { mode: config.trust.mode, site_id: site_id.clone() };
         let believed = (named != Some(share)).then_some(believed);
         let has_content = found.is_some_and(|found| found.share == *share);

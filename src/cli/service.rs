@@ -8,6 +8,7 @@ use crate::config::{Config, Unusable};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::talk::protocol::Answer;
 use crate::executor::talk::view::DryRunDoc;
+use crate::host::open::remote;
 use crate::host::supervisor::{self, Registration};
 use crate::host::{durable, lock, programs, threads};
 use crate::text::SafeText;
@@ -71,10 +72,12 @@ pub fn run(setup: &Setup) -> Result<Exit> {
     let setup = setup.clone().usable()?;
     let layout = setup.layout.clone();
     let read = move || -> std::result::Result<Config, Unusable> {
-        Config::load(&setup.layout.config).map_err(|e| {
+        let config = Config::load(&setup.layout.config).map_err(|e| {
             let problems = e.problems();
             Unusable { why: bad_configuration(&setup.layout.config, &problems).message, problems }
-        })
+        })?;
+        remote::use_access(config.share.access());
+        Ok(config)
     };
     crate::service::run(&layout, Arc::new(read))?;
     Ok(Exit::Done)

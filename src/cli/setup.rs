@@ -5,6 +5,7 @@ use super::args::{FolderArgs, Global};
 use super::time::absolute;
 use crate::config::{Config, LoadError};
 use crate::error::{Exit, Failure, Result};
+use crate::host::open::remote;
 use crate::host::paths::Layout;
 use crate::site::folder::NAME;
 use crate::site::ids::MachineId;
@@ -91,6 +92,7 @@ impl Setup {
         };
         let flags =
             Flags { machine: global.machine, shares: global.share.iter().map(|p| absolute(p)).collect() };
+        remote::use_access(config.share.access());
         if let Some(dir) = &config.log.dir {
             let beside = layout.config.parent().unwrap_or(Path::new("."));
             layout.log = beside.join(dir);

@@ -2,6 +2,7 @@
 //! no clock. `text::parse_time` reads those that operators write.
 
 use crate::clock::{Wall, Zone};
+use crate::host::open::remote;
 use crate::text;
 use chrono::Datelike;
 use std::path::PathBuf;
@@ -112,6 +113,9 @@ pub fn parse_span(written: &str) -> Result<Duration, String> {
 
 /// A path made absolute against the current folder, so that it means the same to a service and after a change of folder.
 pub fn absolute(path: &std::path::Path) -> PathBuf {
+    if remote::is_remote(path) {
+        return path.to_owned();
+    }
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 

@@ -8,6 +8,7 @@ use super::page::Page;
 use super::service::tell_supervisor;
 use super::time::absolute;
 use crate::error::{Exit, Failure, Result};
+use crate::host::open::remote;
 use crate::host::supervisor::{self, Timer};
 use crate::host::{durable, programs};
 use crate::rollout::collected::NAME;
@@ -78,7 +79,10 @@ pub fn run(app: &App, named: &FolderArgs, collects: bool) -> Result<Exit> {
         true => (format!("{name}-collect"), COLLECTS, &collect[..]),
         false => (name, ADVANCES, &advance[..]),
     };
-    let timer = supervisor::timer(&name, minutes, commands, &[Path::new(&dir), &folder.share()]);
+    // A bucket is mounted nowhere.
+    let share = Some(folder.share()).filter(|share| !remote::is_remote(share));
+    let places: Vec<&Path> = [Path::new(&dir)].into_iter().chain(share.as_deref()).collect();
+    let timer = supervisor::timer(&name, minutes, commands, &places);
     let timer = timer.ok_or_else(|| {
         let message = "the timer was not written: neither XDG_CONFIG_HOME nor HOME names a folder for it";
         Failure::new(Exit::Failed, "not-written", message, "Set HOME to your home folder, or act as root")

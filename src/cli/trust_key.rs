@@ -23,6 +23,8 @@ use std::path::{Path, PathBuf};
 const MAX_NAMES: usize = 10_000;
 /// The most versions that are looked at, the newest first.
 const MAX_LISTS: usize = 64;
+/// The most that are asked for by their names.
+const MAX_VERSIONS: u64 = 500;
 /// The most lists that were not taken and are named.
 const MOST_LEFT: usize = 8;
 
@@ -313,6 +315,9 @@ fn offered(app: &App, after: u64) -> Offers {
 
 fn lists_of(share: &Path, after: u64, all: &mut Offers) -> std::result::Result<(), OpenError> {
     let folder = Folder::open(share)?.folder(list::FOLDER)?;
+    if folder.is_remote() {
+        return lists_by_name(share, &folder, after, all);
+    }
     let names = folder.names(MAX_NAMES)?;
     let version = |name: &str| {
         let version: u64 = name.strip_suffix(".toml")?.parse().ok()?;
@@ -330,6 +335,31 @@ fn lists_of(share: &Path, after: u64, all: &mut Offers) -> std::result::Result<(
             Ok(bytes) => all.lists.push((share.to_owned(), version, bytes)),
             Err(OpenError::Missing) => {}
             Err(e) => all.faults.push(Fault::of(file_of(share, version), &e)),
+        }
+    }
+    Ok(())
+}
+
+/// The same where no names are listed: one after the other, until there is none of the next name. Who may not list may not
+/// hear that either.
+fn lists_by_name(
+    share: &Path,
+    folder: &Folder,
+    after: u64,
+    all: &mut Offers,
+) -> std::result::Result<(), OpenError> {
+    let before = all.lists.len();
+    // Where none has to follow, the newest are wanted.
+    let first = after.checked_add(1).unwrap_or(1);
+    for version in first..first.saturating_add(MAX_VERSIONS) {
+        let read = folder
+            .file(&TrustList::file_name(version))
+            .and_then(|mut file| read_bounded(&mut file, list::MAX_BYTES));
+        match read {
+            Ok(bytes) => all.lists.push((share.to_owned(), version, bytes)),
+            Err(OpenError::Missing) => break,
+            Err(OpenError::Denied) if all.lists.len() > before || first > 1 => break,
+            Err(e) => return Err(e),
         }
     }
     Ok(())

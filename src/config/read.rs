@@ -2,7 +2,9 @@
 
 use super::{Config, PollingBy};
 use crate::fields::{self, Fields, Source};
+use crate::host::open::remote;
 use crate::site::instruction::command::refuse_listed;
+use crate::site::trust::TrustMode;
 use crate::terms::Problem;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -34,6 +36,16 @@ pub(super) fn parse(bytes: &[u8], file: &str) -> Result<Config, Vec<Problem>> {
     problems.extend(found.filter(|p| !broken.contains(&p.line)));
     problems.sort_by_key(|p| p.line);
     problems.dedup();
+    if problems.is_empty()
+        && config.trust.mode == TrustMode::Permissions
+        && let Some(address) = config.shares.iter().find(|share| remote::is_remote(share))
+    {
+        let message = format!(
+            "{} is no folder, and [trust] mode = \"permissions\" judges owners and mode bits: set mode = \"signed\"",
+            address.display()
+        );
+        problems.push(Problem::of_file(CODE, file, message));
+    }
     if problems.is_empty() { Ok(config) } else { Err(problems) }
 }
 
@@ -154,6 +166,30 @@ pub(super) fn nonempty(value: &DeValue<'_>) -> Result<String, String> {
 pub(super) fn folder(value: &DeValue<'_>) -> Result<PathBuf, String> {
     let path = PathBuf::from(nonempty(value)?);
     if rooted(&path) { Ok(path) } else { Err(format!("wanted a full path, found {}", fields::found(value))) }
+}
+
+/// A share: a folder, or an address.
+pub(super) fn location(value: &DeValue<'_>) -> Result<PathBuf, String> {
+    match remote::location(&nonempty(value)?)? {
+        Some(address) => Ok(address),
+        None => folder(value),
+    }
+}
+
+/// The same, where something can be written.
+pub(super) fn writable(value: &DeValue<'_>) -> Result<PathBuf, String> {
+    let place = location(value)?;
+    if remote::is_read_only(&place) {
+        return Err("nobody can write there: name a folder or a bucket (s3://bucket/prefix)".into());
+    }
+    Ok(place)
+}
+
+/// The address of a server.
+pub(super) fn server(value: &DeValue<'_>) -> Result<String, String> {
+    let text = nonempty(value)?;
+    remote::server(&text)?;
+    Ok(text)
 }
 
 fn rooted(path: &Path) -> bool {

@@ -4,11 +4,12 @@
 
 use super::PollingBy;
 use super::read::{
-    command, facts, folder, list, log_size, nonempty, program, roles, run_time, section, set, signatures,
-    some, value,
+    command, facts, folder, list, location, log_size, nonempty, program, roles, run_time, section, server,
+    set, signatures, some, value, writable,
 };
 use super::written::Written;
 use crate::fields::{self, Fields};
+use crate::host::open::remote::{Access, REGION};
 use crate::log::write::LogFormat;
 use crate::site::ids::MachineId;
 use crate::site::site_file::{Freeze, read_freeze};
@@ -205,8 +206,8 @@ settings! {
     Config {
         /// the id of this machine, its SMSID
         machine: Option<MachineId> = None, some(fields::parsed), like "\"BP004000\"" => AtStart;
-        /// the instruction shares, in order of preference
-        shares: Vec<PathBuf> = Vec::new(), list(folder), like "[\"/mnt/sms_shr\"]";
+        /// the instruction shares, in order of preference: folders, s3://bucket/prefix, https://host/path
+        shares: Vec<PathBuf> = Vec::new(), list(location), like "[\"/mnt/sms_shr\"]";
         /// how often the instruction file is read; default: as the site says, else 1h
         polling_interval: Duration = minutes(60), value(fields::some_time);
         /// e.g. "production": shown, and may choose a theme
@@ -289,7 +290,17 @@ settings! {
         /// time limit of a single access
         timeout: Duration = Duration::from_secs(10), value(fields::some_time);
         /// where reports and results go; default: the first of shares that can be written
-        report: Option<PathBuf> = None, some(folder), like "\"/mnt/sms_shr\"";
+        report: Option<PathBuf> = None, some(writable), like "\"/mnt/sms_shr\"";
+        /// of s3:// locations: the file with the key, which its owner alone may read; default: the machine's metadata service
+        credentials: Option<PathBuf> = None, some(folder), like "\"/etc/pcm/bucket.key\"";
+        /// of s3:// locations
+        region: String = REGION.to_owned(), value(nonempty);
+        /// of s3:// locations: a server that is not Amazon's, by https, or by http where it is this machine
+        endpoint: Option<String> = None, some(server), like "\"https://s3.example.com\"";
+        /// certificates that are believed beside those of the system
+        ca_file: Option<PathBuf> = None, some(folder), like "\"/etc/pcm/ca.pem\"";
+        /// content is copied no faster than this each second; 0: as fast as it can be
+        bandwidth: u64 = 0, value(fields::size);
     }
 
     /// what this machine says of itself
@@ -376,6 +387,19 @@ settings! {
         keymap: Option<PathBuf> = None, some(|v| nonempty(v).map(PathBuf::from)), like "\"/etc/pcm/keymap.toml\"";
         /// a theme for each role
         roles: Vec<(String, String)> = Vec::new(), roles, like "{ production = \"production\" }";
+    }
+}
+
+impl Share {
+    /// How a process gets to shares that are no folder.
+    pub fn access(&self) -> Access {
+        Access {
+            credentials: self.credentials.clone(),
+            region: self.region.clone(),
+            endpoint: self.endpoint.clone(),
+            ca_file: self.ca_file.clone(),
+            timeout: self.timeout,
+        }
     }
 }
 

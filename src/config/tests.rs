@@ -210,6 +210,28 @@ fn each_wrong_value_is_an_error_at_its_line() {
 }
 
 #[test]
+fn a_share_may_be_an_address_in_mode_signed() {
+    let text = "shares = [\"/mnt/a\", \"s3://pcm-site/bp0/\", \"https://cdn.example.com/bp0\"]\n[share]\n\
+                report = \"s3://pcm-site/bp0\"\nendpoint = \"https://s3.example.com\"\nbandwidth = \"2MB\"\n";
+    let config = Config::parse(text, "pcm.toml").unwrap();
+    let shares = ["/mnt/a", "s3://pcm-site/bp0", "https://cdn.example.com/bp0"].map(PathBuf::from);
+    assert_eq!(config.shares, shares);
+    assert_eq!(config.share.bandwidth, 2 << 20);
+    assert_eq!(config.share.access().endpoint.as_deref(), Some("https://s3.example.com"));
+    let said = |text: &str| Config::parse(text, "pcm.toml").unwrap_err()[0].message.to_string();
+    let why = said(&format!("{text}[trust]\nmode = \"permissions\"\n"));
+    assert!(why.contains("s3://pcm-site/bp0 is no folder"), "{why}");
+    for (wrong, why) in [
+        ("shares = [\"s3://A\"]\n", "the name of a bucket"),
+        ("shares = [\"http://cdn.example.com\"]\n", "without https"),
+        ("[share]\nreport = \"https://cdn.example.com\"\n", "nobody can write there"),
+        ("[share]\nendpoint = \"s3.example.com\"\n", "begins with https://"),
+    ] {
+        assert!(said(wrong).contains(why), "{wrong}: {}", said(wrong));
+    }
+}
+
+#[test]
 fn facts_are_few_and_short() {
     let facts = |n: usize, name: usize, text: usize| {
         let each = (0..n).map(|i| format!("{i:0>name$} = {:?}\n", "x".repeat(text)));

@@ -7,6 +7,7 @@ use super::init;
 use crate::config::Config;
 use crate::error::{Exit, Failure, Result};
 use crate::host::helper;
+use crate::host::open::remote;
 
 /// Does one piece of work. The exit status only says whether it could be asked and answered.
 pub fn main() -> u8 {
@@ -20,6 +21,7 @@ fn carry_out(order: Order) -> Result<serde_json::Value> {
         Failure::new(Exit::Usage, "config-unreadable", why, "Let the owner of the state folder read it")
     })?;
     (config.machine, config.shares) = (machine, shares);
+    remote::use_access(config.share.access());
     let done = match work {
         Work::Change(change, actor) => {
             serde_json::to_value(Client::new(layout, config).change_as(&change, &actor)?)

@@ -231,9 +231,10 @@ pub fn is_held_by_team(path: &Path) -> bool {
         return false;
     };
     open::Folder::open(folder).and_then(|folder| folder.file(name)).is_ok_and(|open| {
-        let taken = open.file.try_lock_shared();
+        let Some(file) = open.here() else { return false };
+        let taken = file.try_lock_shared();
         if taken.is_ok() {
-            let _ = open.file.unlock();
+            let _ = file.unlock();
         }
         taken.is_err()
     })

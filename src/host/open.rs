@@ -6,11 +6,16 @@
 use super::sys;
 use crate::clock::Wall;
 use crate::text::shell_word;
-use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+mod folder;
+pub mod remote;
+
+pub use folder::Folder;
+pub(in crate::host) use folder::Inner;
 
 /// Why something was not opened or read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -102,15 +107,86 @@ impl OpenError {
     }
 }
 
+/// What is read: of a file, or of an object of a share that is no folder.
+#[derive(Debug)]
+pub enum Bytes {
+    /// A file.
+    Here(File),
+    /// An object, which is read once from its beginning.
+    There(remote::Object),
+}
+
+impl io::Read for Bytes {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Bytes::Here(file) => file.read(into),
+            Bytes::There(object) => object.read(into),
+        }
+    }
+}
+
+impl io::Seek for Bytes {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        match self {
+            Bytes::Here(file) => file.seek(to),
+            Bytes::There(_) => Err(only_here()),
+        }
+    }
+}
+
 /// An open regular file with one name.
 #[derive(Debug)]
 pub struct RegularFile {
     /// For reading.
-    pub file: File,
+    pub file: Bytes,
     /// Its size when it was opened.
     pub size: u64,
     /// Where it is, for messages.
     pub path: PathBuf,
+}
+
+impl RegularFile {
+    /// The file, where it is one.
+    pub fn here(&self) -> Option<&File> {
+        match &self.file {
+            Bytes::Here(file) => Some(file),
+            Bytes::There(_) => None,
+        }
+    }
+
+    /// By which a server knows it, and says whether it is another one now; None: it is a file, or its server knows no tags.
+    pub fn tag(&self) -> Option<&str> {
+        match &self.file {
+            Bytes::Here(_) => None,
+            Bytes::There(object) => object.tag(),
+        }
+    }
+
+    /// When it was written.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn modified(&self) -> io::Result<SystemTime> {
+        match &self.file {
+            Bytes::Here(file) => file.metadata()?.modified(),
+            Bytes::There(object) => Ok(object.modified()),
+        }
+    }
+
+    /// Another number once it is written anew: the time of that, in nanoseconds since 1970, or what stands for its bytes.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn mark(&self) -> io::Result<u64> {
+        match &self.file {
+            Bytes::Here(file) => {
+                let since =
+                    file.metadata()?.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+                Ok(since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or(0))
+            }
+            Bytes::There(object) => Ok(object.mark()),
+        }
+    }
 }
 
 /// How a file stands: whoever writes it or puts another one in its place makes it stand otherwise.
@@ -128,194 +204,6 @@ impl Looked {
     /// When it was changed.
     pub fn at(&self) -> Wall {
         Wall::from_timestamp_nanos(self.changed)
-    }
-}
-
-/// An open folder. What is below it is opened from here, name by name, so that no link in between is followed.
-#[derive(Debug)]
-pub struct Folder {
-    pub(super) inner: sys::open::Folder,
-    pub(super) path: PathBuf,
-}
-
-impl Folder {
-    /// Opens a folder that the configuration names; links on the way to it are the operator's own.
-    ///
-    /// # Errors
-    /// [`OpenError`]
-    pub fn open(path: &Path) -> Result<Folder, OpenError> {
-        Ok(Folder { inner: sys::open::Folder::open(path)?, path: path.to_owned() })
-    }
-
-    /// Opens a folder in this one.
-    ///
-    /// # Errors
-    /// [`OpenError`]; a link is [`OpenError::Linked`].
-    pub fn folder(&self, name: &str) -> Result<Folder, OpenError> {
-        Ok(Folder { inner: self.inner.folder(one_name(name)?)?, path: self.path.join(name) })
-    }
-
-    /// Opens a file in this one.
-    ///
-    /// # Errors
-    /// [`OpenError`]; a link or a second name is [`OpenError::Linked`].
-    pub fn file(&self, name: &str) -> Result<RegularFile, OpenError> {
-        let (file, size) = self.inner.file(one_name(name)?)?;
-        Ok(RegularFile { file, size, path: self.path.join(name) })
-    }
-
-    /// Looks at a file in this one without opening it.
-    ///
-    /// # Errors
-    /// As [`Folder::file`].
-    pub fn look(&self, name: &str) -> Result<Looked, OpenError> {
-        self.inner.look(one_name(name)?)
-    }
-
-    /// Opens a folder in this one, which is made where there is none: everyone may enter it, its owner may write.
-    ///
-    /// # Errors
-    /// [`OpenError`]; a link is [`OpenError::Linked`].
-    pub fn make_folder(&self, name: &str) -> Result<Folder, OpenError> {
-        Ok(Folder { inner: self.inner.make_folder(one_name(name)?)?, path: self.path.join(name) })
-    }
-
-    /// Makes a folder in this one: everyone may enter it, its owner may write.
-    ///
-    /// # Errors
-    /// As the system reports them; [`io::ErrorKind::AlreadyExists`] where anything has that name, be it a link.
-    pub fn new_folder(&self, name: &str) -> io::Result<Folder> {
-        Ok(Folder { inner: self.inner.new_folder(one_name(name)?)?, path: self.path.join(name) })
-    }
-
-    /// Makes a file in this folder, to be written: everyone may read it, its owner may write.
-    ///
-    /// # Errors
-    /// As [`Folder::new_folder`].
-    pub fn new_file(&self, name: &str) -> io::Result<File> {
-        self.inner.new_file(one_name(name)?)
-    }
-
-    /// Gives what has a name in this folder another one that nothing has. A link is renamed itself.
-    ///
-    /// # Errors
-    /// As [`Folder::new_folder`]; it then still has its old name.
-    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.inner.rename(one_name(from)?, one_name(to)?)
-    }
-
-    /// Whether anything has that name here, be it a link.
-    ///
-    /// # Errors
-    /// As the system reports them.
-    pub fn holds(&self, name: &str) -> io::Result<bool> {
-        self.inner.holds(one_name(name)?)
-    }
-
-    /// Removes what has a name in this folder, with everything in it. No link is followed, and what is mounted in it stays.
-    ///
-    /// # Errors
-    /// What could not be removed; some of it may be gone.
-    pub fn remove_tree(&self, name: &str) -> io::Result<()> {
-        self.inner.remove_tree(one_name(name)?)
-    }
-
-    /// Puts what was made, renamed or removed in it on disk.
-    ///
-    /// # Errors
-    /// A failed sync: nothing in the folder is known to be durable.
-    pub fn sync(&self) -> io::Result<()> {
-        self.inner.sync()
-    }
-
-    /// Replaces a file in this folder, or makes it: a reader sees the old content or the new, and after the return the
-    /// new one is on disk. A link of that name is replaced itself; where it leads nothing changes.
-    ///
-    /// # Errors
-    /// As the system reports them; the old content is then still there.
-    pub fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let name = one_name(name)?;
-        loop {
-            match self.inner.replace(name, &temporary_name(name), bytes) {
-                // Left by an earlier process with this pid.
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-                other => return other,
-            }
-        }
-    }
-
-    /// The same with all that a reader gives, however much it is, under a name that nothing has yet.
-    ///
-    /// # Errors
-    /// As the system reports them; [`io::ErrorKind::AlreadyExists`]; what reading gave.
-    pub fn bring(&self, name: &str, from: &mut dyn io::Read) -> io::Result<()> {
-        let name = one_name(name)?;
-        let (temporary, mut file) = loop {
-            let temporary = temporary_name(name);
-            match self.inner.new_file(&temporary) {
-                // Left by an earlier process with this pid.
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-                other => break (temporary, other?),
-            }
-        };
-        let done = io::copy(from, &mut file).and_then(|_| file.sync_all());
-        drop(file);
-        let done = done.and_then(|()| self.inner.rename(&temporary, name));
-        if done.is_err() {
-            let _ = self.inner.remove(&temporary);
-        }
-        done?;
-        self.inner.sync()
-    }
-
-    /// Writes a file that is there where it stands, from its beginning to its end: a reader may see a part of it. For
-    /// places where a name cannot be given to another file while somebody reads the first.
-    ///
-    /// # Errors
-    /// As the system reports them; a link or a second name is [`OpenError::Linked`].
-    pub fn overwrite(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = self.inner.existing(one_name(name)?)?;
-        file.set_len(0)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    }
-
-    /// The names in it, in no order.
-    ///
-    /// # Errors
-    /// [`OpenError`]; more than `most` names are [`OpenError::TooMany`].
-    pub fn names(&self, most: usize) -> Result<Vec<OsString>, OpenError> {
-        let names = self.inner.names(most.saturating_add(1))?;
-        if names.len() > most { Err(OpenError::TooMany(most)) } else { Ok(names) }
-    }
-
-    /// As many of the names in it, in no order.
-    ///
-    /// # Errors
-    /// [`OpenError`]
-    pub fn some_names(&self, most: usize) -> Result<Vec<OsString>, OpenError> {
-        self.inner.names(most)
-    }
-
-    /// Removes a file in this folder. A link of that name is removed itself; where it leads nothing changes.
-    ///
-    /// # Errors
-    /// As the system reports them.
-    pub fn remove(&self, name: &str) -> io::Result<()> {
-        self.inner.remove(one_name(name)?)
-    }
-
-    /// Removes a folder in this folder, where nothing is in it.
-    ///
-    /// # Errors
-    /// As the system reports them.
-    pub fn remove_empty(&self, name: &str) -> io::Result<()> {
-        self.inner.remove_empty(one_name(name)?)
-    }
-
-    /// Where it is, for messages.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 }
 
@@ -384,7 +272,7 @@ pub fn local(path: &Path) -> Result<RegularFile, OpenError> {
         return Err(OpenError::Io(format!("it is on {fs}, a network file system"), None));
     }
     let (file, size) = sys::open::local(folder, name)?;
-    Ok(RegularFile { file, size, path: path.to_owned() })
+    Ok(RegularFile { file: Bytes::Here(file), size, path: path.to_owned() })
 }
 
 /// Opens a regular file that an administrator names, wherever links lead to it, without ever waiting.
@@ -409,6 +297,22 @@ pub fn read_own(path: &Path, limit: u64) -> Result<Vec<u8>, OpenError> {
     if bytes.len() as u64 > limit { Err(OpenError::TooLarge(limit)) } else { Ok(bytes) }
 }
 
+/// The same of a file that nobody else may even read.
+///
+/// # Errors
+/// As [`read_own`]; a file that others can read is [`OpenError::Loose`].
+#[cfg(feature = "remote")]
+pub fn read_secret(path: &Path, limit: u64) -> Result<Vec<u8>, OpenError> {
+    let mut file = own(path, Access::Read)?;
+    if !sys::open::is_secret(&file)? {
+        let why = format!("others can read it: chmod 600 {}", shell_word(&path.display().to_string()));
+        return Err(OpenError::Loose(why));
+    }
+    let mut bytes = Vec::new();
+    (&mut file).take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(OpenError::TooLarge(limit)) } else { Ok(bytes) }
+}
+
 /// Whether a name of a package's file would mean another file, or none, on this system.
 pub fn refused_name(name: &str) -> bool {
     sys::open::refused_name(name)
@@ -426,8 +330,11 @@ pub fn state_of(meta: &std::fs::Metadata) -> Vec<u64> {
 ///
 /// # Errors
 /// What the system says.
-pub fn looked_at(file: &File) -> io::Result<Looked> {
-    Ok(sys::open::looked_at(&file.metadata()?))
+pub fn looked_at(file: &RegularFile) -> io::Result<Looked> {
+    match &file.file {
+        Bytes::Here(file) => Ok(sys::open::looked_at(&file.metadata()?)),
+        Bytes::There(object) => Ok(object.looked(file.size)),
+    }
 }
 
 /// Makes what was copied runnable by everyone and writable by its owner (mode 0755), where there are such bits.
@@ -494,15 +401,9 @@ pub fn usual_umask() {
     sys::open::usual_umask();
 }
 
-/// A name that no reader takes for content, and that nothing of this process has.
-fn temporary_name(name: &str) -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    format!(".{name}.{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
-}
-
-fn one_name(name: &str) -> Result<&str, OpenError> {
-    let bad = name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\', '\0', ':']);
-    if bad { Err(OpenError::Missing) } else { Ok(name) }
+/// What only a file system does.
+fn only_here() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "a share that is no folder cannot do that")
 }
 
 #[cfg(test)]
@@ -510,6 +411,21 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use std::fs;
+
+    #[cfg(all(unix, feature = "remote"))]
+    #[test]
+    fn a_secret_is_read_where_nobody_else_can_read_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("bucket.key");
+        fs::write(&file, "secret").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(read_secret(&file, 100), Ok(b"secret".to_vec()));
+        assert_eq!(read_secret(&file, 5), Err(OpenError::TooLarge(5)));
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        let why = read_secret(&file, 100).unwrap_err().to_string();
+        assert!(why.contains("others can read it: chmod 600"), "{why}");
+    }
 
     #[test]
     fn what_is_new_takes_no_name_that_is_taken_and_what_is_removed_is_gone_with_all_in_it() {
@@ -541,6 +457,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_file_of_several_accounts_is_their_groups_and_nobody_elses() {
+        use std::io::Write as _;
         use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
         let dir = tempfile::tempdir().unwrap();
         let mode = |path: &Path, mode: u32| {

@@ -1,7 +1,7 @@
 //! Who could have written a file: owners, mode bits, and whether the file system's mode bits mean anything
 //! (PROMISES.md 4, mode `permissions`). Called by `site::trust` on the very files and folders that were opened.
 
-use super::open::{Folder, RegularFile};
+use super::open::{Bytes, Folder, Inner, RegularFile, remote};
 use super::sys;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +42,9 @@ pub const ARE_REAL: bool = sys::perms::ARE_REAL;
 /// # Errors
 /// The first folder or link that somebody else could change.
 pub fn check_way_to(share: &Path, writers: &Writers) -> Result<PathBuf, Loose> {
+    if remote::is_remote(share) {
+        return Err(no_folder(share));
+    }
     sys::perms::check_way_to(share, &writers.inner)
 }
 
@@ -86,7 +89,10 @@ pub fn check_of_team(path: &Path, dir: &Path) -> Result<(), Loose> {
 /// # Errors
 /// Where somebody else could change it, or its mode bits are not real.
 pub fn check_folder(folder: &Folder, writers: &Writers) -> Result<(), Loose> {
-    sys::perms::check_folder(&folder.inner, &folder.path, &writers.inner)
+    match &folder.inner {
+        Inner::Here(inner) => sys::perms::check_folder(inner, &folder.path, &writers.inner),
+        Inner::There(_) => Err(no_folder(&folder.path)),
+    }
 }
 
 /// Checks an open file on the share.
@@ -94,5 +100,16 @@ pub fn check_folder(folder: &Folder, writers: &Writers) -> Result<(), Loose> {
 /// # Errors
 /// Where somebody else could change it, or its mode bits are not real.
 pub fn check_file(file: &RegularFile, writers: &Writers) -> Result<(), Loose> {
-    sys::perms::check_file(&file.file, &file.path, &writers.inner)
+    match &file.file {
+        Bytes::Here(open) => sys::perms::check_file(open, &file.path, &writers.inner),
+        Bytes::There(_) => Err(no_folder(&file.path)),
+    }
+}
+
+/// Nobody can know who writes on a server.
+fn no_folder(path: &Path) -> Loose {
+    Loose {
+        why: format!("{} is no folder: it has no owner and no mode bits", path.display()),
+        remedy: "sign what is published and set [trust] mode = \"signed\"".into(),
+    }
 }

@@ -138,7 +138,7 @@ pub fn read_one(
     machine: MachineId,
 ) -> Result<(Looked, Result<Account, SafeText>), OpenError> {
     let mut file = folder.file(&report::report_name(machine))?;
-    let looked = open::looked_at(&file.file)?;
+    let looked = open::looked_at(&file)?;
     match read_bounded(&mut file, report::MAX_BYTES) {
         Ok(bytes) => Ok((looked, account_of(&bytes, machine, looked.at()))),
         Err(e @ OpenError::TooLarge(_)) => Ok((looked, Err(closed(&e)))),
@@ -152,7 +152,7 @@ pub fn read_one(
 /// It cannot be opened or read.
 pub fn read_bytes(folder: &Folder, machine: MachineId) -> Result<(Looked, Vec<u8>), OpenError> {
     let mut file = folder.file(&report::report_name(machine))?;
-    let looked = open::looked_at(&file.file)?;
+    let looked = open::looked_at(&file)?;
     Ok((looked, read_bounded(&mut file, report::MAX_BYTES)?))
 }
 

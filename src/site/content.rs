@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+mod pace;
 mod program;
 mod seal;
 mod stage;
@@ -19,6 +20,7 @@ mod stands;
 mod walk;
 mod write;
 
+pub use pace::Pace;
 pub use program::{Target, startable};
 pub use seal::{Seal, seal};
 pub use stage::{NotStaged, Shelf, find_staged, is_staged, offered, put_away_staged, stage, verify_staged};

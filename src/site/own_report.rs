@@ -7,13 +7,12 @@ use super::report::{self, MachineReport, Summary, Written};
 use super::share::read_bounded;
 use super::signed::signers::Key;
 use super::trust::{Judge, TrustMode};
-use crate::host::open::{Folder, OpenError};
+use crate::host::open::{Folder, OpenError, RegularFile};
 use serde::{Deserialize, Serialize};
-use std::fs::Metadata;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
-/// How a file stood: its size in bytes, and when it was changed, in nanoseconds since 1970.
+/// How a file stood: its size in bytes, and when it was changed, in nanoseconds since 1970, or what stands for its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stood {
     size: u64,
@@ -50,10 +49,8 @@ impl Stood {
     /// It was written, and nobody saw how it stood then: whatever stands there is read, and that nothing does is told.
     pub const UNSEEN: Stood = Stood { size: 0, changed: 0 };
 
-    fn of(meta: &Metadata) -> Stood {
-        let since = meta.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-        let changed = since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or(0);
-        Stood { size: meta.len(), changed }
+    fn of(file: &RegularFile) -> io::Result<Stood> {
+        Ok(Stood { size: file.size, changed: file.mark()? })
     }
 }
 
@@ -87,7 +84,7 @@ pub fn look_at(root: &Folder, place: &Path, known: Option<Stood>, machine: Machi
         }
         Err(_) => return None,
     };
-    let stood = Stood::of(&file.file.metadata().ok()?);
+    let stood = Stood::of(&file).ok()?;
     if known == Some(stood) {
         return None;
     }
@@ -103,7 +100,7 @@ pub fn look_at(root: &Folder, place: &Path, known: Option<Stood>, machine: Machi
 /// How the file stands that holds exactly these bytes; None: another one took its place meanwhile.
 pub fn stands(folder: &Folder, name: &str, bytes: &[u8]) -> Option<Stood> {
     let mut file = folder.file(name).ok()?;
-    let stood = Stood::of(&file.file.metadata().ok()?);
+    let stood = Stood::of(&file).ok()?;
     (read_bounded(&mut file, report::MAX_BYTES).ok()? == bytes).then_some(stood)
 }
 

@@ -70,6 +70,8 @@ fn look_at(place: &Path, machine: MachineId) -> Past {
         Ok(Err(_)) | Err(_) => String::new(),
     };
     match results.and_then(|folder| folder.folder(machine.as_str())) {
+        // A machine lists no objects: its report says enough.
+        Ok(own) if own.is_remote() => {}
         Ok(own) if holds_results(&own) => {
             let found = format!("{} holds earlier results of {machine}{by}", own.path().display());
             return Past::Found(SafeText::new(&found));

@@ -163,6 +163,7 @@ mod tests {
             unread: [].into(),
             signed: None,
             brought: None,
+            tag: None,
             index: None,
         }
     }

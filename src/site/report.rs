@@ -415,7 +415,7 @@ pub fn remove_results(own: &Folder, before: Wall) -> io::Result<usize> {
         let Some(name) = name.to_str().filter(|name| is_result_name(name)) else { continue };
         // What is no plain file was not written by pcm.
         let Ok(opened) = own.file(name) else { continue };
-        results.push((Wall::from(opened.file.metadata()?.modified()?), name.to_owned()));
+        results.push((Wall::from(opened.modified()?), name.to_owned()));
     }
     results.sort();
     results.pop();

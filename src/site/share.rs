@@ -5,14 +5,13 @@
 use super::content::hash_bytes;
 use super::ids::{MachineId, PackageId};
 use super::index;
-use super::indexed::compose::{Asked, NO_IDS, Named, Source as _, compose};
-use super::indexed::parts::{Brought, Parts};
-use super::indexed::read::FromShare;
-use super::indexed::{InForce, store, verify};
+use super::indexed::InForce;
+use super::indexed::compose::Named;
+use super::indexed::parts::Brought;
+use super::indexed::store::{self, Held};
 use super::instruction::parse::{Defaults, parse};
-use super::instruction::{self, InstructionFile};
+use super::instruction::{self, ContentHash, InstructionFile};
 use super::package;
-use super::signed::Distrust;
 use super::signed::list::{self, TrustList};
 use super::signed::published::{self as signed, Judging, PackageFiles, Packages, SignedBy, Standing};
 use super::signed::signature::MAX_ARMOUR;
@@ -29,6 +28,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use under_index::{First, look_at_index};
+
+mod under_index;
 
 /// The folder of the instruction files.
 pub const INS_FOLDER: &str = "pcmins.box";
@@ -64,6 +66,19 @@ pub struct Looking<'a> {
     pub patience: Option<Duration>,
     /// Parts that no share has given yet.
     pub wanted: &'a [Named],
+    /// Where the index that is held has which tag: it is not read there again.
+    pub tags: &'a [Tag],
+}
+
+/// What a server calls an index that it gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tag {
+    /// Where.
+    pub place: PathBuf,
+    /// Its word.
+    pub tag: String,
+    /// Of the bytes of the index.
+    pub sha256: ContentHash,
 }
 
 /// What a look at all shares gave.
@@ -116,6 +131,9 @@ pub struct Found {
     /// Of an index: the parts that came with it. None: it is an instruction file.
     #[serde(default)]
     pub brought: Option<Brought>,
+    /// What the server calls that index, where it is one.
+    #[serde(default)]
+    pub tag: Option<String>,
     /// What the index says beside the requests. Whoever decides makes it of the bytes: it crosses to nobody.
     #[serde(skip)]
     pub index: Option<InForce>,
@@ -139,7 +157,7 @@ enum Answer {
 /// Looks at every configured share, one after the other.
 pub fn look(looking: &Looking<'_>) -> Look {
     let mut looking = looking.clone();
-    let held = looking.held.and_then(store::read).map(|held| held.parts).unwrap_or_default();
+    let held = looking.held.and_then(store::read).unwrap_or_default();
     let lists = if looking.trusted.is_some() { later_lists(&mut looking) } else { Vec::new() };
     let answers = looking.shares.iter().map(|share| look_at(&looking, share, &held)).collect();
     Look { lists, ..Look::of(answers) }
@@ -232,7 +250,7 @@ fn progress(code: Code) -> u8 {
     }
 }
 
-fn look_at(looking: &Looking<'_>, share: &Path, held: &Parts) -> Answer {
+fn look_at(looking: &Looking<'_>, share: &Path, held: &Held) -> Answer {
     let root = match Folder::open(share) {
         Ok(root) => root,
         Err(e) => {
@@ -241,13 +259,28 @@ fn look_at(looking: &Looking<'_>, share: &Path, held: &Parts) -> Answer {
             return Answer::Fault(code, vec![problem(code, share, &format!("the share: {e}{remedy}"))]);
         }
     };
-    match root.file(index::NAME) {
-        Ok(open) => return look_at_index(looking, share, &root, open, held),
+    let sha256 = hash_bytes(&held.index);
+    let known = looking.tags.iter().find(|tag| tag.place == *share && tag.sha256 == sha256);
+    match root.file_unless(index::NAME, known.map(|known| known.tag.as_str())) {
+        Ok(Some(open)) => {
+            let tag = open.tag().map(str::to_owned);
+            return look_at_index(looking, share, &root, First { index: Some(open), tag }, held);
+        }
+        Ok(None) => {
+            let tag = known.map(|known| known.tag.clone());
+            return look_at_index(looking, share, &root, First { index: None, tag }, held);
+        }
         Err(OpenError::Missing) if looking.indexed => {
             let path = share.join(index::NAME);
             let message =
                 "its index is gone: this machine takes what an index says and no instruction file any more";
             return Answer::Fault(Code::ShareMissing, vec![problem(Code::ShareMissing, &path, message)]);
+        }
+        Err(OpenError::Missing) if root.is_remote() => {
+            let path = root.path().to_owned();
+            let message =
+                format!("it has no {}, and nothing else is read of a share that is no folder", index::NAME);
+            return Answer::Fault(Code::ShareMissing, vec![problem(Code::ShareMissing, &path, &message)]);
         }
         Err(OpenError::Missing) => {}
         Err(e) => return fault(&e, &share.join(index::NAME)),
@@ -308,6 +341,7 @@ fn look_at(looking: &Looking<'_>, share: &Path, held: &Parts) -> Answer {
                         unread,
                         signed: Some(by),
                         brought: None,
+                        tag: None,
                         index: None,
                     }));
                 }
@@ -342,98 +376,8 @@ fn look_at(looking: &Looking<'_>, share: &Path, held: &Parts) -> Answer {
             unread: BTreeMap::new(),
             signed: None,
             brought: None,
+            tag: None,
             index: None,
-        }));
-    }
-    Answer::Fault(fault_of, problems)
-}
-
-/// An index, and of what it names what this machine has not got (SITE.md 2). Nothing else of the share is read then.
-fn look_at_index(
-    looking: &Looking<'_>,
-    share: &Path,
-    root: &Folder,
-    first: RegularFile,
-    held: &Parts,
-) -> Answer {
-    let path = share.join(index::NAME);
-    let machine = looking.machine;
-    let signed = looking.judge.mode == TrustMode::Signed;
-    let mut next = Some(first);
-    let (mut fault_of, mut problems) = (Code::Malformed, Vec::new());
-    // A publisher may be replacing it just now: what does not parse, or does not verify, is read again at once.
-    for _ in 0..2 {
-        let mut open = match next.take().map_or_else(|| root.file(index::NAME), Ok) {
-            Ok(open) => open,
-            Err(e) => return fault(&e, &path),
-        };
-        let bytes = match read_bounded(&mut open, index::MAX_BYTES) {
-            Ok(bytes) => bytes,
-            Err(e) => return fault(&e, &path),
-        };
-        let judged = match &looking.trusted {
-            Some(trusted) => verify::index(&bytes, trusted, looking.now, Standing::Offered)
-                .map(|(index, publishers)| (index, Some(publishers))),
-            // Where nobody's word counts nothing gets as far as a parser.
-            None if signed => Err(Distrust::new(Code::Unsigned, NO_LIST)),
-            None => verify::unsigned(&bytes, looking.now, Standing::Offered).map(|index| (index, None)),
-        };
-        let (index, publishers) = match judged {
-            Ok((index, _)) if index.site != machine.site() => {
-                let message =
-                    format!("it is of site {}, and this machine is of site {}", index.site, machine.site());
-                return Answer::Fault(Code::Malformed, vec![problem(Code::Malformed, &path, &message)]);
-            }
-            Ok(judged) => judged,
-            Err(distrust) => {
-                fault_of = distrust.code;
-                problems = vec![problem(distrust.code, &path, distrust.why.as_str())];
-                continue;
-            }
-        };
-        let mut source = FromShare::new(root, held, looking.patience);
-        let asked = Asked {
-            machine,
-            defaults: looking.defaults,
-            trusted: looking.trusted.as_ref(),
-            before: None,
-            earlier: &|| None,
-            ids: &NO_IDS,
-        };
-        let composed = compose(&index, &asked, &mut source);
-        for named in looking.wanted {
-            // Another share's index names it. Where it is not here either, that share's look says so.
-            match named.file == signed::SIGNATURE {
-                true => drop(source.signature(named, false)),
-                false => drop(source.text(named).map(str::len)),
-            }
-        }
-        let sha256 = hash_bytes(verify::signed_bytes(&bytes));
-        let packages = composed.packages;
-        let signed =
-            publishers.map(|publishers| SignedBy { epoch: index.epoch, sha256, publishers, packages });
-        return Answer::Found(Box::new(Found {
-            bytes,
-            file: composed.file,
-            trust: match &signed {
-                Some(by) => TrustVerdict::Trusted(by.words()),
-                None => looking.judge.publication(share, &[root], &[&open]),
-            },
-            share: share.to_owned(),
-            site_bytes: Vec::new(),
-            site: SiteFile {
-                site: index.site,
-                name: SafeText::default(),
-                polling_interval: None,
-                contact: None,
-                freezes: Vec::new(),
-                warnings: Vec::new(),
-            },
-            packages: Packages::new(),
-            unread: BTreeMap::new(),
-            signed,
-            brought: Some(source.brought),
-            index: Some(composed.index),
         }));
     }
     Answer::Fault(fault_of, problems)

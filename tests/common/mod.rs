@@ -8,11 +8,15 @@ pub mod hanging;
 #[cfg(unix)]
 pub mod logind;
 pub mod pty;
+#[cfg(unix)]
+pub mod publisher;
 pub mod reports;
 #[cfg(unix)]
 pub mod smb;
 #[cfg(unix)]
 pub mod sshd;
+#[cfg(unix)]
+pub mod web;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};

@@ -33,6 +33,7 @@ mod past;
 mod policy;
 mod queue;
 mod reboot;
+mod remote;
 mod replaced;
 mod reports;
 mod restart;

@@ -6,6 +6,7 @@ use super::installed;
 use super::job::{Looked, ShareJob, ShareNews};
 use crate::host::account::Account;
 use crate::host::{helper, threads};
+use crate::site::content::ContentFact;
 use crate::site::past::Past;
 use crate::site::share::Look;
 use crate::text::SafeText;
@@ -58,6 +59,21 @@ fn run(job: &ShareJob, account: Option<&Account>, deadline: Duration) -> Result<
                     outbox: outbox.clone(),
                 };
                 job.run_whole(account, each)
+            })
+        }
+        ShareJob::Stage { shares, bandwidth, at, hash, stage, trust, unless, .. } if shares.len() > 1 => {
+            first_that_has_it(shares, |share, hurry| {
+                let job = ShareJob::Stage {
+                    shares: vec![share.clone()],
+                    bandwidth: *bandwidth,
+                    hurry,
+                    at: *at,
+                    hash: hash.clone(),
+                    stage: stage.clone(),
+                    trust: *trust,
+                    unless: unless.clone(),
+                };
+                job.run_whole(account, deadline)
             })
         }
         ShareJob::RemoveResults { places, trust, machine, before } => {
@@ -121,6 +137,24 @@ fn first_that_takes_it(
         }
     }
     in_part.or(first).unwrap_or_else(|| Err("there is no share that may be written".into()))
+}
+
+/// Copies content from one share after the other until one had it whole; where none has, what the first one gave that said
+/// something new. `copy` is told whether another share is left.
+fn first_that_has_it(
+    shares: &[PathBuf],
+    copy: impl Fn(&PathBuf, bool) -> Result<ShareNews, SafeText>,
+) -> Result<ShareNews, SafeText> {
+    let mut first = None;
+    for (n, share) in shares.iter().enumerate() {
+        let news = copy(share, n + 1 < shares.len());
+        match &news {
+            Ok(ShareNews::Staged(_, ContentFact::Staged, _)) => return news,
+            Ok(ShareNews::Unchanged) => {}
+            _ => drop(first.get_or_insert(news)),
+        }
+    }
+    first.unwrap_or(Ok(ShareNews::Unchanged))
 }
 
 /// New results wait for the removal of old ones. What is not removed by then is removed another day.
@@ -344,6 +378,37 @@ mod tests {
             unreachable!()
         };
         assert_eq!(done.results, Ok(3));
+    }
+
+    #[test]
+    fn content_comes_from_the_first_share_that_has_it_whole() {
+        let shares = ["hangs", "lacks", "has", "never asked"].map(PathBuf::from);
+        let hash = crate::site::content::hash_bytes(b"content");
+        let asked = std::cell::RefCell::new(Vec::new());
+        let staged = |fact| Ok(ShareNews::Staged(hash.clone(), fact, None));
+        let copy = |share: &PathBuf, hurry: bool| {
+            asked.borrow_mut().push((share.display().to_string(), hurry));
+            match share.to_str().unwrap() {
+                "hangs" => Err("it does not answer within 1h".into()),
+                "lacks" => staged(ContentFact::Missing("it does not exist".into())),
+                "damaged" => Ok(ShareNews::Unchanged),
+                _ => staged(ContentFact::Staged),
+            }
+        };
+        assert!(matches!(first_that_has_it(&shares, copy), Ok(ShareNews::Staged(_, ContentFact::Staged, _))));
+        let asked = asked.take();
+        assert_eq!(asked, [("hangs".into(), true), ("lacks".into(), true), ("has".into(), true)]);
+        let copy = |share: &PathBuf, hurry: bool| match share.to_str().unwrap() {
+            "last" => {
+                assert!(!hurry, "there is no other");
+                staged(ContentFact::Missing("it does not exist".into()))
+            }
+            _ => Ok(ShareNews::Unchanged),
+        };
+        let both = ["damaged", "last"].map(PathBuf::from);
+        let lacks = first_that_has_it(&both, copy);
+        assert!(matches!(lacks, Ok(ShareNews::Staged(_, ContentFact::Missing(_), _))), "{lacks:?}");
+        assert!(matches!(first_that_has_it(&both[..1], copy), Ok(ShareNews::Unchanged)));
     }
 
     #[test]

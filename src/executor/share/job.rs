@@ -12,8 +12,9 @@ use crate::config::Config;
 use crate::executor::history::{self};
 use crate::host::account::Account;
 use crate::host::open::Folder;
+use crate::host::open::remote::{self, Access};
 use crate::host::{facts, helper};
-use crate::site::content::{ContentFact, Seal, Shelf, Stands};
+use crate::site::content::{ContentFact, Pace, Seal, Shelf, Stands};
 use crate::site::ids::MachineId;
 use crate::site::indexed::compose::Named;
 use crate::site::installed::{self, Finding};
@@ -23,7 +24,7 @@ use crate::site::own_report::{self, OwnReport, Stood};
 use crate::site::package::InstalledIf;
 use crate::site::past::{self, Told};
 use crate::site::report::MachineReport;
-use crate::site::share::{self, Look, Looking};
+use crate::site::share::{self, Look, Looking, Tag};
 use crate::site::signed::signers::Key;
 use crate::site::signed::store::Material;
 use crate::site::trust::{Judge, TrustMode};
@@ -60,8 +61,12 @@ pub enum ShareJob {
     },
     /// Copy and verify one package.
     Stage {
-        /// From where.
-        share: PathBuf,
+        /// From the first of these that has it whole.
+        shares: Vec<PathBuf>,
+        /// No more bytes a second; 0: any.
+        bandwidth: u64,
+        /// It is given up where it trickles: another share has it, too.
+        hurry: bool,
         /// Where on it.
         at: Shelf,
         /// What its `CONTENT` must hash to.
@@ -140,6 +145,9 @@ pub struct HeldIndex {
     pub patience: Option<Duration>,
     /// What the index in force names and no share has given yet: each of them is asked for it, whatever index it has.
     pub wanted: Vec<Named>,
+    /// Which server calls it what: it is not read there again.
+    #[serde(default)]
+    pub tags: Vec<Tag>,
 }
 
 /// What came of it.
@@ -221,16 +229,25 @@ impl ShareJob {
                     indexed: index.only,
                     patience: index.patience,
                     wanted: &index.wanted,
+                    tags: &index.tags,
                 });
                 let (past, reports) = (past::look(past, machine), own_report::look(reports, machine, judge));
                 ShareNews::Looked(Box::new(Looked { look, past, reports }))
             }
-            ShareJob::Stage { share, at, hash, stage, trust, unless } => {
+            ShareJob::Stage { shares, bandwidth, hurry, at, hash, stage, trust, unless } => {
                 let judge = &Judge::of(*trust);
+                let Some(share) = shares.first() else {
+                    return ShareNews::Staged(
+                        hash.clone(),
+                        ContentFact::Missing("no share offers it".into()),
+                        None,
+                    );
+                };
+                let pace = &mut Pace::new(*bandwidth, *hurry, facts::monotonic().0);
                 if unless.as_ref().is_some_and(|then| content::stands_still(share, *at, hash, then, judge)) {
                     return ShareNews::Unchanged;
                 }
-                match content::stage(share, *at, hash, stage, judge) {
+                match content::stage(share, *at, hash, stage, judge, pace) {
                     Ok(()) => ShareNews::Staged(hash.clone(), ContentFact::Staged, None),
                     Err(not) => ShareNews::Staged(hash.clone(), not.fact, not.over),
                 }
@@ -266,7 +283,7 @@ impl ShareJob {
                 let places: BTreeSet<&PathBuf> = shares.iter().chain(past).chain(reports).collect();
                 Some(format!("look {places:?}"))
             }
-            ShareJob::Stage { share, .. } => Some(format!("stage {}", share.display())),
+            ShareJob::Stage { shares, .. } => Some(format!("stage {shares:?}")),
             ShareJob::Deliver { places, .. } => Some(format!("deliver {places:?}")),
             ShareJob::RemoveResults { places, .. } => Some(format!("results {places:?}")),
             ShareJob::Report { shares, .. } => Some(format!("report {shares:?}")),
@@ -275,13 +292,31 @@ impl ShareJob {
             // Nothing is asked of a share.
             ShareJob::Tidy(_) | ShareJob::Verify { .. } => None,
         };
-        helper::ask("share-reader", "the share reader", self, at, account, deadline)
+        let sent = Sent { access: remote::access(), job: self };
+        helper::ask("share-reader", "the share reader", &sent, at, account, deadline)
     }
 }
 
 /// `pcm share-reader`: one job from standard input, its news to standard output.
 pub fn main() -> u8 {
-    helper::serve(|job: ShareJob| job.carry_out())
+    helper::serve(|Received { access, job }| {
+        remote::use_access(access);
+        job.carry_out()
+    })
+}
+
+/// A job, and how a share is got to that is no folder.
+#[derive(Serialize)]
+struct Sent<'a> {
+    access: Access,
+    job: &'a ShareJob,
+}
+
+/// The same on the other side.
+#[derive(Deserialize)]
+struct Received {
+    access: Access,
+    job: ShareJob,
 }
 
 /// What a look by one test alone can hang at.

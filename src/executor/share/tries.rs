@@ -70,6 +70,9 @@ fn write(share: &Path, machine: MachineId, trust: Option<&Believed>) -> io::Resu
     let within = |folder: &str, e: io::Error| io::Error::new(e.kind(), format!("{folder}: {e}"));
     // One name for all that try at once: what one leaves behind is gone after the next one.
     let name = format!(".{machine}.check");
+    if root.is_remote() {
+        return write_to_bucket(&root, machine, &name);
+    }
     let reports = root.folder(report::FOLDER).map_err(|e| within(report::FOLDER, e.into()))?;
     let clocks = write_in(&reports, &name).map_err(|e| within(report::FOLDER, e))?;
     let results = root.folder(report::RESULTS).map_err(|e| within(report::RESULTS, e.into()))?;
@@ -84,12 +87,26 @@ fn write(share: &Path, machine: MachineId, trust: Option<&Believed>) -> io::Resu
     Ok(Written { folders: vec![shown(&reports), shown(&own)], clocks })
 }
 
+/// Whoever may write its report and its results in a bucket may write no other name beside the report.
+fn write_to_bucket(root: &Folder, machine: MachineId, name: &str) -> io::Result<Written> {
+    let own = root.folder(report::RESULTS)?.folder(machine.as_str())?;
+    let before = facts::now();
+    own.replace(name, b"pcm check\n")
+        .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", report::RESULTS)))?;
+    let after = facts::now();
+    let written = own.file(name)?.modified().map(Wall::from)?;
+    // It may not be allowed to: then the next one writes over it.
+    let _ = own.remove(name);
+    let folders = vec![SafeText::new(&own.path().display().to_string())];
+    Ok(Written { folders, clocks: Some([before, written, after]) })
+}
+
 fn write_in(folder: &Folder, name: &str) -> io::Result<Option<[Wall; 3]>> {
     let before = facts::now();
     report::write_replacing(folder, name, b"pcm check\n")?;
     let after = facts::now();
     let written = match folder.file(name) {
-        Ok(file) => file.file.metadata()?.modified().ok().map(Wall::from),
+        Ok(file) => Some(Wall::from(file.modified()?)),
         // Another one that tries took it away.
         Err(OpenError::Missing) => None,
         Err(e) => return Err(e.into()),

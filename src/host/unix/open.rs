@@ -361,6 +361,11 @@ pub fn state_of(meta: &std::fs::Metadata) -> Vec<u64> {
     [&[meta.dev(), meta.ino(), meta.size(), meta.nlink(), mode, uid, gid][..], &times].concat()
 }
 
+#[cfg(feature = "remote")]
+pub fn is_secret(file: &File) -> io::Result<bool> {
+    Ok(file.metadata()?.mode() & 0o077 == 0)
+}
+
 pub fn make_runnable(file: &File) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(0o755))
 }

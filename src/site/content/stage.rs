@@ -2,8 +2,8 @@
 
 use super::stands::Stands;
 use super::{
-    Content, ContentFile, FILES, MAX_BYTES, NAME, Seal, hash_of, hash_reader, list_path, parse_content, seal,
-    words,
+    Content, ContentFile, FILES, MAX_BYTES, NAME, Pace, Seal, hash_of, hash_reader, list_path, parse_content,
+    seal, words,
 };
 use crate::host::open::{Folder, OpenError, RegularFile, make_enterable, make_private, make_runnable};
 use crate::host::{durable, facts};
@@ -74,11 +74,12 @@ pub fn stage(
     hash: &ContentHash,
     stage_root: &Path,
     judge: &Judge,
+    pace: &mut Pace,
 ) -> Result<(), NotStaged> {
     if is_staged(stage_root, hash) {
         return Ok(());
     }
-    copy(share, at, hash, stage_root, judge)
+    copy(share, at, hash, stage_root, judge, pace)
 }
 
 /// Whether a share has this content to be copied: its list can be read there, and is the one that was published.
@@ -157,6 +158,7 @@ fn copy(
     hash: &ContentHash,
     stage_root: &Path,
     judge: &Judge,
+    pace: &mut Pace,
 ) -> Result<(), NotStaged> {
     let here =
         |path: &Path, e: std::io::Error| ContentFact::Missing(words(format!("{}: {e}", path.display())));
@@ -172,7 +174,7 @@ fn copy(
     let target = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(stage_root);
     let target = target.map_err(|e| here(stage_root, e))?;
     make_private(target.path()).map_err(|e| here(target.path(), e))?;
-    copy_files(&source, &content, target.path())?;
+    copy_files(&source, &content, target.path(), pace)?;
 
     // The order makes the folder's final name the proof of all that is in it.
     let finished = stage_root.join(hash.as_str());
@@ -266,7 +268,12 @@ impl<'a> Source<'a> {
 
 /// Copies every file of the list. The folders on the way are opened one below the other and stay open while the files in
 /// them are copied; sorted paths make that few.
-fn copy_files(source: &Source<'_>, content: &Content, target: &Path) -> Result<(), NotStaged> {
+fn copy_files(
+    source: &Source<'_>,
+    content: &Content,
+    target: &Path,
+    pace: &mut Pace,
+) -> Result<(), NotStaged> {
     let files = match content.files.is_empty() {
         true => return Ok(()),
         false => folder(&source.package, FILES)?,
@@ -274,7 +281,7 @@ fn copy_files(source: &Source<'_>, content: &Content, target: &Path) -> Result<(
     source.is_tight(&files, None)?;
     let mut open: Vec<(String, Folder)> = Vec::new();
     for file in &content.files {
-        copy_one(source, &files, &mut open, file, target).map_err(|failed| match failed {
+        copy_one(source, &files, &mut open, file, target, pace).map_err(|failed| match failed {
             Failed::There(fact) => NotStaged { fact, over: Some(Stands::now(source, Some(&file.path))) },
             Failed::Here(fact) => fact.into(),
         })?;
@@ -302,6 +309,7 @@ fn copy_one(
     open: &mut Vec<(String, Folder)>,
     file: &ContentFile,
     target: &Path,
+    pace: &mut Pace,
 ) -> Result<(), Failed> {
     let mut names: Vec<&str> = file.path.split('/').collect();
     let Some(name) = names.pop() else { return Ok(()) };
@@ -320,22 +328,29 @@ fn copy_one(
     if let Some(above) = to.parent() {
         make_folders(above).map_err(|e| here(above, &e))?;
     }
-    copy_file(opened, &to, file.size, &file.sha256)
+    copy_file(opened, &to, file.size, &file.sha256, pace)
 }
 
 fn here(at: &Path, e: &std::io::Error) -> Failed {
     Failed::Here(ContentFact::Missing(words(format!("{}: {e}", at.display()))))
 }
 
-fn copy_file(from: RegularFile, to: &Path, size: u64, sha256: &ContentHash) -> Result<(), Failed> {
+fn copy_file(
+    from: RegularFile,
+    to: &Path,
+    size: u64,
+    sha256: &ContentHash,
+    pace: &mut Pace,
+) -> Result<(), Failed> {
+    let path = from.path;
     let differs =
-        |why: &str| Failed::There(ContentFact::Mismatch(words(format!("{}: {why}", from.path.display()))));
-    let there = |e: std::io::Error| ContentFact::Missing(words(format!("{}: {e}", from.path.display())));
+        |why: &str| Failed::There(ContentFact::Mismatch(words(format!("{}: {why}", path.display()))));
+    let there = |e: std::io::Error| ContentFact::Missing(words(format!("{}: {e}", path.display())));
     let mut target = OpenOptions::new().write(true).create_new(true).open(to).map_err(|e| here(to, &e))?;
     let mut hasher = Sha256::new();
     let mut copied = 0;
     let mut buffer = vec![0; 64 << 10];
-    let mut limited = (&from.file).take(size.saturating_add(1));
+    let mut limited = from.file.take(size.saturating_add(1));
     loop {
         let read = limited.read(&mut buffer).map_err(there)?;
         if read == 0 {
@@ -344,6 +359,15 @@ fn copy_file(from: RegularFile, to: &Path, size: u64, sha256: &ContentHash) -> R
         copied += read as u64;
         hasher.update(&buffer[..read]);
         target.write_all(&buffer[..read]).map_err(|e| here(to, &e))?;
+        match pace.took(read as u64, facts::monotonic().0) {
+            Some(pause) if pause.is_zero() => {}
+            Some(pause) => std::thread::sleep(pause),
+            None => {
+                let slow =
+                    format!("{}: it comes slower than 10 KB a second for five minutes", path.display());
+                return Err(ContentFact::Missing(words(slow)).into());
+            }
+        }
     }
     if copied != size {
         return Err(differs(&format!("its size is not {size} bytes, as CONTENT says")));
@@ -442,7 +466,7 @@ fn verify_folder(
         let name = file.path.rsplit('/').next().unwrap_or_default();
         let at = folder.path().join(name);
         let opened = folder.file(name).map_err(|e| failed(&at, &e.to_string()))?;
-        let hashed = hash_reader((&opened.file).take(file.size.saturating_add(1)));
+        let hashed = hash_reader(opened.file.take(file.size.saturating_add(1)));
         let (sha256, size) = hashed.map_err(|e| failed(&at, &e.to_string()))?;
         if size != file.size || sha256 != file.sha256 {
             return Err(failed(&at, "it was changed after it was staged"));

@@ -9,7 +9,6 @@ use crate::site::trust::Judge;
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
-use std::time::UNIX_EPOCH;
 
 /// The list, and the file over which a copy failed. The words are compared and never shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,8 +55,7 @@ fn open(source: &Source<'_>, path: &str) -> Result<RegularFile, ContentFact> {
 fn words(opened: Result<RegularFile, ContentFact>) -> SafeText {
     match opened {
         Ok(file) => {
-            let changed = file.file.metadata().and_then(|meta| meta.modified()).ok();
-            let changed = changed.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+            let changed = file.mark().ok();
             seen(&format!("{} bytes, {changed:?}", file.size))
         }
         Err(fact) => seen(&format!("{fact:?}")),

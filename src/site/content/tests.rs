@@ -7,6 +7,7 @@ use crate::site::content::ContentFact;
 use crate::site::trust::{Judge, TrustMode};
 use proptest::prelude::*;
 use std::fs;
+use std::time::Duration;
 
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -14,6 +15,10 @@ const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 struct Site {
     share: tempfile::TempDir,
     stage: tempfile::TempDir,
+}
+
+fn at_any_pace(share: &Path, hash: &ContentHash, to: &Path, judge: &Judge) -> Result<(), NotStaged> {
+    stage(share, Site::id(), hash, to, judge, &mut Pace::new(0, false, Duration::ZERO))
 }
 
 impl Site {
@@ -55,14 +60,14 @@ impl Site {
     }
 
     fn stage_as(&self, mode: TrustMode, hash: &ContentHash) -> ContentFact {
-        let staged = stage(self.share.path(), Self::id(), hash, self.stage.path(), &Judge::of(mode));
+        let staged = at_any_pace(self.share.path(), hash, self.stage.path(), &Judge::of(mode));
         staged.map_or_else(|not| not.fact, |()| ContentFact::Staged)
     }
 
     /// Over what a copy fails.
     fn over(&self, hash: &ContentHash) -> Option<Stands> {
         let judge = Judge::of(TrustMode::Signed);
-        stage(self.share.path(), Self::id(), hash, self.stage.path(), &judge).unwrap_err().over
+        at_any_pace(self.share.path(), hash, self.stage.path(), &judge).unwrap_err().over
     }
 
     fn stands(&self, over: &Stands) -> bool {
@@ -328,7 +333,7 @@ fn a_stage_folder_that_cannot_be_written_is_said() {
     let hash = site.publish();
     let file = site.stage.path().join("file");
     fs::write(&file, "").unwrap();
-    let fact = stage(site.share.path(), Site::id(), &hash, &file, &Judge::of(TrustMode::Signed));
+    let fact = at_any_pace(site.share.path(), &hash, &file, &Judge::of(TrustMode::Signed));
     assert_eq!(why(fact.unwrap_err().fact).0, "missing");
 }
 
@@ -388,7 +393,7 @@ mod unix {
         }
         let inside = site.stage.path().join("new");
         let judge = Judge::of(TrustMode::Signed);
-        assert_eq!(stage(site.share.path(), Site::id(), &hash, &inside, &judge), Ok(()));
+        assert_eq!(at_any_pace(site.share.path(), &hash, &inside, &judge), Ok(()));
         assert_eq!(mode(&inside), 0o700);
     }
 

@@ -1,6 +1,7 @@
 //! `site.toml` (SITE.md 3): what a site folder says of itself.
 
 use crate::fields::{self, Fields, Source};
+use crate::host::open::remote;
 use crate::site::ids::{SiteCode, SiteId};
 use crate::site::instruction::render::{line, quoted};
 use crate::terms::Problem;
@@ -63,7 +64,10 @@ impl Settings {
 
     /// Where the share is.
     pub fn share(&self, dir: &Path) -> PathBuf {
-        dir.join(&self.share)
+        match remote::is_remote(Path::new(&self.share)) {
+            true => PathBuf::from(&self.share),
+            false => dir.join(&self.share),
+        }
     }
 
     /// The text of a new `site.toml`.
@@ -76,7 +80,7 @@ impl Settings {
         out.push_str("# Tells this site from others with the same code. Never change it.\n");
         line(&mut out, "site_id", &quoted(self.site_id.as_str()));
         line(&mut out, "name", &quoted(self.name.as_str()));
-        out.push_str("# The instruction share: a folder, below this one where it is not absolute.\n");
+        out.push_str("# The instruction share: a folder, below this one where it is not absolute, or s3://bucket/prefix.\n");
         line(&mut out, "share", &quoted(&self.share));
         out.push_str(
             "\n# zone = \"Europe/Paris\"          # what times without a zone mean here; the machines have their own\n\
@@ -101,7 +105,7 @@ pub fn parse(bytes: &[u8], file: &str) -> Result<Settings, Vec<Problem>> {
     let site_id = f.need("site_id", fields::parsed::<SiteId>);
     let name = f.get("name", fields::words);
     let zone = f.get("zone", path);
-    let share = f.get("share", folder);
+    let share = f.get("share", share);
     let contact = f.get("contact", fields::words);
     let valid_for = f.get("valid_for", |v| match fields::duration(v)? {
         time if (SHORTEST..=LONGEST).contains(&time) => Ok(time),
@@ -130,14 +134,19 @@ pub fn parse(bytes: &[u8], file: &str) -> Result<Settings, Vec<Problem>> {
     }
 }
 
-/// A share: a folder, so far.
-fn folder(value: &DeValue<'_>) -> Result<String, String> {
-    match path(value)? {
-        url if url.contains("://") => Err(format!(
-            "{} is a URL, and this pcm publishes on a folder only: name one, like \"share\" or \"/mnt/share\"",
+/// A share: a folder, or a bucket.
+fn share(value: &DeValue<'_>) -> Result<String, String> {
+    let text = path(value)?;
+    match remote::location(&text)? {
+        Some(url) if remote::is_read_only(&url) => Err(format!(
+            "nobody can write to {}: name a folder, like \"/mnt/share\", or a bucket, s3://bucket/prefix",
             fields::found(value)
         )),
-        folder => Ok(folder),
+        Some(url) => Ok(url.to_string_lossy().into_owned()),
+        None if text.contains("://") => {
+            Err(format!("{} is neither a folder nor s3://bucket/prefix", fields::found(value)))
+        }
+        None => Ok(text),
     }
 }
 
@@ -174,11 +183,11 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_said_at_once() {
-        let text = "site = \"BP\"\nsite_id = \"short\"\nvalid_for = \"91d\"\nshares = \"x\"\nshare = \"s3://bucket\"\n";
+        let text = "site = \"BP\"\nsite_id = \"short\"\nvalid_for = \"91d\"\nshares = \"x\"\nshare = \"https://host/x\"\n";
         let problems = parse(text.as_bytes(), "site.toml").unwrap_err();
         let lines: Vec<Option<u32>> = problems.iter().map(|p| p.line).collect();
         assert_eq!(lines, [1, 2, 3, 4, 5].map(Some), "{problems:?}");
-        assert!(problems[4].message.as_str().contains("publishes on a folder only"), "{problems:?}");
-        assert!(parse(text.replace("s3://bucket", "").as_bytes(), "site.toml").unwrap_err().len() == 5);
+        assert!(problems[4].message.as_str().contains("nobody can write"), "{problems:?}");
+        assert!(parse(text.replace("https://host/x", "").as_bytes(), "site.toml").unwrap_err().len() == 5);
     }
 }

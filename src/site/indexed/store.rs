@@ -17,7 +17,7 @@ const PARTS: &str = "PARTS";
 const MAX_NAME: u64 = 128;
 
 /// What is held.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Held {
     /// The bytes of the index.
     pub index: Vec<u8>,

@@ -92,8 +92,8 @@ fn file(path: &str, is: &Is) -> Finding {
         Is::There => Finding::new(Answer::Yes, format!("{path} is there")),
         Is::Sha256(wanted) => by_hash(path, opened, wanted),
         Is::AtLeast(wanted) => {
-            let says =
-                registry::version_of(Path::new(path), &opened.file).map_or_else(|| says(&mut opened), Ok);
+            let own = opened.here().and_then(|file| registry::version_of(Path::new(path), file));
+            let says = own.map_or_else(|| says(&mut opened), Ok);
             match says {
                 Ok(found) => by_version(path, &found, wanted),
                 Err(why) => Finding::unknown(format!("{path}: {why}")),

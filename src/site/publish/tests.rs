@@ -32,6 +32,7 @@ fn the_machine_finds_its_request_on_the_new_share_and_can_stage_it() {
         indexed: false,
         patience: None,
         wanted: &[],
+        tags: &[],
         shares: std::slice::from_ref(&made.dir),
         machine: machine(),
         judge: &Judge::of(TrustMode::Permissions),
@@ -53,8 +54,9 @@ fn the_machine_finds_its_request_on_the_new_share_and_can_stage_it() {
     let hash = request.content_sha256.clone().unwrap();
     let judge = Judge::of(TrustMode::Permissions);
     if std::env::consts::OS == "linux" {
-        let staged =
-            content::stage(&made.dir, Shelf::Package(request.package_id), &hash, stage.path(), &judge);
+        let pace = &mut content::Pace::new(0, false, std::time::Duration::ZERO);
+        let at = Shelf::Package(request.package_id);
+        let staged = content::stage(&made.dir, at, &hash, stage.path(), &judge, pace);
         assert_eq!(staged, Ok(()));
         assert_eq!(content::verify_staged(stage.path(), &hash).map(drop), Ok(()));
     }

@@ -62,8 +62,7 @@ impl AtWork {
             return Err(publication.refuse("publishing", &message, "Wait for its end, then publish again"));
         }
         let at_work = Self;
-        let clock =
-            share.root().file(PUBLISHING).ok().and_then(|file| file.file.metadata().ok()?.modified().ok());
+        let clock = share.root().file(PUBLISHING).ok().and_then(|file| file.modified().ok());
         let apart = clock.map(|clock| Wall::from(clock).signed_duration_since(facts::now()));
         if let Some(apart) = apart.filter(|apart| apart.abs() > CLOCKS) {
             at_work.end(share);

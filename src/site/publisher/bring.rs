@@ -3,7 +3,7 @@
 
 use super::place::{CONTENT, IN_FILES, Share, fault, path_of, place_of, words};
 use crate::error::Result;
-use crate::host::open::Folder;
+use crate::host::open::{Bytes, Folder};
 use crate::host::threads;
 use crate::site::content::{self, Content, ContentFile};
 use crate::site::instruction::ContentHash;
@@ -170,7 +170,7 @@ impl Way<'_> {
 }
 
 struct Hashing<'a> {
-    from: std::fs::File,
+    from: Bytes,
     hasher: Sha256,
     watch: Option<&'a dyn Watch>,
 }

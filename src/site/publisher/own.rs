@@ -118,7 +118,7 @@ fn is_as(found: RegularFile, listed: &ContentFile, written: Option<SystemTime>) 
     if found.size != listed.size {
         return false;
     }
-    let modified = found.file.metadata().and_then(|meta| meta.modified()).ok();
+    let modified = found.modified().ok();
     match (modified, written) {
         (Some(modified), Some(written)) if modified < written => true,
         _ => hash_reader(found.file).is_ok_and(|(sha256, _)| sha256 == listed.sha256),
@@ -129,7 +129,7 @@ fn is_as(found: RegularFile, listed: &ContentFile, written: Option<SystemTime>) 
 fn listed(dir: &Path, hash: &ContentHash) -> Result<(Vec<u8>, Content, Option<SystemTime>), String> {
     let words = |e: OpenError| format!("{}: {e}", content::NAME);
     let mut file = Opened::open(dir).and_then(|folder| folder.file(content::NAME)).map_err(words)?;
-    let written = file.file.metadata().and_then(|meta| meta.modified()).ok();
+    let written = file.modified().ok();
     let list = read_bounded(&mut file, content::MAX_BYTES).map_err(words)?;
     if hash_bytes(&list) != *hash {
         return Err(format!("{} there is another list", content::NAME));

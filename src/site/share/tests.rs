@@ -45,6 +45,7 @@ fn look_in(mode: TrustMode, shares: &[&Path]) -> Look {
         indexed: false,
         patience: None,
         wanted: &[],
+        tags: &[],
         shares: &shares,
         machine: "BP004000".parse().unwrap(),
         judge: &Judge::of(mode),

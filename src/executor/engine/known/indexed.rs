@@ -16,7 +16,7 @@ use crate::site::indexed::parts::{Brought, MAX_FILE};
 use crate::site::indexed::read::AtHand;
 use crate::site::indexed::{GroupRules, Membership, store, verify};
 use crate::site::publication::Publication;
-use crate::site::share::Found;
+use crate::site::share::{Found, Tag};
 use crate::site::signed::Distrust;
 use crate::site::signed::published::{SignedBy, Standing};
 use crate::site::signed::publishers::Publishers;
@@ -79,7 +79,19 @@ impl Known {
         // Some of the deadline is left for the index itself and for the way back.
         let patience = self.policy.config.share.timeout.checked_mul(3).map(|three| three / 5);
         let wanted = self.indexed.as_ref().map(|held| held.brought.missing.clone()).unwrap_or_default();
-        HeldIndex { dir: self.world.held_folder(), only: self.is_indexed(), patience, wanted }
+        let index = self.indexed.as_ref().map(|held| hash_bytes(&held.index));
+        let tags = self.tags.iter().filter(|tag| Some(&tag.sha256) == index.as_ref()).cloned().collect();
+        HeldIndex { dir: self.world.held_folder(), only: self.is_indexed(), patience, wanted, tags }
+    }
+
+    /// Remembers what servers call the indexes that they offer.
+    pub(super) fn see_tags(&mut self, offers: &[Found]) {
+        for found in offers {
+            self.tags.retain(|tag| tag.place != found.share);
+            if let Some(tag) = found.tag.clone() {
+                self.tags.push(Tag { place: found.share.clone(), tag, sha256: hash_bytes(&found.bytes) });
+            }
+        }
     }
 
     /// What the bytes of an index come to.

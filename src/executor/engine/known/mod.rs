@@ -45,7 +45,7 @@ use crate::site::content::ContentFact;
 use crate::site::ids::{JobId, RequestId};
 use crate::site::instruction::{ContentHash, Entry, Request};
 use crate::site::publication::Publication;
-use crate::site::share::Found;
+use crate::site::share::{Found, Tag};
 use crate::site::signed::published::Packages;
 use crate::site::trust::TrustVerdict;
 use crate::terms::{Problem, State};
@@ -101,6 +101,10 @@ pub struct Known {
     signed: Option<(Vec<u8>, Packages)>,
     /// The same of an index, in both modes.
     indexed: Option<indexed::InBytes>,
+    /// What servers call the indexes that they gave.
+    tags: Vec<Tag>,
+    /// The shares that offered something at the newest look that was answered.
+    offer: BTreeSet<PathBuf>,
     /// Which packages are installed, by their own tests.
     looked: installed::Looked,
     /// What the configuration says where policies of groups may say more.
@@ -177,6 +181,8 @@ impl Known {
             held: None,
             signed: None,
             indexed: None,
+            tags: Vec::new(),
+            offer: BTreeSet::new(),
             looked: installed::Looked::default(),
             configured: indexed::Configured::of(config),
             cancelled: BTreeSet::new(),

@@ -9,6 +9,7 @@ use crate::executor::history::Cause;
 use crate::executor::share::deliver::Believed;
 use crate::executor::share::job::{self, ShareJob};
 use crate::executor::world::World;
+use crate::host::open::remote;
 use crate::site::ids::RequestId;
 use crate::site::indexed::parts::Parts;
 use crate::site::instruction::Entry;
@@ -77,7 +78,9 @@ impl Known {
         let places = if self.lost.is_none() { config.shares.as_slice() } else { &[] };
         let stands = &self.snapshot.reported.stands;
         let known = |place: &PathBuf| (place.clone(), stands.get(place).copied());
-        let reports = places.iter().map(known).collect();
+        // Nobody reports to a place that is only read.
+        let places = places.iter().filter(|place| !remote::is_read_only(place));
+        let reports = places.map(known).collect();
         job::look_job(config, self.wants_past(), reports, self.material(), self.held_index())
     }
 
@@ -111,7 +114,9 @@ impl Known {
     /// Takes what a look brought.
     pub(in super::super) fn take_look(&mut self, mut look: Look, now: Wall) -> Taken {
         let others = std::mem::take(&mut look.others);
-        let offers = look.found.take().into_iter().chain(others).collect();
+        let offers: Vec<Found> = look.found.take().into_iter().chain(others).collect();
+        self.see_tags(&offers);
+        self.offer = offers.iter().map(|found| found.share.clone()).collect();
         let offers = match self.policy.config.trust.mode {
             TrustMode::Permissions => self.composed_offers(offers, &mut look, now),
             TrustMode::Signed => self.verified(offers, &mut look, now),
@@ -332,6 +337,8 @@ impl Known {
         self.held = other.held;
         self.signed = other.signed;
         self.indexed = other.indexed;
+        self.tags = other.tags;
+        self.offer = other.offer;
         self.keep_findings_of(other.looked);
         self.behind = other.behind;
         self.obey_site(other.site_polling);
@@ -366,7 +373,12 @@ impl Known {
         match &self.instructions.trust {
             TrustVerdict::Trusted(_) if self.share.is_some() && !config.shares.is_empty() => {
                 let site_id = self.instructions.index.as_ref().map(|index| index.site_id.clone());
-                Ok((config.shares.clone(), Some(Believed { mode: config.trust.mode, site_id })))
+                let written = |share: &&PathBuf| !remote::is_read_only(share);
+                let places: Vec<PathBuf> = config.shares.iter().filter(written).cloned().collect();
+                if places.is_empty() {
+                    return Err("nobody can write to the shares of this machine: set [share] report".into());
+                }
+                Ok((places, Some(Believed { mode: config.trust.mode, site_id })))
             }
             TrustVerdict::Refused(code, why) => Err(SafeText::new(&format!(
                 "nothing is written to a share that is not trusted: {code}: {why}"

@@ -9,8 +9,10 @@ use crate::site::content::{ContentFact, Shelf, Stands};
 use crate::site::ids::RequestId;
 use crate::site::installed::Needed;
 use crate::site::instruction::{ContentHash, Entry, Request};
+use crate::site::trust::TrustMode;
 use crate::terms::{Code, Gate, Group, Verdict};
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 impl Known {
     /// The contents that are named in the file in force.
@@ -116,6 +118,7 @@ impl Known {
     /// What may yet run on this machine, has files, and is not staged: first what has to run first.
     pub fn stage_jobs(&self, now: Wall) -> Vec<ShareJob> {
         let Some(share) = &self.share else { return Vec::new() };
+        let shares = self.near_shares(share);
         let distrusted = self.distrusted(now);
         let mono = self.world.monotonic();
         let indexed = self.instructions.index.is_some();
@@ -137,7 +140,9 @@ impl Known {
             .filter(|(_, hash)| seen.insert(hash.clone()))
             .filter(|(_, hash)| !self.is_staged(hash))
             .map(|(at, hash)| ShareJob::Stage {
-                share: share.clone(),
+                shares: shares.clone(),
+                bandwidth: self.policy.config.share.bandwidth,
+                hurry: false,
                 at,
                 unless: self.again.unless(&hash, mono),
                 hash,
@@ -145,6 +150,22 @@ impl Known {
                 trust: self.policy.config.trust.mode,
             })
             .collect()
+    }
+
+    /// Where content is copied from, the nearest first: what a signed index names is the same on every share. Of shares that
+    /// offer nothing now nothing is expected.
+    fn near_shares(&self, share: &Path) -> Vec<PathBuf> {
+        let config = &self.policy.config;
+        let Some(index) = &self.instructions.index else { return vec![share.to_owned()] };
+        if config.trust.mode != TrustMode::Signed {
+            return vec![share.to_owned()];
+        }
+        let near: Vec<&str> =
+            index.policies.iter().filter_map(|group| group.rules.as_ref().ok()?.near.as_deref()).collect();
+        let mut shares: Vec<PathBuf> =
+            config.shares.iter().filter(|share| self.offer.contains(*share)).cloned().collect();
+        shares.sort_by_key(|share| !near.iter().any(|near| Path::new(near) == share));
+        if shares.is_empty() { vec![share.to_owned()] } else { shares }
     }
 
     /// What is published and may yet run on this machine: by itself, or because an operator says so.

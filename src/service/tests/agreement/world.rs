@@ -159,6 +159,7 @@ impl World {
             unread: [].into(),
             signed: None,
             brought: None,
+            tag: None,
             index: self.plan.index(),
         };
         Look { found: Some(found), answered: true, ..Look::default() }

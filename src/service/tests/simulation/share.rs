@@ -304,6 +304,7 @@ impl Inner {
                     unread: [].into(),
                     signed: None,
                     brought: None,
+                    tag: None,
                     index: None,
                 };
                 Look { found: Some(found), answered: true, ..Look::default() }

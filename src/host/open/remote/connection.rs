@@ -1,0 +1,166 @@
+//! A connection to a server, made once for each location and used by all who ask for it, and the thread on which all of them
+//! talk. Whoever asks waits, as for a file.
+
+use super::guard::{Connector, Said};
+use super::{Access, Place, place};
+use crate::host::open::{self, OpenError};
+use crate::host::threads;
+use object_store::aws::{AmazonS3Builder, AwsCredential};
+use object_store::http::HttpBuilder;
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::time::Duration;
+use tokio::runtime::{Builder, Handle};
+
+/// The largest file with a key or with certificates.
+const MAX_FILE: u64 = 1 << 20;
+/// A request that fails is made again so often, within the time that a server may take for one.
+const RETRIES: usize = 2;
+
+/// A part of a large object may take so long to be sent before anything comes back. Who waits for less has a deadline.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// A server, and what it said last.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub store: Arc<dyn ObjectStore>,
+    pub said: Said,
+    /// How all names of objects begin.
+    pub prefix: String,
+    /// It only gives what it is asked for by its name.
+    pub is_read_only: bool,
+}
+
+/// The one for this location.
+pub(super) fn to(location: &Path) -> Result<Arc<Connection>, OpenError> {
+    static MADE: Mutex<BTreeMap<PathBuf, (Access, Arc<Connection>)>> = Mutex::new(BTreeMap::new());
+    let access = super::access();
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    match made.get(location) {
+        Some((by, there)) if *by == access => return Ok(there.clone()),
+        _ => {}
+    }
+    let new = Arc::new(make(location, &access).map_err(|why| OpenError::Io(why, None))?);
+    made.insert(location.to_owned(), (access, new.clone()));
+    Ok(new)
+}
+
+/// Has something done on the thread that talks, and waits for it.
+pub(super) fn wait<T: Send + 'static>(
+    what: impl Future<Output = T> + Send + 'static,
+) -> Result<T, OpenError> {
+    let (tell, told) = mpsc::sync_channel(1);
+    runtime()?.spawn(async move {
+        let answer = what.await;
+        // Nobody waits any more.
+        let _ = tell.send(answer);
+    });
+    told.recv().map_err(|_| OpenError::Io("whoever talks to servers has ended".to_owned(), None))
+}
+
+/// The thread that talks.
+pub(super) fn runtime() -> Result<&'static Handle, OpenError> {
+    static TALKS: OnceLock<Result<Handle, String>> = OnceLock::new();
+    let start = || {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+        let handle = runtime.handle().clone();
+        let talk = move || runtime.block_on(std::future::pending::<()>());
+        threads::start("remote", talk).map_err(|e| e.to_string())?;
+        Ok(handle)
+    };
+    TALKS.get_or_init(start).as_ref().map_err(|why| OpenError::Io(why.clone(), None))
+}
+
+fn make(location: &Path, access: &Access) -> Result<Connection, String> {
+    let text = location.to_str().ok_or("it is not UTF-8")?;
+    let said = Said::default();
+    let connector = Connector { client: client(access)?, said: said.clone() };
+    let retry = RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(2),
+            base: 2.0,
+        },
+        max_retries: RETRIES,
+        retry_timeout: access.timeout,
+    };
+    // What may be asked without https is decided by the guard.
+    let options = ClientOptions::new().with_allow_http(true);
+    let (store, prefix): (Arc<dyn ObjectStore>, &str) = match place(text)? {
+        Place::Bucket(bucket, prefix) => {
+            let mut builder = AmazonS3Builder::new()
+                .with_bucket_name(bucket)
+                .with_region(&access.region)
+                .with_client_options(options)
+                .with_retry(retry)
+                .with_http_connector(connector);
+            builder = match &access.endpoint {
+                Some(endpoint) => builder.with_endpoint(endpoint),
+                None => builder.with_virtual_hosted_style_request(!bucket.contains('.')),
+            };
+            if let Some(file) = &access.credentials {
+                builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(key(file)?)));
+            }
+            (Arc::new(builder.build().map_err(|e| e.to_string())?), prefix)
+        }
+        Place::Mirror(address) => {
+            let builder = HttpBuilder::new()
+                .with_url(address)
+                .with_client_options(options)
+                .with_retry(retry)
+                .with_http_connector(connector);
+            (Arc::new(builder.build().map_err(|e| e.to_string())?), "")
+        }
+    };
+    let is_read_only = super::is_read_only(location);
+    Ok(Connection { store, said, prefix: prefix.to_owned(), is_read_only })
+}
+
+/// Nobody is followed, no proxy of the environment is used, and a server that says nothing is given up.
+fn client(access: &Access) -> Result<reqwest::Client, String> {
+    // Another one is there already: it is the same one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .user_agent("pcm")
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .http1_only()
+        .connect_timeout(access.timeout)
+        .read_timeout(access.timeout.max(SILENCE));
+    if let Some(file) = &access.ca_file {
+        let wrong = |why: String| format!("{}: {why}", file.display());
+        let pem = open::read_own(file, MAX_FILE).map_err(|e| wrong(e.to_string()))?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| wrong(e.to_string()))?;
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(|e| format!("no connection can be made: {e}"))
+}
+
+/// The key of a bucket, as its file has it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyFile {
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: Option<String>,
+}
+
+/// Whatever is wrong with the file, nothing that stands in it is said.
+fn key(file: &Path) -> Result<AwsCredential, String> {
+    let wrong = |why: &str| format!("the key file {}: {why}", file.display());
+    let bytes = open::read_secret(file, MAX_FILE).map_err(|e| wrong(&e.to_string()))?;
+    let text = zeroize::Zeroizing::new(String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8"))?);
+    let key: KeyFile = toml::from_str(&text).map_err(|_| {
+        wrong("wanted two lines: access_key_id = \"…\" and secret_access_key = \"…\" (and session_token = \"…\")")
+    })?;
+    Ok(AwsCredential {
+        key_id: key.access_key_id,
+        secret_key: key.secret_access_key,
+        token: key.session_token,
+    })
+}

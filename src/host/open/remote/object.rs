@@ -1,0 +1,349 @@
+//! The objects of a share by their names. What was seen of an object is remembered: it is then replaced only as it was seen,
+//! so that of two who write at once one hears of the other.
+
+use super::connection::{self, Connection};
+use crate::host::open::{Looked, OpenError};
+use futures_util::StreamExt as _;
+use object_store::path::Path as Key;
+use object_store::{
+    Error, GetOptions, ObjectMeta, ObjectStoreExt as _, PutMode, PutPayload, UpdateVersion, WriteMultipart,
+};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc;
+
+/// What is larger is sent in parts.
+const PART: usize = 8 << 20;
+/// So many parts are on their way at once.
+const PARTS: usize = 4;
+/// So many pieces wait for whoever reads.
+const PIECES: usize = 4;
+const TAKEN: &str = "somebody else has written it meanwhile";
+/// Not implemented: a server that cannot write under a condition.
+const NOT_THERE: u16 = 501;
+
+/// How the names of some objects begin.
+#[derive(Debug, Clone)]
+pub struct Prefix {
+    share: Arc<Share>,
+    at: String,
+    /// What a list said of objects: for the next look at each of them.
+    listed: Arc<Mutex<BTreeMap<String, Looked>>>,
+}
+
+#[derive(Debug)]
+struct Share {
+    connection: Arc<Connection>,
+    /// The tag of each object that was seen through this share; None: there was none of its name.
+    seen: Mutex<BTreeMap<String, Option<String>>>,
+}
+
+/// An object that is being read.
+#[derive(Debug)]
+pub struct Object {
+    from: mpsc::Receiver<io::Result<Vec<u8>>>,
+    piece: Vec<u8>,
+    at: usize,
+    modified: SystemTime,
+    mark: u64,
+    tag: Option<String>,
+}
+
+impl Prefix {
+    /// The whole of a share. Nothing is asked yet.
+    pub fn open(location: &Path) -> Result<Self, OpenError> {
+        let connection = connection::to(location)?;
+        let at = connection.prefix.clone();
+        let share = Arc::new(Share { connection, seen: Mutex::default() });
+        Ok(Self { share, at, listed: Arc::default() })
+    }
+
+    /// What is below a name. Nothing is asked.
+    pub fn below(&self, name: &str) -> Self {
+        Self { share: self.share.clone(), at: self.name(name), listed: Arc::default() }
+    }
+
+    fn name(&self, name: &str) -> String {
+        if self.at.is_empty() { name.to_owned() } else { format!("{}/{name}", self.at) }
+    }
+
+    fn key(&self, name: &str) -> Result<Key, OpenError> {
+        Key::parse(self.name(name)).map_err(|_| OpenError::Missing)
+    }
+
+    /// Opens an object; its size as the server says it. None: it still has the tag that it must not have.
+    pub fn get(&self, name: &str, unless: Option<&str>) -> Result<Option<(Object, u64)>, OpenError> {
+        let key = self.key(name)?;
+        let options = GetOptions { if_none_match: unless.map(str::to_owned), ..GetOptions::default() };
+        let share = self.share.clone();
+        let (give, from) = mpsc::channel(PIECES);
+        let meta = connection::wait(async move {
+            let asked = share.connection.store.get_opts(&key, options).await;
+            if let Err(Error::NotModified { .. }) = asked {
+                return Ok(None);
+            }
+            let found = asked.inspect_err(|e| share.miss(&key, e)).map_err(|e| share.error(&e))?;
+            let meta = found.meta.clone();
+            share.see(&key, meta.e_tag.clone());
+            let mut pieces = found.into_stream();
+            tokio::spawn(async move {
+                while let Some(piece) = pieces.next().await {
+                    let piece = piece.map(|piece| piece.to_vec()).map_err(|e| share.cut(&e).into());
+                    // Whoever read it has enough.
+                    if give.send(piece).await.is_err() {
+                        break;
+                    }
+                }
+            });
+            Ok::<_, OpenError>(Some(meta))
+        })??;
+        let Some(meta) = meta else { return Ok(None) };
+        let (mark, modified) = (mark(&meta), meta.last_modified.into());
+        let tag = meta.e_tag;
+        Ok(Some((Object { from, piece: Vec::new(), at: 0, modified, mark, tag }, meta.size)))
+    }
+
+    fn listed(&self) -> MutexGuard<'_, BTreeMap<String, Looked>> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How an object stands, without reading it.
+    pub fn look(&self, name: &str) -> Result<Looked, OpenError> {
+        if let Some(looked) = self.listed().remove(name) {
+            return Ok(looked);
+        }
+        let key = self.key(name)?;
+        let share = self.share.clone();
+        connection::wait(async move {
+            let found = share.connection.store.head(&key).await;
+            let meta = found.inspect_err(|e| share.miss(&key, e)).map_err(|e| share.error(&e))?;
+            share.see(&key, meta.e_tag.clone());
+            Ok(looked(&meta))
+        })?
+    }
+
+    /// Writes an object: as it was seen, where it was. Where the server cannot do that it is written all the same.
+    pub fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mode = self.share.mode(&self.key(name)?);
+        Ok(self.put_in(name, bytes, mode)?)
+    }
+
+    fn put_in(&self, name: &str, bytes: &[u8], mode: PutMode) -> Result<(), OpenError> {
+        let (key, share, payload) = (self.key(name)?, self.share.clone(), PutPayload::from(bytes.to_vec()));
+        connection::wait(async move {
+            let store = &share.connection.store;
+            let under_condition = !matches!(mode, PutMode::Overwrite);
+            let mut put = store.put_opts(&key, payload.clone(), mode.into()).await;
+            if under_condition && put.is_err() && share.status() == Some(NOT_THERE) {
+                put = store.put(&key, payload).await;
+            }
+            let put = put.map_err(|e| share.error(&e))?;
+            share.see(&key, put.e_tag);
+            Ok(())
+        })?
+    }
+
+    /// Writes all that a reader gives under a name that nothing has yet; in parts where it is much, which the server puts
+    /// together over whatever has that name then.
+    pub fn bring(&self, name: &str, from: &mut dyn Read) -> io::Result<()> {
+        let first = part(from)?;
+        if first.len() < PART {
+            return self.put_in(name, &first, PutMode::Create).map_err(|e| match e {
+                OpenError::Io(words, _) if words == TAKEN => {
+                    io::Error::new(io::ErrorKind::AlreadyExists, words)
+                }
+                e => e.into(),
+            });
+        }
+        let (key, share) = (self.key(name)?, self.share.clone());
+        let begin = {
+            let (key, share) = (key.clone(), share.clone());
+            async move { share.connection.store.put_multipart(&key).await.map_err(|e| share.error(&e)) }
+        };
+        let mut writing = Some(WriteMultipart::new_with_chunk_size(connection::wait(begin)??, PART));
+        let mut next = first;
+        while !next.is_empty() {
+            let mut one = writing.take().ok_or(io::ErrorKind::Other)?;
+            let room = {
+                let share = share.clone();
+                async move {
+                    let room = one.wait_for_capacity(PARTS).await.map_err(|e| share.error(&e));
+                    one.write(&next);
+                    (one, room)
+                }
+            };
+            let (one, room) = connection::wait(room)?;
+            if let Err(e) = room {
+                // Parts that nobody puts together are the server's to remove.
+                let _ = connection::wait(one.abort());
+                return Err(e.into());
+            }
+            writing = Some(one);
+            next = part(from)?;
+        }
+        let Some(one) = writing else { return Ok(()) };
+        let done = connection::wait(async move {
+            let put = one.finish().await.map_err(|e| share.error(&e))?;
+            share.see(&key, put.e_tag);
+            Ok::<(), OpenError>(())
+        })?;
+        Ok(done?)
+    }
+
+    /// Removes an object; there may be none.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        let (key, share) = (self.key(name)?, self.share.clone());
+        let done = connection::wait(async move {
+            let gone = share.connection.store.delete(&key).await;
+            share.see(&key, None);
+            match gone {
+                Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+                Err(e) => Err(share.error(&e)),
+            }
+        })?;
+        Ok(done?)
+    }
+
+    /// The names below this one: of objects, and of what further names begin with.
+    pub fn names(&self, most: usize) -> Result<Vec<String>, OpenError> {
+        if self.share.connection.is_read_only {
+            return Err(OpenError::Io(
+                "a web server says no names: read the bucket or folder behind it".to_owned(),
+                None,
+            ));
+        }
+        let share = self.share.clone();
+        let at = if self.at.is_empty() {
+            None
+        } else {
+            Some(Key::parse(&self.at).map_err(|_| OpenError::Missing)?)
+        };
+        connection::wait(async move {
+            let listed = share.connection.store.list_with_delimiter(at.as_ref()).await;
+            let listed = listed.map_err(|e| share.error(&e))?;
+            let looks = listed.objects.iter();
+            let looks =
+                looks.filter_map(|object| Some((object.location.filename()?.to_owned(), looked(object))));
+            let looks: BTreeMap<String, Looked> = looks.collect();
+            let folders =
+                listed.common_prefixes.into_iter().filter_map(|key| Some(key.filename()?.to_owned()));
+            let names = looks.keys().cloned().chain(folders).take(most).collect();
+            Ok((looks, names))
+        })?
+        .map(|(looks, names)| {
+            *self.listed() = looks;
+            names
+        })
+    }
+}
+
+/// As much as one part has, or what is left.
+fn part(from: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(PART as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+impl Share {
+    fn see(&self, key: &Key, tag: Option<String>) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(key.to_string(), tag);
+    }
+
+    fn miss(&self, key: &Key, e: &Error) {
+        if matches!(e, Error::NotFound { .. }) {
+            self.see(key, None);
+        }
+    }
+
+    fn mode(&self, key: &Key) -> PutMode {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match seen.get(&key.to_string()) {
+            None => PutMode::Overwrite,
+            Some(None) => PutMode::Create,
+            Some(e_tag @ Some(_)) => PutMode::Update(UpdateVersion { e_tag: e_tag.clone(), version: None }),
+        }
+    }
+
+    fn status(&self) -> Option<u16> {
+        self.connection.said.last()?.0
+    }
+
+    /// Why an object came to no end.
+    fn cut(&self, e: &Error) -> OpenError {
+        let mut innermost: &dyn std::error::Error = e;
+        while let Some(source) = innermost.source() {
+            innermost = source;
+        }
+        let said = self.connection.said.last().map(|(_, words)| words);
+        OpenError::Io(said.unwrap_or_else(|| format!("the connection was cut: {innermost}")), None)
+    }
+
+    /// As an operator reads it. What the server said is said; what the library says of it names requests and headers.
+    fn error(&self, e: &Error) -> OpenError {
+        match e {
+            Error::NotFound { .. } => OpenError::Missing,
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => OpenError::Denied,
+            Error::Precondition { .. } | Error::AlreadyExists { .. } => OpenError::Io(TAKEN.to_owned(), None),
+            _ => {
+                let said = self.connection.said.last().map(|(_, words)| words);
+                OpenError::Io(said.unwrap_or_else(|| e.to_string()), None)
+            }
+        }
+    }
+}
+
+impl Object {
+    /// When it was written, as the server says.
+    pub fn modified(&self) -> SystemTime {
+        self.modified
+    }
+
+    /// By which the server knows it.
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
+    /// How it stands.
+    pub fn looked(&self, size: u64) -> Looked {
+        let since = self.modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let changed = i64::try_from(since.as_secs()).unwrap_or(0).saturating_mul(1_000_000_000);
+        Looked { size, changed, number: self.mark }
+    }
+
+    /// What is another number when it is another object.
+    pub fn mark(&self) -> u64 {
+        self.mark
+    }
+}
+
+impl Read for Object {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.piece.len() {
+            match self.from.blocking_recv() {
+                None => return Ok(0),
+                Some(piece) => (self.piece, self.at) = (piece?, 0),
+            }
+        }
+        let n = into.len().min(self.piece.len() - self.at);
+        into[..n].copy_from_slice(&self.piece[self.at..self.at + n]);
+        self.at += n;
+        Ok(n)
+    }
+}
+
+fn looked(meta: &ObjectMeta) -> Looked {
+    // A list knows parts of a second that no answer for one object has.
+    let changed = meta.last_modified.timestamp().saturating_mul(1_000_000_000);
+    Looked { size: meta.size, changed, number: mark(meta) }
+}
+
+fn mark(meta: &ObjectMeta) -> u64 {
+    let tag = meta.e_tag.clone().unwrap_or_else(|| meta.last_modified.to_rfc3339());
+    let hash = Sha256::digest(tag.trim_matches('"').as_bytes());
+    hash.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+}

@@ -1,0 +1,261 @@
+//! Shares that are no folder (SITE.md 7): machines that read a bucket, or what a web server gives, from servers that fail in
+//! every way. The bucket is on a real S3 server, where there is one.
+
+use super::common::publisher::{Machine, Publisher};
+use super::common::web::{Bucket, Fault, Web};
+use super::common::{mode, text, wait_for_or, write};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A site that is published into a folder, which a web server gives.
+fn mirrored() -> Option<(Publisher, Web)> {
+    let publisher = Publisher::new(|dir| dir.join("share").display().to_string(), |_| String::new())?;
+    publisher.done(&["site", "publish"]);
+    let web = Web::of_folder(&publisher.path("share"));
+    Some((publisher, web))
+}
+
+const SECRET: &str = "wJalrXUtnFEMI-secret";
+
+/// The lines of `[share]` for the bucket behind this server; the key is in a file of this folder.
+fn access(dir: &Path, web: &Web) -> String {
+    let key = dir.join("bucket.key");
+    write(&key, format!("access_key_id = \"AKIDEXAMPLE\"\nsecret_access_key = \"{SECRET}\"\n").as_bytes());
+    mode(&key, 0o600);
+    format!("endpoint = {:?}\ncredentials = {key:?}\n", web.url())
+}
+
+/// No log, no transcript, no environment, no state of any kind holds the key.
+fn is_secret(path: &Path) {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).unwrap().flatten().filter(|entry| entry.file_name() != "bucket.key") {
+            is_secret(&entry.path());
+        }
+    } else if path.is_file() {
+        let bytes = fs::read(path).unwrap();
+        assert!(!bytes.windows(SECRET.len()).any(|some| some == SECRET.as_bytes()), "{}", path.display());
+    }
+}
+
+fn polls(machine: &Machine) -> bool {
+    machine.site.pcm(&["poll", "--json"]).status.success()
+}
+
+#[test]
+fn a_machine_runs_what_a_web_server_gives() {
+    let Some((publisher, web)) = mirrored() else { return };
+    let machine = publisher.machine(0, &[&web.url()], "");
+    let _service = machine.site.service();
+    let request = publisher.send();
+    machine.succeeds(&request);
+    assert_eq!(publisher.ran(), 1);
+    // Nobody writes there, nothing is listed, and an index that is known is not sent again.
+    machine.wait("an idle poll", |_| {
+        web.asked().iter().rev().take_while(|asked| asked.path.ends_with("PCM.INDEX")).count() > 0
+            || web.asked().iter().any(|asked| asked.status == 304)
+    });
+    assert!(web.asked().iter().all(|asked| matches!(asked.method.as_str(), "GET" | "HEAD")));
+    machine.says("set [share] report");
+}
+
+#[test]
+fn a_machine_runs_what_is_in_a_bucket() {
+    let Some((publisher, _)) = mirrored() else { return };
+    let Some(bucket) = Bucket::start(publisher.dir.path()) else { return };
+    let request = publisher.send();
+    bucket.fill(&publisher.path("share"), "pcm/bp0");
+    let web = Web::before(bucket.port);
+    let share = access(publisher.dir.path(), &web);
+    let machine = publisher.machine(0, &["s3://pcm-site/pcm/bp0"], &share);
+    let _service = machine.site.service();
+    machine.succeeds(&request);
+    assert_eq!(publisher.ran(), 1);
+    let asked = web.asked().clone();
+    assert!(
+        asked
+            .iter()
+            .all(|asked| asked.headers.contains("authorization: aws4-hmac-sha256 credential=akidexample"))
+    );
+    assert!(asked.iter().all(|asked| !asked.path.contains("list-type")), "a machine lists nothing");
+    // Its report and its result are there.
+    machine.wait("its report is there", |_| bucket.object("pcm/bp0/machines/BP004000.json").is_some());
+    machine.wait("its result is there", |_| {
+        bucket.object(&format!("pcm/bp0/despoolr.box/BP004000/{request}-1.MIF")).is_some()
+    });
+    is_secret(machine.site.path("").as_path());
+    is_secret(&publisher.path("ran.env"));
+}
+
+#[test]
+fn a_server_that_fails_is_a_share_that_is_away_and_says_why() {
+    let Some((publisher, web)) = mirrored() else { return };
+    let machine = publisher.machine(0, &[&web.url()], "timeout = \"2s\"\n");
+    let _service = machine.site.service();
+    assert!(polls(&machine));
+    let faults: [(Fault, &str); 9] = [
+        (Fault::Hang, "it does not answer"),
+        (Fault::Status(403, String::new()), "access is denied"),
+        (Fault::Status(404, String::new()), "its index is gone"),
+        (Fault::Status(500, String::new()), "status 500"),
+        (Fault::Status(503, "retry-after: 7200\r\n".into()), "come back in 2h"),
+        (Fault::Status(302, "location: http://127.0.0.1:1/PCM.INDEX\r\n".into()), "sends elsewhere (302)"),
+        (Fault::Cut(100), "cut"),
+        (Fault::Endless(5_000_000_000), "larger than 1048576 bytes"),
+        (Fault::Other(b"<html>not what you asked for</html>\n".to_vec()), "signature"),
+    ];
+    for (fault, words) in faults {
+        web.fail("PCM.INDEX", fault);
+        machine.wait(&format!("it says {words:?}"), |machine| {
+            polls(machine);
+            machine.problems().contains(words)
+        });
+        web.mend();
+        machine.wait("it is back", |machine| polls(machine) && !machine.problems().contains(words));
+    }
+    // A server that lies about its tags costs a read and nothing else.
+    web.fail("PCM.INDEX", Fault::WrongTag);
+    assert!(polls(&machine));
+    web.mend();
+    // One that asks for a moment of patience gets it.
+    let request = publisher.send();
+    web.fail("files/setup.sh", Fault::CutOnce(20));
+    machine.succeeds(&request);
+    assert_eq!(publisher.ran(), 1);
+}
+
+/// A site that is published into a bucket, before which a server stands that can fail.
+fn in_a_bucket() -> Option<(Publisher, Bucket, Web)> {
+    let mut bucket = None;
+    let mut web = None;
+    let publisher = Publisher::new(
+        |_| "s3://pcm-site/pcm/bp0".to_owned(),
+        |dir| {
+            bucket = Bucket::start(dir);
+            web = bucket.as_ref().map(|bucket| Web::before(bucket.port));
+            web.as_ref().map_or(String::new(), |web| format!("[share]\n{}", access(dir, web)))
+        },
+    )?;
+    Some((publisher, bucket?, web?))
+}
+
+#[test]
+fn a_site_in_a_bucket_is_published_run_and_watched() {
+    let Some((publisher, bucket, web)) = in_a_bucket() else { return };
+    publisher.done(&["site", "publish"]);
+    let share = access(publisher.dir.path(), &web);
+    let machines: Vec<Machine> =
+        (0..5).map(|n| publisher.machine(n, &["s3://pcm-site/pcm/bp0"], &share)).collect();
+    let _services: Vec<_> = machines.iter().map(|machine| machine.site.service()).collect();
+    let request = publisher.send();
+    machines.iter().for_each(|machine| machine.succeeds(&request));
+    assert_eq!(publisher.ran(), 5);
+    for (n, machine) in machines.iter().enumerate() {
+        let result = format!("pcm/bp0/despoolr.box/BP00400{n}/{request}-1.MIF");
+        machine.wait("its result is there", |_| bucket.object(&result).is_some());
+    }
+    let all_done = || {
+        let rollout = publisher.done(&["rollout"]);
+        rollout["jobs"].as_array().unwrap().iter().any(|job| job["request_id"] == request && job["done"] == 5)
+    };
+    wait_for_or(Duration::from_secs(60), all_done)
+        .unwrap_or_else(|()| panic!("{:#}", publisher.done(&["rollout"])));
+    // What is known already is not read again: the list says how it stands.
+    let reads = || {
+        let asked = web.asked();
+        asked.iter().filter(|asked| asked.method == "GET" && asked.path.contains("/machines/BP00400")).count()
+    };
+    let status = publisher.done(&["site", "status"]);
+    assert!(!status["unpublished"].to_string().contains("true"), "{status:#}");
+    let before = reads();
+    publisher.done(&["rollout"]);
+    assert!(reads() - before <= 10, "{} reports were read again", reads() - before);
+    for machine in &machines {
+        is_secret(&machine.site.path(""));
+    }
+    is_secret(&publisher.path(""));
+}
+
+#[test]
+fn a_publisher_that_dies_leaves_the_bucket_as_it_was_or_as_it_will_be() {
+    let Some((publisher, bucket, web)) = in_a_bucket() else { return };
+    publisher.done(&["site", "publish"]);
+    let index = || bucket.object("pcm/bp0/PCM.INDEX").unwrap();
+    for step in [
+        "PUT /pcm-site/pcm/bp0/PCM.PUBLISHING",
+        "PUT /pcm-site/pcm/bp0/members",
+        "PUT /pcm-site/pcm/bp0/PCM.INDEX",
+    ] {
+        let before = index();
+        let machines = fs::read_to_string(publisher.path("folder/machines.csv")).unwrap();
+        write(
+            &publisher.path("folder/machines.csv"),
+            format!("{machines}BP0041{:02},,web\n", machines.len() % 97).as_bytes(),
+        );
+        web.fail(step, Fault::Hang);
+        let mut dies = publisher.verb(&["site", "publish"]);
+        let mut child =
+            dies.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let hangs = || web.asked().iter().any(|asked| asked.status == 0);
+        wait_for_or(Duration::from_secs(60), hangs).unwrap_or_else(|()| panic!("{step} never came"));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        web.mend();
+        web.asked().clear();
+        assert_eq!(index(), before, "{step}");
+        publisher.done(&["site", "publish"]);
+        assert_ne!(index(), before, "{step}");
+        assert!(bucket.object("pcm/bp0/PCM.PUBLISHING").is_none());
+    }
+    // Somebody else publishes meanwhile: one of them hears of it, and nothing is lost.
+    bucket
+        .ask("PUT", "/pcm-site/pcm/bp0/PCM.PUBLISHING", b"anna since 2026-11-22T08:00:00Z at far:/srv/site\n")
+        .unwrap();
+    write(
+        &publisher.path("folder/machines.csv"),
+        b"BP004000,,web\nBP004001,,web\nBP004002,,web\nBP004003,,web\nBP004004,,web\n",
+    );
+    let refused = publisher.pcm(&["site", "publish", "--expect", "9"]);
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
+    assert!(text(&refused).contains("anna"), "{}", text(&refused));
+    publisher.done(&["site", "publish", "--expect", "9", "--break-lock"]);
+}
+
+/// Copies a folder as it is over what another holds.
+fn copy(from: &Path, to: &Path) {
+    let _ = fs::remove_dir_all(to);
+    let done = std::process::Command::new("cp").args(["-a"]).arg(from).arg(to).status();
+    assert!(done.unwrap().success());
+}
+
+#[test]
+fn of_several_locations_the_highest_counts_and_content_comes_from_the_nearest() {
+    let Some((publisher, web)) = mirrored() else { return };
+    publisher.send();
+    let lags: PathBuf = publisher.path("lags");
+    copy(&publisher.path("share"), &lags);
+    let near = Web::of_folder(&lags);
+    let share = publisher.path("share").display().to_string();
+    let machine = publisher.machine(0, &[&near.url(), &web.url(), &share], "");
+    let _service = machine.site.service();
+    let first = publisher.send();
+    // The nearest lags: what is in force comes from the others, its files, which have not changed, from the nearest.
+    machine.succeeds(&first);
+    let files = |web: &Web| web.asked().iter().filter(|asked| asked.path.ends_with("setup.sh")).count();
+    assert!(files(&near) > 0 && files(&web) == 0);
+    assert!(!machine.problems().contains("rollback"));
+    let check = machine.site.json_of(&["check"]).to_string();
+    assert!(check.contains("lags: serial"), "{check}");
+    // New files are only where they were published.
+    publisher.files(&format!("#!/bin/sh\necho ran >> {}\n", publisher.path("ran").display()));
+    let second = publisher.send();
+    machine.succeeds(&second);
+    assert!(files(&web) > 0);
+    assert_eq!(publisher.ran(), 3);
+    // Reports go where somebody can write: to the folder.
+    machine.wait("its report is in the folder", |_| publisher.path("share/machines/BP004000.json").exists());
+    // The nearest is all that is left, and it is behind.
+    web.give(&publisher.path("nothing"));
+    fs::rename(publisher.path("share"), publisher.path("away")).unwrap();
+    machine.says("rollback");
+}
