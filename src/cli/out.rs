@@ -80,8 +80,13 @@ impl Out {
     /// # Errors
     /// Standard output cannot be written.
     pub fn document<T: Serialize>(&self, doc: &T) -> Result<()> {
-        let text = serde_json::to_string_pretty(doc).map_err(unprintable)?;
-        self.write(&(text + "\n"))
+        // Piece by piece: one of 100,000 machines is as large as all that is kept of their reports.
+        self.printed(|| {
+            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+            serde_json::to_writer_pretty(&mut out, doc)?;
+            out.write_all(b"\n")?;
+            out.flush()
+        })
     }
 
     /// Prints one JSON object of a stream, in one line.
