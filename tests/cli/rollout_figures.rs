@@ -7,7 +7,7 @@ use crate::common::pty::Terminal;
 use crate::common::{now, seconds, skipped, stamp};
 use serde_json::{Value, json as doc};
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -289,6 +289,28 @@ fn waiting_ends_once_every_machine_has_ended() {
     assert_eq!(done.status.code(), Some(0));
     let last: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!((&last["jobs"][0]["over"], n(&last["jobs"][0]["done"])), (&true.into(), 10));
+}
+
+#[test]
+fn whoever_watches_is_told_of_each_change_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    phased(dir, 10, "100%");
+    let mut watch = command(dir, &[&["rollout", "BP0000AB", "--watch", "--json"][..], &IN].concat());
+    let mut watch = watch.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut told = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut done = || {
+        let line = told.next().unwrap().unwrap();
+        n(&serde_json::from_str::<Value>(&line).unwrap()["jobs"][0]["done"])
+    };
+    assert_eq!(done(), 0);
+    // Each line is of another figure than the one before: nothing was told between the two.
+    report(dir, 1, 2, "succeeded");
+    assert_eq!(done(), 1);
+    report(dir, 2, 2, "succeeded");
+    assert_eq!(done(), 2);
+    watch.kill().unwrap();
+    watch.wait().unwrap();
 }
 
 #[test]
