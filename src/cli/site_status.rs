@@ -11,7 +11,7 @@ use crate::error::{Exit, Failure, Result};
 use crate::host::lock;
 use crate::host::open::{Folder as Opened, OpenError};
 use crate::rollout::attention::Attention;
-use crate::rollout::gate;
+use crate::rollout::{collected, gate};
 use crate::site::folder::{Folder, LOCK, Source};
 use crate::site::ids::{JobId, SiteCode};
 use crate::site::index::{self, JobState};
@@ -22,6 +22,10 @@ use crate::site::signed::signers::Role;
 use crate::text::SafeText;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A share that gives nothing for so long gives nothing.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// `site status --json`
 #[derive(Debug, Serialize)]
@@ -173,6 +177,7 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
         problems,
     };
     doc.problems.extend(standing.as_ref().and_then(|standing| unread(&folder, standing)));
+    doc.problems.extend(app.reaches(&folder.share()).ok().and_then(|()| uncollected(app, &folder)));
     let note = match app.reaches(&folder.share()) {
         Ok(()) => note(&folder).unwrap_or(None).filter(|_| doc.publishing.is_none()),
         Err(_) => None,
@@ -235,6 +240,17 @@ fn unread(folder: &Folder, standing: &Standing) -> Option<ProblemDoc> {
     let message = format!("what machines report cannot be read: {}: {why}", path.display());
     let remedy = "Put the folder back, and let whoever runs pcm read what is in it";
     Some(ProblemDoc::new("reports-unread", message, remedy))
+}
+
+/// Why no console uses what a collector has written here; None: it is used, or there is none.
+fn uncollected(app: &App, folder: &Folder) -> Option<ProblemDoc> {
+    let why = collected::find(&folder.share(), &folder.settings.site_id, app.now, PATIENCE).err()?;
+    let message = format!("pcm rollout does not use {} of the share: {why}", collected::NAME);
+    let remedy = format!(
+        "See that its timer runs ({} site install-timer --collect), or remove the file where nothing collects any more",
+        app.setup.pcm
+    );
+    Some(ProblemDoc::new("collected-unused", message, remedy))
 }
 
 fn ending(list: &TrustList, now: Wall) -> Vec<KeyDoc> {

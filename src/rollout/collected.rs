@@ -26,7 +26,7 @@ use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::io::{Read, Seek as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
@@ -281,6 +281,10 @@ pub fn find(
             other => other.map_err(|e| SafeText::new(&format!("it cannot be read: {e}")))?,
         };
         let header = head(&mut file.file)?;
+        let begin = file.file.stream_position().map_err(|e| damaged(&e.to_string()))?;
+        if header.parts.iter().fold(begin, |at, part| at.saturating_add(part.bytes)) != file.size {
+            return Err(damaged("it is not as long as it was written"));
+        }
         Ok(Some(Found { header, file }))
     };
     let found: Result<Option<Found>, SafeText> = threads::within("collected", patience, open)

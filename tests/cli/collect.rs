@@ -17,6 +17,10 @@ fn rollout(dir: &Path, args: &[&str]) -> Value {
     serde_json::from_slice(&done.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&done.stderr)))
 }
 
+fn json_of(done: std::process::Output) -> Value {
+    serde_json::from_slice(&done.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&done.stderr)))
+}
+
 fn collect(dir: &Path) -> Value {
     json(dir, &[&["site", "collect"][..], &IN].concat())
 }
@@ -92,7 +96,13 @@ fn one_that_cannot_be_used_is_said_and_the_reports_are_read() {
     many(dir);
     collect(dir);
     let whole = fs::read(dir.join(FILE)).unwrap();
+    let status = || json_of(pcm(dir, &[&["site", "status", "--json"][..], &IN].concat()));
+    let unused = |status: &Value| {
+        status["problems"].as_array().unwrap().iter().any(|p| p["code"] == "collected-unused")
+    };
+    assert!(!unused(&status()), "{}", status());
     let said = |words: &str| {
+        assert!(unused(&status()), "{words}: {}", status());
         let doc = rollout(dir, &[]);
         let warning = doc["warnings"][0].as_str().unwrap_or_default().to_owned();
         assert!(warning.contains("the reports are read instead") && warning.contains(words), "{warning}");
