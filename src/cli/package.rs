@@ -18,7 +18,7 @@ use crate::site::package::import::{self, Imported, Wishes};
 use crate::site::package::shelf::{self, Shelf};
 use crate::site::package::{NAME, Package, render, request_lines, starter};
 use crate::site::publisher::packages::{MAX_SIGNATURE, SIGNATURE};
-use crate::site::signed::list::{Keys, TrustList};
+use crate::site::signed::list::{ENDS_SOON, Keys, TrustList};
 use crate::site::signed::signers::Role;
 use crate::text::{self, SafeText};
 use serde::Serialize;
@@ -434,7 +434,7 @@ fn list(app: &App, named: &FolderArgs) -> Result<Exit> {
         let mut row = row(&shelf, id, &programs);
         if let Some(list) = &list {
             (row.signed_by, row.problem) = match signer(&shelf, id, row.release, list, app.now) {
-                Ok(by) => (by, row.problem),
+                Ok((by, soon)) => (by, row.problem.or(soon.map(Into::into))),
                 Err(why) => (None, row.problem.or(Some(why.into()))),
             };
         }
@@ -503,14 +503,15 @@ fn row(shelf: &Shelf, id: PackageId, programs: &[String]) -> RowDoc {
     row
 }
 
-/// Who signed a package; None: nobody did. Otherwise why machines in mode `signed` do not take it.
+/// Who signed a package, and that the key ends soon with which it was signed; None: nobody did. Otherwise why machines in mode
+/// `signed` do not take it.
 fn signer(
     shelf: &Shelf,
     id: PackageId,
     release: Option<u64>,
     list: &TrustList,
     now: Wall,
-) -> std::result::Result<Option<SafeText>, String> {
+) -> std::result::Result<(Option<SafeText>, Option<String>), String> {
     if let (Some(release), Some(below)) = (release, list.withdrawn.get(&id))
         && release < *below
     {
@@ -525,11 +526,21 @@ fn signer(
     let (Some(definition), Some(armour)) =
         (bytes(NAME, site::package::MAX_BYTES), bytes(SIGNATURE, MAX_SIGNATURE))
     else {
-        return Ok(None);
+        return Ok((None, None));
     };
     let armour = String::from_utf8_lossy(&armour);
     match Keys::of(list, &[]).verify(&armour, Role::Package, &definition, now) {
-        Ok(signer) => Ok(Some(SafeText::new(&signer.principal))),
+        Ok(signer) => {
+            let ends = signer.before.filter(|before| *before <= now + ENDS_SOON);
+            let soon = ends.map(|ends| {
+                format!(
+                    "the key that signed it ends at {}, and from then on no machine in mode signed runs it. Sign it with another: \
+                     pcm package sign {id} --again --key KEY",
+                    ends.format("%Y-%m-%dT%H:%M:%SZ")
+                )
+            });
+            Ok((Some(SafeText::new(&signer.principal)), soon))
+        }
         Err(bad) => Err(format!(
             "its signature does not count: {}. Sign it: pcm package sign {id} --key KEY",
             bad.why

@@ -379,3 +379,30 @@ fn reports_that_cannot_be_read_are_a_problem_and_the_right_one() {
     assert_eq!(status(dir).1, Vec::<String>::new());
     assert!(said(dir).contains("Let it report first"), "{}", said(dir));
 }
+
+/// When the key of a package ends, its packages stop: whoever lists them learns it a month ahead.
+#[test]
+fn a_package_whose_key_ends_soon_says_so_where_packages_are_listed() {
+    if ssh_keygen().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    super::site::signed(dir);
+    let trust = |name: &str, until: &str| {
+        json(dir, &["key", "generate", &format!("keys/{name}")]);
+        let file = format!("keys/{name}.pub");
+        let trust = ["key", "trust", &file, "--role", "package", "--principal", name, "--until", until];
+        site(dir, &[&trust[..], &["--key", "keys/root"]].concat());
+    };
+    trust("short", "20d");
+    trust("long", "90d");
+    for (key, problem) in [("short", "ends at 20"), ("long", "")] {
+        let key_file = format!("keys/{key}");
+        site(dir, &["package", "sign", "BP00000A", "--again", "--key", &key_file]);
+        let listed = site(dir, &["package", "list"])["packages"][0].clone();
+        assert_eq!(listed["signed_by"], key, "{listed}");
+        let said = listed["problem"].as_str().unwrap_or_default();
+        assert!(said.contains(problem) && said.is_empty() == problem.is_empty(), "{listed}");
+    }
+}
