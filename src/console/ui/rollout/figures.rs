@@ -41,8 +41,8 @@ impl Row {
 /// Draws the figures of the selected job.
 pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
     let Some(job) = app.rollout.job() else { return };
-    let mut area = area;
-    if area.width >= BESIDE && area.height >= CURVE {
+    let (mut area, is_beside) = (area, area.width >= BESIDE && area.height >= CURVE);
+    if is_beside {
         let width = area.width * 2 / 5;
         let beside = Rect { x: area.right() - width, width, height: area.height.min(24), ..area };
         area.width -= width + 1;
@@ -77,7 +77,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) {
         y += 1;
     }
     let left = Rect { y, height: area.bottom().saturating_sub(y), ..area };
-    if area.width < BESIDE && left.height > CURVE + 1 && left.width >= 60 {
+    if !is_beside && left.height > CURVE + 1 && left.width >= 60 {
         let curve = Rect { y: left.y + 1, height: (left.height - 1).min(20), ..left };
         chart::draw(app, job, now, canvas, curve);
     }
