@@ -42,7 +42,8 @@ struct CollectDoc {
 pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
     let folder = folder::open(app, named)?;
     let source = folder.read(&lint::programs(app))?;
-    let share = folder.share();
+    // Beside the share its folder may have another name than where it is published from.
+    let share = app.setup.flags.shares.first().cloned().unwrap_or_else(|| folder.share());
     app.needs(&share)?;
     let machines: BTreeSet<MachineId> = source.machines.keys().copied().collect();
     let file = share.join(NAME);

@@ -49,6 +49,23 @@ pub enum OpenError {
     Io(String, Option<i32>),
 }
 
+impl OpenError {
+    /// Not this file is at fault but what holds it: a disk or a file server that does not answer as it should.
+    pub fn is_of_store(&self) -> bool {
+        match self {
+            OpenError::Io(_, number) => number.is_some_and(sys::open::is_of_store),
+            OpenError::Missing
+            | OpenError::Denied
+            | OpenError::NotRegular
+            | OpenError::NotFolder
+            | OpenError::Linked
+            | OpenError::TooLarge(_)
+            | OpenError::TooMany(_)
+            | OpenError::Loose(_) => false,
+        }
+    }
+}
+
 impl From<OpenError> for io::Error {
     fn from(e: OpenError) -> Self {
         let kind = match &e {

@@ -11,6 +11,7 @@ use crate::host::{paths, perms};
 use crate::site::content::hash_bytes;
 use crate::site::ids::{MachineId, RequestId};
 use crate::text::SafeText;
+use chrono::TimeDelta;
 use flate2::Crc;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,8 @@ use std::time::Duration;
 const LAYOUT: u32 = 6;
 /// Another pcm that writes it is waited for so long.
 const BUSY: Duration = Duration::from_secs(2);
+/// What another console of this account has kept since then stays: two that watch would write all of it in turn for ever.
+const FRESH: TimeDelta = TimeDelta::minutes(1);
 /// The most bytes of all reports together, as they are kept: a hundred thousand machines with forty requests each.
 const MOST_BYTES: usize = 512 << 20;
 
@@ -51,8 +54,9 @@ pub struct Cache {
     pub said: Vec<SafeText>,
 }
 
-/// How the words stand on disk. What a row says depends on them: whoever changes them makes the next turn, and whoever finds
-/// another one there than its own writes all anew.
+/// How the words stand on disk. What a row says depends on them: whoever changes them draws another number, and whoever finds
+/// another one there than its own writes all anew. It is drawn, not counted: a cache that was removed and made again counts
+/// from the beginning.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Turn {
     /// Nothing is there: 0.
@@ -215,7 +219,12 @@ impl Cache {
     pub fn save(&mut self) {
         let Some(file) = self.file.clone() else { return };
         match self.write(&file) {
-            Ok(()) => self.changed.clear(),
+            Ok(Saved::All) => self.changed.clear(),
+            Ok(Saved::Others) => {}
+            Ok(Saved::OfAnotherPcm) => {
+                self.said.push(not_kept(&format!("{} is kept by a pcm of another version", file.display())));
+                self.file = None;
+            }
             Err(e) => {
                 self.said.push(not_kept(&format!("{}: {e}", file.display())));
                 self.file = None;
@@ -223,7 +232,7 @@ impl Cache {
         }
     }
 
-    fn write(&mut self, file: &Path) -> rusqlite::Result<()> {
+    fn write(&mut self, file: &Path) -> rusqlite::Result<Saved> {
         let mut db = connect(file, OpenFlags::SQLITE_OPEN_CREATE)?;
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         change.execute_batch(
@@ -238,7 +247,20 @@ impl Cache {
             "INSERT INTO made SELECT ?1, 0, 0, NULL WHERE NOT EXISTS (SELECT 1 FROM made)",
             [made_by()],
         )?;
-        let there: i64 = change.query_row("SELECT turn FROM made", [], |row| row.get(0))?;
+        let (by, there, looked): (String, i64, Option<i64>) =
+            change.query_row("SELECT by, turn, looked FROM made", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        if by != made_by() {
+            return Ok(Saved::OfAnotherPcm);
+        }
+        let theirs = looked.and_then(Wall::from_timestamp_micros).filter(|_| there != self.turn.number);
+        if let (Some(theirs), Some(own)) = (theirs, self.looked)
+            && theirs <= own + FRESH
+            && own <= theirs + FRESH
+        {
+            return Ok(Saved::Others);
+        }
         let turn = self.put_words(&change, there)?;
         {
             let mut put = change.prepare("INSERT OR REPLACE INTO reports VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
@@ -271,7 +293,7 @@ impl Cache {
         change.commit()?;
         self.turn = turn;
         self.forecasts.changed = false;
-        Ok(())
+        Ok(Saved::All)
     }
 
     /// Puts the new words on disk; where others are there than were read, all rows are written with the own ones.
@@ -282,7 +304,7 @@ impl Cache {
             change.execute_batch("DELETE FROM words; DELETE FROM reports;")?;
             self.changed.extend(self.rows.keys());
             known = Turn { number: there, ..Turn::default() };
-        } else if (known.names, known.texts) == (names.len(), texts.len()) && there > 0 {
+        } else if (known.names, known.texts) == (names.len(), texts.len()) && there != 0 {
             return Ok(known);
         }
         let mut put = change.prepare("INSERT INTO words VALUES (?1, ?2, ?3, ?4)")?;
@@ -294,11 +316,21 @@ impl Cache {
             let (place, said) = (i64::try_from(place).unwrap_or(i64::MAX), said.unwrap_or_default());
             put.execute(params![kind, place, sum_word(kind, place, &said), said])?;
         }
-        let number = there.wrapping_add(1);
+        let number: i64 = change.query_row("SELECT random() | 1", [], |row| row.get(0))?;
         let turn = Turn { number, names: self.words.names.all().len(), texts: self.words.texts.all().len() };
         change.execute("UPDATE made SET turn = ?1, words = ?2", [number, turn.words()])?;
         Ok(turn)
     }
+}
+
+/// What became of what is new.
+enum Saved {
+    /// It is on disk.
+    All,
+    /// Another console of this account has kept what it read in this minute.
+    Others,
+    /// A pcm of another version keeps it in its own words.
+    OfAnotherPcm,
 }
 
 /// The kinds of words on disk.

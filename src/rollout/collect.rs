@@ -8,6 +8,7 @@ use crate::clock::Wall;
 use crate::host::open::{Folder, OpenError};
 use crate::host::threads;
 use crate::site::ids::{MachineId, SiteCode, SiteId};
+use crate::site::index::NAME as INDEX;
 use crate::site::report;
 use crate::text::SafeText;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +18,8 @@ use std::time::Duration;
 /// The most names in the folder of the reports.
 const MOST_NAMES: usize = 2_000_000;
 
-/// The lines of one machine, and whether its report says something.
-type Lines = (Vec<u8>, bool);
+/// The lines of one machine, and whether its report says something; or why the share gave nothing.
+type Lines = Result<(Vec<u8>, bool), SafeText>;
 
 /// Reads the reports of these machines on a share and makes the file of them. `patience`: the share gave nothing for so long.
 /// `tell`: so many of so many were read.
@@ -43,14 +44,19 @@ pub fn collect(
     let wanted: Vec<MachineId> = names.into_iter().collect();
     let mut done = 0;
     for part in wanted.chunks(PART) {
-        let Some(folder) = within(share, patience, Ok)? else { break };
+        let Some(folder) = within(share, patience, Ok)? else {
+            return Err(SafeText::new(&format!("the reports on {} are gone", share.display())));
+        };
         let mut of_part: BTreeMap<MachineId, Option<Lines>> = BTreeMap::new();
         each(folder, part.to_vec(), lines, patience, |batch| of_part.extend(batch));
         if of_part.len() < part.len() {
             return Err(SafeText::new(&format!("the share {} did not answer in time", share.display())));
         }
         let (mut bytes, mut read, mut unread) = (Vec::new(), 0, 0);
-        for (lines, good) in of_part.into_values().flatten() {
+        for lines in of_part.into_values().flatten() {
+            let (lines, good) = lines.map_err(|why| {
+                SafeText::new(&format!("the share {} gives not every report: {why}", share.display()))
+            })?;
             bytes.extend(lines);
             if good { read += 1 } else { unread += 1 }
         }
@@ -61,17 +67,20 @@ pub fn collect(
     writer.bytes()
 }
 
-/// Does something with the folder of the reports; None: there is none.
+/// Does something with the folder of the reports; None: there is none on a share where a site is published.
 fn within<T: Send + 'static>(
     share: &Path,
     patience: Duration,
     act: impl FnOnce(Folder) -> Result<T, OpenError> + Send + 'static,
 ) -> Result<Option<T>, SafeText> {
     let path = share.to_owned();
-    let open = move || match Folder::open(&path)?.folder(report::FOLDER) {
-        // Nobody has reported yet.
-        Err(OpenError::Missing) => Ok(None),
-        other => act(other?).map(Some),
+    let open = move || {
+        let root = Folder::open(&path)?;
+        match root.folder(report::FOLDER) {
+            // Nobody has reported yet. Where nothing is published either, the share is not there: a place to mount it is.
+            Err(OpenError::Missing) => root.look(INDEX).map(|_| None),
+            other => act(other?).map(Some),
+        }
     };
     threads::within("collect", patience, open)
         .map_err(|e| SafeText::new(&format!("the share {} does not answer: {e}", share.display())))?
@@ -80,15 +89,16 @@ fn within<T: Send + 'static>(
 
 /// What one machine says, as lines of the file; None: it has no report any more.
 fn lines(folder: &Folder, machine: MachineId) -> Option<Lines> {
-    let silent = |why: &SafeText| Some((collected::silent_lines(machine, why), false));
+    let silent = |why: &SafeText| Some(Ok((collected::silent_lines(machine, why), false)));
     let mut last = None;
     // What does not parse may have been written just then.
     for _ in 0..2 {
         last = match reports::read_bytes(folder, machine) {
             Err(OpenError::Missing) => None,
+            Err(e) if e.is_of_store() => Some(Err(reports::closed(&e))),
             Err(e) => silent(&reports::closed(&e)),
             Ok((looked, bytes)) => match told(&bytes, machine, looked.at()) {
-                Ok((account, _)) => return Some((collected::lines(machine, &account, &bytes), true)),
+                Ok((account, _)) => return Some(Ok((collected::lines(machine, &account, &bytes), true))),
                 Err(why) => silent(&why),
             },
         };

@@ -103,6 +103,8 @@ enum Seen {
     Read(Looked, Heard),
     /// It cannot be opened.
     Closed(SafeText),
+    /// What holds it does not answer as it should.
+    Withheld(SafeText),
     /// It is not there.
     Gone,
 }
@@ -201,6 +203,10 @@ fn take(look: &mut Look, cache: &mut Cache, machine: MachineId, seen: Seen) {
             look.anew += 1;
             cache.put(machine, looked, &heard);
         }
+        Seen::Withheld(why) => {
+            look.whole = false;
+            look.faults.insert(machine, why);
+        }
         Seen::Closed(why) => {
             cache.remove(machine);
             look.faults.insert(machine, why);
@@ -214,7 +220,7 @@ fn seen(folder: &Folder, machine: MachineId, stood: Option<&Looked>, now: Wall) 
     match folder.look(&name) {
         Ok(looked) if stood == Some(&looked) => return Seen::Same,
         Err(OpenError::Missing) => return Seen::Gone,
-        Err(e) => return Seen::Closed(reports::closed(&e)),
+        Err(e) => return closed(&e),
         Ok(_) => {}
     }
     let mut last = None;
@@ -229,10 +235,15 @@ fn seen(folder: &Folder, machine: MachineId, stood: Option<&Looked>, now: Wall) 
                 }
             }
             Err(OpenError::Missing) => last = Some(Seen::Gone),
-            Err(e) => last = Some(Seen::Closed(reports::closed(&e))),
+            Err(e) => last = Some(closed(&e)),
         }
     }
     last.unwrap_or(Seen::Gone)
+}
+
+fn closed(e: &OpenError) -> Seen {
+    let why = reports::closed(e);
+    if e.is_of_store() { Seen::Withheld(why) } else { Seen::Closed(why) }
 }
 
 /// One that may be changed within the tick of its time is read once more at the next look.

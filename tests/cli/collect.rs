@@ -131,6 +131,30 @@ fn one_that_cannot_be_used_is_said_and_the_reports_are_read() {
     assert_eq!(advanced["jobs"][0]["gate"]["f"], 60, "{advanced}");
 }
 
+/// A place where a share is mounted at other times: what was collected before stays. Beside the share its folder has another
+/// name.
+#[test]
+fn nothing_is_collected_where_no_site_is_published() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    many(dir);
+    let share = dir.join("site/share");
+    fs::create_dir(dir.join("mount")).unwrap();
+    let on = |share: &str| pcm(dir, &[&["site", "collect", "--json", "--share", share][..], &IN].concat());
+    let done = on("mount");
+    assert_eq!(done.status.code(), Some(5), "{}", text(&done.stderr));
+    assert!(!dir.join("mount/machines.collected").exists());
+    fs::rename(&share, dir.join("exported")).unwrap();
+    let done = on("exported");
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert!(dir.join("exported/machines.collected").exists());
+    // Nobody has reported yet.
+    fs::remove_dir_all(dir.join("exported/machines")).unwrap();
+    let done = on("exported");
+    let doc: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!((&doc["read"], &doc["unread"]), (&0.into(), &0.into()), "{doc}");
+}
+
 #[test]
 fn a_collector_that_is_killed_leaves_the_file_as_it_was() {
     let dir = tempfile::tempdir().unwrap();

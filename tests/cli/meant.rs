@@ -50,7 +50,7 @@ const VERBS: &[(&str, &[&str], Means)] = &[
     ("site publish", &[], Neither),
     ("site status", &[], Neither),
     ("site install-timer", &["--dry-run"], Neither),
-    ("site collect", &[], Neither),
+    ("site collect", &[], Reads),
     ("site freeze", &["--until", "2h", "--reason", "x"], Neither),
     ("site unfreeze", &[], Neither),
     ("site machine add", &["BP004000"], Neither),

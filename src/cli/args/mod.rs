@@ -340,7 +340,9 @@ impl Verb {
         match self {
             Verb::Package(PackageArgs { what: PackageVerb::Sign { .. } }) => Meant::Neither,
             Verb::Simulate(SimulateArgs { file: Some(_), .. })
-            | Verb::Site(SiteArgs { what: SiteVerb::Lint { .. } | SiteVerb::Init { .. } })
+            | Verb::Site(SiteArgs {
+                what: SiteVerb::Lint { .. } | SiteVerb::Init { .. } | SiteVerb::Collect { .. },
+            })
             | Verb::Key(KeyArgs { what: KeyVerb::Trust { .. } })
             | Verb::Rollout(_)
             | Verb::Package(_) => Meant::Site,
@@ -352,7 +354,6 @@ impl Verb {
                     | SiteVerb::Publish(_)
                     | SiteVerb::Status { .. }
                     | SiteVerb::InstallTimer { .. }
-                    | SiteVerb::Collect { .. }
                     | SiteVerb::Freeze { .. }
                     | SiteVerb::Unfreeze { .. }
                     | SiteVerb::Machine { .. },

@@ -350,6 +350,25 @@ pub fn local(folder: &Path, name: &OsStr) -> Result<(File, u64), OpenError> {
     Ok((File::from(file), u64::try_from(stat.st_size).unwrap_or(0)))
 }
 
+/// Whether an error with this number is that of a disk or of a file server.
+pub fn is_of_store(number: i32) -> bool {
+    use rustix::io::Errno;
+    let of_store = [
+        Errno::IO,
+        Errno::STALE,
+        Errno::TIMEDOUT,
+        Errno::NOTCONN,
+        Errno::CONNRESET,
+        Errno::CONNABORTED,
+        Errno::CONNREFUSED,
+        Errno::HOSTDOWN,
+        Errno::HOSTUNREACH,
+        Errno::NETDOWN,
+        Errno::NETUNREACH,
+    ];
+    of_store.iter().any(|errno| errno.raw_os_error() == number)
+}
+
 pub fn refused_name(_: &str) -> bool {
     false
 }

@@ -261,6 +261,12 @@ fn is_disk_file(file: &File) -> bool {
     unsafe { GetFileType(file.as_raw_handle()) == FILE_TYPE_DISK }
 }
 
+/// Whether an error with this number is that of a disk or of a file server: ERROR_BAD_NETPATH, ERROR_UNEXP_NET_ERR,
+/// ERROR_NETNAME_DELETED, ERROR_SEM_TIMEOUT, ERROR_IO_DEVICE, ERROR_NETWORK_UNREACHABLE, ERROR_HOST_UNREACHABLE.
+pub fn is_of_store(number: i32) -> bool {
+    [53, 59, 64, 121, 1117, 1231, 1232].contains(&number)
+}
+
 /// Device names, and names whose end Windows drops.
 pub fn refused_name(name: &str) -> bool {
     const DEVICES: &[&str] = &["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];

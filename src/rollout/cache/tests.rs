@@ -95,17 +95,18 @@ fn one_that_is_damaged_or_of_another_pcm_is_made_anew() {
     }
 }
 
+/// A machine whose run ended with this result.
+fn said(n: usize, word: &str) -> Heard {
+    let result = Some(word.into());
+    let request = crate::rollout::account::Said::of("BP0000Y".parse().unwrap(), crate::terms::State::Failed);
+    let requests = vec![crate::rollout::account::Said { result, ..request }];
+    Ok(Account { host: format!("node-{n}").into(), requests, ..Account::default() })
+}
+
 /// Two who look at one site at the same time: neither reads its rows by the words of the other.
 #[test]
 fn what_two_write_at_a_time_is_what_one_of_them_has_read() {
     let dir = tempfile::tempdir().unwrap();
-    let said = |n: usize, word: &str| -> Heard {
-        let result = Some(word.into());
-        let request =
-            crate::rollout::account::Said::of("BP0000Y".parse().unwrap(), crate::terms::State::Failed);
-        let requests = vec![crate::rollout::account::Said { result, ..request }];
-        Ok(Account { host: format!("node-{n}").into(), requests, ..Account::default() })
-    };
     let mut both = [Cache::open(dir.path(), "c.db"), Cache::open(dir.path(), "c.db")];
     for round in 0..3 {
         for (cache, word) in both.iter_mut().zip(["one", "other"]) {
@@ -120,6 +121,67 @@ fn what_two_write_at_a_time_is_what_one_of_them_has_read() {
             assert!(read.said.is_empty() && cache.said.is_empty());
         }
     }
+}
+
+#[test]
+fn one_that_was_removed_and_made_again_is_not_read_by_the_words_of_the_old_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = filled(dir.path());
+    let mut watches = Cache::open(dir.path(), "c.db");
+    fs::remove_file(&file).unwrap();
+    let mut other = Cache::open(dir.path(), "c.db");
+    for n in (0..9).rev() {
+        let words = Account { host: format!("other-{n}").into(), ..account(n).unwrap() };
+        other.put(id(n), looked(n as u64), &Ok(words));
+    }
+    other.put(id(9), looked(9), &Err("damaged".into()));
+    other.save();
+    watches.put(id(3), looked(33), &account(8));
+    watches.save();
+    assert!(watches.said.is_empty());
+    let read = Cache::open(dir.path(), "c.db");
+    assert!(read.said.is_empty());
+    for n in [0, 1, 2, 4, 5, 6, 7, 8] {
+        assert_eq!(read.heard(id(n)), Some(account(n)));
+    }
+    assert_eq!(read.heard(id(3)), Some(account(8)));
+}
+
+#[test]
+fn a_pcm_of_another_version_keeps_what_it_has_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = filled(dir.path());
+    let mut watches = Cache::open(dir.path(), "c.db");
+    Connection::open(&file).unwrap().execute_batch("UPDATE made SET by = 'another'").unwrap();
+    let before = fs::read(&file).unwrap();
+    watches.put(id(3), looked(33), &account(8));
+    watches.save();
+    assert!(watches.said.iter().any(|said| said.as_str().contains("another version")), "{:?}", watches.said);
+    assert_eq!(fs::read(&file).unwrap(), before);
+}
+
+/// Two consoles that watch one site.
+#[test]
+fn what_another_one_has_kept_in_this_minute_is_not_written_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = filled(dir.path());
+    let now: Wall = "2026-11-29T12:00:00Z".parse().unwrap();
+    let mut both = [Cache::open(dir.path(), "c.db"), Cache::open(dir.path(), "c.db")];
+    let mut stood = Vec::new();
+    for (round, cache) in [0, 1, 0, 1].into_iter().zip([0, 1, 1, 1]) {
+        both[cache].put(id(cache), looked(round), &said(cache, &format!("word {round} of {cache}")));
+        both[cache].was_looked_at(now);
+        both[cache].save();
+        stood.push(fs::read(&file).unwrap());
+    }
+    assert!(stood.iter().all(|bytes| *bytes == stood[0]), "the second one has written its own");
+    // The first one is gone, and what the second one has read meanwhile is kept.
+    both[1].was_looked_at(now + TimeDelta::minutes(2));
+    both[1].save();
+    let read = Cache::open(dir.path(), "c.db");
+    assert!(read.said.is_empty() && both[1].said.is_empty());
+    assert_eq!(read.heard(id(1)), both[1].heard(id(1)));
+    assert_eq!(read.looked(), Some(now + TimeDelta::minutes(2)));
 }
 
 #[test]
