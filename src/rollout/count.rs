@@ -440,4 +440,4 @@ pub fn taken_out_words(why: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -60,6 +60,14 @@ pub struct Means<'a> {
 }
 
 impl Ground {
+    /// As a share says it.
+    #[cfg(test)]
+    pub(crate) fn of_test(jobs: Vec<(Job, Word)>, members: Vec<Member>) -> Self {
+        let (site, site_id) = (jobs[0].0.job_id.site(), jobs[0].0.site_id.clone());
+        let by = By::Share { newest: (1, 3) };
+        Self { site, site_id, name: "Site".into(), share: PathBuf::new(), jobs, members, by }
+    }
+
     /// What a site folder says. `elsewhere`: the reports are on this share, instead of the folder's; `job`: this one is meant,
     /// published or not.
     ///

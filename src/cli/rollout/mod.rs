@@ -4,6 +4,8 @@
 mod export;
 mod plugin;
 mod shown;
+#[cfg(test)]
+mod sums;
 
 use super::args::{FolderArgs, RolloutArgs};
 use super::page::Page;

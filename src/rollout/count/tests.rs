@@ -9,11 +9,16 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-fn now() -> Wall {
+pub(crate) fn now() -> Wall {
     "2026-11-29T12:00:00Z".parse().unwrap()
 }
 
-fn job(more: &str) -> (Job, Word) {
+/// One of the jobs.
+pub(crate) fn job(which: usize) -> (Job, Word) {
+    of(JOBS[which])
+}
+
+fn of(more: &str) -> (Job, Word) {
     let id: JobId = "BP0000AA".parse().unwrap();
     let hash = "ab".repeat(32);
     let text = format!(
@@ -30,7 +35,7 @@ fn id(n: usize) -> MachineId {
     format!("BP05{n:04}").parse().unwrap()
 }
 
-fn member(n: usize) -> Member {
+pub(crate) fn member(n: usize) -> Member {
     let groups = if n.is_multiple_of(3) { vec!["web".to_owned()] } else { Vec::new() };
     Member { machine: id(n), host: Some(format!("node-{n}")), adopt: None, groups }
 }
@@ -75,7 +80,7 @@ fn account() -> impl Strategy<Value = Account> {
 }
 
 /// A machine says something, nothing that can be used, or was not read.
-fn heard() -> impl Strategy<Value = Option<Result<Account, SafeText>>> {
+pub(crate) fn heard() -> impl Strategy<Value = Option<Result<Account, SafeText>>> {
     prop_oneof![
         1 => Just(None),
         1 => select(vec![NOT_YET, "the report is malformed: x"]).prop_map(|why| Some(Err(why.into()))),
@@ -100,7 +105,7 @@ proptest! {
         which in 0..JOBS.len(),
         heard in prop::collection::vec(heard(), 3..60),
     ) {
-        let (job, word) = job(JOBS[which]);
+        let (job, word) = job(which);
         let stand = Stand { job: &job, word: &word, published: (1, 2), newest: (1, 3), now: now() };
         let members: Vec<Member> = (0..heard.len()).map(member).collect();
         let said = |n: usize| heard[n].as_ref().map(Result::as_ref);
@@ -175,7 +180,7 @@ proptest! {
 
 #[test]
 fn too_many_different_words_of_machines_are_one_row() {
-    let (job, word) = job(JOBS[0]);
+    let (job, word) = job(0);
     let stand = Stand { job: &job, word: &word, published: (1, 2), newest: (1, 3), now: now() };
     let mut tally = Tally::default();
     for n in 0..2_000 {

@@ -1,0 +1,128 @@
+//! For any site and at every moment of reading, the sum of SITE.md 6 holds in each view, and each figure is a number of rows.
+#![allow(clippy::unwrap_used)]
+
+use super::export;
+use crate::rollout::account::Account;
+use crate::rollout::attention::Attention;
+use crate::rollout::count::tests::{heard, job, member, now};
+use crate::rollout::doc::{JobDoc, MachineDoc, RolloutDoc};
+use crate::rollout::figures::figures;
+use crate::rollout::ground::Ground;
+use crate::rollout::reports::NOT_YET;
+use crate::site::ids::MachineId;
+use crate::text::SafeText;
+use proptest::prelude::*;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+const PARTS: [&str; 7] = ["done", "not_needed", "running", "waiting", "failed", "interrupted", "silent"];
+
+type Reports = Vec<Option<Result<Account, SafeText>>>;
+
+/// The document where so many of the reports were read.
+fn document(ground: &Ground, reports: &Reports, read: usize, rows: bool) -> RolloutDoc {
+    let by_machine: BTreeMap<MachineId, &Option<Result<Account, SafeText>>> =
+        ground.members.iter().map(|member| member.machine).zip(reports).take(read).collect();
+    let said = |machine: MachineId| match by_machine.get(&machine) {
+        Some(Some(said)) => (*said).clone(),
+        Some(None) | None => Err(NOT_YET.into()),
+    };
+    let stands = ground.stands(now());
+    let mut machines = Vec::new();
+    let counted = figures(
+        &stands,
+        &ground.members,
+        said,
+        |_| true,
+        |_, place| {
+            machines.extend(MachineDoc::of_place(place, now()));
+        },
+    );
+    let mut machines = rows.then_some(machines);
+    let jobs = stands.iter().zip(&counted);
+    RolloutDoc {
+        site: ground.site,
+        name: ground.name.clone(),
+        at: now(),
+        age_s: 0,
+        collected: None,
+        machines: ground.members.len() as u64,
+        read: by_machine.values().filter(|said| matches!(said, Some(Ok(_)))).count() as u64,
+        unread: 0,
+        without_report: 0,
+        whole: read == reports.len(),
+        condition: None,
+        unsigned_reports: false,
+        jobs: jobs.map(|(stand, figures)| JobDoc::of(ground, stand, figures, machines.take())).collect(),
+        unusable: Vec::new(),
+        strangers: 0,
+        attention: Attention::default(),
+        warnings: Vec::new(),
+    }
+}
+
+/// The values of comma-separated lines, by the names of the first one. No cell here has a comma.
+fn lines(csv: &str) -> Vec<BTreeMap<String, String>> {
+    let mut lines = csv.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let names = lines.next().unwrap();
+    lines.map(|line| names.iter().cloned().zip(line).collect()).collect()
+}
+
+/// A gauge: its labels and its value.
+fn gauge<'a>(metrics: &'a str, name: &str) -> Vec<(&'a str, u64)> {
+    let of = format!("pcm_rollout_{name}{{");
+    let values = metrics.lines().filter_map(|line| line.strip_prefix(of.as_str())?.rsplit_once(' '));
+    values.map(|(labels, value)| (labels, value.parse().unwrap())).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn at_every_moment_of_reading_each_view_has_the_same_sum(
+        which in 0..6_usize,
+        reports in prop::collection::vec(heard(), 3..40),
+        moments in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+    ) {
+        let ground = Ground::of_test(vec![job(which)], (0..reports.len()).map(member).collect());
+        for read in moments.iter().map(|moment| moment.index(reports.len())).chain([0, reports.len()]) {
+            let doc = document(&ground, &reports, read, true);
+            let json: Value = serde_json::to_value(&doc).unwrap();
+            let job = &json["jobs"][0];
+            let n = |key: &str| job[key].as_u64().unwrap();
+            let rows = job["machines"].as_array().unwrap();
+            prop_assert_eq!(PARTS.iter().map(|part| n(part)).sum::<u64>(), n("targets"));
+            prop_assert_eq!(rows.len() as u64, n("targets"));
+            let csv = lines(&export::csv(&doc));
+            let jobs = lines(&export::csv(&document(&ground, &reports, read, false)));
+            let metrics = export::metrics(&doc);
+            let machines = gauge(&metrics, "machines");
+            prop_assert_eq!(machines.iter().map(|(_, n)| n).sum::<u64>(), gauge(&metrics, "targets")[0].1);
+            for part in PARTS {
+                let word = part.replace('_', "-");
+                let is = |row: &Value| row["part"] == word.as_str();
+                prop_assert_eq!(n(part), rows.iter().filter(|row| is(row)).count() as u64);
+                prop_assert_eq!(n(part), csv.iter().filter(|row| row["part"] == word).count() as u64);
+                prop_assert_eq!(n(part).to_string(), jobs[0][part].as_str());
+                let label = format!("part=\"{word}\"");
+                let value = machines.iter().find(|(labels, _)| labels.contains(&label));
+                prop_assert_eq!(Some(n(part)), value.map(|(_, n)| *n));
+            }
+            // Reasons, results and silence add up to their figures, and each is a number of rows.
+            let reasons = job["reasons"].as_array().unwrap();
+            prop_assert_eq!(reasons.iter().map(|row| row["machines"].as_u64().unwrap()).sum::<u64>(), n("waiting"));
+            for reason in reasons {
+                let is = |row: &&Value| row["part"] == "waiting" && row["reason"] == reason["reason"];
+                prop_assert_eq!(reason["machines"].as_u64(), Some(rows.iter().filter(is).count() as u64));
+                let frees = reason["frees_in_a_day"].as_u64();
+                prop_assert!(frees.is_none_or(|frees| frees <= n("waiting")));
+            }
+            prop_assert_eq!(gauge(&metrics, "waiting").iter().map(|(_, n)| n).sum::<u64>(), n("waiting"));
+            let of = |list: &str, key: &str| {
+                job[list].as_array().unwrap().iter().map(|row| row[key].as_u64().unwrap()).sum::<u64>()
+            };
+            prop_assert_eq!(of("by_result", "count"), n("failed") + n("interrupted"));
+            prop_assert_eq!(of("silent_because", "machines"), n("silent"));
+        }
+    }
+}
