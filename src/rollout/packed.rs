@@ -274,7 +274,11 @@ impl Words {
             state: number(State::ALL, &said.state)?,
             since: when(said.since, from),
             attempt: said.attempt,
-            blocked_by: said.blocked_by.iter().map(|code| number(Code::ALL, code)).collect::<Option<_>>()?,
+            blocked_by: said
+                .blocked_by
+                .iter()
+                .map(|code| number(Code::ALL, code))
+                .collect::<Option<Vec<u16>>>()?,
             next_change: when(said.next_change, from),
             exit_code: said.exit_code,
             result: said.result.as_ref().map(|result| self.text(result, machine)),
