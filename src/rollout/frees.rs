@@ -32,7 +32,10 @@ pub fn can_be_told(code: Code) -> bool {
 
 /// Those of which removing one alone would let it run within a day.
 pub fn frees<'a>(account: &'a Account, said: &'a Said, now: Wall) -> impl Iterator<Item = Code> + 'a {
-    let codes = said.blocked_by.iter().copied();
+    // A report may name one twice.
+    let first = |at: usize, code: Code| !said.blocked_by.iter().take(at).any(|before| *before == code);
+    let codes = said.blocked_by.iter().copied().enumerate();
+    let codes = codes.filter(move |(at, code)| first(*at, *code)).map(|(_, code)| code);
     codes.filter(move |code| {
         can_be_told(*code) && others(said, *code).all(|other| opens(account, said, other, now))
     })
