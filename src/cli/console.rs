@@ -2,17 +2,29 @@
 
 use super::App;
 use super::args::{ConsoleFlags, FolderArgs};
+use super::rollout;
+use super::setup::Setup;
 use crate::check::CheckingClient;
-use crate::error::Result;
+use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Client;
 use crate::rollout::ground::Ground;
 use crate::rollout::select::Site;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
 /// The console of the installation that is meant. Where a site folder is named, view 5 is shown first.
-pub fn open(app: &App, flags: &ConsoleFlags, folder: &FolderArgs, title: Option<&str>) -> Result<()> {
-    let rollout = folder.folder.is_some();
+pub fn open(app: &App, flags: &ConsoleFlags, folder: &FolderArgs) -> Result<()> {
+    start(app, flags, Place::meant(&app.setup, folder), folder.folder.is_some(), None)
+}
+
+/// The console of the demo; view 5 shows its own site or none, whatever else would name one.
+pub fn open_demo(app: &App, flags: &ConsoleFlags, folder: Option<PathBuf>) -> Result<()> {
+    let rollout = folder.is_some();
+    start(app, flags, Place::of_demo(folder), rollout, Some("DEMO"))
+}
+
+fn start(app: &App, flags: &ConsoleFlags, place: Place, rollout: bool, title: Option<&str>) -> Result<()> {
     // Where only the configuration cannot be used, the service still answers, and the console says what is wrong.
     let setup = match app.setup.clone().usable() {
         Ok(setup) => setup,
@@ -31,26 +43,117 @@ pub fn open(app: &App, flags: &ConsoleFlags, folder: &FolderArgs, title: Option<
         zone: Some(app.zone.clone()),
         rollout,
     };
-    let site = Arc::new(Shown { app: app.clone(), folder: folder.clone() });
+    let site = Arc::new(Shown { app: app.clone(), place });
     crate::console::run(options, Arc::new(client), site, &setup.layout, &setup.config)
+}
+
+/// Where the site of a console is. It is asked for once, when the console starts: what is shown and what is changed stay the
+/// same site, whatever becomes of the current folder.
+enum Place {
+    /// A site folder.
+    Folder(PathBuf),
+    /// The share of `--share` alone, which changes nothing.
+    Share,
+    /// None is named.
+    Nowhere(Failure),
+}
+
+impl Place {
+    /// What flags, environment, current folder and configuration name.
+    fn meant(setup: &Setup, named: &FolderArgs) -> Place {
+        match rollout::share_alone(setup, named) {
+            Some(_) => Place::Share,
+            None => setup.site_folder(named).map_or_else(Place::Nowhere, Place::Folder),
+        }
+    }
+
+    /// The demo's own.
+    fn of_demo(folder: Option<PathBuf>) -> Place {
+        let none = || {
+            let remedy = "Start one with a site: pcm demo --site";
+            Place::Nowhere(Failure::new(Exit::Usage, "no-site-folder", "the demo has no site", remedy))
+        };
+        folder.map_or_else(none, Place::Folder)
+    }
+
+    /// As the verbs take it.
+    fn named(&self) -> Result<FolderArgs> {
+        match self {
+            Place::Folder(dir) => Ok(FolderArgs { folder: Some(dir.clone()) }),
+            Place::Share => Ok(FolderArgs { folder: None }),
+            Place::Nowhere(why) => Err(why.clone()),
+        }
+    }
+
+    fn verb(&self, words: &[String], config: &Path) -> Option<Command> {
+        let Place::Folder(dir) = self else { return None };
+        let mut command = Command::new(std::env::current_exe().ok()?);
+        command.args(words).arg("--folder").arg(dir).arg("--config").arg(config);
+        Some(command)
+    }
 }
 
 /// The site of this console: a site folder, or the share that `--share` names.
 struct Shown {
     app: App,
-    folder: FolderArgs,
+    place: Place,
 }
 
 impl Site for Shown {
     fn ground(&self) -> Result<Ground> {
-        super::rollout::ground(&super::rollout::at_this_time(&self.app), &self.folder, None)
+        rollout::ground(&rollout::at_this_time(&self.app), &self.place.named()?, None)
     }
 
     fn verb(&self, words: &[String]) -> Option<Command> {
-        let folder = self.app.setup.site_folder(&self.folder).ok()?;
-        let mut command = Command::new(std::env::current_exe().ok()?);
-        command.args(words).arg("--folder").arg(folder);
-        command.arg("--config").arg(&self.app.setup.layout.config);
-        Some(command)
+        self.place.verb(words, &self.app.setup.layout.config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::cli::setup::{Flags, Read};
+    use crate::cli::time::absolute;
+    use crate::config::Config;
+    use crate::host::paths::Layout;
+
+    /// An installation whose configuration names a site folder.
+    fn setup(shares: &[&str]) -> Setup {
+        let mut config = Config::default();
+        config.site.folder = Some("/srv/other".into());
+        let [state, log] = ["/demo/state", "/demo/log"].map(PathBuf::from);
+        let layout = Layout { config: "/demo/pcm.toml".into(), socket: state.join("pcm.sock"), state, log };
+        let flags = Flags { machine: None, shares: shares.iter().map(PathBuf::from).collect() };
+        Setup { layout, config, read: Read::Good, flags, looking: false, pcm: "pcm".into() }
+    }
+
+    fn verb(place: &Place) -> Option<Vec<String>> {
+        let command = place.verb(&["job".into()], Path::new("/demo/pcm.toml"))?;
+        Some(command.get_args().map(|word| word.to_str().unwrap().to_owned()).collect())
+    }
+
+    #[test]
+    fn a_demo_shows_and_changes_no_site_but_its_own() {
+        let none = Place::of_demo(None);
+        assert_eq!(none.named().unwrap_err().message, "the demo has no site");
+        assert_eq!(verb(&none), None);
+        let own = Place::of_demo(Some("/demo/site".into()));
+        assert_eq!(own.named().unwrap().folder.unwrap(), Path::new("/demo/site"));
+        assert_eq!(verb(&own).unwrap(), ["job", "--folder", "/demo/site", "--config", "/demo/pcm.toml"]);
+    }
+
+    #[test]
+    fn what_a_share_alone_shows_changes_no_site_folder() {
+        let place = Place::meant(&setup(&["/mnt/share"]), &FolderArgs { folder: None });
+        assert_eq!(place.named().unwrap().folder, None);
+        assert_eq!(verb(&place), None);
+        // Beside a folder that is named it says only where the reports are.
+        let named = FolderArgs { folder: Some("/srv/site".into()) };
+        let place = Place::meant(&setup(&["/mnt/share"]), &named);
+        let site = absolute(Path::new("/srv/site"));
+        assert_eq!(verb(&place).unwrap()[..3], ["job", "--folder", site.to_str().unwrap()]);
+        // Without either there is one that is configured, or that of the environment of this test.
+        assert!(verb(&Place::meant(&setup(&[]), &FolderArgs { folder: None })).is_some());
     }
 }

@@ -24,7 +24,7 @@ pub fn run(app: &App, flags: &ConsoleFlags, folder: &FolderArgs) -> Result<Exit>
     if !bad && app.setup.config.machine.is_none() && folder.folder.is_none() {
         return welcome(app, flags);
     }
-    console::open(app, flags, folder, None)?;
+    console::open(app, flags, folder)?;
     Ok(Exit::Done)
 }
 

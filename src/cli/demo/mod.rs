@@ -14,7 +14,7 @@ pub use child::main as service_main;
 pub use sweep::main as sweep_main;
 
 use super::App;
-use super::args::{DemoArgs, FolderArgs};
+use super::args::DemoArgs;
 use super::setup::{Flags, Read, Setup};
 use crate::clock::System;
 use crate::config::Config;
@@ -69,7 +69,7 @@ pub fn run(app: &App, args: &DemoArgs) -> Result<Exit> {
     let result = if args.headless {
         headless::watch(&shown, &client, args.span.unwrap_or(SPAN), || !service.has_ended())
     } else {
-        super::console::open(&shown, &args.console, &FolderArgs { folder: rollout }, Some("DEMO"))
+        super::console::open_demo(&shown, &args.console, rollout)
     };
     if args.headless {
         stop_runs(&client);

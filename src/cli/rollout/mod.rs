@@ -10,6 +10,7 @@ mod sums;
 use super::args::{FolderArgs, RolloutArgs};
 use super::page::Page;
 use super::reach::Reached;
+use super::setup::Setup;
 use super::{App, folder, lint, progress};
 use crate::clock::System;
 use crate::error::{Exit, Failure, Result};
@@ -42,7 +43,7 @@ pub fn run(app: &App, args: &RolloutArgs) -> Result<Exit> {
         return watch(app, args, &asked, &mut session);
     }
     if args.wait {
-        if share_alone(app, &args.folder).is_some() {
+        if share_alone(&app.setup, &args.folder).is_some() {
             let message = "--wait needs the site folder: a share does not say which phase a job has reached";
             return Err(Failure::new(Exit::Usage, "usage", message, "Name the site folder: --folder DIR"));
         }
@@ -104,8 +105,8 @@ fn wrong(flag: &str, e: &BadExpression, remedy: &str) -> Failure {
 }
 
 /// The share, where no site folder is named beside it.
-fn share_alone<'a>(app: &'a App, named: &FolderArgs) -> Option<&'a Path> {
-    let share = app.setup.flags.shares.first().filter(|_| named.folder.is_none());
+pub(super) fn share_alone<'a>(setup: &'a Setup, named: &FolderArgs) -> Option<&'a Path> {
+    let share = setup.flags.shares.first().filter(|_| named.folder.is_none());
     share.map(PathBuf::as_path)
 }
 
@@ -113,7 +114,7 @@ fn share_alone<'a>(app: &'a App, named: &FolderArgs) -> Option<&'a Path> {
 pub(super) fn ground(app: &App, named: &FolderArgs, job: Option<JobId>) -> Result<Ground> {
     let programs = lint::programs(app);
     let means = Means { programs: &programs, needs: &|share| app.needs(share), now: app.now };
-    let ground = match share_alone(app, named) {
+    let ground = match share_alone(&app.setup, named) {
         None => {
             let elsewhere = app.setup.flags.shares.first().map(PathBuf::as_path);
             Ground::of_folder(folder::open(app, named)?, elsewhere, job, &means)?
