@@ -60,7 +60,7 @@ fn work(site: &dyn Site, mut desk: Desk, wished: &Receiver<Wish>) {
             Ok(wish) => {
                 desk.take(wish, wished);
                 match (&ground, session.last()) {
-                    (Some(ground), Some(read)) => desk.answer(ground, &read, System::now()),
+                    (Some(ground), Some(read)) => desk.answer(ground, &read),
                     _ => Ok(()),
                 }
             }
@@ -103,7 +103,7 @@ fn look(
             let mut doc = read.doc(ground, Only::default(), false, System::now());
             session.foretell(&mut doc);
             desk.show(doc, true)?;
-            session.last().map_or(Ok(()), |read| desk.answer(ground, &read, System::now()))?;
+            session.last().map_or(Ok(()), |read| desk.answer(ground, &read))?;
             None
         }
         Err(failure) => Some(failure),
@@ -155,7 +155,7 @@ impl Desk {
     #[cfg(test)]
     pub fn counts(&mut self, wish: Wish, ground: &Ground, read: &Read<'_>, now: Wall) -> bool {
         self.wish = wish;
-        self.figures(ground, read, true, now).is_ok() && self.answer(ground, read, now).is_ok()
+        self.figures(ground, read, true, now).is_ok() && self.answer(ground, read).is_ok()
     }
 
     fn tell(&self, news: News) -> Result<(), Over> {
@@ -181,7 +181,7 @@ impl Desk {
         let now = System::now();
         if let Ok(wish) = wished.try_recv() {
             self.take(wish, wished);
-            self.answer(ground, read, now)?;
+            self.answer(ground, read)?;
         }
         if is_due(told.reading, TOLD) {
             told.reading = Some(Instant::now());
@@ -204,9 +204,10 @@ impl Desk {
         self.tell(News::Figures(doc, whole))
     }
 
-    fn answer(&mut self, ground: &Ground, read: &Read<'_>, now: Wall) -> Result<(), Over> {
+    /// Rows are those of the figures that are shown: time alone makes no others of them.
+    fn answer(&mut self, ground: &Ground, read: &Read<'_>) -> Result<(), Over> {
         if let Some(listing) = self.wish.list.clone() {
-            let listed = self.listed(listing, ground, read, now);
+            let listed = self.listed(listing, ground, read);
             listed.map_or(Ok(()), |listed| self.tell(News::Listed(listed)))?;
         }
         if let Some(machine) = self.wish.machine {
@@ -217,8 +218,9 @@ impl Desk {
     }
 
     /// The machines of a list; None: there is no such job any more.
-    fn listed(&mut self, of: Listing, ground: &Ground, read: &Read<'_>, now: Wall) -> Option<Listed> {
+    fn listed(&mut self, of: Listing, ground: &Ground, read: &Read<'_>) -> Option<Listed> {
         let doc = self.doc.clone()?;
+        let now = doc.at;
         let job = doc.jobs.iter().find(|job| job.job_id == of.job)?;
         // It was read before it was sent.
         let condition = Some(&of.condition).filter(|text| !text.is_empty());
