@@ -84,6 +84,8 @@ pub struct Follower {
     problems: HashMap<PathBuf, String>,
     behind: bool,
     turn: usize,
+    /// Records that were not told were in a file that is not followed any more.
+    lost_older: bool,
 }
 
 impl Follower {
@@ -103,6 +105,7 @@ impl Follower {
             problems: HashMap::new(),
             behind: false,
             turn: 0,
+            lost_older: false,
         };
         let mut first = Vec::new();
         let paths = follower.candidates().0;
@@ -181,7 +184,8 @@ impl Follower {
         if self.files.iter().any(|file| !file.held.is_empty()) {
             return Some(true);
         }
-        self.files.iter().filter_map(|file| file.has_older()).max()
+        let older = self.files.iter().filter_map(|file| file.has_older()).max();
+        older.or(self.lost_older.then_some(false))
     }
 
     /// About so many of the records before those that were told, oldest first: of several files those that are newest.
@@ -283,6 +287,7 @@ impl Follower {
             return;
         }
         let (print, mut parser) = file.start_again(&self.zone);
+        let unread = file.take_unread();
         let (path, name) = (file.path.clone(), file.name.clone());
         match self.find_copy(&path, &print) {
             Some((copy_path, copy, id)) => {
@@ -290,17 +295,21 @@ impl Follower {
                 // What was still being read of the copy before, under the same name, is in it no more.
                 if let Some(old) = self.files.iter().position(|f| f.id == id) {
                     let mut old = self.files.remove(old);
+                    self.lost_older |= old.take_unread().is_some();
                     self.queue.extend(old.finish().into_iter().map(Event::Record));
                 }
                 let told = Event::Truncated { file: name.clone(), copy: Some(one::name_of(&copy_path)) };
                 let mut copy = Followed::go_on(copy_path, name, copy, id, print, parser);
                 copy.retired = Some(GRACE_POLLS);
+                // In the copy it stands at the same places.
+                copy.set_unread(unread);
                 self.files.push(copy);
                 let mut share = FILE_BYTES;
                 self.read_one(self.files.len() - 1, &mut share);
                 self.queue.push_back(told);
             }
             None => {
+                self.lost_older |= unread.is_some();
                 let mut records = Vec::new();
                 parser.finish(&mut records);
                 self.queue.extend(records.into_iter().map(Event::Record));
@@ -348,6 +357,9 @@ impl Follower {
     fn drop_retired(&mut self) {
         let mut kept = Vec::with_capacity(self.files.len());
         for mut file in self.files.drain(..) {
+            if file.retired == Some(0) {
+                self.lost_older |= file.take_unread().is_some();
+            }
             match &mut file.retired {
                 Some(0) if file.copied => {
                     if let Ok((handle, _)) = file.handle() {

@@ -111,6 +111,12 @@ pub struct Followed {
     pub held: VecDeque<Record>,
 }
 
+/// Older records of a file that were not told: where they are, and those that were read already.
+pub struct Unread {
+    older: Older,
+    held: VecDeque<Record>,
+}
+
 /// What of a file was not told because it is older than what was asked for.
 enum Older {
     /// Nothing.
@@ -224,6 +230,20 @@ impl Followed {
         }
     }
 
+    /// What was not told of it, if there is any. It is not read from here any more.
+    pub fn take_unread(&mut self) -> Option<Unread> {
+        let older = std::mem::replace(&mut self.older, Older::None);
+        let held = std::mem::take(&mut self.held);
+        (!matches!(older, Older::None) || !held.is_empty()).then_some(Unread { older, held })
+    }
+
+    /// What was not told of another file is told of this one, which holds the same.
+    pub fn set_unread(&mut self, unread: Option<Unread>) {
+        if let Some(Unread { older, held }) = unread {
+            (self.older, self.held) = (older, held);
+        }
+    }
+
     /// What is older cannot be read.
     pub fn give_up_older(&mut self) {
         self.older = Older::Untold;
@@ -333,7 +353,6 @@ impl Followed {
     /// Starts at the beginning again. Returns what was read and the parser that read it.
     pub fn start_again(&mut self, zone: &Zoned) -> (Print, Parser) {
         self.idle = 0;
-        self.older = Older::None;
         let parser = std::mem::replace(&mut self.parser, Parser::new(self.name.clone(), zone.clone()));
         (std::mem::take(&mut self.print), parser)
     }

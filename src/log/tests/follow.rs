@@ -113,6 +113,34 @@ fn what_is_older_than_the_last_records_is_read_on_demand_once_each() {
 }
 
 #[test]
+fn what_is_older_is_not_denied_after_a_rotation() {
+    // Renamed to what no pattern names; copied and cut; cut.
+    for how in 0..3 {
+        let f = Fixture::new();
+        append_records(&f.log, 0..2_000);
+        let mut follower = f.follow(3);
+        assert_eq!((told(&mut follower).len(), follower.has_older()), (3, Some(true)));
+        match how {
+            0 => fs::rename(&f.log, f.beside("PACMAN.lo_")).unwrap(),
+            1 => drop(fs::copy(&f.log, f.beside("PACMAN.lo_")).unwrap()),
+            _ => {}
+        }
+        fs::write(&f.log, record(2_000)).unwrap();
+        let _ = told(&mut follower);
+        assert_eq!(follower.has_older(), Some(how < 2), "{how}");
+        if how == 1 {
+            let last = follower.older(1).pop().unwrap();
+            assert_eq!(last.full_text(), "record 1996", "the copy holds it at the same place");
+        }
+        for _ in 0..102 {
+            let _ = told(&mut follower);
+        }
+        assert_eq!(follower.has_older(), Some(false), "{how}");
+        assert!(follower.older(10).is_empty());
+    }
+}
+
+#[test]
 fn line_numbers_are_those_of_the_file_also_when_only_its_end_is_read() {
     let f = Fixture::new();
     append_records(&f.log, 0..5000);
