@@ -169,7 +169,13 @@ impl LogPane {
                         "nothing matches {text} in the newest {n} lines; looking in older ones"
                     ));
                 }
-                nothing.then(|| safe!("nothing matches {text}; {} ends the search", keys.hint(Id::Back)))
+                nothing.then(|| match self.more() {
+                    Some(_) => safe!(
+                        "nothing matches {text} in the newest {} lines; older ones are in the file",
+                        self.lines.len()
+                    ),
+                    None => safe!("nothing matches {text}; {} ends the search", keys.hint(Id::Back)),
+                })
             }
             key => {
                 input.key(key);
@@ -235,10 +241,14 @@ impl LogPane {
         }
         let to = found.unwrap_or(if forward { first } else { last });
         self.jump(self.shown.partition_point(|key| *key < to));
-        match (found, forward) {
-            (Some(_), _) => None,
-            (None, true) => Some("wrapped: no match below, this is the oldest".into()),
-            (None, false) => Some("wrapped: no match above, this is the newest".into()),
+        match (found, forward, self.more()) {
+            (Some(_), ..) => None,
+            (None, true, None) => Some("wrapped: no match below, this is the oldest".into()),
+            (None, false, None) => Some("wrapped: no match above, this is the newest".into()),
+            (None, true, Some(_)) => {
+                Some("wrapped: this is the oldest here; older lines are in the file".into())
+            }
+            (None, false, Some(_)) => Some("wrapped: this is the newest; older lines are in the file".into()),
         }
     }
 

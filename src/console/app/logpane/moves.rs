@@ -31,9 +31,13 @@ impl LogPane {
             Id::Search => self.start_search(),
             Id::NextMatch | Id::PrevMatch if self.matches.is_empty() => {
                 let looks = self.has_search() && self.seek_older(Seek::Match);
-                return Some(match looks {
-                    true => safe!("no match in the newest {} lines; looking in older ones", self.lines.len()),
-                    false => "no line matches".into(),
+                let n = self.lines.len();
+                return Some(match (looks, self.more()) {
+                    (true, _) => safe!("no match in the newest {n} lines; looking in older ones"),
+                    (false, Some(_)) if self.has_search() => {
+                        safe!("no match in the newest {n} lines; older ones are in the file")
+                    }
+                    (false, _) => "no line matches".into(),
                 });
             }
             Id::NextMatch | Id::PrevMatch => return self.next_match(id == Id::NextMatch),

@@ -57,10 +57,10 @@ impl LogPane {
                 self.seeking = None;
                 self.go_to(at)
             }
-            _ if self.more == Some(true) => None,
+            _ if self.more() == Some(true) => None,
             seek => {
                 self.seeking = None;
-                Some(match (seek, self.more) {
+                Some(match (seek, self.more()) {
                     (Seek::Match, None) => "no match above, in all of the log".into(),
                     (Seek::Match, Some(_)) => {
                         "no match in the lines that are kept; older ones are in the file".into()
@@ -73,9 +73,7 @@ impl LogPane {
 
     /// Looks for it in older lines, if any come.
     pub(super) fn seek_older(&mut self, what: Seek) -> bool {
-        if self.more == Some(true) {
-            self.seeking = Some(what);
-        }
+        self.seeking = (self.more() == Some(true)).then_some(what);
         self.seeking.is_some()
     }
 
@@ -91,7 +89,8 @@ impl LogPane {
 
     /// Whether there are older lines in the files: None if not, else whether they come when they are wanted.
     pub fn more(&self) -> Option<bool> {
-        if self.dropped > 0 { self.more.map(|_| false) } else { self.more }
+        // What was let go is in no place that older ones would come before.
+        if self.dropped > 0 { Some(false) } else { self.more }
     }
 
     /// Whether older lines are wanted: one has gone up to the oldest, what is shown does not fill the pane, or something is

@@ -107,6 +107,49 @@ fn a_search_goes_on_in_older_lines_until_a_key_ends_it() {
 }
 
 #[test]
+fn a_search_says_that_lines_are_in_the_file_only_and_does_not_wait_for_them() {
+    // Some were let go; all was here until then; what is older is not read from here.
+    for (more, lines) in [(Some(true), MAX_LINES + 1), (None, MAX_LINES + 1), (Some(false), 10)] {
+        let mut pane = LogPane::default();
+        pane.push_older(Vec::<LogLine>::new(), more);
+        pane.push((0..lines as i64).map(|n| line("A", n, if n == 9 { "one needle" } else { "new" })));
+        let n = lines.min(MAX_LINES);
+        let said = |said: Option<SafeText>, pane: &LogPane| {
+            assert!(!pane.is_seeking() && !pane.wants_older());
+            said.unwrap().to_string()
+        };
+        let _ = texts(&mut pane, 5);
+        does(&mut pane, Id::Search);
+        pane.paste("nowhere");
+        let enter = pane.key(Key::Enter, &Keymap::default());
+        assert_eq!(
+            said(enter, &pane),
+            format!("nothing matches nowhere in the newest {n} lines; older ones are in the file")
+        );
+        for id in [Id::NextMatch, Id::PrevMatch] {
+            let next = does(&mut pane, id);
+            assert_eq!(
+                said(next, &pane),
+                format!("no match in the newest {n} lines; older ones are in the file")
+            );
+        }
+        does(&mut pane, Id::Search);
+        pane.paste("needle");
+        pane.key(Key::Enter, &Keymap::default());
+        for id in [Id::NextMatch, Id::PrevMatch] {
+            let next = does(&mut pane, id);
+            assert!(said(next, &pane).ends_with("older lines are in the file"));
+        }
+        let went = pane.go_to(at(-50));
+        assert_eq!(
+            said(went, &pane),
+            "the run began before the oldest line here; older lines are in the file"
+        );
+        assert!(pane.hit.is_some());
+    }
+}
+
+#[test]
 fn a_mark_is_found_again_and_goes_with_its_line() {
     let mut pane = LogPane::default();
     pane.push((0..100).map(|n| line("A", n, &format!("a{n}"))));
