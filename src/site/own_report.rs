@@ -28,8 +28,10 @@ pub struct OwnReport {
     pub known: Option<Stood>,
     /// How it stands; None: there is none.
     pub stood: Option<Stood>,
-    /// What it says; None: there is none that can be read.
+    /// What it says, or what it says of the one before it; None: there is none that can be read.
     pub written: Option<Written>,
+    /// It has a number itself: one without any speaks of the one whose place it took.
+    pub numbered: bool,
     /// What is signed of that.
     pub sealed: Option<Sealed>,
 }
@@ -71,9 +73,10 @@ pub fn look(places: &[(PathBuf, Option<Stood>)], machine: MachineId, judge: &Jud
 
 /// The same at one place, which is open.
 pub fn look_at(root: &Folder, place: &Path, known: Option<Stood>, machine: MachineId) -> Option<OwnReport> {
-    let told = |stood, said: Option<(Written, Option<Sealed>)>| {
-        let (written, sealed) = said.unzip();
-        Some(OwnReport { place: place.to_owned(), known, stood, written, sealed: sealed.flatten() })
+    let told = |stood, said: Option<(MachineReport, Option<Sealed>)>| {
+        let numbered = said.as_ref().is_some_and(|(report, _)| report.summary.report.is_some());
+        let (written, sealed) = said.map(|(report, sealed)| report.written(sealed)).unzip();
+        Some(OwnReport { place: place.to_owned(), known, stood, written, numbered, sealed: sealed.flatten() })
     };
     let folder = root.folder(report::FOLDER).ok()?;
     let mut file = match folder.file(&report::report_name(machine)) {
@@ -94,7 +97,7 @@ pub fn look_at(root: &Folder, place: &Path, known: Option<Stood>, machine: Machi
         Err(_) => return None,
     };
     let read = MachineReport::read(&bytes).ok().filter(|(report, _)| report.summary.machine == machine);
-    told(Some(stood), read.map(|(report, sealed)| report.written(sealed)))
+    told(Some(stood), read)
 }
 
 /// How the file stands that holds exactly these bytes; None: another one took its place meanwhile.
@@ -123,5 +126,26 @@ mod tests {
         // Whatever took its place is read.
         fs::write(share.path().join(report::FOLDER).join(report::report_name(machine)), "").unwrap();
         assert!(look(Some(Stood::UNSEEN)).unwrap().stood.is_some());
+    }
+
+    #[test]
+    fn a_report_without_a_number_says_which_one_it_took_the_place_of_and_is_another_one() {
+        let share = tempfile::tempdir().unwrap();
+        let folder = share.path().join(report::FOLDER);
+        fs::create_dir(&folder).unwrap();
+        let root = Folder::open(share.path()).unwrap();
+        let mut own = report::tests::report(0);
+        own.summary.report = Some(7);
+        let machine = own.summary.machine;
+        let look = |report: &MachineReport| {
+            fs::write(folder.join(report::report_name(machine)), report.to_bytes().unwrap()).unwrap();
+            let found = look_at(&root, share.path(), None, machine).unwrap();
+            (found.numbered, found.written.unwrap())
+        };
+        let (numbered, written) = look(&own);
+        assert!(numbered && written.number == 7, "{written:?}");
+        let mut over = own.clone();
+        (over.summary.report, over.rest.before) = (None, Some(Box::new(written.clone())));
+        assert_eq!(look(&over), (false, written));
     }
 }

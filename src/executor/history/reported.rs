@@ -63,11 +63,12 @@ pub struct Other {
 /// What a report is that stands otherwise than it was known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// This machine's newest.
+    /// This machine's newest, as it has written it.
     Own,
     /// It stood there before this history began.
     Earlier,
-    /// Older than what this machine wrote, or gone: the share was restored.
+    /// Older than what this machine wrote, or gone: the share was restored. Or a machine without a history took its place and
+    /// says so: this machine's own is wanted there, as nothing else speaks for it.
     Older,
     /// Another machine's.
     Other,
@@ -97,7 +98,8 @@ impl Reported {
             written.boot_id == self.boot_id && written.state_id == self.state_id && written.at == self.at;
         match written.number.cmp(&self.number) {
             Ordering::Less => self.older(),
-            Ordering::Equal if own => Whose::Own,
+            Ordering::Equal if own && found.numbered => Whose::Own,
+            Ordering::Equal if own => self.older(),
             Ordering::Equal | Ordering::Greater => {
                 self.meet(written, &found.place);
                 Whose::Other
@@ -175,7 +177,8 @@ mod tests {
     }
 
     fn found(written: Written) -> OwnReport {
-        OwnReport { place: "/share".into(), known: None, stood: None, written: Some(written), sealed: None }
+        let (place, numbered) = ("/share".into(), written.number > 0);
+        OwnReport { place, known: None, stood: None, written: Some(written), numbered, sealed: None }
     }
 
     fn own() -> Reported {
@@ -208,6 +211,13 @@ mod tests {
         let mut copied = own();
         copied.at += chrono::TimeDelta::seconds(1);
         assert_eq!(copied.see(&found(written(7, "b", "s"))), Whose::Other, "of a copy on the same system");
+        // A machine that was set up anew with this id has taken its place, and knows of no number.
+        let over = OwnReport { numbered: false, ..found(written(7, "b", "s")) };
+        let mut displaced = own();
+        assert_eq!(displaced.see(&over), Whose::Older, "it writes its own anew");
+        assert_eq!((displaced.other, displaced.number), (None, 7));
+        let over = OwnReport { numbered: false, ..found(written(8, "b", "s")) };
+        assert_eq!(own().see(&over), Whose::Other, "this one was put back to an earlier state");
         let mut gone = own();
         assert_eq!(gone.see(&OwnReport { written: None, ..found(written(0, "", "")) }), Whose::Older);
     }
