@@ -137,19 +137,19 @@ struct Come {
 }
 
 impl Come {
-    /// Counts those that come to one job, where they are many.
+    /// Counts those that come to one job: few to each of several are many, too.
     fn to(&mut self, job: &Job, members: &[Member], listed: &Listed) {
         let is_of = |member: &Member| is_for(&job.targets, &job.exclude, None, member) == Some(true);
         let new = listed.moved(members).filter(|now| is_of(now) && !listed.before(now).is_some_and(is_of));
-        let new: Vec<MachineId> = new.map(|member| member.machine).collect();
-        if new.len() > FEW {
+        let mut new = new.map(|member| member.machine).peekable();
+        if new.peek().is_some() {
             self.jobs.push(job.job_id);
             self.machines.extend(new);
         }
     }
 
     fn refusal(self) -> Option<Refusal> {
-        let (first, rest) = self.jobs.split_first()?;
+        let (first, rest) = self.jobs.split_first().filter(|_| self.machines.len() > FEW)?;
         let more = match rest.len() {
             0 => String::new(),
             1 => " and one more job".to_owned(),

@@ -257,13 +257,26 @@ fn a_list_that_brings_many_machines_to_published_jobs_wants_their_number() {
     site.publish().unwrap();
     list(0..500, 10_000..10_300);
     asked(150, "BP0000AA and one more job");
+    // Few to each of two jobs are many together.
+    let (mut third, word) = site.job();
+    (third.job_id, third.request_id) = ("BP0000AC".parse().unwrap(), "BP09998".parse().unwrap());
+    third.targets = to("@db");
+    let source = site.folder().read(&[]).unwrap();
+    let (second, its_word) = source.jobs.get(&"BP0000AB".parse().unwrap()).unwrap();
+    site.folder().write_job(second, &Word { state: JobState::Suspended, ..its_word.clone() }).unwrap();
+    site.folder().write_job(&third, &word).unwrap();
+    site.publish_as(|how| how.expect = Expect::Changes(300)).unwrap();
+    list(0..560, 10_000..10_340);
+    site.publish().unwrap();
+    list(0..620, 10_000..10_400);
+    asked(120, "BP0000AA and one more job");
     // What is suspended brings nothing to anybody until it is resumed, which says a number of its own.
-    for id in ["BP0000AA", "BP0000AB"] {
+    for id in ["BP0000AA", "BP0000AC"] {
         let source = site.folder().read(&[]).unwrap();
         let (job, word) = source.jobs.get(&id.parse().unwrap()).unwrap();
         site.folder().write_job(job, &Word { state: JobState::Suspended, ..word.clone() }).unwrap();
     }
-    list(0..900, 10_000..10_300);
+    list(0..900, 10_000..10_900);
     site.publish().unwrap();
 }
 
