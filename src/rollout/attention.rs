@@ -1,7 +1,7 @@
 //! Machines of which somebody has to decide something before they go on (SITE.md 5), and those whose reports do not verify
 //! (SITE.md 6): one place for every view that names them. Pure.
 
-use super::account::{Account, Said};
+use super::account::{Account, Said, Signed};
 use super::cache::Heard;
 use super::whose::Whose;
 use crate::site::ids::MachineId;
@@ -75,6 +75,10 @@ impl Attention {
         // What somebody else wrote is no word of that machine.
         let foreign = whose.and_then(|whose| whose.foreign(machine, account));
         let (code, reason) = match foreign {
+            // One without a number is never signed: that it is not is no other reason than that its history is lost.
+            Some(_) if account.signed == Signed::Not && is_lost(account) => {
+                (Why::HistoryLost, SAYS_HISTORY_LOST.to_owned())
+            }
             Some(why) => (Why::NotVerified, why),
             None if account.two_machines => (Why::TwoMachines, TWO_MACHINES.to_owned()),
             None if is_lost(account) => (Why::HistoryLost, HISTORY_LOST.to_owned()),
@@ -124,6 +128,9 @@ fn is_lost(account: &Account) -> bool {
 
 const TWO_MACHINES: &str = "another machine reports with this id, and nothing runs there by itself";
 const HISTORY_LOST: &str = "it lost its history, and nothing runs there by itself";
+/// Anybody who can write there can say that.
+const SAYS_HISTORY_LOST: &str =
+    "its report says that it lost its history, without which it signs none, and nothing runs there by itself";
 
 fn remedy(code: Why, id: &str) -> String {
     match code {
@@ -144,7 +151,6 @@ fn remedy(code: Why, id: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::rollout::account::Signed;
     use crate::site::folder::counted::Counted;
     use crate::site::folder::machines::Machine;
     use crate::site::signed::testing::signing_key;
@@ -182,9 +188,21 @@ mod tests {
             assert_eq!(codes(lost.clone(), whose), ["history-lost"]);
         }
         // What another key signed, or nobody, is no word of that machine.
-        for account in [account(), twice, lost] {
+        for account in [account(), twice] {
             let unsigned = Account { signed: Signed::Not, ..account };
             assert_eq!(codes(unsigned, Some(&whose)), ["not-verified"]);
+        }
+        let foreign = Account { signed: Signed::By(signing_key(2).1.text()), ..lost.clone() };
+        assert_eq!(codes(foreign, Some(&whose)), ["not-verified"]);
+        // A machine without a history numbers no report, and signs none: what helps is not another key.
+        let unsigned = Ok(Account { signed: Signed::Not, ..lost });
+        for machine in [1, 2] {
+            let mut attention = Attention::default();
+            attention.look(id(machine), &unsigned, Some(&whose));
+            let said = &attention.machines[0];
+            assert_eq!(said.code, Why::HistoryLost, "{said:?}");
+            assert!(said.remedy.as_str().contains("pcm site machine replace BP05"), "{said:?}");
+            assert!(said.reason.as_str().contains("signs none"), "{said:?}");
         }
         // One of format 1 has no number, and nothing to decide about.
         assert!(codes(Account { number: None, state_id: None, ..account() }, None).is_empty());
