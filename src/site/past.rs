@@ -3,8 +3,9 @@
 
 use super::ids::MachineId;
 use super::report::{self, MachineReport};
-use super::site_file;
+use super::{index, site_file};
 use crate::clock::Wall;
+use crate::host::open::remote;
 use crate::host::open::{Folder, OpenError};
 use crate::site::share::read_bounded;
 use crate::terms::Code;
@@ -85,6 +86,17 @@ fn look_at(place: &Path, machine: MachineId) -> Past {
         Err(e) => return unknown(&place.join(report::RESULTS), &e),
     }
     match &read {
+        Err(OpenError::Missing) if root.is_remote() => nothing_in_it(&root),
+        // A server may deny what is not there. Of what this machine cannot have written there, that says enough.
+        Err(OpenError::Denied) if remote::is_read_only(place) => nothing_in_it(&root),
+        Err(OpenError::Denied) if root.is_remote() => {
+            let why = format!(
+                "{}: access is denied. Let this machine's key get its report, and allow s3:ListBucket: without it \
+                 a bucket does not say that an object is not there",
+                path.display()
+            );
+            Past::Unknown(SafeText::new(&why))
+        }
         Err(OpenError::Missing) => Past::None,
         Err(e) => unknown(&path, e),
         // It knew of an earlier life, which nobody has decided about: what it wrote over may have told more.
@@ -101,6 +113,23 @@ fn look_at(place: &Path, machine: MachineId) -> Past {
             "{} is an earlier report of {machine} that cannot be read: {why}",
             path.display()
         ))),
+    }
+}
+
+/// Of a server, which has no folders that could be missing: a bucket or a prefix that does not exist holds nothing, either.
+fn nothing_in_it(root: &Folder) -> Past {
+    let of = |name: &str| root.file(name).map(drop);
+    match (of(site_file::NAME), of(index::NAME)) {
+        (Ok(()), _) | (_, Ok(())) => Past::None,
+        (Err(OpenError::Missing), Err(OpenError::Missing)) => {
+            let why = format!(
+                "there is neither {} nor {} in it: is the address right? A bucket for reports alone needs an object {0}",
+                site_file::NAME,
+                index::NAME
+            );
+            Past::Unknown(SafeText::new(&why))
+        }
+        (Err(OpenError::Missing), Err(e)) | (Err(e), Err(_)) => Past::Unknown(SafeText::new(&e.to_string())),
     }
 }
 

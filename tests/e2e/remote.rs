@@ -124,6 +124,50 @@ fn a_server_that_fails_is_a_share_that_is_away_and_says_why() {
     assert_eq!(publisher.ran(), 1);
 }
 
+#[test]
+fn a_new_machine_asks_where_it_may_have_written_whether_it_ran_before() {
+    let Some((publisher, web)) = mirrored() else { return };
+    // The files of the share as objects, and a bucket that does not exist.
+    let objects = publisher.path("objects/pcm-site/pcm/bp0");
+    fs::create_dir_all(publisher.path("objects/pcm-site/pcm")).unwrap();
+    copy(&publisher.path("share"), &objects);
+    let server = Web::of_folder(&publisher.path("objects"));
+    let share = access(publisher.dir.path(), &server);
+    let root = publisher.root();
+    let init = |n: usize, location: &str, share: &str| {
+        text(&publisher.machine_bare(n, &[location], share).site.pcm(&[
+            "init",
+            "--json",
+            "--trust-key",
+            &root,
+        ]))
+    };
+    let bucket = "s3://pcm-site/pcm/bp0";
+    let said = init(1, bucket, &share);
+    assert!(said.contains("history created at"), "{said}");
+    let said = init(1, bucket, &format!("{share}report = \"s3://no-such-bucket\"\n"));
+    assert!(said.contains("neither PCM.SITE nor PCM.INDEX in it"), "{said}");
+    server.fail("/machines/", Fault::Status(403, String::new()));
+    let said = init(1, bucket, &share);
+    assert!(said.contains("allow s3:ListBucket"), "{said}");
+    server.mend();
+    // What can be read of an earlier life counts wherever it is.
+    fs::create_dir_all(objects.join("machines")).unwrap();
+    fs::create_dir_all(publisher.path("share/machines")).unwrap();
+    for machines in [objects.join("machines"), publisher.path("share/machines")] {
+        write(&machines.join("BP004002.json"), b"{");
+    }
+    for location in [bucket, &web.url()] {
+        let said = init(2, location, &share);
+        assert!(said.contains("earlier report of BP004002"), "{said}");
+    }
+    // A server that only gives may deny what is not there.
+    web.fail("/machines/", Fault::Status(403, String::new()));
+    let machine = publisher.machine(0, &[&web.url()], "");
+    let _service = machine.site.service();
+    machine.succeeds(&publisher.send());
+}
+
 /// A site that is published into a bucket, before which a server stands that can fail.
 fn in_a_bucket() -> Option<(Publisher, Bucket, Web)> {
     let mut bucket = None;

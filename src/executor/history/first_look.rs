@@ -3,6 +3,7 @@
 
 use super::row_error::RowError;
 use super::schema;
+use crate::host::open::remote;
 use crate::site::past::{Past, Told};
 use crate::text::SafeText;
 use rusqlite::Connection;
@@ -60,6 +61,10 @@ pub(super) fn after(before: &Unseen, told: &[Told]) -> Option<Closed> {
             Past::Unknown(why) => now.waits.push((place.clone(), why.clone())),
         }
     }
+    // This machine cannot have written to those: one of them that answers is enough, others may be away for good.
+    if !now.seen.is_empty() {
+        now.waits.retain(|(place, _)| !remote::is_read_only(place));
+    }
     // Where no place is configured, none was seen.
     (now.seen.is_empty() || !now.waits.is_empty()).then_some(Closed::Unseen(now))
 }
@@ -107,5 +112,17 @@ mod tests {
         assert!(matches!(after(&first, &told(away(), found)), Some(Closed::Earlier(_))));
         assert!(after(&first, &[]).is_some(), "no place, nothing seen");
         assert_eq!(after(&first, &[(place("a"), away())]), None, "b is not configured any more");
+    }
+
+    #[test]
+    fn of_places_that_are_only_read_one_that_answers_is_enough() {
+        let place = |name: &str| PathBuf::from(name);
+        let denied = || Past::Unknown("access is denied".into());
+        let told = |a, b| [(place("https://a.example.com"), a), (place("https://b.example.com"), b)];
+        let new = Unseen::default();
+        assert_eq!(after(&new, &told(denied(), Past::None)), None);
+        assert!(after(&new, &told(denied(), denied())).is_some(), "none of them answers");
+        let written = [(place("s3://pcm-site"), denied()), (place("https://a.example.com"), Past::None)];
+        assert!(after(&new, &written).is_some(), "there it may have written");
     }
 }

@@ -408,10 +408,13 @@ pub fn look_job(
     Some((job, look_deadline(places, config.share.timeout)))
 }
 
-/// Where results of this machine may lie.
+/// Where results of this machine may lie. It writes to no place that is only read: those are asked where there is no other.
 pub fn result_places(config: &Config) -> Vec<PathBuf> {
     let mut places = config.shares.clone();
     places.extend(config.share.report.iter().filter(|named| !config.shares.contains(named)).cloned());
+    if places.iter().any(|place| !remote::is_read_only(place)) {
+        places.retain(|place| !remote::is_read_only(place));
+    }
     places
 }
 
