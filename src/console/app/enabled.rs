@@ -81,7 +81,7 @@ pub fn enabled(app: &App, id: Id) -> Result<(), SafeText> {
             None => Err("the executor does not offer this".into()),
         };
     }
-    if app.view == View::Rollout && app.overlays.is_empty() {
+    if contexts_below(app) == [Context::Rollout] {
         return of_site(app, id);
     }
     match id {
@@ -167,9 +167,12 @@ fn of_site(app: &App, id: Id) -> Result<(), SafeText> {
         Id::Copy | Id::Plain if app.copied().is_empty() => Err("there is nothing to copy here".into()),
         Id::Results if app.results.is_none() => Err("nothing was done to several requests yet".into()),
         Id::Problems if !app.data.has_problems() => Err("nothing is wrong".into()),
-        Id::Unhold if app.data.held_until().is_none() => Err("there is no hold".into()),
-        Id::Restart | Id::DeferRestart | Id::CancelRestart if app.data.restart().is_none() => {
-            Err("no restart is pending".into())
+        // Nobody takes them to be of the machine that is selected.
+        Id::Hold | Id::Unhold | Id::Poll | Id::Restart | Id::DeferRestart | Id::CancelRestart => {
+            let status = app.data.status.value.as_ref();
+            let host = status.map(|status| &status.host).filter(|host| !host.is_empty());
+            let host = host.map_or_else(|| "".into(), |host| safe!(", {host}"));
+            Err(safe!("only of this machine{host}; {} shows it", app.key_of(Id::Overview)))
         }
         _ => Ok(()),
     }

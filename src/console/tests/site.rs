@@ -3,12 +3,14 @@
 use super::stage::Stage;
 use crate::clock::Wall;
 use crate::console::app::rollout::wire::Wish;
-use crate::console::app::{Effect, Event, Level};
+use crate::console::app::{Effect, Event, Level, enabled};
 use crate::console::drivers::Incoming;
 use crate::console::drivers::rollout::Desk;
 use crate::console::keymap::Key;
+use crate::console::keymap::commands::Id;
 use crate::console::term::Screen;
 use crate::console::theme::{ColourLevel, Theme};
+use crate::executor::ask::Question;
 use crate::host::open::Looked;
 use crate::rollout::account::{Account, Forecast, Said};
 use crate::rollout::cache::Cache;
@@ -276,6 +278,40 @@ fn a_job_is_suspended_only_with_the_number_of_its_machines() {
     stage.app.options.read_only = true;
     stage.keys("P");
     assert!(stage.screen().contains("--read-only"), "{}", stage.screen());
+}
+
+#[test]
+fn what_means_this_machine_alone_is_refused_among_those_of_the_site() {
+    let mut stage = stage(60, 9, 120, 36);
+    for level in ["", "Enter", "Enter", "Enter"] {
+        stage.keys(level);
+        for key in ["h", "H", "p"] {
+            stage.keys(key);
+            let screen = stage.screen();
+            assert!(screen.contains("only of this machine, web-01; 1 shows it"), "{key}: {screen}");
+            assert!(stage.app.overlays.is_empty(), "{key}: {screen}");
+        }
+        for id in [Id::Restart, Id::DeferRestart, Id::CancelRestart] {
+            assert!(enabled(&stage.app, id).is_err(), "{id:?}");
+        }
+    }
+    let change = |effect: &Effect| matches!(effect, Effect::Ask { question: Question::Change(_), .. });
+    assert!(!stage.effects.iter().any(change));
+}
+
+#[test]
+fn help_and_palette_say_why_a_command_of_the_rollout_does_nothing_now() {
+    let mut stage = stage(60, 9, 120, 36);
+    stage.app.options.site_folder = false;
+    let ids = [Id::Advance, Id::SuspendJob, Id::Open, Id::Mark, Id::Where, Id::Poll];
+    let why = |stage: &Stage| ids.map(|id| enabled(&stage.app, id));
+    let bare = why(&stage);
+    assert!(bare[1].is_err() && bare[2].is_ok() && bare[3].is_err());
+    stage.keys("?");
+    assert_eq!(why(&stage), bare);
+    stage.keys("Esc : 'suspend-job");
+    let screen = stage.screen();
+    assert!(screen.contains("only the site folder can change a job"), "{screen}");
 }
 
 #[test]
