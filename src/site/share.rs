@@ -347,7 +347,7 @@ fn look_at(looking: &Looking<'_>, share: &Path, held: &Held) -> Answer {
                 }
                 Err(distrust) => {
                     fault_of = distrust.code;
-                    problems = vec![problem(distrust.code, &path, distrust.why.as_str())];
+                    problems = vec![distrust.problem(path.display().to_string())];
                     continue;
                 }
             }

@@ -13,6 +13,8 @@ enum Means {
     Acts,
     /// Reads the share; is about no machine.
     Reads,
+    /// The same, of a site whose folder it needs as well.
+    ReadsBeside,
     /// Wrong usage.
     Neither,
 }
@@ -50,7 +52,7 @@ const VERBS: &[(&str, &[&str], Means)] = &[
     ("site publish", &[], Neither),
     ("site status", &[], Neither),
     ("site install-timer", &["--dry-run"], Neither),
-    ("site collect", &[], Reads),
+    ("site collect", &[], ReadsBeside),
     ("site freeze", &["--until", "2h", "--reason", "x"], Neither),
     ("site unfreeze", &[], Neither),
     ("site machine add", &["BP004000"], Neither),
@@ -147,6 +149,10 @@ fn every_verb(site: &Site) {
             Reads => {
                 assert_eq!((statuses.0, statuses.1), (Some(2), Some(4)), "the share that is named: {told}");
                 assert_ne!(said(&["--share", &own]).status.code(), Some(4), "{told}");
+            }
+            ReadsBeside => {
+                assert_eq!(statuses, (Some(2), Some(2)), "{told}");
+                assert_eq!(code(&of_share), "no-site-folder", "{told}");
             }
             Neither => assert_eq!(statuses, (Some(2), Some(2)), "{told}"),
         }

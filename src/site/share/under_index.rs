@@ -74,7 +74,7 @@ pub(super) fn look_at_index(
             Ok(judged) => judged,
             Err(distrust) => {
                 fault_of = distrust.code;
-                problems = vec![problem(distrust.code, &path, distrust.why.as_str())];
+                problems = vec![distrust.problem(path.display().to_string())];
                 continue;
             }
         };

@@ -28,6 +28,8 @@ pub struct Distrust {
     pub why: SafeText,
     /// The file that it is of, where that is not the one that is read: a package's.
     pub place: Option<SafeText>,
+    /// A later pcm may have written it, and would read it.
+    pub newer: bool,
 }
 
 impl fmt::Display for Distrust {
@@ -41,7 +43,7 @@ impl std::error::Error for Distrust {}
 impl Distrust {
     /// With its evidence.
     pub fn new(code: Code, why: impl AsRef<str>) -> Self {
-        Self { code, why: SafeText::new(why.as_ref()), place: None }
+        Self { code, why: SafeText::new(why.as_ref()), place: None, newer: false }
     }
 
     /// The same of another file.
@@ -56,6 +58,11 @@ impl Distrust {
             None => self.why.clone(),
             Some(place) => SafeText::new(&format!("{place}: {}", self.why)),
         }
+    }
+
+    /// The same as a problem of a file.
+    pub fn problem(&self, file: impl Into<SafeText>) -> Problem {
+        Problem { newer: self.newer, ..Problem::of_file(self.code.as_str(), file, self.why.clone()) }
     }
 
     /// It does not verify.
@@ -73,6 +80,7 @@ impl Distrust {
                 None => p.message.to_string(),
             })
             .collect();
-        Self::new(Code::Malformed, words.join("; "))
+        let newer = problems.iter().any(|problem| problem.newer);
+        Self { newer, ..Self::new(Code::Malformed, words.join("; ")) }
     }
 }

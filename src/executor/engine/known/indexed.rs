@@ -313,7 +313,7 @@ impl Known {
             }
             Err(distrust) => {
                 let path = self.layout.held_folder().join(index::NAME).display().to_string();
-                self.notes = vec![Problem::of_file(distrust.code.as_str(), path, distrust.why)];
+                self.notes = vec![distrust.problem(path)];
             }
         }
         true

@@ -296,7 +296,7 @@ impl Known {
                     .map(|(file, by)| (file, TrustVerdict::Trusted(by.words()), Some(by)))
                     .map_err(|distrust| {
                         let file = self.layout.held().display().to_string();
-                        vec![Problem::of_file(distrust.code.as_str(), file, distrust.why)]
+                        vec![distrust.problem(file)]
                     })
             }
         };

@@ -64,7 +64,7 @@ impl Known {
         if let (Err(distrust), Some(Code::Unsigned)) = (&trusted, look.fault.as_ref().map(|fault| fault.code))
         {
             let (code, place) = (distrust.code, self.trust_folder().display().to_string());
-            let problems = vec![Problem::of_file(code.as_str(), place, distrust.why.clone())];
+            let problems = vec![distrust.problem(place)];
             look.fault = Some(SourceFault { code, problems });
         }
         for mut found in with_all_parts(offers) {
@@ -265,9 +265,7 @@ fn with_all_parts(mut offers: Vec<Found>) -> Vec<Found> {
 
 /// What was not believed is the fault of the look, or a note where another share has what is.
 fn said_of(faults: &[(PathBuf, Distrust)], alone: bool, look: &mut Look) {
-    let problems = faults.iter().map(|(share, distrust)| {
-        Problem::of_file(distrust.code.as_str(), share.display().to_string(), distrust.why.clone())
-    });
+    let problems = faults.iter().map(|(share, distrust)| distrust.problem(share.display().to_string()));
     let problems: Vec<Problem> = problems.collect();
     match faults.first() {
         Some((_, distrust)) if alone => {
