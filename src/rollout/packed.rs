@@ -277,7 +277,7 @@ impl Words {
             blocked_by: said
                 .blocked_by
                 .iter()
-                .map(|code| number(Code::ALL, code))
+                .map(|code| number::<_, u16>(Code::ALL, code))
                 .collect::<Option<Vec<u16>>>()?,
             next_change: when(said.next_change, from),
             exit_code: said.exit_code,

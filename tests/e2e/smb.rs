@@ -3,7 +3,9 @@
 //! yesterday: nothing runs twice, nothing older is taken, and every machine says what is wrong.
 
 use super::common::smb::{Mount, Server};
-use super::common::{MACHINE, Service, Site, now, seconds, skipped, stamp, text, wait_for_or, write};
+use super::common::{
+    MACHINE, Service, Site, now, seconds, skipped, stamp, text, wait_for, wait_for_or, write,
+};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -160,7 +162,15 @@ impl Machine {
 fn restore(from: &Path, to: &Path) {
     for entry in fs::read_dir(to).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+        if !path.is_dir() {
+            fs::remove_file(path).unwrap();
+            continue;
+        }
+        // A machine may write its report there meanwhile.
+        wait_for("its folders are removed", || match fs::remove_dir_all(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::DirectoryNotEmpty => false,
+            done => done.map(|()| true).unwrap(),
+        });
     }
     let done = Command::new("cp").args(["-a"]).arg(from.join(".")).arg(to).status();
     assert!(done.unwrap().success());

@@ -50,6 +50,8 @@ proptest! {
         let bytes: Vec<u8> = bytes.into_iter().filter(|b| *b != 0).collect();
         // A CR that stands alone ends a line for one of them only.
         let text: Vec<u8> = bytes.split(|b| *b == b'\n').map(|l| l.iter().filter(|b| **b != b'\r').copied().collect::<Vec<u8>>()).collect::<Vec<_>>().join(&b'\n');
+        // What begins with a mark of UTF-16 is another text to one of them.
+        prop_assume!(!text.starts_with(b"\xFF\xFE") && !text.starts_with(b"\xFE\xFF"));
         prop_assert_eq!(read(&text), Oracle::read(&text, "x.log".into(), west(0)));
     }
 

@@ -29,8 +29,8 @@ struct Pending {
     component: SafeText,
     thread: SafeText,
     text: Vec<SafeText>,
-    /// Of each line of a loose one.
-    lines: Vec<u64>,
+    /// Of each line of a loose one; None: nothing but ASCII blanks stands there.
+    lines: Vec<Option<u64>>,
 }
 
 #[derive(PartialEq, Clone, Copy)]
@@ -146,7 +146,7 @@ impl Oracle {
     fn add(&mut self, line: &[u8], _: &mut Vec<Record>) {
         if let Some(pending) = &mut self.pending {
             pending.text.push(SafeText::from_bytes(&readable(line)));
-            pending.lines.push(self.line);
+            pending.lines.push((!line.trim_ascii().is_empty()).then_some(self.line));
         }
     }
 
@@ -187,8 +187,7 @@ impl Oracle {
             // No end of a record followed: each line stands alone.
             pending.kind = Kind::Loose(false);
             let lines = std::mem::take(&mut pending.lines).into_iter().zip(std::mem::take(&mut pending.text));
-            for (line, text) in lines.filter(|(_, text)| !text.as_str().trim().is_empty()).collect::<Vec<_>>()
-            {
+            for (line, text) in lines.filter_map(|(line, text)| Some((line?, text))).collect::<Vec<_>>() {
                 self.begin(Kind::Loose(false), vec![text]);
                 if let Some(pending) = &mut self.pending {
                     pending.line = line;
