@@ -2,7 +2,7 @@
 
 use super::is_input;
 use super::merge::{Found, Merged, Reading, Wanted};
-use super::packed::{Source, open};
+use super::packed::{Source, input, open};
 use super::rows::Rows;
 use crate::cli::App;
 use crate::cli::args::{LogArgs, LogShape};
@@ -56,7 +56,7 @@ fn sources(app: &App, args: &LogArgs, filter: &Filter, files: &[PathBuf]) -> (Ve
     let (inputs, named): (Vec<PathBuf>, Vec<PathBuf>) =
         files.iter().cloned().partition(|file| is_input(file));
     if !inputs.is_empty() {
-        sources.push(("standard input".into(), (Source::Packed(Box::new(std::io::stdin())), false)));
+        sources.push(("standard input".into(), input(std::io::stdin())));
     }
     let (mut paths, problems) = Patterns::new(&named).paths();
     for (path, why) in problems {
