@@ -131,7 +131,7 @@ pub struct LogArgs {
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Go on printing what is added
-    #[arg(short = 'f', long = "follow", conflicts_with_all = ["count", "after", "before", "context", "rotated"])]
+    #[arg(short = 'f', long = "follow", conflicts_with_all = ["count", "after", "before", "context", "rotated", "until"])]
     pub follow: bool,
     /// Only the last N records of those asked for
     #[arg(short = 'n', long = "lines", value_name = "N")]

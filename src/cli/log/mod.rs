@@ -10,7 +10,7 @@ mod rows;
 pub use follow::tail;
 
 use super::App;
-use super::args::{LevelArg, LogArgs};
+use super::args::{LevelArg, LogArgs, LogShape};
 use crate::error::{Exit, Failure, Result};
 use crate::log::Level;
 use crate::log::search::{Filter, Search};
@@ -20,12 +20,25 @@ use std::path::{Path, PathBuf};
 
 /// `pcm log`. It ends as grep does: 0 where something was found, 1 where nothing was, 2 where a file cannot be read.
 pub fn run(app: &App, args: &LogArgs) -> Result<Exit> {
+    can_follow(args)?;
     let filter = filter(app, args)?;
     let files = files(app, args)?;
-    if args.follow && !files.iter().any(|file| is_input(file)) {
+    if args.follow {
         return follow::run(app, args, filter, &files);
     }
     read::run(app, args, &filter, &files)
+}
+
+/// Refuses what `-f` would not do.
+fn can_follow(args: &LogArgs) -> Result<()> {
+    if args.follow && args.files.iter().any(|file| is_input(file)) {
+        let why = "-f follows files; standard input is read as long as it is written anyway";
+        return Err(wrong(why.into(), "Leave out -f, or -"));
+    }
+    if args.follow && args.format == LogShape::Raw {
+        return Err(wrong("-f prints rows, not --format raw".into(), "Leave out --format raw, or -f"));
+    }
+    Ok(())
 }
 
 /// `-`: standard input.
@@ -104,6 +117,26 @@ fn readable(file: &Path, follow: bool) -> Result<()> {
         Err(e) => {
             let why = format!("{} cannot be read: {e}", file.display());
             cannot("unreadable", why, "Correct its rights, or read it as root")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::cli::args::{Cli, Verb};
+    use clap::Parser;
+
+    #[test]
+    fn what_would_not_be_followed_as_asked_is_refused() {
+        let runs = |args: &[&str]| match Cli::try_parse_from([&["pcm", "log", "-f"], args].concat()) {
+            Ok(Cli { verb: Some(Verb::Log(args)), .. }) => can_follow(&args).is_ok(),
+            _ => false,
+        };
+        assert!(runs(&["a.log", "--since", "14:00"]) && runs(&[]));
+        for args in [&["-"][..], &["a.log", "-"], &["--format", "raw"], &["--until", "14:00"]] {
+            assert!(!runs(args), "{args:?}");
         }
     }
 }
