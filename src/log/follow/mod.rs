@@ -30,6 +30,8 @@ const RECOGNISABLE: u64 = 64;
 /// For so many polls a file too small to be recognised may be a copy that has just begun.
 const UNRECOGNISED_POLLS: u32 = 2;
 const MOST_FILES: usize = 256;
+/// So much text of older records is told at once.
+const OLDER_BYTES: usize = 1 << 20;
 
 /// What a poll has to tell. The file is named as in [`Record::file`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,10 +190,11 @@ impl Follower {
         older.or(self.lost_older.then_some(false))
     }
 
-    /// About so many of the records before those that were told, oldest first: of several files those that are newest.
+    /// About so many of the records before those that were told, fewer if they are long; oldest first: of several files
+    /// those that are newest.
     pub fn older(&mut self, most: usize) -> Vec<Record> {
-        let mut found = VecDeque::new();
-        while found.len() < most {
+        let (mut found, mut bytes) = (VecDeque::new(), 0);
+        while found.len() < most && bytes < OLDER_BYTES {
             for index in 0..self.files.len() {
                 let file = &mut self.files[index];
                 if file.held.is_empty() && file.has_older() == Some(true) {
@@ -209,7 +212,10 @@ impl Follower {
             let Some(file) = newest.max_by_key(|file| file.held.back().and_then(|record| record.near)) else {
                 break;
             };
-            found.extend(file.held.pop_back());
+            let record = file.held.pop_back();
+            bytes +=
+                record.iter().flat_map(|record| &record.text).map(|line| line.as_str().len()).sum::<usize>();
+            found.extend(record);
         }
         found.into_iter().rev().collect()
     }

@@ -74,7 +74,7 @@ pub fn siblings(path: &Path) -> Vec<PathBuf> {
 }
 
 /// What was rotated away from under a name, packed or not: `NAME.1`, `NAME.lo_`, `NAME-20261128-140000.LOG`, `NAME.2.gz`.
-/// What only begins alike is another log.
+/// What only begins alike is another log. That which was written to last comes last.
 pub fn rotated(path: &Path) -> Vec<PathBuf> {
     let (Some(folder), Some(stem)) = (path.parent(), path.file_stem()) else { return Vec::new() };
     let (stem, name) = (stem.to_string_lossy(), path.file_name().unwrap_or_default().to_string_lossy());
@@ -94,7 +94,10 @@ pub fn rotated(path: &Path) -> Vec<PathBuf> {
     };
     let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let names = names_in(listed).unwrap_or_default().into_iter().filter(is_rotated);
-    names.map(|name| folder.join(name)).collect()
+    let mut found: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
+    let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+    found.sort_by_cached_key(|path| (changed(path), path.clone()));
+    found
 }
 
 /// Files of some folders whose names begin so. Each folder is listed once.

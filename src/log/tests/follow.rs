@@ -1,7 +1,7 @@
 //! Real files, rotated in every way.
 
 use super::west;
-use crate::log::follow::{Event, Follower};
+use crate::log::follow::{Event, Follower, rotated};
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -138,6 +138,22 @@ fn what_is_older_is_not_denied_after_a_rotation() {
         assert_eq!(follower.has_older(), Some(false), "{how}");
         assert!(follower.older(10).is_empty());
     }
+}
+
+#[test]
+fn older_records_of_any_length_come_a_few_at_once() {
+    let f = Fixture::new();
+    let long = format!("{}\n", "x".repeat(60_000)).repeat(200);
+    fs::write(&f.log, long).unwrap();
+    let mut follower = f.follow(1);
+    let _ = told(&mut follower);
+    let (mut all, mut most) = (0, 0);
+    while follower.has_older() == Some(true) {
+        let n = follower.older(2_000).len();
+        (all, most) = (all + n, most.max(n));
+    }
+    assert_eq!(all, 199);
+    assert!(most < 40, "{most} at once");
 }
 
 #[test]
@@ -550,4 +566,16 @@ fn a_writer_that_rotates_while_it_is_followed_loses_and_doubles_nothing() {
             "{pattern}: missing {missing:?}, doubled {doubled:?}"
         );
     }
+}
+
+#[test]
+fn what_was_rotated_away_comes_in_the_order_in_which_it_was_written() {
+    let f = Fixture::new();
+    let oldest_first = ["PACMAN.LOG.10", "PACMAN.LOG.9.gz", "PACMAN.LOG.2", "PACMAN.LOG.1", "PACMAN.lo_"];
+    for (age, name) in oldest_first.iter().rev().enumerate() {
+        let file = fs::File::create(f.beside(name)).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000 - age as u64))
+            .unwrap();
+    }
+    assert_eq!(rotated(&f.log), oldest_first.map(|name| f.beside(name)));
 }
