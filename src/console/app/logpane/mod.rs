@@ -25,6 +25,8 @@ use std::sync::Arc;
 
 /// How many lines are kept; older ones are in the file.
 pub const MAX_LINES: usize = 20_000;
+/// How much text they may have, and more do not come from the files.
+const MAX_BYTES: usize = 32 << 20;
 
 /// The number of the line that comes first; older ones have lower numbers.
 const FIRST: u64 = 1 << 40;
@@ -62,6 +64,8 @@ pub struct LogPane {
     places: Places,
     /// Lines that did not fit any more.
     dropped: u64,
+    /// So much text is kept.
+    bytes: usize,
     errors: usize,
     warnings: usize,
     files: BTreeMap<SafeText, usize>,
@@ -119,6 +123,7 @@ impl Default for LogPane {
             seeking: None,
             places: Places::default(),
             dropped: 0,
+            bytes: 0,
             errors: 0,
             warnings: 0,
             files: BTreeMap::new(),
@@ -155,15 +160,18 @@ impl LogPane {
 
     /// Takes new lines: of one file in its own order, of several by their times.
     pub fn push(&mut self, lines: impl IntoIterator<Item: Into<Arc<LogLine>>>) {
-        for line in lines {
+        'next: for line in lines {
             let line: Arc<LogLine> = line.into();
+            let size = line.text.as_str().len();
             let key = (self.places.place(&line.file, line.near), self.next);
             self.next += 1;
             self.oldest.entry(line.file.clone()).or_insert(key.0);
-            if self.lines.len() >= self.room {
+            while let Some((oldest, _)) = self.lines.front()
+                && (self.lines.len() >= self.room || self.bytes + size > MAX_BYTES)
+            {
                 self.dropped += 1;
-                if self.lines.front().is_some_and(|(oldest, _)| key < *oldest) {
-                    continue;
+                if key < *oldest {
+                    continue 'next;
                 }
                 self.forget_oldest();
             }
@@ -207,6 +215,8 @@ impl LogPane {
                 names.remove(name);
             }
         }
+        let size = line.text.as_str().len();
+        self.bytes = if comes { self.bytes + size } else { self.bytes.saturating_sub(size) };
         match line.level {
             Level::Error if !line.continued => add(&mut self.errors),
             Level::Warning if !line.continued => add(&mut self.warnings),

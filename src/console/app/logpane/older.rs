@@ -1,7 +1,7 @@
 //! Lines older than the first that came: they are read when they are wanted, as far as one goes up or as a search has to
 //! look. Whatever is not here is said to be in the file.
 
-use super::{LogPane, MAX_LINES};
+use super::{LogPane, MAX_BYTES, MAX_LINES};
 use crate::clock::Wall;
 use crate::console::app::event::LogLine;
 use crate::text::SafeText;
@@ -41,7 +41,7 @@ impl LogPane {
         }
         self.room = self.room.max(self.lines.len());
         // What came since the oldest were let go would be missing in between.
-        let full = self.lines.len() >= MAX_OLDER || self.dropped > 0;
+        let full = self.lines.len() >= MAX_OLDER || self.bytes >= MAX_BYTES || self.dropped > 0;
         self.more = if full { more.map(|_| false) } else { more };
         self.seek_on()
     }

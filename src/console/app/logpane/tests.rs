@@ -254,6 +254,21 @@ fn the_oldest_lines_go_first_and_the_counts_with_them() {
     assert_eq!((pane.counts().0, pane.dropped()), (MAX_LINES, 2));
 }
 
+#[test]
+fn long_lines_are_kept_up_to_a_size() {
+    let long = "x".repeat(64 << 10);
+    let mut pane = LogPane::default();
+    pane.push((0..10).map(|n| line("A", n, "new")));
+    pane.push_older((0..511).map(|n| line("A", n - 600, &long)).collect::<Vec<_>>(), Some(true));
+    assert_eq!(pane.more(), Some(true));
+    pane.push_older(vec![line("A", -700, &long)], Some(true));
+    assert_eq!((pane.more(), pane.counts().0), (Some(false), 522), "what is older stays in the file");
+    pane.push((10..700).map(|n| line("A", n, &long)));
+    assert_eq!((pane.counts().0, pane.dropped()), (512, 700));
+    pane.push(vec![line("A", 800, "end")]);
+    assert_eq!((pane.counts().0, pane.dropped()), (512, 701));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
 
