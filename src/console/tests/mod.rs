@@ -3,6 +3,7 @@
 
 mod answers;
 mod by_hand;
+mod confirm;
 mod edge;
 mod fake;
 mod getting_about;
