@@ -72,6 +72,9 @@ pub fn judged(job: &JobDoc, tell: Tell<'_>) -> Option<String> {
     let gate = job.gate.as_ref()?;
     let limit = format!("limit {}%", rate(gate.limit));
     let seen = match gate.n {
+        0 if job.state == JobState::Suspended => {
+            format!("GATE nothing has ended since it was suspended, {limit}")
+        }
         0 => format!("GATE nothing has ended since it began or was resumed, {limit}"),
         n => format!(
             "GATE {} of {} ended failed, {}% ({} to {}), {limit}",
@@ -85,9 +88,10 @@ pub fn judged(job: &JobDoc, tell: Tell<'_>) -> Option<String> {
     Some(format!("{seen}: {}", self::gate(job, tell)))
 }
 
-/// What keeps the gate from an answer, where that is more than its time.
+/// What keeps the gate from an answer, where that is more than its time. A job that is suspended waits for a word of somebody.
 pub fn lacking(job: &JobDoc) -> &[SafeText] {
-    let gate = job.gate.as_ref().filter(|gate| gate.answer == Answer::Undecided && !gate.only_time);
+    let gate = job.gate.as_ref().filter(|_| job.state == JobState::Active);
+    let gate = gate.filter(|gate| gate.answer == Answer::Undecided && !gate.only_time);
     gate.map_or(&[], |gate| &gate.words)
 }
 
