@@ -158,17 +158,15 @@ impl Sheet<'_> {
             return lines;
         }
         let titles = ["REQUEST", "PACKAGE", "STATE", "WHY NOT / NEXT"];
-        let widths = self.widths();
+        let widths = self.widths(account);
         lines.push(titles.iter().zip(widths).fold(Line::of("  ", Scope::Column), |line, (title, width)| {
             line.cell(*title, width, "", Scope::Column)
         }));
         for said in &account.requests {
-            let package = doc.packages.get(&said.request_id).cloned();
-            let package = package.or(said.package_id.map(|id| safe!("{id}"))).unwrap_or_default();
             let state = if scope == Scope::Stale { scope } else { Scope::of_state(said.state) };
             let line = Line::of("  ", scope)
                 .column(safe!("{}", said.request_id), widths[0], "~", scope)
-                .column(package, widths[1], "~", scope)
+                .column(self.package(said), widths[1], "~", scope)
                 .column(said.state.as_str(), widths[2], "~", state)
                 .add(SafeText::new(&self.why(said)), scope);
             lines.extend(line.wrap(self.width, 2 + widths[0] + widths[1] + widths[2]));
@@ -176,10 +174,22 @@ impl Sheet<'_> {
         lines
     }
 
-    fn widths(&self) -> [usize; 4] {
-        let package = if self.width < 60 { 9 } else { 22 };
-        let state = if self.width < 60 { 10 } else { 18 };
+    /// As wide as what stands in them: what keeps a request waiting wants the room.
+    fn widths(&self, account: &Account) -> [usize; 4] {
+        let (most_package, most_state) = if self.width < 60 { (9, 10) } else { (22, 18) };
+        let of_package = |said: &Said| self.package(said).width();
+        let of_state = |said: &Said| said.state.as_str().len();
+        let longest = |of: &dyn Fn(&Said) -> usize, title: &str| {
+            account.requests.iter().map(of).fold(title.len(), usize::max) + 1
+        };
+        let package = longest(&of_package, "PACKAGE").min(most_package);
+        let state = longest(&of_state, "STATE").min(most_state);
         [8, package, state, self.width.saturating_sub(10 + package + state)]
+    }
+
+    fn package(&self, said: &Said) -> SafeText {
+        let named = self.doc.packages.get(&said.request_id).cloned();
+        named.or(said.package_id.map(|id| safe!("{id}"))).unwrap_or_default()
     }
 
     /// The machine in a line.
