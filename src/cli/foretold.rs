@@ -38,7 +38,7 @@ pub fn of(app: &App, folder: &Folder, source: &Source, job: &Job, word: &Word) -
     };
     // Nothing of it is published: a report can have seen nothing of it.
     let (published, newest) = ((0, 0), (u64::MAX, u64::MAX));
-    let stand = Stand { job, word, published, newest, now: app.now };
+    let stand = Stand { job, word, published, newest, now: app.now, as_of: app.now };
     let around = Around { policies: &source.policies, zone: &app.zone };
     let Foretold { silent, runs, never } =
         foretell(&stand, &around, &source.members(), |machine| reports.heard(machine));

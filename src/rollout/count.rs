@@ -266,11 +266,11 @@ impl Row<'_> {
         Some((said.exit_code, result.unwrap_or_else(|| said.state.as_str().into())))
     }
 
-    /// For how long it has been silent.
-    pub fn age(&self, now: Wall) -> Option<Age> {
+    /// For how long it had been silent when reports were looked at.
+    pub fn age(&self, as_of: Wall) -> Option<Age> {
         let why = self.silent?;
         Some(match self.account {
-            Some(account) => Age::of((now - account.written).to_std().unwrap_or_default()),
+            Some(account) => Age::of((as_of - account.written).to_std().unwrap_or_default()),
             None if why == NOT_YET => Age::Never,
             None => Age::Unusable,
         })
@@ -329,16 +329,17 @@ pub struct Tally {
 
 impl Tally {
     /// Counts a machine.
-    pub fn add(&mut self, place: &Place<'_>, now: Wall) {
+    pub fn add(&mut self, place: &Place<'_>, stand: &Stand<'_>) {
         match place {
-            Place::Target(row) => self.target(row, now),
+            Place::Target(row) => self.target(row, stand),
             Place::TakenOut(why) => *self.taken_out.entry(why).or_default() += 1,
             Place::Later => self.later += 1,
             Place::Elsewhere => {}
         }
     }
 
-    fn target(&mut self, row: &Row<'_>, now: Wall) {
+    fn target(&mut self, row: &Row<'_>, stand: &Stand<'_>) {
+        let now = stand.now;
         *self.parts.entry(row.part).or_default() += 1;
         if let Some(said) = row.said {
             *self.states.entry(said.state).or_default() += 1;
@@ -369,7 +370,7 @@ impl Tally {
         if let Some(result) = row.result() {
             *one_of(&mut self.results, result, (None, OTHERS.into())) += 1;
         }
-        if let Some(age) = row.age(now) {
+        if let Some(age) = row.age(stand.as_of) {
             *self.ages.entry(age).or_default() += 1;
         }
         if let Some(why) = row.silent {

@@ -61,7 +61,7 @@ impl Published<'_> {
     pub fn stand<'b>(&self, job: &'b Job, word: &'b Word, now: Wall) -> Stand<'b> {
         let newest = self.standing.map_or((0, 0), |s| (s.index.epoch, s.index.serial));
         let published = self.standing.map_or(newest, |standing| standing.since(job.job_id));
-        Stand { job, word, published, newest, now }
+        Stand { job, word, published, newest, now, as_of: now }
     }
 
     /// Where a job stands whose phase was counted.

@@ -43,8 +43,8 @@ pub fn figures(
                 continue;
             }
             counters[n].add(member, Some(said.as_ref()));
-            if shown(&Machine { member, account: said.as_ref().ok(), place: &place, now: stand.now }) {
-                tallies[n].add(&place, stand.now);
+            if shown(&Machine { member, account: said.as_ref().ok(), place: &place, as_of: stand.as_of }) {
+                tallies[n].add(&place, stand);
                 row(n, &place);
             }
         }
@@ -55,8 +55,8 @@ pub fn figures(
             let member = Member { machine: *machine, host: None, adopt: None, groups: Vec::new() };
             let (part, silent) = (super::count::Part::Silent, Some(phase::GONE));
             let place = Place::Target(Row { member: &member, account: None, said: None, part, silent });
-            if shown(&Machine { member: &member, account: None, place: &place, now: stand.now }) {
-                tallies[n].add(&place, stand.now);
+            if shown(&Machine { member: &member, account: None, place: &place, as_of: stand.as_of }) {
+                tallies[n].add(&place, stand);
                 row(n, &place);
             }
         }
@@ -71,13 +71,13 @@ pub struct Machine<'a> {
     member: &'a Member,
     account: Option<&'a Account>,
     place: &'a Place<'a>,
-    now: Wall,
+    as_of: Wall,
 }
 
 impl<'a> Machine<'a> {
     /// One whose place in a job is not known yet.
-    pub(super) fn by(member: &'a Member, account: &'a Account, now: Wall) -> Self {
-        Self { member, account: Some(account), place: &Place::Later, now }
+    pub(super) fn by(member: &'a Member, account: &'a Account, as_of: Wall) -> Self {
+        Self { member, account: Some(account), place: &Place::Later, as_of }
     }
 }
 
@@ -109,7 +109,7 @@ impl Known for Machine<'_> {
 
 impl KnownNow for Machine<'_> {
     fn last_seen(&self) -> Option<Duration> {
-        Some((self.now - self.account?.written).to_std().unwrap_or_default())
+        Some((self.as_of - self.account?.written).to_std().unwrap_or_default())
     }
 
     fn users(&self) -> Option<u64> {

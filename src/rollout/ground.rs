@@ -176,7 +176,7 @@ impl Ground {
         let of = |(job, word)| match &self.by {
             By::Folder { .. } => self.published().stand(job, word, now),
             // Since when it stands so is not known here.
-            By::Share { newest } => Stand { job, word, published: (0, 0), newest: *newest, now },
+            By::Share { newest } => Stand { job, word, published: (0, 0), newest: *newest, now, as_of: now },
         };
         self.jobs.iter().map(|(job, word)| of((job, word))).collect()
     }

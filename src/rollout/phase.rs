@@ -27,6 +27,8 @@ pub struct Stand<'a> {
     pub newest: (u64, u64),
     /// Now.
     pub now: Wall,
+    /// When reports were looked at: what a machine has not said by then may have been written since.
+    pub as_of: Wall,
 }
 
 /// A phase, counted.
@@ -233,7 +235,7 @@ pub fn ahead<'a>(
 
 /// Whether it has not reported for so long that nobody knows how things are there.
 pub(super) fn is_late(stand: &Stand<'_>, account: &Account) -> bool {
-    signed(stand.now - account.written) > account.heartbeat.saturating_mul(2).max(SOON)
+    signed(stand.as_of - account.written) > account.heartbeat.saturating_mul(2).max(SOON)
 }
 
 /// Why what a machine says counts for nothing, whatever it is.
@@ -315,10 +317,10 @@ fn over(stand: &Stand<'_>, account: &Account, said: &Said) -> Option<Part> {
             // By the machine's own clock until it wrote, and by the share's since.
             let began = said.started_at.or(said.since)?;
             let runs =
-                signed(account.reported_at - began).saturating_add(signed(stand.now - account.written));
+                signed(account.reported_at - began).saturating_add(signed(stand.as_of - account.written));
             let overdue = runs.checked_sub(allowed).filter(|overdue| !overdue.is_zero())?;
             // What was overdue before the job was resumed is as little news as what failed before; doubt counts.
-            let by_either = [later(began, allowed), earlier(stand.now, overdue)];
+            let by_either = [later(began, allowed), earlier(stand.as_of, overdue)];
             let counts = stand.word.since.is_none_or(|since| by_either.iter().any(|at| *at >= since));
             Some(Part::Ended { success: false, counts })
         }

@@ -10,7 +10,7 @@ use super::doc::{self, CollectedDoc, JobDoc, MachineDoc, RolloutDoc};
 use super::figures::figures;
 use super::ground::Ground;
 use super::packed::Wanted;
-use super::phase;
+use super::phase::{self, Stand};
 use super::refresh::{Look, refresh};
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
@@ -243,9 +243,16 @@ impl Read<'_> {
         only.condition.is_none().then(|| self.cache.wanted(requests(ground)))
     }
 
+    /// What each job is counted by. What a collector has read is as old as it is: whatever came since is not in it, and a
+    /// machine is not late for that.
+    fn stands<'g>(&self, ground: &'g Ground, now: Wall) -> Vec<Stand<'g>> {
+        let as_of = self.collected.map_or(now, |at| at.min(now));
+        ground.stands(now).into_iter().map(|stand| Stand { as_of, ..stand }).collect()
+    }
+
     /// The figures of all jobs of the ground; `machines`: with the rows of the first one.
     pub fn doc(&self, ground: &Ground, only: Only<'_>, machines: bool, now: Wall) -> RolloutDoc {
-        let stands = ground.stands(now);
+        let stands = self.stands(ground, now);
         let wanted = self.wanted(ground, only);
         let mut rows: Vec<MachineDoc> = Vec::new();
         let attention = RefCell::new(Attention::default());
@@ -300,7 +307,7 @@ impl Read<'_> {
         now: Wall,
         mut target: impl FnMut(&Row<'_>),
     ) {
-        let mut stands = ground.stands(now);
+        let mut stands = self.stands(ground, now);
         let wanted = self.wanted(ground, only);
         stands.retain(|stand| stand.job.job_id == job);
         figures(
@@ -314,5 +321,73 @@ impl Read<'_> {
                 }
             },
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::host::open::Looked;
+    use crate::rollout::account::Said;
+    use crate::rollout::count::Part;
+    use crate::rollout::count::tests::{job, member, now};
+    use crate::terms::State;
+    use chrono::TimeDelta;
+
+    /// The file is 20 minutes old, and machines report every five: by now each of them would be late.
+    #[test]
+    fn what_a_collector_read_is_judged_as_of_the_time_at_which_it_read() {
+        let before = |minutes: i64| now() - TimeDelta::minutes(minutes);
+        let says = |state: State, written: Wall| Account {
+            publication: (1, 2),
+            reported_at: written,
+            written,
+            interval: Duration::from_secs(300),
+            heartbeat: Duration::from_secs(300),
+            requests: vec![Said {
+                started_at: Some(before(45)),
+                ..Said::of("BP0000Y".parse().unwrap(), state)
+            }],
+            ..Account::default()
+        };
+        let ground = Ground::of_test(vec![job(0)], (0..3).map(member).collect());
+        let mut cache = Cache::nowhere();
+        let accounts = [
+            says(State::Waiting, before(24)),
+            says(State::Running, before(24)),
+            // A day ago by the clock of now, and not by that of the collector.
+            says(State::Waiting, before(24 * 60 + 10)),
+        ];
+        for (n, account) in accounts.into_iter().enumerate() {
+            let looked = Looked { size: 1, changed: 1, number: n as u64 };
+            cache.put(member(n).machine, looked, &Ok(account));
+        }
+        let look = Look { read: 3, whole: true, ..Look::default() };
+        let as_of = |collected: Option<Wall>| Read { collected, ..Read::of(&look, &cache) };
+        let figures_of = |read: &Read<'_>| {
+            let doc = read.doc(&ground, Only::default(), false, now());
+            let [job] = doc.jobs.as_slice() else { panic!("{:?}", doc.jobs.len()) };
+            let heard = |machine| read.heard(&ground, machine);
+            let stands = read.stands(&ground, now());
+            let counts = figures(&stands, &ground.members, heard, |_| true, |_, _| {})[0].phase.counts;
+            let by_silence: Vec<(&str, u64)> = job.by_silence.iter().map(|(age, n)| (*age, *n)).collect();
+            let mut listed = Vec::new();
+            read.targets(&ground, job.job_id, Only::default(), now(), |row| listed.push(row.part));
+            let silent = listed.iter().filter(|part| **part == Part::Silent).count();
+            assert_eq!(silent as u64, job.silent, "the rows are those of the figure");
+            (job.waiting, job.running, by_silence, counts.f, counts.silent)
+        };
+        let collected = as_of(Some(before(20)));
+        assert_eq!(figures_of(&collected), (1, 1, vec![("under-1d", 1)], 0, 1));
+        let condition = Expression::filter("last_seen > 1d").unwrap();
+        let only = Only { condition: Some(&condition), written: None };
+        assert_eq!(collected.doc(&ground, only, false, now()).jobs[0].targets, 0);
+        // The same reports, looked at now.
+        let own = as_of(None);
+        assert_eq!(figures_of(&own), (0, 0, vec![("under-1d", 2), ("under-3d", 1)], 1, 2));
+        assert_eq!(own.doc(&ground, only, false, now()).jobs[0].targets, 1);
+        // A collector whose clock goes before this one's makes nothing later.
+        assert_eq!(figures_of(&as_of(Some(before(-4)))), figures_of(&own));
     }
 }

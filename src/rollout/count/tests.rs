@@ -106,13 +106,20 @@ proptest! {
         heard in prop::collection::vec(heard(), 3..60),
     ) {
         let (job, word) = job(which);
-        let stand = Stand { job: &job, word: &word, published: (1, 2), newest: (1, 3), now: now() };
+        let stand = Stand {
+            job: &job,
+            word: &word,
+            published: (1, 2),
+            newest: (1, 3),
+            now: now(),
+            as_of: now(),
+        };
         let members: Vec<Member> = (0..heard.len()).map(member).collect();
         let said = |n: usize| heard[n].as_ref().map(Result::as_ref);
         let places: Vec<Place<'_>> = members.iter().enumerate().map(|(n, m)| place(&stand, m, said(n))).collect();
         let unread = SafeText::new("not read");
         let mut tally = Tally::default();
-        places.iter().for_each(|place| tally.add(place, now()));
+        places.iter().for_each(|place| tally.add(place, &stand));
 
         let rows: Vec<&Row<'_>> =
             places.iter().filter_map(|place| if let Place::Target(row) = place { Some(row) } else { None }).collect();
@@ -181,7 +188,7 @@ proptest! {
 #[test]
 fn too_many_different_words_of_machines_are_one_row() {
     let (job, word) = job(0);
-    let stand = Stand { job: &job, word: &word, published: (1, 2), newest: (1, 3), now: now() };
+    let stand = Stand { job: &job, word: &word, published: (1, 2), newest: (1, 3), now: now(), as_of: now() };
     let mut tally = Tally::default();
     for n in 0..2_000 {
         let mut said = Said::of("BP0000Y".parse().unwrap(), State::Failed);
@@ -194,8 +201,8 @@ fn too_many_different_words_of_machines_are_one_row() {
             ..Account::default()
         };
         let (member, why) = (member(n), SafeText::new(&format!("damaged at {n}")));
-        tally.add(&place(&stand, &member, Some(Ok(&account))), now());
-        tally.add(&place(&stand, &member, Some(Err(&why))), now());
+        tally.add(&place(&stand, &member, Some(Ok(&account))), &stand);
+        tally.add(&place(&stand, &member, Some(Err(&why))), &stand);
     }
     assert_eq!((tally.of(Part::Failed), tally.of(Part::Silent)), (2_000, 2_000));
     for rows in [tally.results.len(), tally.versions.len(), tally.silent_because.len()] {

@@ -60,7 +60,14 @@ fn account(state: State) -> Account {
 fn counted(account: Account, change: impl FnOnce(&mut Stand<'_>, &mut Word)) -> (Phase, String) {
     let (job, word) = job();
     let mut own = word.clone();
-    let mut stand = Stand { job: &job, word: &word, published: (3, 7), newest: (3, 9), now: now() };
+    let mut stand = Stand {
+        job: &job,
+        word: &word,
+        published: (3, 7),
+        newest: (3, 9),
+        now: now(),
+        as_of: now(),
+    };
     change(&mut stand, &mut own);
     let stand = Stand { word: &own, ..stand };
     let member = member(1);
@@ -177,7 +184,7 @@ fn what_ended_before_the_job_was_resumed_is_no_news() {
 #[test]
 fn who_was_reached_by_an_earlier_phase_is_told_from_who_is_new() {
     let (job, word) = job();
-    let stand = Stand { job: &job, word: &word, published: (3, 7), newest: (3, 9), now: now() };
+    let stand = Stand { job: &job, word: &word, published: (3, 7), newest: (3, 9), now: now(), as_of: now() };
     let members: Vec<Member> = (0..200).map(member).collect();
     let first = |member: &&Member| reaches(&job, &word, 5_000, member) || reaches(&job, &word, 0, member);
     let accounts: Accounts = members
@@ -200,7 +207,7 @@ fn who_was_reached_by_an_earlier_phase_is_told_from_who_is_new() {
 #[test]
 fn machines_that_come_first_and_never_ran_let_nothing_go_on() {
     let (job, word) = job();
-    let stand = Stand { job: &job, word: &word, published: (3, 7), newest: (3, 9), now: now() };
+    let stand = Stand { job: &job, word: &word, published: (3, 7), newest: (3, 9), now: now(), as_of: now() };
     let judged = |members: &[Member], accounts: &Accounts| {
         let counts = count(&stand, 0, members, accounts).counts;
         assert_eq!((counts.machines, counts.silent), (1, 1));
@@ -240,7 +247,7 @@ proptest! {
     ) {
         let (job, word) = job();
         let stand = Stand {
-            job: &job, word: &word, published: (3, 7), newest: (3, 9), now: now(),
+            job: &job, word: &word, published: (3, 7), newest: (3, 9), now: now(), as_of: now(),
         };
         let members: Vec<Member> = (0..accounts.len()).map(member).collect();
         let answer = |accounts: &Accounts| {

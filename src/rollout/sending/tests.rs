@@ -57,7 +57,7 @@ fn told_with(
     policies: &BTreeMap<String, Rules>,
 ) -> Foretold {
     let (job, word) = job(more);
-    let stand = Stand { job: &job, word: &word, published: (0, 0), newest: (9, 9), now: now() };
+    let stand = Stand { job: &job, word: &word, published: (0, 0), newest: (9, 9), now: now(), as_of: now() };
     let around = Around { policies, zone: &Zone::utc() };
     foretell(&stand, &around, &members(many), |machine| says(machine.as_str()[4..].parse().unwrap()))
 }
