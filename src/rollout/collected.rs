@@ -3,7 +3,7 @@
 //! machines each, four lines a machine: the summary and the signature as they stand in its report, byte for byte (`{}` where
 //! there is none), what else the report says of the machine, and a row for each request. Whoever can write the share can
 //! write this file: at a site that signs, each summary has to verify, and a machine's rows have to be as many of each state
-//! as it has signed. No gate goes by it.
+//! as it has signed. `pcm job advance` never goes by it; the gate that `pcm rollout` shows does, while it is new enough.
 
 mod rows;
 

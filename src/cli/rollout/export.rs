@@ -155,6 +155,8 @@ pub(super) fn metrics(doc: &RolloutDoc) -> String {
         }
     };
     let site = |n: u64| (Vec::new(), n.to_string());
+    // Of what a collector has read, also where that is all there is: nothing else here tells it from what is so now.
+    gauge("age_seconds", "How old what was counted is.", &mut [site(doc.age_s)].into_iter());
     gauge("reports_read", "Machines whose report was read.", &mut [site(doc.read)].into_iter());
     gauge("reports_unread", "Machines whose report could not be used.", &mut [site(doc.unread)].into_iter());
     gauge("reports_none", "Machines without a report.", &mut [site(doc.without_report)].into_iter());

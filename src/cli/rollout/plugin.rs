@@ -10,7 +10,11 @@ use crate::rollout::session::Session;
 use crate::rollout::words::grouped;
 use crate::site::expression::Expression;
 use crate::site::expression::measure::{Figure, Measure};
-use crate::text::SafeText;
+use crate::text::{self, SafeText};
+use std::time::Duration;
+
+/// What a collector has read before that says nothing of how it is now: one reads every five minutes.
+const OLD: Duration = Duration::from_secs(15 * 60);
 
 /// What it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,17 +71,33 @@ fn counted(app: &App, args: &RolloutArgs) -> Result<(Says, String)> {
     let mut session = Session::default();
     let doc = look(&mut session, app, args, &Asked::of(args)?)?;
     save(&mut session, app);
-    let critical = those(&doc, &crit);
-    let warned = warn.map_or_else(Vec::new, |warn| those(&doc, &warn));
-    let (says, named) = match (critical.is_empty(), warned.is_empty(), doc.whole) {
+    Ok(judged(&doc, warn.as_ref(), &crit))
+}
+
+/// What is said of the figures.
+fn judged(
+    doc: &RolloutDoc,
+    warn: Option<&Expression<Measure>>,
+    crit: &Expression<Measure>,
+) -> (Says, String) {
+    let critical = those(doc, crit);
+    let warned = warn.map_or_else(Vec::new, |warn| those(doc, warn));
+    let old = doc.collected.is_some() && doc.age_s > OLD.as_secs();
+    let (says, named) = match (critical.is_empty(), warned.is_empty(), doc.whole && !old) {
         (false, ..) => (Says::Critical, critical),
-        // What was not read may be anything.
+        // What was not read, or not for so long, may be anything.
         (true, _, false) => (Says::Unknown, doc.jobs.iter().collect()),
         (true, false, true) => (Says::Warning, warned),
         (true, true, true) => (Says::Ok, doc.jobs.iter().collect()),
     };
     let not_whole = if doc.whole { "" } else { "the share did not answer for every report; " };
-    Ok((says, format!("{not_whole}{} | {}", words(&named), performance(&doc))))
+    let age = text::duration(Duration::from_secs(doc.age_s));
+    let age = match (&doc.collected, old) {
+        (None, _) => String::new(),
+        (Some(_), false) => format!("as a collector read it {age} ago; "),
+        (Some(_), true) => format!("a collector read it {age} ago, and not since then; "),
+    };
+    (says, format!("{not_whole}{age}{} | {}", words(&named), performance(doc)))
 }
 
 /// The first few jobs that it is about.
@@ -113,4 +133,45 @@ fn performance(doc: &RolloutDoc) -> String {
     let figures = Figure::ALL.iter().map(|name| (name.as_str(), sum(&|job| figure(job, *name))));
     let all = [("done", done)].into_iter().chain(figures);
     all.map(|(name, (n, of))| format!("{name}={n};;;0;{of}")).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::cli::rollout::export::metrics;
+    use crate::cli::rollout::sums::document;
+    use crate::rollout::count::tests::{job, member, now};
+    use crate::rollout::doc::CollectedDoc;
+    use crate::rollout::ground::Ground;
+    use chrono::TimeDelta;
+
+    #[test]
+    fn what_a_collector_read_says_how_old_it_is_and_is_unknown_where_that_is_long_ago() {
+        let ground = Ground::of_test(vec![job(0)], (0..3).map(member).collect());
+        let own = document(&ground, &vec![None; 3], 3, false);
+        let of = |minutes: i64| {
+            let collected = CollectedDoc::of(now() - TimeDelta::minutes(minutes), now());
+            let own = document(&ground, &vec![None; 3], 3, false);
+            RolloutDoc { age_s: collected.age_s, collected: Some(collected), ..own }
+        };
+        let halted = Expression::Test(Measure::halted());
+        let silent = Expression::measure("silent > 2").unwrap();
+        let (says, words) = judged(&own, None, &halted);
+        assert!(says == Says::Ok && words.starts_with("BP0000AA "), "{words}");
+        let (says, words) = judged(&of(12), None, &halted);
+        let begin = "as a collector read it 12m ago; BP0000AA ";
+        assert!(says == Says::Ok && words.starts_with(begin), "{words}");
+        assert_eq!(judged(&of(15), Some(&silent), &halted).0, Says::Warning);
+        for warn in [None, Some(&silent)] {
+            let (says, words) = judged(&of(16), warn, &halted);
+            assert!(says == Says::Unknown && words.contains("16m ago, and not since then; "), "{words}");
+        }
+        // Something is known to be wrong all the same.
+        assert_eq!(judged(&of(16), None, &silent).0, Says::Critical);
+        for (doc, age) in [(&own, 0), (&of(12), 720)] {
+            let line = format!("\npcm_rollout_age_seconds {age}\n");
+            assert!(metrics(doc).contains(&line), "{}", metrics(doc));
+        }
+    }
 }

@@ -20,7 +20,7 @@ const PARTS: [&str; 7] = ["done", "not_needed", "running", "waiting", "failed", 
 type Reports = Vec<Option<Result<Account, SafeText>>>;
 
 /// The document where so many of the reports were read.
-fn document(ground: &Ground, reports: &Reports, read: usize, rows: bool) -> RolloutDoc {
+pub(super) fn document(ground: &Ground, reports: &Reports, read: usize, rows: bool) -> RolloutDoc {
     let by_machine: BTreeMap<MachineId, &Option<Result<Account, SafeText>>> =
         ground.members.iter().map(|member| member.machine).zip(reports).take(read).collect();
     let said = |machine: MachineId| match by_machine.get(&machine) {
