@@ -21,7 +21,7 @@ use crate::site::report::lines::Sealed;
 use crate::site::report::{MAX_SUMMARY, Summary};
 use crate::terms::Platform;
 use crate::text::{SafeText, duration};
-use chrono::TimeDelta;
+use chrono::{SecondsFormat, TimeDelta};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde::{Deserialize, Serialize};
@@ -334,8 +334,11 @@ impl Header {
         }
         let age = now - self.at;
         if age > OLDEST {
-            let age = duration(age.to_std().unwrap_or_default());
-            return Err(SafeText::new(&format!("it is {age} old: see that its collector runs")));
+            // Its time and no age: whoever watches is told once.
+            let at = self.at.to_rfc3339_opts(SecondsFormat::Secs, true);
+            let oldest = duration(OLDEST.to_std().unwrap_or_default());
+            let why = format!("it was read at {at}, over {oldest} ago: see that its collector runs");
+            return Err(SafeText::new(&why));
         }
         if age < -AHEAD {
             return Err("it is of a time that has not come: compare the clocks".into());

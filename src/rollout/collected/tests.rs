@@ -157,7 +157,9 @@ fn one_that_is_old_damaged_or_of_somebody_else_is_not_used_and_says_why() {
             .and_then(|found| found.unwrap().take(&asks(all.clone(), false), PATIENCE));
         found.map(|_| ()).unwrap_err().to_string()
     };
-    assert!(why(&site_id(), now() + TimeDelta::hours(3)).contains("3h old"));
+    let old = why(&site_id(), now() + TimeDelta::hours(3));
+    assert!(old.contains("read at 2026-11-29T12:00:00Z, over 30m ago"), "{old}");
+    assert_eq!(old, why(&site_id(), now() + TimeDelta::hours(4)), "whoever watches is told once");
     assert!(why(&site_id(), now() - TimeDelta::hours(1)).contains("not come"));
     assert!(why(&"zzzzzzzz23456723".parse().unwrap(), now()).contains("another site"));
     // Cut off anywhere, or with a byte that is another one.
