@@ -7,7 +7,7 @@ use super::count::{Part, Place, Row, Tally};
 use super::course::{self, Course};
 use super::figures::Figures;
 use super::forecast::{Point, expected, measured, reached};
-use super::foretold::{Foretold, Then};
+use super::foretold::{Foretold, Of, Then};
 use super::gate::{self, Answer};
 use super::ground::Ground;
 use super::phase::Stand;
@@ -90,6 +90,9 @@ pub struct JobDoc {
     /// It was suspended because too many failed.
     pub halted: bool,
     pub percent: f64,
+    /// The same in hundredths, which two of can be compared.
+    #[serde(skip)]
+    pub hundredths: u32,
     /// Which phase this is; None: only the site folder knows. The index says 100 % of the few machines that come first, too.
     pub phase: Option<usize>,
     /// Of how many.
@@ -319,6 +322,7 @@ impl JobDoc {
             reason: word.reason.clone(),
             halted: is_halted(word),
             percent: in_percent(word.percent),
+            hundredths: word.percent,
             phase: phase.map(|(phase, _)| phase),
             phases: phase.map(|(_, phases)| phases),
             next_phase: next.map(|(percent, _)| in_percent(percent)),
@@ -358,11 +362,16 @@ impl JobDoc {
         }
     }
 
+    /// Of what its forecasts are.
+    pub fn foretells(&self) -> Of {
+        Of { job_id: self.job_id, request_id: self.request_id, percent: self.hundredths }
+    }
+
     /// Its forecast, to be compared with what comes; None: nothing is foretold of it.
     pub fn forecast(&self, at: Wall) -> Option<Foretold> {
-        let (job_id, targets, done) = (self.job_id, self.targets, self.done + self.not_needed);
+        let (of, targets, done) = (self.foretells(), self.targets, self.done + self.not_needed);
         let curve = self.expected.clone();
-        (!curve.is_empty()).then_some(Foretold { job_id, at, targets, done, curve })
+        (!curve.is_empty()).then_some(Foretold { of, at, targets, done, curve })
     }
 
     /// The sum of SITE.md 6, in its order.

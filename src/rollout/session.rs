@@ -140,7 +140,7 @@ impl Session {
             return;
         }
         for job in &mut doc.jobs {
-            job.foretold = cache.forecasts.yesterday(job.job_id, doc.at).map(Into::into);
+            job.foretold = cache.forecasts.yesterday(job.foretells(), doc.at).map(Into::into);
             if let Some(forecast) = job.forecast(doc.at) {
                 cache.forecasts.keep(forecast);
             }

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::rollout::account::Account;
+use crate::rollout::foretold::{Foretold, Of};
 use std::fs;
 
 fn id(n: usize) -> MachineId {
@@ -44,8 +45,9 @@ fn what_was_read_is_there_at_the_next_look_and_what_is_gone_is_not() {
     cache.keep(&(0..5).map(id).collect());
     let now: Wall = "2026-11-29T12:00:00Z".parse().unwrap();
     cache.was_looked_at(now);
-    let (job_id, curve) = ("BP0000AA".parse().unwrap(), Vec::new());
-    let foretold = crate::rollout::foretold::Foretold { job_id, at: now, targets: 9, done: 3, curve };
+    let (job_id, request_id) = ("BP0000AA".parse().unwrap(), "BP0000Y".parse().unwrap());
+    let (of, curve) = (Of { job_id, request_id, percent: 500 }, Vec::new());
+    let foretold = Foretold { of, at: now, targets: 9, done: 3, curve };
     cache.forecasts.keep(foretold.clone());
     cache.save();
     let cache = Cache::open(&folder, "c.db");
