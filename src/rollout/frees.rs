@@ -37,13 +37,22 @@ pub fn frees<'a>(account: &'a Account, said: &'a Said, now: Wall) -> impl Iterat
     let codes = said.blocked_by.iter().copied().enumerate();
     let codes = codes.filter(move |(at, code)| first(*at, *code)).map(|(_, code)| code);
     codes.filter(move |code| {
-        can_be_told(*code) && others(said, *code).all(|other| opens(account, said, other, now))
+        can_be_told(*code)
+            && !is_behind(account, *code, now)
+            && others(said, *code).all(|other| opens(account, said, other, now))
     })
 }
 
 /// What is in the way beside this. The reasons of one gate go together.
 fn others(said: &Said, code: Code) -> impl Iterator<Item = Code> + '_ {
     said.blocked_by.iter().copied().filter(move |other| other.row().gate != code.row().gate)
+}
+
+/// Whether the other one of a hold and a freeze stands behind it for more than a day: they are one gate, which names one.
+fn is_behind(account: &Account, code: Code, now: Wall) -> bool {
+    let behind = [(Code::Held, account.frozen_until), (Code::Frozen, account.held_until)];
+    let until = behind.into_iter().find(|(of, _)| *of == code).and_then(|(_, until)| until);
+    until.is_some_and(|until| until > later(now, DAY))
 }
 
 /// Whether it opens by itself within a day.
@@ -53,10 +62,10 @@ fn opens(account: &Account, said: &Said, code: Code, now: Wall) -> bool {
         return soon(account.next_window);
     }
     if code == Code::Held {
-        return soon(account.held_until);
+        return soon(account.held_until) && !is_behind(account, code, now);
     }
     if code == Code::Frozen {
-        return soon(account.frozen_until);
+        return soon(account.frozen_until) && !is_behind(account, code, now);
     }
     // The report says when the first of all that is in the way changes, and not which: that is known of one alone.
     let timed = |code: &Code| TIMED.contains(code);
@@ -120,9 +129,10 @@ mod tests {
             [],
             "nobody knows when either goes"
         );
-        let held = Account { held_until: hours(3), frozen_until: hours(30), ..evening(hours(2)) };
+        let held = Account { held_until: hours(3), ..evening(hours(2)) };
         assert_eq!(freed(&held, &[WindowClosed, Held], hours(2)), [WindowClosed, Held]);
-        assert_eq!(freed(&held, &[WindowClosed, Frozen], hours(2)), [Frozen]);
+        let frozen = Account { frozen_until: hours(30), ..evening(hours(2)) };
+        assert_eq!(freed(&frozen, &[WindowClosed, Frozen], hours(2)), [Frozen]);
         assert_eq!(freed(&account, &[UserLoggedOn, RetryLater], hours(2)), [UserLoggedOn]);
         assert_eq!(freed(&account, &[UserLoggedOn, RetryLater], hours(25)), []);
         // Two that change by time, and one time.
@@ -132,5 +142,26 @@ mod tests {
             freed(&account, &[Code::WindowClosed, WindowNeverFits], None),
             [WindowClosed, WindowNeverFits]
         );
+    }
+
+    /// The gate names the hold where there is a hold, and the report says until when each of them is.
+    #[test]
+    fn a_hold_and_a_freeze_are_one_gate_and_neither_frees_while_the_other_stands() {
+        use Code::{Frozen, Held, WindowClosed};
+        let both = |held, frozen| Account {
+            held_until: hours(held),
+            frozen_until: hours(frozen),
+            next_window: hours(2),
+            ..Account::default()
+        };
+        for codes in [&[Held][..], &[WindowClosed, Held]] {
+            let account = both(3, 500);
+            assert_eq!(freed(&account, codes, hours(2)), [], "it is frozen for weeks: {codes:?}");
+        }
+        assert_eq!(freed(&both(500, 3), &[Frozen], None), []);
+        // The other one is over within a day.
+        assert_eq!(freed(&both(500, 3), &[Held], None), [Held]);
+        assert_eq!(freed(&both(3, 500), &[Frozen], None), [Frozen]);
+        assert_eq!(freed(&both(3, 4), &[WindowClosed, Held], hours(2)), [WindowClosed, Held]);
     }
 }
