@@ -177,6 +177,7 @@ pub struct GateDoc {
 #[derive(Debug, Serialize)]
 pub struct ReasonDoc {
     pub reason: &'static str,
+    /// So many it holds up alone; 0: it frees machines that something else holds up, too, and that opens within a day.
     pub machines: u64,
     /// So many machines would run within a day if this alone were gone, those that something else holds up until then with
     /// them; None: what they report does not tell.
@@ -453,6 +454,19 @@ fn reasons(tally: &Tally) -> Vec<ReasonDoc> {
         })
         .collect();
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.machines));
+    // What holds none alone may be what frees most. It adds nothing to the sum of those that wait.
+    let others = tally.frees.iter().filter(|(code, _)| !tally.held.contains_key(code.as_str()));
+    let mut others: Vec<ReasonDoc> = others
+        .map(|(code, frees)| ReasonDoc {
+            reason: code.as_str(),
+            machines: 0,
+            frees_in_a_day: Some(*frees),
+            runs_in_a_day: None,
+            first_at: None,
+        })
+        .collect();
+    others.sort_by_key(|reason| std::cmp::Reverse(reason.frees_in_a_day));
+    reasons.append(&mut others);
     reasons
 }
 

@@ -5,7 +5,7 @@ use crate::cli::page::{Page, Tone};
 use crate::cli::table::{self, Table, fixed};
 use crate::cli::time::Look;
 use crate::rollout::count::{Age, SEVERAL, holder_words, taken_out_words};
-use crate::rollout::doc::{JobDoc, MachineDoc, RolloutDoc};
+use crate::rollout::doc::{JobDoc, MachineDoc, ReasonDoc, RolloutDoc};
 use crate::rollout::words::{self, grouped};
 use crate::text::{self, SafeText};
 use std::time::Duration;
@@ -162,9 +162,9 @@ fn lists(page: &mut Page, look: &Look, job: &JobDoc) {
         ];
         let mut table = Table::new(2, &titles);
         let numbers = width(job.reasons.iter().map(|reason| reason.machines));
-        let rows = job.reasons.iter().filter(|reason| reason.reason != SEVERAL);
-        for reason in rows.chain(job.reasons.iter().filter(|reason| reason.reason == SEVERAL)).take(MOST + 1)
-        {
+        let mut rows: Vec<&ReasonDoc> = job.reasons.iter().collect();
+        rows.sort_by_key(|reason| (reason.machines == 0, reason.reason == SEVERAL));
+        for reason in rows.into_iter().take(MOST + 1) {
             table.row(
                 Tone::Plain,
                 [

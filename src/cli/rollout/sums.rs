@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::export;
-use crate::rollout::account::Account;
+use crate::rollout::account::{Account, Said};
 use crate::rollout::attention::Attention;
 use crate::rollout::count::tests::{heard, job, member, now};
 use crate::rollout::doc::{JobDoc, MachineDoc, RolloutDoc};
@@ -10,7 +10,9 @@ use crate::rollout::figures::figures;
 use crate::rollout::ground::Ground;
 use crate::rollout::reports::NOT_YET;
 use crate::site::ids::MachineId;
+use crate::terms::{Code, State};
 use crate::text::SafeText;
+use chrono::TimeDelta;
 use proptest::prelude::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -125,4 +127,32 @@ proptest! {
             prop_assert_eq!(of("silent_because", "machines"), n("silent"));
         }
     }
+}
+
+/// Each waits for its window, which opens tonight, and for its user: only that somebody logs off would free them.
+#[test]
+fn a_reason_that_frees_machines_has_a_row_although_it_holds_none_alone() {
+    let ground = Ground::of_test(vec![job(0)], (0..3).map(member).collect());
+    let said = Said {
+        blocked_by: vec![Code::WindowClosed, Code::UserLoggedOn],
+        ..Said::of("BP0000Y".parse().unwrap(), State::Waiting)
+    };
+    let account = Account {
+        publication: (1, 2),
+        written: now(),
+        next_window: Some(now() + TimeDelta::hours(8)),
+        requests: vec![said],
+        ..Account::default()
+    };
+    let doc = document(&ground, &vec![Some(Ok(account)); 3], 3, true);
+    let rows: Vec<(&str, u64, Option<u64>)> = doc.jobs[0]
+        .reasons
+        .iter()
+        .map(|reason| (reason.reason, reason.machines, reason.frees_in_a_day))
+        .collect();
+    assert_eq!(rows, [("several", 3, None), ("user-logged-on", 0, Some(3))]);
+    assert_eq!((doc.jobs[0].waiting, doc.jobs[0].by_reason.len()), (3, 1));
+    let metrics = export::metrics(&doc);
+    let waiting = gauge(&metrics, "waiting");
+    assert!(waiting.len() == 1 && waiting[0].1 == 3, "{waiting:?}");
 }

@@ -11,8 +11,8 @@ pub const PARTS: usize = 7;
 pub fn of(job: &JobDoc, before: &[Figure]) -> Vec<Figure> {
     let mut all: Vec<Figure> = job.parts().iter().map(|(part, _)| Figure::Part(*part)).collect();
     let mut held: Vec<Figure> = job.reasons.iter().map(|reason| Figure::Held(reason.reason)).collect();
-    // What one thing alone holds up can be helped with that.
-    held.sort_by_key(|figure| *figure == Figure::Held(SEVERAL));
+    // What one thing alone holds up can be helped with that; what holds none alone has no machines to list.
+    held.sort_by_key(|figure| (figure.number(job) == 0, *figure == Figure::Held(SEVERAL)));
     let results = job.by_result.iter().map(|of| Figure::Result(of.exit_code, of.result.clone())).collect();
     let silent = job.silent_because.iter().map(|of| Figure::Silent(of.reason.clone())).collect();
     for mut section in [held, results, silent] {
