@@ -52,15 +52,12 @@ pub fn collect(
         if of_part.len() < part.len() {
             return Err(SafeText::new(&format!("the share {} did not answer in time", share.display())));
         }
-        let (mut bytes, mut read, mut unread) = (Vec::new(), 0, 0);
         for lines in of_part.into_values().flatten() {
             let (lines, good) = lines.map_err(|why| {
                 SafeText::new(&format!("the share {} gives not every report: {why}", share.display()))
             })?;
-            bytes.extend(lines);
-            if good { read += 1 } else { unread += 1 }
+            writer.add(&lines, good);
         }
-        writer.part(&bytes, read, unread);
         done += part.len();
         tell(done, wanted.len());
     }

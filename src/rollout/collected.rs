@@ -35,8 +35,11 @@ use std::time::Duration;
 pub const NAME: &str = "machines.collected";
 const KIND: &str = "collected";
 const FORMAT: u32 = 1;
-/// So many machines are a part.
+/// The most machines of a part.
 pub const PART: usize = 1_024;
+/// The most bytes of a part, as it is written, but for one of a single machine: reports may be half a megabyte each, and
+/// whoever reads it takes no part that is too large.
+const PART_BYTES: usize = 32 << 20;
 /// One that is older is not used.
 const OLDEST: TimeDelta = TimeDelta::minutes(30);
 /// Clocks differ by no more.
@@ -155,6 +158,13 @@ struct Alone {
 pub struct Writer {
     header: Header,
     body: Vec<u8>,
+    /// What the machines of the last part say, which goes on.
+    lines: Vec<u8>,
+    machines: usize,
+    /// A part with more bytes goes on no longer.
+    most: usize,
+    /// The bytes of the longest part.
+    longest: usize,
 }
 
 impl Writer {
@@ -162,29 +172,45 @@ impl Writer {
     pub fn new(site: SiteCode, site_id: SiteId, machines: u64, at: Wall) -> Self {
         let (kind, parts) = (KIND.to_owned(), Vec::new());
         let header = Header { kind, format: FORMAT, site, site_id, at, machines, read: 0, unread: 0, parts };
-        Self { header, body: Vec::new() }
+        Self { header, body: Vec::new(), lines: Vec::new(), machines: 0, most: PART_BYTES, longest: 0 }
     }
 
-    /// The next part: what its machines say, as [`lines`] has it, sorted.
-    pub fn part(&mut self, lines: &[u8], read: u64, unread: u64) {
-        let packed = compress_to_vec(lines, CompressionLevel::Fastest);
+    /// What the next machine says, as [`lines`] has it, in the order of machines. `good`: its report says something.
+    pub fn add(&mut self, lines: &[u8], good: bool) {
+        let full = self.machines == PART || self.lines.len().saturating_add(lines.len()) > self.most;
+        if full && self.machines > 0 {
+            self.end_part();
+        }
+        self.lines.extend(lines);
+        self.machines += 1;
+        let count = if good { &mut self.header.read } else { &mut self.header.unread };
+        *count += 1;
+    }
+
+    fn end_part(&mut self) {
+        let packed = compress_to_vec(self.lines.as_slice(), CompressionLevel::Fastest);
         self.header.parts.push(PartOf { bytes: packed.len() as u64, sha256: hash_bytes(&packed) });
         self.body.extend(packed);
-        self.header.read += read;
-        self.header.unread += unread;
+        self.longest = self.longest.max(self.lines.len());
+        self.lines.clear();
+        self.machines = 0;
     }
 
     /// The file.
     ///
     /// # Errors
-    /// There are more parts than a file may have.
-    pub fn bytes(self) -> Result<(Header, Vec<u8>), SafeText> {
+    /// It would be more than anybody reads of one.
+    pub fn bytes(mut self) -> Result<(Header, Vec<u8>), SafeText> {
+        if self.machines > 0 {
+            self.end_part();
+        }
         let mut header = serde_json::to_vec(&self.header).map_err(|e| SafeText::new(&e.to_string()))?;
         header.push(b'\n');
-        if self.header.parts.len() > MAX_PARTS || header.len() as u64 > MAX_HEADER {
-            return Err("the site has more machines than are collected".into());
-        }
         let mut bytes = compress_to_vec(header.as_slice(), CompressionLevel::Fastest);
+        // What is refused there is not written: the file that is there is still read.
+        if self.longest as u64 > MAX_UNPACKED || head(&mut bytes.as_slice()).is_err() {
+            return Err("what the machines report is more than one file can hold".into());
+        }
         bytes.extend(self.body);
         Ok((self.header, bytes))
     }

@@ -201,8 +201,37 @@ fn machines_twice_or_in_no_order_are_not_what_was_written() {
     // In two parts.
     let dir = tempfile::tempdir().unwrap();
     let mut writer = Writer::new("BP0".parse().unwrap(), site_id(), 9, now());
-    writer.part(&one(1), 0, 1);
-    writer.part(&one(1), 0, 1);
+    writer.most = 1;
+    writer.add(&one(1), false);
+    writer.add(&one(1), false);
     fs::write(dir.path().join(NAME), writer.bytes().unwrap().1).unwrap();
     assert!(take(dir.path(), &asks).unwrap_err().as_str().contains("twice"));
+}
+
+/// Whoever can write below `machines` makes reports as large as they may be.
+#[test]
+fn parts_end_where_they_are_large_and_what_nobody_would_read_is_not_written() {
+    let one = |n: usize| silent_lines(id(n), &"x".into());
+    let made = |most: usize| {
+        let mut writer = Writer::new("BP0".parse().unwrap(), site_id(), 9, now());
+        writer.most = most;
+        (0..9).for_each(|n| writer.add(&one(n), n == 0));
+        writer
+    };
+    let length = one(0).len();
+    let asks = asks(machines(9), false);
+    for (most, parts) in [(PART_BYTES, 1), (length * 2, 5), (length * 3 - 1, 5), (1, 9)] {
+        let (header, bytes) = made(most).bytes().unwrap();
+        assert_eq!((header.parts.len(), header.read, header.unread), (parts, 1, 8), "{most}");
+        let said = read_all(&bytes, &asks).unwrap().1;
+        assert!(said.iter().map(|(machine, _)| *machine).eq((0..9).map(id)), "{most}");
+    }
+    let refused = |change: fn(&mut Writer)| {
+        let mut writer = made(1);
+        change(&mut writer);
+        writer.bytes().unwrap_err().as_str().contains("more than one file can hold")
+    };
+    assert!(refused(|writer| writer.header.parts[0].bytes = MAX_PART + 1));
+    assert!(refused(|writer| writer.header.parts = vec![writer.header.parts[0].clone(); MAX_PARTS + 1]));
+    assert!(refused(|writer| writer.longest = (MAX_UNPACKED + 1) as usize));
 }
