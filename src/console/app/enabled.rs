@@ -155,7 +155,10 @@ fn of_site(app: &App, id: Id) -> Result<(), SafeText> {
         }
         Id::Open if rollout.level == Level::Machine => Err("this is all there is of it".into()),
         Id::Open | Id::Mark if rollout.level == Level::Machines && rollout.machine().is_none() => {
-            Err("no machine is selected".into())
+            Err(rollout.list.gone().map_or_else(
+                || "no machine is selected".into(),
+                |machine| safe!("{machine}, which was selected, left the list"),
+            ))
         }
         Id::Mark | Id::InvertMarks | Id::Where if rollout.level != Level::Machines => {
             Err(safe!("only in a list of machines; {} opens one", app.key_of(Id::Open)))

@@ -3,7 +3,7 @@
 use super::dialog::JobAsk;
 use super::event::Effect;
 use super::overlay::Overlay;
-use super::rollout::wire::Wish;
+use super::rollout::wire::{News, Wish};
 use super::state::App;
 use super::view::{Level, View};
 use crate::console::keymap::commands::Id;
@@ -47,6 +47,16 @@ impl App {
             _ => return None,
         }
         Some(Vec::new())
+    }
+
+    /// What was counted of the site; marks of machines that are no longer listed go.
+    pub(super) fn take_of_site(&mut self, news: News) {
+        let before = self.rollout.marked.len();
+        self.rollout.take(news);
+        let gone = before - self.rollout.marked.len();
+        if gone > 0 {
+            self.say(safe!("{} left the list and lost their marks", super::words::count(gone, "row")), true);
+        }
     }
 
     /// Rows are put in order again; a list of machines takes its next order.

@@ -62,7 +62,7 @@ impl App {
                 Vec::new()
             }
             Event::Rollout(news) => {
-                self.rollout.take(news);
+                self.take_of_site(news);
                 Vec::new()
             }
             Event::Said { text, error } => {

@@ -240,6 +240,39 @@ fn conditions_marks_and_sorting_are_of_the_list_and_rows_keep_their_places() {
 }
 
 #[test]
+fn a_row_that_leaves_takes_its_mark_along_and_puts_no_other_under_the_cursor() {
+    let mut stage = stage(300, 5, 80, 24);
+    stage.keys("Enter");
+    stage.app.rollout.show(Figure::Part(Part::Waiting));
+    stage.keys("s j Space k");
+    let rows: Vec<MachineId> = stage.app.rollout.machines().iter().map(|row| row.machine).collect();
+    let leaves = rows[1];
+    assert_eq!((stage.app.rollout.machine(), stage.app.rollout.marked.len()), (Some(leaves), 1));
+    let site = stage.site.as_mut().unwrap();
+    let mut account = site.cache.heard(leaves).unwrap().unwrap();
+    account.requests.iter_mut().for_each(|said| said.state = State::Succeeded);
+    site.cache.put(leaves, Looked { size: 2, changed: 2, number: 0 }, &Ok(account));
+    stage.keys("F5");
+    let screen = stage.screen();
+    assert!(screen.contains(&format!("{leaves} left")), "{screen}");
+    assert!(screen.contains("lost their marks"), "{screen}");
+    assert!(!stage.app.rollout.machines().iter().any(|row| row.machine == leaves));
+    // Who meant it neither marks nor opens its neighbour, not after a minute either.
+    for key in ["Space", "Enter"] {
+        stage.keys(key);
+        assert!(stage.app.rollout.marked.is_empty(), "{key}");
+        assert!(stage.screen().contains("which was selected, left the list"), "{key}: {}", stage.screen());
+        assert_eq!((stage.app.rollout.level, stage.app.rollout.machine()), (Level::Machines, None), "{key}");
+    }
+    stage.tick(61);
+    assert_eq!(stage.app.rollout.machine(), None);
+    // The next one is what comes next, in the order that there is now.
+    stage.keys("j");
+    let selected = stage.app.rollout.machine().unwrap();
+    assert!(stage.app.rollout.machines()[1].machine == selected && rows.contains(&selected), "{selected}");
+}
+
+#[test]
 fn what_keeps_the_figures_away_is_said_with_what_helps() {
     let mut stage = Stage::new(80, 24);
     stage.keys("5");

@@ -119,6 +119,7 @@ impl Rollout {
             News::Fault(failure) => (self.fault, self.reading) = (Some(failure), None),
             News::Listed(listed) => {
                 if self.wish(true).list.as_ref() == Some(&listed.of) {
+                    self.keep_marks(&listed.rows);
                     self.list.take(listed);
                 }
             }
@@ -230,7 +231,10 @@ impl Rollout {
             }
             Level::Machines => {
                 let len = self.machines().len();
-                self.list.cursor.moved(id, len);
+                // Where the selected row left, the next one stands in its place.
+                if self.list.gone().is_none() || id != Id::Down {
+                    self.list.cursor.moved(id, len);
+                }
                 self.list.key();
             }
             Level::Machine => {
@@ -337,6 +341,14 @@ impl Rollout {
         }
     }
 
+    /// Nobody sees that a machine is marked which is not listed: it is not.
+    fn keep_marks(&mut self, rows: &[MachineDoc]) {
+        if !self.marked.is_empty() {
+            let listed = rows.iter().map(|row| row.machine);
+            self.marked = listed.filter(|machine| self.marked.contains(machine)).collect();
+        }
+    }
+
     /// Starts typing a condition.
     pub fn filter(&mut self) {
         self.list.typing = Some(Input::with(&self.list.condition, LONGEST));
@@ -378,22 +390,46 @@ impl Rollout {
 }
 
 impl List {
-    /// The selected row.
-    pub fn selected(&self) -> Option<&MachineDoc> {
+    /// The row under the cursor.
+    fn under(&self) -> Option<(usize, &MachineDoc)> {
         let rows = &self.listed.as_ref()?.rows;
-        rows.get(self.cursor.row(rows.len()))
+        let at = self.cursor.row(rows.len());
+        rows.get(at).map(|row| (at, row))
+    }
+
+    fn at(&self) -> Option<(usize, &MachineDoc)> {
+        self.under().filter(|(_, row)| self.machine == Some(row.machine))
+    }
+
+    /// The selected row; None where it left.
+    pub fn selected(&self) -> Option<&MachineDoc> {
+        self.at().map(|(_, row)| row)
+    }
+
+    /// Where it is.
+    pub fn row(&self) -> Option<usize> {
+        self.at().map(|(at, _)| at)
+    }
+
+    /// The machine that was selected when it left the list; nobody takes the one that came in its place for it.
+    pub fn gone(&self) -> Option<MachineId> {
+        self.machine.filter(|_| self.at().is_none())
     }
 
     fn key(&mut self) {
-        self.machine = self.selected().map(|row| row.machine);
+        self.machine = self.under().map(|(_, row)| row.machine);
     }
 
     fn take(&mut self, listed: Listed) {
         let keyed = self.machine.and_then(|id| listed.rows.iter().position(|row| row.machine == id));
+        // Whoever asks for other rows, or in another order, looks anew.
+        let before = self.listed.as_ref().map(|before| (&before.of.condition, before.of.sort));
+        let anew = self.machine.is_none() || before != Some((&listed.of.condition, listed.of.sort));
         self.listed = Some(listed);
         if let Some(at) = keyed {
             self.cursor.select(at);
+        } else if anew {
+            self.key();
         }
-        self.key();
     }
 }

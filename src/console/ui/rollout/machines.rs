@@ -34,10 +34,11 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
     let job = rollout.job().map(|job| job.job_id.to_string()).unwrap_or_default();
     let name = safe!("{job} {}{count}", SafeText::new(&named(figure)));
     let mut title = Line::of(name, if focus { Scope::TitleFocus } else { Scope::Title });
-    let marked = rollout.marked.len();
-    let mut right = match marked {
-        0 => Line::new(),
-        n => Line::of(safe!("{n} marked"), Scope::Mark),
+    let gone = list.gone().map(|machine| safe!("{machine} left"));
+    let marked = Some(rollout.marked.len()).filter(|n| *n > 0).map(|n| safe!("{n} marked"));
+    let mut right = match (gone, marked) {
+        (Some(gone), Some(marked)) => Line::of(safe!("{gone}, {marked}"), Scope::Mark),
+        (one, other) => one.or(other).map_or_else(Line::new, |said| Line::of(said, Scope::Mark)),
     };
     if let Some(input) = &list.typing {
         title = title.add("  where: ", Scope::TitleFocus).add(input.before(), Scope::InputFocus);
@@ -82,7 +83,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
     let height = usize::from(inside.height);
     let window = list.cursor.window(rows.len(), height);
     canvas.layout.window(Pane::Site(Level::Machines), &window, height, rows.len());
-    let at = list.cursor.row(rows.len());
+    let at = list.row();
     for (y, n) in (inside.y..).zip(window) {
         let Some(row) = rows.get(n) else { break };
         let mark = match (rollout.marked.contains(&row.machine), listed.changed.contains(&row.machine)) {
@@ -90,9 +91,9 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
             (false, true) => "+",
             (false, false) => " ",
         };
-        let lead = Line::of(if n == at { ">" } else { " " }, Scope::Text).add(mark, Scope::Mark);
+        let lead = Line::of(if Some(n) == at { ">" } else { " " }, Scope::Text).add(mark, Scope::Mark);
         let mut line = table.row(lead, row);
-        if n == at {
+        if Some(n) == at {
             line.over = Some(if focus { Scope::Selection } else { Scope::SelectionIdle });
         }
         let area = Rect { y, height: 1, ..inside };
