@@ -231,7 +231,7 @@ impl Console {
         };
         let mut ended = None;
         let (guard, keys) = (&mut self.guard, self.keys.as_ref());
-        let mut away = || guard.away(|| ended = Some(lent(&said, &mut command)));
+        let mut away = || guard.away(|| ended = Some(signals::lent(|| lent(&said, &mut command))));
         match keys {
             Some(keys) => keys.lend(away)?,
             None => away()?,

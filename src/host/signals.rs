@@ -1,6 +1,7 @@
 //! Signals and the state of the terminal, as far as the console needs them. It never queries a terminal.
 
 use super::sys;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What may reach the process from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,23 @@ pub enum Signal {
     Continue,
     /// The terminal has another size.
     Resize,
+}
+
+/// Another program has the terminal, and with it the keys that make signals.
+static LENT: AtomicBool = AtomicBool::new(false);
+
+/// Leaves the signals that keys make (Ctrl-C first of all) to the program that has the terminal meanwhile.
+pub fn lent<T>(meanwhile: impl FnOnce() -> T) -> T {
+    LENT.store(true, Ordering::SeqCst);
+    let done = meanwhile();
+    LENT.store(false, Ordering::SeqCst);
+    done
+}
+
+/// Whether it goes on now.
+#[cfg_attr(windows, expect(dead_code, reason = "Windows sends no signals"))]
+pub(super) fn is_lent() -> bool {
+    LENT.load(Ordering::SeqCst)
 }
 
 /// Calls `on` for every such signal from now on, in a thread of its own.

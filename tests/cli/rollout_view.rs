@@ -65,6 +65,9 @@ fn figures_lead_to_their_machines_and_a_job_is_suspended_from_there() {
     console.wait_quiet(QUIET);
     console.keys("y");
     console.wait("Enter goes back to the console");
+    // Ctrl-C is for the verb, even where that has just ended.
+    console.keys("\x03");
+    console.wait_quiet(QUIET);
     console.keys("\r");
     console.wait("job suspend BP0000AB");
     console.keys("\x1b");

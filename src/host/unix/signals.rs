@@ -1,6 +1,6 @@
 //! Signals of the console on Unix.
 
-use crate::host::signals::Signal;
+use crate::host::signals::{Signal, is_lent};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::kill_current_process_group;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
@@ -12,16 +12,25 @@ pub fn listen(mut on: impl FnMut(Signal) + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCONT, SIGWINCH])?;
     std::thread::Builder::new().name("console-signals".into()).spawn(move || {
         for signal in signals.forever() {
-            on(match signal {
-                // Keys send none of these while the terminal is raw: somebody else did.
-                SIGTERM | SIGINT | SIGQUIT => Signal::Terminate,
-                SIGHUP => Signal::HangUp,
-                SIGWINCH => Signal::Resize,
-                _ => Signal::Continue,
-            });
+            if let Some(signal) = meant(signal, is_lent()) {
+                on(signal);
+            }
         }
     })?;
     Ok(())
+}
+
+/// What a signal means; `lent`: another program of this group has the terminal.
+fn meant(signal: i32, lent: bool) -> Option<Signal> {
+    Some(match signal {
+        // Keys send these to all of the group, and mean the one that has the terminal.
+        SIGINT | SIGQUIT if lent => return None,
+        // Keys send none of these while the terminal is raw: somebody else did.
+        SIGTERM | SIGINT | SIGQUIT => Signal::Terminate,
+        SIGHUP => Signal::HangUp,
+        SIGWINCH => Signal::Resize,
+        _ => Signal::Continue,
+    })
 }
 
 /// See `host::signals::can_be_continued`. A group is orphaned where no process of it has a parent in another group of the
@@ -52,4 +61,21 @@ pub fn terminal_gone() -> bool {
     let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     matches!(poll(&mut fds, Some(&now)), Ok(n) if n > 0) && fds[0].revents().intersects(gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_of_a_terminal_that_is_lent_end_nothing_here() {
+        for key in [SIGINT, SIGQUIT] {
+            assert_eq!(meant(key, true), None);
+            assert_eq!(meant(key, false), Some(Signal::Terminate));
+        }
+        for lent in [true, false] {
+            assert_eq!(meant(SIGTERM, lent), Some(Signal::Terminate));
+            assert_eq!(meant(SIGHUP, lent), Some(Signal::HangUp));
+        }
+    }
 }
