@@ -29,13 +29,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// So few reports are read as quickly as what a collector has written, and are newer.
 const FEW: usize = 2_000;
 
+/// What was read of a collector, and for whom.
+type Collected = (PathBuf, Asks, Taken);
+
 /// What is kept between two looks.
 #[derive(Debug, Default)]
 pub struct Session {
     kept: Option<(PathBuf, Cache)>,
     look: Look,
-    /// What was read of a collector, and for whom.
-    collected: Option<(PathBuf, Asks, Taken)>,
+    /// None: the reports themselves were looked at last.
+    collected: Option<Collected>,
     said: Vec<SafeText>,
 }
 
@@ -96,17 +99,23 @@ impl Session {
             requests: (!ask.everything).then(|| requests(ground)),
             signed: ground.verifies(),
         };
-        let before = self.collected.take();
+        let mut before = self.collected.take();
         if !ask.fresh && machines.len() > FEW {
-            self.collected = self.newer(ground, &cache, asks, before, ask.now);
+            self.collected = self.newer(ground, &cache, asks, &mut before, ask.now);
         }
         let looked = match self.collected {
             Some(_) => Ok(()),
             None => {
                 let look =
                     refresh(share, &machines, &mut cache, PATIENCE, ask.now, |look, cache, done, of| {
-                        tell(&Read { look, cache, collected: None, under_way: true }, done, of);
+                        // Figures stay those of before until this is over, and so do the machines behind them.
+                        let before = before.as_ref().map(|(.., taken)| Read::collected(taken));
+                        let so_far = Read { look, cache, collected: None, under_way: true };
+                        tell(&before.unwrap_or(so_far), done, of);
                     });
+                if look.is_err() {
+                    self.collected = before;
+                }
                 look.map(|look| self.look = look)
             }
         };
@@ -123,9 +132,7 @@ impl Session {
     /// What the newest look gave.
     pub fn last(&self) -> Option<Read<'_>> {
         Some(match &self.collected {
-            Some((_, _, taken)) => {
-                Read { look: &taken.look, cache: &taken.cache, collected: Some(taken.at), under_way: false }
-            }
+            Some((.., taken)) => Read::collected(taken),
             None => {
                 Read { look: &self.look, cache: &self.kept.as_ref()?.1, collected: None, under_way: false }
             }
@@ -153,9 +160,9 @@ impl Session {
         ground: &Ground,
         cache: &Cache,
         asks: Asks,
-        before: Option<(PathBuf, Asks, Taken)>,
+        before: &mut Option<Collected>,
         now: Wall,
-    ) -> Option<(PathBuf, Asks, Taken)> {
+    ) -> Option<Collected> {
         let mut not_used = |why: &SafeText| {
             let words = format!("{NAME} is not used, and the reports are read instead: {why}");
             self.said.push(SafeText::new(&words));
@@ -172,9 +179,9 @@ impl Session {
             return None;
         }
         let same = before
-            .filter(|(share, before, taken)| *share == ground.share && *before == asks && taken.at == at);
+            .take_if(|(share, asked, taken)| *share == ground.share && *asked == asks && taken.at == at);
         let taken = match same {
-            Some((_, _, taken)) => taken,
+            Some((.., taken)) => taken,
             None => match found.take(&asks, PATIENCE) {
                 Ok(taken) => taken,
                 Err(why) => {
@@ -206,6 +213,11 @@ fn requests(ground: &Ground) -> BTreeSet<RequestId> {
 }
 
 impl<'a> Read<'a> {
+    /// What a collector has read.
+    fn collected(taken: &'a Taken) -> Self {
+        Self { look: &taken.look, cache: &taken.cache, collected: Some(taken.at), under_way: false }
+    }
+
     /// What was read, for tests.
     #[cfg(test)]
     pub fn of(look: &'a Look, cache: &'a Cache) -> Self {
@@ -330,10 +342,14 @@ mod tests {
     use super::*;
     use crate::host::open::Looked;
     use crate::rollout::account::Said;
+    use crate::rollout::collect::collect;
     use crate::rollout::count::Part;
     use crate::rollout::count::tests::{job, member, now};
+    use crate::site::report::tests::report;
+    use crate::site::report::{FOLDER, report_name};
     use crate::terms::State;
     use chrono::TimeDelta;
+    use std::fs;
 
     /// The file is 20 minutes old, and machines report every five: by now each of them would be late.
     #[test]
@@ -389,5 +405,43 @@ mod tests {
         assert_eq!(own.doc(&ground, only, false, now()).jobs[0].targets, 1);
         // A collector whose clock goes before this one's makes nothing later.
         assert_eq!(figures_of(&as_of(Some(before(-4)))), figures_of(&own));
+    }
+
+    #[test]
+    fn what_a_collector_has_read_is_listed_until_there_is_a_newer_look() {
+        let dir = tempfile::tempdir().unwrap();
+        let share = dir.path().join("share");
+        fs::create_dir_all(share.join(FOLDER)).unwrap();
+        let members: Vec<_> = (0..=FEW).map(member).collect();
+        let mut ground = Ground::shown(vec![job(0)], members, (1, 3));
+        ground.share.clone_from(&share);
+        let machine = ground.members[0].machine;
+        let mut said = report(3);
+        (said.summary.machine, said.summary.site_id) = (machine, Some(ground.site_id.clone()));
+        fs::write(share.join(FOLDER).join(report_name(machine)), said.to_bytes().unwrap()).unwrap();
+        let machines = ground.members.iter().map(|member| member.machine).collect();
+        let site = (ground.site, ground.site_id.clone());
+        let (_, bytes) = collect(&share, site, &machines, PATIENCE, now(), |_, _| {}).unwrap();
+        fs::write(share.join(NAME), bytes).unwrap();
+
+        let kept = Some((share.clone(), Cache::nowhere()));
+        let mut session = Session { kept, ..Session::default() };
+        let ask = Ask { now: now(), fresh: false, everything: true };
+        let requests = |read: &Read<'_>| read.said(machine).map(|account| account.requests.len());
+        assert_eq!(requests(&session.read(&ground, ask, |_, _, _| {}).unwrap()), Some(3));
+        assert!(session.last().unwrap().collected.is_some());
+
+        // It cannot be used any more, and the reports are not there for a moment: the figures are those from before.
+        fs::write(share.join(NAME), "torn").unwrap();
+        fs::rename(&share, dir.path().join("away")).unwrap();
+        assert_eq!(session.read(&ground, ask, |_, _, _| {}).unwrap_err().code, "share-missing");
+        assert_eq!(requests(&session.last().unwrap()), Some(3));
+
+        // While they are read, what is asked for is answered with that, too.
+        fs::rename(dir.path().join("away"), &share).unwrap();
+        let mut told = Vec::new();
+        let read = session.read(&ground, ask, |read, _, _| told.push(requests(read))).unwrap();
+        assert!(read.collected.is_none() && requests(&read) == Some(3));
+        assert!(!told.is_empty() && told.iter().all(|told| *told == Some(3)), "{told:?}");
     }
 }

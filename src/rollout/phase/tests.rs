@@ -60,14 +60,8 @@ fn account(state: State) -> Account {
 fn counted(account: Account, change: impl FnOnce(&mut Stand<'_>, &mut Word)) -> (Phase, String) {
     let (job, word) = job();
     let mut own = word.clone();
-    let mut stand = Stand {
-        job: &job,
-        word: &word,
-        published: (3, 7),
-        newest: (3, 9),
-        now: now(),
-        as_of: now(),
-    };
+    let mut stand =
+        Stand { job: &job, word: &word, published: (3, 7), newest: (3, 9), now: now(), as_of: now() };
     change(&mut stand, &mut own);
     let stand = Stand { word: &own, ..stand };
     let member = member(1);
