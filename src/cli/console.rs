@@ -2,9 +2,10 @@
 
 use super::App;
 use super::args::{ConsoleFlags, FolderArgs};
-use super::rollout;
 use super::setup::Setup;
+use super::{rollout, site_zone};
 use crate::check::CheckingClient;
+use crate::clock::Zone;
 use crate::error::{Exit, Failure, Result};
 use crate::executor::client::Client;
 use crate::rollout::ground::Ground;
@@ -33,6 +34,7 @@ fn start(app: &App, flags: &ConsoleFlags, place: Place, rollout: bool, title: Op
         Err(_) => app.client().map(|_| app.setup.clone())?,
     };
     let client = CheckingClient(Client::new(setup.layout.clone(), setup.config.clone()));
+    let (place, site_zone) = place.in_its_zone(&app.setup);
     let options = crate::console::Options {
         read_only: flags.read_only,
         ascii: flags.ascii,
@@ -41,6 +43,7 @@ fn start(app: &App, flags: &ConsoleFlags, place: Place, rollout: bool, title: Op
         theme: flags.theme.clone(),
         title: title.map(Into::into),
         zone: Some(app.zone.clone()),
+        site_zone,
         rollout,
     };
     let site = Arc::new(Shown { app: app.clone(), place });
@@ -74,6 +77,19 @@ impl Place {
             Place::Nowhere(Failure::new(Exit::Usage, "no-site-folder", "the demo has no site", remedy))
         };
         folder.map_or_else(none, Place::Folder)
+    }
+
+    /// The same, and the zone in which the verbs of a site folder tell times. Where that is not known here there is nothing to be
+    /// shown, as for them.
+    fn in_its_zone(self, setup: &Setup) -> (Place, Option<Zone>) {
+        let zone = match &self {
+            Place::Folder(dir) => site_zone::named(setup, &FolderArgs { folder: Some(dir.clone()) }),
+            Place::Share | Place::Nowhere(_) => Ok(None),
+        };
+        match zone {
+            Ok(zone) => (self, zone),
+            Err(why) => (Place::Nowhere(why), None),
+        }
     }
 
     /// As the verbs take it.

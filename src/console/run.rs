@@ -44,6 +44,8 @@ pub struct Options {
     pub title: Option<SafeText>,
     /// The machine's own zone; None: UTC.
     pub zone: Option<Zone>,
+    /// The site's, where it names one.
+    pub site_zone: Option<Zone>,
     /// View 5 is shown first.
     pub rollout: bool,
 }
@@ -67,6 +69,7 @@ pub fn run(
         account: account::own_name(),
         title: options.title.clone(),
         zone: options.zone.clone().unwrap_or_else(Zone::utc),
+        site_zone: options.site_zone.clone(),
         keymap,
         terminal: terminal::name().map(|name| SafeText::new(&name)),
         // Where nothing but the oldest is understood, a clipboard is not either.

@@ -4,6 +4,8 @@ use super::keys::json;
 use super::rollout::{IN, phased, report};
 use super::{command, pcm, text};
 use crate::common::pty::Terminal;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 /// Nothing more comes for so long once a key has been answered.
@@ -23,8 +25,18 @@ fn figures_lead_to_their_machines_and_a_job_is_suspended_from_there() {
     for machine in 126..170 {
         report(dir, machine, 2, "deferred");
     }
+    // A minimal installation has no data of zones.
+    let zone = Path::new("/usr/share/zoneinfo/Asia/Tokyo").exists();
+    if zone {
+        let toml = dir.join("site/site.toml");
+        let before = fs::read_to_string(&toml).unwrap();
+        fs::write(&toml, format!("{before}zone = \"Asia/Tokyo\"\n")).unwrap();
+    }
     let mut console = Terminal::start(&command(dir, &["--folder", "site"]), 80, 24);
     console.wait("BP0000AB");
+    if zone {
+        console.wait(" +09:00");
+    }
     console.keys("j");
     console.wait("targets 200 = done 120");
     console.wait("failed 6");

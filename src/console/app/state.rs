@@ -50,6 +50,8 @@ pub struct AppOptions {
     pub title: Option<SafeText>,
     /// The machine's own zone.
     pub zone: Zone,
+    /// The site's, where it names one.
+    pub site_zone: Option<Zone>,
     /// Which keys mean what.
     pub keymap: Keymap,
     /// The terminal's name as the table of those who are logged on has it, e.g. `pts/3`.
@@ -58,6 +60,13 @@ pub struct AppOptions {
     pub site_folder: bool,
     /// The terminal may have a clipboard that it can be given text for (OSC 52).
     pub clipboard: bool,
+}
+
+impl AppOptions {
+    /// The zone in which times of the site are told, as its verbs tell them.
+    pub fn of_site(&self) -> &Zone {
+        self.site_zone.as_ref().unwrap_or(&self.zone)
+    }
 }
 
 /// From this width on the details of the selected row stand beside the list.

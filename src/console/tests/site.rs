@@ -1,7 +1,7 @@
 //! View 5 on sites that are made here: what is drawn are the figures, every figure has its rows, and whole screens.
 
 use super::stage::Stage;
-use crate::clock::Wall;
+use crate::clock::{Wall, Zone};
 use crate::console::app::rollout::wire::Wish;
 use crate::console::app::{Effect, Event, Level, enabled};
 use crate::console::drivers::Incoming;
@@ -288,6 +288,25 @@ fn what_keeps_the_figures_away_is_said_with_what_helps() {
     assert!(screen.contains("no site folder is named") && screen.contains("--folder DIR"), "{screen}");
     for key in ["Enter", "b", "o", "i", "A", "P", "/", "Space", "*", "s", "G", "Esc", "Esc"] {
         stage.keys(key);
+    }
+}
+
+#[test]
+fn times_of_the_site_are_told_in_its_zone() {
+    let kolkata = Zone::from_posix("Asia/Kolkata", "IST-5:30").unwrap();
+    let mut own = stage(400, 11, 120, 36);
+    let (mut sites, mut machines) = (stage(400, 11, 120, 36), stage(400, 11, 120, 36));
+    sites.app.options.site_zone = Some(kolkata.clone());
+    machines.app.options.zone = kolkata;
+    let below = |screen: &str| screen.lines().skip(1).map(str::to_owned).collect::<Vec<_>>();
+    for key in ["", "Enter", "Enter", "Enter"] {
+        let screens = [&mut own, &mut sites, &mut machines].map(|stage| stage.keys(key).screen());
+        let [own, site, machine] = screens;
+        // Beside other times of this console the clock says which.
+        assert!(site.lines().next().unwrap().contains(" +05:30"), "{site}");
+        assert!(!machine.lines().next().unwrap().contains(" +05:30"), "{machine}");
+        assert_eq!(below(&site), below(&machine));
+        assert_ne!(below(&site), below(&own));
     }
 }
 

@@ -112,6 +112,7 @@ impl Stage {
             account: "ola".into(),
             title: None,
             zone,
+            site_zone: None,
             keymap: Keymap::default(),
             terminal: None,
             clipboard: true,

@@ -42,7 +42,7 @@ pub fn draw(app: &App, job: &JobDoc, now: Wall, canvas: &mut Canvas, area: Rect)
     }
     let low: Vec<(f64, f64)> = job.expected.iter().map(|point| (x(point.at), y(point.done_low))).collect();
     let high: Vec<(f64, f64)> = job.expected.iter().map(|point| (x(point.at), y(point.done_high))).collect();
-    let (ascii, zone) = (canvas.glyphs.ascii, &app.options.zone);
+    let (ascii, zone) = (canvas.glyphs.ascii, app.options.of_site());
     let marker = |own: char| if ascii { Marker::Custom(own) } else { Marker::Braille };
     let data = |points, own: char, graph: GraphType, scope: Scope, canvas: &Canvas| {
         Dataset::default().data(points).marker(marker(own)).graph_type(graph).style(canvas.style(scope))

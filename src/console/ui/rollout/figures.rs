@@ -96,7 +96,7 @@ struct Sheet<'a> {
 impl Sheet<'_> {
     fn rows(&self) -> Vec<Row> {
         let job = self.job;
-        let tell = |at| words::when(at, self.now, &self.app.options.zone);
+        let tell = |at| words::when(at, self.now, self.app.options.of_site());
         let text = |words: String, scope| Line::of(SafeText::new(&words), scope);
         let wrapped = |line: Line, indent| line.wrap(self.width, indent).into_iter().map(Row::of);
         let mut rows = self.sum();
@@ -213,7 +213,7 @@ impl Sheet<'_> {
             if self.width >= 60 {
                 let frees = of.frees_in_a_day.map_or_else(|| "-".to_owned(), grouped);
                 line.push(safe!("{frees:>14}  "), Scope::Text);
-                let tell = |at| words::when(at, self.now, &self.app.options.zone);
+                let tell = |at| words::when(at, self.now, self.app.options.of_site());
                 if let Some(anyway) = told::anyway(of, &tell) {
                     line.push(SafeText::new(&anyway), Scope::Dim);
                 }

@@ -73,7 +73,7 @@ pub fn draw(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) {
         return;
     }
     let cells = usize::from(inside.width);
-    let (zone, keymap) = (&app.options.zone, &app.options.keymap);
+    let (zone, keymap) = (app.options.of_site(), &app.options.keymap);
     let moment = Moment { now, zone, keymap, wide: cells >= columns::WIDE };
     let table = Table::new(MACHINES, cells, &[], moment, canvas.glyphs.cut);
     if inside.height > 3 {
@@ -150,7 +150,8 @@ impl Sheet<'_> {
         let old = age.num_seconds() > i64::try_from(account.heartbeat.as_secs() * 2).unwrap_or(i64::MAX);
         let scope = if old || doc.heard.is_err() { Scope::Stale } else { Scope::Text };
         let stale = if old { "~" } else { "" };
-        let seen = safe!("{stale}{}", words::when_and_far(account.written, self.now, &self.app.options.zone));
+        let zone = self.app.options.of_site();
+        let seen = safe!("{stale}{}", words::when_and_far(account.written, self.now, zone));
         lines.extend(self.fact("reported", Line::of(seen, scope)));
         lines.extend(self.fact("says", Line::of(SafeText::new(&self.about(account)), scope)));
         lines.push(Line::new());
@@ -222,7 +223,7 @@ impl Sheet<'_> {
 
     /// Why a request has not run, or how it ended.
     fn why(&self, said: &Said) -> String {
-        let when = |at| words::when(at, self.now, &self.app.options.zone);
+        let when = |at| words::when(at, self.now, self.app.options.of_site());
         let mut parts: Vec<String> = said.blocked_by.iter().map(|code| code.row().brief.to_owned()).collect();
         if let Some(code) = said.exit_code {
             parts.push(format!("exit {code}"));

@@ -21,7 +21,12 @@ use ratatui::layout::Rect;
 pub fn head(app: &App, now: Wall, canvas: &mut Canvas, area: Rect) -> u16 {
     canvas.paint(Rect { height: 1, ..area }, Scope::Header);
     let width = usize::from(area.width);
-    let clock = Line::of(safe!("{}", words::clock(now, &app.options.zone)), Scope::Header);
+    let (zone, own) = (app.options.of_site(), &app.options.zone);
+    let mut clock = Line::of(safe!("{}", words::clock(now, zone)), Scope::Header);
+    // All other times of the console are this machine's.
+    if words::offset(now, zone) != words::offset(now, own) {
+        clock.push(safe!(" {}", words::offset(now, zone)), Scope::Header);
+    }
     let room = width.saturating_sub(clock.width() + 1);
     let line = (0..4).map(|tight| site(app, now, tight)).find(|line| line.width() <= room);
     let line = line.unwrap_or_else(|| site(app, now, 3));
@@ -133,7 +138,7 @@ fn jobs(app: &App, now: Wall, canvas: &mut Canvas, body: Rect) -> Rect {
     let rollout = &app.rollout;
     let all = rollout.listed_jobs();
     let cells = usize::from(body.width);
-    let (zone, keymap) = (&app.options.zone, &app.options.keymap);
+    let (zone, keymap) = (app.options.of_site(), &app.options.keymap);
     let moment = Moment { now, zone, keymap, wide: cells >= columns::WIDE };
     let table = Table::new(JOBS, cells, &widest(JOBS, || all.iter()), moment, canvas.glyphs.cut);
     canvas.line(body, &table.titles(Line::of("  ", Scope::Column), Scope::Column));
