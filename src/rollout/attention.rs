@@ -50,9 +50,19 @@ pub struct Attention {
     pub by_code: BTreeMap<&'static str, u64>,
     /// At most a thousand of them.
     pub machines: Vec<Attended>,
-    /// How many there are with the same reason, and the first few of them.
+    /// How many there are with the same reason, and the first few of them with the hosts that report.
     #[serde(skip)]
-    alike: BTreeMap<(Why, SafeText), (usize, Vec<MachineId>)>,
+    alike: BTreeMap<Cause, (usize, Vec<(MachineId, SafeText)>)>,
+}
+
+/// Why somebody has to look at a machine, as far as it decides what to do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Cause {
+    TwoMachines,
+    HistoryLost,
+    /// The same in a report that nobody signed: anybody who can write there can say that.
+    SaysHistoryLost,
+    NotVerified(String),
 }
 
 /// Those for whom the same has to be done, in one sentence.
@@ -74,44 +84,45 @@ impl Attention {
         let whose = whose.filter(|whose| !whose.knows_nobody());
         // What somebody else wrote is no word of that machine.
         let foreign = whose.and_then(|whose| whose.foreign(machine, account));
-        let (code, reason) = match foreign {
+        let cause = match foreign {
             // One without a number is never signed: that it is not is no other reason than that its history is lost.
-            Some(_) if account.signed == Signed::Not && is_lost(account) => {
-                (Why::HistoryLost, SAYS_HISTORY_LOST.to_owned())
-            }
-            Some(why) => (Why::NotVerified, why),
-            None if account.two_machines => (Why::TwoMachines, TWO_MACHINES.to_owned()),
-            None if is_lost(account) => (Why::HistoryLost, HISTORY_LOST.to_owned()),
+            Some(_) if account.signed == Signed::Not && is_lost(account) => Cause::SaysHistoryLost,
+            Some(why) => Cause::NotVerified(why),
+            None if account.two_machines => Cause::TwoMachines,
+            None if is_lost(account) => Cause::HistoryLost,
             None => match whose.and_then(|whose| whose.disbelieved(machine, account)) {
-                Some(why) => (Why::NotVerified, why),
+                Some(why) => Cause::NotVerified(why),
                 None => return,
             },
         };
-        let reason = SafeText::new(&reason);
+        let (code, host) = (cause.code(), account.host.clone());
         *self.by_code.entry(code.as_str()).or_default() += 1;
-        let (count, some) = self.alike.entry((code, reason.clone())).or_default();
+        if self.machines.len() < MOST {
+            let reason = SafeText::new(&cause.words());
+            let remedy = SafeText::new(&cause.remedy(machine.as_str(), host.as_str()));
+            self.machines.push(Attended { machine, host: host.clone(), code, reason, remedy });
+        }
+        let (count, some) = self.alike.entry(cause).or_default();
         *count += 1;
         if some.len() < FEW {
-            some.push(machine);
-        }
-        if self.machines.len() < MOST {
-            let remedy = SafeText::new(&remedy(code, machine.as_str()));
-            let host = account.host.clone();
-            self.machines.push(Attended { machine, host, code, reason, remedy });
+            some.push((machine, host));
         }
     }
 
     /// One sentence for all for whom the same has to be done.
     pub fn groups(&self) -> Vec<Group> {
-        let named = self.alike.iter().map(|((code, reason), (count, some))| {
-            let ids: Vec<&str> = some.iter().map(MachineId::as_str).collect();
+        let named = self.alike.iter().map(|(cause, (count, some))| {
+            let names: Vec<String> = some.iter().map(|(id, host)| cause.names(*id, host)).collect();
             let more = match count - some.len() {
                 0 => String::new(),
                 n => format!(" and {n} more"),
             };
-            let id = if let [one] = ids.as_slice() { one } else { "SMSID" };
-            let message = format!("{}{more}: {reason}", ids.join(", "));
-            Group { code: *code, message, remedy: remedy(*code, id) }
+            let (id, host) = match some.as_slice() {
+                [(id, host)] => (id.as_str(), host.as_str()),
+                _ => ("SMSID", "HOST"),
+            };
+            let message = format!("{}{more}: {}", names.join(", "), cause.words());
+            Group { code: cause.code(), message, remedy: cause.remedy(id, host) }
         });
         named.collect()
     }
@@ -128,22 +139,55 @@ fn is_lost(account: &Account) -> bool {
 
 const TWO_MACHINES: &str = "another machine reports with this id, and nothing runs there by itself";
 const HISTORY_LOST: &str = "it lost its history, and nothing runs there by itself";
-/// Anybody who can write there can say that.
 const SAYS_HISTORY_LOST: &str =
     "its report says that it lost its history, without which it signs none, and nothing runs there by itself";
 
-fn remedy(code: Why, id: &str) -> String {
-    match code {
-        Why::TwoMachines => {
-            format!("Switch the other machine off, or give it another id; then pcm site machine replace {id}")
+impl Cause {
+    fn code(&self) -> Why {
+        match self {
+            Self::TwoMachines => Why::TwoMachines,
+            Self::HistoryLost | Self::SaysHistoryLost => Why::HistoryLost,
+            Self::NotVerified(_) => Why::NotVerified,
         }
-        Why::HistoryLost => format!(
-            "See what has run there, then pcm site machine replace {id}: all that is listed for it then counts as done"
-        ),
-        Why::NotVerified => format!(
-            "Look at the machine; if the report is its own, name its key: pcm site machine add {id} --host-key LINE (pcm \
-             check says it there)"
-        ),
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::TwoMachines => TWO_MACHINES.to_owned(),
+            Self::HistoryLost => HISTORY_LOST.to_owned(),
+            Self::SaysHistoryLost => SAYS_HISTORY_LOST.to_owned(),
+            Self::NotVerified(why) => why.clone(),
+        }
+    }
+
+    /// A machine, as it is named; of two with one id the one is meant that reported last.
+    fn names(&self, id: MachineId, host: &SafeText) -> String {
+        match self {
+            Self::TwoMachines if !host.is_empty() => format!("{id} (reported last by {host})"),
+            Self::TwoMachines | Self::HistoryLost | Self::SaysHistoryLost | Self::NotVerified(_) => {
+                id.to_string()
+            }
+        }
+    }
+
+    /// What to do about a machine whose report is of this host.
+    fn remedy(&self, id: &str, host: &str) -> String {
+        let host = if host.is_empty() { "the machine that reported last" } else { host };
+        match self {
+            // `replace` is of the history of the report that stands.
+            Self::TwoMachines => format!(
+                "If {host} is the one to stay, switch the other machine off, or give it another id, then pcm site machine \
+                 replace {id}; if the other one is, do so with {host}, remove machines/{id}.json on the share, wait until \
+                 the other one has reported, then the same"
+            ),
+            Self::HistoryLost | Self::SaysHistoryLost => format!(
+                "See what has run there, then pcm site machine replace {id}: all that is listed for it then counts as done"
+            ),
+            Self::NotVerified(_) => format!(
+                "Look at the machine; if the report is its own, name its key: pcm site machine add {id} --host-key LINE (pcm \
+                 check says it there)"
+            ),
+        }
     }
 }
 
@@ -210,6 +254,24 @@ mod tests {
         // Where no key is known at all, nothing is verified.
         let nobody = Whose::new("abcdefgh23456723".parse().unwrap(), &[].into(), Counted::default());
         assert!(codes(Account { signed: Signed::Not, ..account() }, Some(&nobody)).is_empty());
+    }
+
+    #[test]
+    fn of_two_machines_the_one_is_named_that_the_site_would_let_go_on() {
+        let mut attention = Attention::default();
+        for (n, host) in [(0, "node-0"), (1, "node-1")] {
+            let twice = Account { two_machines: true, host: host.into(), ..account() };
+            attention.look(id(n), &Ok(twice), None);
+            let remedy = attention.machines[n].remedy.as_str();
+            assert!(remedy.starts_with(&format!("If {host} is the one to stay")), "{remedy}");
+            // The other one does not report as long as that report stands.
+            assert!(remedy.contains(&format!("remove machines/{}.json", id(n))), "{remedy}");
+            assert!(remedy.contains(&format!("pcm site machine replace {}", id(n))), "{remedy}");
+        }
+        let groups = attention.groups();
+        let both = "BP050000 (reported last by node-0), BP050001 (reported last by node-1): another machine";
+        assert!(groups.len() == 1 && groups[0].message.starts_with(both), "{groups:?}");
+        assert!(groups[0].remedy.contains("If HOST is the one to stay"), "{groups:?}");
     }
 
     #[test]

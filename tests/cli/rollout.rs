@@ -574,6 +574,7 @@ fn machines_of_which_somebody_has_to_decide_are_named_by_status_and_rollout() {
         let problem = problems.iter().find(|problem| problem["code"] == code).unwrap();
         let remedy = problem["remedy"].as_str().unwrap();
         assert!(remedy.contains(&format!("pcm site machine replace {}", id(n))), "{remedy}");
+        assert_eq!(remedy.contains("node-0"), n == 0, "{remedy}");
         let shown = text(&pcm(dir, &[&["rollout"][..], &IN].concat()).stdout).replace('\n', " ");
         assert!(shown.contains(&format!("[{code}]")), "{shown}");
         // What is said to be done can be done.
