@@ -3,7 +3,7 @@
 
 use super::account::{Account, Said, Signed};
 use super::cache::Heard;
-use super::whose::Whose;
+use super::whose::{Doubt, Whose};
 use crate::site::ids::MachineId;
 use crate::site::index::members::is_state;
 use crate::terms::{Code, words};
@@ -62,7 +62,7 @@ enum Cause {
     HistoryLost,
     /// The same in a report that nobody signed: anybody who can write there can say that.
     SaysHistoryLost,
-    NotVerified(String),
+    NotVerified(Doubt),
 }
 
 /// Those for whom the same has to be done, in one sentence.
@@ -156,7 +156,7 @@ impl Cause {
             Self::TwoMachines => TWO_MACHINES.to_owned(),
             Self::HistoryLost => HISTORY_LOST.to_owned(),
             Self::SaysHistoryLost => SAYS_HISTORY_LOST.to_owned(),
-            Self::NotVerified(why) => why.clone(),
+            Self::NotVerified(why) => why.to_string(),
         }
     }
 
@@ -183,11 +183,41 @@ impl Cause {
             Self::HistoryLost | Self::SaysHistoryLost => format!(
                 "See what has run there, then pcm site machine replace {id}: all that is listed for it then counts as done"
             ),
-            Self::NotVerified(_) => format!(
-                "Look at the machine; if the report is its own, name its key: pcm site machine add {id} --host-key LINE (pcm \
-                 check says it there)"
-            ),
+            Self::NotVerified(why) => verified(why, id, host),
         }
+    }
+}
+
+/// What has a report verify again.
+fn verified(doubt: &Doubt, id: &str, host: &str) -> String {
+    match doubt {
+        Doubt::NoKey | Doubt::OtherKey => format!(
+            "Look at {host}; if the report is its own, name its key: pcm site machine add {id} --host-key LINE (pcm check says \
+             it there)"
+        ),
+        Doubt::SharedKey => format!(
+            "See with pcm check on {host}, and on the other machine, which key each of them has; one that is a copy needs one \
+             of its own first. Then correct the line that is wrong: pcm site machine add SMSID --host-key LINE"
+        ),
+        Doubt::NotSigned => format!(
+            "See with pcm check on {host} why it does not sign: it does in trust mode signed, where it can read its host key. If \
+             it does, another one wrote this: remove machines/{id}.json on the share, and it writes its own anew"
+        ),
+        Doubt::Bad(_) => format!(
+            "Remove machines/{id}.json on the share: the machine writes its own anew. If that is not believed either, see pcm \
+             check on {host}"
+        ),
+        Doubt::OtherSite => format!(
+            "See with pcm check on {host} what is in force there: its share has to be one of this site, and what is published \
+             on it to be accepted there"
+        ),
+        Doubt::NoNumber => {
+            format!("See with pcm check on {host} what its history lacks: a report gets its number there")
+        }
+        Doubt::Older => format!(
+            "Wait for its next poll: a machine writes anew where a report stands that is older than its newest. If {host} counts \
+             anew, remove the line of {id} from reports.counted of the site folder"
+        ),
     }
 }
 
@@ -254,6 +284,41 @@ mod tests {
         // Where no key is known at all, nothing is verified.
         let nobody = Whose::new("abcdefgh23456723".parse().unwrap(), &[].into(), Counted::default());
         assert!(codes(Account { signed: Signed::Not, ..account() }, Some(&nobody)).is_empty());
+    }
+
+    #[test]
+    fn what_helps_fits_the_reason_why_a_report_does_not_verify() {
+        let key = |n: u8| Some(signing_key(n).1.text());
+        let keys = [(1, key(1)), (2, None), (3, key(3)), (4, key(3))];
+        let machine = |(n, host_key)| (id(n), Machine { host_key, ..Machine::new(id(n)) });
+        let mut counted = Counted::default();
+        counted.count(id(1), 8, &signing_key(1).1.fingerprint());
+        let site = "abcdefgh23456723".parse().unwrap();
+        let whose = Whose::new(site, &keys.into_iter().map(machine).collect(), counted);
+        let own = Account { host: "web-1".into(), number: Some(8), ..account() };
+        let by = |signed| Account { signed, ..own.clone() };
+        let numbered = |number| Account { number, state_id: None, ..own.clone() };
+        let name = "name its key: pcm site machine add BP050001 --host-key LINE";
+        for (n, said, reason, helps) in [
+            (1, by(Signed::By(signing_key(2).1.text())), "another key", name),
+            (2, own.clone(), "no host_key", "machine add BP050002 --host-key LINE"),
+            (3, own.clone(), "same host_key", "on the other machine, which key each"),
+            (1, by(Signed::Not), "not signed", "why it does not sign"),
+            (1, by(Signed::Bad("torn".into())), "not believed: torn", "Remove machines/BP050001.json"),
+            (1, Account { site_id: None, ..own.clone() }, "no publication of this site", "in force there"),
+            (1, numbered(None), "no number", "its history lacks"),
+            (1, numbered(Some(7)), "older than one", "the line of BP050001 from reports.counted"),
+        ] {
+            let mut attention = Attention::default();
+            attention.look(id(n), &Ok(said), Some(&whose));
+            let [row] = attention.machines.as_slice() else { panic!("{reason}: {attention:?}") };
+            assert!(row.code == Why::NotVerified && row.reason.as_str().contains(reason), "{row:?}");
+            assert!(row.remedy.as_str().contains(helps) && row.remedy.as_str().contains("web-1"), "{row:?}");
+            // A key is named only where that helps.
+            let names = ["another key", "no host_key", "same host_key"].contains(&reason);
+            assert_eq!(row.remedy.as_str().contains("--host-key"), names, "{row:?}");
+            assert_eq!(attention.groups()[0].remedy, row.remedy.as_str());
+        }
     }
 
     #[test]

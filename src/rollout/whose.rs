@@ -11,6 +11,43 @@ use crate::site::ids::{MachineId, SiteId};
 use crate::site::signed::signers::Key;
 use crate::text::SafeText;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// Why a report does not count.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Doubt {
+    /// Nobody knows the machine's key.
+    NoKey,
+    /// Two machines have one key.
+    SharedKey,
+    /// Another key signed it.
+    OtherKey,
+    /// Nobody signed it.
+    NotSigned,
+    /// Its signature is none of it; why.
+    Bad(SafeText),
+    /// It speaks of no publication of this site.
+    OtherSite,
+    /// It cannot be told from an older one.
+    NoNumber,
+    /// A newer one was counted.
+    Older,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoKey => "machines.csv has no host_key of it",
+            Self::SharedKey => "machines.csv has the same host_key of another machine",
+            Self::OtherKey => "its report is signed with another key than its host_key",
+            Self::NotSigned => "its report is not signed",
+            Self::Bad(why) => return write!(f, "its report is not believed: {why}"),
+            Self::OtherSite => "its report is of no publication of this site",
+            Self::NoNumber => "its report has no number",
+            Self::Older => "its report is older than one that was counted before",
+        })
+    }
+}
 
 /// What a site knows of its machines' keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,42 +103,35 @@ impl Whose {
     pub fn hear(&self, machine: MachineId, said: Heard) -> Heard {
         said.and_then(|account| match self.disbelieved(machine, &account) {
             None => Ok(account),
-            Some(why) => Err(SafeText::new(&why)),
+            Some(why) => Err(SafeText::new(&why.to_string())),
         })
     }
 
     /// Why what a machine says does not count.
-    pub fn disbelieved(&self, machine: MachineId, account: &Account) -> Option<String> {
-        let why = |why: &str| Some(why.to_owned());
+    pub fn disbelieved(&self, machine: MachineId, account: &Account) -> Option<Doubt> {
         self.foreign(machine, account).or_else(|| {
             let key = self.keys.get(&machine)?;
             match (account.number, self.counted.newest(machine, &key.fingerprint())) {
-                (None, _) => why("its report has no number"),
-                (Some(number), Some(newest)) if number < newest => {
-                    why("its report is older than one that was counted before")
-                }
+                (None, _) => Some(Doubt::NoNumber),
+                (Some(number), Some(newest)) if number < newest => Some(Doubt::Older),
                 (Some(_), _) => None,
             }
         })
     }
 
     /// Why it is not known that a machine says it, and says it to this site.
-    pub fn foreign(&self, machine: MachineId, account: &Account) -> Option<String> {
-        let why = |why: &str| Some(why.to_owned());
-        let Some(key) = self.keys.get(&machine) else { return why("machines.csv has no host_key of it") };
+    pub fn foreign(&self, machine: MachineId, account: &Account) -> Option<Doubt> {
+        let Some(key) = self.keys.get(&machine) else { return Some(Doubt::NoKey) };
         if self.shared.contains(&key.text()) {
-            return why("machines.csv has the same host_key of another machine");
+            return Some(Doubt::SharedKey);
         }
         match &account.signed {
             Signed::By(by) if *by == key.text() => {}
-            Signed::By(_) => return why("its report is signed with another key than its host_key"),
-            Signed::Not => return why("its report is not signed"),
-            Signed::Bad(bad) => return Some(format!("its report is not believed: {bad}")),
+            Signed::By(_) => return Some(Doubt::OtherKey),
+            Signed::Not => return Some(Doubt::NotSigned),
+            Signed::Bad(bad) => return Some(Doubt::Bad(bad.clone())),
         }
-        if account.site_id.as_ref() != Some(&self.site_id) {
-            return why("its report is of no publication of this site");
-        }
-        None
+        (account.site_id.as_ref() != Some(&self.site_id)).then_some(Doubt::OtherSite)
     }
 
     /// Which reports were counted last, with these, which are verified.
