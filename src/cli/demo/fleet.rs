@@ -3,7 +3,7 @@
 
 mod life;
 
-use super::site::{cannot, file_at, folder_at};
+use super::site::{cannot, file_at, folder_at, publishing};
 use crate::clock::{System, Wall, When, earlier};
 use crate::error::{Exit, Failure, Result};
 use crate::host::{durable, open, threads};
@@ -19,7 +19,7 @@ use crate::site::index::target::Target;
 use crate::site::index::{self, JobState};
 use crate::site::package;
 use crate::site::publish::SETUP;
-use crate::site::publisher::{self, Expect, How};
+use crate::site::publisher::{self, Expect};
 use crate::site::report::{self, MachineReport};
 use chrono::{SubsecRound as _, TimeDelta};
 use life::{Plan, Says};
@@ -93,21 +93,8 @@ pub fn start(folder: &Path, start: Wall) -> Result<PathBuf> {
     for (n, course) in COURSES.iter().enumerate() {
         jobs.push(send(&site, n, course, start)?);
     }
-    let how = How {
-        keys: Vec::new(),
-        serial: None,
-        expect: Expect::Changes(COURSES.len() * MACHINES),
-        break_lock: false,
-        dry_run: false,
-        only_asked: false,
-        thorough: false,
-        watch: None,
-        programs: &[],
-        who: "demo".into(),
-        what: "demo".into(),
-        now: start,
-    };
-    publisher::publish(&site, &how)?;
+    let expect = Expect::Changes(COURSES.len() * MACHINES);
+    publisher::publish(&site, &publishing(Vec::new(), expect, start))?;
     let mut fleet = Fleet::new(&site, members, jobs, start);
     fleet.step(start)?;
     let live = move || loop {

@@ -2,7 +2,7 @@
 //! machine's own trust folder. The keys are made for this demo alone and go with its folder.
 
 use super::packages::{BROKEN, ITEMS, Item, MACHINE, SITE};
-use super::site::{cannot, file_at, folder_at};
+use super::site::{cannot, file_at, folder_at, publishing};
 use crate::cli::key;
 use crate::clock::{Wall, When};
 use crate::error::{Exit, Failure, Result};
@@ -16,7 +16,7 @@ use crate::site::index::target::Target;
 use crate::site::package;
 use crate::site::package::shelf;
 use crate::site::publisher::packages::SIGNATURE;
-use crate::site::publisher::{self, Expect, How, release};
+use crate::site::publisher::{self, Expect, release};
 use crate::site::signed::folder::{Change, SiteFolder};
 use crate::site::signed::list::TrustList;
 use crate::site::signed::signers::{Role, Signer};
@@ -63,21 +63,8 @@ pub fn publish(folder: &Path, trust: &Path, start: Wall) -> Result<PathBuf> {
             made.join().map_err(|_| wrong("a package was not made"))?
         })
     })?;
-    let how = How {
-        keys: vec![keys.join(Role::Publish.as_str())],
-        serial: None,
-        expect: Expect::Nothing,
-        break_lock: false,
-        dry_run: false,
-        only_asked: false,
-        thorough: false,
-        watch: None,
-        programs: &[],
-        who: "demo".into(),
-        what: "demo".into(),
-        now: start,
-    };
-    publisher::publish(&site, &how)?;
+    let signs = vec![keys.join(Role::Publish.as_str())];
+    publisher::publish(&site, &publishing(signs, Expect::Nothing, start))?;
     for item in ITEMS.iter().filter(|item| item.is_over()) {
         left_over(item, &site)?;
     }

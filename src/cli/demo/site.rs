@@ -6,8 +6,9 @@ use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
 use crate::host::{durable, open};
 use crate::site::content::write_content;
+use crate::site::publisher::{Expect, How};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Makes the share with everything on it; the instruction file last.
 pub fn write(share: &Path, start: Wall) -> Result<()> {
@@ -28,6 +29,12 @@ pub fn write(share: &Path, start: Wall) -> Result<()> {
     let hash =
         |item: &Item| hashes.get(&item.package_id()).map(|h| h.as_str().to_owned()).unwrap_or_default();
     file_at(&share.join("pcmins.box").join(format!("{MACHINE}.INS")), &instructions(start, hash))
+}
+
+/// How a site of the demo is published, where it has a folder.
+pub fn publishing(keys: Vec<PathBuf>, expect: Expect, now: Wall) -> How<'static> {
+    let (who, what) = ("demo".into(), "demo".into());
+    How { keys, expect, dry_run: false, only_asked: false, who, what, ..How::looking(&[], now) }
 }
 
 /// Makes a folder.
