@@ -159,8 +159,9 @@ pub fn place<'a>(
         return silent(why);
     }
     let said = phase::said(stand, account);
+    let counted = said.and_then(|said| counted_as(said.state));
     // What has ended has ended.
-    if let Some(part) = said.and_then(|said| ended(said.state)) {
+    if let Some(part) = counted.filter(|part| !matches!(part, Part::Running | Part::Waiting)) {
         return Place::Target(row(part, said));
     }
     if let Some(why) = phase::outdated(stand, account) {
@@ -173,40 +174,23 @@ pub fn place<'a>(
     let Some(said) = said else {
         return phase::nameless(stand, account).map_or_else(|| not_for_it("not-targeted"), silent);
     };
-    match said.state {
-        State::NotApplicable => {
+    match counted {
+        Some(part) => Place::Target(row(part, Some(said))),
+        None => {
             let code = said.blocked_by.iter().find(|code| code.row().leads_to == State::NotApplicable);
             not_for_it(code.map_or("not-applicable", |code| code.as_str()))
         }
-        State::Running | State::Stopping => Place::Target(row(Part::Running, Some(said))),
-        State::Scheduled
-        | State::Offered
-        | State::Deferred
-        | State::RetryWait
-        | State::Waiting
-        | State::Queued
-        | State::Due
-        | State::Countdown
-        | State::Expired
-        | State::Rejected
-        // What has ended is told above.
-        | State::Succeeded
-        | State::SucceededRestart
-        | State::NotNeeded
-        | State::Failed
-        | State::TimedOut
-        | State::Stopped
-        | State::Interrupted => Place::Target(row(Part::Waiting, Some(said))),
     }
 }
 
-/// What a state is counted as that is its last.
-fn ended(state: State) -> Option<Part> {
-    match state {
-        State::Succeeded | State::SucceededRestart => Some(Part::Done),
-        State::NotNeeded => Some(Part::NotNeeded),
-        State::Failed | State::TimedOut => Some(Part::Failed),
-        State::Stopped | State::Interrupted => Some(Part::Interrupted),
+/// What a target in this state is counted as; None: the job is not for it.
+fn counted_as(state: State) -> Option<Part> {
+    Some(match state {
+        State::Succeeded | State::SucceededRestart => Part::Done,
+        State::NotNeeded => Part::NotNeeded,
+        State::Failed | State::TimedOut => Part::Failed,
+        State::Stopped | State::Interrupted => Part::Interrupted,
+        State::Running | State::Stopping => Part::Running,
         State::Scheduled
         | State::Offered
         | State::Deferred
@@ -215,12 +199,10 @@ fn ended(state: State) -> Option<Part> {
         | State::Queued
         | State::Due
         | State::Countdown
-        | State::Running
-        | State::Stopping
         | State::Expired
-        | State::NotApplicable
-        | State::Rejected => None,
-    }
+        | State::Rejected => Part::Waiting,
+        State::NotApplicable => return None,
+    })
 }
 
 impl Row<'_> {
