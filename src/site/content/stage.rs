@@ -6,7 +6,7 @@ use super::{
     seal, words,
 };
 use crate::host::open::{Folder, OpenError, RegularFile, make_enterable, make_private, make_runnable};
-use crate::host::{durable, facts};
+use crate::host::{durable, facts, process};
 use crate::site::content::ContentFact;
 use crate::site::ids::PackageId;
 use crate::site::instruction::ContentHash;
@@ -25,10 +25,11 @@ use std::time::{Duration, SystemTime};
 const PACKAGES: &str = "packages";
 /// The folder of all contents of a share with an index.
 const CONTENTS: &str = "content";
-/// How names of copies that are under way begin.
+/// How names of copies that are under way begin. The number of the process that copies follows.
 const UNFINISHED: &str = ".copy-";
-/// A copy that was not finished for this long is nobody's any more.
-const ABANDONED: Duration = Duration::from_secs(24 * 3_600);
+/// A copy that was not finished for this long is nobody's any more, whichever process has its number now. No copy is given
+/// so much time.
+const ABANDONED: Duration = Duration::from_secs(48 * 3_600);
 
 /// Where the files of a package are on a share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,7 +172,8 @@ fn copy(
         fact => fact.into(),
     })?;
     fits(stage_root, &content)?;
-    let target = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(stage_root);
+    let prefix = format!("{UNFINISHED}{}-", std::process::id());
+    let target = tempfile::Builder::new().prefix(&prefix).tempdir_in(stage_root);
     let target = target.map_err(|e| here(stage_root, e))?;
     make_private(target.path()).map_err(|e| here(target.path(), e))?;
     copy_files(&source, &content, target.path(), pace)?;
@@ -403,6 +405,8 @@ fn sync_folders(root: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Removes what is left of copies whose process was killed: each may be as large as its content, and the next copy needs the
+/// room.
 fn remove_abandoned(stage_root: &Path) {
     let Ok(entries) = fs::read_dir(stage_root) else { return };
     for entry in entries.flatten() {
@@ -410,8 +414,11 @@ fn remove_abandoned(stage_root: &Path) {
             let changed = entry.metadata().and_then(|m| m.modified()).ok()?;
             SystemTime::now().duration_since(changed).ok()
         };
-        let unfinished = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
-        if unfinished && old().is_some_and(|age| age > ABANDONED) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(rest) = name.strip_prefix(UNFINISHED) else { continue };
+        let copies = rest.split_once('-').and_then(|(pid, _)| pid.parse().ok());
+        let is_gone = copies.is_some_and(|pid| process::identity(pid).is_none());
+        if is_gone || old().is_some_and(|age| age > ABANDONED) {
             // Only room is lost where it cannot be removed.
             let _ = fs::remove_dir_all(entry.path());
         }

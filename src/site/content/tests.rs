@@ -479,15 +479,28 @@ mod unix {
     }
 
     #[test]
-    fn a_copy_left_by_a_process_that_died_is_removed_after_a_day() {
+    fn what_is_left_of_a_copy_is_removed_once_its_process_is_gone() {
         let site = Site::new(&[("a", b"1")]);
         let hash = site.publish();
-        let (old, new) = (site.stage.path().join(".copy-old"), site.stage.path().join(".copy-new"));
-        fs::create_dir(&old).unwrap();
-        fs::create_dir(&new).unwrap();
-        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(25 * 3_600);
-        fs::File::open(&old).unwrap().set_modified(then).unwrap();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let left = |who: &str| {
+            let dir = site.stage.path().join(format!(".copy-{who}"));
+            fs::create_dir(&dir).unwrap();
+            fs::write(dir.join("a"), b"1").unwrap();
+            dir
+        };
+        let own = std::process::id();
+        let (gone, living) = (left(&format!("{}-x", child.id())), left(&format!("{own}-x")));
+        // Whose number another process has by now, and that of a pcm that wrote no number.
+        let (reused, old) = (left(&format!("{own}-y")), left("old"));
+        let young = left("young");
+        let then = std::time::SystemTime::now() - std::time::Duration::from_secs(49 * 3_600);
+        for old in [&reused, &old] {
+            fs::File::open(old).unwrap().set_modified(then).unwrap();
+        }
         assert_eq!(site.stage(&hash), ContentFact::Staged);
-        assert!(!old.exists() && new.exists());
+        assert!(!gone.exists() && !reused.exists() && !old.exists());
+        assert!(living.exists() && young.exists());
     }
 }
