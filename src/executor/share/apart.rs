@@ -282,6 +282,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::deliver::Delivery;
     use super::*;
+    use crate::host::helper::Limits;
+    use crate::site::content::Shelf;
     use crate::site::trust::TrustMode;
     use crate::terms::Code;
     use std::path::Path;
@@ -409,6 +411,24 @@ mod tests {
         let lacks = first_that_has_it(&both, copy);
         assert!(matches!(lacks, Ok(ShareNews::Staged(_, ContentFact::Missing(_), _))), "{lacks:?}");
         assert!(matches!(first_that_has_it(&both[..1], copy), Ok(ShareNews::Unchanged)));
+    }
+
+    #[test]
+    fn a_copy_has_a_day_while_bytes_come_and_an_hour_without() {
+        let hour = Duration::from_secs(3_600);
+        let copy = ShareJob::Stage {
+            shares: vec!["/srv/pcm".into()],
+            bandwidth: 200 << 10,
+            hurry: false,
+            at: Shelf::Content,
+            hash: crate::site::content::hash_bytes(b"content"),
+            stage: "/var/lib/pcm/stage".into(),
+            trust: TrustMode::Signed,
+            unless: None,
+        };
+        assert_eq!(copy.limits(hour), Limits { silence: hour, whole: 24 * hour });
+        let look = job(&[Path::new("/srv/pcm")], &[], &[]);
+        assert_eq!(look.limits(hour), Limits { silence: hour, whole: hour });
     }
 
     #[test]

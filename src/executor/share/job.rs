@@ -1,6 +1,6 @@
 //! The only code that touches a share, in a process of its own: one look, one package to be staged, or one delivery. It
-//! is killed when it passes its deadline, so that a share that hangs stalls nothing (PROMISES.md 4, P8). The service's
-//! workers and single commands start it; it asks nothing of the executor.
+//! is killed when it passes its deadline, so that a share that hangs stalls nothing (PROMISES.md 4, P8); a copy when no byte
+//! came for so long. The service's workers and single commands start it; it asks nothing of the executor.
 
 use super::deliver::{Believed, Delivery, Reporting, deliver_to_first, remove_results};
 use super::outbox::Outbox;
@@ -11,9 +11,10 @@ use crate::clock::Wall;
 use crate::config::Config;
 use crate::executor::history::{self};
 use crate::host::account::Account;
+use crate::host::facts;
+use crate::host::helper::{self, Limits};
 use crate::host::open::Folder;
 use crate::host::open::remote::{self, Access};
-use crate::host::{facts, helper};
 use crate::site::content::{ContentFact, Pace, Seal, Shelf, Stands};
 use crate::site::ids::MachineId;
 use crate::site::indexed::compose::Named;
@@ -203,7 +204,13 @@ pub struct Reported {
 
 impl ShareJob {
     /// Carries it out here and now. May hang with the share.
+    #[cfg(test)]
     pub(super) fn carry_out(&self) -> ShareNews {
+        self.carry_out_telling(|_, _| {})
+    }
+
+    /// The same, and `tell` hears how many bytes of how many are copied.
+    fn carry_out_telling(&self, tell: fn(u64, u64)) -> ShareNews {
         match self {
             ShareJob::Look {
                 shares,
@@ -243,7 +250,7 @@ impl ShareJob {
                         None,
                     );
                 };
-                let pace = &mut Pace::new(*bandwidth, *hurry, facts::monotonic().0);
+                let pace = &mut Pace::new(*bandwidth, *hurry, facts::monotonic().0).telling(tell);
                 if unless.as_ref().is_some_and(|then| content::stands_still(share, *at, hash, then, judge)) {
                     return ShareNews::Unchanged;
                 }
@@ -293,7 +300,22 @@ impl ShareJob {
             ShareJob::Tidy(_) | ShareJob::Verify { .. } => None,
         };
         let sent = Sent { access: remote::access(), job: self };
-        helper::ask("share-reader", "the share reader", &sent, at, account, deadline)
+        helper::ask("share-reader", "the share reader", &sent, at, account, self.limits(deadline))
+    }
+
+    /// How long its process may take. A copy goes on while bytes come: what is slow by its line, or on purpose, is copied, too.
+    pub(super) fn limits(&self, deadline: Duration) -> Limits {
+        match self {
+            ShareJob::Stage { .. } => Limits { silence: deadline, whole: deadline.max(COPY_DEADLINE) },
+            ShareJob::Look { .. }
+            | ShareJob::Deliver { .. }
+            | ShareJob::RemoveResults { .. }
+            | ShareJob::Tidy(_)
+            | ShareJob::Verify { .. }
+            | ShareJob::Installed { .. }
+            | ShareJob::Report { .. }
+            | ShareJob::Try(_) => deadline.into(),
+        }
     }
 }
 
@@ -301,7 +323,7 @@ impl ShareJob {
 pub fn main() -> u8 {
     helper::serve(|Received { access, job }| {
         remote::use_access(access);
-        job.carry_out()
+        job.carry_out_telling(helper::so_far)
     })
 }
 
@@ -423,8 +445,10 @@ pub fn look_deadline(shares: usize, timeout: Duration) -> Duration {
     timeout.saturating_mul(u32::try_from(shares.max(1)).unwrap_or(u32::MAX))
 }
 
-/// One package may take this long to be copied, or to be verified.
+/// One package may take this long to be verified, and to be copied without a byte that comes.
 pub const STAGE_DEADLINE: Duration = Duration::from_secs(3600);
+/// And this long to be copied, however slowly its bytes come.
+const COPY_DEADLINE: Duration = Duration::from_secs(24 * 3600);
 /// Results and a report are small.
 pub const DELIVER_DEADLINE: Duration = Duration::from_secs(60);
 /// What is not removed by then is removed another time.

@@ -1,13 +1,15 @@
 //! How fast content is copied: no faster than the configuration allows, and not for ever from a share that trickles while there
-//! is another one. Pure: whoever copies says what it has and what time it is.
+//! is another one. Whoever copies says what it has and what time it is, and whoever waits for it is told how far it is.
 
 use std::time::Duration;
 
 /// What is slower than this for so long is given up.
 const SLOWEST: u64 = 10 << 10;
 const PATIENCE: Duration = Duration::from_secs(300);
-/// A pause is never longer: whoever copies has a deadline.
+/// A pause is never longer: whoever waits for the copy has to hear that it gets further.
 const LONGEST: Duration = Duration::from_secs(60);
+/// It is told this often.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// The pace of one content.
 #[derive(Debug, Clone)]
@@ -20,17 +22,37 @@ pub struct Pace {
     bytes: u64,
     /// Since when, and with how many bytes, it is looked whether it is too slow.
     window: (Duration, u64),
+    /// All that is to come.
+    of: u64,
+    /// Told so many bytes of so many.
+    tell: fn(u64, u64),
+    told: Option<Duration>,
 }
 
 impl Pace {
     /// Begins at this time.
     pub fn new(most: u64, others: bool, now: Duration) -> Self {
-        Self { most, others, began: now, bytes: 0, window: (now, 0) }
+        let tell = |_: u64, _: u64| {};
+        Self { most, others, began: now, bytes: 0, window: (now, 0), of: 0, tell, told: None }
+    }
+
+    /// The same, and this is told how many bytes of how many are here, as they come.
+    pub fn telling(self, tell: fn(u64, u64)) -> Self {
+        Self { tell, ..self }
+    }
+
+    /// So many bytes are to come.
+    pub fn expects(&mut self, bytes: u64) {
+        self.of = bytes;
     }
 
     /// So many bytes more are here; how long to wait before the next ones. None: it is too slow.
     pub fn took(&mut self, bytes: u64, now: Duration) -> Option<Duration> {
         self.bytes += bytes;
+        if self.told.is_none_or(|told| now.saturating_sub(told) >= TOLD_EVERY) {
+            self.told = Some(now);
+            (self.tell)(self.bytes, self.of);
+        }
         let (since, before) = self.window;
         let lasts = now.saturating_sub(since);
         if lasts >= PATIENCE {
@@ -52,6 +74,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::RefCell;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -82,5 +105,15 @@ mod tests {
         let mut pace = Pace::new(0, true, Duration::ZERO);
         assert!((1..=300_u32).all(|n| pace.took(1 << 20, SECOND * n).is_some()));
         assert_eq!((301..=1_200_u32).find(|n| pace.took(1, SECOND * *n).is_none()), Some(600));
+    }
+
+    #[test]
+    fn whoever_waits_hears_now_and_then_how_far_it_is() {
+        thread_local!(static HEARD: RefCell<Vec<(u64, u64)>> = const { RefCell::new(Vec::new()) });
+        let hear = |done: u64, of: u64| HEARD.with_borrow_mut(|heard| heard.push((done, of)));
+        let mut pace = Pace::new(0, false, Duration::ZERO).telling(hear);
+        pace.expects(100);
+        assert!((1..=25_u32).all(|n| pace.took(1, SECOND * n).is_some()));
+        assert_eq!(HEARD.take(), [(1, 100), (11, 100), (21, 100)]);
     }
 }

@@ -172,6 +172,7 @@ fn copy(
         fact => fact.into(),
     })?;
     fits(stage_root, &content)?;
+    pace.expects(content.bytes());
     let prefix = format!("{UNFINISHED}{}-", std::process::id());
     let target = tempfile::Builder::new().prefix(&prefix).tempdir_in(stage_root);
     let target = target.map_err(|e| here(stage_root, e))?;

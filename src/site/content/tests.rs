@@ -6,6 +6,7 @@ use crate::host::durable;
 use crate::site::content::ContentFact;
 use crate::site::trust::{Judge, TrustMode};
 use proptest::prelude::*;
+use std::cell::Cell;
 use std::fs;
 use std::time::Duration;
 
@@ -19,6 +20,17 @@ struct Site {
 
 fn at_any_pace(share: &Path, hash: &ContentHash, to: &Path, judge: &Judge) -> Result<(), NotStaged> {
     stage(share, Site::id(), hash, to, judge, &mut Pace::new(0, false, Duration::ZERO))
+}
+
+#[test]
+fn while_it_is_copied_it_is_told_how_much_is_to_come() {
+    thread_local!(static OF: Cell<u64> = const { Cell::new(0) });
+    let site = Site::new(&[("a", b"12"), ("b", b"345")]);
+    let hash = site.publish();
+    let pace = &mut Pace::new(0, false, Duration::ZERO).telling(|_, of| OF.set(of));
+    let judge = Judge::of(TrustMode::Signed);
+    assert_eq!(stage(site.share.path(), Site::id(), &hash, site.stage.path(), &judge, pace), Ok(()));
+    assert_eq!(OF.get(), 5);
 }
 
 impl Site {
