@@ -266,7 +266,7 @@ struct Fault {
 
 impl Fault {
     fn of(at: PathBuf, e: &OpenError) -> Self {
-        let code = if *e == OpenError::Denied { Code::ShareDenied } else { Code::ShareMissing };
+        let code = if e.is_denial() { Code::ShareDenied } else { Code::ShareMissing };
         let remedy = "Run it as an account that may read the share, or correct that there";
         Self { at, code, why: e.to_string().into(), remedy }
     }

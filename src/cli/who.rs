@@ -75,7 +75,7 @@ pub fn unsaid(app: &App) -> Option<Failure> {
     let why = |share: &PathBuf| {
         let (code, why) = match app.reaches(share).map(|()| Folder::open(share)) {
             Err(why) => (Code::ShareMissing, why.to_string()),
-            Ok(Err(e @ OpenError::Denied)) => (Code::ShareDenied, e.to_string()),
+            Ok(Err(e)) if e.is_denial() => (Code::ShareDenied, e.to_string()),
             Ok(Err(e)) => (Code::ShareMissing, e.to_string()),
             Ok(Ok(root)) => {
                 let is_missing = |name| matches!(root.file(name), Err(OpenError::Missing));

@@ -26,6 +26,10 @@ pub enum OpenError {
     /// The system does not allow it.
     #[error("access is denied")]
     Denied,
+    /// A server does not take the key, or what was signed with it: its word for that, and what to do.
+    #[error("{0}")]
+    #[cfg_attr(not(feature = "remote"), allow(dead_code, reason = "only a server refuses a key"))]
+    KeyRefused(String),
     /// A folder, pipe, socket or device where a file is wanted.
     #[error("it is not a regular file")]
     NotRegular,
@@ -56,6 +60,7 @@ impl OpenError {
             OpenError::Io(_, number) => number.is_some_and(sys::open::is_of_store),
             OpenError::Missing
             | OpenError::Denied
+            | OpenError::KeyRefused(_)
             | OpenError::NotRegular
             | OpenError::NotFolder
             | OpenError::Linked
@@ -64,13 +69,18 @@ impl OpenError {
             | OpenError::Loose(_) => false,
         }
     }
+
+    /// Somebody does not allow it, for whatever reason.
+    pub fn is_denial(&self) -> bool {
+        matches!(self, OpenError::Denied | OpenError::KeyRefused(_))
+    }
 }
 
 impl From<OpenError> for io::Error {
     fn from(e: OpenError) -> Self {
         let kind = match &e {
             OpenError::Missing => io::ErrorKind::NotFound,
-            OpenError::Denied => io::ErrorKind::PermissionDenied,
+            OpenError::Denied | OpenError::KeyRefused(_) => io::ErrorKind::PermissionDenied,
             OpenError::NotFolder => io::ErrorKind::NotADirectory,
             OpenError::NotRegular
             | OpenError::Linked
@@ -110,6 +120,7 @@ impl OpenError {
             }
             OpenError::Missing
             | OpenError::Denied
+            | OpenError::KeyRefused(_)
             | OpenError::NotFolder
             | OpenError::TooLarge(_)
             | OpenError::TooMany(_)

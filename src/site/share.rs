@@ -507,7 +507,7 @@ fn fault(e: &OpenError, path: &Path) -> Answer {
 /// The code of an error: denied and I/O errors are the share's, everything else is `otherwise`.
 fn fault_code(e: &OpenError, otherwise: Code) -> Code {
     match e {
-        OpenError::Denied => Code::ShareDenied,
+        OpenError::Denied | OpenError::KeyRefused(_) => Code::ShareDenied,
         OpenError::Io(..) => Code::ShareMissing,
         _ => otherwise,
     }

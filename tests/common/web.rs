@@ -17,6 +17,8 @@ pub enum Fault {
     Hang,
     /// This status, and these headers.
     Status(u16, String),
+    /// This status, these headers, and a body as S3 writes it, with this word.
+    Code(u16, String, &'static str),
     /// The body ends after so many bytes, and each time it is asked for again.
     Cut(usize),
     /// The first answer is cut, the next ones are not.
@@ -146,6 +148,15 @@ impl Web {
                 let answer =
                     format!("HTTP/1.1 {status} x\r\n{more}connection: close\r\ncontent-length: 0\r\n\r\n");
                 return stream.write_all(answer.as_bytes()).ok();
+            }
+            Some(Fault::Code(status, more, code)) => {
+                note(*status);
+                let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>");
+                let answer = format!(
+                    "HTTP/1.1 {status} x\r\n{more}connection: close\r\ncontent-length: {}\r\n\r\n",
+                    body.len()
+                );
+                return stream.write_all((answer + &body).as_bytes()).ok();
             }
             Some(Fault::Endless(length)) => {
                 note(200);

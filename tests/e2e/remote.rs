@@ -125,6 +125,35 @@ fn a_server_that_fails_is_a_share_that_is_away_and_says_why() {
 }
 
 #[test]
+fn what_a_bucket_says_of_key_clock_and_region_reaches_whoever_can_mend_it() {
+    let Some((publisher, _)) = mirrored() else { return };
+    fs::create_dir_all(publisher.path("objects/pcm-site/pcm")).unwrap();
+    copy(&publisher.path("share"), &publisher.path("objects/pcm-site/pcm/bp0"));
+    let server = Web::of_folder(&publisher.path("objects"));
+    let share = access(publisher.dir.path(), &server);
+    let machine = publisher.machine(0, &["s3://pcm-site/pcm/bp0"], &share);
+    let _service = machine.site.service();
+    assert!(polls(&machine));
+    let elsewhere = "x-amz-bucket-region: eu-central-1\r\n";
+    for (status, fields, code, words) in [
+        (403, "", "RequestTimeTooSkewed", "access is denied (RequestTimeTooSkewed): this machine's clock"),
+        (403, "", "SignatureDoesNotMatch", "access is denied (SignatureDoesNotMatch): correct"),
+        (403, "", "AccessDenied", "access is denied"),
+        (301, elsewhere, "PermanentRedirect", "is in eu-central-1, and [share] region is us-east-1"),
+        (400, "", "AuthorizationHeaderMalformed", "is [share] region (us-east-1) the one of the bucket?"),
+    ] {
+        server.fail("PCM.INDEX", Fault::Code(status, fields.to_owned(), code));
+        machine.wait(&format!("it says {words:?}"), |machine| {
+            polls(machine);
+            let problems = machine.problems();
+            problems.contains(words) && problems.contains("share-denied") == (status == 403)
+        });
+        server.mend();
+        machine.wait("it is back", |machine| polls(machine) && !machine.problems().contains(words));
+    }
+}
+
+#[test]
 fn a_new_machine_asks_where_it_may_have_written_whether_it_ran_before() {
     let Some((publisher, web)) = mirrored() else { return };
     // The files of the share as objects, and a bucket that does not exist.

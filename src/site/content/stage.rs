@@ -497,7 +497,9 @@ pub(super) fn folder(above: &Folder, name: &str) -> Result<Folder, ContentFact> 
 fn missing(path: &Path, e: &OpenError) -> ContentFact {
     let why = words(format!("{}: {e}", path.display()));
     match e {
-        OpenError::Missing | OpenError::Denied | OpenError::Io(..) => ContentFact::Missing(why),
+        OpenError::Missing | OpenError::Denied | OpenError::KeyRefused(_) | OpenError::Io(..) => {
+            ContentFact::Missing(why)
+        }
         // Not what was published, and waiting does not mend it.
         _ => ContentFact::Mismatch(why),
     }

@@ -35,7 +35,7 @@ impl Share {
     /// `share-missing`, `share-denied`.
     pub fn open(path: &Path) -> Result<Self> {
         let root = Folder::open(path).map_err(|e| {
-            let code = if e == OpenError::Denied { "share-denied" } else { "share-missing" };
+            let code = if e.is_denial() { "share-denied" } else { "share-missing" };
             let message = format!("the share {} cannot be opened: {e}", path.display());
             Failure::new(Exit::Share, code, message, "Mount it, or correct `share` in site.toml")
         })?;
@@ -76,6 +76,7 @@ impl Share {
             Err(OpenError::Linked | OpenError::NotRegular | OpenError::TooLarge(_)) => Ok(Some(Vec::new())),
             Err(
                 e @ (OpenError::Denied
+                | OpenError::KeyRefused(_)
                 | OpenError::NotFolder
                 | OpenError::TooMany(_)
                 | OpenError::Loose(_)

@@ -78,7 +78,9 @@ pub(super) fn runtime() -> Result<&'static Handle, OpenError> {
 fn make(location: &Path, access: &Access) -> Result<Connection, String> {
     let text = location.to_str().ok_or("it is not UTF-8")?;
     let said = Said::default();
-    let connector = Connector { client: client(access)?, said: said.clone() };
+    let place = place(text)?;
+    let region = matches!(place, Place::Bucket(..)).then(|| access.region.clone());
+    let connector = Connector { client: client(access)?, said: said.clone(), region };
     let retry = RetryConfig {
         backoff: BackoffConfig {
             init_backoff: Duration::from_millis(100),
@@ -90,7 +92,7 @@ fn make(location: &Path, access: &Access) -> Result<Connection, String> {
     };
     // What may be asked without https is decided by the guard.
     let options = ClientOptions::new().with_allow_http(true);
-    let (store, prefix): (Arc<dyn ObjectStore>, &str) = match place(text)? {
+    let (store, prefix): (Arc<dyn ObjectStore>, &str) = match place {
         Place::Bucket(bucket, prefix) => {
             let mut builder = AmazonS3Builder::new()
                 .with_bucket_name(bucket)

@@ -24,25 +24,39 @@ const METADATA: [&str; 2] = ["169.254.169.254", "[fd00:ec2::254]"];
 /// It is on this machine's own wire, or it is not there.
 const METADATA_SERVICE: Duration = Duration::from_secs(2);
 
+const NO_KEY: &str = "no key is named ([share] credentials), and this machine has no metadata service";
+
 type Answer<'f> = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'f>>;
 
 /// What a server said last, in words for an operator: what object_store makes of it names its own parts.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Said(Arc<Mutex<Option<Last>>>);
 
-/// A status where there was one, and words.
-type Last = (Option<u16>, String);
+/// One thing that a server said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Last {
+    /// Where there was one.
+    pub status: Option<u16>,
+    pub words: String,
+    /// Why it does not take the key, and what to do.
+    pub denial: Option<String>,
+}
 
 impl Said {
-    fn note(&self, status: Option<u16>, words: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((status, words));
+    fn note(&self, last: Last) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+    }
+
+    /// That something failed of which the server said nothing.
+    fn failed(&self, e: &HttpError) {
+        self.note(Last { status: None, words: words(e), denial: None });
     }
 
     fn clear(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// It, and its status where there was one.
+    /// It.
     pub(super) fn last(&self) -> Option<Last> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -53,11 +67,14 @@ impl Said {
 pub(super) struct Connector {
     pub client: reqwest::Client,
     pub said: Said,
+    /// That of the bucket, as it is configured; None: it is a web server.
+    pub region: Option<String>,
 }
 
 impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(Guarded { client: self.client.clone(), said: self.said.clone() }))
+        let Self { client, said, region } = self.clone();
+        Ok(HttpClient::new(Guarded { client, said, region }))
     }
 }
 
@@ -65,6 +82,7 @@ impl HttpConnector for Connector {
 struct Guarded {
     client: reqwest::Client,
     said: Said,
+    region: Option<String>,
 }
 
 /// A request that is not made, or not made again.
@@ -74,7 +92,7 @@ struct Refused(String);
 
 impl Guarded {
     fn refuse(&self, status: Option<u16>, words: String) -> HttpError {
-        self.said.note(status, words.clone());
+        self.said.note(Last { status, words: words.clone(), denial: None });
         HttpError::new(HttpErrorKind::Unknown, Refused(words))
     }
 
@@ -92,22 +110,20 @@ impl Guarded {
         loop {
             let asked = self.client.call(request.clone());
             let answer = if METADATA.contains(&host) {
-                let none = |_| {
-                    let words =
-                        "no key is named ([share] credentials), and this machine has no metadata service";
-                    self.refuse(None, words.to_owned())
-                };
-                tokio::time::timeout(METADATA_SERVICE, asked).await.map_err(none)?
+                // Outside a cloud there is nobody, or no way to that address.
+                match tokio::time::timeout(METADATA_SERVICE, asked).await {
+                    Ok(Ok(answer)) => Ok(answer),
+                    Ok(Err(_)) | Err(_) => return Err(self.refuse(None, NO_KEY.to_owned())),
+                }
             } else {
                 asked.await
             };
-            let answer = answer.inspect_err(|e| self.said.note(None, words(e)))?;
+            let answer = answer.inspect_err(|e| self.said.failed(e))?;
             let status = answer.status();
             match status.as_u16() {
                 304 => return Ok(answer),
                 300..400 => {
-                    let words =
-                        format!("the server sends elsewhere ({}), and nobody is followed", status.as_u16());
+                    let words = elsewhere(status.as_u16(), self.region.as_deref(), bucket_region(&answer));
                     return Err(self.refuse(Some(status.as_u16()), words));
                 }
                 429 | 503 => match patience(&answer) {
@@ -141,7 +157,7 @@ impl Guarded {
         let (parts, body) = answer.into_parts();
         let (mut bytes, mut stream) = (Vec::new(), body.bytes_stream());
         while let Some(chunk) = stream.next().await {
-            let chunk = chunk.inspect_err(|e| self.said.note(None, words(e)))?;
+            let chunk = chunk.inspect_err(|e| self.said.failed(e))?;
             if bytes.len() + chunk.len() > MAX_ANSWER {
                 return Err(self.refuse(None, "the server answers more than anything needs".to_owned()));
             }
@@ -150,9 +166,7 @@ impl Guarded {
         if parts.status.is_success() {
             self.said.clear();
         } else {
-            let status = parts.status.as_u16();
-            let code = code(&bytes).map(|code| format!(" ({code})")).unwrap_or_default();
-            self.said.note(Some(status), format!("the server answers with status {status}{code}"));
+            self.said.note(refusal(parts.status.as_u16(), code(&bytes).as_deref(), self.region.as_deref()));
         }
         Ok(HttpResponse::from_parts(parts, HttpResponseBody::from(bytes)))
     }
@@ -182,6 +196,60 @@ fn code(body: &[u8]) -> Option<String> {
     (code.len() <= 60 && code.chars().all(|c| c.is_ascii_alphanumeric())).then(|| code.to_owned())
 }
 
+/// What the status of an answer says, and S3's word for it.
+fn refusal(status: u16, code: Option<&str>, region: Option<&str>) -> Last {
+    let remedy = code.and_then(|code| remedy(code, region));
+    let denial = match (status, code, &remedy) {
+        (401 | 403, Some(code), Some(remedy)) => Some(format!("access is denied ({code}): {remedy}")),
+        _ => None,
+    };
+    let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
+    let remedy = remedy.map(|remedy| format!(": {remedy}")).unwrap_or_default();
+    let words = format!("the server answers with status {status}{code}{remedy}");
+    Last { status: Some(status), words, denial }
+}
+
+/// What to do about the words of S3 that are not of rights but of this machine: its clock, its key, its configuration.
+fn remedy(code: &str, region: Option<&str>) -> Option<String> {
+    Some(match code {
+        "RequestTimeTooSkewed" => "this machine's clock differs from that of the server: set it".to_owned(),
+        "SignatureDoesNotMatch" => {
+            "correct secret_access_key in the key file ([share] credentials)".to_owned()
+        }
+        "InvalidAccessKeyId" => {
+            "the server does not know access_key_id of the key file ([share] credentials)".to_owned()
+        }
+        "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
+            "the key file ([share] credentials) needs a new session_token".to_owned()
+        }
+        "AuthorizationHeaderMalformed" => is_it_the_region(region?),
+        _ => return None,
+    })
+}
+
+fn is_it_the_region(own: &str) -> String {
+    format!("is [share] region ({own}) the one of the bucket?")
+}
+
+/// A server sends to another place: of a bucket, most of the time because it is in another region.
+fn elsewhere(status: u16, own: Option<&str>, named: Option<&str>) -> String {
+    let words = format!("the server sends elsewhere ({status}), and nobody is followed");
+    match (own, named) {
+        (None, _) => words,
+        (Some(own), Some(named)) if named != own => {
+            format!("{words}: the bucket is in {named}, and [share] region is {own}")
+        }
+        (Some(own), _) => format!("{words}: {}", is_it_the_region(own)),
+    }
+}
+
+/// The region of a bucket, as the server says it.
+fn bucket_region(answer: &HttpResponse) -> Option<&str> {
+    let region = answer.headers().get("x-amz-bucket-region")?.to_str().ok()?;
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    ((1..=32).contains(&region.len()) && region.chars().all(fits)).then_some(region)
+}
+
 /// Why nothing came back: the innermost cause says most.
 fn words(e: &HttpError) -> String {
     let mut innermost: &dyn Error = e;
@@ -199,6 +267,39 @@ fn words(e: &HttpError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_of_s3_that_is_of_this_machine_says_what_to_do() {
+        let denial = |status, code| refusal(status, code, Some("us-east-1")).denial;
+        let skewed = denial(403, Some("RequestTimeTooSkewed")).unwrap_or_default();
+        assert!(skewed.starts_with("access is denied (RequestTimeTooSkewed): this machine's clock"));
+        for code in ["SignatureDoesNotMatch", "InvalidAccessKeyId"] {
+            let said = denial(403, Some(code)).unwrap_or_default();
+            assert!(said.contains(code) && said.contains("[share] credentials"), "{said}");
+        }
+        // Rights are the administrator's of the bucket.
+        assert_eq!([denial(403, Some("AccessDenied")), denial(403, None)], [None, None]);
+        let words = |status, code| refusal(status, Some(code), Some("us-east-1")).words;
+        assert_eq!(words(500, "InternalError"), "the server answers with status 500 (InternalError)");
+        let said = words(400, "AuthorizationHeaderMalformed");
+        assert!(said.ends_with(": is [share] region (us-east-1) the one of the bucket?"), "{said}");
+        assert_eq!(denial(400, Some("ExpiredToken")), None, "the share is away, and says why");
+        assert!(words(400, "ExpiredToken").ends_with("needs a new session_token"));
+    }
+
+    #[test]
+    fn a_bucket_in_another_region_is_named_with_it() {
+        let nobody = "the server sends elsewhere (301), and nobody is followed";
+        assert_eq!(elsewhere(301, None, Some("eu-central-1")), nobody, "a web server has none");
+        assert_eq!(
+            elsewhere(301, Some("us-east-1"), Some("eu-central-1")),
+            format!("{nobody}: the bucket is in eu-central-1, and [share] region is us-east-1")
+        );
+        for named in [None, Some("us-east-1")] {
+            let said = elsewhere(301, Some("us-east-1"), named);
+            assert_eq!(said, format!("{nobody}: is [share] region (us-east-1) the one of the bucket?"));
+        }
+    }
 
     #[test]
     fn of_an_error_only_its_code_is_said() {

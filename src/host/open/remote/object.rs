@@ -270,7 +270,7 @@ impl Share {
     }
 
     fn status(&self) -> Option<u16> {
-        self.connection.said.last()?.0
+        self.connection.said.last()?.status
     }
 
     /// Why an object came to no end.
@@ -279,7 +279,7 @@ impl Share {
         while let Some(source) = innermost.source() {
             innermost = source;
         }
-        let said = self.connection.said.last().map(|(_, words)| words);
+        let said = self.connection.said.last().map(|last| last.words);
         OpenError::Io(said.unwrap_or_else(|| format!("the connection was cut: {innermost}")), None)
     }
 
@@ -287,10 +287,13 @@ impl Share {
     fn error(&self, e: &Error) -> OpenError {
         match e {
             Error::NotFound { .. } => OpenError::Missing,
-            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => OpenError::Denied,
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+                let denial = self.connection.said.last().and_then(|last| last.denial);
+                denial.map_or(OpenError::Denied, OpenError::KeyRefused)
+            }
             Error::Precondition { .. } | Error::AlreadyExists { .. } => OpenError::Io(TAKEN.to_owned(), None),
             _ => {
-                let said = self.connection.said.last().map(|(_, words)| words);
+                let said = self.connection.said.last().map(|last| last.words);
                 OpenError::Io(said.unwrap_or_else(|| e.to_string()), None)
             }
         }

@@ -177,6 +177,7 @@ fn unread(path: &Path, e: &OpenError) -> Failure {
         | OpenError::TooLarge(_)
         | OpenError::TooMany(_)
         | OpenError::Loose(_)
+        | OpenError::KeyRefused(_)
         | OpenError::Io(..) => not_imported(&shown.to_string(), &e.to_string()),
     }
 }
