@@ -5,7 +5,7 @@ use super::guard::{Connector, Said};
 use super::{Access, Place, place};
 use crate::host::open::{self, OpenError};
 use crate::host::threads;
-use object_store::aws::{AmazonS3Builder, AwsCredential};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential};
 use object_store::http::HttpBuilder;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig, StaticCredentialProvider};
 use serde::Deserialize;
@@ -31,8 +31,8 @@ pub(super) struct Connection {
     pub said: Said,
     /// How all names of objects begin.
     pub prefix: String,
-    /// It only gives what it is asked for by its name.
-    pub is_read_only: bool,
+    /// The same store as what says which names there are, page by page; None: it only gives what it is asked for by its name.
+    pub lists: Option<Arc<AmazonS3>>,
 }
 
 /// The one for this location.
@@ -75,7 +75,7 @@ pub(super) fn runtime() -> Result<&'static Handle, OpenError> {
     TALKS.get_or_init(start).as_ref().map_err(|why| OpenError::Io(why.clone(), None))
 }
 
-fn make(location: &Path, access: &Access) -> Result<Connection, String> {
+pub(super) fn make(location: &Path, access: &Access) -> Result<Connection, String> {
     let text = location.to_str().ok_or("it is not UTF-8")?;
     let said = Said::default();
     let place = place(text)?;
@@ -92,7 +92,7 @@ fn make(location: &Path, access: &Access) -> Result<Connection, String> {
     };
     // What may be asked without https is decided by the guard.
     let options = ClientOptions::new().with_allow_http(true);
-    let (store, prefix): (Arc<dyn ObjectStore>, &str) = match place {
+    let (store, lists, prefix): (Arc<dyn ObjectStore>, Option<Arc<AmazonS3>>, &str) = match place {
         Place::Bucket(bucket, prefix) => {
             let mut builder = AmazonS3Builder::new()
                 .with_bucket_name(bucket)
@@ -107,7 +107,8 @@ fn make(location: &Path, access: &Access) -> Result<Connection, String> {
             if let Some(file) = &access.credentials {
                 builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(key(file)?)));
             }
-            (Arc::new(builder.build().map_err(|e| e.to_string())?), prefix)
+            let bucket = Arc::new(builder.build().map_err(|e| e.to_string())?);
+            (bucket.clone(), Some(bucket), prefix)
         }
         Place::Mirror(address) => {
             let builder = HttpBuilder::new()
@@ -115,11 +116,10 @@ fn make(location: &Path, access: &Access) -> Result<Connection, String> {
                 .with_client_options(options)
                 .with_retry(retry)
                 .with_http_connector(connector);
-            (Arc::new(builder.build().map_err(|e| e.to_string())?), "")
+            (Arc::new(builder.build().map_err(|e| e.to_string())?), None, "")
         }
     };
-    let is_read_only = super::is_read_only(location);
-    Ok(Connection { store, said, prefix: prefix.to_owned(), is_read_only })
+    Ok(Connection { store, said, prefix: prefix.to_owned(), lists })
 }
 
 /// Nobody is followed, no proxy of the environment is used, and a server that says nothing is given up.

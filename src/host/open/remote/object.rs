@@ -4,12 +4,13 @@
 use super::connection::{self, Connection};
 use crate::host::open::{Looked, OpenError};
 use futures_util::StreamExt as _;
+use object_store::list::{PaginatedListOptions, PaginatedListStore as _};
 use object_store::path::Path as Key;
 use object_store::{
     Error, GetOptions, ObjectMeta, ObjectStoreExt as _, PutMode, PutPayload, UpdateVersion, WriteMultipart,
 };
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,8 @@ use tokio::sync::mpsc;
 const PART: usize = 8 << 20;
 /// So many parts are on their way at once.
 const PARTS: usize = 4;
+/// No object of S3 has a longer name, in bytes.
+const LONGEST_KEY: usize = 1_024;
 /// So many pieces wait for whoever reads.
 const PIECES: usize = 4;
 const TAKEN: &str = "somebody else has written it meanwhile";
@@ -208,37 +211,61 @@ impl Prefix {
         Ok(done?)
     }
 
-    /// The names below this one: of objects, and of what further names begin with.
+    /// The names below this one: of objects, and of what further names begin with; no more of them than `most`.
     pub fn names(&self, most: usize) -> Result<Vec<String>, OpenError> {
-        if self.share.connection.is_read_only {
+        let share = self.share.clone();
+        let Some(lists) = share.connection.lists.clone() else {
             return Err(OpenError::Io(
                 "a web server says no names: read the bucket or folder behind it".to_owned(),
                 None,
             ));
-        }
-        let share = self.share.clone();
+        };
         let at = if self.at.is_empty() {
             None
         } else {
-            Some(Key::parse(&self.at).map_err(|_| OpenError::Missing)?)
+            Some(format!("{}/", Key::parse(&self.at).map_err(|_| OpenError::Missing)?))
         };
         connection::wait(async move {
-            let listed = share.connection.store.list_with_delimiter(at.as_ref()).await;
-            let listed = listed.map_err(|e| share.error(&e))?;
-            let looks = listed.objects.iter();
-            let looks =
-                looks.filter_map(|object| Some((object.location.filename()?.to_owned(), looked(object))));
-            let looks: BTreeMap<String, Looked> = looks.collect();
-            let folders =
-                listed.common_prefixes.into_iter().filter_map(|key| Some(key.filename()?.to_owned()));
-            let names = looks.keys().cloned().chain(folders).take(most).collect();
-            Ok((looks, names))
+            let (mut looks, mut folders) = (BTreeMap::new(), BTreeSet::new());
+            let mut token: Option<String> = None;
+            // A page that is not the last one has a name, or the server never comes to an end.
+            for _ in 0..most.max(1) {
+                let (delimiter, page_token) = (Some("/".into()), token.clone());
+                let options = PaginatedListOptions { delimiter, page_token, ..Default::default() };
+                let page = lists.list_paginated(at.as_deref(), options).await;
+                let page = page.map_err(|e| share.error(&e))?;
+                for object in &page.result.objects {
+                    looks.extend(last_name(&object.location)?.map(|name| (name, looked(object))));
+                }
+                for key in &page.result.common_prefixes {
+                    folders.extend(last_name(key)?);
+                }
+                let next = page.page_token.filter(|next| !next.is_empty());
+                if next.is_none() || looks.len() + folders.len() >= most {
+                    let names: Vec<String> = looks.keys().chain(folders.iter()).take(most).cloned().collect();
+                    return Ok((looks, names));
+                }
+                if next == token {
+                    break;
+                }
+                token = next;
+            }
+            Err(OpenError::Io("the server's list of names has no end".to_owned(), None))
         })?
         .map(|(looks, names)| {
             *self.listed() = looks;
             names
         })
     }
+}
+
+/// The last part of a name in a list. One that no bucket can hold would only fill the memory.
+fn last_name(key: &Key) -> Result<Option<String>, OpenError> {
+    let whole: &str = key.as_ref();
+    if whole.len() > LONGEST_KEY {
+        return Err(OpenError::Io("the server lists a name that is longer than any may be".to_owned(), None));
+    }
+    Ok(key.filename().map(str::to_owned))
 }
 
 /// As much as one part has, or what is left.
@@ -349,4 +376,76 @@ fn mark(meta: &ObjectMeta) -> u64 {
     let tag = meta.e_tag.clone().unwrap_or_else(|| meta.last_modified.to_rfc3339());
     let hash = Sha256::digest(tag.trim_matches('"').as_bytes());
     hash.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::host::open::remote::Access;
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpListener;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A bucket whose server gives this page of a list for the first question, the second, and so on; and how often it was
+    /// asked.
+    fn bucket(page: fn(usize) -> String) -> (Prefix, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let endpoint = Some(format!("http://{}", listener.local_addr().unwrap()));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+                let body = page(count.fetch_add(1, Ordering::SeqCst));
+                let head = format!("connection: close\r\ncontent-length: {}", body.len());
+                let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{body}").as_bytes());
+            }
+        });
+        let dir = tempfile::tempdir().unwrap();
+        let key = dir.path().join("bucket.key");
+        std::fs::write(&key, "access_key_id = \"A\"\nsecret_access_key = \"S\"\n").unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        let access = Access { endpoint, credentials: Some(key), ..Access::default() };
+        let connection = Arc::new(connection::make(Path::new("s3://pcm-site/bp0"), &access).unwrap());
+        let at = connection.prefix.clone();
+        let share = Arc::new(Share { connection, seen: Mutex::default() });
+        (Prefix { share, at, listed: Arc::default() }, asked)
+    }
+
+    fn page(name: &str, next: Option<usize>) -> String {
+        let next = next.map(|n| format!("<NextContinuationToken>t{n}</NextContinuationToken>"));
+        let next = next.unwrap_or_default();
+        format!(
+            "<ListBucketResult><Contents><Key>bp0/{name}</Key><Size>1</Size><ETag>e</ETag>\
+             <LastModified>2026-11-24T08:00:00.000Z</LastModified></Contents>\
+             <CommonPrefixes><Prefix>bp0/jobs/</Prefix></CommonPrefixes>{next}</ListBucketResult>"
+        )
+    }
+
+    #[test]
+    fn a_list_ends_whatever_the_server_says() {
+        let asked = |asked: &AtomicUsize| asked.load(Ordering::SeqCst);
+        let (two_pages, times) = bucket(|n| page(&format!("a{n}"), (n == 0).then_some(1)));
+        assert_eq!(two_pages.names(9).unwrap(), ["a0", "a1", "jobs"]);
+        assert_eq!(asked(&times), 2);
+        // More and more names: as many as are wanted.
+        let (grows, times) = bucket(|n| page(&format!("a{n}"), Some(n)));
+        assert_eq!(grows.names(4).unwrap(), ["a0", "a1", "a2", "jobs"]);
+        assert_eq!(asked(&times), 3);
+        // Page after page with nothing new, and the same one for ever.
+        let (stands, times) = bucket(|n| page("a", Some(n)));
+        assert!(stands.names(5).unwrap_err().to_string().contains("has no end"));
+        assert_eq!(asked(&times), 5);
+        let (same, times) = bucket(|_| page("a", Some(7)));
+        assert!(same.names(5).unwrap_err().to_string().contains("has no end"));
+        assert_eq!(asked(&times), 2);
+        let (long, _) = bucket(|_| page(&"a".repeat(2_000), None));
+        assert!(long.names(5).unwrap_err().to_string().contains("longer than any may be"));
+    }
 }
