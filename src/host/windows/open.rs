@@ -283,7 +283,7 @@ pub fn state_of(meta: &std::fs::Metadata) -> Vec<u64> {
     vec![meta.file_size(), meta.creation_time(), meta.last_write_time(), meta.file_attributes().into()]
 }
 
-/// What protects it is its access list, which is that of the folder it is in.
+/// What protects it is its access list, which is that of the folder it is in. Nobody judges that; README says so.
 #[cfg(feature = "remote")]
 pub fn is_secret(_: &File) -> io::Result<bool> {
     Ok(true)
