@@ -27,7 +27,8 @@ impl Publisher {
         let dir = tempfile::Builder::new().prefix("pcm-test-").tempdir().unwrap();
         let (share, config) = (share(dir.path()), config(dir.path()));
         if !share.contains("://") {
-            fs::create_dir(&share).unwrap();
+            // A mount of a file server is there already.
+            fs::create_dir_all(&share).unwrap();
         }
         let publisher = Self { dir, env: Vec::new() };
         if !config.is_empty() {
@@ -50,9 +51,19 @@ impl Publisher {
             .files(&format!("#!/bin/sh\nenv >> {0}.env\necho ran >> {0}\n", publisher.path("ran").display()));
         // The example's job is of the files before.
         fs::remove_file(publisher.path("folder/jobs/BP0000AA.toml")).unwrap();
-        let machines: String = (0..MACHINES).map(|n| format!("BP00400{n},,web\n")).collect();
-        fs::write(publisher.path("folder/machines.csv"), machines).unwrap();
+        let line = |n| format!("BP00400{n},,web,{}\n", publisher.host_key(n));
+        fs::write(publisher.path("folder/machines.csv"), (0..MACHINES).map(line).collect::<String>())
+            .unwrap();
         Some(publisher)
+    }
+
+    /// Makes the key with which a machine signs its reports, without a passphrase as host keys are; its public half.
+    fn host_key(&self, n: usize) -> String {
+        let path = self.path(&format!("keys/host{n}"));
+        let mut make = Command::new("/usr/bin/ssh-keygen");
+        make.args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"]).arg(&path);
+        assert!(make.status().unwrap().success());
+        fs::read_to_string(path.with_extension("pub")).unwrap().trim().to_owned()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -110,7 +121,9 @@ impl Publisher {
         let config = fs::read_to_string(site.config()).unwrap();
         let config = config.replace("\"permissions\"", "\"signed\"").replace(MACHINE, &format!("BP00400{n}"));
         let config = config.replace(&format!("[{:?}]", site.share()), &format!("{locations:?}"));
-        write(&site.config(), format!("{config}\n[share]\n{share}").as_bytes());
+        // The section of trust is the last one.
+        let own = format!("host_key = {:?}\n", self.path(&format!("keys/host{n}")));
+        write(&site.config(), format!("{config}{own}\n[share]\n{share}").as_bytes());
         Machine { site }
     }
 
@@ -138,7 +151,17 @@ impl Machine {
     }
 
     pub fn succeeds(&self, request: &str) {
-        self.wait(&format!("{request} succeeds"), |machine| machine.site.state_of(request) == "succeeded");
+        self.ends(request, "succeeded");
+    }
+
+    pub fn ends(&self, request: &str, state: &str) {
+        self.wait(&format!("{request} is {state}"), |machine| machine.site.state_of(request) == state);
+    }
+
+    /// A problem of this code is among what it says is wrong.
+    pub fn has(&self, problem: &str) -> bool {
+        let status = self.site.json_of(&["status"]);
+        status["problems"].as_array().is_some_and(|all| all.iter().any(|one| one["code"] == problem))
     }
 
     /// What it says is wrong.

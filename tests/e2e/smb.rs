@@ -2,131 +2,68 @@
 //! run it. The server is killed and comes back, one line hangs, a replica lags behind, and the server is restored from
 //! yesterday: nothing runs twice, nothing older is taken, and every machine says what is wrong.
 
+mod phases;
+
+use super::common::publisher::{MACHINES, Machine, Publisher};
 use super::common::smb::{Mount, Server};
-use super::common::{
-    MACHINE, Service, Site, now, seconds, skipped, stamp, text, wait_for, wait_for_or, write,
-};
-use serde_json::Value;
+use super::common::{Service, now, seconds, stamp, text, wait_for, wait_for_or};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::ops::Deref;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
-/// A machine of the site.
-struct Machine {
-    site: Site,
+/// A machine of the site with a mount of its own.
+struct Client {
+    machine: Machine,
     mount: Mount,
+}
+
+impl Deref for Client {
+    type Target = Machine;
+
+    fn deref(&self) -> &Machine {
+        &self.machine
+    }
 }
 
 struct World {
-    server: Server,
+    // In the order in which they end: no mount outlives its server, and the folder of all of it goes last.
+    machines: Vec<Client>,
     /// Of the publisher.
-    mount: Mount,
-    machines: Vec<Machine>,
-    dir: tempfile::TempDir,
+    _mount: Mount,
+    server: Server,
+    publisher: Publisher,
+}
+
+impl Deref for World {
+    type Target = Publisher;
+
+    fn deref(&self) -> &Publisher {
+        &self.publisher
+    }
 }
 
 impl World {
+    /// A signed site whose share is on the server, published, with a package that leaves a line in `ran` and fails while there
+    /// is a file `fails`; and its machines.
     fn new() -> Option<Self> {
-        if !Path::new("/usr/bin/ssh-keygen").exists() {
-            skipped("there is no ssh-keygen");
-            return None;
-        }
-        let dir = tempfile::Builder::new().prefix("pcm-test-").tempdir().unwrap();
-        let server = Server::start(dir.path())?;
-        let mount = server.mount("publisher");
-        let mut world = Self { server, mount, machines: Vec::new(), dir };
-        world.make_site();
-        restore(&world.server.folder("site"), &world.server.folder("copy"));
-        for n in 0..5 {
-            world.machines.push(world.machine(n));
-        }
-        Some(world)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// A verb of the publisher, who has a site folder and keys.
-    fn publisher(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pcm"));
-        command.args(args).arg("--json").current_dir(self.path("folder")).env("TZ", "UTC");
-        command.env("PCM_CONFIG", self.path("none.toml")).env("PCM_STATE", self.path("none"));
-        command.output().unwrap()
-    }
-
-    fn publish(&self, args: &[&str]) -> Value {
-        let done = self.publisher(args);
-        assert!(done.status.success(), "{args:?}: {}", text(&done));
-        serde_json::from_slice(&done.stdout).unwrap()
-    }
-
-    /// A signed site whose share is on the server, with a package that leaves a line in `ran`, and five machines.
-    fn make_site(&self) {
-        fs::create_dir(self.path("folder")).unwrap();
-        fs::create_dir(self.path("keys")).unwrap();
-        let share = self.mount.share("site").display().to_string();
-        self.publish(&["site", "init", ".", "--site", "BP0", "--share", &share, "--example", MACHINE]);
-        for (name, role) in [("root", "trust"), ("package", "package"), ("publish", "publish")] {
-            let key = format!("../keys/{name}");
-            self.publish(&["key", "generate", &key]);
-            let public = format!("{key}.pub");
-            self.publish(&[
-                "key",
-                "trust",
-                &public,
-                "--role",
-                role,
-                "--principal",
-                name,
-                "--key",
-                "../keys/root",
-            ]);
-        }
-        let toml = self.path("folder/site.toml");
-        let settings = fs::read_to_string(&toml).unwrap();
-        fs::write(toml, format!("{settings}key = \"../keys/publish\"\n")).unwrap();
-        let script = format!("#!/bin/sh\necho ran >> {}\n", self.path("ran").display());
-        let setup = self.path("folder/packages/BP00000A/files/setup.sh");
-        fs::write(setup, script).unwrap();
-        self.publish(&["package", "sign", "BP00000A", "--key", "../keys/package"]);
-        // The example's job is of the files before.
-        fs::remove_file(self.path("folder/jobs/BP0000AA.toml")).unwrap();
-        let machines: String = (0..5).map(|n| format!("BP00400{n},,web\n")).collect();
-        fs::write(self.path("folder/machines.csv"), machines).unwrap();
-        self.publish(&["site", "publish"]);
-    }
-
-    fn machine(&self, n: usize) -> Machine {
-        let (id, mount) = (format!("BP00400{n}"), self.server.mount(&format!("machine{n}")));
-        let site = Site::bare("");
-        let mut shares = format!("{:?}", mount.share("site"));
-        if n == 4 {
-            shares += &format!(", {:?}", mount.share("copy"));
-        }
-        let config = fs::read_to_string(site.config()).unwrap();
-        let config = config.replace("\"permissions\"", "\"signed\"").replace(MACHINE, &id);
-        let config = config.replace(&format!("{:?}", site.share()), &shares);
-        write(&site.config(), config.as_bytes());
-        let keys = self.publish(&["key", "list"]);
-        let root = keys["keys"].as_array().unwrap().iter().find(|key| key["role"] == "trust").unwrap();
-        site.json(&["init", "--trust-key", root["fingerprint"].as_str().unwrap()]);
-        Machine { site, mount }
-    }
-
-    /// A job for all of them, mandatory now; its request.
-    fn send(&self) -> String {
-        let at = stamp(now());
-        let sent =
-            self.publish(&["job", "send", "--package", "BP00000A", "--to", "@web", "--mandatory", &at]);
-        assert_eq!(sent["targets"], 5, "{sent}");
-        sent["request_id"].as_str().unwrap().to_owned()
-    }
-
-    /// How often it ran on all machines together.
-    fn ran(&self) -> usize {
-        fs::read_to_string(self.path("ran")).unwrap_or_default().lines().count()
+        let (mut server, mut mount) = (None, None);
+        let publisher = Publisher::new(
+            |dir| {
+                server = Server::start(dir);
+                mount = server.as_ref().map(|server| server.mount("publisher"));
+                mount.as_ref().map_or(dir.join("none"), |mount| mount.share("site")).display().to_string()
+            },
+            |_| String::new(),
+        )?;
+        let (server, mount) = (server?, mount?);
+        let (ran, fails) = (publisher.path("ran"), publisher.path("fails"));
+        publisher.files(&format!("#!/bin/sh\necho ran >> {}\n[ ! -e {} ]\n", ran.display(), fails.display()));
+        publisher.done(&["site", "publish"]);
+        restore(&server.folder("site"), &server.folder("copy"));
+        let machines = (0..MACHINES).map(|n| client(&publisher, &server, n)).collect();
+        Some(Self { machines, _mount: mount, server, publisher })
     }
 
     fn services(&self) -> Vec<Service> {
@@ -137,25 +74,15 @@ impl World {
     }
 }
 
-impl Machine {
-    fn wait(&self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
-        let done = wait_for_or(Duration::from_secs(90), || condition(self));
-        done.unwrap_or_else(|()| {
-            let status = self.site.json_of(&["status"]);
-            let log = self.site.log();
-            let end: Vec<&str> = log.lines().rev().take(20).collect();
-            panic!("it never happened: {what}\n{status:#}\n{end:#?}")
-        });
+/// The last one reads a replica as well.
+fn client(publisher: &Publisher, server: &Server, n: usize) -> Client {
+    let mount = server.mount(&format!("machine{n}"));
+    let mut shares = vec![mount.share("site").display().to_string()];
+    if n == MACHINES - 1 {
+        shares.push(mount.share("copy").display().to_string());
     }
-
-    fn has(&self, problem: &str) -> bool {
-        let status = self.site.json_of(&["status"]);
-        status["problems"].as_array().is_some_and(|all| all.iter().any(|one| one["code"] == problem))
-    }
-
-    fn succeeds(&self, request: &str) {
-        self.wait(&format!("{request} succeeds"), |machine| machine.site.state_of(request) == "succeeded");
-    }
+    let shares: Vec<&str> = shares.iter().map(String::as_str).collect();
+    Client { machine: publisher.machine(n, &shares, ""), mount }
 }
 
 /// Copies a folder as it is over what another holds.
@@ -203,14 +130,13 @@ fn five_machines_of_a_site_on_a_file_server_that_fails_in_every_way() {
         });
     }
     let at = stamp(now());
-    let refused =
-        world.publisher(&["job", "send", "--package", "BP00000A", "--to", "@web", "--mandatory", &at]);
+    let refused = world.pcm(&["job", "send", "--package", "BP00000A", "--to", "@web", "--mandatory", &at]);
     assert_eq!(refused.status.code(), Some(5), "{}", text(&refused));
-    assert_eq!(world.publish(&["job", "list"])["jobs"].as_array().unwrap().len(), 1, "it was not sent");
+    assert_eq!(world.done(&["job", "list"])["jobs"].as_array().unwrap().len(), 1, "it was not sent");
     world.server.begin();
     // A client needs a moment to find it again.
-    wait_for_or(Duration::from_secs(60), || world.publisher(&["site", "publish"]).status.success())
-        .unwrap_or_else(|()| panic!("{}", text(&world.publisher(&["site", "publish"]))));
+    wait_for_or(Duration::from_secs(60), || world.pcm(&["site", "publish"]).status.success())
+        .unwrap_or_else(|()| panic!("{}", text(&world.pcm(&["site", "publish"]))));
     let second = world.send();
     world.machines.iter().for_each(|machine| machine.succeeds(&second));
     assert_eq!(world.ran(), 10);
@@ -232,13 +158,12 @@ fn five_machines_of_a_site_on_a_file_server_that_fails_in_every_way() {
 
     // A replica keeps a job that was cancelled since. The last machine reads both; then the replica alone.
     let at = stamp(now() + seconds(3_600));
-    let sent =
-        world.publish(&["job", "send", "--package", "BP00000A", "--to", "BP004004", "--mandatory", &at]);
+    let sent = world.done(&["job", "send", "--package", "BP00000A", "--to", "BP004004", "--mandatory", &at]);
     let (job, cancelled) = (sent["job_id"].as_str().unwrap(), sent["request_id"].as_str().unwrap());
     let last = &world.machines[4];
     last.wait("it knows the job", |machine| machine.site.state_of(cancelled) != "absent");
     restore(&world.server.folder("site"), &world.server.folder("copy"));
-    world.publish(&["job", "cancel", job, "--reason", "a mistake"]);
+    world.done(&["job", "cancel", job, "--reason", "a mistake"]);
     let is_cancelled = |machine: &Machine| {
         let explained = machine.site.json_of(&["explain", cancelled]).to_string();
         explained.contains("\"cancelled\"")
