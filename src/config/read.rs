@@ -38,7 +38,8 @@ pub(super) fn parse(bytes: &[u8], file: &str) -> Result<Config, Vec<Problem>> {
     problems.dedup();
     if problems.is_empty()
         && config.trust.mode == TrustMode::Permissions
-        && let Some(address) = config.shares.iter().find(|share| remote::is_remote(share))
+        && let Some(address) =
+            config.shares.iter().chain(&config.share.report).find(|share| remote::is_remote(share))
     {
         let message = format!(
             "{} is no folder, and [trust] mode = \"permissions\" judges owners and mode bits: set mode = \"signed\"",

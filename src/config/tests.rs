@@ -221,6 +221,8 @@ fn a_share_may_be_an_address_in_mode_signed() {
     let said = |text: &str| Config::parse(text, "pcm.toml").unwrap_err()[0].message.to_string();
     let why = said(&format!("{text}[trust]\nmode = \"permissions\"\n"));
     assert!(why.contains("s3://pcm-site/bp0 is no folder"), "{why}");
+    let reports = "[share]\nreport = \"s3://pcm-site/own\"\n[trust]\nmode = \"permissions\"\n";
+    assert!(said(reports).contains("s3://pcm-site/own is no folder"), "{}", said(reports));
     for (wrong, why) in [
         ("shares = [\"s3://A\"]\n", "the name of a bucket"),
         ("shares = [\"http://cdn.example.com\"]\n", "without https"),

@@ -231,6 +231,15 @@ fn the_site_folder_of_the_configuration_counts_for_every_verb() {
     assert_eq!(packages(&["new"])["package_id"], "BP00000B");
     assert!(dir.join("site/packages/BP00000B/package.toml").exists());
 
+    // Where nothing could ever be published, nothing is made.
+    for (share, why) in
+        [("https://cdn.example.com/bp1", "nobody can write there"), ("s3://A", "name of a bucket")]
+    {
+        let refused = pcm(dir, &["site", "init", "never", "--site", "BP1", "--share", share]);
+        assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+        assert!(text(&refused.stderr).contains(why), "{}", text(&refused.stderr));
+        assert!(!dir.join("never").join("site.toml").exists());
+    }
     // A flag comes first, the environment and the current folder before the configuration.
     json(dir, &["site", "init", "other", "--site", "BP1", "--example", "BP104000"]);
     let first = |doc: Value| doc["packages"][0]["package_id"].as_str().unwrap().to_owned();

@@ -81,6 +81,7 @@ impl Publisher {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pcm"));
         command.args(args).arg("--json").current_dir(self.path("folder")).env("TZ", "UTC");
         command.env("PCM_CONFIG", self.path("publisher.toml")).env("PCM_STATE", self.path("none"));
+        command.env("XDG_CACHE_HOME", self.path("cache"));
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }

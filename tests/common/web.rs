@@ -27,6 +27,10 @@ pub enum Fault {
     Endless(u64),
     /// Without any length.
     Unsized,
+    /// It is handed on and done, and the connection ends without a word; once.
+    Swallow,
+    /// An answer that begins, and goes on byte by byte without an end.
+    Trickle,
     /// Another tag each time.
     WrongTag,
     /// Bytes that are not those of the file.
@@ -143,6 +147,14 @@ impl Web {
                 let _ = stream.read(&mut [0; 1]);
                 return None;
             }
+            Some(Fault::Trickle) => {
+                note(0);
+                stream.write_all(b"HTTP/1.1 200 OK\r\nx-more: ").ok()?;
+                while stream.write_all(b"x").is_ok() {
+                    std::thread::sleep(std::time::Duration::from_millis(100));
+                }
+                return None;
+            }
             Some(Fault::Status(status, more)) => {
                 note(*status);
                 let answer =
@@ -177,6 +189,10 @@ impl Web {
             From::Server(port) => of_server(port, &head, &body)?,
         };
         note(status);
+        if matches!(fault, Some(Fault::Swallow)) {
+            self.mend();
+            return None;
+        }
         let mut sent = bytes.clone();
         match fault {
             Some(Fault::WrongTag) => {

@@ -3,7 +3,8 @@
 
 use super::common::publisher::{Machine, Publisher};
 use super::common::web::{Bucket, Fault, Web};
-use super::common::{mode, text, wait_for_or, write};
+use super::common::{mode, now, seconds, stamp, text, wait_for_or, write};
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -249,6 +250,78 @@ fn a_site_in_a_bucket_is_published_run_and_watched() {
     is_secret(&publisher.path(""));
 }
 
+/// What the first machines of a job report in a bucket halts it there, and what a collector writes there is what is counted.
+#[test]
+fn a_job_in_a_bucket_is_halted_resumed_collected_cancelled_and_frozen() {
+    let Some((publisher, bucket, web)) = in_a_bucket() else { return };
+    let (ran, fails) = (publisher.path("ran"), publisher.path("fails"));
+    publisher.files(&format!("#!/bin/sh\necho ran >> {}\n[ ! -e {} ]\n", ran.display(), fails.display()));
+    fs::write(&fails, "").unwrap();
+    publisher.done(&["site", "publish"]);
+    let share = access(publisher.dir.path(), &web);
+    let machines: Vec<Machine> =
+        (0..5).map(|n| publisher.machine(n, &["s3://pcm-site/pcm/bp0"], &share)).collect();
+    let _services: Vec<_> = machines.iter().map(|machine| machine.site.service()).collect();
+    let at = stamp(now());
+    let send = ["job", "send", "--package", "BP00000A", "--to", "@web", "--mandatory", &at];
+    let sent = publisher.done(&[&send[..], &["--canary", "BP004000,BP004001,BP004002"]].concat());
+    let (job, request) = (sent["job_id"].as_str().unwrap(), sent["request_id"].as_str().unwrap());
+    machines[..3].iter().for_each(|machine| machine.ends(request, "failed"));
+    let mut told = text(&publisher.pcm(&["rollout", job]));
+    let halted = wait_for_or(Duration::from_secs(60), || {
+        let advanced = publisher.pcm(&["job", "advance"]);
+        told = text(&advanced);
+        advanced.status.code() == Some(10)
+    });
+    halted.unwrap_or_else(|()| panic!("it does not halt: {told}"));
+    assert_eq!(publisher.pcm(&["rollout", job]).status.code(), Some(10));
+    machines[0].wait("it hears of the halt", |machine| {
+        machine.site.json_of(&["explain", request]).to_string().contains("halted: ")
+    });
+
+    fs::remove_file(&fails).unwrap();
+    publisher.done(&["job", "resume", job, "--reason", "mended"]);
+    publisher.done(&["job", "advance", job, "--now", "--reason", "seen by hand"]);
+    machines[3..].iter().for_each(|machine| machine.succeeds(request));
+    assert_eq!(publisher.ran(), 5);
+    let count = |args: &[&str]| {
+        let counted = publisher.done(&[&["rollout", job], args].concat());
+        let figures = ["targets", "done", "failed"].map(|key| counted["jobs"][0][key].clone());
+        (counted["collected"].clone(), figures, counted["warnings"].clone())
+    };
+    let mut last = count(&[]);
+    wait_for_or(Duration::from_secs(60), || {
+        last = count(&[]);
+        last.1 == [5, 2, 3].map(Value::from)
+    })
+    .unwrap_or_else(|()| panic!("{last:?}"));
+    // Few reports are read themselves: the site gets machines that nobody has installed yet.
+    let list = fs::read_to_string(publisher.path("folder/machines.csv")).unwrap();
+    let more: String = (0..2_000).map(|n| format!("BP05{n:04}\n")).collect();
+    write(&publisher.path("folder/machines.csv"), (list + &more).as_bytes());
+    publisher.done(&["site", "publish", "--expect", "2000"]);
+    publisher.done(&["site", "collect"]);
+    assert!(bucket.object("pcm/bp0/machines.collected").is_some());
+    // Another machine of an operator has read nothing itself.
+    fs::remove_dir_all(publisher.path("cache")).unwrap();
+    let (collected, figures, warnings) = count(&[]);
+    assert!(collected.is_object(), "{warnings}");
+    assert_eq!(figures, count(&["--fresh"]).1);
+
+    // What is taken back or stopped counts at once.
+    let at = stamp(now() + seconds(3_600));
+    let sent =
+        publisher.done(&["job", "send", "--package", "BP00000A", "--to", "BP004004", "--mandatory", &at]);
+    let (job, request) = (sent["job_id"].as_str().unwrap(), sent["request_id"].as_str().unwrap());
+    machines[4].wait("it knows the job", |machine| machine.site.state_of(request) != "absent");
+    publisher.done(&["site", "freeze", "--expect", "2005", "--until", "1h", "--reason", "an outage"]);
+    let explained = |machine: &Machine| machine.site.json_of(&["explain", request]).to_string();
+    machines[4].wait("it hears of the freeze", |machine| explained(machine).contains("an outage"));
+    publisher.done(&["site", "unfreeze", "--expect", "2005"]);
+    publisher.done(&["job", "cancel", job, "--reason", "a mistake"]);
+    machines[4].wait("it hears that it is cancelled", |machine| explained(machine).contains("\"cancelled\""));
+}
+
 #[test]
 fn a_publisher_that_dies_leaves_the_bucket_as_it_was_or_as_it_will_be() {
     let Some((publisher, bucket, web)) = in_a_bucket() else { return };
@@ -280,6 +353,23 @@ fn a_publisher_that_dies_leaves_the_bucket_as_it_was_or_as_it_will_be() {
         assert_ne!(index(), before, "{step}");
         assert!(bucket.object("pcm/bp0/PCM.PUBLISHING").is_none());
     }
+    // A connection that is cut when the index is there already is not somebody else's publication.
+    fs::write(publisher.path("folder/machines.csv"), "BP004000,,web\nBP004001,,web\nBP004002,,web\n")
+        .unwrap();
+    web.fail("PUT /pcm-site/pcm/bp0/PCM.INDEX", Fault::Swallow);
+    let before = index();
+    publisher.done(&["site", "publish", "--expect", "99"]);
+    assert_ne!(index(), before);
+    // One that answers byte by byte is given up by whoever waits in a terminal, too.
+    let own = publisher.path("publisher.toml");
+    let config = fs::read_to_string(&own).unwrap();
+    write(&own, format!("{config}timeout = \"1s\"\n").as_bytes());
+    web.fail("GET /pcm-site/pcm/bp0/PCM.INDEX", Fault::Trickle);
+    let given_up = publisher.pcm(&["site", "publish"]);
+    assert_eq!(given_up.status.code(), Some(5), "{}", text(&given_up));
+    assert!(text(&given_up).contains("the server does not answer in time"), "{}", text(&given_up));
+    web.mend();
+    write(&own, config.as_bytes());
     // Somebody else publishes meanwhile: one of them hears of it, and nothing is lost.
     bucket
         .ask("PUT", "/pcm-site/pcm/bp0/PCM.PUBLISHING", b"anna since 2026-11-22T08:00:00Z at far:/srv/site\n")

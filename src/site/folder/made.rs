@@ -6,6 +6,7 @@ use super::settings::Settings;
 use super::{EDITING, Folder, LOCK, NAME, PAST, RECORD};
 use crate::clock::{Wall, When};
 use crate::error::{Exit, Failure, Result};
+use crate::host::open::remote;
 use crate::host::perms::{self, Writers};
 use crate::host::{durable, facts, open};
 use crate::site::content::{FILES, hash_bytes, write_content};
@@ -38,10 +39,20 @@ pub struct Made {
     pub loose: Option<SafeText>,
 }
 
+/// An address of a share that no verb could publish to is refused before anything is made.
+fn check_share(share: &Path) -> Result<()> {
+    let said = |why: String| {
+        let message = format!("no site was made: nothing can be published to {}: {why}", share.display());
+        Failure::new(Exit::Usage, "bad-share", message, "Name a folder, or a bucket as s3://bucket/prefix")
+    };
+    remote::location(&share.to_string_lossy()).map_err(said)?;
+    if remote::is_read_only(share) { Err(said("nobody can write there".to_owned())) } else { Ok(()) }
+}
+
 /// Makes a site folder in an empty folder, or in a new one.
 ///
 /// # Errors
-/// `folder-not-empty`, `other-site`, `site-not-made` with the path that could not be written.
+/// `folder-not-empty`, `other-site`, `bad-share`, `site-not-made` with the path that could not be written.
 pub fn make(
     dir: &Path,
     site: SiteCode,
@@ -59,6 +70,9 @@ pub fn make(
             ),
             format!("Name a machine whose id begins with {site}, like {site}04000"),
         ));
+    }
+    if let Some(share) = share {
+        check_share(share)?;
     }
     // A repository that was begun for it is as good as nothing.
     let used = std::fs::read_dir(dir)

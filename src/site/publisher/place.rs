@@ -166,11 +166,18 @@ impl Share {
     /// written where it stands, from its beginning to its end, so that no part of it can be taken for the whole.
     ///
     /// # Errors
-    /// As [`Share::write`].
+    /// As [`Share::write`]; `publishing`: somebody else has committed a publication since this one looked.
     pub fn commit(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         fault::point()?;
         let done = match patiently(&self.root, name, bytes) {
             Err(e) if is_held(&e) => self.root.overwrite(name, bytes),
+            // In a bucket. A connection that was cut may have brought it, and the same was sent once more.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                match self.check(&self.root, &[], name, bytes) {
+                    Ok(()) => Ok(()),
+                    Err(_) => return Err(somebody_else(self.root.path())),
+                }
+            }
             other => other,
         };
         done.map_err(|e| self.failed("written", &[], name, &words(&e)))?;
@@ -199,6 +206,13 @@ impl Share {
         let remedy = "Mend that and run pcm site publish again: it completes what was begun; machines see all of it or nothing";
         Failure::new(Exit::Share, "not-written", message, remedy)
     }
+}
+
+/// What has been written is in nobody's way: the next publication numbers itself after the other one.
+fn somebody_else(share: &Path) -> Failure {
+    let message =
+        format!("nothing was published: somebody else has published to {} meanwhile", share.display());
+    Failure::new(Exit::Refused, "publishing", message, "Publish again: it goes on from what they published")
 }
 
 /// The folders in which a file of a content stands, and its name there.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::runtime::{Builder, Handle};
 
 /// The largest file with a key or with certificates.
@@ -23,6 +23,10 @@ const RETRIES: usize = 2;
 
 /// A part of a large object may take so long to be sent before anything comes back. Who waits for less has a deadline.
 const SILENCE: Duration = Duration::from_secs(60);
+/// What the retries of one question and a server that asks for patience may take beside the time for an answer.
+const PAUSES: Duration = Duration::from_secs(10);
+/// What is sent in one piece goes at this rate at least, in bytes a second.
+const SENT: u64 = 10_000;
 
 /// A server, and what it said last.
 #[derive(Debug)]
@@ -33,19 +37,40 @@ pub(super) struct Connection {
     pub prefix: String,
     /// The same store as what says which names there are, page by page; None: it only gives what it is asked for by its name.
     pub lists: Option<Arc<AmazonS3>>,
+    /// So long a server may take for one answer, with all that is done to get it.
+    pub patience: Duration,
+}
+
+/// The connections of this process by their locations.
+type Made = BTreeMap<PathBuf, (By, Arc<Connection>)>;
+
+/// What a connection was made by: another one is made where this is another.
+#[derive(Debug, PartialEq, Eq)]
+struct By {
+    access: Access,
+    /// The length of the key file and its time: a key that was replaced counts at once.
+    key: Option<(u64, SystemTime)>,
+}
+
+impl By {
+    fn now(access: Access) -> Self {
+        let file = access.credentials.as_ref().and_then(|file| std::fs::metadata(file).ok());
+        let key = file.and_then(|file| Some((file.len(), file.modified().ok()?)));
+        Self { access, key }
+    }
 }
 
 /// The one for this location.
 pub(super) fn to(location: &Path) -> Result<Arc<Connection>, OpenError> {
-    static MADE: Mutex<BTreeMap<PathBuf, (Access, Arc<Connection>)>> = Mutex::new(BTreeMap::new());
-    let access = super::access();
+    static MADE: Mutex<Made> = Mutex::new(BTreeMap::new());
+    let by = By::now(super::access());
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     match made.get(location) {
-        Some((by, there)) if *by == access => return Ok(there.clone()),
+        Some((before, there)) if *before == by => return Ok(there.clone()),
         _ => {}
     }
-    let new = Arc::new(make(location, &access).map_err(|why| OpenError::Io(why, None))?);
-    made.insert(location.to_owned(), (access, new.clone()));
+    let new = Arc::new(make(location, &by.access).map_err(|why| OpenError::Io(why, None))?);
+    made.insert(location.to_owned(), (by, new.clone()));
     Ok(new)
 }
 
@@ -60,6 +85,19 @@ pub(super) fn wait<T: Send + 'static>(
         let _ = tell.send(answer);
     });
     told.recv().map_err(|_| OpenError::Io("whoever talks to servers has ended".to_owned(), None))
+}
+
+impl Connection {
+    /// The same for a question, with which so many bytes are sent: whoever answers byte by byte is given up as well.
+    pub(super) fn ask<T: Send + 'static>(
+        &self,
+        bytes: u64,
+        what: impl Future<Output = Result<T, OpenError>> + Send + 'static,
+    ) -> Result<T, OpenError> {
+        let limit = self.patience + Duration::from_secs(bytes / SENT);
+        let late = || OpenError::Io("the server does not answer in time".to_owned(), None);
+        wait(async move { tokio::time::timeout(limit, what).await.unwrap_or_else(|_| Err(late())) })?
+    }
 }
 
 /// The thread that talks.
@@ -119,7 +157,7 @@ pub(super) fn make(location: &Path, access: &Access) -> Result<Connection, Strin
             (Arc::new(builder.build().map_err(|e| e.to_string())?), None, "")
         }
     };
-    Ok(Connection { store, said, prefix: prefix.to_owned(), lists })
+    Ok(Connection { store, said, prefix: prefix.to_owned(), lists, patience: access.timeout + PAUSES })
 }
 
 /// Nobody is followed, no proxy of the environment is used, and a server that says nothing is given up.

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
 /// What is larger is sent in parts.
@@ -25,6 +25,10 @@ const PARTS: usize = 4;
 const LONGEST_KEY: usize = 1_024;
 /// So many pieces wait for whoever reads.
 const PIECES: usize = 4;
+/// An object comes at this rate at least, in bytes a second, while somebody waits for it.
+const RATE: u64 = 1_000;
+/// Judged each time that so long was waited for its pieces.
+const JUDGED: Duration = Duration::from_secs(60);
 const TAKEN: &str = "somebody else has written it meanwhile";
 /// Not implemented: a server that cannot write under a condition.
 const NOT_THERE: u16 = 501;
@@ -41,8 +45,34 @@ pub struct Prefix {
 #[derive(Debug)]
 struct Share {
     connection: Arc<Connection>,
-    /// The tag of each object that was seen through this share; None: there was none of its name.
-    seen: Mutex<BTreeMap<String, Option<String>>>,
+    /// What was seen of objects through this share, by their names.
+    seen: Mutex<BTreeMap<String, Seen>>,
+}
+
+/// How an object was when it was seen last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Seen {
+    /// There was none of its name.
+    Nothing,
+    /// By this the server knows it.
+    Tag(String),
+    /// It was there, and the server gave it nothing to know it by: nothing can be asked of its replacement.
+    Untagged,
+}
+
+impl Seen {
+    fn tagged(tag: Option<String>) -> Self {
+        tag.map_or(Self::Untagged, Self::Tag)
+    }
+
+    /// How to write so that what somebody else wrote meanwhile is not lost.
+    fn mode(self) -> PutMode {
+        match self {
+            Self::Nothing => PutMode::Create,
+            Self::Tag(tag) => PutMode::Update(UpdateVersion { e_tag: Some(tag), version: None }),
+            Self::Untagged => PutMode::Overwrite,
+        }
+    }
 }
 
 /// An object that is being read.
@@ -84,18 +114,28 @@ impl Prefix {
         let options = GetOptions { if_none_match: unless.map(str::to_owned), ..GetOptions::default() };
         let share = self.share.clone();
         let (give, from) = mpsc::channel(PIECES);
-        let meta = connection::wait(async move {
+        let meta = self.share.connection.ask(0, async move {
             let asked = share.connection.store.get_opts(&key, options).await;
             if let Err(Error::NotModified { .. }) = asked {
                 return Ok(None);
             }
             let found = asked.inspect_err(|e| share.miss(&key, e)).map_err(|e| share.error(&e))?;
             let meta = found.meta.clone();
-            share.see(&key, meta.e_tag.clone());
+            share.see(&key, Seen::tagged(meta.e_tag.clone()));
             let mut pieces = found.into_stream();
             tokio::spawn(async move {
-                while let Some(piece) = pieces.next().await {
+                let mut pace = Pace::default();
+                loop {
+                    // What whoever reads takes for itself is not the server's.
+                    let asked = Instant::now();
+                    let Some(piece) = pieces.next().await else { break };
                     let piece = piece.map(|piece| piece.to_vec()).map_err(|e| share.cut(&e).into());
+                    let piece = match piece {
+                        Ok(piece) if pace.is_too_slow(asked.elapsed(), piece.len() as u64) => {
+                            Err(io::Error::other("the server sends less than 1 KB a second"))
+                        }
+                        piece => piece,
+                    };
                     // Whoever read it has enough.
                     if give.send(piece).await.is_err() {
                         break;
@@ -103,7 +143,7 @@ impl Prefix {
                 }
             });
             Ok::<_, OpenError>(Some(meta))
-        })??;
+        })?;
         let Some(meta) = meta else { return Ok(None) };
         let (mark, modified) = (mark(&meta), meta.last_modified.into());
         let tag = meta.e_tag;
@@ -121,23 +161,24 @@ impl Prefix {
         }
         let key = self.key(name)?;
         let share = self.share.clone();
-        connection::wait(async move {
+        self.share.connection.ask(0, async move {
             let found = share.connection.store.head(&key).await;
             let meta = found.inspect_err(|e| share.miss(&key, e)).map_err(|e| share.error(&e))?;
-            share.see(&key, meta.e_tag.clone());
+            share.see(&key, Seen::tagged(meta.e_tag.clone()));
             Ok(looked(&meta))
-        })?
+        })
     }
 
     /// Writes an object: as it was seen, where it was. Where the server cannot do that it is written all the same.
+    /// [`io::ErrorKind::AlreadyExists`]: somebody else has written it since, or a connection that was cut had written it.
     pub fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let mode = self.share.mode(&self.key(name)?);
-        Ok(self.put_in(name, bytes, mode)?)
+        self.put_in(name, bytes, mode).map_err(taken)
     }
 
     fn put_in(&self, name: &str, bytes: &[u8], mode: PutMode) -> Result<(), OpenError> {
         let (key, share, payload) = (self.key(name)?, self.share.clone(), PutPayload::from(bytes.to_vec()));
-        connection::wait(async move {
+        self.share.connection.ask(bytes.len() as u64, async move {
             let store = &share.connection.store;
             let under_condition = !matches!(mode, PutMode::Overwrite);
             let mut put = store.put_opts(&key, payload.clone(), mode.into()).await;
@@ -145,9 +186,9 @@ impl Prefix {
                 put = store.put(&key, payload).await;
             }
             let put = put.map_err(|e| share.error(&e))?;
-            share.see(&key, put.e_tag);
+            share.see(&key, Seen::tagged(put.e_tag));
             Ok(())
-        })?
+        })
     }
 
     /// Writes all that a reader gives under a name that nothing has yet; in parts where it is much, which the server puts
@@ -155,19 +196,15 @@ impl Prefix {
     pub fn bring(&self, name: &str, from: &mut dyn Read) -> io::Result<()> {
         let first = part(from)?;
         if first.len() < PART {
-            return self.put_in(name, &first, PutMode::Create).map_err(|e| match e {
-                OpenError::Io(words, _) if words == TAKEN => {
-                    io::Error::new(io::ErrorKind::AlreadyExists, words)
-                }
-                e => e.into(),
-            });
+            return self.put_in(name, &first, PutMode::Create).map_err(taken);
         }
         let (key, share) = (self.key(name)?, self.share.clone());
         let begin = {
             let (key, share) = (key.clone(), share.clone());
             async move { share.connection.store.put_multipart(&key).await.map_err(|e| share.error(&e)) }
         };
-        let mut writing = Some(WriteMultipart::new_with_chunk_size(connection::wait(begin)??, PART));
+        let begun = self.share.connection.ask(0, begin)?;
+        let mut writing = Some(WriteMultipart::new_with_chunk_size(begun, PART));
         let mut next = first;
         while !next.is_empty() {
             let mut one = writing.take().ok_or(io::ErrorKind::Other)?;
@@ -191,7 +228,7 @@ impl Prefix {
         let Some(one) = writing else { return Ok(()) };
         let done = connection::wait(async move {
             let put = one.finish().await.map_err(|e| share.error(&e))?;
-            share.see(&key, put.e_tag);
+            share.see(&key, Seen::tagged(put.e_tag));
             Ok::<(), OpenError>(())
         })?;
         Ok(done?)
@@ -200,14 +237,14 @@ impl Prefix {
     /// Removes an object; there may be none.
     pub fn remove(&self, name: &str) -> io::Result<()> {
         let (key, share) = (self.key(name)?, self.share.clone());
-        let done = connection::wait(async move {
+        let done = self.share.connection.ask(0, async move {
             let gone = share.connection.store.delete(&key).await;
-            share.see(&key, None);
+            share.see(&key, Seen::Nothing);
             match gone {
                 Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
                 Err(e) => Err(share.error(&e)),
             }
-        })?;
+        });
         Ok(done?)
     }
 
@@ -232,8 +269,10 @@ impl Prefix {
             for _ in 0..most.max(1) {
                 let (delimiter, page_token) = (Some("/".into()), token.clone());
                 let options = PaginatedListOptions { delimiter, page_token, ..Default::default() };
-                let page = lists.list_paginated(at.as_deref(), options).await;
-                let page = page.map_err(|e| share.error(&e))?;
+                let page = lists.list_paginated(at.as_deref(), options);
+                let page = tokio::time::timeout(share.connection.patience, page).await;
+                let late = || OpenError::Io("the server does not answer in time".to_owned(), None);
+                let page = page.map_err(|_| late())?.map_err(|e| share.error(&e))?;
                 for object in &page.result.objects {
                     looks.extend(last_name(&object.location)?.map(|name| (name, looked(object))));
                 }
@@ -268,6 +307,34 @@ fn last_name(key: &Key) -> Result<Option<String>, OpenError> {
     Ok(key.filename().map(str::to_owned))
 }
 
+/// That another one has the name, in a way in which whoever writes can tell it from a share that is away.
+fn taken(e: OpenError) -> io::Error {
+    match e {
+        OpenError::Io(words, _) if words == TAKEN => io::Error::new(io::ErrorKind::AlreadyExists, words),
+        e => e.into(),
+    }
+}
+
+/// How fast an object comes.
+#[derive(Debug, Default)]
+struct Pace {
+    waited: Duration,
+    bytes: u64,
+}
+
+impl Pace {
+    /// The next piece of so many bytes was waited for so long: whether they come slower than [`RATE`].
+    fn is_too_slow(&mut self, waited: Duration, bytes: u64) -> bool {
+        (self.waited, self.bytes) = (self.waited + waited, self.bytes + bytes);
+        if self.waited < JUDGED {
+            return false;
+        }
+        let is = self.bytes < RATE * self.waited.as_secs();
+        *self = Self::default();
+        is
+    }
+}
+
 /// As much as one part has, or what is left.
 fn part(from: &mut dyn Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -276,24 +343,20 @@ fn part(from: &mut dyn Read) -> io::Result<Vec<u8>> {
 }
 
 impl Share {
-    fn see(&self, key: &Key, tag: Option<String>) {
+    fn see(&self, key: &Key, what: Seen) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.insert(key.to_string(), tag);
+        seen.insert(key.to_string(), what);
     }
 
     fn miss(&self, key: &Key, e: &Error) {
         if matches!(e, Error::NotFound { .. }) {
-            self.see(key, None);
+            self.see(key, Seen::Nothing);
         }
     }
 
     fn mode(&self, key: &Key) -> PutMode {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        match seen.get(&key.to_string()) {
-            None => PutMode::Overwrite,
-            Some(None) => PutMode::Create,
-            Some(e_tag @ Some(_)) => PutMode::Update(UpdateVersion { e_tag: e_tag.clone(), version: None }),
-        }
+        seen.get(&key.to_string()).cloned().map_or(PutMode::Overwrite, Seen::mode)
     }
 
     fn status(&self) -> Option<u16> {
@@ -386,6 +449,32 @@ mod tests {
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::net::TcpListener;
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn what_comes_byte_by_byte_is_given_up_and_what_comes_slowly_is_not() {
+        let minute = |pieces: u64, bytes: u64| {
+            let mut pace = Pace::default();
+            let wait = Duration::from_secs(60) / u32::try_from(pieces).unwrap();
+            (0..pieces).any(|_| pace.is_too_slow(wait, bytes))
+        };
+        assert!(minute(1, 1) && minute(60, 999) && minute(2, 29_999));
+        assert!(!minute(60, 1_000) && !minute(600, 100) && !minute(1, 60_000));
+        // A good minute says nothing of the next one.
+        let mut pace = Pace::default();
+        assert!(!pace.is_too_slow(JUDGED, 1 << 30) && pace.is_too_slow(JUDGED, 1));
+    }
+
+    #[test]
+    fn an_object_is_replaced_only_as_it_was_seen_where_it_has_a_tag() {
+        assert_eq!(
+            Seen::tagged(None).mode(),
+            PutMode::Overwrite,
+            "it is there, and nothing tells it from another"
+        );
+        assert_eq!(Seen::Nothing.mode(), PutMode::Create);
+        let version = UpdateVersion { e_tag: Some("a".to_owned()), version: None };
+        assert_eq!(Seen::tagged(Some("a".to_owned())).mode(), PutMode::Update(version));
+    }
 
     /// A bucket whose server gives this page of a list for the first question, the second, and so on; and how often it was
     /// asked.
