@@ -4,10 +4,10 @@
 use super::Subject;
 use super::facts::Indexed;
 use crate::clock::Wall;
-use crate::site::ids::{JobId, MachineId, RequestId};
+use crate::site::ids::MachineId;
 use crate::site::index::{self, Index, IndexedMembers};
-use crate::site::indexed::compose::{Asked, NO_IDS, compose};
-use crate::site::indexed::parts::Brought;
+use crate::site::indexed::compose::{Asked, compose};
+use crate::site::indexed::parts::{Brought, NOTHING_TOLD, Told};
 use crate::site::indexed::read::AtHand;
 use crate::site::indexed::store::Held;
 use crate::site::indexed::verify;
@@ -18,7 +18,6 @@ use crate::site::signed::published::Standing;
 use crate::site::signed::store::Trusted;
 use crate::terms::{Code, Problem};
 use crate::text::SafeText;
-use std::collections::BTreeMap;
 
 /// Out of what it is found.
 pub(super) struct Sources<'a> {
@@ -70,7 +69,7 @@ pub(super) fn offered(sources: &Sources<'_>) -> Option<Indexed> {
     let found = sources.found?;
     let index = parsed(&found.bytes).ok().filter(|_| found.brought.is_some())?;
     let machine = sources.subject.config.machine?;
-    Some(sources.composed(&index, machine, found.brought.as_ref()?, &|| None, &NO_IDS).0)
+    Some(sources.composed(&index, machine, found.brought.as_ref()?, &|| None, &NOTHING_TOLD).0)
 }
 
 fn parsed(bytes: &[u8]) -> Result<Index, Distrust> {
@@ -92,7 +91,7 @@ impl Sources<'_> {
     fn compose(&self, index: &Index, machine: MachineId, is_held: bool) -> InForce {
         let offered = self.found.and_then(|found| found.brought.as_ref());
         let mut parts = self.held.map(|held| held.parts.clone()).unwrap_or_default();
-        let ids = std::mem::take(&mut parts.ids);
+        let told = std::mem::take(&mut parts.told);
         let before = parts.earlier.take();
         if let Some(offered) = offered {
             parts.add(offered.parts.clone());
@@ -104,7 +103,7 @@ impl Sources<'_> {
             earlier.members.filter(|_| earlier.site_id == index.site_id)
         };
         let at_hand = Brought { parts, faults, missing: Vec::new() };
-        let (index, file) = self.composed(index, machine, &at_hand, &earlier, &ids);
+        let (index, file) = self.composed(index, machine, &at_hand, &earlier, &told);
         InForce { index, file, is_held }
     }
 
@@ -114,11 +113,11 @@ impl Sources<'_> {
         machine: MachineId,
         at_hand: &Brought,
         earlier: &dyn Fn() -> Option<IndexedMembers>,
-        ids: &BTreeMap<JobId, RequestId>,
+        told: &Told,
     ) -> (Indexed, InstructionFile) {
         let defaults = &self.subject.config.request_defaults();
         let trusted = self.trusted.and_then(|trusted| trusted.as_ref().ok());
-        let asked = Asked { machine, defaults, trusted, before: None, earlier, ids };
+        let asked = Asked { machine, defaults, trusted, before: None, earlier, told };
         let composed = compose(index, &asked, &mut AtHand { parts: &at_hand.parts, brought: Some(at_hand) });
         let mut problems = composed.file.warnings.clone();
         // What a package lacks closes its jobs alone, so they say it; here it is a part like others.

@@ -727,6 +727,31 @@ fn a_part_that_cannot_be_had_or_was_swapped_closes_what_it_names_alone() {
 }
 
 #[test]
+fn what_was_replaced_stays_replaced_though_the_file_of_the_newer_job_is_lost() {
+    let mut share = Indexed::by_permissions();
+    let newer = share.other().set("supersedes", format!("[\"{JOB}\"]"));
+    share.publish(&[share.job().later(), newer.clone()]);
+    let service = share.site.service();
+    share.site.wait_state(OTHER_ID, "succeeded");
+    service.kill();
+    // The old one would be due now; nobody can read the newest file of the one in whose place it was.
+    let due = share.job().revision(2);
+    share.publish(&[due.clone(), newer.clone().revision(2)]);
+    fs::remove_file(share.site.share().join("jobs/BP0000AB.2.toml")).unwrap();
+    let service = share.site.service();
+    wait_for("it looked", || share.site.json(&["list"])["serial"] == share.serial);
+    assert_eq!(share.polled(JOB), "superseded", "{}", share.evidence(JOB, "job"));
+    service.kill();
+    // After a restart, with another one that is not understood.
+    share.publish(&[due, newer.revision(3).set("tomorrow", "1")]);
+    let _service = share.site.service();
+    wait_for("it looked", || share.site.json(&["list"])["serial"] == share.serial);
+    assert_eq!((share.polled(JOB), share.polled(OTHER_JOB)), ("superseded".into(), "malformed".into()));
+    assert!(share.evidence(JOB, "job").contains("job BP0000AB replaces job BP0000AA"));
+    assert_eq!(share.site.ran("ran"), 1);
+}
+
+#[test]
 fn a_publisher_cannot_change_what_a_package_runs_nor_how() {
     for mut share in [Some(Indexed::by_permissions()), Indexed::signed()].into_iter().flatten() {
         let job = share.job().later();

@@ -242,8 +242,11 @@ pub(in super::super) fn is_fulfilled(world: &World, id: &RequestId) -> bool {
 fn superseded_by(world: &World, job: JobId) -> Option<(JobId, RequestId)> {
     let index: &InForce = world.inputs.instructions.index.as_ref()?;
     let newer = index.deliveries.iter().filter(|(_, delivery)| delivery.supersedes.contains(&job));
-    let mut done = newer.filter(|(id, _)| is_fulfilled(world, id));
-    done.next().map(|(id, delivery)| (delivery.job_id, *id))
+    let newer = newer.map(|(id, delivery)| (delivery.job_id, *id));
+    // Also where the newer one cannot be read any more.
+    let unread = index.replaced.iter().filter(|replaced| replaced.older == job);
+    let mut all = newer.chain(unread.map(|replaced| (replaced.newer, replaced.by)));
+    all.find(|(_, id)| is_fulfilled(world, id))
 }
 
 /// Whether it waits for a request of some package, which nobody foretells.

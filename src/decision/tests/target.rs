@@ -9,7 +9,7 @@ use crate::site::expression::Expression;
 use crate::site::index::JobState;
 use crate::site::index::members::Member;
 use crate::site::index::target::{Target, WHOLE, place};
-use crate::site::indexed::{Delivery, InForce, Membership};
+use crate::site::indexed::{Delivery, InForce, Membership, Replaced};
 use crate::site::instruction::{Entry, Rejected};
 use crate::site::signed::Distrust;
 use crate::terms::*;
@@ -57,6 +57,7 @@ pub fn indexed(change: impl FnOnce(&mut Delivery)) -> Scene {
             elsewhere: Vec::new(),
             policies: Vec::new(),
             cancelled: [].into(),
+            replaced: Vec::new(),
         });
     })
 }
@@ -346,6 +347,17 @@ fn the_publisher_suspends_cancels_and_replaces() {
     let gate = blocks(&newer(State::Succeeded), Gate::Job, Code::Superseded, Change::Event);
     assert!(gate.evidence.as_str().contains("job BP0000AB replaces"), "{}", gate.evidence);
     assert_eq!(newer(State::Failed).decision().state, State::Due);
+    // Its file is lost: it is rejected, and what it has replaced does not come back.
+    let unread = |state: State| {
+        newer(state).with(|s| {
+            index(s).deliveries.remove(&id(OTHER));
+            let (older, newer) = ("BP0000AA".parse().unwrap(), "BP0000AB".parse().unwrap());
+            index(s).replaced = vec![Replaced { older, newer, by: id(OTHER) }];
+        })
+    };
+    let gate = blocks(&unread(State::Succeeded), Gate::Job, Code::Superseded, Change::Event);
+    assert!(gate.evidence.as_str().contains("job BP0000AB replaces"), "{}", gate.evidence);
+    assert_eq!(unread(State::Failed).decision().state, State::Due);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //! share's reader and the service walk the same way, one to see what is missing, the other to decide.
 
 use super::delivered::{add, delivery, request, same};
+use super::parts::Told;
 use super::verify;
-use super::{Aim, Delivery, GroupRules, InForce, Membership, aim};
+use super::{Aim, Delivery, GroupRules, InForce, Membership, Replaced, aim};
 use crate::site::ids::{JobId, MachineId, PackageId, RequestId};
 use crate::site::index::job::{self, Job};
 use crate::site::index::members::{self, Member};
@@ -75,13 +76,10 @@ pub struct Asked<'a> {
     /// The list of machines of the index before, which gave the line that is held: asked for where that of this one cannot be
     /// read.
     pub earlier: &'a dyn Fn() -> Option<IndexedMembers>,
-    /// The requests of jobs as far as they were ever read here: a job whose file cannot be read any more has its id all the
-    /// same.
-    pub ids: &'a BTreeMap<JobId, RequestId>,
+    /// What its jobs said as far as they were ever read here: a job whose file cannot be read any more has its id all the same,
+    /// and what it has replaced stays replaced.
+    pub told: &'a Told,
 }
-
-/// Nothing is known of before.
-pub static NO_IDS: BTreeMap<JobId, RequestId> = BTreeMap::new();
 
 /// What an index comes to.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,8 +96,8 @@ pub struct Composed {
     pub missing: Vec<Named>,
     /// The line of this machine is that of the list of the index before.
     pub by_earlier: bool,
-    /// The requests of its jobs, as far as they are known.
-    pub ids: BTreeMap<JobId, RequestId>,
+    /// What its jobs say, as far as that is known.
+    pub told: Told,
 }
 
 /// Makes requests of an index that is believed.
@@ -124,6 +122,7 @@ pub fn compose(index: &Index, asked: &Asked<'_>, source: &mut dyn Source) -> Com
     // Also of those that cannot be read: a request belongs to one job, whatever becomes of its file.
     let ids: BTreeMap<JobId, RequestId> =
         jobs.iter().filter_map(|(named, read)| Some((named.job_id, read.request()?))).collect();
+    let replaces = jobs.iter().flat_map(|(named, read)| read.replaces(named.job_id, asked.told)).collect();
     let mut owners: BTreeMap<RequestId, Vec<JobId>> = BTreeMap::new();
     for (job, id) in &ids {
         owners.entry(*id).or_default().push(*job);
@@ -180,6 +179,8 @@ pub fn compose(index: &Index, asked: &Asked<'_>, source: &mut dyn Source) -> Com
     };
     let (named, packages) = (walk.named, walk.packages);
     let (missing, by_earlier) = (walk.missing, walk.by_earlier);
+    let told = Told { ids, replaces };
+    let replaced = replaced(&told, &deliveries);
     let cancelled = index.jobs.iter().filter(|job| job.state == JobState::Cancelled);
     let cancelled = cancelled.map(|job| (job.job_id, job.reason.clone())).collect();
     Composed {
@@ -192,13 +193,24 @@ pub fn compose(index: &Index, asked: &Asked<'_>, source: &mut dyn Source) -> Com
             elsewhere,
             policies,
             cancelled,
+            replaced,
         },
         packages,
         named,
         missing,
         by_earlier,
-        ids,
+        told,
     }
+}
+
+/// What jobs have replaced of which nothing is delivered: what was read of them once is all that is known.
+fn replaced(told: &Told, deliveries: &BTreeMap<RequestId, Delivery>) -> Vec<Replaced> {
+    let all = told.replaces.iter().filter_map(|(newer, older)| {
+        let by = *told.ids.get(newer)?;
+        let delivered = deliveries.get(&by).is_some_and(|delivery| delivery.job_id == *newer);
+        (!delivered).then_some(Replaced { older: *older, newer: *newer, by })
+    });
+    all.collect()
 }
 
 fn duplicate(named: &IndexedJob, id: RequestId, other: JobId) -> Problem {
@@ -220,6 +232,16 @@ impl Read {
         match self {
             Read::Good(job) | Read::Wrong(job, _) => Some(job.request_id),
             Read::Unread(rejected) => rejected.request_id,
+        }
+    }
+
+    /// The jobs in whose place it comes; of one that is not believed those of which that was read before.
+    fn replaces(&self, own: JobId, told: &Told) -> Vec<(JobId, JobId)> {
+        match self {
+            Read::Good(job) => job.supersedes.iter().map(|older| (own, *older)).collect(),
+            Read::Wrong(..) | Read::Unread(_) => {
+                told.replaces.iter().filter(|(newer, _)| *newer == own).copied().collect()
+            }
         }
     }
 }
@@ -414,7 +436,7 @@ impl Walk<'_, '_> {
             Entry::Good(_) | Entry::Rejected(_) => None,
         });
         let before = before.next().unwrap_or_default();
-        let request_id = before.request_id.or_else(|| self.asked.ids.get(&job).copied());
+        let request_id = before.request_id.or_else(|| self.asked.told.ids.get(&job).copied());
         Rejected { job_id: Some(job), request_id, ..before }
     }
 

@@ -89,6 +89,20 @@ pub struct InForce {
     pub policies: Vec<GroupRules>,
     /// The jobs that it calls cancelled, and why: also those whose files cannot be read.
     pub cancelled: BTreeMap<JobId, Option<SafeText>>,
+    /// What is replaced by jobs that are rejected, by what was read of them once: where such a job has succeeded, the one that
+    /// it replaced does not come back because a file is lost.
+    pub replaced: Vec<Replaced>,
+}
+
+/// A job in whose place another one comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replaced {
+    /// This one.
+    pub older: JobId,
+    /// That one.
+    pub newer: JobId,
+    /// Its request.
+    pub by: RequestId,
 }
 
 /// The policy of a group of this machine.

@@ -1,7 +1,7 @@
 //! The parts of an index that a machine has got: texts, each known by its hash. They are read from a share once and kept in
 //! one file beside the index. Packages' signatures stand with them: a signature may be made anew over the same bytes, so it
-//! is known by what it signs. Beside them stands which job has which request: a job whose newest file cannot be read is known
-//! by it.
+//! is known by what it signs. Beside them stands which job has which request, and which takes the place of which: a job whose
+//! newest file cannot be read is known by it.
 
 use super::compose::Named;
 use crate::site::content::hash_bytes;
@@ -12,6 +12,7 @@ use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::str::FromStr;
 
 /// The most bytes of all parts together, as they are kept in a file: they are read, kept and verified again and again.
 /// What is written is never more than what is read back.
@@ -23,16 +24,30 @@ const MAX_HEAD: u64 = 100;
 const PART: &str = "part";
 const SIGNATURE: &str = "signature";
 const IDS: &str = "ids";
+const REPLACES: &str = "replaces";
 const EARLIER: &str = "earlier";
+
+/// What the jobs of an index said of themselves, as far as their files were ever read: it counts on where the newest file of one
+/// cannot be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Their requests.
+    pub ids: BTreeMap<JobId, RequestId>,
+    /// Each that takes the place of another job, and that one.
+    pub replaces: BTreeSet<(JobId, JobId)>,
+}
+
+/// Nothing is known of before.
+pub static NOTHING_TOLD: Told = Told { ids: BTreeMap::new(), replaces: BTreeSet::new() };
 
 /// What was got of an index.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parts {
     texts: BTreeMap<ContentHash, String>,
     signatures: BTreeMap<ContentHash, String>,
-    /// The requests of jobs, as far as their files were ever read. Whoever decides says so: it crosses to nobody.
+    /// What its jobs said. Whoever decides says so: it crosses to nobody.
     #[serde(skip)]
-    pub ids: BTreeMap<JobId, RequestId>,
+    pub told: Told,
     /// The index whose list of machines gave the line that is held, while that of the newer one cannot be read: verified again
     /// like every index. It crosses to nobody, too.
     #[serde(skip)]
@@ -126,13 +141,14 @@ impl Parts {
     /// As much as a file of them takes, or more.
     fn size(&self) -> u64 {
         let others = self.earlier.as_ref().map_or(0, |text| MAX_HEAD + text.len() as u64);
-        let ids = others + MAX_HEAD + self.ids.len() as u64 * MAX_HEAD;
+        let told = 2 + self.told.ids.len() as u64 + self.told.replaces.len() as u64;
+        let told = others + told * MAX_HEAD;
         self.texts
             .values()
             .chain(self.signatures.values())
             .map(|text| MAX_HEAD + text.len() as u64)
             .sum::<u64>()
-            + ids
+            + told
     }
 
     /// As they are kept in a file.
@@ -149,12 +165,18 @@ impl Parts {
                 one(kind, hash, text);
             }
         }
-        if !self.ids.is_empty() {
-            let ids: String = self.ids.iter().map(|(job, request)| format!("{job} {request}\n")).collect();
+        let Told { ids, replaces } = &self.told;
+        let ids: String = ids.iter().map(|(job, request)| format!("{job} {request}\n")).collect();
+        let replaces: String = replaces.iter().map(|(newer, older)| format!("{newer} {older}\n")).collect();
+        if !ids.is_empty() {
             one(IDS, &hash_bytes(ids.as_bytes()), &ids);
         }
         if let Some(earlier) = &self.earlier {
             one(EARLIER, &hash_bytes(earlier.as_bytes()), earlier);
+        }
+        // The last: a pcm from before it was kept reads no further.
+        if !replaces.is_empty() {
+            one(REPLACES, &hash_bytes(replaces.as_bytes()), &replaces);
         }
         out.into_bytes()
     }
@@ -169,20 +191,21 @@ impl Parts {
                 // Of the wrong bytes, or too much: as if it were not there.
                 PART => drop(parts.take(&hash, text.as_bytes().to_vec())),
                 SIGNATURE => parts.put_signature(&hash, text.to_owned()),
-                IDS if hash_bytes(text.as_bytes()) == hash => {
-                    let pair = |line: &str| {
-                        let (job, request) = line.split_once(' ')?;
-                        Some((job.parse().ok()?, request.parse().ok()?))
-                    };
-                    parts.ids = text.lines().filter_map(pair).collect();
-                }
-                EARLIER if hash_bytes(text.as_bytes()) == hash => parts.earlier = Some(text.to_owned()),
-                IDS | EARLIER => {}
+                IDS | REPLACES | EARLIER if hash_bytes(text.as_bytes()) != hash => {}
+                IDS => parts.told.ids = text.lines().filter_map(pair).collect(),
+                REPLACES => parts.told.replaces = text.lines().filter_map(pair).collect(),
+                EARLIER => parts.earlier = Some(text.to_owned()),
                 _ => break,
             }
         }
         parts
     }
+}
+
+/// Two ids on a line.
+fn pair<A: FromStr, B: FromStr>(line: &str) -> Option<(A, B)> {
+    let (first, second) = line.split_once(' ')?;
+    Some((first.parse().ok()?, second.parse().ok()?))
 }
 
 fn one(text: &str) -> Option<(&str, ContentHash, &str, &str)> {
@@ -239,7 +262,8 @@ mod tests {
             brought.put(&hash_bytes(text.as_bytes()), text.into_bytes()).unwrap();
             all.add(brought);
         }
-        all.ids = [("BP0000AA".parse().unwrap(), "BP0000Y".parse().unwrap())].into();
+        all.told.ids = [("BP0000AA".parse().unwrap(), "BP0000Y".parse().unwrap())].into();
+        all.told.replaces = [("BP0000AB".parse().unwrap(), "BP0000AA".parse().unwrap())].into();
         all.earlier = Some("kind = \"index\"\n".into());
         let gone = all.fit();
         assert_eq!((gone.len(), all.texts.len()), (9, 31), "of 40 MiB, as many as fit");

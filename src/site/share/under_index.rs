@@ -4,7 +4,8 @@ use super::{Answer, Found, Looking, fault, problem};
 use crate::host::open::{Folder, RegularFile, read_bounded};
 use crate::site::content::hash_bytes;
 use crate::site::index;
-use crate::site::indexed::compose::{Asked, NO_IDS, Source as _, compose};
+use crate::site::indexed::compose::{Asked, Source as _, compose};
+use crate::site::indexed::parts::NOTHING_TOLD;
 use crate::site::indexed::read::FromShare;
 use crate::site::indexed::store::Held;
 use crate::site::indexed::verify;
@@ -85,7 +86,7 @@ pub(super) fn look_at_index(
             trusted: looking.trusted.as_ref(),
             before: None,
             earlier: &|| None,
-            ids: &NO_IDS,
+            told: &NOTHING_TOLD,
         };
         let composed = compose(&index, &asked, &mut source);
         for named in looking.wanted {

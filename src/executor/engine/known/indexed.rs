@@ -128,8 +128,8 @@ impl Known {
             };
             earlier.members.filter(|_| earlier.site_id == index.site_id)
         };
-        let ids = &brought.parts.ids;
-        let asked = Asked { machine, defaults: &defaults, trusted, before, earlier: &earlier, ids };
+        let told = &brought.parts.told;
+        let asked = Asked { machine, defaults: &defaults, trusted, before, earlier: &earlier, told };
         let composed = compose(&index, &asked, &mut AtHand { parts: &brought.parts, brought: Some(brought) });
         Ok((index, publishers, composed))
     }
@@ -165,7 +165,7 @@ impl Known {
             brought.faults.extend(too_much.into_iter().map(|hash| (hash, SafeText::new(&why))));
             composed = compose(&brought)?.2;
         }
-        brought.parts.ids = std::mem::take(&mut composed.ids);
+        brought.parts.told = std::mem::take(&mut composed.told);
         brought.missing = std::mem::take(&mut composed.missing);
         let sha256 = hash_bytes(verify::signed_bytes(&found.bytes));
         let packages = composed.packages;

@@ -451,6 +451,7 @@ mod tests {
             elsewhere: Vec::new(),
             policies: vec![GroupRules { group: "all".into(), rules: Ok(rules) }],
             cancelled: [("BP0000AA".parse().unwrap(), None)].into(),
+            replaced: Vec::new(),
         });
         known.held = Some(Publication::of_index(0, 4, b"index"));
         known.obey_groups();

@@ -92,6 +92,7 @@ impl Plan {
             elsewhere: Vec::new(),
             cancelled: Default::default(),
             policies: Vec::new(),
+            replaced: Vec::new(),
         })
     }
 
