@@ -4,16 +4,13 @@ use super::packages::Wanted;
 use super::{Publication, render};
 use crate::error::Result;
 use crate::site::ids::PackageId;
-use crate::site::index::{JobState, job, together};
+use crate::site::index::{job, together};
 use std::collections::BTreeMap;
 
 impl Publication<'_> {
     /// The jobs that are in force.
     pub(super) fn live(&self) -> impl Iterator<Item = &job::Job> {
-        let live = move |(job, word): &&(job::Job, job::Word)| {
-            word.state != JobState::Cancelled
-                && render::ended(&job.times, word).is_none_or(|at| at > self.how.now)
-        };
+        let live = move |(job, word): &&(job::Job, job::Word)| render::is_live(job, word, self.how.now);
         self.source.jobs.values().filter(live).map(|(job, _)| job)
     }
 

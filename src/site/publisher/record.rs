@@ -38,6 +38,9 @@ pub struct Ran {
     /// Its phases, as its file says them; None as above.
     #[serde(default)]
     pub phases: Option<Vec<String>>,
+    /// The jobs in whose place it comes.
+    #[serde(default)]
+    pub supersedes: Vec<JobId>,
 }
 
 /// Whom a job is for, as its file says it.
@@ -76,6 +79,7 @@ impl Ran {
             expire: job.times.expire,
             meets: Some(Meets::of(job)),
             phases: Some(job.phases.iter().map(ToString::to_string).collect()),
+            supersedes: job.supersedes.clone(),
         }
     }
 

@@ -2,7 +2,7 @@
 //! than not, and that no machine could be kept from afterwards. Pure.
 
 use super::record::Ran;
-use super::render::{Previous, Rendered, ended};
+use super::render::{Previous, Rendered, ended, live_of};
 use crate::clock::Wall;
 use crate::site::folder::Source;
 use crate::site::ids::{JobId, PackageId};
@@ -110,8 +110,16 @@ pub fn refusals(changes: Changes<'_>) -> Vec<Refusal> {
                     let times = job::Times { expire: ran.expire, ..Default::default() };
                     ended(&times, &Word::default()).is_some_and(|at| at <= now)
                 });
-                if old.state != JobState::Cancelled && !expired {
+                let replaced = || live_of(&ran.get(&id)?.supersedes, source, now);
+                if old.state == JobState::Cancelled {
+                    // Its entry stays by itself.
+                } else if !expired {
                     one(format!("{id} is published and its file is gone, though it has not ended"));
+                } else if let Some(older) = replaced() {
+                    one(format!(
+                        "{id} took the place of {older}, which is in force, and its file is gone: {older} would run where \
+                         {id} has run"
+                    ));
                 }
             }
         }

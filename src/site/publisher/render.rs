@@ -41,6 +41,8 @@ pub struct Gone {
     pub since: Wall,
     /// As the index before had it.
     pub entry: IndexedJob,
+    /// It took the place of a job that is in force still.
+    pub needed: bool,
 }
 
 /// What a publication has to heed that neither the folder nor the index before says.
@@ -169,6 +171,17 @@ pub fn ended(times: &job::Times, word: &Word) -> Option<Wall> {
     over_everywhere(times.expire?)
 }
 
+/// Whether machines may still start it.
+pub(super) fn is_live(job: &Job, word: &Word, now: Wall) -> bool {
+    word.state != JobState::Cancelled && ended(&job.times, word).is_none_or(|at| at > now)
+}
+
+/// A job of these that is in force still.
+pub(super) fn live_of(older: &[JobId], source: &Source, now: Wall) -> Option<JobId> {
+    let live = |id: &JobId| source.jobs.get(id).is_some_and(|(job, word)| is_live(job, word, now));
+    older.iter().copied().find(live)
+}
+
 /// When a time is over on every machine, whatever its zone is.
 pub fn over_everywhere(at: When) -> Option<Wall> {
     match at {
@@ -228,24 +241,38 @@ impl Render<'_> {
     }
 
     /// Those that leave before their time, as an index would have too many: the ones that ended first.
-    fn early<'b>(&self, jobs: impl Iterator<Item = &'b (Job, Word)>, now: Wall) -> BTreeSet<JobId> {
+    fn early<'b>(
+        &self,
+        jobs: impl Iterator<Item = &'b (Job, Word)>,
+        needed: &BTreeSet<JobId>,
+        now: Wall,
+    ) -> BTreeSet<JobId> {
         let (mut all, mut over) = (self.heeded.gone.len(), Vec::new());
         for (job, word) in jobs {
             all += 1;
+            if needed.contains(&job.job_id) {
+                continue;
+            }
             let at = match word.state {
                 JobState::Cancelled => Some(word.since.unwrap_or(Wall::UNIX_EPOCH)),
                 JobState::Active | JobState::Suspended => ended(&job.times, word).filter(|at| *at <= now),
             };
             over.extend(at.map(|at| (at, job.job_id)));
         }
-        over.extend(self.heeded.gone.iter().map(|gone| (gone.since, gone.entry.job_id)));
+        let gone = self.heeded.gone.iter().filter(|gone| !gone.needed);
+        over.extend(gone.map(|gone| (gone.since, gone.entry.job_id)));
         over.sort_unstable();
         over.into_iter().take(all.saturating_sub(index::MAX_JOBS)).map(|(_, id)| id).collect()
     }
 
     fn jobs(&mut self, source: &Source, now: Wall) -> Vec<IndexedJob> {
-        let over = |(job, word): &&(Job, Word)| ended(&job.times, word).is_some_and(|at| at + KEPT <= now);
-        let early = self.early(source.jobs.values().filter(|job| !over(job)), now);
+        // What took the place of a job that is in force stays with it: where the one has run, the other would run again.
+        let needed = source.jobs.values().filter(|(job, _)| live_of(&job.supersedes, source, now).is_some());
+        let needed: BTreeSet<JobId> = needed.map(|(job, _)| job.job_id).collect();
+        let over = |(job, word): &&(Job, Word)| {
+            !needed.contains(&job.job_id) && ended(&job.times, word).is_some_and(|at| at + KEPT <= now)
+        };
+        let early = self.early(source.jobs.values().filter(|job| !over(job)), &needed, now);
         let mut jobs = Vec::new();
         let stays = |job: &&(Job, Word)| !over(job) && !early.contains(&job.0.job_id);
         for (job, word) in source.jobs.values().filter(stays) {

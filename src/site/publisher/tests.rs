@@ -7,6 +7,7 @@ mod colleagues;
 mod damage;
 mod met;
 mod past;
+mod replaced;
 
 use super::place::fault;
 use super::*;
