@@ -158,8 +158,20 @@ enum Answer {
 pub fn look(looking: &Looking<'_>) -> Look {
     let mut looking = looking.clone();
     let held = looking.held.and_then(store::read).unwrap_or_default();
-    let lists = if looking.trusted.is_some() { later_lists(&mut looking) } else { Vec::new() };
-    let answers = looking.shares.iter().map(|share| look_at(&looking, share, &held)).collect();
+    let (lists, left) =
+        if looking.trusted.is_some() { later_lists(&mut looking) } else { (Vec::new(), None) };
+    let answers = looking.shares.iter().map(|share| match (look_at(&looking, share, &held), &left) {
+        // Whoever signed it may be known by a list that was not taken: that is the reason then.
+        (Answer::Fault(Code::BadSignature, problems), Some(left)) => {
+            let and = |problem: Problem| Problem {
+                message: SafeText::new(&format!("{}; {left}", problem.message)),
+                ..problem
+            };
+            Answer::Fault(Code::BadSignature, problems.into_iter().map(and).collect())
+        }
+        (answer, _) => answer,
+    });
+    let answers = answers.collect();
     Look { lists, ..Look::of(answers) }
 }
 
@@ -384,23 +396,33 @@ fn look_at(looking: &Looking<'_>, share: &Path, held: &Held) -> Answer {
 }
 
 /// The versions of the trust list that follow the one that is held, from whichever share has them; whoever looks goes on
-/// with the newest of them.
-fn later_lists(looking: &mut Looking<'_>) -> Vec<Vec<u8>> {
-    let mut lists = Vec::new();
+/// with the newest of them. Of the one after those, where a share has it: why it was not taken, as a clause.
+fn later_lists(looking: &mut Looking<'_>) -> (Vec<Vec<u8>>, Option<String>) {
+    let (mut lists, mut left) = (Vec::new(), None);
     while lists.len() < MAX_LISTS
         && let Some(trusted) = &looking.trusted
-        && let Some((bytes, next)) = looking.shares.iter().find_map(|share| {
-            let folder = Folder::open(share).and_then(|root| root.folder(list::FOLDER)).ok()?;
-            let mut file = folder.file(&TrustList::file_name(trusted.list.version + 1)).ok()?;
-            let bytes = read_bounded(&mut file, list::MAX_BYTES).ok()?;
-            let next = trusted.next(&bytes, looking.now).ok()?;
-            Some((bytes, next))
-        })
     {
+        let name = TrustList::file_name(trusted.list.version + 1);
+        let of = |share: &PathBuf| -> Result<(Vec<u8>, Trusted), Option<SafeText>> {
+            let read = || {
+                let folder = Folder::open(share)?.folder(list::FOLDER)?;
+                read_bounded(&mut folder.file(&name)?, list::MAX_BYTES)
+            };
+            let bytes =
+                read().map_err(|e| (e != OpenError::Missing).then(|| SafeText::new(&e.to_string())))?;
+            let next = trusted.next(&bytes, looking.now).map_err(|distrust| Some(distrust.why))?;
+            Ok((bytes, next))
+        };
+        let mut why = None;
+        let next = looking.shares.iter().find_map(|share| of(share).map_err(|e| why = why.take().or(e)).ok());
+        let Some((bytes, next)) = next else {
+            left = why.map(|why| format!("{}/{name} was not taken: {why}", list::FOLDER));
+            break;
+        };
         lists.push(bytes);
         looking.trusted = Some(next);
     }
-    lists
+    (lists, left)
 }
 
 /// The packages that a file names, as far as the share has them with their signatures; and those that it has and does not

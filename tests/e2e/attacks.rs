@@ -4,6 +4,7 @@
 
 use super::common::{MACHINE, now, seconds, stamp, wait_for, write};
 use super::indexed::{Head, ID, Indexed, JOB, Job, OTHER_ID, OTHER_JOB};
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
@@ -16,6 +17,10 @@ struct Target {
     tried: Vec<String>,
     /// Those that are told otherwise than they should be.
     otherwise: Vec<String>,
+    /// What `explain` says without an attack.
+    usual: String,
+    /// What it says of each.
+    evidence: BTreeSet<String>,
 }
 
 impl Target {
@@ -25,7 +30,9 @@ impl Target {
         share.publish(std::slice::from_ref(&good));
         share.enrol();
         assert_eq!(share.polled(JOB), "good");
-        Some(Self { share, good, other, tried: Vec::new(), otherwise: Vec::new() })
+        let usual = share.evidence(JOB, "source");
+        let (tried, otherwise) = (Vec::new(), Vec::new());
+        Some(Self { share, good, other, tried, otherwise, usual, evidence: BTreeSet::new() })
     }
 
     /// The text of the next index, with the job that is not to run in it, due since long ago.
@@ -52,6 +59,14 @@ impl Target {
         let run = self.share.site.pcm(&["run", OTHER_ID, "--wait"]);
         assert!(!run.status.success(), "{name}: an operator runs it no more than the service");
         assert_eq!(self.share.site.ran("ran"), 0, "{name}");
+        // Of what is offered here, or else of the share that what is in force comes from.
+        let offered = self.share.site.pcm(&["explain", OTHER_JOB, "--json"]);
+        let evidence = match offered.status.success() {
+            true => self.share.closed(OTHER_JOB),
+            false => self.share.evidence(JOB, "source"),
+        };
+        assert!(!evidence.is_empty() && evidence != self.usual, "{name}: explain says nothing of it");
+        self.evidence.insert(evidence);
         self.tried.push(name.to_owned());
     }
 
@@ -91,10 +106,14 @@ impl Target {
         line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
     }
 
-    fn done(self) {
+    /// So many were tried, and `explain` tells so many kinds of them apart.
+    fn done(self, tried: usize, told: usize) {
         assert_eq!(self.share.site.ran("ran"), 0);
         assert!(self.otherwise.is_empty(), "{:#?}", self.otherwise);
         println!("attacks: {}, nothing ran: {}", self.tried.len(), self.tried.join("; "));
+        println!("attacks: {} are told apart: {:#?}", self.evidence.len(), self.evidence);
+        assert!(self.tried.len() >= tried, "{} of {tried}", self.tried.len());
+        assert!(self.evidence.len() >= told, "{} of {told}: {:#?}", self.evidence.len(), self.evidence);
     }
 }
 
@@ -155,7 +174,7 @@ fn no_byte_of_an_index_can_be_changed() {
     );
     let hidden = target.share.sign("publish", "pcm-publish", &hidden);
     target.index("a marker in a string", "bad-signature", hidden.as_bytes());
-    target.done();
+    target.done(25, 10);
 }
 
 #[test]
@@ -201,7 +220,7 @@ fn no_other_key_signs_an_index() {
     let index = target.next(|head| Head { epoch: 5, ..head });
     let signed = target.share.sign("second", "pcm-publish", &index);
     target.index("a key that was revoked", "bad-signature", signed.as_bytes());
-    target.done();
+    target.done(12, 9);
 }
 
 #[test]
@@ -261,7 +280,7 @@ fn no_other_trust_list_is_taken() {
     let index = target.next(|head| Head { epoch: 5, ..head });
     let index = target.share.sign("publish", "pcm-publish", &index);
     target.index("a list was skipped", code, index.as_bytes());
-    target.done();
+    target.done(24, 18);
 }
 
 #[test]
@@ -382,7 +401,7 @@ fn nothing_old_foreign_or_swapped_runs() {
     target.share.site.wait_blocked(OTHER_ID, &["content-mismatch"]);
     drop(service);
     target.tried.push("other files".into());
-    target.done();
+    target.done(20, 14);
 }
 
 /// Somebody who can keep everything newer away from a machine keeps it from starting anything, once the index has ended.

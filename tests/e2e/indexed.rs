@@ -383,6 +383,14 @@ impl Indexed {
         first.map_or_else(|| "good".to_owned(), |gate| gate["code"].as_str().unwrap_or_default().to_owned())
     }
 
+    /// What the first gate that closes this job says.
+    pub fn closed(&self, job: &str) -> String {
+        let doc = self.site.json(&["explain", job]);
+        let mut gates = doc["gates"].as_array().unwrap().iter();
+        let closed = gates.find(|gate| gate["verdict"] != "pass");
+        closed.map_or("", |gate| gate["evidence"].as_str().unwrap()).to_owned()
+    }
+
     pub fn evidence(&self, job: &str, gate: &str) -> String {
         let doc = self.site.json(&["explain", job]);
         let gates = doc["gates"].as_array().unwrap();
