@@ -35,5 +35,5 @@ pub use model::*;
 pub use outlook::{foretell, next_runs};
 pub use restart::{RestartPlan, RestartState, RestartVerb, judge_restart, restart_plan};
 pub use retold::{Asked as Retelling, Blocked, Trail, TrailStep};
-pub use standstill::{Standstill, hopeless, standstill};
+pub use standstill::{Standstill, closed_for_long, hopeless, standstill};
 pub use world::{next_window, shown};

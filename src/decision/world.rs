@@ -142,13 +142,19 @@ impl<'a> World<'a> {
 
     /// The first instant from `t` on at which neither the operator's hold nor a freeze is in force.
     pub fn free_from(&self, t: Wall) -> Wall {
+        self.inputs.history.hold.as_ref().map_or_else(
+            || self.thawed_from(t),
+            // A hold is in force now, and ends once.
+            |hold| self.thawed_from(t.max(hold.until)),
+        )
+    }
+
+    /// The first instant from `t` on at which no freeze is in force.
+    pub fn thawed_from(&self, t: Wall) -> Wall {
         let mut free = t;
         // Each round passes at least one of them for good.
         loop {
             let before = free;
-            if let Some(hold) = &self.inputs.history.hold {
-                free = free.max(hold.until);
-            }
             for freeze in &self.freezes {
                 if freeze.from <= free && free < freeze.until {
                     free = freeze.until;

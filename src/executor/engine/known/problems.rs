@@ -84,6 +84,7 @@ impl Views<'_> {
         problems.extend(self.standing_still(&problems));
         problems.extend(self.announced());
         problems.extend(self.hopeless());
+        problems.extend(self.closed_for_long());
         problems.extend(self.soon_over());
         problems.extend(self.undelivered());
         problems.extend(self.unsigned());
@@ -155,6 +156,12 @@ impl Views<'_> {
             problems.push(Problem::of_file(Code::WindowNeverFits.as_str(), "", message));
         }
         problems
+    }
+
+    /// A site may keep its machines from everything; that it does so for good, nobody would notice by themselves.
+    fn closed_for_long(&self) -> Option<Problem> {
+        let why = self.known.with_inputs(self.now, decision::closed_for_long)?;
+        Some(Problem::of_file("closed-for-long", "", why))
     }
 
     /// What is in force counts for less than a quarter of its time: whoever publishes has not renewed it (SITE.md 4). Once it is
