@@ -89,6 +89,9 @@ pub fn run(app: &App, args: &InitArgs) -> Result<Exit> {
         (true, TrustMode::Signed, Some(confirmed)) => who::find(app, machine, Some(confirmed.trusted()))?,
     };
     let machine = listed.or(machine).ok_or_else(|| who::unsaid(app).unwrap_or_else(nobody))?;
+    if mode == TrustMode::Signed && !args.hand_made && (new || args.trust_key.is_some()) {
+        who::under_an_index(app)?;
+    }
     if app.dry_run {
         let config = if new { "write" } else { "keep" };
         let (file, state) = (layout.config.display(), layout.state.display());

@@ -70,6 +70,36 @@ pub fn find(app: &App, named: Option<MachineId>, trusted: Option<Trusted>) -> Re
     choose(&all, named, host.as_str()).map(Some)
 }
 
+/// Whether what is published is under an index, as far as the shares answer: in mode `signed` a share without one is taken for
+/// one that is filled by hand only where somebody says so.
+///
+/// # Errors
+/// `hand-made`: those that answer have none.
+pub fn under_an_index(app: &App) -> Result<()> {
+    let mut without = None;
+    for share in app.setup.locations() {
+        let Some(root) = app.reaches(share).ok().and_then(|()| Folder::open(share).ok()) else { continue };
+        match root.file(index::NAME) {
+            Err(OpenError::Missing) => without = without.or(Some((share, root))),
+            // What is wrong with one that is there is said where it is read.
+            Ok(_) | Err(_) => return Ok(()),
+        }
+    }
+    let Some((share, root)) = without else { return Ok(()) };
+    let message = format!(
+        "the share {} has no {}, so nothing was changed: in mode signed a machine follows an index",
+        share.display(),
+        index::NAME
+    );
+    let remedy = match root.file(site_file::NAME) {
+        Err(OpenError::Missing) => "Mount it, or publish on it first: pcm site publish",
+        Ok(_) | Err(_) => {
+            "Publish on it first: pcm site publish; where it is filled by hand, repeat this with --hand-made"
+        }
+    };
+    Err(Failure::new(Exit::Refused, "hand-made", message, remedy))
+}
+
 /// Why no share says who this machine is, where that is a matter of the share: it is not there, or nothing is published on it.
 pub fn unsaid(app: &App) -> Option<Failure> {
     let why = |share: &PathBuf| {

@@ -50,6 +50,11 @@ fn an_init_that_failed_halfway_is_repeated_with_any_flags_and_after_it_another_o
     assert!(dir.path().join("pcm.toml").exists());
     // Nothing was enrolled yet: what was named wrongly is named anew, and what is not named stays.
     let other = ["init", "--machine", "BP004001", "--trust", "signed"];
+    let by_hand = pcm(dir.path(), &other);
+    assert!(
+        by_hand.status.code() == Some(3) && text(&by_hand.stderr).contains("repeat this with --hand-made")
+    );
+    let other = [&other[..], &["--hand-made"]].concat();
     assert_eq!(pcm(dir.path(), &other).status.code(), Some(6));
     let written = std::fs::read_to_string(dir.path().join("pcm.toml")).unwrap();
     assert!(written.contains("machine = \"BP004001\"") && written.contains("mode = \"signed\""), "{written}");

@@ -141,7 +141,9 @@ impl Indexed {
     }
 
     pub fn enrol(&self) {
-        self.site.json(&["init", "--trust-key", &self.root]);
+        let published = self.site.share().join("PCM.INDEX").exists();
+        let by_hand = if published { &[][..] } else { &["--hand-made"] };
+        self.site.json(&[&["init", "--trust-key", &self.root][..], by_hand].concat());
     }
 
     pub fn key(&self, name: &str) -> String {

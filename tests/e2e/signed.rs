@@ -149,7 +149,7 @@ impl Signed {
     }
 
     fn init(&self) {
-        self.site.json(&["init", "--trust-key", &self.root]);
+        self.site.json(&["init", "--hand-made", "--trust-key", &self.root]);
     }
 
     /// Looks now; the code of what is not taken, or of what closes gate `trust` of the request.
@@ -180,7 +180,15 @@ fn what_both_keys_signed_runs_once_the_trust_key_is_confirmed() {
         "nothing was changed"
     );
     let stranger = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
-    assert_eq!(signed.site.refused(&["init", "--trust-key", stranger], 3)["code"], "bad-signature");
+    assert_eq!(
+        signed.site.refused(&["init", "--hand-made", "--trust-key", stranger], 3)["code"],
+        "bad-signature"
+    );
+    // In mode signed a share without an index is taken for a hand-made one only by somebody's word.
+    let told = signed.site.refused(&["init", "--trust-key", &signed.root], 3);
+    assert_eq!(told["code"], "hand-made");
+    assert!(told["remedy"].as_str().unwrap().contains("--hand-made"), "{told}");
+    assert!(!signed.site.path("etc/trust.d").exists(), "nothing was changed");
     signed.init();
     assert_eq!(signed.site.json(&["key", "list"])["version"], 3);
     let _service = signed.site.service();
@@ -529,14 +537,17 @@ fn a_key_that_a_list_revoked_is_never_confirmed_again() {
     let planted = signed.site.share().join("trust/9.toml");
     fs::write(&planted, signed.signed_by("root", "pcm-trust", &text)).unwrap();
     let root = signed.root.clone();
-    for args in [&["init", "--trust-key", &root][..], &["init", "--trust-key", &root, "--dry-run"]] {
+    for args in [
+        &["init", "--hand-made", "--trust-key", &root][..],
+        &["init", "--hand-made", "--trust-key", &root, "--dry-run"],
+    ] {
         assert_eq!(signed.site.refused(args, 3)["code"], "bad-signature");
         assert_eq!(held(&signed), Some(5));
     }
-    let stranger = ["init", "--trust-key", "nonsense", "--dry-run"];
+    let stranger = ["init", "--hand-made", "--trust-key", "nonsense", "--dry-run"];
     assert_eq!(signed.site.refused(&stranger, 3)["code"], "bad-signature");
     // The key that counts is confirmed, and the planted list is no next version.
-    let told = signed.site.json(&["init", "--trust-key", &second]);
+    let told = signed.site.json(&["init", "--hand-made", "--trust-key", &second]);
     assert_eq!(held(&signed), Some(5));
     let left = |told: &Value| -> Vec<(String, String)> {
         let word = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
@@ -553,10 +564,10 @@ fn a_key_that_a_list_revoked_is_never_confirmed_again() {
     let next = signed.site.share().join("trust/6.toml");
     fs::write(&next, list.split("# -----BEGIN").next().unwrap().replace("version = 4", "version = 6"))
         .unwrap();
-    let told = signed.site.json(&["init", "--trust-key", &second]);
+    let told = signed.site.json(&["init", "--hand-made", "--trust-key", &second]);
     let files: Vec<String> = left(&told).into_iter().map(|(file, _)| file).collect();
     assert!(files.len() == 2 && files[0].ends_with("trust/6.toml"), "{told}");
-    let told = super::common::text(&signed.site.pcm(&["init", "--trust-key", &second]));
+    let told = super::common::text(&signed.site.pcm(&["init", "--hand-made", "--trust-key", &second]));
     assert!(
         told.contains("Trust list 5 says whose") && told.contains("trust/6.toml was not taken: "),
         "{told}"
@@ -566,15 +577,21 @@ fn a_key_that_a_list_revoked_is_never_confirmed_again() {
     let folder = signed.site.path("etc/trust.d");
     fs::write(folder.join("trust.toml"), "half").unwrap();
     assert_eq!(signed.site.refused(&["init"], 6)["code"], "trust-unreadable");
-    assert_eq!(signed.site.refused(&["init", "--trust-key", &root], 3)["code"], "bad-signature");
+    assert_eq!(
+        signed.site.refused(&["init", "--hand-made", "--trust-key", &root], 3)["code"],
+        "bad-signature"
+    );
     fs::remove_file(&planted).unwrap();
     signed.trust_by("second", &["withdraw", "BP00000A", "--below", "1"]);
     signed.copy_lists();
-    signed.site.json(&["init", "--trust-key", &second]);
+    signed.site.json(&["init", "--hand-made", "--trust-key", &second]);
     assert_eq!(held(&signed), Some(6));
-    assert_eq!(signed.site.refused(&["init", "--trust-key", &root], 3)["code"], "bad-signature");
+    assert_eq!(
+        signed.site.refused(&["init", "--hand-made", "--trust-key", &root], 3)["code"],
+        "bad-signature"
+    );
     fs::remove_file(folder.join("revoked")).unwrap();
-    let told = signed.site.refused(&["init", "--trust-key", &second], 6);
+    let told = signed.site.refused(&["init", "--hand-made", "--trust-key", &second], 6);
     assert_eq!(told["code"], "trust-unreadable");
     assert!(told["remedy"].as_str().unwrap().contains("remove trust.toml and revoked"), "{told}");
 }
@@ -597,7 +614,7 @@ fn a_report_is_signed_with(kind: &str) {
     let own = fs::read_to_string(signed.site.config()).unwrap();
     write(&signed.site.config(), format!("{own}host_key = {:?}\n", signed.key("machine")).as_bytes());
     signed.publish(&[signed.request().set("mandatory_after", "2099-01-01T00:00:00Z")], 3);
-    let init = signed.site.json(&["init", "--trust-key", &signed.root]);
+    let init = signed.site.json(&["init", "--hand-made", "--trust-key", &signed.root]);
     let public = fs::read_to_string(signed.public("machine")).unwrap();
     assert!(public.contains(kind), "{public}");
     assert!(public.starts_with(init["host_key"].as_str().unwrap()), "{init}");

@@ -42,6 +42,9 @@ pub struct InitArgs {
     /// In mode signed: the fingerprint (SHA256:…) of a trust key of the site, as its administrator told it to you
     #[arg(long, value_name = "FP", conflicts_with = "accept_serial")]
     pub trust_key: Option<String>,
+    /// In mode signed: enrol on a share that is filled by hand, which has no index
+    #[arg(long, conflicts_with = "accept_serial")]
+    pub hand_made: bool,
 }
 
 /// `--adopt`
