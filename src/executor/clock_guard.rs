@@ -22,8 +22,8 @@ const BUILT: i64 = 1_793_491_200;
 pub struct ClockGuard {
     /// The newest pair of readings.
     seen: Option<(Wall, Monotonic)>,
-    /// When what is in force was signed: it is not earlier.
-    signed: Option<Wall>,
+    /// When what is in force was published: it is not earlier.
+    issued: Option<Wall>,
     suspect: Option<(SafeText, Monotonic)>,
     jumped: bool,
 }
@@ -42,10 +42,10 @@ impl ClockGuard {
         self.seen = Some((wall, mono));
         if wall.timestamp() < BUILT {
             self.suspect(format!("the clock says {}, before this pcm was built", wall.date_naive()), mono);
-        } else if let Some(behind) = self.signed.map(|at| at - wall).filter(|behind| *behind > TOLERANCE) {
+        } else if let Some(behind) = self.issued.map(|at| at - wall).filter(|behind| *behind > TOLERANCE) {
             let min = behind.num_minutes();
             self.suspect(
-                format!("the clock is {min} min behind the time when what is in force was signed"),
+                format!("the clock is {min} min behind the time when what is in force was published"),
                 mono,
             );
         } else if let Some((why, since)) = &self.suspect
@@ -74,9 +74,9 @@ impl ClockGuard {
         }
     }
 
-    /// What is in force was signed then. It counts with the next readings.
-    pub fn signed_at(&mut self, at: Wall) {
-        self.signed = Some(at);
+    /// What is in force was published then. It counts with the next readings.
+    pub fn issued_at(&mut self, at: Wall) {
+        self.issued = Some(at);
     }
 
     fn suspect(&mut self, why: String, mono: Monotonic) {
@@ -112,12 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn it_is_not_earlier_than_what_is_in_force_was_signed() {
+    fn it_is_not_earlier_than_what_is_in_force_was_published() {
         let mut guard = ClockGuard::default();
-        guard.signed_at(at(10));
+        guard.issued_at(at(10));
         step(&mut guard, at(0), mono(0));
         assert!(guard.suspect_why().is_none(), "the publisher's clock may be a little ahead");
-        guard.signed_at(at(90));
+        guard.issued_at(at(90));
         step(&mut guard, at(1), mono(1));
         assert!(guard.suspect_why().unwrap().as_str().contains("89 min behind"));
         step(&mut guard, at(70), mono(70));

@@ -1163,6 +1163,25 @@ fn an_idle_poll_reads_the_index_alone() {
 }
 
 #[test]
+fn a_clock_is_not_earlier_than_the_index_in_force_was_published() {
+    let mut share = Indexed::by_permissions();
+    let job = share.job();
+    let head = Head { issued: stamp(now() + seconds(7_200)), ..share.head() };
+    let text = share.parts(&head, &[job]);
+    share.place(&text);
+    let service = share.site.service();
+    share.site.wait_blocked(ID, &["clock-suspect"]);
+    let clock = share.evidence(JOB, "clock");
+    assert!(clock.contains("behind the time when what is in force was published"), "{clock}");
+    // Also by what is held, while the share is away.
+    service.kill();
+    fs::rename(share.site.share(), share.site.path("away")).unwrap();
+    let _service = share.site.service();
+    share.site.wait_blocked(ID, &["clock-suspect"]);
+    assert_eq!(share.site.ran("ran"), 0);
+}
+
+#[test]
 fn what_is_announced_does_not_start_once_it_is_cancelled() {
     let mut share = Indexed::by_permissions();
     let job = share.job();

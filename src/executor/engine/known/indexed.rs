@@ -304,8 +304,8 @@ impl Known {
                     ..Instructions::default()
                 };
                 self.held = Some(publication);
-                if let (Some(_), Some(file)) = (&self.instructions.signed, &self.instructions.file) {
-                    self.clock.signed_at(file.issued);
+                if let Some(file) = &self.instructions.file {
+                    self.clock.issued_at(file.issued);
                 }
                 self.obey_groups();
                 self.see_cancelled();

@@ -249,8 +249,9 @@ impl Known {
                 None
             }
         };
-        if self.instructions.signed.is_some() {
-            self.clock.signed_at(found.file.issued);
+        // An instruction file that nobody signed says any time.
+        if self.instructions.signed.is_some() || self.instructions.index.is_some() && !refused {
+            self.clock.issued_at(found.file.issued);
         }
         self.instructions.file = Some(found.file);
         self.instructions.site_freezes = found.site.freezes;
@@ -304,7 +305,7 @@ impl Known {
             Ok((file, trust, signed)) => {
                 let publication = Publication::of(signed.as_ref(), file.serial, &held.file);
                 if signed.is_some() {
-                    self.clock.signed_at(file.issued);
+                    self.clock.issued_at(file.issued);
                 }
                 let site = held.site.and_then(|bytes| site_file::parse_any(&bytes, "held PCM.SITE").ok());
                 self.site_polling = site.as_ref().and_then(|site| site.polling_interval);
