@@ -13,8 +13,11 @@ use crate::site::index::policy::{self, EVERYBODY};
 use crate::site::instruction::render::when;
 use crate::site::site_file::Freeze;
 use crate::text::SafeText;
-use chrono::SubsecRound as _;
+use chrono::{SubsecRound as _, TimeDelta};
 use serde::Serialize;
+
+/// A machine's clock that is so far behind may be believed there: it stops with all others.
+const BEHIND: TimeDelta = TimeDelta::minutes(15);
 
 /// `site freeze --json`, `site unfreeze --json`
 #[derive(Debug, Serialize)]
@@ -39,8 +42,8 @@ pub fn freeze(app: &App, until: &str, reason: &str, then: &ThenArgs) -> Result<E
     }
     // It begins now, on every machine, and ends by each one's own clock where no zone is said.
     let from = match until {
-        When::Instant(_) => When::Instant(now),
-        When::Local(_) => When::Local(app.zone.to_local(now) - chrono::TimeDelta::hours(26)),
+        When::Instant(_) => When::Instant(now - BEHIND),
+        When::Local(_) => When::Local(app.zone.to_local(now) - TimeDelta::hours(26)),
     };
     let reason = jobs::reason(reason)?;
     let freeze = Freeze { from, until, reason: reason.clone() };

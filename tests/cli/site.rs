@@ -194,6 +194,10 @@ fn two_commands_publish_to_one_machine_or_to_many() {
     assert_eq!(no(dir, &freeze), "not-expected");
     let frozen = site(dir, &[&freeze[..], &["--expect", "302"]].concat());
     assert_eq!(written(&frozen["published"]), ["policy/all.1.toml", "PCM.INDEX"]);
+    // A machine whose clock is a few minutes behind stops with the others.
+    let policy = fs::read_to_string(dir.join("site/policy/all.toml")).unwrap();
+    let from = policy.lines().find_map(|line| line.strip_prefix("from = ")).unwrap();
+    assert!(from.parse::<chrono::DateTime<chrono::Utc>>().unwrap() < now() - seconds(600), "{policy}");
     assert_eq!(site(dir, &["site", "unfreeze", "--expect", "302"])["ended"], 1);
     assert_eq!(no(dir, &["site", "unfreeze"]), "no-change");
 
