@@ -3,6 +3,7 @@
 
 use crate::site::instruction::command::platform_programs;
 use crate::site::instruction::parse::Defaults;
+use crate::site::trust::TrustMode;
 use crate::terms::{Code, Problem};
 use crate::text::SafeText;
 use serde::{Deserialize, Serialize};
@@ -53,7 +54,17 @@ impl Config {
 
     /// What holds for requests that do not say it themselves.
     pub fn request_defaults(&self) -> Defaults {
-        Defaults { max_run_time: self.run.max_run_time, programs: self.all_programs() }
+        Defaults {
+            max_run_time: self.run.max_run_time,
+            programs: self.all_programs(),
+            ignore_windows: self.trust.package_ignore_windows,
+        }
+    }
+
+    /// Whether this machine signs its reports.
+    pub fn signs_reports(&self) -> bool {
+        let usual = self.trust.mode == TrustMode::Signed || self.trust.host_key.is_some();
+        self.report.sign.unwrap_or(usual)
     }
 
     /// Reads a configuration from its text. `file` is how messages name it.

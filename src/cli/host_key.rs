@@ -8,7 +8,6 @@ use crate::host::account;
 use crate::host::paths::Layout;
 use crate::site::report::seal::{HostKey, PUBLIC};
 use crate::site::signed::signers::Key;
-use crate::site::trust::TrustMode;
 
 /// Its public half; None: this machine signs no reports. Without one that the service can read one is made.
 ///
@@ -16,7 +15,7 @@ use crate::site::trust::TrustMode;
 /// None can be made, or the one that is named cannot be read.
 pub fn ready(layout: &Layout, config: &Config) -> Result<Option<Key>> {
     let named = config.trust.host_key.as_deref();
-    if config.trust.mode == TrustMode::Permissions && named.is_none() {
+    if !config.signs_reports() {
         return Ok(None);
     }
     let folder = layout.trust_folder(config.trust.dir.as_deref());

@@ -305,6 +305,8 @@ settings! {
 
     /// what this machine says of itself
     report: Report {
+        /// whether its reports are signed; default: in mode signed
+        sign: Option<bool> = None, some(fields::boolean), like "true";
         /// what jobs may ask for in their `where`, as in fact("rack") == "b7"; at most 32
         facts: Vec<(String, String)> = Vec::new(), facts, like "{ rack = \"b7\" }";
     }
@@ -321,6 +323,8 @@ settings! {
         host_key: Option<PathBuf> = None, some(folder), like "\"/etc/ssh/ssh_host_ed25519_key\"";
         /// so many people sign each publication; 2: author and approver, and no timer renews anything
         publish_signatures: u32 = 1, value(signatures);
+        /// whether a package's ignore_windows counts; a freeze holds it up all the same
+        package_ignore_windows: bool = false, value(fields::boolean);
     }
 
     /// for pcm site, package, job and key, where a site is published from this machine

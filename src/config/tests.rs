@@ -47,11 +47,13 @@ countdown = "1m"
 stale_after = "2d"
 timeout = "3s"
 [report]
+sign = true
 facts = { rack = "b7", "Row.2-x_" = "links \"a*\"" }
 [trust]
 mode = "permissions"
 dir = "/etc/pcm/keys"
 publish_signatures = 2
+package_ignore_windows = true
 [operators]
 group = "wheel"
 [notify]
@@ -96,6 +98,7 @@ fn an_empty_file_is_the_defaults() {
 #[test]
 fn every_key_of_the_table_is_read() {
     let c = Config::parse(ALL, "pcm.toml").unwrap();
+    assert!(c.signs_reports(), "in mode permissions, too");
     let s = Duration::from_secs;
     assert_eq!(c.machine.unwrap().as_str(), "BP004000");
     assert_eq!(c.shares, [PathBuf::from("/mnt/a"), PathBuf::from("/mnt/b")]);
@@ -118,7 +121,7 @@ fn every_key_of_the_table_is_read() {
     assert_eq!((c.users.ignore, c.users.busy_within), (vec!["backup".to_owned()], s(300)));
     assert_eq!((c.restart.allow, c.restart.countdown), (true, s(60)));
     assert_eq!((c.share.stale_after, c.share.timeout), (s(172_800), s(3)));
-    assert_eq!(c.trust.publish_signatures, 2);
+    assert_eq!((c.trust.publish_signatures, c.trust.package_ignore_windows), (2, true));
     assert_eq!((c.trust.mode, c.trust.dir), (TrustMode::Permissions, Some("/etc/pcm/keys".into())));
     assert_eq!(c.operators.group, "wheel");
     assert_eq!(c.notify.command, ["/usr/local/bin/page-someone", "now"]);

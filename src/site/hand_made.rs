@@ -140,7 +140,8 @@ impl HandMade {
     }
 
     fn instructions(&mut self, root: &Opened, programs: &[String]) {
-        let defaults = Defaults { max_run_time: MAX_RUN_TIME, programs: programs.to_vec() };
+        let defaults =
+            Defaults { max_run_time: MAX_RUN_TIME, programs: programs.to_vec(), ignore_windows: false };
         let folder = match root.folder(INS_FOLDER) {
             Ok(folder) => folder,
             Err(e) => return self.left.push(left(INS_FOLDER, e.to_string())),

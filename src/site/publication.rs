@@ -143,7 +143,8 @@ mod tests {
 
     /// What a share offers: its serial, which of several contents it has under that serial, and whether it is trusted.
     fn offer(serial: u64, content: u8, trusted: bool) -> Found {
-        let defaults = Defaults { max_run_time: Duration::from_secs(60), programs: Vec::new() };
+        let defaults =
+            Defaults { max_run_time: Duration::from_secs(60), programs: Vec::new(), ignore_windows: false };
         let text = format!(
             "format = 1\nsite = \"BP0\"\nmachine = \"BP004000\"\nserial = {serial}\nissued = 2026-11-22T08:00:00Z\n\
              # content {content}\n[end]\nserial = {serial}\n"

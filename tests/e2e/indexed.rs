@@ -1135,6 +1135,37 @@ fn policies_of_groups_only_close_and_one_that_cannot_be_read_closes_everything()
 }
 
 #[test]
+fn what_a_signer_says_of_windows_counts_where_the_machine_lets_it_and_a_freeze_never_yields() {
+    for mut share in [Some(Indexed::by_permissions()), Indexed::signed()].into_iter().flatten() {
+        let other = (now() + chrono::TimeDelta::days(3)).format("%a").to_string();
+        let config = fs::read_to_string(share.site.config()).unwrap();
+        let closed = format!("\n[windows]\nweekly = [\"{other} 03:00-05:00\"]\nzone = \"UTC\"\n");
+        let config = config + &closed;
+        write(&share.site.config(), config.as_bytes());
+        let until = stamp(now() + seconds(7_200));
+        let freeze = format!("[[freeze]]\nfrom = 2026-11-01T00:00:00Z\nuntil = {until}\n");
+        share.policies = vec![("web".into(), 1, freeze)];
+        let hash = share.package(2, "ignore_windows = true");
+        let job = share.job().set("release", "2").set("package_sha256", format!("\"{hash}\""));
+        share.publish(std::slice::from_ref(&job));
+        if share.signed {
+            share.enrol();
+        }
+        let service = share.site.service();
+        share.site.wait_blocked(ID, &["frozen", "window-closed"]);
+        service.kill();
+        let config = config.replace("[trust]\n", "[trust]\npackage_ignore_windows = true\n");
+        write(&share.site.config(), config.as_bytes());
+        let _service = share.site.service();
+        share.site.wait_blocked(ID, &["frozen"]);
+        assert_eq!(share.site.ran("ran"), 0);
+        share.policies.clear();
+        share.publish(&[job]);
+        share.site.wait_state(ID, "succeeded");
+    }
+}
+
+#[test]
 fn an_idle_poll_reads_the_index_alone() {
     let mut share = Indexed::by_permissions();
     share.policies = vec![("web".into(), 1, "spread = \"1s\"\n".into())];

@@ -164,9 +164,10 @@ fn is_of(n: usize) -> String {
 /// The key that the machine's reports are signed with can be read.
 pub fn host_key(facts: &Facts) -> CheckItem {
     let finding = match &facts.tried {
-        _ if facts.subject.config.trust.mode == TrustMode::Permissions => {
-            pass("trust mode permissions: reports are not signed")
-        }
+        _ if !facts.subject.config.signs_reports() => pass(match facts.subject.config.trust.mode {
+            TrustMode::Permissions => "trust mode permissions: reports are not signed",
+            TrustMode::Signed => "[report] sign = false: reports are not signed",
+        }),
         Err(_) => not_tried(facts),
         Ok(tried) => match &tried.host_key {
             Ok(done) => pass(format!("as {}: {done}", tried.by)),

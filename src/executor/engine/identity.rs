@@ -90,7 +90,8 @@ impl Executor {
 
     /// In mode `signed`, the public half of the key that signs this machine's reports.
     pub fn own_key(&self) -> Option<Key> {
-        let signed = self.known.config().trust.mode == TrustMode::Signed;
+        let config = self.known.config();
+        let signed = config.trust.mode == TrustMode::Signed && config.signs_reports();
         signed.then(|| self.host_key().ok())?.map(|key| key.key().clone())
     }
 
@@ -102,9 +103,7 @@ impl Executor {
     /// A report that is about to be written, signed where reports are. One without a number cannot be told from an older
     /// one, and is not.
     pub fn outgoing(&mut self, report: MachineReport) -> Outgoing {
-        let trust = &self.known.config().trust;
-        let wanted = trust.mode == TrustMode::Signed || trust.host_key.is_some();
-        if !wanted || report.summary.report.is_none() {
+        if !self.known.config().signs_reports() || report.summary.report.is_none() {
             return Outgoing::unsigned(report);
         }
         let signed = self

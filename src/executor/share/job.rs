@@ -224,7 +224,12 @@ impl ShareJob {
                 index,
             } => {
                 let (judge, machine) = (&Judge::of(*trust), *machine);
-                let defaults = &Defaults { max_run_time: *max_run_time, programs: programs.clone() };
+                // Whoever decides makes the requests, and asks the configuration about windows.
+                let defaults = &Defaults {
+                    max_run_time: *max_run_time,
+                    programs: programs.clone(),
+                    ignore_windows: false,
+                };
                 let look = share::look(&Looking {
                     shares,
                     machine,

@@ -453,6 +453,7 @@ impl Walk<'_, '_> {
                 if let Some(vouched) = vouched {
                     self.packages.insert(job.request_id, Ok(vouched));
                 }
+                request.ignore_windows = more.ignore_windows && self.asked.defaults.ignore_windows;
                 let mut delivery = Delivery { need: more.need, ..delivery(named, job, more.bound, None) };
                 for needed in more.after {
                     add(needed, &mut request, &mut delivery);

@@ -19,6 +19,7 @@ pub(super) struct More {
     pub bound: Option<Expression>,
     pub need: Option<Need>,
     pub after: Vec<Needed>,
+    pub ignore_windows: bool,
 }
 
 /// Whether a job says the same as its package wherever only the package may choose.
@@ -45,7 +46,7 @@ pub(super) fn same(job: &Job, package: &Package) -> Result<More, Distrust> {
         command.depends_on.iter().map(|text| text.as_str().parse()).collect();
     let after = after.map_err(|e| unread("depends_on", e))?;
     let need = package.installed_if.clone().map(|test| Need { test, removes: command.removes });
-    Ok(More { bound, need, after })
+    Ok(More { bound, need, after, ignore_windows: command.how.ignore_windows })
 }
 
 pub(super) fn request(index: &Index, named: &IndexedJob, job: &Job) -> Request {
@@ -65,7 +66,7 @@ pub(super) fn request(index: &Index, named: &IndexedJob, job: &Job) -> Request {
         run_when: job.how.run_when,
         max_run_time: job.how.max_run_time.unwrap_or(MAX_RUN_TIME),
         restarts: job.how.restarts,
-        // Only the machine says whether it may run outside of windows, and this one does not.
+        // Only the package says it, and only where the machine lets that count.
         ignore_windows: false,
         disk_space: job.how.disk_space.filter(|bytes| *bytes > 0),
         depends_on: job.depends_on.iter().filter_map(request_needed).collect(),

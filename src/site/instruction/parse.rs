@@ -25,6 +25,8 @@ pub struct Defaults {
     pub max_run_time: Duration,
     /// The bare program names that may be started (`Config::all_programs`).
     pub programs: Vec<String>,
+    /// What a package's signer says of windows counts on this machine.
+    pub ignore_windows: bool,
 }
 
 /// Reads an instruction file that must be for `machine`. `file` is how messages name it.

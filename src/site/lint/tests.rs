@@ -95,6 +95,7 @@ fn judged(zone: &str, judge: impl FnOnce(&Asked<'_>) -> Found) -> Vec<Row> {
     };
     let defaults = Defaults {
         max_run_time: Duration::from_secs(7200),
+        ignore_windows: false,
         programs: ["apt-get", "msiexec.exe"].map(str::to_owned).to_vec(),
     };
     let fits = |request: &Request| {

@@ -36,7 +36,11 @@ fn the_machine_finds_its_request_on_the_new_share_and_can_stage_it() {
         shares: std::slice::from_ref(&made.dir),
         machine: machine(),
         judge: &Judge::of(TrustMode::Permissions),
-        defaults: &Defaults { max_run_time: Duration::from_secs(60), programs: vec![] },
+        defaults: &Defaults {
+            max_run_time: Duration::from_secs(60),
+            programs: vec![],
+            ignore_windows: false,
+        },
         trusted: None,
         now: crate::host::facts::now(),
     });

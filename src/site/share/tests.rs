@@ -35,7 +35,7 @@ fn ins_path(share: &Path) -> PathBuf {
 }
 
 fn defaults() -> Defaults {
-    Defaults { max_run_time: Duration::from_secs(60), programs: vec![] }
+    Defaults { max_run_time: Duration::from_secs(60), programs: vec![], ignore_windows: false }
 }
 
 fn look_in(mode: TrustMode, shares: &[&Path]) -> Look {

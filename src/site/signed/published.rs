@@ -120,8 +120,8 @@ pub fn judge(
             Some(Err(distrust)) => Err(distrust.clone()),
             None => Err(Distrust::new(Code::Unsigned, "its package was not looked at")),
         };
-        // Only the machine says whether it may run outside of windows, and this one does not.
-        request.ignore_windows = false;
+        // Only the machine says whether it may run outside of windows.
+        request.ignore_windows &= defaults.ignore_windows;
         by.packages.insert(request.request_id, vouched);
     }
     Ok((file, by))

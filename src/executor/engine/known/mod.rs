@@ -334,7 +334,10 @@ impl Known {
                     .filter(|(was, is)| was != is)
                     .map(|(_, is)| is.0.clone())
                     .collect();
-                let by = |config: &Config| (config.trust.mode, config.trust.publish_signatures);
+                let by = |config: &Config| {
+                    let trust = &config.trust;
+                    (trust.mode, trust.publish_signatures, trust.package_ignore_windows)
+                };
                 if by(&config) != by(&self.policy.config) {
                     // What was believed by the other rule is not by this one; the next look says.
                     self.instructions.trust = TrustVerdict::Unchecked;

@@ -68,6 +68,7 @@ serial = 42                                 # the serial again
 fn defaults() -> Defaults {
     Defaults {
         max_run_time: Duration::from_secs(7_200),
+        ignore_windows: false,
         programs: vec!["dpkg".into(), "apt-get".into(), "msiexec.exe".into()],
     }
 }

@@ -123,6 +123,7 @@ proptest! {
         let text = render(&file);
         let defaults = Defaults {
             max_run_time: Duration::from_secs(60),
+            ignore_windows: false,
             programs: vec!["dpkg".into(), "msiexec.exe".into()],
         };
         let mut read = parse(text.as_bytes(), file.machine, "f", &defaults).unwrap();
