@@ -7,6 +7,7 @@ mod colleagues;
 mod damage;
 mod met;
 mod past;
+mod reads;
 mod replaced;
 
 use super::place::fault;
@@ -16,9 +17,7 @@ use crate::host::facts;
 use crate::site::folder::edit::Edit;
 use crate::site::folder::machines::Machine;
 use crate::site::folder::made;
-use crate::site::index::job::Word;
-use crate::site::index::target::Target;
-use crate::site::index::{JobState, members, policy};
+use crate::site::index::{JobState, job::Word, members, policy, target::Target};
 use crate::site::site_file;
 use chrono::TimeDelta;
 use std::fs;
