@@ -33,7 +33,7 @@ pub const NAME: &str = "CONTENT";
 /// The folder beside it that holds the files.
 pub const FILES: &str = "files";
 /// The largest list that is read, in bytes.
-pub const MAX_BYTES: u64 = 16 << 20;
+pub const MAX_BYTES: u64 = 32 << 20;
 /// The most files of one package.
 pub const MAX_FILES: usize = 100_000;
 /// The longest path, in bytes, and the deepest, in folders: what every file system here can hold below a stage.

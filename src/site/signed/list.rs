@@ -9,6 +9,7 @@ use crate::fields::{self, Fields, Source};
 use crate::site::ids::{PackageId, SiteCode, SiteId};
 use crate::site::instruction::render::quoted;
 use crate::terms::{Code, NEWER_PCM, Problem};
+use crate::text::SafeText;
 use chrono::{SecondsFormat, TimeDelta};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -186,7 +187,7 @@ impl TrustList {
             check_lines(&mut f, &signers, &revoked, issued);
         }
         let unknown = f.unknown();
-        f.absorb(unknown);
+        f.absorb(unknown.into_iter().map(newer));
         let problems = f.finish();
         match (site, site_id, version, issued) {
             (Some(site), Some(site_id), Some(version), Some(issued)) if problems.is_empty() => {
@@ -221,6 +222,12 @@ impl TrustList {
         }
         out
     }
+}
+
+/// What this pcm does not know, a later one may have written.
+fn newer(problem: Problem) -> Problem {
+    let message = SafeText::new(&format!("{}: this list {NEWER_PCM}", problem.message));
+    Problem { message, newer: true, ..problem }
 }
 
 /// Without escapes where that can be, so that a line can be copied out.
@@ -270,7 +277,7 @@ fn withdrawn(f: &mut Fields<'_, '_>) -> BTreeMap<PackageId, u64> {
             table.wrong("package_id", format!("{package} is withdrawn twice"));
         }
         let unknown = table.unknown();
-        table.absorb(unknown);
+        table.absorb(unknown.into_iter().map(newer));
         f.absorb(table.finish());
     }
     all
