@@ -381,7 +381,7 @@ fn a_signed_site_is_verified_by_openssh_and_keeps_its_roles_apart() {
     let published = site(dir, &["site", "publish", "--key", "keys/second"]);
     assert_eq!(published["epoch"].as_u64(), Some(4));
     // A second clone without a record takes the number from what its own keys signed.
-    fs::remove_file(dir.join("site/publication.json")).unwrap();
+    fs::remove_file(dir.join("site/publications.db")).unwrap();
     assert_eq!(written(&site(dir, &["site", "publish"])), Vec::<String>::new());
     let index = fs::read_to_string(dir.join("site/share/PCM.INDEX")).unwrap();
     fs::write(dir.join("site/share/PCM.INDEX"), index.replace("serial = ", "serial = 9")).unwrap();

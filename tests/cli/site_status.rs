@@ -160,7 +160,7 @@ fn what_ends_soon_is_said_before_it_has_ended() {
 
     // Its clock goes on by itself in a real site; here what was published is made to have been issued long ago.
     fs::write(&toml, format!("{own}key = \"../keys/publish\"\nvalid_for = \"1h\"\n")).unwrap();
-    let record = dir.join("site/publication.json");
+    let record = dir.join("site/publications.db");
     let text = fs::read_to_string(&record).unwrap();
     let (issued, until) = (now() - seconds(8_000), now() + seconds(1_000));
     let edit = |text: &str, key: &str, at: &str| {

@@ -97,9 +97,9 @@ pub fn make(
             made(&root.join(name), durable::make_readable_dir(&root.join(name)))?;
         }
     }
-    let ignore: String = ["share/", "publications.db", "files/"]
+    let ignore: String = ["share/", RECORD, "files/"]
         .into_iter()
-        .chain([LOCK, EDITING, RECORD, COUNTED])
+        .chain([LOCK, EDITING, COUNTED])
         .map(|name| format!("{name}\n"))
         .chain([format!("{PAST}/\n")])
         .collect();

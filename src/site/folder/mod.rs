@@ -40,7 +40,9 @@ pub const EDITING: &str = "editing.lock";
 /// What the folder said at earlier publications.
 pub const PAST: &str = "past";
 /// What the last publication was.
-pub const RECORD: &str = "publication.json";
+pub const RECORD: &str = "publications.db";
+/// What it was called before.
+pub const OLD_RECORD: &str = "publication.json";
 /// The largest `site.toml` that is read, in bytes.
 const MAX_SITE: u64 = 64 << 10;
 /// The most jobs that a folder keeps: those that ended stay, so that no id is ever used twice.

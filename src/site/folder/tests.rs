@@ -25,7 +25,7 @@ fn a_new_folder_is_read_as_it_was_made_and_git_leaves_out_what_is_not_the_publis
     let ignored = fs::read_to_string(dir.join(".gitignore")).unwrap();
     assert_eq!(
         ignored,
-        "share/\npublications.db\nfiles/\npublishing.lock\nediting.lock\npublication.json\nreports.counted\npast/\n"
+        "share/\npublications.db\nfiles/\npublishing.lock\nediting.lock\nreports.counted\npast/\n"
     );
     assert_eq!(fs::read_to_string(dir.join(".gitattributes")).unwrap(), "* -text\n");
     assert!(made.folder.share().join("machines").is_dir());

@@ -6,7 +6,7 @@ use super::own::SIGNATURE;
 use crate::error::{Exit, Failure, Result};
 use crate::host::open::Folder as Opened;
 use crate::host::perms::{self, Loose};
-use crate::site::folder::{Folder, NAME, PAST, RECORD, machines};
+use crate::site::folder::{Folder, NAME, OLD_RECORD, PAST, RECORD, machines};
 use crate::site::index::{job, policy};
 use crate::site::package::shelf;
 use crate::site::signed::list;
@@ -32,7 +32,7 @@ fn all(dir: &Path) -> std::result::Result<(), Loose> {
     perms::check_way_of_team(dir)?;
     // What is not there, nobody can have written.
     let one = |path: &Path| if path.exists() { perms::check_of_team(path, dir) } else { Ok(()) };
-    for name in [NAME, machines::NAME, RECORD] {
+    for name in [NAME, machines::NAME, RECORD, OLD_RECORD] {
         one(&dir.join(name))?;
     }
     for name in [job::FOLDER, policy::FOLDER, list::FOLDER, PAST] {

@@ -7,6 +7,7 @@ use crate::clock::{Wall, When};
 use crate::error::{Exit, Failure, Result};
 use crate::host::durable;
 use crate::host::open::{self, OpenError};
+use crate::site::folder::{OLD_RECORD, RECORD};
 use crate::site::ids::{JobId, PackageId, RequestId, SiteId};
 use crate::site::index::job::{Job, Phase};
 use crate::site::index::target::Target;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Its name in a site folder.
-pub const NAME: &str = crate::site::folder::RECORD;
+pub const NAME: &str = RECORD;
 /// The largest that is read: all lists of a million machines.
 const MAX_BYTES: u64 = 256 << 20;
 
@@ -158,7 +159,11 @@ pub fn path(dir: &Path) -> PathBuf {
 
 /// Reads it. One that cannot be read, or is of another site, is as good as none: the share says the same.
 pub fn read(dir: &Path, site_id: &SiteId) -> Option<Record> {
-    let bytes = open::open_bounded(&path(dir), MAX_BYTES).ok()?;
+    let bytes = match open::open_bounded(&path(dir), MAX_BYTES) {
+        Err(OpenError::Missing) => open::open_bounded(&dir.join(OLD_RECORD), MAX_BYTES),
+        read => read,
+    };
+    let bytes = bytes.ok()?;
     let record: Record = serde_json::from_slice(&bytes).ok()?;
     (record.site_id == site_id.as_str()).then_some(record)
 }
@@ -179,5 +184,8 @@ pub fn keep(dir: &Path, record: &Record) -> Result<()> {
             message,
             "Publish as somebody who may write the site folder",
         )
-    })
+    })?;
+    // It says what was. Where it cannot be removed, the new one goes before it.
+    let _ = std::fs::remove_file(dir.join(OLD_RECORD));
+    Ok(())
 }

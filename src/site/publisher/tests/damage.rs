@@ -306,7 +306,7 @@ fn what_everybody_may_write_is_not_published() {
     }
     site.publish().unwrap();
     // What was published last, and the way back, say what is published next.
-    for name in ["publication.json", "past", "past/now.json"] {
+    for name in ["publications.db", "past", "past/now.json"] {
         let path = dir.join(name);
         let before = fs::metadata(&path).unwrap().permissions().mode();
         fs::set_permissions(&path, fs::Permissions::from_mode(before | 0o002)).unwrap();
@@ -467,4 +467,19 @@ fn the_log_of_publications_is_a_file_of_lines_and_nobodys_link() {
         assert_eq!(site.publish().unwrap().index.serial, 2, "what is published is published");
         assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "mine\n");
     }
+}
+
+#[test]
+fn the_record_of_a_pcm_from_before_is_read_under_its_old_name() {
+    let site = Site::new();
+    site.publish().unwrap();
+    let (dir, new) = (site.folder().dir, record::path(&site.folder().dir));
+    let old = dir.join(crate::site::folder::OLD_RECORD);
+    fs::rename(&new, &old).unwrap();
+    // Only the record knows what was cancelled and is on the share no more.
+    assert_eq!(record::read(&dir, &site.folder().settings.site_id).unwrap().machines, 1);
+    assert!(site.publish().unwrap().nothing);
+    site.edit(|_, word| word.state = JobState::Suspended);
+    assert_eq!(site.publish().unwrap().index.serial, 2);
+    assert!(new.exists() && !old.exists());
 }
