@@ -18,6 +18,9 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(7 * 86_400);
 /// The most requests of one machine: those of an index, and what ended before.
 pub(super) const MOST_REQUESTS: usize = 2 * MAX_JOBS;
 
+/// The hours of seven days.
+const WEEK_H: u32 = 7 * 24;
+
 /// The most facts of one machine.
 const MOST_FACTS: usize = 100;
 
@@ -50,6 +53,8 @@ pub struct Account {
     pub restart_pending: bool,
     /// So many bytes are free where packages are copied to.
     pub disk_free: Option<u64>,
+    /// For so many hours of the last seven days it was on; None: it does not know all of them.
+    pub hours_on: Option<u32>,
     /// While a hold is in force.
     pub held_until: Option<Wall>,
     /// While a frozen period is in force.
@@ -197,6 +202,7 @@ pub(super) fn told(
         users: rest.users,
         restart_pending: rest.restart_pending,
         disk_free: rest.disk_free,
+        hours_on: of_week(rest.hours_on_7d),
         held_until: rest.held_until,
         frozen_until: rest.frozen_until,
         next_window: rest.next_window,
@@ -216,6 +222,11 @@ pub(super) fn told(
 /// An interval that a machine says.
 pub(super) fn bounded(seconds: u64) -> Duration {
     Duration::from_secs(seconds).min(LONGEST_INTERVAL)
+}
+
+/// So many hours of seven days.
+pub(super) fn of_week(hours: Option<u32>) -> Option<u32> {
+    hours.filter(|hours| *hours <= WEEK_H)
 }
 
 /// A text of a machine, in so many characters as one of ours has.

@@ -125,6 +125,8 @@ struct Told {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     disk_free: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    hours_on: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     held_until: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     frozen_until: Option<i64>,
@@ -241,6 +243,7 @@ pub fn lines(machine: MachineId, account: &Account, report: &[u8]) -> Vec<u8> {
         users: account.users,
         restart_pending: account.restart_pending,
         disk_free: account.disk_free,
+        hours_on: account.hours_on,
         held_until: account.held_until.map(micros),
         frozen_until: account.frozen_until.map(micros),
         next_window: account.next_window.map(micros),
@@ -530,6 +533,7 @@ fn hear(summary: &[u8], signature: &[u8], line: Line, rows: &[u8], asks: &Asks) 
         users: told.users,
         restart_pending: told.restart_pending,
         disk_free: told.disk_free,
+        hours_on: super::account::of_week(told.hours_on),
         held_until: told.held_until.map(instant).transpose()?,
         frozen_until: told.frozen_until.map(instant).transpose()?,
         next_window: told.next_window.map(instant).transpose()?,

@@ -153,7 +153,8 @@ pub struct Rest {
     /// In seconds.
     #[serde(default)]
     pub uptime_s: Option<u64>,
-    /// For so many hours of the last seven days it was on.
+    /// For so many hours of the last seven days it was on, by its boot and by what its service saw before; None: not all of
+    /// the seven days are known.
     #[serde(default)]
     pub hours_on_7d: Option<u32>,
     /// What the configuration lets the machine say of itself.
@@ -347,7 +348,8 @@ impl MachineReport {
             let mut report = report.clone();
             let Summary { report: number, reported_at, rest_bytes, rest_sha256, .. } = &mut report.summary;
             (*number, *reported_at, *rest_bytes, *rest_sha256) = (None, Wall::default(), 0, None);
-            (report.rest.polled_at, report.rest.disk_free, report.rest.uptime_s) = (None, None, None);
+            (report.rest.polled_at, report.rest.disk_free) = (None, None);
+            (report.rest.uptime_s, report.rest.hours_on_7d) = (None, None);
             report.summary.next_run = None;
             for request in &mut report.rest.requests {
                 (request.next_run, request.latest) = (None, None);

@@ -152,6 +152,9 @@ fn a_report_says_how_the_machine_stands_and_when_things_run_as_every_view_does_a
         status["problems"].as_array().unwrap().iter().map(|problem| &problem["code"]).collect();
     assert_eq!(told["problems"].as_array().unwrap().iter().collect::<Vec<_>>(), codes);
     assert!(told["uptime_s"].as_u64().unwrap() > 0 && told["disk_free"].as_u64().unwrap() > 0, "{told}");
+    // This service has only begun to look: of what was before the boot it knows nothing.
+    let week = told["uptime_s"].as_u64().unwrap() >= 7 * 86_400;
+    assert_eq!(told["hours_on_7d"], serde_json::json!(week.then_some(168)), "{told}");
     let text = fs::read_to_string(&path).unwrap();
     for secret in ["setup.sh", "a-secret-line", "--silent"] {
         assert!(!text.contains(secret), "{text}");

@@ -284,7 +284,8 @@ impl Fleet {
                 "platform": "linux-x86_64", "pcm_version": env!("CARGO_PKG_VERSION"), "polled_at": at,
                 "polling_interval_s": POLL_S, "source": null, "users": users, "restart_pending": false, "clock_ok": true,
                 "os": "debian", "os_version": if n.is_multiple_of(4) { "12" } else { "13" },
-                "disk_free": (life::dice(n as u64) % 60 + 1) << 30, "audit_head": null, "requests": requests,
+                "disk_free": (life::dice(n as u64) % 60 + 1) << 30, "hours_on_7d": life::dice(n as u64) % 129 + 40,
+                "audit_head": null, "requests": requests,
             },
         });
         let report: MachineReport = serde_json::from_value(report).map_err(|e| wrong(&e.to_string()))?;

@@ -125,6 +125,7 @@ impl Site {
                     pcm_version: "1.0".into(),
                     users: Some(1),
                     disk_free: Some(3 << 30),
+                    hours_on: Some(60),
                     requests: vec![
                         said(&mut dice, "BP0000Y", "BP0000AA", now),
                         said(&mut dice, "BP0000Z", "BP0000AB", now),

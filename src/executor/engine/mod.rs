@@ -31,6 +31,7 @@ use crate::clock::{Monotonic, Wall};
 use crate::config::{Config, Unusable};
 use crate::error::{Exit, Failure, Result};
 use crate::executor::history::{self, Cause, Delta, History, HistoryError, Lost};
+use crate::executor::hours_on::HoursOn;
 use crate::executor::journal::Journal;
 use crate::executor::talk::protocol::{CallId, Reply, View};
 use crate::executor::talk::view::{Space, Undelivered};
@@ -106,6 +107,8 @@ pub struct Executor {
     space: Option<Space>,
     /// How this machine's report stands on a share, as long as nobody else's was seen there.
     stands: Option<identity::Stands>,
+    /// When this machine was on; only the service follows it.
+    hours_on: HoursOn,
     /// What was noted in the way of requests that wait, and until when this service has looked.
     noting: Noting,
 }
@@ -163,6 +166,7 @@ impl Executor {
             failed_copies: "[]".to_owned(),
             space: None,
             stands: None,
+            hours_on: HoursOn::default(),
             noting: Noting::default(),
             world,
         };
@@ -220,6 +224,7 @@ impl Executor {
     /// It is about to be written.
     pub fn complete(&self, report: &mut MachineReport, now: Wall) {
         self.known.complete(report, now);
+        report.rest.hours_on_7d = self.hours_on.hours(now);
     }
 
     /// As if the history had not taken something.
@@ -452,6 +457,9 @@ impl Executor {
             if let Some(last) = last {
                 self.known.clock.last_known(last, self.world.now());
             }
+            if let Ok(Some(kept)) = history.meta(history::ON) {
+                self.hours_on = HoursOn::kept(&kept);
+            }
             // Only a service follows what is in the way. What cannot be read is noted again.
             let codes = self.service.then(|| history.noted_codes().unwrap_or_default());
             let mut codes = codes.unwrap_or_default();
@@ -466,9 +474,12 @@ impl Executor {
     pub fn record_clock(&mut self, now: Wall) {
         // A time that is not believed is written where nobody takes it for one: this is also how an executor that has
         // nothing to do notices that its history has gone.
+        if self.service && self.known.clock.suspect_why().is_none() {
+            self.hours_on.is_on(now, self.world.monotonic(), &self.world.boot_id());
+        }
         let Ok(history) = &mut self.history else { return };
         let written = match self.known.clock.suspect_why() {
-            None => history.set_last_time(now),
+            None => history.set_last_time(now, self.service.then(|| self.hours_on.text()).as_deref()),
             Some(_) => history.set_meta("suspect_time", &now.to_rfc3339()),
         };
         match written {

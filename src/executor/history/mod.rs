@@ -114,6 +114,8 @@ const STATEMENTS: usize = 32;
 /// In `meta`: the last time that was believed, and how many events there were then.
 const LAST_TIME: &str = "last_time";
 const LAST_TIME_EVENTS: &str = "last_time_events";
+/// The key in `meta` for when this machine was on.
+pub const ON: &str = "on";
 
 /// Writers wait this long for a lock (PROMISES.md 2).
 const BUSY: Duration = Duration::from_secs(5);
@@ -236,16 +238,18 @@ impl History {
         Ok(noted.max(newest))
     }
 
-    /// Writes down a time that is believed, outside the chain. Events before it say nothing about the clock any more.
+    /// Writes down a time that is believed, outside the chain, and beside it when this machine was on. Events before it say
+    /// nothing about the clock any more.
     ///
     /// # Errors
     /// What was written before stays.
-    pub fn set_last_time(&mut self, now: Wall) -> Result<()> {
+    pub fn set_last_time(&mut self, now: Wall, on: Option<&str>) -> Result<()> {
         same(&self.db, &self.head, &self.file)?;
         let write = |db: &Connection, events: u64| {
             let tx = db.unchecked_transaction()?;
             schema::set_meta(&tx, LAST_TIME, &rows::stamp(now))?;
             schema::set_meta(&tx, LAST_TIME_EVENTS, &events.to_string())?;
+            on.map_or(Ok(()), |on| schema::set_meta(&tx, ON, on))?;
             tx.commit()
         };
         write(&self.db, self.head.events).map_err(|e| self.database(e))

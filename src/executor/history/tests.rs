@@ -236,7 +236,7 @@ fn the_newest_event_says_how_far_the_clock_has_come_until_a_later_time_is_writte
     let _ = history.claim(at(7), &row(id(1), 1)).unwrap();
     assert_eq!(history.last_time().unwrap(), Some(at(7)));
     // A clock that was ahead and is believed again now: what it said before counts no more.
-    history.set_last_time(at(3)).unwrap();
+    history.set_last_time(at(3), None).unwrap();
     assert_eq!((history.last_time().unwrap(), history.noted_time().unwrap()), (Some(at(3)), Some(at(3))));
     let _ = history.claim(at(2), &row(id(2), 1)).unwrap();
     assert_eq!(history.last_time().unwrap(), Some(at(3)), "a clock that went back takes nothing away");

@@ -218,7 +218,7 @@ fn a_report_differs_only_by_what_it_says() {
     let (old, mut new) = (report(1), report(1));
     new.summary.reported_at += chrono::TimeDelta::hours(1);
     new.rest.polled_at = None;
-    (new.rest.uptime_s, new.rest.disk_free) = (Some(7), Some(1 << 30));
+    (new.rest.uptime_s, new.rest.disk_free, new.rest.hours_on_7d) = (Some(7), Some(1 << 30), Some(168));
     // They follow from what is compared.
     (new.summary.next_run, new.rest.requests[0].next_run) =
         (Some(old.summary.reported_at), Some(old.summary.reported_at));

@@ -208,6 +208,9 @@ impl Sheet<'_> {
         if let Some(free) = account.disk_free {
             parts.push(format!("{} free", text::bytes(free)));
         }
+        if let Some(hours) = account.hours_on {
+            parts.push(format!("on for {hours} h of the last 7 days"));
+        }
         if account.restart_pending {
             parts.push("restart pending".to_owned());
         }
