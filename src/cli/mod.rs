@@ -50,7 +50,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 pub(crate) mod time;
-mod timer;
+pub(crate) mod timer;
 mod trust_key;
 mod verify;
 mod view;

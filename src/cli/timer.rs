@@ -1,5 +1,4 @@
-//! `pcm site install-timer`: lets the system advance jobs and renew what is published, each quarter of an hour; or collect
-//! reports every five minutes.
+//! `pcm site install-timer`: lets the system advance jobs and renew what is published, or collect reports, every five minutes.
 
 use super::App;
 use super::args::FolderArgs;
@@ -18,10 +17,9 @@ use crate::text::{SafeText, shell_word};
 use serde::Serialize;
 use std::path::Path;
 
-/// In minutes: how often jobs advance.
-const ADVANCES: u32 = 15;
-/// And how often reports are collected.
-const COLLECTS: u32 = 5;
+/// In minutes: how often jobs advance, or reports are collected. A halt reaches nobody who has launched, and this is most of
+/// the time until it is in force (`rollout::halted`).
+pub(crate) const MINUTES: u32 = 5;
 
 /// `site install-timer --json`
 #[derive(Debug, Serialize)]
@@ -75,14 +73,14 @@ pub fn run(app: &App, named: &FolderArgs, collects: bool) -> Result<Exit> {
     let advance = [command(&["job", "advance"]), command(&["site", "publish", "--renew"])];
     let collect = [command(&["site", "collect"])];
     let name = folder.settings.timer_name();
-    let (name, minutes, commands) = match collects {
-        true => (format!("{name}-collect"), COLLECTS, &collect[..]),
-        false => (name, ADVANCES, &advance[..]),
+    let (name, commands) = match collects {
+        true => (format!("{name}-collect"), &collect[..]),
+        false => (name, &advance[..]),
     };
     // A bucket is mounted nowhere.
     let share = Some(folder.share()).filter(|share| !remote::is_remote(share));
     let places: Vec<&Path> = [Path::new(&dir)].into_iter().chain(share.as_deref()).collect();
-    let timer = supervisor::timer(&name, minutes, commands, &places);
+    let timer = supervisor::timer(&name, MINUTES, commands, &places);
     let timer = timer.ok_or_else(|| {
         let message = "the timer was not written: neither XDG_CONFIG_HOME nor HOME names a folder for it";
         Failure::new(Exit::Failed, "not-written", message, "Set HOME to your home folder, or act as root")
@@ -104,12 +102,12 @@ pub fn run(app: &App, named: &FolderArgs, collects: bool) -> Result<Exit> {
             .collect(),
         commands: timer.enable.iter().map(line).collect(),
         undo: timer.disable.iter().map(line).collect(),
-        minutes,
+        minutes: MINUTES,
         started: timer.runs && !app.dry_run,
         notes: notes.into_iter().chain(timer.note.clone()).map(|note| SafeText::new(&note)).collect(),
         dry_run: app.dry_run,
     };
-    app.out.view(&doc, || page(app, &doc))?;
+    app.out.view(&doc, || page(app, &doc, collects))?;
     Ok(Exit::Done)
 }
 
@@ -145,7 +143,7 @@ fn notes(app: &App, folder: &Folder, key: Option<&Path>) -> Vec<String> {
     notes
 }
 
-fn page(app: &App, doc: &TimerDoc) -> Page {
+fn page(app: &App, doc: &TimerDoc, collects: bool) -> Page {
     let mut page = Page::new(app.out.width);
     let verb = if doc.dry_run { "would be written" } else { "is written" };
     for file in &doc.files {
@@ -159,9 +157,9 @@ fn page(app: &App, doc: &TimerDoc) -> Page {
     for command in &doc.commands {
         page.line(format!("  {command}"));
     }
-    page.line(match doc.minutes {
-        COLLECTS => "Every five minutes: pcm site collect. To undo it:",
-        _ => "Every quarter of an hour: pcm job advance, then pcm site publish --renew. To undo it:",
+    page.line(match collects {
+        true => "Every five minutes: pcm site collect. To undo it:",
+        false => "Every five minutes: pcm job advance, then pcm site publish --renew. To undo it:",
     });
     for command in &doc.undo {
         page.line(format!("  {command}"));

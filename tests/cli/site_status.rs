@@ -191,6 +191,10 @@ fn a_timer_advances_jobs_and_renews_what_is_published() {
     assert!(starts[0].contains(" job advance --folder \"") && starts[0].contains("/my site\""), "{text}");
     assert!(starts[1].contains(" site publish --renew --folder \"") && starts[1].contains(&folder), "{text}");
     assert!(would["files"][1]["path"].as_str().unwrap().contains("/pcm-site-BP0-"));
+    assert_eq!(
+        (&would["minutes"], would["files"][1]["text"].to_string().contains("*:0/5")),
+        (&5.into(), true)
+    );
     // The file is named that says a key which no timer can use.
     fs::write(dir.join("key.pub"), "").unwrap();
     fs::write(dir.join("pcm.toml"), format!("[site]\nkey = {:?}\n", dir.join("key.pub"))).unwrap();

@@ -121,7 +121,7 @@ fn timer(facts: &Facts, seen: &Seen) -> CheckItem {
         ),
         Some(timers) => {
             let shown: Vec<_> = timers.iter().map(|timer| timer.display()).collect();
-            pass(format!("each quarter of an hour, by {}", named(&shown)))
+            pass(format!("jobs go on and are renewed by {}", named(&shown)))
         }
     };
     item("timer", vec![finding])

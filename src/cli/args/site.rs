@@ -46,12 +46,12 @@ pub enum SiteVerb {
         #[command(flatten)]
         folder: FolderArgs,
     },
-    /// Have the system run `pcm job advance` and `pcm site publish` each quarter of an hour (systemd, or a scheduled task)
+    /// Have the system run `pcm job advance` and `pcm site publish` every five minutes (systemd, or a scheduled task)
     ///
     /// Halts what fails, lets jobs go on, and renews what is published before its time is over. With --dry-run it prints
     /// what would be written. It needs a key file: an agent or a token is not there for it.
     InstallTimer {
-        /// Run `pcm site collect` every five minutes instead, for sites of many thousand machines
+        /// Run `pcm site collect` instead, for sites of many thousand machines
         #[arg(long)]
         collect: bool,
         /// Which site folder.
