@@ -26,7 +26,7 @@ use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Seek as _};
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
@@ -309,8 +309,10 @@ pub fn find(
             Err(OpenError::Missing) => return Ok(None),
             other => other.map_err(|e| SafeText::new(&format!("it cannot be read: {e}")))?,
         };
-        let header = head(&mut file.file)?;
-        let begin = file.file.stream_position().map_err(|e| damaged(&e.to_string()))?;
+        // What a bucket gives knows no position.
+        let mut counted = Counted { from: &mut file.file, bytes: 0 };
+        let header = head(&mut counted)?;
+        let begin = counted.bytes;
         if header.parts.iter().fold(begin, |at, part| at.saturating_add(part.bytes)) != file.size {
             return Err(damaged("it is not as long as it was written"));
         }
@@ -321,6 +323,20 @@ pub fn find(
     let Some(found) = found? else { return Ok(None) };
     found.header.judge(site_id, now)?;
     Ok(Some(found))
+}
+
+/// What is read, and how many bytes of it were.
+struct Counted<R> {
+    from: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.from.read(into)?;
+        self.bytes += n as u64;
+        Ok(n)
+    }
 }
 
 /// Reads the first frame, and not a byte beyond it.
@@ -400,7 +416,7 @@ impl Found {
         let at = header.at;
         let (hand, parts) = mpsc::sync_channel::<(PartOf, Vec<u8>)>(2);
         let (tell, told) = mpsc::sync_channel::<PartSays>(2);
-        let no_thread = |e: std::io::Error| SafeText::new(&format!("it cannot be read: {e}"));
+        let no_thread = |e: io::Error| SafeText::new(&format!("it cannot be read: {e}"));
         let count = header.parts.len();
         let told_by_reader = tell.clone();
         threads::start("collected", move || {
