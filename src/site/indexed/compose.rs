@@ -2,7 +2,7 @@
 //! share's reader and the service walk the same way, one to see what is missing, the other to decide.
 
 use super::delivered::{add, delivery, request, same};
-use super::parts::Told;
+use super::told::Told;
 use super::verify;
 use super::{Aim, Delivery, GroupRules, InForce, Membership, Replaced, aim};
 use crate::site::ids::{JobId, MachineId, PackageId, RequestId};

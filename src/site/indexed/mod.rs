@@ -10,6 +10,7 @@ mod delivered;
 pub mod parts;
 pub mod read;
 pub mod store;
+pub mod told;
 pub mod verify;
 
 use super::expression::Expression;

@@ -4,8 +4,8 @@
 //! newest file cannot be read is known by it.
 
 use super::compose::Named;
+use super::told::Told;
 use crate::site::content::hash_bytes;
-use crate::site::ids::{JobId, RequestId};
 use crate::site::instruction::ContentHash;
 use crate::site::signed::signature::MAX_ARMOUR;
 use crate::text::SafeText;
@@ -26,19 +26,6 @@ const SIGNATURE: &str = "signature";
 const IDS: &str = "ids";
 const REPLACES: &str = "replaces";
 const EARLIER: &str = "earlier";
-
-/// What the jobs of an index said of themselves, as far as their files were ever read: it counts on where the newest file of one
-/// cannot be read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Told {
-    /// Their requests.
-    pub ids: BTreeMap<JobId, RequestId>,
-    /// Each that takes the place of another job, and that one.
-    pub replaces: BTreeSet<(JobId, JobId)>,
-}
-
-/// Nothing is known of before.
-pub static NOTHING_TOLD: Told = Told { ids: BTreeMap::new(), replaces: BTreeSet::new() };
 
 /// What was got of an index.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,17 +6,17 @@ use super::colleagues::Own;
 use super::packages::{Looking, Packages, Wanted};
 use super::place::Share;
 use super::record::{self, Ran, Record};
-use super::render::{self, MEMBERS, Previous};
+use super::render::{self, Gone, KEPT, MEMBERS, Previous, live_of};
 use super::{Publication, final_word, sign};
 use crate::clock::Wall;
 use crate::error::{Failure, Result};
 use crate::site::content::hash_bytes;
-use crate::site::folder::ids;
+use crate::site::folder::{Source, ids};
 use crate::site::ids::{JobId, PackageId};
 use crate::site::index::job::{self, Job};
 use crate::site::index::members::{self, Member, Part};
 use crate::site::index::policy::{self, Policy};
-use crate::site::index::{self, Index, IndexedPolicy, JobState, render as text};
+use crate::site::index::{self, Index, IndexedJob, IndexedPolicy, JobState, render as text};
 use crate::site::instruction::ContentHash;
 use crate::site::signed::block;
 use crate::site::signed::list::Keys;
@@ -61,6 +61,26 @@ impl Before {
     /// Since which publication its jobs stand as they do, where that is known.
     pub fn since(&self) -> &BTreeMap<JobId, record::Since> {
         &self.since
+    }
+
+    /// The entries of cancelled jobs whose files are gone: they stay as long as they would with their files. One that the share
+    /// itself lost has nothing left to name.
+    pub fn gone(&self, source: &Source, present: &BTreeSet<String>, now: Wall) -> Vec<Gone> {
+        let is_gone = |old: &&IndexedJob| {
+            let file = format!("{}/{}.{}.toml", job::FOLDER, old.job_id, old.revision);
+            old.state == JobState::Cancelled
+                && !source.jobs.contains_key(&old.job_id)
+                && present.contains(&file)
+        };
+        let needed = |old: JobId| {
+            self.ran.get(&old).is_some_and(|ran| live_of(&ran.supersedes, source, now).is_some())
+        };
+        let all = self.previous.index.jobs.iter().filter(is_gone).map(|old| Gone {
+            since: self.cancelled.get(&old.job_id).copied().unwrap_or(now),
+            entry: old.clone(),
+            needed: needed(old.job_id),
+        });
+        all.filter(|gone| gone.needed || gone.since + KEPT > now).collect()
     }
 
     /// Whether it has to be published anew though nothing changed: less than half of its time is left, or it was not signed

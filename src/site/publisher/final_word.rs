@@ -2,15 +2,13 @@
 //! that it ever had. Machines that were away read the index after next: where a cancellation left it with the file, what a
 //! repository or a step back brings again would run on them.
 
-use super::begun::Before;
 use super::record::Record;
-use super::render::{Gone, KEPT, live_of};
 use crate::clock::Wall;
 use crate::site::folder::Source;
 use crate::site::ids::JobId;
-use crate::site::index::{Index, JobState, job};
+use crate::site::index::{Index, JobState};
 use chrono::SubsecRound as _;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The jobs that were cancelled, and when that was at the latest: by the record, and by the index before.
 pub(super) fn cancelled(record: Option<&Record>, index: &Index) -> BTreeMap<JobId, Wall> {
@@ -51,21 +49,4 @@ pub(super) fn cancelled_now(
 pub(super) fn suspended_now(source: &Source) -> BTreeMap<JobId, Wall> {
     let suspended = source.jobs.iter().filter(|(_, (_, word))| word.state == JobState::Suspended);
     suspended.filter_map(|(id, (_, word))| Some((*id, word.since?.trunc_subsecs(0)))).collect()
-}
-
-/// The entries of cancelled jobs whose files are gone: they stay as long as they would with their files. One that the share
-/// itself lost has nothing left to name.
-pub(super) fn gone(before: &Before, source: &Source, present: &BTreeSet<String>, now: Wall) -> Vec<Gone> {
-    let all = before.previous.index.jobs.iter();
-    let all = all.filter(|old| old.state == JobState::Cancelled && !source.jobs.contains_key(&old.job_id));
-    let all =
-        all.filter(|old| present.contains(&format!("{}/{}.{}.toml", job::FOLDER, old.job_id, old.revision)));
-    let since = |old: &JobId| before.cancelled.get(old).copied().unwrap_or(now);
-    let needed =
-        |old: &JobId| before.ran.get(old).is_some_and(|ran| live_of(&ran.supersedes, source, now).is_some());
-    let all = all.map(|old| {
-        let id = &old.job_id;
-        Gone { since: since(id), entry: old.clone(), needed: needed(id) }
-    });
-    all.filter(|gone| gone.needed || gone.since + KEPT > now).collect()
 }

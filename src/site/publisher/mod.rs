@@ -333,7 +333,7 @@ impl Publication<'_> {
             let highest = taken.entry(format!("{}/{job}", job::FOLDER)).or_default();
             *highest = (*highest).max(*revision);
         }
-        Heeded { taken, gone: final_word::gone(before, self.source, present, now) }
+        Heeded { taken, gone: before.gone(self.source, present, now) }
     }
 
     /// The files that the share lacks, or has otherwise.

@@ -3,8 +3,9 @@
 use super::*;
 use crate::host::open::Folder as Opened;
 use crate::site::indexed::compose::{Asked, Composed, compose};
-use crate::site::indexed::parts::{NOTHING_TOLD, Parts};
+use crate::site::indexed::parts::Parts;
 use crate::site::indexed::read::FromShare;
+use crate::site::indexed::told::NOTHING_TOLD;
 use crate::site::instruction::Entry;
 use crate::site::instruction::parse::Defaults;
 
