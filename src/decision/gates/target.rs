@@ -238,15 +238,24 @@ pub(in super::super) fn is_fulfilled(world: &World, id: &RequestId) -> bool {
     }
 }
 
-/// A job that takes the place of this one and has succeeded here, or has nothing to do.
+/// A job that takes the place of this one and has succeeded here, under whichever request, or has nothing to do.
 fn superseded_by(world: &World, job: JobId) -> Option<(JobId, RequestId)> {
     let index: &InForce = world.inputs.instructions.index.as_ref()?;
     let newer = index.deliveries.iter().filter(|(_, delivery)| delivery.supersedes.contains(&job));
     let newer = newer.map(|(id, delivery)| (delivery.job_id, *id));
     // Also where the newer one cannot be read any more.
     let unread = index.replaced.iter().filter(|replaced| replaced.older == job);
-    let mut all = newer.chain(unread.map(|replaced| (replaced.newer, replaced.by)));
-    all.find(|(_, id)| is_fulfilled(world, id))
+    let all = || newer.clone().chain(unread.clone().map(|replaced| (replaced.newer, replaced.by)));
+    // What it did under an earlier request it has done: one that is sent once more has not been taken back.
+    let earlier = || all().find_map(|(newer, _)| Some((newer, succeeded_once(world, newer)?)));
+    all().find(|(_, id)| is_fulfilled(world, id)).or_else(earlier)
+}
+
+/// A request of this job whose newest attempt here succeeded.
+fn succeeded_once(world: &World, job: JobId) -> Option<RequestId> {
+    let last = world.inputs.history.attempts.iter().filter_map(|(id, attempts)| Some((id, attempts.last()?)));
+    let mut done = last.filter(|(_, attempt)| attempt.job_id == job && attempt.state.is_success());
+    done.next().map(|(id, _)| *id)
 }
 
 /// Whether it waits for a request of some package, which nobody foretells.

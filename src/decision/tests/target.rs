@@ -347,6 +347,16 @@ fn the_publisher_suspends_cancels_and_replaces() {
     let gate = blocks(&newer(State::Succeeded), Gate::Job, Code::Superseded, Change::Event);
     assert!(gate.evidence.as_str().contains("job BP0000AB replaces"), "{}", gate.evidence);
     assert_eq!(newer(State::Failed).decision().state, State::Due);
+    // It is sent once more, and has not run as that yet: the old one does not come back meanwhile.
+    let again = |state: State| {
+        newer(State::Failed).with(|s| {
+            let job_id = "BP0000AB".parse().unwrap();
+            s.attempted("BP0000X", vec![Attempt { job_id, ..attempt(1, state) }]);
+        })
+    };
+    let gate = blocks(&again(State::Succeeded), Gate::Job, Code::Superseded, Change::Event);
+    assert!(gate.evidence.as_str().contains("its BP0000X has succeeded"), "{}", gate.evidence);
+    assert_eq!(again(State::Failed).decision().state, State::Due);
     // Its file is lost: it is rejected, and what it has replaced does not come back.
     let unread = |state: State| {
         newer(state).with(|s| {
