@@ -15,17 +15,19 @@ pub struct Fault {
     pub remedy: &'static str,
 }
 
-/// Everything that is wrong.
-pub fn faults<'a>(jobs: impl Iterator<Item = &'a Job>) -> Vec<Fault> {
-    let jobs: Vec<&Job> = jobs.collect();
+/// Everything that is wrong with these jobs. `ended`: those that machines start no more: what has run of them is what others may
+/// depend on still.
+pub fn faults<'a>(jobs: impl Iterator<Item = &'a Job>, ended: impl Iterator<Item = &'a Job>) -> Vec<Fault> {
+    let (jobs, ended): (Vec<&Job>, Vec<&Job>) = (jobs.collect(), ended.collect());
     let mut faults = Vec::new();
-    unique(&jobs, &mut faults);
-    needs(&jobs, &mut faults);
+    // An id that was ever used is used, though its job has ended.
+    unique(jobs.iter().chain(&ended).copied(), &mut faults);
+    needs(&jobs, &ended, &mut faults);
     faults
 }
 
 /// One id belongs to one job for ever.
-fn unique(jobs: &[&Job], faults: &mut Vec<Fault>) {
+fn unique<'a>(jobs: impl Iterator<Item = &'a Job>, faults: &mut Vec<Fault>) {
     let mut seen: BTreeMap<RequestId, JobId> = BTreeMap::new();
     for job in jobs {
         if let Some(other) = seen.insert(job.request_id, job.job_id) {
@@ -39,14 +41,13 @@ fn unique(jobs: &[&Job], faults: &mut Vec<Fault>) {
 }
 
 /// What has to be done first is something that can be done.
-fn needs(jobs: &[&Job], faults: &mut Vec<Fault>) {
-    let named: BTreeMap<Needed, JobId> = jobs
-        .iter()
-        .flat_map(|job| {
-            let own = [Needed::Request(job.request_id), Needed::Package(job.package_id)];
-            own.map(|needed| (needed, job.job_id))
-        })
-        .collect();
+fn needs(jobs: &[&Job], ended: &[&Job], faults: &mut Vec<Fault>) {
+    let own = |job: &&Job| {
+        let own = [Needed::Request(job.request_id), Needed::Package(job.package_id)];
+        own.map(|needed| (needed, job.job_id))
+    };
+    // What is offered still goes before what has ended.
+    let named: BTreeMap<Needed, JobId> = ended.iter().chain(jobs).flat_map(own).collect();
     let mut ahead: BTreeMap<JobId, BTreeSet<JobId>> = BTreeMap::new();
     for job in jobs {
         for needed in &job.depends_on {

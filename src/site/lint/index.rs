@@ -62,7 +62,7 @@ fn whole(
     parts.policies(&index, found);
     let jobs = parts.jobs(&index, asked, found);
     found.looked("parts", format!("{} named by the index, each with its hash", count(parts.read, "file")));
-    for fault in together::faults(jobs.iter().map(|(job, _)| job)) {
+    for fault in together::faults(jobs.iter().map(|(job, _)| job), std::iter::empty()) {
         found.block(fault.item, fault.message, fault.remedy);
     }
     let offered = jobs.iter().filter(|(_, state)| *state != JobState::Cancelled);

@@ -163,7 +163,12 @@ fn jobs(source: &Source, packages: &Packages, asked: &Asked<'_>, found: &mut Fou
         }
         fits(job, &here, packages, found);
     }
-    for fault in together::faults(source.jobs.values().map(|(job, _)| job)) {
+    let over = |(job, word): &(Job, Word)| {
+        word.state == JobState::Cancelled || ended(&job.times, word).is_some_and(|at| at <= asked.now)
+    };
+    let live = source.jobs.values().filter(|job| !over(job)).map(|(job, _)| job);
+    let gone = source.jobs.values().filter(|job| over(job)).map(|(job, _)| job);
+    for fault in together::faults(live, gone) {
         found.block(fault.item, fault.message, fault.remedy);
     }
     let active = offered.iter().map(|(job, word)| (job, word.state));

@@ -16,21 +16,9 @@ impl Publication<'_> {
 
     /// What all jobs together have to be.
     pub(super) fn check_jobs(&self) -> Result<()> {
-        let mut faults = together::faults(self.live());
-        // An id that was ever used is used, though its job ended.
-        let mut seen = BTreeMap::new();
-        for (job, _) in self.source.jobs.values() {
-            if let Some(other) = seen.insert(job.request_id, job.job_id)
-                && !faults.iter().any(|fault| fault.message.contains(job.job_id.as_str()))
-            {
-                let message = format!("{} and {other} have one request id, {}", job.job_id, job.request_id);
-                faults.push(together::Fault {
-                    item: "request-ids",
-                    message,
-                    remedy: "Send one of them again",
-                });
-            }
-        }
+        let is_over = |(job, word): &&(job::Job, job::Word)| !render::is_live(job, word, self.how.now);
+        let ended = self.source.jobs.values().filter(is_over).map(|(job, _)| job);
+        let faults = together::faults(self.live(), ended);
         match faults.first() {
             None => Ok(()),
             Some(first) => {

@@ -70,3 +70,26 @@ fn a_file_that_goes_and_would_bring_back_what_its_job_replaced_wants_to_be_expec
     site.publish_as(|how| (how.now, how.expect) = (now() + TimeDelta::days(2), Expect::Changes(2))).unwrap();
     assert_eq!(site.here(), ["BP0000AA"]);
 }
+
+#[test]
+fn what_a_job_depends_on_may_have_ended() {
+    let site = Site::new();
+    let (first, word) = site.job();
+    let mut second = job::Job {
+        job_id: "BP0000AB".parse().unwrap(),
+        request_id: "BP0000Z".parse().unwrap(),
+        depends_on: vec![job::Needed::Request(first.request_id)],
+        ..first.clone()
+    };
+    second.times.expire = None;
+    site.folder().write_job(&second, &word).unwrap();
+    site.publish().unwrap();
+    // The first expires: machines that have run it go on with the second.
+    site.after(31).unwrap();
+    site.edit(|_, word| (word.state, word.since) = (JobState::Cancelled, Some(now())));
+    site.after(32).unwrap();
+    // It is nobody's.
+    second.depends_on = vec![job::Needed::Request("BP0000X".parse().unwrap())];
+    site.folder().write_job(&second, &word).unwrap();
+    assert_eq!(code(site.after(33)), "dependencies");
+}
