@@ -368,11 +368,7 @@ fn lists_by_name(
 /// What a share says of itself is shown, to be compared with what its administrator says.
 fn not_confirmed(offered: &[Offered]) -> Result<()> {
     let Some((share, version, bytes)) = offered.first() else { return Ok(()) };
-    let signed_by = || -> std::result::Result<String, Distrust> {
-        let parts = block::split_into(bytes, 1)?;
-        Ok(Signature::read(parts.armours.first().map_or("", String::as_str))?.key().fingerprint())
-    };
-    let by = match signed_by() {
+    let by = match signed_by(bytes) {
         Ok(fingerprint) => format!("signed with the key {fingerprint}"),
         Err(distrust) => format!("not signed in a way that counts: {}", distrust.why),
     };
@@ -385,6 +381,19 @@ fn not_confirmed(offered: &[Offered]) -> Result<()> {
         ),
         "Compare it with what the site's administrator tells you, then: pcm init --trust-key SHA256:…",
     ))
+}
+
+fn signed_by(bytes: &[u8]) -> std::result::Result<String, Distrust> {
+    let parts = block::split_into(bytes, 1)?;
+    Ok(Signature::read(parts.armours.first().map_or("", String::as_str))?.key().fingerprint())
+}
+
+/// With which key the newest trust list of the shares is signed, to be compared with what its administrator says; None: no
+/// share has one that is signed.
+pub fn offered_key(app: &App) -> Option<String> {
+    let offers = offered(app, u64::MAX);
+    let (_, _, newest) = offers.lists.first()?;
+    signed_by(newest).ok()
 }
 
 /// A share of which nothing is known.

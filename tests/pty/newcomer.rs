@@ -1,5 +1,6 @@
 //! Somebody who has never seen it gets about by what the screen says: each key that is pressed here was read there.
 
+use super::common::publisher::Publisher;
 use super::common::*;
 use super::pty::Terminal;
 
@@ -104,6 +105,36 @@ fn the_first_screen_says_how_to_enrol_by_permissions_and_what_it_touches() {
     console.keys("\r");
     assert_eq!(console.wait_exit(), 0);
     assert!(!dir.path().join("pcm.toml").exists(), "looking changes nothing");
+}
+
+#[test]
+fn the_first_screen_asks_whether_the_key_of_the_site_is_the_right_one_and_enrols_with_it() {
+    let share = |dir: &std::path::Path| dir.join("share").display().to_string();
+    let Some(publisher) = Publisher::new(share, |_| String::new()) else { return };
+    let host = std::process::Command::new("uname").arg("-n").output().unwrap();
+    let host = String::from_utf8(host.stdout).unwrap();
+    publisher.done(&["site", "machine", "add", "BP004003", "--host", host.trim()]);
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("pcm.toml");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pcm"));
+    command.env("PCM_CONFIG", &config).env("PCM_STATE", dir.path().join("state"));
+    command.arg("--share").arg(publisher.path("share"));
+    let asked = || {
+        let console = Terminal::start(&command, 120, 30);
+        console.wait("y and Enter enrols this machine with it");
+        assert!(console.screen().contains(&publisher.root()), "{}", console.screen());
+        console
+    };
+    // Enter alone confirms nothing.
+    let mut console = asked();
+    console.keys("\r");
+    assert_eq!((console.wait_exit(), config.exists()), (0, false));
+    let mut console = asked();
+    console.keys("y\r");
+    assert_eq!(console.wait_exit(), 0);
+    let written = std::fs::read_to_string(&config).unwrap();
+    assert!(written.contains("machine = \"BP004003\"") && written.contains("mode = \"signed\""), "{written}");
+    assert!(dir.path().join("trust.d/trust.toml").exists(), "its list was taken");
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub use act::{
     UntilArgs, WaitArgs,
 };
 pub use key::{FolderArgs, KeyArgs, KeyVerb, PartArg, RoleArg, SignArgs};
-pub use machine::{AdoptArg, DemoArgs, InitArgs, ServiceArgs, ServiceVerb};
+pub use machine::{AdoptArg, DemoArgs, InitArgs, ServiceArgs, ServiceVerb, TrustArg};
 pub use publish::{AdvanceArgs, JobArgs, JobVerb, MachineVerb, PublishArgs, SendArgs, StateArgs, ThenArgs};
 pub use rollout::RolloutArgs;
 pub use site::{ImportArgs, PackageArgs, PackageVerb, SiteArgs, SiteVerb};
