@@ -388,6 +388,34 @@ fn a_signed_site_is_verified_by_openssh_and_keeps_its_roles_apart() {
     assert_eq!(no(dir, &["site", "publish"]), "not-ours");
 }
 
+/// The list without anybody is a list, too: without one every machine would be one of the site.
+#[test]
+fn the_last_machine_of_a_site_is_removed_as_every_other_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    json(dir, &["site", "init", "site", "--site", "BP0", "--example", "BP004000"]);
+    let to = ["job", "send", "--package", "BP00000A", "--to", "@all", "--mandatory", "2h"];
+    assert_eq!(site(dir, &to)["targets"], 1);
+    json(dir, &["init", "--machine", "BP004000", "--share", "site/share", "--trust", "permissions"]);
+    pcm(dir, &["poll"]);
+    let requests = || json(dir, &["list"])["requests"].as_array().unwrap().len();
+    assert_eq!(requests(), 2);
+    assert_eq!(no(dir, &["site", "machine", "remove", "BP004000"]), "not-expected");
+    let removed = site(dir, &["site", "machine", "remove", "BP004000", "--expect", "1"]);
+    assert_eq!((&removed["removed"], &removed["machines"]), (&1.into(), &0.into()), "{removed}");
+    assert_eq!(written(&removed["published"]), ["members/LIST.2", "PCM.INDEX"]);
+    pcm(dir, &["poll"]);
+    assert_eq!(requests(), 0, "neither by its id nor as one of all");
+    // As it is held, too.
+    let explained = text(&pcm(dir, &["explain", "BP0000AA", "--json"]).stdout);
+    assert!(explained.contains("not-targeted"), "{explained}");
+    let again = site(dir, &["site", "publish"]);
+    assert_eq!(written(&again), Vec::<String>::new(), "{again}");
+    site(dir, &["site", "machine", "add", "BP004000"]);
+    pcm(dir, &["poll"]);
+    assert_eq!(requests(), 2);
+}
+
 /// What is published runs, in both trust modes, and what is cancelled does not.
 #[test]
 fn a_machine_runs_what_a_site_folder_publishes() {

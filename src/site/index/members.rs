@@ -78,11 +78,15 @@ impl Member {
     }
 }
 
-/// Reads `LIST`. `file` is how messages name it.
+/// Reads `LIST`. `file` is how messages name it. One without a line names nobody: all machines were removed. That it is not
+/// cut off says its hash.
 ///
 /// # Errors
 /// Every line that is wrong: of a list that is wrong anywhere nothing counts.
 pub fn parse_list(bytes: &[u8], file: &str) -> Result<Vec<Part>, Vec<Problem>> {
+    if bytes.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut last: Option<String> = None;
     lines(bytes, file, |line| {
         let words: Vec<&str> = line.split(' ').collect();

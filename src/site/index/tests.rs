@@ -179,8 +179,9 @@ fn a_list_is_sorted_and_of_one_division() {
     let list = format!("0 3 {HASH}\na 12 {HASH}\n");
     let parts = parse_list(list.as_bytes(), "LIST").unwrap();
     assert_eq!((parts[1].name.as_str(), parts[1].revision), ("a", 12));
+    assert_eq!(parse_list(b"", "LIST").unwrap(), [], "nobody is in it");
     for (text, says) in [
-        (String::new(), "empty"),
+        ("\n".to_owned(), "wanted a part"),
         (format!("a 1 {HASH}"), "cut off"),
         (format!("a 1 {HASH}\n0 1 {HASH}\n"), "not sorted"),
         (format!("a 1 {HASH}\na 1 {HASH}\n"), "not sorted"),

@@ -323,7 +323,8 @@ impl Render<'_> {
     }
 
     fn members(&mut self, source: &Source) -> (Option<IndexedMembers>, Vec<Part>) {
-        if source.machines.is_empty() {
+        // Without any list a machine is one of the site. Where there was one, a list says of the last one that it is none.
+        if source.machines.is_empty() && self.previous.is_none_or(|p| p.index.members.is_none()) {
             return (None, Vec::new());
         }
         let digits = members::digits(source.machines.len());
