@@ -192,7 +192,13 @@ pub fn edit(
         key: &then.key,
         serial: None,
         expect: match edit {
-            Edit::Machines(_) => Expect::Machines(then.expect.unwrap_or(0)),
+            // The number is of what the verb does: a hand that edited the list before it said none.
+            Edit::Machines(after) => {
+                let before = own.as_ref().map(|own| &own.machines);
+                let removes = before.is_some_and(|list| list.keys().any(|id| !after.contains_key(id)));
+                let n = then.expect.unwrap_or(0);
+                if removes { Expect::Goes(n) } else { Expect::Comes(n) }
+            }
             // Whoever edits a job has said how many machines it meets.
             Edit::Job(job, _) => Expect::Job(job.job_id),
             // So has whoever takes a freeze away from all of them.

@@ -1397,6 +1397,26 @@ fn machines_that_come_to_a_job_in_numbers_are_expected() {
     fs::write(dir.join("site/machines.csv"), machines).unwrap();
     let done = site(dir, &[&import[..], &["--expect", "101"]].concat());
     assert_eq!((&done["added"], &done["machines"]), (&101.into(), &201.into()), "{done}");
+    // Few at a time, and nothing is published in between: all of them come with the publication.
+    for (name, from, to) in [("a.csv", 200, 260), ("b.csv", 260, 320)] {
+        list(name, from, to);
+        site(dir, &["site", "machine", "import", name, "--no-publish"]);
+    }
+    let last = ["site", "machine", "add", "BP059999", "--group", "lab"];
+    let machines = fs::read(dir.join("site/machines.csv")).unwrap();
+    for number in ["1", "120"] {
+        assert_eq!(no(dir, &[&last[..], &["--expect", number]].concat()), "not-expected", "{number}");
+    }
+    assert_eq!(fs::read(dir.join("site/machines.csv")).unwrap(), machines);
+    let done = site(dir, &[&last[..], &["--expect", "121"]].concat());
+    assert_eq!((&done["added"], &done["machines"]), (&1.into(), &322.into()), "{done}");
+    // Of two kinds of change, the number is of the one that the verb makes.
+    list("c.csv", 400, 520);
+    site(dir, &["site", "machine", "import", "c.csv", "--no-publish"]);
+    let remove = ["site", "machine", "remove", "BP059999", "--expect", "500"];
+    assert_eq!(no(dir, &remove), "not-expected");
+    site(dir, &["site", "publish", "--expect", "120"]);
+    assert_eq!(site(dir, &remove)["removed"], 1);
 }
 
 /// What machines have can be stopped, whatever its own file says by now.

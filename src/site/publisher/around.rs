@@ -48,7 +48,7 @@ impl Publication<'_> {
         let by_hand = by_hand.iter().filter(|name| name.to_ascii_uppercase().ends_with(".INS")).count();
         let expected = match self.how.expect {
             Expect::Changes(n) => n,
-            Expect::Machines(_) | Expect::Job(_) | Expect::Unfreeze | Expect::Nothing => 0,
+            Expect::Comes(_) | Expect::Goes(_) | Expect::Job(_) | Expect::Unfreeze | Expect::Nothing => 0,
         };
         if !indexed && expected < by_hand {
             let message = format!(

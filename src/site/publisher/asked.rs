@@ -12,8 +12,10 @@ use std::path::PathBuf;
 pub enum Expect {
     /// So many changes that are refused otherwise are meant.
     Changes(usize),
-    /// So many machines may be no more, or come to jobs.
-    Machines(usize),
+    /// So many machines may come to jobs: a verb that adds machines has said so. It lets none go.
+    Comes(usize),
+    /// So many machines may be no more: a verb that removes machines has said so. It lets none come.
+    Goes(usize),
     /// This job may be for as many machines as it is: whoever sends it has said how many they are.
     Job(JobId),
     /// The policy of all machines may keep them from less: whoever unfreezes them has said how many they are.

@@ -56,25 +56,25 @@ impl Publication<'_> {
             of_these.map(|refusal| refusal.count).sum()
         };
         let (gone, come) = (count(|of| of == Of::Gone), count(|of| of == Of::Come));
-        let (listed, others) = (gone + come, count(|of| of != Of::Gone && of != Of::Come));
-        let all = listed + others;
+        let all = gone + come + count(|of| of != Of::Gone && of != Of::Come);
         let remedy = match self.how.expect {
             Expect::Changes(n) if all <= n => return Ok(()),
-            Expect::Machines(n) if others == 0 && listed <= n => return Ok(()),
+            Expect::Comes(n) if come == all && come <= n => return Ok(()),
+            Expect::Goes(n) if gone == all && gone <= n => return Ok(()),
             _ if all == 0 => return Ok(()),
             Expect::Changes(_) => format!("{correct}; if all of that is meant, add --expect {all}"),
-            Expect::Machines(_) if others == 0 => {
-                let so = match (come, gone) {
-                    (0, _) => "go",
-                    (_, 0) => "come",
-                    (_, _) => "come and go",
-                };
-                format!("{correct}; if so many machines are to {so}, add --expect {listed}")
+            Expect::Comes(_) if come == all => {
+                format!("{correct}; if so many machines are to come, add --expect {come}")
             }
-            Expect::Machines(_) | Expect::Job(_) | Expect::Unfreeze | Expect::Nothing => format!(
-                "{correct}; here --expect counts machines, and lets nothing of that pass: if all of it is meant, edit with \
+            Expect::Goes(_) if gone == all => {
+                format!("{correct}; if so many machines are to go, add --expect {gone}")
+            }
+            Expect::Comes(_) | Expect::Goes(_) | Expect::Job(_) | Expect::Unfreeze | Expect::Nothing => {
+                format!(
+                    "{correct}; here --expect counts machines, and lets nothing else of that pass: if all of it is meant, edit with \
                  --no-publish, then publish with pcm site publish --expect {without}"
-            ),
+                )
+            }
         };
         let words: Vec<String> = refusals.into_iter().map(|refusal| refusal.words).collect();
         Err(self.refuse("not-expected", &words.join("; "), &remedy))

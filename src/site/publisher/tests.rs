@@ -476,7 +476,7 @@ fn what_is_only_thought_about_changes_nothing_anywhere() {
         ),
     ];
     for edit in edits {
-        let how = How { expect: Expect::Machines(1), ..wishes() };
+        let how = How { expect: Expect::Goes(1), ..wishes() };
         let thought = would(&site.folder(), &edit.applied(&source), &how).unwrap();
         assert_eq!(state(site.dir.path()), before, "{edit:?}");
         // What comes of it is the same.
@@ -494,9 +494,10 @@ fn a_number_of_machines_lets_nothing_else_pass() {
     site.machines(0..40);
     site.publish().unwrap();
     site.machines(0..30);
-    assert_eq!(code(site.publish_as(|how| how.expect = Expect::Machines(9))), "not-expected");
+    assert_eq!(code(site.publish_as(|how| how.expect = Expect::Goes(9))), "not-expected");
+    assert_eq!(code(site.publish_as(|how| how.expect = Expect::Comes(99))), "not-expected");
     fs::remove_file(site.folder().job_path("BP0000AA".parse().unwrap())).unwrap();
-    let failure = site.publish_as(|how| how.expect = Expect::Machines(99)).unwrap_err();
+    let failure = site.publish_as(|how| how.expect = Expect::Goes(99)).unwrap_err();
     assert_eq!(failure.code, "not-expected");
     assert!(failure.remedy.as_str().contains("pcm site publish --expect 11"), "{failure:?}");
     assert_eq!(code(site.publish_as(|how| how.expect = Expect::Nothing)), "not-expected");

@@ -72,7 +72,7 @@ fn how_many_machines_are_gone_is_not_guessed() {
     // Without it nobody has.
     fs::remove_file(record::path(&site.folder().dir)).unwrap();
     let unknown = |path: &str| {
-        let failure = site.publish_as(|how| how.expect = Expect::Machines(99)).unwrap_err();
+        let failure = site.publish_as(|how| how.expect = Expect::Goes(99)).unwrap_err();
         assert_eq!(failure.code, "not-expected", "{failure:?}");
         assert!(failure.message.as_str().contains(&format!("{path} cannot be read")), "{failure:?}");
     };

@@ -14,7 +14,7 @@ fn asked(site: &Site, machines: usize) {
     assert!(failure.message.as_str().contains(&words), "{failure:?}");
     assert!(failure.remedy.as_str().contains(&format!("--expect {machines}")), "{failure:?}");
     for expect in
-        [Expect::Changes(machines - 1), Expect::Machines(999), Expect::Job("BP0000AB".parse().unwrap())]
+        [Expect::Changes(machines - 1), Expect::Comes(999), Expect::Job("BP0000AB".parse().unwrap())]
     {
         assert_eq!(code(site.publish_as(|how| how.expect = expect)), "not-expected", "{expect:?}");
     }
@@ -151,8 +151,7 @@ fn who_opens_what_a_policy_closes_for_many_machines_says_how_many_they_are() {
         assert_eq!(failure.code, "not-expected", "{failure:?}");
         assert!(failure.message.as_str().contains(&format!("300 machines would lose {says}")), "{failure:?}");
         assert!(failure.remedy.as_str().contains("--expect 300"), "{failure:?}");
-        for expect in [Expect::Changes(299), Expect::Machines(300), Expect::Job("BP0000AA".parse().unwrap())]
-        {
+        for expect in [Expect::Changes(299), Expect::Comes(300), Expect::Job("BP0000AA".parse().unwrap())] {
             assert_eq!(code(site.publish_as(|how| how.expect = expect)), "not-expected", "{expect:?}");
         }
         let published = site.publish_as(|how| how.expect = Expect::Changes(300)).unwrap();
@@ -230,7 +229,7 @@ fn a_list_that_brings_many_machines_to_published_jobs_wants_their_number() {
         let words = format!("would bring {machines} more machines to {to}");
         assert!(failure.message.as_str().contains(&words), "{failure:?}");
         assert!(failure.remedy.as_str().ends_with(&format!("--expect {machines}")), "{failure:?}");
-        for expect in [Expect::Changes(machines - 1), Expect::Machines(machines - 1), Expect::Unfreeze] {
+        for expect in [Expect::Changes(machines - 1), Expect::Comes(machines - 1), Expect::Unfreeze] {
             assert_eq!(code(site.publish_as(|how| how.expect = expect)), "not-expected", "{expect:?}");
         }
         assert_eq!(
@@ -238,10 +237,12 @@ fn a_list_that_brings_many_machines_to_published_jobs_wants_their_number() {
             "not-expected"
         );
         assert_eq!(code(site.publish_as(|how| how.dry_run = true)), "not-expected");
-        site.publish_as(|how| how.expect = Expect::Machines(machines)).unwrap();
+        site.publish_as(|how| how.expect = Expect::Comes(machines)).unwrap();
         assert!(site.publish().unwrap().nothing);
     };
     list(0..350, 10_000..10_300);
+    // A number of machines that go lets none come.
+    assert_eq!(code(site.publish_as(|how| how.expect = Expect::Goes(999))), "not-expected");
     asked(101, "BP0000AA");
     // A machine that changes its group comes, too; its other job has it already.
     let (mut other, word) = site.job();
