@@ -55,8 +55,7 @@ impl Listed {
             match old.remove(&member.machine) {
                 Some(old) if old == member => {}
                 Some(old) => drop(moved.insert(member.machine, Some(old))),
-                // Of what cannot be read it is asked anyway.
-                None if !unread.is_empty() => {}
+                // It came, or stood in a part that cannot be read: too many are asked for then, and not too few.
                 None => drop(moved.insert(member.machine, None)),
             }
         }

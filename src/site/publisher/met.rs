@@ -81,7 +81,7 @@ pub(super) fn grown(
             all.push(Refusal { count: targets, of: Of::Met(id), words });
         }
     }
-    all.extend(come.refusal());
+    all.extend(come.refusal(listed));
     all
 }
 
@@ -148,7 +148,7 @@ impl Come {
         }
     }
 
-    fn refusal(self) -> Option<Refusal> {
+    fn refusal(self, listed: &Listed) -> Option<Refusal> {
         let (first, rest) = self.jobs.split_first().filter(|_| self.machines.len() > FEW)?;
         let more = match rest.len() {
             0 => String::new(),
@@ -156,7 +156,9 @@ impl Come {
             n => format!(" and {n} more jobs"),
         };
         let count = self.machines.len();
-        let words = format!("the list of machines would bring {count} more machines to {first}{more}");
+        // Of some it is not known where they stood before.
+        let up_to = if listed.unread.is_empty() { "" } else { "up to " };
+        let words = format!("the list of machines would bring {up_to}{count} more machines to {first}{more}");
         Some(Refusal { count, of: Of::Come, words })
     }
 }
