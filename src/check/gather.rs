@@ -78,6 +78,7 @@ pub(super) fn gather(subject: &Subject) -> Facts {
         subject,
         now,
         held: held.as_ref(),
+        hidden: held.is_none() && store::is_there(&layout.held_folder()),
         found: look.as_ref().and_then(|look| look.as_ref().ok()?.found.as_ref()),
         trusted: trusted.as_ref(),
         said: status.and_then(|status| Some((status.trust.epoch?, status.trust.serial?))),
@@ -265,11 +266,17 @@ fn look(subject: &Subject, other: Option<&Account>) -> Option<std::result::Resul
 }
 
 /// This machine has accepted an index: by what it holds, or, for who may not see that, by what the executor says.
-fn under_an_index(subject: &Subject, views: &Views, holds: bool) -> bool {
-    let of_index = |problem: &Problem| Path::new(problem.file.as_str()).ends_with(index::NAME);
+pub(super) fn under_an_index(subject: &Subject, views: &Views, holds: bool) -> bool {
+    let held = subject.layout.held_folder();
+    // Of the one that is held, or that it is gone: a first one that is refused leaves the share filled by hand.
+    let of_index = |problem: &Problem| {
+        let file = Path::new(problem.file.as_str());
+        let of_own = file.starts_with(&held) || problem.code == Code::ShareMissing.as_str();
+        of_own && file.ends_with(index::NAME)
+    };
     let in_list = views.list.as_ref().is_ok_and(|list| list.of_index.index_issued.is_some());
     let in_status = views.status.as_ref().is_ok_and(|status| status.problems.iter().any(of_index));
-    holds || in_list || in_status || store::is_there(&subject.layout.held_folder())
+    holds || in_list || in_status || store::is_there(&held)
 }
 
 /// Such a machine takes no instruction file, whatever is there.

@@ -26,6 +26,8 @@ pub(super) struct Sources<'a> {
     pub now: Wall,
     /// Of the state folder; None: nothing is held, or this account may not see it.
     pub held: Option<&'a Held>,
+    /// Something is held, and this account cannot read it.
+    pub hidden: bool,
     /// Of the share; its reader has verified it.
     pub found: Option<&'a Found>,
     /// Whose signatures count; None: mode `permissions`.
@@ -49,7 +51,8 @@ pub(super) fn find(sources: &Sources<'_>) -> Option<Result<InForce, SafeText>> {
     let machine = sources.subject.config.machine?;
     let held = sources.held.map(|held| (sources.verified(&held.index), true));
     let found = sources.found.filter(|found| found.brought.is_some());
-    let mut first = None;
+    let mut first =
+        sources.hidden.then(|| Err("what this machine holds cannot be read by this account".into()));
     for (read, is_held) in held.into_iter().chain(found.map(|found| (parsed(&found.bytes), false))) {
         if let Ok(index) = &read
             && sources.said.is_none_or(|said| said == (index.epoch, index.serial))

@@ -154,5 +154,5 @@ fn nothing_held(facts: &Facts) -> Finding {
 }
 
 fn not_believed(why: &SafeText) -> Finding {
-    unknown(format!("the index that is held is not in force: {why}"), "See `serial` and `trust`")
+    unknown(format!("the index that is in force is not known here: {why}"), "See `serial` and `trust`")
 }

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::super::facts::{Backup, Folders, Service, Views};
-use super::super::probe;
 use super::super::{ConfigRead, Subject};
+use super::super::{gather, in_force, probe};
 use super::{CheckItem, Facts, SafeText, Verdict, Wall, judge};
 use crate::clock::Zone;
 use crate::config::Config;
@@ -335,4 +335,39 @@ fn files_that_nobody_was_asked_for_are_not_said_to_be_there() {
         facts.tries = vec![("/mnt/reports".into(), Ok(Tried { written: None, missing: Vec::new() }))];
     });
     assert_eq!(row.verdict, Verdict::Unknown, "{row:?}");
+}
+
+#[test]
+fn what_this_account_cannot_read_is_not_called_another_index() {
+    let facts = well();
+    let find = |hidden: bool| {
+        let sources = in_force::Sources {
+            subject: &facts.subject,
+            now: facts.now,
+            held: None,
+            hidden,
+            found: None,
+            trusted: None,
+            said: Some((0, 5)),
+        };
+        in_force::find(&sources).and_then(Result::err)
+    };
+    assert_eq!(find(false), None);
+    assert!(find(true).unwrap().as_str().contains("cannot be read by this account"));
+}
+
+#[test]
+fn a_first_index_that_is_refused_leaves_a_share_filled_by_hand() {
+    let mut facts = well();
+    let held = facts.subject.layout.held_folder().join("PCM.INDEX").display().to_string();
+    for (code, file, indexed) in [
+        (Code::BadSignature, "/mnt/share/PCM.INDEX", false),
+        (Code::ShareMissing, "/mnt/share/PCM.INDEX", true),
+        (Code::BadSignature, held.as_str(), true),
+        (Code::ShareMissing, "/mnt/share", false),
+    ] {
+        let status = facts.views.status.as_mut().unwrap();
+        status.problems = vec![Problem::of_file(code.as_str(), file, "it is not taken")];
+        assert_eq!(gather::under_an_index(&facts.subject, &facts.views, false), indexed, "{code} {file}");
+    }
 }
