@@ -40,6 +40,13 @@ impl Reports {
         Ok(Self { look, cache, whose })
     }
 
+    /// Why some reports were not read: the share stopped answering; None: all that are there were.
+    fn late(&self) -> Option<SafeText> {
+        let (late, all) = (self.look.faults.len() as u64, self.look.read + self.look.unread);
+        let words = format!("{late} of {all} reports did not come within {} s", PATIENCE.as_secs());
+        (!self.look.whole).then(|| SafeText::new(&words))
+    }
+
     /// What a machine says, where that counts.
     pub fn heard(&self, machine: MachineId) -> Heard {
         let said = self.look.heard(&self.cache, machine);
@@ -50,16 +57,34 @@ impl Reports {
     }
 }
 
-/// By what the machines of a site folder report on its share.
+/// By what the machines of a site folder report on its share, and why that is not all of them; None: it is.
 ///
 /// # Errors
 /// Why that is not known.
-pub fn seen(app: &App, folder: &Folder, source: &Source) -> Result<Attention, SafeText> {
+pub fn seen(app: &App, folder: &Folder, source: &Source) -> Result<(Attention, Option<SafeText>), SafeText> {
     let reports = Reports::read(app, folder, source)?;
     let mut attention = Attention::default();
     for machine in source.machines.keys() {
         let said = reports.look.heard(&reports.cache, *machine);
         attention.look(*machine, &said, reports.whose.as_ref());
     }
-    Ok(attention)
+    Ok((attention, reports.late()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_is_not_whole_says_how_many_reports_are_missing() {
+        let reports = |whole: bool, late: usize| {
+            let faults = (0..late).filter_map(|n| Some((format!("BP05{n:04}").parse().ok()?, "late".into())));
+            let look =
+                Look { read: 7, unread: late as u64, whole, faults: faults.collect(), ..Look::default() };
+            Reports { look, cache: Cache::nowhere(), whose: None }
+        };
+        assert_eq!(reports(true, 2).late(), None, "what cannot be used is told elsewhere");
+        let late = reports(false, 3).late().unwrap_or_default();
+        assert!(late.as_str().starts_with("3 of 10 reports did not come within"), "{late}");
+    }
 }

@@ -47,7 +47,8 @@ struct StatusDoc {
     halted: Vec<HaltedDoc>,
     /// Those that failed on machines that come first; None: that cannot be known.
     failed_first: Option<Vec<FailedFirstDoc>>,
-    /// The machines at which somebody has to look; None: what they report cannot be read.
+    /// The machines at which somebody has to look; None: what they report cannot be read, or a publication was begun and has to
+    /// be completed first.
     attention: Option<Attention>,
     /// Those that end within 30 days, or have ended.
     keys: Vec<KeyDoc>,
@@ -145,11 +146,13 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
         (Some(_), None) if is_read => Some(Vec::new()),
         (Some(_) | None, _) => None,
     };
-    let attention = match (&source, &standing) {
-        // Reports that cannot be read are told by themselves.
-        (Some(source), Some(standing)) if !standing.begun => attention::seen(app, &folder, source).ok(),
-        (Some(_), None) if is_read => Some(Attention::default()),
-        (Some(_) | None, _) => None,
+    let (attention, partly) = match (&source, &standing) {
+        (Some(source), Some(standing)) if !standing.begun => match attention::seen(app, &folder, source) {
+            Ok((attention, late)) => (Some(attention), late.map(not_all_read)),
+            Err(why) => (None, Some(not_read(why.as_str()))),
+        },
+        (Some(_), None) if is_read => (Some(Attention::default()), None),
+        (Some(_) | None, _) => (None, None),
     };
     let keys = list.as_ref().map(|list| ending(list, app.now)).unwrap_or_default();
     let publishing = lock::is_held_by_team(&folder.dir.join(LOCK)).then(|| {
@@ -176,7 +179,8 @@ pub fn run(app: &App, named: &FolderArgs) -> Result<Exit> {
         publishing,
         problems,
     };
-    doc.problems.extend(standing.as_ref().and_then(|standing| unread(&folder, standing)));
+    // What is tried of a few is said in its own words, where that fails, too.
+    doc.problems.extend(standing.as_ref().and_then(|standing| unread(&folder, standing)).or(partly));
     doc.problems.extend(app.reaches(&folder.share()).ok().and_then(|()| uncollected(app, &folder)));
     let note = match app.reaches(&folder.share()) {
         Ok(()) => note(&folder).unwrap_or(None).filter(|_| doc.publishing.is_none()),
@@ -237,9 +241,23 @@ fn unread(folder: &Folder, standing: &Standing) -> Option<ProblemDoc> {
         }
     };
     let why = tried().err()?;
-    let message = format!("what machines report cannot be read: {}: {why}", path.display());
+    Some(not_read(&format!("{}: {why}", path.display())))
+}
+
+fn not_read(why: &str) -> ProblemDoc {
+    let message = format!("what machines report cannot be read: {why}");
     let remedy = "Put the folder back, and let whoever runs pcm read what is in it";
-    Some(ProblemDoc::new("reports-unread", message, remedy))
+    ProblemDoc::new("reports-unread", message, remedy)
+}
+
+/// Nothing is said of the machines whose reports did not come.
+fn not_all_read(late: SafeText) -> ProblemDoc {
+    let message = format!("{late}: nothing is said here of those machines");
+    ProblemDoc::new(
+        "reports-unread",
+        message,
+        "See that the share answers, then ask again; pcm rollout shows which they are",
+    )
 }
 
 /// Why no console uses what a collector has written here; None: it is used, or there is none.
