@@ -78,7 +78,8 @@ fn change(
         let what = if frozen.is_some() { "freeze was made" } else { "freeze was ended" };
         let message = format!("no {what}: {shown} would say it, and cannot be read: {}", wrong.message);
         let remedy = format!(
-            "Correct {shown}, or move it away, then try again; pcm job suspend goes through meanwhile"
+            "Correct {shown}, or put back what it said when it was published, then try again; pcm job suspend goes through \
+             meanwhile"
         );
         Failure { message: message.as_str().into(), remedy: remedy.as_str().into(), ..wrong }
     })?;
