@@ -6,6 +6,7 @@ use super::lint;
 use super::page::Page;
 use super::progress::Progress;
 use super::time::absolute;
+use super::too_old::TooOldDoc;
 use super::view::count;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
@@ -327,6 +328,8 @@ pub struct PublishDoc {
     pub cancelled: Vec<JobId>,
     /// What `--undo` left as it is, and why.
     pub left: Vec<SafeText>,
+    /// Of `site publish`: whose pcm cannot take it; None: nobody was asked, as nobody has to be.
+    pub too_old: Option<TooOldDoc>,
     #[serde(skip)]
     nothing: bool,
     #[serde(skip)]
@@ -382,6 +385,7 @@ pub fn doc(app: &App, published: &Published) -> PublishDoc {
         faults: published.faults.iter().map(|fault| SafeText::new(&fault.to_string())).collect(),
         cancelled: Vec::new(),
         left: Vec::new(),
+        too_old: None,
         warnings: app.warnings(),
         nothing: published.nothing,
         machines: published.machines,

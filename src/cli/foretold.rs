@@ -12,7 +12,7 @@ use crate::text::SafeText;
 use serde::Serialize;
 
 /// So many machines are asked also by whoever sends: what more of them report takes a while to read, and a job is sent at once.
-const SOON_READ: usize = 1_000;
+pub const SOON_READ: usize = 1_000;
 
 /// `silent`, `runs` and `never` of `job send --json`; null: what the machines report is not known, or, without `--dry-run`, is
 /// too much to be read.

@@ -51,6 +51,7 @@ mod table;
 mod tests;
 pub(crate) mod time;
 pub(crate) mod timer;
+mod too_old;
 mod trust_key;
 mod verify;
 mod view;

@@ -6,6 +6,7 @@ use super::folder::{self, Says, Wishes};
 use super::lint;
 use super::page::Page;
 use super::time::absolute;
+use super::too_old;
 use super::view::count;
 use crate::clock::Wall;
 use crate::error::{Exit, Failure, Result};
@@ -95,6 +96,7 @@ fn publish(app: &App, args: &PublishArgs) -> Result<Exit> {
     let mut doc = folder::doc(app, &published);
     doc.cancelled = cancelled;
     doc.left = left.iter().map(|why| SafeText::new(why)).collect();
+    doc.too_old = too_old::of(app, &folder, &published);
     app.out.view(&doc, || {
         let mut page = Page::new(app.out.width);
         folder::page(app, &doc, &mut page);
@@ -104,6 +106,9 @@ fn publish(app: &App, args: &PublishArgs) -> Result<Exit> {
         }
         for why in &doc.left {
             page.item("! ", why);
+        }
+        if let Some(found) = &doc.too_old {
+            too_old::page(found, &mut page);
         }
         page
     })?;

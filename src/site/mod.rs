@@ -4,7 +4,7 @@
 //! In reading order: what an id is (`ids`), how a TOML value gets its line and field (`fields`), what is published
 //! (`site_file`, `instruction`, `content`, `package`), whether a package is installed already (`installed`), how a share is read and judged (`share`, `trust`, `signed`), what is never taken again
 //! (`publication`), what a machine writes back (`mif`, `report`), whether it wrote that itself
-//! (`own_report`), what is there of an earlier life of it (`past`), what a publisher has (`folder`) and how that becomes a share (`publisher`), how a share is made that is filled by hand (`publish`), and what can be wrong with one (`lint`).
+//! (`own_report`), what is there of an earlier life of it (`past`), what a publisher has (`folder`), how that becomes a share (`publisher`) and which pcm takes it (`needs`), how a share is made that is filled by hand (`publish`), and what can be wrong with one (`lint`).
 
 pub mod content;
 pub mod expression;
@@ -17,6 +17,7 @@ pub(crate) mod installed;
 pub mod instruction;
 pub(crate) mod lint;
 pub(crate) mod mif;
+pub(crate) mod needs;
 pub mod own_report;
 pub(crate) mod package;
 pub mod past;
