@@ -22,7 +22,7 @@ pub(super) const MOST_REQUESTS: usize = 2 * MAX_JOBS;
 const WEEK_H: u32 = 7 * 24;
 
 /// The most facts of one machine.
-const MOST_FACTS: usize = 100;
+pub(super) const MOST_FACTS: usize = 100;
 
 /// What one machine says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -8,14 +8,15 @@
 mod rows;
 
 use self::rows::Rows;
-use super::account::{Account, Signed};
+use super::account::{Account, MOST_FACTS, Signed, bounded, short};
 use super::cache::{Cache, Heard};
 use super::refresh::Look;
 use crate::clock::Wall;
 use crate::host::open::{Folder, Looked, OpenError, RegularFile};
-use crate::host::threads;
+use crate::host::{facts, threads};
 use crate::site::content::hash_bytes;
 use crate::site::ids::{JobId, MachineId, RequestId, SiteCode, SiteId};
+use crate::site::index::MAX_JOBS;
 use crate::site::instruction::ContentHash;
 use crate::site::report::lines::Sealed;
 use crate::site::report::{MAX_SUMMARY, Summary};
@@ -39,19 +40,25 @@ const FORMAT: u32 = 1;
 pub const PART: usize = 1_024;
 /// The most bytes of a part, as it is written, but for one of a single machine: reports may be half a megabyte each, and
 /// whoever reads it takes no part that is too large.
-const PART_BYTES: usize = 32 << 20;
+const PART_BYTES: usize = 8 << 20;
 /// One that is older is not used.
 const OLDEST: TimeDelta = TimeDelta::minutes(30);
 /// Clocks differ by no more.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
 /// The most bytes of its header, packed and unpacked.
 const MAX_HEADER: u64 = 2 << 20;
-/// The most bytes of a part, as it is packed, and unpacked.
-const MAX_PART: u64 = 64 << 20;
-const MAX_UNPACKED: u64 = 256 << 20;
+/// The most bytes of a part, as it is packed, and unpacked: many are held at once.
+const MAX_PART: u64 = 12 << 20;
+const MAX_UNPACKED: u64 = 12 << 20;
+/// The most bytes of a line: a report has half a megabyte, and is three of them.
+const MAX_LINE: usize = 1 << 20;
+/// All of it is waited for so many times as long as one part.
+const PATIENT: u32 = 5;
+/// So many machines that whoever reads it does not have may be in it, and as many as it has.
+const MORE: u64 = 10_000;
 /// What packs them needs no more to look back at.
 const WINDOW: u64 = 8 << 20;
-/// How its report stands is not known here.
+/// How its report stands: not known here.
 const NOT_LOOKED: Looked = Looked { size: 0, changed: i64::MIN, number: 0 };
 /// The most parts: of two million machines.
 const MAX_PARTS: usize = 2_048;
@@ -403,17 +410,25 @@ pub struct Taken {
     pub look: Look,
 }
 
-/// What the machines of a part say.
-type PartSays = Result<Vec<(MachineId, Heard)>, SafeText>;
+/// What those machines of a part say that are asked for, and how many it has beside.
+type PartSays = Result<(Vec<(MachineId, Heard)>, u64), SafeText>;
 
 impl Found {
-    /// Reads all of it, many parts at once.
+    /// Reads all of it, many parts at once. `patience`: none came for so long. `progress`: so many
+    /// of so many machines were read.
     ///
     /// # Errors
     /// Why it is not used.
-    pub fn take(self, asks: &Asks, patience: Duration) -> Result<Taken, SafeText> {
+    pub fn take(
+        self,
+        asks: &Asks,
+        patience: Duration,
+        mut progress: impl FnMut(usize, usize),
+    ) -> Result<Taken, SafeText> {
         let Found { header, mut file } = self;
         let at = header.at;
+        let whole = usize::try_from(header.read.saturating_add(header.unread)).unwrap_or(usize::MAX);
+        let begun = facts::monotonic();
         let (hand, parts) = mpsc::sync_channel::<(PartOf, Vec<u8>)>(2);
         let (tell, told) = mpsc::sync_channel::<PartSays>(2);
         let no_thread = |e: io::Error| SafeText::new(&format!("it cannot be read: {e}"));
@@ -450,16 +465,24 @@ impl Found {
         }
         drop(tell);
         let mut cache = Cache::nowhere();
+        let (mut done, mut others) = (0, 0);
+        let most = MORE.saturating_add(asks.machines.len() as u64);
         for _ in 0..count {
-            let part = told
-                .recv_timeout(patience)
-                .map_err(|_| SafeText::new("it cannot be read: the share did not answer in time"))?;
-            for (machine, heard) in part? {
+            let left = (patience * PATIENT).saturating_sub(facts::monotonic().since(begun));
+            let late = |_| SafeText::new("it cannot be read: the share did not answer in time");
+            let (heard, beside) = told.recv_timeout(patience.min(left)).map_err(late)??;
+            others += beside;
+            if others > most {
+                return Err("it is of far more machines than this site has".into());
+            }
+            done += heard.len() + usize::try_from(beside).unwrap_or(0);
+            for (machine, heard) in heard {
                 if cache.has(machine) {
                     return Err(damaged("a machine is in it twice"));
                 }
                 cache.put(machine, NOT_LOOKED, &heard);
             }
+            progress(done.min(whole), whole);
         }
         let look = Look::of(&cache, &asks.machines);
         Ok(Taken { at, cache, look })
@@ -475,28 +498,34 @@ fn read_part(part: &PartOf, bytes: &[u8], asks: &Asks) -> PartSays {
 
 /// What the lines of a part say.
 fn parse(lines: &[u8], asks: &Asks) -> PartSays {
-    let mut all: Vec<(MachineId, Heard)> = Vec::new();
+    let (mut all, mut others) = (Vec::new(), 0);
+    let mut last: Option<MachineId> = None;
     let mut lines = lines.split_inclusive(|b| *b == b'\n');
     while let Some(summary) = lines.next() {
         let (Some(signature), Some(line), Some(rows)) = (lines.next(), lines.next(), lines.next()) else {
             return Err(damaged("a machine is cut off"));
         };
+        if [line, rows].iter().any(|line| line.len() > MAX_LINE) {
+            return Err(damaged("a machine says more than a report can hold"));
+        }
         let line: Line = serde_json::from_slice(line).map_err(|_| damaged("a line of a machine"))?;
         let machine = line.machine;
-        if all.last().is_some_and(|(last, _)| *last >= machine) {
+        if last.is_some_and(|last| last >= machine) {
             return Err(damaged("its machines are not in order"));
         }
-        if asks.machines.contains(&machine) {
-            all.push((machine, hear(summary, signature, line, rows, asks)));
+        last = Some(machine);
+        match asks.machines.contains(&machine) {
+            true => all.push((machine, hear(summary, signature, line, rows, asks))),
+            false => others += 1,
         }
     }
-    Ok(all)
+    Ok((all, others))
 }
 
-/// What one machine says.
+/// What one machine says, bounded as what its report says.
 fn hear(summary: &[u8], signature: &[u8], line: Line, rows: &[u8], asks: &Asks) -> Heard {
     if let Some(why) = line.why {
-        return Err(why);
+        return Err(short(&why));
     }
     let bad = |why: &str| SafeText::new(&format!("what the collector wrote of it cannot be used: {why}"));
     let Some(told) = line.told else { return Err(bad("there is nothing")) };
@@ -539,13 +568,13 @@ fn hear(summary: &[u8], signature: &[u8], line: Line, rows: &[u8], asks: &Asks) 
         publication: alone.publication,
         reported_at: instant(alone.reported_at)?,
         written: instant(told.written)?,
-        interval: super::account::bounded(told.interval_s),
-        heartbeat: super::account::bounded(alone.heartbeat_s),
-        host: super::account::short(&alone.host),
+        interval: bounded(told.interval_s),
+        heartbeat: bounded(alone.heartbeat_s),
+        host: short(&alone.host),
         platform: told.platform,
-        os: told.os,
-        os_version: told.os_version,
-        pcm_version: told.pcm_version,
+        os: told.os.map(|os| short(&os)),
+        os_version: told.os_version.map(|version| short(&version)),
+        pcm_version: short(&told.pcm_version),
         users: told.users,
         restart_pending: told.restart_pending,
         disk_free: told.disk_free,
@@ -553,15 +582,15 @@ fn hear(summary: &[u8], signature: &[u8], line: Line, rows: &[u8], asks: &Asks) 
         held_until: told.held_until.map(instant).transpose()?,
         frozen_until: told.frozen_until.map(instant).transpose()?,
         next_window: told.next_window.map(instant).transpose()?,
-        facts: told.facts,
+        facts: told.facts.iter().take(MOST_FACTS).map(|(name, fact)| (short(name), short(fact))).collect(),
         undelivered: alone.undelivered,
         two_machines: alone.two_machines,
-        state_id: told.state_id,
+        state_id: told.state_id.map(|id| short(&id)),
         number: alone.number,
         site_id: alone.site_id,
         signed,
         requests: rows.said,
-        not_targeted: told.not_targeted,
+        not_targeted: told.not_targeted.into_iter().take(MAX_JOBS).collect(),
     })
 }
 
@@ -575,7 +604,7 @@ pub fn read_all(bytes: &[u8], asks: &Asks) -> Result<(Header, Vec<(MachineId, He
         let size = usize::try_from(part.bytes).unwrap_or(usize::MAX).min(rest.len());
         let (bytes, more) = rest.split_at(size);
         rest = more;
-        all.extend(read_part(part, bytes, asks)?);
+        all.extend(read_part(part, bytes, asks)?.0);
     }
     Ok((header, all))
 }
@@ -583,7 +612,7 @@ pub fn read_all(bytes: &[u8], asks: &Asks) -> Result<(Header, Vec<(MachineId, He
 /// The lines of a part as anybody may have written them, for tests.
 #[cfg(any(test, fuzzing))]
 pub fn read_lines(lines: &[u8], asks: &Asks) -> Result<Vec<(MachineId, Heard)>, SafeText> {
-    parse(lines, asks)
+    Ok(parse(lines, asks)?.0)
 }
 
 #[cfg(test)]

@@ -101,7 +101,7 @@ impl Session {
         };
         let mut before = self.collected.take();
         if !ask.fresh && machines.len() > FEW {
-            self.collected = self.newer(ground, &cache, asks, &mut before, ask.now);
+            self.collected = self.newer(ground, &cache, asks, &mut before, ask.now, &mut tell);
         }
         let looked = match self.collected {
             Some(_) => Ok(()),
@@ -162,6 +162,7 @@ impl Session {
         asks: Asks,
         before: &mut Option<Collected>,
         now: Wall,
+        tell: &mut impl FnMut(&Read<'_>, usize, usize),
     ) -> Option<Collected> {
         let mut not_used = |why: &SafeText| {
             let words = format!("{NAME} is not used, and the reports are read instead: {why}");
@@ -182,13 +183,18 @@ impl Session {
             .take_if(|(share, asked, taken)| *share == ground.share && *asked == asks && taken.at == at);
         let taken = match same {
             Some((.., taken)) => taken,
-            None => match found.take(&asks, PATIENCE) {
-                Ok(taken) => taken,
-                Err(why) => {
-                    not_used(&why);
-                    return None;
+            None => {
+                let nothing = Look::default();
+                let so_far = Read { look: &nothing, cache, collected: None, under_way: true };
+                let read = before.as_ref().map_or(so_far, |(.., taken)| Read::collected(taken));
+                match found.take(&asks, PATIENCE, |done, of| tell(&read, done, of)) {
+                    Ok(taken) => taken,
+                    Err(why) => {
+                        not_used(&why);
+                        return None;
+                    }
                 }
-            },
+            }
         };
         Some((ground.share.clone(), asks, taken))
     }

@@ -53,7 +53,7 @@ fn collected(share: &Path, machines: &BTreeSet<MachineId>) -> (Header, Vec<u8>) 
 }
 
 fn take(share: &Path, asks: &Asks) -> Result<Taken, SafeText> {
-    find(share, &site_id(), now(), PATIENCE)?.unwrap().take(asks, PATIENCE)
+    find(share, &site_id(), now(), PATIENCE)?.unwrap().take(asks, PATIENCE, |_, _| {})
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn one_that_is_old_damaged_or_of_somebody_else_is_not_used_and_says_why() {
     let file = share.join(NAME);
     let why = |site: &SiteId, now: Wall| {
         let found = find(share, site, now, PATIENCE)
-            .and_then(|found| found.unwrap().take(&asks(all.clone(), false), PATIENCE));
+            .and_then(|found| found.unwrap().take(&asks(all.clone(), false), PATIENCE, |_, _| {}));
         found.map(|_| ()).unwrap_err().to_string()
     };
     let old = why(&site_id(), now() + TimeDelta::hours(3));
@@ -206,6 +206,59 @@ fn machines_twice_or_in_no_order_are_not_what_was_written() {
     writer.add(&one(1), false);
     fs::write(dir.path().join(NAME), writer.bytes().unwrap().1).unwrap();
     assert!(take(dir.path(), &asks).unwrap_err().as_str().contains("twice"));
+}
+
+/// Whoever can write the root of the share writes what no report can say.
+#[test]
+fn what_is_forged_costs_no_more_than_what_a_report_says() {
+    let long = "x".repeat(2_000);
+    let facts: BTreeMap<String, &str> = (0..500).map(|n| (format!("{long}{n}"), long.as_str())).collect();
+    let jobs = vec!["BP0000AA"; MAX_JOBS + 5];
+    let told = serde_json::json!({
+        "written": 0, "interval_s": 1, "os": long, "os_version": long, "pcm_version": long, "state_id": long,
+        "facts": facts.iter().take(200).collect::<BTreeMap<_, _>>(), "not_targeted": jobs,
+    });
+    let alone = serde_json::json!({
+        "publication": [1, 1], "reported_at": 0, "heartbeat_s": 1, "host": long, "undelivered": 0, "two_machines": false,
+    });
+    let line = serde_json::json!({"machine": id(1), "told": told, "alone": alone}).to_string();
+    let asks = asks(machines(3), false);
+    let said = |line: &str| read_lines(format!("{{}}\n{{}}\n{line}\n[]\n").as_bytes(), &asks);
+    let account = said(&line).unwrap().remove(0).1.unwrap();
+    let texts =
+        [&account.host, &account.pcm_version].into_iter().chain(&account.os).chain(&account.os_version);
+    let texts =
+        texts.chain(&account.state_id).chain(account.facts.iter().flat_map(|(name, fact)| [name, fact]));
+    assert!(texts.clone().count() > 4 && texts.into_iter().all(|text| text.as_str().chars().count() < 200));
+    assert!(account.facts.len() <= 100 && account.not_targeted.len() == MAX_JOBS);
+    let why = serde_json::json!({"machine": id(1), "why": long}).to_string();
+    assert!(said(&why).unwrap().remove(0).1.unwrap_err().as_str().chars().count() < 200);
+    // A line that no report is long enough for is not even looked at.
+    let far = serde_json::json!({"machine": id(1), "told": {"facts": facts}, "more": "x".repeat(MAX_LINE)})
+        .to_string();
+    assert!(said(&far).unwrap_err().as_str().contains("more than a report can hold"));
+    // Machines that nobody has.
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new("BP0".parse().unwrap(), site_id(), 3, now());
+    for n in 0..MORE + 9 {
+        let machine: MachineId = format!("BP1{n:05}").parse().unwrap();
+        writer.add(&silent_lines(machine, &"x".into()), false);
+    }
+    fs::write(dir.path().join(NAME), writer.bytes().unwrap().1).unwrap();
+    assert!(take(dir.path(), &asks).unwrap_err().as_str().contains("far more machines"));
+}
+
+#[test]
+fn reading_it_says_how_far_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::new("BP0".parse().unwrap(), site_id(), 9, now());
+    writer.most = 1;
+    (0..9).for_each(|n| writer.add(&silent_lines(id(n), &"x".into()), false));
+    fs::write(dir.path().join(NAME), writer.bytes().unwrap().1).unwrap();
+    let found = find(dir.path(), &site_id(), now(), PATIENCE).unwrap().unwrap();
+    let mut told = Vec::new();
+    found.take(&asks(machines(5), false), PATIENCE, |done, of| told.push((done, of))).unwrap();
+    assert!(told.into_iter().eq((1..=9).map(|done| (done, 9))));
 }
 
 /// Whoever can write below `machines` makes reports as large as they may be.
