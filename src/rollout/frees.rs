@@ -10,10 +10,12 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Whether a report says enough for it: with one of the other gates closed, a machine has not got as far as looking at all of
-/// them; and what is not yet mandatory, or was left to somebody, is not held up.
+/// them; and what is not yet mandatory, or was left to somebody, is not held up. The gate of the machine itself names one thing:
+/// behind a restart may be a battery, and behind that a full disk.
 pub fn can_be_told(code: Code) -> bool {
     match code.row().gate {
-        Gate::Hold | Gate::Deferral | Gate::Window | Gate::Users | Gate::Clock | Gate::Host => true,
+        Gate::Host => ![Code::RestartPending, Code::OnBattery].contains(&code),
+        Gate::Hold | Gate::Deferral | Gate::Window | Gate::Users | Gate::Clock => true,
         Gate::Content | Gate::Executor => true,
         Gate::Source
         | Gate::Record
@@ -58,8 +60,12 @@ fn is_behind(account: &Account, code: Code, now: Wall) -> bool {
 /// Whether it opens by itself within a day.
 fn opens(account: &Account, said: &Said, code: Code, now: Wall) -> bool {
     let soon = |at: Option<Wall>| at.is_some_and(|at| at <= later(now, DAY));
+    // The report says when the first of all that is in the way changes, and not which: that is known of one alone.
+    let timed = |code: &Code| TIMED.contains(code);
+    let alone = said.blocked_by.iter().filter(|code| timed(code)).count() == 1;
     if code == Code::WindowClosed {
-        return soon(account.next_window);
+        // The next window of all may be too short for it; the one that changes its gate is not.
+        return soon(said.next_change) && (alone || soon(account.next_window));
     }
     if code == Code::Held {
         return soon(account.held_until) && !is_behind(account, code, now);
@@ -67,9 +73,7 @@ fn opens(account: &Account, said: &Said, code: Code, now: Wall) -> bool {
     if code == Code::Frozen {
         return soon(account.frozen_until) && !is_behind(account, code, now);
     }
-    // The report says when the first of all that is in the way changes, and not which: that is known of one alone.
-    let timed = |code: &Code| TIMED.contains(code);
-    timed(&code) && said.blocked_by.iter().filter(|code| timed(code)).count() == 1 && soon(said.next_change)
+    timed(&code) && alone && soon(said.next_change)
 }
 
 /// What opens at a time that is known beforehand.
@@ -111,7 +115,8 @@ mod tests {
     #[test]
     fn one_that_is_alone_in_the_way_frees_its_machine_and_of_others_the_times_count() {
         use Code::{
-            DiskSpace, Frozen, Held, RetryLater, Unsigned, UserLoggedOn, WindowClosed, WindowNeverFits,
+            DiskSpace, Frozen, Held, OnBattery, RestartPending, RetryLater, Unsigned, UserLoggedOn,
+            WindowClosed, WindowNeverFits,
         };
         let account = Account::default();
         for code in Code::ALL {
@@ -137,6 +142,14 @@ mod tests {
         assert_eq!(freed(&account, &[UserLoggedOn, RetryLater], hours(25)), []);
         // Two that change by time, and one time.
         assert_eq!(freed(&evening(hours(1)), &[UserLoggedOn, RetryLater, WindowClosed], hours(1)), []);
+        // A short window opens tonight, and one that is long enough on Saturday.
+        assert_eq!(freed(&evening(hours(8)), &[WindowClosed, UserLoggedOn], hours(80)), []);
+        assert_eq!(freed(&evening(hours(80)), &[WindowClosed, UserLoggedOn], hours(8)), [UserLoggedOn]);
+        // Behind a restart, or a battery, the machine itself may be in the way once more.
+        for code in [RestartPending, OnBattery] {
+            assert!(!can_be_told(code) && freed(&account, &[code], None).is_empty(), "{code}");
+            assert_eq!(freed(&account, &[code, UserLoggedOn], None), []);
+        }
         // Two reasons of one gate go together.
         assert_eq!(
             freed(&account, &[Code::WindowClosed, WindowNeverFits], None),

@@ -135,6 +135,7 @@ fn a_reason_that_frees_machines_has_a_row_although_it_holds_none_alone() {
     let ground = Ground::of_test(vec![job(0)], (0..3).map(member).collect());
     let said = Said {
         blocked_by: vec![Code::WindowClosed, Code::UserLoggedOn],
+        next_change: Some(now() + TimeDelta::hours(8)),
         ..Said::of("BP0000Y".parse().unwrap(), State::Waiting)
     };
     let account = Account {
