@@ -1,19 +1,21 @@
 //! `SafeText`: the only text that drawing, printing and log writing accept. It is made where bytes enter, so that no
 //! byte from a share, a package, a log, the user table or an operator steers a terminal or forges a row
 //! (PROMISES.md 6, P13). `make` holds the rules, `cells` measures and cuts, `spoken` shows durations, instants and sizes,
-//! `when` reads the times that operators write.
+//! `when` reads the times that operators write; `names` tells many hosts in a few words.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 mod cells;
 mod make;
+mod names;
 mod spoken;
 #[cfg(test)]
 pub(crate) mod tests;
 mod when;
 
 pub use make::{MAX_BYTES, MAX_MARKS};
+pub use names::gathered;
 pub use spoken::{bytes, duration, local, pair, parse_duration, short, short_pair, stamp, time, time_of_day};
 pub use when::{Side, examples, parse_span, parse_time};
 
